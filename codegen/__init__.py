@@ -1,4 +1,4 @@
-"""Writes everything generated from the dialect's YAML: Python, QuickFIX dictionaries, docs pages.
+"""Generate code, QuickFIX dictionaries and documentation pages from the YAML of a dialect.
 
-A tool of the repository. It is not shipped, and nothing imports it.
+A development tool of this repository. It is not part of the distribution, and no other package imports it.
 """

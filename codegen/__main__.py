@@ -1,4 +1,4 @@
-"""Lets `python -m codegen` run the commands."""
+"""Entry point of `python -m codegen`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands of `python -m codegen`."""
+"""Commands of `python -m codegen`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _folder = click.Path(file_okay=False, path_type=Path)
 
 
 class _Failure(click.ClickException):
-    """Ends the command with exit status 1 and lines that speak for themselves."""
+    """Exit with status 1 and print the message without click's "Error:" prefix."""
 
     def show(self, file: object = None) -> None:
         del file
@@ -40,7 +40,7 @@ class _Failure(click.ClickException):
 
 
 class _Commands(click.Group):
-    """Ends any of the commands with the list of mistakes that it found."""
+    """Command group that reports spec errors as a list and exits with status 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -60,9 +60,9 @@ class _Commands(click.Group):
 def main(
     context: click.Context, spec: Path | None, out: Path | None, package: str | None, only_check: bool
 ) -> None:
-    """Write everything that is generated from a spec folder, or check that it is up to date.
+    """Write all files generated from a spec folder, or check that they are up to date.
 
-    Without options: the Kalshi dialect of this repository.
+    Without options, the Kalshi dialect of this repository is generated.
     """
     context.obj = spec or _from_here(DEFAULT_SPEC)
     if context.invoked_subcommand:
@@ -71,21 +71,21 @@ def main(
                 f"--out, --package and --check before `{context.invoked_subcommand}` mean nothing."
             )
         return
-    # The folder does not say under which name its package is imported, and the name not where it lies.
+    # Neither the package name nor the output folder follows from the spec folder.
     if (out is None) != (package is None):
         raise click.UsageError("--out and --package go together.")
     if spec is not None and out is None:
         raise click.UsageError("--spec needs --out and --package, so that this repository's package is kept.")
-    # The head of each generated file says how to make it again.
+    # The header of each generated file contains the command that regenerates it.
     command = _command(spec, out, package)
     dialect = load_dialect(context.obj)
-    # Checking and writing take the same steps, so that nothing is checked that would not be written.
+    # Checking and writing render the same files in the same order.
     act = partial(_check, command=command) if only_check else _write
     act({out or _from_here(DEFAULT_OUT): render(dialect, package or DEFAULT_PACKAGE, command)})
-    # Docs, dictionaries and the log belong to this repository's dialect alone.
+    # Docs, dictionaries and the log are generated for this repository's dialect only.
     if out is None:
         act({_from_here(SHIPPED_OUT): shipped.render(dialect)})
-        # The examples run on the package, which is up to date by now.
+        # The examples import the generated package, which is up to date at this point.
         shown = examples.run(examples.load(dialect, context.obj))
         act({_from_here(REFERENCE_OUT): pages.render(dialect, shown)})
         act({_from_here(LOG_OUT): {"every_message.log": examples.log(shown)}})
@@ -96,7 +96,7 @@ def main(
 @click.option("--out", type=_folder, required=True, help="Folder for FIXT11.xml and FIX50SP2.xml.")
 @click.pass_obj
 def write_dictionary(spec: Path, product: str, out: Path) -> None:
-    """Write QuickFIX data dictionaries of one product."""
+    """Write the QuickFIX data dictionaries of one product."""
     dialect = load_dialect(spec)
     if product not in dialect.product_names:
         choice = ", ".join(dialect.product_names)
@@ -127,9 +127,9 @@ def write_orchestra(spec: Path, out: Path) -> None:
 def import_dictionary(
     dictionaries: tuple[Path, ...], out: Path, name: str, title: str | None, only: tuple[str, ...]
 ) -> None:
-    """Make a spec folder from QuickFIX data dictionaries: FIXT11.xml FIX50SP2.xml, or one like FIX44.xml.
+    """Create a spec folder from QuickFIX data dictionaries: FIXT11.xml FIX50SP2.xml, or one like FIX44.xml.
 
-    What has no form in a spec is left out and listed on standard error.
+    Content that the spec format cannot express is left out and listed on standard error.
     """
     read = [quickfix_xml.read(path) for path in dictionaries]
     found = importer.import_dictionaries(read, name, title or name, only)
@@ -153,12 +153,12 @@ def import_dictionary(
 @click.option("--release", is_flag=True, help="Write the present API as that of the last release.")
 @click.pass_obj
 def compare_api(spec: Path, against: Path, release: bool) -> None:
-    """Name what a revision changes since the last release, and for whom.
+    """List the API changes since the last release, and whom each affects.
 
-    wire: what other versions read or wrote; source: programs that name something; typing: their type
-    checker; venue: what the venue takes and sends. The exit status is 1 if anything may break.
+    wire: what other versions read or wrote; source: programs that use a name; typing: their type checkers;
+    venue: what the venue accepts and sends. The exit status is 1 if any change may break a user.
     """
-    # Before --release: a spec that does not resolve must not become the API of a release.
+    # Resolved first: with --release, an invalid spec must not become the API of a release.
     now = api.describe(load_dialect(spec))
     if release:
         against.write_text(api.text(now), encoding="utf-8")
@@ -178,10 +178,10 @@ def compare_api(spec: Path, against: Path, release: bool) -> None:
 @main.command("downstream")
 @click.pass_obj
 def compare_downstream(spec: Path) -> None:
-    """Name what hand-written code does not know of the dialect: messages, members, codes and texts.
+    """List messages, members, codes and texts of the dialect that hand-written code does not handle.
 
-    The spec folder's downstream.yaml says where that code is, and what it leaves alone on purpose. The exit
-    status is 1 if anything is left to look at.
+    The spec folder's downstream.yaml lists where that code is, and what it deliberately leaves out. The exit
+    status is 1 if anything remains to be checked.
     """
     report = downstream.compare(load_dialect(spec), spec, REPOSITORY)
     for line in (*report.unhandled, *report.idle):
@@ -197,7 +197,7 @@ main.add_command(fetch)
 
 
 def _from_here(path: Path) -> Path:
-    """Return the path as people write it: relative, where it lies below the current folder."""
+    """Return `path` relative to the current folder if it is below it, else unchanged."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
 

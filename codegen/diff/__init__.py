@@ -1,7 +1,7 @@
-"""`python -m codegen diff`: what the venue's own documents say and the spec does not; `fetch` gets them.
+"""`python -m codegen diff` compares the venue's documents with the spec; `fetch` downloads the documents.
 
-`sources` finds out what each file is, and has it read by `documents` into `facts`, each with its line.
-`spec_index` gives the spec's own facts with the YAML they stand in. `comparisons` makes findings of the two,
-with the texts of `findings.yaml`; `differences` drops those that `differences.yaml` keeps on purpose,
-`passages` adds text that nobody has read yet, and `report` prints the rest.
+`sources` determines the type of each file and has `documents` parse it into `facts`, each with its line.
+`spec_index` holds the facts of the spec with their YAML locations. `comparisons` turns the differences into
+findings, whose texts are in `findings.yaml`; `differences` drops those that `differences.yaml` lists as
+intended, `passages` adds text that has not been reviewed yet, and `report` prints the rest.
 """

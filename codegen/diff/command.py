@@ -39,10 +39,10 @@ def diff(
     reviewed: bool,
     against: tuple[Path, ...],
 ) -> None:
-    """Compare the spec with the venue's own documents, and say what is left to do.
+    """Compare the spec with the venue's own documents and list the changes to make.
 
-    A SOURCE is a QuickFIX data dictionary (.xml), a documentation page (.md, .mdx), or a folder of those.
-    Ends with 0 when nothing is left to do, with 1 when something is, with 2 when a source cannot be used.
+    A SOURCE is a QuickFIX data dictionary (.xml), a documentation page (.md, .mdx), or a folder of those. The
+    exit status is 0 if there are no findings, 1 if there are, and 2 if a source cannot be read.
     """
     try:
         spec = SpecIndex(context.obj)
@@ -55,20 +55,20 @@ def diff(
     except (SpecError, sources.SourceError) as error:
         click.echo(str(error), err=True)
         context.exit(2)
-    # On standard error, so that JSON stays JSON.
+    # To standard error: standard output may be JSON.
     for skipped in gathered.skipped:
         click.echo(f"skipped {skipped}", err=True)
     if only_facts:
         for line in report.facts(gathered.readings):
             click.echo(line)
         return
-    # What has been read by then is told no more in the same run, so the spec is read again.
+    # Text reviewed in this run is not reported in it, so the spec is read again.
     if reviewed:
         click.echo(
             f"{passages.write(gathered.readings, spec)}: the text of {len(gathered.readings)} files", err=True
         )
         spec = SpecIndex(context.obj)
-    # First what the facts say, then the prose: passages leave out the lines that a finding is about.
+    # Facts first, then prose: passages leave out the lines that already have a finding.
     left, kept = differences.settle(compare.compare(evidence), kept_on_purpose, evidence)
     left += passages.compare(evidence, left, spec, old)
     told = findings.merged(left, spec.products)

@@ -1,4 +1,4 @@
-"""Puts the comparisons together, and leaves out what only repeats another finding."""
+"""Run all comparisons and drop findings that only repeat another."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from codegen.diff.comparisons import changelog, codes, examples, fields, members
 from codegen.diff.findings import Evidence, Finding
 from codegen.diff.spec_index import CHANGELOG
 
-# In the order in which findings of one kind are told: messages before what stands in them.
+# Order in which findings of one kind are reported: messages before their members.
 _COMPARISONS = (
     messages.compare,
     members.compare,
@@ -21,10 +21,10 @@ _COMPARISONS = (
 
 
 def compare(evidence: Iterable[Evidence]) -> list[Finding]:
-    """Every finding of every body of sources."""
+    """Return the findings of all evidence."""
     found: list[Finding] = []
     for each in evidence:
-        # It has entries alone, of which nothing else speaks.
+        # The changelog contains only entries, which no other comparison reads.
         if each.kind == CHANGELOG:
             found += changelog.compare(each)
             continue
@@ -34,7 +34,7 @@ def compare(evidence: Iterable[Evidence]) -> list[Finding]:
 
 
 def _without_echoes(findings: list[Finding]) -> Iterator[Finding]:
-    """A message that is gone is told once, and not again as missing from the tables of messages."""
+    """Drop "not listed" findings of messages that are reported as absent."""
     absent = {
         finding.address for finding in findings if finding.element == "message" and finding.says == "absent"
     }

@@ -1,4 +1,4 @@
-"""The differences kept on purpose in `differences.yaml`: what they settle, and which are out of date."""
+"""Intended differences listed in `differences.yaml`: the findings they settle, and the outdated ones."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from kalshi_fix_adapters.documents.names import did_you_mean
 from kalshi_fix_adapters.documents.nodes import Map, Seq
 
 ELEMENTS = ("member", "message", "field", "code", "session", "environment", "host", "version", "text", "page")
-"""What a difference can be about; also the keys of an entry of `differences.yaml`."""
+"""Kinds of element that a difference can be about; also the keys of an entry of `differences.yaml`."""
 
 
 @attrs.frozen
 class Difference:
-    """One element of one entry, for one source."""
+    """One element of an entry, for one source."""
 
     source: str
     element: str
     address: str
     says: str
     evidence: str
-    """The body of sources that the source belongs to, as in `Evidence.name`."""
+    """Name of the evidence that the source belongs to, as in `Evidence.name`."""
     why: str
     location: Location
 
 
 def read(spec: SpecIndex) -> list[Difference]:
-    """Every difference of the spec folder and of those it extends.
+    """Return all differences of the spec folder and of those it extends.
 
     Raises:
         SpecError: an entry names no element, or a source that is neither a page nor a dictionary.
@@ -51,7 +51,7 @@ def read(spec: SpecIndex) -> list[Difference]:
 
 def _entry(entry: Map, spec: SpecIndex, mistakes: Mistakes) -> list[Difference]:
     elements = [name for name in ELEMENTS if name in entry]
-    # Which element an entry is about its key says, so that it has exactly one.
+    # The key of an entry names its element, so exactly one is allowed.
     if len(elements) != 1:
         what = f"a difference is about {' and '.join(elements) or 'no element'}"
         mistakes.add(entry.location, what, f"give it one of {', '.join(ELEMENTS)}")
@@ -78,11 +78,11 @@ def _entry(entry: Map, spec: SpecIndex, mistakes: Mistakes) -> list[Difference]:
 def settle(
     findings: Iterable[Finding], differences: Sequence[Difference], evidence: Iterable[Evidence]
 ) -> tuple[list[Finding], list[Finding]]:
-    """What is left of the findings, with the differences that are out of date; and what was kept on purpose.
+    """Return the unsettled findings together with outdated differences, and the settled findings.
 
-    A difference settles what its own source says or, where that says nothing of it any more, another page
-    about the same product: a section may have moved. It is out of date where its source was given and it
-    settled nothing.
+    A difference settles a finding of its own source or, if that source no longer has it, of another page
+    about the same product, because sections move. It is outdated if its source was given and it settled
+    nothing.
     """
     by_key: dict[tuple[str, str, str, str], list[Difference]] = {}
     for each in differences:
@@ -90,12 +90,11 @@ def settle(
     used: set[Difference] = set()
     left: list[Finding] = []
     kept: list[Finding] = []
-    # In two rounds: what a difference settles by its own source must not be used up by another page
-    # before.
+    # Two passes: a difference that its own source matches must not be used up by another page first.
     elsewhere: list[tuple[Finding, list[Difference]]] = []
     for finding in findings:
         fitting = by_key.get((finding.evidence, finding.element, finding.address, finding.says), [])
-        # Of several entries for one source all count as used, so that none is called out of date.
+        # If several entries match one source, all count as used, so none is reported as outdated.
         own = [each for each in fitting if each.source in finding.sources]
         if own:
             used.update(own)
@@ -107,7 +106,7 @@ def settle(
         free = [each for each in fitting if each not in used]
         moved.update(free)
         (kept if free else left).append(finding)
-    # Of a source that was not given nothing can be out of date.
+    # A difference cannot be outdated if its source was not given.
     covered = {name for each in evidence for name in each.covered}
     out_of_date = [each for each in differences if each not in used | moved and each.source in covered]
     return left + [_stale(each) for each in out_of_date], kept

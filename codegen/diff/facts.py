@@ -1,4 +1,4 @@
-"""What a source says, one fact at a time, each with where it stands. Readers decide nothing."""
+"""Facts parsed from a source, each with its location. Parsers make no comparisons."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ import attrs
 from kalshi_fix_adapters.documents.mistakes import Location
 
 MSG_TYPE, TEXT = 35, 58
-"""Tags that readers and comparisons treat in a way of their own."""
+"""Tags with special treatment in parsers and comparisons."""
 
 
 @attrs.frozen
 class Fact:
-    """Something that a source says, and where."""
+    """A statement of a source, and its location."""
 
     location: Location
 
 
 @attrs.frozen
 class FieldSaid(Fact):
-    """A tag with its name and perhaps its type, in no message."""
+    """A tag with its name and optionally its type, outside any message."""
 
     tag: int
     name: str
     type: str = ""
     """As written."""
     message: str = ""
-    """The MsgType that the text around it names, though it is no table of that message's fields."""
+    """MsgType named in the surrounding text, although the table is not that message's layout."""
 
     def __str__(self) -> str:
         about = f" of {self.message}, by the way" if self.message else ""
@@ -46,41 +46,41 @@ class MemberSaid(Fact):
     type: str = ""
     """As written."""
     required: str = ""
-    """Y, N, C, O (not in every case, said by a heading) or nothing."""
+    """Y, N, C, O (optional in some cases, from a heading) or empty."""
     conditional: bool = False
-    """The text beside it says when the field is required."""
+    """Whether the row's text contains a condition under which the field is required."""
     path: tuple[int, ...] | None = None
-    """The counters it stands in, outermost first; None where the source does not lay out groups."""
+    """Counters of the enclosing groups, outermost first; None if the source does not lay out groups."""
     counts: bool | None = None
-    """Whether it is the counter of a group; None where the source does not lay out groups."""
+    """Whether it is the counter of a group; None if the source does not lay out groups."""
     inside: int | None = None
-    """The counter of a group that it stands in, at whatever depth, where only that is said."""
+    """Counter of an enclosing group at any depth, if the source only names that."""
     sender: str | None = None
-    """`client` or `venue`, where the table is for one of them."""
+    """`client` or `venue`, if the table is for one of them."""
     when: tuple[str, str] | None = None
-    """A field's name, or the end of it, and the value for which the table holds."""
+    """Name of a field, or its end, and the value for which the table applies."""
     default: str = ""
     sessions: tuple[str, ...] = ()
-    """The only session types that have it."""
+    """Session types that have it, if limited to some."""
     limits: tuple[int | None, int | None] | None = None
-    """Least and greatest value."""
+    """Minimum and maximum value."""
     longest: int | None = None
-    """The most characters."""
+    """Maximum number of characters."""
     table: int = 0
-    """The line in which its table begins."""
+    """First line of its table."""
     under: int | None = None
-    """The counter of the group that a heading above the table lays out."""
+    """Counter of the group that a heading above the table lays out."""
     most: int | None = None
-    """The most entries, for the counter of a group."""
+    """Maximum number of entries, for the counter of a group."""
     ties: tuple[str, ...] = ()
-    """The fields that the text beside it requires or forbids with it, by name."""
+    """Names of the fields that the row's text requires or forbids together with this one."""
     yes_no: bool = False
-    """Whether the text says that the values are Y and N."""
+    """Whether the text lists Y and N as the values."""
     of_header: bool = False
-    """Whether the text says that it is a field of the header."""
+    """Whether the text calls it a field of the header."""
 
     def __str__(self) -> str:
-        # What only a page or only a dictionary says is left out where it is not said.
+        # Attributes that the source does not state are left out.
         parts = [f"member {self.block} {self.tag} {self.name}", self.type, self.required]
         parts.append(f"in {'/'.join(map(str, self.path))}" if self.path else "")
         parts.append(f"inside {self.inside}" if self.inside is not None else "")
@@ -97,7 +97,7 @@ class MemberSaid(Fact):
 
 @attrs.frozen
 class CodeSaid(Fact):
-    """A value of a coded field, with what the source calls it."""
+    """A value of a coded field, with the source's label."""
 
     value: str
     label: str
@@ -105,14 +105,14 @@ class CodeSaid(Fact):
 
 @attrs.frozen
 class CodesSaid(Fact):
-    """Values of a coded field that stand together."""
+    """A list of values of a coded field."""
 
     tag: int
     codes: tuple[CodeSaid, ...]
     whole: bool
-    """Whether this reads as the whole list, rather than the value that matters here."""
+    """Whether this is the complete list, rather than the value relevant here."""
     message: str = ""
-    """The MsgType in whose table they stand."""
+    """MsgType of the table that contains them."""
 
     def __str__(self) -> str:
         listed = ", ".join(f"{code.value}={code.label}" for code in self.codes)
@@ -122,7 +122,7 @@ class CodesSaid(Fact):
 
 @attrs.frozen
 class MessageSaid(Fact):
-    """A message that a heading names (with its fields below it), or a dictionary defines."""
+    """A message named in a heading (with its fields below), or defined in a dictionary."""
 
     msg_type: str
     name: str
@@ -134,7 +134,7 @@ class MessageSaid(Fact):
 
 @attrs.frozen
 class FlowsSaid(Fact):
-    """Where a message may flow, from a table of messages."""
+    """Flows of a message, from a table of messages."""
 
     msg_type: str
     name: str
@@ -151,12 +151,12 @@ class HostSaid(Fact):
     """A host of an environment."""
 
     environment: str
-    """As written; empty where none is named."""
+    """As written; empty if none is named."""
     role: str
     """As written, such as `Order Entry`; empty for a host in running text."""
     host: str
     session: str = ""
-    """The session type that it serves, where it stands in that one's row."""
+    """Session type that it serves, if it is in that one's row."""
 
     def __str__(self) -> str:
         role = f" for {self.role}" if self.role else ""
@@ -177,11 +177,11 @@ class SessionSaid(Fact):
 
 @attrs.frozen
 class VersionSaid(Fact):
-    """An entry of the changelog; one without a version has its date alone."""
+    """An entry of the changelog; one without a version is identified by its date."""
 
     version: str
     date: str
-    """ISO; empty where none is given."""
+    """ISO format; empty if none is given."""
 
     def __str__(self) -> str:
         return f"version {self.version or '(none)'} of {self.date or 'no date'}"
@@ -192,17 +192,17 @@ class EntrySaid(Fact):
     """An entry of a changelog of all APIs of a venue."""
 
     date: str
-    """ISO."""
+    """ISO format."""
     title: str
     tags: tuple[str, ...]
     title_print: str
-    """Fingerprint of the title; with the date it tells one entry from another."""
+    """Fingerprint of the title; together with the date it identifies the entry."""
     text_print: str
-    """Fingerprint of all of it."""
+    """Fingerprint of the whole entry."""
     about: bool
-    """Whether it is tagged as being about FIX, or speaks of it."""
+    """Whether it is tagged FIX or mentions FIX."""
     version: str
-    """The version that its title names; empty for most."""
+    """Version named in its title; empty for most."""
 
     def __str__(self) -> str:
         about = "entry" if self.about else "entry on other APIs"
@@ -211,14 +211,14 @@ class EntrySaid(Fact):
 
 @attrs.frozen
 class TextSaid(Fact):
-    """A value of Text (58) in a message, and the code of another field that comes with it."""
+    """A value of Text (58) in a message, and the code of another field that accompanies it."""
 
     message: str
     text: str
     field: str = ""
     """As written."""
     code: str = ""
-    """The code's name as written."""
+    """Name of the code, as written."""
 
     def __str__(self) -> str:
         return f"text {self.text} in {self.message}{f' with {self.field} {self.code}' if self.field else ''}"
@@ -238,7 +238,7 @@ class ExampleSaid(Fact):
 
     pairs: tuple[Pair, ...]
     shortened: bool
-    """Whether it says that something is left out."""
+    """Whether it contains a mark of omission."""
 
     def __str__(self) -> str:
         return f"example {'|'.join(f'{pair.tag}={pair.value}' for pair in self.pairs)}"
@@ -259,7 +259,7 @@ class MentionSaid(Fact):
 
 @attrs.frozen
 class DictionarySaid(Fact):
-    """Which edition of a dictionary this is, as a comment in it says."""
+    """Edition of a dictionary, from a comment in it."""
 
     version: str
 
@@ -269,7 +269,7 @@ class DictionarySaid(Fact):
 
 @attrs.frozen
 class Unread(Fact):
-    """Something that looks like a fact and could not be read."""
+    """Content that looks like a fact and could not be parsed."""
 
     what: str
 
@@ -279,7 +279,7 @@ class Unread(Fact):
 
 @attrs.frozen
 class Vocabulary:
-    """Names that the spec knows already, by which readers tell a code from a tag, or whom a text is about."""
+    """Names that the spec already has, used by parsers to recognize codes, tags and messages."""
 
     messages: dict[str, str] = attrs.field(factory=dict)
     """MsgType to name."""
@@ -287,13 +287,13 @@ class Vocabulary:
     kinds: dict[int, str] = attrs.field(factory=dict)
     """Tag to lexical kind, such as BOOLEAN."""
     codes: dict[int, dict[str, str]] = attrs.field(factory=dict)
-    """Tag to the names of its codes by value."""
+    """Tag to the names of its codes, by value."""
     sessions: tuple[str, ...] = ()
     environments: tuple[str, ...] = ()
 
     @cached_property
     def _tags(self) -> dict[str, int]:
-        # Reversed, so that of two that read alike the first in the spec counts.
+        # Reversed: of two names that fold alike the first one in the spec wins.
         return {folded(name): tag for tag, name in reversed(self.fields.items())}
 
     @cached_property
@@ -301,11 +301,11 @@ class Vocabulary:
         return {folded(name): key for key, name in reversed(self.messages.items())}
 
     def tag_of(self, name: str) -> int | None:
-        """The tag of a field, by its name in any spelling."""
+        """Return the tag of a field by its name in any spelling."""
         return self._tags.get(folded(name))
 
     def msg_type_of(self, name: str) -> str | None:
-        """The MsgType of a message, by its name in any spelling."""
+        """Return the MsgType of a message by its name in any spelling."""
         return self._types.get(folded(name))
 
 
@@ -315,6 +315,8 @@ def _in(environment: str) -> str:
 
 @lru_cache(maxsize=100_000)
 def folded(name: str) -> str:
-    """A name without case and punctuation: `Order Cancel/Replace` and `OrderCancelReplace` are one."""
-    # Compared for every word of every page, so that it is kept.
+    """Return a name without case and punctuation: `Order Cancel/Replace` and `OrderCancelReplace` are
+    equal.
+    """
+    # Called for every word of every page, hence the cache.
     return "".join(c for c in name.lower() if c.isalnum())

@@ -1,8 +1,8 @@
-"""Fetches the venue's pages about the dialect, as the index of its documentation lists them.
+"""Download the venue's pages about the dialect, as listed in its documentation index.
 
-The index is the `llms.txt` that documentation hosts offer: Markdown with a link to each page. Of those the
-pages in the folders of products count, and those that the manifest names. What is read is bounded in bytes,
-pages and time; nothing is written unless all of it came.
+The index is the `llms.txt` that documentation hosts offer: Markdown with a link to each page. Pages in the
+folders of products and pages named in the manifest are downloaded. Bytes, pages and time are limited; no file
+is written unless all pages were received.
 """
 
 from __future__ import annotations
@@ -27,39 +27,39 @@ from codegen.diff.spec_index import SpecIndex
 from codegen.errors import SpecError
 
 MAX_INDEX = 4 * 1024 * 1024
-"""Bytes of the index."""
+"""Maximum size of the index in bytes."""
 MAX_PAGES = 300
-"""Pages that are fetched."""
+"""Maximum number of pages."""
 MAX_TOTAL = 64 * 1024 * 1024
-"""Bytes of all pages."""
+"""Maximum size of all pages in bytes."""
 TIMEOUT = 30.0
-"""Seconds for which the other side may say nothing."""
+"""Seconds without data after which the connection is given up."""
 DEADLINE = 600.0
-"""Seconds for all of it."""
+"""Maximum total time in seconds."""
 _BLOCK = 64 * 1024
-# A link of Markdown, with or without `<…>`, or a bare address. Bounded, so that a line without an end costs
-# no more than a long one.
+# A Markdown link, with or without `<…>`, or a bare address. Bounded, so that an endless line takes linear
+# time.
 _LINK = re.compile(r"\]\(\s*<?([^\s()<>]{1,2000})|(?<![\w(<\[])(https?://[^\s()<>\]]{1,2000})")
-# What becomes the path of a file below --out: no part may begin with a dot, so that `..` leads nowhere.
+# Becomes a file path below --out: no part may begin with a dot, which excludes `..`.
 _PATH = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}/){0,10}[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}\.mdx?")
 
 
 class FetchError(Exception):
-    """The pages could not be fetched; the text says which one and why."""
+    """Raised if the pages could not be fetched; the text names the page and the reason."""
 
 
 @attrs.frozen
 class Page:
-    """A page as it came."""
+    """A page as received."""
 
     path: str
-    """Below the host, such as fix/order-entry.md."""
+    """Path below the host, such as fix/order-entry.md."""
     text: str
 
 
 @attrs.define
 class _Host:
-    """One host, from which all comes: redirects to another one are refused."""
+    """The only host that is contacted: redirects to another one are refused."""
 
     index: SplitResult
     now: Callable[[], float]
@@ -68,21 +68,21 @@ class _Host:
     _until: float = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        # Proxies of the environment count, but not for a server on this machine.
+        # Proxies of the environment apply, except for a server on this machine.
         proxies = [ProxyHandler({})] if _is_local(self.index) else []
         self._opener = build_opener(_SameOrigin(self.index), *proxies)
         self._until = self.now() + DEADLINE
         self._left = MAX_TOTAL
 
     def get(self, url: str, most: int) -> tuple[str, HTTPMessage]:
-        """The text at an address, and the headers of the answer.
+        """Return the text at a URL and the response headers.
 
         Raises:
-            FetchError: it cannot be had, is too much, or is no text.
+            FetchError: the request failed, or the response is too large or not text.
         """
         try:
             headers = {"Accept": "text/markdown, text/plain", "User-Agent": "codegen"}
-            request = Request(url, headers=headers)  # noqa: S310 - of the scheme that `fetch` has looked at
+            request = Request(url, headers=headers)  # noqa: S310 - `fetch` has checked the scheme
             with self._opener.open(request, timeout=TIMEOUT) as answer:
                 data, told = self._read(answer, url, most), answer.headers
         except HTTPError as error:
@@ -101,11 +101,10 @@ class _Host:
 
     def _read(self, answer: HTTPResponse, url: str, most: int) -> bytes:
         data = bytearray()
-        # What has come, rather than so many bytes, which a slow server may take hours for.
+        # Reads what is available instead of a fixed size, which may take hours with a slow server.
         while block := answer.read1(min(_BLOCK, most + 1 - len(data))):
             data += block
-            # Of all pages together, while one is read: a page that never ends is noticed in the
-            # middle.
+            # Counted over all pages while reading, so an endless page is noticed early.
             self._left -= len(block)
             if len(data) > most:
                 raise FetchError(f"{url}: more than {most} bytes")
@@ -113,13 +112,13 @@ class _Host:
                 raise FetchError(f"{url}: all pages together have more than {MAX_TOTAL} bytes")
             if self.now() > self._until:
                 raise FetchError(f"{url}: not all has come within {DEADLINE:.0f} seconds")
-        if answer.length:  # What the header announced and did not come.
+        if answer.length:  # Fewer bytes than Content-Length.
             raise FetchError(f"{url}: ends {answer.length} bytes early")
         return bytes(data)
 
 
 class _SameOrigin(HTTPRedirectHandler):
-    """Follows redirects as long as they stay with the host; more than ten are an error of urllib's."""
+    """Redirect handler that refuses other hosts; urllib raises after ten redirects."""
 
     def __init__(self, index: SplitResult) -> None:
         self._index = index
@@ -133,10 +132,10 @@ class _SameOrigin(HTTPRedirectHandler):
 
 
 def fetch(index: str, spec: SpecIndex, now: Callable[[], float] = time.monotonic) -> list[Page]:
-    """Fetch the pages about the dialect that an index lists, in its order.
+    """Download the pages about the dialect that an index lists, in its order.
 
     Raises:
-        FetchError: the index or a page cannot be had, or the index lists no page about the dialect.
+        FetchError: the index or a page cannot be downloaded, or the index lists no page about the dialect.
     """
     address = urlsplit(index)
     if address.hostname is None or not (
@@ -160,7 +159,7 @@ def fetch(index: str, spec: SpecIndex, now: Callable[[], float] = time.monotonic
 
 
 def links(text: str, index: str) -> list[str]:
-    """The paths of the pages in Markdown that an index lists on its own host, each once."""
+    """Return the paths of the Markdown pages that an index lists on its own host, each once."""
     own = urlsplit(index)
     found: dict[str, None] = {}
     for match in _LINK.finditer(text):
@@ -176,7 +175,7 @@ def links(text: str, index: str) -> list[str]:
 
 
 def _is_wanted(path: str, spec: SpecIndex) -> bool:
-    """Whether a page stands in the folder of a product, or is one that the manifest names."""
+    """Return whether a page is in the folder of a product, or named in the manifest."""
     name = path.rpartition(".")[0]
     named = {origin.id for origin in spec.origins.values() if origin.kind}
     return name in named or bool(spec.product_of_page(name))
@@ -194,11 +193,13 @@ def _is_local(url: SplitResult) -> bool:
 
 
 def _with_address(text: str, url: str, headers: HTTPMessage) -> str:
-    """The page with its address and date above it, which `diff` reads, where it has nothing of the sort."""
+    """Return the page with front matter containing its URL and date, which `diff` reads, unless it has
+    some.
+    """
     if markdown.front_matter(text)[0]:
         return text
     settings = {"url": url}
-    # A page that does not say when it was changed was like this at least when it was fetched.
+    # A page without a modification date was current when it was downloaded.
     for name in ("Last-Modified", "Date"):
         try:
             settings["lastmod"] = parsedate_to_datetime(headers[name]).date().isoformat()
@@ -213,7 +214,7 @@ def write(pages: list[Page], out: Path) -> list[Path]:
     """Write pages into a new or empty folder; return the files.
 
     Raises:
-        FetchError: the folder holds something, or cannot be written.
+        FetchError: the folder is not empty, or cannot be written.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -239,9 +240,9 @@ def write(pages: list[Page], out: Path) -> list[Path]:
 )
 @click.pass_context
 def command(context: click.Context, index: str, out: Path) -> None:
-    """Fetch the venue's pages about the dialect, for `diff`: those that its llms.txt lists.
+    """Download the venue's pages about the dialect, as listed in its llms.txt, for `diff`.
 
-    Ends with 2, and writes nothing, when not all of them can be had.
+    The exit status is 2, and no file is written, if any page cannot be downloaded.
     """
     try:
         files = write(fetch(index, SpecIndex(context.obj)), out)

@@ -1,5 +1,5 @@
-"""Comparing: each module makes findings of the facts about one kind of element and of of the spec's.
+"""Comparisons: each module compares the facts about one kind of element with the spec and yields findings.
 
-A finding is named as in `findings.yaml`, which has its texts; `advice` writes the YAML of those that propose
-more than a line.
+Findings are named as in `findings.yaml`, which contains their texts; `advice` writes the YAML of those that
+propose more than one line.
 """

@@ -1,4 +1,4 @@
-"""What to write into the spec for something new: lines of YAML, and after which line."""
+"""YAML to add to the spec for new elements, and the line to add it after."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from codegen.presence import SENDERS
 from kalshi_fix_adapters.documents.mistakes import Location
 
 _LETTERS = (None, "CHAR", "STRING", "CODED")
-"""What a page may say of a field whose values are Y and N."""
-# The end of a name says which of the decimal types it is; AMT where none of these fits.
+"""Types that pages give for a field whose values are Y and N."""
+# Decimal type by the end of the field's name; AMT if none matches.
 _DECIMALS = {"Px": "PRICE", "Price": "PRICE", "Qty": "QTY", "Size": "QTY", "Quantity": "QTY"}
 
 
 def member(block: Block, said: MemberSaid) -> list[Edit]:
-    """What to write for a field that a block of the spec does not have: the field, if new, and the member."""
+    """Return the edits for a field missing from a block of the spec: the field, if new, and the member."""
     spec, members = block.spec, block.members
     before = _before(said, members, block.rows)
     edits = _field(block.evidence, said, before) if said.tag not in spec.fields else []
@@ -30,15 +30,14 @@ def member(block: Block, said: MemberSaid) -> list[Edit]:
     counter = said.path[-1] if said.path else said.inside
     group = next((placed.member.group for placed in members if placed.field.tag == counter), None)
     among = f"among the members of {f'group {group.name}' if group is not None else block.name}"
-    # Behind a group a page does not say where the group ends.
+    # A page does not mark the end of a group, so the field after one may belong to it.
     inner = before.holders[-1].group if before is not None and before.holders else None
     if not said.path and said.inside is None and inner is not None:
         among += f" (or of group {inner.name}: the page does not say)"
     presence, settings = _presence(said)
     plain = f"{{{', '.join(settings)}}}" if settings else presence
     scoped = ""
-    # The product by which a source is about is put in later, once it is known whether all of them say
-    # so.
+    # PRODUCTS is replaced later, when it is known whether the sources of all products contain it.
     if block.message is not None and len({place.product for place in spec.places(block.message)}) > 1:
         extra = [f"presence: {presence}"] if not settings and presence != "optional" else settings
         scoped = f"{among} `{name}: {{{', '.join(['only: {products: PRODUCTS}', *extra])}}}`"
@@ -46,18 +45,19 @@ def member(block: Block, said: MemberSaid) -> list[Edit]:
 
 
 def of_header(evidence: Evidence, said: MemberSaid, name: str, messages: Sequence[str]) -> list[Edit]:
-    """What to write for a field that the header has in some messages."""
+    """Return the edits for a field that only some messages have in their header."""
     spec, sources = evidence.spec, (evidence.origin_of(said.location),)
     edits = _field(evidence, said, None) if said.tag not in spec.fields else []
     member = f"{name}: {{only_when: {{messages: {yaml_words(messages)}}}, source: SOURCES}}"
     where, text = spec.dialect.header[-1].location, f"after it, among the members of the header `{member}`"
-    if not where.file.startswith(f"{spec.folder.as_posix()}/"):  # The header is another folder's so far.
+    # The header is inherited from another spec folder.
+    if not where.file.startswith(f"{spec.folder.as_posix()}/"):
         where, text = spec.file("header.yaml"), f"in it\nmembers:\n  {member}"
     return [*edits, Edit(where, text, sources=sources)]
 
 
 def message(evidence: Evidence, msg_type: str, name: str) -> list[Edit]:
-    """What to write for a message that the spec does not have."""
+    """Return the edits for a message that the spec does not have."""
     spec = evidence.spec
     sections = [said for said in evidence.facts(MessageSaid) if said.msg_type == msg_type]
     family = spec.family_of(evidence.origin_of(sections[0].location) if sections else "")
@@ -78,7 +78,7 @@ def message(evidence: Evidence, msg_type: str, name: str) -> list[Edit]:
 
 
 def text(evidence: Evidence, said: TextSaid, meaning: tuple[str, str] | None) -> Edit:
-    """What to write for a value of Text, behind those of its message; `meaning` is a field and a code."""
+    """Return the edit for a value of Text, after those of its message; `meaning` is a field and a code."""
     spec, sources = evidence.spec, (evidence.origin_of(said.location),)
     means = f"means: {{{': '.join(meaning)}}}, " if meaning else ""
     line = f'{said.text}: {{{means}source: SOURCES, doc: "…"}}'
@@ -90,7 +90,7 @@ def text(evidence: Evidence, said: TextSaid, meaning: tuple[str, str] | None) ->
 
 
 def _field(evidence: Evidence, said: MemberSaid, before: PlacedMember | None) -> list[Edit]:
-    """What to write for a tag that is new, and for its values where the source lists them."""
+    """Return the edits for a new tag, including its values if the source lists them."""
     spec = evidence.spec
     file = spec.file("fields.yaml")
     near = spec.field_location(before.field.name) if before is not None else file
@@ -115,23 +115,25 @@ def _field(evidence: Evidence, said: MemberSaid, before: PlacedMember | None) ->
 
 
 def code_line(value: str, label: str) -> str:
-    """The line of a codeset about a code, by what a source calls it."""
+    """Return the codeset line of a code, named after the source's label."""
     return f'{code_name(label) if label else "…"}: {{value: {value}, doc: "…"}}'
 
 
 def datatype(said: MemberSaid, spec: SpecIndex) -> str:
-    """The spec's datatype for a type as a source writes it; guesses by the name where the source is vague."""
+    """Return the spec's datatype for a type in a source, guessed from the field's name if the source is
+    vague.
+    """
     known = {each.name for each in spec.dialect.datatypes}
     written = said.type.upper()
-    # A dictionary has the names of QuickFIX's types, a page words.
+    # Dictionaries use QuickFIX's type names, pages use words.
     if said.path is not None:
         by_quickfix = {each.quickfix.upper(): each.name for each in spec.dialect.datatypes}
         return by_quickfix.get(written, written or "STRING")
     kind = columns.kind(said.type) if said.type else None
-    # A default of Y or N, or `Y/N` in the text, says more than the word for the type.
+    # A default of Y or N, or `Y/N` in the text, is more specific than the type's word.
     if (kind is None and said.default in ("Y", "N")) or (kind in _LETTERS and said.yes_no):
         return "BOOLEAN"
-    # `NoLegs` is a counter even where its text does not say so.
+    # `NoLegs` is a counter even if its text does not mention it.
     if kind == "INT" and (said.counts or re.match(r"No[A-Z]", said.name)):
         return "NUMINGROUP"
     if kind == "DECIMAL":
@@ -141,7 +143,7 @@ def datatype(said: MemberSaid, spec: SpecIndex) -> str:
 
 
 def _presence(said: MemberSaid) -> tuple[str, list[str]]:
-    """The short form, and the settings of the long one where there are any."""
+    """Return the presence, and the settings of the long form, empty if the short form is enough."""
     presence = "required" if said.required == "Y" else "optional"
     settings = []
     if said.sender:
@@ -158,16 +160,18 @@ def _presence(said: MemberSaid) -> tuple[str, list[str]]:
 def _before(
     said: MemberSaid, members: Sequence[PlacedMember], rows: Sequence[MemberSaid]
 ) -> PlacedMember | None:
-    """The field of the spec that stands last before a row, in the same file."""
+    """Return the last field of the spec that precedes a row in the same file."""
     by_tag = {placed.field.tag: placed for placed in members}
     above = [row for row in rows if row.location.file == said.location.file and row.tag in by_tag]
     return next((by_tag[row.tag] for row in reversed(above) if row.location < said.location), None)
 
 
 def _anchor(block: Block, group: model.Group | None, before: PlacedMember | None) -> Location:
-    """The member to write it behind: the one before, if in the same group or body, else the last."""
+    """Return the location to insert after: the preceding member if it is in the same group or body, else the
+    last.
+    """
     if group is not None:
-        # `before` may stand in a group around this one, or in none.
+        # `before` may be in an enclosing group, or in none.
         inside = before is not None and before.member in group.members
         return before.member.location if inside and before is not None else group.members[-1].location
     if before is not None:

@@ -1,4 +1,4 @@
-"""Compares the entries of the venue's changelog with what `changelog.yaml` says has become of each."""
+"""Compare the venue's changelog with the dispositions in `changelog.yaml`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ FILE = "changelog.yaml"
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
-    """Entries about FIX without a disposition, with another text than the one judged, or gone.
+    """Yield FIX-related entries without a disposition, with changed text since they were judged, or removed.
 
-    One that names a version of the manifest needs none. One that is older than all of the page is not missed:
-    venues shorten their changelogs.
+    Entries that match a version of the manifest need no disposition. Entries older than the oldest one on the
+    page are not reported as removed: venues shorten their changelogs.
     """
     spec = evidence.spec
     versions = {(name, date) for name, (date, _) in spec.versions().items()}
@@ -24,10 +24,10 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
         each for each in evidence.facts(EntrySaid) if each.about and (each.version, each.date) not in versions
     ]
     notes = [entry for note in spec.source.notes["changelog"] for entry in maps(note.get("entries"))]
-    # By date, fingerprint of the title and fingerprint of the text.
+    # Keys: date, fingerprint of the title, fingerprint of the text.
     kept = {(text(each, "date"), *text(each, "entry").split("-")): each.location for each in notes}
-    # Three rounds: entries as they were judged, then those with another text under the same title, then
-    # those that are new; what is left over has gone.
+    # Three passes: entries unchanged since they were judged, then those whose text changed under the same
+    # title, then new ones. The remaining keys are removed entries.
     settled = {(each.date, each.title_print, each.text_print) for each in said} & kept.keys()
     free = {key: location for key, location in kept.items() if key not in settled}
     for entry in said:
@@ -37,7 +37,7 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
         if judged is None:
             yield _report(evidence, "new", entry, spec.file(FILE), "entries")
         else:
-            # Two entries of one day may have one title.
+            # Two entries of one day may share a title.
             yield _report(evidence, "changed", entry, free.pop(judged), "changed entries")
     oldest = min((each.date for each in evidence.facts(EntrySaid)), default="")
     for (date, title, *_), location in free.items():
@@ -54,13 +54,12 @@ def _report(evidence: Evidence, what: str, entry: EntrySaid, at: Location, group
 
 
 def versions(evidence: Evidence) -> Iterator[Finding]:
-    """The numbered changelog on the pages about FIX, beside the `versions` of the manifest."""
+    """Compare the numbered changelog of the FIX pages with `versions` of the manifest."""
     own, dates = evidence.spec.versions(), evidence.spec.dates()
     said = evidence.facts(VersionSaid)
     for each in said:
         own_date, location = own.get(each.version, ("", evidence.spec.manifest("versions")))
-        # An entry with a date alone is known by it: by the day, or by the month in which something
-        # was seen.
+        # An entry without a version number is identified by its day, or by the month of an observation.
         if not each.version:
             if each.date and each.date not in dates and each.date[:7] not in dates:
                 yield evidence.report("version undated", each, location, version=each.date)

@@ -1,4 +1,4 @@
-"""Compares the values of coded fields."""
+"""Compare the values of coded fields."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kalshi_fix_adapters.documents.mistakes import Location
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
-    """Every difference in the values of the fields that the spec knows."""
+    """Yield all differences in the values of fields that the spec has."""
     by_tag = evidence.by(CodesSaid, lambda each: each.tag)
     for tag, lists in by_tag.items():
         field = evidence.spec.fields.get(tag)
@@ -28,17 +28,17 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
 
 @attrs.frozen
 class _Values:
-    """The values of a field, as the spec has them and as the lists of a source have them."""
+    """The values of one field in the spec and in the lists of a source."""
 
     evidence: Evidence
     field: model.Field
     lists: Sequence[CodesSaid]
 
     def compare(self) -> Iterator[Finding]:
-        """Every difference."""
+        """Yield all differences."""
         yield from self._new()
         if self.field.datatype.kind == "BOOLEAN":
-            # A list of the values that has one of the two.
+            # A list of values that contains only one of Y and N.
             for said in self.lists:
                 if len(said.codes) == 1:
                     at = self.evidence.spec.field_location(self.field.name)
@@ -49,14 +49,14 @@ class _Values:
         return self.evidence.report(f"code {what}", facts, at, **{"owner": "", "field": self.field, **values})
 
     def _new(self) -> Iterator[Finding]:
-        """Values that the spec does not list, and those that it calls by the name of another."""
+        """Yield values that the spec does not list, and those whose label is the name of another value."""
         known = {code.value: code for code in self.field.codes}
         names = {value: folded(code.name) for value, code in known.items()}
         said = [code for each in self.lists for code in each.codes]
         for code in said:
             label, own = folded(code.label), names.get(code.value, "")
             others = [value for value, name in names.items() if name == label and value != code.value]
-            # Labels may be shortened, so that the beginning of the right name is no other name.
+            # Labels may be shortened: the beginning of the right name is not another name.
             if own and label and others and not own.startswith(label):
                 values = {"value": code.value, "label": code.label, "other": others[0]}
                 yield self._report("name", code, known[code.value].location, **values)
@@ -75,17 +75,17 @@ class _Values:
             yield self._report("new", codes, at, value=value, label=label, write=write)
 
     def _gone(self) -> Iterator[Finding]:
-        """Values that a whole list leaves out, or that stand nowhere.
+        """Yield values that a complete list leaves out, or that no list contains.
 
-        A list in the table of a message is about that message; one of its own is about the field.
+        A list in the table of a message applies to that message; any other list applies to the field.
         """
         stated = {code.value for said in self.lists for code in said.codes}
         whole = grouped((said for said in self.lists if said.whole), lambda each: each.message)
         for code in self.field.codes:
             if not self._belongs(code) or code.pedigree.is_over:
                 continue
-            # A list that reads as whole, and leaves one out, says that it is gone. Without such a list
-            # it is gone only if it stands nowhere.
+            # A value missing from a complete list was removed. Without a complete list, it was removed only
+            # if no list contains it.
             for owner, lists in whole.items():
                 for said in lists:
                     if code.value not in {each.value for each in said.codes} | self._excluded(owner):
@@ -94,7 +94,9 @@ class _Values:
                 yield self._missing(code, "", self.lists)
 
     def _belongs(self, code: model.Code) -> bool:
-        """Whether a whole list should have a value: not one that only other documents of the venue have."""
+        """Return whether a complete list should contain a value; False for values from other documents of the
+        venue.
+        """
         evidence, spec = self.evidence, self.evidence.spec
         documents = [n for n in code.source.split(", ") if n in spec.origins and spec.origins[n].kind]
         if not evidence.is_pages or not documents:
@@ -104,7 +106,7 @@ class _Values:
     def _missing(self, code: model.Code, owner: str, lists: Sequence[Fact]) -> Finding:
         name = self.evidence.spec.block_name(owner)
         edit = Edit(code.location, f"remove `{code.name}`, or keep it and say why")
-        # From one message the value is not gone altogether.
+        # A value missing from one message's list still exists elsewhere.
         is_of_message = owner in self.evidence.spec.messages
         return self._report(
             "absent",
@@ -119,14 +121,13 @@ class _Values:
         )
 
     def _restriction(self, owner: str) -> Edit:
-        """Values that a message leaves out are not gone: a limit there has those that it names."""
+        """Propose a limit to the values that the message lists; omitted values still exist elsewhere."""
         spec, field = self.evidence.spec, self.field
         placed = next((each for each in spec.members(owner) if each.field.tag == field.tag), None)
         where = placed.member.location if placed is not None else spec.message_location(spec.messages[owner])
         stated = {code.value for said in self.lists if said.message == owner for code in said.codes}
         names = yaml_words([code.name for code in field.codes if code.value in stated])
-        # A member of a group is shared by all messages that have the group, so that the limit has to name
-        # the message.
+        # Messages share the members of a group, so the limit must name the message.
         shared = f"messages: {spec.block_name(owner)}" if placed is not None and placed.path else ""
         when = f"when: {{{shared}}}, " if shared else ""
         scoped = f"when: {{{', '.join(filter(None, ('products: PRODUCTS', shared)))}}}, "
@@ -134,15 +135,15 @@ class _Values:
         return Edit(where, next(lines), next(lines))
 
     def _excluded(self, owner: str) -> set[str]:
-        """The values that the spec's limits leave out of a field of a message, whatever else it has."""
+        """Return the values that the spec's limits exclude from a field of a message unconditionally."""
         evidence, field, found = self.evidence, self.field, set[str]()
         message = evidence.spec.messages.get(owner)
         senders = {flow.sender for flow in message.flows} if message is not None else set()
         for placed in evidence.spec.members(owner) if message is not None else ():
             for limit in (*field.limits, *placed.member.limits) if placed.field.tag == field.tag else ():
                 scope = limit.when.scope
-                # Only limits that hold for the message as a whole: one that depends on a field
-                # leaves the value in the list.
+                # Only limits that apply to the message as a whole: one that depends on a field leaves the
+                # value in the list.
                 here = not scope.products or set(evidence.products) <= set(scope.products)
                 here = here and (scope.sender is None or senders == {scope.sender})
                 named = not scope.messages or owner in {key for _, key in scope.messages}
@@ -157,15 +158,15 @@ class _Values:
 
 
 def _silent(evidence: Evidence, spoken: set[int]) -> Iterator[Finding]:
-    """Fields that are laid out, whose values the spec has from here, and of whose values nothing is said.
+    """Yield fields that have rows, and values in the spec from this source, but no values in the source now.
 
-    A dictionary that gives values to few of its coded fields means to leave them open.
+    A dictionary that lists values for few of its coded fields omits them on purpose.
     """
     spec, laid_out = evidence.spec, {said.tag for said in evidence.facts(MemberSaid)}
     if not evidence.is_pages:
         laid_out = {said.tag for said in evidence.facts(FieldSaid)}
         coded = {field.tag for field in spec.dialect.fields if field.codeset is not None} & laid_out
-        # Half is where leaving out stops to be the exception.
+        # Below half, omitted values are the rule rather than the exception.
         if len(coded & spoken) <= len(coded) / 2:
             return
     for tag in sorted((laid_out & spec.fields.keys()) - spoken - {MSG_TYPE}):
@@ -178,7 +179,7 @@ def _silent(evidence: Evidence, spoken: set[int]) -> Iterator[Finding]:
 
 
 def _message_types(evidence: Evidence, lists: Sequence[CodesSaid]) -> Iterator[Finding]:
-    """The values of MsgType, which are the messages; one that is defined is told with the messages."""
+    """Yield differences in the values of MsgType; defined messages are reported by `messages`."""
     spec = evidence.spec
     listed = {code.value: code for said in lists for code in said.codes}
     defined = {said.msg_type for said in evidence.facts(MessageSaid)}
@@ -189,7 +190,7 @@ def _message_types(evidence: Evidence, lists: Sequence[CodesSaid]) -> Iterator[F
         message = spec.messages.get(value)
         if message is not None and folded(code.label) != folded(message.name):
             yield messages.report(evidence, "type name", code, message, name=code.label)
-        # `messages` reports one that is defined, with its fields.
+        # `messages` reports a defined message together with its fields.
         elif message is None and value not in defined:
             values = {"name": value, "label": code.label}
             yield evidence.report("new message listed", code, spec.file("manifest.yaml"), **values)

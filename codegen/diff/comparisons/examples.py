@@ -1,7 +1,7 @@
-"""Compares the example messages of pages with the spec: each is read as the spec lays its message out.
+"""Check the example messages of pages against the spec's layouts.
 
-Examples leave out header fields and have invented lengths and checksums, so those do not count; neither does
-a value such as `<signature>`, nor what is missing where `...` says that something is left out.
+Examples omit header fields and have invented lengths and checksums, so these are not checked. Values such as
+`<signature>` are not checked either, and missing fields are not reported if `...` marks an omission.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from codegen.diff.spec_index import PlacedMember
 from codegen.presence import Place
 
 SENDER, TARGET = 49, 56
-# `<signature>`, `abc...`: to be filled in by the reader.
+# Placeholders that the reader fills in: `<signature>`, `abc...`.
 _INVENTED = re.compile(r"<.*>|.*(?:\.\.\.|…).*")
-# 60 for a leap second.
+# 60 is a leap second.
 _TIME = r"(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d{1,9})?"
-# By lexical kind. Text and data have any form.
+# By lexical kind. Text and data have no fixed form.
 _FORMS = {
     "INT": r"-?\d+",
     "LENGTH": r"\d+",
@@ -40,7 +40,7 @@ _FORMS = {
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
-    """What the examples of the pages contradict."""
+    """Yield contradictions between the examples of the pages and the spec."""
     laid_out = {(said.block, said.tag) for said in evidence.facts(MemberSaid)}
     for example in evidence.facts(ExampleSaid):
         key = next((pair.value for pair in example.pairs if pair.tag == MSG_TYPE), "")
@@ -50,13 +50,15 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
 
 @attrs.define
 class _Walk:
-    """Goes through the fields of one example."""
+    """Walk over the fields of one example."""
 
     evidence: Evidence
     message: model.Message
     example: ExampleSaid
     laid_out: set[tuple[str, int]]
-    """Message and tag of every row of a table: what a table says, an example need not say again."""
+    """Message and tag of every table row; differences reported for a row are not reported again for an
+    example.
+    """
     _at: int = 0
 
     def findings(self) -> Iterator[Finding]:
@@ -67,12 +69,12 @@ class _Walk:
             yield from self._block([*spec.members(self.message.msg_type), *outer], places)
 
     def _places(self) -> list[Place]:
-        """Where the example may have been sent: as its CompIDs say, one of which is a session type's."""
+        """Return the places where the example may have been sent, given its CompIDs."""
         spec = self.evidence.spec
         places = spec.places(self.message, self.evidence.product)
         named = {pair.tag: pair.value for pair in self.example.pairs if pair.tag in (SENDER, TARGET)}
-        # The venue's CompID is the name of a session type: as the target the client sends, as the
-        # sender the venue does.
+        # The venue's CompID is the name of a session type: the client sends if it is the target, the venue if
+        # it is the sender.
         for tag, sender in ((TARGET, "client"), (SENDER, "venue")):
             if named.get(tag) in spec.vocabulary.sessions:
                 return [each for each in places if each.session == named[tag] and each.sender == sender]
@@ -99,8 +101,7 @@ class _Walk:
                 yield from self._group(pair, placed, members, places)
         missing = [
             placed.field
-            # Of the body alone, which stands first in `members`: examples leave out most of
-            # header and trailer.
+            # Only the body, which is first in `members`: examples omit most of header and trailer.
             for placed in members[: len(self.evidence.spec.members(self.message.msg_type))]
             if not placed.path
             and placed.field.tag not in seen
@@ -112,15 +113,15 @@ class _Walk:
     def _group(
         self, count: Pair, counter: PlacedMember, members: Sequence[PlacedMember], places: Sequence[Place]
     ) -> Iterator[Finding]:
-        """The entries behind a counter."""
+        """Check the entries after a counter."""
         group, path = counter.member.group, (*counter.path, counter.field.tag)
         own = {placed.field.tag: placed for placed in members if placed.path == path}
         opening = [field.tag for field in group.delimiters] if group is not None else []
         pairs, opened, seen = self.example.pairs, 0, set[int]()
-        # Up to the first field that is not of the group; the caller goes on from there.
+        # Up to the first field outside the group, where the caller continues.
         while self._at < len(pairs) and (placed := own.get(pairs[self._at].tag)) is not None:
             pair = pairs[self._at]
-            if pair.tag in seen or not opened:  # A field that comes again belongs to the next entry.
+            if pair.tag in seen or not opened:  # A repeated field begins the next entry.
                 if pair.tag not in opening:
                     names = " or ".join(self.evidence.spec.field_name(tag) for tag in opening)
                     values = {"counter": counter.field.name, "own": names}
@@ -136,13 +137,13 @@ class _Walk:
 
     def _field(self, pair: Pair, placed: PlacedMember, places: Sequence[Place]) -> Iterator[Finding]:
         field = placed.field
-        # What a table lists as well is told there.
+        # Fields with a table row are reported by `members`.
         if not placed.allowed(places) and not self._is_laid_out(pair.tag):
             yield self._report("forbidden", pair, placed)
         if _INVENTED.fullmatch(pair.value):
             return
         form = _FORMS.get(field.datatype.kind)
-        # MULTIPLESTRINGVALUE and its like hold several codes with spaces between them.
+        # MULTIPLESTRINGVALUE and similar types hold several codes separated by spaces.
         values = pair.value.split(" ") if field.datatype.name.startswith("MULTIPLE") else [pair.value]
         codes = {code.value for code in field.codes}
         if form is not None and not re.fullmatch(form, pair.value, re.ASCII):

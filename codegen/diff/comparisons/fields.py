@@ -1,4 +1,4 @@
-"""Compares tags, names and types of fields, wherever a source gives them."""
+"""Compare tags, names and types of fields in all sources."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from codegen.diff.findings import Evidence, Finding, joined
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
-    """Every difference in tags, names and types; what is the same in several lines is one finding."""
-    # Rows in tables of messages count on pages; in a dictionary its list of fields has the same names
-    # and types already.
+    """Yield all differences in tags, names and types; the same difference on several lines is one finding."""
+    # On pages, the rows of message tables count; a dictionary's field list already has the same names and
+    # types.
     rows: list[MemberSaid | FieldSaid] = [*evidence.facts(FieldSaid)]
     if evidence.is_pages:
         rows = [*evidence.facts(MemberSaid), *rows]
@@ -27,11 +27,11 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
 def _differences(evidence: Evidence, said: MemberSaid | FieldSaid, laid_out: set[int]) -> Iterator[Finding]:
     spec = evidence.spec
     field = spec.fields.get(said.tag)
-    # The field that has this name in the spec, in whatever spelling.
+    # Field of the spec with this name, ignoring spelling differences.
     tag = spec.vocabulary.tag_of(said.name) if said.name else None
     named = None if tag is None else spec.fields[tag]
     if field is None and named is None:
-        # A row of a message is told with the message.
+        # Rows of a message are reported with the message.
         if isinstance(said, FieldSaid) and said.tag not in laid_out:
             yield _unknown(evidence, said)
         return
@@ -54,7 +54,7 @@ def _differs(evidence: Evidence, what: str, said: Fact, field: model.Field, **va
 
 
 def _by_the_way(evidence: Evidence, said: FieldSaid, field: model.Field) -> Iterator[Finding]:
-    """A field in a table that is about a message without being that message's own."""
+    """Yield a field from a table about a message that is not the message's own layout."""
     message = evidence.spec.messages[said.message]
     if any(field.tag in placed.tags for placed in evidence.spec.members(said.message)):
         return
@@ -63,15 +63,15 @@ def _by_the_way(evidence: Evidence, said: FieldSaid, field: model.Field) -> Iter
 
 
 def _own_type(evidence: Evidence, said: str, field: model.Field, *, yes_no: bool) -> str:
-    """The spec's type, where the source's is another; empty where they agree.
+    """Return the spec's type if the source's type differs, else an empty string.
 
-    A field of type Char whose text says that its values are Y and N is BOOLEAN.
+    A Char field whose text gives the values Y and N is BOOLEAN.
     """
     datatype = field.datatype
     if not evidence.is_pages:
         return "" if said.upper() == datatype.quickfix.upper() else datatype.quickfix
     kind = columns.kind(said)
-    # Pages have no word for BOOLEAN but Char with the values Y and N.
+    # Pages write BOOLEAN as Char with the values Y and N.
     if yes_no and datatype.kind == "BOOLEAN" and kind in ("CHAR", "STRING"):
         return ""
     return "" if kind is None or columns.same_kind(kind, datatype.kind) else datatype.name
@@ -84,10 +84,10 @@ def _unknown(evidence: Evidence, said: FieldSaid) -> Finding:
 
 
 def _mentions(evidence: Evidence, laid_out: set[int]) -> Iterator[Finding]:
-    """Tags in running text that neither the spec nor a table of the source knows."""
+    """Yield tags in running text that neither the spec nor a table of the source has."""
     known = {str(tag) for tag in laid_out | evidence.spec.fields.keys()}
     for tag, mentions in evidence.mentions("field", known).items():
-        # The first mention that has the name beside the number.
+        # First mention with a name next to the number.
         name = next((each.name for each in mentions if each.name), "")
         given, file = f" ({name})" if name else "", evidence.spec.file("fields.yaml")
         values = {"name": name or tag, "given": given, "tag": tag, "placeholder": name or "…"}

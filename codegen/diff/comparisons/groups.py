@@ -1,7 +1,7 @@
-"""Compares where the rows of a table stand with the groups of the spec.
+"""Compare the positions of table rows with the groups of the spec.
 
-Most pages mark few of the fields of a group, so what counts is where a row stands: a counter is followed by
-the fields of its group, the one that opens an entry first, and by nothing else until they end.
+Most pages mark few of the fields of a group, so the position counts: a counter must be followed by the fields
+of its group only, beginning with the field that opens an entry.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ Row = tuple[MemberSaid, PlacedMember]
 
 
 def compare(block: Block) -> Iterator[Finding]:
-    """Rows that stand elsewhere than the spec has the field, groups that begin otherwise, and their sizes."""
+    """Yield rows in another group than the spec has them in, wrong first fields, and group sizes."""
     rows = [(said, placed) for said in block.rows if (placed := block.member_of(said)) is not None]
     if any(said.path is not None for said, _ in rows):
-        return  # A dictionary lays out groups, so that each of its rows says where it stands.
+        return  # A dictionary states the group of each row.
     tables: dict[tuple[str, int], list[Row]] = {}
     for said, placed in rows:
-        # Rows of one table are in one order; between tables no order means anything.
+        # Order is meaningful only within one table.
         tables.setdefault((said.location.file, said.table), []).append((said, placed))
     for counter in (placed for placed in block.members if placed.member.group is not None):
         own = [table for table in tables.values() if _is_of(table, counter)]
         for table in own:
             yield from _first(block, table, counter)
-        # A group with tables of its own is compared with those, any other with each table that has
+        # A group with its own tables is compared with those, any other group with each table that contains
         # its counter.
         for table in tables.values():
             if own and table not in own:
@@ -40,7 +40,7 @@ def compare(block: Block) -> Iterator[Finding]:
 
 
 def _is_of(table: Sequence[Row], counter: PlacedMember) -> bool:
-    """Whether a heading above the table says that it lays out this group."""
+    """Return whether the heading above the table names this group."""
     return all(said.under == counter.field.tag for said, _ in table)
 
 
@@ -51,19 +51,19 @@ def _holds(counter: PlacedMember, placed: PlacedMember) -> bool:
 def _outside(
     block: Block, table: Sequence[Row], counter: PlacedMember, own: Sequence[Sequence[Row]]
 ) -> Iterator[Finding]:
-    """Fields of a group with a table of its own, which stand in another table and not in that one."""
+    """Yield fields of a group with its own table that are in another table and not in that one."""
     inside = {said.tag for each in own for said, _ in each}
     for said, placed in table:
-        # Directly in it: what stands in a group of its group has a table of its own, or none.
+        # Direct members only: a nested group has its own table, or none.
         if placed.path[-1:] == (counter.field.tag,) and said.tag not in inside and said.inside is None:
             where = "in the body" if said.under is None else f"in {block.spec.field_name(said.under)}"
             yield _moved(block, said, placed, where)
 
 
 def _in_order(block: Block, table: Sequence[Row], counter: PlacedMember) -> Iterator[Finding]:
-    """A table with a counter and its fields, one after another."""
-    # Rows by their number in the table: the counter, the fields of the group, and those behind the
-    # counter.
+    """Check one table that contains a counter and the fields of its group."""
+    # Row indexes in the table: `at` of the counter, `inner` of the group's fields, `behind` of those after
+    # the counter.
     at = next((n for n, (_, placed) in enumerate(table) if placed.field.tag == counter.field.tag), None)
     inner = [n for n, (_, placed) in enumerate(table) if _holds(counter, placed)]
     if at is None or not inner:
@@ -72,8 +72,8 @@ def _in_order(block: Block, table: Sequence[Row], counter: PlacedMember) -> Iter
     under = table[0][0].under
     tags = [said.tag for said, _ in table[inner[0] : at + 1]]
     if not behind and under is None and tags == sorted(tags):
-        return  # Laid out by number, with the counter last: the order says nothing.
-    # All in front of the counter, below a heading about another group: the page has them in that one.
+        return  # Sorted by tag with the counter last: the order carries no information.
+    # All before the counter, under the heading of another group: the page has them in that group.
     if not behind and under is not None:
         for n in inner:
             yield _moved(block, *table[n], f"in {block.spec.field_name(under)}")
@@ -81,12 +81,12 @@ def _in_order(block: Block, table: Sequence[Row], counter: PlacedMember) -> Iter
     for n in inner:
         if n < at:
             yield _moved(block, *table[n], f"before {counter.field.name}")
-    # Between the counter and the last field of the group only fields of the group may stand.
+    # Only fields of the group may appear between the counter and the group's last field.
     for n in range(at + 1, behind[-1] if behind else at):
         said, placed = table[n]
         if n not in behind and said.inside is None:
             yield _moved(block, said, placed, f"among the fields of {counter.field.name}")
-    # A field behind the group may belong to it, unless it stands there in the spec, too.
+    # A field after the group may belong to it, unless the spec has it there too.
     before = list(block.members[: block.members.index(counter)])
     for said, placed in table[behind[-1] + 1 :] if behind else ():
         if placed in before and placed.path == counter.path and said.inside is None:
@@ -95,10 +95,10 @@ def _in_order(block: Block, table: Sequence[Row], counter: PlacedMember) -> Iter
 
 
 def _first(block: Block, rows: Sequence[Row], counter: PlacedMember) -> Iterator[Finding]:
-    """The field that opens an entry is the first one."""
+    """Check that the first field is one that opens an entry."""
     group = counter.member.group
     own = [(said, placed) for said, placed in rows if placed.path[-1:] == (counter.field.tag,)]
-    # One field alone has no order.
+    # A single field has no order.
     if group is None or len(own) < 2:
         return
     opening = [field.name for field in group.delimiters]
@@ -109,9 +109,9 @@ def _first(block: Block, rows: Sequence[Row], counter: PlacedMember) -> Iterator
 
 
 def _size(block: Block, counter: PlacedMember, rows: Sequence[Row]) -> Iterator[Finding]:
-    """The most entries, as `up to 2` of the text about a counter.
+    """Compare the maximum number of entries with text such as `up to 2` about a counter.
 
-    Messages share groups, so that the largest number counts, and none where a message gives no number.
+    Messages share groups, so the largest number counts, and none if any message omits the number.
     """
     group, tag = counter.member.group, counter.field.tag
     everywhere: dict[str, int] = {}

@@ -1,8 +1,8 @@
-"""Compares the fields of each message, of the header and of the trailer.
+"""Compare the fields of each message, of the header and of the trailer.
 
-A row about a field that the spec has in the block is compared with it, statement by statement; `groups` looks
-at where the rows stand. What no row is about is missing, and a row about another field is new. Last come the
-components of a dictionary that none of its messages uses.
+A row about a field that the spec has in the block is compared attribute by attribute; `groups` compares the
+positions of the rows. A member without a row is missing, a row without a member is new. The components of a
+dictionary that none of its messages uses are compared last.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from codegen.presence import SENDERS, Place
 from kalshi_fix_adapters.documents.mistakes import Location
 
 COMPONENT = "component "
-"""What stands before a component's name in the block of its members."""
+"""Prefix of a component's name in the block of its members."""
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
-    """Every difference in the fields of the blocks that the evidence lays out."""
+    """Yield all differences in the fields of the blocks that the evidence lays out."""
     rows = evidence.by(MemberSaid, lambda each: each.block)
     yield from _new_in_header(evidence)
     for key, said in rows.items():
@@ -35,8 +35,7 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
             yield from _component(evidence, said)
         elif key in evidence.spec.messages or key in ("header", "trailer"):
             yield from _block(Block(evidence, key, said))
-    # Pages may name a message without a table of its fields. In a dictionary such a message has no
-    # fields.
+    # Pages may name a message without a table of its fields. In a dictionary such a message has no fields.
     if evidence.is_pages:
         yield from _without_tables(evidence, set(rows))
         return
@@ -53,7 +52,7 @@ def _block(block: Block) -> Iterator[Finding]:
             yield from _Row(block, said, placed, allowed).findings()
         elif in_header is not None:
             yield from _in_header(block, said, in_header)
-        # A row that says it is of the header is told once for all messages, by `_new_in_header`.
+        # A row marked as a header field is reported once for all messages, by `_new_in_header`.
         elif not (said.of_header and block.message is not None):
             yield _new(block, said)
     yield from groups.compare(block)
@@ -62,20 +61,20 @@ def _block(block: Block) -> Iterator[Finding]:
 
 @attrs.frozen
 class _Row:
-    """A row of a table, and the member that it is about."""
+    """A table row and the member that it describes."""
 
     block: Block
     said: MemberSaid
     placed: PlacedMember
     allowed: list[Place]
-    """Where the member may stand, of the places that the row is about."""
+    """Places, of those the row covers, where the member is allowed."""
 
     def differs(self, name: str, /, **values: Any) -> Finding:
         return self.block.report(f"member {name}", self.placed, self.said, **values)
 
     def findings(self) -> Iterator[Finding]:
-        """Every difference between the row and the member."""
-        # Nothing else that the row says can be compared with a member that is not there.
+        """Yield all differences between the row and the member."""
+        # The remaining columns cannot be compared with a member that is not allowed.
         if not self.allowed:
             products = " and ".join(self.block.evidence.products)
             yield self.differs("forbidden", side=side(self.said), on=f" on {products}" if products else "")
@@ -86,17 +85,16 @@ class _Row:
         yield from self.ties()
 
     def place(self) -> Iterator[Finding]:
-        """Whether it stands in the group that the spec has it in."""
+        """Compare the group that the field is in."""
         said, placed, name_of = self.said, self.placed, self.block.spec.field_name
         grouped = placed.member.group is not None
         if said.counts is not None and said.counts != grouped:
             theirs, ours = ("a group", "a plain field") if said.counts else ("a plain field", "a group")
             yield self.differs("group or field", theirs=theirs, ours=ours)
-        # At whatever depth: a page says `in NoPartyIDs` of the fields of groups inside it, too.
+        # At any depth: a page writes `in NoPartyIDs` for fields of nested groups too.
         elsewhere = said.inside is not None and said.inside not in placed.path
         where = f"in {name_of(said.inside or 0)}"
-        # Where a source has a counter as a plain field, which is a difference of its own, its group is not
-        # there.
+        # If a source has a counter as a plain field, which is reported separately, its paths omit that group.
         flat = {each.tag for each in self.block.rows if each.counts is False}
         if said.path is not None:
             elsewhere = said.path != tuple(tag for tag in placed.path if tag not in flat)
@@ -105,21 +103,21 @@ class _Row:
             yield self.differs("elsewhere", where=where)
 
     def requirement(self) -> Iterator[Finding]:
-        """Whether it is required in the same places."""
+        """Compare where the field is required."""
         said, member = self.said, self.placed.member
-        # `always`: in its own block or group entry, which is what a dictionary says; `in_message`: the groups
-        # around it are required, too.
+        # `always`: required in its own block or group entry, which is what a dictionary states. `in_message`:
+        # the enclosing groups are required too.
         always, in_message = map(self._everywhere, (self.placed.required, self.placed.required_in_message))
         is_page = self.block.evidence.is_pages
         conditional = any(place.within(each.scope) for each in member.required_when for place in self.allowed)
         own = ""
         if said.required == "Y" and not always:
             own = "required under a condition" if conditional else "optional"
-        # A page that calls a field of an optional group optional may mean the group. A dictionary says it
-        # of the entry.
+        # A page that calls a field of an optional group optional may mean the group. A dictionary means the
+        # entry.
         elif said.required in ("N", "C", "O") and (in_message or (always and not is_page)):
             own = "required"
-        # `N` with `required when …` beside it agrees with a condition.
+        # `N` together with `required when …` is consistent with a condition.
         elif said.required == "N" and conditional and not said.conditional and is_page:
             own = "required under a condition"
         if own:
@@ -128,7 +126,7 @@ class _Row:
             yield self.differs("requirement", word=word, own=own, presence=presence)
 
     def under_condition(self, when: tuple[str, str]) -> Iterator[Finding]:
-        """A row of a table whose heading gives a condition, such as `Create (Action=1)`."""
+        """Compare a row of a table whose heading has a condition, such as `Create (Action=1)`."""
         block, written = self.block, "=".join(when)
         condition, required = block.condition(when), self.said.required
         if condition is None:
@@ -136,7 +134,7 @@ class _Row:
             yield block.evidence.report("source unread", self.said, where, address=str(where), what=what)
             return
         name, value = condition
-        # Required for this value among others. A condition that asks for any value is none of this heading's.
+        # Required for this value, possibly among others. A condition that accepts any value does not match.
         conditions = self.placed.member.required_when
         matched = any(value in (dict(each.terms).get(name) or ()) for each in conditions)
         holds = matched or self._everywhere(self.placed.required)
@@ -145,7 +143,9 @@ class _Row:
             yield self.differs(f"{word} when", when=written, name=name, value=value)
 
     def _everywhere(self, holds: Callable[[Place], bool]) -> bool:
-        """Whether something holds at every place; of either side, where a page speaks of both at once."""
+        """Return whether a predicate is true at every place; for either sender, if a page covers both in one
+        row.
+        """
         senders = {place.sender for place in self.allowed}
         if self.said.sender is None and len(senders) > 1 and self.block.evidence.is_pages:
             return any(
@@ -154,10 +154,10 @@ class _Row:
         return all(map(holds, self.allowed))
 
     def settings(self) -> Iterator[Finding]:
-        """The default, the only session types, least and greatest value, and the most characters."""
+        """Compare the default, session types, minimum and maximum, and maximum length."""
         said, field = self.said, self.placed.field
         own = self.placed.member.default or ""
-        # Pages leave defaults out, so that silence says nothing.
+        # Pages omit defaults, so a missing one is not a difference.
         if said.default and _first_word(said.default) != _first_word(own):
             value = _first_word(said.default).upper()
             yield self.differs("default", default=said.default, own=own or "none", value=value)
@@ -167,7 +167,7 @@ class _Row:
             yield self.differs("sessions", sessions=listed, own=", ".join(sorted(sessions)))
         low, high = said.limits or (None, None)
         differ = (low is not None and low != field.minimum) or (high is not None and high != field.maximum)
-        # Where the spec has no range, one in a text is most often of something else, such as a length.
+        # If the spec has no range, a range in the text usually describes something else, such as a length.
         if differ and (field.minimum, field.maximum) != (None, None):
             span = f"from {low} to {high}" if low is not None else f"at most {high}"
             yield self.differs("range", span=span, low=field.minimum if low is None else low, high=high)
@@ -175,15 +175,17 @@ class _Row:
             yield self.differs("length", most=said.longest, own=field.max_length or "any number")
 
     def ties(self) -> Iterator[Finding]:
-        """Fields that the text requires or forbids with this one, where no condition of the spec has both."""
-        # What the tie is, words say in too many ways: any condition that has both fields settles it.
+        """Yield fields that the text requires or forbids together with this one, without a condition in the
+        spec.
+        """
+        # The wording varies too much to parse the kind of tie: any condition on both fields is accepted.
         for tag in map(self.block.spec.vocabulary.tag_of, self.said.ties):
             other = next((each for each in self.block.members if each.field.tag == tag), None)
             if other is not None and not self._is_tied(other):
                 yield self.differs("tied", other=other.field.name)
 
     def _is_tied(self, other: PlacedMember) -> bool:
-        """Whether a condition or rule has both fields, or their group has neither without the other."""
+        """Return whether a condition or rule refers to both fields, or their group always contains both."""
         pair = {self.placed.field.name, other.field.name}
         for member in (self.placed.member, other.member):
             for condition in (*member.required_when, *member.forbidden_when, *member.only_when):
@@ -192,7 +194,7 @@ class _Row:
         group = self.placed.holders[-1].group if self.placed.holders else None
         owner = group or self.block.message
         if group is not None and self.placed.path == other.path:
-            # Both have to be in every entry.
+            # Both must be in every entry.
             always = {field.name for field in group.delimiters}
             always |= {
                 member.field.name
@@ -205,7 +207,9 @@ class _Row:
 
 
 def _first_word(default: str) -> str:
-    """What two ways to write a default must share: N, in `N (Y on KalshiPT)` and `N; Y on KalshiPT`."""
+    """Return the part that two spellings of a default must share: N, for `N (Y on KalshiPT)` and `N; Y on
+    KalshiPT`.
+    """
     return re.split(r"[ ;,(]", default)[0].lower()
 
 
@@ -213,7 +217,7 @@ def _first_word(default: str) -> str:
 
 
 def _in_header(block: Block, said: MemberSaid, placed: PlacedMember) -> Iterator[Finding]:
-    """A field of the header that a table of a message lists, which has to be allowed in that message."""
+    """Yield a header field that a message's table lists but the spec does not allow in that message."""
     # Without `only_when` it is allowed in every message.
     conditions, message = placed.member.only_when, block.message
     if message is None or not conditions:
@@ -227,7 +231,7 @@ def _in_header(block: Block, said: MemberSaid, placed: PlacedMember) -> Iterator
 
 
 def _new_in_header(evidence: Evidence) -> Iterator[Finding]:
-    """New fields of the header, which tables of messages list and describe as such."""
+    """Yield new fields that tables of messages list as header fields."""
     spec = evidence.spec
     known = {placed.field.tag for placed in spec.members("header")}
     new = (said for said in evidence.facts(MemberSaid) if said.of_header and said.tag not in known)
@@ -241,12 +245,12 @@ def _new_in_header(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _new(block: Block, said: MemberSaid) -> Finding:
-    """A field that the spec does not have in this block."""
+    """Return a finding for a field that the spec does not have in this block."""
     names = block.spec.vocabulary.fields
     details = ", ".join(part for part in (said.type, REQUIREMENTS.get(said.required, "")) if part)
     where = ""
     if said.path or said.inside is not None:
-        # A dictionary gives the whole path, a page the nearest counter.
+        # A dictionary states the whole path, a page the nearest counter.
         where = " in " + "/".join(map(block.spec.field_name, said.path or (said.inside or 0,)))
     edits = advice.member(block, said)
     return block.evidence.report(
@@ -268,12 +272,11 @@ def _new(block: Block, said: MemberSaid) -> Finding:
 
 
 def _absent(block: Block) -> Iterator[Finding]:
-    """Fields that are missing, for each side that has tables of its own, and conditions that no table covers.
+    """Yield missing fields for each sender with its own tables, and conditions that no table covers.
 
-    Pages are expected to name a field only where the spec has it from them, a dictionary names all fields.
+    Pages are expected to list the fields that the spec attributes to them; a dictionary must list all fields.
     """
-    # None stands for tables that are about both sides. A block without rows counts as laid out for
-    # both.
+    # None: tables that cover both senders. A block without rows counts as laid out for both.
     speaking = {said.sender for said in block.rows} or {None}
     sides: list[str | None] = [None]
     if speaking != {None}:
@@ -282,24 +285,24 @@ def _absent(block: Block) -> Iterator[Finding]:
         if speaking & {sender, None}:
             yield from _missing(block, sender)
         else:
-            # This side may send the message too, and has no table of its fields.
+            # This sender may send the message too, but has no table of its fields.
             at, values = _location(block), {"block": block.name, "sender": sender}
             yield block.evidence.report("fields of a message one side", block.rows[:1], at, **values)
     yield from _conditions(block)
 
 
 def _location(block: Block) -> Location:
-    """Where the spec has a message, or the first field of the header or trailer."""
+    """Return the location of a message, or of the first field of the header or trailer."""
     if block.message is not None:
         return block.spec.message_location(block.message)
     return block.members[0].member.location
 
 
 def _missing(block: Block, sender: str | None) -> Iterator[Finding]:
-    """What no row names; a group that is missing whole is told once."""
+    """Yield members without a row; a group missing as a whole is reported once."""
     seen = block.seen(said for said in block.rows if sender is None or said.sender in (None, sender))
     if block.message is None:
-        # Pages lay out in the table of a message what the header has for that message alone.
+        # Pages list header fields that only one message has in that message's table.
         seen |= {said.tag for said in block.evidence.facts(MemberSaid)}
     by = f" from the {sender}" if sender else ""
     places = [place for place in block.places if sender in (None, place.sender)]
@@ -309,8 +312,7 @@ def _missing(block: Block, sender: str | None) -> Iterator[Finding]:
         # Pages do not list the length of a data field; a dictionary does.
         passed_over = placed.implied and block.evidence.is_pages
         over = placed.member.pedigree.is_over or field.pedigree.is_over
-        # What is gone from the venue need not be there, nor what stands in a group that is told
-        # already.
+        # Removed fields need no row, nor do fields of a group that is already reported.
         if field.tag in seen or passed_over or over or told & set(placed.path):
             continue
         if not placed.allowed(places) or not block.evidence.expects(placed.member.source):
@@ -323,10 +325,9 @@ def _missing(block: Block, sender: str | None) -> Iterator[Finding]:
 
 
 def _conditions(block: Block) -> Iterator[Finding]:
-    """Fields that the spec requires under a condition, where tables are laid out by it without them."""
+    """Yield fields required under a condition that are missing from the tables laid out by that condition."""
     stated = {(said.tag, block.condition(said.when)) for said in block.rows if said.when is not None}
-    # The fields by whose value the tables of this block are divided. Conditions on others have no
-    # table.
+    # Fields whose values divide the tables of this block. Conditions on other fields have no tables.
     by = {condition[0] for _, condition in stated if condition is not None}
     for placed in block.members:
         if not block.evidence.expects(placed.member.source):
@@ -339,10 +340,10 @@ def _conditions(block: Block) -> Iterator[Finding]:
 
 
 def _without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator[Finding]:
-    """Messages that have a heading and no table of fields, though the spec has fields from these pages."""
+    """Yield messages with a heading but no table of fields, although the spec has fields from these pages."""
     listed = {said.tag for said in evidence.facts(MemberSaid)}
     headings = evidence.by(MessageSaid, lambda each: each.msg_type)
-    # Header and trailer have no heading of their own on many pages.
+    # On many pages header and trailer have no heading.
     for key in (*(key for key in headings if key in evidence.spec.messages), "header", "trailer"):
         if key in laid_out:
             continue
@@ -371,27 +372,26 @@ def _without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator[Finding]
 
 
 def _component(evidence: Evidence, said: Sequence[MemberSaid]) -> Iterator[Finding]:
-    """Which fields the groups of a component have, at what depth, and which of them are required.
+    """Compare which fields the groups of a component have, at which depth, and which of them are required.
 
-    A component changes nothing until a message uses it; but a venue that revises one means it.
+    A component without uses has no effect, but a venue that revises one intends a change.
     """
     name = said[0].block.removeprefix(COMPONENT)
     known = {group.name: group for group in evidence.spec.dialect.groups}
     if name not in known.keys() | evidence.spec.source.sections["components"].keys():
         yield _of_component(evidence, "unknown", said[0], "")
-    # The tag of a group's counter, which the model keeps where the group is used.
+    # Tag of each group's counter, which the model stores where the group is used.
     used = (placed for key in evidence.spec.messages for placed in evidence.spec.members(key))
     counters = {each.member.group.name: each.field.tag for each in used if each.member.group is not None}
-    # The fields outside of groups are compared nowhere: the spec has no members of a component apart
-    # from messages.
+    # Fields outside groups are not compared: the spec has no members of a component apart from messages.
     for counter in (each for each in said if each.path == () and each.counts):
         fitting = [group for key, group in known.items() if counters.get(key) == counter.tag]
-        # By name, else any group with that counter: QuickFIX has names of its own for components.
+        # By name, else any group with that counter: QuickFIX names components differently.
         same = [group for group in fitting if group.name == name] or fitting
         if not same:
             yield _of_component(evidence, "unknown group", counter, counter.name)
             continue
-        # Whether a group must be there is each message's to say.
+        # Whether the group is required is defined by each message.
         if counter.required == "Y":
             yield _of_component(evidence, "requires", counter, counter.name)
         yield from _entries(evidence, counter, same[0], said, (counter.tag,))

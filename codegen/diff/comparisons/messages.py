@@ -1,4 +1,4 @@
-"""Compares which messages there are, where they flow, the known values of Text, and the pages themselves."""
+"""Compare the messages, their flows, the known values of Text, and the pages themselves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kalshi_fix_adapters.documents.mistakes import Location
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
-    """Every difference in messages, flows, texts and pages, and everything that could not be read."""
+    """Yield all differences in messages, flows, texts and pages, and everything that could not be parsed."""
     yield from _new(evidence)
     yield from _known(evidence)
     yield from _gone(evidence)
@@ -30,23 +30,23 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
 def report(
     evidence: Evidence, what: str, facts: Fact | Iterable[Fact], message: model.Message, /, **values: Any
 ) -> Finding:
-    """A finding about a message of the spec."""
+    """Return a finding about a message of the spec."""
     at = evidence.spec.message_location(message)
     return evidence.report(f"message {what}", facts, at, message=message, **values)
 
 
 def _new(evidence: Evidence) -> Iterator[Finding]:
-    """Messages that the spec does not know: laid out, listed, or only spoken of."""
+    """Yield messages that the spec does not have: laid out, listed, or only mentioned."""
     known = evidence.spec.messages
     said: list[MessageSaid | FlowsSaid] = [*evidence.facts(MessageSaid), *evidence.facts(FlowsSaid)]
     names: dict[str, str] = {}
     for each in said:
         name = re.sub(r"[^A-Za-z0-9]", "", each.name)
-        # The name in a table of messages is the name alone; a heading may be shorter or longer.
+        # A table of messages contains the exact name; a heading may be shorter or longer.
         names[each.msg_type] = name if isinstance(each, FlowsSaid) else names.get(each.msg_type, name)
     unknown = grouped((each for each in said if each.msg_type not in known), lambda each: each.msg_type)
     found: dict[str, Sequence[Fact]] = {**unknown}
-    # A mention counts only where nothing better speaks of the message.
+    # A mention counts only without a definition or table row.
     for value, mentions in evidence.mentions("message", {*known, *found}).items():
         found[value] = [mentions[0]]
     rows = evidence.by(MemberSaid, lambda each: each.block)
@@ -59,7 +59,7 @@ def _new(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _known(evidence: Evidence) -> Iterator[Finding]:
-    """Messages of the spec under another name, of another category, on another product or on another page."""
+    """Yield messages of the spec with another name, category, product or page."""
     spec = evidence.spec
     for said in evidence.facts(MessageSaid):
         message = spec.messages.get(said.msg_type)
@@ -73,13 +73,13 @@ def _known(evidence: Evidence) -> Iterator[Finding]:
             yield report(evidence, "category", said, message, word=word)
         if evidence.is_pages and not spec.places(message, evidence.product):
             yield report(evidence, "product", said, message, product=evidence.product)
-        # Messages of the session stand on several pages.
+        # Session messages are described on several pages.
         elif evidence.is_pages and not message.admin:
             yield from _moved(evidence, said, message)
 
 
 def _moved(evidence: Evidence, said: MessageSaid, message: model.Message) -> Iterator[Finding]:
-    """A message that stands on another page than the spec says."""
+    """Yield a message that is on another page than its source in the spec."""
     own = evidence.spec.pages_of(message.source, evidence.product or "")
     sections = [each for each in evidence.facts(MessageSaid) if each.msg_type == said.msg_type]
     if own and own.isdisjoint(evidence.origin_of(each.location) for each in sections):
@@ -88,11 +88,13 @@ def _moved(evidence: Evidence, said: MessageSaid, message: model.Message) -> Ite
 
 
 def _same_name(said: str, own: str, *, exact: bool) -> bool:
-    """Whether a heading may be short for a name: `Mass Cancel Request` for OrderMassCancelRequest."""
+    """Return whether a heading may be a short form of a name: `Mass Cancel Request` for
+    OrderMassCancelRequest.
+    """
     if exact or folded(said) == folded(own):
         return said == own or not exact
-    # The words of the one, in their order, among those of the other; a single word such as Request
-    # would fit too many.
+    # The words of the heading must occur in order in the name; a single word such as Request would match too
+    # many.
     words, among = (
         [*map(str.lower, re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name))] for name in (said, own)
     )
@@ -101,10 +103,10 @@ def _same_name(said: str, own: str, *, exact: bool) -> bool:
 
 
 def _gone(evidence: Evidence) -> Iterator[Finding]:
-    """Messages that the spec has from these sources and no heading or definition names."""
+    """Yield messages that the spec has from these sources but that no heading or definition names."""
     spec = evidence.spec
     defined = {said.msg_type for said in evidence.facts(MessageSaid)}
-    # A dictionary of the session layer defines no application messages, and need not.
+    # A dictionary of the session layer need not define application messages.
     layers = {spec.messages[each].admin for each in defined if each in spec.messages}
     for message in spec.dialect.messages:
         places = [place for product in evidence.products for place in spec.places(message, product)]
@@ -118,7 +120,7 @@ def _gone(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _flows(evidence: Evidence) -> Iterator[Finding]:
-    """Where the tables of messages let each flow; a product with such tables has every message in them."""
+    """Compare flows with the tables of messages; a product with such tables lists every message in them."""
     spec, listed = evidence.spec, evidence.facts(FlowsSaid)
     sessions = {place.session for place in spec.places(None, evidence.product)}
     for said in listed:
@@ -127,7 +129,7 @@ def _flows(evidence: Evidence) -> Iterator[Finding]:
             continue
         if folded(said.name) != folded(message.name):
             yield report(evidence, "name", said, message, name=said.name, write=said.name)
-        # A row without a session type means all of the product's.
+        # A row without a session type covers all of the product's.
         theirs = {(s, sender) for name, sender in said.flows for s in ({name} if name else sessions)}
         ours = {(place.session, place.sender) for place in spec.places(message, evidence.product)}
         if theirs != ours:
@@ -150,7 +152,7 @@ def _flow_text(flows: set[tuple[str, str]], sessions: set[str]) -> str:
 
 
 def _texts(evidence: Evidence) -> Iterator[Finding]:
-    """Values of Text, and the codes that they come with."""
+    """Compare values of Text and the codes they accompany."""
     spec = evidence.spec
     known = {(each.message.msg_type, each.value): each for each in spec.dialect.texts}
     said = {(each.message, each.text): each for each in evidence.facts(TextSaid)}
@@ -176,10 +178,10 @@ def _texts(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _meaning(evidence: Evidence, said: TextSaid) -> tuple[str, str]:
-    """The field and the code that a text comes with, by the spec's names where it knows them."""
+    """Return the field and code that a text accompanies, by the spec's names if known."""
     spec = evidence.spec
     tag = int(said.field) if said.field.isdigit() else spec.vocabulary.tag_of(said.field)
-    # Columns call a field more freely than headings do: `Execution Type` for ExecType, `OrdRejReason value`.
+    # Columns spell fields more freely than headings: `Execution Type` for ExecType, `OrdRejReason value`.
     if tag is None:
         name = {"executiontype": "exectype"}.get(folded(said.field), folded(said.field))
         tag = next((t for t, own in spec.vocabulary.fields.items() if name.startswith(folded(own))), None)
@@ -189,10 +191,10 @@ def _meaning(evidence: Evidence, said: TextSaid) -> tuple[str, str]:
 
 
 def _pages(evidence: Evidence) -> Iterator[Finding]:
-    """Pages that the manifest does not name, and those of a whole folder that are not there."""
+    """Yield pages missing from the manifest, and manifest pages missing from a complete folder."""
     spec = evidence.spec
     known = {origin.id: origin for origin in spec.origins.values() if origin.kind == PAGE}
-    # A spec without sources that are pages is compared with whatever it is given.
+    # A spec without page sources accepts any pages.
     if not known or not evidence.is_pages:
         return
     given = {reading.page: reading for reading in evidence.readings}
@@ -208,7 +210,7 @@ def _pages(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _edition(evidence: Evidence) -> Iterator[Finding]:
-    """A dictionary of another edition than the one that the spec was compared with."""
+    """Yield a dictionary of another edition than the one the spec was compared with."""
     editions = {o.id: o for o in evidence.spec.origins.values() if o.kind == DICTIONARY}
     for said in evidence.facts(DictionarySaid):
         if editions and said.version not in editions:

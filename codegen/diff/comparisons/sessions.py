@@ -1,4 +1,4 @@
-"""Compares session types with their ports, and hosts."""
+"""Compare session types, their ports, and hosts."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from codegen.diff.facts import Fact, HostSaid, SessionSaid
 from codegen.diff.findings import Edit, Evidence, Finding, grouped
 
 _FILLERS = frozenset({"entry", "fix", "gateway", "server", "session", "sessions", "the"})
-"""Words of a label that do not tell one role from another."""
+"""Words of a label that do not distinguish roles."""
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
-    """Every difference in session types and hosts; a dictionary speaks of neither."""
+    """Yield all differences in session types and hosts, which only pages contain."""
     if not evidence.is_pages:
         return
     tables = evidence.by(SessionSaid, lambda each: each.environment)
     for environment, rows in tables.items():
         yield from _sessions(evidence, environment, rows)
     yield from _no_endpoints(evidence, set(tables))
-    # Session types in running text that neither the spec nor a table of endpoints knows.
+    # Session types in running text that neither the spec nor a table of endpoints has.
     known = {*evidence.spec.vocabulary.sessions, *(said.name for said in evidence.facts(SessionSaid))}
     for name, mentions in evidence.mentions("session", known).items():
         yield _new_session(evidence, name, None, mentions)
@@ -41,7 +41,7 @@ def _sessions(evidence: Evidence, environment: str, rows: Sequence[SessionSaid])
         if own is None:
             yield _new_session(evidence, row.name, row.port, [row])
             continue
-        # A session type without products is on all of them.
+        # A session type without products is available on all of them.
         if own.products and product not in own.products:
             at = spec.session_location(row.name, "products")
             yield evidence.report("session product", row, at, name=row.name, product=product)
@@ -56,10 +56,10 @@ def _sessions(evidence: Evidence, environment: str, rows: Sequence[SessionSaid])
 
 
 def _no_endpoints(evidence: Evidence, spoken: set[str]) -> Iterator[Finding]:
-    """Environments without a table of endpoints, where the page of the session types was given."""
+    """Yield environments without a table of endpoints, if the page of the session types was given."""
     spec = evidence.spec
     sources = {each.source for each in spec.dialect.session_types}
-    # A table that names no environment is about all of them.
+    # A table without an environment covers all of them.
     if "" in spoken or not any(evidence.expects(source) for source in sources):
         return
     for environment in spec.dialect.environments:
@@ -83,8 +83,8 @@ def _new_session(evidence: Evidence, name: str, port: int | None, facts: Sequenc
 
 
 def _role(label: str, roles: list[str]) -> str | None:
-    """The spec's role that a label means: `Order Entry` is `orders`, `Market Data` is `market_data`."""
-    # `Orders` and `Order Entry` are one role: plurals do not count, nor what every label has.
+    """Return the spec's role for a label: `orders` for `Order Entry`, `market_data` for `Market Data`."""
+    # Plurals and words common to all labels are ignored: `Orders` and `Order Entry` are one role.
     words = [word.rstrip("s") for word in re.findall(r"[a-z]+", label.lower()) if word not in _FILLERS]
     return next((role for role in roles if [word.rstrip("s") for word in role.split("_")] == words), None)
 
@@ -97,10 +97,10 @@ def _hosts(evidence: Evidence) -> Iterator[Finding]:
     sessions = {each.name: each.host_role for each in spec.dialect.session_types}
     seen: set[tuple[str, str]] = set()
     for each in (each for each in evidence.facts(HostSaid) if each.role or each.session):
-        # With one role in the spec every host has it. The row of a session type says the role for certain.
+        # If the spec has one role, every host has it. The row of a session type determines the role.
         role = _role(each.role, roles) or (roles[0] if len(roles) == 1 else None)
         role = sessions.get(each.session, role) or ""
-        # Without an environment the host may be any environment's.
+        # Without an environment the host may belong to any.
         environments = [each.environment] if each.environment else list(spec.dialect.environments)
         known = [own[environment, role] for environment in environments if (environment, role) in own]
         seen.update((endpoint.environment, endpoint.role) for endpoint in known)
@@ -118,7 +118,7 @@ def _hosts(evidence: Evidence) -> Iterator[Finding]:
 def _host(
     evidence: Evidence, what: str, facts: Sequence[Fact], key: tuple[str, str], label: str, **values: Any
 ) -> Finding:
-    """A finding about the host of an environment and role."""
+    """Return a finding about the host of an environment and role."""
     at = evidence.spec.host_location(key[0], evidence.product or "", key[1])
     # The product of a dialect without products has no name.
     name = f"{key[0] or '…'} {evidence.product} {label}".replace("  ", " ")
@@ -126,7 +126,7 @@ def _host(
 
 
 def _host_mentions(evidence: Evidence) -> Iterator[Finding]:
-    """Hosts in running text and examples that neither the spec nor a list of hosts knows."""
+    """Yield hosts in running text and examples that neither the spec nor a list of hosts has."""
     said = evidence.facts(HostSaid)
     known = {each.host for each in evidence.spec.dialect.endpoints}
     known |= {each.host for each in said if each.role or each.session}

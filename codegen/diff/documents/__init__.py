@@ -1,6 +1,6 @@
-"""Reading: what a page, a changelog or a dictionary of the venue says, as `facts`. It compares nothing.
+"""Parsing of the venue's pages, changelog and dictionaries into `facts`, without comparing them.
 
-`markdown` takes a page apart into blocks and `inline` takes the markup out of a line. `pages` walks over the
-blocks: it asks `headings` what stands around a table or a list, and hands it to `tables` (with `columns`) or
-`lists`; `codelists`, `endpoints` and `examples` read what stands in a cell, a sentence or a block of code.
+`markdown` splits a page into blocks and `inline` removes the markup of a line. `pages` walks over the blocks:
+it interprets titles with `headings` and passes tables to `tables` (with `columns`) and lists to `lists`;
+`codelists`, `endpoints` and `examples` parse cells, sentences and code blocks.
 """

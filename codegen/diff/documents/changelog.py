@@ -1,8 +1,8 @@
-"""The venue's changelog: one page with an entry for each change, of whichever of its APIs.
+"""Parser of the venue's changelog: one page with an entry for each change of any of its APIs.
 
-An entry is `<Update label="May 3, 2026" tags={["FIX"]} rss={{title: "…"}}>`. It has no number, so it is known
-by its date and its title. `changelog.yaml` of the spec says of each one that is about FIX what has become of
-it; the text itself is not kept, only fingerprints of title and text.
+An entry is `<Update label="May 3, 2026" tags={["FIX"]} rss={{title: "…"}}>`. It has no number, so it is
+identified by its date and title. `changelog.yaml` of the spec has a disposition for each entry about FIX; it
+does not contain the text, only fingerprints of title and text.
 """
 
 from __future__ import annotations
@@ -15,34 +15,33 @@ from codegen.diff.facts import EntrySaid, Fact, Unread, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
 
 API = "FIX"
-"""The tag of the entries that count; untagged ones, and those of another API, count if they speak of it."""
+"""Tag of the relevant entries; untagged entries and those of other APIs count if they mention it."""
 
-# The versions of FIX have <Update> too, but neither tags nor rss (see `pages`). Within 500 characters, so
-# that a page full of `<Update` takes linear time.
+# Pages of FIX versions have <Update> too, but neither tags nor rss (see `pages`). The limit of 500 characters
+# keeps a page full of `<Update` in linear time.
 _UPDATE = re.compile(r"^<Update\b[^>]{0,500}?\b(?:tags|rss)\s*=", re.MULTILINE)
-# Possessive, as in `markdown`: the text can be taken apart in one way.
+# Possessive, as in `markdown`: there is only one way to split the text.
 _STRING = re.compile(r"\"((?:[^\"\\]|\\.)*+)\"|'((?:[^'\\]|\\.)*+)'")
 _TITLE = re.compile(r"\btitle\s*:\s*")
 _SPEAKS = re.compile(rf"\b{API}\b")
 
 
 def is_changelog(page: str) -> bool:
-    """Return whether a page is made of such entries."""
+    """Return whether a page consists of changelog entries."""
     return _UPDATE.search(page) is not None
 
 
 def read(page: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
-    """Every entry of the page, and what could not be read."""
+    """Return all entries of the page, and what could not be parsed."""
     found: list[Fact] = []
     lines = page.splitlines()
     opened: markdown.Component | None = None
-    # One without an end goes up to the next, or to the end of the page.
+    # An entry without an end tag extends to the next one, or to the end of the page.
     for block in (*markdown.blocks(page), markdown.End(len(lines) + 1, "Update")):
         match block:
             case markdown.Puzzle(line, what):
                 found.append(Unread(Location(file, line), what))
-            # An entry is kept as the lines from its tag to its end, since components inside of
-            # it are part of it.
+            # An entry spans the lines from its tag to its end, including nested components.
             case markdown.Component(name="Update") | markdown.End(name="Update"):
                 if opened is not None:
                     last = block.line if isinstance(block, markdown.End) else block.line - 1
@@ -56,7 +55,7 @@ def _entry(block: markdown.Component, content: str, location: Location, vocabula
     label, rss = block.attributes.get("label", ""), block.attributes.get("rss", "")
     says = headings.read(label, vocabulary)
     at = _TITLE.search(rss)
-    # The title of the feed; a page that has none says it in the description.
+    # Title of the feed; a page without one has it in the description.
     title = next(iter(_strings(rss[at.end() :])), "") if at else block.attributes.get("description", "")
     if not says.date or not title:
         return Unread(location, f"an entry of the changelog without {'a title' if says.date else 'a date'}")
@@ -67,10 +66,10 @@ def _entry(block: markdown.Component, content: str, location: Location, vocabula
 
 
 def _strings(text: str) -> list[str]:
-    """The string literals of a JavaScript expression."""
+    """Return the string literals of a JavaScript expression."""
     return [re.sub(r"\\(.)", r"\1", each[1] or each[2] or "") for each in _STRING.finditer(text)]
 
 
 def _print(words: str) -> str:
-    """A fingerprint that is the same however lines are broken."""
+    """Return a fingerprint that does not depend on line breaks."""
     return fingerprint(" ".join(words.split()))

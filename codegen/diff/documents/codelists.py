@@ -1,4 +1,4 @@
-"""Finds the values of coded fields in text.
+"""Extract the values of coded fields from text.
 
 The forms: `1`=Buy, `6 = Post Only`, Active<0>, REJECTED(1), 1 (MANUAL), "yes" or "no".
 """
@@ -12,15 +12,14 @@ from codegen.diff.facts import MSG_TYPE, CodeSaid, Vocabulary, folded
 from codegen.model import CODED_KINDS
 from kalshi_fix_adapters.documents.mistakes import Location
 
-# A name ends at punctuation: what follows explains it.
+# A name ends at punctuation, which begins an explanation.
 _LABEL = rf"(?P<label>[A-Za-z][^,;.:()<>{OPEN}{CLOSE}]*)"
-# Forms that are told apart by their marks alone. A value has three characters at the most where no code
-# span delimits it: more would match ordinary words. Where a value is found twice, the form higher up
-# counts.
+# Forms recognizable by their punctuation alone. Outside a code span a value has at most three characters:
+# more would match ordinary words. If several forms match a value, the first one wins.
 _IN_TEXT = tuple(
     re.compile(pattern)
     for pattern in (
-        # `1`=Buy, the value alone in a code span
+        # `1`=Buy, only the value in a code span
         rf"{OPEN}(?P<value>[A-Za-z0-9_-]+){CLOSE}\s*=\s*{OPEN}?{_LABEL}",
         # 6 = Post Only, all of it in a code span
         rf"{OPEN}(?P<value>[A-Za-z0-9]{{1,3}})\s*=\s*{_LABEL}[^{OPEN}{CLOSE}]*{CLOSE}",
@@ -30,7 +29,7 @@ _IN_TEXT = tuple(
         r"(?P<label>[A-Za-z][\w /&'-]*?)\s*<(?P<value>[A-Za-z0-9]{1,3})>",
         # `REJECTED(1)`
         r"\b(?P<label>[A-Z][A-Z0-9_]{2,})\((?P<value>[A-Za-z0-9]{1,3})\)",
-        # `1 (MANUAL)`, as all that the text says
+        # `1 (MANUAL)`, as the whole text
         r"\A(?P<value>\d{1,3}|[A-Z])\s\((?P<label>[A-Za-z][\w /]*)\)",
         # `1` (Manual), the value in a code span
         rf"{OPEN}(?P<value>[A-Za-z0-9]{{1,3}}){CLOSE}\s\((?P<label>[A-Za-z][\w /-]+)\)",
@@ -42,14 +41,14 @@ _LISTED = (
     # `1: Buy, 2: Sell`
     re.compile(r"(?:\A|[,;]\s*)(?P<value>\d{1,3}|[A-Z])\s*[:\u2013\u2014-]\s*(?P<label>[A-Za-z][^,;]*)"),
 )
-"""Forms that are read only where several values stand together."""
-# Values that are words themselves: `yes`, "yes", YES.
+"""Forms that are accepted only for several values in a row."""
+# Values that are words: `yes`, "yes", YES.
 _WORD = rf"(?:{OPEN}[A-Za-z][\w-]*{CLOSE}|\"[A-Za-z][\w-]*\"|\b[A-Z][A-Z_]{{2,}}\b)"
 _WORDS = re.compile(rf"{_WORD}(?:(?:\s*,\s*|\s*/\s*|,?\s+(?:or|and)\s+){_WORD})+")
-# What stands in front of a list that is one, and in front of one that only gives examples.
+# Text before a list of values, and before a list of mere examples.
 _ONE_OF = re.compile(r"(?:values?|one of|either|:)\W*\Z", re.IGNORECASE)
 _EXAMPLE = re.compile(r"(?:e\.g\.,?|for example,?|such as|like|mirrors .*)[^.]*\Z", re.IGNORECASE)
-# In a list whose heading names the field every item begins with its value, so that looser forms do.
+# In a list whose heading names the field every item begins with its value, so looser forms are enough.
 _IN_ITEM = tuple(
     re.compile(pattern)
     for pattern in (
@@ -65,12 +64,12 @@ _IN_ITEM = tuple(
         r"(?P<value>\d{1,4}|[A-Z])\s*(?:[:\u2013\u2014-])\s*(?P<label>[^:.,;(]+)",
     )
 )
-# `1=Buy or 2=Sell`: the second name would begin with `or`.
+# In `1=Buy or 2=Sell` the second name would begin with `or`.
 _FILLER = re.compile(r"\A(?:(?:or|and|always|usually|only|either)\s+)+", re.IGNORECASE)
 
 
 def of_text(text: str, tag: int, vocabulary: Vocabulary, location: Location) -> tuple[CodeSaid, ...]:
-    """The codes that a description of a field lists, in their order; none for fields of other kinds."""
+    """Return the codes that a description of a field lists, in order; none for fields of other kinds."""
     if vocabulary.kinds.get(tag, "STRING") not in CODED_KINDS:
         return ()
     text = marked(text)
@@ -87,8 +86,8 @@ def of_text(text: str, tag: int, vocabulary: Vocabulary, location: Location) -> 
             for each in listed
             if not _is_reference(each["value"], each["label"], tag, vocabulary)
         }
-        # One pair alone may be anything, `Section (3)` for one; two are a list, and so is one whose
-        # value is known.
+        # A single pair may be anything, such as `Section (3)`; two are a list, and so is one with a known
+        # value.
         if not found and (len(named) > 1 or named & vocabulary.codes.get(tag, {}).keys()):
             found = {each["value"]: (each.start(), each["label"]) for each in listed}
     if not found:
@@ -98,7 +97,7 @@ def of_text(text: str, tag: int, vocabulary: Vocabulary, location: Location) -> 
 
 
 def of_item(text: str, location: Location) -> CodeSaid | None:
-    """The code that an item of a list of codes is about; None where there is none to be seen."""
+    """Return the code that an item of a list of codes describes, or None."""
     text = marked(text)
     for pattern in _IN_ITEM:
         if match := pattern.match(text):
@@ -107,7 +106,9 @@ def of_item(text: str, location: Location) -> CodeSaid | None:
 
 
 def of_cells(value: str, label: str, location: Location) -> CodeSaid | None:
-    """The code of a row with a column for values; `N (default)` is N. None where it is no single word."""
+    """Return the code of a row with a column of values, or None if the cell is not one word; `N (default)` is
+    N.
+    """
     match = re.match(r"([\w-]+)\s*(?:\(([^)]*)\))?\Z", re.sub(f"[{OPEN}{CLOSE}]", "", marked(value)))
     if match is None:
         return None
@@ -116,10 +117,9 @@ def of_cells(value: str, label: str, location: Location) -> CodeSaid | None:
 
 
 def _is_reference(value: str, label: str, tag: int, vocabulary: Vocabulary) -> bool:
-    """Whether a text names something else than a code of the field it describes."""
+    """Return whether a text refers to something other than a code of the field it describes."""
     name = folded(label)
-    # `Seconds between Heartbeat<0>` names a message by its type. In the list of MsgType itself every value
-    # does.
+    # `Seconds between Heartbeat<0>` names a message by its type. In the list of MsgType itself all values do.
     message = folded(vocabulary.messages.get(value, ""))
     if tag != MSG_TYPE and message and name.endswith(message):
         return True
@@ -138,16 +138,15 @@ def _is_reference(value: str, label: str, tag: int, vocabulary: Vocabulary) -> b
 
 
 def _words(text: str, tag: int, vocabulary: Vocabulary) -> dict[str, tuple[int, str]]:
-    """Values that are words: the longest run of them, unless it is given as an example.
+    """Return values that are words: the longest run of them, unless it is introduced as an example.
 
-    A field that had no list of values so far has one only where the text says so. Words that are known values
-    need no marks.
+    A field without a list of values so far has one only if the text introduces it. Known values need no
+    punctuation.
     """
     best: re.Match[str] | None = None
     for match in _WORDS.finditer(text):
         before = text[: match.start()]
-        # A new field may well have values; an old one whose values the spec leaves open needs the
-        # words for it.
+        # A new field may well have values; an existing one with open values needs an introduction.
         known = tag not in vocabulary.fields or tag in vocabulary.codes
         if _EXAMPLE.search(before) or not (known or _ONE_OF.search(before)):
             continue

@@ -1,4 +1,4 @@
-"""What the columns of a table are, and the words that pages use in them."""
+"""Roles of table columns, and the words that pages use in them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from codegen.diff.documents.inline import plain
 from codegen.model import INTEGER_KINDS
 
-# A role of a column, and the words that stand above it: small letters, the whole of the cell. The first
-# role that fits counts. `35` and `#` are not typing errors: pages use the number as a heading.
+# A role of a column, and its headings: lower case, the whole cell. The first matching role wins. `35` and `#`
+# are intended: pages use the number as a heading.
 _ROLES: tuple[tuple[str, str], ...] = (
     ("msg_type", r"(?:msg|message) ?types?(?: \(?35\)?)?|35"),
     ("tag", r"(?:fix |field )?tag(?: ?#| no\.?| numbers?| ids?)?|field (?:#|no\.?|numbers?|ids?)|#|no\."),
@@ -32,12 +32,12 @@ _ROLES: tuple[tuple[str, str], ...] = (
     ("description", r"purposes?|restrictions?|behaviou?rs?|common causes?|causes?|explanations?"),
     ("label", r"reasons?|labels?|status|titles?"),
 )
-# `Order Entry Host` and `Endpoint`; what stands in front says which host it is.
+# `Order Entry Host` and `Endpoint`; the words before it give the role of the host.
 _HOST = re.compile(r"(.*?)\s*(?:host(?: ?names?)?|endpoints?|address(?:es)?|domains?)\Z")
-# `Text (58)`: the column holds values of that field.
+# `Text (58)`: the column contains values of that field.
 _TAGGED = re.compile(r"(.+?)\s*[(<](?:tag )?(\d+)[)>]\Z", re.IGNORECASE)
 
-# By the flag of QuickFIX; C is required in some cases. `Y*` has its case in a note below the table.
+# By QuickFIX's flag; C is required in some cases. `Y*` has its condition in a note below the table.
 _REQUIRED = {
     "Y": r"y|yes|true|required|req|mandatory|m|always|✓|✔|✅|x",
     "N": r"n|no|false|optional|opt|o|not required|✗|✘|❌|-|\u2013|\u2014",
@@ -56,14 +56,14 @@ _KINDS = {
     "NUMINGROUP": r"(?:repeating )?group",
     "CODED": r"enum(?:eration)?|code",
 }
-"""The words of pages for a type, by lexical kind; INT stands for lengths, counts and sequence numbers too."""
+"""Words of pages for a type, by lexical kind; INT includes lengths, counts and sequence numbers."""
 
 
 def roles(header: Sequence[str]) -> dict[str, int]:
-    """The column that plays each role, by the words above it; the first of two with the same role counts.
+    """Return the column index of each role by the column headings; the first of two with the same role wins.
 
-    A column about a field, such as `Text (58)`, has the role `field 58`; one of hosts the role `host` or,
-    where it says of what, `host order entry`.
+    A column about a field, such as `Text (58)`, has the role `field 58`; a column of hosts the role `host`,
+    or `host order entry` if the heading names one.
     """
     found: dict[str, int] = {}
     for index, cell in enumerate(header):
@@ -71,8 +71,8 @@ def roles(header: Sequence[str]) -> dict[str, int]:
         role = _role(text)
         if role is not None:
             found.setdefault(role, index)
-    # Above a list of codes, `Value` is the column of the codes themselves. Which of the two it is, the
-    # heading of the table says (see `tables.read`).
+    # Above a list of codes, `Value` is the column of the codes. The table's heading decides (see
+    # `tables.read`).
     if "values" in found and "code" not in found:
         found["code"] = found["values"]
     return found
@@ -91,34 +91,34 @@ def _role(text: str) -> str | None:
 
 
 def required(cell: str) -> str | None:
-    """Y, N or C for what stands in a column on whether a field is required; None for what is no such word."""
+    """Return Y, N or C for the cell of a column on required fields; None for an unknown word."""
     text = plain(cell).strip().lower()
     for flag, words in _REQUIRED.items():
         if re.fullmatch(words, text):
             return flag
-    # `Yes (limit orders)`: required, but not always.
+    # `Yes (limit orders)`: conditionally required.
     if re.match(r"(?:yes|y|required|conditional|c)\b[ ,(:*]", text):
         return "C"
     return None
 
 
 def kind(text: str) -> str | None:
-    """The lexical kind that a page's word for a type stands for; None for an unknown word."""
+    """Return the lexical kind of a page's word for a type; None for an unknown word."""
     small = re.sub(r"[\s_-]+", " ", plain(text).strip().lower())
-    # `String (36)`, `Char[1]`: the length is no part of the type.
+    # `String (36)`, `Char[1]`: the length is not part of the type.
     small = re.sub(r"\s*(?:\(.*\)|\[.*\])\Z", "", small)
     return next((name for name, words in _KINDS.items() if re.fullmatch(words, small)), None)
 
 
 def same_kind(said: str, own: str) -> bool:
-    """Whether a page's kind fits a lexical kind of the spec."""
+    """Return whether a page's kind is compatible with a lexical kind of the spec."""
     if said == "CODED":
         return own in ("STRING", "CHAR", "INT", "BOOLEAN")
     return said == own or (said == "INT" and own in INTEGER_KINDS)
 
 
 def requirement_of_heading(text: str) -> str:
-    """Y or O where a heading says that the fields below it are required or optional; else nothing."""
+    """Return Y or O for a heading of required or optional fields, else an empty string."""
     small = text.lower()
     # `Required Fields`, but not `Required Permissions`.
     if not re.search(r"\b(?:fields?|tags?|parameters?|flags?)\b", small):

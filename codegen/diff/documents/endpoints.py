@@ -1,4 +1,4 @@
-"""Reads hosts, session types and where messages flow."""
+"""Parse hosts, session types and message flows."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from codegen.diff.documents.headings import sender_by_arrow
 from codegen.diff.facts import Fact, FlowsSaid, HostSaid, SessionSaid, Unread, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
 
-# Three labels at the least: `example.com` in running text is no gateway.
+# At least three labels: `example.com` in running text is not a gateway.
 _HOST_NAME = r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.){2,}[a-z]{2,}"
-# Not part of an address of mail or of a path, and with no path behind it.
+# Not part of an email address or a path, and without a path after it.
 _HOST = re.compile(rf"(?<![\w@/.-]){_HOST_NAME}(?![\w.-]*/)(?!-)\b")
-# `Order Entry Host: fix.example.com`, of which this is the part from `Host` on.
+# `Order Entry Host: fix.example.com`; this matches from `Host` on.
 _WITH_ROLE = re.compile(rf"(?<=\s)host(?:name)?s?\s*(?::|=|is|\u2013|-)\s*({_HOST_NAME})", re.IGNORECASE)
 _NO_ROLE = re.compile(r"[^\w /-]")
 _LETTER = re.compile("[A-Za-z]")
-# A label of a host: `fix`, `demo-fix`, `fix-margin`.
+# Label of a host name: `fix`, `demo-fix`, `fix-margin`.
 _FIX_LABEL = re.compile(r"(?:\w[\w-]*-)?fix(?:-[\w-]+)?\Z")
-# What fewer letters begin is too often something else.
+# A shorter prefix matches too many other words.
 _LEAST_PREFIX = 4
 
 
 def session_names(text: str, vocabulary: Vocabulary) -> list[str]:
-    """The session types that a text names: the known ones, and what is called like them.
+    """Return the session types that a text names: known ones, and words of the same pattern.
 
-    Where all known ones begin alike (KalshiNR, KalshiRT), any other word that begins so in front of capitals
-    is one too, and `KalshiNR/RT` names both.
+    If all known ones share a prefix (KalshiNR, KalshiRT), any other word with that prefix before capitals
+    counts too, and `KalshiNR/RT` names both.
     """
     prefix = _shared_start(vocabulary.sessions)
     if len(vocabulary.sessions) < 2 or len(prefix) < _LEAST_PREFIX:
@@ -39,24 +39,26 @@ def session_names(text: str, vocabulary: Vocabulary) -> list[str]:
 
 
 def _shared_start(names: tuple[str, ...]) -> str:
-    """The common prefix of all names."""
-    # What the first and the last in order share, all of them share.
+    """Return the common prefix of all names."""
+    # A prefix shared by the first and the last name in sort order is shared by all.
     first, last = min(names, default=""), max(names, default="")
     same = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     return first[:same]
 
 
 def only_sessions(text: str, vocabulary: Vocabulary) -> tuple[str, ...]:
-    """The session types of `KalshiRT and KalshiPT only`; none where the text limits nothing."""
+    """Return the session types of `KalshiRT and KalshiPT only`; none if the text contains no such
+    restriction.
+    """
     match = re.search(r"([^.;(]*)\bonly\b", text)
     return tuple(session_names(match[1], vocabulary)) if match else ()
 
 
 def hosts_with_roles(text: str, location: Location, environment: str) -> Iterator[HostSaid]:
-    """The hosts of a line such as `Order Entry Host: fix.example.com`."""
+    """Yield the hosts of a line such as `Order Entry Host: fix.example.com`."""
     end = 0
     for match in _WITH_ROLE.finditer(text):
-        # The role stands in front of what was found: looked for first, it would be tried from every letter.
+        # The role precedes the match. Matching it first would try every letter as a start.
         before = _NO_ROLE.split(text[end : match.start()].rstrip())[-1]
         end = match.end()
         if first := _LETTER.search(before):
@@ -64,20 +66,20 @@ def hosts_with_roles(text: str, location: Location, environment: str) -> Iterato
 
 
 def hosts_of_text(text: str, location: Location) -> Iterator[HostSaid]:
-    """The hosts of a FIX gateway in running text or examples, known by a label `fix` or `…-fix`."""
-    # An address with a scheme leads to a page or to another API.
+    """Yield FIX gateway hosts in running text or examples, recognized by a label `fix` or `…-fix`."""
+    # A URL with a scheme leads to a page or to another API.
     for match in _HOST.finditer(re.sub(r"\w+://\S+", "", text)):
         if any(_FIX_LABEL.match(label) for label in match[0].split(".")):
             yield HostSaid(location, "", "", match[0])
 
 
 def is_host(text: str) -> bool:
-    """Whether a text is the name of a host, perhaps with a port."""
+    """Return whether a text is a host name, with or without a port."""
     return re.fullmatch(rf"{_HOST_NAME}(?::\d+)?", text) is not None
 
 
 def session_row(name: str, port: str, environment: str, location: Location) -> SessionSaid | Unread:
-    """A row of a table of endpoints."""
+    """Parse a row of a table of endpoints."""
     if not re.fullmatch(r"\w+", name):
         return Unread(location, f"`{name}` is no TargetCompID")
     if not re.fullmatch(r"\d{2,5}", port):
@@ -88,10 +90,10 @@ def session_row(name: str, port: str, environment: str, location: Location) -> S
 def flows(
     msg_type: str, name: str, sessions: str | None, direction: str, location: Location, vocabulary: Vocabulary
 ) -> Fact:
-    """Where a message flows, from a row of a table of messages.
+    """Parse the flows of a message from a row of a table of messages.
 
-    `sessions` is None where the table has no such column; `direction` may name them then: `Both (RT only)`.
-    Where a direction names sessions of its own (`KalshiRT: Client -> Server; …`), each holds for those.
+    `sessions` is None if the table has no such column; `direction` may name them then: `Both (RT only)`. A
+    direction that names its own sessions (`KalshiRT: Client -> Server; …`) applies to those only.
     """
     listed = session_names(sessions or "", vocabulary)
     if sessions and not listed and sessions.strip().lower() not in ("all", "any", "all sessions"):
@@ -111,7 +113,7 @@ def flows(
 
 
 def _senders(text: str) -> tuple[str, ...] | None:
-    # The session types in front of a direction: `KalshiRT: Client -> Server`.
+    # Session types before a direction: `KalshiRT: Client -> Server`.
     text = re.sub(r"\A\s*[\w, ]+:", "", text)
     if re.match(r"\s*(?:both|either|bidirectional)\b|.*(?:<->|↔)", text.lower()):
         return ("client", "venue")

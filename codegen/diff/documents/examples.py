@@ -1,4 +1,4 @@
-"""Reads the example messages in the blocks of code of a page."""
+"""Parse the example messages in the code blocks of a page."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from kalshi_fix_adapters.documents.mistakes import Location
 
 
 def of_lines(location: Location, lines: Sequence[str]) -> Iterator[ExampleSaid]:
-    """The messages of a block of code; each begins with 8= or 35=, and may run over lines."""
+    """Yield the messages of a code block; each begins with 8= or 35=, and may span lines."""
     pairs: list[Pair] = []
     for number, line in enumerate(lines, location.line + 1):
-        # Between fields pages write |, SOH itself, or one of two signs for it.
+        # Pages separate fields with |, SOH itself, or one of two symbols for it.
         for part in re.split(r"\||\x01|\^A|␁", line):
             found = re.match(r"\s*(\d{1,6})=(.*)", part)
-            # A message begins with 8=, or with 35= where it is shortened to its body.
+            # A message begins with 8=, or with 35= if it is shortened to its body.
             if found and (found[1] == "8" or (found[1] == "35" and all(pair.tag != 8 for pair in pairs))):
                 yield from _ended(pairs, lines)
                 pairs = []

@@ -1,4 +1,4 @@
-"""What a heading says about the tables and lists below it."""
+"""Parse the headings above tables and lists."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from codegen.diff.documents.inline import plain
 from codegen.diff.facts import Vocabulary, folded
 
 VENUE_WORDS = frozenset({"exchange", "server", "gateway", "venue", "kalshi", "acceptor"})
-"""Words for the venue's side; whoever else is named is a client."""
+"""Words for the venue's side; any other party is a client."""
 
 # `35=D`, `MsgType: D`, `MsgType="D"`.
 NAMED_MSG_TYPE = re.compile(r"\b(?:35\s*=|Msg ?Type\s*[=:])\s*[\"'`]?([A-Za-z0-9]{1,6})\b")
-# What is not part of the message's name: `(35=D)`, `[MsgType=D]`, or a bare `35=D`.
+# Not part of the message's name: `(35=D)`, `[MsgType=D]`, or a bare `35=D`.
 _MSG_TYPE_PART = re.compile(r"[(<\[]\s*(?:Msg ?Type\s*)?(?:35\s*)?[=:].*?[)>\]]|\b35\s*=\s*\w+")
 # `Client → Server`, with any of the arrows that pages use.
 _ARROW = re.compile(r"([\w /]+?)\s*(?:→|->|⟶|⇒|=>|➜)\s*([\w ]+)")
 # `OrdStatus (39)`, `Side<54>`, `Text (tag 58)`.
 _TAGGED = re.compile(r"[(<](?:tag\s+)?(\d+)[)>]", re.IGNORECASE)
-# `Create (Action=1)`: the table below holds where Action is 1.
+# `Create (Action=1)`: the table below applies when Action is 1.
 _CONDITION = re.compile(r"\(([A-Za-z]\w*)\s*=\s*(\w+)\)")
 # `453=NoPartyIDs`, `(NoPartyIDs)`, or NoPartyIDs with one of the words of `_INSIDE`.
 _GROUP = re.compile(r"\b(?:(\d+)\s*=\s*)?(No[A-Z]\w+)\b")
 _INSIDE = re.compile(r"\b(?:inside|within|entry of|entries of|group)\b", re.IGNORECASE)
 NUMBER = re.compile(r"\A\d+(?:\.\d+)*[.)]?\s+(?=[A-Za-z])")
-"""The number of a section."""
-# `v1.0.32` and `Version 1.0.32` anywhere; the number alone only where it begins the heading and nothing, a
-# date or a bracket follows, since `1.5 seconds` is no version.
+"""Number of a section."""
+# `v1.0.32` and `Version 1.0.32` anywhere; a bare number only at the beginning, and only before the end, a
+# date or a bracket, because `1.5 seconds` is not a version.
 _VERSION = re.compile(
     r"\b(?:version\s+|v)(\d+(?:\.\d+)+)\b|\A(\d+(?:\.\d+)+)(?=\s*(?:\Z|[(\u2013\u2014:-]|\d{4}))",
     re.IGNORECASE,
@@ -48,23 +48,23 @@ _DATE_FIRST = re.compile(rf"\b{_DAY}\s+{_MONTH},?\s+{_YEAR}\b")
 
 @attrs.frozen
 class Says:
-    """The content of one heading."""
+    """Content of one heading."""
 
     text: str = ""
     messages: tuple[str, ...] = ()
-    """The MsgTypes it names as 35=…; with more than one, nothing below it can be read."""
+    """MsgTypes named as 35=…; with more than one, the content below cannot be attributed."""
     named: str | None = None
-    """The MsgType of the message whose name it is, where it has no 35=."""
+    """MsgType of the message that the heading names, if it has no 35=."""
     about: str | None = None
-    """The MsgType of the one message whose name is a word of it."""
+    """MsgType of the only message whose name is one of the heading's words."""
     title: str = ""
-    """The name it gives the message."""
+    """Name that it gives the message."""
     block: str | None = None
     """`header` or `trailer`."""
     tag: int | None = None
-    """The field whose values stand below."""
+    """Field whose values are listed below."""
     group: str | None = None
-    """The counter, by name, whose group stands below."""
+    """Name of the counter whose group is laid out below."""
     when: tuple[str, str] | None = None
     sender: str | None = None
     required: str = ""
@@ -72,16 +72,16 @@ class Says:
     date: str = ""
     environment: str = ""
     tab: str = ""
-    """The title of a tab, in small letters, which may be an environment that the spec does not know."""
+    """Title of a tab in lower case, possibly an environment that the spec does not have."""
 
 
 def read(text: str, vocabulary: Vocabulary) -> Says:
-    """Read one heading, the title of a component, or a paragraph in bold."""
+    """Parse one heading, the title of a component, or a paragraph in bold."""
     text = NUMBER.sub("", plain(text).strip(" :"))
-    # A heading with 35=… is about that message, and what stands in its brackets is about nothing else.
+    # A heading with 35=… is about that message, and its brackets contain no field or condition.
     messages = tuple(dict.fromkeys(NAMED_MSG_TYPE.findall(text)))
     title = _MSG_TYPE_PART.sub("", text).strip(" :-\u2013")
-    # A type in brackets alone, as in `Logon (A)`, counts behind a name that is known.
+    # A type in brackets alone, as in `Logon (A)`, counts after a known name.
     named = None if messages else vocabulary.msg_type_of(re.sub(r"\s*[(<\[][A-Za-z]\w?[)>\]]\Z", "", text))
     tagged = None if messages else _TAGGED.search(text)
     condition = None if messages else _CONDITION.search(text)
@@ -108,12 +108,12 @@ def read(text: str, vocabulary: Vocabulary) -> Says:
 
 
 def _sender_of(party: str) -> str:
-    """`venue` or `client`, for a word such as Server or Market Maker."""
+    """Return `venue` or `client` for a word such as Server or Market Maker."""
     return "venue" if set(re.findall(r"[a-z]+", party.lower())) & VENUE_WORDS else "client"
 
 
 def date_in(text: str) -> str:
-    """The first date in a text as ISO; empty where there is none."""
+    """Return the first date in a text in ISO format, or an empty string."""
     if iso := _ISO.search(text):
         return iso[0]
     found = _LONG_DATE.search(text) or _DATE_FIRST.search(text)
@@ -127,17 +127,17 @@ def date_in(text: str) -> str:
 
 
 def sender_by_arrow(text: str) -> str | None:
-    """Who stands left of an arrow, as in `Client → Server`: `client` or `venue`; None without two sides."""
+    """Return the sender left of an arrow, as in `Client → Server`: `client` or `venue`, or None."""
     arrow = _ARROW.search(text)
     if arrow is None:
         return None
-    # Whoever is not the venue is a client, so that an arrow between two clients says nothing.
+    # Any party but the venue is a client, so an arrow between two clients gives no sender.
     left, right = _sender_of(arrow[1]), _sender_of(arrow[2])
     return left if left != right else None
 
 
 def _block(small: str) -> str | None:
-    # `Standard Message Header`, `FIX Trailer` and the like.
+    # `Standard Message Header`, `FIX Trailer` and similar.
     found = re.fullmatch(r"(?:standard|message|standardmessage|fix)?(header|trailer)", small)
     return found[1] if found else None
 
@@ -149,6 +149,6 @@ def _about(text: str, vocabulary: Vocabulary) -> str | None:
 
 
 def _field(text: str, vocabulary: Vocabulary) -> int | None:
-    """The field that a heading names by its whole name, perhaps with `Values` or `Codes` behind it."""
+    """Return the field whose full name is the heading, optionally followed by `Values` or `Codes`."""
     name = re.sub(r"\s+(?:values?|codes?)\Z", "", text, flags=re.IGNORECASE)
     return vocabulary.tag_of(name) if re.fullmatch(r"[A-Z]\w+(?: [A-Z]\w+)*", name) else None

@@ -1,4 +1,4 @@
-"""Inline Markdown as the reader sees it: no markup, no escapes, no entities."""
+"""Inline Markdown rendered to plain text: no markup, no escapes, no entities."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 OPEN, CLOSE = "\x01", "\x02"
-"""What stands around the content of a code span in `marked` text."""
-# Emphasis and links are looked for from every mark onwards, so that the time grows with the square of a
-# text full of marks.
+"""Characters around the content of a code span in `marked` text."""
+# Emphasis and links are searched from every delimiter, so the time is quadratic in a text full of delimiters.
 MAX_TEXT = 16 * 1024
-"""Characters of a text in which markup is looked for."""
+"""Maximum length in characters of a text that is parsed for markup."""
 
-# Without the rule for HTML, which would take `Side<54>` for a tag.
+# Without the HTML rule, which would parse `Side<54>` as a tag.
 _PARSER = MarkdownIt("zero").enable(
     ["autolink", "backticks", "emphasis", "entity", "escape", "image", "link", "newline"]
 )
 _COMMENTS = (("<!--", "-->"), ("{/*", "*/}"))
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]\w{1,31});", re.ASCII)
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
-# Not any tag: pages write a field as Side<54> and a value as Buy<1>.
+# Only known tags: pages write a field as Side<54> and a value as Buy<1>.
 _HTML = re.compile(
     r"</?(?:a|b|code|div|details|em|i|kbd|p|small|span|strong|sub|summary|sup|u)\b[^<>]*>", re.IGNORECASE
 )
@@ -33,20 +32,20 @@ _HTML = re.compile(
 @lru_cache(maxsize=100_000)
 def marked(text: str) -> str:
     """Return the text without markup, code spans between OPEN and CLOSE."""
-    # MDX has comments of its own, and with HTML off the parser shows those of HTML.
+    # MDX has its own comments, and with HTML disabled the parser outputs HTML comments as text.
     for opening, closing in _COMMENTS:
         text = _without(text, opening, closing)
     if len(text) <= MAX_TEXT:
         tokens: list[Token] = []
         _PARSER.inline.parse(text, _PARSER, {}, tokens)
-        # Each token with the one before it: the text of an autolink repeats its address.
+        # Each token with the preceding one: the text of an autolink repeats its address.
         text = "".join(_shown(before, token) for before, token in zip([None, *tokens], tokens, strict=False))
     return re.sub(r"\s+", " ", text.replace("\xa0", " ")).strip()
 
 
 def _shown(before: Token | None, token: Token) -> str:
     if token.type == "code_inline":
-        # Markdown has no entities in code, but pages write them there too.
+        # Markdown has no entities in code, but pages use them there too.
         return f"{OPEN}{_ENTITY.sub(lambda found: html.unescape(found[0]), token.content.strip())}{CLOSE}"
     if token.type in ("softbreak", "hardbreak"):
         return " "
@@ -58,7 +57,7 @@ def _shown(before: Token | None, token: Token) -> str:
 
 
 def _without(text: str, opening: str, closing: str) -> str:
-    """The text without what stands between these marks; an opening mark without a closing one stays."""
+    """Return the text without the spans between these delimiters; an unclosed opening delimiter is kept."""
     kept: list[str] = []
     at = 0
     while (start := text.find(opening, at)) >= 0:
@@ -76,7 +75,7 @@ def plain(text: str) -> str:
 
 
 def fingerprint(text: str) -> str:
-    """Eight hexadecimal digits by which a text is known again that is not kept itself."""
+    """Return eight hexadecimal digits that identify a text without storing it."""
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 

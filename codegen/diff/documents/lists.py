@@ -1,4 +1,4 @@
-"""Reads the bullet lists of a page: values of a coded field, and known values of Text."""
+"""Parse the bullet lists of a page: values of a coded field, and known values of Text."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from codegen.diff.documents.markdown import Item
 from codegen.diff.facts import TEXT, CodesSaid, Fact, TextSaid, Unread, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
 
-# `POST_ONLY_CROSS: the order would have …`: the value, then what it means.
+# `POST_ONLY_CROSS: the order would have …`: the value, then its meaning.
 _TEXT_VALUE = re.compile(r"\A([A-Z][A-Z0-9_]{2,})\b(.*)\Z", re.DOTALL)
-# `maps to OrdRejReason "Other"`: the field and the name of its code.
+# `maps to OrdRejReason "Other"`: the field and the name of the code.
 _MAPS_TO = re.compile(r"maps? to (\w+) [\"“]?([A-Za-z][\w ]*?)[\"”.]", re.IGNORECASE)
 
 
@@ -26,13 +26,12 @@ def read(
     where the field is not known to have values, the list counts only if every item has one.
     """
     located = [(item, Location(file, item.line)) for item in items]
-    # Values of Text are words in capitals, and belong to the message that says them.
+    # Values of Text are capitalized words, and belong to the message that contains them.
     if tag == TEXT:
         return [_text(item, location, message) for item, location in located] if sure else []
     found = [(location, codelists.of_item(item.text, location)) for item, location in located]
     codes = tuple(code for _, code in found if code is not None)
-    # A list below a paragraph may be about anything, so that one item without a value speaks against
-    # it.
+    # A list below a paragraph may be about anything, so one item without a value disqualifies it.
     if len(codes) < len(items) and not (sure and tag in vocabulary.codes):
         return []
     what = f"an item of a list of values of {tag} has no value"
@@ -50,10 +49,10 @@ def _text(item: Item, location: Location, message: str | None) -> Fact:
 
 
 def lead(text: str, vocabulary: Vocabulary) -> int | None:
-    """The field whose values a paragraph announces, as in `Values of Side (54):`; None where it does not."""
+    """Return the field whose values a paragraph announces, as in `Values of Side (54):`, or None."""
     words = plain(text)
     if not words.endswith(":"):
         return None
-    # Two tags, or one without values, announce something else.
+    # Two tags, or a tag without values, announce something else.
     tags = {int(tag) for pair in re.findall(r"[(<](\d+)[)>]|\btag (\d+)\b", words) for tag in pair if tag}
     return tags.pop() if len(tags) == 1 and tags <= vocabulary.codes.keys() else None

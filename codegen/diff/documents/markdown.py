@@ -1,8 +1,8 @@
-"""Takes a Markdown or MDX page apart into blocks that know their lines.
+"""Split a Markdown or MDX page into blocks with line numbers.
 
-markdown-it-py finds the blocks of CommonMark and the tables of GitHub's Markdown. What MDX adds to them has
-rules here: components such as `<Tab title="Demo">`, imports, and that nothing is code for being indented.
-Text is left as written; `inline` strips it.
+markdown-it-py parses the blocks of CommonMark and GitHub's tables. The rules for MDX are defined here:
+components such as `<Tab title="Demo">`, imports, and no code blocks by indentation. Text is kept as written;
+`inline` removes its markup.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Paragraph:
 
 @attrs.frozen
 class Item:
-    """The first paragraph of an item of a list; `depth` is 0 in the outermost list."""
+    """First paragraph of a list item; `depth` is 0 in the outermost list."""
 
     line: int
     depth: int
@@ -59,7 +59,7 @@ class Table:
 
     @property
     def line(self) -> int:
-        """Where the header stands."""
+        """Line of the header."""
         return self.header.line
 
 
@@ -74,7 +74,7 @@ class Code:
 
 @attrs.frozen
 class Component:
-    """The start of a component, or all of one that has no content."""
+    """Start of a component, or a whole component without content."""
 
     line: int
     name: str
@@ -84,7 +84,7 @@ class Component:
 
 @attrs.frozen
 class End:
-    """The end of a component."""
+    """End of a component."""
 
     line: int
     name: str
@@ -92,7 +92,7 @@ class End:
 
 @attrs.frozen
 class Puzzle:
-    """Something that cannot be taken apart."""
+    """Markup that cannot be parsed."""
 
     line: int
     what: str
@@ -100,39 +100,39 @@ class Puzzle:
 
 Block = Heading | Paragraph | Item | Table | Code | Component | End | Puzzle
 
-# Pages come from outside. Each bound keeps time and memory in proportion to what a page may sensibly hold.
+# Pages are untrusted. Each bound limits time and memory to what a real page needs.
 MAX_PAGE_SIZE = 1024 * 1024
-"""Bytes of a page."""
+"""Maximum size of a page in bytes."""
 MAX_LINE = 16 * 1024
-"""Characters of a line."""
+"""Maximum length of a line in characters."""
 MAX_CELLS = 50_000
-"""Cells in all tables of a page, those counted that its rows leave out."""
+"""Maximum number of cells in all tables of a page, including cells missing from its rows."""
 MAX_HEADING_ID = 200
-"""Characters of the id of a heading, braces included."""
+"""Maximum length of a heading's id in characters, braces included."""
 MAX_TAG_LINES = 50
-"""Lines that one tag may run over."""
+"""Maximum number of lines of a tag."""
 MAX_NESTING = 40
-"""Levels of lists and quotes; a list and its item are one each."""
+"""Maximum depth of lists and quotes; a list and its item count as one each."""
 _HEADING_ID = re.compile(r"\{#[\w-]+\}\Z")
-# Strings hold what they like, also braces: `rss={{title: "GET /orders/{id}"}}`. Possessive, so that no text
-# can be taken apart in two ways, and time stays linear.
+# Strings may contain any characters, also braces: `rss={{title: "GET /orders/{id}"}}`. Possessive, so that
+# there is only one way to split the text, and the time stays linear.
 _STRING = r"\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'"
 _OBJECT = rf"\{{(?:{_STRING}|[^{{}}\"'])*+\}}"
 _EXPRESSION = rf"\{{(?:{_STRING}|{_OBJECT}|[^{{}}\"'])*+\}}"
-# Groups: the slash of an end tag, the name, the attributes, the slash of a tag without content. A component
-# has a capital, HTML has none.
+# Groups: the slash of an end tag, the name, the attributes, the slash of an empty tag. Component names are
+# capitalized, HTML's are not.
 _TAG = re.compile(rf"<(/?)([A-Z][\w.]*)((?:\"[^\"]*\"|'[^']*'|{_EXPRESSION}|/(?!>)|[^<>\"'{{}}/])*+)(/?)>")
-# Groups: the name, then the value in double quotes, in single quotes or in braces. One without a value is a
-# switch, such as `required`.
+# Groups: the name, then the value in double quotes, in single quotes or in braces. An attribute without a
+# value is a switch, such as `required`.
 _ATTRIBUTE = re.compile(rf"(\w+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|({_EXPRESSION})))?")
-# `import X from "…"` and `export const x = …` stand above the text of a page in MDX and say nothing.
+# `import X from "…"` and `export const x = …` at the top of an MDX page have no visible text.
 _INCLUDE = re.compile(r"(?:import|export)\s.*(?:from\s|[=;{])")
-# `\|` is a character of a cell, `|` alone its end.
+# `\|` is part of a cell, `|` its end.
 _PIPE = re.compile(r"(?<!\\)\|")
 
 
 def front_matter(text: str) -> tuple[dict[str, str], int]:
-    """Return the settings above the page, and how many lines they take."""
+    """Return the front matter's settings and its number of lines."""
     lines = text.splitlines()
     if not lines or lines[0].strip() != "---":
         return {}, 0
@@ -144,13 +144,13 @@ def front_matter(text: str) -> tuple[dict[str, str], int]:
 
 
 def blocks(text: str) -> list[Block]:
-    """Take a page apart, front matter left out."""
-    # Before anything is parsed: no page has more cells than pipes.
+    """Split a page into blocks, without its front matter."""
+    # Checked before parsing: a page cannot have more cells than pipes.
     if text.count("|") > MAX_CELLS:
         return [Puzzle(1, f"more than {MAX_CELLS} cells of tables")]
     lines = text.splitlines()
     found: list[Block] = []
-    # What is left out leaves an empty line, so that the others keep their numbers.
+    # Removed lines are blanked to keep the line numbers.
     for at in range(front_matter(text)[1]):
         lines[at] = ""
     for at, line in enumerate(lines):
@@ -163,19 +163,18 @@ def blocks(text: str) -> list[Block]:
     found += _blocks(SyntaxTreeNode(state.tokens), lines)
     deep = (token for token in state.tokens if token.nesting > 0 and token.level == MAX_NESTING - 1)
     if token := next(deep, None):
-        # The parser drops all that stands behind it on the page.
+        # The parser drops the rest of the page at this depth.
         what = f"lists and quotes are nested more than {MAX_NESTING} levels deep; the rest of the page"
         found.append(Puzzle((token.map or [0])[0] + 1, what))
     return sorted(found, key=lambda block: block.line)
 
 
 def _parser() -> MarkdownIt:
-    # From nothing upwards, rather than CommonMark's set: it has no rule then for code by indent, nor
-    # for HTML.
+    # Built up from the empty preset rather than CommonMark: no rules for indented code or HTML.
     parser = MarkdownIt("zero", {"maxNesting": MAX_NESTING})
     parser.enable(["fence", "blockquote", "hr", "list", "heading", "lheading"])
     rules = parser.block.ruler
-    # `alt` names the blocks that a rule may break off. Text above a table is a paragraph of its own.
+    # `alt` lists the blocks that a rule may interrupt. Text above a table is a separate paragraph.
     rules.before("fence", "table in bounds", _table, {"alt": ["paragraph"]})
     for rule in (_component, _html_table):
         rules.before("fence", rule.__name__, rule, {"alt": ["paragraph", "blockquote", "list"]})
@@ -183,18 +182,18 @@ def _parser() -> MarkdownIt:
     return parser
 
 
-# These rules are added to markdown-it-py's, or replace them. A rule is asked whether its block begins in line
-# `start`; unless it is to be silent, it adds the block then, and moves `state.line` behind it.
+# These rules are added to markdown-it-py's, or replace them. A rule returns whether its block begins in line
+# `start`; unless `silent` is set, it then adds the block and moves `state.line` past it.
 
 
 def _paragraph(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Text up to the next block, which CommonMark would not look for in a line that is indented by four."""
+    """Parse text up to the next block, also if that is indented by four, which CommonMark does not allow."""
     del end, silent
     rules = state.md.block.ruler.getRules("paragraph")
     around, state.parentType = state.parentType, "paragraph"
     at = start + 1
     while at < state.lineMax and not state.isEmpty(at):
-        # A negative indent marks a line that carries on the paragraph of a quote without its mark.
+        # A negative indent marks a line that continues a quoted paragraph without the quote mark.
         if state.sCount[at] >= 0 and any(rule(state, at, state.lineMax, True) for rule in rules):
             break
         at += 1
@@ -203,7 +202,7 @@ def _paragraph(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 
 
 def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """A table, as long as there are not too many cells: the parser adds those that a row leaves out."""
+    """Parse a table within the limit of cells: the parser adds cells missing from a row."""
     before = len(state.tokens)
     found = state.env["cells"] < MAX_CELLS and table(state, start, end, silent)
     state.env["cells"] += sum(token.type == "inline" for token in state.tokens[before:])
@@ -211,9 +210,9 @@ def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 
 
 def _component(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """A line of tags and what stands between them; the first may run over several lines."""
+    """Parse a line of tags and the text between them; the first tag may span several lines."""
     text = _line(state, start)
-    # In the line that opens an item of a list, with its mark in front, a tag is text of the item.
+    # On the first line of a list item, after its bullet, a tag is text of the item.
     is_first_in_item = state.src[state.bMarks[start] : state.bMarks[start] + state.tShift[start]].strip()
     if is_first_in_item or not re.match(r"</?[A-Z]", text):
         return False
@@ -235,7 +234,7 @@ def _html_table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 
 
 def _line(state: StateBlock, at: int) -> str:
-    """A line without what puts it into a list or a quote."""
+    """Return a line without its list or quote prefix."""
     return state.src[state.bMarks[at] + state.tShift[at] : state.eMarks[at]].rstrip()
 
 
@@ -248,7 +247,7 @@ def _add(state: StateBlock, kind: str, content: str, start: int, end: int) -> bo
 
 
 def _blocks(parent: SyntaxTreeNode, lines: Sequence[str], depth: int = -1) -> Iterator[Block]:
-    """What the parser has found inside of a list, an item, or the page."""
+    """Yield the blocks inside a list, an item, or the page."""
     for node in parent.children:
         first, last = node.map or (0, 0)
         line = first + 1
@@ -263,8 +262,7 @@ def _blocks(parent: SyntaxTreeNode, lines: Sequence[str], depth: int = -1) -> It
                 )
             case "heading":
                 yield Heading(line, int(node.tag[1:]), _heading_text(node.children[0].content))
-            # Its own paragraph makes an item; what follows in the same item is text like any
-            # other.
+            # The first paragraph of an item is its text; later ones are ordinary paragraphs.
             case "paragraph" if parent.type == "list_item" and node is parent.children[0]:
                 yield Item((parent.map or [first])[0] + 1, depth, _joined([node.content]))
             case "paragraph":
@@ -273,8 +271,7 @@ def _blocks(parent: SyntaxTreeNode, lines: Sequence[str], depth: int = -1) -> It
                 yield from _rows([row for part in node.children for row in part.children], lines)
             case "component":
                 yield from _tags(line, node.content)
-            # The parser ends a block of code without a closing fence at the end of the page,
-            # and says nothing.
+            # For a code block without a closing fence, the parser silently ends it at the end of the page.
             case "fence" if last > line and lines[last - 1].strip().startswith(node.markup):
                 yield Code(line, node.info.strip(), tuple(lines[line : last - 1]))
             case "fence" | "puzzle":
@@ -282,12 +279,12 @@ def _blocks(parent: SyntaxTreeNode, lines: Sequence[str], depth: int = -1) -> It
 
 
 def _joined(texts: Iterable[str]) -> str:
-    """All lines in one, without the backslash that ends a line."""
+    """Join all lines into one, without trailing backslashes."""
     return " ".join(line.removesuffix("\\") for text in texts for line in text.split("\n"))
 
 
 def _text(first: int, lines: Sequence[str]) -> Iterator[Block]:
-    """A paragraph, but for imports above it and lines that were to be rows of a table."""
+    """Yield a paragraph without the imports above it; lines that look like table rows are reported."""
     kept: list[str] = []
     for line, text in enumerate(lines, first):
         if text.startswith("|"):
@@ -304,7 +301,7 @@ def _rows(nodes: Sequence[SyntaxTreeNode], lines: Sequence[str]) -> Iterator[Blo
         at = node.map[0] if node.map else 0
         cells = tuple(cell.children[0].content for cell in node.children)
         width = 1 + len(_PIPE.findall(lines[at].strip("| ")))
-        if rows and width > len(cells):  # The parser has dropped the last ones.
+        if rows and width > len(cells):  # The parser has dropped the surplus cells.
             yield Puzzle(at + 1, f"a row has {width} cells, the table {len(cells)}")
         else:
             rows.append(Row(at + 1, cells))
@@ -329,7 +326,7 @@ def _tags(line: int, text: str) -> Iterator[Block]:
 
 
 def _heading_text(text: str) -> str:
-    """The text of a heading without its closing # and its id."""
+    """Return the text of a heading without its closing # and its id."""
     text = " ".join(text.split("\n")).strip()
     found = _HEADING_ID.search(text[-MAX_HEADING_ID:])
     if found is not None:

@@ -1,8 +1,8 @@
-"""Reads the facts of one documentation page.
+"""Parse the facts of one documentation page.
 
-A heading that names a message (`35=D`) makes every table with a column of tags below it a table of that
-message's fields, sub-headings included; a heading that names a field (`(39)`) makes lists and tables below it
-lists of its values. Titles of components and paragraphs in bold count as headings.
+Below a heading that names a message (`35=D`), including its sub-headings, every table with a column of tags
+lists the fields of that message. Below a heading that names a field (`(39)`), lists and tables contain its
+values. Titles of components and paragraphs in bold count as headings.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from codegen.diff.documents.inline import is_bold, plain
 from codegen.diff.facts import Fact, HostSaid, MentionSaid, MessageSaid, Unread, VersionSaid, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
 
-# Below every heading, so that any heading ends it.
+# Deeper than any heading, so any heading ends it.
 _BOLD = 7
-"""The level of a paragraph in bold."""
-# A component that is filled from another file, whose content the page does not have: `<ErrorTable/>`.
+"""Heading level of a paragraph in bold."""
+# A component filled from another file, whose content is not on the page: `<ErrorTable/>`.
 _WITH_CONTENT_ELSEWHERE = re.compile(r"Snippet|Include|Partial|.*(?:Table|Fields|Content|Snippet)")
-# `tag 21099`; `QueueQty (21099)`; `(21099)` alone. Tags of fewer digits in brackets are as often counts.
+# `tag 21099`; `QueueQty (21099)`; `(21099)` alone. Shorter numbers in brackets are just as often counts.
 _TAG_MENTION = re.compile(
     r"\btags? [`\"]?([1-9]\d{0,5})\b|\b([A-Z]\w+)`?\s?[(<]([1-9]\d{3,5})[)>]|\(([1-9]\d{3,5})\)",
     re.IGNORECASE,
@@ -32,7 +32,7 @@ _TAG_MENTION = re.compile(
 
 
 def read(text: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
-    """Every fact of a page, in the order of the page."""
+    """Return all facts of a page in page order."""
     reader = _PageReader(file, vocabulary)
     for block in markdown.blocks(text):
         reader.take(block)
@@ -47,19 +47,19 @@ class _PageReader:
     vocabulary: Vocabulary
     facts: list[Fact] = attrs.field(factory=list)
     _stack: list[tuple[int, Says]] = attrs.field(factory=list)
-    """The headings above, outermost first, with their levels."""
+    """Enclosing headings, outermost first, with their levels."""
     _components: list[tuple[str, list[tuple[int, Says]]]] = attrs.field(factory=list)
-    """The components around, each with the headings above its start."""
+    """Enclosing components, each with the headings above its start."""
     _texts: list[tuple[int, str]] = attrs.field(factory=list)
-    """Running text by line, for what it mentions."""
+    """Running text by line, searched for mentions."""
     _list: list[markdown.Item] = attrs.field(factory=list)
     _lead: int | None = None
-    """The field whose values the paragraph just above announces."""
+    """Field whose values are announced by the paragraph directly above."""
 
     def take(self, block: markdown.Block) -> None:
         if not isinstance(block, markdown.Item):
             self._end_list()
-        # A paragraph announces the list or table right behind it, and no later one.
+        # A paragraph announces only a list or table that follows it directly.
         if not isinstance(block, markdown.Item | markdown.Table):
             self._lead = None
         match block:
@@ -74,29 +74,29 @@ class _PageReader:
             case markdown.Component():
                 self._component(block)
             case markdown.End(_, name):
-                # One that is closed in the wrong order closes those inside of it.
+                # An end tag in the wrong order also closes the components inside.
                 while self._components:
                     opened, self._stack = self._components.pop()
                     if opened == name:
                         break
             case markdown.Puzzle(line, what):
                 self.facts.append(Unread(self._at(line), what))
-            # The fence takes the first line, so that the content begins one below.
+            # The fence is the first line; the content begins on the next one.
             case markdown.Code(line, _, lines):
                 self._texts += [(line + 1 + number, text) for number, text in enumerate(lines)]
                 self.facts += examples.of_lines(self._at(line), lines)
 
     def end(self) -> list[Fact]:
-        """The facts found, once the page is over."""
+        """Return the facts, at the end of the page."""
         self._end_list()
         return self.facts
 
     def mentions(self) -> Iterator[Fact]:
-        """Message types, tags, session types and hosts that running text names, each where it comes first."""
+        """Yield the first mention of each message type, tag, session type and host in running text."""
         seen: set[tuple[str, str]] = set()
         for line, text in self._texts:
             for fact in self._mentioned(plain(text), self._at(line)):
-                # Once is enough: what is new is told with the line where it comes first.
+                # One mention is enough: findings refer to the first line.
                 key = ("host", fact.host) if isinstance(fact, HostSaid) else (fact.kind, fact.value)
                 if key not in seen:
                     seen.add(key)
@@ -119,15 +119,15 @@ class _PageReader:
         self._stack = [each for each in self._stack if each[0] < level]
         says = headings.read(text, self.vocabulary)
         self._stack.append((level, says))
-        # Headings have dates for many reasons; only in a changelog is a date an entry.
+        # Headings contain dates for many reasons; only in a changelog is a date an entry.
         if says.version or (says.date and self._in_changelog()):
             self.facts.append(VersionSaid(self._at(line), says.version, says.date))
-        # A heading with two types lays out neither; a table below it is said to be unread.
+        # A heading with two types lays out neither; a table below it is reported as unread.
         if len(says.messages) == 1:
             self.facts.append(MessageSaid(self._at(line), says.messages[0], says.title))
 
     def _in_changelog(self) -> bool:
-        """Whether a heading with a date alone is an entry of the changelog."""
+        """Return whether a heading with only a date is an entry of the changelog."""
         above = [PurePath(self.file).stem, *(says.text for _, says in self._stack)]
         return any(re.search(r"change[ -]?log|release[ -]notes", text.lower()) for text in above)
 
@@ -141,7 +141,7 @@ class _PageReader:
                 what = f"<{block.name}/> stands for something in another file"
                 self.facts.append(Unread(self._at(line), what))
             return
-        # What a component opens ends with it: the headings above it count again behind its end.
+        # Headings inside a component end with it: those above it apply again after its end.
         self._components.append((block.name, list(self._stack)))
         title = attributes.get("title", "")
         if block.name == "Update":
@@ -151,11 +151,11 @@ class _PageReader:
             says = self._stack[-1][1]
             if block.name == "Tab" and not says.environment:
                 says = attrs.evolve(says, tab=title.lower())
-            # Above any heading: those inside the component do not end it.
+            # Level 0: headings inside the component do not end it.
             self._stack[-1] = (0, says)
 
     def _update(self, line: int, label: str, description: str) -> None:
-        """An entry of a changelog, such as `<Update label="1.0.32" description="2026-09-01">`."""
+        """Parse an entry of a changelog, such as `<Update label="1.0.32" description="2026-09-01">`."""
         says = [headings.read(text, self.vocabulary) for text in (label, description)]
         version = next((each.version for each in says if each.version), "")
         date = next((each.date for each in says if each.date), "")
@@ -163,7 +163,7 @@ class _PageReader:
 
     def _paragraph(self, line: int, text: str) -> None:
         self._texts.append((line, text))
-        # In bold too: `**Order Entry Host: …**` is no heading.
+        # In bold too: `**Order Entry Host: …**` is not a heading.
         found = list(endpoints.hosts_with_roles(plain(text), self._at(line), self._environment()))
         if found:
             self.facts += found
@@ -178,9 +178,9 @@ class _PageReader:
             self._list.append(item)
 
     def _end_list(self) -> None:
-        """Read a list as values of a field, where the heading or the paragraph above it says so."""
+        """Parse a list as values of a field, if the heading or paragraph above announces them."""
         items, self._list = self._list, []
-        # A heading that names a field says so for certain, a paragraph perhaps.
+        # A heading that names a field is certain, a paragraph is not.
         nearest = self._stack[-1][1].tag if self._stack else None
         tag = nearest if nearest is not None else self._lead
         if items and tag is not None:
@@ -193,9 +193,9 @@ class _PageReader:
         self.facts += tables.read(table, self._context())
 
     def _context(self) -> tables.Context:
-        """What the headings above say about a table here, the nearest first."""
+        """Return the information of the headings above, nearest first, for a table at this position."""
         above = [says for _, says in reversed(self._stack)]
-        # Up to the heading that names the message: what stands above that is about others.
+        # Up to the heading that names the message: headings above it are about other messages.
         end = next((n for n, says in enumerate(above, 1) if says.messages or says.named or says.block), None)
         within = above[:end] or [Says()]
         nearest, owner = within[0], within[-1]
@@ -218,7 +218,7 @@ class _PageReader:
         return context.messages[0] if len(context.messages) == 1 else None
 
     def _environment(self) -> str:
-        """The environment that a heading or tab names; the tab's title where it names none that is known."""
+        """Return the environment that a heading or tab names; the tab's title if it is not a known one."""
         above = [says for _, says in reversed(self._stack)]
         known = next((says.environment for says in above if says.environment), "")
         return known or next((says.tab for says in above if says.tab), "")

@@ -1,7 +1,7 @@
-"""Reads the facts of a QuickFIX data dictionary, faults included.
+"""Parse the facts of a QuickFIX data dictionary, including invalid ones.
 
-`codegen.read.quickfix_xml` refuses what is not sound; here everything that can be read counts, each with its
-line, and the rest is said to be unread.
+`codegen.read.quickfix_xml` rejects invalid dictionaries; this module uses all valid parts, each with its
+line, and reports the rest as unread.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ _SECTIONS = ("header", "trailer", "messages", "components", "fields")
 _FLAGS = ("Y", "N", "C")
 _TAG = re.compile(r"[1-9][0-9]{0,8}")
 OTHER = "does not begin with <fix>"
-"""What is wrong with XML that is no dictionary at all."""
+"""Description of XML that is not a QuickFIX dictionary."""
 MAX_MEMBERS = 500_000
-"""Members of all blocks, those of components counted wherever they are put in."""
+"""Maximum number of members of all blocks; those of components count once per use."""
 MAX_NESTING = 32
-"""How deep components may contain each other."""
+"""Maximum depth of nested components."""
 
 
 def read(data: bytes, file: str) -> list[Fact]:
-    """Every fact of a dictionary."""
+    """Return all facts of a dictionary."""
     document = bounded_xml.parse(data, file)
     if document.root is None or document.root.kind != "fix":
         line, why = document.problem or (1, OTHER)
         return [Unread(Location(file, line), f"not a QuickFIX dictionary: it {why}")]
     reader = _Reader(document.root)
-    # Fields first: members are given by name, and what their tags are stands there.
+    # Fields first: members refer to them by name, and tags are defined there.
     return [*reader.edition(document.comments), *reader.fields(), *reader.blocks()]
 
 
 class _Reader:
-    """Reads one dictionary; members are named there, and their tags come from the list of fields."""
+    """Parser of one dictionary; it resolves the names of members to tags in the list of fields."""
 
     def __init__(self, root: Element) -> None:
         self._root = root
@@ -61,7 +61,7 @@ class _Reader:
         self._room = MAX_MEMBERS
 
     def edition(self, comments: tuple[tuple[int, str], ...]) -> Iterator[Fact]:
-        """The version that the comment above the dictionary names."""
+        """Yield the version stated in the comment above the dictionary."""
         for line, text in comments:
             found = _EDITION.search(text)
             if line < self._root.location.line and found:
@@ -69,7 +69,7 @@ class _Reader:
                 return
 
     def fields(self) -> Iterator[Fact]:
-        """The list of fields, with their values."""
+        """Yield the fields with their values."""
         for section in self._root.children:
             if section.kind not in _SECTIONS:
                 yield Unread(section.location, f"<{section.kind}> is no part of a dictionary")
@@ -87,7 +87,7 @@ class _Reader:
             self._tags[name] = tag
             self._types[name] = field.get("type")
             yield FieldSaid(field.location, tag, name, field.get("type"))
-            # Some dictionaries put the values into a <values> element.
+            # Some dictionaries wrap the values in a <values> element.
             children = [child.of("value") if child.kind == "values" else [child] for child in field.children]
             codes = [self._code(value) for values in children for value in values]
             yield from (each for each in codes if isinstance(each, Unread))
@@ -101,7 +101,7 @@ class _Reader:
         return CodeSaid(value.location, value.get("enum"), value.get("description"))
 
     def blocks(self) -> Iterator[Fact]:
-        """Header, trailer, messages, and the components that none of them uses."""
+        """Yield header, trailer, messages, and the components that none of them uses."""
         for part in (*self._root.of("header"), *self._root.of("trailer")):
             yield from self._members(part, part.kind)
         for message in (each for part in self._root.of("messages") for each in part.children):
@@ -111,7 +111,7 @@ class _Reader:
                 continue
             yield MessageSaid(message.location, msg_type, name, category == "admin" if category else None)
             yield from self._members(message, msg_type)
-        # What a message uses has been told with the message.
+        # Used components have been yielded with their messages.
         for name, component in self._components.items():
             if name not in self._used:
                 yield from self._members(component, f"component {name}")
@@ -126,15 +126,15 @@ class _Reader:
         optional: bool = False,
     ) -> Iterator[Fact]:
         for child in parent.children:
-            # Components that contain two others each would double with every level.
+            # Components that contain two others each would double the members with every level.
             self._room -= 1
             if self._room < 0:
-                if self._room == -1:  # said once
+                if self._room == -1:  # reported once
                     yield Unread(child.location, f"the blocks have more than {MAX_MEMBERS} members")
                 return
             location, name, flag = child.location, child.name, child.get("required")
             tag, component = self._tags.get(name), self._components.get(name)
-            # What an optional component requires is not required of the message.
+            # A member required by an optional component is optional in the message.
             required = "N" if optional and flag == "Y" else flag
             if flag not in _FLAGS or child.kind not in ("field", "group", "component"):
                 yield Unread(location, f"<{child.kind}> {name} with required='{flag}'")

@@ -1,4 +1,4 @@
-"""Reads the tables of a page: fields of a message, values of a field, messages, endpoints, texts."""
+"""Parse the tables of a page: fields of a message, values of a field, messages, endpoints, texts."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ from codegen.diff.facts import (
 )
 from kalshi_fix_adapters.documents.mistakes import Location
 
-# Arrows, branches and bullets that pages put in front of the fields of a group, one for each level.
+# Arrows, branches and bullets that pages put before the fields of a group, one per level.
 _NESTED = re.compile(r"\A[\s\u00a0]*((?:[→↳└├│─╰>»•▸*+-]+[\s\u00a0]*)+)")
-# The row is a field of some group: of the nearest one above it.
+# The row is a field of a group: the nearest one above it.
 _IN_GROUP = re.compile(
     r"\bgroup (?:field|member)\b|\bone entry per\b|\bentr(?:y|ies) only\b"
     r"|\bfield of the (?:repeating )?group\b"
 )
 # The row is a field of this group: `inside each NoPartyIDs`, `per 453=NoPartyIDs`.
 _OF_GROUP = re.compile(r"\b(?:inside|within|in|of|per|entry of) (?:each |the |an? )?(?:\d+=)?(No[A-Z]\w+)")
-# What the text of a counter says that the spec does not know yet.
+# Descriptions of counters that the spec does not have yet.
 _OPENS_GROUP = re.compile(r"repeating group|number of|group counter|no\. of", re.IGNORECASE)
 _REQUIRED_WHEN = re.compile(r"\b(?:required|mandatory) (?:when|unless|for|if|with|on|only)\b", re.IGNORECASE)
-# Either `(1-100)` behind a word, or `must be 1 to 100` and `between 1 and 100`.
+# Either `(1-100)` after a word, or `must be 1 to 100` and `between 1 and 100`.
 _RANGE = re.compile(
     r"\((-?\d[\d,]*)\s*(?:-|\u2013|\u2014|to)\s*(\d[\d,]*)\)"
     r"|\b(?:must be|between) (\d+)\s*(?:-|\u2013|and|to)\s*(\d+)"
 )
-# A bound of time has no lower end: `max 24 hours`.
+# A limit on time has no lower end: `max 24 hours`.
 _MOST = re.compile(r"\bmax(?:imum)?(?: of)? (\d[\d,]*) (?:hours|minutes|seconds|days)\b", re.IGNORECASE)
 _NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "eight": 8, "ten": 10}
-# How many entries a group has; N stands for a number in digits or words.
+# Number of entries of a group; N is a number in digits or words.
 _ENTRIES = tuple(
     re.compile(pattern.replace("N", rf"(\d{{1,4}}|{'|'.join(_NUMBERS)})"), re.IGNORECASE)
     for pattern in (
@@ -54,7 +54,7 @@ _ENTRIES = tuple(
         r"\b(?:must be|always) N\b",
     )
 )
-# The clause behind such a word; names of fields in it are tied to the row's field.
+# Clause after such a word; field names in it are tied to the row's field.
 _TIED = re.compile(
     r"\b(?:requires?|forbids?|(?:required|mandatory) (?:when|unless|if|with))\b([^.;()]*)", re.IGNORECASE
 )
@@ -71,11 +71,11 @@ class Context:
     file: str
     vocabulary: Vocabulary
     messages: tuple[str, ...] = ()
-    """The MsgTypes of the heading that owns the table."""
+    """MsgTypes of the heading that owns the table."""
     block: str | None = None
-    """`header` or `trailer`, where that heading is about one of them."""
+    """`header` or `trailer`, if that heading names one of them."""
     about: str | None = None
-    """A MsgType that a heading mentions by name."""
+    """MsgType of a message that a heading mentions by name."""
     tag: int | None = None
     group: str | None = None
     when: tuple[str, str] | None = None
@@ -86,34 +86,34 @@ class Context:
 
 @attrs.frozen
 class _Row:
-    """A row, whose cells are known by the role of their column."""
+    """A row with its cells addressed by the role of their column."""
 
     roles: dict[str, int]
     row: Row
     location: Location
 
     def cell(self, role: str) -> str:
-        """The cell as written; empty where no column has this role."""
+        """Return the cell as written; empty if no column has this role."""
         return self.row.cells[self.roles[role]] if role in self.roles else ""
 
     def plain(self, role: str) -> str:
-        """The text of a cell."""
+        """Return the plain text of a cell."""
         return plain(self.cell(role))
 
     def unread(self, role: str, what: str) -> Unread:
-        """A cell that could not be read."""
+        """Return the fact for a cell that could not be parsed."""
         return Unread(self.location, f"`{self.plain(role)}` {what}")
 
 
 def read(table: Table, context: Context) -> list[Fact]:
-    """The facts of a table; none where it is none of the kinds known here."""
+    """Return the facts of a table; none if it is of an unknown kind."""
     roles = columns.roles(table.header.cells)
-    # A column is one of hosts by what stands in it, whatever its heading: `Production`, `Demo`.
+    # A column whose cells are all hosts is a column of hosts under any heading: `Production`, `Demo`.
     for index, header in enumerate(table.header.cells):
         cells = list(filter(None, (plain(row.cells[index]) for row in table.rows)))
         if index not in roles.values() and cells and all(map(endpoints.is_host, cells)):
             roles[f"host {plain(header).lower()}"] = index
-    # In a table of ports the column `Session` holds the TargetCompID.
+    # In a table of ports the column `Session` contains the TargetCompID.
     if not roles.keys() & {"tag", "target", "msg_type"} and {"port", "sessions"} <= roles.keys():
         roles["target"] = roles.pop("sessions")
     rows = [_Row(roles, row, Location(context.file, row.line)) for row in table.rows]
@@ -125,8 +125,8 @@ _Reader = Callable[[Sequence[_Row], Context, int], Iterator[Fact]]
 
 
 def _reader(roles: dict[str, int], context: Context) -> _Reader | None:
-    """What reads a table with columns of these roles."""
-    # The order decides, for a table may fit several kinds: one of messages has a tag (35) too, one of
+    """Return the parser for a table with columns of these roles, or None."""
+    # The order matters, because a table may fit several kinds: one of messages has a tag (35) too, one of
     # fields a host in an example.
     if "msg_type" in roles and roles.keys() & {"direction", "sessions"}:
         return _messages
@@ -138,7 +138,7 @@ def _reader(roles: dict[str, int], context: Context) -> _Reader | None:
         return _texts
     if context.tag is not None and "code" in roles:
         return _codes
-    # Fields by name alone, which only the heading of a message makes one of fields.
+    # Fields without tags, recognized only below the heading of a message.
     if {"name", "required"} <= roles.keys() and (context.messages or context.block):
         return _fields
     return None
@@ -150,7 +150,7 @@ def _fields(rows: Sequence[_Row], context: Context, line: int) -> Iterator[Fact]
         what = f"the heading above a table of fields names {listed} at once"
         yield Unread(Location(context.file, line), what)
         return
-    # The counters met so far, the nearest last: they say something about the rows below them.
+    # Counters above the current row, nearest last.
     counters: list[int] = []
     for row in rows:
         yield from _FieldRow(row, context, line, counters).read()
@@ -163,12 +163,12 @@ class _FieldRow:
     row: _Row
     context: Context
     line: int
-    """Where the table begins."""
+    """First line of the table."""
     counters: list[int]
-    """The counters above, the nearest last."""
+    """Counters above, nearest last."""
 
     def read(self) -> Iterator[Fact]:
-        """The field or member, the codes, and what could not be read."""
+        """Yield the field or member, its codes, and what could not be parsed."""
         row, context, location = self.row, self.context, self.row.location
         tag, name, depth = self._names()
         if tag is None:
@@ -193,18 +193,17 @@ class _FieldRow:
             if required is None:
                 yield row.unread("required", f"says not whether {name} is required")
             yield self._member(block, tag, name, written, required or "", depth)
-        # A column for values is more reliable than the description, in which other fields' values
-        # stand too.
+        # A column of values is more reliable than the description, which mentions values of other fields.
         codes = codes or self._codes(row.cell("description"), tag)
         if codes:
-            # One value in a description is usually the one that matters in this message.
+            # A single value in a description is usually the only relevant one in this message.
             yield CodesSaid(location, tag, codes, len(codes) > 1, block or "")
 
     def _codes(self, text: str, tag: int) -> tuple[CodeSaid, ...]:
         return codelists.of_text(text, tag, self.context.vocabulary, self.row.location)
 
     def _names(self) -> tuple[int | None, str, int]:
-        """Tag, name and how deep in groups a marker in front of them puts the row."""
+        """Return tag, name, and nesting depth according to the marker before them."""
         cells = [self.row.plain(role) for role in ("tag", "name")]
         markers = [marker[1] for cell in cells if (marker := _NESTED.match(cell))]
         depth = max((len(re.findall(r"[→↳└├╰>»•▸*+-]", marker)) for marker in markers), default=0)
@@ -217,7 +216,7 @@ class _FieldRow:
             return self.context.vocabulary.tag_of(name_cell), name_cell, depth
         # `11`, `11 (new)`, `11*`.
         number = re.fullmatch(r"([1-9]\d{0,5})\s*(?:\(.*\)|\*+)?", tag_cell)
-        # A remark or a mark of a footnote is no part of the name.
+        # Remarks and footnote marks are not part of the name.
         name_cell = re.sub(r"\s*\(.*\)\Z|\s*\*+\Z", "", name_cell)
         return (int(number[1]) if number else None), name_cell, depth
 
@@ -255,21 +254,21 @@ class _FieldRow:
         )
 
     def _inside(self, tag: int, text: str, depth: int) -> int | None:
-        """The counter of the group that this row is said to stand in."""
+        """Return the counter of the group that the row's text or marker puts it in, or None."""
         tag_of, counters = self.context.vocabulary.tag_of, self.counters
         named = _OF_GROUP.search(text)
-        # A counter that speaks of its own group does not stand in it.
+        # The text of a counter may name its own group.
         if named and (counter := tag_of(named[1])) not in (None, tag):
             return counter
-        # A marker says how deep: of that many counters above. Words alone mean the nearest counter.
+        # A marker gives the depth: the number of counters above. Words alone refer to the nearest counter.
         if counters and (depth or _IN_GROUP.search(text.lower())):
             return counters[min(depth or len(counters), len(counters)) - 1]
         counter = tag_of(self.context.group) if self.context.group is not None else None
         return counter if counter != tag else None
 
     def _is_counter(self, tag: int, name: str, written: str, text: str) -> bool:
-        """Whether a row is the counter of a group: known to be one, or called and described like one."""
-        # Only of a tag that is new the text has to be asked.
+        """Return whether a row is the counter of a group: a known one, or named and described like one."""
+        # The text matters only for a new tag.
         known = self.context.vocabulary.kinds.get(tag)
         if known is not None:
             return known == "NUMINGROUP"
@@ -278,13 +277,13 @@ class _FieldRow:
 
 
 def _most_entries(text: str) -> int | None:
-    """The most entries of a group, as a text about its counter gives it."""
+    """Return the maximum number of entries given in a counter's text, or None."""
     found = next((match for pattern in _ENTRIES if (match := pattern.search(text))), None)
     return None if found is None else _NUMBERS.get(found[1].lower()) or int(found[1])
 
 
 def _limits(text: str) -> tuple[int | None, int | None] | None:
-    """Least and greatest value, where a text gives them."""
+    """Return the minimum and maximum value given in a text, or None."""
     if found := _RANGE.search(text):
         low, high = (int(each.replace(",", "")) for each in (found[1] or found[3], found[2] or found[4]))
         return low, high
@@ -293,12 +292,12 @@ def _limits(text: str) -> tuple[int | None, int | None] | None:
 
 
 def _codes(rows: Sequence[_Row], context: Context, line: int) -> Iterator[Fact]:
-    """A table of the values of the field that the heading names."""
+    """Parse a table of values of the field named in the heading."""
     del line
     tag = context.tag or 0
     codes: list[CodeSaid] = []
     for row in rows:
-        # What such a table calls the column of names varies; the nearest word counts.
+        # The heading of the names' column varies; the most specific one is used.
         label = next((role for role in ("label", "name", "description") if role in row.roles), "")
         code = codelists.of_cells(row.cell("code"), row.cell(label), row.location)
         if code is None:
@@ -317,7 +316,7 @@ def _messages(rows: Sequence[_Row], context: Context, line: int) -> Iterator[Fac
             yield row.unread("msg_type", "is no MsgType")
             continue
         sessions = row.plain("sessions") if "sessions" in row.roles else None
-        # A table without a column for the direction is about messages that either side sends.
+        # A table without a column for the direction lists messages that either side sends.
         direction = row.plain("direction") if "direction" in row.roles else "both"
         name, vocabulary = row.plain("name"), context.vocabulary
         yield endpoints.flows(msg_type, name, sessions, direction, row.location, vocabulary)
@@ -330,7 +329,7 @@ def _endpoints(rows: Sequence[_Row], context: Context, line: int) -> Iterator[Fa
         port = ""
         for role in (role for role in row.roles if role.startswith("host") and row.plain(role)):
             host, _, port = row.plain(role).partition(":")
-            # Which host it is the heading of the column says, else the text of the row.
+            # The role of the host is in the column's heading, else in the text of the row.
             of = role.removeprefix("host").strip() or row.plain("description")
             yield HostSaid(row.location, environment, of, host, row.plain("target"))
         if "target" in row.roles:
