@@ -1,7 +1,7 @@
-"""What hand-written code does not know of the dialect: messages, members, codes and texts that nothing names.
+"""Report messages, members, codes and texts of the dialect that hand-written code does not mention.
 
-`downstream.yaml` of a spec folder says where such code is, and what of the dialect it leaves alone on
-purpose. To be named is to be known: whether the code does right by it, its tests say.
+`downstream.yaml` of a spec folder lists the code, and the elements it deliberately does not handle. Only the
+names are checked: whether the code handles an element correctly is covered by its tests.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from kalshi_fix_adapters.documents.nodes import Map
 
 FILE = "downstream.yaml"
 KINDS = ("messages", "members", "codes", "texts", "sessions")
-"""What is looked for; entries of `known` name elements by the same words, and `families` whole files."""
+"""Kinds of element that are checked; `known` uses the same keys, and `families` for whole files."""
 
 
 @attrs.frozen(order=True)
 class Unhandled:
-    """One element of the dialect that nothing in an area names."""
+    """An element of the dialect that no code in an area mentions."""
 
     area: str
     kind: str
     element: str
-    """Such as `ExecutionReport.Text` of members, `ExecType.Expired` of codes."""
+    """`ExecutionReport.Text` for a member, `ExecType.Expired` for a code, and so on."""
     family: str
     location: Location
 
@@ -45,7 +45,7 @@ class Unhandled:
 
 @attrs.frozen
 class Known:
-    """Elements that an area does not handle, with the reason."""
+    """Elements that an area deliberately does not handle."""
 
     area: str
     kind: str
@@ -53,13 +53,12 @@ class Known:
     location: Location
 
     def settles(self, found: Unhandled, name: str) -> bool:
-        """Return whether this is one of them, by one of the names."""
+        """Return whether this entry covers the element under the given name."""
         if self.area != found.area:
             return False
         if self.kind == "families":
             return name == found.family
-        # A message that is known covers all that stands in it.
-        # `ExecutionReport.Text` is settled by `ExecutionReport` as well.
+        # A listed message covers all its elements: `ExecutionReport` covers `ExecutionReport.Text` too.
         whole = found.element.partition(".")[0] if self.kind == "messages" else found.element
         kinds = {"messages", "members", "texts"} if self.kind == "messages" else {self.kind}
         return found.kind in kinds and name in (found.element, whole)
@@ -67,20 +66,20 @@ class Known:
 
 @attrs.frozen
 class Report:
-    """What a maintainer has to look at."""
+    """Result of the comparison."""
 
     unhandled: tuple[Unhandled, ...]
     settled: int
-    """How many more are known not to be handled."""
+    """Number of other elements that are known not to be handled."""
     idle: tuple[str, ...]
-    """Entries of `known` that settle nothing any more."""
+    """Entries of `known` that no longer cover any element."""
 
 
 def compare(dialect: Dialect, folder: Path, root: Path) -> Report:
-    """Return what the areas of a spec folder do not name; their paths are below `root`.
+    """Return the elements that the areas of a spec folder do not mention; their paths are relative to `root`.
 
     Raises:
-        SpecError: `downstream.yaml` is missing, or does not fit its schema, or names what is not there.
+        SpecError: `downstream.yaml` is missing, does not match its schema, or contains unknown names.
     """
     path, mistakes = folder / FILE, Mistakes()
     if not path.is_file():
@@ -90,19 +89,19 @@ def compare(dialect: Dialect, folder: Path, root: Path) -> Report:
     if node is None:
         raise SpecError(mistakes.found)
     areas = node.mapping("areas")
-    found: dict[Unhandled, None] = {}  # a group stands in several messages
+    found: dict[Unhandled, None] = {}  # messages share groups
     for name in areas:
         about = areas.mapping(name)
         kinds = [kind for kind, _ in words(about.get("kinds"))] or list(KINDS)
         files = [
             file for each, where in words(about.get("in")) for file in _files(root, each, where, mistakes)
         ]
-        # All kinds are looked for, and those that the area is not about left out.
+        # All kinds are searched; those that the area does not cover are dropped.
         missing = _missing(dialect, name, Names.of(files))
         found |= dict.fromkeys(each for each in missing if each.kind in kinds)
     known = list(_known(node, areas, mistakes))
     mistakes.raise_any()
-    # By entry and name: of an entry that names several, one may be idle.
+    # By entry and name: single names of an entry may be idle.
     used: set[tuple[int, str]] = set()
     left = []
     for each in found:
@@ -142,17 +141,16 @@ def _files(root: Path, name: str, where: Location, mistakes: Mistakes) -> list[P
 
 @attrs.define
 class Names:
-    """What a stretch of code or text names."""
+    """Names that occur in code or text."""
 
     plain: set[str] = attrs.field(factory=set)
     """Identifiers, the words of strings, and in prose every word."""
     dotted: set[str] = attrs.field(factory=set)
-    """Such as `ExecType.EXPIRED`."""
+    """`ExecType.EXPIRED` and similar."""
 
     @classmethod
     def of(cls, files: Iterable[Path]) -> Names:
-        """Gather the names of files: Python by its syntax, where comments and docstrings name nothing, and
-        prose by its words."""
+        """Collect the names in files: of Python without comments and docstrings, of prose all words."""
         found = cls()
         for file in files:
             source = file.read_text(encoding="utf-8")
@@ -165,15 +163,14 @@ class Names:
 
     def add(self, tree: ast.AST) -> None:
         """Add the names of a module."""
-        # Docstrings, and other strings that stand as statements.
+        # Docstrings, and other strings used as statements.
         said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and id(node) in said:
                 continue
             match node:
-                # Every way to name an attribute of a message: `report.text`,
-                # `ExecutionReport(text=…)`, `case ExecutionReport(text=…)`, a parameter of
-                # a helper, and a name in a string for getattr.
+                # All ways to name an attribute of a message: `report.text`, `ExecutionReport(text=…)`, `case
+                # ExecutionReport(text=…)`, a helper's parameter, and a string for getattr.
                 case ast.Attribute(value=value, attr=name):
                     self.plain.add(name)
                     if isinstance(value, ast.Name):
@@ -187,11 +184,11 @@ class Names:
 
 
 def _missing(dialect: Dialect, area: str, names: Names) -> Iterator[Unhandled]:
-    """Yield every element that is not named, the outermost alone: of a message that is not, no member."""
+    """Yield elements that are not mentioned, outermost only: of a missing message, not its members."""
     coded: dict[str, str] = {}
     for message in dialect.messages:
         if message.name not in names.plain:
-            # Whoever does not know a message knows nothing in it; that is told once.
+            # The members of a missing message are not reported separately.
             yield Unhandled(area, "messages", message.name, message.family, message.location)
             continue
         for member, holders in walk(message.members):
@@ -199,10 +196,10 @@ def _missing(dialect: Dialect, area: str, names: Names) -> Iterator[Unhandled]:
             if member.attribute not in names.plain:
                 element = f"{owner}.{member.field.name}"
                 yield Unhandled(area, "members", element, message.family, member.location)
-            # Codes matter only to one who reads the member, and a constant has no choice.
+            # Codes matter only if the member is read, and a constant has one value.
             elif member.field.codeset is not None and member.constant is None:
                 coded.setdefault(member.field.codeset.name, message.family)
-    # `TEXTS` has the code of a text, so whoever knows the one knows the other.
+    # `TEXTS` maps a text to its code, so handling the text covers the code.
     told = {
         (known.field.codeset.name, known.code.name)
         for known in dialect.texts

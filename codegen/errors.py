@@ -1,4 +1,4 @@
-"""Mistakes in a spec folder, and the error that reports them."""
+"""Mistakes in a spec folder, and the exception that reports them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_MISTAKES = 200
 
 
 class SpecError(Exception):
-    """A spec folder that cannot be used; `mistakes` lists everything found in one run."""
+    """Raised for an invalid spec folder; `mistakes` lists all mistakes found in one run."""
 
     def __init__(self, found: Iterable[Mistake]) -> None:
         self.mistakes = tuple(found)
@@ -20,7 +20,7 @@ class SpecError(Exception):
 
 
 class Mistakes(mistakes.Mistakes):
-    """Collects mistakes; raises `SpecError`."""
+    """Collector of mistakes; raises `SpecError`."""
 
     def __init__(self) -> None:
         super().__init__(MAX_MISTAKES, SpecError)

@@ -1,4 +1,4 @@
-"""What is left to do: a finding for each thing that a source says and the spec does not, or the reverse."""
+"""Findings: one for each difference between a source and the spec, in either direction."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kalshi_fix_adapters.documents.mistakes import Location
 NEW, GONE, DIFFERENT = "new", "gone", "different"
 UNREAD, STALE, UNREVIEWED = "unread", "stale", "unreviewed"
 
-# What `advice.text` writes where a page says which code comes with a text.
+# Written by `advice.text` if a page gives the code that accompanies a text.
 _MEANS = re.compile(r"means: \{[^}]*\}, ")
 
 _Said = TypeVar("_Said", bound=Fact)
@@ -27,17 +27,17 @@ _Key = TypeVar("_Key", bound=Hashable)
 
 @attrs.frozen
 class Edit:
-    """What to write where."""
+    """Text to write, and the location to write it at."""
 
     location: Location
     text: str
     scoped: str = ""
-    """The same where it holds for some products alone, which take the place of PRODUCTS."""
+    """The same for some products only, which are substituted for PRODUCTS."""
     sources: tuple[str, ...] = ()
-    """The manifest's names of the sources that say so, which take the place of SOURCES."""
+    """Manifest names of the sources, which are substituted for SOURCES."""
 
     def on(self, products: tuple[str, ...]) -> Edit:
-        """The edit for some products alone, none for all of them; with the sources put in."""
+        """Return the edit for some products only, or for all if empty, with its sources substituted."""
         text = (
             self.scoped.replace("PRODUCTS", yaml_words(products)) if products and self.scoped else self.text
         )
@@ -48,41 +48,41 @@ class Edit:
 
 
 def yaml_words(words: Sequence[str]) -> str:
-    """A word, or a list of words, as a line of YAML has it."""
+    """Format a word or a list of words as YAML on one line."""
     return words[0] if len(words) == 1 else f"[{', '.join(words)}]"
 
 
 @attrs.frozen
 class Finding:
-    """One thing to look at."""
+    """One difference to resolve."""
 
     kind: str
     """new, gone, different, unread, stale or unreviewed."""
     element: str
     """member, message, field, code, session, host, version, entry, text, page or source."""
     address: str
-    """The element by name: `Logon.HeartBtInt`, `OrdStatus=5`, `KalshiRT`."""
+    """Name of the element: `Logon.HeartBtInt`, `OrdStatus=5`, `KalshiRT`."""
     says: str
-    """What the source says of it in a word or two, as `differences.yaml` repeats it."""
+    """What the source states in a word or two, repeated by `differences.yaml`."""
     what: str
-    """The same as a sentence."""
+    """The finding as a sentence."""
     locations: tuple[Location, ...]
     edits: tuple[Edit, ...] = ()
     evidence: str = ""
-    """Which body of sources says so; see `Evidence.name`."""
+    """Evidence that the finding belongs to, as in `Evidence.name`."""
     products: tuple[str, ...] = ()
-    """Those it was found on; empty for what no page about one product says."""
+    """Products it was found on; empty for findings that are not from the pages of one product."""
     sources: tuple[str, ...] = ()
-    """The manifest's names of the sources that say so, or would have to."""
+    """Manifest names of the sources that state it, or should state it."""
     group: str = ""
-    """Findings with the same text here are told together; empty for one that stands alone."""
+    """Findings with the same group are reported together; empty if reported separately."""
     shown: tuple[str, ...] = ()
-    """What the source says there, passage by passage."""
+    """The source's text at the locations, one passage each."""
 
 
 @attrs.frozen
 class _Texts:
-    """The texts of one kind of finding, whose words in braces are values."""
+    """Texts of one kind of finding, with placeholders in braces."""
 
     kind: str
     element: str
@@ -93,7 +93,7 @@ class _Texts:
 
 
 def _catalogue() -> dict[str, _Texts]:
-    """Every kind of finding, by what it is about and its own name."""
+    """Return every kind of finding, keyed by its subject and name."""
     text = Path(__file__).with_name("findings.yaml").read_text(encoding="utf-8")
     found = {}
     for about, subject in yaml.safe_load(text).items():
@@ -114,13 +114,13 @@ _TEXTS = _catalogue()
 
 @attrs.frozen
 class Evidence:
-    """Sources that are read as one: the pages about a product, the dictionary, or the changelog."""
+    """Sources that are compared as one: the pages about a product, the dictionary, or the changelog."""
 
     kind: str
     product: str | None
     readings: tuple[Reading, ...]
     covered: frozenset[str]
-    """The manifest's sources that were given."""
+    """Manifest names of the sources that were given."""
     spec: SpecIndex
     _by_kind: dict[type[object], list[Fact]] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
@@ -131,7 +131,7 @@ class Evidence:
 
     @property
     def name(self) -> str:
-        """Such as `pages margin`; the dictionary is one whatever it is about, and so is the changelog."""
+        """`pages margin` and similar; just the kind for the dictionary and the changelog."""
         return f"pages {self.product}" if self.kind == PAGE else self.kind
 
     @property
@@ -141,39 +141,39 @@ class Evidence:
 
     @property
     def products(self) -> tuple[str, ...]:
-        """The products spoken of."""
+        """Products that the evidence covers."""
         return self.spec.products if self.product is None else (self.product,)
 
     def facts(self, kind: type[_Said]) -> list[_Said]:
-        """Every fact of a kind, file by file."""
+        """Return all facts of a kind, file by file."""
         return [fact for fact in self._by_kind.get(kind, ()) if isinstance(fact, kind)]
 
     def by(self, kind: type[_Said], key: Callable[[_Said], _Key]) -> dict[_Key, list[_Said]]:
-        """Every fact of a kind, grouped by a key in the order in which the keys first occur."""
+        """Return all facts of a kind, grouped by a key in order of first occurrence."""
         return grouped(self.facts(kind), key)
 
     def mentions(self, kind: str, known: Container[str]) -> dict[str, list[MentionSaid]]:
-        """What running text mentions and is not known, each with its mentions."""
+        """Return the unknown values mentioned in running text, with their mentions."""
         mentions = self.by(MentionSaid, lambda each: each.value if each.kind == kind else "")
         return {value: each for value, each in mentions.items() if value and value not in known}
 
     def expects(self, sources: str) -> bool:
-        """Whether an element with these sources should be found here."""
-        # A dictionary is one file with everything in it.
+        """Return whether an element with these sources must be in this evidence."""
+        # A dictionary is one file with all elements.
         if not self.is_pages:
             return True
         return any(self.spec.pages_of(sources, product) & self.covered for product in self.products)
 
     def speaks(self, name: str) -> bool:
-        """Whether a source of the manifest was given and is part of this."""
+        """Return whether a source of the manifest was given and is part of this evidence."""
         origin = self.spec.origins.get(name)
         if origin is None or name not in self.covered or origin.kind != self.kind:
             return False
         return not self.is_pages or self.spec.product_of_page(origin.id) == self.product
 
     def origin_of(self, location: Location) -> str:
-        """The manifest's name of the source that a location is in; the page's own name where it has none."""
-        # Every location that a finding has comes from a fact of one of these.
+        """Return the manifest name of the source of a location, or the page's own name."""
+        # All locations of findings are from facts of these readings.
         reading = next(each for each in self.readings if each.file == location.file)
         for origin in self.spec.origins.values():
             if origin.kind == reading.kind and (reading.kind == DICTIONARY or origin.id == reading.page):
@@ -181,15 +181,15 @@ class Evidence:
         return reading.page or DICTIONARY
 
     def report(self, name: str, facts: Fact | Iterable[Fact], at: Location, /, **values: Any) -> Finding:
-        """Make a finding.
+        """Return a finding.
 
         Args:
-            name: What it is about and which finding of it, in `findings.yaml`: `member default`.
-            facts: What the source states; empty for an element that it does not have.
-            at: Where the spec has the element, or would have it.
-            values: The values that its texts name, and three that no text does: `edits`, what to write where
-                the catalogue does not say; `expected_in`, the sources of an element of the spec, which stand
-                for a location where it is gone; `group`, by which findings are reported together.
+            name: Its subject and name in `findings.yaml`: `member default`.
+            facts: Facts of the source; empty for an element that it does not have.
+            at: Location of the element in the spec, or where it would be added.
+            values: Values of the placeholders, and three others: `edits`, if the catalogue has no text to
+                write; `expected_in`, the sources of an element of the spec, used if it has no location in a source;
+                `group`, by which findings are reported together.
         """
         texts = _TEXTS[name]
         locations = dict.fromkeys(each.location for each in ([facts] if isinstance(facts, Fact) else facts))
@@ -211,14 +211,14 @@ class Evidence:
         )
 
     def unread(self) -> Iterator[Finding]:
-        """Everything that could not be read."""
+        """Yield a finding for all content that could not be parsed."""
         for fact in self.facts(Unread):
             where = fact.location
             yield self.report("source unread", fact, where, address=str(where), what=fact.what)
 
 
 def grouped(facts: Iterable[_Said], key: Callable[[_Said], _Key]) -> dict[_Key, list[_Said]]:
-    """Facts grouped by a key, in the order in which the keys first occur."""
+    """Group facts by a key, in order of first occurrence."""
     found: dict[_Key, list[_Said]] = {}
     for fact in facts:
         found.setdefault(key(fact), []).append(fact)
@@ -226,7 +226,7 @@ def grouped(facts: Iterable[_Said], key: Callable[[_Said], _Key]) -> dict[_Key, 
 
 
 def evidence_of(given: Given, spec: SpecIndex, product: str | None) -> list[Evidence]:
-    """The pages of each product, the dictionary, and the changelog."""
+    """Return the evidence of each product's pages, of the dictionary, and of the changelog."""
     covered = given.covers(spec)
     found = []
     for each in spec.products:
@@ -240,16 +240,16 @@ def evidence_of(given: Given, spec: SpecIndex, product: str | None) -> list[Evid
 
 
 def merged(findings: Iterable[Finding], products: tuple[str, ...]) -> list[Finding]:
-    """Findings that say the same on several of the products as one."""
-    # Pages and the dictionary stay apart: each is kept on purpose, or followed, by itself.
+    """Merge equal findings on several products into one."""
+    # Pages and the dictionary are not merged: a difference is kept or followed for each of them.
     found = joined(findings, lambda e: (e.kind, e.element, e.address, e.says, e.evidence == DICTIONARY))
-    # What holds on every product needs no restriction to some.
+    # A finding on every product needs no restriction to products.
     scopes = ((each, () if len(each.products) == len(products) else each.products) for each in found)
     return [attrs.evolve(each, edits=tuple(edit.on(scope) for edit in each.edits)) for each, scope in scopes]
 
 
 def joined(findings: Iterable[Finding], key: Callable[[Finding], Hashable]) -> list[Finding]:
-    """Findings with the same key as one, with the locations, products, sources and edits of all."""
+    """Merge findings with the same key, with the locations, products, sources and edits of all."""
     found: dict[Hashable, list[Finding]] = {}
     for each in findings:
         found.setdefault(key(each), []).append(each)
@@ -268,14 +268,14 @@ def _one(findings: Sequence[Finding]) -> Finding:
 
 
 def _joined(edits: Iterable[Edit]) -> tuple[Edit, ...]:
-    """Edits that write the same into the same file as one, with the sources of all.
+    """Merge edits that write the same text into the same file, with the sources of all.
 
-    Of two that differ in what a text means alone, the one that says so counts.
+    If two differ only in the meaning of a text, the one that has a meaning is used.
     """
     found: dict[tuple[str, str, str], Edit] = {}
     for each in edits:
         key = (each.location.file, _MEANS.sub("", each.text), _MEANS.sub("", each.scoped))
-        # The longer text is the one that has `means`: the keys are what remains without it.
+        # The longer text is the one with `means`: the keys are equal without it.
         first = max(found.get(key, each), each, key=lambda edit: len(edit.text))
         found[key] = attrs.evolve(
             first, sources=tuple(dict.fromkeys((*found.get(key, each).sources, *each.sources)))

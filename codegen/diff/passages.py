@@ -1,7 +1,7 @@
-"""Passages of text: what a page says in words, which only a person can compare with the spec.
+"""Passages of prose, which only a person can compare with the spec.
 
-Every passage that somebody has read has a fingerprint in `reviewed.yaml`, so that one that is new, changed or
-gone is noticed; the text itself is not kept.
+`reviewed.yaml` contains a fingerprint of every reviewed passage, which reveals new, changed and removed ones;
+the text is not stored.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ _HEAD = """\
 # Fingerprints of what the venue's documents say in words, as it was when somebody last read it against this
 # spec. Written by `python -m codegen diff --reviewed SOURCE…`, never by hand; the text itself is not kept.
 """
-# The nearest to a date of change first.
+# In order of how close they are to the date of the last change.
 _DATED = ("lastmod", "last_modified", "updated", "date")
-"""Settings above a page that say when it was changed last."""
+"""Front matter keys with the date of the last change."""
 _SHOWN = 400
-"""Characters of a passage that are shown."""
+"""Maximum length in characters of a passage in the report."""
 _LEAST_PAGES = 2
-"""On how many pages a new passage stands that is told once."""
-# Below this the words in common are those that any two sentences share.
+"""Number of pages from which on a new passage is reported once for all of them."""
+# Any two sentences share some words; this is above that ratio.
 _LIKE = 0.4
-"""How like two passages are, from 0 to 1, of which one takes the place of the other."""
-# Comparing takes the square of the words, for each old passage of the page.
+"""Minimum similarity, from 0 to 1, of a passage and the one it replaces."""
+# The time is quadratic in the number of words, for each old passage of the page.
 _MOST_WORDS = 400
-"""Words of a passage that is compared with the old ones, one by one."""
+"""Maximum number of words of a passage that is compared with the old ones."""
 _AROUND = 4
-"""Words that are shown around a difference."""
+"""Words of context shown around a difference."""
 _WIDTH = 111
-"""Characters of a line of the file: twelve fingerprints."""
+"""Line length of the file: twelve fingerprints."""
 
 
 @attrs.frozen
@@ -63,7 +63,7 @@ class Passage:
 
 
 def of_reading(reading: Reading) -> list[Passage]:
-    """The passages of a file, in their order."""
+    """Return the passages of a file in order."""
     if reading.kind == PAGE:
         return [_passage(*each) for each in _of_page(reading.text)]
     document = bounded_xml.parse(reading.text.encode(), reading.file)
@@ -71,40 +71,40 @@ def of_reading(reading: Reading) -> list[Passage]:
 
 
 def _of_page(text: str) -> Iterator[tuple[int, int, str] | tuple[int, int, str, str]]:
-    """First line, last line and text; also the text as it is shown, where that is another."""
+    """Yield first line, last line and text, and the displayed text if it differs."""
     for block in markdown.blocks(text):
         match block:
             case markdown.Heading(line, _, words):
-                # Neither its level nor its number: a page that is taken apart or reordered says the same.
+                # Without level and number: a page that is split or reordered has the same passages.
                 yield line, line, NUMBER.sub("", plain(words))
             case markdown.Paragraph(line, words) | markdown.Item(line, _, words):
                 yield line, line, plain(words)
             case markdown.Table(header, rows):
-                # By the names of the columns, so that their order does not count.
+                # In order of column names, so that reordered columns are equal.
                 order = sorted(range(len(header.cells)), key=lambda at: plain(header.cells[at]))
                 for row in (header, *rows):
                     cells = [plain(cell) for cell in row.cells]
                     yield row.line, row.line, "|".join(cells[at] for at in order), " | ".join(cells)
             case markdown.Code(line, _, lines):
                 yield line, line + len(lines) + 1, "\n".join(each.rstrip() for each in lines)
-            # The rest of a component is blocks of its own.
+            # The content of a component consists of separate blocks.
             case markdown.Component(line, _, attributes, _) if "title" in attributes:
                 yield line, line, plain(attributes["title"])
 
 
 def _passage(line: int, last: int, text: str, shown: str = "") -> Passage:
-    # Not line ends: in a block of code they mean something.
+    # Line ends are kept: they are significant in code blocks.
     words = re.sub(r"[ \t]+", " ", text).strip()
     return Passage(line, last, fingerprint(words), shown or words)
 
 
 def key_of(reading: Reading) -> str:
-    """Under which name a file is kept: the page's, or `dictionary` with the file's."""
+    """Return the name of a file in `reviewed.yaml`: the page's, or `dictionary` with the file's."""
     return reading.page or f"{DICTIONARY} {Path(reading.file).stem}"
 
 
 def reviewed(spec: SpecIndex) -> dict[str, list[str]]:
-    """The fingerprints of each page, as the spec folder has them."""
+    """Return the fingerprints of each page in the spec folder's `reviewed.yaml`."""
     found: dict[str, list[str]] = {}
     for note in spec.source.notes["reviewed"]:
         listed = note.mapping("reviewed")
@@ -120,11 +120,11 @@ def compare(
     spec: SpecIndex,
     against: Iterable[Reading] = (),
 ) -> Iterator[Finding]:
-    """Passages that nobody has read in this form, but for those in lines that a finding is about.
+    """Yield passages not reviewed in this form, except on lines that already have a finding.
 
-    A passage that stands on another page now is the same, and one that is new on several pages is told once.
-    Nothing where the spec has no `reviewed.yaml`. `against` are the pages as they were, so that it can be
-    shown which words differ.
+    A passage that moved to another page is unchanged, and one that is new on several pages is reported once.
+    Yields nothing without a `reviewed.yaml` in the spec. `against` contains the previous versions of the
+    pages, which are used to show the words that differ.
     """
     known = reviewed(spec)
     told = {location for finding in findings for location in finding.locations}
@@ -133,12 +133,12 @@ def compare(
         passages = [of_reading(reading) for reading in each.readings]
         given = dict(zip(map(key_of, each.readings), passages, strict=True))
         before = {key: prints for key, prints in known.items() if _is_about(each, key)}
-        # Only what was given can have lost a passage: pages that were not given count as they were read,
-        # so that nothing of them is told as gone.
+        # Only given pages can have lost a passage: the others count as reviewed, so none of their passages is
+        # reported as gone.
         covered = {*given, *(each.spec.origins[name].id for name in each.covered)}
         kept = (print_ for key, prints in before.items() if key not in covered for print_ in prints)
         now = Counter(passage.print for listed in given.values() for passage in listed) + Counter(kept)
-        # Counted over all pages, whatever the page: what moves from one to another changes nothing.
+        # Counted over all pages: a passage that moves from one to another is unchanged.
         then = Counter(print_ for prints in before.values() for print_ in prints)
         balance = (now - then, then - now)
         for reading, listed in zip(each.readings, passages, strict=True):
@@ -150,7 +150,7 @@ def compare(
 
 
 def _is_about(evidence: Evidence, key: str) -> bool:
-    """Whether a file that was read is of the same kind and product."""
+    """Return whether a reviewed file is of the same kind and product."""
     if not evidence.is_pages:
         return key.startswith(DICTIONARY)
     return not key.startswith(DICTIONARY) and (evidence.spec.product_of_page(key) or "") == evidence.product
@@ -158,35 +158,35 @@ def _is_about(evidence: Evidence, key: str) -> bool:
 
 @attrs.define(eq=False)
 class _Change:
-    """Passages of a file that differ from those that were read."""
+    """Passages of a file that differ from the reviewed ones."""
 
     evidence: Evidence
     reading: Reading
     fresh: list[Passage]
-    """Passages that are new and told by nothing else."""
+    """New passages that no other finding reports."""
     gone: int
-    """How many passages that were read before are missing, and not only moved."""
+    """Number of reviewed passages that are missing, moved ones not counted."""
     after: int
-    """The line of the passage in front of the change."""
+    """Line of the passage before the change."""
     was_fresh: int
-    """How many passages are new, those told by a finding included."""
+    """Number of new passages, including those reported by a finding."""
 
     def findings(self, old: Sequence[Passage]) -> Iterator[Finding]:
-        """The change as a finding; none where all of it is told otherwise."""
+        """Yield the change as a finding, unless other findings report all of it."""
         if self.fresh:
             first, last = self.fresh[0], self.fresh[-1]
             lines = f"lines {first.line} to {last.last}" if len(self.fresh) > 1 else f"line {first.line}"
             word = "changed" if self.gone else "new"
             shown = tuple(_word_difference(each, old) for each in self.fresh)
             yield self.finding("fresh", [first.line], shown, word=word, lines=lines)
-        # As many new ones as gone ones are changes, told with the new ones.
+        # Equal numbers of new and missing passages are changes, reported with the new ones.
         elif self.gone > self.was_fresh:
             missing = self.gone - self.was_fresh
             count = f"{missing} passage{'s' if missing > 1 else ''}"
             yield self.finding("gone", [self.after], (), count=count)
 
     def finding(self, name: str, lines: Sequence[int], shown: tuple[str, ...], /, **values: Any) -> Finding:
-        """A finding about text in some lines of the file."""
+        """Return a finding about text on some lines of the file."""
         at = Location(f"{self.evidence.spec.folder.as_posix()}/{FILE}", 1)
         facts = (Fact(Location(self.reading.file, line)) for line in lines)
         values = {"key": key_of(self.reading), "line": lines[0], **values}
@@ -195,7 +195,7 @@ class _Change:
 
 
 def _repeated(changes: Sequence[_Change]) -> Iterator[Finding]:
-    """Passages that are new on several pages, which are taken out of the changes of each."""
+    """Yield passages that are new on several pages, and remove them from each page's changes."""
     pages: dict[str, list[tuple[_Change, Passage]]] = {}
     for change in changes:
         for passage in change.fresh:
@@ -220,41 +220,40 @@ def _changes(
     balance: tuple[Counter[str], Counter[str]],
     told: set[Location],
 ) -> Iterator[_Change]:
-    """What differs between the passages of a file and those that were read.
+    """Yield the differences between the passages of a file and the reviewed ones.
 
-    The balance has which passages there are more of than before, and which fewer, wherever they stand.
+    The balance counts the passages there are more of than before, and fewer of, over all pages.
     """
     more, fewer = balance
-    # autojunk: in a long page, a fingerprint that it has often would match nothing.
-    # Sequences, since a passage that stands twice is two: where it is new, the order says which of
-    # them.
+    # autojunk would ignore fingerprints that are frequent on a long page. Sequences instead of sets: a
+    # passage that occurs twice is two, and the order tells which one is new.
     matcher = difflib.SequenceMatcher(None, known, [passage.print for passage in passages], autojunk=False)
     for operation, i1, i2, j1, j2 in matcher.get_opcodes():
         if operation == "equal":
             continue
-        # What differs here and is not new in the balance has only moved.
+        # A passage that differs here and is not new in the balance has only moved.
         fresh = [each for each in passages[j1:j2] if _taken(more, each.print)]
         gone = sum(_taken(fewer, each) for each in known[i1:i2])
-        # A row that a finding is about is told by that finding.
+        # Table rows with a finding are reported by that finding.
         untold = [each for each in fresh if Location(reading.file, each.line) not in told]
         yield _Change(evidence, reading, untold, gone, passages[j1 - 1].line if j1 else 1, len(fresh))
 
 
 def _taken(counted: Counter[str], item: str) -> bool:
-    """Whether there is one more of it that was not counted yet."""
+    """Return whether a count of the item was left, and use it up."""
     counted[item] -= 1
     return counted[item] >= 0
 
 
 def _word_difference(passage: Passage, old: Sequence[Passage]) -> str:
-    """A new passage; the words that differ from the one that it takes the place of, where that is known."""
+    """Return a new passage, marking the words that differ from the one it replaces, if that is known."""
     words = passage.text.split()
     near, best = [], _LIKE
     for each in old if len(words) <= _MOST_WORDS else ():
         matcher = difflib.SequenceMatcher(None, each.text.split(), words, autojunk=False)
-        # The two quick ones are upper bounds, and far cheaper.
+        # The two quick ratios are cheap upper bounds.
         bounds = (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)
-        # Each bound has to beat the best so far before the next, dearer one is asked.
+        # Each bound must exceed the best ratio so far before the next, more expensive one is computed.
         if each.print != passage.print and all(ratio() > best for ratio in bounds):
             near, best = each.text.split(), matcher.ratio()
     if not near:
@@ -276,18 +275,18 @@ def _shortened(text: str) -> str:
 
 
 def write(readings: Sequence[Reading], spec: SpecIndex) -> Path:
-    """Keep that these sources have been read, as they are now, and the newest of their dates."""
+    """Record the current version of these sources as reviewed, with the newest of their dates."""
     known = {key: " ".join(prints) for key, prints in reviewed(spec).items()}
     readings = [each for each in readings if each.kind != CHANGELOG]
-    # A dictionary is kept under its file's name, which has the edition in it: the old one goes.
+    # A dictionary is recorded under its file name, which contains the edition: the old one is removed.
     if any(each.kind == DICTIONARY for each in readings):
         known = {key: prints for key, prints in known.items() if not key.startswith(DICTIONARY)}
     pages = {origin.id for origin in spec.origins.values() if origin.kind == PAGE}
-    # Pages that the manifest has dropped go, too.
+    # Pages removed from the manifest are removed too.
     known = {key: prints for key, prints in known.items() if key in pages or key.startswith(DICTIONARY)}
     known.update({key_of(each): " ".join(p.print for p in of_reading(each)) for each in readings})
     path = spec.folder / FILE
-    # ISO dates sort as text; a page without one has the empty text.
+    # ISO dates sort as text; a page without a date has an empty one.
     date = max(spec.dialect.pages_of, *(_date(each) for each in readings))
     listed = "".join(_lines(key, known[key]) for key in sorted(known) if known[key])
     path.write_text(
@@ -297,7 +296,7 @@ def write(readings: Sequence[Reading], spec: SpecIndex) -> Path:
 
 
 def _date(reading: Reading) -> str:
-    """When a page was changed last, as ISO; empty where it does not say."""
+    """Return the date of a page's last change in ISO format, or an empty string."""
     settings = markdown.front_matter(reading.text)[0] if reading.kind == PAGE else {}
     return next((found for key in _DATED if (found := date_in(settings.get(key, "")[:10]))), "")
 

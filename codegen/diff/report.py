@@ -1,4 +1,4 @@
-"""Prints what is left to do, for people and for programs."""
+"""Format the findings as text and as JSON."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _HEADINGS = {
     UNREVIEWED: "Text that nobody has read in this form",
 }
 _MOST_SHOWN = 6
-"""How many locations of a finding are shown; JSON has them all."""
+"""Maximum number of locations shown per finding; JSON has all of them."""
 _AS_THEY_ARE = ("kind", "element", "address", "says", "what", "products", "sources", "shown")
-"""What JSON has of a finding by the same names."""
-# Two are read faster one by one.
+"""Attributes of a finding that JSON contains under the same names."""
+# Two findings are easier to read separately.
 _LEAST_GROUP = 3
-"""From how many on findings of the same kind about the same thing are told in one."""
+"""Minimum number of findings of a group that are reported as one."""
 
 
 def text(findings: Sequence[Finding], kept: int, readings: Sequence[Reading]) -> str:
-    """The whole report."""
+    """Return the whole report."""
     lines: list[str] = []
     for kind, heading in _HEADINGS.items():
         own = [finding for finding in findings if finding.kind == kind]
@@ -46,19 +46,19 @@ def text(findings: Sequence[Finding], kept: int, readings: Sequence[Reading]) ->
 
 
 def _grouped(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
-    """Findings one by one, those of a group together where there are several."""
+    """Yield findings one by one, or as a group if there are enough of it."""
     for finding in findings:
         own = (finding.evidence, finding.group)
         members = [each for each in findings if finding.group and (each.evidence, each.group) == own]
         if len(members) < _LEAST_GROUP:
             yield [finding]
-        # Those of a group stand where its first one does.
+        # A group is at the position of its first finding.
         elif finding is members[0]:
             yield members
 
 
 def _group(findings: list[Finding]) -> Iterator[str]:
-    """The lines about a finding, or about several of a group: each in a line, and what to do once."""
+    """Yield the lines about a finding, or about a group: one line each, and each edit once."""
     written: set[Edit] = set()
     for finding in findings:
         products = f" [{', '.join(finding.products)}]" if finding.products else ""
@@ -71,7 +71,7 @@ def _group(findings: list[Finding]) -> Iterator[str]:
             yield f"    expected  in {', '.join(finding.sources)}"
         yield from (f"    it says   {passage}" for passage in finding.shown)
         for edit in finding.edits:
-            # Several findings of a group often want the same edit.
+            # Several findings of a group often have the same edit.
             if edit not in written:
                 lines = edit.text.splitlines()
                 yield f"    write at  {_shown(edit.location)}: " + f"\n{' ' * 14}".join(lines)
@@ -81,23 +81,23 @@ def _group(findings: list[Finding]) -> Iterator[str]:
 
 
 def _keep(findings: list[Finding]) -> str:
-    """The entry of `differences.yaml` that keeps findings on purpose."""
+    """Return the entry of `differences.yaml` that keeps the findings on purpose, or an empty string."""
     first = findings[0]
     sources = list(dict.fromkeys(source for each in findings for source in each.sources))
     can_be_kept = first.kind in (NEW, DIFFERENT, GONE) and first.element in ELEMENTS and first.sources
-    # The entry has to name a source of the manifest: a page without such a name has its path. And it says
-    # one thing of one kind of element.
+    # An entry needs sources from the manifest (an unlisted page has its path instead), and has one statement
+    # about one kind of element.
     statements = {(each.element, each.says) for each in findings}
     if not can_be_kept or any("/" in source for source in sources) or len(statements) > 1:
         return ""
-    # What YAML would read as its own punctuation is put in quotes.
+    # YAML punctuation requires quotes.
     says = json.dumps(first.says) if any(c in first.says for c in ",:#{}[]") else first.says
     listed = f"{first.element}: {yaml_words([each.address for each in findings])}"
     return f'- {{source: {yaml_words(sources)}, {listed}, says: {says}, why: "…"}}'
 
 
 def as_json(findings: Iterable[Finding], kept: int, readings: Sequence[Reading]) -> str:
-    """The same for programs: `findings`, each with locations and edits, and what was read."""
+    """Return the report as JSON: `findings`, each with locations and edits, and the files read."""
     content = {
         "findings": [
             {
@@ -118,7 +118,7 @@ def as_json(findings: Iterable[Finding], kept: int, readings: Sequence[Reading])
 
 
 def facts(readings: Iterable[Reading]) -> Iterator[str]:
-    """Every fact of every file, and how many of each kind."""
+    """Yield all facts of all files, and the number of each kind."""
     for reading in readings:
         for fact in sorted(reading.facts, key=lambda each: each.location):
             yield f"{_shown(fact.location)}: {fact}"
@@ -129,5 +129,5 @@ def facts(readings: Iterable[Reading]) -> Iterator[str]:
 
 
 def _shown(location: Location) -> str:
-    """A location as people write it: relative, where it lies below the current folder."""
+    """Return a location relative to the current folder if it is below it."""
     return str(location).removeprefix(f"{Path.cwd().as_posix()}/")

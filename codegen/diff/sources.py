@@ -1,4 +1,4 @@
-"""Finds out what each given file is (dictionary or page, and about which product), and reads it."""
+"""Determine the type of each given file (dictionary or page, and its product), and parse it."""
 
 from __future__ import annotations
 
@@ -18,46 +18,48 @@ from codegen.read.bounded_xml import MAX_XML_SIZE
 from codegen.read.nodes import read_bounded
 
 _PAGE_SUFFIXES = (".md", ".mdx", ".markdown")
-# The path of a link to a page of the venue, with or without its host.
+# Path of a link to a page of the venue, with or without its host.
 _LINK = re.compile(r"\]\((?:https?://[^/)]+)?/([^)#?]+)")
 
 
 class SourceError(Exception):
-    """A source that cannot be opened, or of which it cannot be said what it is about."""
+    """A source that cannot be opened, or whose subject cannot be determined."""
 
 
 class _OtherError(Exception):
-    """A file that is about something else than the spec."""
+    """A file that is not about the dialect."""
 
 
 @attrs.frozen
 class Reading:
-    """One file and what it says."""
+    """One file and its facts."""
 
     file: str
-    """As given, for people."""
+    """Path as given, for display."""
     kind: str
     """`page`, `dictionary` or `changelog`."""
     page: str
-    """The page's name, such as fix-margin/order-entry; empty for a dictionary."""
+    """Name of the page, such as fix-margin/order-entry; empty for a dictionary."""
     product: str | None
-    """None where it is about all of them."""
+    """None if it covers all products."""
     text: str
     facts: tuple[Fact, ...] = ()
 
 
 @attrs.frozen
 class Given:
-    """Everything that was given."""
+    """All given sources."""
 
     readings: tuple[Reading, ...]
     folders: frozenset[str]
-    """The venue's folders of pages, such as fix-margin, that were given whole."""
+    """The venue's folders of pages, such as fix-margin, that were given completely."""
     skipped: tuple[str, ...] = ()
-    """Files that are about something else, each with the reason."""
+    """Files that are not about the dialect, each with the reason."""
 
     def covers(self, spec: SpecIndex) -> frozenset[str]:
-        """The manifest's sources that were given: pages, those a whole folder lacks, the dictionary."""
+        """Return the manifest sources that were given: pages, pages missing from a complete folder, the
+        dictionary.
+        """
         pages_given = {reading.page for reading in self.readings if reading.kind == PAGE}
         kinds = {reading.kind for reading in self.readings}
         return frozenset(
@@ -69,13 +71,13 @@ class Given:
 
 
 def gather(paths: Iterable[Path], spec: SpecIndex, product: str | None) -> Given:
-    """Read every file, and every page and dictionary below every folder.
+    """Read all given files, and all pages and dictionaries below given folders.
 
-    A page's address, folder or links say which product it is about; `product` is for those that do not tell,
-    and for dictionaries. What is about something else is skipped.
+    The product of a page is determined by its address, folder or links; `product` is used for pages without
+    those, and for dictionaries. Files about other subjects are skipped.
 
     Raises:
-        SourceError: a file cannot be read or is of no known kind, or all of them are about something else.
+        SourceError: a file cannot be read or is of unknown type, or no file is about the dialect.
     """
     readings: list[Reading] = []
     whole: set[str] = set()
@@ -115,7 +117,7 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
         raise SourceError(str(error)) from None
     if suffix == ".xml":
         facts = quickfix.read(data, file)
-        # XML that is something else altogether, such as a site map, is no dictionary with a fault.
+        # Unrelated XML, such as a site map, is not a dictionary with errors.
         if facts and isinstance(facts[0], Unread) and facts[0].what.endswith(quickfix.OTHER):
             raise _OtherError(f"{facts[0].location}: {facts[0].what}")
         return Reading(file, DICTIONARY, "", product, data.decode("utf-8", "replace"), tuple(facts))
@@ -126,7 +128,7 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
     except UnicodeDecodeError:
         raise SourceError(f"{file}: is not UTF-8") from None
     candidates = [*_addresses(text), *_tails(path)]
-    # Known by what is in it: its address has no folder of a product.
+    # Recognized by its content: its address is in no product's folder.
     if changelog.is_changelog(text):
         known = _ids(spec, CHANGELOG)
         name = next((each for each in (*candidates, path.stem) if each in known), candidates[0])
@@ -143,10 +145,9 @@ def _ids(spec: SpecIndex, kind: str) -> set[str]:
 def _page(
     path: Path, text: str, candidates: list[str], spec: SpecIndex, product: str | None
 ) -> tuple[str, str]:
-    """The name of a page, and the product it is about."""
+    """Return the name of a page, and its product."""
     addresses = _addresses(text)
-    # From the surest to the weakest: the address in the page, its place in folders, then a vote of its
-    # links.
+    # From most to least reliable: the address in the page, its folders, then the majority of its links.
     for candidate in candidates:
         known_product = spec.product_of_page(candidate)
         if known_product:
@@ -154,8 +155,7 @@ def _page(
     if not spec.dialect.products:
         known = _ids(spec, PAGE)
         return next((each for each in candidates if each in known), candidates[-1]), ""
-    # A page that gives its address, and is in no known folder, is about something else whatever it
-    # links to.
+    # A page with an address outside the known folders is about another subject, whatever it links to.
     votes = path.parent.name if path.parent.name in spec.products else "" if addresses else _votes(text, spec)
     about = votes or product
     folder = next((folder for folder, name in spec.page_folders.items() if name == about), about)
@@ -168,7 +168,7 @@ def _page(
 
 
 def _addresses(text: str) -> list[str]:
-    """The page's name, from the address that it gives above the text."""
+    """Return the page names from the addresses in its front matter."""
     settings = markdown.front_matter(text)[0]
     found = [
         urlsplit(settings[key]).path.strip("/") for key in ("url", "canonical", "slug") if key in settings
@@ -177,14 +177,16 @@ def _addresses(text: str) -> list[str]:
 
 
 def _tails(path: Path) -> list[str]:
-    """The page's name by its place in folders, the longest first: a/fix/orders, fix/orders."""
+    """Return possible page names from its path, longest first: a/fix/orders, fix/orders."""
     parts = path.resolve().with_suffix("").parts[1:]
-    # A name of the venue's has up to four parts, folders included.
+    # The venue's page names have up to four parts, folders included.
     return ["/".join(parts[-length:]) for length in range(min(len(parts), 4), 1, -1)] or [path.stem]
 
 
 def _votes(text: str, spec: SpecIndex) -> str:
-    """The product that the links and hosts of a page speak of most; empty where they do not tell."""
+    """Return the product most often mentioned in a page's links and hosts, or an empty string if
+    undecided.
+    """
     votes = [spec.product_of_page(link) for link in _LINK.findall(text)]
     votes += [
         endpoint.product
@@ -192,7 +194,7 @@ def _votes(text: str, spec: SpecIndex) -> str:
         if re.search(rf"(?<![\w.-]){re.escape(endpoint.host)}", text)
     ]
     best = Counter(filter(None, votes)).most_common(2)
-    # No vote, or as many for two products, tells nothing.
+    # No vote, or a tie, is undecided.
     if not best or (len(best) > 1 and best[0][1] == best[1][1]):
         return ""
     return best[0][0]

@@ -1,4 +1,4 @@
-"""The spec's own facts, in the form in which sources are compared with them, and the YAML they stand in."""
+"""The facts of the spec in the form that sources are compared with, and their YAML locations."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from kalshi_fix_adapters.documents.nodes import Map
 PAGE = "page"
 DICTIONARY = "dictionary"
 CHANGELOG = "changelog"
-# `page fix/order-entry`, `dictionary 1.03`, `changelog changelog`; any other text is about a source that
-# nothing is compared with.
+# `page fix/order-entry`, `dictionary 1.03`, `changelog changelog`; any other text is a source that is not
+# compared.
 _ORIGIN = re.compile(r"(page|dictionary|changelog)\s+(\S+)")
 
 
 @attrs.frozen
 class PlacedMember:
-    """A field of a block, at whatever depth of groups."""
+    """A field of a block at any depth of groups."""
 
     member: model.Member
     holders: tuple[model.Member, ...]
-    """The groups it stands in, outermost first."""
+    """Enclosing groups, outermost first."""
     implied: bool = False
     """Whether it is the length of a data field, which the spec does not list."""
 
@@ -44,46 +44,46 @@ class PlacedMember:
 
     @property
     def path(self) -> tuple[int, ...]:
-        """The counters it stands in."""
+        """Tags of the enclosing counters."""
         return tuple(holder.field.tag for holder in self.holders)
 
     @property
     def tags(self) -> tuple[int, ...]:
-        """Its tag, and those of the older fields that are read into it."""
+        """Its tag, and those of the former fields that are read into it."""
         return (self.field.tag, *(old.tag for old in self.member.legacy_fields))
 
     def allowed(self, places: Iterable[Place]) -> list[Place]:
-        """The places at which neither it nor a group around it is forbidden."""
-        # A member of a group that is forbidden somewhere is forbidden there, too.
+        """Return the places where neither it nor an enclosing group is forbidden."""
+        # If a group is forbidden, so are its members.
         chain = (*self.holders, self.member)
         return [place for place in places if all(presence_at(each, place) != "forbidden" for each in chain)]
 
     def required(self, place: Place) -> bool:
-        """Whether it must stand in its block or group entry."""
+        """Return whether its block or group entry requires it."""
         return presence_at(self.member, place) in WANTED
 
     def required_in_message(self, place: Place) -> bool:
-        """Whether the message cannot do without it."""
+        """Return whether every such message must contain it."""
         return self.required(place) and all(presence_at(each, place) == "required" for each in self.holders)
 
 
 @attrs.frozen
 class Origin:
-    """What a name of the manifest's `sources` stands for."""
+    """One of the manifest's `sources`."""
 
     name: str
     kind: str
-    """`page`, `dictionary`, `changelog`, or empty for anything else."""
+    """`page`, `dictionary`, `changelog`, or empty for any other."""
     id: str
-    """The page, such as fix/order-entry, or the edition of the dictionary."""
+    """Name of the page, such as fix/order-entry, or edition of the dictionary."""
     location: Location
 
 
 class SpecIndex:
-    """A spec folder, resolved, and the locations of what the resolved model has none for."""
+    """A resolved spec folder, with the locations that the resolved model lacks."""
 
     def __init__(self, folder: Path) -> None:
-        """Read and resolve the folder; raises SpecError where it is not sound."""
+        """Read and resolve the folder; raise SpecError if it is invalid."""
         self.source: Source = load(folder)
         self.dialect = resolve(self.source)
         self.folder = folder
@@ -93,7 +93,7 @@ class SpecIndex:
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        """The names that readers need."""
+        """Names that the parsers need."""
         return Vocabulary(
             messages={key: message.name for key, message in self.messages.items()},
             fields={tag: field.name for tag, field in self.fields.items()},
@@ -109,12 +109,12 @@ class SpecIndex:
 
     @cached_property
     def products(self) -> tuple[str, ...]:
-        """The products; one without a name where the dialect has none."""
+        """The products; one without a name if the dialect has none."""
         return self.dialect.product_names or ("",)
 
     @cached_property
     def page_folders(self) -> dict[str, str]:
-        """The venue's folders of pages, such as fix-margin, each with the product that it is about."""
+        """The venue's folders of pages, such as fix-margin, each with its product."""
         return {
             folder: name
             for name, (node, _) in self.source.merged("products").items()
@@ -133,16 +133,18 @@ class SpecIndex:
         return found
 
     def product_of_page(self, page: str) -> str | None:
-        """The product of a page such as fix-margin/order-entry; None where its folder is not the venue's."""
-        # A dialect without products has one, without a name, and all pages are about it.
+        """Return the product of a page such as fix-margin/order-entry; None if the folder is not the
+        venue's.
+        """
+        # A dialect without products has a single unnamed one, which all pages are about.
         if not self.dialect.products:
             return ""
-        # The longest: fix-margin/rfq is no page of a folder fix.
+        # The longest match: fix-margin/rfq is not in the folder fix.
         folders = [each for each in self.page_folders if page.startswith(f"{each}/")]
         return self.page_folders[max(folders, key=len)] if folders else None
 
     def pages_of(self, sources: str, product: str) -> set[str]:
-        """The manifest's names of those sources of an element that are pages about a product."""
+        """Return the manifest names of an element's sources that are pages about a product."""
         named = {name for name in sources.split(", ") if name in self.origins}
         return {
             name
@@ -151,12 +153,14 @@ class SpecIndex:
         }
 
     def places(self, message: model.Message | None, product: str | None = None) -> list[Place]:
-        """Where a message may flow (header and trailer: anywhere), perhaps on one product alone."""
+        """Return the places where a message may be sent (header and trailer: all), optionally on one
+        product.
+        """
         found = places(self.dialect, product)
         return list(found if message is None else places_of(message, found))
 
     def members(self, block: str) -> tuple[PlacedMember, ...]:
-        """Every field of a message, of `header` or of `trailer`, in the order of the spec."""
+        """Return all fields of a message, of `header` or of `trailer`, in the order of the spec."""
         if block not in self._placed:
             named = {"header": self.dialect.header, "trailer": self.dialect.trailer}
             members = named[block] if block in named else self.messages[block].members
@@ -177,37 +181,41 @@ class SpecIndex:
         return found
 
     def block_name(self, block: str) -> str:
-        """The message's name, or header or trailer."""
+        """Return the message's name, or header or trailer."""
         return self.messages[block].name if block in self.messages else block
 
     def field_name(self, tag: int) -> str:
-        """The name of a field; its number where the spec does not know the tag."""
+        """Return the name of a field, or its tag if the spec does not have it."""
         return self.vocabulary.fields.get(tag, str(tag))
 
     def field_location(self, name: str) -> Location:
-        """Where a field stands in this folder, if it says anything about it, else in the one below."""
+        """Return the location of a field in this folder if it defines any part of it, else in the base
+        folder.
+        """
         return self._nearest(self.source.sections["fields"][name])
 
     def message_location(self, message: model.Message) -> Location:
-        """Where a message stands in this folder, if it says anything about it, else in the one below."""
+        """Return the location of a message in this folder if it defines any part of it, else in the base
+        folder.
+        """
         return self._nearest(self.source.sections["messages"][message.name])
 
     def _nearest(self, entry: Definition) -> Location:
         folder = f"{self.folder.as_posix()}/"
-        # An entry that this folder extends keeps the location of its name in the base; what this
-        # folder says of it stands elsewhere.
+        # An entry that extends one of the base has the location of its name there; its own settings are in
+        # this folder.
         own = [entry.node.at(key) for key in entry.node if entry.node.at(key).file.startswith(folder)]
         if entry.location.file.startswith(folder) or not own:
             return entry.location
         return min(own, key=lambda each: each.line)
 
     def session_location(self, name: str, key: str = "") -> Location:
-        """Where a session type stands, or one of its settings."""
+        """Return the location of a session type, or of one of its settings."""
         entry = self.source.sections["sessions"][name]
         return entry.node.at(key) if key in entry.node else entry.location
 
     def host_location(self, environment: str, product: str, role: str) -> Location:
-        """Where a host stands, or would have to stand."""
+        """Return the location of a host, or where it would be added."""
         entry = self.source.hosts.get(environment)
         if entry is None:
             return self.file("sessions.yaml")
@@ -215,31 +223,31 @@ class SpecIndex:
         return hosts.at(role) if hosts.entries else entry.location
 
     def versions(self) -> dict[str, tuple[str, Location]]:
-        """The manifest's versions with date and location."""
+        """Return the manifest's versions with date and location."""
         merged = self.source.merged("versions")
         return {name: (getattr(node, "text", ""), where) for name, (node, where) in merged.items()}
 
     def manifest(self, key: str) -> Location:
-        """Where a key of the manifest stands."""
+        """Return the location of a key of the manifest."""
         for manifest in reversed(self.source.manifests):
             if key in manifest:
                 return manifest.at(key)
         return self.source.location
 
     def file(self, name: str) -> Location:
-        """The end of a file of the spec folder, where something new can be added."""
+        """Return the end of a file of the spec folder, where an element can be added."""
         path = self.folder / name
-        # Of a folder, or of a file that is not there yet, the beginning.
+        # The beginning of a folder, or of a file that does not exist yet.
         lines = path.read_text(encoding="utf-8").count("\n") if path.is_file() else 1
         return Location(path.as_posix(), max(lines, 1))
 
     def family_of(self, origin: str) -> str:
-        """The family whose messages come from a source; empty where none does."""
+        """Return the family whose messages most often have this source; empty if there is none."""
         counted = Counter(each.family for each in self.dialect.messages if origin in each.source.split(", "))
         return max(counted, key=counted.__getitem__, default="")
 
     def dates(self) -> set[str]:
-        """Every date that the spec's history knows."""
+        """Return all dates in the history of the spec."""
         blocks: list[model.Message | model.Group] = [*self.dialect.messages, *self.dialect.groups]
         elements: list[model.Element] = [*self.dialect.fields, *self.dialect.messages]
         elements += [each for block in blocks for each in block.members]

@@ -1,6 +1,6 @@
-"""Emitting: the model of a dialect as Python source.
+"""Generation of Python source from the model of a dialect.
 
-The templates only loop. Everything they print is thought out here: annotations, converters, expressions,
-imports and docstrings as finished text. `render` writes all files, `check` compares them with what is
-committed, `api` compares what users can call with the last release. It imports no other package of codegen.
+The templates only loop. This package prepares all their content as finished text: annotations, converters,
+expressions, imports and docstrings. `render` produces all files, `check` compares them with the committed
+ones, `api` compares the public API with the last release. It does not import the other packages of codegen.
 """

@@ -1,4 +1,4 @@
-"""The public API of the generated classes, as data; and the parts that a revision breaks, for whom.
+"""The public API of the generated classes as data, and the breaking changes of a revision.
 
 `released.json` is the API of the last release. `python -m codegen api` compares the spec with it.
 """
@@ -24,7 +24,7 @@ from codegen.emit.kinds import annotation_of
 from codegen.model import Dialect, Member
 from codegen.naming import texts_class
 
-# Committed, and written by `python -m codegen api --release` when a release is made.
+# Committed; `python -m codegen api --release` writes it when a release is made.
 RELEASED = Path(__file__).with_name("released.json")
 Api = dict[str, Any]
 
@@ -36,28 +36,28 @@ WHOM: Mapping[Breaks, str] = {
     "typing": "a program runs as before; its type checker may complain",
     "venue": "a program runs as before; what the venue takes or sends is not what it was",
 }
-"""Whom a change concerns."""
+"""Effect of each kind of break."""
 
 
 @attrs.frozen
 class Difference:
-    """One difference between two versions of the API."""
+    """A difference between two versions of the API."""
 
     what: str
     breaks: Breaks
-    """What it concerns, see `WHOM`."""
+    """Kind of break, see `WHOM`."""
     breaking: bool
-    """Whether something that worked before may stop to."""
+    """Whether working code may stop working."""
 
     def __str__(self) -> str:
         return f"{'BREAKING' if self.breaking else 'compatible'} {self.breaks}: {self.what}"
 
 
 def describe(dialect: Dialect) -> Api:
-    """Return the API: classes with their attributes, enums, session types, and what rules hold."""
+    """Return the API: classes with their attributes, enums, session types, and rules."""
     blocks = {message.name: message.members for message in dialect.messages}
     blocks |= {group.entry_class: group.members for group in dialect.groups}
-    # Not the trailer: nobody but the codec writes or reads it.
+    # Without the trailer: only the codec writes and reads it.
     blocks["Header"] = dialect.header
     if dialect.logon is not None:
         blocks[LOGON_FIELDS] = logon_fields(dialect.logon)
@@ -104,8 +104,7 @@ def _attributes(members: tuple[Member, ...], products: tuple[str, ...]) -> dict[
             and member.group is None
             and value_unless_given(member) is None,
             "none": not always_required(member) and member.group is None and member.constant is None,
-            # As sentences, which change whenever a rule does; a reader of the difference needs
-            # no other form.
+            # Rules as sentences: they change with every change of a rule, and are readable in a report.
             "rules": " ".join(
                 filter(
                     None,
@@ -121,18 +120,18 @@ def _attributes(members: tuple[Member, ...], products: tuple[str, ...]) -> dict[
 
 
 def read(path: Path) -> Api:
-    """Read an API that `text` has written."""
+    """Read an API written by `text`."""
     found: Api = json.loads(path.read_text(encoding="utf-8"))
     return found
 
 
 def text(api: Api) -> str:
-    """Return an API as the text of a file."""
+    """Return an API as the content of a file."""
     return json.dumps(api, indent=1, sort_keys=True) + "\n"
 
 
 def compare(old: Api, new: Api) -> list[Difference]:
-    """Return every difference, breaking ones first, then in the order of `WHOM`."""
+    """Return all differences, breaking ones first, then in the order of `WHOM`."""
     found = [*_classes(old["classes"], new["classes"]), *_values(old, new), *_uses(old, new)]
     order = list(WHOM)
     return sorted(found, key=lambda each: (not each.breaking, order.index(each.breaks)))
@@ -152,7 +151,7 @@ def _gone_and_new(what: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> 
 
 
 def _class(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
-    # A tag that is known under another attribute has been renamed.
+    # A tag with another attribute name has been renamed.
     renamed = {about["tag"]: attribute for attribute, about in new.items()}
     for attribute in sorted(old.keys() - new.keys()):
         now = renamed.get(old[attribute]["tag"])
@@ -161,7 +160,7 @@ def _class(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterato
     known = {about["tag"] for attribute, about in old.items() if attribute not in new}
     for attribute in sorted(new.keys() - old.keys()):
         if new[attribute]["tag"] in known and not new[attribute]["required"]:
-            continue  # told above, as what another has become
+            continue  # reported above as a renamed attribute
         required = new[attribute]["required"]
         how = "is new and required" if required else "is new"
         yield Difference(f"{name}.{attribute} {how}", "source", breaking=required)
@@ -171,7 +170,7 @@ def _class(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterato
 
 def _attribute(label: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
     if old["type"] != new["type"]:
-        # What a field held before it still holds, if its type has only been widened.
+        # A widened type still accepts all previous values.
         widened = set(old["type"].split(" | ")) <= set(new["type"].split(" | "))
         yield Difference(
             f"{label} is {new['type']}, and was {old['type']}",
@@ -183,7 +182,7 @@ def _attribute(label: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> It
     if new["required"] != old["required"]:
         now = "has to be given" if new["required"] else "may be left out"
         yield Difference(f"{label} {now}", "source", breaking=new["required"])
-    # A type checker asks for a test against None that was not needed before.
+    # A type checker requires a test against None that was not needed before.
     if new["none"] != old["none"]:
         now = "may be None" if new["none"] else "is never None"
         yield Difference(f"{label} {now}", "typing", breaking=new["none"])
@@ -208,7 +207,7 @@ def _values(old: Api, new: Api) -> Iterator[Difference]:
             yield Difference(f"enum {name} is new", "source", breaking=False)
         else:
             for constant in sorted(codes.keys() - old["enums"][name].keys()):
-                # Whoever names every code has one more to name.
+                # Code that lists every member of the enum is incomplete now.
                 yield Difference(f"{name}.{constant} is new", "typing", breaking=False)
     for name, msg_type in old["msg_types"].items():
         now = new["msg_types"].get(name, msg_type)
@@ -217,7 +216,7 @@ def _values(old: Api, new: Api) -> Iterator[Difference]:
 
 
 def _uses(old: Api, new: Api) -> Iterator[Difference]:
-    """Yield what has changed about where messages go, what they need, and how they are made."""
+    """Yield differences in flows, rules, constructors and session types."""
     for name, made in old["constructors"].items():
         for gone in sorted(set(made) - set(new["constructors"].get(name, ()))):
             yield Difference(f"{name}.{gone}() is gone", "source", breaking=True)

@@ -25,14 +25,14 @@ from codegen.model import (
 )
 from codegen.naming import snake_case, upper_snake
 
-# What depends on the bytes of the message, or decides which class it is.
+# They depend on the bytes of the message, or determine its class.
 CODEC_TAGS = frozenset({8, 9, 10, 35})
 """BeginString, BodyLength, CheckSum and MsgType: the codec reads and writes these itself."""
 
 LOGON_FIELDS = "LogonFields"
-"""The class of the further fields of the Logon."""
+"""Class of the optional fields of the Logon."""
 SESSION_WRITES = frozenset({"HeartBtInt", "ResetSeqNumFlag", "NextExpectedMsgSeqNum"})
-"""Fields of the Logon that the session decides about, so that they are not among these."""
+"""Fields of the Logon that the session sets, excluded from `LogonFields`."""
 
 _FILLED = "Filled when read; the codec writes it."
 
@@ -43,7 +43,7 @@ class CodeView:
 
     constant: str
     value: str
-    """An expression."""
+    """Python expression."""
     doc: str
 
 
@@ -57,7 +57,7 @@ class CodeSetView:
     accepts: str
     converter: str
     table: str
-    """The name of its members by their values."""
+    """Name of the table of its members by value."""
     to_code: str
     plain_converter: str
     doc: str
@@ -71,30 +71,30 @@ class AttributeView:
     name: str
     annotation: str
     default: str
-    """What follows the annotation in the class."""
+    """Source text after the annotation in the class."""
     accepts: str
-    """The annotation of the constructor's argument."""
+    """Annotation of the constructor's argument."""
     argument_default: str
-    """What follows it."""
+    """Source text after that annotation."""
     value: str
-    """The expression that the constructor makes of its argument."""
+    """Expression that the constructor computes from its argument."""
     doc: str
     deprecation: str | None = None
-    """An expression: what a warning says when it is given, for one that is deprecated."""
+    """Text of the deprecation warning as a Python expression, None if not deprecated."""
     is_given: str = ""
-    """The expression that tells whether it is."""
+    """Expression that tests whether the attribute is given."""
 
 
 @attrs.frozen
 class ConstructorView:
-    """A class method that makes a message for a purpose."""
+    """Class method that constructs a message for one purpose."""
 
     name: str
     doc: str
     parameters: tuple[str, ...]
-    """As they stand in the signature, behind `cls`."""
+    """Parameters of the signature after `cls`."""
     arguments: tuple[str, ...]
-    """As they are passed on to the class."""
+    """Arguments passed to the class."""
 
 
 @attrs.frozen
@@ -104,17 +104,17 @@ class ClassView:
     name: str
     doc: str
     layout: str
-    """An expression."""
+    """Python expression."""
     attributes: tuple[AttributeView, ...]
     base: str = "Block"
     constants: tuple[tuple[str, str], ...] = ()
     """Class variables of type str: name and expression."""
     deprecation: str | None = None
-    """An expression: what a warning says when one is made, for a message that is deprecated."""
+    """Text of the deprecation warning as a Python expression, None if the message is not deprecated."""
     is_message: bool = False
     constructors: tuple[ConstructorView, ...] = ()
     list_converter: str | None = None
-    """For entries: the name of the function that checks a list of them."""
+    """For entries: name of the function that checks a list of them."""
 
 
 def codeset_views(dialect: Dialect) -> tuple[CodeSetView, ...]:
@@ -128,7 +128,7 @@ def codeset_views(dialect: Dialect) -> tuple[CodeSetView, ...]:
 
 def _codeset_view(codeset: CodeSet, users: list[Field]) -> CodeSetView:
     tags = tuple(f"{field.name} ({field.tag})" for field in users)
-    # A field of one character that shares its codes with one of text is converted as text.
+    # A CHAR field that shares its codes with a text field is converted as text.
     char = all(field.datatype.kind == "CHAR" for field in users)
     facts = f"Values of {prose.listed(tags)}." if tags else ""
     if not codeset.open:
@@ -158,24 +158,24 @@ def _code_view(code: Code, *, integer: bool) -> CodeView:
 
 
 def attributes_of(members: tuple[Member, ...]) -> tuple[Member, ...]:
-    """Return the members that become attributes: all but the length fields of data fields beside them."""
+    """Return the members that become attributes: all but the length fields of their data fields."""
     lengths = {member.field.length_field for member in members}
     return tuple(member for member in members if member.field.name not in lengths)
 
 
 def always_required(member: Member) -> bool:
-    """Return whether a message without this member is wrong in every context."""
+    """Return whether a message without this member is invalid in every context."""
     return member.presence == "required" and all(rule.presence == "required" for rule in member.rules)
 
 
 def value_unless_given(member: Member) -> str | None:
-    """Return the wire value that a constructor takes for a field that it is not given; None if it takes none.
+    """Return the wire value that a constructor uses for an omitted field, or None.
 
-    That is the value of a constant, and the only code of a field that is always required: a code that joins
-    it later makes the argument required again (`api` names that).
+    That is the value of a constant, or the only code of a field that is always required. Adding a second code
+    makes the argument required again, which `api` reports as a breaking change.
     """
     field = member.field
-    # A group is given as a list, empty at first.
+    # A group is passed as a list, empty by default.
     if member.group or field.tag in CODEC_TAGS:
         return None
     if not always_required(member):
@@ -185,17 +185,17 @@ def value_unless_given(member: Member) -> str | None:
 
 @attrs.frozen
 class ClassWriter:
-    """Makes the views of the classes of one module, and collects what they import."""
+    """Builds the views of the classes of one module and collects their imports."""
 
     imports: Imports
     package: str
     products: tuple[str, ...]
-    """All of the dialect's."""
+    """All products of the dialect."""
     in_groups: bool = False
-    """Whether this is the module of the entry classes itself."""
+    """Whether this is the module of the entry classes."""
 
     def message_view(self, message: Message) -> ClassView:
-        """Return the class of a message."""
+        """Return the view of a message class."""
         flows = "; ".join(filter(None, (prose.scope_text(flow) for flow in message.flows)))
         facts = [
             f"Sent {flows}." if flows else "",
@@ -215,7 +215,7 @@ class ClassWriter:
         )
 
     def logon_fields_view(self, message: Message) -> ClassView:
-        """Return the class of what a Logon says beside what the session writes."""
+        """Return the view of the class of Logon fields that the session does not write."""
         doc = f"What a {message.name} ({message.msg_type}) says beside what the session writes itself."
         more = (
             "For a `SessionConfig` or a client. What is None is not sent: the other side assumes its default."
@@ -223,7 +223,7 @@ class ClassWriter:
         return self._view(LOGON_FIELDS, message.family, logon_fields(message), doc, more)
 
     def group_view(self, group: Group) -> ClassView:
-        """Return the class of a group's entries."""
+        """Return the view of the class of a group's entries."""
         openers = tuple(f"{field.name} ({field.tag})" for field in group.delimiters)
         facts = [
             f"An entry begins with {prose.listed(openers, 'or')}." if openers else "",
@@ -235,7 +235,7 @@ class ClassWriter:
         return attrs.evolve(view, list_converter=list_converter(group))
 
     def block_view(self, name: str, doc: str, members: tuple[Member, ...]) -> ClassView:
-        """Return the class of the header or the trailer."""
+        """Return the view of the class of the header or the trailer."""
         return self._view(name, "blocks", members, doc)
 
     def _view(
@@ -247,7 +247,9 @@ class ClassWriter:
         return ClassView(name, docstring([doc, facts], 4, described), layout, attributes)
 
     def _constructor_view(self, message: Message, constructor: Constructor) -> ConstructorView:
-        """Return a class method. Its arguments follow from the rules of the message and from what it sets."""
+        """Return the view of a class method; its arguments follow from the message's rules and the values it
+        sets.
+        """
         self.imports.in_one_line("typing", "Self")
         sets = {member.field.name: value for member, value in constructor.sets}
         taken = constructor.takes
@@ -257,8 +259,8 @@ class ClassWriter:
         ]
         entry: tuple[Member, ...] = ()
         if taken is not None and taken.group is not None:
-            # `subscribe("A", "B")` makes an entry of each value; an entry with several fields
-            # is made of arguments that have their names.
+            # `subscribe("A", "B")` makes one entry per value; for an entry with several fields, each field is
+            # a named argument.
             entry = attributes_of(taken.group.members)
             if len(entry) == 1:
                 name, accepts = entry[0].attribute, kinds.accepts_of(entry[0].field)
@@ -280,17 +282,15 @@ class ClassWriter:
             if not _is_taken(member, constructor, sets):
                 continue
             required = member.attribute in constructor.requires or _is_required(member, sets)
-            # As if it were required everywhere, so that its argument has no default and no
-            # None.
+            # As if required everywhere, so that the argument has no default and does not accept None.
             shown = attrs.evolve(member, presence="required", rules=()) if required else member
             (view,) = self._attribute_views((shown,))
-            # A group's argument has a default in every class; where it is required here, it has
-            # none.
+            # A group's argument normally has a default; a required one has none.
             has_default = not (required and member.group)
             given.append(f"{view.name}: {view.accepts}{view.argument_default if has_default else ''}")
             if member in beside:
                 arguments.append(f"{view.name}={view.name}")
-        # Behind `*more` all arguments are by name already.
+        # After `*more` all arguments are keyword-only anyway.
         star = ["*"] if given and not any(each.startswith("*") for each in first) else []
         listed = (
             f"{member.field.name} {prose.value_text(member.field, value)}"
@@ -319,8 +319,7 @@ class ClassWriter:
         return AttributeView(
             name=name,
             annotation=f"list[{entry}]",
-            # Of attrs: the constructor below takes an argument of its own, whose default is the
-            # empty tuple.
+            # Default of attrs; the constructor's own argument defaults to the empty tuple.
             default=" = attrs.field(factory=list)",
             accepts=f"Iterable[{entry}]",
             argument_default=" = ()",
@@ -333,7 +332,7 @@ class ClassWriter:
     def _field_attribute(self, member: Member, siblings: Mapping[str, Field]) -> AttributeView:
         field = member.field
         kind = kinds.kind_of(field)
-        # Of datetime another spec may need other names.
+        # Other specs may import other names from datetime.
         if kind.module == "datetime":
             self.imports.line_each(kind.module, field.datatype.python)
         elif kind.module:
@@ -344,7 +343,7 @@ class ClassWriter:
         unless_given = value_unless_given(member)
         if unless_given is not None:
             default = f" = {kinds.literal(field, unless_given)}"
-        # What the codec writes is None until then.
+        # Fields that the codec writes are None until then.
         elif field.tag in CODEC_TAGS or not always_required(member):
             default = " = None"
             annotation += " | None"
@@ -368,7 +367,9 @@ class ClassWriter:
         )
 
     def _deprecation(self, what: str, pedigree: Pedigree) -> str | None:
-        """Return the text of the warning, as an expression; None for an element that is not deprecated."""
+        """Return the text of the warning as a Python expression; None for an element that is not
+        deprecated.
+        """
         steps = [change for change in pedigree.changes if change.kind in ("deprecated", "removed")]
         if not steps:
             return None
@@ -397,7 +398,7 @@ class ClassWriter:
 
 
 def _is_taken(member: Member, constructor: Constructor, sets: Mapping[str, str]) -> bool:
-    """Return whether a constructor leaves a member to its caller."""
+    """Return whether a member is an argument of a constructor."""
     if member.field.name in sets or member.attribute in constructor.without:
         return False
     if any(_holds(condition, sets) for condition in member.forbidden_when):
@@ -411,19 +412,19 @@ def _is_required(member: Member, sets: Mapping[str, str]) -> bool:
 
 
 def _from_the_client(member: Member) -> str:
-    """Return the presence in what a client sends, for requests are the client's: `optional` if it depends."""
+    """Return the presence in messages from a client, which sends all requests; `optional` if it varies."""
     presence = member.presence
     for rule in member.rules:
         if rule.scope in (Scope(), Scope(sender="client")):
             presence = rule.presence
-        # It depends on product or session type, which a constructor does not know.
+        # It varies by product or session type, which a constructor does not know.
         elif rule.scope.sender != "venue" and rule.presence != presence:
             presence = "optional"
     return presence
 
 
 def _holds(condition: Condition, sets: Mapping[str, str]) -> bool:
-    """Return whether a condition holds, whatever else a message says."""
+    """Return whether a condition is true regardless of the other fields."""
     return condition.scope == Scope() and all(
         name in sets and values is not None and (not values or sets[name] in values)
         for name, values in condition.terms
@@ -431,9 +432,9 @@ def _holds(condition: Condition, sets: Mapping[str, str]) -> bool:
 
 
 def logon_fields(message: Message) -> tuple[Member, ...]:
-    """Return the members of a Logon that its sender chooses: none of them has to be given."""
+    """Return the members of a Logon that its sender may set; all of them are optional."""
     return tuple(
-        # Who writes no Logon of his own still has to be able to leave them out.
+        # Optional even if required in the Logon: the session may write them.
         attrs.evolve(member, presence="optional") if always_required(member) else member
         for member in attributes_of(message.members)
         if member.field.name not in SESSION_WRITES and member.constant is None

@@ -1,4 +1,4 @@
-"""Docstrings as finished source text: wrapped, escaped and quoted."""
+"""Docstrings as source text: wrapped, escaped and quoted."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ WIDTH = 110
 
 
 def docstring(paragraphs: list[str], indent: int, attributes: Iterable[tuple[str, str]] = ()) -> str:
-    """Return a docstring of these paragraphs; lines after the first carry the indentation.
+    """Return a docstring of these paragraphs; lines after the first are indented.
 
-    What fits on one line with its quotes stands on one line. Empty paragraphs are left out. The names and
-    descriptions of a class's attributes follow in a section of their own.
+    A docstring that fits on one line with its quotes is on one line. Empty paragraphs are omitted. The names
+    and descriptions of a class's attributes follow in a separate section.
     """
     texts = [_escape(" ".join(text.split())) for text in paragraphs if text.strip()]
     margin = " " * indent
     whole = " ".join(texts)
-    # Three quotes on either side.
+    # Six columns for the quotes.
     listed = [_entry(name, _escape(" ".join(text.split())), indent + 4) for name, text in attributes]
     if not listed and len(margin) + len(whole) + 6 <= WIDTH:
         return f'"""{whole}"""'
@@ -30,7 +30,7 @@ def docstring(paragraphs: list[str], indent: int, attributes: Iterable[tuple[str
 
 def _wrap(text: str, indent: int, *, first: bool) -> str:
     margin = " " * indent
-    # The opening quotes take three columns of the first line, which has its margin from the template.
+    # The opening quotes take three columns of the first line, which the template indents.
     lines = textwrap.wrap(
         text,
         WIDTH,
@@ -58,6 +58,6 @@ def _entry(name: str, text: str, indent: int) -> str:
 
 
 def _escape(text: str) -> str:
-    # A quote at the end would run into the closing ones.
+    # A quote at the end would merge with the closing quotes.
     escaped = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     return escaped + " " if escaped.endswith('"') else escaped

@@ -1,12 +1,11 @@
 """Views of the encoders: straight-line functions from an instance to `tag=value SOH` text.
 
-Each function puts together, as one string, the text in front of it, what is always there and what stands
-between it; what may be absent behind that is appended. Most optional fields are absent, and cost a
-comparison.
+Each function builds one string of the preceding text and all fields up to the last mandatory one, and appends
+the optional fields after that. Most optional fields are absent and cost one comparison.
 
-What repeats from message to message its module keeps: the names that a header begins with, and the second
-that a moment lies in. Each is one tuple, put in place and read as a whole: were its parts kept apart, a
-thread could get one of them as another thread has written it.
+A module caches text that repeats from message to message: the first fields of a header, and the text of the
+current second of a timestamp. Each cache is one tuple, replaced and read as a whole: with separate variables,
+a thread could combine values written by different threads.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ from codegen.naming import snake_case, upper_snake
 _OWN_NAMES = frozenset(
     {"begin", "checked", "data", "end", "entry", "len", "message", "names", "str", "text", "type"}
 )
-"""Names that the functions use: the variable for an attribute of such a name gets an underscore behind it."""
+"""Names used in the functions: a variable for an attribute of that name gets a trailing underscore."""
 _NAMES, _SECOND = "_names", "_second"
 
 
 @attrs.frozen
 class EncoderView:
-    """One function; `lines` are its body's statements, without the function's own indentation."""
+    """One function; `lines` are the statements of its body without indentation."""
 
     function: str
     parameter: str
@@ -60,20 +59,20 @@ def encoder_view(
 ) -> EncoderView:
     """Return the encoder of a class with these members.
 
-    With `in_groups` it is the class of a group's entries, in whose module the entries of all groups stand.
-    With `is_header` the names that it begins with are kept: they are those of the message before, most of
-    the time.
+    With `in_groups` it is the class of a group's entries, whose module contains the entries of all groups.
+    With `is_header` the text of its leading string fields is cached, because they rarely change between
+    messages.
     """
     imports.in_one_line("kalshi_fix_sansio.dialect.support", "format_unknown")
     body = _Body(parameter, imports, package, in_groups)
     if in_groups:
         imports.in_one_line("kalshi_fix_sansio.dialect.support", "require_entry")
         body.lines += [f"if type({parameter}) is not {cls}:", f"    require_entry({parameter}, {cls})"]
-    # What the codec writes itself stands in front of or behind what this function makes.
+    # Fields written by the codec precede or follow the text of this function.
     written = [member for member in attributes_of(members) if member.field.tag not in CODEC_TAGS]
     names = list(takewhile(_is_name, written)) if is_header else []
     body.write(names, written[len(names) :])
-    # Names that a function assigns are its own unless it says otherwise.
+    # Names assigned in a function are local unless declared global.
     kept = sorted({name for name, _ in body.tables} & {_NAMES, _SECOND})
     lines = [f"global {', '.join(kept)}"] if kept else []
     return EncoderView(encoder_name(cls), parameter, title, (*lines, *body.lines), tuple(body.tables))
@@ -99,15 +98,15 @@ def _text_codes(member: Member) -> CodeSet | None:
 
 
 def _commented(line: str, name: str) -> str:
-    """Return a line with the name of its field behind it, where there is room."""
+    """Append the name of a line's field as a comment, if it fits."""
     commented = f"{line}  # {name}"
-    # The line stands in parentheses in a function: twice four columns.
+    # The line is in parentheses in a function: two levels of four columns.
     return commented if len(commented) + 8 <= WIDTH else line
 
 
 @attrs.define
 class _Body:
-    """The statements of one encoder, as they grow."""
+    """Statements of one encoder under construction."""
 
     parameter: str
     imports: Imports
@@ -117,16 +116,16 @@ class _Body:
     tables: list[tuple[str, str]] = attrs.field(factory=list)
 
     def write(self, names: list[Member], members: list[Member]) -> None:
-        """Write all statements for these members, behind `names`, which hardly ever differ."""
+        """Write the statements for these members, after `names`, which rarely change."""
         unknown = f"{self.parameter}.unknown"
-        # Behind a group a reader takes unknown fields for those of its last entry. So they stand in front of
-        # the first group that is there, or at the end.
+        # Unknown fields after a group would be parsed as part of its last entry, so they are written before
+        # the first group that is present, or at the end.
         has_group = any(member.group for member in members)
         if has_group:
             self.lines.append(f'unknown = format_unknown({unknown}, checked) if {unknown} else ""')
         there = [place for place, member in enumerate(members) if _is_always_there(member)]
-        # One string reaches as far as the last member that is always there, and over codes behind it: a
-        # table has a text for None as well, so these need no comparison.
+        # The single string extends to the last mandatory member, and over the coded fields after it: their
+        # tables have a text for None as well, so they need no comparison.
         first = there[-1] + 1 if there else 0
         while first and first < len(members) and _text_codes(members[first]):
             first += 1
@@ -140,14 +139,13 @@ class _Body:
         self.lines += [f"if {'unknown' if has_group else unknown}:", f"    text += {rest}", "return text"]
 
     def _repeated(self, names: list[Member]) -> str:
-        """Add what makes the text of the names, or has it from the message before; return the part of the
-        string that it is.
+        """Write the cache lookup for the leading fields; return their piece of the string.
 
-        To look at each name and put it behind its tag again takes a twentieth of the time of an order.
+        Without the cache, checking and formatting them takes a twentieth of the time of an order.
         """
         self.imports.line_each("kalshi_fix_sansio.scalars", "format_string")
         self.imports.in_one_line("kalshi_fix_sansio.dialect.support", "MAX_NAMES")
-        # An object that no attribute can be.
+        # An object that is not identical to any attribute.
         self.tables.append((_NAMES, f'({"object(), " * len(names)}"")'))
         pairs = [self._variable(member) for member in names]
         variables = ", ".join(name for name, _ in pairs)
@@ -166,7 +164,7 @@ class _Body:
         return 'f"{names}"'
 
     def _piece(self, member: Member) -> str:
-        """Add what comes before the string; return the part of it that the member is."""
+        """Write the statements before the string; return the member's piece of it."""
         name, value = self._variable(member)
         codes = _text_codes(member)
         if codes:
@@ -181,16 +179,16 @@ class _Body:
         return f"{{{name}}}"
 
     def _variable(self, member: Member) -> tuple[str, str]:
-        """Return the variable for a member, and where its value stands."""
+        """Return the variable for a member, and the expression of its value."""
         taken = member.attribute in _OWN_NAMES or member.attribute == self.parameter
         name = f"{member.attribute}_" if taken else member.attribute
         return name, f"{self.parameter}.{member.attribute}"
 
     def _required(self, member: Member, name: str, value: str) -> str:
-        """Add what makes the text of a value that is always there; return the part of the string for it."""
+        """Write the statements that format a mandatory value; return its piece of the string."""
         field = member.field
         kind = field.datatype.kind
-        # The call of a function costs as much as all of the comparisons of these.
+        # A function call costs as much as all these comparisons.
         if _is_plain_string(field):
             self.lines += [
                 f"{name} = {value}",
@@ -207,7 +205,7 @@ class _Body:
         elif kind == "DECIMAL":
             self.imports.line_each("kalshi_fix_sansio.scalars", "MAX_DECIMAL_DIGITS")
             self.lines += [
-                # What is no number is taken for one with an exponent.
+                # Values that are not finite decimals take the path of those with an exponent.
                 f'{name} = str({value}) if type({value}) is Decimal and {value}.is_finite() else "E"',
                 f'if len({name}) > MAX_DECIMAL_DIGITS or "E" in {name} or "e" in {name}:',
                 f"    {name} = {self._formatted(member, value)}",
@@ -219,10 +217,10 @@ class _Body:
         return f"{{{name}}}"
 
     def _moment(self, name: str, value: str) -> str:
-        """Add what makes the text of a moment; return the part of the string for it.
+        """Write the statements that format a timestamp; return its piece of the string.
 
-        A busy session writes many in one second, whose text is kept: with all of SendingTime written anew an
-        order takes a seventh longer.
+        A busy session writes many messages in one second, whose text is cached: formatting all of SendingTime
+        for each message makes an order a seventh slower.
         """
         self.imports.line_each("datetime", "UTC")
         self.imports.line_each(
@@ -240,7 +238,7 @@ class _Body:
         return f"{{{second}}}{{THREE_DIGITS[{name}.microsecond // 1000]}}"
 
     def _optional(self, member: Member, text: str, value: str) -> Iterator[str]:
-        """Yield the statements that append a field or group to a variable if it is there."""
+        """Yield the statements that append a field or group to a variable if it is present."""
         if member.group:
             yield from self._group(member, member.group, text, value)
             return
@@ -250,7 +248,7 @@ class _Body:
             yield f"if {value} is not None:"
             indent = "    "
         if field.length_field:
-            # The text is latin-1, a character for each byte, so `len` gives what the length field has to say.
+            # The text is latin-1, one character per byte, so `len` is the value of the length field.
             length = f"{field.length_tag}={{len(data)}}\\x01"
             yield f"{indent}data = {self._formatted(member, value)}"
             yield f'{indent}{text} += f"{length}{field.tag}={{data}}\\x01"'
@@ -258,10 +256,10 @@ class _Body:
             yield f"{indent}{text} += {self._field(member, value)}"
 
     def _field(self, member: Member, value: str) -> str:
-        """Return the expression for a field that is there."""
+        """Return the expression for a field that is present."""
         field, codeset, formatted = member.field, member.field.codeset, self._formatted(member, value)
         if codeset and codeset.integer:
-            # Only members are looked up: other integers, and what is no integer, may be equal to one.
+            # Only members are looked up: other integers and values of other types may compare equal to one.
             known = f"{self._table(member, codeset)}[{value}]"
             return f'{known} if type({value}) is {codeset.name} else f"{field.tag}={{{formatted}}}\\x01"'
         if codeset:
@@ -271,15 +269,15 @@ class _Body:
         return f'f"{field.tag}={{{formatted}}}\\x01"'
 
     def _group(self, member: Member, group: Group, text: str, value: str) -> Iterator[str]:
-        """Yield the statements that append a group; the first one takes the unknown fields in front of it."""
+        """Yield the statements that append a group; the first one is preceded by the unknown fields."""
         encode = encoder_name(group.entry_class)
         if not self.in_groups:
             self.imports.line_each(f"{self.package}.groups", encode)
         each = f"{snake_case(group.entry_class)}_entry"
         indent, count = "    ", "len"
         if always_required(member):
-            # Behind a group without entries some unknown fields would be read as its first entry. And without
-            # entries nothing else would see that it is no list at all.
+            # After a group without entries some unknown fields would be parsed as its first entry. And
+            # without entries, no other check rejects a value that is not a list.
             indent, count = "", "entry_count"
             self.imports.in_one_line("kalshi_fix_sansio.dialect.support", count)
         else:
@@ -290,7 +288,9 @@ class _Body:
         yield f"{indent}    {text} += {encode}({each}, checked)"
 
     def _table(self, member: Member, codeset: CodeSet, *, or_none: bool = False) -> str:
-        """Return the constant with the fields of all known codes, with `or_none` also nothing for None."""
+        """Return the constant with the fields of all known codes; with `or_none` it maps None to an empty
+        string.
+        """
         field, formatter = member.field, kinds.formatter_of(member.field)
         self.imports.line_each("kalshi_fix_sansio.scalars", formatter)
         self.imports.in_one_line("kalshi_fix_sansio.dialect.support", "code_fields")

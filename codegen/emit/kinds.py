@@ -1,4 +1,4 @@
-"""How each lexical kind looks in generated Python."""
+"""Python representation of each lexical kind in generated code."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from codegen.naming import snake_case
 
 @attrs.frozen
 class PythonKind:
-    """The Python side of one `kalshi_fix_sansio.dialect.layout.Kind`."""
+    """Python side of one `kalshi_fix_sansio.dialect.layout.Kind`."""
 
     accepts: str
-    """The annotation of the constructor's argument for it."""
+    """Annotation of the constructor's argument."""
     converter: str
-    """The function of `kalshi_fix_sansio.scalars` that a constructor applies."""
+    """Function of `kalshi_fix_sansio.scalars` that a constructor applies."""
     module: str | None = None
-    """The standard library module of its type."""
+    """Standard library module of its type."""
 
 
-# What a constructor takes, what it applies, and the module of its type. Python's own type stands in the
-# datatype, the name of the formatter follows from the kind. A number may be given as text, never as float.
+# Argument type, converter, and module of the type. The Python type itself is an attribute of the datatype,
+# and the formatter's name follows from the kind. Numbers may be passed as text, never as float.
 KINDS: dict[str, PythonKind] = {
     "STRING": PythonKind("str", "to_str"),
     "CHAR": PythonKind("str", "to_char"),
@@ -66,17 +66,17 @@ def formatter_of(field: Field) -> str:
 
 
 def codeset_converter(codeset: CodeSet) -> str:
-    """Return the name of the generated function that turns values into members of this codeset."""
+    """Return the name of the generated function that converts values to members of this codeset."""
     return f"to_{snake_case(codeset.name)}"
 
 
 def codeset_table(codeset: CodeSet) -> str:
-    """Return the name of the table that this function looks values up in."""
+    """Return the name of that function's lookup table."""
     return f"_{snake_case(codeset.name).upper()}"
 
 
 def literal(field: Field, value: str) -> str:
-    """Return the expression of a wire value, for defaults."""
+    """Return a wire value as a Python expression, for defaults."""
     for code in field.codes:
         if field.codeset and code.value == value:
             return f"{field.codeset.name}.{code.constant}"

@@ -1,6 +1,6 @@
 """Views of the layouts: constructor expressions of `kalshi_fix_sansio.dialect.layout`.
 
-The expressions are written in one line; the formatter lays them out.
+The expressions are written on one line; the formatter wraps them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from codegen.model import (
 from codegen.naming import upper_snake
 
 LAYOUT = "kalshi_fix_sansio.dialect.layout"
-# The arguments of `layout.OneOf` for each mode of a rule; exactly one is what it means without any.
+# Arguments of `layout.OneOf` for each mode of a rule; no arguments mean exactly one.
 _ONE_OF_FLAGS: dict[str, dict[str, str]] = {
     "exactly_one": {},
     "at_most_one": {"optional": "True"},
@@ -41,7 +41,7 @@ _ONE_OF_FLAGS: dict[str, dict[str, str]] = {
 
 @attrs.frozen
 class FieldView:
-    """One field's layout."""
+    """Layout of one field."""
 
     constant: str
     expression: str
@@ -50,21 +50,21 @@ class FieldView:
 
 @attrs.frozen
 class BlockView:
-    """The layout of a header, a trailer or a group entry."""
+    """Layout of a header, a trailer or a group entry."""
 
     constant: str
     cls: str
-    """An expression: the dotted name of the class, as that of the encoder in `arguments`."""
+    """Dotted name of the class as an expression, like that of the encoder in `arguments`."""
     name: str
     arguments: tuple[str, ...]
-    """Keyword arguments that come after the members."""
+    """Keyword arguments after the members."""
     members: tuple[tuple[str, int], ...]
-    """Expressions, with the tag of each."""
+    """Expressions, each with its tag."""
 
 
 @attrs.frozen
 class MessageView:
-    """The layout of a message."""
+    """Layout of a message."""
 
     constant: str
     msg_type: str
@@ -72,30 +72,30 @@ class MessageView:
     flows: tuple[str, ...]
     body: BlockView
     arguments: tuple[str, ...]
-    """Keyword arguments that come after the body."""
+    """Keyword arguments after the body."""
 
 
 @attrs.frozen
 class LogonFieldsView:
-    """The layout of what a Logon says beside what the session writes."""
+    """Layout of the Logon fields that the session does not write."""
 
     constant: str
     cls: str
     name: str
     of: str
-    """The constant of the Logon's layout, whose members it shares."""
+    """Constant of the Logon's layout, whose members it shares."""
     without: str
-    """An expression: the attributes that it leaves out."""
+    """Attributes that it omits, as an expression."""
 
 
 @attrs.define
 class LayoutWriter:
-    """Writes the expressions of one module and collects what they import."""
+    """Builds the expressions of one module and collects their imports."""
 
     imports: Imports
     package: str
     in_groups_module: bool = False
-    """Whether this is the module of group layouts, which nests its own constants."""
+    """Whether this is the module of group layouts, where nested layouts are local names."""
 
     def field(self, field: Field) -> FieldView:
         """Return the layout of a field."""
@@ -125,7 +125,7 @@ class LayoutWriter:
         """Return the layout of a block whose class is in `module` of the package."""
         self.imports.line_each(LAYOUT, "BlockLayout")
         place = f"{self.package}.{module}"
-        # By dotted name, since the class imports the module of its layout.
+        # By dotted name, because the class imports the module of its layout.
         arguments = [f"encode={f'{place}.{encoder_name(name)}'!r}"]
         if one_of:
             arguments.append(f"one_of={sequence(self._one_of(rule) for rule in one_of)}")
@@ -138,10 +138,10 @@ class LayoutWriter:
         )
 
     def logon_fields(self, message: Message) -> LogonFieldsView:
-        """Return the layout of the further fields of a Logon."""
+        """Return the layout of the Logon fields that the session does not write."""
         self.imports.line_each(LAYOUT, "BlockLayout")
         self.imports.in_one_line("kalshi_fix_sansio.dialect.support", "never_encoded")
-        # What the class of these fields has; the rest of the Logon's layout is left out of theirs.
+        # Attributes of the class; all others of the Logon's layout are omitted.
         kept = {member.attribute for member in logon_fields(message)}
         left = [member.attribute for member in attributes_of(message.members) if member.attribute not in kept]
         without = ", ".join(map(repr, left))
@@ -196,7 +196,7 @@ class LayoutWriter:
         arguments: dict[str, str] = {}
         group = member.group
         if group:
-            # Inside of its own module a layout is known without one.
+            # In the module of group layouts, a nested layout is a local name.
             prefix = ""
             if not self.in_groups_module:
                 self.imports.line_each(f"{self.package}.layouts", "groups")
@@ -205,7 +205,7 @@ class LayoutWriter:
             arguments["entry"] = f"{prefix}{upper_snake(group.entry_class)}"
             arguments["delimiters"] = sequence(str(field.tag) for field in group.delimiters)
         self.imports.line_each(f"{self.package}.layouts", "fields")
-        # To whoever validates, a constant is a required field with a default.
+        # For validation, a constant is a required field with a default.
         presence = "required" if member.presence == "constant" else member.presence
         return self._call(
             "GroupMember" if group else "FieldMember",
@@ -223,7 +223,7 @@ class LayoutWriter:
         )
 
     def _call(self, cls: str, *positional: str | None, **named: str | None) -> str:
-        """Return a call of one of the layout's classes, which the module imports then."""
+        """Return a call of one of the layout's classes, and import the class."""
         self.imports.line_each(LAYOUT, cls)
         return call(cls, *positional, **named)
 
@@ -238,7 +238,7 @@ class LayoutWriter:
         if condition is None:
             return None
         terms, scope = _terms(condition.terms), self._narrowed(condition.scope)
-        # Terms alone are by far the most common form, so the shortest.
+        # Terms without a scope are by far the most common, so they have the shortest form.
         if terms and not scope:
             return self._call("Condition", terms)
         return self._call("Condition", terms=terms, scope=scope)
@@ -257,14 +257,14 @@ class LayoutWriter:
         )
 
     def _number(self, number: str | None) -> str | None:
-        # Of a limit each number has a type of its own: whole ones stay int.
+        # Each number of a limit has its own type: whole numbers stay int.
         if number is None or "." not in number:
             return number
         self.imports.line_each("decimal", "Decimal")
         return f"Decimal({number!r})"
 
     def _narrowed(self, scope: Scope) -> str | None:
-        """Return the layout of a scope; None for anywhere, which is the default."""
+        """Return the layout of a scope; None for an unrestricted one, which is the default."""
         return None if scope == Scope() else self._scope(scope)
 
     def _scope(self, scope: Scope) -> str:
@@ -285,7 +285,7 @@ class LayoutWriter:
 
 
 def _given(element: Field | Limit | Group | SessionType, *names: str) -> dict[str, str]:
-    """Return those of the numbers that an element gives; model and layout call them alike."""
+    """Return the given numbers that are set; model and layout use the same names."""
     return {name: str(value) for name in names if (value := getattr(element, name)) is not None}
 
 
@@ -338,7 +338,7 @@ def field_constant(field: Field) -> str:
 
 
 def call(function: str, *positional: str | None, **named: str | None) -> str:
-    """Return a call as an expression; an argument that is None is left out."""
+    """Return a call as an expression; arguments that are None are omitted."""
     arguments = [each for each in positional if each is not None]
     arguments += [f"{name}={value}" for name, value in named.items() if value is not None]
     return f"{function}({', '.join(arguments)})"
@@ -351,15 +351,15 @@ def sequence(items: Iterable[str]) -> str:
 
 
 def text_literal(text: str) -> str:
-    """Return a string literal, in pieces of a line each if it is long."""
-    # Spaces stay at the ends of pieces, which Python joins without any.
+    """Return a string literal, split into pieces of one line each if it is long."""
+    # Pieces keep the spaces at their ends, because Python joins them without any.
     pieces = textwrap.wrap(text, 80, drop_whitespace=False, break_long_words=False, break_on_hyphens=False)
     return f"({' '.join(map(repr, pieces))})" if len(pieces) > 1 else repr(text)
 
 
 def raw_string(text: str) -> str:
-    """Return a string literal that reads well for a regular expression."""
-    # A raw string can hold neither its own quote nor a backslash at its end.
+    """Return a readable string literal for a regular expression."""
+    # A raw string cannot contain its own quote or end with a backslash.
     if '"' in text or text.endswith("\\"):
         return repr(text)
     return f'r"{text}"' if "\\" in text else f'"{text}"'

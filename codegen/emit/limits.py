@@ -1,4 +1,4 @@
-"""Views of what the venue limits beside the values of fields."""
+"""Views of the venue's limits other than those of field values."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from codegen.model import VenueLimit
 
 @attrs.frozen
 class LimitView:
-    """A constant: one number, or numbers by what they are for."""
+    """A constant: one number, or numbers by key."""
 
     constant: str
     annotation: str
-    """What stands behind Final: the type of a mapping; that of a number is plain."""
+    """Type argument of Final for a mapping, empty for a number."""
     value: str
     doc: str
 
 
 def limit_view(limit: VenueLimit, imports: Imports) -> LimitView:
     """Return a limit as a constant. Whole numbers are int, others Decimal."""
-    # Numbers by what they are for have one type, so that one fraction makes all of them Decimal.
+    # All numbers of a mapping have one type, so a single fraction makes all of them Decimal.
     whole = all("." not in number for _, number in limit.values)
     if not whole:
         imports.in_one_line("decimal", "Decimal")

@@ -1,4 +1,4 @@
-"""The files of the generated package: which template each takes, and what it loops over."""
+"""The files of the generated package: the template of each, and its context."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ class ModuleView:
     """One file of the generated package."""
 
     path: str
-    """Inside the package's folder."""
+    """Path inside the package's folder."""
     template: str
     doc: str
     imports: Imports
     sources: frozenset[str]
-    """The files of the spec that it comes from."""
+    """Files of the spec that it is generated from."""
     context: dict[str, Any] = attrs.field(factory=dict)
 
 
 def modules(dialect: Dialect, package: str) -> Iterator[ModuleView]:
     """Return every file of the package."""
     found = _Modules(dialect, package)
-    # The order is that of what `python -m codegen` prints of changed files.
+    # In the order in which `python -m codegen` lists changed files.
     yield from found.fixed()
     for family in families(dialect):
         messages = [message for message in dialect.messages if message.family == family]
@@ -40,12 +40,12 @@ def modules(dialect: Dialect, package: str) -> Iterator[ModuleView]:
 
 
 def families(dialect: Dialect) -> tuple[str, ...]:
-    """Return the names of the dialect's message files, in its order."""
+    """Return the names of the dialect's message files in order."""
     return tuple(dict.fromkeys(message.family for message in dialect.messages))
 
 
-# Of the methods below each makes one file, those of blocks and groups two. What a file imports shows only as
-# its views are made, so that each begins with `Imports()` and hands it to whatever writes expressions.
+# Each method below creates one file, those of blocks and groups two. The imports are known only after the
+# views are built, so each method creates an `Imports()` and passes it to the writers of expressions.
 
 
 @attrs.frozen
@@ -56,7 +56,7 @@ class _Modules:
     package: str
 
     def fixed(self) -> Iterator[ModuleView]:
-        """Those that every dialect has."""
+        """Yield the modules that every dialect has."""
         yield self._init()
         yield self._codesets()
         yield self._sessions()
@@ -76,11 +76,11 @@ class _Modules:
     # A family of messages
 
     def messages(self, family: str, messages: list[Message]) -> ModuleView:
-        """The classes of a family and their encoders."""
+        """Return the classes of a family and their encoders."""
         imports = Imports()
         imports.in_one_line("typing", "ClassVar")
         imports.in_one_line(f"{self.package}.blocks", "FixMessage", "Header", "Trailer")
-        # What every module of messages needs; the rest comes as the views are made.
+        # Imports of every module of messages; building the views adds the others.
         imports.in_one_line(f"{self.package}.layouts", family)
         imports.in_one_line("kalshi_fix_sansio.dialect.problems", "Problem")
         writer = self._class_writer(imports)
@@ -93,7 +93,7 @@ class _Modules:
             views.append((writer.message_view(message), encoder))
         logon = self.dialect.logon
         further = None
-        # Beside the Logon, in whichever family that is.
+        # In the module of the Logon, whichever family that is.
         if logon is not None and logon in messages:
             imports.in_one_line("kalshi_fix_sansio.dialect.base", "Block")
             further = writer.logon_fields_view(logon)
@@ -103,7 +103,7 @@ class _Modules:
         return ModuleView(path, "messages.py.j2", doc, imports, sources, context)
 
     def message_layouts(self, family: str, messages: list[Message]) -> ModuleView:
-        """The layouts of a family."""
+        """Return the layouts of a family."""
         imports = Imports()
         writer = layouts.LayoutWriter(imports, self.package)
         views = [writer.message(message) for message in messages]
@@ -132,7 +132,7 @@ class _Modules:
             imports.line_each(f"{self.package}.messages.{message.family}", message.name)
         if self.dialect.logon is not None:
             imports.line_each(f"{self.package}.messages.{self.dialect.logon.family}", classes.LOGON_FIELDS)
-        # Whatever is imported is exported: the template repeats the lines.
+        # All imports are exported: the template repeats them.
         exported = [line for section in imports.sections() for line in section]
         names = [name for line in exported for name in line.names]
         doc = f"The {self.dialect.title} dialect: its classes, its code values and its tables."
@@ -260,7 +260,7 @@ class _Modules:
         groups = self.dialect.groups
         sources = _files(groups)
         of_classes, of_layouts = Imports(), Imports()
-        # A dialect without groups has the two modules all the same, and nothing in them.
+        # A dialect without groups has the same two modules, but empty.
         if groups:
             of_classes.in_one_line("kalshi_fix_sansio.dialect.base", "Block")
             of_classes.in_one_line(f"{self.package}.layouts", "groups")
@@ -285,17 +285,17 @@ class _Modules:
 
 
 def _of_classes(views: list[tuple[classes.ClassView, encoders.EncoderView]]) -> dict[str, Any]:
-    """What the template of a module of classes loops over."""
-    # By name, each once: encoders of one module have many tables in common.
+    """Return the context of the template of a module of classes."""
+    # Unique and sorted: encoders of one module share many tables.
     tables = {table for _, encoder in views for table in encoder.tables}
     return {"classes": views, "tables": sorted(tables)}
 
 
 def _of_family(messages: list[Message]) -> frozenset[str]:
-    """The files of the spec that have messages of a family, or a member of one."""
+    """Return the files of the spec that contain messages of a family or their members."""
     return _files(messages) | _files(member for message in messages for member in message.members)
 
 
 def _files(elements: Iterable[Element | CodeSet]) -> frozenset[str]:
-    """The files of the spec in which elements stand."""
+    """Return the files of the spec that contain the elements."""
     return frozenset(element.location.file for element in elements)

@@ -16,7 +16,7 @@ from codegen.naming import texts_class
 
 @attrs.frozen
 class TextsView:
-    """The enum of the texts that a message is known to carry, and what they say."""
+    """Enum of the known texts of a message, and their meanings."""
 
     name: str
     doc: str
@@ -40,7 +40,7 @@ def _texts_view(texts: list[KnownText], imports: Imports, package: str) -> Texts
         same, arguments = "", [f"meaning={text_literal(prose.sentence(each.doc))}"]
         if each.field is not None and each.code is not None:
             same = f"Goes with {each.field.name} {each.code.constant}."
-            # `OrdRejReason.OTHER`, whose enum has to be imported.
+            # The code's enum has to be imported: `OrdRejReason.OTHER`.
             code = kinds.literal(each.field, each.code.value)
             imports.line_each(f"{package}.codesets", code.partition(".")[0])
             arguments += [f"attribute={each.field.attribute!r}", f"code={code}"]

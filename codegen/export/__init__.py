@@ -1,4 +1,4 @@
-"""What others read: QuickFIX dictionaries, FIX Orchestra, and the reference pages of the docs.
+"""Exports: QuickFIX dictionaries, FIX Orchestra, and the reference pages of the docs.
 
-It imports `read` at most, beside the model.
+It imports only `read` and the model.
 """

@@ -20,10 +20,10 @@ _MAPS_TO = re.compile(r"maps? to (\w+) [\"“]?([A-Za-z][\w ]*?)[\"”.]", re.IG
 def read(
     items: Sequence[Item], tag: int, message: str | None, file: str, vocabulary: Vocabulary, *, sure: bool
 ) -> list[Fact]:
-    """The facts of a list about the values of a field.
+    """Return the facts of a list of values of a field.
 
-    `sure` is whether a heading says that it is one; then an item without a value is a puzzle. Otherwise, and
-    where the field is not known to have values, the list counts only if every item has one.
+    With `sure`, a heading announces the list, and an item without a value is reported as unread. Otherwise,
+    or if the field is not known to have values, the list is used only if every item has a value.
     """
     located = [(item, Location(file, item.line)) for item in items]
     # Values of Text are capitalized words, and belong to the message that contains them.

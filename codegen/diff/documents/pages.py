@@ -41,7 +41,7 @@ def read(text: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
 
 @attrs.define
 class _PageReader:
-    """Where the reader is on the page, and what it has found."""
+    """Parser state: the position on the page, and the facts found so far."""
 
     file: str
     vocabulary: Vocabulary

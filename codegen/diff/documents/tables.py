@@ -66,7 +66,7 @@ _LONGEST = re.compile(r"\bmax(?:imum)?(?: of)?:? (\d+) (?:ascii )?char", re.IGNO
 
 @attrs.frozen
 class Context:
-    """The content of the headings above a table."""
+    """Information from the headings above a table."""
 
     file: str
     vocabulary: Vocabulary
