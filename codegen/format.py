@@ -1,4 +1,4 @@
-"""How generated text is made: from templates; Python then goes through the pinned ruff."""
+"""Rendering of templates, and formatting of Python with the pinned ruff."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ SETTINGS = Path(__file__).resolve().parent.parent / "pyproject.toml"
 
 
 class FormatError(Exception):
-    """The formatter did not take what a template wrote: a mistake in the generator."""
+    """Raised if the formatter rejects the output of a template: an error in the generator."""
 
 
 def templates(folder: Path) -> Environment:
-    """The templates of a folder; a name that one asks for and is not given is an error."""
+    """Return the templates of a folder; an undefined variable is an error."""
     return Environment(
         loader=FileSystemLoader(folder),
         undefined=StrictUndefined,
-        # A line with nothing but a tag leaves no empty line behind.
+        # A line with only a tag leaves no empty line.
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -30,16 +30,16 @@ def templates(folder: Path) -> Environment:
 
 
 def format_sources(sources: Mapping[str, str]) -> dict[str, str]:
-    """Return Python sources as ruff lays them out, by the same names.
+    """Return Python sources as formatted by ruff, by the same names.
 
-    All of them go through one run: starting ruff takes longer than formatting.
+    All of them are formatted in one run: starting ruff takes longer than formatting.
     """
     with TemporaryDirectory() as name:
         folder = Path(name)
         for path, source in sources.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(source, encoding="utf-8")
-        # --no-cache: the folder is another one each time.
+        # --no-cache: the folder is different each time.
         command = [sys.executable, "-m", "ruff", "format", "--no-cache", "--config", str(SETTINGS)]
         result = subprocess.run(  # noqa: S603 - our own interpreter and our own sources
             [*command, "."], cwd=folder, capture_output=True, text=True, check=False

@@ -1,7 +1,6 @@
-"""The resolved model: a dialect with every reference followed and every default filled in.
+"""The resolved model: a dialect with all references resolved and all defaults filled in.
 
-`resolve` makes it from the YAML; the templates, the dictionary writer and the reference pages read it and
-decide nothing themselves.
+`resolve` creates it from the YAML; the templates, the dictionary writer and the reference pages only read it.
 """
 
 from __future__ import annotations
@@ -17,19 +16,19 @@ INTEGER_KINDS = frozenset({"INT", "LENGTH", "SEQNUM", "NUMINGROUP"})
 """Lexical kinds of whole numbers."""
 CODED_KINDS = frozenset({"STRING", "CHAR", "INT"})
 """Lexical kinds that may have codes."""
-# The session itself is about this message, whatever the dialect; so its type is no fact of a spec.
+# The session layer requires this message in every dialect, so its type is not part of a spec.
 LOGON = "A"
 """MsgType (35) of the Logon."""
 
 
 @attrs.frozen
 class Change:
-    """One step in the life of an element."""
+    """One change of an element."""
 
     kind: str
     """`added`, `updated`, `deprecated` or `removed`."""
     version: str | None
-    """The venue's changelog version, such as 1.0.26; None where the venue gave none."""
+    """The venue's changelog version, such as 1.0.26; None if the venue gave none."""
     date: str | None
     """ISO date."""
     note: str = ""
@@ -37,26 +36,26 @@ class Change:
 
 @attrs.frozen
 class Pedigree:
-    """When an element came, changed, was deprecated and left."""
+    """When an element was added, changed, deprecated and removed."""
 
     changes: tuple[Change, ...] = ()
 
     @property
     def is_over(self) -> bool:
-        """Whether the venue has it no more; it is kept so that what was written before can be read."""
+        """Whether the venue has removed it; it is kept to read older data."""
         return any(change.kind == "removed" for change in self.changes)
 
 
 @attrs.frozen(kw_only=True)
 class Element:
-    """The spec's facts about an element that has a source."""
+    """Facts common to all elements with a source."""
 
     source: str
     """Names of the manifest's sources."""
     location: Location
     pedigree: Pedigree = Pedigree()
     why: str = ""
-    """Why it differs from its source, or which of several sources it follows; empty if none does."""
+    """Why it differs from its source, or which of several sources it follows; empty otherwise."""
 
 
 @attrs.frozen
@@ -64,13 +63,13 @@ class Datatype:
     """A FIX datatype."""
 
     name: str
-    """Such as PRICE."""
+    """Name, such as PRICE."""
     kind: str
-    """The member name of `layout.Kind`, such as DECIMAL."""
+    """Member name of `layout.Kind`, such as DECIMAL."""
     python: str
-    """The annotation, such as Decimal."""
+    """Annotation, such as Decimal."""
     quickfix: str
-    """The type name in a QuickFIX dictionary."""
+    """Type name in a QuickFIX dictionary."""
     doc: str
 
 
@@ -91,7 +90,7 @@ class CodeSet:
     """The known values of one or more fields."""
 
     name: str
-    """The enum's class name, such as Side."""
+    """Class name of the enum, such as Side."""
     integer: bool
     """IntEnum when true, StrEnum otherwise."""
     open: bool
@@ -112,16 +111,16 @@ class Field(Element):
     unit: str | None
     doc: str
     length_field: str | None
-    """FIX name of the field that carries the length of this data field."""
+    """FIX name of the field that contains the length of this data field."""
     minimum: int | None
     maximum: int | None
     max_length: int | None
     pattern: str | None
     secret: bool
     limits: tuple[Limit, ...] = ()
-    """What values may be, and when; of those that apply the last one holds."""
+    """Restrictions of values, by condition; the last one that applies is used."""
     length_tag: int | None = None
-    """The tag of `length_field`."""
+    """Tag of `length_field`."""
 
     @property
     def codes(self) -> tuple[Code, ...]:
@@ -129,33 +128,34 @@ class Field(Element):
         return self.codeset.codes if self.codeset is not None else ()
 
     def code(self, written: str) -> Code | None:
-        """The code with this name or this value; None where there is none."""
+        """Return the code with this name or value, or None."""
         return next((code for code in self.codes if written in (code.name, code.value)), None)
 
 
-# A field that may be absent or have a value has the empty text among its values, so that `absent` alone
-# needs a form of its own.
+# For a field that may be absent or have a value, the empty text is one of its values, so only `absent` alone
+# needs a separate form.
 Terms = tuple[tuple[str, tuple[str, ...] | None], ...]
-"""Names of fields, each with what it must be: one of these wire values, of which the empty text stands for
-absent; an empty tuple for any value; None for absent."""
+"""Names of fields, each with its condition: one of these wire values, of which the empty text means absent;
+an empty tuple for any value; None for absent.
+"""
 
 
 @attrs.frozen
 class Scope:
-    """Where a rule applies; empty means anywhere. `sender` is `client`, `venue` or None."""
+    """Where a rule applies; empty means everywhere. `sender` is `client`, `venue` or None."""
 
     products: tuple[str, ...] = ()
     sessions: tuple[str, ...] = ()
     sender: str | None = None
     messages: tuple[tuple[str, str], ...] = ()
-    """Names and MsgTypes; in conditions alone, as what follows."""
+    """Names and MsgTypes; only in conditions, like `logon`."""
     logon: Terms = ()
-    """What the client must have logged on with."""
+    """Conditions on the client's Logon."""
 
 
 @attrs.frozen
 class PresenceRule:
-    """A presence that holds where `scope` applies; the last that matches wins."""
+    """The presence within `scope`; the last rule that matches wins."""
 
     scope: Scope
     presence: str
@@ -163,7 +163,7 @@ class PresenceRule:
 
 @attrs.frozen
 class Condition:
-    """Where a message is sent, and what stands beside a member; all of it must hold."""
+    """Where a message is sent, and conditions on sibling fields; all of them must be true."""
 
     terms: Terms = ()
     scope: Scope = Scope()
@@ -171,7 +171,7 @@ class Condition:
 
 @attrs.frozen
 class Limit:
-    """What values may be when a condition holds. Numbers are text."""
+    """A restriction of values under a condition. Numbers are text."""
 
     when: Condition
     minimum: str | None
@@ -200,64 +200,65 @@ class Member(Element):
     """The field; for a group, its counter (NumInGroup)."""
     group: Group | None
     attribute: str
-    """The Python name: the field's, or the counter's without the No for a group."""
+    """Python name: the field's, or for a group the counter's without the No."""
     presence: str
-    """`required`, `optional`, `forbidden` or `constant`, where no rule says otherwise."""
+    """`required`, `optional`, `forbidden` or `constant`, unless a rule applies."""
     constant: str | None
-    """The value where presence is constant."""
+    """The value if presence is constant."""
     default: str | None
-    """What the venue assumes when the field is absent (for docs)."""
+    """Value that the venue assumes if the field is absent (for docs)."""
     rules: tuple[PresenceRule, ...]
     required_when: tuple[Condition, ...]
     forbidden_when: tuple[Condition, ...]
     only_when: tuple[Condition, ...]
     limits: tuple[Limit, ...]
-    """What takes the place of the field's own limits here."""
+    """Limits that replace the field's own limits here."""
     legacy_fields: tuple[Field, ...]
-    """Older fields still read into this attribute; never sent."""
+    """Former fields still read into this attribute; never sent."""
     doc: str
-    """What it means here: the member's own text, or the field's."""
+    """Meaning in this block: the member's own text, or the field's."""
 
 
 @attrs.frozen
 class Group(Element):
-    """A repeating group; each nesting place may use the same group."""
+    """A repeating group; several blocks may use the same group."""
 
     name: str
     """FIX component name, such as MiscFeesGrp."""
     entry_class: str
     """Python class of an entry, such as MiscFee."""
     delimiters: tuple[Field, ...]
-    """Fields that may open an entry, the usual one first."""
+    """Fields that may begin an entry, the usual one first."""
     members: tuple[Member, ...]
     one_of: tuple[OneOf, ...]
     minimum: int
-    """The fewest entries where the group stands. An empty list means that the group is absent, unless it is
-    required and this is 0: then a count of 0 is sent."""
+    """Minimum number of entries if the group is present. An empty list means that the group is absent, unless
+    it is required and this is 0: then a count of 0 is sent.
+    """
     maximum: int | None
     doc: str
 
 
 @attrs.frozen
 class Answers:
-    """A way in which a message answers requests: which ones, and how it names the one it answers."""
+    """A way in which a message answers requests: which ones, and how it identifies the request."""
 
     msg_types: tuple[str, ...]
     field: Field | None
-    """The field by which it names the request; None for an answer that names none."""
+    """Field that identifies the request; None for an answer without one."""
     names: str
-    """The attribute of the request that it repeats."""
+    """Attribute of the request that the field repeats."""
     when: Condition | None
     unless: Condition | None
     open_when: Condition | None
-    """When it leaves the outcome open."""
+    """Condition under which the outcome remains open."""
     makes: tuple[str, Field] | None = None
-    """The MsgType of requests each of which makes something of its own, and the field that says which."""
+    """MsgType of the requests of which each creates a separate object, and the field with its id."""
 
 
 @attrs.frozen
 class Tracks:
-    """How a message says which order rests with the venue."""
+    """How to determine from a message which order is resting at the venue."""
 
     field: Field
     sessions: tuple[str, ...]
@@ -267,20 +268,21 @@ class Tracks:
 
 @attrs.frozen
 class Constructor:
-    """A way to make a message: a class method that fills in some fields and takes the others."""
+    """A class method that sets some fields of a message and takes the others as arguments."""
 
     name: str
-    """Such as subscribe."""
+    """Name, such as subscribe."""
     doc: str
     sets: tuple[tuple[Member, str], ...]
-    """Fields with the wire values that it gives them."""
+    """Fields with the wire values that are set."""
     takes: Member | None
-    """What is given by position: a field, or a group whose entries have one field, of which several values
-    are taken. Of a group with one entry at most, the fields of the entry become arguments."""
+    """Positional argument: a field, or a group whose entries have one field, which takes several values. For
+    a group with at most one entry, the fields of the entry become arguments.
+    """
     requires: tuple[str, ...]
-    """Attributes that are required here, though not everywhere."""
+    """Attributes that are required here, but not in general."""
     without: tuple[str, ...]
-    """Attributes that it does not take."""
+    """Attributes that are not arguments."""
 
 
 @attrs.frozen
@@ -291,13 +293,13 @@ class Message(Element):
     msg_type: str
     admin: bool
     family: str
-    """The YAML file's stem; also the generated module's name, such as order_entry."""
+    """Stem of the YAML file and name of the generated module, such as order_entry."""
     doc: str
     members: tuple[Member, ...]
     one_of: tuple[OneOf, ...]
     flows: tuple[Scope, ...]
     request: tuple[str, ...] = ()
-    """For a message that is answered: the attributes that its answers name."""
+    """For a request: attributes that its answers refer to."""
     answers: tuple[Answers, ...] = ()
     tracks: Tracks | None = None
     constructors: tuple[Constructor, ...] = ()
@@ -305,44 +307,44 @@ class Message(Element):
 
 @attrs.frozen
 class KnownText(Element):
-    """A value of Text (58) that a message is known to carry; others are to be expected."""
+    """A known value of Text (58) in a message; others must be expected."""
 
     message: Message
     value: str
     constant: str
     """Python name, such as POST_ONLY_CROSS."""
     field: Field | None
-    """The coded field that says the same in short, such as OrdRejReason; None where none is known to."""
+    """Coded field with the same information, such as OrdRejReason; None if none is known."""
     code: Code | None
-    """Its value then."""
+    """Value of that field."""
     doc: str
 
 
 @attrs.frozen
 class Refusal(Element):
-    """A reason for which the venue refuses a Logon, as its Text (58) tells."""
+    """A reason for which the venue refuses a Logon, recognized by its Text (58)."""
 
     name: str
     pattern: str
-    """Found in a Text, in capitals or not, it says that this is the reason."""
+    """Regular expression that finds this reason in a Text, ignoring case."""
     cure: str
-    """What makes a later Logon succeed: `action`, `time` or `unclear`."""
+    """Requirement for a later Logon to succeed: `action`, `time` or `unclear`."""
     doc: str
 
 
 @attrs.frozen
 class VenueLimit(Element):
-    """Something that the venue limits beside the values of fields."""
+    """A limit of the venue other than those of field values."""
 
     name: str
     values: tuple[tuple[str, str], ...]
-    """Numbers as written, by what each is for; a number for everything has the empty text as its key."""
+    """Numbers as written, by key; a single number has the empty text as its key."""
     unit: str
     doc: str
 
     @property
     def constant(self) -> str:
-        """Its Python name, such as ORDER_GROUP_WINDOW."""
+        """Python name, such as ORDER_GROUP_WINDOW."""
         return self.name.upper()
 
 
@@ -359,20 +361,20 @@ class SessionType(Element):
     host_role: str | None
     comp_ids: tuple[str, ...]
     max_message_size: int | None = None
-    """The largest BodyLength that the venue's messages need, in bytes; None for no more than usual."""
+    """The largest BodyLength in bytes that the venue's messages need; None for the default."""
     requests_per_second: int | None = None
-    """How many requests the venue takes in a second; None where nothing is known."""
+    """Requests per second that the venue accepts; None if unknown."""
     symbols_per_request: int | None = None
     subscriptions: int | None = None
     past_reports_hours: int | None = None
-    """How far back the venue sends past reports; None where it sends none."""
+    """Age in hours up to which the venue sends past reports; None if it sends none."""
     retention_hours: int | None = None
-    """How long the venue keeps messages for resend unless it is told otherwise; None where it keeps none."""
+    """Hours for which the venue keeps messages for resend by default; None if it keeps none."""
 
 
 @attrs.frozen
 class Endpoint:
-    """One host: which environment, product and role it serves."""
+    """A host with its environment, product and role."""
 
     environment: str
     product: str
@@ -406,42 +408,42 @@ class Dialect:
     codesets: tuple[CodeSet, ...]
     """By name."""
     groups: tuple[Group, ...]
-    """Every group once, inner ones before the ones that nest them."""
+    """Each group once, nested groups before the groups that contain them."""
     header: tuple[Member, ...]
     trailer: tuple[Member, ...]
     messages: tuple[Message, ...]
-    """Admin first, then by family in manifest order, then as the files have them."""
+    """Admin first, then by family in manifest order, then in file order."""
     session_types: tuple[SessionType, ...]
     endpoints: tuple[Endpoint, ...]
     environments: tuple[str, ...]
     versions: tuple[tuple[str, str], ...] = ()
     """The venue's changelog, oldest first: version and ISO date."""
     changelog_through: str = ""
-    """Date of the newest entry of the venue's changelog that has a disposition; empty where none has one."""
+    """Date of the newest entry of the venue's changelog that has a disposition; empty if none has."""
     pages_of: str = ""
-    """Date of the newest page that the spec was compared with; empty where none said."""
+    """Date of the newest page that the spec was compared with; empty if unknown."""
     texts: tuple[KnownText, ...] = ()
     """Known values of Text (58), message by message."""
     standard_data: tuple[tuple[int, int], ...] = ()
-    """Length and data fields of the standard, also of those that the dialect does not define."""
+    """Length and data fields of the standard, including those that the dialect does not define."""
     refusals: tuple[Refusal, ...] = ()
-    """Reasons for which a Logon is refused; the first that fits a Text holds."""
+    """Reasons for which a Logon is refused; the first that matches a Text applies."""
     limits: tuple[VenueLimit, ...] = ()
 
     @property
     def product_names(self) -> tuple[str, ...]:
-        """Every product by its name."""
+        """Names of all products."""
         return tuple(product.name for product in self.products)
 
     @cached_property
     def by_name(self) -> dict[str, Field]:
-        """Every field by its FIX name."""
+        """All fields by FIX name."""
         return {field.name: field for field in self.fields}
 
     def with_lengths(self, members: Iterable[Member]) -> Iterator[tuple[Member, Field | None]]:
-        """Each member with the field of its length, where that is not one of the members itself.
+        """Yield each member with its length field, unless that is one of the members itself.
 
-        A length always stands in front of its data, so that the spec need not list it.
+        A length always precedes its data, so the spec need not list it.
         """
         listed = tuple(members)
         names = {member.field.name for member in listed}
@@ -451,17 +453,17 @@ class Dialect:
 
     @property
     def logon(self) -> Message | None:
-        """The Logon; None where the dialect has none."""
+        """The Logon; None if the dialect has none."""
         return next((message for message in self.messages if message.msg_type == LOGON), None)
 
     @property
     def version(self) -> str:
-        """The venue's last changelog version; empty where it counts none."""
+        """The venue's last changelog version; empty if it has no versions."""
         return self.versions[-1][0] if self.versions else ""
 
     @property
     def validated(self) -> str:
-        """What of the venue's documents it was last compared with, for people."""
+        """Dates of the venue's documents that it was last compared with, as text."""
         parts = (("changelog through", self.changelog_through), ("pages of", self.pages_of))
         return ", ".join(f"{what} {date}" for what, date in parts if date)
 
@@ -469,9 +471,9 @@ class Dialect:
 def walk(
     members: Iterable[Member], holders: tuple[Member, ...] = ()
 ) -> Iterator[tuple[Member, tuple[Member, ...]]]:
-    """Every member at whatever depth, each with the groups it stands in, the outermost first.
+    """Yield all members at any depth, each with its enclosing groups, outermost first.
 
-    The members of a group come right behind it.
+    The members of a group directly follow it.
     """
     for member in members:
         yield member, holders

@@ -1,7 +1,7 @@
-"""How FIX names become Python names.
+"""Conversion of FIX names to Python names.
 
-A run of capitals is one word (`MDEntryPx`, `MVEValidationReasonCode`), digits belong to the word
-before them (`FIX50SP2`), and `IDs` is one word (`NoPartyIDs`).
+A run of capitals is one word (`MDEntryPx`, `MVEValidationReasonCode`), digits belong to the word before them
+(`FIX50SP2`), and `IDs` is one word (`NoPartyIDs`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import keyword
 import re
 
-# In this order: each alternative would be cut short by the ones below it.
+# The order matters: a later alternative would match only part of a word.
 _WORD = re.compile(
     r"""
     (?:[A-Z][A-Z0-9]*)?IDs(?![a-z])        # PartyIDs, MVEIDs
@@ -22,10 +22,10 @@ _WORD = re.compile(
 )
 
 FIX_NAME = re.compile(r"[A-Z][A-Za-z0-9]*\Z")
-"""Naming rules for fields, groups, messages, codesets and codes."""
+"""Pattern of names of fields, groups, messages, codesets and codes."""
 
 RESERVED_ATTRIBUTES = frozenset({"header", "trailer", "unknown", "problems", "get_unknown"})
-"""Names every generated class already has."""
+"""Names that every generated class already has."""
 
 RESERVED_CLASSES = frozenset(
     {
@@ -57,16 +57,18 @@ RESERVED_CLASSES = frozenset(
         *("True", "False", "None"),
     }
 )
-"""Class names that a message, a group entry or a codeset may not take."""
+"""Class names that a message, a group entry or a codeset must not have."""
 
 
 def snake_case(name: str) -> str:
-    """Return the attribute name of a FIX name: `ClOrdID` is `cl_ord_id`."""
+    """Return the attribute name of a FIX name: `cl_ord_id` for `ClOrdID`."""
     return "_".join(word.lower() for word in _WORD.findall(name))
 
 
 def attribute_name(name: str) -> str:
-    """Return the attribute name of a field: its snake case, with `_` behind it where Python has that word."""
+    """Return the attribute name of a field: its snake case, with a trailing `_` if that is a Python
+    keyword.
+    """
     attribute = snake_case(name)
     return f"{attribute}_" if keyword.iskeyword(attribute) else attribute
 
@@ -74,31 +76,31 @@ def attribute_name(name: str) -> str:
 def code_name(description: str) -> str:
     """Return the FIX-style name of a source's code name: `PartiallyFilled` for `PARTIALLY_FILLED`."""
     words = re.findall(r"[A-Za-z0-9]+", description)
-    # A word in capitals is lowered, one with capitals inside is left as it is: `CancelRFQ`.
+    # A word in capitals is lowered, a mixed one is unchanged: `CancelRFQ`.
     name = "".join(word[0].upper() + (word[1:].lower() if word.isupper() else word[1:]) for word in words)
     # A name cannot begin with a digit.
     return name if name[:1].isalpha() else f"Value{name}"
 
 
 def upper_snake(name: str) -> str:
-    """Return the enum member's name of a code: `PartiallyFilled` is `PARTIALLY_FILLED`."""
+    """Return the name of a code's enum member: `PARTIALLY_FILLED` for `PartiallyFilled`."""
     return snake_case(name).upper()
 
 
 def text_constant(value: str) -> str:
-    """Return the enum member's name of a text: its words in capitals, such as POST_ONLY_CROSS."""
+    """Return the name of a text's enum member: its words in capitals, such as POST_ONLY_CROSS."""
     name = "_".join(re.findall(r"[A-Za-z0-9]+", value)).upper()
     return name if name[:1].isalpha() else f"TEXT_{name}"
 
 
 def texts_class(message: str) -> str:
-    """Return the name of the enum with the texts that a message is known to carry."""
+    """Return the name of the enum of a message's known texts."""
     return f"{message}Text"
 
 
 def list_attribute(counter: str) -> str:
-    """Return the attribute of a repeating group, from its counter: `NoMiscFees` is `misc_fees`."""
-    # `NotionalGrp` is no counter.
+    """Return the attribute of a repeating group for its counter: `misc_fees` for `NoMiscFees`."""
+    # `NotionalGrp` is not a counter.
     if re.match(r"No[A-Z]", counter):
         counter = counter[2:]
     return snake_case(counter)

@@ -1,6 +1,6 @@
-"""Generates the package of a dialect of which only the spec is kept, whenever what it is made of has changed.
+"""Generate the package of a dialect that is kept as a spec only, whenever its inputs have changed.
 
-A package calls `bring_up_to_date` when it is imported, and then has the generated package below it.
+A package calls `bring_up_to_date` when it is imported; the generated package is a subpackage of it.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = (ROOT / "spec" / "fixt11", ROOT / "codegen")
-"""What every generated package is made of, beside its own spec."""
+"""Inputs of every generated package in addition to its spec."""
 SEAL = "__init__.py"
-"""The file whose last line holds the digest of what all of them were made of."""
+"""File whose last line contains the digest of all inputs."""
 
 
 def digest(*folders: Path) -> str:
-    """Return one hash over the names and contents of every file in the folders."""
+    """Return one hash of the names and contents of all files in the folders."""
     found = hashlib.sha256()
     for folder in folders:
         for path in sorted(folder.rglob("*")):
@@ -29,11 +29,11 @@ def digest(*folders: Path) -> str:
 
 
 def bring_up_to_date(spec: Path, package: str, out: Path) -> bool:
-    """Write a package unless it was made of the same files; return whether it was written.
+    """Write a package unless it is up to date; return whether it was written.
 
-    Several processes may do so at once, as the tests of two Pythons do when they start side by side: each
-    file appears whole, and all of them write the same. The file with the digest is removed first and written
-    last, so an interrupted run is never taken for a finished one.
+    Several processes may do so concurrently, such as the tests of two Python versions: each file is replaced
+    atomically, and all processes write the same content. The file with the digest is removed first and
+    written last, so an interrupted run is never mistaken for a finished one.
     """
     sealed, seal = f"\n# Made of {digest(spec, *SHARED)}\n", out / SEAL
     if seal.is_file() and seal.read_text("utf-8").endswith(sealed):

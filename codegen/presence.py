@@ -10,7 +10,7 @@ from codegen.model import Dialect, Member, Message, Scope
 
 SENDERS = ("client", "venue")
 WANTED = ("required", "constant")
-"""Presences that a sender has no choice about."""
+"""Presences that always put the field into the message."""
 
 
 @attrs.frozen
@@ -33,11 +33,11 @@ class Place:
 def everywhere(sessions: Mapping[str, tuple[str, ...]], products: tuple[str, ...]) -> tuple[Place, ...]:
     """Return every product on every session type that it has, from both senders.
 
-    `sessions` has the products of each session type, none for all; without any of them names are empty.
+    `sessions` contains the products of each session type, empty for all; names are empty without any of them.
     """
     return tuple(
         Place(product, session, sender)
-        # A dialect without session types or products still has places, whose names are empty.
+        # A dialect without session types or products still has places, with empty names.
         for session, own in (sessions or {"": ()}).items()
         for product in own or products or ("",)
         for sender in SENDERS
@@ -52,7 +52,7 @@ def places(dialect: Dialect, product: str | None = None) -> tuple[Place, ...]:
 
 
 def places_of(message: Message, among: Iterable[Place]) -> tuple[Place, ...]:
-    """Return those of the places where a message may be sent."""
+    """Return the places, of those given, where the message may be sent."""
     return tuple(
         place for place in among if not message.flows or any(place.within(flow) for flow in message.flows)
     )
@@ -61,7 +61,7 @@ def places_of(message: Message, among: Iterable[Place]) -> tuple[Place, ...]:
 def presence_at(member: Member, place: Place) -> str:
     """Return the presence at a place; the last rule that applies wins."""
     presence = member.presence
-    # The last match applies, so a spec can state the general rule first and its exceptions afterwards.
+    # The last match wins, so a spec can state the general rule first and its exceptions afterwards.
     for rule in member.rules:
         if place.within(rule.scope):
             presence = rule.presence
@@ -69,5 +69,5 @@ def presence_at(member: Member, place: Place) -> str:
 
 
 def presences(member: Member, among: Iterable[Place]) -> frozenset[str]:
-    """Return every presence that a member has among some places."""
+    """Return every presence that a member has at some of the places."""
     return frozenset(presence_at(member, place) for place in among)

@@ -1,4 +1,4 @@
-"""The closed forms of the spec as sentences, for docstrings and reference pages."""
+"""Rules of the spec as English sentences, for docstrings and reference pages."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from types import MappingProxyType
 from codegen.model import Condition, Field, Group, Limit, Member, OneOf, Pedigree, PresenceRule, Scope
 
 BY_SESSION = "dollars or cents"
-"""The unit of a field that is in one or the other, as was logged on with."""
+"""Unit of a field in dollars or cents, depending on the Logon."""
 _PRESENCE = {"required": "Required", "optional": "Optional", "forbidden": "Not allowed", "constant": "Fixed"}
 
 
 def sentence(text: str) -> str:
-    """Return the text with a full stop, if it does not end in one."""
+    """Return the text with a full stop, unless it ends with punctuation."""
     text = " ".join(text.split())
     return text if not text or text[-1] in ".!?" else f"{text}."
 
@@ -39,17 +39,17 @@ def scope_text(scope: Scope) -> str:
 
 
 def presence_text(member: Member, siblings: Mapping[str, Field], products: tuple[str, ...]) -> str:
-    """Return sentences that say where a member is required, optional or not allowed.
+    """Return sentences on where a member is required, optional or not allowed.
 
-    `siblings` has the fields that stand beside it, by their FIX names; `products` are all of the dialect's.
+    `siblings` contains the fields of the same block by FIX name; `products` all products of the dialect.
     """
-    # A rule that says what holds anyway would read as an exception.
+    # A rule equal to the general presence would read like an exception.
     rules = [rule for rule in member.rules if rule.presence != member.presence]
     sentences = [_rule_text(rule) for rule in rules]
     conditions = condition_sentences(member, siblings)
     if member.constant is not None:
         sentences.append(f"Always {value_text(member.field, member.constant)}.")
-    # `elsewhere` only if there is an elsewhere.
+    # `elsewhere` only if the rules leave any place.
     elif not _cover_everything([rule.scope for rule in rules], products):
         if rules:
             sentences.append(f"{_PRESENCE[member.presence]} elsewhere.")
@@ -69,7 +69,7 @@ def condition_sentences(member: Member, siblings: Mapping[str, Field]) -> list[s
 
 
 def _forbidden_text(member: Member, condition: Condition, siblings: Mapping[str, Field]) -> str:
-    """A condition on the member's own value forbids that value, not the member."""
+    """Return a sentence for a forbidding condition; one on the member's own value forbids only that value."""
     # `forbidden_when: {TimeInForce: GoodTillDate}` of TimeInForce itself.
     terms = dict(condition.terms)
     own = terms.pop(member.field.name, None)
@@ -83,8 +83,8 @@ def _forbidden_text(member: Member, condition: Condition, siblings: Mapping[str,
 
 
 def _cover_everything(scopes: list[Scope], products: tuple[str, ...]) -> bool:
-    """Return whether every product, or either sender, is named by a scope that says nothing else."""
-    # A scope that names a sender as well covers a part of the product only.
+    """Return whether unrestricted scopes name every product, or both senders."""
+    # A scope that also names a sender covers only part of the product.
     named = {
         product for scope in scopes if scope == Scope(products=scope.products) for product in scope.products
     }
@@ -110,7 +110,7 @@ def condition_text(condition: Condition, siblings: Mapping[str, Field]) -> str:
 
 
 def where_text(scope: Scope) -> str:
-    """Return where a condition holds: `scope_text`, the messages, and what was logged on with."""
+    """Return where a condition applies: `scope_text`, the messages, and the fields of the Logon."""
     parts = [scope_text(scope)]
     if scope.messages:
         parts.append(f"in {listed(tuple(name for name, _ in scope.messages))}")
@@ -136,7 +136,7 @@ def _term_text(name: str, values: tuple[str, ...] | None, siblings: Mapping[str,
 
 
 def value_text(field: Field, value: str) -> str:
-    """Return a wire value as people know it: the constant of a code, else the value itself."""
+    """Return a wire value for display: the constant of a code, else the value itself."""
     return next((code.constant for code in field.codes if code.value == value), value)
 
 
@@ -155,7 +155,7 @@ def pedigree_text(pedigree: Pedigree) -> str:
 
 
 def pedigree_sentences(pedigree: Pedigree) -> list[str]:
-    """Return those sentences one by one."""
+    """Return those sentences as a list."""
     words = {
         "added": "Since",
         "updated": "Changed in",
@@ -173,7 +173,7 @@ def pedigree_sentences(pedigree: Pedigree) -> list[str]:
 
 
 def count_text(group: Group) -> str:
-    """Return a sentence on how many entries a group may have; empty if any number will do."""
+    """Return a sentence on the number of entries of a group; empty if it is not limited."""
     least, most = group.minimum, group.maximum
     entries = "entry" if most == 1 else "entries"
     if most is None:
@@ -193,15 +193,15 @@ def unit_text(field: Field) -> str:
 def limits_text(
     field: Field, own: tuple[Limit, ...] = (), siblings: Mapping[str, Field] = MappingProxyType({})
 ) -> str:
-    """Return sentences on the range and the form of a field's values; `own` are those of a member, beside
-    which `siblings` stand."""
+    """Return sentences on the range and the form of a field's values; `own` contains the limits of a member,
+    and `siblings` the fields of its block.
+    """
     parts = _range(field.minimum, field.maximum)
     if field.max_length is not None:
         parts.append(f"at most {field.max_length} characters")
     if field.pattern is not None:
         parts.append(f"matches `{field.pattern}`")
-    # A member's limit takes the place of the field's under the same condition, and stands beside the
-    # others.
+    # A member's limit replaces the field's limit with the same condition; the others apply as well.
     instead = {limit.when for limit in own}
     limits = [limit for limit in field.limits if limit.when not in instead]
     parts += [_limit_text(limit, field, siblings) for limit in (*limits, *own)]

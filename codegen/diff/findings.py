@@ -188,8 +188,8 @@ class Evidence:
             facts: Facts of the source; empty for an element that it does not have.
             at: Location of the element in the spec, or where it would be added.
             values: Values of the placeholders, and three others: `edits`, if the catalogue has no text to
-                write; `expected_in`, the sources of an element of the spec, used if it has no location in a source;
-                `group`, by which findings are reported together.
+                write; `expected_in`, the sources of an element of the spec, used if it has no location in a
+                source; `group`, by which findings are reported together.
         """
         texts = _TEXTS[name]
         locations = dict.fromkeys(each.location for each in ([facts] if isinstance(facts, Fact) else facts))

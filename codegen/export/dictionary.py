@@ -1,14 +1,14 @@
 """QuickFIX dictionaries of one product: FIXT11.xml for the session layer, FIX50SP2.xml for the application.
 
-What QuickFIX's loader (DataDictionary.cpp) asks for, and what its validation makes of it, decides the form:
+The form follows from the requirements of QuickFIX's loader (DataDictionary.cpp) and its validation:
 
-- every field that a message names is declared once, under one name, in the same file;
-- a message has one body per MsgType, so that where the two directions or several session types differ
-  (QuoteRequest, Quote, ...) it holds what any of them allows, and demands what all of them require;
-- a group entry is opened by the first member, and members required of an entry bind only in a required group;
-- a field with `<value>` elements takes no other value. The venue adds codes without notice, so only closed
+- every field in a message is declared once, under one name, in the same file;
+- a message has one body per MsgType. Where the two directions or several session types differ
+  (QuoteRequest, Quote, ...), it allows what any of them allows, and requires what all of them require;
+- a group entry begins with the first member, and its required members are enforced only in a required group;
+- a field with `<value>` elements accepts no other value. The venue adds codes without notice, so only closed
   codesets are written that way; the known values of an open one are a comment, which the loader skips;
-- conditions (`required_when`, `one_of`) have no form here; a message that breaks one is still accepted.
+- conditions (`required_when`, `one_of`) cannot be expressed; a message that violates one is still accepted.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ APPLICATION_FILE = "FIX50SP2.xml"
 
 
 def write(dialect: Dialect, product: str, out: Path) -> list[Path]:
-    """Write both dictionaries of a product into the folder `out`, made if need be; return the two paths.
+    """Write both dictionaries of a product into the folder `out`, created if needed; return the two paths.
 
-    Raises ValueError where the dialect has no such product.
+    Raises ValueError if the dialect has no such product.
     """
     out.mkdir(parents=True, exist_ok=True)
     paths = []
@@ -41,7 +41,7 @@ def write(dialect: Dialect, product: str, out: Path) -> list[Path]:
 def render(dialect: Dialect, product: str) -> dict[str, str]:
     """Return the text of both dictionaries of a product by file name.
 
-    Raises ValueError where the dialect has no such product.
+    Raises ValueError if the dialect has no such product.
     """
     if product not in dialect.product_names:
         known = ", ".join(dialect.product_names)
@@ -64,7 +64,7 @@ def render(dialect: Dialect, product: str) -> dict[str, str]:
 
 
 class _Dictionary:
-    """One file in the making; collects the fields that its messages name."""
+    """One dictionary under construction, with the fields used in its messages."""
 
     def __init__(self, version: dict[str, str], dialect: Dialect, everywhere: tuple[Place, ...]) -> None:
         self._dialect = dialect
@@ -77,7 +77,7 @@ class _Dictionary:
         self._add_members(ET.SubElement(self._root, name), members, self._places)
 
     def add_messages(self, messages: Iterable[Message]) -> None:
-        """Add the messages that the product has."""
+        """Add the messages of the product."""
         parent = ET.SubElement(self._root, "messages")
         for message in messages:
             found = places_of(message, self._places)
@@ -87,7 +87,7 @@ class _Dictionary:
                 self._add_members(ET.SubElement(parent, "message", about), message.members, found)
 
     def text(self, title: str) -> str:
-        """Return the file, with the fields that were named so far."""
+        """Return the file, including declarations of all fields used so far."""
         ET.SubElement(self._root, "components")
         parent = ET.SubElement(self._root, "fields")
         for tag in sorted(self._fields):
@@ -104,8 +104,7 @@ class _Dictionary:
                 continue
             if length is not None:
                 self._add(parent, "field", length, required=False)
-            # Required only where every place of the message requires it: QuickFIX has one body
-            # for all.
+            # Required only if every place of the message requires it: QuickFIX has one body for all.
             required = all(presence in WANTED for presence in found)
             if member.group is None:
                 self._add(parent, "field", member.field, required=required)
@@ -113,18 +112,18 @@ class _Dictionary:
                 element = self._add(parent, "group", member.field, required=required)
                 self._add_members(element, entry_members(member.group), among)
             for legacy in member.legacy_fields:
-                # One declaration per tag: an old tag that has got another meaning since keeps that one.
+                # One declaration per tag: a former tag that was reused keeps its new meaning.
                 if legacy.datatype == member.field.datatype:
                     self._add(parent, "field", legacy, required=False)
 
     def _add(self, parent: ET.Element, kind: str, field: Field, *, required: bool) -> ET.Element:
-        # Whatever is named has to be declared, in the same file.
+        # Every field that is used must be declared in the same file.
         self._fields[field.tag] = field
         return ET.SubElement(parent, kind, {"name": field.name, "required": "Y" if required else "N"})
 
 
 def entry_members(group: Group) -> list[Member]:
-    """Return a group's members with the usual delimiter first, as QuickFIX opens an entry by it."""
+    """Return a group's members with the usual delimiter first, because QuickFIX begins an entry with it."""
     opener = group.delimiters[0].tag
     return sorted(group.members, key=lambda member: member.field.tag != opener)
 
@@ -142,5 +141,5 @@ def _add_field(parent: ET.Element, field: Field) -> None:
 
 
 def _listed(codeset: CodeSet) -> str:
-    # A comment of XML may not have two hyphens in a row.
+    # An XML comment must not contain two hyphens in a row.
     return ", ".join(f"{code.value} {code.constant}" for code in codeset.codes).replace("--", "- -")

@@ -1,10 +1,10 @@
 """A FIX Orchestra repository (v1.1) of the whole dialect, for tools of the FIX Trading Community.
 
-Products are scenarios: a message or group that is the same for every product stands in the base scenario,
-one that differs stands once for each product that has it. Conditions become rules in Score, the expression
-language of Orchestra, where they hold at every place of the scenario. What a session type, a sender or the
-Logon changes has no place of its own in Orchestra: the presence is then what holds everywhere in the scenario
-(`optional` where places differ), and the documentation says what holds where, as it does of limits.
+Products are scenarios: a message or group that is the same for every product is in the base scenario, any
+other appears once for each product that has it. Conditions become rules in Score, Orchestra's expression
+language, if they apply at every place of the scenario. Orchestra cannot express differences between session
+types, senders or Logons: the presence is then the one that applies everywhere in the scenario (`optional` if
+places differ), and the documentation lists the differences, as it does for limits.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from codegen.prose import condition_sentences, limits_text
 
 FIXR = "http://fixprotocol.io/2024/orchestra/repository"
 DC = "http://purl.org/dc/elements/1.1/"
-# Of scenarios, ids count from the base upwards; products follow.
+# Scenario ids: the base first, then the products.
 BASE = ("base", 1)
-# Ids of components, which the schema wants beside their names.
+# Components need ids as well as names.
 _HEADER, _TRAILER = ("StandardHeader", 1), ("StandardTrailer", 2)
 
 Scenario = tuple[str, int]
@@ -45,7 +45,7 @@ Scenario = tuple[str, int]
 def render(dialect: Dialect) -> str:
     """Return the repository as XML text."""
     version = dialect.version or dialect.appl_ver_id
-    # ElementTree would call the namespaces ns0 and ns1.
+    # ElementTree would name the namespaces ns0 and ns1.
     ET.register_namespace("fixr", FIXR)
     ET.register_namespace("dc", DC)
     root = ET.Element(_q("repository"), {"name": dialect.name, "version": version})
@@ -64,19 +64,19 @@ def _metadata(root: ET.Element, dialect: Dialect, version: str) -> None:
 
 @attrs.define(eq=False)
 class _Repository:
-    """One file in the making."""
+    """One repository under construction."""
 
     dialect: Dialect
     root: ET.Element
     products: tuple[str, ...] = attrs.field(init=False)
     everywhere: Mapping[str, tuple[Place, ...]] = attrs.field(init=False)
-    """The places of each product."""
+    """Places of each product."""
     group_ids: dict[str, int] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.products = self.dialect.product_names or ("",)
         self.everywhere = {product: places(self.dialect, product) for product in self.products}
-        # Ids of components, groups and messages are their own; tags are those of fields.
+        # Components, groups and messages have separate ids; the id of a field is its tag.
         self.group_ids = {group.name: 1000 + n for n, group in enumerate(self.dialect.groups, 1)}
 
     def build(self) -> None:
@@ -90,7 +90,7 @@ class _Repository:
         self._messages()
         self._scenarios()
 
-    # What is the same everywhere
+    # Parts without differences between products
 
     def _datatypes(self) -> None:
         parent = self._part("datatypes")
@@ -100,7 +100,7 @@ class _Repository:
 
     def _code_sets(self) -> None:
         parent = self._part("codeSets")
-        # A codeset that fields of two datatypes use has that of the last: Orchestra has one.
+        # A codeset used by fields of two datatypes has that of the last: Orchestra allows one.
         types = {f.codeset.name: f.datatype.name for f in self.dialect.fields if f.codeset is not None}
         used = [codeset for codeset in self.dialect.codesets if codeset.name in types]
         for number, codeset in enumerate(used, 1):
@@ -153,7 +153,7 @@ class _Repository:
         for name, number in (BASE, *map(self._scenario, filter(None, self.products))):
             ET.SubElement(parent, _q("scenario"), {"name": name, "id": str(number)})
 
-    # What may differ between products
+    # Parts that may differ between products
 
     def _groups(self) -> None:
         parent = self._part("groups")
@@ -169,7 +169,7 @@ class _Repository:
     def _group_body(
         self, element: ET.Element, group: Group, among: tuple[Place, ...], scenario: Scenario
     ) -> None:
-        # The model has the counter where the group is used.
+        # The model stores the counter where the group is used.
         blocks = (message.members for message in self.dialect.messages)
         everything = chain(self.dialect.header, self.dialect.trailer, *blocks)
         counter = next(member.field for member, _ in walk(everything) if member.group == group)
@@ -252,22 +252,23 @@ class _Repository:
         )
 
     def _rules(self, member: Member, among: tuple[Place, ...]) -> Iterator[tuple[str, str]]:
-        """Yield the presence and the condition of each rule that Score can say: it knows the fields of the
-        message alone."""
+        """Yield the presence and the condition of each rule that Score can express, which can only refer to
+        fields of the same message.
+        """
         for condition in member.required_when:
             if _is_rule(condition, among):
                 yield "required", self._score(condition)
         for condition in member.forbidden_when:
             if _is_rule(condition, among):
                 yield "forbidden", self._score(condition)
-        # Allowed under one of several conditions is forbidden where none of them holds. If one of
-        # them cannot be said in Score, neither can the whole.
+        # Allowed under any of several conditions means forbidden if none of them is true. If Score cannot
+        # express one of them, it cannot express the rule.
         allowed = _somewhere(member.only_when, among)
         if allowed and all(_is_rule(condition, among) for condition in allowed):
             yield "forbidden", f"!({' || '.join(f'({self._score(condition)})' for condition in allowed)})"
 
     def _score(self, condition: Condition) -> str:
-        """Write what a condition says of fields in Score."""
+        """Return a condition on fields in Score."""
         fields = self.dialect.by_name
         terms = []
         for name, values in condition.terms:
@@ -288,10 +289,11 @@ class _Repository:
     def _versions(
         self, reachable: Mapping[str, tuple[Place, ...]], members: tuple[Member, ...]
     ) -> Iterator[tuple[Scenario, tuple[Place, ...]]]:
-        """Yield where a block stands, with its places: once in the base scenario if every product has the
-        same, else for each product that has it."""
+        """Yield the scenarios of a block with their places: the base scenario if every product has the same
+        block, else each product that has it.
+        """
         having = {product: found for product, found in reachable.items() if found}
-        # What differs nowhere is written once.
+        # Blocks without differences are written once.
         views = {_view(members, found) for found in having.values()}
         if len(having) == len(self.products) and len(views) == 1:
             yield BASE, tuple(place for found in having.values() for place in found)
@@ -300,12 +302,12 @@ class _Repository:
                 yield self._scenario(product), found
 
     def _group_scenario(self, group: Group, outer: Scenario) -> Scenario:
-        """Return the scenario of the group that stands in a block of the outer scenario."""
+        """Return the scenario of a group that is used in a block of the outer scenario."""
         having = {scenario for scenario, _ in self._versions(self._group_places(group), group.members)}
         return BASE if BASE in having else outer
 
     def _group_places(self, group: Group) -> dict[str, tuple[Place, ...]]:
-        """Return where the messages go that hold a group, at any depth."""
+        """Return the places of the messages that contain a group at any depth, by product."""
         users = [message for message in self.dialect.messages if _holds(message.members, group)]
         in_block = _holds(self.dialect.header, group) or _holds(self.dialect.trailer, group)
         return {
@@ -358,9 +360,9 @@ def _document(element: ET.Element, *texts: str) -> None:
 
 
 def _history(pedigree: Pedigree) -> dict[str, str]:
-    """Return added, updated and deprecated: the last of each, as a version or a date.
+    """Return the last addition, update and deprecation, each as a version or a date.
 
-    What is gone is deprecated there, for Orchestra has no word for it.
+    Orchestra has no attribute for removal, so removed elements are marked as deprecated.
     """
     kinds = {"removed": "deprecated"}
     return {
@@ -370,15 +372,15 @@ def _history(pedigree: Pedigree) -> dict[str, str]:
 
 
 def _common(found: frozenset[str]) -> str:
-    """Return the one presence that holds at every place, `optional` where they differ."""
+    """Return the presence common to all places, `optional` if they differ."""
     if len(found) == 1:
         return next(iter(found))
-    # Required here and constant there is required everywhere.
+    # Required at some places and constant at others is required everywhere.
     return "required" if all(presence in WANTED for presence in found) else "optional"
 
 
 def _view(members: tuple[Member, ...], among: tuple[Place, ...]) -> tuple[object, ...]:
-    """Return what a block looks like at some places, to be compared with how it looks at others."""
+    """Return a value that compares equal for places at which the block is the same."""
     return (
         frozenset(place.sender for place in among),
         tuple(
@@ -395,12 +397,12 @@ def _view(members: tuple[Member, ...], among: tuple[Place, ...]) -> tuple[object
 
 
 def _somewhere(conditions: tuple[Condition, ...], among: Iterable[Place]) -> tuple[Condition, ...]:
-    """Return the conditions that may hold at one of these places."""
+    """Return the conditions that apply at any of these places."""
     return tuple(each for each in conditions if any(place.within(each.scope) for place in among))
 
 
 def _is_rule(condition: Condition, among: tuple[Place, ...]) -> bool:
-    """Return whether a condition asks the same of a message at each of these places: for fields beside."""
+    """Return whether a condition depends on sibling fields only, and applies at all of these places."""
     scope = condition.scope
     return bool(
         condition.terms
@@ -411,7 +413,7 @@ def _is_rule(condition: Condition, among: tuple[Place, ...]) -> bool:
 
 
 def _without_rules(member: Member, among: tuple[Place, ...]) -> Member:
-    """Return a member with the conditions alone that may hold at some of these places and become no rule."""
+    """Return a member with only the conditions that apply at some of these places and have no rule."""
 
     def rest(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
         return tuple(each for each in _somewhere(conditions, among) if not _is_rule(each, among))
@@ -435,7 +437,7 @@ def _holds(members: Iterable[Member], group: Group) -> bool:
 
 
 def _differences(member: Member, among: tuple[Place, ...]) -> str:
-    """Say what holds where, for a member whose presence depends on session type or sender."""
+    """Return the presence by place, for a member whose presence depends on session type or sender."""
     found: dict[str, list[str]] = {}
     for place in among:
         where = f"{place.session} ({place.sender})"
@@ -446,7 +448,7 @@ def _differences(member: Member, among: tuple[Place, ...]) -> str:
 
 
 def _literal(field: Field, value: str) -> str:
-    """Write a wire value in Score: a code by its name, text in quotes, a number as it is."""
+    """Return a wire value in Score: a code by its name, text in quotes, numbers unchanged."""
     for code in field.codes:
         if code.value == value:
             return f"^{code.name}"

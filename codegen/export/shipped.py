@@ -1,5 +1,6 @@
-"""What the package carries as files: QuickFIX dictionaries, a FIX Orchestra repository, and what the dialect
-was last compared with."""
+"""Files in the distribution: QuickFIX dictionaries, a FIX Orchestra repository, and the versions of the
+documents that the dialect was last compared with.
+"""
 
 from __future__ import annotations
 

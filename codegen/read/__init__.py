@@ -1,5 +1,5 @@
-"""Reading: a folder of YAML into the model of a dialect, and a QuickFIX dictionary into YAML.
+"""Parsing of a folder of YAML into the model of a dialect, and of a QuickFIX dictionary into YAML.
 
-`load` reads files, `schema` and `nodes` their shape, `resolve` what they mean together. It imports no other
-package of codegen.
+`load` reads files, `schema` and `nodes` validate their structure, `resolve` resolves the references between
+them. It imports no other package of codegen.
 """

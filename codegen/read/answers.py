@@ -1,4 +1,4 @@
-"""Resolves the `request`, `answers` and `tracks` of messages: which are requests, and which answer them."""
+"""Resolve `request`, `answers` and `tracks` of messages: which are requests, and which answer them."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from kalshi_fix_adapters.documents.mistakes import Location
 from kalshi_fix_adapters.documents.nodes import Map
 
 _NUMBER = "MsgSeqNum"
-"""The field of the header by which any message can be named."""
+"""Header field that can identify any message."""
 _TEXT = "Text"
 
 
 def with_requests(
     context: Context, messages: list[model.Message], header: Iterable[model.Member]
 ) -> list[model.Message]:
-    """Return the messages with what their `request` and `answers` say.
+    """Return the messages with their `request` and `answers` resolved.
 
-    A name that leads nowhere, and an answer to a message that is no request, is noted; where something else
-    is wrong already, that is mended first.
+    Unknown names, and answers to messages that are not requests, are recorded as mistakes. With previous
+    mistakes, the messages are returned unchanged, because these must be corrected first.
     """
     if context.mistakes.found:
         return messages
-    # Reject names what it rejects by the MsgSeqNum of its header.
+    # Reject identifies the rejected message by the MsgSeqNum of its header.
     number = {member.field.name: member.field for member in header if member.field.name == _NUMBER}
     by_name = {message.name: message for message in messages}
     return [_resolved(context, message, by_name, number) for message in messages]
@@ -41,8 +41,7 @@ def _resolved(
 ) -> model.Message:
     node = context.source.sections["messages"][message.name].node
     label = f"`request` of message `{message.name}`"
-    # For an answer it is the other way round: a field of the body comes before the header's of the same
-    # name.
+    # For an answer, a field of the body takes precedence over one of the header with the same name.
     known = {**_plain(message), **number}
     request = [
         known[name].attribute
@@ -88,9 +87,9 @@ def _answers(
     name = text(node, "field")
     label = f"`field` of message `{message.name}`"
     found = known.get(name) if not name or _is_known(context, name, node.at("field"), known, label) else None
-    # An answer may call the id by another field than the request did: RefSeqNum for MsgSeqNum.
+    # An answer may repeat the id in another field than the request: RefSeqNum for MsgSeqNum.
     repeated = text(node, "names") or name
-    # A request that is wrong is left out, so that each mistake is told once.
+    # Invalid requests are skipped, so that each mistake is reported once.
     asked, names = [], ""
     for request, where in words(node.get("requests")):
         if not context.require(request, by_name, "message", where):
@@ -126,11 +125,11 @@ def _makes(
     by_name: Mapping[str, model.Message],
     known: Mapping[str, model.Field],
 ) -> tuple[str, model.Field] | None:
-    """Which of the requests each make something of their own, and the field that says which."""
+    """Return the request of which each creates a separate object, and the field with its id."""
     mapping = node.mapping("makes")
     answered = [request for request, _ in words(node.get("requests"))]
     if any(request not in by_name for request in answered):
-        return None  # said already
+        return None  # already reported
     for request in mapping:
         where, name = mapping.at(request), text(mapping, request)
         label = f"`makes` of message `{message.name}`"
@@ -142,7 +141,7 @@ def _makes(
 
 
 def _condition(context: Context, message: model.Message, node: Map, key: str) -> model.Condition | None:
-    """What a message must say, in coded fields or known texts."""
+    """Return a condition on coded fields or known texts of a message."""
     condition, known = node.mapping(key), _plain(message)
     terms: list[tuple[str, tuple[str, ...] | None]] = []
     for name in condition:
@@ -162,13 +161,13 @@ def _condition(context: Context, message: model.Message, node: Map, key: str) ->
                 for word, where in listed
                 if context.is_among(word, values, where, f"`{word}` is not a {kind} of `{name}`")
             }
-            # A set on the wire has no order; sorted, the generated file has one.
+            # Sorted for a stable order in the generated file.
             terms.append((name, tuple(sorted(found))))
     return model.Condition(tuple(terms)) if terms else None
 
 
 def _values(context: Context, field: model.Field) -> dict[str, str]:
-    """What a field is known to hold, by every name that it has; Text what any message says in it."""
+    """Return the known values of a field by each of their names; for Text those of all messages."""
     if field.name == _TEXT:
         listed = context.source.sections["texts"].values()
         return {value: value for texts in listed for value in texts.node}
@@ -182,5 +181,5 @@ def _is_known(
 
 
 def _plain(message: model.Message) -> dict[str, model.Field]:
-    """The fields of a message outside groups, by name."""
+    """Return the fields of a message outside groups, by name."""
     return {member.field.name: member.field for member in message.members if member.group is None}

@@ -1,4 +1,4 @@
-"""Takes XML files apart within bounds: no entities or defaults of a file's own, no deep nesting."""
+"""Parse XML files within bounds: no entities or defaults declared in the file, no deep nesting."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ import attrs
 from kalshi_fix_adapters.documents.mistakes import Location
 
 MAX_XML_SIZE = 32 * 1024 * 1024
-"""Bytes of an XML file."""
+"""Maximum size of an XML file in bytes."""
 MAX_XML_DEPTH = 64
-"""How deep elements may be nested."""
+"""Maximum depth of nested elements."""
 
 
 @attrs.frozen
 class Element:
-    """An element, and where it begins."""
+    """An element with its location."""
 
     kind: str
-    """Such as `field` or `message`."""
+    """Name of the tag, such as `field` or `message`."""
     attributes: dict[str, str]
     location: Location
     children: list[Element] = attrs.field(factory=list)
 
     @property
     def name(self) -> str:
-        """The attribute of this name; empty where it is missing."""
+        """Value of the `name` attribute; empty if it is missing."""
         return self.get("name")
 
     def get(self, attribute: str) -> str:
-        """An attribute; empty where it is missing."""
+        """Return the value of an attribute; empty if it is missing."""
         return self.attributes.get(attribute, "")
 
     def of(self, *kinds: str) -> list[Element]:
-        """The children of a kind, theirs of the next, and so on."""
+        """Return the children of the first kind, their children of the next kind, and so on."""
         found = [self]
         for kind in kinds:
             found = [child for element in found for child in element.children if child.kind == kind]
@@ -43,27 +43,27 @@ class Element:
 
 @attrs.frozen
 class Document:
-    """A file taken apart."""
+    """A parsed file."""
 
     root: Element | None
     comments: tuple[tuple[int, str], ...]
-    """Each with its line."""
+    """Comments with their lines."""
     problem: tuple[int, str] | None
-    """Where and why it could not be taken apart; there is no root then."""
+    """Line and reason of a parse error; without a root in this case."""
 
 
 class _BoundError(Exception):
-    """The file exceeds a bound."""
+    """Raised if the file exceeds a bound."""
 
 
 def parse(data: bytes, file: str) -> Document:
-    """Take a whole file apart.
+    """Parse a whole file.
 
-    One whose elements are nested more than `MAX_XML_DEPTH` deep is a problem, and so is one that declares
-    entities or default attributes: some that stand for each other can make gigabytes of a few lines.
+    Elements nested more than `MAX_XML_DEPTH` deep are rejected, and so are declarations of entities or
+    default attributes: nested entities can expand a few lines to gigabytes.
     """
-    # expat rather than ElementTree: it knows the line of each element, and lets a declaration be
-    # refused before it is expanded.
+    # expat rather than ElementTree: it has the line of each element, and can reject a declaration before
+    # expanding it.
     parser = expat.ParserCreate()
     top = Element("", {}, Location(file, 1))
     stack = [top]
@@ -79,7 +79,7 @@ def parse(data: bytes, file: str) -> Document:
     def end(_kind: str) -> None:
         stack.pop()
 
-    # Entities can only be declared inside of the document type.
+    # Entities can only be declared inside the document type.
     def doctype(_name: str, _system: str | None, _public: str | None, has_internal: bool) -> None:
         if has_internal:
             raise _BoundError("declares entities or elements of its own")

@@ -1,4 +1,4 @@
-"""Resolves the `constructors` of messages: class methods that make one for a purpose."""
+"""Resolve the `constructors` of messages: class methods that make a message for one purpose."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kalshi_fix_adapters.documents.nodes import Map
 
 
 def constructors(context: Context, message: model.Message) -> Iterator[model.Constructor]:
-    """Yield the constructors of a message; what cannot be one is noted."""
+    """Yield the constructors of a message; invalid ones are recorded as mistakes."""
     named = context.source.sections["messages"][message.name].node.mapping("constructors")
     for name in named:
         reader = _Reader(context, message, name, named.mapping(name), named.at(name))
@@ -22,7 +22,7 @@ def constructors(context: Context, message: model.Message) -> Iterator[model.Con
 
 
 class _Reader:
-    """Reads one constructor."""
+    """Resolver of one constructor."""
 
     def __init__(
         self, context: Context, message: model.Message, name: str, node: Map, location: Location
@@ -32,11 +32,11 @@ class _Reader:
         self._label = f"constructor `{name}` of message `{message.name}`"
         self._members = {_name(member): member for member in message.members}
         self._taken = self._members.get(text(node, "takes"))
-        """The member that is given by position."""
+        """Member that is passed by position."""
 
     def fits(self) -> bool:
-        """Return whether its name can be one of a method."""
-        # A class method of the name of a field would hide the field.
+        """Return whether its name can be that of a method."""
+        # A class method with the name of a field would hide the field.
         taken = {member.attribute for member in self._message.members} | RESERVED_ATTRIBUTES
         is_word = self._name.islower() and self._name.isidentifier() and not keyword.iskeyword(self._name)
         if is_word and self._name not in taken:
@@ -48,7 +48,7 @@ class _Reader:
     def read(self) -> model.Constructor:
         """Return the constructor."""
         entry = self._entry()
-        # `requires` and `without` may name fields of the entry, which become arguments, too.
+        # `requires` and `without` may name fields of the entry, which become arguments too.
         known = {**self._members, **{_name(member): member for member in entry}}
         named = {
             key: tuple(
@@ -68,14 +68,14 @@ class _Reader:
         )
 
     def _entry(self) -> tuple[model.Member, ...]:
-        """The fields that an entry of the group that it takes has, if it takes one."""
+        """Return the fields of an entry of the group in `takes`; empty without one."""
         wanted, where = text(self._node, "takes"), self._node.at("takes")
         if not wanted or not self._is_known(wanted, where, self._members):
             return ()
         group = None if self._taken is None else self._taken.group
         if group is None:
             return ()
-        # Several values make as many entries, of one field each; one entry may have several fields.
+        # Several values create one entry each, with one field; a single entry may have several fields.
         if group.maximum != 1 and len(group.members) != 1:
             what = f"{self._label} takes `{wanted}`, whose entries have several fields"
             advice = "take a group with one field, or one that has one entry at most"
@@ -94,7 +94,7 @@ class _Reader:
             if not self._is_known(name, given.at(name), plain):
                 continue
             member, written = plain[name], text(given, name)
-            # Names first, so that they are proposed before values.
+            # Names first, so that suggestions prefer them to values.
             known = {code.name: code.value for code in member.field.codes}
             known |= {code.value: code.value for code in member.field.codes}
             what = f"`{written}` is not a code of `{name}`"
@@ -107,5 +107,5 @@ class _Reader:
 
 
 def _name(member: model.Member) -> str:
-    """The name of a member in the spec."""
+    """Return the name of a member in the spec."""
     return member.group.name if member.group is not None else member.field.name

@@ -1,4 +1,4 @@
-"""What every step of resolving needs: the source, the mistakes so far, and small readers."""
+"""Shared state of all steps of resolving: the source, the mistakes so far, and small accessors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kalshi_fix_adapters.documents.mistakes import Location
 from kalshi_fix_adapters.documents.names import did_you_mean, nearest
 from kalshi_fix_adapters.documents.nodes import Map, Node, Scalar, Seq
 
-# A day, or a month where the day is not known. Anything else is a version.
+# A day, or a month if the day is unknown. Any other text is a version.
 _DATE = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?\Z")
 
 
@@ -32,27 +32,29 @@ class Context:
 
     @property
     def terse(self) -> bool:
-        """Whether the manifest says that fields need no doc."""
+        """Whether the manifest allows fields without doc."""
         return flag(self.source.manifests[-1], "terse")
 
     def require(self, name: str, known: Collection[str], what: str, location: Location) -> bool:
-        """Return whether a name is known; if not, note the dangling reference."""
+        """Return whether a name is known; if not, record the dangling reference."""
         return self.is_among(name, known, location, f"{what} `{name}` is not defined")
 
     def is_among(self, name: str, known: Collection[str], location: Location, what: str) -> bool:
-        """Return whether a name is one of those known; if not, note what is wrong, with the nearest ones."""
+        """Return whether a name is among the known ones; if not, record the mistake with the nearest
+        names.
+        """
         if name not in known:
             self.mistakes.add(location, what, did_you_mean(name, known))
         return name in known
 
     def check_name(self, defined: Definition) -> None:
-        """Note a name that is none of FIX."""
+        """Record a name that is not a FIX name."""
         if not FIX_NAME.match(defined.name):
             what = f"`{defined.name}` is not a FIX name"
             self.mistakes.add(defined.location, what, "use letters and digits, the first a capital")
 
     def about(self, node: Map, default: Node | None, what: str, location: Location) -> dict[str, Any]:
-        """What any element says: the arguments of `model.Element`; `default` is the `source` of its file."""
+        """Return the arguments of `model.Element` for any element; `default` is the `source` of its file."""
         return {
             "source": self.sources(node, default, what, location),
             "location": location,
@@ -61,8 +63,8 @@ class Context:
         }
 
     def sources(self, node: Map, default: Node | None, what: str, location: Location) -> str:
-        """The `source` of an element or of its file, checked against the manifest's list."""
-        # The element's own source takes the place of the file's; they are not added up.
+        """Return the `source` of an element or of its file, checked against the manifest's list."""
+        # The element's own source replaces the file's.
         own = node.get("source")
         listed = words(own if own is not None else default)
         known = self.source.merged("sources")
@@ -74,13 +76,14 @@ class Context:
         return ", ".join(name for name, _ in listed)
 
     def pedigree(self, node: Map) -> model.Pedigree:
-        """`since`, `changed`, `deprecated` and `until` of an element, with dates of `versions`."""
+        """Return `since`, `changed`, `deprecated` and `until` of an element, with the dates from
+        `versions`.
+        """
         changes: list[model.Change] = []
         since = node.get("since")
         if isinstance(since, Scalar):
             changes.append(self._change("added", since.text, "", since.location))
-        # In the order in which they happen to an element; `since` is one moment, the others may be
-        # several.
+        # In chronological order; `since` is a single date or version, the others may be several.
         for key, kind in (("changed", "updated"), ("deprecated", "deprecated"), ("until", "removed")):
             each = node.get(key)
             if isinstance(each, Map):
@@ -103,36 +106,36 @@ class Context:
 
 
 def text(node: Map, key: str, default: str = "") -> str:
-    """A scalar of a mapping as written."""
+    """Return a scalar of a mapping as written."""
     value = optional_text(node, key)
     return default if value is None else value
 
 
 def optional_text(node: Map, key: str) -> str | None:
-    """A scalar of a mapping as written, or None."""
+    """Return a scalar of a mapping as written, or None."""
     value = node.get(key)
     return value.text if isinstance(value, Scalar) else None
 
 
 def integer(node: Map, key: str) -> int | None:
-    """A whole number of a mapping, or None."""
+    """Return an integer of a mapping, or None."""
     value = node.get(key)
     return value.value if isinstance(value, Scalar) and isinstance(value.value, int) else None
 
 
 def flag(node: Map, key: str, default: bool = False) -> bool:
-    """A boolean of a mapping."""
+    """Return a boolean of a mapping."""
     value = node.get(key)
     return value.value is True if isinstance(value, Scalar) else default
 
 
 def words(node: Node | None) -> list[tuple[str, Location]]:
-    """A word, or a list of words, each with its place."""
+    """Return a word, or a list of words, each with its location."""
     return [(item.text, item.location) for item in _items(node) if isinstance(item, Scalar)]
 
 
 def maps(node: Node | None) -> list[Map]:
-    """A mapping, or a list of mappings."""
+    """Return a mapping, or a list of mappings."""
     return [item for item in _items(node) if isinstance(item, Map)]
 
 

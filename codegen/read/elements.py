@@ -1,4 +1,4 @@
-"""Resolves what stands by itself: datatypes, codesets, fields, session types, hosts and products."""
+"""Resolve elements without references to messages: datatypes, codesets, fields, sessions, hosts, products."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ PYTHON = {
     "UTCTIMEONLY": "time",
     "DATA": "bytes",
 }
-"""The Python type of each lexical kind."""
+"""Python type of each lexical kind."""
 
 _COUNTER_DOC = "How many entries of the group follow."
 _INTEGER = re.compile(r"-?[0-9]+\Z")
 
 
 def datatypes(context: Context) -> dict[str, model.Datatype]:
-    """Every datatype by name."""
+    """Return every datatype by name."""
     return {
         name: model.Datatype(
             name=name,
@@ -47,7 +47,7 @@ def datatypes(context: Context) -> dict[str, model.Datatype]:
 
 
 def codesets(context: Context, types: Mapping[str, model.Datatype]) -> dict[str, model.CodeSet]:
-    """Every codeset by name; whether it is of integers follows from the fields that use it."""
+    """Return every codeset by name; the fields that use it determine whether it is of integers."""
     # By codeset, the lexical kinds of the fields that use it, each with one of these fields.
     kinds: dict[str, dict[str, Definition]] = {}
     for entry in context.source.sections["fields"].values():
@@ -58,9 +58,9 @@ def codesets(context: Context, types: Mapping[str, model.Datatype]) -> dict[str,
     found: dict[str, model.CodeSet] = {}
     for name, entry in context.source.sections["codesets"].items():
         used_as = kinds.get(name, {})
-        # True and False at once if both kinds of fields use it.
+        # Contains both True and False if fields of both kinds use it.
         integers = {kind in INTEGER_KINDS for kind in used_as}
-        # An enum is of text or of numbers: members of one could not equal values of the other.
+        # An enum contains either text or numbers: its members could not equal values of the other type.
         if len(integers) > 1:
             fields = " and ".join(sorted(each.name for each in used_as.values()))
             what = f"codeset `{name}` is used by fields of text and of whole numbers ({fields})"
@@ -92,7 +92,7 @@ def _codeset(context: Context, entry: Definition, *, integer_values: bool, chars
         if integer_values and not _INTEGER.match(value):
             what = f"{label} has the value `{value}`, but its field holds whole numbers"
             context.mistakes.add(node.at("value"), what, "correct the value or the field's type")
-        # Of all fields that use it the narrowest decides.
+        # The narrowest of all fields that use it decides.
         if chars and len(value) != 1:
             what = f"{label} has the value `{value}`, but its field holds one character"
             context.mistakes.add(node.at("value"), what, "correct the value or the field's type")
@@ -119,7 +119,7 @@ def _codeset(context: Context, entry: Definition, *, integer_values: bool, chars
 def fields(
     context: Context, types: Mapping[str, model.Datatype], sets: Mapping[str, model.CodeSet]
 ) -> dict[str, model.Field]:
-    """Every field by name; one that cannot be resolved is left out and noted."""
+    """Return every field by name; unresolvable ones are left out and recorded as mistakes."""
     found: dict[str, model.Field] = {}
     tags: dict[int, Definition] = {}
     for name, entry in context.source.sections["fields"].items():
@@ -152,7 +152,7 @@ def _field(
     if not context.require(type_name, types, "datatype", node.at("type")):
         return None
     datatype = types[type_name]
-    # None from here on, too, if there is no such codeset.
+    # An unknown codeset is treated as none from here on.
     codes = optional_text(node, "codes")
     if codes is not None and context.require(codes, sets, "codeset", node.at("codes")):
         if datatype.kind not in CODED_KINDS:
@@ -160,10 +160,10 @@ def _field(
             context.mistakes.add(node.at("codes"), what, "remove `codes`, or correct the type")
     else:
         codes = None
-    # By name for what lays out members, by tag for what writes the message.
+    # By name for laying out members, by tag for encoding.
     length_field = _length_field(context, entry, datatype, types)
     length = context.source.sections["fields"][length_field] if length_field is not None else None
-    # A counter says nothing of its own.
+    # A counter needs no doc of its own.
     doc = text(node, "doc") or (_COUNTER_DOC if datatype.kind == "NUMINGROUP" else "")
     if not doc and not context.terse:
         context.mistakes.add(entry.location, f"{label} has no doc", "add `doc`: what it means, in a sentence")
@@ -209,7 +209,7 @@ def _length_field(
     if not context.require(name, known, "length field", where):
         return None
     length_type = types.get(text(known[name].node, "type"))
-    # An unknown type is noted with that field.
+    # An unknown type is recorded with that field.
     if length_type is not None and length_type.kind != "LENGTH":
         what = f"{label} names `{name}` as its length, which is of type {length_type.name}"
         context.mistakes.add(where, what, "name a field of type LENGTH")
@@ -218,7 +218,7 @@ def _length_field(
 
 
 def products(context: Context) -> tuple[model.Product, ...]:
-    """The products of the manifest."""
+    """Return the products of the manifest."""
     return tuple(
         model.Product(name=name, doc=text(node, "doc"), env_prefix=text(node, "env_prefix"))
         for name, (node, _) in context.source.merged("products").items()
@@ -227,14 +227,14 @@ def products(context: Context) -> tuple[model.Product, ...]:
 
 
 def limits(context: Context) -> tuple[model.VenueLimit, ...]:
-    """Every limit that is not one of a field, in the order of the file."""
+    """Return every limit that is not one of a field, in file order."""
     return tuple(
         model.VenueLimit(
             name=name,
             values=tuple(
                 (key, text(entry.node.mapping("values"), key)) for key in entry.node.mapping("values")
             )
-            # One number for all is the one for nothing in particular.
+            # A single number has the empty key.
             or (("", text(entry.node, "value")),),
             unit=text(entry.node, "unit"),
             doc=text(entry.node, "doc"),
@@ -245,7 +245,7 @@ def limits(context: Context) -> tuple[model.VenueLimit, ...]:
 
 
 def session_types(context: Context) -> tuple[model.SessionType, ...]:
-    """The session types, in the order of the file."""
+    """Return the session types in file order."""
     roles = {
         role
         for entry in context.source.hosts.values()
@@ -260,7 +260,7 @@ def session_types(context: Context) -> tuple[model.SessionType, ...]:
             context.require(product, context.products, "product", where)
         role = optional_text(node, "host")
         if role is not None:
-            # Roles are not declared anywhere: they are whatever the hosts are listed by.
+            # Roles are not declared: they are the keys of the hosts.
             context.require(role, roles, "host role", node.at("host"))
         found.append(
             model.SessionType(
@@ -285,7 +285,7 @@ def session_types(context: Context) -> tuple[model.SessionType, ...]:
 
 
 def endpoints(context: Context) -> tuple[model.Endpoint, ...]:
-    """Every host, by environment, product and role."""
+    """Return every host with its environment, product and role."""
     environments = environment_names(context)
     found = []
     for environment, entry in context.source.hosts.items():
@@ -302,7 +302,7 @@ def endpoints(context: Context) -> tuple[model.Endpoint, ...]:
 
 
 def standard_data(context: Context) -> tuple[tuple[int, int], ...]:
-    """Tags of the standard's lengths, each with the tag of its data."""
+    """Return the tags of the standard's length fields, each with the tag of its data field."""
     found = []
     for name, (node, where) in context.source.merged("standard_data").items():
         if not name.isascii() or not name.isdigit():
@@ -313,7 +313,7 @@ def standard_data(context: Context) -> tuple[tuple[int, int], ...]:
 
 
 def environment_names(context: Context) -> tuple[str, ...]:
-    """The environments of the manifest."""
+    """Return the environments of the manifest."""
     return tuple(name for name, _ in words(context.source.setting("environments")))
 
 

@@ -1,10 +1,9 @@
-"""Makes a spec folder from QuickFIX data dictionaries: a beginning for a dialect that has no spec yet.
+"""Create a spec folder from QuickFIX data dictionaries, as a start for a dialect without a spec.
 
-What a dictionary says is taken over: tags, names, types, values, messages, groups, what is required. What it
-cannot say is filled in so that the folder generates and a session runs on it: one session type with resend,
-and in Logon the constants that every session sends. Components are written out where they stand, because a
-member that is required of an optional component is not required of the message. What has no form in a spec is
-left out and listed.
+Tags, names, types, values, messages, groups and requirements are copied. Settings that a dictionary lacks are
+filled in so that code can be generated and a session can run: one session type with resend, and in Logon the
+constants that every session sends. Components are expanded in place, because a required member of an optional
+component is optional in the message. Content that a spec cannot express is left out and listed.
 """
 
 from __future__ import annotations
@@ -35,9 +34,9 @@ from kalshi_fix_adapters.documents.mistakes import Location, Mistake
 
 SOURCE = "dictionary"
 MAX_MEMBERS = 500_000
-"""Members of all blocks that are written, those of components counted wherever they are put in."""
+"""Maximum number of members in all blocks; those of components count once per use."""
 MAX_NESTING = 32
-"""How deep groups may be nested, and components may contain each other."""
+"""Maximum depth of nested groups, and of nested components."""
 _STANDARD_TYPES = Path(__file__).resolve().parents[2] / "spec" / "fixt11" / "datatypes.yaml"
 _OTHER_TYPES = {
     "UTCDATE": "UTCDATEONLY",
@@ -49,7 +48,7 @@ _OTHER_TYPES = {
     "TENOR": "STRING",
     "LOCALMKTTIME": "STRING",
 }
-"""Types that other versions of FIX call differently, or that are text of some form."""
+"""Types with other names in other versions of FIX, or that are text in a specific format."""
 _APPL_VER_IDS = {
     "FIX.4.0": "2",
     "FIX.4.1": "3",
@@ -61,16 +60,16 @@ _APPL_VER_IDS = {
     "FIX.5.0SP2": "9",
 }
 """Values of ApplVerID (1128)."""
-# A value of these holds several codes with spaces between, which an enum cannot.
+# A value of these types contains several codes separated by spaces, which an enum cannot express.
 _LISTS = frozenset({"MULTIPLECHARVALUE", "MULTIPLESTRINGVALUE"})
-# By name, since a dictionary does not say what must not be shown.
+# By name, because a dictionary does not mark secrets.
 _SECRET = re.compile(r"(Password|RawData|SecureData|Signature)\Z")
 _SESSION, _APPLICATION = "session", "application"
 
 
 @attrs.frozen
 class Import:
-    """A spec folder as text by file name, and what had to be left out."""
+    """A spec folder as text by file name, and a list of omitted content."""
 
     files: Mapping[str, str]
     notes: tuple[Mistake, ...]
@@ -79,24 +78,24 @@ class Import:
 def import_dictionaries(
     dictionaries: Sequence[DataDictionary], name: str, title: str, only: Iterable[str] = ()
 ) -> Import:
-    """Turn dictionaries, session layer first if it has a file of its own, into a spec folder.
+    """Return a spec folder for dictionaries, session layer first if it has a separate file.
 
-    `only` names the application messages to take over, by name or MsgType; without it, all.
+    `only` lists the application messages to import, by name or MsgType; without it, all.
 
     Raises:
-        SpecError: no dictionary has a header, or a message that is asked for does not exist.
+        SpecError: no dictionary has a header, or a message in `only` does not exist.
     """
     return _Importer(tuple(dictionaries), name, title, frozenset(only)).run()
 
 
 @attrs.frozen
 class _Member:
-    """A field or a group after components have been written out."""
+    """A field or a group after components have been expanded."""
 
     item: Element
     required: bool
     owner: str
-    """The component or message in which it stands."""
+    """Component or message that contains it."""
 
 
 @attrs.define
@@ -109,25 +108,25 @@ class _Importer:
     fields: dict[str, Element] = attrs.field(factory=dict)
     components: dict[str, Element] = attrs.field(factory=dict)
     used: dict[str, Element] = attrs.field(factory=dict)
-    """Fields that are written, by name."""
+    """Fields in the spec, by name."""
     types: dict[str, str] = attrs.field(factory=dict)
     """Kind by datatype."""
     lengths: dict[str, str] = attrs.field(factory=dict)
-    """The length field of each data field."""
+    """Length field of each data field."""
     groups: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     _shapes: dict[object, str] = attrs.field(factory=dict)
     _counted: set[str] = attrs.field(factory=set)
-    """Fields that count a group, whatever their type is called."""
+    """Fields that count a group, regardless of their type."""
     _taken: set[str] = attrs.field(factory=set)
-    """Names of fields, groups, messages and entry classes, which must all differ."""
+    """Names of fields, groups, messages and entry classes, which must be unique."""
     _noted: set[Mistake] = attrs.field(factory=set)
     _room: int = attrs.field(init=False, factory=lambda: MAX_MEMBERS)
     _depth: int = 0
-    """How many groups are open."""
+    """Number of open groups."""
 
     def run(self) -> Import:
         for each in self.dictionaries:
-            # The first dictionary has the last word: the session layer's fields stand in both.
+            # The first dictionary takes precedence: the session layer's fields are in both.
             self.fields = {**each.fields, **self.fields}
             self.components = {**each.components, **self.components}
         datatypes = _datatypes()
@@ -149,7 +148,7 @@ class _Importer:
         }
         for family, messages in families.items():
             files[f"messages/{family}.yaml"] = {"source": SOURCE, "messages": messages}
-        # Only now are all members known: groups, codesets and fields that nothing has are not written.
+        # All members are known now: unused groups, codesets and fields are not written.
         self._forget_unused(blocks.values(), families.values())
         files["components.yaml"] = {"source": SOURCE, "groups": self.groups}
         codesets = self._codesets()
@@ -218,7 +217,7 @@ class _Importer:
         return found
 
     def _complete_logon(self, written: dict[str, Any]) -> None:
-        """What a session always sends: no encryption, and the version of the messages."""
+        """Set the constants that a session always sends: no encryption, and the version of the messages."""
         constants = {"EncryptMethod": "0", "DefaultApplVerID": self._appl_ver_id()}
         for name, value in constants.items():
             if name in written:
@@ -227,7 +226,9 @@ class _Importer:
     # Blocks
 
     def _block(self, items: list[Element], label: str) -> dict[str, Any]:
-        """Write the members of a block; what a reader could not tell apart is left out and noted."""
+        """Return the members of a block; members that a parser could not distinguish are left out and
+        noted.
+        """
         written: dict[str, Any] = {}
         tags: set[str] = set()
         attributes: set[str] = set()
@@ -236,7 +237,7 @@ class _Importer:
             name, own = self._member(item, member.owner)
             if name is None:
                 continue
-            # A reader keeps fields by tag, and could not tell the two apart.
+            # A parser stores fields by tag, and could not distinguish the two.
             if own & tags:
                 self._leave_out(item, label, f"{' and '.join(sorted(own & tags))} would stand there twice")
             elif (attribute := self._attribute(item)) in attributes:
@@ -250,7 +251,7 @@ class _Importer:
     def _written(
         self, items: Iterable[Element], owner: str, *, required: bool = True, inside: tuple[str, ...] = ()
     ) -> Iterator[_Member]:
-        """Put the members of components in their place."""
+        """Yield members with components expanded in place."""
         for item in items:
             self._room -= 1
             if self._room < 0 or len(inside) >= MAX_NESTING:
@@ -272,7 +273,7 @@ class _Importer:
                 )
 
     def _member(self, item: Element, owner: str) -> tuple[str | None, set[str]]:
-        """Return the name by which a spec knows a field or group, and every field that it brings along."""
+        """Return the name of a field or group in the spec, and all fields that it includes."""
         field = self.fields.get(item.name)
         if field is None:
             self._leave_out(item, owner, "there is no such field")
@@ -282,7 +283,7 @@ class _Importer:
             self._leave_out(item, owner, f"every message has another {self._attribute(item)}")
         elif item.kind == "group":
             return self._group(item, owner)
-        # Codegen adds the length in front of its data by itself.
+        # Codegen adds the length before its data.
         elif item.name in self.lengths.values():
             pass  # written with its data
         elif self._kind(field) == "NUMINGROUP":
@@ -303,7 +304,7 @@ class _Importer:
         self._depth += 1
         written = self._block(members(item), label)
         self._depth -= 1
-        # The first field opens an entry, as QuickFIX has it. A group cannot.
+        # The first field opens an entry, as in QuickFIX. A group cannot.
         first = next(iter(written), None)
         if first is None or first in self.groups:
             self._leave_out(item, owner, "no field of its own opens an entry")
@@ -311,12 +312,11 @@ class _Importer:
         self._use(self.fields[item.name])
         self._counted.add(item.name)
         own = {item.name, *self._below(written)}
-        # Groups that are alike wherever they stand become one; what differs in a presence has a
-        # class of its own.
+        # Equal groups become one; those that differ in a presence get separate classes.
         shape = (item.name, tuple((name, str(presence)) for name, presence in written.items()))
         if shape not in self._shapes:
             stem = re.sub(r"\ANo(?=[A-Z])", "", item.name)
-            # FIX names groups after the component around them: NoPartyIDs stands in Parties.
+            # FIX names groups after the enclosing component: NoPartyIDs is in Parties.
             wished = owner if owner in self.components else f"{stem}Grp"
             name = self._new_name(wished, f"{stem}Grp")
             self._shapes[shape] = name
@@ -330,7 +330,7 @@ class _Importer:
         return self._shapes[shape], own
 
     def _below(self, written: Mapping[str, Any]) -> set[str]:
-        """Return every field that stands in members, at any depth."""
+        """Return all fields of members at any depth."""
         found: set[str] = set()
         for name in written:
             group = self.groups.get(name)
@@ -341,7 +341,7 @@ class _Importer:
         return found
 
     def _new_name(self, *wished: str) -> str:
-        """Return the first of the names that is free, or the last with a number behind it."""
+        """Return the first unused name, or the last one with a number appended."""
         numbered = (f"{wished[-1]}{number}" for number in range(2, 10_000))
         for name in (*wished, *numbered):
             if name not in self._taken and is_class_name(name):
@@ -352,8 +352,8 @@ class _Importer:
     def _forget_unused(
         self, blocks: Iterable[Mapping[str, Any]], families: Iterable[Mapping[str, Any]]
     ) -> None:
-        """Drop the groups that stood only in what was left out."""
-        # From the messages downwards, since groups name groups.
+        """Drop the groups that were used only in omitted content."""
+        # From the messages down, because groups refer to groups.
         bodies = [*blocks, *(message["members"] for family in families for message in family.values())]
         wanted: set[str] = set()
         while bodies:
@@ -368,13 +368,12 @@ class _Importer:
     # Fields and codes
 
     def _find_lengths(self) -> None:
-        """Find the length of each data field: by its name, or as what stands before it."""
+        """Find the length of each data field: by its name, or as the preceding field."""
         by_name = {name for name, field in self.fields.items() if self._kind(field) == "LENGTH"}
         data = [name for name, field in self.fields.items() if self._kind(field) == "DATA"]
         before = dict(self._pairs())
         for name in data:
-            # RawDataLength, EncodedTextLen; else the field in front of it, which is how FIX
-            # lays out data.
+            # RawDataLength, EncodedTextLen; else the preceding field, as in the layout of FIX.
             wished = (f"{name}Length", f"{name}Len", before.get(name, ""))
             length = next((each for each in wished if each in by_name), None)
             if length is not None and length not in self.lengths.values():
@@ -411,7 +410,7 @@ class _Importer:
             about: dict[str, Any] = {"tag": _tag(field), "type": self._type(field)}
             if field.name in self._counted:
                 about["type"] = "NUMINGROUP"
-            # Only its length says where data ends; what has none ends at the next separator, as text does.
+            # Data ends after its length; without a length field it ends at the next separator, like text.
             if self._kind(field) == "DATA" and field.name not in self.lengths:
                 about["type"] = "STRING"
                 self.notes.append(
@@ -438,7 +437,7 @@ class _Importer:
                 continue
             codes = self._codes(field)
             if codes:
-                # An enumeration may have the name of its field, but not that of a class.
+                # An enum may have the name of its field, but not that of a class.
                 name = field.name if self._is_free(field.name) else self._new_name(f"{field.name}Code")
                 doc = f"Values of {field.name}."
                 found[name] = {"field": field.name, "doc": doc, "codes": codes}
@@ -462,7 +461,7 @@ class _Importer:
                     Mistake(value.location, f"`{enum}` of {field.name}", "left out: it is no further value")
                 )
                 continue
-            # Two descriptions may differ in case alone.
+            # Two descriptions may differ in case only.
             while snake_case(name) in constants or name in codes:
                 name = f"{name}X{len(codes)}"
             constants.add(snake_case(name))
@@ -478,10 +477,10 @@ class _Importer:
 
 
 def write(found: Import, out: Path) -> list[Path]:
-    """Write a spec folder into a folder that is new or empty; return the files.
+    """Write a spec folder into a new or empty folder; return the files.
 
     Raises:
-        FileExistsError: the folder holds something.
+        FileExistsError: the folder is not empty.
     """
     if out.exists() and any(out.iterdir()):
         raise FileExistsError(f"{out} is not empty; choose another folder")
@@ -495,7 +494,7 @@ def write(found: Import, out: Path) -> list[Path]:
 
 
 def _appl_ver_id(dictionary: DataDictionary) -> str | None:
-    """Return the ApplVerID of the application messages in a dictionary; None for a session layer alone."""
+    """Return the ApplVerID of a dictionary's application messages; None for a separate session layer."""
     pack = dictionary.root.get("servicepack")
     return _APPL_VER_IDS.get(dictionary.version + ("" if pack in {"", "0"} else f"SP{pack}"))
 
@@ -523,5 +522,5 @@ def _text(content: object) -> str:
 
 
 def _spaced(name: str) -> str:
-    """Write a FIX name as words: `NewOrderSingle` is `New order single`."""
+    """Return a FIX name as words: `New order single` for `NewOrderSingle`."""
     return snake_case(name).replace("_", " ").capitalize()

@@ -1,6 +1,6 @@
-"""Reads a spec folder, and the folders it extends, into named entries with their locations.
+"""Read a spec folder, and the folders it extends, into named entries with their locations.
 
-A folder holds `manifest.yaml` and, as needed, `datatypes.yaml`, `fields.yaml`, `codesets.yaml`,
+A folder contains `manifest.yaml` and, as needed, `datatypes.yaml`, `fields.yaml`, `codesets.yaml`,
 `components.yaml`, `header.yaml`, `trailer.yaml`, `sessions.yaml`, `texts.yaml` and `messages/<family>.yaml`;
 `differences.yaml`, `changelog.yaml` and `reviewed.yaml` are notes on its sources, for `codegen.diff`.
 """
@@ -36,42 +36,42 @@ SECTIONS = (
     "refusals",
     "limits",
 )
-"""What a dialect names; fields, groups and components share one set of names."""
+"""Kinds of named elements of a dialect; fields, groups and components share one namespace."""
 
 _NOTES = ("differences", "changelog", "reviewed")
-"""What is kept as it is, for others to make sense of."""
-# Which definition of the schema a file has to fit.
+"""Files that are kept unparsed for `codegen.diff`."""
+# Definition of the schema that each file must match.
 _NAMED_ALIKE = ("datatypes", "fields", "codesets", "components", "sessions", "texts", *_NOTES)
 _KINDS = {f"{kind}.yaml": kind for kind in _NAMED_ALIKE}
 _KINDS |= {"header.yaml": "block", "trailer.yaml": "block", "limits.yaml": "venue_limits"}
 
 _NESTED = ("members", "codes")
-"""What `extend` merges by name rather than replaces."""
+"""Mappings that `extend` merges by name instead of replacing them."""
 
 
 @attrs.frozen
 class Definition:
-    """One named element as written, with everything that later folders changed about it."""
+    """One named element as written, merged with the changes of extending folders."""
 
     name: str
     node: Map
     location: Location
-    """Where its name stands."""
+    """Location of its name."""
     source: Node | None
-    """The `source` of its file, for what has none of its own."""
+    """`source` of its file, used if the element has none."""
     family: str = ""
-    """For messages, the file's stem."""
+    """For messages, the stem of the file."""
     nested_sources: Mapping[str, Node | None] = attrs.field(factory=dict)
-    """Where a later folder changed the entry: the `source` of each of its members and codes."""
+    """After a change by an extending folder: the `source` of each of its members and codes."""
 
     def source_of(self, name: str) -> Node | None:
-        """The `source` of a member or code that has none of its own."""
+        """Return the `source` of a member or code that has none itself."""
         return self.nested_sources.get(name, self.node.get("source") or self.source)
 
 
 @attrs.define
 class Source:
-    """A spec folder with the ones it extends, merged."""
+    """A spec folder merged with the ones it extends."""
 
     manifests: list[Map] = attrs.field(factory=list)
     """Base first."""
@@ -84,14 +84,14 @@ class Source:
     notes: dict[str, list[Map]] = attrs.field(factory=lambda: {name: [] for name in _NOTES})
     """Files about the sources rather than the dialect, by kind, base first."""
     location: Location = attrs.field(factory=lambda: Location("", 1))
-    """The manifest of the dialect itself."""
+    """Manifest of the dialect itself."""
 
     def setting(self, key: str) -> Node | None:
-        """A value of the manifest, the nearest folder's first."""
+        """Return a value of the manifest; extending folders take precedence."""
         return next((m.entries[key] for m in reversed(self.manifests) if key in m), None)
 
     def merged(self, key: str) -> dict[str, tuple[Node, Location]]:
-        """A mapping of the manifests, later folders added to earlier ones."""
+        """Return a mapping merged from all manifests; extending folders take precedence."""
         found: dict[str, tuple[Node, Location]] = {}
         for manifest in self.manifests:
             node = manifest.get(key)
@@ -104,7 +104,7 @@ def load(folder: Path) -> Source:
     """Read a spec folder and the ones it extends.
 
     Raises:
-        SpecError: with every file that cannot be read, does not fit the schema, or defines a name twice.
+        SpecError: with every file that cannot be read, does not match the schema, or defines a name twice.
     """
     mistakes = Mistakes()
     source = Source()
@@ -115,9 +115,9 @@ def load(folder: Path) -> Source:
 
 
 def _chain(folder: Path, mistakes: Mistakes) -> list[tuple[Path, Map]]:
-    """The folders from the base to the given one, with their manifests."""
+    """Return the folders from the base to the given one, with their manifests."""
     chain: list[tuple[Path, Map]] = []
-    # Not `resolve`: mistakes name files as they were given, also behind a symbolic link.
+    # Not `resolve`: mistakes contain the paths as given, also through a symbolic link.
     current = Path(os.path.normpath(folder))
     seen: set[Path] = set()
     while True:
@@ -125,7 +125,7 @@ def _chain(folder: Path, mistakes: Mistakes) -> list[tuple[Path, Map]]:
         seen.add(current)
         if manifest is None:
             break
-        # The base comes first, so that what a later folder says is put over it.
+        # Base first, so that extending folders override it.
         chain.insert(0, (current, manifest))
         base = manifest.get("extends")
         if not isinstance(base, Scalar):
@@ -168,7 +168,7 @@ def _read_folder(found: tuple[Path, Map], source: Source, mistakes: Mistakes) ->
             stem, default = path.stem, content.get("source")
             members = Map({"members": content.mapping("members")}, {}, content.location)
             replace, known = content.get("replace"), source.blocks.get(stem)
-            # A header that says `replace` forgets the base's; any other adds to it.
+            # A header with `replace` replaces the base's; any other extends it.
             if known is None or (isinstance(replace, Scalar) and replace.value is True):
                 source.blocks[stem] = Definition(stem, members, content.location, default)
             else:
@@ -181,7 +181,7 @@ def _read_folder(found: tuple[Path, Map], source: Source, mistakes: Mistakes) ->
             source.families.append(family)
         if content is not None:
             _take(content, "messages", source, mistakes, family)
-    # A misspelt name would else be a file that nobody reads and nobody misses.
+    # A misspelt file name would otherwise be ignored silently.
     for path in sorted(folder.glob("*.yaml")):
         if path.name not in _KINDS and path.name not in BESIDE and path.name != "manifest.yaml":
             advice = f"rename it ({', '.join(sorted(_KINDS))}), or remove it"
@@ -209,7 +209,7 @@ def _family_files(folder: Path, manifest: Map, mistakes: Mistakes) -> Iterator[t
 
 
 def _take(content: Map, kind: str, source: Source, mistakes: Mistakes, family: str = "") -> None:
-    """Add what a file defines, and apply what it changes."""
+    """Add the definitions of a file, and apply its changes."""
     default = content.get("source")
     for section in content:
         node = content.entries[section]
@@ -226,7 +226,7 @@ def _take(content: Map, kind: str, source: Source, mistakes: Mistakes, family: s
 
 
 def _define(entry: Definition, section: str, source: Source, mistakes: Mistakes) -> None:
-    # A member is named by its field, its group or its component, so that these three share their names.
+    # A member is a field, a group or a component, so these three share one namespace.
     shared = ("fields", "groups", "components")
     for other in shared if section in shared else (section,):
         known = source.sections[other].get(entry.name)
@@ -250,10 +250,9 @@ def _extend(
 
 
 def _changed(known: Definition, change: Map, default: Node | None) -> Definition:
-    """An entry with what a later folder says put over it; members and codes are merged by name."""
+    """Return an entry merged with a change of an extending folder; members and codes are merged by name."""
     entries, keys = dict(known.node.entries), dict(known.node.keys)
-    # Who says what must survive the merge: each member and code keeps the source of the file that said
-    # it last.
+    # Sources survive the merge: each member and code keeps the source of the file that changed it last.
     sources = dict(known.nested_sources)
     after = change.get("source") or default
     for key, value in change.entries.items():
@@ -263,7 +262,7 @@ def _changed(known: Definition, change: Map, default: Node | None) -> Definition
         entries[key] = value
         keys[key] = change.at(key)
     for key in _NESTED:
-        # First the sources of the members below, then those of what is added or changed.
+        # First the sources of the base's members, then those of added or changed ones.
         for name in known.node.mapping(key):
             sources.setdefault(name, known.source_of(name))
         sources.update(dict.fromkeys(change.mapping(key), after))

@@ -1,4 +1,4 @@
-"""Resolves what stands in a block: members, groups, and the rules that hold between them."""
+"""Resolve the content of blocks: members, groups, and the rules between them."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from codegen.read.scopes import Places
 from kalshi_fix_adapters.documents.mistakes import Location
 from kalshi_fix_adapters.documents.nodes import Map, Node, Scalar
 
-# The keys of a member that change its presence where a scope applies.
+# Keys of a member that change its presence within a scope.
 _PRESENCE_KEYS = {"required_on": "required", "optional_on": "optional", "forbidden_on": "forbidden"}
 _MODES = ("exactly_one", "at_most_one", "at_least_one")
 MAX_NESTING = 32
-"""How deep groups may be nested, and components may contain each other."""
-# Groups in groups, each used several times, grow exponentially; what is generated from them would, too.
+"""Maximum depth of nested groups, and of nested components."""
+# Nested groups that are used several times each grow exponentially, and so would the generated code.
 MAX_FIELDS = 1_000_000
-"""Fields in all blocks of a dialect together, those of groups counted wherever the group stands."""
+"""Maximum number of fields in all blocks of a dialect; those of groups count once per use."""
 _NUMBERS = ("minimum", "maximum", "step")
 _COUNTS = frozenset({"when", "minimum", "maximum"})
-"""What a limit says of the entries of a group."""
+"""Keys of a limit on the number of entries of a group."""
 _WHERE = frozenset({"products", "sessions", "sender", "messages", "logon"})
-"""What a condition says about where it holds; everything else in it is a field."""
+"""Keys of a condition that restrict where it applies; all others are fields."""
 _EMPTY = Map({}, {}, Location("", 1))
 
 
 @attrs.frozen
 class _Written:
-    """One member as written, after components have been put in."""
+    """One member as written, after components have been expanded."""
 
     name: str
     node: Node
@@ -44,32 +44,32 @@ class _Written:
 
 @attrs.frozen
 class _Around:
-    """What stands around a rule: the block, what it may name, and where it may hold."""
+    """Context of a rule: the block, its members, and its places."""
 
     label: str
-    """The block in words, for mistakes."""
+    """Description of the block, for mistakes."""
     places: Places
     siblings: Mapping[str, model.Field | None]
-    """The members of the block by their names; None for one that could not be resolved."""
+    """Members of the block by name; None for one that could not be resolved."""
 
 
 @attrs.define
 class Blocks:
-    """Resolves blocks and keeps the groups that it meets."""
+    """Resolver of blocks; collects the groups used in them."""
 
     context: Context
     fields: Mapping[str, model.Field]
     groups: dict[str, model.Group] = attrs.field(factory=dict)
-    """Every group met, inner ones before those that nest them."""
+    """All resolved groups, nested ones before the groups that contain them."""
     used_components: set[str] = attrs.field(factory=set)
     _open: list[str] = attrs.field(factory=list)
-    """The groups being resolved, to notice one that nests itself."""
+    """Groups being resolved, to detect one that nests itself."""
     _room: int = attrs.field(init=False, factory=lambda: MAX_FIELDS)
-    """Fields that may still come."""
+    """Remaining number of fields within the limit."""
     _lengths: dict[str, str] = attrs.field(init=False)
-    """Name of each data field by that of its length."""
+    """Name of each data field by the name of its length field."""
     _incomplete: set[str] = attrs.field(factory=set)
-    """Blocks with a member that could not be resolved, about which no more is to be said."""
+    """Blocks with an unresolvable member, whose further mistakes are not reported."""
 
     def __attrs_post_init__(self) -> None:
         self._lengths = {each.length_field: each.name for each in self.fields.values() if each.length_field}
@@ -77,12 +77,11 @@ class Blocks:
     def block(
         self, entry: Definition, label: str, places: Places
     ) -> tuple[tuple[model.Member, ...], tuple[model.OneOf, ...]]:
-        """The members of a message, group, header or trailer, and the rules over several of them."""
-        # Filled by `_written`: a component brings rules over its members along.
+        """Return the members of a message, group, header or trailer, and the rules on several of them."""
+        # `_written` extends it: a component may have rules on its members.
         one_of = maps(entry.node.get("one_of"))
         written = self._written(entry, one_of, label, {})
-        # By the name in the spec: a group is named in conditions by its own name, its counter is
-        # what they ask for.
+        # By name in the spec: conditions refer to a group by its name, and test its counter.
         around = _Around(label, places, {each.name: self._sibling(each.name) for each in written})
         found: list[model.Member] = []
         for each in written:
@@ -90,7 +89,7 @@ class Blocks:
             if member is not None:
                 found.append(member)
             else:
-                # A delimiter that is missing may be this one.
+                # A missing delimiter may be this one.
                 self._incomplete.add(label)
         self._check_unique(found, label)
         rules = (self._one_of(node, around) for node in one_of)
@@ -103,9 +102,9 @@ class Blocks:
         label: str,
         included: dict[str, bool],
     ) -> list[_Written]:
-        """The members of an entry, those of components in their place.
+        """Return the members of an entry, with components expanded in place.
 
-        `included` are the components of the block so far, and whether each is complete.
+        `included` contains the components of the block so far, and whether each is complete.
         """
         found: list[_Written] = []
         members = entry.node.mapping("members")
@@ -128,7 +127,7 @@ class Blocks:
                     members.at(name), f"{label} has component `{name}` {how}", "remove one of the two"
                 )
                 continue
-            # Those that are not complete are the ones around this one.
+            # Incomplete components are the ones that enclose this one.
             if sum(not complete for complete in included.values()) >= MAX_NESTING:
                 what = f"components are nested more than {MAX_NESTING} deep"
                 mistakes.add(members.at(name), what, "name their members instead")
@@ -140,7 +139,7 @@ class Blocks:
         return found
 
     def _sibling(self, name: str) -> model.Field | None:
-        """The field of a member, or the counter of a group; None where the name leads nowhere."""
+        """Return the field of a member, or the counter of a group; None if the name is unknown."""
         group = self.context.source.sections["groups"].get(name)
         return self.fields.get(name if group is None else text(group.node, "counter"))
 
@@ -161,7 +160,7 @@ class Blocks:
             self._check_plain(field, written, label)
         node = written.node if isinstance(written.node, Map) else _EMPTY
         about = context.about(node, written.source, f"`{name}` of {label}", written.location)
-        # A member that says nothing of its history came with its field.
+        # A member without a history has that of its field.
         if not about["pedigree"].changes:
             about["pedigree"] = field.pedigree
         constant = optional_text(node, "constant")
@@ -194,7 +193,7 @@ class Blocks:
         )
 
     def _check_plain(self, field: model.Field, written: _Written, label: str) -> None:
-        """A counter and a length are not members by themselves."""
+        """Record counters and lengths, which cannot be plain members, as mistakes."""
         mistakes = self.context.mistakes
         if field.datatype.kind == "NUMINGROUP":
             counted = [
@@ -214,7 +213,7 @@ class Blocks:
             mistakes.add(written.location, what, f"remove it: it is always written with `{data}`")
 
     def group(self, name: str) -> model.Group | None:
-        """A group by name; None where it cannot be resolved, which is noted."""
+        """Return a group by name; None if it cannot be resolved, which is recorded."""
         if name in self.groups:
             return self.groups[name]
         context = self.context
@@ -231,14 +230,14 @@ class Blocks:
             context.mistakes.add(entry.location, what, "remove some of the nestings")
             return None
         context.check_name(entry)
-        # Groups are resolved inside of each other, in the order in which members name them.
+        # Groups are resolved recursively, in the order in which members name them.
         self._open.append(name)
         members, one_of = self.block(entry, label, Places.everywhere(context))
         self._open.pop()
         counter = self._counter(entry, label)
         delimiters = self._delimiters(entry, label, members)
         minimum, maximum = integer(entry.node, "minimum"), integer(entry.node, "maximum")
-        # A group that is there has an entry, if the spec does not allow a count of 0.
+        # A present group has at least one entry, unless the spec allows a count of 0.
         minimum = 1 if minimum is None else minimum
         if maximum is not None and minimum > maximum:
             context.mistakes.add(
@@ -294,10 +293,9 @@ class Blocks:
         only = node.get("only")
         if isinstance(only, Map):
             scope = places.scope(self.context, only, label)
-            # `only` is short for forbidden everywhere else; rules that follow may make
-            # exceptions of that.
+            # `only` means forbidden elsewhere; the rules after it may be exceptions.
             rules += [model.PresenceRule(each, "forbidden") for each in places.outside(scope)]
-        # In the order of the file, for the last rule that applies holds.
+        # In file order: the last rule that applies wins.
         for key in node:
             if key in _PRESENCE_KEYS:
                 for each in maps(node.entries[key]):
@@ -328,7 +326,7 @@ class Blocks:
         return model.OneOf(tuple(names), modes[0], scope)
 
     def with_limits(self) -> dict[str, model.Field]:
-        """The fields with the limits that depend on where they are sent."""
+        """Return the fields with their conditional limits."""
         everywhere = Places.everywhere(self.context)
         entries = self.context.source.sections["fields"]
         self.fields = {
@@ -386,7 +384,9 @@ class Blocks:
         return tuple(self._condition(condition, label, around) for condition in maps(node.get(key)))
 
     def _condition(self, node: Map, label: str, around: _Around) -> model.Condition:
-        """A condition: keys in small letters say where it holds, the others are fields beside it."""
+        """Return a condition: lower-case keys restrict where it applies, the others are fields of the
+        block.
+        """
         known = self.context.source.sections["messages"]
         messages = [
             (name, text(known[name].node, "msg_type"))
@@ -398,7 +398,7 @@ class Blocks:
             messages=tuple(messages),
             logon=self._terms(node.mapping("logon"), f"`logon` of {label}", self._logon_fields()),
         )
-        # What is not one of the words for a place is the name of a field.
+        # All other keys are names of fields.
         beside = Map(
             {name: each for name, each in node.entries.items() if name not in _WHERE},
             node.keys,
@@ -407,7 +407,7 @@ class Blocks:
         return model.Condition(self._terms(beside, label, around.siblings), scope)
 
     def _logon_fields(self) -> dict[str, model.Field | None]:
-        """What the Logon of the dialect has, by name."""
+        """Return the members of the dialect's Logon by name."""
         return {
             name: self._sibling(name)
             for entry in self.context.source.sections["messages"].values()
@@ -426,7 +426,7 @@ class Blocks:
         if not self.context.is_among(name, siblings, where, what) or field is None:
             return None
         listed = words(condition.entries[name])
-        # Alone these two say it all; among values `absent` stands for itself, as the empty text.
+        # Alone, these two have special forms; among other values, `absent` becomes the empty text.
         if [value for value, _ in listed] == ["absent"]:
             return field.name, None
         if [value for value, _ in listed] == ["present"]:
@@ -440,7 +440,7 @@ class Blocks:
         )
 
     def _wire_value(self, field: model.Field, value: str, location: Location) -> str:
-        """What stands on the wire for a code's name, a code's value, or a value of a field without codes."""
+        """Return the wire value for a code's name, a code's value, or a value of a field without codes."""
         if field.codeset is not None:
             code = field.code(value)
             if code is not None:
@@ -471,7 +471,9 @@ class Blocks:
         return tuple(found)
 
     def _check_unique(self, members: list[model.Member], label: str) -> None:
-        """No tag twice (also not in a group of the block), no attribute twice or by a name that is taken."""
+        """Record duplicate tags (including those in groups of the block), and duplicate or reserved
+        attributes.
+        """
         owners: dict[str, str] = {}
         attributes: dict[str, str] = {}
         for member in members:
@@ -488,8 +490,7 @@ class Blocks:
                     advice = "a reader could not tell them apart: remove one"
                     self.context.mistakes.add(member.location, what, advice)
             name = member.group.name if member.group is not None else member.field.name
-            # Behind the check, so that a group whose own fields stand twice is noted by the
-            # group itself.
+            # After the check, so that duplicates within a group are recorded only for the group.
             owners.update((field.name, name) for field in [*own, *nested])
             if member.attribute in attributes:
                 other = attributes[member.attribute]
@@ -503,7 +504,7 @@ class Blocks:
 
 
 def nested_fields(group: model.Group) -> list[model.Field]:
-    """Every field that may stand in an entry of a group, also in the groups that it nests."""
+    """Return all fields that may occur in an entry of a group, including nested groups."""
     return [
         field for member, _ in model.walk(group.members) for field in (member.field, *member.legacy_fields)
     ]

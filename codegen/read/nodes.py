@@ -1,4 +1,4 @@
-"""Reads the YAML of a spec, within its bounds."""
+"""Bounded reading of the YAML of a spec."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from codegen.errors import Mistakes
 from kalshi_fix_adapters.documents.mistakes import Location
 from kalshi_fix_adapters.documents.nodes import Bounds, Node, parse
 
-# A spec may come from someone else: YAML of a few lines can stand for gigabytes, by aliases of aliases.
+# A spec may be untrusted: with aliases of aliases, a few lines of YAML can expand to gigabytes.
 MAX_FILE_SIZE = 8 * 1024 * 1024
-"""Bytes of a YAML file."""
+"""Maximum size of a YAML file in bytes."""
 BOUNDS = Bounds(depth=64, values=500_000, aliased=10_000)
 
 
@@ -32,12 +32,11 @@ def read_bounded(path: Path, most: int) -> bytes:
     """Read a whole file.
 
     Raises:
-        OSError: it cannot be read.
-        SpecError: it has more bytes than `most`.
+        OSError: the file cannot be read.
+        SpecError: the file has more bytes than `most`.
     """
     with path.open("rb") as file:
-        # One byte more than allowed tells a file that is too large, whatever size the file system
-        # reports.
+        # One byte more than allowed detects a file that is too large, whatever size the file system reports.
         data = file.read(most + 1)
     if len(data) > most:
         where = Location(path.as_posix(), 1)

@@ -1,4 +1,4 @@
-"""Reads QuickFIX data dictionaries that are sound."""
+"""Parser of valid QuickFIX data dictionaries."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from codegen.read.nodes import read_bounded
 from kalshi_fix_adapters.documents.mistakes import Location
 
 MAX_TAG_DIGITS = 9
-"""Digits of the number of a field."""
+"""Maximum number of digits of a tag."""
 _MEMBERS = frozenset({"field", "group", "component"})
-# Which attributes an element cannot do without, by its kind; without them nothing below would have a name.
+# Attributes that identify an element, by kind.
 _NEEDED = {
     **dict.fromkeys(_MEMBERS, ("name",)),
     "message": ("name", "msgtype"),
     "value": ("enum",),
 }
-"""The attributes that elements must have."""
+"""Required attributes of elements."""
 
 
 @attrs.frozen
@@ -33,7 +33,7 @@ class DataDictionary:
 
     @property
     def version(self) -> str:
-        """Such as FIX.4.4 or FIXT.1.1."""
+        """Version, such as FIX.4.4 or FIXT.1.1."""
         return f"{self.root.get('type') or 'FIX'}.{self.root.get('major')}.{self.root.get('minor')}"
 
     @property
@@ -52,22 +52,22 @@ class DataDictionary:
         return {each.name: each for each in self.root.of("fields", "field")}
 
     def block(self, kind: str) -> list[Element]:
-        """The members of the header or the trailer."""
+        """Return the members of the header or the trailer."""
         return [member for element in self.root.of(kind) for member in members(element)]
 
 
 def members(element: Element) -> list[Element]:
-    """The fields, groups and components in a message, a component or a group."""
+    """Return the fields, groups and components in a message, a component or a group."""
     return [child for child in element.children if child.kind in _MEMBERS]
 
 
 def is_required(member: Element) -> bool:
-    """Return whether a member must be there."""
+    """Return whether a member is required."""
     return member.get("required").upper() == "Y"
 
 
 def values(field: Element) -> list[Element]:
-    """The values of a field; some dictionaries put them into a <values> element."""
+    """Return the values of a field; some dictionaries wrap them in a <values> element."""
     return [*field.of("value"), *field.of("values", "value")]
 
 
@@ -90,7 +90,7 @@ def read(path: Path) -> DataDictionary:
     if found.root.kind != "fix":
         what = f"the outermost element is <{found.root.kind}>, so this is no QuickFIX data dictionary"
         mistakes.refuse(found.root.location, what, "give a file that begins with <fix ...>")
-    # Without recursion, and over everything: what is asked for later may then be taken as given.
+    # Iterative, and over the whole file, so that later code can rely on these attributes.
     waiting = [found.root]
     while waiting:
         element = waiting.pop()

@@ -1,4 +1,4 @@
-"""Makes the resolved model of a dialect from its spec folder."""
+"""Resolve the model of a dialect from its spec folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from codegen.read.texts import known_texts, refusals
 from kalshi_fix_adapters.documents.mistakes import Location
 from kalshi_fix_adapters.documents.nodes import Scalar
 
-# Tags that FIX wants in these positions, whatever the dialect.
+# FIX requires these tags in these positions in every dialect.
 _HEADER_START = (8, 9, 35)
 _TRAILER_END = 10
 
@@ -26,7 +26,7 @@ def load_dialect(folder: Path) -> model.Dialect:
     """Read, check and resolve the dialect in a spec folder.
 
     Raises:
-        SpecError: with everything that is wrong, each with file, line and what to do.
+        SpecError: with all mistakes, each with file, line and advice.
     """
     return resolve(load(folder))
 
@@ -35,12 +35,12 @@ def resolve(source: Source) -> model.Dialect:
     """Check and resolve a dialect that was read.
 
     Raises:
-        SpecError: with everything that is wrong, each with file, line and what to do.
+        SpecError: with all mistakes, each with file, line and advice.
     """
     mistakes = Mistakes()
     context = Context(source, mistakes)
-    # The order follows from who refers to whom: scopes name products and sessions, fields name codesets and
-    # datatypes, limits of fields name fields of the Logon, members name fields, answers name messages.
+    # In order of references: scopes refer to products and sessions, fields to codesets and datatypes, limits
+    # of fields to fields of the Logon, members to fields, answers to messages.
     products = elements.products(context)
     context.products = tuple(product.name for product in products)
     session_types = elements.session_types(context)
@@ -53,12 +53,12 @@ def resolve(source: Source) -> model.Dialect:
     fields = blocks.with_limits()
     header, trailer = _header_and_trailer(context, blocks)
     messages = with_requests(context, _messages(context, blocks), header)
-    # Those that no message names, so that their mistakes are told as well.
+    # Groups that no message contains, whose mistakes are reported as well.
     for name in source.sections["groups"]:
         blocks.group(name)
     _check_outer_tags(context, messages, (*header, *trailer))
     _check_classes(context, messages, blocks, codesets)
-    # Where something could not be resolved, what it would have used looks unused.
+    # References of unresolvable elements are unknown, so their targets would seem unused.
     if not mistakes.found:
         _check_use(
             context, blocks, [*header, *trailer, *(m for each in messages for m in each.members)], codesets
@@ -76,7 +76,7 @@ def resolve(source: Source) -> model.Dialect:
         header=header,
         trailer=trailer,
         messages=tuple(
-            # Python sorts stably: within a family the order of the file stays.
+            # The sort is stable: within a family, messages keep the order of the file.
             sorted(messages, key=lambda each: (not each.admin, source.families.index(each.family)))
         ),
         session_types=session_types,
@@ -165,7 +165,7 @@ def _messages(context: Context, blocks: Blocks) -> list[model.Message]:
 def _check_outer_tags(
     context: Context, messages: list[model.Message], outer: tuple[model.Member, ...]
 ) -> None:
-    """A field of the header or trailer cannot stand anywhere else: a reader would take it for the other."""
+    """Record fields of the header or trailer that occur elsewhere: a parser could not distinguish them."""
     known: set[str] = set()
     for member in outer:
         if member.field.name in known:
@@ -184,7 +184,7 @@ def _check_outer_tags(
 def _check_classes(
     context: Context, messages: list[model.Message], blocks: Blocks, codesets: dict[str, model.CodeSet]
 ) -> None:
-    """Messages, entries and codesets become classes of one package."""
+    """Record class names that are reserved or not unique: messages, entries and codesets share a package."""
     classes: dict[str, tuple[str, Location]] = {}
     named: list[tuple[str, str, Location]] = []
     named += [(each.name, "message", each.location) for each in messages]
@@ -210,13 +210,13 @@ def _check_classes(
 def _check_use(
     context: Context, blocks: Blocks, members: list[model.Member], codesets: dict[str, model.CodeSet]
 ) -> None:
-    """A group or component that no message contains is a leftover, and so is a codeset without a field."""
+    """Record groups and components without a message, and codesets without a field."""
     coded = {field.codeset.name for field in blocks.fields.values() if field.codeset is not None}
     for name, codeset in codesets.items():
         if name not in coded:
             advice = "name it as `codes` of a field, or remove it"
             context.mistakes.add(codeset.location, f"no field uses codeset `{name}`", advice)
-    # At whatever depth.
+    # At any depth.
     used = {member.group.name for member, _ in model.walk(members) if member.group is not None}
     for section, known in (("groups", used), ("components", blocks.used_components)):
         for name, entry in context.source.sections[section].items():

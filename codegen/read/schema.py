@@ -1,4 +1,4 @@
-"""Checks the shape of each file against spec.schema.json, in terms of the YAML's author."""
+"""Validate the structure of each file against spec.schema.json, with messages in terms of YAML."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def _schema() -> Any:
 @cache
 def _validator(kind: str) -> Any:
     draft = jsonschema.Draft202012Validator
-    # With `uniqueItems` of our own: a long list of mappings would take the square of its length.
+    # With a replacement for `uniqueItems`, whose time is quadratic for a list of mappings.
     cls: Any = jsonschema.validators.extend(draft, {"uniqueItems": _unique_items})  # type: ignore[no-untyped-call]
     return cls({**_schema(), "$ref": f"#/$defs/{kind}"}, format_checker=cls.FORMAT_CHECKER)
 
 
 def _unique_items(_validator: Any, unique: bool, instance: Any, _schema: Any) -> Iterator[Any]:
-    """What jsonschema's own check says, which compares each item with each where they cannot be sorted."""
+    """Yield the same error as jsonschema, which compares all pairs of items that cannot be sorted."""
     if unique and isinstance(instance, list):
         found = {json.dumps(item, sort_keys=True) for item in instance}
         if len(found) < len(instance):
@@ -49,18 +49,19 @@ def _unique_items(_validator: Any, unique: bool, instance: Any, _schema: Any) ->
 
 
 def checked(node: Node, kind: str, mistakes: Mistakes) -> Map | None:
-    """Check one file's content; return it if it is sound.
+    """Validate one file's content; return it if it is valid.
 
-    `kind` is a definition of the schema: manifest, datatypes, fields, codesets, components, block,
-    messages or sessions.
+    `kind` is a definition of the schema: manifest, datatypes, fields, codesets, components, block, messages
+    or sessions.
     """
     sound = True
-    # All errors of a file, each as file:line and in words of YAML: jsonschema's own speak of JSON.
+    # All errors of a file, each as file:line and in terms of YAML, because jsonschema's own use those of
+    # JSON.
     for error in _validator(kind).iter_errors(plain(node)):
         sound = False
         for location, what, advice in _explain(error, node):
             mistakes.add(location, what, advice)
-    # The schema has no file that is anything else than a mapping.
+    # All files are mappings according to the schema.
     return node if sound and isinstance(node, Map) else None
 
 
@@ -70,7 +71,7 @@ def _explain(error: Any, root: Node) -> Iterator[tuple[Location, str, str]]:
     label = _label(path)
     expected = _description(error.schema)
     match error.validator:
-        # One error for all unknown keys of a mapping, and a mistake for each.
+        # One error for all unknown keys of a mapping becomes one mistake per key.
         case "additionalProperties":
             known = error.schema["properties"]
             for key in error.instance:
@@ -78,7 +79,7 @@ def _explain(error: Any, root: Node) -> Iterator[tuple[Location, str, str]]:
                     at = node.at(key) if isinstance(node, Map) else where
                     yield at, f"{label} has an unknown key `{key}`", did_you_mean(key, known)
         case "required":
-            # jsonschema says which one in its message alone.
+            # jsonschema names the key only in its message.
             missing = next(key for key in error.validator_value if f"'{key}'" in error.message)
             described = _description(error.schema["properties"][missing])
             yield where, f"{label} has no `{missing}`", f"add `{missing}`: {described}"
@@ -106,8 +107,8 @@ def _explain(error: Any, root: Node) -> Iterator[tuple[Location, str, str]]:
 
 
 def _description(part: Any) -> str:
-    """What a part of the schema, or the definition that it refers to, says about itself."""
-    # `#/$defs/name`, step by step; a part without $ref describes itself.
+    """Return the description of a part of the schema, or of the definition that it refers to."""
+    # `#/$defs/name`, step by step; a part without $ref has its own description.
     target = _schema()
     for step in part.get("$ref", "").removeprefix("#/").split("/"):
         target = target[step] if step else {}

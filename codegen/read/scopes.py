@@ -1,4 +1,4 @@
-"""Where a rule applies: products, session types and senders, and what lies outside of a scope."""
+"""Where a rule applies: products, session types and senders, and the complement of a scope."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from kalshi_fix_adapters.documents.nodes import Map
 
 @attrs.frozen
 class Places:
-    """The places where a block can occur at all, so that a rule for no place is noticed."""
+    """All places where a block can occur, to detect rules that never apply."""
 
     all: tuple[Place, ...]
 
     @classmethod
     def everywhere(cls, context: Context) -> Places:
-        """Every product on every session type that it has, from both senders."""
+        """Return every product on every session type that it has, from both senders."""
         return cls(everywhere(context.sessions, context.products))
 
     def within(self, scopes: tuple[model.Scope, ...]) -> Places:
-        """The places that any of the scopes covers; all if there is no scope, or none that makes sense."""
+        """Return the places that any of the scopes covers; all if there is no scope, or no valid one."""
         covered = tuple(place for place in self.all if any(place.within(scope) for scope in scopes))
-        # A scope without any place has been noted already: from all places no more mistakes follow.
+        # A scope that covers no place has been recorded already; all places cause no further mistakes.
         return Places(covered) if covered else self
 
     def scope(self, context: Context, node: Map, label: str) -> model.Scope:
-        """Resolve a scope; note names that are not defined, and a scope that covers no place."""
+        """Resolve a scope; record undefined names, and a scope that covers no place."""
         products = words(node.get("products"))
         sessions = words(node.get("sessions"))
         known = [context.require(name, context.products, "product", where) for name, where in products]
@@ -38,7 +38,7 @@ class Places:
             sessions=tuple(name for name, _ in sessions),
             sender=optional_text(node, "sender"),
         )
-        # Of a name that does not exist it would only be said twice.
+        # With an undefined name this would be reported twice.
         if all(known) and not any(place.within(scope) for place in self.all):
             what = f"a scope of {label} covers no place where it can occur"
             context.mistakes.add(
@@ -47,7 +47,7 @@ class Places:
         return scope
 
     def outside(self, scope: model.Scope) -> list[model.Scope]:
-        """Scopes that together cover every place that the given one does not."""
+        """Return scopes that together cover all places outside the given one."""
         products = tuple(
             dict.fromkeys(place.product for place in self.all if place.product not in ("", *scope.products))
         )

@@ -1,4 +1,4 @@
-"""Resolves the known values of Text (58), and what it says of a Logon that is refused."""
+"""Resolve the known values of Text (58), and the texts of refused Logons."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from kalshi_fix_adapters.documents.nodes import Map
 
 
 def known_texts(context: Context, messages: list[model.Message]) -> tuple[model.KnownText, ...]:
-    """Every known text, in the order of the file; a message, field or code that there is not is noted."""
+    """Return every known text, in file order; undefined messages, fields and codes are recorded as
+    mistakes.
+    """
     by_name = {message.name: message for message in messages}
     found: list[model.KnownText] = []
     for name, entry in context.source.sections["texts"].items():
@@ -18,8 +20,7 @@ def known_texts(context: Context, messages: list[model.Message]) -> tuple[model.
         constants: dict[str, str] = {}
         for value in entry.node:
             constant = text_constant(value)
-            # `Unknown symbol` and `UNKNOWN_SYMBOL` are two texts on the wire and one name in
-            # Python.
+            # `Unknown symbol` and `UNKNOWN_SYMBOL` are different texts on the wire, but the same Python name.
             first = constants.setdefault(constant, value)
             if first is not value:
                 what = f"texts `{value}` and `{first}` of `{name}` would both be {constant}"
@@ -42,15 +43,17 @@ def known_texts(context: Context, messages: list[model.Message]) -> tuple[model.
 
 
 def refusals(context: Context) -> tuple[model.Refusal, ...]:
-    """Every reason for refusing a Logon, in the order of the file. What time cures has to stand last: a key
-    that is not allowed stays so, even if its Text asks to try again."""
+    """Return every reason for refusing a Logon, in file order.
+
+    Reasons that time cures must be last: a key that is not allowed remains so, even if its Text suggests a
+    retry.
+    """
     found: list[model.Refusal] = []
     passing = ""
     for name, entry in context.source.sections["refusals"].items():
         cure = text(entry.node, "cure")
         if cure == "time":
-            # The first that time cures; from there on nothing may stand that time does not
-            # cure.
+            # The first that time cures; all later ones must be of the same kind.
             passing = passing or name
         elif passing:
             what = f"refusal `{name}` stands after `{passing}`, which time cures"
@@ -70,7 +73,7 @@ def refusals(context: Context) -> tuple[model.Refusal, ...]:
 def _meaning(
     context: Context, message: model.Message, means: Map
 ) -> tuple[model.Field | None, model.Code | None]:
-    """The field of the message and its code that say the same."""
+    """Return the field and code of the message with the same meaning as the text."""
     fields = {member.field.name: member.field for member in message.members}
     for name in means:
         where, written = means.at(name), text(means, name)

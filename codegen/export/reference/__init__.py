@@ -1,1 +1,1 @@
-"""The reference pages of the docs: every message, every tag, sessions and hosts, the dialect's history."""
+"""Reference pages of the docs: every message, every tag, sessions and hosts, the dialect's history."""

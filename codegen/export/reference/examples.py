@@ -1,4 +1,4 @@
-"""Example messages: YAML to Python source, and what that source says on the wire when it is run."""
+"""Example messages: conversion from YAML to Python source, and to wire format by running that source."""
 
 from __future__ import annotations
 
@@ -31,30 +31,30 @@ _MOMENTS = {
     "UTCDATEONLY": (re.compile(_DAY), "date"),
     "UTCTIMEONLY": (re.compile(_CLOCK), "time"),
 }
-"""How dates and times are written, and what makes them in Python."""
+"""Wire formats of dates and times, and their Python constructors."""
 _RUNNER = Path(__file__).with_name("runner.py")
 
 
 @attrs.frozen
 class Example:
-    """One message from one side."""
+    """One message from one sender."""
 
     message: str
     product: str
     session: str
     sender: str
     source: str
-    """Python that makes it, as `message`."""
+    """Python source that assigns it to `message`."""
     location: Location
     wire: str = ""
-    """The whole message, SOH shown as `|`."""
+    """The whole message, with SOH replaced by `|`."""
 
 
 def load(dialect: Dialect, folder: Path) -> dict[str, list[Example]]:
-    """Read the examples of a spec folder by message; every message has one.
+    """Read the examples of a spec folder by message; every message must have one.
 
     Raises:
-        SpecError: the file names what the dialect does not have, or lacks a message.
+        SpecError: the file contains unknown names, or lacks a message.
     """
     path = folder / FILE
     mistakes = Mistakes()
@@ -70,7 +70,7 @@ def load(dialect: Dialect, folder: Path) -> dict[str, list[Example]]:
             mistakes.add(listed.at(name), f"there is no message `{name}`", did_you_mean(name, messages))
         else:
             found[name] = list(reader.examples(messages[name], listed.entries[name]))
-    # Every message is shown, and the log of examples has every message.
+    # Every message has an example on its page and in the log.
     for name in messages.keys() - found.keys():
         mistakes.add(Location(path.as_posix(), 1), f"message `{name}` has no example", "add one")
     mistakes.raise_any()
@@ -78,10 +78,10 @@ def load(dialect: Dialect, folder: Path) -> dict[str, list[Example]]:
 
 
 def run(examples: Mapping[str, list[Example]]) -> dict[str, list[Example]]:
-    """Run every example with the library of this repository; return them with what they say on the wire.
+    """Run every example with the library of this repository; return them with their wire format.
 
     Raises:
-        SpecError: an example does not run, breaks the dialect's rules, or does not come back the same.
+        SpecError: an example fails, violates the dialect's rules, or does not round-trip.
     """
     # In one process: importing the library takes longer than all examples.
     asked = [attrs.asdict(example) for listed in examples.values() for example in listed]
@@ -91,7 +91,7 @@ def run(examples: Mapping[str, list[Example]]) -> dict[str, list[Example]]:
         capture_output=True,
         text=True,
         check=False,
-        # The library as it has just been written, not one that is installed.
+        # The library as just generated, not an installed one.
         env={**os.environ, "PYTHONPATH": str(_SOURCES)},
     )
     mistakes = Mistakes()
@@ -123,7 +123,7 @@ def log(examples: Mapping[str, list[Example]]) -> str:
 
 @attrs.define
 class _Reader:
-    """Turns YAML into Python source."""
+    """Converter from YAML to Python source."""
 
     dialect: Dialect
     mistakes: Mistakes
@@ -143,7 +143,7 @@ class _Reader:
             call = self._call(message.name, message.members, item.mapping("fields"), names)
             imports = sorted(each for each in names if each[0].isupper())
             source = f"from {LIBRARY} import {', '.join(imports)}\n\nmessage = {call}\n"
-            # Classes begin with a capital; datetime, date and time do not.
+            # Class names are capitalized; datetime, date and time are not.
             times = sorted(each for each in names if each[0].islower())
             if times:
                 source = (
@@ -204,9 +204,9 @@ class _Reader:
             return value
         names.add(function)
         parts = [int(part) for part in match.groups() if part is not None]
-        # `lastindex` is that of the last group that took part: the fraction, if there is one.
+        # `lastindex` is the last group that matched: the fraction, if there is one.
         if match.lastindex == pattern.groups and kind != "UTCDATEONLY":
-            # A fraction as FIX writes it has three or six digits, Python counts microseconds.
+            # A FIX fraction has three or six digits, Python counts microseconds.
             parts[-1] *= 10 ** (6 - len(match.group(pattern.groups)))
         zone = ["UTC"] if function == "datetime" else []
         return f"{function}({', '.join([*map(str, parts), *zone])})"

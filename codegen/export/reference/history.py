@@ -1,4 +1,4 @@
-"""The dialect's history, put together from what each element of the spec knows of its own."""
+"""The dialect's history, compiled from the pedigrees of its elements."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _VERBS = {"added": "added", "updated": "changed", "deprecated": "deprecated", "r
 
 @attrs.frozen
 class Step:
-    """What came at one time."""
+    """The changes of one version or day."""
 
     version: str
-    """Empty where the venue gave none."""
+    """Empty if the venue gave none."""
     date: str
     lines: tuple[str, ...]
 
 
 def history(dialect: Dialect) -> tuple[Step, ...]:
-    """Return every change the spec knows of, newest first."""
+    """Return all changes in the spec, newest first."""
     found: dict[tuple[str, str], list[str]] = {}
     for element, what in _elements(dialect):
         for change in element.pedigree.changes:
@@ -32,7 +32,7 @@ def history(dialect: Dialect) -> tuple[Step, ...]:
             listed = found.setdefault((change.date or "", change.version or ""), [])
             if line not in listed:
                 listed.append(line)
-    # By date, those of one day by the numbers of their versions: 1.0.9 is older than 1.0.10.
+    # By date, and on the same day by version number: 1.0.9 is older than 1.0.10.
     dated = sorted(
         found, key=lambda key: (key[0], [int(part) for part in key[1].split(".") if part.isdigit()])
     )
@@ -40,7 +40,7 @@ def history(dialect: Dialect) -> tuple[Step, ...]:
 
 
 def _elements(dialect: Dialect) -> Iterator[tuple[Element, str]]:
-    """Yield what may have changed, and what to call it."""
+    """Yield elements that may have changed, with their display names."""
     for message in dialect.messages:
         yield message, f"{message.name} ({message.msg_type})"
         yield from _members(message.members, message.name)
@@ -55,7 +55,7 @@ def _elements(dialect: Dialect) -> Iterator[tuple[Element, str]]:
 
 def _members(members: tuple[Member, ...], owner: str) -> Iterator[tuple[Element, str]]:
     for member, holders in walk(members):
-        # What the field itself has lived through is told once, with the field.
+        # Changes of the field itself are listed once, with the field.
         if member.pedigree != member.field.pedigree:
             inside = " in ".join([*(each.field.name for each in reversed(holders)), owner])
             yield member, f"{member.field.name} ({member.field.tag}) of {inside}"

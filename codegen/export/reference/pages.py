@@ -1,4 +1,4 @@
-"""The pages as Markdown, by their path below `docs/reference/`."""
+"""The reference pages as Markdown, by their path below `docs/reference/`."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ class Table:
 
 @attrs.frozen
 class Use:
-    """One place where a tag stands."""
+    """One occurrence of a tag."""
 
     message: str
     link: str
     where: str
-    """The group inside the message, if it stands in one."""
+    """The group in the message, empty if in none."""
     text: str
 
 
@@ -94,7 +94,7 @@ def render(dialect: Dialect, examples: Mapping[str, list[Example]]) -> dict[str,
             texts_class=texts_class(message.name),
             text_history={each.value: pedigree_text(each.pedigree) for each in dialect.texts},
         )
-    # A page for every tag, with the messages that it stands in.
+    # A page for every tag, with the messages that use it.
     uses = _uses(dialect)
     for field in dialect.fields:
         pages[field_path(field)] = environment.get_template("tag.md.j2").render(
@@ -118,15 +118,15 @@ def field_path(field: Field) -> str:
 
 
 def cell(text: str) -> str:
-    """Make text fit into a table's cell."""
+    """Format text for a table cell."""
     return " ".join(text.split()).replace("|", "\\|") or " "
 
 
 def _lines(wire: str) -> str:
-    """Break a long message between fields."""
+    """Wrap a long message between fields."""
     found, line = [], ""
     for field in wire.removesuffix("|").split("|"):
-        # The width of a block of code on the page.
+        # Width of a code block on the page.
         if line and len(line) + len(field) > 100:
             found.append(line)
             line = ""
@@ -211,8 +211,8 @@ def _details(
     products: tuple[str, ...],
     found: tuple[frozenset[str], ...],
 ) -> str:
-    """Say in words what the columns cannot: conditions, and what depends on session type or sender."""
-    # One word for each product says it all, unless there are conditions.
+    """Return conditions, and differences by session type or sender, which the columns cannot show."""
+    # Without conditions, the column with one word per product is complete.
     plain = all(len(each) == 1 for each in found)
     conditions = member.required_when or member.forbidden_when or member.only_when
     presence = presence_text(member, siblings, products) if conditions or not plain else ""
@@ -231,7 +231,7 @@ def _shown(found: frozenset[str], member: Member) -> str:
     if len(found) > 1:
         return "depends"
     (presence,) = found
-    # `no` would be wrong where a condition holds.
+    # `no` would be wrong if a condition applies.
     if presence == "optional" and member.required_when:
         return "depends"
     return _PRESENCE[presence]
