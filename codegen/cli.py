@@ -167,7 +167,7 @@ def compare_api(spec: Path, against: Path, release: bool) -> None:
     found = api.compare(api.read(against), now)
     for difference in found:
         click.echo(difference)
-    for breaks, whom in api.WHOM.items():
+    for breaks, whom in api.EFFECTS.items():
         count = sum(each.breaks == breaks and each.breaking for each in found)
         if count:
             click.echo(f"{count} may break {breaks}: {whom}.")

@@ -164,9 +164,9 @@ class Names:
     def add(self, tree: ast.AST) -> None:
         """Add the names of a module."""
         # Docstrings, and other strings used as statements.
-        said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):
-            if isinstance(node, ast.Constant) and id(node) in said:
+            if isinstance(node, ast.Constant) and id(node) in docstrings:
                 continue
             match node:
                 # All ways to name an attribute of a message: `report.text`, `ExecutionReport(text=…)`, `case
@@ -200,7 +200,7 @@ def _missing(dialect: Dialect, area: str, names: Names) -> Iterator[Unhandled]:
             elif member.field.codeset is not None and member.constant is None:
                 coded.setdefault(member.field.codeset.name, message.family)
     # `TEXTS` maps a text to its code, so handling the text covers the code.
-    told = {
+    covered = {
         (known.field.codeset.name, known.code.name)
         for known in dialect.texts
         if known.field is not None and known.field.codeset is not None and known.code is not None
@@ -208,7 +208,7 @@ def _missing(dialect: Dialect, area: str, names: Names) -> Iterator[Unhandled]:
     }
     for codeset in dialect.codesets:
         for code in codeset.codes if codeset.name in coded else ():
-            if f"{codeset.name}.{code.constant}" in names.dotted or (codeset.name, code.name) in told:
+            if f"{codeset.name}.{code.constant}" in names.dotted or (codeset.name, code.name) in covered:
                 continue
             element = f"{codeset.name}.{code.name}"
             yield Unhandled(area, "codes", element, coded[codeset.name], code.location)

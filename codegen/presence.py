@@ -9,7 +9,7 @@ import attrs
 from codegen.model import Dialect, Member, Message, Scope
 
 SENDERS = ("client", "venue")
-WANTED = ("required", "constant")
+MANDATORY = ("required", "constant")
 """Presences that always put the field into the message."""
 
 

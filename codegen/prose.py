@@ -224,8 +224,8 @@ def _limit_text(limit: Limit, field: Field, siblings: Mapping[str, Field]) -> st
         parts.append(f"matching `{limit.pattern}`")
     if where := where_text(limit.when.scope):
         parts.append(where)
-    if beside := " and ".join(_term_text(name, values, siblings) for name, values in limit.when.terms):
-        parts.append(f"when {beside}")
+    if field_terms := " and ".join(_term_text(name, values, siblings) for name, values in limit.when.terms):
+        parts.append(f"when {field_terms}")
     return " ".join(parts)
 
 

@@ -71,7 +71,7 @@ def diff(
     # Facts first, then prose: passages leave out the lines that already have a finding.
     left, kept = differences.settle(compare.compare(evidence), kept_on_purpose, evidence)
     left += passages.compare(evidence, left, spec, old)
-    told = findings.merged(left, spec.products)
+    reported = findings.merged(left, spec.products)
     show = report.as_json if as_json else report.text
-    click.echo(show(told, len(kept), gathered.readings))
-    context.exit(1 if told else 0)
+    click.echo(show(reported, len(kept), gathered.readings))
+    context.exit(1 if reported else 0)

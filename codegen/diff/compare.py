@@ -29,11 +29,11 @@ def compare(evidence: Iterable[Evidence]) -> list[Finding]:
             found += changelog.compare(each)
             continue
         own = [finding for comparison in _COMPARISONS for finding in comparison(each)]
-        found += _without_echoes(own)
+        found += _without_duplicates(own)
     return found
 
 
-def _without_echoes(findings: list[Finding]) -> Iterator[Finding]:
+def _without_duplicates(findings: list[Finding]) -> Iterator[Finding]:
     """Drop "not listed" findings of messages that are reported as absent."""
     absent = {
         finding.address for finding in findings if finding.element == "message" and finding.says == "absent"

@@ -20,7 +20,7 @@ class Fact:
 
 
 @attrs.frozen
-class FieldSaid(Fact):
+class FieldFact(Fact):
     """A tag with its name and optionally its type, outside any message."""
 
     tag: int
@@ -36,7 +36,7 @@ class FieldSaid(Fact):
 
 
 @attrs.frozen
-class MemberSaid(Fact):
+class MemberFact(Fact):
     """A field in the table of a message, the header or the trailer."""
 
     block: str
@@ -96,7 +96,7 @@ class MemberSaid(Fact):
 
 
 @attrs.frozen
-class CodeSaid(Fact):
+class CodeFact(Fact):
     """A value of a coded field, with the source's label."""
 
     value: str
@@ -104,11 +104,11 @@ class CodeSaid(Fact):
 
 
 @attrs.frozen
-class CodesSaid(Fact):
+class CodesFact(Fact):
     """A list of values of a coded field."""
 
     tag: int
-    codes: tuple[CodeSaid, ...]
+    codes: tuple[CodeFact, ...]
     whole: bool
     """Whether this is the complete list, rather than the value relevant here."""
     message: str = ""
@@ -121,7 +121,7 @@ class CodesSaid(Fact):
 
 
 @attrs.frozen
-class MessageSaid(Fact):
+class MessageFact(Fact):
     """A message named in a heading (with its fields below), or defined in a dictionary."""
 
     msg_type: str
@@ -133,7 +133,7 @@ class MessageSaid(Fact):
 
 
 @attrs.frozen
-class FlowsSaid(Fact):
+class FlowsFact(Fact):
     """Flows of a message, from a table of messages."""
 
     msg_type: str
@@ -147,7 +147,7 @@ class FlowsSaid(Fact):
 
 
 @attrs.frozen
-class HostSaid(Fact):
+class HostFact(Fact):
     """A host of an environment."""
 
     environment: str
@@ -164,7 +164,7 @@ class HostSaid(Fact):
 
 
 @attrs.frozen
-class SessionSaid(Fact):
+class SessionFact(Fact):
     """A session type in a table of endpoints."""
 
     environment: str
@@ -176,7 +176,7 @@ class SessionSaid(Fact):
 
 
 @attrs.frozen
-class VersionSaid(Fact):
+class VersionFact(Fact):
     """An entry of the changelog; one without a version is identified by its date."""
 
     version: str
@@ -188,7 +188,7 @@ class VersionSaid(Fact):
 
 
 @attrs.frozen
-class EntrySaid(Fact):
+class EntryFact(Fact):
     """An entry of a changelog of all APIs of a venue."""
 
     date: str
@@ -210,7 +210,7 @@ class EntrySaid(Fact):
 
 
 @attrs.frozen
-class TextSaid(Fact):
+class TextFact(Fact):
     """A value of Text (58) in a message, and the code of another field that accompanies it."""
 
     message: str
@@ -233,7 +233,7 @@ class Pair(Fact):
 
 
 @attrs.frozen
-class ExampleSaid(Fact):
+class ExampleFact(Fact):
     """An example of a message."""
 
     pairs: tuple[Pair, ...]
@@ -245,7 +245,7 @@ class ExampleSaid(Fact):
 
 
 @attrs.frozen
-class MentionSaid(Fact):
+class MentionFact(Fact):
     """A message type, tag or session type named in running text."""
 
     kind: str
@@ -258,7 +258,7 @@ class MentionSaid(Fact):
 
 
 @attrs.frozen
-class DictionarySaid(Fact):
+class DictionaryFact(Fact):
     """Edition of a dictionary, from a comment in it."""
 
     version: str

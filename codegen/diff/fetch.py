@@ -84,7 +84,7 @@ class _Host:
             headers = {"Accept": "text/markdown, text/plain", "User-Agent": "codegen"}
             request = Request(url, headers=headers)  # noqa: S310 - `fetch` has checked the scheme
             with self._opener.open(request, timeout=TIMEOUT) as answer:
-                data, told = self._read(answer, url, most), answer.headers
+                data, response_headers = self._read(answer, url, most), answer.headers
         except HTTPError as error:
             error.close()
             raise FetchError(f"{url}: the answer is {error.code} {error.reason}") from None
@@ -92,10 +92,10 @@ class _Host:
             raise FetchError(f"{url}: {error.reason}") from None
         except (OSError, HTTPException, ValueError) as error:
             raise FetchError(f"{url}: {type(error).__name__}: {error}") from None
-        if told.get_content_type() == "text/html":
+        if response_headers.get_content_type() == "text/html":
             raise FetchError(f"{url}: is HTML, not Markdown")
         try:
-            return data.decode("utf-8"), told
+            return data.decode("utf-8"), response_headers
         except UnicodeDecodeError:
             raise FetchError(f"{url}: is not UTF-8") from None
 
@@ -143,7 +143,7 @@ def fetch(index: str, spec: SpecIndex, now: Callable[[], float] = time.monotonic
     ):
         raise FetchError(f"{index}: is no https address")
     host = _Host(address, now)
-    listed = [path for path in links(host.get(index, MAX_INDEX)[0], index) if _is_wanted(path, spec)]
+    listed = [path for path in links(host.get(index, MAX_INDEX)[0], index) if _is_relevant(path, spec)]
     if not listed:
         raise FetchError(f"{index}: lists no page about {spec.dialect.title}")
     if len(listed) > MAX_PAGES:
@@ -174,7 +174,7 @@ def links(text: str, index: str) -> list[str]:
     return list(found)
 
 
-def _is_wanted(path: str, spec: SpecIndex) -> bool:
+def _is_relevant(path: str, spec: SpecIndex) -> bool:
     """Return whether a page is in the folder of a product, or named in the manifest."""
     name = path.rpartition(".")[0]
     named = {origin.id for origin in spec.origins.values() if origin.kind}

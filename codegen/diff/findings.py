@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import attrs
 import yaml
 
-from codegen.diff.facts import Fact, MentionSaid, Unread
-from codegen.diff.sources import Given, Reading
+from codegen.diff.facts import Fact, MentionFact, Unread
+from codegen.diff.sources import GivenSources, Reading
 from codegen.diff.spec_index import CHANGELOG, DICTIONARY, PAGE, SpecIndex
 from kalshi_fix_adapters.documents.mistakes import Location
 
@@ -21,7 +21,7 @@ UNREAD, STALE, UNREVIEWED = "unread", "stale", "unreviewed"
 # Written by `advice.text` if a page gives the code that accompanies a text.
 _MEANS = re.compile(r"means: \{[^}]*\}, ")
 
-_Said = TypeVar("_Said", bound=Fact)
+_FactT = TypeVar("_FactT", bound=Fact)
 _Key = TypeVar("_Key", bound=Hashable)
 
 
@@ -144,17 +144,17 @@ class Evidence:
         """Products that the evidence covers."""
         return self.spec.products if self.product is None else (self.product,)
 
-    def facts(self, kind: type[_Said]) -> list[_Said]:
+    def facts(self, kind: type[_FactT]) -> list[_FactT]:
         """Return all facts of a kind, file by file."""
         return [fact for fact in self._by_kind.get(kind, ()) if isinstance(fact, kind)]
 
-    def by(self, kind: type[_Said], key: Callable[[_Said], _Key]) -> dict[_Key, list[_Said]]:
+    def by(self, kind: type[_FactT], key: Callable[[_FactT], _Key]) -> dict[_Key, list[_FactT]]:
         """Return all facts of a kind, grouped by a key in order of first occurrence."""
         return grouped(self.facts(kind), key)
 
-    def mentions(self, kind: str, known: Container[str]) -> dict[str, list[MentionSaid]]:
+    def mentions(self, kind: str, known: Container[str]) -> dict[str, list[MentionFact]]:
         """Return the unknown values mentioned in running text, with their mentions."""
-        mentions = self.by(MentionSaid, lambda each: each.value if each.kind == kind else "")
+        mentions = self.by(MentionFact, lambda each: each.value if each.kind == kind else "")
         return {value: each for value, each in mentions.items() if value and value not in known}
 
     def expects(self, sources: str) -> bool:
@@ -164,7 +164,7 @@ class Evidence:
             return True
         return any(self.spec.pages_of(sources, product) & self.covered for product in self.products)
 
-    def speaks(self, name: str) -> bool:
+    def has_source(self, name: str) -> bool:
         """Return whether a source of the manifest was given and is part of this evidence."""
         origin = self.spec.origins.get(name)
         if origin is None or name not in self.covered or origin.kind != self.kind:
@@ -194,7 +194,7 @@ class Evidence:
         texts = _TEXTS[name]
         locations = dict.fromkeys(each.location for each in ([facts] if isinstance(facts, Fact) else facts))
         sources = dict.fromkeys(map(self.origin_of, locations))
-        expected = filter(self.speaks, values.get("expected_in", "").split(", "))
+        expected = filter(self.has_source, values.get("expected_in", "").split(", "))
         edits = [Edit(at, texts.write.format(**values))] if texts.write else values.get("edits", ())
         return Finding(
             kind=texts.kind,
@@ -217,15 +217,15 @@ class Evidence:
             yield self.report("source unread", fact, where, address=str(where), what=fact.what)
 
 
-def grouped(facts: Iterable[_Said], key: Callable[[_Said], _Key]) -> dict[_Key, list[_Said]]:
+def grouped(facts: Iterable[_FactT], key: Callable[[_FactT], _Key]) -> dict[_Key, list[_FactT]]:
     """Group facts by a key, in order of first occurrence."""
-    found: dict[_Key, list[_Said]] = {}
+    found: dict[_Key, list[_FactT]] = {}
     for fact in facts:
         found.setdefault(key(fact), []).append(fact)
     return found
 
 
-def evidence_of(given: Given, spec: SpecIndex, product: str | None) -> list[Evidence]:
+def evidence_of(given: GivenSources, spec: SpecIndex, product: str | None) -> list[Evidence]:
     """Return the evidence of each product's pages, of the dictionary, and of the changelog."""
     covered = given.covers(spec)
     found = []

@@ -127,7 +127,7 @@ def compare(
     pages, which are used to show the words that differ.
     """
     known = reviewed(spec)
-    told = {location for finding in findings for location in finding.locations}
+    reported = {location for finding in findings for location in finding.locations}
     changes: list[_Change] = []
     for each in (one for one in evidence if known and one.kind != CHANGELOG):
         passages = [of_reading(reading) for reading in each.readings]
@@ -142,7 +142,7 @@ def compare(
         then = Counter(print_ for prints in before.values() for print_ in prints)
         balance = (now - then, then - now)
         for reading, listed in zip(each.readings, passages, strict=True):
-            changes += _changes(each, reading, listed, before.get(key_of(reading), []), balance, told)
+            changes += _changes(each, reading, listed, before.get(key_of(reading), []), balance, reported)
     old = {key_of(reading): of_reading(reading) for reading in against if reading.kind != CHANGELOG}
     yield from _repeated(changes)
     for change in changes:
@@ -218,7 +218,7 @@ def _changes(
     passages: list[Passage],
     known: list[str],
     balance: tuple[Counter[str], Counter[str]],
-    told: set[Location],
+    reported: set[Location],
 ) -> Iterator[_Change]:
     """Yield the differences between the passages of a file and the reviewed ones.
 
@@ -232,14 +232,14 @@ def _changes(
         if operation == "equal":
             continue
         # A passage that differs here and is not new in the balance has only moved.
-        fresh = [each for each in passages[j1:j2] if _taken(more, each.print)]
-        gone = sum(_taken(fewer, each) for each in known[i1:i2])
+        fresh = [each for each in passages[j1:j2] if _use_up(more, each.print)]
+        gone = sum(_use_up(fewer, each) for each in known[i1:i2])
         # Table rows with a finding are reported by that finding.
-        untold = [each for each in fresh if Location(reading.file, each.line) not in told]
-        yield _Change(evidence, reading, untold, gone, passages[j1 - 1].line if j1 else 1, len(fresh))
+        unreported = [each for each in fresh if Location(reading.file, each.line) not in reported]
+        yield _Change(evidence, reading, unreported, gone, passages[j1 - 1].line if j1 else 1, len(fresh))
 
 
-def _taken(counted: Counter[str], item: str) -> bool:
+def _use_up(counted: Counter[str], item: str) -> bool:
     """Return whether a count of the item was left, and use it up."""
     counted[item] -= 1
     return counted[item] >= 0

@@ -122,7 +122,7 @@ def facts(readings: Iterable[Reading]) -> Iterator[str]:
     for reading in readings:
         for fact in sorted(reading.facts, key=lambda each: each.location):
             yield f"{_shown(fact.location)}: {fact}"
-        counted = Counter(type(fact).__name__.removesuffix("Said").lower() for fact in reading.facts)
+        counted = Counter(type(fact).__name__.removesuffix("Fact").lower() for fact in reading.facts)
         listed = ", ".join(f"{number} {kind}" for kind, number in sorted(counted.items()))
         about = f" about {reading.product}" if reading.product else ""
         yield f"{reading.file}: {len(reading.facts)} facts{about} ({listed or 'nothing to compare'})"

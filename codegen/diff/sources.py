@@ -47,7 +47,7 @@ class Reading:
 
 
 @attrs.frozen
-class Given:
+class GivenSources:
     """All given sources."""
 
     readings: tuple[Reading, ...]
@@ -70,7 +70,7 @@ class Given:
         )
 
 
-def gather(paths: Iterable[Path], spec: SpecIndex, product: str | None) -> Given:
+def gather(paths: Iterable[Path], spec: SpecIndex, product: str | None) -> GivenSources:
     """Read all given files, and all pages and dictionaries below given folders.
 
     The product of a page is determined by its address, folder or links; `product` is used for pages without
@@ -94,7 +94,7 @@ def gather(paths: Iterable[Path], spec: SpecIndex, product: str | None) -> Given
                 whole.add(_folder(reading.page))
     if not readings:
         raise SourceError("\n".join(skipped))
-    return Given(tuple(readings), frozenset(whole), tuple(skipped))
+    return GivenSources(tuple(readings), frozenset(whole), tuple(skipped))
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -12,7 +12,7 @@ import attrs
 
 from codegen import model
 from codegen.diff.facts import Vocabulary
-from codegen.presence import WANTED, Place, places, places_of, presence_at
+from codegen.presence import MANDATORY, Place, places, places_of, presence_at
 from codegen.read.context import words
 from codegen.read.load import Definition, Source, load
 from codegen.read.resolve import resolve
@@ -60,7 +60,7 @@ class PlacedMember:
 
     def required(self, place: Place) -> bool:
         """Return whether its block or group entry requires it."""
-        return presence_at(self.member, place) in WANTED
+        return presence_at(self.member, place) in MANDATORY
 
     def required_in_message(self, place: Place) -> bool:
         """Return whether every such message must contain it."""

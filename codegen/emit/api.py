@@ -30,7 +30,7 @@ Api = dict[str, Any]
 
 
 Breaks = Literal["wire", "source", "typing", "venue"]
-WHOM: Mapping[Breaks, str] = {
+EFFECTS: Mapping[Breaks, str] = {
     "wire": "logs, stores and peers of the other version read something else",
     "source": "a program that names it, or leaves it out, stops with an error",
     "typing": "a program runs as before; its type checker may complain",
@@ -45,7 +45,7 @@ class Difference:
 
     what: str
     breaks: Breaks
-    """Kind of break, see `WHOM`."""
+    """Kind of break, see `EFFECTS`."""
     breaking: bool
     """Whether working code may stop working."""
 
@@ -131,19 +131,19 @@ def text(api: Api) -> str:
 
 
 def compare(old: Api, new: Api) -> list[Difference]:
-    """Return all differences, breaking ones first, then in the order of `WHOM`."""
+    """Return all differences, breaking ones first, then in the order of `EFFECTS`."""
     found = [*_classes(old["classes"], new["classes"]), *_values(old, new), *_uses(old, new)]
-    order = list(WHOM)
+    order = list(EFFECTS)
     return sorted(found, key=lambda each: (not each.breaking, order.index(each.breaks)))
 
 
 def _classes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
-    yield from _gone_and_new("class", old, new)
+    yield from _removed_and_added("class", old, new)
     for name in sorted(old.keys() & new.keys()):
         yield from _class(name, old[name], new[name])
 
 
-def _gone_and_new(what: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
+def _removed_and_added(what: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
     for name in sorted(old.keys() - new.keys()):
         yield Difference(f"{what} {name} is gone", "source", breaking=True)
     for name in sorted(new.keys() - old.keys()):
@@ -227,13 +227,13 @@ def _uses(old: Api, new: Api) -> Iterator[Difference]:
         for name in sorted(old["classes"].keys() & new["classes"].keys()):
             before, after = old[what].get(name, []), new[what].get(name, [])
             for each in (each for each in before if each not in after):
-                said = f"is sent no more {each}" if what == "flows" else f"has no rule more: {each}"
-                yield Difference(f"{name} {said}", "venue", breaking=what == "flows")
+                change = f"is sent no more {each}" if what == "flows" else f"has no rule more: {each}"
+                yield Difference(f"{name} {change}", "venue", breaking=what == "flows")
             for each in (each for each in after if each not in before):
-                said = f"is sent {each}" if what == "flows" else f"has a new rule: {each}"
-                yield Difference(f"{name} {said}", "venue", breaking=what == "rules")
+                change = f"is sent {each}" if what == "flows" else f"has a new rule: {each}"
+                yield Difference(f"{name} {change}", "venue", breaking=what == "rules")
     before, after = old["sessions"], new["sessions"]
-    yield from _gone_and_new("session type", before, after)
+    yield from _removed_and_added("session type", before, after)
     for name in sorted(before.keys() & after.keys()):
         for setting, value in before[name].items():
             now = after[name][setting]

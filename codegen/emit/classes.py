@@ -277,8 +277,8 @@ class ClassWriter:
         elif taken is not None:
             first.append(f"{taken.attribute}: {kinds.accepts_of(taken.field)}")
             arguments.append(f"{taken.attribute}={taken.attribute}")
-        beside = [member for member in attributes_of(message.members) if member is not taken]
-        for member in (*beside, *(entry if len(entry) > 1 else ())):
+        others = [member for member in attributes_of(message.members) if member is not taken]
+        for member in (*others, *(entry if len(entry) > 1 else ())):
             if not _is_taken(member, constructor, sets):
                 continue
             required = member.attribute in constructor.requires or _is_required(member, sets)
@@ -288,7 +288,7 @@ class ClassWriter:
             # A group's argument normally has a default; a required one has none.
             has_default = not (required and member.group)
             given.append(f"{view.name}: {view.accepts}{view.argument_default if has_default else ''}")
-            if member in beside:
+            if member in others:
                 arguments.append(f"{view.name}={view.name}")
         # After `*more` all arguments are keyword-only anyway.
         star = ["*"] if given and not any(each.startswith("*") for each in first) else []

@@ -78,14 +78,14 @@ def encoder_view(
     return EncoderView(encoder_name(cls), parameter, title, (*lines, *body.lines), tuple(body.tables))
 
 
-def _is_always_there(member: Member) -> bool:
+def _is_mandatory(member: Member) -> bool:
     if member.group or member.field.length_field:
         return False
     return always_required(member) or member.presence == "constant"
 
 
 def _is_name(member: Member) -> bool:
-    return _is_always_there(member) and _is_plain_string(member.field)
+    return _is_mandatory(member) and _is_plain_string(member.field)
 
 
 def _is_plain_string(field: Field) -> bool:
@@ -123,7 +123,7 @@ class _Body:
         has_group = any(member.group for member in members)
         if has_group:
             self.lines.append(f'unknown = format_unknown({unknown}, checked) if {unknown} else ""')
-        there = [place for place, member in enumerate(members) if _is_always_there(member)]
+        there = [place for place, member in enumerate(members) if _is_mandatory(member)]
         # The single string extends to the last mandatory member, and over the coded fields after it: their
         # tables have a text for None as well, so they need no comparison.
         first = there[-1] + 1 if there else 0
@@ -168,8 +168,8 @@ class _Body:
         name, value = self._variable(member)
         codes = _text_codes(member)
         if codes:
-            return f"{{{self._table(member, codes, or_none=not _is_always_there(member))}[{value}]}}"
-        if _is_always_there(member):
+            return f"{{{self._table(member, codes, or_none=not _is_mandatory(member))}[{value}]}}"
+        if _is_mandatory(member):
             if member.field.codeset:
                 self.lines.append(f"{name} = {self._field(member, value)}")
                 return f"{{{name}}}"
@@ -211,12 +211,12 @@ class _Body:
                 f"    {name} = {self._formatted(member, value)}",
             ]
         elif kind == "UTCTIMESTAMP":
-            return self._moment(name, value)
+            return self._timestamp(name, value)
         else:
             return f"{{{self._formatted(member, value)}}}"
         return f"{{{name}}}"
 
-    def _moment(self, name: str, value: str) -> str:
+    def _timestamp(self, name: str, value: str) -> str:
         """Write the statements that format a timestamp; return its piece of the string.
 
         A busy session writes many messages in one second, whose text is cached: formatting all of SendingTime

@@ -179,11 +179,11 @@ class LayoutWriter:
             yield f"tracks={self._call('Tracks', field, sessions, resting, done)}"
 
     def _answers(self, answers: Answers) -> str:
-        asked = f"frozenset({sequence(map(repr, answers.msg_types))})"
+        requests = f"frozenset({sequence(map(repr, answers.msg_types))})"
         field, makes = answers.field, answers.makes
         return self._call(
             "Answers",
-            asked,
+            requests,
             attribute=repr(field.attribute) if field is not None else None,
             names=repr(answers.names) if field is not None else None,
             when=self._condition(answers.when),

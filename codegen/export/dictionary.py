@@ -18,7 +18,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from codegen.model import CodeSet, Dialect, Field, Group, Member, Message
-from codegen.presence import WANTED, Place, places, places_of, presences
+from codegen.presence import MANDATORY, Place, places, places_of, presences
 
 SESSION_FILE = "FIXT11.xml"
 APPLICATION_FILE = "FIX50SP2.xml"
@@ -105,7 +105,7 @@ class _Dictionary:
             if length is not None:
                 self._add(parent, "field", length, required=False)
             # Required only if every place of the message requires it: QuickFIX has one body for all.
-            required = all(presence in WANTED for presence in found)
+            required = all(presence in MANDATORY for presence in found)
             if member.group is None:
                 self._add(parent, "field", member.field, required=required)
             else:

@@ -28,7 +28,7 @@ from codegen.model import (
     Pedigree,
     walk,
 )
-from codegen.presence import WANTED, Place, places, places_of, presence_at, presences
+from codegen.presence import MANDATORY, Place, places, places_of, presence_at, presences
 from codegen.prose import condition_sentences, limits_text
 
 FIXR = "http://fixprotocol.io/2024/orchestra/repository"
@@ -263,7 +263,7 @@ class _Repository:
                 yield "forbidden", self._score(condition)
         # Allowed under any of several conditions means forbidden if none of them is true. If Score cannot
         # express one of them, it cannot express the rule.
-        allowed = _somewhere(member.only_when, among)
+        allowed = _applicable(member.only_when, among)
         if allowed and all(_is_rule(condition, among) for condition in allowed):
             yield "forbidden", f"!({' || '.join(f'({self._score(condition)})' for condition in allowed)})"
 
@@ -376,7 +376,7 @@ def _common(found: frozenset[str]) -> str:
     if len(found) == 1:
         return next(iter(found))
     # Required at some places and constant at others is required everywhere.
-    return "required" if all(presence in WANTED for presence in found) else "optional"
+    return "required" if all(presence in MANDATORY for presence in found) else "optional"
 
 
 def _view(members: tuple[Member, ...], among: tuple[Place, ...]) -> tuple[object, ...]:
@@ -387,7 +387,7 @@ def _view(members: tuple[Member, ...], among: tuple[Place, ...]) -> tuple[object
             (
                 member.field.tag,
                 frozenset((place.sender, presence_at(member, place)) for place in among),
-                _somewhere((*member.required_when, *member.forbidden_when, *member.only_when), among),
+                _applicable((*member.required_when, *member.forbidden_when, *member.only_when), among),
                 _limits_at(member, among),
                 None if member.group is None else _view(member.group.members, among),
             )
@@ -396,7 +396,7 @@ def _view(members: tuple[Member, ...], among: tuple[Place, ...]) -> tuple[object
     )
 
 
-def _somewhere(conditions: tuple[Condition, ...], among: Iterable[Place]) -> tuple[Condition, ...]:
+def _applicable(conditions: tuple[Condition, ...], among: Iterable[Place]) -> tuple[Condition, ...]:
     """Return the conditions that apply at any of these places."""
     return tuple(each for each in conditions if any(place.within(each.scope) for place in among))
 
@@ -416,10 +416,10 @@ def _without_rules(member: Member, among: tuple[Place, ...]) -> Member:
     """Return a member with only the conditions that apply at some of these places and have no rule."""
 
     def rest(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
-        return tuple(each for each in _somewhere(conditions, among) if not _is_rule(each, among))
+        return tuple(each for each in _applicable(conditions, among) if not _is_rule(each, among))
 
     # All or none, as in `_rules`.
-    only = _somewhere(member.only_when, among)
+    only = _applicable(member.only_when, among)
     return attrs.evolve(
         member,
         required_when=rest(member.required_when),

@@ -90,7 +90,7 @@ def _answers(
     # An answer may repeat the id in another field than the request: RefSeqNum for MsgSeqNum.
     repeated = text(node, "names") or name
     # Invalid requests are skipped, so that each mistake is reported once.
-    asked, names = [], ""
+    msg_types, names = [], ""
     for request, where in words(node.get("requests")):
         if not context.require(request, by_name, "message", where):
             continue
@@ -106,9 +106,9 @@ def _answers(
         elif found is not None:
             fields = {**known, **_plain(by_name[request])}
             names = fields[repeated].attribute if repeated in fields else ""
-        asked.append(by_name[request].msg_type)
+        msg_types.append(by_name[request].msg_type)
     return model.Answers(
-        tuple(sorted(asked)),
+        tuple(sorted(msg_types)),
         found,
         names,
         _condition(context, message, node, "when"),

@@ -31,7 +31,7 @@ class _Reader:
         self._location = location
         self._label = f"constructor `{name}` of message `{message.name}`"
         self._members = {_name(member): member for member in message.members}
-        self._taken = self._members.get(text(node, "takes"))
+        self._positional = self._members.get(text(node, "takes"))
         """Member that is passed by position."""
 
     def fits(self) -> bool:
@@ -62,28 +62,28 @@ class _Reader:
             name=self._name,
             doc=text(self._node, "doc"),
             sets=tuple(self._sets()),
-            takes=self._taken,
+            takes=self._positional,
             requires=named["requires"],
             without=named["without"],
         )
 
     def _entry(self) -> tuple[model.Member, ...]:
         """Return the fields of an entry of the group in `takes`; empty without one."""
-        wanted, where = text(self._node, "takes"), self._node.at("takes")
-        if not wanted or not self._is_known(wanted, where, self._members):
+        taken, where = text(self._node, "takes"), self._node.at("takes")
+        if not taken or not self._is_known(taken, where, self._members):
             return ()
-        group = None if self._taken is None else self._taken.group
+        group = None if self._positional is None else self._positional.group
         if group is None:
             return ()
         # Several values create one entry each, with one field; a single entry may have several fields.
         if group.maximum != 1 and len(group.members) != 1:
-            what = f"{self._label} takes `{wanted}`, whose entries have several fields"
+            what = f"{self._label} takes `{taken}`, whose entries have several fields"
             advice = "take a group with one field, or one that has one entry at most"
             self._context.mistakes.add(where, what, advice)
-        beside = {member.attribute for member in self._message.members}
+        attributes = {member.attribute for member in self._message.members}
         for member in group.members:
-            if group.maximum == 1 and member.attribute in beside:
-                what = f"{self._label} takes `{wanted}`, whose `{_name(member)}` the message has too"
+            if group.maximum == 1 and member.attribute in attributes:
+                what = f"{self._label} takes `{taken}`, whose `{_name(member)}` the message has too"
                 self._context.mistakes.add(where, what, "leave `takes` out")
         return group.members
 

@@ -90,19 +90,19 @@ class Context:
                 changes.extend(self._change(kind, name, text(each, name), each.at(name)) for name in each)
         return model.Pedigree(tuple(changes))
 
-    def _change(self, kind: str, moment: str, note: str, location: Location) -> model.Change:
+    def _change(self, kind: str, when: str, note: str, location: Location) -> model.Change:
         versions = self.source.merged("versions")
-        if _DATE.match(moment):
-            return model.Change(kind, None, moment, note)
-        if moment not in versions:
-            near = nearest(moment, versions)
+        if _DATE.match(when):
+            return model.Change(kind, None, when, note)
+        if when not in versions:
+            near = nearest(when, versions)
             advice = "add it to the manifest's `versions` with its date" + (
                 f", or write `{near}`" if near else ""
             )
-            self.mistakes.add(location, f"version `{moment}` is not defined", advice)
-            return model.Change(kind, moment, None, note)
-        date = versions[moment][0]
-        return model.Change(kind, moment, date.text if isinstance(date, Scalar) else None, note)
+            self.mistakes.add(location, f"version `{when}` is not defined", advice)
+            return model.Change(kind, when, None, note)
+        date = versions[when][0]
+        return model.Change(kind, when, date.text if isinstance(date, Scalar) else None, note)
 
 
 def text(node: Map, key: str, default: str = "") -> str:

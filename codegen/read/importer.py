@@ -117,10 +117,10 @@ class _Importer:
     _shapes: dict[object, str] = attrs.field(factory=dict)
     _counted: set[str] = attrs.field(factory=set)
     """Fields that count a group, regardless of their type."""
-    _taken: set[str] = attrs.field(factory=set)
+    _used_names: set[str] = attrs.field(factory=set)
     """Names of fields, groups, messages and entry classes, which must be unique."""
     _noted: set[Mistake] = attrs.field(factory=set)
-    _room: int = attrs.field(init=False, factory=lambda: MAX_MEMBERS)
+    _remaining: int = attrs.field(init=False, factory=lambda: MAX_MEMBERS)
     _depth: int = 0
     """Number of open groups."""
 
@@ -131,7 +131,7 @@ class _Importer:
             self.components = {**each.components, **self.components}
         datatypes = _datatypes()
         self.types = {name: about["kind"] for name, about in datatypes.items()}
-        self._taken = {*self.fields, *(message.name for message in self._messages())}
+        self._used_names = {*self.fields, *(message.name for message in self._messages())}
         self._find_lengths()
         header, trailer = self._frame()
         blocks = {
@@ -149,7 +149,7 @@ class _Importer:
         for family, messages in families.items():
             files[f"messages/{family}.yaml"] = {"source": SOURCE, "messages": messages}
         # All members are known now: unused groups, codesets and fields are not written.
-        self._forget_unused(blocks.values(), families.values())
+        self._drop_unused(blocks.values(), families.values())
         files["components.yaml"] = {"source": SOURCE, "groups": self.groups}
         codesets = self._codesets()
         files["codesets.yaml"] = {"source": SOURCE, "codesets": codesets}
@@ -253,9 +253,9 @@ class _Importer:
     ) -> Iterator[_Member]:
         """Yield members with components expanded in place."""
         for item in items:
-            self._room -= 1
-            if self._room < 0 or len(inside) >= MAX_NESTING:
-                bound = f"{MAX_MEMBERS} members" if self._room < 0 else f"{MAX_NESTING} levels"
+            self._remaining -= 1
+            if self._remaining < 0 or len(inside) >= MAX_NESTING:
+                bound = f"{MAX_MEMBERS} members" if self._remaining < 0 else f"{MAX_NESTING} levels"
                 what = f"{owner} goes beyond {bound} with its components put in"
                 Mistakes().refuse(item.location, what, "leave out what is not needed")
             if item.kind != "component":
@@ -344,23 +344,23 @@ class _Importer:
         """Return the first unused name, or the last one with a number appended."""
         numbered = (f"{wished[-1]}{number}" for number in range(2, 10_000))
         for name in (*wished, *numbered):
-            if name not in self._taken and is_class_name(name):
-                self._taken.add(name)
+            if name not in self._used_names and is_class_name(name):
+                self._used_names.add(name)
                 return name
         raise AssertionError(wished)
 
-    def _forget_unused(
+    def _drop_unused(
         self, blocks: Iterable[Mapping[str, Any]], families: Iterable[Mapping[str, Any]]
     ) -> None:
         """Drop the groups that were used only in omitted content."""
         # From the messages down, because groups refer to groups.
         bodies = [*blocks, *(message["members"] for family in families for message in family.values())]
-        wanted: set[str] = set()
+        used_groups: set[str] = set()
         while bodies:
-            found = set(bodies.pop()) & set(self.groups) - wanted
-            wanted |= found
+            found = set(bodies.pop()) & set(self.groups) - used_groups
+            used_groups |= found
             bodies += [self.groups[name]["members"] for name in found]
-        self.groups = {name: about for name, about in self.groups.items() if name in wanted}
+        self.groups = {name: about for name, about in self.groups.items() if name in used_groups}
         used = {name for name in self.used if name not in self._counted}
         used |= {group["counter"] for group in self.groups.values()}
         self.used = {name: field for name, field in self.used.items() if name in used}

@@ -21,7 +21,7 @@ from kalshi_fix_adapters.documents.mistakes import Location
 from kalshi_fix_adapters.documents.names import did_you_mean
 from kalshi_fix_adapters.documents.nodes import Map, Node, Scalar, Seq
 
-BESIDE = frozenset({"examples.yaml", "downstream.yaml"})
+OTHER_FILES = frozenset({"examples.yaml", "downstream.yaml"})
 """Files of a spec folder that other parts of this program read."""
 
 SECTIONS = (
@@ -174,16 +174,16 @@ def _read_folder(found: tuple[Path, Map], source: Source, mistakes: Mistakes) ->
             else:
                 source.blocks[stem] = _changed(known, members, default)
         else:
-            _take(content, kind, source, mistakes)
+            _add_content(content, kind, source, mistakes)
     for family, path in _family_files(folder, manifest, mistakes):
         content = _read(path, "messages", mistakes)
         if family not in source.families:
             source.families.append(family)
         if content is not None:
-            _take(content, "messages", source, mistakes, family)
+            _add_content(content, "messages", source, mistakes, family)
     # A misspelt file name would otherwise be ignored silently.
     for path in sorted(folder.glob("*.yaml")):
-        if path.name not in _KINDS and path.name not in BESIDE and path.name != "manifest.yaml":
+        if path.name not in _KINDS and path.name not in OTHER_FILES and path.name != "manifest.yaml":
             advice = f"rename it ({', '.join(sorted(_KINDS))}), or remove it"
             mistakes.add(Location(path.as_posix(), 1), "is not read by anything", advice)
 
@@ -208,7 +208,7 @@ def _family_files(folder: Path, manifest: Map, mistakes: Mistakes) -> Iterator[t
         mistakes.add(Location(path.as_posix(), 1), "is not read by anything", advice)
 
 
-def _take(content: Map, kind: str, source: Source, mistakes: Mistakes, family: str = "") -> None:
+def _add_content(content: Map, kind: str, source: Source, mistakes: Mistakes, family: str = "") -> None:
     """Add the definitions of a file, and apply its changes."""
     default = content.get("source")
     for section in content:

@@ -43,7 +43,7 @@ class _Written:
 
 
 @attrs.frozen
-class _Around:
+class _BlockContext:
     """Context of a rule: the block, its members, and its places."""
 
     label: str
@@ -64,7 +64,7 @@ class Blocks:
     used_components: set[str] = attrs.field(factory=set)
     _open: list[str] = attrs.field(factory=list)
     """Groups being resolved, to detect one that nests itself."""
-    _room: int = attrs.field(init=False, factory=lambda: MAX_FIELDS)
+    _remaining: int = attrs.field(init=False, factory=lambda: MAX_FIELDS)
     """Remaining number of fields within the limit."""
     _lengths: dict[str, str] = attrs.field(init=False)
     """Name of each data field by the name of its length field."""
@@ -82,17 +82,17 @@ class Blocks:
         one_of = maps(entry.node.get("one_of"))
         written = self._written(entry, one_of, label, {})
         # By name in the spec: conditions refer to a group by its name, and test its counter.
-        around = _Around(label, places, {each.name: self._sibling(each.name) for each in written})
+        block = _BlockContext(label, places, {each.name: self._sibling(each.name) for each in written})
         found: list[model.Member] = []
         for each in written:
-            member = self._member(each, around)
+            member = self._member(each, block)
             if member is not None:
                 found.append(member)
             else:
                 # A missing delimiter may be this one.
                 self._incomplete.add(label)
         self._check_unique(found, label)
-        rules = (self._one_of(node, around) for node in one_of)
+        rules = (self._one_of(node, block) for node in one_of)
         return tuple(found), tuple(rule for rule in rules if rule is not None)
 
     def _written(
@@ -143,8 +143,8 @@ class Blocks:
         group = self.context.source.sections["groups"].get(name)
         return self.fields.get(name if group is None else text(group.node, "counter"))
 
-    def _member(self, written: _Written, around: _Around) -> model.Member | None:
-        context, name, label = self.context, written.name, around.label
+    def _member(self, written: _Written, block: _BlockContext) -> model.Member | None:
+        context, name, label = self.context, written.name, block.label
         sections = context.source.sections
         is_group = name in sections["groups"]
         if not is_group and name not in sections["fields"]:
@@ -153,7 +153,7 @@ class Blocks:
             context.is_among(name, known, written.location, what)
             return None
         group = self.group(name) if is_group else None
-        field = around.siblings[name]
+        field = block.siblings[name]
         if field is None or (is_group and group is None):
             return None
         if group is None:
@@ -182,12 +182,12 @@ class Blocks:
             presence="constant" if constant is not None else presence,
             constant=constant,
             default=optional_text(node, "default"),
-            rules=self._rules(node, f"`{name}` of {label}", around.places),
-            required_when=self._conditions(node, "required_when", around),
-            forbidden_when=self._conditions(node, "forbidden_when", around),
-            only_when=self._conditions(node, "only_when", around),
-            limits=self._limits(node, field, around),
-            legacy_fields=self._legacy(node, name, around),
+            rules=self._rules(node, f"`{name}` of {label}", block.places),
+            required_when=self._conditions(node, "required_when", block),
+            forbidden_when=self._conditions(node, "forbidden_when", block),
+            only_when=self._conditions(node, "only_when", block),
+            limits=self._limits(node, field, block),
+            legacy_fields=self._legacy(node, name, block),
             doc=text(node, "doc") or (group.doc if group is not None else field.doc),
             **about,
         )
@@ -303,8 +303,8 @@ class Blocks:
                     rules.append(model.PresenceRule(scope, _PRESENCE_KEYS[key]))
         return tuple(rules)
 
-    def _one_of(self, node: Map, around: _Around) -> model.OneOf | None:
-        mistakes, label, siblings = self.context.mistakes, around.label, around.siblings
+    def _one_of(self, node: Map, block: _BlockContext) -> model.OneOf | None:
+        mistakes, label, siblings = self.context.mistakes, block.label, block.siblings
         modes = [mode for mode in _MODES if mode in node]
         if len(modes) != 1:
             what = f"a rule of `one_of` in {label} has {'no' if not modes else 'more than one'} mode"
@@ -322,7 +322,7 @@ class Blocks:
             if known and (field := siblings[name]) is not None:
                 names.append(field.name)
         on = node.get("on")
-        scope = around.places.scope(self.context, on, label) if isinstance(on, Map) else model.Scope()
+        scope = block.places.scope(self.context, on, label) if isinstance(on, Map) else model.Scope()
         return model.OneOf(tuple(names), modes[0], scope)
 
     def with_limits(self) -> dict[str, model.Field]:
@@ -332,16 +332,18 @@ class Blocks:
         self.fields = {
             name: attrs.evolve(
                 field,
-                limits=self._limits(entries[name].node, field, _Around(f"field `{name}`", everywhere, {})),
+                limits=self._limits(
+                    entries[name].node, field, _BlockContext(f"field `{name}`", everywhere, {})
+                ),
             )
             for name, field in self.fields.items()
         }
         return dict(self.fields)
 
-    def _limits(self, node: Map, field: model.Field, around: _Around) -> tuple[model.Limit, ...]:
+    def _limits(self, node: Map, field: model.Field, block: _BlockContext) -> tuple[model.Limit, ...]:
         found = []
         for each in maps(node.get("limits")):
-            when = self._condition(each.mapping("when"), f"`limits` of {around.label}", around)
+            when = self._condition(each.mapping("when"), f"`limits` of {block.label}", block)
             numbers = {name: optional_text(each, name) for name in _NUMBERS}
             limit = model.Limit(
                 when,
@@ -354,7 +356,7 @@ class Blocks:
                 unit=optional_text(each, "unit"),
             )
             found.append(limit)
-            self._check_limit(limit, field, each, around.label)
+            self._check_limit(limit, field, each, block.label)
         return tuple(found)
 
     def _check_limit(self, limit: model.Limit, field: model.Field, node: Map, label: str) -> None:
@@ -379,11 +381,11 @@ class Blocks:
                 node.at("step"), f"a limit of {label} has a step of {limit.step}", "write one above 0"
             )
 
-    def _conditions(self, node: Map, key: str, around: _Around) -> tuple[model.Condition, ...]:
-        label = f"`{key}` in {around.label}"
-        return tuple(self._condition(condition, label, around) for condition in maps(node.get(key)))
+    def _conditions(self, node: Map, key: str, block: _BlockContext) -> tuple[model.Condition, ...]:
+        label = f"`{key}` in {block.label}"
+        return tuple(self._condition(condition, label, block) for condition in maps(node.get(key)))
 
-    def _condition(self, node: Map, label: str, around: _Around) -> model.Condition:
+    def _condition(self, node: Map, label: str, block: _BlockContext) -> model.Condition:
         """Return a condition: lower-case keys restrict where it applies, the others are fields of the
         block.
         """
@@ -394,17 +396,17 @@ class Blocks:
             if self.context.require(name, known, "message", where)
         ]
         scope = attrs.evolve(
-            around.places.scope(self.context, node, label),
+            block.places.scope(self.context, node, label),
             messages=tuple(messages),
             logon=self._terms(node.mapping("logon"), f"`logon` of {label}", self._logon_fields()),
         )
         # All other keys are names of fields.
-        beside = Map(
+        fields_node = Map(
             {name: each for name, each in node.entries.items() if name not in _WHERE},
             node.keys,
             node.location,
         )
-        return model.Condition(self._terms(beside, label, around.siblings), scope)
+        return model.Condition(self._terms(fields_node, label, block.siblings), scope)
 
     def _logon_fields(self) -> dict[str, model.Field | None]:
         """Return the members of the dialect's Logon by name."""
@@ -458,11 +460,11 @@ class Blocks:
             )
         return value
 
-    def _legacy(self, node: Map, name: str, around: _Around) -> tuple[model.Field, ...]:
+    def _legacy(self, node: Map, name: str, block: _BlockContext) -> tuple[model.Field, ...]:
         found = []
         for each, where in words(node.get("legacy")):
-            if each in around.siblings:
-                what = f"{around.label} reads `{each}` as `{name}`, but `{each}` is a member of its own"
+            if each in block.siblings:
+                what = f"{block.label} reads `{each}` as `{name}`, but `{each}` is a member of its own"
                 self.context.mistakes.add(where, what, "remove one of the two")
                 continue
             known = self.context.require(each, self.context.source.sections["fields"], "field", where)
@@ -479,8 +481,8 @@ class Blocks:
         for member in members:
             own = [member.field, *member.legacy_fields]
             nested = nested_fields(member.group) if member.group is not None else []
-            self._room -= len(own) + len(nested)
-            if self._room < 0:
+            self._remaining -= len(own) + len(nested)
+            if self._remaining < 0:
                 what = f"with {label}, the dialect has more than {MAX_FIELDS} fields in its blocks"
                 self.context.mistakes.add(member.location, what, "remove what it does not need")
                 self.context.mistakes.raise_any()

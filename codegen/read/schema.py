@@ -90,8 +90,8 @@ def _explain(error: Any, root: Node) -> Iterator[tuple[Location, str, str]]:
                 did_you_mean(str(error.instance), [str(each) for each in error.validator_value]),
             )
         case "type":
-            wanted = error.validator_value
-            names = [wanted] if isinstance(wanted, str) else wanted
+            expected_types = error.validator_value
+            names = [expected_types] if isinstance(expected_types, str) else expected_types
             wording = " or ".join(_TYPE_NAMES.get(name, name) for name in names)
             yield (
                 where,

@@ -313,13 +313,15 @@ def test_long_lines_and_tags_are_said_to_be_unread() -> None:
     long, line = "x" * (markdown.MAX_LINE + 1), "y" * markdown.MAX_LINE
     assert markdown.blocks(f"{line}\n\n{long}\n\n{line}") == [
         markdown.Paragraph(1, line),
-        markdown.Puzzle(3, f"a line of more than {markdown.MAX_LINE} characters"),
+        markdown.Unparsable(3, f"a line of more than {markdown.MAX_LINE} characters"),
         markdown.Paragraph(5, line),
     ]
     tag = "<Card\n" + "a\n" * 40 + "/>\n"
     assert isinstance(markdown.blocks(tag)[0], markdown.Component)
     for rest in ("a\n" * 60 + "/>\n", f"{long}\n/>\n"):
-        assert markdown.blocks(f"<Card\n{rest}")[0] == markdown.Puzzle(1, "the component <Card has no end")
+        assert markdown.blocks(f"<Card\n{rest}")[0] == markdown.Unparsable(
+            1, "the component <Card has no end"
+        )
 
 
 @pytest.mark.parametrize(
@@ -348,8 +350,8 @@ def test_what_is_nested_too_deep_is_said_to_be_unread() -> None:
     for mark in ("> ", "- "):
         last, *rest = reversed(markdown.blocks(f"{mark * 19}a\n\nb\n\n{mark * 40}c\n"))
         what = "lists and quotes are nested more than 40 levels deep; the rest of the page"
-        assert last == markdown.Puzzle(5, what)
-        assert not any(isinstance(block, markdown.Puzzle) for block in rest)
+        assert last == markdown.Unparsable(5, what)
+        assert not any(isinstance(block, markdown.Unparsable) for block in rest)
 
 
 def test_cells_are_counted_with_those_that_rows_leave_out() -> None:
@@ -357,9 +359,9 @@ def test_cells_are_counted_with_those_that_rows_leave_out() -> None:
     found = markdown.blocks((head + "|b\n" * 100 + "\n") * 20)
     tables = [block for block in found if isinstance(block, markdown.Table)]
     assert sum(len(table.header.cells) * (len(table.rows) + 1) for table in tables) < markdown.MAX_CELLS * 1.5
-    assert any(isinstance(block, markdown.Puzzle) for block in found)
+    assert any(isinstance(block, markdown.Unparsable) for block in found)
     assert markdown.blocks("|" * (markdown.MAX_CELLS + 1)) == [
-        markdown.Puzzle(1, f"more than {markdown.MAX_CELLS} cells of tables")
+        markdown.Unparsable(1, f"more than {markdown.MAX_CELLS} cells of tables")
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from codegen import model
-from codegen.diff.facts import Fact, MemberSaid, MessageSaid, folded
+from codegen.diff.facts import Fact, MemberFact, MessageFact, folded
 from codegen.diff.findings import Evidence, Finding
 from codegen.diff.spec_index import PlacedMember, SpecIndex
 from codegen.presence import Place
@@ -24,7 +24,7 @@ class Block:
     evidence: Evidence
     key: str
     """A MsgType, `header` or `trailer`."""
-    rows: Sequence[MemberSaid]
+    rows: Sequence[MemberFact]
     """Rows of the source about this block."""
 
     @property
@@ -52,27 +52,27 @@ class Block:
         """Places where it may be sent, on the products of the evidence."""
         return self.spec.places(self.message, self.evidence.product)
 
-    def member_of(self, said: MemberSaid) -> PlacedMember | None:
+    def member_of(self, fact: MemberFact) -> PlacedMember | None:
         """Return the member of the spec that a row describes, or None.
 
         Matched by tag, current or former; if no field of the spec has both this tag and this name, by name,
         in which case the tag differs.
         """
         for placed in self.members:
-            if said.tag in placed.tags:
+            if fact.tag in placed.tags:
                 return placed
         # The spec has this field, but not in this block: it is a new member, not a wrong tag.
-        if folded(self.spec.vocabulary.fields.get(said.tag, "")) == folded(said.name):
+        if folded(self.spec.vocabulary.fields.get(fact.tag, "")) == folded(fact.name):
             return None
-        return next((each for each in self.members if folded(each.field.name) == folded(said.name)), None)
+        return next((each for each in self.members if folded(each.field.name) == folded(fact.name)), None)
 
-    def header_member(self, said: MemberSaid) -> PlacedMember | None:
+    def header_member(self, fact: MemberFact) -> PlacedMember | None:
         """Return the header field that a row in a message's table describes, or None."""
         if self.key in ("header", "trailer"):
             return None
-        return next((each for each in self.spec.members("header") if each.field.tag == said.tag), None)
+        return next((each for each in self.spec.members("header") if each.field.tag == fact.tag), None)
 
-    def seen(self, rows: Iterable[MemberSaid]) -> set[int]:
+    def seen(self, rows: Iterable[MemberFact]) -> set[int]:
         """Return the tags, as in the spec, of the members that the rows describe."""
         return {placed.field.tag for row in rows if (placed := self.member_of(row)) is not None}
 
@@ -88,10 +88,10 @@ class Block:
         code = named[0].code(value)
         return named[0].name, value if code is None else code.value
 
-    def heading(self) -> list[MessageSaid]:
+    def heading(self) -> list[MessageFact]:
         """Return the heading above the block as the location of absent elements; empty if there is none."""
         # One heading is enough to locate the finding.
-        return [each for each in self.evidence.facts(MessageSaid) if each.msg_type == self.key][:1]
+        return [each for each in self.evidence.facts(MessageFact) if each.msg_type == self.key][:1]
 
     def report(
         self, name: str, placed: PlacedMember, facts: Fact | Sequence[Fact], /, **values: Any
@@ -101,6 +101,6 @@ class Block:
         return self.evidence.report(name, facts, placed.member.location, **values)
 
 
-def side(said: MemberSaid) -> str:
+def side(fact: MemberFact) -> str:
     """Return " from the client" or " from the venue" for a row about one sender, else an empty string."""
-    return f" from the {said.sender}" if said.sender else ""
+    return f" from the {fact.sender}" if fact.sender else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from codegen.diff.facts import EntrySaid, Fact, VersionSaid
+from codegen.diff.facts import EntryFact, Fact, VersionFact
 from codegen.diff.findings import Evidence, Finding
 from codegen.read.context import maps, text
 from kalshi_fix_adapters.documents.mistakes import Location
@@ -20,17 +20,17 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
     """
     spec = evidence.spec
     versions = {(name, date) for name, (date, _) in spec.versions().items()}
-    said = [
-        each for each in evidence.facts(EntrySaid) if each.about and (each.version, each.date) not in versions
+    entries = [
+        each for each in evidence.facts(EntryFact) if each.about and (each.version, each.date) not in versions
     ]
     notes = [entry for note in spec.source.notes["changelog"] for entry in maps(note.get("entries"))]
     # Keys: date, fingerprint of the title, fingerprint of the text.
     kept = {(text(each, "date"), *text(each, "entry").split("-")): each.location for each in notes}
     # Three passes: entries unchanged since they were judged, then those whose text changed under the same
     # title, then new ones. The remaining keys are removed entries.
-    settled = {(each.date, each.title_print, each.text_print) for each in said} & kept.keys()
+    settled = {(each.date, each.title_print, each.text_print) for each in entries} & kept.keys()
     free = {key: location for key, location in kept.items() if key not in settled}
-    for entry in said:
+    for entry in entries:
         if (entry.date, entry.title_print, entry.text_print) in settled:
             continue
         judged = next((key for key in free if key[:2] == (entry.date, entry.title_print)), None)
@@ -39,7 +39,7 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
         else:
             # Two entries of one day may share a title.
             yield _report(evidence, "changed", entry, free.pop(judged), "changed entries")
-    oldest = min((each.date for each in evidence.facts(EntrySaid)), default="")
+    oldest = min((each.date for each in evidence.facts(EntryFact)), default="")
     for (date, title, *_), location in free.items():
         if oldest and date >= oldest:
             page = Fact(Location(evidence.readings[0].file, 1))
@@ -47,7 +47,7 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
     yield from evidence.unread()
 
 
-def _report(evidence: Evidence, what: str, entry: EntrySaid, at: Location, group: str) -> Finding:
+def _report(evidence: Evidence, what: str, entry: EntryFact, at: Location, group: str) -> Finding:
     tags = f" [{', '.join(entry.tags)}]" if entry.tags else ""
     values = {"date": entry.date, "title": entry.title_print, "text": entry.text_print}
     return evidence.report(f"entry {what}", entry, at, group=group, tags=tags, words=entry.title, **values)
@@ -56,8 +56,8 @@ def _report(evidence: Evidence, what: str, entry: EntrySaid, at: Location, group
 def versions(evidence: Evidence) -> Iterator[Finding]:
     """Compare the numbered changelog of the FIX pages with `versions` of the manifest."""
     own, dates = evidence.spec.versions(), evidence.spec.dates()
-    said = evidence.facts(VersionSaid)
-    for each in said:
+    entries = evidence.facts(VersionFact)
+    for each in entries:
         own_date, location = own.get(each.version, ("", evidence.spec.manifest("versions")))
         # An entry without a version number is identified by its day, or by the month of an observation.
         if not each.version:
@@ -69,7 +69,7 @@ def versions(evidence: Evidence) -> Iterator[Finding]:
         elif each.date and own_date != each.date:
             values = {"version": each.version, "date": each.date, "own": own_date}
             yield evidence.report("version date", each, location, **values)
-    listed = {each.version for each in said}
+    listed = {each.version for each in entries}
     for version, (_, location) in own.items() if listed - {""} else ():
         if version not in listed:
-            yield evidence.report("version absent", said[:1], location, version=version)
+            yield evidence.report("version absent", entries[:1], location, version=version)

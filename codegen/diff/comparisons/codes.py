@@ -9,21 +9,21 @@ import attrs
 
 from codegen import model
 from codegen.diff.comparisons import advice, messages
-from codegen.diff.facts import MSG_TYPE, CodesSaid, Fact, FieldSaid, MemberSaid, MessageSaid, folded
+from codegen.diff.facts import MSG_TYPE, CodesFact, Fact, FieldFact, MemberFact, MessageFact, folded
 from codegen.diff.findings import Edit, Evidence, Finding, grouped, yaml_words
 from kalshi_fix_adapters.documents.mistakes import Location
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
     """Yield all differences in the values of fields that the spec has."""
-    by_tag = evidence.by(CodesSaid, lambda each: each.tag)
+    by_tag = evidence.by(CodesFact, lambda each: each.tag)
     for tag, lists in by_tag.items():
         field = evidence.spec.fields.get(tag)
         if tag == MSG_TYPE:
             yield from _message_types(evidence, lists)
         elif field is not None:
             yield from _Values(evidence, field, lists).compare()
-    yield from _silent(evidence, set(by_tag))
+    yield from _without_values(evidence, set(by_tag))
 
 
 @attrs.frozen
@@ -32,17 +32,17 @@ class _Values:
 
     evidence: Evidence
     field: model.Field
-    lists: Sequence[CodesSaid]
+    lists: Sequence[CodesFact]
 
     def compare(self) -> Iterator[Finding]:
         """Yield all differences."""
         yield from self._new()
         if self.field.datatype.kind == "BOOLEAN":
             # A list of values that contains only one of Y and N.
-            for said in self.lists:
-                if len(said.codes) == 1:
+            for fact in self.lists:
+                if len(fact.codes) == 1:
                     at = self.evidence.spec.field_location(self.field.name)
-                    yield self._report("only", said, at, value=said.codes[0].value)
+                    yield self._report("only", fact, at, value=fact.codes[0].value)
         yield from self._gone()
 
     def _report(self, what: str, facts: Fact | Iterable[Fact], at: Location, **values: Any) -> Finding:
@@ -52,8 +52,8 @@ class _Values:
         """Yield values that the spec does not list, and those whose label is the name of another value."""
         known = {code.value: code for code in self.field.codes}
         names = {value: folded(code.name) for value, code in known.items()}
-        said = [code for each in self.lists for code in each.codes]
-        for code in said:
+        codes_listed = [code for each in self.lists for code in each.codes]
+        for code in codes_listed:
             label, own = folded(code.label), names.get(code.value, "")
             others = [value for value, name in names.items() if name == label and value != code.value]
             # Labels may be shortened: the beginning of the right name is not another name.
@@ -61,7 +61,7 @@ class _Values:
                 values = {"value": code.value, "label": code.label, "other": others[0]}
                 yield self._report("name", code, known[code.value].location, **values)
         listed = {"Y", "N"} if self.field.datatype.kind == "BOOLEAN" else known.keys()
-        new = grouped((code for code in said if code.value not in listed), lambda each: each.value)
+        new = grouped((code for code in codes_listed if code.value not in listed), lambda each: each.value)
         for value, codes in new.items():
             label = next((code.label for code in codes if code.label), "")
             line = f"`{advice.code_line(value, label)}`"
@@ -79,17 +79,17 @@ class _Values:
 
         A list in the table of a message applies to that message; any other list applies to the field.
         """
-        stated = {code.value for said in self.lists for code in said.codes}
-        whole = grouped((said for said in self.lists if said.whole), lambda each: each.message)
+        stated = {code.value for fact in self.lists for code in fact.codes}
+        whole = grouped((fact for fact in self.lists if fact.whole), lambda each: each.message)
         for code in self.field.codes:
             if not self._belongs(code) or code.pedigree.is_over:
                 continue
             # A value missing from a complete list was removed. Without a complete list, it was removed only
             # if no list contains it.
             for owner, lists in whole.items():
-                for said in lists:
-                    if code.value not in {each.value for each in said.codes} | self._excluded(owner):
-                        yield self._missing(code, owner, [said])
+                for fact in lists:
+                    if code.value not in {each.value for each in fact.codes} | self._excluded(owner):
+                        yield self._missing(code, owner, [fact])
             if not whole and code.value not in stated and self.evidence.expects(code.source):
                 yield self._missing(code, "", self.lists)
 
@@ -125,7 +125,7 @@ class _Values:
         spec, field = self.evidence.spec, self.field
         placed = next((each for each in spec.members(owner) if each.field.tag == field.tag), None)
         where = placed.member.location if placed is not None else spec.message_location(spec.messages[owner])
-        stated = {code.value for said in self.lists if said.message == owner for code in said.codes}
+        stated = {code.value for fact in self.lists if fact.message == owner for code in fact.codes}
         names = yaml_words([code.name for code in field.codes if code.value in stated])
         # Messages share the members of a group, so the limit must name the message.
         shared = f"messages: {spec.block_name(owner)}" if placed is not None and placed.path else ""
@@ -157,19 +157,19 @@ class _Values:
         return found
 
 
-def _silent(evidence: Evidence, spoken: set[int]) -> Iterator[Finding]:
+def _without_values(evidence: Evidence, with_values: set[int]) -> Iterator[Finding]:
     """Yield fields that have rows, and values in the spec from this source, but no values in the source now.
 
     A dictionary that lists values for few of its coded fields omits them on purpose.
     """
-    spec, laid_out = evidence.spec, {said.tag for said in evidence.facts(MemberSaid)}
+    spec, laid_out = evidence.spec, {fact.tag for fact in evidence.facts(MemberFact)}
     if not evidence.is_pages:
-        laid_out = {said.tag for said in evidence.facts(FieldSaid)}
+        laid_out = {fact.tag for fact in evidence.facts(FieldFact)}
         coded = {field.tag for field in spec.dialect.fields if field.codeset is not None} & laid_out
         # Below half, omitted values are the rule rather than the exception.
-        if len(coded & spoken) <= len(coded) / 2:
+        if len(coded & with_values) <= len(coded) / 2:
             return
-    for tag in sorted((laid_out & spec.fields.keys()) - spoken - {MSG_TYPE}):
+    for tag in sorted((laid_out & spec.fields.keys()) - with_values - {MSG_TYPE}):
         field = spec.fields[tag]
         expected = next((code.source for code in field.codes if evidence.expects(code.source)), "")
         if field.codeset is not None and expected:
@@ -178,11 +178,11 @@ def _silent(evidence: Evidence, spoken: set[int]) -> Iterator[Finding]:
             )
 
 
-def _message_types(evidence: Evidence, lists: Sequence[CodesSaid]) -> Iterator[Finding]:
+def _message_types(evidence: Evidence, lists: Sequence[CodesFact]) -> Iterator[Finding]:
     """Yield differences in the values of MsgType; defined messages are reported by `messages`."""
     spec = evidence.spec
-    listed = {code.value: code for said in lists for code in said.codes}
-    defined = {said.msg_type for said in evidence.facts(MessageSaid)}
+    listed = {code.value: code for fact in lists for code in fact.codes}
+    defined = {fact.msg_type for fact in evidence.facts(MessageFact)}
     for msg_type in sorted(defined - listed.keys()):
         if message := spec.messages.get(msg_type):
             yield messages.report(evidence, "no type", lists[0], message)

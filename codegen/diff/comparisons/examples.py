@@ -14,7 +14,7 @@ import attrs
 
 from codegen import model
 from codegen.diff.comparisons import messages
-from codegen.diff.facts import MSG_TYPE, ExampleSaid, MemberSaid, Pair
+from codegen.diff.facts import MSG_TYPE, ExampleFact, MemberFact, Pair
 from codegen.diff.findings import Evidence, Finding
 from codegen.diff.spec_index import PlacedMember
 from codegen.presence import Place
@@ -41,8 +41,8 @@ _FORMS = {
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
     """Yield contradictions between the examples of the pages and the spec."""
-    laid_out = {(said.block, said.tag) for said in evidence.facts(MemberSaid)}
-    for example in evidence.facts(ExampleSaid):
+    laid_out = {(fact.block, fact.tag) for fact in evidence.facts(MemberFact)}
+    for example in evidence.facts(ExampleFact):
         key = next((pair.value for pair in example.pairs if pair.tag == MSG_TYPE), "")
         if key in evidence.spec.messages:
             yield from _Walk(evidence, evidence.spec.messages[key], example, laid_out).findings()
@@ -54,7 +54,7 @@ class _Walk:
 
     evidence: Evidence
     message: model.Message
-    example: ExampleSaid
+    example: ExampleFact
     laid_out: set[tuple[str, int]]
     """Message and tag of every table row; differences reported for a row are not reported again for an
     example.

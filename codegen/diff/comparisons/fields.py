@@ -7,7 +7,7 @@ from typing import Any
 
 from codegen import model
 from codegen.diff.documents import columns
-from codegen.diff.facts import Fact, FieldSaid, MemberSaid, folded
+from codegen.diff.facts import Fact, FieldFact, MemberFact, folded
 from codegen.diff.findings import Evidence, Finding, joined
 
 
@@ -15,72 +15,72 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
     """Yield all differences in tags, names and types; the same difference on several lines is one finding."""
     # On pages, the rows of message tables count; a dictionary's field list already has the same names and
     # types.
-    rows: list[MemberSaid | FieldSaid] = [*evidence.facts(FieldSaid)]
+    rows: list[MemberFact | FieldFact] = [*evidence.facts(FieldFact)]
     if evidence.is_pages:
-        rows = [*evidence.facts(MemberSaid), *rows]
-    laid_out = {said.tag for said in evidence.facts(MemberSaid)}
-    found = (finding for said in rows for finding in _differences(evidence, said, laid_out))
+        rows = [*evidence.facts(MemberFact), *rows]
+    laid_out = {fact.tag for fact in evidence.facts(MemberFact)}
+    found = (finding for fact in rows for finding in _differences(evidence, fact, laid_out))
     yield from joined(found, lambda each: (each.address, each.says))
     yield from _mentions(evidence, laid_out | {row.tag for row in rows})
 
 
-def _differences(evidence: Evidence, said: MemberSaid | FieldSaid, laid_out: set[int]) -> Iterator[Finding]:
+def _differences(evidence: Evidence, fact: MemberFact | FieldFact, laid_out: set[int]) -> Iterator[Finding]:
     spec = evidence.spec
-    field = spec.fields.get(said.tag)
+    field = spec.fields.get(fact.tag)
     # Field of the spec with this name, ignoring spelling differences.
-    tag = spec.vocabulary.tag_of(said.name) if said.name else None
+    tag = spec.vocabulary.tag_of(fact.name) if fact.name else None
     named = None if tag is None else spec.fields[tag]
     if field is None and named is None:
         # Rows of a message are reported with the message.
-        if isinstance(said, FieldSaid) and said.tag not in laid_out:
-            yield _unknown(evidence, said)
+        if isinstance(fact, FieldFact) and fact.tag not in laid_out:
+            yield _unknown(evidence, fact)
         return
-    if named and named.tag != said.tag and (field is None or folded(field.name) != folded(said.name)):
-        yield _differs(evidence, "tag", said, named, tag=said.tag)
-    elif field is not None and said.name and field.name != said.name:
-        yield _differs(evidence, "name", said, field, name=said.name, tag=said.tag)
+    if named and named.tag != fact.tag and (field is None or folded(field.name) != folded(fact.name)):
+        yield _differs(evidence, "tag", fact, named, tag=fact.tag)
+    elif field is not None and fact.name and field.name != fact.name:
+        yield _differs(evidence, "name", fact, field, name=fact.name, tag=fact.tag)
     if field is None:
         return
-    yes_no = isinstance(said, MemberSaid) and said.yes_no
-    if said.type and (own := _own_type(evidence, said.type, field, yes_no=yes_no)):
-        yield _differs(evidence, "type", said, field, type=said.type, own=own)
-    if isinstance(said, FieldSaid) and said.message:
-        yield from _by_the_way(evidence, said, field)
+    yes_no = isinstance(fact, MemberFact) and fact.yes_no
+    if fact.type and (own := _own_type(evidence, fact.type, field, yes_no=yes_no)):
+        yield _differs(evidence, "type", fact, field, type=fact.type, own=own)
+    if isinstance(fact, FieldFact) and fact.message:
+        yield from _mentioned(evidence, fact, field)
 
 
-def _differs(evidence: Evidence, what: str, said: Fact, field: model.Field, **values: Any) -> Finding:
+def _differs(evidence: Evidence, what: str, fact: Fact, field: model.Field, **values: Any) -> Finding:
     at = evidence.spec.field_location(field.name)
-    return evidence.report(f"field {what}", said, at, field=field, **values)
+    return evidence.report(f"field {what}", fact, at, field=field, **values)
 
 
-def _by_the_way(evidence: Evidence, said: FieldSaid, field: model.Field) -> Iterator[Finding]:
+def _mentioned(evidence: Evidence, fact: FieldFact, field: model.Field) -> Iterator[Finding]:
     """Yield a field from a table about a message that is not the message's own layout."""
-    message = evidence.spec.messages[said.message]
-    if any(field.tag in placed.tags for placed in evidence.spec.members(said.message)):
+    message = evidence.spec.messages[fact.message]
+    if any(field.tag in placed.tags for placed in evidence.spec.members(fact.message)):
         return
     values = {"block": message.name, "name": field.name, "tag": field.tag}
-    yield evidence.report("new member mentioned", said, message.location, **values)
+    yield evidence.report("new member mentioned", fact, message.location, **values)
 
 
-def _own_type(evidence: Evidence, said: str, field: model.Field, *, yes_no: bool) -> str:
+def _own_type(evidence: Evidence, written: str, field: model.Field, *, yes_no: bool) -> str:
     """Return the spec's type if the source's type differs, else an empty string.
 
     A Char field whose text gives the values Y and N is BOOLEAN.
     """
     datatype = field.datatype
     if not evidence.is_pages:
-        return "" if said.upper() == datatype.quickfix.upper() else datatype.quickfix
-    kind = columns.kind(said)
+        return "" if written.upper() == datatype.quickfix.upper() else datatype.quickfix
+    kind = columns.kind(written)
     # Pages write BOOLEAN as Char with the values Y and N.
     if yes_no and datatype.kind == "BOOLEAN" and kind in ("CHAR", "STRING"):
         return ""
     return "" if kind is None or columns.same_kind(kind, datatype.kind) else datatype.name
 
 
-def _unknown(evidence: Evidence, said: FieldSaid) -> Finding:
-    about = f", of {evidence.spec.block_name(said.message)} it seems" if said.message else ", in no message"
-    values = {"name": said.name or str(said.tag), "given": said.name, "tag": said.tag, "about": about}
-    return evidence.report("new field listed", said, evidence.spec.file("fields.yaml"), **values)
+def _unknown(evidence: Evidence, fact: FieldFact) -> Finding:
+    about = f", of {evidence.spec.block_name(fact.message)} it seems" if fact.message else ", in no message"
+    values = {"name": fact.name or str(fact.tag), "given": fact.name, "tag": fact.tag, "about": about}
+    return evidence.report("new field listed", fact, evidence.spec.file("fields.yaml"), **values)
 
 
 def _mentions(evidence: Evidence, laid_out: set[int]) -> Iterator[Finding]:

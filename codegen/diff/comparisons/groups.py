@@ -9,22 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from codegen.diff.comparisons.blocks import Block
-from codegen.diff.facts import MemberSaid
+from codegen.diff.facts import MemberFact
 from codegen.diff.findings import Finding
 from codegen.diff.spec_index import PlacedMember
 
-Row = tuple[MemberSaid, PlacedMember]
+Row = tuple[MemberFact, PlacedMember]
 
 
 def compare(block: Block) -> Iterator[Finding]:
     """Yield rows in another group than the spec has them in, wrong first fields, and group sizes."""
-    rows = [(said, placed) for said in block.rows if (placed := block.member_of(said)) is not None]
-    if any(said.path is not None for said, _ in rows):
+    rows = [(fact, placed) for fact in block.rows if (placed := block.member_of(fact)) is not None]
+    if any(fact.path is not None for fact, _ in rows):
         return  # A dictionary states the group of each row.
     tables: dict[tuple[str, int], list[Row]] = {}
-    for said, placed in rows:
+    for fact, placed in rows:
         # Order is meaningful only within one table.
-        tables.setdefault((said.location.file, said.table), []).append((said, placed))
+        tables.setdefault((fact.location.file, fact.table), []).append((fact, placed))
     for counter in (placed for placed in block.members if placed.member.group is not None):
         own = [table for table in tables.values() if _is_of(table, counter)]
         for table in own:
@@ -41,7 +41,7 @@ def compare(block: Block) -> Iterator[Finding]:
 
 def _is_of(table: Sequence[Row], counter: PlacedMember) -> bool:
     """Return whether the heading above the table names this group."""
-    return all(said.under == counter.field.tag for said, _ in table)
+    return all(fact.under == counter.field.tag for fact, _ in table)
 
 
 def _holds(counter: PlacedMember, placed: PlacedMember) -> bool:
@@ -52,12 +52,12 @@ def _outside(
     block: Block, table: Sequence[Row], counter: PlacedMember, own: Sequence[Sequence[Row]]
 ) -> Iterator[Finding]:
     """Yield fields of a group with its own table that are in another table and not in that one."""
-    inside = {said.tag for each in own for said, _ in each}
-    for said, placed in table:
+    inside = {fact.tag for each in own for fact, _ in each}
+    for fact, placed in table:
         # Direct members only: a nested group has its own table, or none.
-        if placed.path[-1:] == (counter.field.tag,) and said.tag not in inside and said.inside is None:
-            where = "in the body" if said.under is None else f"in {block.spec.field_name(said.under)}"
-            yield _moved(block, said, placed, where)
+        if placed.path[-1:] == (counter.field.tag,) and fact.tag not in inside and fact.inside is None:
+            where = "in the body" if fact.under is None else f"in {block.spec.field_name(fact.under)}"
+            yield _moved(block, fact, placed, where)
 
 
 def _in_order(block: Block, table: Sequence[Row], counter: PlacedMember) -> Iterator[Finding]:
@@ -70,7 +70,7 @@ def _in_order(block: Block, table: Sequence[Row], counter: PlacedMember) -> Iter
         return
     behind = [n for n in inner if n > at]
     under = table[0][0].under
-    tags = [said.tag for said, _ in table[inner[0] : at + 1]]
+    tags = [fact.tag for fact, _ in table[inner[0] : at + 1]]
     if not behind and under is None and tags == sorted(tags):
         return  # Sorted by tag with the counter last: the order carries no information.
     # All before the counter, under the heading of another group: the page has them in that group.
@@ -83,29 +83,29 @@ def _in_order(block: Block, table: Sequence[Row], counter: PlacedMember) -> Iter
             yield _moved(block, *table[n], f"before {counter.field.name}")
     # Only fields of the group may appear between the counter and the group's last field.
     for n in range(at + 1, behind[-1] if behind else at):
-        said, placed = table[n]
-        if n not in behind and said.inside is None:
-            yield _moved(block, said, placed, f"among the fields of {counter.field.name}")
+        fact, placed = table[n]
+        if n not in behind and fact.inside is None:
+            yield _moved(block, fact, placed, f"among the fields of {counter.field.name}")
     # A field after the group may belong to it, unless the spec has it there too.
     before = list(block.members[: block.members.index(counter)])
-    for said, placed in table[behind[-1] + 1 :] if behind else ():
-        if placed in before and placed.path == counter.path and said.inside is None:
-            yield _moved(block, said, placed, f"behind the fields of {counter.field.name}")
+    for fact, placed in table[behind[-1] + 1 :] if behind else ():
+        if placed in before and placed.path == counter.path and fact.inside is None:
+            yield _moved(block, fact, placed, f"behind the fields of {counter.field.name}")
     yield from _first(block, [table[n] for n in behind], counter)
 
 
 def _first(block: Block, rows: Sequence[Row], counter: PlacedMember) -> Iterator[Finding]:
     """Check that the first field is one that opens an entry."""
     group = counter.member.group
-    own = [(said, placed) for said, placed in rows if placed.path[-1:] == (counter.field.tag,)]
+    own = [(fact, placed) for fact, placed in rows if placed.path[-1:] == (counter.field.tag,)]
     # A single field has no order.
     if group is None or len(own) < 2:
         return
     opening = [field.name for field in group.delimiters]
-    said, placed = own[0]
+    fact, placed = own[0]
     if placed.field.name not in opening and any(each.field.name in opening for _, each in own):
         values = {"counter": counter.field.name, "own": " or ".join(opening), "group_name": group.name}
-        yield block.report("member opens an entry", placed, said, **values)
+        yield block.report("member opens an entry", placed, fact, **values)
 
 
 def _size(block: Block, counter: PlacedMember, rows: Sequence[Row]) -> Iterator[Finding]:
@@ -115,19 +115,19 @@ def _size(block: Block, counter: PlacedMember, rows: Sequence[Row]) -> Iterator[
     """
     group, tag = counter.member.group, counter.field.tag
     everywhere: dict[str, int] = {}
-    for row in block.evidence.facts(MemberSaid):
+    for row in block.evidence.facts(MemberFact):
         if row.tag == tag:
             everywhere[row.block] = max(everywhere.get(row.block, 0), row.most or 0)
-    for said, placed in rows:
-        if group is None or said.most is None or placed.field.tag != tag or said.most == group.maximum:
+    for fact, placed in rows:
+        if group is None or fact.most is None or placed.field.tag != tag or fact.most == group.maximum:
             continue
-        too_many = group.maximum is not None and said.most > group.maximum
-        if too_many or (all(everywhere.values()) and said.most == max(everywhere.values())):
-            values = {"most": said.most, "own": group.maximum or "any number", "group_name": group.name}
-            yield block.report("member entries", placed, said, **values)
+        too_many = group.maximum is not None and fact.most > group.maximum
+        if too_many or (all(everywhere.values()) and fact.most == max(everywhere.values())):
+            values = {"most": fact.most, "own": group.maximum or "any number", "group_name": group.name}
+            yield block.report("member entries", placed, fact, **values)
 
 
-def _moved(block: Block, said: MemberSaid, placed: PlacedMember, where: str) -> Finding:
+def _moved(block: Block, fact: MemberFact, placed: PlacedMember, where: str) -> Finding:
     names = "/".join(block.spec.field_name(tag) for tag in placed.path)
     own = f"in {names}" if names else "in the body"
-    return block.report("member moved", placed, said, where=where, own=own)
+    return block.report("member moved", placed, fact, where=where, own=own)

@@ -16,7 +16,7 @@ import attrs
 from codegen import model
 from codegen.diff.comparisons import advice, groups
 from codegen.diff.comparisons.blocks import REQUIREMENTS, Block, side
-from codegen.diff.facts import MemberSaid, MessageSaid
+from codegen.diff.facts import MemberFact, MessageFact
 from codegen.diff.findings import Evidence, Finding, grouped
 from codegen.diff.spec_index import PlacedMember
 from codegen.presence import SENDERS, Place
@@ -28,33 +28,33 @@ COMPONENT = "component "
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
     """Yield all differences in the fields of the blocks that the evidence lays out."""
-    rows = evidence.by(MemberSaid, lambda each: each.block)
+    rows = evidence.by(MemberFact, lambda each: each.block)
     yield from _new_in_header(evidence)
-    for key, said in rows.items():
+    for key, block_rows in rows.items():
         if key.startswith(COMPONENT):
-            yield from _component(evidence, said)
+            yield from _component(evidence, block_rows)
         elif key in evidence.spec.messages or key in ("header", "trailer"):
-            yield from _block(Block(evidence, key, said))
+            yield from _block(Block(evidence, key, block_rows))
     # Pages may name a message without a table of its fields. In a dictionary such a message has no fields.
     if evidence.is_pages:
         yield from _without_tables(evidence, set(rows))
         return
-    for key in sorted({said.msg_type for said in evidence.facts(MessageSaid)} - rows.keys()):
+    for key in sorted({fact.msg_type for fact in evidence.facts(MessageFact)} - rows.keys()):
         if key in evidence.spec.messages:
             yield from _block(Block(evidence, key, ()))
 
 
 def _block(block: Block) -> Iterator[Finding]:
-    for said in block.rows:
-        placed, in_header = block.member_of(said), block.header_member(said)
+    for fact in block.rows:
+        placed, in_header = block.member_of(fact), block.header_member(fact)
         if placed is not None:
-            allowed = placed.allowed(place for place in block.places if said.sender in (None, place.sender))
-            yield from _Row(block, said, placed, allowed).findings()
+            allowed = placed.allowed(place for place in block.places if fact.sender in (None, place.sender))
+            yield from _Row(block, fact, placed, allowed).findings()
         elif in_header is not None:
-            yield from _in_header(block, said, in_header)
+            yield from _in_header(block, fact, in_header)
         # A row marked as a header field is reported once for all messages, by `_new_in_header`.
-        elif not (said.of_header and block.message is not None):
-            yield _new(block, said)
+        elif not (fact.of_header and block.message is not None):
+            yield _new(block, fact)
     yield from groups.compare(block)
     yield from _absent(block)
 
@@ -64,74 +64,74 @@ class _Row:
     """A table row and the member that it describes."""
 
     block: Block
-    said: MemberSaid
+    fact: MemberFact
     placed: PlacedMember
     allowed: list[Place]
     """Places, of those the row covers, where the member is allowed."""
 
     def differs(self, name: str, /, **values: Any) -> Finding:
-        return self.block.report(f"member {name}", self.placed, self.said, **values)
+        return self.block.report(f"member {name}", self.placed, self.fact, **values)
 
     def findings(self) -> Iterator[Finding]:
         """Yield all differences between the row and the member."""
         # The remaining columns cannot be compared with a member that is not allowed.
         if not self.allowed:
             products = " and ".join(self.block.evidence.products)
-            yield self.differs("forbidden", side=side(self.said), on=f" on {products}" if products else "")
+            yield self.differs("forbidden", side=side(self.fact), on=f" on {products}" if products else "")
             return
         yield from self.place()
-        yield from self.requirement() if self.said.when is None else self.under_condition(self.said.when)
+        yield from self.requirement() if self.fact.when is None else self.under_condition(self.fact.when)
         yield from self.settings()
         yield from self.ties()
 
     def place(self) -> Iterator[Finding]:
         """Compare the group that the field is in."""
-        said, placed, name_of = self.said, self.placed, self.block.spec.field_name
+        fact, placed, name_of = self.fact, self.placed, self.block.spec.field_name
         grouped = placed.member.group is not None
-        if said.counts is not None and said.counts != grouped:
-            theirs, ours = ("a group", "a plain field") if said.counts else ("a plain field", "a group")
+        if fact.counts is not None and fact.counts != grouped:
+            theirs, ours = ("a group", "a plain field") if fact.counts else ("a plain field", "a group")
             yield self.differs("group or field", theirs=theirs, ours=ours)
         # At any depth: a page writes `in NoPartyIDs` for fields of nested groups too.
-        elsewhere = said.inside is not None and said.inside not in placed.path
-        where = f"in {name_of(said.inside or 0)}"
+        elsewhere = fact.inside is not None and fact.inside not in placed.path
+        where = f"in {name_of(fact.inside or 0)}"
         # If a source has a counter as a plain field, which is reported separately, its paths omit that group.
         flat = {each.tag for each in self.block.rows if each.counts is False}
-        if said.path is not None:
-            elsewhere = said.path != tuple(tag for tag in placed.path if tag not in flat)
-            where = f"in {'/'.join(map(name_of, said.path)) or 'the body'}"
+        if fact.path is not None:
+            elsewhere = fact.path != tuple(tag for tag in placed.path if tag not in flat)
+            where = f"in {'/'.join(map(name_of, fact.path)) or 'the body'}"
         if elsewhere:
             yield self.differs("elsewhere", where=where)
 
     def requirement(self) -> Iterator[Finding]:
         """Compare where the field is required."""
-        said, member = self.said, self.placed.member
+        fact, member = self.fact, self.placed.member
         # `always`: required in its own block or group entry, which is what a dictionary states. `in_message`:
         # the enclosing groups are required too.
         always, in_message = map(self._everywhere, (self.placed.required, self.placed.required_in_message))
         is_page = self.block.evidence.is_pages
         conditional = any(place.within(each.scope) for each in member.required_when for place in self.allowed)
         own = ""
-        if said.required == "Y" and not always:
+        if fact.required == "Y" and not always:
             own = "required under a condition" if conditional else "optional"
         # A page that calls a field of an optional group optional may mean the group. A dictionary means the
         # entry.
-        elif said.required in ("N", "C", "O") and (in_message or (always and not is_page)):
+        elif fact.required in ("N", "C", "O") and (in_message or (always and not is_page)):
             own = "required"
         # `N` together with `required when …` is consistent with a condition.
-        elif said.required == "N" and conditional and not said.conditional and is_page:
+        elif fact.required == "N" and conditional and not fact.conditional and is_page:
             own = "required under a condition"
         if own:
-            presence = "`required`" if said.required == "Y" else "`optional`, perhaps with `required_when`"
-            word = REQUIREMENTS[said.required] + side(said)
+            presence = "`required`" if fact.required == "Y" else "`optional`, perhaps with `required_when`"
+            word = REQUIREMENTS[fact.required] + side(fact)
             yield self.differs("requirement", word=word, own=own, presence=presence)
 
     def under_condition(self, when: tuple[str, str]) -> Iterator[Finding]:
         """Compare a row of a table whose heading has a condition, such as `Create (Action=1)`."""
         block, written = self.block, "=".join(when)
-        condition, required = block.condition(when), self.said.required
+        condition, required = block.condition(when), self.fact.required
         if condition is None:
-            what, where = f"`{written}` in the heading is about no field of {block.name}", self.said.location
-            yield block.evidence.report("source unread", self.said, where, address=str(where), what=what)
+            what, where = f"`{written}` in the heading is about no field of {block.name}", self.fact.location
+            yield block.evidence.report("source unread", self.fact, where, address=str(where), what=what)
             return
         name, value = condition
         # Required for this value, possibly among others. A condition that accepts any value does not match.
@@ -147,7 +147,7 @@ class _Row:
         row.
         """
         senders = {place.sender for place in self.allowed}
-        if self.said.sender is None and len(senders) > 1 and self.block.evidence.is_pages:
+        if self.fact.sender is None and len(senders) > 1 and self.block.evidence.is_pages:
             return any(
                 all(holds(place) for place in self.allowed if place.sender == each) for each in senders
             )
@@ -155,31 +155,31 @@ class _Row:
 
     def settings(self) -> Iterator[Finding]:
         """Compare the default, session types, minimum and maximum, and maximum length."""
-        said, field = self.said, self.placed.field
+        fact, field = self.fact, self.placed.field
         own = self.placed.member.default or ""
         # Pages omit defaults, so a missing one is not a difference.
-        if said.default and _first_word(said.default) != _first_word(own):
-            value = _first_word(said.default).upper()
-            yield self.differs("default", default=said.default, own=own or "none", value=value)
+        if fact.default and _first_word(fact.default) != _first_word(own):
+            value = _first_word(fact.default).upper()
+            yield self.differs("default", default=fact.default, own=own or "none", value=value)
         sessions = {place.session for place in self.allowed}
-        if said.sessions and set(said.sessions) != sessions:
-            listed = ", ".join(sorted(said.sessions))
+        if fact.sessions and set(fact.sessions) != sessions:
+            listed = ", ".join(sorted(fact.sessions))
             yield self.differs("sessions", sessions=listed, own=", ".join(sorted(sessions)))
-        low, high = said.limits or (None, None)
+        low, high = fact.limits or (None, None)
         differ = (low is not None and low != field.minimum) or (high is not None and high != field.maximum)
         # If the spec has no range, a range in the text usually describes something else, such as a length.
         if differ and (field.minimum, field.maximum) != (None, None):
             span = f"from {low} to {high}" if low is not None else f"at most {high}"
             yield self.differs("range", span=span, low=field.minimum if low is None else low, high=high)
-        if said.longest is not None and said.longest != field.max_length:
-            yield self.differs("length", most=said.longest, own=field.max_length or "any number")
+        if fact.longest is not None and fact.longest != field.max_length:
+            yield self.differs("length", most=fact.longest, own=field.max_length or "any number")
 
     def ties(self) -> Iterator[Finding]:
         """Yield fields that the text requires or forbids together with this one, without a condition in the
         spec.
         """
         # The wording varies too much to parse the kind of tie: any condition on both fields is accepted.
-        for tag in map(self.block.spec.vocabulary.tag_of, self.said.ties):
+        for tag in map(self.block.spec.vocabulary.tag_of, self.fact.ties):
             other = next((each for each in self.block.members if each.field.tag == tag), None)
             if other is not None and not self._is_tied(other):
                 yield self.differs("tied", other=other.field.name)
@@ -216,7 +216,7 @@ def _first_word(default: str) -> str:
 # New fields
 
 
-def _in_header(block: Block, said: MemberSaid, placed: PlacedMember) -> Iterator[Finding]:
+def _in_header(block: Block, fact: MemberFact, placed: PlacedMember) -> Iterator[Finding]:
     """Yield a header field that a message's table lists but the spec does not allow in that message."""
     # Without `only_when` it is allowed in every message.
     conditions, message = placed.member.only_when, block.message
@@ -227,15 +227,15 @@ def _in_header(block: Block, said: MemberSaid, placed: PlacedMember) -> Iterator
         named = {msg_type for _, msg_type in condition.scope.messages}
         if message.msg_type in named or (not named and condition.scope.sender in (None, *senders)):
             return
-    yield block.report("member in the header", placed, said)
+    yield block.report("member in the header", placed, fact)
 
 
 def _new_in_header(evidence: Evidence) -> Iterator[Finding]:
     """Yield new fields that tables of messages list as header fields."""
     spec = evidence.spec
     known = {placed.field.tag for placed in spec.members("header")}
-    new = (said for said in evidence.facts(MemberSaid) if said.of_header and said.tag not in known)
-    for tag, rows in grouped((said for said in new if said.block in spec.messages), lambda e: e.tag).items():
+    new = (fact for fact in evidence.facts(MemberFact) if fact.of_header and fact.tag not in known)
+    for tag, rows in grouped((fact for fact in new if fact.block in spec.messages), lambda e: e.tag).items():
         name = spec.vocabulary.fields.get(tag, rows[0].name)
         names = list(dict.fromkeys(spec.messages[row.block].name for row in rows))
         messages = f"{', '.join(names)} {'has' if len(names) == 1 else 'have'}"
@@ -244,27 +244,27 @@ def _new_in_header(evidence: Evidence) -> Iterator[Finding]:
         yield evidence.report("new member header", rows, edits[-1].location, edits=edits, **values)
 
 
-def _new(block: Block, said: MemberSaid) -> Finding:
+def _new(block: Block, fact: MemberFact) -> Finding:
     """Return a finding for a field that the spec does not have in this block."""
     names = block.spec.vocabulary.fields
-    details = ", ".join(part for part in (said.type, REQUIREMENTS.get(said.required, "")) if part)
+    details = ", ".join(part for part in (fact.type, REQUIREMENTS.get(fact.required, "")) if part)
     where = ""
-    if said.path or said.inside is not None:
+    if fact.path or fact.inside is not None:
         # A dictionary states the whole path, a page the nearest counter.
-        where = " in " + "/".join(map(block.spec.field_name, said.path or (said.inside or 0,)))
-    edits = advice.member(block, said)
+        where = " in " + "/".join(map(block.spec.field_name, fact.path or (fact.inside or 0,)))
+    edits = advice.member(block, fact)
     return block.evidence.report(
         "new member row",
-        said,
+        fact,
         edits[-1].location,
         edits=edits,
         block=block.name,
-        name=names.get(said.tag, said.name),
-        tag=said.tag if said.tag in names else f"new field {said.tag}",
+        name=names.get(fact.tag, fact.name),
+        tag=fact.tag if fact.tag in names else f"new field {fact.tag}",
         details=f" ({details})" if details else "",
         where=where,
-        side=side(said),
-        word="present as required" if said.required == "Y" else "present",
+        side=side(fact),
+        word="present as required" if fact.required == "Y" else "present",
     )
 
 
@@ -277,12 +277,12 @@ def _absent(block: Block) -> Iterator[Finding]:
     Pages are expected to list the fields that the spec attributes to them; a dictionary must list all fields.
     """
     # None: tables that cover both senders. A block without rows counts as laid out for both.
-    speaking = {said.sender for said in block.rows} or {None}
+    covered = {fact.sender for fact in block.rows} or {None}
     sides: list[str | None] = [None]
-    if speaking != {None}:
+    if covered != {None}:
         sides = [sender for sender in SENDERS if any(place.sender == sender for place in block.places)]
     for sender in sides:
-        if speaking & {sender, None}:
+        if covered & {sender, None}:
             yield from _missing(block, sender)
         else:
             # This sender may send the message too, but has no table of its fields.
@@ -300,33 +300,33 @@ def _location(block: Block) -> Location:
 
 def _missing(block: Block, sender: str | None) -> Iterator[Finding]:
     """Yield members without a row; a group missing as a whole is reported once."""
-    seen = block.seen(said for said in block.rows if sender is None or said.sender in (None, sender))
+    seen = block.seen(fact for fact in block.rows if sender is None or fact.sender in (None, sender))
     if block.message is None:
         # Pages list header fields that only one message has in that message's table.
-        seen |= {said.tag for said in block.evidence.facts(MemberSaid)}
+        seen |= {fact.tag for fact in block.evidence.facts(MemberFact)}
     by = f" from the {sender}" if sender else ""
     places = [place for place in block.places if sender in (None, place.sender)]
-    told: set[int] = set()
+    reported: set[int] = set()
     for placed in block.members:
         field = placed.field
         # Pages do not list the length of a data field; a dictionary does.
         passed_over = placed.implied and block.evidence.is_pages
         over = placed.member.pedigree.is_over or field.pedigree.is_over
         # Removed fields need no row, nor do fields of a group that is already reported.
-        if field.tag in seen or passed_over or over or told & set(placed.path):
+        if field.tag in seen or passed_over or over or reported & set(placed.path):
             continue
         if not placed.allowed(places) or not block.evidence.expects(placed.member.source):
             continue
         inner = {each.field.tag for each in block.members if field.tag in each.path}
         whole = placed.member.group is not None and not inner & seen
-        told |= {field.tag} if whole else set()
+        reported |= {field.tag} if whole else set()
         values = {"the": "the group " if whole else "", "by": by, "group": f"{block.key} absent {sender}"}
         yield block.report("missing member absent", placed, block.heading(), **values)
 
 
 def _conditions(block: Block) -> Iterator[Finding]:
     """Yield fields required under a condition that are missing from the tables laid out by that condition."""
-    stated = {(said.tag, block.condition(said.when)) for said in block.rows if said.when is not None}
+    stated = {(fact.tag, block.condition(fact.when)) for fact in block.rows if fact.when is not None}
     # Fields whose values divide the tables of this block. Conditions on other fields have no tables.
     by = {condition[0] for _, condition in stated if condition is not None}
     for placed in block.members:
@@ -341,8 +341,8 @@ def _conditions(block: Block) -> Iterator[Finding]:
 
 def _without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator[Finding]:
     """Yield messages with a heading but no table of fields, although the spec has fields from these pages."""
-    listed = {said.tag for said in evidence.facts(MemberSaid)}
-    headings = evidence.by(MessageSaid, lambda each: each.msg_type)
+    listed = {fact.tag for fact in evidence.facts(MemberFact)}
+    headings = evidence.by(MessageFact, lambda each: each.msg_type)
     # On many pages header and trailer have no heading.
     for key in (*(key for key in headings if key in evidence.spec.messages), "header", "trailer"):
         if key in laid_out:
@@ -371,20 +371,20 @@ def _without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator[Finding]
 # Components that no message uses
 
 
-def _component(evidence: Evidence, said: Sequence[MemberSaid]) -> Iterator[Finding]:
+def _component(evidence: Evidence, facts: Sequence[MemberFact]) -> Iterator[Finding]:
     """Compare which fields the groups of a component have, at which depth, and which of them are required.
 
     A component without uses has no effect, but a venue that revises one intends a change.
     """
-    name = said[0].block.removeprefix(COMPONENT)
+    name = facts[0].block.removeprefix(COMPONENT)
     known = {group.name: group for group in evidence.spec.dialect.groups}
     if name not in known.keys() | evidence.spec.source.sections["components"].keys():
-        yield _of_component(evidence, "unknown", said[0], "")
+        yield _of_component(evidence, "unknown", facts[0], "")
     # Tag of each group's counter, which the model stores where the group is used.
     used = (placed for key in evidence.spec.messages for placed in evidence.spec.members(key))
     counters = {each.member.group.name: each.field.tag for each in used if each.member.group is not None}
     # Fields outside groups are not compared: the spec has no members of a component apart from messages.
-    for counter in (each for each in said if each.path == () and each.counts):
+    for counter in (each for each in facts if each.path == () and each.counts):
         fitting = [group for key, group in known.items() if counters.get(key) == counter.tag]
         # By name, else any group with that counter: QuickFIX names components differently.
         same = [group for group in fitting if group.name == name] or fitting
@@ -394,17 +394,17 @@ def _component(evidence: Evidence, said: Sequence[MemberSaid]) -> Iterator[Findi
         # Whether the group is required is defined by each message.
         if counter.required == "Y":
             yield _of_component(evidence, "requires", counter, counter.name)
-        yield from _entries(evidence, counter, same[0], said, (counter.tag,))
+        yield from _entries(evidence, counter, same[0], facts, (counter.tag,))
 
 
 def _entries(
     evidence: Evidence,
-    counter: MemberSaid,
+    counter: MemberFact,
     group: model.Group,
-    said: Sequence[MemberSaid],
+    facts: Sequence[MemberFact],
     path: tuple[int, ...],
 ) -> Iterator[Finding]:
-    rows = {each.tag: each for each in said if each.path == path}
+    rows = {each.tag: each for each in facts if each.path == path}
     members = {member.field.tag: member for member in group.members}
     for tag, row in rows.items():
         member = members.get(tag)
@@ -415,13 +415,13 @@ def _entries(
             word = "required" if row.required == "Y" else "optional"
             yield _of_component(evidence, "requirement", row, row.name, word=word, group_name=group.name)
         if member.group is not None:
-            yield from _entries(evidence, row, member.group, said, (*path, tag))
+            yield from _entries(evidence, row, member.group, facts, (*path, tag))
     for tag, member in members.items():
         if tag not in rows:
             yield _of_component(evidence, "no field", counter, member.field.name, group_name=group.name)
 
 
-def _of_component(evidence: Evidence, what: str, said: MemberSaid, name: str, **values: Any) -> Finding:
-    address = f"{said.block}.{name}" if name else said.block
-    values = {"block": said.block, "address": address, "name": name, **values}
-    return evidence.report(f"component {what}", said, evidence.spec.file("components.yaml"), **values)
+def _of_component(evidence: Evidence, what: str, fact: MemberFact, name: str, **values: Any) -> Finding:
+    address = f"{fact.block}.{name}" if name else fact.block
+    values = {"block": fact.block, "address": address, "name": name, **values}
+    return evidence.report(f"component {what}", fact, evidence.spec.file("components.yaml"), **values)

@@ -8,7 +8,7 @@ from typing import Any
 
 from codegen import model
 from codegen.diff.comparisons import advice
-from codegen.diff.facts import DictionarySaid, Fact, FlowsSaid, MemberSaid, MessageSaid, TextSaid, folded
+from codegen.diff.facts import DictionaryFact, Fact, FlowsFact, MemberFact, MessageFact, TextFact, folded
 from codegen.diff.findings import Evidence, Finding, grouped
 from codegen.diff.spec_index import DICTIONARY, PAGE
 from codegen.presence import SENDERS
@@ -38,18 +38,18 @@ def report(
 def _new(evidence: Evidence) -> Iterator[Finding]:
     """Yield messages that the spec does not have: laid out, listed, or only mentioned."""
     known = evidence.spec.messages
-    said: list[MessageSaid | FlowsSaid] = [*evidence.facts(MessageSaid), *evidence.facts(FlowsSaid)]
+    named: list[MessageFact | FlowsFact] = [*evidence.facts(MessageFact), *evidence.facts(FlowsFact)]
     names: dict[str, str] = {}
-    for each in said:
+    for each in named:
         name = re.sub(r"[^A-Za-z0-9]", "", each.name)
         # A table of messages contains the exact name; a heading may be shorter or longer.
-        names[each.msg_type] = name if isinstance(each, FlowsSaid) else names.get(each.msg_type, name)
-    unknown = grouped((each for each in said if each.msg_type not in known), lambda each: each.msg_type)
+        names[each.msg_type] = name if isinstance(each, FlowsFact) else names.get(each.msg_type, name)
+    unknown = grouped((each for each in named if each.msg_type not in known), lambda each: each.msg_type)
     found: dict[str, Sequence[Fact]] = {**unknown}
     # A mention counts only without a definition or table row.
     for value, mentions in evidence.mentions("message", {*known, *found}).items():
         found[value] = [mentions[0]]
-    rows = evidence.by(MemberSaid, lambda each: each.block)
+    rows = evidence.by(MemberFact, lambda each: each.block)
     for msg_type, facts in found.items():
         name = names.get(msg_type) or msg_type
         laid_out = f" with {len(rows[msg_type])} fields" if msg_type in rows else ""
@@ -61,42 +61,42 @@ def _new(evidence: Evidence) -> Iterator[Finding]:
 def _known(evidence: Evidence) -> Iterator[Finding]:
     """Yield messages of the spec with another name, category, product or page."""
     spec = evidence.spec
-    for said in evidence.facts(MessageSaid):
-        message = spec.messages.get(said.msg_type)
+    for fact in evidence.facts(MessageFact):
+        message = spec.messages.get(fact.msg_type)
         if message is None:
             continue
-        if not _same_name(said.name, message.name, exact=not evidence.is_pages):
-            values = {"name": said.name, "write": re.sub("[^A-Za-z0-9]", "", said.name), "message": message}
-            yield evidence.report("message name", said, message.location, **values)
-        if said.admin is not None and said.admin != message.admin:
-            word = f"category {'admin' if said.admin else 'app'}"
-            yield report(evidence, "category", said, message, word=word)
+        if not _same_name(fact.name, message.name, exact=not evidence.is_pages):
+            values = {"name": fact.name, "write": re.sub("[^A-Za-z0-9]", "", fact.name), "message": message}
+            yield evidence.report("message name", fact, message.location, **values)
+        if fact.admin is not None and fact.admin != message.admin:
+            word = f"category {'admin' if fact.admin else 'app'}"
+            yield report(evidence, "category", fact, message, word=word)
         if evidence.is_pages and not spec.places(message, evidence.product):
-            yield report(evidence, "product", said, message, product=evidence.product)
+            yield report(evidence, "product", fact, message, product=evidence.product)
         # Session messages are described on several pages.
         elif evidence.is_pages and not message.admin:
-            yield from _moved(evidence, said, message)
+            yield from _moved(evidence, fact, message)
 
 
-def _moved(evidence: Evidence, said: MessageSaid, message: model.Message) -> Iterator[Finding]:
+def _moved(evidence: Evidence, fact: MessageFact, message: model.Message) -> Iterator[Finding]:
     """Yield a message that is on another page than its source in the spec."""
     own = evidence.spec.pages_of(message.source, evidence.product or "")
-    sections = [each for each in evidence.facts(MessageSaid) if each.msg_type == said.msg_type]
+    sections = [each for each in evidence.facts(MessageFact) if each.msg_type == fact.msg_type]
     if own and own.isdisjoint(evidence.origin_of(each.location) for each in sections):
-        here, was = evidence.origin_of(said.location), " and ".join(sorted(own))
-        yield report(evidence, "page", said, message, group=f"moved from {was}", here=here, was=was)
+        here, was = evidence.origin_of(fact.location), " and ".join(sorted(own))
+        yield report(evidence, "page", fact, message, group=f"moved from {was}", here=here, was=was)
 
 
-def _same_name(said: str, own: str, *, exact: bool) -> bool:
+def _same_name(heading: str, own: str, *, exact: bool) -> bool:
     """Return whether a heading may be a short form of a name: `Mass Cancel Request` for
     OrderMassCancelRequest.
     """
-    if exact or folded(said) == folded(own):
-        return said == own or not exact
+    if exact or folded(heading) == folded(own):
+        return heading == own or not exact
     # The words of the heading must occur in order in the name; a single word such as Request would match too
     # many.
     words, among = (
-        [*map(str.lower, re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name))] for name in (said, own)
+        [*map(str.lower, re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name))] for name in (heading, own)
     )
     left = iter(among)
     return len(words) > 1 and all(any(word == other for other in left) for word in words)
@@ -105,7 +105,7 @@ def _same_name(said: str, own: str, *, exact: bool) -> bool:
 def _gone(evidence: Evidence) -> Iterator[Finding]:
     """Yield messages that the spec has from these sources but that no heading or definition names."""
     spec = evidence.spec
-    defined = {said.msg_type for said in evidence.facts(MessageSaid)}
+    defined = {fact.msg_type for fact in evidence.facts(MessageFact)}
     # A dictionary of the session layer need not define application messages.
     layers = {spec.messages[each].admin for each in defined if each in spec.messages}
     for message in spec.dialect.messages:
@@ -121,21 +121,21 @@ def _gone(evidence: Evidence) -> Iterator[Finding]:
 
 def _flows(evidence: Evidence) -> Iterator[Finding]:
     """Compare flows with the tables of messages; a product with such tables lists every message in them."""
-    spec, listed = evidence.spec, evidence.facts(FlowsSaid)
+    spec, listed = evidence.spec, evidence.facts(FlowsFact)
     sessions = {place.session for place in spec.places(None, evidence.product)}
-    for said in listed:
-        message = spec.messages.get(said.msg_type)
+    for fact in listed:
+        message = spec.messages.get(fact.msg_type)
         if message is None:
             continue
-        if folded(said.name) != folded(message.name):
-            yield report(evidence, "name", said, message, name=said.name, write=said.name)
+        if folded(fact.name) != folded(message.name):
+            yield report(evidence, "name", fact, message, name=fact.name, write=fact.name)
         # A row without a session type covers all of the product's.
-        theirs = {(s, sender) for name, sender in said.flows for s in ({name} if name else sessions)}
+        theirs = {(s, sender) for name, sender in fact.flows for s in ({name} if name else sessions)}
         ours = {(place.session, place.sender) for place in spec.places(message, evidence.product)}
         if theirs != ours:
             texts = {"theirs": _flow_text(theirs, sessions), "ours": _flow_text(ours, sessions)}
-            yield report(evidence, "flows", said, message, **texts)
-    names = {said.msg_type for said in listed}
+            yield report(evidence, "flows", fact, message, **texts)
+    names = {fact.msg_type for fact in listed}
     for message in spec.dialect.messages if listed else ():
         if message.msg_type not in names and spec.places(message, evidence.product):
             yield report(evidence, "not listed", listed[:1], message)
@@ -155,8 +155,8 @@ def _texts(evidence: Evidence) -> Iterator[Finding]:
     """Compare values of Text and the codes they accompany."""
     spec = evidence.spec
     known = {(each.message.msg_type, each.value): each for each in spec.dialect.texts}
-    said = {(each.message, each.text): each for each in evidence.facts(TextSaid)}
-    for each in evidence.facts(TextSaid):
+    stated = {(each.message, each.text): each for each in evidence.facts(TextFact)}
+    for each in evidence.facts(TextFact):
         name = f"{spec.block_name(each.message)} {each.text}"
         own = known.get((each.message, each.text))
         meaning = _meaning(evidence, each) if each.field else None
@@ -172,22 +172,22 @@ def _texts(evidence: Evidence) -> Iterator[Finding]:
             yield evidence.report("text meaning", each, own.location, **values)
     for key, own in known.items() if evidence.is_pages else ():
         expected = evidence.expects(own.source) and not own.pedigree.is_over
-        if key not in said and expected and spec.places(own.message, evidence.product):
+        if key not in stated and expected and spec.places(own.message, evidence.product):
             name = f"{own.message.name} {own.value}"
             yield evidence.report("text absent", (), own.location, expected_in=own.source, name=name)
 
 
-def _meaning(evidence: Evidence, said: TextSaid) -> tuple[str, str]:
+def _meaning(evidence: Evidence, fact: TextFact) -> tuple[str, str]:
     """Return the field and code that a text accompanies, by the spec's names if known."""
     spec = evidence.spec
-    tag = int(said.field) if said.field.isdigit() else spec.vocabulary.tag_of(said.field)
+    tag = int(fact.field) if fact.field.isdigit() else spec.vocabulary.tag_of(fact.field)
     # Columns spell fields more freely than headings: `Execution Type` for ExecType, `OrdRejReason value`.
     if tag is None:
-        name = {"executiontype": "exectype"}.get(folded(said.field), folded(said.field))
+        name = {"executiontype": "exectype"}.get(folded(fact.field), folded(fact.field))
         tag = next((t for t, own in spec.vocabulary.fields.items() if name.startswith(folded(own))), None)
     codes = spec.vocabulary.codes.get(tag or 0, {})
-    code = next((name for name in codes.values() if folded(name) == folded(said.code)), said.code)
-    return (spec.fields[tag].name if tag in spec.fields else said.field), code
+    code = next((name for name in codes.values() if folded(name) == folded(fact.code)), fact.code)
+    return (spec.fields[tag].name if tag in spec.fields else fact.field), code
 
 
 def _pages(evidence: Evidence) -> Iterator[Finding]:
@@ -212,8 +212,8 @@ def _pages(evidence: Evidence) -> Iterator[Finding]:
 def _edition(evidence: Evidence) -> Iterator[Finding]:
     """Yield a dictionary of another edition than the one the spec was compared with."""
     editions = {o.id: o for o in evidence.spec.origins.values() if o.kind == DICTIONARY}
-    for said in evidence.facts(DictionarySaid):
-        if editions and said.version not in editions:
+    for fact in evidence.facts(DictionaryFact):
+        if editions and fact.version not in editions:
             origin = next(iter(editions.values()))
-            values = {"address": origin.name, "version": said.version, "own": ", ".join(editions)}
-            yield evidence.report("source edition", said, origin.location, **values)
+            values = {"address": origin.name, "version": fact.version, "own": ", ".join(editions)}
+            yield evidence.report("source edition", fact, origin.location, **values)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from codegen.diff.facts import Fact, HostSaid, SessionSaid
+from codegen.diff.facts import Fact, HostFact, SessionFact
 from codegen.diff.findings import Edit, Evidence, Finding, grouped
 
 _FILLERS = frozenset({"entry", "fix", "gateway", "server", "session", "sessions", "the"})
@@ -17,19 +17,19 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
     """Yield all differences in session types and hosts, which only pages contain."""
     if not evidence.is_pages:
         return
-    tables = evidence.by(SessionSaid, lambda each: each.environment)
+    tables = evidence.by(SessionFact, lambda each: each.environment)
     for environment, rows in tables.items():
         yield from _sessions(evidence, environment, rows)
     yield from _no_endpoints(evidence, set(tables))
     # Session types in running text that neither the spec nor a table of endpoints has.
-    known = {*evidence.spec.vocabulary.sessions, *(said.name for said in evidence.facts(SessionSaid))}
+    known = {*evidence.spec.vocabulary.sessions, *(fact.name for fact in evidence.facts(SessionFact))}
     for name, mentions in evidence.mentions("session", known).items():
         yield _new_session(evidence, name, None, mentions)
     yield from _hosts(evidence)
     yield from _host_mentions(evidence)
 
 
-def _sessions(evidence: Evidence, environment: str, rows: Sequence[SessionSaid]) -> Iterator[Finding]:
+def _sessions(evidence: Evidence, environment: str, rows: Sequence[SessionFact]) -> Iterator[Finding]:
     spec, product = evidence.spec, evidence.product
     known = {each.name: each for each in spec.dialect.session_types}
     where = f" in {environment}" if environment else ""
@@ -55,15 +55,15 @@ def _sessions(evidence: Evidence, environment: str, rows: Sequence[SessionSaid])
             yield evidence.report("session absent", rows[:1], own.location, **values)
 
 
-def _no_endpoints(evidence: Evidence, spoken: set[str]) -> Iterator[Finding]:
+def _no_endpoints(evidence: Evidence, with_tables: set[str]) -> Iterator[Finding]:
     """Yield environments without a table of endpoints, if the page of the session types was given."""
     spec = evidence.spec
     sources = {each.source for each in spec.dialect.session_types}
     # A table without an environment covers all of them.
-    if "" in spoken or not any(evidence.expects(source) for source in sources):
+    if "" in with_tables or not any(evidence.expects(source) for source in sources):
         return
     for environment in spec.dialect.environments:
-        if environment not in spoken:
+        if environment not in with_tables:
             values = {"name": environment, "product": evidence.product}
             at = spec.manifest("environments")
             yield evidence.report("environment absent", (), at, expected_in=next(iter(sources)), **values)
@@ -96,7 +96,7 @@ def _hosts(evidence: Evidence) -> Iterator[Finding]:
     roles = sorted({each.role for each in spec.dialect.endpoints})
     sessions = {each.name: each.host_role for each in spec.dialect.session_types}
     seen: set[tuple[str, str]] = set()
-    for each in (each for each in evidence.facts(HostSaid) if each.role or each.session):
+    for each in (each for each in evidence.facts(HostFact) if each.role or each.session):
         # If the spec has one role, every host has it. The row of a session type determines the role.
         role = _role(each.role, roles) or (roles[0] if len(roles) == 1 else None)
         role = sessions.get(each.session, role) or ""
@@ -127,9 +127,9 @@ def _host(
 
 def _host_mentions(evidence: Evidence) -> Iterator[Finding]:
     """Yield hosts in running text and examples that neither the spec nor a list of hosts has."""
-    said = evidence.facts(HostSaid)
+    hosts = evidence.facts(HostFact)
     known = {each.host for each in evidence.spec.dialect.endpoints}
-    known |= {each.host for each in said if each.role or each.session}
-    unknown = grouped((each for each in said if each.host not in known), lambda each: each.host)
+    known |= {each.host for each in hosts if each.role or each.session}
+    unknown = grouped((each for each in hosts if each.host not in known), lambda each: each.host)
     for host, facts in unknown.items():
         yield evidence.report("mentioned host new", facts, evidence.spec.file("sessions.yaml"), host=host)

@@ -11,7 +11,7 @@ import re
 
 from codegen.diff.documents import headings, markdown
 from codegen.diff.documents.inline import fingerprint, plain
-from codegen.diff.facts import EntrySaid, Fact, Unread, Vocabulary
+from codegen.diff.facts import EntryFact, Fact, Unread, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
 
 API = "FIX"
@@ -23,7 +23,7 @@ _UPDATE = re.compile(r"^<Update\b[^>]{0,500}?\b(?:tags|rss)\s*=", re.MULTILINE)
 # Possessive, as in `markdown`: there is only one way to split the text.
 _STRING = re.compile(r"\"((?:[^\"\\]|\\.)*+)\"|'((?:[^'\\]|\\.)*+)'")
 _TITLE = re.compile(r"\btitle\s*:\s*")
-_SPEAKS = re.compile(rf"\b{API}\b")
+_MENTIONS_API = re.compile(rf"\b{API}\b")
 
 
 def is_changelog(page: str) -> bool:
@@ -39,7 +39,7 @@ def read(page: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
     # An entry without an end tag extends to the next one, or to the end of the page.
     for block in (*markdown.blocks(page), markdown.End(len(lines) + 1, "Update")):
         match block:
-            case markdown.Puzzle(line, what):
+            case markdown.Unparsable(line, what):
                 found.append(Unread(Location(file, line), what))
             # An entry spans the lines from its tag to its end, including nested components.
             case markdown.Component(name="Update") | markdown.End(name="Update"):
@@ -53,16 +53,18 @@ def read(page: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
 
 def _entry(block: markdown.Component, content: str, location: Location, vocabulary: Vocabulary) -> Fact:
     label, rss = block.attributes.get("label", ""), block.attributes.get("rss", "")
-    says = headings.read(label, vocabulary)
+    heading = headings.read(label, vocabulary)
     at = _TITLE.search(rss)
     # Title of the feed; a page without one has it in the description.
     title = next(iter(_strings(rss[at.end() :])), "") if at else block.attributes.get("description", "")
-    if not says.date or not title:
-        return Unread(location, f"an entry of the changelog without {'a title' if says.date else 'a date'}")
+    if not heading.date or not title:
+        return Unread(
+            location, f"an entry of the changelog without {'a title' if heading.date else 'a date'}"
+        )
     tags = tuple(_strings(block.attributes.get("tags", "")))
-    about = API in tags or _SPEAKS.search(plain(content)) is not None
+    about = API in tags or _MENTIONS_API.search(plain(content)) is not None
     version = headings.read(title, vocabulary).version
-    return EntrySaid(location, says.date, title, tags, _print(title), _print(content), about, version)
+    return EntryFact(location, heading.date, title, tags, _print(title), _print(content), about, version)
 
 
 def _strings(text: str) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from codegen.diff.documents.inline import CLOSE, OPEN, marked
-from codegen.diff.facts import MSG_TYPE, CodeSaid, Vocabulary, folded
+from codegen.diff.facts import MSG_TYPE, CodeFact, Vocabulary, folded
 from codegen.model import CODED_KINDS
 from kalshi_fix_adapters.documents.mistakes import Location
 
@@ -68,7 +68,7 @@ _IN_ITEM = tuple(
 _FILLER = re.compile(r"\A(?:(?:or|and|always|usually|only|either)\s+)+", re.IGNORECASE)
 
 
-def of_text(text: str, tag: int, vocabulary: Vocabulary, location: Location) -> tuple[CodeSaid, ...]:
+def of_text(text: str, tag: int, vocabulary: Vocabulary, location: Location) -> tuple[CodeFact, ...]:
     """Return the codes that a description of a field lists, in order; none for fields of other kinds."""
     if vocabulary.kinds.get(tag, "STRING") not in CODED_KINDS:
         return ()
@@ -93,19 +93,19 @@ def of_text(text: str, tag: int, vocabulary: Vocabulary, location: Location) -> 
     if not found:
         found = _words(text, tag, vocabulary)
     ordered = sorted(found.items(), key=lambda item: item[1][0])
-    return tuple(CodeSaid(location, value, label) for value, (_, label) in ordered)
+    return tuple(CodeFact(location, value, label) for value, (_, label) in ordered)
 
 
-def of_item(text: str, location: Location) -> CodeSaid | None:
+def of_item(text: str, location: Location) -> CodeFact | None:
     """Return the code that an item of a list of codes describes, or None."""
     text = marked(text)
     for pattern in _IN_ITEM:
         if match := pattern.match(text):
-            return CodeSaid(location, match["value"], match["label"].strip())
+            return CodeFact(location, match["value"], match["label"].strip())
     return None
 
 
-def of_cells(value: str, label: str, location: Location) -> CodeSaid | None:
+def of_cells(value: str, label: str, location: Location) -> CodeFact | None:
     """Return the code of a row with a column of values, or None if the cell is not one word; `N (default)` is
     N.
     """
@@ -113,7 +113,7 @@ def of_cells(value: str, label: str, location: Location) -> CodeSaid | None:
     if match is None:
         return None
     text = re.sub(f"[{OPEN}{CLOSE}]", "", marked(label))
-    return CodeSaid(location, match[1], text or match[2] or "")
+    return CodeFact(location, match[1], text or match[2] or "")
 
 
 def _is_reference(value: str, label: str, tag: int, vocabulary: Vocabulary) -> bool:

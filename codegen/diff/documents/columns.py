@@ -110,11 +110,11 @@ def kind(text: str) -> str | None:
     return next((name for name, words in _KINDS.items() if re.fullmatch(words, small)), None)
 
 
-def same_kind(said: str, own: str) -> bool:
+def same_kind(theirs: str, own: str) -> bool:
     """Return whether a page's kind is compatible with a lexical kind of the spec."""
-    if said == "CODED":
+    if theirs == "CODED":
         return own in ("STRING", "CHAR", "INT", "BOOLEAN")
-    return said == own or (said == "INT" and own in INTEGER_KINDS)
+    return theirs == own or (theirs == "INT" and own in INTEGER_KINDS)
 
 
 def requirement_of_heading(text: str) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from codegen.diff.documents.headings import sender_by_arrow
-from codegen.diff.facts import Fact, FlowsSaid, HostSaid, SessionSaid, Unread, Vocabulary
+from codegen.diff.facts import Fact, FlowsFact, HostFact, SessionFact, Unread, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
 
 # At least three labels: `example.com` in running text is not a gateway.
@@ -54,7 +54,7 @@ def only_sessions(text: str, vocabulary: Vocabulary) -> tuple[str, ...]:
     return tuple(session_names(match[1], vocabulary)) if match else ()
 
 
-def hosts_with_roles(text: str, location: Location, environment: str) -> Iterator[HostSaid]:
+def hosts_with_roles(text: str, location: Location, environment: str) -> Iterator[HostFact]:
     """Yield the hosts of a line such as `Order Entry Host: fix.example.com`."""
     end = 0
     for match in _WITH_ROLE.finditer(text):
@@ -62,15 +62,15 @@ def hosts_with_roles(text: str, location: Location, environment: str) -> Iterato
         before = _NO_ROLE.split(text[end : match.start()].rstrip())[-1]
         end = match.end()
         if first := _LETTER.search(before):
-            yield HostSaid(location, environment, before[first.start() :].strip(), match[1])
+            yield HostFact(location, environment, before[first.start() :].strip(), match[1])
 
 
-def hosts_of_text(text: str, location: Location) -> Iterator[HostSaid]:
+def hosts_of_text(text: str, location: Location) -> Iterator[HostFact]:
     """Yield FIX gateway hosts in running text or examples, recognized by a label `fix` or `…-fix`."""
     # A URL with a scheme leads to a page or to another API.
     for match in _HOST.finditer(re.sub(r"\w+://\S+", "", text)):
         if any(_FIX_LABEL.match(label) for label in match[0].split(".")):
-            yield HostSaid(location, "", "", match[0])
+            yield HostFact(location, "", "", match[0])
 
 
 def is_host(text: str) -> bool:
@@ -78,13 +78,13 @@ def is_host(text: str) -> bool:
     return re.fullmatch(rf"{_HOST_NAME}(?::\d+)?", text) is not None
 
 
-def session_row(name: str, port: str, environment: str, location: Location) -> SessionSaid | Unread:
+def session_row(name: str, port: str, environment: str, location: Location) -> SessionFact | Unread:
     """Parse a row of a table of endpoints."""
     if not re.fullmatch(r"\w+", name):
         return Unread(location, f"`{name}` is no TargetCompID")
     if not re.fullmatch(r"\d{2,5}", port):
         return Unread(location, f"`{port}` is no port")
-    return SessionSaid(location, environment, name, int(port))
+    return SessionFact(location, environment, name, int(port))
 
 
 def flows(
@@ -109,7 +109,7 @@ def flows(
         found |= {(session, sender) for session in own or listed or [""] for sender in senders}
     if named and listed and named != set(listed):
         return Unread(location, f"`{sessions}` and `{direction}` name different session types")
-    return FlowsSaid(location, msg_type, name, frozenset(found))
+    return FlowsFact(location, msg_type, name, frozenset(found))
 
 
 def _senders(text: str) -> tuple[str, ...] | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from codegen.diff.facts import MSG_TYPE, ExampleSaid, Pair
+from codegen.diff.facts import MSG_TYPE, ExampleFact, Pair
 from kalshi_fix_adapters.documents.mistakes import Location
 
 
-def of_lines(location: Location, lines: Sequence[str]) -> Iterator[ExampleSaid]:
+def of_lines(location: Location, lines: Sequence[str]) -> Iterator[ExampleFact]:
     """Yield the messages of a code block; each begins with 8= or 35=, and may span lines."""
     pairs: list[Pair] = []
     for number, line in enumerate(lines, location.line + 1):
@@ -25,7 +25,7 @@ def of_lines(location: Location, lines: Sequence[str]) -> Iterator[ExampleSaid]:
     yield from _ended(pairs, lines)
 
 
-def _ended(pairs: list[Pair], lines: Sequence[str]) -> Iterator[ExampleSaid]:
+def _ended(pairs: list[Pair], lines: Sequence[str]) -> Iterator[ExampleFact]:
     if any(pair.tag == MSG_TYPE for pair in pairs):
         shortened = any(re.search(r"\.\.\.|…", line) for line in lines)
-        yield ExampleSaid(pairs[0].location, tuple(pairs), shortened)
+        yield ExampleFact(pairs[0].location, tuple(pairs), shortened)

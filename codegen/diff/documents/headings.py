@@ -47,7 +47,7 @@ _DATE_FIRST = re.compile(rf"\b{_DAY}\s+{_MONTH},?\s+{_YEAR}\b")
 
 
 @attrs.frozen
-class Says:
+class ParsedHeading:
     """Content of one heading."""
 
     text: str = ""
@@ -75,7 +75,7 @@ class Says:
     """Title of a tab in lower case, possibly an environment that the spec does not have."""
 
 
-def read(text: str, vocabulary: Vocabulary) -> Says:
+def read(text: str, vocabulary: Vocabulary) -> ParsedHeading:
     """Parse one heading, the title of a component, or a paragraph in bold."""
     text = NUMBER.sub("", plain(text).strip(" :"))
     # A heading with 35=… is about that message, and its brackets contain no field or condition.
@@ -88,7 +88,7 @@ def read(text: str, vocabulary: Vocabulary) -> Says:
     group = _GROUP.search(text)
     version = _VERSION.search(text)
     small = folded(title)
-    return Says(
+    return ParsedHeading(
         text=text,
         messages=messages,
         named=named,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from codegen.diff.documents import codelists
 from codegen.diff.documents.inline import plain
 from codegen.diff.documents.markdown import Item
-from codegen.diff.facts import TEXT, CodesSaid, Fact, TextSaid, Unread, Vocabulary
+from codegen.diff.facts import TEXT, CodesFact, Fact, TextFact, Unread, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
 
 # `POST_ONLY_CROSS: the order would have …`: the value, then its meaning.
@@ -18,7 +18,7 @@ _MAPS_TO = re.compile(r"maps? to (\w+) [\"“]?([A-Za-z][\w ]*?)[\"”.]", re.IG
 
 
 def read(
-    items: Sequence[Item], tag: int, message: str | None, file: str, vocabulary: Vocabulary, *, sure: bool
+    items: Sequence[Item], tag: int, message: str | None, file: str, vocabulary: Vocabulary, *, certain: bool
 ) -> list[Fact]:
     """Return the facts of a list of values of a field.
 
@@ -28,15 +28,15 @@ def read(
     located = [(item, Location(file, item.line)) for item in items]
     # Values of Text are capitalized words, and belong to the message that contains them.
     if tag == TEXT:
-        return [_text(item, location, message) for item, location in located] if sure else []
+        return [_text(item, location, message) for item, location in located] if certain else []
     found = [(location, codelists.of_item(item.text, location)) for item, location in located]
     codes = tuple(code for _, code in found if code is not None)
     # A list below a paragraph may be about anything, so one item without a value disqualifies it.
-    if len(codes) < len(items) and not (sure and tag in vocabulary.codes):
+    if len(codes) < len(items) and not (certain and tag in vocabulary.codes):
         return []
     what = f"an item of a list of values of {tag} has no value"
-    puzzles = [Unread(location, what) for location, code in found if code is None]
-    return [*([CodesSaid(codes[0].location, tag, codes, whole=True)] if codes else []), *puzzles]
+    unread = [Unread(location, what) for location, code in found if code is None]
+    return [*([CodesFact(codes[0].location, tag, codes, whole=True)] if codes else []), *unread]
 
 
 def _text(item: Item, location: Location, message: str | None) -> Fact:
@@ -45,7 +45,7 @@ def _text(item: Item, location: Location, message: str | None) -> Fact:
         return Unread(location, "an item of a list of values of Text names no value, or no message has it")
     mapped = _MAPS_TO.search(f"{match[2]}.")
     field, code = (mapped[1], mapped[2]) if mapped else ("", "")
-    return TextSaid(location, message, match[1], field, code)
+    return TextFact(location, message, match[1], field, code)
 
 
 def lead(text: str, vocabulary: Vocabulary) -> int | None:

@@ -91,14 +91,14 @@ class End:
 
 
 @attrs.frozen
-class Puzzle:
+class Unparsable:
     """Markup that cannot be parsed."""
 
     line: int
     what: str
 
 
-Block = Heading | Paragraph | Item | Table | Code | Component | End | Puzzle
+Block = Heading | Paragraph | Item | Table | Code | Component | End | Unparsable
 
 # Pages are untrusted. Each bound limits time and memory to what a real page needs.
 MAX_PAGE_SIZE = 1024 * 1024
@@ -147,7 +147,7 @@ def blocks(text: str) -> list[Block]:
     """Split a page into blocks, without its front matter."""
     # Checked before parsing: a page cannot have more cells than pipes.
     if text.count("|") > MAX_CELLS:
-        return [Puzzle(1, f"more than {MAX_CELLS} cells of tables")]
+        return [Unparsable(1, f"more than {MAX_CELLS} cells of tables")]
     lines = text.splitlines()
     found: list[Block] = []
     # Removed lines are blanked to keep the line numbers.
@@ -155,7 +155,7 @@ def blocks(text: str) -> list[Block]:
         lines[at] = ""
     for at, line in enumerate(lines):
         if len(line) > MAX_LINE:
-            found.append(Puzzle(at + 1, f"a line of more than {MAX_LINE} characters"))
+            found.append(Unparsable(at + 1, f"a line of more than {MAX_LINE} characters"))
             lines[at] = ""
     parser = _parser()
     state = StateBlock("\n".join(lines), parser, {"cells": 0}, [])
@@ -165,7 +165,7 @@ def blocks(text: str) -> list[Block]:
     if token := next(deep, None):
         # The parser drops the rest of the page at this depth.
         what = f"lists and quotes are nested more than {MAX_NESTING} levels deep; the rest of the page"
-        found.append(Puzzle((token.map or [0])[0] + 1, what))
+        found.append(Unparsable((token.map or [0])[0] + 1, what))
     return sorted(found, key=lambda block: block.line)
 
 
@@ -190,14 +190,14 @@ def _paragraph(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """Parse text up to the next block, also if that is indented by four, which CommonMark does not allow."""
     del end, silent
     rules = state.md.block.ruler.getRules("paragraph")
-    around, state.parentType = state.parentType, "paragraph"
+    previous, state.parentType = state.parentType, "paragraph"
     at = start + 1
     while at < state.lineMax and not state.isEmpty(at):
         # A negative indent marks a line that continues a quoted paragraph without the quote mark.
         if state.sCount[at] >= 0 and any(rule(state, at, state.lineMax, True) for rule in rules):
             break
         at += 1
-    state.parentType = around
+    state.parentType = previous
     return _add(state, "paragraph", "\n".join(_line(state, each) for each in range(start, at)), start, at)
 
 
@@ -219,7 +219,9 @@ def _component(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     at = start + 1
     while not silent and not _TAG.match(text):
         if at - start > MAX_TAG_LINES or at >= end or state.isEmpty(at):
-            return _add(state, "puzzle", f"the component {text.split(maxsplit=1)[0]} has no end", start, at)
+            return _add(
+                state, "unparsable", f"the component {text.split(maxsplit=1)[0]} has no end", start, at
+            )
         text += f" {_line(state, at)}"
         at += 1
     return silent or _add(state, "component", text, start, at)
@@ -230,7 +232,7 @@ def _html_table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     if silent or not found:
         return found
     last = next((at for at in range(start, end) if "</table" in _line(state, at).lower()), end - 1)
-    return _add(state, "puzzle", "a table in HTML", start, last + 1)
+    return _add(state, "unparsable", "a table in HTML", start, last + 1)
 
 
 def _line(state: StateBlock, at: int) -> str:
@@ -274,8 +276,10 @@ def _blocks(parent: SyntaxTreeNode, lines: Sequence[str], depth: int = -1) -> It
             # For a code block without a closing fence, the parser silently ends it at the end of the page.
             case "fence" if last > line and lines[last - 1].strip().startswith(node.markup):
                 yield Code(line, node.info.strip(), tuple(lines[line : last - 1]))
-            case "fence" | "puzzle":
-                yield Puzzle(line, node.content if node.type == "puzzle" else "a code block has no end")
+            case "fence" | "unparsable":
+                yield Unparsable(
+                    line, node.content if node.type == "unparsable" else "a code block has no end"
+                )
 
 
 def _joined(texts: Iterable[str]) -> str:
@@ -288,7 +292,7 @@ def _text(first: int, lines: Sequence[str]) -> Iterator[Block]:
     kept: list[str] = []
     for line, text in enumerate(lines, first):
         if text.startswith("|"):
-            yield Puzzle(line, "a row of a table without a proper head")
+            yield Unparsable(line, "a row of a table without a proper head")
         elif kept or not _INCLUDE.match(text):
             kept.append(text)
     if kept:
@@ -302,7 +306,7 @@ def _rows(nodes: Sequence[SyntaxTreeNode], lines: Sequence[str]) -> Iterator[Blo
         cells = tuple(cell.children[0].content for cell in node.children)
         width = 1 + len(_PIPE.findall(lines[at].strip("| ")))
         if rows and width > len(cells):  # The parser has dropped the surplus cells.
-            yield Puzzle(at + 1, f"a row has {width} cells, the table {len(cells)}")
+            yield Unparsable(at + 1, f"a row has {width} cells, the table {len(cells)}")
         else:
             rows.append(Row(at + 1, cells))
     yield Table(rows[0], tuple(rows[1:]))

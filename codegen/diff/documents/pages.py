@@ -14,16 +14,16 @@ from pathlib import PurePath
 import attrs
 
 from codegen.diff.documents import endpoints, examples, headings, lists, markdown, tables
-from codegen.diff.documents.headings import NAMED_MSG_TYPE, Says
+from codegen.diff.documents.headings import NAMED_MSG_TYPE, ParsedHeading
 from codegen.diff.documents.inline import is_bold, plain
-from codegen.diff.facts import Fact, HostSaid, MentionSaid, MessageSaid, Unread, VersionSaid, Vocabulary
+from codegen.diff.facts import Fact, HostFact, MentionFact, MessageFact, Unread, VersionFact, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
 
 # Deeper than any heading, so any heading ends it.
 _BOLD = 7
 """Heading level of a paragraph in bold."""
 # A component filled from another file, whose content is not on the page: `<ErrorTable/>`.
-_WITH_CONTENT_ELSEWHERE = re.compile(r"Snippet|Include|Partial|.*(?:Table|Fields|Content|Snippet)")
+_INCLUDED = re.compile(r"Snippet|Include|Partial|.*(?:Table|Fields|Content|Snippet)")
 # `tag 21099`; `QueueQty (21099)`; `(21099)` alone. Shorter numbers in brackets are just as often counts.
 _TAG_MENTION = re.compile(
     r"\btags? [`\"]?([1-9]\d{0,5})\b|\b([A-Z]\w+)`?\s?[(<]([1-9]\d{3,5})[)>]|\(([1-9]\d{3,5})\)",
@@ -46,9 +46,9 @@ class _PageReader:
     file: str
     vocabulary: Vocabulary
     facts: list[Fact] = attrs.field(factory=list)
-    _stack: list[tuple[int, Says]] = attrs.field(factory=list)
+    _stack: list[tuple[int, ParsedHeading]] = attrs.field(factory=list)
     """Enclosing headings, outermost first, with their levels."""
-    _components: list[tuple[str, list[tuple[int, Says]]]] = attrs.field(factory=list)
+    _components: list[tuple[str, list[tuple[int, ParsedHeading]]]] = attrs.field(factory=list)
     """Enclosing components, each with the headings above its start."""
     _texts: list[tuple[int, str]] = attrs.field(factory=list)
     """Running text by line, searched for mentions."""
@@ -79,7 +79,7 @@ class _PageReader:
                     opened, self._stack = self._components.pop()
                     if opened == name:
                         break
-            case markdown.Puzzle(line, what):
+            case markdown.Unparsable(line, what):
                 self.facts.append(Unread(self._at(line), what))
             # The fence is the first line; the content begins on the next one.
             case markdown.Code(line, _, lines):
@@ -97,18 +97,18 @@ class _PageReader:
         for line, text in self._texts:
             for fact in self._mentioned(plain(text), self._at(line)):
                 # One mention is enough: findings refer to the first line.
-                key = ("host", fact.host) if isinstance(fact, HostSaid) else (fact.kind, fact.value)
+                key = ("host", fact.host) if isinstance(fact, HostFact) else (fact.kind, fact.value)
                 if key not in seen:
                     seen.add(key)
                     yield fact
 
-    def _mentioned(self, text: str, location: Location) -> Iterator[MentionSaid | HostSaid]:
+    def _mentioned(self, text: str, location: Location) -> Iterator[MentionFact | HostFact]:
         for msg_type in NAMED_MSG_TYPE.findall(text):
-            yield MentionSaid(location, "message", msg_type)
+            yield MentionFact(location, "message", msg_type)
         for match in _TAG_MENTION.finditer(text):
-            yield MentionSaid(location, "field", match[1] or match[3] or match[4], match[2] or "")
+            yield MentionFact(location, "field", match[1] or match[3] or match[4], match[2] or "")
         for name in endpoints.session_names(text, self.vocabulary):
-            yield MentionSaid(location, "session", name)
+            yield MentionFact(location, "session", name)
         yield from endpoints.hosts_of_text(text, location)
 
     def _at(self, line: int) -> Location:
@@ -117,18 +117,18 @@ class _PageReader:
     def _heading(self, line: int, level: int, text: str) -> None:
         self._texts.append((line, text))
         self._stack = [each for each in self._stack if each[0] < level]
-        says = headings.read(text, self.vocabulary)
-        self._stack.append((level, says))
+        heading = headings.read(text, self.vocabulary)
+        self._stack.append((level, heading))
         # Headings contain dates for many reasons; only in a changelog is a date an entry.
-        if says.version or (says.date and self._in_changelog()):
-            self.facts.append(VersionSaid(self._at(line), says.version, says.date))
+        if heading.version or (heading.date and self._in_changelog()):
+            self.facts.append(VersionFact(self._at(line), heading.version, heading.date))
         # A heading with two types lays out neither; a table below it is reported as unread.
-        if len(says.messages) == 1:
-            self.facts.append(MessageSaid(self._at(line), says.messages[0], says.title))
+        if len(heading.messages) == 1:
+            self.facts.append(MessageFact(self._at(line), heading.messages[0], heading.title))
 
     def _in_changelog(self) -> bool:
         """Return whether a heading with only a date is an entry of the changelog."""
-        above = [PurePath(self.file).stem, *(says.text for _, says in self._stack)]
+        above = [PurePath(self.file).stem, *(heading.text for _, heading in self._stack)]
         return any(re.search(r"change[ -]?log|release[ -]notes", text.lower()) for text in above)
 
     def _component(self, block: markdown.Component) -> None:
@@ -137,7 +137,7 @@ class _PageReader:
         if block.name.endswith("Field"):
             self.facts.append(Unread(self._at(line), f"<{block.name}> lays out a field without a table"))
         if block.empty:
-            if _WITH_CONTENT_ELSEWHERE.fullmatch(block.name):
+            if _INCLUDED.fullmatch(block.name):
                 what = f"<{block.name}/> stands for something in another file"
                 self.facts.append(Unread(self._at(line), what))
             return
@@ -148,18 +148,18 @@ class _PageReader:
             self._update(line, attributes.get("label", ""), attributes.get("description", ""))
         elif title:
             self._heading(line, _BOLD, title)
-            says = self._stack[-1][1]
-            if block.name == "Tab" and not says.environment:
-                says = attrs.evolve(says, tab=title.lower())
+            heading = self._stack[-1][1]
+            if block.name == "Tab" and not heading.environment:
+                heading = attrs.evolve(heading, tab=title.lower())
             # Level 0: headings inside the component do not end it.
-            self._stack[-1] = (0, says)
+            self._stack[-1] = (0, heading)
 
     def _update(self, line: int, label: str, description: str) -> None:
         """Parse an entry of a changelog, such as `<Update label="1.0.32" description="2026-09-01">`."""
-        says = [headings.read(text, self.vocabulary) for text in (label, description)]
-        version = next((each.version for each in says if each.version), "")
-        date = next((each.date for each in says if each.date), "")
-        self.facts.append(VersionSaid(self._at(line), version, date))
+        heading = [headings.read(text, self.vocabulary) for text in (label, description)]
+        version = next((each.version for each in heading if each.version), "")
+        date = next((each.date for each in heading if each.date), "")
+        self.facts.append(VersionFact(self._at(line), version, date))
 
     def _paragraph(self, line: int, text: str) -> None:
         self._texts.append((line, text))
@@ -184,8 +184,8 @@ class _PageReader:
         nearest = self._stack[-1][1].tag if self._stack else None
         tag = nearest if nearest is not None else self._lead
         if items and tag is not None:
-            sure = nearest is not None
-            self.facts += lists.read(items, tag, self._message(), self.file, self.vocabulary, sure=sure)
+            certain = nearest is not None
+            self.facts += lists.read(items, tag, self._message(), self.file, self.vocabulary, certain=certain)
 
     def _table(self, table: markdown.Table) -> None:
         for row in table.rows:
@@ -194,21 +194,24 @@ class _PageReader:
 
     def _context(self) -> tables.Context:
         """Return the information of the headings above, nearest first, for a table at this position."""
-        above = [says for _, says in reversed(self._stack)]
+        above = [heading for _, heading in reversed(self._stack)]
         # Up to the heading that names the message: headings above it are about other messages.
-        end = next((n for n, says in enumerate(above, 1) if says.messages or says.named or says.block), None)
-        within = above[:end] or [Says()]
+        end = next(
+            (n for n, heading in enumerate(above, 1) if heading.messages or heading.named or heading.block),
+            None,
+        )
+        within = above[:end] or [ParsedHeading()]
         nearest, owner = within[0], within[-1]
         return tables.Context(
             file=self.file,
             vocabulary=self.vocabulary,
             messages=owner.messages or ((owner.named,) if owner.named else ()),
             block=owner.block,
-            about=next((says.about for says in above if says.about), None),
+            about=next((heading.about for heading in above if heading.about), None),
             tag=nearest.tag if nearest.tag is not None else self._lead,
-            group=next((says.group for says in within if says.group), None),
-            when=next((says.when for says in within if says.when), None),
-            sender=next((says.sender for says in within if says.sender), None),
+            group=next((heading.group for heading in within if heading.group), None),
+            when=next((heading.when for heading in within if heading.when), None),
+            sender=next((heading.sender for heading in within if heading.sender), None),
             required=nearest.required,
             environment=self._environment(),
         )
@@ -219,6 +222,6 @@ class _PageReader:
 
     def _environment(self) -> str:
         """Return the environment that a heading or tab names; the tab's title if it is not a known one."""
-        above = [says for _, says in reversed(self._stack)]
-        known = next((says.environment for says in above if says.environment), "")
-        return known or next((says.tab for says in above if says.tab), "")
+        above = [heading for _, heading in reversed(self._stack)]
+        known = next((heading.environment for heading in above if heading.environment), "")
+        return known or next((heading.tab for heading in above if heading.tab), "")

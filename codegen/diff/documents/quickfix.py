@@ -12,13 +12,13 @@ from collections.abc import Iterator
 import attrs
 
 from codegen.diff.facts import (
-    CodeSaid,
-    CodesSaid,
-    DictionarySaid,
+    CodeFact,
+    CodesFact,
+    DictionaryFact,
     Fact,
-    FieldSaid,
-    MemberSaid,
-    MessageSaid,
+    FieldFact,
+    MemberFact,
+    MessageFact,
     Unread,
 )
 from codegen.read import bounded_xml
@@ -58,14 +58,14 @@ class _Reader:
         self._types: dict[str, str] = {}
         self._components = {each.name: each for part in root.of("components") for each in part.children}
         self._used: set[str] = set()
-        self._room = MAX_MEMBERS
+        self._remaining = MAX_MEMBERS
 
     def edition(self, comments: tuple[tuple[int, str], ...]) -> Iterator[Fact]:
         """Yield the version stated in the comment above the dictionary."""
         for line, text in comments:
             found = _EDITION.search(text)
             if line < self._root.location.line and found:
-                yield DictionarySaid(attrs.evolve(self._root.location, line=line), found[1])
+                yield DictionaryFact(attrs.evolve(self._root.location, line=line), found[1])
                 return
 
     def fields(self) -> Iterator[Fact]:
@@ -86,19 +86,19 @@ class _Reader:
             names[tag] = name
             self._tags[name] = tag
             self._types[name] = field.get("type")
-            yield FieldSaid(field.location, tag, name, field.get("type"))
+            yield FieldFact(field.location, tag, name, field.get("type"))
             # Some dictionaries wrap the values in a <values> element.
             children = [child.of("value") if child.kind == "values" else [child] for child in field.children]
             codes = [self._code(value) for values in children for value in values]
             yield from (each for each in codes if isinstance(each, Unread))
-            listed = tuple(each for each in codes if isinstance(each, CodeSaid))
+            listed = tuple(each for each in codes if isinstance(each, CodeFact))
             if listed:
-                yield CodesSaid(field.location, tag, listed, whole=True)
+                yield CodesFact(field.location, tag, listed, whole=True)
 
-    def _code(self, value: Element) -> CodeSaid | Unread:
+    def _code(self, value: Element) -> CodeFact | Unread:
         if value.kind != "value" or not value.get("enum"):
             return Unread(value.location, "a value without enum")
-        return CodeSaid(value.location, value.get("enum"), value.get("description"))
+        return CodeFact(value.location, value.get("enum"), value.get("description"))
 
     def blocks(self) -> Iterator[Fact]:
         """Yield header, trailer, messages, and the components that none of them uses."""
@@ -109,7 +109,7 @@ class _Reader:
             if message.kind != "message" or not msg_type or not name:
                 yield Unread(message.location, "a message without msgtype or name")
                 continue
-            yield MessageSaid(message.location, msg_type, name, category == "admin" if category else None)
+            yield MessageFact(message.location, msg_type, name, category == "admin" if category else None)
             yield from self._members(message, msg_type)
         # Used components have been yielded with their messages.
         for name, component in self._components.items():
@@ -121,15 +121,15 @@ class _Reader:
         parent: Element,
         block: str,
         path: tuple[int, ...] = (),
-        around: tuple[str, ...] = (),
+        enclosing: tuple[str, ...] = (),
         *,
         optional: bool = False,
     ) -> Iterator[Fact]:
         for child in parent.children:
             # Components that contain two others each would double the members with every level.
-            self._room -= 1
-            if self._room < 0:
-                if self._room == -1:  # reported once
+            self._remaining -= 1
+            if self._remaining < 0:
+                if self._remaining == -1:  # reported once
                     yield Unread(child.location, f"the blocks have more than {MAX_MEMBERS} members")
                 return
             location, name, flag = child.location, child.name, child.get("required")
@@ -138,20 +138,20 @@ class _Reader:
             required = "N" if optional and flag == "Y" else flag
             if flag not in _FLAGS or child.kind not in ("field", "group", "component"):
                 yield Unread(location, f"<{child.kind}> {name} with required='{flag}'")
-            elif child.kind == "component" and len(around) >= MAX_NESTING:
+            elif child.kind == "component" and len(enclosing) >= MAX_NESTING:
                 yield Unread(location, f"component {name} is nested too deep")
-            elif child.kind == "component" and (component is None or name in around):
+            elif child.kind == "component" and (component is None or name in enclosing):
                 yield Unread(location, f"component {name} is not defined, or contains itself")
             elif child.kind == "component" and component is not None:
                 self._used.add(name)
-                inner = (*around, name)
+                inner = (*enclosing, name)
                 yield from self._members(component, block, path, inner, optional=required != "Y")
             elif tag is None:
                 yield Unread(location, f"{name} is not declared among the fields")
             else:
                 counts, written = child.kind == "group", self._types[name]
-                yield MemberSaid(location, block, tag, name, written, required, path=path, counts=counts)
+                yield MemberFact(location, block, tag, name, written, required, path=path, counts=counts)
                 if counts:
-                    yield from self._members(child, block, (*path, tag), around)
+                    yield from self._members(child, block, (*path, tag), enclosing)
                 elif child.children:
                     yield Unread(location, f"field {name} has members, but is no group")

@@ -12,13 +12,13 @@ from codegen.diff.documents.inline import plain
 from codegen.diff.documents.markdown import Row, Table
 from codegen.diff.facts import (
     TEXT,
-    CodeSaid,
-    CodesSaid,
+    CodeFact,
+    CodesFact,
     Fact,
-    FieldSaid,
-    HostSaid,
-    MemberSaid,
-    TextSaid,
+    FieldFact,
+    HostFact,
+    MemberFact,
+    TextFact,
     Unread,
     Vocabulary,
     folded,
@@ -181,13 +181,13 @@ class _FieldRow:
             written = ""
             codes = self._codes(row.cell(role), tag) if role == "type_or_values" else ()
             if not codes:
-                wanted = "no type that is known here"
+                expected = "no type that is known here"
                 if role == "type_or_values":
-                    wanted = "neither a type nor a list of values"
-                yield row.unread(role, f"is {wanted}")
+                    expected = "neither a type nor a list of values"
+                yield row.unread(role, f"is {expected}")
         block = context.block or (context.messages[0] if context.messages else None)
         if block is None:
-            yield FieldSaid(location, tag, name, written, context.about or "")
+            yield FieldFact(location, tag, name, written, context.about or "")
         else:
             required = columns.required(row.cell("required")) if "required" in row.roles else context.required
             if required is None:
@@ -197,9 +197,9 @@ class _FieldRow:
         codes = codes or self._codes(row.cell("description"), tag)
         if codes:
             # A single value in a description is usually the only relevant one in this message.
-            yield CodesSaid(location, tag, codes, len(codes) > 1, block or "")
+            yield CodesFact(location, tag, codes, len(codes) > 1, block or "")
 
-    def _codes(self, text: str, tag: int) -> tuple[CodeSaid, ...]:
+    def _codes(self, text: str, tag: int) -> tuple[CodeFact, ...]:
         return codelists.of_text(text, tag, self.context.vocabulary, self.row.location)
 
     def _names(self) -> tuple[int | None, str, int]:
@@ -220,7 +220,7 @@ class _FieldRow:
         name_cell = re.sub(r"\s*\(.*\)\Z|\s*\*+\Z", "", name_cell)
         return (int(number[1]) if number else None), name_cell, depth
 
-    def _member(self, block: str, tag: int, name: str, written: str, required: str, depth: int) -> MemberSaid:
+    def _member(self, block: str, tag: int, name: str, written: str, required: str, depth: int) -> MemberFact:
         context, tag_of = self.context, self.context.vocabulary.tag_of
         text = self.row.plain("description")
         inside = self._inside(tag, text, depth)
@@ -230,7 +230,7 @@ class _FieldRow:
         under = tag_of(context.group) if context.group else None
         words = (word for clause in _TIED.findall(text) for word in _NAME.findall(clause))
         longest = _LONGEST.search(text)
-        return MemberSaid(
+        return MemberFact(
             location=self.row.location,
             block=block,
             tag=tag,
@@ -295,7 +295,7 @@ def _codes(rows: Sequence[_Row], context: Context, line: int) -> Iterator[Fact]:
     """Parse a table of values of the field named in the heading."""
     del line
     tag = context.tag or 0
-    codes: list[CodeSaid] = []
+    codes: list[CodeFact] = []
     for row in rows:
         # The heading of the names' column varies; the most specific one is used.
         label = next((role for role in ("label", "name", "description") if role in row.roles), "")
@@ -305,7 +305,7 @@ def _codes(rows: Sequence[_Row], context: Context, line: int) -> Iterator[Fact]:
         else:
             codes.append(code)
     if codes:
-        yield CodesSaid(codes[0].location, tag, tuple(codes), whole=True)
+        yield CodesFact(codes[0].location, tag, tuple(codes), whole=True)
 
 
 def _messages(rows: Sequence[_Row], context: Context, line: int) -> Iterator[Fact]:
@@ -331,7 +331,7 @@ def _endpoints(rows: Sequence[_Row], context: Context, line: int) -> Iterator[Fa
             host, _, port = row.plain(role).partition(":")
             # The role of the host is in the column's heading, else in the text of the row.
             of = role.removeprefix("host").strip() or row.plain("description")
-            yield HostSaid(row.location, environment, of, host, row.plain("target"))
+            yield HostFact(row.location, environment, of, host, row.plain("target"))
         if "target" in row.roles:
             port = row.plain("port") or port
             yield endpoints.session_row(row.plain("target"), port, environment, row.location)
@@ -347,4 +347,4 @@ def _texts(rows: Sequence[_Row], context: Context, line: int) -> Iterator[Fact]:
             yield Unread(row.location, "a row on values of Text names no value, or no message has it")
             continue
         code = row.plain(other)
-        yield TextSaid(row.location, context.messages[0], text, other.removeprefix("field "), code)
+        yield TextFact(row.location, context.messages[0], text, other.removeprefix("field "), code)

@@ -26,7 +26,7 @@ FILE = "examples.yaml"
 LIBRARY = "kalshi_fix_sansio"
 _SOURCES = Path(__file__).resolve().parents[3] / "src"
 _DAY, _CLOCK = r"(\d{4})(\d\d)(\d\d)", r"(\d\d):(\d\d):(\d\d)(?:\.(\d{3,6}))?"
-_MOMENTS = {
+_TIMES = {
     "UTCTIMESTAMP": (re.compile(f"{_DAY}-{_CLOCK}"), "datetime"),
     "UTCDATEONLY": (re.compile(_DAY), "date"),
     "UTCTIMEONLY": (re.compile(_CLOCK), "time"),
@@ -84,10 +84,10 @@ def run(examples: Mapping[str, list[Example]]) -> dict[str, list[Example]]:
         SpecError: an example fails, violates the dialect's rules, or does not round-trip.
     """
     # In one process: importing the library takes longer than all examples.
-    asked = [attrs.asdict(example) for listed in examples.values() for example in listed]
+    payload = [attrs.asdict(example) for listed in examples.values() for example in listed]
     result = subprocess.run(  # noqa: S603 - our own interpreter and our own sources
         [sys.executable, str(_RUNNER)],
-        input=json.dumps(asked),
+        input=json.dumps(payload),
         capture_output=True,
         text=True,
         check=False,
@@ -192,12 +192,12 @@ class _Reader:
             return str(value == "Y")
         if kind == "DATA":
             return repr(value.encode())
-        if kind in _MOMENTS:
-            return self._moment(kind, value, location, names)
+        if kind in _TIMES:
+            return self._time_value(kind, value, location, names)
         return json.dumps(value)
 
-    def _moment(self, kind: str, value: str, location: Location, names: set[str]) -> str:
-        pattern, function = _MOMENTS[kind]
+    def _time_value(self, kind: str, value: str, location: Location, names: set[str]) -> str:
+        pattern, function = _TIMES[kind]
         match = pattern.fullmatch(value)
         if match is None:
             self.mistakes.add(location, f"`{value}` is no {kind}", "write it as on the wire")

@@ -15,7 +15,7 @@ from kalshi_fix_sansio.dialect.layout import Sender
 from kalshi_fix_sansio.validation import validate
 
 CLIENT = "3c6e2a5e-7f7d-4d3a-9a50-1f3f6f0c8d11"
-MOMENT = datetime(2026, 8, 17, 16, 0, 0, 123000, UTC)
+SENDING_TIME = datetime(2026, 8, 17, 16, 0, 0, 123000, UTC)
 
 
 def answer(example: dict[str, Any]) -> dict[str, str]:
@@ -42,7 +42,7 @@ def answer(example: dict[str, Any]) -> dict[str, str]:
             msg_seq_num=7,
             sender_comp_id=sides[0],
             target_comp_id=sides[1],
-            sending_time=MOMENT,
+            sending_time=SENDING_TIME,
         )
         frame = encode(message, header)
         # Also a test of codec and spec for every message.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from codegen.diff.documents import changelog
-from codegen.diff.facts import EntrySaid, Fact
+from codegen.diff.facts import EntryFact, Fact
 from codegen.read.resolve import load_dialect
 from tests.codegen.command import run
 from tests.codegen.diff.pier_dialect import Scratch, original, told
@@ -60,9 +60,9 @@ def read(text: str) -> list[Fact]:
     return changelog.read(HEAD + text, "news.md", original().vocabulary)
 
 
-def the_entry(text: str) -> EntrySaid:
+def the_entry(text: str) -> EntryFact:
     (said,) = read(text)
-    assert isinstance(said, EntrySaid)
+    assert isinstance(said, EntryFact)
     return said
 
 
@@ -215,7 +215,7 @@ def test_a_long_changelog_takes_time_linear_in_its_length() -> None:
 def test_an_entry_without_an_end_goes_up_to_the_next() -> None:
     first = entry("May 3, 2024", "Longer pier").replace("</Update>\n", "")
     found = read(first + entry("May 4, 2024", "Deeper water") + first)
-    assert [each.title for each in found if isinstance(each, EntrySaid)] == [
+    assert [each.title for each in found if isinstance(each, EntryFact)] == [
         "Longer pier",
         "Deeper water",
         "Longer pier",

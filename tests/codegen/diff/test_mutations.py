@@ -9,7 +9,7 @@ import attrs
 
 from codegen.diff import compare, findings, passages, sources
 from codegen.diff.documents import pages, quickfix
-from codegen.diff.sources import Given, Reading
+from codegen.diff.sources import GivenSources, Reading
 from codegen.diff.spec_index import PAGE, SpecIndex
 from tests.codegen.diff.mutations import Mutation, of_dictionary, of_page
 from tests.codegen.diff.pier_dialect import PAGES, Scratch
@@ -18,7 +18,7 @@ from tests.codegen.diff.pier_dialect import PAGES, Scratch
 class Trial:
     """The sources with one file changed at a time."""
 
-    def __init__(self, given: Given, spec: SpecIndex, product: str | None) -> None:
+    def __init__(self, given: GivenSources, spec: SpecIndex, product: str | None) -> None:
         self._given = given
         self._spec = spec
         self._product = product

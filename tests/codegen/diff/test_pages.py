@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from codegen.diff.documents import pages
-from codegen.diff.facts import MentionSaid, Unread
+from codegen.diff.facts import MentionFact, Unread
 from tests.codegen.diff.pier_dialect import vocabulary
 
 
 def facts(text: str, *, mentions: bool = False) -> list[str]:
     """The facts of a page, with their lines, as `--facts` prints them."""
     found = pages.read(text, "page.md", vocabulary())
-    return [f"{f.location.line}: {f}" for f in found if mentions or not isinstance(f, MentionSaid)]
+    return [f"{f.location.line}: {f}" for f in found if mentions or not isinstance(f, MentionFact)]
 
 
 def table(head: str, *rows: str) -> str:

@@ -182,7 +182,7 @@ def test_what_breaks_comes_first_and_by_whom_it_concerns(old: api.Api) -> None:
         str(each) for each in api.compare(old, changed(old, *((path, value) for _, path, value in chosen)))
     ]
     kinds = [line.partition(":")[0] for line in found]
-    order = [f"{how} {kind}" for how in ("BREAKING", "compatible") for kind in api.WHOM]
+    order = [f"{how} {kind}" for how in ("BREAKING", "compatible") for kind in api.EFFECTS]
     assert list(dict.fromkeys(kinds)) == [each for each in order if each in kinds]
     assert len(set(kinds)) == 7
 
