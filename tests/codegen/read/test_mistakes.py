@@ -71,5 +71,5 @@ def test_all_slips_in_the_shape_of_files_are_found_in_one_run(tmp_path: Path) ->
     ]
     assert str(found[0]) == (
         f"{folder.as_posix()}/codesets.yaml:12: `codesets.Level.codes.Low` has no `value`; "
-        "add `value`: a value as it looks on the wire"
+        "add `value`: a value in wire format"
     )
