@@ -68,14 +68,16 @@ def main(
     if context.invoked_subcommand:
         if out or package or only_check:
             raise click.UsageError(
-                f"--out, --package and --check before `{context.invoked_subcommand}` mean nothing."
+                f"--out, --package and --check before `{context.invoked_subcommand}` have no effect."
             )
         return
     # Neither the package name nor the output folder follows from the spec folder.
     if (out is None) != (package is None):
         raise click.UsageError("--out and --package go together.")
     if spec is not None and out is None:
-        raise click.UsageError("--spec needs --out and --package, so that this repository's package is kept.")
+        raise click.UsageError(
+            "--spec needs --out and --package, so that this repository's package is not overwritten."
+        )
     # The header of each generated file contains the command that regenerates it.
     command = _command(spec, out, package)
     dialect = load_dialect(context.obj)
@@ -92,7 +94,9 @@ def main(
 
 
 @main.command("dictionary")
-@click.option("--product", required=True, help="Which product's messages, such as prediction or margin.")
+@click.option(
+    "--product", required=True, help="Product whose messages to write, such as prediction or margin."
+)
 @click.option("--out", type=_folder, required=True, help="Folder for FIXT11.xml and FIX50SP2.xml.")
 @click.pass_obj
 def write_dictionary(spec: Path, product: str, out: Path) -> None:
@@ -122,8 +126,8 @@ def write_orchestra(spec: Path, out: Path) -> None:
 )
 @click.option("--out", type=_folder, required=True, help="New or empty folder for the spec.")
 @click.option("--name", default="imported", show_default=True, help="Short name of the dialect.")
-@click.option("--title", help="The dialect's name for people.  [default: its short name]")
-@click.option("--message", "only", multiple=True, help="Take over only this message; repeat for more.")
+@click.option("--title", help="Display name of the dialect.  [default: its short name]")
+@click.option("--message", "only", multiple=True, help="Import only this message; repeat for more.")
 def import_dictionary(
     dictionaries: tuple[Path, ...], out: Path, name: str, title: str | None, only: tuple[str, ...]
 ) -> None:
@@ -150,7 +154,7 @@ def import_dictionary(
     default=api.RELEASED,
     help="Another version of the API.  [default: that of the last release]",
 )
-@click.option("--release", is_flag=True, help="Write the present API as that of the last release.")
+@click.option("--release", is_flag=True, help="Record the current API as that of the last release.")
 @click.pass_obj
 def compare_api(spec: Path, against: Path, release: bool) -> None:
     """List the API changes since the last release, and whom each affects.
@@ -187,7 +191,7 @@ def compare_downstream(spec: Path) -> None:
     for line in (*report.unhandled, *report.idle):
         click.echo(line)
     left = len(report.unhandled) + len(report.idle) or "nothing"
-    click.echo(f"{report.settled} known not to be handled; {left} left to look at.")
+    click.echo(f"{report.settled} intentionally not handled; {left} left to check.")
     if report.unhandled or report.idle:
         raise SystemExit(1)
 
@@ -212,7 +216,7 @@ def _check(outputs: dict[Path, dict[str, str]], command: str) -> None:
     findings = [finding for folder, files in outputs.items() for finding in check(files, folder)]
     if findings:
         lines = [str(finding) for finding in findings]
-        raise _Failure("\n".join([*lines, f"Run `{command}` and commit what it writes."]))
+        raise _Failure("\n".join([*lines, f"Run `{command}` and commit the changes."]))
 
 
 def _write(outputs: dict[Path, dict[str, str]]) -> None:

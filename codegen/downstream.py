@@ -112,7 +112,7 @@ def compare(dialect: Dialect, folder: Path, root: Path) -> Report:
         if not settling:
             left.append(each)
     idle = [
-        f"{entry.location}: {entry.area} handles {name}, or the spec has it no more; remove it"
+        f"{entry.location}: {entry.area} handles {name}, or it is no longer in the spec; remove it"
         for k, entry in enumerate(known)
         for name in entry.names
         if (k, name) not in used

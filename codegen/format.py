@@ -45,5 +45,5 @@ def format_sources(sources: Mapping[str, str]) -> dict[str, str]:
             [*command, "."], cwd=folder, capture_output=True, text=True, check=False
         )
         if result.returncode:
-            raise FormatError(f"what a template wrote cannot be formatted: {result.stderr.strip()}")
+            raise FormatError(f"the output of a template cannot be formatted: {result.stderr.strip()}")
         return {path: (folder / path).read_text(encoding="utf-8") for path in sources}

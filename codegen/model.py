@@ -253,7 +253,7 @@ class Answers:
     open_when: Condition | None
     """Condition under which the outcome remains open."""
     makes: tuple[str, Field] | None = None
-    """MsgType of the requests of which each creates a separate object, and the field with its id."""
+    """MsgType of requests that each create a separate object, and the field with the id of that object."""
 
 
 @attrs.frozen

@@ -15,19 +15,17 @@ from codegen.errors import SpecError
 @click.argument(
     "given", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
 )
-@click.option("--product", help="Which product the sources are about, where they do not tell.")
+@click.option("--product", help="Product of the sources, if they do not contain it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.option("--facts", "only_facts", is_flag=True, help="Print all parsed facts without comparing them.")
 @click.option(
-    "--facts", "only_facts", is_flag=True, help="Print everything that was read, and compare nothing."
-)
-@click.option(
-    "--reviewed", is_flag=True, help="Keep in reviewed.yaml that the text of the sources was read by you."
+    "--reviewed", is_flag=True, help="Record in reviewed.yaml that you have reviewed the text of the sources."
 )
 @click.option(
     "--against",
     multiple=True,
     type=click.Path(exists=True, path_type=Path),
-    help="Pages as they were before, to show which words differ; repeat for more.",
+    help="Previous versions of pages, to show changed words; repeat for more.",
 )
 @click.pass_context
 def diff(

@@ -62,7 +62,7 @@ def _entry(entry: Map, spec: SpecIndex, mistakes: Mistakes) -> list[Difference]:
         if origin is None or origin.kind not in (PAGE, DICTIONARY):
             known = [name for name, each in spec.origins.items() if each.kind]
             mistakes.add(
-                where, f"`{source}` is no page or dictionary among the sources", did_you_mean(source, known)
+                where, f"`{source}` is not a page or dictionary of the sources", did_you_mean(source, known)
             )
             continue
         evidence = DICTIONARY if origin.kind == DICTIONARY else f"pages {spec.product_of_page(origin.id)}"
@@ -114,13 +114,13 @@ def settle(
 
 def _stale(difference: Difference) -> Finding:
     address, says = difference.address, difference.says
-    edit = Edit(difference.location, f"remove {address} here, and correct the spec if it followed from it")
+    edit = Edit(difference.location, f"remove {address} here, and correct the spec if it depended on it")
     return Finding(
         kind=STALE,
         element=difference.element,
         address=address,
         says=says,
-        what=f"difference: {difference.source} does not say `{says}` of {address} any more",
+        what=f"difference: {difference.source} no longer has `{says}` for {address}",
         locations=(),
         edits=(edit,),
         evidence=difference.evidence,

@@ -87,7 +87,7 @@ class _Host:
                 data, response_headers = self._read(answer, url, most), answer.headers
         except HTTPError as error:
             error.close()
-            raise FetchError(f"{url}: the answer is {error.code} {error.reason}") from None
+            raise FetchError(f"{url}: the response is {error.code} {error.reason}") from None
         except URLError as error:
             raise FetchError(f"{url}: {error.reason}") from None
         except (OSError, HTTPException, ValueError) as error:
@@ -111,7 +111,7 @@ class _Host:
             if self._left < 0:
                 raise FetchError(f"{url}: all pages together have more than {MAX_TOTAL} bytes")
             if self.now() > self._until:
-                raise FetchError(f"{url}: not all has come within {DEADLINE:.0f} seconds")
+                raise FetchError(f"{url}: not received completely within {DEADLINE:.0f} seconds")
         if answer.length:  # Fewer bytes than Content-Length.
             raise FetchError(f"{url}: ends {answer.length} bytes early")
         return bytes(data)
@@ -127,7 +127,7 @@ class _SameOrigin(HTTPRedirectHandler):
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> Request | None:
         if not _same_origin(urlsplit(newurl), self._index):
-            raise FetchError(f"{req.full_url}: leads to {newurl}, which is another host")
+            raise FetchError(f"{req.full_url}: redirects to {newurl}, which is another host")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -141,7 +141,7 @@ def fetch(index: str, spec: SpecIndex, now: Callable[[], float] = time.monotonic
     if address.hostname is None or not (
         address.scheme == "https" or (address.scheme == "http" and _is_local(address))
     ):
-        raise FetchError(f"{index}: is no https address")
+        raise FetchError(f"{index}: is not an https URL")
     host = _Host(address, now)
     listed = [path for path in links(host.get(index, MAX_INDEX)[0], index) if _is_relevant(path, spec)]
     if not listed:

@@ -16,9 +16,9 @@ _HEADINGS = {
     NEW: "New: the sources have it, the spec does not",
     DIFFERENT: "Different: the sources and the spec disagree",
     GONE: "Gone: the spec has it, the sources do not",
-    UNREAD: "Could not be read: look at it yourself",
-    STALE: "Out of date: a difference that was kept on purpose, and is none any more",
-    UNREVIEWED: "Text that nobody has read in this form",
+    UNREAD: "Could not be parsed: check it manually",
+    STALE: "Outdated: an intended difference that no longer exists",
+    UNREVIEWED: "Text that has not been reviewed in this form",
 }
 _MOST_SHOWN = 6
 """Maximum number of locations shown per finding; JSON has all of them."""
@@ -66,10 +66,10 @@ def _group(findings: list[Finding]) -> Iterator[str]:
         if finding.locations:
             shown = ", ".join(_shown(location) for location in finding.locations[:_MOST_SHOWN])
             more = len(finding.locations) - _MOST_SHOWN
-            yield f"    said at   {shown}{f' and {more} more' if more > 0 else ''}"
+            yield f"    found at  {shown}{f' and {more} more' if more > 0 else ''}"
         elif finding.sources:
             yield f"    expected  in {', '.join(finding.sources)}"
-        yield from (f"    it says   {passage}" for passage in finding.shown)
+        yield from (f"    the text  {passage}" for passage in finding.shown)
         for edit in finding.edits:
             # Several findings of a group often have the same edit.
             if edit not in written:

@@ -103,7 +103,7 @@ def _files(path: Path) -> Iterator[Path]:
         return
     found = sorted(each for each in path.rglob("*") if each.suffix.lower() in (*_PAGE_SUFFIXES, ".xml"))
     if not found:
-        raise SourceError(f"{path}: there is no page (.md, .mdx) or dictionary (.xml) in it")
+        raise SourceError(f"{path}: contains no page (.md, .mdx) or dictionary (.xml)")
     yield from found
 
 
@@ -163,8 +163,8 @@ def _page(
         return f"{folder}/{path.stem}", about
     file = path.as_posix()
     if addresses:
-        raise _OtherError(f"{file}: {addresses[0]} is no page about the dialect")
-    raise _OtherError(f"{file}: about which product? say --product {' or '.join(spec.products)}")
+        raise _OtherError(f"{file}: {addresses[0]} is not a page about the dialect")
+    raise _OtherError(f"{file}: unknown product: add --product {' or '.join(spec.products)}")
 
 
 def _addresses(text: str) -> list[str]:

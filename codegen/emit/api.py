@@ -31,10 +31,10 @@ Api = dict[str, Any]
 
 Breaks = Literal["wire", "source", "typing", "venue"]
 EFFECTS: Mapping[Breaks, str] = {
-    "wire": "logs, stores and peers of the other version read something else",
-    "source": "a program that names it, or leaves it out, stops with an error",
+    "wire": "logs, stores and peers of the other version are read differently",
+    "source": "a program that uses it, or omits it, fails",
     "typing": "a program runs as before; its type checker may complain",
-    "venue": "a program runs as before; what the venue takes or sends is not what it was",
+    "venue": "a program runs as before; the venue accepts or sends something else",
 }
 """Effect of each kind of break."""
 
@@ -180,7 +180,7 @@ def _attribute(label: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> It
     if old["tag"] != new["tag"]:
         yield Difference(f"{label} is tag {new['tag']}, and was {old['tag']}", "wire", breaking=True)
     if new["required"] != old["required"]:
-        now = "has to be given" if new["required"] else "may be left out"
+        now = "must be given" if new["required"] else "may be left out"
         yield Difference(f"{label} {now}", "source", breaking=new["required"])
     # A type checker requires a test against None that was not needed before.
     if new["none"] != old["none"]:
@@ -188,7 +188,7 @@ def _attribute(label: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> It
         yield Difference(f"{label} {now}", "typing", breaking=new["none"])
     if new["rules"] != old["rules"]:
         before, after = old["rules"] or "no rule", new["rules"] or "no rule"
-        yield Difference(f"{label} has now: {after} Before: {before}", "venue", breaking=True)
+        yield Difference(f"{label} is now: {after} Before: {before}", "venue", breaking=True)
 
 
 def _values(old: Api, new: Api) -> Iterator[Difference]:
@@ -227,7 +227,7 @@ def _uses(old: Api, new: Api) -> Iterator[Difference]:
         for name in sorted(old["classes"].keys() & new["classes"].keys()):
             before, after = old[what].get(name, []), new[what].get(name, [])
             for each in (each for each in before if each not in after):
-                change = f"is sent no more {each}" if what == "flows" else f"has no rule more: {each}"
+                change = f"is no longer sent {each}" if what == "flows" else f"no longer has the rule: {each}"
                 yield Difference(f"{name} {change}", "venue", breaking=what == "flows")
             for each in (each for each in after if each not in before):
                 change = f"is sent {each}" if what == "flows" else f"has a new rule: {each}"

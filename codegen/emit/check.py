@@ -58,7 +58,7 @@ def write(expected: Mapping[str, str], folder: Path) -> list[Finding]:
     for name in sorted(stale):
         if not _was_generated(folder / name):
             raise ForeignFileError(
-                f"{folder / name} was not generated: move it away, or choose another folder with --out"
+                f"{folder / name} was not generated: move it, or choose another folder with --out"
             )
     changes = []
     for name in sorted(stale):
@@ -118,5 +118,5 @@ def first_difference(expected: str, actual: str) -> str:
     if len(ours) == len(theirs):
         return "line endings differ"
     if len(ours) > len(theirs):
-        return f"ends after line {len(theirs)}, and would go on with {ours[len(theirs)].strip()!r}"
-    return f"would end after line {len(ours)}, and goes on with {theirs[len(ours)].strip()!r}"
+        return f"ends after line {len(theirs)}, and would continue with {ours[len(theirs)].strip()!r}"
+    return f"would end after line {len(ours)}, and continues with {theirs[len(ours)].strip()!r}"

@@ -96,7 +96,7 @@ def _answers(
             continue
         named = [each for each, _ in words(context.source.sections["messages"][request].node.get("request"))]
         if not named:
-            what = f"message `{message.name}` answers `{request}`, which is no request"
+            what = f"message `{message.name}` answers `{request}`, which is not a request"
             context.mistakes.add(where, what, f"add `request` to `{request}` with the field that names it")
         elif found is not None and repeated not in named:
             what = f"message `{message.name}` names `{request}` by `{repeated}`, which it does not list"
@@ -125,7 +125,7 @@ def _makes(
     by_name: Mapping[str, model.Message],
     known: Mapping[str, model.Field],
 ) -> tuple[str, model.Field] | None:
-    """Return the request of which each creates a separate object, and the field with its id."""
+    """Return the request type whose requests each create a separate object, and the field with its id."""
     mapping = node.mapping("makes")
     answered = [request for request, _ in words(node.get("requests"))]
     if any(request not in by_name for request in answered):

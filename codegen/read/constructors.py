@@ -41,8 +41,8 @@ class _Reader:
         is_word = self._name.islower() and self._name.isidentifier() and not keyword.iskeyword(self._name)
         if is_word and self._name not in taken:
             return True
-        advice = "use small letters, and a name that no field has"
-        self._context.mistakes.add(self._location, f"{self._label} cannot be called so", advice)
+        advice = "use lower case, and a name that no field has"
+        self._context.mistakes.add(self._location, f"{self._label} is not a valid method name", advice)
         return False
 
     def read(self) -> model.Constructor:
@@ -102,7 +102,7 @@ class _Reader:
                 yield member, known[written]
 
     def _is_known(self, name: str, where: Location, known: Mapping[str, model.Member]) -> bool:
-        what = f"{self._label} names `{name}`, which is no such member"
+        what = f"{self._label} names `{name}`, which is not one of its members"
         return self._context.is_among(name, known, where, what)
 
 

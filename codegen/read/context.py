@@ -72,7 +72,7 @@ class Context:
             self.require(name, known, "source", where)
         if not listed:
             advice = "add `source`, here or at the top of the file, with a name from the manifest's `sources`"
-            self.mistakes.add(location, f"{what} does not say where it comes from", advice)
+            self.mistakes.add(location, f"{what} has no source", advice)
         return ", ".join(name for name, _ in listed)
 
     def pedigree(self, node: Map) -> model.Pedigree:

@@ -64,7 +64,7 @@ def codesets(context: Context, types: Mapping[str, model.Datatype]) -> dict[str,
         if len(integers) > 1:
             fields = " and ".join(sorted(each.name for each in used_as.values()))
             what = f"codeset `{name}` is used by fields of text and of whole numbers ({fields})"
-            context.mistakes.add(entry.location, what, "give each field a codeset of its own")
+            context.mistakes.add(entry.location, what, "give each field a separate codeset")
         found[name] = _codeset(context, entry, integer_values=True in integers, chars="CHAR" in used_as)
     return found
 
@@ -146,7 +146,7 @@ def _field(
     context.check_name(entry)
     attribute = attribute_name(entry.name)
     if not is_attribute(attribute):
-        advice = "rename the field; the generated classes need that name"
+        advice = "rename the field; the name is reserved in the generated classes"
         context.mistakes.add(entry.location, f"{label} would be the attribute `{attribute}`", advice)
     type_name = text(node, "type")
     if not context.require(type_name, types, "datatype", node.at("type")):
@@ -166,11 +166,13 @@ def _field(
     # A counter needs no doc of its own.
     doc = text(node, "doc") or (_COUNTER_DOC if datatype.kind == "NUMINGROUP" else "")
     if not doc and not context.terse:
-        context.mistakes.add(entry.location, f"{label} has no doc", "add `doc`: what it means, in a sentence")
+        context.mistakes.add(
+            entry.location, f"{label} has no doc", "add `doc` with its meaning in a sentence"
+        )
     minimum, maximum = integer(node, "minimum"), integer(node, "maximum")
     if minimum is not None and maximum is not None and minimum > maximum:
         what = f"{label} has a minimum above its maximum"
-        context.mistakes.add(node.at("minimum"), what, "exchange the two")
+        context.mistakes.add(node.at("minimum"), what, "swap the two")
     return model.Field(
         tag=tag,
         name=entry.name,

@@ -175,7 +175,7 @@ class _Importer:
 
     def _sessions(self) -> dict[str, Any]:
         session = {
-            "purpose": "A session as the standard has it: messages that are missing are asked for again.",
+            "purpose": "A standard session: missing messages are requested again.",
             "resend": True,
             "reset_required": False,
         }
@@ -239,7 +239,7 @@ class _Importer:
                 continue
             # A parser stores fields by tag, and could not distinguish the two.
             if own & tags:
-                self._leave_out(item, label, f"{' and '.join(sorted(own & tags))} would stand there twice")
+                self._leave_out(item, label, f"{' and '.join(sorted(own & tags))} would be duplicate")
             elif (attribute := self._attribute(item)) in attributes:
                 self._leave_out(item, label, f"its attribute {attribute} is taken")
             else:
@@ -256,8 +256,8 @@ class _Importer:
             self._remaining -= 1
             if self._remaining < 0 or len(inside) >= MAX_NESTING:
                 bound = f"{MAX_MEMBERS} members" if self._remaining < 0 else f"{MAX_NESTING} levels"
-                what = f"{owner} goes beyond {bound} with its components put in"
-                Mistakes().refuse(item.location, what, "leave out what is not needed")
+                what = f"{owner} goes beyond {bound} with its components expanded"
+                Mistakes().refuse(item.location, what, "remove unused elements")
             if item.kind != "component":
                 yield _Member(item, required and is_required(item), owner)
             elif item.name in inside:
@@ -300,14 +300,14 @@ class _Importer:
         label = f"group {item.name}"
         if self._depth >= MAX_NESTING:
             what = f"{label} is nested more than {MAX_NESTING} deep"
-            Mistakes().refuse(item.location, what, "leave out what is not needed")
+            Mistakes().refuse(item.location, what, "remove unused elements")
         self._depth += 1
         written = self._block(members(item), label)
         self._depth -= 1
         # The first field opens an entry, as in QuickFIX. A group cannot.
         first = next(iter(written), None)
         if first is None or first in self.groups:
-            self._leave_out(item, owner, "no field of its own opens an entry")
+            self._leave_out(item, owner, "it has no field that opens an entry")
             return None, set()
         self._use(self.fields[item.name])
         self._counted.add(item.name)
@@ -458,7 +458,7 @@ class _Importer:
             name = code_name(value.get("description") or enum)
             if enum in known or (whole and not re.fullmatch(r"-?[0-9]+", enum)):
                 self.notes.append(
-                    Mistake(value.location, f"`{enum}` of {field.name}", "left out: it is no further value")
+                    Mistake(value.location, f"`{enum}` of {field.name}", "left out: it is not another value")
                 )
                 continue
             # Two descriptions may differ in case only.

@@ -185,7 +185,7 @@ def _read_folder(found: tuple[Path, Map], source: Source, mistakes: Mistakes) ->
     for path in sorted(folder.glob("*.yaml")):
         if path.name not in _KINDS and path.name not in OTHER_FILES and path.name != "manifest.yaml":
             advice = f"rename it ({', '.join(sorted(_KINDS))}), or remove it"
-            mistakes.add(Location(path.as_posix(), 1), "is not read by anything", advice)
+            mistakes.add(Location(path.as_posix(), 1), "is an unknown file", advice)
 
 
 def _family_files(folder: Path, manifest: Map, mistakes: Mistakes) -> Iterator[tuple[str, Path]]:
@@ -205,7 +205,7 @@ def _family_files(folder: Path, manifest: Map, mistakes: Mistakes) -> Iterator[t
             yield item.text, path
     for stem, path in present.items():
         advice = f"add `{stem}` to `families` of {folder.as_posix()}/manifest.yaml, or remove the file"
-        mistakes.add(Location(path.as_posix(), 1), "is not read by anything", advice)
+        mistakes.add(Location(path.as_posix(), 1), "is an unknown file", advice)
 
 
 def _add_content(content: Map, kind: str, source: Source, mistakes: Mistakes, family: str = "") -> None:
@@ -232,7 +232,7 @@ def _define(entry: Definition, section: str, source: Source, mistakes: Mistakes)
         known = source.sections[other].get(entry.name)
         if known is not None:
             what = f"`{entry.name}` is defined twice (first at {known.location})"
-            advice = "rename one of the two, or put what differs under `extend`"
+            advice = "rename one of the two, or put the differences under `extend`"
             mistakes.add(entry.location, what, advice)
             return
     source.sections[section][entry.name] = entry

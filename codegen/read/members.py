@@ -118,7 +118,7 @@ class Blocks:
                 continue
             self.used_components.add(name)
             if not (isinstance(node, Scalar) and node.text == "include"):
-                what = f"component `{name}` has a presence of its own"
+                what = f"component `{name}` must not have a presence"
                 mistakes.add(members.at(name), what, f"write `{name}: include`")
             if name in included:
                 # Components that each contain the same two would double with each level.
@@ -240,9 +240,7 @@ class Blocks:
         # A present group has at least one entry, unless the spec allows a count of 0.
         minimum = 1 if minimum is None else minimum
         if maximum is not None and minimum > maximum:
-            context.mistakes.add(
-                entry.location, f"{label} has a minimum above its maximum", "exchange the two"
-            )
+            context.mistakes.add(entry.location, f"{label} has a minimum above its maximum", "swap the two")
         about = context.about(entry.node, entry.source, label, entry.location)
         if counter is None or not delimiters:
             return None
@@ -375,7 +373,7 @@ class Blocks:
         low, high = limit.minimum, limit.maximum
         if low is not None and high is not None and Decimal(low) > Decimal(high):
             what = f"a limit of {label} has a minimum above its maximum"
-            mistakes.add(node.at("minimum"), what, "exchange the two")
+            mistakes.add(node.at("minimum"), what, "swap the two")
         if limit.step is not None and Decimal(limit.step) <= 0:
             mistakes.add(
                 node.at("step"), f"a limit of {label} has a step of {limit.step}", "write one above 0"
@@ -424,7 +422,7 @@ class Blocks:
         self, condition: Map, name: str, label: str, siblings: Mapping[str, model.Field | None]
     ) -> tuple[str, tuple[str, ...] | None] | None:
         where, field = condition.at(name), siblings.get(name)
-        what = f"{label} names `{name}`, which does not stand beside it"
+        what = f"{label} names `{name}`, which is not in the same block"
         if not self.context.is_among(name, siblings, where, what) or field is None:
             return None
         listed = words(condition.entries[name])
@@ -464,7 +462,7 @@ class Blocks:
         found = []
         for each, where in words(node.get("legacy")):
             if each in block.siblings:
-                what = f"{block.label} reads `{each}` as `{name}`, but `{each}` is a member of its own"
+                what = f"{block.label} reads `{each}` as `{name}`, but `{each}` is a separate member"
                 self.context.mistakes.add(where, what, "remove one of the two")
                 continue
             known = self.context.require(each, self.context.source.sections["fields"], "field", where)
@@ -484,12 +482,12 @@ class Blocks:
             self._remaining -= len(own) + len(nested)
             if self._remaining < 0:
                 what = f"with {label}, the dialect has more than {MAX_FIELDS} fields in its blocks"
-                self.context.mistakes.add(member.location, what, "remove what it does not need")
+                self.context.mistakes.add(member.location, what, "remove unused members")
                 self.context.mistakes.raise_any()
             for field in [*own, *nested]:
                 if field.name in owners:
                     what = f"{label} has tag {field.tag} ({field.name}) twice, in `{owners[field.name]}` too"
-                    advice = "a reader could not tell them apart: remove one"
+                    advice = "a parser could not distinguish them: remove one"
                     self.context.mistakes.add(member.location, what, advice)
             name = member.group.name if member.group is not None else member.field.name
             # After the check, so that duplicates within a group are recorded only for the group.
@@ -500,7 +498,7 @@ class Blocks:
                 self.context.mistakes.add(member.location, what, f"rename `{member.field.name}`")
             elif member.group is not None and not is_attribute(member.attribute):
                 what = f"{label} would have the attribute `{member.attribute}`"
-                advice = "rename the counter; Python or the generated classes need that name"
+                advice = "rename the counter; the name is reserved in Python or the generated classes"
                 self.context.mistakes.add(member.location, what, advice)
             attributes[member.attribute] = member.field.name
 

@@ -40,5 +40,5 @@ def read_bounded(path: Path, most: int) -> bytes:
         data = file.read(most + 1)
     if len(data) > most:
         where = Location(path.as_posix(), 1)
-        Mistakes().refuse(where, f"has more than {most} bytes", "split it, or leave out what is not needed")
+        Mistakes().refuse(where, f"has more than {most} bytes", "split it, or remove unused elements")
     return data

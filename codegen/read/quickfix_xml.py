@@ -85,10 +85,10 @@ def read(path: Path) -> DataDictionary:
         mistakes.refuse(Location(file, 1), what, "give the path of a QuickFIX data dictionary")
     if document.root is None:
         line, why = document.problem or (1, "is empty")
-        mistakes.refuse(Location(file, line), why, "mend the file")
+        mistakes.refuse(Location(file, line), why, "correct the file")
     found = DataDictionary(path, document.root)
     if found.root.kind != "fix":
-        what = f"the outermost element is <{found.root.kind}>, so this is no QuickFIX data dictionary"
+        what = f"the outermost element is <{found.root.kind}>, so this is not a QuickFIX data dictionary"
         mistakes.refuse(found.root.location, what, "give a file that begins with <fix ...>")
     # Iterative, and over the whole file, so that later code can rely on these attributes.
     waiting = [found.root]
@@ -102,6 +102,6 @@ def read(path: Path) -> DataDictionary:
         number = field.get("number")
         if not (number.isascii() and number.isdigit() and len(number) <= MAX_TAG_DIGITS):
             shown = number if len(number) <= 20 else f"{number[:20]}..."
-            what = f"the tag `{shown}` is no number of at most {MAX_TAG_DIGITS} digits"
+            what = f"the tag `{shown}` is not a number of at most {MAX_TAG_DIGITS} digits"
             mistakes.refuse(field.location, what, "write its digits")
     return found

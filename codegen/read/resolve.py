@@ -115,10 +115,10 @@ def _header_and_trailer(
     header, trailer = (_outer_block(context, blocks, name) for name in ("header", "trailer"))
     if header and tuple(member.field.tag for member in header[:3]) != _HEADER_START:
         advice = "put BeginString (8), BodyLength (9) and MsgType (35) first, in this order"
-        context.mistakes.add(header[0].location, "the header does not start as FIX demands", advice)
+        context.mistakes.add(header[0].location, "the header does not start as required by FIX", advice)
     if trailer and trailer[-1].field.tag != _TRAILER_END:
         advice = "put CheckSum (10) last"
-        context.mistakes.add(trailer[-1].location, "the trailer does not end as FIX demands", advice)
+        context.mistakes.add(trailer[-1].location, "the trailer does not end as required by FIX", advice)
     return header, trailer
 
 
@@ -169,7 +169,7 @@ def _check_outer_tags(
     known: set[str] = set()
     for member in outer:
         if member.field.name in known:
-            what = f"`{member.field.name}` stands in header and trailer"
+            what = f"`{member.field.name}` is in both header and trailer"
             context.mistakes.add(member.location, what, "remove one of the two")
         known.add(member.field.name)
     for message in messages:
@@ -196,11 +196,11 @@ def _check_classes(
     named += [(texts_class(name), f"texts of `{name}`", texts[name].location) for name in texts]
     for name, kind, location in named:
         if not is_class_name(name):
-            what = f"{kind} `{name}` has a class name that the library needs"
+            what = f"{kind} `{name}` has a reserved class name"
             context.mistakes.add(location, what, "rename it")
         elif name in classes:
             other, first = classes[name]
-            what = f"{kind} `{name}` and {other} `{name}` ({first}) would be one class"
+            what = f"{kind} `{name}` and {other} `{name}` ({first}) would be the same class"
             advice = f"call the codeset `{name}Code`" if kind == "codeset" else "rename one of the two"
             context.mistakes.add(location, what, advice)
         else:
@@ -222,4 +222,4 @@ def _check_use(
         for name, entry in context.source.sections[section].items():
             if name not in known:
                 what = f"no message contains {section.removesuffix('s')} `{name}`"
-                context.mistakes.add(entry.location, what, "name it among the members of one, or remove it")
+                context.mistakes.add(entry.location, what, "add it to the members of a message, or remove it")

@@ -56,7 +56,7 @@ def refusals(context: Context) -> tuple[model.Refusal, ...]:
             # The first that time cures; all later ones must be of the same kind.
             passing = passing or name
         elif passing:
-            what = f"refusal `{name}` stands after `{passing}`, which time cures"
+            what = f"refusal `{name}` is after `{passing}`, which time cures"
             context.mistakes.add(entry.location, what, f"put it before `{passing}`")
         found.append(
             model.Refusal(

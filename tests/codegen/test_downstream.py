@@ -107,8 +107,8 @@ def test_what_is_known_is_left_out_and_what_settles_nothing_is_told(place: Place
     report = place.report(areas=KINDS, known=known)
     assert not {"BerthOffer", "BerthRequest.Length"} & {each.element for each in report.unhandled}
     assert [line.partition(": ")[2] for line in report.idle] == [
-        "desk handles BerthRequest.ShipID, or the spec has it no more; remove it",
-        "desk handles Flag.Pirate, or the spec has it no more; remove it",
+        "desk handles BerthRequest.ShipID, or it is no longer in the spec; remove it",
+        "desk handles Flag.Pirate, or it is no longer in the spec; remove it",
     ]
 
 
@@ -156,13 +156,13 @@ def test_the_command_ends_with_what_is_left(monkeypatch: pytest.MonkeyPatch, pla
     place.report(areas=KINDS, known=[SESSION])
     some = run("--spec", place.spec.spec, "downstream")
     assert (some.exit_code, len(some.output.splitlines())) == (1, 14)
-    assert some.output.endswith(" known not to be handled; 13 left to look at.\n")
+    assert some.output.endswith(" intentionally not handled; 13 left to check.\n")
     messages = {"desk": {"in": "code", "kinds": "messages"}}
     place.report(areas=messages, known=[SESSION, {"area": "desk", "families": "berths", "why": "Closed."}])
     none = run("--spec", place.spec.spec, "downstream")
-    assert (none.exit_code, none.output.endswith("; nothing left to look at.\n")) == (0, True)
+    assert (none.exit_code, none.output.endswith("; nothing left to check.\n")) == (0, True)
 
 
 def test_what_this_repository_says_of_itself_can_be_read() -> None:
     result = run("downstream")
-    assert "left to look at.\n" in result.output
+    assert "left to check.\n" in result.output

@@ -255,7 +255,7 @@ def test_elements_are_nested_to_a_bound(tmp_path: Path, levels: int) -> None:
 @pytest.mark.parametrize("number", ["9" * 5000, "1" * 10])
 def test_tags_have_a_bounded_length(tmp_path: Path, number: str) -> None:
     text = dictionary("", message="", extra=f"<field number='{number}' name='Other' type='INT'/>")
-    assert "is no number of at most 9 digits" in imported(tmp_path, text)
+    assert "is not a number of at most 9 digits" in imported(tmp_path, text)
     assert unread(text) == ["a field without number or name"]
 
 
@@ -266,13 +266,13 @@ def test_components_of_a_dictionary_that_double_are_bounded(
     monkeypatch.setattr(importer, "MAX_MEMBERS", 1000)
     text = dictionary(nested(25, both=True))
     assert unread(text) == ["the blocks have more than 1000 members"]
-    assert "goes beyond 1000 members with its components put in" in imported(tmp_path, text)
+    assert "goes beyond 1000 members with its components expanded" in imported(tmp_path, text)
 
 
 def test_components_of_a_dictionary_are_nested_to_a_bound(tmp_path: Path) -> None:
     text = dictionary(nested(3000, both=False))
     assert "component A32 is nested too deep" in unread(text)
-    assert "goes beyond 32 levels with its components put in" in imported(tmp_path, text)
+    assert "goes beyond 32 levels with its components expanded" in imported(tmp_path, text)
 
 
 def test_a_component_in_a_group_of_its_own_is_bounded(tmp_path: Path) -> None:

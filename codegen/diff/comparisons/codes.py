@@ -105,7 +105,7 @@ class _Values:
 
     def _missing(self, code: model.Code, owner: str, lists: Sequence[Fact]) -> Finding:
         name = self.evidence.spec.block_name(owner)
-        edit = Edit(code.location, f"remove `{code.name}`, or keep it and say why")
+        edit = Edit(code.location, f"remove `{code.name}`, or keep it with a reason")
         # A value missing from one message's list still exists elsewhere.
         is_of_message = owner in self.evidence.spec.messages
         return self._report(

@@ -78,7 +78,7 @@ def _own_type(evidence: Evidence, written: str, field: model.Field, *, yes_no: b
 
 
 def _unknown(evidence: Evidence, fact: FieldFact) -> Finding:
-    about = f", of {evidence.spec.block_name(fact.message)} it seems" if fact.message else ", in no message"
+    about = f", probably of {evidence.spec.block_name(fact.message)}" if fact.message else ", in no message"
     values = {"name": fact.name or str(fact.tag), "given": fact.name, "tag": fact.tag, "about": about}
     return evidence.report("new field listed", fact, evidence.spec.file("fields.yaml"), **values)
 

@@ -81,9 +81,9 @@ def is_host(text: str) -> bool:
 def session_row(name: str, port: str, environment: str, location: Location) -> SessionFact | Unread:
     """Parse a row of a table of endpoints."""
     if not re.fullmatch(r"\w+", name):
-        return Unread(location, f"`{name}` is no TargetCompID")
+        return Unread(location, f"`{name}` is not a TargetCompID")
     if not re.fullmatch(r"\d{2,5}", port):
-        return Unread(location, f"`{port}` is no port")
+        return Unread(location, f"`{port}` is not a port")
     return SessionFact(location, environment, name, int(port))
 
 
@@ -103,7 +103,7 @@ def flows(
     for part in direction.split(";"):
         senders = _senders(part)
         if senders is None:
-            return Unread(location, f"`{part.strip()}` is no direction")
+            return Unread(location, f"`{part.strip()}` is not a direction")
         own = session_names(part, vocabulary)
         named.update(own)
         found |= {(session, sender) for session in own or listed or [""] for sender in senders}

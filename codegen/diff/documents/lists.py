@@ -22,8 +22,8 @@ def read(
 ) -> list[Fact]:
     """Return the facts of a list of values of a field.
 
-    With `certain`, a heading announces the list, and an item without a value is reported as unread. Otherwise,
-    or if the field is not known to have values, the list is used only if every item has a value.
+    With `certain`, a heading announces the list, and an item without a value is reported as unread.
+    Otherwise, or if the field is not known to have values, the list is used only if every item has a value.
     """
     located = [(item, Location(file, item.line)) for item in items]
     # Values of Text are capitalized words, and belong to the message that contains them.

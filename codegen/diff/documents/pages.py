@@ -138,7 +138,7 @@ class _PageReader:
             self.facts.append(Unread(self._at(line), f"<{block.name}> lays out a field without a table"))
         if block.empty:
             if _INCLUDED.fullmatch(block.name):
-                what = f"<{block.name}/> stands for something in another file"
+                what = f"<{block.name}/> is filled from another file"
                 self.facts.append(Unread(self._at(line), what))
             return
         # Headings inside a component end with it: those above it apply again after its end.

@@ -72,7 +72,7 @@ class _Reader:
         """Yield the fields with their values."""
         for section in self._root.children:
             if section.kind not in _SECTIONS:
-                yield Unread(section.location, f"<{section.kind}> is no part of a dictionary")
+                yield Unread(section.location, f"<{section.kind}> is not part of a dictionary")
         names: dict[int, str] = {}
         for field in (each for part in self._root.of("fields") for each in part.children):
             number, name = field.get("number"), field.name
@@ -154,4 +154,4 @@ class _Reader:
                 if counts:
                     yield from self._members(child, block, (*path, tag), enclosing)
                 elif child.children:
-                    yield Unread(location, f"field {name} has members, but is no group")
+                    yield Unread(location, f"field {name} has members, but is not a group")

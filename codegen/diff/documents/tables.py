@@ -172,7 +172,7 @@ class _FieldRow:
         row, context, location = self.row, self.context, self.row.location
         tag, name, depth = self._names()
         if tag is None:
-            yield Unread(location, f"`{row.plain('tag') or plain(name)}` is no tag")
+            yield Unread(location, f"`{row.plain('tag') or plain(name)}` is not a tag")
             return
         codes = self._codes(row.cell("values"), tag)
         role = "type_or_values" if "type_or_values" in row.roles else "type"
@@ -191,7 +191,7 @@ class _FieldRow:
         else:
             required = columns.required(row.cell("required")) if "required" in row.roles else context.required
             if required is None:
-                yield row.unread("required", f"says not whether {name} is required")
+                yield row.unread("required", f"does not state whether {name} is required")
             yield self._member(block, tag, name, written, required or "", depth)
         # A column of values is more reliable than the description, which mentions values of other fields.
         codes = codes or self._codes(row.cell("description"), tag)
@@ -301,7 +301,7 @@ def _codes(rows: Sequence[_Row], context: Context, line: int) -> Iterator[Fact]:
         label = next((role for role in ("label", "name", "description") if role in row.roles), "")
         code = codelists.of_cells(row.cell("code"), row.cell(label), row.location)
         if code is None:
-            yield row.unread("code", f"is no value of {tag}")
+            yield row.unread("code", f"is not a value of {tag}")
         else:
             codes.append(code)
     if codes:
@@ -313,7 +313,7 @@ def _messages(rows: Sequence[_Row], context: Context, line: int) -> Iterator[Fac
     for row in rows:
         msg_type = row.plain("msg_type")
         if not re.fullmatch(r"\w{1,6}", msg_type):
-            yield row.unread("msg_type", "is no MsgType")
+            yield row.unread("msg_type", "is not a MsgType")
             continue
         sessions = row.plain("sessions") if "sessions" in row.roles else None
         # A table without a column for the direction lists messages that either side sends.

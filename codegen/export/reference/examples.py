@@ -98,7 +98,7 @@ def run(examples: Mapping[str, list[Example]]) -> dict[str, list[Example]]:
     if result.returncode:
         lines = result.stderr.strip().splitlines()
         what = f"the examples do not run: {lines[-1] if lines else ''}"
-        mistakes.refuse(Location(FILE, 1), what, "mend the example")
+        mistakes.refuse(Location(FILE, 1), what, "correct the example")
     answers = iter(json.loads(result.stdout))
     found: dict[str, list[Example]] = {}
     for name, listed in examples.items():
@@ -183,7 +183,7 @@ class _Reader:
             if not field.codeset.open:
                 known = [code.name for code in field.codeset.codes]
                 self.mistakes.add(
-                    location, f"`{value}` is no code of {field.name}", did_you_mean(value, known)
+                    location, f"`{value}` is not a code of {field.name}", did_you_mean(value, known)
                 )
         kind = field.datatype.kind
         if kind in INTEGER_KINDS:

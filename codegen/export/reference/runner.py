@@ -47,7 +47,7 @@ def answer(example: dict[str, Any]) -> dict[str, str]:
         frame = encode(message, header)
         # Also a test of codec and spec for every message.
         if decode_strict(frame) != message:
-            return {"fault": "it does not read back the same"}
+            return {"fault": "it does not round-trip"}
     except Exception as error:  # noqa: BLE001 - any error is reported for this example
         return {"fault": f"{type(error).__name__}: {error}"}
     return {"wire": frame.decode("latin-1").replace("\x01", "|")}

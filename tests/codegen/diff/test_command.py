@@ -36,8 +36,8 @@ def test_something_left_to_do_is_told_with_its_places(scratch: Scratch) -> None:
     assert result.stdout.splitlines() == [
         "Different: the sources and the spec disagree (1)",
         "",
-        "* BookingRequest: Length (9003) is optional, in the spec required [freight]",
-        f"    said at   {page}:{line_of(page, '| 9003 |')}",
+        "* BookingRequest: Length (9003) is optional, but required in the spec [freight]",
+        f"    found at  {page}:{line_of(page, '| 9003 |')}",
         f"    write at  {write} `required_when`",
         '    or keep   - {source: bookings, member: BookingRequest.Length, says: optional, why: "…"}',
         "",
@@ -93,7 +93,7 @@ def test_what_cannot_be_read_is_left_to_do(scratch: Scratch) -> None:
     scratch.edit(scratch.pages / "pier/bookings.md", "| 9003 | Length ", "| 9003-9005 | Length ")
     result = diff(scratch.spec, scratch.pages / "pier/bookings.md")
     assert result.exit_code == 1
-    assert "could not read: `9003-9005` is no tag" in result.stdout
+    assert "could not read: `9003-9005` is not a tag" in result.stdout
 
 
 def test_every_fact_on_demand() -> None:
@@ -150,7 +150,7 @@ def test_the_product_of_a_page_by_where_it_lies(name: str, tmp_path: Path) -> No
 def test_the_product_of_a_page_can_be_said(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# Fees\n", encoding="utf-8")
-    with pytest.raises(SourceError, match="about which product"):
+    with pytest.raises(SourceError, match="unknown product"):
         sources.gather([page], original(), None)
     (reading,) = sources.gather([page], original(), "tours").readings
     assert (reading.page, reading.product) == ("pier-tours/page", "tours")
@@ -162,10 +162,10 @@ def test_what_cannot_be_used_ends_with_2(tmp_path: Path, scratch: Scratch) -> No
     (tmp_path / "latin.md").write_bytes("# Gebühren\n".encode("latin-1"))
     (tmp_path / "empty").mkdir()
     lines = {
-        ("page.md",): "about which product? say --product freight or tours",
+        ("page.md",): "unknown product: add --product freight or tours",
         ("notes.txt",): "neither a page (.md, .mdx) nor a dictionary (.xml)",
         ("latin.md",): "is not UTF-8",
-        ("empty",): "there is no page (.md, .mdx) or dictionary (.xml) in it",
+        ("empty",): "contains no page (.md, .mdx) or dictionary (.xml)",
         ("page.md", "--product", "planes"): "choose one of freight, tours",
         ("nothing.md",): "does not exist",
         (): "Missing argument",
@@ -184,7 +184,7 @@ def test_a_file_that_is_no_dictionary_is_left_to_do(tmp_path: Path) -> None:
     path.write_text("<fix>\n<fields>", encoding="utf-8")
     result = diff(SPEC, path)
     assert result.exit_code == 1
-    assert f"said at   {path}:2" in result.stdout
+    assert f"found at  {path}:2" in result.stdout
 
 
 def test_what_is_about_something_else_is_said_and_skipped(tmp_path: Path, scratch: Scratch) -> None:
@@ -201,8 +201,8 @@ def test_what_is_about_something_else_is_said_and_skipped(tmp_path: Path, scratc
     assert result.exit_code == 0
     assert result.stderr.splitlines() == [
         f"skipped {folder}/rss.xml:1: not a QuickFIX dictionary: it does not begin with <fix>",
-        f"skipped {other}/fees.md: about which product? say --product freight or tours",
-        f"skipped {other}/rest.md: rest/orders is no page about the dialect",
+        f"skipped {other}/fees.md: unknown product: add --product freight or tours",
+        f"skipped {other}/rest.md: rest/orders is not a page about the dialect",
     ]
     # The product is for pages that do not tell: the others keep theirs.
     (folder / "rss.xml").unlink()

@@ -148,11 +148,11 @@ def failing(path: str, answer: Answer) -> Callable[[Site], None]:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (failing("/llms.txt", Answer(b"", 500)), "llms.txt: the answer is 500"),
+        (failing("/llms.txt", Answer(b"", 500)), "llms.txt: the response is 500"),
         (failing("/llms.txt", Answer(b"# Nothing\n")), "llms.txt: lists no page about Pier"),
         (failing("/llms.txt", Answer(b"\xff")), "llms.txt: is not UTF-8"),
-        (failing("/pier/tides.md", Answer(b"", 404)), "pier/tides.md: the answer is 404"),
-        (failing("/pier/tides.md", Answer(b"", 429)), "pier/tides.md: the answer is 429"),
+        (failing("/pier/tides.md", Answer(b"", 404)), "pier/tides.md: the response is 404"),
+        (failing("/pier/tides.md", Answer(b"", 429)), "pier/tides.md: the response is 429"),
         (
             failing("/pier/tides.md", Answer(b"<p>", headers={"Content-Type": "text/html"})),
             "pier/tides.md: is HTML, not Markdown",
@@ -215,7 +215,7 @@ def test_it_ends_by_its_deadline_however_little_comes_at_a_time(site: Site) -> N
     ],
 )
 def test_an_index_is_fetched_over_https_or_from_this_machine(index: str) -> None:
-    with pytest.raises(fetch.FetchError, match="is no https address"):
+    with pytest.raises(fetch.FetchError, match="is not an https URL"):
         fetch.fetch(index, original())
 
 

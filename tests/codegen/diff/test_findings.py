@@ -358,7 +358,7 @@ def test_a_difference_in_one_list_does_not_hide_another(scratch: Scratch) -> Non
     [
         (
             "{source: rumours, field: Deck, says: x, why: y}",
-            "`rumours` is no page or dictionary among the sources",
+            "`rumours` is not a page or dictionary of the sources",
         ),
         ("{source: bookings, says: x, why: y}", "a difference is about no element; give it one of member,"),
         ("{source: bookings, field: a, code: b, says: x, why: y}", "a difference is about field and code"),

@@ -151,7 +151,7 @@ def test_a_table_of_codes(head: str) -> None:
         head, f"1 | Take{rest}", f"2 (default) | Extend{rest}", f"and so on | x{rest}"
     )
     assert facts(text) == [
-        "6: could not read: `and so on` is no value of 9004",
+        "6: could not read: `and so on` is not a value of 9004",
         "4: codes of 9004: 1=Take, 2=Extend",
     ]
 
@@ -264,8 +264,8 @@ def test_messages_and_where_they_flow() -> None:
         "5: flows of B2 BookingReport: venue on PierBK; venue on PierTD",
         "6: flows of T1 TideRequest: client on PierBK; venue on PierTD",
         "7: could not read: `nowhere` names no session type",
-        "8: could not read: `sideways` is no direction",
-        "9: could not read: `?` is no MsgType",
+        "8: could not read: `sideways` is not a direction",
+        "9: could not read: `?` is not a MsgType",
     ]
 
 
@@ -303,7 +303,10 @@ def test_a_direction_may_name_the_sessions() -> None:
         ),
         (
             table("TargetCompID | Port", "PierTD | soon", "the tides | 7002"),
-            ["3: could not read: `soon` is no port", "4: could not read: `the tides` is no TargetCompID"],
+            [
+                "3: could not read: `soon` is not a port",
+                "4: could not read: `the tides` is not a TargetCompID",
+            ],
         ),
     ],
 )
@@ -365,11 +368,11 @@ def test_what_running_text_mentions() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "what"),
     [
-        (B1 + table("Tag | Name", "9001-9003 | Ids"), 4, "`9001-9003` is no tag"),
+        (B1 + table("Tag | Name", "9001-9003 | Ids"), 4, "`9001-9003` is not a tag"),
         (
             B1 + table("Tag | Name | Required", "9001 | BookingID | perhaps"),
             4,
-            "`perhaps` says not whether BookingID is required",
+            "`perhaps` does not state whether BookingID is required",
         ),
         (
             B1 + table("Tag | Name | Type", "9001 | BookingID | Blob"),
@@ -377,7 +380,7 @@ def test_what_running_text_mentions() -> None:
             "`Blob` is no type that is known here",
         ),
         (B1 + table("Tag | Name", "9001 | BookingID | more"), 4, "a row has 3 cells, the table 2"),
-        (B1 + table("Name | Required", "Speed | Y"), 4, "`Speed` is no tag"),
+        (B1 + table("Name | Required", "Speed | Y"), 4, "`Speed` is not a tag"),
         (
             "# Both (35=B1, 35=B2)\n" + table("Tag | Name", "1 | A"),
             2,
@@ -386,7 +389,7 @@ def test_what_running_text_mentions() -> None:
         ("| Tag | Name |\n| 1 | A |\n", 1, "a row of a table without a proper head"),
         ("```fix\n8=FIX\n", 1, "a code block has no end"),
         ("<table>\n<tr></tr>\n</table>\n", 1, "a table in HTML"),
-        ('<Snippet file="fields.mdx" />\n', 1, "<Snippet/> stands for something in another file"),
+        ('<Snippet file="fields.mdx" />\n', 1, "<Snippet/> is filled from another file"),
         (
             '<ParamField body="Deck (9005)" required>\n</ParamField>\n',
             1,

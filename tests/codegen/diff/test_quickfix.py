@@ -108,10 +108,10 @@ def test_what_is_not_sound_is_said_with_its_line() -> None:
             "43: could not read: 702 Extra is declared twice, or its tag or name is taken"
         ),
         ("<value enum='2'/>", "<value/>"): "36: could not read: a value without enum",
-        ("<trailer/>", "<footer/>"): "7: could not read: <footer> is no part of a dictionary",
+        ("<trailer/>", "<footer/>"): "7: could not read: <footer> is not part of a dictionary",
         (" msgtype='D'", ""): "9: could not read: a message without msgtype or name",
         ("<field name='Extra' required='Y'/>", "<field name='Extra' required='Y'><field/></field>"): (
-            "25: could not read: field Extra has members, but is no group"
+            "25: could not read: field Extra has members, but is not a group"
         ),
     }
     for (old, new), line in lines.items():

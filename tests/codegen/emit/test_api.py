@@ -98,7 +98,7 @@ BREAKING: list[tuple[str, str, Any]] = [
     ("source: class BerthRequest is gone", REQUEST, GONE),
     ("source: BerthRequest.draught is gone", f"{REQUEST} draught", GONE),
     ("source: BerthRequest.beam is new and required", f"{REQUEST} beam", BEAM | {"required": True}),
-    ("source: BerthRequest.draught has to be given", f"{REQUEST} draught required", True),
+    ("source: BerthRequest.draught must be given", f"{REQUEST} draught required", True),
     ("source: BerthRequest.draught is str, and was Decimal", f"{REQUEST} draught type", "str"),
     ("source: BerthKind.QUAY is gone", "enums BerthKind QUAY", GONE),
     ("source: enum BerthKind is gone", "enums BerthKind", GONE),
@@ -113,8 +113,8 @@ BREAKING: list[tuple[str, str, Any]] = [
     ("wire: BerthRequest.draught is tag 7, and was 5003", f"{REQUEST} draught tag", 7),
     ("wire: BerthKind.QUAY is '9', and was '1'", "enums BerthKind QUAY", "9"),
     ("wire: BerthRequest is MsgType U9, and was U1", "msg_types BerthRequest", "U9"),
-    ("venue: BerthRequest.beam_ has now: No. Before: Optional.", f"{REQUEST} beam_ rules", "No."),
-    ("venue: BerthRequest is sent no more from the client on DESK", "flows BerthRequest", []),
+    ("venue: BerthRequest.beam_ is now: No. Before: Optional.", f"{REQUEST} beam_ rules", "No."),
+    ("venue: BerthRequest is no longer sent from the client on DESK", "flows BerthRequest", []),
     ("venue: BerthOffer has a new rule: One.", "rules BerthOffer", ["One."]),
     ("venue: session type DESK: resend is 0, and was 1", "sessions DESK resend", 0),
 ]
@@ -128,7 +128,7 @@ COMPATIBLE: list[tuple[str, str, Any]] = [
     ("typing: BerthRequest.draught is never None", f"{REQUEST} draught none", False),
     ("typing: BerthKind.BUOY is new", "enums BerthKind BUOY", "3"),
     ("venue: BerthOffer is sent from a tug", "flows BerthOffer", ["from the venue on DESK", "from a tug"]),
-    ("venue: BerthRequest has no rule more: One.", "rules BerthRequest", []),
+    ("venue: BerthRequest no longer has the rule: One.", "rules BerthRequest", []),
 ]
 EACH = [(f"BREAKING {words}", path, value) for words, path, value in BREAKING]
 EACH += [(f"compatible {words}", path, value) for words, path, value in COMPATIBLE]
@@ -200,7 +200,7 @@ def test_the_command_compares_with_the_last_release(copy: SpecCopy, tmp_path: Pa
     assert other.output.splitlines() == [
         "BREAKING source: BerthRequest.draught is gone",
         "compatible typing: BerthKind.BUOY is new",
-        "1 may break source: a program that names it, or leaves it out, stops with an error.",
+        "1 may break source: a program that uses it, or omits it, fails.",
     ]
 
 

@@ -46,7 +46,7 @@ def failure(out: Path) -> list[str]:
     assert result.stdout == ""
     lines = result.stderr.splitlines()
     command = f"python -m codegen --spec {HARBOUR} --out {out} --package harbour_dialect"
-    assert lines.pop() == f"Run `{command}` and commit what it writes."
+    assert lines.pop() == f"Run `{command}` and commit the changes."
     return lines
 
 
@@ -125,7 +125,7 @@ def test_writing_never_removes_what_was_not_generated(tmp_path: Path) -> None:
     (tmp_path / "precious.py").write_text("work = 1\n", encoding="utf-8")
     result = generate(HARBOUR, tmp_path)
     assert result.exit_code == 1
-    assert "precious.py was not generated: move it away" in result.stderr
+    assert "precious.py was not generated: move it" in result.stderr
     assert present(tmp_path) == {"old.py", "precious.py"}
 
 
@@ -134,8 +134,8 @@ def test_writing_never_removes_what_was_not_generated(tmp_path: Path) -> None:
     [
         ("a\nb\n", "a\nb\n", ""),
         ("a\nb\n", "a\nx\n", "line 2 is 'x', and would be 'b'"),
-        ("a\nb\n", "a\n", "ends after line 1, and would go on with 'b'"),
-        ("a\n", "a\nb\n", "would end after line 1, and goes on with 'b'"),
+        ("a\nb\n", "a\n", "ends after line 1, and would continue with 'b'"),
+        ("a\n", "a\nb\n", "would end after line 1, and continues with 'b'"),
         ("a\n", "a", "line endings differ"),
     ],
 )
@@ -163,7 +163,7 @@ def test_a_mistake_in_the_spec_is_told_with_file_and_line(copy: SpecCopy, tmp_pa
         (["--out", "x"], "--out and --package go together"),
         (["--package", "x"], "--out and --package go together"),
         (["--spec", str(HARBOUR)], "--spec needs --out and --package"),
-        (["--check", "dictionary", "--product", "margin", "--out", "x"], "mean nothing"),
+        (["--check", "dictionary", "--product", "margin", "--out", "x"], "have no effect"),
         (["dictionary", "--product", "spot", "--out", "x"], "choose one of prediction, margin"),
     ],
 )

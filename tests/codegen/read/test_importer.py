@@ -199,16 +199,16 @@ def test_what_has_no_form_in_a_spec_is_listed_with_its_line(old: Path, tmp_path:
     place = f"{old.as_posix()}:"
     notes = {line.removeprefix(place).partition(": ")[2] for line in result.stderr.splitlines()}
     assert notes == {
-        "Symbol in IOI; left out: Symbol would stand there twice",
-        "News in IOI; left out: News would stand there twice",
+        "Symbol in IOI; left out: Symbol would be duplicate",
+        "News in IOI; left out: News would be duplicate",
         "Nothing in IOI; left out: there is no such component",
         "Loop in Loop; left out: the component includes itself",
         "Header in IOI; left out: every message has another header",
         "NoLegs in IOI; left out: it counts a group that has no members",
         "Nowhere in IOI; left out: there is no such field",
-        "NoEmpty in IOI; left out: no field of its own opens an entry",
-        "`1` of News; left out: it is no further value",
-        "`many` of RoutingType; left out: it is no further value",
+        "NoEmpty in IOI; left out: it has no field that opens an entry",
+        "`1` of News; left out: it is not another value",
+        "`many` of RoutingType; left out: it is not another value",
         "Blob is data without a length; it is read as text",
         "Headline is of type FANCY; it is read as text",
     }
@@ -254,7 +254,7 @@ def test_bad_input_is_named(old: Path, tmp_path: Path) -> None:
     for text, words in (
         ("<fix>", "is not XML: no element found"),
         ("<spec/>", "the outermost element is <spec>"),
-        ("<fix><fields><field number='x' name='A'/></fields></fix>", "the tag `x` is no number"),
+        ("<fix><fields><field number='x' name='A'/></fields></fix>", "the tag `x` is not a number"),
         ("<fix><messages><message name='A'/></messages></fix>", "<message> has no msgtype"),
         ("<fix/>", "no dictionary has a header with members"),
     ):

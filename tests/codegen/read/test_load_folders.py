@@ -158,7 +158,7 @@ def test_defining_again_what_the_base_defines_points_to_extend(tmp_path: Path) -
     assert mistake.location.line == 3
     first = f"{tmp_path.as_posix()}/base/fields.yaml:{line_of(FILES['fields.yaml'], '  Side:')}"
     assert mistake.what == f"`Side` is defined twice (first at {first})"
-    assert mistake.advice == "rename one of the two, or put what differs under `extend`"
+    assert mistake.advice == "rename one of the two, or put the differences under `extend`"
 
 
 def test_a_group_may_not_have_the_name_of_a_field(tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_a_family_must_be_able_to_name_a_module(tmp_path: Path) -> None:
 def test_a_file_that_nobody_reads_is_a_mistake(tmp_path: Path, name: str, file: str, advice: str) -> None:
     (mistake,) = mistakes_of(write(tmp_path, **{name: "messages: {}\n"}))
     assert mistake.location == Location(f"{tmp_path.as_posix()}/{file}", 1)
-    assert mistake.what == "is not read by anything"
+    assert mistake.what == "is an unknown file"
     assert mistake.advice.startswith(advice)
 
 

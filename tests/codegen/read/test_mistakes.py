@@ -31,8 +31,8 @@ def test_everything_has_a_source(tmp_path: Path) -> None:
     texts = {name: FILES[path_of(name)].replace("source: manual\n", "") for name in ("fields", "codesets")}
     found = mistakes_of(write(tmp_path, **texts))
     assert {Path(each.location.file).name for each in found} == {"fields.yaml", "codesets.yaml"}
-    assert "field `ClOrdID` does not say where it comes from" in [each.what for each in found]
-    assert "code `Side.Buy` does not say where it comes from" in [each.what for each in found]
+    assert "field `ClOrdID` has no source" in [each.what for each in found]
+    assert "code `Side.Buy` has no source" in [each.what for each in found]
     assert {each.advice.partition(",")[0] for each in found} == {"add `source`"}
 
 

@@ -104,7 +104,7 @@ def test_what_the_text_of_a_refused_logon_means(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "mistake"),
     [
-        ("cure: action", "cure: time", "4: refusal `Tide` stands after `Locked`, which time cures"),
+        ("cure: action", "cure: time", "4: refusal `Tide` is after `Locked`, which time cures"),
         ("cure: unclear", "cure: sleep", "4: `refusals.Tide.cure` is `sleep`"),
         ('"tide"', '"(tide"', "4: `refusals.Tide.pattern` is `(tide`; write a regular expression"),
         (', doc: "Come again."', "", "5: `refusals.Busy` has no `doc`"),
