@@ -13,7 +13,7 @@ from kalshi_fix_sansio import ExecType, ExecutionReport, OrderCancelReject, OrdS
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.trading import Account
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
-from tests.trading.order_flow import BUY, SELL, cancel, change, place, refusal, report
+from tests.trading.order_flow import BUY, OTHER, SELL, SYMBOL, cancel, change, place, refusal, report
 
 ENDS = {"2": "FILLED", "4": "CANCELED", "8": "REJECTED", "C": "EXPIRED"}
 Row = dict[str, Any]
@@ -32,8 +32,13 @@ class Resting:
     done: str = ""
 
     @property
+    def market(self) -> dict[str, Any]:
+        symbol = SYMBOL if int(self.order_id.removeprefix("oc")) % 3 else OTHER
+        return {"symbol": symbol, "side": self.side}
+
+    @property
     def terms(self) -> dict[str, Any]:
-        return {"qty": str(self.qty), "cum": str(self.cum), "side": self.side, "price": self.price}
+        return {"qty": str(self.qty), "cum": str(self.cum), "price": self.price, **self.market}
 
 
 @attrs.define
@@ -98,7 +103,7 @@ class History:
 
     def _place(self) -> None:
         order = self._order(self.random.choice((0, 1)), mine=True)
-        sent = place(order.cl_ord_id, str(order.qty), side=order.side, price=order.price)
+        sent = place(order.cl_ord_id, str(order.qty), price=order.price, **order.market)
         sent.ex_destination = order.shard
         sent.alloc_account = self.random.choice((None, 0, 1, 2))
         self.steps.append(sent)
@@ -129,7 +134,7 @@ class History:
     def _change(self, order: Resting) -> None:
         name = self._name()
         total = order.cum + Decimal(self.random.randint(1, 2000)) / 100
-        sent = change(name, order.cl_ord_id, str(total), side=order.side)
+        sent = change(name, order.cl_ord_id, str(total), **order.market)
         self.steps.append(sent)
         if self.random.random() < 0.3:
             self.steps.append(refusal(name, order.order_id, order.cl_ord_id, number=len(self.steps) + 2))
@@ -146,7 +151,7 @@ class History:
         totals = [
             order.cum + Decimal(self.random.randint(1, 2000)) / 100 for _ in range(self.random.randint(1, 3))
         ]
-        self.steps += [change(name, name, str(total), side=order.side) for total in totals]
+        self.steps += [change(name, name, str(total), **order.market) for total in totals]
         for total in totals:
             if self.random.random() < 0.3:
                 self.steps.append(refusal(name, order.order_id, name, number=len(self.steps) + 2))
@@ -156,7 +161,7 @@ class History:
 
     def _cancel(self, order: Resting) -> None:
         name = self._name()
-        self.steps.append(cancel(name, order.cl_ord_id, side=order.side))
+        self.steps.append(cancel(name, order.cl_ord_id, **order.market))
         lot = self.random.random()
         if lot < 0.2:
             self.steps.append(refusal(name, order.order_id, order.cl_ord_id, number=len(self.steps) + 2))

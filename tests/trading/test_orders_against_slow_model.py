@@ -17,9 +17,22 @@ from kalshi_fix_sansio import ExecutionReport, ExecutionReportText
 from kalshi_fix_sansio.trading import Account, Copied, Covered, Order, Orders, OrderState, PendingRequest
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.orders import order as order_state
+from kalshi_fix_sansio.trading.orders import order_index
 from kalshi_fix_sansio.trading.orders import orders as machine
 from tests.simulation.mutants.patching import around, instead
-from tests.trading.order_flow import ENDED, feed, kinds, logged_on, place, report, views
+from tests.trading.order_flow import (
+    BUY,
+    ENDED,
+    OTHER,
+    SELL,
+    SYMBOL,
+    feed,
+    kinds,
+    logged_on,
+    place,
+    report,
+    views,
+)
 from tests.trading.order_histories import History, is_answer, model, rows
 
 SEEDS = range(6)
@@ -90,6 +103,76 @@ def test_a_fault_is_detected_in_some_order_of_arrival(name: str) -> None:
 
     with MUTANTS[name](), pytest.raises((AssertionError, DecimalException)):
         compare()
+
+
+@settings(max_examples=80)
+@given(st.integers(0, 10_000), st.integers(1, 40), st.integers(0, 10_000))
+def test_queries_by_symbol_and_side_return_what_a_scan_finds(seed: int, length: int, shuffle: int) -> None:
+    compare_with_a_scan(seed, length, shuffle)
+
+
+def compare_with_a_scan(seed: int, length: int, shuffle: int) -> None:
+    """Query after each message, with lost reports, dropped and withdrawn orders, disconnects, loaded dumps,
+    and orders that are resolved as done and then reported as open."""
+    random = Random(shuffle)
+    orders = Orders(max_orders=random.choice((3, 1000)))
+    for step in History.drawn(seed, length).steps:
+        if not is_answer(step) or random.random() < 0.8:
+            feed(orders, step)
+        match random.randrange(10):
+            case 0:
+                feed(orders, ENDED)
+            case 1 if not is_answer(step):
+                orders.withdraw(step)
+            case 2:
+                orders.load(json.loads(json.dumps(orders.dump())))
+            case 3 | 4 if len(orders):
+                orders.resolve(random.choice(list(orders)), is_open=random.random() < 0.3)
+        for symbol in (None, SYMBOL, OTHER, "absent"):
+            for side in (None, BUY, SELL):
+                scan = [
+                    order
+                    for order in sorted(orders, key=lambda each: each.number)
+                    if not order.is_done and symbol in (None, order.symbol) and side in (None, order.side)
+                ]
+                assert orders.live(symbol, side) == scan
+                working = [each for each in scan if each.state in (OrderState.OPEN, OrderState.UNVERIFIED)]
+                assert orders.working(symbol, side) == working
+
+
+def _end_all_of_its_symbol(index: order_index.OrderIndex, order: Order) -> None:
+    index.live.pop(order.symbol, None)
+
+
+INDEX_MUTANTS = {
+    "orders that have ended are kept": instead(order_index.OrderIndex, "_end", lambda *_: None),
+    "all orders of the symbol are removed": instead(order_index.OrderIndex, "_end", _end_all_of_its_symbol),
+    "revived orders are last": instead(order_index, "_number", lambda _: 0),
+}
+
+
+@pytest.mark.parametrize("name", INDEX_MUTANTS)
+def test_a_scan_finds_a_fault_of_the_index(name: str) -> None:
+    def compare() -> None:
+        for seed in range(20):
+            compare_with_a_scan(seed, 40, seed)
+
+    compare()
+    with INDEX_MUTANTS[name](), pytest.raises(AssertionError):
+        compare()
+
+
+def test_a_query_for_one_symbol_does_not_visit_the_others() -> None:
+    class Unvisited(dict[str, Any]):
+        values = items = keys = __iter__ = None  # type: ignore[assignment]
+
+    orders = Orders()
+    feed(orders, place("a"), place("b", side=SELL), place("c", symbol=OTHER))
+    first, second, _ = orders
+    orders._kept.live = Unvisited(orders._kept.live)
+    assert orders.live(SYMBOL) == [first, second]
+    assert orders.live(SYMBOL, SELL) == [second]
+    assert orders.working(OTHER) == []
 
 
 def answers(number: int, kind: str) -> list[ExecutionReport]:

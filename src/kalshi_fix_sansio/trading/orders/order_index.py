@@ -39,8 +39,9 @@ class OrderIndex:
         self.by_id: dict[str, Order] = {}
         self.names: dict[str, dict[int, Order]] = {}
         """Orders by the ClOrdIDs of the orders and of their requests."""
-        self.live: dict[tuple[str, str], dict[int, Order]] = {}
-        """Orders that are not done, by symbol and side."""
+        self.live: dict[str, dict[str, dict[int, Order]]] = {}
+        """Orders that are not done, by symbol and then by side: a query for one symbol takes as long with
+        10,000 symbols as with two."""
         self.unsettled: dict[int, Order] = {}
         """Orders that may be uncertain: not done, or with expected fills or answers."""
         self.floors: dict[int, ExecKey] = {}
@@ -62,14 +63,14 @@ class OrderIndex:
 
     def live_ones(self, symbol: str | None = None, side: Side | None = None) -> list[Order]:
         """Return the orders that are not done, in any state, the oldest first."""
-        if symbol is not None and side is not None:
-            return list(self.live.get((symbol, side), {}).values())
+        symbols = self.live.values() if symbol is None else (self.live.get(symbol, {}),)
         found = [
             order
-            for (its_symbol, its_side), orders in self.live.items()
-            if symbol in (None, its_symbol) and side in (None, its_side)
+            for sides in symbols
+            for orders in (sides.values() if side is None else (sides.get(side, {}),))
             for order in orders.values()
         ]
+        # An order that was revived is indexed behind newer ones.
         return sorted(found, key=_number)
 
     def unlinked(self, name: str) -> list[tuple[Order, Placed]]:
@@ -225,7 +226,7 @@ class OrderIndex:
         if state is not OrderState.DONE:
             if before is None or before is OrderState.DONE:
                 self.unsettled[order.number] = order
-                self.live.setdefault((order.symbol, order.side), {})[order.number] = order
+                self.live.setdefault(order.symbol, {}).setdefault(order.side, {})[order.number] = order
                 self.done.pop(order.number, None)
             return
         if order.pending or order.told > order.filled:
@@ -251,12 +252,13 @@ class OrderIndex:
 
     def _end(self, order: Order) -> None:
         """Remove an order from those that are not done."""
-        where = order.symbol, order.side
-        orders = self.live.get(where)
-        if orders is not None:
-            orders.pop(order.number, None)
-            if not orders:
-                del self.live[where]
+        sides = self.live.get(order.symbol, {})
+        orders = sides.get(order.side, {})
+        orders.pop(order.number, None)
+        if not orders:
+            sides.pop(order.side, None)
+            if not sides:
+                self.live.pop(order.symbol, None)
 
 
 def _is_told(order: Order) -> bool:
