@@ -152,6 +152,9 @@ class ClientCore:
         check it after each message."""
         self.wants_read: bool = False
         """Whether to read from the transport now: the session has not ended, and the queue has room."""
+        self._preparing = False
+        """Whether the session may still have to compile checks (`Session.prepare`): the answer to the Logon
+        is read only afterwards, so the first message is sent without that delay."""
         self._faults = Faults()
         self._begin_error: KalshiFixError | None = None
         """Why the session of this connection could not begin."""
@@ -406,7 +409,7 @@ class ClientCore:
             return
         self._settle_logon(sent=True)
         self._connection, self.output = connection, connection.output
-        self.wants_read = not self._queue.paused
+        self._preparing = True
         self._deliver(connection, now)
 
     def flush(self, write: Callable[[bytearray], int]) -> bool:
@@ -482,6 +485,9 @@ class ClientCore:
             return
         now = self._clocks()
         if due <= now.monotonic:
+            if self._preparing and not connection.session.prepare():
+                self._preparing = False
+                self._update_wants_read()
             connection.session.handle_timer(now)
             if self.pacing is not None:
                 self.pacing.clear_due(now)
@@ -501,7 +507,7 @@ class ClientCore:
             due, again = connection.close_by, self._subscribe_at
             # Once the session is over, only the deadline for closing the transport remains.
             if due is None:
-                due = connection.session.next_deadline()
+                due = 0.0 if self._preparing else connection.session.next_deadline()
                 if self.pacing is not None and self.pacing.due is not None:
                     due = self.pacing.due if due is None else min(due, self.pacing.due)
             return due if again is None else again if due is None else min(due, again)
@@ -853,7 +859,7 @@ class ClientCore:
                     self._subscriptions.start_connection()
                     self._subscribe(self._subscriptions, connection, now)
         elif isinstance(event, SessionEnded):
-            self._ended, self.wants_read = event, False
+            self._ended, self.wants_read, self._preparing = event, False, False
         # A rejection for the rate limit shows that the budget was wrong.
         elif self.pacing is not None and isinstance(event, RejectReceived):
             self.pacing.apply(event, now)
@@ -892,8 +898,14 @@ class ClientCore:
                 connection.session.pause_reading()
             else:
                 connection.session.resume_reading(now)
-            self.wants_read = not paused and connection.close_by is None
-        if not paused:
+        self._update_wants_read()
+
+    def _update_wants_read(self) -> None:
+        connection = self._connection
+        if connection is not None:
+            running = connection.close_by is None and not self._preparing
+            self.wants_read = running and not self._queue.paused
+        if not self._queue.paused:
             self._wake()
 
 

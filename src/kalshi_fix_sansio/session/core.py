@@ -115,8 +115,8 @@ class Core:
         """The SenderCompIDs that the peer may use. Empty until the Logon of a peer that is learnt from it."""
         self.client_logon: LogonFacts | None = None
         """The settings in the initiator's Logon on which rules depend; None until it was sent."""
-        self.send_rules: dict[type[Message], Any] = {}
-        """The SendValidator's cache by class of message, which depends on that Logon."""
+        self.send_rules: dict[tuple[type[Message], bool], Any] = {}
+        """The SendValidator's cache, which depends on that Logon."""
         self.peer_rules: PeerRules = PeerRules(config, None)
         self.ending: tuple[CloseReason, str] = (CloseReason.LOGGED_OUT, "")
         """The reason and text of SessionEnded once the Logout handshake that this side began is over."""

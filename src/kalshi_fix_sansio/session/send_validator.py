@@ -40,13 +40,10 @@ _ANY_TIME = Instant(0.0, datetime(1970, 1, 1, tzinfo=UTC))
 
 @attrs.frozen
 class _SendRules:
-    """The properties of one type of message."""
+    """The rules for one type of message, with or without code values that the dialect does not know."""
 
     layout: MessageLayout
     check: Check
-    """Code values that the dialect does not know are wrong here."""
-    lenient: Check
-    """Here they are not."""
     is_request: bool
     """Whether a message of the type, sent by this side, needs an answer."""
 
@@ -61,9 +58,22 @@ class SendValidator:
         self._header_fields = frozenset(member.attribute for member in core.config.dialect.header.members)
         self._max_unsent, self._max_open = core.config.max_unsent, core.config.max_open_requests
         self._max_open_bytes = core.config.max_open_request_bytes
-        self._rules: dict[type[Message], _SendRules] = core.send_rules
-        """By class, compiled for the first message of each. The dict is `core`'s, which empties it when a
-        Logon changes settings on which rules depend."""
+        self._rules: dict[tuple[type[Message], bool], _SendRules] = core.send_rules
+        """By class and whether unknown codes are allowed, compiled by `prepare` or for the first message. The
+        dict is `core`'s, which empties it when a Logon changes settings on which rules depend."""
+
+    def prepare(self) -> bool:
+        """Compile the rules for one more type of message that this side may send; return False if none is
+        left. Those with unknown codes, seldom used, are compiled for the first such message."""
+        config = self._core.config
+        if self._core.client_logon is None:
+            raise LocalProtocolError("the rules depend on the client's Logon, which is not known yet")
+        for layout in config.dialect.messages.values():
+            allowed = layout.allowed(config.product, config.session_type.name, config.role.sender)
+            if allowed and not layout.admin and (layout.cls, False) not in self._rules:
+                self._learn(layout.cls, allow_unknown_codes=False)
+                return True
+        return False
 
     def check(
         self,
@@ -79,12 +89,15 @@ class SendValidator:
         core = self._core
         if core.state not in SENDING_STATES:
             core.require(Input.SEND)
-        rules = self._rules.get(type(message)) or self._learn(message)
+        cls = type(message)
+        rules = self._rules.get((cls, allow_unknown_codes))
+        if rules is None:
+            rules = self._learn(cls, allow_unknown_codes=allow_unknown_codes)
         if len(core.outbound.buffer) >= self._max_unsent:
             raise LocalProtocolError(
                 f"{len(core.outbound.buffer)} bytes wait to be sent; write data_to_send() first"
             )
-        problems = rules.lenient(message) if allow_unknown_codes else rules.check(message)
+        problems = rules.check(message)
         if header_fields:
             problems += self._header_problems(
                 rules.layout, header_fields, allow_unknown_codes=allow_unknown_codes
@@ -109,20 +122,19 @@ class SendValidator:
             )
         return names_of(message, rules.layout)
 
-    def _learn(self, message: Message) -> _SendRules:
+    def _learn(self, cls: type[Message], *, allow_unknown_codes: bool) -> _SendRules:
         config = self._core.config
-        layout = config.dialect.layout_of(type(message))
+        layout = config.dialect.layout_of(cls)
         if layout is None:
-            raise LocalProtocolError(f"{type(message).__name__} is not a message of {config.dialect.name}")
+            raise LocalProtocolError(f"{cls.__name__} is not a message of {config.dialect.name}")
         if layout.admin:
             raise LocalProtocolError(f"{layout.name} belongs to the session, which sends it by itself")
-        place = self._core.place(config.role.sender, layout.msg_type)
-        lenient = checker(layout, place)
-        check = checker(layout, attrs.evolve(place, allow_unknown_codes=False))
+        sender = config.role.sender
+        place = self._core.place(sender, layout.msg_type, allow_unknown_codes=allow_unknown_codes)
         # The dialect defines the types of requests. An acceptor that sends one expects no answer.
         is_request = config.role is Role.INITIATOR and bool(layout.request)
-        rules = _SendRules(layout, check, lenient, is_request)
-        self._rules[type(message)] = rules
+        rules = _SendRules(layout, checker(layout, place), is_request)
+        self._rules[cls, allow_unknown_codes] = rules
         return rules
 
     def _header_problems(

@@ -157,6 +157,8 @@ class Stage:
         self._venue = Session(settings, self.venue_store)
         self._venue.connect(self.clock.now)
         self.core.connected()
+        while self.core.timeout() == 0:
+            self.core.tick()
 
     def _carry_to_venue(self, venue: Session) -> bool:
         data = bytes(self.core.output)
