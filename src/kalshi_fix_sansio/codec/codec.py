@@ -118,6 +118,10 @@ class Codec:
             problems=_merged(frame_problems(frame), explained.problems(strict=True)),
         )
 
+    def load_encoder(self, cls: type[Message]) -> None:
+        """Import the encoder of a class, which the first message would wait for."""
+        _ = self._encode_body[cls]
+
     def encode(self, message: Message, header: Any = None) -> bytes:
         """Encode a message with the given header, by default the message's own.
 

@@ -72,6 +72,7 @@ class SendValidator:
             allowed = layout.allowed(config.product, config.session_type.name, config.role.sender)
             if allowed and not layout.admin and (layout.cls, False) not in self._rules:
                 self._learn(layout.cls, allow_unknown_codes=False)
+                self._core.codec.load_encoder(layout.cls)
                 return True
         return False
 
