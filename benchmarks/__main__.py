@@ -42,6 +42,7 @@ OTHER_CASES: dict[str, Callable[[], list[Result]]] = {
     "h": process.million,
     "i": store.storing,
     "n": venue.orders,
+    "o": process.first_order,
     "sizes": sizes.by_size,
 }
 

@@ -1,12 +1,14 @@
-"""Measurements that need a separate process for its memory; each prints JSON.
+"""Measurements that need a separate process for its memory or its caches; each prints JSON.
 
 python -m benchmarks.alone million COUNT          many messages through one session, for case h
 python -m benchmarks.alone books LEVELS COUNT...  MiB of each of these numbers of books, ascending
+python -m benchmarks.alone first COUNT              the first order and the median of the others, for case o
 """
 
 from __future__ import annotations
 
 import json
+import statistics
 import sys
 import time
 from collections.abc import Iterator
@@ -82,9 +84,23 @@ def books(levels: int, *counts: int) -> dict[int, float]:
     return found
 
 
+def first(count: int) -> dict[str, float]:
+    """Send orders after `Session.prepare`; return the time of the first, and the median of the others."""
+    session, now, spent = established(), Instant(1.0, samples.NOON), []
+    while session.prepare():
+        pass
+    orders = [samples.order(number) for number in range(count)]
+    for order in orders:
+        begin = time.perf_counter()
+        session.send(order, now)
+        session.data_to_send()
+        spent.append((time.perf_counter() - begin) * 1e6)
+    return {"first": spent[0], "median": statistics.median(spent[1:])}
+
+
 def main(what: str, *numbers: int) -> object:
     """Run the measurement given on the command line."""
-    return million(*numbers) if what == "million" else books(*numbers)
+    return {"million": million, "books": books, "first": first}[what](*numbers)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ LINES = {
     "fields.svg": (sizes.FIELDS, "fields", "µs to decode a report of so many fields"),
     "entries.svg": (sizes.ENTRIES, "entries", "µs to decode a snapshot of so many entries"),
     "books.svg": (sizes.BOOKS, "books", "µs to apply an update of one of so many books"),
+    "live.svg": (sizes.LIVE, "symbols", "µs to query the live orders of one of so many symbols"),
     "memory.svg": (sizes.MEMORY, "books", f"MiB that so many books of {sizes.LEVELS} levels take"),
     "sessions.svg": (sizes.SESSIONS, "sessions", "µs to receive a report by one of so many sessions"),
     "shapes.svg": (shapes.SHAPES, "shapes", "µs to decode a report, with so many shapes in rotation"),

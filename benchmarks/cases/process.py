@@ -1,4 +1,4 @@
-"""Whole processes: (g) imports and starts and (h) a million messages."""
+"""Whole processes: (g) imports and starts, (h) a million messages and (o) the first order."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ IMPORT, MEMORY = "g: import", "g: memory after import"
 START = "g: process, its imports and its end"
 MILLION, MILLION_TIME = "h: resident memory, a million messages", "h: a message of a million"
 MILLION_START, MILLION_WARM, MILLION_END = "before the first", "after the first twentieth", "at the end"
+SENDING, FIRST, NEXT = "o: an order sent, checks prepared", "the first of a process", "median of the others"
 MODULES = {
     "kalshi-fix-sansio": "kalshi_fix_sansio",
     "kalshi-fix-sansio, asyncio client": "kalshi_fix_adapters.asyncio",
@@ -104,6 +105,15 @@ def million(count: int = 1_000_000) -> list[Result]:
     }
     us = result(MILLION_TIME, "kalshi-fix-sansio", [found["us"]])
     return [*(result(MILLION, name, [size], "MiB") for name, size in memory.items()), us]
+
+
+def first_order(rounds: int = 15, count: int = 400) -> list[Result]:
+    """Send the first orders of fresh processes; the first process does not count: it compiles modules."""
+    _, *found = [alone("first", count) for _ in range(rounds + 1)]
+    return [
+        result(SENDING, name, [each[key] for each in found], by_round=True)
+        for name, key in ((FIRST, "first"), (NEXT, "median"))
+    ]
 
 
 def alone(what: str, *numbers: int) -> Any:

@@ -17,21 +17,24 @@ from kalshi_fix_sansio import (
     MDFullEntry,
     MDIncEntry,
     Message,
+    NewOrderSingle,
     encode,
 )
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.session import Session
-from kalshi_fix_sansio.trading import OrderBooks
+from kalshi_fix_sansio.trading import OrderBooks, Orders
 
 ENTRIES, FIELDS = "size: entries of a snapshot", "size: fields of a report"
 BOOKS, FLIGHT = "size: symbols with a book", "size: messages in flight"
+LIVE = "size: symbols with live orders"
 SESSIONS, MEMORY = "size: sessions in one process", "size: memory of books"
 READ_LOG, LINES = "size: MB of a log that is read", "size: MB of a log shown a line each"
 COUNTS = {
     FIELDS: (20, 25, 30, 40, 60, 100),
     ENTRIES: (10, 50, 100, 250, 500, 1000),
     BOOKS: (1, 10_000, 20_000, 50_000, 100_000),
+    LIVE: (2, 100, 1000, 2000, 10_000),
     FLIGHT: (10, 100, 1000, 3000, 10_000),
     SESSIONS: (1, 10, 100, 300, 1000),
     MEMORY: (1000, 10_000, 20_000, 50_000, 100_000),
@@ -56,6 +59,7 @@ def by_size(rounds: int = 7) -> list[Result]:
         FIELDS: _fields,
         ENTRIES: _entries,
         BOOKS: _books,
+        LIVE: _live,
         FLIGHT: _flight,
         SESSIONS: _sessions,
     }
@@ -111,6 +115,21 @@ def _update(symbol: str, size: int) -> Message:
         md_update_action="1", symbol=symbol, md_entry_type="0", md_entry_px="0.45", md_entry_size=size
     )
     return MarketDataIncrementalRefresh(md_entries=[change])
+
+
+def _live(count: int) -> Contender:
+    """Query the live orders of one of so many symbols."""
+    orders = Orders()
+    for number in range(count):
+        for side in "12":
+            orders.apply(
+                NewOrderSingle(
+                    cl_ord_id=f"{number}-{side}", symbol=f"M{number}", side=side, order_qty=1, price="0.45"
+                )
+            )
+    symbols = [f"M{number * 7919 % count}" for number in range(_DIFFERENT)]
+    assert all(len(orders.live(symbol)) == 2 for symbol in symbols)
+    return Contender(LIVE, str(count), over(orders.live, symbols), len(symbols))
 
 
 def _flight(count: int) -> Contender:

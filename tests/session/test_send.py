@@ -13,8 +13,8 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.dialect.base import Message, UnknownMessage
 from kalshi_fix_sansio.errors import EncodeError, InvalidMessageError, LocalProtocolError
-from kalshi_fix_sansio.session import MemoryStore
-from tests.helpers import CODEC, KEY_ID, START, established, order
+from kalshi_fix_sansio.session import MemoryStore, Session, send_validator
+from tests.helpers import CODEC, KEY_ID, START, config, established, order
 
 
 def test_a_message_is_sent_with_the_next_number_and_our_comp_ids() -> None:
@@ -164,3 +164,59 @@ def test_a_failing_store_prevents_sending() -> None:
         wired.session.send(order(), wired.clock.now)
     assert wired.session.data_to_send() == b""
     assert store.next_outgoing == 2
+
+
+# Compiled checks
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
+    """MsgType and `allow_unknown_codes` of each check that a session asks for, to be compiled if no other
+    session has."""
+    found = []
+    checker = send_validator.checker
+
+    def noting(layout: Any, place: Any) -> Any:
+        found.append((layout.msg_type, place.allow_unknown_codes))
+        return checker(layout, place)
+
+    monkeypatch.setattr(send_validator, "checker", noting)
+    return found
+
+
+def test_a_message_compiles_its_own_check_and_not_that_for_unknown_codes(
+    compiled: list[tuple[str, bool]],
+) -> None:
+    wired = established(Role.INITIATOR, "KalshiNR")
+    for allowed, expected in ((False, [("D", False)]), (True, [("D", False), ("D", True)])):
+        for _ in range(2):
+            wired.session.send(order(), wired.clock.now, allow_unknown_codes=allowed)
+            assert compiled == expected
+
+
+@pytest.mark.parametrize(
+    ("role", "msg_types"),
+    [
+        (Role.INITIATOR, ["D", "G", "F", "q", "UOG", "U1"]),
+        (Role.ACCEPTOR, ["j", "8", "9", "r", "UOH", "U2", "U3", "UMS"]),
+    ],
+)
+def test_prepare_compiles_one_type_a_call_and_leaves_nothing_to_the_first_message(
+    compiled: list[tuple[str, bool]], role: Role, msg_types: list[str]
+) -> None:
+    session = established(role, "KalshiNR").session
+    for count in range(1, len(msg_types) + 1):
+        assert session.prepare()
+        assert compiled == [(msg_type, False) for msg_type in msg_types[:count]]
+    assert not session.prepare()
+    if role is Role.INITIATOR:
+        session.send(order(), Instant(0.0, START))
+    assert len(compiled) == len(msg_types)
+
+
+def test_checks_are_prepared_for_the_settings_of_the_logon() -> None:
+    session = Session(config(Role.INITIATOR, "KalshiNR"))
+    with pytest.raises(LocalProtocolError, match="depend on the client's Logon"):
+        session.prepare()
+    session.connect(Instant(0.0, START))
+    assert session.prepare()

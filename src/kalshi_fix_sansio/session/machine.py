@@ -304,7 +304,7 @@ class Session:
         left.
 
         Optional: `send` compiles what it needs, which makes the first message of a type hundreds of times
-        slower than the next. One call takes about 2 ms at most, and next to nothing for checks that another
+        slower than the next. One call takes up to 3 ms, and next to nothing for checks that another
         session of the process has compiled. Call it while the answer to the Logon is awaited, and serve
         the timers between the calls. Raises LocalProtocolError before the initiator's Logon, whose settings
         decide what is checked.

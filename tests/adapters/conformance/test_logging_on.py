@@ -13,14 +13,17 @@ from kalshi_fix_adapters.events import ConnectFailed, Connecting
 from kalshi_fix_adapters.observe.observer import Observer
 from kalshi_fix_sansio import LogonFields
 from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.dialect.layout import Sender
 from kalshi_fix_sansio.errors import InvalidMessageError
 from kalshi_fix_sansio.events import LoggedOn
+from kalshi_fix_sansio.session import send_validator
 from kalshi_fix_venue.identities import ClientKey
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop
 from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import by_hand, options
 from tests.adapters.net.peers import hang_up, keep_silent, listening, talk_nonsense
+from tests.helpers import order
 
 
 def refused(loop: Loop, settings: Any, kind: type[AdapterError] = LogonRefusedError) -> Any:
@@ -50,6 +53,24 @@ def test_an_unknown_key(loop: Loop, sandbox: Sandbox) -> None:
 def test_the_port_of_another_session_type(loop: Loop, sandbox: Sandbox) -> None:
     port = sandbox.server.port("prediction", "KalshiMD")
     assert "TargetCompID" in str(refused(loop, options(sandbox, port=port)))
+
+
+async def test_the_first_message_finds_its_check_compiled(
+    loop: Loop, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = []
+    checker = send_validator.checker
+
+    def noting(layout: Any, place: Any) -> Any:
+        if place.sender is Sender.CLIENT:
+            compiled.append(layout.msg_type)
+        return checker(layout, place)
+
+    monkeypatch.setattr(send_validator, "checker", noting)
+    async with loop.client("KalshiNR", **options(sandbox)) as client:
+        assert compiled == ["D", "G", "F", "q", "UOG", "U1"]
+        await client.send(order())
+        assert len(compiled) == 6
 
 
 async def test_a_second_connection_with_the_same_key(loop: Loop, sandbox: Sandbox) -> None:

@@ -24,6 +24,7 @@ from kalshi_fix_adapters.events import (
     ReadingResumed,
 )
 from kalshi_fix_sansio.events import CloseReason, HeartbeatReceived, LoggedOn, MessageReceived, SessionEnded
+from kalshi_fix_sansio.session import Session
 from tests.adapters.engine.stage import ENDPOINT, Stage, only, opened, plan, report
 from tests.helpers import order
 
@@ -446,6 +447,43 @@ def test_the_due_time_through_the_life_of_a_client() -> None:
     assert core.due() == clock.monotonic + 0.5
     core.logout()
     assert core.due() is None
+
+
+def test_each_tick_compiles_one_check_and_the_answer_to_the_logon_is_read_after_the_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = Stage()
+    core, left, timers = stage.core, [True, True, False], []
+    handle_timer = Session.handle_timer
+
+    def note(session: Session, now: Any) -> None:
+        if session is core._sequence.session:
+            timers.append((len(left), core.wants_read, core.timeout() == 0))
+        handle_timer(session, now)
+
+    monkeypatch.setattr(Session, "prepare", lambda _: left.pop(0))
+    monkeypatch.setattr(Session, "handle_timer", note)
+    core.begin()
+    assert core.next_attempt() is not None
+    stage.accept()
+    # The session's timers are served after each.
+    assert timers == [(2, False, True), (1, False, True), (0, True, False)]
+    stage.run()
+    assert core.is_logged_on
+
+
+def test_a_client_that_is_left_compiles_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage, calls = Stage(), []
+
+    def leave(_: Session) -> bool:
+        calls.append(stage.core.wants_read)
+        stage.core.logout()
+        return True
+
+    monkeypatch.setattr(Session, "prepare", leave)
+    stage.open()
+    assert stage.core.over
+    assert calls == [False]
 
 
 # --- passing time
