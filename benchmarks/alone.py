@@ -11,7 +11,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -100,7 +100,8 @@ def first(count: int) -> dict[str, float]:
 
 def main(what: str, *numbers: int) -> object:
     """Run the measurement given on the command line."""
-    return {"million": million, "books": books, "first": first}[what](*numbers)
+    measures: dict[str, Callable[..., object]] = {"million": million, "books": books, "first": first}
+    return measures[what](*numbers)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.dialect.base import Message, UnknownMessage
 from kalshi_fix_sansio.errors import EncodeError, InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.session import MemoryStore, Session, send_validator
+from kalshi_fix_sansio.validation import checker
 from tests.helpers import CODEC, KEY_ID, START, config, established, order
 
 
@@ -174,7 +175,6 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
     """MsgType and `allow_unknown_codes` of each check that a session asks for, to be compiled if no other
     session has."""
     found = []
-    checker = send_validator.checker
 
     def noting(layout: Any, place: Any) -> Any:
         found.append((layout.msg_type, place.allow_unknown_codes))

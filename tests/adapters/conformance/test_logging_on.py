@@ -17,6 +17,7 @@ from kalshi_fix_sansio.dialect.layout import Sender
 from kalshi_fix_sansio.errors import InvalidMessageError
 from kalshi_fix_sansio.events import LoggedOn
 from kalshi_fix_sansio.session import send_validator
+from kalshi_fix_sansio.validation import checker
 from kalshi_fix_venue.identities import ClientKey
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop
@@ -59,7 +60,6 @@ async def test_the_first_message_finds_its_check_compiled(
     loop: Loop, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiled = []
-    checker = send_validator.checker
 
     def noting(layout: Any, place: Any) -> Any:
         if place.sender is Sender.CLIENT:
