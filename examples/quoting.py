@@ -23,12 +23,12 @@ class Quoter:
 
     def follow(self, event: object) -> None:
         """Apply an event of the order session; events of the market data session are applied to `books`."""
-        told = self.orders.apply(event)
+        updates = self.orders.apply(event)
         if isinstance(event, LoggedOn):
             # The venue cancelled the resting orders when the connection was lost, as requested in the Logon.
             for order in self.orders.live():
-                told += self.orders.resolve(order, is_open=False)
-        for update in told:
+                updates += self.orders.resolve(order, is_open=False)
+        for update in updates:
             self.positions.apply(update)
 
     def requests(self) -> list[Request]:
@@ -38,21 +38,21 @@ class Quoter:
             self.orders.apply(request)
         return due
 
-    def _wanted(self, side: Side) -> Decimal | None:
+    def _target_price(self, side: Side) -> Decimal | None:
         book, net = self.books.get(self.symbol), self.positions.of(self.symbol).net
         if book is None or not book.is_live or (net if side is Side.BUY else -net) >= self.most:
             return None
         mine = self.orders.working(self.symbol)
-        others = book.without((each.side, each.price, each.remaining) for each in mine if each.price)
+        others = book.without((each.side, each.price, each.leaves_qty) for each in mine if each.price)
         best = others.best_bid if side is Side.BUY else others.best_offer
         return best and best.price + (-self.distance if side is Side.BUY else self.distance)
 
     def _request(self, side: Side) -> Request | None:
-        price, name = self._wanted(side), str(uuid4())
+        price, name = self._target_price(side), str(uuid4())
         for order in self.orders.live(self.symbol, side):
             if order.price == price or order.pending or order.state is not OrderState.OPEN:
                 return None  # the price is right, or an answer is pending
             if price is None:
                 return self.orders.cancel(order, name)
-            return self.orders.replace(order, name, price=price, remaining=self.size)
+            return self.orders.replace(order, name, price=price, leaves_qty=self.size)
         return None if price is None else self.orders.new(name, self.symbol, side, self.size, price)

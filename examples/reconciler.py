@@ -10,7 +10,15 @@ from time import monotonic
 from kalshi_fix_adapters.blocking import drop_copy
 from kalshi_fix_adapters.logs import replay
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.trading import Cash, CopyState, Doubts, DropCopy, Orders, Positions, Settlements
+from kalshi_fix_sansio.trading import (
+    Cash,
+    CopyState,
+    DropCopy,
+    Orders,
+    Positions,
+    Settlements,
+    UncertainItems,
+)
 
 orders, copies = Orders("KalshiNR"), DropCopy("KalshiDC")
 positions, cash, settlements = Positions(), Cash(), Settlements()
@@ -21,9 +29,9 @@ def now() -> Instant:
     return Instant(monotonic(), datetime.now(UTC))
 
 
-def tell(happened: object) -> None:
+def apply(event: object) -> None:
     """Apply an event to the orders, and the resulting updates to positions and cash."""
-    for update in orders.apply(happened):
+    for update in orders.apply(event):
         positions.apply(update)
         cash.apply(update)
         for discrepancy in update.discrepancies:
@@ -31,28 +39,31 @@ def tell(happened: object) -> None:
 
 
 replay(argv[1:], orders, positions, cash, session_type="KalshiNR")
-doubts = Doubts(orders, copies)
-print(f"{len(orders)} orders, {len(doubts)} doubts before drop copy", flush=True)
+uncertain_items = UncertainItems(orders, copies)
+print(f"{len(orders)} orders, {len(uncertain_items)} uncertain items before drop copy", flush=True)
 if orders.copy_from():
     with drop_copy() as client:
-        copies.ask(orders.copy_from(), orders.moment, now())
-        while any(wanted.state is not CopyState.FAILED for wanted in copies.wanted):
+        copies.request(orders.copy_from(), orders.epoch, now())
+        while any(pending.state is not CopyState.FAILED for pending in copies.pending):
             for request in copies.handle_timer(now()):
                 copies.apply(request, now())
                 client.send(request)
             for event in client.events(timeout=0.2):
-                for told in copies.apply(event, now()):
-                    tell(told)
+                for result in copies.apply(event, now()):
+                    apply(result)
 replay(argv[1:], settlements, positions, cash, session_type="KalshiPT")
 
-for doubt in doubts:
-    print("doubt:", doubt)
+for item in uncertain_items:
+    print("uncertain:", item)
 for incomplete in settlements.incomplete():
     print("incomplete:", incomplete)
 for difference in positions.discrepancies():
     print("difference:", difference)
-for purse in map(cash.__getitem__, cash):
-    print(f"shard {purse.shard}: change {purse.change}, fees {purse.fees}, payouts {purse.payouts} dollars")
+for balance in map(cash.__getitem__, cash):
+    print(
+        f"shard {balance.shard}: change {balance.change}, fees {balance.fees}, "
+        f"payouts {balance.payouts} dollars"
+    )
 for key in positions:
     print(key.symbol, positions[key].net, "contracts, realized", positions[key].realized, "dollars")
-print(f"{len(orders)} orders, {len(doubts)} doubts left", flush=True)
+print(f"{len(orders)} orders, {len(uncertain_items)} uncertain items left", flush=True)

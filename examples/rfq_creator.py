@@ -14,18 +14,18 @@ from kalshi_fix_sansio.trading import RfqCreator
 symbol, contracts = sys.argv[1:]
 request = QuoteRequest.for_market(quote_req_id=str(uuid4()), symbol=symbol, order_qty=contracts)
 creator = RfqCreator()
-asked = creator.ask(request)
+rfq = creator.request(request)
 with order_entry(retransmission=True) as client:
     client.send(request)
     for message in client.messages(timeout=1):
         creator.apply(message, datetime.now(UTC))
-    best = asked.best(Side.BUY)
+    best = rfq.best(Side.BUY)
     if best is None:
-        client.send(creator.cancel(asked))
+        client.send(creator.cancel(rfq))
         sys.exit("nobody quotes")
-    client.send(creator.accept(asked, best, Side.BUY, cl_ord_id=str(uuid4())))
+    client.send(creator.accept(rfq, best, Side.BUY, cl_ord_id=str(uuid4())))
     for message in client.messages(timeout=60):
         creator.apply(message, datetime.now(UTC))
         print(message, flush=True)
-        if asked.is_over:
+        if rfq.is_over:
             break

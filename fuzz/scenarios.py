@@ -112,9 +112,9 @@ class _Writer:
         self._add(*step)
 
     def _add(self, *step: int | bytes) -> None:
-        said = _joined(step)
-        self.data += said
-        session._step(self._player, Choices(said))
+        text = _joined(step)
+        self.data += text
+        session._step(self._player, Choices(text))
 
     def _wait(self, seconds: float) -> None:
         if seconds > 0:

@@ -14,7 +14,7 @@ from fixcore.session import SessionID, SessionSettings
 from fixcore.transport.acceptor import SocketAcceptor
 from fixcore.transport.initiator import SocketInitiator
 
-from interop.peer import PATIENCE, Desk, Fields, Inbox, Sign
+from interop.peer import PATIENCE, Fields, Inbox, Responder, Sign
 from tests.adapters.net.peers import unused_port
 
 T = TypeVar("T")
@@ -56,14 +56,14 @@ class FixcorePeer(Application):
         *,
         sender: str,
         target: str,
-        desk: Desk | None = None,
+        responder: Responder | None = None,
         sign: Sign | None = None,
         connect_to: int | None = None,
     ) -> None:
         """Listen on a free port, or connect to the port `connect_to`; files are written to `folder`."""
         self.inbox = Inbox()
         self.port = unused_port() if connect_to is None else connect_to
-        self._desk = desk
+        self._responder = responder
         self._sign = sign
         initiator = connect_to is not None
         settings = SessionSettings.from_string(
@@ -137,6 +137,6 @@ class FixcorePeer(Application):
     def from_app(self, message: Message, session_id: SessionID) -> None:  # noqa: ARG002
         fields = {**dict(message.header.items()), **message.body}
         self.inbox.put(message.msg_type, fields)
-        answer = self._desk(message.msg_type, fields) if self._desk is not None else None
+        answer = self._responder(message.msg_type, fields) if self._responder is not None else None
         if answer is not None:
             self._answer = asyncio.ensure_future(self._send(*answer))

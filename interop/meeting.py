@@ -75,8 +75,8 @@ class Meeting:
         self, store: MemoryStore, take: Callable[[Event], bool] | None = None, **settings: Any
     ) -> tuple[OurSide, LoggedOn]:
         """Open a connection and log on; `settings` are those of our SessionConfig."""
-        for told in (self.peer.inbox.logged_on, self.peer.inbox.logged_out):
-            told.clear()
+        for reported in (self.peer.inbox.logged_on, self.peer.inbox.logged_out):
+            reported.clear()
         if self._listener is None:
             self.peer.wait_free()
             sock = socket.create_connection(("127.0.0.1", self.peer.port))
@@ -102,7 +102,7 @@ class Meeting:
         order = scene.order_fields(name)
         if self.role is Role.ACCEPTOR:
             return "D", order
-        report = scene.desk("D", order)
+        report = scene.responder("D", order)
         assert report is not None
         return report
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 Fields = Mapping[int, str]
-Desk = Callable[[str, Fields], tuple[str, Fields] | None]
+Responder = Callable[[str, Fields], tuple[str, Fields] | None]
 """Maps MsgType and fields of an application message to MsgType and body of the answer, if any."""
 
 Sign = Callable[[str, int, str, str], bytes]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import quickfix
 
-from interop.peer import PATIENCE, Desk, Fields, Inbox, Sign
+from interop.peer import PATIENCE, Fields, Inbox, Responder, Sign
 from tests.adapters.net.peers import unused_port
 
 _SETTINGS = """\
@@ -55,7 +55,7 @@ class QuickfixPeer(quickfix.Application):
         *,
         sender: str,
         target: str,
-        desk: Desk | None = None,
+        responder: Responder | None = None,
         sign: Sign | None = None,
         connect_to: int | None = None,
         inbox: Inbox | None = None,
@@ -72,7 +72,7 @@ class QuickfixPeer(quickfix.Application):
         super().__init__()
         self.inbox = Inbox() if inbox is None else inbox
         self.port = unused_port() if connect_to is None else connect_to
-        self._desk = desk
+        self._responder = responder
         self._sign = sign
         self._logon = logon or {}
         initiator = connect_to is not None
@@ -177,7 +177,7 @@ class QuickfixPeer(quickfix.Application):
             pairs = (field.split("=", 1) for field in message.toString().split("\x01") if field)
             fields = {int(tag): value for tag, value in pairs}
             self.inbox.put(fields[35], fields)
-            answer = self._desk(fields[35], fields) if self._desk is not None else None
+            answer = self._responder(fields[35], fields) if self._responder is not None else None
             if answer is not None:
                 self.send(*answer)
         except Exception:  # noqa: BLE001

@@ -75,7 +75,7 @@ def report(cl_ord_id: str) -> ExecutionReport:
     )
 
 
-def desk(msg_type: str, fields: Fields) -> tuple[str, Fields] | None:
+def responder(msg_type: str, fields: Fields) -> tuple[str, Fields] | None:
     """Answer an order as a venue that uses the other engine."""
     assert msg_type == "D"
     cl_ord_id = fields[11]

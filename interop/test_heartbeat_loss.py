@@ -54,13 +54,13 @@ def test_the_peer_falls_silent(meeting: Meeting) -> None:
     ours, _logged_on = meeting.connect(MemoryStore(), heart_bt_int=HEART_BT_INT)
     ours.incoming.lose_every()
 
-    asked = ours.expect(PeerSilent)
+    requested = ours.expect(PeerSilent)
     ended = ours.expect(SessionEnded)
     assert ended.reason is CloseReason.PEER_SILENT
     assert not ended.clean
     meeting.peer.inbox.wait_logged_out()
     # The answer did not reach us, like all other messages.
-    assert any(f"\x01112={asked.test_req_id}\x01".encode() in frame for frame in ours.incoming.lost)
+    assert any(f"\x01112={requested.test_req_id}\x01".encode() in frame for frame in ours.incoming.lost)
     assert ours.outgoing.passed["1"] == 1
     assert ours.outgoing.passed["5"] == 1
 

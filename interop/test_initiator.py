@@ -37,7 +37,11 @@ def peer(
 ) -> Iterator[QuickfixPeer | FixcorePeer]:
     """A venue that uses the other engine and answers every order with a report."""
     peer = engine(
-        tmp_path, dictionaries[scene.PRODUCT], sender=scene.VENUE, target=scene.CLIENT, desk=scene.desk
+        tmp_path,
+        dictionaries[scene.PRODUCT],
+        sender=scene.VENUE,
+        target=scene.CLIENT,
+        responder=scene.responder,
     )
     with contextlib.closing(peer):
         yield peer

@@ -24,7 +24,7 @@ from kalshi_fix_sansio.signing import Signer
 LOST = ("lost-1", "lost-2", "lost-3")
 
 
-class Desk:
+class Responder:
     """The user of our side in one scenario."""
 
     def __init__(self, meeting: Meeting, store: MemoryStore) -> None:
@@ -102,84 +102,84 @@ def meeting(role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: S
 
 
 def test_we_missed_messages_before_the_logon(ahead: Meeting) -> None:
-    desk = Desk(ahead, MemoryStore())
-    desk.expect_gap(1, 3)
-    desk.expect_messages(*LOST, again=True)
-    desk.ours.expect(GapClosed)
-    desk.end_in_agreement()
+    responder = Responder(ahead, MemoryStore())
+    responder.expect_gap(1, 3)
+    responder.expect_messages(*LOST, again=True)
+    responder.ours.expect(GapClosed)
+    responder.end_in_agreement()
 
 
 def test_the_peer_missed_messages_before_the_logon(meeting: Meeting) -> None:
-    desk = Desk(meeting, meeting.store(LOST))
-    desk.expect_at_the_peer(*LOST, again=True)
-    desk.expect_served(begin=1, resent=3)
-    desk.end_in_agreement()
+    responder = Responder(meeting, meeting.store(LOST))
+    responder.expect_at_the_peer(*LOST, again=True)
+    responder.expect_served(begin=1, resent=3)
+    responder.end_in_agreement()
 
 
 def test_both_missed_messages_before_the_logon(ahead: Meeting) -> None:
-    desk = Desk(ahead, ahead.store(LOST))
-    desk.expect_gap(1, 3)
-    desk.expect_messages(*LOST, again=True)
-    desk.ours.expect(GapClosed)
-    desk.expect_at_the_peer(*LOST, again=True)
-    desk.expect_served(begin=1, resent=3)
-    desk.end_in_agreement()
+    responder = Responder(ahead, ahead.store(LOST))
+    responder.expect_gap(1, 3)
+    responder.expect_messages(*LOST, again=True)
+    responder.ours.expect(GapClosed)
+    responder.expect_at_the_peer(*LOST, again=True)
+    responder.expect_served(begin=1, resent=3)
+    responder.end_in_agreement()
 
 
 def test_we_miss_messages_in_the_middle(meeting: Meeting) -> None:
-    desk = Desk(meeting, MemoryStore())
-    desk.have_sent("first")
-    desk.expect_messages("first", again=False)
-    desk.have_sent(*LOST, lost=True)
-    desk.have_sent("after")
+    responder = Responder(meeting, MemoryStore())
+    responder.have_sent("first")
+    responder.expect_messages("first", again=False)
+    responder.have_sent(*LOST, lost=True)
+    responder.have_sent("after")
 
-    desk.expect_gap(3, 5)
-    desk.expect_messages(*LOST, again=True)
-    desk.expect_messages("after", again=False)
-    desk.ours.expect(GapClosed)
-    desk.end_in_agreement()
+    responder.expect_gap(3, 5)
+    responder.expect_messages(*LOST, again=True)
+    responder.expect_messages("after", again=False)
+    responder.ours.expect(GapClosed)
+    responder.end_in_agreement()
 
 
 def test_the_peer_misses_messages_in_the_middle(meeting: Meeting) -> None:
-    desk = Desk(meeting, MemoryStore())
-    desk.send("first")
-    desk.expect_at_the_peer("first", again=False)
-    desk.send(*LOST, lost=True)
-    desk.send("after")
+    responder = Responder(meeting, MemoryStore())
+    responder.send("first")
+    responder.expect_at_the_peer("first", again=False)
+    responder.send(*LOST, lost=True)
+    responder.send("after")
 
-    desk.expect_at_the_peer(*LOST, again=True)
+    responder.expect_at_the_peer(*LOST, again=True)
     # QuickFIX requests all messages from the gap on, and still processes the message that it has held.
-    desk.expect_at_the_peer("after", again=False)
-    desk.expect_served(begin=3, resent=4)
-    desk.end_in_agreement()
+    responder.expect_at_the_peer("after", again=False)
+    responder.expect_served(begin=3, resent=4)
+    responder.end_in_agreement()
 
 
 def test_both_miss_messages_in_the_middle(meeting: Meeting) -> None:
-    desk = Desk(meeting, MemoryStore())
-    desk.have_sent(*LOST, lost=True)
-    desk.send(*LOST, lost=True)
+    responder = Responder(meeting, MemoryStore())
+    responder.have_sent(*LOST, lost=True)
+    responder.send(*LOST, lost=True)
     # The TestRequest shows QuickFIX that messages are missing; its ResendRequest, which is sent first, and
     # its Heartbeat show it to our side.
-    desk.ours.call(lambda session, now: session.test_request(now))
+    responder.ours.call(lambda session, now: session.test_request(now))
 
-    desk.expect_gap(2, 4)
-    desk.expect_messages(*LOST, again=True)
-    desk.ours.expect(GapClosed)
-    desk.expect_at_the_peer(*LOST, again=True)
-    desk.expect_served(begin=2, resent=3)
-    desk.end_in_agreement()
+    responder.expect_gap(2, 4)
+    responder.expect_messages(*LOST, again=True)
+    responder.ours.expect(GapClosed)
+    responder.expect_at_the_peer(*LOST, again=True)
+    responder.expect_served(begin=2, resent=3)
+    responder.end_in_agreement()
 
 
 def test_what_was_on_its_way_when_the_connection_broke(meeting: Meeting) -> None:
     store = MemoryStore()
-    first = Desk(meeting, store)
+    first = Responder(meeting, store)
     first.ours.outgoing.lose_every()
     first.send(*LOST)
     first.ours.close()
     meeting.peer.inbox.wait_logged_out()
     first.have_sent("meanwhile")
 
-    second = Desk(meeting, store)
+    second = Responder(meeting, store)
     second.expect_gap(2, 2)
     second.expect_messages("meanwhile", again=True)
     second.ours.expect(GapClosed)

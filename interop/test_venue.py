@@ -165,9 +165,9 @@ def test_kalshi_sdk_is_told_of_a_settlement(venue: Venue) -> None:
         venue.trader().sell(SYMBOL, 3, "0.40")
         async with sdk.session:
             venue.do("settle", market=SYMBOL, result="yes")
-            told = await sdk.next(settlement.MarketSettlementReport)
-            assert (told.symbol, told.market_result) == (SYMBOL, "yes")
-            assert len(told.parties) == 1
+            reported = await sdk.next(settlement.MarketSettlementReport)
+            assert (reported.symbol, reported.market_result) == (SYMBOL, "yes")
+            assert len(reported.parties) == 1
 
     asyncio.run(main())
     assert venue.cash() == Decimal(10_000) - 3 * Decimal("0.40") + 3
@@ -240,6 +240,6 @@ def test_quickfix_is_told_of_a_settlement(
     venue.trader().sell(SYMBOL, 3, "0.40")
     with quickfix_at(venue, "KalshiPT", tmp_path, dictionaries, DOLLARS) as peer:
         venue.do("settle", market=SYMBOL, result="no")
-        told = peer.inbox.take("UMS")
-        assert (told[55], told[TAGS["MarketResult"]]) == (SYMBOL, "no")
+        reported = peer.inbox.take("UMS")
+        assert (reported[55], reported[TAGS["MarketResult"]]) == (SYMBOL, "no")
     assert venue.cash() == Decimal(10_000) - 3 * Decimal("0.40")

@@ -146,9 +146,9 @@ def by_tags(fields: str) -> str:
     return re.sub(r"(?<![^|])([A-Z]\w*)(?==)", lambda found: str(TAGS[found[1]]), fields)
 
 
-def wire_time(moment: datetime) -> str:
+def wire_time(time: datetime) -> str:
     """Return a time as SendingTime has it on the wire."""
-    return moment.strftime("%Y%m%d-%H:%M:%S.") + f"{moment.microsecond // 1000:03d}"
+    return time.strftime("%Y%m%d-%H:%M:%S.") + f"{time.microsecond // 1000:03d}"
 
 
 @attrs.define

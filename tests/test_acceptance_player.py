@@ -71,8 +71,8 @@ def test_lines_that_are_no_step_are_skipped(tmp_path: Path) -> None:
 
 def test_sending_time_and_transact_time_are_compared_where_a_definition_has_them() -> None:
     sent = "8=a|35=D|34=2|52=20260821-12:00:00|11=id|60=20260821-12:00:00|"
-    for wanted in ("8=a|35=D|34=2|52=|11=id|60=|", "8=a|35=D|34=2|11=id|", "8=a|35=D|34=2|52=|11=id|"):
-        assert difference(soh(wanted), soh(sent)) is None
+    for expected in ("8=a|35=D|34=2|52=|11=id|60=|", "8=a|35=D|34=2|11=id|", "8=a|35=D|34=2|52=|11=id|"):
+        assert difference(soh(expected), soh(sent)) is None
     assert difference(soh("8=a|35=D|34=2|52=|11=id|60=|"), soh("8=a|35=D|34=2|11=id|")) is not None
 
 
@@ -80,8 +80,8 @@ def test_another_default_appl_ver_id_replaces_the_default(tmp_path: Path) -> Non
     for name, version in (("a", "10"), ("b", "10"), ("c", "33")):
         text = f"iCONNECT|I8=FIXT.1.1|35=A|1137={version}|11137=10|E8=FIXT.1.1|35=A|1137={version}|"
         (tmp_path / f"{name}.def").write_text(text.replace("|", "\x01").replace("\x01I8", "\nI8"), "latin-1")
-    for asked, versions in (("", ["10", "10", "33"]), ("9", ["9", "9", "33"])):
-        found = read_all(tmp_path, asked)
+    for requested, versions in (("", ["10", "10", "33"]), ("9", ["9", "9", "33"])):
+        found = read_all(tmp_path, requested)
         assert [each.name for each in found] == ["a", "b", "c"]
         assert [each.steps[1].value(1137) for each in found] == versions
         assert {each.steps[1].value(11137) for each in found} == {"10"}

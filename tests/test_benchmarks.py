@@ -180,8 +180,8 @@ def test_each_round_starts_with_another_function() -> None:
 
 
 def test_values_of_different_engines_are_compared_by_their_fix_text() -> None:
-    moment = datetime(2026, 8, 17, 16, 0, 0, 123999, tzinfo=UTC)
-    values = canonical([ExecType.TRADE, Decimal("0.10"), True, False, moment, "x", 7])
+    time = datetime(2026, 8, 17, 16, 0, 0, 123999, tzinfo=UTC)
+    values = canonical([ExecType.TRADE, Decimal("0.10"), True, False, time, "x", 7])
     assert values == ("F", "0.10", "Y", "N", "20260817-16:00:00.123", "x", "7")
     assert fields(b"8=a\x019=5\x0135=D\x0158=x=y\x0110=000\x01") == {"8": "a", "35": "D", "58": "x=y"}
     require_equal("it", {"a": 1, "b": 1})

@@ -54,10 +54,10 @@ def test_type_checkers_know_constructor_parameters_and_attributes(tmp_path: Path
     command = [sys.executable, "-m", "mypy", "--config-file", "pyproject.toml", str(script)]
     result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     messages = [line.partition(": ")[2].partition(": ")[2] for line in result.stdout.splitlines()]
-    told = [message.partition("  [")[0] for message in messages]
+    reported = [message.partition("  [")[0] for message in messages]
     for expected in EXPECTED:
-        assert expected in told, result.stdout
-    assert any("Too many positional arguments" in message for message in told), result.stdout
+        assert expected in reported, result.stdout
+    assert any("Too many positional arguments" in message for message in reported), result.stdout
     wrong = {line.split(":")[1] for line in result.stdout.splitlines() if ": error: " in line}
     marked = {str(number) for number, line in enumerate(SCRIPT.splitlines(), start=1) if line.count("  # ")}
     assert wrong == marked, result.stdout

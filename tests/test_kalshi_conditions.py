@@ -80,14 +80,14 @@ def test_a_reduce_only_order_must_be_immediate(product: str, fit: str, allowed: 
     wired = logged_on(product)
     for kind in "01346":
         until = LATER if kind == "6" else None
-        said = refusal(wired, order(exec_inst=inst, time_in_force=kind, expire_time=until))
+        text = refusal(wired, order(exec_inst=inst, time_in_force=kind, expire_time=until))
         if kind in fit:
-            assert said == ""
+            assert text == ""
         else:
             expected = f"{allowed} on {product} when ExecInst (18) is E"
-            assert f"TimeInForce (59) is '{kind}': expected {expected}" in said
-    said = refusal(wired, order(exec_inst=inst, time_in_force=None))
-    assert "TimeInForce (59) is required when ExecInst (18) is E" in said
+            assert f"TimeInForce (59) is '{kind}': expected {expected}" in text
+    text = refusal(wired, order(exec_inst=inst, time_in_force=None))
+    assert "TimeInForce (59) is required when ExecInst (18) is E" in text
 
 
 @pytest.mark.parametrize("product", ["prediction", "margin"])
@@ -101,8 +101,8 @@ def test_other_orders_may_have_any_time_in_force(product: str, inst: str | None)
 
 def test_a_reduce_only_order_accepts_no_quote() -> None:
     wired = logged_on()
-    said = refusal(wired, order(exec_inst="E", time_in_force="3", quote_id="q"))
-    assert "QuoteID (117) must not be sent when ExecInst (18) is E" in said
+    text = refusal(wired, order(exec_inst="E", time_in_force="3", quote_id="q"))
+    assert "QuoteID (117) must not be sent when ExecInst (18) is E" in text
     assert refusal(wired, order(exec_inst="6", time_in_force="3", quote_id="q")) == ""
 
 
@@ -112,8 +112,8 @@ def test_a_reduce_only_order_accepts_no_quote() -> None:
 @pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])
 def test_with_cap_reservation_a_change_needs_the_order_id(session_type: str) -> None:
     wired = logged_on("prediction", RESERVED, session_type)
-    said = refusal(wired, amended())
-    assert "OrderID (37) is required on prediction with UseCapReservation Y in the Logon" in said
+    text = refusal(wired, amended())
+    assert "OrderID (37) is required on prediction with UseCapReservation Y in the Logon" in text
     assert refusal(wired, amended(order_id="o")) == ""
 
 
@@ -124,8 +124,8 @@ def test_with_cap_reservation_no_shard_may_be_chosen(make: Any) -> None:
     for shard in (None, -1):
         assert refusal(wired, make(ex_destination=shard, **named)) == ""
     for shard in (0, 1, 3):
-        said = refusal(wired, make(ex_destination=shard, **named))
-        assert f"ExDestination (100) is '{shard}': expected -1 with UseCapReservation Y in the Logon" in said
+        text = refusal(wired, make(ex_destination=shard, **named))
+        assert f"ExDestination (100) is '{shard}': expected -1 with UseCapReservation Y in the Logon" in text
 
 
 @pytest.mark.parametrize(
@@ -136,8 +136,8 @@ def test_without_cap_reservation_a_change_needs_neither_order_id_nor_shard(field
     for shard in (None, -1, 0, 1, 3):
         assert refusal(wired, amended(ex_destination=shard)) == ""
         assert refusal(wired, order(ex_destination=shard)) == ""
-    said = refusal(wired, order(ex_destination=-2))
-    assert "ExDestination (100) is '-2': expected -1 or more" in said
+    text = refusal(wired, order(ex_destination=-2))
+    assert "ExDestination (100) is '-2': expected -1 or more" in text
 
 
 def test_margin_refuses_use_cap_reservation() -> None:
@@ -188,14 +188,14 @@ def test_a_change_needs_a_possible_expiry(product: str) -> None:
     for kind, until in ((None, None), ("0", None), ("1", None), ("6", LATER)):
         assert refusal(wired, amended(time_in_force=kind, expire_time=until)) == ""
     for kind in "34":
-        said = refusal(wired, amended(time_in_force=kind))
+        text = refusal(wired, amended(time_in_force=kind))
         allowed = "0 (DAY) or 1 (GOOD_TILL_CANCEL) or 6 (GOOD_TILL_DATE)"
-        assert f"TimeInForce (59) is '{kind}': expected {allowed}" in said
-    said = refusal(wired, amended(time_in_force="6"))
-    assert "ExpireTime (126) is required when TimeInForce (59) is 6" in said
+        assert f"TimeInForce (59) is '{kind}': expected {allowed}" in text
+    text = refusal(wired, amended(time_in_force="6"))
+    assert "ExpireTime (126) is required when TimeInForce (59) is 6" in text
     for kind in (None, "0", "1"):
-        said = refusal(wired, amended(time_in_force=kind, expire_time=LATER))
-        assert "ExpireTime (126) may be sent only when TimeInForce (59) is 6" in said
+        text = refusal(wired, amended(time_in_force=kind, expire_time=LATER))
+        assert "ExpireTime (126) may be sent only when TimeInForce (59) is 6" in text
 
 
 # --- requests for quotes, and parties
@@ -207,9 +207,9 @@ def asked(**values: Any) -> QuoteRequest:
 
 def test_a_cost_without_fees_is_accepted() -> None:
     wired = logged_on(name="KalshiRT")
-    said = refusal(wired, asked(order_qty=1, target_cost_excludes_fees=True))
-    assert "CashOrderQty (152) is required in entry 1 of NoRelatedSym (146)" in said
-    assert "when TargetCostExcludesFees (21033) is Y" in said
+    text = refusal(wired, asked(order_qty=1, target_cost_excludes_fees=True))
+    assert "CashOrderQty (152) is required in entry 1 of NoRelatedSym (146)" in text
+    assert "when TargetCostExcludesFees (21033) is Y" in text
     assert refusal(wired, asked(cash_order_qty=1, target_cost_excludes_fees=True)) == ""
     assert refusal(wired, asked(order_qty=1, target_cost_excludes_fees=False)) == ""
 
@@ -218,10 +218,10 @@ def test_a_client_names_one_customer_and_the_venue_up_to_two_parties() -> None:
     customer, trader = Party(party_id="c", party_role=24), Party(party_id="t", party_role=12)
     wired = logged_on()
     assert refusal(wired, order(party_ids=[customer])) == ""
-    said = refusal(wired, order(party_ids=[customer, customer]))
-    assert "NoPartyIDs (453) has 2 entries: expected 0 to 1" in said
-    said = refusal(wired, order(party_ids=[trader]))
-    assert "PartyRole (452) in entry 1 of NoPartyIDs (453) is '12': expected 24 (CUSTOMER_ACCOUNT)" in said
+    text = refusal(wired, order(party_ids=[customer, customer]))
+    assert "NoPartyIDs (453) has 2 entries: expected 0 to 1" in text
+    text = refusal(wired, order(party_ids=[trader]))
+    assert "PartyRole (452) in entry 1 of NoPartyIDs (453) is '12': expected 24 (CUSTOMER_ACCOUNT)" in text
     strict = established(Role.INITIATOR, "KalshiNR", strict=True, logon_fields=PLAIN)
     body = "37=o|11=a1|17=1;1|150=0|39=0|54=1|55=K|38=0|151=0|14=0|6=0|"
     two, three = "453=2|448=c|452=24|448=t|452=12|", "453=3|448=c|452=24|448=t|452=12|448=u|452=12|"
@@ -233,7 +233,7 @@ def test_a_client_names_one_customer_and_the_venue_up_to_two_parties() -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "text"),
     [
         ({"skip_pending_exec_reports": True}, None),
         ({"skip_pending_exec_reports": True, "cancel_orders_on_disconnect": False}, None),
@@ -249,7 +249,7 @@ def test_a_client_names_one_customer_and_the_venue_up_to_two_parties() -> None:
     ],
 )
 def test_a_listener_may_not_set_cancel_and_must_skip_pending_reports(
-    flags: dict[str, Any], said: str | None
+    flags: dict[str, Any], text: str | None
 ) -> None:
     logon = Logon(raw_data="x", heart_bt_int=30, reset_seq_num_flag=True, listener_session=True, **flags)
-    assert judged(logon) == ([] if said is None else [said])
+    assert judged(logon) == ([] if text is None else [text])

@@ -79,8 +79,8 @@ def test_a_planted_import_breaks_its_contract(copy: Path, module: str, line: str
     plant(copy, module, line)
     result = lint_imports(copy)
     assert result.returncode != 0
-    broken = [said for said in result.stdout.splitlines() if said.endswith("BROKEN")]
-    assert any(contract in said for said in broken), result.stdout
+    broken = [text for text in result.stdout.splitlines() if text.endswith("BROKEN")]
+    assert any(contract in text for text in broken), result.stdout
 
 
 @pytest.mark.parametrize(

@@ -49,8 +49,8 @@ def test_an_installed_version_is_found_exactly() -> None:
     version = "{}.{}".format(*sys.version_info)
     found = find_python(version)
     if found.returncode == 0:  # this interpreter itself may be outside of its search path
-        said = subprocess.check_output([found.stdout.strip(), "--version"], text=True)
-        assert said.startswith(f"Python {version}.")
+        text = subprocess.check_output([found.stdout.strip(), "--version"], text=True)
+        assert text.startswith(f"Python {version}.")
 
 
 @pytest.mark.parametrize("path", PINNED, ids=lambda path: path.name)

@@ -36,8 +36,8 @@ def test_the_readme_names_the_sources_of_the_comparison() -> None:
     dates = re.findall(r"\d{4}-\d\d-\d\d", DIALECT.validated)
     assert len(dates) == 2
     assert f"changelog through {dates[0]} and with its pages of {dates[1]}" in README.replace("\n", " ")
-    said = CliRunner().invoke(commands, ["--version"]).stdout
-    assert DIALECT.validated in said
+    text = CliRunner().invoke(commands, ["--version"]).stdout
+    assert DIALECT.validated in text
 
 
 def test_the_script_has_eight_lines() -> None:

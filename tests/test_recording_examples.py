@@ -38,6 +38,6 @@ def test_a_reconciler_requests_unreported_orders(place: Place, tmp_path: Path) -
             if getattr(message, "exec_type", None) == "0":
                 break
     with place.run("reconciler.py", path) as script:
-        script.expect("1 orders, ", "doubts before drop copy")
-        script.expect("1 orders, 0 doubts left")
+        script.expect("1 orders, ", "uncertain items before drop copy")
+        script.expect("1 orders, 0 uncertain items left")
         assert script.process.wait(PATIENCE) == 0

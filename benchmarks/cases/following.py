@@ -77,8 +77,8 @@ def orders(count: int = COUNT) -> list[Contender]:
         return orders
 
     followed = follow()
-    assert all(order.is_done and not order.unseen for order in followed)
-    assert not followed.doubts()
+    assert all(order.is_done and not order.unreported_qty for order in followed)
+    assert not followed.uncertain()
     return [
         Contender(FOLLOWING, OURS, follow, len(wire), max_calls=1),
         Contender(FOLLOWING, DECODING, over(CODEC.decode, wire), len(wire), max_calls=1),

@@ -14,7 +14,7 @@ from benchmarks import samples
 from benchmarks.cases import stream
 from benchmarks.cases.books import LEVELS
 from benchmarks.measure import Contender, over
-from kalshi_fix_adapters.cli.logs.decoding import Asked, Decoder, Form
+from kalshi_fix_adapters.cli.logs.decoding import Decoder, Form, OutputOptions
 from kalshi_fix_adapters.logs import LogReader, read_log, replay
 from kalshi_fix_adapters.logs.entries import pieces_of
 from kalshi_fix_adapters.logs.recording import MAGIC, Kind, pack
@@ -78,7 +78,7 @@ def read(path: Path) -> None:
 
 def shown(path: Path, form: Form) -> None:
     """Do what the command does, short of writing: the file system is not what is measured."""
-    decoder, reader = Decoder(Asked(form)), LogReader()
+    decoder, reader = Decoder(OutputOptions(form)), LogReader()
     for piece in pieces_of(path):
         "\n".join(decoder.batch(reader.feed(piece)).text)
 

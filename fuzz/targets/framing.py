@@ -61,9 +61,9 @@ def hold(
     while cold.pending or cold.skipped:
         left = cold.pending + cold.skipped
         cold.resync()
-        told = sum(map(size_of, pieces(cold, [])))
-        assert cold.pending + cold.skipped == left - told
-        assert told, "giving up on a message told nothing"
+        reported = sum(map(size_of, pieces(cold, [])))
+        assert cold.pending + cold.skipped == left - reported
+        assert reported, "giving up on a message told nothing"
     return expected
 
 

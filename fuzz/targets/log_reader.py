@@ -8,7 +8,7 @@ from typing import Final
 
 from fuzz import wire
 from fuzz.wire import KALSHI
-from kalshi_fix_adapters.cli.logs.decoding import Asked, Decoder, Form
+from kalshi_fix_adapters.cli.logs.decoding import Decoder, Form, OutputOptions
 from kalshi_fix_adapters.cli.logs.explain import explain
 from kalshi_fix_adapters.logs.fields import SEPARATORS
 from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
@@ -74,7 +74,7 @@ def hold(log: bytes, sizes: Sequence[int], max_message: int = MAX_MESSAGE) -> li
         line = logged.line
         explain(logged)
     for form in (Form.BRIEF, Form.JSON):
-        fast, careful = Decoder(Asked(form)), CarefulDecoder(Asked(form))
+        fast, careful = Decoder(OutputOptions(form)), CarefulDecoder(OutputOptions(form))
         assert fast.batch(expected) == careful.batch(expected), "what is shown differs"
     return expected
 

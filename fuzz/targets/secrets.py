@@ -7,7 +7,7 @@ from typing import Final
 
 from fuzz.targets.session import START
 from fuzz.wire import KALSHI, SOH
-from kalshi_fix_adapters.cli.logs.decoding import Asked, Decoder, Form
+from kalshi_fix_adapters.cli.logs.decoding import Decoder, Form, OutputOptions
 from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
 from kalshi_fix_adapters.observe.redact import Transcript, without_secrets
 from kalshi_fix_sansio.clock import Instant
@@ -73,5 +73,5 @@ def hold(frame: bytes, sizes: Sequence[int] = ()) -> None:
 
 
 def _explained(logged: LoggedMessage) -> list[str]:
-    batches = [Decoder(Asked(form)).batch([logged]) for form in (Form.BRIEF, Form.FULL, Form.JSON)]
+    batches = [Decoder(OutputOptions(form)).batch([logged]) for form in (Form.BRIEF, Form.FULL, Form.JSON)]
     return [str((batch.text, batch.lines)) for batch in batches]

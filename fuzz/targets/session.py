@@ -211,8 +211,8 @@ class Player:
         fields = logon_fields(self.setting)
         if "141" in fields and number is None:
             self.peer_number = 1
-        said = "".join(f"{tag}={value}\x01" for tag, value in fields.items())
-        self.peer(b"A", said.encode() + body, number)
+        text = "".join(f"{tag}={value}\x01" for tag, value in fields.items())
+        self.peer(b"A", text.encode() + body, number)
 
     def feed(self, data: bytes) -> None:
         """Receive bytes from the peer."""
@@ -325,7 +325,7 @@ class Player:
             self.delivered.add(number)
         if isinstance(event, MessageRejected) and event.message is not None:
             number = event.message.header.msg_seq_num
-            if event.comes_again:
+            if event.will_be_resent:
                 assert self.session.next_incoming <= number, f"{number} is counted, and cannot come again"
             else:
                 self.explained.add(number)

@@ -32,8 +32,8 @@ class AcceptorEngine:
     def __init__(self, *options: str) -> None:
         self._process = _start("fixt_acceptor.py", "--port", "0", *options)
         assert self._process.stdout is not None
-        said = self._process.stdout.readline().decode()
-        self._port = int(said.rsplit(maxsplit=1)[-1])
+        text = self._process.stdout.readline().decode()
+        self._port = int(text.rsplit(maxsplit=1)[-1])
 
     def connect(self) -> socket.socket:
         """Connect to it."""

@@ -97,10 +97,10 @@ def main() -> None:
     """Fetch into the folder given on the command line; a failure is printed, with exit status 0."""
     (folder,) = map(Path, sys.argv[1:])
     try:
-        said = f"{fetch(folder)} acceptance definitions of QuickFIX in {folder}"
+        text = f"{fetch(folder)} acceptance definitions of QuickFIX in {folder}"
     except UnavailableError as error:
-        said = f"no acceptance definitions of QuickFIX: {error}"
-    sys.stdout.write(f"{said}\n")
+        text = f"no acceptance definitions of QuickFIX: {error}"
+    sys.stdout.write(f"{text}\n")
 
 
 if __name__ == "__main__":

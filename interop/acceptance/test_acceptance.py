@@ -62,15 +62,15 @@ Results = Mapping[tuple[str, str], Future[None]]
 @pytest.fixture(scope="module")
 def results(request: pytest.FixtureRequest) -> Iterator[Results]:
     """The results of all selected definitions, played in parallel."""
-    wanted = {item.callspec.id for item in request.session.items if hasattr(item, "callspec")}
+    expected = {item.callspec.id for item in request.session.items if hasattr(item, "callspec")}
     engines = _Engines()
     found: dict[tuple[str, str], Future[None]] = {}
     with ThreadPoolExecutor(WORKERS) as pool:
         for each in DEFINITIONS:
-            if each.name in wanted:
+            if each.name in expected:
                 found["acceptor", each.name] = pool.submit(engines.play, each, None)
         for each in ONE_AT_A_TIME:
-            if each.name in wanted:
+            if each.name in expected:
                 played = turned(each)
                 found["initiator", each.name] = pool.submit(engines.play, played, each.heart_bt_int)
         yield found

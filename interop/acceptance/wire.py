@@ -85,15 +85,15 @@ def difference(expected: str, actual: str) -> str | None:
 
     The order of header fields counts, the order of body fields does not.
     """
-    wanted, found = (
+    requested, found = (
         [_judged(*each) for each in fields(text) if each[0] not in _ENVELOPE] for text in (expected, actual)
     )
-    unsaid = _UNSAID.difference(tag for tag, _ in wanted)
+    unsaid = _UNSAID.difference(tag for tag, _ in requested)
     found = [each for each in found if each[0] not in unsaid]
-    missing, surplus = Counter(wanted) - Counter(found), Counter(found) - Counter(wanted)
+    missing, surplus = Counter(requested) - Counter(found), Counter(found) - Counter(requested)
     if missing or surplus:
         return f"missing {_listed(missing)}, surplus {_listed(surplus)}"
-    order = [[tag for tag, _ in side if tag in HEADER] for side in (wanted, found)]
+    order = [[tag for tag, _ in side if tag in HEADER] for side in (requested, found)]
     if order[0] != order[1]:
         return f"header in the order {order[1]}, expected {order[0]}"
     if found[: len(order[0])] != [each for each in found if each[0] in HEADER]:

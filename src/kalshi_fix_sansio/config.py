@@ -45,9 +45,9 @@ class ProtocolOptions(Value):
     """Choices within FIXT 1.1, each a setting of one session.
 
     Attributes:
-        tell_why: Send a Logout with a Text before the end where FIXT makes it optional: when a Logon lacks a
-            field or has a wrong CompID or SendingTime, and when the peer is silent.
-        tell_why_refused: Send one in answer to a valid Logon that is refused for its HeartBtInt, its
+        explain_violation: Send a Logout with a Text before the end where FIXT makes it optional: when a Logon
+            lacks a field or has a wrong CompID or SendingTime, and when the peer is silent.
+        explain_refusal: Send one in answer to a valid Logon that is refused for its HeartBtInt, its
             DefaultApplVerID or another value.
         repeat_reject: Repeat the Text of the preceding Reject in a Logout.
         linger: Seconds to wait, after a Logout that ends the session for a protocol violation, for the
@@ -70,8 +70,8 @@ class ProtocolOptions(Value):
             position given by BodyLength, instead of up to the next BeginString.
     """
 
-    tell_why: bool = True
-    tell_why_refused: bool = True
+    explain_violation: bool = True
+    explain_refusal: bool = True
     repeat_reject: bool = True
     linger: float = 0.0
     end_on_garbage_before_logon: bool = False
@@ -89,8 +89,8 @@ class ProtocolOptions(Value):
 _COMP_IDS = frozenset({(Reason.COMP_ID_PROBLEM, 49), (Reason.COMP_ID_PROBLEM, 56)})
 
 QUICKFIX: Final = ProtocolOptions(
-    tell_why=False,
-    tell_why_refused=False,
+    explain_violation=False,
+    explain_refusal=False,
     repeat_reject=False,
     linger=2.0,
     end_on_garbage_before_logon=True,
@@ -113,7 +113,7 @@ QUICKFIX: Final = ProtocolOptions(
 """The behaviour of QuickFIX."""
 
 QUICKFIXJ: Final = attrs.evolve(
-    QUICKFIX, tell_why_refused=True, repeat_reject=True, reject_without_tag=_COMP_IDS
+    QUICKFIX, explain_refusal=True, repeat_reject=True, reject_without_tag=_COMP_IDS
 )
 """The behaviour of QuickFIX/J."""
 

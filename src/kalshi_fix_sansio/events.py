@@ -204,12 +204,12 @@ class MessageRejected(Value):
     Attributes:
         message: The rejected message, as far as it could be read.
         problems: Its problems; the Reject names the first.
-        comes_again: Whether its number was not counted, so it is requested again on the next connection.
+        will_be_resent: Whether its number was not counted, so it is requested again on the next connection.
     """
 
     message: Message | None
     problems: tuple[Problem, ...]
-    comes_again: bool = False
+    will_be_resent: bool = False
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -565,9 +565,9 @@ def test_a_shape_with_too_many_fields_is_not_compiled(monkeypatch: pytest.Monkey
     assert taken(cache, order("58=x|79=5|44=1|54=1|")) is None
 
 
-@pytest.mark.parametrize("moment", ["", "272=20260817|273=16:00:00.123|"])
-def test_prices_of_long_groups_are_cached_and_sizes_are_not(moment: str) -> None:
-    entries = "".join(f"269={n % 2}|270=0.{n + 10}|271={n}.50|{moment}" for n in range(8))
+@pytest.mark.parametrize("time", ["", "272=20260817|273=16:00:00.123|"])
+def test_prices_of_long_groups_are_cached_and_sizes_are_not(time: str) -> None:
+    entries = "".join(f"269={n % 2}|270=0.{n + 10}|271={n}.50|{time}" for n in range(8))
     whole = joined(fields_of(f"35=W|{HEAD}55=K|268=8|{entries}"))
     codec = Codec(KALSHI)
     read: list[Any] = [codec.decode(whole) for _ in range(4)]

@@ -254,11 +254,11 @@ def test_timestamps_are_encoded_correctly_after_any_other_timestamp() -> None:
     steps = (0, 1, 999, 1000, 123_456, 999_999, 1_000_000, -1, 60_000_000, 86_400_000_000, -86_400_000_000)
     begin = NOON.replace(microsecond=0)
     moments = [begin + timedelta(microseconds=step) for step in steps]
-    moments += [moment.astimezone(timezone(timedelta(hours=2, microseconds=7))) for moment in moments]
+    moments += [at.astimezone(timezone(timedelta(hours=2, microseconds=7))) for at in moments]
     heads = [Header(sender_comp_id="a", target_comp_id="b", msg_seq_num=1, sending_time=m) for m in moments]
     # Constructor arguments as given: the constructor converts them to UTC.
-    for head, moment in zip(heads, moments, strict=True):
-        head.sending_time = moment
+    for head, at in zip(heads, moments, strict=True):
+        head.sending_time = at
     # Every timestamp after every other one.
     for before in heads:
         for head in heads:
@@ -293,8 +293,8 @@ def test_a_datetime_subclass_does_not_affect_later_timestamps(monkeypatch: pytes
 
     monkeypatch.setattr(blocks, "_second", NO_SECOND)
     head = header()
-    for moment in (Late(2026, 8, 17, 12, tzinfo=UTC), NOON + timedelta(hours=1), NOON - timedelta(hours=1)):
-        head.sending_time = moment
+    for at in (Late(2026, 8, 17, 12, tzinfo=UTC), NOON + timedelta(hours=1), NOON - timedelta(hours=1)):
+        head.sending_time = at
         agree(NewOrderSingle(**ORDER), head)
     assert list(map(type, blocks._second)) == [datetime, datetime, str]
 

@@ -129,9 +129,9 @@ def test_a_decimal_keeps_its_value_and_does_not_become_a_float(price: str) -> No
 @pytest.mark.parametrize("microsecond", [0, 1000, 1, 999_999, 120_000, 120_001])
 def test_a_timestamp_keeps_its_microseconds(microsecond: int) -> None:
     for zone in (UTC, timezone(timedelta(hours=-4, minutes=-30))):
-        moment = datetime(2026, 10, 1, 23, 59, 59, microsecond, zone)
-        read: Any = from_json(to_json(report(transact_time=moment)))
-        assert read.transact_time == moment
+        at = datetime(2026, 10, 1, 23, 59, 59, microsecond, zone)
+        read: Any = from_json(to_json(report(transact_time=at)))
+        assert read.transact_time == at
         assert read.transact_time.tzinfo is UTC
     entry = kalshi.MDFullEntry(
         md_entry_type="0", md_entry_px=1, md_entry_size=1, md_entry_time=time(1, 2, 3, microsecond, UTC)

@@ -13,9 +13,9 @@ from kalshi_fix_sansio.clock import Instant
 
 
 def test_an_instant_is_both_clocks_at_once() -> None:
-    moment = datetime(2026, 8, 21, tzinfo=UTC)
-    assert Instant(1.5, moment) == Instant(1.5, moment)
-    assert Instant(1.5, moment).utc == moment
+    time = datetime(2026, 8, 21, tzinfo=UTC)
+    assert Instant(1.5, time) == Instant(1.5, time)
+    assert Instant(1.5, time).utc == time
 
 
 def test_a_naive_wall_clock_is_refused() -> None:
@@ -29,13 +29,13 @@ def test_an_instant_in_another_time_zone_is_equal() -> None:
 
 
 def test_an_instant_is_immutable() -> None:
-    moment = datetime(2026, 8, 21, 1, 2, 3, tzinfo=UTC)
-    instant = Instant(1.5, moment)
+    time = datetime(2026, 8, 21, 1, 2, 3, tzinfo=UTC)
+    instant = Instant(1.5, time)
     with pytest.raises(FrozenInstanceError):
         instant.monotonic = 2.5  # type: ignore[misc]
     with pytest.raises(FrozenInstanceError):
         del instant.utc
-    assert hash(instant) == hash(Instant(monotonic=1.5, utc=moment))
-    assert attrs.evolve(instant, monotonic=2.5) == Instant(2.5, moment)
+    assert hash(instant) == hash(Instant(monotonic=1.5, utc=time))
+    assert attrs.evolve(instant, monotonic=2.5) == Instant(2.5, time)
     assert pickle.loads(pickle.dumps(instant)) == instant
-    assert repr(instant) == f"Instant(monotonic=1.5, utc={moment!r})"
+    assert repr(instant) == f"Instant(monotonic=1.5, utc={time!r})"

@@ -17,20 +17,20 @@ KINDS = sorted(DIALECT.session_types)
 
 @pytest.mark.parametrize("name", KINDS)
 def test_the_seeds_produce_every_kind_of_event(name: str) -> None:
-    told = [event for data in SEEDS for event in events(data, name)]
-    names = {type(event).__name__ for event in told}
+    reported = [event for data in SEEDS for event in events(data, name)]
+    names = {type(event).__name__ for event in reported}
     assert {"LoggedOn", "SessionEnded", "GarbledReceived", "GapDetected"} <= names
-    sent = {event.message.NAME for event in told if isinstance(event, MessageReceived)}
+    sent = {event.message.NAME for event in reported if isinstance(event, MessageReceived)}
     assert sent
     assert {message.NAME for data in SEEDS for message in messages(data, name)} >= sent
 
 
 @given(st.binary(max_size=200), st.sampled_from(KINDS))
 def test_the_same_bytes_give_the_same_events(data: bytes, name: str) -> None:
-    told = events(data, name)
-    assert isinstance(told[0], LoggedOn)
-    assert told == events(data, name)
-    assert not any(isinstance(event, SessionEnded) for event in told[:-1])
+    reported = events(data, name)
+    assert isinstance(reported[0], LoggedOn)
+    assert reported == events(data, name)
+    assert not any(isinstance(event, SessionEnded) for event in reported[:-1])
 
 
 def test_empty_input_yields_a_session_that_logs_on() -> None:

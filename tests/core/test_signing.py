@@ -129,13 +129,13 @@ def test_an_unusable_private_key_is_refused_with_one_sentence(
 ) -> None:
     with pytest.raises(KeyFileError, match=message) as caught:
         load_private_key(text, passphrase)
-    said = str(caught.value)
+    output = str(caught.value)
     assert isinstance(caught.value, ConfigurationError)
-    assert said.endswith(".")
-    assert "\n" not in said
+    assert output.endswith(".")
+    assert "\n" not in output
     assert caught.value.__cause__ is None
-    assert not any(line.decode() in said for line in text.split() if len(line) > 20)
-    assert "sesame" not in said
+    assert not any(line.decode() in output for line in text.split() if len(line) > 20)
+    assert "sesame" not in output
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,7 @@ def test_a_deprecated_attribute_warns_at_the_constructor_call() -> None:
     def constructor() -> None:
         warn_deprecated("A message")
 
-    with pytest.warns(DeprecationWarning, match=r"^A message$") as told:
+    with pytest.warns(DeprecationWarning, match=r"^A message$") as reported:
         constructor()
-    assert told[0].filename == __file__
-    assert told[0].lineno == inspect.currentframe().f_lineno - 2  # type: ignore[union-attr]
+    assert reported[0].filename == __file__
+    assert reported[0].lineno == inspect.currentframe().f_lineno - 2  # type: ignore[union-attr]

@@ -34,14 +34,14 @@ def tree(folder: Path) -> dict[str, str]:
 @pytest.fixture
 def rendered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Replace the slow code generator with a stub, and return the list of packages it was called for."""
-    asked: list[str] = []
+    requested: list[str] = []
 
     def render(dialect: object, package: str, command: str) -> dict[str, str]:
-        asked.append(package)
+        requested.append(package)
         return dict(FILES)
 
     monkeypatch.setattr("codegen.emit.render.render", render)
-    return asked
+    return requested
 
 
 def test_a_current_package_is_kept(tmp_path: Path, rendered: list[str]) -> None:

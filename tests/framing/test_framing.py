@@ -171,9 +171,13 @@ def test_the_limit_itself_is_accepted() -> None:
 def test_each_of_several_messages_over_the_limit_is_reported(size: int) -> None:
     found = frames_of(cut(ORDER + OTHER_VERSION + ORDER + HEARTBEAT, size), Framer(max_body_length=10))
     length = len(ORDER) - len(b"8=FIXT.1.1\x019=43\x01") - len(b"10=000\x01")
-    told = Oversized(length, 10, "D")
+    reported = Oversized(length, 10, "D")
     skipped = len(ORDER + OTHER_VERSION + ORDER)
-    assert [piece for piece in found if not isinstance(piece, Garbled)] == [told, told, Frame(HEARTBEAT)]
+    assert [piece for piece in found if not isinstance(piece, Garbled)] == [
+        reported,
+        reported,
+        Frame(HEARTBEAT),
+    ]
     assert [(piece.size, piece.oversized) for piece in found if isinstance(piece, Garbled)] == [
         (skipped, True)
     ]

@@ -186,8 +186,8 @@ def test_a_message_that_is_too_large_is_told_by_name() -> None:
     player = established("KalshiMD")
     player.peer(b"W", b"55=" + b"x" * session.MAX_MESSAGE_SIZE + b"\x01")
     player.take()
-    (told,) = [event for event in player.told if isinstance(event, MessageTooLarge)]
-    assert (told.limit, told.msg_type) == (session.MAX_MESSAGE_SIZE, "W")
+    (reported,) = [event for event in player.told if isinstance(event, MessageTooLarge)]
+    assert (reported.limit, reported.msg_type) == (session.MAX_MESSAGE_SIZE, "W")
 
 
 def test_a_request_and_its_cancel_of_one_id_are_open_separately() -> None:

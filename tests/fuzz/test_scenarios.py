@@ -38,11 +38,11 @@ def test_most_scenarios_are_fuzz_inputs() -> None:
     ],
 )
 def test_an_input_produces_the_events_of_its_scenario(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    told: list[str] = []
+    reported: list[str] = []
     look = session.Player._look
 
     def noted(player: session.Player, event: Event) -> None:
-        told.append(type(event).__name__)
+        reported.append(type(event).__name__)
         look(player, event)
 
     path = scenarios.FOLDER / f"{name}.yaml"
@@ -52,5 +52,5 @@ def test_an_input_produces_the_events_of_its_scenario(monkeypatch: pytest.Monkey
     session.check(INPUTS[name.replace("/", "-")])
     if scenario.logged_on:
         expected = ["LogonRequested"] * (scenario.role is Role.ACCEPTOR) + ["LoggedOn", *expected]
-    assert told[: len(expected)] == expected
+    assert reported[: len(expected)] == expected
     assert expected

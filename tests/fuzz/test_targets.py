@@ -14,9 +14,9 @@ targets = pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
 
 @targets
 def test_the_invariant_is_one_sentence(target: Target) -> None:
-    said = " ".join((target.load().__doc__ or "").split())
-    assert said.endswith(".")
-    assert ". " not in said
+    text = " ".join((target.load().__doc__ or "").split())
+    assert text.endswith(".")
+    assert ". " not in text
 
 
 @targets

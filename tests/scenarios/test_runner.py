@@ -78,9 +78,9 @@ def complaint(path: Path) -> str:
     ],
 )
 def test_invalid_content_is_reported_with_its_place(tmp_path: Path, steps: str, expected: str) -> None:
-    said = complaint(written(tmp_path, steps))
-    assert said.startswith("folder/file.yaml: ")
-    assert expected in said
+    text = complaint(written(tmp_path, steps))
+    assert text.startswith("folder/file.yaml: ")
+    assert expected in text
 
 
 @pytest.mark.parametrize(
@@ -179,10 +179,10 @@ def test_a_failing_scenario_reports_its_step(
     scenario = load(written(tmp_path, steps), role)
     with pytest.raises(ScenarioFailed) as caught:
         play(scenario, transport)
-    said = str(caught.value)
-    assert said.startswith(f"folder/file.yaml, {role.value}, step ")
-    assert expected in said
-    assert "A scenario of the runner's tests." in said
+    text = str(caught.value)
+    assert text.startswith(f"folder/file.yaml, {role.value}, step ")
+    assert expected in text
+    assert "A scenario of the runner's tests." in text
 
 
 @TRANSPORTS

@@ -58,8 +58,8 @@ def found(wired: Wired, numbers: list[int]) -> list[bool]:
     """Return which of these messages the session still has on record, by sending Rejects that refer
     to them.
     """
-    told = [wired.receive(wired.peer.message("3", f"45={number}|")) for number in numbers]
-    return [event.sent is not None for events in told for event in of_type(events, RejectReceived)]
+    reported = [wired.receive(wired.peer.message("3", f"45={number}|")) for number in numbers]
+    return [event.sent is not None for events in reported for event in of_type(events, RejectReceived)]
 
 
 @pytest.mark.parametrize(("spare", "kept"), [(0, [False, True, True]), (-1, [False, False, True])])
@@ -239,13 +239,13 @@ def busy(count: int, **changes: Any) -> tuple[Wired, CountingStore]:
 
 def turns(wired: Wired, store: CountingStore) -> tuple[list[Any], list[Event]]:
     """Run a resend to its end; return all messages sent and events emitted."""
-    sent, told = wired.sent(), wired.session.events()
+    sent, reported = wired.sent(), wired.session.events()
     while wired.session._resender.job is not None:
         before = store.walked
-        told += wired.wait(0)
+        reported += wired.wait(0)
         assert 0 < store.walked - before <= MESSAGES_A_TURN + 1
         sent += wired.sent()
-    return sent, told
+    return sent, reported
 
 
 @pytest.mark.parametrize("count", [MESSAGES_A_TURN - 1, MESSAGES_A_TURN, MESSAGES_A_TURN + 1, 1700])
@@ -255,9 +255,9 @@ def test_a_turn_reads_a_bounded_number_of_messages_even_if_none_is_resent(count:
     # The message beyond the limit has been read from the store, and is processed in the next turn.
     assert store.walked == min(count, MESSAGES_A_TURN + 1)
     assert (wired.session._resender.job is None) == (count <= MESSAGES_A_TURN)
-    sent, told = turns(wired, store)
+    sent, reported = turns(wired, store)
     assert [(m.NAME, m.header.msg_seq_num, m.new_seq_no) for m in sent] == [("SequenceReset", 1, count + 2)]
-    (unknown, served) = told
+    (unknown, served) = reported
     assert isinstance(unknown, OutcomesUnknown)
     assert len(unknown.requests) == count
     assert served == ResendServed(1, count + 1, 0)
@@ -269,9 +269,9 @@ def test_many_requests_in_one_read_share_one_turn() -> None:
         b"".join(wired.peer.message("2", "7=1|16=0|") for _ in range(100)), wired.clock.now
     )
     assert store.walked <= MESSAGES_A_TURN + 1
-    sent, told = turns(wired, store)
+    sent, reported = turns(wired, store)
     assert len(sent) == 1
-    assert of_type(told, ResendServed) == [ResendServed(1, 1201, 0)]
+    assert of_type(reported, ResendServed) == [ResendServed(1, 1201, 0)]
 
 
 def test_many_short_requests_in_one_read_share_one_turn() -> None:
@@ -280,8 +280,8 @@ def test_many_short_requests_in_one_read_share_one_turn() -> None:
         b"".join(wired.peer.message("2", "7=1|16=0|") for _ in range(100)), wired.clock.now
     )
     assert store.walked <= MESSAGES_A_TURN + 1
-    _, told = turns(wired, store)
-    assert 1 < len(of_type(told, ResendServed)) <= 100
+    _, reported = turns(wired, store)
+    assert 1 < len(of_type(reported, ResendServed)) <= 100
 
 
 def test_a_second_request_does_not_repeat_the_policy_decision() -> None:
@@ -300,8 +300,8 @@ def test_a_turn_reads_a_bounded_number_of_bytes() -> None:
         wired.session.data_to_send()
     wired.session.receive_data(wired.peer.message("2", "7=1|16=0|"), wired.clock.now)
     assert store.walked == BYTES_A_TURN // 20_000 + 2
-    _, told = turns(wired, store)
-    assert told[-1] == ResendServed(1, 41, 0)
+    _, reported = turns(wired, store)
+    assert reported[-1] == ResendServed(1, 41, 0)
 
 
 def test_declined_messages_are_gap_filled_even_if_the_store_forgets_the_next_ones() -> None:
@@ -369,13 +369,13 @@ def test_an_initiator_resets_after_the_last_number_of_its_peer(offer: bool) -> N
 @pytest.mark.parametrize("offer", ["", "789=1|"])
 def test_an_acceptor_refuses_a_logon_with_the_last_number(expected: int, offer: str) -> None:
     wired = connected(Role.ACCEPTOR, store=MemoryStore(next_incoming=expected))
-    told = wired.log_on(f"{LOGON}{offer}", LAST)
+    reported = wired.log_on(f"{LOGON}{offer}", LAST)
     (logout,) = wired.sent()
     assert (logout.NAME, logout.text) == (
         "Logout",
         f"the sequence numbers end at {LAST}: log on with ResetSeqNumFlag=Y",
     )
-    assert isinstance(told[-1], SessionEnded)
+    assert isinstance(reported[-1], SessionEnded)
 
 
 def test_a_message_with_the_last_number_closes_a_gap_that_reaches_to_it() -> None:

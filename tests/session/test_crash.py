@@ -106,17 +106,17 @@ SCRIPTS: list[Script] = [trading, client_resets, venue_resets, both_reset]
 def test_the_pair_always_recovers_from_a_crash(
     settings: dict[str, bool], script: Script, fate: Fate, lucky: bool
 ) -> None:
-    over, moment = False, 0
+    over, time = False, 0
     while not over:
         w, over = new(**settings), True
         for number, step in enumerate(script(w)):
-            if number == moment:
+            if number == time:
                 over = False
                 break
             step()
         fate(w, lucky)
         go_on(w)
-        moment += 1
+        time += 1
 
 
 @pytest.mark.parametrize("second", FATES)
@@ -125,20 +125,20 @@ def test_the_pair_always_recovers_from_a_crash(
 def test_the_pair_recovers_from_a_second_crash_during_recovery(
     script: Script, first: Fate, second: Fate
 ) -> None:
-    over, moment = False, 0
+    over, time = False, 0
     while not over:
         w, over = new(), True
         for number, step in enumerate(script(w)):
-            if number == moment:
+            if number == time:
                 over = False
                 break
             step()
         first(w, False)
-        again = moment * 7 % 50
+        again = time * 7 % 50
         for number, step in enumerate(back_again(w)):
             if number == again:
                 break
             step()
-        second(w, moment % 2 == 0)
+        second(w, time % 2 == 0)
         go_on(w)
-        moment += 3
+        time += 3

@@ -12,11 +12,11 @@ from tests.helpers import NEWS, Wired, established, kinds, of_type, one, wire
 
 def test_unsent_heartbeats_are_bounded_when_the_peer_stops_reading(role: Role) -> None:
     wired = established(role, max_unsent=300)
-    told = []
+    reported = []
     for _ in range(20):
         wired.receive(wired.peer.message("0"))
-        told += wired.wait(30)
-    (ended,) = told
+        reported += wired.wait(30)
+    (ended,) = reported
     assert isinstance(ended, SessionEnded)
     assert (ended.reason, ended.text) == (CloseReason.PROTOCOL_ERROR, "the peer has stopped reading")
     assert 600 < ended.unsent < 900

@@ -23,8 +23,8 @@ def logons(wired: Wired) -> list[bytes]:
 
 
 def test_every_logon_field_can_be_set_except_those_of_session_and_dialect() -> None:
-    said = {member.attribute for member in DIALECT.messages["A"].body.members}
-    assert said - {field.name for field in attrs.fields(LogonFields)} == {
+    text = {member.attribute for member in DIALECT.messages["A"].body.members}
+    assert text - {field.name for field in attrs.fields(LogonFields)} == {
         *WRITTEN_BY_THE_SESSION,
         "encrypt_method",
         "default_appl_ver_id",

@@ -30,15 +30,15 @@ from tests.session.crash_world import report
 @pytest.mark.parametrize("count", [*range(10), 100, 1000, 1023, 1024])
 def test_the_search_finds_every_border_in_a_logarithmic_number_of_requests(count: int) -> None:
     for border in range(count + 1):
-        search, asked = Search(0, count), 0
+        search, requested = Search(0, count), 0
         while not search.over:
-            asked += 1
+            requested += 1
             if search.probe >= border:
                 assert search.served(search.probe)
             else:
                 search.refused()
         assert search.low == border
-        assert asked <= count.bit_length()
+        assert requested <= count.bit_length()
 
 
 def test_only_a_message_older_than_any_served_narrows_the_search() -> None:

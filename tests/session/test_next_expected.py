@@ -119,18 +119,18 @@ def test_the_acceptor_refuses_messages_it_has_forgotten() -> None:
     assert both.client.state is State.ESTABLISHED
 
 
-@pytest.mark.parametrize("said", ["45=0|", "372=2|"])
-def test_a_reject_without_a_request_refuses_no_resend(said: str) -> None:
+@pytest.mark.parametrize("text", ["45=0|", "372=2|"])
+def test_a_reject_without_a_request_refuses_no_resend(text: str) -> None:
     wired = connected(Role.INITIATOR, "KalshiRT", MemoryStore(), **OFFER)
     wired.sent()
     wired.receive(wired.peer.logon("98=0|108=30|1137=9|789=2|", 4))
     assert wired.session.state is State.RECOVERING
-    wired.receive(wired.peer.message("3", said, 5))
+    wired.receive(wired.peer.message("3", text, 5))
     assert wired.sent() == []
-    told = wired.wait(wired.session.config.resend_timeout)
-    assert of_type(told, MessagesLost) == []
-    [asked] = [each for each in wired.sent() if each.header.msg_type == "2"]
-    assert (asked.begin_seq_no, asked.end_seq_no) == (1, 3)
+    reported = wired.wait(wired.session.config.resend_timeout)
+    assert of_type(reported, MessagesLost) == []
+    [requested] = [each for each in wired.sent() if each.header.msg_type == "2"]
+    assert (requested.begin_seq_no, requested.end_seq_no) == (1, 3)
 
 
 def test_next_expected_needs_a_session_type_with_resend() -> None:

@@ -134,8 +134,10 @@ def test_an_order_cancel_reject_answers_a_cancel_and_not_an_order(wired: Wired) 
 @pytest.mark.parametrize("msg_type", ["3", "j"])
 def test_a_reject_settles_the_request_with_its_number_once_confirmed(wired: Wired, msg_type: str) -> None:
     send(wired, "a1", "a2")
-    told = wired.receive(wired.peer.message(msg_type, "45=3|372=D|380=0|" if msg_type == "j" else "45=3|"))
-    assert [type(event) for event in told] == [RejectReceived]
+    reported = wired.receive(
+        wired.peer.message(msg_type, "45=3|372=D|380=0|" if msg_type == "j" else "45=3|")
+    )
+    assert [type(event) for event in reported] == [RejectReceived]
     assert open_in(wired) == ["a1", "a2"]
     wired.session.confirm()
     assert open_in(wired) == ["a1"]
@@ -182,8 +184,8 @@ def test_an_id_sent_several_times_is_open_the_same_number_of_times(wired: Wired,
 
 def named(wired: Wired) -> list[tuple[str, int]]:
     """Return the requests reported as uncertain when the connection is lost now."""
-    told = of_type(wired.cut(), OutcomesUnknown)
-    return [(request.msg_type, request.seq_num) for each in told for request in each.requests]
+    reported = of_type(wired.cut(), OutcomesUnknown)
+    return [(request.msg_type, request.seq_num) for each in reported for request in each.requests]
 
 
 @pytest.mark.parametrize("later", ["F", "4", "C", "5", "Z"])
@@ -281,8 +283,8 @@ def test_a_later_process_lists_the_second_order_of_an_id_and_waits_for_the_first
     wired.session.data_to_send()
     wired.session = Session(wired.session.config, store.after_crash())
     wired.session.connect(wired.clock.now)
-    (told,) = of_type(wired.session.events(), OutcomesUnknown)
-    assert (told.why, [request.seq_num for request in told.requests]) == (Uncertainty.RESTARTED, [3])
+    (reported,) = of_type(wired.session.events(), OutcomesUnknown)
+    assert (reported.why, [request.seq_num for request in reported.requests]) == (Uncertainty.RESTARTED, [3])
     left = [2, 4] if first_answer == "after" else [4]
     assert [request.seq_num for request in wired.session.open_requests] == left
 
@@ -458,9 +460,9 @@ def test_an_unanswered_order_group_request_is_listed_by_its_number(nr: Wired) ->
     nr.session.send(group_request(1), nr.clock.now)
     nr.session.send(group_request(1), nr.clock.now)
     nr.receive(nr.peer.message("j", "45=2|372=UOG|380=8|"))
-    (told,) = of_type(nr.cut(), OutcomesUnknown)
-    assert (told.request_ids, told.requests[0].seq_num) == (("3",), 3)
-    assert told.requests[0].label == "MsgSeqNum 3"
+    (reported,) = of_type(nr.cut(), OutcomesUnknown)
+    assert (reported.request_ids, reported.requests[0].seq_num) == (("3",), 3)
+    assert reported.requests[0].label == "MsgSeqNum 3"
 
 
 PAST_REPORTS = [("U2", "ResendEventCount=0|"), ("U3", "EventResendRejectReason=1|")]
@@ -472,8 +474,8 @@ def test_requests_for_past_reports_are_identified_by_their_numbers(msg_type: str
     for _ in range(3):
         wired.session.send(EventResendRequest(begin_exec_id="1;1"), wired.clock.now)
     wired.receive(wired.peer.message(msg_type, f"45=3|{rest}"), wired.peer.message(msg_type, f"45=9|{rest}"))
-    (told,) = of_type(wired.cut(), OutcomesUnknown)
-    assert told.request_ids == ("2", "4")
+    (reported,) = of_type(wired.cut(), OutcomesUnknown)
+    assert reported.request_ids == ("2", "4")
 
 
 # --- answers that leave the outcome unknown -------------------------------------------------------------
@@ -485,10 +487,10 @@ UNAVAILABLE = f"103=99|58={ExecutionReportText.EXCHANGE_UNAVAILABLE}|"
 def test_an_answer_with_an_unknown_outcome_lists_the_request(name: str) -> None:
     wired = established(Role.INITIATOR, name)
     send(wired, "a1", "a2")
-    answer, told = wired.receive(report(wired, "a1", "8", UNAVAILABLE))
+    answer, reported = wired.receive(report(wired, "a1", "8", UNAVAILABLE))
     assert isinstance(answer, MessageReceived)
-    assert isinstance(told, OutcomesUnknown)
-    assert (told.request_ids, told.why) == (("a1",), Uncertainty.PEER_UNSURE)
+    assert isinstance(reported, OutcomesUnknown)
+    assert (reported.request_ids, reported.why) == (("a1",), Uncertainty.PEER_UNSURE)
     assert [request.request_id for request in wired.session.open_requests] == ["a2"]
     wired.session.confirm()
     assert open_in(wired) == ["a2"]
@@ -511,8 +513,8 @@ def test_a_cancel_with_an_unknown_outcome_is_listed_too(wired: Wired) -> None:
             "9", f"37=o|11=c1|39=0|434=1|102=99|58={ExecutionReportText.EXCHANGE_UNAVAILABLE}|"
         )
     )
-    (told,) = of_type(events, OutcomesUnknown)
-    assert (told.request_ids, told.why) == (("c1",), Uncertainty.PEER_UNSURE)
+    (reported,) = of_type(events, OutcomesUnknown)
+    assert (reported.request_ids, reported.why) == (("c1",), Uncertainty.PEER_UNSURE)
 
 
 @pytest.mark.parametrize("taken", [0, 1, 2])
@@ -530,7 +532,7 @@ def test_an_unknown_outcome_is_reported_again_until_confirmed(taken: int) -> Non
     wired.session = Session(wired.session.config, after)
     wired.session.connect(wired.clock.now)
     named = of_type(wired.session.events(), OutcomesUnknown)
-    assert [told.request_ids for told in named] == ([] if taken == 2 else [("a1",)])
+    assert [reported.request_ids for reported in named] == ([] if taken == 2 else [("a1",)])
 
 
 def test_an_unknown_outcome_behind_a_gap_is_reported_in_order(wired: Wired) -> None:
@@ -679,8 +681,8 @@ def test_requests_left_uncertain_by_a_lost_connection_are_listed_once_and_only_o
     send(wired, "a1", "a2")
     wired.session.data_to_send()
     wired.receive(report(wired, "a1"))
-    (told,) = of_type(wired.cut(), OutcomesUnknown)
-    assert (told.request_ids, told.why) == (("a2",), Uncertainty.CONNECTION_ENDED)
+    (reported,) = of_type(wired.cut(), OutcomesUnknown)
+    assert (reported.request_ids, reported.why) == (("a2",), Uncertainty.CONNECTION_ENDED)
     (again,) = started_again(wired, store.after_crash(lucky=True))
     assert (again.request_ids, again.why) == (("a2",), Uncertainty.RESTARTED)
     wired.session.confirm()
@@ -693,8 +695,8 @@ def test_an_unconfirmed_answer_leaves_its_request_uncertain_after_a_restart() ->
     send(wired, "a1")
     wired.session.data_to_send()
     wired.receive(report(wired, "a1"))
-    (told,) = started_again(wired, store.after_crash(lucky=True))
-    assert told.request_ids == ("a1",)
+    (reported,) = started_again(wired, store.after_crash(lucky=True))
+    assert reported.request_ids == ("a1",)
 
 
 def test_open_requests_are_listed_when_the_next_logon_resets() -> None:
@@ -702,8 +704,8 @@ def test_open_requests_are_listed_when_the_next_logon_resets() -> None:
     send(wired, "a1")
     assert of_type(wired.cut(), OutcomesUnknown) == []
     wired.reconnect()
-    (told,) = of_type(wired.session.events(), OutcomesUnknown)
-    assert (told.request_ids, told.why) == (("a1",), Uncertainty.RESET)
+    (reported,) = of_type(wired.session.events(), OutcomesUnknown)
+    assert (reported.request_ids, reported.why) == (("a1",), Uncertainty.RESET)
 
 
 def test_a_reset_in_the_acceptors_answer_lists_open_requests() -> None:
@@ -712,16 +714,16 @@ def test_a_reset_in_the_acceptors_answer_lists_open_requests() -> None:
     wired = connected(Role.INITIATOR, store=store)
     events = wired.receive(wired.peer.logon(LOGON + "141=Y|", 1))
     assert [type(event).__name__ for event in events] == ["OutcomesUnknown", "LoggedOn"]
-    (told,) = of_type(events, OutcomesUnknown)
-    assert (told.request_ids, told.why) == (("a1",), Uncertainty.RESET)
+    (reported,) = of_type(events, OutcomesUnknown)
+    assert (reported.request_ids, reported.why) == (("a1",), Uncertainty.RESET)
 
 
 def test_a_request_refused_as_forgotten_is_listed() -> None:
     wired = established(Role.INITIATOR, reject_forgotten_resend=True, store=MemoryStore(max_messages=1))
     send(wired, "a1", "a2", "a3")
     events = wired.receive(wired.peer.message("2", "7=2|16=0|"))
-    (told,) = of_type(events, OutcomesUnknown)
-    assert (told.request_ids, told.why) == (("a1", "a2"), Uncertainty.NOT_RESENT)
+    (reported,) = of_type(events, OutcomesUnknown)
+    assert (reported.request_ids, reported.why) == (("a1", "a2"), Uncertainty.NOT_RESENT)
 
 
 def test_a_request_forgotten_in_the_middle_of_a_resend_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -737,10 +739,10 @@ def test_a_request_forgotten_in_the_middle_of_a_resend_is_listed(monkeypatch: py
     assert wired.receive(wired.peer.message("2", "7=2|16=0|")) == []
     send(wired, "a4", "a5")
     wired.session.data_to_send()
-    told, rejected = wired.wait(0)
+    reported, rejected = wired.wait(0)
     assert isinstance(rejected, MessageRejected)
-    assert isinstance(told, OutcomesUnknown)
-    assert (told.request_ids, told.why) == (("a2",), Uncertainty.NOT_RESENT)
+    assert isinstance(reported, OutcomesUnknown)
+    assert (reported.request_ids, reported.why) == (("a2",), Uncertainty.NOT_RESENT)
 
 
 @pytest.mark.parametrize("begin", [0, 99])

@@ -23,11 +23,11 @@ def test_malformed_and_unacceptable_logons_are_distinguished(
         ("98=0|108=-10|96=eA==|1137=9|", {}, refused),
         ("98=0|108=30|96=eA==|1137=33|", {}, refused),
     ]
-    for body, header, told in cases:
+    for body, header, reported in cases:
         wired = connected(Role.ACCEPTOR, strict=True, protocol_options=protocol_options)
         ended = one(wired.receive(wired.peer.logon(body, **header)), SessionEnded)
         assert ended.reason is CloseReason.LOGON_REFUSED
-        assert [(m.NAME, m.text) for m in wired.sent()] == ([("Logout", ended.text)] if told else [])
+        assert [(m.NAME, m.text) for m in wired.sent()] == ([("Logout", ended.text)] if reported else [])
 
 
 @pytest.mark.parametrize("strict", [True, False])

@@ -44,9 +44,9 @@ def test_an_unreadable_sending_time_is_a_problem_of_the_message(role: Role, time
 def test_an_oversized_message_is_reported_and_leaves_a_gap(role: Role) -> None:
     wired = established(role, max_message_size=400)
     large = wired.peer.message("9", NEWS + f"58={'x' * 400}|", 2)
-    (told,) = wired.receive(large)
+    (reported,) = wired.receive(large)
     length = int(large.split(b"\x01")[1][2:])
-    assert told == MessageTooLarge(length, 400, "9")
+    assert reported == MessageTooLarge(length, 400, "9")
     events = wired.receive(wired.peer.message("9", NEWS, 3))
     assert [type(event) for event in events] == [GapDetected]
     assert events[0] == GapDetected(2, 2, recoverable=True)

@@ -64,7 +64,7 @@ def test_a_message_refused_for_time_or_comp_id_is_resent(role: Role, header: Hea
     wired.receive(wired.peer.message("9", news("first")))
     events = wired.receive(wired.peer.message("9", news("lost"), **header), wired.peer.message("9", news()))
     (rejected,) = of_type(events, MessageRejected)
-    assert rejected.comes_again
+    assert rejected.will_be_resent
     assert not of_type(events, MessageReceived)
     assert kinds(wired.sent()) == ["Reject", "Logout"]
     if linger:
@@ -95,7 +95,7 @@ def test_a_refused_message_of_any_type_is_not_counted(wired: Wired, msg_type: st
 def test_messages_before_the_refused_one_are_not_resent(wired: Wired) -> None:
     (rejected, _) = wired.receive(wired.peer.message("0", number=1, t52=LATE))
     assert isinstance(rejected, MessageRejected)
-    assert not rejected.comes_again
+    assert not rejected.will_be_resent
 
 
 def test_during_a_reset_late_messages_are_delivered_and_not_resent(wired: Wired) -> None:
@@ -247,7 +247,7 @@ def test_without_resend_nothing_else_is_delivered(
     wired = established(role, "KalshiNR")
     rejected, ended = wired.receive(wired.peer.message(msg_type, body, number, **header))
     assert isinstance(rejected, MessageRejected)
-    assert not rejected.comes_again
+    assert not rejected.will_be_resent
     assert isinstance(ended, SessionEnded)
     assert kinds(wired.sent()) == ["Reject", "Logout"]
     assert wired.session.next_incoming == 2
@@ -288,7 +288,7 @@ def test_a_strict_session_does_not_count_a_duplicate_with_a_late_original_time(
         messages = [wired.peer.message("9", news(), number, **wrong) for number in ((3, 2) if held else (2,))]
         events = wired.receive(*messages)
         (rejected,) = of_type(events, MessageRejected)
-        assert (rejected.problems[0].reason, rejected.comes_again) == (Reason.SENDING_TIME_ACCURACY, True)
+        assert (rejected.problems[0].reason, rejected.will_be_resent) == (Reason.SENDING_TIME_ACCURACY, True)
         (ended,) = of_type(events, SessionEnded)
         assert advice in ended.advice
         assert bool(advice) == bool(ended.advice)
@@ -338,7 +338,7 @@ def test_a_gap_fill_does_not_skip_a_refused_held_message(role: Role, linger: flo
         wired.peer.message("9", news(), 4, **early),
         wired.peer.message("4", "36=6|123=Y|", 2, t43="Y", t122=LATE),
     )
-    assert [event.comes_again for event in of_type(events, MessageRejected)] == [True]
+    assert [event.will_be_resent for event in of_type(events, MessageRejected)] == [True]
     assert [(event.begin, event.end) for event in of_type(events, SequenceSkipped)] == [(2, 3)]
     assert wired.session.next_incoming == 4
     if not linger:

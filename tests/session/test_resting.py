@@ -35,7 +35,7 @@ def report(wired: Wired, order_id: str, status: str, **more: Any) -> bytes:
 
 def unverified(wired: Wired) -> list[str]:
     """Return the orders reported as unverified when the connection is lost now."""
-    return [each.order_id for told in of_type(wired.cut(), OrdersUnverified) for each in told.orders]
+    return [each.order_id for reported in of_type(wired.cut(), OrdersUnverified) for each in reported.orders]
 
 
 def test_a_resting_order_is_reported_between_uncertain_requests_and_the_end(wired: Wired) -> None:
@@ -43,8 +43,8 @@ def test_a_resting_order_is_reported_between_uncertain_requests_and_the_end(wire
     wired.receive(report(wired, "o1", "0"))
     events = wired.cut()
     assert [type(event) for event in events] == [OutcomesUnknown, OrdersUnverified, SessionEnded]
-    (told,) = of_type(events, OrdersUnverified)
-    assert told == OrdersUnverified(
+    (reported,) = of_type(events, OrdersUnverified)
+    assert reported == OrdersUnverified(
         (RestingOrder("o1", "c-o1", SYMBOL, "1", Decimal("0.5"), Decimal(10)),), complete=True
     )
 
@@ -91,7 +91,9 @@ def test_the_resting_remainder_of_an_executed_quote_is_reported_too() -> None:
     )
     events = wired.cut()
     assert [type(event) for event in events] == [OrdersUnverified, SessionEnded]
-    assert [each.order_id for told in of_type(events, OrdersUnverified) for each in told.orders] == ["o1"]
+    assert [each.order_id for reported in of_type(events, OrdersUnverified) for each in reported.orders] == [
+        "o1"
+    ]
 
 
 @pytest.mark.parametrize("name", ["KalshiRT", "KalshiDC"])
@@ -142,15 +144,15 @@ def test_orders_beyond_the_bound_are_not_tracked_and_reported_as_incomplete() ->
     wired.receive(report(wired, "o1", "0"), report(wired, "o2", "0"), report(wired, "o1", "1"))
     assert len(wired.session._core.resting) == 2
     wired.receive(report(wired, "o3", "0"), report(wired, "o1", "2"), report(wired, "o2", "2"))
-    (told,) = of_type(wired.cut(), OrdersUnverified)
-    assert told == OrdersUnverified((), complete=False)
+    (reported,) = of_type(wired.cut(), OrdersUnverified)
+    assert reported == OrdersUnverified((), complete=False)
 
 
 def test_at_the_bound_the_orders_are_complete() -> None:
     wired = established(Role.INITIATOR, "KalshiNR", max_resting_orders=2)
     wired.receive(report(wired, "o1", "0"), report(wired, "o2", "0"), report(wired, "o2", "1"))
-    (told,) = of_type(wired.cut(), OrdersUnverified)
-    assert (len(told.orders), told.complete) == (2, True)
+    (reported,) = of_type(wired.cut(), OrdersUnverified)
+    assert (len(reported.orders), reported.complete) == (2, True)
 
 
 def test_kept_reports_are_bounded_in_bytes() -> None:
@@ -162,9 +164,9 @@ def test_kept_reports_are_bounded_in_bytes() -> None:
         assert resting._size == sum(map(len, resting._reports.values())) <= 1000
     wired.receive(report(wired, "o0", "1", rest=f"58={'x' * 900}|"))  # too large: the previous report stays
     assert resting._size == sum(map(len, resting._reports.values())) <= 1000
-    (told,) = of_type(wired.cut(), OrdersUnverified)
-    assert [each.order_id for each in told.orders] == ["o0"]
-    assert not told.complete
+    (reported,) = of_type(wired.cut(), OrdersUnverified)
+    assert [each.order_id for each in reported.orders] == ["o0"]
+    assert not reported.complete
 
 
 def test_an_ended_order_frees_room() -> None:

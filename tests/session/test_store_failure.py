@@ -140,7 +140,7 @@ def play(role: Role, calls: int | None) -> tuple[Wired, FailingStore, list[Event
     """Perform all operations on a store that works for `calls` calls; return the events emitted."""
     store = FailingStore(calls)
     wired = wire(role, store=store)
-    told: list[Event] = []
+    reported: list[Event] = []
     for deed in deeds(role):
         try:
             deed(wired)
@@ -148,23 +148,23 @@ def play(role: Role, calls: int | None) -> tuple[Wired, FailingStore, list[Event
             assert wired.session.state is State.CLOSED
         for message in messages(wired.session.data_to_send()):
             assert message.header.msg_seq_num < store.durable
-        told += wired.session.events()
-    return wired, store, told
+        reported += wired.session.events()
+    return wired, store, reported
 
 
 def test_a_failure_of_any_store_call_ends_the_session_with_the_reason(role: Role) -> None:
-    _, store, told = play(role, None)
+    _, store, reported = play(role, None)
     assert set(store.made) == {
         *("record_sent", "advance_incoming", "reset", "reset_answered", "find", "sent_between", "commit"),
         *({"record_request", "settle_requests", "open_requests"} if role is Role.INITIATOR else ()),
     }
-    (whole,) = of_type(told, SessionEnded)
+    (whole,) = of_type(reported, SessionEnded)
     assert whole.reason is CloseReason.LOGGED_OUT
     for calls in range(len(store.made)):
-        wired, failed, told = play(role, calls)
+        wired, failed, reported = play(role, calls)
         assert failed.made == store.made[:calls]
-        (ended,) = of_type(told, SessionEnded)
-        assert isinstance(told[-1], SessionEnded)
+        (ended,) = of_type(reported, SessionEnded)
+        assert isinstance(reported[-1], SessionEnded)
         if ended.reason is CloseReason.LOGGED_OUT:
             assert store.made[calls] in {"advance_incoming", "settle_requests", "commit"}
         else:

@@ -157,7 +157,11 @@ class Client(Process):
                 lost = down.lost(event.begin, event.end, "GapDetected")
             case MessageRejected():
                 rejected: Any = event.message
-                if rejected is not None and rejected.MSG_TYPE.encode() not in ADMIN and not event.comes_again:
+                if (
+                    rejected is not None
+                    and rejected.MSG_TYPE.encode() not in ADMIN
+                    and not event.will_be_resent
+                ):
                     number = rejected.header.msg_seq_num
                     lost = down.lost(number, number, "MessageRejected")
             case OrdersUnverified():

@@ -117,8 +117,8 @@ class DiskStore(MemoryStore):
         """Permanently forget all messages but the last `count`."""
         kept = list(self._messages.values())
         if len(kept) > count:
-            moment = kept[-count].sent_at if count else datetime.max.replace(tzinfo=UTC)
-            self._record("forget", moment)
+            time = kept[-count].sent_at if count else datetime.max.replace(tzinfo=UTC)
+            self._record("forget", time)
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
         self._record("sent", seq_num, message)
@@ -174,8 +174,8 @@ class DiskStore(MemoryStore):
         super().record_sent(seq_num, message)
         self._weigh()
 
-    def _do_forget(self, moment: datetime) -> None:
-        super().forget_before(moment)
+    def _do_forget(self, time: datetime) -> None:
+        super().forget_before(time)
         self._weigh()
 
     def _weigh(self) -> None:

@@ -56,7 +56,7 @@ class UsersOrders:
         with localcontext(HOSTILE_CONTEXTS["every trap"]):
             self._orders.load(journal)
 
-    def _apply(self, happened: object) -> None:
+    def _apply(self, event: object) -> None:
         if self._follows:
             with localcontext(HOSTILE_CONTEXTS["every trap"]):
-                self._orders.apply(happened)
+                self._orders.apply(event)

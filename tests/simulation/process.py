@@ -273,7 +273,7 @@ class Process(ABC):
         later."""
         message: Any = event.message
         if (
-            not event.comes_again
+            not event.will_be_resent
             and message.MSG_TYPE.encode() not in ADMIN
             and message.header.msg_seq_num == connection.session.next_incoming
             and all(problem.reason is Reason.SENDING_TIME_ACCURACY for problem in event.problems)

@@ -19,12 +19,12 @@ def check(event: Event, lost: Sequence[Entry]) -> None:
     """Raise Violation if `messages()` reports less of a loss than its event does."""
     shown: Any = iteration.message_or_error(event)
     if isinstance(event, MessageReceived | RejectReceived):
-        wanted = event.message if isinstance(event, MessageReceived) else event.reject
-        if shown is not wanted:
+        expected = event.message if isinstance(event, MessageReceived) else event.reject
+        if shown is not expected:
             raise Violation("kept from readers", f"{event} shows as {shown!r}")
     elif lost or isinstance(event, OutcomesUnknown | OrdersUnverified):
-        said: Any = event
+        text: Any = event
         if not isinstance(shown, AdapterError) or any(
-            getattr(said, name) != getattr(shown, name) for name in _NAMES if hasattr(said, name)
+            getattr(text, name) != getattr(shown, name) for name in _NAMES if hasattr(text, name)
         ):
             raise Violation("kept from readers", f"{event} shows as {shown!r}; {len(lost)} messages are lost")

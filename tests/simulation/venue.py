@@ -103,7 +103,11 @@ class SimulatedVenue(Process):
                 up.lost(event.begin, event.end, "GapDetected")
             case MessageRejected():
                 rejected: Any = event.message
-                if rejected is not None and rejected.MSG_TYPE.encode() not in ADMIN and not event.comes_again:
+                if (
+                    rejected is not None
+                    and rejected.MSG_TYPE.encode() not in ADMIN
+                    and not event.will_be_resent
+                ):
                     up.lost(rejected.header.msg_seq_num, rejected.header.msg_seq_num, "MessageRejected")
             case OutcomesUnknown():
                 raise Violation("invented", "the venue made no request")

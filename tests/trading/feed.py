@@ -86,8 +86,8 @@ def update(*entries: str, at: float | None = 0.0, symbol: str = A) -> MarketData
 def stamp(at: float | None) -> tuple[date | None, time | None]:
     if at is None:
         return None, None
-    moment = NOON + timedelta(seconds=at)
-    return moment.date(), moment.time()
+    when = NOON + timedelta(seconds=at)
+    return when.date(), when.time()
 
 
 def request(kind: str, *symbols: str) -> MarketDataRequest:

@@ -15,7 +15,7 @@ from kalshi_fix_sansio import (
 from kalshi_fix_sansio.events import GapDetected, MessageReceived
 from kalshi_fix_sansio.trading import BookUpdate, DiscrepancyKind, OrderBooks
 from tests.trading.order_flow import over_the_wire
-from tests.trading.slow_books import Entry, Row, SlowBooks, Told
+from tests.trading.slow_books import Entry, ExpectedUpdate, Row, SlowBooks
 
 
 @attrs.frozen
@@ -49,22 +49,22 @@ class Match:
             self.books.apply(GapDetected(1, 2, recoverable=False))
             self.slow.interrupt()
         elif isinstance(step, Snapshot):
-            (told,) = self.books.apply(MessageReceived(to_snapshot(step)))
-            self._compare_update(told, self.slow.snapshot(step.symbol, step.rows))
-            assert told.snapshot
+            (update,) = self.books.apply(MessageReceived(to_snapshot(step)))
+            self._compare_update(update, self.slow.snapshot(step.symbol, step.rows))
+            assert update.snapshot
         else:
-            all_told = self.books.apply(MessageReceived(to_update(step.entries)))
+            all_updates = self.books.apply(MessageReceived(to_update(step.entries)))
             expected = self.slow.update(step.entries)
-            assert [told.symbol for told in all_told] == list(expected)
-            for told in all_told:
-                self._compare_update(told, expected[told.symbol])
-                assert told.best_changed == expected[told.symbol].touched_best
+            assert [update.symbol for update in all_updates] == list(expected)
+            for update in all_updates:
+                self._compare_update(update, expected[update.symbol])
+                assert update.best_changed == expected[update.symbol].touched_best
         self._compare_books()
 
-    def _compare_update(self, told: BookUpdate, expected: Told) -> None:
-        assert told.levels == expected.levels
-        assert [(trade.price, trade.size) for trade in told.trades] == expected.trades
-        assert [found.kind.name for found in told.discrepancies] == expected.kinds
+    def _compare_update(self, update: BookUpdate, expected: ExpectedUpdate) -> None:
+        assert update.levels == expected.levels
+        assert [(trade.price, trade.size) for trade in update.trades] == expected.trades
+        assert [found.kind.name for found in update.discrepancies] == expected.kinds
 
     def _compare_books(self) -> None:
         assert list(self.books) == list(self.slow.books)

@@ -45,8 +45,8 @@ NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BUY, SELL = Side.BUY, Side.SELL
 ENDED = SessionEnded(CloseReason.CONNECTION_LOST, "gone", clean=False)
 M = TypeVar("M", bound=Message)
-SEEN = """symbol side account order_id state ending cl_ord_id status text key shard price remaining filled
-value fees told unseen average_price presumed_canceled first_key"""
+SEEN = """symbol side account order_id state ending cl_ord_id status text key shard price leaves_qty
+filled_qty value fees cum_qty unreported_qty average_price cancel_expected first_key"""
 
 _KINDS: dict[str, tuple[ExecType, OrdStatus]] = {
     "new": (ExecType.NEW, OrdStatus.NEW),
@@ -211,24 +211,24 @@ def unanswered(*messages: Any, at: datetime = NOON) -> OutcomesUnknown:
     return OutcomesUnknown(tuple(found), Uncertainty.RESTARTED)
 
 
-def feed(orders: Orders, *happened: object) -> list[OrderUpdate]:
+def feed(orders: Orders, *event: object) -> list[OrderUpdate]:
     """Apply messages as the session does, the venue's as received and our own as they are; return the last
     updates.
 
     Check that each order has at most one update, with its previous state, and that every order whose state
     changed has one. The caller's decimal context is hostile.
     """
-    told: list[OrderUpdate] = []
-    for each in happened:
+    reported: list[OrderUpdate] = []
+    for each in event:
         venue = isinstance(each, (ExecutionReport, OrderCancelReject))
         before = {order: order.state for order in orders}
         with localcontext(HOSTILE_CONTEXTS["every trap"]):
-            told = orders.apply(MessageReceived(each) if isinstance(each, Message) and venue else each)
-        updates = {update.order: update for update in told if update.order is not None}
-        assert len(updates) == sum(update.order is not None for update in told)
+            reported = orders.apply(MessageReceived(each) if isinstance(each, Message) and venue else each)
+        updates = {update.order: update for update in reported if update.order is not None}
+        assert len(updates) == sum(update.order is not None for update in reported)
         assert all(update.before is before.get(order) for order, update in updates.items())
         assert {order for order, state in before.items() if order.state is not state} <= updates.keys()
-    return told
+    return reported
 
 
 def only(orders: Orders) -> Order:

@@ -220,18 +220,18 @@ def model(steps: Iterable[Message]) -> list[Row]:
     for name in {*mine, *found.values()}:
         about = [each for each in reports if root(each.cl_ord_id) == name]
         keyed = {key: each for each in about if (key := ExecKey.parse(each.exec_id))}
-        said = [each for _, each in sorted(keyed.items())]
+        text = [each for _, each in sorted(keyed.items())]
         trades = {key: each for key, each in keyed.items() if each.exec_type == "F"}
-        ends = [each for each in said if each.ord_status in ENDS]
+        ends = [each for each in text if each.ord_status in ENDS]
         gone = any(root(each.cl_ord_id) == name and each.ord_status in ENDS for each in refused)
         shown: Any = ends[-1] if ends else None
         # Amends under one ClOrdID are answered in the order of sending, each by a report or a refusal.
-        answered = [each for each in said if each.exec_type == ExecType.REPLACED and keeps_id(each)]
+        answered = [each for each in text if each.exec_type == ExecType.REPLACED and keeps_id(each)]
         answered += {each.header.msg_seq_num: each for each in refused if keeps_id(each)}.values()
         kept = [each.cl_ord_id for each in answered]
-        done = {each.cl_ord_id for each in [*said, *(each for each in refused if not keeps_id(each))]}
-        done |= {each.orig_cl_ord_id for each in said}
-        later = [each.cl_ord_id for each in said]
+        done = {each.cl_ord_id for each in [*text, *(each for each in refused if not keeps_id(each))]}
+        done |= {each.orig_cl_ord_id for each in text}
+        later = [each.cl_ord_id for each in text]
         while later:  # An accepted change implies that the requests it chains from were accepted.
             done.add(later[-1])
             later.append(origin[later.pop()]) if later[-1] in origin else later.pop()
@@ -246,18 +246,18 @@ def model(steps: Iterable[Message]) -> list[Row]:
                     pending.append(request.cl_ord_id)
             elif request.cl_ord_id not in done:
                 pending.append(request.cl_ord_id)
-        stating = [mine[name], *said] if name in mine else said
+        stating = [mine[name], *text] if name in mine else text
         accounts = [each.alloc_account for each in stating if each.alloc_account is not None]
-        filled = sum((each.last_qty for each in trades.values()), Decimal(0))
-        told = max([each.cum_qty for each in said], default=Decimal(0))
+        filled_qty = sum((each.last_qty for each in trades.values()), Decimal(0))
+        cum_qty = max([each.cum_qty for each in text], default=Decimal(0))
         rejected = shown is not None and shown.ord_status == "8"
         if ends:
             state = "DONE"
-        elif said:
+        elif text:
             state = "UNVERIFIED" if gone else "OPEN"
         else:
             state = "SENT"
-        last = said[-1] if said else mine[name]
+        last = text[-1] if text else mine[name]
         rows.append(
             {
                 "order_id": None if rejected or not about else about[0].order_id,
@@ -265,11 +265,11 @@ def model(steps: Iterable[Message]) -> list[Row]:
                 "state": state,
                 "ending": ENDS[shown.ord_status] if shown is not None else None,
                 "cl_ord_id": last.cl_ord_id,
-                "remaining": Decimal(0) if ends else last.leaves_qty if said else last.order_qty,
+                "leaves_qty": Decimal(0) if ends else last.leaves_qty if text else last.order_qty,
                 "price": last.price,
-                "told": told,
-                "filled": filled,
-                "unseen": told - filled,
+                "cum_qty": cum_qty,
+                "filled_qty": filled_qty,
+                "unreported_qty": cum_qty - filled_qty,
                 "value": sum((each.last_qty * each.last_px for each in trades.values()), Decimal(0)),
                 "fees": sum((each.misc_fees[0].misc_fee_amt for each in trades.values()), Decimal(0)),
                 "trades": sorted(trades),
@@ -288,11 +288,11 @@ def rows(orders: Iterable[Any]) -> list[Row]:
             "state": order.state.name,
             "ending": None if order.ending is None else order.ending.name,
             "cl_ord_id": order.cl_ord_id,
-            "remaining": order.remaining,
+            "leaves_qty": order.leaves_qty,
             "price": order.price,
-            "told": order.told,
-            "filled": order.filled,
-            "unseen": order.unseen,
+            "cum_qty": order.cum_qty,
+            "filled_qty": order.filled_qty,
+            "unreported_qty": order.unreported_qty,
             "value": order.value,
             "fees": order.fees,
             "trades": sorted(order.fills),

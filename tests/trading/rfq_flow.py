@@ -24,7 +24,7 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived, OpenRequest, OutcomesUnknown, Uncertainty
-from kalshi_fix_sansio.trading import Copied, Covered, ExecKey
+from kalshi_fix_sansio.trading import DropCopyRange, DropCopyReport, ExecKey
 from tests.helpers import CODEC, raw
 from tests.trading import order_flow
 from tests.trading.order_flow import NOON, at, d, over_the_wire
@@ -104,7 +104,7 @@ def ack(quote_req_id: str = "r1", rfq_id: str | None = "R1", **more: Any) -> Quo
     return QuoteRequestAck(quote_req_id=quote_req_id, rfq_id=rfq_id, **values)
 
 
-def told(
+def forwarded_quote(
     quote_id: str,
     bid: Any = "0.40",
     offer: Any = "0.55",
@@ -138,7 +138,7 @@ def ended(name: str = "r1", code: Any = 2, **more: Any) -> RFQCancelStatus:
 
 
 def report(
-    cl_ord_id: str, kind: Any = ExecType.TRADE, filled: Any = 100, text: str | None = None
+    cl_ord_id: str, kind: Any = ExecType.TRADE, cum_qty: Any = 100, text: str | None = None
 ) -> ExecutionReport:
     return ExecutionReport(
         order_id="o",
@@ -150,7 +150,7 @@ def report(
         symbol=MARKET,
         order_qty=d(100),
         leaves_qty=d(0),
-        cum_qty=d(filled),
+        cum_qty=d(cum_qty),
         avg_px=d(0),
         text=text,
     )
@@ -159,14 +159,14 @@ def report(
 # --- drop copy ------------------------------------------------------------------------------------------
 
 
-def traded(key: str, seconds: float | None = None) -> Copied:
+def traded(key: str, seconds: float | None = None) -> DropCopyReport:
     """Return a report of another order on the same market."""
     when = None if seconds is None else at(seconds)
-    return Copied(order_flow.report("new", key, transact_time=when))
+    return DropCopyReport(order_flow.report("new", key, transact_time=when))
 
 
-def covered(begin: str = "5;1", seconds: float | None = DUE, end: str | None = None) -> Covered:
+def covered(begin: str = "5;1", seconds: float | None = DUE, end: str | None = None) -> DropCopyRange:
     first = ExecKey.parse(begin)
     assert first is not None
     last = None if end is None else ExecKey.parse(end)
-    return Covered(first.shard, first, 0, last, None if seconds is None else at(seconds))
+    return DropCopyRange(first.shard, first, 0, last, None if seconds is None else at(seconds))

@@ -43,7 +43,7 @@ class SlowBook:
 
 
 @attrs.define
-class Told:
+class ExpectedUpdate:
     """The effects of one message on one book."""
 
     levels: list[tuple[str, Decimal, Decimal, Decimal]] = attrs.field(factory=list)
@@ -62,103 +62,107 @@ class SlowBooks:
         for book in self.books.values():
             self._make_stale(book)
 
-    def snapshot(self, symbol: str, rows: Sequence[Row]) -> Told:
+    def snapshot(self, symbol: str, rows: Sequence[Row]) -> ExpectedUpdate:
         book = self.books[symbol] = SlowBook("LIVE")
-        told = Told()
+        updates = ExpectedUpdate()
         good: list[Row] = []
         for kind, price, size in rows:
             if kind not in ("0", "1"):
-                self._misfit(book, told, "UNKNOWN_ENTRY_TYPE")
+                self._misfit(book, updates, "UNKNOWN_ENTRY_TYPE")
             elif price <= 0:
-                self._misfit(book, told, "BAD_PRICE")
+                self._misfit(book, updates, "BAD_PRICE")
             elif size <= 0:
-                self._misfit(book, told, "BAD_SIZE")
+                self._misfit(book, updates, "BAD_SIZE")
             else:
                 if any(row[:2] == (kind, price) for row in good):
-                    self._misfit(book, told, "LEVEL_EXISTS")
+                    self._misfit(book, updates, "LEVEL_EXISTS")
                     good = [row for row in good if row[:2] != (kind, price)]
                 good.append((kind, price, size))
         if book.state == "LIVE":
             book.rows = good
             if book.is_crossed:
-                self._misfit(book, told, "CROSSED")
-        return told
+                self._misfit(book, updates, "CROSSED")
+        return updates
 
-    def update(self, entries: Sequence[Entry]) -> dict[str, Told]:
-        all_told: dict[str, Told] = {}
+    def update(self, entries: Sequence[Entry]) -> dict[str, ExpectedUpdate]:
+        all_updates: dict[str, ExpectedUpdate] = {}
         for entry in entries:
             book = self.books.setdefault(entry.symbol, SlowBook())
-            told = all_told.setdefault(entry.symbol, Told())
+            update = all_updates.setdefault(entry.symbol, ExpectedUpdate())
             if entry.kind == "2":
-                self._trade(book, told, entry)
+                self._trade(book, update, entry)
             elif book.state == "WAITING":
-                self._misfit(book, told, "NO_SNAPSHOT")
+                self._misfit(book, update, "NO_SNAPSHOT")
             elif book.state == "LIVE":
-                self._level(book, told, entry)
-        for symbol, told in all_told.items():
+                self._level(book, update, entry)
+        for symbol, update in all_updates.items():
             book = self.books[symbol]
-            if told.touched_best and book.is_crossed:
-                self._misfit(book, told, "CROSSED")
-        return {symbol: told for symbol, told in all_told.items() if told.levels or told.trades or told.kinds}
+            if update.touched_best and book.is_crossed:
+                self._misfit(book, update, "CROSSED")
+        return {
+            symbol: update
+            for symbol, update in all_updates.items()
+            if update.levels or update.trades or update.kinds
+        }
 
-    def _trade(self, book: SlowBook, told: Told, entry: Entry) -> None:
+    def _trade(self, book: SlowBook, update: ExpectedUpdate, entry: Entry) -> None:
         if entry.price <= 0:
-            self._misfit(book, told, "BAD_PRICE")
+            self._misfit(book, update, "BAD_PRICE")
         elif entry.size <= 0:
-            self._misfit(book, told, "BAD_SIZE")
+            self._misfit(book, update, "BAD_SIZE")
         else:
-            told.trades.append((entry.price, entry.size))
+            update.trades.append((entry.price, entry.size))
 
-    def _level(self, book: SlowBook, told: Told, entry: Entry) -> None:
+    def _level(self, book: SlowBook, update: ExpectedUpdate, entry: Entry) -> None:
         if entry.kind not in ("0", "1"):
-            self._misfit(book, told, "UNKNOWN_ENTRY_TYPE")
+            self._misfit(book, update, "UNKNOWN_ENTRY_TYPE")
             return
         if entry.stamp is not None:
             late = book.newest is not None and entry.stamp < book.newest
-            if late and not self._misfit(book, told, "OUT_OF_ORDER"):
+            if late and not self._misfit(book, update, "OUT_OF_ORDER"):
                 return
             if not late:
                 book.newest = entry.stamp
         found = [row for row in book.rows if row[:2] == (entry.kind, entry.price)]
         if entry.action not in ("0", "1", "2"):
-            self._misfit(book, told, "UNKNOWN_ACTION")
+            self._misfit(book, update, "UNKNOWN_ACTION")
             return
         if entry.action == "2":
             if not found:
-                self._misfit(book, told, "LEVEL_MISSING")
+                self._misfit(book, update, "LEVEL_MISSING")
                 return
             size = Decimal(0)
         else:
             size = entry.size
             if size <= 0:
-                self._misfit(book, told, "BAD_SIZE")
+                self._misfit(book, update, "BAD_SIZE")
                 return
             if not found and entry.price <= 0:
-                self._misfit(book, told, "BAD_PRICE")
+                self._misfit(book, update, "BAD_PRICE")
                 return
-            if not found and entry.action == "1" and not self._misfit(book, told, "LEVEL_MISSING"):
+            if not found and entry.action == "1" and not self._misfit(book, update, "LEVEL_MISSING"):
                 return
-            if found and entry.action == "0" and not self._misfit(book, told, "LEVEL_EXISTS"):
+            if found and entry.action == "0" and not self._misfit(book, update, "LEVEL_EXISTS"):
                 return
         best = self._best_price(book, entry.kind)
         book.rows = [row for row in book.rows if row not in found]
         if size:
             book.rows.append((entry.kind, entry.price, size))
         if entry.price in (best, self._best_price(book, entry.kind)):
-            told.touched_best = True
+            update.touched_best = True
         before = found[0][2] if found else Decimal(0)
-        told.levels.append((entry.kind, entry.price, before, size))
+        update.levels.append((entry.kind, entry.price, before, size))
 
     def _best_price(self, book: SlowBook, kind: str) -> Decimal | None:
         return next((price for price, _ in book.side(kind)), None)
 
-    def _misfit(self, book: SlowBook, told: Told, kind: str) -> bool:
+    def _misfit(self, book: SlowBook, update: ExpectedUpdate, kind: str) -> bool:
         """Return whether the book stays usable."""
-        told.kinds.append(kind)
+        update.kinds.append(kind)
         if kind in self.tolerated:
             return True
-        told.touched_best = told.touched_best or bool(book.rows)
-        told.levels = []
+        update.touched_best = update.touched_best or bool(book.rows)
+        update.levels = []
         self._make_stale(book)
         return False
 

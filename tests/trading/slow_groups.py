@@ -27,7 +27,7 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
     Uncertainty,
 )
-from kalshi_fix_sansio.trading import Copied, GroupState, OrderGroup, OrderGroups
+from kalshi_fix_sansio.trading import DropCopyReport, GroupState, OrderGroup, OrderGroups
 from tests.trading.order_flow import ENDED, NOON, header, logged_on, over_the_wire, place, report
 
 GROUP = "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c11"
@@ -157,7 +157,7 @@ class Program:
 
     def step(self) -> None:
         self.venue.now += timedelta(milliseconds=self.random.choice(PAUSES))
-        actions = [self._order, self._order, self._fill, self._fill, self._fill, self._ask, self._receive]
+        actions = [self._order, self._order, self._fill, self._fill, self._fill, self._request, self._receive]
         if self.lossy:
             actions += [self._cut, self._receive]
         if self.repeated:
@@ -197,7 +197,7 @@ class Program:
             name = self.random.choice(list(self.venue.orders))
             self._emit(self.venue.fill(name, self.random.randint(1, self.venue.orders[name])))
 
-    def _ask(self) -> None:
+    def _request(self) -> None:
         if self.is_on and self.groups.in_flight is None:
             limit = self.random.randint(1, 20)
             made = OrderGroupRequest
@@ -234,7 +234,7 @@ class Program:
 
     def _repeat(self) -> None:
         for past in self.random.sample(self.venue.reports, min(3, len(self.venue.reports))):
-            self.groups.apply(self.random.choice((MessageReceived, Copied))(past))
+            self.groups.apply(self.random.choice((MessageReceived, DropCopyReport))(past))
 
     def _cut(self) -> None:
         """End the connection and lose all messages in transit, or begin the next connection."""
@@ -254,7 +254,7 @@ class Program:
         self.groups.apply(self._logon())
         if self.random.random() < 0.5:
             for past in self.random.sample(self.venue.reports, len(self.venue.reports)):
-                self.groups.apply(Copied(past))
+                self.groups.apply(DropCopyReport(past))
 
     def _foreign_reset(self) -> None:
         self.hidden = False

@@ -30,9 +30,9 @@ def traded(cash: Cash) -> None:
 def test_a_payout_belongs_to_the_shard_of_its_market() -> None:
     cash = Cash(parties={"me": MINE})
     traded(cash)
-    [purse] = cash.apply(SettlementUpdate(SYMBOL, settled({"me": "3.95"})))
-    assert purse is cash.of(2)
-    assert (purse.change, purse.payouts, purse.settlement_fees) == (
+    [balance] = cash.apply(SettlementUpdate(SYMBOL, settled({"me": "3.95"})))
+    assert balance is cash.of(2)
+    assert (balance.change, balance.payouts, balance.settlement_fees) == (
         Decimal("-1.6"),
         Decimal("3.95"),
         Decimal("0.05"),
@@ -63,11 +63,11 @@ def test_a_market_without_fills_has_no_known_shard() -> None:
 
 
 def test_remembered_payouts_are_bounded() -> None:
-    cash = Cash(max_paid=2, max_purses=3)
+    cash = Cash(max_paid=2, max_balances=3)
     for number in range(5):
         cash.apply(settled({f"c{number}": "1"}, f"M{number}"))
     assert (len(cash), cash._remembered, cash.refused) == (3, 2, 2)
     for number in range(5):
-        told = feed(Orders(), report("trade", "1;2", cum="4", last=("4", "0.40"), symbol=f"M{number}"))
-        cash.apply(told[0])
+        updates = feed(Orders(), report("trade", "1;2", cum="4", last=("4", "0.40"), symbol=f"M{number}"))
+        cash.apply(updates[0])
     assert len(cash._shards) == 2

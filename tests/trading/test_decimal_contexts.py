@@ -31,10 +31,9 @@ from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.trading import (
     Account,
     Cash,
-    Copied,
-    Covered,
-    Doubts,
     DropCopy,
+    DropCopyRange,
+    DropCopyReport,
     ExecKey,
     FeeTerms,
     OrderBook,
@@ -47,6 +46,7 @@ from kalshi_fix_sansio.trading import (
     RfqCreator,
     RfqMaker,
     Settlements,
+    UncertainItems,
     check_fees,
     expected_charges,
 )
@@ -66,7 +66,7 @@ from tests.trading.order_flow import (
     place,
 )
 from tests.trading.order_flow import report as reported
-from tests.trading.rfq_flow import ack, heard, status, told
+from tests.trading.rfq_flow import ack, forwarded_quote, heard, status
 from tests.trading.test_order_groups import G, response
 from tests.trading.test_rfq_creator import request as asked
 from tests.trading.test_settlements import party
@@ -108,8 +108,8 @@ BOOK = (snapshot(*LEVELS), update("change bid 98765.43 at 0.4567", "new offer 12
 CONTRACTS = heard("R1", quantity="12345.67")
 DOLLARS = heard("R2", quantity=0, cash_order_qty="98765.43")
 QUOTES = (
-    told("b1", "0.4321", "0.5432", "bob", bid_size="12345.67", offer_size="98765.43"),
-    told("b2", "0.4322", "0.5431", "eve", bid_size="12345.67", offer_size="98765.43"),
+    forwarded_quote("b1", "0.4321", "0.5432", "bob", bid_size="12345.67", offer_size="98765.43"),
+    forwarded_quote("b2", "0.4322", "0.5431", "eve", bid_size="12345.67", offer_size="98765.43"),
 )
 GROUP_ANSWER = response(G, 123_456)
 
@@ -123,8 +123,8 @@ def orders_and_money() -> Iterator[object]:
     groups.apply(OrderGroupRequest.create(123_456))
     groups.apply(GROUP_ANSWER)
 
-    def tell(*happened: object) -> None:
-        for each in happened:
+    def tell(*event: object) -> None:
+        for each in event:
             groups.apply(each)
             for made in (*orders.apply(each), settlements.apply(each)):
                 positions.apply(made)
@@ -138,25 +138,31 @@ def orders_and_money() -> Iterator[object]:
     tell(*map(MessageReceived, REPORTS))
     order = orders.by_cl_ord_id("c5")
     assert order is not None
-    replaced = orders.replace(order, "c6", price="0.4568", remaining="12345.67")
+    replaced = orders.replace(order, "c6", price="0.4568", leaves_qty="12345.67")
     yield CODEC.encode(replaced, header(replaced))
     tell(replaced, orders.cancel_all("all"), MessageReceived(CANCELED))
-    copies.ask({0: ExecKey(0, 1, 1)}, orders.moment, NOW)
-    tell(*(Copied(each) for each in REPORTS), ENDED, Covered(0, ExecKey(0, 1, 9), orders.moment))
+    copies.request({0: ExecKey(0, 1, 1)}, orders.epoch, NOW)
+    tell(*(DropCopyReport(each) for each in REPORTS), ENDED, DropCopyRange(0, ExecKey(0, 1, 9), orders.epoch))
     for settled in PAGES:
         tell(settled)
         yield list(settlements.values())
     terms = FeeTerms(taker_rate=Decimal("0.0712"))
     for each in orders:
-        yield each, each.average_price, each.unseen, expected_charges(each, terms), check_fees(each, terms)
+        yield (
+            each,
+            each.average_price,
+            each.unreported_qty,
+            expected_charges(each, terms),
+            check_fees(each, terms),
+        )
     for position in (positions.of(SYMBOL), positions.of("held")):
         yield position.net, position.average_price, position.realized, position.unexplained
         yield position.unrealized(MARK), position.profit(MARK)
-    yield positions.discrepancies(), [attrs.asdict(purse) for purse in cash.values()]
+    yield positions.discrepancies(), [attrs.asdict(balance) for balance in cash.values()]
     yield [(each.payout, each.fee, each.gross, each.parties[0].gross) for each in settlements.values()]
-    yield groups.room(G, at(20)), groups[G].filled
+    yield groups.room(G, at(20)), groups[G].filled_qty
     machines = (orders, positions, cash, settlements, copies, groups)
-    yield from map(str, Doubts(*machines))
+    yield from map(str, UncertainItems(*machines))
     for machine in machines:
         yield from dumps(machine)
 
@@ -164,8 +170,8 @@ def orders_and_money() -> Iterator[object]:
 def books() -> Iterator[object]:
     """Books, and the figures computed from them."""
     kept = OrderBooks()
-    for happened in (watch("1", BOOK[0].symbol), *map(MessageReceived, BOOK)):
-        yield kept.apply(happened)
+    for event in (watch("1", BOOK[0].symbol), *map(MessageReceived, BOOK)):
+        yield kept.apply(event)
     book: OrderBook = kept[BOOK[0].symbol]
     for shown in (book, book.without([(BUY, PRICE, Decimal("0.01")), (SELL, Decimal("0.5431"), SIZE)])):
         yield shown, shown.mid, shown.spread, list(shown.bids), list(shown.offers)
@@ -179,7 +185,7 @@ def quoting() -> Iterator[object]:
         terms = QuoteTerms("0.4567", "0.5432") if dollars else QuoteTerms("0.45", "0.54", rest_remainder=True)
         maker = RfqMaker(partial(_quoted, terms), lambda _: True, iter(("q1", "q2")).__next__)
         sent: list[Message] = []
-        for happened in (
+        for event in (
             logged_on(use_dollars=dollars),
             *(CONTRACTS, DOLLARS),
             status("q1", QuoteStatus.PENDING, bid_size="98765.43", offer_size="12345.67"),
@@ -187,7 +193,7 @@ def quoting() -> Iterator[object]:
             status("q2", QuoteStatus.PENDING),
             status("q2", QuoteStatus.ACCEPTED, side=Side.BUY),
         ):
-            sent += [each.send for each in maker.apply(happened, NOON) if each.send is not None]
+            sent += [each.send for each in maker.apply(event, NOON) if each.send is not None]
         yield [CODEC.encode(each, header(each)) for each in sent], maker.exposure()
         yield from ((each.price, each.quantity) for each in map(maker.quote_of, ("q1", "q2")) if each)
         yield from dumps(maker)
@@ -201,8 +207,8 @@ def requesting() -> Iterator[object]:
     """A creator of requests for quotes, in dollars and in cents."""
     for dollars, side in product((True, False), (BUY, SELL)):
         creator = RfqCreator()
-        for happened in (logged_on(use_dollars=dollars), asked("r1", "12345.67"), ack(), *QUOTES):
-            creator.apply(happened, NOON)
+        for event in (logged_on(use_dollars=dollars), asked("r1", "12345.67"), ack(), *QUOTES):
+            creator.apply(event, NOON)
         rfq = creator.rfq("r1")
         assert rfq is not None
         best = rfq.best(side)

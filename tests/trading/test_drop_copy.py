@@ -21,7 +21,16 @@ from kalshi_fix_sansio import (
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived, RejectReceived
-from kalshi_fix_sansio.trading import Copied, CopyRange, CopyState, Covered, DropCopy, ExecKey, Orders, Remedy
+from kalshi_fix_sansio.trading import (
+    CopyRange,
+    CopyState,
+    DropCopy,
+    DropCopyRange,
+    DropCopyReport,
+    ExecKey,
+    Orders,
+    Remedy,
+)
 from kalshi_fix_sansio.trading import drop_copy as drop_copy_module
 from kalshi_fix_sansio.trading.common.dumping import VERSION
 from tests.trading.order_flow import ENDED, NOON, feed, logged_on, place, raw_report, report
@@ -37,7 +46,7 @@ def key(event: int, shard: int = 0) -> ExecKey:
     return ExecKey(shard, 1, event)
 
 
-class Desk:
+class Harness:
     """A drop copy on an established session, at a given time."""
 
     def __init__(self, session_type: str = "KalshiDC", **settings: Any) -> None:
@@ -45,17 +54,17 @@ class Desk:
         self.second = 0.0
         self.apply(logged_on())
 
-    def apply(self, *happened: object) -> list[object]:
-        told: list[object] = []
-        for each in happened:
+    def apply(self, *event: object) -> list[object]:
+        updates: list[object] = []
+        for each in event:
             if isinstance(each, (ExecutionReport, EventResendComplete, EventResendReject)):
-                told += self.copies.apply(MessageReceived(each), at(self.second))
+                updates += self.copies.apply(MessageReceived(each), at(self.second))
             else:
-                told += self.copies.apply(each, at(self.second))
-        return told
+                updates += self.copies.apply(each, at(self.second))
+        return updates
 
-    def ask(self, *keys: ExecKey, moment: int = 1, end: ExecKey | None = None) -> None:
-        self.copies.ask({each.shard: each for each in keys}, moment, at(self.second), end=end)
+    def request(self, *keys: ExecKey, epoch: int = 1, end: ExecKey | None = None) -> None:
+        self.copies.request({each.shard: each for each in keys}, epoch, at(self.second), end=end)
 
     def due(self) -> EventResendRequest | None:
         """Return the request that is due now, after sending it."""
@@ -64,8 +73,8 @@ class Desk:
             return request
         return None
 
-    def asked(self, *keys: ExecKey, **more: Any) -> None:
-        self.ask(*keys, **more)
+    def send_request(self, *keys: ExecKey, **more: Any) -> None:
+        self.request(*keys, **more)
         assert self.due() is not None
 
     def pause(self) -> float:
@@ -74,22 +83,22 @@ class Desk:
         return deadline - at(self.second).monotonic
 
     def what(self) -> list[tuple[str, str, Remedy]]:
-        return [(each.about, each.what, each.remedies[0]) for each in self.copies.doubts()]
+        return [(each.about, each.what, each.remedies[0]) for each in self.copies.uncertain()]
 
 
 @pytest.fixture
-def desk() -> Desk:
+def harness() -> Harness:
     """Return a drop copy on its own session."""
-    return Desk()
+    return Harness()
 
 
 def copy(event: int, shard: int = 0, **fields: Any) -> ExecutionReport:
     return report("new", str(key(event, shard)), f"o{event}", f"c{event}", **fields)
 
 
-def covered(shard: int, begin: ExecKey, moment: int, end: ExecKey | None = None) -> Covered:
+def covered(shard: int, begin: ExecKey, epoch: int, end: ExecKey | None = None) -> DropCopyRange:
     """Return the range requested at 0 seconds."""
-    return Covered(shard, begin, moment, end, at().utc)
+    return DropCopyRange(shard, begin, epoch, end, at().utc)
 
 
 def complete(count: int) -> EventResendComplete:
@@ -100,173 +109,175 @@ def refused(reason: EventResendRejectReason | int) -> EventResendReject:
     return EventResendReject(ref_seq_num=2, event_resend_reject_reason=reason)
 
 
-def test_a_range_is_requested_and_covered_once_complete(desk: Desk) -> None:
-    desk.ask(key(3), moment=7)
-    assert desk.copies.next_deadline() == at().monotonic
-    assert desk.due() == EventResendRequest(begin_exec_id="1;3")
-    assert desk.copies.asked is not None
-    assert desk.copies.next_deadline() is None
-    first = desk.apply(copy(3))
-    assert first == [Copied(copy(3))]
-    assert desk.copies.doubts()
-    assert desk.apply(copy(9), complete(2))[1:] == [covered(0, key(3), 7)]
-    assert desk.copies.covered(0) == [CopyRange(key(3), key(9))]
-    assert (desk.copies.wanted, desk.copies.doubts()) == ([], [])
+def test_a_range_is_requested_and_covered_once_complete(harness: Harness) -> None:
+    harness.request(key(3), epoch=7)
+    assert harness.copies.next_deadline() == at().monotonic
+    assert harness.due() == EventResendRequest(begin_exec_id="1;3")
+    assert harness.copies.requested is not None
+    assert harness.copies.next_deadline() is None
+    first = harness.apply(copy(3))
+    assert first == [DropCopyReport(copy(3))]
+    assert harness.copies.uncertain()
+    assert harness.apply(copy(9), complete(2))[1:] == [covered(0, key(3), 7)]
+    assert harness.copies.covered(0) == [CopyRange(key(3), key(9))]
+    assert (harness.copies.pending, harness.copies.uncertain()) == ([], [])
 
 
-def test_a_range_continues_after_the_last_page_and_joins_the_pages(desk: Desk) -> None:
-    desk.asked(key(3), end=key(5))
-    assert desk.apply(copy(4), complete(1))[1:] == [covered(0, key(3), 1, key(5))]
-    desk.asked(key(5), end=key(8))
-    desk.apply(copy(5), copy(8), complete(2))
-    desk.copies.follow(9, at())
-    assert desk.due() == EventResendRequest(begin_exec_id="1;8")
-    assert desk.apply(copy(8), copy(11), complete(2))[-1] == covered(0, key(3), 9)
-    assert desk.copies.covered(0) == [CopyRange(key(3), key(11))]
+def test_a_range_continues_after_the_last_page_and_joins_the_pages(harness: Harness) -> None:
+    harness.send_request(key(3), end=key(5))
+    assert harness.apply(copy(4), complete(1))[1:] == [covered(0, key(3), 1, key(5))]
+    harness.send_request(key(5), end=key(8))
+    harness.apply(copy(5), copy(8), complete(2))
+    harness.copies.follow(9, at())
+    assert harness.due() == EventResendRequest(begin_exec_id="1;8")
+    assert harness.apply(copy(8), copy(11), complete(2))[-1] == covered(0, key(3), 9)
+    assert harness.copies.covered(0) == [CopyRange(key(3), key(11))]
 
 
-def test_an_end_applies_to_its_shard(desk: Desk) -> None:
-    desk.ask(key(3), key(3, 1), end=key(9, 1))
-    assert [(each.shard, each.end) for each in desk.copies.wanted] == [(0, None), (1, key(9, 1))]
+def test_an_end_applies_to_its_shard(harness: Harness) -> None:
+    harness.request(key(3), key(3, 1), end=key(9, 1))
+    assert [(each.shard, each.end) for each in harness.copies.pending] == [(0, None), (1, key(9, 1))]
 
 
-def test_disjoint_ranges_are_kept_separate(desk: Desk) -> None:
+def test_disjoint_ranges_are_kept_separate(harness: Harness) -> None:
     for begin, end in ((1, 2), (7, 9), (4, 5), (5, 7)):
-        desk.asked(key(begin), end=key(end))
-        desk.apply(complete(0))
-    assert desk.copies.covered(0) == [CopyRange(key(1), key(2)), CopyRange(key(4), key(9))]
-    assert desk.copies.covered(5) == []
+        harness.send_request(key(begin), end=key(end))
+        harness.apply(complete(0))
+    assert harness.copies.covered(0) == [CopyRange(key(1), key(2)), CopyRange(key(4), key(9))]
+    assert harness.copies.covered(5) == []
 
 
-def test_shards_are_requested_one_after_the_other(desk: Desk) -> None:
-    desk.ask(key(3), key(4, 2))
-    asked = []
+def test_shards_are_requested_one_after_the_other(harness: Harness) -> None:
+    harness.request(key(3), key(4, 2))
+    sent = []
     for _ in range(2):
-        request = desk.due()
+        request = harness.due()
         assert request is not None
-        assert desk.due() is None
-        asked.append(request.begin_exec_id)
-        desk.apply(complete(0))
-    assert asked == ["1;3", "1;4;2"]
+        assert harness.due() is None
+        sent.append(request.begin_exec_id)
+        harness.apply(complete(0))
+    assert sent == ["1;3", "1;4;2"]
 
 
-def test_overlapping_ranges_are_requested_once(desk: Desk) -> None:
-    desk.ask(key(6), moment=2, end=key(9))
-    desk.ask(key(4), moment=3, end=key(7))
-    [wanted] = desk.copies.wanted
-    assert (wanted.begin, wanted.end, wanted.moment) == (key(4), key(9), 3)
-    desk.ask(key(8), moment=4)
-    assert desk.due() == EventResendRequest(begin_exec_id="1;4")
-    desk.ask(key(2), moment=5)  # too late for the request in flight
-    assert desk.apply(complete(0)) == [covered(0, key(4), 4)]
-    assert [each.begin for each in desk.copies.wanted] == [key(2)]
+def test_overlapping_ranges_are_requested_once(harness: Harness) -> None:
+    harness.request(key(6), epoch=2, end=key(9))
+    harness.request(key(4), epoch=3, end=key(7))
+    [pending] = harness.copies.pending
+    assert (pending.begin, pending.end, pending.epoch) == (key(4), key(9), 3)
+    harness.request(key(8), epoch=4)
+    assert harness.due() == EventResendRequest(begin_exec_id="1;4")
+    harness.request(key(2), epoch=5)  # too late for the request in flight
+    assert harness.apply(complete(0)) == [covered(0, key(4), 4)]
+    assert [each.begin for each in harness.copies.pending] == [key(2)]
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, None, -1])
-def test_a_count_different_from_the_received_reports_covers_nothing(desk: Desk, count: int | None) -> None:
-    desk.asked(key(3))
-    told = complete(2)
-    told.resend_event_count = count  # type: ignore[assignment]
-    assert len(desk.apply(copy(3), copy(5), told)) == 2
-    assert desk.copies.covered(0) == []
-    [wanted] = desk.copies.wanted
-    assert (wanted.state, wanted.why) == (CopyState.WAITING, f"2 reports came, and were to be {count}")
-    desk.second = 1
-    assert desk.due() is not None
+def test_a_count_different_from_the_received_reports_covers_nothing(
+    harness: Harness, count: int | None
+) -> None:
+    harness.send_request(key(3))
+    update = complete(2)
+    update.resend_event_count = count  # type: ignore[assignment]
+    assert len(harness.apply(copy(3), copy(5), update)) == 2
+    assert harness.copies.covered(0) == []
+    [pending] = harness.copies.pending
+    assert (pending.state, pending.why) == (CopyState.WAITING, f"2 reports came, and were to be {count}")
+    harness.second = 1
+    assert harness.due() is not None
 
 
-def test_a_duplicate_report_does_not_replace_a_missing_one(desk: Desk) -> None:
-    desk.asked(key(3))
-    assert len(desk.apply(copy(3), copy(3), complete(2))) == 2
-    assert desk.copies.doubts()
+def test_a_duplicate_report_does_not_replace_a_missing_one(harness: Harness) -> None:
+    harness.send_request(key(3))
+    assert len(harness.apply(copy(3), copy(3), complete(2))) == 2
+    assert harness.copies.uncertain()
 
 
-def test_both_sides_of_a_trade_may_be_our_own(desk: Desk) -> None:
-    desk.asked(key(3))
+def test_both_sides_of_a_trade_may_be_our_own(harness: Harness) -> None:
+    harness.send_request(key(3))
     both = report("new", "1;3", "other", "c")
-    assert desk.apply(copy(3), both, complete(2))[-1] == covered(0, key(3), 1)
+    assert harness.apply(copy(3), both, complete(2))[-1] == covered(0, key(3), 1)
 
 
 # --- refusals -------------------------------------------------------------------------------------------
 
 
 def test_too_many_requests_are_retried_without_limit() -> None:
-    desk = Desk(max_faults=2, max_pause=5.0)
-    desk.asked(key(3))
+    harness = Harness(max_faults=2, max_pause=5.0)
+    harness.send_request(key(3))
     pauses = []
     for _ in range(6):
-        desk.apply(refused(REASON.TOO_MANY_REQUESTS))
-        pauses.append(desk.pause())
-        assert desk.due() is None
-        desk.second += pauses[-1]
-        assert desk.due() is not None
+        harness.apply(refused(REASON.TOO_MANY_REQUESTS))
+        pauses.append(harness.pause())
+        assert harness.due() is None
+        harness.second += pauses[-1]
+        assert harness.due() is not None
     assert pauses == [1, 2, 4, 5, 5, 5]
-    assert desk.apply(complete(0))
-    assert desk.copies.doubts() == []
+    assert harness.apply(complete(0))
+    assert harness.copies.uncertain() == []
 
 
 @pytest.mark.parametrize("reason", [REASON.SERVER_ERROR, REASON.END_TOO_LARGE, 77])
 def test_faults_of_the_venue_are_retried_with_backoff_and_then_reported(
     reason: EventResendRejectReason | int,
 ) -> None:
-    desk = Desk(max_faults=3)
-    desk.asked(key(3))
+    harness = Harness(max_faults=3)
+    harness.send_request(key(3))
     for _ in range(2):
-        desk.apply(refused(reason))
-        [(_, _, remedy)] = desk.what()
+        harness.apply(refused(reason))
+        [(_, _, remedy)] = harness.what()
         assert remedy is Remedy.DROP_COPY
-        desk.second += desk.pause()
-        assert desk.due() is not None
-    desk.apply(refused(reason))
-    [(about, what, remedy)] = desk.what()
+        harness.second += harness.pause()
+        assert harness.due() is not None
+    harness.apply(refused(reason))
+    [(about, what, remedy)] = harness.what()
     assert about == "reports from 1;3"
     assert what.startswith("they are not to be had by drop copy (")
     assert remedy is Remedy.REST
-    assert desk.copies.next_deadline() is None
+    assert harness.copies.next_deadline() is None
     # A second request may succeed.
-    desk.asked(key(3))
-    desk.apply(complete(0))
-    assert desk.copies.doubts() == []
+    harness.send_request(key(3))
+    harness.apply(complete(0))
+    assert harness.copies.uncertain() == []
 
 
-def test_a_range_that_is_too_old_needs_rest_and_does_not_block_others(desk: Desk) -> None:
-    desk.asked(key(3))
-    desk.apply(refused(REASON.BEGIN_TOO_SMALL))
-    assert desk.copies.forgotten == {0: key(3)}
-    [(_, _, remedy)] = desk.what()
+def test_a_range_that_is_too_old_needs_rest_and_does_not_block_others(harness: Harness) -> None:
+    harness.send_request(key(3))
+    harness.apply(refused(REASON.BEGIN_TOO_SMALL))
+    assert harness.copies.forgotten == {0: key(3)}
+    [(_, _, remedy)] = harness.what()
     assert remedy is Remedy.REST
-    desk.asked(key(8))
-    assert desk.apply(complete(0)) == [covered(0, key(8), 1)]
-    assert [each.begin for each in desk.copies.wanted] == [key(3)]
-    desk.copies.resolve(0)
-    desk.copies.resolve(0)
-    assert desk.copies.doubts() == []
+    harness.send_request(key(8))
+    assert harness.apply(complete(0)) == [covered(0, key(8), 1)]
+    assert [each.begin for each in harness.copies.pending] == [key(3)]
+    harness.copies.resolve(0)
+    harness.copies.resolve(0)
+    assert harness.copies.uncertain() == []
 
 
 @pytest.mark.parametrize(("end", "failed"), [(key(6), 0), (key(5), 1), (None, 0)])
 def test_a_failed_range_is_no_doubt_once_its_reports_arrive(
-    desk: Desk, end: ExecKey | None, failed: int
+    harness: Harness, end: ExecKey | None, failed: int
 ) -> None:
-    desk.asked(key(3), end=key(6))
-    desk.apply(refused(REASON.NOT_ENABLED))
-    desk.asked(key(2), end=end)
-    desk.apply(complete(0))
-    assert len(desk.copies.doubts()) == failed
+    harness.send_request(key(3), end=key(6))
+    harness.apply(refused(REASON.NOT_ENABLED))
+    harness.send_request(key(2), end=end)
+    harness.apply(complete(0))
+    assert len(harness.copies.uncertain()) == failed
 
 
-def test_an_end_that_has_not_happened_is_dropped(desk: Desk) -> None:
-    desk.asked(key(3), end=key(9))
-    desk.apply(refused(REASON.END_TOO_LARGE))
-    assert desk.due() == EventResendRequest(begin_exec_id="1;3")
+def test_an_end_that_has_not_happened_is_dropped(harness: Harness) -> None:
+    harness.send_request(key(3), end=key(9))
+    harness.apply(refused(REASON.END_TOO_LARGE))
+    assert harness.due() == EventResendRequest(begin_exec_id="1;3")
 
 
-def test_an_account_that_is_not_enabled_sends_no_further_requests(desk: Desk) -> None:
-    desk.ask(key(3), key(3, 1), key(3, 2))
-    assert desk.due() is not None
-    desk.apply(refused(REASON.NOT_ENABLED))
-    assert desk.copies.next_deadline() is None
-    assert {each.state for each in desk.copies.wanted} == {CopyState.FAILED}
-    assert [remedy for _, _, remedy in desk.what()] == [Remedy.REST] * 3
+def test_an_account_that_is_not_enabled_sends_no_further_requests(harness: Harness) -> None:
+    harness.request(key(3), key(3, 1), key(3, 2))
+    assert harness.due() is not None
+    harness.apply(refused(REASON.NOT_ENABLED))
+    assert harness.copies.next_deadline() is None
+    assert {each.state for each in harness.copies.pending} == {CopyState.FAILED}
+    assert [remedy for _, _, remedy in harness.what()] == [Remedy.REST] * 3
 
 
 @pytest.mark.parametrize(
@@ -277,76 +288,76 @@ def test_an_account_that_is_not_enabled_sends_no_further_requests(desk: Desk) ->
         (BusinessRejectReason.NOT_AUTHORIZED, CopyState.FAILED),
     ],
 )
-def test_other_refusals(desk: Desk, reason: BusinessRejectReason, state: CopyState) -> None:
-    desk.ask(key(3))
-    [request] = desk.copies.handle_timer(at())
+def test_other_refusals(harness: Harness, reason: BusinessRejectReason, state: CopyState) -> None:
+    harness.request(key(3))
+    [request] = harness.copies.handle_timer(at())
     reject = BusinessMessageReject(
         ref_seq_num=2, ref_msg_type="U1", business_reject_reason=reason, text="no" * 1000
     )
     refusal = RejectReceived(reject, 2, request)
-    assert desk.apply(refusal) == []  # No range is requested yet.
-    desk.apply(request, refusal)
-    [wanted] = desk.copies.wanted
-    assert wanted.state is state
-    assert wanted.why.startswith("BusinessMessageReject: no")
-    assert len(wanted.why) == drop_copy_module.MAX_TEXT
+    assert harness.apply(refusal) == []  # No range is requested yet.
+    harness.apply(request, refusal)
+    [pending] = harness.copies.pending
+    assert pending.state is state
+    assert pending.why.startswith("BusinessMessageReject: no")
+    assert len(pending.why) == drop_copy_module.MAX_TEXT
 
 
-def test_unsolicited_answers_have_no_effect(desk: Desk) -> None:
-    assert desk.apply(complete(3), refused(REASON.SERVER_ERROR)) == []
-    assert desk.copies.covered(0) == []
+def test_unsolicited_answers_have_no_effect(harness: Harness) -> None:
+    assert harness.apply(complete(3), refused(REASON.SERVER_ERROR)) == []
+    assert harness.copies.covered(0) == []
 
 
 # --- the session ----------------------------------------------------------------------------------------
 
 
-def test_a_range_lost_with_the_connection_is_requested_again(desk: Desk) -> None:
-    desk.asked(key(3))
-    desk.apply(copy(3))
-    desk.ask(key(2), moment=4)
-    assert desk.apply(ENDED) == []
-    assert desk.due() is None
-    assert desk.copies.next_deadline() is None
-    desk.apply(logged_on())
-    assert desk.due() == EventResendRequest(begin_exec_id="1;2")
-    assert desk.apply(complete(0)) == [covered(0, key(2), 4)]
-    desk.apply(ENDED)
-    assert desk.copies.wanted == []
+def test_a_range_lost_with_the_connection_is_requested_again(harness: Harness) -> None:
+    harness.send_request(key(3))
+    harness.apply(copy(3))
+    harness.request(key(2), epoch=4)
+    assert harness.apply(ENDED) == []
+    assert harness.due() is None
+    assert harness.copies.next_deadline() is None
+    harness.apply(logged_on())
+    assert harness.due() == EventResendRequest(begin_exec_id="1;2")
+    assert harness.apply(complete(0)) == [covered(0, key(2), 4)]
+    harness.apply(ENDED)
+    assert harness.copies.pending == []
 
 
-def test_a_request_that_send_refused_is_withdrawn(desk: Desk) -> None:
-    desk.ask(key(3))
-    [request] = desk.copies.handle_timer(at())
-    desk.copies.withdraw(request)
-    desk.apply(request)
-    desk.copies.withdraw(EventResendRequest(begin_exec_id="1;3"))
-    assert desk.due() is None
-    desk.copies.withdraw(request)
-    assert desk.due() is not None
+def test_a_request_that_send_refused_is_withdrawn(harness: Harness) -> None:
+    harness.request(key(3))
+    [request] = harness.copies.handle_timer(at())
+    harness.copies.withdraw(request)
+    harness.apply(request)
+    harness.copies.withdraw(EventResendRequest(begin_exec_id="1;3"))
+    assert harness.due() is None
+    harness.copies.withdraw(request)
+    assert harness.due() is not None
 
 
-def test_a_request_of_the_user_is_tracked_and_settles_no_doubt(desk: Desk) -> None:
-    desk.apply(EventResendRequest(begin_exec_id="1;3", end_exec_id="1;5"))
+def test_a_request_of_the_user_is_tracked_and_settles_no_doubt(harness: Harness) -> None:
+    harness.apply(EventResendRequest(begin_exec_id="1;3", end_exec_id="1;5"))
     with pytest.raises(LocalProtocolError, match="one at a time"):
-        desk.apply(EventResendRequest(begin_exec_id="1;3"))
-    assert desk.apply(copy(3), complete(1))[-1] == covered(0, key(3), 0, key(5))
-    desk.ask(key(3))
-    desk.apply(EventResendRequest(begin_exec_id="1;2"))
-    assert desk.apply(complete(0)) == [covered(0, key(2), 0)]
-    assert [each.begin for each in desk.copies.wanted] == [key(3)]
+        harness.apply(EventResendRequest(begin_exec_id="1;3"))
+    assert harness.apply(copy(3), complete(1))[-1] == covered(0, key(3), 0, key(5))
+    harness.request(key(3))
+    harness.apply(EventResendRequest(begin_exec_id="1;2"))
+    assert harness.apply(complete(0)) == [covered(0, key(2), 0)]
+    assert [each.begin for each in harness.copies.pending] == [key(3)]
 
 
 @pytest.mark.parametrize("exec_id", ["-1;-1", "abc"])
-def test_an_invalid_exec_id_is_refused(desk: Desk, exec_id: str) -> None:
+def test_an_invalid_exec_id_is_refused(harness: Harness, exec_id: str) -> None:
     with pytest.raises(LocalProtocolError):
-        desk.apply(EventResendRequest(begin_exec_id=exec_id))
-    assert desk.copies.asked is None
+        harness.apply(EventResendRequest(begin_exec_id=exec_id))
+    assert harness.copies.requested is None
 
 
-def test_on_a_drop_copy_session_every_report_is_a_copy(desk: Desk) -> None:
+def test_on_a_drop_copy_session_every_report_is_a_copy(harness: Harness) -> None:
     bad = raw_report(exec_id="?")
-    assert desk.apply(copy(3), bad) == [Copied(copy(3)), Copied(bad)]
-    assert desk.apply(place()) == []
+    assert harness.apply(copy(3), bad) == [DropCopyReport(copy(3)), DropCopyReport(bad)]
+    assert harness.apply(place()) == []
 
 
 @pytest.mark.parametrize(
@@ -367,7 +378,7 @@ def test_copies_contain_the_unit_of_their_session(
     if flags is not None:
         copies.apply(logged_on(**flags), at())
     [copied] = copies.apply(MessageReceived(copy(3)), at())
-    assert isinstance(copied, Copied)
+    assert isinstance(copied, DropCopyReport)
     assert copied.dollars is dollars
 
 
@@ -375,43 +386,43 @@ def test_copies_contain_the_unit_of_their_session(
 
 
 def test_on_an_order_session_other_reports_pass_through() -> None:
-    desk = Desk("KalshiNR")
-    asked = place()
-    assert desk.apply(asked, ENDED, logged_on()) == [asked, ENDED, logged_on()]
+    harness = Harness("KalshiNR")
+    sent = place()
+    assert harness.apply(sent, ENDED, logged_on()) == [sent, ENDED, logged_on()]
     live = MessageReceived(copy(3))
-    assert desk.apply(copy(3)) == [live]
-    desk.asked(key(4), end=key(9))
+    assert harness.apply(copy(3)) == [live]
+    harness.send_request(key(4), end=key(9))
     others = [copy(3), copy(10), copy(5, shard=1), raw_report(exec_id="?"), raw_report(exec_id="-1;-1")]
-    assert desk.apply(*others) == [MessageReceived(each) for each in others]
-    assert desk.apply(copy(4), copy(9)) == [Copied(copy(4)), Copied(copy(9))]
-    assert desk.apply(complete(2)) == [covered(0, key(4), 1, key(9))]
+    assert harness.apply(*others) == [MessageReceived(each) for each in others]
+    assert harness.apply(copy(4), copy(9)) == [DropCopyReport(copy(4)), DropCopyReport(copy(9))]
+    assert harness.apply(complete(2)) == [covered(0, key(4), 1, key(9))]
 
 
 def test_live_reports_during_a_request_are_newer_than_the_copies() -> None:
-    desk = Desk("KalshiNR")
-    desk.asked(key(3))
-    told = desk.apply(copy(3), copy(8), copy(4), copy(4), complete(2))
-    assert [type(each) for each in told] == [Copied] * 4 + [Covered]
-    assert desk.copies.covered(0) == [CopyRange(key(3), key(4))]
+    harness = Harness("KalshiNR")
+    harness.send_request(key(3))
+    updates = harness.apply(copy(3), copy(8), copy(4), copy(4), complete(2))
+    assert [type(each) for each in updates] == [DropCopyReport] * 4 + [DropCopyRange]
+    assert harness.copies.covered(0) == [CopyRange(key(3), key(4))]
     # Fewer reports than counted are not complete, even with duplicates.
-    desk.asked(key(3))
-    assert desk.apply(copy(3), copy(3), complete(2)) == [Copied(copy(3))] * 2
+    harness.send_request(key(3))
+    assert harness.apply(copy(3), copy(3), complete(2)) == [DropCopyReport(copy(3))] * 2
 
 
 def test_an_order_in_doubt_is_settled_on_its_own_session() -> None:
-    orders, desk = Orders(), Desk("KalshiNR")
+    orders, harness = Orders(), Harness("KalshiNR")
     feed(orders, logged_on(), place(), report("new", "1;1"))
-    for each in desk.apply(ENDED, logged_on()):
+    for each in harness.apply(ENDED, logged_on()):
         orders.apply(each)
-    [doubt] = orders.doubts()
-    desk.copies.ask(orders.copy_from(), orders.moment, at())
-    desk.due()
+    [item] = orders.uncertain()
+    harness.copies.request(orders.copy_from(), orders.epoch, at())
+    harness.due()
     trade = report("trade", "1;5", cum="4", last=("4", "0.40"))
-    for each in desk.apply(report("new", "1;1"), trade, complete(2)):
+    for each in harness.apply(report("new", "1;1"), trade, complete(2)):
         orders.apply(each)
-    assert orders.doubts() == []
-    assert doubt.order is not None
-    assert doubt.order.filled == 4
+    assert orders.uncertain() == []
+    assert item.order is not None
+    assert item.order.filled_qty == 4
 
 
 # --- bounds ---------------------------------------------------------------------------------------------
@@ -419,60 +430,60 @@ def test_an_order_in_doubt_is_settled_on_its_own_session() -> None:
 
 def test_requested_shards_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drop_copy_module, "MAX_SHARDS", 2)
-    desk = Desk()
-    desk.ask(*(key(1, shard) for shard in range(4)))
-    assert len(desk.copies.wanted) == desk.copies.left_out == 2
-    assert desk.what()[-1] == ("2 ranges of reports", "they were not asked for", Remedy.REST)
+    harness = Harness()
+    harness.request(*(key(1, shard) for shard in range(4)))
+    assert len(harness.copies.pending) == harness.copies.left_out == 2
+    assert harness.what()[-1] == ("2 ranges of reports", "they were not asked for", Remedy.REST)
     for shard in range(10, 15):  # by the user's own requests
-        desk.apply(EventResendRequest(begin_exec_id=f"1;1;{shard}"), complete(0))
-        desk.apply(EventResendRequest(begin_exec_id=f"1;1;{shard}"), refused(REASON.BEGIN_TOO_SMALL))
-    copies = desk.copies
+        harness.apply(EventResendRequest(begin_exec_id=f"1;1;{shard}"), complete(0))
+        harness.apply(EventResendRequest(begin_exec_id=f"1;1;{shard}"), refused(REASON.BEGIN_TOO_SMALL))
+    copies = harness.copies
     assert len(copies._covered) == len(copies._failed) == len(copies.forgotten) == 2
     assert copies.left_out == 5
 
 
 def test_remembered_ranges_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drop_copy_module, "MAX_RANGES", 3)
-    desk = Desk()
+    harness = Harness()
     for event in range(1, 20, 2):
-        desk.asked(key(event), end=key(event))
-        desk.apply(complete(0))
-    assert desk.copies.covered(0) == [CopyRange(key(each), key(each)) for each in (15, 17, 19)]
+        harness.send_request(key(event), end=key(event))
+        harness.apply(complete(0))
+    assert harness.copies.covered(0) == [CopyRange(key(each), key(each)) for each in (15, 17, 19)]
 
 
 def test_an_answer_beyond_the_bound_covers_nothing() -> None:
-    desk = Desk(max_reports=3)
-    desk.asked(key(1))
-    assert len(desk.apply(*map(copy, range(1, 6)), complete(3))) == 5
-    [(_, what, remedy)] = desk.what()
+    harness = Harness(max_reports=3)
+    harness.send_request(key(1))
+    assert len(harness.apply(*map(copy, range(1, 6)), complete(3))) == 5
+    [(_, what, remedy)] = harness.what()
     assert "more than 3 reports came" in what
     assert remedy is Remedy.REST
-    desk.asked(key(1), end=key(3))
-    assert desk.apply(*map(copy, range(1, 4)), complete(3))[-1] == covered(0, key(1), 1, key(3))
+    harness.send_request(key(1), end=key(3))
+    assert harness.apply(*map(copy, range(1, 4)), complete(3))[-1] == covered(0, key(1), 1, key(3))
 
 
 # --- dumps ----------------------------------------------------------------------------------------------
 
 
-def test_a_dump_is_loaded_by_the_next_process(desk: Desk) -> None:
-    desk.asked(key(1), end=key(2))
-    desk.apply(complete(0))
-    desk.asked(key(1, 4))
-    desk.apply(refused(REASON.BEGIN_TOO_SMALL))
-    desk.ask(key(5), key(6, 1), moment=3, end=key(9))
-    desk.asked(key(5, 2), moment=3)
-    desk.apply(refused(REASON.SERVER_ERROR))
-    desk.due()
-    text = json.dumps(desk.copies.dump())
+def test_a_dump_is_loaded_by_the_next_process(harness: Harness) -> None:
+    harness.send_request(key(1), end=key(2))
+    harness.apply(complete(0))
+    harness.send_request(key(1, 4))
+    harness.apply(refused(REASON.BEGIN_TOO_SMALL))
+    harness.request(key(5), key(6, 1), epoch=3, end=key(9))
+    harness.send_request(key(5, 2), epoch=3)
+    harness.apply(refused(REASON.SERVER_ERROR))
+    harness.due()
+    text = json.dumps(harness.copies.dump())
     other = DropCopy()
     other.load(json.loads(text))
-    assert other.asked is None
-    assert other.covered(0) == desk.copies.covered(0)
-    assert other.forgotten == desk.copies.forgotten
-    assert sorted(str(each.begin) for each in other.wanted) == ["1;1;4", "1;5", "1;5;2", "1;6;1"]
-    assert sorted(each.faults for each in other.wanted) == [0, 0, 0, 1]
-    assert sorted(other.dump()["wanted"], key=str) == sorted(
-        json.loads(text.replace("ASKED", "WAITING"))["wanted"], key=str
+    assert other.requested is None
+    assert other.covered(0) == harness.copies.covered(0)
+    assert other.forgotten == harness.copies.forgotten
+    assert sorted(str(each.begin) for each in other.pending) == ["1;1;4", "1;5", "1;5;2", "1;6;1"]
+    assert sorted(each.faults for each in other.pending) == [0, 0, 0, 1]
+    assert sorted(other.dump()["pending"], key=str) == sorted(
+        json.loads(text.replace("REQUESTED", "WAITING"))["pending"], key=str
     )
     assert other.next_deadline() is None
     other.apply(logged_on(), at())
@@ -482,9 +493,9 @@ def test_a_dump_is_loaded_by_the_next_process(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "broken", [{}, {"version": VERSION + 1}, {"version": VERSION}, {"version": VERSION, "logon": 7}]
 )
-def test_an_invalid_dump_is_refused_and_changes_nothing(desk: Desk, broken: dict[str, Any]) -> None:
-    desk.ask(key(3))
-    before = desk.copies.dump()
+def test_an_invalid_dump_is_refused_and_changes_nothing(harness: Harness, broken: dict[str, Any]) -> None:
+    harness.request(key(3))
+    before = harness.copies.dump()
     with pytest.raises(ValueError, match=r"version|DropCopy\.dump"):
-        desk.copies.load(broken)
-    assert desk.copies.dump() == before
+        harness.copies.load(broken)
+    assert harness.copies.dump() == before

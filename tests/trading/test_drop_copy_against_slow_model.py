@@ -21,7 +21,14 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import MessageReceived
-from kalshi_fix_sansio.trading import DoubtKind, DropCopy, ExecKey, OrderDoubt, Orders, OrderState
+from kalshi_fix_sansio.trading import (
+    DropCopy,
+    ExecKey,
+    Orders,
+    OrderState,
+    UncertainOrder,
+    UncertainOrderKind,
+)
 from tests.trading.order_flow import ENDED, NOON, feed, logged_on, report
 from tests.trading.order_histories import History, is_answer, model, rows
 
@@ -87,8 +94,8 @@ def test_lost_reports_arrive_by_drop_copy_or_stay_in_doubt(
     there = [step for step in steps if isinstance(step, ExecutionReport) and step.order_id[1:] not in future]
     venue, second = SlowVenue(there, random), 0.0
     copies.apply(logged_on(), Instant(0, NOON))
-    copies.ask(orders.copy_from(), orders.moment, Instant(0, NOON))
-    before = orders.doubts()
+    copies.request(orders.copy_from(), orders.epoch, Instant(0, NOON))
+    before = orders.uncertain()
     for turn in range(100):
         venue.honest = turn > 20
         now = Instant(second, NOON + timedelta(seconds=second))
@@ -111,24 +118,24 @@ def test_lost_reports_arrive_by_drop_copy_or_stay_in_doubt(
         if random.random() < 0.1:  # the connection is lost during the reply
             reply = [*reply[: random.randrange(len(reply))], ENDED, logged_on()]
         for each in reply:
-            happened = MessageReceived(each) if isinstance(each, (ExecutionReport, *ANSWERS)) else each
-            for told in copies.apply(happened, now):
+            event = MessageReceived(each) if isinstance(each, (ExecutionReport, *ANSWERS)) else each
+            for updates in copies.apply(event, now):
                 # The session of orders is a separate one here, so the loss of this connection does not affect
                 # it.
-                if told is not ENDED and told != logged_on():
-                    orders.apply(told)
+                if updates is not ENDED and updates != logged_on():
+                    orders.apply(updates)
         # No doubt is settled for a shard whose reports are incomplete.
-        for doubt in before:
-            if doubt.begin is not None and doubt.begin.shard in {each.shard for each in copies.wanted}:
-                assert settled_by_reports(doubt) or doubted(doubt, orders)
-    failed = {each.shard for each in copies.wanted}
-    assert {doubt.begin.shard for doubt in orders.doubts() if doubt.begin is not None} <= failed
+        for item in before:
+            if item.begin is not None and item.begin.shard in {each.shard for each in copies.pending}:
+                assert settled_by_reports(item) or doubted(item, orders)
+    failed = {each.shard for each in copies.pending}
+    assert {item.begin.shard for item in orders.uncertain() if item.begin is not None} <= failed
     if not failed:
-        assert orders.doubts() == []
+        assert orders.uncertain() == []
         final = {row["order_id"]: row for row in model(steps)}
         for row in rows(orders):
             if row["order_id"] in final and row["ending"] != "REJECTED":
-                assert row["filled"] == final[row["order_id"]]["filled"]
+                assert row["filled_qty"] == final[row["order_id"]]["filled_qty"]
                 assert row["state"] == final[row["order_id"]]["state"]
         assert all(order.state in (OrderState.OPEN, OrderState.DONE) for order in orders)
 
@@ -136,14 +143,14 @@ def test_lost_reports_arrive_by_drop_copy_or_stay_in_doubt(
 ANSWERS = (EventResendComplete, EventResendReject)
 
 
-def settled_by_reports(doubt: OrderDoubt) -> bool:
+def settled_by_reports(item: UncertainOrder) -> bool:
     """Return whether reports about the order itself settle the doubt."""
-    if doubt.kind is DoubtKind.FILLS_UNSEEN:
-        return doubt.order is not None and not doubt.order.unseen
-    if doubt.order is None or doubt.order.is_done:
+    if item.kind is UncertainOrderKind.FILLS_UNREPORTED:
+        return item.order is not None and not item.order.unreported_qty
+    if item.order is None or item.order.is_done:
         return True
-    return doubt.request is not None and doubt.request not in doubt.order.pending
+    return item.request is not None and item.request not in item.order.pending
 
 
-def doubted(doubt: OrderDoubt, orders: Orders) -> bool:
-    return any(each.order is doubt.order for each in orders.doubts())
+def doubted(item: UncertainOrder, orders: Orders) -> bool:
+    return any(each.order is item.order for each in orders.uncertain())

@@ -23,8 +23,8 @@ def order(*fills: dict[str, Any], side: Side = BUY, **fields: Any) -> Order:
     done = Decimal(0)
     for number, fill in enumerate(fills, 1):
         done += Decimal(fill["last"][0])
-        told = {"aggressor_indicator": True, **fields, **fill}
-        feed(orders, report("trade", f"1;{number}", qty="100", cum=str(done), side=side, **told))
+        updates = {"aggressor_indicator": True, **fields, **fill}
+        feed(orders, report("trade", f"1;{number}", qty="100", cum=str(done), side=side, **updates))
     return only(orders)
 
 
@@ -61,11 +61,11 @@ EXAMPLES = {
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-@pytest.mark.parametrize("told", [False, True])
-def test_the_examples_of_the_fee_page(name: str, told: bool) -> None:
+@pytest.mark.parametrize("updates", [False, True])
+def test_the_examples_of_the_fee_page(name: str, updates: bool) -> None:
     rate, last, parts, net = EXAMPLES[name]
     fills = [{"last": last, **after} for after in held(*[last[0]] * 3)]
-    if told:  # the balance, with or without the rebate
+    if updates:  # the balance, with or without the rebate
         for fill, fee in zip(fills, net, strict=True):
             paid = Decimal(last[0]) * Decimal(last[1])
             fill |= {"balance": str(-paid - Decimal(fee)), "fee": fee}
@@ -103,10 +103,10 @@ def test_a_correct_fee_is_not_reported() -> None:
 
 def test_a_wrong_fee_and_an_imprecise_balance_are_reported() -> None:
     [wrong] = check_fees(order(GOOD | {"fee": "0.18", "balance": "-4.18"}), TERMS)
-    assert (wrong.kind.name, wrong.told, wrong.expected) == ("FEE", Decimal("0.18"), Decimal("0.17"))
+    assert (wrong.kind.name, wrong.reported, wrong.expected) == ("FEE", Decimal("0.18"), Decimal("0.17"))
     fee, precision = check_fees(order(GOOD | {"fee": "0.168", "balance": "-4.168"}), TERMS)
     assert (fee.kind.name, fee.expected) == ("FEE", Decimal("0.17"))
-    assert (precision.kind.name, precision.told) == ("PRECISION", Decimal("-4.168"))
+    assert (precision.kind.name, precision.reported) == ("PRECISION", Decimal("-4.168"))
 
 
 @pytest.mark.parametrize(

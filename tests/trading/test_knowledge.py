@@ -11,7 +11,7 @@ import pytest
 
 from kalshi_fix_sansio import ExecutionReportText, OrdStatus
 from kalshi_fix_sansio.events import MessagesLost
-from kalshi_fix_sansio.trading import Covered, ExecKey, Orders, OrderState
+from kalshi_fix_sansio.trading import DropCopyRange, ExecKey, Orders, OrderState
 from kalshi_fix_sansio.trading.orders.knowledge import CLEAR, RESOLVED, Knowledge, KnowledgeKind
 from tests.trading.order_flow import ENDED, NOON, at, cancel, feed, logged_on, only, place, refusal, report
 
@@ -28,13 +28,13 @@ def table() -> list[list[str]]:
 
 
 def gone(orders: Orders) -> None:
-    feed(orders, cancel("c"), refusal("c", "NONE", status=OrdStatus.REJECTED, number=orders.moment + 10))
+    feed(orders, cancel("c"), refusal("c", "NONE", status=OrdStatus.REJECTED, number=orders.epoch + 10))
 
 
 BEGIN: dict[str, Callable[[Orders], object]] = {
     "CLEAR": lambda orders: None,
     "LOSS": lambda orders: feed(orders, MessagesLost(1, 2)),
-    "DENIED": gone,
+    "NOT_AT_VENUE": gone,
     "RESOLVED_OPEN": lambda orders: orders.resolve(only(orders), is_open=True),
     "RESOLVED_DONE": lambda orders: orders.resolve(only(orders), is_open=False),
 }
@@ -48,9 +48,9 @@ EVENTS: list[list[Callable[[Orders], object]]] = [
         lambda orders: feed(orders, report("new", "1;5")),
     ],
     [
-        lambda orders: feed(orders, Covered(0, K4, orders.moment)),
-        lambda orders: feed(orders, Covered(0, K4, orders.moment - 1)),
-        lambda orders: feed(orders, Covered(0, K6, orders.moment)),
+        lambda orders: feed(orders, DropCopyRange(0, K4, orders.epoch)),
+        lambda orders: feed(orders, DropCopyRange(0, K4, orders.epoch - 1)),
+        lambda orders: feed(orders, DropCopyRange(0, K6, orders.epoch)),
     ],
     [
         lambda orders: orders.resolve(only(orders), is_open=True),
@@ -84,7 +84,7 @@ def test_the_docs_have_a_row_for_each_kind_and_a_column_for_each_event() -> None
     assert {len(row) for row in table()} == {len(EVENTS) + 1}
 
 
-LOST = Knowledge(KnowledgeKind.LOSS, 2, NOON, K5, K5, presumed=True)
+LOST = Knowledge(KnowledgeKind.LOSS, 2, NOON, K5, K5, cancel_expected=True)
 FIRST_SEEN = Knowledge(KnowledgeKind.LOSS, 2)
 LATER = at(5)
 
@@ -97,20 +97,20 @@ LATER = at(5)
         (CLEAR.leave_unanswered(2, NOON, K5), Knowledge(KnowledgeKind.LOSS, 2, NOON, K5)),
         (
             LOST.leave_unanswered(3, LATER, K4),
-            Knowledge(KnowledgeKind.LOSS, 3, NOON, K4, presumed=True),
+            Knowledge(KnowledgeKind.LOSS, 3, NOON, K4, cancel_expected=True),
         ),
         (FIRST_SEEN.leave_unanswered(3, LATER, None), Knowledge(KnowledgeKind.LOSS, 3, LATER)),
-        (CLEAR.deny(2, NOON, K5), Knowledge(KnowledgeKind.DENIED, 2, NOON, K5)),
-        (LOST.deny(3, LATER, K6), attrs.evolve(LOST, kind=KnowledgeKind.DENIED, epoch=3)),
-        (FIRST_SEEN.deny(3, LATER, K6), Knowledge(KnowledgeKind.DENIED, 3, LATER, K6)),
-        (RESOLVED[True].deny(2, NOON, K5), Knowledge(KnowledgeKind.DENIED, 2, NOON, K5)),
+        (CLEAR.record_absence(2, NOON, K5), Knowledge(KnowledgeKind.NOT_AT_VENUE, 2, NOON, K5)),
+        (LOST.record_absence(3, LATER, K6), attrs.evolve(LOST, kind=KnowledgeKind.NOT_AT_VENUE, epoch=3)),
+        (FIRST_SEEN.record_absence(3, LATER, K6), Knowledge(KnowledgeKind.NOT_AT_VENUE, 3, LATER, K6)),
+        (RESOLVED[True].record_absence(2, NOON, K5), Knowledge(KnowledgeKind.NOT_AT_VENUE, 2, NOON, K5)),
         (FIRST_SEEN.cover(2, K4, K4), CLEAR),
         (FIRST_SEEN.cover(2, K4, None), FIRST_SEEN),
         (FIRST_SEEN.cover(2, K4, ExecKey(1, 1, 9)), FIRST_SEEN),
         (LOST.cover(2, K5, K4), CLEAR),
-        (LOST.presume_canceled(), LOST),
-        (FIRST_SEEN.presume_canceled(), attrs.evolve(FIRST_SEEN, presumed=True)),
-        (CLEAR.presume_canceled(), CLEAR),
+        (LOST.expect_cancel(), LOST),
+        (FIRST_SEEN.expect_cancel(), attrs.evolve(FIRST_SEEN, cancel_expected=True)),
+        (CLEAR.expect_cancel(), CLEAR),
     ],
 )
 def test_an_event_leads_to_the_expected_knowledge(found: Knowledge, expected: Knowledge) -> None:
@@ -120,9 +120,9 @@ def test_an_event_leads_to_the_expected_knowledge(found: Knowledge, expected: Kn
 def test_a_cancel_is_no_longer_presumed_once_the_uncertainty_has_ended() -> None:
     orders = Orders()
     feed(orders, logged_on(cancel_orders_on_disconnect=True), place(), report("new", "1;5"), ENDED)
-    assert only(orders).presumed_canceled
+    assert only(orders).cancel_expected
     feed(orders, logged_on(cancel_orders_on_disconnect=True), report("new", "1;6"))
     gone(orders)
-    assert (only(orders).state, only(orders).presumed_canceled) == (OrderState.UNVERIFIED, False)
-    [uncertain] = [each for each in orders.doubts() if each.order is only(orders)]
+    assert (only(orders).state, only(orders).cancel_expected) == (OrderState.UNVERIFIED, False)
+    [uncertain] = [each for each in orders.uncertain() if each.order is only(orders)]
     assert uncertain.begin == K6

@@ -23,9 +23,8 @@ from kalshi_fix_sansio.events import (
     Uncertainty,
 )
 from kalshi_fix_sansio.trading import (
-    Copied,
-    Covered,
-    DoubtKind,
+    DropCopyRange,
+    DropCopyReport,
     ExecKey,
     MassCancelState,
     OrderRequestError,
@@ -33,6 +32,7 @@ from kalshi_fix_sansio.trading import (
     OrderState,
     OrderUpdate,
     Remedy,
+    UncertainOrderKind,
 )
 from tests.trading.order_flow import (
     ENDED,
@@ -57,7 +57,7 @@ def answer(
     return MessageReceived(over_the_wire(made, number))
 
 
-def told(updates: list[OrderUpdate]) -> list[MassCancelState]:
+def mass_cancel_states(updates: list[OrderUpdate]) -> list[MassCancelState]:
     return [each.mass_cancel.state for each in updates if each.mass_cancel is not None]
 
 
@@ -76,19 +76,19 @@ def orders() -> Orders:
 
 def send(orders: Orders, name: str = "m") -> OrderMassCancelRequest:
     request = orders.cancel_all(name)
-    assert told(orders.apply(request)) == [State.SENT]
+    assert mass_cancel_states(orders.apply(request)) == [State.SENT]
     return request
 
 
 def test_a_mass_cancel_is_over_when_its_orders_have_ended(orders: Orders) -> None:
     request = send(orders)
     assert (request.cl_ord_id, request.mass_cancel_request_type) == ("m", "6")
-    assert told(feed(orders, answer())) == [State.ACCEPTED]
-    assert told(feed(orders, canceled(1))) == []
+    assert mass_cancel_states(feed(orders, answer())) == [State.ACCEPTED]
+    assert mass_cancel_states(feed(orders, canceled(1))) == []
     assert orders.live()
-    assert told(feed(orders, canceled(2))) == [State.DONE]
+    assert mass_cancel_states(feed(orders, canceled(2))) == [State.DONE]
     assert orders.mass_cancels == []
-    assert orders.doubts() == []
+    assert orders.uncertain() == []
 
 
 def test_the_answer_may_come_after_the_reports(orders: Orders) -> None:
@@ -96,14 +96,14 @@ def test_the_answer_may_come_after_the_reports(orders: Orders) -> None:
     feed(orders, canceled(2), canceled(1))
     [one] = orders.mass_cancels
     assert (one.state, one.waiting) == (State.SENT, {})
-    assert told(feed(orders, answer())) == [State.DONE]
+    assert mass_cancel_states(feed(orders, answer())) == [State.DONE]
     assert feed(orders, answer()) == []  # the same answer once more
 
 
 def test_orders_sent_after_a_mass_cancel_are_not_affected(orders: Orders) -> None:
     send(orders)
     feed(orders, place("c4"), answer(), canceled(1))
-    assert told(feed(orders, canceled(2))) == [State.DONE]
+    assert mass_cancel_states(feed(orders, canceled(2))) == [State.DONE]
 
 
 @pytest.mark.parametrize("response", [MassCancelResponse.REJECTED, "9"])
@@ -166,24 +166,24 @@ def test_an_unanswered_mass_cancel_is_in_doubt_until_its_orders_have_ended(order
         "outcome": OutcomesUnknown((open_request(request),), Uncertainty.CONNECTION_ENDED),
         "refused": MessageRejected(answer().message, ()),
     }
-    assert told(feed(orders, lost[how])) == [State.UNKNOWN]
-    doubt = orders.doubts()[-1]
-    assert (doubt.kind, doubt.about) == (DoubtKind.MASS_CANCEL_UNKNOWN, "mass cancel m")
-    assert doubt.mass_cancel is not None
-    assert doubt.remedies[0] is Remedy.DROP_COPY
+    assert mass_cancel_states(feed(orders, lost[how])) == [State.UNKNOWN]
+    item = orders.uncertain()[-1]
+    assert (item.kind, item.about) == (UncertainOrderKind.MASS_CANCEL_UNKNOWN, "mass cancel m")
+    assert item.mass_cancel is not None
+    assert item.remedies[0] is Remedy.DROP_COPY
     assert orders.copy_from() == {0: ExecKey(0, 1, 3)}
     assert orders.cancel_all("n").cl_ord_id == "n"
-    assert told(feed(orders, ENDED, logged_on())) == []
-    assert told(feed(orders, Copied(canceled(1)))) == []
-    assert told(feed(orders, Copied(canceled(2)))) == [State.DONE]
+    assert mass_cancel_states(feed(orders, ENDED, logged_on())) == []
+    assert mass_cancel_states(feed(orders, DropCopyReport(canceled(1)))) == []
+    assert mass_cancel_states(feed(orders, DropCopyReport(canceled(2)))) == [State.DONE]
     assert orders.mass_cancels == []
 
 
 def test_a_late_answer_counts(orders: Orders) -> None:
     send(orders)
     feed(orders, ENDED, logged_on())
-    assert told(feed(orders, answer())) == [State.ACCEPTED]
-    assert DoubtKind.MASS_CANCEL_UNKNOWN not in [each.kind for each in orders.doubts()]
+    assert mass_cancel_states(feed(orders, answer())) == [State.ACCEPTED]
+    assert UncertainOrderKind.MASS_CANCEL_UNKNOWN not in [each.kind for each in orders.uncertain()]
 
 
 @pytest.mark.parametrize("accepted", [False, True])
@@ -191,26 +191,31 @@ def test_orders_open_in_drop_copy_were_missed_by_the_mass_cancel(orders: Orders,
     send(orders)
     if accepted:
         feed(orders, answer())
-    before = orders.moment
+    before = orders.epoch
     feed(orders, ENDED)
-    feed(orders, Copied(canceled(1)))
+    feed(orders, DropCopyReport(canceled(1)))
     # A range requested earlier, or beginning too late, proves nothing.
-    for covered in (Covered(0, ExecKey(0, 1, 1), before), Covered(0, ExecKey(0, 1, 4), orders.moment)):
-        assert told(feed(orders, covered)) == []
-    assert told(feed(orders, Covered(0, ExecKey(0, 1, 1), orders.moment))) == [State.MISSED]
+    for covered in (
+        DropCopyRange(0, ExecKey(0, 1, 1), before),
+        DropCopyRange(0, ExecKey(0, 1, 4), orders.epoch),
+    ):
+        assert mass_cancel_states(feed(orders, covered)) == []
+    assert mass_cancel_states(feed(orders, DropCopyRange(0, ExecKey(0, 1, 1), orders.epoch))) == [
+        State.MISSED
+    ]
     assert orders.mass_cancels == []
-    assert orders.doubts() == []
+    assert orders.uncertain() == []
 
 
 def test_an_order_that_ends_is_no_longer_missed(orders: Orders) -> None:
     send(orders)
     feed(orders, ENDED)
     [first, second, _] = orders
-    assert told(orders.resolve(first, is_open=True)) == []
-    feed(orders, Copied(canceled(1)))
+    assert mass_cancel_states(orders.resolve(first, is_open=True)) == []
+    feed(orders, DropCopyReport(canceled(1)))
     [one] = orders.mass_cancels
     assert (list(one.waiting), one.missed) == ([second.number], set())
-    assert told(orders.resolve(second, is_open=False)) == [State.DONE]
+    assert mass_cancel_states(orders.resolve(second, is_open=False)) == [State.DONE]
 
 
 def test_the_user_may_report_an_order_as_open(orders: Orders) -> None:
@@ -218,7 +223,7 @@ def test_the_user_may_report_an_order_as_open(orders: Orders) -> None:
     feed(orders, ENDED)
     [first, second, _] = orders
     orders.resolve(first, is_open=True)
-    assert told(orders.resolve(second, is_open=True)) == [State.MISSED]
+    assert mass_cancel_states(orders.resolve(second, is_open=True)) == [State.MISSED]
 
 
 def test_an_order_without_any_report_is_left_to_the_user() -> None:
@@ -226,12 +231,16 @@ def test_an_order_without_any_report_is_left_to_the_user() -> None:
     feed(orders, logged_on(), place("c1"))
     send(orders)
     feed(orders, ENDED)
-    [doubt] = [each for each in orders.doubts() if each.kind is DoubtKind.MASS_CANCEL_UNKNOWN]
-    assert doubt.begin is None
-    feed(orders, Copied(report("new", "1;1", "o1", "c1")), Covered(0, ExecKey(0, 1, 1), orders.moment))
-    assert [each.kind for each in orders.doubts()] == [DoubtKind.MASS_CANCEL_UNKNOWN]
+    [item] = [each for each in orders.uncertain() if each.kind is UncertainOrderKind.MASS_CANCEL_UNKNOWN]
+    assert item.begin is None
+    feed(
+        orders,
+        DropCopyReport(report("new", "1;1", "o1", "c1")),
+        DropCopyRange(0, ExecKey(0, 1, 1), orders.epoch),
+    )
+    assert [each.kind for each in orders.uncertain()] == [UncertainOrderKind.MASS_CANCEL_UNKNOWN]
     [order] = orders
-    assert told(orders.resolve(order, is_open=True)) == [State.MISSED]
+    assert mass_cancel_states(orders.resolve(order, is_open=True)) == [State.MISSED]
 
 
 def test_a_withdrawn_order_is_no_longer_waited_for() -> None:
@@ -240,22 +249,22 @@ def test_a_withdrawn_order_is_no_longer_waited_for() -> None:
     feed(orders, logged_on(), request)
     send(orders)
     orders.withdraw(request)
-    assert told(feed(orders, answer())) == [State.DONE]
+    assert mass_cancel_states(feed(orders, answer())) == [State.DONE]
 
 
 def test_a_mass_cancel_without_orders_leaves_no_doubt(orders: Orders) -> None:
     feed(orders, canceled(1), canceled(2))
     send(orders)
-    assert told(feed(orders, ENDED)) == [State.DONE]
+    assert mass_cancel_states(feed(orders, ENDED)) == [State.DONE]
 
 
 def test_two_mass_cancels_with_one_id_are_answered_in_order(orders: Orders) -> None:
     send(orders)
     feed(orders, ENDED, logged_on())
     send(orders)
-    assert told(feed(orders, answer(number=5))) == [State.ACCEPTED]
+    assert mass_cancel_states(feed(orders, answer(number=5))) == [State.ACCEPTED]
     assert [each.state for each in orders.mass_cancels] == [State.UNKNOWN, State.ACCEPTED]
-    assert told(feed(orders, answer(number=6))) == [State.ACCEPTED]
+    assert mass_cancel_states(feed(orders, answer(number=6))) == [State.ACCEPTED]
 
 
 def test_a_dump_keeps_mass_cancels(orders: Orders) -> None:
@@ -267,28 +276,33 @@ def test_a_dump_keeps_mass_cancels(orders: Orders) -> None:
     orders.resolve(first, is_open=True)
     text = json.dumps(orders.dump())
     other = Orders()
-    assert told(other.load(json.loads(text))) == [State.UNKNOWN]
+    assert mass_cancel_states(other.load(json.loads(text))) == [State.UNKNOWN]
     assert [(each.cl_ord_id, each.missed) for each in other.mass_cancels] == [("m", {1}), ("n", set())]
     other.apply(ENDED)
     assert json.loads(text)["mass_cancels"][0] == other.dump()["mass_cancels"][0]
-    feed(other, Copied(canceled(1)), Copied(canceled(2)), Copied(report("canceled", "2;9", "o9", "c9")))
+    feed(
+        other,
+        DropCopyReport(canceled(1)),
+        DropCopyReport(canceled(2)),
+        DropCopyReport(report("canceled", "2;9", "o9", "c9")),
+    )
     assert other.mass_cancels == []
 
 
 def test_its_state_does_not_depend_on_order_and_duplicates_of_messages() -> None:
-    happened = {"answer": answer(), "first": canceled(1), "second": canceled(2)}
+    event = {"answer": answer(), "first": canceled(1), "second": canceled(2)}
     for count in range(4):
-        for names in permutations(happened, count):
+        for names in permutations(event, count):
             orders = Orders()
             feed(orders, logged_on(), place("c1"), place("c2"))
             feed(orders, *(report("new", f"1;{number}", f"o{number}", f"c{number}") for number in (1, 2)))
             send(orders)
             for name in (*names, *names[::-1]):
-                feed(orders, happened[name])
+                feed(orders, event[name])
             feed(orders, ENDED)
             # Once its orders have ended nothing is left to learn, whether it was answered or not.
             ended = {"first", "second"} <= {*names}
             expected = [] if ended else [State.ACCEPTED if "answer" in names else State.UNKNOWN]
             assert [each.state for each in orders.mass_cancels] == expected
-            doubted = [each.kind for each in orders.doubts()].count(DoubtKind.MASS_CANCEL_UNKNOWN)
+            doubted = [each.kind for each in orders.uncertain()].count(UncertainOrderKind.MASS_CANCEL_UNKNOWN)
             assert doubted == expected.count(State.UNKNOWN)

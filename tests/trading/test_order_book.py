@@ -34,15 +34,20 @@ def full() -> OrderBooks:
 
 
 def test_a_snapshot_makes_a_book(books: OrderBooks) -> None:
-    told = apply(books, FULL)
+    change = apply(books, FULL)
     book = books[A]
-    assert told.book is book
-    assert (told.symbol, told.snapshot, told.state_changed, told.best_changed) == (A, True, True, True)
-    assert (told.levels, told.trades, told.discrepancies) == ([], [], [])
+    assert change.book is book
+    assert (change.symbol, change.snapshot, change.state_changed, change.best_changed) == (
+        A,
+        True,
+        True,
+        True,
+    )
+    assert (change.levels, change.trades, change.discrepancies) == ([], [], [])
     assert (book.state, book.stale_reason, book.is_live) == (BookState.LIVE, None, True)
     assert shown(book) == "1.25@0.30 10@0.39 5@0.40 | 3@0.41 8@0.45"
-    assert told.best_bid == book.best_bid == Level(d("0.40"), d("5"))
-    assert told.best_offer == book.best_offer == Level(d("0.41"), d("3"))
+    assert change.best_bid == book.best_bid == Level(d("0.40"), d("5"))
+    assert change.best_offer == book.best_offer == Level(d("0.41"), d("3"))
     assert (list(books), len(books)) == ([A], 1)
 
 
@@ -98,12 +103,12 @@ def test_an_empty_snapshot_makes_an_empty_live_book(books: OrderBooks) -> None:
 def test_an_update_changes_one_level(
     full: OrderBooks, entry: str, change: tuple[str, str, str | int, str | int], best: bool, after: str
 ) -> None:
-    told = apply(full, update(entry))
+    reported = apply(full, update(entry))
     side, price, before, size = change
-    assert told.levels == [LevelChange(MDEntryType[side], d(price), Decimal(before), Decimal(size))]
-    assert type(told.levels[0]) is LevelChange
-    assert (told.best_changed, told.snapshot, told.state_changed) == (best, False, False)
-    assert (told.trades, told.discrepancies) == ([], [])
+    assert reported.levels == [LevelChange(MDEntryType[side], d(price), Decimal(before), Decimal(size))]
+    assert type(reported.levels[0]) is LevelChange
+    assert (reported.best_changed, reported.snapshot, reported.state_changed) == (best, False, False)
+    assert (reported.trades, reported.discrepancies) == ([], [])
     assert shown(full[A]) == after
 
 
@@ -122,8 +127,8 @@ def test_a_new_best_price_is_reported(books: OrderBooks) -> None:
 
 
 def test_several_changes_of_one_message_are_reported_in_order(full: OrderBooks) -> None:
-    told = apply(full, update("delete bid at 0.40", "change bid 4 at 0.39", "new bid 1 at 0.38"))
-    assert [(change.price, change.before, change.size) for change in told.levels] == [
+    reported = apply(full, update("delete bid at 0.40", "change bid 4 at 0.39", "new bid 1 at 0.38"))
+    assert [(change.price, change.before, change.size) for change in reported.levels] == [
         (d("0.40"), d("5"), d("0")),
         (d("0.39"), d("10"), d("4")),
         (d("0.38"), d("0"), d("1")),
@@ -141,21 +146,21 @@ def test_one_message_about_several_markets_makes_one_update_for_each(full: Order
 
 def test_trades_are_reported_and_change_no_level(full: OrderBooks) -> None:
     before = shown(full[A])
-    told = apply(full, update("trade 3 at 0.41 by buy", "trade 1 at 0.40 by sell", at=90.5))
-    first, second = told.trades
+    change = apply(full, update("trade 3 at 0.41 by buy", "trade 1 at 0.40 by sell", at=90.5))
+    first, second = change.trades
     assert first == Trade(A, d("0.41"), d("3"), AggressorSide.BUY, first.utc_date, first.utc_time)
-    assert first.moment == datetime(2026, 8, 21, 12, 1, 30, 500_000, tzinfo=UTC)
+    assert first.traded_at == datetime(2026, 8, 21, 12, 1, 30, 500_000, tzinfo=UTC)
     assert (second.price, second.aggressor) == (d("0.40"), AggressorSide.SELL)
-    assert (told.levels, told.best_changed) == ([], False)
+    assert (change.levels, change.best_changed) == ([], False)
     assert full[A].last_trade is second
     assert shown(full[A]) == before
 
 
 def test_on_margin_entries_have_no_time(books: OrderBooks) -> None:
     apply(books, snapshot("bid 10 at 19.50", "offer 5 at 19.51", symbol=C))
-    told = apply(books, update("trade 3 at 19.51", "change offer 2 at 19.51", at=None, symbol=C))
-    (trade,) = told.trades
-    assert (trade.moment, trade.aggressor, books[C].updated) == (None, None, None)
+    change = apply(books, update("trade 3 at 19.51", "change offer 2 at 19.51", at=None, symbol=C))
+    (trade,) = change.trades
+    assert (trade.traded_at, trade.aggressor, books[C].updated) == (None, None, None)
     assert shown(books[C]) == "10@19.50 | 2@19.51"
 
 
@@ -174,8 +179,8 @@ def test_prices_are_compared_by_value_despite_trailing_zeros(full: OrderBooks) -
 
 
 def test_a_second_snapshot_replaces_the_book(full: OrderBooks) -> None:
-    told = apply(full, snapshot("bid 1 at 0.20"))
-    assert (told.snapshot, told.best_changed, told.state_changed) == (True, True, False)
+    change = apply(full, snapshot("bid 1 at 0.20"))
+    assert (change.snapshot, change.best_changed, change.state_changed) == (True, True, False)
     assert shown(full[A]) == "1@0.20 |"
 
 
@@ -212,11 +217,11 @@ def test_an_inconsistent_entry_is_reported_and_makes_the_book_stale(
     full: OrderBooks, entry: str, kind: str
 ) -> None:
     full.apply(snapshot("bid 1 at 0.10", symbol=B))
-    told = apply(full, update(entry))
-    (found,) = told.discrepancies
+    change = apply(full, update(entry))
+    (found,) = change.discrepancies
     assert (found.kind.name, found.symbol) == (kind, A)
     assert str(found).startswith(f"{A}: {found.kind.value}: ")
-    assert (told.levels, told.trades, told.state_changed, told.best_changed) == ([], [], True, True)
+    assert (change.levels, change.trades, change.state_changed, change.best_changed) == ([], [], True, True)
     book = full[A]
     assert (book.state, book.stale_reason) == (BookState.STALE, StaleReason.DISCREPANCY)
     assert shown(book) == "|"
@@ -241,32 +246,32 @@ def test_a_tolerated_discrepancy_is_reported_and_applied_as_far_as_possible(
 ) -> None:
     books = OrderBooks(tolerated=frozenset(DiscrepancyKind))
     books.apply(FULL)
-    told = apply(books, update(entry))
-    assert kinds(told) == [kind]
-    assert not told.state_changed
+    change = apply(books, update(entry))
+    assert kinds(change) == [kind]
+    assert not change.state_changed
     assert books[A].is_live
     assert shown(books[A]) == after
 
 
 def test_a_discrepancy_contains_its_entry(full: OrderBooks) -> None:
     message = update("change bid 6 at 0.40", "change bid 1 at 0.20")
-    told = apply(full, message)
-    assert told.discrepancies[0].entry is message.md_entries[1]
-    assert told.discrepancies[0].detail == "nothing to change at 0.20"
+    change = apply(full, message)
+    assert change.discrepancies[0].entry is message.md_entries[1]
+    assert change.discrepancies[0].detail == "nothing to change at 0.20"
 
 
 def test_prices_may_cross_between_the_entries_of_one_message(full: OrderBooks) -> None:
-    told = apply(full, update("new bid 2 at 0.41", "delete offer at 0.41"))
-    assert kinds(told) == []
+    updates = apply(full, update("new bid 2 at 0.41", "delete offer at 0.41"))
+    assert kinds(updates) == []
     assert shown(full[A]) == "1.25@0.30 10@0.39 5@0.40 2@0.41 | 8@0.45"
 
 
 def test_an_unknown_kind_of_entry_leaves_the_book_live(full: OrderBooks) -> None:
     message = update("new B 1 at 0.41", "change bid 6 at 0.40")
-    told = apply(full, message)
-    assert kinds(told) == ["UNKNOWN_ENTRY_TYPE"]
-    assert told.discrepancies[0].entry is message.md_entries[0]
-    assert [change.size for change in told.levels] == [6]
+    reported = apply(full, message)
+    assert kinds(reported) == ["UNKNOWN_ENTRY_TYPE"]
+    assert reported.discrepancies[0].entry is message.md_entries[0]
+    assert [change.size for change in reported.levels] == [6]
     assert full[A].is_live
     strict = OrderBooks(tolerated=frozenset())
     assert not apply(strict, FULL, message).book.is_live
@@ -275,10 +280,10 @@ def test_an_unknown_kind_of_entry_leaves_the_book_live(full: OrderBooks) -> None
 def test_a_stale_book_ignores_updates_but_not_trades(full: OrderBooks) -> None:
     apply(full, update("delete bid at 0.20"))
     assert full.apply(update("change bid 6 at 0.40", "delete bid at 0.20", "new B 1 at 1")) == []
-    told = apply(full, update("trade 3 at 0.41", "change bid 6 at 0.40"))
-    assert (len(told.trades), told.levels, told.discrepancies) == (1, [], [])
-    told = apply(full, FULL)
-    assert told.state_changed
+    change = apply(full, update("trade 3 at 0.41", "change bid 6 at 0.40"))
+    assert (len(change.trades), change.levels, change.discrepancies) == (1, [], [])
+    change = apply(full, FULL)
+    assert change.state_changed
     assert full[A].is_live
     assert full[A].stale_reason is None
     assert kinds(apply(full, update("change bid 6 at 0.40"))) == []
@@ -298,17 +303,17 @@ def test_entries_after_an_inconsistent_one_in_the_message_are_ignored_too(full: 
 
 
 def test_an_update_before_any_snapshot_is_reported_once(books: OrderBooks) -> None:
-    told = apply(books, update("new bid 1 at 0.40"))
-    assert kinds(told) == ["NO_SNAPSHOT"]
-    assert (told.state_changed, told.best_changed) == (True, False)
+    change = apply(books, update("new bid 1 at 0.40"))
+    assert kinds(change) == ["NO_SNAPSHOT"]
+    assert (change.state_changed, change.best_changed) == (True, False)
     assert books[A].state is BookState.STALE
     assert books.apply(update("new bid 1 at 0.41")) == []
     assert apply(books, FULL).book.is_live
 
 
 def test_a_trade_needs_no_snapshot(books: OrderBooks) -> None:
-    told = apply(books, update("trade 1 at 0.40"))
-    assert (kinds(told), len(told.trades)) == ([], 1)
+    change = apply(books, update("trade 1 at 0.40"))
+    assert (kinds(change), len(change.trades)) == ([], 1)
     assert books[A].state is BookState.WAITING
 
 
@@ -327,8 +332,8 @@ def test_updates_that_go_back_in_time_are_reported(
     full: OrderBooks, before: float, after: float, out_of_order: bool
 ) -> None:
     apply(full, update("change bid 6 at 0.40", at=before))
-    told = apply(full, update("change bid 7 at 0.40", at=after))
-    assert kinds(told) == ["OUT_OF_ORDER"] * out_of_order
+    updates = apply(full, update("change bid 7 at 0.40", at=after))
+    assert kinds(updates) == ["OUT_OF_ORDER"] * out_of_order
     assert full[A].is_live
     assert shown(full[A]).startswith("1.25@0.30 10@0.39 7@0.40 |")
     particular = OrderBooks(tolerated=frozenset())
@@ -343,9 +348,9 @@ def test_two_levels_with_clocks_a_millisecond_apart_leave_the_book_live_and_its_
 ) -> None:
     apply(full, update("change bid 6 at 0.40", at=1.0))
     newest = full[A].updated
-    told = apply(full, update("change offer 4 at 0.41", at=0.999))
-    assert kinds(told) == ["OUT_OF_ORDER"]
-    assert [change.size for change in told.levels] == [d("4")]
+    reported = apply(full, update("change offer 4 at 0.41", at=0.999))
+    assert kinds(reported) == ["OUT_OF_ORDER"]
+    assert [change.size for change in reported.levels] == [d("4")]
     assert full[A].is_live
     assert full[A].updated == newest
 
@@ -371,9 +376,9 @@ def test_an_invalid_snapshot_leaves_no_live_book(
     full: OrderBooks, levels: tuple[str, ...], kind: str
 ) -> None:
     for books in (OrderBooks(), full):
-        told = apply(books, snapshot(*levels))
-        assert kinds(told) == [kind]
-        assert (told.snapshot, told.best_changed, told.state_changed) == (True, True, True)
+        change = apply(books, snapshot(*levels))
+        assert kinds(change) == [kind]
+        assert (change.snapshot, change.best_changed, change.state_changed) == (True, True, True)
         assert (books[A].state, shown(books[A])) == (BookState.STALE, "|")
         again = apply(books, snapshot(*levels))
         assert (kinds(again), again.state_changed) == ([kind], False)
@@ -383,17 +388,17 @@ def test_an_invalid_snapshot_leaves_no_live_book(
 
 
 def test_a_trade_in_a_snapshot_is_a_discrepancy(books: OrderBooks) -> None:
-    told = apply(books, snapshot("bid 1 at 0.40", "trade 1 at 0.41", "B 3 at 0.2"))
-    assert kinds(told) == ["UNKNOWN_ENTRY_TYPE"] * 2
+    updates = apply(books, snapshot("bid 1 at 0.40", "trade 1 at 0.41", "B 3 at 0.2"))
+    assert kinds(updates) == ["UNKNOWN_ENTRY_TYPE"] * 2
     assert books[A].is_live
     assert shown(books[A]) == "1@0.40 |"
 
 
 def test_updates_can_be_compared_and_shown() -> None:
-    told = apply(OrderBooks(), FULL)
-    assert isinstance(told, BookUpdate)
-    assert "snapshot=True" in repr(told)
-    assert told != apply(OrderBooks(), FULL)
+    updates = apply(OrderBooks(), FULL)
+    assert isinstance(updates, BookUpdate)
+    assert "snapshot=True" in repr(updates)
+    assert updates != apply(OrderBooks(), FULL)
 
 
 @pytest.mark.parametrize("other", [None, 3, "text", object()])

@@ -8,13 +8,13 @@ from kalshi_fix_sansio.trading.books.order_books import MAX_SYMBOL_SIZE
 from tests.trading.feed import A, B, C, apply, request, snapshot, update
 
 
-def refused(told: BookUpdate) -> bool:
+def refused(change: BookUpdate) -> bool:
     """Return whether an update reports that there is no room, and leaves its book stale and empty."""
-    is_stale = told.book.state is BookState.STALE
-    assert is_stale is (DiscrepancyKind.TOO_MANY in [each.kind for each in told.discrepancies])
+    is_stale = change.book.state is BookState.STALE
+    assert is_stale is (DiscrepancyKind.TOO_MANY in [each.kind for each in change.discrepancies])
     if is_stale:
-        assert told.book.stale_reason is StaleReason.DISCREPANCY
-        assert len(told.book.bids) + len(told.book.offers) == 0
+        assert change.book.stale_reason is StaleReason.DISCREPANCY
+        assert len(change.book.bids) + len(change.book.offers) == 0
     return is_stale
 
 
@@ -27,19 +27,19 @@ def test_the_levels_of_all_books_are_bounded_even_with_full_tolerance() -> None:
     assert not refused(apply(books, snapshot(*levels(6))))
     assert not refused(apply(books, snapshot(*levels(2), symbol=B)))
     assert not refused(apply(books, update("new bid 1 at 0.900")))
-    told = apply(books, update("new bid 1 at 0.901", "new bid 1 at 0.902", "new bid 1 at 0.903"))
-    assert refused(told)
-    assert told.best_changed
-    assert [each.detail for each in told.discrepancies] == ["no room for another level: 10 in all books"]
+    change = apply(books, update("new bid 1 at 0.901", "new bid 1 at 0.902", "new bid 1 at 0.903"))
+    assert refused(change)
+    assert change.best_changed
+    assert [each.detail for each in change.discrepancies] == ["no room for another level: 10 in all books"]
     assert len(books[B].bids) == 2
     assert not refused(apply(books, snapshot(*levels(6))))
 
 
 def test_a_snapshot_that_does_not_fit_leaves_a_stale_book() -> None:
     books = OrderBooks(max_levels=10)
-    told = apply(books, snapshot(*levels(11)))
-    assert refused(told)
-    assert [each.detail for each in told.discrepancies] == ["no room for 11 levels: 10 in all books"]
+    change = apply(books, snapshot(*levels(11)))
+    assert refused(change)
+    assert [each.detail for each in change.discrepancies] == ["no room for 11 levels: 10 in all books"]
     assert not refused(apply(books, snapshot(*levels(9))))
 
 
@@ -82,9 +82,9 @@ def test_the_number_of_books_is_bounded() -> None:
     for symbol in (A, B):
         assert not refused(apply(books, snapshot("bid 1 at 0.5", symbol=symbol)))
     for sent in (snapshot("bid 1 at 0.5", symbol=C), update(f"new bid 1 at 0.5 in {C}")):
-        told = apply(books, sent)
-        assert refused(told)
-        assert (told.symbol, told.discrepancies[0].detail) == (C, "there are 2 books already")
+        change = apply(books, sent)
+        assert refused(change)
+        assert (change.symbol, change.discrepancies[0].detail) == (C, "there are 2 books already")
         assert list(books) == [A, B]
     assert C not in books._requests._subscribed
     books.forget(A)
@@ -107,5 +107,5 @@ def test_an_unwanted_snapshot_answers_its_request_even_without_room() -> None:
     assert books.apply(snapshot("bid 1 at 0.5", symbol=A)) == []
     books.forget(B)
     books.apply(request("1", C))
-    told = apply(books, MarketDataRequestReject(md_req_rej_reason="2"))
-    assert (told.symbol, told.book.state) == (C, BookState.STALE)
+    change = apply(books, MarketDataRequestReject(md_req_rej_reason="2"))
+    assert (change.symbol, change.book.state) == (C, BookState.STALE)

@@ -41,7 +41,7 @@ class Line:
     subscribed: set[str] = attrs.field(factory=set)
     asked: deque[MarketDataRequest] = attrs.field(factory=deque)
     """Requests in transit."""
-    told: deque[MessageReceived | RejectReceived] = attrs.field(factory=deque)
+    answers: deque[MessageReceived | RejectReceived] = attrs.field(factory=deque)
     """Answers and updates in transit."""
 
     def ask(self, kind: str, symbols: tuple[str, ...]) -> None:
@@ -58,10 +58,10 @@ class Line:
         if message.subscription_request_type == "2":
             self.subscribed.difference_update(symbols or SYMBOLS)
         elif refusal == 1 or message.subscription_request_type not in ("0", "1"):
-            self.told.append(MessageReceived(MarketDataRequestReject(md_req_rej_reason="2")))
+            self.answers.append(MessageReceived(MarketDataRequestReject(md_req_rej_reason="2")))
         elif refusal > 1:
             sent = message if refusal == 2 else None
-            self.told.append(RejectReceived(Reject(ref_seq_num=1, ref_msg_type="V"), 1, sent))
+            self.answers.append(RejectReceived(Reject(ref_seq_num=1, ref_msg_type="V"), 1, sent))
         else:
             if message.subscription_request_type == "1":
                 self.subscribed.update(symbols)
@@ -82,13 +82,13 @@ class Line:
             self._tell(MarketDataIncrementalRefresh(md_entries=[entry]))
 
     def receive(self) -> None:
-        if self.told:
-            self._apply(self.told.popleft())
+        if self.answers:
+            self._apply(self.answers.popleft())
 
     def reconnect(self, symbols: tuple[str, ...]) -> None:
         """Lose all messages in transit; a client may send requests before it has read its events."""
         self.asked.clear()
-        self.told.clear()
+        self.answers.clear()
         self.subscribed.clear()
         self._apply(ENDED)
         if symbols:
@@ -98,14 +98,14 @@ class Line:
     def settle(self) -> None:
         while self.asked:
             self.serve(0)
-        while self.told:
+        while self.answers:
             self.receive()
 
     def _tell(self, message: Message) -> None:
-        self.told.append(MessageReceived(message))
+        self.answers.append(MessageReceived(message))
 
-    def _apply(self, happened: object) -> None:
-        for update in self.books.apply(happened):
+    def _apply(self, event: object) -> None:
+        for update in self.books.apply(event):
             assert update.discrepancies == []
 
 

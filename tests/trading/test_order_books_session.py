@@ -75,9 +75,9 @@ def states(books: OrderBooks) -> list[str]:
 )
 def test_an_interruption_makes_every_book_stale(event: object, reason: StaleReason) -> None:
     books = live()
-    told = books.apply(event)
-    assert [each.symbol for each in told] == [A, B]
-    for each in told:
+    updates = books.apply(event)
+    assert [each.symbol for each in updates] == [A, B]
+    for each in updates:
         assert (each.state_changed, each.best_changed, each.snapshot) == (True, True, False)
         assert (each.levels, each.trades, each.discrepancies) == ([], [], [])
         assert (each.book.stale_reason, shown(each.book)) == (reason, "|")
@@ -155,8 +155,8 @@ def test_a_requested_book_waits_for_its_snapshot(books: OrderBooks) -> None:
 
 def test_a_waiting_book_is_reported_at_a_gap_too(books: OrderBooks) -> None:
     books.apply(request("1", A))
-    (told,) = books.apply(GapDetected(5, 9, recoverable=False))
-    assert (told.state_changed, told.best_changed) == (True, False)
+    (change,) = books.apply(GapDetected(5, 9, recoverable=False))
+    assert (change.state_changed, change.best_changed) == (True, False)
     assert books.stale() == [A]
 
 
@@ -187,14 +187,14 @@ def test_requesting_a_live_book_again_leaves_it_live() -> None:
 
 def test_a_book_requested_once_is_not_live(books: OrderBooks) -> None:
     books.apply(request("0", A))
-    told = apply(books, snapshot(*BOOK))
-    assert told.book.state is BookState.SNAPSHOT
-    assert not told.book.is_live
-    assert shown(told.book) == "5@0.40 | 3@0.41"
+    change = apply(books, snapshot(*BOOK))
+    assert change.book.state is BookState.SNAPSHOT
+    assert not change.book.is_live
+    assert shown(change.book) == "5@0.40 | 3@0.41"
     assert books.apply(update("change bid 1 at 0.40", "delete bid at 0.10")) == []
     assert books.stale() == []
     assert books.apply(ENDED) == []
-    assert shown(told.book) == "5@0.40 | 3@0.41"
+    assert shown(change.book) == "5@0.40 | 3@0.41"
     books.apply(request("1", A))
     assert states(books) == ["SNAPSHOT"]
     assert apply(books, snapshot(*BOOK)).state_changed
@@ -225,10 +225,10 @@ def test_an_unsubscribed_book_is_dropped() -> None:
     assert books.apply(request("2", A, C)) == []
     assert list(books) == [B]
     assert books.apply(update("change bid 1 at 0.40", "trade 1 at 0.40")) == []
-    told = apply(
+    change = apply(
         books, update("change bid 1 at 0.40", f"change bid 2 at 0.40 in {B}", "change bid 1 at 0.40")
     )
-    assert told.symbol == B
+    assert change.symbol == B
     books.apply(request("2"))
     assert len(books) == 0
     assert books.apply(update("change bid 1 at 0.40", symbol=B)) == []
@@ -284,8 +284,8 @@ def test_a_refusal_belongs_to_the_oldest_unanswered_request(books: OrderBooks) -
     books.apply(request("1", A))
     books.apply(request("1", B, C))
     apply(books, snapshot(*BOOK))
-    told = books.apply(REFUSED)
-    assert [(each.symbol, each.state_changed) for each in told] == [(B, True), (C, True)]
+    updates = books.apply(REFUSED)
+    assert [(each.symbol, each.state_changed) for each in updates] == [(B, True), (C, True)]
     assert [book.stale_reason for book in books.values()] == [None, *[StaleReason.REQUEST_REFUSED] * 2]
     assert books.apply(REFUSED) == []
 
@@ -337,16 +337,16 @@ def test_a_reject_refuses_the_request_it_refers_to(books: OrderBooks, reject: Me
     first, second = request("1", A), request("1", B)
     books.apply(first)
     books.apply(second)
-    (told,) = books.apply(RejectReceived(reject, 3, request("1", B) if known else None))
-    assert (told.symbol, told.book.stale_reason) == (B if known else A, StaleReason.REQUEST_REFUSED)
+    (change,) = books.apply(RejectReceived(reject, 3, request("1", B) if known else None))
+    assert (change.symbol, change.book.stale_reason) == (B if known else A, StaleReason.REQUEST_REFUSED)
     assert books.apply(RejectReceived(reject, 4, request("2", A))) == []
 
 
 def test_a_snapshot_refused_by_this_side_answers_its_request(books: OrderBooks) -> None:
     books.apply(request("1", A))
     books.apply(request("1", B))
-    (told,) = books.apply(MessageRejected(snapshot(*BOOK), ()))
-    assert (told.symbol, told.book.stale_reason) == (A, StaleReason.MESSAGE_REFUSED)
+    (change,) = books.apply(MessageRejected(snapshot(*BOOK), ()))
+    assert (change.symbol, change.book.stale_reason) == (A, StaleReason.MESSAGE_REFUSED)
     assert [each.symbol for each in books.apply(REFUSED)] == [B]
 
 

@@ -17,7 +17,7 @@ from kalshi_fix_venue.config import AccountConfig
 from kalshi_fix_venue.exchange import margin_market, prediction_market
 from kalshi_fix_venue.gateway.market_data import SymbolLimits
 from tests.trading.feed import request
-from tests.venue.town import Client, Town, api_key, order
+from tests.venue.venue_harness import Client, VenueHarness, api_key, order
 
 CENTS, SUBPENNY = "KXCENTS-26AUG20", "KXSUBPENNY-26AUG20"
 MARKETS = {
@@ -34,7 +34,7 @@ class TradedBooks:
         self.product = product
         self.random = Random(seed)
         self.symbols = [rules.ticker for rules in MARKETS[product]]
-        self.town = Town(
+        self.harness = VenueHarness(
             seed,
             markets=MARKETS,
             accounts=tuple(
@@ -44,7 +44,7 @@ class TradedBooks:
             api_keys=tuple(attrs.evolve(api_key(name), product=product) for name in names),
             **changes,
         )
-        self.traders = [self.town.connect(name, product=product) for name in ("ann", "bob")]
+        self.traders = [self.harness.connect(name, product=product) for name in ("ann", "bob")]
         self.books = OrderBooks()
         self.updates: list[BookUpdate] = []
         self.trades: list[Trade] = []
@@ -53,7 +53,7 @@ class TradedBooks:
         self.watcher = self.watch()
 
     def watch(self) -> Client:
-        return self.town.connect("ann-md", "KalshiMD", product=self.product)
+        return self.harness.connect("ann-md", "KalshiMD", product=self.product)
 
     def ask(self, kind: str, *symbols: str) -> None:
         message = request(kind, *symbols)
@@ -63,10 +63,10 @@ class TradedBooks:
 
     def drain(self) -> None:
         """Apply the watcher's events to the books."""
-        self.updates = [told for event in self.watcher.events for told in self.books.apply(event)]
+        self.updates = [update for event in self.watcher.events for update in self.books.apply(event)]
         self.watcher.events.clear()
-        self.trades += [trade for told in self.updates for trade in told.trades]
-        assert [found for told in self.updates for found in told.discrepancies] == []
+        self.trades += [trade for update in self.updates for trade in update.trades]
+        assert [found for update in self.updates for found in update.discrepancies] == []
 
     def trade(self, number: int) -> None:
         """Send one request, mostly an order."""
@@ -118,7 +118,7 @@ class TradedBooks:
                     self.fills.append((message.symbol, message.last_px, message.last_qty))
 
     def compare(self) -> None:
-        there = self.town.venue.exchange(self.product)
+        there = self.harness.venue.exchange(self.product)
         for symbol in self.symbols:
             book = self.books[symbol]
             assert book.state is BookState.LIVE
@@ -134,14 +134,14 @@ def test_books_equal_those_of_the_venue(product: str, seed: int) -> None:
         traded.trade(number)
     traded.fills.clear()
     traded.ask("1", *traded.symbols)
-    assert [told.snapshot for told in traded.updates] == [True, True]
+    assert [update.snapshot for update in traded.updates] == [True, True]
     traded.compare()
     for number in range(40, 240):
         traded.trade(number)
         traded.compare()
     assert len(traded.trades) > 20
     assert [(trade.symbol, trade.price, trade.size) for trade in traded.trades] == traded.fills
-    assert all(trade.moment is not None for trade in traded.trades)
+    assert all(trade.traded_at is not None for trade in traded.trades)
 
 
 def test_books_are_rebuilt_after_the_connection_was_lost() -> None:
@@ -149,11 +149,11 @@ def test_books_are_rebuilt_after_the_connection_was_lost() -> None:
     traded.ask("1", *traded.symbols)
     for number in range(30):
         traded.trade(number)
-    traded.watcher.session.receive_eof(traded.town.now)
+    traded.watcher.session.receive_eof(traded.harness.now)
     traded.watcher.events += traded.watcher.session.events()
     traded.watcher.drop()
     traded.drain()
-    assert [told.book.stale_reason for told in traded.updates] == [StaleReason.SESSION_ENDED] * 2
+    assert [update.book.stale_reason for update in traded.updates] == [StaleReason.SESSION_ENDED] * 2
     for number in range(30, 60):
         traded.trade(number)
     traded.watcher = traded.watch()
@@ -172,11 +172,11 @@ def test_an_unsubscribed_market_gets_no_updates() -> None:
     traded.ask("2", SUBPENNY)
     for number in range(40):
         traded.trade(number)
-        assert {told.symbol for told in traded.updates} <= {CENTS}
+        assert {update.symbol for update in traded.updates} <= {CENTS}
     assert list(traded.books) == [CENTS]
     traded.ask("0", SUBPENNY)
     book = traded.books[SUBPENNY]
-    there = traded.town.venue.exchange("prediction")
+    there = traded.harness.venue.exchange("prediction")
     assert (book.state, tuple(book.bids)) == (BookState.SNAPSHOT, there.levels(SUBPENNY, Side.BUY))
 
 
@@ -184,7 +184,7 @@ def test_too_many_markets_are_refused() -> None:
     traded = TradedBooks("prediction", symbol_limits=SymbolLimits(per_request=2, per_session=3))
     traded.ask("1", CENTS)
     traded.ask("1", "A", "B", "C")
-    assert [(told.symbol, told.book.stale_reason) for told in traded.updates] == [
+    assert [(update.symbol, update.book.stale_reason) for update in traded.updates] == [
         (symbol, StaleReason.REQUEST_REFUSED) for symbol in "ABC"
     ]
     assert traded.books[CENTS].is_live

@@ -80,11 +80,11 @@ ONE_STALE, ALL_STALE, ALL_WELL = ["STALE", "LIVE", "WAITING"], ["STALE"] * 3, ["
 )
 def test_an_unreadable_update_makes_every_affected_book_stale(body: str, after: list[str]) -> None:
     books = three()
-    told = books.apply(from_wire(f"35=X|{body}"))
+    updates = books.apply(from_wire(f"35=X|{body}"))
     assert states(books) == after
     stale = [book for book in books.values() if book.state is BookState.STALE]
-    assert [each.book for each in told if each.state_changed] == stale
-    for each in told:
+    assert [each.book for each in updates if each.state_changed] == stale
+    for each in updates:
         assert kinds(each) == ["UNREADABLE"] * (each.book in stale)
     assert all(book.stale_reason is StaleReason.DISCREPANCY for book in stale)
 
@@ -106,15 +106,17 @@ def test_an_unreadable_update_makes_every_affected_book_stale(body: str, after: 
 )
 def test_an_unreadable_snapshot_makes_no_book(body: str, after: list[str]) -> None:
     books = three()
-    told = books.apply(from_wire(f"35=W|{body}"))
+    updates = books.apply(from_wire(f"35=W|{body}"))
     assert states(books) == after
-    assert [each.symbol for each in told] == [A, B, C][: 3 if after == ALL_STALE else 1]
-    assert {kind for each in told for kind in kinds(each)} == ({"UNREADABLE"} if "STALE" in after else set())
+    assert [each.symbol for each in updates] == [A, B, C][: 3 if after == ALL_STALE else 1]
+    assert {kind for each in updates for kind in kinds(each)} == (
+        {"UNREADABLE"} if "STALE" in after else set()
+    )
 
 
 def test_a_problem_is_reported_in_words() -> None:
-    told = apply(three(), from_wire(f"35=X|268=1|279=1|55={A}|269=0|270=x|271=6|{STAMP}"))
-    (found,) = told.discrepancies
+    change = apply(three(), from_wire(f"35=X|268=1|279=1|55={A}|269=0|270=x|271=6|{STAMP}"))
+    (found,) = change.discrepancies
     assert (found.kind, found.symbol, found.entry) == (DiscrepancyKind.UNREADABLE, A, None)
     assert "MDEntryPx (270)" in found.detail
 
@@ -138,23 +140,23 @@ def test_stale_or_dropped_books_do_not_report_problems() -> None:
 def test_the_trades_of_an_unreadable_message_are_reported() -> None:
     books = three()
     trade = f"279=0|55={A}|269=2|270=0.41|271=3|{STAMP}2446=1|"
-    told = apply(books, from_wire(f"35=X|268=2|{trade}279=1|55={A}|269=0|270=x|271=6|{STAMP}"))
-    assert (kinds(told), len(told.trades), told.levels) == (["UNREADABLE"], 1, [])
+    change = apply(books, from_wire(f"35=X|268=2|{trade}279=1|55={A}|269=0|270=x|271=6|{STAMP}"))
+    assert (kinds(change), len(change.trades), change.levels) == (["UNREADABLE"], 1, [])
 
 
 def test_unreadable_entries_can_be_tolerated() -> None:
     books = OrderBooks(tolerated=frozenset({DiscrepancyKind.UNREADABLE}))
-    told = apply(books, from_wire(f"35=W|55={A}|268=2|269=0|270=0.40|271=6|269=0|270=x|271=6|"))
-    assert (kinds(told), told.book.is_live, shown(told.book)) == (["UNREADABLE"], True, "6@0.40 |")
-    told = apply(
+    change = apply(books, from_wire(f"35=W|55={A}|268=2|269=0|270=0.40|271=6|269=0|270=x|271=6|"))
+    assert (kinds(change), change.book.is_live, shown(change.book)) == (["UNREADABLE"], True, "6@0.40 |")
+    change = apply(
         books, from_wire(f"35=X|268=2|279=1|269=0|270=0.39|271=1|279=1|55={A}|269=0|270=0.40|271=2|")
     )
-    assert (kinds(told), told.book.is_live, shown(told.book)) == (["UNREADABLE"], True, "2@0.40 |")
+    assert (kinds(change), change.book.is_live, shown(change.book)) == (["UNREADABLE"], True, "2@0.40 |")
 
 
 def test_an_unreadable_update_may_be_the_first_of_its_market(books: OrderBooks) -> None:
-    told = apply(books, from_wire(f"35=X|268=1|279=0|55={A}|269=0|270=x|271=6|"))
-    assert (kinds(told), books.stale()) == (["UNREADABLE"], [A])
+    updates = apply(books, from_wire(f"35=X|268=1|279=0|55={A}|269=0|270=x|271=6|"))
+    assert (kinds(updates), books.stale()) == (["UNREADABLE"], [A])
 
 
 # --- truncated and corrupted messages -------------------------------------------------------------------
@@ -186,10 +188,10 @@ def test_a_message_truncated_anywhere_never_loses_a_level_silently() -> None:
     for end in range(len(WHOLE_UPDATE)):
         books = OrderBooks()
         books.apply(from_wire(f"35=W|{WHOLE_SNAPSHOT}"))
-        told = books.apply(from_wire(f"35=X|{WHOLE_UPDATE[:end]}"))
+        updates = books.apply(from_wire(f"35=X|{WHOLE_UPDATE[:end]}"))
         sound(books)
         if books[A].is_live:
-            assert [len(each.levels) for each in told] == [2]
+            assert [len(each.levels) for each in updates] == [2]
 
 
 @settings(max_examples=400)

@@ -33,11 +33,11 @@ from kalshi_fix_sansio.events import (
     Uncertainty,
 )
 from kalshi_fix_sansio.trading import GroupDiscrepancyKind, GroupState, GroupUpdate, OrderGroup, OrderGroups
-from kalshi_fix_sansio.trading.common.doubts import Remedy
 from kalshi_fix_sansio.trading.common.dumping import VERSION
 from kalshi_fix_sansio.trading.common.received import MAX_ID_SIZE
+from kalshi_fix_sansio.trading.common.uncertain_items import Remedy
 from kalshi_fix_sansio.trading.groups.order_group import MAX_LIMITS, WINDOW
-from kalshi_fix_sansio.trading.orders.order_doubts import Copied
+from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyReport
 from tests.helpers import CODEC, raw
 from tests.trading.order_flow import ENDED, NOON, at, d, header, logged_on, over_the_wire, place
 from tests.trading.order_flow import report as reported
@@ -95,15 +95,15 @@ def unknown(request: OrderGroupRequest) -> OutcomesUnknown:
     return OutcomesUnknown((open_request,), Uncertainty.CONNECTION_ENDED)
 
 
-def told(groups: OrderGroups, happened: object) -> GroupUpdate:
+def apply_one(groups: OrderGroups, event: object) -> GroupUpdate:
     """Return the single update caused by an event or request."""
-    [update] = groups.apply(happened)
+    [update] = groups.apply(event)
     return update
 
 
 def create(groups: OrderGroups, group_id: str = G, limit: int = 10, **more: Any) -> OrderGroup:
     groups.apply(OrderGroupRequest.create(limit, **more))
-    update = told(groups, response(group_id, limit, account=more.get("alloc_account", 0)))
+    update = apply_one(groups, response(group_id, limit, account=more.get("alloc_account", 0)))
     assert update.group is not None
     assert not update.discrepancies
     return update.group
@@ -113,12 +113,12 @@ def ask(
     groups: OrderGroups, request: OrderGroupRequest, limit: int | None = None, seconds: float = 0
 ) -> None:
     assert groups.apply(request) == []
-    update = told(groups, response(request.order_group_id or "", limit, seconds=seconds))
+    update = apply_one(groups, response(request.order_group_id or "", limit, seconds=seconds))
     assert (update.request, update.discrepancies) == (request, [])
 
 
-def kinds(groups: OrderGroups, happened: object) -> list[Kind]:
-    return [each.kind for each in told(groups, happened).discrepancies]
+def kinds(groups: OrderGroups, event: object) -> list[Kind]:
+    return [each.kind for each in apply_one(groups, event).discrepancies]
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_the_answer_to_a_create_contains_the_group_id(groups: OrderGroups) -> No
     groups.apply(request)
     assert (groups.in_flight, len(groups)) == (request, 0)
     event = MessageReceived(response(G, 25, account=3), False, False, b"")
-    update = told(groups, event)
+    update = apply_one(groups, event)
     assert (update.group, update.request, groups.in_flight) == (groups[G], request, None)
     group = groups[G]
     assert (group.limit, group.alloc_account, group.state, group.orphan) == (25, 3, GroupState.ACTIVE, False)
@@ -166,7 +166,7 @@ def test_a_refused_request_changes_nothing(groups: OrderGroups) -> None:
     request = OrderGroupRequest.trigger(G)
     groups.apply(request)
     assert groups.apply(RejectReceived(reject(), 1, order("a"))) == []
-    update = told(groups, RejectReceived(reject(), 2, request))
+    update = apply_one(groups, RejectReceived(reject(), 2, request))
     assert (update.group, update.request) == (group, request)
     assert groups.in_flight is None
     assert state(group) is GroupState.ACTIVE
@@ -174,7 +174,7 @@ def test_a_refused_request_changes_nothing(groups: OrderGroups) -> None:
 
 def test_a_limit_other_than_the_requested_one_is_reported_and_applied(groups: OrderGroups) -> None:
     groups.apply(OrderGroupRequest.create(25))
-    [found] = told(groups, response(G, 20)).discrepancies
+    [found] = apply_one(groups, response(G, 20)).discrepancies
     assert (found.kind, groups[G].limit) == (Kind.OTHER_LIMIT, 20)
     assert str(found) == f"order group {G}: {Kind.OTHER_LIMIT.value}: 20 and not 25"
 
@@ -185,7 +185,7 @@ def test_a_limit_other_than_the_requested_one_is_reported_and_applied(groups: Or
 def test_a_create_with_an_unknown_outcome_may_have_created_a_group(groups: OrderGroups) -> None:
     request = OrderGroupRequest.create(10)
     groups.apply(request)
-    update = told(groups, unknown(request))
+    update = apply_one(groups, unknown(request))
     assert (update.group, update.request) == (None, request)
     assert (groups.lost_creates, groups.in_flight, len(groups)) == (1, None, 0)
     # The delayed answer is received.
@@ -196,7 +196,7 @@ def test_a_create_with_an_unknown_outcome_may_have_created_a_group(groups: Order
 def test_an_unknown_outcome_about_an_unknown_group_is_reported(groups: OrderGroups) -> None:
     request = OrderGroupRequest.trigger(G)
     groups.apply(request)
-    update = told(groups, unknown(request))
+    update = apply_one(groups, unknown(request))
     assert (update.group, update.request) == (groups[G], request)
     assert (groups[G].state, groups[G].orphan, groups[G].limit) == (GroupState.UNKNOWN, True, None)
     assert groups.lost_creates == 0
@@ -250,7 +250,7 @@ def test_room_is_the_limit_minus_the_fills_within_the_window(groups: OrderGroups
     create(groups)
     groups.apply(order("a"))
     groups.apply(report("a", "1;1"))
-    update = told(groups, fill("a", "2;1", "2.5", 1))
+    update = apply_one(groups, fill("a", "2;1", "2.5", 1))
     assert update.group is groups[G]
     groups.apply(fill("a", "3;1", "3", 4))
     assert groups.room(G, at(4)) == d("4.5")
@@ -287,7 +287,7 @@ def test_after_an_unreadable_fill_a_group_may_have_triggered(
     unreadable = fill("a", "2;1", "3", 1)
     for name, value in more.items():
         setattr(unreadable, name, value)
-    assert told(groups, unreadable).state_changed
+    assert apply_one(groups, unreadable).state_changed
     assert (state(group), groups.room(G, at(1))) == (GroupState.UNKNOWN, None)
     groups.apply(report("b", "3;1", transact_time=at(1)))  # an order without a group
     groups.apply(order("c"))
@@ -309,7 +309,7 @@ def test_only_the_last_limits_are_remembered(groups: OrderGroups) -> None:
     assert len(group._limits) <= MAX_LIMITS
     groups.apply(fill("a", "2;1", "1", 2 * MAX_LIMITS - 3))
     assert state(group) is GroupState.ACTIVE
-    groups.apply(Copied(fill("a", "2;0", "1", MAX_LIMITS)))
+    groups.apply(DropCopyReport(fill("a", "2;0", "1", MAX_LIMITS)))
     assert state(group) is GroupState.UNKNOWN
 
 
@@ -524,7 +524,7 @@ def take(groups: OrderGroups, words: list[str], seconds: float) -> list[GroupUpd
         case ["order", name, *group]:
             return groups.apply(order(name, *({"H": H, "-": None}[each] for each in group)))
         case ["copy", *words]:
-            return groups.apply(Copied(evidence(words, seconds)))
+            return groups.apply(DropCopyReport(evidence(words, seconds)))
         case ["lose", action, *limit]:
             groups.apply(requested(action, limit))
             return groups.apply(unknown(requested(action, limit)))
@@ -566,13 +566,13 @@ def check(groups: OrderGroups, words: list[str], seconds: float, updates: list[G
             assert groups[G].limit == int(limit)
         case ["since", time]:
             assert groups[G].since == at(float(time))
-            assert [(each.since, each.remedies) for each in groups.doubts()] == [
+            assert [(each.since, each.remedies) for each in groups.uncertain()] == [
                 (at(float(time)), (Remedy.REST, Remedy.REQUEST))
             ]
         case ["gone"]:
             assert G not in groups
         case ["certain"]:
-            assert groups.doubts() == []
+            assert groups.uncertain() == []
         case ["none"]:
             assert updates == []
         case ["new"]:
@@ -690,7 +690,7 @@ def test_with_missing_reports_the_groups_of_open_orders_may_have_triggered(
     groups.apply(fill("h", "1;1", "1", 1, kind="filled"))
     if lost == "report":
         lost = MessageRejected(report("a", "2;1"), ())
-    update = told(groups, lost)
+    update = apply_one(groups, lost)
     assert (update.group, update.before, state(group)) == (group, GroupState.ACTIVE, GroupState.UNKNOWN)
     assert (idle.state, groups.room(G, at(1))) == (GroupState.ACTIVE, None)
     assert group.since == at(1)
@@ -698,22 +698,22 @@ def test_with_missing_reports_the_groups_of_open_orders_may_have_triggered(
         assert groups.apply(MessagesLost(2, 3)) == []
         assert groups.apply(logged_on()) == []
     ask(groups, OrderGroupRequest.reset(G), seconds=5)
-    assert (state(group), groups.doubts()) == (GroupState.ACTIVE, [])
+    assert (state(group), groups.uncertain()) == (GroupState.ACTIVE, [])
 
 
 @pytest.mark.parametrize(
-    "happened",
+    "event",
     [
         SequenceSkipped(2, 3, gap_fill=True),
-        MessageRejected(None, (), comes_again=True),
+        MessageRejected(None, (), will_be_resent=True),
         MessageRejected(response(), ()),
         MessageRejected(report("z", "2;1"), ()),
     ],
 )
-def test_without_missing_reports_no_group_is_uncertain(groups: OrderGroups, happened: object) -> None:
+def test_without_missing_reports_no_group_is_uncertain(groups: OrderGroups, event: object) -> None:
     group = create(groups)
     groups.apply(order("a"))
-    assert groups.apply(happened) == []
+    assert groups.apply(event) == []
     assert state(group) is GroupState.ACTIVE
 
 
@@ -773,7 +773,7 @@ def test_a_request_in_flight_is_unknown_once_loaded(groups: OrderGroups) -> None
     again = OrderGroups()
     again.load(groups.dump())
     assert (again[G].state, again.in_flight) == (GroupState.UNKNOWN, None)
-    assert [str(doubt.about) for doubt in again.doubts()] == [f"order group {G}"]
+    assert [str(item.about) for item in again.uncertain()] == [f"order group {G}"]
     groups.apply(response(G))
     groups.apply(OrderGroupRequest.create(5))
     again.load(groups.dump())

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kalshi_fix_sansio import OrderGroupRequest, OrderGroupResponse
 from kalshi_fix_sansio.events import MessageReceived
-from kalshi_fix_sansio.trading import Copied, GroupState, OrderGroups
+from kalshi_fix_sansio.trading import DropCopyReport, GroupState, OrderGroups
 from kalshi_fix_sansio.trading.groups.order_group import WINDOW
 from tests.trading.order_flow import at, over_the_wire, place, report
 from tests.trading.slow_groups import GROUP, Program
@@ -103,5 +103,5 @@ def state_after(arrival: list[Any], limit: int) -> tuple[GroupState, datetime | 
     for name in "ab":
         groups.apply(place(name, secondary_cl_ord_id=GROUP))
     for each in arrival:
-        groups.apply(MessageReceived(each) if each.exec_id[0] in "135" else Copied(each))
+        groups.apply(MessageReceived(each) if each.exec_id[0] in "135" else DropCopyReport(each))
     return groups[GROUP].state, groups[GROUP].since

@@ -22,7 +22,7 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio.dialect.base import Message, values_of
 from kalshi_fix_sansio.events import CloseReason, MessageReceived, RejectReceived, SessionEnded
-from kalshi_fix_sansio.trading import Account, Copied, Ending, Order, Orders, OrderState
+from kalshi_fix_sansio.trading import Account, DropCopyReport, Ending, Order, Orders, OrderState
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from tests.trading.order_flow import (
     BUY,
@@ -46,19 +46,19 @@ from tests.trading.order_flow import (
 
 
 def test_an_order_is_sent_open_and_done(orders: Orders) -> None:
-    [told] = feed(orders, place())
+    [update] = feed(orders, place())
     order = only(orders)
-    assert (told.order, told.before, told.state_changed) == (order, None, True)
-    assert seen(order, "state remaining order_id status") == (OrderState.SENT, 10, None, None)
-    [told] = feed(orders, report("new", "1;1"))
-    assert (told.order, told.before) == (order, OrderState.SENT)
+    assert (update.order, update.before, update.state_changed) == (order, None, True)
+    assert seen(order, "state leaves_qty order_id status") == (OrderState.SENT, 10, None, None)
+    [update] = feed(orders, report("new", "1;1"))
+    assert (update.order, update.before) == (order, OrderState.SENT)
     assert seen(order, "state order_id shard status") == (OrderState.OPEN, "o1", 0, "0")
-    [told] = feed(orders, report("trade", "1;2", cum="4", last=("4", "0.39"), fee="0.07"))
-    assert [fill.quantity for fill in told.fills] == [4]
-    assert seen(order, "filled told unseen remaining") == (4, 4, 0, 6)
+    [update] = feed(orders, report("trade", "1;2", cum="4", last=("4", "0.39"), fee="0.07"))
+    assert [fill.quantity for fill in update.fills] == [4]
+    assert seen(order, "filled_qty cum_qty unreported_qty leaves_qty") == (4, 4, 0, 6)
     assert seen(order, "average_price fees") == (Decimal("0.39"), Decimal("0.07"))
     feed(orders, report("filled", "1;3", cum="10", last=("6", "0.40"), fee="0.10"))
-    assert seen(order, "state ending remaining") == (OrderState.DONE, Ending.FILLED, 0)
+    assert seen(order, "state ending leaves_qty") == (OrderState.DONE, Ending.FILLED, 0)
     assert order.average_price == Decimal("0.396")
     assert order.fees == Decimal("0.17")
 
@@ -80,26 +80,26 @@ def test_an_order_is_found_by_its_ids_and_its_side(orders: Orders) -> None:
 
 def test_a_fill_counts_once_and_also_after_the_end(orders: Orders) -> None:
     trade = report("trade", "1;2", cum="4", last=("4", "0.40"))
-    [told] = feed(orders, place(), report("canceled", "1;3", cum="4"))
+    [update] = feed(orders, place(), report("canceled", "1;3", cum="4"))
     order = only(orders)
-    assert seen(order, "state unseen filled") == (OrderState.DONE, 4, 0)
-    assert [doubt.kind.name for doubt in orders.doubts()] == ["FILLS_UNSEEN"]
-    [told] = feed(orders, trade)
-    assert seen(order, "state unseen") == (OrderState.DONE, 0)
-    assert len(told.fills) == 1
-    [told] = feed(orders, trade)
-    assert seen(order, "filled") == (4,)
-    assert not told.fills
-    assert not orders.doubts()
+    assert seen(order, "state unreported_qty filled_qty") == (OrderState.DONE, 4, 0)
+    assert [item.kind.name for item in orders.uncertain()] == ["FILLS_UNREPORTED"]
+    [update] = feed(orders, trade)
+    assert seen(order, "state unreported_qty") == (OrderState.DONE, 0)
+    assert len(update.fills) == 1
+    [update] = feed(orders, trade)
+    assert seen(order, "filled_qty") == (4,)
+    assert not update.fills
+    assert not orders.uncertain()
 
 
 def test_only_reports_with_amounts_count_for_fees_and_balances(orders: Orders) -> None:
     trade = report("trade", "1;2", cum="4", last=("4", "0.40"), fee="0.03", balance="-1.63")
     [fee], [change] = trade.misc_fees, trade.collateral_amount_changes
-    untold = attrs.evolve(fee, misc_fee_amt="1")
-    untold.misc_fee_amt = None  # type: ignore[assignment] # as one that could not be read
+    unreadable = attrs.evolve(fee, misc_fee_amt="1")
+    unreadable.misc_fee_amt = None  # type: ignore[assignment] # as one that could not be read
     other = attrs.evolve(change, collateral_amount_type=CollateralAmountType.PAYOUT)
-    trade.misc_fees = [untold, fee, attrs.evolve(fee, misc_fee_amt="-0.01")]
+    trade.misc_fees = [unreadable, fee, attrs.evolve(fee, misc_fee_amt="-0.01")]
     trade.collateral_amount_changes = [other, change, attrs.evolve(change, collateral_amount_change="0.5")]
     [update] = feed(orders, trade)
     [fill] = update.fills
@@ -114,33 +114,33 @@ def test_the_newest_report_has_the_highest_key(orders: Orders) -> None:
     feed(orders, place(), change("b"), report("replaced", "1;9", cl_ord_id="b", qty="20", price="0.45"))
     order = only(orders)
     feed(orders, report("new", "1;2"))
-    assert seen(order, "cl_ord_id remaining price") == ("b", 20, Decimal("0.45"))
+    assert seen(order, "cl_ord_id leaves_qty price") == ("b", 20, Decimal("0.45"))
     assert order.pending == []
     feed(orders, report("trade", "1;10", cl_ord_id="b", qty="20", cum="1", last=("1", "0.45"), price=None))
-    assert seen(order, "remaining price") == (19, Decimal("0.45"))
+    assert seen(order, "leaves_qty price") == (19, Decimal("0.45"))
 
 
 def test_a_change_is_pending_until_it_is_answered(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"))
     order = only(orders)
-    [told] = feed(orders, change("b", qty="12", price="0.41"))
-    assert not told.state_changed
+    [update] = feed(orders, change("b", qty="12", price="0.41"))
+    assert not update.state_changed
     [request] = order.pending
     assert (request.msg_type, request.price, request.quantity) == ("G", Decimal("0.41"), Decimal(12))
     assert orders.by_cl_ord_id("b") is order
     feed(orders, report("pending replace", "-1;-1", cl_ord_id="b", orig_cl_ord_id="a"))
     assert order.pending == [request]
     assert order.cl_ord_id == "a"
-    [told] = feed(orders, report("replaced", "1;2", cl_ord_id="b", qty="12", price="0.41"))
-    assert told.answered == [request]
+    [update] = feed(orders, report("replaced", "1;2", cl_ord_id="b", qty="12", price="0.41"))
+    assert update.answered == [request]
     assert (order.pending, order.cl_ord_id, orders.by_cl_ord_id("b")) == ([], "b", order)
 
 
 def test_a_refused_cancel_leaves_the_order_unchanged(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), cancel("c"))
     order = only(orders)
-    [told] = feed(orders, refusal("c"))
-    assert (len(told.answered), order.pending, order.state) == (1, [], OrderState.OPEN)
+    [update] = feed(orders, refusal("c"))
+    assert (len(update.answered), order.pending, order.state) == (1, [], OrderState.OPEN)
 
 
 def test_a_fill_does_not_settle_a_pending_cancel_with_the_id_of_its_order(orders: Orders) -> None:
@@ -180,18 +180,18 @@ def test_each_report_answers_one_of_the_amends_under_one_clordid(orders: Orders,
     if loaded:
         orders.load(json.loads(json.dumps(orders.dump())))
         order = only(orders)
-    [told] = feed(orders, FIRST)
-    assert [request.quantity for request in told.answered] == [20]
-    assert (pending(order), order.remaining) == ([30], d(20))
+    [update] = feed(orders, FIRST)
+    assert [request.quantity for request in update.answered] == [20]
+    assert (pending(order), order.leaves_qty) == ([30], d(20))
     # Redelivered, it answers no other request, whether by the session, by drop copy or in another process.
     other = Orders()
     other.load(json.loads(json.dumps(orders.dump())))
     for each in (orders, other):
-        feed(each, FIRST, Copied(FIRST))
+        feed(each, FIRST, DropCopyReport(FIRST))
         assert pending(only(each)) == [30]
     feed(orders, SECOND, FIRST, SECOND)
     assert pending(order) == []
-    assert order.remaining == 30
+    assert order.leaves_qty == 30
     # A report received before a request was sent does not answer it either.
     feed(orders, change("a", "a", "40"), FIRST, SECOND)
     assert pending(order) == [40]
@@ -205,7 +205,7 @@ def test_answers_to_amends_under_one_clordid_lead_to_the_same_in_every_order(
     for left, answer in zip(([25, 30, 35], [30, 35], [35]), answers, strict=True):
         feed(orders, answer, answer)
         assert pending(order) == left
-    assert order.remaining == 30
+    assert order.leaves_qty == 30
 
 
 def test_origclordid_selects_which_of_two_changes_a_report_answers(orders: Orders) -> None:
@@ -237,7 +237,11 @@ def test_a_change_back_to_an_earlier_clordid_waits_for_its_own_answer(orders: Or
     feed(orders, report("replaced", "1;3", cl_ord_id="b", orig_cl_ord_id="a", qty="20", cum="4"))
     assert pending(order) == [0, 30]
     # Another process renames it, too.
-    feed(orders, Copied(fill), report("replaced", "1;4", cl_ord_id="x", orig_cl_ord_id="a", qty="5", cum="4"))
+    feed(
+        orders,
+        DropCopyReport(fill),
+        report("replaced", "1;4", cl_ord_id="x", orig_cl_ord_id="a", qty="5", cum="4"),
+    )
     assert pending(order) == [0, 30]
     assert kinds(feed(orders, refusal("a", orig="b", number=3), refusal("c", orig="b", number=4))) == []
     assert pending(order) == []
@@ -265,7 +269,7 @@ def test_live_reports_answer_pending_requests_and_copies_uncertain_ones(orders: 
     feed(orders, logged_on(), ENDED, logged_on(), change("a", "a", "30"))
     feed(orders, SECOND)
     assert pending(order) == [20]
-    feed(orders, change("a", "a", "40"), Copied(FIRST))
+    feed(orders, change("a", "a", "40"), DropCopyReport(FIRST))
     assert pending(order) == [40]
 
 
@@ -283,10 +287,10 @@ def test_the_account_is_the_one_of_the_newest_report_that_contains_one(orders: O
         assert only(orders).account == Account(0, "c1")
     feed(orders, report("new", "?", alloc_account=7))
     assert only(orders).account == Account(0, "c1")
-    [told] = feed(orders, report("trade", "1;5", cum="7", last=("1", "0.40"), alloc_account=0))
-    assert (only(orders).account, told.moved_from) == (Account(), Account(0, "c1"))
+    [update] = feed(orders, report("trade", "1;5", cum="7", last=("1", "0.40"), alloc_account=0))
+    assert (only(orders).account, update.moved_from) == (Account(), Account(0, "c1"))
     assert feed(Orders(), reports[1])[0].moved == []
-    assert sorted(fill.quantity for fill in told.moved) == [1, 1, 4]
+    assert sorted(fill.quantity for fill in update.moved) == [1, 1, 4]
 
 
 def test_two_reports_with_one_key_give_the_same_account_and_price_in_every_order() -> None:
@@ -328,8 +332,8 @@ def test_a_cancel_adds_an_order_without_any_report(orders: Orders) -> None:
 
 def test_the_end_of_an_order_answers_its_pending_requests(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), cancel("c"), change("d"))
-    [told] = feed(orders, report("filled", "1;2", cum="10", last=("10", "0.40")))
-    assert len(told.answered) == 2
+    [update] = feed(orders, report("filled", "1;2", cum="10", last=("10", "0.40")))
+    assert len(update.answered) == 2
     # The venue's answer to the cancel is still received, and changes nothing.
     assert feed(orders, refusal("c", status=OrdStatus.FILLED)) == []
     assert feed(orders, refusal("d", order_id="NONE", status=OrdStatus.REJECTED)) == []
@@ -345,16 +349,16 @@ def test_a_clordid_may_be_reused_once_its_order_is_done(orders: Orders) -> None:
     assert (first.state, second.state) == (OrderState.DONE, OrderState.OPEN)
     assert orders.by_cl_ord_id("a") is second
     feed(orders, report("trade", "1;4", "o1", cum="4", last=("4", "0.40")))
-    assert (first.filled, second.filled) == (Decimal(4), Decimal(0))
+    assert (first.filled_qty, second.filled_qty) == (Decimal(4), Decimal(0))
 
 
 def test_orders_of_others_are_adopted(orders: Orders) -> None:
-    [told] = feed(
+    [update] = feed(
         orders,
         report("trade", "1;4;2", cum="4", last=("4", "0.40"), alloc_account=3),
     )
     order = only(orders)
-    assert told.order is order
+    assert update.order is order
     assert order.placed is None
     assert seen(order, "account shard state") == (Account(3), 2, OrderState.OPEN)
     feed(orders, cancel("c"))
@@ -365,7 +369,7 @@ def test_orders_of_others_are_adopted(orders: Orders) -> None:
 
 def test_the_customer_of_a_clearing_member_is_the_account(orders: Orders) -> None:
     customer = "550e8400-e29b-41d4-a716-446655440000_customer1"
-    parties = [Party(party_id=customer, party_role=24), Party(party_id="desk", party_role=12)]
+    parties = [Party(party_id=customer, party_role=24), Party(party_id="harness", party_role=12)]
     feed(orders, report("new", "1;1", party_ids=parties))
     assert only(orders).account == Account(0, customer)
 
@@ -378,7 +382,7 @@ def test_a_rejected_order_is_done(orders: Orders) -> None:
         Ending.REJECTED,
         "INSUFFICIENT_BALANCE",
     )
-    assert order.remaining == 0
+    assert order.leaves_qty == 0
 
 
 def test_a_rejection_may_contain_the_id_of_the_conflicting_order(orders: Orders) -> None:
@@ -419,8 +423,8 @@ def test_a_request_may_be_refused_by_the_session(orders: Orders, word: str) -> N
 
 def test_a_reject_of_an_unknown_request_is_reported(orders: Orders) -> None:
     feed(orders, place())
-    told = feed(orders, RejectReceived(Reject(ref_seq_num=3, ref_msg_type="D"), 3, None))
-    assert [kind.name for kind in kinds(told)] == ["UNKNOWN_REQUEST"]
+    updates = feed(orders, RejectReceived(Reject(ref_seq_num=3, ref_msg_type="D"), 3, None))
+    assert [kind.name for kind in kinds(updates)] == ["UNKNOWN_REQUEST"]
     assert feed(orders, RejectReceived(Reject(ref_seq_num=3, ref_msg_type="V"), 3, None)) == []
     assert feed(orders, RejectReceived(Reject(ref_seq_num=3), 3, None)) == []
 
@@ -428,8 +432,8 @@ def test_a_reject_of_an_unknown_request_is_reported(orders: Orders) -> None:
 def test_an_unsent_request_is_withdrawn(orders: Orders) -> None:
     request = place()
     feed(orders, request)
-    [told] = orders.withdraw(request)
-    assert told.forgotten
+    [update] = orders.withdraw(request)
+    assert update.forgotten
     assert (len(orders), orders.by_cl_ord_id("a"), orders.live()) == (0, None, [])
     assert orders.withdraw(request) == []
     feed(orders, place(), report("new", "1;1"), cancel("c"))
@@ -498,7 +502,7 @@ def test_withdrawing_one_of_two_orders_with_one_clordid_keeps_the_other(orders: 
     orders.withdraw(second)
     order = only(orders)
     assert orders.by_cl_ord_id("a") is order
-    assert order.remaining == 10
+    assert order.leaves_qty == 10
 
 
 def test_a_report_with_another_side_does_not_match_by_clordid(orders: Orders) -> None:

@@ -14,7 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalshi_fix_sansio import ExecutionReport, ExecutionReportText
-from kalshi_fix_sansio.trading import Account, Copied, Covered, Order, Orders, OrderState, PendingRequest
+from kalshi_fix_sansio.trading import (
+    Account,
+    DropCopyRange,
+    DropCopyReport,
+    Order,
+    Orders,
+    OrderState,
+    PendingRequest,
+)
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.orders import order as order_state
 from kalshi_fix_sansio.trading.orders import order_index
@@ -43,13 +51,13 @@ def test_a_history_in_its_original_order(seed: int) -> None:
     history = History.drawn(seed, 150)
     orders = Orders()
     for count, step in enumerate(history.steps):
-        told = feed(orders, step)
-        assert kinds(told) == []
+        updates = feed(orders, step)
+        assert kinds(updates) == []
         if count % 10 == 0:
             assert rows(orders) == model(history.steps[: count + 1])
     assert rows(orders) == model(history.steps)
     assert len(orders.live()) == sum(1 for order in history.orders if not order.done)
-    assert orders.doubts() == []
+    assert orders.uncertain() == []
 
 
 @settings(max_examples=80)
@@ -70,8 +78,8 @@ def compare_orders_of_arrival(seed: int, length: int, shuffle: int) -> None:
         random.shuffle(kept)
         orders = Orders()
         for step in [*requests, *kept]:
-            told = feed(orders, step)
-            assert {kind.name for kind in kinds(told)} <= {"UNKNOWN_REQUEST"}
+            updates = feed(orders, step)
+            assert {kind.name for kind in kinds(updates)} <= {"UNKNOWN_REQUEST"}
         assert rows(orders) == expected
         seen.append(views(orders))
     assert seen[0] == seen[1] == seen[2]
@@ -204,15 +212,15 @@ KINDS = ["new", "pending", "rejected", "rejected without a key", "unsure", "done
 @given(st.lists(st.sampled_from(KINDS), min_size=1, max_size=4), st.integers(0, 10_000))
 def test_orders_sent_under_one_clordid_lead_to_the_same(drawn: list[str], shuffle: int) -> None:
     random = Random(shuffle)
-    told = [answer for number, kind in enumerate(drawn) for answer in answers(number, kind)]
+    updates = [answer for number, kind in enumerate(drawn) for answer in answers(number, kind)]
     found = []
     for _ in range(4):
-        random.shuffle(told)
+        random.shuffle(updates)
         orders = Orders()
-        feed(orders, *(place(qty=str(10 + number)) for number in range(len(drawn))), *told)
+        feed(orders, *(place(qty=str(10 + number)) for number in range(len(drawn))), *updates)
         found.append(
             sorted(
-                (str(order.order_id), order.state.name, order.filled, order.placed.quantity)
+                (str(order.order_id), order.state.name, order.filled_qty, order.placed.quantity)
                 for order in orders
                 if order.placed is not None
             )
@@ -237,7 +245,7 @@ def test_live_and_copied_reports_interleave(seed: int, length: int, shuffle: int
         while copies and random.random() < 0.5:
             copy = random.choice(copies)
             if copy.ord_status != "8" and copy.exec_id != "-1;-1":
-                feed(orders, Copied(copy))
+                feed(orders, DropCopyReport(copy))
     assert rows(orders) == model(steps)
 
 
@@ -249,15 +257,15 @@ def test_a_disconnect_at_any_message_leads_to_no_false_state(seed: int) -> None:
     for cut in range(2, len(steps) + 1):
         orders = Orders()
         feed(orders, logged_on(), *steps[:cut], ENDED)
-        doubted = {doubt.order.number for doubt in orders.doubts() if doubt.order}
+        doubted = {item.order.number for item in orders.uncertain() if item.order}
         for order in orders:
             assert order.is_done or order.number in doubted
             assert order.state not in (OrderState.OPEN, OrderState.SENT)
             if order.is_done:  # The venue has nothing further to report.
                 assert order.ending is not None
                 assert final[order.order_id]["ending"] == order.ending.name
-                assert order.filled == final[order.order_id]["filled"]
-        begin, moment = orders.copy_from(), orders.moment
+                assert order.filled_qty == final[order.order_id]["filled_qty"]
+        begin, epoch = orders.copy_from(), orders.epoch
         withheld = [step for step in steps[cut:] if is_answer(step)]
         for message in withheld:
             names = [message.cl_ord_id, getattr(message, "orig_cl_ord_id", None) or ""]
@@ -280,16 +288,16 @@ def test_a_disconnect_at_any_message_leads_to_no_false_state(seed: int) -> None:
         ]
         random.shuffle(copies)
         for copy in copies:
-            feed(orders, Copied(copy))
+            feed(orders, DropCopyReport(copy))
         for shard, key in begin.items():
-            feed(orders, Covered(shard, key, moment))
-        assert orders.doubts() == []
+            feed(orders, DropCopyRange(shard, key, epoch))
+        assert orders.uncertain() == []
         for order in orders:
             if order.order_id is not None and order.order_id in final and not order.is_done:
                 assert order.state is OrderState.OPEN
                 assert final[order.order_id]["state"] == "OPEN"
             if order.order_id in final:
-                assert order.filled == final[order.order_id]["filled"]
+                assert order.filled_qty == final[order.order_id]["filled_qty"]
 
 
 @settings(max_examples=30)

@@ -9,7 +9,7 @@ import pytest
 
 from kalshi_fix_sansio import BusinessMessageReject, Side
 from kalshi_fix_sansio.events import RejectReceived
-from kalshi_fix_sansio.trading import Copied, OrderDiscrepancyKind, Orders, OrderState, OrderUpdate
+from kalshi_fix_sansio.trading import DropCopyReport, OrderDiscrepancyKind, Orders, OrderState, OrderUpdate
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.common.received import MAX_ID_SIZE
 from kalshi_fix_sansio.trading.orders import orders as orders_module
@@ -30,8 +30,8 @@ from tests.trading.order_flow import (
 )
 
 
-def names(told: list[OrderUpdate]) -> list[str]:
-    return [kind.name for kind in kinds(told)]
+def names(updates: list[OrderUpdate]) -> list[str]:
+    return [kind.name for kind in kinds(updates)]
 
 
 def test_the_order_that_was_done_first_is_evicted() -> None:
@@ -39,8 +39,8 @@ def test_the_order_that_was_done_first_is_evicted() -> None:
     for number in (1, 2, 3):
         feed(orders, report("new", f"1;{number}", f"o{number}", f"c{number}"))
     feed(orders, report("canceled", "1;4", "o2", "c2"), report("canceled", "1;5", "o1", "c1"))
-    told = feed(orders, report("new", "1;6", "o4", "c4"))
-    assert [(update.order and update.order.order_id, update.forgotten) for update in told] == [
+    updates = feed(orders, report("new", "1;6", "o4", "c4"))
+    assert [(update.order and update.order.order_id, update.forgotten) for update in updates] == [
         ("o2", True),
         ("o4", False),
     ]
@@ -48,10 +48,10 @@ def test_the_order_that_was_done_first_is_evicted() -> None:
     assert orders.by_order_id("o2") is orders.by_cl_ord_id("c2") is None
     # An earlier fill may have been counted, a later one was not.
     trade: dict[str, Any] = {"cum": "4", "last": ("4", "0.40")}
-    told = feed(orders, Copied(report("trade", "1;2", "o2", "c2", **trade)))
-    assert (names(told), told[0].order, told[0].fills) == (["FORGOTTEN"], None, [])
-    told = feed(orders, Copied(report("trade", "1;7", "o2", "c2", **trade)))
-    assert [len(update.fills) for update in told] == [0, 1]
+    updates = feed(orders, DropCopyReport(report("trade", "1;2", "o2", "c2", **trade)))
+    assert (names(updates), updates[0].order, updates[0].fills) == (["FORGOTTEN"], None, [])
+    updates = feed(orders, DropCopyReport(report("trade", "1;7", "o2", "c2", **trade)))
+    assert [len(update.fills) for update in updates] == [0, 1]
 
 
 def test_an_evicted_order_is_remembered_on_every_shard_that_reported_it() -> None:
@@ -61,7 +61,7 @@ def test_an_evicted_order_is_remembered_on_every_shard_that_reported_it() -> Non
     feed(orders, report("canceled", "1;4;2", cum="8"), report("new", "1;9", "o2", "c2"))
     assert [order.order_id for order in orders] == ["o2"]
     for key in ("1;7;1", "1;3;2", "1;4;2"):
-        assert names(feed(orders, Copied(report("trade", key, cum="4", **trade)))) == ["FORGOTTEN"]
+        assert names(feed(orders, DropCopyReport(report("trade", key, cum="4", **trade)))) == ["FORGOTTEN"]
 
 
 def test_a_refused_request_is_evicted() -> None:
@@ -69,8 +69,8 @@ def test_a_refused_request_is_evicted() -> None:
     request = place("x")
     reject = BusinessMessageReject(ref_seq_num=3, ref_msg_type=request.MSG_TYPE, business_reject_reason="0")
     feed(orders, request, RejectReceived(reject, 3, request))
-    told = feed(orders, report("new", "1;1", "o2", "c2"))
-    assert [(update.order and update.order.cl_ord_id, update.forgotten) for update in told] == [
+    updates = feed(orders, report("new", "1;1", "o2", "c2"))
+    assert [(update.order and update.order.cl_ord_id, update.forgotten) for update in updates] == [
         ("x", True),
         ("c2", False),
     ]
@@ -80,8 +80,8 @@ def test_a_refused_request_is_evicted() -> None:
 def test_without_done_orders_no_foreign_order_is_added() -> None:
     orders = Orders(max_orders=2)
     feed(orders, report("new", "1;1", "o1", "c1"), report("new", "1;2", "o2", "c2"))
-    told = feed(orders, report("new", "1;3", "o3", "c3"))
-    assert (names(told), len(orders)) == (["TOO_MANY"], 2)
+    updates = feed(orders, report("new", "1;3", "o3", "c3"))
+    assert (names(updates), len(orders)) == (["TOO_MANY"], 2)
     # The user's own orders are always added.
     feed(orders, place("mine"))
     assert len(orders) == 3
@@ -89,19 +89,19 @@ def test_without_done_orders_no_foreign_order_is_added() -> None:
 
 def test_fills_are_bounded_and_those_beyond_the_bound_are_missing() -> None:
     orders = Orders(max_fills=2)
-    told: list[OrderUpdate] = []
+    updates: list[OrderUpdate] = []
     for number in (1, 2, 3):
-        told = feed(orders, report("trade", f"1;{number}", cum=str(number), last=("1", "0.40")))
+        updates = feed(orders, report("trade", f"1;{number}", cum=str(number), last=("1", "0.40")))
     order = only(orders)
-    assert names(told) == ["TOO_MANY"]
-    assert seen(order, "filled told unseen") == (2, 3, 1)
+    assert names(updates) == ["TOO_MANY"]
+    assert seen(order, "filled_qty cum_qty unreported_qty") == (2, 3, 1)
 
 
 @pytest.mark.parametrize("field", ["order_id", "cl_ord_id", "orig_cl_ord_id", "symbol"])
 def test_oversized_ids_are_not_kept(orders: Orders, field: str) -> None:
-    told = feed(orders, raw_report(**{field: "x" * (MAX_ID_SIZE + 1)}))
-    assert (names(told), len(orders)) == (["TOO_MANY"], 0)
-    assert len(str(told[0].discrepancies[0])) < 200
+    updates = feed(orders, raw_report(**{field: "x" * (MAX_ID_SIZE + 1)}))
+    assert (names(updates), len(orders)) == (["TOO_MANY"], 0)
+    assert len(str(updates[0].discrepancies[0])) < 200
     feed(orders, raw_report(**{field: "x" * MAX_ID_SIZE}))
     assert len(orders) == 1
 
@@ -110,8 +110,8 @@ def test_oversized_ids_are_not_kept(orders: Orders, field: str) -> None:
 def test_a_report_with_an_oversized_id_does_not_affect_a_known_order(orders: Orders, field: str) -> None:
     feed(orders, place(), report("new", "1;1"))
     before = orders.dump()
-    told = feed(orders, raw_report(exec_id="1;2", cum_qty=Decimal(4), **{field: "x" * (MAX_ID_SIZE + 1)}))
-    assert (names(told), told[0].order) == (["TOO_MANY"], None)
+    updates = feed(orders, raw_report(exec_id="1;2", cum_qty=Decimal(4), **{field: "x" * (MAX_ID_SIZE + 1)}))
+    assert (names(updates), updates[0].order) == (["TOO_MANY"], None)
     assert orders.dump() == before
 
 
@@ -199,7 +199,7 @@ def test_a_trade_without_a_key_counts_as_missing(orders: Orders, exec_id: str | 
     bad = raw_report(exec_id=exec_id, exec_type="F", cum_qty=Decimal(4), last_qty=Decimal(4))
     assert names(feed(orders, bad)) == ["BAD_EXEC_ID"]
     order = only(orders)
-    assert seen(order, "state filled unseen key") == (OrderState.OPEN, 0, 4, ExecKey(0, 1, 1))
+    assert seen(order, "state filled_qty unreported_qty key") == (OrderState.OPEN, 0, 4, ExecKey(0, 1, 1))
 
 
 def test_a_final_report_without_a_key_ends_the_order(orders: Orders) -> None:
@@ -210,7 +210,7 @@ def test_a_final_report_without_a_key_ends_the_order(orders: Orders) -> None:
 def test_an_order_known_only_by_a_report_without_a_key_is_in_doubt(orders: Orders) -> None:
     feed(orders, raw_report(exec_id="?"))
     order = only(orders)
-    assert seen(order, "state cl_ord_id status price remaining shard") == (
+    assert seen(order, "state cl_ord_id status price leaves_qty shard") == (
         OrderState.UNVERIFIED,
         "",
         None,
@@ -225,9 +225,9 @@ def test_an_order_known_only_by_a_report_without_a_key_is_in_doubt(orders: Order
 @pytest.mark.parametrize("changes", [{"last_qty": None}, {"last_px": None}, {"last_qty": Decimal(0)}])
 def test_an_unreadable_trade_counts_as_missing(orders: Orders, changes: dict[str, object]) -> None:
     values = {"exec_type": "F", "cum_qty": Decimal(4), "last_qty": Decimal(4), "last_px": Decimal("0.4")}
-    told = feed(orders, raw_report(**(values | changes)))
-    assert names(told) == ["UNREADABLE"]
-    assert seen(only(orders), "filled unseen") == (0, 4)
+    updates = feed(orders, raw_report(**(values | changes)))
+    assert names(updates) == ["UNREADABLE"]
+    assert seen(only(orders), "filled_qty unreported_qty") == (0, 4)
     assert orders.copy_from() == {0: ExecKey(0, 1, 1)}
 
 
@@ -244,9 +244,9 @@ def test_negative_quantities_are_reported(orders: Orders, field: str) -> None:
 
 def test_two_trades_of_one_key_count_once(orders: Orders) -> None:
     first = report("trade", "1;2", cum="4", last=("4", "0.40"))
-    told = feed(orders, first, report("trade", "1;2", cum="4", last=("3", "0.40")))
-    assert names(told) == ["CONFLICT"]
-    assert only(orders).filled == 4
+    updates = feed(orders, first, report("trade", "1;2", cum="4", last=("3", "0.40")))
+    assert names(updates) == ["CONFLICT"]
+    assert only(orders).filled_qty == 4
 
 
 def test_fills_above_cum_qty_are_reported(orders: Orders) -> None:
@@ -254,23 +254,26 @@ def test_fills_above_cum_qty_are_reported(orders: Orders) -> None:
 
 
 def test_a_report_after_the_end_is_reported_and_does_not_reopen_the_order(orders: Orders) -> None:
-    told = feed(orders, report("canceled", "1;2"), report("new", "1;5"))
-    assert names(told) == ["REVIVED"]
+    updates = feed(orders, report("canceled", "1;2"), report("new", "1;5"))
+    assert names(updates) == ["REVIVED"]
     assert only(orders).state is OrderState.DONE
 
 
 @pytest.mark.parametrize("changes", [{"symbol": OTHER}, {"side": Side.SELL}])
 def test_another_symbol_or_side_is_reported(orders: Orders, changes: dict[str, Any]) -> None:
-    told = feed(orders, report("new", "1;2"), report("new", "1;3", **changes))
-    assert names(told) == ["TERMS"]
+    updates = feed(orders, report("new", "1;2"), report("new", "1;3", **changes))
+    assert names(updates) == ["TERMS"]
 
 
 def test_an_answer_without_a_request_is_reported(orders: Orders) -> None:
     assert names(feed(orders, refusal("z"))) == ["UNKNOWN_REQUEST"]
     assert names(feed(orders, cancel("z"))) == ["UNKNOWN_REQUEST"]
     feed(orders, report("new", "1;1"))
-    [told] = feed(orders, refusal("y", "o1"))
-    assert (told.order, told.discrepancies[0].kind) == (only(orders), OrderDiscrepancyKind.UNKNOWN_REQUEST)
+    [update] = feed(orders, refusal("y", "o1"))
+    assert (update.order, update.discrepancies[0].kind) == (
+        only(orders),
+        OrderDiscrepancyKind.UNKNOWN_REQUEST,
+    )
 
 
 def test_unknown_codes_are_accepted(orders: Orders) -> None:

@@ -80,8 +80,8 @@ def test_the_whole_state_round_trips() -> None:
 def test_without_resend_open_orders_are_in_doubt_in_the_next_process() -> None:
     orders, other = Orders(), Orders()
     feed(orders, logged_on(), place(), report("new", "1;1"), place("b"))
-    told = other.load(orders.dump())
-    assert [update.before for update in told] == [OrderState.OPEN, OrderState.SENT]
+    updates = other.load(orders.dump())
+    assert [update.before for update in updates] == [OrderState.OPEN, OrderState.SENT]
     assert [order.state for order in other] == [OrderState.UNVERIFIED, OrderState.UNKNOWN]
     # The end of the session had already been reported.
     feed(orders, ENDED)

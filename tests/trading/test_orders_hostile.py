@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.events import MessageReceived
-from kalshi_fix_sansio.trading import Cash, Copied, FeeTerms, Orders, Positions, check_fees
+from kalshi_fix_sansio.trading import Cash, DropCopyReport, FeeTerms, Orders, Positions, check_fees
 from tests.helpers import KEY_ID
 from tests.trading.order_flow import ENDED, cancel, change, feed, logged_on, place, refusal, report, views
 from tests.trading.spoilt import spoilt
@@ -45,18 +45,18 @@ def test_no_message_of_a_venue_raises(messages: list[bytes], data: st.DataObject
     feed(orders, logged_on(), place(), place("b2"), change("b"), cancel("c", "b"))
     for wire in messages:
         message = codec.decode(wire)
-        happened = MessageReceived(message) if data.draw(st.booleans()) else Copied(message)  # type: ignore[arg-type]
-        if isinstance(happened, Copied) and message.MSG_TYPE != "8":
-            happened = MessageReceived(message)
-        for told in orders.apply(happened):
-            positions.apply(told)
-            cash.apply(told)
-            assert all(str(each) for each in told.discrepancies)
+        event = MessageReceived(message) if data.draw(st.booleans()) else DropCopyReport(message)  # type: ignore[arg-type]
+        if isinstance(event, DropCopyReport) and message.MSG_TYPE != "8":
+            event = MessageReceived(message)
+        for update in orders.apply(event):
+            positions.apply(update)
+            cash.apply(update)
+            assert all(str(each) for each in update.discrepancies)
     assert KEY_ID not in repr(list(orders))
     for order in orders:
         check_fees(order, FeeTerms(taker_rate=Decimal("0.07")))
-        assert order.remaining >= 0
-        assert order.unseen >= 0
+        assert order.leaves_qty >= 0
+        assert order.unreported_qty >= 0
     orders.copy_from()
     other = Orders()
     other.load(json.loads(json.dumps(orders.dump())))

@@ -67,7 +67,7 @@ def test_floats_are_refused_as_in_messages(dollars: bool) -> None:
         lambda: orders.new("b", SYMBOL, BUY, 10, wrong),
         lambda: orders.new("b", SYMBOL, BUY, wrong, "0.40"),
         lambda: orders.replace(order, "b", price=wrong),
-        lambda: orders.replace(order, "b", remaining=wrong),
+        lambda: orders.replace(order, "b", leaves_qty=wrong),
         lambda: QuoteTerms(bid=wrong),
         lambda: QuoteTerms(offer=wrong),
     ]
@@ -100,7 +100,7 @@ def test_a_clordid_with_an_unknown_outcome_may_be_sent_again(orders: Orders) -> 
 def test_the_quantity_of_a_change_is_the_filled_plus_the_desired_open_quantity(orders: Orders) -> None:
     order = opened(orders, ex_destination=1, alloc_account=3)
     feed(orders, report("trade", "1;2", cum="4", last=("4", "0.40")))
-    assert values(orders.replace(order, "b", price="0.41", remaining=5)) == {
+    assert values(orders.replace(order, "b", price="0.41", leaves_qty=5)) == {
         "cl_ord_id": "b",
         "order_id": "o1",
         "orig_cl_ord_id": "a",
@@ -113,13 +113,13 @@ def test_the_quantity_of_a_change_is_the_filled_plus_the_desired_open_quantity(o
     }
     kept = orders.replace(order, "b", time_in_force=TimeInForce.GOOD_TILL_DATE, expire_time=NOON)
     assert (kept.order_qty, kept.price, kept.expire_time) == (Decimal(10), None, NOON)
-    assert orders.replace(order, "b", remaining="0").order_qty == 4
+    assert orders.replace(order, "b", leaves_qty="0").order_qty == 4
 
 
 def test_the_reported_cum_qty_counts_before_its_fills_arrive(orders: Orders) -> None:
     order = opened(orders)
     feed(orders, report("trade", "1;5", cum="7", last=("1", "0.40")))
-    assert orders.replace(order, "b", remaining=3).order_qty == 10
+    assert orders.replace(order, "b", leaves_qty=3).order_qty == 10
 
 
 def test_a_cancel_uses_the_order_ids_of_the_venue(orders: Orders) -> None:
@@ -166,7 +166,7 @@ def test_a_done_order_cannot_be_changed(orders: Orders) -> None:
     with pytest.raises(OrderRequestError, match="a is done: filled"):
         orders.cancel(order, "c")
     with pytest.raises(OrderRequestError, match="a is done: filled"):
-        orders.replace(order, "c", remaining=3)
+        orders.replace(order, "c", leaves_qty=3)
 
 
 def test_with_a_reserved_cap_only_one_change_may_be_in_flight() -> None:
@@ -174,13 +174,13 @@ def test_with_a_reserved_cap_only_one_change_may_be_in_flight() -> None:
     feed(orders, place(), report("pending new", "-1;-1"))
     order = only(orders)
     with pytest.raises(OrderRequestError, match="a has no New report yet"):
-        orders.replace(order, "b", remaining=3)
+        orders.replace(order, "b", leaves_qty=3)
     feed(orders, report("new", "1;1"), cancel("c"))
-    made = orders.replace(order, "b", remaining=3)
+    made = orders.replace(order, "b", leaves_qty=3)
     assert made.order_id == "o1"
     feed(orders, made)
     with pytest.raises(OrderRequestError, match="a change of a is pending"):
-        orders.replace(order, "d", remaining=4)
+        orders.replace(order, "d", leaves_qty=4)
     orders.cancel(order, "e")
     feed(orders, refusal("b"))
-    orders.replace(order, "d", remaining=4)
+    orders.replace(order, "d", leaves_qty=4)

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from kalshi_fix_sansio import MarketResult
 from kalshi_fix_sansio.trading import (
     Account,
+    BalanceKey,
     Cash,
-    Copied,
-    Covered,
+    DropCopyRange,
+    DropCopyReport,
     Orders,
     PositionKey,
     Positions,
-    PurseKey,
     Settlement,
     SettlementUpdate,
 )
@@ -37,23 +37,23 @@ PRIMARY = Account()
 ZERO = Decimal(0)
 
 
-class Desk:
+class Harness:
     """Orders, with the positions and balances kept from their updates."""
 
     def __init__(self) -> None:
         self.orders, self.positions, self.cash = Orders(), Positions(), Cash()
 
-    def take(self, *happened: object) -> None:
-        for each in happened:
-            for told in feed(self.orders, each):
-                self.positions.apply(told)
-                self.cash.apply(told)
+    def take(self, *event: object) -> None:
+        for each in event:
+            for updates in feed(self.orders, each):
+                self.positions.apply(updates)
+                self.cash.apply(updates)
 
 
 @pytest.fixture
-def desk() -> Desk:
+def harness() -> Harness:
     """Return a desk that has received no message."""
-    return Desk()
+    return Harness()
 
 
 @pytest.mark.parametrize("stating", range(4))
@@ -68,43 +68,50 @@ def test_fills_are_booked_to_the_account_given_in_any_report(stating: int) -> No
     reports[stating].alloc_account = 5
     found = set()
     for permuted in permutations(reports):
-        desk = Desk()
-        desk.take(*permuted)
-        desk.take(*permuted)
-        [(key, position)], [(whose, purse)] = desk.positions.items(), desk.cash.items()
-        assert (key.account, whose) == (Account(5), PurseKey(Account(5), 0))
+        harness = Harness()
+        harness.take(*permuted)
+        harness.take(*permuted)
+        [(key, position)], [(whose, balance)] = harness.positions.items(), harness.cash.items()
+        assert (key.account, whose) == (Account(5), BalanceKey(Account(5), 0))
         assert (position.bought, position.bought_value, position.fees) == (d(8), d("3.2"), d("0.04"))
-        assert position.holes == {}
-        assert (purse.fills, purse.change, purse.paid, purse.fees) == (2, d("-3.24"), d("3.2"), d("0.04"))
-        found.add(position.told)
+        assert position.incomplete_orders == {}
+        assert (balance.fills, balance.change, balance.paid, balance.fees) == (
+            2,
+            d("-3.24"),
+            d("3.2"),
+            d("0.04"),
+        )
+        found.add(position.reported_net)
     assert found == {(ExecKey(0, 1, 2), Decimal(4))}
 
 
 def test_a_late_account_moves_the_counted_fills_only() -> None:
-    desk = Desk()
+    harness = Harness()
     trade: dict[str, Any] = {"last": ("4", "0.40")}
-    desk.take(place(), report("trade", "1;1", cum="4", long_qty="4", short_qty="0", **trade))
-    desk.take(
+    harness.take(place(), report("trade", "1;1", cum="4", long_qty="4", short_qty="0", **trade))
+    harness.take(
         report("trade", "1;2", "o2", "b", cum="8", **trade),
         report("trade", "1;3;1", "o3", "c", cum="8", **trade),
     )
-    [first, second, _] = desk.orders
-    desk.take(
+    [first, second, _] = harness.orders
+    harness.take(
         report("new", "1;4", alloc_account=5, cum="4"),
         report("new", "1;5", "o2", "b", cum="8", alloc_account=5),
     )
-    assert [(key.account.subaccount, each.net, each.holes) for key, each in desk.positions.items()] == [
+    assert [
+        (key.account.subaccount, each.net, each.incomplete_orders) for key, each in harness.positions.items()
+    ] == [
         (0, d(4), {3: None}),
         (5, d(8), {second.number: None}),
     ]
     assert (first.account, second.account) == (Account(5), Account(5))
-    assert {key: purse.fills for key, purse in desk.cash.items()} == {
-        PurseKey(PRIMARY, 1): 1,
-        PurseKey(Account(5), 0): 2,
+    assert {key: balance.fills for key, balance in harness.cash.items()} == {
+        BalanceKey(PRIMARY, 1): 1,
+        BalanceKey(Account(5), 0): 2,
     }
     # A fill refused for lack of room was not counted, and is not subtracted either.
-    refusing = Desk()
-    refusing.positions, refusing.cash = Positions(max_positions=0), Cash(max_purses=0)
+    refusing = Harness()
+    refusing.positions, refusing.cash = Positions(max_positions=0), Cash(max_balances=0)
     refusing.take(report("trade", "1;1", cum="4", **trade), report("new", "1;2", cum="4", alloc_account=5))
     assert (len(refusing.positions), refusing.positions.refused, refusing.cash.refused) == (0, 1, 1)
 
@@ -159,21 +166,25 @@ def test_positions_and_balances_follow_from_the_fills_in_any_order(
 ) -> None:
     random = Random(shuffle)
     found = trades(seed, count)
-    told = found + [each for each in found if random.random() < 0.3]
-    random.shuffle(told)
-    desk = Desk()
-    desk.take(*told)
+    updates = found + [each for each in found if random.random() < 0.3]
+    random.shuffle(updates)
+    harness = Harness()
+    harness.take(*updates)
     expected = slow(found)
-    position, purse = desk.positions.of(SYMBOL), desk.cash.of()
+    position, balance = harness.positions.of(SYMBOL), harness.cash.of()
     assert (position.net, position.fees) == (expected["net"], expected["fees"])
     before_fees = expected["cash"] + expected["net"] * Decimal("0.37")
     assert position.profit(Decimal("0.37")) == before_fees - expected["fees"]
     parts = position.realized + position.unrealized(Decimal("0.37"))
     assert abs(parts - before_fees) < Decimal("1e-20")  # Average prices have 28 digits.
-    assert position.unexplained == purse.unexplained == 0
-    assert desk.positions.discrepancies() == []
-    assert (purse.change, purse.fees, purse.paid) == (expected["change"], expected["fees"], -expected["cash"])
-    assert (purse.fills, purse.untold) == (count, 0)
+    assert position.unexplained == balance.unexplained == 0
+    assert harness.positions.discrepancies() == []
+    assert (balance.change, balance.fees, balance.paid) == (
+        expected["change"],
+        expected["fees"],
+        -expected["cash"],
+    )
+    assert (balance.fills, balance.unreported_changes) == (count, 0)
 
 
 def fill(number: int, side: Any, quantity: str, price: str, **fields: Any) -> Any:
@@ -183,125 +194,131 @@ def fill(number: int, side: Any, quantity: str, price: str, **fields: Any) -> An
     )  # fmt: skip
 
 
-def test_purchases_and_sales_are_netted_at_average_prices(desk: Desk) -> None:
-    assert desk.positions.of(SYMBOL).average_price is None
-    desk.take(fill(1, BUY, "10", "0.40"), fill(2, BUY, "10", "0.50"))
-    position = desk.positions[PositionKey(PRIMARY, SYMBOL)]
+def test_purchases_and_sales_are_netted_at_average_prices(harness: Harness) -> None:
+    assert harness.positions.of(SYMBOL).average_price is None
+    harness.take(fill(1, BUY, "10", "0.40"), fill(2, BUY, "10", "0.50"))
+    position = harness.positions[PositionKey(PRIMARY, SYMBOL)]
     assert (position.net, position.average_price, position.realized) == (Decimal(20), Decimal("0.45"), ZERO)
-    desk.take(fill(3, SELL, "5", "0.65"))
+    harness.take(fill(3, SELL, "5", "0.65"))
     assert (position.net, position.realized) == (Decimal(15), Decimal("1.00"))
-    desk.take(fill(4, SELL, "25", "0.65"))
+    harness.take(fill(4, SELL, "25", "0.65"))
     assert (position.net, position.average_price) == (Decimal(-10), Decimal("0.65"))
     assert position.realized == Decimal("4.00")
     assert position.unrealized(Decimal("0.60")) == Decimal("0.50")
-    desk.take(fill(5, BUY, "10", "0.60"))
+    harness.take(fill(5, BUY, "10", "0.60"))
     assert (position.net, position.realized) == (ZERO, Decimal("4.50"))
 
 
-def test_profit_counts_what_is_realized_once_and_deducts_fees(desk: Desk) -> None:
-    desk.take(fill(1, BUY, "10", "0.40", fee="0.17"), fill(2, SELL, "10", "0.50", fee="0.07"))
-    position = desk.positions.of(SYMBOL)
+def test_profit_counts_what_is_realized_once_and_deducts_fees(harness: Harness) -> None:
+    harness.take(fill(1, BUY, "10", "0.40", fee="0.17"), fill(2, SELL, "10", "0.50", fee="0.07"))
+    position = harness.positions.of(SYMBOL)
     assert (position.realized, position.unrealized(Decimal("0.45"))) == (Decimal("1.00"), ZERO)
     assert position.profit(Decimal("0.45")) == Decimal("0.76")
-    desk.take(fill(3, SELL, "4", "0.50"))
+    harness.take(fill(3, SELL, "4", "0.50"))
     assert (position.realized, position.unrealized(Decimal("0.45"))) == (Decimal("1.00"), Decimal("0.20"))
     assert position.profit(Decimal("0.45")) == Decimal("0.96")
 
 
-def test_initial_positions_count(desk: Desk) -> None:
-    desk.positions.begin(SYMBOL, Decimal(-10), Decimal("0.60"))
-    desk.take(fill(1, BUY, "10", "0.40", long_qty="0", short_qty="0"))
-    position = desk.positions.of(SYMBOL)
+def test_initial_positions_count(harness: Harness) -> None:
+    harness.positions.begin(SYMBOL, Decimal(-10), Decimal("0.60"))
+    harness.take(fill(1, BUY, "10", "0.40", long_qty="0", short_qty="0"))
+    position = harness.positions.of(SYMBOL)
     assert (position.net, position.realized, position.unexplained) == (ZERO, Decimal("2.0"), ZERO)
 
 
 @pytest.mark.parametrize(("price", "gain"), [("1", "6.0"), ("0", "-4.0"), ("0.306", "-0.94")])
 @pytest.mark.parametrize("late", [False, True])
-def test_a_settlement_closes_positions(desk: Desk, price: str, gain: str, late: bool) -> None:
+def test_a_settlement_closes_positions(harness: Harness, price: str, gain: str, late: bool) -> None:
     settled = Settlement(SYMBOL, date(2026, 11, 21), MarketResult.YES, Decimal(price), (), 1)
     bought = fill(1, BUY, "10", "0.40", long_qty="10", short_qty="0")
-    desk.take(fill(9, BUY, "1", "0.10", symbol=OTHER), fill(2, SELL, "1", "0.40"), fill(3, BUY, "1", "0.40"))
+    harness.take(
+        fill(9, BUY, "1", "0.10", symbol=OTHER), fill(2, SELL, "1", "0.40"), fill(3, BUY, "1", "0.40")
+    )
     if not late:
-        desk.take(bought)
-    changed = desk.positions.apply(SettlementUpdate(SYMBOL, settled) if late else settled)
+        harness.take(bought)
+    changed = harness.positions.apply(SettlementUpdate(SYMBOL, settled) if late else settled)
     assert [each.symbol for each in changed] == [SYMBOL]
     if late:
-        desk.take(bought)
-    position = desk.positions.of(SYMBOL)
+        harness.take(bought)
+    position = harness.positions.of(SYMBOL)
     assert (position.net, position.realized, position.average_price) == (ZERO, Decimal(gain), None)
     assert position.unrealized(Decimal("0.77")) == 0
     assert position.profit(Decimal("0.77")) == Decimal(gain)
-    assert desk.positions.discrepancies() == []
-    assert desk.positions.of(OTHER).net == 1
+    assert harness.positions.discrepancies() == []
+    assert harness.positions.of(OTHER).net == 1
 
 
-def test_a_different_reported_position_is_a_discrepancy_without_missing_fills(desk: Desk) -> None:
-    desk.take(logged_on(), fill(1, BUY, "10", "0.40", long_qty="12", short_qty="0"))
-    [found] = desk.positions.discrepancies()
-    assert (found.counted, found.told, found.key) == (Decimal(10), Decimal(12), ExecKey(0, 1, 1))
-    assert desk.positions.of(SYMBOL).unexplained == 2
+def test_a_different_reported_position_is_a_discrepancy_without_missing_fills(harness: Harness) -> None:
+    harness.take(logged_on(), fill(1, BUY, "10", "0.40", long_qty="12", short_qty="0"))
+    [found] = harness.positions.discrepancies()
+    assert (found.counted, found.reported_net, found.key) == (Decimal(10), Decimal(12), ExecKey(0, 1, 1))
+    assert harness.positions.of(SYMBOL).unexplained == 2
     # An order with missing fills may explain it.
-    desk.take(place("z"), ENDED)
-    assert desk.positions.discrepancies() == []
-    desk.take(report("rejected", "1;9", "o9", "z"))
-    assert len(desk.positions.discrepancies()) == 1
+    harness.take(place("z"), ENDED)
+    assert harness.positions.discrepancies() == []
+    harness.take(report("rejected", "1;9", "o9", "z"))
+    assert len(harness.positions.discrepancies()) == 1
 
 
-def test_a_missing_fill_is_in_doubt_until_it_arrives(desk: Desk) -> None:
+def test_a_missing_fill_is_in_doubt_until_it_arrives(harness: Harness) -> None:
     both: dict[str, Any] = {"short_qty": "0", "qty": "10"}
-    desk.take(logged_on(), place())
-    desk.take(report("trade", "1;3", cum="7", last=("3", "0.40"), long_qty="7", **both))
-    position = desk.positions.of(SYMBOL)
-    assert (position.net, position.unexplained, desk.positions.discrepancies()) == (
+    harness.take(logged_on(), place())
+    harness.take(report("trade", "1;3", cum="7", last=("3", "0.40"), long_qty="7", **both))
+    position = harness.positions.of(SYMBOL)
+    assert (position.net, position.unexplained, harness.positions.discrepancies()) == (
         Decimal(3),
         Decimal(4),
         [],
     )
-    desk.take(ENDED, Copied(report("trade", "1;2", cum="4", last=("4", "0.40"), long_qty="4", **both)))
-    assert (position.net, position.unexplained, list(position.holes)) == (Decimal(7), ZERO, [1])
-    desk.take(Covered(0, ExecKey(0, 1, 1), desk.orders.moment))
-    assert list(position.holes) == []
+    harness.take(
+        ENDED, DropCopyReport(report("trade", "1;2", cum="4", last=("4", "0.40"), long_qty="4", **both))
+    )
+    assert (position.net, position.unexplained, list(position.incomplete_orders)) == (Decimal(7), ZERO, [1])
+    harness.take(DropCopyRange(0, ExecKey(0, 1, 1), harness.orders.epoch))
+    assert list(position.incomplete_orders) == []
 
 
-def test_accounts_and_shards_are_separate(desk: Desk) -> None:
-    desk.take(
+def test_accounts_and_shards_are_separate(harness: Harness) -> None:
+    harness.take(
         fill(1, BUY, "10", "0.40", alloc_account=3, balance="-4"),
         report("filled", "1;1;2", "o2", "c2", cum="10", symbol=OTHER, last=("10", "0.20"), fee="0.02"),
     )
     three = Account(3)
-    assert set(desk.positions) == {PositionKey(three, SYMBOL), PositionKey(PRIMARY, OTHER)}
-    assert set(desk.cash) == {PurseKey(three, 0), PurseKey(PRIMARY, 2)}
-    assert (len(desk.positions), len(desk.cash)) == (2, 2)
-    assert desk.cash.of(0, three).change == -4
-    assert desk.cash[PurseKey(PRIMARY, 2)].untold == 1
-    assert desk.cash.of(7).fills == 0
+    assert set(harness.positions) == {PositionKey(three, SYMBOL), PositionKey(PRIMARY, OTHER)}
+    assert set(harness.cash) == {BalanceKey(three, 0), BalanceKey(PRIMARY, 2)}
+    assert (len(harness.positions), len(harness.cash)) == (2, 2)
+    assert harness.cash.of(0, three).change == -4
+    assert harness.cash[BalanceKey(PRIMARY, 2)].unreported_changes == 1
+    assert harness.cash.of(7).fills == 0
 
 
-def test_collateral_returned_by_market_groups_is_not_derived_from_price_and_position(desk: Desk) -> None:
-    desk.take(fill(1, BUY, "10", "0.40", fee="0.17", balance="1.83", long_qty="10", short_qty="0"))
-    assert desk.cash.of().unexplained == Decimal("6.00")
+def test_collateral_returned_by_market_groups_is_not_derived_from_price_and_position(
+    harness: Harness,
+) -> None:
+    harness.take(fill(1, BUY, "10", "0.40", fee="0.17", balance="1.83", long_qty="10", short_qty="0"))
+    assert harness.cash.of().unexplained == Decimal("6.00")
     margin, orders = Cash(product="margin"), Orders(product="margin")
-    for told in feed(orders, fill(1, BUY, "10", "0.40", balance="1.83", long_qty="10", short_qty="0")):
-        margin.apply(told)
+    for updates in feed(orders, fill(1, BUY, "10", "0.40", balance="1.83", long_qty="10", short_qty="0")):
+        margin.apply(updates)
     assert (margin.of().unexplained, margin.of().change) == (ZERO, Decimal("1.83"))
 
 
-def test_other_objects_have_no_effect(desk: Desk) -> None:
+def test_other_objects_have_no_effect(harness: Harness) -> None:
     for each in (None, "text", SettlementUpdate(SYMBOL)):
-        assert not desk.positions.apply(each)
-        assert not desk.cash.apply(each)
-    desk.take(report("new", "1;1"), "text")
-    assert len(desk.positions) == len(desk.cash) == 0
+        assert not harness.positions.apply(each)
+        assert not harness.cash.apply(each)
+    harness.take(report("new", "1;1"), "text")
+    assert len(harness.positions) == len(harness.cash) == 0
 
 
-def test_only_flat_positions_are_evicted(desk: Desk) -> None:
-    desk.positions = Positions(max_positions=2)
-    desk.take(fill(1, BUY, "1", "0.4", symbol="a"), fill(2, BUY, "1", "0.4", symbol="b"))
-    desk.take(fill(3, BUY, "1", "0.4", symbol="c"))
-    assert (desk.positions.refused, [key.symbol for key in desk.positions]) == (1, ["a", "b"])
-    desk.positions.begin("d", Decimal(1), Decimal(1))
-    desk.take(fill(4, SELL, "1", "0.4", symbol="a"), fill(5, BUY, "1", "0.4", symbol="c"))
-    assert [key.symbol for key in desk.positions] == ["b", "c"]
+def test_only_flat_positions_are_evicted(harness: Harness) -> None:
+    harness.positions = Positions(max_positions=2)
+    harness.take(fill(1, BUY, "1", "0.4", symbol="a"), fill(2, BUY, "1", "0.4", symbol="b"))
+    harness.take(fill(3, BUY, "1", "0.4", symbol="c"))
+    assert (harness.positions.refused, [key.symbol for key in harness.positions]) == (1, ["a", "b"])
+    harness.positions.begin("d", Decimal(1), Decimal(1))
+    harness.take(fill(4, SELL, "1", "0.4", symbol="a"), fill(5, BUY, "1", "0.4", symbol="c"))
+    assert [key.symbol for key in harness.positions] == ["b", "c"]
 
 
 def test_initial_positions_may_be_given_in_parts() -> None:
@@ -312,36 +329,42 @@ def test_initial_positions_may_be_given_in_parts() -> None:
     assert [key.symbol for key in positions] == ["a"]
 
 
-def test_an_evicted_order_keeps_its_missing_fills_in_doubt(desk: Desk) -> None:
-    desk.orders = Orders(max_orders=1)
-    desk.take(report("canceled", "1;3", cum="7"))
-    position = desk.positions.of(SYMBOL)
-    desk.take(fill(4, BUY, "1", "0.4"), fill(5, BUY, "1", "0.4"))
-    assert (position.net, list(position.holes)) == (Decimal(2), [1])
+def test_an_evicted_order_keeps_its_missing_fills_in_doubt(harness: Harness) -> None:
+    harness.orders = Orders(max_orders=1)
+    harness.take(report("canceled", "1;3", cum="7"))
+    position = harness.positions.of(SYMBOL)
+    harness.take(fill(4, BUY, "1", "0.4"), fill(5, BUY, "1", "0.4"))
+    assert (position.net, list(position.incomplete_orders)) == (Decimal(2), [1])
 
 
-def test_balances_are_bounded(desk: Desk) -> None:
-    desk.cash = Cash(max_purses=1)
-    desk.take(fill(1, BUY, "1", "0.4"), fill(2, BUY, "1", "0.4", alloc_account=1), fill(3, BUY, "1", "0.4"))
-    assert (desk.cash.refused, desk.cash.of().fills) == (1, 2)
+def test_balances_are_bounded(harness: Harness) -> None:
+    harness.cash = Cash(max_balances=1)
+    harness.take(
+        fill(1, BUY, "1", "0.4"), fill(2, BUY, "1", "0.4", alloc_account=1), fill(3, BUY, "1", "0.4")
+    )
+    assert (harness.cash.refused, harness.cash.of().fills) == (1, 2)
 
 
-def full() -> Desk:
-    desk = Desk()
-    desk.take(logged_on(), *trades(3, 10), place("z"), fill(20, BUY, "1", "0.4", symbol=OTHER), ENDED)
-    desk.positions.apply(Settlement(OTHER, date(2026, 11, 21), MarketResult.YES, Decimal("0.3060"), (), 1))
-    return desk
+def full() -> Harness:
+    harness = Harness()
+    harness.take(logged_on(), *trades(3, 10), place("z"), fill(20, BUY, "1", "0.4", symbol=OTHER), ENDED)
+    harness.positions.apply(Settlement(OTHER, date(2026, 11, 21), MarketResult.YES, Decimal("0.3060"), (), 1))
+    return harness
 
 
 @pytest.mark.parametrize("name", ["positions", "cash"])
 def test_the_whole_state_round_trips(name: str) -> None:
-    desk, other = full(), Desk()
-    text = json.dumps(getattr(desk, name).dump())
+    harness, other = full(), Harness()
+    text = json.dumps(getattr(harness, name).dump())
     getattr(other, name).load(json.loads(text))
     assert json.dumps(getattr(other, name).dump()) == text
-    for each in desk.positions.values() if name == "positions" else ():
+    for each in harness.positions.values() if name == "positions" else ():
         again = other.positions[PositionKey(each.account, each.symbol)]
-        assert (again.net, again.told, again.holes) == (each.net, each.told, each.holes)
+        assert (again.net, again.reported_net, again.incomplete_orders) == (
+            each.net,
+            each.reported_net,
+            each.incomplete_orders,
+        )
 
 
 @pytest.mark.parametrize("name", ["positions", "cash"])
@@ -351,7 +374,7 @@ def test_another_version_and_invalid_dumps_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name.title()} of version {VERSION + 1} cannot be read"):
         kept.load(before | {"version": VERSION + 1})
     wrong: dict[str, Any]
-    for wrong in ({}, {"refused": "x"}, {name: [{}]}, {"purses": [{}], "positions": [{}]}):
+    for wrong in ({}, {"refused": "x"}, {name: [{}]}, {"balances": [{}], "positions": [{}]}):
         spoilt: dict[str, Any] = {"version": VERSION, "refused": 0} | wrong
         with pytest.raises(ValueError, match=f"not given by {name.title()}"):
             kept.load(spoilt)

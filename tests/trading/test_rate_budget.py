@@ -238,9 +238,9 @@ def test_waits_agree_with_exact_arithmetic(clock: Clock) -> None:
         now += Fraction(random.randrange(8), 128)
         clock.monotonic = float(now)
         level, before = Fraction(100), Fraction(1000)
-        for moment, cost in history:
-            level = min(Fraction(100), level + (moment - before) * 100) - cost
-            before = moment
+        for time, cost in history:
+            level = min(Fraction(100), level + (time - before) * 100) - cost
+            before = time
         level = min(Fraction(100), level + (now - before) * 100)
         message: Message = random.choice((order(), cancel()))
         cost = int(budget.cost(message))

@@ -19,13 +19,13 @@ from tests.trading.rfq_flow import (
     cancel_status,
     confirm_status,
     ended,
+    forwarded_quote,
     heard,
     heard_combo,
     logged_on,
     over,
     report,
     status,
-    told,
 )
 from tests.trading.spoilt import spoilt
 from tests.trading.test_rfq_creator import request
@@ -43,7 +43,7 @@ MESSAGES = (
     report("quote:0:q1"),
     report("c1", ExecType.REJECTED, text="EXCHANGE_UNAVAILABLE"),
     ack(),
-    told("q1", maker="bob"),
+    forwarded_quote("q1", maker="bob"),
     accept_status("q1", 0, "c1", accepted_quote_id="q1"),
     ended(rfq_id="R1"),
 )
@@ -56,13 +56,13 @@ def test_no_message_of_a_venue_raises(happened: list[bytes | int]) -> None:
     codec, ids, now = Codec(DIALECT), count(1), NOON
     maker = RfqMaker(lambda _: QuoteTerms("0.4", "0.5"), lambda _: True, lambda: f"q{next(ids)}", max_rfqs=3)
     creator = RfqCreator(max_quotes=2)
-    asked = creator.ask(request())
-    for event in (logged_on(), MessageReceived(ack()), MessageReceived(told("q1")), heard()):
+    requested = creator.request(request())
+    for event in (logged_on(), MessageReceived(ack()), MessageReceived(forwarded_quote("q1")), heard()):
         maker.apply(event, now)
         creator.apply(event, now)
-    best = asked.best(Side.BUY)
+    best = requested.best(Side.BUY)
     assert best is not None
-    creator.accept(asked, best, Side.BUY, "c1")
+    creator.accept(requested, best, Side.BUY, "c1")
     for step in happened:
         if isinstance(step, int):
             now = at(step)
@@ -78,7 +78,7 @@ def test_no_message_of_a_venue_raises(happened: list[bytes | int]) -> None:
         exposure = machine.exposure()
         assert min(exposure.bought, exposure.sold, exposure.cost) >= 0
         machine.next_deadline()
-        assert len(repr(machine.doubts())) < 10_000
+        assert len(repr(machine.uncertain())) < 10_000
         dumped = json.loads(json.dumps(machine.dump()))
         machine.load(dumped)
         assert machine.exposure() == exposure

@@ -24,8 +24,8 @@ from kalshi_fix_sansio import (
 from kalshi_fix_sansio.clock import BEGINNING, END
 from kalshi_fix_sansio.events import MessageReceived, MessageRejected, MessagesLost, RejectReceived
 from kalshi_fix_sansio.trading import (
-    Copied,
-    Covered,
+    DropCopyRange,
+    DropCopyReport,
     ExecKey,
     Exposure,
     MakerQuote,
@@ -34,10 +34,10 @@ from kalshi_fix_sansio.trading import (
     QuoteState,
     QuoteTerms,
     RfqDiscrepancyKind,
-    RfqDoubtKind,
     RfqMaker,
     RfqRequestError,
     RfqWindows,
+    UncertainRfqKind,
 )
 from kalshi_fix_sansio.trading.common.dumping import VERSION
 from kalshi_fix_sansio.trading.drop_copy import MAX_SHARDS
@@ -71,7 +71,7 @@ Kind = RfqDiscrepancyKind
 TERMS = QuoteTerms("0.40", "0.55")
 
 
-class Desk:
+class Harness:
     """A maker with its user's callbacks, and the time."""
 
     def __init__(self, terms: QuoteTerms | None = TERMS, *, confirms: bool = True, **more: Any) -> None:
@@ -90,14 +90,14 @@ class Desk:
         self.looked.append(quote)
         return self.confirms
 
-    def feed(self, *happened: object) -> list[MakerUpdate]:
-        return [update for each in happened for update in self.maker.apply(each, at(self.seconds))]
+    def feed(self, *event: object) -> list[MakerUpdate]:
+        return [update for each in event for update in self.maker.apply(each, at(self.seconds))]
 
-    def sent(self, *happened: object) -> list[Any]:
-        return [update.send for update in self.feed(*happened) if update.send is not None]
+    def sent(self, *event: object) -> list[Any]:
+        return [update.send for update in self.feed(*event) if update.send is not None]
 
-    def kinds(self, *happened: object) -> list[Kind]:
-        return [each.kind for update in self.feed(*happened) for each in update.discrepancies]
+    def kinds(self, *event: object) -> list[Kind]:
+        return [each.kind for update in self.feed(*event) for each in update.discrepancies]
 
     def quote(self, name: str = "q1") -> MakerQuote:
         quote = self.maker.quote_of(name)
@@ -107,88 +107,92 @@ class Desk:
     def state(self, name: str = "q1") -> QuoteState:
         return self.quote(name).state
 
-    def doubts(self) -> list[tuple[RfqDoubtKind, str | None]]:
-        return [(each.kind, each.quote_id) for each in self.maker.doubts()]
+    def uncertain(self) -> list[tuple[UncertainRfqKind, str | None]]:
+        return [(each.kind, each.quote_id) for each in self.maker.uncertain()]
 
-    def accepted(self, side: Side = Side.BUY, **more: Any) -> Desk:
+    def accepted(self, side: Side = Side.BUY, **more: Any) -> Harness:
         self.feed(heard(), status("q1", S.PENDING, bid_size=100, offer_size=90))
         self.feed(status("q1", S.ACCEPTED, side=side, **more))
         return self
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
-    desk = Desk()
-    yield desk
+def harness() -> Iterator[Harness]:
+    harness = Harness()
+    yield harness
     # A dump restores the complete state at any time.
-    dumped = json.loads(json.dumps(desk.maker.dump()))
-    assert again(desk, dumped).maker.dump() == desk.maker.dump() | {"on": False}
+    dumped = json.loads(json.dumps(harness.maker.dump()))
+    assert again(harness, dumped).maker.dump() == harness.maker.dump() | {"on": False}
 
 
-def again(desk: Desk, dumped: Any) -> Desk:
-    other = Desk()
+def again(harness: Harness, dumped: Any) -> Harness:
+    other = Harness()
     other.maker.load(dumped | {"on": False})
-    assert other.maker.exposure() == desk.maker.exposure()
-    assert other.maker.next_deadline() == desk.maker.next_deadline()
+    assert other.maker.exposure() == harness.maker.exposure()
+    assert other.maker.next_deadline() == harness.maker.next_deadline()
     return other
 
 
 @pytest.mark.parametrize("time", [BEGINNING, END])
-def test_extreme_times_are_decoded(desk: Desk, time: datetime) -> None:
+def test_extreme_times_are_decoded(harness: Harness, time: datetime) -> None:
     accepted = status("q1", S.ACCEPTED, side=Side.BUY)
     accepted.header = header(accepted, at=time)
     confirmed = confirm_status("q1")
     confirmed.header = header(confirmed, at=time)
-    desk.feed(heard())
+    harness.feed(heard())
     for message in (accepted, confirmed):
-        desk.maker.apply(MessageReceived(message), END)
-    desk.maker.resolve(desk.quote(), QuoteState.CONFIRMED)
-    assert desk.quote().deadline == END
+        harness.maker.apply(MessageReceived(message), END)
+    harness.maker.resolve(harness.quote(), QuoteState.CONFIRMED)
+    assert harness.quote().deadline == END
 
 
 # --- from a request to a trade --------------------------------------------------------------------------
 
 
-def test_a_request_is_quoted_confirmed_and_executed(desk: Desk) -> None:
-    [quote] = desk.sent(heard(quantity=100))
+def test_a_request_is_quoted_confirmed_and_executed(harness: Harness) -> None:
+    [quote] = harness.sent(heard(quantity=100))
     assert (quote.quote_id, quote.quote_req_id, quote.symbol) == ("q1", "R1", MARKET)
     assert (quote.bid_px, quote.offer_px, quote.alloc_account) == (d("0.40"), d("0.55"), None)
-    assert desk.state() is QuoteState.SENT
-    [update] = desk.feed(status("q1", S.PENDING, bid_size=100, offer_size=100))
-    assert (update.before, desk.state(), update.state_changed) == (QuoteState.SENT, QuoteState.OPEN, True)
-    assert desk.maker.exposure() == Exposure()
-    [confirm] = desk.sent(status("q1", S.ACCEPTED, side=Side.SELL, offer_size=60))
+    assert harness.state() is QuoteState.SENT
+    [update] = harness.feed(status("q1", S.PENDING, bid_size=100, offer_size=100))
+    assert (update.before, harness.state(), update.state_changed) == (QuoteState.SENT, QuoteState.OPEN, True)
+    assert harness.maker.exposure() == Exposure()
+    [confirm] = harness.sent(status("q1", S.ACCEPTED, side=Side.SELL, offer_size=60))
     assert confirm == QuoteConfirm(quote_id="q1", rfq_id="R1")
-    assert [each.quote_id for each in desk.looked] == ["q1"]
-    assert desk.state() is QuoteState.CONFIRMING
-    quote = desk.quote()
+    assert [each.quote_id for each in harness.looked] == ["q1"]
+    assert harness.state() is QuoteState.CONFIRMING
+    quote = harness.quote()
     assert (quote.side, quote.price, quote.quantity) == (Side.SELL, d("0.45"), d(60))
-    assert desk.maker.exposure() == desk.maker.exposure(MARKET) == Exposure(d(0), d(60), d("33.00"))
-    assert desk.maker.exposure(COMBO) == Exposure()
-    desk.feed(confirm_status("q1"))
-    assert (desk.state(), desk.maker.next_deadline()) == (QuoteState.CONFIRMED, at(20))
-    desk.feed(report("quote:a1b2c3d4:q1", ExecType.PENDING_NEW, 0))
-    assert desk.state() is QuoteState.CONFIRMED
-    desk.feed(report("quote:a1b2c3d4:q1", filled=60), report("quote:a1b2c3d4:q1", filled=25))
-    assert (desk.state(), desk.quote().filled) == (QuoteState.EXECUTED, d(60))
-    assert (desk.maker.exposure(), desk.maker.next_deadline(), desk.doubts()) == (Exposure(), None, [])
-    assert desk.maker.rfq("R1").is_closed  # type: ignore[union-attr]
+    assert harness.maker.exposure() == harness.maker.exposure(MARKET) == Exposure(d(0), d(60), d("33.00"))
+    assert harness.maker.exposure(COMBO) == Exposure()
+    harness.feed(confirm_status("q1"))
+    assert (harness.state(), harness.maker.next_deadline()) == (QuoteState.CONFIRMED, at(20))
+    harness.feed(report("quote:a1b2c3d4:q1", ExecType.PENDING_NEW, 0))
+    assert harness.state() is QuoteState.CONFIRMED
+    harness.feed(report("quote:a1b2c3d4:q1", cum_qty=60), report("quote:a1b2c3d4:q1", cum_qty=25))
+    assert (harness.state(), harness.quote().cum_qty) == (QuoteState.EXECUTED, d(60))
+    assert (harness.maker.exposure(), harness.maker.next_deadline(), harness.uncertain()) == (
+        Exposure(),
+        None,
+        [],
+    )
+    assert harness.maker.rfq("R1").is_closed  # type: ignore[union-attr]
 
 
-def test_the_known_fields_of_a_request_are_shown(desk: Desk) -> None:
-    desk.terms = None
-    [update] = desk.feed(heard_combo())
-    [rfq] = desk.shown
+def test_the_known_fields_of_a_request_are_shown(harness: Harness) -> None:
+    harness.terms = None
+    [update] = harness.feed(heard_combo())
+    [rfq] = harness.shown
     assert update.rfq is rfq
     assert (update.quote, update.send, rfq.quote) == (None, None, None)
     assert (rfq.symbol, rfq.collection, len(rfq.legs), rfq.high_volatility) == (COMBO, "KXCOMBO", 2, True)
     assert (rfq.contracts, rfq.cash, rfq.created, rfq.requester) == (d(100), None, NOON, None)
-    assert list(desk.maker) == [rfq]
-    assert len(desk.maker) == 1
+    assert list(harness.maker) == [rfq]
+    assert len(harness.maker) == 1
 
 
-def test_a_request_received_twice_is_quoted_once(desk: Desk) -> None:
-    assert len(desk.sent(heard(), heard())) == 1
+def test_a_request_received_twice_is_quoted_once(harness: Harness) -> None:
+    assert len(harness.sent(heard(), heard())) == 1
 
 
 def _of(quote_id: str, rfq_id: str) -> dict[str, Any]:
@@ -204,30 +208,34 @@ def _of(quote_id: str, rfq_id: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("side", "price", "cost"), [(Side.BUY, "0.40", "40.00"), (Side.SELL, "0.45", "55.00")]
 )
-def test_exposure_is_the_cost_of_the_side(desk: Desk, side: Side, price: str, cost: str) -> None:
-    desk.accepted(side, order_qty=100)
-    found = desk.maker.exposure()
-    assert (desk.quote().price, found.cost) == (d(price), d(cost))
+def test_exposure_is_the_cost_of_the_side(harness: Harness, side: Side, price: str, cost: str) -> None:
+    harness.accepted(side, order_qty=100)
+    found = harness.maker.exposure()
+    assert (harness.quote().price, found.cost) == (d(price), d(cost))
     assert (found.bought, found.sold) == ((d(100), d(0)) if side is Side.BUY else (d(0), d(100)))
 
 
-def test_a_one_sided_quote_is_accepted_on_its_side(desk: Desk) -> None:
+def test_a_one_sided_quote_is_accepted_on_its_side(harness: Harness) -> None:
     for name, terms, side in (
         ("1", QuoteTerms(bid="0.4"), Side.BUY),
         ("2", QuoteTerms(offer="0.4"), Side.SELL),
     ):
-        desk.terms = terms
-        desk.feed(heard(f"R{name}"), status(f"q{name}", S.ACCEPTED, f"R{name}"))
-        assert (desk.quote(f"q{name}").side, desk.state(f"q{name}")) == (side, QuoteState.CONFIRMING)
+        harness.terms = terms
+        harness.feed(heard(f"R{name}"), status(f"q{name}", S.ACCEPTED, f"R{name}"))
+        assert (harness.quote(f"q{name}").side, harness.state(f"q{name}")) == (side, QuoteState.CONFIRMING)
 
 
 @pytest.mark.parametrize("side", [None, Side.SELL, "7"])
-def test_an_acceptance_on_an_unquoted_side_is_not_confirmed(desk: Desk, side: Any) -> None:
-    desk.terms = QuoteTerms(bid="0.40") if side == Side.SELL else TERMS
-    desk.feed(heard())
-    assert desk.kinds(status("q1", S.ACCEPTED, side=side)) == [Kind.UNREADABLE]
-    assert (desk.looked, desk.state(), desk.maker.exposure()) == ([], QuoteState.ACCEPTED, Exposure())
-    assert (desk.quote().price, desk.quote().quantity) == (None, d(0))
+def test_an_acceptance_on_an_unquoted_side_is_not_confirmed(harness: Harness, side: Any) -> None:
+    harness.terms = QuoteTerms(bid="0.40") if side == Side.SELL else TERMS
+    harness.feed(heard())
+    assert harness.kinds(status("q1", S.ACCEPTED, side=side)) == [Kind.UNREADABLE]
+    assert (harness.looked, harness.state(), harness.maker.exposure()) == (
+        [],
+        QuoteState.ACCEPTED,
+        Exposure(),
+    )
+    assert (harness.quote().price, harness.quote().quantity) == (None, d(0))
 
 
 @pytest.mark.parametrize(
@@ -252,9 +260,9 @@ def test_an_acceptance_on_an_unquoted_side_is_not_confirmed(desk: Desk, side: An
 def test_contracts_that_may_trade(
     entry: dict[str, Any], terms: QuoteTerms, accepted: dict[str, Any], quantity: str
 ) -> None:
-    desk = Desk(terms)
-    desk.feed(heard(**entry), status("q1", S.ACCEPTED, **accepted))
-    assert desk.quote().quantity == d(quantity)
+    harness = Harness(terms)
+    harness.feed(heard(**entry), status("q1", S.ACCEPTED, **accepted))
+    assert harness.quote().quantity == d(quantity)
 
 
 def test_reports_in_any_order_lead_to_the_same() -> None:
@@ -264,12 +272,12 @@ def test_reports_in_any_order_lead_to_the_same() -> None:
         confirm_status("q1"),
     ]
     for order in permutations(reports):
-        desk = Desk()
-        desk.feed(heard(), QuoteConfirm(quote_id="q1"), *order, *order)
-        assert desk.state() is QuoteState.CONFIRMED
-        assert (desk.quote().quantity, desk.maker.next_deadline()) == (d(30), at(20))
-        desk.feed(report("quote:0:q1"), *order)
-        assert (desk.state(), desk.maker.exposure()) == (QuoteState.EXECUTED, Exposure())
+        harness = Harness()
+        harness.feed(heard(), QuoteConfirm(quote_id="q1"), *order, *order)
+        assert harness.state() is QuoteState.CONFIRMED
+        assert (harness.quote().quantity, harness.maker.next_deadline()) == (d(30), at(20))
+        harness.feed(report("quote:0:q1"), *order)
+        assert (harness.state(), harness.maker.exposure()) == (QuoteState.EXECUTED, Exposure())
 
 
 # --- time -----------------------------------------------------------------------------------------------
@@ -277,261 +285,261 @@ def test_reports_in_any_order_lead_to_the_same() -> None:
 
 @pytest.mark.parametrize(("combo", "window"), [(False, 30), (True, 3)])
 def test_no_quote_is_confirmed_after_the_deadline(combo: bool, window: int) -> None:
-    desk = Desk(confirms=False)
-    desk.feed(heard_combo() if combo else heard(), status("q1", S.ACCEPTED, side=Side.BUY))
-    assert (desk.state(), desk.maker.next_deadline()) == (QuoteState.ACCEPTED, at(window))
-    assert desk.maker.exposure() != Exposure()
+    harness = Harness(confirms=False)
+    harness.feed(heard_combo() if combo else heard(), status("q1", S.ACCEPTED, side=Side.BUY))
+    assert (harness.state(), harness.maker.next_deadline()) == (QuoteState.ACCEPTED, at(window))
+    assert harness.maker.exposure() != Exposure()
     just_before = at(window) - timedelta(microseconds=1)
-    assert desk.maker.handle_timer(just_before) == []
-    assert desk.state() is QuoteState.ACCEPTED
-    [update] = desk.maker.handle_timer(at(window))
-    assert (update.before, desk.state()) == (QuoteState.ACCEPTED, QuoteState.LAPSED)
-    assert (desk.maker.exposure(), desk.maker.next_deadline()) == (Exposure(), None)
+    assert harness.maker.handle_timer(just_before) == []
+    assert harness.state() is QuoteState.ACCEPTED
+    [update] = harness.maker.handle_timer(at(window))
+    assert (update.before, harness.state()) == (QuoteState.ACCEPTED, QuoteState.LAPSED)
+    assert (harness.maker.exposure(), harness.maker.next_deadline()) == (Exposure(), None)
     with pytest.raises(RfqRequestError, match="not confirmed in time"):
-        desk.maker.confirm(desk.quote(), at(window))
-    desk.seconds = window + 1
-    desk.feed(status("q1", S.CANCELED))
-    assert desk.state() is QuoteState.CANCELED
+        harness.maker.confirm(harness.quote(), at(window))
+    harness.seconds = window + 1
+    harness.feed(status("q1", S.CANCELED))
+    assert harness.state() is QuoteState.CANCELED
 
 
 def test_the_user_may_confirm_later_and_the_clock_never_goes_back() -> None:
-    desk = Desk(confirms=False)
-    desk.accepted()
-    assert desk.maker.confirm(desk.quote(), at(29.9)) == QuoteConfirm(quote_id="q1", rfq_id="R1")
-    assert desk.state() is QuoteState.CONFIRMING
-    late = Desk(confirms=False)
+    harness = Harness(confirms=False)
+    harness.accepted()
+    assert harness.maker.confirm(harness.quote(), at(29.9)) == QuoteConfirm(quote_id="q1", rfq_id="R1")
+    assert harness.state() is QuoteState.CONFIRMING
+    late = Harness(confirms=False)
     late.accepted()
     late.maker.handle_timer(at(30))
     with pytest.raises(RfqRequestError):
         late.maker.confirm(late.quote(), at(1))
 
 
-def test_a_window_begins_at_the_time_in_the_venues_message(desk: Desk) -> None:
-    desk.feed(heard())
-    desk.seconds = 40
-    desk.feed(received(status("q1", S.ACCEPTED, side=Side.BUY), seconds=10))
-    assert (desk.state(), desk.looked) == (QuoteState.LAPSED, [])
-    desk.feed(heard("R2"), received(status("q2", S.ACCEPTED, "R2", side=Side.BUY), seconds=12))
-    assert (desk.state("q2"), desk.quote("q2").deadline) == (QuoteState.CONFIRMING, at(42))
+def test_a_window_begins_at_the_time_in_the_venues_message(harness: Harness) -> None:
+    harness.feed(heard())
+    harness.seconds = 40
+    harness.feed(received(status("q1", S.ACCEPTED, side=Side.BUY), seconds=10))
+    assert (harness.state(), harness.looked) == (QuoteState.LAPSED, [])
+    harness.feed(heard("R2"), received(status("q2", S.ACCEPTED, "R2", side=Side.BUY), seconds=12))
+    assert (harness.state("q2"), harness.quote("q2").deadline) == (QuoteState.CONFIRMING, at(42))
     # A venue whose clock is ahead gives no additional time.
-    desk.feed(heard("R3"), received(status("q3", S.ACCEPTED, "R3", side=Side.BUY), seconds=50))
-    assert desk.quote("q3").deadline == at(70)
+    harness.feed(heard("R3"), received(status("q3", S.ACCEPTED, "R3", side=Side.BUY), seconds=50))
+    assert harness.quote("q3").deadline == at(70)
 
 
 def test_times_and_markets_are_configurable() -> None:
     volatile: set[str] = set()
-    desk = Desk(
+    harness = Harness(
         confirms=False,
         standard=RfqWindows(confirmation=20, execution=10),
         high_volatility=RfqWindows(confirmation=2, execution=1),
         volatile_symbols=volatile,
         grace=0.5,
     )
-    desk.feed(heard(), status("q1", S.ACCEPTED, side=Side.BUY))
+    harness.feed(heard(), status("q1", S.ACCEPTED, side=Side.BUY))
     volatile.add(MARKET)
-    desk.feed(heard("R2"), status("q2", S.ACCEPTED, "R2", side=Side.BUY))
-    assert [desk.quote(name).deadline for name in ("q1", "q2")] == [at(20), at(2)]
-    desk.maker.confirm(desk.quote("q2"), NOON)
-    desk.feed(confirm_status("q2"))
-    assert desk.maker.next_deadline() == at(1.5)
+    harness.feed(heard("R2"), status("q2", S.ACCEPTED, "R2", side=Side.BUY))
+    assert [harness.quote(name).deadline for name in ("q1", "q2")] == [at(20), at(2)]
+    harness.maker.confirm(harness.quote("q2"), NOON)
+    harness.feed(confirm_status("q2"))
+    assert harness.maker.next_deadline() == at(1.5)
     with pytest.raises(ValueError, match="confirmation"):
         RfqWindows(confirmation=-1, execution=1)
 
 
-def test_an_overdue_trade_is_in_doubt_and_stays_exposure(desk: Desk) -> None:
-    desk.accepted(bid_size=100).feed(confirm_status("q1"))
-    exposure = desk.maker.exposure()
-    [update] = desk.maker.handle_timer(at(20))
-    assert (update.before, desk.state()) == (QuoteState.CONFIRMED, QuoteState.UNKNOWN)
-    assert desk.doubts() == [(RfqDoubtKind.EXECUTION_UNKNOWN, "q1")]
-    assert desk.maker.doubts()[0].since == at(20)
-    desk.maker.handle_timer(at(3600 * 24))
-    assert (desk.state(), desk.maker.exposure()) == (QuoteState.UNKNOWN, exposure)
-    desk.feed(Copied(report("quote:00000000:q1")))
-    assert (desk.state(), desk.doubts()) == (QuoteState.EXECUTED, [])
+def test_an_overdue_trade_is_in_doubt_and_stays_exposure(harness: Harness) -> None:
+    harness.accepted(bid_size=100).feed(confirm_status("q1"))
+    exposure = harness.maker.exposure()
+    [update] = harness.maker.handle_timer(at(20))
+    assert (update.before, harness.state()) == (QuoteState.CONFIRMED, QuoteState.UNKNOWN)
+    assert harness.uncertain() == [(UncertainRfqKind.EXECUTION_UNKNOWN, "q1")]
+    assert harness.maker.uncertain()[0].since == at(20)
+    harness.maker.handle_timer(at(3600 * 24))
+    assert (harness.state(), harness.maker.exposure()) == (QuoteState.UNKNOWN, exposure)
+    harness.feed(DropCopyReport(report("quote:00000000:q1")))
+    assert (harness.state(), harness.uncertain()) == (QuoteState.EXECUTED, [])
 
 
 # --- one live quote per request -------------------------------------------------------------------------
 
 
-def test_a_new_quote_replaces_the_resting_one(desk: Desk) -> None:
-    desk.feed(heard(), status("q1", S.PENDING))
-    rfq = desk.shown[0]
-    assert desk.maker.requote(rfq) is None  # the same terms
-    desk.terms = QuoteTerms("0.41", "0.55", post_only=True, rest_remainder=True)
-    message = desk.maker.requote(rfq)
+def test_a_new_quote_replaces_the_resting_one(harness: Harness) -> None:
+    harness.feed(heard(), status("q1", S.PENDING))
+    rfq = harness.shown[0]
+    assert harness.maker.requote(rfq) is None  # the same terms
+    harness.terms = QuoteTerms("0.41", "0.55", post_only=True, rest_remainder=True)
+    message = harness.maker.requote(rfq)
     assert isinstance(message, Quote)
     assert (message.quote_id, message.exec_inst, message.rest_remainder) == ("q2", "6", True)
-    assert (rfq.quote, desk.state()) == (desk.quote("q2"), QuoteState.OPEN)
-    desk.feed(status("q1", S.CANCELED), status("q2", S.PENDING))
-    assert (desk.state(), desk.state("q2")) == (QuoteState.CANCELED, QuoteState.OPEN)
+    assert (rfq.quote, harness.state()) == (harness.quote("q2"), QuoteState.OPEN)
+    harness.feed(status("q1", S.CANCELED), status("q2", S.PENDING))
+    assert (harness.state(), harness.state("q2")) == (QuoteState.CANCELED, QuoteState.OPEN)
 
 
-def test_an_accepted_new_quote_implies_the_cancel_of_the_old_one(desk: Desk) -> None:
-    desk.feed(heard(), status("q1", S.PENDING))
-    desk.terms = QuoteTerms("0.41")
-    desk.maker.requote(desk.shown[0])
-    updates = desk.feed(status("q2", S.PENDING))
+def test_an_accepted_new_quote_implies_the_cancel_of_the_old_one(harness: Harness) -> None:
+    harness.feed(heard(), status("q1", S.PENDING))
+    harness.terms = QuoteTerms("0.41")
+    harness.maker.requote(harness.shown[0])
+    updates = harness.feed(status("q2", S.PENDING))
     assert {update.quote.quote_id for update in updates if update.quote} == {"q1", "q2"}
-    assert desk.state() is QuoteState.REPLACED
+    assert harness.state() is QuoteState.REPLACED
     # Other subaccounts have their own quotes.
-    desk.feed(Quote(**_of("mine", "R1"), alloc_account=3), status("mine", S.PENDING))
-    assert desk.state("q2") is QuoteState.OPEN
+    harness.feed(Quote(**_of("mine", "R1"), alloc_account=3), status("mine", S.PENDING))
+    assert harness.state("q2") is QuoteState.OPEN
 
 
-def test_offering_no_terms_cancels_the_resting_quote(desk: Desk) -> None:
-    desk.feed(heard(), status("q1", S.PENDING))
-    desk.terms = None
-    rfq = desk.shown[0]
-    assert desk.maker.requote(rfq) == QuoteCancel(quote_id="q1", rfq_id="R1")
-    assert desk.maker.requote(rfq) is None
-    desk.feed(cancel_status("q1"))
-    assert (desk.state(), desk.maker.requote(rfq)) == (QuoteState.CANCELED, None)
-    desk.terms = TERMS
-    assert isinstance(desk.maker.requote(rfq), Quote)
+def test_offering_no_terms_cancels_the_resting_quote(harness: Harness) -> None:
+    harness.feed(heard(), status("q1", S.PENDING))
+    harness.terms = None
+    rfq = harness.shown[0]
+    assert harness.maker.requote(rfq) == QuoteCancel(quote_id="q1", rfq_id="R1")
+    assert harness.maker.requote(rfq) is None
+    harness.feed(cancel_status("q1"))
+    assert (harness.state(), harness.maker.requote(rfq)) == (QuoteState.CANCELED, None)
+    harness.terms = TERMS
+    assert isinstance(harness.maker.requote(rfq), Quote)
 
 
-def test_a_request_that_is_over_or_accepted_is_not_requoted(desk: Desk) -> None:
-    desk.accepted()
-    rfq = desk.shown[0]
-    desk.terms = QuoteTerms("0.1")
-    assert desk.maker.requote(rfq) is None
-    desk.feed(heard("R2"), over("R2"))
-    assert desk.maker.requote(desk.shown[1]) is None
-    assert desk.state("q2") is QuoteState.CANCELED
-    assert desk.feed(over("R2"), over("R9")) == []
+def test_a_request_that_is_over_or_accepted_is_not_requoted(harness: Harness) -> None:
+    harness.accepted()
+    rfq = harness.shown[0]
+    harness.terms = QuoteTerms("0.1")
+    assert harness.maker.requote(rfq) is None
+    harness.feed(heard("R2"), over("R2"))
+    assert harness.maker.requote(harness.shown[1]) is None
+    assert harness.state("q2") is QuoteState.CANCELED
+    assert harness.feed(over("R2"), over("R9")) == []
 
 
-def test_a_refused_cancel_keeps_the_quote(desk: Desk) -> None:
-    desk.feed(heard(), status("q1", S.PENDING))
-    desk.feed(desk.maker.cancel(desk.quote()))
-    desk.feed(cancel_status("q1", 1, "EXCHANGE_PAUSED"))
-    assert (desk.state(), desk.quote().text) == (QuoteState.OPEN, "EXCHANGE_PAUSED")
-    desk.feed(heard("R2"), confirm_status("q2"))
+def test_a_refused_cancel_keeps_the_quote(harness: Harness) -> None:
+    harness.feed(heard(), status("q1", S.PENDING))
+    harness.feed(harness.maker.cancel(harness.quote()))
+    harness.feed(cancel_status("q1", 1, "EXCHANGE_PAUSED"))
+    assert (harness.state(), harness.quote().text) == (QuoteState.OPEN, "EXCHANGE_PAUSED")
+    harness.feed(heard("R2"), confirm_status("q2"))
     with pytest.raises(RfqRequestError, match="no longer"):
-        desk.maker.cancel(desk.quote("q2"))
-    desk.feed(over())
+        harness.maker.cancel(harness.quote("q2"))
+    harness.feed(over())
     with pytest.raises(RfqRequestError, match="no longer"):
-        desk.maker.cancel(desk.quote())
+        harness.maker.cancel(harness.quote())
 
 
 def test_an_accepted_quote_can_be_cancelled() -> None:
-    desk = Desk(confirms=False).accepted()
-    assert desk.maker.cancel(desk.quote()) == QuoteCancel(quote_id="q1", rfq_id="R1")
-    desk.feed(cancel_status("q1"))
-    assert (desk.state(), desk.maker.exposure()) == (QuoteState.CANCELED, Exposure())
+    harness = Harness(confirms=False).accepted()
+    assert harness.maker.cancel(harness.quote()) == QuoteCancel(quote_id="q1", rfq_id="R1")
+    harness.feed(cancel_status("q1"))
+    assert (harness.state(), harness.maker.exposure()) == (QuoteState.CANCELED, Exposure())
 
 
 # --- refusals -------------------------------------------------------------------------------------------
 
 
-def test_a_refused_quote_is_over(desk: Desk) -> None:
-    desk.feed(heard(), status("q1", S.REJECTED, text="RFQ_CLOSED"))
-    assert (desk.state(), desk.quote().text) == (QuoteState.REJECTED, "RFQ_CLOSED")
+def test_a_refused_quote_is_over(harness: Harness) -> None:
+    harness.feed(heard(), status("q1", S.REJECTED, text="RFQ_CLOSED"))
+    assert (harness.state(), harness.quote().text) == (QuoteState.REJECTED, "RFQ_CLOSED")
     # The venue's page leaves the id empty.
-    desk.feed(heard("R2"), unreadable("35=AI|34=2|131=R2|297=5|58=no|"))
-    assert (desk.state("q2"), desk.quote("q2").text) == (QuoteState.REJECTED, "no")
-    assert desk.kinds(unreadable("35=AI|34=2|131=R2|297=5|58=no|")) == [Kind.UNKNOWN_QUOTE]
+    harness.feed(heard("R2"), unreadable("35=AI|34=2|131=R2|297=5|58=no|"))
+    assert (harness.state("q2"), harness.quote("q2").text) == (QuoteState.REJECTED, "no")
+    assert harness.kinds(unreadable("35=AI|34=2|131=R2|297=5|58=no|")) == [Kind.UNKNOWN_QUOTE]
 
 
-def test_a_refused_confirmation_can_be_sent_again_in_time(desk: Desk) -> None:
-    desk.accepted().feed(received(confirm_status("q1", 1, "TRADING_PAUSED"), 1, 5))
-    assert (desk.state(), desk.quote().text) == (QuoteState.ACCEPTED, "TRADING_PAUSED")
-    desk.maker.confirm(desk.quote(), at(2))
-    desk.feed(received(confirm_status("q1", 1, "TRADING_PAUSED"), 1, 5))  # the same message again
-    assert desk.state() is QuoteState.CONFIRMING
-    desk.feed(received(confirm_status("q1", 1, "TRADING_PAUSED"), 2, 6))
-    assert desk.state() is QuoteState.ACCEPTED
-    desk.feed(received(confirm_status("q1", 1, "nobody asked"), 3, 7))
-    assert desk.state() is QuoteState.ACCEPTED
-    desk.feed(
+def test_a_refused_confirmation_can_be_sent_again_in_time(harness: Harness) -> None:
+    harness.accepted().feed(received(confirm_status("q1", 1, "TRADING_PAUSED"), 1, 5))
+    assert (harness.state(), harness.quote().text) == (QuoteState.ACCEPTED, "TRADING_PAUSED")
+    harness.maker.confirm(harness.quote(), at(2))
+    harness.feed(received(confirm_status("q1", 1, "TRADING_PAUSED"), 1, 5))  # the same message again
+    assert harness.state() is QuoteState.CONFIRMING
+    harness.feed(received(confirm_status("q1", 1, "TRADING_PAUSED"), 2, 6))
+    assert harness.state() is QuoteState.ACCEPTED
+    harness.feed(received(confirm_status("q1", 1, "nobody asked"), 3, 7))
+    assert harness.state() is QuoteState.ACCEPTED
+    harness.feed(
         QuoteConfirm(quote_id="q1"), QuoteConfirm(quote_id="q1"), confirm_status("q1"), confirm_status("q1")
     )
-    assert desk.state() is QuoteState.CONFIRMED
+    assert harness.state() is QuoteState.CONFIRMED
 
 
-def test_a_finally_rejected_order_is_no_exposure(desk: Desk) -> None:
-    desk.accepted(bid_size=1).feed(
+def test_a_finally_rejected_order_is_no_exposure(harness: Harness) -> None:
+    harness.accepted(bid_size=1).feed(
         confirm_status("q1"), report("quote:0:q1", ExecType.REJECTED, 0, "NO_MONEY")
     )
-    assert (desk.state(), desk.quote().text) == (QuoteState.FAILED, "NO_MONEY")
-    assert desk.maker.exposure() == Exposure()
+    assert (harness.state(), harness.quote().text) == (QuoteState.FAILED, "NO_MONEY")
+    assert harness.maker.exposure() == Exposure()
 
 
-def test_a_session_reject_refuses_the_message_it_refers_to(desk: Desk) -> None:
+def test_a_session_reject_refuses_the_message_it_refers_to(harness: Harness) -> None:
     reject = BusinessMessageReject(ref_seq_num=2, ref_msg_type="S", business_reject_reason=0, text="no")
-    [quote] = desk.sent(heard())
-    desk.feed(RejectReceived(reject, 2, quote))
-    assert (desk.state(), desk.quote().text) == (QuoteState.REJECTED, "no")
-    [quote] = desk.sent(heard("R2"))
-    desk.feed(status("q2", S.PENDING, "R2"))
-    desk.feed(RejectReceived(reject, 3, desk.maker.cancel(desk.quote("q2"))))
-    assert desk.state("q2") is QuoteState.OPEN
-    [confirm] = desk.sent(status("q2", S.ACCEPTED, "R2", side=Side.BUY))
-    desk.feed(RejectReceived(reject, 4, confirm))
-    assert desk.state("q2") is QuoteState.ACCEPTED
-    assert desk.feed(RejectReceived(reject, 5, QuoteCancel(quote_id="?"))) == []
-    assert desk.feed(RejectReceived(reject, 5, None)) == []
+    [quote] = harness.sent(heard())
+    harness.feed(RejectReceived(reject, 2, quote))
+    assert (harness.state(), harness.quote().text) == (QuoteState.REJECTED, "no")
+    [quote] = harness.sent(heard("R2"))
+    harness.feed(status("q2", S.PENDING, "R2"))
+    harness.feed(RejectReceived(reject, 3, harness.maker.cancel(harness.quote("q2"))))
+    assert harness.state("q2") is QuoteState.OPEN
+    [confirm] = harness.sent(status("q2", S.ACCEPTED, "R2", side=Side.BUY))
+    harness.feed(RejectReceived(reject, 4, confirm))
+    assert harness.state("q2") is QuoteState.ACCEPTED
+    assert harness.feed(RejectReceived(reject, 5, QuoteCancel(quote_id="?"))) == []
+    assert harness.feed(RejectReceived(reject, 5, None)) == []
 
 
 # --- messages not sent, or created by the user ----------------------------------------------------------
 
 
-def test_an_unsent_message_is_withdrawn(desk: Desk) -> None:
-    [quote] = desk.sent(heard())
-    desk.maker.withdraw(quote)
-    assert (desk.maker.quote_of("q1"), desk.shown[0].quote) == (None, None)
-    desk.maker.withdraw(quote)
-    again = desk.maker.requote(desk.shown[0])
+def test_an_unsent_message_is_withdrawn(harness: Harness) -> None:
+    [quote] = harness.sent(heard())
+    harness.maker.withdraw(quote)
+    assert (harness.maker.quote_of("q1"), harness.shown[0].quote) == (None, None)
+    harness.maker.withdraw(quote)
+    again = harness.maker.requote(harness.shown[0])
     assert isinstance(again, Quote)
-    desk.feed(status("q2", S.PENDING))
-    desk.maker.withdraw(again)  # it was sent after all
-    assert desk.state("q2") is QuoteState.OPEN
-    cancel = desk.maker.cancel(desk.quote("q2"))
-    desk.maker.withdraw(cancel)
-    assert desk.maker.requote(desk.shown[0]) is None
-    [confirm] = desk.sent(status("q2", S.ACCEPTED, side=Side.BUY))
-    desk.maker.withdraw(confirm)
-    assert desk.state("q2") is QuoteState.ACCEPTED
-    desk.maker.withdraw(QuoteRequest(quote_req_id="R1"))
-    desk.maker.confirm(desk.quote("q2"), at(1))
+    harness.feed(status("q2", S.PENDING))
+    harness.maker.withdraw(again)  # it was sent after all
+    assert harness.state("q2") is QuoteState.OPEN
+    cancel = harness.maker.cancel(harness.quote("q2"))
+    harness.maker.withdraw(cancel)
+    assert harness.maker.requote(harness.shown[0]) is None
+    [confirm] = harness.sent(status("q2", S.ACCEPTED, side=Side.BUY))
+    harness.maker.withdraw(confirm)
+    assert harness.state("q2") is QuoteState.ACCEPTED
+    harness.maker.withdraw(QuoteRequest(quote_req_id="R1"))
+    harness.maker.confirm(harness.quote("q2"), at(1))
 
 
-def test_messages_built_by_the_maker_may_be_applied_to_it(desk: Desk) -> None:
-    [quote] = desk.sent(heard())
-    assert desk.feed(quote) == []
-    desk.feed(status("q1", S.PENDING))
-    [confirm] = desk.sent(status("q1", S.ACCEPTED, side=Side.BUY))
-    assert desk.feed(confirm) == []
-    assert desk.feed(QuoteConfirm(quote_id="?"), QuoteCancel(quote_id="?")) == []
+def test_messages_built_by_the_maker_may_be_applied_to_it(harness: Harness) -> None:
+    [quote] = harness.sent(heard())
+    assert harness.feed(quote) == []
+    harness.feed(status("q1", S.PENDING))
+    [confirm] = harness.sent(status("q1", S.ACCEPTED, side=Side.BUY))
+    assert harness.feed(confirm) == []
+    assert harness.feed(QuoteConfirm(quote_id="?"), QuoteCancel(quote_id="?")) == []
 
 
 def test_quotes_may_be_applied_from_a_user_or_a_log() -> None:
-    desk = Desk(None, confirms=False)
-    desk.feed(heard(), Quote(**_of("mine", "R1"), rest_remainder=True), status("mine", S.PENDING))
-    assert desk.quote("mine").terms == QuoteTerms("0.40", "0.55", rest_remainder=True)
+    harness = Harness(None, confirms=False)
+    harness.feed(heard(), Quote(**_of("mine", "R1"), rest_remainder=True), status("mine", S.PENDING))
+    assert harness.quote("mine").terms == QuoteTerms("0.40", "0.55", rest_remainder=True)
     # A request that was not received; a quote that the venue refuses; one that a creator receives.
-    desk.feed(Quote(**_of("other", "R2")), Quote(**_of("none", "R3") | {"bid_px": "0.99"}))
-    desk.feed(MessageReceived(Quote(**_of("theirs", "R4"))))
-    assert desk.state("other") is QuoteState.SENT
-    assert [desk.maker.quote_of(name) for name in ("none", "theirs")] == [None, None]
-    assert desk.sent(heard("R2")) == []
-    desk.feed(status("mine", S.ACCEPTED, side=Side.BUY), QuoteConfirm(quote_id="mine"))
-    assert desk.state("mine") is QuoteState.CONFIRMING
+    harness.feed(Quote(**_of("other", "R2")), Quote(**_of("none", "R3") | {"bid_px": "0.99"}))
+    harness.feed(MessageReceived(Quote(**_of("theirs", "R4"))))
+    assert harness.state("other") is QuoteState.SENT
+    assert [harness.maker.quote_of(name) for name in ("none", "theirs")] == [None, None]
+    assert harness.sent(heard("R2")) == []
+    harness.feed(status("mine", S.ACCEPTED, side=Side.BUY), QuoteConfirm(quote_id="mine"))
+    assert harness.state("mine") is QuoteState.CONFIRMING
 
 
 def test_a_session_in_cents() -> None:
-    desk = Desk(QuoteTerms("0.40"))
-    [quote] = desk.sent(logged_on(dollars=False), heard())
+    harness = Harness(QuoteTerms("0.40"))
+    [quote] = harness.sent(logged_on(dollars=False), heard())
     assert (quote.bid_px, quote.offer_px) == (d(40), None)
-    desk.feed(Quote(quote_id="mine", quote_req_id="R1", symbol=MARKET, offer_px=55, bid_px=0))
-    assert desk.quote("mine").terms == QuoteTerms(offer="0.55")
-    desk.terms = QuoteTerms("0.405")
+    harness.feed(Quote(quote_id="mine", quote_req_id="R1", symbol=MARKET, offer_px=55, bid_px=0))
+    assert harness.quote("mine").terms == QuoteTerms(offer="0.55")
+    harness.terms = QuoteTerms("0.405")
     with pytest.raises(RfqRequestError, match="whole cents"):
-        desk.feed(heard("R2"))
-    assert desk.maker.rfq("R2").quote is None  # type: ignore[union-attr]
+        harness.feed(heard("R2"))
+    assert harness.maker.rfq("R2").quote is None  # type: ignore[union-attr]
     # The request remains available.
-    assert [update.rfq for update in desk.feed(heard("R2"))] == [desk.maker.rfq("R2")]
+    assert [update.rfq for update in harness.feed(heard("R2"))] == [harness.maker.rfq("R2")]
 
 
 @pytest.mark.parametrize("prices", [(None, None), ("0", "0"), ("0.5", "0.51"), ("-0.1", "0.2"), ("1", None)])
@@ -540,40 +548,43 @@ def test_invalid_terms_are_refused(prices: Any) -> None:
         QuoteTerms(*prices)
 
 
-def test_a_duplicate_quote_id_raises(desk: Desk) -> None:
-    desk.maker._new_id = lambda: "same"
-    desk.feed(heard())
+def test_a_duplicate_quote_id_raises(harness: Harness) -> None:
+    harness.maker._new_id = lambda: "same"
+    harness.feed(heard())
     with pytest.raises(RfqRequestError, match="taken"):
-        desk.feed(heard("R2"))
+        harness.feed(heard("R2"))
 
 
 # --- disconnects ----------------------------------------------------------------------------------------
 
 
-def test_after_a_disconnect_quotes_are_in_doubt_until_a_message_resolves_them(desk: Desk) -> None:
-    desk.feed(logged_on(), heard(), heard("R2"), status("q2", S.PENDING, "R2"), heard("R3"))
-    desk.feed(status("q3", S.REJECTED, "R3"))
-    desk.seconds = 5
-    assert len(desk.feed(ENDED)) == 2
-    assert desk.doubts() == [(RfqDoubtKind.QUOTE_UNKNOWN, "q1"), (RfqDoubtKind.QUOTE_UNKNOWN, "q2")]
-    assert {doubt.since for doubt in desk.maker.doubts()} == {at(5)}
-    assert desk.maker.exposure() == Exposure()  # Only confirmed quotes trade.
-    desk.feed(logged_on())
+def test_after_a_disconnect_quotes_are_in_doubt_until_a_message_resolves_them(harness: Harness) -> None:
+    harness.feed(logged_on(), heard(), heard("R2"), status("q2", S.PENDING, "R2"), heard("R3"))
+    harness.feed(status("q3", S.REJECTED, "R3"))
+    harness.seconds = 5
+    assert len(harness.feed(ENDED)) == 2
+    assert harness.uncertain() == [
+        (UncertainRfqKind.QUOTE_UNKNOWN, "q1"),
+        (UncertainRfqKind.QUOTE_UNKNOWN, "q2"),
+    ]
+    assert {item.since for item in harness.maker.uncertain()} == {at(5)}
+    assert harness.maker.exposure() == Exposure()  # Only confirmed quotes trade.
+    harness.feed(logged_on())
     # The same terms again, since the resting quote is unknown.
-    assert isinstance(desk.maker.requote(desk.shown[0]), Quote)
-    desk.feed(status("q4", S.PENDING))
-    assert desk.state() is QuoteState.REPLACED
-    desk.feed(desk.maker.cancel(desk.quote("q2")), cancel_status("q2"))
-    assert desk.doubts() == []
+    assert isinstance(harness.maker.requote(harness.shown[0]), Quote)
+    harness.feed(status("q4", S.PENDING))
+    assert harness.state() is QuoteState.REPLACED
+    harness.feed(harness.maker.cancel(harness.quote("q2")), cancel_status("q2"))
+    assert harness.uncertain() == []
 
 
 def test_a_quote_accepted_before_a_disconnect_can_be_confirmed_after_it() -> None:
-    desk = Desk(confirms=False).accepted()
-    desk.feed(logged_on(), ENDED, logged_on())
-    assert (desk.state(), desk.doubts()) == (QuoteState.ACCEPTED, [])
-    desk.maker.confirm(desk.quote(), at(10))
-    desk.feed(confirm_status("q1"))
-    assert desk.state() is QuoteState.CONFIRMED
+    harness = Harness(confirms=False).accepted()
+    harness.feed(logged_on(), ENDED, logged_on())
+    assert (harness.state(), harness.uncertain()) == (QuoteState.ACCEPTED, [])
+    harness.maker.confirm(harness.quote(), at(10))
+    harness.feed(confirm_status("q1"))
+    assert harness.state() is QuoteState.CONFIRMED
 
 
 @pytest.mark.parametrize(
@@ -589,69 +600,69 @@ def test_a_quote_accepted_before_a_disconnect_can_be_confirmed_after_it() -> Non
 )
 @pytest.mark.parametrize("confirmed", [False, True])
 def test_a_confirmation_in_doubt_stays_exposure_until_resolved(
-    desk: Desk, cut: object, confirmed: bool
+    harness: Harness, cut: object, confirmed: bool
 ) -> None:
-    desk.feed(logged_on())
-    desk.accepted(bid_size=100)
+    harness.feed(logged_on())
+    harness.accepted(bid_size=100)
     if confirmed:
-        desk.feed(confirm_status("q1"))
-    exposure = desk.maker.exposure()
-    desk.feed(cut)
-    kind = RfqDoubtKind.EXECUTION_UNKNOWN if confirmed else RfqDoubtKind.CONFIRM_UNKNOWN
-    assert (desk.doubts(), desk.maker.exposure()) == ([(kind, "q1")], exposure)
-    desk.maker.handle_timer(at(3600))
-    assert desk.doubts() == [(kind, "q1")]
-    desk.feed(report("quote:0:q1"))
-    assert (desk.doubts(), desk.maker.exposure()) == ([], Exposure())
+        harness.feed(confirm_status("q1"))
+    exposure = harness.maker.exposure()
+    harness.feed(cut)
+    kind = UncertainRfqKind.EXECUTION_UNKNOWN if confirmed else UncertainRfqKind.CONFIRM_UNKNOWN
+    assert (harness.uncertain(), harness.maker.exposure()) == ([(kind, "q1")], exposure)
+    harness.maker.handle_timer(at(3600))
+    assert harness.uncertain() == [(kind, "q1")]
+    harness.feed(report("quote:0:q1"))
+    assert (harness.uncertain(), harness.maker.exposure()) == ([], Exposure())
 
 
-def test_a_late_answer_ends_the_doubt(desk: Desk) -> None:
-    desk.accepted().feed(unknown(("U7", "q1")))
-    desk.feed(confirm_status("q1"))
-    assert desk.state() is QuoteState.CONFIRMED
-    desk.feed(heard("R2"), unknown(("S", "q2")))
-    assert desk.state("q2") is QuoteState.UNKNOWN
-    desk.feed(status("q2", S.PENDING, "R2"))
-    assert desk.state("q2") is QuoteState.OPEN
-    desk.feed(MessageRejected(status("q2", S.ACCEPTED), ()))
-    assert desk.doubts() == [(RfqDoubtKind.QUOTE_UNKNOWN, "q2")]
+def test_a_late_answer_ends_the_doubt(harness: Harness) -> None:
+    harness.accepted().feed(unknown(("U7", "q1")))
+    harness.feed(confirm_status("q1"))
+    assert harness.state() is QuoteState.CONFIRMED
+    harness.feed(heard("R2"), unknown(("S", "q2")))
+    assert harness.state("q2") is QuoteState.UNKNOWN
+    harness.feed(status("q2", S.PENDING, "R2"))
+    assert harness.state("q2") is QuoteState.OPEN
+    harness.feed(MessageRejected(status("q2", S.ACCEPTED), ()))
+    assert harness.uncertain() == [(UncertainRfqKind.QUOTE_UNKNOWN, "q2")]
     others = heard("R9").message, over("R2"), report("quote:0:?"), report("plain")
-    desk.feed(MessageRejected(status("q1", S.ACCEPTED), (), comes_again=True))
-    desk.feed(*(MessageRejected(other, ()) for other in others))
-    assert desk.state() is QuoteState.CONFIRMED
-    desk.feed(MessageRejected(report("quote:0:q1"), ()))
-    assert desk.doubts()[0] == (RfqDoubtKind.EXECUTION_UNKNOWN, "q1")
+    harness.feed(MessageRejected(status("q1", S.ACCEPTED), (), will_be_resent=True))
+    harness.feed(*(MessageRejected(other, ()) for other in others))
+    assert harness.state() is QuoteState.CONFIRMED
+    harness.feed(MessageRejected(report("quote:0:q1"), ()))
+    assert harness.uncertain()[0] == (UncertainRfqKind.EXECUTION_UNKNOWN, "q1")
 
 
 @pytest.mark.parametrize("state", ["OPEN", "CANCELED", "CONFIRMED", "EXECUTED", "FAILED"])
-def test_a_resolution_by_the_user_ends_a_doubt(desk: Desk, state: str) -> None:
-    desk.accepted(bid_size=1).feed(ENDED)
-    desk.maker.resolve(desk.quote(), QuoteState[state])
-    assert (desk.state(), desk.doubts()) == (QuoteState[state], [])
-    assert (desk.maker.exposure() == Exposure()) is (state != "CONFIRMED")
-    assert desk.maker.next_deadline() == (at(20) if state == "CONFIRMED" else None)
+def test_a_resolution_by_the_user_ends_a_doubt(harness: Harness, state: str) -> None:
+    harness.accepted(bid_size=1).feed(ENDED)
+    harness.maker.resolve(harness.quote(), QuoteState[state])
+    assert (harness.state(), harness.uncertain()) == (QuoteState[state], [])
+    assert (harness.maker.exposure() == Exposure()) is (state != "CONFIRMED")
+    assert harness.maker.next_deadline() == (at(20) if state == "CONFIRMED" else None)
 
 
-def test_other_states_cannot_be_resolved(desk: Desk) -> None:
-    desk.accepted().feed(ENDED)
+def test_other_states_cannot_be_resolved(harness: Harness) -> None:
+    harness.accepted().feed(ENDED)
     with pytest.raises(RfqRequestError, match="in time"):
-        desk.maker.resolve(desk.quote(), QuoteState.LAPSED)
+        harness.maker.resolve(harness.quote(), QuoteState.LAPSED)
 
 
-def test_a_refused_cancel_implies_that_a_quote_in_doubt_is_over(desk: Desk) -> None:
+def test_a_refused_cancel_implies_that_a_quote_in_doubt_is_over(harness: Harness) -> None:
     for number, name in enumerate(("R1", "R2", "R3"), 1):
-        desk.feed(heard(name), status(f"q{number}", S.PENDING, name))
-    desk.feed(ENDED)
+        harness.feed(heard(name), status(f"q{number}", S.PENDING, name))
+    harness.feed(ENDED)
     for number, text in enumerate(("NOT_FOUND", "EXPIRED", "QUOTE_ALREADY_CONFIRMED"), 1):
-        desk.maker.cancel(desk.quote(f"q{number}"))
-        desk.feed(cancel_status(f"q{number}", 1, text))
-    assert [desk.state(name) for name in ("q1", "q2")] == [QuoteState.CANCELED] * 2
-    assert desk.doubts() == [(RfqDoubtKind.QUOTE_UNKNOWN, "q3")]
+        harness.maker.cancel(harness.quote(f"q{number}"))
+        harness.feed(cancel_status(f"q{number}", 1, text))
+    assert [harness.state(name) for name in ("q1", "q2")] == [QuoteState.CANCELED] * 2
+    assert harness.uncertain() == [(UncertainRfqKind.QUOTE_UNKNOWN, "q3")]
 
 
-def test_a_refused_cancel_does_not_contradict_a_confirmation(desk: Desk) -> None:
-    desk.accepted().feed(ENDED, cancel_status("q1", 1, "EXPIRED"))
-    assert desk.doubts() == [(RfqDoubtKind.CONFIRM_UNKNOWN, "q1")]
+def test_a_refused_cancel_does_not_contradict_a_confirmation(harness: Harness) -> None:
+    harness.accepted().feed(ENDED, cancel_status("q1", 1, "EXPIRED"))
+    assert harness.uncertain() == [(UncertainRfqKind.CONFIRM_UNKNOWN, "q1")]
 
 
 # --- drop copy ------------------------------------------------------------------------------------------
@@ -671,53 +682,57 @@ def test_a_refused_cancel_does_not_contradict_a_confirmation(desk: Desk) -> None
 )
 @pytest.mark.parametrize("confirmed", [False, True])
 def test_a_range_of_drop_copy_without_its_order_ends_the_exposure(
-    desk: Desk, range_: Covered, proves: bool, confirmed: bool
+    harness: Harness, range_: DropCopyRange, proves: bool, confirmed: bool
 ) -> None:
-    desk.feed(traded("5;1"))
-    desk.accepted()
+    harness.feed(traded("5;1"))
+    harness.accepted()
     if confirmed:
-        desk.seconds = 30
-        desk.feed(confirm_status("q1"))
-    desk.feed(ENDED)
-    exposure = desk.maker.exposure()
+        harness.seconds = 30
+        harness.feed(confirm_status("q1"))
+    harness.feed(ENDED)
+    exposure = harness.maker.exposure()
     assert exposure != Exposure()
-    desk.seconds = DUE - 1
-    assert desk.maker.copy_from(at(DUE - 1)) == {}
-    assert desk.maker.next_deadline() == at(DUE)
-    desk.seconds = DUE
-    updates = desk.feed(traded("6;1"), range_)
+    harness.seconds = DUE - 1
+    assert harness.maker.copy_from(at(DUE - 1)) == {}
+    assert harness.maker.next_deadline() == at(DUE)
+    harness.seconds = DUE
+    updates = harness.feed(traded("6;1"), range_)
     if proves:
         assert [(update.before, update.state_changed) for update in updates] == [(QuoteState.UNKNOWN, True)]
-        assert (desk.state(), desk.doubts()) == (QuoteState.NO_ORDER, [])
-        assert (desk.maker.exposure(), desk.maker.copy_from(at(DUE))) == (Exposure(), {})
+        assert (harness.state(), harness.uncertain()) == (QuoteState.NO_ORDER, [])
+        assert (harness.maker.exposure(), harness.maker.copy_from(at(DUE))) == (Exposure(), {})
     else:
-        assert (updates, desk.maker.exposure()) == ([], exposure)
-        assert desk.maker.copy_from(at(DUE)) == {0: ExecKey(0, 5, 1)}
-        assert desk.maker.copy_from(at(DUE), {0: ExecKey(0, 5, 1)}) == {}
-    assert desk.maker.next_deadline() is None
-    desk.feed(report("quote:0:q1"))  # Drop copy has omitted it, or its clock is wrong.
-    assert desk.state() is QuoteState.EXECUTED
+        assert (updates, harness.maker.exposure()) == ([], exposure)
+        assert harness.maker.copy_from(at(DUE)) == {0: ExecKey(0, 5, 1)}
+        assert harness.maker.copy_from(at(DUE), {0: ExecKey(0, 5, 1)}) == {}
+    assert harness.maker.next_deadline() is None
+    harness.feed(report("quote:0:q1"))  # Drop copy has omitted it, or its clock is wrong.
+    assert harness.state() is QuoteState.EXECUTED
 
 
-def test_a_range_that_has_its_order_ends_the_doubt(desk: Desk) -> None:
-    desk.feed(traded("5;1"))
-    desk.accepted().feed(ENDED)
-    desk.feed(Copied(report("quote:0:q1")), covered())
-    assert desk.state() is QuoteState.EXECUTED
+def test_a_range_that_has_its_order_ends_the_doubt(harness: Harness) -> None:
+    harness.feed(traded("5;1"))
+    harness.accepted().feed(ENDED)
+    harness.feed(DropCopyReport(report("quote:0:q1")), covered())
+    assert harness.state() is QuoteState.EXECUTED
 
 
-def test_old_reports_received_late_still_precede_the_order(desk: Desk) -> None:
-    desk.seconds = 10
-    desk.accepted().feed(ENDED)
-    desk.seconds = 10 + DUE
-    desk.feed(
-        traded("8;1", 10), traded("7;1"), traded("-1;-1"), traded("4;1", 9), Copied(unreadable_report())
+def test_old_reports_received_late_still_precede_the_order(harness: Harness) -> None:
+    harness.seconds = 10
+    harness.accepted().feed(ENDED)
+    harness.seconds = 10 + DUE
+    harness.feed(
+        traded("8;1", 10),
+        traded("7;1"),
+        traded("-1;-1"),
+        traded("4;1", 9),
+        DropCopyReport(unreadable_report()),
     )
-    assert desk.maker.copy_from(at(10 + DUE)) == {0: ExecKey(0, 4, 1)}
-    desk.feed(covered("5;1", 10 + DUE))
-    assert desk.state() is QuoteState.UNKNOWN
-    desk.feed(covered("4;1", 10 + DUE))
-    assert desk.state() is QuoteState.NO_ORDER
+    assert harness.maker.copy_from(at(10 + DUE)) == {0: ExecKey(0, 4, 1)}
+    harness.feed(covered("5;1", 10 + DUE))
+    assert harness.state() is QuoteState.UNKNOWN
+    harness.feed(covered("4;1", 10 + DUE))
+    assert harness.state() is QuoteState.NO_ORDER
 
 
 def unreadable_report() -> Any:
@@ -726,14 +741,14 @@ def unreadable_report() -> Any:
     return found
 
 
-def test_without_a_known_shard_no_range_is_conclusive(desk: Desk) -> None:
+def test_without_a_known_shard_no_range_is_conclusive(harness: Harness) -> None:
     other = traded("5;1")
     other.report.symbol = LONG
-    desk.feed(other)
-    desk.accepted().feed(ENDED)
-    desk.seconds = DUE
-    desk.feed(covered())
-    assert (desk.state(), desk.maker.copy_from(at(DUE))) == (QuoteState.UNKNOWN, {})
+    harness.feed(other)
+    harness.accepted().feed(ENDED)
+    harness.seconds = DUE
+    harness.feed(covered())
+    assert (harness.state(), harness.maker.copy_from(at(DUE))) == (QuoteState.UNKNOWN, {})
 
 
 def test_the_markets_and_shards_of_reports_are_bounded() -> None:
@@ -744,57 +759,60 @@ def test_the_markets_and_shards_of_reports_are_bounded() -> None:
     assert (len(keys._shards), len(keys._newest)) == (MAX_SYMBOLS, MAX_SHARDS)
 
 
-def test_reports_received_before_a_lost_confirmation_was_known_need_not_precede_its_order(desk: Desk) -> None:
-    desk.feed(heard(), status("q1", S.PENDING), traded("5;1"))
-    desk.seconds = 60
-    desk.feed(order_flow.unanswered(QuoteConfirm(quote_id="q1", rfq_id="R1")))
-    assert desk.doubts() == [(RfqDoubtKind.CONFIRM_UNKNOWN, "q1")]
-    assert desk.maker.next_deadline() == at(60 + DUE)
-    assert desk.maker.copy_from(at(60 + DUE)) == {}
-    desk.feed(status("q1", S.ACCEPTED, side=Side.SELL), traded("4;1", 0))
-    assert desk.maker.copy_from(at(60 + DUE)) == {}
+def test_reports_received_before_a_lost_confirmation_was_known_need_not_precede_its_order(
+    harness: Harness,
+) -> None:
+    harness.feed(heard(), status("q1", S.PENDING), traded("5;1"))
+    harness.seconds = 60
+    harness.feed(order_flow.unanswered(QuoteConfirm(quote_id="q1", rfq_id="R1")))
+    assert harness.uncertain() == [(UncertainRfqKind.CONFIRM_UNKNOWN, "q1")]
+    assert harness.maker.next_deadline() == at(60 + DUE)
+    assert harness.maker.copy_from(at(60 + DUE)) == {}
+    harness.feed(status("q1", S.ACCEPTED, side=Side.SELL), traded("4;1", 0))
+    assert harness.maker.copy_from(at(60 + DUE)) == {}
 
 
-def test_a_confirmation_by_the_user_may_trade_a_whole_window_later(desk: Desk) -> None:
-    desk.feed(traded("5;1"), heard(), QuoteConfirm(quote_id="q1", rfq_id="R1"))
-    assert desk.state() is QuoteState.CONFIRMING
-    desk.seconds = 7
-    desk.feed(ENDED)
-    assert desk.maker.next_deadline() == at(7 + DUE)
-    desk.seconds = 7 + DUE
-    desk.feed(covered(seconds=7 + DUE - 1))
-    assert desk.state() is QuoteState.UNKNOWN
-    desk.feed(covered(seconds=7 + DUE))
-    assert desk.state() is QuoteState.NO_ORDER
+def test_a_confirmation_by_the_user_may_trade_a_whole_window_later(harness: Harness) -> None:
+    harness.feed(traded("5;1"), heard(), QuoteConfirm(quote_id="q1", rfq_id="R1"))
+    assert harness.state() is QuoteState.CONFIRMING
+    harness.seconds = 7
+    harness.feed(ENDED)
+    assert harness.maker.next_deadline() == at(7 + DUE)
+    harness.seconds = 7 + DUE
+    harness.feed(covered(seconds=7 + DUE - 1))
+    assert harness.state() is QuoteState.UNKNOWN
+    harness.feed(covered(seconds=7 + DUE))
+    assert harness.state() is QuoteState.NO_ORDER
 
 
-def test_a_resolution_by_the_user_overrides_drop_copy(desk: Desk) -> None:
-    desk.feed(traded("5;1"))
-    desk.accepted().feed(ENDED)
-    desk.seconds = DUE
-    desk.feed(covered())
-    desk.maker.resolve(desk.quote(), QuoteState.CONFIRMED)
-    assert (desk.state(), desk.maker.next_deadline()) == (QuoteState.CONFIRMED, at(DUE + 20))
+def test_a_resolution_by_the_user_overrides_drop_copy(harness: Harness) -> None:
+    harness.feed(traded("5;1"))
+    harness.accepted().feed(ENDED)
+    harness.seconds = DUE
+    harness.feed(covered())
+    harness.maker.resolve(harness.quote(), QuoteState.CONFIRMED)
+    assert (harness.state(), harness.maker.next_deadline()) == (QuoteState.CONFIRMED, at(DUE + 20))
 
 
 # --- unexpected messages --------------------------------------------------------------------------------
 
 
-def test_messages_about_unknown_objects_are_reported(desk: Desk) -> None:
-    found = desk.kinds(status("?", S.ACCEPTED), confirm_status("?"), cancel_status("?"))
+def test_messages_about_unknown_objects_are_reported(harness: Harness) -> None:
+    found = harness.kinds(status("?", S.ACCEPTED), confirm_status("?"), cancel_status("?"))
     assert found == [Kind.UNKNOWN_QUOTE] * 3
-    assert desk.feed(report("quote:0:?"), report("plain"), over("?")) == []
-    [update] = desk.feed(status("?", S.ACCEPTED))
+    assert harness.feed(report("quote:0:?"), report("plain"), over("?")) == []
+    [update] = harness.feed(status("?", S.ACCEPTED))
     assert (update.rfq, update.state_changed) == (None, False)
     assert str(update.discrepancies[0]) == f"{Kind.UNKNOWN_QUOTE.value}: '?' is 0"
 
 
-def test_unknown_codes_are_reported(desk: Desk) -> None:
-    desk.feed(heard())
+def test_unknown_codes_are_reported(harness: Harness) -> None:
+    harness.feed(heard())
     assert (
-        desk.kinds(status("q1", 77), confirm_status("q1", 7), cancel_status("q1", 7)) == [Kind.UNREADABLE] * 3
+        harness.kinds(status("q1", 77), confirm_status("q1", 7), cancel_status("q1", 7))
+        == [Kind.UNREADABLE] * 3
     )
-    assert desk.state() is QuoteState.SENT
+    assert harness.state() is QuoteState.SENT
 
 
 COLLECTION, LEGS = "MultivariateCollectionTicker=C|", "NoMultivariateSelectedLegs=1|"
@@ -818,94 +836,94 @@ READABLE = f"{HEADER}131=R1|146=1|55=A|38=5|{COLLECTION}{LEGS}{EVENT}{TICKER}{SI
         (TICKER, TICKER.replace("M|", f"{LONG}|")),
     ],
 )
-def test_an_unreadable_request_is_reported_and_not_quoted(desk: Desk, field: str, other: str) -> None:
-    assert desk.kinds(unreadable(by_tags(READABLE.replace(field, other)))) == [Kind.UNREADABLE]
-    assert (desk.shown, len(desk.maker)) == ([], 0)
-    assert len(desk.sent(unreadable(by_tags(READABLE)))) == 1
+def test_an_unreadable_request_is_reported_and_not_quoted(harness: Harness, field: str, other: str) -> None:
+    assert harness.kinds(unreadable(by_tags(READABLE.replace(field, other)))) == [Kind.UNREADABLE]
+    assert (harness.shown, len(harness.maker)) == ([], 0)
+    assert len(harness.sent(unreadable(by_tags(READABLE)))) == 1
 
 
-def test_a_confirmed_quote_counts_after_a_cancel(desk: Desk) -> None:
-    desk.accepted(bid_size=1).feed(confirm_status("q1"))
-    assert desk.kinds(status("q1", S.CANCELED), status("q1", S.CANCELED)) == [Kind.CONFLICT]
-    assert (desk.state(), desk.maker.exposure().bought) == (QuoteState.CONFIRMED, d(1))
-    other = Desk().accepted(bid_size=1)
+def test_a_confirmed_quote_counts_after_a_cancel(harness: Harness) -> None:
+    harness.accepted(bid_size=1).feed(confirm_status("q1"))
+    assert harness.kinds(status("q1", S.CANCELED), status("q1", S.CANCELED)) == [Kind.CONFLICT]
+    assert (harness.state(), harness.maker.exposure().bought) == (QuoteState.CONFIRMED, d(1))
+    other = Harness().accepted(bid_size=1)
     assert other.kinds(status("q1", S.CANCELED), confirm_status("q1")) == [Kind.CONFLICT]
     assert other.state() is QuoteState.CONFIRMED
 
 
 def test_exceptions_of_the_users_callbacks_propagate() -> None:
-    desk = Desk()
-    desk.maker._quote = lambda rfq: 1 / 0  # type: ignore[assignment,return-value]
+    harness = Harness()
+    harness.maker._quote = lambda rfq: 1 / 0  # type: ignore[assignment,return-value]
     with pytest.raises(ZeroDivisionError):
-        desk.feed(heard())
-    assert desk.maker.rfq("R1") is not None
+        harness.feed(heard())
+    assert harness.maker.rfq("R1") is not None
 
 
 # --- bounds ---------------------------------------------------------------------------------------------
 
 
 def test_requests_are_evicted_for_new_ones_those_without_a_quote_first() -> None:
-    desk = Desk(max_rfqs=3)
-    desk.feed(heard("R1"), heard("R2"), status("q2", S.REJECTED, "R2"), heard("R3"), heard("R4"))
-    assert [rfq.rfq_id for rfq in desk.maker] == ["R1", "R3", "R4"]
-    desk.feed(status("q1", S.ACCEPTED, side=Side.BUY), heard("R5"))
-    assert [rfq.rfq_id for rfq in desk.maker] == ["R1", "R4", "R5"]
-    assert (desk.maker.quote_of("q2"), desk.maker.quote_of("q3")) == (None, None)
-    desk.feed(status("q4", S.ACCEPTED, "R4", side=Side.BUY), status("q5", S.ACCEPTED, "R5", side=Side.BUY))
-    assert desk.kinds(heard("R6")) == [Kind.TOO_MANY]
-    assert desk.kinds(Quote(**_of("mine", "R7"))) == [Kind.TOO_MANY]
-    assert len(desk.maker) == 3
+    harness = Harness(max_rfqs=3)
+    harness.feed(heard("R1"), heard("R2"), status("q2", S.REJECTED, "R2"), heard("R3"), heard("R4"))
+    assert [rfq.rfq_id for rfq in harness.maker] == ["R1", "R3", "R4"]
+    harness.feed(status("q1", S.ACCEPTED, side=Side.BUY), heard("R5"))
+    assert [rfq.rfq_id for rfq in harness.maker] == ["R1", "R4", "R5"]
+    assert (harness.maker.quote_of("q2"), harness.maker.quote_of("q3")) == (None, None)
+    harness.feed(status("q4", S.ACCEPTED, "R4", side=Side.BUY), status("q5", S.ACCEPTED, "R5", side=Side.BUY))
+    assert harness.kinds(heard("R6")) == [Kind.TOO_MANY]
+    assert harness.kinds(Quote(**_of("mine", "R7"))) == [Kind.TOO_MANY]
+    assert len(harness.maker) == 3
 
 
 def test_quotes_of_a_request_are_evicted_for_new_ones() -> None:
-    desk = Desk()
-    desk.feed(heard())
-    rfq = desk.shown[0]
+    harness = Harness()
+    harness.feed(heard())
+    rfq = harness.shown[0]
     for number in range(1, 3 * MAX_QUOTES):
-        desk.terms = QuoteTerms(Decimal(number) / 100)
-        assert desk.maker.requote(rfq) is not None
-        desk.feed(status(f"q{number + 1}", S.PENDING))
-    assert len(rfq.quotes) == len(desk.maker._quotes) == MAX_QUOTES
-    assert rfq.quote is desk.quote(f"q{3 * MAX_QUOTES}")
+        harness.terms = QuoteTerms(Decimal(number) / 100)
+        assert harness.maker.requote(rfq) is not None
+        harness.feed(status(f"q{number + 1}", S.PENDING))
+    assert len(rfq.quotes) == len(harness.maker._quotes) == MAX_QUOTES
+    assert rfq.quote is harness.quote(f"q{3 * MAX_QUOTES}")
 
 
 def test_quotes_in_doubt_are_not_evicted() -> None:
-    desk = Desk()
-    desk.feed(heard())
+    harness = Harness()
+    harness.feed(heard())
     for _ in range(MAX_QUOTES - 1):
-        desk.feed(ENDED)
-        desk.maker.requote(desk.shown[0])
-    desk.feed(ENDED)
-    assert len(desk.doubts()) == MAX_QUOTES
+        harness.feed(ENDED)
+        harness.maker.requote(harness.shown[0])
+    harness.feed(ENDED)
+    assert len(harness.uncertain()) == MAX_QUOTES
     with pytest.raises(RfqRequestError, match="not known to be over"):
-        desk.maker.requote(desk.shown[0])
-    assert len(desk.doubts()) == MAX_QUOTES
+        harness.maker.requote(harness.shown[0])
+    assert len(harness.uncertain()) == MAX_QUOTES
 
 
 # --- dumps ----------------------------------------------------------------------------------------------
 
 
 def test_the_dump_of_the_previous_process_is_loaded() -> None:
-    desk = Desk(confirms=False)
-    desk.feed(logged_on(), heard_combo("R2"), status("q1", S.ACCEPTED, "R2", side=Side.SELL), heard("R3"))
-    desk.feed(report("quote:0:q1", ExecType.REJECTED), heard("R4", quantity=0, cash_order_qty="12.34"))
-    desk.feed(status("q3", S.ACCEPTED, "R4", side=Side.BUY))
-    dumped = json.loads(json.dumps(desk.maker.dump()))
-    other = Desk(confirms=False)
+    harness = Harness(confirms=False)
+    harness.feed(logged_on(), heard_combo("R2"), status("q1", S.ACCEPTED, "R2", side=Side.SELL), heard("R3"))
+    harness.feed(report("quote:0:q1", ExecType.REJECTED), heard("R4", quantity=0, cash_order_qty="12.34"))
+    harness.feed(status("q3", S.ACCEPTED, "R4", side=Side.BUY))
+    dumped = json.loads(json.dumps(harness.maker.dump()))
+    other = Harness(confirms=False)
     updates = other.maker.load(dumped)
     assert [update.quote.quote_id for update in updates if update.quote] == ["q2"]  # its answer is lost
-    assert other.doubts() == [(RfqDoubtKind.QUOTE_UNKNOWN, "q2")]
-    assert other.maker.rfq("R2").legs == desk.shown[0].legs  # type: ignore[union-attr]
+    assert other.uncertain() == [(UncertainRfqKind.QUOTE_UNKNOWN, "q2")]
+    assert other.maker.rfq("R2").legs == harness.shown[0].legs  # type: ignore[union-attr]
     assert (other.state("q3"), other.maker.next_deadline()) == (QuoteState.ACCEPTED, at(30))
-    assert other.maker.exposure() == desk.maker.exposure()
+    assert other.maker.exposure() == harness.maker.exposure()
     other.maker.confirm(other.quote("q3"), at(29))
 
 
 @pytest.mark.parametrize(
     "broken", [{"version": VERSION + 1}, {"version": VERSION}, {"version": VERSION, "now": 1, "on": 0}]
 )
-def test_an_invalid_dump_is_refused_and_changes_nothing(desk: Desk, broken: dict[str, Any]) -> None:
-    desk.feed(heard())
+def test_an_invalid_dump_is_refused_and_changes_nothing(harness: Harness, broken: dict[str, Any]) -> None:
+    harness.feed(heard())
     with pytest.raises(ValueError, match=r"of version|RfqMaker\.dump"):
-        desk.maker.load(broken)
-    assert desk.state() is QuoteState.SENT
+        harness.maker.load(broken)
+    assert harness.state() is QuoteState.SENT

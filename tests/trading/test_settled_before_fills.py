@@ -61,9 +61,15 @@ class Books:
             key: (each.net, each.realized, each.unrealized(MARK), each.profit(MARK), each.settled_at)
             for key, each in self.positions.items()
         }
-        for key, purse in self.cash.items():
-            found[key] = purse.change, purse.payouts, purse.settlement_fees, purse.fills, purse.settlements
-        found["not known exactly"] = len(self.positions.doubts()), len(self.cash.doubts())
+        for key, balance in self.cash.items():
+            found[key] = (
+                balance.change,
+                balance.payouts,
+                balance.settlement_fees,
+                balance.fills,
+                balance.settlements,
+            )
+        found["not known exactly"] = len(self.positions.uncertain()), len(self.cash.uncertain())
         return found
 
 
@@ -122,14 +128,14 @@ def test_a_settlement_before_the_first_fill_closes_the_position_and_pays_on_its_
     books.take(fill(1, shard=3))
     position = books.positions.of(SYMBOL)
     assert (position.net, position.realized, position.profit(MARK)) == (d(0), d(6), d("5.99"))
-    assert [(key.shard, purse.payouts) for key, purse in books.cash.items()] == [(3, d(10))]
+    assert [(key.shard, balance.payouts) for key, balance in books.cash.items()] == [(3, d(10))]
 
 
 def test_a_party_on_two_pages_is_paid_both_amounts() -> None:
     books = Books()
     books.take(page("r1", party("me", "4", "1")), page("r2", party("me", "3", "1")))
-    purse = books.cash.of(NO_SHARD)
-    assert (purse.payouts, purse.settlement_fees, purse.settlements) == (d(7), d(2), 1)
+    balance = books.cash.of(NO_SHARD)
+    assert (balance.payouts, balance.settlement_fees, balance.settlements) == (d(7), d(2), 1)
 
 
 def test_remembered_settled_markets_are_bounded() -> None:
@@ -142,10 +148,10 @@ def test_remembered_settled_markets_are_bounded() -> None:
 
 def test_a_payout_is_not_moved_without_room_for_another_balance() -> None:
     books = Books()
-    books.cash = Cash(parties=PARTIES, max_purses=1)
+    books.cash = Cash(parties=PARTIES, max_balances=1)
     books.take(page("r", party("me", "10"), symbol=SYMBOL), page("s", party("me", "1"), symbol=OTHER))
     books.take(fill(1, shard=3))
-    assert [(key.shard, purse.payouts) for key, purse in books.cash.items()] == [(NO_SHARD, d(11))]
+    assert [(key.shard, balance.payouts) for key, balance in books.cash.items()] == [(NO_SHARD, d(11))]
     assert books.cash.refused == 1  # the fill
 
 
@@ -164,6 +170,6 @@ def test_remembered_payouts_of_settlements_are_bounded(remembered: int, shard: i
 def test_a_dump_with_a_payout_in_no_balance_is_refused() -> None:
     books = Books()
     books.take(page("r", party("me", "10")))
-    dumped = books.cash.dump() | {"purses": []}
+    dumped = books.cash.dump() | {"balances": []}
     with pytest.raises(ValueError, match=r"not given by Cash\.dump"):
         Cash().load(dumped)

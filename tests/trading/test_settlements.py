@@ -80,9 +80,9 @@ def report(report_id: str, *parties: MarketSettlementParty, at: int | None = 0, 
     return decoded
 
 
-def told(settlements: Settlements, happened: object) -> SettlementUpdate:
+def apply_one(settlements: Settlements, event: object) -> SettlementUpdate:
     """Return the single update caused by an event."""
-    update = settlements.apply(happened)
+    update = settlements.apply(event)
     assert update is not None
     return update
 
@@ -98,7 +98,7 @@ def settlements() -> Settlements:
 
 
 def test_a_report_without_page_fields_is_a_whole_settlement(settlements: Settlements) -> None:
-    update = told(settlements, report("r1", party("ann", "41.10", "0.00006", long="42.5")))
+    update = apply_one(settlements, report("r1", party("ann", "41.10", "0.00006", long="42.5")))
     settled = Settlement(
         MARKET,
         DAY,
@@ -125,14 +125,14 @@ def test_session_events_are_accepted(settlements: Settlements) -> None:
 
 
 def test_pages_are_joined_until_the_last(settlements: Settlements) -> None:
-    first = told(settlements, report("r1", party("bob"), last_fragment=False, at=7))
+    first = apply_one(settlements, report("r1", party("bob"), last_fragment=False, at=7))
     assert (first.settlement, len(settlements)) == (None, 0)
     assert settlements.incomplete() == [
         IncompleteSettlement(MARKET, DAY, NOON + timedelta(seconds=7), pages=1, of=None)
     ]
     with pytest.raises(KeyError):
         settlements[MARKET, DAY]
-    last = told(settlements, report("r2", party("ann"), last_fragment=True, at=9))
+    last = apply_one(settlements, report("r2", party("ann"), last_fragment=True, at=9))
     assert last.settlement is not None
     assert [each.party_id for each in last.settlement.parties] == ["ann", "bob"]
     assert (last.settlement.pages, settlements.incomplete()) == (2, [])
@@ -145,7 +145,7 @@ def test_the_last_page_does_not_complete_a_settlement_with_missing_pages(settlem
     assert settlements.incomplete() == [
         IncompleteSettlement(MARKET, DAY, NOON + timedelta(seconds=3), pages=2, of=3)
     ]
-    update = told(settlements, report("r2", party("bob"), last_fragment=False, **count))
+    update = apply_one(settlements, report("r2", party("bob"), last_fragment=False, **count))
     assert update.settlement is not None
     assert update.settlement.pages == 3
 
@@ -167,7 +167,7 @@ def test_a_changed_report_with_the_same_id_is_reported_and_the_first_counts(
     settlements: Settlements,
 ) -> None:
     settlements.apply(report("r1", party("ann", "5")))
-    update = told(settlements, report("r1", party("ann", "6")))
+    update = apply_one(settlements, report("r1", party("ann", "6")))
     assert kinds(update) == [Kind.CHANGED]
     assert settlements[MARKET, DAY].payout == 5
     assert str(update.discrepancies[0]) == f"{MARKET}: {Kind.CHANGED.value}: report r1"
@@ -175,7 +175,7 @@ def test_a_changed_report_with_the_same_id_is_reported_and_the_first_counts(
 
 def test_contradictory_pages_are_reported(settlements: Settlements) -> None:
     settlements.apply(report("r1", last_fragment=False))
-    update = told(
+    update = apply_one(
         settlements,
         report("r2", settlement_price="30.60", market_result="scalar", last_fragment=True),
     )
@@ -184,16 +184,16 @@ def test_contradictory_pages_are_reported(settlements: Settlements) -> None:
 
 
 def test_a_duplicate_party_is_reported_and_counted(settlements: Settlements) -> None:
-    assert kinds(told(settlements, report("r1", party("ann"), party("ann"), last_fragment=False))) == [
+    assert kinds(apply_one(settlements, report("r1", party("ann"), party("ann"), last_fragment=False))) == [
         Kind.PARTY_TWICE
     ]
-    assert kinds(told(settlements, report("r2", party("ann"), last_fragment=True))) == [Kind.PARTY_TWICE]
+    assert kinds(apply_one(settlements, report("r2", party("ann"), last_fragment=True))) == [Kind.PARTY_TWICE]
     assert settlements[MARKET, DAY].payout == 3
 
 
 def test_a_page_after_the_last_is_reported_and_counted(settlements: Settlements) -> None:
     settlements.apply(report("r1", party("ann")))
-    update = told(settlements, report("r2", party("bob")))
+    update = apply_one(settlements, report("r2", party("bob")))
     assert kinds(update) == [Kind.TOO_MANY_PAGES]
     assert update.settlement == settlements[MARKET, DAY]
     assert settlements[MARKET, DAY].payout == 2
@@ -230,7 +230,7 @@ def test_an_unknown_result_is_kept_unchanged(settlements: Settlements) -> None:
 def test_an_unreadable_report_is_reported_and_not_counted(settlements: Settlements, fields: str) -> None:
     head = f"35=UMS|49=KalshiPT|56={KEY_ID}|34=2|52=20261120-12:00:00.000|"
     message = CODEC.decode(raw(head + by_tags(fields)))
-    update = told(settlements, message)
+    update = apply_one(settlements, message)
     assert kinds(update) == [Kind.UNREADABLE]
     assert (len(settlements), settlements.incomplete()) == (0, [])
     assert len(str(update.discrepancies[0])) < 3 * MAX_ID_SIZE
@@ -249,14 +249,14 @@ def test_one_more_settlement_evicts_the_oldest_complete_one() -> None:
     settlements = Settlements(max_settlements=2)
     settlements.apply(report("r1", symbol="WAITS", last_fragment=False))
     for symbol in ("A", "B"):
-        assert kinds(told(settlements, report("r1", symbol=symbol))) == []
+        assert kinds(apply_one(settlements, report("r1", symbol=symbol))) == []
     assert ([symbol for symbol, _ in settlements], len(settlements.incomplete())) == (["B"], 1)
 
 
 def test_incomplete_settlements_are_not_evicted() -> None:
     settlements = Settlements(max_settlements=1)
     settlements.apply(report("r1", party("ann"), last_fragment=False))
-    assert kinds(told(settlements, report("r1", party("bob"), symbol="OTHER"))) == [Kind.TOO_MANY]
+    assert kinds(apply_one(settlements, report("r1", party("bob"), symbol="OTHER"))) == [Kind.TOO_MANY]
     settlements.apply(report("r2", last_fragment=True))
     assert settlements[MARKET, DAY].payout == 1
 
@@ -266,19 +266,19 @@ def test_the_parties_of_all_settlements_are_bounded() -> None:
     settlements.apply(report("r1", party("ann"), party("bob"), symbol="A"))
     settlements.apply(report("r1", party("ann"), symbol="B"))
     # Complete ones are evicted, the oldest first, but no more of them than necessary.
-    assert kinds(told(settlements, report("r1", party("ann"), party("bob"), symbol="C"))) == []
+    assert kinds(apply_one(settlements, report("r1", party("ann"), party("bob"), symbol="C"))) == []
     assert [symbol for symbol, _ in settlements] == ["B", "C"]
     trio = [party(str(number)) for number in range(3)]
-    assert kinds(told(settlements, report("r1", *trio, symbol="E"))) == []
+    assert kinds(apply_one(settlements, report("r1", *trio, symbol="E"))) == []
     assert [symbol for symbol, _ in settlements] == ["E"]
     crowd = [party(str(number)) for number in range(5)]
-    assert kinds(told(settlements, report("r1", *crowd, symbol="D"))) == [Kind.TOO_MANY]
+    assert kinds(apply_one(settlements, report("r1", *crowd, symbol="D"))) == [Kind.TOO_MANY]
     assert [symbol for symbol, _ in settlements] == ["E"]
 
 
 def test_pages_without_parties_are_bounded_too() -> None:
     settlements = Settlements(max_parties=3)
-    found = [kinds(told(settlements, report(f"r{n}", last_fragment=False))) for n in range(5)]
+    found = [kinds(apply_one(settlements, report(f"r{n}", last_fragment=False))) for n in range(5)]
     assert found == [[], [], [], [Kind.TOO_MANY], [Kind.TOO_MANY]]
 
 
@@ -354,15 +354,15 @@ def slowly(messages: Sequence[Message]) -> dict[str, tuple[Decimal, Decimal] | N
     for message in messages:
         assert isinstance(message, MarketSettlementReport)
         found.setdefault(message.symbol, {})[message.market_settlement_report_id] = message
-    told: dict[str, tuple[Decimal, Decimal] | None] = {}
+    apply_one: dict[str, tuple[Decimal, Decimal] | None] = {}
     for symbol, pages in found.items():
         totals = [each.tot_num_market_settlement_reports for each in pages.values()]
         whole = len(pages) == totals[0] if totals[0] else any(each.last_fragment for each in pages.values())
         parties = [each for page in pages.values() for each in page.market_settlement_party_ids]
         paid = sum((each.collateral_amount_changes[0].collateral_amount_change for each in parties), d(0))
         fees = sum((each.misc_fees[0].misc_fee_amt for each in parties), d(0))
-        told[symbol] = (paid, fees) if whole else None
-    return told
+        apply_one[symbol] = (paid, fees) if whole else None
+    return apply_one
 
 
 @given(st.data())

@@ -32,10 +32,9 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown, Uncertainty
 from kalshi_fix_sansio.trading import (
     Account,
-    Copied,
-    Covered,
-    Doubts,
     DropCopy,
+    DropCopyRange,
+    DropCopyReport,
     Ending,
     GroupState,
     OrderGroups,
@@ -43,9 +42,10 @@ from kalshi_fix_sansio.trading import (
     OrderState,
     QuoteState,
     RfqCreator,
-    RfqDoubtKind,
     RfqMaker,
     RfqState,
+    UncertainItems,
+    UncertainRfqKind,
 )
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.groups.order_groups import MAX_LOST
@@ -75,11 +75,11 @@ from tests.trading.rfq_flow import (
     ack,
     cancel_status,
     confirm_status,
+    forwarded_quote,
     heard,
     over,
     received,
     status,
-    told,
 )
 
 GROUP = "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c11"
@@ -92,7 +92,7 @@ class Machines:
     def __init__(self) -> None:
         self.orders, self.groups, self.copies = Orders(), OrderGroups(), DropCopy("KalshiNR")
         self.maker, self.creator = RfqMaker(lambda _: None, lambda _: False, lambda: "id"), RfqCreator()
-        self.doubts = Doubts(self.orders, self.groups, self.copies, self.maker, self.creator)
+        self.uncertain = UncertainItems(self.orders, self.groups, self.copies, self.maker, self.creator)
 
     def apply(self, event: object) -> None:
         for each in self.copies.apply(event, Instant(1.0, LATER)):
@@ -109,7 +109,7 @@ class Machines:
         return found
 
     def shown(self) -> list[str]:
-        return list(map(str, self.doubts))
+        return list(map(str, self.uncertain))
 
 
 REQUESTS: dict[str, tuple[Message, str]] = {
@@ -153,15 +153,15 @@ def test_exactly_one_doubt_is_about_a_request_unknown_to_all_machines(
     event = OutcomesUnknown((attrs.evolve(request, frame=frames[frame]),), event.why)
     machines = Machines()
     machines.apply(event)
-    [doubt] = machines.shown()
+    [item] = machines.shown()
     if frame == "whole":
-        assert doubt.startswith(expected)
+        assert item.startswith(expected)
     machines.apply(event)
     again = machines.reloaded()
     again.apply(event)
-    assert machines.shown() == again.shown() == [doubt]
+    assert machines.shown() == again.shown() == [item]
     for machine in (again.orders, again.groups, again.copies, again.maker, again.creator):
-        for each in machine.doubts():
+        for each in machine.uncertain():
             if each.unplaced is not None:
                 machine.unplaced.resolve(each.unplaced)
                 assert again.shown() == []
@@ -176,16 +176,16 @@ def test_a_request_of_one_machine_is_ignored_by_the_others() -> None:
 # --- orders ---------------------------------------------------------------------------------------------
 
 
-def restarted(*happened: object, session_type: str = "KalshiNR") -> Orders:
+def restarted(*event: object, session_type: str = "KalshiNR") -> Orders:
     """Return the orders of a new process, loaded from the dump of the previous one."""
     before, orders = Orders(session_type), Orders(session_type)
-    feed(before, logged_on(), *happened)
+    feed(before, logged_on(), *event)
     orders.load(json.loads(json.dumps(before.dump())))
     return orders
 
 
-def doubts(orders: Orders) -> list[tuple[str, datetime | None]]:
-    return [(f"{each.kind.name} {each.about}", each.since) for each in orders.doubts()]
+def uncertain_items(orders: Orders) -> list[tuple[str, datetime | None]]:
+    return [(f"{each.kind.name} {each.about}", each.since) for each in orders.uncertain()]
 
 
 def test_an_order_sent_after_the_dump_is_adopted_with_all_its_fields() -> None:
@@ -195,16 +195,16 @@ def test_an_order_sent_after_the_dump_is_adopted_with_all_its_fields() -> None:
     order = orders.by_cl_ord_id("second")
     assert order is not None
     assert (update.order, update.before) == (order, None)
-    assert seen(order, "state account price remaining symbol") == (
+    assert seen(order, "state account price leaves_qty symbol") == (
         OrderState.UNKNOWN, Account(3), d("0.21"), d(7), SYMBOL,
     )  # fmt: skip
-    assert doubts(orders)[1:] == [("ORDER_UNKNOWN order second", LATER)]
+    assert uncertain_items(orders)[1:] == [("ORDER_UNKNOWN order second", LATER)]
     # Drop copy is requested from the newest report in the dump of the previous process.
     assert orders.copy_from() == {0: ExecKey(0, 1, 1)}
     feed(orders, logged_on(), report("new", "1;9", "o9", "foreign"))
-    feed(orders, Covered(0, ExecKey(0, 1, 2), orders.moment))
+    feed(orders, DropCopyRange(0, ExecKey(0, 1, 2), orders.epoch))
     assert order.state is OrderState.UNKNOWN
-    feed(orders, Covered(0, ExecKey(0, 1, 1), orders.moment))
+    feed(orders, DropCopyRange(0, ExecKey(0, 1, 1), orders.epoch))
     assert order.ending is Ending.MISSING
 
 
@@ -215,8 +215,8 @@ def test_an_adopted_order_is_settled_by_reports_like_any_other() -> None:
     feed(applied, *sent, lost)
     feed(adopted, lost)
     assert views(adopted) == views(applied)
-    assert [each.kind for each in adopted.doubts()] == [each.kind for each in applied.doubts()]
-    assert len(adopted.doubts()) == 4
+    assert [each.kind for each in adopted.uncertain()] == [each.kind for each in applied.uncertain()]
+    assert len(adopted.uncertain()) == 4
     answers = [
         report("new", "1;1"),
         report("replaced", "1;2", cl_ord_id="b", orig_cl_ord_id="a", qty="20"),
@@ -224,9 +224,9 @@ def test_an_adopted_order_is_settled_by_reports_like_any_other() -> None:
     ]
     for count, answer in enumerate(answers):
         for each in (applied, adopted):
-            feed(each, Copied(answer) if count % 2 else answer, lost)
+            feed(each, DropCopyReport(answer) if count % 2 else answer, lost)
         assert views(adopted) == views(applied)
-    assert adopted.doubts() == []
+    assert adopted.uncertain() == []
 
 
 def test_reports_and_the_event_lead_to_the_same_in_every_order() -> None:
@@ -237,7 +237,7 @@ def test_reports_and_the_event_lead_to_the_same_in_every_order() -> None:
         orders = Orders("KalshiRT")
         feed(orders, *steps, lost)
         assert only(orders).placed is not None
-        found.append((views(orders), orders.doubts()))
+        found.append((views(orders), orders.uncertain()))
     assert found == found[:1] * 6
     assert found[0][0][0]["account"] == Account(5)
     assert (found[0][0][0]["pending"], found[0][1]) == ([], [])
@@ -258,7 +258,7 @@ def test_a_reused_clordid_is_a_separate_request() -> None:
         feed(orders, unanswered(place(qty="7")))
         assert [order.state for order in orders] == [OrderState.DONE, OrderState.UNKNOWN]
     # An order whose outcome drop copy or the user has reported is known, and so is one that rests.
-    for found in ([Copied(report("canceled", "1;3", "o1"))], [report("new", "1;3", "o1")]):
+    for found in ([DropCopyReport(report("canceled", "1;3", "o1"))], [report("new", "1;3", "o1")]):
         orders = restarted(place(), session_type="KalshiRT")
         feed(orders, ENDED, *found, unanswered(place()))
         assert only(orders).state is not OrderState.UNKNOWN
@@ -267,11 +267,11 @@ def test_a_reused_clordid_is_a_separate_request() -> None:
 def test_each_of_two_orders_under_one_clordid_is_found_or_adopted() -> None:
     orders = restarted(place())
     feed(orders, unanswered(place(), place(qty="11")))
-    assert [(order.state, order.remaining) for order in orders] == [
+    assert [(order.state, order.leaves_qty) for order in orders] == [
         (OrderState.UNKNOWN, d(10)),
         (OrderState.UNKNOWN, d(11)),
     ]
-    assert [name for name, _ in doubts(orders)] == ["ORDER_UNKNOWN order a"] * 2
+    assert [name for name, _ in uncertain_items(orders)] == ["ORDER_UNKNOWN order a"] * 2
     before = views(orders)
     feed(orders, unanswered(place(), place(qty="11")))
     assert views(orders) == before
@@ -298,7 +298,7 @@ def test_a_change_settled_by_the_state_of_its_order_is_no_doubt() -> None:
     feed(orders, place(), report("replaced", "1;2", cl_ord_id="b", orig_cl_ord_id="a", qty="20"))
     feed(orders, report("new", "1;3", "o2", "x"), report("canceled", "1;4", "o2", "x"))
     feed(orders, unanswered(change("b", "a"), cancel("y", "x")))
-    assert orders.doubts() == []
+    assert orders.uncertain() == []
     assert feed(orders, refusal("y", "NONE", "x")) == []
 
 
@@ -308,9 +308,9 @@ def test_a_mass_cancel_is_adopted_for_the_orders_that_were_live() -> None:
     feed(orders, lost, lost)
     [one] = orders.mass_cancels
     assert (one.is_unknown, one.since, list(one.waiting.values())) == (True, LATER, [ExecKey(0, 1, 1), None])
-    feed(orders, Copied(report("canceled", "1;5")))
+    feed(orders, DropCopyReport(report("canceled", "1;5")))
     orders.resolve(orders.live()[0], is_open=False)
-    assert (orders.mass_cancels, orders.doubts()) == ([], [])
+    assert (orders.mass_cancels, orders.uncertain()) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -358,7 +358,7 @@ def test_an_order_known_by_reports_needs_no_frame() -> None:
     feed(
         orders, report("new", "1;1"), OutcomesUnknown((attrs.evolve(request, frame=b""),), Uncertainty.RESET)
     )
-    assert orders.doubts() == []
+    assert orders.uncertain() == []
 
 
 def test_accounts_and_chained_changes_are_kept_in_a_dump() -> None:
@@ -384,10 +384,10 @@ def test_a_group_request_in_flight_at_the_dump_counts_once() -> None:
         before.apply(request)
         groups.load(json.loads(json.dumps(before.dump())))
         for _ in range(2):
-            shown = list(map(str, groups.doubts()))
+            shown = list(map(str, groups.uncertain()))
             assert len(shown) == 1
             assert groups.apply(unanswered(request)) == []
-            assert list(map(str, groups.doubts())) == shown
+            assert list(map(str, groups.uncertain())) == shown
         # A request with the same terms is another one.
         groups.learn(GROUP, limit=5)
         groups.apply(unanswered(request, at=LATER))
@@ -444,7 +444,7 @@ def test_requests_remembered_from_previous_processes_are_bounded() -> None:
 def test_a_group_without_room_is_still_shown() -> None:
     groups = OrderGroups(max_groups=0)
     assert groups.apply(unanswered(OrderGroupRequest.reset(GROUP))) == []
-    assert [each.about for each in groups.doubts()] == ["order group request of MsgSeqNum 3"]
+    assert [each.about for each in groups.uncertain()] == ["order group request of MsgSeqNum 3"]
 
 
 def test_fills_of_an_unknown_order_use_the_room_of_its_group() -> None:
@@ -472,15 +472,15 @@ def test_fills_of_an_unknown_order_use_the_room_of_its_group() -> None:
 def test_past_reports_already_requested_are_not_requested_twice() -> None:
     copies = DropCopy()
     request = EventResendRequest(begin_exec_id="7;5", end_exec_id="7;9")
-    copies.ask({0: ExecKey(0, 7, 1)}, 4, Instant(1.0, NOON))
+    copies.request({0: ExecKey(0, 7, 1)}, 4, Instant(1.0, NOON))
     copies.apply(unanswered(request), Instant(1.0, NOON))
-    [wanted] = copies.wanted
-    assert (wanted.begin, wanted.end, wanted.moment) == (ExecKey(0, 7, 1), None, 4)
+    [pending] = copies.pending
+    assert (pending.begin, pending.end, pending.epoch) == (ExecKey(0, 7, 1), None, 4)
     alone = DropCopy()
     alone.apply(unanswered(request, EventResendRequest(begin_exec_id="-1;-1")), Instant(1.0, NOON))
-    [wanted] = alone.wanted
-    assert (wanted.begin, wanted.end, wanted.moment) == (ExecKey(0, 7, 5), ExecKey(0, 7, 9), 0)
-    assert [each.about for each in alone.doubts() if each.unplaced] == [
+    [pending] = alone.pending
+    assert (pending.begin, pending.end, pending.epoch) == (ExecKey(0, 7, 5), ExecKey(0, 7, 9), 0)
+    assert [each.about for each in alone.uncertain() if each.unplaced] == [
         "past reports requested under MsgSeqNum 4"
     ]
 
@@ -488,9 +488,9 @@ def test_past_reports_already_requested_are_not_requested_twice() -> None:
 # --- requests for quotes --------------------------------------------------------------------------------
 
 
-def maker_with(*happened: object, max_rfqs: int = 10) -> RfqMaker:
+def maker_with(*event: object, max_rfqs: int = 10) -> RfqMaker:
     maker = RfqMaker(lambda _: None, lambda _: False, lambda: "id", max_rfqs=max_rfqs)
-    for each in happened:
+    for each in event:
         maker.apply(each, NOON)
     return maker
 
@@ -511,11 +511,13 @@ def test_a_quote_is_adopted_with_its_prices_and_may_be_accepted() -> None:
         QuoteState.UNKNOWN,
         d("0.40"),
     )
-    assert [(each.kind, each.since) for each in maker.doubts()] == [(RfqDoubtKind.QUOTE_UNKNOWN, LATER)]
+    assert [(each.kind, each.since) for each in maker.uncertain()] == [
+        (UncertainRfqKind.QUOTE_UNKNOWN, LATER)
+    ]
     maker.apply(PENDING, NOON)
-    assert (quote.state.name, maker.doubts()) == ("OPEN", [])
+    assert (quote.state.name, maker.uncertain()) == ("OPEN", [])
     maker.apply(unanswered(QUOTE, at=LATER), NOON)
-    assert maker.doubts() == []
+    assert maker.uncertain() == []
 
 
 def test_a_confirmation_missing_in_the_state_stays_exposure_beyond_the_deadline() -> None:
@@ -523,11 +525,11 @@ def test_a_confirmation_missing_in_the_state_stays_exposure_beyond_the_deadline(
     lost = unanswered(QuoteConfirm(quote_id="q1", rfq_id="R1"))
     maker.apply(lost, NOON)
     maker.handle_timer(NOON + timedelta(hours=1))
-    assert [each.kind for each in maker.doubts()] == [RfqDoubtKind.CONFIRM_UNKNOWN]
+    assert [each.kind for each in maker.uncertain()] == [UncertainRfqKind.CONFIRM_UNKNOWN]
     assert maker.exposure().bought == 10
     maker.apply(lost, NOON)
     maker.apply(received(confirm_status("q1", 0)), NOON + timedelta(hours=1))
-    assert maker.doubts() == []
+    assert maker.uncertain() == []
     quote = maker.quote_of("q1")
     assert quote is not None
     assert quote.state is QuoteState.CONFIRMED
@@ -535,7 +537,7 @@ def test_a_confirmation_missing_in_the_state_stays_exposure_beyond_the_deadline(
 
 def test_a_cancel_missing_in_the_state_leaves_its_quote_in_doubt() -> None:
     maker = maker_with(heard(), QUOTE, PENDING, unanswered(QuoteCancel(quote_id="q1")))
-    assert [each.kind for each in maker.doubts()] == [RfqDoubtKind.QUOTE_UNKNOWN]
+    assert [each.kind for each in maker.uncertain()] == [UncertainRfqKind.QUOTE_UNKNOWN]
 
 
 def test_quotes_that_cannot_be_adopted_are_shown() -> None:
@@ -546,7 +548,7 @@ def test_quotes_that_cannot_be_adopted_are_shown() -> None:
     refused = maker_with(heard())
     refused.apply(unanswered(Quote(quote_id="q1", quote_req_id="R1", symbol=SYMBOL, bid_px="2")), NOON)
     for maker in (full, crowded, refused):
-        assert [each.quote_id for each in maker.doubts()] == ["q1"]
+        assert [each.quote_id for each in maker.uncertain()] == ["q1"]
 
 
 def attrs_quote(quote_id: str) -> Quote:
@@ -566,20 +568,20 @@ def attrs_quote(quote_id: str) -> Quote:
 def test_an_answer_settles_a_request_about_an_unknown_quote(message: Message, answer: object) -> None:
     [request] = unanswered(message).requests
     maker = maker_with(OutcomesUnknown((attrs.evolve(request, frame=b""),), Uncertainty.RESTARTED))
-    assert len(maker.doubts()) == 1
+    assert len(maker.uncertain()) == 1
     maker.apply(MessageReceived(report("pending new", "-1;-1", cl_ord_id="quote:h:q1")), NOON)
-    assert len(maker.doubts()) == 1
+    assert len(maker.uncertain()) == 1
     assert maker.apply(answer, NOON) == []
-    assert maker.doubts() == []
+    assert maker.uncertain() == []
 
 
-ASKED = QuoteRequest.for_market(quote_req_id="r1", symbol=SYMBOL, order_qty=10)
+REQUESTED = QuoteRequest.for_market(quote_req_id="r1", symbol=SYMBOL, order_qty=10)
 ACCEPT = AcceptQuote(quote_id="q1", rfq_id="R1", side=Side.BUY, order_qty=10, cl_ord_id="c1")
 
 
-def creator_with(*happened: object) -> RfqCreator:
+def creator_with(*event: object) -> RfqCreator:
     creator = RfqCreator()
-    for each in happened:
+    for each in event:
         creator.apply(each, NOON)
     return creator
 
@@ -591,27 +593,27 @@ def state(creator: RfqCreator, name: str) -> RfqState:
 
 
 def test_an_rfq_is_adopted_with_its_acceptance() -> None:
-    creator = creator_with(unanswered(ASKED, at=LATER))
-    assert [(each.kind, each.symbol, each.since) for each in creator.doubts()] == [
-        (RfqDoubtKind.RFQ_UNKNOWN, SYMBOL, LATER)
+    creator = creator_with(unanswered(REQUESTED, at=LATER))
+    assert [(each.kind, each.symbol, each.since) for each in creator.uncertain()] == [
+        (UncertainRfqKind.RFQ_UNKNOWN, SYMBOL, LATER)
     ]
-    for each in (ack(), told("q1", offer="0.55")):
+    for each in (ack(), forwarded_quote("q1", offer="0.55")):
         creator.apply(MessageReceived(each), NOON)
     assert state(creator, "r1") is RfqState.OPEN
     for _ in range(2):
         creator.apply(unanswered(ACCEPT, at=LATER), NOON)
-        assert [each.kind for each in creator.doubts()] == [RfqDoubtKind.ACCEPT_UNKNOWN]
+        assert [each.kind for each in creator.uncertain()] == [UncertainRfqKind.ACCEPT_UNKNOWN]
         assert (creator.exposure().bought, creator.exposure().cost) == (d(10), d("4.50"))
     creator.apply(MessageReceived(report("trade", "1;1", cl_ord_id="c1", cum="10")), NOON)
-    assert (state(creator, "r1"), creator.doubts()) == (RfqState.EXECUTED, [])
+    assert (state(creator, "r1"), creator.uncertain()) == (RfqState.EXECUTED, [])
     # An RFQ that is over leaves nothing in doubt, but its id may have been used again.
     again = AcceptQuote(quote_id="q1", rfq_id="R1", side="1", cl_ord_id="c1")
     creator.apply(unanswered(again, RFQCancel(quote_req_id="r1")), NOON)
-    assert creator.doubts() == []
-    creator.apply(unanswered(ASKED, at=LATER + timedelta(1)), NOON)
+    assert creator.uncertain() == []
+    creator.apply(unanswered(REQUESTED, at=LATER + timedelta(1)), NOON)
     assert state(creator, "r1") is RfqState.UNKNOWN
     # An acceptance that the state contains is not adopted.
-    known = creator_with(ASKED, unanswered(ASKED))
+    known = creator_with(REQUESTED, unanswered(REQUESTED))
     assert (len(known), state(known, "r1")) == (1, RfqState.UNKNOWN)
 
 
@@ -621,7 +623,7 @@ def test_an_acceptance_of_an_unknown_rfq_is_exposure() -> None:
     creator.apply(unanswered(attrs_accept("c2"), at=LATER), NOON)
     assert len(creator) == 1
     creator.apply(MessageReceived(report("trade", "1;1", cl_ord_id="c1", cum="10")), NOON)
-    assert creator.doubts() == []
+    assert creator.uncertain() == []
 
 
 def attrs_accept(cl_ord_id: str) -> AcceptQuote:
@@ -630,20 +632,20 @@ def attrs_accept(cl_ord_id: str) -> AcceptQuote:
 
 def test_an_order_that_accepts_a_quote_is_adopted_by_both_machines_where_the_rfq_is_known() -> None:
     order = place("c1", quote_id="q1", rfq_id="R1")
-    known, unknown = creator_with(ASKED, MessageReceived(ack())), creator_with()
+    known, unknown = creator_with(REQUESTED, MessageReceived(ack())), creator_with()
     for creator in (known, unknown):
         creator.apply(unanswered(order), NOON)
-    assert [each.kind for each in known.doubts()] == [RfqDoubtKind.ACCEPT_UNKNOWN]
-    assert unknown.doubts() == []
+    assert [each.kind for each in known.uncertain()] == [UncertainRfqKind.ACCEPT_UNKNOWN]
+    assert unknown.uncertain() == []
     known.apply(MessageReceived(report("rejected", "1;1", cl_ord_id="c1")), NOON)
-    assert known.doubts() == []
+    assert known.uncertain() == []
 
 
 @pytest.mark.parametrize(
     ("message", "answer"),
     [
-        (ASKED, ack()),
-        (ASKED, over("r1")),
+        (REQUESTED, ack()),
+        (REQUESTED, over("r1")),
         (RFQCancel(quote_req_id="r1"), over("r1")),
         (RFQCancel(quote_req_id="r1"), RFQCancelStatus(quote_req_id="r1", rfq_id="R1", rfq_cancel_status=0)),
         (RFQCancel(rfq_id="R1"), RFQCancelStatus(quote_req_id="r1", rfq_id="R1", rfq_cancel_status=0)),
@@ -653,6 +655,6 @@ def test_an_order_that_accepts_a_quote_is_adopted_by_both_machines_where_the_rfq
 def test_an_answer_settles_a_request_about_an_unknown_rfq(message: Message, answer: Message) -> None:
     [request] = unanswered(message).requests
     creator = creator_with(OutcomesUnknown((attrs.evolve(request, frame=b""),), Uncertainty.RESTARTED))
-    assert len(creator.doubts()) == 1
+    assert len(creator.uncertain()) == 1
     assert creator.apply(MessageReceived(answer), NOON) == []
-    assert creator.doubts() == []
+    assert creator.uncertain() == []

@@ -241,9 +241,9 @@ def agree(
     for drawn in product(*pools.values()):
         for attribute, value in zip(pools, drawn, strict=True):
             setattr(made, attribute, value)
-        said = outcome(check, made)
-        assert said == outcome(expected, made), (drawn, members, one_of)
-        sound += said == ()
+        text = outcome(check, made)
+        assert text == outcome(expected, made), (drawn, members, one_of)
+        sound += text == ()
     return sound
 
 
@@ -258,9 +258,9 @@ def test_presence_and_limits_of_fields(presence: Presence) -> None:
 def test_conditions(when: str, terms: tuple[str, ...] | None) -> None:
     for field in fields("side", [NO_LIMIT]):
         rule: dict[str, Any] = {when: (Condition((("Side", terms),)),)}
-        asked, text = FieldMember(field), tiny_dialect.FIELDS[58]
-        agree((asked, FieldMember(text, **rule)), {"side": ODD, "text": SOME})
-        agree((asked, group(**rule)), {"side": ODD, "party_ids": SOME})
+        requested, text = FieldMember(field), tiny_dialect.FIELDS[58]
+        agree((requested, FieldMember(text, **rule)), {"side": ODD, "text": SOME})
+        agree((requested, group(**rule)), {"side": ODD, "party_ids": SOME})
     rule = {when: (Condition((("NoPartyIDs", terms),)), Condition((("Symbol", ()), ("Side", None))))}
     members = (group(), FieldMember(tiny_dialect.FIELDS[55]), FieldMember(tiny_dialect.FIELDS[54]))
     pools = {"party_ids": SOME, "symbol": SOME, "side": SOME, "text": SOME}
@@ -313,11 +313,11 @@ def test_the_number_of_entries_may_depend_on_another_field() -> None:
         made.side, made.text = side, text
         for number in range(1, 5):
             made.party_ids = [PARTY] * number
-            said = [str(problem) for problem in check(made)]
+            output = [str(problem) for problem in check(made)]
             assert (
-                said == []
+                output == []
                 if number in fit
-                else said == [f"NoPartyIDs (453) has {number} entries: {expected}"]
+                else output == [f"NoPartyIDs (453) has {number} entries: {expected}"]
             )
         made.party_ids = [PARTY] * 5
         assert "NoPartyIDs (453) has 5 entries: expected 0 to 4" in map(str, check(made))
@@ -341,8 +341,8 @@ def test_a_field_with_several_codes_matches_each_of_them(sent: str | None, holds
     among = FieldMember(several, limits=(Limit(values=("1", "2")),))
     agree((among,), {"side": (*ODD, "2 1", "1 6")})
     block = BlockLayout("Any", tiny_dialect.Order, (among,), encode=repr)
-    said = compile_rules(block, Place("", "", Sender.CLIENT))(made)
-    assert bool(said) is (sent in ("12", "2 12"))
+    output = compile_rules(block, Place("", "", Sender.CLIENT))(made)
+    assert bool(output) is (sent in ("12", "2 12"))
 
 
 def test_the_error_names_the_allowed_values_and_their_conditions() -> None:

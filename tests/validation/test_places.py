@@ -62,7 +62,7 @@ DOLLARS = Limit(
 
 
 @pytest.mark.parametrize(
-    ("logon", "value", "said"),
+    ("logon", "value", "text"),
     [
         ((), "1", ""),
         (
@@ -92,10 +92,10 @@ DOLLARS = Limit(
     ],
 )
 def test_limits_depend_on_the_logon_and_are_skipped_if_it_is_unknown(
-    logon: LogonFacts | None, value: str, said: str
+    logon: LogonFacts | None, value: str, text: str
 ) -> None:
     for _ in range(2):
-        assert judged(price(CENTS, DOLLARS), priced(value), logon) == said
+        assert judged(price(CENTS, DOLLARS), priced(value), logon) == text
 
 
 def test_the_last_applicable_limit_counts() -> None:
@@ -138,20 +138,20 @@ def test_a_member_may_be_allowed_in_some_messages_only() -> None:
         FIELDS[58],
         only_when=(Condition(scope=Scope(sender=Sender.VENUE)), Condition(scope=Scope(messages=("D", "G")))),
     )
-    said = priced(1, text="x")
-    assert judged(member, said) == ""
-    assert judged(member, said, msg_type="A") == "Text (58) must not be sent here"
-    assert judged(member, said, msg_type="A", sender=Sender.VENUE) == ""
+    text = priced(1, text="x")
+    assert judged(member, text) == ""
+    assert judged(member, text, msg_type="A") == "Text (58) must not be sent here"
+    assert judged(member, text, msg_type="A", sender=Sender.VENUE) == ""
     assert judged(member, priced(1), msg_type="A") == ""
 
 
 def test_a_member_may_be_allowed_with_some_values_of_another_field_only() -> None:
     condition = Condition((("Side", ("1",)),), scope("Y"))
     member = FieldMember(FIELDS[58], only_when=(condition,))
-    said = "Text (58) may be sent only with NewFlag Y in the Logon when Side (54) is 1"
+    text = "Text (58) may be sent only with NewFlag Y in the Logon when Side (54) is 1"
     assert judged(member, priced(1, text="x", side="1"), YES) == ""
-    assert judged(member, priced(1, text="x", side="2"), YES) == said
-    assert judged(member, priced(1, text="x"), YES) == said
+    assert judged(member, priced(1, text="x", side="2"), YES) == text
+    assert judged(member, priced(1, text="x"), YES) == text
     assert judged(member, priced(1, side="2"), YES) == ""
     assert judged(member, priced(1, text="x", side="1"), NO) == "Text (58) must not be sent here"
     assert judged(member, priced(1, text="x", side="2"), None) == ""
@@ -162,13 +162,13 @@ def test_a_member_may_be_allowed_with_some_values_of_another_field_only() -> Non
 
 
 @pytest.mark.parametrize(
-    ("logon", "said"),
+    ("logon", "text"),
     [(YES, "Text (58) is required with NewFlag Y in the Logon"), (NO, ""), ((), ""), (None, "")],
 )
-def test_logon_flags_may_require_a_member(logon: LogonFacts | None, said: str) -> None:
+def test_logon_flags_may_require_a_member(logon: LogonFacts | None, text: str) -> None:
     member = FieldMember(FIELDS[58], required_when=(Condition(scope=scope("Y")),))
-    assert judged(member, priced(1), logon).startswith(said)
-    assert bool(judged(member, priced(1), logon)) == bool(said)
+    assert judged(member, priced(1), logon).startswith(text)
+    assert bool(judged(member, priced(1), logon)) == bool(text)
     assert judged(member, priced(1, text="x"), logon) == ""
 
 
@@ -196,10 +196,10 @@ def test_logon_flags_may_forbid_a_member(logon: LogonFacts | None, forbidden: bo
 def test_conditions_on_a_logon_have_several_forms(
     values: tuple[str, ...] | None, facts: LogonFacts, covered: bool
 ) -> None:
-    asked = Scope(logon=(("NewFlag", values),))
-    assert asked.covers(Place("swap", "OE", Sender.CLIENT, "D", facts)) is covered
-    assert asked.covers(Place("swap", "OE", Sender.CLIENT)) is None
-    words = limit_words(Limit(Condition(scope=asked), max_length=3, pattern="x"))
+    requested = Scope(logon=(("NewFlag", values),))
+    assert requested.covers(Place("swap", "OE", Sender.CLIENT, "D", facts)) is covered
+    assert requested.covers(Place("swap", "OE", Sender.CLIENT)) is None
+    words = limit_words(Limit(Condition(scope=requested), max_length=3, pattern="x"))
     assert words.startswith("at most 3 characters, the form x with NewFlag ")
 
 
@@ -221,6 +221,6 @@ def test_logon_facts_contain_only_fields_that_rules_use() -> None:
 def test_unknown_codes_can_be_refused_where_only_presence_is_checked() -> None:
     member = FieldMember(FIELDS[54], Presence.REQUIRED)
     assert judged(member, priced(1, side="Z")) == ""
-    said = judged(member, priced(1, side="Z"), allow_unknown_codes=False)
-    assert said == "Side (54) is 'Z': expected one of 1 (BUY), 2 (SELL); allow_unknown_codes permits others"
+    text = judged(member, priced(1, side="Z"), allow_unknown_codes=False)
+    assert text == "Side (54) is 'Z': expected one of 1 (BUY), 2 (SELL); allow_unknown_codes permits others"
     assert judged(member, priced(1, side="2"), allow_unknown_codes=False) == ""

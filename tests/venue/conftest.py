@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.venue.seen import Seen, expected, watch
-from tests.venue.town import Client, Town
+from tests.venue.venue_harness import Client, VenueHarness
 
 FOLDER = Path(__file__).parent
 LAST = FOLDER / "test_seen.py"
@@ -16,21 +16,21 @@ SEEN = pytest.StashKey[Seen]()
 
 
 @pytest.fixture
-def town() -> Town:
+def harness() -> VenueHarness:
     """Return a venue without connections."""
-    return Town()
+    return VenueHarness()
 
 
 @pytest.fixture
-def ann(town: Town) -> Client:
+def ann(harness: VenueHarness) -> Client:
     """Return Ann's client on KalshiNR."""
-    return town.connect("ann")
+    return harness.connect("ann")
 
 
 @pytest.fixture
-def bob(town: Town) -> Client:
+def bob(harness: VenueHarness) -> Client:
     """Return Bob's client on KalshiNR."""
-    return town.connect("bob")
+    return harness.connect("bob")
 
 
 @pytest.fixture(scope="session")

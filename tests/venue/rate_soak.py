@@ -34,8 +34,8 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import RejectReceived
 from kalshi_fix_sansio.trading import RateBudget, TokenBucket
 from kalshi_fix_venue.exchange import margin_market, prediction_market
-from tests.venue.desk import MARKET, PERP
-from tests.venue.town import Client, Town, accounts, amend, cancel, mass_cancel, order
+from tests.venue.exchange_harness import MARKET, PERP
+from tests.venue.venue_harness import Client, VenueHarness, accounts, amend, cancel, mass_cancel, order
 
 IOC = TimeInForce.IMMEDIATE_OR_CANCEL
 LATE = 0.05
@@ -93,7 +93,7 @@ class Soak:
         self.random = Random(seed)
         self.use = use
         self._numbers = count(1)
-        self.town = Town(
+        self.harness = VenueHarness(
             markets={
                 "prediction": tuple(
                     prediction_market(f"{MARKET}-{shard}" if shard else MARKET, shard=shard)
@@ -107,7 +107,7 @@ class Soak:
             ),
         )
         # The lowest tier has rate limits, but no FIX access.
-        self.town.venue._rate_limits.may_use_fix = lambda *_: True  # type: ignore[method-assign]
+        self.harness.venue._rate_limits.may_use_fix = lambda *_: True  # type: ignore[method-assign]
         self.accounts = (
             Account("ann", "prediction", RateBudget(tiers[0], use=use)),
             Account("perp", "margin", RateBudget(tiers[1], product="margin", use=use)),
@@ -123,18 +123,18 @@ class Soak:
         In the first half everything allowed is sent at once; the second half has idle seconds in which
         buckets fill, so the next messages are a burst.
         """
-        outcome, town = Outcome(seconds), self.town
+        outcome, harness = Outcome(seconds), self.harness
         self._watch()
-        begin = town.monotonic
-        while town.monotonic < begin + seconds / 2:
+        begin = harness.monotonic
+        while harness.monotonic < begin + seconds / 2:
             self._load(outcome)
         for name, bucket in self._buckets():
             if not name.endswith(("logon", "mass cancel")):
-                most = bucket.rate * (town.monotonic - begin) + bucket.capacity
+                most = bucket.rate * (harness.monotonic - begin) + bucket.capacity
                 outcome.use[name] = self._taken[name] / most
-        while town.monotonic < begin + seconds:
-            busy = town.monotonic + self.random.choice((0.1, 0.5, 2.0))
-            while town.monotonic < busy:
+        while harness.monotonic < begin + seconds:
+            busy = harness.monotonic + self.random.choice((0.1, 0.5, 2.0))
+            while harness.monotonic < busy:
                 self._load(outcome)
             self._wait(self.random.choice((0.0, 0.5, 2.5)))
         self._wait(1.0)
@@ -151,7 +151,7 @@ class Soak:
         self._wait(TURN)
 
     def _send_all(self, account: Account, outcome: Outcome) -> None:
-        budget, town, random = account.budget, self.town, self.random
+        budget, harness, random = account.budget, self.harness, self.random
         for key, kinds in self._kinds(account):
             if key not in account.clients:
                 self._log_on(account, key, outcome)
@@ -163,11 +163,11 @@ class Soak:
             # As many as allowed, so a full bucket is spent as one burst.
             for _ in range(200):
                 message = make()
-                if budget.wait(message, town.now):
+                if budget.wait(message, harness.now):
                     break
-                budget.sent(message, town.now)
+                budget.sent(message, harness.now)
                 outcome.messages[message.MSG_TYPE] += 1
-                late = max(self._arrivals.get(key, 0.0), town.monotonic + random.random() * LATE)
+                late = max(self._arrivals.get(key, 0.0), harness.monotonic + random.random() * LATE)
                 self._arrivals[key] = late
                 heappush(self._on_the_way, (late, next(self._numbers), account, key, message))
         if random.random() < 0.1:
@@ -219,19 +219,19 @@ class Soak:
         return QuoteConfirm(quote_id=self._name())
 
     def _log_on(self, account: Account, key: str, outcome: Outcome) -> None:
-        now = self.town.now
+        now = self.harness.now
         if account.budget.wait(Logon, now):
             return
         account.budget.sent(Logon, now)
         outcome.messages[Logon.MSG_TYPE] += 1
         kind = "KalshiMD" if key.endswith("md") else "KalshiRFQ" if key == "ann-2" else "KalshiNR"
-        client = self.town.connect(key, kind, product=account.product)
+        client = self.harness.connect(key, kind, product=account.product)
         outcome.logons_refused += not client.is_logged_on
         account.clients[key] = client
 
     def _ask_rest(self, account: Account, outcome: Outcome) -> None:
         """Take tokens from the venue's own buckets, as REST does, if the budget has them."""
-        now, random = self.town.now, self.random
+        now, random = self.harness.now, self.random
         choices: Any = [("write", None), ("read", None), ("write", 1), ("write", 2)]
         use, shard = random.choice(choices if account.owner == "ann" else choices[:2])
         tokens = random.choice((2, 10, 10, 250))
@@ -239,7 +239,7 @@ class Soak:
             return
         account.budget.spent(tokens, now, bucket=use, shard=shard)
         outcome.rest += 1
-        for key, bucket in self.town.venue._rate_limits._buckets.items():
+        for key, bucket in self.harness.venue._rate_limits._buckets.items():
             if (key.owner, key.product, key.use, key.shard) == (account.owner, account.product, use, shard):
                 bucket.refill(now.monotonic)
                 outcome.rest_refused += bucket.missing(tokens) > 0
@@ -248,16 +248,16 @@ class Soak:
     # --- time and received messages ---------------------------------------------------------------------
 
     def _wait(self, seconds: float) -> None:
-        town = self.town
-        end = town.monotonic + seconds
+        harness = self.harness
+        end = harness.monotonic + seconds
         while self._on_the_way and self._on_the_way[0][0] <= end:
             at, _, account, key, message = heappop(self._on_the_way)
-            town.wait(max(0.0, at - town.monotonic))
+            harness.wait(max(0.0, at - harness.monotonic))
             client = account.clients.get(key)
             if client is not None:
-                client.session.send(message, town.now)
-                town.run()
-        town.wait(end - town.monotonic)
+                client.session.send(message, harness.now)
+                harness.run()
+        harness.wait(end - harness.monotonic)
 
     def _hear(self, client: Client, outcome: Outcome, *, leave: bool = False) -> None:
         if leave:
@@ -272,12 +272,12 @@ class Soak:
         client.events.clear()
 
     def _buckets(self) -> Iterator[tuple[str, TokenBucket]]:
-        for key, bucket in self.town.venue._rate_limits._buckets.items():
+        for key, bucket in self.harness.venue._rate_limits._buckets.items():
             yield f"{key.product} {key.use}{'' if key.shard is None else f' {key.shard}'}", bucket
 
     def _watch(self) -> None:
         """Count the tokens taken from the venue's buckets."""
-        limits, taken = self.town.venue._rate_limits, self._taken
+        limits, taken = self.harness.venue._rate_limits, self._taken
         make = limits._bucket
 
         def bucket(key: Any, *figures: float) -> TokenBucket:

@@ -34,8 +34,8 @@ from kalshi_fix_venue.exchange import (
     margin_market,
     prediction_market,
 )
-from tests.venue.desk import MARKET, PERP
-from tests.venue.town import Client, Town, accounts, order
+from tests.venue.exchange_harness import MARKET, PERP
+from tests.venue.venue_harness import Client, VenueHarness, accounts, order
 
 BUY, SELL = Side.BUY, Side.SELL
 LIMITED = "KXLIMITED-26AUG20"
@@ -51,36 +51,36 @@ MARKETS = {
 BLOCK = PrintBlockTrade(market=MARKET, buyer=ANN, seller=BOB, price=Decimal("0.40"), quantity=Decimal(100))
 
 
-def venue(**changes: Any) -> Town:
-    return Town(**({"accounts": ACCOUNTS, "markets": MARKETS} | changes))
+def venue(**changes: Any) -> VenueHarness:
+    return VenueHarness(**({"accounts": ACCOUNTS, "markets": MARKETS} | changes))
 
 
 @pytest.fixture
-def town() -> Town:
+def harness() -> VenueHarness:
     return venue()
 
 
-def listeners(town: Town) -> tuple[Client, Client]:
+def listeners(harness: VenueHarness) -> tuple[Client, Client]:
     return (
-        town.connect("ann", listener_session=True),
-        town.connect("bob", "KalshiRT", listener_session=True),
+        harness.connect("ann", listener_session=True),
+        harness.connect("bob", "KalshiRT", listener_session=True),
     )
 
 
-def printed(town: Town, command: PrintBlockTrade = BLOCK, product: str = "prediction") -> None:
-    town.venue.execute(product, command, town.now)
-    town.run()
+def printed(harness: VenueHarness, command: PrintBlockTrade = BLOCK, product: str = "prediction") -> None:
+    harness.venue.execute(product, command, harness.now)
+    harness.run()
 
 
-def cash(town: Town, product: str = "prediction") -> Decimal:
+def cash(harness: VenueHarness, product: str = "prediction") -> Decimal:
     """Return the total cash of all accounts and the exchange."""
-    found = town.venue.exchange(product)
+    found = harness.venue.exchange(product)
     return sum((account.balance for account in found.accounts()), found.fees_kept)
 
 
-def test_both_sides_get_a_report_and_the_position(town: Town) -> None:
-    clients = listeners(town)
-    printed(town)
+def test_both_sides_get_a_report_and_the_position(harness: VenueHarness) -> None:
+    clients = listeners(harness)
+    printed(harness)
     bought, sold = (client.take_only(ExecutionReport) for client in clients)
     for report in (bought, sold):
         assert (report.exec_type, report.ord_status) == (ExecType.TRADE, OrdStatus.FILLED)
@@ -92,7 +92,7 @@ def test_both_sides_get_a_report_and_the_position(town: Town) -> None:
     assert (sold.side, sold.long_qty, sold.short_qty) == (SELL, Decimal(0), Decimal(100))
     assert bought.trd_match_id == sold.trd_match_id
     assert bought.order_id != sold.order_id
-    state = town.venue.exchange("prediction")
+    state = harness.venue.exchange("prediction")
     assert [state.position(account, MARKET).net for account in (ANN, BOB)] == [100, -100]
     # 40 and 60 dollars for the contracts, and the taker's fee of 0.07 * 100 * 0.4 * 0.6 for each.
     assert state.account(ANN).balance == Decimal(1000) - 40 - Decimal("1.68")
@@ -101,24 +101,24 @@ def test_both_sides_get_a_report_and_the_position(town: Town) -> None:
     assert changes == [Decimal("-41.68"), Decimal("-61.68")]
 
 
-def test_a_block_trade_conserves_value(town: Town) -> None:
-    before = cash(town)
-    printed(town)
+def test_a_block_trade_conserves_value(harness: VenueHarness) -> None:
+    before = cash(harness)
+    printed(harness)
     held = Decimal(100)  # The dollars are in the contracts: each pair is worth one.
-    assert cash(town) + held == before
-    printed(town, attrs.evolve(BLOCK, buyer=BOB, seller=ANN, price=Decimal("0.55")))
-    assert cash(town) == before
-    assert town.venue.exchange("prediction").position(ANN, MARKET).net == 0
-    for account in town.venue.exchange("prediction").accounts():
+    assert cash(harness) + held == before
+    printed(harness, attrs.evolve(BLOCK, buyer=BOB, seller=ANN, price=Decimal("0.55")))
+    assert cash(harness) == before
+    assert harness.venue.exchange("prediction").position(ANN, MARKET).net == 0
+    for account in harness.venue.exchange("prediction").accounts():
         assert account.reserved == 0
 
 
-def test_market_data_marks_a_block_trade_by_its_type(town: Town) -> None:
-    watcher, trader = town.connect("ann-md", "KalshiMD"), town.connect("bob")
+def test_market_data_marks_a_block_trade_by_its_type(harness: VenueHarness) -> None:
+    watcher, trader = harness.connect("ann-md", "KalshiMD"), harness.connect("bob")
     watcher.send(MarketDataRequest.subscribe(MARKET))
     watcher.take()
-    listener = town.connect("ann", listener_session=True)
-    printed(town)
+    listener = harness.connect("ann", listener_session=True)
+    printed(harness)
     (entry,) = watcher.take_only(MarketDataIncrementalRefresh).md_entries
     assert (entry.md_entry_type, entry.trd_type) == (MDEntryType.TRADE, TrdType.BLOCK_TRADE)
     assert (entry.md_entry_px, entry.md_entry_size) == (Decimal("0.4000"), Decimal(100))
@@ -129,21 +129,21 @@ def test_market_data_marks_a_block_trade_by_its_type(town: Town) -> None:
     assert level.trd_type is None
 
 
-def test_a_block_trade_does_not_change_the_book(town: Town, bob: Client) -> None:
+def test_a_block_trade_does_not_change_the_book(harness: VenueHarness, bob: Client) -> None:
     bob.send(order("b1", SELL, 5, "0.30"))
     bob.take()
-    printed(town)
+    printed(harness)
     assert bob.take() == []
-    levels = town.venue.exchange("prediction").levels(MARKET, Side.SELL)
+    levels = harness.venue.exchange("prediction").levels(MARKET, Side.SELL)
     assert levels == ((Decimal("0.30"), Decimal(5)),)
 
 
 def test_a_block_trade_is_in_drop_copy() -> None:
-    town = venue(accounts=(attrs.evolve(ACCOUNTS[0], drop_copy=True), *ACCOUNTS[1:]))
-    listener = town.connect("ann", listener_session=True)
-    printed(town)
+    harness = venue(accounts=(attrs.evolve(ACCOUNTS[0], drop_copy=True), *ACCOUNTS[1:]))
+    listener = harness.connect("ann", listener_session=True)
+    printed(harness)
     live = listener.take_only(ExecutionReport)
-    copy = town.connect("ann-2", "KalshiDC")
+    copy = harness.connect("ann-2", "KalshiDC")
     copy.send(EventResendRequest(begin_exec_id=live.exec_id))
     again, complete = copy.take()
     assert isinstance(again, ExecutionReport)
@@ -152,15 +152,15 @@ def test_a_block_trade_is_in_drop_copy() -> None:
 
 
 def test_order_sessions_get_a_report_where_that_is_assumed() -> None:
-    town = venue(assumptions=Assumptions(blocks_are_reported_to_order_sessions=True))
-    ann, bob = town.connect("ann"), town.connect("bob", "KalshiRT")
-    printed(town)
+    harness = venue(assumptions=Assumptions(blocks_are_reported_to_order_sessions=True))
+    ann, bob = harness.connect("ann"), harness.connect("bob", "KalshiRT")
+    printed(harness)
     assert ann.take_only(ExecutionReport).side == BUY
     assert bob.take_only(ExecutionReport).side == SELL
 
 
-def test_a_block_trade_on_margin(town: Town) -> None:
-    watcher = town.connect("perp", "KalshiMD", product="margin")
+def test_a_block_trade_on_margin(harness: VenueHarness) -> None:
+    watcher = harness.connect("perp", "KalshiMD", product="margin")
     watcher.send(MarketDataRequest.subscribe(PERP))
     watcher.take()
     block = PrintBlockTrade(
@@ -170,7 +170,7 @@ def test_a_block_trade_on_margin(town: Town) -> None:
         price=Decimal(19),
         quantity=Decimal(3),
     )
-    printed(town, block, "margin")
+    printed(harness, block, "margin")
     (entry,) = watcher.take_only(MarketDataIncrementalRefresh).md_entries
     assert entry.trd_type == TrdType.BLOCK_TRADE
 
@@ -192,33 +192,39 @@ def test_a_block_trade_on_margin(town: Town) -> None:
         ({"market": LIMITED}, "EXCEEDED_PER_MARKET_RISK_LIMIT"),
     ],
 )
-def test_an_impossible_block_trade_changes_nothing(town: Town, changes: dict[str, Any], problem: str) -> None:
-    clients = listeners(town)
-    before = [(account.balance, account.reserved) for account in town.venue.exchange("prediction").accounts()]
+def test_an_impossible_block_trade_changes_nothing(
+    harness: VenueHarness, changes: dict[str, Any], problem: str
+) -> None:
+    clients = listeners(harness)
+    before = [
+        (account.balance, account.reserved) for account in harness.venue.exchange("prediction").accounts()
+    ]
     with pytest.raises(ValueError, match=problem):
-        printed(town, attrs.evolve(BLOCK, **changes))
-    after = [(account.balance, account.reserved) for account in town.venue.exchange("prediction").accounts()]
+        printed(harness, attrs.evolve(BLOCK, **changes))
+    after = [
+        (account.balance, account.reserved) for account in harness.venue.exchange("prediction").accounts()
+    ]
     assert after == before
     assert [client.take() for client in clients] == [[], []]
 
 
-def test_a_decided_market_refuses_block_trades(town: Town) -> None:
-    town.execute(SetMarketState(MARKET, MarketState.DETERMINED, MarketResult.YES))
+def test_a_decided_market_refuses_block_trades(harness: VenueHarness) -> None:
+    harness.execute(SetMarketState(MARKET, MarketState.DETERMINED, MarketResult.YES))
     with pytest.raises(ValueError, match="is determined"):
-        printed(town)
+        printed(harness)
 
 
-def test_the_operator_prints_a_block_trade_by_name(town: Town) -> None:
+def test_the_operator_prints_a_block_trade_by_name(harness: VenueHarness) -> None:
     values = {"market": MARKET, "quantity": "10", "price": "0.25", "buyer": "ann/3", "seller": "bob"}
-    town.do("block-trade", **values)
-    assert town.venue.exchange("prediction").position(AccountId("ann", 3), MARKET).net == 10
+    harness.do("block-trade", **values)
+    assert harness.venue.exchange("prediction").position(AccountId("ann", 3), MARKET).net == 10
     for wrong, problem in (({"seller": "bob/x"}, "names no account"), ({"seller": "zoe"}, "no account")):
         with pytest.raises(ConfigurationError, match=problem):
-            town.do("block-trade", **{**values, **wrong})
+            harness.do("block-trade", **{**values, **wrong})
 
 
-def test_the_operator_bounds_a_settlement_by_name(town: Town, ann: Client) -> None:
+def test_the_operator_bounds_a_settlement_by_name(harness: VenueHarness, ann: Client) -> None:
     ann.send(order("a1", BUY, 1, "0.10"))
     ann.take()
-    town.do("settlement-bounds", market=MARKET, lowest="0.2", highest="0.8")
+    harness.do("settlement-bounds", market=MARKET, lowest="0.2", highest="0.8")
     assert ann.take_only(ExecutionReport).text == "SETTLEMENT_BOUNDS_CANCEL"

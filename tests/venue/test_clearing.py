@@ -27,10 +27,10 @@ from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import RejectReceived
 from kalshi_fix_venue.config import CustomerConfig
 from kalshi_fix_venue.exchange import AccountId
-from tests.venue.desk import MARKET
-from tests.venue.town import (
+from tests.venue.exchange_harness import MARKET
+from tests.venue.venue_harness import (
     Client,
-    Town,
+    VenueHarness,
     accounts,
     amend,
     api_key,
@@ -59,20 +59,20 @@ ACCOUNTS = accounts(
 ONE_ACCOUNT = AccountId("ann", customer=ONE)
 
 
-def cleared(**changes: Any) -> Town:
-    return Town(**({"accounts": ACCOUNTS} | changes))
+def cleared(**changes: Any) -> VenueHarness:
+    return VenueHarness(**({"accounts": ACCOUNTS} | changes))
 
 
 @pytest.fixture
-def town() -> Town:
+def harness() -> VenueHarness:
     return cleared()
 
 
 def send(client: Client, message: Message, operator: str | None = None) -> list[Any]:
     """Send a message with this operator; return the answers."""
     fields = None if operator is None else {"sender_sub_id": operator}
-    client.session.send(message, client.town.now, header_fields=fields)
-    client.town.run()
+    client.session.send(message, client.harness.now, header_fields=fields)
+    client.harness.run()
     return client.take()
 
 
@@ -81,7 +81,9 @@ def parties(message: Message) -> list[tuple[str, int | None]]:
     return [(party.party_id, party.party_role) for party in message.party_ids]
 
 
-def test_an_order_for_a_customer_belongs_to_the_customer(town: Town, ann: Client, bob: Client) -> None:
+def test_an_order_for_a_customer_belongs_to_the_customer(
+    harness: VenueHarness, ann: Client, bob: Client
+) -> None:
     (new,) = send(ann, order("a1", BUY, 10, "0.40", party_ids=customer(ONE)))
     assert parties(new) == [(ONE, CUSTOMER)]
     bob.send(order("b1", SELL, 10, "0.40"))
@@ -91,7 +93,7 @@ def test_an_order_for_a_customer_belongs_to_the_customer(town: Town, ann: Client
         Decimal(10),
         [(ONE, CUSTOMER)],
     )
-    exchange = town.venue.exchange("prediction")
+    exchange = harness.venue.exchange("prediction")
     assert exchange.position(ONE_ACCOUNT, MARKET).net == Decimal(10)
     assert exchange.position(AccountId("ann"), MARKET).net == 0
     assert exchange.account(AccountId("ann")).balance == 1000
@@ -156,8 +158,8 @@ def test_customers_of_one_member_trade_with_each_other_but_not_with_themselves(a
     assert [m.exec_type for m in house] == [ExecType.TRADE, ExecType.TRADE]
 
 
-def test_a_listener_of_the_member_gets_reports_of_its_customers(town: Town) -> None:
-    ann, listener = town.connect("ann"), town.connect("ann-2", "KalshiRT", listener_session=True)
+def test_a_listener_of_the_member_gets_reports_of_its_customers(harness: VenueHarness) -> None:
+    ann, listener = harness.connect("ann"), harness.connect("ann-2", "KalshiRT", listener_session=True)
     send(ann, order("a1", BUY, 5, "0.40", party_ids=customer(ONE)), "joe")
     assert [parties(message) for message in listener.take()] == [[(ONE, CUSTOMER), ("joe", OPERATOR)]]
 
@@ -165,14 +167,14 @@ def test_a_listener_of_the_member_gets_reports_of_its_customers(town: Town) -> N
 # --- operators ------------------------------------------------------------------------------------------
 
 
-def test_the_operator_of_an_order_is_on_its_reports_after_the_customer(town: Town) -> None:
-    ann, bob = town.connect("ann", skip_pending_exec_reports=False), town.connect("bob")
+def test_the_operator_of_an_order_is_on_its_reports_after_the_customer(harness: VenueHarness) -> None:
+    ann, bob = harness.connect("ann", skip_pending_exec_reports=False), harness.connect("bob")
     both = [(ONE, CUSTOMER), ("joe", OPERATOR)]
-    told = send(ann, order("a1", BUY, 5, "0.40", party_ids=customer(ONE)), "joe")
-    assert [m.exec_type for m in told] == [ExecType.PENDING_NEW, ExecType.NEW]
+    received = send(ann, order("a1", BUY, 5, "0.40", party_ids=customer(ONE)), "joe")
+    assert [m.exec_type for m in received] == [ExecType.PENDING_NEW, ExecType.NEW]
     bob.send(order("b1", SELL, 1, "0.40"))
-    told += ann.take()
-    assert [parties(message) for message in told] == [both, both, both]
+    received += ann.take()
+    assert [parties(message) for message in received] == [both, both, both]
     pending, refused = send(ann, order("a2", BUY, 500, "0.40", party_ids=customer(ONE)), "joe")
     assert (parties(pending), parties(refused)) == (both, both)
 
@@ -182,8 +184,8 @@ def test_without_a_customer_the_operator_is_the_only_party(ann: Client) -> None:
     assert parties(new) == [("joe", OPERATOR)]
 
 
-def test_reports_of_amends_and_cancels_contain_their_operator(town: Town) -> None:
-    ann = town.connect("ann", skip_pending_exec_reports=False)
+def test_reports_of_amends_and_cancels_contain_their_operator(harness: VenueHarness) -> None:
+    ann = harness.connect("ann", skip_pending_exec_reports=False)
     send(ann, order("a1", BUY, 5, "0.40"), "joe")
     pending, replaced = send(ann, amend("a2", "a1", 6), "sue")
     assert (parties(pending), parties(replaced)) == ([("sue", OPERATOR)], [("sue", OPERATOR)])
@@ -199,48 +201,48 @@ def test_without_an_operator_amends_and_cancels_use_that_of_the_order(ann: Clien
 
 
 def test_reports_after_an_amend_contain_the_operator_of_the_order(
-    town: Town, ann: Client, bob: Client
+    harness: VenueHarness, ann: Client, bob: Client
 ) -> None:
     send(ann, order("a1", BUY, 5, "0.40", time_in_force=TimeInForce.DAY), "joe")
     send(ann, amend("a2", "a1", 6), "sue")
     bob.send(order("b1", SELL, 1, "0.40"))
     assert parties(ann.take()[0]) == [("joe", OPERATOR)]
-    town.wait(24 * 3600)
+    harness.wait(24 * 3600)
     (expired,) = ann.take()
     assert parties(expired) == [("joe", OPERATOR)]
 
 
 @pytest.mark.parametrize("operator", ["x" * 17, "joe\u00e9"])
 def test_an_operator_is_printable_ascii_of_at_most_sixteen_characters(
-    town: Town, ann: Client, operator: str
+    harness: VenueHarness, ann: Client, operator: str
 ) -> None:
     (new,) = send(ann, order("a1", BUY, 1, "0.40"), "~ printable 16 ~"[:16])
     assert parties(new) == [("~ printable 16 ~"[:16], OPERATOR)]
-    ann.session.send(order("a2", BUY, 1, "0.40"), town.now, header_fields={"sender_sub_id": "joe"})
+    ann.session.send(order("a2", BUY, 1, "0.40"), harness.now, header_fields={"sender_sub_id": "joe"})
     wire = ann.session.data_to_send()
     (_,) = decode_all(wire)
     changed = framed(wire, b"50=joe", b"50=" + operator.encode("latin-1"))
-    town.venue.receive_data(ann.conn, changed, town.now)
-    (refused,) = decode_all(town.venue.data_to_send(ann.conn))
+    harness.venue.receive_data(ann.conn, changed, harness.now)
+    (refused,) = decode_all(harness.venue.data_to_send(ann.conn))
     assert isinstance(refused, Reject)
     assert refused.ref_tag_id == 50
 
 
-def test_a_logon_with_an_operator_is_refused(town: Town) -> None:
+def test_a_logon_with_an_operator_is_refused(harness: VenueHarness) -> None:
     logon = framed(raw_logon("ann"), b"56=KalshiNR\x01", b"56=KalshiNR\x0150=joe\x01")
-    conn, reply = town.begin(logon)
+    conn, reply = harness.begin(logon)
     assert isinstance(reply, Logout)
     assert reply.text is not None
     assert "SenderSubID" in reply.text
-    assert town.venue.should_close(conn)
+    assert harness.venue.should_close(conn)
 
 
 def test_only_clearing_members_have_operators() -> None:
-    town = Town()
-    ann = town.connect("ann")
+    harness = VenueHarness()
+    ann = harness.connect("ann")
     for message in (order("a1", BUY, 1, "0.40"), amend("a2", "a1", 2), cancel("a3", "a1")):
-        ann.session.send(message, town.now, header_fields={"sender_sub_id": "joe"})
-        town.run()
+        ann.session.send(message, harness.now, header_fields={"sender_sub_id": "joe"})
+        harness.run()
         (event,) = (event for event in ann.events if isinstance(event, RejectReceived))
         ann.events.clear()
         assert isinstance(event.reject, BusinessMessageReject)

@@ -15,8 +15,8 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_venue.assumptions import Assumptions
 from kalshi_fix_venue.exchange import MarketResult, MarketState, SetMarketState
-from tests.venue.desk import MARKET, PERP
-from tests.venue.town import Client, Town, cancel, order
+from tests.venue.exchange_harness import MARKET, PERP
+from tests.venue.venue_harness import Client, VenueHarness, cancel, order
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -43,9 +43,9 @@ def test_an_order_may_omit_self_trade_prevention(ann: Client) -> None:
     [(False, OrdRejReason.EXCHANGE_CLOSED), (True, OrdRejReason.TOO_LATE_TO_ENTER)],
 )
 def test_an_order_in_a_closed_market_is_rejected(too_late: bool, reason: OrdRejReason) -> None:
-    town = Town(assumptions=Assumptions(closed_markets_are_too_late_to_enter=too_late))
-    ann = town.connect("ann")
-    town.execute(SetMarketState(MARKET, MarketState.DETERMINED, MarketResult.YES))
+    harness = VenueHarness(assumptions=Assumptions(closed_markets_are_too_late_to_enter=too_late))
+    ann = harness.connect("ann")
+    harness.execute(SetMarketState(MARKET, MarketState.DETERMINED, MarketResult.YES))
     report = ann.answer_to(order("a1", BUY, 1, "0.40"), ExecutionReport)
     assert (report.text, report.ord_rej_reason) == ("MARKET_ALREADY_CLOSED", reason)
 
@@ -58,10 +58,10 @@ def test_an_order_in_a_closed_market_is_rejected(too_late: bool, reason: OrdRejR
     ],
 )
 def test_a_stale_order_has_another_code_on_margin(
-    town: Town, name: str, product: str, reason: OrdRejReason
+    harness: VenueHarness, name: str, product: str, reason: OrdRejReason
 ) -> None:
-    client = town.connect(name, product=product)
-    town.do("reject", text="EXPIRED")
+    client = harness.connect(name, product=product)
+    harness.do("reject", text="EXPIRED")
     symbol, price = (MARKET, "0.40") if product == "prediction" else (PERP, "19")
     report = client.answer_to(order("a1", BUY, 1, price, symbol=symbol), ExecutionReport)
     assert (report.exec_type, report.text, report.ord_rej_reason) == (ExecType.REJECTED, "EXPIRED", reason)

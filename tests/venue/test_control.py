@@ -20,9 +20,9 @@ from kalshi_fix_venue.control import (
     MAX_LINE,
     ControlError,
     ControlServer,
-    ask,
     check_private,
     running_venue,
+    send_operation,
 )
 from kalshi_fix_venue.operations.base import Answer, Operation
 from kalshi_fix_venue.operations.operator import Halt, Pause, Status
@@ -39,7 +39,7 @@ class FakePerformer:
         if self.fails is not None:
             raise self.fails
         self.done.append(operation)
-        return {"said": "done"}
+        return {"text": "done"}
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def raw(channel: ControlServer, data: bytes) -> dict[str, object]:
 
 
 def test_an_operation_arrives_unchanged(channel: ControlServer, performer: FakePerformer) -> None:
-    assert ask(channel.path, Pause(what="exchange", product="margin")) == {"said": "done"}
+    assert send_operation(channel.path, Pause(what="exchange", product="margin")) == {"text": "done"}
     assert performer.done == [Pause(what="exchange", product="margin")]
 
 
@@ -76,7 +76,7 @@ def test_the_file_is_private_and_removed_at_the_end(tmp_path: Path, performer: F
         assert server.server_address[0] == "127.0.0.1"
     assert not server.path.exists()
     with pytest.raises(ControlError, match="cannot read"):
-        ask(server.path, Status())
+        send_operation(server.path, Status())
 
 
 def test_an_existing_file_is_not_overwritten(channel: ControlServer, performer: FakePerformer) -> None:
@@ -84,16 +84,16 @@ def test_an_existing_file_is_not_overwritten(channel: ControlServer, performer: 
     with pytest.raises(FileExistsError), ControlServer(performer, channel.path.parent):
         pass
     assert channel.path.read_text() == before
-    ask(channel.path, Status())
+    send_operation(channel.path, Status())
 
 
 def test_refusals_of_the_venue_are_reported(channel: ControlServer, performer: FakePerformer) -> None:
     performer.fails = ConfigurationError("there is no market X")
     with pytest.raises(ControlError, match="there is no market X"):
-        ask(channel.path, Halt(market="X"))
+        send_operation(channel.path, Halt(market="X"))
     performer.fails = RuntimeError("not running")
     with pytest.raises(ControlError, match="the venue has stopped"):
-        ask(channel.path, Status())
+        send_operation(channel.path, Status())
 
 
 def test_without_the_token_no_operation_is_performed(
@@ -133,7 +133,7 @@ def test_wrong_requests_get_an_answer(
 
 def test_a_silent_connection_gets_no_answer(channel: ControlServer, performer: FakePerformer) -> None:
     assert raw(channel, b"") == {}
-    ask(channel.path, Status())
+    send_operation(channel.path, Status())
     assert performer.done == [Status()]
 
 
@@ -143,11 +143,11 @@ def test_a_dead_venue_is_distinguished_from_a_live_one(tmp_path: Path) -> None:
         port = closed.getsockname()[1]
     path.write_text(json.dumps({"host": "127.0.0.1", "port": port, "token": "t"}))
     with pytest.raises(ControlError, match=r"no venue answers at port .* delete"):
-        ask(path, Status())
+        send_operation(path, Status())
     for text in ("", "[]", '{"host": "127.0.0.1"}', '{"host": "127.0.0.1", "port": "x", "token": "t"}'):
         path.write_text(text)
         with pytest.raises(ControlError, match="is no control file of a venue"):
-            ask(path, Status())
+            send_operation(path, Status())
 
 
 # --- the selected venue ---------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ def linked(folder: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="files have other permissions here")
 @pytest.mark.parametrize(
-    ("change", "uid", "said"),
+    ("change", "uid", "text"),
     [
         (lambda folder: folder.chmod(0o777), None, r"can be written by other users \(mode 777; chmod 700 /"),
         (lambda folder: folder.chmod(0o770), None, r"\(mode 770; "),
@@ -189,7 +189,7 @@ def linked(folder: Path) -> None:
 def test_a_folder_writable_by_others_is_refused(
     change: Callable[[Path], None],
     uid: int | None,
-    said: str,
+    text: str,
     temporary: Path,
     performer: FakePerformer,
     monkeypatch: pytest.MonkeyPatch,
@@ -203,7 +203,7 @@ def test_a_folder_writable_by_others_is_refused(
         if uid is not None:
             monkeypatch.setattr(os, "getuid", lambda: uid)
         for refused in (lambda: check_private(folder), lambda: running_venue(folder)):
-            with pytest.raises(ControlError, match=said):
+            with pytest.raises(ControlError, match=text):
                 refused()
         with pytest.raises(ControlError, match="no venue runs in a temporary folder"):
             running_venue(None, {})

@@ -77,7 +77,7 @@ def test_a_client_reconnects_after_any_disconnect(
 ) -> None:
     answer = sandbox.server.perform(Cut(at=at, how=how))
     if at == "now":
-        assert answer["said"] == "1 connection cut"
+        assert answer["text"] == "1 connection cut"
     else:
         client.send(order())
     assert comes_back(client)
@@ -109,5 +109,5 @@ def test_a_disconnect_within_one_process_has_the_same_effect(how: str) -> None:
     with Venue() as venue:
         chosen: Any = {**venue.options("me", "KalshiNR"), "reconnect": AT_ONCE}
         with order_entry(**cast("Options", chosen)) as client:
-            assert venue.do("cut", how=how)["said"] == "1 connection cut"
+            assert venue.do("cut", how=how)["text"] == "1 connection cut"
             assert comes_back(client)

@@ -22,10 +22,10 @@ from kalshi_fix_sansio import (
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_venue.config import CustomerConfig
 from kalshi_fix_venue.exchange import prediction_market
-from tests.venue.desk import MARKET
-from tests.venue.town import (
+from tests.venue.exchange_harness import MARKET
+from tests.venue.venue_harness import (
     Client,
-    Town,
+    VenueHarness,
     accounts,
     amend,
     cancel,
@@ -53,9 +53,9 @@ class Capped:
     """Ann, whose session reserves room under daily caps, and Bob, who trades with her."""
 
     def __init__(self, **changes: Any) -> None:
-        self.town = Town(accounts=ACCOUNTS, **changes)
-        self.ann = self.town.connect("ann", use_cap_reservation=True)
-        self.bob = self.town.connect("bob")
+        self.harness = VenueHarness(accounts=ACCOUNTS, **changes)
+        self.ann = self.harness.connect("ann", use_cap_reservation=True)
+        self.bob = self.harness.connect("bob")
 
     def buy(self, cl_ord_id: str, quantity: int, price: str = "0.50", **fields: Any) -> Any:
         """Return the last report that answers an order for the customer with the cap."""
@@ -73,7 +73,7 @@ class Capped:
         return self.ann.take()[-1]
 
     def room(self) -> Decimal:
-        cap = self.town.venue.exchange("prediction").daily_cap(CAPPED)
+        cap = self.harness.venue.exchange("prediction").daily_cap(CAPPED)
         assert cap is not None
         return cap.limit - cap.reserved - cap.used
 
@@ -121,15 +121,15 @@ def test_a_fill_at_a_better_price_uses_its_actual_cost(capped: Capped) -> None:
 def test_the_day_begins_at_midnight_in_new_york(capped: Capped) -> None:
     capped.bob.send(order("b1", SELL, 20, "0.50", time_in_force=TimeInForce.GOOD_TILL_CANCEL))
     capped.buy("a1", 20)
-    capped.town.wait(13 * 3600 - 1)  # from 11:00 to 23:59:59
+    capped.harness.wait(13 * 3600 - 1)  # from 11:00 to 23:59:59
     assert capped.refusal("a2", 1) == EXCEEDED
-    capped.town.wait(1)
+    capped.harness.wait(1)
     assert capped.buy("a2", 20).exec_type == ExecType.NEW
 
 
 def test_open_orders_keep_their_reservation_on_the_next_day(capped: Capped) -> None:
     capped.buy("a1", 20)
-    capped.town.wait(24 * 3600)
+    capped.harness.wait(24 * 3600)
     assert capped.refusal("a2", 1) == EXCEEDED
 
 
@@ -141,7 +141,7 @@ def test_a_customer_without_a_cap_is_refused(capped: Capped) -> None:
 
 
 def test_other_sessions_do_not_reserve(capped: Capped) -> None:
-    other = capped.town.connect("ann-2")
+    other = capped.harness.connect("ann-2")
     assert other.answer_to(order("o1", BUY, 100, "0.50", **FOR), ExecutionReport).exec_type == ExecType.NEW
     assert capped.room() == 10
 
@@ -207,8 +207,8 @@ def test_another_side_or_symbol_than_the_orders_is_a_mismatch(fields: dict[str, 
 def two_amends(capped: Capped, client: Client, order_id: str) -> list[Any]:
     """Return the answers to two amends received in one piece."""
     for message in (capped_amend("a2", "a1", order_id, 2), capped_amend("a3", "a2", order_id, 3)):
-        client.session.send(message, capped.town.now)
-    capped.town.run()
+        client.session.send(message, capped.harness.now)
+    capped.harness.run()
     return client.take()
 
 
@@ -225,11 +225,11 @@ def test_a_second_amend_before_the_first_is_answered_is_refused(capped: Capped) 
 
 def test_an_amend_with_a_delayed_answer_is_in_flight(capped: Capped) -> None:
     order_id = capped.buy("a1", 1).order_id
-    capped.town.do("delay", by="5")
+    capped.harness.do("delay", by="5")
     capped.ann.send(capped_amend("a2", "a1", order_id, 2))
-    capped.town.wait(4)
+    capped.harness.wait(4)
     capped.ann.send(capped_amend("a3", "a2", order_id, 3))
-    capped.town.wait(6)
+    capped.harness.wait(6)
     replaced, refused = capped.ann.take()
     assert isinstance(replaced, ExecutionReport)
     assert isinstance(refused, OrderCancelReject)
@@ -239,13 +239,13 @@ def test_an_amend_with_a_delayed_answer_is_in_flight(capped: Capped) -> None:
 def test_amends_of_two_orders_are_independent(capped: Capped) -> None:
     first, second = capped.buy("a1", 1).order_id, capped.buy("b1", 1).order_id
     for message in (capped_amend("a2", "a1", first, 2), capped_amend("b2", "b1", second, 2)):
-        capped.ann.session.send(message, capped.town.now)
-    capped.town.run()
+        capped.ann.session.send(message, capped.harness.now)
+    capped.harness.run()
     assert [m.exec_type for m in capped.ann.take()] == [ExecType.REPLACED] * 2  # type: ignore[attr-defined]
 
 
 def test_other_sessions_may_have_several_amends_in_flight(capped: Capped) -> None:
-    other = capped.town.connect("ann-2")
+    other = capped.harness.connect("ann-2")
     other.send(order("a1", BUY, 1, "0.50", **FOR))
     order_id = other.take()[-1].order_id  # type: ignore[attr-defined]
     assert [m.exec_type for m in two_amends(capped, other, order_id)] == [ExecType.REPLACED] * 2
@@ -253,10 +253,10 @@ def test_other_sessions_may_have_several_amends_in_flight(capped: Capped) -> Non
 
 def test_a_lost_connection_leaves_no_amend_in_flight(capped: Capped) -> None:
     order_id = capped.buy("a1", 1).order_id
-    capped.ann.session.send(capped_amend("a2", "a1", order_id, 2), capped.town.now)
-    capped.town.venue.receive_data(capped.ann.conn, capped.ann.session.data_to_send(), capped.town.now)
+    capped.ann.session.send(capped_amend("a2", "a1", order_id, 2), capped.harness.now)
+    capped.harness.venue.receive_data(capped.ann.conn, capped.ann.session.data_to_send(), capped.harness.now)
     capped.ann.drop()
-    capped.ann = capped.town.connect("ann", use_cap_reservation=True)
+    capped.ann = capped.harness.connect("ann", use_cap_reservation=True)
     assert capped.amend("a3", "a2", order_id, 3).exec_type == ExecType.REPLACED
 
 
@@ -264,8 +264,8 @@ def test_a_lost_connection_leaves_no_amend_in_flight(capped: Capped) -> None:
 
 
 def test_only_clearing_members_reserve_caps() -> None:
-    town = Town(accounts=ACCOUNTS)
-    _, reply = town.begin(raw_logon("bob", use_cap_reservation=True))
+    harness = VenueHarness(accounts=ACCOUNTS)
+    _, reply = harness.begin(raw_logon("bob", use_cap_reservation=True))
     assert isinstance(reply, Logout)
     assert reply.text == "UseCapReservation is not allowed: it is for clearing members"
 
@@ -273,6 +273,6 @@ def test_only_clearing_members_reserve_caps() -> None:
 def test_cap_reservation_is_for_order_entry_on_prediction() -> None:
     for session_type, product, name in (("KalshiMD", "prediction", "ann"), ("KalshiNR", "margin", "perp")):
         logon = raw_logon(name, session_type, use_cap_reservation=True)
-        _, reply = Town(accounts=ACCOUNTS).begin(logon, session_type, product)
+        _, reply = VenueHarness(accounts=ACCOUNTS).begin(logon, session_type, product)
         assert isinstance(reply, Logout)
         assert "UseCapReservation" in (reply.text or "")

@@ -22,10 +22,10 @@ from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_venue.exchange import prediction_market
 from kalshi_fix_venue.gateway import drop_copy
 from kalshi_fix_venue.gateway.drop_copy import REQUESTS_PER_MINUTE
-from tests.venue.desk import MARKET, PERP, d
-from tests.venue.town import (
+from tests.venue.exchange_harness import MARKET, PERP, d
+from tests.venue.venue_harness import (
     Client,
-    Town,
+    VenueHarness,
     accounts,
     api_key,
     cancel,
@@ -40,17 +40,17 @@ CRYPTO = "KXBTC-26AUG20"
 Reason = EventResendRejectReason
 
 
-def town_with(*, enabled: bool = True, **changes: Any) -> Town:
+def harness_with(*, enabled: bool = True, **changes: Any) -> VenueHarness:
     """Return a venue where Ann (prediction) and Perp (margin) may request past reports, and Bob may not."""
     ann = {"subaccounts": {3: d(100)}, "on_shards": {2: {0: d(1000)}}, "drop_copy": enabled}
     bob = {"on_shards": {2: {0: d(1000)}}}
     perp = {"drop_copy": enabled}
-    return Town(accounts=accounts(ann=ann, bob=bob, perp=perp), **changes)
+    return VenueHarness(accounts=accounts(ann=ann, bob=bob, perp=perp), **changes)
 
 
 @pytest.fixture
-def town() -> Town:
-    return town_with()
+def harness() -> VenueHarness:
+    return harness_with()
 
 
 def ask(client: Client, begin: str, end: str | None = None) -> list[Message]:
@@ -85,9 +85,9 @@ def exec_ids(reports: list[ExecutionReport]) -> list[str]:
     return [report.exec_id for report in reports]
 
 
-def some_orders(town: Town, count: int = 5) -> list[str]:
+def some_orders(harness: VenueHarness, count: int = 5) -> list[str]:
     """Let Ann place this many orders; return the ExecIDs."""
-    ann = town.connect("ann")
+    ann = harness.connect("ann")
     ann.take()
     for number in range(count):
         ann.send(order(f"a{number}", BUY, 1, "0.40"))
@@ -105,28 +105,28 @@ def body(report: ExecutionReport) -> bytes:
 
 
 @pytest.mark.parametrize("session_type", ["KalshiDC", "KalshiNR"])
-def test_past_reports_are_sent_unchanged_under_new_numbers(town: Town, session_type: str) -> None:
-    ann, bob = town.connect("ann-2"), town.connect("bob")
+def test_past_reports_are_sent_unchanged_under_new_numbers(harness: VenueHarness, session_type: str) -> None:
+    ann, bob = harness.connect("ann-2"), harness.connect("bob")
     ann.take()
     ann.send(order("a1", BUY, 10, "0.40"))
     bob.send(order("b1", SELL, 4, "0.40"))
     ann.send(cancel("c1", "a1"))
     before = reports(ann)
     assert [report.exec_type for report in before] == ["0", "F", "4"]
-    again = replayed(town.connect("ann", session_type), before[0].exec_id)
+    again = replayed(harness.connect("ann", session_type), before[0].exec_id)
     numbers = [report.header.msg_seq_num for report in again if report.header is not None]
     assert numbers == [2, 3, 4]
     assert all(report.header is not None and not report.header.poss_dup_flag for report in again)
     assert [body(report) for report in again] == [body(report) for report in before]
 
 
-def test_past_reports_cover_exactly_the_orders_of_the_account(town: Town) -> None:
-    first, second, bob = town.connect("ann"), town.connect("ann-2", "KalshiRT"), town.connect("bob")
+def test_past_reports_cover_exactly_the_orders_of_the_account(harness: VenueHarness) -> None:
+    first, second, bob = harness.connect("ann"), harness.connect("ann-2", "KalshiRT"), harness.connect("bob")
     first.send(order("a1", BUY, 1, "0.40"))
     bob.send(order("b1", BUY, 1, "0.30"))
     second.send(order("a2", BUY, 1, "0.41"))
     second.send(order("a3", BUY, 1, "0.42", alloc_account=3))
-    found = replayed(town.connect("ann-reader", "KalshiDC"), "0;0")
+    found = replayed(harness.connect("ann-reader", "KalshiDC"), "0;0")
     assert [report.cl_ord_id for report in found] == ["a1", "a2", "a3"]
 
 
@@ -140,46 +140,50 @@ def test_past_reports_cover_exactly_the_orders_of_the_account(town: Town) -> Non
         (3, 1, []),
     ],
 )
-def test_a_range_includes_both_ends(town: Town, begin: int, end: int | None, expected: list[int]) -> None:
-    ids = some_orders(town)
-    found = replayed(town.connect("ann", "KalshiDC"), ids[begin], None if end is None else ids[end])
+def test_a_range_includes_both_ends(
+    harness: VenueHarness, begin: int, end: int | None, expected: list[int]
+) -> None:
+    ids = some_orders(harness)
+    found = replayed(harness.connect("ann", "KalshiDC"), ids[begin], None if end is None else ids[end])
     assert exec_ids(found) == [ids[number] for number in expected]
 
 
-def test_a_range_may_split_the_events_of_one_order(town: Town) -> None:
-    bob, ann = town.connect("bob"), town.connect("ann")
+def test_a_range_may_split_the_events_of_one_order(harness: VenueHarness) -> None:
+    bob, ann = harness.connect("bob"), harness.connect("ann")
     for number in range(4):
         bob.send(order(f"b{number}", SELL, 1, f"0.4{number}"))
     ann.take()
     ann.send(order("a1", BUY, 4, "0.50"))
     ids = exec_ids(reports(ann))
     assert len({exec_id.partition(";")[0] for exec_id in ids}) == 1
-    dc = town.connect("ann-2", "KalshiDC")
+    dc = harness.connect("ann-2", "KalshiDC")
     assert exec_ids(replayed(dc, ids[1], ids[2])) == ids[1:3]
 
 
-def test_rejects_and_pending_reports_are_left_out(town: Town) -> None:
-    ann = town.connect("ann", skip_pending_exec_reports=False)
+def test_rejects_and_pending_reports_are_left_out(harness: VenueHarness) -> None:
+    ann = harness.connect("ann", skip_pending_exec_reports=False)
     ann.take()
     ann.send(order("a1", BUY, 1, "0.40"))
     ann.send(order("a2", BUY, 1, "0.40", symbol="NO-SUCH"))
     ann.send(cancel("c1", "a1"))
     assert [report.exec_type for report in reports(ann)] == ["A", "0", "A", "8", "6", "4"]
-    found = replayed(town.connect("ann-2", "KalshiDC"), "0;0")
+    found = replayed(harness.connect("ann-2", "KalshiDC"), "0;0")
     assert [report.exec_type for report in found] == ["0", "4"]
 
 
 @pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiDC"])
-def test_past_reports_use_the_flags_of_the_requesting_session(town: Town, session_type: str) -> None:
-    ann, bob = town.connect("ann", use_dollars=False), town.connect("bob")
+def test_past_reports_use_the_flags_of_the_requesting_session(
+    harness: VenueHarness, session_type: str
+) -> None:
+    ann, bob = harness.connect("ann", use_dollars=False), harness.connect("bob")
     bob.send(order("b1", SELL, 1, "0.40"))
     ann.take()
     ann.send(order("a1", BUY, 3, "40", time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL))
     (trade,) = reports(ann)
     assert (str(trade.price), trade.ord_status, str(trade.order_qty)) == ("40", "4", "1.00")
-    dollars = replayed(town.connect("ann-reader", "KalshiDC"), "0;0")
+    dollars = replayed(harness.connect("ann-reader", "KalshiDC"), "0;0")
     assert [str(report.price) for report in dollars] == ["0.4000"]
-    flagged = town.connect(
+    flagged = harness.connect(
         "ann-2",
         session_type,
         enable_ioc_cancel_report=True,
@@ -196,14 +200,14 @@ def test_past_reports_use_the_flags_of_the_requesting_session(town: Town, sessio
 
 def test_a_range_is_on_one_shard() -> None:
     markets = {"prediction": (prediction_market(MARKET), prediction_market(CRYPTO, shard=2))}
-    town = town_with(markets=markets)
-    ann = town.connect("ann")
+    harness = harness_with(markets=markets)
+    ann = harness.connect("ann")
     ann.take()
     for number, symbol in enumerate((MARKET, CRYPTO, MARKET, CRYPTO)):
         ann.send(order(f"a{number}", BUY, 1, "0.40", symbol=symbol))
     ids = exec_ids(reports(ann))
     assert ids == ["1;1", "1;1;2", "2;1", "2;1;2"]
-    dc = town.connect("ann-2", "KalshiDC")
+    dc = harness.connect("ann-2", "KalshiDC")
     assert exec_ids(replayed(dc, "0;0")) == ["1;1", "2;1"]
     assert exec_ids(replayed(dc, "0;0;2")) == ["1;1;2", "2;1;2"]
     assert exec_ids(replayed(dc, "2;1;2", "2;1;2")) == ["2;1;2"]
@@ -217,8 +221,8 @@ def test_a_range_is_on_one_shard() -> None:
 @pytest.mark.parametrize(
     "text", ["x", "1", "1;", ";1", "1;1;1;1", "-1;-1", "1;+1", "1; 1", "1;1e3", "9" * 30 + ";1"]
 )
-def test_an_invalid_exec_id_is_refused_and_the_session_continues(town: Town, text: str) -> None:
-    dc = town.connect("ann", "KalshiDC")
+def test_an_invalid_exec_id_is_refused_and_the_session_continues(harness: VenueHarness, text: str) -> None:
+    dc = harness.connect("ann", "KalshiDC")
     for begin, end in ((text, None), ("0;0", text)):
         (answer,) = ask(dc, begin, end)
         assert isinstance(answer, BusinessMessageReject)
@@ -226,56 +230,56 @@ def test_an_invalid_exec_id_is_refused_and_the_session_continues(town: Town, tex
     assert replayed(dc, "0;0") == []
 
 
-def test_an_end_that_has_not_happened_is_too_large(town: Town) -> None:
-    ids = some_orders(town)
-    dc = town.connect("ann", "KalshiDC")
+def test_an_end_that_has_not_happened_is_too_large(harness: VenueHarness) -> None:
+    ids = some_orders(harness)
+    dc = harness.connect("ann", "KalshiDC")
     clock = int(ids[-1].partition(";")[0])
     assert refusal(dc, ids[0], f"{clock};2") is Reason.END_TOO_LARGE
     assert refusal(dc, ids[0], f"{clock + 1};1") is Reason.END_TOO_LARGE
     assert len(replayed(dc, ids[0], f"{clock};1")) == 5
     # Events of other accounts count as having happened.
-    town.connect("bob").send(order("b1", BUY, 1, "0.30"))
+    harness.connect("bob").send(order("b1", BUY, 1, "0.30"))
     assert len(replayed(dc, ids[0], f"{clock + 1};1")) == 5
     # No report follows a begin that has not happened.
     assert replayed(dc, f"{clock + 9};1") == []
 
 
-def test_the_window_is_three_hours(town: Town) -> None:
-    ids = some_orders(town, 2)
-    town.wait(60)
-    late = town.connect("ann")
+def test_the_window_is_three_hours(harness: VenueHarness) -> None:
+    ids = some_orders(harness, 2)
+    harness.wait(60)
+    late = harness.connect("ann")
     late.take()
     late.send(order("z1", BUY, 1, "0.40"))
     (last,) = exec_ids(reports(late))
     late.logout()
-    dc = town.connect("ann", "KalshiDC")
-    town.wait(3 * 3600 - 61)
+    dc = harness.connect("ann", "KalshiDC")
+    harness.wait(3 * 3600 - 61)
     assert exec_ids(replayed(dc, ids[0])) == [*ids, last]
-    town.wait(2)
+    harness.wait(2)
     assert refusal(dc, ids[0]) is Reason.BEGIN_TOO_SMALL
     assert refusal(dc, ids[1], last) is Reason.BEGIN_TOO_SMALL
     assert exec_ids(replayed(dc, last)) == [last]
-    town.wait(60)
+    harness.wait(60)
     assert refusal(dc, last) is Reason.BEGIN_TOO_SMALL
 
 
 def test_each_shard_has_its_own_window() -> None:
     markets = {"prediction": (prediction_market(MARKET), prediction_market(CRYPTO, shard=2))}
-    town = town_with(markets=markets)
-    ann = town.connect("ann")
+    harness = harness_with(markets=markets)
+    ann = harness.connect("ann")
     ann.send(order("a1", BUY, 1, "0.40"))
-    town.wait(3600)
+    harness.wait(3600)
     ann.send(order("a2", BUY, 1, "0.40", symbol=CRYPTO))
-    town.wait(2 * 3600 + 1)
-    dc = town.connect("ann-2", "KalshiDC")
+    harness.wait(2 * 3600 + 1)
+    dc = harness.connect("ann-2", "KalshiDC")
     assert refusal(dc, "1;1") is Reason.BEGIN_TOO_SMALL
     assert exec_ids(replayed(dc, "1;1;2")) == ["1;1;2"]
 
 
 def test_the_history_is_bounded_in_number_too() -> None:
-    town = town_with(max_past_events=3)
-    ids = some_orders(town, 5)
-    dc = town.connect("ann", "KalshiDC")
+    harness = harness_with(max_past_events=3)
+    ids = some_orders(harness, 5)
+    dc = harness.connect("ann", "KalshiDC")
     assert refusal(dc, ids[1]) is Reason.BEGIN_TOO_SMALL
     assert exec_ids(replayed(dc, ids[2])) == ids[2:]
 
@@ -283,53 +287,53 @@ def test_the_history_is_bounded_in_number_too() -> None:
 @pytest.mark.parametrize("session_type", ["KalshiDC", "KalshiNR"])
 @pytest.mark.parametrize(("name", "product"), [("ann", "prediction"), ("perp", "margin")])
 def test_an_account_that_is_not_enabled_is_refused(name: str, product: str, session_type: str) -> None:
-    town = town_with(enabled=False)
-    client = town.connect(name, session_type, product=product)
+    harness = harness_with(enabled=False)
+    client = harness.connect(name, session_type, product=product)
     assert refusal(client, "0;0") is Reason.NOT_ENABLED
     assert refusal(client, "nonsense") is Reason.NOT_ENABLED
 
 
 def test_an_account_enabled_later_gets_reports_from_then_on() -> None:
-    town = town_with(enabled=False)
-    some_orders(town, 2)
-    town.venue.drop_copy("prediction").enable("ann")
-    ann = town.connect("ann")
+    harness = harness_with(enabled=False)
+    some_orders(harness, 2)
+    harness.venue.drop_copy("prediction").enable("ann")
+    ann = harness.connect("ann")
     ann.take()
     ann.send(order("z1", BUY, 1, "0.40"))
-    assert [report.cl_ord_id for report in replayed(town.connect("ann-2", "KalshiDC"), "0;0")] == ["z1"]
-    town.venue.drop_copy("prediction").enable("ann", enabled=False)
+    assert [report.cl_ord_id for report in replayed(harness.connect("ann-2", "KalshiDC"), "0;0")] == ["z1"]
+    harness.venue.drop_copy("prediction").enable("ann", enabled=False)
     assert refusal(ann, "0;0") is Reason.NOT_ENABLED
 
 
-def test_drop_copy_works_on_margin(town: Town) -> None:
-    perp = town.connect("perp", product="margin")
+def test_drop_copy_works_on_margin(harness: VenueHarness) -> None:
+    perp = harness.connect("perp", product="margin")
     perp.send(order("a1", BUY, 10, "19.5", symbol=PERP))
     perp.logout()
-    dc = town.connect("perp", "KalshiDC", product="margin")
+    dc = harness.connect("perp", "KalshiDC", product="margin")
     assert [report.cl_ord_id for report in replayed(dc, "0;0")] == ["a1"]
 
 
 def test_a_key_restricted_to_a_subaccount_gets_its_reports_only() -> None:
     keys = (api_key("ann"), attrs.evolve(api_key("ann-2"), restricted_to=3))
-    town = town_with(api_keys=keys)
-    ann = town.connect("ann")
+    harness = harness_with(api_keys=keys)
+    ann = harness.connect("ann")
     ann.send(order("a1", BUY, 1, "0.40"))
     ann.send(order("a2", BUY, 1, "0.40", alloc_account=3))
     ann.send(mass_cancel("m1"))
-    found = replayed(town.connect("ann-2"), "0;0")
+    found = replayed(harness.connect("ann-2"), "0;0")
     assert [(report.exec_type, report.cl_ord_id) for report in found] == [("0", "a2"), ("4", "a2")]
 
 
-def test_other_session_types_do_not_serve_drop_copy(town: Town) -> None:
-    rt = town.connect("ann", "KalshiRT")
+def test_other_session_types_do_not_serve_drop_copy(harness: VenueHarness) -> None:
+    rt = harness.connect("ann", "KalshiRT")
     refused = rt.answer_to_raw(EventResendRequest(begin_exec_id="1;1"), BusinessMessageReject)
     assert refused.business_reject_reason == 3
 
 
-def test_a_fault_of_the_venue_refuses_once(town: Town) -> None:
-    some_orders(town, 1)
-    operator = town.venue.drop_copy("prediction")
-    dc = town.connect("ann", "KalshiDC")
+def test_a_fault_of_the_venue_refuses_once(harness: VenueHarness) -> None:
+    some_orders(harness, 1)
+    operator = harness.venue.drop_copy("prediction")
+    dc = harness.connect("ann", "KalshiDC")
     operator.refuse_next(Reason.SERVER_ERROR)
     assert refusal(dc, "0;0") is Reason.SERVER_ERROR
     assert len(replayed(dc, "0;0")) == 1
@@ -338,38 +342,38 @@ def test_a_fault_of_the_venue_refuses_once(town: Town) -> None:
 
 
 def test_the_operator_refuses_for_any_reason_and_enables_accounts() -> None:
-    town = town_with(enabled=False)
-    dc = town.connect("ann", "KalshiDC")
-    town.do("enable-drop-copy", owner="ann")
+    harness = harness_with(enabled=False)
+    dc = harness.connect("ann", "KalshiDC")
+    harness.do("enable-drop-copy", owner="ann")
     for reason in Reason:
         name = reason.name.lower().replace("_", "-")
-        answer = town.do("refuse-drop-copy", reason=name, owner="ann", times="2")
-        assert answer["said"] == f"the next 2 requests are refused: {name}"
+        answer = harness.do("refuse-drop-copy", reason=name, owner="ann", times="2")
+        assert answer["text"] == f"the next 2 requests are refused: {name}"
         assert [refusal(dc, "0;0"), refusal(dc, "0;0")] == [reason, reason]
     assert replayed(dc, "0;0") == []
-    town.do("enable-drop-copy", owner="ann", enabled="no")
+    harness.do("enable-drop-copy", owner="ann", enabled="no")
     assert refusal(dc, "0;0") is Reason.NOT_ENABLED
     with pytest.raises(ConfigurationError, match="at most 1000 requests"):
-        town.do("refuse-drop-copy", times=1001)
+        harness.do("refuse-drop-copy", times=1001)
 
 
-def test_too_many_requests_in_a_minute_are_refused(town: Town) -> None:
-    some_orders(town, 1)
-    dc, nr = town.connect("ann", "KalshiDC"), town.connect("ann-2")
+def test_too_many_requests_in_a_minute_are_refused(harness: VenueHarness) -> None:
+    some_orders(harness, 1)
+    dc, nr = harness.connect("ann", "KalshiDC"), harness.connect("ann-2")
     for client in (dc, nr) * (REQUESTS_PER_MINUTE // 2):
         assert len(replayed(client, "0;0")) == 1
     assert refusal(nr, "0;0") is Reason.TOO_MANY_REQUESTS
-    town.wait(59)
+    harness.wait(59)
     assert refusal(nr, "0;0") is Reason.TOO_MANY_REQUESTS
-    town.wait(1)
+    harness.wait(1)
     assert len(replayed(nr, "0;0")) == 1
 
 
 # --- pages ----------------------------------------------------------------------------------------------
 
 
-def many(town: Town, count: int) -> None:
-    ann = town.connect("ann-2")
+def many(harness: VenueHarness, count: int) -> None:
+    ann = harness.connect("ann-2")
     for number in range(count):
         ann.send(order(f"a{number}", BUY, 1, "0.01"))
     ann.logout()
@@ -378,12 +382,12 @@ def many(town: Town, count: int) -> None:
 @pytest.mark.parametrize("count", [9, 10, 11, 20, 35])
 def test_a_long_answer_is_complete_and_in_pages(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     monkeypatch.setattr(drop_copy, "PAGE", 10)
-    town = town_with()
-    many(town, count)
-    dc = town.connect("ann", "KalshiDC")
+    harness = harness_with()
+    many(harness, count)
+    dc = harness.connect("ann", "KalshiDC")
     dc.take()
     dc.send(EventResendRequest(begin_exec_id="0;0"))
-    town.wait(0)
+    harness.wait(0)
     *found, complete = dc.take()
     assert [m.cl_ord_id for m in found if isinstance(m, ExecutionReport)] == [f"a{n}" for n in range(count)]
     assert isinstance(complete, EventResendComplete)
@@ -392,20 +396,20 @@ def test_a_long_answer_is_complete_and_in_pages(monkeypatch: pytest.MonkeyPatch,
 
 def test_a_client_that_does_not_read_gets_no_further_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drop_copy, "PAGE", 10)
-    town = town_with(max_unsent=8000)
-    many(town, 100)
-    dc = town.connect("ann", "KalshiDC")
+    harness = harness_with(max_unsent=8000)
+    many(harness, 100)
+    dc = harness.connect("ann", "KalshiDC")
     dc.take()
     dc.deaf = True
     dc.send(EventResendRequest(begin_exec_id="0;0"))
-    town.wait(5)
+    harness.wait(5)
     # One at a time: a further request before the answer is complete is refused.
     request = EventResendRequest(begin_exec_id="0;0")
     dc.send(request)
     assert dc.session.is_established
     dc.deaf = False
-    town.run()
-    town.wait(0)
+    harness.run()
+    harness.wait(0)
     *found, complete = dc.take()
     assert [m.MSG_TYPE for m in found].count("U3") == 1
     assert isinstance(complete, EventResendComplete)
@@ -414,14 +418,14 @@ def test_a_client_that_does_not_read_gets_no_further_page(monkeypatch: pytest.Mo
 
 def test_live_reports_are_sent_between_the_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drop_copy, "PAGE", 10)
-    town = town_with()
-    many(town, 25)
-    ann = town.connect("ann")
+    harness = harness_with()
+    many(harness, 25)
+    ann = harness.connect("ann")
     ann.take()
-    ann.session.send(EventResendRequest(begin_exec_id="0;0"), town.now)
-    ann.session.send(order("z1", BUY, 1, "0.01"), town.now)
-    town.run()
-    town.wait(0)
+    ann.session.send(EventResendRequest(begin_exec_id="0;0"), harness.now)
+    ann.session.send(order("z1", BUY, 1, "0.01"), harness.now)
+    harness.run()
+    harness.wait(0)
     *found, complete = [m for m in ann.take() if isinstance(m, ExecutionReport | EventResendComplete)]
     names = [m.cl_ord_id for m in found if isinstance(m, ExecutionReport)]
     assert sorted(names) == sorted([f"a{number}" for number in range(25)] + ["z1"])
@@ -431,18 +435,18 @@ def test_live_reports_are_sent_between_the_pages(monkeypatch: pytest.MonkeyPatch
 
 def test_the_end_of_the_session_ends_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drop_copy, "PAGE", 10)
-    town = town_with()
-    many(town, 25)
-    dc = town.connect("ann", "KalshiDC")
+    harness = harness_with()
+    many(harness, 25)
+    dc = harness.connect("ann", "KalshiDC")
     dc.send(EventResendRequest(begin_exec_id="0;0"))
     dc.drop()
-    town.wait(1)
-    again = town.connect("ann", "KalshiDC")
+    harness.wait(1)
+    again = harness.connect("ann", "KalshiDC")
     again.take()
-    town.wait(1)
+    harness.wait(1)
     assert again.take() == []
     again.send(EventResendRequest(begin_exec_id="0;0"))
-    town.wait(0)
+    harness.wait(0)
     assert len(again.take()) == 26
 
 

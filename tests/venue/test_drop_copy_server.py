@@ -7,7 +7,7 @@ from kalshi_fix_venue.gateway.drop_copy import PAGE
 from kalshi_fix_venue.identities import Authority
 from kalshi_fix_venue.server import VenueServer
 from tests.venue.test_server import PATIENCE, client_of, report
-from tests.venue.town import accounts, config, order
+from tests.venue.venue_harness import accounts, config, order
 
 
 def test_pages_are_sent_in_sequence_over_a_socket() -> None:

@@ -52,19 +52,29 @@ from kalshi_fix_venue.operations.base import Operation
 from kalshi_fix_venue.scenario.file import parse_scenario
 from kalshi_fix_venue.sessions import fault_injection
 from kalshi_fix_venue.sessions.armed_faults import MAX_ARMED
-from tests.venue.desk import MARKET, NO_FEES
-from tests.venue.town import KEYS, Client, Town, amend, cancel, config, mass_cancel, order, reports
+from tests.venue.exchange_harness import MARKET, NO_FEES
+from tests.venue.venue_harness import (
+    KEYS,
+    Client,
+    VenueHarness,
+    amend,
+    cancel,
+    config,
+    mass_cancel,
+    order,
+    reports,
+)
 
 BUY, SELL = Side.BUY, Side.SELL
 
 
-def armed(town: Town) -> int:
-    return len(town.do("faults")["faults"])
+def armed(harness: VenueHarness) -> int:
+    return len(harness.do("faults")["faults"])
 
 
-def book(town: Town) -> dict[str, OrderSnapshot]:
+def book(harness: VenueHarness) -> dict[str, OrderSnapshot]:
     """Return the exchange's open orders, by ClOrdID."""
-    return {each.cl_ord_id: each for each in town.venue.exchange(PREDICTION).open_orders()}
+    return {each.cl_ord_id: each for each in harness.venue.exchange(PREDICTION).open_orders()}
 
 
 def refused_by(client: Client) -> BusinessMessageReject:
@@ -101,54 +111,56 @@ def garbage(client: Client) -> int:
     ],
     ids=lambda value: "+".join(value) or "all",
 )
-def test_a_fault_applies_to_its_targets(town: Town, who: dict[str, str], names: tuple[str, ...]) -> None:
+def test_a_fault_applies_to_its_targets(
+    harness: VenueHarness, who: dict[str, str], names: tuple[str, ...]
+) -> None:
     clients = {
-        "ann": town.connect("ann"),
-        "ann-2": town.connect("ann-2", "KalshiRT"),
-        "bob": town.connect("bob"),
+        "ann": harness.connect("ann"),
+        "ann-2": harness.connect("ann-2", "KalshiRT"),
+        "bob": harness.connect("bob"),
     }
-    town.do("reject", text="INTERNAL_ERROR", times=0, **who)
+    harness.do("reject", text="INTERNAL_ERROR", times=0, **who)
     for name, client in clients.items():
         client.send(order(f"o-{name}", BUY, 1, "0.10"))
         (report,) = reports(client)
         assert (report.text == "INTERNAL_ERROR") is (name in names)
-    assert set(book(town)) == {f"o-{name}" for name in clients if name not in names}
+    assert set(book(harness)) == {f"o-{name}" for name in clients if name not in names}
 
 
-def test_a_fault_skips_fires_count_times_and_ends(town: Town, ann: Client) -> None:
-    town.do("reject", text="INTERNAL_ERROR", skip=2, times=3)
+def test_a_fault_skips_fires_count_times_and_ends(harness: VenueHarness, ann: Client) -> None:
+    harness.do("reject", text="INTERNAL_ERROR", skip=2, times=3)
     for number in range(7):
         ann.send(order(f"o{number}", BUY, 1, "0.10"))
     struck = [report.exec_type == ExecType.REJECTED for report in reports(ann)]
     assert struck == [False, False, True, True, True, False, False]
-    assert armed(town) == 0
+    assert armed(harness) == 0
 
 
-def test_a_fault_begins_and_ends_on_time(town: Town, ann: Client) -> None:
-    town.do("reject", text="INTERNAL_ERROR", times=0, after=5, lasting=10)
+def test_a_fault_begins_and_ends_on_time(harness: VenueHarness, ann: Client) -> None:
+    harness.do("reject", text="INTERNAL_ERROR", times=0, after=5, lasting=10)
 
     def refused(name: str) -> bool:
         ann.send(order(name, BUY, 1, "0.10"))
         return reports(ann)[0].exec_type == ExecType.REJECTED
 
-    town.wait(4.999)
+    harness.wait(4.999)
     assert not refused("early")
-    town.wait(0.001)
+    harness.wait(0.001)
     assert refused("first")
-    town.wait(9.999)
+    harness.wait(9.999)
     assert refused("last")
-    assert armed(town) == 1
-    town.wait(0.001)
+    assert armed(harness) == 1
+    harness.wait(0.001)
     assert not refused("late")
-    assert armed(town) == 0
-    assert town.do("faults")["said"] == "0 faults are armed"
+    assert armed(harness) == 0
+    assert harness.do("faults")["text"] == "0 faults are armed"
 
 
 def test_random_faults_are_reproducible_for_a_seed() -> None:
     def struck(seed: int) -> tuple[list[bool], bytes]:
-        town = Town(seed)
-        ann = town.connect("ann")
-        town.do("reject", text="INTERNAL_ERROR", times=0, chance=0.5)
+        harness = VenueHarness(seed)
+        ann = harness.connect("ann")
+        harness.do("reject", text="INTERNAL_ERROR", times=0, chance=0.5)
         for number in range(40):
             ann.send(order(f"o{number}", BUY, 1, "0.10"))
         return [report.exec_type == ExecType.REJECTED for report in reports(ann)], bytes(ann.wire)
@@ -159,67 +171,67 @@ def test_random_faults_are_reproducible_for_a_seed() -> None:
     assert struck(2)[0] != first
 
 
-def test_release_ends_faults_of_a_name_or_all(town: Town) -> None:
+def test_release_ends_faults_of_a_name_or_all(harness: VenueHarness) -> None:
     for name, values in (("busy", {}), ("busy", {}), ("hold-key", {}), ("reject", {"text": "X"})):
-        town.do(name, **values)
-    assert armed(town) == 4
-    town.do("release", fault="busy")
-    assert [each["fault"] for each in town.venue.faults()] == ["hold-key", "reject"]
-    assert town.do("release")["said"] == "2 faults released"
-    assert town.do("release")["said"] == "0 faults released"
+        harness.do(name, **values)
+    assert armed(harness) == 4
+    harness.do("release", fault="busy")
+    assert [each["fault"] for each in harness.venue.faults()] == ["hold-key", "reject"]
+    assert harness.do("release")["text"] == "2 faults released"
+    assert harness.do("release")["text"] == "0 faults released"
     with pytest.raises(ConfigurationError, match="did you mean `reject`"):
         operation("release", {"fault": "rejects"})
 
 
-def test_armed_faults_are_bounded(town: Town) -> None:
+def test_armed_faults_are_bounded(harness: VenueHarness) -> None:
     for _ in range(MAX_ARMED):
-        town.do("busy")
+        harness.do("busy")
     with pytest.raises(ConfigurationError, match="release some"):
-        town.do("busy")
-    assert armed(town) == MAX_ARMED
-    town.do("cut")  # A fault that waits for nothing needs no room.
+        harness.do("busy")
+    assert armed(harness) == MAX_ARMED
+    harness.do("cut")  # A fault that waits for nothing needs no room.
 
 
 # --- connection losses ----------------------------------------------------------------------------------
 
 
 def test_a_cut_connection_ends_without_a_logout_and_frees_the_key(
-    town: Town, ann: Client, bob: Client
+    harness: VenueHarness, ann: Client, bob: Client
 ) -> None:
     ann.send(order("a", BUY, 5, "0.40"))
     ann.take()
-    answer = town.do("cut", owner="ann")
-    assert answer == {"said": "1 connection cut", "keys": [KEYS["ann"].key_id]}
+    answer = harness.do("cut", owner="ann")
+    assert answer == {"text": "1 connection cut", "keys": [KEYS["ann"].key_id]}
     assert ann.ending().reason is CloseReason.CONNECTION_LOST
     assert bob.session.is_established
-    assert set(book(town)) == {"a"}
-    again = town.connect("ann")
+    assert set(book(harness)) == {"a"}
+    again = harness.connect("ann")
     assert again.is_logged_on
     bob.send(order("b", SELL, 2, "0.40"))
     assert again.take_only(ExecutionReport).cum_qty == 2
 
 
-def test_a_connection_is_cut_before_it_has_logged_on(town: Town) -> None:
-    conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
-    assert town.do("cut")["said"] == "1 connection cut"
-    assert town.venue.should_close(conn)
-    town.venue.receive_data(conn, b"anything", town.now)
-    assert town.venue.data_to_send(conn) == b""
-    town.venue.receive_eof(conn, town.now)
-    assert town.do("cut") == {"said": "0 connections cut", "keys": []}
+def test_a_connection_is_cut_before_it_has_logged_on(harness: VenueHarness) -> None:
+    conn = harness.venue.connection_made("prediction", "KalshiNR", harness.now)
+    assert harness.do("cut")["text"] == "1 connection cut"
+    assert harness.venue.should_close(conn)
+    harness.venue.receive_data(conn, b"anything", harness.now)
+    assert harness.venue.data_to_send(conn) == b""
+    harness.venue.receive_eof(conn, harness.now)
+    assert harness.do("cut") == {"text": "0 connections cut", "keys": []}
 
 
-def test_a_cut_cancels_orders_of_sessions_with_cancel_on_disconnect(town: Town) -> None:
-    ann = town.connect("ann", cancel_orders_on_disconnect=True)
+def test_a_cut_cancels_orders_of_sessions_with_cancel_on_disconnect(harness: VenueHarness) -> None:
+    ann = harness.connect("ann", cancel_orders_on_disconnect=True)
     ann.send(order("a", BUY, 5, "0.40"))
-    town.do("cut")
-    assert book(town) == {}
+    harness.do("cut")
+    assert book(harness) == {}
 
 
-def test_a_cut_in_the_middle_of_a_report_is_repaired_by_resend(town: Town) -> None:
+def test_a_cut_in_the_middle_of_a_report_is_repaired_by_resend(harness: VenueHarness) -> None:
     store = MemoryStore()
-    ann = town.connect("ann", "KalshiRT", store=store)
-    town.do("cut", at="frame", message="ExecutionReport")
+    ann = harness.connect("ann", "KalshiRT", store=store)
+    harness.do("cut", at="frame", message="ExecutionReport")
     before = len(ann.wire)
     ann.send(order("a", BUY, 5, "0.40"))
     arrived = bytes(ann.wire[before:])
@@ -227,203 +239,209 @@ def test_a_cut_in_the_middle_of_a_report_is_repaired_by_resend(town: Town) -> No
     assert not arrived.endswith(b"\x01")
     assert ann.take() == []
     assert not ann.session.is_established
-    assert set(book(town)) == {"a"}
-    again = town.connect("ann", "KalshiRT", store=store)
+    assert set(book(harness)) == {"a"}
+    again = harness.connect("ann", "KalshiRT", store=store)
     (report,) = reports(again)
     assert (report.cl_ord_id, report.exec_type) == ("a", ExecType.NEW)
 
 
-def test_a_request_at_which_the_connection_is_cut_was_never_read(town: Town) -> None:
+def test_a_request_at_which_the_connection_is_cut_was_never_read(harness: VenueHarness) -> None:
     store = MemoryStore()
-    ann = town.connect("ann", "KalshiRT", store=store)
+    ann = harness.connect("ann", "KalshiRT", store=store)
     ann.send(order("a", BUY, 5, "0.40"))
-    town.do("cut", at="request", message="D")
-    expected = town.venue.seq_nums(KEYS["ann"].key_id, "KalshiRT")
+    harness.do("cut", at="request", message="D")
+    expected = harness.venue.seq_nums(KEYS["ann"].key_id, "KalshiRT")
     ann.send(order("b", BUY, 5, "0.41"))
     assert ann.ending().reason is CloseReason.CONNECTION_LOST
-    assert set(book(town)) == {"a"}
-    assert town.venue.seq_nums(KEYS["ann"].key_id, "KalshiRT") == expected
+    assert set(book(harness)) == {"a"}
+    assert harness.venue.seq_nums(KEYS["ann"].key_id, "KalshiRT") == expected
 
 
 def test_requests_before_and_after_a_cut_are_separated_for_any_splitting() -> None:
     for size in (1, 7, 1000):
-        town = Town()
-        ann = town.connect("ann")
-        town.do("cut", at="request", skip=1)
+        harness = VenueHarness()
+        ann = harness.connect("ann")
+        harness.do("cut", at="request", skip=1)
         for name in "abc":
-            ann.session.send(order(name, BUY, 1, "0.10"), town.now)
+            ann.session.send(order(name, BUY, 1, "0.10"), harness.now)
         data = ann.session.data_to_send()
         for at in range(0, len(data), size):
-            town.venue.receive_data(ann.conn, data[at : at + size], town.now)
-        town.run()
-        assert set(book(town)) == {"a"}
+            harness.venue.receive_data(ann.conn, data[at : at + size], harness.now)
+        harness.run()
+        assert set(book(harness)) == {"a"}
         assert ann.ending().reason is CloseReason.CONNECTION_LOST
 
 
-def test_a_cut_that_waits_for_a_request_ignores_heartbeats_and_garbage(town: Town, ann: Client) -> None:
-    town.do("cut", at="request", message="F")
-    ann.session.test_request(town.now, test_req_id="there?")
-    town.run()
+def test_a_cut_that_waits_for_a_request_ignores_heartbeats_and_garbage(
+    harness: VenueHarness, ann: Client
+) -> None:
+    harness.do("cut", at="request", message="F")
+    ann.session.test_request(harness.now, test_req_id="there?")
+    harness.run()
     ann.send(order("a", BUY, 1, "0.10"))
-    assert set(book(town)) == {"a"}
+    assert set(book(harness)) == {"a"}
     assert len(reports(ann)) == 1
-    town.venue.receive_data(ann.conn, b"garbage, longer than the head of a message would be", town.now)
+    harness.venue.receive_data(ann.conn, b"garbage, longer than the head of a message would be", harness.now)
     ann.send(order("b", BUY, 1, "0.10"))
-    assert set(book(town)) == {"a", "b"}
+    assert set(book(harness)) == {"a", "b"}
     ann.send(cancel("c", "a"))
-    assert set(book(town)) == {"a", "b"}
+    assert set(book(harness)) == {"a", "b"}
     assert not ann.session.is_established
 
 
 @pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])
 def test_a_cut_before_the_reply_leaves_the_order_applied(session_type: str) -> None:
-    town, store = Town(), MemoryStore()
+    harness, store = VenueHarness(), MemoryStore()
     resend = session_type == "KalshiRT"
-    ann = town.connect("ann", session_type, store=store)
-    town.do("cut", at="reply")
+    ann = harness.connect("ann", session_type, store=store)
+    harness.do("cut", at="reply")
     ann.send(order("a", BUY, 5, "0.40"))
     assert reports(ann) == []
-    assert set(book(town)) == {"a"}
-    again = town.connect("ann", session_type, store=store if resend else None)
+    assert set(book(harness)) == {"a"}
+    again = harness.connect("ann", session_type, store=store if resend else None)
     assert [report.cl_ord_id for report in reports(again)] == (["a"] if resend else [])
     assert again.session.is_established
     assert again.answer_to(order("a", BUY, 5, "0.40"), ExecutionReport).text == "ORDER_ALREADY_EXISTS"
 
 
-def test_requests_read_after_the_one_whose_reply_is_cut_are_not_processed(town: Town, ann: Client) -> None:
-    town.do("cut", at="reply")
+def test_requests_read_after_the_one_whose_reply_is_cut_are_not_processed(
+    harness: VenueHarness, ann: Client
+) -> None:
+    harness.do("cut", at="reply")
     for name in "ab":
-        ann.session.send(order(name, BUY, 1, "0.10"), town.now)
-    town.run()
-    assert set(book(town)) == {"a"}
+        ann.session.send(order(name, BUY, 1, "0.10"), harness.now)
+    harness.run()
+    assert set(book(harness)) == {"a"}
 
 
 # --- delays and losses ----------------------------------------------------------------------------------
 
 
-def test_messages_arrive_with_the_given_delay_and_in_order(town: Town, ann: Client) -> None:
-    town.do("delay", by=2)
+def test_messages_arrive_with_the_given_delay_and_in_order(harness: VenueHarness, ann: Client) -> None:
+    harness.do("delay", by=2)
     ann.send(order("a", BUY, 1, "0.10"))
-    town.wait(1)
+    harness.wait(1)
     ann.send(order("b", BUY, 1, "0.10"))
     assert ann.take() == []
-    town.wait(1)
+    harness.wait(1)
     assert [report.cl_ord_id for report in reports(ann)] == ["a"]
-    assert set(book(town)) == {"a", "b"}
-    town.do("release")  # Messages in transit keep their delay.
+    assert set(book(harness)) == {"a", "b"}
+    harness.do("release")  # Messages in transit keep their delay.
     ann.send(order("c", BUY, 1, "0.10"))
     assert ann.take() == []
-    town.wait(1)
+    harness.wait(1)
     assert [report.cl_ord_id for report in reports(ann)] == ["b", "c"]
     ann.send(order("d", BUY, 1, "0.10"))
     assert [report.cl_ord_id for report in reports(ann)] == ["d"]
 
 
-def test_a_logout_waits_with_the_rest_before_the_connection_closes(town: Town, ann: Client) -> None:
-    town.do("delay", by=1)
+def test_a_logout_waits_with_the_rest_before_the_connection_closes(
+    harness: VenueHarness, ann: Client
+) -> None:
+    harness.do("delay", by=1)
     ann.logout()
-    assert not town.venue.should_close(ann.conn)
-    town.wait(1)
+    assert not harness.venue.should_close(ann.conn)
+    harness.wait(1)
     assert ann.ending().clean
 
 
 def test_a_silent_venue_processes_requests_and_sends_the_answers_later(
-    town: Town, ann: Client, bob: Client
+    harness: VenueHarness, ann: Client, bob: Client
 ) -> None:
-    town.do("silence", owner="ann")
+    harness.do("silence", owner="ann")
     ann.send(order("a", BUY, 5, "0.40"))
     bob.send(order("b", SELL, 2, "0.40"))
     assert len(reports(bob)) == 1
-    town.wait(20)
+    harness.wait(20)
     assert ann.take() == []
-    town.do("release")
+    harness.do("release")
     assert [report.cum_qty for report in reports(ann)] == [0, 2]
     assert ann.session.is_established
-    town.do("silence", lasting=5)
+    harness.do("silence", lasting=5)
     ann.send(order("a2", BUY, 5, "0.40"))
-    town.wait(5)  # the fault expires
+    harness.wait(5)  # the fault expires
     assert len(reports(ann)) == 1
-    assert armed(town) == 0
+    assert armed(harness) == 0
 
 
-def test_a_client_ends_the_session_with_a_silent_venue(town: Town, ann: Client) -> None:
-    town.do("silence")
+def test_a_client_ends_the_session_with_a_silent_venue(harness: VenueHarness, ann: Client) -> None:
+    harness.do("silence")
     ann.events.clear()
-    town.wait(120)
+    harness.wait(120)
     assert any(isinstance(event, PeerSilent) for event in ann.events)
     assert ann.ending().reason is CloseReason.PEER_SILENT
-    town.do("release")
-    assert town.connect("ann").is_logged_on
+    harness.do("release")
+    assert harness.connect("ann").is_logged_on
 
 
 def test_delayed_output_is_bounded() -> None:
-    town = Town(max_unsent=4000)
-    ann = town.connect("ann")
-    town.do("silence")
+    harness = VenueHarness(max_unsent=4000)
+    ann = harness.connect("ann")
+    harness.do("silence")
     for number in range(40):
-        ann.session.send(order(f"o{number}", BUY, 1, "0.10"), town.now)
-    town.run()
+        ann.session.send(order(f"o{number}", BUY, 1, "0.10"), harness.now)
+    harness.run()
     assert ann.ending().reason is CloseReason.CONNECTION_LOST
 
 
-def test_heartbeats_are_late_and_other_messages_are_not(town: Town) -> None:
-    ann = town.connect("ann", heart_bt_int=10)
-    town.do("late-heartbeats", by=4)
+def test_heartbeats_are_late_and_other_messages_are_not(harness: VenueHarness) -> None:
+    ann = harness.connect("ann", heart_bt_int=10)
+    harness.do("late-heartbeats", by=4)
     before = len(ann.wire)
-    town.wait(10.5)
+    harness.wait(10.5)
     assert len(ann.wire) == before
     ann.send(order("a", BUY, 1, "0.10"))  # The heartbeat has the lower number.
     assert [frame.count(b"\x0135=0\x01") for frame in (bytes(ann.wire[before:]),)] == [1]
     assert len(reports(ann)) == 1
     assert ann.session.is_established
     before = len(ann.wire)
-    town.wait(13)
+    harness.wait(13)
     assert len(ann.wire) == before
-    town.wait(1.5)
+    harness.wait(1.5)
     assert b"\x0135=0\x01" in bytes(ann.wire[before:])
 
 
-def test_heartbeats_that_are_too_late_end_the_session(town: Town) -> None:
-    ann = town.connect("ann", heart_bt_int=10)
-    town.do("late-heartbeats", by=60)
-    town.wait(60)
+def test_heartbeats_that_are_too_late_end_the_session(harness: VenueHarness) -> None:
+    ann = harness.connect("ann", heart_bt_int=10)
+    harness.do("late-heartbeats", by=60)
+    harness.wait(60)
     assert ann.ending().reason is CloseReason.PEER_SILENT
 
 
-def test_reports_are_withheld_while_heartbeats_continue(town: Town) -> None:
-    ann = town.connect("ann", heart_bt_int=10)
-    town.do("withhold", message="8")
+def test_reports_are_withheld_while_heartbeats_continue(harness: VenueHarness) -> None:
+    ann = harness.connect("ann", heart_bt_int=10)
+    harness.do("withhold", message="8")
     ann.send(order("a", BUY, 5, "0.40"))
     assert isinstance(ann.answer_to(cancel("c", "nothing"), OrderCancelReject), OrderCancelReject)
-    town.wait(45)
+    harness.wait(45)
     assert ann.session.is_established
     assert ann.take() == []
-    town.do("release")
+    harness.do("release")
     assert [report.cl_ord_id for report in reports(ann)] == ["a"]
 
 
 def test_withheld_reports_wait_for_a_client_with_resend() -> None:
     for session_type, expected in (("KalshiRT", ["a"]), ("KalshiNR", [])):
-        town, store = Town(), MemoryStore()
-        ann = town.connect("ann", session_type, store=store)
-        town.do("withhold")
+        harness, store = VenueHarness(), MemoryStore()
+        ann = harness.connect("ann", session_type, store=store)
+        harness.do("withhold")
         ann.send(order("a", BUY, 5, "0.40"))
         ann.drop()
-        town.do("release")
-        again = town.connect("ann", session_type, store=store if expected else None)
+        harness.do("release")
+        again = harness.connect("ann", session_type, store=store if expected else None)
         assert [report.cl_ord_id for report in reports(again)] == expected
 
 
 def test_withheld_reports_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fault_injection, "MAX_WITHHELD", 3)
-    town = Town()
-    ann = town.connect("ann")
-    town.do("withhold")
+    harness = VenueHarness()
+    ann = harness.connect("ann")
+    harness.do("withhold")
     for number in range(4):
         assert ann.take() == []
         ann.send(order(f"o{number}", BUY, 1, "0.10"))
     assert [report.cl_ord_id for report in reports(ann)] == ["o0", "o1", "o2", "o3"]
-    assert armed(town) == 0
+    assert armed(harness) == 0
 
 
 # --- messages in transit --------------------------------------------------------------------------------
@@ -433,13 +451,15 @@ GAPS = [("gap", {}), *(("garble", {"how": how}) for how in ("checksum", "body-le
 
 
 @pytest.mark.parametrize(("name", "values"), GAPS, ids=str)
-def test_a_lost_report_is_requested_again_with_resend(town: Town, name: str, values: dict[str, str]) -> None:
-    ann = town.connect("ann", "KalshiRT")
-    town.do(name, **values)
+def test_a_lost_report_is_requested_again_with_resend(
+    harness: VenueHarness, name: str, values: dict[str, str]
+) -> None:
+    ann = harness.connect("ann", "KalshiRT")
+    harness.do(name, **values)
     ann.send(order("a", BUY, 1, "0.10"))
     assert ann.take() == []
     ann.send(order("b", BUY, 1, "0.10"))
-    town.wait(1)
+    harness.wait(1)
     received = [event for event in ann.events if isinstance(event, MessageReceived)]
     assert [event.message.cl_ord_id for event in received] == ["a", "b"]  # type: ignore[attr-defined]
     assert received[0].poss_dup
@@ -449,42 +469,42 @@ def test_a_lost_report_is_requested_again_with_resend(town: Town, name: str, val
 
 @pytest.mark.parametrize(("name", "values"), GAPS, ids=str)
 def test_a_lost_report_ends_a_session_without_resend(
-    town: Town, ann: Client, name: str, values: dict[str, str]
+    harness: VenueHarness, ann: Client, name: str, values: dict[str, str]
 ) -> None:
-    town.do(name, **values)
+    harness.do(name, **values)
     ann.send(order("a", BUY, 1, "0.10"))
     ann.send(order("b", BUY, 1, "0.10"))
     assert ann.ending().reason is CloseReason.SEQUENCE_GAP
-    assert set(book(town)) == {"a", "b"}
-    assert town.connect("ann").is_logged_on
+    assert set(book(harness)) == {"a", "b"}
+    assert harness.connect("ann").is_logged_on
 
 
-def test_several_messages_of_one_type_are_lost(town: Town) -> None:
-    ann = town.connect("ann", "KalshiRT")
-    town.do("gap", message="8", times=3)
+def test_several_messages_of_one_type_are_lost(harness: VenueHarness) -> None:
+    ann = harness.connect("ann", "KalshiRT")
+    harness.do("gap", message="8", times=3)
     ann.send(cancel("c", "nothing"))
     assert len(ann.take()) == 1
     for number in range(4):
         ann.send(order(f"o{number}", BUY, 1, "0.10"))
-    town.wait(1)
+    harness.wait(1)
     assert [report.cl_ord_id for report in reports(ann)] == ["o0", "o1", "o2", "o3"]
 
 
-def test_a_heartbeat_is_lost_only_if_its_type_is_given(town: Town) -> None:
-    ann = town.connect("ann", heart_bt_int=10)
-    town.do("gap")
-    town.wait(35)
-    assert armed(town) == 1
-    town.do("release")
-    town.do("gap", message="Heartbeat")
-    town.wait(25)
-    assert armed(town) == 0
+def test_a_heartbeat_is_lost_only_if_its_type_is_given(harness: VenueHarness) -> None:
+    ann = harness.connect("ann", heart_bt_int=10)
+    harness.do("gap")
+    harness.wait(35)
+    assert armed(harness) == 1
+    harness.do("release")
+    harness.do("gap", message="Heartbeat")
+    harness.wait(25)
+    assert armed(harness) == 0
     assert ann.ending().reason is CloseReason.SEQUENCE_GAP
 
 
-def test_a_duplicate_has_its_original_number_and_is_delivered_once(town: Town) -> None:
-    ann, bob = town.connect("ann", "KalshiRT"), town.connect("bob")
-    town.do("duplicate", times=0)
+def test_a_duplicate_has_its_original_number_and_is_delivered_once(harness: VenueHarness) -> None:
+    ann, bob = harness.connect("ann", "KalshiRT"), harness.connect("bob")
+    harness.do("duplicate", times=0)
     bob.send(order("b", SELL, 5, "0.40"))
     ann.send(order("a", BUY, 2, "0.40"))
     assert len(reports(ann)) == 1
@@ -509,16 +529,16 @@ def test_a_duplicate_has_its_original_number_and_is_delivered_once(town: Town) -
     ids=["sender", "target"],
 )
 def test_a_message_with_wrong_comp_ids_is_refused_by_the_client(
-    town: Town, ann: Client, values: dict[str, str], fields: tuple[bytes, bytes]
+    harness: VenueHarness, ann: Client, values: dict[str, str], fields: tuple[bytes, bytes]
 ) -> None:
-    town.do("wrong-comp-ids", **values)
+    harness.do("wrong-comp-ids", **values)
     before = len(ann.wire)
     ann.send(order("a", BUY, 1, "0.10"))
     arrived = bytes(ann.wire[before:]).split(b"\x01")
     assert all(field in arrived for field in fields)
     assert reports(ann) == []
     assert not ann.session.is_established
-    assert set(book(town)) == {"a"}
+    assert set(book(harness)) == {"a"}
     assert garbage(ann) == 0
 
 
@@ -529,8 +549,10 @@ _CHANGE_TEXTS = [text for kind, text in TEXTS if kind == OrderCancelReject.MSG_T
 
 
 @pytest.mark.parametrize("text", [*_ORDER_TEXTS, "SOMETHING_NEW"])
-def test_an_order_is_refused_with_any_text_and_its_code(town: Town, ann: Client, text: str) -> None:
-    town.do("reject", text=text)
+def test_an_order_is_refused_with_any_text_and_its_code(
+    harness: VenueHarness, ann: Client, text: str
+) -> None:
+    harness.do("reject", text=text)
     ann.send(order("a", BUY, 5, "0.40"))
     (report,) = reports(ann)
     known = TEXTS.get((ExecutionReport.MSG_TYPE, text))
@@ -542,55 +564,55 @@ def test_an_order_is_refused_with_any_text_and_its_code(town: Town, ann: Client,
     else:
         assert (report.exec_type, report.ord_status) == (ExecType.REJECTED, OrdStatus.REJECTED)
         assert report.ord_rej_reason == (OrdRejReason.OTHER if known is None else known.code)
-    assert book(town) == {}
+    assert book(harness) == {}
     ann.send(order("a", BUY, 5, "0.40"))
-    assert set(book(town)) == {"a"}
+    assert set(book(harness)) == {"a"}
 
 
 @pytest.mark.parametrize("text", [*_CHANGE_TEXTS, "SOMETHING_NEW"])
 @pytest.mark.parametrize("request_", [cancel("c", "a"), amend("c", "a", 3)], ids=["cancel", "amend"])
 def test_a_change_is_refused_with_any_text_and_its_code(
-    town: Town, ann: Client, text: str, request_: Message
+    harness: VenueHarness, ann: Client, text: str, request_: Message
 ) -> None:
     ann.send(order("a", BUY, 5, "0.40"))
     ann.take()
-    town.do("reject", text=text)
-    before = book(town)
+    harness.do("reject", text=text)
+    before = book(harness)
     refusal = ann.answer_to(request_, OrderCancelReject)
     known = TEXTS.get((OrderCancelReject.MSG_TYPE, text))
     assert refusal.text == text
     assert refusal.ord_status == OrdStatus.NEW
     assert refusal.order_id == before["a"].order_id
     assert refusal.cxl_rej_reason == (CxlRejReason.OTHER if known is None else known.code)
-    assert book(town) == before
+    assert book(harness) == before
 
 
-def test_other_requests_are_refused_as_they_can_be(town: Town) -> None:
-    ann, md = town.connect("ann"), town.connect("ann-md", "KalshiMD")
+def test_other_requests_are_refused_as_they_can_be(harness: VenueHarness) -> None:
+    ann, md = harness.connect("ann"), harness.connect("ann-md", "KalshiMD")
     ann.send(order("a", BUY, 5, "0.40"))
     ann.take()
-    town.do("reject", text="TRY_LATER", times=2)
+    harness.do("reject", text="TRY_LATER", times=2)
     report = ann.answer_to(mass_cancel(), OrderMassCancelReport)
     assert (report.mass_cancel_response, report.mass_cancel_reject_reason) == (
         MassCancelResponse.REJECTED,
         99,
     )
-    assert set(book(town)) == {"a"}
+    assert set(book(harness)) == {"a"}
     md.send(MarketDataRequest.snapshot(MARKET))
     refusal = refused_by(md)
     assert (refusal.business_reject_reason, refusal.text) == (BusinessRejectReason.OTHER, "TRY_LATER")
 
 
-def test_a_listener_gets_reports_of_refused_orders(town: Town) -> None:
-    ann, listener = town.connect("ann"), town.connect("ann-2", listener_session=True)
-    town.do("reject", text="INTERNAL_ERROR")
+def test_a_listener_gets_reports_of_refused_orders(harness: VenueHarness) -> None:
+    ann, listener = harness.connect("ann"), harness.connect("ann-2", listener_session=True)
+    harness.do("reject", text="INTERNAL_ERROR")
     ann.send(order("a", BUY, 5, "0.40"))
     for client in (ann, listener):
         assert client.take_only(ExecutionReport).text == "INTERNAL_ERROR"
 
 
-def test_only_the_given_message_type_is_refused(town: Town, ann: Client) -> None:
-    town.do("reject", text="INTERNAL_ERROR", message="OrderCancelRequest")
+def test_only_the_given_message_type_is_refused(harness: VenueHarness, ann: Client) -> None:
+    harness.do("reject", text="INTERNAL_ERROR", message="OrderCancelRequest")
     assert ann.answer_to(order("a", BUY, 5, "0.40"), ExecutionReport).exec_type == ExecType.NEW
     assert ann.answer_to(cancel("c", "a"), OrderCancelReject).text == "INTERNAL_ERROR"
     assert ann.answer_to(cancel("c", "a"), ExecutionReport).exec_type == ExecType.CANCELED
@@ -598,43 +620,43 @@ def test_only_the_given_message_type_is_refused(town: Town, ann: Client) -> None
 
 @pytest.mark.parametrize("applied", [True, False])
 def test_a_retry_shows_whether_an_order_with_an_unknown_outcome_was_applied(
-    town: Town, applied: bool
+    harness: VenueHarness, applied: bool
 ) -> None:
-    ann, listener = town.connect("ann"), town.connect("ann-2", listener_session=True)
-    town.do("unavailable", applied=applied)
+    ann, listener = harness.connect("ann"), harness.connect("ann-2", listener_session=True)
+    harness.do("unavailable", applied=applied)
     report = ann.answer_to(order("a", BUY, 5, "0.40"), ExecutionReport)
     assert (report.text, report.ord_rej_reason) == ("EXCHANGE_UNAVAILABLE", OrdRejReason.OTHER)
-    assert set(book(town)) == ({"a"} if applied else set())
+    assert set(book(harness)) == ({"a"} if applied else set())
     assert [each.cl_ord_id for each in reports(listener)] == (["a"] if applied else [])
     retried = ann.answer_to(order("a", BUY, 5, "0.40"), ExecutionReport)
     assert retried.text == ("ORDER_ALREADY_EXISTS" if applied else None)
-    assert set(book(town)) == {"a"}
+    assert set(book(harness)) == {"a"}
 
 
 def test_an_applied_order_trades_and_only_its_own_answer_is_missing(
-    town: Town, ann: Client, bob: Client
+    harness: VenueHarness, ann: Client, bob: Client
 ) -> None:
     bob.send(order("b", SELL, 5, "0.40"))
     bob.take()
-    town.do("unavailable", applied=True)
+    harness.do("unavailable", applied=True)
     assert ann.answer_to(order("a", BUY, 2, "0.40"), ExecutionReport).text == "EXCHANGE_UNAVAILABLE"
     assert bob.take_only(ExecutionReport).cum_qty == 2
-    town.do("unavailable", applied=True, message="F")
+    harness.do("unavailable", applied=True, message="F")
     ann.send(order("a2", BUY, 9, "0.30"))
     ann.take()
     assert ann.answer_to(cancel("c", "a2"), OrderCancelReject).text == "EXCHANGE_UNAVAILABLE"
-    assert set(book(town)) == {"b"}
+    assert set(book(harness)) == {"b"}
 
 
-def test_a_rate_limit_refusal_can_be_injected(town: Town, ann: Client) -> None:
-    town.do("throttle", times=2)
+def test_a_rate_limit_refusal_can_be_injected(harness: VenueHarness, ann: Client) -> None:
+    harness.do("throttle", times=2)
     for name in "ab":
         ann.send(order(name, BUY, 1, "0.10"))
         refusal = refused_by(ann)
         assert refusal.business_reject_reason == BusinessRejectReason.RATE_LIMIT_EXCEEDED
         assert refusal.business_reject_ref_id == name
     ann.send(order("c", BUY, 1, "0.10"))
-    assert set(book(town)) == {"c"}
+    assert set(book(harness)) == {"c"}
 
 
 # --- logons ---------------------------------------------------------------------------------------------
@@ -649,23 +671,23 @@ def test_a_rate_limit_refusal_can_be_injected(town: Town, ann: Client) -> None:
     ],
 )
 def test_a_logon_is_refused_by_logout_with_the_text_and_the_next_is_taken(
-    town: Town, name: str, values: dict[str, Any], text: str
+    harness: VenueHarness, name: str, values: dict[str, Any], text: str
 ) -> None:
-    town.do(name, **values)
-    ended = town.connect("ann").ending()
+    harness.do(name, **values)
+    ended = harness.connect("ann").ending()
     assert ended.reason is CloseReason.LOGON_REFUSED
     assert text in ended.text
-    assert town.connect("ann").is_logged_on
+    assert harness.connect("ann").is_logged_on
 
 
-def test_a_key_can_be_blocked_for_a_time(town: Town) -> None:
-    town.do("hold-key", key=KEYS["ann"].key_id, lasting=60)
+def test_a_key_can_be_blocked_for_a_time(harness: VenueHarness) -> None:
+    harness.do("hold-key", key=KEYS["ann"].key_id, lasting=60)
     for _ in range(3):
-        assert "already exists" in town.connect("ann").ending().text
-        town.wait(15)
-    assert town.connect("bob").is_logged_on
-    town.wait(15)
-    assert town.connect("ann").is_logged_on
+        assert "already exists" in harness.connect("ann").ending().text
+        harness.wait(15)
+    assert harness.connect("bob").is_logged_on
+    harness.wait(15)
+    assert harness.connect("ann").is_logged_on
 
 
 # --- the state of the exchange --------------------------------------------------------------------------
@@ -675,7 +697,7 @@ def test_a_key_can_be_blocked_for_a_time(town: Town) -> None:
 class Trial:
     """A random history with faults, and the state of the exchange at its end."""
 
-    town: Town
+    harness: VenueHarness
     random: Random
     names: Sequence[str] = ("ann", "bob")
     clients: dict[str, Client] = attrs.field(factory=dict)
@@ -686,19 +708,19 @@ class Trial:
         name = self.random.choice(self.names)
         client = self.clients.get(name)
         if client is None or not client.session.is_established:
-            if client in self.town.clients:
-                self.town.wait(5)
+            if client in self.harness.clients:
+                self.harness.wait(5)
             self.stores[name] = MemoryStore()
-            self.clients[name] = self.town.connect(name, "KalshiRT", store=self.stores[name], reset=True)
+            self.clients[name] = self.harness.connect(name, "KalshiRT", store=self.stores[name], reset=True)
             return
         if self.random.random() < 0.3:
-            self.town.perform(self._fault())
+            self.harness.perform(self._fault())
             return
         self.sent += 1
         side = self.random.choice((BUY, SELL))
         price = Decimal(self.random.randint(35, 45)) / 100
         client.send(order(f"{name}-{self.sent}", side, self.random.randint(1, 9), str(price)))
-        self.town.wait(self.random.random())
+        self.harness.wait(self.random.random())
 
     def _fault(self) -> Operation:
         seconds = self.random.random() * 5
@@ -723,11 +745,11 @@ class Trial:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_cash_is_conserved_under_all_faults(seed: int) -> None:
-    trial = Trial(Town(seed, fees={PREDICTION: NO_FEES}), Random(seed))
+    trial = Trial(VenueHarness(seed, fees={PREDICTION: NO_FEES}), Random(seed))
     for _ in range(150):
         trial.step()
-        assert _worth(trial.town) == 2000
-    venue, now = trial.town.venue, trial.town.now
+        assert _worth(trial.harness) == 2000
+    venue, now = trial.harness.venue, trial.harness.now
     exchange = venue.exchange(PREDICTION)
     assert trial.sent > 30
     nets = [account.holding(MARKET).position.net for account in exchange.accounts()]
@@ -737,23 +759,23 @@ def test_cash_is_conserved_under_all_faults(seed: int) -> None:
         venue.execute(PREDICTION, SetMarketState(MARKET, state, MarketResult.YES), now)
     assert sum(account.balance for account in exchange.accounts()) == 2000
     assert all(not account.reserved for account in exchange.accounts())
-    assert book(trial.town) == {}
+    assert book(trial.harness) == {}
 
 
-def _worth(town: Town) -> Decimal:
+def _worth(harness: VenueHarness) -> Decimal:
     """Return all cash plus the value of all contracts if YES paid: a contract pays a dollar to one of its two
     sides.
     """
-    accounts = town.venue.exchange(PREDICTION).accounts()
+    accounts = harness.venue.exchange(PREDICTION).accounts()
     return sum((account.balance + account.holding(MARKET).position.long for account in accounts), Decimal(0))
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_an_input_log_with_faults_replays_to_the_same(seed: int, tmp_path: Path) -> None:
     with InputLog(tmp_path / "input-log") as input_log:
-        town = Town(seed)
-        town.venue = input_log.venue(config(), Random(seed))
-        trial = Trial(town, Random(seed))
+        harness = VenueHarness(seed)
+        harness.venue = input_log.venue(config(), Random(seed))
+        trial = Trial(harness, Random(seed))
         for _ in range(80):
             trial.step()
     found = replay(tmp_path / "input-log")
@@ -762,14 +784,14 @@ def test_an_input_log_with_faults_replays_to_the_same(seed: int, tmp_path: Path)
     assert found.sent > 5000
 
 
-def test_a_timed_cut_ends_the_session_at_its_time(town: Town, ann: Client) -> None:
-    town.do("cut", after=3)
-    town.wait(2.9)
+def test_a_timed_cut_ends_the_session_at_its_time(harness: VenueHarness, ann: Client) -> None:
+    harness.do("cut", after=3)
+    harness.wait(2.9)
     assert ann.session.is_established
-    town.wait(0.2)
+    harness.wait(0.2)
     assert [type(event) for event in ann.events] == [LoggedOn, SessionEnded]
     assert ann.ending().reason is CloseReason.CONNECTION_LOST
-    assert armed(town) == 0
+    assert armed(harness) == 0
 
 
 def test_a_scenario_can_schedule_a_cut() -> None:

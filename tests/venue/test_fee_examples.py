@@ -11,8 +11,8 @@ from kalshi_fix_sansio import ExecType, ExecutionReport, Side
 from kalshi_fix_venue.exchange import AccountId, prediction_market
 from kalshi_fix_venue.exchange.accounts import AccountTerms
 from kalshi_fix_venue.exchange.fees import PREDICTION_FEES
-from tests.venue.desk import MARKET, d
-from tests.venue.town import Town, accounts, order
+from tests.venue.exchange_harness import MARKET, d
+from tests.venue.venue_harness import VenueHarness, accounts, order
 
 BOB = AccountId("bob")
 
@@ -56,10 +56,10 @@ EXAMPLES = {
 }
 
 
-def town_for(example: Example) -> Town:
+def harness_for(example: Example) -> VenueHarness:
     fees = attrs.evolve(PREDICTION_FEES, taker_rate=d(example.rate))
     market = attrs.evolve(prediction_market(MARKET, subpenny=True), fees=fees)
-    return Town(
+    return VenueHarness(
         markets={"prediction": (market,), "margin": ()},
         accounts=accounts(bob={"terms": AccountTerms(direct_member=False)}),
     )
@@ -68,8 +68,8 @@ def town_for(example: Example) -> Town:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_worked_example_gives_the_figures_of_the_page(name: str) -> None:
     example = EXAMPLES[name]
-    town = town_for(example)
-    ann, bob = town.connect("ann"), town.connect("bob")
+    harness = harness_for(example)
+    ann, bob = harness.connect("ann"), harness.connect("bob")
     quantity = d(example.quantity)
     for number in range(3):
         ann.send(order(f"a{number}", Side.SELL, quantity, example.price))
@@ -85,5 +85,5 @@ def test_a_worked_example_gives_the_figures_of_the_page(name: str) -> None:
     changes = [change.collateral_amount_change for fill in fills for change in fill.collateral_amount_changes]
     expected = [d(example.balance_change) + d(rebate) for rebate in example.rebates]
     assert changes == expected
-    exchange = town.venue.exchange("prediction")
+    exchange = harness.venue.exchange("prediction")
     assert exchange.account(BOB).balance == 1000 + sum(expected)

@@ -32,8 +32,8 @@ from kalshi_fix_venue.identities import Authority
 from kalshi_fix_venue.server import VenueServer
 from kalshi_fix_venue.venue import VenueModel
 from kalshi_fix_venue.virtual_time import pass_time
-from tests.venue.desk import MARKET, PERP, d
-from tests.venue.town import START, Town
+from tests.venue.exchange_harness import MARKET, PERP, d
+from tests.venue.venue_harness import START, VenueHarness
 
 OTHER = "KXOTHER-26"
 MARKETS = {
@@ -69,17 +69,17 @@ def watched(**settings: Any) -> Watched:
     return venue
 
 
-def subscribe(town: Town) -> Any:
-    client = town.connect("ann-md", "KalshiMD")
+def subscribe(harness: VenueHarness) -> Any:
+    client = harness.connect("ann-md", "KalshiMD")
     client.send(MarketDataRequest.subscribe(MARKET))
     return client
 
 
 def transcript(flow_seed: int, seconds: float) -> bytes:
-    town = Town(flow=FlowConfig(seed=flow_seed, rate=2.0))
-    town.venue.begin(town.now)
-    client = subscribe(town)
-    town.wait(seconds)
+    harness = VenueHarness(flow=FlowConfig(seed=flow_seed, rate=2.0))
+    harness.venue.begin(harness.now)
+    client = subscribe(harness)
+    harness.wait(seconds)
     return bytes(client.wire)
 
 
@@ -119,7 +119,7 @@ def test_in_a_day_cash_is_conserved_and_open_orders_stay_few() -> None:
     venue = watched(rate=0.2)
     config = FlowConfig()
     traders = config.maker_names + config.taker_names
-    purses = {
+    balances = {
         product: [
             AccountId(name, shard=shard)
             for name in traders
@@ -150,19 +150,19 @@ def test_in_a_day_cash_is_conserved_and_open_orders_stay_few() -> None:
             moved[trade.order.account] += trade.balance_change  # type: ignore[assignment]
         fees = sum(trade.fee for trade in trades)
         held = Decimal(0)
-        for purse in purses[product]:
-            account = exchange.account(purse)
-            assert account.balance == config.balance + moved[purse], purse
+        for balance in balances[product]:
+            account = exchange.account(balance)
+            assert account.balance == config.balance + moved[balance], balance
             for ticker, holding in account.holdings.items():
                 position = holding.position
-                assert exchange.shard_of(ticker) == purse.shard
+                assert exchange.shard_of(ticker) == balance.shard
                 if product == "prediction":
                     held += position.long
                 else:
                     signed = position.entry_value if position.net > 0 else -position.entry_value
                     held += position.entry_value / 10 - signed
-        total = sum(exchange.account(purse).balance for purse in purses[product])
-        assert total + fees + held == config.balance * len(purses[product]), product
+        total = sum(exchange.account(balance).balance for balance in balances[product])
+        assert total + fees + held == config.balance * len(balances[product]), product
         assert fees > 0
 
 

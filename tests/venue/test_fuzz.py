@@ -12,8 +12,8 @@ from kalshi_fix_sansio import (
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.framing import encode_frame
 from tests.helpers import tag_of
-from tests.venue.desk import MARKET
-from tests.venue.town import Town, amend, cancel, encode, mass_cancel, order
+from tests.venue.exchange_harness import MARKET
+from tests.venue.venue_harness import VenueHarness, amend, cancel, encode, mass_cancel, order
 
 SOH = b"\x01"
 MESSAGES: dict[str, list[Message]] = {
@@ -54,24 +54,24 @@ def mutate(frame: bytes, changes: list[tuple[str, int, int, bytes]]) -> bytes:
 @settings(max_examples=60)
 @given(st.sampled_from(sorted(MESSAGES)), st.data())
 def test_odd_fields_never_break_the_venue(session_type: str, data: st.DataObject) -> None:
-    town = Town()
-    client, other = town.connect("ann", session_type), town.connect("bob")
+    harness = VenueHarness()
+    client, other = harness.connect("ann", session_type), harness.connect("bob")
     other.events.clear()
     messages = MESSAGES[session_type]
     for number in range(2, 8):
         message = data.draw(st.sampled_from(messages))
-        frame = encode("ann", session_type, number, town.now, message)
+        frame = encode("ann", session_type, number, harness.now, message)
         changes = data.draw(st.lists(CHANGES, max_size=3))
-        town.venue.receive_data(client.conn, mutate(frame, changes), town.now)
-        town.venue.data_to_send(client.conn)
+        harness.venue.receive_data(client.conn, mutate(frame, changes), harness.now)
+        harness.venue.data_to_send(client.conn)
     other.send(order("b1", Side.SELL, 1, "0.99"))
     assert [m.MSG_TYPE for m in other.take()] == ["8"]
 
 
 @given(st.binary(max_size=300))
 def test_odd_bytes_never_break_the_venue(noise: bytes) -> None:
-    town = Town()
-    conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
-    town.venue.receive_data(conn, noise, town.now)
-    town.venue.receive_eof(conn, town.now)
-    assert town.connect("ann").is_logged_on
+    harness = VenueHarness()
+    conn = harness.venue.connection_made("prediction", "KalshiNR", harness.now)
+    harness.venue.receive_data(conn, noise, harness.now)
+    harness.venue.receive_eof(conn, harness.now)
+    assert harness.connect("ann").is_logged_on

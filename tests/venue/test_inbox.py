@@ -17,123 +17,127 @@ from kalshi_fix_venue.driver import ClientProtocol, Driver
 from kalshi_fix_venue.inbox import BEHIND, MAX_WAITING, PIECE
 from kalshi_fix_venue.operations import operation
 from kalshi_fix_venue.venue import VenueModel
-from tests.venue.town import Client, Town, config, decode_all, kinds, order, raw_logon
+from tests.venue.venue_harness import Client, VenueHarness, config, decode_all, kinds, order, raw_logon
 
 BACKLOG = 100.0
 """Seconds: longer than the tolerance for SendingTime and the timeout for a silent client."""
 
 
 @pytest.fixture
-def ann(town: Town) -> Client:
-    client = town.connect("ann")
+def ann(harness: VenueHarness) -> Client:
+    client = harness.connect("ann")
     client.take()
     return client
 
 
-def fill(town: Town, size: int = 2 * PIECE) -> int:
+def fill(harness: VenueHarness, size: int = 2 * PIECE) -> int:
     """Add waiting bytes of another connection; return it."""
-    conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
-    town.venue.inbox.receive_data(conn, bytes(size), town.now)
+    conn = harness.venue.connection_made("prediction", "KalshiNR", harness.now)
+    harness.venue.inbox.receive_data(conn, bytes(size), harness.now)
     return conn
 
 
-def leave_unread(town: Town, client: Client) -> None:
+def leave_unread(harness: VenueHarness, client: Client) -> None:
     """Put a client's outgoing bytes into the venue's inbox without further processing."""
-    town.venue.inbox.receive_data(client.conn, client.session.data_to_send(), town.now)
-    town.clients.remove(client)
+    harness.venue.inbox.receive_data(client.conn, client.session.data_to_send(), harness.now)
+    harness.clients.remove(client)
 
 
-def process(town: Town) -> None:
-    while town.venue.inbox:
-        town.venue.inbox.process(town.now)
+def process(harness: VenueHarness) -> None:
+    while harness.venue.inbox:
+        harness.venue.inbox.process(harness.now)
 
 
 def sent_to(client: Client) -> list[Any]:
     found: list[Any] = []
-    while data := client.town.venue.data_to_send(client.conn):
+    while data := client.harness.venue.data_to_send(client.conn):
         found += decode_all(data)
     return found
 
 
-def test_a_message_is_judged_by_its_arrival_time(town: Town, ann: Client) -> None:
-    fill(town)
-    ann.session.send(order("a1", Side.BUY, 1, "0.40"), town.now)
-    leave_unread(town, ann)
-    town.wait(BACKLOG)
+def test_a_message_is_judged_by_its_arrival_time(harness: VenueHarness, ann: Client) -> None:
+    fill(harness)
+    ann.session.send(order("a1", Side.BUY, 1, "0.40"), harness.now)
+    leave_unread(harness, ann)
+    harness.wait(BACKLOG)
     assert set(kinds(sent_to(ann))) == {"0"}, "heartbeats go on, and its silence is not held against it"
-    process(town)
+    process(harness)
     (report,) = sent_to(ann)
     assert (report.exec_type, report.cl_ord_id) == (ExecType.NEW, "a1")
-    assert report.header.sending_time == town.now.utc
+    assert report.header.sending_time == harness.now.utc
 
 
-def test_a_message_that_was_late_when_it_arrived_is_refused(town: Town, ann: Client) -> None:
-    fill(town)
+def test_a_message_that_was_late_when_it_arrived_is_refused(harness: VenueHarness, ann: Client) -> None:
+    fill(harness)
     ann.session.send(
-        order("a1", Side.BUY, 1, "0.40"), Instant(town.monotonic, town.utc - timedelta(seconds=31))
+        order("a1", Side.BUY, 1, "0.40"), Instant(harness.monotonic, harness.utc - timedelta(seconds=31))
     )
-    leave_unread(town, ann)
-    town.wait(BACKLOG)
+    leave_unread(harness, ann)
+    harness.wait(BACKLOG)
     sent_to(ann)
-    process(town)
+    process(harness)
     assert kinds(sent_to(ann)) == ["3", "5"]
 
 
-def test_silence_is_measured_from_processed_messages(town: Town, ann: Client) -> None:
-    fill(town)
-    ann.session.send(order("a1", Side.BUY, 1, "0.40"), town.now)
-    leave_unread(town, ann)
-    town.wait(BACKLOG)
-    process(town)
+def test_silence_is_measured_from_processed_messages(harness: VenueHarness, ann: Client) -> None:
+    fill(harness)
+    ann.session.send(order("a1", Side.BUY, 1, "0.40"), harness.now)
+    leave_unread(harness, ann)
+    harness.wait(BACKLOG)
+    process(harness)
     sent_to(ann)
-    town.wait(37)
+    harness.wait(37)
     assert kinds(sent_to(ann)) == ["0", "1"]
 
 
-def test_connections_are_served_round_robin(town: Town, ann: Client) -> None:
-    fill(town, 50 * PIECE)
-    ann.session.send(order("a1", Side.BUY, 1, "0.40"), town.now)
-    leave_unread(town, ann)
-    town.venue.inbox.process(town.now)
+def test_connections_are_served_round_robin(harness: VenueHarness, ann: Client) -> None:
+    fill(harness, 50 * PIECE)
+    ann.session.send(order("a1", Side.BUY, 1, "0.40"), harness.now)
+    leave_unread(harness, ann)
+    harness.venue.inbox.process(harness.now)
     assert sent_to(ann) == []
-    assert town.venue.inbox.process(town.now) == ann.conn
+    assert harness.venue.inbox.process(harness.now) == ann.conn
     assert kinds(sent_to(ann)) == ["8"]
 
 
-def test_messages_sent_before_a_disconnect_are_processed(town: Town, ann: Client) -> None:
-    fill(town)
-    ann.session.send(order("a1", Side.BUY, 1, "0.40"), town.now)
-    leave_unread(town, ann)
-    town.venue.inbox.receive_eof(ann.conn, town.now)
-    assert town.venue.sessions()
-    process(town)
-    assert town.venue.exchange("prediction").find("ann", "a1")
-    assert town.venue.sessions() == []
+def test_messages_sent_before_a_disconnect_are_processed(harness: VenueHarness, ann: Client) -> None:
+    fill(harness)
+    ann.session.send(order("a1", Side.BUY, 1, "0.40"), harness.now)
+    leave_unread(harness, ann)
+    harness.venue.inbox.receive_eof(ann.conn, harness.now)
+    assert harness.venue.sessions()
+    process(harness)
+    assert harness.venue.exchange("prediction").find("ann", "a1")
+    assert harness.venue.sessions() == []
 
 
-def test_a_lost_connection_is_noticed_when_its_messages_are_dropped(town: Town, ann: Client) -> None:
-    fill(town)
-    ann.session.send(order("a1", Side.BUY, 1, "0.40"), town.now)
-    leave_unread(town, ann)
-    town.venue.inbox.receive_eof(ann.conn, town.now)
-    town.venue.inbox.drop(town.now)
-    assert town.venue.exchange("prediction").find("ann", "a1") is None
-    assert (town.venue.sessions(), bool(town.venue.inbox)) == ([], False)
+def test_a_lost_connection_is_noticed_when_its_messages_are_dropped(
+    harness: VenueHarness, ann: Client
+) -> None:
+    fill(harness)
+    ann.session.send(order("a1", Side.BUY, 1, "0.40"), harness.now)
+    leave_unread(harness, ann)
+    harness.venue.inbox.receive_eof(ann.conn, harness.now)
+    harness.venue.inbox.drop(harness.now)
+    assert harness.venue.exchange("prediction").find("ann", "a1") is None
+    assert (harness.venue.sessions(), bool(harness.venue.inbox)) == ([], False)
 
 
-def test_the_backlog_is_in_the_status_and_in_the_log(town: Town, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_backlog_is_in_the_status_and_in_the_log(
+    harness: VenueHarness, caplog: pytest.LogCaptureFixture
+) -> None:
     def backlog() -> Any:
-        return town.venue.perform(operation("status"), town.now)["backlog"]
+        return harness.venue.perform(operation("status"), harness.now)["backlog"]
 
     assert backlog() == {"connections": 0, "bytes": 0, "seconds": 0.0}
-    fill(town, 3 * PIECE)
-    town.venue.inbox.process(town.now)
+    fill(harness, 3 * PIECE)
+    harness.venue.inbox.process(harness.now)
     assert caplog.records == [], "what waits for a moment is no backlog"
-    fill(town, PIECE)
-    town.wait(2 * BEHIND)
+    fill(harness, PIECE)
+    harness.wait(2 * BEHIND)
     assert backlog() == {"connections": 2, "bytes": 2 * PIECE, "seconds": 2 * BEHIND}
     with caplog.at_level(logging.WARNING):
-        process(town)
+        process(harness)
     behind, done = (record.getMessage() for record in caplog.records)
     assert f"cannot keep up: messages wait for {2 * BEHIND:.1f} seconds" in behind
     assert f"keeps up again; it was behind by up to {2 * BEHIND:.1f} seconds" in done

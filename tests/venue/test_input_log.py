@@ -54,8 +54,8 @@ from kalshi_fix_venue.server import VenueServer
 from kalshi_fix_venue.testing import Sandbox
 from kalshi_fix_venue.venue import VenueModel
 from kalshi_fix_venue.virtual_time import pass_time
-from tests.venue.desk import MARKET
-from tests.venue.town import KEYS, START, Town, config, encode, order, raw_logon
+from tests.venue.exchange_harness import MARKET
+from tests.venue.venue_harness import KEYS, START, VenueHarness, config, encode, order, raw_logon
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "scenario.yaml"
 NOW = Instant(50.0, START)
@@ -66,10 +66,10 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "venue.input_log"
 
 
-def logged(town: Town, input_log: InputLog, **changes: Any) -> LoggedVenue:
-    town.venue = input_log.venue(config(**changes), Random(7))
-    town.venue.begin(town.now)
-    return town.venue
+def logged(harness: VenueHarness, input_log: InputLog, **changes: Any) -> LoggedVenue:
+    harness.venue = input_log.venue(config(**changes), Random(7))
+    harness.venue.begin(harness.now)
+    return harness.venue
 
 
 @contextmanager
@@ -85,34 +85,34 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def traded(path: Path, **changes: Any) -> Town:
+def traded(path: Path, **changes: Any) -> VenueHarness:
     """Write the input log of a short day: logons, orders, fills, a pause, a disconnect, a refused logon,
     heartbeats.
     """
     with InputLog(path, state_every=10) as input_log:
-        town = Town(**changes)
-        logged(town, input_log, **changes)
-        ann, bob = town.connect("ann"), town.connect("bob", "KalshiRT", reset=True)
-        md = town.connect("ann-md", "KalshiMD")
+        harness = VenueHarness(**changes)
+        logged(harness, input_log, **changes)
+        ann, bob = harness.connect("ann"), harness.connect("bob", "KalshiRT", reset=True)
+        md = harness.connect("ann-md", "KalshiMD")
         md.send(MarketDataRequest.subscribe(MARKET))
         ann.send(order("a1", Side.BUY, 10, "0.40"))
         bob.send(order("b1", Side.SELL, 4, "0.40"))
-        town.execute(SetPause(PauseState.TRADING_PAUSED))
+        harness.execute(SetPause(PauseState.TRADING_PAUSED))
         ann.send(order("a2", Side.BUY, 10, "0.40"))
-        town.perform(operation("resume"))
-        town.connect("ann")
-        town.wait(65)
+        harness.perform(operation("resume"))
+        harness.connect("ann")
+        harness.wait(65)
         bob.drop()
         ann.send(order("a3", Side.BUY, 3, "0.50"))
         with pytest.raises(ValueError, match="NO-SUCH"):
-            town.execute(SetMarketState("NO-SUCH", MarketState.CLOSED))
-        town.venue.new_id()
-        town.connect("bob", "KalshiRT", reset=True).logout()
-    return town
+            harness.execute(SetMarketState("NO-SUCH", MarketState.CLOSED))
+        harness.venue.new_id()
+        harness.connect("bob", "KalshiRT", reset=True).logout()
+    return harness
 
 
 def test_a_replay_gives_the_same_state_and_the_same_bytes(path: Path) -> None:
-    town = traded(path, flow=FlowConfig(rate=1.0))
+    harness = traded(path, flow=FlowConfig(rate=1.0))
     found = replay(path)
     assert found.is_same, found.parted
     assert found.torn is None
@@ -121,18 +121,18 @@ def test_a_replay_gives_the_same_state_and_the_same_bytes(path: Path) -> None:
     assert found.entries == sum("do" in line for line in lines_of(path))
     assert found.venue is not None
     for product in ("prediction", "margin"):
-        before, after = town.venue.exchange(product), found.venue.exchange(product)
+        before, after = harness.venue.exchange(product), found.venue.exchange(product)
         assert after.open_orders() == before.open_orders()
         assert after.accounts() == before.accounts()
-    assert found.venue.sessions() == town.venue.sessions()
+    assert found.venue.sessions() == harness.venue.sessions()
 
 
 def test_random_faults_and_their_effects_replay_too(path: Path) -> None:
     with InputLog(path, state_every=10) as input_log:
-        town = Town()
-        venue = logged(town, input_log, flow=FlowConfig(rate=2.0))
-        ann = town.connect("ann")
-        md = town.connect("ann-md", "KalshiMD")
+        harness = VenueHarness()
+        venue = logged(harness, input_log, flow=FlowConfig(rate=2.0))
+        ann = harness.connect("ann")
+        md = harness.connect("ann-md", "KalshiMD")
         md.send(MarketDataRequest.subscribe(MARKET))
         for name, values in (
             ("delay", {"by": 2, "session": "KalshiMD"}),
@@ -140,16 +140,16 @@ def test_random_faults_and_their_effects_replay_too(path: Path) -> None:
             ("reject", {"text": "INSUFFICIENT_BALANCE", "times": 2}),
             ("withhold", {"lasting": 30, "owner": "bob"}),
         ):
-            venue.perform(operation(name, values), town.now)
+            venue.perform(operation(name, values), harness.now)
         for number in range(5):
             ann.send(order(f"a{number}", Side.BUY, 1, "0.40"))
-        town.wait(60)
-        venue.perform(operation("cut", {"owner": "ann", "session": "KalshiNR"}), town.now)
-        town.run()
-        venue.perform(operation("release"), town.now)
-        town.wait(30)
+        harness.wait(60)
+        venue.perform(operation("cut", {"owner": "ann", "session": "KalshiNR"}), harness.now)
+        harness.run()
+        venue.perform(operation("release"), harness.now)
+        harness.wait(30)
         with pytest.raises(ConfigurationError):
-            venue.perform(operation("halt", {"market": "NO-SUCH"}), town.now)
+            venue.perform(operation("halt", {"market": "NO-SUCH"}), harness.now)
     found = replay(path)
     assert found.is_same, found.parted
     assert found.states > 10
@@ -300,8 +300,8 @@ def test_incomplete_bytes_are_not_held_back_without_limit(path: Path) -> None:
         for _ in range(20):
             venue.receive_data(conn, b"x" * 100_000, NOW)
         held = [line for line in lines_of(path) if line.get("do") == "receive_data"]
-        told = [line for line in lines_of(path) if "of" in line]
-        assert (len(held) - len(told)) * 100_000 <= MAX_HELD
+        received = [line for line in lines_of(path) if "of" in line]
+        assert (len(held) - len(received)) * 100_000 <= MAX_HELD
 
 
 # --- truncated input logs -------------------------------------------------------------------------------
@@ -364,7 +364,7 @@ while True:
 
 def changed_lines(path: Path) -> Iterator[tuple[str, str]]:
     lines = path.read_text().splitlines()
-    for word, other, said in (
+    for word, other, text in (
         ('"do":"execute"', None, "the venue sends"),
         ('"do":"data_to_send"', ('"sent":[', '"sent":[9'), "bytes, not"),
         ('{"state"', ('{"state":"', '{"state":"x'), "is in another state"),
@@ -373,22 +373,22 @@ def changed_lines(path: Path) -> Iterator[tuple[str, str]]:
     ):
         at = next(number for number, line in enumerate(lines) if word in line)
         changed = [] if other is None else [lines[at].replace(*other)]
-        yield "\n".join([*lines[:at], *changed, *lines[at + 1 :], ""]), said
+        yield "\n".join([*lines[:at], *changed, *lines[at + 1 :], ""]), text
 
 
 def test_a_diverging_replay_reports_the_line(path: Path) -> None:
     traded(path)
-    for text, said in changed_lines(path):
+    for text, output in changed_lines(path):
         other = path.with_suffix(".other")
         other.write_text(text)
         parted = replay(other).parted
-        assert parted is not None, said
+        assert parted is not None, output
         assert parted.startswith(f"{other}:")
-        assert said in parted
+        assert output in parted
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "text"),
     [
         (b"", "is no input log of a venue"),
         (b'{"a":1}\n', "is no input log of a venue"),
@@ -399,9 +399,9 @@ def test_a_diverging_replay_reports_the_line(path: Path) -> None:
         (b"\xff\xfe\n{}\n", ":1 is no line of an input log"),
     ],
 )
-def test_an_invalid_input_log_is_reported(path: Path, content: bytes, said: str) -> None:
+def test_an_invalid_input_log_is_reported(path: Path, content: bytes, text: str) -> None:
     path.write_bytes(content)
-    with pytest.raises(InputLogError, match=said):
+    with pytest.raises(InputLogError, match=text):
         replay(path)
 
 
@@ -427,11 +427,11 @@ def test_an_input_log_ends_at_its_size_limit_and_the_venue_continues(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with InputLog(path, max_bytes=20_000) as input_log:
-        town = Town()
-        logged(town, input_log, flow=FlowConfig(rate=5.0))
-        town.wait(300)
+        harness = VenueHarness()
+        logged(harness, input_log, flow=FlowConfig(rate=5.0))
+        harness.wait(300)
         assert input_log.ended == "has its maximum size (20000 bytes)"
-        assert town.connect("ann").is_logged_on
+        assert harness.connect("ann").is_logged_on
     assert path.stat().st_size <= 20_000
     assert [record.message for record in caplog.records] == [
         f"the input log {path} has its maximum size (20000 bytes); the venue continues without it"
@@ -443,15 +443,15 @@ def test_a_full_disk_ends_the_input_log_and_not_the_venue(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with InputLog(path) as input_log:
-        town = Town()
-        logged(town, input_log)
+        harness = VenueHarness()
+        logged(harness, input_log)
         monkeypatch.setattr(
             os, "write", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
         )
-        assert town.connect("ann").is_logged_on
+        assert harness.connect("ann").is_logged_on
         monkeypatch.undo()
         assert input_log.ended == "cannot be written (No space left on device)"
-        town.connect("bob")
+        harness.connect("bob")
     assert len(caplog.records) == 1
     assert replay(path).is_same
 

@@ -8,9 +8,9 @@ from random import Random
 from kalshi_fix_venue.config import AccountConfig
 from kalshi_fix_venue.exchange import margin_market, prediction_market
 from kalshi_fix_venue.liquidity import LIQUIDITY, liquidity_orders
-from tests.venue import desk
-from tests.venue.desk import MARKET, PERP, d
-from tests.venue.town import Town
+from tests.venue import exchange_harness
+from tests.venue.exchange_harness import MARKET, PERP, d
+from tests.venue.venue_harness import VenueHarness
 
 
 def test_resting_orders_quote_both_sides_within_the_market() -> None:
@@ -26,7 +26,7 @@ def test_resting_orders_quote_both_sides_within_the_market() -> None:
         ("sell", d("0.07")),
         ("sell", d("0.08")),
     ]
-    town = Town(
+    harness = VenueHarness(
         accounts=(
             AccountConfig(owner=LIQUIDITY, product="margin", balance=d(100_000)),
             AccountConfig(owner="perp", product="margin", balance=d(1000)),
@@ -37,7 +37,7 @@ def test_resting_orders_quote_both_sides_within_the_market() -> None:
     for command in liquidity_orders(
         perp, d("20"), Random(3), lambda: f"m{next(ids)}", levels=2, spacing=d("0.5")
     ):
-        town.venue.execute("margin", command, town.now)
-    exchange = town.venue.exchange("margin")
-    assert [price for price, _ in exchange.levels(PERP, desk.BUY)] == [d("19.5"), d("19")]
-    assert [price for price, _ in exchange.levels(PERP, desk.SELL)] == [d("20.5"), d("21")]
+        harness.venue.execute("margin", command, harness.now)
+    exchange = harness.venue.exchange("margin")
+    assert [price for price, _ in exchange.levels(PERP, exchange_harness.BUY)] == [d("19.5"), d("19")]
+    assert [price for price, _ in exchange.levels(PERP, exchange_harness.SELL)] == [d("20.5"), d("21")]

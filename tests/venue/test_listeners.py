@@ -26,11 +26,11 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_venue.assumptions import Assumptions
 from kalshi_fix_venue.config import CustomerConfig
-from tests.venue.desk import MARKET, PERP, d
-from tests.venue.town import (
+from tests.venue.exchange_harness import MARKET, PERP, d
+from tests.venue.venue_harness import (
     KEYS,
     Client,
-    Town,
+    VenueHarness,
     accounts,
     amend,
     api_key,
@@ -52,20 +52,22 @@ ACCOUNTS = accounts(
 
 
 @pytest.fixture
-def town() -> Town:
-    return Town(accounts=ACCOUNTS)
+def harness() -> VenueHarness:
+    return VenueHarness(accounts=ACCOUNTS)
 
 
-def listen(town: Town, session_type: str = "KalshiNR", **fields: Any) -> Client:
-    listener = town.connect("ann-reader", session_type, listener_session=True, **fields)
+def listen(harness: VenueHarness, session_type: str = "KalshiNR", **fields: Any) -> Client:
+    listener = harness.connect("ann-reader", session_type, listener_session=True, **fields)
     listener.take()
     return listener
 
 
 @pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])
-def test_a_listener_gets_reports_of_exactly_the_orders_of_its_account(town: Town, session_type: str) -> None:
-    listener = listen(town, session_type)
-    first, second, bob = town.connect("ann", "KalshiRT"), town.connect("ann-2"), town.connect("bob")
+def test_a_listener_gets_reports_of_exactly_the_orders_of_its_account(
+    harness: VenueHarness, session_type: str
+) -> None:
+    listener = listen(harness, session_type)
+    first, second, bob = harness.connect("ann", "KalshiRT"), harness.connect("ann-2"), harness.connect("bob")
     first.send(order("a1", BUY, 10, "0.40"))
     second.send(order("a2", BUY, 10, "0.39", alloc_account=3))
     bob.send(order("b1", BUY, 10, "0.30"))
@@ -83,9 +85,11 @@ def test_a_listener_gets_reports_of_exactly_the_orders_of_its_account(town: Town
     ]
 
 
-def test_a_listener_gets_the_reports_of_the_trading_session_except_pending_ones(town: Town) -> None:
-    listener = listen(town)
-    ann = town.connect("ann", skip_pending_exec_reports=False)
+def test_a_listener_gets_the_reports_of_the_trading_session_except_pending_ones(
+    harness: VenueHarness,
+) -> None:
+    listener = listen(harness)
+    ann = harness.connect("ann", skip_pending_exec_reports=False)
     ann.take()
     ann.send(order("a1", BUY, 10, "0.40"))
     ann.send(cancel("c1", "a1"))
@@ -97,13 +101,13 @@ def test_a_listener_gets_the_reports_of_the_trading_session_except_pending_ones(
 
 @pytest.mark.parametrize("hears", [True, False])
 def test_a_listener_gets_reports_of_refused_orders_in_its_own_unit(hears: bool) -> None:
-    town = Town(accounts=ACCOUNTS, assumptions=Assumptions(listeners_receive_rejects=hears))
-    listener = listen(town)
-    cents = town.connect("ann", use_dollars=False)
+    harness = VenueHarness(accounts=ACCOUNTS, assumptions=Assumptions(listeners_receive_rejects=hears))
+    listener = listen(harness)
+    cents = harness.connect("ann", use_dollars=False)
     cents.take()
     cents.send(order("a1", BUY, 1, "40", symbol="NO-SUCH"))
     assert [str(report.price) for report in reports(cents)] == ["40"]
-    assert town.venue.exchange("prediction").find("ann", "a1") is None
+    assert harness.venue.exchange("prediction").find("ann", "a1") is None
     heard = reports(listener)
     if not hears:
         assert heard == []
@@ -112,69 +116,69 @@ def test_a_listener_gets_reports_of_refused_orders_in_its_own_unit(hears: bool) 
         ("8", "a1", "0.4", "MARKET_NOT_FOUND")
     ]
     listener.logout()
-    in_cents = listen(town, use_dollars=False)
-    dollars = town.connect("ann-2")
+    in_cents = listen(harness, use_dollars=False)
+    dollars = harness.connect("ann-2")
     dollars.send(order("a3", BUY, 1, "0.4050"))
     assert [str(report.price) for report in reports(in_cents)] == ["40"]
 
 
-def test_a_listener_gets_reports_of_customers_with_their_parties(town: Town) -> None:
-    listener = listen(town)
+def test_a_listener_gets_reports_of_customers_with_their_parties(harness: VenueHarness) -> None:
+    listener = listen(harness)
     party = Party(party_id=CUSTOMER, party_role=PartyRole.CUSTOMER_ACCOUNT)
-    town.connect("ann").send(order("a1", BUY, 1, "0.40", party_ids=[party]))
+    harness.connect("ann").send(order("a1", BUY, 1, "0.40", party_ids=[party]))
     (report,) = reports(listener)
     assert [(each.party_id, each.party_role) for each in report.party_ids] == [(CUSTOMER, 24)]
 
 
-def test_reports_for_a_listener_use_its_own_flags(town: Town) -> None:
-    listener = listen(town, use_dollars=False, preserve_original_order_qty=True)
-    ann = town.connect("ann")
+def test_reports_for_a_listener_use_its_own_flags(harness: VenueHarness) -> None:
+    listener = listen(harness, use_dollars=False, preserve_original_order_qty=True)
+    ann = harness.connect("ann")
     ann.send(order("a1", BUY, 10, "0.40"))
     ann.send(cancel("c1", "a1"))
     new, canceled = reports(listener)
     assert (str(new.price), str(canceled.order_qty)) == ("40", "10.00")
 
 
-def test_several_listeners_are_independent(town: Town) -> None:
-    listener, other = listen(town), town.connect("ann-2", "KalshiRT", listener_session=True)
-    ann = town.connect("ann")
+def test_several_listeners_are_independent(harness: VenueHarness) -> None:
+    listener, other = listen(harness), harness.connect("ann-2", "KalshiRT", listener_session=True)
+    ann = harness.connect("ann")
     other.take()
     ann.send(order("a1", BUY, 1, "0.40"))
     assert len(reports(listener)) == len(reports(other)) == 1
     listener.drop()
     ann.send(order("a2", BUY, 1, "0.40"))
     assert len(reports(other)) == 1
-    again = listen(town)
+    again = listen(harness)
     ann.send(order("a3", BUY, 1, "0.40"))
     assert [report.cl_ord_id for report in reports(again)] == ["a3"]
 
 
-def test_a_session_without_the_flag_is_no_longer_a_listener(town: Town) -> None:
-    listen(town).logout()
-    reader = town.connect("ann-reader")
+def test_a_session_without_the_flag_is_no_longer_a_listener(harness: VenueHarness) -> None:
+    listen(harness).logout()
+    reader = harness.connect("ann-reader")
     reader.take()
-    town.connect("ann").send(order("a1", BUY, 1, "0.40"))
+    harness.connect("ann").send(order("a1", BUY, 1, "0.40"))
     assert reader.take() == []
 
 
-def test_on_rt_missed_reports_are_resent_after_the_reconnect(town: Town) -> None:
+def test_on_rt_missed_reports_are_resent_after_the_reconnect(harness: VenueHarness) -> None:
     store = MemoryStore()
-    listener = listen(town, "KalshiRT", store=store)
-    ann = town.connect("ann")
+    listener = listen(harness, "KalshiRT", store=store)
+    ann = harness.connect("ann")
     listener.drop()
     ann.send(order("a1", BUY, 1, "0.40"))
     ann.send(cancel("c1", "a1"))
-    again = town.connect("ann-reader", "KalshiRT", store=store, listener_session=True)
+    again = harness.connect("ann-reader", "KalshiRT", store=store, listener_session=True)
     assert [report.exec_type for report in reports(again)] == ["0", "4"]
 
 
 def test_margin_has_listeners_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(KEYS, "perp-reader", named("perp-reader"))
     reader = attrs.evolve(api_key("perp-reader"), scopes=frozenset({"read"}))
-    town = Town(accounts=ACCOUNTS, api_keys=(api_key("perp"), reader))
-    listener = town.connect("perp-reader", product="margin", listener_session=True)
+    harness = VenueHarness(accounts=ACCOUNTS, api_keys=(api_key("perp"), reader))
+    listener = harness.connect("perp-reader", product="margin", listener_session=True)
     listener.take()
-    town.connect("perp", product="margin").send(order("a1", BUY, 10, "19.5", symbol=PERP))
+    harness.connect("perp", product="margin").send(order("a1", BUY, 10, "19.5", symbol=PERP))
     assert [report.symbol for report in reports(listener)] == [PERP]
 
 
@@ -183,7 +187,7 @@ def test_margin_has_listeners_too(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_key_needs_a_scope_for_trading_to_send_orders(scopes: set[str], may: bool) -> None:
     key = attrs.evolve(api_key("ann"), scopes=frozenset(scopes))
-    ann = Town(accounts=ACCOUNTS, api_keys=(key,)).connect("ann")
+    ann = VenueHarness(accounts=ACCOUNTS, api_keys=(key,)).connect("ann")
     ann.send(order("a1", BUY, 1, "0.40"))
     assert bool(reports(ann)) is may
 
@@ -211,33 +215,33 @@ REQUESTS = (
     ids=lambda value: getattr(value, "MSG_TYPE", value),
 )
 def test_a_listener_may_not_send_requests(
-    town: Town, ann: Client, session_type: str, message: Message
+    harness: VenueHarness, ann: Client, session_type: str, message: Message
 ) -> None:
     ann.send(order("a1", BUY, 10, "0.40"))
     # A key that may trade: the session still may not.
-    listener = town.connect("ann-2", session_type, listener_session=True)
+    listener = harness.connect("ann-2", session_type, listener_session=True)
     refused = listener.answer_to_raw(message, BusinessMessageReject)
     assert refused.business_reject_reason == BusinessRejectReason.NOT_AUTHORIZED
     assert (refused.ref_msg_type, refused.text) == (message.MSG_TYPE, "Listener sessions are read-only")
-    exchange = town.venue.exchange("prediction")
+    exchange = harness.venue.exchange("prediction")
     resting = exchange.find("ann", "a1")
     assert resting is not None
     assert resting.leaves == 10
     assert exchange.find("ann", "x") is None
 
 
-def test_a_listener_needs_only_a_read_key(town: Town) -> None:
-    assert town.connect("ann-reader", listener_session=True).is_logged_on
-    reader = town.connect("ann-reader", "KalshiMD")
+def test_a_listener_needs_only_a_read_key(harness: VenueHarness) -> None:
+    assert harness.connect("ann-reader", listener_session=True).is_logged_on
+    reader = harness.connect("ann-reader", "KalshiMD")
     assert reader.ending().text == "already exists"
 
 
 def test_a_listener_may_request_past_reports() -> None:
     """On KalshiNR, which serves them; the request changes nothing."""
-    town = Town(accounts=(attrs.evolve(ACCOUNTS[0], drop_copy=True), *ACCOUNTS[1:]))
-    ann = town.connect("ann")
+    harness = VenueHarness(accounts=(attrs.evolve(ACCOUNTS[0], drop_copy=True), *ACCOUNTS[1:]))
+    ann = harness.connect("ann")
     ann.send(order("a1", BUY, 10, "0.40"))
-    listener = listen(town)
+    listener = listen(harness)
     listener.send(EventResendRequest(begin_exec_id="1;1"))
     past, complete = listener.take()
     assert isinstance(past, ExecutionReport)
@@ -246,6 +250,6 @@ def test_a_listener_may_request_past_reports() -> None:
     assert complete.resend_event_count == 1
 
 
-def test_the_key_of_a_listener_cannot_trade_at_the_same_time(town: Town) -> None:
-    assert town.connect("ann-2", listener_session=True).is_logged_on
-    assert town.connect("ann-2").ending().text == "already exists"
+def test_the_key_of_a_listener_cannot_trade_at_the_same_time(harness: VenueHarness) -> None:
+    assert harness.connect("ann-2", listener_session=True).is_logged_on
+    assert harness.connect("ann-2").ending().text == "already exists"

@@ -25,8 +25,8 @@ from kalshi_fix_venue.exchange import (
     SetMarketState,
     SetPause,
 )
-from tests.venue.desk import MARKET, d
-from tests.venue.town import Client, Town, accounts, amend, cancel, mass_cancel, order
+from tests.venue.exchange_harness import MARKET, d
+from tests.venue.venue_harness import Client, VenueHarness, accounts, amend, cancel, mass_cancel, order
 
 BUY, SELL = Side.BUY, Side.SELL
 ACCOUNTS = accounts(
@@ -49,28 +49,28 @@ class Day:
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
-        self.town = Town(seed, accounts=ACCOUNTS)
-        self.traders = [self.town.connect("ann"), self.town.connect("bob")]
+        self.harness = VenueHarness(seed, accounts=ACCOUNTS)
+        self.traders = [self.harness.connect("ann"), self.harness.connect("bob")]
         self.names: dict[str, list[tuple[str, str]]] = {"ann": [], "bob": []}
 
     def step(self, number: int) -> None:
-        random, town = self.random, self.town
+        random, harness = self.random, self.harness
         trader = random.choice(self.traders)
         names = self.names[trader.name]
         kind = random.randrange(20)
         if kind == 0:
             pause = random.choice([PauseState.TRADING_PAUSED, PauseState.EXCHANGE_PAUSED])
-            town.execute(SetPause(pause))
-            town.execute(SetPause(PauseState.OPEN))
+            harness.execute(SetPause(pause))
+            harness.execute(SetPause(PauseState.OPEN))
         elif kind == 1:
             for state in (MarketState.INACTIVE, MarketState.ACTIVE):
-                town.execute(SetMarketState(MARKET, state))
+                harness.execute(SetMarketState(MARKET, state))
         elif kind == 2:
             buyer, seller = random.sample([AccountId("ann"), AccountId("bob")], 2)
             block = PrintBlockTrade(
                 market=MARKET, buyer=buyer, seller=seller, price=d("0.50"), quantity=d(number % 5 + 1)
             )
-            town.execute(block)
+            harness.execute(block)
         elif kind == 3:
             trader.send(mass_cancel(f"m{number}"))
         elif kind < 11 and names:
@@ -80,7 +80,7 @@ class Day:
                 trader.send(cancel(f"c{number}", name, side=side))
             else:
                 trader.send(amend(f"g{number}", name, random.randint(1, 9), side=side))
-                if town.venue.exchange("prediction").find(trader.name.partition("-")[0], f"g{number}"):
+                if harness.venue.exchange("prediction").find(trader.name.partition("-")[0], f"g{number}"):
                     names[place] = (f"g{number}", side)
         else:
             side = random.choice([BUY, SELL])
@@ -102,12 +102,12 @@ class Day:
                     alloc_account=3 if trader.name == "ann" and random.randrange(4) == 0 else None,
                 )
             )
-        town.run()
+        harness.run()
 
     def past(self, client: Client, begin: str, end: str | None = None) -> list[ExecutionReport]:
         client.take()
         client.send(EventResendRequest(begin_exec_id=begin, end_exec_id=end))
-        self.town.wait(0.5)
+        self.harness.wait(0.5)
         *found, complete = client.take()
         assert isinstance(complete, EventResendComplete)
         assert complete.resend_event_count == len(found)
@@ -117,10 +117,10 @@ class Day:
 @pytest.mark.parametrize("seed", range(6))
 def test_live_past_and_queued_reports_are_the_same(seed: int) -> None:
     day = Day(seed)
-    listener = day.town.connect("ann-reader", listener_session=True)
+    listener = day.harness.connect("ann-reader", listener_session=True)
     listener.take()
     store = MemoryStore()
-    away = day.town.connect("ann-2", "KalshiRT", listener_session=True, store=store)
+    away = day.harness.connect("ann-2", "KalshiRT", listener_session=True, store=store)
     away.drop()
     for number in range(200):
         day.step(number)
@@ -133,15 +133,15 @@ def test_live_past_and_queued_reports_are_the_same(seed: int) -> None:
     assert len(set(ids)) == len(ids)
     # Drop copy: all of it, and any part.
     listener.logout()
-    dc = day.town.connect("ann-reader", "KalshiDC")
+    dc = day.harness.connect("ann-reader", "KalshiDC")
     assert [bare(report) for report in day.past(dc, "0;0")] == written
     for _ in range(10):
         first, last = sorted(day.random.sample(range(len(ids)), 2))
         part = day.past(dc, ids[first], ids[last])
         assert [bare(report) for report in part] == written[first : last + 1]
     # The queued reports.
-    again = day.town.connect("ann-2", "KalshiRT", listener_session=True, store=store)
-    day.town.wait(0.5)
+    again = day.harness.connect("ann-2", "KalshiRT", listener_session=True, store=store)
+    day.harness.wait(0.5)
     assert [bare(report) for report in reports(again.take())] == written
 
 
@@ -152,7 +152,7 @@ def test_cash_follows_from_past_reports_alone(seed: int) -> None:
         day.step(number)
     cash = {0: d(500), 3: d(100)}
     net = {0: d(0), 3: d(0)}
-    for report in day.past(day.town.connect("ann-reader", "KalshiDC"), "0;0"):
+    for report in day.past(day.harness.connect("ann-reader", "KalshiDC"), "0;0"):
         if report.exec_type == "F":
             (change,) = report.collateral_amount_changes
             assert change.collateral_amount_change is not None
@@ -160,7 +160,7 @@ def test_cash_follows_from_past_reports_alone(seed: int) -> None:
             assert report.long_qty is not None
             assert report.short_qty is not None
             net[report.alloc_account or 0] = report.long_qty - report.short_qty
-    exchange = day.town.venue.exchange("prediction")
+    exchange = day.harness.venue.exchange("prediction")
     for number in (0, 3):
         account = AccountId("ann", number)
         assert exchange.account(account).balance == cash[number]

@@ -14,21 +14,21 @@ from kalshi_fix_sansio.events import CloseReason
 from kalshi_fix_venue.config import AccountConfig, trading_zone
 from kalshi_fix_venue.identities import ClientKey
 from kalshi_fix_venue.programme import Held, Programme, Resting
-from tests.venue.desk import MARKET, PERP, d
-from tests.venue.town import KEYS, START, Town, api_key, config, encode, order, raw_logon
+from tests.venue.exchange_harness import MARKET, PERP, d
+from tests.venue.venue_harness import KEYS, START, VenueHarness, api_key, config, encode, order, raw_logon
 
 EVERYWHERE = [(product, kind.name) for kind in SESSION_TYPES.values() for product in kind.products]
 
 
 def answer(data: bytes, session_type: str = "KalshiNR", product: str = "prediction") -> str | None:
     """Return the Text of the Logout that answers these bytes; None if a Logon does."""
-    town = Town()
-    conn, reply = town.begin(data, session_type, product)
+    harness = VenueHarness()
+    conn, reply = harness.begin(data, session_type, product)
     if isinstance(reply, Logon):
-        assert not town.venue.should_close(conn)
+        assert not harness.venue.should_close(conn)
         return None
     assert isinstance(reply, Logout)
-    assert town.venue.should_close(conn)
+    assert harness.venue.should_close(conn)
     return reply.text
 
 
@@ -41,12 +41,12 @@ def refusal(*args: Any) -> str:
 
 @pytest.mark.parametrize(("product", "session_type"), EVERYWHERE)
 def test_every_session_type_of_both_products_accepts_a_logon(
-    town: Town, product: str, session_type: str
+    harness: VenueHarness, product: str, session_type: str
 ) -> None:
     name = "perp" if product == "margin" else "ann"
-    client = town.connect(name, session_type, product=product)
+    client = harness.connect(name, session_type, product=product)
     assert client.is_logged_on
-    town.wait(300)
+    harness.wait(300)
     assert client.session.is_established
     client.logout()
     ended = client.ending()
@@ -61,12 +61,12 @@ def test_an_rsa_key_logs_on(monkeypatch: pytest.MonkeyPatch) -> None:
     key = ClientKey.generate(key_id="key-rsa")
     monkeypatch.setitem(KEYS, "rsa", key)
     accounts = (AccountConfig(owner="rsa", product="prediction", balance=d(1)),)
-    town = Town(accounts=accounts, api_keys=(api_key("rsa"),), markets={})
-    assert town.connect("rsa").is_logged_on
+    harness = VenueHarness(accounts=accounts, api_keys=(api_key("rsa"),), markets={})
+    assert harness.connect("rsa").is_logged_on
 
 
-def test_the_gateway_uses_the_session_type_as_comp_id(town: Town) -> None:
-    _, reply = town.begin(raw_logon("ann", "KalshiMD"), "KalshiMD")
+def test_the_gateway_uses_the_session_type_as_comp_id(harness: VenueHarness) -> None:
+    _, reply = harness.begin(raw_logon("ann", "KalshiMD"), "KalshiMD")
     assert (reply.header.sender_comp_id, reply.header.target_comp_id) == ("KalshiMD", "key-ann")
 
 
@@ -196,41 +196,41 @@ def test_the_retention_period_has_a_limit() -> None:
     assert answer(raw_logon("ann", "KalshiRT", message_retention_period=73), "KalshiRT") is not None
 
 
-def test_a_key_has_one_connection_at_a_time(town: Town) -> None:
-    first = town.connect("ann")
-    second = town.connect("ann", "KalshiMD")
+def test_a_key_has_one_connection_at_a_time(harness: VenueHarness) -> None:
+    first = harness.connect("ann")
+    second = harness.connect("ann", "KalshiMD")
     ended = second.ending()
     assert (ended.reason, ended.text) == (CloseReason.LOGON_REFUSED, "already exists")
     assert first.session.is_established
-    assert town.connect("ann-2").is_logged_on
+    assert harness.connect("ann-2").is_logged_on
     first.drop()
-    assert town.connect("ann", "KalshiMD").is_logged_on
+    assert harness.connect("ann", "KalshiMD").is_logged_on
 
 
-def test_a_dead_connection_blocks_its_key_until_the_heartbeat_timeout(town: Town) -> None:
-    first = town.connect("ann")
-    town.clients.remove(first)
-    assert town.connect("ann").ending().text == "already exists"
-    town.wait(80)
-    assert town.connect("ann").is_logged_on
+def test_a_dead_connection_blocks_its_key_until_the_heartbeat_timeout(harness: VenueHarness) -> None:
+    first = harness.connect("ann")
+    harness.clients.remove(first)
+    assert harness.connect("ann").ending().text == "already exists"
+    harness.wait(80)
+    assert harness.connect("ann").is_logged_on
 
 
-def test_a_connection_that_never_logs_on_is_closed(town: Town) -> None:
-    conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
-    town.wait(9)
-    assert not town.venue.should_close(conn)
-    town.wait(2)
-    assert town.venue.should_close(conn)
-    town.venue.receive_eof(conn, town.now)
-    assert town.venue.next_deadline() is None
+def test_a_connection_that_never_logs_on_is_closed(harness: VenueHarness) -> None:
+    conn = harness.venue.connection_made("prediction", "KalshiNR", harness.now)
+    harness.wait(9)
+    assert not harness.venue.should_close(conn)
+    harness.wait(2)
+    assert harness.venue.should_close(conn)
+    harness.venue.receive_eof(conn, harness.now)
+    assert harness.venue.next_deadline() is None
 
 
-def test_no_request_is_served_before_the_logon(town: Town) -> None:
-    conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
-    data = encode("ann", "KalshiNR", 1, town.now, order("a1", Side.BUY, 1, "0.5"))
-    town.venue.receive_data(conn, data, town.now)
-    assert town.venue.should_close(conn)
-    assert town.venue.exchange("prediction").find("ann", "a1") is None
+def test_no_request_is_served_before_the_logon(harness: VenueHarness) -> None:
+    conn = harness.venue.connection_made("prediction", "KalshiNR", harness.now)
+    data = encode("ann", "KalshiNR", 1, harness.now, order("a1", Side.BUY, 1, "0.5"))
+    harness.venue.receive_data(conn, data, harness.now)
+    assert harness.venue.should_close(conn)
+    assert harness.venue.exchange("prediction").find("ann", "a1") is None
 
 
 def test_invalid_settings_are_reported() -> None:
@@ -286,6 +286,6 @@ def test_missing_time_zone_data_is_reported_with_the_package_to_install(
         trading_zone()
 
 
-def test_a_product_without_the_session_type_has_no_port(town: Town) -> None:
+def test_a_product_without_the_session_type_has_no_port(harness: VenueHarness) -> None:
     with pytest.raises(ConfigurationError, match="KalshiPT"):
-        town.venue.connection_made("margin", "KalshiPT", town.now)
+        harness.venue.connection_made("margin", "KalshiPT", harness.now)

@@ -12,8 +12,8 @@ import pytest
 from kalshi_fix_sansio import ExecutionReport, Side
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_venue.exchange import GroupKind, MarketGroup, prediction_market
-from tests.venue.desk import NO_FEES
-from tests.venue.town import Client, Town, config, order
+from tests.venue.exchange_harness import NO_FEES
+from tests.venue.venue_harness import Client, VenueHarness, config, order
 
 BUY, SELL = Side.BUY, Side.SELL
 A, B, ELSEWHERE = "CUP-A", "CUP-B", "CUP-C"
@@ -33,7 +33,7 @@ def sale(ann: Client, bob: Client, name: str, side: Side, price: str, market: st
     return ann.answer_to(order(f"a-{name}", side, 10, price, symbol=market), ExecutionReport)
 
 
-def told(report: ExecutionReport) -> tuple[str | None, str | None, str]:
+def money_of(report: ExecutionReport) -> tuple[str | None, str | None, str]:
     (change,) = report.collateral_amount_changes
     single, ranged = report.single_market_collateral_return, report.ranged_market_collateral_return
     return (
@@ -44,20 +44,20 @@ def told(report: ExecutionReport) -> tuple[str | None, str | None, str]:
 
 
 def test_a_trade_reports_the_collateral_returned_by_closing_and_netting() -> None:
-    town = Town(**grouped())
-    ann, bob = town.connect("ann", split_collateral_return=True), town.connect("bob")
-    assert told(sale(ann, bob, "1", SELL, "0.30", A)) == (None, None, "-7.00")
-    assert told(sale(ann, bob, "2", SELL, "0.40", B)) == (None, "10.00", "4.00")
+    harness = VenueHarness(**grouped())
+    ann, bob = harness.connect("ann", split_collateral_return=True), harness.connect("bob")
+    assert money_of(sale(ann, bob, "1", SELL, "0.30", A)) == (None, None, "-7.00")
+    assert money_of(sale(ann, bob, "2", SELL, "0.40", B)) == (None, "10.00", "4.00")
     # Collateral taken back by the group is only part of the balance change.
-    assert told(sale(ann, bob, "3", BUY, "0.30", A)) == ("7.00", None, "-3.00")
-    assert told(sale(ann, bob, "4", BUY, "0.30", B)) == ("7.00", None, "7.00")
+    assert money_of(sale(ann, bob, "3", BUY, "0.30", A)) == ("7.00", None, "-3.00")
+    assert money_of(sale(ann, bob, "4", BUY, "0.30", B)) == ("7.00", None, "7.00")
 
 
 def test_without_the_logon_flag_returned_collateral_is_not_reported() -> None:
-    town = Town(**grouped())
-    ann, bob = town.connect("ann"), town.connect("bob")
-    assert told(sale(ann, bob, "1", SELL, "0.30", A)) == (None, None, "-7.00")
-    assert told(sale(ann, bob, "2", SELL, "0.40", B)) == (None, None, "4.00")
+    harness = VenueHarness(**grouped())
+    ann, bob = harness.connect("ann"), harness.connect("bob")
+    assert money_of(sale(ann, bob, "1", SELL, "0.30", A)) == (None, None, "-7.00")
+    assert money_of(sale(ann, bob, "2", SELL, "0.40", B)) == (None, None, "4.00")
 
 
 BAD_GROUPS = {

@@ -15,8 +15,8 @@ from kalshi_fix_venue.operations.base import Operation
 from kalshi_fix_venue.operations.faults import Unavailable
 from kalshi_fix_venue.operations.operator import Halt, LogOut, Open, Pause, Resume, Settle, Status
 from kalshi_fix_venue.parameters import parameters
-from tests.venue.desk import MARKET, PERP
-from tests.venue.town import KEYS, Client, Town, order
+from tests.venue.exchange_harness import MARKET, PERP
+from tests.venue.venue_harness import KEYS, Client, VenueHarness, order
 
 
 def test_every_operation_has_a_name_a_description_and_documented_parameters() -> None:
@@ -38,7 +38,7 @@ def test_an_operation_round_trips_through_its_values() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "values", "said"),
+    ("name", "values", "text"),
     [
         ("pase", {}, "there is no operation 'pase'; did you mean `pause`?"),
         ("xyz", {}, "there is no operation 'xyz'; use one of "),
@@ -71,55 +71,55 @@ def test_an_operation_round_trips_through_its_values() -> None:
     ],
 )
 def test_an_invalid_operation_is_reported_with_the_valid_choices(
-    name: str, values: dict[str, Any], said: str
+    name: str, values: dict[str, Any], text: str
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
         operation(name, values)
-    assert str(caught.value).startswith(said)
+    assert str(caught.value).startswith(text)
 
 
-def test_a_pause_affects_both_products_unless_one_is_given(town: Town) -> None:
-    venue = town.venue
-    assert list(venue.perform(Pause(), town.now)["states"]) == list(PRODUCTS)
+def test_a_pause_affects_both_products_unless_one_is_given(harness: VenueHarness) -> None:
+    venue = harness.venue
+    assert list(venue.perform(Pause(), harness.now)["states"]) == list(PRODUCTS)
     assert {venue.exchange(product).pause for product in PRODUCTS} == {PauseState.TRADING_PAUSED}
-    venue.perform(Pause(what="exchange", product="margin"), town.now)
+    venue.perform(Pause(what="exchange", product="margin"), harness.now)
     assert venue.exchange("prediction").pause is PauseState.TRADING_PAUSED
     assert venue.exchange("margin").pause is PauseState.EXCHANGE_PAUSED
-    assert venue.perform(Resume(), town.now)["said"] == "prediction: open, margin: open"
+    assert venue.perform(Resume(), harness.now)["text"] == "prediction: open, margin: open"
     assert {venue.exchange(product).pause for product in PRODUCTS} == {PauseState.OPEN}
 
 
-def test_a_market_is_found_in_either_product(town: Town) -> None:
+def test_a_market_is_found_in_either_product(harness: VenueHarness) -> None:
     for product, market in (("prediction", MARKET), ("margin", PERP)):
-        assert town.venue.perform(Halt(market=market), town.now) == {
-            "said": f"{market}: inactive",
+        assert harness.venue.perform(Halt(market=market), harness.now) == {
+            "text": f"{market}: inactive",
             "market": market,
             "state": "inactive",
         }
-        assert town.venue.exchange(product).markets[market].state is MarketState.INACTIVE
-        town.venue.perform(Open(market=market), town.now)
-        assert town.venue.exchange(product).markets[market].state is MarketState.ACTIVE
+        assert harness.venue.exchange(product).markets[market].state is MarketState.INACTIVE
+        harness.venue.perform(Open(market=market), harness.now)
+        assert harness.venue.exchange(product).markets[market].state is MarketState.ACTIVE
 
 
-def test_a_market_settles_from_any_earlier_state(town: Town) -> None:
+def test_a_market_settles_from_any_earlier_state(harness: VenueHarness) -> None:
     with pytest.raises(ConfigurationError, match="has no result; give yes, no, or scalar"):
-        town.venue.perform(Settle(market=MARKET), town.now)
-    assert town.venue.exchange("prediction").markets[MARKET].state is MarketState.ACTIVE
-    assert town.venue.perform(Settle(market=MARKET, result="no"), town.now)["state"] == "settled"
-    assert town.venue.perform(Settle(market=MARKET), town.now)["state"] == "settled"
+        harness.venue.perform(Settle(market=MARKET), harness.now)
+    assert harness.venue.exchange("prediction").markets[MARKET].state is MarketState.ACTIVE
+    assert harness.venue.perform(Settle(market=MARKET, result="no"), harness.now)["state"] == "settled"
+    assert harness.venue.perform(Settle(market=MARKET), harness.now)["state"] == "settled"
     with pytest.raises(ConfigurationError, match="is settled and cannot become active"):
-        town.venue.perform(Open(market=MARKET), town.now)
+        harness.venue.perform(Open(market=MARKET), harness.now)
     with pytest.raises(ConfigurationError, match="did you mean"):
-        town.venue.perform(Open(market=MARKET[:-1]), town.now)
+        harness.venue.perform(Open(market=MARKET[:-1]), harness.now)
 
 
-def test_a_result_is_given_once_and_may_be_corrected(town: Town) -> None:
+def test_a_result_is_given_once_and_may_be_corrected(harness: VenueHarness) -> None:
     values = {"market": MARKET, "result": "scalar", "price": "0.3060"}
-    assert town.venue.perform(operation("determine", values), town.now)["state"] == "determined"
-    assert town.venue.exchange("prediction").markets[MARKET].settlement_price == Decimal("0.3060")
-    town.venue.perform(operation("determine", {"market": MARKET, "result": True}), town.now)
-    town.venue.perform(operation("settle", {"market": MARKET}), town.now)
-    assert town.venue.exchange("prediction").markets[MARKET].settlement_price == 1
+    assert harness.venue.perform(operation("determine", values), harness.now)["state"] == "determined"
+    assert harness.venue.exchange("prediction").markets[MARKET].settlement_price == Decimal("0.3060")
+    harness.venue.perform(operation("determine", {"market": MARKET, "result": True}), harness.now)
+    harness.venue.perform(operation("settle", {"market": MARKET}), harness.now)
+    assert harness.venue.exchange("prediction").markets[MARKET].settlement_price == 1
 
 
 @pytest.mark.parametrize(
@@ -136,15 +136,15 @@ def test_a_result_is_given_once_and_may_be_corrected(town: Town) -> None:
     ids=lambda value: "+".join(value) or "all",
 )
 def test_only_the_selected_sessions_are_logged_out_with_the_text(
-    town: Town, who: dict[str, str], names: tuple[str, ...]
+    harness: VenueHarness, who: dict[str, str], names: tuple[str, ...]
 ) -> None:
     clients = {
-        "ann": town.connect("ann"),
-        "ann-md": town.connect("ann-md", "KalshiMD"),
-        "bob": town.connect("bob"),
-        "perp": town.connect("perp", product="margin"),
+        "ann": harness.connect("ann"),
+        "ann-md": harness.connect("ann-md", "KalshiMD"),
+        "bob": harness.connect("bob"),
+        "perp": harness.connect("perp", product="margin"),
     }
-    answer = town.perform(LogOut(text="see you", **who))
+    answer = harness.perform(LogOut(text="see you", **who))
     assert answer["keys"] == [KEYS[name].key_id for name in names]
     for name, client in clients.items():
         if name in names:
@@ -153,21 +153,21 @@ def test_only_the_selected_sessions_are_logged_out_with_the_text(
             assert not any(type(event).__name__ == "SessionEnded" for event in client.events)
 
 
-def test_each_session_is_logged_out_once(town: Town) -> None:
-    client = town.connect("ann")
-    assert len(town.venue.perform(LogOut(), town.now)["keys"]) == 1
-    assert town.venue.perform(LogOut(), town.now)["keys"] == []
-    town.run()
+def test_each_session_is_logged_out_once(harness: VenueHarness) -> None:
+    client = harness.connect("ann")
+    assert len(harness.venue.perform(LogOut(), harness.now)["keys"]) == 1
+    assert harness.venue.perform(LogOut(), harness.now)["keys"] == []
+    harness.run()
     assert client.ending().clean
-    assert town.venue.perform(LogOut(), town.now)["said"] == "0 sessions logged out"
+    assert harness.venue.perform(LogOut(), harness.now)["text"] == "0 sessions logged out"
 
 
 def test_status_contains_orders_positions_cash_and_sequence_numbers(
-    town: Town, ann: Client, bob: Client
+    harness: VenueHarness, ann: Client, bob: Client
 ) -> None:
     ann.send(order("a", Side.BUY, 10, "0.40"))
     bob.send(order("b", Side.SELL, 4, "0.40"))
-    answer = town.venue.perform(Status(), town.now)
+    answer = harness.venue.perform(Status(), harness.now)
     prediction = answer["products"]["prediction"]
     (resting,) = prediction["orders"]
     assert (resting["cl_ord_id"], resting["leaves"], resting["filled"]) == ("a", "6", "4")
@@ -179,7 +179,7 @@ def test_status_contains_orders_positions_cash_and_sequence_numbers(
     numbers = {each["owner"]: each for each in answer["sessions"]}
     assert numbers["ann"]["next_outgoing"] == ann.session.next_incoming
     assert numbers["bob"]["next_incoming"] == bob.session.next_outgoing
-    assert answer["said"] == "2 sessions are logged on"
+    assert answer["text"] == "2 sessions are logged on"
 
 
 def test_operations_are_compared_by_value() -> None:

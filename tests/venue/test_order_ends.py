@@ -8,9 +8,9 @@ import pytest
 
 from kalshi_fix_sansio import ExecInst, ExecType, Side, TimeInForce
 from kalshi_fix_venue.exchange import SetSettlementBounds
-from tests.venue.desk import MARKET
-from tests.venue.gateway.gateway_desk import GatewayDesk, reports
-from tests.venue.town import Client, Town, order
+from tests.venue.exchange_harness import MARKET
+from tests.venue.gateway.gateway_harness import GatewayHarness, reports
+from tests.venue.venue_harness import Client, VenueHarness, order
 
 BUY, SELL = Side.BUY, Side.SELL
 IOC, FOK = TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL
@@ -26,17 +26,17 @@ IOC, FOK = TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL
     ],
 )
 def test_on_margin_reduce_only_is_ioc_or_fok(tif: TimeInForce, quantity: int, ends: list[str]) -> None:
-    desk = GatewayDesk("margin")
-    ann, bob = desk.login("ann"), desk.login("bob")
-    desk.send(bob, desk.order("b0", SELL, 4, "19"))
-    desk.send(ann, desk.order("a0", BUY, 4, "19"))
-    desk.send(bob, desk.order("b1", BUY, 9, "19"))
-    message = desk.order("a1", SELL, quantity, "19", exec_inst=ExecInst.REDUCE_ONLY, time_in_force=tif)
-    told = [
+    harness = GatewayHarness("margin")
+    ann, bob = harness.login("ann"), harness.login("bob")
+    harness.send(bob, harness.order("b0", SELL, 4, "19"))
+    harness.send(ann, harness.order("a0", BUY, 4, "19"))
+    harness.send(bob, harness.order("b1", BUY, 9, "19"))
+    message = harness.order("a1", SELL, quantity, "19", exec_inst=ExecInst.REDUCE_ONLY, time_in_force=tif)
+    received = [
         f"{ExecType(r.exec_type).name.title()} {r.last_qty or r.text}"
-        for r in reports(desk.send(ann, message), ann)
+        for r in reports(harness.send(ann, message), ann)
     ]
-    assert told == ends
+    assert received == ends
 
 
 @pytest.mark.parametrize(
@@ -47,10 +47,10 @@ def test_on_margin_reduce_only_is_ioc_or_fok(tif: TimeInForce, quantity: int, en
     ],
 )
 def test_impossible_bounds_change_nothing(
-    town: Town, ann: Client, command: SetSettlementBounds, problem: str
+    harness: VenueHarness, ann: Client, command: SetSettlementBounds, problem: str
 ) -> None:
     ann.send(order("a1", BUY, 1, "0.10"))
     ann.take()
     with pytest.raises(ValueError, match=problem):
-        town.execute(command)
+        harness.execute(command)
     assert ann.take() == []

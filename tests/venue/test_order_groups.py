@@ -15,7 +15,7 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio._generated.limits import ORDER_GROUPS
 from kalshi_fix_venue.exchange.groups import OrderGroups
-from tests.venue.town import Client, Town, accounts, decode_all, order
+from tests.venue.venue_harness import Client, VenueHarness, accounts, decode_all, order
 
 IOC = TimeInForce.IMMEDIATE_OR_CANCEL
 
@@ -25,10 +25,10 @@ def create(client: Client, **fields: Any) -> str:
 
 
 def test_the_window_holds_one_entry_for_each_millisecond_with_fills(
-    town: Town, ann: Client, bob: Client
+    harness: VenueHarness, ann: Client, bob: Client
 ) -> None:
     ann.send(order("a1", Side.BUY, 1000, "0.40", secondary_cl_ord_id=create(ann)))
-    groups: OrderGroups = town.venue.exchange("prediction")._state.groups
+    groups: OrderGroups = harness.venue.exchange("prediction")._state.groups
     sold = 0
 
     def sell(times: int) -> list[Decimal]:
@@ -39,18 +39,18 @@ def test_the_window_holds_one_entry_for_each_millisecond_with_fills(
         return [fill.quantity for fill in groups._fills]
 
     assert sell(50) == [Decimal("0.50")]
-    town.wait(0.001)
+    harness.wait(0.001)
     assert sell(1) == [Decimal("0.50"), Decimal("0.01")]
-    town.wait(14.999)
+    harness.wait(14.999)
     assert sell(1) == [Decimal("0.01"), Decimal("0.01")]
 
 
 def test_the_groups_of_an_owner_are_bounded() -> None:
-    town = Town(accounts=accounts(ann={"subaccounts": {2: Decimal(100)}}))
-    ann, bob = town.connect("ann"), town.connect("bob")
-    most = {product: town.venue.exchange(product)._state.groups.most for product in ORDER_GROUPS}
+    harness = VenueHarness(accounts=accounts(ann={"subaccounts": {2: Decimal(100)}}))
+    ann, bob = harness.connect("ann"), harness.connect("bob")
+    most = {product: harness.venue.exchange(product)._state.groups.most for product in ORDER_GROUPS}
     assert most == dict(ORDER_GROUPS)
-    town.venue.exchange("prediction")._state.groups.most = 3
+    harness.venue.exchange("prediction")._state.groups.most = 3
     first = create(ann)
     create(ann)
     create(ann, alloc_account=2)  # They count for the owner, whatever the account.

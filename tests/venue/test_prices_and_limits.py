@@ -23,15 +23,15 @@ from kalshi_fix_venue.exchange import (
     margin_market,
     prediction_market,
 )
-from tests.venue.desk import MARKET, PERP, d
-from tests.venue.town import Client, Town, amend, encode, order
+from tests.venue.exchange_harness import MARKET, PERP, d
+from tests.venue.venue_harness import Client, VenueHarness, amend, encode, order
 
 BUY, SELL = Side.BUY, Side.SELL
 
 
-def town_with(rules: MarketRules, **changes: Any) -> Town:
+def harness_with(rules: MarketRules, **changes: Any) -> VenueHarness:
     product = "margin" if rules.ticker == PERP else "prediction"
-    return Town(markets={product: (rules,)}, **changes)
+    return VenueHarness(markets={product: (rules,)}, **changes)
 
 
 def answer(client: Client, message: Any) -> Any:
@@ -75,7 +75,7 @@ def test_each_price_structure_has_its_steps(structure: str) -> None:
 
 
 def test_prices_off_the_steps_of_a_combo_are_refused() -> None:
-    ann = town_with(prediction_market(MARKET, structure=COMBO)).connect("ann")
+    ann = harness_with(prediction_market(MARKET, structure=COMBO)).connect("ann")
     assert answer(ann, order("a1", BUY, 1, "0.0099")).exec_type == ExecType.NEW
     assert answer(ann, order("a2", SELL, 1, "0.9901")).exec_type == ExecType.NEW
     for price in ("0.0101", "0.5005", "0.9899"):
@@ -93,28 +93,30 @@ def test_prices_off_the_steps_of_a_combo_are_refused() -> None:
 
 def by_hand(client: Client, message: Any, seq_num: int) -> Any:
     """Return the answer to a message that our client would not send."""
-    town = client.town
-    town.venue.receive_data(client.conn, encode("ann", "KalshiNR", seq_num, town.now, message), town.now)
-    town.run()
-    (told,) = client.take()
-    return told
+    harness = client.harness
+    harness.venue.receive_data(
+        client.conn, encode("ann", "KalshiNR", seq_num, harness.now, message), harness.now
+    )
+    harness.run()
+    (received,) = client.take()
+    return received
 
 
 def test_a_fraction_of_a_price_in_cents_is_truncated() -> None:
-    town = town_with(prediction_market(MARKET, subpenny=True))
-    ann = town.connect("ann", use_dollars=False)
+    harness = harness_with(prediction_market(MARKET, subpenny=True))
+    ann = harness.connect("ann", use_dollars=False)
     ann.take()
-    told = by_hand(ann, order("a1", BUY, 1, "50.5"), 2)
-    assert (told.exec_type, told.price) == (ExecType.NEW, 50)
-    told = by_hand(ann, amended("a1", 1, "40.99"), 3)
-    assert (told.exec_type, told.price) == (ExecType.REPLACED, 40)
+    received = by_hand(ann, order("a1", BUY, 1, "50.5"), 2)
+    assert (received.exec_type, received.price) == (ExecType.NEW, 50)
+    received = by_hand(ann, amended("a1", 1, "40.99"), 3)
+    assert (received.exec_type, received.price) == (ExecType.REPLACED, 40)
     assert by_hand(ann, order("a2", BUY, 1, "0.99"), 4).text == "INVALID_ORDER"
-    assert town.venue.exchange("prediction").levels(MARKET, Side.BUY) == ((d("0.4"), d(1)),)
+    assert harness.venue.exchange("prediction").levels(MARKET, Side.BUY) == ((d("0.4"), d(1)),)
 
 
 @pytest.mark.parametrize("price", ["0", "1", "-0.5", "0.00001", "7"])
 def test_prices_invalid_in_every_market_are_refused_by_the_exchange(price: str) -> None:
-    ann = town_with(prediction_market(MARKET)).connect("ann")
+    ann = harness_with(prediction_market(MARKET)).connect("ann")
     ann.send(order("a1", BUY, 1, "0.40"))
     ann.take()
     rejected = by_hand(ann, order("a2", BUY, 1, price), 3)
@@ -143,10 +145,10 @@ def test_quantities_must_match_the_steps_of_the_market(
 
 
 def test_the_code_of_an_invalid_quantity() -> None:
-    town = town_with(prediction_market(MARKET, fractional=False))
+    harness = harness_with(prediction_market(MARKET, fractional=False))
     message = order("a1", BUY, 1, "0.40")
     message.order_qty = d("1.5")
-    rejected = answer(town.connect("ann"), message)
+    rejected = answer(harness.connect("ann"), message)
     code = OrdRejReason.UNSUPPORTED_ORDER_CHARACTERISTIC
     assert (rejected.text, rejected.ord_rej_reason) == ("INVALID_ORDER", code)
 
@@ -154,7 +156,7 @@ def test_the_code_of_an_invalid_quantity() -> None:
 @pytest.fixture
 def perp() -> Client:
     """Return a client on a perpetual with 2 bid at 100 and at 95, and 2 asked at 110."""
-    client = town_with(margin_market(PERP)).connect("perp", product="margin")
+    client = harness_with(margin_market(PERP)).connect("perp", product="margin")
     for name, side, price in (("b1", BUY, "100"), ("b2", BUY, "95"), ("s1", SELL, "110")):
         client.send(order(name, side, 2, price, symbol=PERP))
     return client
@@ -172,14 +174,14 @@ def perp() -> Client:
     ],
 )
 def test_the_band_of_a_perpetual(perp: Client, side: Side, price: str, taken: bool) -> None:
-    told = answer(perp, order("o", side, 1, price, symbol=PERP))
-    assert told.text == (None if taken else "INVALID_ORDER")
+    received = answer(perp, order("o", side, 1, price, symbol=PERP))
+    assert received.text == (None if taken else "INVALID_ORDER")
 
 
 @pytest.mark.parametrize(("price", "taken"), [("0.2000", True), ("0.1999", False), ("0.0001", False)])
 def test_the_band_of_a_cheap_perpetual_is_in_ticks(price: str, taken: bool) -> None:
     """1,000 ticks are 10 cents, which is more than a fifth of 30."""
-    perp = town_with(margin_market(PERP)).connect("perp", product="margin")
+    perp = harness_with(margin_market(PERP)).connect("perp", product="margin")
     assert answer(perp, order("b1", BUY, 1, "0.3000", symbol=PERP)).exec_type == ExecType.NEW
     assert answer(perp, order("b2", BUY, 1, price, symbol=PERP)).text == (None if taken else "INVALID_ORDER")
 
@@ -190,14 +192,14 @@ def test_resting_orders_stay_when_the_band_moves(perp: Client) -> None:
         assert answer(perp, order(name, side, 1, price, symbol=PERP)).exec_type == ExecType.NEW
     assert answer(perp, order("b4", BUY, 1, "104", symbol=PERP)).exec_type == ExecType.NEW
     # 81 is now below four fifths of 104; an order without another one on its side may have any price.
-    exchange = perp.town.venue.exchange("margin")
+    exchange = perp.harness.venue.exchange("margin")
     assert [price for price, _ in exchange.levels(PERP, Side.BUY)] == [
         d("104"),
         d("100"),
         d("95"),
         d("81"),
     ]
-    empty = town_with(margin_market(PERP)).connect("perp", product="margin")
+    empty = harness_with(margin_market(PERP)).connect("perp", product="margin")
     assert answer(empty, order("b1", BUY, 1, "1", symbol=PERP)).exec_type == ExecType.NEW
     assert answer(empty, order("s1", SELL, 1, "1000", symbol=PERP)).exec_type == ExecType.NEW
 
@@ -209,7 +211,7 @@ def test_amends_must_be_within_the_band(perp: Client) -> None:
 
 
 def test_an_amend_that_keeps_its_price_may_be_outside_of_the_band() -> None:
-    perp = town_with(margin_market(PERP)).connect("perp", product="margin")
+    perp = harness_with(margin_market(PERP)).connect("perp", product="margin")
     for name, price in (("b1", "10"), ("b2", "20")):
         answer(perp, order(name, BUY, 2, price, symbol=PERP))
     assert answer(perp, amended("b1", 1, None, symbol=PERP)).exec_type == ExecType.REPLACED
@@ -217,12 +219,12 @@ def test_an_amend_that_keeps_its_price_may_be_outside_of_the_band() -> None:
 
 def test_limits_of_money_and_positions() -> None:
     rules = prediction_market(MARKET, position_limit=d(20), sell_position_floor=d(-5))
-    town = town_with(rules)
-    ann, bob = town.connect("ann"), town.connect("bob")
+    harness = harness_with(rules)
+    ann, bob = harness.connect("ann"), harness.connect("bob")
 
     def refusals(*messages: Any) -> list[str | None]:
         answers = [answer(ann, message) for message in messages]
-        return [told.text for told in answers]
+        return [received.text for received in answers]
 
     accepted = refusals(order("a1", BUY, 20, "0.40"), order("a2", SELL, 5, "0.60"))
     assert accepted == [None, None]

@@ -35,8 +35,8 @@ from kalshi_fix_venue.exchange import PREDICTION, prediction_market
 from kalshi_fix_venue.gateway.logins import Login
 from kalshi_fix_venue.operations.faults import Unavailable
 from kalshi_fix_venue.rate_limits import QUOTE_CONFIRM_COST_WITH_RFQ_ID, RateLimits
-from tests.venue.desk import MARKET, PERP
-from tests.venue.town import Client, Town, accounts, amend, cancel, mass_cancel, order
+from tests.venue.exchange_harness import MARKET, PERP
+from tests.venue.venue_harness import Client, VenueHarness, accounts, amend, cancel, mass_cancel, order
 
 BUY = Side.BUY
 TIER = "Advanced"
@@ -48,13 +48,13 @@ BURST = A_SECOND * limits.WRITE_BURST[TIER]
 READ_BURST = limits.READ_TOKENS[TIER] * limits.READ_BURST[TIER] // COST
 
 
-def limited(tier: str | None = TIER, **changes: Any) -> Town:
+def limited(tier: str | None = TIER, **changes: Any) -> VenueHarness:
     """A town where Ann and the trader on margin have a tier, and Bob has none."""
-    return Town(accounts=accounts(ann={"tier": tier}, perp={"tier": tier}), **changes)
+    return VenueHarness(accounts=accounts(ann={"tier": tier}, perp={"tier": tier}), **changes)
 
 
 @pytest.fixture
-def town() -> Town:
+def harness() -> VenueHarness:
     return limited()
 
 
@@ -84,29 +84,29 @@ def snapshot(number: int) -> MarketDataRequest:
 # --- the limit ------------------------------------------------------------------------------------------
 
 
-def test_a_full_bucket_is_the_burst_and_refills_with_time(town: Town, ann: Client) -> None:
+def test_a_full_bucket_is_the_burst_and_refills_with_time(harness: VenueHarness, ann: Client) -> None:
     assert taken(ann, new, BURST + 10) == BURST
     assert taken(ann, lambda number: new(1000 + number), 1) == 0
-    town.wait(COST / RATE - 0.0005)
+    harness.wait(COST / RATE - 0.0005)
     assert taken(ann, lambda number: new(2000 + number), 1) == 0
-    town.wait(0.001)
+    harness.wait(0.001)
     assert taken(ann, lambda number: new(3000 + number), 2) == 1
-    town.wait(1)
+    harness.wait(1)
     assert taken(ann, lambda number: new(4000 + number), A_SECOND + 10) == A_SECOND
-    town.wait(3600)
+    harness.wait(3600)
     assert taken(ann, lambda number: new(5000 + number), BURST + 10) == BURST
 
 
 def test_requests_over_the_limit_are_refused_by_j_and_never_reach_the_exchange() -> None:
-    town = limited()
-    ann = town.connect("ann")
+    harness = limited()
+    ann = harness.connect("ann")
     for number in range(BURST + 1):
         ann.send(new(number))
     (refusal,) = refusals(ann)
     assert refusal.business_reject_reason == BusinessRejectReason.RATE_LIMIT_EXCEEDED
     assert (refusal.ref_msg_type, refusal.business_reject_ref_id) == ("D", f"o{BURST}")
     assert refusal.ref_seq_num == BURST + 2
-    assert f"o{BURST}" not in {each.cl_ord_id for each in town.venue.exchange(PREDICTION).open_orders()}
+    assert f"o{BURST}" not in {each.cl_ord_id for each in harness.venue.exchange(PREDICTION).open_orders()}
     assert ann.session.is_established
 
 
@@ -115,48 +115,48 @@ def test_an_account_without_a_tier_is_not_limited(bob: Client) -> None:
 
 
 def test_there_are_no_limits_by_default() -> None:
-    town = Town()
-    assert taken(town.connect("ann"), new, 200) == 200
+    harness = VenueHarness()
+    assert taken(harness.connect("ann"), new, 200) == 200
     for _ in range(30):
-        town.connect("bob").logout()
-    assert town.connect("bob").is_logged_on
+        harness.connect("bob").logout()
+    assert harness.connect("bob").is_logged_on
 
 
 # --- accounts and keys ----------------------------------------------------------------------------------
 
 
-def test_all_keys_of_an_account_share_its_buckets_and_others_do_not(town: Town) -> None:
+def test_all_keys_of_an_account_share_its_buckets_and_others_do_not(harness: VenueHarness) -> None:
     ann, second, perp = (
-        town.connect("ann"),
-        town.connect("ann-2", "KalshiRT"),
-        town.connect("perp", product="margin"),
+        harness.connect("ann"),
+        harness.connect("ann-2", "KalshiRT"),
+        harness.connect("perp", product="margin"),
     )
     assert taken(ann, new, BURST - 20) == BURST - 20
     assert taken(second, lambda number: new(1000 + number), 40) == 20
     assert taken(perp, lambda number: new(number, symbol=PERP, price="1.00"), BURST + 10) == BURST
 
 
-def test_reads_and_writes_have_separate_buckets(town: Town) -> None:
-    ann, md = town.connect("ann"), town.connect("ann-md", "KalshiMD")
+def test_reads_and_writes_have_separate_buckets(harness: VenueHarness) -> None:
+    ann, md = harness.connect("ann"), harness.connect("ann-md", "KalshiMD")
     assert taken(ann, new, BURST + 1) == BURST
     assert taken(md, snapshot, READ_BURST + 10) == READ_BURST
     assert taken(ann, lambda number: new(1000 + number), 1) == 0
 
 
-def test_heartbeats_test_requests_and_logout_are_free(town: Town) -> None:
-    ann = town.connect("ann", heart_bt_int=10)
+def test_heartbeats_test_requests_and_logout_are_free(harness: VenueHarness) -> None:
+    ann = harness.connect("ann", heart_bt_int=10)
     assert taken(ann, new, BURST) == BURST
     for number in range(100):
-        ann.session.test_request(town.now, test_req_id=str(number))
-        town.run()
+        ann.session.test_request(harness.now, test_req_id=str(number))
+        harness.run()
     assert refusals(ann) == []
     ann.logout()
     assert ann.ending().clean
 
 
-def test_what_is_refused_costs_nothing(town: Town, ann: Client) -> None:
+def test_what_is_refused_costs_nothing(harness: VenueHarness, ann: Client) -> None:
     assert taken(ann, new, 3 * BURST) == BURST
-    town.wait(1)
+    harness.wait(1)
     assert taken(ann, lambda number: new(1000 + number), A_SECOND + 10) == A_SECOND
 
 
@@ -212,14 +212,14 @@ def test_each_message_draws_on_its_bucket(message: Message, expected: tuple[str,
 
 def test_each_shard_has_the_whole_budget_and_an_unknown_one_has_none() -> None:
     markets = {"prediction": (prediction_market(MARKET, shard=1),), "margin": ()}
-    town = limited(markets=markets)
-    ann = town.connect("ann")
+    harness = limited(markets=markets)
+    ann = harness.connect("ann")
     assert taken(ann, lambda number: new(number, ex_destination=1), BURST + 10) == BURST
     assert taken(ann, lambda number: new(1000 + number), BURST + 10) == BURST
     for shard in range(2, 200):
         ann.send(new(5000 + shard, ex_destination=shard))
     assert len(refusals(ann)) == 198
-    assert len(town.venue._rate_limits._buckets) <= 3
+    assert len(harness.venue._rate_limits._buckets) <= 3
 
 
 def test_cancels_are_cheaper(ann: Client) -> None:
@@ -235,22 +235,22 @@ def mass_cancels(number: int) -> Message:
     return mass_cancel(f"m{number}")
 
 
-def test_a_mass_cancel_is_accepted_once_a_second(town: Town, ann: Client) -> None:
+def test_a_mass_cancel_is_accepted_once_a_second(harness: VenueHarness, ann: Client) -> None:
     assert taken(ann, mass_cancels, 3) == 1
-    town.wait(0.999)
+    harness.wait(0.999)
     assert taken(ann, mass_cancels, 1) == 0
-    town.wait(0.001)
+    harness.wait(0.001)
     assert ann.answer_to(mass_cancel("m9"), OrderMassCancelReport).cl_ord_id == "m9"
-    town.wait(10)
+    harness.wait(10)
     assert taken(ann, mass_cancels, 2) == 1
 
 
 def test_a_mass_cancel_is_accepted_once_a_second_without_a_tier_too() -> None:
-    town = limited(None)
-    bob = town.connect("bob")
+    harness = limited(None)
+    bob = harness.connect("bob")
     assert taken(bob, new, 300) == 300
     assert taken(bob, mass_cancels, 3) == 1
-    town.wait(1)
+    harness.wait(1)
     assert taken(bob, mass_cancels, 3) == 1
 
 
@@ -265,11 +265,11 @@ def test_orders_on_margin_with_a_shard_draw_on_the_single_budget() -> None:
 
 
 def test_a_mass_cancel_that_the_budget_does_not_cover_may_be_sent_again_at_once() -> None:
-    town = limited()
-    ann = town.connect("ann")
+    harness = limited()
+    ann = harness.connect("ann")
     assert taken(ann, new, BURST) == BURST
     assert taken(ann, mass_cancels, 1) == 0
-    town.wait(1.1 * COST / RATE)
+    harness.wait(1.1 * COST / RATE)
     assert taken(ann, mass_cancels, 1) == 1
 
 
@@ -277,23 +277,23 @@ def test_a_mass_cancel_that_the_budget_does_not_cover_may_be_sent_again_at_once(
 
 
 def test_a_tier_without_fix_is_refused() -> None:
-    town = limited("Basic")
-    assert "API usage level is not allowed for FIX" in town.connect("ann").ending().text
-    assert town.connect("bob").is_logged_on
+    harness = limited("Basic")
+    assert "API usage level is not allowed for FIX" in harness.connect("ann").ending().text
+    assert harness.connect("bob").is_logged_on
 
 
 def test_logons_have_a_separate_limit() -> None:
-    town = limited()
+    harness = limited()
     for number in range(LOGON_BURST):
-        client = town.connect("ann")
+        client = harness.connect("ann")
         assert taken(client, lambda _, number=number: new(number), 1) == 1
         client.logout()
-    assert "rate limit exceeded" in town.connect("ann").ending().text
-    assert town.connect("bob").is_logged_on
-    town.wait(0.9)
-    assert "rate limit exceeded" in town.connect("ann").ending().text
-    town.wait(0.2)
-    ann = town.connect("ann")
+    assert "rate limit exceeded" in harness.connect("ann").ending().text
+    assert harness.connect("bob").is_logged_on
+    harness.wait(0.9)
+    assert "rate limit exceeded" in harness.connect("ann").ending().text
+    harness.wait(0.2)
+    ann = harness.connect("ann")
     assert taken(ann, lambda number: new(100 + number), 30) == 30
 
 
@@ -302,21 +302,21 @@ def test_an_unknown_tier_is_refused_with_the_valid_ones() -> None:
         limited("premier")
 
 
-def test_the_limit_comes_before_faults(town: Town, ann: Client) -> None:
-    town.perform(Unavailable(skip=BURST))
+def test_the_limit_comes_before_faults(harness: VenueHarness, ann: Client) -> None:
+    harness.perform(Unavailable(skip=BURST))
     assert taken(ann, new, BURST + 1) == BURST
-    assert town.venue.faults()[0]["fault"] == "unavailable"
-    town.wait(1)
+    assert harness.venue.faults()[0]["fault"] == "unavailable"
+    harness.wait(1)
     ann.send(new(1000))
     (report,) = (m for m in ann.take() if isinstance(m, ExecutionReport))
     assert report.text == "EXCHANGE_UNAVAILABLE"
 
 
 def test_margin_has_the_budgets_of_prediction_and_mass_cancels_cost_tokens() -> None:
-    town = limited()
-    perp = town.connect("perp", product="margin")
+    harness = limited()
+    perp = harness.connect("perp", product="margin")
     assert taken(perp, lambda n: order(f"p{n}", BUY, 1, "0.0001", symbol=PERP), BURST + 5) == BURST
-    ann = town.connect("ann")
+    ann = harness.connect("ann")
     ann.send(mass_cancel())
     assert taken(ann, lambda n: order(f"a{n}", BUY, 1, "0.01"), BURST) == BURST - 1
     ann.send(order("more", BUY, 1, "0.01"))

@@ -15,15 +15,15 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_venue.config import AccountConfig
 from kalshi_fix_venue.exchange import MarketResult, MarketState, SetMarketState
-from tests.venue.desk import MARKET, d
+from tests.venue.exchange_harness import MARKET, d
 from tests.venue.test_clearing import ACCOUNTS, ONE, TWO, cleared
-from tests.venue.town import Client, Town, api_key, customer, order
+from tests.venue.venue_harness import Client, VenueHarness, api_key, customer, order
 
 BUY, SELL = Side.BUY, Side.SELL
 LIMITED = frozenset({ONE})
 
 
-def town() -> Town:
+def harness() -> VenueHarness:
     """Return a venue where the key `ann` trades for all customers; `ann-2` and `ann-md` are for the first
     one.
     """
@@ -37,9 +37,9 @@ def town() -> Town:
     return cleared(api_keys=keys, accounts=accounts)
 
 
-def trade(town: Town) -> Client:
+def trade(harness: VenueHarness) -> Client:
     """Let Ann and both of her customers hold a contract of Bob's, and each have one order refused."""
-    ann, bob = town.connect("ann"), town.connect("bob")
+    ann, bob = harness.connect("ann"), harness.connect("bob")
     for name, parties in (("own", []), ("one", customer(ONE)), ("two", customer(TWO))):
         ann.send(order(name, BUY, 1, "0.40", party_ids=parties))
         ann.send(order(f"{name}-dear", BUY, 100_000, "0.99", party_ids=parties))
@@ -52,7 +52,7 @@ def heard(client: Client) -> set[str]:
 
 
 def test_a_listener_gets_reports_of_its_customers_and_the_owner() -> None:
-    venue = town()
+    venue = harness()
     listener = venue.connect("ann-2", "KalshiNR", listener_session=True)
     ann = trade(venue)
     seen = {"own", "own-dear", "one", "one-dear"}
@@ -61,7 +61,7 @@ def test_a_listener_gets_reports_of_its_customers_and_the_owner() -> None:
 
 
 def test_drop_copy_returns_reports_of_its_customers_and_the_owner() -> None:
-    venue = town()
+    venue = harness()
     trade(venue)
     copy = venue.connect("ann-2", "KalshiDC")
     copy.send(EventResendRequest(begin_exec_id="1;1"))
@@ -69,7 +69,7 @@ def test_drop_copy_returns_reports_of_its_customers_and_the_owner() -> None:
 
 
 def test_a_book_identifies_orders_of_its_customers_and_the_owner() -> None:
-    venue = town()
+    venue = harness()
     ann, md = venue.connect("ann"), venue.connect("ann-md", "KalshiMD")
     md.send(MarketDataRequest.subscribe(MARKET))
     md.take()
@@ -84,7 +84,7 @@ def test_a_book_identifies_orders_of_its_customers_and_the_owner() -> None:
 def test_a_book_identifies_only_orders_of_its_subaccount() -> None:
     accounts = (AccountConfig(owner="ann", product="prediction", balance=d(100), subaccounts={3: d(100)}),)
     keys = (api_key("ann"), attrs.evolve(api_key("ann-md"), restricted_to=3))
-    venue = Town(accounts=accounts, api_keys=keys)
+    venue = VenueHarness(accounts=accounts, api_keys=keys)
     ann, md = venue.connect("ann"), venue.connect("ann-md", "KalshiMD")
     md.send(MarketDataRequest.subscribe(MARKET))
     md.take()
@@ -96,7 +96,7 @@ def test_a_book_identifies_only_orders_of_its_subaccount() -> None:
 
 @pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiPT"])
 def test_a_settlement_reports_the_positions_of_its_customers_and_of_the_owner(session_type: str) -> None:
-    venue = town()
+    venue = harness()
     ann = trade(venue)
     ann.logout()
     whole = venue.connect("ann", session_type, receive_settlement_reports=True)
@@ -108,7 +108,9 @@ def test_a_settlement_reports_the_positions_of_its_customers_and_of_the_owner(se
         venue.execute(SetMarketState(MARKET, state, result))
     venue.run()
     reports = [client.take_only(MarketSettlementReport) for client in (whole, *some)]
-    told = [{party.market_settlement_party_id for party in r.market_settlement_party_ids} for r in reports]
-    assert told == [{"ann", ONE, TWO}, {"ann", ONE}, {"ann", ONE}]
+    received = [
+        {party.market_settlement_party_id for party in r.market_settlement_party_ids} for r in reports
+    ]
+    assert received == [{"ann", ONE, TWO}, {"ann", ONE}, {"ann", ONE}]
     ids = [report.market_settlement_report_id for report in reports]
     assert ids[0] != ids[1] == ids[2]

@@ -22,30 +22,30 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import CloseReason
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_venue.sessions.offline_queue import OfflineQueue
-from tests.venue.town import Client, Town, decode_all, order
+from tests.venue.venue_harness import Client, VenueHarness, decode_all, order
 
 BUY, SELL = Side.BUY, Side.SELL
 HOUR = 3600
 
 
-def fill_while_away(town: Town, store: MemoryStore, count: int = 3, **fields: Any) -> None:
+def fill_while_away(harness: VenueHarness, store: MemoryStore, count: int = 3, **fields: Any) -> None:
     """Let an order of Ann's rest, lose her connection, and fill it in part `count` times. The reports she
     missed are numbered from 3 on.
     """
-    ann = town.connect("ann", "KalshiRT", store=store, **fields)
+    ann = harness.connect("ann", "KalshiRT", store=store, **fields)
     ann.send(order("a1", BUY, 100, "0.40"))
     ann.drop()
-    bob = town.connect("bob")
+    bob = harness.connect("bob")
     for number in range(count):
         bob.send(order(f"b{number}", SELL, 1, "0.40"))
     bob.logout()
 
 
-def pass_time(town: Town, seconds: float) -> None:
+def pass_time(harness: VenueHarness, seconds: float) -> None:
     """Let any amount of time pass at once; no client is connected."""
-    assert not town.clients
-    town.monotonic += seconds
-    town.utc += timedelta(seconds=seconds)
+    assert not harness.clients
+    harness.monotonic += seconds
+    harness.utc += timedelta(seconds=seconds)
 
 
 def filled(client: Client) -> list[str]:
@@ -59,9 +59,9 @@ def refusals(client: Client) -> list[str]:
     return [m.text or "" for m in decode_all(bytes(client.wire)) if isinstance(m, Reject)][:1]
 
 
-def resent(town: Town, client: Client, begin: int, end: int = 0) -> list[Message]:
+def resent(harness: VenueHarness, client: Client, begin: int, end: int = 0) -> list[Message]:
     """Return the answers to a ResendRequest that bypasses the client's own session."""
-    town.run()
+    harness.run()
     return client.raw(ResendRequest(begin_seq_no=begin, end_seq_no=end))
 
 
@@ -77,11 +77,11 @@ def resent(town: Town, client: Client, begin: int, end: int = 0) -> list[Message
     ],
 )
 def test_messages_are_kept_for_the_period_in_the_logon(hours: int | None, after: float, kept: bool) -> None:
-    town, store = Town(), MemoryStore(max_age=timedelta(days=30))
+    harness, store = VenueHarness(), MemoryStore(max_age=timedelta(days=30))
     fields: dict[str, Any] = {} if hours is None else {"message_retention_period": hours}
-    fill_while_away(town, store, **fields)
-    pass_time(town, after)
-    again = town.connect("ann", "KalshiRT", store=store, **fields)
+    fill_while_away(harness, store, **fields)
+    pass_time(harness, after)
+    again = harness.connect("ann", "KalshiRT", store=store, **fields)
     if kept:
         assert (filled(again), refusals(again)) == (["1.00", "2.00", "3.00"], [])
     else:
@@ -96,76 +96,76 @@ def test_the_default_period_is_the_documented_one() -> None:
     assert {SESSION_TYPES[name].retention_hours for name in ("KalshiRT", "KalshiPT")} == {24}
 
 
-def test_a_part_that_is_too_old_refuses_the_whole_range(town: Town) -> None:
+def test_a_part_that_is_too_old_refuses_the_whole_range(harness: VenueHarness) -> None:
     store = MemoryStore(max_age=timedelta(days=30))
-    fill_while_away(town, store, 1)
-    pass_time(town, 23 * HOUR)
-    bob = town.connect("bob")
+    fill_while_away(harness, store, 1)
+    pass_time(harness, 23 * HOUR)
+    bob = harness.connect("bob")
     bob.send(order("late", SELL, 1, "0.40"))
     bob.logout()
-    pass_time(town, 2 * HOUR)
-    again = town.connect("ann", "KalshiRT", store=store)
+    pass_time(harness, 2 * HOUR)
+    again = harness.connect("ann", "KalshiRT", store=store)
     assert refusals(again) == ["BeginSeqNo 3 is before the retention window, which begins at 4"]
     # The refusal contains the oldest number available, and its client requests from there.
     assert filled(again) == ["2.00"]
 
 
-def test_the_period_of_each_message_begins_when_it_was_sent(town: Town) -> None:
+def test_the_period_of_each_message_begins_when_it_was_sent(harness: VenueHarness) -> None:
     store = MemoryStore(max_age=timedelta(days=30))
-    fill_while_away(town, store, 1)
+    fill_while_away(harness, store, 1)
     for number in range(3):
-        pass_time(town, 12 * HOUR)
-        bob = town.connect("bob")
+        pass_time(harness, 12 * HOUR)
+        bob = harness.connect("bob")
         bob.send(order(f"later{number}", SELL, 1, "0.40"))
         bob.logout()
-    ann = town.connect("ann", "KalshiRT", store=MemoryStore(next_outgoing=3, next_incoming=5))
+    ann = harness.connect("ann", "KalshiRT", store=MemoryStore(next_outgoing=3, next_incoming=5))
     assert filled(ann) == ["3.00", "4.00"]
 
 
-def test_another_logon_may_shorten_or_lengthen_the_period(town: Town) -> None:
+def test_another_logon_may_shorten_or_lengthen_the_period(harness: VenueHarness) -> None:
     store = MemoryStore(max_age=timedelta(days=30))
-    fill_while_away(town, store, message_retention_period=72)
-    pass_time(town, 30 * HOUR)
-    shortened = town.connect("ann", "KalshiRT", store=store, message_retention_period=24)
+    fill_while_away(harness, store, message_retention_period=72)
+    pass_time(harness, 30 * HOUR)
+    shortened = harness.connect("ann", "KalshiRT", store=store, message_retention_period=24)
     assert filled(shortened) == []
     shortened.logout()
-    bob = town.connect("bob")
+    bob = harness.connect("bob")
     bob.send(order("late", SELL, 1, "0.40"))
     bob.logout()
-    lengthened = town.connect("ann", "KalshiRT", store=store, message_retention_period=72)
+    lengthened = harness.connect("ann", "KalshiRT", store=store, message_retention_period=72)
     assert filled(lengthened) == ["4.00"]
-    assert resent(town, lengthened, 3)[0].MSG_TYPE == "3"
+    assert resent(harness, lengthened, 3)[0].MSG_TYPE == "3"
 
 
-def test_a_running_session_drops_old_messages_too(town: Town) -> None:
-    ann = town.connect("ann", "KalshiRT", message_retention_period=1)
+def test_a_running_session_drops_old_messages_too(harness: VenueHarness) -> None:
+    ann = harness.connect("ann", "KalshiRT", message_retention_period=1)
     ann.send(order("a1", BUY, 1, "0.40"))
-    town.wait(HOUR + 1)
-    refused = resent(town, ann, 2)[0]
+    harness.wait(HOUR + 1)
+    refused = resent(harness, ann, 2)[0]
     assert isinstance(refused, Reject)
     assert refused.text == "BeginSeqNo 2 is before the retention window, which begins at 3"
 
 
-def test_messages_that_are_not_requested_are_dropped_in_time(town: Town) -> None:
-    fill_while_away(town, MemoryStore())
+def test_messages_that_are_not_requested_are_dropped_in_time(harness: VenueHarness) -> None:
+    fill_while_away(harness, MemoryStore())
     other = MemoryStore()
-    town.connect("ann-2", "KalshiRT", store=other).drop()
-    queues = list(town.venue._offline_queues.values())
+    harness.connect("ann-2", "KalshiRT", store=other).drop()
+    queues = list(harness.venue._offline_queues.values())
     assert len(queues) == 2
     assert list(queues[0].store.sent_between(3, 5))
-    pass_time(town, 25 * HOUR)
+    pass_time(harness, 25 * HOUR)
     for _ in queues:
-        town.venue.handle_timer(town.now)
+        harness.venue.handle_timer(harness.now)
     assert not list(queues[0].store.sent_between(3, 5))
 
 
-def test_session_messages_are_gap_filled_and_reports_resent_with_poss_dup(town: Town) -> None:
-    ann = town.connect("ann", "KalshiRT", heart_bt_int=10)
+def test_session_messages_are_gap_filled_and_reports_resent_with_poss_dup(harness: VenueHarness) -> None:
+    ann = harness.connect("ann", "KalshiRT", heart_bt_int=10)
     ann.send(order("a1", BUY, 1, "0.40"))
-    town.wait(25)
+    harness.wait(25)
     ann.send(order("a2", BUY, 1, "0.40"))
-    town.run()
-    answers = resent(town, ann, 1)
+    harness.run()
+    answers = resent(harness, ann, 1)
     found = [(m.MSG_TYPE, m.header.msg_seq_num, getattr(m, "new_seq_no", None)) for m in answers if m.header]
     beats = sum(isinstance(m, Heartbeat) for m in decode_all(bytes(ann.wire)))
     assert beats == 2
@@ -182,12 +182,12 @@ def test_session_messages_are_gap_filled_and_reports_resent_with_poss_dup(town: 
     [(3, 4, [3, 4]), (3, 3, [3]), (2, 0, [2, 3, 4, 5]), (5, 99, [5])],
 )
 def test_a_range_includes_both_ends_and_zero_means_all(
-    town: Town, begin: int, end: int, numbers: list[int]
+    harness: VenueHarness, begin: int, end: int, numbers: list[int]
 ) -> None:
-    ann = town.connect("ann", "KalshiRT")
+    ann = harness.connect("ann", "KalshiRT")
     for number in range(4):
         ann.send(order(f"a{number}", BUY, 1, "0.40"))
-    answers = resent(town, ann, begin, end)
+    answers = resent(harness, ann, begin, end)
     assert [m.header.msg_seq_num for m in answers if m.header] == numbers
 
 
@@ -198,72 +198,72 @@ def test_a_range_includes_both_ends_and_zero_means_all(
         (2, 1, "EndSeqNo 1 is before BeginSeqNo 2"),
     ],
 )
-def test_an_impossible_range_is_rejected(town: Town, begin: int, end: int, text: str) -> None:
-    ann = town.connect("ann", "KalshiRT")
+def test_an_impossible_range_is_rejected(harness: VenueHarness, begin: int, end: int, text: str) -> None:
+    ann = harness.connect("ann", "KalshiRT")
     ann.send(order("a1", BUY, 1, "0.40"))
-    (reject,) = resent(town, ann, begin, end)
+    (reject,) = resent(harness, ann, begin, end)
     assert isinstance(reject, Reject)
     assert (reject.text, reject.ref_msg_type) == (text, "2")
 
 
 @pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiDC", "KalshiRFQ", "KalshiMD"])
-def test_other_sessions_have_no_retransmission(town: Town, session_type: str) -> None:
-    ann = town.connect("ann", session_type)
-    (reject,) = resent(town, ann, 1)
+def test_other_sessions_have_no_retransmission(harness: VenueHarness, session_type: str) -> None:
+    ann = harness.connect("ann", session_type)
+    (reject,) = resent(harness, ann, 1)
     assert isinstance(reject, Reject)
     assert (reject.ref_msg_type, reject.session_reject_reason) == ("2", 11)
 
 
-def test_a_reset_drops_queued_messages(town: Town) -> None:
-    fill_while_away(town, MemoryStore())
-    fresh = town.connect("ann", "KalshiRT", reset=True)
+def test_a_reset_drops_queued_messages(harness: VenueHarness) -> None:
+    fill_while_away(harness, MemoryStore())
+    fresh = harness.connect("ann", "KalshiRT", reset=True)
     assert filled(fresh) == []
     assert (fresh.session.next_outgoing, fresh.session.next_incoming) == (2, 2)
 
 
 def test_queued_messages_are_bounded_in_number() -> None:
-    town, store = Town(max_kept_messages=5), MemoryStore(max_age=timedelta(days=30))
-    fill_while_away(town, store, 20)
-    again = town.connect("ann", "KalshiRT", store=store)
+    harness, store = VenueHarness(max_kept_messages=5), MemoryStore(max_age=timedelta(days=30))
+    fill_while_away(harness, store, 20)
+    again = harness.connect("ann", "KalshiRT", store=store)
     assert refusals(again) == ["BeginSeqNo 3 is before the retention window, which begins at 18"]
     assert filled(again) == [f"{number}.00" for number in range(16, 21)]
 
 
 def test_queued_messages_are_bounded_in_bytes() -> None:
-    town, store = Town(max_kept_bytes=3000), MemoryStore(max_age=timedelta(days=30))
-    fill_while_away(town, store, 100)
-    again = town.connect("ann", "KalshiRT", store=store)
+    harness, store = VenueHarness(max_kept_bytes=3000), MemoryStore(max_age=timedelta(days=30))
+    fill_while_away(harness, store, 100)
+    again = harness.connect("ann", "KalshiRT", store=store)
     found = filled(again)
     assert found[-1] == "100.00"
     assert 3 <= len(found) <= 10
     assert "is before the retention window" in refusals(again)[0]
 
 
-def test_a_number_that_is_too_low_ends_the_session_without_loss(town: Town) -> None:
+def test_a_number_that_is_too_low_ends_the_session_without_loss(harness: VenueHarness) -> None:
     store = MemoryStore()
-    fill_while_away(town, store)
-    ended = town.connect("ann", "KalshiRT").ending()
+    fill_while_away(harness, store)
+    ended = harness.connect("ann", "KalshiRT").ending()
     assert ended.reason is CloseReason.LOGON_REFUSED
     assert "MsgSeqNum too low" in ended.text
-    assert filled(town.connect("ann", "KalshiRT", store=store)) == ["1.00", "2.00", "3.00"]
+    assert filled(harness.connect("ann", "KalshiRT", store=store)) == ["1.00", "2.00", "3.00"]
 
 
-def test_each_key_and_session_type_has_its_own_queue(town: Town) -> None:
+def test_each_key_and_session_type_has_its_own_queue(harness: VenueHarness) -> None:
     store = MemoryStore()
-    fill_while_away(town, store)
-    assert filled(town.connect("ann-2", "KalshiRT")) == []
-    post_trade = town.connect("ann", "KalshiPT")
+    fill_while_away(harness, store)
+    assert filled(harness.connect("ann-2", "KalshiRT")) == []
+    post_trade = harness.connect("ann", "KalshiPT")
     assert filled(post_trade) == []
     post_trade.logout()
-    assert filled(town.connect("ann", "KalshiRT", store=store)) == ["1.00", "2.00", "3.00"]
+    assert filled(harness.connect("ann", "KalshiRT", store=store)) == ["1.00", "2.00", "3.00"]
 
 
-def test_an_offline_queue_is_bounded_in_number_and_age(town: Town) -> None:
+def test_an_offline_queue_is_bounded_in_number_and_age(harness: VenueHarness) -> None:
     queue = OfflineQueue("KalshiRT", "key", max_messages=2, max_bytes=10**6)
-    queue.retain(1, town.now)
+    queue.retain(1, harness.now)
     for text in ("one", "two", "three"):
-        queue.post(Reject(ref_seq_num=1, text=text), town.now)
+        queue.post(Reject(ref_seq_num=1, text=text), harness.now)
     assert (queue.store.next_outgoing, queue.store.oldest_kept) == (4, 2)
-    town.utc += timedelta(hours=1, seconds=1)
-    queue.forget(town.now)
+    harness.utc += timedelta(hours=1, seconds=1)
+    queue.forget(harness.now)
     assert queue.store.oldest_kept == 4

@@ -21,8 +21,8 @@ from kalshi_fix_venue.exchange import MarketState, PauseState, SetMarketState, S
 from kalshi_fix_venue.identities import Authority
 from kalshi_fix_venue.server import VenueServer, all_ports
 from kalshi_fix_venue.venue import VenueModel
-from tests.venue.desk import BUY, MARKET
-from tests.venue.town import KEYS, config, order, raw_logon
+from tests.venue.exchange_harness import BUY, MARKET
+from tests.venue.venue_harness import KEYS, config, order, raw_logon
 
 PATIENCE = 20.0
 """Seconds that a test waits for an expected event; it never waits for the absence of one."""

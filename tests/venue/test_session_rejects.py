@@ -10,19 +10,21 @@ import pytest
 from kalshi_fix_sansio import BusinessMessageReject, BusinessRejectReason, Reject, SessionRejectReason, Side
 from kalshi_fix_sansio.dialect.base import Message
 from tests.helpers import raw, wire_time
-from tests.venue.desk import MARKET
-from tests.venue.town import KEYS, Town, decode_all, order
+from tests.venue.exchange_harness import MARKET
+from tests.venue.venue_harness import KEYS, VenueHarness, decode_all, order
 
 ORDER = f"11=a1|38=1|40=2|44=40|54=1|55={MARKET}|59=1|"
 
 
-def answers(town: Town, session_type: str, msg_type: str, fields: str, *, late: float = 0.0) -> list[Message]:
+def answers(
+    harness: VenueHarness, session_type: str, msg_type: str, fields: str, *, late: float = 0.0
+) -> list[Message]:
     """Log on, send one message that bypasses the session, and return the answers."""
-    client = town.connect("ann", session_type)
-    time = wire_time(town.now.utc - timedelta(seconds=late))
+    client = harness.connect("ann", session_type)
+    time = wire_time(harness.now.utc - timedelta(seconds=late))
     head = f"35={msg_type}|49={KEYS['ann'].key_id}|56={session_type}|34=2|52={time}|"
-    town.venue.receive_data(client.conn, raw(head + fields), town.now)
-    return decode_all(town.venue.data_to_send(client.conn))
+    harness.venue.receive_data(client.conn, raw(head + fields), harness.now)
+    return decode_all(harness.venue.data_to_send(client.conn))
 
 
 def rejects(*args: Any, **kwargs: Any) -> list[Reject]:
@@ -46,25 +48,25 @@ def rejects(*args: Any, **kwargs: Any) -> list[Reject]:
     ],
 )
 def test_a_violation_is_rejected_with_its_reason(
-    town: Town, msg_type: str, fields: str, reason: SessionRejectReason
+    harness: VenueHarness, msg_type: str, fields: str, reason: SessionRejectReason
 ) -> None:
-    found = rejects(town, "KalshiRT", msg_type, fields)
+    found = rejects(harness, "KalshiRT", msg_type, fields)
     assert [reject.session_reject_reason for reject in found][:1] == [reason]
 
 
-def test_a_mass_cancel_is_only_for_kalshinr(town: Town) -> None:
-    second = town.connect("ann-2", "KalshiRT")
+def test_a_mass_cancel_is_only_for_kalshinr(harness: VenueHarness) -> None:
+    second = harness.connect("ann-2", "KalshiRT")
     second.send(order("a1", Side.BUY, 1, "0.40"))
-    (refused,) = answers(town, "KalshiRT", "q", "11=m1|530=6|")
+    (refused,) = answers(harness, "KalshiRT", "q", "11=m1|530=6|")
     assert isinstance(refused, BusinessMessageReject)
     assert (refused.business_reject_reason, refused.ref_msg_type) == (
         BusinessRejectReason.UNSUPPORTED_MESSAGE_TYPE,
         "q",
     )
-    assert len(town.venue.exchange("prediction").open_orders()) == 1
+    assert len(harness.venue.exchange("prediction").open_orders()) == 1
 
 
-def test_a_message_with_a_wrong_sending_time_is_rejected_and_ends_the_session(town: Town) -> None:
-    (found,) = rejects(town, "KalshiRT", "0", "", late=31)
+def test_a_message_with_a_wrong_sending_time_is_rejected_and_ends_the_session(harness: VenueHarness) -> None:
+    (found,) = rejects(harness, "KalshiRT", "0", "", late=31)
     assert found.session_reject_reason == SessionRejectReason.SENDING_TIME_ACCURACY
-    assert not rejects(Town(), "KalshiRT", "0", "", late=29)
+    assert not rejects(VenueHarness(), "KalshiRT", "0", "", late=29)

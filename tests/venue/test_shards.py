@@ -23,10 +23,10 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_venue.config import AccountConfig
 from kalshi_fix_venue.exchange import AccountId, margin_market, prediction_market
-from tests.venue.desk import MARKET, PERP
-from tests.venue.town import (
+from tests.venue.exchange_harness import MARKET, PERP
+from tests.venue.venue_harness import (
     Client,
-    Town,
+    VenueHarness,
     accounts,
     amend,
     cancel,
@@ -50,12 +50,12 @@ ACCOUNTS = accounts(
 ON_SHARD = AccountId("ann", shard=2)
 
 
-def sharded(**changes: Any) -> Town:
-    return Town(markets=MARKETS, accounts=ACCOUNTS, **changes)
+def sharded(**changes: Any) -> VenueHarness:
+    return VenueHarness(markets=MARKETS, accounts=ACCOUNTS, **changes)
 
 
 @pytest.fixture
-def town() -> Town:
+def harness() -> VenueHarness:
     return sharded()
 
 
@@ -81,8 +81,8 @@ def told(client: Client, message: Any) -> ExecutionReport:
     [(CRYPTO, None, 2), (CRYPTO, -1, 2), (CRYPTO, 2, 2), (MARKET, None, 0), (MARKET, -1, 0), (MARKET, 0, 0)],
 )
 def test_a_request_reaches_the_shard_of_its_symbol(symbol: str, destination: int | None, shard: int) -> None:
-    town = sharded()
-    ann = town.connect("ann")
+    harness = sharded()
+    ann = harness.connect("ann")
     where: dict[str, Any] = {"symbol": symbol, "ex_destination": destination}
     end = f";{shard}" if shard else ""
     for number, (message, exec_type) in enumerate(
@@ -124,7 +124,7 @@ def test_a_shard_without_the_market_rejects_requests_for_it(ann: Client, destina
     assert told(ann, crypto_cancel("a4", "a1")).exec_type == ExecType.CANCELED
 
 
-def test_balances_are_per_shard(town: Town, ann: Client, bob: Client) -> None:
+def test_balances_are_per_shard(harness: VenueHarness, ann: Client, bob: Client) -> None:
     rejected = told(ann, crypto("a1", quantity=120))
     assert (rejected.text, rejected.ord_rej_reason) == (
         "INSUFFICIENT_BALANCE",
@@ -132,19 +132,19 @@ def test_balances_are_per_shard(town: Town, ann: Client, bob: Client) -> None:
     )
     assert told(ann, crypto("a1", quantity=119)).exec_type == ExecType.NEW
     bob.send(crypto("b1", SELL, 10))
-    exchange = town.venue.exchange("prediction")
+    exchange = harness.venue.exchange("prediction")
     assert exchange.account(ON_SHARD).balance == 46
     assert exchange.account(AccountId("ann")).balance == 1000
     assert exchange.position(AccountId("ann"), CRYPTO).net == 10
 
 
 def test_the_primary_account_is_on_every_shard_and_a_subaccount_where_it_was_made() -> None:
-    town = Town(
+    harness = VenueHarness(
         markets=MARKETS,
         accounts=(AccountConfig(owner="ann", product="prediction", balance=Decimal(9)),),
         api_keys=tuple(key for key in config().api_keys if key.owner == "ann"),
     )
-    ann = town.connect("ann")
+    ann = harness.connect("ann")
     assert told(ann, crypto("a1")).text == "INSUFFICIENT_BALANCE"
     other = sharded()
     ann = other.connect("ann")
@@ -165,12 +165,12 @@ def test_a_mass_cancel_cancels_the_orders_of_all_shards(ann: Client) -> None:
     ]
 
 
-def test_a_cancel_on_disconnect_cancels_the_orders_of_all_shards(town: Town) -> None:
-    ann = town.connect("ann", cancel_orders_on_disconnect=True)
+def test_a_cancel_on_disconnect_cancels_the_orders_of_all_shards(harness: VenueHarness) -> None:
+    ann = harness.connect("ann", cancel_orders_on_disconnect=True)
     told(ann, order("a1", BUY, 1, "0.40"))
     told(ann, crypto("a2"))
     ann.drop()
-    exchange = town.venue.exchange("prediction")
+    exchange = harness.venue.exchange("prediction")
     assert exchange.find("ann", "a1") is exchange.find("ann", "a2") is None
     assert exchange.account(ON_SHARD).available == 50
 
@@ -213,15 +213,17 @@ def test_invalid_shards_are_refused(changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize("destination", [-1, 0, 7])
 def test_margin_ignores_the_destination(destination: int) -> None:
     """Our client does not send this destination, so the bytes are built by hand."""
-    town = Town()
-    perp = town.connect("perp", product="margin")
+    harness = VenueHarness()
+    perp = harness.connect("perp", product="margin")
     requests: list[Message] = [
         order("a1", BUY, 1, "100", symbol=PERP, ex_destination=destination),
         crypto_amend("a2", "a1", symbol=PERP, ex_destination=destination),
         crypto_cancel("a3", "a2", symbol=PERP, ex_destination=destination),
     ]
     for seq_num, message in enumerate(requests, start=2):
-        town.venue.receive_data(perp.conn, encode("perp", "KalshiNR", seq_num, town.now, message), town.now)
-        town.run()
+        harness.venue.receive_data(
+            perp.conn, encode("perp", "KalshiNR", seq_num, harness.now, message), harness.now
+        )
+        harness.run()
     reports = [(r.exec_type, r.last_mkt) for r in perp.take() if isinstance(r, ExecutionReport)]
     assert reports == [(ExecType.NEW, "0"), (ExecType.REPLACED, "0"), (ExecType.CANCELED, "0")]

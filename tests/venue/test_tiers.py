@@ -15,7 +15,7 @@ from kalshi_fix_sansio import (
 from kalshi_fix_sansio._generated import limits
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_venue.rate_limits import TIERS, RateLimits
-from tests.venue.town import Client, Town, accounts, decode_all
+from tests.venue.venue_harness import Client, VenueHarness, accounts, decode_all
 
 
 def write() -> Message:
@@ -30,13 +30,13 @@ def taken(client: Client, message: Callable[[], Message], count: int) -> int:
     """Return how many of `count` requests sent in one piece are within the limits; the others are refused by
     380=8.
     """
-    town = client.town
+    harness = client.harness
     for _ in range(count):
-        client.session.send(message(), town.now)
-    town.venue.receive_data(client.conn, client.session.data_to_send(), town.now)
+        client.session.send(message(), harness.now)
+    harness.venue.receive_data(client.conn, client.session.data_to_send(), harness.now)
     reasons = [
         answer.business_reject_reason
-        for answer in decode_all(town.venue.data_to_send(client.conn))
+        for answer in decode_all(harness.venue.data_to_send(client.conn))
         if isinstance(answer, BusinessMessageReject)
     ]
     return count - reasons.count(BusinessRejectReason.RATE_LIMIT_EXCEEDED)
@@ -49,16 +49,16 @@ def test_a_tier_may_send_so_many_requests_at_once_and_so_many_a_second(
     # The lowest tier has budgets, but no FIX.
     monkeypatch.setattr(RateLimits, "may_use_fix", lambda *_: True)
     reading, writing = limits.READ_TOKENS[tier], limits.WRITE_TOKENS[tier]
-    town = Town(
+    harness = VenueHarness(
         accounts=accounts(ann={"tier": tier}, perp={"tier": tier}),
         max_unsent=64 * 1024 * 1024,
     )
     for client, message, budget, seconds in (
-        (town.connect("ann"), write, writing, limits.WRITE_BURST[tier]),
-        (town.connect("ann-md", "KalshiMD"), read, reading, limits.READ_BURST[tier]),
-        (town.connect("perp-md", "KalshiMD", product="margin"), read, reading, limits.MARGIN_READ_BURST),
+        (harness.connect("ann"), write, writing, limits.WRITE_BURST[tier]),
+        (harness.connect("ann-md", "KalshiMD"), read, reading, limits.READ_BURST[tier]),
+        (harness.connect("perp-md", "KalshiMD", product="margin"), read, reading, limits.MARGIN_READ_BURST),
     ):
         a_second = budget // limits.DEFAULT_COST
         assert taken(client, message, a_second * seconds + 3) == a_second * seconds
-        town.wait(1)
+        harness.wait(1)
         assert taken(client, message, a_second + 3) == a_second

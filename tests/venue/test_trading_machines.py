@@ -22,8 +22,8 @@ from kalshi_fix_sansio.trading import (
 from kalshi_fix_venue.config import AccountConfig
 from kalshi_fix_venue.exchange import AccountId
 from kalshi_fix_venue.exchange.accounts import AccountTerms
-from tests.venue.desk import MARKET
-from tests.venue.town import Client, Town, accounts, order
+from tests.venue.exchange_harness import MARKET
+from tests.venue.venue_harness import Client, VenueHarness, accounts, order
 
 BUY, SELL = Side.BUY, Side.SELL
 START = Decimal(1000)
@@ -42,8 +42,8 @@ class Trader:
 
     precision = Decimal("0.0001")
 
-    def __init__(self, town: Town, name: str, **logon: Any) -> None:
-        self.town, self.name, self.logon = town, name, logon
+    def __init__(self, harness: VenueHarness, name: str, **logon: Any) -> None:
+        self.harness, self.name, self.logon = harness, name, logon
         self.orders, self.positions, self.cash = Orders("KalshiNR"), Positions(), Cash()
         self.client: Client | None = None
         self.count = 0
@@ -53,7 +53,7 @@ class Trader:
         return f"{self.name}{self.count}"
 
     def log_on(self) -> None:
-        self.client = self.town.connect(self.name, **self.logon)
+        self.client = self.harness.connect(self.name, **self.logon)
         self.follow()
 
     def follow(self) -> None:
@@ -63,16 +63,16 @@ class Trader:
             for event in events:
                 self.take(event)
 
-    def take(self, happened: object) -> None:
-        for told in self.orders.apply(happened):
-            assert not told.discrepancies, [str(each) for each in told.discrepancies]
-            self.positions.apply(told)
-            self.cash.apply(told)
+    def take(self, event: object) -> None:
+        for received in self.orders.apply(event):
+            assert not received.discrepancies, [str(each) for each in received.discrepancies]
+            self.positions.apply(received)
+            self.cash.apply(received)
 
     def send(self, request: Any) -> None:
         if self.client is not None:
             self.take(request)
-            self.client.session.send(request, self.town.now)
+            self.client.session.send(request, self.harness.now)
 
     def lose(self) -> None:
         """Break the connection; messages in transit to this side are lost."""
@@ -80,37 +80,37 @@ class Trader:
         if client is not None:
             client.events.clear()
             client.drop()
-            client.session.receive_eof(self.town.now)
+            client.session.receive_eof(self.harness.now)
             for event in client.session.events():
                 self.take(event)
 
     def ask_drop_copy(self) -> None:
         copies = DropCopy("KalshiDC")
-        client = self.town.connect("ann-2" if self.name == "ann" else "bob-md", "KalshiDC")
-        copies.ask(self.orders.copy_from(), self.orders.moment, self.town.now)
+        client = self.harness.connect("ann-2" if self.name == "ann" else "bob-md", "KalshiDC")
+        copies.request(self.orders.copy_from(), self.orders.epoch, self.harness.now)
         while True:
             events, client.events[:] = list(client.events), []
             for event in events:
-                for told in copies.apply(event, self.town.now):
-                    self.take(told)
-            requests = copies.handle_timer(self.town.now)
+                for received in copies.apply(event, self.harness.now):
+                    self.take(received)
+            requests = copies.handle_timer(self.harness.now)
             if not requests:
                 break
-            copies.apply(requests[0], self.town.now)
+            copies.apply(requests[0], self.harness.now)
             client.send(requests[0])
-        assert not copies.wanted
+        assert not copies.pending
         client.logout()
 
     def ledger(self) -> tuple[list[Wire], Decimal, Decimal]:
         """Return the venue's state: open orders, position, balance."""
-        exchange = self.town.venue.exchange("prediction")
+        exchange = self.harness.venue.exchange("prediction")
         account = AccountId(self.name)
         found = [
             {
                 "order_id": each.order_id,
                 "cl_ord_id": each.cl_ord_id,
-                "filled": each.filled,
-                "remaining": each.leaves,
+                "filled_qty": each.filled_qty,
+                "leaves_qty": each.leaves,
                 "price": each.price,
                 "value": each.filled_value,
             }
@@ -122,13 +122,13 @@ class Trader:
 
     def kept(self) -> tuple[list[Wire], Decimal, Decimal]:
         """Return the same state, as kept by the trader."""
-        names = ("order_id", "cl_ord_id", "filled", "remaining", "price", "value")
+        names = ("order_id", "cl_ord_id", "filled_qty", "leaves_qty", "price", "value")
         found = [{name: getattr(each, name) for name in names} for each in self.orders.live()]
         return sorted(found, key=by_id), self.positions.of(MARKET).net, START + self.cash.of().change
 
     def check(self) -> None:
         assert self.kept() == self.ledger()
-        assert not self.orders.doubts()
+        assert not self.orders.uncertain()
         assert not self.positions.discrepancies()
         fees = FeeTerms(taker_rate=Decimal("0.07"), precision=self.precision)
         for each in self.orders:
@@ -148,13 +148,15 @@ def act(trader: Trader, random: Random) -> None:
             case "replace" if live:
                 chosen = random.choice(live)
                 price = random.choice([None, f"0.{random.randint(40, 60)}"])
-                trader.send(orders.replace(chosen, trader.id(), price=price, remaining=random.randint(0, 15)))
+                trader.send(
+                    orders.replace(chosen, trader.id(), price=price, leaves_qty=random.randint(0, 15))
+                )
             case "cancel" if live:
                 trader.send(orders.cancel(random.choice(live), trader.id()))
             case "late" if live:  # two about one order, the second of which arrives too late
                 chosen = random.choice(live)
                 trader.send(orders.cancel(chosen, trader.id()))
-                trader.send(orders.replace(chosen, trader.id(), remaining=5))
+                trader.send(orders.replace(chosen, trader.id(), leaves_qty=5))
             case _:
                 tif = random.choice([TimeInForce.GOOD_TILL_CANCEL] * 3 + [TimeInForce.IMMEDIATE_OR_CANCEL])
                 price = f"0.{random.randint(40, 60)}"
@@ -173,14 +175,14 @@ def act(trader: Trader, random: Random) -> None:
 def test_the_state_kept_by_a_trader_equals_the_ledger_of_the_venue(
     seed: int, direct: bool, pending: bool
 ) -> None:
-    town, random = Town(seed, accounts=on_terms(direct=direct)), Random(seed)
-    traders = [Trader(town, name, skip_pending_exec_reports=not pending) for name in ("ann", "bob")]
+    harness, random = VenueHarness(seed, accounts=on_terms(direct=direct)), Random(seed)
+    traders = [Trader(harness, name, skip_pending_exec_reports=not pending) for name in ("ann", "bob")]
     for trader in traders:
         trader.precision = Decimal("0.0001" if direct else "0.01")
         trader.log_on()
     for _ in range(250):
         act(random.choice(traders), random)
-        town.wait(0.2)
+        harness.wait(0.2)
         for trader in traders:
             trader.follow()
         for trader in traders:
@@ -193,9 +195,9 @@ def test_the_state_kept_by_a_trader_equals_the_ledger_of_the_venue(
 def test_lost_reports_are_in_doubt_until_drop_copy_delivers_them(
     seed: int, cancel_on_disconnect: bool
 ) -> None:
-    town, random = Town(seed, accounts=on_terms()), Random(seed)
-    ann = Trader(town, "ann", cancel_orders_on_disconnect=cancel_on_disconnect)
-    bob = Trader(town, "bob")
+    harness, random = VenueHarness(seed, accounts=on_terms()), Random(seed)
+    ann = Trader(harness, "ann", cancel_orders_on_disconnect=cancel_on_disconnect)
+    bob = Trader(harness, "bob")
     unverified = 0
     for _ in range(12):
         ann.log_on()
@@ -203,19 +205,19 @@ def test_lost_reports_are_in_doubt_until_drop_copy_delivers_them(
             bob.log_on()
         for _ in range(random.randint(1, 25)):
             act(random.choice((ann, bob)), random)
-            town.wait(0.2)
+            harness.wait(0.2)
             ann.follow()
             bob.follow()
         if ann.orders.live():
             act(ann, random)  # The answer, if the request arrives, is lost.
             if random.random() < 0.7:
-                town.run()
+                harness.run()
         ann.lose()
         assert not any(each.state in (OrderState.OPEN, OrderState.SENT) for each in ann.orders)
         unverified += len(ann.orders.live())
         for _ in range(10):
             act(bob, random)
-            town.wait(0.2)
+            harness.wait(0.2)
             bob.follow()
         ann.ask_drop_copy()
         ann.check()
@@ -226,18 +228,18 @@ def test_lost_reports_are_in_doubt_until_drop_copy_delivers_them(
 
 
 def test_the_orders_of_the_previous_process_are_loaded_from_its_dump() -> None:
-    town = Town(accounts=on_terms())
-    ann, bob = Trader(town, "ann"), Trader(town, "bob")
+    harness = VenueHarness(accounts=on_terms())
+    ann, bob = Trader(harness, "ann"), Trader(harness, "bob")
     ann.log_on()
     bob.log_on()
     ann.send(order("a", BUY, 10, "0.40"))
-    town.run()
+    harness.run()
     ann.follow()
     dumped = ann.orders.dump(), ann.positions.dump(), ann.cash.dump()
     ann.lose()
     bob.send(order("b", SELL, 4, "0.40"))
-    town.run()
-    again = Trader(town, "ann")
+    harness.run()
+    again = Trader(harness, "ann")
     again.orders.load(dumped[0])
     again.positions.load(dumped[1])
     again.cash.load(dumped[2])

@@ -22,14 +22,14 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.session import MemoryStore, Session
-from tests.venue.desk import MARKET, d
-from tests.venue.town import Client, Town, encode, mass_cancel, order, raw_logon
+from tests.venue.exchange_harness import MARKET, d
+from tests.venue.venue_harness import Client, VenueHarness, encode, mass_cancel, order, raw_logon
 
 BUY, SELL = Side.BUY, Side.SELL
 
 
-def test_an_order_is_placed_and_filled_and_market_data_follows(town: Town) -> None:
-    ann, bob, md = town.connect("ann"), town.connect("bob"), town.connect("ann-md", "KalshiMD")
+def test_an_order_is_placed_and_filled_and_market_data_follows(harness: VenueHarness) -> None:
+    ann, bob, md = harness.connect("ann"), harness.connect("bob"), harness.connect("ann-md", "KalshiMD")
     for client in (ann, bob, md):
         client.take()
     md.send(MarketDataRequest.subscribe(MARKET))
@@ -46,13 +46,13 @@ def test_an_order_is_placed_and_filled_and_market_data_follows(town: Town) -> No
 
 def test_the_same_calls_and_seed_give_the_same_bytes() -> None:
     def bytes_of(seed: int) -> bytes:
-        town = Town(seed)
-        conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
-        town.venue.receive_data(conn, raw_logon("ann"), town.now)
-        town.venue.receive_data(
-            conn, encode("ann", "KalshiNR", 2, town.now, order("a1", BUY, 1, "40")), town.now
+        harness = VenueHarness(seed)
+        conn = harness.venue.connection_made("prediction", "KalshiNR", harness.now)
+        harness.venue.receive_data(conn, raw_logon("ann"), harness.now)
+        harness.venue.receive_data(
+            conn, encode("ann", "KalshiNR", 2, harness.now, order("a1", BUY, 1, "40")), harness.now
         )
-        return town.venue.data_to_send(conn)
+        return harness.venue.data_to_send(conn)
 
     assert bytes_of(1) == bytes_of(1)
     assert bytes_of(1) != bytes_of(2)
@@ -60,22 +60,24 @@ def test_the_same_calls_and_seed_give_the_same_bytes() -> None:
 
 def test_orders_cancelled_on_disconnect_and_on_logout() -> None:
     for end in ("drop", "logout"):
-        town = Town()
-        keeper = town.connect("ann")
-        leaver = town.connect("bob", cancel_orders_on_disconnect=True)
+        harness = VenueHarness()
+        keeper = harness.connect("ann")
+        leaver = harness.connect("bob", cancel_orders_on_disconnect=True)
         keeper.send(order("a1", BUY, 1, "0.40"))
         leaver.send(order("b1", BUY, 1, "0.40"))
         getattr(leaver, end)()
         getattr(keeper, end)()
-        exchange = town.venue.exchange("prediction")
+        exchange = harness.venue.exchange("prediction")
         assert exchange.find("bob", "b1") is None
         assert exchange.find("ann", "a1") is not None
 
 
-def test_an_order_outlives_its_connection_and_can_be_cancelled_from_the_next(town: Town, ann: Client) -> None:
+def test_an_order_outlives_its_connection_and_can_be_cancelled_from_the_next(
+    harness: VenueHarness, ann: Client
+) -> None:
     ann.send(order("a1", BUY, 1, "0.40"))
     ann.drop()
-    again = town.connect("ann")
+    again = harness.connect("ann")
     again.take()
     again.send(mass_cancel("m1"))
     report, canceled = again.take()
@@ -84,15 +86,15 @@ def test_an_order_outlives_its_connection_and_can_be_cancelled_from_the_next(tow
     assert canceled.cl_ord_id == "a1"
 
 
-def test_reports_missed_on_rt_are_resent_after_the_reconnect(town: Town) -> None:
+def test_reports_missed_on_rt_are_resent_after_the_reconnect(harness: VenueHarness) -> None:
     store = MemoryStore()
-    ann, bob = town.connect("ann", "KalshiRT", store=store), town.connect("bob")
+    ann, bob = harness.connect("ann", "KalshiRT", store=store), harness.connect("bob")
     ann.send(order("a1", BUY, 10, "0.40"))
     ann.take()
     ann.drop()
     for number in (1, 2):
         bob.send(order(f"b{number}", SELL, 2, "0.40"))
-    again = town.connect("ann", "KalshiRT", store=store)
+    again = harness.connect("ann", "KalshiRT", store=store)
     (gap,) = (event for event in again.events if isinstance(event, GapDetected))
     assert (gap.begin, gap.end, gap.recoverable) == (3, 4, True)
     found = [event for event in again.events if isinstance(event, MessageReceived)]
@@ -105,139 +107,139 @@ def test_reports_missed_on_rt_are_resent_after_the_reconnect(town: Town) -> None
     assert again.take_only(ExecutionReport).cum_qty == 5
 
 
-def test_sequence_numbers_continue_over_reconnects_unless_reset(town: Town) -> None:
+def test_sequence_numbers_continue_over_reconnects_unless_reset(harness: VenueHarness) -> None:
     store = MemoryStore()
-    ann = town.connect("ann", "KalshiRT", store=store)
+    ann = harness.connect("ann", "KalshiRT", store=store)
     ann.send(order("a1", BUY, 10, "0.40"))
     ann.logout()
     assert (store.next_outgoing, store.next_incoming) == (4, 4)
-    again = town.connect("ann", "KalshiRT", store=store)
+    again = harness.connect("ann", "KalshiRT", store=store)
     assert again.is_logged_on
     assert (store.next_outgoing, store.next_incoming) == (5, 5)
     again.logout()
-    fresh = town.connect("ann", "KalshiRT", reset=True)
+    fresh = harness.connect("ann", "KalshiRT", reset=True)
     assert fresh.is_logged_on
     assert (fresh.session.next_outgoing, fresh.session.next_incoming) == (2, 2)
 
 
-def test_orders_expire_when_their_time_comes(town: Town) -> None:
-    ann = town.connect("ann", use_expired_ord_status=True)
-    end = town.utc + timedelta(seconds=45)
+def test_orders_expire_when_their_time_comes(harness: VenueHarness) -> None:
+    ann = harness.connect("ann", use_expired_ord_status=True)
+    end = harness.utc + timedelta(seconds=45)
     ann.send(order("a1", BUY, 10, "0.40", time_in_force=TimeInForce.GOOD_TILL_DATE, expire_time=end))
     ann.take()
-    town.wait(44)
+    harness.wait(44)
     assert ann.take() == []
-    town.wait(1)
+    harness.wait(1)
     report = ann.take_only(ExecutionReport)
     assert (report.exec_type, report.transact_time) == ("C", end)
 
 
-def test_the_next_deadline_is_the_first_of_all(town: Town) -> None:
-    assert town.venue.next_deadline() is None
-    ann = town.connect("ann")
-    end = town.utc + timedelta(seconds=7)
+def test_the_next_deadline_is_the_first_of_all(harness: VenueHarness) -> None:
+    assert harness.venue.next_deadline() is None
+    ann = harness.connect("ann")
+    end = harness.utc + timedelta(seconds=7)
     ann.send(order("a1", BUY, 10, "0.40", time_in_force=TimeInForce.GOOD_TILL_DATE, expire_time=end))
-    assert town.venue.next_deadline() == pytest.approx(town.monotonic + 7)
+    assert harness.venue.next_deadline() == pytest.approx(harness.monotonic + 7)
 
 
 def test_orders_and_deadlines_call_only_the_affected_sessions(
-    town: Town, monkeypatch: pytest.MonkeyPatch
+    harness: VenueHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    others = [town.connect("ann-2", "KalshiRT"), town.connect("bob")]
-    ann = town.connect("ann")
-    idle = [town.venue.connection_made("prediction", "KalshiDC", town.now) for _ in range(50)]
-    town.wait(5)
-    asked: set[int] = set()
+    others = [harness.connect("ann-2", "KalshiRT"), harness.connect("bob")]
+    ann = harness.connect("ann")
+    idle = [harness.venue.connection_made("prediction", "KalshiDC", harness.now) for _ in range(50)]
+    harness.wait(5)
+    requested: set[int] = set()
 
     def counted(name: str) -> None:
         function = getattr(Session, name)
 
         def call(session: Session, *args: Any) -> Any:
-            asked.add(id(session))
+            requested.add(id(session))
             return function(session, *args)
 
         monkeypatch.setattr(Session, name, call)
 
     def look() -> int:
         """Return how many sessions the venue has called since the last time."""
-        town.venue.connections_with_output()
-        assert not town.venue.connections_to_close() & {ann.conn, *(other.conn for other in others)}
-        town.venue.next_deadline()
-        found = len(asked)
-        asked.clear()
+        harness.venue.connections_with_output()
+        assert not harness.venue.connections_to_close() & {ann.conn, *(other.conn for other in others)}
+        harness.venue.next_deadline()
+        found = len(requested)
+        requested.clear()
         return found
 
     for name in ("next_deadline", "data_to_send", "events", "handle_timer"):
         counted(name)
-    ann.session.send(order("a1", BUY, 1, "0.40"), town.now)
+    ann.session.send(order("a1", BUY, 1, "0.40"), harness.now)
     data = ann.session.data_to_send()
     look()
-    town.venue.receive_data(ann.conn, data, town.now)
+    harness.venue.receive_data(ann.conn, data, harness.now)
     assert look() <= 2  # Ann's, and the one with the first deadline
-    town.venue.handle_timer(town.now)  # nothing is due
+    harness.venue.handle_timer(harness.now)  # nothing is due
     assert look() <= 2
-    town.monotonic += 10  # all that never logged on
-    town.venue.handle_timer(town.now)
+    harness.monotonic += 10  # all that never logged on
+    harness.venue.handle_timer(harness.now)
     assert len(idle) <= look() <= len(idle) + len(others) + 1  # deadlines have moved since the logon
-    assert town.venue.connections_to_close() == set(idle)
+    assert harness.venue.connections_to_close() == set(idle)
 
 
 def test_a_client_that_stops_reading_is_disconnected_and_loses_no_reports_on_rt() -> None:
-    town, store = Town(max_unsent=4000), MemoryStore()
-    ann, bob = town.connect("ann", "KalshiRT", store=store), town.connect("bob")
+    harness, store = VenueHarness(max_unsent=4000), MemoryStore()
+    ann, bob = harness.connect("ann", "KalshiRT", store=store), harness.connect("bob")
     ann.send(order("a1", BUY, 100, "0.40"))
     ann.take()
     ann.deaf = True
     for number in range(40):
         bob.send(order(f"b{number}", SELL, 1, "0.40"))
-    resting = town.venue.exchange("prediction").find("ann", "a1")
+    resting = harness.venue.exchange("prediction").find("ann", "a1")
     assert resting is not None
-    assert resting.filled == 40
+    assert resting.filled_qty == 40
     assert len([m for m in bob.take() if isinstance(m, ExecutionReport)]) == 40
     ann.deaf = False
-    town.run()
+    harness.run()
     seen = [m.cum_qty for m in ann.take() if isinstance(m, ExecutionReport)]
     assert 0 < len(seen) < 40
-    again = town.connect("ann", "KalshiRT", store=store)
-    town.wait(0.1)  # The resend is sent in pages.
+    again = harness.connect("ann", "KalshiRT", store=store)
+    harness.wait(0.1)  # The resend is sent in pages.
     seen += [m.cum_qty for m in again.take() if isinstance(m, ExecutionReport)]
     assert seen == [d(number) for number in range(1, 41)]
 
 
-def test_subscriptions_of_an_ended_session_are_dropped(town: Town) -> None:
-    ann, md = town.connect("ann"), town.connect("ann-md", "KalshiMD")
+def test_subscriptions_of_an_ended_session_are_dropped(harness: VenueHarness) -> None:
+    ann, md = harness.connect("ann"), harness.connect("ann-md", "KalshiMD")
     md.send(MarketDataRequest.subscribe(MARKET))
     md.drop()
-    again = town.connect("ann-md", "KalshiMD")
+    again = harness.connect("ann-md", "KalshiMD")
     again.take()
     ann.send(order("a1", BUY, 1, "0.40"))
     assert again.take() == []
 
 
-def test_calls_for_closed_connections_are_ignored(town: Town, ann: Client) -> None:
+def test_calls_for_closed_connections_are_ignored(harness: VenueHarness, ann: Client) -> None:
     ann.drop()
-    town.venue.receive_data(ann.conn, b"8=FIXT.1.1", town.now)
-    town.venue.receive_eof(ann.conn, town.now)
-    assert town.venue.data_to_send(ann.conn) == b""
-    assert town.venue.should_close(ann.conn)
-    assert town.venue.connections_with_output() == set()
+    harness.venue.receive_data(ann.conn, b"8=FIXT.1.1", harness.now)
+    harness.venue.receive_eof(ann.conn, harness.now)
+    assert harness.venue.data_to_send(ann.conn) == b""
+    assert harness.venue.should_close(ann.conn)
+    assert harness.venue.connections_with_output() == set()
 
 
-def test_output_waits_until_it_is_fetched(town: Town) -> None:
-    conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
-    town.venue.receive_data(conn, raw_logon("ann"), town.now)
-    assert town.venue.connections_with_output() == {conn}
-    assert town.venue.connections_with_output() == {conn}
-    assert b"35=A" in town.venue.data_to_send(conn)
-    assert town.venue.connections_with_output() == set()
+def test_output_waits_until_it_is_fetched(harness: VenueHarness) -> None:
+    conn = harness.venue.connection_made("prediction", "KalshiNR", harness.now)
+    harness.venue.receive_data(conn, raw_logon("ann"), harness.now)
+    assert harness.venue.connections_with_output() == {conn}
+    assert harness.venue.connections_with_output() == {conn}
+    assert b"35=A" in harness.venue.data_to_send(conn)
+    assert harness.venue.connections_with_output() == set()
 
 
-def test_a_gap_fill_is_reported(town: Town) -> None:
+def test_a_gap_fill_is_reported(harness: VenueHarness) -> None:
     """Logons and heartbeats use numbers too, and are gap-filled rather than resent."""
     store = MemoryStore()
-    ann = town.connect("ann", "KalshiRT", store=store)
+    ann = harness.connect("ann", "KalshiRT", store=store)
     ann.drop()
-    lost = town.connect("ann", "KalshiRT", store=MemoryStore(next_outgoing=2, next_incoming=1))
+    lost = harness.connect("ann", "KalshiRT", store=MemoryStore(next_outgoing=2, next_incoming=1))
     assert [type(e) for e in lost.events if isinstance(e, SequenceSkipped | SessionEnded)] == [
         SequenceSkipped
     ]

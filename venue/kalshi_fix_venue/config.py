@@ -285,18 +285,18 @@ class VenueConfig:
         grouped: set[str] = set()
         names = [group.name for group in self.market_groups]
         for group in self.market_groups:
-            told = f"market group {group.name}"
+            subject = f"market group {group.name}"
             if names.count(group.name) > 1:
-                raise ConfigurationError(f"{told} is there twice; give each a name of its own")
+                raise ConfigurationError(f"{subject} is there twice; give each a name of its own")
             if len(set(group.markets)) < max(2, len(group.markets)):
-                raise ConfigurationError(f"{told} needs two or more different markets")
+                raise ConfigurationError(f"{subject} needs two or more different markets")
             for ticker in group.markets:
                 if ticker not in shards:
-                    raise ConfigurationError(f"{told} names {ticker}, which is no prediction market")
+                    raise ConfigurationError(f"{subject} names {ticker}, which is no prediction market")
                 if ticker in grouped:
-                    raise ConfigurationError(f"{told} names {ticker}, which is in another group, too")
+                    raise ConfigurationError(f"{subject} names {ticker}, which is in another group, too")
             if len({shards[ticker] for ticker in group.markets}) > 1:
-                raise ConfigurationError(f"the markets of {told} are on different shards; use one")
+                raise ConfigurationError(f"the markets of {subject} are on different shards; use one")
             grouped.update(group.markets)
 
     def _check_programme(self) -> None:
@@ -305,9 +305,9 @@ class VenueConfig:
         needed = [(each, (each.owner, LIQUIDITY)) for each in self.programme.held]
         needed += [(each, (LIQUIDITY,)) for each in self.programme.resting]
         for each, owners in needed:
-            told = f"the programme's {type(each).__name__}({each.ticker!r})"
+            subject = f"the programme's {type(each).__name__}({each.ticker!r})"
             if all(rules.ticker != each.ticker for rules in self.markets.get(each.product, ())):
-                raise ConfigurationError(f"{told} names no {each.product} market; add it to `markets`")
+                raise ConfigurationError(f"{subject} names no {each.product} market; add it to `markets`")
             for owner in owners:
                 if (owner, each.product) not in accounts:
                     why = (
@@ -316,7 +316,7 @@ class VenueConfig:
                         else "the owner"
                     )
                     raise ConfigurationError(
-                        f"{told} needs a {each.product} account of {owner!r}, {why}; add "
+                        f"{subject} needs a {each.product} account of {owner!r}, {why}; add "
                         f"AccountConfig(owner={owner!r}, product={each.product!r}, balance=...) to `accounts`"
                     )
 

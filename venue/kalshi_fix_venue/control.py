@@ -204,7 +204,7 @@ def check_private(folder: Path) -> None:
         )
 
 
-def ask(path: Path, wanted: Operation) -> Answer:
+def send_operation(path: Path, command: Operation) -> Answer:
     """Have the venue of a control file do something.
 
     Raises:
@@ -217,7 +217,7 @@ def ask(path: Path, wanted: Operation) -> Answer:
         raise ControlError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):
         raise ControlError(f"{path} is no control file of a venue") from None
-    request = {"token": token, "do": wanted.NAME, "with": wanted.values()}
+    request = {"token": token, "do": command.NAME, "with": command.values()}
     try:
         with socket.create_connection(address, PATIENCE) as connection:
             connection.sendall(json.dumps(request).encode() + b"\n")

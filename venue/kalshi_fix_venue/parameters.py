@@ -49,9 +49,9 @@ def parameter(
     """Make an attribute of an attrs class a parameter. An `optional` one may be None, its default."""
     if optional:
         default = None
-    told = Parameter("", kind, doc, default is attrs.NOTHING, default, positional)
+    meta = Parameter("", kind, doc, default is attrs.NOTHING, default, positional)
     read = attrs.converters.optional(kind.read) if optional else kind.read
-    return attrs.field(default=default, converter=read, metadata={_KEY: told})
+    return attrs.field(default=default, converter=read, metadata={_KEY: meta})
 
 
 def parameters(cls: type) -> tuple[Parameter, ...]:

@@ -121,10 +121,10 @@ class Pauses:
 
     def resume(self, product: str | None, now: datetime) -> None:
         """End what is on for a product, or for all; what is on schedule later begins all the same."""
-        wanted = set(PRODUCTS) if product is None else {product}
+        requested = set(PRODUCTS) if product is None else {product}
         kept: list[PauseWindow] = []
         for each in self._windows:
-            rest = tuple(name for name in each.products if name not in wanted)
+            rest = tuple(name for name in each.products if name not in requested)
             if not each.holds(now):
                 kept.append(each)
             elif rest:
@@ -132,7 +132,7 @@ class Pauses:
         for weekly in self._weekly:
             window = self._window(weekly, now)
             if window.holds(now):
-                rest = tuple(name for name in window.products if name not in wanted)
+                rest = tuple(name for name in window.products if name not in requested)
                 # The window of this week alone, without these products: next week's begins as ever.
                 self._skipped[weekly] = attrs.evolve(window, products=rest, logs_out=False)
         self._windows = kept
@@ -149,8 +149,8 @@ class Pauses:
             states = (PauseState.OPEN, *(each.state for each in mine))
             self.states[product] = max(states, key=_SEVERITY.index)
             self.takes_logons[product] = all(each.takes_logons for each in mine)
-        moments = [moment for each in windows for moment in (each.begins, each.ends) if moment is not None]
-        self._next = min((moment for moment in moments if moment > now), default=None)
+        times = [at for each in windows for at in (each.begins, each.ends) if at is not None]
+        self._next = min((at for at in times if at > now), default=None)
         return [each for each in self._on if each not in before]
 
     def _window(self, weekly: WeeklyPause, now: datetime) -> PauseWindow:

@@ -73,7 +73,7 @@ class VenueServer:
         that is logged).
         """
         self.host = host
-        self._wanted = dict.fromkeys(all_ports(), ANY_PORT) if ports is None else dict(ports)
+        self._requested_ports = dict.fromkeys(all_ports(), ANY_PORT) if ports is None else dict(ports)
         self._context = identity.ssl_context() if isinstance(identity, ServerIdentity) else identity
         self._config = config
         self._make = make
@@ -140,7 +140,7 @@ class VenueServer:
         # Before anybody can connect: what rests from the beginning is in the books by then.
         self._venue.begin(self._driver.now())
         try:
-            for key, number in self._wanted.items():
+            for key, number in self._requested_ports.items():
                 listener = await loop.create_server(
                     partial(ClientProtocol, self._driver, *key),
                     self.host,
@@ -151,7 +151,7 @@ class VenueServer:
                 )
                 self._listeners.append(listener)
                 # A port that the system has picked is asked for again when the server is started again.
-                self._wanted[key] = self._bound[key] = listener.sockets[0].getsockname()[1]
+                self._requested_ports[key] = self._bound[key] = listener.sockets[0].getsockname()[1]
             self._driver.flush()
         except OSError:
             await self.stop()

@@ -34,5 +34,5 @@ def _check_range(instance: object, attribute: attrs.Attribute[Any], value: Any) 
     # Written so that NaN fails, too.
     if (least is None or value >= least) and (most is None or value <= most):
         return
-    wanted = f"at least {least}" if most is None else f"{least} to {most}"
-    raise ConfigurationError(f"{attribute.name} of {type(instance).__name__} must be {wanted}, not {value}")
+    expected = f"at least {least}" if most is None else f"{least} to {most}"
+    raise ConfigurationError(f"{attribute.name} of {type(instance).__name__} must be {expected}, not {value}")

@@ -452,7 +452,7 @@ class VenueModel:
 
     def faults(self) -> list[dict[str, Any]]:
         """Return the faults that are armed, oldest first."""
-        return [armed.told() for armed in self._armed]
+        return [armed.describe() for armed in self._armed]
 
     def _require_known(self, who: SessionOperation) -> None:
         """A name that is misspelt concerns nobody, and what was to be tried would pass unnoticed."""
@@ -672,8 +672,8 @@ class VenueModel:
     def _new_id(self) -> str:
         return str(UUID(int=self._random.getrandbits(128), version=4))
 
-    def _monotonic(self, moment: datetime | None) -> float | None:
+    def _monotonic(self, time: datetime | None) -> float | None:
         """Return when a time by the calendar comes, in the seconds of `Instant.monotonic`."""
-        if moment is None or self._last is NEVER:
+        if time is None or self._last is NEVER:
             return None
-        return self._last.monotonic + (moment - self._last.utc).total_seconds()
+        return self._last.monotonic + (time - self._last.utc).total_seconds()

@@ -20,21 +20,21 @@ class Timer:
     def __init__(self, act: Callable[[], object]) -> None:
         self._act = act
         self._handle: asyncio.TimerHandle | None = None
-        self.moment: float = math.inf
+        self.due: float = math.inf
         """Monotonic time of the next call."""
 
-    def set(self, moment: float) -> None:
-        """Call the function once, at `moment` at the latest; it checks what is due, and sets the timer
+    def set(self, due: float) -> None:
+        """Call the function once, at `due` at the latest; it checks what is due, and sets the timer
         again."""
-        if moment < self.moment:
+        if due < self.due:
             self.cancel()
-            self.moment = moment
+            self.due = due
             # By a delay, because the loop's clock may differ from `time.monotonic`.
-            self._handle = asyncio.get_running_loop().call_later(moment - time.monotonic(), self._fire)
+            self._handle = asyncio.get_running_loop().call_later(due - time.monotonic(), self._fire)
 
     def cancel(self) -> None:
         """Cancel the call."""
-        self.moment = math.inf
+        self.due = math.inf
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None

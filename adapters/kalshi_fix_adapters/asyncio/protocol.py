@@ -280,7 +280,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
             if core.flush(self._write):
                 # Only `due` can have changed, and the timer is only set to an earlier time.
                 due = core.due()
-                if due is not None and due < self._timer.moment:
+                if due is not None and due < self._timer.due:
                     self._timer.set(due)
             else:
                 self._settle()
@@ -307,7 +307,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
             self._reads = core.wants_read
             (transport.resume_reading if self._reads else transport.pause_reading)()
         due = core.due()
-        if due is not None and due < self._timer.moment:
+        if due is not None and due < self._timer.due:
             self._timer.set(due)
         if not core.wants_read and core.finished:
             self.finished.set()

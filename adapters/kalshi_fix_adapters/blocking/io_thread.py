@@ -104,9 +104,9 @@ class IoThread:
                 attempt.security,
                 attempt.timeout,
                 on_tcp=core.tcp_connected,
-                waiting=_WaitsWhileWanted(shared),
+                waiting=_CancellableWait(shared),
             )
-        except _NotWantedError:
+        except _AbandonedError:
             with shared.lock:
                 core.connect_failed(SessionClosedError("the client was left"))
             return
@@ -141,11 +141,11 @@ class IoThread:
                 core.disconnected()
 
 
-class _NotWantedError(Exception):
+class _AbandonedError(Exception):
     """The user has left the client while a connection was being made."""
 
 
-class _WaitsWhileWanted:
+class _CancellableWait:
     """Waits of a connection attempt, which end when the user leaves the client, such as by Ctrl-C."""
 
     def __init__(self, shared: SharedCore) -> None:
@@ -198,4 +198,4 @@ class _WaitsWhileWanted:
         # Under the lock, because a change in progress in another thread is not an interrupted one.
         with shared.lock:
             if shared.core.leaving or shared.core.changing:
-                raise _NotWantedError
+                raise _AbandonedError

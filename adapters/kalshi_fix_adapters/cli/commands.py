@@ -72,9 +72,9 @@ class _Subcommands(click.Group):
         try:
             status = run()
         except click.ClickException as error:
-            from kalshi_fix_adapters.cli.kit.terminal import tell
+            from kalshi_fix_adapters.cli.kit.terminal import print_stderr
 
-            tell(sentence(error))
+            print_stderr(sentence(error))
             status = error.exit_code
         except click.Abort:  # Ctrl-C or Ctrl-D at a prompt, whose line is unfinished
             click.echo(err=True)

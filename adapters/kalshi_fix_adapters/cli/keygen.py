@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from kalshi_fix_adapters.cli.kit.failures import told_plainly
+from kalshi_fix_adapters.cli.kit.failures import plain_errors
 from kalshi_fix_adapters.cli.kit.terminal import Screen, plain
 from kalshi_fix_sansio.classes.hide_locals import hides_locals
 
@@ -42,7 +42,7 @@ def keygen(file: Path, kind: str, passphrase: bool) -> None:
     key = Ed25519PrivateKey.generate() if kind == "ed25519" else generate_private_key(65537, RSA_BITS)
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     public_file = file.with_name(f"{file.name}.pub")
-    with told_plainly():
+    with plain_errors():
         _write(file, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption), mode=0o600)
         try:
             _write(public_file, public, mode=0o644)

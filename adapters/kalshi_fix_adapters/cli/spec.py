@@ -35,11 +35,11 @@ def spec(word: tuple[str, ...]) -> None:
     """Explain a tag, field, message, code value or Text: `spec 150`, `spec cl_ord_id`, `spec
     ExecutionReport`, `spec POST_ONLY_CROSS`."""
     entries = list(_entries())
-    wanted = _key("".join(word))
-    found = [entry for entry in entries if wanted in entry.words]
+    query = _key("".join(word))
+    found = [entry for entry in entries if query in entry.words]
     if not found:
         known = sorted({each for entry in entries for each in entry.words if len(each) > 3})
-        near = get_close_matches(wanted, known, n=5)
+        near = get_close_matches(query, known, n=5)
         hint = f"; similar: {', '.join(near)}" if near else ""
         raise CommandError(f"the dialect has no {' '.join(word)!r}{hint}")
     screen = Screen()
@@ -128,17 +128,17 @@ def _message(message: Element, groups: dict[str, Element]) -> Entry:
     rows = []
     for each in message.iter():
         if each.tag == f"{_MARK}fieldRef":
-            rows.append((f"{each.attrib['name']} ({each.attrib['id']})", _said(each)))
+            rows.append((f"{each.attrib['name']} ({each.attrib['id']})", _description(each)))
         elif each.tag == f"{_MARK}groupRef":
             count = groups[each.attrib["name"]].find(f"{_MARK}numInGroup")
             about = "" if count is None else f" ({count.attrib['id']})"
-            rows.append((f"{each.attrib['name']}{about}", _said(each)))
+            rows.append((f"{each.attrib['name']}{about}", _description(each)))
     product = f", {message.attrib['scenario']}" if "scenario" in message.attrib else ""
     words = frozenset({_key(name), msg_type.lower(), f"35={msg_type.lower()}"})
     return Entry(words, f"{name} ({msg_type}){product}", _text(message), tuple(rows))
 
 
-def _said(member: Element) -> str:
+def _description(member: Element) -> str:
     presence = "required. " if member.attrib.get("presence") == "required" else ""
     return f"{presence}{_text(member)}"
 

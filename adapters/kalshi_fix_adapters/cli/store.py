@@ -15,8 +15,8 @@ from typing import Any, Final
 import attrs
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import CommandError, told_plainly
-from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, StatusLine, plain, printable, tell
+from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
+from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, StatusLine, plain, print_stderr, printable
 from kalshi_fix_adapters.store_sqlite import StoreSummary, migrate_store, read_summary
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.errors import StoreError
@@ -76,7 +76,7 @@ def show(path: Path, as_object: bool, rows: int) -> None:
     rows are not shown. Exit status: 1 if there is no store, or if one is damaged or cannot be read.
     """
     if not path.is_dir():
-        with told_plainly():
+        with plain_errors():
             _print(_summary(path, rows), as_object)
         return
     found = sorted(path.glob("*.sqlite3"))
@@ -89,7 +89,7 @@ def show(path: Path, as_object: bool, rows: int) -> None:
             summaries[file.name] = _summary(file, rows)
         except StoreError as error:
             failed = True
-            tell(str(error))
+            print_stderr(str(error))
     if as_object:
         _print_object({name: _as_json(summary) for name, summary in summaries.items()})
     else:
@@ -112,7 +112,7 @@ def migrate(file: Path, key_id: str | None, account: str | None) -> None:
     """
     if (key_id is None) is (account is None):
         raise click.UsageError("give either --key-id or --account")
-    with told_plainly():
+    with plain_errors():
         path = migrate_store(file, key_id=key_id, account=account)
         summary = read_summary(path)
     held = f"{summary.rows:,} rows of the user and {len(summary.open_requests):,} open requests"
@@ -146,7 +146,7 @@ def _print_tables(summary: StoreSummary, *before: Line) -> None:
                 request.request_id,
                 _name(request),
                 str(request.seq_num),
-                _moment(request.sent_at),
+                _format_time(request.sent_at),
                 "unknown" if request.uncertain else "pending",
             )
             for request in summary.open_requests
@@ -223,11 +223,11 @@ def _kept(summary: StoreSummary) -> str:
     if summary.oldest is None or summary.newest is None:
         return "no message"
     messages = "1 message" if summary.kept == 1 else f"{summary.kept} messages"
-    return f"{messages}, {_told(summary.oldest)} to {_told(summary.newest)}"
+    return f"{messages}, {_row(summary.oldest)} to {_row(summary.newest)}"
 
 
-def _told(message: StoredMessage) -> str:
-    return f"{message.seq_num} ({_moment(message.sent_at)})"
+def _row(message: StoredMessage) -> str:
+    return f"{message.seq_num} ({_format_time(message.sent_at)})"
 
 
 def _name(request: OpenRequest) -> str:
@@ -235,8 +235,8 @@ def _name(request: OpenRequest) -> str:
     return request.msg_type if known is None else f"{known.name} ({request.msg_type})"
 
 
-def _moment(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
+def _format_time(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _as_json(summary: StoreSummary) -> dict[str, Any]:

@@ -45,5 +45,5 @@ class Budget(Protocol):
     def spent(self, tokens: float, now: Instant, *, bucket: Bucket, shard: int | None) -> None:
         """Record tokens spent elsewhere."""
 
-    def apply(self, happened: object, now: Instant) -> object:
+    def apply(self, event: object, now: Instant) -> object:
         """Process a rejection by the venue."""

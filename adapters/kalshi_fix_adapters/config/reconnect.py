@@ -57,12 +57,12 @@ class Maintenance(Value):
         days = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
         return f"{days[self.weekday]} {self.begin:%H:%M} to {self.end:%H:%M} {self.zone}"
 
-    def contains(self, moment: datetime) -> bool:
+    def contains(self, at: datetime) -> bool:
         """Return whether a time is inside; False if this machine has no time zone database."""
         zone = _zone(self.zone)
         if zone is None:
             return False
-        local = moment.astimezone(zone)
+        local = at.astimezone(zone)
         return local.weekday() == self.weekday and self.begin <= local.time() < self.end
 
 

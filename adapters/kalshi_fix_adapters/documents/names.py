@@ -36,6 +36,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         return -by_letters.quick_ratio()
 
     choice.sort(key=unlikeness)
-    told = ", ".join(f"`{each}`" for each in choice[:_LISTED])
+    listed = ", ".join(f"`{each}`" for each in choice[:_LISTED])
     more = len(choice) - _LISTED
-    return f"use one of {told}" + (f", and {more} more" if more > 0 else "")
+    return f"use one of {listed}" + (f", and {more} more" if more > 0 else "")

@@ -46,7 +46,7 @@ from kalshi_fix_adapters.engine.logon_errors import is_about_numbers, logon_erro
 from kalshi_fix_adapters.engine.pacing import Pacing, Turn
 from kalshi_fix_adapters.engine.queue import CONNECTION_EVENTS, EventQueue
 from kalshi_fix_adapters.engine.rows import RowBuffer, no_rows
-from kalshi_fix_adapters.engine.sequence import Doubtful, SequenceNumbers, SequenceState
+from kalshi_fix_adapters.engine.sequence import LossEvent, SequenceNumbers, SequenceState
 from kalshi_fix_adapters.errors import NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.events import ClientEvent, Connecting, ConnectionEvent, GaveUp, Resubscribed
 from kalshi_fix_adapters.net.tls import Tls
@@ -206,12 +206,12 @@ class ClientCore:
         """
         return self._sequence.numbers
 
-    def set_numbers(self, next_outgoing: int | None, next_incoming: int | None) -> tuple[Doubtful, ...]:
+    def set_numbers(self, next_outgoing: int | None, next_incoming: int | None) -> tuple[LossEvent, ...]:
         """Set the numbers of the next logon; return the resulting losses and uncertainties."""
         self._require_closed()
         return self._sequence.set(next_outgoing, next_incoming)
 
-    def reset_numbers(self) -> tuple[Doubtful, ...]:
+    def reset_numbers(self) -> tuple[LossEvent, ...]:
         """Reset the numbers with the next logon; return the resulting uncertainties."""
         self._require_closed()
         return self._sequence.reset()
@@ -367,13 +367,13 @@ class ClientCore:
         if pacing is not None and not pacing.reserve_logon(2 * self.plan.timeout, self._clocks()):
             return None
         attempt = attempts.next()
-        self._tell(Connecting(attempt.endpoint, attempt.number))
+        self._emit(Connecting(attempt.endpoint, attempt.number))
         return attempt
 
     def connect_failed(self, error: KalshiFixError) -> None:
         """Record that the attempt failed."""
         self._settle_logon(sent=False)
-        self._tell_outcome(self._attempts.failed(error, self._clocks()))
+        self._emit_outcome(self._attempts.failed(error, self._clocks()))
 
     def tcp_connected(self) -> None:
         """Notify the observers that TCP is connected, before TLS."""
@@ -544,13 +544,13 @@ class ClientCore:
         self._observers.disconnected(now)
         # Without a session, or if it was never logged on, the attempt has failed; otherwise it was lost.
         if connection is None or self._ended is None:
-            self._tell_outcome(self._attempts.failed(self._begin_error, now))
+            self._emit_outcome(self._attempts.failed(self._begin_error, now))
         elif connection.logged_on_at is None:
             error = logon_error(self._ended, str(self.plan.endpoint))
-            self._tell_outcome(self._attempts.failed(error, now))
+            self._emit_outcome(self._attempts.failed(error, now))
         else:
             fault = self._faults.behind(self._ended)
-            self._tell_outcome(self._attempts.lost(self._ended, fault, connection.logged_on_at, now))
+            self._emit_outcome(self._attempts.lost(self._ended, fault, connection.logged_on_at, now))
 
     # The user
 
@@ -747,7 +747,7 @@ class ClientCore:
         return self._rows
 
     @property
-    def ended_as_wanted(self) -> bool:
+    def ended_cleanly(self) -> bool:
         """Whether the client is over because the user left it, with a completed Logout handshake."""
         return self.over and self.leaving and self._ended is not None and self._ended.clean
 
@@ -799,15 +799,15 @@ class ClientCore:
         self._deliver(connection, self._clocks())
         self._wake()
 
-    def _tell_outcome(self, event: ConnectionEvent | None) -> None:
+    def _emit_outcome(self, event: ConnectionEvent | None) -> None:
         """Emit the event that follows a failed attempt or a lost connection, if there is one."""
         if event is None:
             return
         if isinstance(event, GaveUp) and is_about_numbers(event.error):
             self._sequence.disputed()
-        self._tell(event)
+        self._emit(event)
 
-    def _tell(self, event: ConnectionEvent) -> None:
+    def _emit(self, event: ConnectionEvent) -> None:
         self._queue.put_connection_event(event)
         self._observers.event(event, self._clocks())
 
@@ -882,7 +882,7 @@ class ClientCore:
             if number is None:
                 break
             subscriptions.sent(request, number, again=True)
-            self._tell(Resubscribed(request, number))
+            self._emit(Resubscribed(request, number))
 
     def _pace_reading(self) -> None:
         """Pause or resume reading, by the size of the queue."""

@@ -132,10 +132,10 @@ class Pacing:
         with _lock:
             self._budget.spent(tokens, now, bucket=bucket, shard=shard)
 
-    def apply(self, happened: object, now: Instant) -> None:
+    def apply(self, event: object, now: Instant) -> None:
         """Apply an event to the budget."""
         with _lock:
-            self._budget.apply(happened, now)
+            self._budget.apply(event, now)
 
 
 def _forked() -> None:

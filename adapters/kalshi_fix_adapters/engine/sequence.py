@@ -44,7 +44,7 @@ class SequenceNumbers(Value):
     reset_due: bool
 
 
-Doubtful = MessagesLost | OutcomesUnknown
+LossEvent = MessagesLost | OutcomesUnknown
 """The losses and uncertainties that result from setting the numbers, as session events."""
 
 
@@ -149,7 +149,7 @@ class SequenceState:
             reset_due=held.reset_unanswered,
         )
 
-    def set(self, next_outgoing: int | None, next_incoming: int | None) -> tuple[Doubtful, ...]:
+    def set(self, next_outgoing: int | None, next_incoming: int | None) -> tuple[LossEvent, ...]:
         """Set the numbers of the next session, without a reset; None keeps a number.
 
         Only while the client is not open. Returns the resulting losses and uncertainties.
@@ -177,20 +177,20 @@ class SequenceState:
             found = store.open_requests()
             # Their answers may be among the lost messages, or their numbers, by which a Reject identifies
             # them, will be used again.
-            doubtful = [request for request in found if lost or request.seq_num >= outgoing]
-            self._doubt(store, doubtful)
+            uncertain = [request for request in found if lost or request.seq_num >= outgoing]
+            self._mark_uncertain(store, uncertain)
             store.renumber(outgoing, incoming)
             store.commit()
         # Otherwise the next logon would reset these numbers, as a client without a store does until a logon
         # has agreed on its numbers.
         self._agreed = True
-        costs: list[Doubtful] = [MessagesLost(lost[0], lost[-1])] if lost else []
-        if doubtful:
+        costs: list[LossEvent] = [MessagesLost(lost[0], lost[-1])] if lost else []
+        if uncertain:
             why = Uncertainty.ANSWERS_LOST if lost else Uncertainty.RESET
-            costs.append(OutcomesUnknown(tuple(doubtful), why))
+            costs.append(OutcomesUnknown(tuple(uncertain), why))
         return tuple(costs)
 
-    def reset(self) -> tuple[Doubtful, ...]:
+    def reset(self) -> tuple[LossEvent, ...]:
         """Restart both directions at 1 with the next logon.
 
         Only while the client is not open. Returns the resulting uncertainties, apart from messages of the
@@ -203,13 +203,13 @@ class SequenceState:
         self._require_numbers("reset")
         with self._closed_store() as store:
             found = store.open_requests()
-            self._doubt(store, found)
+            self._mark_uncertain(store, found)
             store.reset(unanswered=True)
             store.commit()
         return (OutcomesUnknown(found, Uncertainty.RESET),) if found else ()
 
     @staticmethod
-    def _doubt(store: MessageStore, requests: Iterable[OpenRequest]) -> None:
+    def _mark_uncertain(store: MessageStore, requests: Iterable[OpenRequest]) -> None:
         """Mark requests as uncertain, so the next session, in any process, lists them in OutcomesUnknown."""
         for request in requests:
             store.record_request(attrs.evolve(request, uncertain=True))

@@ -39,7 +39,7 @@ be rejected; None once one of them was answered; an empty set while not requeste
 
 
 @attrs.define
-class _Asked:
+class _PendingRequest:
     """A MarketDataRequest whose answer is not complete."""
 
     seq_num: int
@@ -61,14 +61,14 @@ class Subscriptions:
         """Subscriptions of MarketDataRequest (V)."""
         self._statuses: _Live = {}
         """Subscriptions of SecurityStatusRequest (e)."""
-        self._asked: deque[_Asked] = deque()
+        self._pending: deque[_PendingRequest] = deque()
         """MarketDataRequests of this connection, oldest first, which is the order of their answers."""
         self._again: set[int] = set()
         """MsgSeqNums of this connection's renewals, which the client sent without the user."""
 
     def start_connection(self) -> None:
         """Mark all subscriptions as not requested yet, because a new connection is logged on."""
-        self._asked.clear()
+        self._pending.clear()
         self._again.clear()
         for live in (self._books, self._statuses):
             live.update({symbol: set() for symbol in live})
@@ -107,7 +107,7 @@ class Subscriptions:
             for symbol in symbols or tuple(self._books):
                 self._books.pop(symbol, None)
             return
-        self._asked.append(_Asked(seq_num, kind == _ON, set(symbols)))
+        self._pending.append(_PendingRequest(seq_num, kind == _ON, set(symbols)))
         if kind == _ON:
             for symbol in symbols:
                 _own(self._books, symbol, seq_num)
@@ -126,7 +126,7 @@ class Subscriptions:
                 case MarketDataRequestReject():
                     # Y does not identify its request. Requests are answered in order, and one that was
                     # answered by a snapshot was not rejected.
-                    first = next((asked for asked in self._asked if not asked.begun), None)
+                    first = next((pending for pending in self._pending if not pending.begun), None)
                     if first is not None:
                         self._refused(first.seq_num, event.message)
                 case SecurityStatus(symbol=symbol, security_trading_status=SecurityTradingStatus.SETTLED):
@@ -137,13 +137,13 @@ class Subscriptions:
 
     def _answered(self, symbol: str) -> None:
         # Requests are answered in order: this snapshot answers the oldest one that awaits the symbol.
-        for asked in self._asked:
-            if symbol in asked.awaited:
-                asked.awaited.discard(symbol)
-                asked.begun = True
-                if not asked.awaited:
-                    self._asked.remove(asked)
-                if asked.subscribes and symbol in self._books:
+        for pending in self._pending:
+            if symbol in pending.awaited:
+                pending.awaited.discard(symbol)
+                pending.begun = True
+                if not pending.awaited:
+                    self._pending.remove(pending)
+                if pending.subscribes and symbol in self._books:
                     self._books[symbol] = None
                 return
 
@@ -153,9 +153,9 @@ class Subscriptions:
             and isinstance(reject, BusinessMessageReject)
             and reject.business_reject_reason == BusinessRejectReason.RATE_LIMIT_EXCEEDED
         )
-        for asked in self._asked:
-            if asked.seq_num == seq_num:
-                self._asked.remove(asked)
+        for pending in self._pending:
+            if pending.seq_num == seq_num:
+                self._pending.remove(pending)
                 break
         for live in (self._books, self._statuses):
             # An accepted subscription (None) stays: a rejected repetition does not end it.

@@ -12,7 +12,7 @@ from kalshi_fix_adapters.config.budget import Bucket
 from kalshi_fix_adapters.engine.client_core import ClientCore
 from kalshi_fix_adapters.engine.iteration import message_or_error
 from kalshi_fix_adapters.engine.rows import Rows
-from kalshi_fix_adapters.engine.sequence import Doubtful, SequenceNumbers
+from kalshi_fix_adapters.engine.sequence import LossEvent, SequenceNumbers
 from kalshi_fix_adapters.errors import AdapterError, ClientTimeoutError, NotConnectedError
 from kalshi_fix_adapters.events import ClientEvent
 from kalshi_fix_sansio.dialect.base import Message
@@ -89,7 +89,7 @@ class ClientBase:
 
     def set_numbers(
         self, *, next_outgoing: int | None = None, next_incoming: int | None = None
-    ) -> tuple[Doubtful, ...]:
+    ) -> tuple[LossEvent, ...]:
         """Set the sequence numbers of the next logon, without a reset: because the venue's support named
         them, or to skip a message of the venue that ends every session.
 
@@ -120,7 +120,7 @@ class ClientBase:
         with self._locked():
             return self._core.set_numbers(next_outgoing, next_incoming)
 
-    def reset_numbers(self) -> tuple[Doubtful, ...]:
+    def reset_numbers(self) -> tuple[LossEvent, ...]:
         """Restart both directions at 1 with the next logon (ResetSeqNumFlag=Y), whatever the store contains,
         also if another process makes it.
 
@@ -213,7 +213,7 @@ class ClientBase:
         return None
 
     def _end_of_messages(self) -> Exception:
-        return Ended() if self._core.ended_as_wanted else self._core.closed_error()
+        return Ended() if self._core.ended_cleanly else self._core.closed_error()
 
     def _longest_logout(self) -> float:
         """Return the seconds after which an unfinished logout has failed.

@@ -18,7 +18,7 @@ from kalshi_fix_sansio.classes.on_demand import exports
 
 if TYPE_CHECKING:
     from kalshi_fix_adapters.logs.parquet import to_parquet
-    from kalshi_fix_adapters.logs.past_sessions import Happening, happenings, replay
+    from kalshi_fix_adapters.logs.past_sessions import SessionEvent, read_events, replay
     from kalshi_fix_adapters.logs.recorder import Recorder
     from kalshi_fix_adapters.logs.recording import Kind, Record, Recording, RecordingError
 else:
@@ -26,7 +26,7 @@ else:
         globals(),
         {
             "kalshi_fix_adapters.logs.parquet": ["to_parquet"],
-            "kalshi_fix_adapters.logs.past_sessions": ["Happening", "happenings", "replay"],
+            "kalshi_fix_adapters.logs.past_sessions": ["SessionEvent", "read_events", "replay"],
             "kalshi_fix_adapters.logs.recorder": ["Recorder"],
             "kalshi_fix_adapters.logs.recording": ["Kind", "Record", "Recording", "RecordingError"],
         },
@@ -34,7 +34,6 @@ else:
 
 __all__ = [
     "Direction",
-    "Happening",
     "Kind",
     "LogEntry",
     "LogReader",
@@ -43,8 +42,9 @@ __all__ = [
     "Recorder",
     "Recording",
     "RecordingError",
-    "happenings",
+    "SessionEvent",
     "map_log",
+    "read_events",
     "read_log",
     "replay",
     "to_parquet",

@@ -57,7 +57,7 @@ class LogEntry:
         frame: Its fields in wire format, or the remaining ones of a damaged message, with SOH after each.
         message: The message; None if these bytes are not one complete message.
         problems: Its problems, independent of product and session type; empty for a valid message.
-        cut: Whether it was truncated because it did not end within 2 MiB.
+        truncated: Whether it was truncated because it did not end within 2 MiB.
     """
 
     line: int
@@ -67,7 +67,7 @@ class LogEntry:
     frame: bytes
     message: Message | None
     problems: tuple[Problem, ...]
-    cut: bool
+    truncated: bool
 
 
 def read_log(log: str | Path | IO[bytes]) -> Iterator[LogEntry]:
@@ -121,11 +121,11 @@ def entry_of(found: LoggedMessage) -> LogEntry:
         message, problems = CODEC.check(frame)
     except DecodeError:
         message, problems = None, CODEC.inspect(frame).problems
-    time, direction, connection = told(found.before)
-    return LogEntry(found.line, time, direction, connection, frame, message, problems, found.cut)
+    time, direction, connection = parse_origin(found.before)
+    return LogEntry(found.line, time, direction, connection, frame, message, problems, found.truncated)
 
 
-def told(before: bytes) -> tuple[datetime | None, Direction | None, int | None]:
+def parse_origin(before: bytes) -> tuple[datetime | None, Direction | None, int | None]:
     """Return the time, direction and connection that precede the message on its line; None if missing."""
     own = _OWN.fullmatch(before)
     if own is not None:

@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
-from kalshi_fix_adapters.logs.past_sessions import Source, happenings
+from kalshi_fix_adapters.logs.past_sessions import Source, read_events
 from kalshi_fix_sansio import MarketDataIncrementalRefresh, MarketDataSnapshotFullRefresh
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import MessageReceived
@@ -35,15 +35,15 @@ def to_parquet(source: Source | Iterable[Source], path: str | Path) -> int:
     Raises:
         ConfigurationError: pyarrow is not installed.
         ValueError: a price or size has more than ten decimal places.
-        RecordingError, OSError, EOFError: as from `happenings`.
+        RecordingError, OSError, EOFError: as from `read_events`.
     """
     try:
         import pyarrow as pa
         from pyarrow import parquet
     except ModuleNotFoundError:
         raise ConfigurationError("Parquet needs pyarrow: pip install 'kalshi-fix-sansio[parquet]'") from None
-    moment, decimal = pa.timestamp("us", tz="UTC"), pa.decimal128(DIGITS, SCALE)
-    kinds = (moment, moment, pa.int64(), pa.bool_(), *[pa.dictionary(pa.int32(), pa.string())] * 3)
+    timestamp, decimal = pa.timestamp("us", tz="UTC"), pa.decimal128(DIGITS, SCALE)
+    kinds = (timestamp, timestamp, pa.int64(), pa.bool_(), *[pa.dictionary(pa.int32(), pa.string())] * 3)
     schema = pa.schema(list(zip(COLUMNS, (*kinds, decimal, decimal), strict=True)))
     count = 0
     with parquet.ParquetWriter(str(path), schema) as writer:
@@ -69,15 +69,15 @@ def _batches(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
 
 
 def _rows(source: Source | Iterable[Source]) -> Iterator[_Row]:
-    for happening in happenings(source):
-        if not isinstance(happening.what, MessageReceived):
+    for event in read_events(source):
+        if not isinstance(event.what, MessageReceived):
             continue
-        message: Any = happening.what.message
+        message: Any = event.what.message
         snapshot = isinstance(message, MarketDataSnapshotFullRefresh)
         if not snapshot and not isinstance(message, MarketDataIncrementalRefresh):
             continue
         header = message.header
-        first = (happening.time, header.sending_time, header.msg_seq_num, snapshot)
+        first = (event.time, header.sending_time, header.msg_seq_num, snapshot)
         for entry in message.md_entries:
             symbol = message.symbol if snapshot else entry.symbol
             action = None if snapshot else _name(entry.md_update_action)

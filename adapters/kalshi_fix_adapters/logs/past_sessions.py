@@ -48,13 +48,13 @@ MAX_MISSING: Final = 1_000
 """Ranges of missing numbers of a connection."""
 MAX_CONNECTIONS: Final = 1_000
 """Maximum number of connections followed at a time; beyond it, the oldest is assumed to have ended."""
-_NOBODY: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_UNKNOWN_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECRETS: Final = frozenset(field.attribute for field in DIALECT.fields.values() if field.secret)
 _OF_SESSION: Final = frozenset((Heartbeat, TestRequest, ResendRequest, SequenceReset, Logon, Logout))
 
 
 @attrs.frozen
-class Happening:
+class SessionEvent:
     """An event or sent message of one session.
 
     Attributes:
@@ -74,7 +74,7 @@ Source = str | Path | Recording
 def replay(source: Source | Iterable[Source], *machines: Any, session_type: str | None = None) -> int:
     """Replay a recording or log through machines; return the number of its messages and events.
 
-    A machine is any object with `apply(happened)`, or `apply(happened, now)`. Each also receives the updates
+    A machine is any object with `apply(event)`, or `apply(event, now)`. Each also receives the updates
     that the preceding ones returned: `Orders` before `Positions` and `Cash`, `DropCopy` before `Orders`.
 
     Args:
@@ -103,15 +103,15 @@ def replay(source: Source | Iterable[Source], *machines: Any, session_type: str 
             continue
         items: list[object] = [what]
         for apply, timed, replaces in steps:
-            told: list[object] = []
+            events: list[object] = []
             for item in items:
                 try:
                     found = apply(item, _now(timed, time)) if timed else apply(item)
                 except LocalProtocolError:
                     continue  # the machine forbids sending it, but it was sent
                 if found is not None:
-                    told += found if isinstance(found, list) else [found]
-            items = told if replaces else items + told
+                    events += found if isinstance(found, list) else [found]
+            items = events if replaces else items + events
     return count
 
 
@@ -131,7 +131,7 @@ def _now(timed: type, time: datetime) -> object:
     return Instant(time.timestamp(), time) if timed is Instant else time
 
 
-def happenings(source: Source | Iterable[Source]) -> Iterator[Happening]:
+def read_events(source: Source | Iterable[Source]) -> Iterator[SessionEvent]:
     """Yield the events and sent messages of recordings, wire logs and other logs, in their order.
 
     Invalid FIX messages are skipped; in a log, also messages without a direction. Damage in a recording is
@@ -141,11 +141,11 @@ def happenings(source: Source | Iterable[Source]) -> Iterator[Happening]:
         RecordingError, OSError, EOFError: as from `Recording` and `read_log`.
     """
     for passed in _passed(source):
-        yield Happening(*passed)
+        yield SessionEvent(*passed)
 
 
 _Passed = tuple[datetime, str, object]
-"""The values of a `Happening`."""
+"""The values of a `SessionEvent`."""
 
 
 def _passed(source: Source | Iterable[Source]) -> Iterator[_Passed]:
@@ -160,7 +160,7 @@ def _passed(source: Source | Iterable[Source]) -> Iterator[_Passed]:
 
 def _recorded(recording: Recording, sessions: _Sessions) -> Iterator[_Passed]:
     decode = CODEC.decode
-    time, left_out = _NOBODY, 0
+    time, left_out = _UNKNOWN_TIME, 0
     for record in recording:
         time = record.time
         if recording.damaged_bytes != left_out:
@@ -181,12 +181,12 @@ def _recorded(recording: Recording, sessions: _Sessions) -> Iterator[_Passed]:
                 message = decode(record.data)
             except DecodeError:
                 continue
-            told = session.sent(message)
+            events = session.sent(message)
         elif record.kind is Kind.ENDED:
-            told = sessions.end(record.connection)
+            events = sessions.end(record.connection)
         else:
-            told = session.lose()
-        for what in told:
+            events = session.lose()
+        for what in events:
             yield time, session.session_type, what
     if recording.damaged_bytes != left_out:
         yield from sessions.lose(time)
@@ -200,13 +200,15 @@ def _logged(path: str | Path, sessions: _Sessions) -> Iterator[_Passed]:
         header = message.header
         ids = (header.sender_comp_id, header.target_comp_id)
         ids = ids if entry.direction == "sent" else ids[::-1]
-        time = entry.time or _NOBODY
+        time = entry.time or _UNKNOWN_TIME
         for old in sessions.others(ids, entry.connection):
             for what in sessions.end(old):
                 yield time, ids[1] or "", what
         session = sessions.of((ids, entry.connection))
-        told = session.sent(message) if entry.direction == "sent" else session.received(message, entry.frame)
-        for what in told:
+        events = (
+            session.sent(message) if entry.direction == "sent" else session.received(message, entry.frame)
+        )
+        for what in events:
             yield time, session.session_type, what
 
 
@@ -259,11 +261,11 @@ class _Session:
         """Record a sent message; return the arguments for `apply`."""
         self._place(message.header.target_comp_id)
         if isinstance(message, Logon):
-            told = self.end()
+            events = self.end()
             values = values_of(message).items()
             self._flags = {name: value for name, value in values if name not in _SECRETS | {"unknown"}}
             self._sent.clear()
-            return told
+            return events
         number = message.header.msg_seq_num
         if number:
             self._sent[number] = message
@@ -283,25 +285,25 @@ class _Session:
         return self._received(message, number, frame)
 
     def _received(self, message: Message, number: int | None, frame: bytes) -> list[object]:
-        told: list[object] = []
+        events: list[object] = []
         header: Any = message.header
         self._place(header.sender_comp_id)
         again = header.poss_dup_flag is True
         if isinstance(message, Logon):
-            told += self.end()
+            events += self.end()
             self._on = True
             reset = message.reset_seq_num_flag is True
             if reset or not self._resend:
                 self._expected = None
                 self._missing.clear()
-            told.append(LoggedOn(message, message.heart_bt_int or 0, reset, self._flags))
-        if number is not None and not self._counts(number, again=again, told=told):
-            return told
+            events.append(LoggedOn(message, message.heart_bt_int or 0, reset, self._flags))
+        if number is not None and not self._counts(number, again=again, events=events):
+            return events
         match message:
             case Logout():
-                told += self.end(CloseReason.LOGGED_OUT, message.text or "", clean=True)
+                events += self.end(CloseReason.LOGGED_OUT, message.text or "", clean=True)
             case Reject() | BusinessMessageReject():
-                told.append(
+                events.append(
                     RejectReceived(message, message.ref_seq_num, self._sent.get(message.ref_seq_num or 0))
                 )
             case SequenceReset():
@@ -310,10 +312,10 @@ class _Session:
                     self._expected = after if self._expected is None else max(after, self._expected)
                     self._missing = [range(max(each.start, after), each.stop) for each in self._missing]
             case _ if message.__class__ not in _OF_SESSION:
-                told.append(MessageReceived(message, again, header.poss_resend is True, frame))
-        return told
+                events.append(MessageReceived(message, again, header.poss_resend is True, frame))
+        return events
 
-    def _counts(self, number: int, *, again: bool, told: list[object]) -> bool:
+    def _counts(self, number: int, *, again: bool, events: list[object]) -> bool:
         """Record a sequence number; return whether its message is new."""
         expected = self._expected
         if expected is None or number == expected:
@@ -322,7 +324,7 @@ class _Session:
         if number > expected:
             self._expected = number + 1
             if not self._resend:
-                told.append(MessagesLost(expected, number - 1))
+                events.append(MessagesLost(expected, number - 1))
             elif len(self._missing) < MAX_MISSING:
                 self._missing.append(range(expected, number))
             return True

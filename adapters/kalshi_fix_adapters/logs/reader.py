@@ -59,14 +59,14 @@ class LoggedMessage:
     Attributes:
         frame: Its fields with SOH after each, from BeginString on.
         line: Line of the log on which it begins, from 1 on.
-        cut: Whether it was truncated because it did not end.
+        truncated: Whether it was truncated because it did not end.
         before: The text in front of it on that line, at most the first `MAX_BEFORE` bytes of the line, such
             as a time and the origin of the message.
     """
 
     frame: bytes
     line: int
-    cut: bool = False
+    truncated: bool = False
     before: bytes = b""
 
 
@@ -88,7 +88,7 @@ class _Step(Enum):
     """More of the log is needed to continue."""
     GO_ON = auto()
     DONE = auto()
-    CUT = auto()
+    TRUNCATED = auto()
 
 
 class LogReader:
@@ -158,7 +158,7 @@ class LogReader:
                 self._message = None
                 if len(message.fragments) > 1:
                     frame = message.fragments.frame()
-                    yield LoggedMessage(frame, message.line, step is _Step.CUT, message.before)
+                    yield LoggedMessage(frame, message.line, step is _Step.TRUNCATED, message.before)
 
     def _advance(self, position: int) -> None:
         newlines = self._buffer.count(b"\n", self._at, position)
@@ -177,7 +177,7 @@ class LogReader:
         self._looked_to = max(self._looked_to, len(self._buffer))
         # An end that begins within the limit may be detected up to LONGEST_START bytes after it.
         is_over = self._looked_to - self._at > message.room + LONGEST_START
-        return _Step.CUT if is_over else _Step.WAIT
+        return _Step.TRUNCATED if is_over else _Step.WAIT
 
     def _seek(self) -> re.Match[bytes] | None:
         """Advance to the start of the next message; return None if more of the log is needed to find it."""
@@ -258,7 +258,7 @@ class LogReader:
         if not self._final:
             return self._wait(message)
         if len(buffer) > room_end:
-            return _Step.CUT
+            return _Step.TRUNCATED
         fragments.end_line(bytes(buffer[at:]))
         self._advance(len(buffer))
         return _Step.DONE
@@ -274,7 +274,7 @@ class LogReader:
             return self._wait(message)
         begin, end = (len(buffer), len(buffer)) if found is None else found.span()
         if begin - at > message.room:
-            return _Step.CUT
+            return _Step.TRUNCATED
         if next_start := START.search(buffer, at, end):
             message.fragments.end_line(bytes(buffer[at : next_start.start()]))
             self._advance(next_start.start())
@@ -304,7 +304,7 @@ class LogReader:
             return self._wait(message)
         end = len(buffer) if newline < 0 else newline + 1
         if end - at > message.room:
-            return _Step.CUT
+            return _Step.TRUNCATED
         if START.search(buffer, at, end):
             return _Step.DONE
         if message.fragments.broken and message.fragments.separator in buffer[first:end]:

@@ -48,7 +48,7 @@ class Recorder(Observer):
         """
         check_limits(max_bytes, backups)
         self.path: Path = Path(path)
-        self.cut: int = 0
+        self.truncated_bytes: int = 0
         """Size in bytes of an incomplete last record that was removed when the file was opened."""
         self.damaged: list[range] = []
         """Positions of damaged bytes in the file when it was opened, as `Recording.damaged` lists them."""
@@ -64,9 +64,9 @@ class Recorder(Observer):
             if not size:
                 self._file.append(MAGIC)
         except (OSError, RecordingError) as error:
-            told = error.strerror if isinstance(error, OSError) else error
+            detail = error.strerror if isinstance(error, OSError) else error
             raise ConfigurationError(
-                f"the recording {self.path} cannot be written ({told}); choose another path"
+                f"the recording {self.path} cannot be written ({detail}); choose another path"
             ) from None
 
     def __enter__(self) -> Self:
@@ -84,11 +84,13 @@ class Recorder(Observer):
             self._connection = max(self._connection, record.connection)
         self.damaged = recording.damaged
         if recording.torn:
-            self.cut = recording.torn
+            self.truncated_bytes = recording.torn
             with self.path.open("r+b") as file:
                 file.truncate(recording.whole)
             _log.warning(
-                "the recording %s ended in %s bytes of a torn record, now cut off", self.path, self.cut
+                "the recording %s ended in %s bytes of a torn record, now cut off",
+                self.path,
+                self.truncated_bytes,
             )
         return recording.whole
 
@@ -130,8 +132,8 @@ class Recorder(Observer):
             if self._file.needs_room(len(record)):
                 self._set_aside()
             if self._lost_in_a_row:
-                told = b"%d" % self._lost_in_a_row
-                record = pack(now.utc, self._connection, Kind.LOST, told) + record
+                detail = b"%d" % self._lost_in_a_row
+                record = pack(now.utc, self._connection, Kind.LOST, detail) + record
             self._file.append(record)
         except OSError as error:
             if not self._lost_in_a_row:

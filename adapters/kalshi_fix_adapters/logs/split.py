@@ -124,6 +124,6 @@ def _end_of_message(data: bytearray) -> int | None:
     for number, found in enumerate(reader.feed(bytes(data[begin:]))):
         # Not the first, which may be at the very begin: a digit before it would make it no message. A cut one
         # leaves its rest.
-        if number and not found.cut:
+        if number and not found.truncated:
             return begin + reader.position
     return None

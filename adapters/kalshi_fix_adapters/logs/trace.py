@@ -17,7 +17,7 @@ from typing import Final
 
 import attrs
 
-from kalshi_fix_adapters.logs.entries import Direction, told
+from kalshi_fix_adapters.logs.entries import Direction, parse_origin
 from kalshi_fix_adapters.logs.fields import SEPARATORS
 from kalshi_fix_adapters.logs.reader import (
     LONGEST_START,
@@ -127,12 +127,12 @@ class Trace:
     """Logons that reset the numbers, the last of each session and side."""
 
 
-def trace(wanted: str, logs: Sequence[Log]) -> Trace:
+def trace(identifier: str, logs: Sequence[Log]) -> Trace:
     """Return the messages of the order that has this ClOrdID, OrderID or ExecID.
 
     Memory is bounded regardless of the size of the logs. An ID that is wrapped over two lines is not found.
     """
-    return _Tracer(wanted.encode("latin-1", "replace")).run(logs)
+    return _Tracer(identifier.encode("latin-1", "replace")).run(logs)
 
 
 @attrs.frozen
@@ -287,8 +287,8 @@ def _places_of_marks(data: bytes) -> Iterator[int]:
 
 
 class _Tracer:
-    def __init__(self, wanted: bytes) -> None:
-        self._known: set[_Kind] = {(kind, wanted) for kind in _TAGS}
+    def __init__(self, identifier: bytes) -> None:
+        self._known: set[_Kind] = {(kind, identifier) for kind in _TAGS}
         self._new = _Sought(sorted(self._known))
         """IDs found in this pass."""
         self._all = _Sought(())
@@ -305,10 +305,10 @@ class _Tracer:
         until: _Place = (0, 0)
         """Before this place, those that were found in the last pass were not looked for."""
         # The requested ID is searched for everywhere in the first pass.
-        asked = len(self._new.ids)
+        known_before = len(self._new.ids)
         for number in range(MAX_PASSES):
             until = self._pass(logs, until, first=number == 0)
-            self._all = _Sought(self._new.ids[0 if number else asked :])
+            self._all = _Sought(self._new.ids[0 if number else known_before :])
             self._new = _Sought(())
             if until == (0, 0):
                 break
@@ -427,9 +427,9 @@ def _step(log: int, offset: int, found: LoggedMessage) -> Step:
     header: dict[bytes, bytes] = {}
     for tag, value in _HEADER.findall(found.frame):
         header.setdefault(tag, value)
-    time, direction, connection = told(found.before)
+    time, direction, connection = parse_origin(found.before)
     if time is None:
-        time = told(header.get(b"52", b""))[0]
+        time = parse_origin(header.get(b"52", b""))[0]
     return Step(log, offset, found, time, direction, connection, header)
 
 

@@ -234,8 +234,8 @@ class Dialer:
             )
         if "PROTOCOL" in reason:
             return f"{self.peer} offers no TLS 1.2 or newer ({reason}); check that it is the venue's gateway"
-        said = reason or error.strerror
-        return f"the TLS handshake with {self.peer} failed ({said}); check that it is a TLS gateway"
+        text = reason or error.strerror
+        return f"the TLS handshake with {self.peer} failed ({text}); check that it is a TLS gateway"
 
 
 def _is_end(error: ssl.SSLError) -> bool:

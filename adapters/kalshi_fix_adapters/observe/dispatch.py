@@ -83,7 +83,7 @@ class Dispatcher:
         """Report an event that was put into the queue."""
         self._log.event(event)
         if self._hooks["on_event"]:
-            self._tell("on_event", event, now)
+            self._notify("on_event", event, now)
         if isinstance(event, Connecting):
             self._timings.connecting(now.monotonic)
         elif isinstance(event, PeerSilent):
@@ -92,7 +92,7 @@ class Dispatcher:
         timing = self._timings.event(event, now.monotonic)
         if timing is not None:
             self._log.timing(timing)
-            self._tell("on_timing", timing, now)
+            self._notify("on_timing", timing, now)
 
     def tcp_connected(self, now: Instant) -> None:
         """Record the time at which TCP was connected, before TLS."""
@@ -122,7 +122,7 @@ class Dispatcher:
     def wire(self, direction: Direction, data: bytes, now: Instant) -> None:
         """Report bytes sent or received."""
         if self._hooks["on_wire"]:
-            self._tell("on_wire", direction, data, now)
+            self._notify("on_wire", direction, data, now)
         try:
             if self._logged is not None:
                 self._logged.wire(direction, data, now)
@@ -138,7 +138,7 @@ class Dispatcher:
         if state is not old:
             self._state = state
             self._log.state(old, state)
-            self._tell("on_state", old, state, now)
+            self._notify("on_state", old, state, now)
 
     def sent(self, message: Message, now: Instant) -> None:
         """Report a message of the user that the session has accepted."""
@@ -176,7 +176,7 @@ class Dispatcher:
         self._logged = self._transcript = None
         self._log.failed("the wire log", error)
 
-    def _tell(self, hook: str, *arguments: object) -> None:
+    def _notify(self, hook: str, *arguments: object) -> None:
         for observer in self._hooks[hook]:
             try:
                 getattr(observer, hook)(*arguments)

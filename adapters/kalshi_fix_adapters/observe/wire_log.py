@@ -113,22 +113,22 @@ class WireLog:
         """Write lines of a connection; file system errors are never raised."""
         stamp = _stamp(now)
         data = "".join(f"{stamp} {number} {line}\n" for line in lines).encode("ascii")
-        told: list[str] = []
+        notes: list[str] = []
         with self._file.lock:
             if self._closed:
                 self._lost += len(lines)
                 return
             try:
                 if self._file.needs_room(len(data)):
-                    self._set_aside(stamp, told)
-                self._append(data, stamp, told)
+                    self._set_aside(stamp, notes)
+                self._append(data, stamp, notes)
             except OSError as error:
                 if not self._lost_in_a_row:
-                    told.append(f"cannot be written ({error.strerror}); the session goes on without it")
+                    notes.append(f"cannot be written ({error.strerror}); the session goes on without it")
                 self._lost += len(lines)
                 self._lost_in_a_row += len(lines)
         # Without the lock: a handler of the user's may write to this log, too.
-        for text in told:
+        for text in notes:
             _log.warning("the wire log %s %s", self.path, text)
 
     def close(self) -> None:
@@ -137,23 +137,23 @@ class WireLog:
             self._closed = True
             self._file.close()
 
-    def _append(self, data: bytes, stamp: str, told: list[str]) -> None:
+    def _append(self, data: bytes, stamp: str, notes: list[str]) -> None:
         if self._lost_in_a_row:
             gap = f"lacks {self._lost_in_a_row} lines here"
             self._file.append(f"{stamp} 0 the log {gap}\n".encode("ascii") + data)
             self._lost_in_a_row = 0
-            told.append(f"is written again; it {gap}")
+            notes.append(f"is written again; it {gap}")
         else:
             self._file.append(data)
 
-    def _set_aside(self, stamp: str, told: list[str]) -> None:
+    def _set_aside(self, stamp: str, notes: list[str]) -> None:
         try:
             self._file.set_aside()
         except OSError as error:
-            told.append(f"cannot be set aside ({error.strerror}); it grows beyond its limit")
+            notes.append(f"cannot be set aside ({error.strerror}); it grows beyond its limit")
             return
         for number, where in self._open_connections.items():
-            self._append(f"{stamp} {number} still connected to {where}\n".encode("ascii"), stamp, told)
+            self._append(f"{stamp} {number} still connected to {where}\n".encode("ascii"), stamp, notes)
 
 
 class WireLogConnection:

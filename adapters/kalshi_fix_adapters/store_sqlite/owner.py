@@ -66,5 +66,5 @@ def other_stores(folder: str | Path, owner: StoreOwner) -> list[Path]:
 
 def _written(store: Path) -> float:
     """Return when a store was last written: its log may be newer than the file."""
-    beside = (store, store.with_name(f"{store.name}-wal"), store.with_name(f"{store.name}.mark"))
-    return max((path.stat().st_mtime for path in beside if path.exists()), default=0.0)
+    files = (store, store.with_name(f"{store.name}-wal"), store.with_name(f"{store.name}.mark"))
+    return max((path.stat().st_mtime for path in files if path.exists()), default=0.0)

@@ -44,7 +44,7 @@ class Pending:
         if message is not None:
             self.sent[seq_num] = message
 
-    def ask(self, request: OpenRequest) -> None:
+    def record_request(self, request: OpenRequest) -> None:
         """Record an open request."""
         self.is_empty, self.must_last = False, True
         self.settled.discard(request.key)

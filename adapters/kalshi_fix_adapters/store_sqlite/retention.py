@@ -51,11 +51,11 @@ class Retention:
         numbers.kept += 1
         self._kept_bytes += size
         while numbers.kept:
-            seq_num, moment, oldest_size = self._oldest_message(database, numbers)
+            seq_num, oldest_at, oldest_size = self._oldest_message(database, numbers)
             if (
                 numbers.kept <= self._max_messages
                 and self._kept_bytes <= self._max_bytes
-                and moment >= sent_at - self._max_age
+                and oldest_at >= sent_at - self._max_age
             ):
                 return
             self._oldest.popleft()

@@ -34,12 +34,12 @@ class Numbers:
     reset_unanswered: bool = False
 
 
-def microseconds(moment: datetime | timedelta) -> int:
+def microseconds(value: datetime | timedelta) -> int:
     """Return a time as microseconds since 1970, or a time span in microseconds."""
-    return (moment - _EPOCH if isinstance(moment, datetime) else moment) // _MICROSECOND
+    return (value - _EPOCH if isinstance(value, datetime) else value) // _MICROSECOND
 
 
-def moment_of(count: int) -> datetime:
+def datetime_of(count: int) -> datetime:
     """Return the UTC time this many microseconds after 1970."""
     return _EPOCH + count * _MICROSECOND
 
@@ -56,7 +56,7 @@ def message_of(row: Row) -> StoredMessage:
         DamagedRowError: the row is not as it was written.
     """
     seq_num, sent_at, frame = _checked(row)
-    return StoredMessage(seq_num, moment_of(sent_at), frame)
+    return StoredMessage(seq_num, datetime_of(sent_at), frame)
 
 
 def request_row(request: OpenRequest) -> Row:
@@ -81,7 +81,7 @@ def request_of(row: Row) -> OpenRequest:
         DamagedRowError: the row is not as it was written.
     """
     key, request_id, msg_type, seq_num, sent_at, uncertain, frame = _checked(row)
-    return OpenRequest(request_id, msg_type, seq_num, moment_of(sent_at), frame, key, bool(uncertain))
+    return OpenRequest(request_id, msg_type, seq_num, datetime_of(sent_at), frame, key, bool(uncertain))
 
 
 def journal_row(key: str, text: str) -> Row:

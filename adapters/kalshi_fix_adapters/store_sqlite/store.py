@@ -183,7 +183,7 @@ class SqliteStore:
     def record_request(self, request: OpenRequest) -> None:
         """Keep a request with an unknown outcome; one with the same `key` is replaced."""
         self._check_usable()
-        self._pending.ask(request)
+        self._pending.record_request(request)
 
     def settle_requests(self, keys: Iterable[int]) -> None:
         """Delete requests whose outcome is known, or was reported to the user as unknown."""

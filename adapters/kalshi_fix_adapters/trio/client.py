@@ -32,7 +32,7 @@ class _Notifier(Notifier):
         """The monotonic deadline of each waiting task."""
         self._late: set[trio.lowlevel.Task] = set()
         """Tasks that were rescheduled because of their deadline, and have not run since."""
-        self._moment = math.inf
+        self._timer_due = math.inf
         """Monotonic time of the next check by `keep_time`."""
         self._timer = trio.CancelScope()
 
@@ -52,7 +52,7 @@ class _Notifier(Notifier):
             return False
         task = trio.lowlevel.current_task()
         self._waiting[task] = end = math.inf if seconds is None else time.monotonic() + seconds
-        if end < self._moment:
+        if end < self._timer_due:
             self._set_timer(end)
 
         def give_up(_: object) -> trio.lowlevel.Abort:
@@ -65,10 +65,10 @@ class _Notifier(Notifier):
             return False
         return True
 
-    def _set_timer(self, moment: float) -> None:
-        self._moment = moment
+    def _set_timer(self, deadline: float) -> None:
+        self._timer_due = deadline
         # trio's clock has another origin than `time.monotonic`.
-        self._timer.deadline = trio.current_time() + moment - time.monotonic()
+        self._timer.deadline = trio.current_time() + deadline - time.monotonic()
 
     async def keep_time(self) -> None:
         """Wake tasks at their deadlines; never returns."""

@@ -113,11 +113,11 @@ class Explainer:
 
         At most `MAX_PROBLEMS` of each kind are listed; a last problem contains the number of the others.
         """
-        told = [finding.problem for finding in self._findings if strict or not finding.strict]
+        reported = [finding.problem for finding in self._findings if strict or not finding.strict]
         more = sum(max(0, count - MAX_PROBLEMS) for count in self._found[: 2 if strict else 1])
         if more:
-            told.append(Problem(Reason.OTHER, f"{more} more problems are not listed"))
-        return tuple(told)
+            reported.append(Problem(Reason.OTHER, f"{more} more problems are not listed"))
+        return tuple(reported)
 
     def _first(self, tag: int) -> str | None:
         return next((t.value for t in self.tokens if t.tag == tag and t.form is not TokenForm.INVALID), None)
@@ -160,7 +160,7 @@ class Explainer:
         """Return whether a token can be placed; if not, record why. `before` is the previous field."""
         if token.form is TokenForm.INVALID:
             self._note_invalid(token, before)
-        elif token.form is TokenForm.CUT:
+        elif token.form is TokenForm.TRUNCATED:
             self._find(self._problem_of(Reason.OTHER, token, "is cut short: the message ends in it"))
         else:
             return True

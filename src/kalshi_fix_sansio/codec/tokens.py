@@ -1,7 +1,7 @@
 """The tokenizer: splits the text of a message into fields, data fields by their length.
 
 Text is latin-1: one character per byte. No input is rejected here: malformed parts become tokens of the form
-`TokenForm.INVALID` or `TokenForm.CUT`.
+`TokenForm.INVALID` or `TokenForm.TRUNCATED`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class TokenForm(Enum):
     COUNTED = "a data field read by the length in front of it"
     MISCOUNTED = "a data field that does not end where the length in front of it says"
     INVALID = "no field: no `=`, or a tag that is not a number of 1 or more without leading zeros"
-    CUT = "a field without its SOH at the very end"
+    TRUNCATED = "a field without its SOH at the very end"
 
 
 class Token(NamedTuple):
@@ -53,7 +53,7 @@ class Token(NamedTuple):
 _PLAIN: Final = TokenForm.PLAIN
 _COUNTED: Final = TokenForm.COUNTED
 _MISCOUNTED: Final = TokenForm.MISCOUNTED
-_CUT: Final = TokenForm.CUT
+_TRUNCATED: Final = TokenForm.TRUNCATED
 _INVALID: Final = TokenForm.INVALID
 
 
@@ -102,7 +102,7 @@ def tokenize(text: str, data_tags: Mapping[int, int], tags: Mapping[str, int] = 
                 form = _MISCOUNTED
         counted = ""  # only the token directly after a length is counted
         if end < 0:
-            form, end = _CUT, size
+            form, end = _TRUNCATED, size
         number, equals, value = text[position:end].partition("=")
         position = end + 1
         tag = tags.get(number)

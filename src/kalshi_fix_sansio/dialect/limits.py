@@ -23,7 +23,7 @@ _REMAINDER: Final = Context(
 """Exact for every decimal that has a FIX representation, independent of the caller's decimal context."""
 MULTIPLE: Final = frozenset(("MULTIPLECHARVALUE", "MULTIPLESTRINGVALUE"))
 """Datatypes whose values are several codes separated by spaces."""
-NOTHING_BESIDE: Final[Mapping[str, Member]] = MappingProxyType({})
+NO_SIBLINGS: Final[Mapping[str, Member]] = MappingProxyType({})
 _Check = tuple[Callable[[Any, str], bool], str]
 
 
@@ -31,16 +31,16 @@ def limit_check(
     field: FieldLayout,
     *limits: Limit,
     allow_unknown_codes: bool = True,
-    beside: Mapping[str, Member] = NOTHING_BESIDE,
+    siblings: Mapping[str, Member] = NO_SIBLINGS,
 ) -> LimitCheck | None:
     """Return a check of the field's own limits and of the given limits; None if there are none.
 
     Without `allow_unknown_codes`, an undefined code value is an error even in fields to which the venue may
-    add values. `beside` has the members of the field's block by name, for the description of a limit.
+    add values. `siblings` has the members of the field's block by name, for the description of a limit.
     """
     checks = (
         *_checks(field, allow_unknown_codes=allow_unknown_codes),
-        *(_limited(field, limit, beside) for limit in limits),
+        *(_limited(field, limit, siblings) for limit in limits),
     )
     if not checks:
         return None
@@ -83,7 +83,7 @@ def _known(field: FieldLayout) -> _Check:
     return (lambda value, _: value not in values), expected
 
 
-def _limited(field: FieldLayout, limit: Limit, beside: Mapping[str, Member]) -> _Check:
+def _limited(field: FieldLayout, limit: Limit, siblings: Mapping[str, Member]) -> _Check:
     least, most, step, length = limit.minimum, limit.maximum, limit.step, limit.max_length
     form = None if limit.pattern is None else re.compile(limit.pattern)
     values, several = frozenset(limit.values), field.fix_type in MULTIPLE
@@ -98,11 +98,11 @@ def _limited(field: FieldLayout, limit: Limit, beside: Mapping[str, Member]) -> 
             or (bool(values) and not values.issuperset(wire.split(" ") if several else (wire,)))
         )
 
-    return broken, limit_words(limit, field, beside)
+    return broken, limit_words(limit, field, siblings)
 
 
 def limit_words(
-    limit: Limit, field: FieldLayout | None = None, beside: Mapping[str, Member] = NOTHING_BESIDE
+    limit: Limit, field: FieldLayout | None = None, siblings: Mapping[str, Member] = NO_SIBLINGS
 ) -> str:
     """Return a description of a limit and of its condition."""
     span = []
@@ -126,16 +126,16 @@ def limit_words(
         names = {str(code.value): f"{code.value} ({code.name})" for code in codes}
         shown = [names.get(value, value) for value in limit.values]
         words.append(" or ".join(shown))
-    return " ".join(filter(None, (", ".join(words), where_words(limit.when, beside))))
+    return " ".join(filter(None, (", ".join(words), where_words(limit.when, siblings))))
 
 
-def where_words(when: Condition, beside: Mapping[str, Member] = NOTHING_BESIDE) -> str:
+def where_words(when: Condition, siblings: Mapping[str, Member] = NO_SIBLINGS) -> str:
     """Return a description of a condition: `on margin with A Y in the Logon when Side (54) is 1`."""
     scope = when.scope
     words = [f"on {' and '.join(names)}" for names in (scope.products, scope.sessions) if names]
     for name, values in scope.logon:
         words.append(f"with {name} {_shown(values)} in the Logon")
-    terms = [f"{_label(beside.get(name), name)} is {_shown(values)}" for name, values in when.terms]
+    terms = [f"{_label(siblings.get(name), name)} is {_shown(values)}" for name, values in when.terms]
     return " ".join([*words, f"when {' and '.join(terms)}"] if terms else words)
 
 

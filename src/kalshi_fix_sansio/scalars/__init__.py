@@ -23,6 +23,7 @@ from kalshi_fix_sansio.scalars.converting import (
     to_seqnum,
     to_str,
 )
+from kalshi_fix_sansio.scalars.datetimes import to_date, to_datetime, to_time
 from kalshi_fix_sansio.scalars.formatting import (
     FORMATTERS,
     NO_SECOND,
@@ -47,7 +48,6 @@ from kalshi_fix_sansio.scalars.forms import (
     MAX_DECIMAL_DIGITS,
     MAX_INT_DIGITS,
 )
-from kalshi_fix_sansio.scalars.moments import to_date, to_datetime, to_time
 from kalshi_fix_sansio.scalars.parsing import (
     PARSERS,
     parse_decimal,

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from kalshi_fix_sansio.dialect.layout import Kind
 from kalshi_fix_sansio.errors import EncodeError
+from kalshi_fix_sansio.scalars.datetimes import to_datetime, to_time
 from kalshi_fix_sansio.scalars.forms import EXPECTED, FORMS, INT_END, MAX_DECIMAL_DIGITS, is_date, is_integer
-from kalshi_fix_sansio.scalars.moments import to_datetime, to_time
 
 # Looking digits up costs a fraction of formatting them, and every message carries its time.
 _TWO_DIGITS: Final = tuple(f"{number:02d}" for number in range(100))

@@ -50,7 +50,7 @@ class _Lookup:
     rules: Choice[_Rule]
 
 
-class AnswerBook:
+class RequestMatcher:
     """Matches incoming messages to sent requests."""
 
     __slots__ = ("_core", "_lookups", "_made")
@@ -84,7 +84,7 @@ class AnswerBook:
             return None
         ledger = self._core.ledger
         known = ledger.open.answered
-        told_of = self._made.get(message.__class__)
+        id_attribute = self._made.get(message.__class__)
         answered: list[OpenRequest] = []
         unsure: list[OpenRequest] = []
         for lookup in lookups:
@@ -100,8 +100,8 @@ class AnswerBook:
                 made = rule.made
                 # About an order that was answered before. It may still answer a cancel or a replace of
                 # that order.
-                told_before = made is not None and (name, getattr(message, made)) in known
-                msg_types = rule.others if told_before else rule.requests
+                answered_before = made is not None and (name, getattr(message, made)) in known
+                msg_types = rule.others if answered_before else rule.requests
                 if isinstance(found, Several):
                     request = found.oldest(msg_types)
                 else:
@@ -112,8 +112,8 @@ class AnswerBook:
                 if rule.open_when and holds(rule.open_when, message):
                     unsure.append(request)
                     # The order may be open nevertheless: its fills, if any, answer no other order.
-                    made = told_of
-                if told_of is not None:
+                    made = id_attribute
+                if id_attribute is not None:
                     # A refusal may name the conflicting order, whose own answer is still pending.
                     known.add(name, getattr(message, made) if made else None)
                 if found is request:
@@ -133,7 +133,7 @@ class AnswerBook:
         request = core.ledger.open.numbered(ref_seq_num)
         if request is not None:
             core.ledger.answered((request,))
-        core.tell(RejectReceived(message, ref_seq_num, sent))
+        core.emit(RejectReceived(message, ref_seq_num, sent))
 
 
 def _lookups(ways: Sequence[Answers], body: BlockLayout, requests: OpenRequests) -> Iterator[_Lookup]:

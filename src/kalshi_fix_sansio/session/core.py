@@ -161,7 +161,7 @@ class Core:
             self.end(Input.STORE_FAILED, CloseReason.STORE_FAILED, str(error))
         self.outbound.buffer.clear()
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         """Emit an event, before the message's number is counted: the store may pass that number only once
         this event is confirmed."""
         self.ledger.marks.append(self.ledger.mark)
@@ -175,10 +175,10 @@ class Core:
         """
         if requests:
             if self.config.session_type.resend and not self.ledger.broken:
-                self.ledger.doubt(requests)
+                self.ledger.mark_uncertain(requests)
             # Right before the event, which settles them once it is confirmed.
             self.ledger.answered(requests)
-            self.tell(OutcomesUnknown(tuple(requests), why))
+            self.emit(OutcomesUnknown(tuple(requests), why))
 
     def give_up_on_all(self, why: Uncertainty) -> None:
         """Emit OutcomesUnknown for all open requests."""
@@ -223,9 +223,9 @@ class Core:
         number, expected = logon.header.msg_seq_num, self.ledger.expected
         missing = (expected, number - 1) if number is not None and number > expected else None
         # A peer whose first message is this Logon cannot have agreed to a reset before it.
-        restarted = reset or (self.ledger.restart_untold and number != 1)
-        self.tell(LoggedOn(logon, heart_bt_int, restarted, self.flags, missing, requested or not restarted))
-        self.ledger.restart_untold = False
+        restarted = reset or (self.ledger.restart_unreported and number != 1)
+        self.emit(LoggedOn(logon, heart_bt_int, restarted, self.flags, missing, requested or not restarted))
+        self.ledger.restart_unreported = False
 
     def learn_peer(self, peer_comp_id: str) -> None:
         """Record the name in the peer's Logon."""
@@ -254,9 +254,9 @@ class Core:
             self.give_up_on_all(Uncertainty.CONNECTION_ENDED)
         unverified = None if has_left else self.resting.unverified(self.codec)
         if unverified is not None:
-            self.tell(unverified)
+            self.emit(unverified)
         self.ledger.note_end(self._ended_by)
-        self.tell(SessionEnded(reason, text, clean, len(self.outbound.buffer), self._advice))
+        self.emit(SessionEnded(reason, text, clean, len(self.outbound.buffer), self._advice))
 
     def blame(self, seq_num: int, why: Hashable, advice: str) -> None:
         """Record the message that ends the session, and the reason.
@@ -280,10 +280,16 @@ class Core:
         self.end(what, reason, text)
 
     def refuse(
-        self, reason: CloseReason, text: str, now: Instant, *, what: Input = Input.PEER_VIOLATION, tell: bool
+        self,
+        reason: CloseReason,
+        text: str,
+        now: Instant,
+        *,
+        what: Input = Input.PEER_VIOLATION,
+        with_logout: bool,
     ) -> None:
-        """End immediately because of the peer; with `tell`, send a Logout with the reason."""
-        if tell:
+        """End immediately because of the peer; with `with_logout`, send a Logout with the reason."""
+        if with_logout:
             self.fail(reason, text, now, what=what)
         else:
             self.end(what, reason, text)
@@ -314,12 +320,12 @@ class Core:
         self.move(what)
 
     def reject(
-        self, message: Message, problems: tuple[Problem, ...], now: Instant, *, comes_again: bool = False
+        self, message: Message, problems: tuple[Problem, ...], now: Instant, *, will_be_resent: bool = False
     ) -> None:
         """Answer a message with a Reject (3) for its first problem; emit MessageRejected with all
         problems."""
         self.send_reject(message, problems[0], now)
-        self.tell(MessageRejected(message, problems, comes_again))
+        self.emit(MessageRejected(message, problems, will_be_resent))
 
     def send_reject(self, message: Message, first: Problem, now: Instant) -> None:
         """Answer a message by a Reject (3)."""
@@ -353,7 +359,7 @@ class Core:
         route = reply_route(message.header)
         # Unlike a Reject this is an application message, so the peer may ask for it again.
         self.outbound.post(reply, now, header_fields=route, keep=self.config.session_type.resend)
-        self.tell(MessageRejected(message, (problem,)))
+        self.emit(MessageRejected(message, (problem,)))
 
     @property
     def is_logged_on(self) -> bool:

@@ -36,7 +36,7 @@ class Ledger:
         "_held_at",
         "_loaded",
         "_lost_before",
-        "_sent_again",
+        "_resent_before",
         "_settling",
         "_stale",
         "_suspect_before",
@@ -47,7 +47,7 @@ class Ledger:
         "marks",
         "next_key",
         "open",
-        "restart_untold",
+        "restart_unreported",
         "settling",
         "settling_bytes",
         "store",
@@ -58,7 +58,7 @@ class Ledger:
         self.store: MessageStore = store
         self.expected: int = store.next_incoming
         """MsgSeqNum expected next from the peer."""
-        self.restart_untold: bool = _begins(store)
+        self.restart_unreported: bool = _begins(store)
         """Whether the numbers may have restarted in a process that crashed before its user was notified."""
         self.broken: bool = False
         """Whether the store has failed."""
@@ -91,7 +91,7 @@ class Ledger:
         self.settling_bytes: int = 0
         """The number of these requests, and the total bytes of their messages, which are still in the
         store."""
-        self._sent_again: dict[int, int] = {}
+        self._resent_before: dict[int, int] = {}
         """By key, for open requests that were resent to the peer: the next outgoing number at that time."""
         self._loaded = False
         """Whether the store's requests have been loaded."""
@@ -200,7 +200,7 @@ class Ledger:
             return  # keep `expected`, which is ahead of the store
         self.store = store
         self.expected = store.next_incoming
-        self.restart_untold = _begins(store)
+        self.restart_unreported = _begins(store)
         self.broken = False
         self._counting = True
         self.unsaved = self._stale = False
@@ -250,11 +250,11 @@ class Ledger:
         request = self.open.numbered(seq_num)
         return None if request is None else request.frame
 
-    def sent_again(self, seq_num: int) -> None:
+    def record_resend(self, seq_num: int) -> None:
         """Record that the message of this number was resent, so its answer is still pending."""
         request = self.open.numbered(seq_num)
         if request is not None:
-            self._sent_again[request.key] = self.store.next_outgoing
+            self._resent_before[request.key] = self.store.next_outgoing
 
     def answered(self, requests: Iterable[OpenRequest]) -> None:
         """Settle these requests with the event that is emitted next, once it is confirmed.
@@ -267,8 +267,8 @@ class Ledger:
         for request in requests:
             keys.append(request.key)
             self.open.remove(request)
-            if self._sent_again:
-                self._sent_again.pop(request.key, None)
+            if self._resent_before:
+                self._resent_before.pop(request.key, None)
         size -= self.open.size
         self.settling += len(keys)
         self.settling_bytes += size
@@ -299,14 +299,14 @@ class Ledger:
         # answered it before and lost that answer with its messages.
         lost_before, self._lost_before = self._lost_before, 0
         self._held_at = VOID
-        again, suspected = self._sent_again, self._suspect_before
+        again, suspected = self._resent_before, self._suspect_before
         return [
             request
             for request in self.open.by_key.values()
             if request.seq_num < lost_before or again.get(request.key, request.seq_num) < suspected
         ]
 
-    def doubt(self, requests: Iterable[OpenRequest]) -> None:
+    def mark_uncertain(self, requests: Iterable[OpenRequest]) -> None:
         """Record that no answer to these requests is expected, before further messages are sent."""
         self.unsaved = True
         for request in requests:

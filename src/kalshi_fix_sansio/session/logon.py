@@ -46,8 +46,8 @@ from kalshi_fix_sansio.validation import logon_facts
 
 Failure = tuple[CloseReason, str]
 UNSOUND = frozenset({Reason.COMP_ID_PROBLEM, Reason.SENDING_TIME_ACCURACY, Reason.REQUIRED_TAG_MISSING})
-"""Problems that make a message an invalid Logon: `ProtocolOptions.tell_why` decides whether it is answered.
-A Logon with another problem is refused for its content, and `tell_why_refused` decides."""
+"""Problems that make a message an invalid Logon: `ProtocolOptions.explain_violation` decides whether it is
+answered. A Logon with another problem is refused for its content, and `explain_refusal` decides."""
 RESET_NOT_ANSWERED = "the Logon with ResetSeqNumFlag=Y was answered without a reset"
 
 
@@ -106,7 +106,7 @@ class Handshake:
             next_expected=expected if offers else None,
         )
         found = core.ledger.load_requests(core.names_of)
-        if config.session_type.resend and not reset and not core.ledger.restart_untold:
+        if config.session_type.resend and not reset and not core.ledger.restart_unreported:
             found = [request for request in found if request.uncertain]
         core.give_up_on(found, Uncertainty.RESTARTED)
         if reset:
@@ -144,7 +144,12 @@ class Handshake:
         if failure is not None:
             reason, text, unsound = failure
             options = core.config.protocol_options
-            core.refuse(reason, text, now, tell=options.tell_why if unsound else options.tell_why_refused)
+            core.refuse(
+                reason,
+                text,
+                now,
+                with_logout=options.explain_violation if unsound else options.explain_refusal,
+            )
             return
         core.learn_peer(header.sender_comp_id)
         self._request = message
@@ -156,7 +161,7 @@ class Handshake:
             header.sender_comp_id,
             header.target_comp_id,
         )
-        core.tell(LogonRequested(message, signed))
+        core.emit(LogonRequested(message, signed))
 
     def _request_failure(
         self, logon: Any, problems: tuple[Problem, ...], now: Instant
@@ -229,7 +234,7 @@ class Handshake:
         # Before `begin`, which counts the Logon or emits a gap: LoggedOn is emitted first, and the store
         # passes the Logon's number only once it is confirmed.
         core.logged_on(logon, own.heart_bt_int, now, reset=reset)
-        self._recovery.begin(number, now, unasked=offered is not None)
+        self._recovery.begin(number, now, unrequested=offered is not None)
         if offered is not None:
             self._resender.offer(offered, seq_num - 1, now)
 
@@ -254,7 +259,7 @@ class Handshake:
             # Not the end yet: a Logout, the end of the connection, or the timeout follows. The Text is kept
             # to explain it.
             self.refusal = fields.text or "the peer rejected the Logon without a reason"
-            core.tell(
+            core.emit(
                 RejectReceived(message, fields.ref_seq_num, core.outbound.find_sent(fields.ref_seq_num))
             )
         else:
@@ -265,7 +270,7 @@ class Handshake:
         core = self._core
         failure = self._answer_failure(logon, problems, now)
         if failure is not None:
-            core.refuse(*failure, now, tell=core.config.protocol_options.tell_why)
+            core.refuse(*failure, now, with_logout=core.config.protocol_options.explain_violation)
             return
         core.learn_peer(logon.header.sender_comp_id)
         if logon.reset_seq_num_flag is True and not self._resetting:
@@ -279,7 +284,7 @@ class Handshake:
         unasked = offered is not None and core.config.offer_next_expected
         resetting = self._resetting
         core.logged_on(logon, core.config.heart_bt_int, now, reset=resetting, requested=resetting)
-        self._recovery.begin(logon.header.msg_seq_num, now, unasked=unasked)
+        self._recovery.begin(logon.header.msg_seq_num, now, unrequested=unasked)
         if offered is not None and not self._resetting:
             self._resender.offer(offered, last, now)
 

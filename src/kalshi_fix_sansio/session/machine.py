@@ -224,8 +224,8 @@ class Session:
         reason, text = CloseReason.CONNECTION_LOST, "the connection ended without a Logout"
         if core.state in {State.LOGOUT_SENT, State.ENDING}:
             # The session was ending already: its reason matters more than how the connection ended.
-            reason, told = core.ending
-            text = told or "the connection ended before the peer answered the Logout"
+            reason, reported = core.ending
+            text = reported or "the connection ended before the peer answered the Logout"
         elif self._receiver.handshake.refusal is not None:
             reason, text = CloseReason.LOGON_REFUSED, self._receiver.handshake.refusal
         core.end(Input.PEER_GONE, reason, text)
@@ -502,17 +502,22 @@ class Session:
         if core.timers.probed_at is None:
             test_req_id = self._probe(core.config.protocol_options.test_req_id, now)
             core.timers.probed_at = now.monotonic
-            core.tell(PeerSilent(test_req_id))
+            core.emit(PeerSilent(test_req_id))
             return
         silence = now.monotonic - core.timers.last_received
         text = f"nothing was received for {silence:.0f} seconds, TestRequest unanswered"
         core.refuse(
-            CloseReason.PEER_SILENT, text, now, what=Input.SILENCE, tell=core.config.protocol_options.tell_why
+            CloseReason.PEER_SILENT,
+            text,
+            now,
+            what=Input.SILENCE,
+            with_logout=core.config.protocol_options.explain_violation,
         )
 
     def _logout_overdue(self, now: Instant) -> None:  # noqa: ARG002 - every timer action gets the time
-        reason, told = self._core.ending
+        reason, reported = self._core.ending
         text = (
-            told or f"the peer did not answer the Logout within {self._core.config.logout_timeout:g} seconds"
+            reported
+            or f"the peer did not answer the Logout within {self._core.config.logout_timeout:g} seconds"
         )
         self._core.end(Input.LOGOUT_OVERDUE, reason, text)

@@ -143,7 +143,7 @@ class Resets:
         """Request a reset. Messages that the peer sent before its answer still have the old numbers."""
         # First the calls that may raise: the state, then the signer.
         self._core.require(Input.RESET)
-        self._ask(self._encode_request(self._own, now), now)
+        self._begin_reset(self._encode_request(self._own, now), now)
 
     def accept(self, logon: Any, store: MessageStore, fields: Block | None, now: Instant) -> None:
         """Answer the peer's Logon by one that resets, because a reset of ours was never answered.
@@ -159,13 +159,13 @@ class Resets:
         core.ledger.expected = logon.header.msg_seq_num + 1
         core.timers.start(own.heart_bt_int, now.monotonic)
         core.move(Input.ACCEPT)
-        self._ask(frame, now)
+        self._begin_reset(frame, now)
 
     def _encode_request(self, own: OwnLogon, now: Instant) -> bytes:
         offers = self._core.config.offer_next_expected_at_reset
         return own.encode(1, now, reset=True, processed=0, next_expected=1 if offers else None)
 
-    def _ask(self, frame: bytes, now: Instant) -> None:
+    def _begin_reset(self, frame: bytes, now: Instant) -> None:
         self._core.move(Input.RESET)
         self._restart(frame, now, unanswered=True)
         self._core.timers.logon_at = now.monotonic + self._core.config.logon_timeout

@@ -27,7 +27,7 @@ from kalshi_fix_sansio.events import (
     Uncertainty,
 )
 from kalshi_fix_sansio.framing import Frame, Oversized
-from kalshi_fix_sansio.session.answers import AnswerBook
+from kalshi_fix_sansio.session.answers import RequestMatcher
 from kalshi_fix_sansio.session.checks import (
     ORIG_SENDING_TIME,
     SENDER_COMP_ID,
@@ -76,7 +76,7 @@ ADVICE: Mapping[int | None, str] = MappingProxyType(
     }
 )
 """The remedy if the same message is rejected on every connection, by the tag of the problem."""
-NOTHING_BUT_LOGON = frozenset({State.AWAITING_LOGON, State.LOGON_SENT})
+LOGON_ONLY = frozenset({State.AWAITING_LOGON, State.LOGON_SENT})
 """Where nothing has been agreed with the peer yet."""
 # A global is found faster than a member of an enum: with those of `machine` and `timers` that is 8 % of a
 # report, on CPython 3.11.
@@ -130,7 +130,7 @@ class Receiver:
         which looks at all of it."""
         in_turn = (TEST_REQUEST,) if core.config.protocol_options.test_requests_in_turn else ()
         self._served_early = SERVED_EARLY.difference(in_turn)
-        self._answers = AnswerBook(core)
+        self._answers = RequestMatcher(core)
 
     def restart_waits(self, now: Instant) -> None:
         """Restart the timers for the peer's answers, because nobody read while the caller was held up."""
@@ -146,7 +146,7 @@ class Receiver:
         core, lives = self._core, False
         framer, ledger, times = core.framer, core.ledger, core.times
         # Attributes used for each message, looked up once.
-        next_frame, decode, tell, mark = (
+        next_frame, decode, emit, mark = (
             framer.next,
             core.codec.decode,
             core.events.append,
@@ -166,9 +166,9 @@ class Receiver:
                         self._mind_garbage(now)
                     return
                 if isinstance(found, Oversized):
-                    core.tell(MessageTooLarge(found.body_length, found.limit, found.msg_type))
+                    core.emit(MessageTooLarge(found.body_length, found.limit, found.msg_type))
                 elif not found.oversized:  # reported when it began
-                    core.tell(GarbledReceived(found.reason, found.data, found.size))
+                    core.emit(GarbledReceived(found.reason, found.data, found.size))
                 times.catch_up()  # the next message may have waited for it
                 self._mind_garbage(now)
                 continue
@@ -205,7 +205,7 @@ class Receiver:
             # This is `ledger.mark`: the store is held at an earlier number only while a gap is open.
             mark(number)
             ledger.expected = number + 1
-            tell(MessageReceived(message, False, header.poss_resend is True, data))
+            emit(MessageReceived(message, False, header.poss_resend is True, data))
             if message.__class__ in resting.rules:
                 resting.note(message, data)
             if unsure:
@@ -224,7 +224,7 @@ class Receiver:
         it, or if they may have been the answer to a reset: it would be unknown whether the following numbers
         are the old or the new ones."""
         core = self._core
-        if core.config.protocol_options.end_on_garbage_before_logon and core.state in NOTHING_BUT_LOGON:
+        if core.config.protocol_options.end_on_garbage_before_logon and core.state in LOGON_ONLY:
             text = "the bytes received instead of a Logon are not a message"
             core.end(Input.PEER_VIOLATION, CloseReason.PROTOCOL_ERROR, text)
         elif core.state is State.RESETTING:
@@ -236,7 +236,7 @@ class Receiver:
         text = f"Incorrect BeginString {frame.begin_string}, expected {core.config.dialect.begin_string}"
         if core.state is State.ENDING:
             return
-        if core.state in NOTHING_BUT_LOGON:
+        if core.state in LOGON_ONLY:
             core.end(Input.PEER_VIOLATION, CloseReason.PROTOCOL_ERROR, text)
         else:
             core.break_off(CloseReason.PROTOCOL_ERROR, text, now)
@@ -315,7 +315,7 @@ class Receiver:
             self._process(message, (), frame, now)
             core.send_reject(message, fatal, now)
         else:
-            core.reject(message, (fatal,), now, comes_again=kept and number >= expected)
+            core.reject(message, (fatal,), now, will_be_resent=kept and number >= expected)
         core.blame(number, fatal.tag, ADVICE[fatal.tag])
         core.break_off(CloseReason.PROTOCOL_ERROR, fatal.text, now, rejected=True)
 
@@ -350,7 +350,7 @@ class Receiver:
                 text = message.text or text or "logged out"
             core.end(Input.PEER_LOGOUT, reason, text, clean=True)
             return
-        core.tell(LogoutReceived(message.text))
+        core.emit(LogoutReceived(message.text))
         self._count(message.header.msg_seq_num)
         core.send_logout(None, now)
         text = message.text or "logged out by the peer"
@@ -473,7 +473,7 @@ class Receiver:
             if duplicate is not None:
                 message.problems = (*message.problems, duplicate)
             unsure = self._answers.note(message)  # before the event: see `drain`
-            core.tell(
+            core.emit(
                 MessageReceived(message, header.poss_dup_flag is True, header.poss_resend is True, frame.data)
             )
             core.resting.note(message, frame.data)
@@ -493,7 +493,7 @@ class Receiver:
         """Heartbeat (0): no action, unless it answers a TestRequest."""
         fields: Any = message
         if fields.test_req_id is not None:
-            self._core.tell(HeartbeatReceived(fields.test_req_id))
+            self._core.emit(HeartbeatReceived(fields.test_req_id))
 
     def _test_request(self, message: Message, now: Instant) -> None:
         """TestRequest (1): answered by a Heartbeat with the same TestReqID."""

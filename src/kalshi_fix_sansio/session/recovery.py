@@ -39,7 +39,7 @@ ABOUT_THE_HEADER = (
 )
 """SessionRejectReasons (373) that concern the header alone: the peer may still have the requested
 messages, so its Reject is not a refusal to resend, and the request is repeated."""
-FOR_THE_MOMENT = (4, 8)
+TEMPORARY_REASONS = (4, 8)
 """Temporary BusinessRejectReasons (380): the application is unavailable, too many messages."""
 
 Process = Callable[[Frame, Instant], None]
@@ -96,7 +96,6 @@ class Recovery:
     """The gap in the incoming numbers, if there is one, and the messages held until it is closed."""
 
     __slots__ = (
-        "_asked_to",
         "_attempts",
         "_core",
         "_held",
@@ -105,6 +104,7 @@ class Recovery:
         "_order",
         "_process",
         "_request_number",
+        "_requested_to",
         "_search",
         "_searched_from",
         "_sent_before",
@@ -125,7 +125,7 @@ class Recovery:
         self._highest = 0
         """The highest number seen since the gap was found, held or not. The gap is closed once it is
         passed."""
-        self._asked_to = 0
+        self._requested_to = 0
         """The last awaited number. The ResendRequest itself may contain EndSeqNo 0 instead, or, during a
         search, a single number."""
         self._attempts = 0
@@ -143,20 +143,20 @@ class Recovery:
         """The number to move on to, which may be far ahead of the one expected."""
         self._skip_why = Skip.FILL
 
-    def begin(self, number: int, now: Instant, *, unasked: bool = False) -> None:
+    def begin(self, number: int, now: Instant, *, unrequested: bool = False) -> None:
         """Begin with the number of the peer's Logon. One that is ahead is accepted first and repaired then,
-        `unasked` if the peer knows from NextExpectedMsgSeqNum which messages are missing."""
+        `unrequested` if the peer knows from NextExpectedMsgSeqNum which messages are missing."""
         core = self._core
         if number == core.ledger.expected:
             core.ledger.expected = number + 1
             core.give_up_on(core.ledger.release(), Uncertainty.ANSWERS_LOST)
         else:
-            self.too_high(number, None, now, unasked=unasked)
+            self.too_high(number, None, now, unrequested=unrequested)
 
-    def too_high(self, seq_num: int, held: Frame | None, now: Instant, *, unasked: bool = False) -> None:
+    def too_high(self, seq_num: int, held: Frame | None, now: Instant, *, unrequested: bool = False) -> None:
         """Take a message whose number is ahead. After a Logout was sent no resend is requested: the
-        next logon will do it; during a reset none can be. With `unasked` the peer resends without a request,
-        and gets one only if it does not. Messages received in a search are not held: they are resent
+        next logon will do it; during a reset none can be. With `unrequested` the peer resends without a
+        request, and gets one only if it does not. Messages received in a search are not held: they are resent
         later."""
         core = self._core
         if core.state is State.LOGOUT_SENT:
@@ -165,15 +165,15 @@ class Recovery:
         # While a reset is awaited, no earlier message can be requested: our Logon was sent, so the peer would
         # read BeginSeqNo as one of the new numbers.
         if not core.config.session_type.resend or core.state is State.RESETTING:
-            core.tell(GapDetected(expected, seq_num - 1, recoverable=False))
+            core.emit(GapDetected(expected, seq_num - 1, recoverable=False))
             text = too_high_text(seq_num, expected)
             core.begin_logout(Input.PEER_LOST, CloseReason.SEQUENCE_GAP, text, now)
             return
         if core.state is not State.RECOVERING:
-            core.tell(GapDetected(expected, seq_num - 1, recoverable=True))
+            core.emit(GapDetected(expected, seq_num - 1, recoverable=True))
             core.move(Input.PEER_GAP)
-            self._ask(seq_num - 1, now, unasked=unasked)
-        if self._search is not None and seq_num <= self._asked_to:
+            self._request_to(seq_num - 1, now, unrequested=unrequested)
+        if self._search is not None and seq_num <= self._requested_to:
             if self._search.served(seq_num):
                 self._narrow(self._search, now)
             return
@@ -222,13 +222,13 @@ class Recovery:
                 # Only up to the next held message: the peer skips it, but it is here and may report a trade.
                 stop = min(self._skip_to, self._order[0]) if self._order else self._skip_to
                 # Emitted before it is counted: if the process crashes unconfirmed, it is detected again.
-                self._tell_skipped(expected, stop - 1)
+                self._emit_skipped(expected, stop - 1)
                 ledger.expected = stop
             else:
                 self._look_for_the_rest(expected, now)
                 return
 
-    def _tell_skipped(self, begin: int, end: int) -> None:
+    def _emit_skipped(self, begin: int, end: int) -> None:
         """Emit the skipped numbers. A gap fill, too, may replace a Reject, which is never resent."""
         core = self._core
         # The peer sent the messages missing at our request before it could read any later message. A reset,
@@ -237,9 +237,9 @@ class Recovery:
         sent_before = self._sent_before if waited_for else core.store.next_outgoing
         core.ledger.suspect(sent_before, lost=self._skip_why is not Skip.FILL)
         if self._skip_why is Skip.LOST:
-            core.tell(MessagesLost(begin, end))
+            core.emit(MessagesLost(begin, end))
         else:
-            core.tell(SequenceSkipped(begin, end, self._skip_why is Skip.FILL))
+            core.emit(SequenceSkipped(begin, end, self._skip_why is Skip.FILL))
 
     def _look_for_the_rest(self, expected: int, now: Instant) -> None:
         """Check whether the gap is closed; if not, wait for or request the missing messages."""
@@ -249,18 +249,18 @@ class Recovery:
             return
         if self._search is not None and expected == self._searched_from:
             return  # no message in sequence: the search continues
-        if expected <= self._asked_to and self._search is None:
+        if expected <= self._requested_to and self._search is None:
             self._wait(now)
-        elif expected <= self._asked_to:
+        elif expected <= self._requested_to:
             # The refused messages were sent after all, or their beginning was skipped: the search is
             # obsolete.
-            self._ask(self._asked_to, now)
+            self._request_to(self._requested_to, now)
         elif expected <= self._highest:
             # A second gap behind the first, or messages that found no room.
-            self._ask(self._order[0] - 1 if self._order else self._highest, now)
+            self._request_to(self._order[0] - 1 if self._order else self._highest, now)
         else:
             unanswered = self._core.ledger.release()
-            self._core.tell(GapClosed(expected))
+            self._core.emit(GapClosed(expected))
             self._core.give_up_on(unanswered, Uncertainty.ANSWERS_LOST)
             self._core.move(Input.PEER_CAUGHT_UP)
             self.forget()
@@ -274,7 +274,7 @@ class Recovery:
         if self._attempts < self._core.config.resend_attempts:
             self._repeat(now)
             return
-        text = f"the resend of messages {expected} to {self._asked_to} did not come"
+        text = f"the resend of messages {expected} to {self._requested_to} did not come"
         self._core.begin_logout(Input.RESEND_OVERDUE, CloseReason.SEQUENCE_GAP, text, now)
 
     def is_refused_by(self, message: Message) -> bool:
@@ -293,7 +293,7 @@ class Recovery:
         fields: Any = message
         if (
             getattr(message, "session_reject_reason", None) in ABOUT_THE_HEADER
-            or getattr(message, "business_reject_reason", None) in FOR_THE_MOMENT
+            or getattr(message, "business_reject_reason", None) in TEMPORARY_REASONS
         ):
             return False
         if fields.ref_seq_num is None and fields.ref_msg_type in {None, RESEND_REQUEST}:
@@ -311,11 +311,11 @@ class Recovery:
         if search is not None:
             search.refused()
         else:
-            end = self._asked_to + 1
+            end = self._requested_to + 1
             begin = self._core.ledger.expected
             self._searched_from = begin
             # A single message was requested alone already: it is lost, and not requested again.
-            search = self._search = Search(end if begin == self._asked_to else begin, end)
+            search = self._search = Search(end if begin == self._requested_to else begin, end)
         self._narrow(search, now)
 
     def _narrow(self, search: Search, now: Instant) -> None:
@@ -337,28 +337,28 @@ class Recovery:
         """Emit MessagesLost for missing and held messages, because the numbers are about to restart."""
         begin = self._core.ledger.expected
         if self._highest >= begin:
-            self._core.tell(MessagesLost(begin, self._highest))
+            self._core.emit(MessagesLost(begin, self._highest))
 
     def forget(self) -> None:
         """Reset the state, because no message is missing or the numbers start again at 1."""
         self._held.clear()
         self._held_bytes = 0
         self._order.clear()
-        self._highest = self._asked_to = self._attempts = self._skip_to = 0
+        self._highest = self._requested_to = self._attempts = self._skip_to = 0
         self._request_number = 0
         self._search = None
         self._suspected = False
         self._core.timers.resend_at = None
 
-    def _ask(self, end: int, now: Instant, *, unasked: bool = False) -> None:
-        """Start to wait for all messages up to `end`; request them, unless the peer resends `unasked`."""
-        self._asked_to = end
+    def _request_to(self, end: int, now: Instant, *, unrequested: bool = False) -> None:
+        """Start to wait for all messages up to `end`; request them, unless the peer resends `unrequested`."""
+        self._requested_to = end
         self._attempts = 0
         self._search = None
         self._suspected = False
         # The peer reads all later messages after it has sent the missing ones.
         self._sent_before = self._core.store.next_outgoing
-        if unasked:
+        if unrequested:
             self._core.timers.resend_at = now.monotonic + self._core.config.resend_timeout
         else:
             self._repeat(now)
@@ -370,7 +370,7 @@ class Recovery:
         elif self._core.config.protocol_options.open_ended_resend:
             self._request(self._core.ledger.expected, TO_THE_END, now)
         else:
-            self._request(self._core.ledger.expected, self._asked_to, now)
+            self._request(self._core.ledger.expected, self._requested_to, now)
 
     def _request(self, begin: int, end: int, now: Instant) -> None:
         request = self._core.outbound.admin(RESEND_REQUEST, begin_seq_no=begin, end_seq_no=end)

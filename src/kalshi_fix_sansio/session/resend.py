@@ -172,15 +172,15 @@ class Resender:
             if core.config.resend_policy(message, age):
                 # First the numbers before it: otherwise the peer would detect a gap.
                 self._fill(job, stored.seq_num, now)
-                self._send_again(message, stored, now)
-                core.ledger.sent_again(stored.seq_num)
+                self._resend_message(message, stored, now)
+                core.ledger.record_resend(stored.seq_num)
                 job.position = stored.seq_num + 1
                 job.resent += 1
                 if len(core.outbound.buffer) >= page:
                     return
         self._fill(job, job.end + 1, now)
         self.forget()
-        core.tell(ResendServed(job.begin, job.end, job.resent))
+        core.emit(ResendServed(job.begin, job.end, job.resent))
 
     def _break_off(self, job: _Job, problem: Problem, now: Instant) -> None:
         """Stop the resend, because the store has dropped the next messages meanwhile: a gap fill in their
@@ -228,7 +228,7 @@ class Resender:
         """Report requests numbered `begin` to before `end` to the user: the peer will not get them."""
         self._core.give_up_on(self._core.ledger.open.between(begin, end), Uncertainty.NOT_RESENT)
 
-    def _send_again(self, message: Message, stored: StoredMessage, now: Instant) -> None:
+    def _resend_message(self, message: Message, stored: StoredMessage, now: Instant) -> None:
         header = message.header
         header.poss_dup_flag = True
         header.orig_sending_time = stored.sent_at

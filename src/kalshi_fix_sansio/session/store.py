@@ -138,14 +138,14 @@ class MemoryStore:
             self.forget_before(message.sent_at - self.max_age)
         self.next_outgoing = seq_num + 1
 
-    def forget_before(self, moment: datetime) -> None:
+    def forget_before(self, time: datetime) -> None:
         """Forget the messages that were sent before this moment, and those beyond `max_messages` or
         `max_bytes`."""
         messages, numbers = self._messages, self._kept_numbers
         while messages:
             number = numbers[self._forgotten]
             if (
-                messages[number].sent_at >= moment
+                messages[number].sent_at >= time
                 and len(messages) <= self._max_messages
                 and self._bytes <= self._max_bytes
             ):

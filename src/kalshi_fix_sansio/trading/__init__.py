@@ -13,10 +13,15 @@ from kalshi_fix_sansio.trading.books.book import (
 )
 from kalshi_fix_sansio.trading.books.changes import BookUpdate, Discrepancy, DiscrepancyKind, LevelChange
 from kalshi_fix_sansio.trading.books.order_books import TOLERATED, OrderBooks
-from kalshi_fix_sansio.trading.common.doubts import Doubt, Doubts, HasDoubts, Remedy
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequest, UnplacedRequests
-from kalshi_fix_sansio.trading.drop_copy import CopyRange, CopyState, DropCopy, Wanted
+from kalshi_fix_sansio.trading.common.uncertain_items import (
+    HasUncertainItems,
+    Remedy,
+    UncertainItem,
+    UncertainItems,
+)
+from kalshi_fix_sansio.trading.drop_copy import CopyRange, CopyState, DropCopy, PendingRange
 from kalshi_fix_sansio.trading.groups.order_group import GroupState, OrderGroup
 from kalshi_fix_sansio.trading.groups.order_groups import (
     GroupDiscrepancy,
@@ -24,7 +29,7 @@ from kalshi_fix_sansio.trading.groups.order_groups import (
     GroupUpdate,
     OrderGroups,
 )
-from kalshi_fix_sansio.trading.money.cash import Cash, Purse, PurseKey
+from kalshi_fix_sansio.trading.money.cash import Balance, BalanceKey, Cash
 from kalshi_fix_sansio.trading.money.fees import (
     Charge,
     FeeDiscrepancy,
@@ -56,9 +61,14 @@ from kalshi_fix_sansio.trading.orders.order import (
     OrderUpdate,
     PendingRequest,
 )
-from kalshi_fix_sansio.trading.orders.order_doubts import Copied, Covered, DoubtKind, OrderDoubt
 from kalshi_fix_sansio.trading.orders.order_making import OrderRequestError
 from kalshi_fix_sansio.trading.orders.orders import Orders
+from kalshi_fix_sansio.trading.orders.uncertain_orders import (
+    DropCopyRange,
+    DropCopyReport,
+    UncertainOrder,
+    UncertainOrderKind,
+)
 from kalshi_fix_sansio.trading.rate_budget import TOKEN_COSTS, RateBudget, TokenBucket, TokenLimits
 from kalshi_fix_sansio.trading.rfq.creator import RfqCreator
 from kalshi_fix_sansio.trading.rfq.creator_state import (
@@ -80,10 +90,10 @@ from kalshi_fix_sansio.trading.rfq.values import (
     Exposure,
     RfqDiscrepancy,
     RfqDiscrepancyKind,
-    RfqDoubt,
-    RfqDoubtKind,
     RfqRequestError,
     RfqWindows,
+    UncertainRfq,
+    UncertainRfqKind,
 )
 
 __all__ = [
@@ -91,24 +101,23 @@ __all__ = [
     "TOLERATED",
     "Acceptance",
     "Account",
+    "Balance",
+    "BalanceKey",
     "BookSide",
     "BookState",
     "BookUpdate",
     "Cash",
     "Charge",
-    "Copied",
     "CopyRange",
     "CopyState",
-    "Covered",
     "CreatorQuote",
     "CreatorRfq",
     "CreatorUpdate",
     "Discrepancy",
     "DiscrepancyKind",
-    "Doubt",
-    "DoubtKind",
-    "Doubts",
     "DropCopy",
+    "DropCopyRange",
+    "DropCopyReport",
     "Ending",
     "ExecKey",
     "Exposure",
@@ -120,7 +129,7 @@ __all__ = [
     "GroupDiscrepancyKind",
     "GroupState",
     "GroupUpdate",
-    "HasDoubts",
+    "HasUncertainItems",
     "IncompleteSettlement",
     "Level",
     "LevelChange",
@@ -134,20 +143,18 @@ __all__ = [
     "OrderBooks",
     "OrderDiscrepancy",
     "OrderDiscrepancyKind",
-    "OrderDoubt",
     "OrderGroup",
     "OrderGroups",
     "OrderRequestError",
     "OrderState",
     "OrderUpdate",
     "Orders",
+    "PendingRange",
     "PendingRequest",
     "Position",
     "PositionDiscrepancy",
     "PositionKey",
     "Positions",
-    "Purse",
-    "PurseKey",
     "QuoteState",
     "QuoteTerms",
     "RateBudget",
@@ -155,8 +162,6 @@ __all__ = [
     "RfqCreator",
     "RfqDiscrepancy",
     "RfqDiscrepancyKind",
-    "RfqDoubt",
-    "RfqDoubtKind",
     "RfqMaker",
     "RfqRequestError",
     "RfqState",
@@ -172,9 +177,14 @@ __all__ = [
     "TokenBucket",
     "TokenLimits",
     "Trade",
+    "UncertainItem",
+    "UncertainItems",
+    "UncertainOrder",
+    "UncertainOrderKind",
+    "UncertainRfq",
+    "UncertainRfqKind",
     "UnplacedRequest",
     "UnplacedRequests",
-    "Wanted",
     "check_fees",
     "expected_charges",
     "revenue",

@@ -34,11 +34,11 @@ from kalshi_fix_sansio.events import (
     RejectReceived,
     SessionEnded,
 )
-from kalshi_fix_sansio.trading.common.doubts import Doubt, Remedy
 from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, dump_state, keyed_by, loading
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequests, UnplacedState
-from kalshi_fix_sansio.trading.orders.order_doubts import Copied, Covered
+from kalshi_fix_sansio.trading.common.uncertain_items import Remedy, UncertainItem
+from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyRange, DropCopyReport
 
 MAX_SHARDS: Final = 64
 """Most shards whose ranges are requested or remembered."""
@@ -57,11 +57,11 @@ class CopyState(Enum):
     """Progress of a range.
 
     Attributes:
-        FAILED: Use REST. It may be requested again with `DropCopy.ask`.
+        FAILED: Use REST. It may be requested again with `DropCopy.request`.
     """
 
     WAITING = "to be asked for"
-    ASKED = "asked for"
+    REQUESTED = "asked for"
     FAILED = "not to be had by drop copy"
 
 
@@ -78,13 +78,13 @@ class CopyRange(NamedTuple):
 
 
 @attrs.define(eq=False)
-class Wanted:
+class PendingRange:
     """A requested range that is not complete. Read-only for the user.
 
     Attributes:
         begin: Key of the first report.
         end: Key of the last report; None: up to the latest report.
-        moment: `Orders.moment` at the time of the request.
+        epoch: `Orders.epoch` at the time of the request.
         since: Time of the first request, in UTC.
         state: Its progress.
         refusals: Consecutive answers that did not complete it.
@@ -95,7 +95,7 @@ class Wanted:
 
     begin: ExecKey
     end: ExecKey | None
-    moment: int
+    epoch: int
     since: datetime
     state: CopyState = CopyState.WAITING
     refusals: int = 0
@@ -117,7 +117,7 @@ class Wanted:
 class _Reply:
     """The reports received of the requested range."""
 
-    wanted: Wanted
+    pending: PendingRange
     request: EventResendRequest
     sent_at: datetime
     """UTC."""
@@ -132,7 +132,7 @@ class _State:
     """The layout of a dump."""
 
     logon: dict[str, bool]
-    wanted: list[Wanted]
+    pending: list[PendingRange]
     covered: list[CopyRange]
     forgotten: dict[int, ExecKey] = attrs.field(metadata=keyed_by("shard"))
     left_out: int
@@ -158,7 +158,7 @@ class DropCopy:
         "_product",
         "_reply",
         "_session_type",
-        "_wanted",
+        "_waiting",
         "forgotten",
         "left_out",
         "unplaced",
@@ -195,9 +195,9 @@ class DropCopy:
         self._pause, self._max_pause = pause, max_pause
         self._max_faults, self._max_reports = max_faults, max_reports
         self._on = False
-        self._wanted: dict[int, Wanted] = {}
+        self._waiting: dict[int, PendingRange] = {}
         """Ranges that wait for their request, by shard."""
-        self._failed: dict[int, Wanted] = {}
+        self._failed: dict[int, PendingRange] = {}
         """Ranges that drop copy cannot return, by shard."""
         self._reply: _Reply | None = None
         self._covered: dict[int, list[CopyRange]] = {}
@@ -212,27 +212,29 @@ class DropCopy:
     # --- queries --------------------------------------------------------------------------------------
 
     @property
-    def asked(self) -> Wanted | None:
+    def requested(self) -> PendingRange | None:
         """The range that awaits its answer; no other is requested until it arrives."""
-        return None if self._reply is None else self._reply.wanted
+        return None if self._reply is None else self._reply.pending
 
     @property
-    def wanted(self) -> list[Wanted]:
+    def pending(self) -> list[PendingRange]:
         """All requested ranges that are not complete."""
-        asked = [] if self._reply is None else [self._reply.wanted]
-        return [*asked, *self._wanted.values(), *self._failed.values()]
+        requested = [] if self._reply is None else [self._reply.pending]
+        return [*requested, *self._waiting.values(), *self._failed.values()]
 
     def covered(self, shard: int) -> list[CopyRange]:
         """Return the complete ranges of a shard; overlapping ranges are merged."""
         return list(self._covered.get(shard, ()))
 
-    def doubts(self) -> list[Doubt]:
+    def uncertain(self) -> list[UncertainItem]:
         """Return the requested ranges that are not complete."""
-        found = [_doubt(each) for each in self.wanted]
+        found = [_uncertain_item(each) for each in self.pending]
         if self.left_out:
-            found.append(Doubt(what="they were not asked for", about=f"{self.left_out} ranges of reports"))
+            found.append(
+                UncertainItem(what="they were not asked for", about=f"{self.left_out} ranges of reports")
+            )
         found.extend(
-            Doubt(
+            UncertainItem(
                 what="what they were",
                 about=f"past reports requested under MsgSeqNum {each.seq_num}",
                 since=each.sent_at,
@@ -249,56 +251,56 @@ class DropCopy:
 
     # --- requests to send -----------------------------------------------------------------------------
 
-    def ask(
-        self, begin: Mapping[int, ExecKey], moment: int, now: Instant, *, end: ExecKey | None = None
+    def request(
+        self, begin: Mapping[int, ExecKey], epoch: int, now: Instant, *, end: ExecKey | None = None
     ) -> None:
-        """Request all reports from these keys on, by shard: `orders.copy_from()`, with `orders.moment`.
+        """Request all reports from these keys on, by shard: `orders.copy_from()`, with `orders.epoch`.
 
         A range of a shard that is already waiting is merged with the new one.
 
         Args:
             begin: the first report of each shard, inclusive.
-            moment: the current `Orders.moment`.
+            epoch: the current `Orders.epoch`.
             now: the time.
             end: the last report of its shard, inclusive; None for up to the latest. Only ranges without an
                 end resolve uncertainties.
         """
         for shard, key in begin.items():
-            if shard not in self._wanted and len(self._wanted) >= MAX_SHARDS:
+            if shard not in self._waiting and len(self._waiting) >= MAX_SHARDS:
                 self.left_out += 1
                 continue
             last = end if end is not None and end.shard == shard else None
-            self._put(self._wanted, Wanted(key, last, moment, now.utc, due=now.monotonic))
+            self._put(self._waiting, PendingRange(key, last, epoch, now.utc, due=now.monotonic))
 
-    def follow(self, moment: int, now: Instant) -> None:
+    def follow(self, epoch: int, now: Instant) -> None:
         """Request the reports since the last complete range of each shard.
 
         The new range begins with the last report of the complete one, which merges the two.
         """
-        self.ask({shard: ranges[-1].end for shard, ranges in self._covered.items()}, moment, now)
+        self.request({shard: ranges[-1].end for shard, ranges in self._covered.items()}, epoch, now)
 
     def next_deadline(self) -> float | None:
         """Return when to call `handle_timer`, in seconds of `Instant.monotonic`; None while there is no
         request to send."""
         if self._reply is not None or not self._on:
             return None
-        return min((each.due for each in self._wanted.values()), default=None)
+        return min((each.due for each in self._waiting.values()), default=None)
 
     def handle_timer(self, now: Instant) -> list[EventResendRequest]:
         """Return the request that is due, if one is. Pass it to `apply`, and then send it."""
         due = self.next_deadline()
         if due is None or due > now.monotonic:
             return []
-        # It remains in `_wanted` until `apply` receives it as about to be sent: a request that was never sent
-        # is returned again.
-        first = min(self._wanted.values(), key=_due)
+        # It remains in `_waiting` until `apply` receives it as about to be sent: a request that was never
+        # sent is returned again.
+        first = min(self._waiting.values(), key=_due)
         end = None if first.end is None else str(first.end)
         return [EventResendRequest(begin_exec_id=str(first.begin), end_exec_id=end)]
 
     def withdraw(self, request: EventResendRequest) -> None:
         """Take back a request that `send` has rejected without sending any byte of it."""
         if self._reply is not None and request is self._reply.request:
-            self._put(self._wanted, self._reply.wanted)
+            self._put(self._waiting, self._reply.pending)
 
     def resolve(self, shard: int) -> None:
         """Remove the FAILED range of a shard: the user has obtained its reports elsewhere, such as by
@@ -307,18 +309,18 @@ class DropCopy:
 
     # --- applying messages and events -----------------------------------------------------------------
 
-    def apply(self, happened: object, now: Instant) -> list[object]:
+    def apply(self, event: object, now: Instant) -> list[object]:
         """Apply an event of the session, a received message, or a request that is about to be sent.
 
-        Returns the input of `Orders.apply`, and of `RfqMaker.apply` or `RfqCreator.apply`: `Copied` and
-        `Covered`, and on KalshiNR every other event unchanged.
+        Returns the input of `Orders.apply`, and of `RfqMaker.apply` or `RfqCreator.apply`: `DropCopyReport`
+        and `DropCopyRange`, and on KalshiNR every other event unchanged.
 
         Raises:
             LocalProtocolError: the EventResendRequest follows another one without an answer, or contains a
                 malformed ExecID. Do not send it.
         """
-        message = happened.message if isinstance(happened, MessageReceived) else happened
-        passed: list[object] = [] if self._session_type == DROP_COPY else [happened]
+        message = event.message if isinstance(event, MessageReceived) else event
+        passed: list[object] = [] if self._session_type == DROP_COPY else [event]
         match message:
             case ExecutionReport():
                 return self._take_report(message) or passed
@@ -341,21 +343,21 @@ class DropCopy:
             case SessionEnded():
                 self._on = False
                 if self._reply is not None:
-                    self._put(self._wanted, self._reply.wanted)
+                    self._put(self._waiting, self._reply.pending)
         return passed
 
     def _take_request(self, request: EventResendRequest, now: Instant) -> None:
         if self._reply is not None:
             raise LocalProtocolError("past reports were asked for, and have not come; ask one at a time")
         begin, end = _range(request)
-        wanted = self._wanted.get(begin.shard)
-        if wanted is not None and (wanted.begin, wanted.end) == (begin, end):
-            del self._wanted[begin.shard]
+        pending = self._waiting.get(begin.shard)
+        if pending is not None and (pending.begin, pending.end) == (begin, end):
+            del self._waiting[begin.shard]
         else:
             # The user's own request: it resolves no uncertainty, since the epoch of the request is unknown.
-            wanted = Wanted(begin, end, 0, now.utc, due=now.monotonic)
-        wanted.state = CopyState.ASKED
-        self._reply = _Reply(wanted, request, now.utc)
+            pending = PendingRange(begin, end, 0, now.utc, due=now.monotonic)
+        pending.state = CopyState.REQUESTED
+        self._reply = _Reply(pending, request, now.utc)
 
     def _take_unanswered(self, event: OutcomesUnknown, now: Instant) -> None:
         """Request ranges again that were not answered, unless they are waiting already."""
@@ -367,19 +369,19 @@ class DropCopy:
             except LocalProtocolError:
                 self.unplaced.keep(each)
                 continue
-            known = (wanted for wanted in self.wanted if wanted.has(begin) and _reaches(wanted.end, end))
+            known = (pending for pending in self.pending if pending.has(begin) and _reaches(pending.end, end))
             if not any(known):
-                self.ask({begin.shard: begin}, 0, now, end=end)
+                self.request({begin.shard: begin}, 0, now, end=end)
 
     def _take_report(self, report: Any) -> list[object]:
         """Return a report as a copy, if it may be one."""
-        copied: list[object] = [Copied(report, self.dollars)]
+        copied: list[object] = [DropCopyReport(report, self.dollars)]
         try:
             key = ExecKey.parse(report.exec_id or "")
         except ValueError:
             key = None
         reply = self._reply
-        if reply is not None and key is not None and reply.wanted.has(key):
+        if reply is not None and key is not None and reply.pending.has(key):
             if len(reply.seen) < self._max_reports:
                 reply.seen.add((key, (report.order_id or "")[:MAX_TEXT], str(report.exec_type)[:MAX_TEXT]))
             else:
@@ -392,25 +394,25 @@ class DropCopy:
         reply = self._reply
         if reply is None:
             return []
-        wanted, self._reply = reply.wanted, None
+        pending, self._reply = reply.pending, None
         count: int | None = complete.resend_event_count
-        came, more = len(reply.seen), self._session_type != DROP_COPY
+        received, more = len(reply.seen), self._session_type != DROP_COPY
         if reply.overflow:
-            self._fail(wanted, f"more than {self._max_reports} reports came")
+            self._fail(pending, f"more than {self._max_reports} reports came")
             return []
         # On KalshiDC the number of reports must equal the count. On KalshiNR it may be larger: live reports
         # of the same range are included.
-        if count is None or not 0 <= count <= came or (count < came and not more):
-            self._try_again(wanted, f"{came} reports came, and were to be {count}", now)
+        if count is None or not 0 <= count <= received or (count < received and not more):
+            self._try_again(pending, f"{received} reports came, and were to be {count}", now)
             return []
         # Live reports received meanwhile are newer than all copies, so the first `count` are the copies; the
         # range is complete only up to the last of these.
         keys = nsmallest(count, (each[0] for each in reply.seen))
-        begin = self._join(CopyRange(wanted.begin, wanted.end or max(keys, default=wanted.begin)))
-        failed = self._failed.get(wanted.shard)
-        if failed is not None and begin <= failed.begin and _reaches(wanted.end, failed.end):
-            del self._failed[wanted.shard]
-        return [Covered(wanted.shard, begin, wanted.moment, wanted.end, reply.sent_at)]
+        begin = self._join(CopyRange(pending.begin, pending.end or max(keys, default=pending.begin)))
+        failed = self._failed.get(pending.shard)
+        if failed is not None and begin <= failed.begin and _reaches(pending.end, failed.end):
+            del self._failed[pending.shard]
+        return [DropCopyRange(pending.shard, begin, pending.epoch, pending.end, reply.sent_at)]
 
     def _join(self, covered: CopyRange) -> ExecKey:
         """Remember a complete range, merged with those that it overlaps; return the begin of the merged
@@ -430,78 +432,78 @@ class DropCopy:
     def _take_reject(self, reject: Any, now: Instant) -> None:
         if self._reply is None:
             return
-        wanted, reason = self._reply.wanted, reject.event_resend_reject_reason
+        pending, reason = self._reply.pending, reject.event_resend_reject_reason
         self._reply = None
         name = getattr(reason, "name", str(reason)[:MAX_TEXT])
         match reason:
             case EventResendRejectReason.TOO_MANY_REQUESTS:
-                self._wait(wanted, name, now)
+                self._wait(pending, name, now)
             case EventResendRejectReason.BEGIN_TOO_SMALL:
                 # The venue will never return it: reports only get older. The entry is removed and added again
                 # to make it the newest.
-                known = self.forgotten.pop(wanted.shard, wanted.begin)
+                known = self.forgotten.pop(pending.shard, pending.begin)
                 while len(self.forgotten) >= MAX_SHARDS:
                     del self.forgotten[next(iter(self.forgotten))]
-                self.forgotten[wanted.shard] = max(known, wanted.begin)
-                self._fail(wanted, name)
+                self.forgotten[pending.shard] = max(known, pending.begin)
+                self._fail(pending, name)
             # The reject is about the account and not the range.
             case EventResendRejectReason.NOT_ENABLED:
-                for each in [wanted, *self._wanted.values()]:
+                for each in [pending, *self._waiting.values()]:
                     self._fail(each, name)
-                self._wanted.clear()
+                self._waiting.clear()
             # The end is in the future: a range up to the latest report contains all existing reports.
-            case EventResendRejectReason.END_TOO_LARGE if wanted.end is not None:
-                wanted.end = None
-                self._put(self._wanted, wanted)
+            case EventResendRejectReason.END_TOO_LARGE if pending.end is not None:
+                pending.end = None
+                self._put(self._waiting, pending)
             case _:
-                self._try_again(wanted, name, now)
+                self._try_again(pending, name, now)
 
     def _take_other_reject(self, reject: Any, now: Instant) -> None:
         if self._reply is None:
             return
-        wanted, self._reply = self._reply.wanted, None
+        pending, self._reply = self._reply.pending, None
         why = f"{reject.NAME}: {reject.text or ''}"[:MAX_TEXT]
         if getattr(reject, "business_reject_reason", None) in _LATER:
-            self._wait(wanted, why, now)
+            self._wait(pending, why, now)
         else:
-            self._fail(wanted, why)
+            self._fail(pending, why)
 
-    def _try_again(self, wanted: Wanted, why: str, now: Instant) -> None:
-        wanted.faults += 1
-        if wanted.faults >= self._max_faults:
-            self._fail(wanted, why)
+    def _try_again(self, pending: PendingRange, why: str, now: Instant) -> None:
+        pending.faults += 1
+        if pending.faults >= self._max_faults:
+            self._fail(pending, why)
         else:
-            self._wait(wanted, why, now)
+            self._wait(pending, why, now)
 
-    def _wait(self, wanted: Wanted, why: str, now: Instant) -> None:
+    def _wait(self, pending: PendingRange, why: str, now: Instant) -> None:
         # The exponent is limited, because many consecutive rejects would make it overflow.
-        pause = min(self._max_pause, self._pause * 2.0 ** min(wanted.refusals, 30))
-        wanted.refusals, wanted.why, wanted.due = wanted.refusals + 1, why, now.monotonic + pause
-        self._put(self._wanted, wanted)
+        pause = min(self._max_pause, self._pause * 2.0 ** min(pending.refusals, 30))
+        pending.refusals, pending.why, pending.due = pending.refusals + 1, why, now.monotonic + pause
+        self._put(self._waiting, pending)
 
-    def _fail(self, wanted: Wanted, why: str) -> None:
-        wanted.why = why
-        while wanted.shard not in self._failed and len(self._failed) >= MAX_SHARDS:
+    def _fail(self, pending: PendingRange, why: str) -> None:
+        pending.why = why
+        while pending.shard not in self._failed and len(self._failed) >= MAX_SHARDS:
             del self._failed[next(iter(self._failed))]
             self.left_out += 1
-        self._put(self._failed, wanted)
+        self._put(self._failed, pending)
 
-    def _put(self, kept: dict[int, Wanted], wanted: Wanted) -> None:
+    def _put(self, kept: dict[int, PendingRange], pending: PendingRange) -> None:
         """Keep an incomplete range, merged with the kept range of its shard."""
-        if self._reply is not None and self._reply.wanted is wanted:
+        if self._reply is not None and self._reply.pending is pending:
             self._reply = None
-        wanted.state = CopyState.FAILED if kept is self._failed else CopyState.WAITING
+        pending.state = CopyState.FAILED if kept is self._failed else CopyState.WAITING
         # One range for each shard: the two and the reports between them. Duplicate reports do no harm, and a
         # second request would count toward the venue's limit.
-        other = kept.get(wanted.shard)
+        other = kept.get(pending.shard)
         if other is not None:
-            wanted.begin = min(wanted.begin, other.begin)
-            wanted.end = None if wanted.end is None or other.end is None else max(wanted.end, other.end)
-            wanted.moment, wanted.since = max(wanted.moment, other.moment), min(wanted.since, other.since)
-            wanted.refusals = max(wanted.refusals, other.refusals)
-            wanted.faults = max(wanted.faults, other.faults)
-            wanted.why, wanted.due = wanted.why or other.why, max(wanted.due, other.due)
-        kept[wanted.shard] = wanted
+            pending.begin = min(pending.begin, other.begin)
+            pending.end = None if pending.end is None or other.end is None else max(pending.end, other.end)
+            pending.epoch, pending.since = max(pending.epoch, other.epoch), min(pending.since, other.since)
+            pending.refusals = max(pending.refusals, other.refusals)
+            pending.faults = max(pending.faults, other.faults)
+            pending.why, pending.due = pending.why or other.why, max(pending.due, other.due)
+        kept[pending.shard] = pending
 
     # --- dump and load --------------------------------------------------------------------------------
 
@@ -511,7 +513,7 @@ class DropCopy:
         return dump_state(
             _State(
                 {name: value for name, value in self._logon.items() if isinstance(value, bool)},
-                list(self.wanted),
+                list(self.pending),
                 [each for ranges in self._covered.values() for each in ranges],
                 self.forgotten,
                 self.left_out,
@@ -530,12 +532,12 @@ class DropCopy:
         with loading(dumped, _State, "DropCopy") as state:
             # Load into a new object by the same rules, so an unreadable dump changes no state here.
             fresh = DropCopy(self._session_type, product=self._product, logon=state.logon)
-            for wanted in state.wanted:
-                failed = wanted.state is CopyState.FAILED
-                fresh._put(fresh._failed if failed else fresh._wanted, wanted)
+            for pending in state.pending:
+                failed = pending.state is CopyState.FAILED
+                fresh._put(fresh._failed if failed else fresh._waiting, pending)
             for each in state.covered:
                 fresh._join(each)
-        for name in ("_logon", "_wanted", "_failed", "_covered"):
+        for name in ("_logon", "_waiting", "_failed", "_covered"):
             setattr(self, name, getattr(fresh, name))
         self.forgotten, self.left_out = state.forgotten, state.left_out
         self.unplaced.load(state.unplaced)
@@ -561,15 +563,15 @@ def _reaches(end: ExecKey | None, other: ExecKey | None) -> bool:
     return end is None or (other is not None and other <= end)
 
 
-def _due(wanted: Wanted) -> float:
-    return wanted.due
+def _due(pending: PendingRange) -> float:
+    return pending.due
 
 
-def _doubt(wanted: Wanted) -> Doubt:
-    failed = wanted.state is CopyState.FAILED
-    return Doubt(
-        what=f"they are {wanted.state.value}" + (f" ({wanted.why})" if wanted.why else ""),
-        about=f"reports from {wanted.begin}" + ("" if wanted.end is None else f" to {wanted.end}"),
-        since=wanted.since,
+def _uncertain_item(pending: PendingRange) -> UncertainItem:
+    failed = pending.state is CopyState.FAILED
+    return UncertainItem(
+        what=f"they are {pending.state.value}" + (f" ({pending.why})" if pending.why else ""),
+        about=f"reports from {pending.begin}" + ("" if pending.end is None else f" to {pending.end}"),
+        since=pending.since,
         remedies=(Remedy.REST,) if failed else (Remedy.DROP_COPY, Remedy.REST),
     )

@@ -277,22 +277,22 @@ class RateBudget:
             seconds: how long to hold it unless `settle_logon` is called: the time that connecting may take.
             now: the current time.
         """
-        moment = now.monotonic
+        time = now.monotonic
         # First, because the refill is limited by the reservations held until now.
         bucket = self._bucket(_LOGON, now)
         for line in (self._waiting, self._reserved):
-            for each in [each for each, end in line.items() if end <= moment]:
+            for each in [each for each, end in line.items() if end <= time]:
                 del line[each]
         waiting = list(self._waiting)
         ahead = waiting.index(owner) if owner in self._waiting else len(waiting)
         missing = bucket.missing(ahead + 1)
         if missing:
             wait = missing / bucket.rate
-            self._waiting[owner] = moment + wait + _PATIENCE
+            self._waiting[owner] = time + wait + _PATIENCE
             return wait
         self._waiting.pop(owner, None)
         bucket.spend(1)
-        self._reserved[owner] = moment + seconds
+        self._reserved[owner] = time + seconds
         return 0.0
 
     def settle_logon(self, owner: Hashable, now: Instant, *, sent: bool) -> None:
@@ -325,14 +325,14 @@ class RateBudget:
         """Return the tokens in a bucket, including those kept back; negative if it was overdrawn."""
         return self._bucket(self._name(bucket, shard), now).level
 
-    def apply(self, happened: object, now: Instant) -> bool:
+    def apply(self, event: object, now: Instant) -> bool:
         """Apply an event of a session or client; return whether it was a refusal for the rate limit.
 
         A refusal empties the bucket that the refused message drew on. If that message is not known, its
         MsgType decides: all write buckets, or the read bucket.
         """
-        sent = happened.sent if isinstance(happened, RejectReceived) else None
-        reject = happened.reject if isinstance(happened, RejectReceived) else happened
+        sent = event.sent if isinstance(event, RejectReceived) else None
+        reject = event.reject if isinstance(event, RejectReceived) else event
         if not (
             isinstance(reject, BusinessMessageReject)
             and reject.business_reject_reason == BusinessRejectReason.RATE_LIMIT_EXCEEDED

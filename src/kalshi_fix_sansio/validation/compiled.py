@@ -50,7 +50,7 @@ from kalshi_fix_sansio.dialect.layout import (
     Place,
     Presence,
 )
-from kalshi_fix_sansio.dialect.limits import MULTIPLE, NOTHING_BESIDE, limit_check, where_words
+from kalshi_fix_sansio.dialect.limits import MULTIPLE, NO_SIBLINGS, limit_check, where_words
 from kalshi_fix_sansio.dialect.problems import Problem
 from kalshi_fix_sansio.scalars import MAX_INT_DIGITS
 from kalshi_fix_sansio.validation import rules
@@ -109,8 +109,8 @@ class _Writer:
             when = rules.conditions_of(member, self.place)
             # A forbidden member is reported only as forbidden: its value is not checked.
             if when is None or presence is Presence.FORBIDDEN:
-                say = self._say(rules.unwanted(member, "must not be sent here"), where)
-                forbidden += [f"if {_present(member, value)}: {say}"]
+                statement = self._problem(rules.unwanted(member, "must not be sent here"), where)
+                forbidden += [f"if {_present(member, value)}: {statement}"]
                 continue
             conditions += self._conditions(member, when, at, where, by_name)
             must = presence is Presence.REQUIRED
@@ -118,7 +118,7 @@ class _Writer:
                 groups += self._group(member, at, where, by_name, must=must)
                 continue
             if must:
-                required += [f"if {value} is None: {self._say(rules.missing(member), where)}"]
+                required += [f"if {value} is None: {self._problem(rules.missing(member), where)}"]
             if self.limits:
                 limits += self._limits(member, at, where, by_name)
         choices = [
@@ -134,8 +134,8 @@ class _Writer:
         self.names[name] = thing
         return name
 
-    def _say(self, say: Callable[..., Problem], *arguments: str) -> str:
-        return f"p.append({self._name(say)}({', '.join(arguments)}))"
+    def _problem(self, make: Callable[..., Problem], *arguments: str) -> str:
+        return f"p.append({self._name(make)}({', '.join(arguments)}))"
 
     # --- values -------------------------------------------------------------------------------------
 
@@ -158,7 +158,7 @@ class _Writer:
     def _chosen(
         self,
         instead: tuple[Limit, ...],
-        ask: Callable[[Limit], list[str]],
+        check: Callable[[Limit], list[str]],
         otherwise: list[str],
         at: str,
         by_name: dict[str, Member],
@@ -168,15 +168,15 @@ class _Writer:
         for limit in reversed(instead):
             lines += [
                 f"{'elif' if lines else 'if'} {self._holds(limit.when, at, by_name)}:",
-                *_inner(ask(limit)),
+                *_inner(check(limit)),
             ]
         return [*lines, "else:", *_inner(otherwise)] if otherwise else lines
 
     def _judge(
-        self, member: FieldMember, limits: tuple[Limit, ...], by_name: Mapping[str, Member] = NOTHING_BESIDE
+        self, member: FieldMember, limits: tuple[Limit, ...], by_name: Mapping[str, Member] = NO_SIBLINGS
     ) -> rules.ValueJudge:
         allowed = self.place.allow_unknown_codes
-        check = limit_check(member.field, *limits, allow_unknown_codes=allowed, beside=by_name)
+        check = limit_check(member.field, *limits, allow_unknown_codes=allowed, siblings=by_name)
         return rules.ValueJudge(member.field, check)
 
     def _plainly(
@@ -192,11 +192,11 @@ class _Writer:
         # longer.
         guards: list[str] = []
         if field.kind is Kind.DECIMAL and not formed and not coded:
-            ask = f"{self._name(judge.note)}(p, v, {where})"
+            check = f"{self._name(judge.note)}(p, v, {where})"
             return [
                 "try:",
-                f"    if v.__class__ is not Decimal or v not in {self._name(judge.sound)}: {ask}",
-                f"except TypeError: {ask}  # a signaling NaN has no hash",
+                f"    if v.__class__ is not Decimal or v not in {self._name(judge.sound)}: {check}",
+                f"except TypeError: {check}  # a signaling NaN has no hash",
             ]
         if coded and not ranged and not formed and not limited:
             # There is nothing else to ask, so every member is sound. Another value may still be: text with
@@ -219,18 +219,18 @@ class _Writer:
             least = least if field.minimum is None else max(least, field.minimum)
             most = end - 1 if field.maximum is None else min(end - 1, field.maximum)
             guards = ["v.__class__ is not int", f"not {least} <= v <= {most}"]
-        doubt = f"if {' or '.join(guards)}: " if guards else ""
-        return [f"{doubt}{self._name(judge)}(p, v, {where})"]
+        guard = f"if {' or '.join(guards)}: " if guards else ""
+        return [f"{guard}{self._name(judge)}(p, v, {where})"]
 
     # --- neighboring members ------------------------------------------------------------------------
 
     def _conditions(
         self, member: Member, when: rules.Conditions, at: str, where: str, by_name: dict[str, Member]
     ) -> list[str]:
-        def chain(conditions: Iterable[Condition], say: Callable[[str], rules.Say]) -> list[str]:
+        def chain(conditions: Iterable[Condition], make: Callable[[str], rules.ProblemFactory]) -> list[str]:
             return [
                 f"{'elif' if number else 'if'} {self._holds(condition, at, by_name)}: "
-                + self._say(say(where_words(condition, by_name)), where)
+                + self._problem(make(where_words(condition, by_name)), where)
                 for number, condition in enumerate(conditions)
             ]
 
@@ -242,8 +242,8 @@ class _Writer:
         if when.only_when:
             holds = " or ".join(self._holds(condition, at, by_name) for condition in when.only_when)
             words = rules.any_of(when.only_when, by_name)
-            say = self._say(rules.unwanted(member, "may be sent", f" only {words}"), where)
-            present += [f"{'elif' if present else 'if'} not ({holds}): {say}"]
+            statement = self._problem(rules.unwanted(member, "may be sent", f" only {words}"), where)
+            present += [f"{'elif' if present else 'if'} not ({holds}): {statement}"]
         is_there = _present(member, f"{at}.{member.attribute}")
         lines = [f"if {is_there}:", *_inner(present)] if present else []
         return lines + ([f"if not ({is_there}):", *_inner(absent)] if absent else [])
@@ -266,10 +266,10 @@ class _Writer:
             return f"not ({present})"
         if not values or isinstance(member, GroupMember):
             return "True" if "" in values else present
-        asked, wire = self._name(frozenset(values)), f"{self._name(rules.formatted(member))}({value})"
-        written = f"{wire} in {asked}"
+        allowed, wire = self._name(frozenset(values)), f"{self._name(rules.formatted(member))}({value})"
+        written = f"{wire} in {allowed}"
         if member.field.fix_type in MULTIPLE:
-            written = f"not {asked}.isdisjoint({wire}.split(' '))"  # one of several codes is enough
+            written = f"not {allowed}.isdisjoint({wire}.split(' '))"  # one of several codes is enough
         plain = _plain_class(member)
         if plain is not None:
             members = (True, False) if plain is bool else plain
@@ -288,9 +288,9 @@ class _Writer:
         # A tuple, because the spec has no choice between fewer than two.
         lines = [f"there = ({there})", "n = there.count(True)"]
         if not rule.optional:
-            lines += [f"if not n: {self._say(rules.none_of(members), where)}"]
+            lines += [f"if not n: {self._problem(rules.none_of(members), where)}"]
         if not rule.at_least:
-            lines += [f"if n > 1: {self._say(rules.several_of(members), where, 'there')}"]
+            lines += [f"if n > 1: {self._problem(rules.several_of(members), where, 'there')}"]
         return lines
 
     # --- groups ---------------------------------------------------------------------------------------
@@ -302,9 +302,9 @@ class _Writer:
         entries, entry, number = (f"{letter}{at}{member.tag}" for letter in "gen")
         counted = self._counted(member, entries, where, member.minimum, member.maximum)
         always, instead = rules.limits_of(member, self.place)
-        ask = partial(self._counted_here, member, entries, where, by_name)
-        limited = [line for limit in always for line in ask(limit)]
-        counted += self._chosen(instead, ask, limited, at, by_name) if instead else limited
+        check = partial(self._counted_here, member, entries, where, by_name)
+        limited = [line for limit in always for line in check(limit)]
+        counted += self._chosen(instead, check, limited, at, by_name) if instead else limited
         cls = self._name(member.entry.cls)
         inner = self.block(
             member.entry, entry, f"{self._name(rules.place_of_entry(member))}({number}, {where})"
@@ -317,13 +317,13 @@ class _Writer:
                     *counted,
                     f"for {number}, {entry} in enumerate({entries}, 1):",
                     f"    if {entry}.__class__ is not {cls} and not isinstance({entry}, {cls}):",
-                    f"        {self._say(rules.no_entry(member), where, number, entry)}",
+                    f"        {self._problem(rules.no_entry(member), where, number, entry)}",
                     *([] if not inner else ["    else:", *_inner(_inner(inner))]),
                 ]
             ),
         ]
         if must and member.minimum:
-            lines += [f"else: {self._say(rules.missing(member), where)}"]
+            lines += [f"else: {self._problem(rules.missing(member), where)}"]
         return lines
 
     def _counted_here(
@@ -353,8 +353,10 @@ class _Writer:
         if not wrong:
             return []
         bounds = f"{least} or more" if most is None else f"{least} to {most}"
-        say = self._say(rules.miscounted(member, f"{bounds}{after}".rstrip()), where, f"len({entries})")
-        return [f"if {' or '.join(wrong)}: {say}"]
+        statement = self._problem(
+            rules.miscounted(member, f"{bounds}{after}".rstrip()), where, f"len({entries})"
+        )
+        return [f"if {' or '.join(wrong)}: {statement}"]
 
 
 def _only_values(limit: Limit) -> bool:

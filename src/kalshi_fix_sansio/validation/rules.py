@@ -22,7 +22,7 @@ from kalshi_fix_sansio.dialect.problems import Problem, Reason
 from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.scalars import FORMATTERS
 
-Say = Callable[[str], Problem]
+ProblemFactory = Callable[[str], Problem]
 """Takes which entry it is, for people, empty outside of groups; returns the problem."""
 
 MAX_SOUND: Final = 2048
@@ -101,7 +101,7 @@ def any_of(conditions: Iterable[Condition], by_name: Mapping[str, Member]) -> st
     return ", or ".join(where_words(condition, by_name) for condition in conditions)
 
 
-def missing(member: Member, when: str = "") -> Say:
+def missing(member: Member, when: str = "") -> ProblemFactory:
     """Return a builder of the problem of a missing required member; `when` is from `where_words`."""
     after = when and f" {when}"
     return lambda where: Problem(
@@ -109,14 +109,14 @@ def missing(member: Member, when: str = "") -> Say:
     )
 
 
-def unwanted(member: Member, before: str, after: str = "") -> Say:
+def unwanted(member: Member, before: str, after: str = "") -> ProblemFactory:
     """Return a builder of the problem of a forbidden member."""
     return lambda where: Problem(
         Reason.TAG_NOT_DEFINED_FOR_MESSAGE, f"{label(member)} {before}{where}{after}", member.tag
     )
 
 
-def none_of(members: tuple[Member, ...]) -> Say:
+def none_of(members: tuple[Member, ...]) -> ProblemFactory:
     """Return a builder of the problem that none of these members is present."""
     names = ", ".join(map(label, members))
     return lambda where: Problem(

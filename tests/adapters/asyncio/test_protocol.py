@@ -113,13 +113,13 @@ def run(
 @pytest.mark.parametrize("waits", [False, True], ids=["at once", "what had waited"])
 @pytest.mark.parametrize("reads", [True, False], ids=["reading", "paused"])
 def test_bytes_received_before_a_failed_write_are_read(secure: bool, waits: bool, reads: bool) -> None:
-    begun, said = threading.Event(), threading.Event()
+    begun, text = threading.Event(), threading.Event()
 
     def say(connection: socket.socket) -> None:
         assert begun.wait(LONG)
         connection.sendall(BIG[:1000])
         connection.sendall(BIG[1000:3000])
-        said.set()
+        text.set()
         keep_silent(connection)
         if isinstance(connection, ssl.SSLSocket):
             with contextlib.suppress(OSError):
@@ -130,7 +130,7 @@ def test_bytes_received_before_a_failed_write_are_read(secure: bool, waits: bool
         protocol.begin()
         # Nothing is read meanwhile, because this blocks the event loop.
         begun.set()
-        assert said.wait(LONG)
+        assert text.wait(LONG)
         raw.shutdown(socket.SHUT_WR)
         core.output += b"order"
         protocol.flush()
@@ -184,15 +184,15 @@ def test_the_order_of_bytes_is_kept_however_few_the_socket_accepts(
 
 
 def test_bytes_after_the_handshake_reach_the_core(secure: bool) -> None:
-    said = threading.Event()
+    text = threading.Event()
 
     def say(connection: socket.socket) -> None:
         connection.sendall(b"hello")
-        said.set()
+        text.set()
         keep_silent(connection)
 
     async def use(protocol: ClientProtocol, core: Core, raw: socket.socket) -> None:
-        assert said.wait(LONG)
+        assert text.wait(LONG)
         for _ in range(5):
             await asyncio.sleep(0)
         assert core.received == []

@@ -195,13 +195,13 @@ def test_session_messages_are_not_resent_to_a_client_that_takes_no_events(
 
 
 def test_a_market_data_client_is_subscribed_again_after_a_reconnect() -> None:
-    wanted = MarketDataRequest(subscription_request_type="1", related_sym=[MDReqSymbol(symbol=SYMBOL)])
+    expected = MarketDataRequest(subscription_request_type="1", related_sym=[MDReqSymbol(symbol=SYMBOL)])
     with Sandbox((ME,)) as sandbox, market_data(**options(sandbox, "KalshiMD")) as client:
-        client.send(wanted)
+        client.send(expected)
         assert isinstance(next(client.messages(LONG)), MarketDataSnapshotFullRefresh)
         with sandbox.server.down():
             next_of(client, Disconnected)
-        assert next_of(client, Resubscribed).request == wanted
+        assert next_of(client, Resubscribed).request == expected
         snapshot = next(client.messages(LONG))
         assert isinstance(snapshot, MarketDataSnapshotFullRefresh)
         assert snapshot.symbol == SYMBOL

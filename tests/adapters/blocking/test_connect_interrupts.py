@@ -45,7 +45,7 @@ if stage == "resolve":
 elif stage == "logon":
     transport.Transport = told(transport.Transport)
 else:
-    waits = io_thread._WaitsWhileWanted
+    waits = io_thread._CancellableWait
     waits.until_ready = told(waits.until_ready)
 client = order_entry(
     host="venue.invalid" if stage == "resolve" else "127.0.0.1",

@@ -190,7 +190,7 @@ def test_a_failed_core_is_not_disconnected_again(sandbox: Sandbox, monkeypatch: 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_a_forked_child_leaves_the_connection_to_its_parent(sandbox: Sandbox, tmp_path: Path) -> None:
-    said = tmp_path / "said"
+    text = tmp_path / "said"
     with order_entry(**options(sandbox)) as client, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
@@ -199,12 +199,12 @@ def test_a_forked_child_leaves_the_connection_to_its_parent(sandbox: Sandbox, tm
                 try:
                     client.receive(LONG)
                 except SessionClosedError as error:
-                    said.write_text(str(error))
+                    text.write_text(str(error))
                 client.logout()
             finally:
                 os._exit(0)
         os.waitpid(child, 0)
-        assert "this process was forked" in said.read_text()
+        assert "this process was forked" in text.read_text()
         assert client.send(order()) == 2
         next_of(client, MessageReceived)
         client.test_request(LONG)
@@ -306,17 +306,17 @@ class Watched:
 
 
 def test_a_call_in_progress_does_not_end_a_connection_attempt() -> None:
-    shared, wanted = SharedCore(plan()), threading.Event()
+    shared, expected = SharedCore(plan()), threading.Event()
     shared.open()
-    waits = io_thread._WaitsWhileWanted(shared)
-    shared.lock = Watched(shared.lock, wanted.set)  # type: ignore[assignment]
+    waits = io_thread._CancellableWait(shared)
+    shared.lock = Watched(shared.lock, expected.set)  # type: ignore[assignment]
     ours, theirs = socket.socketpair()
     with ours, theirs, ThreadPoolExecutor(1) as pool:
         with shared.lock:
             shared.core.changing = True
             waiting = pool.submit(waits.until_ready, ours, WRITE, LONG)
-            waiting.add_done_callback(lambda _: wanted.set())
-            assert wanted.wait(LONG)
+            waiting.add_done_callback(lambda _: expected.set())
+            assert expected.wait(LONG)
             shared.core.changing = False
         assert waiting.result(LONG) is None
     shared.close()

@@ -51,8 +51,8 @@ def started(
 def interrupted(process: Piped, by: signal.Signals = signal.SIGINT) -> tuple[int, bytes]:
     """Interrupt the process and return its exit status and output."""
     process.send_signal(by)
-    said = process.stderr.read()
-    return process.wait(PATIENCE), said
+    text = process.stderr.read()
+    return process.wait(PATIENCE), text
 
 
 def lines_until(process: Piped, text: str) -> list[str]:

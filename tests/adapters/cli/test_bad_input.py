@@ -49,8 +49,8 @@ def rows() -> list[Row]:
     found = []
     for line in PAGE.read_text("utf-8").splitlines():
         if line.startswith("| `") and "kalshi-fix" in line.split("`")[1]:
-            command, what, said, status = re.split(r"(?<!\\)\|", line)[1:-1]
-            found.append(Row(code(command), what.strip(), code(said), status.strip()))
+            command, what, text, status = re.split(r"(?<!\\)\|", line)[1:-1]
+            found.append(Row(code(command), what.strip(), code(text), status.strip()))
     return found
 
 
@@ -118,9 +118,9 @@ def outcome(row: Row, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     return said(result.stdout, result.stderr), str(result.exit_code)
 
 
-def said(shown: str, told: str) -> str:
+def said(shown: str, output: str) -> str:
     """Return the error: sentences on standard error, else the refusal, else a problem of a message."""
-    sentences = [line.removeprefix(BEGIN) for line in masked(told).splitlines() if line.startswith(BEGIN)]
+    sentences = [line.removeprefix(BEGIN) for line in masked(output).splitlines() if line.startswith(BEGIN)]
     if sentences:
         return " / ".join(sentences)
     if "refused" in shown:
@@ -144,11 +144,11 @@ def test_on_a_terminal_errors_fit_and_no_word_is_split(
     arguments = prepared(row, monkeypatch)
     with open(os.devnull) as nothing:  # noqa: PTH123
         monkeypatch.setattr(sys, "stdin", nothing)
-        status, shown, told = on_terminal(monkeypatch, arguments)
+        status, shown, output = on_terminal(monkeypatch, arguments)
     assert str(status) == row.status
-    assert "\x1b" not in told
+    assert "\x1b" not in output
     assert "\x1b" not in shown or not no_color
-    everything = plain(shown) + told
+    everything = plain(shown) + output
     printed = masked(everything)
     for line in everything.splitlines():
         assert len(line) <= 60 or " " not in line.strip(), line

@@ -77,7 +77,7 @@ def test_doctor_with_a_pinned_certificate(environ: dict[str, str], sandbox: Sand
 
 
 @pytest.mark.parametrize(
-    ("step", "changes", "arguments", "said"),
+    ("step", "changes", "arguments", "text"),
     [
         ("key", {"KALSHI_PRIVATE_KEY_PATH": "missing.pem"}, [], "missing.pem cannot be read"),
         ("key", {"KALSHI_KEY_ID": None}, [], "KALSHI_KEY_ID is not set"),
@@ -103,11 +103,11 @@ def test_doctor_reports_which_step_failed_and_why(
     step: str,
     changes: dict[str, str | None],
     arguments: list[str],
-    said: str,
+    text: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("other.pem").write_bytes(Authority().certificate_pem)
-    assert said in failed(step, doctor(environ | changes, *arguments))
+    assert text in failed(step, doctor(environ | changes, *arguments))
 
 
 def test_doctor_reports_a_refusal_by_the_venue(environ: dict[str, str], sandbox: Sandbox) -> None:
@@ -116,10 +116,10 @@ def test_doctor_reports_a_refusal_by_the_venue(environ: dict[str, str], sandbox:
 
 
 def test_doctor_reports_a_peer_that_is_no_venue(environ: dict[str, str]) -> None:
-    for handler, said in ((keep_silent, "did not answer the Logon"), (hang_up, "closed the connection")):
+    for handler, text in ((keep_silent, "did not answer the Logon"), (hang_up, "closed the connection")):
         with listening(handler) as port:
             elsewhere = ("--host", "127.0.0.1", "--port", str(port), "--plaintext", "--timeout", "0.3")
-            assert said in failed("logon", doctor(environ, *elsewhere))
+            assert text in failed("logon", doctor(environ, *elsewhere))
 
 
 # --- venue
@@ -190,8 +190,8 @@ def test_venue_does_not_put_files_into_a_folder_that_others_can_write(tmp_path: 
     folder = tmp_path / "shared"
     folder.mkdir()
     folder.chmod(0o777)
-    said = refused(CliRunner().invoke(commands, ["venue", "--folder", str(folder)]))
-    assert "can be written by other users (mode 777" in said
+    text = refused(CliRunner().invoke(commands, ["venue", "--folder", str(folder)]))
+    assert "can be written by other users (mode 777" in text
     assert list(folder.iterdir()) == []
 
 
@@ -227,11 +227,11 @@ def run_demo(**changes: str) -> subprocess.CompletedProcess[str]:
 def test_the_demo_explains_each_step() -> None:
     result = run_demo(COLUMNS="20")
     assert (result.returncode, result.stderr) == (0, "")
-    told = result.stdout
-    assert "\x1b" not in told
-    assert told.isascii()
-    assert max(len(line) for line in told.splitlines()) <= 110
-    for said in (
+    output = result.stdout
+    assert "\x1b" not in output
+    assert output.isascii()
+    assert max(len(line) for line in output.splitlines()) <= 110
+    for text in (
         "you -> KalshiNR: Logon (A)",
         "KalshiMD -> you: MarketDataSnapshotFullRefresh (W)",
         "them -> KalshiNR: NewOrderSingle (D)",
@@ -240,9 +240,9 @@ def test_the_demo_explains_each_step() -> None:
         "RawData <hidden>",
         "MDEntryPx 19.4800 dollars",
     ):
-        assert said in told, said
-    assert "dollars or cents" not in told
-    orders, fills = told[told.index("Orders (contracts") :].split("Fills (contracts")
+        assert text in output, text
+    assert "dollars or cents" not in output
+    orders, fills = output[output.index("Orders (contracts") :].split("Fills (contracts")
     assert re.search(r"prediction \| you +\| first-amended \| BUY .*\| +5\.00 \| 0\.00 \| CANCELED", orders)
     assert re.search(r"margin +\| you +\| perp +\| BUY .*\| +3\.00 \| 0\.00 \| FILLED", orders)
     assert len(re.findall(r"^\| (?:prediction|margin)", fills, re.MULTILINE)) == 4

@@ -63,7 +63,7 @@ def feed(pipe: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "output"),
     [
         (("replay",), " a second"),
         (("trace", "nobody"), " MB/s"),
@@ -72,7 +72,7 @@ def feed(pipe: Path) -> None:
     ids=lambda each: " ".join(each) if isinstance(each, tuple) else "",
 )
 def test_long_operations_show_their_progress_and_erase_it(
-    arguments: tuple[str, ...], told: str, tmp_path: Path
+    arguments: tuple[str, ...], output: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "long.log"
     if arguments == ("replay",):
@@ -81,7 +81,7 @@ def test_long_operations_show_their_progress_and_erase_it(
         os.mkfifo(path)
         threading.Thread(target=feed, args=(path,)).start()
     with Terminal([*arguments, "long.log"], {}, cwd=tmp_path) as terminal:
-        terminal.expect(told)
+        terminal.expect(output)
         terminal.type("\x03")
         assert terminal.status() == 130
         *_, line, _, rest = terminal.output.replace("^C", "").split("\r")

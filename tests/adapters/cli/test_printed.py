@@ -86,11 +86,11 @@ def test_on_a_terminal_of_60_columns_every_line_fits(
 ) -> None:
     monkeypatch.setenv("NO_COLOR", no_color)  # an empty value counts as not set
     arguments = words(line, f"t{no_color}")
-    status, shown, told = on_terminal(monkeypatch, arguments)
-    assert status == 0, told
+    status, shown, output = on_terminal(monkeypatch, arguments)
+    assert status == 0, output
     if no_color:
-        assert "\x1b" not in shown + told
-    for each in plain(shown + told).splitlines():
+        assert "\x1b" not in shown + output
+    for each in plain(shown + output).splitlines():
         *_, last = each.split("\r")
         copied = last.startswith(FOR_PROGRAMS) or (" " not in last.strip() and len(last) > 60)
         assert len(last) <= 60 or copied, last
@@ -114,10 +114,10 @@ def test_every_subcommand_is_tested() -> None:
 def test_the_page_of_a_long_log_shows_progress_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kalshi_fix_adapters.cli.kit.terminal.PROGRESS_SECONDS", 0.0)
     arguments = ["trace", "a1", "orders.log", "--html", "page.html"]
-    _, _, told = on_terminal(monkeypatch, arguments)
-    assert "\r0 of 6 messages of the order" in told
-    assert "\r5 of 6 messages of the order" in told
-    assert told.splitlines()[-1].rpartition("\r")[2] == "kalshi-fix: page.html has 6 messages of the order"
+    _, _, output = on_terminal(monkeypatch, arguments)
+    assert "\r0 of 6 messages of the order" in output
+    assert "\r5 of 6 messages of the order" in output
+    assert output.splitlines()[-1].rpartition("\r")[2] == "kalshi-fix: page.html has 6 messages of the order"
     assert (
         CliRunner().invoke(commands, arguments).stderr
         == "kalshi-fix: page.html has 6 messages of the order\n"

@@ -128,9 +128,9 @@ def test_an_unanswered_reset_and_one_message_are_shown(path: Path) -> None:
     with SqliteStore(path, owner=OWNER) as store:
         store.reset(unanswered=True)
         store.record_sent(1, StoredMessage(1, START, SECRET))
-    said = look(path).stdout
-    assert "unanswered: the next logon resets again" in said
-    assert "1 message, 1 (" in said
+    text = look(path).stdout
+    assert "unanswered: the next logon resets again" in text
+    assert "1 message, 1 (" in text
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])

@@ -122,9 +122,9 @@ def test_at_least_is_a_lower_bound() -> None:
     ],
 )
 def test_the_window_is_in_new_yorks_time(utc: tuple[int, int, int, int, int], inside: bool) -> None:
-    moment = datetime(*utc, tzinfo=UTC)
-    assert Maintenance().contains(moment) is inside
-    elsewhere = moment.astimezone(tz=None) + timedelta(0)
+    at = datetime(*utc, tzinfo=UTC)
+    assert Maintenance().contains(at) is inside
+    elsewhere = at.astimezone(tz=None) + timedelta(0)
     assert Maintenance().contains(elsewhere) is inside
 
 

@@ -140,12 +140,12 @@ PASTED = {
 
 def everything_told(error: BaseException) -> str:
     """Return the text that a log with tracebacks may show of an exception, including suppressed causes."""
-    told = ""
+    reported = ""
     each: BaseException | None = error
     while each is not None:
-        told += f"{each!r} {each} {vars(each)} " + "".join(traceback.format_exception(each))
+        reported += f"{each!r} {each} {vars(each)} " + "".join(traceback.format_exception(each))
         each = each.__cause__ or each.__context__
-    return told
+    return reported
 
 
 @pytest.mark.parametrize("pasted", PASTED.values(), ids=PASTED)
@@ -541,15 +541,15 @@ def test_every_session_setting_is_a_client_option_or_derived() -> None:
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_settings_reach_the_session(name: str) -> None:
-    wanted = cast("dict[str, Any]", SETTINGS)[name]
+    expected = cast("dict[str, Any]", SETTINGS)[name]
     # One of them has no effect without another.
-    settings = cast("SessionSettings", {"offer_next_expected": True, name: wanted})
+    settings = cast("SessionSettings", {"offer_next_expected": True, name: expected})
     config = attrs.evolve(CONFIG, session=settings)
     for found in (
         FACTORIES.order_entry(retransmission=True, config=config),
         FACTORIES.order_entry(retransmission=True, config=CONFIG, session=settings),
     ):
-        assert getattr(found.config, name) == wanted
+        assert getattr(found.config, name) == expected
 
 
 @pytest.mark.parametrize("name", ["explicit_confirm", "role", "stict", PEM])

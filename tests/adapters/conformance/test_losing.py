@@ -65,14 +65,14 @@ async def test_every_step_of_a_reconnection_is_reported_in_order(
     loop: Loop, sandbox: Sandbox, relay: Relay
 ) -> None:
     async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=AT_ONCE)) as client:
-        told: list[Any] = [await client.receive(LONG) for _ in range(2)]
+        reported: list[Any] = [await client.receive(LONG) for _ in range(2)]
         relay.cut()
-        told += [await client.receive(LONG) for _ in range(4)]
-        kinds = [type(event) for event in told]
+        reported += [await client.receive(LONG) for _ in range(4)]
+        kinds = [type(event) for event in reported]
         assert kinds == [Connecting, LoggedOn, SessionEnded, Disconnected, Connecting, LoggedOn]
-        assert told[2].reason is CloseReason.CONNECTION_LOST
-        assert told[3].ended is told[2]
-        assert [told[0].attempt, told[4].attempt] == [1, 1]
+        assert reported[2].reason is CloseReason.CONNECTION_LOST
+        assert reported[3].ended is reported[2]
+        assert [reported[0].attempt, reported[4].attempt] == [1, 1]
         assert not client.ended
         # A session without resend resets its numbers.
         assert await trade(client) == 2
@@ -198,18 +198,18 @@ async def test_messages_are_read_when_writing_fails(
 ) -> None:
     if loop.name.startswith("anyio"):
         pytest.skip("what is read after a write that failed, anyio's streams decide: on asyncio nothing")
-    entered, said, written = threading.Event(), threading.Event(), threading.Event()
+    entered, text, written = threading.Event(), threading.Event(), threading.Event()
 
     def say_and_go(connection: socket.socket) -> None:
         peer = Acceptor(connection)
         assert entered.wait(LONG)
         peer.send(report())
-        said.set()
+        text.set()
         assert written.wait(LONG)
 
     def breaking(send: Any) -> Any:
         def break_pipe(self: socket.socket, *args: Any) -> Any:
-            if said.is_set() and self.family is socket.AF_INET and self.getpeername()[1] == port:
+            if text.is_set() and self.family is socket.AF_INET and self.getpeername()[1] == port:
                 raise BrokenPipeError
             return send(self, *args)
 
@@ -223,7 +223,7 @@ async def test_messages_are_read_when_writing_fails(
         async with loop.client("KalshiNR", **settings) as client:
             # The event loop is blocked meanwhile, so nothing is read before the order is written.
             entered.set()
-            assert said.wait(LONG)
+            assert text.wait(LONG)
             await client.send(order())
             written.set()
             events = await gather(client.events(LONG))

@@ -276,10 +276,10 @@ async def test_skipped_messages_are_named_with_the_orders_they_may_answer(
     client = loop.client(SESSION, **settings)
     begin, end = client.numbers.next_incoming, at_venue(sandbox).outgoing
     assert begin < end
-    lost, doubt = client.set_numbers(next_incoming=end)
+    lost, item = client.set_numbers(next_incoming=end)
     assert lost == MessagesLost(begin, end - 1)
-    assert doubt.request_ids == tuple(ids)
-    assert doubt.why is Uncertainty.ANSWERS_LOST
+    assert item.request_ids == tuple(ids)
+    assert item.why is Uncertainty.ANSWERS_LOST
     # The process dies here; the next one names the skipped messages again, and receives none of them.
     async with loop.client(SESSION, **settings) as other:
         named = await event_of(other, OutcomesUnknown)
@@ -327,10 +327,10 @@ async def test_requests_whose_numbers_are_reused_have_unknown_outcomes(
     ids = await unanswered(loop, settings)
     client = loop.client(SESSION, **settings)
     assert client.set_numbers(next_outgoing=client.numbers.next_outgoing + 5) == ()
-    (doubt,) = client.set_numbers(next_outgoing=below)
-    assert isinstance(doubt, OutcomesUnknown)
-    assert doubt.request_ids == tuple(ids)
-    assert doubt.why is Uncertainty.RESET
+    (item,) = client.set_numbers(next_outgoing=below)
+    assert isinstance(item, OutcomesUnknown)
+    assert item.request_ids == tuple(ids)
+    assert item.why is Uncertainty.RESET
 
 
 @pytest.mark.parametrize("durable", [True, False])
@@ -341,8 +341,8 @@ async def test_a_reset_is_done_at_the_next_logon_and_reported(
     ids = await unanswered(loop, settings)
     client = loop.client(SESSION, **settings)
     for _ in range(2):
-        (doubt,) = client.reset_numbers()
-        assert doubt.request_ids == tuple(ids)
+        (item,) = client.reset_numbers()
+        assert item.request_ids == tuple(ids)
         assert client.numbers == SequenceNumbers(
             next_outgoing=1, next_incoming=1, next_unconfirmed=1, reset_due=True
         )

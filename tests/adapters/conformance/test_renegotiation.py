@@ -129,8 +129,8 @@ def test_openssl_renegotiates_while_we_write(tmp_path: Path) -> None:
     ) as server:
         assert server.stdin is not None
         assert server.stdout is not None
-        said = iter(server.stdout.readline, "")
-        assert any(line == "ACCEPT\n" for line in said)
+        text = iter(server.stdout.readline, "")
+        assert any(line == "ACCEPT\n" for line in text)
         with socket.create_connection((HOST, port), LONG) as raw:
             tls = TlsBytes(TRUST.context(), HOST)
 
@@ -144,15 +144,15 @@ def test_openssl_renegotiates_while_we_write(tmp_path: Path) -> None:
                 raw.sendall(tls.outgoing())
                 tls.feed(raw.recv(65536))
             raw.sendall(tls.outgoing() + tls.encrypt(b"hello\n"))
-            assert any(line == "hello\n" for line in said)
+            assert any(line == "hello\n" for line in text)
             server.stdin.write("r\n")
             turn()
             raw.sendall(tls.encrypt(b"first\n") + tls.encrypt(b"second\n"))
             assert tls._held == b"first\n"
             while tls._held:
                 turn()
-            assert any(line == "first\n" for line in said)
-            assert any(line == "second\n" for line in said)
+            assert any(line == "first\n" for line in text)
+            assert any(line == "second\n" for line in text)
             assert not tls.ended
         server.kill()
 

@@ -77,12 +77,12 @@ class Tunnel:
 
     def wait_for(self, pattern: re.Pattern[str]) -> re.Match[str]:
         """Wait until stunnel writes this into its log."""
-        said = ""
+        text = ""
         while (line := self._lines.get(timeout=LONG)) is not None:
-            said += line
+            text += line
             if found := pattern.search(line):
                 return found
-        pytest.fail(f"stunnel has ended: {said}")
+        pytest.fail(f"stunnel has ended: {text}")
 
     def stop(self) -> None:
         """End it and wait for its exit."""

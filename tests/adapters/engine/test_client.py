@@ -55,7 +55,7 @@ def test_from_the_first_attempt_to_the_last_event() -> None:
     core.logout("good night")
     stage.run()
     assert core.over
-    assert core.ended_as_wanted
+    assert core.ended_cleanly
     (ended,) = stage.take()
     assert ended == core.ended
     assert isinstance(ended, SessionEnded)
@@ -136,7 +136,7 @@ def test_leaving_twice_sends_one_logout(stage: Stage) -> None:
     stage.core.logout()
     stage.core.logout()
     stage.run()
-    assert stage.core.ended_as_wanted
+    assert stage.core.ended_cleanly
     assert [type(event).__name__ for event in stage.at_venue].count("LogoutReceived") == 1
 
 

@@ -74,7 +74,7 @@ def test_waits_grow_with_every_failure_in_a_row() -> None:
     stage.fails = DOWN
     stage.cut()
     stage.advance(20)
-    times = [moment for moment, _ in stage.attempts]
+    times = [time for time, _ in stage.attempts]
     assert times == [0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5]
     assert [attempt.number for _, attempt in stage.attempts] == [1, 1, 2, 3, 4, 5, 6, 7]
 

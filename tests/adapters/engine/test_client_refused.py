@@ -44,7 +44,7 @@ def test_a_fill_refused_once_is_delivered_after_the_reconnect(tag: int, value: s
     stage.on_the_way = changed(tag, value)
     stage.say(report("a1"), report("a2"))
     events = stage.take()
-    assert only(events, MessageRejected).comes_again
+    assert only(events, MessageRejected).will_be_resent
     stage.on_the_way = bytes
     stage.advance(only(events, Disconnected).retry_in)
     assert stage.ids() == ["a1", "a2"]

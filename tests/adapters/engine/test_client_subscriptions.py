@@ -133,14 +133,14 @@ def test_repeated_subscriptions_are_paced() -> None:
     stage.cut()
     stage.at_venue.clear()
     paces = []
-    asked: list[str] = []
+    requested: list[str] = []
     for _ in range(30):
         stage.advance(1)
         new = [event.message.symbol for event in stage.at_venue if isinstance(event, MessageReceived)]  # type: ignore[attr-defined]
         stage.at_venue.clear()
         paces.append(len(new))
-        asked += new
-    assert asked == symbols
+        requested += new
+    assert requested == symbols
     assert max(paces) == SUBSCRIBE_AT_ONCE
     assert stage.core.is_logged_on
 
@@ -204,10 +204,10 @@ def test_a_store_that_fails_while_subscriptions_are_repeated_ends_the_client_as_
         setattr(store, what, left)
         core.receive(venue.data_to_send())
     # It is reported without an event being taken.
-    told = [type(event).__name__ for event in core._queue.events]
+    reported = [type(event).__name__ for event in core._queue.events]
     # Messages after the Logon are in their place, and the end follows them.
-    assert told == ["Connecting", "LoggedOn", *told[2:-2], "MessageReceived", "SessionEnded"]
-    assert set(told[2:-2]) == {"Resubscribed"}
+    assert reported == ["Connecting", "LoggedOn", *reported[2:-2], "MessageReceived", "SessionEnded"]
+    assert set(reported[2:-2]) == {"Resubscribed"}
     # The venue has not read the earlier bytes; the client does not wait for that for ever.
     core.output.extend(b"x")
     assert (core.finished, core.timeout()) == (False, LINGER)

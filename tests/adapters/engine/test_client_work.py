@@ -124,16 +124,16 @@ def test_an_order_is_timed_from_send_to_report() -> None:
 
 
 def test_an_observer_with_only_on_event_gets_messages() -> None:
-    told: list[Any] = []
+    reported: list[Any] = []
 
     class Events(Observer):
         def on_event(self, event: Any, now: Instant) -> None:
-            told.append((event, now))
+            reported.append((event, now))
 
     stage = opened(plan(observer=Events()))
-    told.clear()
+    reported.clear()
     stage.say(report("a"))
-    assert told == [(MessageReceived(report("a")), stage.clock.now)]
+    assert reported == [(MessageReceived(report("a")), stage.clock.now)]
 
 
 def test_an_observer_with_on_wire_gets_all_bytes() -> None:

@@ -95,9 +95,9 @@ def watch_large_book(stage: Stage, seconds: int) -> None:
     """Answer each subscription with a book that is too large."""
     served = 0
     for _ in range(seconds):
-        asked = sum(isinstance(event, MessageReceived) for event in stage.at_venue)
-        if asked > served and stage.is_connected:
-            served = asked
+        requested = sum(isinstance(event, MessageReceived) for event in stage.at_venue)
+        if requested > served and stage.is_connected:
+            served = requested
             stage.venue.send(snapshot(100), stage.clock.now)
             stage.run()
             if stage.is_connected:

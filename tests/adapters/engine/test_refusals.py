@@ -79,14 +79,14 @@ def test_a_refusal_keeps_the_text_of_the_venue() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "said"),
+    ("reason", "text"),
     [
         (CloseReason.LOGON_TIMEOUT, "host:1 did not answer the Logon in time"),
         (CloseReason.CONNECTION_LOST, "host:1 closed the connection before it answered"),
         (CloseReason.PROTOCOL_ERROR, "text of the venue"),
     ],
 )
-def test_other_ends_have_an_error_with_their_cause(reason: CloseReason, said: str) -> None:
+def test_other_ends_have_an_error_with_their_cause(reason: CloseReason, text: str) -> None:
     error = logon_error(ended(reason), "host:1")
     assert isinstance(error, LogonFailedError)
-    assert said in str(error)
+    assert text in str(error)

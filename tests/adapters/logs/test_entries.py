@@ -27,7 +27,7 @@ def only(log: bytes) -> LogEntry:
     return entry
 
 
-def told(before: str) -> tuple[object, ...]:
+def parse_origin(before: str) -> tuple[object, ...]:
     entry = only(before.encode() + SOUND)
     return entry.time, entry.direction, entry.connection
 
@@ -66,13 +66,13 @@ def test_a_wire_log_has_time_direction_and_connection(tmp_path: Path) -> None:
     ],
 )
 def test_time_and_direction_are_read_from_other_logs(before: str, expected: tuple[object, ...]) -> None:
-    assert told(before) == expected
+    assert parse_origin(before) == expected
 
 
 def test_the_format_of_a_wire_log_does_not_apply_to_other_logs() -> None:
-    assert told("2026-11-21 12:00:00.123456Z 1 sent     ") == (NOON, "sent", 1)
-    assert told("2026-11-21 12:00:00.1234567 1 sent     ") == (NOON, "sent", None)
-    assert told("2026-11-21 12:00:00,123456Z 1 sent     ") == (NOON, "sent", None)
+    assert parse_origin("2026-11-21 12:00:00.123456Z 1 sent     ") == (NOON, "sent", 1)
+    assert parse_origin("2026-11-21 12:00:00.1234567 1 sent     ") == (NOON, "sent", None)
+    assert parse_origin("2026-11-21 12:00:00,123456Z 1 sent     ") == (NOON, "sent", None)
 
 
 def test_a_valid_message_has_no_problems() -> None:
@@ -90,14 +90,14 @@ def test_a_message_has_its_problems() -> None:
 
 def test_a_damaged_entry_has_no_message() -> None:
     entry = only(b"12:00 " + ORDER + b" rest")
-    assert (entry.message, entry.line, entry.cut) == (None, 1, False)
+    assert (entry.message, entry.line, entry.truncated) == (None, 1, False)
     assert "CheckSum (10)" in str(entry.problems[-1]) or "CheckSum (10)" in " ".join(map(str, entry.problems))
     assert entry.frame == ORDER.replace(b"|", b"\x01")
 
 
 def test_a_message_that_does_not_end_is_given_up() -> None:
     entry = only(b"8=FIXT.1.1|35=0|58=" + b"x" * 3_000_000)
-    assert (entry.cut, entry.message) == (True, None)
+    assert (entry.truncated, entry.message) == (True, None)
 
 
 def test_a_log_without_messages_has_no_entries() -> None:

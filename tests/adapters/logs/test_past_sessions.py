@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from kalshi_fix_adapters.cli.commands import commands
-from kalshi_fix_adapters.logs import Kind, Recorder, Recording, happenings, replay, to_parquet
+from kalshi_fix_adapters.logs import Kind, Recorder, Recording, read_events, replay, to_parquet
 from kalshi_fix_adapters.logs.recording import MAGIC, pack
 from kalshi_fix_adapters.observe.wire_log import WireLog
 from kalshi_fix_sansio import (
@@ -169,10 +169,10 @@ def test_orders_positions_and_cash_are_restored(tmp_path: Path, log: bool, piece
     live, live_positions = Orders(), Positions()
     orders, positions, cash = Orders(), Positions(), Cash()
     # The events that a user would have applied at the time.
-    told: list[object] = [LoggedOn(logon(), 30, reset=True, flags={"use_dollars": True}), order("a")]
-    told += [MessageReceived(report("a", 1)), MessageReceived(fill("a", 2)), order("b")]
-    told += [MessageReceived(report("b", 3)), order("c")]
-    for what in told:
+    reported: list[object] = [LoggedOn(logon(), 30, reset=True, flags={"use_dollars": True}), order("a")]
+    reported += [MessageReceived(report("a", 1)), MessageReceived(fill("a", 2)), order("b")]
+    reported += [MessageReceived(report("b", 3)), order("c")]
+    for what in reported:
         for update in live.apply(what):
             live_positions.apply(update)
     count = replay(path, orders, positions, cash)
@@ -180,8 +180,8 @@ def test_orders_positions_and_cash_are_restored(tmp_path: Path, log: bool, piece
     if not log:
         for update in live.apply(SessionEnded(SessionEnded.__name__, "", False)):  # type: ignore[arg-type]
             live_positions.apply(update)
-    assert [(each.cl_ord_id, each.state, each.filled) for each in orders] == [
-        (each.cl_ord_id, each.state, each.filled) for each in live
+    assert [(each.cl_ord_id, each.state, each.filled_qty) for each in orders] == [
+        (each.cl_ord_id, each.state, each.filled_qty) for each in live
     ]
     assert [positions[key].net for key in positions] == [Decimal(10)]
     assert [live_positions[key].net for key in live_positions] == [Decimal(10)]
@@ -203,14 +203,14 @@ def test_books_are_restored(tmp_path: Path, log: bool) -> None:
 
 
 def what_happened(path: Path) -> list[str]:
-    return [type(each.what).__name__ for each in happenings(path)]
+    return [type(each.what).__name__ for each in read_events(path)]
 
 
 @pytest.mark.parametrize("log", [False, True], ids=["recording", "log"])
 def test_losses_are_reported_on_a_session_without_resend(tmp_path: Path, log: bool) -> None:
     frames = passing("KalshiMD", [*[("sent", logon()), ("received", logon())], ("received", snapshot(), 4)])
     path = write(tmp_path / "day", frames, log=log)
-    lost = [each.what for each in happenings(path) if isinstance(each.what, MessagesLost)]
+    lost = [each.what for each in read_events(path) if isinstance(each.what, MessagesLost)]
     assert [(each.begin, each.end) for each in lost] == [(2, 3)]
 
 
@@ -232,7 +232,7 @@ def test_on_a_session_with_resend_a_resent_message_counts_once(tmp_path: Path) -
     path = write(tmp_path / "day", frames, log=False)
     ids = [
         each.what.message.cl_ord_id  # type: ignore[attr-defined]
-        for each in happenings(path)
+        for each in read_events(path)
         if isinstance(each.what, MessageReceived)
     ]
     assert ids == ["a", "d", "b", "e"]
@@ -258,7 +258,7 @@ def test_a_reject_names_its_request_and_a_session_ends_once(tmp_path: Path, log:
         *["LoggedOn", "NewOrderSingle", "RejectReceived", "SessionEnded", "LoggedOn", "NewOrderSingle"],
         *([] if log else ["SessionEnded"]),
     ]
-    rejects = [each.what for each in happenings(path) if isinstance(each.what, RejectReceived)]
+    rejects = [each.what for each in read_events(path) if isinstance(each.what, RejectReceived)]
     assert [getattr(each.sent, "cl_ord_id", None) for each in rejects] == ["a"]
     crashed = write(tmp_path / "crashed", TRADING[:4], TRADING[:3], log=log)
     assert what_happened(crashed).count("SessionEnded") == 1 + (not log)
@@ -312,11 +312,11 @@ def test_damage_makes_books_stale_and_the_command_reports_it(behind: bytes, tmp_
     replay(recording, books)
     assert books[MARKET].state is BookState.STALE
     assert recording.damaged == [range(len(whole), len(whole) + len(damaged))]
-    told = f"kalshi-fix: {path} is damaged (bytes {len(whole):,} to {len(whole) + len(damaged):,}"
-    assert run(path).stderr.startswith(f"{told}, {len(damaged)} bytes in total)")
+    reported = f"kalshi-fix: {path} is damaged (bytes {len(whole):,} to {len(whole) + len(damaged):,}"
+    assert run(path).stderr.startswith(f"{reported}, {len(damaged)} bytes in total)")
     path.write_bytes(whole + damaged + packed(DATA) + damaged + behind + damaged[1:5])
     result = run(path)
-    assert f"{told} and 1 more, {2 * len(damaged)} bytes in total)" in result.stderr
+    assert f"{reported} and 1 more, {2 * len(damaged)} bytes in total)" in result.stderr
     assert f"{path} ends in an incomplete record of 4 bytes" in result.stderr
     assert result.exit_code == 0
 
@@ -343,7 +343,7 @@ def test_the_command_prints_the_state(tmp_path: Path) -> None:
     assert f"books: 1\n  {MARKET} LIVE bid 0.5 x 10 offer -\n" in shown
     assert "orders: 3, of which 3 shown\n  a DONE BUY 10/10 " in shown
     assert f"positions\n  {MARKET} 10 realized" in shown
-    assert "doubts: 2\n  " in shown
+    assert "uncertain: 2\n  " in shown
     assert "of which 2 shown" in run(day).stdout
 
 

@@ -121,16 +121,16 @@ def test_lines_are_counted() -> None:
 
 def test_an_endless_message_is_truncated() -> None:
     [first, second] = read(b"8=FIXT.1.1|35=D|11=1|58=" + b"x" * 5000 + b"\n" + LOGON)
-    assert first == LoggedMessage(b"8=FIXT.1.1\x0135=D\x0111=1\x01", 1, cut=True)
+    assert first == LoggedMessage(b"8=FIXT.1.1\x0135=D\x0111=1\x01", 1, truncated=True)
     assert second.frame.startswith(b"8=FIXT.1.1\x019=10\x01")
     assert second.line == 2
 
 
 def test_a_message_of_too_many_fields_is_truncated() -> None:
     [first, second] = read(b"8=FIXT.1.1|35=D|" + b"11=1|" * 1000 + LOGON)
-    assert first.cut
+    assert first.truncated
     assert len(first.frame) < 1100
-    assert not second.cut
+    assert not second.truncated
 
 
 def test_memory_is_bounded_on_a_log_without_line_ends() -> None:
@@ -143,7 +143,7 @@ def test_memory_is_bounded_on_a_log_without_line_ends() -> None:
     for _ in range(200):
         found += reader.feed(b" " * 1500)
         assert len(reader._buffer) < 4000
-    assert [message.cut for message in found] == [True]
+    assert [message.truncated for message in found] == [True]
 
 
 class Looks:

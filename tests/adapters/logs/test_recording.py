@@ -53,7 +53,7 @@ def test_received_bytes_are_recorded_exactly_with_their_time(tmp_path: Path) -> 
     ]
     assert path.stat().st_mode & 0o777 == 0o600
     with Recorder(path) as recorder:
-        assert recorder.cut == 0
+        assert recorder.truncated_bytes == 0
         recorder.on_wire("received", b"more", at(5))
     assert recorded(path)[-1] == (5, 2, Kind.RECEIVED, b"more")
 
@@ -70,7 +70,7 @@ def test_a_truncated_file_is_cut_to_its_complete_records(tmp_path: Path) -> None
         assert len(list(recording)) == max(0, ends.index(whole) - 1)
         assert (recording.whole, recording.torn) == (whole, size - whole)
         with Recorder(path) as recorder:
-            assert recorder.cut == size - whole
+            assert recorder.truncated_bytes == size - whole
             recorder.on_wire("received", b"new", at(0))
         assert [each.data for each in Recording(path)][-1] == b"new"
 
@@ -136,7 +136,7 @@ def test_damage_ends_with_the_damaged_record_and_is_reported(
     assert (recording.whole, recording.torn) == (START + len(data), 0)
     assert len(caplog.records) == bool(damaged)
     with Recorder(path) as recorder:
-        assert (recorder.cut, recorder.damaged) == (0, ranges)
+        assert (recorder.truncated_bytes, recorder.damaged) == (0, ranges)
         recorder.on_wire("received", b"new", at(1))
     assert path.read_bytes()[: START + len(data)] == MAGIC + data
     assert [each.data for each in recording] == [*read, b"new"]
@@ -148,7 +148,7 @@ def test_a_torn_record_behind_damage_is_removed_and_the_damage_kept(size: int, t
     kept = MAGIC + flipped(ONE, 2) + TWO
     path.write_bytes(kept + THREE[:size])
     with Recorder(path) as recorder:
-        assert (recorder.cut, recorder.damaged) == (size, [range(START, START + EACH)])
+        assert (recorder.truncated_bytes, recorder.damaged) == (size, [range(START, START + EACH)])
     assert path.read_bytes() == kept
 
 

@@ -65,21 +65,21 @@ def test_all_current_waiters_are_woken_and_no_later_ones(loop: Loop) -> None:
 
 def test_each_waiter_has_its_own_timeout(loop: Loop) -> None:
     async def use(notifier: Notifier, turn: Callable[[], Awaitable[None]]) -> None:
-        told: list[tuple[float, bool]] = []
+        reported: list[tuple[float, bool]] = []
 
         async def wait(seconds: float) -> None:
-            told.append((seconds, await notifier.wait(seconds)))
+            reported.append((seconds, await notifier.wait(seconds)))
 
         async with loop.together() as start:
             for seconds in (LONG, 0.08, 0.02, 0.05):
                 start(partial(wait, seconds))
                 await turn()
-            while len(told) < 3:
+            while len(reported) < 3:
                 await notifier.wait(-1)
             notifier.notify()
         # In any order: a machine under load finds several of them due at once.
-        assert sorted(told[:3]) == [(0.02, False), (0.05, False), (0.08, False)]
-        assert told[3:] == [(LONG, True)]
+        assert sorted(reported[:3]) == [(0.02, False), (0.05, False), (0.08, False)]
+        assert reported[3:] == [(LONG, True)]
         # The timer was moved for all of them, and works for the next one.
         assert await notifier.wait(0.001) is False
 

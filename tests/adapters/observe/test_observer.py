@@ -260,11 +260,11 @@ def test_an_observer_that_raises_is_disabled_and_affects_no_other(
         observers.event(ENDED, clock.now)
     assert (raising.calls, same.calls) == (2, 0)
     assert len(notes.wire) == 2
-    [told] = [record for record in caplog.records if record.levelno == logging.ERROR]
-    assert told.name == "kalshi_fix_adapters.session"
-    assert "KalshiNR: the observer's Raising.on_wire raised ValueError and is disabled" in told.message
-    assert "test_observer.py" in told.message
-    assert "the signature" not in told.message
+    [reported] = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert reported.name == "kalshi_fix_adapters.session"
+    assert "KalshiNR: the observer's Raising.on_wire raised ValueError and is disabled" in reported.message
+    assert "test_observer.py" in reported.message
+    assert "the signature" not in reported.message
 
 
 def test_no_work_is_done_for_disabled_observers(clock: Clock) -> None:
@@ -303,10 +303,10 @@ def test_a_wire_log_that_fails_ends_no_session(
     observers.connected("fix.example", clock.now, secured=True)
     observers.disconnected(clock.now)
     observers.close()
-    told = [record.message for record in caplog.records if record.levelno == logging.ERROR]
-    assert len(told) == 2
-    assert all("the wire log raised RuntimeError and is disabled" in text for text in told)
-    assert secret not in "".join(told)
+    reported = [record.message for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(reported) == 2
+    assert all("the wire log raised RuntimeError and is disabled" in text for text in reported)
+    assert secret not in "".join(reported)
 
 
 def test_a_filter_that_raises_ends_no_session(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:

@@ -65,9 +65,9 @@ def test_oversized_messages_are_noted(path: Path) -> None:
             connection = log.connect("KalshiNR", NOW, max_message_size=limit)
             connection.wire("received", ORDER + HEARTBEAT, NOW)
             connection.close(NOW)
-    told = [line for line in path.read_text().splitlines() if "begins" in line]
-    assert len(told) == 1
-    assert "bytes begins, the limit is 60; it is skipped" in told[0]
+    reported = [line for line in path.read_text().splitlines() if "begins" in line]
+    assert len(reported) == 1
+    assert "bytes begins, the limit is 60; it is skipped" in reported[0]
     assert in_log(path)[0] == ORDER
 
 

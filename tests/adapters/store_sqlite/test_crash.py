@@ -73,11 +73,11 @@ def writing(path: Path, sync: str) -> Iterator[Callable[[int], tuple[int, IO[str
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        told = process.stdout
+        reported = process.stdout
 
         def start(done: int) -> tuple[int, IO[str]]:
             print(done, file=process.stdin, flush=True)
-            return int(told.readline()), told
+            return int(reported.readline()), reported
 
         yield start
         process.stdin.close()
@@ -88,10 +88,10 @@ def test_a_killed_process_leaves_every_step_that_it_reported(tmp_path: Path, syn
     random, course, done, path = Random(4), Course(), 0, tmp_path / FILE
     with writing(path, sync) as start:
         for kill in range(40):
-            victim, told = start(done)
-            lines = [told.readline() for _ in range(random.randrange(1, 60))]
+            victim, reported = start(done)
+            lines = [reported.readline() for _ in range(random.randrange(1, 60))]
             os.kill(victim, signal.SIGKILL)
-            lines += iter(told.readline, "dead\n")
+            lines += iter(reported.readline, "dead\n")
             last = int(lines[-1])
             if kill % 2:
                 done = course.which(found(path), last, last + 1)
@@ -103,13 +103,13 @@ def test_a_killed_process_leaves_every_step_that_it_reported(tmp_path: Path, syn
 def test_reading_a_store_that_is_being_written_gives_a_consistent_snapshot(tmp_path: Path) -> None:
     course, path = Course(), tmp_path / FILE
     with writing(path, "normal") as start:
-        victim, told = start(0)
+        victim, reported = start(0)
         seen = []
         for _ in range(50):
-            told.readline()
+            reported.readline()
             seen.append(glimpse(path))
         os.kill(victim, signal.SIGKILL)
-        *_, last = iter(told.readline, "dead\n")
+        *_, last = iter(reported.readline, "dead\n")
     true = [glimpsed(course.after(number)) for number in range(int(last) + 2)]
     assert all(each in true for each in seen)
 

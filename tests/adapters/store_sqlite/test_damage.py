@@ -78,16 +78,16 @@ def test_the_database_of_another_program_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "said"),
+    ("version", "text"),
     [
         (VERSION + 1, "written by a newer version"),
         (0, "has the unknown layout 0"),
         (VERSION - 1, f"has the unknown layout {VERSION - 1}"),
     ],
 )
-def test_stores_of_other_layouts_are_refused(path: Path, version: int, said: str) -> None:
+def test_stores_of_other_layouts_are_refused(path: Path, version: int, text: str) -> None:
     execute(path, f"PRAGMA user_version = {version}")
-    assert said in refused(path)
+    assert text in refused(path)
 
 
 def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
@@ -178,18 +178,18 @@ def test_a_changed_message_is_not_returned(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("statement", "said"),
+    ("statement", "output"),
     [
         ("UPDATE session SET next_outgoing = 1", "a check sum is wrong"),
         ("DELETE FROM session", "its numbers are missing"),
         ("DROP TABLE session", "no such table"),
     ],
 )
-def test_changed_numbers_are_detected(path: Path, statement: str, said: str) -> None:
+def test_changed_numbers_are_detected(path: Path, statement: str, output: str) -> None:
     execute(path, statement)
     text = refused(path)
     assert "is damaged" in text
-    assert said in text
+    assert output in text
 
 
 def test_changed_requests_are_detected(path: Path) -> None:
@@ -235,16 +235,16 @@ def failing(statement: str) -> type[SqliteStore]:
 
 
 @pytest.mark.parametrize(
-    ("statement", "said"),
+    ("statement", "text"),
     [
         ("PRAGMA max_page_count = 12", "the disk is full: make room"),
         ("PRAGMA query_only = ON", "may not be written"),
     ],
 )
-def test_a_full_or_read_only_disk_is_an_error(path: Path, statement: str, said: str) -> None:
+def test_a_full_or_read_only_disk_is_an_error(path: Path, statement: str, text: str) -> None:
     store = failing(statement)(path, owner=OWNER)
     send(store, 100, size=500)
-    with pytest.raises(StoreError, match=said):
+    with pytest.raises(StoreError, match=text):
         store.commit()
     for use in (
         store.commit,
@@ -252,7 +252,7 @@ def test_a_full_or_read_only_disk_is_an_error(path: Path, statement: str, said: 
         lambda: send(store, 1),
         lambda: store.advance_incoming(99),
     ):
-        with pytest.raises(StoreError, match=said):
+        with pytest.raises(StoreError, match=text):
             use()
     store.close()
     with opened(path) as store:
@@ -300,8 +300,8 @@ store.close()
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits on this system")
 @pytest.mark.parametrize("limit", [40_000, 300_001, 5_000_000])
 def test_a_file_size_limit_is_an_error(tmp_path: Path, limit: int) -> None:
-    committed, said = python(LIMITED, tmp_path, str(limit)).split(" ", 1)
-    assert "look whether the disk is full or failing and how large a file may grow" in said
+    committed, text = python(LIMITED, tmp_path, str(limit)).split(" ", 1)
+    assert "look whether the disk is full or failing and how large a file may grow" in text
     with opened(tmp_path) as store:
         assert store.next_outgoing in (int(committed), int(committed) + 1)
         assert len(kept(store)) == store.next_outgoing - 1

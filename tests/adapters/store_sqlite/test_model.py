@@ -162,8 +162,8 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(begin=st.integers(-2, 30), length=st.integers(-1, 2**70))
     def read(self, begin: int, length: int) -> None:
         messages = self.model.contents()[4]
-        wanted = [message for message in messages if begin <= message.seq_num <= begin + length]
-        assert list(self.store.sent_between(begin, begin + length)) == wanted
+        expected = [message for message in messages if begin <= message.seq_num <= begin + length]
+        assert list(self.store.sent_between(begin, begin + length)) == expected
         found = [message for message in messages if message.seq_num == begin]
         assert self.store.find(begin) == (found[0] if found else None)
 

@@ -325,8 +325,8 @@ except StoreError as error:
 
 def test_a_second_process_is_refused_with_the_id_of_the_first(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
-        said = python(TRY, store.path)
-        assert said.startswith(f"{store.path} is in use by process {os.getpid()}:")
+        text = python(TRY, store.path)
+        assert text.startswith(f"{store.path} is in use by process {os.getpid()}:")
     assert python(TRY, store.path) == ""
 
 

@@ -73,10 +73,10 @@ def test_everything_arrives_however_often_the_socket_is_full(secure: bool) -> No
             data = data[transport.write(data[:65536]) :]
         reads.set()
         assert await write_all(transport, data)
-        said = b""
-        while said != b"thanks":
+        text = b""
+        while text != b"thanks":
             await transport.readable()
-            said += transport.read()
+            text += transport.read()
         assert not transport.ended
 
     run(secure, read_late, use)
@@ -137,10 +137,10 @@ def test_a_close_notify_is_answered(secure: bool) -> None:
             connection.unwrap()
 
     async def use(transport: Transport) -> None:
-        said = b""
-        while said != b"welcome":
+        text = b""
+        while text != b"welcome":
             await transport.readable()
-            said += transport.read()
+            text += transport.read()
         await transport.close_notify()
 
     run(secure, answer, use)

@@ -41,9 +41,9 @@ class Matcher:
             return found == self._time(expected)
         return found == expected
 
-    def _time(self, moment: Moment) -> str:
-        clock = self.start if moment.from_start else self.clock
-        return wire_time(clock.utc + timedelta(seconds=moment.seconds))
+    def _time(self, time: Moment) -> str:
+        clock = self.start if time.from_start else self.clock
+        return wire_time(clock.utc + timedelta(seconds=time.seconds))
 
     def is_told(self, event: Event, pattern: EventPattern) -> bool:
         """Return whether an event has the class and every attribute of a pattern."""
@@ -53,8 +53,8 @@ class Matcher:
 
     def _attribute_matches(self, found: Any, expected: Any) -> bool:
         if isinstance(found, Message):
-            wanted: Fields = expected if isinstance(expected, tuple) else ((MSG_TYPE, str(expected)),)
-            return all(self._value_matches(value_in(found, tag), value) for tag, value in wanted)
+            requested: Fields = expected if isinstance(expected, tuple) else ((MSG_TYPE, str(expected)),)
+            return all(self._value_matches(value_in(found, tag), value) for tag, value in requested)
         if isinstance(expected, Part):
             return isinstance(found, str) and expected.text in found
         if isinstance(found, Enum):

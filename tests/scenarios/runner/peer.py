@@ -29,12 +29,12 @@ class Peer:
     """Fields of its Logon unless a step overrides them."""
     next_number: int = 1
 
-    def write(self, said: Said) -> bytes:
+    def write(self, output: Said) -> bytes:
         """Write one message. Header fields set by the step are first, in its order.
 
         The MsgSeqNum is the next one, or the one given; the counter only moves back with a ResetSeqNumFlag.
         """
-        fields = dict(said.fields)
+        fields = dict(output.fields)
         msg_type = fields.pop(MSG_TYPE)
         if msg_type == "A":
             fields = {**self.logon, **fields}
@@ -61,7 +61,7 @@ class Peer:
             for tag, value in {**header, **fields}.items()
             if value is not None
         )
-        return self._frame((text + said.body.replace("|", "\x01")).encode("latin-1"), framing)
+        return self._frame((text + output.body.replace("|", "\x01")).encode("latin-1"), framing)
 
     def text(self, value: Value) -> str:
         """Return a value in wire form."""

@@ -88,11 +88,11 @@ def value_of(written: Any) -> Value:
         return Part(str(written["contains"]))
     if isinstance(written, bool | float) or not isinstance(written, str | int):
         raise ScenarioError(f"the value {written!r} could mean several things; quote it")
-    moment = _MOMENT.fullmatch(str(written))
-    if moment is None:
+    time = _MOMENT.fullmatch(str(written))
+    if time is None:
         return str(written)
-    seconds = float(moment[3] or 0)
-    return Moment(moment[1] == "start", -seconds if moment[2] == "-" else seconds)
+    seconds = float(time[3] or 0)
+    return Moment(time[1] == "start", -seconds if time[2] == "-" else seconds)
 
 
 def setting(name: str, written: Any) -> Any:

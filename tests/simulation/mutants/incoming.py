@@ -37,13 +37,13 @@ def _trust_every_sum(framer: Framer, start: int, end: int) -> int:
     return int(framer._buffer[end + 3 : end + 6])
 
 
-def _lose_too_much(tell: Any, core: Core, event: Any) -> None:
-    tell(core, attrs.evolve(event, end=event.end + 3) if isinstance(event, MessagesLost) else event)
+def _lose_too_much(emit: Any, core: Core, event: Any) -> None:
+    emit(core, attrs.evolve(event, end=event.end + 3) if isinstance(event, MessagesLost) else event)
 
 
-def _lose_silently(tell: Any, core: Core, event: Any) -> None:
+def _lose_silently(emit: Any, core: Core, event: Any) -> None:
     if not isinstance(event, MessagesLost):
-        tell(core, event)
+        emit(core, event)
 
 
 def _boundless(config: Any, world: World, side: Side, **named: Any) -> Any:
@@ -83,8 +83,8 @@ MUTANTS = {
     "check sums that are not looked at": caught_by(
         instead(Framer, "_check_sum", _trust_every_sum), "altered", "invented"
     ),
-    "a loss that is told of too widely": caught_by(around(Core, "tell", _lose_too_much), "false loss"),
-    "a loss that is not told of": caught_by(around(Core, "tell", _lose_silently), "silent loss"),
+    "a loss that is told of too widely": caught_by(around(Core, "emit", _lose_too_much), "false loss"),
+    "a loss that is not told of": caught_by(around(Core, "emit", _lose_silently), "silent loss"),
     "a gap behind which everything is held": caught_by(around(World, "config", _boundless), "unbounded"),
     "garbage that raises": caught_by(around(Framer, "_take_garbage", _raise_at_garbage), "ValueError"),
     "a session that ends for nothing": caught_by(

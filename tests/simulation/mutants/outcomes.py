@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kalshi_fix_sansio.events import OutcomesUnknown
-from kalshi_fix_sansio.session.answers import AnswerBook
+from kalshi_fix_sansio.session.answers import RequestMatcher
 from kalshi_fix_sansio.session.core import Core
 from kalshi_fix_sansio.session.ledger import Ledger
 from kalshi_fix_sansio.session.open_requests import OpenRequests, Remembered, RestingOrders
@@ -25,7 +25,7 @@ def _keep_open(answered: Any, ledger: Ledger, requests: Any) -> None:
         index.add(request, its_names)
 
 
-def _be_sure(note: Any, book: AnswerBook, message: Any) -> Any:
+def _be_sure(note: Any, book: RequestMatcher, message: Any) -> Any:
     unsure = note(book, message)
     if unsure:
         book._core.ledger.answered(unsure)
@@ -39,8 +39,8 @@ def _one_of_each_id(add: Any, requests: OpenRequests, request: Any, names: Any) 
     add(requests, request, names)
 
 
-def _ignore_unknown(apply: Any, orders: Orders, happened: object) -> Any:
-    return [] if isinstance(happened, OutcomesUnknown) else apply(orders, happened)
+def _ignore_unknown(apply: Any, orders: Orders, event: object) -> Any:
+    return [] if isinstance(event, OutcomesUnknown) else apply(orders, event)
 
 
 MUTANTS = {
@@ -51,7 +51,7 @@ MUTANTS = {
         instead(RestingOrders, "unverified", _nothing), "unverified"
     ),
     "an answer that leaves the outcome open, and is taken for one": caught_by(
-        around(AnswerBook, "note", _be_sure), "unsettled"
+        around(RequestMatcher, "note", _be_sure), "unsettled"
     ),
     "a session that knows one request of an id": caught_by(
         around(OpenRequests, "add", _one_of_each_id), "unsettled", "forgotten"

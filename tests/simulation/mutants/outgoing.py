@@ -69,10 +69,10 @@ def _decline(config: Any, world: World, side: Side, **named: Any) -> Any:
 
 MUTANTS = {
     "a resend that leaves out a message": caught_by(
-        every(3, Resender, "_send_again", _leave_out), "unsettled", "silent loss"
+        every(3, Resender, "_resend_message", _leave_out), "unsettled", "silent loss"
     ),
     "a resend with another OrigSendingTime": caught_by(
-        around(Resender, "_send_again", _at_another_time), "changed"
+        around(Resender, "_resend_message", _at_another_time), "changed"
     ),
     "a resend of what only the session said": caught_by(
         instead(Receiver, "send_heartbeat", _keep_a_heartbeat), "admin resent"

@@ -50,7 +50,7 @@ def open_orders(trader: Trader) -> dict[str, OrderSnapshot]:
 
 def _row(order: OrderSnapshot) -> tuple[object, ...]:
     account = Account(order.account.subaccount)
-    return order.cl_ord_id, account, order.filled, order.leaves, order.price, order.filled_value
+    return order.cl_ord_id, account, order.filled_qty, order.leaves, order.price, order.filled_value
 
 
 def compare(trader: Trader) -> None:
@@ -123,7 +123,7 @@ def compare_groups(trader: Trader) -> None:
     Raises:
         Difference: a group differs from the ledger.
     """
-    now, groups = trader.town.utc, trader.machines.groups
+    now, groups = trader.harness.utc, trader.machines.groups
     if groups.in_flight is not None:
         return
     there = list(order_groups(trader))
@@ -164,10 +164,10 @@ def compare_uncertain(trader: Trader) -> None:
     ledger = {order_id: _row(order) for order_id, order in open_orders(trader).items()}
     kept = machines.resting()
     with localcontext(machines.context):
-        doubts = machines.orders.doubts()
-    uncertain = {doubt.order.order_id for doubt in doubts if doubt.order is not None}
-    names = {doubt.order.cl_ord_id for doubt in doubts if doubt.order is not None}
-    names |= {doubt.request.cl_ord_id for doubt in doubts if doubt.request is not None}
+        uncertain_items = machines.orders.uncertain()
+    uncertain = {item.order.order_id for item in uncertain_items if item.order is not None}
+    names = {item.order.cl_ord_id for item in uncertain_items if item.order is not None}
+    names |= {item.request.cl_ord_id for item in uncertain_items if item.request is not None}
     for order_id in {*kept, *ledger}:
         if kept.get(order_id) == ledger.get(order_id) or order_id in uncertain:
             continue

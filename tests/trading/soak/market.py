@@ -20,7 +20,7 @@ from kalshi_fix_venue.exchange import (
 )
 from kalshi_fix_venue.exchange.accounts import AccountTerms
 from kalshi_fix_venue.gateway.settlement import party_id
-from tests.venue.town import KEYS, Town, api_key, config, named
+from tests.venue.venue_harness import KEYS, VenueHarness, api_key, config, named
 
 OWNERS = ("ann", "bob")
 SUBACCOUNTS = (0, 2)
@@ -41,7 +41,7 @@ class Market:
     """The venue, and the markets that are open."""
 
     random: Random
-    town: Town = attrs.field(init=False)
+    harness: VenueHarness = attrs.field(init=False)
     open: dict[str, int] = attrs.field(factory=lambda: dict(LASTING))
     """The shard of each open market; the last one ends next."""
     settled: dict[str, Decimal] = attrs.field(factory=dict)
@@ -67,7 +67,7 @@ class Market:
         rules = tuple(
             prediction_market(symbol, shard=shard, subpenny=True) for symbol, shard in LASTING.items()
         )
-        self.town = Town(
+        self.harness = VenueHarness(
             self.random.randrange(2**32),
             accounts=(*accounts, *(each for each in margin.accounts if each.product == "margin")),
             markets={"prediction": rules, "margin": margin.markets["margin"]},
@@ -77,7 +77,7 @@ class Market:
 
     @property
     def exchange(self) -> Exchange:
-        return self.town.venue.exchange("prediction")
+        return self.harness.venue.exchange("prediction")
 
     @property
     def ending(self) -> str:
@@ -88,7 +88,7 @@ class Market:
         """List the market that ends next."""
         self.count += 1
         symbol, shard = f"KXDAY-{self.count}", self.random.choice(SHARDS)
-        self.town.execute(ListMarket(prediction_market(symbol, shard=shard, subpenny=True)))
+        self.harness.execute(ListMarket(prediction_market(symbol, shard=shard, subpenny=True)))
         self.open[symbol] = shard
 
     def settle(self) -> None:
@@ -96,8 +96,8 @@ class Market:
         symbol, _ = self.open.popitem()
         result = self.random.choice((MarketResult.YES, MarketResult.NO, MarketResult.SCALAR))
         price = Decimal(self.random.randint(1, 9_999)) / 10_000 if result is MarketResult.SCALAR else None
-        self.town.execute(SetMarketState(symbol, MarketState.DETERMINED, result, price))
-        self.town.execute(SetMarketState(symbol, MarketState.SETTLED))
+        self.harness.execute(SetMarketState(symbol, MarketState.DETERMINED, result, price))
+        self.harness.execute(SetMarketState(symbol, MarketState.SETTLED))
         self.settled[symbol] = Decimal(result is MarketResult.YES) if price is None else price
         if len(self.settled) > 10:
             del self.settled[next(iter(self.settled))]

@@ -34,8 +34,8 @@ def _nothing(*_: object, **__: object) -> None:
 
 
 def _drop(kind: type) -> Any:
-    def change(apply: Any, machine: Any, happened: object) -> Any:
-        return [] if isinstance(getattr(happened, "message", happened), kind) else apply(machine, happened)
+    def change(apply: Any, machine: Any, event: object) -> Any:
+        return [] if isinstance(getattr(event, "message", event), kind) else apply(machine, event)
 
     return change
 
@@ -85,7 +85,7 @@ MUTANTS = {
         "an answered order group request is in flight",
     ),
     "orders that do not become uncertain": caught_by(
-        instead(Orders, "_cut", _nothing), "an order without a doubt", "orders"
+        instead(Orders, "_lose_reports", _nothing), "an order without a doubt", "orders"
     ),
     "order groups that no fill triggers": caught_by(
         around(OrderGroup, "_extend", _exceed_nothing), "order groups"

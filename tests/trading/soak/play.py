@@ -38,7 +38,7 @@ class Run:
     def __init__(self, seed: int, tally: Tally, faults: float) -> None:
         self.tally, self.faults, self.random = tally, faults, Random(seed)
         self.market = Market(self.random)
-        self.town = self.market.town
+        self.harness = self.market.harness
         self.traders = [Trader(self.market, owner, self.random, tally) for owner in OWNERS]
         self.turns = 0
 
@@ -120,7 +120,7 @@ class Run:
     def wait(self, seconds: float) -> None:
         """Let all sent messages arrive, and time pass."""
         self.run()
-        self.town.wait(seconds)
+        self.harness.wait(seconds)
         for each in self.traders:
             each.follow()
 
@@ -128,7 +128,7 @@ class Run:
         """Let all sent messages arrive without applying them."""
         for each in self.traders:
             each.unanswered = 0
-        self.town.run()
+        self.harness.run()
 
     def is_settled(self, trader: Trader) -> bool:
         """Return whether nothing is uncertain for a trader."""
@@ -150,11 +150,11 @@ class Run:
                     each.machines.learn_groups(list(order_groups(each)))
         for each in self.traders:
             if not self.is_settled(each):
-                raise Difference("a doubt remains", *each.machines.doubts)
+                raise Difference("a doubt remains", *each.machines.uncertain)
             if [order for order in each.machines.orders if order.state is OrderState.UNKNOWN]:
                 raise Difference("an order remains unknown", *each.machines.orders.live())
-            if each.machines.doubts.by_remedy(self.town.utc) != {remedy: [] for remedy in Remedy}:
-                raise Difference("a doubt remains", *each.machines.doubts)
+            if each.machines.uncertain.by_remedy(self.harness.utc) != {remedy: [] for remedy in Remedy}:
+                raise Difference("a doubt remains", *each.machines.uncertain)
 
 
 def play(

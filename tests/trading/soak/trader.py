@@ -25,8 +25,8 @@ from kalshi_fix_sansio.events import LoggedOn, MessageReceived, OutcomesUnknown,
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_sansio.trading import (
     Cash,
-    Copied,
     DropCopy,
+    DropCopyReport,
     Order,
     OrderDiscrepancyKind,
     OrderGroups,
@@ -44,7 +44,7 @@ from tests.helpers import HOSTILE_CONTEXTS
 from tests.trading.soak.ledger import Difference, compare, compare_uncertain, open_orders, order_groups, same
 from tests.trading.soak.market import PARTIES, START, SUBACCOUNTS, Market
 from tests.venue.testing.machines import Machines
-from tests.venue.town import CODEC, Client
+from tests.venue.venue_harness import CODEC, Client
 
 MAX_ORDERS = 500
 """Orders that a trader keeps: a small fraction of all it sends."""
@@ -84,7 +84,7 @@ class Trader:
     """One owner, with its machines and its sessions."""
 
     def __init__(self, market: Market, name: str, random: Random, counts: Counts) -> None:
-        self.market, self.town, self.name = market, market.town, name
+        self.market, self.harness, self.name = market, market.harness, name
         self.random, self.counts = random, counts
         self.machines = self.fresh()
         self.client: Client | None = None
@@ -130,11 +130,11 @@ class Trader:
         return f"{self.name}{self.count}"
 
     def log_on(self) -> None:
-        self.client = self.town.connect(self.name, store=self.stores["KalshiNR"])
+        self.client = self.harness.connect(self.name, store=self.stores["KalshiNR"])
         self.follow()
         self.unnamed &= self.client is None
         if self.post is None:
-            self.post = self.town.connect(f"{self.name}-pt", "KalshiPT", store=self.stores["KalshiPT"])
+            self.post = self.harness.connect(f"{self.name}-pt", "KalshiPT", store=self.stores["KalshiPT"])
 
     def send(self, request: Any) -> None:
         if self.client is None:
@@ -147,7 +147,7 @@ class Trader:
         self.take(request)
         try:
             with localcontext(self.machines.context):
-                self.client.session.send(request, self.town.now)
+                self.client.session.send(request, self.harness.now)
         except LocalProtocolError:  # the session is logging out
             self.machines.withdraw(request)
 
@@ -169,7 +169,7 @@ class Trader:
                     self.send(orders.cancel(chosen, self.id()))
                 case "late" if chosen:  # two requests about one order, the second of which arrives too late
                     self.send(orders.cancel(chosen, self.id()))
-                    self.send(orders.replace(chosen, self.id(), remaining=5))
+                    self.send(orders.replace(chosen, self.id(), leaves_qty=5))
                 case "all":
                     self.send(orders.cancel_all(self.id()))
                 case "group":
@@ -184,7 +184,7 @@ class Trader:
         price = random.choice([None, self.price(40, 60)])
         with localcontext(self.machines.context):
             return self.machines.orders.replace(
-                order, cl_ord_id, price=price, remaining=random.randint(0, 15)
+                order, cl_ord_id, price=price, leaves_qty=random.randint(0, 15)
             )
 
     def price(self, low: int, high: int) -> Decimal:
@@ -255,7 +255,7 @@ class Trader:
     def lose(self) -> None:
         """Break the connection; messages in transit to this side are lost."""
         client = self.disconnect()
-        client.session.receive_eof(self.town.now)
+        client.session.receive_eof(self.harness.now)
         for event in client.session.events():
             self.take(event)
         self.lost()
@@ -273,7 +273,7 @@ class Trader:
         self.recovers, self.blind = True, False
         self.asked.clear()
         self.counts.losses += 1
-        self.counts.doubted += len(self.machines.orders.doubts())
+        self.counts.doubted += len(self.machines.orders.uncertain())
 
     def die(self) -> None:
         """Crash the process with requests in transit, and continue from its journal, which may be older than
@@ -284,7 +284,7 @@ class Trader:
         for _ in range(self.random.randint(1, 3) if self.stale else 0):
             self.act()
             self.unanswered = 0
-            self.town.run()
+            self.harness.run()
             self.follow()
         if self.client is None:  # its session has already ended
             self.stale = False
@@ -311,7 +311,7 @@ class Trader:
         """Delete all order groups by REST: only the lost process knows which orders have joined them."""
         for group in list(order_groups(self)):
             action = ChangeGroup(action=GroupAction.DELETE, group_id=group.id, account=group.account)
-            self.town.execute(action)
+            self.harness.execute(action)
         for group_id in list(self.machines.groups):
             self.machines.groups.forget(group_id)
 
@@ -320,14 +320,14 @@ class Trader:
         assert self.client is not None
         self.act()
         self.reach_venue()
-        self.blind = bool(self.town.venue.data_to_send(self.client.conn))
+        self.blind = bool(self.harness.venue.data_to_send(self.client.conn))
         self.counts.withheld += self.blind
 
     def reach_venue(self) -> None:
         """Let all sent requests reach the venue, without any answer reaching this side."""
         assert self.client is not None
         data = self.client.session.data_to_send()
-        self.town.venue.receive_data(self.client.conn, data, self.town.now)
+        self.harness.venue.receive_data(self.client.conn, data, self.harness.now)
         self.unanswered = 0
 
     def begin_copy(self) -> None:
@@ -338,25 +338,25 @@ class Trader:
         machines.copies = DropCopy(kind)
         machines.copies.load(dump)
         if kind == "KalshiDC":
-            self.copier = self.town.connect(f"{self.name}-dc", kind)
+            self.copier = self.harness.connect(f"{self.name}-dc", kind)
         else:
             self.counts.on_own_session += 1
-            machines.copies.apply(self.logged_on, self.town.now)
+            machines.copies.apply(self.logged_on, self.harness.now)
         begin = dict(orders.newest)
         for shard, key in orders.copy_from(machines.copies.forgotten).items():
             begin[shard] = min(key, begin.get(shard, key))
-        machines.copies.ask(begin, orders.moment, self.town.now)
+        machines.copies.request(begin, orders.epoch, self.harness.now)
         if self.random.random() < 0.3:
             self.counts.refused += 1
-            venue = self.town.venue.drop_copy("prediction")
+            venue = self.harness.venue.drop_copy("prediction")
             venue.refuse_next(self.random.choice(REFUSALS), self.name, count=self.random.randint(1, 3))
 
     def go_on(self) -> None:
         """Send the drop copy request that is due, or end the recovery once drop copy has answered all."""
-        if self.is_quiet() and not self.unanswered and self.machines.orders.doubts():
+        if self.is_quiet() and not self.unanswered and self.machines.orders.uncertain():
             self.recovers = True  # a refusal has denied an order
             self.begin_copy()
-        copies, now = self.machines.copies, self.town.now
+        copies, now = self.machines.copies, self.harness.now
         session = self.copier or self.client
         if session is None:
             return
@@ -366,7 +366,7 @@ class Trader:
                 session.session.send(request, now)
             except LocalProtocolError:
                 copies.withdraw(request)
-        if copies.wanted or not self.recovers or self.blind or self.client is None:
+        if copies.pending or not self.recovers or self.blind or self.client is None:
             return
         if self.copier is not None:
             self.copier.logout()
@@ -380,13 +380,13 @@ class Trader:
         there = open_orders(self)
         names = {each.cl_ord_id for each in there.values()}
         orders = self.machines.orders
-        for doubt in orders.doubts():
+        for item in orders.uncertain():
             self.counts.looked_up += 1
-            about = [doubt.order]
-            if doubt.mass_cancel is not None:
-                about = [order for order in orders.live() if order.number in doubt.mass_cancel.waiting]
-            elif doubt.unplaced is not None:
-                orders.unplaced.resolve(doubt.unplaced)
+            about = [item.order]
+            if item.mass_cancel is not None:
+                about = [order for order in orders.live() if order.number in item.mass_cancel.waiting]
+            elif item.unplaced is not None:
+                orders.unplaced.resolve(item.unplaced)
             for order in filter(None, about):
                 is_open = order.cl_ord_id in names if order.order_id is None else order.order_id in there
                 self.take_updates(orders.resolve(order, is_open=is_open))
@@ -408,8 +408,8 @@ class Trader:
                 if isinstance(event, MessageReceived):
                     self.take(event)
             elif session is self.copier:
-                for told in self.machines.copies.apply(event, self.town.now):
-                    self.take(told)
+                for updates in self.machines.copies.apply(event, self.harness.now):
+                    self.take(updates)
             else:
                 self.follow_orders(event)
 
@@ -419,27 +419,27 @@ class Trader:
         ended = isinstance(event, SessionEnded)
         if ended:
             self.client, self.unanswered = None, 0
-        if self.copier is not None or not self.machines.copies.wanted:
+        if self.copier is not None or not self.machines.copies.pending:
             self.take(event)
         else:
-            for told in self.machines.copies.apply(event, self.town.now):
-                self.take(told)
+            for updates in self.machines.copies.apply(event, self.harness.now):
+                self.take(updates)
         if ended:
             self.lost()
 
-    def take(self, happened: object) -> None:
+    def take(self, event: object) -> None:
         self.counts.events += 1
-        self.counts.copied += isinstance(happened, Copied)
-        message: Any = happened.message if isinstance(happened, MessageReceived) else None
+        self.counts.copied += isinstance(event, DropCopyReport)
+        message: Any = event.message if isinstance(event, MessageReceived) else None
         self.counts.settlements += isinstance(message, MarketSettlementReport)
         order, pending = self.pending_of(message)
         before = sum(each.state.name == "TRIGGERED" for each in self.machines.groups.values())
-        self.take_updates(self.machines.tell(happened))
+        self.take_updates(self.machines.apply(event))
         after = sum(each.state.name == "TRIGGERED" for each in self.machines.groups.values())
         self.counts.triggered += after > before
-        if isinstance(happened, OutcomesUnknown):
-            self.check_adopted(happened)
-        if not (self.blind or self.recovers or self.machines.copies.wanted):  # else a report may be missing
+        if isinstance(event, OutcomesUnknown):
+            self.check_adopted(event)
+        if not (self.blind or self.recovers or self.machines.copies.pending):  # else a report may be missing
             if order is not None:
                 self.check_answer(message, order, pending)
             if isinstance(message, ExecutionReport):
@@ -466,7 +466,7 @@ class Trader:
         if self.client is None or self.blind or self.queue or self.recovers:
             return False
         unread = self.client.events or (self.post is not None and self.post.events)
-        return not unread and self.copier is None and not self.machines.copies.wanted
+        return not unread and self.copier is None and not self.machines.copies.pending
 
     def check_turn(self) -> None:
         """Compare at the end of a turn all values that are not uncertain."""
@@ -496,20 +496,20 @@ class Trader:
     def check_report(self, report: Any) -> None:
         """Compare order and position with the values that the report repeats of them."""
         order = self.machines.orders.by_order_id(report.order_id)
-        if order is None or order.state is OrderState.UNVERIFIED or order.unseen:
+        if order is None or order.state is OrderState.UNVERIFIED or order.unreported_qty:
             return
         self.counts.reports_compared += 1
-        kept = (order.filled, order.remaining, order.account.subaccount)
+        kept = (order.filled_qty, order.leaves_qty, order.account.subaccount)
         same("an order at its report", kept, (report.cum_qty, report.leaves_qty, report.alloc_account or 0))
         if report.exec_type is ExecType.TRADE:
             held = self.machines.positions.of(report.symbol, order.account)
-            if not held.holes:
+            if not held.incomplete_orders:
                 same("a position at its report", held.counted, report.long_qty - report.short_qty)
 
     def check_adopted(self, event: OutcomesUnknown) -> None:
         """Check that every request listed by the session is known to be uncertain, or to be over."""
         machines, orders = self.machines, self.machines.orders
-        about = {word for doubt in machines.doubts for word in doubt.about.split()}
+        about = {word for item in machines.uncertain for word in item.about.split()}
         for request in event.requests:
             sent: Any = CODEC.decode(request.frame)
             known = request.request_id in about or orders.by_cl_ord_id(request.request_id) is not None
@@ -522,6 +522,6 @@ class Trader:
                     own = any(order.placed for order in orders.live())
                     known |= event.why is not Uncertainty.RESTARTED or not own
                 case "UOG":
-                    known = bool(machines.groups.doubts())
+                    known = bool(machines.groups.uncertain())
             if not known:
                 raise Difference("an unanswered request is dropped", sent, event.why)

@@ -37,9 +37,9 @@ def test_help_lists_every_operation() -> None:
     listed = CliRunner().invoke(commands, ["venue", "do", "--help"]).stdout
     for name, cls in OPERATIONS.items():
         assert f"\n  {name} " in listed
-        told = CliRunner().invoke(commands, ["venue", "do", name, "--help"]).stdout
+        output = CliRunner().invoke(commands, ["venue", "do", name, "--help"]).stdout
         for each in parameters(cls):
-            assert (each.name.upper() if each.positional else f"--{shown(each.name)}") in told
+            assert (each.name.upper() if each.positional else f"--{shown(each.name)}") in output
 
 
 def test_a_pause_and_its_end_are_performed_and_reported(folder: Path) -> None:
@@ -55,21 +55,21 @@ def test_options_may_precede_or_follow_the_operation(folder: Path, place: int) -
     words[place:place] = ["--json", "--folder", str(folder)]
     result = CliRunner().invoke(commands, ["venue", "do", *words])
     assert result.exit_code == 0, result.output
-    assert "trading paused" in json.loads(result.stdout)["said"]
+    assert "trading paused" in json.loads(result.stdout)["text"]
     # The option nearer to the operation takes precedence.
     assert do(folder.parent / "nowhere", "resume", "--folder", str(folder)).exit_code == 0
 
 
 def test_status_shows_orders_cash_and_sessions(folder: Path, sandbox: Sandbox) -> None:
     with order_entry(**sandbox.options("you", "prediction", "KalshiNR")):
-        told = do(folder, "status")
-    assert told.exit_code == 0
+        output = do(folder, "status")
+    assert output.exit_code == 0
     for word in ("1 session is logged on", "prediction accounts", "prediction orders", "you", "KalshiNR"):
-        assert word in told.stdout
+        assert word in output.stdout
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"),
+    ("arguments", "status", "text"),
     [
         (("halt", "KXNBA-27-NYX"), 1, f"did you mean `{MARKET}`?"),
         (("pause", "tading"), 2, "did you mean `trading`?"),
@@ -80,11 +80,11 @@ def test_status_shows_orders_cash_and_sessions(folder: Path, sandbox: Sandbox) -
     ],
 )
 def test_a_failure_prints_its_reason_and_sets_the_exit_status(
-    folder: Path, arguments: tuple[str, ...], status: int, said: str
+    folder: Path, arguments: tuple[str, ...], status: int, text: str
 ) -> None:
     result = do(folder, *arguments)
     assert result.exit_code == status
-    assert said in result.stderr
+    assert text in result.stderr
     assert result.stdout == ""
     assert do(folder, "faults").stdout == "0 faults are armed\n"
 

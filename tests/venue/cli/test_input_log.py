@@ -58,8 +58,8 @@ def test_replay_fails_with_the_line_where_it_diverges(input_log: Path) -> None:
 def test_an_invalid_input_log_and_an_existing_file_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("no input log\nat all\n")
-    told = CliRunner().invoke(commands, ["venue", "replay", str(path)])
-    assert (told.exit_code, f"{path}:1 is no line of an input log" in told.stderr) == (1, True)
-    told = CliRunner().invoke(commands, ["venue", "--input-log", str(path)])
-    assert told.exit_code == 1
-    assert f"the input log {path} cannot be written (File exists); choose another path" in told.stderr
+    output = CliRunner().invoke(commands, ["venue", "replay", str(path)])
+    assert (output.exit_code, f"{path}:1 is no line of an input log" in output.stderr) == (1, True)
+    output = CliRunner().invoke(commands, ["venue", "--input-log", str(path)])
+    assert output.exit_code == 1
+    assert f"the input log {path} cannot be written (File exists); choose another path" in output.stderr

@@ -58,8 +58,8 @@ def test_simulate_skips_time_and_is_reproducible_for_a_seed() -> None:
 
 
 def test_simulate_begins_at_the_given_time() -> None:
-    told = simulated("--for", "1m", "--start", "2026-11-05T09:30:00-05:00")
-    assert "From 2026-11-05 14:30:00 to 2026-11-05 14:31:00 UTC" in told
+    output = simulated("--for", "1m", "--start", "2026-11-05T09:30:00-05:00")
+    assert "From 2026-11-05 14:30:00 to 2026-11-05 14:31:00 UTC" in output
     for wrong in ("soon", "2026-11-05T14:30:00"):
         result = CliRunner().invoke(commands, ["venue", "simulate", "--start", wrong])
         assert result.exit_code == 2

@@ -30,14 +30,14 @@ from kalshi_fix_venue.exchange import (
     SetSettlementBounds,
 )
 from tests.helpers import TAGS, raw
-from tests.venue.desk import MARKET
-from tests.venue.town import CODEC, Client, Town, encode
+from tests.venue.exchange_harness import MARKET
+from tests.venue.venue_harness import CODEC, Client, VenueHarness, encode
 
 TYPES = {layout.name: layout.msg_type for layout in DIALECT.messages.values()}
 HEADER = "34=2|49=sender|56=target|52=20260820-15:00:00.000|"
 UNHEARD = ("0", "1", "A")
 """MsgTypes that are not compared: Heartbeat, TestRequest and Logon."""
-Make = Callable[[Mapping[str, Any]], Town]
+Make = Callable[[Mapping[str, Any]], VenueHarness]
 
 
 @attrs.frozen
@@ -124,7 +124,7 @@ class Play:
     """The state of one dialogue during its run."""
 
     dialogue: Dialogue
-    town: Town
+    harness: VenueHarness
     names: dict[str, str]
     clients: dict[str, Client] = attrs.field(factory=dict)
     _heard: dict[str, int] = attrs.field(factory=dict)
@@ -167,7 +167,7 @@ class Play:
             case (">", *words):
                 client.send(self._message(words))
             case ("&", *words):
-                client.session.send(self._message(words), self.town.now)
+                client.session.send(self._message(words), self.harness.now)
             case (">>", *words):
                 self._send_unchecked(first, self._message(words))
             case ("<", *words):
@@ -204,14 +204,14 @@ class Play:
         return message
 
     def _send_unchecked(self, name: str, message: Message) -> None:
-        client, town = self.clients[name], self.town
+        client, harness = self.clients[name], self.harness
         number = client.session.next_outgoing + self._unchecked.get(name, 0)
         self._unchecked[name] = self._unchecked.get(name, 0) + 1
         session_type = client.session.config.session_type.name
-        town.venue.receive_data(
-            client.conn, encode(client.name, session_type, number, town.now, message), town.now
+        harness.venue.receive_data(
+            client.conn, encode(client.name, session_type, number, harness.now, message), harness.now
         )
-        town.run()
+        harness.run()
 
     def received(self, name: str) -> list[list[tuple[int, str]]]:
         """Return the fields of the messages that a client has received since the last call."""
@@ -232,8 +232,8 @@ class Play:
         expected = [] if words == "-" else [shlex.split(part) for part in words.split(" ';' ")]
         shown = "\n".join(_shown(fields) for fields in found) or "nothing"
         assert len(found) == len(expected), f"{name} receives {shown}"
-        for fields, wanted in zip(found, expected, strict=True):
-            kind, *parts = self._in_full(wanted)
+        for fields, requested in zip(found, expected, strict=True):
+            kind, *parts = self._in_full(requested)
             assert dict(fields)[35] == TYPES.get(kind, kind), f"{name} receives {shown}"
             for part in parts:
                 self._compare(fields, part, shown)
@@ -252,12 +252,12 @@ class Play:
             right = (expected in each if how == "=~" else each != expected for each in values[:1])
             assert any(right), f"not {part}: {shown}"
         else:
-            wanted = expected.split(",")
+            requested = expected.split(",")
             same = _same_text if how == "==" else _same
             assert values, f"there is no {match[1]} in {shown}"
-            several = how == "=" and len(wanted) == 1
-            assert several or len(wanted) == len(values), f"not {part}: {shown}"
-            pairs = zip(values, wanted, strict=False)
+            several = how == "=" and len(requested) == 1
+            assert several or len(requested) == len(values), f"not {part}: {shown}"
+            pairs = zip(values, requested, strict=False)
             assert all(same(value, _code(tag, each)) for value, each in pairs), f"not {part}: {shown}"
 
     # --- all other lines --------------------------------------------------------------------------------
@@ -266,7 +266,7 @@ class Play:
         """Log a client on; `key=` selects a key other than that of its name."""
         found = {key: _setting(value) for key, _, value in (each.partition("=") for each in settings)}
         key = found.pop("key", name)
-        self.clients[name] = self.town.connect(key, session_type, **found)
+        self.clients[name] = self.harness.connect(key, session_type, **found)
         self.received(name)
 
     def _refused(self, name: str, session_type: str, *settings: str) -> None:
@@ -277,16 +277,16 @@ class Play:
         assert not self.clients[name].is_logged_on
 
     def _wait(self, seconds: str) -> None:
-        self.town.wait(float(seconds))
+        self.harness.wait(float(seconds))
 
     def _unnoticed(self, seconds: str) -> None:
         """Let time pass without calling any timer."""
-        self.town._move_to(self.town.monotonic + float(seconds))
+        self.harness._move_to(self.harness.monotonic + float(seconds))
 
     def _due(self, seconds: str) -> None:
         """Check that the gateway's next timer is due in this many seconds, or never."""
-        deadline = self.town.venue._gateways["prediction"].next_deadline()
-        found = None if deadline is None else round((deadline - self.town.utc).total_seconds(), 3)
+        deadline = self.harness.venue._gateways["prediction"].next_deadline()
+        found = None if deadline is None else round((deadline - self.harness.utc).total_seconds(), 3)
         assert found == (None if seconds == "never" else float(seconds)), found
 
     def _hear(self, *names: str) -> None:
@@ -302,31 +302,31 @@ class Play:
     def _market(self, state: str, ticker: str = MARKET, result: str | None = None) -> None:
         chosen = MarketResult.YES if state == "DETERMINED" else None
         command = SetMarketState(ticker, MarketState[state], MarketResult[result] if result else chosen)
-        self.town.execute(command)
+        self.harness.execute(command)
 
     def _bounds(self, lowest: str, highest: str) -> None:
-        self.town.execute(SetSettlementBounds(MARKET, Decimal(lowest), Decimal(highest)))
+        self.harness.execute(SetSettlementBounds(MARKET, Decimal(lowest), Decimal(highest)))
 
     def _pause(self, state: str) -> None:
-        self.town.execute(SetPause(PauseState[state]))
+        self.harness.execute(SetPause(PauseState[state]))
 
     def _operator(self, name: str, *values: str) -> None:
         """Perform an operation by its name."""
-        self.town.do(name, **dict(each.split("=", 1) for each in values))
+        self.harness.do(name, **dict(each.split("=", 1) for each in values))
 
     def _net(self, owner: str, quantity: str, ticker: str = MARKET) -> None:
         self._is(self._exchange(ticker).position(_account(owner), ticker).net, quantity)
 
     def _balance(self, owner: str, dollars: str, shard: str = "0") -> None:
         account = attrs.evolve(_account(owner), shard=int(shard))
-        self._is(self.town.venue.exchange("prediction").account(account).balance, dollars)
+        self._is(self.harness.venue.exchange("prediction").account(account).balance, dollars)
 
     def _reserved(self, owner: str, dollars: str) -> None:
-        self._is(self.town.venue.exchange("prediction").account(_account(owner)).reserved, dollars)
+        self._is(self.harness.venue.exchange("prediction").account(_account(owner)).reserved, dollars)
 
     def _sum(self, dollars: str, *owners: str) -> None:
         """Check the total balance of these owners."""
-        accounts = (self.town.venue.exchange("prediction").account(_account(owner)) for owner in owners)
+        accounts = (self.harness.venue.exchange("prediction").account(_account(owner)) for owner in owners)
         self._is(sum((account.balance for account in accounts), Decimal(0)), dollars)
 
     def _bids(self, *levels: str) -> None:
@@ -348,7 +348,7 @@ class Play:
         assert found == list(levels), found
 
     def _exchange(self, ticker: str) -> Any:
-        exchanges = [self.town.venue.exchange(product) for product in ("prediction", "margin")]
+        exchanges = [self.harness.venue.exchange(product) for product in ("prediction", "margin")]
         return next((each for each in exchanges if ticker in each.markets), exchanges[0])
 
     def _is(self, found: Decimal, expected: str) -> None:

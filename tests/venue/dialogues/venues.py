@@ -14,9 +14,9 @@ from kalshi_fix_venue.exchange import margin_market, prediction_market
 from kalshi_fix_venue.exchange.fees import PREDICTION_FEES
 from kalshi_fix_venue.gateway.market_data import SymbolLimits
 from kalshi_fix_venue.gateway.rfq import RfqSettings, Windows
-from tests.venue.desk import MARKET, PERP
-from tests.venue.rfq import rfq_town
-from tests.venue.town import Town, accounts
+from tests.venue.exchange_harness import MARKET, PERP
+from tests.venue.rfq import rfq_harness
+from tests.venue.venue_harness import VenueHarness, accounts
 
 MARKETS = {
     "prediction": (
@@ -30,7 +30,7 @@ MARKETS = {
 }
 
 
-def venue(settings: Mapping[str, Any]) -> Town:
+def venue(settings: Mapping[str, Any]) -> VenueHarness:
     """Return the venue of a dialogue: `kind` selects orders or RFQs."""
     changes = dict(settings)
     kind = changes.pop("kind")
@@ -43,7 +43,7 @@ def venue(settings: Mapping[str, Any]) -> Town:
     return _with_rfqs(changes) if kind == "rfq" else _with_orders(changes)
 
 
-def _with_rfqs(changes: dict[str, Any]) -> Town:
+def _with_rfqs(changes: dict[str, Any]) -> VenueHarness:
     if "rfqs" in changes:
         rfqs = changes["rfqs"]
         if "standard" in rfqs:
@@ -56,12 +56,12 @@ def _with_rfqs(changes: dict[str, Any]) -> Town:
             )
             for each in changes.pop("customers")
         )
-        member, *others = rfq_town.accounts()
+        member, *others = rfq_harness.accounts()
         changes["accounts"] = (attrs.evolve(member, customers=customers), *others)
-    return rfq_town.RfqTown(**changes)
+    return rfq_harness.RfqHarness(**changes)
 
 
-def _with_orders(changes: dict[str, Any]) -> Town:
+def _with_orders(changes: dict[str, Any]) -> VenueHarness:
     member = "550e8400-e29b-41d4-a716-446655440000"
     other = "110e8400-e29b-41d4-a716-446655440000"
     capped = CustomerConfig(party_id=f"{member}_capped", balance=Decimal(1000), daily_cap=Decimal(10))
@@ -78,4 +78,4 @@ def _with_orders(changes: dict[str, Any]) -> Town:
     }
     for owner, dollars in changes.pop("balances", {}).items():
         everybody[owner]["balance"] = Decimal(dollars)
-    return Town(**({"markets": MARKETS, "accounts": accounts(**everybody)} | changes))
+    return VenueHarness(**({"markets": MARKETS, "accounts": accounts(**everybody)} | changes))

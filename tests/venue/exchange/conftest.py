@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.venue.desk import Desk
+from tests.venue.exchange_harness import ExchangeHarness
 
 
 @pytest.fixture
-def desk() -> Desk:
+def harness() -> ExchangeHarness:
     """Return an exchange with one market, before any command."""
-    return Desk()
+    return ExchangeHarness()

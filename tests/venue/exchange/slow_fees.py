@@ -51,9 +51,9 @@ class SlowFees:
         total = self.overpaid.get(order, Fraction(0)) + rounding_fee
         rebate = Fraction(0)
         if total > CENT:
-            wanted = ceil(total / CENT) - 1
+            expected = ceil(total / CENT) - 1
             affordable = floor((trade_fee + rounding_fee) / CENT)
-            rebate = min(wanted, affordable) * CENT
+            rebate = min(expected, affordable) * CENT
         self.overpaid[order] = total - rebate
         self.balances[owner] += rebate
         self.kept += trade_fee + rounding_fee - rebate

@@ -22,7 +22,7 @@ class SlowOrder:
     total: Decimal
     left: Decimal
     post_only: bool
-    filled: Decimal = Decimal(0)
+    filled_qty: Decimal = Decimal(0)
 
 
 @attrs.define
@@ -57,12 +57,12 @@ class SlowBook:
     def amend(self, name: str, quantity: Decimal, price: Decimal, stp: SelfTradePrevention) -> None:
         """Change an order, which must be resting."""
         (order,) = (o for o in self.resting if o.name == name)
-        if quantity < order.filled:
+        if quantity < order.filled_qty:
             return
-        if quantity == order.filled:
+        if quantity == order.filled_qty:
             self.cancel(name)
             return
-        moved = attrs.evolve(order, price=price, total=quantity, left=quantity - order.filled)
+        moved = attrs.evolve(order, price=price, total=quantity, left=quantity - order.filled_qty)
         if any(other.owner == order.owner for other in self._counterparts(moved)):
             return
         if quantity <= order.total and price == order.price:
@@ -115,7 +115,7 @@ class SlowBook:
             quantity = min(order.left, other.left)
             for one in (order, other):
                 one.left -= quantity
-                one.filled += quantity
+                one.filled_qty += quantity
             self.fills.append((order.name, other.name, other.price, quantity))
             if not other.left:
                 self.resting.remove(other)

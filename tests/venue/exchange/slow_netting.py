@@ -26,7 +26,7 @@ def possible(group: MarketGroup, known: Outcome) -> Iterator[Outcome]:
 
 
 @attrs.define
-class SlowPurse:
+class SlowBalance:
     """All YES and NO contracts that an account ever bought, and their cost. Selling YES is modelled as buying
     NO.
     """

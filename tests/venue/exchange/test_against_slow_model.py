@@ -14,8 +14,8 @@ from kalshi_fix_sansio import Side
 from kalshi_fix_venue.exchange import SelfTradePrevention, TimeInForce
 from kalshi_fix_venue.exchange.outcomes import BookChanged, OrderReplaced, OrderTraded, Outcome
 from kalshi_fix_venue.exchange.terms import opposite
-from tests.venue.desk import BUY, SELL, Desk
 from tests.venue.exchange.slow_matching import Fill, SlowBook
+from tests.venue.exchange_harness import BUY, SELL, ExchangeHarness
 
 OWNERS = ("ann", "bob", "cat")
 prices = st.integers(46, 54).map(lambda cents: Decimal(cents) / 100)
@@ -32,9 +32,9 @@ class Place:
     post_only: bool
     stp: SelfTradePrevention
 
-    def on(self, desk: Desk, name: str, price: Decimal) -> tuple[Outcome, ...]:
+    def on(self, harness: ExchangeHarness, name: str, price: Decimal) -> tuple[Outcome, ...]:
         """Place the order at the exchange model, at this price."""
-        return desk.place(
+        return harness.place(
             self.owner,
             name,
             self.side,
@@ -128,7 +128,7 @@ class Match:
     """Plays every request to both models and keeps the values derived from the outcomes."""
 
     def __init__(self, balance: str) -> None:
-        self.desk = Desk(balances=dict.fromkeys(OWNERS, balance))
+        self.harness = ExchangeHarness(balances=dict.fromkeys(OWNERS, balance))
         self.slow = SlowBook()
         self.stps: dict[str, SelfTradePrevention] = {}
         self.ids: dict[str, str] = {}
@@ -142,11 +142,11 @@ class Match:
         elif self.slow.resting:
             order = self.slow.resting[request.which % len(self.slow.resting)]
             if isinstance(request, Cancel):
-                self._take(self.desk.cancel(order.owner, f"c{number}", self.ids[order.name], order.side))
+                self._take(self.harness.cancel(order.owner, f"c{number}", self.ids[order.name], order.side))
                 self.slow.cancel(order.name)
             else:
                 self._take(
-                    self.desk.amend(
+                    self.harness.amend(
                         order.owner,
                         f"{order.name}.{number}",
                         self.ids[order.name],
@@ -159,7 +159,7 @@ class Match:
 
     def _place(self, name: str, place: Place) -> None:
         self.stps[name], self.ids[name] = place.stp, name
-        self._take(place.on(self.desk, name, place.price))
+        self._take(place.on(self.harness, name, place.price))
         self.slow.place(
             name,
             place.owner,
@@ -196,7 +196,7 @@ class Match:
                         del levels[change.price]
 
     def levels(self, side: Side) -> dict[Decimal, Decimal]:
-        return dict(self.desk.exchange.levels(self.desk.market, side))
+        return dict(self.harness.exchange.levels(self.harness.market, side))
 
 
 def compare(sequence: list[Place | Cancel | Amend]) -> int:

@@ -17,7 +17,6 @@ from kalshi_fix_venue.exchange import MARGIN, prediction_market
 from kalshi_fix_venue.exchange.accounts import AccountTerms
 from kalshi_fix_venue.exchange.fees import PREDICTION_FEES
 from kalshi_fix_venue.exchange.outcomes import Outcome
-from tests.venue.desk import BUY, MARKET, SELL, Desk, d, ds, summary, trades
 from tests.venue.exchange.slow_fees import SlowFees
 from tests.venue.exchange.test_against_slow_model import (
     OWNERS,
@@ -27,6 +26,7 @@ from tests.venue.exchange.test_against_slow_model import (
     crowd,
     requests,
 )
+from tests.venue.exchange_harness import BUY, MARKET, SELL, ExchangeHarness, d, ds, summary, trades
 
 PRECISIONS = {"ann": CENTICENT, "bob": CENT, "cat": CENT}
 TERMS = {owner: AccountTerms(direct_member=step == CENTICENT) for owner, step in PRECISIONS.items()}
@@ -45,93 +45,97 @@ def test_a_rebate_waits_until_the_fee_is_as_large() -> None:
 def test_waiting_rebates_are_an_assumption() -> None:
     order = FeeAccumulator(d("0.0099"))
     assert order.charge(d("-0.5098"), d(0), CENT, rebate_waits=False).net == d("-0.0098")
-    desk = Desk(fees=None, terms=TERMS, assumptions=Assumptions(rebate_waits_for_a_fee=False))
-    assert least_net_fee(desk) < 0
-    assert least_net_fee(Desk(fees=None, terms=TERMS)) >= 0
+    harness = ExchangeHarness(fees=None, terms=TERMS, assumptions=Assumptions(rebate_waits_for_a_fee=False))
+    assert least_net_fee(harness) < 0
+    assert least_net_fee(ExchangeHarness(fees=None, terms=TERMS)) >= 0
 
 
-def least_net_fee(desk: Desk) -> Decimal:
+def least_net_fee(harness: ExchangeHarness) -> Decimal:
     """Return the least net fee of an order that makes many small trades, of 1 and 99 hundredths, without
     trade fee.
     """
-    desk.place("bob", "b1", BUY, 100, "0.51")
+    harness.place("bob", "b1", BUY, 100, "0.51")
     found = []
     for number in range(40):
         quantity = "0.01" if number % 2 else "0.99"
-        found += trades(desk.place("ann", f"a{number}", SELL, quantity, "0.51"))
+        found += trades(harness.place("ann", f"a{number}", SELL, quantity, "0.51"))
     return min(each.charge.net for each in found if each.order.account.owner == "bob")
 
 
 def test_an_order_carries_its_overpayment_from_taking_to_making() -> None:
-    desk = Desk(fees=None, terms=TERMS, markets=SUBPENNY)
-    desk.place("ann", "a1", SELL, "0.30", "0.50")
-    taker, _ = trades(desk.place("bob", "b1", BUY, "0.60", "0.50"))
+    harness = ExchangeHarness(fees=None, terms=TERMS, markets=SUBPENNY)
+    harness.place("ann", "a1", SELL, "0.30", "0.50")
+    taker, _ = trades(harness.place("bob", "b1", BUY, "0.60", "0.50"))
     assert taker.charge == Charge(trade_fee=d("0.0053"), rounding_fee=d("0.0047"))
-    _, maker = trades(desk.place("ann", "a2", SELL, "0.03", "0.50"))
+    _, maker = trades(harness.place("ann", "a2", SELL, "0.03", "0.50"))
     assert maker.charge == Charge(trade_fee=d(0), rounding_fee=d("0.005"))
-    desk.amend("bob", "b2", "b1", "0.61")
-    _, maker = trades(desk.place("ann", "a3", SELL, "0.03", "0.50"))
+    harness.amend("bob", "b2", "b1", "0.61")
+    _, maker = trades(harness.place("ann", "a3", SELL, "0.03", "0.50"))
     # 0.0147 are overpaid now, but a rebate would be more than the fee.
     assert maker.charge == Charge(trade_fee=d(0), rounding_fee=d("0.005"))
-    assert desk.balance("bob") == 10_000 - d("0.16") - d("0.02") - d("0.02")
+    assert harness.balance("bob") == 10_000 - d("0.16") - d("0.02") - d("0.02")
 
 
 def test_a_fill_rounds_the_balance_to_the_precision_of_its_owner() -> None:
-    desk = Desk(fees=None, terms=TERMS, markets=SUBPENNY)
-    desk.place("ann", "a1", SELL, "0.03", "0.3301")
-    taker, maker = trades(desk.place("bob", "b1", BUY, "0.03", "0.3301"))
+    harness = ExchangeHarness(fees=None, terms=TERMS, markets=SUBPENNY)
+    harness.place("ann", "a1", SELL, "0.03", "0.3301")
+    taker, maker = trades(harness.place("bob", "b1", BUY, "0.03", "0.3301"))
     assert taker.charge == Charge(trade_fee=d("0.0005"), rounding_fee=d("0.009597"))
     assert (taker.charge.net, taker.balance_change) == ds("0.010097", "-0.02")
     assert maker.charge == Charge(trade_fee=d(0), rounding_fee=d("0.000003"))
-    assert (desk.balance("ann"), desk.balance("bob")) == ds("9999.9799", "9999.98")
-    assert desk.exchange.fees_kept == d("0.0101")
+    assert (harness.balance("ann"), harness.balance("bob")) == ds("9999.9799", "9999.98")
+    assert harness.exchange.fees_kept == d("0.0101")
 
 
 def test_perpetuals_are_rounded_the_same_way() -> None:
-    desk = Desk(product=MARGIN, fees=None, balances={"ann": "100", "bob": "100"}, terms=TERMS)
-    desk.place("ann", "a1", SELL, 1, "19.5555")
-    taker, maker = trades(desk.place("bob", "b1", BUY, 1, "19.5555"))
+    harness = ExchangeHarness(product=MARGIN, fees=None, balances={"ann": "100", "bob": "100"}, terms=TERMS)
+    harness.place("ann", "a1", SELL, 1, "19.5555")
+    taker, maker = trades(harness.place("bob", "b1", BUY, 1, "19.5555"))
     assert taker.charge == Charge(trade_fee=d("0.0098"), rounding_fee=d("0.00465"))
     assert maker.charge == Charge(trade_fee=d("0.0040"), rounding_fee=d("0.00005"))
-    assert (desk.balance("ann"), desk.balance("bob")) == ds("98.0404", "98.03")
+    assert (harness.balance("ann"), harness.balance("bob")) == ds("98.0404", "98.03")
 
 
 def test_the_collateral_of_a_perpetual_is_an_assumption() -> None:
-    desk = Desk(product=MARGIN, balances={"ann": "100"}, assumptions=Assumptions(initial_margin=d("0.25")))
-    assert summary(desk.place("ann", "a1", BUY, 41, "10")) == ["a1 rejected INSUFFICIENT_BALANCE"]
-    assert summary(desk.place("ann", "a1", BUY, 40, "10")) == ["a1 accepted"]
+    harness = ExchangeHarness(
+        product=MARGIN, balances={"ann": "100"}, assumptions=Assumptions(initial_margin=d("0.25"))
+    )
+    assert summary(harness.place("ann", "a1", BUY, 41, "10")) == ["a1 rejected INSUFFICIENT_BALANCE"]
+    assert summary(harness.place("ann", "a1", BUY, 40, "10")) == ["a1 accepted"]
 
 
 def test_a_market_may_have_its_own_fees() -> None:
     free = attrs.evolve(PREDICTION_FEES, taker_rate=d("0.14"))
-    desk = Desk(fees=None, markets=(attrs.evolve(SUBPENNY[0], fees=free),))
-    desk.place("bob", "b1", SELL, 100, "0.50")
-    taker, _ = trades(desk.place("ann", "a1", BUY, 100, "0.50"))
+    harness = ExchangeHarness(fees=None, markets=(attrs.evolve(SUBPENNY[0], fees=free),))
+    harness.place("bob", "b1", SELL, 100, "0.50")
+    taker, _ = trades(harness.place("ann", "a1", BUY, 100, "0.50"))
     assert taker.charge.net == d("3.5")
 
 
 def test_an_order_that_opens_needs_its_fee_in_the_balance() -> None:
-    desk = Desk(fees=None, balances={"ann": "50", "bob": "100"})
-    assert summary(desk.place("ann", "a1", BUY, 100, "0.50")) == ["a1 rejected INSUFFICIENT_BALANCE"]
-    assert summary(desk.place("ann", "a1", BUY, 96, "0.50")) == ["a1 accepted"]
-    assert summary(desk.amend("ann", "a2", "a1", 97)) == ["a2 refused INSUFFICIENT_BALANCE"]
-    assert summary(desk.place("bob", "b1", SELL, 96, "0.50"))[0] == "b1 accepted"
-    assert desk.available("ann") == 2
+    harness = ExchangeHarness(fees=None, balances={"ann": "50", "bob": "100"})
+    assert summary(harness.place("ann", "a1", BUY, 100, "0.50")) == ["a1 rejected INSUFFICIENT_BALANCE"]
+    assert summary(harness.place("ann", "a1", BUY, 96, "0.50")) == ["a1 accepted"]
+    assert summary(harness.amend("ann", "a2", "a1", 97)) == ["a2 refused INSUFFICIENT_BALANCE"]
+    assert summary(harness.place("bob", "b1", SELL, 96, "0.50"))[0] == "b1 accepted"
+    assert harness.available("ann") == 2
     # Closing needs no money.
-    desk.place("ann", "a3", BUY, 3, "0.50")
-    assert summary(desk.place("ann", "a4", SELL, 96, "0.52")) == ["a4 accepted"]
+    harness.place("ann", "a3", BUY, 3, "0.50")
+    assert summary(harness.place("ann", "a4", SELL, 96, "0.52")) == ["a4 accepted"]
 
 
 def test_a_cost_limit_includes_no_fees() -> None:
-    desk = Desk(fees=None)
-    desk.place("bob", "b1", SELL, 10, "0.50")
-    assert "canceled" in summary(desk.place("ann", "a1", BUY, 10, "0.50", max_cost="4.99"))[1]
-    assert "takes" in summary(desk.place("ann", "a2", BUY, 10, "0.50", max_cost="5"))[1]
+    harness = ExchangeHarness(fees=None)
+    harness.place("bob", "b1", SELL, 10, "0.50")
+    assert "canceled" in summary(harness.place("ann", "a1", BUY, 10, "0.50", max_cost="4.99"))[1]
+    assert "takes" in summary(harness.place("ann", "a2", BUY, 10, "0.50", max_cost="5"))[1]
 
 
 def check_fees(sequence: list[Place | Cancel | Amend], *, step: Decimal = CENT) -> int:
     """Play a sequence, comparing each fill with the slow model; return the number of fills."""
-    desk = Desk(balances=dict.fromkeys(OWNERS, "1000"), fees=None, terms=TERMS, markets=SUBPENNY)
+    harness = ExchangeHarness(
+        balances=dict.fromkeys(OWNERS, "1000"), fees=None, terms=TERMS, markets=SUBPENNY
+    )
     slow = SlowFees({owner: Fraction(step) for owner, step in PRECISIONS.items()})
     slow.balances = dict.fromkeys(OWNERS, Fraction(1000))
     placed: list[tuple[str, str, Side]] = []
@@ -140,13 +144,13 @@ def check_fees(sequence: list[Place | Cancel | Amend], *, step: Decimal = CENT) 
         outcomes: tuple[Outcome, ...] = ()
         if isinstance(request, Place):
             placed.append((f"o{number}", request.owner, request.side))
-            outcomes = request.on(desk, f"o{number}", request.price + step * (number % 7))
+            outcomes = request.on(harness, f"o{number}", request.price + step * (number % 7))
         elif placed:
             name, owner, side = placed[request.which % len(placed)]
             if isinstance(request, Cancel):
-                desk.cancel(owner, f"c{number}", name, side)
+                harness.cancel(owner, f"c{number}", name, side)
             else:
-                outcomes = desk.amend(owner, name, name, str(request.quantity), str(request.price), side)
+                outcomes = harness.amend(owner, name, name, str(request.quantity), str(request.price), side)
         for trade in trades(outcomes):
             fills += 1
             order = trade.order
@@ -159,16 +163,16 @@ def check_fees(sequence: list[Place | Cancel | Amend], *, step: Decimal = CENT) 
                 quantity=Fraction(trade.quantity),
                 taker=trade.aggressor is True,
             )
-            told = (charge.trade_fee, charge.rounding_fee, charge.rebate)
-            assert tuple(map(Fraction, told)) == expected
+            received = (charge.trade_fee, charge.rounding_fee, charge.rebate)
+            assert tuple(map(Fraction, received)) == expected
             assert charge.net >= 0
             assert charge.rebate % CENT == 0
-        assert {owner: desk.balance(owner) for owner in OWNERS} == slow.balances
-        assert desk.exchange.fees_kept == slow.kept
-        held = sum((max(desk.net(owner), Decimal(0)) for owner in OWNERS), Decimal(0))
-        balances = sum((desk.balance(owner) for owner in OWNERS), Decimal(0))
-        assert balances + held + desk.exchange.fees_kept == 1000 * len(OWNERS)
-        assert all(desk.balance(owner) % PRECISIONS[owner] == 0 for owner in OWNERS)
+        assert {owner: harness.balance(owner) for owner in OWNERS} == slow.balances
+        assert harness.exchange.fees_kept == slow.kept
+        held = sum((max(harness.net(owner), Decimal(0)) for owner in OWNERS), Decimal(0))
+        balances = sum((harness.balance(owner) for owner in OWNERS), Decimal(0))
+        assert balances + held + harness.exchange.fees_kept == 1000 * len(OWNERS)
+        assert all(harness.balance(owner) % PRECISIONS[owner] == 0 for owner in OWNERS)
     return fills
 
 
@@ -194,10 +198,10 @@ def test_many_small_fills_cost_the_same_as_one_large_one(quantity: int, rebate_w
     assumptions = Assumptions(rebate_waits_for_a_fee=rebate_waits)
 
     def cost(lots: int) -> Decimal:
-        desk = Desk(fees=None, terms=TERMS, assumptions=assumptions)
+        harness = ExchangeHarness(fees=None, terms=TERMS, assumptions=assumptions)
         for number in range(lots):
-            desk.place("ann", f"a{number}", SELL, str(quantity * CENT * (100 // lots)), "0.37")
-        outcomes = desk.place("bob", "b1", BUY, quantity, "0.37")
+            harness.place("ann", f"a{number}", SELL, str(quantity * CENT * (100 // lots)), "0.37")
+        outcomes = harness.place("bob", "b1", BUY, quantity, "0.37")
         return sum((each.charge.net for each in trades(outcomes) if each.aggressor), Decimal(0))
 
     assert abs(cost(100) - cost(1)) <= 2 * CENT + 100 * CENTICENT

@@ -57,7 +57,7 @@ from kalshi_fix_venue.exchange.outcomes import (
     Outcome,
 )
 from kalshi_fix_venue.exchange.terms import opposite
-from tests.venue.desk import BUY, EASTERN, PERP, SELL, START, d
+from tests.venue.exchange_harness import BUY, EASTERN, PERP, SELL, START, d
 
 CUSTOMER = "550e8400-e29b-41d4-a716-446655440000_one"
 RACE = ("RACE-A", "RACE-B", "RACE-C")
@@ -72,7 +72,7 @@ OWNERS = ("ann", "bob", "cat", "dee")
 FUNDS, CAP = Decimal(60), Decimal(20)
 
 
-def purses(product: str) -> dict[AccountId, Decimal]:
+def balances(product: str) -> dict[AccountId, Decimal]:
     shards = (0,) if product == MARGIN else (0, 2)
     found = [AccountId(owner, 0, shard) for owner in OWNERS for shard in shards]
     if product == PREDICTION:
@@ -87,7 +87,7 @@ class History:
         self.random = Random(seed)
         self.product = product
         self.rules = (margin_market(PERP),) if product == MARGIN else PREDICTIONS
-        self.funded = purses(product)
+        self.funded = balances(product)
         numbers = count(1)
         self.exchange = Exchange(
             product,
@@ -161,7 +161,7 @@ class History:
     def _place(self, **fields: object) -> PlaceOrder:
         random = self.random
         rules = random.choice(self.rules)
-        accounts = [purse for purse in self.funded if purse.shard == rules.shard]
+        accounts = [balance for balance in self.funded if balance.shard == rules.shard]
         account = random.choice(accounts)
         number = next(self.numbers)
         groups = [group for owner, group in self.groups if owner == account]
@@ -255,11 +255,11 @@ class History:
         """Return an operator's command: a block trade, a transfer, or bounds of the settlement."""
         random = self.random
         rules = random.choice(self.rules)
-        shard = [purse for purse in self.funded if purse.shard == rules.shard]
+        shard = [balance for balance in self.funded if balance.shard == rules.shard]
         kind = random.randrange(3)
         if kind == 0:
             source = random.choice(list(self.funded))
-            targets = [purse for purse in self.funded if purse.trader == source.trader]
+            targets = [balance for balance in self.funded if balance.trader == source.trader]
             amount = Decimal(random.randint(1, 5000)) / 100
             return MoveCash(source=source, target=random.choice(targets), amount=amount)
         if kind == 1 and self.product == PREDICTION:

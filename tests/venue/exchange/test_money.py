@@ -9,52 +9,52 @@ import pytest
 from kalshi_fix_venue.exchange import MARGIN
 from kalshi_fix_venue.exchange.fees import MARGIN_FEES, PREDICTION_FEES
 from kalshi_fix_venue.exchange.money import MarginCollateral, Position
-from tests.venue.desk import BUY, SELL, Desk, d, ds, summary, trades
+from tests.venue.exchange_harness import BUY, SELL, ExchangeHarness, d, ds, summary, trades
 
 
 def test_open_orders_reserve_money_and_cancels_release_it() -> None:
-    desk = Desk(balances={"ann": "10"})
-    desk.place("ann", "a1", BUY, 10, "0.40")
-    assert desk.available("ann") == 6
-    desk.place("ann", "a2", SELL, 10, "0.60")
-    assert desk.available("ann") == 2
-    assert summary(desk.place("ann", "a3", BUY, 10, "0.21")) == ["a3 rejected INSUFFICIENT_BALANCE"]
-    assert summary(desk.place("ann", "a3", BUY, 10, "0.20")) == ["a3 accepted"]
-    desk.cancel("ann", "c", "a1")
-    assert desk.available("ann") == 4
-    assert desk.balance("ann") == 10
+    harness = ExchangeHarness(balances={"ann": "10"})
+    harness.place("ann", "a1", BUY, 10, "0.40")
+    assert harness.available("ann") == 6
+    harness.place("ann", "a2", SELL, 10, "0.60")
+    assert harness.available("ann") == 2
+    assert summary(harness.place("ann", "a3", BUY, 10, "0.21")) == ["a3 rejected INSUFFICIENT_BALANCE"]
+    assert summary(harness.place("ann", "a3", BUY, 10, "0.20")) == ["a3 accepted"]
+    harness.cancel("ann", "c", "a1")
+    assert harness.available("ann") == 4
+    assert harness.balance("ann") == 10
 
 
 def test_a_trade_moves_money_and_a_better_price_costs_less() -> None:
-    desk = Desk(balances={"ann": "10", "bob": "10"})
-    desk.place("bob", "b1", SELL, 10, "0.40")
-    taker, maker = trades(desk.place("ann", "a1", BUY, 10, "0.50"))
+    harness = ExchangeHarness(balances={"ann": "10", "bob": "10"})
+    harness.place("bob", "b1", SELL, 10, "0.40")
+    taker, maker = trades(harness.place("ann", "a1", BUY, 10, "0.50"))
     assert taker.balance_change == -4
     assert maker.balance_change == -6
-    assert (desk.balance("ann"), desk.available("ann")) == ds(6, 6)
-    assert (desk.balance("bob"), desk.available("bob")) == ds(4, 4)
-    assert (desk.net("ann"), desk.net("bob")) == ds(10, -10)
+    assert (harness.balance("ann"), harness.available("ann")) == ds(6, 6)
+    assert (harness.balance("bob"), harness.available("bob")) == ds(4, 4)
+    assert (harness.net("ann"), harness.net("bob")) == ds(10, -10)
 
 
 def test_closing_returns_money_and_needs_none() -> None:
-    desk = Desk(balances={"ann": "4", "bob": "100"})
-    desk.place("bob", "b1", SELL, 10, "0.40")
-    desk.place("ann", "a1", BUY, 10, "0.40")
-    assert desk.available("ann") == 0
-    assert summary(desk.place("ann", "a2", SELL, 11, "0.60")) == ["a2 rejected INSUFFICIENT_BALANCE"]
-    assert summary(desk.place("ann", "a2", SELL, 10, "0.60")) == ["a2 accepted"]
-    taker, maker = trades(desk.place("bob", "b2", BUY, 15, "0.60"))
+    harness = ExchangeHarness(balances={"ann": "4", "bob": "100"})
+    harness.place("bob", "b1", SELL, 10, "0.40")
+    harness.place("ann", "a1", BUY, 10, "0.40")
+    assert harness.available("ann") == 0
+    assert summary(harness.place("ann", "a2", SELL, 11, "0.60")) == ["a2 rejected INSUFFICIENT_BALANCE"]
+    assert summary(harness.place("ann", "a2", SELL, 10, "0.60")) == ["a2 accepted"]
+    taker, maker = trades(harness.place("bob", "b2", BUY, 15, "0.60"))
     assert (taker.collateral_returned, taker.balance_change) == ds(4, 4)
     assert (maker.collateral_returned, maker.balance_change) == ds(6, 6)
     assert (maker.long_quantity, maker.short_quantity) == ds(0, 0)
-    assert desk.balance("ann") == 6
+    assert harness.balance("ann") == 6
 
 
-def test_an_order_that_reverses_a_position_closes_first_and_opens_the_rest(desk: Desk) -> None:
-    desk.place("bob", "b1", SELL, 10, "0.40")
-    desk.place("ann", "a1", BUY, 10, "0.40")
-    desk.place("bob", "b2", BUY, 15, "0.30")
-    taker, _ = trades(desk.place("ann", "a2", SELL, 15, "0.30"))
+def test_an_order_that_reverses_a_position_closes_first_and_opens_the_rest(harness: ExchangeHarness) -> None:
+    harness.place("bob", "b1", SELL, 10, "0.40")
+    harness.place("ann", "a1", BUY, 10, "0.40")
+    harness.place("bob", "b2", BUY, 15, "0.30")
+    taker, _ = trades(harness.place("ann", "a2", SELL, 15, "0.30"))
     assert taker.collateral_returned == 3
     assert taker.balance_change == d("3") - d("3.5")
     assert (taker.long_quantity, taker.short_quantity) == ds(0, 5)
@@ -63,25 +63,25 @@ def test_an_order_that_reverses_a_position_closes_first_and_opens_the_rest(desk:
 def test_the_cheapest_way_to_close_is_not_assumed() -> None:
     """Ten long, two sales of ten: the one at the better price trades first and closes, so money
     is held back for the other."""
-    desk = Desk(balances={"ann": "6", "bob": "100"})
-    desk.place("bob", "b1", SELL, 10, "0.40")
-    desk.place("ann", "a1", BUY, 10, "0.40")
-    desk.place("ann", "a2", SELL, 10, "0.90")
-    assert desk.available("ann") == 2
-    assert summary(desk.place("ann", "a3", SELL, 10, "0.70")) == ["a3 accepted"]
-    assert desk.available("ann") == 1
-    assert summary(desk.place("ann", "a4", SELL, 10, "0.85")) == ["a4 rejected INSUFFICIENT_BALANCE"]
+    harness = ExchangeHarness(balances={"ann": "6", "bob": "100"})
+    harness.place("bob", "b1", SELL, 10, "0.40")
+    harness.place("ann", "a1", BUY, 10, "0.40")
+    harness.place("ann", "a2", SELL, 10, "0.90")
+    assert harness.available("ann") == 2
+    assert summary(harness.place("ann", "a3", SELL, 10, "0.70")) == ["a3 accepted"]
+    assert harness.available("ann") == 1
+    assert summary(harness.place("ann", "a4", SELL, 10, "0.85")) == ["a4 rejected INSUFFICIENT_BALANCE"]
 
 
 def test_an_account_in_debt_may_still_close() -> None:
-    desk = Desk(product=MARGIN, balances={"ann": "100", "bob": "1000000"})
-    desk.place("bob", "b1", SELL, 10, "100")
-    desk.place("ann", "a1", BUY, 10, "100")
-    desk.place("bob", "b2", BUY, 4, "50")
-    desk.place("ann", "a2", SELL, 4, "50")
-    assert desk.balance("ann") == -160
-    assert summary(desk.place("ann", "a3", BUY, 1, "1")) == ["a3 rejected INSUFFICIENT_BALANCE"]
-    assert summary(desk.place("ann", "a4", SELL, 6, "60")) == ["a4 accepted"]
+    harness = ExchangeHarness(product=MARGIN, balances={"ann": "100", "bob": "1000000"})
+    harness.place("bob", "b1", SELL, 10, "100")
+    harness.place("ann", "a1", BUY, 10, "100")
+    harness.place("bob", "b2", BUY, 4, "50")
+    harness.place("ann", "a2", SELL, 4, "50")
+    assert harness.balance("ann") == -160
+    assert summary(harness.place("ann", "a3", BUY, 1, "1")) == ["a3 rejected INSUFFICIENT_BALANCE"]
+    assert summary(harness.place("ann", "a4", SELL, 6, "60")) == ["a4 accepted"]
 
 
 @pytest.mark.parametrize(
@@ -106,24 +106,24 @@ def test_the_margin_fee_is_a_rate_on_the_notional_value() -> None:
 
 
 def test_fees_are_deducted_from_the_balance() -> None:
-    desk = Desk(fees=None)
-    desk.place("bob", "b1", SELL, 100, "0.50")
-    taker, maker = trades(desk.place("ann", "a1", BUY, 100, "0.50"))
+    harness = ExchangeHarness(fees=None)
+    harness.place("bob", "b1", SELL, 100, "0.50")
+    taker, maker = trades(harness.place("ann", "a1", BUY, 100, "0.50"))
     assert (taker.charge.net, taker.balance_change) == ds("1.75", "-51.75")
     assert (maker.charge.net, maker.balance_change) == ds(0, -50)
-    assert desk.balance("ann") == d("9948.25")
+    assert harness.balance("ann") == d("9948.25")
 
 
 def test_margin_posts_a_fraction_and_settles_the_difference() -> None:
-    desk = Desk(product=MARGIN)
-    desk.place("bob", "b1", SELL, 10, "20")
-    taker, maker = trades(desk.place("ann", "a1", BUY, 10, "20"))
+    harness = ExchangeHarness(product=MARGIN)
+    harness.place("bob", "b1", SELL, 10, "20")
+    taker, maker = trades(harness.place("ann", "a1", BUY, 10, "20"))
     assert (taker.balance_change, maker.balance_change) == ds(-20, -20)
-    desk.place("bob", "b2", BUY, 4, "25")
-    taker, maker = trades(desk.place("ann", "a2", SELL, 4, "25"))
+    harness.place("bob", "b2", BUY, 4, "25")
+    taker, maker = trades(harness.place("ann", "a2", SELL, 4, "25"))
     assert taker.balance_change == 8 + 20
     assert maker.balance_change == 8 - 20
-    assert desk.net("ann") == 6
+    assert harness.net("ann") == 6
 
 
 def test_a_partial_close_on_margin_never_loses_a_fraction_of_a_cent() -> None:

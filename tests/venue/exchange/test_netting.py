@@ -23,8 +23,8 @@ from kalshi_fix_venue.exchange import (
 from kalshi_fix_venue.exchange.accounts import AccountTerms
 from kalshi_fix_venue.exchange.netting import GroupResults
 from kalshi_fix_venue.exchange.outcomes import MarketSettled, OrderTraded, Outcome
-from tests.venue.desk import BUY, SELL, Desk, account, d, ds, summary
-from tests.venue.exchange.slow_netting import SlowPurse, possible
+from tests.venue.exchange.slow_netting import SlowBalance, possible
+from tests.venue.exchange_harness import BUY, SELL, ExchangeHarness, account, d, ds, summary
 
 RACE = ("CUP-ARG", "CUP-BRA", "CUP-CHI")
 RANGES = ("GDP-T1", "GDP-T2", "GDP-T3")
@@ -37,147 +37,151 @@ SINGLE = MarketGroup(name="alone", markets=(ALONE,))
 OWNERS = ("ann", "bob", "cat")
 
 
-def netting_desk(*groups: MarketGroup, balance: str = "100") -> Desk:
+def netting_harness(*groups: MarketGroup, balance: str = "100") -> ExchangeHarness:
     markets = tuple(prediction_market(ticker) for ticker in (*RACE, *RANGES, ALONE))
-    return Desk(markets=markets, balances=dict.fromkeys(OWNERS, balance), market_groups=groups)
+    return ExchangeHarness(markets=markets, balances=dict.fromkeys(OWNERS, balance), market_groups=groups)
 
 
-def trade(desk: Desk, owner: str, side: Side, quantity: int | str, price: str, market: str) -> OrderTraded:
+def trade(
+    harness: ExchangeHarness, owner: str, side: Side, quantity: int | str, price: str, market: str
+) -> OrderTraded:
     """Trade between an owner and cat, who places her order first; return the owner's trade."""
-    number = desk.exchange.draw_exec_id()
+    number = harness.exchange.draw_exec_id()
     other = SELL if side is BUY else BUY
-    desk.place("cat", f"c{number}", other, quantity, price, market=market)
-    outcomes = desk.place(owner, f"o{number}", side, quantity, price, market=market)
+    harness.place("cat", f"c{number}", other, quantity, price, market=market)
+    outcomes = harness.place(owner, f"o{number}", side, quantity, price, market=market)
     return next(o for o in outcomes if isinstance(o, OrderTraded) and o.aggressor)
 
 
 def test_two_shorts_of_exclusive_markets_guarantee_one_payout() -> None:
-    desk = netting_desk(EXCLUSIVE)
-    first = trade(desk, "ann", SELL, 10, "0.30", RACE[0])
+    harness = netting_harness(EXCLUSIVE)
+    first = trade(harness, "ann", SELL, 10, "0.30", RACE[0])
     assert (first.ranged_return, first.balance_change) == ds(0, -7)
-    second = trade(desk, "ann", SELL, 4, "0.20", RACE[1])
+    second = trade(harness, "ann", SELL, 4, "0.20", RACE[1])
     assert (second.ranged_return, second.collateral_returned, second.balance_change) == ds(4, 0, "0.8")
-    third = trade(desk, "ann", SELL, 4, "0.20", RACE[2])
+    third = trade(harness, "ann", SELL, 4, "0.20", RACE[2])
     assert (third.ranged_return, third.balance_change) == ds(4, "0.8")
     # The remaining cost is that of the worst result: the first market is decided YES.
-    assert desk.balance("ann") == 100 - 7 + d("1.6")
+    assert harness.balance("ann") == 100 - 7 + d("1.6")
     # Cat, long in all three, may lose everything: there may be no winner.
-    assert desk.balance("cat") == 100 - 3 - d("1.6")
+    assert harness.balance("cat") == 100 - 3 - d("1.6")
 
 
 def test_longs_of_all_markets_guarantee_one_payout_if_one_must_win() -> None:
-    desk = netting_desk(EXHAUSTIVE)
+    harness = netting_harness(EXHAUSTIVE)
     for market in RACE[:2]:
-        assert trade(desk, "ann", BUY, 10, "0.30", market).ranged_return == 0
-    assert trade(desk, "ann", BUY, 6, "0.30", RACE[2]).ranged_return == 6
-    assert desk.balance("ann") == 100 - 3 - 3 - d("1.8") + 6
+        assert trade(harness, "ann", BUY, 10, "0.30", market).ranged_return == 0
+    assert trade(harness, "ann", BUY, 6, "0.30", RACE[2]).ranged_return == 6
+    assert harness.balance("ann") == 100 - 3 - 3 - d("1.8") + 6
 
 
 def test_a_long_below_and_a_short_above_guarantee_one_payout() -> None:
-    desk = netting_desk(DIRECTIONAL)
-    trade(desk, "ann", BUY, 10, "0.60", RANGES[0])
-    above = trade(desk, "ann", SELL, 7, "0.40", RANGES[2])
+    harness = netting_harness(DIRECTIONAL)
+    trade(harness, "ann", BUY, 10, "0.60", RANGES[0])
+    above = trade(harness, "ann", SELL, 7, "0.40", RANGES[2])
     assert (above.ranged_return, above.balance_change) == ds(7, "2.8")
     # The opposite positions guarantee nothing.
-    other = netting_desk(DIRECTIONAL)
+    other = netting_harness(DIRECTIONAL)
     trade(other, "ann", SELL, 10, "0.60", RANGES[0])
     assert trade(other, "ann", BUY, 7, "0.40", RANGES[2]).ranged_return == 0
 
 
 def test_closing_takes_back_the_collateral_no_longer_guaranteed() -> None:
-    desk = netting_desk(EXCLUSIVE)
+    harness = netting_harness(EXCLUSIVE)
     for market in RACE[:2]:
-        trade(desk, "ann", SELL, 10, "0.30", market)
-    assert desk.balance("ann") == 96
-    closed = trade(desk, "ann", BUY, 10, "0.25", RACE[0])
+        trade(harness, "ann", SELL, 10, "0.30", market)
+    assert harness.balance("ann") == 96
+    closed = trade(harness, "ann", BUY, 10, "0.25", RACE[0])
     assert (closed.collateral_returned, closed.ranged_return, closed.balance_change) == ds("7.5", -10, "-2.5")
-    assert desk.balance("ann") == d("93.5")
+    assert harness.balance("ann") == d("93.5")
 
 
 def test_a_closing_order_needs_the_money_that_is_taken_back() -> None:
-    desk = netting_desk(EXCLUSIVE, balance="10")
+    harness = netting_harness(EXCLUSIVE, balance="10")
     for market in RACE[:2]:
-        trade(desk, "ann", SELL, 10, "0.50", market)
-    assert desk.balance("ann") == 10
-    desk.place("ann", "a1", BUY, 10, "0.70", market=ALONE)
-    assert desk.available("ann") == 3
-    assert summary(desk.place("ann", "a2", BUY, 10, "0.31", market=RACE[0])) == [
+        trade(harness, "ann", SELL, 10, "0.50", market)
+    assert harness.balance("ann") == 10
+    harness.place("ann", "a1", BUY, 10, "0.70", market=ALONE)
+    assert harness.available("ann") == 3
+    assert summary(harness.place("ann", "a2", BUY, 10, "0.31", market=RACE[0])) == [
         "a2 rejected INSUFFICIENT_BALANCE"
     ]
-    assert summary(desk.place("ann", "a2", BUY, 10, "0.30", market=RACE[0])) == ["a2 accepted"]
+    assert summary(harness.place("ann", "a2", BUY, 10, "0.30", market=RACE[0])) == ["a2 accepted"]
     # The other market cannot be closed as well: closing takes nothing back, but costs its price.
-    assert desk.available("ann") == 0
-    assert summary(desk.place("ann", "a3", BUY, 1, "0.30", market=RACE[1])) == ["a3 accepted"]
-    desk.place("cat", "c", SELL, 10, "0.30", market=RACE[0])
-    assert (desk.balance("ann"), desk.available("ann")) == ds(7, 0)
-    desk.place("cat", "c2", SELL, 1, "0.30", market=RACE[1])
-    assert desk.available("ann") == d("0.7")
+    assert harness.available("ann") == 0
+    assert summary(harness.place("ann", "a3", BUY, 1, "0.30", market=RACE[1])) == ["a3 accepted"]
+    harness.place("cat", "c", SELL, 10, "0.30", market=RACE[0])
+    assert (harness.balance("ann"), harness.available("ann")) == ds(7, 0)
+    harness.place("cat", "c2", SELL, 1, "0.30", market=RACE[1])
+    assert harness.available("ann") == d("0.7")
 
 
 def test_markets_of_different_groups_and_of_none_do_not_net() -> None:
-    desk = netting_desk(EXCLUSIVE, DIRECTIONAL)
-    trade(desk, "ann", SELL, 10, "0.30", RACE[0])
-    assert trade(desk, "ann", SELL, 10, "0.30", RANGES[0]).ranged_return == 0
-    assert trade(desk, "ann", SELL, 10, "0.30", ALONE).ranged_return == 0
-    without = netting_desk()
+    harness = netting_harness(EXCLUSIVE, DIRECTIONAL)
+    trade(harness, "ann", SELL, 10, "0.30", RACE[0])
+    assert trade(harness, "ann", SELL, 10, "0.30", RANGES[0]).ranged_return == 0
+    assert trade(harness, "ann", SELL, 10, "0.30", ALONE).ranged_return == 0
+    without = netting_harness()
     trade(without, "ann", SELL, 10, "0.30", RACE[0])
     assert trade(without, "ann", SELL, 10, "0.30", RACE[1]).ranged_return == 0
 
 
 def test_a_subaccount_may_disable_netting() -> None:
     markets = tuple(prediction_market(ticker) for ticker in RACE)
-    desk = Desk(
+    harness = ExchangeHarness(
         markets=markets,
         balances=dict.fromkeys(("ann", "ann/1", "cat"), "100"),
         market_groups=(EXCLUSIVE,),
         terms={"ann": AccountTerms(without_netting=frozenset({1}))},
     )
     for owner, returned in (("ann", 10), ("ann/1", 0)):
-        trade(desk, owner, SELL, 10, "0.30", RACE[0])
-        assert trade(desk, owner, SELL, 10, "0.30", RACE[1]).ranged_return == returned
+        trade(harness, owner, SELL, 10, "0.30", RACE[0])
+        assert trade(harness, owner, SELL, 10, "0.30", RACE[1]).ranged_return == returned
 
 
-def settle(desk: Desk, market: str, result: MarketResult, price: str | None = None) -> MarketSettled:
-    desk.market_state(MarketState.DETERMINED, result, price, market=market)
-    outcomes = desk.market_state(MarketState.SETTLED, market=market)
+def settle(
+    harness: ExchangeHarness, market: str, result: MarketResult, price: str | None = None
+) -> MarketSettled:
+    harness.market_state(MarketState.DETERMINED, result, price, market=market)
+    outcomes = harness.market_state(MarketState.SETTLED, market=market)
     return next(o for o in outcomes if isinstance(o, MarketSettled))
 
 
 @pytest.mark.parametrize("winner", [*RACE, None])
 def test_settlements_pay_the_part_that_was_not_advanced(winner: str | None) -> None:
-    desk = netting_desk(EXCLUSIVE)
+    harness = netting_harness(EXCLUSIVE)
     for market in RACE:
-        trade(desk, "ann", SELL, 10, "0.30", market)
-    assert desk.balance("ann") == 100 - 21 + 20
+        trade(harness, "ann", SELL, 10, "0.30", market)
+    assert harness.balance("ann") == 100 - 21 + 20
     for market in RACE:
-        settle(desk, market, MarketResult.YES if market == winner else MarketResult.NO)
-        assert desk.balance("ann") >= 99
-    assert desk.balance("ann") == 100 - 21 + (20 if winner else 30)
-    assert desk.balance("ann") + desk.balance("cat") == 200
-    assert desk.exchange.account(account("ann")).advanced == 0
+        settle(harness, market, MarketResult.YES if market == winner else MarketResult.NO)
+        assert harness.balance("ann") >= 99
+    assert harness.balance("ann") == 100 - 21 + (20 if winner else 30)
+    assert harness.balance("ann") + harness.balance("cat") == 200
+    assert harness.exchange.account(account("ann")).advanced == 0
 
 
 def test_a_result_releases_newly_guaranteed_collateral_with_the_settlement() -> None:
-    desk = netting_desk(EXCLUSIVE)
+    harness = netting_harness(EXCLUSIVE)
     for market in RACE:
-        trade(desk, "ann", SELL, 10, "0.30", market)
-    paid = settle(desk, RACE[0], MarketResult.YES)
+        trade(harness, "ann", SELL, 10, "0.30", market)
+    paid = settle(harness, RACE[0], MarketResult.YES)
     (ann, cat) = paid.positions
     # 20 had been advanced, and the other two are now sure to pay 20.
     assert (ann.payout, cat.payout) == ds(0, 10)
     # There is no other winner: the other two pay nothing to cat, and nothing more to ann.
     for market in RACE[1:]:
-        assert [each.payout for each in settle(desk, market, MarketResult.NO).positions] == [0, 0]
+        assert [each.payout for each in settle(harness, market, MarketResult.NO).positions] == [0, 0]
 
 
 def test_a_scalar_result_conserves_money_too() -> None:
-    desk = netting_desk(EXCLUSIVE)
+    harness = netting_harness(EXCLUSIVE)
     for market in RACE[:2]:
-        trade(desk, "ann", SELL, 10, "0.30", market)
-    settle(desk, RACE[0], MarketResult.SCALAR, "0.6")
-    settle(desk, RACE[1], MarketResult.SCALAR, "0.4")
-    assert desk.balance("ann") == 100 - 14 + 4 + 6
-    assert desk.balance("ann") + desk.balance("cat") == 200
+        trade(harness, "ann", SELL, 10, "0.30", market)
+    settle(harness, RACE[0], MarketResult.SCALAR, "0.6")
+    settle(harness, RACE[1], MarketResult.SCALAR, "0.4")
+    assert harness.balance("ann") == 100 - 14 + 4 + 6
+    assert harness.balance("ann") + harness.balance("cat") == 200
 
 
 nets = st.dictionaries(st.integers(0, 3), st.integers(-5, 5).filter(bool), max_size=4)
@@ -201,11 +205,11 @@ def test_the_guaranteed_payout_is_the_minimum_over_all_outcomes(
     group = MarketGroup(name="g", markets=markets, kind=kind[0], exhaustive=kind[1])
     final = random.choice(list(possible(group, {})))
     known = {market: final[market] for market in markets if random.random() < 0.3}
-    purse = SlowPurse()
+    balance = SlowBalance()
     positions = {markets[place]: Decimal(net) for place, net in held.items() if markets[place] not in known}
     for market, net in positions.items():
-        purse.buy(market, yes=net > 0, price=Fraction(0), quantity=Fraction(abs(net)))
-    slow = min(purse.payout(outcome) for outcome in possible(group, known))
+        balance.buy(market, yes=net > 0, price=Fraction(0), quantity=Fraction(abs(net)))
+    slow = min(balance.payout(outcome) for outcome in possible(group, known))
     settled = {market: Decimal(int(result)) for market, result in known.items()}
     assert GroupResults(group, settled).guaranteed(positions) == slow
 
@@ -214,9 +218,9 @@ def test_the_guaranteed_payout_is_the_minimum_over_all_outcomes(
 class Exchange:
     """A desk and the slow model, with the same trades."""
 
-    desk: Desk
+    harness: ExchangeHarness
     groups: tuple[MarketGroup, ...]
-    purses: dict[str, SlowPurse]
+    balances: dict[str, SlowBalance]
     trades: int = 0
     returned: Decimal = Decimal(0)
 
@@ -224,7 +228,7 @@ class Exchange:
         for each in outcomes:
             if isinstance(each, OrderTraded):
                 order = each.order
-                self.purses[order.account.owner].buy(
+                self.balances[order.account.owner].buy(
                     order.market,
                     yes=order.side is BUY,
                     price=Fraction(each.price),
@@ -236,12 +240,12 @@ class Exchange:
     def check(self, start: int) -> None:
         held = Decimal(0)
         for owner in OWNERS:
-            found = self.desk.exchange.account(account(owner))
-            assert found.balance == start - self.purses[owner].worst_loss(self.groups)
+            found = self.harness.exchange.account(account(owner))
+            assert found.balance == start - self.balances[owner].worst_loss(self.groups)
             assert found.available >= 0, owner
             held -= found.advanced
             held += sum((holding.position.long for holding in found.holdings.values()), Decimal(0))
-        balances = sum((self.desk.balance(owner) for owner in OWNERS), Decimal(0))
+        balances = sum((self.harness.balance(owner) for owner in OWNERS), Decimal(0))
         assert balances + held == start * len(OWNERS)
 
 
@@ -250,8 +254,8 @@ def play(seed: int, length: int, start: int, kinds: tuple[MarketGroup, MarketGro
     after each.
     """
     random = Random(seed)
-    desk = netting_desk(*kinds, balance=str(start))
-    model = Exchange(desk, (*kinds, SINGLE), {owner: SlowPurse() for owner in OWNERS})
+    harness = netting_harness(*kinds, balance=str(start))
+    model = Exchange(harness, (*kinds, SINGLE), {owner: SlowBalance() for owner in OWNERS})
     placed: list[tuple[str, str, Side, str]] = []
     for number in range(length):
         owner = random.choice(OWNERS)
@@ -263,13 +267,13 @@ def play(seed: int, length: int, start: int, kinds: tuple[MarketGroup, MarketGro
         if kind < 6 or not placed:
             tif = TimeInForce.IMMEDIATE_OR_CANCEL if kind == 0 else TimeInForce.GOOD_TILL_CANCEL
             placed.append((owner, f"o{number}", side, market))
-            model.take(desk.place(owner, f"o{number}", side, quantity, price, tif=tif, market=market))
+            model.take(harness.place(owner, f"o{number}", side, quantity, price, tif=tif, market=market))
         else:
             owner, name, side, market = random.choice(placed)
             if kind == 6:
-                desk.cancel(owner, f"x{number}", name, side, market=market)
+                harness.cancel(owner, f"x{number}", name, side, market=market)
             else:
-                model.take(desk.amend(owner, name, name, quantity, price, side, market=market))
+                model.take(harness.amend(owner, name, name, quantity, price, side, market=market))
         model.check(start)
     return model
 
@@ -280,36 +284,36 @@ def test_balances_are_reduced_by_exactly_the_worst_loss(seed: int, race: MarketG
     model = play(seed, 300, 30, (race, DIRECTIONAL))
     assert model.trades > 30
     assert model.returned > 5
-    desk = model.desk
+    harness = model.harness
     for owner in OWNERS:
-        desk.mass_cancel(owner)
-        assert desk.available(owner) == desk.balance(owner)
+        harness.mass_cancel(owner)
+        assert harness.available(owner) == harness.balance(owner)
     random = Random(seed)
     results: dict[str, bool] = {}
     for group in model.groups:
         results |= random.choice(list(possible(group, {})))
     for market in random.sample(sorted(results), len(results)):
-        settle(desk, market, MarketResult.YES if results[market] else MarketResult.NO)
-        assert all(desk.balance(owner) >= 0 for owner in OWNERS)
+        settle(harness, market, MarketResult.YES if results[market] else MarketResult.NO)
+        assert all(harness.balance(owner) >= 0 for owner in OWNERS)
     for owner in OWNERS:
-        purse = model.purses[owner]
-        assert desk.balance(owner) == 30 - purse.paid + purse.payout(results)
-    assert sum(desk.balance(owner) for owner in OWNERS) == 90
+        balance = model.balances[owner]
+        assert harness.balance(owner) == 30 - balance.paid + balance.payout(results)
+    assert sum(harness.balance(owner) for owner in OWNERS) == 90
 
 
 def test_fees_are_deducted_in_addition_to_returned_collateral() -> None:
-    desk = Desk(
+    harness = ExchangeHarness(
         fees=None,
         markets=tuple(prediction_market(ticker) for ticker in RACE),
         balances=dict.fromkeys(OWNERS, "100"),
         market_groups=(EXCLUSIVE,),
     )
-    trade(desk, "ann", SELL, 10, "0.30", RACE[0])
-    second = trade(desk, "ann", SELL, 4, "0.20", RACE[1])
+    trade(harness, "ann", SELL, 10, "0.30", RACE[0])
+    second = trade(harness, "ann", SELL, 4, "0.20", RACE[1])
     assert (second.ranged_return, second.fee) == ds(4, "0.0448")
     assert second.balance_change == d("0.8") - d("0.0448")
-    accounts = desk.exchange.accounts()
+    accounts = harness.exchange.accounts()
     longs = [holding.position.long for each in accounts for holding in each.holdings.values()]
     held = sum(longs, Decimal(0)) - sum((each.advanced for each in accounts), Decimal(0))
     balances = sum((each.balance for each in accounts), Decimal(0))
-    assert balances + held + desk.exchange.fees_kept == 300
+    assert balances + held + harness.exchange.fees_kept == 300

@@ -16,7 +16,7 @@ from kalshi_fix_venue.exchange import (
 )
 from kalshi_fix_venue.exchange.netting import GroupKind
 from kalshi_fix_venue.exchange.outcomes import MarketSettled, MarketStateChanged, Outcome
-from tests.venue.desk import BUY, SELL, Desk, d, ds, summary
+from tests.venue.exchange_harness import BUY, SELL, ExchangeHarness, d, ds, summary
 
 DETERMINED, SETTLED = MarketState.DETERMINED, MarketState.SETTLED
 YES, NO, SCALAR = MarketResult
@@ -28,9 +28,9 @@ def settled(outcomes: tuple[Outcome, ...]) -> MarketSettled:
     return found
 
 
-def settle(desk: Desk, result: MarketResult, price: str | None = None) -> MarketSettled:
-    desk.market_state(DETERMINED, result, price)
-    return settled(desk.market_state(SETTLED))
+def settle(harness: ExchangeHarness, result: MarketResult, price: str | None = None) -> MarketSettled:
+    harness.market_state(DETERMINED, result, price)
+    return settled(harness.market_state(SETTLED))
 
 
 def paid(outcome: MarketSettled) -> dict[str, Decimal]:
@@ -38,16 +38,16 @@ def paid(outcome: MarketSettled) -> dict[str, Decimal]:
 
 
 @pytest.fixture
-def desk() -> Desk:
+def harness() -> ExchangeHarness:
     """Return a desk where Ann is 10 long at 40 cents, Bob 10 short, and Cat has traded and is flat."""
-    desk = Desk(balances=dict.fromkeys(("ann", "bob", "cat"), "100"))
-    desk.place("bob", "b1", SELL, 10, "0.40")
-    desk.place("ann", "a1", BUY, 10, "0.40")
-    desk.place("cat", "c1", BUY, 5, "0.30")
-    desk.place("bob", "b2", SELL, 5, "0.30")
-    desk.place("bob", "b3", BUY, 5, "0.30")
-    desk.place("cat", "c2", SELL, 5, "0.30")
-    return desk
+    harness = ExchangeHarness(balances=dict.fromkeys(("ann", "bob", "cat"), "100"))
+    harness.place("bob", "b1", SELL, 10, "0.40")
+    harness.place("ann", "a1", BUY, 10, "0.40")
+    harness.place("cat", "c1", BUY, 5, "0.30")
+    harness.place("bob", "b2", SELL, 5, "0.30")
+    harness.place("bob", "b3", BUY, 5, "0.30")
+    harness.place("cat", "c2", SELL, 5, "0.30")
+    return harness
 
 
 @pytest.mark.parametrize(
@@ -62,105 +62,107 @@ def desk() -> Desk:
     ],
 )
 def test_positions_pay_by_the_result(
-    desk: Desk, result: MarketResult, price: str | None, yes_pays: str, ann: str, bob: str
+    harness: ExchangeHarness, result: MarketResult, price: str | None, yes_pays: str, ann: str, bob: str
 ) -> None:
-    before = {owner: desk.balance(owner) for owner in ("ann", "bob", "cat")}
-    outcome = settle(desk, result, price)
+    before = {owner: harness.balance(owner) for owner in ("ann", "bob", "cat")}
+    outcome = settle(harness, result, price)
     assert (outcome.result, outcome.price) == (result, d(yes_pays))
     assert paid(outcome) == {"ann": d(ann), "bob": d(bob)}
-    assert desk.balance("ann") == before["ann"] + d(ann)
-    assert desk.balance("bob") == before["bob"] + d(bob)
-    assert desk.balance("cat") == before["cat"]
-    assert [desk.net(owner) for owner in ("ann", "bob", "cat")] == [0, 0, 0]
+    assert harness.balance("ann") == before["ann"] + d(ann)
+    assert harness.balance("bob") == before["bob"] + d(bob)
+    assert harness.balance("cat") == before["cat"]
+    assert [harness.net(owner) for owner in ("ann", "bob", "cat")] == [0, 0, 0]
 
 
-def test_the_total_payout_equals_the_total_payment(desk: Desk) -> None:
-    outcome = settle(desk, SCALAR, "0.0001")
+def test_the_total_payout_equals_the_total_payment(harness: ExchangeHarness) -> None:
+    outcome = settle(harness, SCALAR, "0.0001")
     assert sum(paid(outcome).values()) == 10
-    assert sum((desk.balance(owner) for owner in ("ann", "bob", "cat")), Decimal(0)) == 300
+    assert sum((harness.balance(owner) for owner in ("ann", "bob", "cat")), Decimal(0)) == 300
     held = {p.account.owner: (p.long_quantity, p.short_quantity) for p in outcome.positions}
     assert held == {"ann": ds(10, 0), "bob": ds(0, 10)}
 
 
-def test_a_position_is_paid_once(desk: Desk) -> None:
-    settle(desk, YES)
-    balance = desk.balance("ann")
-    assert desk.market_state(SETTLED) == ()
+def test_a_position_is_paid_once(harness: ExchangeHarness) -> None:
+    settle(harness, YES)
+    balance = harness.balance("ann")
+    assert harness.market_state(SETTLED) == ()
     with pytest.raises(ValueError, match="was settled; its result stays"):
-        desk.market_state(SETTLED, NO)
+        harness.market_state(SETTLED, NO)
     with pytest.raises(ValueError, match="is settled and cannot become determined"):
-        desk.market_state(DETERMINED, NO)
-    assert desk.balance("ann") == balance
+        harness.market_state(DETERMINED, NO)
+    assert harness.balance("ann") == balance
 
 
-def test_the_end_cancels_open_orders_and_releases_their_money(desk: Desk) -> None:
-    desk.place("ann", "a2", SELL, 10, "0.90")
-    desk.place("cat", "c3", BUY, 10, "0.10")
-    assert desk.available("cat") == 99
-    ended = desk.market_state(DETERMINED, YES)
+def test_the_end_cancels_open_orders_and_releases_their_money(harness: ExchangeHarness) -> None:
+    harness.place("ann", "a2", SELL, 10, "0.90")
+    harness.place("cat", "c3", BUY, 10, "0.10")
+    assert harness.available("cat") == 99
+    ended = harness.market_state(DETERMINED, YES)
     assert summary(ended) == ["a2 canceled MARKET_CLOSED", "c3 canceled MARKET_CLOSED"]
-    assert desk.available("cat") == desk.balance("cat") == 100
-    assert summary(desk.place("ann", "a3", BUY, 1, "0.50")) == ["a3 rejected MARKET_ALREADY_CLOSED"]
-    settled(desk.market_state(SETTLED))
-    assert desk.available("ann") == desk.balance("ann")
+    assert harness.available("cat") == harness.balance("cat") == 100
+    assert summary(harness.place("ann", "a3", BUY, 1, "0.50")) == ["a3 rejected MARKET_ALREADY_CLOSED"]
+    settled(harness.market_state(SETTLED))
+    assert harness.available("ann") == harness.balance("ann")
 
 
-def test_a_result_may_be_corrected_until_it_is_paid_out(desk: Desk) -> None:
-    desk.market_state(DETERMINED, YES)
-    assert desk.market_state(DETERMINED, SCALAR, "0.5") == ()
-    outcome = settled(desk.market_state(SETTLED, NO))
+def test_a_result_may_be_corrected_until_it_is_paid_out(harness: ExchangeHarness) -> None:
+    harness.market_state(DETERMINED, YES)
+    assert harness.market_state(DETERMINED, SCALAR, "0.5") == ()
+    outcome = settled(harness.market_state(SETTLED, NO))
     assert (outcome.result, outcome.price) == (NO, d(0))
     assert paid(outcome) == {"ann": d(0), "bob": d(10)}
 
 
 def test_each_subaccount_is_paid_separately() -> None:
-    desk = Desk(balances={"ann": "100", "ann/3": "100", "bob": "100"})
-    desk.place("bob", "b1", SELL, 10, "0.40")
-    desk.place("ann", "a1", BUY, 4, "0.40")
-    desk.place("ann/3", "a2", BUY, 6, "0.40")
-    outcome = settle(desk, YES)
+    harness = ExchangeHarness(balances={"ann": "100", "ann/3": "100", "bob": "100"})
+    harness.place("bob", "b1", SELL, 10, "0.40")
+    harness.place("ann", "a1", BUY, 4, "0.40")
+    harness.place("ann/3", "a2", BUY, 6, "0.40")
+    outcome = settle(harness, YES)
     assert [(p.account.subaccount, p.payout) for p in outcome.positions if p.account.owner == "ann"] == [
         (0, d(4)),
         (3, d(6)),
     ]
-    assert desk.balance("ann/3") == d("100") - d("2.4") + 6
+    assert harness.balance("ann/3") == d("100") - d("2.4") + 6
 
 
 def test_rounding_the_balance_down_is_the_fee_of_the_settlement() -> None:
     """The venue's example: 100.01 contracts at 30.60 cents, with a balance of 10 dollars."""
     markets = (prediction_market("HIGHNY-26AUG20", subpenny=True),)
-    desk = Desk(markets=markets, balances={"ann": "60.005", "bob": "100"})
-    desk.place("bob", "b1", SELL, "100.01", "0.50")
-    desk.place("ann", "a1", BUY, "100.01", "0.50")
-    assert desk.balance("ann") == 10
-    outcome = settle(desk, SCALAR, "0.3060")
+    harness = ExchangeHarness(markets=markets, balances={"ann": "60.005", "bob": "100"})
+    harness.place("bob", "b1", SELL, "100.01", "0.50")
+    harness.place("ann", "a1", BUY, "100.01", "0.50")
+    assert harness.balance("ann") == 10
+    outcome = settle(harness, SCALAR, "0.3060")
     ann, _ = outcome.positions
     assert (ann.payout, ann.fee) == ds("30.6030", "0.00006")
-    assert desk.balance("ann") == d("40.6030")
+    assert harness.balance("ann") == d("40.6030")
 
 
 def test_fees_and_payouts_together_equal_the_payments() -> None:
-    desk = Desk(markets=(prediction_market("HIGHNY-26AUG20", subpenny=True),))
-    desk.place("bob", "b1", SELL, "3.33", "0.0333")
-    desk.place("ann", "a1", BUY, "1.11", "0.0333")
-    desk.place("cat", "c1", BUY, "2.22", "0.0333")
-    outcome = settle(desk, SCALAR, "0.1234")
+    harness = ExchangeHarness(markets=(prediction_market("HIGHNY-26AUG20", subpenny=True),))
+    harness.place("bob", "b1", SELL, "3.33", "0.0333")
+    harness.place("ann", "a1", BUY, "1.11", "0.0333")
+    harness.place("cat", "c1", BUY, "2.22", "0.0333")
+    outcome = settle(harness, SCALAR, "0.1234")
     assert sum(p.payout + p.fee for p in outcome.positions) == d("3.33")
-    owners = sum((desk.balance(owner) for owner in ("ann", "bob", "cat")), Decimal(0))
-    assert sum(p.fee for p in outcome.positions) <= desk.exchange.fees_kept
-    assert owners + desk.exchange.fees_kept == 30_000
+    owners = sum((harness.balance(owner) for owner in ("ann", "bob", "cat")), Decimal(0))
+    assert sum(p.fee for p in outcome.positions) <= harness.exchange.fees_kept
+    assert owners + harness.exchange.fees_kept == 30_000
 
 
 @pytest.mark.parametrize(
-    ("moment", "clears"),
+    ("time", "clears"),
     [
         (datetime(2026, 8, 21, 3, 59, 59, tzinfo=UTC), date(2026, 8, 20)),
         (datetime(2026, 8, 21, 4, 0, 0, tzinfo=UTC), date(2026, 8, 21)),
     ],
 )
-def test_a_settlement_clears_on_the_date_of_new_york(desk: Desk, moment: datetime, clears: date) -> None:
-    desk.now = moment
-    assert settle(desk, YES).clearing_date == clears
+def test_a_settlement_clears_on_the_date_of_new_york(
+    harness: ExchangeHarness, time: datetime, clears: date
+) -> None:
+    harness.now = time
+    assert settle(harness, YES).clearing_date == clears
 
 
 @pytest.mark.parametrize(
@@ -180,25 +182,25 @@ def test_a_settlement_clears_on_the_date_of_new_york(desk: Desk, moment: datetim
     ],
 )
 def test_an_impossible_result_changes_nothing(
-    desk: Desk, state: MarketState, result: MarketResult | None, price: str | None, says: str
+    harness: ExchangeHarness, state: MarketState, result: MarketResult | None, price: str | None, says: str
 ) -> None:
-    desk.place("ann", "a2", SELL, 10, "0.90")
+    harness.place("ann", "a2", SELL, 10, "0.90")
     with pytest.raises(ValueError, match=says):
-        desk.market_state(state, result, price)
-    market = desk.exchange.markets[desk.market]
+        harness.market_state(state, result, price)
+    market = harness.exchange.markets[harness.market]
     assert (market.state, market.result) == (MarketState.ACTIVE, None)
-    assert desk.asks() == "10@0.90"
+    assert harness.asks() == "10@0.90"
 
 
 def test_perpetuals_do_not_settle() -> None:
-    desk = Desk(product=MARGIN)
+    harness = ExchangeHarness(product=MARGIN)
     with pytest.raises(ValueError, match="is a perpetual, which is never determined"):
-        desk.market_state(DETERMINED, YES)
+        harness.market_state(DETERMINED, YES)
 
 
-def test_subscribers_get_the_state_before_the_payout(desk: Desk) -> None:
-    desk.market_state(DETERMINED, YES)
-    change, payout = desk.market_state(SETTLED)
+def test_subscribers_get_the_state_before_the_payout(harness: ExchangeHarness) -> None:
+    harness.market_state(DETERMINED, YES)
+    change, payout = harness.market_state(SETTLED)
     assert isinstance(change, MarketStateChanged)
     assert isinstance(payout, MarketSettled)
 
@@ -224,16 +226,18 @@ def test_a_result_may_not_contradict_those_of_its_group(
 ) -> None:
     """The money returned by the group would otherwise have to be taken back."""
     group = MarketGroup(name="g", markets=LADDER, kind=kind, exhaustive=exhaustive)
-    desk = Desk(markets=tuple(prediction_market(ticker) for ticker in LADDER), market_groups=(group,))
+    harness = ExchangeHarness(
+        markets=tuple(prediction_market(ticker) for ticker in LADDER), market_groups=(group,)
+    )
     for ticker, result in zip(LADDER, before, strict=False):
-        desk.market_state(DETERMINED, result, "0.5" if result is SCALAR else None, market=ticker)
+        harness.market_state(DETERMINED, result, "0.5" if result is SCALAR else None, market=ticker)
     if says is None:
-        desk.market_state(DETERMINED, last, market=LADDER[2])
+        harness.market_state(DETERMINED, last, market=LADDER[2])
         return
     with pytest.raises(ValueError, match=says):
-        desk.market_state(DETERMINED, last, market=LADDER[2])
-    assert desk.exchange.markets[LADDER[2]].state is MarketState.ACTIVE
+        harness.market_state(DETERMINED, last, market=LADDER[2])
+    assert harness.exchange.markets[LADDER[2]].state is MarketState.ACTIVE
     # A wrong result must be corrected first.
-    desk.market_state(DETERMINED, SCALAR, "0.5", market=LADDER[0])
-    desk.market_state(DETERMINED, SCALAR, "0.5", market=LADDER[1])
-    desk.market_state(DETERMINED, last, market=LADDER[2])
+    harness.market_state(DETERMINED, SCALAR, "0.5", market=LADDER[0])
+    harness.market_state(DETERMINED, SCALAR, "0.5", market=LADDER[1])
+    harness.market_state(DETERMINED, last, market=LADDER[2])

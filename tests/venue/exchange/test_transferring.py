@@ -11,30 +11,32 @@ import pytest
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_venue.exchange import AccountId, MoveCash, prediction_market
 from kalshi_fix_venue.operations.operator import Transfer
-from tests.venue.desk import BUY, MARKET, START, Desk, d, ds
+from tests.venue.exchange_harness import BUY, MARKET, START, ExchangeHarness, d, ds
 from tests.venue.test_shards import sharded
-from tests.venue.town import Town
+from tests.venue.venue_harness import VenueHarness
 
 HERE, SAVED, THERE = AccountId("ann"), AccountId("ann", 1), AccountId("ann", 0, 1)
 
 
 @pytest.fixture
-def desk() -> Desk:
+def harness() -> ExchangeHarness:
     """Return a desk where Ann has 10 dollars on shard 0, 6 of them reserved for an order."""
-    desk = Desk(balances={"ann": "10", "ann/1": "0", "bob": "10"}, markets=(prediction_market(MARKET),))
-    desk.place("ann", "a1", BUY, 10, "0.60")
-    return desk
+    harness = ExchangeHarness(
+        balances={"ann": "10", "ann/1": "0", "bob": "10"}, markets=(prediction_market(MARKET),)
+    )
+    harness.place("ann", "a1", BUY, 10, "0.60")
+    return harness
 
 
-def balances(desk: Desk) -> tuple[Decimal, ...]:
-    return tuple(desk.exchange.account(each).balance for each in (HERE, SAVED))
+def balances(harness: ExchangeHarness) -> tuple[Decimal, ...]:
+    return tuple(harness.exchange.account(each).balance for each in (HERE, SAVED))
 
 
-def test_free_cash_can_be_moved_and_moved_back(desk: Desk) -> None:
-    assert desk.exchange.apply(MoveCash(HERE, SAVED, d("3.9999")), START) == ()
-    assert balances(desk) == ds("6.0001", "3.9999")
-    desk.exchange.apply(MoveCash(SAVED, HERE, d("3.9999")), START)
-    assert balances(desk) == ds(10, 0)
+def test_free_cash_can_be_moved_and_moved_back(harness: ExchangeHarness) -> None:
+    assert harness.exchange.apply(MoveCash(HERE, SAVED, d("3.9999")), START) == ()
+    assert balances(harness) == ds("6.0001", "3.9999")
+    harness.exchange.apply(MoveCash(SAVED, HERE, d("3.9999")), START)
+    assert balances(harness) == ds(10, 0)
 
 
 @pytest.mark.parametrize(
@@ -50,15 +52,17 @@ def test_free_cash_can_be_moved_and_moved_back(desk: Desk) -> None:
     ],
     ids=str,
 )
-def test_an_impossible_transfer_changes_nothing(desk: Desk, change: dict[str, Any], problem: str) -> None:
+def test_an_impossible_transfer_changes_nothing(
+    harness: ExchangeHarness, change: dict[str, Any], problem: str
+) -> None:
     with pytest.raises(ValueError, match=problem):
-        desk.exchange.apply(attrs.evolve(MoveCash(HERE, SAVED, d(1)), **change), START)
-    assert balances(desk) == ds(10, 0)
+        harness.exchange.apply(attrs.evolve(MoveCash(HERE, SAVED, d(1)), **change), START)
+    assert balances(harness) == ds(10, 0)
 
 
 def test_an_operator_funds_a_shard() -> None:
-    town: Town = sharded()
+    harness: VenueHarness = sharded()
     moved = Transfer(owner="ann", amount=d(100), to_shard=2)
-    assert town.perform(moved)["said"] == ("ann: 100 dollars moved; 900 are left, and 150 are there")
+    assert harness.perform(moved)["text"] == ("ann: 100 dollars moved; 900 are left, and 150 are there")
     with pytest.raises(ConfigurationError, match=r"account 0 of ann on shard 2 has 150 dollars"):
-        town.perform(Transfer(owner="ann", amount=d(151), from_shard=2))
+        harness.perform(Transfer(owner="ann", amount=d(151), from_shard=2))

@@ -5,22 +5,22 @@ from __future__ import annotations
 import pytest
 
 from kalshi_fix_venue.gateway.logins import Login
-from tests.venue.gateway.gateway_desk import GatewayDesk
+from tests.venue.gateway.gateway_harness import GatewayHarness
 
 
 @pytest.fixture
-def desk() -> GatewayDesk:
+def harness() -> GatewayHarness:
     """Return a gateway in front of an exchange with one market, without logins."""
-    return GatewayDesk()
+    return GatewayHarness()
 
 
 @pytest.fixture
-def ann(desk: GatewayDesk) -> Login:
+def ann(harness: GatewayHarness) -> Login:
     """Return Ann's login on KalshiNR, without pending reports and in dollars."""
-    return desk.login("ann")
+    return harness.login("ann")
 
 
 @pytest.fixture
-def bob(desk: GatewayDesk) -> Login:
+def bob(harness: GatewayHarness) -> Login:
     """Return Bob's login, with the same settings as Ann's."""
-    return desk.login("bob")
+    return harness.login("bob")

@@ -8,7 +8,7 @@ from kalshi_fix_sansio import Logon
 from kalshi_fix_venue.exchange import MARGIN, PREDICTION, ExecId
 from kalshi_fix_venue.gateway.flags import LogonFlags
 from kalshi_fix_venue.gateway.units import contracts, money, order_price_from_wire, price_to_wire
-from tests.venue.desk import d
+from tests.venue.exchange_harness import d
 
 
 def test_flags_default_to_the_documented_values() -> None:

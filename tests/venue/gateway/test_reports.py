@@ -10,37 +10,37 @@ from kalshi_fix_sansio import Side
 from kalshi_fix_venue.assumptions import Assumptions
 from kalshi_fix_venue.exchange import MARGIN, PREDICTION, AccountId, prediction_market
 from kalshi_fix_venue.exchange.accounts import AccountTerms
-from tests.venue.desk import MARKET, START, d
-from tests.venue.gateway.gateway_desk import GatewayDesk, reports
+from tests.venue.exchange_harness import MARKET, START, d
+from tests.venue.gateway.gateway_harness import GatewayHarness, reports
 
 BUY, SELL = Side.BUY, Side.SELL
 
 
 def test_margin_is_always_in_dollars_and_has_no_prediction_fields() -> None:
-    desk = GatewayDesk(MARGIN)
-    ann, bob = desk.login("ann", split_collateral_return=True), desk.login("bob")
-    desk.send(ann, desk.order("a1", BUY, 4, "19.5"))
-    (trade,) = reports(desk.send(bob, desk.order("b1", SELL, 4, "19.5")), bob)
+    harness = GatewayHarness(MARGIN)
+    ann, bob = harness.login("ann", split_collateral_return=True), harness.login("bob")
+    harness.send(ann, harness.order("a1", BUY, 4, "19.5"))
+    (trade,) = reports(harness.send(bob, harness.order("b1", SELL, 4, "19.5")), bob)
     assert (str(trade.last_px), trade.aggressor_indicator, trade.transact_time) == ("19.5000", True, START)
 
 
 @pytest.mark.parametrize(("included", "change"), [(True, "-0.29"), (False, "-0.30")])
 def test_a_trade_reports_its_net_fee_and_the_change_of_the_balance(included: bool, change: str) -> None:
     """The second of two fills, in which a cent of rounding fees is rebated."""
-    desk = GatewayDesk(
+    harness = GatewayHarness(
         markets=(prediction_market(MARKET, subpenny=True),),
         fees=None,
         terms={"bob": AccountTerms(direct_member=False)},
         assumptions=Assumptions(balance_change_includes_rebate=included),
     )
-    ann, bob = desk.login("ann"), desk.login("bob")
+    ann, bob = harness.login("ann"), harness.login("bob")
     for name in ("a1", "a2"):
-        desk.send(ann, desk.order(name, SELL, 5, "0.055"))
-    *_, trade = reports(desk.send(bob, desk.order("b1", BUY, 10, "0.055")), bob)
+        harness.send(ann, harness.order(name, SELL, 5, "0.055"))
+    *_, trade = reports(harness.send(bob, harness.order("b1", BUY, 10, "0.055")), bob)
     (fee,), (moved,) = trade.misc_fees, trade.collateral_amount_changes
     assert (fee.misc_fee_amt, fee.misc_fee_curr, fee.misc_fee_type) == (d("0.015"), "USD", "4")
     assert (moved.collateral_amount_change, moved.collateral_amount_type) == (d(change), "BALANCE")
-    assert desk.gateway.exchange.account(AccountId("bob")).balance == 10_000 - d("0.59")
+    assert harness.gateway.exchange.account(AccountId("bob")).balance == 10_000 - d("0.59")
 
 
 @pytest.mark.parametrize(
@@ -57,12 +57,12 @@ def test_a_trade_reports_its_net_fee_and_the_change_of_the_balance(included: boo
     ],
 )
 def test_a_trade_clears_on_the_date_of_new_york(product: str, utc: str, cleared: str) -> None:
-    desk = GatewayDesk(product)
-    ann, bob = desk.login("ann"), desk.login("bob")
-    desk.now = datetime.fromisoformat(utc).replace(tzinfo=UTC)
+    harness = GatewayHarness(product)
+    ann, bob = harness.login("ann"), harness.login("bob")
+    harness.now = datetime.fromisoformat(utc).replace(tzinfo=UTC)
     price = "0.50" if product == PREDICTION else "19.5"
-    desk.send(ann, desk.order("a1", BUY, 1, price))
-    deliveries = desk.send(bob, desk.order("b1", SELL, 1, price))
+    harness.send(ann, harness.order("a1", BUY, 1, price))
+    deliveries = harness.send(bob, harness.order("b1", SELL, 1, price))
     for login in (ann, bob):
         (trade,) = reports(deliveries, login)
         assert str(trade.clearing_business_date) == cleared

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from kalshi_fix_sansio import OrderMassCancelReport, Side, TimeInForce
 from kalshi_fix_venue.gateway.logins import Delivery, Login, Result
 from kalshi_fix_venue.gateway.timers import MOST_CANCELED, Action, Timers
-from tests.venue.desk import START
-from tests.venue.gateway.gateway_desk import GatewayDesk
+from tests.venue.exchange_harness import START
+from tests.venue.gateway.gateway_harness import GatewayHarness
 
 SECOND = timedelta(seconds=1)
 INSTANT = timedelta(microseconds=1)
@@ -97,26 +97,26 @@ def words(deliveries: list[Delivery]) -> list[str | None]:
 
 
 def test_the_gateway_performs_due_actions_before_it_processes_a_message(
-    desk: GatewayDesk, ann: Login
+    harness: GatewayHarness, ann: Login
 ) -> None:
-    desk.gateway.timers.at(desk.now + SECOND, a_word(ann, "due"))
-    assert desk.gateway.next_deadline() == desk.now + SECOND
-    desk.wait(seconds=1)
-    assert words(desk.send(ann, desk.order("a1", Side.BUY, 1, "0.40"))) == ["due", "a1"]
+    harness.gateway.timers.at(harness.now + SECOND, a_word(ann, "due"))
+    assert harness.gateway.next_deadline() == harness.now + SECOND
+    harness.wait(seconds=1)
+    assert words(harness.send(ann, harness.order("a1", Side.BUY, 1, "0.40"))) == ["due", "a1"]
 
 
-def test_the_gateway_does_not_perform_actions_early(desk: GatewayDesk, ann: Login) -> None:
-    desk.gateway.timers.at(desk.now + SECOND, a_word(ann, "due"))
-    assert desk.gateway.handle_timer(desk.now + SECOND - INSTANT) == []
-    assert words(desk.gateway.handle_timer(desk.now + SECOND)) == ["due"]
-    assert desk.gateway.next_deadline() is None
+def test_the_gateway_does_not_perform_actions_early(harness: GatewayHarness, ann: Login) -> None:
+    harness.gateway.timers.at(harness.now + SECOND, a_word(ann, "due"))
+    assert harness.gateway.handle_timer(harness.now + SECOND - INSTANT) == []
+    assert words(harness.gateway.handle_timer(harness.now + SECOND)) == ["due"]
+    assert harness.gateway.next_deadline() is None
 
 
-def test_timers_and_order_expiries_are_processed_by_time(desk: GatewayDesk, ann: Login) -> None:
+def test_timers_and_order_expiries_are_processed_by_time(harness: GatewayHarness, ann: Login) -> None:
     for cl_ord_id, seconds in (("first", 1), ("third", 3)):
-        at = {"time_in_force": TimeInForce.GOOD_TILL_DATE, "expire_time": desk.now + seconds * SECOND}
-        desk.send(ann, desk.order(cl_ord_id, Side.BUY, 1, "0.40", **at))
-    desk.gateway.timers.at(desk.now + 2 * SECOND, a_word(ann, "second"))
-    desk.gateway.timers.at(desk.now + 3 * SECOND, a_word(ann, "last"))
-    assert words(desk.gateway.handle_timer(desk.now + 2 * SECOND)) == ["first", "second"]
-    assert words(desk.gateway.handle_timer(desk.now + 3 * SECOND)) == ["third", "last"]
+        at = {"time_in_force": TimeInForce.GOOD_TILL_DATE, "expire_time": harness.now + seconds * SECOND}
+        harness.send(ann, harness.order(cl_ord_id, Side.BUY, 1, "0.40", **at))
+    harness.gateway.timers.at(harness.now + 2 * SECOND, a_word(ann, "second"))
+    harness.gateway.timers.at(harness.now + 3 * SECOND, a_word(ann, "last"))
+    assert words(harness.gateway.handle_timer(harness.now + 2 * SECOND)) == ["first", "second"]
+    assert words(harness.gateway.handle_timer(harness.now + 3 * SECOND)) == ["third", "last"]

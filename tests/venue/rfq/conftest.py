@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import pytest
 
-from tests.venue.rfq.rfq_town import RfqTown
-from tests.venue.town import Client
+from tests.venue.rfq.rfq_harness import RfqHarness
+from tests.venue.venue_harness import Client
 
 
 @pytest.fixture
-def town() -> RfqTown:
-    return RfqTown()
+def harness() -> RfqHarness:
+    return RfqHarness()
 
 
 @pytest.fixture
-def ann(town: RfqTown) -> Client:
+def ann(harness: RfqHarness) -> Client:
     """Return a creator's client."""
-    return town.creator()
+    return harness.creator()
 
 
 @pytest.fixture
-def bob(town: RfqTown) -> Client:
+def bob(harness: RfqHarness) -> Client:
     """Return a maker's client."""
-    return town.maker()
+    return harness.maker()
 
 
 @pytest.fixture
-def cat(town: RfqTown) -> Client:
+def cat(harness: RfqHarness) -> Client:
     """Return another maker's client."""
-    return town.maker("cat")
+    return harness.maker("cat")

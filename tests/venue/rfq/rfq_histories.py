@@ -51,10 +51,10 @@ from kalshi_fix_venue.gateway.rfq import RfqSettings
 from kalshi_fix_venue.gateway.rfq.book import Quote as VenueQuote
 from kalshi_fix_venue.gateway.rfq.book import Rfq as VenueRfq
 from tests.helpers import HOSTILE_CONTEXTS
-from tests.venue.desk import MARKET
-from tests.venue.rfq.rfq_town import NAMES, OTHER, VOLATILE, RfqTown, accounts, key, request
+from tests.venue.exchange_harness import MARKET
+from tests.venue.rfq.rfq_harness import NAMES, OTHER, VOLATILE, RfqHarness, accounts, key, request
 from tests.venue.rfq.test_combos import COLLECTIONS, HIGH, RAINS, SNOWS, A, combo
-from tests.venue.town import KEYS, Client, named, order
+from tests.venue.venue_harness import KEYS, Client, named, order
 
 Step = tuple[object, datetime]
 STEPS = 150
@@ -95,19 +95,19 @@ class Participant:
 
     def send(self, message: Message) -> None:
         self.steps.append((message, self.story.now))
-        client, town = self.client, self.story.town
+        client, harness = self.client, self.story.harness
         assert client is not None
         if not self.unheard:
             client.send(message)
             return
-        client.session.send(message, town.now)
+        client.session.send(message, harness.now)
         if self.arrives:
-            town.venue.receive_data(client.conn, client.session.data_to_send(), town.now)
+            harness.venue.receive_data(client.conn, client.session.data_to_send(), harness.now)
 
-    def take(self, happened: object) -> None:
-        self.steps.append((happened, self.story.now))
+    def take(self, event: object) -> None:
+        self.steps.append((event, self.story.now))
         with localcontext(HOSTILE_CONTEXTS["every trap"]):
-            updates = self.machine.apply(happened, self.story.now)
+            updates = self.machine.apply(event, self.story.now)
         for update in updates:
             assert not update.discrepancies, update.discrepancies
             message = getattr(update, "send", None)
@@ -120,9 +120,9 @@ class Participant:
                 self.lose()
                 return
             self.send(message)
-        if isinstance(happened, OutcomesUnknown):
-            about = str([(doubt.rfq_id, doubt.quote_id, doubt.about) for doubt in self.machine.doubts()])
-            for request in happened.requests:
+        if isinstance(event, OutcomesUnknown):
+            about = str([(item.rfq_id, item.quote_id, item.about) for item in self.machine.uncertain()])
+            for request in event.requests:
                 assert self.knows(request.request_id) or request.request_id in about, request
 
     def knows(self, request_id: str) -> bool:
@@ -149,7 +149,7 @@ class Participant:
         self.losses += 1
         client.events.clear()
         client.drop()
-        client.session.receive_eof(self.story.town.now)
+        client.session.receive_eof(self.story.harness.now)
         for event in client.session.events():
             self.take(event)
 
@@ -189,20 +189,20 @@ class Maker(Participant):
 
     def look_up(self) -> None:
         """Apply every report available from drop copy."""
-        town = self.story.town
-        client, copies = town.connect(f"{self.name}-dc", "KalshiDC"), DropCopy("KalshiDC")
+        harness = self.story.harness
+        client, copies = harness.connect(f"{self.name}-dc", "KalshiDC"), DropCopy("KalshiDC")
         begin = {shard: ExecKey(shard, 1, 1) for shard in (0, 1)}
-        copies.ask(begin, 1, town.now)
+        copies.request(begin, 1, harness.now)
         while client.events:
             events = list(client.events)
             client.events.clear()
             for event in events:
-                for told in copies.apply(event, town.now):
-                    self.take(told)
-            for due in copies.handle_timer(town.now):
-                copies.apply(due, town.now)
+                for play_story in copies.apply(event, harness.now):
+                    self.take(play_story)
+            for due in copies.handle_timer(harness.now):
+                copies.apply(due, harness.now)
                 client.send(due)
-        assert not copies.wanted
+        assert not copies.pending
         client.logout()
 
     def new_id(self) -> str:
@@ -210,7 +210,7 @@ class Maker(Participant):
         return f"{self.name}-{self.count}"
 
     def connect(self) -> Client:
-        return self.story.town.maker(self.name, store=self.store)
+        return self.story.harness.maker(self.name, store=self.store)
 
     def offer(self, rfq: MakerRfq) -> QuoteTerms | None:
         random = self.story.random
@@ -267,7 +267,7 @@ class Creator(Participant):
         return f"{letter}{self.count}"
 
     def connect(self) -> Client:
-        return self.story.town.creator(self.name, store=self.store)
+        return self.story.harness.creator(self.name, store=self.store)
 
     def act(self) -> None:
         random, machine = self.story.random, self.machine
@@ -296,7 +296,7 @@ class Creator(Participant):
                     self.send(machine.cancel(random.choice(live)))
                 case "ask":
                     message = self.request()
-                    machine.ask(message)
+                    machine.request(message)
                     self.send(message)
         except RfqRequestError:
             return
@@ -322,7 +322,7 @@ class Story:
         self.random, self.cuts, self.deaths, self.reopens = Random(seed), cuts, deaths, reopens
         keys = tuple(f"{name}-dc" for name in ("bob", "cat"))
         KEYS.update({name: named(name) for name in keys if name not in KEYS})
-        self.town = RfqTown(
+        self.harness = RfqHarness(
             accounts=tuple(attrs.evolve(each, drop_copy=True) for each in accounts()),
             api_keys=tuple(key(name) for name in (*NAMES, *keys)),
             combos=COLLECTIONS,
@@ -340,11 +340,11 @@ class Story:
 
     @property
     def now(self) -> datetime:
-        return self.town.utc
+        return self.harness.utc
 
     def place_orders(self, name: str) -> None:
         """Give a maker reports in every market, after which drop copy ranges are conclusive."""
-        client = self.town.connect(name, "KalshiNR")
+        client = self.harness.connect(name, "KalshiNR")
         for symbol in (MARKET, OTHER, VOLATILE):
             client.send(order(f"{name}-{symbol}", Side.BUY, 1, "0.01", symbol=symbol))
         client.logout()
@@ -366,24 +366,24 @@ class Story:
             pass
 
     def wait(self, seconds: float) -> None:
-        end = self.town.monotonic + seconds
-        while self.town.monotonic < end:
+        end = self.harness.monotonic + seconds
+        while self.harness.monotonic < end:
             due = [each for each in (side.machine.next_deadline() for side in self.sides) if each is not None]
-            left = end - self.town.monotonic
+            left = end - self.harness.monotonic
             until = min([left, *(max(0.0, (each - self.now).total_seconds()) for each in due)])
-            self.town.wait(until)
+            self.harness.wait(until)
             self.settle()
             for side in self.sides:
                 side.machine.handle_timer(self.now)
             if until == 0:
                 # The actions that were due are done; others are due later.
-                self.town.wait(min(left, 0.001))
+                self.harness.wait(min(left, 0.001))
 
     # --- the venue's state ------------------------------------------------------------------------------
 
     @property
     def book(self) -> Any:
-        return self.town.venue._gateways["prediction"]._rfqs._book
+        return self.harness.venue._gateways["prediction"]._rfqs._book
 
     def quotes(self, maker: Maker) -> dict[str, VenueQuote]:
         return {
@@ -397,7 +397,7 @@ class Story:
 
 
 @cache
-def told(seed: int) -> Story:
+def play_story(seed: int) -> Story:
     """Return a completed story, for tests of its messages."""
     story = Story(seed)
     for _ in range(STEPS):
@@ -407,7 +407,7 @@ def told(seed: int) -> Story:
 
 def messages(steps: Iterable[Step]) -> list[Message]:
     """Return the messages received."""
-    return [happened.message for happened, _ in steps if isinstance(happened, MessageReceived)]
+    return [event.message for event, _ in steps if isinstance(event, MessageReceived)]
 
 
 def unique(found: Iterable[Any]) -> int:
@@ -420,30 +420,30 @@ def model_of_maker(steps: list[Step]) -> dict[str, str]:
 
     Assumes that no message is too late and no connection was lost.
     """
-    said: dict[str, set[str]] = defaultdict(set)
+    text: dict[str, set[str]] = defaultdict(set)
     refusals: dict[str, list[Any]] = defaultdict(list)
     closed: set[str] = set()
     for each in messages(steps):
         match each:
             case QuoteStatusReport():
-                said[each.quote_id].add(QuoteStatus(each.quote_status).name)
+                text[each.quote_id].add(QuoteStatus(each.quote_status).name)
             case QuoteConfirmStatus(quote_confirm_status=0):
-                said[each.quote_id].add("CONFIRMED")
+                text[each.quote_id].add("CONFIRMED")
             case QuoteConfirmStatus():
                 refusals[each.quote_id].append(each)
             case QuoteCancelStatus(quote_cancel_status=0):
-                said[each.quote_id].add("CANCELED")
+                text[each.quote_id].add("CANCELED")
             case ExecutionReport() if each.exec_type not in PENDING:
                 quote_id = each.cl_ord_id.split(":")[2]
-                said[quote_id].add("FAILED" if each.exec_type == ExecType.REJECTED else "EXECUTED")
+                text[quote_id].add("FAILED" if each.exec_type == ExecType.REJECTED else "EXECUTED")
             case QuoteRequestReject():
                 closed.add(each.quote_req_id)
     sent = [message for message, _ in steps if isinstance(message, Quote)]
     confirms = [message.quote_id for message, _ in steps if isinstance(message, QuoteConfirm)]
-    closed |= {each.quote_req_id for each in sent if said[each.quote_id] & {"EXECUTED", "FAILED"}}
+    closed |= {each.quote_req_id for each in sent if text[each.quote_id] & {"EXECUTED", "FAILED"}}
     found = {}
     for number, quote in enumerate(sent):
-        words = said[quote.quote_id]
+        words = text[quote.quote_id]
         later = [each for each in sent[number + 1 :] if each.quote_req_id == quote.quote_req_id]
         strongest = ("EXECUTED", "FAILED", "CONFIRMED", "CANCELED", "REJECTED")
         state = next((word for word in strongest if word in words), None)
@@ -453,7 +453,7 @@ def model_of_maker(steps: list[Step]) -> dict[str, str]:
             state = "CANCELED"
         if state is None and "ACCEPTED" in words:
             state = "ACCEPTED"
-        if state is None and any("PENDING" in said[each.quote_id] for each in later):
+        if state is None and any("PENDING" in text[each.quote_id] for each in later):
             state = "REPLACED"
         found[quote.quote_id] = state or ("OPEN" if "PENDING" in words else "SENT")
     return found
@@ -461,7 +461,7 @@ def model_of_maker(steps: list[Step]) -> dict[str, str]:
 
 def model_of_creator(steps: list[Step]) -> dict[str, tuple[str, list[str]]]:
     """Return the state of each RFQ sent and its live quotes, under the assumptions of `model_of_maker`."""
-    said: dict[str, set[str]] = defaultdict(set)
+    text: dict[str, set[str]] = defaultdict(set)
     accepted: dict[str, set[str]] = defaultdict(set)
     ids: dict[str, str] = {}
     quotes: dict[str, dict[str, Quote]] = defaultdict(dict)
@@ -470,9 +470,9 @@ def model_of_creator(steps: list[Step]) -> dict[str, tuple[str, list[str]]]:
             case QuoteRequestAck():
                 ids[each.quote_req_id] = each.rfq_id or ""
             case QuoteRequestReject():
-                said[each.quote_req_id].add("REFUSED")
+                text[each.quote_req_id].add("REFUSED")
             case RFQCancelStatus() if each.rfq_cancel_status != 1:
-                said[each.quote_req_id].add("EXPIRED" if each.rfq_cancel_status == 2 else "CANCELED")
+                text[each.quote_req_id].add("EXPIRED" if each.rfq_cancel_status == 2 else "CANCELED")
             case Quote():
                 quotes[each.quote_req_id][each.quote_id] = each
             case AcceptQuoteStatus():
@@ -501,7 +501,7 @@ def model_of_creator(steps: list[Step]) -> dict[str, tuple[str, list[str]]]:
         elif any("rejected" in words for words in counts):
             state = "FAILED"
         else:
-            ends = (each for each in ("EXPIRED", "CANCELED", "REFUSED") if each in said[name])
+            ends = (each for each in ("EXPIRED", "CANCELED", "REFUSED") if each in text[name])
             state = next(ends, "")
             if not state and counts:
                 state = "ACCEPTED" if "taken" in counts[-1] else "ACCEPTING"

@@ -21,9 +21,9 @@ from kalshi_fix_sansio import (
 from kalshi_fix_venue.exchange import ListMarket, MarketState, prediction_market
 from kalshi_fix_venue.exchange.fees import PREDICTION_FEES
 from kalshi_fix_venue.gateway.rfq import ComboCollection, ComboEvent, RfqSettings
-from tests.venue.desk import MARKET, ds
-from tests.venue.rfq.rfq_town import RfqTown, accept, ask, confirm, hear, only, quote, request
-from tests.venue.town import Client, kinds, order
+from tests.venue.exchange_harness import MARKET, ds
+from tests.venue.rfq.rfq_harness import RfqHarness, accept, ask, confirm, hear, only, quote, request
+from tests.venue.venue_harness import Client, kinds, order
 
 COLLECTION = "KXMVECROSSCATEGORY"
 RAIN, SNOW = "KXRAIN-26", "KXSNOW-26"
@@ -46,8 +46,8 @@ Leg = tuple[str, str, str]
 
 
 @pytest.fixture
-def town() -> RfqTown:
-    return RfqTown(combos=COLLECTIONS)
+def harness() -> RfqHarness:
+    return RfqHarness(combos=COLLECTIONS)
 
 
 def legs(*named: Leg) -> list[MultivariateSelectedLeg]:
@@ -70,66 +70,68 @@ def combo(*named: Leg, collection: str = COLLECTION, **fields: Any) -> dict[str,
     }
 
 
-def test_a_combination_becomes_a_market_named_in_the_ack(town: RfqTown, ann: Client, bob: Client) -> None:
+def test_a_combination_becomes_a_market_named_in_the_ack(
+    harness: RfqHarness, ann: Client, bob: Client
+) -> None:
     ack = ann.answer_to(request("r1", **combo(HIGH, A)), QuoteRequestAck)
     assert ack.symbol is not None
     assert ack.symbol.startswith(f"{COLLECTION}-")
     assert ack.ex_destination == 1
-    told = bob.take_only(QuoteRequest)
-    assert told.related_sym[0].symbol == ack.symbol
-    assert told.multivariate_collection_ticker == COLLECTION
-    assert told.multivariate_selected_legs == legs(HIGH, A)
-    market = town.venue.exchange("prediction").markets[ack.symbol]
+    received = bob.take_only(QuoteRequest)
+    assert received.related_sym[0].symbol == ack.symbol
+    assert received.multivariate_collection_ticker == COLLECTION
+    assert received.multivariate_selected_legs == legs(HIGH, A)
+    market = harness.venue.exchange("prediction").markets[ack.symbol]
     assert (market.state, market.rules.shard, market.rules.high_volatility) == (MarketState.ACTIVE, 1, True)
 
 
-def test_the_same_legs_are_the_same_market_in_any_order(town: RfqTown) -> None:
+def test_the_same_legs_are_the_same_market_in_any_order(harness: RfqHarness) -> None:
     tickers = []
-    before = len(town.venue.exchange("prediction").markets)
+    before = len(harness.venue.exchange("prediction").markets)
     for name, named in (("ann", (HIGH, A)), ("dan", (A, HIGH)), ("cat", (HIGH, NOT_A))):
-        creator = town.creator(name)
+        creator = harness.creator(name)
         creator.send(request("r1", **combo(*named)))
         tickers.append(creator.take_only(QuoteRequestAck).symbol)
     assert tickers[0] == tickers[1] != tickers[2]
-    assert len(town.venue.exchange("prediction").markets) == before + 2
+    assert len(harness.venue.exchange("prediction").markets) == before + 2
 
 
-def test_an_rfq_on_a_combination_uses_the_short_times(town: RfqTown, ann: Client, bob: Client) -> None:
+def test_an_rfq_on_a_combination_uses_the_short_times(harness: RfqHarness, ann: Client, bob: Client) -> None:
     ack = ann.answer_to(request("r1", 10, **combo(HIGH, A)), QuoteRequestAck)
     assert ack.rfq_id is not None
     assert ack.symbol is not None
-    watcher = town.connect("cat", "KalshiMD")
+    watcher = harness.connect("cat", "KalshiMD")
     watcher.send(MarketDataRequest.subscribe(ack.symbol))
     hear(bob, watcher)
     bob.send(quote(ack.rfq_id, "q1", "0.201", "0.7", symbol=ack.symbol))
     ann.send(accept())
-    town.wait(2.999)
+    harness.wait(2.999)
     bob.send(confirm())
-    town.wait(1)
+    harness.wait(1)
     report = only(ann.take(), ExecutionReport)
     assert (report.symbol, report.last_px, report.last_mkt) == (ack.symbol, ds("0.30")[0], "1")
-    assert (town.balance("ann", shard=1), town.balance("bob", shard=1)) == ds("997", "993")
-    assert town.balance("ann") == 1000
+    assert (harness.balance("ann", shard=1), harness.balance("bob", shard=1)) == ds("997", "993")
+    assert harness.balance("ann") == 1000
     assert [type(message) for message in watcher.take()] == [MarketDataIncrementalRefresh]
 
 
-def test_a_combination_trades_in_the_book_like_any_market(town: RfqTown, ann: Client) -> None:
+def test_a_combination_trades_in_the_book_like_any_market(harness: RfqHarness, ann: Client) -> None:
     ticker = ann.answer_to(request("r1", **combo(HIGH, A)), QuoteRequestAck).symbol
     assert ticker is not None
-    bob = town.connect("bob", "KalshiNR")
+    bob = harness.connect("bob", "KalshiNR")
     bob.send(order("b1", Side.BUY, 5, "0.0012", symbol=ticker))
     assert [report.text for report in bob.take() if isinstance(report, ExecutionReport)] == [None]
-    assert town.bids(ticker) == [ds("0.0012", 5)]
+    assert harness.bids(ticker) == [ds("0.0012", 5)]
 
 
-def test_an_rfq_may_use_the_ticker_of_a_combination(town: RfqTown, ann: Client, bob: Client) -> None:
+def test_an_rfq_may_use_the_ticker_of_a_combination(harness: RfqHarness, ann: Client, bob: Client) -> None:
     ticker = ann.answer_to(request("r1", **combo(HIGH, A)), QuoteRequestAck).symbol
     assert ticker is not None
-    dan = town.creator("dan")
+    dan = harness.creator("dan")
     assert dan.answer_to(request("r1", symbol=ticker), QuoteRequestAck).symbol is None
-    told = bob.take()[-1]
-    assert isinstance(told, QuoteRequest)
-    assert (told.multivariate_collection_ticker, told.multivariate_selected_legs) == (
+    received = bob.take()[-1]
+    assert isinstance(received, QuoteRequest)
+    assert (received.multivariate_collection_ticker, received.multivariate_selected_legs) == (
         COLLECTION,
         legs(HIGH, A),
     )
@@ -139,7 +141,7 @@ def test_an_rfq_may_use_the_ticker_of_a_combination(town: RfqTown, ann: Client, 
 @pytest.mark.parametrize(
     "size", [{"quantity": "5.25"}, {"cash_order_qty": "50", "target_cost_excludes_fees": True}]
 )
-def test_a_combination_is_sized_either_way(town: RfqTown, ann: Client, size: dict[str, Any]) -> None:
+def test_a_combination_is_sized_either_way(harness: RfqHarness, ann: Client, size: dict[str, Any]) -> None:
     ann.send(request("r1", **combo(HIGH, A), **size))
     assert kinds(ann.take()) == ["b"]
 
@@ -166,15 +168,15 @@ def test_a_combination_is_sized_either_way(town: RfqTown, ann: Client, size: dic
     ],
 )
 def test_invalid_legs_are_reported(
-    town: RfqTown, ann: Client, bob: Client, named: tuple[Leg, ...], code: str, offending: list[str]
+    harness: RfqHarness, ann: Client, bob: Client, named: tuple[Leg, ...], code: str, offending: list[str]
 ) -> None:
-    before = set(town.venue.exchange("prediction").markets)
+    before = set(harness.venue.exchange("prediction").markets)
     reject = ann.answer_to(request("r1", **combo(*named)), QuoteRequestReject)
     assert reject.quote_request_reject_reason == QuoteRequestRejectReason.OTHER
     assert (reject.mve_validation_reason_code, bool(reject.text)) == (code, True)
     assert [leg.mve_offending_market_ticker for leg in reject.mve_offending_legs] == offending
     assert bob.take() == []
-    assert set(town.venue.exchange("prediction").markets) == before
+    assert set(harness.venue.exchange("prediction").markets) == before
 
 
 @pytest.mark.parametrize("named", [(RAINS, SNOWS), (NOT_A, B), (HIGH, RAINS, SNOWS)])
@@ -183,11 +185,11 @@ def test_outcomes_that_do_not_exclude_each_other_can_be_combined(ann: Client, na
     assert kinds(ann.take()) == ["b"]
 
 
-def test_a_closed_market_is_refused_as_a_leg(town: RfqTown, ann: Client) -> None:
-    town.market(MarketState.INACTIVE)
+def test_a_closed_market_is_refused_as_a_leg(harness: RfqHarness, ann: Client) -> None:
+    harness.market(MarketState.INACTIVE)
     ann.send(request("r1", **combo(HIGH, A)))
     assert kinds(ann.take()) == ["b"]
-    town.market(MarketState.CLOSED)
+    harness.market(MarketState.CLOSED)
     reject = ann.answer_to(request("r2", **combo(HIGH, B)), QuoteRequestReject)
     assert reject.mve_validation_reason_code == MVEValidationReasonCode.INVALID_MARKET_COMBINATION
     assert [leg.mve_offending_market_ticker for leg in reject.mve_offending_legs] == [MARKET]
@@ -200,8 +202,8 @@ def test_an_unknown_collection_is_an_unknown_symbol(ann: Client) -> None:
 
 
 def test_the_number_of_combinations_is_bounded() -> None:
-    town = RfqTown(combos=COLLECTIONS, rfqs=RfqSettings(max_combos=1))
-    ann = town.creator()
+    harness = RfqHarness(combos=COLLECTIONS, rfqs=RfqSettings(max_combos=1))
+    ann = harness.creator()
     ann.send(request("r1", **combo(HIGH, A)))
     assert kinds(ann.take()) == ["b"]
     reject = ann.answer_to(request("r2", **combo(HIGH, B)), QuoteRequestReject)
@@ -213,27 +215,27 @@ def test_the_number_of_combinations_is_bounded() -> None:
     assert ann.take_only(QuoteRequestReject).text == "RFQ already exists", "the known one is found"
 
 
-def test_a_market_cannot_be_listed_twice(town: RfqTown) -> None:
+def test_a_market_cannot_be_listed_twice(harness: RfqHarness) -> None:
     with pytest.raises(ValueError, match=MARKET):
-        town.execute(ListMarket(prediction_market(MARKET)))
-    town.execute(ListMarket(prediction_market("KXNEW-26")))
-    assert ask(town.creator(), symbol="KXNEW-26")
+        harness.execute(ListMarket(prediction_market(MARKET)))
+    harness.execute(ListMarket(prediction_market("KXNEW-26")))
+    assert ask(harness.creator(), symbol="KXNEW-26")
 
 
 @pytest.mark.parametrize(("rested", "swapped"), [("4.999", True), ("5", False)])
 def test_a_quoter_that_takes_a_new_resting_order_pays_the_makers_fee(rested: str, swapped: bool) -> None:
-    town = RfqTown(combos=COLLECTIONS, fees={"prediction": PREDICTION_FEES})
-    ann, bob, dan = town.creator(), town.maker(), town.connect("dan-nr", "KalshiNR")
+    harness = RfqHarness(combos=COLLECTIONS, fees={"prediction": PREDICTION_FEES})
+    ann, bob, dan = harness.creator(), harness.maker(), harness.connect("dan-nr", "KalshiNR")
     ack = ann.answer_to(request("r1", 10, **combo(HIGH, A)), QuoteRequestAck)
     assert ack.rfq_id is not None
     assert ack.symbol is not None
     bob.send(quote(ack.rfq_id, "q1", None, "0.55", symbol=ack.symbol))
     dan.send(order("d1", Side.BUY, 5, "0.46", symbol=ack.symbol))
     hear(ann, bob, dan)
-    town.wait(float(rested) - 1)
+    harness.wait(float(rested) - 1)
     ann.send(accept())
     bob.send(confirm())
-    town.wait(1)
+    harness.wait(1)
     quoter = next(message for message in bob.take() if isinstance(message, ExecutionReport))
     resting = dan.take_only(ExecutionReport)
     assert (quoter.aggressor_indicator, resting.aggressor_indicator) == (True, False)

@@ -9,8 +9,8 @@ import pytest
 from kalshi_fix_sansio import QuoteRequestReject
 from kalshi_fix_venue.sessions.tolerance import CODECS
 from tests.helpers import TAGS, raw
-from tests.venue.rfq.rfq_town import RfqTown, ask, request
-from tests.venue.town import Client, decode_all, encode, framed
+from tests.venue.rfq.rfq_harness import RfqHarness, ask, request
+from tests.venue.venue_harness import Client, decode_all, encode, framed
 
 
 def numbered(fields: str) -> bytes:
@@ -37,12 +37,12 @@ def test_flags_outside_of_the_group_are_dropped(body: str, flag: str) -> None:
     assert message == CODECS["prediction"].decode(numbered(header + body.replace("FLAG|", "")))
 
 
-def test_a_replace_existing_outside_of_the_group_replaces_nothing(town: RfqTown, ann: Client) -> None:
+def test_a_replace_existing_outside_of_the_group_replaces_nothing(harness: RfqHarness, ann: Client) -> None:
     ask(ann, "r1")
-    data = encode("ann", "KalshiRT", ann.session.next_outgoing, town.now, request("r2"))
-    town.venue.receive_data(
-        ann.conn, framed(data, b"\x01146=", b"\x01%d=Y\x01146=" % TAGS["ReplaceExisting"]), town.now
+    data = encode("ann", "KalshiRT", ann.session.next_outgoing, harness.now, request("r2"))
+    harness.venue.receive_data(
+        ann.conn, framed(data, b"\x01146=", b"\x01%d=Y\x01146=" % TAGS["ReplaceExisting"]), harness.now
     )
-    (answer,) = decode_all(town.venue.data_to_send(ann.conn))
+    (answer,) = decode_all(harness.venue.data_to_send(ann.conn))
     assert isinstance(answer, QuoteRequestReject)
     assert answer.text == "RFQ already exists"

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from kalshi_fix_sansio.dialect.base import Message
 from tests.helpers import tag_of
-from tests.venue.rfq.rfq_town import (
+from tests.venue.rfq.rfq_harness import (
     BUY,
-    RfqTown,
+    RfqHarness,
     accept,
     ask,
     cancel_quote,
@@ -22,7 +22,7 @@ from tests.venue.rfq.rfq_town import (
 )
 from tests.venue.rfq.test_combos import COLLECTIONS, HIGH, RAINS, combo
 from tests.venue.test_fuzz import VALUES, mutate
-from tests.venue.town import encode, order
+from tests.venue.venue_harness import encode, order
 
 NAMES = [
     "QuoteReqID",
@@ -75,28 +75,28 @@ def messages(rfq_id: str) -> list[tuple[str, Message]]:
 @settings(max_examples=40)
 @given(st.data())
 def test_odd_fields_never_break_an_rfq(data: st.DataObject) -> None:
-    town = RfqTown(combos=COLLECTIONS)
-    clients = {"ann": town.creator(), "bob": town.maker()}
+    harness = RfqHarness(combos=COLLECTIONS)
+    clients = {"ann": harness.creator(), "bob": harness.maker()}
     rfq_id = ask(clients["ann"])
     clients["bob"].send(quote(rfq_id))
     numbers = {name: client.session.next_outgoing for name, client in clients.items()}
     for _ in range(8):
         name, message = data.draw(st.sampled_from(messages(rfq_id)))
         session_type = clients[name].session.config.session_type.name
-        frame = encode(name, session_type, numbers[name], town.now, message)
+        frame = encode(name, session_type, numbers[name], harness.now, message)
         numbers[name] += 1
         changes = data.draw(st.lists(CHANGES, max_size=2))
-        town.venue.receive_data(clients[name].conn, mutate(frame, changes), town.now)
+        harness.venue.receive_data(clients[name].conn, mutate(frame, changes), harness.now)
         for client in clients.values():
-            town.venue.data_to_send(client.conn)
-    town._move_to(town.monotonic + 31)
-    town.venue.handle_timer(town.now)
-    town._move_to(town.monotonic + 31)
-    town.venue.handle_timer(town.now)
-    dan, cat = town.creator("dan"), town.maker("cat")
+            harness.venue.data_to_send(client.conn)
+    harness._move_to(harness.monotonic + 31)
+    harness.venue.handle_timer(harness.now)
+    harness._move_to(harness.monotonic + 31)
+    harness.venue.handle_timer(harness.now)
+    dan, cat = harness.creator("dan"), harness.maker("cat")
     cat.send(quote(ask(dan, "last"), "c1"))
     dan.send(accept("c1"))
     assert [message.MSG_TYPE for message in dan.take()] == ["S", "UC"]
     owners, nothing = ("ann", "bob", "cat", "dan"), Decimal(0)
-    held = sum((max(town.net(owner), nothing) for owner in owners), nothing)
-    assert sum((town.balance(owner) for owner in owners), nothing) + held == 4000
+    held = sum((max(harness.net(owner), nothing) for owner in owners), nothing)
+    assert sum((harness.balance(owner) for owner in owners), nothing) + held == 4000

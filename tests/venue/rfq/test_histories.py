@@ -26,14 +26,14 @@ from kalshi_fix_venue.config import ApiKey
 from kalshi_fix_venue.exchange import AccountId, MarketState, PauseState
 from kalshi_fix_venue.exchange.fees import PREDICTION_FEES
 from kalshi_fix_venue.gateway.rfq import RfqSettings
-from tests.venue.desk import MARKET
-from tests.venue.rfq.rfq_town import (
+from tests.venue.exchange_harness import MARKET
+from tests.venue.rfq.rfq_harness import (
     BUY,
     NAMES,
     OTHER,
     SELL,
     VOLATILE,
-    RfqTown,
+    RfqHarness,
     accept,
     accounts,
     cancel_quote,
@@ -43,7 +43,7 @@ from tests.venue.rfq.rfq_town import (
     quote,
     request,
 )
-from tests.venue.town import KEYS, Client, named, order
+from tests.venue.venue_harness import KEYS, Client, named, order
 
 OWNERS = ("ann", "bob", "cat", "dan")
 EARS = tuple(f"{owner}-ear" for owner in OWNERS)
@@ -61,20 +61,20 @@ class History:
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
-        self.town = RfqTown(
+        self.harness = RfqHarness(
             fees={"prediction": PREDICTION_FEES},
             api_keys=all_keys(),
             accounts=accounts(ann=300, bob=400, cat=5000, dan=200),
             rfqs=RfqSettings(lifetime=60),
         )
         self.ears = {
-            owner: self.town.connect(f"{owner}-ear", "KalshiNR", listener_session=True) for owner in OWNERS
+            owner: self.harness.connect(f"{owner}-ear", "KalshiNR", listener_session=True) for owner in OWNERS
         }
-        self.creators = {name: self.town.creator(name) for name in ("ann", "dan")}
+        self.creators = {name: self.harness.creator(name) for name in ("ann", "dan")}
         self.makers: dict[str, Client | None] = {
-            name: self.town.maker(name) for name in ("bob", "cat", "ann-maker")
+            name: self.harness.maker(name) for name in ("bob", "cat", "ann-maker")
         }
-        self.traders = [self.town.connect(name, "KalshiNR") for name in ("dan-nr", "bob-2")]
+        self.traders = [self.harness.connect(name, "KalshiNR") for name in ("dan-nr", "bob-2")]
         self.number = 0
         self.requests: dict[str, str] = {}
         """The venue's id of each request that a maker has received, with its market."""
@@ -213,13 +213,13 @@ class History:
         )
 
     def wait(self) -> None:
-        self.town.wait(self.random.choice((0.0, 0.5, 1.0, 3.0, 15.0, 29.999, 30.0)))
+        self.harness.wait(self.random.choice((0.0, 0.5, 1.0, 3.0, 15.0, 29.999, 30.0)))
 
     def reconnect(self) -> None:
         name = self.random.choice(list(self.makers))
         maker = self.makers[name]
         if maker is None:
-            self.makers[name] = self.town.maker(name)
+            self.makers[name] = self.harness.maker(name)
         else:
             self.listen()
             self.makers[name] = None
@@ -227,11 +227,11 @@ class History:
 
     def pause(self) -> None:
         if self.random.random() < 0.3:
-            self.town.pause(self.random.choice((PauseState.TRADING_PAUSED, PauseState.EXCHANGE_PAUSED)))
+            self.harness.pause(self.random.choice((PauseState.TRADING_PAUSED, PauseState.EXCHANGE_PAUSED)))
             self.accept()
             self.confirm()
-            self.town.wait(self.random.choice((0.0, 15.0)))
-            self.town.pause(PauseState.OPEN)
+            self.harness.wait(self.random.choice((0.0, 15.0)))
+            self.harness.pause(PauseState.OPEN)
 
     def listen(self) -> None:
         for name, creator in self.creators.items():
@@ -269,7 +269,7 @@ class History:
 
     def check(self) -> None:
         """Check that money and contracts are conserved."""
-        exchange = self.town.venue.exchange("prediction")
+        exchange = self.harness.venue.exchange("prediction")
         held = Decimal(0)
         for market in MARKETS:
             net = [
@@ -279,7 +279,7 @@ class History:
             ]
             assert sum(net, Decimal(0)) == 0, (market, net)
             held += sum((each for each in net if each > 0), Decimal(0))
-        balances = {owner: self.town.balance(owner) for owner in OWNERS}
+        balances = {owner: self.harness.balance(owner) for owner in OWNERS}
         begun = {"ann": 300, "bob": 400, "cat": 5000, "dan": 200}
         assert sum(balances.values(), Decimal(0)) + held + self.fees == sum(begun.values())
         assert {owner: begun[owner] + self.cash[owner] for owner in OWNERS} == balances
@@ -287,14 +287,14 @@ class History:
 
     def end(self) -> None:
         """Let all timers run out and check that every request has ended."""
-        self.town.wait(3600)
+        self.harness.wait(3600)
         self.listen()
         self.check()
-        assert self.town.venue._gateways["prediction"].timers.next_deadline() is None
-        book = self.town.venue._gateways["prediction"]._rfqs._book
+        assert self.harness.venue._gateways["prediction"].timers.next_deadline() is None
+        book = self.harness.venue._gateways["prediction"]._rfqs._book
         assert (book._open, book._open_on, book._of_logins) == ({}, {}, {})
         for market in MARKETS:
-            self.town.market(MarketState.CLOSED, market)
+            self.harness.market(MarketState.CLOSED, market)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -6,7 +6,7 @@ import pytest
 
 from kalshi_fix_venue.gateway.rfq import ComboCollection, ComboEvent, RfqSettings, Windows
 from kalshi_fix_venue.scenario.file import ScenarioError, parse_scenario
-from tests.venue.desk import MARKET
+from tests.venue.exchange_harness import MARKET
 
 TEXT = """
 markets:

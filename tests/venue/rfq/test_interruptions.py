@@ -7,9 +7,9 @@ import pytest
 from kalshi_fix_sansio import AcceptQuoteStatus, QuoteCancelStatus, QuoteConfirmStatus
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_venue.assumptions import Assumptions
-from tests.venue.desk import ds
-from tests.venue.rfq.rfq_town import RfqTown, accept, ask, cancel_quote, confirm, hear, quote, trade
-from tests.venue.town import Client, kinds
+from tests.venue.exchange_harness import ds
+from tests.venue.rfq.rfq_harness import RfqHarness, accept, ask, cancel_quote, confirm, hear, quote, trade
+from tests.venue.venue_harness import Client, kinds
 
 STEPS = ["asked", "quoted", "accepted", "confirmed"]
 
@@ -27,20 +27,22 @@ def go_to(step: str, ann: Client, bob: Client) -> str:
     return rfq_id
 
 
-def test_the_quotes_of_a_session_that_ends_are_cancelled(town: RfqTown, ann: Client, bob: Client) -> None:
+def test_the_quotes_of_a_session_that_ends_are_cancelled(
+    harness: RfqHarness, ann: Client, bob: Client
+) -> None:
     go_to("quoted", ann, bob)
     bob.drop()
     assert ann.take() == []
     assert ann.answer_to(accept(), AcceptQuoteStatus).text == "EXPIRED"
-    bob = town.maker()
+    bob = harness.maker()
     assert bob.take() == []
     assert bob.answer_to(cancel_quote(), QuoteCancelStatus).text == "EXPIRED"
 
 
-def test_a_reconnected_maker_can_quote_again(town: RfqTown, ann: Client, bob: Client) -> None:
+def test_a_reconnected_maker_can_quote_again(harness: RfqHarness, ann: Client, bob: Client) -> None:
     rfq_id = go_to("quoted", ann, bob)
     bob.logout()
-    bob = town.maker()
+    bob = harness.maker()
     bob.send(quote(rfq_id, "q2"))
     assert kinds(bob.take()) == ["AI"]
     ann.send(accept("q2"))
@@ -48,20 +50,20 @@ def test_a_reconnected_maker_can_quote_again(town: RfqTown, ann: Client, bob: Cl
 
 
 def test_quotes_may_outlive_their_session() -> None:
-    town = RfqTown(assumptions=Assumptions(quotes_end_with_session=False))
-    ann, bob = town.creator(), town.maker()
+    harness = RfqHarness(assumptions=Assumptions(quotes_end_with_session=False))
+    ann, bob = harness.creator(), harness.maker()
     go_to("quoted", ann, bob)
     bob.drop()
     ann.send(accept())
     assert kinds(ann.take()) == ["UC"]
-    bob = town.maker()
+    bob = harness.maker()
     bob.send(confirm())
-    town.wait(15)
-    assert town.net("ann") == 100
+    harness.wait(15)
+    assert harness.net("ann") == 100
 
 
-def test_other_sessions_of_a_maker_keep_their_quotes(town: RfqTown, ann: Client, bob: Client) -> None:
-    second = town.maker("bob-sub")
+def test_other_sessions_of_a_maker_keep_their_quotes(harness: RfqHarness, ann: Client, bob: Client) -> None:
+    second = harness.maker("bob-sub")
     rfq_id = go_to("quoted", ann, bob)
     second.send(quote(rfq_id, "q2"))
     bob.drop()
@@ -71,73 +73,77 @@ def test_other_sessions_of_a_maker_keep_their_quotes(town: RfqTown, ann: Client,
 
 
 def test_an_accepted_quote_can_be_confirmed_after_a_reconnect(
-    town: RfqTown, ann: Client, bob: Client
+    harness: RfqHarness, ann: Client, bob: Client
 ) -> None:
     go_to("accepted", ann, bob)
     bob.drop()
-    town.wait(29)
-    bob = town.maker()
+    harness.wait(29)
+    bob = harness.maker()
     bob.send(confirm())
     assert kinds(bob.take()) == ["U8"]
-    town.wait(15)
+    harness.wait(15)
     assert kinds(bob.take()) == ["8"]
-    assert town.net("ann") == 100
+    assert harness.net("ann") == 100
 
 
-def test_an_accepted_quote_of_a_disconnected_maker_lapses(town: RfqTown, ann: Client, bob: Client) -> None:
+def test_an_accepted_quote_of_a_disconnected_maker_lapses(
+    harness: RfqHarness, ann: Client, bob: Client
+) -> None:
     go_to("accepted", ann, bob)
     bob.drop()
-    town.wait(30)
+    harness.wait(30)
     assert kinds(ann.take()) == ["UB"]
-    bob = town.maker()
+    bob = harness.maker()
     assert bob.answer_to(confirm(), QuoteConfirmStatus).text == "EXPIRED"
 
 
 @pytest.mark.parametrize("who", ["ann", "bob", "both"])
 def test_a_confirmed_quote_trades_even_if_both_sides_are_disconnected(
-    town: RfqTown, ann: Client, bob: Client, who: str
+    harness: RfqHarness, ann: Client, bob: Client, who: str
 ) -> None:
     go_to("confirmed", ann, bob)
     if who != "bob":
         ann.drop()
     if who != "ann":
         bob.drop()
-    town.wait(15)
-    assert (town.net("ann"), town.net("bob")) == ds(100, -100)
+    harness.wait(15)
+    assert (harness.net("ann"), harness.net("bob")) == ds(100, -100)
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_reconnected_creator_continues_where_it_was(town: RfqTown, bob: Client, step: str) -> None:
+def test_a_reconnected_creator_continues_where_it_was(harness: RfqHarness, bob: Client, step: str) -> None:
     store = MemoryStore()
-    ann = town.creator("ann-2", store=store)
+    ann = harness.creator("ann-2", store=store)
     rfq_id = go_to(step, ann, bob)
     ann.drop()
     if step == "asked":
         bob.send(quote(rfq_id))
-    ann = town.creator("ann-2", store=store)
+    ann = harness.creator("ann-2", store=store)
     assert ("S" in kinds(ann.take())) is (step == "asked"), "the quote that was missed comes now"
     if step in ("asked", "quoted"):
         ann.send(accept())
     if step != "confirmed":
         bob.send(confirm())
-    town.wait(15)
+    harness.wait(15)
     assert "8" in kinds(ann.take())
-    assert town.net("ann") == 100
+    assert harness.net("ann") == 100
 
 
-def test_reports_are_not_queued_for_a_disconnected_maker(town: RfqTown, ann: Client, bob: Client) -> None:
+def test_reports_are_not_queued_for_a_disconnected_maker(
+    harness: RfqHarness, ann: Client, bob: Client
+) -> None:
     """KalshiRFQ has no resend."""
     go_to("confirmed", ann, bob)
     bob.drop()
-    town.wait(15)
-    assert town.maker().take() == []
+    harness.wait(15)
+    assert harness.maker().take() == []
 
 
 def test_the_rest_of_a_quote_stays_in_the_book_without_its_session(
-    town: RfqTown, ann: Client, bob: Client
+    harness: RfqHarness, ann: Client, bob: Client
 ) -> None:
     rfq_id = ask(ann)
     bob.send(quote(rfq_id, rest_remainder=True))
     trade(ann, bob, order_qty=40)
     bob.drop()
-    assert town.asks() == [ds("0.45", 60)]
+    assert harness.asks() == [ds("0.45", 60)]

@@ -26,6 +26,7 @@ from kalshi_fix_sansio.events import (
 from kalshi_fix_sansio.trading import Exposure, QuoteState, RfqCreator, RfqMaker, RfqState
 from tests.helpers import HOSTILE_CONTEXTS
 from tests.simulation.mutants.patching import Patch, around, instead
+from tests.venue.rfq.rfq_harness import VOLATILE
 from tests.venue.rfq.rfq_histories import (
     STEPS,
     Maker,
@@ -36,9 +37,8 @@ from tests.venue.rfq.rfq_histories import (
     messages,
     model_of_creator,
     model_of_maker,
-    told,
+    play_story,
 )
-from tests.venue.rfq.rfq_town import VOLATILE
 
 ENDED = SessionEnded(CloseReason.CONNECTION_LOST, "", False)
 DAY = timedelta(days=1)
@@ -64,8 +64,8 @@ def fresh(side: object) -> RfqMaker | RfqCreator:
 
 
 def play(machine: RfqMaker | RfqCreator, steps: list[Step]) -> None:
-    for happened, now in steps:
-        for update in machine.apply(happened, now):
+    for event, now in steps:
+        for update in machine.apply(event, now):
             assert not update.discrepancies, update.discrepancies
 
 
@@ -95,7 +95,7 @@ def check(story: Story) -> None:
             assert there_it_is.state.name == "CLOSED"
         elif rfq.state is RfqState.OPEN:
             assert there_it_is.state.name == "OPEN"
-            assert set(rfq.quotes) >= {each.quote_id for each in there_it_is.standing.values()}
+            assert set(rfq.quotes) >= {each.quote_id for each in there_it_is.open_quotes.values()}
         else:
             assert rfq.state in (RfqState.ACCEPTED, RfqState.UNKNOWN)
     for side in story.sides:
@@ -106,7 +106,7 @@ def check(story: Story) -> None:
         there = exposure_at_the_venue(story, side)
         assert kept.cost >= there.get("dollars", 0)
         # A creator is not notified where its request is reopened because no maker has confirmed.
-        if not side.machine.doubts() and not (story.reopens and side is story.ann):
+        if not side.machine.uncertain() and not (story.reopens and side is story.ann):
             assert kept.cost == there.get("dollars", 0)
             assert kept.bought + kept.sold == sum(there.values()) - there.get("dollars", 0)
 
@@ -117,7 +117,7 @@ def test_the_state_of_both_sides_equals_the_book_of_the_venue(seed: int) -> None
     for _ in range(STEPS):
         story.step()
         check(story)
-    assert not any(side.machine.doubts() for side in story.sides)
+    assert not any(side.machine.uncertain() for side in story.sides)
     story.wait(600)
     check(story)
     assert all(rfq.is_over for rfq in story.ann.machine)
@@ -130,12 +130,12 @@ def test_the_state_of_both_sides_equals_the_book_of_the_venue(seed: int) -> None
 def test_exactly_the_requests_left_open_by_a_disconnect_are_in_doubt(seed: int, reopens: bool) -> None:
     """With disconnects of makers, and with a venue that sends nothing when no maker confirms."""
     story = Story(seed, cuts=True, reopens=reopens)
-    doubts = 0
+    uncertain_items = 0
     for _ in range(STEPS):
         story.step()
         check(story)
-        doubts += sum(len(side.machine.doubts()) for side in story.sides)
-    assert doubts > 0
+        uncertain_items += sum(len(side.machine.uncertain()) for side in story.sides)
+    assert uncertain_items > 0
 
 
 def test_drop_copy_after_the_windows_ends_the_exposure_of_lost_confirmations() -> None:
@@ -165,8 +165,8 @@ def test_a_process_continued_from_its_journal_adopts_requests_listed_by_its_stor
         check(story)
 
 
-def _drop_unknown(apply: Any, machine: Any, happened: object, now: datetime) -> Any:
-    return [] if isinstance(happened, OutcomesUnknown) else apply(machine, happened, now)
+def _drop_unknown(apply: Any, machine: Any, event: object, now: datetime) -> Any:
+    return [] if isinstance(event, OutcomesUnknown) else apply(machine, event, now)
 
 
 MUTANTS: dict[str, tuple[Patch, Callable[[], None]]] = {
@@ -194,10 +194,13 @@ def test_a_fault_in_a_machine_is_detected(name: str) -> None:
 
 def test_the_histories_cover_every_kind_of_event() -> None:
     seen = Counter(
-        value for seed in SEEDS for side in told(seed).sides for value in _states(believed(side.machine))
+        value
+        for seed in SEEDS
+        for side in play_story(seed).sides
+        for value in _states(believed(side.machine))
     )
     assert {"EXECUTED", "EXPIRED", "CANCELED", "REJECTED", "OPEN"} <= seen.keys(), seen
-    combos = [rfq for seed in SEEDS for rfq in told(seed).ann.machine if rfq.collection]
+    combos = [rfq for seed in SEEDS for rfq in play_story(seed).ann.machine if rfq.collection]
     assert any(rfq.state is RfqState.EXECUTED for rfq in combos)
 
 
@@ -208,12 +211,12 @@ def _states(rows: dict[str, object]) -> list[object]:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_order_of_arrival_leads_to_the_same(seed: int) -> None:
     """Messages are lost and duplicated, before and after the requests they answer."""
-    random, story = Random(seed), told(seed)
+    random, story = Random(seed), play_story(seed)
     for side in story.sides:
         begin = side.steps[0][1]
         model = model_of_maker if isinstance(side, Maker) else model_of_creator
         for keeps in (1.0, 0.9, 0.5):
-            steps = [(happened, begin) for happened, _ in side.steps]  # No message is too late.
+            steps = [(event, begin) for event, _ in side.steps]  # No message is too late.
             own = [step for step in steps if not isinstance(step[0], MessageReceived)]
             heard = [step for step in steps if isinstance(step[0], MessageReceived)]
             heard = [step for step in heard if random.random() < keeps]
@@ -228,19 +231,19 @@ def test_every_order_of_arrival_leads_to_the_same(seed: int) -> None:
             for _ in range(3):
                 random.shuffle(heard)
                 machine = fresh(side)
-                for happened, now in [*requests, *acks, *later, *heard]:
-                    machine.apply(happened, now)
+                for event, now in [*requests, *acks, *later, *heard]:
+                    machine.apply(event, now)
                 assert believed(machine) == expected
 
 
 def _tells_ids(step: Step) -> bool:
-    happened = step[0]
-    return isinstance(happened, MessageReceived) and happened.message.MSG_TYPE == "b"
+    event = step[0]
+    return isinstance(event, MessageReceived) and event.message.MSG_TYPE == "b"
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_disconnect_at_any_message_leads_to_no_false_state(seed: int) -> None:
-    story = told(seed)
+    story = play_story(seed)
     for side in story.sides:
         cut_off = ENDED if isinstance(side, Maker) else MessagesLost(1, 9)
         for cut in range(1, len(side.steps) + 1):
@@ -249,15 +252,15 @@ def test_a_disconnect_at_any_message_leads_to_no_false_state(seed: int) -> None:
             machine = fresh(side)
             play(machine, before)
             machine.apply(cut_off, now)
-            exposure, doubts = machine.exposure(), _named(machine)
+            exposure, uncertain_items = machine.exposure(), _named(machine)
             traded = {each.cl_ord_id for each in messages(after) if isinstance(each, ExecutionReport)}
             if isinstance(machine, RfqMaker):
-                _check_maker(machine, traded, after, doubts)
+                _check_maker(machine, traded, after, uncertain_items)
             else:
                 _check_creator(machine, traded)
             if cut % 5 == 0:
                 machine.handle_timer(now + DAY)
-                assert _named(machine) >= doubts
+                assert _named(machine) >= uncertain_items
                 if isinstance(machine, RfqCreator):
                     assert machine.exposure() == exposure
                 again = fresh(side)
@@ -266,11 +269,11 @@ def test_a_disconnect_at_any_message_leads_to_no_false_state(seed: int) -> None:
 
 
 def _named(machine: RfqMaker | RfqCreator) -> set[tuple[object, ...]]:
-    return {(doubt.kind, doubt.rfq_id, doubt.quote_id, doubt.since) for doubt in machine.doubts()}
+    return {(item.kind, item.rfq_id, item.quote_id, item.since) for item in machine.uncertain()}
 
 
 def _check_maker(
-    machine: RfqMaker, traded: set[str], after: list[Step], doubts: set[tuple[object, ...]]
+    machine: RfqMaker, traded: set[str], after: list[Step], uncertain_items: set[tuple[object, ...]]
 ) -> None:
     confirmed_later = {each.quote_id for each, _ in after if isinstance(each, QuoteConfirm)}
     quotes = [quote for rfq in machine for quote in rfq.quotes.values()]
@@ -282,7 +285,7 @@ def _check_maker(
             QuoteState.CONFIRMED,
         )
         if any(name.endswith(f":{quote.quote_id}") for name in traded):
-            at_stake = quote.is_at_stake and quote.quote_id in {each[2] for each in doubts}
+            at_stake = quote.is_at_stake and quote.quote_id in {each[2] for each in uncertain_items}
             assert at_stake or quote.state is QuoteState.EXECUTED or quote.quote_id in confirmed_later
     # Every withheld message is about a quote in doubt, or accepted, or over.
     for message in messages(after):

@@ -15,7 +15,7 @@ from queue import Empty, Queue
 import attrs
 import pytest
 
-from tests.venue.desk import MARKET
+from tests.venue.exchange_harness import MARKET
 
 ROOT = Path(__file__).parents[3]
 PATIENCE = 30.0

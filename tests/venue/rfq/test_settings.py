@@ -7,7 +7,7 @@ import pytest
 
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_venue.gateway.rfq import RfqSettings, Windows
-from tests.venue.rfq.rfq_town import RfqTown, key
+from tests.venue.rfq.rfq_harness import RfqHarness, key
 
 
 @pytest.mark.parametrize(
@@ -30,4 +30,4 @@ def test_invalid_settings_are_refused(bad: dict[str, object]) -> None:
 @pytest.mark.parametrize("number", [-1, 64])
 def test_a_key_cannot_be_restricted_to_an_invalid_subaccount(number: int) -> None:
     with pytest.raises(ConfigurationError, match=str(number)):
-        RfqTown(api_keys=(attrs.evolve(key("bob"), restricted_to=number),))
+        RfqHarness(api_keys=(attrs.evolve(key("bob"), restricted_to=number),))

@@ -8,12 +8,12 @@ import pytest
 
 from kalshi_fix_sansio import ExecutionReport, Quote, QuoteRequest, QuoteStatusReport, Side
 from kalshi_fix_venue.exchange.fees import PREDICTION_FEES
-from tests.venue.desk import d, ds
-from tests.venue.rfq.rfq_town import (
+from tests.venue.exchange_harness import d, ds
+from tests.venue.rfq.rfq_harness import (
     BUY,
     OTHER,
     SELL,
-    RfqTown,
+    RfqHarness,
     accounts,
     ask,
     hear,
@@ -21,14 +21,14 @@ from tests.venue.rfq.rfq_town import (
     quote,
     trade,
 )
-from tests.venue.town import Client
+from tests.venue.venue_harness import Client
 
 STEP = Decimal("0.01")
 
 
-def with_fees() -> RfqTown:
+def with_fees() -> RfqHarness:
     """Return a venue with fees, where the maker has more money."""
-    return RfqTown(fees={"prediction": PREDICTION_FEES}, accounts=accounts(bob=100_000))
+    return RfqHarness(fees={"prediction": PREDICTION_FEES}, accounts=accounts(bob=100_000))
 
 
 def test_makers_see_the_cash_and_no_contracts(ann: Client, bob: Client) -> None:
@@ -40,8 +40,11 @@ def test_makers_see_the_cash_and_no_contracts(ann: Client, bob: Client) -> None:
 def test_each_side_is_sized_by_the_creators_price_on_it(ann: Client, bob: Client) -> None:
     ask_id = ask(ann, cash_order_qty="50")
     hear(bob)
-    status, told = bob.answer_to(quote(ask_id, "q1", "0.40", "0.55"), QuoteStatusReport), ann.take_only(Quote)
-    for message in (status, told):
+    status, received = (
+        bob.answer_to(quote(ask_id, "q1", "0.40", "0.55"), QuoteStatusReport),
+        ann.take_only(Quote),
+    )
+    for message in (status, received):
         # The taker of the bid for YES pays 60 cents for each NO, the other one 45 cents for each YES.
         assert (message.bid_size, message.offer_size) == ds("83.33", "111.11")
         assert message.order_qty is None
@@ -49,51 +52,51 @@ def test_each_side_is_sized_by_the_creators_price_on_it(ann: Client, bob: Client
 
 @pytest.mark.parametrize(("side", "size", "paid"), [(BUY, "111.11", "49.9995"), (SELL, "83.33", "49.998")])
 def test_the_size_of_the_quote_trades(
-    town: RfqTown, ann: Client, bob: Client, side: Side, size: str, paid: str
+    harness: RfqHarness, ann: Client, bob: Client, side: Side, size: str, paid: str
 ) -> None:
     bob.send(quote(ask(ann, cash_order_qty="50")))
     trade(ann, bob, side=side)
     assert only(ann.take(), ExecutionReport).last_qty == d(size)
-    assert 1000 - town.balance("ann") == d(paid)
+    assert 1000 - harness.balance("ann") == d(paid)
 
 
 @pytest.mark.parametrize("side", [BUY, SELL])
 @pytest.mark.parametrize("price", ["0.03", "0.40", "0.97"])
 @pytest.mark.parametrize("cash", ["0.50", "7.77", "50", "999.99"])
 def test_cash_includes_the_fees_and_is_used_fully(side: Side, price: str, cash: str) -> None:
-    town = with_fees()
-    ann, bob = town.creator(), town.maker()
+    harness = with_fees()
+    ann, bob = harness.creator(), harness.maker()
     bob.send(quote(ask(ann, cash_order_qty=cash), "q1", *([price, None] if side == SELL else [None, price])))
-    told = ann.take_only(Quote)
-    size = told.bid_size if side == SELL else told.offer_size
+    received = ann.take_only(Quote)
+    size = received.bid_size if side == SELL else received.offer_size
     assert size is not None
     each = 1 - d(price)
     assert size < d(cash) / each, "fees are reserved"
     trade(ann, bob, side=side)
-    spent = 1000 - town.balance("ann")
+    spent = 1000 - harness.balance("ann")
     assert spent <= d(cash)
     more = size + STEP
     assert more * each + PREDICTION_FEES.fee(each, more, aggressor=True) > d(cash) - d("0.0001")
 
 
 def test_fees_are_additional_where_the_cash_excludes_them() -> None:
-    town = with_fees()
-    ann, bob = town.creator(), town.maker()
+    harness = with_fees()
+    ann, bob = harness.creator(), harness.maker()
     bob.send(quote(ask(ann, cash_order_qty="50", target_cost_excludes_fees=True)))
     assert ann.take_only(Quote).offer_size == d("111.11")
     trade(ann, bob)
     fee = PREDICTION_FEES.fee(d("0.45"), d("111.11"), aggressor=True)
     assert fee > 0
-    assert 1000 - town.balance("ann") == d("49.9995") + fee
+    assert 1000 - harness.balance("ann") == d("49.9995") + fee
 
 
 def test_a_size_in_contracts_is_not_reduced_for_fees() -> None:
-    town = with_fees()
-    ann, bob = town.creator(), town.maker()
+    harness = with_fees()
+    ann, bob = harness.creator(), harness.maker()
     bob.send(quote(ask(ann)))
     assert ann.take_only(Quote).offer_size == 100
     trade(ann, bob)
-    assert town.net("ann") == 100
+    assert harness.net("ann") == 100
 
 
 def test_insufficient_cash_makes_no_quote(ann: Client, bob: Client) -> None:
@@ -103,7 +106,9 @@ def test_insufficient_cash_makes_no_quote(ann: Client, bob: Client) -> None:
     assert status.offer_size is None or status.offer_size >= STEP
 
 
-def test_a_part_of_the_affordable_quantity_can_be_accepted(town: RfqTown, ann: Client, bob: Client) -> None:
+def test_a_part_of_the_affordable_quantity_can_be_accepted(
+    harness: RfqHarness, ann: Client, bob: Client
+) -> None:
     bob.send(quote(ask(ann, cash_order_qty="50", rest_remainder=True)))
     trade(ann, bob, order_qty="11.11")
-    assert (town.net("ann"), town.bids()) == (d("11.11"), [ds("0.45", 100)])
+    assert (harness.net("ann"), harness.bids()) == (d("11.11"), [ds("0.45", 100)])

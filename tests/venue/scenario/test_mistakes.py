@@ -13,7 +13,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_venue.scenario import file as scenario_file
 from kalshi_fix_venue.scenario.file import MAX_MISTAKES, ScenarioError, load_scenario, parse_scenario
 from kalshi_fix_venue.venue import VenueModel
-from tests.venue.town import START
+from tests.venue.venue_harness import START
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "scenario.yaml"
 ANN = "accounts:\n  ann: {prediction: {balance: 5}}\n"
@@ -29,7 +29,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "output"),
     [
         # --- names --------------------------------------------------------------------------------------
         ("sed: 1", "1: the file has an unknown key `sed`; did you mean `seed`?"),
@@ -259,14 +259,14 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ("seed: 1".encode("utf-16"), "1: is not UTF-8; save the file as UTF-8"),
     ],
 )
-def test_a_mistake_is_reported_with_its_line_and_a_remedy(text: str | bytes, said: str) -> None:
+def test_a_mistake_is_reported_with_its_line_and_a_remedy(text: str | bytes, output: str) -> None:
     found = mistakes_of(text)
     assert len(found) == 1, found
-    assert found[0].startswith(f"f.yaml:{said}"), found
+    assert found[0].startswith(f"f.yaml:{output}"), found
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "output"),
     [
         (
             """
@@ -304,10 +304,12 @@ groups: {G: {markets: [AA, CC]}}""",
         ),
     ],
 )
-def test_mistakes_of_values_and_then_those_of_references_are_all_reported(text: str, said: list[str]) -> None:
+def test_mistakes_of_values_and_then_those_of_references_are_all_reported(
+    text: str, output: list[str]
+) -> None:
     found = mistakes_of(text)
-    assert len(found) == len(said), found
-    assert all(line.startswith(f"f.yaml:{each}") for line, each in zip(found, said, strict=True)), found
+    assert len(found) == len(output), found
+    assert all(line.startswith(f"f.yaml:{each}") for line, each in zip(found, output, strict=True)), found
 
 
 def test_suggested_names_are_ordered_by_similarity() -> None:
@@ -336,7 +338,7 @@ def test_long_values_are_shortened_and_control_characters_escaped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "output"),
     [
         ("x: " + "[" * 40 + "]" * 40, "it is nested more than 32 levels deep"),
         ("a: " + "{a: " * 40 + "1" + "}" * 40, "it is nested more than 32 levels deep"),
@@ -358,8 +360,8 @@ def test_long_values_are_shortened_and_control_characters_escaped() -> None:
     ],
     ids=["lists", "mappings", "values", "bomb", "bytes", "entries", "keys"],
 )
-def test_a_huge_file_is_refused(text: str, said: str) -> None:
-    assert any(said in line for line in mistakes_of(text))
+def test_a_huge_file_is_refused(text: str, output: str) -> None:
+    assert any(output in line for line in mistakes_of(text))
 
 
 def test_a_file_just_under_the_bounds_is_read() -> None:

@@ -25,8 +25,8 @@ from kalshi_fix_venue.scenario.schema import json_schema
 from kalshi_fix_venue.testing import Sandbox
 from kalshi_fix_venue.venue import VenueModel
 from kalshi_fix_venue.virtual_time import pass_time
-from tests.venue.desk import d
-from tests.venue.town import START
+from tests.venue.exchange_harness import d
+from tests.venue.venue_harness import START
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "scenario.yaml"
@@ -381,8 +381,8 @@ def test_no_parameter_of_an_operation_conflicts_with_the_schedule() -> None:
 
 
 def test_the_published_schema_matches_the_code() -> None:
-    wanted = json.dumps(json_schema(), indent=2) + "\n"
-    assert SCHEMA.read_text() == wanted, f"run: kalshi-fix venue schema > {SCHEMA.relative_to(ROOT)}"
+    expected = json.dumps(json_schema(), indent=2) + "\n"
+    assert SCHEMA.read_text() == expected, f"run: kalshi-fix venue schema > {SCHEMA.relative_to(ROOT)}"
 
 
 def test_the_schema_accepts_the_example_and_refuses_the_same_files_as_the_reader() -> None:

@@ -93,7 +93,7 @@ class Ledger:
     """Dollars that a contract has paid, by market."""
     live: set[ExecKey] = attrs.field(factory=set)
     """Fills that came as they happened, or were sent again."""
-    told: Counter[str] = attrs.field(factory=Counter)
+    counts: Counter[str] = attrs.field(factory=Counter)
 
     @property
     def missed(self) -> int:
@@ -102,7 +102,7 @@ class Ledger:
 
     def take(self, report: ExecutionReport, *, live: bool = True) -> None:
         """Note a report, which comes once; only drop copy may tell of it again."""
-        self.told[str(report.exec_type)] += 1
+        self.counts[str(report.exec_type)] += 1
         key = ExecKey.parse(report.exec_id)
         if key is None:
             return
@@ -293,7 +293,7 @@ class Player:
 
     async def _listen(self, client: Any, seconds: float) -> None:
         async for event in client.events(seconds):
-            self.machines.tell(event)
+            self.machines.apply(event)
             message = event.message if isinstance(event, MessageReceived) else None
             if isinstance(message, ExecutionReport):
                 self.ledger.take(message)
@@ -310,8 +310,8 @@ class Player:
                 message = event.message if isinstance(event, MessageReceived) else None
                 if isinstance(message, ExecutionReport):
                     self.ledger.take(message, live=False)
-        wanted = self.machines.copies.wanted
-        assert not wanted, f"{self.name} was not told all past reports: {wanted}"
+        expected = self.machines.copies.pending
+        assert not expected, f"{self.name} was not told all past reports: {expected}"
 
     async def _act(self, client: Any) -> Any:
         random, orders = self.random, self.machines.orders
@@ -341,8 +341,8 @@ class Player:
         else:
             price = self._price(chosen.symbol, buys=chosen.side == Side.BUY)
             kept = random.choice((name, chosen.cl_ord_id))
-            request = orders.replace(chosen, kept, price=price, remaining=random.randint(1, 20))
-        self.machines.tell(request)
+            request = orders.replace(chosen, kept, price=price, leaves_qty=random.randint(1, 20))
+        self.machines.apply(request)
         try:
             await client.send(request)
         except KalshiFixError:
@@ -487,7 +487,7 @@ def compare(venue: Venue, player: Player) -> None:
         each.order_id: (
             each.cl_ord_id,
             Account(),
-            each.filled,
+            each.filled_qty,
             each.leaves,
             each.price,
             each.filled_value,

@@ -17,14 +17,14 @@ from kalshi_fix_sansio.trading import (
     Account,
     Cash,
     CopyState,
-    Doubt,
-    Doubts,
     DropCopy,
     ExecKey,
     OrderGroups,
     Orders,
     Positions,
     Settlements,
+    UncertainItem,
+    UncertainItems,
 )
 from tests.helpers import HOSTILE_CONTEXTS
 
@@ -72,26 +72,28 @@ class Machines:
         return fresh
 
     @property
-    def doubts(self) -> Doubts:
+    def uncertain(self) -> UncertainItems:
         """What is uncertain, over all machines."""
-        return Doubts(self.orders, self.positions, self.cash, self.copies, self.settlements, self.groups)
+        return UncertainItems(
+            self.orders, self.positions, self.cash, self.copies, self.settlements, self.groups
+        )
 
     def is_certain(self) -> bool:
         """Return whether no machine has a doubt."""
         with localcontext(self.context):
-            return not len(self.doubts)
+            return not len(self.uncertain)
 
-    def tell(self, happened: object) -> list[Any]:
+    def apply(self, event: object) -> list[Any]:
         """Apply a request that is about to be sent, an event of the session, or an item from drop copy;
         return the updates of the orders."""
         with localcontext(self.context):
             # First, since it refuses a second request for a group while one has no answer.
-            grouped = self.groups.apply(happened)
+            grouped = self.groups.apply(event)
             for group in grouped:
                 self.discrepancies.extend(group.discrepancies)
-            updates = self.orders.apply(happened)
+            updates = self.orders.apply(event)
             self._count(updates)
-            settled = self.settlements.apply(happened)
+            settled = self.settlements.apply(event)
             if settled is not None:
                 self.discrepancies.extend(settled.discrepancies)
                 self.positions.apply(settled)
@@ -132,38 +134,38 @@ class Machines:
             seconds: how long to wait for an event.
             latest: the last event of the exchange.
         """
-        self.doubted += len(self.orders.doubts())
+        self.doubted += len(self.orders.uncertain())
         since, self.since = self.since, latest
-        self._ask(since)
+        self._request(since)
         events: list[object] = []
         async for event in client.events(seconds):
             events.append(event)
-            for told in self.copies.apply(event, read_clocks()):
-                self.tell(told)
-            if any(each.state is CopyState.FAILED for each in self.copies.wanted):
+            for received in self.copies.apply(event, read_clocks()):
+                self.apply(received)
+            if any(each.state is CopyState.FAILED for each in self.copies.pending):
                 # A doubt is older than what the venue keeps. It is looked up elsewhere at the end.
-                assert self.copies.forgotten.get(FIRST.shard, FIRST) < since, self.copies.wanted
+                assert self.copies.forgotten.get(FIRST.shard, FIRST) < since, self.copies.pending
                 self.copies.resolve(FIRST.shard)
-                self._ask(since)
+                self._request(since)
             for request in self.copies.handle_timer(read_clocks()):
                 self.copies.apply(request, read_clocks())
                 await client.send(request)
-            if not self.copies.wanted:
+            if not self.copies.pending:
                 break
         return events
 
-    def _ask(self, since: ExecKey) -> None:
+    def _request(self, since: ExecKey) -> None:
         begin = self.orders.copy_from(self.copies.forgotten).get(FIRST.shard, since)
-        self.copies.ask({FIRST.shard: min(begin, since)}, self.orders.moment, read_clocks())
+        self.copies.request({FIRST.shard: min(begin, since)}, self.orders.epoch, read_clocks())
 
     def balance(self, at_first: Decimal, account: Account | None = None, shard: int | None = None) -> Decimal:
         """Return the money of an account on a shard, or of all, from what it was at first."""
-        purses = [
-            purse
-            for key, purse in self.cash.items()
+        balances = [
+            balance
+            for key, balance in self.cash.items()
             if account in (None, key.account) and shard in (None, key.shard)
         ]
-        return at_first + sum((purse.change + purse.payouts for purse in purses), Decimal(0))
+        return at_first + sum((balance.change + balance.payouts for balance in balances), Decimal(0))
 
     def held(self) -> dict[tuple[Account, str], Decimal]:
         """Return the contracts held, by account and market."""
@@ -177,8 +179,8 @@ class Machines:
                 order.order_id or f"ClOrdID {order.cl_ord_id}": (
                     order.cl_ord_id,
                     order.account,
-                    order.filled,
-                    order.remaining,
+                    order.filled_qty,
+                    order.leaves_qty,
                     order.price,
                     order.value,
                 )
@@ -202,15 +204,15 @@ class Machines:
             )
         self.groups.lost_creates = 0
 
-    def resolve(self, open_orders: set[str]) -> list[Doubt]:
+    def resolve(self, open_orders: set[str]) -> list[UncertainItem]:
         """Look up elsewhere what drop copy cannot tell; return the doubts that are left.
 
         Args:
             open_orders: the ClOrdIDs that the venue has.
         """
         forgotten = self.copies.forgotten.get(FIRST.shard, FIRST)
-        for doubt in self.orders.doubts():
-            if doubt.order is not None and (doubt.begin is None or doubt.begin <= forgotten):
-                self.orders.resolve(doubt.order, is_open=doubt.order.cl_ord_id in open_orders)
+        for item in self.orders.uncertain():
+            if item.order is not None and (item.begin is None or item.begin <= forgotten):
+                self.orders.resolve(item.order, is_open=item.order.cl_ord_id in open_orders)
                 self.resolved += 1
-        return list(self.doubts)
+        return list(self.uncertain)

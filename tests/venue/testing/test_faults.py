@@ -52,7 +52,7 @@ def test_every_fault_by_name_raises_nothing(venue: Venue, name: str) -> None:
     with order_entry(**options) as client:
         client.send(order())
         answer = venue.do(name, **PARAMETERS.get(name, {}))
-        assert answer["said"]
+        assert answer["text"]
         resting = venue.trader("me").buy(order().symbol, 1, "0.02")
         venue.trader().fill(resting.cl_ord_id)
         venue.do("release")

@@ -39,8 +39,8 @@ def test_a_user_sends_an_rfq_and_the_trader_quotes(venue: Venue) -> None:
     with order_entry(retransmission=True, **venue.options(session="KalshiRT")) as client:
         entry = QuoteRequestSymbol(symbol=SYMBOL, order_qty=10)
         client.send(QuoteRequest(quote_req_id="mine", related_sym=[entry]))
-        [asked] = maker.rfqs()
-        quote_id = maker.quote(asked, bid="0.40", offer="0.55")
+        [requested] = maker.rfqs()
+        quote_id = maker.quote(requested, bid="0.40", offer="0.55")
         quote = heard(client, Quote)
         assert isinstance(quote, Quote)
         client.send(AcceptQuote(quote_id=quote.quote_id, side="1"))
@@ -57,9 +57,9 @@ def test_a_user_quotes_and_the_trader_sends_an_rfq(venue: Venue, by_id: bool) ->
     creator = venue.trader("other")
     with rfq(**venue.options(session="KalshiRFQ")) as client:
         rfq_id = creator.request_quotes(SYMBOL, 10)
-        asked = heard(client, QuoteRequest)
-        assert isinstance(asked, QuoteRequest)
-        assert asked.quote_req_id == rfq_id
+        requested = heard(client, QuoteRequest)
+        assert isinstance(requested, QuoteRequest)
+        assert requested.quote_req_id == rfq_id
         client.send(Quote(quote_id="mine", quote_req_id=rfq_id, symbol=SYMBOL, bid_px="0.40", offer_px="0.5"))
         heard(client, QuoteStatusReport, quote_status=QuoteStatus.PENDING)
         [quote] = creator.quotes()
@@ -77,10 +77,10 @@ def test_rejections_of_the_venue_raise(venue: Venue) -> None:
     with pytest.raises(ValueError, match="rejects me's request"):
         creator.request_quotes("NONE", 1)
     creator.request_quotes(SYMBOL, 10)
-    [asked] = maker.rfqs()
+    [requested] = maker.rfqs()
     with pytest.raises(InvalidMessageError, match="BidPx"):
-        maker.quote(asked, bid="7.00")
-    quote_id = maker.quote(asked, bid="0.40", offer="0.50")
+        maker.quote(requested, bid="7.00")
+    quote_id = maker.quote(requested, bid="0.40", offer="0.50")
     with pytest.raises(ValueError, match="rejects other's confirmation"):
         maker.confirm(quote_id)
     [quote] = creator.quotes()

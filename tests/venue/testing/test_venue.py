@@ -282,7 +282,7 @@ def test_a_trader_buys_sells_and_cancels(books: Venue) -> None:
     resting = other.buy(SYMBOL, 10, "0.40")
     assert (resting.leaves, resting.state) == (Decimal(10), ExchangeOrderState.OPEN)
     sold = books.trader("me").sell(SYMBOL, 4, Decimal("0.40"))
-    assert (sold.filled, sold.state) == (Decimal(4), ExchangeOrderState.FILLED)
+    assert (sold.filled_qty, sold.state) == (Decimal(4), ExchangeOrderState.FILLED)
     assert books.positions("other") == {SYMBOL: 4}
     assert other.cancel(resting).state is ExchangeOrderState.CANCELED
     with pytest.raises(LookupError):
@@ -384,7 +384,7 @@ def test_an_operator_can_trade_for_another_participant(venue: Venue) -> None:
     me.buy(SYMBOL, 5, "0.40")
     behind = me.buy(SYMBOL, 5, "0.38")
     answer = venue.do("trade", market=SYMBOL, side="sell", quantity=7)
-    assert answer["said"] == f"{SYMBOL}: 5 at 0.40, 2 at 0.38 traded"
+    assert answer["text"] == f"{SYMBOL}: 5 at 0.40, 2 at 0.38 traded"
     assert venue.positions("me") == {SYMBOL: Decimal(7)}
     [left] = venue.orders("me")
     assert (left.cl_ord_id, left.leaves) == (behind.cl_ord_id, Decimal(3))

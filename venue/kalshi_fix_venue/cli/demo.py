@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from kalshi_fix_adapters.blocking import Client
-from kalshi_fix_adapters.cli.kit.failures import told_plainly
+from kalshi_fix_adapters.cli.kit.failures import plain_errors
 from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, plain, wrapped
 from kalshi_fix_adapters.cli.logs.render import code_name, value
 from kalshi_fix_adapters.cli.logs.units import Units
@@ -70,7 +70,7 @@ def demo() -> None:
     Everything runs on this machine: a simulated Kalshi on loopback TLS ports, with keys and a certificate
     authority made for the occasion. The exit status is 1 if something does not go as it must.
     """
-    with told_plainly(), Sandbox((YOU, OTHER), random=Random(_SEED)) as sandbox:  # noqa: S311 - a fixed tale
+    with plain_errors(), Sandbox((YOU, OTHER), random=Random(_SEED)) as sandbox:  # noqa: S311 - a fixed tale
         story = _Story(sandbox)
         story.prediction()
         story.margin()
@@ -218,9 +218,9 @@ class _Story:
             self._report(product, other, ExecType.TRADE, **filled)
 
     def _report(
-        self, product: Product, who: Participant, exec_type: ExecType, **wanted: object
+        self, product: Product, who: Participant, exec_type: ExecType, **values: object
     ) -> ExecutionReport:
-        report = who.expect(ExecutionReport, exec_type=exec_type, **wanted)
+        report = who.expect(ExecutionReport, exec_type=exec_type, **values)
         self._reports.append((product, who, report))
         return report
 
@@ -270,14 +270,14 @@ class Participant:
         """Send a message."""
         self._print("sent", self._client.send(message))
 
-    def expect(self, kind: type[M], **wanted: Any) -> M:
+    def expect(self, kind: type[M], **values: Any) -> M:
         """Wait for the next message, which must be of this kind and have these attributes.
 
         Raises:
             DemoError: it is another message, or none is received.
         """
         expected = f"{self.name} expected {kind.__name__}" + "".join(
-            f" {name}={getattr(value, 'name', value)}" for name, value in wanted.items()
+            f" {name}={getattr(value, 'name', value)}" for name, value in values.items()
         )
         try:
             message = next(self._client.messages(PATIENCE), None)
@@ -286,20 +286,20 @@ class Participant:
         if message is None:
             raise DemoError(f"{expected} from {self._session}, but nothing came within {PATIENCE:g} s")
         self._print("received", message.header.msg_seq_num)
-        different = [name for name, value in wanted.items() if getattr(message, name, None) != value]
+        different = [name for name, value in values.items() if getattr(message, name, None) != value]
         if not isinstance(message, kind) or different:
             raise DemoError(f"{expected} from {self._session}, but got {message}")
         return message
 
     def expect_book(self, *changes: _Entry) -> None:
         """Expect these changes of the book, in one message or several."""
-        wanted = [(action, kind, Decimal(price), Decimal(size)) for action, kind, price, size in changes]
-        while wanted:
+        values = [(action, kind, Decimal(price), Decimal(size)) for action, kind, price, size in changes]
+        while values:
             for entry in self.expect(MarketDataIncrementalRefresh).md_entries:
                 found = (entry.md_update_action, entry.md_entry_type, entry.md_entry_px, entry.md_entry_size)
-                if found not in wanted:
+                if found not in values:
                     raise DemoError(f"{self.name} expected other changes of the book, but got {entry}")
-                wanted.remove(found)
+                values.remove(found)
 
     def _print(self, direction: Direction, number: int) -> None:
         """Print a message: who sent it, and its fields by name."""

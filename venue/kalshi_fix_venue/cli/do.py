@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import told_plainly
+from kalshi_fix_adapters.cli.kit.failures import plain_errors
 from kalshi_fix_adapters.cli.kit.terminal import Screen, plain, printable
 from kalshi_fix_adapters.cli.kit.values import Value
 from kalshi_fix_adapters.documents.names import did_you_mean
-from kalshi_fix_venue.control import FOLDER_VARIABLE, ask, running_venue
+from kalshi_fix_venue.control import FOLDER_VARIABLE, running_venue, send_operation
 from kalshi_fix_venue.operations import OPERATIONS, operation
 from kalshi_fix_venue.operations.base import Operation
 from kalshi_fix_venue.parameters import Parameter, parameters, shown
@@ -51,16 +51,16 @@ def do(context: click.Context, folder: Path | None, as_object: bool) -> None:
     context.obj = (folder, as_object)
 
 
-def _perform(wanted: Operation, folder: Path | None, *, as_object: bool) -> None:
-    with told_plainly():
-        answer = ask(running_venue(folder), wanted)
+def _perform(requested: Operation, folder: Path | None, *, as_object: bool) -> None:
+    with plain_errors():
+        answer = send_operation(running_venue(folder), requested)
     screen = Screen()
     if as_object:
         screen.text([json.dumps(answer)])
         return
-    said = answer.pop("said", None)
-    if said is not None:
-        screen.lines([plain(printable(str(said)))])
+    text = answer.pop("text", None)
+    if text is not None:
+        screen.lines([plain(printable(str(text)))])
     _print_tables(screen, answer)
 
 
@@ -90,9 +90,9 @@ def _command(name: str, cls: type[Operation]) -> click.Command:
         folder_before, as_object_before = click.get_current_context().obj
         # Parameters that were not given are the operation's own defaults, not the command's.
         given = {key: value for key, value in values.items() if value is not None}
-        with told_plainly():
-            wanted = operation(name, given)
-        _perform(wanted, folder or folder_before, as_object=as_object or as_object_before)
+        with plain_errors():
+            requested = operation(name, given)
+        _perform(requested, folder or folder_before, as_object=as_object or as_object_before)
 
     doc = (cls.__doc__ or "").strip()
     arguments = [each for each in parameters(cls) if each.positional]
@@ -112,12 +112,12 @@ def _click(each: Parameter) -> click.Parameter:
 
 
 def _doc(each: Parameter) -> str:
-    told = each.doc if not each.positional or not each.kind.choices else f"{each.doc} ({each.kind.word})"
+    text = each.doc if not each.positional or not each.kind.choices else f"{each.doc} ({each.kind.word})"
     if each.required or each.default is None:
-        return told
+        return text
     default = {True: "yes", False: "no"}[each.default] if isinstance(each.default, bool) else each.default
     return (
-        f"{told}; by default {default:g}" if isinstance(default, float) else f"{told}; by default {default}"
+        f"{text}; by default {default:g}" if isinstance(default, float) else f"{text}; by default {default}"
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import CommandError, told_plainly
+from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
 from kalshi_fix_adapters.cli.kit.terminal import Screen, plain
 from kalshi_fix_venue.input_log import Replayed, replay
 from kalshi_fix_venue.input_log.digest import state_digest
@@ -20,18 +20,18 @@ def replay_input_log(file: Path) -> None:
     Every byte that the venue sent is compared, and its state at intervals. At the first difference the
     command prints its line and exits with status 1.
     """
-    with told_plainly():
+    with plain_errors():
         found = replay(file)
     if not found.entries and found.venue is None and found.parted is None:
         raise CommandError(f"{file} is no input log of a venue, or has nothing whole")
     screen = Screen()
-    screen.lines([plain(line) for line in _told(found)])
+    screen.lines([plain(line) for line in _lines(found)])
     screen.flush()
     if found.parted is not None:
         raise CommandError(found.parted)
 
 
-def _told(found: Replayed) -> list[str]:
+def _lines(found: Replayed) -> list[str]:
     lines = [
         f"{found.entries} calls, {found.sent} bytes sent and {found.states} states "
         + ("came out the same" if found.is_same else "came out the same before it parted")

@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import told_plainly
+from kalshi_fix_adapters.cli.kit.failures import plain_errors
 from kalshi_fix_adapters.cli.kit.terminal import Screen, plain
 from kalshi_fix_venue.scenario import KEYS_EACH, MOST_KEYS_EACH, OWNER, Scenario
 from kalshi_fix_venue.scenario.file import load_scenario
@@ -77,7 +77,7 @@ def chosen_scenario(
 @click.argument("file", type=_FILE)
 def check(file: Path) -> None:
     """Read a scenario file and say whether a venue can begin with it."""
-    with told_plainly():
+    with plain_errors():
         found = load_scenario(file)
     count = sum(len(markets) for markets in found.markets.values())
     keys = sum(each.count for each in found.keys)
@@ -91,7 +91,7 @@ def check(file: Path) -> None:
 @click.command()
 def schema() -> None:
     """Print the JSON Schema of scenario files, for editors."""
-    with told_plainly():
+    with plain_errors():
         from kalshi_fix_venue.scenario.schema import json_schema
 
         click.echo(json.dumps(json_schema(), indent=2))

@@ -11,7 +11,7 @@ from typing import Unpack
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import told_plainly
+from kalshi_fix_adapters.cli.kit.failures import plain_errors
 from kalshi_fix_adapters.cli.kit.terminal import Screen, plain
 from kalshi_fix_adapters.cli.kit.values import Value
 from kalshi_fix_sansio import PRODUCTS, Side
@@ -35,20 +35,20 @@ def _duration(text: str) -> float:
     return seconds
 
 
-def _moment(text: str) -> datetime:
-    moment = None
+def _parse_start(text: str) -> datetime:
+    time = None
     with contextlib.suppress(ValueError):
-        moment = datetime.fromisoformat(text)
-    if moment is None or moment.tzinfo is None or not 1970 < moment.year < 9000:
+        time = datetime.fromisoformat(text)
+    if time is None or time.tzinfo is None or not 1970 < time.year < 9000:
         raise ValueError(f"{text!r} is not a time with its zone, such as 2026-11-05T14:30:00Z")
-    return moment.astimezone(UTC)
+    return time.astimezone(UTC)
 
 
 @click.command()
 @scenario_options
 @click.option(
     "--start",
-    type=Value("time", _moment),
+    type=Value("time", _parse_start),
     default=START,
     help="When it begins, by default 2026-01-05T14:30:00Z.",
 )
@@ -66,14 +66,14 @@ def _moment(text: str) -> datetime:
     help="Write down what happens in this new file; `kalshi-fix venue replay` replays it.",
 )
 def simulate(
-    start: datetime, seconds: float, input_log: Path | None, **wanted: Unpack[ScenarioOptions]
+    start: datetime, seconds: float, input_log: Path | None, **requested: Unpack[ScenarioOptions]
 ) -> None:
     """Let the time of a scenario pass at once, without clients, and show what has become of it.
 
     The same scenario with the same seed comes to the same state.
     """
-    with told_plainly():
-        scenario = chosen_scenario(**wanted)
+    with plain_errors():
+        scenario = chosen_scenario(**requested)
         with contextlib.nullcontext() if input_log is None else InputLog(input_log) as written:
             make = VenueModel if written is None else written.venue
             random = Random(scenario.seed)  # noqa: S311 - nothing secret is drawn from it
@@ -81,10 +81,10 @@ def simulate(
             now = Instant(0.0, start)
             venue.begin(now)
             end = pass_time(venue, seconds, now)
-            _tell(venue, now, end)
+            _print_summary(venue, now, end)
 
 
-def _tell(venue: VenueModel, begin: Instant, end: Instant) -> None:
+def _print_summary(venue: VenueModel, begin: Instant, end: Instant) -> None:
     screen = Screen()
     rows = [
         [ticker, market.state.value, *(_best(venue, product, ticker, side) for side in (Side.BUY, Side.SELL))]

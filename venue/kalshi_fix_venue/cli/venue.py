@@ -13,7 +13,7 @@ from typing import Unpack
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import CommandError, told_plainly
+from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
 from kalshi_fix_adapters.cli.kit.terminal import Screen, plain
 from kalshi_fix_adapters.config.environment import export_lines
 from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
@@ -75,7 +75,7 @@ def venue(
     first_port: int | None,
     host: str,
     input_log: Path | None,
-    **wanted: Unpack[ScenarioOptions],
+    **requested: Unpack[ScenarioOptions],
 ) -> None:
     """Run the simulated Kalshi on loopback TLS ports until Ctrl-C. A second Ctrl-C ends it at once.
 
@@ -89,10 +89,10 @@ def venue(
         return
     ports = None if first_port is None else {key: first_port + i for i, key in enumerate(all_ports())}
     with (
-        told_plainly(),
+        plain_errors(),
         _folder(folder) as chosen,
         contextlib.nullcontext() if input_log is None else InputLog(input_log) as written,
-        Sandbox(scenario=chosen_scenario(**wanted), ports=ports, input_log=written, host=host) as sandbox,
+        Sandbox(scenario=chosen_scenario(**requested), ports=ports, input_log=written, host=host) as sandbox,
         _files(sandbox, chosen) as environments,
         _control(sandbox, chosen),
     ):
@@ -261,7 +261,7 @@ def env(folder: Path | None) -> None:
     In bash, `source "$(kalshi-fix venue env)"` sets what clients of it need. The exit status is 1 if no venue
     runs, or several do.
     """
-    with told_plainly():
+    with plain_errors():
         # Not the folder that the environment names: that may be of a venue which ran before.
         path = running_venue(folder, {}).parent / ENVIRONMENT_FILE
     screen = Screen()

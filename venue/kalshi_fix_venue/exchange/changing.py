@@ -41,7 +41,7 @@ def cancel(state: ExchangeState, batch: Batch, command: CancelOrder) -> None:
     if cause is not None or order is None:
         _refuse(state, batch, command, cause or RefusalCause.ORDER_NOT_FOUND)
         return
-    _cancel_as_asked(state, batch, order, CancelCause.REQUESTED, command)
+    _cancel_on_request(state, batch, order, CancelCause.REQUESTED, command)
 
 
 def cancel_all(state: ExchangeState, batch: Batch, command: CancelAll) -> None:
@@ -73,17 +73,17 @@ def amend(state: ExchangeState, batch: Batch, command: AmendOrder) -> None:
     if cause is not None or order is None:
         _refuse(state, batch, command, cause or RefusalCause.ORDER_NOT_FOUND)
         return
-    if command.quantity == order.filled:
-        _cancel_as_asked(state, batch, order, CancelCause.AMENDED_TO_FILLED, command)
+    if command.quantity == order.filled_qty:
+        _cancel_on_request(state, batch, order, CancelCause.AMENDED_TO_FILLED, command)
         return
-    keeps_place = command.quantity <= order.filled + order.leaves and command.price in (None, order.price)
+    keeps_place = command.quantity <= order.filled_qty + order.leaves and command.price in (None, order.price)
     if keeps_place:
         _shrink(state, batch, order, command)
     else:
         _requeue(state, batch, order, command)
 
 
-def _cancel_as_asked(
+def _cancel_on_request(
     state: ExchangeState, batch: Batch, order: Order, cause: CancelCause, command: OrderRequest
 ) -> None:
     state.cancel(
@@ -99,7 +99,7 @@ def _cancel_as_asked(
 def _shrink(state: ExchangeState, batch: Batch, order: Order, command: AmendOrder) -> None:
     market = state.markets[order.market]
     # `less` may be 0: the amend changes only the expiry, or no field.
-    less = order.filled + order.leaves - command.quantity
+    less = order.filled_qty + order.leaves - command.quantity
     market.book.reduce(order, less)
     batch.touched[market.ticker] = market
     state.account(order).work(order.market, order.side, order.price, -less)
@@ -110,7 +110,7 @@ def _shrink(state: ExchangeState, batch: Batch, order: Order, command: AmendOrde
 
 def _requeue(state: ExchangeState, batch: Batch, order: Order, command: AmendOrder) -> None:
     price = order.price if command.price is None else command.price
-    leaves = command.quantity - order.filled
+    leaves = command.quantity - order.filled_qty
     account, market = state.account(order), state.markets[order.market]
     # Counted with its new terms to compute the new reserve, and with the old terms again if refused.
     reserved = account.reserved
@@ -194,9 +194,9 @@ def _amend_refusal(
     # The order's current ClOrdID is not available either: a replace requires a new one.
     if state.orders.find(order.account.owner, command.cl_ord_id) is not None:
         return RefusalCause.ORDER_ALREADY_EXISTS
-    if command.quantity == order.filled:
+    if command.quantity == order.filled_qty:
         return None
-    if command.quantity < order.filled:
+    if command.quantity < order.filled_qty:
         return RefusalCause.INVALID_AMEND_QTY_FOR_ORDER
     price = order.price if command.price is None else command.price
     if not market.rules.accepts_quantity(command.quantity) or not _expires_well(command, now):
@@ -207,7 +207,7 @@ def _amend_refusal(
         return RefusalCause.INVALID_PRICE
     if meets_own(market.book, order, price):
         return RefusalCause.SELF_CROSS_ATTEMPT
-    if order.reserves_cap and _exceeds_cap(state, order, price, command.quantity - order.filled, now):
+    if order.reserves_cap and _exceeds_cap(state, order, price, command.quantity - order.filled_qty, now):
         return RefusalCause.EVENT_CONTRACT_DAILY_CAP_EXCEEDED
     return None
 

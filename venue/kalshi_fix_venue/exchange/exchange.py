@@ -239,8 +239,8 @@ class Exchange:
 
     def next_expiry(self) -> datetime | None:
         """Return the next time at which an order expires or the orders of a closed market are cancelled."""
-        moments = (self._state.orders.next_expiry(), pausing.next_clearing(self._state))
-        return min((moment for moment in moments if moment is not None), default=None)
+        times = (self._state.orders.next_expiry(), pausing.next_clearing(self._state))
+        return min((at for at in times if at is not None), default=None)
 
     def market_refusal(self, ticker: str) -> RejectCause | None:
         """Return the cause for which a market refuses new orders, or None.
@@ -329,9 +329,9 @@ class Exchange:
         return tuple((level.price, level.size) for level in found.book.side(side))
 
     def _expire(self, batch: Batch) -> None:
-        while (moment := self.next_expiry()) is not None and moment <= batch.now:
+        while (at := self.next_expiry()) is not None and at <= batch.now:
             # At the same time, orders expire before their market is cleared.
-            order = self._state.orders.pop_expired(moment)
+            order = self._state.orders.pop_expired(at)
             if order is not None:
                 self._state.cancel(batch, order, CancelCause.EXPIRED)
             else:

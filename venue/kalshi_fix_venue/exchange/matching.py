@@ -39,19 +39,19 @@ def crosses(book: Book, order: Order) -> bool:
 def preview(book: Book, order: Order) -> Preview:
     """Return the immediate trades of an order without executing them."""
     fills: list[tuple[Decimal, Decimal]] = []
-    wanted, own = order.leaves, False
+    size, own = order.leaves, False
     for maker in _makers(book, order):
-        if not wanted:
+        if not size:
             break
         if maker.account.trader == order.account.trader:
             own = True
             if order.self_trade_prevention is SelfTradePrevention.TAKER_AT_CROSS:
                 break
             continue
-        quantity = min(wanted, maker.leaves)
+        quantity = min(size, maker.leaves)
         fills.append((maker.price, quantity))
-        wanted -= quantity
-    return Preview(order.leaves - wanted, tuple(fills), own)
+        size -= quantity
+    return Preview(order.leaves - size, tuple(fills), own)
 
 
 def meets_own(book: Book, order: Order, price: Decimal) -> bool:

@@ -28,7 +28,7 @@ class OrderSnapshot:
     quantity: Decimal
     """The original quantity; unchanged by amends."""
     leaves: Decimal
-    filled: Decimal
+    filled_qty: Decimal
     filled_value: Decimal
     """Dollars: the sum of price times quantity over its fills."""
     expire_time: datetime | None
@@ -39,7 +39,7 @@ class OrderSnapshot:
     @property
     def average_price(self) -> Decimal:
         """Dollars; 0 without fills."""
-        return self.filled_value / self.filled if self.filled else ZERO
+        return self.filled_value / self.filled_qty if self.filled_qty else ZERO
 
 
 _SHOWN = tuple(attrs.fields_dict(OrderSnapshot))
@@ -73,7 +73,7 @@ class Order:
     """Whether its leaves are reserved under its customer's daily cap."""
     operator: str | None = None
     """The person who placed it, if a clearing member names one."""
-    filled: Decimal = ZERO
+    filled_qty: Decimal = ZERO
     filled_value: Decimal = ZERO
     state: ExchangeOrderState = ExchangeOrderState.OPEN
     fees: FeeAccumulator = attrs.field(factory=FeeAccumulator)
@@ -91,7 +91,7 @@ class Order:
     def fill(self, price: Decimal, quantity: Decimal) -> None:
         """Apply a fill."""
         self.leaves -= quantity
-        self.filled += quantity
+        self.filled_qty += quantity
         self.filled_value += price * quantity
         if not self.leaves:
             self.state = ExchangeOrderState.FILLED

@@ -65,7 +65,7 @@ class OrderTraded(OrderOutcome):
     charge: Charge
     balance_change: Decimal
     """The change of the balance, net of all fees."""
-    rebate_told: bool
+    rebate_reported: bool
     """Whether the reported change includes the rebate."""
     collateral_returned: Decimal
     """The part of `balance_change` (before the fee) returned for closing a position."""
@@ -83,7 +83,7 @@ class OrderTraded(OrderOutcome):
 
 @attrs.frozen(kw_only=True)
 class OrderCanceled(OrderOutcome):
-    """An order was removed from the book, or never entered it; `order.filled` has traded."""
+    """An order was removed from the book, or never entered it; `order.filled_qty` has traded."""
 
     cause: CancelCause
     requester: str | None = None

@@ -72,7 +72,7 @@ def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
     stopped = match(state, batch, order, reducible)
     if not order.leaves:
         return
-    if reducible is not None and order.filled == reducible:
+    if reducible is not None and order.filled_qty == reducible:
         state.cancel(batch, order, CancelCause.REDUCE_ONLY)
     elif stopped:
         state.cancel(batch, order, self_cross_cause(order))
@@ -98,7 +98,7 @@ def self_cross_cause(order: Order) -> CancelCause:
     """Return the cancel cause of an order that would have traded with one of the same trader."""
     if order.time_in_force is not TimeInForce.FILL_OR_KILL:
         return CancelCause.SELF_TRADE_TAKER
-    return CancelCause.SELF_CROSS_PARTIALLY_FILLED if order.filled else CancelCause.SELF_CROSS
+    return CancelCause.SELF_CROSS_PARTIALLY_FILLED if order.filled_qty else CancelCause.SELF_CROSS
 
 
 def market_refusal(state: ExchangeState, market: Market) -> RejectCause | None:
@@ -161,10 +161,10 @@ def end_of_day(zone: tzinfo, now: datetime) -> datetime:
 
 
 def expire_time(
-    time_in_force: TimeInForce, asked: datetime | None, zone: tzinfo, now: datetime
+    time_in_force: TimeInForce, requested: datetime | None, zone: tzinfo, now: datetime
 ) -> datetime | None:
     """Return an order's expiry: the end of the day for a Day order, else the one that its owner requested."""
-    return end_of_day(zone, now) if time_in_force is TimeInForce.DAY else asked
+    return end_of_day(zone, now) if time_in_force is TimeInForce.DAY else requested
 
 
 def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:

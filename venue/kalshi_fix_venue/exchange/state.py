@@ -221,7 +221,7 @@ class ExchangeState:
                 aggressor=aggressor,
                 charge=charge,
                 balance_change=flow.change - charge.net,
-                rebate_told=self.assumptions.balance_change_includes_rebate,
+                rebate_reported=self.assumptions.balance_change_includes_rebate,
                 collateral_returned=flow.returned,
                 ranged_return=flow.ranged,
                 long_quantity=position.long,

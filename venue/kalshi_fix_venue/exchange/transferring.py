@@ -15,14 +15,14 @@ def check_transfer(state: ExchangeState, command: MoveCash) -> None:
     """
     for account in (command.source, command.target):
         if account not in state.accounts:
-            raise ValueError(f"there is no {_told(account)}")
+            raise ValueError(f"there is no {_account_name(account)}")
     if command.source.owner != command.target.owner:
         raise ValueError(f"{command.source.owner} cannot move cash to {command.target.owner}")
     source = state.accounts[command.source]
     if command.amount <= 0 or command.amount % source.precision:
         raise ValueError(f"an amount is a multiple of {source.precision} dollars, not {command.amount}")
     if command.amount > source.available:
-        raise ValueError(f"{_told(command.source)} has {source.available} dollars that are free")
+        raise ValueError(f"{_account_name(command.source)} has {source.available} dollars that are free")
 
 
 def transfer(state: ExchangeState, batch: Batch, command: MoveCash) -> None:  # noqa: ARG001 as all steps
@@ -31,5 +31,5 @@ def transfer(state: ExchangeState, batch: Batch, command: MoveCash) -> None:  # 
     state.accounts[command.target].balance += command.amount
 
 
-def _told(account: AccountId) -> str:
+def _account_name(account: AccountId) -> str:
     return f"account {account.subaccount} of {account.customer or account.owner} on shard {account.shard}"

@@ -143,7 +143,7 @@ class Maker(Trader):
         if abs(price - open_order.price) * _NEAR < turn.fair.step:
             price = open_order.price
         self._quotes[slot] = (request["cl_ord_id"], open_order.cl_ord_id)
-        return AmendOrder(**request, quantity=open_order.filled + turn.quantity(), price=price)
+        return AmendOrder(**request, quantity=open_order.filled_qty + turn.quantity(), price=price)
 
     def _skew(self, turn: Turn, side: Side) -> float:
         """Return by how many steps more to keep away, so that the position does not grow for ever."""

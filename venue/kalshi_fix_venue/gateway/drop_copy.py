@@ -58,7 +58,7 @@ class DropCopy:
         self._exchange = exchange
         self._history = History(WINDOW, most_events, set(enabled))
         self._replays: dict[Login, _Replay] = {}
-        self._asked: dict[str, deque[datetime]] = {}
+        self._requested_at: dict[str, deque[datetime]] = {}
         """Times of each owner's requests in the last minute."""
         self._refuse: dict[str, list[EventResendRejectReason]] = {}
         """Reasons with which the next requests of an owner are refused."""
@@ -143,12 +143,12 @@ class DropCopy:
         for owner in (login.owner, _EVERYBODY):
             if waiting := self._refuse.get(owner):
                 return waiting.pop(0)
-        asked = self._asked.setdefault(login.owner, deque())
-        while asked and asked[0] <= now - _MINUTE:
-            asked.popleft()
-        if login in self._replays or len(asked) >= REQUESTS_PER_MINUTE:
+        requested = self._requested_at.setdefault(login.owner, deque())
+        while requested and requested[0] <= now - _MINUTE:
+            requested.popleft()
+        if login in self._replays or len(requested) >= REQUESTS_PER_MINUTE:
             return EventResendRejectReason.TOO_MANY_REQUESTS
-        asked.append(now)
+        requested.append(now)
         return None
 
 
@@ -162,9 +162,9 @@ def _pages(
         # its Trade must not depend on the beginning of the range, or a copy would differ from the live
         # report.
         outcomes = [each for each in past.outcomes if login.sees(each.order.account)]
-        asked = {str(each.exec_id) for each in outcomes if begin <= place(each.exec_id) <= end}
+        requested = {str(each.exec_id) for each in outcomes if begin <= place(each.exec_id) <= end}
         for report in reports.reports_of(outcomes, login.flags):
-            if report.exec_id in asked:
+            if report.exec_id in requested:
                 page.append(report)
                 if len(page) == PAGE:
                     yield page

@@ -39,14 +39,15 @@ class FakeAnswers:
         self._new_id = new_id
 
     def refusal(
-        self, message: Message, text: str, login: Login, now: datetime, *, heard: bool = True
+        self, message: Message, text: str, login: Login, now: datetime, *, broadcast: bool = True
     ) -> list[Delivery]:
         """Refuse a request with a Text, and with the code that the venue documents for it.
 
-        Refused orders are also reported to listeners, unless the exchange has not received them (`heard`).
+        Refused orders are also reported to listeners, unless the exchange has not received them
+        (`broadcast`).
         """
         if isinstance(message, NewOrderSingle):
-            return self._order_refusal(message, text, login, now, heard=heard)
+            return self._order_refusal(message, text, login, now, broadcast=broadcast)
         if isinstance(message, OrderCancelRequest | OrderCancelReplaceRequest):
             order = self._exchange.find(login.owner, message.orig_cl_ord_id)
             refusal = reports.refused(message, RefusalCause.INVALID_ORDER, order)
@@ -59,7 +60,7 @@ class FakeAnswers:
         return [(login, business_reject(message, BusinessRejectReason.OTHER, text))]
 
     def _order_refusal(
-        self, message: NewOrderSingle, text: str, login: Login, now: datetime, *, heard: bool
+        self, message: NewOrderSingle, text: str, login: Login, now: datetime, *, broadcast: bool
     ) -> list[Delivery]:
         exec_id = self._exchange.draw_exec_id()
         deliveries = self._orders.rejected(
@@ -79,7 +80,7 @@ class FakeAnswers:
                 # Texts of orders that were accepted, and cancelled before any fill.
                 report.ord_rej_reason = None
                 report.exec_type, report.ord_status = ExecType.CANCELED, OrdStatus.CANCELED
-        return [(to, answer) for to, answer in deliveries if heard or to is login]
+        return [(to, answer) for to, answer in deliveries if broadcast or to is login]
 
 
 def without_answer(deliveries: list[Delivery], message: Message, login: Login) -> list[Delivery]:

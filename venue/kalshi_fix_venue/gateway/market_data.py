@@ -50,7 +50,7 @@ _STATUSES = {
     MarketState.SETTLED: SecurityTradingStatus.SETTLED,
 }
 """The reported states of a market; a dispute has no code, and scheduled closes are not reported."""
-_UNTOLD = (
+_UNREPORTED = (
     (MarketState.INITIALIZED, MarketState.ACTIVE),
     (MarketState.DISPUTED, MarketState.DETERMINED),
 )
@@ -152,7 +152,7 @@ class MarketData:
         ]
         for change in outcomes:
             if isinstance(change, MarketStateChanged):
-                deliveries.extend(self._tell(change))
+                deliveries.extend(self._status_deliveries(change))
         return deliveries
 
     def _request(self, message: MarketDataRequest, login: Login, now: datetime) -> Result:
@@ -167,9 +167,9 @@ class MarketData:
                 return ()
             # A snapshot does not create subscriptions, so only its own number of symbols counts.
             case SubscriptionRequestType.SNAPSHOT:
-                wanted: set[str] = set()
+                requested: set[str] = set()
             case SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES:
-                wanted = set(symbols)
+                requested = set(symbols)
             case unknown:
                 return [
                     _reject(
@@ -180,10 +180,10 @@ class MarketData:
         limits = self._limits
         if limits.per_request is not None and len(set(symbols)) > limits.per_request:
             return [_too_many(f"at most {limits.per_request} symbols per request")]
-        if limits.per_session is not None and len(wanted.union(mine)) > limits.per_session:
+        if limits.per_session is not None and len(requested.union(mine)) > limits.per_session:
             return [_too_many(f"at most {limits.per_session} symbols per session")]
         # Subscribed before the snapshots are read, both within one call: no change can occur in between.
-        if wanted:
+        if requested:
             for symbol in symbols:
                 self._books.add(login, symbol)
         return [self._snapshot(symbol, now) for symbol in symbols]
@@ -229,16 +229,16 @@ class MarketData:
                 update.add_levels(outcome)
         return updates
 
-    def _tell(self, change: MarketStateChanged) -> list[Delivery]:
+    def _status_deliveries(self, change: MarketStateChanged) -> list[Delivery]:
         status = _STATUSES.get(change.state)
-        if status is None or (change.before, change.state) in _UNTOLD:
+        if status is None or (change.before, change.state) in _UNREPORTED:
             return []
         message = SecurityStatus(symbol=change.market, security_trading_status=status)
-        told = tuple(self._statuses.to(change.market))
+        logins = tuple(self._statuses.to(change.market))
         if change.state is MarketState.SETTLED:  # the last update of the market
-            for login in told:
+            for login in logins:
                 self._statuses.remove(login, (change.market,))
-        return [(login, message) for login in told]
+        return [(login, message) for login in logins]
 
 
 def _trade(trade: TradePrinted) -> MDIncEntry:

@@ -50,10 +50,10 @@ def known_side(side: str | None) -> Side | None:
 
 def shard_of(message: OrderMessage, venue: Exchange) -> int:
     """Return the destination shard of a message. On margin ExDestination (100) is ignored."""
-    asked = message.ex_destination
-    if venue.product == exchange.MARGIN or asked is None or asked == AUTO_ROUTE:
+    requested = message.ex_destination
+    if venue.product == exchange.MARGIN or requested is None or requested == AUTO_ROUTE:
         return venue.shard_of(message.symbol)
-    return asked
+    return requested
 
 
 def place_order(

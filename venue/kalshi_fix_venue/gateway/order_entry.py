@@ -45,7 +45,7 @@ from kalshi_fix_venue.gateway.logins import Delivery, Handler, Handlers, Login, 
 from kalshi_fix_venue.gateway.order_commands import amend_order, cancel_order, place_order, shard_of
 from kalshi_fix_venue.gateway.permissions import permitted
 from kalshi_fix_venue.gateway.refusals import business_reject, not_authorized
-from kalshi_fix_venue.gateway.texts import TOLD_BY_CODE
+from kalshi_fix_venue.gateway.texts import REPORTED_BY_CODE
 
 SESSION_TYPES = ("KalshiNR", "KalshiRT")
 _MASS_CANCEL_REJECT_REASON = 99
@@ -188,7 +188,7 @@ class OrderEntry:
         order: OrderSnapshot | None,
     ) -> OrderCancelReject:
         refusal = reports.refused(message, cause, order)
-        if cause in TOLD_BY_CODE and not self._exchange.assumptions.unknown_orders_have_text:
+        if cause in REPORTED_BY_CODE and not self._exchange.assumptions.unknown_orders_have_text:
             refusal.text = None
         return refusal
 

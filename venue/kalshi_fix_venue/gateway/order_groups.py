@@ -81,5 +81,9 @@ class OrderGroups:
     def _shard(self, message: OrderGroupRequest) -> int:
         """Return the destination shard of a request. Without a Symbol there is no automatic routing, so
         absent and -1 are shard 0; on margin ExDestination (100) is ignored."""
-        asked = message.ex_destination
-        return 0 if asked is None or asked < 0 or self._exchange.product == exchange.MARGIN else asked
+        requested = message.ex_destination
+        return (
+            0
+            if requested is None or requested < 0 or self._exchange.product == exchange.MARGIN
+            else requested
+        )

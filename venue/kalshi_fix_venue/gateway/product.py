@@ -98,8 +98,8 @@ class ProductGateway:
             if self.exchange.next_expiry() == deadline:
                 deliveries += self.execute(Advance(), now)[0]
             elif (action := self.timers.pop_due(now)) is not None:
-                told, outcomes = action(now)
-                deliveries += told + self._publish(outcomes)
+                answers, outcomes = action(now)
+                deliveries += answers + self._publish(outcomes)
         return deliveries
 
     def _answer(self, message: Message, login: Login, now: datetime) -> list[Delivery]:

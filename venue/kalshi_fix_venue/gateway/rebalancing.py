@@ -61,16 +61,16 @@ class Rebalancing:
         if total <= 0:
             return []
         surplus: dict[int, Decimal] = {}
-        wanted: dict[int, Decimal] = {}
+        requested: dict[int, Decimal] = {}
         for shard, account in accounts.items():
             drift = free[shard] - total * allocation[shard] / _PERCENT
             # Rounded towards zero: the amount is available and does not exceed the target.
             if drift > 0:
                 surplus[shard] = floor(drift, account.precision)
             else:
-                wanted[shard] = floor(-drift, account.precision)
+                requested[shard] = floor(-drift, account.precision)
         moves: list[MoveCash] = []
-        for target, missing in wanted.items():
+        for target, missing in requested.items():
             left = missing
             for source, spare in surplus.items():
                 amount = min(left, spare)

@@ -204,7 +204,7 @@ def _canceled(outcome: OrderCanceled, flags: LogonFlags) -> ExecutionReport:
 
 def _traded(outcome: OrderTraded, flags: LogonFlags, *, ends: bool) -> ExecutionReport:
     change = outcome.balance_change
-    if not outcome.rebate_told:
+    if not outcome.rebate_reported:
         change -= outcome.charge.rebate
     split = outcome.collateral_returned if flags.split_collateral_return else None
     # Only positive returns: an amount revoked by the group is only part of the balance change.
@@ -251,7 +251,7 @@ def _report(
 ) -> ExecutionReport:
     """Return a report about an order of the exchange, with the fields common to all of them; `operator` is
     the one of the reported request, if it differs from the order's."""
-    ordered = order.quantity if flags.preserve_original_quantity else order.filled + order.leaves
+    ordered = order.quantity if flags.preserve_original_quantity else order.filled_qty + order.leaves
     return ExecutionReport(
         **{
             "order_id": order.order_id,
@@ -260,7 +260,7 @@ def _report(
             "symbol": order.market,
             "order_qty": contracts(ordered),
             "leaves_qty": contracts(order.leaves),
-            "cum_qty": contracts(order.filled),
+            "cum_qty": contracts(order.filled_qty),
             "avg_px": price_to_wire(order.average_price, dollars=flags.use_dollars),
             "price": price_to_wire(order.price, dollars=flags.use_dollars),
             "expire_time": order.expire_time,
@@ -289,7 +289,7 @@ def _status(order: OrderSnapshot) -> OrdStatus:
         return OrdStatus.FILLED
     if order.state is ExchangeOrderState.CANCELED:
         return OrdStatus.CANCELED
-    return OrdStatus.PARTIALLY_FILLED if order.filled else OrdStatus.NEW
+    return OrdStatus.PARTIALLY_FILLED if order.filled_qty else OrdStatus.NEW
 
 
 def _following(outcomes: Sequence[OrderOutcome]) -> list[OrderOutcome | None]:
@@ -309,6 +309,6 @@ def _is_silent(outcome: OrderOutcome | None, flags: LogonFlags) -> bool:
     return (
         isinstance(outcome, OrderCanceled)
         and outcome.cause is CancelCause.IMMEDIATE_OR_CANCELLED
-        and outcome.order.filled > 0
+        and outcome.order.filled_qty > 0
         and not flags.ioc_cancel_report
     )

@@ -40,10 +40,10 @@ class Settlements:
         for outcome in outcomes:
             if isinstance(outcome, MarketSettled):
                 for owner, positions in _by_owner(outcome.positions).items():
-                    deliveries.extend(self._tell(owner, outcome, positions))
+                    deliveries.extend(self._settlement_reports(owner, outcome, positions))
         return deliveries
 
-    def _tell(
+    def _settlement_reports(
         self, owner: str, settled: MarketSettled, positions: Sequence[PositionSettled]
     ) -> Iterator[Delivery]:
         """Return the reports of an owner's positions, for each key those that it has access to."""
@@ -80,8 +80,8 @@ class Settlements:
 
 def wants_settlements(login: Login) -> bool:
     """Return whether a login receives settlement reports, now or later (ReceiveSettlementReports)."""
-    asked = login.flags.settlement_reports
-    wants = login.session_type == POST_TRADE if asked is None else asked
+    requested = login.flags.settlement_reports
+    wants = login.session_type == POST_TRADE if requested is None else requested
     return wants and login.session_type in SESSION_TYPES and login.takes_messages
 
 

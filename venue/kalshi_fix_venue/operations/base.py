@@ -21,7 +21,7 @@ from kalshi_fix_venue.parameters import SECONDS, TEXT, Kind, choice, parameter, 
 from kalshi_fix_venue.pauses import PauseWindow
 
 Answer = dict[str, Any]
-"""What came of an operation, in what JSON can hold; `said` is a sentence about it."""
+"""What came of an operation, in what JSON can hold; `text` is a sentence about it."""
 PRODUCT = choice(*PRODUCTS)
 SESSION = choice(*SESSION_TYPES)
 _BY_NAME = {layout.name: msg_type for msg_type, layout in DIALECT.messages.items()}

@@ -32,8 +32,8 @@ class EnableDropCopy(Operation):
         products = [self.product] if self.product else list(PRODUCTS)
         for product in products:
             venue.drop_copy(product).enable(self.owner, enabled=self.enabled)
-        said = "may" if self.enabled else "may not"
-        return {"said": f"{self.owner} {said} ask for past reports", "products": products}
+        text = "may" if self.enabled else "may not"
+        return {"text": f"{self.owner} {text} ask for past reports", "products": products}
 
 
 @attrs.frozen(kw_only=True)
@@ -59,4 +59,4 @@ class RefuseDropCopy(Operation):
         products = [self.product] if self.product else list(PRODUCTS)
         for product in products:
             venue.drop_copy(product).refuse_next(REASONS[self.reason], self.owner, count=self.times)
-        return {"said": f"the next {self.times} requests are refused: {self.reason}", "products": products}
+        return {"text": f"the next {self.times} requests are refused: {self.reason}", "products": products}

@@ -20,7 +20,7 @@ from kalshi_fix_venue.parameters import CHANCE, COUNT, FLAG, SECONDS, TEXT, choi
 
 
 @attrs.frozen(kw_only=True)
-class Strike(Fault):
+class OccasionalFault(Fault):
     """Something that goes wrong at certain occasions."""
 
     skip: int = parameter(COUNT, "occasions that pass unharmed first", default=0)
@@ -29,7 +29,7 @@ class Strike(Fault):
 
 
 @attrs.frozen(kw_only=True)
-class MessageStrike(Strike):
+class MessageFault(OccasionalFault):
     """Something that goes wrong with a message."""
 
     message: str | None = parameter(
@@ -48,7 +48,7 @@ class MessageStrike(Strike):
 
 
 @attrs.frozen(kw_only=True)
-class Cut(MessageStrike):
+class Cut(MessageFault):
     """Cut connections without a Logout: now, in the middle of a message, before the venue has read a request,
     or when it has acted on one and not answered."""
 
@@ -102,7 +102,7 @@ class Withhold(Fault):
 
 
 @attrs.frozen(kw_only=True)
-class Gap(MessageStrike):
+class Gap(MessageFault):
     """Lose messages to the client, so that their MsgSeqNums are missing. With retransmission it can ask for
     them again."""
 
@@ -110,7 +110,7 @@ class Gap(MessageStrike):
 
 
 @attrs.frozen(kw_only=True)
-class Garble(MessageStrike):
+class Garble(MessageFault):
     """Damage a message to the client, which is to ignore it and find its MsgSeqNum missing."""
 
     NAME: ClassVar[str] = "garble"
@@ -122,7 +122,7 @@ class Garble(MessageStrike):
 
 
 @attrs.frozen(kw_only=True)
-class Duplicate(MessageStrike):
+class Duplicate(MessageFault):
     """Send a message to the client a second time, with PossDupFlag (43) and OrigSendingTime (122). Only where
     messages can be sent again, on KalshiRT and KalshiPT."""
 
@@ -130,7 +130,7 @@ class Duplicate(MessageStrike):
 
 
 @attrs.frozen(kw_only=True)
-class WrongCompIds(MessageStrike):
+class WrongCompIds(MessageFault):
     """Send a message with wrong CompIDs."""
 
     NAME: ClassVar[str] = "wrong-comp-ids"
@@ -142,7 +142,7 @@ class WrongCompIds(MessageStrike):
 
 
 @attrs.frozen(kw_only=True)
-class Reject(MessageStrike):
+class Reject(MessageFault):
     """Refuse requests with a Text. The exchange never hears of them."""
 
     NAME: ClassVar[str] = "reject"
@@ -152,7 +152,7 @@ class Reject(MessageStrike):
 
 
 @attrs.frozen(kw_only=True)
-class Unavailable(MessageStrike):
+class Unavailable(MessageFault):
     """Answer orders and changes with EXCHANGE_UNAVAILABLE, which leaves open whether they were applied."""
 
     NAME: ClassVar[str] = "unavailable"
@@ -169,7 +169,7 @@ class Unavailable(MessageStrike):
 
 
 @attrs.frozen(kw_only=True)
-class Throttle(MessageStrike):
+class Throttle(MessageFault):
     """Answer requests as if the client's rate limit were used up (BusinessMessageReject, 380=8)."""
 
     NAME: ClassVar[str] = "throttle"
@@ -179,7 +179,7 @@ class Throttle(MessageStrike):
 
 
 @attrs.frozen(kw_only=True)
-class RefuseLogon(Strike):
+class RefuseLogon(OccasionalFault):
     """Refuse logons with a Text."""
 
     NAME: ClassVar[str] = "refuse-logon"
@@ -187,7 +187,7 @@ class RefuseLogon(Strike):
 
 
 @attrs.frozen(kw_only=True)
-class Busy(Strike):
+class Busy(OccasionalFault):
     """Refuse logons as a busy logon service does."""
 
     NAME: ClassVar[str] = "busy"
@@ -199,7 +199,7 @@ class Busy(Strike):
 
 
 @attrs.frozen(kw_only=True)
-class HoldKey(Strike):
+class HoldKey(OccasionalFault):
     """Refuse logons as if another connection with the key were there still."""
 
     NAME: ClassVar[str] = "hold-key"
@@ -243,4 +243,4 @@ class Faults(Operation):
     def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 as all operations
         """Look."""
         armed = venue.faults()
-        return {"said": f"{len(armed)} faults are armed", "faults": armed}
+        return {"text": f"{len(armed)} faults are armed", "faults": armed}

@@ -63,7 +63,7 @@ class Pause(Operation):
             products=tuple(PRODUCTS) if self.product is None else (self.product,),
             logs_out=self.LOGS_OUT,
         )
-        return _told(venue.pause(window, now))
+        return _states_answer(venue.pause(window, now))
 
 
 @attrs.frozen(kw_only=True)
@@ -83,12 +83,12 @@ class Resume(Operation):
 
     def perform(self, venue: Operable, now: Instant) -> Answer:
         """Resume."""
-        return _told(venue.resume(self.product, now))
+        return _states_answer(venue.resume(self.product, now))
 
 
-def _told(states: Mapping[str, PauseState]) -> Answer:
+def _states_answer(states: Mapping[str, PauseState]) -> Answer:
     values = {product: state.value for product, state in states.items()}
-    return {"said": ", ".join(f"{product}: {value}" for product, value in values.items()), "states": values}
+    return {"text": ", ".join(f"{product}: {value}" for product, value in values.items()), "states": values}
 
 
 # Markets
@@ -113,7 +113,7 @@ class MarketOperation(Operation):
             except ValueError as error:
                 raise ConfigurationError(str(error)) from None
         state = venue.exchange(product).markets[self.market].state
-        return {"said": f"{self.market}: {state.value}", "market": self.market, "state": state.value}
+        return {"text": f"{self.market}: {state.value}", "market": self.market, "state": state.value}
 
     def _product(self, venue: Operable) -> str:
         tickers = {ticker: product for product in PRODUCTS for ticker in venue.exchange(product).markets}
@@ -277,8 +277,8 @@ class Trade(MarketOperation):
                 raise ConfigurationError(f"the exchange rejects the order: {each.cause.name}")
             if isinstance(each, OrderTraded) and each.order.account == order.account:
                 trades.append({"quantity": str(each.quantity), "price": str(each.price)})
-        said = ", ".join(f"{each['quantity']} at {each['price']}" for each in trades) or "nothing"
-        return {"said": f"{self.market}: {said} traded", "market": self.market, "trades": trades}
+        text = ", ".join(f"{each['quantity']} at {each['price']}" for each in trades) or "nothing"
+        return {"text": f"{self.market}: {text} traded", "market": self.market, "trades": trades}
 
     def _limit(self, levels: Sequence[tuple[Decimal, Decimal]]) -> Decimal:
         """Return the worst price that is needed for the quantity."""
@@ -327,8 +327,8 @@ class Transfer(Operation):
             raise ConfigurationError(str(error)) from None
         exchange = venue.exchange(self.product)
         left, there = (str(exchange.account(account).balance) for account in (source, target))
-        said = f"{self.owner}: {self.amount} dollars moved; {left} are left, and {there} are there"
-        return {"said": said, "left": left, "there": there}
+        text = f"{self.owner}: {self.amount} dollars moved; {left} are left, and {there} are there"
+        return {"text": text, "left": left, "there": there}
 
 
 # Sessions
@@ -344,7 +344,7 @@ class LogOut(SessionOperation):
     def perform(self, venue: Operable, now: Instant) -> Answer:
         """Log out."""
         keys = venue.log_out(self, self.text, now)
-        return {"said": f"{len(keys)} {'session' if len(keys) == 1 else 'sessions'} logged out", "keys": keys}
+        return {"text": f"{len(keys)} {'session' if len(keys) == 1 else 'sessions'} logged out", "keys": keys}
 
 
 # What there is
@@ -372,4 +372,4 @@ class ShowInputLog(Operation):
         """Look."""
         # No error where there is none: a replay of the input log, which is not logged, does this too.
         path = None if venue.input_log_path is None else str(venue.input_log_path.absolute())
-        return {"said": path or "nothing is logged; run the venue with --input-log FILE", "path": path}
+        return {"text": path or "nothing is logged; run the venue with --input-log FILE", "path": path}

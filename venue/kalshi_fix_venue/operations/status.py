@@ -18,7 +18,7 @@ def status_of(venue: Operable, now: Instant) -> dict[str, Any]:
     """Return pauses, markets, cash, positions, open orders and sessions of every product, and the backlog."""
     sessions = venue.sessions()
     return {
-        "said": f"{len(sessions)} {'session is' if len(sessions) == 1 else 'sessions are'} logged on",
+        "text": f"{len(sessions)} {'session is' if len(sessions) == 1 else 'sessions are'} logged on",
         "products": {product: _product(venue, product) for product in PRODUCTS},
         "sessions": sessions,
         "faults": venue.faults(),
@@ -59,9 +59,9 @@ def _product(venue: Operable, product: str) -> dict[str, Any]:
                 "market": order.market,
                 "side": order.side.name.lower(),
                 "price": str(order.price),
-                "quantity": str(order.filled + order.leaves),
+                "quantity": str(order.filled_qty + order.leaves),
                 "leaves": str(order.leaves),
-                "filled": str(order.filled),
+                "filled": str(order.filled_qty),
             }
             for order in orders[:ORDERS_SHOWN]
         ],

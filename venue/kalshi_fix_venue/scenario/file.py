@@ -23,7 +23,7 @@ MAX_MISTAKES: Final = 50
 """Mistakes that one run reports."""
 MAX_FILE_SIZE: Final = 512 * 1024
 """Bytes of a file."""
-_WANTED: Final = {
+_EXPECTED: Final = {
     "model_type": "write a mapping",
     "model_attributes_type": "write a mapping",
     "dict_type": "write a mapping",
@@ -170,7 +170,7 @@ def _report(mistakes: Mistakes, root: Node, error: ErrorDetails) -> None:
             key = context.get("key", context.get("discriminator", "").strip("'"))
             place = _Place.find(root, (*path, key))
             text = place.node.text if isinstance(place.node, Scalar) else ""
-            what = place.wrong(type_too=error["type"] in _WANTED)
+            what = place.wrong(type_too=error["type"] in _EXPECTED)
             mistakes.add(place.node.location, what, _advice(error, text))
 
 
@@ -181,7 +181,7 @@ def _advice(error: ErrorDetails, text: str) -> str:
     if expected is not None:
         return did_you_mean(text, re.findall("'([^']*)'", str(expected)))
     advice = re.sub("^(Input|String) should", "it should", error["msg"].removeprefix("Value error, "))
-    return _WANTED.get(error["type"], advice[0].lower() + advice[1:])
+    return _EXPECTED.get(error["type"], advice[0].lower() + advice[1:])
 
 
 def _schema_at(path: Iterable[str | int]) -> dict[str, Any]:

@@ -20,9 +20,9 @@ from kalshi_fix_venue.operations.faults import (
     Gap,
     Garble,
     LateHeartbeats,
-    MessageStrike,
+    MessageFault,
+    OccasionalFault,
     Silence,
-    Strike,
     WrongCompIds,
 )
 
@@ -31,7 +31,7 @@ MAX_ARMED = 1000
 ON_THE_WIRE = (Cut, Delay, LateHeartbeats, Silence, Gap, Garble, Duplicate, WrongCompIds)
 """Faults that require the inspection of bytes."""
 F = TypeVar("F", bound=Fault)
-S = TypeVar("S", bound=Strike)
+S = TypeVar("S", bound=OccasionalFault)
 
 
 @attrs.define(eq=False)
@@ -52,11 +52,11 @@ class Armed:
         begun = self.begins <= now.monotonic and (self.ends is None or now.monotonic < self.ends)
         return begun and self.fault.concerns(who)
 
-    def told(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """Return its description as JSON values."""
         values = self.fault.values()
-        said = ", ".join(f"{name} {value}" for name, value in values.items())
-        return {"number": self.number, "fault": self.fault.NAME, "left": self.left, "with": said or "-"}
+        text = ", ".join(f"{name} {value}" for name, value in values.items())
+        return {"number": self.number, "fault": self.fault.NAME, "left": self.left, "with": text or "-"}
 
 
 class ArmedFaults:
@@ -92,9 +92,9 @@ class ArmedFaults:
             raise ConfigurationError(f"{MAX_ARMED} faults are armed already; release some")
         begins = now.monotonic + fault.after
         ends = None if fault.lasting is None else begins + fault.lasting
-        skip, left = (fault.skip, fault.times or None) if isinstance(fault, Strike) else (0, None)
+        skip, left = (fault.skip, fault.times or None) if isinstance(fault, OccasionalFault) else (0, None)
         # Drawn only now: a venue without such a fault must draw the same ids as one without faults.
-        if isinstance(fault, Strike) and fault.chance < 1 and self._random is None:
+        if isinstance(fault, OccasionalFault) and fault.chance < 1 and self._random is None:
             self._random = Random(self._draw_seed())  # noqa: S311 - not used for secrets
         armed = Armed(next(self._numbers), fault, begins, ends, skip, left)
         self._armed[armed.number] = armed
@@ -127,8 +127,8 @@ class ArmedFaults:
                 return fault  # type: ignore[no-any-return]
         return None
 
-    def strike(
-        self, kind: type[S], who: Who, now: Instant, msg_type: str | None = None, **wanted: object
+    def trigger(
+        self, kind: type[S], who: Who, now: Instant, msg_type: str | None = None, **conditions: object
     ) -> S | None:
         """Return the fault of a kind that applies on this occasion, or None, and count it.
 
@@ -137,11 +137,11 @@ class ArmedFaults:
         # A copy, because a fault that applies for the last time is disarmed in the loop.
         for armed in tuple(self._by_kind.get(kind, {}).values()):
             fault: Any = armed.fault
-            about = msg_type is None or not isinstance(fault, MessageStrike) or fault.is_about(msg_type)
+            about = msg_type is None or not isinstance(fault, MessageFault) or fault.is_about(msg_type)
             if (
                 not about
                 or not armed.holds(who, now)
-                or any(getattr(fault, name) != value for name, value in wanted.items())
+                or any(getattr(fault, name) != value for name, value in conditions.items())
             ):
                 continue
             # Occasions are counted before chance is drawn: `skip` excludes the first ones, `chance` selects

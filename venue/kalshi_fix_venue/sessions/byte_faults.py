@@ -86,7 +86,7 @@ class ByteFaults:
                     self._unread = frame
                     return data[:read]
                 return data
-            self.cut = self._armed.strike(Cut, who, now, msg_type, at="request")
+            self.cut = self._armed.trigger(Cut, who, now, msg_type, at="request")
             if self.cut is not None:
                 return data[:read]
             read += len(frame)
@@ -99,23 +99,23 @@ class ByteFaults:
         return self._held[0].due
 
     def _take(self, frame: bytes, msg_type: str, who: Who, now: Instant) -> None:
-        # Each `strike` counts an occasion and may draw a random number, so a seed reproduces a run only in
+        # Each `trigger` counts an occasion and may draw a random number, so a seed reproduces a run only in
         # this order. A message that is cut or lost is no occasion for the faults below.
-        strike = self._armed.strike
-        self.cut = strike(Cut, who, now, msg_type, at="frame")
+        trigger = self._armed.trigger
+        self.cut = trigger(Cut, who, now, msg_type, at="frame")
         if self.cut is not None:
             self._hold(frame[: len(frame) // 2], msg_type, who, now)
             return
-        if strike(Gap, who, now, msg_type) is not None:
+        if trigger(Gap, who, now, msg_type) is not None:
             return
         # Faults only change the first copy: the duplicate is a resent message, which is intact.
         copies = [frame]
-        if SESSION_TYPES[who.session].resend and strike(Duplicate, who, now, msg_type) is not None:
+        if SESSION_TYPES[who.session].resend and trigger(Duplicate, who, now, msg_type) is not None:
             copies.append(_duplicate(frame))
-        wrong = strike(WrongCompIds, who, now, msg_type)
+        wrong = trigger(WrongCompIds, who, now, msg_type)
         if wrong is not None:
             copies[0] = _renamed(frame, wrong.sender, wrong.target)
-        garble = strike(Garble, who, now, msg_type)
+        garble = trigger(Garble, who, now, msg_type)
         if garble is not None:
             copies[0] = _garbled(copies[0], garble.how)
         for each in copies:

@@ -68,7 +68,7 @@ class FaultInjection:
         armed = self._armed.arm(fault, now)
         for connection in self._connections:
             self.watch_bytes(connection)
-        return {"said": f"{fault.NAME} is armed", "number": armed.number}
+        return {"text": f"{fault.NAME} is armed", "number": armed.number}
 
     def release(self, name: str | None, now: Instant) -> Answer:
         """End the faults of a name, or all, and send the messages they have withheld."""
@@ -76,7 +76,7 @@ class FaultInjection:
         for armed in ended:
             self._armed.disarm(armed)
         self._send_withheld(now)
-        return {"said": f"{len(ended)} {'fault' if len(ended) == 1 else 'faults'} released"}
+        return {"text": f"{len(ended)} {'fault' if len(ended) == 1 else 'faults'} released"}
 
     def begin_and_end(self, now: Instant) -> None:
         """Begin and end the faults that are due."""
@@ -100,8 +100,8 @@ class FaultInjection:
         # No login yet: the key is that of the Logon.
         who = attrs.evolve(connection.who, key=key_id, owner=owner)
         kinds: tuple[type[Any], ...] = (Busy, RefuseLogon, HoldKey)
-        strikes = (self._armed.strike(kind, who, now) for kind in kinds)
-        return next((str(strike.text) for strike in strikes if strike is not None), None)
+        triggers = (self._armed.trigger(kind, who, now) for kind in kinds)
+        return next((str(trigger.text) for trigger in triggers if trigger is not None), None)
 
     def answer(
         self, connection: Connection, login: Login, message: Message, gateway: ProductGateway, now: Instant
@@ -110,22 +110,22 @@ class FaultInjection:
         if not self._armed:
             self._deliver(gateway.handle(message, login, now.utc), now)
             return
-        strike, who, msg_type = self._armed.strike, connection.who, message.MSG_TYPE
+        trigger, who, msg_type = self._armed.trigger, connection.who, message.MSG_TYPE
         # One answer for one request: of several faults the one closest to the client applies.
-        if strike(Throttle, who, now, msg_type) is not None:
+        if trigger(Throttle, who, now, msg_type) is not None:
             self._deliver([(login, over_the_limit(message))], now)
-        elif (reject := strike(Reject, who, now, msg_type)) is not None:
+        elif (reject := trigger(Reject, who, now, msg_type)) is not None:
             self._deliver(gateway.fake_answers.refusal(message, reject.text, login, now.utc), now)
-        elif (unavailable := strike(Unavailable, who, now, msg_type)) is not None:
+        elif (unavailable := trigger(Unavailable, who, now, msg_type)) is not None:
             deliveries: list[Delivery] = []
-            refusal = gateway.fake_answers.refusal(message, unavailable.text, login, now.utc, heard=False)
+            refusal = gateway.fake_answers.refusal(message, unavailable.text, login, now.utc, broadcast=False)
             # Refused although it is executed: the worst case for the sender of an order.
             if unavailable.applied:
                 deliveries = without_answer(gateway.handle(message, login, now.utc), message, login)
             self._deliver([*refusal, *deliveries], now)
         else:
             self._deliver(gateway.handle(message, login, now.utc), now)
-        if (cut := strike(Cut, who, now, msg_type, at="reply")) is not None:
+        if (cut := trigger(Cut, who, now, msg_type, at="reply")) is not None:
             self.cut(connection, cut, now)
 
     def withholds(self, login: Login, message: Message, now: Instant) -> bool:
@@ -169,7 +169,7 @@ class FaultInjection:
         for connection in connections:
             self.cut(connection, fault, now)
         return {
-            "said": f"{len(connections)} {'connection' if len(connections) == 1 else 'connections'} cut",
+            "text": f"{len(connections)} {'connection' if len(connections) == 1 else 'connections'} cut",
             "keys": keys,
         }
 

@@ -117,12 +117,12 @@ class Trader:
             ValueError: it was not filled, because the exchange rejects the orders (no money, a pause), or
                 the order is this trader's own.
         """
-        wanted = None if quantity is None else _exact(quantity)
+        size = None if quantity is None else _exact(quantity)
 
         def act(venue: VenueModel, now: Instant) -> tuple[OrderSnapshot, ...]:
             exchange = venue.exchange(self.product)
             order = _open_order(exchange, owner, cl_ord_id)
-            missing = order.leaves if wanted is None else wanted
+            missing = order.leaves if size is None else size
             side = opposite(order.side)
             done: list[OrderSnapshot] = []
             while missing > 0:

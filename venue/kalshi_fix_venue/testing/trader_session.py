@@ -38,7 +38,7 @@ class TraderSession:
         """The venue that it is connected to, and the number of the connection there."""
         self._store = MemoryStore()
         self._session = Session(self._config, self._store)
-        self._heard: list[Message] = []
+        self._received: list[Message] = []
         self._text = ""
         """Why the session has ended."""
 
@@ -67,8 +67,8 @@ class TraderSession:
     def take(self, kind: type[M]) -> list[M]:
         """Return the messages of a kind that came and were not taken yet."""
         self._server.run(self._serve)
-        found = [message for message in self._heard if isinstance(message, kind)]
-        self._heard = [message for message in self._heard if not isinstance(message, kind)]
+        found = [message for message in self._received if isinstance(message, kind)]
+        self._received = [message for message in self._received if not isinstance(message, kind)]
         return found
 
     def _serve(self, venue: VenueModel, now: Instant) -> None:
@@ -79,7 +79,7 @@ class TraderSession:
             self._session = Session(self._config, self._store)
             self._at = venue, venue.connection_made(self._config.product, self.name, now)
             self._session.connect(now)
-            self._heard.clear()
+            self._received.clear()
         number = self._at[1]
         while True:
             request = self._session.data_to_send()
@@ -98,6 +98,6 @@ class TraderSession:
 
     def _note(self, event: Event) -> None:
         if isinstance(event, MessageReceived):
-            self._heard.append(event.message)
+            self._received.append(event.message)
         elif isinstance(event, SessionEnded):
             self._text = event.text or event.reason.value

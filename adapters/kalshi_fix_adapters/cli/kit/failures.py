@@ -25,7 +25,7 @@ def sentence(error: click.ClickException) -> str:
 
 
 @contextlib.contextmanager
-def told_plainly() -> Iterator[None]:
+def plain_errors() -> Iterator[None]:
     """Convert exceptions of the library and errors of the system into a sentence."""
     # Imported here, because `--version` and `--help` need this module, but not the core.
     from kalshi_fix_sansio.errors import KalshiFixError

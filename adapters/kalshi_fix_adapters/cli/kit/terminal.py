@@ -60,20 +60,20 @@ def columns_of(stream: TextIO) -> int | None:
     """Return the number of columns of a stream; None if it is not a terminal."""
     if not stream.isatty():
         return None
-    found = _columns_asked_for()
+    found = _columns_from_environment()
     if found is None:
         with contextlib.suppress(OSError, ValueError):
             found = os.get_terminal_size(stream.fileno()).columns
     return max(NARROWEST, found or USUAL_WIDTH)
 
 
-def _columns_asked_for() -> int | None:
+def _columns_from_environment() -> int | None:
     with contextlib.suppress(KeyError, ValueError):
         return max(NARROWEST, int(os.environ["COLUMNS"]))
     return None
 
 
-def tell(text: str) -> None:
+def print_stderr(text: str) -> None:
     """Print a message of the command on standard error, folded to the width of a terminal."""
     columns = columns_of(sys.stderr)
     for line in f"kalshi-fix: {text}".split("\n"):
@@ -188,7 +188,7 @@ class Screen:
         self.is_terminal: bool = self._stream.isatty()
         self.width: int = columns_of(self._stream) or PLAIN_WIDTH
         """Number of columns."""
-        width = self.width if self.is_terminal else _columns_asked_for() or USUAL_WIDTH
+        width = self.width if self.is_terminal else _columns_from_environment() or USUAL_WIDTH
         self.text_width: int = min(width, WIDEST)
         """Number of columns of running text."""
         self._console = Console(file=self._stream, width=self.width, highlight=False, markup=False)
@@ -199,11 +199,11 @@ class Screen:
                 file=self._stream, width=self.width, highlight=False, markup=False, color_system=None
             )
 
-    def lines(self, lines: Sequence[Line], *, cut: bool = False) -> None:
-        """Print lines: on a terminal folded to its width, or, with `cut`, truncated to it."""
+    def lines(self, lines: Sequence[Line], *, truncate: bool = False) -> None:
+        """Print lines: on a terminal folded to its width, or, with `truncate`, truncated to it."""
         if self.is_terminal:
             width = self.width
-            if cut:
+            if truncate:
                 lines = [clipped(line, width) for line in lines]
             else:
                 lines = [part for line in lines for part in folded(line, width)]
@@ -240,7 +240,7 @@ def styled(lines: Sequence[Line]) -> Text:
     return Text("\n").join(Text.assemble(*((part, style) for style, part in line)) for line in lines)
 
 
-def beside(blocks: Sequence[Sequence[Line]], width: int) -> list[Line]:
+def side_by_side(blocks: Sequence[Sequence[Line]], width: int) -> list[Line]:
     """Return blocks of lines side by side, each but the last padded to `width` columns."""
     lines: list[Line] = []
     for row in range(max(map(len, blocks))):

@@ -9,9 +9,9 @@ from itertools import groupby
 
 import click
 
-from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, tell
+from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, print_stderr
 from kalshi_fix_adapters.cli.logs import filters
-from kalshi_fix_adapters.cli.logs.decoding import PROBLEM, Asked, Batch, Decoder, Form
+from kalshi_fix_adapters.cli.logs.decoding import PROBLEM, Batch, Decoder, Form, OutputOptions
 from kalshi_fix_adapters.cli.logs.files import STDIN, OtherVersions, Progress, UnreadableError, pieces
 from kalshi_fix_adapters.cli.logs.summary import Summary
 from kalshi_fix_adapters.logs.entries import Direction
@@ -38,8 +38,8 @@ POLL_SECONDS = 0.2
 )
 @click.option("--symbol", "symbols", multiple=True, metavar="SYMBOL", help="Only for this market: KX*.")
 @click.option("--direction", type=click.Choice(["sent", "received"]), help="Only in this direction.")
-@click.option("--since", type=filters.MOMENT, help="Only from this time on, in UTC: 14:30, 2026-11-21.")
-@click.option("--until", type=filters.MOMENT, help="Only before this time, in UTC.")
+@click.option("--since", type=filters.TIME_BOUND, help="Only from this time on, in UTC: 14:30, 2026-11-21.")
+@click.option("--until", type=filters.TIME_BOUND, help="Only before this time, in UTC.")
 @click.option("-f", "--follow", is_flag=True, help="Wait at the end of the file for new messages.")
 @click.option("--processes", type=click.IntRange(1), default=1, help="Number of processes to use.")
 def decode(
@@ -50,8 +50,8 @@ def decode(
     client_ids: Sequence[str],
     symbols: Sequence[str],
     direction: Direction | None,
-    since: filters.Moment | None,
-    until: filters.Moment | None,
+    since: filters.TimeBound | None,
+    until: filters.TimeBound | None,
     follow: bool,
     processes: int,
 ) -> None:
@@ -71,15 +71,15 @@ def decode(
         raise click.UsageError(
             "--full allows only one process: the unit of prices depends on earlier messages"
         )
-    wanted = filters.make(types, tags, client_ids, symbols, direction, since, until)
-    asked = Asked(form or Form.BRIEF, wanted, on_terminal=sys.stdout.isatty())
-    output = _Output(asked, titled=len(names) > 1)
+    selected = filters.make(types, tags, client_ids, symbols, direction, since, until)
+    options = OutputOptions(form or Form.BRIEF, selected, on_terminal=sys.stdout.isatty())
+    output = _Output(options, titled=len(names) > 1)
     try:
         for name in names:
-            _decode(name, asked, output, follow=follow, processes=processes)
+            _decode(name, options, output, follow=follow, processes=processes)
         sys.exit(output.finish())
     except UnreadableError as error:
-        tell(str(error))
+        print_stderr(str(error))
         sys.exit(UNREADABLE)
     except KeyboardInterrupt:
         if follow:
@@ -90,9 +90,9 @@ def decode(
 class _Output:
     """The results of all files."""
 
-    def __init__(self, asked: Asked, *, titled: bool) -> None:
+    def __init__(self, options: OutputOptions, *, titled: bool) -> None:
         self._screen = Screen()
-        self._asked = asked
+        self._options = options
         self._titled = titled
         self._found = self._problems = 0
         self._summary = Summary()
@@ -100,58 +100,58 @@ class _Output:
 
     def begin(self, name: str) -> None:
         """Print the name of the next file, if there are several."""
-        if self._titled and self._asked.form in (Form.BRIEF, Form.FULL):
+        if self._titled and self._options.form in (Form.BRIEF, Form.FULL):
             self._screen.lines([(("bold", f"==> {name} <=="),)])
 
     def take(self, batch: Batch) -> None:
         """Print the output for some messages."""
         self._found += batch.found
         self._problems += batch.problems
-        for fact, is_wanted, is_wrong in batch.facts:
-            self._summary.take(fact, wanted=is_wanted, wrong=is_wrong)
+        for fact, is_selected, is_wrong in batch.facts:
+            self._summary.take(fact, selected=is_selected, wrong=is_wrong)
         if batch.text:
             self._screen.text(batch.text)
-        is_brief = self._asked.form is Form.BRIEF
+        is_brief = self._options.form is Form.BRIEF
         # Messages are truncated to the width of the terminal; their problems are not.
-        for is_problem, lines in groupby(batch.lines, _tells_problem):
-            self._screen.lines(list(lines), cut=is_brief and not is_problem)
+        for is_problem, lines in groupby(batch.lines, _is_problem):
+            self._screen.lines(list(lines), truncate=is_brief and not is_problem)
         # A log that is still being written is shown up to its current end.
         self._screen.flush()
 
     def finish(self) -> int:
         """Print the summary; return the exit status."""
         found, problems = self._found + self._summary.found, self._problems + self._summary.problems
-        if self._asked.form is Form.NONE and found:
+        if self._options.form is Form.NONE and found:
             self._screen.lines(list(self._summary.lines()))
             self._screen.flush()
-        for text in self.versions.told():
-            tell(text)
+        for text in self.versions.sentences():
+            print_stderr(text)
         if not found:
-            matching = " matching" if self._asked.filters.any else ""
-            tell(f"no{matching} FIX message (8=FIXT.1.1) found")
+            matching = " matching" if self._options.filters.any else ""
+            print_stderr(f"no{matching} FIX message (8=FIXT.1.1) found")
             return NOTHING_FOUND
         return PROBLEMS_FOUND if problems else 0
 
 
-def _tells_problem(line: Line) -> bool:
+def _is_problem(line: Line) -> bool:
     return bool(line) and line[0][1].startswith(PROBLEM)
 
 
-def _decode(name: str, asked: Asked, output: _Output, *, follow: bool, processes: int) -> None:
+def _decode(name: str, options: OutputOptions, output: _Output, *, follow: bool, processes: int) -> None:
     output.begin(name)
-    with Progress(name, shown=asked.form is Form.NONE or not asked.on_terminal) as progress:
+    with Progress(name, shown=options.form is Form.NONE or not options.on_terminal) as progress:
         waiting = (lambda: time.sleep(POLL_SECONDS)) if follow else None
         found = output.versions.watch(progress.watch(pieces(name, waiting)))
         if processes == 1:
-            for batch in _batches(found, asked):
+            for batch in _batches(found, options):
                 output.take(batch)
         else:
-            for batch in in_processes(Decoder(asked).batch, found, processes):
+            for batch in in_processes(Decoder(options).batch, found, processes):
                 output.take(batch)
 
 
-def _batches(found: Iterator[bytes], asked: Asked) -> Iterator[Batch]:
-    decoder, reader = Decoder(asked), LogReader()
+def _batches(found: Iterator[bytes], options: OutputOptions) -> Iterator[Batch]:
+    decoder, reader = Decoder(options), LogReader()
     for piece in found:
         yield decoder.batch(reader.feed(piece))
     yield decoder.batch(reader.close())

@@ -12,12 +12,12 @@ import attrs
 
 from kalshi_fix_adapters.cli.kit.terminal import Line, printable
 from kalshi_fix_adapters.cli.logs.explain import Explanation, explain, sound_message
-from kalshi_fix_adapters.cli.logs.filters import NOTHING_ASKED, Filters
+from kalshi_fix_adapters.cli.logs.filters import NO_FILTERS, Filters
 from kalshi_fix_adapters.cli.logs.render import brief, json_fields, lines, name_of, passed
 from kalshi_fix_adapters.cli.logs.summary import Fact
 from kalshi_fix_adapters.cli.logs.templates import Templates
 from kalshi_fix_adapters.cli.logs.units import Units
-from kalshi_fix_adapters.logs.entries import Direction, LogEntry, entry_of, told
+from kalshi_fix_adapters.logs.entries import Direction, LogEntry, entry_of, parse_origin
 from kalshi_fix_adapters.logs.reader import LoggedMessage
 from kalshi_fix_sansio.codec import FieldNode
 from kalshi_fix_sansio.dialect.base import Message
@@ -54,11 +54,11 @@ class Batch:
 
 
 @attrs.frozen
-class Asked:
+class OutputOptions:
     """The requested output, from the options of the command."""
 
     form: Form
-    filters: Filters = NOTHING_ASKED
+    filters: Filters = NO_FILTERS
     on_terminal: bool = False
     """Whether the output is a terminal: then lines have no date, because space is limited."""
 
@@ -66,18 +66,18 @@ class Asked:
 class Decoder:
     """Formats messages in the order of the log."""
 
-    def __init__(self, asked: Asked) -> None:
-        self._asked = asked
-        self._templates = Templates(as_json=asked.form is Form.JSON)
+    def __init__(self, options: OutputOptions) -> None:
+        self._options = options
+        self._templates = Templates(as_json=options.form is Form.JSON)
         self._units = Units()
 
     def batch(self, found: Iterable[LoggedMessage]) -> Batch:
         """Decode the frames of a `LogReader`."""
-        batch, wants = Batch(), self._asked.filters.wants
+        batch, wants = Batch(), self._options.filters.wants
         # Each step for all messages: all steps for one message after the other take half as long again,
         # because the code of no step stays in the processor's caches.
         logged = list(found)
-        if self._asked.form is Form.NONE:
+        if self._options.form is Form.NONE:
             batch.facts = [self._counted(each, wants(each)) for each in logged]
             return batch
         kept = [each for each in logged if wants(each)]
@@ -85,7 +85,7 @@ class Decoder:
         for each, message in zip(kept, [self._sound(each) for each in kept], strict=True):
             if message is None:
                 self._show_explained(entry_of(each), batch)
-            elif self._asked.form is Form.JSON:
+            elif self._options.form is Form.JSON:
                 batch.text.append(self._json(each, message))
             else:
                 self._add_lines(batch, [self._brief(each, message)])
@@ -94,21 +94,21 @@ class Decoder:
     def _show_explained(self, entry: LogEntry, batch: Batch) -> None:
         explanation = explain(entry)
         batch.problems += bool(explanation.problems)
-        if self._asked.form is Form.FULL:
+        if self._options.form is Form.FULL:
             self._units.learn(explanation.inspection)
             batch.lines += [*lines(explanation, self._units, passed(entry)), ()]
-        elif self._asked.form is Form.JSON:
+        elif self._options.form is Form.JSON:
             batch.text.append(json.dumps(as_json(entry, explanation)))
         else:
             self._add_lines(batch, list(self._explained(entry, explanation)))
 
     def _sound(self, logged: LoggedMessage) -> Message | None:
         """Return a valid message that a template can format; None if the full renderers are needed."""
-        message = None if self._asked.form is Form.FULL else sound_message(logged)
+        message = None if self._options.form is Form.FULL else sound_message(logged)
         return message if message is not None and self._templates.fits(message) else None
 
     def _add_lines(self, batch: Batch, shown: list[Line]) -> None:
-        if self._asked.on_terminal:
+        if self._options.on_terminal:
             batch.lines += shown
         else:
             batch.text += ["".join(part for _, part in line) for line in shown]
@@ -117,12 +117,12 @@ class Decoder:
         """Return the time of a message; on a terminal only the time of day."""
         if time is None:
             return "-"
-        if self._asked.on_terminal:
+        if self._options.on_terminal:
             return f"{time:%H:%M:%S}.{time.microsecond // 1000:03d}"
         return time.isoformat(" ", "microseconds")[:_TIME_SIZE]
 
     def _brief(self, logged: LoggedMessage, message: Message) -> Line:
-        time, direction, connection = told(logged.before)
+        time, direction, connection = parse_origin(logged.before)
         fields = self._templates.fields(logged.frame, message.NAME)
         number = message.header.msg_seq_num
         return _line(self._when(time), direction, connection, number, message.NAME, fields)
@@ -139,7 +139,7 @@ class Decoder:
 
     def _json(self, logged: LoggedMessage, message: Message) -> str:
         """Return the result of `as_json` for a valid message, as text."""
-        time, direction, connection = told(logged.before)
+        time, direction, connection = parse_origin(logged.before)
         at = "null" if time is None else f'"{time.isoformat()}"'
         way = "null" if direction is None else f'"{direction}"'
         return (
@@ -149,13 +149,13 @@ class Decoder:
             f'"fields": {self._templates.fields(logged.frame, message.NAME)}, "problems": []}}'
         )
 
-    def _counted(self, logged: LoggedMessage, wanted: bool) -> tuple[Fact, bool, bool]:
+    def _counted(self, logged: LoggedMessage, selected: bool) -> tuple[Fact, bool, bool]:
         message = sound_message(logged)
         if message is not None:
-            return _fact(logged, message), wanted, False
+            return _fact(logged, message), selected, False
         entry = entry_of(logged)
         explanation = explain(entry)
-        return _explained_fact(entry, explanation), wanted, bool(explanation.problems)
+        return _explained_fact(entry, explanation), selected, bool(explanation.problems)
 
 
 def as_json(entry: LogEntry, explanation: Explanation) -> dict[str, object]:
@@ -180,9 +180,9 @@ def _line(
     name: str,
     fields: str,
 ) -> Line:
-    told = "" if connection is None else connection
+    connection_text = "" if connection is None else connection
     return (
-        ("dim", f"{when} {told}{_ARROWS[direction]} #{number} "),
+        ("dim", f"{when} {connection_text}{_ARROWS[direction]} #{number} "),
         ("bold", name),
         ("", f" {fields}"),
     )
@@ -197,7 +197,7 @@ def _header(explanation: Explanation, tag: int) -> str | None:
 
 def _fact(logged: LoggedMessage, message: Any) -> Fact:
     header = message.header
-    time, direction, _ = told(logged.before)
+    time, direction, _ = parse_origin(logged.before)
     return Fact(
         logged.line,
         time,

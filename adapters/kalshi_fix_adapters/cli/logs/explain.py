@@ -44,7 +44,7 @@ class Explanation:
 
 def sound_message(logged: LoggedMessage) -> Message | None:
     """Return a message quickly if it is certainly valid; None if `explain` has to check it."""
-    if logged.cut:
+    if logged.truncated:
         return None
     try:
         message, problems = CODEC.check(logged.frame)
@@ -80,7 +80,7 @@ def explain(logged: LoggedMessage | LogEntry) -> Explanation:
     known = {problem.tag for problem in found}
     found += [p for p in _missing_here(logged.frame, inspection) if p.tag not in known]
     texts = [str(problem) for problem in found]
-    if logged.cut:
+    if logged.truncated:
         texts.append(f"the message does not end within {len(logged.frame)} bytes; the rest is skipped")
     return Explanation(logged.line, inspection, tuple(texts))
 

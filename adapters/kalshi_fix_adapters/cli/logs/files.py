@@ -44,8 +44,8 @@ def pieces(name: str, wait: Callable[[], None] | None = None) -> Iterator[bytes]
     except BrokenPipeError:
         raise
     except (OSError, EOFError, zlib.error) as error:
-        told = getattr(error, "strerror", None) or error
-        raise UnreadableError(f"{name} cannot be read: {told}") from None
+        text = getattr(error, "strerror", None) or error
+        raise UnreadableError(f"{name} cannot be read: {text}") from None
 
 
 def _followed(path: Path, wait: Callable[[], None]) -> Iterator[bytes]:
@@ -91,7 +91,7 @@ class OtherVersions:
                         self._found[each[1].decode()] += 1
             rest = data[-_LONGEST_OTHER:]
 
-    def told(self) -> Iterator[str]:
+    def sentences(self) -> Iterator[str]:
         """Yield sentences about the findings."""
         for version, count in sorted(self._found.items()):
             verb = "message is" if count == 1 else "messages are"
@@ -130,9 +130,9 @@ class Progress:
             yield piece
             done += len(piece)
             if self._line.is_due():
-                self._tell(done, done / (time.monotonic() - begin))
+                self._show_progress(done, done / (time.monotonic() - begin))
 
-    def _tell(self, done: int, speed: float) -> None:
+    def _show_progress(self, done: int, speed: float) -> None:
         part = f"{done / self._size:4.0%} of {self._size / _MEGA:,.0f} MB" if self._size else ""
         text = part or f"{done / _MEGA:,.0f} MB"
         self._line.show(f"{Path(self._name).name[:24]}: {text}, {speed / _MEGA:.0f} MB/s")

@@ -14,13 +14,13 @@ import attrs
 import click
 
 from kalshi_fix_adapters.cli.kit.values import Value
-from kalshi_fix_adapters.logs.entries import Direction, told
+from kalshi_fix_adapters.logs.entries import Direction, parse_origin
 from kalshi_fix_adapters.logs.reader import LoggedMessage
 from kalshi_fix_sansio import DIALECT
 
 _CLIENT_IDS = frozenset(tag for tag, field in DIALECT.fields.items() if field.name.endswith("ClOrdID"))
 _SYMBOLS = frozenset(tag for tag, field in DIALECT.fields.items() if field.name == "Symbol")
-Moment = datetime | time
+TimeBound = datetime | time
 
 
 @attrs.frozen
@@ -29,13 +29,13 @@ class Filters:
 
     patterns: tuple[re.Pattern[bytes], ...] = ()
     direction: Direction | None = None
-    since: Moment | None = None
-    until: Moment | None = None
+    since: TimeBound | None = None
+    until: TimeBound | None = None
 
     @property
     def any(self) -> bool:
         """Whether there is any condition."""
-        return self != NOTHING_ASKED
+        return self != NO_FILTERS
 
     def wants(self, logged: LoggedMessage) -> bool:
         """Return whether a message matches. One without a required time or direction does not."""
@@ -44,7 +44,7 @@ class Filters:
             return False
         if self.direction is None and self.since is None and self.until is None:
             return True
-        when, direction, _ = told(logged.before)
+        when, direction, _ = parse_origin(logged.before)
         if self.direction is not None and direction != self.direction:
             return False
         return (self.since is None or (when is not None and _at(when, self.since) >= self.since)) and (
@@ -52,10 +52,10 @@ class Filters:
         )
 
 
-NOTHING_ASKED = Filters()
+NO_FILTERS = Filters()
 
 
-def _at(when: datetime, like: Moment) -> Any:
+def _at(when: datetime, like: TimeBound) -> Any:
     return when if isinstance(like, datetime) else when.time()
 
 
@@ -65,8 +65,8 @@ def make(
     client_ids: Sequence[str],
     symbols: Sequence[str],
     direction: Direction | None,
-    since: Moment | None,
-    until: Moment | None,
+    since: TimeBound | None,
+    until: TimeBound | None,
 ) -> Filters:
     """Return the filters for the options of the command; raise BadParameter for an unknown name."""
     patterns = []
@@ -84,8 +84,8 @@ def make(
 
 def _fields(tags: Iterable[int], values: Iterable[str]) -> re.Pattern[bytes]:
     """Match a field with one of these tags and values; `*` matches any text."""
-    wanted = "|".join(re.escape(value).replace(r"\*", "[^\x01]*") for value in values)
-    return re.compile(f"\x01(?:{'|'.join(map(str, tags))})=(?:{wanted})\x01".encode("latin-1", "replace"))
+    pattern = "|".join(re.escape(value).replace(r"\*", "[^\x01]*") for value in values)
+    return re.compile(f"\x01(?:{'|'.join(map(str, tags))})=(?:{pattern})\x01".encode("latin-1", "replace"))
 
 
 def _msg_type(text: str) -> str:
@@ -106,9 +106,9 @@ def _tag(name: str) -> int:
     return found[0]
 
 
-def _moment(text: str) -> Moment:
+def _time_bound(text: str) -> TimeBound:
     """Read a time of day, or a date with or without one, in UTC."""
-    parse: tuple[Callable[[str], Moment], ...] = (time.fromisoformat, datetime.fromisoformat)
+    parse: tuple[Callable[[str], TimeBound], ...] = (time.fromisoformat, datetime.fromisoformat)
     for each in parse:
         try:
             found = each(text.strip())
@@ -121,4 +121,4 @@ def _moment(text: str) -> Moment:
     raise ValueError(f"{text.strip()!r} is not a time such as 14:30, 2026-11-21 or '2026-11-21 14:30:05.5'")
 
 
-MOMENT = Value("time", _moment)
+TIME_BOUND = Value("time", _time_bound)

@@ -34,8 +34,13 @@ def heading(explanation: Explanation, passed: str = "") -> Line:
     """Return the header line of a message; `passed` has its time and direction."""
     msg_type = explanation.inspection.msg_type
     kind = f" (35={printable(msg_type)})" if msg_type else ""
-    told = f", {passed}" if passed else ""
-    return (("dim", f"line {explanation.line}: "), ("bold", name_of(explanation)), ("", kind), ("dim", told))
+    origin = f", {passed}" if passed else ""
+    return (
+        ("dim", f"line {explanation.line}: "),
+        ("bold", name_of(explanation)),
+        ("", kind),
+        ("dim", origin),
+    )
 
 
 def name_of(explanation: Explanation) -> str:
@@ -46,12 +51,12 @@ def name_of(explanation: Explanation) -> str:
 
 def passed(entry: LogEntry) -> str:
     """Return the time and direction of a message in a log."""
-    told: list[str] = [entry.direction or ""]
+    parts: list[str] = [entry.direction or ""]
     if entry.time is not None:
-        told.append(f"{entry.time:%Y-%m-%d %H:%M:%S.%f}")
+        parts.append(f"{entry.time:%Y-%m-%d %H:%M:%S.%f}")
     if entry.connection is not None:
-        told.append(f"on connection {entry.connection}")
-    return " ".join(filter(None, told))
+        parts.append(f"on connection {entry.connection}")
+    return " ".join(filter(None, parts))
 
 
 def lines(explanation: Explanation, units: Units, passed: str = "") -> Iterator[Line]:

@@ -9,30 +9,30 @@ from typing import Any
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import told_plainly
+from kalshi_fix_adapters.cli.kit.failures import plain_errors
 from kalshi_fix_adapters.cli.kit.terminal import (
     Line,
     Screen,
     StatusLine,
     plain,
+    print_stderr,
     printable,
-    tell,
     without_log_lines,
 )
-from kalshi_fix_adapters.logs import Recording, happenings
+from kalshi_fix_adapters.logs import Recording, read_events
 from kalshi_fix_adapters.logs.recording import is_recording
 from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import MessageReceived, SessionEnded
 from kalshi_fix_sansio.trading import (
     Cash,
-    Doubts,
     DropCopy,
     OrderBooks,
     Orders,
     OrderState,
     Positions,
     Settlements,
+    UncertainItems,
 )
 
 NOTHING_FOUND = 3
@@ -58,20 +58,20 @@ def replay(files: tuple[str, ...], product: str, everything: bool) -> None:
     line = StatusLine()
     begin = time.monotonic()
     recordings: list[Recording] = []
-    with told_plainly(), line, without_log_lines():
+    with plain_errors(), line, without_log_lines():
         sources = [Recording(file) if is_recording(file) else file for file in files]
         recordings = [each for each in sources if isinstance(each, Recording)]
-        for happening in happenings(sources):
-            state.take(happening.session_type, happening.what, happening.time)
+        for event in read_events(sources):
+            state.take(event.session_type, event.what, event.time)
             if not state.count % LOOKED_EVERY and line.is_due():
                 speed = state.count / (time.monotonic() - begin)
-                line.show(f"{state.count:,}, up to {happening.time:%Y-%m-%d %H:%M:%S}; {speed:,.0f} a second")
+                line.show(f"{state.count:,}, up to {event.time:%Y-%m-%d %H:%M:%S}; {speed:,.0f} a second")
     screen.lines(list(state.lines(everything=everything)))
     screen.flush()
     for recording in recordings:
         _report_damage(recording)
     if not state.count:
-        tell("no message of a session was found")
+        print_stderr("no message of a session was found")
         sys.exit(NOTHING_FOUND)
 
 
@@ -79,12 +79,14 @@ def _report_damage(recording: Recording) -> None:
     if recording.damaged:
         first, count = recording.damaged[0], len(recording.damaged)
         places = f"bytes {first.start:,} to {first.stop:,}" + (f" and {count - 1:,} more" * (count > 1))
-        tell(
+        print_stderr(
             f"{recording.path} is damaged ({places}, {recording.damaged_bytes:,} bytes in total); the "
             "complete records after the damage were read"
         )
     if recording.torn:
-        tell(f"{recording.path} ends in an incomplete record of {recording.torn:,} bytes, which was skipped")
+        print_stderr(
+            f"{recording.path} ends in an incomplete record of {recording.torn:,} bytes, which was skipped"
+        )
 
 
 class _State:
@@ -125,11 +127,11 @@ class _State:
                     for orders in self.orders.values():
                         self._settle(orders.apply(copied))
         elif session_type == _SETTLEMENT:
-            told = self.settlements.apply(what)
-            if told is not None:
-                self.positions.apply(told)
-                self.cash.apply(told)
-                for each in told.discrepancies:
+            update = self.settlements.apply(what)
+            if update is not None:
+                self.positions.apply(update)
+                self.cash.apply(update)
+                for each in update.discrepancies:
                     self._note(each.kind.value)
 
     def _settle(self, updates: list[Any]) -> None:
@@ -153,20 +155,21 @@ class _State:
             price = "-" if order.price is None else f"{order.price}"
             yield plain(
                 f"  {printable(order.cl_ord_id or '-')} {order.state.name} {_name(order.side)} "
-                f"{order.filled}/{order.filled + order.remaining} {printable(order.symbol or '-')} at {price}"
+                f"{order.filled_qty}/{order.filled_qty + order.leaves_qty} "
+                f"{printable(order.symbol or '-')} at {price}"
             )
         if len(self.positions):
             yield _title("positions")
         for key in self.positions:
             position = self.positions[key]
             yield plain(f"  {printable(key.symbol)} {position.net} realized {position.realized} dollars")
-        for purse in (self.cash[key] for key in self.cash):
-            yield plain(f"  fills: {purse.fills:,}, fees {purse.fees} dollars")
-        doubts = Doubts(*self.orders.values())
-        if len(doubts):
-            yield (("bold red", f"doubts: {len(doubts):,}"),)
-        for doubt in doubts:
-            yield plain(f"  {printable(str(doubt))}")
+        for balance in (self.cash[key] for key in self.cash):
+            yield plain(f"  fills: {balance.fills:,}, fees {balance.fees} dollars")
+        uncertain_items = UncertainItems(*self.orders.values())
+        if len(uncertain_items):
+            yield (("bold red", f"uncertain: {len(uncertain_items):,}"),)
+        for item in uncertain_items:
+            yield plain(f"  {printable(str(item))}")
         if self.discrepancies:
             yield (("bold red", "discrepancies"),)
         for kind, count in sorted(self.discrepancies.items()):

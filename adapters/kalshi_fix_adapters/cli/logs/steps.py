@@ -18,7 +18,7 @@ from kalshi_fix_adapters.cli.logs.render import brief, lines, name_of
 from kalshi_fix_adapters.cli.logs.units import Units
 from kalshi_fix_adapters.logs.trace import Step, Trace
 
-_TELLING: Final = frozenset(
+_SHOWN_FIELDS: Final = frozenset(
     (
         *(
             "ClOrdID",
@@ -53,12 +53,12 @@ _MAX_IDS: Final = 20
 class Life:
     """The output for an order."""
 
-    def __init__(self, wanted: str, found: Trace, names: Sequence[str]) -> None:
+    def __init__(self, identifier: str, found: Trace, names: Sequence[str]) -> None:
         """Prepare the messages found in logs with these names."""
         self.steps: tuple[Step, ...] = found.steps
         self.complete: bool = found.complete
         self.names = names
-        self.title: str = f"Order {printable(wanted)}"
+        self.title: str = f"Order {printable(identifier)}"
         self.has_problems: bool = False
         """Whether a message that `rows` has yielded has problems."""
         self.units: Units = Units()
@@ -126,7 +126,9 @@ class _Row:
         inspection = self.explanation.inspection
         if not full:
             body = tuple(
-                node for node in inspection.body if node.layout is not None and node.layout.name in _TELLING
+                node
+                for node in inspection.body
+                if node.layout is not None and node.layout.name in _SHOWN_FIELDS
             )
             inspection = attrs.evolve(inspection, body=body)
         return brief(inspection)
@@ -197,7 +199,7 @@ def page(life: Life) -> str:
     title = escape(life.title)
     facts = "\n".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in life.summary())
     steps = "\n".join(_item(row, life.units) for row in life.rows())
-    cut = "" if life.complete else '<p class="bad">The order has more messages than are shown.</p>\n'
+    truncated = "" if life.complete else '<p class="bad">The order has more messages than are shown.</p>\n'
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -209,7 +211,7 @@ def page(life: Life) -> str:
 </head>
 <body>
 <h1>{title}</h1>
-{cut}<dl>
+{truncated}<dl>
 {facts}
 </dl>
 <ol>
@@ -224,8 +226,8 @@ def _item(row: _Row, units: Units) -> str:
     time = "-" if row.step.time is None else f"{row.step.time:%Y-%m-%d %H:%M:%S.%f}"
     gap = f"{row.gap} s" if row.gap else ""
     who = f"{printable(row.step.sender) or '-'} → {printable(row.step.target) or '-'}"
-    _, *told = lines(row.explanation, units)
-    full = "\n".join("".join(part for _, part in line).rstrip() for line in told)
+    _, *parts = lines(row.explanation, units)
+    full = "\n".join("".join(part for _, part in line).rstrip() for line in parts)
     problems = [f'<div class="bad">{escape(printable(text))}</div>' for text in row.explanation.problems]
     return "\n".join(
         (

@@ -73,14 +73,14 @@ class Summary:
         self._last: datetime | None = None
         self._next: dict[tuple[str, str], int] = {}
         self._gaps: list[_Gap] = []
-        self._untold = 0
+        self._uncounted_gaps = 0
         self._waiting: OrderedDict[str, datetime] = OrderedDict()
         self._latencies = array("d")
 
-    def take(self, fact: Fact, *, wanted: bool, wrong: bool) -> None:
-        """Add a message; if it is not `wanted`, only its sequence number is checked."""
+    def take(self, fact: Fact, *, selected: bool, wrong: bool) -> None:
+        """Add a message; if it is not `selected`, only its sequence number is checked."""
         self._count(fact)
-        if not wanted:
+        if not selected:
             return
         self.found += 1
         self.problems += wrong
@@ -118,7 +118,7 @@ class Summary:
             if len(self._gaps) < MAX_KEPT:
                 self._gaps.append(_Gap(fact.line, *key, expected, number - 1))
             else:
-                self._untold += 1
+                self._uncounted_gaps += 1
         after = number + 1
         if fact.msg_type == _SEQUENCE_RESET and fact.next_number is not None:
             self._fill(key, number, fact.next_number - 1)
@@ -147,7 +147,7 @@ class Summary:
             name = layout.name if layout is not None else "unknown"
             yield plain(f"  {count:>9,}  {name} ({printable(msg_type)})")
         yield (("bold red" if self.problems else "", f"{counted(self.problems, 'message')} with problems"),)
-        gaps = len(self._gaps) + self._untold
+        gaps = len(self._gaps) + self._uncounted_gaps
         yield (("bold red" if gaps else "", f"{counted(gaps, 'gap')} in MsgSeqNum"),)
         for gap in self._gaps[:MAX_GAPS_SHOWN]:
             numbers = f"{gap.first}" if gap.first == gap.last else f"{gap.first} to {gap.last}"

@@ -11,7 +11,7 @@ from typing import IO
 
 import click
 
-from kalshi_fix_adapters.cli.kit.terminal import Screen, printable, tell
+from kalshi_fix_adapters.cli.kit.terminal import Screen, print_stderr, printable
 from kalshi_fix_adapters.cli.logs.decode import NOTHING_FOUND, PROBLEMS_FOUND, UNREADABLE
 from kalshi_fix_adapters.cli.logs.files import STDIN, OtherVersions, Progress, UnreadableError, pieces
 from kalshi_fix_adapters.cli.logs.steps import Life, page, terminal_lines
@@ -20,7 +20,7 @@ from kalshi_fix_adapters.logs.trace import trace as trace_order
 
 
 @click.command()
-@click.argument("wanted", metavar="ID")
+@click.argument("identifier", metavar="ID")
 @click.argument("files", nargs=-1, required=True, metavar="LOG...")
 @click.option("--full", is_flag=True, help="Print all fields of the messages.")
 @click.option(
@@ -29,7 +29,7 @@ from kalshi_fix_adapters.logs.trace import trace as trace_order
     metavar="FILE",
     help="Write an HTML page with all fields instead.",
 )
-def trace(wanted: str, files: tuple[str, ...], *, full: bool, html: Path | None) -> None:
+def trace(identifier: str, files: tuple[str, ...], *, full: bool, html: Path | None) -> None:
     """Print the history of the order with this ClOrdID, OrderID or ExecID, from LOGs (- for standard input).
 
     Its messages are found by the chain of ClOrdIDs, by the OrderID, and by the sequence numbers in Rejects.
@@ -38,7 +38,7 @@ def trace(wanted: str, files: tuple[str, ...], *, full: bool, html: Path | None)
     Exit status: 0 if the order was found, 1 if one of its messages has problems, 2 if a log could not be
     read, 3 if the order was not found, 130 after Ctrl-C, 141 if the reader of the output closed the pipe.
     """
-    if not wanted:
+    if not identifier:
         raise click.UsageError("ID is empty")
     if files.count(STDIN) > 1:
         raise click.UsageError("standard input can be given only once")
@@ -47,11 +47,13 @@ def trace(wanted: str, files: tuple[str, ...], *, full: bool, html: Path | None)
     with contextlib.ExitStack() as copies:
         for log in logs:
             copies.callback(log.close)
-        sys.exit(_tell(wanted, logs, versions, full=full, html=html))
+        sys.exit(_print_trace(identifier, logs, versions, full=full, html=html))
 
 
-def _tell(wanted: str, logs: list[_Log], versions: OtherVersions, *, full: bool, html: Path | None) -> int:
-    life = Life(wanted, trace_order(wanted, logs), [log.name for log in logs])
+def _print_trace(
+    identifier: str, logs: list[_Log], versions: OtherVersions, *, full: bool, html: Path | None
+) -> int:
+    life = Life(identifier, trace_order(identifier, logs), [log.name for log in logs])
     if not life.steps:
         pass
     elif html is None:
@@ -62,18 +64,18 @@ def _tell(wanted: str, logs: list[_Log], versions: OtherVersions, *, full: bool,
         try:
             html.write_text(page(life), encoding="utf-8")
         except OSError as error:
-            tell(f"{html} cannot be written: {error.strerror or error}")
+            print_stderr(f"{html} cannot be written: {error.strerror or error}")
             return UNREADABLE
-        tell(f"{html} has {len(life.steps)} messages of the order")
-    for text in versions.told():
-        tell(text)
+        print_stderr(f"{html} has {len(life.steps)} messages of the order")
+    for text in versions.sentences():
+        print_stderr(text)
     unread = [log.problem for log in logs if log.problem]
     for text in unread:
-        tell(text)
+        print_stderr(text)
     if not life.steps:
-        tell(f"no message has the ClOrdID, OrderID or ExecID {printable(wanted)}")
+        print_stderr(f"no message has the ClOrdID, OrderID or ExecID {printable(identifier)}")
     if not life.complete:
-        tell("the order has more messages than the limits allow: some are not shown")
+        print_stderr("the order has more messages than the limits allow: some are not shown")
     if unread:
         return UNREADABLE
     if not life.steps:

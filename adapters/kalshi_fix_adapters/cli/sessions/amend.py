@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import told_plainly
+from kalshi_fix_adapters.cli.kit.failures import plain_errors
 from kalshi_fix_adapters.cli.sessions.order_entry import (
     ID,
     NUMBER,
@@ -15,8 +15,8 @@ from kalshi_fix_adapters.cli.sessions.order_entry import (
     cost,
     order_id_option,
     order_plan,
+    print_order,
     request_options,
-    say_order,
     side_argument,
 )
 from kalshi_fix_adapters.cli.sessions.target import Target
@@ -48,7 +48,7 @@ def amend(
     has the ClOrdID of the change, which is printed. Exit status: 0 changed, 1 rejected or not sent, 3 outcome
     unknown.
     """
-    with told_plainly():
+    with plain_errors():
         plan = order_plan(target)
         request = OrderCancelReplaceRequest(
             cl_ord_id=own_id,
@@ -66,4 +66,4 @@ def amend(
             cost(target.product, side, quantity, price),
         ]
         outcome = carried_out(plan, request, what, yes=yes, settle=True)
-    say_order(outcome)
+    print_order(outcome)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import told_plainly
+from kalshi_fix_adapters.cli.kit.failures import plain_errors
 from kalshi_fix_adapters.cli.sessions.order_entry import (
     ID,
     SIDES,
     carried_out,
     order_id_option,
     order_plan,
+    print_order,
     request_options,
-    say_order,
     side_argument,
 )
 from kalshi_fix_adapters.cli.sessions.target import Target
@@ -38,7 +38,7 @@ def cancel(
 
     Exit status: 0 cancelled, 1 rejected or not sent, 3 outcome unknown.
     """
-    with told_plainly():
+    with plain_errors():
         plan = order_plan(target)
         request = OrderCancelRequest(
             cl_ord_id=own_id,
@@ -49,4 +49,4 @@ def cancel(
         )
         what = [f"cancel {order}", f"an order to {side} {symbol}", "costs nothing; fills are kept"]
         outcome = carried_out(plan, request, what, yes=yes)
-    say_order(outcome)
+    print_order(outcome)

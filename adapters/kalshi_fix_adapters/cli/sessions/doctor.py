@@ -15,7 +15,7 @@ import click
 from cryptography.x509 import load_der_x509_certificate
 
 from kalshi_fix_adapters.blocking import Client
-from kalshi_fix_adapters.cli.kit.failures import told_plainly
+from kalshi_fix_adapters.cli.kit.failures import plain_errors
 from kalshi_fix_adapters.cli.kit.terminal import columns_of, wrapped
 from kalshi_fix_adapters.cli.sessions.target import Target, target_options
 from kalshi_fix_adapters.config.plan import ConnectionPlan
@@ -45,18 +45,18 @@ def doctor(session: str, target: Target) -> None:
     KALSHI_PRIVATE_KEY_PASSPHRASE; for margin these names begin with KALSHI_PERPS_. No order is sent.
     """
     seen = _Seen()
-    with told_plainly():
+    with plain_errors():
         with _step("key"):
             plan = target.plan(session, reconnect=None, observer=seen)
-        _say("key", "ok", f"{plan.config.sender_comp_id}, for {plan}")
+        _print_step("key", "ok", f"{plan.config.sender_comp_id}, for {plan}")
         _reach(plan)
         with _step("logon"), Client(plan) as client:
             agreed = client.logged_on
-            _say("logon", "ok", "" if agreed is None else f"HeartBtInt {agreed.heart_bt_int} seconds")
+            _print_step("logon", "ok", "" if agreed is None else f"HeartBtInt {agreed.heart_bt_int} seconds")
             _compare_clocks(seen.ahead, plan.config.sending_time_tolerance)
         ended = client.ended
         clean = ended is None or ended.clean
-        _say("logout", "ok" if clean else "warning", "" if clean or ended is None else ended.text)
+        _print_step("logout", "ok" if clean else "warning", "" if clean or ended is None else ended.text)
 
 
 @attrs.define
@@ -72,7 +72,7 @@ class _Seen(Observer):
             self.ahead = (now.utc - event.logon.header.sending_time).total_seconds()
 
 
-def _say(name: str, verdict: str, details: str = "") -> None:
+def _print_step(name: str, verdict: str, details: str = "") -> None:
     line = f"{name:<{WIDTH}}  {verdict:<7}  {details}".rstrip()
     click.echo(wrapped(line, columns_of(sys.stdout) or len(line), indent=WIDTH + 11))
 
@@ -85,7 +85,7 @@ def _step(name: str) -> Iterator[None]:
     except click.Abort:
         raise
     except Exception:
-        _say(name, "FAILED")
+        _print_step(name, "FAILED")
         raise
 
 
@@ -99,7 +99,7 @@ def _reach(plan: ConnectionPlan) -> None:
     up: list[float] = []
     with contextlib.suppress(OSError):
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        _say("address", "ok", ", ".join(dict.fromkeys(str(each[4][0]) for each in found)))
+        _print_step("address", "ok", ", ".join(dict.fromkeys(str(each[4][0]) for each in found)))
         begun, step = time.monotonic(), "TCP"
     if isinstance(plan.security, Plaintext):
         return
@@ -107,37 +107,37 @@ def _reach(plan: ConnectionPlan) -> None:
         with open_socket(
             host, port, plan.security, plan.timeout, on_tcp=lambda: up.append(time.monotonic())
         ) as connection:
-            _say("TCP", "ok", _milliseconds(up[0] - begun))
+            _print_step("TCP", "ok", _milliseconds(up[0] - begun))
             _say_tls(connection, time.monotonic() - up[0])
     except CertificateRejectedError:
-        _say("TCP", "ok")
-        _say("certificate", "FAILED")
+        _print_step("TCP", "ok")
+        _print_step("certificate", "FAILED")
         raise
     except Exception:
         if up:
-            _say("TCP", "ok", _milliseconds(up[0] - begun))
-        _say("TLS" if up else step, "FAILED")
+            _print_step("TCP", "ok", _milliseconds(up[0] - begun))
+        _print_step("TLS" if up else step, "FAILED")
         raise
 
 
 def _say_tls(connection: socket.socket, seconds: float) -> None:
     if not isinstance(connection, ssl.SSLSocket):
         return
-    _say("TLS", "ok", f"{connection.version()}, {_milliseconds(seconds)}")
+    _print_step("TLS", "ok", f"{connection.version()}, {_milliseconds(seconds)}")
     der = connection.getpeercert(binary_form=True)
     if der is None:
         return
     certificate = load_der_x509_certificate(der)
     left = (certificate.not_valid_after_utc - datetime.now(UTC)).days
     until = f"{certificate.not_valid_after_utc:%Y-%m-%d}, {left} days"
-    _say("certificate", "ok" if left > EXPIRY_MARGIN else "warning", f"until {until}")
+    _print_step("certificate", "ok" if left > EXPIRY_MARGIN else "warning", f"until {until}")
 
 
 def _compare_clocks(ahead: float, tolerance: float | None) -> None:
     off = f"{abs(ahead):.3f} s {'ahead of' if ahead > 0 else 'behind'} the venue's, network delay included"
     fine = tolerance is None or abs(ahead) < tolerance * CLOCK_MARGIN
     advice = "" if fine else f"; set it by NTP: from {tolerance:g} s on, messages are rejected"
-    _say("clock", "ok" if fine else "warning", off + advice)
+    _print_step("clock", "ok" if fine else "warning", off + advice)
 
 
 def _milliseconds(seconds: float) -> str:

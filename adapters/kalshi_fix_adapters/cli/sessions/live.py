@@ -100,7 +100,7 @@ class _Connection:
         self._is_on = False
         self._since = clock()
         self._why = ""
-        self._again: float | None = None
+        self._retry_at: float | None = None
         self._attempt = 0
 
     def apply(self, event: ClientEvent) -> list[str]:
@@ -111,7 +111,7 @@ class _Connection:
         """
         match event:
             case Connecting(attempt=attempt):
-                self._attempt, self._again = attempt, None
+                self._attempt, self._retry_at = attempt, None
                 return []
             case LoggedOn():
                 self._is_on, self._since, self._why, self._attempt = True, clock(), "", 0
@@ -128,9 +128,9 @@ class _Connection:
         what = "connection lost" if self._is_on else "no connection"
         if self._is_on:
             self._is_on, self._since = False, clock()
-        told = printable(f"{why}; {note}" if note else why)
-        self._why = told if len(told) <= MAX_REASON else f"{told[:MAX_REASON]}..."
-        self._again = time.monotonic() + seconds
+        text = printable(f"{why}; {note}" if note else why)
+        self._why = text if len(text) <= MAX_REASON else f"{text[:MAX_REASON]}..."
+        self._retry_at = time.monotonic() + seconds
         return [f"{clock()} {what}, next attempt in {seconds:.0f} s: {self._why}"]
 
     def lines(self, width: int) -> list[Line]:
@@ -139,10 +139,10 @@ class _Connection:
         head: Line = (("bold", f"{self.name:<{width - len(now)}}"), ("", now))
         if self._is_on:
             return [head, (("green", f"connected since {self._since}"),), ()]
-        if self._again is None:
+        if self._retry_at is None:
             state = f"connecting, attempt {self._attempt}" if self._attempt else "connecting"
         else:
-            state = f"next attempt in {max(0.0, self._again - time.monotonic()):.0f} s"
+            state = f"next attempt in {max(0.0, self._retry_at - time.monotonic()):.0f} s"
         lost = f"NO CONNECTION since {self._since}, {state}"
         reason = folded((("yellow", self._why),), width) if self._why else []
         return [head, (("bold red", lost),), *reason, ()]

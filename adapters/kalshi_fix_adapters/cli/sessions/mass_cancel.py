@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import told_plainly
+from kalshi_fix_adapters.cli.kit.failures import plain_errors
 from kalshi_fix_adapters.cli.sessions.order_entry import (
     SESSION,
     carried_out,
     order_plan,
+    print_labelled,
     request_options,
-    say,
 )
 from kalshi_fix_adapters.cli.sessions.target import Target
 from kalshi_fix_sansio import ExecType, OrderMassCancelRequest
@@ -23,7 +23,7 @@ def mass_cancel(target: Target, own_id: str, yes: bool) -> None:
 
     Exit status: 0 cancelled, 1 rejected or not sent, 3 outcome unknown.
     """
-    with told_plainly():
+    with plain_errors():
         plan = order_plan(target)
         request = OrderMassCancelRequest(cl_ord_id=own_id)
         what = [
@@ -33,6 +33,6 @@ def mass_cancel(target: Target, own_id: str, yes: bool) -> None:
         ]
         outcome = carried_out(plan, request, what, yes=yes, settle=True)
     ended = {each.order_id: each for each in outcome.reports if each.exec_type == ExecType.CANCELED}
-    say("accepted", f"the venue cancels all; {len(ended)} reported so far")
+    print_labelled("accepted", f"the venue cancels all; {len(ended)} reported so far")
     for report in ended.values():
-        say("ended", f"{report.symbol} {report.orig_cl_ord_id or report.cl_ord_id}")
+        print_labelled("ended", f"{report.symbol} {report.orig_cl_ord_id or report.cl_ord_id}")

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import told_plainly
+from kalshi_fix_adapters.cli.kit.failures import plain_errors
 from kalshi_fix_adapters.cli.sessions.order_entry import (
     ID,
     NUMBER,
@@ -15,8 +15,8 @@ from kalshi_fix_adapters.cli.sessions.order_entry import (
     carried_out,
     cost,
     order_plan,
+    print_order,
     request_options,
-    say_order,
     side_argument,
 )
 from kalshi_fix_adapters.cli.sessions.target import Target
@@ -55,7 +55,7 @@ def order(
     Asks for confirmation, sends the order, and prints the outcome. The order stays open when the command
     exits. Exit status: 0 open or filled, 1 rejected, ended without a fill, or not sent, 3 outcome unknown.
     """
-    with told_plainly():
+    with plain_errors():
         plan = order_plan(target)
         request = NewOrderSingle(
             cl_ord_id=own_id,
@@ -75,7 +75,7 @@ def order(
         at_once = request.time_in_force in AT_ONCE
 
         outcome = carried_out(plan, request, what, yes=yes, settle=not at_once, at_once=at_once)
-    say_order(outcome)
+    print_order(outcome)
     report = outcome.report
     if report is not None and not report.leaves_qty and not outcome.fills:
         raise click.exceptions.Exit(REFUSED)

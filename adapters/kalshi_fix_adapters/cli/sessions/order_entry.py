@@ -12,7 +12,7 @@ from uuid import uuid4
 import click
 
 from kalshi_fix_adapters.cli.kit.failures import CommandError
-from kalshi_fix_adapters.cli.kit.terminal import printable, tell, wrapped
+from kalshi_fix_adapters.cli.kit.terminal import print_stderr, printable, wrapped
 from kalshi_fix_adapters.cli.kit.values import Value
 from kalshi_fix_adapters.cli.sessions.outcome import Outcome, Request, carry_out
 from kalshi_fix_adapters.cli.sessions.target import Target, target_options
@@ -129,7 +129,7 @@ def _confirm(plan: ConnectionPlan, what: Sequence[str], *, yes: bool) -> None:
     except click.Abort as abort:
         click.echo(err=True)  # the line of the prompt is unfinished
         if isinstance(abort.__context__, KeyboardInterrupt):
-            tell("nothing was sent")
+            print_stderr("nothing was sent")
             raise KeyboardInterrupt from None
     raise CommandError("nothing was sent")
 
@@ -168,15 +168,15 @@ def carried_out(
     _confirm(plan, what, yes=yes)
     outcome = carry_out(plan, request, settle=settle, at_once=at_once)
     if outcome.is_unknown:
-        say("unknown", outcome.why)
-        say_fills(outcome)
-        say("ClOrdID", request.cl_ord_id)
-        say("advice", "look it up by REST or `kalshi-fix orders`")
+        print_labelled("unknown", outcome.why)
+        print_fills(outcome)
+        print_labelled("ClOrdID", request.cl_ord_id)
+        print_labelled("advice", "look it up by REST or `kalshi-fix orders`")
         raise click.exceptions.Exit(UNKNOWN)
     refusal = _refusal(outcome)
     if refusal is not None:
-        say("refused", refusal)
-        say_fills(outcome)
+        print_labelled("refused", refusal)
+        print_fills(outcome)
         raise click.exceptions.Exit(REFUSED)
     return outcome
 
@@ -185,47 +185,49 @@ def _refusal(outcome: Outcome) -> str | None:
     """Return why a request was refused; None if it was not."""
     answer = outcome.answer
     if outcome.reject is not None:
-        return _told(outcome.reject.MSG_TYPE, getattr(outcome.reject, "text", None), "")
+        return _reason(outcome.reject.MSG_TYPE, getattr(outcome.reject, "text", None), "")
     if isinstance(answer, OrderCancelReject):
         reason = getattr(answer.cxl_rej_reason, "name", answer.cxl_rej_reason)
-        return _told(answer.MSG_TYPE, answer.text, str(reason or ""))
+        return _reason(answer.MSG_TYPE, answer.text, str(reason or ""))
     if isinstance(answer, OrderMassCancelReport):
         if answer.mass_cancel_response == MassCancelResponse.ALL_ORDERS_CANCELLED:
             return None
         return str(answer.mass_cancel_reject_reason or "the venue gives no reason")
     if isinstance(answer, ExecutionReport) and answer.exec_type == ExecType.REJECTED:
-        return _told(answer.MSG_TYPE, answer.text, "")
+        return _reason(answer.MSG_TYPE, answer.text, "")
     return None
 
 
-def say_order(outcome: Outcome) -> None:
+def print_order(outcome: Outcome) -> None:
     """Print the fills and the state of the order."""
-    say_fills(outcome)
+    print_fills(outcome)
     report = outcome.report
     if report is None:
         return
     if report.leaves_qty:
         price = "" if report.price is None else f" at {report.price:f} dollars"
-        say("open", f"{report.leaves_qty:f} contracts{price}")
+        print_labelled("open", f"{report.leaves_qty:f} contracts{price}")
     elif report.exec_type in (ExecType.CANCELED, ExecType.EXPIRED):
         kind = "canceled" if report.exec_type == ExecType.CANCELED else "expired"
-        say("ended", f"{kind}: {_told(report.MSG_TYPE, report.text, '')}" if report.text else kind)
-    say("ClOrdID", report.cl_ord_id)
-    say("OrderID", report.order_id)
+        print_labelled(
+            "ended", f"{kind}: {_reason(report.MSG_TYPE, report.text, '')}" if report.text else kind
+        )
+    print_labelled("ClOrdID", report.cl_ord_id)
+    print_labelled("OrderID", report.order_id)
 
 
-def _told(msg_type: str, text: str | None, reason: str) -> str:
+def _reason(msg_type: str, text: str | None, reason: str) -> str:
     known = TEXTS.get((msg_type, text or ""))
-    said = (text or reason or "the venue gives no reason")[:MAX_TEXT]
-    return said if known is None else f"{said}: {known.meaning}"
+    stated = (text or reason or "the venue gives no reason")[:MAX_TEXT]
+    return stated if known is None else f"{stated}: {known.meaning}"
 
 
-def say(label: str, text: str) -> None:
+def print_labelled(label: str, text: str) -> None:
     """Print the outcome of a request, in lines of 60 columns."""
     click.echo(wrapped(f"{label:<9}{printable(text)}", WIDTH, indent=9))
 
 
-def say_fills(outcome: Outcome) -> None:
+def print_fills(outcome: Outcome) -> None:
     """Print the fills, if any."""
     trades = [(each.last_px, each.last_qty) for each in outcome.fills]
     sound = [(price, quantity) for price, quantity in trades if price is not None and quantity]
@@ -234,5 +236,7 @@ def say_fills(outcome: Outcome) -> None:
     filled = sum((quantity for _, quantity in sound), ZERO)
     value = sum((price * quantity for price, quantity in sound), ZERO)
     fees = sum((fee.misc_fee_amt for each in outcome.fills for fee in each.misc_fees), ZERO)
-    say("filled", f"{filled:f} contracts at {(value / filled).quantize(CENTICENT):f} dollars on average")
-    say("value", f"{value:f} dollars, plus {fees:f} dollars in fees")
+    print_labelled(
+        "filled", f"{filled:f} contracts at {(value / filled).quantize(CENTICENT):f} dollars on average"
+    )
+    print_labelled("value", f"{value:f} dollars, plus {fees:f} dollars in fees")

@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from kalshi_fix_adapters.blocking import Client
-from kalshi_fix_adapters.cli.kit.failures import CommandError, told_plainly
+from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
 from kalshi_fix_adapters.cli.kit.terminal import Line, folded, plain, printable
 from kalshi_fix_adapters.cli.kit.values import Value
 from kalshi_fix_adapters.cli.sessions.live import clock, follow
@@ -25,7 +25,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import LoggedOn
 from kalshi_fix_sansio.trading import CopyState, DropCopy, ExecKey, Order, Orders, OrderState, OrderUpdate
 
-NOT_TOLD = "Older orders without recent activity are not shown."
+NOT_SHOWN = "Older orders without recent activity are not shown."
 LATEST: Final = 8
 """Lines of recent events kept on a terminal."""
 MAX_CHANGED: Final = 10_000
@@ -57,7 +57,7 @@ def orders(target: Target, since: tuple[ExecKey, ...], once: bool) -> None:
     begins = {key.shard: key for key in since}
     if len(begins) != len(since):
         raise click.UsageError("give only one --since for each shard")
-    with told_plainly():
+    with plain_errors():
         plan = target.plan(
             SESSION,
             reconnect=None if once else ReconnectPolicy(),
@@ -66,7 +66,7 @@ def orders(target: Target, since: tuple[ExecKey, ...], once: bool) -> None:
         with Client(plan) as client:
             view = OpenOrders(client, target.product, begins)
             follow(client, plan, view, once=once)
-            if not view.is_told:
+            if not view.has_all_reports:
                 raise CommandError("some past reports are missing; there may be more open orders, or fewer")
 
 
@@ -81,33 +81,33 @@ class OpenOrders:
         self._since = begins
         # Before all others; the venue rejects it as too old once it has dropped reports.
         self._begins = begins or {0: ExecKey(0, 0, 0)}
-        self._asked = False
+        self._requested = False
         self._changed: dict[int, str] = {}
         """Time of day of each order's last change, by the order's number."""
         self._latest: deque[str] = deque(maxlen=LATEST)
-        self._doubtful: Mapping[int, ExecKey] = {}
+        self._requested_from: Mapping[int, ExecKey] = {}
         """Start of the ranges requested because of uncertainty, by shard."""
-        self._told: list[str] = []
+        self._printed: list[str] = []
         """The last printed lines about unknown outcomes."""
 
     @property
     def is_complete(self) -> bool:
         """Whether drop copy is complete."""
-        return self._asked and all(each.state is CopyState.FAILED for each in self._copies.wanted)
+        return self._requested and all(each.state is CopyState.FAILED for each in self._copies.pending)
 
     @property
-    def is_told(self) -> bool:
+    def has_all_reports(self) -> bool:
         """Whether all requested reports have been received."""
-        return self._asked and not self._copies.wanted
+        return self._requested and not self._copies.pending
 
     def apply(self, event: ClientEvent) -> list[str]:
         """Apply an event; return lines that describe the changes."""
         lines = self._take(event)
         if isinstance(event, LoggedOn):
-            self._asked = True
-            self._doubtful = {}
+            self._requested = True
+            self._requested_from = {}
             # Only drop copy has the reports from the time without a connection.
-            self._copies.ask({**self._begins, **self._orders.newest}, self._orders.moment, _now())
+            self._copies.request({**self._begins, **self._orders.newest}, self._orders.epoch, _now())
         return lines
 
     def tick(self) -> list[str]:
@@ -115,11 +115,11 @@ class OpenOrders:
         lines: list[str] = []
         now = _now()
         # Orders that a lost connection has made uncertain.
-        doubtful = self._orders.copy_from(self._copies.forgotten) if not self._copies.wanted else {}
+        uncertain = self._orders.copy_from(self._copies.forgotten) if not self._copies.pending else {}
         # Once: items that are uncertain after the reports were received stay uncertain.
-        if doubtful and doubtful != self._doubtful:
-            self._doubtful = doubtful
-            self._copies.ask(doubtful, self._orders.moment, now)
+        if uncertain and uncertain != self._requested_from:
+            self._requested_from = uncertain
+            self._copies.request(uncertain, self._orders.epoch, now)
         for request in self._copies.handle_timer(now):
             lines += self._take(request)
             try:
@@ -127,10 +127,10 @@ class OpenOrders:
             except NotConnectedError:  # its event has not been received yet
                 self._copies.withdraw(request)
         unknown = list(self._unknown())
-        lines += [f"{clock()} {line}" for line in unknown if line not in self._told]
-        if self._told and not unknown:
+        lines += [f"{clock()} {line}" for line in unknown if line not in self._printed]
+        if self._printed and not unknown:
             lines.append(f"{clock()} all outcomes are known")
-        self._told = unknown
+        self._printed = unknown
         return lines
 
     def picture(self, width: int, height: int | None) -> list[Line]:
@@ -143,7 +143,7 @@ class OpenOrders:
         ]
         for order in live:
             lines += [*self._picture(order, width), ()]
-        lines += folded((("dim", NOT_TOLD),), width)
+        lines += folded((("dim", NOT_SHOWN),), width)
         for text in self._unknown():
             lines += folded((("bold yellow", text),), width)
         if height is not None and self._latest:
@@ -152,20 +152,20 @@ class OpenOrders:
 
     def _picture(self, order: Order, width: int) -> list[Line]:
         price = "-" if order.price is None else f"{order.price:f}"
-        what = f"{_side(order)} {order.remaining:f} {printable(order.symbol)} at {price}"
+        what = f"{_side(order)} {order.leaves_qty:f} {printable(order.symbol)} at {price}"
         style = "green" if order.side == Side.BUY else "red"
         head: Line = (("bold " + style, what),)
         if order.state is not OrderState.OPEN:
             head = (*head, ("bold yellow", f" ({order.state.value})"))
         changed = self._changed.get(order.number)
-        more = [f"filled {order.told:f}", *([] if changed is None else [f"changed {changed}"])]
+        more = [f"filled {order.cum_qty:f}", *([] if changed is None else [f"changed {changed}"])]
         more += [f"ClOrdID {printable(order.cl_ord_id)}", f"OrderID {printable(order.order_id or '-')}"]
         return [head, *_packed(more, width)]
 
-    def _take(self, happened: object) -> list[str]:
+    def _take(self, event: object) -> list[str]:
         lines: list[str] = []
-        for told in self._copies.apply(happened, _now()):
-            for update in self._orders.apply(told):
+        for result in self._copies.apply(event, _now()):
+            for update in self._orders.apply(result):
                 if update.order is not None:
                     self._changed[update.order.number] = clock()
                 lines += _lines(update)
@@ -180,9 +180,9 @@ class OpenOrders:
         newest = self._orders.newest
         for shard, begin in self._since.items():
             # A range includes its first ExecID, if there is such a report.
-            if self.is_told and (shard not in newest or newest[shard] < begin):
+            if self.has_all_reports and (shard not in newest or newest[shard] < begin):
                 yield f"No report of shard {shard} since {begin}: is it an ExecID of this account?"
-        for each in self._copies.wanted:
+        for each in self._copies.pending:
             yield f"Reports of shard {each.shard} since {each.begin}: {each.state.value}"
             if each.why in EventResendRejectReason.__members__:
                 yield f"  {each.why}; see kalshi-fix spec {each.why}"
@@ -190,8 +190,8 @@ class OpenOrders:
                 yield f"  {printable(each.why)}"
             if each.why == EventResendRejectReason.BEGIN_TOO_SMALL.name:
                 yield "  set --since to an ExecID (17) of the last hours"
-        for doubt in self._orders.doubts():
-            yield f"Uncertain: {printable(str(doubt))}"
+        for item in self._orders.uncertain():
+            yield f"Uncertain: {printable(str(item))}"
 
 
 def _now() -> Instant:
@@ -209,7 +209,7 @@ def _lines(update: OrderUpdate) -> Sequence[str]:
     begin = f"{clock()} {printable(order.cl_ord_id)}"
     lines = [f"{begin} filled {fill.quantity:f} at {fill.price:f}" for fill in update.fills]
     how = order.state.value if order.ending is None else order.ending.value
-    return [*lines, f"{begin} {how}, {order.remaining:f} left"]
+    return [*lines, f"{begin} {how}, {order.leaves_qty:f} left"]
 
 
 def _packed(pieces: Sequence[str], width: int) -> list[Line]:

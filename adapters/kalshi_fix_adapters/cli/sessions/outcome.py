@@ -52,14 +52,14 @@ class Outcome:
     """Whether the answer reports that the outcome is unknown to the venue too."""
 
     @property
-    def is_told(self) -> bool:
+    def is_answered(self) -> bool:
         """Whether an answer has been received."""
         return self.answer is not None or self.reject is not None
 
     @property
     def is_unknown(self) -> bool:
         """Whether the outcome of the request is unknown."""
-        return self.unsure or not self.is_told
+        return self.unsure or not self.is_answered
 
     @property
     def report(self) -> ExecutionReport | None:
@@ -134,8 +134,8 @@ def carry_out(plan: ConnectionPlan, request: Request, *, settle: bool, at_once: 
             except KalshiFixError:
                 may_have_left = False
                 raise
-            _listen(client, outcome, plan.timeout, lambda: outcome.is_told)
-            if not outcome.is_told:
+            _listen(client, outcome, plan.timeout, lambda: outcome.is_answered)
+            if not outcome.is_answered:
                 outcome.why = outcome.why or f"no answer within {plan.timeout:g} seconds"
             elif settle:
                 _listen(client, outcome, SETTLING, lambda: False)

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import click
 
-from kalshi_fix_adapters.cli.kit.terminal import tell, without_log_lines
+from kalshi_fix_adapters.cli.kit.terminal import print_stderr, without_log_lines
 from kalshi_fix_adapters.config.environment import KeyFileWarning
 from kalshi_fix_adapters.config.plan import ClientConfig, ConnectionPlan, make_plan
 from kalshi_fix_adapters.net.tls import Plaintext, Security, Tls
@@ -63,7 +63,7 @@ class Target:
             warnings.simplefilter("always", KeyFileWarning)
             plan = make_plan(session, config)
         for each in found:
-            tell(f"warning: {each.message}")
+            print_stderr(f"warning: {each.message}")
         return plan
 
 

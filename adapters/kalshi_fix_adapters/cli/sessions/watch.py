@@ -10,8 +10,8 @@ from typing import Final
 import click
 
 from kalshi_fix_adapters.blocking import Client
-from kalshi_fix_adapters.cli.kit.failures import CommandError, told_plainly
-from kalshi_fix_adapters.cli.kit.terminal import CUT_OFF, Line, Span, beside, plain, printable
+from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
+from kalshi_fix_adapters.cli.kit.terminal import CUT_OFF, Line, Span, plain, printable, side_by_side
 from kalshi_fix_adapters.cli.sessions.live import clock, follow
 from kalshi_fix_adapters.cli.sessions.order_entry import ID
 from kalshi_fix_adapters.cli.sessions.target import Target, target_options
@@ -22,7 +22,7 @@ from kalshi_fix_sansio import MarketDataRequest, MDEntryType
 from kalshi_fix_sansio.events import LoggedOn
 from kalshi_fix_sansio.trading import BookState, BookUpdate, Level, OrderBook, OrderBooks, StaleReason
 
-ASKED_AGAIN = frozenset((StaleReason.GAP, StaleReason.DISCREPANCY, StaleReason.MESSAGE_REFUSED))
+RESUBSCRIBE_REASONS = frozenset((StaleReason.GAP, StaleReason.DISCREPANCY, StaleReason.MESSAGE_REFUSED))
 """Reasons to request a book again; after the end of a session the client itself renews subscriptions."""
 MAX_SYMBOLS: Final = 100
 DEPTH: Final = 5
@@ -59,7 +59,7 @@ def watch(target: Target, symbols: tuple[str, ...], depth: int | None, once: boo
     """
     if len(symbols) > MAX_SYMBOLS:
         raise click.UsageError(f"at most {MAX_SYMBOLS} markets")
-    with told_plainly():
+    with plain_errors():
         plan = target.plan("KalshiMD", reconnect=None if once else ReconnectPolicy())
         with Client(plan) as client:
             books = Books(client, symbols, depth)
@@ -75,7 +75,7 @@ class Books:
         self._client, self._depth = client, depth
         self._books = OrderBooks()
         self._symbols = tuple(dict.fromkeys(symbols))
-        self._unasked: tuple[str, ...] = ()
+        self._unrequested: tuple[str, ...] = ()
         """Requests that could not be sent: the connection was lost, and its event has not been received
         yet."""
         self._changed: dict[str, str] = {}
@@ -84,7 +84,7 @@ class Books:
         """The displayed text of the last trade, by market."""
         self._news: dict[tuple[str, MDEntryType, Decimal], float] = {}
         """The monotonic time of recent changes, by level."""
-        self._ask(self._symbols)
+        self._request(self._symbols)
 
     @property
     def is_complete(self) -> bool:
@@ -98,13 +98,13 @@ class Books:
         again = [
             update.symbol
             for update in updates
-            if update.book.state is BookState.STALE and update.book.stale_reason in ASKED_AGAIN
+            if update.book.state is BookState.STALE and update.book.stale_reason in RESUBSCRIBE_REASONS
         ]
         if isinstance(event, LoggedOn):
-            again += self._unasked
-            self._unasked = ()
+            again += self._unrequested
+            self._unrequested = ()
         if again:
-            self._ask(again)
+            self._request(again)
         return lines
 
     def tick(self) -> list[str]:
@@ -126,19 +126,19 @@ class Books:
         blocks = [list(self._block(book, depth)) for book in self._shown()]
         lines: list[Line] = []
         for first in range(0, len(blocks), columns):
-            lines += [*beside(blocks[first : first + columns], BLOCK_WIDTH + GAP), ()]
+            lines += [*side_by_side(blocks[first : first + columns], BLOCK_WIDTH + GAP), ()]
         return lines[:-1]
 
     def _shown(self) -> list[OrderBook]:
         return [self._books[symbol] for symbol in self._symbols]
 
-    def _ask(self, symbols: Sequence[str]) -> None:
+    def _request(self, symbols: Sequence[str]) -> None:
         request = MarketDataRequest.subscribe(*symbols)
         self._books.apply(request)
         try:
             self._client.send(request)
         except NotConnectedError:
-            self._unasked = (*self._unasked, *symbols)
+            self._unrequested = (*self._unrequested, *symbols)
 
     def _lines(self, update: BookUpdate) -> list[str]:
         """Record changes; return lines that describe them."""
@@ -163,10 +163,10 @@ class Books:
     def _block(self, book: OrderBook, depth: int) -> Iterator[Line]:
         """Yield a book, the best prices first."""
         symbol, changed = printable(book.symbol), self._changed.get(book.symbol)
-        told = "" if changed is None else f", {changed}"
+        text = "" if changed is None else f", {changed}"
         if book.state is not BookState.LIVE:
             yield (("bold", symbol),)
-            yield (("bold yellow", f"  {_why(book)}{told}"),)
+            yield (("bold yellow", f"  {_why(book)}{text}"),)
             return
         spread = "" if book.spread is None else f"spread {book.spread:f}, "
         about = f"{spread}changed {changed}"

@@ -155,7 +155,7 @@ class DecoderWriter:
         self._data_length: tuple[int, str] = (0, "")
         """Tag and variable of a data field's length, if that was the previous field."""
         self._decimals = decimals
-        self._cut: tuple[int, int] | None = None
+        self._run_start: tuple[int, int] | None = None
         """Indexes of the first run's part and value, if there is a run."""
         self._step = 0
         """Number of texts into which the first run is split for each entry."""
@@ -181,11 +181,11 @@ class DecoderWriter:
     def compile(self) -> Shape:
         """Compile the shape; takes some milliseconds."""
         first, first_value = self._head
-        end, end_value = self._cut or (len(self._parts), len(self._values))
+        end, end_value = self._run_start or (len(self._parts), len(self._values))
         # The head is left out: the caller has matched it, or has found it in the cache byte for byte.
         front, rest = "".join(self._parts[:first]), "".join(self._parts[first:end])
         values = [f"{_unpacked(self._values[first_value:end_value])} = found.groups()"]
-        if self._cut is None:
+        if self._run_start is None:
             self._names["match"] = re.compile(rest).fullmatch
             lines = ["found = match(data.decode('latin-1'), at)", "if found is None: return None"]
         else:
@@ -253,7 +253,7 @@ class DecoderWriter:
             or not parts[2].startswith("35=")
             or parts[-1] != _CHECK_SUM
             or not self._head[0]
-            or (self._cut is not None and self._cut[0] < self._head[0])
+            or (self._run_start is not None and self._run_start[0] < self._head[0])
         ):
             raise _NoShapeError
         # The cache compares BodyLength with the size of the message, and passes it as a number.
@@ -386,8 +386,8 @@ class DecoderWriter:
         # The texts are: the text before an entry, its values, the text before the next entry, and so on.
         step = len(fields) + 1
         run = f"v{len(self._values)}"
-        if self._cut is None:
-            self._cut, self._step = (len(self._parts), len(self._values)), step
+        if self._run_start is None:
+            self._run_start, self._step = (len(self._parts), len(self._values)), step
             self._splits["split"] = captured
             texts = "texts"
         else:

@@ -108,7 +108,7 @@ class Trade(NamedTuple):
     utc_time: time | None
 
     @property
-    def moment(self) -> datetime | None:
+    def traded_at(self) -> datetime | None:
         """Time of the trade in UTC; None where market data had no times (margin until September 2026)."""
         if self.utc_date is None or self.utc_time is None:
             return None
@@ -155,7 +155,7 @@ class BookSide:
         Only the levels reached are visited. Compare `Sweep.size` with `size`: the side may have fewer
         contracts.
         """
-        wanted = left = Decimal(size)
+        requested = left = Decimal(size)
         amount, worst = ZERO, None
         for price in self.prices if self.top == 0 else reversed(self.prices):
             if left <= 0:
@@ -164,7 +164,7 @@ class BookSide:
             left = subtract(left, taken)
             amount = multiply_add(taken, price, amount)
             worst = price
-        return Sweep(subtract(wanted, left), amount, worst)
+        return Sweep(subtract(requested, left), amount, worst)
 
     def __len__(self) -> int:
         return len(self.prices)

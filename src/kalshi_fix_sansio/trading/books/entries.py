@@ -120,7 +120,7 @@ class Entries:
         It has been removed from `entries`: the caller must put it in front of the rest. This is one function
         because it runs for each change of each level.
         """
-        book, told = update.book, update.levels
+        book, levels = update.book, update.levels
         symbol = book.symbol
         for entry in entries:
             if entry.symbol != symbol:
@@ -180,7 +180,7 @@ class Entries:
                 self.report(update, DiscrepancyKind.UNKNOWN_ACTION, f"MDUpdateAction {action}", entry)
                 continue
             # Half the cost of calling the class, in the hottest loop of the books.
-            told.append(_new_tuple(LevelChange, (kind, price, before, size)))
+            levels.append(_new_tuple(LevelChange, (kind, price, before, size)))
         return None
 
     def _take_other(self, update: BookUpdate, entry: MDIncEntry) -> None:

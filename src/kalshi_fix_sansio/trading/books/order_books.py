@@ -104,14 +104,14 @@ class OrderBooks(Mapping[str, OrderBook]):
         self._drop(symbols)
         self._requests.stop(symbols)
 
-    def apply(self, happened: object) -> list[BookUpdate]:
+    def apply(self, event: object) -> list[BookUpdate]:
         """Apply an event of the session or client, a received message, or a sent MarketDataRequest.
 
         Returns one update for each affected book. Any other object is ignored.
         """
-        if happened.__class__ is MarketDataIncrementalRefresh:
-            return self._take_update(happened)  # the most frequent message
-        message = happened.message if isinstance(happened, MessageReceived) else happened
+        if event.__class__ is MarketDataIncrementalRefresh:
+            return self._take_update(event)  # the most frequent message
+        message = event.message if isinstance(event, MessageReceived) else event
         match message:
             case MarketDataIncrementalRefresh():
                 return self._take_update(message)
@@ -179,7 +179,7 @@ class OrderBooks(Mapping[str, OrderBook]):
             update = touched[symbol] if symbol in touched else self._touch(symbol, touched)
             if update is not None:
                 self._entries.take(update, iter((entry,)))
-        return self._told(touched)
+        return self._take_updates(touched)
 
     def _touch(self, symbol: str, touched: dict[str, BookUpdate | None]) -> BookUpdate | None:
         """Begin the update of a book, once per message; return None for a forgotten book."""
@@ -210,7 +210,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         self._entries.refuse(update, why)
         return update
 
-    def _told(self, touched: dict[str, BookUpdate | None]) -> list[BookUpdate]:
+    def _take_updates(self, touched: dict[str, BookUpdate | None]) -> list[BookUpdate]:
         """End the updates of a message; return those with content."""
         return [update for update in touched.values() if update is not None and self._ends_with_news(update)]
 
@@ -237,7 +237,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         if symbol is None:
             touched: dict[str, BookUpdate | None] = {}
             self._suspect(None, problems[0].text, touched)
-            return self._told(touched)
+            return self._take_updates(touched)
         refused = None if symbol in self._books else self._refused(symbol)
         # The request is answered even if the snapshot is not used: the next refusal is of another one.
         state = self._requests.answered(symbol, has_room=refused is None)
@@ -292,7 +292,7 @@ class OrderBooks(Mapping[str, OrderBook]):
                 self._drop([book.symbol for book in self._books.values() if book.state is not kept])
                 self._requests.stop()
             return
-        for symbol in self._requests.ask(request):
+        for symbol in self._requests.request(request):
             book = self._books.get(symbol)
             if book is None:
                 book = self._books[symbol] = OrderBook(symbol)
@@ -340,8 +340,10 @@ def _concerned(message: Message | None, problems: Iterable[Problem]) -> list[str
             return [symbol]
         case MarketDataIncrementalRefresh(md_entries=[_, *_] as entries):
             symbols = list(dict.fromkeys(entry.symbol for entry in entries))
-            in_doubt = None in symbols or any(each.tag not in _ENTRY_TAGS for each in book_problems(problems))
-            return None if in_doubt else symbols
+            is_uncertain = None in symbols or any(
+                each.tag not in _ENTRY_TAGS for each in book_problems(problems)
+            )
+            return None if is_uncertain else symbols
         case None | MarketDataSnapshotFullRefresh() | MarketDataIncrementalRefresh():
             return None
     return []

@@ -17,7 +17,7 @@ from kalshi_fix_sansio.trading.books.book import BookState
 
 
 @attrs.define(eq=False)
-class _Ask:
+class _Request:
     """A request for books that has not been fully answered."""
 
     request: MarketDataRequest
@@ -46,16 +46,16 @@ class Subscriptions:
 
     _subscribed: set[str] = attrs.field(factory=set)
     """Markets that were subscribed when the venue sent its latest answer."""
-    _open: list[_Ask | _Stop] = attrs.field(factory=list)
+    _open: list[_Request | _Stop] = attrs.field(factory=list)
     """Requests and unsubscribes since the oldest unanswered request, in order."""
     _stops: int = 0
     """The number of unsubscribes among them."""
 
-    def ask(self, request: MarketDataRequest) -> list[str]:
+    def request(self, request: MarketDataRequest) -> list[str]:
         """Record a request for books; return its markets."""
         awaited = dict.fromkeys(entry.symbol for entry in request.related_sym)
         subscribes = request.subscription_request_type is SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES
-        self._open.append(_Ask(request, subscribes, awaited))
+        self._open.append(_Request(request, subscribes, awaited))
         return list(awaited)
 
     def stop(self, symbols: Iterable[str] | None = None) -> None:
@@ -71,7 +71,7 @@ class Subscriptions:
         them.
         """
         for index, each in enumerate(self._open):
-            if isinstance(each, _Ask) and symbol in each.awaited:
+            if isinstance(each, _Request) and symbol in each.awaited:
                 # Answers are in order, so the venue has processed all requests before this one.
                 self._settle(index)
                 del each.awaited[symbol]
@@ -96,13 +96,15 @@ class Subscriptions:
         Returns the markets that no remaining request waits for.
         """
         for index, each in enumerate(self._open):
-            if isinstance(each, _Ask) and (each.request == request if request else not each.answered):
+            if isinstance(each, _Request) and (each.request == request if request else not each.answered):
                 self._settle(index)
                 refused, each.awaited = each.awaited, {}
                 each.answered = True
                 self._settle()
-                asks = [other for other in self._open if isinstance(other, _Ask)]
-                return [symbol for symbol in refused if not any(symbol in other.awaited for other in asks)]
+                requests = [other for other in self._open if isinstance(other, _Request)]
+                return [
+                    symbol for symbol in refused if not any(symbol in other.awaited for other in requests)
+                ]
         return []
 
     def clear(self) -> None:
@@ -116,13 +118,13 @@ class Subscriptions:
         # Requests stay in the list: one that is never answered does not block later ones.
         if taken and self._stops:
             before = self._open[:taken]
-            self._open[:taken] = [each for each in before if isinstance(each, _Ask)]
+            self._open[:taken] = [each for each in before if isinstance(each, _Request)]
             for each in before:
                 self._count(each)
-        while self._open and not (isinstance(self._open[0], _Ask) and self._open[0].awaited):
+        while self._open and not (isinstance(self._open[0], _Request) and self._open[0].awaited):
             self._count(self._open.pop(0))
 
-    def _count(self, each: _Ask | _Stop) -> None:
+    def _count(self, each: _Request | _Stop) -> None:
         if isinstance(each, _Stop):
             self._stops -= 1
             if each.symbols is None:

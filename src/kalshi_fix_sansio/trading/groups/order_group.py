@@ -63,7 +63,7 @@ class OrderGroup:
         limit: Contracts that may fill within the window; None if unknown.
         alloc_account: The subaccount that owns it; 0 is the primary one.
         orphan: Whether it was not created by a known request of this program.
-        filled: Contracts filled after the last reset, within the window that ends at the newest fill.
+        filled_qty: Contracts filled after the last reset, within the window that ends at the newest fill.
         deleting: Whether the request in flight deletes it.
     """
 
@@ -71,7 +71,7 @@ class OrderGroup:
     limit: int | None
     alloc_account: int
     orphan: bool = False
-    filled: Decimal = attrs.field(default=ZERO, metadata=NOT_DUMPED)
+    filled_qty: Decimal = attrs.field(default=ZERO, metadata=NOT_DUMPED)
     # All times are the venue's, in UTC; BEGINNING means never.
     _limits: list[Limit] = attrs.field(factory=list, repr=False)
     """The oldest first."""
@@ -96,7 +96,7 @@ class OrderGroup:
     """Time of the newest cancel or refusal that proves that the group had triggered."""
     _taken_at: datetime = attrs.field(default=BEGINNING, repr=False)
     """Time at which it last accepted an order."""
-    _told_at: datetime | None = attrs.field(default=None, repr=False)
+    _reported_at: datetime | None = attrs.field(default=None, repr=False)
     """Time at which it was triggered on request, or reported as triggered by REST, if no reset followed."""
     _reset_after: datetime = attrs.field(default=BEGINNING, repr=False)
     _reset_by: datetime = attrs.field(default=BEGINNING, repr=False)
@@ -147,7 +147,7 @@ class OrderGroup:
     def _is_triggered(self) -> bool:
         # A request without a known outcome may have been a reset, after the evidence known at the request.
         lost_until = (self._lost_until or END) if self._request_lost else BEGINNING
-        if self._told_at is not None and self._taken_at <= self._told_at and not self._request_lost:
+        if self._reported_at is not None and self._taken_at <= self._reported_at and not self._request_lost:
             return True
         after = max(self._settled_at, lost_until)
         if self._taken_at <= self._triggered_at > max(self._reset_by, after):
@@ -234,7 +234,7 @@ class OrderGroup:
         del self._fills[:gone]
 
     def _recount(self) -> None:
-        self._start, self._volume, self.filled = 0, ZERO, ZERO
+        self._start, self._volume, self.filled_qty = 0, ZERO, ZERO
         self._exceeded_at = self._may_exceed_at = BEGINNING
         for index in range(len(self._fills)):
             self._extend(index)
@@ -246,16 +246,16 @@ class OrderGroup:
         time, _, quantity = self._fills[index]
         self._volume = add(self._volume, quantity)
         if time > self._certain_from:
-            self.filled = add(self.filled, quantity)
+            self.filled_qty = add(self.filled_qty, quantity)
         begin = shifted(time, -WINDOW)
         while self._fills[self._start][0] <= begin:
             old, _, quantity = self._fills[self._start]
             self._start += 1
             self._volume = subtract(self._volume, quantity)
             if old > self._certain_from:
-                self.filled = subtract(self.filled, quantity)
+                self.filled_qty = subtract(self.filled_qty, quantity)
         limits = self.limits_at(time)
-        if all(limit is not None and limit < self.filled for limit in limits):
+        if all(limit is not None and limit < self.filled_qty for limit in limits):
             self._exceeded_at = time
         if begin < self._dropped_at or any((limit or 0) < self._volume for limit in limits):
             self._may_exceed_at = time
@@ -336,7 +336,7 @@ class OrderGroup:
         """Record a reset between two times."""
         triggered_at, known = self._known
         self._settled_at = max(self._settled_at, triggered_at)
-        self._reset_after, self._reset_by, self._told_at = after, by, None
+        self._reset_after, self._reset_by, self._reported_at = after, by, None
         self._fills = [each for each in self._fills if each[0] >= after]
         self._keys = {key for _, key, _ in self._fills}
         self._fills = [each for each in self._fills if each[1] not in known]
@@ -348,12 +348,12 @@ class OrderGroup:
 
     def trigger(self, by: datetime) -> None:
         """Record a trigger on request."""
-        self._told_at, self._request_lost = max(by, self._taken_at), False
+        self._reported_at, self._request_lost = max(by, self._taken_at), False
 
     def learn(self, now: datetime, *, triggered: bool) -> None:
         """Record the state reported by REST."""
         self._settled_at = max(now, self._alive_at, self._triggered_at, self._may_exceed_at)
-        self._told_at = self._settled_at if triggered else None
+        self._reported_at = self._settled_at if triggered else None
         if self._request_lost:
             self._may_be_reset_by = self._lost_until or self._settled_at
             self._request_lost = False

@@ -39,13 +39,13 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.trading.common.amounts import ZERO
-from kalshi_fix_sansio.trading.common.doubts import Doubt, Remedy
 from kalshi_fix_sansio.trading.common.dumping import dump_state, loading
 from kalshi_fix_sansio.trading.common.received import clipped, first_sent, readable, remember, sending_time
 from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequests, UnplacedState
+from kalshi_fix_sansio.trading.common.uncertain_items import Remedy, UncertainItem
 from kalshi_fix_sansio.trading.groups.order_group import GroupState, OrderGroup
-from kalshi_fix_sansio.trading.orders.order_doubts import Copied, unwrapped
 from kalshi_fix_sansio.trading.orders.order_reports import GONE
+from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyReport, unwrapped
 
 MAX_LOST: Final = 64
 """Maximum number of unanswered requests of previous processes that are recognized when a client reports
@@ -103,8 +103,8 @@ class GroupUpdate:
     before: GroupState | None = None
     request: OrderGroupRequest | None = None
     discrepancies: list[GroupDiscrepancy] = attrs.field(factory=list)
-    _filled: Decimal = attrs.field(default=ZERO, repr=False)
-    """Previous value of `OrderGroup.filled`."""
+    _filled_before: Decimal = attrs.field(default=ZERO, repr=False)
+    """Previous value of `OrderGroup.filled_qty`."""
 
     @property
     def state_changed(self) -> bool:
@@ -112,10 +112,10 @@ class GroupUpdate:
         return self.group is not None and self.group.state is not self.before
 
     @property
-    def _is_told(self) -> bool:
+    def _has_effect(self) -> bool:
         if self.request is not None or self.discrepancies or self.state_changed:
             return True
-        return self.group is not None and self.group.filled != self._filled
+        return self.group is not None and self.group.filled_qty != self._filled_before
 
 
 class _Terms(NamedTuple):
@@ -153,7 +153,6 @@ class OrderGroups(Mapping[str, OrderGroup]):
     """
 
     __slots__ = (
-        "_asked_at",
         "_by_cl_ord_id",
         "_by_order_id",
         "_down",
@@ -165,6 +164,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         "_max_groups",
         "_max_orders",
         "_on",
+        "_requested_at",
         "_resend",
         "_time",
         "_updates",
@@ -196,7 +196,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._max_groups, self._max_orders, self._max_fills = max_groups, max_orders, max_fills
         self._groups: dict[str, OrderGroup] = {}
         self._in_flight: OrderGroupRequest | None = None
-        self._asked_at: datetime | None = None
+        self._requested_at: datetime | None = None
         """The venue's newest time when the request was made."""
         self._by_cl_ord_id: dict[str, str] = {}
         """OrderGroupID by the ClOrdID of each sent order, until a report contains its OrderID."""
@@ -248,10 +248,10 @@ class OrderGroups(Mapping[str, OrderGroup]):
         """
         return self._groups[group_id].room(now)
 
-    def doubts(self) -> list[Doubt]:
+    def uncertain(self) -> list[UncertainItem]:
         """Return the groups whose state is unknown, and those that may have been created."""
         found = [
-            Doubt(
+            UncertainItem(
                 what=each.state.value,
                 about=f"order group {each.group_id}",
                 since=each.since,
@@ -261,9 +261,11 @@ class OrderGroups(Mapping[str, OrderGroup]):
             if each.state is GroupState.UNKNOWN
         ]
         if self.lost_creates:
-            found.append(Doubt(what="whether there is one", about=f"{self.lost_creates} new order groups"))
+            found.append(
+                UncertainItem(what="whether there is one", about=f"{self.lost_creates} new order groups")
+            )
         found.extend(
-            Doubt(
+            UncertainItem(
                 what="what became of it",
                 about=f"order group request of MsgSeqNum {each.seq_num}",
                 since=each.sent_at,
@@ -273,9 +275,9 @@ class OrderGroups(Mapping[str, OrderGroup]):
         )
         return found
 
-    def apply(self, happened: object) -> list[GroupUpdate]:
-        """Apply an event of a session or client, a received message, a report of drop copy (`Copied`), or a
-        request that is about to be sent.
+    def apply(self, event: object) -> list[GroupUpdate]:
+        """Apply an event of a session or client, a received message, a report of drop copy
+        (`DropCopyReport`), or a request that is about to be sent.
 
         Returns one update for each affected group.
 
@@ -283,13 +285,13 @@ class OrderGroups(Mapping[str, OrderGroup]):
             LocalProtocolError: an OrderGroupRequest was passed while another is unanswered, or there is no
                 room for one more group. Do not send it.
         """
-        message = unwrapped(happened)
+        message = unwrapped(event)
         # Of bare messages only received ones: a request has no header, or that of this side.
-        if message is not happened or isinstance(message, ExecutionReport | OrderGroupResponse):
+        if message is not event or isinstance(message, ExecutionReport | OrderGroupResponse):
             self._note_time(message)
         match message:
             case ExecutionReport():
-                self._take_report(message, is_copy=isinstance(happened, Copied))
+                self._take_report(message, is_copy=isinstance(event, DropCopyReport))
             case OrderGroupResponse():
                 self._take_response(message)
             case OrderGroupRequest():
@@ -308,7 +310,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
                 self._take_end()
             case MessagesLost() | SequenceSkipped(gap_fill=False):
                 self._lose_reports(self._open_groups())
-            case MessageRejected(comes_again=False, message=refused):
+            case MessageRejected(will_be_resent=False, message=refused):
                 self._take_undelivered(refused)
         return self._drain_updates()
 
@@ -358,7 +360,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
             )
         if request.order_group_action == OrderGroupAction.CREATE:
             self._require_room()
-        self._in_flight, self._asked_at = request, self._time
+        self._in_flight, self._requested_at = request, self._time
         group = self._groups.get(request.order_group_id or "")
         if group is not None:
             group.begin_request(deletes=request.order_group_action == OrderGroupAction.DELETE)
@@ -392,9 +394,9 @@ class OrderGroups(Mapping[str, OrderGroup]):
             group = update.group = self._adopt(update, response, group_id, made=creates)
             if group is None:
                 return
-        limit, wanted = response.order_group_contracts_limit, request.order_group_contracts_limit
-        if wanted is not None and limit is not None and wanted != limit:
-            _note(update, GroupDiscrepancyKind.OTHER_LIMIT, group_id, f"{limit} and not {wanted}")
+        limit, requested = response.order_group_contracts_limit, request.order_group_contracts_limit
+        if requested is not None and limit is not None and requested != limit:
+            _note(update, GroupDiscrepancyKind.OTHER_LIMIT, group_id, f"{limit} and not {requested}")
         self._carry_out(group, request, response)
 
     def _take_unsolicited(self, response: Any, group: OrderGroup | None) -> None:
@@ -436,7 +438,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
 
     def _carry_out(self, group: OrderGroup, request: OrderGroupRequest, response: OrderGroupResponse) -> None:
         by = first_sent(response) or self._time or END
-        after = self._asked_at or (BEGINNING if by is END else by)
+        after = self._requested_at or (BEGINNING if by is END else by)
         limit = response.order_group_contracts_limit
         match request.order_group_action:
             case OrderGroupAction.CREATE:
@@ -477,9 +479,9 @@ class OrderGroups(Mapping[str, OrderGroup]):
         group_id = request.order_group_id or ""
         creates = request.order_group_action == OrderGroupAction.CREATE
         group = self._groups.get(group_id)
-        asked_at = None
+        requested_at = None
         if request is self._in_flight:
-            self._in_flight, asked_at = None, self._asked_at
+            self._in_flight, requested_at = None, self._requested_at
         if group is None and not creates and (not readable(group_id) or len(self) >= self._max_groups):
             self.unplaced.keep(lost)
             return
@@ -493,7 +495,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
             update.group = self._groups[group_id] = group
         group.deleting = False
         if request.order_group_contracts_limit is not None:
-            group.may_change_limit(asked_at or BEGINNING, request.order_group_contracts_limit)
+            group.may_change_limit(requested_at or BEGINNING, request.order_group_contracts_limit)
         self._lose_outcome(group, lost.sent_at)
 
     def _settle_lost(self, group_id: str, *, made: bool = False) -> None:
@@ -630,12 +632,12 @@ class OrderGroups(Mapping[str, OrderGroup]):
         if found is None:
             found = self._updates[name] = GroupUpdate(group)
             if group is not None:
-                found.before, found._filled = group.state, group.filled
+                found.before, found._filled_before = group.state, group.filled_qty
         return found
 
     def _drain_updates(self) -> list[GroupUpdate]:
         updates, self._updates = self._updates, {}
-        return [each for each in updates.values() if each._is_told]
+        return [each for each in updates.values() if each._has_effect]
 
     # Dump and load
 

@@ -10,9 +10,9 @@ import attrs
 
 from kalshi_fix_sansio._generated import Side
 from kalshi_fix_sansio.trading.common.amounts import ZERO, add, multiply, subtract
-from kalshi_fix_sansio.trading.common.doubts import Doubt
 from kalshi_fix_sansio.trading.common.dumping import dump_state, loading
 from kalshi_fix_sansio.trading.common.received import remember
+from kalshi_fix_sansio.trading.common.uncertain_items import UncertainItem
 from kalshi_fix_sansio.trading.money.fees import revenue
 from kalshi_fix_sansio.trading.money.settlements import Settlement, SettlementUpdate
 from kalshi_fix_sansio.trading.orders.order import Account, Fill, Order, OrderUpdate
@@ -21,7 +21,7 @@ NO_SHARD: Final = -1
 """The shard of payouts for markets without a known fill: settlement reports do not contain the shard."""
 
 
-class PurseKey(NamedTuple):
+class BalanceKey(NamedTuple):
     """Key of a balance.
 
     Attributes:
@@ -34,7 +34,7 @@ class PurseKey(NamedTuple):
 
 
 @attrs.define(eq=False)
-class Purse:
+class Balance:
     """Changes of the balance of one account on one shard by fills and settlements, in dollars; read-only.
 
     FIX does not report deposits and transfers.
@@ -51,8 +51,8 @@ class Purse:
         payouts: Sum of settlement payouts (1704 of type PAYOUT), net of fees.
         settlement_fees: Sum of the fees of settlements (137).
         fills: Number of fills counted.
-        untold: Number of fills whose reports do not contain a balance change: while it is 0, `change` is
-            complete.
+        unreported_changes: Number of fills whose reports do not contain a balance change: while it is 0,
+            `change` is complete.
         settlements: Number of payouts counted.
     """
 
@@ -65,7 +65,7 @@ class Purse:
     payouts: Decimal = ZERO
     settlement_fees: Decimal = ZERO
     fills: int = 0
-    untold: int = 0
+    unreported_changes: int = 0
     settlements: int = 0
 
 
@@ -79,8 +79,8 @@ class _Payout:
     fee: Decimal
 
     @property
-    def key(self) -> PurseKey:
-        return PurseKey(self.account, self.shard)
+    def key(self) -> BalanceKey:
+        return BalanceKey(self.account, self.shard)
 
 
 @attrs.frozen
@@ -90,10 +90,10 @@ class _State:
     refused: int
     payouts: dict[str, dict[tuple[str, str], _Payout]]
     shards: dict[str, int]
-    purses: list[Purse]
+    balances: list[Balance]
 
 
-class Cash(Mapping[PurseKey, Purse]):
+class Cash(Mapping[BalanceKey, Balance]):
     """Cash flows of fills and settlements. Pass every update of `Orders` and `Settlements` to `apply`.
 
     Their order does not matter: a payout received before the first fill of its market is moved to the shard
@@ -101,12 +101,12 @@ class Cash(Mapping[PurseKey, Purse]):
     """
 
     __slots__ = (
+        "_balances",
+        "_max_balances",
         "_max_paid",
-        "_max_purses",
         "_parties",
         "_payouts",
         "_prediction",
-        "_purses",
         "_remembered",
         "_shards",
         "refused",
@@ -117,7 +117,7 @@ class Cash(Mapping[PurseKey, Purse]):
         *,
         product: str = "prediction",
         parties: Mapping[str, Account] | None = None,
-        max_purses: int = 10_000,
+        max_balances: int = 10_000,
         max_paid: int = 100_000,
     ) -> None:
         """Start without balances.
@@ -126,7 +126,7 @@ class Cash(Mapping[PurseKey, Purse]):
             product: on margin, the balance change of a fill cannot be computed from its price.
             parties: account of each party of settlements, by MarketSettlementPartyID. Other parties are
                 treated as customers of a clearing member.
-            max_purses: maximum number of balances (account and shard), about 1 KB each. Fills of a further
+            max_balances: maximum number of balances (account and shard), about 1 KB each. Fills of a further
                 one are not counted.
             max_paid: maximum number of payouts kept, at most 2 KB each, to count a redelivered payout once
                 and to move one received before its fills to their shard; and of markets whose shard is
@@ -140,74 +140,77 @@ class Cash(Mapping[PurseKey, Purse]):
         self._shards: dict[str, int] = {}
         """The shard of each market's fills; the highest if there are several."""
         self._max_paid = max_paid
-        self._prediction, self._max_purses = product == "prediction", max_purses
-        self._purses: dict[PurseKey, Purse] = {}
+        self._prediction, self._max_balances = product == "prediction", max_balances
+        self._balances: dict[BalanceKey, Balance] = {}
         self.refused: int = 0
         """Number of fills and payouts not counted for lack of room."""
 
-    def __getitem__(self, key: PurseKey) -> Purse:
-        return self._purses[key]
+    def __getitem__(self, key: BalanceKey) -> Balance:
+        return self._balances[key]
 
-    def __iter__(self) -> Iterator[PurseKey]:
-        return iter(self._purses)
+    def __iter__(self) -> Iterator[BalanceKey]:
+        return iter(self._balances)
 
     def __len__(self) -> int:
-        return len(self._purses)
+        return len(self._balances)
 
-    def of(self, shard: int = 0, account: Account = Account()) -> Purse:  # noqa: B008 it is a constant
+    def of(self, shard: int = 0, account: Account = Account()) -> Balance:  # noqa: B008 it is a constant
         """Return the balance of an account on a shard; an empty one if it has no fills or settlements."""
-        return self._purses.get(PurseKey(account, shard)) or Purse(account, shard)
+        return self._balances.get(BalanceKey(account, shard)) or Balance(account, shard)
 
-    def apply(self, told: object) -> list[Purse]:
+    def apply(self, update: object) -> list[Balance]:
         """Apply an update of `Orders`, or a settlement; return the changed balances."""
-        changed: dict[PurseKey, Purse] = {}
-        match told:
+        changed: dict[BalanceKey, Balance] = {}
+        match update:
             case OrderUpdate(order=Order() as order, fills=fills):
-                if told.moved_from is not None:
-                    fills = [*self._unbook(told, order, told.moved_from), *fills]
+                if update.moved_from is not None:
+                    fills = [*self._unbook(update, order, update.moved_from), *fills]
                 for fill in fills:
                     shard = fill.key.shard
                     if shard > self._shards.get(order.symbol, NO_SHARD):
-                        for purse in self._move_payouts(order.symbol, shard):
-                            changed[PurseKey(purse.account, purse.shard)] = purse
-                    key = PurseKey(order.account, shard)
-                    found = self._purse(key)
+                        for balance in self._move_payouts(order.symbol, shard):
+                            changed[BalanceKey(balance.account, balance.shard)] = balance
+                    key = BalanceKey(order.account, shard)
+                    found = self._balance(key)
                     if found is None:
                         self.refused += 1
                     else:
                         changed[key] = found
                         self._take(found, order, fill)
             case SettlementUpdate(settlement=Settlement() as settlement) | (Settlement() as settlement):
-                for purse in self._pay(settlement):
-                    changed[PurseKey(purse.account, purse.shard)] = purse
-        return [purse for purse in changed.values() if purse.fills or purse.settlements]
+                for balance in self._pay(settlement):
+                    changed[BalanceKey(balance.account, balance.shard)] = balance
+        return [balance for balance in changed.values() if balance.fills or balance.settlements]
 
     def _unbook(self, update: OrderUpdate, order: Order, account: Account) -> list[Fill]:
         """Subtract an order's fills from the balances of its previous account; return the subtracted
         fills."""
         found: list[Fill] = []
         for fill in update.moved:
-            key = PurseKey(account, fill.key.shard)
-            purse = self._purses.get(key)
-            if purse is None:
+            key = BalanceKey(account, fill.key.shard)
+            balance = self._balances.get(key)
+            if balance is None:
                 continue
             found.append(fill)
-            counted = Purse(*key)
+            counted = Balance(*key)
             self._take(counted, order, fill)
             for name in _SUMS:
-                setattr(purse, name, subtract(getattr(purse, name), getattr(counted, name)))
-            purse.fills, purse.untold = purse.fills - 1, purse.untold - counted.untold
-            if not (purse.fills or purse.settlements):
-                del self._purses[key]
+                setattr(balance, name, subtract(getattr(balance, name), getattr(counted, name)))
+            balance.fills, balance.unreported_changes = (
+                balance.fills - 1,
+                balance.unreported_changes - counted.unreported_changes,
+            )
+            if not (balance.fills or balance.settlements):
+                del self._balances[key]
         return found
 
-    def _purse(self, key: PurseKey) -> Purse | None:
-        purse = self._purses.get(key)
-        if purse is None and len(self._purses) < self._max_purses:
-            purse = self._purses[key] = Purse(*key)
-        return purse
+    def _balance(self, key: BalanceKey) -> Balance | None:
+        balance = self._balances.get(key)
+        if balance is None and len(self._balances) < self._max_balances:
+            balance = self._balances[key] = Balance(*key)
+        return balance
 
-    def _pay(self, settlement: Settlement) -> Iterator[Purse]:
+    def _pay(self, settlement: Settlement) -> Iterator[Balance]:
         symbol, day = settlement.symbol, settlement.clearing_business_date.isoformat()
         shard = self._shards.get(symbol, NO_SHARD)
         paid: dict[str, tuple[Decimal, Decimal]] = {}
@@ -219,19 +222,19 @@ class Cash(Mapping[PurseKey, Purse]):
             if payout is None:
                 account = self._parties.get(party_id) or Account(customer=party_id)
                 payout = _Payout(account, shard, amount, fee)
-                purse = self._purse(payout.key)
-                if purse is None:
+                balance = self._balance(payout.key)
+                if balance is None:
                     self.refused += 1
                     continue
                 self._remember(symbol, (day, party_id), payout)
-                _book(purse, amount, fee, 1)
+                _book(balance, amount, fee, 1)
             elif (payout.amount, payout.fee) == (amount, fee):
                 continue
             else:  # a further page of the settlement changed it
-                purse = self._purses[payout.key]
-                _book(purse, subtract(amount, payout.amount), subtract(fee, payout.fee), 0)
+                balance = self._balances[payout.key]
+                _book(balance, subtract(amount, payout.amount), subtract(fee, payout.fee), 0)
                 payout.amount, payout.fee = amount, fee
-            yield purse
+            yield balance
 
     def _remember(self, symbol: str, name: tuple[str, str], payout: _Payout) -> None:
         if self._remembered >= self._max_paid:
@@ -244,58 +247,58 @@ class Cash(Mapping[PurseKey, Purse]):
         self._payouts.setdefault(symbol, {})[name] = payout
         self._remembered += 1
 
-    def _move_payouts(self, symbol: str, shard: int) -> Iterator[Purse]:
+    def _move_payouts(self, symbol: str, shard: int) -> Iterator[Balance]:
         """Record the shard of a market from a fill; move its earlier payouts to that shard."""
         remember(self._shards, symbol, shard, self._max_paid)
         for payout in self._payouts.get(symbol, {}).values():
-            before = self._purses[payout.key]
+            before = self._balances[payout.key]
             _book(before, payout.amount.copy_negate(), payout.fee.copy_negate(), -1)
             if not (before.fills or before.settlements):
-                del self._purses[payout.key]
-            purse = self._purse(PurseKey(payout.account, shard))
-            if purse is None:  # no room: it stays in its previous balance
+                del self._balances[payout.key]
+            balance = self._balance(BalanceKey(payout.account, shard))
+            if balance is None:  # no room: it stays in its previous balance
                 _book(before, payout.amount, payout.fee, 1)
                 continue
             payout.shard = shard
-            _book(purse, payout.amount, payout.fee, 1)
+            _book(balance, payout.amount, payout.fee, 1)
             yield before
-            yield purse
+            yield balance
 
-    def doubts(self) -> list[Doubt]:
+    def uncertain(self) -> list[UncertainItem]:
         """Return the gaps in the cash flows that the received reports leave."""
         found = [
-            Doubt(
-                what=f"what {each.untold} fills changed the balance by",
+            UncertainItem(
+                what=f"what {each.unreported_changes} fills changed the balance by",
                 about=f"balance of {each.account.customer or each.account.subaccount} on shard {each.shard}",
             )
-            for each in self._purses.values()
-            if each.untold
+            for each in self._balances.values()
+            if each.unreported_changes
         ]
         if self.refused:
             about = f"{self.refused} fills or payouts"
-            found.append(Doubt(what="the money of what there was no room for", about=about))
+            found.append(UncertainItem(what="the money of what there was no room for", about=about))
         return found
 
-    def _take(self, purse: Purse, order: Order, fill: Any) -> None:
-        purse.fills += 1
-        purse.fees = add(purse.fees, fill.fee)
+    def _take(self, balance: Balance, order: Order, fill: Any) -> None:
+        balance.fills += 1
+        balance.fees = add(balance.fees, fill.fee)
         value = multiply(fill.price, fill.quantity)
-        purse.paid = add(purse.paid, value if order.side == Side.BUY else value.copy_negate())
+        balance.paid = add(balance.paid, value if order.side == Side.BUY else value.copy_negate())
         if fill.balance_change is None:
-            purse.untold += 1
+            balance.unreported_changes += 1
             return
-        purse.change = add(purse.change, fill.balance_change)
+        balance.change = add(balance.change, fill.balance_change)
         explained = revenue(order.side, fill) if self._prediction else None
         if explained is not None:
             left = subtract(add(fill.balance_change, fill.fee), explained)
-            purse.unexplained = add(purse.unexplained, left)
+            balance.unexplained = add(balance.unexplained, left)
 
     # Dump and load
 
     def dump(self) -> dict[str, Any]:
         """Return the state as JSON values, for `load`. Dump `Orders` at the same time: its dump determines
         which fills have been counted."""
-        return dump_state(_State(self.refused, self._payouts, self._shards, list(self._purses.values())))
+        return dump_state(_State(self.refused, self._payouts, self._shards, list(self._balances.values())))
 
     def load(self, dumped: Mapping[str, Any]) -> None:
         """Replace the state by a dump.
@@ -304,11 +307,11 @@ class Cash(Mapping[PurseKey, Purse]):
             ValueError: the dump is of another version, or not of `dump`; the state is unchanged.
         """
         with loading(dumped, _State, "Cash") as state:
-            purses = {PurseKey(each.account, each.shard): each for each in state.purses}
+            balances = {BalanceKey(each.account, each.shard): each for each in state.balances}
             for payouts in state.payouts.values():
                 for payout in payouts.values():
-                    purses[payout.key]  # KeyError if its balance is missing
-        self.refused, self._purses = state.refused, purses
+                    balances[payout.key]  # KeyError if its balance is missing
+        self.refused, self._balances = state.refused, balances
         self._payouts, self._shards = state.payouts, state.shards
         self._remembered = sum(map(len, state.payouts.values()))
 
@@ -316,8 +319,8 @@ class Cash(Mapping[PurseKey, Purse]):
 _SUMS: Final = ("change", "fees", "paid", "unexplained", "payouts", "settlement_fees")
 
 
-def _book(purse: Purse, amount: Decimal, fee: Decimal, count: int) -> None:
+def _book(balance: Balance, amount: Decimal, fee: Decimal, count: int) -> None:
     """Add a payout and its fee, or a difference, to a balance."""
-    purse.payouts = add(purse.payouts, amount)
-    purse.settlement_fees = add(purse.settlement_fees, fee)
-    purse.settlements += count
+    balance.payouts = add(balance.payouts, amount)
+    balance.settlement_fees = add(balance.settlement_fees, fee)
+    balance.settlements += count

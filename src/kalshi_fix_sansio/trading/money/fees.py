@@ -131,13 +131,13 @@ class FeeDiscrepancy:
     Attributes:
         kind: The kind of difference.
         key: Key of the fill.
-        told: The reported fee or balance change, in dollars.
+        reported: The reported fee or balance change, in dollars.
         expected: The expected fee, or the precision, in dollars.
     """
 
     kind: FeeDiscrepancyKind
     key: ExecKey
-    told: Decimal
+    reported: Decimal
     expected: Decimal
 
 
@@ -164,7 +164,7 @@ def expected_charges(order: Order, terms: FeeTerms) -> dict[ExecKey, Charge] | N
     None if the reports lack the necessary fields, or fills are missing: rounding fees accumulate over all of
     an order's fills.
     """
-    if order.unseen:
+    if order.unreported_qty:
         return None
     charges: dict[ExecKey, Charge] = {}
     fees = FeeAccumulator()

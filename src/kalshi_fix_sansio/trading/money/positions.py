@@ -15,14 +15,14 @@ import attrs
 
 from kalshi_fix_sansio._generated import Side
 from kalshi_fix_sansio.trading.common.amounts import ZERO, add, divide, multiply, multiply_add, subtract
-from kalshi_fix_sansio.trading.common.doubts import Doubt
 from kalshi_fix_sansio.trading.common.dumping import dump_state, loading
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.common.received import remember
+from kalshi_fix_sansio.trading.common.uncertain_items import UncertainItem
 from kalshi_fix_sansio.trading.money.settlements import Settlement, SettlementUpdate
 from kalshi_fix_sansio.trading.orders.order import Account, Fill, Order, OrderState, OrderUpdate
 
-_DOUBTFUL: Final = frozenset((OrderState.UNKNOWN, OrderState.UNVERIFIED))
+_UNCERTAIN: Final = frozenset((OrderState.UNKNOWN, OrderState.UNVERIFIED))
 
 
 class PositionKey(NamedTuple):
@@ -50,9 +50,9 @@ class Position:
         sold_value: The same for the contracts sold.
         fees: Fees of the fills, in dollars.
         settled_at: Settlement price of a contract of YES in dollars; None until the market is settled.
-        told: The key of the newest report that contains the position (704, 705), and that position: long less
-            short.
-        holes: Numbers of the orders of which fills may be missing.
+        reported_net: The key of the newest report that contains the position (704, 705), and that position:
+            long less short.
+        incomplete_orders: Numbers of the orders of which fills may be missing.
     """
 
     account: Account
@@ -63,8 +63,8 @@ class Position:
     sold_value: Decimal = ZERO
     fees: Decimal = ZERO
     settled_at: Decimal | None = None
-    told: tuple[ExecKey, Decimal] | None = None
-    holes: dict[int, None] = attrs.field(factory=dict)
+    reported_net: tuple[ExecKey, Decimal] | None = None
+    incomplete_orders: dict[int, None] = attrs.field(factory=dict)
 
     @property
     def counted(self) -> Decimal:
@@ -121,7 +121,7 @@ class Position:
     @property
     def unexplained(self) -> Decimal:
         """Position reported by the venue less `counted`, in contracts; 0 if the venue has reported none."""
-        return ZERO if self.told is None else subtract(self.told[1], self.counted)
+        return ZERO if self.reported_net is None else subtract(self.reported_net[1], self.counted)
 
 
 @attrs.frozen
@@ -133,14 +133,14 @@ class PositionDiscrepancy:
         account: Owner of the position.
         symbol: Ticker of the market.
         counted: Contracts by the fills: long less short.
-        told: Contracts by the venue: long less short.
+        reported_net: Contracts by the venue: long less short.
         key: Key of the report that contains it.
     """
 
     account: Account
     symbol: str
     counted: Decimal
-    told: Decimal
+    reported_net: Decimal
     key: ExecKey
 
 
@@ -201,11 +201,11 @@ class Positions(Mapping[PositionKey, Position]):
         if position is not None:
             _trade(position, net, price)
 
-    def apply(self, told: object) -> list[Position]:
+    def apply(self, update: object) -> list[Position]:
         """Apply an update of `Orders`, or a settlement; return the changed positions."""
-        match told:
+        match update:
             case OrderUpdate(order=Order() as order):
-                return self._take(told, order)
+                return self._take(update, order)
             case SettlementUpdate(settlement=Settlement() as settlement) | (Settlement() as settlement):
                 return self._settle(settlement)
         return []
@@ -217,51 +217,53 @@ class Positions(Mapping[PositionKey, Position]):
         Fills of other sessions are not counted unless a listener follows them, and neither are transfers.
         """
         return [
-            PositionDiscrepancy(each.account, each.symbol, each.counted, each.told[1], each.told[0])
+            PositionDiscrepancy(
+                each.account, each.symbol, each.counted, each.reported_net[1], each.reported_net[0]
+            )
             for each in self._positions.values()
-            if each.told is not None and each.unexplained and not each.holes
+            if each.reported_net is not None and each.unexplained and not each.incomplete_orders
         ]
 
-    def doubts(self) -> list[Doubt]:
+    def uncertain(self) -> list[UncertainItem]:
         """Return the uncertain positions without an uncertain order: `Orders` reports the others."""
         found = [
-            Doubt(
-                what=f"the position: fills come to {each.counted:f}, and the venue told {each.told:f}",
+            UncertainItem(
+                what=f"the position: {each.counted:f} by its fills, {each.reported_net:f} by the venue",
                 about=each.symbol,
             )
             for each in self.discrepancies()
         ]
         if self.refused:
             found.append(
-                Doubt(
+                UncertainItem(
                     what="the positions of fills for which there was no room", about=f"{self.refused} fills"
                 )
             )
         return found
 
     def _take(self, update: OrderUpdate, order: Order) -> list[Position]:
-        fills, in_doubt = update.fills, order.told > order.filled or order.state in _DOUBTFUL
+        fills, is_uncertain = update.fills, order.cum_qty > order.filled_qty or order.state in _UNCERTAIN
         if update.moved_from is not None:
             fills = [*self._unbook(update, order, update.moved_from), *fills]
         position = self._positions.get(PositionKey(order.account, order.symbol))
         if position is None:
-            if not fills and not in_doubt:
+            if not fills and not is_uncertain:
                 return []
             position = self._position(order.account, order.symbol)
             if position is None:
                 self.refused += len(fills)
                 return []
-        if in_doubt:
-            position.holes[order.number] = None
+        if is_uncertain:
+            position.incomplete_orders[order.number] = None
         elif not update.forgotten:
-            position.holes.pop(order.number, None)
+            position.incomplete_orders.pop(order.number, None)
         for fill in fills:
             _trade(position, _signed(order, fill), fill.price)
             position.fees = add(position.fees, fill.fee)
             if fill.long_qty is None or fill.short_qty is None:
                 continue
-            if position.told is None or fill.key > position.told[0]:
-                position.told = fill.key, subtract(fill.long_qty, fill.short_qty)
+            if position.reported_net is None or fill.key > position.reported_net[0]:
+                position.reported_net = fill.key, subtract(fill.long_qty, fill.short_qty)
         return [position] if fills else []
 
     def _unbook(self, update: OrderUpdate, order: Order, account: Account) -> list[Fill]:
@@ -270,13 +272,13 @@ class Positions(Mapping[PositionKey, Position]):
         position = self._positions.get(key)
         if position is None:
             return []
-        position.holes.pop(order.number, None)
+        position.incomplete_orders.pop(order.number, None)
         for fill in update.moved:
             _trade(position, _signed(order, fill), fill.price, take=subtract)
             position.fees = subtract(position.fees, fill.fee)
-            if position.told is not None and position.told[0] == fill.key:
-                position.told = None
-        if not (position.bought or position.sold or position.holes or position.told):
+            if position.reported_net is not None and position.reported_net[0] == fill.key:
+                position.reported_net = None
+        if not (position.bought or position.sold or position.incomplete_orders or position.reported_net):
             del self._positions[key]
         return update.moved
 
@@ -297,7 +299,9 @@ class Positions(Mapping[PositionKey, Position]):
         position = self._positions.get(key)
         if position is None:
             if len(self._positions) >= self._max_positions:
-                idle = (key for key, each in self._positions.items() if not (each.net or each.holes))
+                idle = (
+                    key for key, each in self._positions.items() if not (each.net or each.incomplete_orders)
+                )
                 flat = next(idle, None)
                 if flat is None:
                     return None

@@ -23,9 +23,9 @@ from kalshi_fix_sansio._generated import (
 )
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.trading.common.amounts import ZERO, add, from_cents, total
-from kalshi_fix_sansio.trading.common.doubts import Doubt
 from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, dump_state, loading
 from kalshi_fix_sansio.trading.common.received import clipped, readable, sending_time
+from kalshi_fix_sansio.trading.common.uncertain_items import UncertainItem
 
 _NO_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -282,10 +282,10 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         ]
         return sorted(waiting, key=lambda each: (each.since or _NO_TIME, each.symbol))
 
-    def doubts(self) -> list[Doubt]:
+    def uncertain(self) -> list[UncertainItem]:
         """Return the settlements with missing pages as doubts."""
         return [
-            Doubt(
+            UncertainItem(
                 what=f"what its missing pages say; {each.pages} came",
                 about=f"settlement of {each.symbol} on {each.clearing_business_date}",
                 since=each.since,
@@ -293,12 +293,12 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
             for each in self.incomplete()
         ]
 
-    def apply(self, happened: object) -> SettlementUpdate | None:
+    def apply(self, event: object) -> SettlementUpdate | None:
         """Apply an event of a session or client, or a MarketSettlementReport.
 
         Returns the effect of a report; None for other objects, and for a redelivered report.
         """
-        message = happened.message if isinstance(happened, MessageReceived) else happened
+        message = event.message if isinstance(event, MessageReceived) else event
         if not isinstance(message, MarketSettlementReport):
             return None
         report: Any = message
@@ -334,8 +334,10 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
                 _note(update, SettlementDiscrepancyKind.TOO_MANY_PAGES, f"report {report_id}")
             other = next(iter(pages.by_id.values()))
             if (other.market_result, other.price) != (page.market_result, page.price):
-                said = f"{other.market_result} at {other.price:f}, and {page.market_result} at {page.price:f}"
-                _note(update, SettlementDiscrepancyKind.CONFLICT, said)
+                detail = (
+                    f"{other.market_result} at {other.price:f}, and {page.market_result} at {page.price:f}"
+                )
+                _note(update, SettlementDiscrepancyKind.CONFLICT, detail)
         own: set[str] = set()
         for party in page.parties:
             if party.party_id in pages.party_ids or party.party_id in own:

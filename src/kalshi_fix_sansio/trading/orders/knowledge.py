@@ -18,7 +18,7 @@ class KnowledgeKind(Enum):
     CLEAR = "no report is missing"
     LOSS = "reports may be missing"
     """A newer unsolicited report shows the current state; drop copy does too."""
-    DENIED = "a refusal states that the venue has no such order any more"
+    NOT_AT_VENUE = "a refusal states that the venue has no such order any more"
     """Its end has not been reported: only the report of the end, drop copy or the user can resolve this."""
     RESOLVED_OPEN = "the user found out that it is open"
     RESOLVED_DONE = "the user found out that it is done"
@@ -26,7 +26,7 @@ class KnowledgeKind(Enum):
 
 # An attribute of an Enum class takes three times as long as a global name to look up, and `Order.state` is
 # computed for each message.
-_CLEAR, LOSS, DENIED, RESOLVED_OPEN, RESOLVED_DONE = KnowledgeKind
+_CLEAR, LOSS, NOT_AT_VENUE, RESOLVED_OPEN, RESOLVED_DONE = KnowledgeKind
 
 
 @attrs.frozen
@@ -35,7 +35,7 @@ class Knowledge:
 
     kind: KnowledgeKind = _CLEAR
     epoch: int = 0
-    """`Orders.moment` of the latest loss or reject: drop copy requested earlier does not cover it."""
+    """`Orders.epoch` of the latest loss or reject: drop copy requested earlier does not cover it."""
     since: datetime | None = None
     """UTC: SendingTime (52) of the last message before the uncertainty began."""
     begin: ExecKey | None = None
@@ -43,13 +43,13 @@ class Knowledge:
     for the first report about the order."""
     floor: ExecKey = NO_KEY
     """Newest report about the order before the latest loss: a newer unsolicited one ends a LOSS."""
-    presumed: bool = False
+    cancel_expected: bool = False
     """Whether the venue should have canceled the order when the connection ended."""
 
     @property
     def is_uncertain(self) -> bool:
         """Whether reports about the order may be missing."""
-        return self.kind is LOSS or self.kind is DENIED
+        return self.kind is LOSS or self.kind is NOT_AT_VENUE
 
     def lose(self, epoch: int, time: datetime | None, begin: ExecKey, last: ExecKey) -> Knowledge:
         """Return the knowledge after a loss of reports about an order; `last` is its newest report."""
@@ -65,18 +65,18 @@ class Knowledge:
             return attrs.evolve(self, epoch=epoch, since=self.since or time, begin=begin, floor=NO_KEY)
         return Knowledge(LOSS, epoch, time, begin)
 
-    def deny(self, epoch: int, time: datetime | None, last: ExecKey | None) -> Knowledge:
+    def record_absence(self, epoch: int, time: datetime | None, last: ExecKey | None) -> Knowledge:
         """Return the knowledge after a reject that states that the order no longer exists; `last` is its
         newest report."""
         if self.is_uncertain:
             return attrs.evolve(
                 self,
-                kind=DENIED,
+                kind=NOT_AT_VENUE,
                 epoch=epoch,
                 since=self.since or time,
                 begin=self.begin or last,
             )
-        return Knowledge(DENIED, epoch, time, last)
+        return Knowledge(NOT_AT_VENUE, epoch, time, last)
 
     def report(self, key: ExecKey, *, is_open: bool) -> Knowledge:
         """Return the knowledge after an unsolicited report; `is_open` if it is the newest and does not end
@@ -92,10 +92,10 @@ class Knowledge:
         settled = self.is_uncertain and self.epoch <= epoch and covers(begin, self.begin or first)
         return CLEAR if settled else self
 
-    def presume_canceled(self) -> Knowledge:
+    def expect_cancel(self) -> Knowledge:
         """Return the knowledge once the connection has ended on which the venue cancels the order at
         disconnect."""
-        return attrs.evolve(self, presumed=True) if self.is_uncertain else self
+        return attrs.evolve(self, cancel_expected=True) if self.is_uncertain else self
 
 
 CLEAR: Final = Knowledge()

@@ -47,7 +47,7 @@ class MassCancel:
         state: Its progress.
         reason: The reason of a reject: MassCancelRejectReason (532) as text, or the text of the reject
             message.
-        unknown: The epoch (`Orders.moment`) since which an answer or a report may be missing; 0 if none may.
+        unknown: The epoch (`Orders.epoch`) since which an answer or a report may be missing; 0 if none may.
         since: The time of that, in UTC: SendingTime (52) of the last message received.
         missed: Its orders that are known to be open nevertheless, since reports about them may be missing.
     """
@@ -120,11 +120,11 @@ class MassCancels:
             self._touch(found)
             found.state, found.reason = MassCancelState.REFUSED, reason
 
-    def lose(self, moment: int, since: datetime | None, cl_ord_id: str | None = None) -> None:
+    def lose(self, epoch: int, since: datetime | None, cl_ord_id: str | None = None) -> None:
         """Record that no answer will be received to one mass cancel, or no answer and no report to any."""
         for each in self.open:
             if cl_ord_id in (None, each.cl_ord_id) and not each.unknown:
-                each.unknown, each.since = moment, since
+                each.unknown, each.since = epoch, since
                 if each.state is MassCancelState.SENT:
                     each.state = MassCancelState.UNKNOWN
                     self._touch(each)
@@ -135,19 +135,19 @@ class MassCancels:
             each.waiting.pop(number, None)
             each.missed.discard(number)
 
-    def is_open(self, number: int, begin: ExecKey | None = None, moment: int | None = None) -> None:
+    def is_open(self, number: int, begin: ExecKey | None = None, epoch: int | None = None) -> None:
         """Record that an order is known to be open: by drop copy from a report on, requested at an epoch, or
         by the user."""
         for each in self.open:
             if number not in each.waiting or not each.unknown:
                 continue
             after = each.waiting[number]
-            if moment is None or (
-                each.unknown <= moment and begin is not None and after is not None and begin <= after
+            if epoch is None or (
+                each.unknown <= epoch and begin is not None and after is not None and begin <= after
             ):
                 each.missed.add(number)
 
-    def told(self) -> list[MassCancel]:
+    def take_updates(self) -> list[MassCancel]:
         """Return the mass cancels that are new or whose state has changed since the last call."""
         for each in self.open:
             if each.state not in (MassCancelState.ACCEPTED, MassCancelState.UNKNOWN):
@@ -155,9 +155,9 @@ class MassCancels:
             if len(each.missed) == len(each.waiting):
                 each.state = MassCancelState.MISSED if each.waiting else MassCancelState.DONE
                 self._touch(each)
-        told, self.touched = list(self.touched.values()), {}
+        updates, self.touched = list(self.touched.values()), {}
         self.open = [each for each in self.open if each.state not in OVER]
-        return told
+        return updates
 
     def _touch(self, one: MassCancel) -> None:
         if one not in self.open:

@@ -22,8 +22,8 @@ from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, keyed_by
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.orders.knowledge import (
     CLEAR,
-    DENIED,
     LOSS,
+    NOT_AT_VENUE,
     RESOLVED_DONE,
     RESOLVED_OPEN,
     Knowledge,
@@ -55,7 +55,7 @@ class Ending(Enum):
     Attributes:
         REJECTED: By an ExecutionReport.
         REFUSED: By a Reject (3) or a BusinessMessageReject (j).
-        MISSING: Drop copy has no report about it: see `Covered`.
+        MISSING: Drop copy has no report about it: see `DropCopyRange`.
         CLOSED: By the user: see `Orders.resolve`.
     """
 
@@ -116,14 +116,14 @@ class Fill(NamedTuple):
     aggressor: bool | None = None
 
 
-class Said(NamedTuple):
+class ReportFacts(NamedTuple):
     """Facts about an order in one report. The newest report is the greatest: of two with one key, which can
     differ between sessions, the one that reports an end or the higher cumulative quantity."""
 
     key: ExecKey
     ends: bool
-    told: Decimal
-    leaves: Decimal
+    cum_qty: Decimal
+    leaves_qty: Decimal
     status: str
     cl_ord_id: str
     text: str
@@ -140,7 +140,7 @@ class PendingRequest:
         price: Dollars; None in a cancel, and if the price is unchanged.
         quantity: The requested total; None in a cancel.
         after: The newest report of the order's shard when it was sent.
-        unknown: The epoch (`Orders.moment`) since which no answer is expected; 0 while one is.
+        unknown: The epoch (`Orders.epoch`) since which no answer is expected; 0 while one is.
         since: The time of that, in UTC: SendingTime (52) of the last message received.
         named: Whether `OutcomesUnknown` has named it.
     """
@@ -212,10 +212,10 @@ class Order:
         placed: The request of this side; None if another session placed it.
         pending: Changes and cancels without an answer, the oldest first.
         fills: In the order in which they were received.
-        filled: Contracts, by the fills received.
+        filled_qty: Contracts, by the fills received.
         value: Dollars: the sum of price times quantity over the fills.
         fees: Dollars.
-        told: The highest cumulative quantity (CumQty) of any report.
+        cum_qty: The highest cumulative quantity (CumQty) of any report.
         last: The newest report that has a key.
         end: The newest report of an end.
         first_key: The oldest report about it.
@@ -238,12 +238,12 @@ class Order:
     placed: Placed | None = None
     pending: list[PendingRequest] = attrs.field(factory=list)
     fills: dict[ExecKey, Fill] = attrs.field(factory=dict, metadata=keyed_by("key"))
-    filled: Decimal = attrs.field(default=ZERO, metadata=NOT_DUMPED)
+    filled_qty: Decimal = attrs.field(default=ZERO, metadata=NOT_DUMPED)
     value: Decimal = attrs.field(default=ZERO, metadata=NOT_DUMPED)
     fees: Decimal = attrs.field(default=ZERO, metadata=NOT_DUMPED)
-    told: Decimal = ZERO
-    last: Said | None = None
-    end: Said | None = None
+    cum_qty: Decimal = ZERO
+    last: ReportFacts | None = None
+    end: ReportFacts | None = None
     first_key: ExecKey | None = None
     first_name: str = ""
     limit: tuple[ExecKey, Decimal] | None = None
@@ -269,7 +269,7 @@ class Order:
         if self.end is not None or kind is RESOLVED_DONE:
             return OrderState.DONE
         if self.last is not None:
-            return OrderState.UNVERIFIED if kind is LOSS or kind is DENIED else OrderState.OPEN
+            return OrderState.UNVERIFIED if kind is LOSS or kind is NOT_AT_VENUE else OrderState.OPEN
         if placed is None:
             return OrderState.UNVERIFIED
         if placed.refused or placed.missing:
@@ -293,10 +293,10 @@ class Order:
         return None
 
     @property
-    def presumed_canceled(self) -> bool:
+    def cancel_expected(self) -> bool:
         """Whether the venue should have canceled it because the connection ended (CancelOrdersOnDisconnect).
         Only a report confirms the cancel."""
-        return self.knowledge.presumed and self.state is OrderState.UNVERIFIED
+        return self.knowledge.cancel_expected and self.state is OrderState.UNVERIFIED
 
     @property
     def is_done(self) -> bool:
@@ -335,14 +335,14 @@ class Order:
     @property
     def status(self) -> OrdStatus | str | None:
         """OrdStatus (39) of the newest report; that of its end, if it has ended by a report."""
-        said = self.end or self.last
-        return None if said is None else said.status
+        facts = self.end or self.last
+        return None if facts is None else facts.status
 
     @property
     def text(self) -> str:
         """Text (58) of that report."""
-        said = self.end or self.last
-        return "" if said is None else said.text
+        facts = self.end or self.last
+        return "" if facts is None else facts.text
 
     @property
     def key(self) -> ExecKey | None:
@@ -354,8 +354,8 @@ class Order:
         """The shard of the order; None if unknown."""
         if self.last is not None:
             return self.last.key.shard
-        asked = None if self.placed is None else self.placed.ex_destination
-        return None if asked is None or asked < 0 else asked
+        destination = None if self.placed is None else self.placed.ex_destination
+        return None if destination is None or destination < 0 else destination
 
     @property
     def price(self) -> Decimal | None:
@@ -365,29 +365,29 @@ class Order:
         return None if self.placed is None else self.placed.price
 
     @property
-    def remaining(self) -> Decimal:
+    def leaves_qty(self) -> Decimal:
         """Contracts that may still trade: LeavesQty (151) of the newest report; the whole quantity without a
         report."""
         if self.is_done:
             return ZERO
         if self.last is not None:
-            return self.last.leaves
+            return self.last.leaves_qty
         return ZERO if self.placed is None else self.placed.quantity
 
     @property
-    def unseen(self) -> Decimal:
+    def unreported_qty(self) -> Decimal:
         """Contracts that are in the cumulative quantity, but whose fills have not been received."""
-        return max(ZERO, subtract(self.told, self.filled))
+        return max(ZERO, subtract(self.cum_qty, self.filled_qty))
 
     @property
     def average_price(self) -> Decimal | None:
         """Dollars, of the fills received, with 28 digits; None without fills."""
-        return divide(self.value, self.filled) if self.filled else None
+        return divide(self.value, self.filled_qty) if self.filled_qty else None
 
     def count(self, fill: Fill) -> None:
         """Count a fill. Called by `Orders`."""
         self.fills[fill.key] = fill
-        self.filled = add(self.filled, fill.quantity)
+        self.filled_qty = add(self.filled_qty, fill.quantity)
         self.value = multiply_add(fill.price, fill.quantity, self.value)
         self.fees = add(self.fees, fill.fee)
 
@@ -398,7 +398,7 @@ class Order:
         price = "no price" if self.price is None else f"{self.price:f} dollars"
         return (
             f"Order({self.cl_ord_id}, {self.order_id or 'no OrderID'}, {self.symbol}, {self.state.value}, "
-            f"{self.filled:f} filled, {self.remaining:f} remaining at {price})"
+            f"{self.filled_qty:f} filled, {self.leaves_qty:f} remaining at {price})"
         )
 
 
@@ -407,7 +407,7 @@ class OrderDiscrepancyKind(Enum):
 
     Attributes:
         BAD_EXEC_ID: The fill has no valid ExecID, so it cannot be distinguished from others and is not
-            counted: its quantity is `unseen`.
+            counted: its quantity is `unreported_qty`.
     """
 
     BAD_EXEC_ID = "ExecID (17) is missing or malformed"
@@ -489,8 +489,8 @@ def orders_table(title: str, orders: Iterable[Order]) -> str:
             order.symbol,
             order.side.name if isinstance(order.side, Side) else order.side,
             None if order.price is None else f"{order.price:f}",
-            f"{order.filled:f}",
-            f"{order.remaining:f}",
+            f"{order.filled_qty:f}",
+            f"{order.leaves_qty:f}",
             order.state.value,
         )
         for order in orders

@@ -126,8 +126,8 @@ class OrderIndex:
             and (each.symbol, each.side) == (order.symbol, order.side)
             and not each.placed.refused
         ]
-        known = sorted((each for each in group if _is_told(each)), key=_first)
-        others = sorted((each for each in group if not _is_told(each)), key=_number)
+        known = sorted((each for each in group if _is_reported(each)), key=_first)
+        others = sorted((each for each in group if not _is_reported(each)), key=_number)
         requests = [each.placed for each in group if each.placed is not None]
         requests.sort(key=_request_order if others else _request_number)
         for each, request in zip([*known, *others], requests, strict=True):
@@ -194,7 +194,7 @@ class OrderIndex:
             self.touched.append(update)
         return update
 
-    def note(self, order: Order | None, kind: OrderDiscrepancyKind, detail: str) -> None:
+    def record_discrepancy(self, order: Order | None, kind: OrderDiscrepancyKind, detail: str) -> None:
         """Record a discrepancy, of an order if it can be identified."""
         if order is None:
             update = OrderUpdate(None)
@@ -203,10 +203,10 @@ class OrderIndex:
             update = self.begin(order)
         update.discrepancies.append(OrderDiscrepancy(kind, detail))
 
-    def told(self) -> list[OrderUpdate]:
+    def take_updates(self) -> list[OrderUpdate]:
         """End the updates of the applied message; return them."""
-        told, self.touched = self.touched, []
-        for update in told:
+        updates, self.touched = self.touched, []
+        for update in updates:
             order = update.order
             if order is not None:
                 order.update = None
@@ -215,7 +215,7 @@ class OrderIndex:
                     if account != order.booked_to:
                         update.moved_from, order.booked_to = order.booked_to, account
                     self.index(order)
-        return told
+        return updates
 
     def index(self, order: Order) -> None:
         """Index an order by its current ClOrdIDs and its state."""
@@ -229,7 +229,7 @@ class OrderIndex:
                 self.live.setdefault(order.symbol, {}).setdefault(order.side, {})[order.number] = order
                 self.done.pop(order.number, None)
             return
-        if order.pending or order.told > order.filled:
+        if order.pending or order.cum_qty > order.filled_qty:
             self.unsettled[order.number] = order
         else:
             self.unsettled.pop(order.number, None)
@@ -261,7 +261,7 @@ class OrderIndex:
                 self.live.pop(order.symbol, None)
 
 
-def _is_told(order: Order) -> bool:
+def _is_reported(order: Order) -> bool:
     """Return whether the venue has reported a new order."""
     return order.order_id is not None or order.end is not None
 

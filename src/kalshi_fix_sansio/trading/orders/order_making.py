@@ -50,13 +50,13 @@ def check_cap(order: Order) -> None:
         )
 
 
-def total(order: Order, remaining: Decimal | int | str | None) -> Decimal:
-    """Return the OrderQty (38) of a change that leaves `remaining` contracts open; see `Orders.replace`."""
+def total(order: Order, leaves_qty: Decimal | int | str | None) -> Decimal:
+    """Return the OrderQty (38) of a change that leaves `leaves_qty` contracts open; see `Orders.replace`."""
     before = _change_before(order)
-    if remaining is None and before is not None and before.quantity is not None:
+    if leaves_qty is None and before is not None and before.quantity is not None:
         return before.quantity
-    wanted = order.remaining if remaining is None else to_decimal(remaining)
-    return add(max(order.told, order.filled), wanted)
+    leaves = order.leaves_qty if leaves_qty is None else to_decimal(leaves_qty)
+    return add(max(order.cum_qty, order.filled_qty), leaves)
 
 
 def _change_before(order: Order) -> PendingRequest | None:

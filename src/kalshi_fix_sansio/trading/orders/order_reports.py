@@ -19,7 +19,7 @@ from kalshi_fix_sansio.dialect.conditions import Terms, holds, terms
 from kalshi_fix_sansio.trading.common.amounts import ZERO, add
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
 from kalshi_fix_sansio.trading.common.received import MAX_ID_SIZE, clipped
-from kalshi_fix_sansio.trading.orders.order import ENDS, Account, Fill, Said
+from kalshi_fix_sansio.trading.orders.order import ENDS, Account, Fill, ReportFacts
 
 PENDING: Final = frozenset((ExecType.PENDING_NEW, ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE))
 """ExecTypes of reports that a request is pending. They have no key, and prove no change."""
@@ -61,16 +61,16 @@ def missing_field(report: Any) -> str | None:
     for name in _NEEDED:
         if not getattr(report, name):
             return name
-    leaves, told = report.leaves_qty, report.cum_qty
-    if leaves is None or told is None:
-        return "leaves_qty" if leaves is None else "cum_qty"
-    return "a sound quantity" if leaves < ZERO or told < ZERO else None
+    leaves_qty, cum_qty = report.leaves_qty, report.cum_qty
+    if leaves_qty is None or cum_qty is None:
+        return "leaves_qty" if leaves_qty is None else "cum_qty"
+    return "a sound quantity" if leaves_qty < ZERO or cum_qty < ZERO else None
 
 
-def read_said(report: Any, key: ExecKey | None) -> Said:
+def parse_report(report: Any, key: ExecKey | None) -> ReportFacts:
     """Return the facts that a report contains about its order."""
     status = report.ord_status
-    return Said(
+    return ReportFacts(
         NO_KEY if key is None else key,
         status in ENDS,
         report.cum_qty,
@@ -112,5 +112,5 @@ def identity(message: Any) -> str:
     if header is not None:
         number, sent = header.msg_seq_num, header.orig_sending_time or header.sending_time
     names = ("cl_ord_id", "order_id", "orig_cl_ord_id", "ord_status", "text", "exec_id", "cxl_rej_reason")
-    said = (message.MSG_TYPE, number, sent, *(getattr(message, name, None) for name in names))
-    return sha256(repr(tuple(map(str, said))).encode()).hexdigest()[:32]
+    content = (message.MSG_TYPE, number, sent, *(getattr(message, name, None) for name in names))
+    return sha256(repr(tuple(map(str, content))).encode()).hexdigest()[:32]

@@ -37,11 +37,11 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.trading.common.amounts import ZERO, from_cents
-from kalshi_fix_sansio.trading.common.doubts import Remedy
 from kalshi_fix_sansio.trading.common.dumping import dump_state, keyed_by, loading
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
 from kalshi_fix_sansio.trading.common.received import clipped, remember, sending_time
 from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequests, UnplacedState
+from kalshi_fix_sansio.trading.common.uncertain_items import Remedy
 from kalshi_fix_sansio.trading.orders.knowledge import CLEAR, RESOLVED, Knowledge, KnowledgeKind, covers
 from kalshi_fix_sansio.trading.orders.mass_cancels import MassCancel, MassCancels, MassCancelState
 from kalshi_fix_sansio.trading.orders.order import (
@@ -53,10 +53,9 @@ from kalshi_fix_sansio.trading.orders.order import (
     OrderUpdate,
     PendingRequest,
     Placed,
-    Said,
+    ReportFacts,
     orders_table,
 )
-from kalshi_fix_sansio.trading.orders.order_doubts import Copied, Covered, DoubtKind, OrderDoubt
 from kalshi_fix_sansio.trading.orders.order_index import OrderIndex
 from kalshi_fix_sansio.trading.orders.order_making import (
     OrderRequestError,
@@ -74,10 +73,16 @@ from kalshi_fix_sansio.trading.orders.order_reports import (
     identity,
     leaves_open,
     missing_field,
+    parse_report,
     read_account,
     read_fill,
-    read_said,
     too_long,
+)
+from kalshi_fix_sansio.trading.orders.uncertain_orders import (
+    DropCopyRange,
+    DropCopyReport,
+    UncertainOrder,
+    UncertainOrderKind,
 )
 
 MAX_SHARDS: Final = 64
@@ -97,10 +102,10 @@ _REPORTS: Final = frozenset(("8", "9", "3", "j", "r"))
 _REJECTED: Final = ExecType.REJECTED
 _TRADE: Final = ExecType.TRADE
 _UNPLACED: Final = {
-    NewOrderSingle.MSG_TYPE: (DoubtKind.ORDER_UNKNOWN, "order"),
-    OrderCancelReplaceRequest.MSG_TYPE: (DoubtKind.REQUEST_UNKNOWN, "request"),
-    OrderCancelRequest.MSG_TYPE: (DoubtKind.REQUEST_UNKNOWN, "request"),
-    OrderMassCancelRequest.MSG_TYPE: (DoubtKind.MASS_CANCEL_UNKNOWN, "mass cancel"),
+    NewOrderSingle.MSG_TYPE: (UncertainOrderKind.ORDER_UNKNOWN, "order"),
+    OrderCancelReplaceRequest.MSG_TYPE: (UncertainOrderKind.REQUEST_UNKNOWN, "request"),
+    OrderCancelRequest.MSG_TYPE: (UncertainOrderKind.REQUEST_UNKNOWN, "request"),
+    OrderMassCancelRequest.MSG_TYPE: (UncertainOrderKind.MASS_CANCEL_UNKNOWN, "mass cancel"),
 }
 _WORKING: Final = frozenset((OrderState.OPEN, OrderState.UNVERIFIED))
 _Change = OrderCancelReplaceRequest | OrderCancelRequest
@@ -110,8 +115,8 @@ _Change = OrderCancelReplaceRequest | OrderCancelRequest
 class _State:
     """The layout of a dump."""
 
-    moment: int
-    last_cut: int
+    epoch: int
+    last_loss: int
     number: int
     on: bool
     time: datetime | None
@@ -140,7 +145,7 @@ class Orders:
         "_answers",
         "_dollars",
         "_kept",
-        "_last_cut",
+        "_last_loss",
         "_loaded",
         "_logon",
         "_mass_cancels",
@@ -153,7 +158,7 @@ class Orders:
         "_session_type",
         "_shards",
         "_time",
-        "moment",
+        "epoch",
         "unplaced",
     )
 
@@ -184,11 +189,11 @@ class Orders:
         self._max_fills = max_fills
         self._kept = OrderIndex(max_orders)
         self._mass_cancels = MassCancels()
-        self.moment: int = 1
+        self.epoch: int = 1
         """Epoch: increases with each event that makes an outcome uncertain. Record it when drop copy is
-        requested, for `Covered.moment`."""
+        requested, for `DropCopyRange.epoch`."""
         self._on = False
-        self._last_cut = 1
+        self._last_loss = 1
         """The epoch since which reports may be missing about any order."""
         self._number = 0
         self._time: datetime | None = None
@@ -247,29 +252,37 @@ class Orders:
         """The cancels of all orders that are not complete, the oldest first."""
         return list(self._mass_cancels.open)
 
-    def doubts(self) -> list[OrderDoubt]:
+    def uncertain(self) -> list[UncertainOrder]:
         """Return the uncertain items that no expected message will resolve."""
-        found: list[OrderDoubt] = []
+        found: list[UncertainOrder] = []
         for number in sorted(self._kept.unsettled):
             order = self._kept.unsettled[number]
             state = order.state
             if state is OrderState.UNKNOWN and order.placed is not None:
                 begin = self._newest_before(order)
-                found.append(_doubt(DoubtKind.ORDER_UNKNOWN, order, order.placed.since, begin))
+                found.append(
+                    _uncertain_order(UncertainOrderKind.ORDER_UNKNOWN, order, order.placed.since, begin)
+                )
             elif state is OrderState.UNVERIFIED:
                 begin = order.knowledge.begin or order.first_key
-                found.append(_doubt(DoubtKind.ORDER_UNVERIFIED, order, order.knowledge.since, begin))
-            if order.unseen:
-                found.append(_doubt(DoubtKind.FILLS_UNSEEN, order, None, order.first_key))
+                found.append(
+                    _uncertain_order(UncertainOrderKind.ORDER_UNVERIFIED, order, order.knowledge.since, begin)
+                )
+            if order.unreported_qty:
+                found.append(
+                    _uncertain_order(UncertainOrderKind.FILLS_UNREPORTED, order, None, order.first_key)
+                )
             found.extend(
-                _doubt(DoubtKind.REQUEST_UNKNOWN, order, request.since, request.after, request)
+                _uncertain_order(
+                    UncertainOrderKind.REQUEST_UNKNOWN, order, request.since, request.after, request
+                )
                 for request in order.pending
                 if request.is_unknown
             )
         found.extend(
-            OrderDoubt(
-                kind=DoubtKind.MASS_CANCEL_UNKNOWN,
-                what=DoubtKind.MASS_CANCEL_UNKNOWN.value,
+            UncertainOrder(
+                kind=UncertainOrderKind.MASS_CANCEL_UNKNOWN,
+                what=UncertainOrderKind.MASS_CANCEL_UNKNOWN.value,
                 about=f"mass cancel {each.cl_ord_id}",
                 since=each.since,
                 remedies=(Remedy.DROP_COPY, Remedy.REST),
@@ -282,7 +295,7 @@ class Orders:
         for request in self.unplaced:
             kind, about = _UNPLACED[request.msg_type]
             found.append(
-                OrderDoubt(
+                UncertainOrder(
                     kind=kind,
                     what=kind.value,
                     about=f"{about} {request.request_id}",
@@ -309,9 +322,9 @@ class Orders:
                 one, are left out too.
         """
         found: dict[int, ExecKey] = {}
-        for doubt in self.doubts():
-            waiting = () if doubt.mass_cancel is None else doubt.mass_cancel.waiting.values()
-            for key in (doubt.begin, *waiting):
+        for item in self.uncertain():
+            waiting = () if item.mass_cancel is None else item.mass_cancel.waiting.values()
+            for key in (item.begin, *waiting):
                 if key is not None and key > forgotten.get(key.shard, NO_KEY):
                     found[key.shard] = min(key, found.get(key.shard, key))
         return found
@@ -355,7 +368,7 @@ class Orders:
         cl_ord_id: str,
         *,
         price: Decimal | int | str | None = None,
-        remaining: Decimal | int | str | None = None,
+        leaves_qty: Decimal | int | str | None = None,
         time_in_force: TimeInForce | None = None,
         expire_time: datetime | None = None,
     ) -> OrderCancelReplaceRequest:
@@ -365,20 +378,20 @@ class Orders:
             order: the order.
             cl_ord_id: the id of the request, which the order has once the request is accepted.
             price: the new price in dollars; None leaves it unchanged.
-            remaining: the new number of open contracts; None leaves it unchanged. The known filled quantity
+            leaves_qty: the new number of open contracts; None leaves it unchanged. The known filled quantity
                 is added for OrderQty (38). The venue subtracts later fills.
             time_in_force: the new expiry; None leaves it unchanged.
             expire_time: for GOOD_TILL_DATE.
 
         Raises:
             OrderRequestError: the order is done, or may not be changed now.
-            TypeError: `price` or `remaining` is a float, which is not exact.
+            TypeError: `price` or `leaves_qty` is a float, which is not exact.
         """
         check_live(order)
         if self.reserves_cap:
             check_cap(order)
         return OrderCancelReplaceRequest(
-            order_qty=total(order, remaining),
+            order_qty=total(order, leaves_qty),
             price=None if price is None else wire_price(price, dollars=self._dollars),
             time_in_force=time_in_force,
             expire_time=expire_time,
@@ -416,9 +429,9 @@ class Orders:
         Do not take back a request that may have been sent in part: its outcome is unknown once the session
         has ended.
         """
-        asked: Any = request
+        message: Any = request
         if isinstance(request, NewOrderSingle):
-            waiting = [order for order, _ in self._kept.unlinked(asked.cl_ord_id)]
+            waiting = [order for order, _ in self._kept.unlinked(message.cl_ord_id)]
             # An order of this ClOrdID whose outcome is unknown is not changed.
             sent = [order for order in waiting if order.state is OrderState.SENT]
             if sent:
@@ -430,20 +443,20 @@ class Orders:
                 self._kept.answer(*newest)
         elif isinstance(request, OrderMassCancelRequest):
             self._mass_cancels.withdraw(request.cl_ord_id)
-        return self._told()
+        return self._take_updates()
 
     # --- applying messages and events -----------------------------------------------------------------
 
-    def apply(self, happened: object) -> list[OrderUpdate]:
+    def apply(self, event: object) -> list[OrderUpdate]:
         """Apply a request that is about to be sent, an event of the session or client, a received message, or
-        a drop copy result: `Copied` and `Covered`.
+        a drop copy result: `DropCopyReport` and `DropCopyRange`.
 
         Returns the changes, one update for each order. Any other event or message has no effect.
         """
-        take = _TAKEN.get(type(happened)) or _inherited(type(happened))
+        take = _TAKEN.get(type(event)) or _inherited(type(event))
         if take is not None:
-            take(self, happened)
-        return self._told()
+            take(self, event)
+        return self._take_updates()
 
     def resolve(self, order: Order, *, is_open: bool) -> list[OrderUpdate]:
         """Apply the user's knowledge about an order from elsewhere, such as REST: whether it is open.
@@ -458,17 +471,17 @@ class Orders:
                 self._overtake(order, request)
         if is_open:
             self._mass_cancels.is_open(order.number)
-        return self._told()
+        return self._take_updates()
 
-    def _told(self) -> list[OrderUpdate]:
+    def _take_updates(self) -> list[OrderUpdate]:
         """Return the updates of the applied message, and end them."""
-        told = self._kept.told()
+        updates = self._kept.take_updates()
         if self._mass_cancels.open:
-            for update in told:
+            for update in updates:
                 if update.order is not None and (update.forgotten or update.order.is_done):
                     self._mass_cancels.ended(update.order.number)
-            told += [OrderUpdate(None, mass_cancel=each) for each in self._mass_cancels.told()]
-        return told
+            updates += [OrderUpdate(None, mass_cancel=each) for each in self._mass_cancels.take_updates()]
+        return updates
 
     def _take_received(self, event: MessageReceived) -> None:
         message = event.message
@@ -479,7 +492,7 @@ class Orders:
         elif isinstance(message, OrderMassCancelReport):
             self._take_mass_cancel_report(message)
 
-    def _take_copied(self, copied: Copied) -> None:
+    def _take_drop_copy_report(self, copied: DropCopyReport) -> None:
         self._take_report(copied.report, copied)
 
     def _note_time(self, message: Message) -> None:
@@ -512,14 +525,14 @@ class Orders:
             tuple(after.values()),
         )
 
-    def _ask(self, message: _Change) -> None:
+    def _request_change(self, message: _Change) -> None:
         self._note_time(message)
         if _is_repeated(message):
             return
         order = self._order_of(message)
         if order is None:
             detail = f"{message.MSG_TYPE} {message.cl_ord_id} names {message.orig_cl_ord_id}"
-            self._kept.note(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
+            self._kept.record_discrepancy(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
             return
         if order.is_done:  # the venue cannot accept it
             remember(self._overtaken, message.cl_ord_id, None, MAX_ANSWERS)
@@ -548,7 +561,7 @@ class Orders:
         found = self._kept.requests(message.cl_ord_id, message.MSG_TYPE)
         return sorted(found, key=lambda each: each[1].terms != terms)
 
-    def _ask_mass_cancel(self, message: OrderMassCancelRequest) -> None:
+    def _request_mass_cancel(self, message: OrderMassCancelRequest) -> None:
         self._note_time(message)
         if not _is_repeated(message):
             keys = {order.number: self._newest_of(order) for order in self._own()}
@@ -576,7 +589,7 @@ class Orders:
 
     # --- reports --------------------------------------------------------------------------------------
 
-    def _take_report(self, message: ExecutionReport, copied: Copied | None = None) -> None:
+    def _take_report(self, message: ExecutionReport, copied: DropCopyReport | None = None) -> None:
         report: Any = message  # unreadable fields are None, regardless of their type annotations
         header = report.header
         if header is not None:
@@ -584,17 +597,19 @@ class Orders:
         missing = missing_field(report)
         if missing is not None:
             about = self._kept.by_id.get(report.order_id or "")
-            self._kept.note(about, OrderDiscrepancyKind.UNREADABLE, f"a report without {missing}")
+            self._kept.record_discrepancy(
+                about, OrderDiscrepancyKind.UNREADABLE, f"a report without {missing}"
+            )
             # The content of the report is unknown: the order that it names is uncertain, or every order if
             # it names none.
             if report.exec_type not in PENDING:
-                self._cut(None if about is None else [about])
+                self._lose_reports(None if about is None else [about])
             return
         kept = self._kept
         order = kept.by_id.get(report.order_id)
         long = too_long(report)
         if long is not None:
-            kept.note(None, OrderDiscrepancyKind.TOO_MANY, f"{long} of a report is too long")
+            kept.record_discrepancy(None, OrderDiscrepancyKind.TOO_MANY, f"{long} of a report is too long")
             return
         kind = report.exec_type
         if kind == _REJECTED and leaves_open(report):
@@ -618,15 +633,15 @@ class Orders:
             return
         update = kept.begin(order)
         if malformed:
-            kept.note(order, OrderDiscrepancyKind.BAD_EXEC_ID, malformed)
+            kept.record_discrepancy(order, OrderDiscrepancyKind.BAD_EXEC_ID, malformed)
         if kind in PENDING:
             return
-        told = report.cum_qty
-        if told > order.told:
-            order.told = told
-        said = read_said(report, key)
-        if said.ends and (order.end is None or said > order.end):
-            order.end = said
+        cum_qty = report.cum_qty
+        if cum_qty > order.cum_qty:
+            order.cum_qty = cum_qty
+        facts = parse_report(report, key)
+        if facts.ends and (order.end is None or facts > order.end):
+            order.end = facts
         if report.alloc_account is not None or report.party_ids:
             _take_account(order, read_account(report), NO_KEY if key is None else key)
         if key is not None:
@@ -636,28 +651,30 @@ class Orders:
                 price = from_cents(price)
             if order.first_key is None or key < order.first_key:
                 order.first_key, order.first_name = key, report.orig_cl_ord_id or report.cl_ord_id
-            self._take_key(order, said, key, price, copied is None)
+            self._take_key(order, facts, key, price, copied is None)
             if kind == _TRADE:
                 self._take_fill(order, update, report, key, dollars)
         if report.symbol != order.symbol or report.side != order.side:
             detail = f"{report.symbol} side {report.side} in {order.order_id}"
-            kept.note(order, OrderDiscrepancyKind.TERMS, detail)
+            kept.record_discrepancy(order, OrderDiscrepancyKind.TERMS, detail)
         if order.end is not None and order.last is not None and _revives(order.last, order.end):
-            kept.note(order, OrderDiscrepancyKind.REVIVED, f"report {order.last.key}")
+            kept.record_discrepancy(order, OrderDiscrepancyKind.REVIVED, f"report {order.last.key}")
         if key is not None or order.end is not None:
             self._take_answers(order, report, key, copied is not None)
         kept.rematch(order)
 
-    def _take_key(self, order: Order, said: Said, key: ExecKey, price: Decimal | None, live: bool) -> None:
+    def _take_key(
+        self, order: Order, facts: ReportFacts, key: ExecKey, price: Decimal | None, live: bool
+    ) -> None:
         last, shard = order.last, key.shard
         if last is None or key > last.key:
-            order.last, is_open = said, not said.ends
+            order.last, is_open = facts, not facts.ends
             if price is not None:
                 order.limit = key, price
             if last is None or last.key.shard != shard:
                 self._take_shard(order.symbol, shard)
         else:
-            order.last, is_open = max(last, said), False
+            order.last, is_open = max(last, facts), False
             if price is not None and (order.limit is None or order.limit < (key, price)):
                 order.limit = key, price
         if live:
@@ -676,7 +693,7 @@ class Orders:
         price, quantity = report.last_px, report.last_qty
         if price is None or quantity is None or quantity <= ZERO:
             detail = f"trade {key} has no LastPx or no LastQty"
-            self._kept.note(order, OrderDiscrepancyKind.UNREADABLE, detail)
+            self._kept.record_discrepancy(order, OrderDiscrepancyKind.UNREADABLE, detail)
             return
         if not dollars:
             price = from_cents(price)
@@ -685,17 +702,19 @@ class Orders:
         if known is not None:
             if known.price != price or known.quantity != quantity:
                 detail = f"trade {key} of {known.quantity:f} and of {quantity:f}"
-                self._kept.note(order, OrderDiscrepancyKind.CONFLICT, detail)
+                self._kept.record_discrepancy(order, OrderDiscrepancyKind.CONFLICT, detail)
             return
         if len(fills) >= self._max_fills:
-            self._kept.note(order, OrderDiscrepancyKind.TOO_MANY, f"{self._max_fills} fills are kept")
+            self._kept.record_discrepancy(
+                order, OrderDiscrepancyKind.TOO_MANY, f"{self._max_fills} fills are kept"
+            )
             return
         fill = read_fill(report, key, price, quantity)
         order.count(fill)
         update.fills.append(fill)
-        if order.filled > order.told:
-            detail = f"{order.filled:f} in fills, CumQty is {order.told:f}"
-            self._kept.note(order, OrderDiscrepancyKind.OVERFILLED, detail)
+        if order.filled_qty > order.cum_qty:
+            detail = f"{order.filled_qty:f} in fills, CumQty is {order.cum_qty:f}"
+            self._kept.record_discrepancy(order, OrderDiscrepancyKind.OVERFILLED, detail)
 
     def _take_answers(self, order: Order, report: Any, key: ExecKey | None, is_copy: bool) -> None:
         """Settle the requests that a report answers, or shows to have been accepted."""
@@ -774,16 +793,16 @@ class Orders:
             return None
         if key is not None and key <= self._kept.floors.get(key.shard, NO_KEY):
             detail = f"report {key} of order {report.order_id}"
-            self._kept.note(None, OrderDiscrepancyKind.FORGOTTEN, detail)
+            self._kept.record_discrepancy(None, OrderDiscrepancyKind.FORGOTTEN, detail)
             return None
         if not self._kept.make_room():
             detail = f"{self._kept.max_orders} orders are kept, and none is done"
-            self._kept.note(None, OrderDiscrepancyKind.TOO_MANY, detail)
+            self._kept.record_discrepancy(None, OrderDiscrepancyKind.TOO_MANY, detail)
             return None
         self._number += 1
         order = Order(self._number, report.symbol, report.side, report.order_id)
         # Its uncertainty dates from the last loss until other messages resolve it.
-        order.knowledge = Knowledge(KnowledgeKind.LOSS, self._last_cut, self._time)
+        order.knowledge = Knowledge(KnowledgeKind.LOSS, self._last_loss, self._time)
         self._kept.add(order)
         return order
 
@@ -831,7 +850,7 @@ class Orders:
         """Apply an answer which states that the venue does not know the outcome of a request."""
         if self._is_repeated_answer(report):
             return
-        self.moment += 1
+        self.epoch += 1
         waiting = self._kept.unlinked(report.cl_ord_id)
         if waiting:
             # The newest request without an answer: it is the one that has just been answered.
@@ -861,19 +880,19 @@ class Orders:
             order = order or self._kept.named(message.orig_cl_ord_id or "")
             # The answer to a request about an order that is done contains no new information.
             if order is None or not order.is_done:
-                self._kept.note(order, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
+                self._kept.record_discrepancy(order, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
             return
         order, request = found[0]
         self._kept.begin(order)
         if leaves_open(message):
-            self.moment += 1
+            self.epoch += 1
             self._make_request_unknown(request)
             return
         self._kept.answer(order, request)
         # The venue no longer has the order, regardless of the reports received.
         if message.ord_status in GONE and not order.is_done:
-            self.moment += 1
-            order.knowledge = order.knowledge.deny(self.moment, self._time, order.key)
+            self.epoch += 1
+            order.knowledge = order.knowledge.record_absence(self.epoch, self._time, order.key)
 
     def _take_mass_cancel_report(self, message: OrderMassCancelReport) -> None:
         self._note_time(message)
@@ -883,7 +902,7 @@ class Orders:
             or self.unplaced.answer(message.cl_ord_id, OrderMassCancelRequest)
         ):
             detail = f"OrderMassCancelReport for {clipped(message.cl_ord_id)}"
-            self._kept.note(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
+            self._kept.record_discrepancy(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
 
     def _take_reject(self, event: RejectReceived) -> None:
         self._note_time(event.reject)
@@ -900,21 +919,21 @@ class Orders:
             self._mass_cancels.refuse(sent.cl_ord_id, clipped(text or event.reject.NAME))
         elif sent is None and getattr(event.reject, "ref_msg_type", None) in _REQUESTS:
             detail = f"{event.reject.NAME} of number {event.ref_seq_num}"
-            self._kept.note(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
+            self._kept.record_discrepancy(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
 
-    def _doubt(self, event: OutcomesUnknown) -> None:
+    def _take_outcomes_unknown(self, event: OutcomesUnknown) -> None:
         """Mark requests uncertain that will have no answer; adopt unknown ones as if they had been
         applied."""
-        self.moment += 1
+        self.epoch += 1
         for request, message in self.unplaced.read(event):
             if request.msg_type == NewOrderSingle.MSG_TYPE:
-                self._doubt_order(request, message)
+                self._take_unknown_order(request, message)
             elif request.msg_type == OrderMassCancelRequest.MSG_TYPE:
-                self._doubt_mass_cancel(request)
+                self._take_unknown_mass_cancel(request)
             else:
-                self._doubt_change(request, message)
+                self._take_unknown_change(request, message)
 
-    def _doubt_order(self, request: OpenRequest, message: NewOrderSingle | None) -> None:
+    def _take_unknown_order(self, request: OpenRequest, message: NewOrderSingle | None) -> None:
         order = self._kept.unnamed(request.request_id)
         reported = self._kept.reported(request.request_id) if order is None else None
         since = self._time
@@ -934,7 +953,7 @@ class Orders:
             self._make_unknown(order, order.placed, since)
         self._kept.index(order)  # the next request of the event may be about this order
 
-    def _doubt_mass_cancel(self, request: OpenRequest) -> None:
+    def _take_unknown_mass_cancel(self, request: OpenRequest) -> None:
         name, since = request.request_id, self._time
         if self._mass_cancels.named(name) is None:
             # Without a known order, no report could show that it was carried out.
@@ -945,9 +964,9 @@ class Orders:
             keys = {order.number: self._loaded_of(order) for order in own}
             self._mass_cancels.send(name, keys)
             since = request.sent_at
-        self._mass_cancels.lose(self.moment, since, name)
+        self._mass_cancels.lose(self.epoch, since, name)
 
-    def _doubt_change(self, request: OpenRequest, message: _Change | None) -> None:
+    def _take_unknown_change(self, request: OpenRequest, message: _Change | None) -> None:
         found = (
             self._kept.requests(request.request_id, request.msg_type)
             if message is None
@@ -983,12 +1002,12 @@ class Orders:
     def _make_unknown(self, order: Order, placed: Placed, since: datetime | None = None) -> None:
         since = since or self._time
         if not placed.unknown:
-            placed.unknown, placed.since = self.moment, since
-        order.knowledge = order.knowledge.leave_unanswered(self.moment, since, self._newest_before(order))
+            placed.unknown, placed.since = self.epoch, since
+        order.knowledge = order.knowledge.leave_unanswered(self.epoch, since, self._newest_before(order))
 
     def _make_request_unknown(self, request: PendingRequest, since: datetime | None = None) -> None:
         if not request.unknown:
-            request.unknown, request.since = self.moment, since or self._time
+            request.unknown, request.since = self.epoch, since or self._time
 
     def _is_repeated_answer(self, message: Message) -> bool:
         """Return whether an answer without ExecID has been received before."""
@@ -1005,66 +1024,68 @@ class Orders:
         # With resend, a reset loses earlier messages. Without resend, reports may be lost if the end of the
         # previous session was not reported.
         if event.reset if self._session_type.resend else self._on:
-            self._cut()
+            self._lose_reports()
         self._set_logon(event.flags)
         self._on = True
 
     def _take_end(self) -> None:
         self._on = False
         if not self._session_type.resend:
-            self._cut()
+            self._lose_reports()
         if self._logon.get("cancel_orders_on_disconnect") is not True:
             return
         if self._session_type.resend:
             # Their outcome is reported at the next logon, but until then their state is uncertain.
-            self._cut(requests=False)
+            self._lose_reports(requests=False)
         for order in self.live():
             if order.seen_live or order.placed is not None:
-                order.knowledge = order.knowledge.presume_canceled()
+                order.knowledge = order.knowledge.expect_cancel()
 
     def _take_skipped(self, event: SequenceSkipped) -> None:
         if not event.gap_fill:
-            self._cut()
+            self._lose_reports()
 
     def _take_refused(self, event: MessageRejected) -> None:
         """Apply that this side has rejected a message, and did not deliver it."""
         refused = event.message
-        if event.comes_again:
+        if event.will_be_resent:
             return
         if refused is not None and refused.msg_type not in _REPORTS:
             return
         if isinstance(refused, OrderMassCancelReport):
-            self.moment += 1
-            self._mass_cancels.lose(self.moment, self._time, refused.cl_ord_id)
+            self.epoch += 1
+            self._mass_cancels.lose(self.epoch, self._time, refused.cl_ord_id)
             return
         order_id = getattr(refused, "order_id", None)
         order = self._kept.by_id.get(order_id) if order_id else None
-        self._cut(None if order is None else [order])
+        self._lose_reports(None if order is None else [order])
 
-    def _cut(self, orders: list[Order] | None = None, *, requests: bool = True) -> None:
+    def _lose_reports(self, orders: list[Order] | None = None, *, requests: bool = True) -> None:
         """Record that reports may be missing from now on: about these orders, or about any."""
-        self.moment += 1
+        self.epoch += 1
         if orders is None:
-            self._last_cut = self.moment
+            self._last_loss = self.epoch
             if requests:
-                self._mass_cancels.lose(self.moment, self._time)
+                self._mass_cancels.lose(self.epoch, self._time)
         for order in self.live() if orders is None else orders:
             if order.is_done:
                 continue
-            before, doubted = order.state, sum(request.is_unknown for request in order.pending)
+            before, unknown_before = order.state, sum(request.is_unknown for request in order.pending)
             if order.last is not None:
                 last = order.last.key
                 begin = self._newest.get(last.shard, last)
-                order.knowledge = order.knowledge.lose(self.moment, self._time, begin, last)
+                order.knowledge = order.knowledge.lose(self.epoch, self._time, begin, last)
             elif requests and order.placed is not None:
                 self._make_unknown(order, order.placed)
             if requests:
                 for request in order.pending:
                     self._make_request_unknown(request)
-            if order.state is not before or doubted < sum(request.is_unknown for request in order.pending):
+            if order.state is not before or unknown_before < sum(
+                request.is_unknown for request in order.pending
+            ):
                 self._kept.begin(order)
 
-    def _take_covered(self, covered: Covered) -> None:
+    def _take_drop_copy_range(self, covered: DropCopyRange) -> None:
         # A range with an end excludes later reports.
         if covered.end is not None:
             return
@@ -1072,22 +1093,22 @@ class Orders:
             if self._shard(order) == covered.shard:
                 self._cover(order, covered)
                 if order.state is OrderState.OPEN:
-                    self._mass_cancels.is_open(order.number, covered.begin, covered.moment)
+                    self._mass_cancels.is_open(order.number, covered.begin, covered.epoch)
 
-    def _cover(self, order: Order, covered: Covered) -> None:
+    def _cover(self, order: Order, covered: DropCopyRange) -> None:
         """Apply that drop copy has returned all reports about an order since before the uncertainty began."""
         before = order.state
         arrived = [
             request
             for request in order.pending
-            if 0 < request.unknown <= covered.moment and covers(covered.begin, request.after)
+            if 0 < request.unknown <= covered.epoch and covers(covered.begin, request.after)
         ]
         if order.last is None:
             placed = order.placed
-            if placed is not None and 0 < placed.unknown <= covered.moment:
+            if placed is not None and 0 < placed.unknown <= covered.epoch:
                 placed.missing = covers(covered.begin, self._newest_before(order))
         else:
-            order.knowledge = order.knowledge.cover(covered.moment, covered.begin, order.first_key)
+            order.knowledge = order.knowledge.cover(covered.epoch, covered.begin, order.first_key)
         if arrived or order.state is not before:
             self._kept.begin(order)
             for request in arrived:
@@ -1103,8 +1124,8 @@ class Orders:
         """Return the complete state as JSON values, for `load`."""
         return dump_state(
             _State(
-                self.moment,
-                self._last_cut,
+                self.epoch,
+                self._last_loss,
                 self._number,
                 self._on,
                 self._time,
@@ -1138,13 +1159,13 @@ class Orders:
             max_fills=self._max_fills,
         )
         with loading(dumped, _State, "Orders") as state:
-            told = fresh._load(state)
+            updates = fresh._load(state)
         for name in self.__slots__:
             setattr(self, name, getattr(fresh, name))
-        return told
+        return updates
 
     def _load(self, state: _State) -> list[OrderUpdate]:
-        self._number, self.moment, self._last_cut = state.number, state.moment, state.last_cut
+        self._number, self.epoch, self._last_loss = state.number, state.epoch, state.last_loss
         self._time = state.time
         self._set_logon(state.logon)
         self._newest, self._kept.floors, self._shards = state.newest, state.floors, state.shards
@@ -1165,7 +1186,7 @@ class Orders:
         self._loaded = dict(self._newest)
         if state.on:
             self._take_end()
-        return self._told()
+        return self._take_updates()
 
 
 _TAKEN: Final[Mapping[type, Callable[[Orders, Any], None]]] = {
@@ -1174,16 +1195,16 @@ _TAKEN: Final[Mapping[type, Callable[[Orders, Any], None]]] = {
     OrderCancelReject: Orders._take_cancel_reject,
     OrderMassCancelReport: Orders._take_mass_cancel_report,
     NewOrderSingle: Orders._place,
-    OrderCancelReplaceRequest: Orders._ask,
-    OrderCancelRequest: Orders._ask,
-    OrderMassCancelRequest: Orders._ask_mass_cancel,
-    Copied: Orders._take_copied,
-    Covered: Orders._take_covered,
+    OrderCancelReplaceRequest: Orders._request_change,
+    OrderCancelRequest: Orders._request_change,
+    OrderMassCancelRequest: Orders._request_mass_cancel,
+    DropCopyReport: Orders._take_drop_copy_report,
+    DropCopyRange: Orders._take_drop_copy_range,
     RejectReceived: Orders._take_reject,
-    OutcomesUnknown: Orders._doubt,
+    OutcomesUnknown: Orders._take_outcomes_unknown,
     LoggedOn: Orders._take_logon,
     SessionEnded: lambda orders, _: orders._take_end(),
-    MessagesLost: lambda orders, _: orders._cut(),
+    MessagesLost: lambda orders, _: orders._lose_reports(),
     SequenceSkipped: Orders._take_skipped,
     MessageRejected: Orders._take_refused,
     Message: Orders._note_time,
@@ -1195,15 +1216,15 @@ def _inherited(cls: type) -> Callable[[Orders, Any], None] | None:
     return next((_TAKEN[each] for each in cls.__mro__ if each in _TAKEN), None)
 
 
-def _doubt(
-    kind: DoubtKind,
+def _uncertain_order(
+    kind: UncertainOrderKind,
     order: Order,
     since: datetime | None,
     begin: ExecKey | None,
     request: PendingRequest | None = None,
-) -> OrderDoubt:
+) -> UncertainOrder:
     name = order.cl_ord_id or order.order_id or order.symbol
-    return OrderDoubt(
+    return UncertainOrder(
         kind=kind,
         what=kind.value,
         about=f"order {name}" if request is None else f"request {request.cl_ord_id} about order {name}",
@@ -1230,8 +1251,8 @@ def _account_order(account: Account) -> tuple[int, str]:
     return account.subaccount, account.customer or ""
 
 
-def _revives(last: Said, end: Said) -> bool:
-    return last.key > end.key and not last.ends and last.leaves > ZERO
+def _revives(last: ReportFacts, end: ReportFacts) -> bool:
+    return last.key > end.key and not last.ends and last.leaves_qty > ZERO
 
 
 def _is_repeated(message: Any) -> bool:

@@ -12,7 +12,7 @@ from kalshi_fix_sansio.trading.common.dumping import keyed_by
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
 from kalshi_fix_sansio.trading.common.received import readable, remember
 from kalshi_fix_sansio.trading.drop_copy import MAX_SHARDS
-from kalshi_fix_sansio.trading.orders.order_doubts import Covered
+from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyRange
 
 MAX_SYMBOLS: Final = 10_000
 """Maximum number of markets whose shard is kept."""
@@ -82,7 +82,7 @@ class ReportKeys:
         shard = self._shards.get(symbol)
         return None if shard is None else preceding.keys.get(shard)
 
-    def proves_none(self, covered: Covered, symbol: str, preceding: Preceding, due: datetime) -> bool:
+    def proves_none(self, covered: DropCopyRange, symbol: str, preceding: Preceding, due: datetime) -> bool:
         """Return whether a range contains every report of an order that was due by a time.
 
         A range contains the reports up to the time of its request.

@@ -55,11 +55,11 @@ from kalshi_fix_sansio.trading.rfq.values import (
     ONE,
     STANDARD,
     RfqDiscrepancyKind,
-    RfqDoubt,
-    RfqDoubtKind,
     RfqRequestError,
     RfqWindows,
-    rfq_doubt,
+    UncertainRfq,
+    UncertainRfqKind,
+    uncertain_rfq,
     window_end,
 )
 
@@ -158,16 +158,16 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         """Return the request with this QuoteReqID or RfqId; None if it is not kept."""
         return self._rfqs.get(name) or self._by_rfq_id.get(name)
 
-    def _uncertain(self) -> Iterator[RfqDoubt]:
+    def _uncertain(self) -> Iterator[UncertainRfq]:
         for rfq in self._rfqs.values():
             if rfq.state is RfqState.UNKNOWN:
-                kind, quote_id, since = RfqDoubtKind.RFQ_UNKNOWN, None, rfq.uncertain_since
+                kind, quote_id, since = UncertainRfqKind.RFQ_UNKNOWN, None, rfq.uncertain_since
                 acceptance = rfq.acceptance
                 if acceptance is not None:
                     taken = Fact.ACCEPTED in acceptance.facts
-                    kind = RfqDoubtKind.EXECUTION_UNKNOWN if taken else RfqDoubtKind.ACCEPT_UNKNOWN
+                    kind = UncertainRfqKind.EXECUTION_UNKNOWN if taken else UncertainRfqKind.ACCEPT_UNKNOWN
                     quote_id, since = acceptance.quote_id, acceptance.uncertain_since
-                yield rfq_doubt(kind, rfq.quote_req_id, rfq.symbol or "", rfq.rfq_id, quote_id, since)
+                yield uncertain_rfq(kind, rfq.quote_req_id, rfq.symbol or "", rfq.rfq_id, quote_id, since)
 
     def _awaited(self) -> Iterator[tuple[Acceptance, datetime]]:
         for each in self._at_stake.values():
@@ -183,7 +183,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
 
     # --- outgoing messages ----------------------------------------------------------------------------
 
-    def ask(self, request: QuoteRequest) -> CreatorRfq:
+    def request(self, request: QuoteRequest) -> CreatorRfq:
         """Record a request that is about to be sent; return its state.
 
         Raises:
@@ -343,7 +343,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         # A bare message is about to be sent, or was received; the two have different types.
         match message:
             case QuoteRequest() if not is_event:
-                self._updates[message.quote_req_id] = CreatorUpdate(self.ask(message))
+                self._updates[message.quote_req_id] = CreatorUpdate(self.request(message))
             case AcceptQuote() | NewOrderSingle() if not is_event and message.quote_id:
                 self._take_acceptance(message)
             case Quote():
@@ -637,7 +637,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         if isinstance(message, QuoteRequest):
             known = self._rfqs.get(message.quote_req_id)
             if known is None or known.is_over:
-                self._updates[message.quote_req_id] = CreatorUpdate(self.ask(message))
+                self._updates[message.quote_req_id] = CreatorUpdate(self.request(message))
         rfq = self.rfq(request.request_id)
         if rfq is None:
             return False

@@ -27,7 +27,7 @@ class RfqState(Enum):
     """State of a request.
 
     Attributes:
-        UNKNOWN: See `RfqCreator.doubts`.
+        UNKNOWN: See `RfqCreator.uncertain`.
         EXECUTED: From then on it is an ordinary order, which `Orders` follows.
     """
 
@@ -112,7 +112,7 @@ class Acceptance(Deal):
         prefers_better: Whether the best quote of the request is taken, if it is at least as good as this one.
         accepted_quote_id: QuoteID of the quote that was finally accepted.
         deadline: Latest time of the report of the trade, in UTC, once the venue has answered.
-        filled: Filled contracts of its order, by the reports received.
+        cum_qty: Filled contracts of its order, by the reports received.
         text: The reason why it or its order was refused.
         facts: Facts that messages have established about it.
         preceding: The reports that precede its order.
@@ -214,10 +214,10 @@ class CreatorRfq:
 
     def best(self, side: Side) -> CreatorQuote | None:
         """Return the best quote for the creator on a side, the oldest of equal ones; None without quotes."""
-        standing = [
+        open_quotes = [
             quote for quote in self.quotes.values() if quote.price(side) is not None and quote.gone is None
         ]
-        return min(standing, key=lambda quote: _rank(quote, side), default=None)
+        return min(open_quotes, key=lambda quote: _rank(quote, side), default=None)
 
     def price_of(self, quote_id: str, side: Side) -> Decimal | None:
         """Return the price of a quote on a side; None if unknown."""

@@ -42,7 +42,7 @@ class Deal:
     """The common base of `MakerQuote` and `Acceptance`."""
 
     deadline: datetime | None = attrs.field(default=None, kw_only=True)
-    filled: Decimal = attrs.field(default=ZERO, kw_only=True)
+    cum_qty: Decimal = attrs.field(default=ZERO, kw_only=True)
     text: str = attrs.field(default="", kw_only=True)
     facts: set[Fact] = attrs.field(factory=set, kw_only=True, repr=False)
     preceding: Preceding = attrs.field(factory=Preceding, kw_only=True, repr=False)
@@ -69,7 +69,7 @@ class Deal:
         else:
             # CumQty (14) never falls, and reports may arrive out of order or repeatedly.
             self.facts.add(Fact.EXECUTED)
-            self.filled = max(self.filled, report.cum_qty or ZERO)
+            self.cum_qty = max(self.cum_qty, report.cum_qty or ZERO)
 
 
 @attrs.define(eq=False)

@@ -22,7 +22,7 @@ from kalshi_fix_sansio.trading.common.amounts import ZERO
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.common.received import clipped
 from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequests
-from kalshi_fix_sansio.trading.orders.order_doubts import Covered, unwrapped
+from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyRange, unwrapped
 from kalshi_fix_sansio.trading.rfq.coverage import ReportKeys
 from kalshi_fix_sansio.trading.rfq.creator_state import Acceptance
 from kalshi_fix_sansio.trading.rfq.deals import RfqUpdate
@@ -32,9 +32,9 @@ from kalshi_fix_sansio.trading.rfq.values import (
     Exposure,
     RfqDiscrepancy,
     RfqDiscrepancyKind,
-    RfqDoubt,
     RfqWindows,
-    unplaced_doubts,
+    UncertainRfq,
+    unplaced_items,
 )
 
 R = TypeVar("R")
@@ -107,9 +107,9 @@ class RfqMachine(ABC, Generic[R, D, U]):
                 found = found.plus(deal.side, deal.quantity, price)
         return found
 
-    def doubts(self) -> list[RfqDoubt]:
+    def uncertain(self) -> list[UncertainRfq]:
         """Return the unknown outcomes that no further message will resolve."""
-        return [*self._uncertain(), *unplaced_doubts(self.unplaced)]
+        return [*self._uncertain(), *unplaced_items(self.unplaced)]
 
     def next_deadline(self) -> datetime | None:
         """Return the time of the next call of `handle_timer`, in UTC; None without a deadline."""
@@ -133,7 +133,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
         return self._keys.copy_from(overdue, forgotten)
 
     @abstractmethod
-    def _uncertain(self) -> Iterator[RfqDoubt]:
+    def _uncertain(self) -> Iterator[UncertainRfq]:
         """Yield the requests and quotes whose state is unknown."""
 
     @abstractmethod
@@ -152,10 +152,10 @@ class RfqMachine(ABC, Generic[R, D, U]):
         self._advance(now)
         return self._drain_updates()
 
-    def apply(self, happened: object, now: datetime) -> list[U]:
-        """Apply an event of the session or client, a received message, a result of drop copy (`Copied`,
-        `Covered`), or a request that is about to be sent. Requests made by this machine may be passed, and
-        have no effect.
+    def apply(self, event: object, now: datetime) -> list[U]:
+        """Apply an event of the session or client, a received message, a result of drop copy
+        (`DropCopyReport`, `DropCopyRange`), or a request that is about to be sent. Requests made by this
+        machine may be passed, and have no effect.
 
         Returns the changes, with the messages to send now. Other events and messages have no effect.
 
@@ -164,11 +164,11 @@ class RfqMachine(ABC, Generic[R, D, U]):
         """
         # First, because deadlines before the event have passed before it.
         now = self._advance(now)
-        message = unwrapped(happened)
+        message = unwrapped(event)
         match message:
             case ExecutionReport():
                 self._take_report(message)
-            case Covered():
+            case DropCopyRange():
                 self._take_covered(message)
             case RejectReceived(sent=sent, reject=reject):
                 self._take_reject(sent, reject)
@@ -178,10 +178,10 @@ class RfqMachine(ABC, Generic[R, D, U]):
             case MessagesLost() | SequenceSkipped(gap_fill=False):
                 self._lose_answers()
             # A message that this side rejected is applied when it is redelivered.
-            case MessageRejected(comes_again=False, message=refused):
+            case MessageRejected(will_be_resent=False, message=refused):
                 self._take_undelivered(refused)
             case _:
-                self._take(message, now, is_event=message is not happened)
+                self._take(message, now, is_event=message is not event)
         return self._drain_updates()
 
     @abstractmethod
@@ -209,7 +209,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
     def _lose_answers(self) -> None:
         """Record that answers about any request or quote may be lost."""
 
-    def _take_covered(self, covered: Covered) -> None:
+    def _take_covered(self, covered: DropCopyRange) -> None:
         """End the deals whose orders drop copy proves not to exist."""
         for deal, due in list(self._unknown()):
             if self._keys.proves_none(covered, deal.rfq.symbol or "", deal.preceding, due):

@@ -48,12 +48,12 @@ from kalshi_fix_sansio.trading.rfq.values import (
     HIGH_VOLATILITY,
     STANDARD,
     RfqDiscrepancyKind,
-    RfqDoubt,
-    RfqDoubtKind,
     RfqRequestError,
     RfqWindows,
+    UncertainRfq,
+    UncertainRfqKind,
     read_price,
-    rfq_doubt,
+    uncertain_rfq,
     window_end,
     wire_price,
 )
@@ -161,12 +161,17 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         """Return the maker's quote with this QuoteID; None if it is not kept."""
         return self._quotes.get(quote_id)
 
-    def _uncertain(self) -> Iterator[RfqDoubt]:
+    def _uncertain(self) -> Iterator[UncertainRfq]:
         for quote in self._quotes.values():
             if quote.state is QuoteState.UNKNOWN:
                 rfq = quote.rfq
-                yield rfq_doubt(
-                    _doubt(quote), rfq.rfq_id, rfq.symbol, rfq.rfq_id, quote.quote_id, quote.uncertain_since
+                yield uncertain_rfq(
+                    _uncertain_kind(quote),
+                    rfq.rfq_id,
+                    rfq.symbol,
+                    rfq.rfq_id,
+                    quote.quote_id,
+                    quote.uncertain_since,
                 )
 
     def _awaited(self) -> Iterator[tuple[MakerQuote, datetime]]:
@@ -189,10 +194,10 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         if rfq.is_closed or rfq.rfq_id not in self._rfqs or (before is not None and before.is_at_stake):
             return None
         terms = self._quote(rfq)
-        stands = before is not None and not before.canceling
+        is_open = before is not None and not before.canceling
         if terms is None:
-            return self.cancel(before) if before is not None and stands else None
-        if before is not None and stands and before.terms == terms and before.uncertain_since is None:
+            return self.cancel(before) if before is not None and is_open else None
+        if before is not None and is_open and before.terms == terms and before.uncertain_since is None:
             return None
         return self._make(rfq, terms)
 
@@ -732,7 +737,7 @@ def _accepted_side(quote: MakerQuote, report: Any) -> Side | None:
     return None
 
 
-def _doubt(quote: MakerQuote) -> RfqDoubtKind:
+def _uncertain_kind(quote: MakerQuote) -> UncertainRfqKind:
     if Fact.CONFIRMED in quote.facts:
-        return RfqDoubtKind.EXECUTION_UNKNOWN
-    return RfqDoubtKind.CONFIRM_UNKNOWN if quote.is_at_stake else RfqDoubtKind.QUOTE_UNKNOWN
+        return UncertainRfqKind.EXECUTION_UNKNOWN
+    return UncertainRfqKind.CONFIRM_UNKNOWN if quote.is_at_stake else UncertainRfqKind.QUOTE_UNKNOWN

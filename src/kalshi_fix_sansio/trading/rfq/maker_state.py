@@ -29,7 +29,7 @@ class QuoteState(Enum):
     """State of a maker's quote.
 
     Attributes:
-        UNKNOWN: See `RfqMaker.doubts`.
+        UNKNOWN: See `RfqMaker.uncertain`.
         EXECUTED: From then on it is an ordinary order, which `Orders` follows.
     """
 
@@ -147,7 +147,7 @@ class MakerQuote(Deal):
         side: The accepted side: BUY for its bid, where the maker buys YES, SELL for its offer; None before.
         deadline: End of the time to confirm it once it is accepted, in UTC; for a CONFIRMED one, the time its
             report is due.
-        filled: Filled contracts of its order, by the reports received.
+        cum_qty: Filled contracts of its order, by the reports received.
         text: The reason why it, or a request about it, was refused.
         facts: Facts that messages have established about it.
         preceding: The reports that precede its order.

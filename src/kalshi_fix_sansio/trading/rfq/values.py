@@ -24,9 +24,9 @@ from kalshi_fix_sansio._generated.limits import RFQ_CONFIRMATION, RFQ_EXECUTION
 from kalshi_fix_sansio.clock import shifted
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.trading.common.amounts import ZERO, add, from_cents, multiply, subtract, to_cents
-from kalshi_fix_sansio.trading.common.doubts import Doubt, Remedy
 from kalshi_fix_sansio.trading.common.received import first_sent
 from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequest
+from kalshi_fix_sansio.trading.common.uncertain_items import Remedy, UncertainItem
 
 ONE: Final = Decimal(1)
 GONE: Final = frozenset((AcceptQuoteStatusText.NOT_FOUND.value, AcceptQuoteStatusText.EXPIRED.value))
@@ -81,7 +81,7 @@ class Exposure:
         )
 
 
-class RfqDoubtKind(Enum):
+class UncertainRfqKind(Enum):
     """Kind of an unknown fact about a request or a quote.
 
     Attributes:
@@ -97,13 +97,13 @@ class RfqDoubtKind(Enum):
 
 
 _REMEDIES: Final = {
-    RfqDoubtKind.RFQ_UNKNOWN: (Remedy.REST,),
-    RfqDoubtKind.QUOTE_UNKNOWN: (Remedy.REQUEST, Remedy.REST),
+    UncertainRfqKind.RFQ_UNKNOWN: (Remedy.REST,),
+    UncertainRfqKind.QUOTE_UNKNOWN: (Remedy.REQUEST, Remedy.REST),
 }
 
 
 @attrs.frozen(kw_only=True, eq=False)
-class RfqDoubt(Doubt):
+class UncertainRfq(UncertainItem):
     """An unknown fact about a request or a quote. Its times are by the clock of the caller.
 
     Attributes:
@@ -113,22 +113,22 @@ class RfqDoubt(Doubt):
         quote_id: QuoteID; None if it is not about a quote.
     """
 
-    kind: RfqDoubtKind
+    kind: UncertainRfqKind
     symbol: str
     rfq_id: str | None = None
     quote_id: str | None = None
 
 
-def rfq_doubt(
-    kind: RfqDoubtKind,
+def uncertain_rfq(
+    kind: UncertainRfqKind,
     request: str,
     symbol: str,
     rfq_id: str | None,
     quote_id: str | None,
     since: datetime | None,
-) -> RfqDoubt:
+) -> UncertainRfq:
     """Return the doubt about a request with this id of the user's, with its remedies."""
-    return RfqDoubt(
+    return UncertainRfq(
         what=kind.value,
         about=f"request {request}" if quote_id is None else f"quote {quote_id} on request {request}",
         since=since,
@@ -141,25 +141,25 @@ def rfq_doubt(
 
 
 _UNPLACED: Final = {
-    Quote.MSG_TYPE: (RfqDoubtKind.QUOTE_UNKNOWN, "quote"),
-    QuoteCancel.MSG_TYPE: (RfqDoubtKind.QUOTE_UNKNOWN, "cancel of quote"),
-    QuoteConfirm.MSG_TYPE: (RfqDoubtKind.CONFIRM_UNKNOWN, "quote"),
-    QuoteRequest.MSG_TYPE: (RfqDoubtKind.RFQ_UNKNOWN, "request"),
-    RFQCancel.MSG_TYPE: (RfqDoubtKind.RFQ_UNKNOWN, "cancel of request"),
-    AcceptQuote.MSG_TYPE: (RfqDoubtKind.ACCEPT_UNKNOWN, "quote"),
+    Quote.MSG_TYPE: (UncertainRfqKind.QUOTE_UNKNOWN, "quote"),
+    QuoteCancel.MSG_TYPE: (UncertainRfqKind.QUOTE_UNKNOWN, "cancel of quote"),
+    QuoteConfirm.MSG_TYPE: (UncertainRfqKind.CONFIRM_UNKNOWN, "quote"),
+    QuoteRequest.MSG_TYPE: (UncertainRfqKind.RFQ_UNKNOWN, "request"),
+    RFQCancel.MSG_TYPE: (UncertainRfqKind.RFQ_UNKNOWN, "cancel of request"),
+    AcceptQuote.MSG_TYPE: (UncertainRfqKind.ACCEPT_UNKNOWN, "quote"),
 }
 
 
 _OF_QUOTES: Final = frozenset(each.MSG_TYPE for each in (Quote, QuoteCancel, QuoteConfirm, AcceptQuote))
 
 
-def unplaced_doubts(requests: Iterable[UnplacedRequest]) -> list[RfqDoubt]:
+def unplaced_items(requests: Iterable[UnplacedRequest]) -> list[UncertainRfq]:
     """Return the doubts about requests without a known quote or RFQ."""
     found = []
     for each in requests:
         kind, about = _UNPLACED[each.msg_type]
         found.append(
-            RfqDoubt(
+            UncertainRfq(
                 kind=kind,
                 what=kind.value,
                 about=f"{about} {each.request_id}",

@@ -237,9 +237,9 @@ def test_unknown_tags_are_named_and_keyed_by_number() -> None:
 
 
 def test_a_known_text_is_explained_in_the_messages_that_can_contain_it() -> None:
-    (msg_type, text), told = next(iter(TEXTS.items()))
+    (msg_type, text), output = next(iter(TEXTS.items()))
     other = next(each for each in DIALECT.messages if (each, text) not in TEXTS)
-    for kind, shown in ((msg_type, f" {text} ({told.meaning})"), (other, f" {text}"), ("ZZ", f" {text}")):
+    for kind, shown in ((msg_type, f" {text} ({output.meaning})"), (other, f" {text}"), ("ZZ", f" {text}")):
         head = HEAD.replace(b"35=D", f"35={kind}".encode())
         lines = run("--full", log=message(b"58=" + text.encode() + b"|", head)).stdout.splitlines()
         assert next(line for line in lines if "Text (58)" in line or "tag 58" in line).endswith(shown)
@@ -258,10 +258,10 @@ def test_missing_fields_are_named() -> None:
 def test_the_comp_ids_determine_further_required_fields() -> None:
     logon = b"98=0|108=30|1137=9|"
     head = b"35=A|34=1|49=%b|56=%b|52=20260817-16:00:00|"
-    asked = {text.split(" is ")[0] for text in problems(message(logon, head % (KEY.encode(), b"KalshiNR")))}
-    assert asked == {"RawData (96)", "ResetSeqNumFlag (141)"}
-    asked = {text.split(" is ")[0] for text in problems(message(logon, head % (KEY.encode(), b"KalshiRT")))}
-    assert asked == {"RawData (96)"}
+    options = {text.split(" is ")[0] for text in problems(message(logon, head % (KEY.encode(), b"KalshiNR")))}
+    assert options == {"RawData (96)", "ResetSeqNumFlag (141)"}
+    options = {text.split(" is ")[0] for text in problems(message(logon, head % (KEY.encode(), b"KalshiRT")))}
+    assert options == {"RawData (96)"}
     for sender in (b"KalshiNR", b"Kalshi"):
         assert problems(message(logon, head % (sender, KEY.encode()))) == []
     assert problems(message(logon, head % (b"me", b"you"))) == []

@@ -19,7 +19,7 @@ from fuzz.wire import LOG
 from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.cli.kit.terminal import Screen
 from kalshi_fix_adapters.cli.logs import files, templates
-from kalshi_fix_adapters.cli.logs.decoding import Asked, Decoder, Form
+from kalshi_fix_adapters.cli.logs.decoding import Decoder, Form, OutputOptions
 from kalshi_fix_adapters.cli.logs.summary import Summary
 from kalshi_fix_adapters.logs.fields import SEPARATORS
 from kalshi_fix_adapters.logs.reader import LogReader
@@ -61,8 +61,8 @@ def test_a_line_has_time_connection_and_direction() -> None:
 
 
 def test_json_and_full_output_have_time_connection_and_direction() -> None:
-    told = json.loads(run("--json", log=DAY).stdout.splitlines()[1])
-    assert (told["line"], told["time"], told["direction"], told["connection"]) == (
+    output = json.loads(run("--json", log=DAY).stdout.splitlines()[1])
+    assert (output["line"], output["time"], output["direction"], output["connection"]) == (
         *(2, "2026-08-17T16:00:00.004001+00:00", "received", 1),
     )
     full = run("--full", log=DAY).stdout
@@ -95,14 +95,14 @@ def test_the_fast_renderers_agree_with_the_full_ones(form: Form) -> None:
     """Repeated messages: the first creates a template, and later ones compile it."""
     messages = [*LogReader().feed(LOG.read_bytes() * 10)]
     messages += LogReader().feed(b"\n".join(wire("3", "45=2|" + text) for text in ODD * 12))
-    fast, careful = Decoder(Asked(form)), CarefulDecoder(Asked(form))
+    fast, careful = Decoder(OutputOptions(form)), CarefulDecoder(OutputOptions(form))
     assert fast.batch(messages) == careful.batch(messages)
     assert fast.batch(reversed(messages)) == careful.batch(reversed(messages))
 
 
 def test_the_number_of_templates_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(templates, "MAX_SIZE", 2_000)
-    decoder = Decoder(Asked(Form.BRIEF))
+    decoder = Decoder(OutputOptions(Form.BRIEF))
     decoder.batch(LogReader().feed(LOG.read_bytes()))
     kept = decoder._templates._kept.values()
     assert 0 < sum(len(each.text) for each in kept) <= 2_000
@@ -193,8 +193,12 @@ def test_the_fast_renderer_of_times_agrees_with_the_full_one() -> None:
     frame = next(iter(LogReader().feed(DAY))).frame.replace(b"\x01", b"|")
     log = b"".join(before.encode() + frame + b"\n" for one in befores for before in (one, befores[0], one))
     found = [*LogReader().feed(log)]
-    for asked in (Asked(Form.BRIEF), Asked(Form.JSON), Asked(Form.BRIEF, on_terminal=True)):
-        fast, careful = Decoder(asked).batch(found), CarefulDecoder(asked).batch(found)
+    for options in (
+        OutputOptions(Form.BRIEF),
+        OutputOptions(Form.JSON),
+        OutputOptions(Form.BRIEF, on_terminal=True),
+    ):
+        fast, careful = Decoder(options).batch(found), CarefulDecoder(options).batch(found)
         assert (fast.text, fast.lines) == (careful.text, careful.lines)
         assert len(fast.text or fast.lines) == len(found) == 3 * len(befores)
 
@@ -209,13 +213,13 @@ def test_another_version_is_named() -> None:
     assert "1 message is FIX.4.4" in alone.stderr
     versions = files.OtherVersions()
     list(versions.watch(bytes([byte]) for byte in other * 2))
-    assert len(list(versions.told())) == 1
-    assert next(versions.told()).startswith("2 messages")
+    assert len(list(versions.sentences())) == 1
+    assert next(versions.sentences()).startswith("2 messages")
     for separator in SEPARATORS:
         spelt = b"8=FIX.5.0SP2|9=5|35=0|10=163|".replace(b"|", separator)
         versions = files.OtherVersions()
         list(versions.watch(bytes([byte]) for byte in spelt))
-        assert next(versions.told()).startswith("1 message is FIX.5.0SP2, ")
+        assert next(versions.sentences()).startswith("1 message is FIX.5.0SP2, ")
 
 
 def test_a_file_is_followed_across_rotation(tmp_path: Path) -> None:
@@ -272,14 +276,14 @@ def summary(log: bytes, *args: str) -> str:
 
 
 def test_a_summary_counts_and_times() -> None:
-    told = summary(DAY)
-    assert "4 messages, 2026-08-17 16:00:00 to 2026-08-17 17:00:00\n" in told
-    assert " 2 ExecutionReport (8)\n 1 NewOrderSingle (D)\n 1 Heartbeat (0)\n" in told
-    assert "0 messages with problems\n" in told
-    assert "1 gap in MsgSeqNum\n before line 4: 3 to 4, KalshiNR to " in told
+    output = summary(DAY)
+    assert "4 messages, 2026-08-17 16:00:00 to 2026-08-17 17:00:00\n" in output
+    assert " 2 ExecutionReport (8)\n 1 NewOrderSingle (D)\n 1 Heartbeat (0)\n" in output
+    assert "0 messages with problems\n" in output
+    assert "1 gap in MsgSeqNum\n before line 4: 3 to 4, KalshiNR to " in output
     assert (
         "from request to first report, 1 request:\n min 4.0 ms, median 4.0 ms, 99 % 4.0 ms, max 4.0 ms"
-        in told
+        in output
     )
     only = summary(DAY, "--type", "8")
     assert "2 messages" in only
@@ -303,9 +307,9 @@ def test_a_filled_gap_is_not_counted() -> None:
 
 def test_a_damaged_message_leaves_no_gap_in_the_summary() -> None:
     damaged = wire("0", "", 3)[:-4] + b"000|"
-    told = summary(wire("0", "", 2) + b"\n" + damaged + b"\n" + wire("0", "", 4))
-    assert "1 message with problems" in told
-    assert "0 gaps" in told
+    output = summary(wire("0", "", 2) + b"\n" + damaged + b"\n" + wire("0", "", 4))
+    assert "1 message with problems" in output
+    assert "0 gaps" in output
 
 
 def test_the_memory_of_a_summary_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,8 +319,8 @@ def test_the_memory_of_a_summary_is_bounded(monkeypatch: pytest.MonkeyPatch) -> 
         line(f"16:00:{n:02}.000000", "D", ORDER.replace("a1", f"c{n}"), 2 * n, sent=True) for n in range(1, 9)
     )
     taken = Summary()
-    for fact, wanted, wrong in Decoder(Asked(Form.NONE)).batch(LogReader().feed(log)).facts:
-        taken.take(fact, wanted=wanted, wrong=wrong)
+    for fact, expected, wrong in Decoder(OutputOptions(Form.NONE)).batch(LogReader().feed(log)).facts:
+        taken.take(fact, selected=expected, wrong=wrong)
     assert len(taken._waiting) == len(taken._gaps) == 3
     assert "7 gaps in MsgSeqNum" in "\n".join("".join(part for _, part in each) for each in taken.lines())
 
@@ -337,8 +341,8 @@ def test_a_line_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, colour: bool)
     if not colour:
         monkeypatch.setenv("NO_COLOR", "1")
     stream = Terminal()
-    batch = Decoder(Asked(Form.BRIEF, on_terminal=True)).batch([*LogReader().feed(DAY)])
-    Screen(stream).lines(batch.lines, cut=True)
+    batch = Decoder(OutputOptions(Form.BRIEF, on_terminal=True)).batch([*LogReader().feed(DAY)])
+    Screen(stream).lines(batch.lines, truncate=True)
     shown = stream.getvalue()
     assert ("\x1b[" in shown) is colour
     plain = re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines()
@@ -357,8 +361,8 @@ def test_progress_is_shown_on_a_terminal_and_erased(tmp_path: Path, monkeypatch:
     with files.Progress(str(path), shown=True) as progress:
         assert list(progress.watch(iter([DAY[:100], DAY[100:]]))) == [DAY[:100], DAY[100:]]
     assert "wire.log: 100% of 0 MB" in terminal.getvalue()
-    *_, told, erased, nothing = terminal.getvalue().split("\r")
-    assert (erased, nothing) == (" " * len(told), "")
+    *_, output, erased, nothing = terminal.getvalue().split("\r")
+    assert (erased, nothing) == (" " * len(output), "")
     assert "\x1b" not in terminal.getvalue()
     pipe = io.StringIO()
     monkeypatch.setattr(sys, "stderr", pipe)

@@ -24,11 +24,11 @@ COPY = line("16:00:01.005000", "8", report("a1", "1;1;1", "0"), 2, venue="Kalshi
 )
 
 
-def traced(wanted: str, *logs: bytes, size: int = 64 * 1024) -> Trace:
+def traced(expected: str, *logs: bytes, size: int = 64 * 1024) -> Trace:
     def pieces(log: bytes) -> Iterator[bytes]:
         return (log[at : at + size] for at in range(0, len(log), size))
 
-    return trace(wanted, [partial(pieces, log) for log in logs])
+    return trace(expected, [partial(pieces, log) for log in logs])
 
 
 def lines_of(found: Trace) -> list[tuple[int, int]]:
@@ -55,10 +55,10 @@ def logs(tmp_path: Path) -> list[str]:
 WHOLE = [(0, 1), (0, 2), (1, 1), (0, 5), (0, 6), (0, 7), (0, 8), (1, 2)]
 
 
-@pytest.mark.parametrize("wanted", ["a1", "a2", "a3", ORDER_ID, "1;1;1", "1;1;4"])
+@pytest.mark.parametrize("expected", ["a1", "a2", "a3", ORDER_ID, "1;1;1", "1;1;4"])
 @pytest.mark.parametrize("size", [7, 300, 64 * 1024])
-def test_any_id_of_an_order_finds_all_its_messages(wanted: str, size: int) -> None:
-    found = traced(wanted, ORDERS, COPY, size=size)
+def test_any_id_of_an_order_finds_all_its_messages(expected: str, size: int) -> None:
+    found = traced(expected, ORDERS, COPY, size=size)
     assert lines_of(found) == WHOLE
     assert found.client_ids == ("a1", "a2", "a3")
     assert found.order_ids == (ORDER_ID,)
@@ -135,9 +135,9 @@ def chained(count: int, *, prefix: str = "c") -> bytes:
     return log
 
 
-@pytest.mark.parametrize("wanted", ["c0", "c59", "1;2;30"])
-def test_long_chains_of_replaces_are_followed(wanted: str) -> None:
-    found = traced(wanted, chained(60), size=1_000)
+@pytest.mark.parametrize("expected", ["c0", "c59", "1;2;30"])
+def test_long_chains_of_replaces_are_followed(expected: str) -> None:
+    found = traced(expected, chained(60), size=1_000)
     assert lines_of(found) == [(0, 1 + 4 * number + each) for number in range(60) for each in (0, 1)]
     assert found.complete
 
@@ -203,7 +203,7 @@ def test_a_huge_message_is_decoded_once(fed: list[int]) -> None:
     assert sum(fed) < 3 * len(huge)
     endless = b"8=FIXT.1.1|35=D|11=a1|58=" + b"x" * (3 * 1024 * 1024) + b"\n" + ORDERS
     found = traced("a1", endless)
-    assert found.steps[0].logged.cut
+    assert found.steps[0].logged.truncated
     assert len(found.steps) == 7
 
 
@@ -297,9 +297,9 @@ def test_secrets_are_in_neither_form(tmp_path: Path) -> None:
     logon = line("16:00:00.000000", "A", "98=0|108=30|141=Y|95=7|96=hunter2|", 1, sent=True)
     order = line("16:00:01.000000", "D", f"11=a1|38=10|40=2|44=0.50|{DETAILS}{SECRETS}|", 7, sent=True)
     path.write_bytes(logon + order)
-    told = run("a1", "--full", str(path)).stdout
+    output = run("a1", "--full", str(path)).stdout
     assert run("a1", "--html", str(page), str(path)).exit_code == 1
-    for text in (told, page.read_text("utf-8")):
+    for text in (output, page.read_text("utf-8")):
         assert "hunter2" not in text
         assert "hidden" in text
 
@@ -329,8 +329,8 @@ def test_text_of_a_log_is_escaped_in_html(tmp_path: Path) -> None:
 def test_prices_have_the_unit_of_the_logon(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     flag = f"{tag_of('UseDollars')}=Y|"
-    for asked, unit in ((None, ""), ("", " cents"), (flag, " dollars")):
-        logon = f"98=0|108=30|141=Y|{asked}"
-        begin = b"" if asked is None else line("15:00:00.000000", "A", logon, 1, sent=True)
+    for options, unit in ((None, ""), ("", " cents"), (flag, " dollars")):
+        logon = f"98=0|108=30|141=Y|{options}"
+        begin = b"" if options is None else line("15:00:00.000000", "A", logon, 1, sent=True)
         run("a1", "--html", str(page), "-", log=begin + ORDERS)
         assert f"0.50{unit}\n" in page.read_text("utf-8")

@@ -152,12 +152,12 @@ def test_a_final_refusal_by_the_venue_ends_it_with_a_sentence(
         terminal.expect("0.4300    0.4700")
         sandbox.server.perform(operation("refuse-logon", {"text": "INVALID_SIGNATURE", "times": 0}))
         sandbox.server.perform(operation("cut", {}))
-        said = terminal.expect("kalshi-fix: ")
+        text = terminal.expect("kalshi-fix: ")
         assert terminal.status() == 1
         after = plain(terminal.output.rpartition(BACK)[2])
         assert all(len(line) <= 60 for line in after.splitlines())
         assert "INVALID_SIGNATURE" in after
-        assert said
+        assert text
         assert terminal.is_as_before
     sandbox.server.perform(operation("release", {}))
 
@@ -230,8 +230,8 @@ def test_in_a_pipe_each_change_is_a_line(
         lines += lines_until(process, "connected")
         lines += lines_until(process, f"{MARKET} 0.4300x")
         process.send_signal(signal.SIGINT)
-        rest, said = process.communicate(timeout=30)
-        assert (process.returncode, said) == (130, b"")
+        rest, text = process.communicate(timeout=30)
+        assert (process.returncode, text) == (130, b"")
     assert "\x1b" not in "".join([*lines, rest.decode()])
     assert any("connection lost, next attempt in " in line for line in lines)
 
@@ -250,8 +250,8 @@ def test_in_a_pipe_uncertain_orders_are_lines(
         run(environ, "cancel", "q-1", "buy", MARKET, "--id", "q-1-end")
         lines += lines_until(process, "q-1-end canceled, 0 left")
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
-        assert (process.returncode, said) == (130, b"")
+        _, text = process.communicate(timeout=30)
+        assert (process.returncode, text) == (130, b"")
     assert "\x1b" not in "".join(lines)
 
 
@@ -290,7 +290,7 @@ def test_report_requests_that_fail_are_repeated_later() -> None:
     orders = OpenOrders(client, "prediction", {})
     orders.apply(logged_on())
     assert not any("Not known" in line for line in orders.tick())
-    assert not orders.is_told
+    assert not orders.has_all_reports
     client.is_on = True
     orders.tick()
     [request] = client.sent

@@ -44,14 +44,14 @@ def test_an_order_is_placed_changed_and_cancelled(environ: dict[str, str]) -> No
 def test_fills_are_shown_in_dollars(environ: dict[str, str]) -> None:
     filled = run(environ, "order", "buy", MARKET, "1", "0.47", "--yes")
     assert filled.exit_code == 0
-    told = labelled(filled)
-    assert told["filled"] == "1.00 contracts at 0.4700 dollars on average"
-    assert told["value"].startswith("0.470000 dollars, plus 0.0")
-    assert "open" not in told
+    output = labelled(filled)
+    assert output["filled"] == "1.00 contracts at 0.4700 dollars on average"
+    assert output["value"].startswith("0.470000 dollars, plus 0.0")
+    assert "open" not in output
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "text"),
     [
         (("order", "buy", "NOPE", "5", "0.40"), "MARKET_NOT_FOUND: No market has this symbol."),
         (("order", "buy", MARKET, "5", "0.40", "--expiry", "ioc"), "canceled: IMMEDIATE_OR_CANCELLED"),
@@ -59,11 +59,11 @@ def test_fills_are_shown_in_dollars(environ: dict[str, str]) -> None:
     ],
 )
 def test_an_order_refused_or_ended_without_a_fill_has_status_1(
-    environ: dict[str, str], arguments: tuple[str, ...], said: str
+    environ: dict[str, str], arguments: tuple[str, ...], text: str
 ) -> None:
     result = run(environ, *arguments, "--yes")
     assert result.exit_code == 1
-    assert said in result.stdout
+    assert text in result.stdout
 
 
 def test_all_orders_of_the_key_are_cancelled(environ: dict[str, str]) -> None:
@@ -115,7 +115,7 @@ def test_without_a_terminal_and_without_yes_nothing_is_sent(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "text"),
     [
         (("order", "buy", MARKET, "1e3", "0.40"), "'1e3' is not a number such as 10 or 0.40"),
         (("order", "buy", MARKET, "NaN", "0.40"), "is not a number"),
@@ -123,11 +123,11 @@ def test_without_a_terminal_and_without_yes_nothing_is_sent(
     ],
 )
 def test_bad_input_is_refused_before_anything_is_sent(
-    environ: dict[str, str], arguments: tuple[str, ...], said: str
+    environ: dict[str, str], arguments: tuple[str, ...], text: str
 ) -> None:
     result = run(environ, *arguments, "--yes")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert said in result.stderr
+    assert text in result.stderr
 
 
 def test_production_is_not_mixed_with_the_simulated_venue(environ: dict[str, str]) -> None:
@@ -137,7 +137,7 @@ def test_production_is_not_mixed_with_the_simulated_venue(environ: dict[str, str
 
 
 @pytest.mark.parametrize(
-    ("fault", "options", "said"),
+    ("fault", "options", "text"),
     [
         ("withhold", {"message": "8"}, "no answer within 0.5 seconds"),
         ("unavailable", {"applied": True}, "does not know"),
@@ -145,12 +145,12 @@ def test_production_is_not_mixed_with_the_simulated_venue(environ: dict[str, str
     ],
 )
 def test_an_unknown_outcome_is_reported_as_unknown(
-    environ: dict[str, str], sandbox: Sandbox, fault: str, options: dict[str, object], said: str
+    environ: dict[str, str], sandbox: Sandbox, fault: str, options: dict[str, object], text: str
 ) -> None:
     sandbox.server.perform(operation(fault, options))
     result = run(environ, *BUY, "--id", f"u-{fault}", "--yes", "--timeout", "0.5")
     sandbox.server.perform(operation("release", {}))
     assert result.exit_code == 3, result.output
-    assert said in " ".join(result.stdout.split())
+    assert text in " ".join(result.stdout.split())
     assert labelled(result)["ClOrdID"] == f"u-{fault}"
     assert "REST" in result.stdout

@@ -79,7 +79,7 @@ class Rfq:
     state: RfqState = RfqState.OPEN
     quotes: dict[str, Quote] = attrs.field(factory=dict)
     """By QuoteID: the active quotes and the last ended ones."""
-    standing: dict[AccountId, Quote] = attrs.field(factory=dict)
+    open_quotes: dict[AccountId, Quote] = attrs.field(factory=dict)
     """The active quotes by the maker's account, in the order of receipt."""
     acceptance: Acceptance | None = None
     timer: Timer | None = None
@@ -213,20 +213,20 @@ class RfqBook:
         """Add a new quote. The caller has checked `is_full`."""
         rfq = quote.rfq
         rfq.quotes[quote.quote_id] = quote
-        rfq.standing[quote.account] = quote
+        rfq.open_quotes[quote.account] = quote
         self._of_makers[quote.account.owner, quote.quote_id] = quote
         self._of_creators[rfq.account.owner, quote.quote_id] = quote
         self._of_logins.setdefault(quote.maker, {})[quote] = None
 
     def is_full(self, rfq: Rfq) -> bool:
         """Return whether a request has the maximum number of active quotes."""
-        return len(rfq.standing) >= self.max_quotes
+        return len(rfq.open_quotes) >= self.max_quotes
 
     def end_quote(self, quote: Quote, state: QuoteState) -> None:
         """End a quote; it is retained for a while."""
         quote.state = state
         rfq = quote.rfq
-        rfq.standing.pop(quote.account, None)
+        rfq.open_quotes.pop(quote.account, None)
         self._unlink(quote)
         # At most `max_quotes` are active, so there is an ended one to remove. As many ended ones are
         # retained, because the acceptance of one of them must be refused as expired.

@@ -360,10 +360,10 @@ def _best(quote: Quote, side: Side) -> Quote:
     """Return the best quote of the same request that is no worse than this one. Of equal ones this one is
     preferred, then the oldest."""
     best = quote
-    asked = quote.price(side)
-    for other in quote.rfq.standing.values():
+    requested = quote.price(side)
+    for other in quote.rfq.open_quotes.values():
         price, known = other.price(side), best.price(side)
-        if price is None or asked is None or known is None:
+        if price is None or requested is None or known is None:
             continue
         gain = known - price if side is Side.BUY else price - known
         if gain > 0 or (gain == 0 and best.state is not QuoteState.OPEN):

@@ -147,9 +147,9 @@ class Lifecycle:
         return self._orders.rejected(order, request.order_id, outcome.exec_id, outcome.cause, login, now)
 
     def _cancel_quotes(self, rfq: Rfq, *, spared: Quote | None) -> list[Delivery]:
-        # A copy: ending a quote removes it from `standing`.
-        standing = tuple(rfq.standing.values())
-        return [self._end_quote(quote) for quote in standing if quote is not spared]
+        # A copy: ending a quote removes it from `open_quotes`.
+        open_quotes = tuple(rfq.open_quotes.values())
+        return [self._end_quote(quote) for quote in open_quotes if quote is not spared]
 
     def _end_quote(self, quote: Quote) -> Delivery:
         self._context.book.end_quote(quote, QuoteState.CANCELED)
@@ -190,10 +190,10 @@ def creator_order(acceptance: Acceptance) -> PlaceOrder:
     """Return the order of the creator's side. With RestRemainder it is for the whole request."""
     rfq, order = acceptance.quote.rfq, acceptance.order
     size = acceptance.quote.size(acceptance.side) or acceptance.quantity
-    asked: dict[str, Any] = {}
+    requested: dict[str, Any] = {}
     if order is not None:
         prevention = SELF_TRADE_PREVENTIONS.get(order.self_trade_prevention_type)
-        asked = {
+        requested = {
             "self_trade_prevention": prevention or SelfTradePrevention.TAKER_AT_CROSS,
             "cancel_on_pause": order.cancel_order_on_pause is True,
             "max_execution_cost": order.max_execution_cost,
@@ -209,7 +209,7 @@ def creator_order(acceptance: Acceptance) -> PlaceOrder:
         quantity=size if rfq.rests else acceptance.quantity,
         price=acceptance.price,
         time_in_force=TimeInForce.GOOD_TILL_CANCEL if rfq.rests else TimeInForce.IMMEDIATE_OR_CANCEL,
-        **asked,
+        **requested,
     )
 
 

@@ -105,7 +105,7 @@ class Makers:
         if self._context.book.quote_of_maker(login.owner, message.quote_id) or message.quote_id in rfq.quotes:
             return texts.QUOTE_ALREADY_EXISTS
         # A replacement does not increase the number of quotes.
-        if account not in rfq.standing and self._context.book.is_full(rfq):
+        if account not in rfq.open_quotes and self._context.book.is_full(rfq):
             return texts.TOO_MANY_QUOTES
         quote = Quote(
             quote_id=message.quote_id,
@@ -152,7 +152,7 @@ class Makers:
         rfqs: tuple[Rfq, ...] = (quote.rfq,)
         if self._context.assumptions.one_quote_per_market:
             rfqs = self._context.book.open_on(quote.rfq.market)
-        found = (rfq.standing.get(quote.account) for rfq in rfqs)
+        found = (rfq.open_quotes.get(quote.account) for rfq in rfqs)
         return [old for old in found if old is not None and old.state is QuoteState.OPEN]
 
     def _find(self, login: Login, quote_id: str, rfq_id: str | None) -> Quote | None:

@@ -41,7 +41,7 @@ from kalshi_fix_venue.identities import ClientKey
 from kalshi_fix_venue.operations import operation
 from kalshi_fix_venue.operations.base import Answer, Operation
 from kalshi_fix_venue.venue import VenueModel
-from tests.venue.desk import MARKET, PERP
+from tests.venue.exchange_harness import MARKET, PERP
 
 CODEC = Codec(DIALECT)
 START = datetime(2026, 8, 20, 15, 0, tzinfo=UTC)
@@ -91,7 +91,7 @@ def config(**changes: Any) -> VenueConfig:
 class Client:
     """An initiator session on one connection."""
 
-    town: Town
+    harness: VenueHarness
     name: str
     conn: int
     session: Session
@@ -102,17 +102,17 @@ class Client:
     """Whether it has stopped reading."""
 
     def send(self, message: Message) -> None:
-        self.session.send(message, self.town.now)
-        self.town.run()
+        self.session.send(message, self.harness.now)
+        self.harness.run()
 
     def raw(self, message: Message) -> list[Message]:
         """Send a message that the session would refuse, as its next message, and return the answers. The
         session cannot send afterwards.
         """
-        town, session_type = self.town, self.session.config.session_type.name
-        data = encode(self.name, session_type, self.session.next_outgoing, town.now, message)
-        town.venue.receive_data(self.conn, data, town.now)
-        return decode_all(town.venue.data_to_send(self.conn))
+        harness, session_type = self.harness, self.session.config.session_type.name
+        data = encode(self.name, session_type, self.session.next_outgoing, harness.now, message)
+        harness.venue.receive_data(self.conn, data, harness.now)
+        return decode_all(harness.venue.data_to_send(self.conn))
 
     def answer_to_raw(self, message: Message, kind: type[M]) -> M:
         """Send a message as `raw` does, and return the single answer."""
@@ -121,14 +121,14 @@ class Client:
         return answer
 
     def logout(self) -> None:
-        self.session.logout(self.town.now)
-        self.town.run()
+        self.session.logout(self.harness.now)
+        self.harness.run()
 
     def drop(self) -> None:
         """Lose the connection without a Logout."""
-        self.town.venue.receive_eof(self.conn, self.town.now)
-        self.town.clients.remove(self)
-        self.town.run()
+        self.harness.venue.receive_eof(self.conn, self.harness.now)
+        self.harness.clients.remove(self)
+        self.harness.run()
 
     def take(self) -> list[Message]:
         """Return the messages received since the last call."""
@@ -155,7 +155,7 @@ class Client:
         return any(isinstance(event, LoggedOn) for event in self.events)
 
 
-class Town:
+class VenueHarness:
     def __init__(self, seed: int = 7, **changes: Any) -> None:
         self.venue = VenueModel(config(**changes), Random(seed))
         self.monotonic = 50.0

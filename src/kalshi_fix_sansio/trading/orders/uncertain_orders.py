@@ -9,24 +9,24 @@ import attrs
 
 from kalshi_fix_sansio._generated import ExecutionReport
 from kalshi_fix_sansio.events import MessageReceived
-from kalshi_fix_sansio.trading.common.doubts import Doubt
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
+from kalshi_fix_sansio.trading.common.uncertain_items import UncertainItem
 from kalshi_fix_sansio.trading.orders.mass_cancels import MassCancel
 from kalshi_fix_sansio.trading.orders.order import Order, PendingRequest
 
 
-class DoubtKind(Enum):
+class UncertainOrderKind(Enum):
     """Kinds of uncertainty about an order."""
 
     ORDER_UNKNOWN = "whether the venue has it"
     REQUEST_UNKNOWN = "what became of a change or a cancel"
     ORDER_UNVERIFIED = "what happened to it"
-    FILLS_UNSEEN = "fills that were told of and have not come"
+    FILLS_UNREPORTED = "its fills are incomplete: CumQty is higher"
     MASS_CANCEL_UNKNOWN = "whether all orders of the session were cancelled"
 
 
 @attrs.frozen(kw_only=True, eq=False)
-class OrderDoubt(Doubt):
+class UncertainOrder(UncertainItem):
     """An uncertainty about an order or a mass cancel. Drop copy or REST resolves it.
 
     Attributes:
@@ -38,7 +38,7 @@ class OrderDoubt(Doubt):
             cancel is resolved by the drop copy of its orders.
     """
 
-    kind: DoubtKind
+    kind: UncertainOrderKind
     order: Order | None = None
     request: PendingRequest | None = None
     mass_cancel: MassCancel | None = None
@@ -46,7 +46,7 @@ class OrderDoubt(Doubt):
 
 
 @attrs.frozen
-class Copied:
+class DropCopyReport:
     """An execution report returned by drop copy: it proves its content, but not that no later report exists.
 
     Attributes:
@@ -59,26 +59,27 @@ class Copied:
 
 
 @attrs.frozen
-class Covered:
-    """A range of drop copy is complete: each of its reports was received, and passed to `apply` as `Copied`.
+class DropCopyRange:
+    """A range of drop copy is complete: each of its reports was received, and passed to `apply` as
+    `DropCopyReport`.
 
     Attributes:
         shard: Index of the exchange shard.
         begin: The first key of the range, inclusive.
-        moment: `Orders.moment` when the range was requested: it resolves no later uncertainty.
+        epoch: `Orders.epoch` when the range was requested: it resolves no later uncertainty.
         end: The last key, inclusive; None for a range up to the latest report at the time of the request.
         requested_at: UTC, by the caller's clock: when the request was sent; None if unknown.
     """
 
     shard: int
     begin: ExecKey
-    moment: int
+    epoch: int
     end: ExecKey | None = None
     requested_at: datetime | None = None
 
 
-def unwrapped(happened: object) -> object:
+def unwrapped(event: object) -> object:
     """Return the message of an event that contains one, also that of a report from drop copy."""
-    if isinstance(happened, MessageReceived):
-        return happened.message
-    return happened.report if isinstance(happened, Copied) else happened
+    if isinstance(event, MessageReceived):
+        return event.message
+    return event.report if isinstance(event, DropCopyReport) else event

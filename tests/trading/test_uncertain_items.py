@@ -15,8 +15,6 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import MessageReceived, OpenRequest, OutcomesUnknown, Uncertainty
 from kalshi_fix_sansio.trading import (
     Cash,
-    Doubt,
-    Doubts,
     DropCopy,
     ExecKey,
     OrderGroups,
@@ -26,8 +24,10 @@ from kalshi_fix_sansio.trading import (
     RfqCreator,
     RfqMaker,
     Settlements,
+    UncertainItem,
+    UncertainItems,
 )
-from kalshi_fix_sansio.trading.common.doubts import WINDOW
+from kalshi_fix_sansio.trading.common.uncertain_items import WINDOW
 from tests.trading.order_flow import ENDED, NOON, feed, logged_on, over_the_wire, place, report
 
 
@@ -38,25 +38,27 @@ def lose_group_request(groups: OrderGroups, request: OrderGroupRequest) -> None:
 
 
 def test_a_doubt_contains_its_subject_time_and_remedies() -> None:
-    doubt = Doubt(what="where it is", about="order a", since=NOON, remedies=(Remedy.DROP_COPY, Remedy.REST))
-    assert str(doubt) == "order a: where it is since 2026-11-21 12:00:00 UTC; ask drop copy, or REST"
-    assert str(Doubt(what="where it is", about="order a")) == "order a: where it is; ask REST"
+    item = UncertainItem(
+        what="where it is", about="order a", since=NOON, remedies=(Remedy.DROP_COPY, Remedy.REST)
+    )
+    assert str(item) == "order a: where it is since 2026-11-21 12:00:00 UTC; ask drop copy, or REST"
+    assert str(UncertainItem(what="where it is", about="order a")) == "order a: where it is; ask REST"
 
 
 def test_nothing_is_in_doubt_at_first() -> None:
     maker = RfqMaker(lambda _: None, lambda _: False, lambda: "id")
     traded = (Orders(), Positions(), Cash(), DropCopy())
-    doubts = Doubts(*traded, OrderGroups(), Settlements(), maker, RfqCreator())
-    assert (len(doubts), list(doubts)) == (0, [])
-    assert doubts.by_remedy(NOON) == {remedy: [] for remedy in Remedy}
+    uncertain_items = UncertainItems(*traded, OrderGroups(), Settlements(), maker, RfqCreator())
+    assert (len(uncertain_items), list(uncertain_items)) == (0, [])
+    assert uncertain_items.by_remedy(NOON) == {remedy: [] for remedy in Remedy}
 
 
 def test_doubts_of_all_machines_are_listed_oldest_first() -> None:
     orders, copies, groups, settlements = Orders(), DropCopy(), OrderGroups(), Settlements()
     positions, cash = Positions(), Cash()
-    doubts = Doubts(orders, positions, cash, copies, groups, settlements)
+    uncertain_items = UncertainItems(orders, positions, cash, copies, groups, settlements)
     feed(orders, logged_on(), place(), report("new", "1;1"), ENDED)
-    copies.ask(orders.copy_from(), orders.moment, Instant(1, NOON + timedelta(minutes=1)))
+    copies.request(orders.copy_from(), orders.epoch, Instant(1, NOON + timedelta(minutes=1)))
     lose_group_request(groups, OrderGroupRequest(order_group_action="1", order_group_contracts_limit=5))
     page = MarketSettlementReport(
         market_settlement_report_id="s1",
@@ -72,32 +74,32 @@ def test_doubts_of_all_machines_are_listed_oldest_first() -> None:
     ):
         positions.apply(update)
         cash.apply(update)
-    first, *others = map(str, doubts)
+    first, *others = map(str, uncertain_items)
     assert first.startswith(
         "settlement of M on 2026-11-20: what its missing pages say; 1 came since 2026-11-21"
     )
     assert others == [
         "order a: what happened to it since 2026-11-21 12:00:00 UTC; ask drop copy, or REST",
         "reports from 1;1: they are to be asked for since 2026-11-21 12:01:00 UTC; ask drop copy, or REST",
-        "KXHIGHNY-26NOV21-T55: the position: fills come to 4, and the venue told 9; ask REST",
+        "KXHIGHNY-26NOV21-T55: the position: 4 by its fills, 9 by the venue; ask REST",
         "balance of 0 on shard 0: what 1 fills changed the balance by; ask REST",
         "1 new order groups: whether there is one; ask REST",
     ]
-    assert len(doubts) == 6
-    found = {remedy: len(each) for remedy, each in doubts.by_remedy(NOON).items()}
+    assert len(uncertain_items) == 6
+    found = {remedy: len(each) for remedy, each in uncertain_items.by_remedy(NOON).items()}
     assert found == {Remedy.DROP_COPY: 2, Remedy.REQUEST: 0, Remedy.REST: 4}
     # Drop copy does not reach back beyond its window.
-    found = {remedy: len(each) for remedy, each in doubts.by_remedy(NOON + WINDOW).items()}
+    found = {remedy: len(each) for remedy, each in uncertain_items.by_remedy(NOON + WINDOW).items()}
     assert found == {Remedy.DROP_COPY: 1, Remedy.REQUEST: 0, Remedy.REST: 5}
 
 
 def test_a_doubt_of_drop_copy_alone_needs_rest_after_the_window() -> None:
     class Machine:
-        def doubts(self) -> list[Doubt]:
-            return [Doubt(what="it", about="x", since=NOON, remedies=(Remedy.DROP_COPY,))]
+        def uncertain(self) -> list[UncertainItem]:
+            return [UncertainItem(what="it", about="x", since=NOON, remedies=(Remedy.DROP_COPY,))]
 
-    doubts = Doubts(Machine())
-    assert len(doubts.by_remedy(NOON + WINDOW)[Remedy.REST]) == 1
+    uncertain_items = UncertainItems(Machine())
+    assert len(uncertain_items.by_remedy(NOON + WINDOW)[Remedy.REST]) == 1
 
 
 def test_reports_beyond_the_drop_copy_window_do_not_block_recovery() -> None:
@@ -112,8 +114,8 @@ def test_reports_beyond_the_drop_copy_window_do_not_block_recovery() -> None:
 def test_an_order_without_any_report_needs_rest() -> None:
     orders = Orders()
     feed(orders, logged_on(), place(), ENDED)
-    [doubt] = orders.doubts()
-    assert (doubt.about, doubt.begin, doubt.remedies) == ("order a", None, (Remedy.REST,))
+    [item] = orders.uncertain()
+    assert (item.about, item.begin, item.remedies) == ("order a", None, (Remedy.REST,))
 
 
 def test_a_doubt_about_a_request_names_its_order() -> None:
@@ -121,7 +123,7 @@ def test_a_doubt_about_a_request_names_its_order() -> None:
     feed(orders, logged_on(), place(), report("new", "1;1"))
     [order] = orders
     feed(orders, orders.cancel(order, "b"), ENDED)
-    assert [each.about for each in orders.doubts()] == ["order a", "request b about order a"]
+    assert [each.about for each in orders.uncertain()] == ["order a", "request b about order a"]
 
 
 def test_doubts_about_groups_have_a_time_that_a_dump_keeps() -> None:
@@ -133,20 +135,20 @@ def test_doubts_about_groups_have_a_time_that_a_dump_keeps() -> None:
     other = OrderGroups()
     other.load(groups.dump())
     for each in (groups, other):
-        [doubt] = each.doubts()
-        assert (doubt.about, doubt.since) == (f"order group {group}", NOON)
+        [item] = each.uncertain()
+        assert (item.about, item.since) == (f"order group {group}", NOON)
     # A group that was not requested is as old as the message that reported it.
     orphan = OrderGroupResponse(order_group_id=group[:-1] + "2")
     groups.apply(MessageReceived(over_the_wire(orphan, at=NOON + timedelta(hours=1))))
-    assert [each.since for each in groups.doubts()] == [NOON, NOON + timedelta(hours=1)]
+    assert [each.since for each in groups.uncertain()] == [NOON, NOON + timedelta(hours=1)]
 
 
 def test_items_refused_for_lack_of_room_are_in_doubt() -> None:
-    positions, cash = Positions(max_positions=0), Cash(max_purses=0)
+    positions, cash = Positions(max_positions=0), Cash(max_balances=0)
     for update in feed(Orders(), report("trade", "1;2", cum="4", last=("4", "0.40"))):
         positions.apply(update)
         cash.apply(update)
-    assert [str(each) for each in Doubts(positions, cash)] == [
+    assert [str(each) for each in UncertainItems(positions, cash)] == [
         "1 fills: the positions of fills for which there was no room; ask REST",
         "1 fills or payouts: the money of what there was no room for; ask REST",
     ]

@@ -62,7 +62,7 @@ def ds(*texts: str | int) -> tuple[Decimal, ...]:
     return tuple(Decimal(text) for text in texts)
 
 
-class Desk:
+class ExchangeHarness:
     """An exchange and the owners who trade on it; `owner` may be `name` or `name/subaccount`."""
 
     def __init__(

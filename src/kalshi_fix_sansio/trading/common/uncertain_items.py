@@ -32,7 +32,7 @@ class Remedy(Enum):
 
 
 @attrs.frozen(kw_only=True, eq=False)
-class Doubt:
+class UncertainItem:
     """An uncertain item that no expected message will resolve.
 
     Attributes:
@@ -55,43 +55,44 @@ class Doubt:
         return f"{self.about}: {self.what}{since}; ask {', or '.join(each.value for each in self.remedies)}"
 
 
-class HasDoubts(Protocol):
+class HasUncertainItems(Protocol):
     """A machine that lists its uncertain items."""
 
-    def doubts(self) -> Sequence[Doubt]:
+    def uncertain(self) -> Sequence[UncertainItem]:
         """Return the uncertain items that no expected message will resolve."""
         ...
 
 
-class Doubts:
+class UncertainItems:
     """A combined list of the uncertain items of any number of machines, computed at each access."""
 
     __slots__ = ("_machines",)
 
-    def __init__(self, *machines: HasDoubts) -> None:
-        """Combine these machines: `Orders`, `Positions`, `Cash`, `DropCopy` and any other with `doubts`."""
+    def __init__(self, *machines: HasUncertainItems) -> None:
+        """Combine these machines: `Orders`, `Positions`, `Cash`, `DropCopy` and any other with
+        `uncertain`."""
         self._machines = machines
 
-    def __iter__(self) -> Iterator[Doubt]:
-        found = [doubt for machine in self._machines for doubt in machine.doubts()]
+    def __iter__(self) -> Iterator[UncertainItem]:
+        found = [item for machine in self._machines for item in machine.uncertain()]
         return iter(sorted(found, key=_since))
 
     def __len__(self) -> int:
-        return sum(len(machine.doubts()) for machine in self._machines)
+        return sum(len(machine.uncertain()) for machine in self._machines)
 
-    def by_remedy(self, now: datetime) -> dict[Remedy, list[Doubt]]:
+    def by_remedy(self, now: datetime) -> dict[Remedy, list[UncertainItem]]:
         """Return the uncertain items by the best remaining remedy, the oldest first.
 
         Args:
             now: the time, aware: drop copy no longer returns reports older than its window.
         """
-        found: dict[Remedy, list[Doubt]] = {each: [] for each in Remedy}
-        for doubt in self:
-            late = doubt.since is not None and doubt.since <= shifted(now, -WINDOW)
-            left = [each for each in doubt.remedies if not (late and each is Remedy.DROP_COPY)]
-            found[left[0] if left else Remedy.REST].append(doubt)
+        found: dict[Remedy, list[UncertainItem]] = {each: [] for each in Remedy}
+        for item in self:
+            late = item.since is not None and item.since <= shifted(now, -WINDOW)
+            left = [each for each in item.remedies if not (late and each is Remedy.DROP_COPY)]
+            found[left[0] if left else Remedy.REST].append(item)
         return found
 
 
-def _since(doubt: Doubt) -> datetime:
-    return doubt.since or END
+def _since(item: UncertainItem) -> datetime:
+    return item.since or END

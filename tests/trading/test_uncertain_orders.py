@@ -14,7 +14,14 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
     Uncertainty,
 )
-from kalshi_fix_sansio.trading import Copied, Covered, DoubtKind, Ending, Orders, OrderState
+from kalshi_fix_sansio.trading import (
+    DropCopyRange,
+    DropCopyReport,
+    Ending,
+    Orders,
+    OrderState,
+    UncertainOrderKind,
+)
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from tests.trading.order_flow import (
     ENDED,
@@ -47,24 +54,24 @@ def orders() -> Orders:
     return made
 
 
-def doubts(orders: Orders) -> list[str]:
-    return [doubt.kind.name for doubt in orders.doubts()]
+def uncertain_items(orders: Orders) -> list[str]:
+    return [item.kind.name for item in orders.uncertain()]
 
 
-def covered(orders: Orders, begin: ExecKey = K1, **changes: object) -> Covered:
-    values = {"shard": begin.shard, "begin": begin, "end": None, "moment": orders.moment}
-    return Covered(**(values | changes))  # type: ignore[arg-type]
+def covered(orders: Orders, begin: ExecKey = K1, **changes: object) -> DropCopyRange:
+    values = {"shard": begin.shard, "begin": begin, "end": None, "epoch": orders.epoch}
+    return DropCopyRange(**(values | changes))  # type: ignore[arg-type]
 
 
 def test_a_disconnect_makes_open_orders_unverified_and_sent_ones_unknown(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), place("b"), place("c"), report("canceled", "1;2", "o3", "c"))
-    told = feed(orders, ENDED)
+    updates = feed(orders, ENDED)
     states = [order.state for order in orders]
     assert states == [OrderState.UNVERIFIED, OrderState.UNKNOWN, OrderState.DONE]
-    assert [update.before for update in told] == [OrderState.OPEN, OrderState.SENT]
-    assert [(doubt.kind, doubt.since) for doubt in orders.doubts()] == [
-        (DoubtKind.ORDER_UNVERIFIED, NOON),
-        (DoubtKind.ORDER_UNKNOWN, NOON),
+    assert [update.before for update in updates] == [OrderState.OPEN, OrderState.SENT]
+    assert [(item.kind, item.since) for item in orders.uncertain()] == [
+        (UncertainOrderKind.ORDER_UNVERIFIED, NOON),
+        (UncertainOrderKind.ORDER_UNKNOWN, NOON),
     ]
     assert feed(orders, ENDED) == []
 
@@ -74,17 +81,17 @@ def test_with_resend_a_disconnect_leaves_no_doubt() -> None:
     feed(orders, logged_on(), place(), report("new", "1;1"), place("b"), cancel("c"), ENDED)
     assert [order.state for order in orders] == [OrderState.OPEN, OrderState.SENT]
     assert feed(orders, logged_on(reset=False)) == []
-    [told, other] = feed(orders, logged_on(reset=True))
-    assert told.order is not None
-    assert told.order.state is OrderState.UNVERIFIED
+    [update, other] = feed(orders, logged_on(reset=True))
+    assert update.order is not None
+    assert update.order.state is OrderState.UNVERIFIED
     assert other.order is not None
     assert other.order.state is OrderState.UNKNOWN
 
 
 def test_an_unreported_session_end_is_noticed_at_the_next_logon(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"))
-    [told] = feed(orders, logged_on())
-    assert told.state_changed
+    [update] = feed(orders, logged_on())
+    assert update.state_changed
     feed(orders, ENDED, logged_on(), report("trade", "1;2", cum="4", last=("4", "0.40")))
     assert only(orders).state is OrderState.OPEN
 
@@ -110,7 +117,7 @@ def test_lost_messages_leave_orders_in_doubt(event: object) -> None:
     "event",
     [
         SequenceSkipped(4, 7, gap_fill=True),
-        MessageRejected(None, (), comes_again=True),
+        MessageRejected(None, (), will_be_resent=True),
         MessageRejected(place(), ()),
     ],
 )
@@ -132,24 +139,24 @@ def test_a_newer_live_report_verifies_an_order_and_an_old_one_does_not(orders: O
     feed(orders, logged_on(), report("trade", "1;2", cum="4", last=("4", "0.40")))
     assert order.state is OrderState.UNVERIFIED
     feed(orders, report("trade", "1;5", cum="7", last=("1", "0.40")))
-    assert seen(order, "state unseen") == (OrderState.OPEN, 2)
-    assert doubts(orders) == ["FILLS_UNSEEN"]
+    assert seen(order, "state unreported_qty") == (OrderState.OPEN, 2)
+    assert uncertain_items(orders) == ["FILLS_UNREPORTED"]
 
 
 def test_a_copied_report_does_not_prove_that_no_later_one_exists(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), ENDED, logged_on())
     order = only(orders)
-    feed(orders, Copied(report("trade", "1;5", cum="4", last=("4", "0.40"))))
-    assert seen(order, "state filled remaining") == (OrderState.UNVERIFIED, 4, 6)
-    [told] = feed(orders, covered(orders))
-    assert (told.before, order.state) == (OrderState.UNVERIFIED, OrderState.OPEN)
-    feed(orders, ENDED, Copied(report("canceled", "1;6", cum="4", cl_ord_id="x")))
+    feed(orders, DropCopyReport(report("trade", "1;5", cum="4", last=("4", "0.40"))))
+    assert seen(order, "state filled_qty leaves_qty") == (OrderState.UNVERIFIED, 4, 6)
+    [update] = feed(orders, covered(orders))
+    assert (update.before, order.state) == (OrderState.UNVERIFIED, OrderState.OPEN)
+    feed(orders, ENDED, DropCopyReport(report("canceled", "1;6", cum="4", cl_ord_id="x")))
     assert order.state is OrderState.DONE
 
 
 def test_copies_may_be_in_cents_on_a_session_in_dollars(orders: Orders) -> None:
     copy = report("trade", "1;5", cum="4", last=("4", "39"), price="40")
-    feed(orders, place(), Copied(copy, dollars=False))
+    feed(orders, place(), DropCopyReport(copy, dollars=False))
     order = only(orders)
     assert f"{order.average_price} {order.price}" == "0.39 0.40"
 
@@ -163,7 +170,7 @@ def test_a_range_counts_for_its_shard_if_its_begin_and_request_are_in_time(order
         covered(orders, K9),
         covered(orders, ExecKey(1, 1, 1)),
         covered(orders, end=K9),
-        covered(orders, moment=orders.moment - 1),
+        covered(orders, epoch=orders.epoch - 1),
     ):
         assert feed(orders, range_) == []
         assert order.state is OrderState.UNVERIFIED
@@ -172,13 +179,13 @@ def test_a_range_counts_for_its_shard_if_its_begin_and_request_are_in_time(order
 
 
 def test_an_order_known_only_by_copies_is_open_once_its_range_is_covered(orders: Orders) -> None:
-    feed(orders, Copied(report("new", "1;2")))
+    feed(orders, DropCopyReport(report("new", "1;2")))
     order = only(orders)
-    assert (order.state, doubts(orders)) == (OrderState.UNVERIFIED, ["ORDER_UNVERIFIED"])
+    assert (order.state, uncertain_items(orders)) == (OrderState.UNVERIFIED, ["ORDER_UNVERIFIED"])
     feed(orders, covered(orders))
     assert order.state is OrderState.OPEN
     # Or once a live report mentions it.
-    feed(orders, Copied(report("new", "1;3", "o2", "b")), report("trade", "1;4", "o2", "b", cum="1"))
+    feed(orders, DropCopyReport(report("new", "1;3", "o2", "b")), report("trade", "1;4", "o2", "b", cum="1"))
     assert [each.state for each in orders] == [OrderState.OPEN] * 2
 
 
@@ -186,10 +193,10 @@ def test_an_unknown_order_missing_in_drop_copy_was_not_accepted(orders: Orders) 
     feed(orders, report("new", "1;1"), place("b"), place("c", symbol=OTHER), place("d", ex_destination=0))
     feed(orders, place("e", ex_destination=-1, symbol=OTHER), ENDED)
     b, c, d, e = list(orders)[1:]
-    unverified = orders.moment
+    unverified = orders.epoch
     feed(orders, covered(orders, K2))  # begins after the last known report at the time they were sent
     assert [order.state for order in (b, c, d)] == [OrderState.UNKNOWN] * 3
-    feed(orders, covered(orders, moment=unverified - 1))
+    feed(orders, covered(orders, epoch=unverified - 1))
     assert b.state is OrderState.UNKNOWN
     feed(orders, covered(orders))
     assert (b.ending, d.ending) == (Ending.MISSING, Ending.MISSING)
@@ -208,14 +215,14 @@ def test_an_order_sent_before_any_report_of_its_shard_stays_unknown(orders: Orde
 
 def test_an_exchange_unavailable_rejection_leaves_the_order_unknown(orders: Orders) -> None:
     feed(orders, place())
-    [told] = feed(orders, report("rejected", "-1;-1", "o7", text=UNAVAILABLE))
+    [update] = feed(orders, report("rejected", "-1;-1", "o7", text=UNAVAILABLE))
     order = only(orders)
-    assert (told.before, order.state) == (OrderState.SENT, OrderState.UNKNOWN)
-    assert doubts(orders) == ["ORDER_UNKNOWN"]
+    assert (update.before, order.state) == (OrderState.SENT, OrderState.UNKNOWN)
+    assert uncertain_items(orders) == ["ORDER_UNKNOWN"]
     feed(orders, report("rejected", "-1;-1", "o7", text=UNAVAILABLE))
     feed(orders, report("new", "1;1"))
     assert seen(order, "state order_id") == (OrderState.OPEN, "o1")
-    assert doubts(orders) == []
+    assert uncertain_items(orders) == []
 
 
 def test_the_same_order_sent_again_does_not_settle_the_first(orders: Orders) -> None:
@@ -223,14 +230,14 @@ def test_the_same_order_sent_again_does_not_settle_the_first(orders: Orders) -> 
     feed(orders, place(), unsure, place(), unsure, report("new", "1;5", "o2"))
     first, second = orders
     assert (first.state, second.state) == (OrderState.UNKNOWN, OrderState.OPEN)
-    assert doubts(orders) == ["ORDER_UNKNOWN"]
+    assert uncertain_items(orders) == ["ORDER_UNKNOWN"]
     # The venue had accepted the first one after all, and it was done before the second arrived.
     feed(orders, report("ioc", "1;3", "o1", cum="10", last=("10", "0.40")))
     assert sorted((order.order_id or "", order.placed.number) for order in orders if order.placed) == [
         ("o1", 1),
         ("o2", 2),
     ]
-    assert doubts(orders) == []
+    assert uncertain_items(orders) == []
 
 
 @pytest.mark.parametrize("swapped", [False, True])
@@ -249,13 +256,13 @@ def test_an_exchange_unavailable_rejection_leaves_a_change_pending(orders: Order
     [request] = order.pending
     answer = report("rejected", "-1;-1", "o1", "b", text=UNAVAILABLE)
     feed(orders, answer if through == "8" else refusal("b", text=UNAVAILABLE))
-    assert (request.is_unknown, request.since, doubts(orders)) == (True, NOON, ["REQUEST_UNKNOWN"])
+    assert (request.is_unknown, request.since, uncertain_items(orders)) == (True, NOON, ["REQUEST_UNKNOWN"])
     assert order.state is OrderState.OPEN
     feed(orders, covered(orders, K9))
     assert order.pending == [request]
-    [told] = feed(orders, covered(orders))
-    assert told.answered == [request]
-    assert doubts(orders) == []
+    [update] = feed(orders, covered(orders))
+    assert update.answered == [request]
+    assert uncertain_items(orders) == []
 
 
 def test_a_refusal_of_a_request_sent_twice_applies_to_the_pending_one(orders: Orders) -> None:
@@ -263,7 +270,7 @@ def test_a_refusal_of_a_request_sent_twice_applies_to_the_pending_one(orders: Or
     feed(orders, refusal("c", text=UNAVAILABLE), cancel("c"))
     again = refusal("c", number=9)
     feed(orders, again)
-    assert doubts(orders) == ["REQUEST_UNKNOWN"]
+    assert uncertain_items(orders) == ["REQUEST_UNKNOWN"]
     assert feed(orders, again) == []
     feed(orders, refusal("c", number=10))
     assert only(orders).pending == []
@@ -282,15 +289,15 @@ def test_requests_listed_without_an_outcome_are_unknown() -> None:
     sent = place("b"), change("d"), cancel("c"), cancel("z"), place("y")
     feed(orders, place(), report("new", "1;1"), *sent[:3])
     requests = tuple(map(open_request, sent))
-    told = feed(orders, OutcomesUnknown(requests, Uncertainty.RESTARTED))
-    assert len(told) == 3
+    updates = feed(orders, OutcomesUnknown(requests, Uncertainty.RESTARTED))
+    assert len(updates) == 3
     # Requests that had not been applied are adopted.
-    assert doubts(orders) == ["REQUEST_UNKNOWN"] * 3 + ["ORDER_UNKNOWN"] * 2
+    assert uncertain_items(orders) == ["REQUEST_UNKNOWN"] * 3 + ["ORDER_UNKNOWN"] * 2
     before = views(orders)
     feed(orders, OutcomesUnknown(requests, Uncertainty.RESTARTED))
     assert views(orders) == before
     # Reports from drop copy may be old.
-    feed(orders, Copied(report("new", "1;4", "o2", "b")))
+    feed(orders, DropCopyReport(report("new", "1;4", "o2", "b")))
     assert [order.state for order in orders] == [
         OrderState.OPEN,
         OrderState.UNVERIFIED,
@@ -302,27 +309,27 @@ def test_requests_listed_without_an_outcome_are_unknown() -> None:
 def test_a_cancel_on_disconnect_is_only_presumed(session_type: str) -> None:
     orders = Orders(session_type)
     feed(orders, logged_on(cancel_orders_on_disconnect=True), place(), report("new", "1;1"), place("b"))
-    feed(orders, Copied(report("new", "1;2", "o9", "z")))
+    feed(orders, DropCopyReport(report("new", "1;2", "o9", "z")))
     feed(orders, SessionEnded(CloseReason.LOGGED_OUT, "bye", clean=True))
     mine, sent, other = orders
-    assert (mine.state, mine.presumed_canceled) == (OrderState.UNVERIFIED, True)
-    assert (sent.presumed_canceled, other.presumed_canceled) == (False, False)
+    assert (mine.state, mine.cancel_expected) == (OrderState.UNVERIFIED, True)
+    assert (sent.cancel_expected, other.cancel_expected) == (False, False)
     assert sent.state is (OrderState.UNKNOWN if session_type == "KalshiNR" else OrderState.SENT)
     feed(orders, logged_on(reset=False), report("trade", "1;3", cum="4", last=("4", "0.40")))
-    assert (mine.state, mine.presumed_canceled) == (OrderState.OPEN, False)
+    assert (mine.state, mine.cancel_expected) == (OrderState.OPEN, False)
     feed(orders, ENDED)
-    assert not mine.presumed_canceled
-    feed(orders, Copied(report("canceled", "1;6", cum="4")))
-    assert (mine.state, mine.presumed_canceled) == (OrderState.DONE, False)
+    assert not mine.cancel_expected
+    feed(orders, DropCopyReport(report("canceled", "1;6", cum="4")))
+    assert (mine.state, mine.cancel_expected) == (OrderState.DONE, False)
 
 
 def test_the_user_may_resolve_a_doubt(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), cancel("c"), place("b"), ENDED)
     first, second = orders
-    [told] = orders.resolve(first, is_open=False)
-    assert (first.ending, len(told.answered)) == (Ending.CLOSED, 1)
+    [update] = orders.resolve(first, is_open=False)
+    assert (first.ending, len(update.answered)) == (Ending.CLOSED, 1)
     orders.resolve(second, is_open=True)
-    assert (second.state, doubts(orders)) == (OrderState.OPEN, [])
+    assert (second.state, uncertain_items(orders)) == (OrderState.OPEN, [])
     # An old report does not contradict the user, a new one does.
     feed(orders, logged_on(), report("new", "1;1"))
     assert first.ending is Ending.CLOSED
@@ -343,8 +350,8 @@ def test_a_resolved_order_keeps_pending_requests(orders: Orders) -> None:
 
 def test_an_unreadable_report_leaves_its_order_in_doubt(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), report("new", "1;2", "o2", "b"))
-    told = feed(orders, raw_report(cum_qty=None))
-    assert [kind.name for kind in kinds(told)] == ["UNREADABLE"]
+    updates = feed(orders, raw_report(cum_qty=None))
+    assert [kind.name for kind in kinds(updates)] == ["UNREADABLE"]
     assert [order.state for order in orders] == [OrderState.UNVERIFIED, OrderState.OPEN]
     feed(orders, raw_report(order_id=None))
     assert [order.state for order in orders] == [OrderState.UNVERIFIED] * 2
@@ -369,9 +376,9 @@ def test_pending_reports_only_give_the_orderid(orders: Orders) -> None:
 
 def test_a_doubt_keeps_the_time_of_its_beginning(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), ENDED)
-    since = view(only(orders)), orders.doubts()[0].since
+    since = view(only(orders)), orders.uncertain()[0].since
     feed(orders, logged_on(), Reject(ref_seq_num=1), ENDED)
-    assert (view(only(orders)), orders.doubts()[0].since) == since
+    assert (view(only(orders)), orders.uncertain()[0].since) == since
 
 
 def test_an_unreadable_report_does_not_affect_a_done_order(orders: Orders) -> None:
@@ -398,21 +405,21 @@ def test_an_order_that_was_pending_may_be_rejected_or_left_open(orders: Orders, 
 def test_withdrawing_a_request_does_not_remove_an_unknown_one(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), cancel("c"), refusal("c", text=UNAVAILABLE))
     feed(orders, place("b"), report("rejected", "-1;-1", "o2", "b", text=UNAVAILABLE))
-    before = doubts(orders)
+    before = uncertain_items(orders)
     for request in (cancel("c"), place("b")):
         feed(orders, request)
         orders.withdraw(request)
         orders.withdraw(request)
-    assert doubts(orders) == before == ["REQUEST_UNKNOWN", "ORDER_UNKNOWN"]
+    assert uncertain_items(orders) == before == ["REQUEST_UNKNOWN", "ORDER_UNKNOWN"]
 
 
 def test_a_cancel_sent_again_may_have_an_unknown_outcome_again(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"))
     for number in (5, 6):
         feed(orders, cancel("c"), report("rejected", "-1;-1", "o1", "c", text=UNAVAILABLE, number=number))
-    assert doubts(orders) == ["REQUEST_UNKNOWN", "REQUEST_UNKNOWN"]
+    assert uncertain_items(orders) == ["REQUEST_UNKNOWN", "REQUEST_UNKNOWN"]
     feed(orders, report("canceled", "1;2", cl_ord_id="c", orig_cl_ord_id="a"))
-    assert doubts(orders) == []
+    assert uncertain_items(orders) == []
 
 
 @pytest.mark.parametrize("how", ["copied", "covered", "resolved", "copied two"])
@@ -423,9 +430,9 @@ def test_an_answer_received_after_drop_copy_has_settled_its_request_is_no_discre
     feed(orders, place(), report("new", "1;1"), change("b"))
     if how == "copied two":
         feed(orders, change("c", orig="b"))
-        feed(orders, Copied(report("replaced", "1;3", cl_ord_id="c", orig_cl_ord_id="b", qty="20")))
+        feed(orders, DropCopyReport(report("replaced", "1;3", cl_ord_id="c", orig_cl_ord_id="b", qty="20")))
     elif how == "copied":
-        feed(orders, Copied(report("replaced", "1;2", cl_ord_id="b", orig_cl_ord_id="a", qty="20")))
+        feed(orders, DropCopyReport(report("replaced", "1;2", cl_ord_id="b", orig_cl_ord_id="a", qty="20")))
     else:
         feed(orders, ENDED)
         if how == "covered":
@@ -434,6 +441,6 @@ def test_an_answer_received_after_drop_copy_has_settled_its_request_is_no_discre
             orders.resolve(only(orders), is_open=True)
     before = [order.state for order in orders]
     assert only(orders).pending == []
-    told = feed(orders, refusal("b", text=text, number=5))
-    assert [each for update in told for each in update.discrepancies] == []
+    updates = feed(orders, refusal("b", text=text, number=5))
+    assert [each for update in updates for each in update.discrepancies] == []
     assert [order.state for order in orders] == before

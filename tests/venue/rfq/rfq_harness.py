@@ -31,8 +31,8 @@ from kalshi_fix_venue.exchange import (
     prediction_market,
 )
 from kalshi_fix_venue.exchange.market import MarketRules
-from tests.venue.desk import MARKET, NO_FEES
-from tests.venue.town import KEYS, Client, Town, api_key, decode_all, named
+from tests.venue.exchange_harness import MARKET, NO_FEES
+from tests.venue.venue_harness import KEYS, Client, VenueHarness, api_key, decode_all, named
 
 VOLATILE, OTHER, SHARDED = "KXFAST-26", "KXOTHER-26", "KXSHARD-26"
 NAMES = (
@@ -84,7 +84,7 @@ def accounts(**balances: int) -> tuple[AccountConfig, ...]:
     )
 
 
-class RfqTown(Town):
+class RfqHarness(VenueHarness):
     """A venue for RFQs, without fees unless `fees` is given; every owner has 1,000 dollars on either
     shard.
     """
@@ -177,7 +177,7 @@ def trade(creator: Client, maker: Client, **accepted: Any) -> None:
     """Let the creator accept quote `q1` and the maker confirm it, and let their orders be executed."""
     creator.send(accept(**accepted))
     maker.send(confirm())
-    creator.town.wait(15)
+    creator.harness.wait(15)
 
 
 def confirm(quote_id: str = "q1", rfq_id: str | None = None) -> QuoteConfirm:

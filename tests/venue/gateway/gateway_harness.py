@@ -28,14 +28,14 @@ from kalshi_fix_venue.gateway.flags import LogonFlags
 from kalshi_fix_venue.gateway.logins import Delivery, Login
 from kalshi_fix_venue.gateway.market_data import SymbolLimits
 from kalshi_fix_venue.gateway.product import ProductGateway
-from tests.venue.desk import START, Desk
+from tests.venue.exchange_harness import START, ExchangeHarness
 
 M = TypeVar("M", bound=Message)
 
 
-class GatewayDesk:
+class GatewayHarness:
     """Checks every message for a login against the dialect, as a session would do. `settings` are those of
-    the exchange (see `Desk`).
+    the exchange (see `ExchangeHarness`).
     """
 
     def __init__(
@@ -46,9 +46,9 @@ class GatewayDesk:
         **settings: Any,
     ) -> None:
         balances, ids = {"ann": "10000", "bob": "10000", "ann/3": "10"}, count(1)
-        desk = Desk(product=product, balances=balances, **settings)
-        self.symbol = desk.market
-        self.gateway = ProductGateway(desk.exchange, limits or SymbolLimits(), lambda: f"id-{next(ids)}")
+        harness = ExchangeHarness(product=product, balances=balances, **settings)
+        self.symbol = harness.market
+        self.gateway = ProductGateway(harness.exchange, limits or SymbolLimits(), lambda: f"id-{next(ids)}")
         self.product = product
         self.now = START
         self._seq_num = count(2)
@@ -143,14 +143,14 @@ class GatewayDesk:
         return deliveries
 
 
-def told(deliveries: Sequence[Delivery], login: Login) -> list[Message]:
+def messages_to(deliveries: Sequence[Delivery], login: Login) -> list[Message]:
     """Return the messages for one login."""
     return [message for to, message in deliveries if to is login]
 
 
 def reports(deliveries: Sequence[Delivery], login: Login) -> list[ExecutionReport]:
     """Return the messages for one login, all of which must be execution reports."""
-    found = told(deliveries, login)
+    found = messages_to(deliveries, login)
     only = [message for message in found if isinstance(message, ExecutionReport)]
     assert len(only) == len(found), found
     return only
