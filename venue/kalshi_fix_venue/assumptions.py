@@ -1,7 +1,7 @@
-"""Switches for what the venue's documents leave open, where a client would notice the difference.
+"""Switches for behaviour that the venue's documents leave open, where a client would notice the difference.
 
-One field for each; docs/simulated-venue.md gives the reason, under the same name, and lists what else the
-documents leave open.
+One field for each; docs/simulated-venue.md gives the reason, under the same name, and lists further open
+points.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kalshi_fix_venue.settings import setting
 
 @attrs.frozen(kw_only=True)
 class Assumptions:
-    """Switches of `VenueConfig.assumptions`. The defaults are what is believed to be so."""
+    """Switches of `VenueConfig.assumptions`. The defaults are the most likely behaviour."""
 
     balance_change_includes_rebate: bool = setting(
         "Whether CollateralAmountChange (1704) of a Trade includes the rebate of rounding fees. "

@@ -1,4 +1,4 @@
-"""What a simulated venue consists of: markets, accounts, keys and limits."""
+"""Configuration of a simulated venue: markets, accounts, keys and limits."""
 
 from __future__ import annotations
 
@@ -57,15 +57,15 @@ class ApiKey:
     key_id: str
     public_key: Verifier = attrs.field(repr=False)
     owner: str
-    """The owner of the account that it belongs to."""
+    """Owner of the account of the key."""
     product: str
     """`prediction` or `margin`; keys are not shared between the two."""
     scopes: frozenset[str] = attrs.field(default=SCOPES)
     """`read` is enough for listeners and market data; orders need `write` or `write::trade`."""
     customers: frozenset[str] | None = None
-    """The customer accounts of its owner that it may trade for and know of, by PartyID; None for all."""
+    """The owner's customer accounts that the key may trade for and see, by PartyID; None for all."""
     restricted_to: int | None = None
-    """The one subaccount (0 to 63) that the key may act for and know of; None for all of the account."""
+    """The only subaccount (0 to 63) that the key may act for and see; None for the whole account."""
 
     @property
     def may_write(self) -> bool:
@@ -82,17 +82,17 @@ class CustomerConfig:
     balance: Decimal
     """On shard 0."""
     on_shards: Mapping[int, Decimal] = attrs.field(factory=dict)
-    """Balances on further shards; 0 where nothing is said."""
+    """Balances on further shards; 0 where none is given."""
     daily_cap: Decimal | None = None
-    """How much it may order in a day on sessions with UseCapReservation; None for no such orders at all."""
+    """Daily limit of its orders on sessions with UseCapReservation; None if it may place no such orders."""
 
 
 @attrs.frozen(kw_only=True)
 class AccountConfig:
-    """An owner's purse on one product, and those of its subaccounts. Dollars.
+    """Balances of an owner on one product, and of its subaccounts. Dollars.
 
-    Balances are per shard: the primary account is on every shard, with nothing where nothing is said; a
-    subaccount is only where it is named.
+    Balances are per shard: the primary account exists on every shard, with 0 where no balance is given; a
+    subaccount exists only where it is named.
     """
 
     owner: str
@@ -100,25 +100,25 @@ class AccountConfig:
     balance: Decimal
     """Of the primary account on shard 0."""
     drop_copy: bool = False
-    """Whether the venue has enabled it for past execution reports (EventResendRequest U1)."""
+    """Whether the venue has enabled requests for past execution reports (EventResendRequest U1)."""
     subaccounts: Mapping[int, Decimal] = attrs.field(factory=dict)
     """Balance on shard 0 by number (AllocAccount 79, 1 to 63)."""
     on_shards: Mapping[int, Mapping[int, Decimal]] = attrs.field(factory=dict)
     """Balances on further shards: by shard (1 or higher), then by number of the subaccount (0 is the primary
     account)."""
     tier: str | None = None
-    """Its API usage level, such as `Premier`, which limits how fast it may ask; not limited without one."""
+    """API usage level, such as `Premier`, which limits the request rate; unlimited without one."""
     terms: AccountTerms = attrs.field(factory=AccountTerms)
     allocation: Mapping[int, Decimal] = attrs.field(factory=dict)
     """Percentages by shard, which add up to 100: every ten seconds the free cash of the primary account is
-    divided so. Empty leaves it where it is."""
+    divided in these proportions. Empty disables it."""
     customers: tuple[CustomerConfig, ...] = ()
     """Customer accounts, which make the owner a clearing member."""
 
 
 @attrs.frozen(kw_only=True)
 class VenueConfig:
-    """Everything a `VenueModel` has to know beforehand."""
+    """Configuration of a `VenueModel`."""
 
     markets: Mapping[str, tuple[MarketRules, ...]]
     """The markets of each product."""
@@ -129,43 +129,43 @@ class VenueConfig:
     market_groups: tuple[MarketGroup, ...] = ()
     """Prediction markets that net with one another."""
     combos: tuple[ComboCollection, ...] = ()
-    """What combinations of prediction markets RFQs can be for."""
+    """Combinations of prediction markets that RFQs may name."""
     rfqs: RfqSettings = attrs.field(factory=RfqSettings)
     """Times and limits of RFQs."""
     symbol_limits: SymbolLimits = attrs.field(factory=SymbolLimits)
     sending_time_tolerance: float = 30.0
-    """Seconds that SendingTime (52) may be off (the page on authentication)."""
+    """Maximum deviation of SendingTime (52), in seconds (the page on authentication)."""
     logon_timeout: float = 10.0
-    """Seconds that a connection may take to log on."""
+    """Seconds allowed for a connection to log on."""
     zone: tzinfo = attrs.field(factory=trading_zone)
-    """Where the trading day ends at midnight."""
+    """Time zone of the trading day, which ends at midnight."""
     assumptions: Assumptions = attrs.field(factory=Assumptions)
-    """What is so where the documents do not say."""
+    """Choices where Kalshi's documents leave the behaviour open."""
     programme: Programme = attrs.field(factory=Programme)
-    """Orders that rest from `VenueModel.begin` on, and what is done at which time after it."""
+    """Resting orders from `VenueModel.begin` on, and the operations at given times after it."""
     flow: FlowConfig | None = None
-    """The simulated traders, who begin with `VenueModel.begin`; None for nobody."""
+    """The simulated traders, who begin with `VenueModel.begin`; None for no traders."""
     max_kept_messages: int = 100_000
-    """Messages that are kept for resend, or wait, for each key on KalshiRT and KalshiPT; beyond it the oldest
-    are forgotten before MessageRetentionPeriod is over."""
+    """Maximum messages that are kept for resend, or wait, for each key on KalshiRT and KalshiPT; beyond it
+    the oldest are dropped before MessageRetentionPeriod is over."""
     max_kept_bytes: int = MAX_KEPT_BYTES
-    """Bytes of these messages."""
+    """Maximum bytes of these messages."""
     max_past_events: int = MOST_EVENTS
-    """Events of orders that are kept for drop copy, of all accounts of a product together; beyond it the
-    oldest are forgotten before their three hours are over."""
+    """Maximum order events kept for drop copy, of all accounts of a product together; beyond it the oldest
+    are dropped before their three hours are over."""
     pauses: Schedule = ()
-    """When the exchange is paused by itself, such as `(MAINTENANCE,)`; never by default, so that no test
-    depends on the day."""
+    """Scheduled pauses of the exchange, such as `(MAINTENANCE,)`; none by default, since otherwise tests
+    would depend on the day."""
     max_unsent: int = 16 * 1024 * 1024
-    """Bytes that may wait for a client that does not read, before its connection ends."""
+    """Maximum unsent bytes for a client that does not read; beyond it its connection ends."""
 
     def __attrs_post_init__(self) -> None:
-        """Check what concerns more than one setting.
+        """Validate settings against one another.
 
         Raises:
-            ConfigurationError: a product is unknown, an account or a key is there twice, a key
-                belongs to nobody, a shard or a market group cannot be, or the programme needs an account or a
-                market that is not there.
+            ConfigurationError: a product is unknown, an account or a key is defined twice, a key has no
+                account, a shard or a market group is invalid, or the programme needs an account or a market
+                that is not defined.
         """
         owners = {(account.owner, account.product) for account in self.accounts}
         named = [*self.markets, *self.fees, *(a.product for a in self.accounts)]
@@ -207,7 +207,7 @@ class VenueConfig:
                 )
 
     def balances(self, product: str) -> dict[AccountId, Decimal]:
-        """Return every purse of a product, on each shard, with its balance in dollars."""
+        """Return the balance of every account of a product, on each shard, in dollars."""
         accounts = [account for account in self.accounts if account.product == product]
         shards = {rules.shard for rules in self.markets.get(product, ())}
         shards.update(shard for account in accounts for shard in account.on_shards)
@@ -242,11 +242,11 @@ class VenueConfig:
         return {each.owner: each.terms for each in self.accounts if each.product == product}
 
     def with_drop_copy(self, product: str) -> frozenset[str]:
-        """Return the owners who may ask for past reports on a product."""
+        """Return the owners who may request past reports on a product."""
         return frozenset(a.owner for a in self.accounts if a.product == product and a.drop_copy)
 
     def allocations(self, product: str) -> dict[str, Mapping[int, Decimal]]:
-        """Return how each owner who has asked for it has free cash divided on a product."""
+        """Return the allocation of free cash of each owner that has one on a product."""
         return {a.owner: a.allocation for a in self.accounts if a.product == product and a.allocation}
 
     def _check_shards(self) -> None:

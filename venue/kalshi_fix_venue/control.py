@@ -1,8 +1,8 @@
 """The control channel of a running venue: operations by name from another process of the same user.
 
-The venue listens on a port of the loopback interface and writes where, with a token, into a file that its
-owner alone may read. A client sends one line of JSON and gets one back: `{"token", "do", "with"}`, then
-`{"ok": true, "answer": ...}` or `{"ok": false, "error": ...}`.
+The venue listens on a port of the loopback interface and writes the port, with a token, to a file that only
+its owner may read. A client sends one line of JSON and gets one back: `{"token", "do", "with"}`, then `{"ok":
+true, "answer": ...}` or `{"ok": false, "error": ...}`.
 """
 
 from __future__ import annotations
@@ -28,38 +28,38 @@ from kalshi_fix_venue.operations.base import Answer, Operation
 
 CONTROL_FILE = "control.json"
 FOLDER_PREFIX = "kalshi-fix-venue-"
-"""How the temporary folders of venues begin."""
+"""Prefix of the temporary folders of venues."""
 FOLDER_VARIABLE = "KALSHI_FIX_VENUE_FOLDER"
-"""Environment variable with the folder of the venue that is meant."""
+"""Environment variable that selects a venue by its folder."""
 LOOPBACK = "127.0.0.1"
 MAX_LINE = 64 * 1024
-"""Bytes of a request."""
+"""Maximum bytes of a request."""
 POLLS_EVERY = 0.1
-"""Seconds after which it looks whether it is to stop."""
+"""Seconds between checks for a requested stop."""
 PATIENCE = 10.0
 """Seconds that either side waits for the other."""
 
 
 class ControlError(KalshiFixError):
-    """The control channel could not be used; the text says what to do."""
+    """The control channel could not be used; the text states the remedy."""
 
 
 class Performer(Protocol):
-    """What carries operations out: a `VenueServer`, or anything that has one."""
+    """The object that performs operations: a `VenueServer`, or an owner of one."""
 
     def perform(self, operation: Operation) -> Answer:
-        """Do it, from any thread."""
+        """Perform an operation; from any thread."""
         ...
 
 
 class ControlServer(socketserver.ThreadingTCPServer):
-    """Takes operations for a venue while it is entered as a context."""
+    """Accepts operations for a venue while it is entered as a context."""
 
     daemon_threads = True
     allow_reuse_address = False
 
     def __init__(self, performer: Performer, folder: Path) -> None:
-        """Prepare a channel whose file is put into the folder."""
+        """Prepare a channel whose file is written to the folder."""
         super().__init__((LOOPBACK, 0), _Handler, bind_and_activate=False)
         self.performer = performer
         self.token: str = secrets.token_hex(32)
@@ -73,7 +73,7 @@ class ControlServer(socketserver.ThreadingTCPServer):
 
         Raises:
             FileExistsError: another venue has its file there.
-            OSError: the port or the file cannot be had.
+            OSError: the port or the file cannot be created.
         """
         try:
             self.server_bind()
@@ -101,7 +101,7 @@ class ControlServer(socketserver.ThreadingTCPServer):
         self.path.unlink(missing_ok=True)
 
     def answer(self, line: bytes) -> dict[str, Any]:
-        """Do what a request says."""
+        """Perform the operation of a request."""
         try:
             name, values = self._read(line)
             return {"ok": True, "answer": self.performer.perform(operation(name, values))}
@@ -132,7 +132,7 @@ class _Handler(socketserver.StreamRequestHandler):
     server: ControlServer
 
     def handle(self) -> None:
-        # Somebody who went away, or says nothing, is nobody's problem.
+        # A client that disconnects or stays silent is not an error.
         with contextlib.suppress(OSError):
             line = self.rfile.readline(MAX_LINE + 1)
             if not line:
@@ -145,8 +145,8 @@ class _Handler(socketserver.StreamRequestHandler):
 
 
 def running_venue(folder: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the control file of the venue that is meant: that of the folder, else of the folder that the
-    environment names, else of the only venue of this user that runs in a temporary folder.
+    """Return the control file of the selected venue: that of the folder, else of the folder in the
+    environment, else of the only venue of this user that runs in a temporary folder.
 
     Raises:
         ControlError: there is none, or more than one.
@@ -174,7 +174,8 @@ def running_venue(folder: Path | None = None, environ: Mapping[str, str] = os.en
 
 
 def _mine(path: Path) -> bool:
-    """Say whether only this user can write beside a file: others may put folders into the temporary one."""
+    """Return whether only this user can write next to a file: others may put folders into the temporary
+    one."""
     try:
         check_private(path.parent)
     except (ControlError, OSError):
@@ -183,11 +184,11 @@ def _mine(path: Path) -> bool:
 
 
 def check_private(folder: Path) -> None:
-    """Check that no other user can change the files in a folder: keys, and lines that a shell is to run.
+    """Check that no other user can change the files in a folder: keys, and lines that a shell runs.
 
     Raises:
         ControlError: another user can.
-        OSError: the folder cannot be looked at.
+        OSError: the folder cannot be read.
     """
     found = folder.lstat()
     problem = ""
@@ -205,10 +206,10 @@ def check_private(folder: Path) -> None:
 
 
 def send_operation(path: Path, command: Operation) -> Answer:
-    """Have the venue of a control file do something.
+    """Have the venue of a control file perform an operation.
 
     Raises:
-        ControlError: no venue answers there, or it refuses; the text says why.
+        ControlError: no venue answers there, or it refuses; the text states the reason.
     """
     try:
         where = json.loads(path.read_text())

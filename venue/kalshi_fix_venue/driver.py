@@ -1,4 +1,4 @@
-"""A venue driven by an event loop: each connection's transport, and the one timer."""
+"""A venue driven by an event loop: the transport of each connection, and one timer."""
 
 from __future__ import annotations
 
@@ -14,44 +14,44 @@ from kalshi_fix_venue.venue import VenueModel
 from kalshi_fix_venue.virtual_time import pass_time
 
 _NO_LINGER = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
-"""On, for no seconds: closing resets."""
+"""SO_LINGER on with zero seconds: closing resets."""
 
 
 class Driver:
     """Carries bytes and time to a venue, and bytes from it."""
 
     def __init__(self, venue: VenueModel, loop: asyncio.AbstractEventLoop, *, ahead: float = 0.0) -> None:
-        """Drive a venue on a loop, its clocks so many seconds ahead; `stop` ends it."""
+        """Drive a venue on a loop, its clocks `ahead` seconds ahead; `stop` ends it."""
         self.venue: VenueModel = venue
         self.loop = loop
         self.moved: int = 0
-        """How often something has come from a connection."""
+        """Number of inputs received from connections."""
         self._connections: dict[int, ClientProtocol] = {}
         self.ahead: float = ahead
         """Seconds by which the venue's clocks are ahead of the machine's."""
         self._timer: asyncio.TimerHandle | None = None
         self._processes: bool = False
-        """Whether `_process` is called next."""
+        """Whether a call of `_process` is scheduled."""
         self._emptied: asyncio.Event | None = None
         """Set while stopping."""
 
     def now(self) -> Instant:
-        """Read both clocks of the venue."""
+        """Return the current time by both clocks of the venue."""
         return Instant(self.loop.time() + self.ahead, datetime.now(UTC) + timedelta(seconds=self.ahead))
 
     def opened(self, connection: ClientProtocol) -> int:
-        """Take a new connection; return its number."""
+        """Add a new connection; return its number."""
         self.moved += 1
         number = self.venue.connection_made(connection.product, connection.session_type, self.now())
         self._connections[number] = connection
-        # One that was on its way when `stop` cut the others.
+        # A connection that was being made when `stop` cut the others.
         if self._emptied is not None:
             connection.abort()
         self.flush()
         return number
 
     def received(self, number: int, data: bytes) -> None:
-        """Take bytes of a connection."""
+        """Pass bytes of a connection to the venue."""
         self.moved += 1
         inbox = self.venue.inbox
         inbox.receive_data(number, data, self.now())
@@ -61,7 +61,8 @@ class Driver:
         self.flush()
 
     def _go_on(self) -> None:
-        """Let what waits be processed in the next turn of the loop, after the sockets have been read."""
+        """Schedule the processing of waiting bytes for the next turn of the loop, after the sockets have been
+        read."""
         if self.venue.inbox and not self._processes:
             self._processes = True
             self.loop.call_soon(self._process)
@@ -78,7 +79,7 @@ class Driver:
         self.flush()
 
     def closed(self, number: int) -> None:
-        """Take note that a connection is gone."""
+        """Record that a connection is closed."""
         self.moved += 1
         del self._connections[number]
         self.venue.inbox.receive_eof(number, self.now())
@@ -87,9 +88,9 @@ class Driver:
             self._emptied.set()
 
     def flush(self) -> None:
-        """Write what there is to write, close what is over, set the timer anew. It follows every call of the
-        venue, since any of them may concern any connection."""
-        # Written first: the venue calls a connection over once all it had to say was fetched.
+        """Write pending output, close ended connections, set the timer. Called after every call of the venue,
+        since any of them may concern any connection."""
+        # Written first: the venue lists a connection as ended only once all its output was fetched.
         self._write()
         for number in self.venue.connections_to_close():
             connection = self._connections.get(number)
@@ -110,7 +111,7 @@ class Driver:
     def _set_timer(self) -> None:
         deadline = self.venue.next_deadline()
         when = None if deadline is None else deadline - self.ahead
-        # Most messages leave the first deadline as it was, and a timer is dear to cancel and set.
+        # Most messages do not change the first deadline, and it is expensive to cancel and set a timer.
         if self._timer is not None and when == self._timer.when():
             return
         self._cancel_timer()
@@ -118,13 +119,13 @@ class Driver:
             self._timer = self.loop.call_at(when, self._due)
 
     def skip(self, seconds: float) -> None:
-        """Let seconds pass at once for the venue: all that is due in them happens, each at its time."""
+        """Skip seconds of the venue's time: everything due in them happens, each at its own time."""
         pass_time(self.venue, seconds, self.now(), after=lambda _: self._write())
         self.ahead += seconds
         self.flush()
 
     def replace(self, venue: VenueModel) -> None:
-        """Carry bytes to another venue from now on, every connection to the present one being cut."""
+        """Switch to another venue; every connection to the present one is cut."""
         for connection in self._connections.values():
             connection.detach()
         self._connections.clear()
@@ -157,54 +158,54 @@ class ClientProtocol(asyncio.Protocol):
     """One client's transport."""
 
     def __init__(self, driver: Driver, product: str, session_type: str) -> None:
-        """Be ready for a client on the port of a product's session type."""
+        """Prepare for a client on the port of a product's session type."""
         self.product = product
         self.session_type = session_type
         self.may_write: bool = True
-        """Whether the transport takes more."""
+        """Whether the transport accepts more output."""
         self.is_read: bool = True
-        """Whether the transport is read."""
+        """Whether the transport is being read."""
         self.number: int = 0
-        """What the venue calls the connection."""
+        """The venue's number of the connection."""
         self._driver = driver
         self._transport: asyncio.Transport | None = None
         self._detached = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin, TLS being set up."""
+        """Register the connection once TLS is set up."""
         self._transport = cast("asyncio.Transport", transport)
         self.number = self._driver.opened(self)
 
     def data_received(self, data: bytes) -> None:
-        """Hand bytes on."""
+        """Pass bytes to the driver."""
         if self._detached:
             return
         self._driver.received(self.number, data)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 the venue treats all alike
-        """Say that it is over."""
+        """Report the loss to the driver."""
         if self._detached:
             return
         self._driver.closed(self.number)
 
     def pause_writing(self) -> None:
-        """Leave what is to be written with the session, which has a bound for it."""
+        """Leave further output with the session, which bounds it."""
         self.may_write = False
 
     def resume_writing(self) -> None:
-        """Go on writing."""
+        """Continue writing."""
         self.may_write = True
         if not self._detached:
             self._driver.flush()
 
     def stop_reading(self) -> None:
-        """Leave with the system what the client sends."""
+        """Stop reading; the system buffers what the client sends."""
         self.is_read = False
         if self._transport is not None:
             self._transport.pause_reading()
 
     def read(self) -> None:
-        """Read again."""
+        """Continue reading."""
         self.is_read = True
         if self._transport is not None:
             self._transport.resume_reading()
@@ -220,12 +221,12 @@ class ClientProtocol(asyncio.Protocol):
             self._transport.close()
 
     def detach(self) -> None:
-        """Close at once, and tell the driver nothing more."""
+        """Close at once, without further calls to the driver."""
         self._detached = True
         self.abort()
 
     def reset(self) -> None:
-        """Close at once and have the other side told by a reset."""
+        """Close at once by a TCP reset."""
         if self._transport is not None:
             socket = self._transport.get_extra_info("socket")
             if socket is not None:

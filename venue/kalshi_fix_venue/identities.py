@@ -34,14 +34,14 @@ class ServerIdentity:
     """A server certificate with its key."""
 
     certificate_pem: bytes
-    """The certificate and the authority's after it."""
+    """The server's certificate, followed by the authority's."""
     private_key_pem: bytes = attrs.field(repr=False)
 
     def ssl_context(self) -> ssl.SSLContext:
         """Return a context for a TLS 1.2 (or newer) server."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        # The ssl module loads keys from files alone; what it gets for a moment is an encrypted one.
+        # The ssl module loads keys only from files; the temporary file contains an encrypted key.
         passphrase = token_hex(32)
         key = serialization.load_pem_private_key(self.private_key_pem, None).private_bytes(
             serialization.Encoding.PEM,
@@ -59,7 +59,7 @@ class Authority:
     """A certificate authority that lives as long as this object."""
 
     def __init__(self) -> None:
-        """Make a new one, with a key of its own."""
+        """Make an authority with a new key."""
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Simulated Kalshi, throwaway CA")])
         self._certificate = (
@@ -72,7 +72,7 @@ class Authority:
 
     @property
     def certificate_pem(self) -> bytes:
-        """What a client must trust."""
+        """The certificate that a client must trust."""
         return self._certificate.public_bytes(serialization.Encoding.PEM)
 
     def issue(self, names: Sequence[str] = LOOPBACK_NAMES) -> ServerIdentity:
@@ -117,14 +117,14 @@ class ClientKey:
 
     @property
     def public_key(self) -> Verifier:
-        """The half that the venue has."""
+        """The public key, for the venue."""
         return load_private_key(self.private_key_pem).verifier
 
     def write(self, path: Path) -> None:
-        """Write the private key to a new file that its owner alone may read.
+        """Write the private key to a new file that only its owner may read.
 
         Raises:
-            FileExistsError: there is something at this path.
+            FileExistsError: a file exists at this path.
         """
         _write_private(path, self.private_key_pem)
 

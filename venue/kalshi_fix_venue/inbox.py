@@ -1,6 +1,6 @@
 """Bytes that were read from connections and that the venue has not processed yet.
 
-Sockets are read whether or not the venue keeps up, so the arrival time of what waits is known, and the
+Sockets are read whether or not the venue keeps up, so the arrival time of waiting bytes is known, and the
 SendingTime (52) of a message is compared with that. Connections are served in turn: a client that sends a lot
 delays others little.
 """
@@ -18,48 +18,48 @@ from kalshi_fix_sansio.clock import Instant
 PIECE = 16 * 1024
 """Bytes that are processed at a time."""
 MAX_WAITING = 4 * 1024 * 1024
-"""Bytes of a connection from which on it is not read; it is read again from half of them."""
+"""Waiting bytes at which a connection is no longer read; reading continues at half of them."""
 BEHIND = 1.0
-"""Seconds of waiting from which on the venue cannot keep up."""
+"""Seconds of waiting from which the venue counts as behind."""
 
 _log = logging.getLogger("kalshi_fix_venue")
 
 
 class Processor(Protocol):
-    """What processes the bytes: a `VenueModel`."""
+    """The consumer of the bytes: a `VenueModel`."""
 
     def receive_data(self, conn: int, data: bytes, now: Instant) -> None:
-        """Take bytes of a connection."""
+        """Process bytes of a connection."""
 
     def receive_eof(self, conn: int, now: Instant) -> None:
-        """Take note that a connection is gone."""
+        """Record that a connection is closed."""
 
     def pause_reading(self, conn: int, now: Instant) -> None:
-        """Take note that bytes of a connection wait."""
+        """Record that bytes of a connection wait."""
 
     def resume_reading(self, conn: int, waited: float, now: Instant) -> None:
-        """Take note that bytes that have waited for so many seconds follow."""
+        """Record that bytes follow that have waited for this many seconds."""
 
 
 @attrs.frozen
 class Backlog:
-    """What waits."""
+    """Unprocessed input."""
 
     connections: int
     bytes: int
     seconds: float
-    """For how long the oldest of it has waited."""
+    """How long the oldest bytes have waited."""
 
 
 @attrs.define
 class _Queue:
-    """What waits of one connection."""
+    """Unprocessed input of one connection."""
 
     pieces: deque[tuple[float, bytes]] = attrs.field(factory=deque)
-    """With the arrival of each, in seconds of `Instant.monotonic`."""
+    """Each with its arrival time, in seconds of `Instant.monotonic`."""
     size: int = 0
     is_over: bool = False
-    """Whether the connection is gone behind them."""
+    """Whether the connection closed after these bytes."""
 
 
 class Inbox:
@@ -69,24 +69,24 @@ class Inbox:
         """Begin empty."""
         self._venue = venue
         self._queues: OrderedDict[int, _Queue] = OrderedDict()
-        """Those in which something waits, the next one first."""
+        """Nonempty queues, the next one first."""
         self._behind = 0.0
-        """The longest wait since the venue has been behind; 0 while it keeps up."""
+        """The longest wait since the venue fell behind; 0 while it keeps up."""
 
     def __bool__(self) -> bool:
         """Return whether any data waits."""
         return bool(self._queues)
 
     def is_full(self, conn: int) -> bool:
-        """Return whether too much of a connection waits to read more from it."""
+        """Return whether too many bytes of a connection wait to read more from it."""
         return conn in self._queues and self._queues[conn].size > MAX_WAITING
 
     def has_room(self, conn: int) -> bool:
-        """Say whether a connection that was full is to be read again."""
+        """Return whether to resume reading from a connection that was full."""
         return conn not in self._queues or self._queues[conn].size <= MAX_WAITING // 2
 
     def backlog(self, now: Instant) -> Backlog:
-        """Return what waits."""
+        """Return the amount and age of the waiting bytes."""
         oldest = min(
             (queue.pieces[0][0] for queue in self._queues.values() if queue.pieces), default=now.monotonic
         )
@@ -94,7 +94,8 @@ class Inbox:
         return Backlog(len(self._queues), size, max(0.0, now.monotonic - oldest))
 
     def receive_data(self, conn: int, data: bytes, now: Instant) -> None:
-        """Take bytes that have just been read. The venue processes one piece at once if nothing waits."""
+        """Queue bytes that have just been read. If the queues were empty, the venue processes one piece at
+        once."""
         if not self._queues:
             self._venue.receive_data(conn, data[:PIECE], now)
             data = data[PIECE:]
@@ -110,14 +111,14 @@ class Inbox:
         )
 
     def receive_eof(self, conn: int, now: Instant) -> None:
-        """Take note that a connection is gone; what it sent before is processed first."""
+        """Record that a connection is closed; bytes received before are processed first."""
         if conn in self._queues:
             self._queues[conn].is_over = True
         else:
             self._venue.receive_eof(conn, now)
 
     def process(self, now: Instant) -> int | None:
-        """Let the venue process one piece; return its connection, or None if nothing waits."""
+        """Let the venue process one piece; return its connection, or None if the queues are empty."""
         if not self._queues:
             return None
         conn, queue = next(iter(self._queues.items()))
@@ -140,7 +141,7 @@ class Inbox:
         return conn
 
     def drop(self, now: Instant) -> None:
-        """Forget what waits, because all connections are lost with it."""
+        """Discard all waiting bytes; their connections are lost as well."""
         gone = [conn for conn, queue in self._queues.items() if queue.is_over]
         self._queues.clear()
         for conn in gone:

@@ -1,4 +1,4 @@
-"""Resting liquidity, so that a new user's first look at a book is not an empty one."""
+"""Resting liquidity: a new user's first book is not empty."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from kalshi_fix_sansio import Side
 from kalshi_fix_venue.exchange import AccountId, MarketRules, PlaceOrder, TimeInForce
 
 _SMALLEST = 10
-"""Contracts at a price, at least: a first order of a few is filled whole."""
+"""Minimum contracts at a price: a small first order is filled whole."""
 LIQUIDITY = "liquidity"
-"""Owner of the account whose orders they are."""
+"""Owner of the account of these orders."""
 PARTICIPANT = "participant"
 """Owner of the account that trades on the operator's command."""
 
@@ -30,8 +30,8 @@ def liquidity_orders(
     """Return resting orders on both sides of a middle price in dollars, the best ones first.
 
     Each side has up to `levels` prices, `spacing` dollars apart (default: the market's tick), with 10 to
-    `largest` contracts each, or just `largest` if those are fewer; prices that the market does not take are
-    left out. The orders belong to the account `LIQUIDITY`, and nobody is told of their fills.
+    `largest` contracts each, or exactly `largest` if that is less than 10; prices that the market does not
+    accept are left out. The orders belong to the account `LIQUIDITY`; their fills are not reported.
     """
     step = rules.tick if spacing is None else spacing
     smallest = min(_SMALLEST, largest)

@@ -1,5 +1,5 @@
-"""Parameters of what can be done to a running venue, as they come from code, from a command line, from a
-YAML file or from JSON: what each is called, which values it takes, what it means."""
+"""Parameters of operations on a running venue, given in code, on a command line, in a YAML file or in JSON:
+the name, the allowed values and the meaning of each."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _TRUE, _FALSE = ("yes", "true", "y", "on", "1"), ("no", "false", "n", "off", "0"
 
 @attrs.frozen
 class Kind:
-    """What a parameter's values are like."""
+    """The type of a parameter's values."""
 
     word: str
-    """For a line of help: `SECONDS`."""
+    """Placeholder for a line of help, such as `SECONDS`."""
     read: Callable[[object], Any]
-    """Makes the value of what came, which may be its text. Raises ValueError that says what is wanted."""
+    """Convert a given value, which may be text. Raises ValueError with the accepted values."""
     choices: tuple[str, ...] = ()
-    """All values there are, if they are few."""
+    """All allowed values, if they are few."""
 
 
 @attrs.frozen
@@ -34,13 +34,13 @@ class Parameter:
     """One parameter of one operation."""
 
     name: str
-    """As a Python name; a command line says it with hyphens."""
+    """As a Python name; the command line uses hyphens."""
     kind: Kind
     doc: str
     required: bool
     default: Any
     positional: bool
-    """Whether a command line gives it by its place."""
+    """Whether it is positional on a command line."""
 
 
 def parameter(
@@ -55,7 +55,7 @@ def parameter(
 
 
 def parameters(cls: type) -> tuple[Parameter, ...]:
-    """Return the parameters of an attrs class, those of its own before those it inherits."""
+    """Return the parameters of an attrs class, its own before the inherited ones."""
     found = [
         (field.inherited, attrs.evolve(field.metadata[_KEY], name=field.name))
         for field in attrs.fields(cls)
@@ -65,11 +65,11 @@ def parameters(cls: type) -> tuple[Parameter, ...]:
 
 
 def build(cls: type[Any], what: str, values: Mapping[str, object]) -> Any:
-    """Make an object of values by name, hyphens and underscores being alike.
+    """Build an object from values by name; hyphens and underscores are equivalent.
 
     Raises:
-        ConfigurationError: a name is unknown, a value is missing or none of its kind; the text begins
-            with `what`.
+        ConfigurationError: a name is unknown, a value is missing or has the wrong type; the text begins with
+            `what`.
     """
     known = {each.name: each for each in parameters(cls)}
     given: dict[str, Any] = {}
@@ -108,7 +108,7 @@ def _number(value: object) -> float:
     if isinstance(value, bool):
         raise ValueError(f"{value!r} is no number")
     try:
-        number = float(value)  # type: ignore[arg-type]  # what it does not take is told below
+        number = float(value)  # type: ignore[arg-type]  # other types raise TypeError, caught below
     except (TypeError, ValueError):
         raise ValueError(f"{value!r} is no number") from None
     if not math.isfinite(number):
@@ -117,7 +117,7 @@ def _number(value: object) -> float:
 
 
 _LONGEST = 10**7
-"""Seconds, which are four months: what does not fit a timer is a mistake."""
+"""Four months in seconds. A longer time does not fit a timer and is a mistake."""
 
 
 def _seconds(value: object) -> float:
@@ -153,7 +153,7 @@ def _flag(value: object) -> bool:
 
 
 def _amount(value: object) -> Decimal:
-    # A float of a YAML file is meant as it is written.
+    # A float of a YAML file means its decimal text.
     try:
         amount = Decimal(str(value))
     except InvalidOperation:

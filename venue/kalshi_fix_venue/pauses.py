@@ -1,4 +1,4 @@
-"""When the exchange is paused: on schedule and by command (Kalshi's page on maintenance and pauses)."""
+"""Pauses of the exchange, on schedule and by command (Kalshi's page on maintenance and pauses)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SEVERITY = (PauseState.OPEN, PauseState.TRADING_PAUSED, PauseState.EXCHANGE_PAU
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _WEEK = timedelta(days=7)
 MAX_COMMANDED = 100
-"""Pauses by command that are known at once."""
+"""Maximum number of pauses by command at a time."""
 
 
 def _weekday(instance: object, attribute: attrs.Attribute[Any], value: int) -> None:  # noqa: ARG001 as attrs calls it
@@ -25,27 +25,27 @@ def _weekday(instance: object, attribute: attrs.Attribute[Any], value: int) -> N
 
 @attrs.frozen(kw_only=True)
 class PauseWindow:
-    """A pause, or one of many on schedule."""
+    """A single pause, or one occurrence of a scheduled pause."""
 
     begins: datetime
     """Aware of its time zone."""
     ends: datetime | None
-    """None until somebody resumes."""
+    """None for a pause that lasts until `resume`."""
     state: PauseState = PauseState.TRADING_PAUSED
     products: tuple[str, ...] = tuple(PRODUCTS)
     logs_out: bool = False
     """Whether the sessions are logged out when it begins."""
     takes_logons: bool = True
-    """Whether they can log on again while it lasts."""
+    """Whether clients can log on again while it lasts."""
 
     def holds(self, now: datetime) -> bool:
-        """Say whether it is on."""
+        """Return whether the pause is active at a time."""
         return self.begins <= now and (self.ends is None or now < self.ends)
 
 
 @attrs.frozen(kw_only=True)
 class WeeklyPause:
-    """A pause of every week, by the clock of the venue's zone."""
+    """A weekly pause, by the clock of the venue's zone."""
 
     weekday: int = attrs.field(validator=_weekday)
     """0 for Monday."""
@@ -58,12 +58,12 @@ class WeeklyPause:
     takes_logons: bool = True
 
     def __attrs_post_init__(self) -> None:
-        """Make sure that it has a length."""
+        """Check that it has a length."""
         if self.begins >= self.ends:
             raise ValueError(f"a pause cannot end at {self.ends}, before it begins at {self.begins}")
 
     def window(self, zone: tzinfo, now: datetime) -> PauseWindow:
-        """Return the one of this week, or of the next if that is over."""
+        """Return the pause of this week, or of the next week if that is over."""
         local = now.astimezone(zone)
         day = local.date() + timedelta(days=(self.weekday - local.weekday()) % 7)
         if now >= datetime.combine(day, self.ends, zone):
@@ -84,25 +84,25 @@ Schedule = tuple[WeeklyPause | PauseWindow, ...]
 
 
 class Pauses:
-    """All pauses of a venue. The most severe that is on counts."""
+    """All pauses of a venue. Of several active pauses the most severe applies."""
 
     def __init__(self, schedule: Iterable[WeeklyPause | PauseWindow], zone: tzinfo) -> None:
-        """Begin with what is on schedule; nothing is on before the first `change`."""
+        """Start with the scheduled pauses; none is active before the first `change`."""
         self._zone = zone
         self._weekly = [each for each in schedule if isinstance(each, WeeklyPause)]
         self._windows = [each for each in schedule if isinstance(each, PauseWindow)]
         self._skipped: dict[WeeklyPause, PauseWindow] = {}
-        """What somebody has ended before its time."""
+        """Occurrences that were ended early."""
         self._on: list[PauseWindow] = []
         self.states: dict[str, PauseState] = dict.fromkeys(PRODUCTS, PauseState.OPEN)
         """By product, as of the last `change`."""
         self.takes_logons: dict[str, bool] = dict.fromkeys(PRODUCTS, True)
         self._next: datetime | None = None
         self._looked = not (self._weekly or self._windows)
-        """Whether `states` and `_next` hold; if not, `change` is due whatever the time."""
+        """Whether `states` and `_next` are valid; if not, `change` is due whatever the time."""
 
     def is_due(self, now: datetime) -> bool:
-        """Say whether something begins or ends."""
+        """Return whether a pause begins or ends."""
         return not self._looked or (self._next is not None and self._next <= now)
 
     def next_change(self) -> datetime | None:
@@ -110,7 +110,7 @@ class Pauses:
         return self._next
 
     def pause(self, window: PauseWindow) -> None:
-        """Take a pause by command. It takes the place of those by command for the same products."""
+        """Add a pause by command. It replaces pauses by command for the same products."""
         self._windows = [
             each
             for each in self._windows
@@ -120,7 +120,7 @@ class Pauses:
         self._looked = False
 
     def resume(self, product: str | None, now: datetime) -> None:
-        """End what is on for a product, or for all; what is on schedule later begins all the same."""
+        """End the active pauses of a product, or of all; later scheduled pauses are not affected."""
         requested = set(PRODUCTS) if product is None else {product}
         kept: list[PauseWindow] = []
         for each in self._windows:
@@ -133,13 +133,13 @@ class Pauses:
             window = self._window(weekly, now)
             if window.holds(now):
                 rest = tuple(name for name in window.products if name not in requested)
-                # The window of this week alone, without these products: next week's begins as ever.
+                # Only this week's window, without these products: next week's begins as scheduled.
                 self._skipped[weekly] = attrs.evolve(window, products=rest, logs_out=False)
         self._windows = kept
         self._looked = False
 
     def change(self, now: datetime) -> list[PauseWindow]:
-        """Bring `states` up to now; return the pauses that have begun since the last call."""
+        """Update `states` to the given time; return the pauses that have begun since the last call."""
         self._looked = True
         windows = [*self._windows, *(self._window(weekly, now) for weekly in self._weekly)]
         self._windows = [each for each in self._windows if each.ends is None or now < each.ends]

@@ -1,4 +1,4 @@
-"""What a venue does by itself once it begins: orders that rest, and operations at their times."""
+"""Scheduled activity of a venue: initial resting orders and positions, and operations at given times."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kalshi_fix_venue.operations.base import Operation
 
 @attrs.frozen(kw_only=True)
 class Resting:
-    """Orders of nobody in particular that rest around a price at the beginning."""
+    """Anonymous orders that rest around a price from the beginning."""
 
     product: str
     ticker: str
@@ -25,12 +25,12 @@ class Resting:
     levels: int
     """Prices on each side."""
     largest: int
-    """Contracts at one price, at most."""
+    """Maximum contracts at one price."""
 
 
 @attrs.frozen(kw_only=True)
 class Held:
-    """What an account holds at the beginning. The other side is that of the account of resting orders."""
+    """An initial position. The counterparty is the account of the resting orders."""
 
     product: str
     owner: str
@@ -38,7 +38,7 @@ class Held:
     quantity: Decimal
     """Contracts; negative for short (NO)."""
     price: Decimal
-    """Dollars a contract at which it was opened."""
+    """Opening price, dollars a contract."""
 
 
 @attrs.frozen(kw_only=True)
@@ -52,16 +52,16 @@ class Step:
 
 @attrs.frozen(kw_only=True)
 class Programme:
-    """What is to happen without anybody's asking."""
+    """Everything that happens without a request."""
 
     held: tuple[Held, ...] = ()
     resting: tuple[Resting, ...] = ()
     steps: tuple[Step, ...] = ()
-    """In any order. Those of the same time happen in theirs."""
+    """In any order. Steps of the same time happen in the order given."""
 
 
 class Agenda:
-    """The steps of a programme that are still to come."""
+    """The steps of a programme that are not yet done."""
 
     def __init__(self, programme: Programme) -> None:
         """Hold the steps back until `begin`."""
@@ -69,16 +69,16 @@ class Agenda:
         self._begun: float | None = None
 
     def begin(self, now: Instant) -> None:
-        """Let the time of the steps count from now."""
+        """Start the clock of the steps."""
         self._begun = now.monotonic
 
     def next_deadline(self) -> float | None:
-        """Return when the next one is due, in seconds of `Instant.monotonic`."""
+        """Return when the next step is due, in seconds of `Instant.monotonic`."""
         if self._begun is None or not self._steps:
             return None
         return self._begun + self._steps[0].after
 
     def due(self, now: Instant) -> Iterator[Operation]:
-        """Yield what is due, in order, each once."""
+        """Yield the operations that are due, in order, each once."""
         while (deadline := self.next_deadline()) is not None and deadline <= now.monotonic:
             yield self._steps.popleft().operation

@@ -4,11 +4,11 @@
         with order_entry(**kalshi_venue.options()) as client:
             ...
 
-It begins anew for every test; keys, certificates and threads are made once. It is for blocking code and every
-event loop alike, so it goes together with any plugin that runs asynchronous tests.
+Every test gets a fresh venue; keys, certificates and threads are made once. It works with blocking code and
+every event loop, together with any plugin that runs asynchronous tests.
 
-pytest loads this module in every run, also where nobody wants a venue. So it imports nothing of the project
-before the fixture is used.
+pytest loads this module in every run, also where the fixture is not used. It therefore imports the project
+only when the fixture is used.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 IN_PROCESS, TLS = "in-process", "tls"
 MOST_KINDS = 8
-"""Venues that are kept for further tests, by their settings; one for which there is no room is not kept."""
+"""Number of venues kept for further tests, by their settings; others are not kept."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Register the marker."""
     config.addinivalue_line(
         "markers",
         "kalshi_venue(tls=False, owners=('me', 'other'), ...): settings of the fixture kalshi_venue, as "
@@ -47,7 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class _Venues:
-    """The venues that run, by their settings."""
+    """The running venues, by their settings."""
 
     def __init__(self) -> None:
         self._kept: dict[Any, Venue] = {}
@@ -55,13 +55,13 @@ class _Venues:
 
     @contextlib.contextmanager
     def lend(self, settings: dict[str, Any]) -> Iterator[Venue]:
-        """Lend a venue on which nothing has happened."""
+        """Lend a fresh venue."""
         from kalshi_fix_venue.testing import Venue
 
         try:
             kind = frozenset(settings.items())
             venue = self._kept.get(kind)
-        except TypeError:  # a setting that is no key: nobody else has quite the same
+        except TypeError:  # an unhashable setting: the venue is not shared
             with Venue(**settings) as venue:
                 yield venue
             return
@@ -90,9 +90,9 @@ def _kalshi_venues() -> Iterator[_Venues]:
 
 @pytest.fixture
 def kalshi_venue(request: pytest.FixtureRequest, _kalshi_venues: _Venues) -> Iterator[Venue]:
-    """A simulated Kalshi on which nothing has happened yet (`kalshi_fix_venue.testing.Venue`).
+    """A fresh simulated Kalshi (`kalshi_fix_venue.testing.Venue`).
 
-    The marker `kalshi_venue` has its settings, such as `@pytest.mark.kalshi_venue(tls=True)`.
+    The marker `kalshi_venue` takes its settings, such as `@pytest.mark.kalshi_venue(tls=True)`.
     """
     marker = request.node.get_closest_marker("kalshi_venue")
     settings = dict(marker.kwargs) if marker is not None else {}

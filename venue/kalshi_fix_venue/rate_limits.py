@@ -1,8 +1,8 @@
-"""How fast a client may ask: token buckets of accounts (the venue's page on rate limits).
+"""Request rate limits: token buckets of accounts (the venue's page on rate limits).
 
-A bucket refills without steps, up to its capacity; a request is taken when the bucket covers its cost. Each
-account has a bucket for reading and one for writing on each product, and one more for writing on each
-shard that a request names.
+A bucket refills continuously, up to its capacity; a request is accepted when the bucket covers its cost. Each
+account has a read bucket and a write bucket on each product, and one more write bucket for each shard that a
+request names.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ QUOTE_CONFIRM_COST_WITH_RFQ_ID = 2
 
 @attrs.frozen
 class _Key:
-    """Whose bucket, and for what."""
+    """Account and purpose of a bucket."""
 
     owner: str
     product: str
@@ -43,38 +43,38 @@ class _Key:
 
 
 class RateLimits:
-    """The buckets of all accounts that have a tier; others are limited in their mass cancels alone."""
+    """The buckets of all accounts that have a tier; for others only mass cancels are limited."""
 
     def __init__(
         self,
         tiers: Mapping[tuple[str, str], str],
         shards: Mapping[str, Iterable[int]],
     ) -> None:
-        """Limit accounts, given by owner and product, as their tiers are; `shards` are those of each
-        product."""
+        """Limit accounts, given by owner and product, by their tiers; `shards` are those of each product."""
         self._tiers = dict(tiers)
         self._shards = {product: frozenset(known) for product, known in shards.items()}
         self._shards[PREDICTION] |= {limits.RFQ_SHARD}
         self._buckets: dict[_Key, TokenBucket] = {}
 
     def may_use_fix(self, owner: str, product: str) -> bool:
-        """Say whether the account's tier has FIX."""
+        """Return whether the account's tier includes FIX."""
         return self._tiers.get((owner, product)) != TIERS[0]
 
     def takes_logon(self, owner: str, product: str, now: float) -> bool:
-        """Count a Logon; say whether it is within the limit, which is apart from that of requests."""
+        """Count a Logon; return whether it is within the Logon limit, which is separate from the request
+        limit."""
         if (owner, product) not in self._tiers:
             return True
         bucket = self._bucket(_Key(owner, product, "logon"), 1 / LOGON_INTERVAL, LOGON_BURST, now)
         return _takes(bucket, 1)
 
     def takes(self, message: Message, login: Login, now: float) -> bool:
-        """Count an application message; say whether it is within the limits."""
+        """Count an application message; return whether it is within the limits."""
         tier = self._tiers.get((login.owner, login.product))
         if isinstance(message, OrderMassCancelRequest):
             key = _Key(login.owner, login.product, "mass cancel")
             bucket = self._bucket(key, 1 / limits.MASS_CANCEL_INTERVAL, 1, now)
-            # Neither is used up where the other is not enough.
+            # If either bucket is short, no tokens are taken from the other.
             return not bucket.missing(1) and self._charge(message, login, tier, now) and _takes(bucket, 1)
         return self._charge(message, login, tier, now)
 
@@ -88,7 +88,7 @@ class RateLimits:
         if use == "read":
             rate, capacity = account.read_rate, account.read_capacity
         # A shard that does not exist has no budget, since a client could name any number of them. Shard 0
-        # draws on the one that is of no shard.
+        # draws on the budget without a shard.
         if shard is not None and (shard < 1 or shard not in self._shards[login.product]):
             shard = None
         key = _Key(login.owner, login.product, use, shard)
@@ -107,7 +107,7 @@ def _cost(message: Message, product: Product) -> float:
 
 
 def _takes(bucket: TokenBucket, tokens: float) -> bool:
-    """Take tokens if they are there; say whether they were."""
+    """Take tokens if the bucket has enough; return whether it had."""
     if bucket.missing(tokens):
         return False
     bucket.spend(tokens)

@@ -1,7 +1,7 @@
-"""The venue on TLS sockets. It holds no rule of the protocol.
+"""The venue on TLS sockets. It contains no protocol rules.
 
-Use it in a running event loop (`async with VenueServer(...)`) or, from code without one, in a thread of
-its own (`with VenueServer(...)`).
+Use it in a running event loop (`async with VenueServer(...)`) or, from code without one, in a background
+thread (`with VenueServer(...)`).
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ Port = tuple[str, str]
 """Product and session type."""
 ANY_PORT = 0
 MOST_TURNS = 100
-"""Turns of the event loop, at the most, that `execute` and `inspect` wait for what clients have written."""
+"""Maximum number of event loop turns for which `execute` and `inspect` wait for bytes that clients have
+written."""
 TLS_TIMEOUT = 10.0
-"""Seconds that a client may take to shake hands at the beginning and at the end."""
+"""Seconds allowed for the TLS handshake and for the TLS shutdown."""
 T = TypeVar("T")
 
 
@@ -51,7 +52,7 @@ def all_ports() -> tuple[Port, ...]:
 class VenueServer:
     """A `VenueModel` that listens on one TLS port per product and session type.
 
-    It can be stopped and started again: what is traded is kept, and so are the ports.
+    It can be stopped and started again: the state of the exchange and the ports are kept.
     """
 
     def __init__(
@@ -64,13 +65,17 @@ class VenueServer:
         random: Random | None = None,
         make: Callable[[VenueConfig, Random], VenueModel] = VenueModel,
     ) -> None:
-        """Prepare a server; nothing listens yet.
+        """Prepare a server; it does not listen yet.
 
-        `identity` is what the server shows (or a context that is set up already; None needs empty `ports`,
-        and clients that `connect`), `ports` are the ones
-        to listen on (default: every session type, each on a free port; `ANY_PORT` picks a free
-        one), `random` draws the ids of orders and trades, `make` opens the venue (`InputLog.venue` opens one
-        that is logged).
+        Args:
+            config: Configuration of the venue.
+            identity: Server certificate, or an `ssl.SSLContext`. None requires empty `ports` and clients that
+                use `connect`.
+            host: Address to listen on.
+            ports: Ports to listen on (default: every session type, each on a free port; `ANY_PORT` picks a
+                free one).
+            random: Source of the ids of orders and trades.
+            make: Opens the venue (`InputLog.venue` opens one that is logged).
         """
         self.host = host
         self._requested_ports = dict.fromkeys(all_ports(), ANY_PORT) if ports is None else dict(ports)
@@ -87,13 +92,13 @@ class VenueServer:
         self._bound: dict[Port, int] = {}
         self._thread: threading.Thread | None = None
         self._task: asyncio.Task[None] | None = None
-        """What another thread waits for. It is kept here because the loop has only a weak reference to it."""
+        """The task that another thread waits for; kept because the loop has only a weak reference to it."""
 
     def port(self, product: str, session_type: str) -> int:
         """Return the TCP port of a session type, once the server listens.
 
         Raises:
-            KeyError: it does not listen for this one.
+            KeyError: the server does not listen for this session type.
         """
         return self._bound[product, session_type]
 
@@ -101,7 +106,7 @@ class VenueServer:
         """Return one end of a connection that needs no port and no TLS; from any thread of this process.
 
         Raises:
-            ConnectionRefusedError: the server does not run, or there is no such session type.
+            ConnectionRefusedError: the server is not running, or there is no such session type.
         """
         driver = self._driver
         if driver is None or (product, session_type) not in all_ports():
@@ -109,15 +114,15 @@ class VenueServer:
         ours, theirs = socket.socketpair()
         try:
             driver.loop.call_soon_threadsafe(self._join, driver, theirs, product, session_type)
-        except RuntimeError:  # the loop has been closed in this moment
+        except RuntimeError:  # the loop was closed meanwhile
             ours.close()
             theirs.close()
             raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED)) from None
         return ours
 
     def _join(self, driver: Driver, end: socket.socket, product: str, session_type: str) -> None:
-        # The server may have been stopped, or started again with another driver, since `connect` asked for
-        # it.
+        # The server may have been stopped, or restarted with another driver, since `connect` requested the
+        # connection.
         if self._driver is not driver:
             end.close()
             return
@@ -137,7 +142,7 @@ class VenueServer:
         """
         loop = asyncio.get_running_loop()
         self._driver = Driver(self._venue, loop, ahead=self._ahead)
-        # Before anybody can connect: what rests from the beginning is in the books by then.
+        # Before any client can connect: the initial resting orders are then in the books.
         self._venue.begin(self._driver.now())
         try:
             for key, number in self._requested_ports.items():
@@ -150,7 +155,7 @@ class VenueServer:
                     ssl_shutdown_timeout=TLS_TIMEOUT,
                 )
                 self._listeners.append(listener)
-                # A port that the system has picked is asked for again when the server is started again.
+                # A port picked by the system is reused when the server is started again.
                 self._requested_ports[key] = self._bound[key] = listener.sockets[0].getsockname()[1]
             self._driver.flush()
         except OSError:
@@ -163,9 +168,9 @@ class VenueServer:
             listener.close()
         self._listeners.clear()
         self._bound.clear()
-        # First, so that no more connect from this process.
+        # First, to refuse new connections from this process.
         driver, self._driver = self._driver, None
-        # Those that are half made become connections, which the driver then cuts like all others.
+        # Connections in progress are completed; the driver then cuts them like all others.
         if self._joining:
             await asyncio.wait(self._joining)
         if driver is not None:
@@ -179,7 +184,7 @@ class VenueServer:
     async def __aexit__(self, *raised: object) -> None:
         await self.stop()
 
-    # In a thread of its own
+    # In a background thread
 
     def __enter__(self) -> Self:
         loop = asyncio.new_event_loop()
@@ -201,7 +206,8 @@ class VenueServer:
 
     @contextlib.contextmanager
     def down(self) -> Iterator[None]:
-        """Be away for the time of a block, as for a restart. For a server in a thread of its own."""
+        """Stop the server for the duration of a block, as for a restart. For a server in a background
+        thread."""
         self.__exit__()
         try:
             yield
@@ -215,14 +221,14 @@ class VenueServer:
             self._thread = None
 
     def _call(self, loop: asyncio.AbstractEventLoop, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Run a function in the thread's loop and wait for it. Its coroutine is made there, so that an
-        interrupt of this thread leaves none behind."""
+        """Run a function in the thread's loop and wait for it. Its coroutine is created there: an interrupt
+        of this thread then leaves none behind."""
         result: Future[T] = Future()
 
         async def perform() -> None:
             try:
                 result.set_result(await function())
-            except BaseException as error:  # noqa: BLE001 - it is raised where the result is waited for
+            except BaseException as error:  # noqa: BLE001 - raised where the result is awaited
                 result.set_exception(error)
 
         def begin() -> None:
@@ -234,22 +240,23 @@ class VenueServer:
     # The operator
 
     def execute(self, product: str, command: Command) -> Sequence[Outcome]:
-        """Do something at a product's exchange, such as a pause.
+        """Execute a command at a product's exchange, such as a pause.
 
-        From any thread if the server has one of its own, else from the event loop it runs in.
+        Can be called from any thread if the server runs in a background thread, otherwise only from its event
+        loop.
 
         Raises:
-            ValueError: a SetMarketState that cannot be.
-            RuntimeError: the server does not run.
+            ValueError: an invalid SetMarketState.
+            RuntimeError: the server is not running.
         """
         return self.run(lambda venue, now: venue.execute(product, command, now))
 
     def reset(self, random: Random) -> None:
-        """Put a new venue of the same configuration in the place of this one: nothing is traded, nobody is
-        logged on. Every connection is cut; ports, keys and the thread stay. Callable from where `execute` is.
+        """Replace the venue by a new one of the same configuration: no trades, no sessions. Every connection
+        is cut; ports, keys and the thread are kept. Callable from the same threads as `execute`.
 
         Raises:
-            RuntimeError: the server does not run.
+            RuntimeError: the server is not running.
         """
         driver = self._running()
 
@@ -261,41 +268,43 @@ class VenueServer:
         self._between_steps(replace)
 
     def perform(self, operation: Operation) -> Answer:
-        """Do what an operator asks for by name; callable from where `execute` is.
+        """Perform an operation by name; callable from the same threads as `execute`.
 
         Raises:
-            ConfigurationError: it cannot be done to this venue.
-            RuntimeError: the server does not run.
+            ConfigurationError: the operation is not possible at this venue.
+            RuntimeError: the server is not running.
         """
         return self.run(lambda venue, now: venue.perform(operation, now))
 
     def skip(self, seconds: float) -> None:
-        """Let seconds pass at once for the venue; callable from where `execute` is.
+        """Skip seconds of the venue's time; callable from the same threads as `execute`.
 
-        Its clocks are ahead of the clients' from then on, until `reset`: their SendingTimes are off by as
-        much, and silent for as long they seem to be.
+        The venue's clocks are ahead of the clients' from then on, until `reset`: the clients' SendingTimes
+        are off by this amount, and the clients seem to have been silent for it.
 
         Raises:
-            RuntimeError: the server does not run.
+            RuntimeError: the server is not running.
         """
         driver = self._running()
         self._between_steps(lambda: driver.skip(seconds))
 
     def inspect(self, look: Callable[[VenueModel], T]) -> T:
-        """Return what a function reads from the venue; callable from where `execute` is.
+        """Return the result of a function that reads from the venue; callable from the same threads as
+        `execute`.
 
         Raises:
-            RuntimeError: the server does not run.
+            RuntimeError: the server is not running.
         """
         return self.run(lambda venue, _: look(venue))
 
     def run(self, act: Callable[[VenueModel, Instant], T]) -> T:
-        """Let a function do several things to the venue at once; callable from where `execute` is.
+        """Run a function that changes the venue in several steps at one time; callable from the same threads
+        as `execute`.
 
-        What clients in this process have written before is taken first.
+        Bytes that clients in this process have written earlier are processed first.
 
         Raises:
-            RuntimeError: the server does not run.
+            RuntimeError: the server is not running.
         """
         driver = self._running()
         return self._between_steps(lambda: act(self._venue, driver.now()))
@@ -328,10 +337,10 @@ async def _carry(loop: asyncio.AbstractEventLoop, connection: ClientProtocol, en
 
 
 async def _catch_up(driver: Driver) -> None:
-    """Let what clients have written before be read first, so that who asks then finds its effect."""
+    """Let the venue read bytes that clients have already written: the caller then sees their effect."""
     for _ in range(MOST_TURNS):
         seen = driver.moved
-        # Twice: the first turn may have looked at the sockets before they had written.
+        # Twice: the first turn may have polled the sockets before the clients wrote.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         if driver.moved == seen:
@@ -341,7 +350,7 @@ async def _catch_up(driver: Driver) -> None:
 def _run(loop: asyncio.AbstractEventLoop) -> None:
     try:
         loop.run_forever()
-        # Somebody who was interrupted while waiting has left work undone.
+        # An interrupted wait leaves unfinished tasks.
         left = asyncio.all_tasks(loop)
         for task in left:
             task.cancel()

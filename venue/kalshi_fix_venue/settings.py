@@ -14,7 +14,7 @@ SETTING: Final = "setting"
 
 @attrs.frozen
 class Setting:
-    """What one setting means, and its range; both ends are included."""
+    """Description and inclusive range of a setting."""
 
     doc: str
     least: Decimal | int | None = None
@@ -31,7 +31,7 @@ def setting(
 def _check_range(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
     stated: Setting = attribute.metadata[SETTING]
     least, most = stated.least, stated.most
-    # Written so that NaN fails, too.
+    # Written as a positive condition: NaN fails, too.
     if (least is None or value >= least) and (most is None or value <= most):
         return
     expected = f"at least {least}" if most is None else f"{least} to {most}"

@@ -1,6 +1,6 @@
-"""The model of the venue: connections in, bytes out; no I/O, no clock.
+"""The venue model: connections in, bytes out; no I/O, no clock.
 
-It owns an acceptor Session for each connection, decides about logons, and carries messages between the
+It owns an acceptor Session for each connection, accepts or refuses Logons, and carries messages between the
 sessions and the gateways of the two products.
 """
 
@@ -58,12 +58,12 @@ from kalshi_fix_venue.sessions.offline_queue import OfflineQueue
 from kalshi_fix_venue.sessions.tolerance import CODECS
 
 NEVER = Instant(0, datetime.min.replace(tzinfo=UTC))
-"""The time of the last call before the first."""
+"""Time of the last call, before the first call."""
 
 
 @attrs.frozen
 class SeqNums:
-    """The MsgSeqNums (34) that come next.
+    """The next MsgSeqNum (34) in each direction.
 
     Attributes:
         incoming: From the client.
@@ -77,11 +77,13 @@ class SeqNums:
 class VenueModel:
     """A simulated Kalshi for both products.
 
-    Whoever moves the bytes calls `connection_made`, `receive_data`, `receive_eof` and `handle_timer`,
-    after each writes what `connections_with_output` have to say, closes `connections_to_close`, and sleeps
-    until `next_deadline`. The same calls with the same `random` seed give the same bytes.
+    The caller, which moves the bytes, calls `connection_made`, `receive_data`, `receive_eof` and
+    `handle_timer`. After each call it writes the output of `connections_with_output`, closes
+    `connections_to_close`, and sleeps until `next_deadline`. The same calls with the same `random` seed give
+    the same bytes.
 
-    None of these walks all connections: what a call costs does not grow with those that it does not concern.
+    No method walks all connections: the cost of a call does not grow with the number of unrelated
+    connections.
     """
 
     def __init__(self, config: VenueConfig, random: Random) -> None:
@@ -114,29 +116,29 @@ class VenueModel:
             for product in PRODUCTS
         }
         self._begun = False
-        # The programme, the flow and the faults are the parts that act by themselves; all else is an answer.
+        # Only the programme, the flow and the faults act unprompted; every other output is an answer.
         self._agenda = Agenda(config.programme)
         self.not_done: list[str] = []
-        """Operations of the programme that could not be done when their time came, and why."""
+        """Operations of the programme that failed when they were due, with the reason."""
         self._flow = None
         if config.flow is not None:
             exchanges = {product: gateway.exchange for product, gateway in self._gateways.items()}
             self._flow = Flow(config.flow, exchanges)
         self._connections = Connections()
         self.inbox: Inbox = Inbox(self)
-        """Bytes that wait to be processed, for a caller that reads faster than the venue processes."""
+        """Unprocessed bytes, for a caller that reads faster than the venue processes."""
         self._logged_on: dict[str, int] = {}
-        """Connection by key: a key has one at a time (Kalshi's page on authentication)."""
+        """Connection by key: a key has one connection at a time (Kalshi's page on authentication)."""
         self._offline_queues: dict[Login, OfflineQueue] = {}
         self._to_trim: deque[OfflineQueue] = deque()
-        """The same queues, in the order in which `handle_timer` lets them forget what is too old, one a
-        call."""
+        """The same queues, in the order in which `handle_timer` removes expired messages from them, one queue
+        a call."""
         self._pages_due: dict[int, None] = {}
-        """Connections that have taken a page of past reports and are to have the next."""
+        """Connections that have fetched a page of past reports and are due the next one."""
         self._aborted: list[Connection] = []
-        """Connections whose session was ended by something that happened on another."""
+        """Connections whose session was ended by an event on another connection."""
         self._last = NEVER
-        """The time of the last call. Calls without a time, such as `data_to_send`, happen then."""
+        """Time of the last call; used by calls without a time, such as `data_to_send`."""
         self._pauses = Pauses(config.pauses, config.zone)
         self._rate_limits = RateLimits(
             {(each.owner, each.product): each.tier for each in config.accounts if each.tier is not None},
@@ -154,16 +156,17 @@ class VenueModel:
         )
 
     def begin(self, now: Instant) -> None:
-        """Let what the venue does by itself begin: resting orders, the programme, the simulated traders.
+        """Start the resting orders, the programme and the simulated traders.
 
-        A venue that has begun goes on."""
+        Does nothing if the venue has begun already.
+        """
         self._last = now
         if self._begun:
             return
         self._begun = True
         for held in self._config.programme.held:
             shard = self.exchange(held.product).shard_of(held.ticker)
-            # Somebody has to be on the other side, or the contracts would come from nowhere.
+            # A position needs a counterparty; the liquidity account takes the other side.
             pair = [AccountId(held.owner, shard=shard), AccountId(LIQUIDITY, shard=shard)]
             buyer, seller = pair if held.quantity > 0 else reversed(pair)
             self.exchange(held.product).preset_position(
@@ -181,7 +184,7 @@ class VenueModel:
                 largest=resting.largest,
             ):
                 self._execute(resting.product, order, now)
-        # After the resting orders: a pause that is on would have refused them.
+        # After the resting orders: an active pause would have refused them.
         self._advance(now)
         for gateway in self._gateways.values():
             gateway.begin(now.utc)
@@ -200,7 +203,7 @@ class VenueModel:
     # Connections
 
     def connection_made(self, product: str, session_type: str, now: Instant) -> int:
-        """Take a new connection on the port of a product's session type; return its number.
+        """Add a connection on the port of a product's session type; return its number.
 
         Raises:
             ConfigurationError: the product does not have this session type.
@@ -216,7 +219,7 @@ class VenueModel:
             min_heart_bt_int=admission.MIN_HEART_BT_INT[product],
             sending_time_tolerance=self._config.sending_time_tolerance,
             logon_timeout=self._config.logon_timeout,
-            # What breaks the rules of its spec Kalshi answers by Reject (3).
+            # Kalshi answers messages that violate its spec with a Reject (3).
             strict=True,
             max_unsent=self._config.max_unsent,
         )
@@ -228,14 +231,14 @@ class VenueModel:
         return connection.id
 
     def receive_data(self, conn: int, data: bytes, now: Instant) -> None:
-        """Take bytes of a connection. One that is gone is ignored."""
+        """Process bytes of a connection. Bytes of a closed connection are ignored."""
         self._advance(now)
         connection = self._connections.get(conn)
         if connection is None or connection.is_cut:
             return
         if connection.faults is not None:
             data = connection.faults.inward(data, connection.who, now)
-        # Before the session reads: a ResendRequest must not get what the retention period has ended for.
+        # Before the session reads: a ResendRequest must not get messages whose retention period is over.
         if connection.login in self._offline_queues:
             self._offline_queues[connection.login].forget(now)
         connection.session.receive_data(data, now)
@@ -244,7 +247,8 @@ class VenueModel:
             self._faults.cut(connection, connection.faults.cut, now)
 
     def pause_reading(self, conn: int, now: Instant) -> None:
-        """Take note that bytes of a connection wait with the caller: its silence is not held against it."""
+        """Record that the caller holds unprocessed bytes of a connection: its silence does not count as a
+        timeout."""
         self._advance(now)
         connection = self._connections.get(conn)
         if connection is not None:
@@ -252,7 +256,7 @@ class VenueModel:
             self._connections.touch(connection)
 
     def resume_reading(self, conn: int, waited: float, now: Instant) -> None:
-        """Take note that bytes that have waited for so many seconds follow."""
+        """Record that bytes follow that have waited for this many seconds."""
         self._advance(now)
         connection = self._connections.get(conn)
         if connection is not None:
@@ -260,7 +264,7 @@ class VenueModel:
             self._connections.touch(connection)
 
     def receive_eof(self, conn: int, now: Instant) -> None:
-        """Take note that a connection is gone, whoever closed it. It is forgotten."""
+        """Remove a connection that either side has closed."""
         self._advance(now)
         connection = self._connections.get(conn)
         if connection is not None:
@@ -270,14 +274,14 @@ class VenueModel:
             self._connections.remove(connection)
 
     def data_to_send(self, conn: int) -> bytes:
-        """Return the bytes to be written to a connection, and forget them."""
+        """Return the bytes to write to a connection, and remove them from its buffer."""
         if self._armed.touch_bytes:
             self._refresh()
         connection = self._connections.get(conn)
         output = b"" if connection is None else self._connections.fetch(connection, self._last)
         if output and connection is not None and connection.login is not None:
-            # Fetched counts as written. An amend whose answer has left is in flight no more, and the next
-            # page of past reports follows: pages do not pile up for a slow reader.
+            # Fetched counts as written. An amend whose answer was fetched is no longer in flight, and the
+            # next page of past reports follows only now: pages do not pile up for a slow reader.
             gateway = self._gateways[connection.product]
             gateway.output_written(connection.login)
             if gateway.drop_copy.is_replaying(connection.login):
@@ -285,28 +289,28 @@ class VenueModel:
         return output
 
     def connections_with_output(self) -> set[int]:
-        """Return the connections for which `data_to_send` has something."""
+        """Return the connections for which `data_to_send` has bytes."""
         self._refresh()
         return set(self._connections.with_output)
 
     def connections_to_close(self) -> set[int]:
-        """Return the connections that are over, everything having been fetched."""
+        """Return the connections that have ended and whose output has been fetched."""
         self._refresh()
         return set(self._connections.over)
 
     def should_close(self, conn: int) -> bool:
-        """Say whether a connection is to be closed, or is gone."""
+        """Return whether a connection must be closed, or is closed already."""
         self._refresh()
         return self._connections.get(conn) is None or conn in self._connections.over
 
     def should_reset(self, conn: int) -> bool:
-        """Say whether a connection that is to be closed is to be reset (TCP RST), as a fault wants it."""
+        """Return whether a fault requires a connection to be closed by a reset (TCP RST)."""
         connection = self._connections.get(conn)
         return connection is not None and connection.is_reset
 
     def _refresh(self) -> None:
-        """Note what has become of the connections that something happened to."""
-        # In order where a fault may strike one of them and not the others.
+        """Update the connections that have changed since the last call."""
+        # In order where a fault may cut one of them and not the others.
         self._connections.refresh(self._faults.cut, self._last, in_order=self._armed.touch_bytes)
 
     # Time
@@ -325,11 +329,11 @@ class VenueModel:
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def handle_timer(self, now: Instant) -> None:
-        """Do what is due: heartbeats and timeouts of sessions, expiries of orders, timers of gateways, the
-        flow of orders."""
+        """Process everything due: heartbeats and timeouts of sessions, expiries of orders, timers of
+        gateways, the flow of orders."""
         self._advance(now)
-        # The order of these steps is part of what a seed gives again, since ids are drawn in it: with another
-        # one no input log that was written before replays.
+        # The order of these steps is part of the result of a seed, since ids are drawn in it: with another
+        # order, existing input logs no longer replay.
         self._faults.begin_and_end(now)
         self._refresh()
         for connection in self._connections.pop_due(now):
@@ -340,8 +344,8 @@ class VenueModel:
             self._deliver(gateway.handle_timer(now.utc), now)
         self._process_aborted(now)
         self._turn_pages(now)
-        # Those of whom nothing is heard forget in turn, too: one a call, since a call must not walk all of
-        # them. That of a session that is asked forgets when it reads (`receive_data`).
+        # The queues of silent sessions expire in turn, one a call, since a call must not walk all of them.
+        # The queue of a session that receives a request is trimmed when it reads (`receive_data`).
         if self._to_trim:
             self._to_trim[0].forget(now)
             self._to_trim.rotate()
@@ -351,7 +355,7 @@ class VenueModel:
                 self.execute(product, command, now)
 
     def _turn_pages(self, now: Instant) -> None:
-        """Hand the next page of past reports to those who have taken the one before."""
+        """Send the next page of past reports to the logins that have fetched the previous one."""
         due, self._pages_due = self._pages_due, {}
         for conn in due:
             connection = self._connections.get(conn)
@@ -360,12 +364,12 @@ class VenueModel:
         self._process_aborted(now)
 
     def _advance(self, now: Instant) -> None:
-        """Take note of the time; what is on schedule is done before whatever came late for it.
+        """Record the time; scheduled work is done before an input that arrived late for it.
 
         Every public method with a time calls it first.
         """
-        # A fault strikes after the call that gave it the occasion and before the next one, whoever fetches
-        # what there is to say in which order, or nothing.
+        # A fault takes effect after the call that triggered it and before the next one, independent of the
+        # order in which output is fetched, and of whether it is fetched.
         if self._armed.touch_bytes:
             self._refresh()
         self._last = now
@@ -385,16 +389,16 @@ class VenueModel:
     # The operator
 
     def execute(self, product: str, command: Command, now: Instant) -> Sequence[Outcome]:
-        """Do something at a product's exchange, such as a pause, and tell the sessions concerned.
+        """Execute a command at a product's exchange, such as a pause, and notify the sessions concerned.
 
         Raises:
-            ValueError: a SetMarketState that cannot be.
+            ValueError: an invalid SetMarketState.
         """
         self._advance(now)
         outcomes = self._execute(product, command, now)
         if isinstance(command, SetPause):
-            # `_pauses` decides about Logons, when a pause ends, and which of several counts, so it has to
-            # know of this one too.
+            # `_pauses` decides about Logons, when a pause ends, and which of several pauses applies, so it
+            # must know of this one too.
             if command.state is PauseState.OPEN:
                 self.resume(product, now)
             else:
@@ -404,8 +408,8 @@ class VenueModel:
 
     def _execute(self, product: str, command: Command, now: Instant) -> Sequence[Outcome]:
         gateway = self._gateways[product]
-        # What was due before the command is done before it, or a caller who is late with `handle_timer` would
-        # change what happens.
+        # Work that was due before the command is done before it; otherwise a late `handle_timer` would change
+        # the result.
         self._deliver(gateway.handle_timer(now.utc), now)
         deliveries, outcomes = gateway.execute(command, now.utc)
         self._deliver(deliveries, now)
@@ -413,7 +417,7 @@ class VenueModel:
         return outcomes
 
     def perform(self, operation: Operation, now: Instant) -> Answer:
-        """Do what an operator asks for by name; see `operations`.
+        """Perform an operation by name; see `operations`.
 
         Raises:
             ConfigurationError: it cannot be done; nothing has changed.
@@ -422,40 +426,42 @@ class VenueModel:
         return operation.perform(self, now)
 
     def pause(self, window: PauseWindow, now: Instant) -> dict[str, PauseState]:
-        """Pause, in place of the pause by command before; return what holds for each product then."""
+        """Start a pause, which replaces an earlier pause by command; return the resulting state of each
+        product."""
         self._advance(now)
         self._pauses.pause(window)
         self._change_pauses(now)
         return {product: self._pauses.states[product] for product in window.products}
 
     def resume(self, product: str | None, now: Instant) -> dict[str, PauseState]:
-        """End the pauses that are on for a product, or for all; return what holds then."""
+        """End the current pauses of a product, or of all; return the resulting states."""
         self._advance(now)
         self._pauses.resume(product, now.utc)
         self._change_pauses(now)
         return {each: self._pauses.states[each] for each in PRODUCTS if product in (None, each)}
 
     def inject(self, fault: Fault, now: Instant) -> Answer:
-        """Arm a fault, or where it waits for nothing, let it happen.
+        """Arm a fault, or apply it at once if it has no trigger.
 
         Raises:
-            ConfigurationError: too many are armed, or nobody has the key or the name of the owner.
+            ConfigurationError: too many faults are armed, or no key or owner has this id or name.
         """
         self._require_known(fault)
         self._advance(now)
         return self._faults.inject(fault, now)
 
     def release(self, name: str | None, now: Instant) -> Answer:
-        """End the faults of a name, or all; what they have kept back leaves."""
+        """End the faults of a name, or all; messages that they have withheld are sent."""
         self._advance(now)
         return self._faults.release(name, now)
 
     def faults(self) -> list[dict[str, Any]]:
-        """Return the faults that are armed, oldest first."""
+        """Return the armed faults, oldest first."""
         return [armed.describe() for armed in self._armed]
 
     def _require_known(self, who: SessionOperation) -> None:
-        """A name that is misspelt concerns nobody, and what was to be tried would pass unnoticed."""
+        """Reject a misspelt name: it would match no session, and the test would pass without testing
+        anything."""
         owners = {account.owner for account in self._config.accounts}
         if who.owner is not None and who.owner not in owners:
             raise ConfigurationError(f"there is no owner {who.owner!r}; {did_you_mean(who.owner, owners)}")
@@ -466,7 +472,7 @@ class VenueModel:
         """Begin the Logout of the sessions concerned; return the ids of their keys.
 
         Raises:
-            ConfigurationError: nobody has the key or the name of the owner.
+            ConfigurationError: no key or owner has this id or name.
         """
         self._require_known(who)
         connections = self._connections_of(who)
@@ -476,16 +482,16 @@ class VenueModel:
         return [connection.login.key_id for connection in connections if connection.login is not None]
 
     def backlog(self, now: Instant) -> Backlog:
-        """Return what waits to be processed, because the venue does not keep up."""
+        """Return the amount of unprocessed input, for a venue that does not keep up."""
         return self.inbox.backlog(now)
 
     @property
     def input_log_path(self) -> Path | None:
-        """The file that what comes to it is written to, if one is."""
+        """The file that the venue's inputs are logged to, if any."""
         return None
 
     def sessions(self) -> list[dict[str, Any]]:
-        """Return who is logged on, with the numbers of the next message in each direction."""
+        """Return the sessions that are logged on, with the next sequence number in each direction."""
         return [
             {
                 "key": login.key_id,
@@ -513,15 +519,15 @@ class VenueModel:
         ]
 
     def exchange(self, product: str) -> Exchange:
-        """Return a product's exchange, to be looked at; change it through `execute`."""
+        """Return a product's exchange, for reading; change it through `execute`."""
         return self._gateways[product].exchange
 
     def drop_copy(self, product: str) -> DropCopy:
-        """Return a product's drop copy: who may ask for past reports, and whose requests are refused."""
+        """Return a product's drop copy: who may request past reports, and which requests are refused."""
         return self._gateways[product].drop_copy
 
     def new_id(self) -> str:
-        """Draw an id for an order."""
+        """Draw an order id."""
         return self._new_id()
 
     def logged_on(self) -> dict[str, str]:
@@ -532,8 +538,8 @@ class VenueModel:
         }
 
     def seq_nums(self, key_id: str, session_type: str) -> SeqNums | None:
-        """Return the numbers of a key on a session type; None if it is not logged on there and the session
-        type does not keep them."""
+        """Return the sequence numbers of a key on a session type; None if it is not logged on there and the
+        session type does not keep them."""
         conn = self._logged_on.get(key_id)
         if conn is not None and self._connections[conn].session.config.session_type.name == session_type:
             session = self._connections[conn].session
@@ -543,20 +549,19 @@ class VenueModel:
                 return SeqNums(queue.store.next_incoming, queue.store.next_outgoing)
         return None
 
-    # What sessions say
+    # Session events
 
     def _process_events(self, connection: Connection, now: Instant) -> None:
         self._connections.touch(connection)
-        # Answering an event may bring about another one on the same session, such as its end.
+        # Answering an event may cause another one on the same session, such as its end.
         while events := connection.session.events():
             for event in events:
                 self._take(connection, event, now)
         self._process_aborted(now)
 
     def _process_aborted(self, now: Instant) -> None:
-        """Take note of the sessions that `_send` has aborted. Not there: CancelOrdersOnDisconnect would
-        cancel orders in the middle of a delivery, and its reports overtake those that are still to be
-        delivered."""
+        """Process the sessions that `_send` has aborted. Not in `_send`: CancelOrdersOnDisconnect would
+        cancel orders in the middle of a delivery, and its reports would overtake those not yet delivered."""
         while self._aborted:
             self._process_events(self._aborted.pop(), now)
 
@@ -564,7 +569,7 @@ class VenueModel:
         match event:
             case LogonRequested():
                 self._admit(connection, event, now)
-            # What was read together with a request at which a fault has cut the connection is not acted on.
+            # Messages read together with a request at which a fault has cut the connection are ignored.
             case MessageReceived() if connection.login is not None and not connection.is_cut:
                 self._answer(connection, connection.login, event.message, now)
             case SessionEnded() if connection.login is not None:
@@ -581,7 +586,7 @@ class VenueModel:
     def _admit(self, connection: Connection, request: LogonRequested, now: Instant) -> None:
         key_id = request.signed.sender_comp_id
         key = self._keys.get(key_id)
-        # Before the rules: a Logon that a fault refuses is not counted against the limit of Logons.
+        # Before the rules: a Logon that a fault refuses does not count against the limit of Logons.
         text = self._faults.logon_refusal(connection, key_id, None if key is None else key.owner, now)
         if text is None:
             exchange = self.exchange(connection.product)
@@ -595,8 +600,8 @@ class VenueModel:
         if offline_queue is not None:
             offline_queue.retain(flags.retention_hours, now)
         connection.session.accept_logon(now, store=None if offline_queue is None else offline_queue.store)
-        # The store may have shown that MsgSeqNum (34) is too low: then the session has ended, and nobody is
-        # logged on.
+        # The store may have shown that MsgSeqNum (34) is too low: then the session has ended, and the key is
+        # not logged on.
         if connection.session.is_established:
             connection.login = login
             self._gateways[connection.product].logins.enter(login, flags, connection.id)
@@ -630,8 +635,9 @@ class VenueModel:
         return new
 
     def _leave(self, product: str, login: Login, now: Instant) -> None:
-        # In this order: what follows is for a login without connection, so that it waits in the queue of a
-        # session with resend and is lost elsewhere. That is first what a fault has withheld, which is older.
+        # In this order: the messages that follow are for a login without connection, so they wait in the
+        # queue of a session with resend and are lost elsewhere. Messages withheld by a fault are first, since
+        # they are older.
         del self._logged_on[login.key_id]
         self._gateways[product].leave(login)
         self._faults.leave(login, now)
@@ -640,13 +646,13 @@ class VenueModel:
             deliveries, _ = self._gateways[product].execute(command, now.utc)
             self._deliver(deliveries, now)
 
-    # What goes to sessions
+    # Messages to sessions
 
     def _deliver(self, deliveries: Sequence[Delivery], now: Instant) -> None:
         for login, message in deliveries:
             if self._faults.withholds(login, message, now):
                 continue
-            # What was sent is in the store of the queue already: the session records it there under its
+            # A message that was sent is in the queue's store already: the session records it there under its
             # number.
             if not self._send(login, message, now) and login in self._offline_queues:
                 self._offline_queues[login].post(message, now)
@@ -658,12 +664,12 @@ class VenueModel:
         self._connections.touch(connection)
         try:
             connection.session.send(message, now)
-        # Both are LocalProtocolErrors, but mistakes of the gateway, which must not pass for a slow reader.
+        # Both are LocalProtocolErrors, but bugs of the gateway, which must not be taken for a slow reader.
         except (InvalidMessageError, EncodeError):
             raise
         except LocalProtocolError:
-            # It has stopped reading. A report must not be skipped silently: the connection ends,
-            # and where there is resend the report waits with the others.
+            # The client has stopped reading. A report must not be skipped silently: the connection ends, and
+            # on a session with resend the report waits with the others.
             connection.session.abort("Too much unread data", now)
             self._aborted.append(connection)
             return False
@@ -673,7 +679,7 @@ class VenueModel:
         return str(UUID(int=self._random.getrandbits(128), version=4))
 
     def _monotonic(self, time: datetime | None) -> float | None:
-        """Return when a time by the calendar comes, in the seconds of `Instant.monotonic`."""
+        """Convert a calendar time to seconds of `Instant.monotonic`."""
         if time is None or self._last is NEVER:
             return None
         return self._last.monotonic + (time - self._last.utc).total_seconds()

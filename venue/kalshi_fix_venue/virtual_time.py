@@ -1,4 +1,4 @@
-"""Time that passes at once: a venue goes from deadline to deadline without waiting."""
+"""Virtual time: a venue advances from deadline to deadline without waiting."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from kalshi_fix_venue.venue import VenueModel
 def pass_time(
     venue: VenueModel, seconds: float, now: Instant, *, after: Callable[[Instant], None] | None = None
 ) -> Instant:
-    """Let seconds pass for a venue, stopping at each of its deadlines; return the time it is then.
+    """Advance a venue by some seconds, stopping at each of its deadlines; return the resulting time.
 
-    `after` is called after each stop, with its time: to move bytes of clients in memory, for instance.
+    `after` is called after each stop, with its time: to move bytes of in-memory clients, for instance.
     """
     end = now.monotonic + seconds
     begin = now

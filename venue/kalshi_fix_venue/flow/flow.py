@@ -1,4 +1,4 @@
-"""When simulated traders act, and which of them does."""
+"""Schedule of the simulated traders: when they act, and which of them acts."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from kalshi_fix_venue.flow.settings import FlowConfig
 from kalshi_fix_venue.flow.traders import Maker, Taker, Turn
 
 MOST_AT_ONCE = 1000
-"""Actions that one call makes up for. A machine that slept for an hour would else trade that hour at once;
-what is beyond this is left out."""
+"""Maximum actions that one call catches up on. Otherwise a machine that slept for an hour would trade that
+hour at once; actions beyond the maximum are skipped."""
 _BURST_GAP = 0.001
 """Seconds between the orders of a burst."""
 _MAKER_SHARE = 0.8
-"""The share of actions that are a maker's, where there are makers and takers."""
+"""The share of makers' actions, if there are makers and takers."""
 
 
 @attrs.define(eq=False)
 class _Burst:
-    """Takers in a row on one side of one market."""
+    """Consecutive takers on one side of one market."""
 
     product: str
     ticker: str
@@ -38,20 +38,20 @@ class _Burst:
 class Flow:
     """The traders of both products.
 
-    It tells what they do as commands, one by one: each is decided after those before it were carried out.
-    It has a random generator of its own, so that what clients do does not change what it draws, but the
-    traders see what clients do to the books.
+    It yields their actions as commands, one at a time: each is decided after the previous ones were executed.
+    It has its own random generator: the actions of clients do not change the numbers drawn, but the traders
+    react to their effect on the books.
     """
 
     def __init__(self, config: FlowConfig, exchanges: Mapping[str, Exchange]) -> None:
-        """Be ready to trade on exchanges, by product; `begin` begins it.
+        """Prepare to trade on exchanges, by product; `begin` starts the flow.
 
         Raises:
-            ConfigurationError: a ticker is none of theirs.
+            ConfigurationError: a ticker is unknown to both.
         """
         self._config = config
         self._exchanges = exchanges
-        # Not the seed alone: a venue that was given the same would draw the same ids for other orders.
+        # Not the seed alone: a venue with the same seed would draw the same ids for other orders.
         self._random = Random(f"flow {config.seed}")  # noqa: S311 - nothing secret is drawn from it
         every = [(product, ticker) for product, exchange in exchanges.items() for ticker in exchange.markets]
         known = {ticker for _, ticker in every}
@@ -72,17 +72,17 @@ class Flow:
         self._next: float | None = None
 
     def begin(self, now: Instant) -> None:
-        """Let the traders begin. A flow that has begun goes on."""
+        """Start the traders. Does nothing if the flow has begun already."""
         if self._next is None and self._config.rate and self._markets:
             self._next = now.monotonic + self._gap()
 
     def next_deadline(self) -> float | None:
-        """Return when the next of them acts, in seconds of `Instant.monotonic`; None for never."""
+        """Return when the next trader acts, in seconds of `Instant.monotonic`; None for never."""
         return self._next
 
     def due(self, now: Instant) -> Iterator[tuple[str, Command]]:
-        """Yield the product and the command of each action that is due, to be carried out before the next one
-        is taken."""
+        """Yield the product and the command of each action that is due; the caller executes each before it
+        takes the next one."""
         done = 0
         while self._next is not None and self._next <= now.monotonic:
             if done == MOST_AT_ONCE:
@@ -110,7 +110,7 @@ class Flow:
             product, ticker = random.choice(self._markets)
             side = None
         exchange = self._exchanges[product]
-        # Who trades here reads the news: nothing is sent to a market that does not trade.
+        # The traders follow the market's state: no orders are sent to a market that does not trade.
         if exchange.pause is not PauseState.OPEN or exchange.markets[ticker].state is not MarketState.ACTIVE:
             return None
         turn = self._turn(exchange, ticker, now)

@@ -1,4 +1,4 @@
-"""What the simulated traders think a market is worth: a price that wanders."""
+"""The simulated traders' fair price of a market: a random walk."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from kalshi_fix_venue.exchange import PREDICTION, Exchange, MarketRules
 _HALF_A_DOLLAR = Decimal("0.5")
 _TWENTY_DOLLARS = Decimal(20)
 _PRICES_FROM_EDGE = 2
-"""How many steps the fair price keeps from the lowest and the highest price of its market."""
+"""Minimum distance in steps of the fair price from the lowest and the highest price of its market."""
 _STEPS_IN_PRICE = 400
-"""A step is about this part of the price, or the tick where that is more."""
+"""A step is about this part of the price, or the tick if that is larger."""
 _HOUR = 3600.0
 
 
@@ -26,7 +26,7 @@ class FairPrice:
         self._of_a_dollar = exchange.product == PREDICTION
         begin = _begin(exchange, rules.ticker) if middle is None else middle
         self.step: Decimal = max(rules.tick, _snapped(begin / _STEPS_IN_PRICE, rules.tick))
-        """How far the prices of a maker are apart."""
+        """Distance between the prices of a maker."""
         edge = float(self.step) * _PRICES_FROM_EDGE
         self._low = float(rules.minimum_price) + edge
         self._high = float(rules.maximum_price) - edge
@@ -34,7 +34,7 @@ class FairPrice:
         self._moved = now
 
     def move(self, random: Random, volatility: float, now: float) -> None:
-        """Let it wander for the time since it was last looked at; the edges of the market turn it back."""
+        """Advance the random walk to the current time; the price is reflected at the limits of the market."""
         spread = volatility * max(now - self._moved, 0.0) ** 0.5 / _HOUR**0.5
         self._moved = now
         scale = 1.0 if self._of_a_dollar else self.value
@@ -46,8 +46,8 @@ class FairPrice:
         self.value = min(max(value, self._low), self._high)
 
     def away(self, side: Side, steps: float) -> Decimal | None:
-        """Return the price this many steps worse than fair for who quotes on a side (better for who takes,
-        with a negative number), or None where the market takes no such price."""
+        """Return the price this many steps worse than fair for a quote on a side (better for a taker, with a
+        negative number), or None where the market does not accept it."""
         away = -steps if side is Side.BUY else steps
         price = _snapped(Decimal(f"{self.value + away * float(self.step):.8f}"), self.rules.tick)
         return price if self.rules.accepts_price(price) else None

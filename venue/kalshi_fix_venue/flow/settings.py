@@ -1,4 +1,4 @@
-"""What can be adjusted about the flow of orders."""
+"""Settings of the order flow."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _PREFIX = "flow-"
 
 
 def is_trader(owner: str) -> bool:
-    """Say whether an owner of accounts is one of the flow's own traders."""
+    """Return whether an owner of accounts is one of the flow's traders."""
     return owner.startswith(_PREFIX)
 
 
 @attrs.frozen(kw_only=True)
 class FlowConfig:
-    """How many simulated traders there are, and what they do."""
+    """Number and behaviour of the simulated traders."""
 
     seed: int = 0
     """The same seed, settings and times give the same orders."""
@@ -56,8 +56,8 @@ class FlowConfig:
     burst_length: int = setting("orders of a burst, a millisecond apart", default=10, least=1, most=1000)
     markets: tuple[str, ...] = setting("the tickers to trade; none named means all", default=())
     middles: Mapping[str, Decimal] = attrs.field(factory=dict)
-    """Where a fair price begins, in dollars by ticker. One that is not named begins at the middle of its
-    book, or where there is none at half a dollar on prediction and 20 dollars on margin."""
+    """Initial fair price, in dollars by ticker. The default is the middle of the book, or with an empty book
+    half a dollar on prediction and 20 dollars on margin."""
     balance: Decimal = setting(  # noqa: RUF009
         "dollars that each trader begins with, on each shard",
         default=Decimal(10_000_000),
@@ -66,7 +66,7 @@ class FlowConfig:
     )
 
     def __attrs_post_init__(self) -> None:
-        """Check what concerns more than one setting.
+        """Validate settings against one another.
 
         Raises:
             ConfigurationError: there is a rate but no traders.
@@ -85,7 +85,7 @@ class FlowConfig:
         return tuple(f"{_PREFIX}taker-{number}" for number in range(1, self.takers + 1))
 
     def balances(self, shards: Iterable[int]) -> dict[AccountId, Decimal]:
-        """Return the purses of all traders on one product's shards, with what is in them at the start."""
+        """Return the initial balances of all traders on one product's shards."""
         return {
             AccountId(name, shard=shard): self.balance
             for shard in shards

@@ -1,4 +1,4 @@
-"""The simulated traders: what a maker and a taker do when it is their turn."""
+"""The simulated traders: the actions of a maker and of a taker."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from kalshi_fix_venue.exchange import (
 from kalshi_fix_venue.flow.prices import FairPrice
 
 _PULL_ALL = 0.002
-"""The share of a maker's turns in which it cancels everything."""
+"""The share of a maker's turns in which it cancels all its orders."""
 _CANCEL = 0.05
 """The share of a maker's turns with an open quote in which it is cancelled."""
 _NEAR = 4
-"""A quote that is off by less than a step divided by this stays at its price and gets another quantity."""
+"""A quote that is off by less than a step divided by this keeps its price and gets another quantity."""
 _FRACTION = 0.1
-"""The share of orders for a part of a contract, where the market takes those."""
+"""The share of orders with a fractional quantity, where the market accepts them."""
 _FULL_SKEW = 20
 """A maker whose position is this many of its largest orders moves its prices by as many steps as it has
 levels."""
 _LONGEST = 600
-"""Seconds that a resting order of a taker lives, at most."""
+"""Maximum lifetime in seconds of a taker's resting order."""
 
 
 @attrs.frozen
 class Turn:
-    """What a trader knows when it acts."""
+    """The information available to a trader when it acts."""
 
     exchange: Exchange
     random: Random
@@ -52,7 +52,7 @@ class Turn:
     now: datetime
 
     def quantity(self) -> Decimal:
-        """Draw how many contracts an order is for."""
+        """Draw the quantity of an order, in contracts."""
         whole = Decimal(self.random.randint(1, self.largest))
         step = self.fair.rules.quantity_step
         if step < 1 and self.random.random() < _FRACTION:
@@ -60,7 +60,7 @@ class Turn:
         return whole
 
     def position(self, account: AccountId) -> Decimal:
-        """Return what an account holds in the market, in contracts; negative for short."""
+        """Return an account's position in the market, in contracts; negative for short."""
         return self.exchange.position(account, self.fair.rules.ticker).net
 
 
@@ -72,11 +72,11 @@ class Trader:
     requests: int = 0
 
     def account(self, fair: FairPrice) -> AccountId:
-        """Return the purse that a market's orders are paid from."""
+        """Return the account that pays for a market's orders."""
         return AccountId(self.name, shard=fair.rules.shard)
 
     def cl_ord_id(self) -> str:
-        """Return an id for a request, never one that was used."""
+        """Return a new, unused id for a request."""
         self.requests += 1
         return f"{self.name}-{self.requests}"
 
@@ -112,11 +112,11 @@ class Maker(Trader):
 
     levels: int = 1
     _quotes: dict[tuple[str, Side, int], tuple[str, ...]] = attrs.field(factory=dict)
-    """By market, side and level: the ClOrdIDs that its order may have, the last request's first, which may
-    have been refused. The order may be done."""
+    """By market, side and level: the possible ClOrdIDs of the order, the last request's first, which may have
+    been refused. The order may be done."""
 
     def act(self, turn: Turn) -> Command | None:
-        """Look at one of its quotes: place it, move it, change its quantity or cancel it."""
+        """Update one of its quotes: place it, move it, change its quantity or cancel it."""
         if turn.random.random() < _PULL_ALL:
             return CancelAll(origin=self.name, cause=CancelCause.MASS_CANCELED)
         side, level = turn.random.choice((Side.BUY, Side.SELL)), turn.random.randrange(self.levels)
@@ -146,25 +146,26 @@ class Maker(Trader):
         return AmendOrder(**request, quantity=open_order.filled_qty + turn.quantity(), price=price)
 
     def _skew(self, turn: Turn, side: Side) -> float:
-        """Return by how many steps more to keep away, so that the position does not grow for ever."""
+        """Return the additional distance in steps that bounds the growth of the position."""
         share = float(turn.position(self.account(turn.fair))) / (_FULL_SKEW * turn.largest)
         away = max(-1.0, min(1.0, share)) * self.levels
-        # Never nearer than fair: it quotes, it does not take.
+        # Never inside the fair price: a maker quotes, it does not take.
         return max(away if side is Side.BUY else -away, 0.0)
 
 
 @attrs.define(eq=False)
 class Taker(Trader):
-    """Trades with what rests near the fair price."""
+    """Trades with resting orders near the fair price."""
 
     def side(self, turn: Turn) -> Side:
-        """Draw a side, the one that closes its position more often the larger that is."""
+        """Draw a side; the side that reduces the position becomes more likely the larger the position is."""
         share = float(turn.position(self.account(turn.fair))) / (_FULL_SKEW * turn.largest)
         buys = turn.random.random() < 0.5 - max(-0.5, min(0.5, share))
         return Side.BUY if buys else Side.SELL
 
     def act(self, turn: Turn, side: Side | None = None) -> Command | None:
-        """Take at once, take whole or not at all, or leave an order near the fair price for some minutes."""
+        """Send an immediate-or-cancel or fill-or-kill order, or leave an order near the fair price for some
+        minutes."""
         chosen = self.side(turn) if side is None else side
         drawn = turn.random.random()
         if side is not None or drawn < 0.7:

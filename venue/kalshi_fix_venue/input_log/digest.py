@@ -9,7 +9,7 @@ from kalshi_fix_sansio import PRODUCTS, Side
 from kalshi_fix_venue.venue import VenueModel
 
 LENGTH = 16
-"""Letters of a digest."""
+"""Characters of a digest."""
 
 
 def digest_of(data: bytes) -> str:

@@ -63,7 +63,7 @@ class InputLog:
         """
         self.path = path
         self.ended: str | None = None
-        """Why nothing more is written: the disk is full, or the log has its maximum size."""
+        """Why logging has ended: the disk is full, or the log has its maximum size."""
         self.state_every = state_every
         self.lines: int = 0
         """Lines in the file."""
@@ -78,8 +78,8 @@ class InputLog:
             ) from None
 
     def venue(self, config: VenueConfig, random: Random) -> LoggedVenue:
-        """Open a venue whose calls are logged from now on, in place of the previous one. Only where `random`
-        has no state, as that of the system, ids are drawn from a seed that it gives."""
+        """Open a venue whose calls are logged from now on, in place of the previous one. If `random` has no
+        state, like the system's generator, ids are drawn from a seed that it supplies."""
         self._finish()
         if isinstance(random, SystemRandom):
             random = Random(random.getrandbits(64))  # noqa: S311 - nothing secret is drawn from it
@@ -138,10 +138,10 @@ class _LoggedVerifier(Verifier):
 
 
 def random_of(state: Sequence[Any]) -> Random:
-    """Return random numbers that continue from a state.
+    """Return a random generator that continues from a state.
 
     Raises:
-        TypeError, ValueError: this is no such state.
+        TypeError, ValueError: not a valid state.
     """
     version, numbers, gauss = state
     made = Random()  # noqa: S311 - nothing secret is drawn from it
@@ -150,18 +150,18 @@ def random_of(state: Sequence[Any]) -> Random:
 
 
 class LoggedVenue(VenueModel):
-    """A venue whose calls are logged, and which does what it would do without."""
+    """A venue whose calls are logged; otherwise it behaves like `VenueModel`."""
 
     def __init__(self, config: VenueConfig, random: Random, input_log: InputLog) -> None:
         """Open the venue and begin its part of the log.
 
         Raises:
-            ConfigurationError: the settings contain what a log has no form for.
+            ConfigurationError: the settings contain a value that cannot be logged.
         """
         self._input_log = input_log
         self._calls = 0
         self._inside = False
-        """Whether a call is being carried out: those that it makes in turn are not logged."""
+        """Whether a call is being carried out: nested calls are not logged."""
         self._redactions: dict[int, Redaction] = {}
         keys = tuple(
             attrs.evolve(key, public_key=_LoggedVerifier(key.public_key, input_log))
@@ -172,12 +172,12 @@ class LoggedVenue(VenueModel):
 
     @property
     def input_log_path(self) -> Path | None:
-        """The file of the log; None once nothing more is written."""
+        """The file of the log; None once logging has ended."""
         return self._input_log.path if self._input_log.ended is None else None
 
     @contextlib.contextmanager
     def _logged(self, name: str, arguments: Mapping[str, Any]) -> Iterator[None]:
-        """Log a call, and what it raises."""
+        """Log a call, and the exception that it raises."""
         if self._inside:
             yield
             return
@@ -196,12 +196,12 @@ class LoggedVenue(VenueModel):
             self._input_log.line(state=state_digest(self))
 
     def _look(self) -> None:
-        """Fetch from the sessions what they have to send: after each call, as a replay does, so it does not
-        matter when the caller looks."""
+        """Fetch the output of the sessions after each call, as a replay does: the result then does not depend
+        on when the caller fetches it."""
         self.connections_with_output()
 
     def finish(self) -> None:
-        """Write what is left to write."""
+        """Write the remaining bytes."""
         for redaction in self._redactions.values():
             self._release(redaction, all_of_it=True)
         self._input_log.line(state=state_digest(self))
@@ -248,7 +248,7 @@ def _logged(method: Callable[..., Any]) -> Callable[..., Any]:
     return logged
 
 
-# Set here and not in the class: so they have the signatures of `VenueModel`, for type checkers too.
+# Set here and not in the class: this keeps the signatures of `VenueModel`, for type checkers too.
 for _name in INPUTS:
     if _name not in vars(LoggedVenue):
         setattr(LoggedVenue, _name, _logged(getattr(VenueModel, _name)))

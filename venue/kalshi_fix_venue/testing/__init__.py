@@ -6,7 +6,7 @@
         ...
         assert venue.positions("me") == {order.symbol: 10}
 
-docs/simulated-venue.md shows what there is, and the pytest fixture `kalshi_venue`.
+docs/simulated-venue.md describes it and the pytest fixture `kalshi_venue`.
 """
 
 from kalshi_fix_venue.exchange import MARGIN, PREDICTION

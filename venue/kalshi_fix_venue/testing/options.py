@@ -1,4 +1,4 @@
-"""How a client reaches a simulated venue."""
+"""Connection options of clients of a simulated venue."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kalshi_fix_sansio._generated.sessions import Product
 
 
 class VenueOptions(TypedDict):
-    """The arguments with which a client connects to a simulated venue. Beside them it takes all others of
+    """The arguments with which a client connects to a simulated venue. They combine with all others of
     `kalshi_fix_adapters.config.plan.Options`: `order_entry(**venue.options(), store=folder)`."""
 
     product: Product

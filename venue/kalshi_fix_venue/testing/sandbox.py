@@ -1,5 +1,5 @@
-"""The simulated Kalshi with everything a client needs to talk to it: a throwaway CA, API keys, markets,
-a book."""
+"""The simulated Kalshi with everything a client needs to connect: a throwaway CA, API keys, markets, a
+book."""
 
 from __future__ import annotations
 
@@ -18,15 +18,14 @@ from kalshi_fix_venue.server import VenueServer, all_ports
 from kalshi_fix_venue.testing.options import VenueOptions
 from kalshi_fix_venue.venue import VenueModel
 
-EVERYWHERE = "0.0.0.0"  # noqa: S104 - only who asks for it listens there, such as a container does
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - only on explicit request, such as in a container
 """Listens on every address of the machine."""
 
 
 class Sandbox:
     """A venue for one purpose: `owners` have an account and `keys_each` API keys on every product.
 
-    One connection per API key is the venue's rule, so whoever wants orders and market data at once needs
-    two.
+    The venue allows one connection per API key, so orders and market data at the same time need two.
     """
 
     def __init__(
@@ -44,7 +43,7 @@ class Sandbox:
         if scenario is None:
             scenario = Scenario().joined_by(owners).with_keys(count=keys_each, rsa=not ed25519_keys)
         self.scenario: Scenario = scenario.joined_by(owners)
-        """What the venue is at the start. `keys_each` and `ed25519_keys` are not for one that is given."""
+        """The initial state of the venue. `keys_each` and `ed25519_keys` do not apply to a given scenario."""
         self._authority = Authority()
         self.keys: dict[tuple[str, str], tuple[ClientKey, ...]] = self.scenario.make_keys()
         """The API keys by owner and product."""
@@ -68,12 +67,12 @@ class Sandbox:
 
     @property
     def host(self) -> str:
-        """Where clients on this machine find it, whose certificate is for loopback names."""
+        """Host for clients on this machine; the certificate is for loopback names."""
         return "127.0.0.1" if self.server.host == EVERYWHERE else self.server.host
 
     @property
     def ca_pem(self) -> str:
-        """What a client must trust."""
+        """The certificate that a client must trust."""
         return self._authority.certificate_pem.decode()
 
     def options(self, owner: str, product: Product, session: str, key: int = 0) -> VenueOptions:
@@ -94,7 +93,7 @@ class Sandbox:
         Returns for each product the ids of the keys and the files with them.
 
         Raises:
-            OSError: the folder cannot be written, or holds such files already.
+            OSError: the folder cannot be written, or contains such files already.
         """
         folder.mkdir(parents=True, exist_ok=True)
         with self.ca_path(folder).open("x") as file:
@@ -109,11 +108,11 @@ class Sandbox:
 
     @staticmethod
     def ca_path(folder: Path) -> Path:
-        """Return where `write_files` puts the CA."""
+        """Return the path to which `write_files` writes the CA."""
         return folder / "ca.pem"
 
     def endpoints(self, product: str) -> str:
-        """Return the addresses of all session types of a product, as KALSHI_FIX_ENDPOINTS wants them."""
+        """Return the addresses of all session types of a product, in the format of KALSHI_FIX_ENDPOINTS."""
         return ",".join(
             f"{session}={self.host}:{self.server.port(product, session)}"
             for of_product, session in all_ports()

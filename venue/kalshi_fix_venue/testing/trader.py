@@ -1,4 +1,4 @@
-"""The other side of a test's trades."""
+"""The counterparty of a test's trades."""
 
 from __future__ import annotations
 
@@ -51,17 +51,18 @@ T = TypeVar("T")
 
 
 class Trader:
-    """An owner who trades at the exchange without a FIX session, but for RFQs.
+    """An owner who trades at the exchange without a FIX session, except for RFQs.
 
-    Orders rest until they are cancelled, unless `time_in_force` says otherwise. Everybody concerned is told
-    of them as of any other order: the market, the other side, the listeners of the owner. The calls return
-    when it is done, and wait for no client.
+    Orders rest until they are cancelled, unless `time_in_force` is given. They are reported like any other
+    order: to the market, the counterparty and the listeners of the owner. The calls return when the exchange
+    has processed them, and do not wait for clients.
     """
 
     def __init__(
         self, server: VenueServer, product: str, owner: str, options: Callable[[str], VenueOptions]
     ) -> None:
-        """Trade at a server's venue for an owner; `options` are those of a client on a session type."""
+        """Trade at a server's venue for an owner; `options` returns the connection options of a session
+        type."""
         self.owner = owner
         self.product = product
         self._server = server
@@ -78,7 +79,7 @@ class Trader:
         time_in_force: TimeInForce = TimeInForce.GOOD_TILL_CANCEL,
         **more: Any,
     ) -> OrderSnapshot:
-        """Place an order to buy (Yes); return it as it stands afterwards.
+        """Place an order to buy (Yes); return its state afterwards.
 
         Args:
             market: Symbol (55).
@@ -107,15 +108,16 @@ class Trader:
     def fill(
         self, cl_ord_id: str, quantity: Number | None = None, *, owner: str = "me"
     ) -> tuple[OrderSnapshot, ...]:
-        """Trade against an owner's open order at its price: all that is left of it, or so many contracts.
+        """Trade against an owner's open order at its price: its whole leaves quantity, or `quantity`
+        contracts.
 
-        What stands before it in the book is traded against first, as in any market. Returns this trader's
-        orders that did it.
+        Orders with priority over it in the book are filled first, as in any market. Returns the orders that
+        this trader placed.
 
         Raises:
             LookupError: the owner has no such open order.
-            ValueError: it was not filled, because the exchange rejects the orders (no money, a pause), or
-                the order is this trader's own.
+            ValueError: it was not filled, because the exchange rejects the orders (insufficient funds, a
+                pause), or the order is this trader's own.
         """
         size = None if quantity is None else _exact(quantity)
 
@@ -144,10 +146,10 @@ class Trader:
         return self._server.run(act)
 
     def cancel(self, order: OrderSnapshot) -> OrderSnapshot:
-        """Cancel an order of this trader's; return it as it stands afterwards.
+        """Cancel an order of this trader; return its state afterwards.
 
         Raises:
-            LookupError: it is not open any more.
+            LookupError: it is no longer open.
         """
         command = CancelOrder(
             cl_ord_id=f"cancel {order.cl_ord_id}",
@@ -163,25 +165,25 @@ class Trader:
         return _last(outcomes, self.owner)
 
     def cancel_all(self) -> None:
-        """Cancel what rests of this trader's orders."""
+        """Cancel all open orders of this trader."""
         self._server.execute(self.product, CancelAll(origin=self._origin, cause=CancelCause.MASS_CANCELED))
 
     # RFQs
 
     def session(self, name: str) -> TraderSession:
-        """Return a FIX session of this trader's on a session type, for what there is no method for."""
+        """Return this trader's FIX session on a session type, for requests that have no method here."""
         if name not in self._sessions:
             self._sessions[name] = TraderSession(self._server, name, self._options(name))
         return self._sessions[name]
 
     def rfqs(self) -> list[QuoteRequest]:
-        """Log on as a maker (KalshiRFQ), or else return the requests for quotes that came since the last
-        call."""
+        """Log on as a maker (KalshiRFQ) if necessary; otherwise return the requests for quotes received since
+        the last call."""
         return self.session(_MAKERS).take(QuoteRequest)
 
     def quote(self, rfq: QuoteRequest, *, bid: Number | None = None, offer: Number | None = None) -> str:
-        """Quote on a request of `rfqs`: what this trader pays for Yes (bid) and for No (offer), in dollars.
-        Returns the QuoteID (117).
+        """Quote on a request of `rfqs`: the price this trader pays for Yes (bid) and for No (offer), in
+        dollars. Returns the QuoteID (117).
 
         Raises:
             ValueError: the venue rejects it.
@@ -202,17 +204,17 @@ class Trader:
         return quote_id
 
     def confirm(self, quote_id: str) -> None:
-        """Confirm a quote that its creator has accepted; the trade follows after the venue's pause for it.
+        """Confirm a quote that its creator has accepted; the trade follows after the venue's execution delay.
 
         Raises:
-            ValueError: the venue rejects it, such as because nobody has accepted the quote.
+            ValueError: the venue rejects it, for example because the quote was not accepted.
         """
         maker = self.session(_MAKERS)
         maker.send(QuoteConfirm(quote_id=quote_id))
         self._require_taken("confirmation", maker.take(QuoteConfirmStatus), quote_id)
 
     def request_quotes(self, market: str, quantity: Number) -> str:
-        """Ask the makers for quotes (KalshiRT); return the venue's id of the request.
+        """Request quotes from the makers (KalshiRT); return the venue's id of the request.
 
         Raises:
             ValueError: the venue rejects it.
@@ -226,7 +228,7 @@ class Trader:
         return str(ack.rfq_id)
 
     def quotes(self) -> list[Quote]:
-        """Return the quotes on this trader's requests that came since the last call."""
+        """Return the quotes on this trader's requests received since the last call."""
         return self.session(_CREATORS).take(Quote)
 
     def accept(self, quote: Quote | str, side: Side) -> None:
@@ -270,7 +272,7 @@ class Trader:
         return outcomes
 
     def _require_taken(self, what: str, statuses: Sequence[Any], quote_id: str) -> None:
-        """Raise ValueError if one of these messages refuses what was sent about a quote."""
+        """Raise ValueError if one of these messages rejects a request about a quote."""
         for status in statuses:
             if isinstance(status, QuoteStatusReport):
                 refused = status.quote_status == QuoteStatus.REJECTED
@@ -297,7 +299,7 @@ def _open_order(exchange: Exchange, owner: str, cl_ord_id: str) -> OrderSnapshot
 
 
 def _last(outcomes: Sequence[Outcome], owner: str) -> OrderSnapshot:
-    """Return how an owner's order stood at last."""
+    """Return the last state of an owner's order."""
     mine = [
         outcome.order
         for outcome in outcomes

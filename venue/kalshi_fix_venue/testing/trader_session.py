@@ -16,14 +16,14 @@ from kalshi_fix_venue.testing.options import VenueOptions
 from kalshi_fix_venue.venue import VenueModel
 
 _AN_HOUR = 3600
-"""HeartBtInt in seconds: nobody looks after the session between two calls."""
+"""HeartBtInt in seconds: the session is not served between two calls."""
 M = TypeVar("M", bound=Message)
 
 
 class TraderSession:
-    """A session that is logged on whenever something is sent or taken, and served within those calls.
+    """A session that logs on when a message is sent or taken, and is served within those calls.
 
-    What the venue answers at once is there when `send` returns; what follows later is found by `take`.
+    Immediate answers of the venue are available when `send` returns; later messages are returned by `take`.
     """
 
     def __init__(self, server: VenueServer, name: str, options: VenueOptions) -> None:
@@ -40,13 +40,13 @@ class TraderSession:
         self._session = Session(self._config, self._store)
         self._received: list[Message] = []
         self._text = ""
-        """Why the session has ended."""
+        """Reason for the end of the session."""
 
     def log_on(self) -> None:
-        """Log on, unless that is so: makers hear of the requests that come from then on.
+        """Log on, unless logged on already: makers receive only the requests made after their logon.
 
         Raises:
-            ValueError: the venue refuses it, such as because another client uses the key.
+            ValueError: the venue refuses it, for example because another client uses the key.
         """
         self._server.run(self._serve)
 
@@ -65,14 +65,14 @@ class TraderSession:
         self._server.run(act)
 
     def take(self, kind: type[M]) -> list[M]:
-        """Return the messages of a kind that came and were not taken yet."""
+        """Return the received messages of a kind that were not taken yet."""
         self._server.run(self._serve)
         found = [message for message in self._received if isinstance(message, kind)]
         self._received = [message for message in self._received if not isinstance(message, kind)]
         return found
 
     def _serve(self, venue: VenueModel, now: Instant) -> None:
-        """Carry bytes between the two until neither has more to say; log on first if need be."""
+        """Carry bytes between the two until both have no more output; log on first if necessary."""
         if self._at is None or self._at[0] is not venue or venue.should_close(self._at[1]):
             if self._at is not None and self._at[0] is not venue:
                 self._store = MemoryStore()

@@ -1,4 +1,4 @@
-"""A simulated Kalshi for one test, or for many of them one after the other."""
+"""A simulated Kalshi for one test, or for many tests in succession."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ from kalshi_fix_venue.venue import SeqNums, VenueModel
 class Venue:
     """A simulated Kalshi with markets, accounts and API keys, as a context manager.
 
-    Clients reach it within the process, without network and TLS, or with `tls` on loopback ports. It runs in
-    a thread of its own, so that it serves blocking code and every event loop; its methods wait for that
-    thread alone, and see what clients have written before. Two of them never meet.
+    Clients connect within the process, without network and TLS, or with `tls` on loopback ports. It runs in a
+    background thread, so it serves blocking code and every event loop; its methods wait only for that thread,
+    and see what clients have written before. Several venues are independent of each other.
 
     The books are empty at first.
     """
@@ -60,15 +60,15 @@ class Venue:
         """Prepare a venue; entering it starts it.
 
         Args:
-            owners: who has an account on each product, and an API key on it for every session type.
-            tls: listen on loopback ports, with a certificate authority made for the occasion.
-            rsa_keys: RSA keys instead of Ed25519 ones, for clients that know no others.
+            owners: owners with an account on each product, and an API key on it for every session type.
+            tls: listen on loopback ports, with a throwaway certificate authority.
+            rsa_keys: RSA keys instead of Ed25519 ones, for clients that support only RSA.
             markets: by product.
             balance: dollars on each account.
-            seed: of the ids that the venue draws, which are the same again after each `reset`.
+            seed: of the ids that the venue draws, which repeat after each `reset`.
             settings: further arguments of `VenueConfig`, such as `sending_time_tolerance`.
-            scenario: what the venue is at the start, or the YAML file that says so; `owners` are there
-                beside its own, each of whom has a key for every session type, and `markets` are not used.
+            scenario: initial state of the venue, or the YAML file that describes it; `owners` are added to
+                its own, each with a key for every session type, and `markets` are not used.
 
         Raises:
             ConfigurationError: the parts do not fit together, or the file is wrong, with its line.
@@ -108,7 +108,7 @@ class Venue:
         self._traders: dict[tuple[str, str], Trader] = {}
         authority = Authority() if tls else None
         self.ca_pem: str | None = None if authority is None else authority.certificate_pem.decode()
-        """What a client must trust; None without TLS."""
+        """The certificate that a client must trust; None without TLS."""
         self.server: VenueServer = VenueServer(
             config,
             None if authority is None else authority.issue(),
@@ -127,10 +127,10 @@ class Venue:
         self.server.__exit__(*raised)
 
     def reset(self) -> None:
-        """Be as at the beginning: no orders, positions and faults, the first balances, nobody logged on.
+        """Restore the initial state: no orders, positions and faults, the initial balances, no sessions.
 
-        Every connection is cut. Keys, ports and thread stay, so that this costs less than a logon. A client
-        that was left open connects again as after any loss, so close yours before.
+        Every connection is cut. Keys, ports and thread are kept, so this costs less than a logon. A client
+        that was left open reconnects as after any connection loss, so close clients first.
         """
         self.server.reset(self._random())
 
@@ -147,10 +147,10 @@ class Venue:
         """Return the arguments with which a client connects as an owner: `order_entry(**venue.options())`.
 
         Args:
-            owner: whose account.
+            owner: the owner of the account.
             session: session type.
             product: `prediction` or `margin`.
-            key: which key: that of another session type. Kalshi allows one connection per key.
+            key: use the key of another session type. Kalshi allows one connection per key.
 
         Raises:
             ConfigurationError: there is no such owner or session type on the product.
@@ -174,10 +174,10 @@ class Venue:
         sessions = {session_type.port: name for name, session_type in SESSION_TYPES.items()}
         return self.server.connect(host.partition(".")[0], sessions.get(port, ""))
 
-    # The other side
+    # The counterparty
 
     def trader(self, owner: str = "other", *, product: Product = "prediction") -> Trader:
-        """Return an owner who trades as the other side of a test's trades.
+        """Return an owner who trades as the counterparty of a test's trades.
 
         Raises:
             ConfigurationError: there is no such owner.
@@ -189,8 +189,8 @@ class Venue:
         return self._traders[owner, product]
 
     def rest_liquidity(self, *, levels: int = RESTING_LEVELS) -> None:
-        """Let orders of nobody in particular rest on both sides of every market: so many prices, 1 to 100
-        contracts each."""
+        """Add anonymous resting orders on both sides of every market: `levels` prices, 1 to 100 contracts
+        each."""
 
         def act(model: VenueModel, now: Instant) -> None:
             for product, markets in self._markets.items():
@@ -209,32 +209,32 @@ class Venue:
         self.server.run(act)
 
     def do(self, name: str, **parameters: object) -> Answer:
-        """Do what an operator or an accident does, by name, as `kalshi-fix venue do` has it:
-        `do("pause", what="exchange")`, `do("settle", market=ticker)`.
+        """Perform an operation or a fault by name, as `kalshi-fix venue do` does: `do("pause",
+        what="exchange")`, `do("settle", market=ticker)`.
 
         Raises:
-            ConfigurationError: there is no such operation or parameter, or it cannot be done now.
+            ConfigurationError: there is no such operation or parameter, or it is not possible now.
         """
         return self.server.perform(operation(name, parameters))
 
     def skip(self, seconds: float) -> None:
-        """Let seconds pass at once for the venue, so that a test need not wait for its timers and expiries.
+        """Skip seconds of the venue's time: a test need not wait for its timers and expiries.
 
-        The clocks of clients go on as before: from 30 seconds on they differ by more than the venue bears
-        (`sending_time_tolerance` among the settings), and who has been silent for longer than agreed is
-        asked for a sign of life, then cut.
+        The clocks of clients are unaffected: from 30 seconds on the difference exceeds the venue's tolerance
+        (`sending_time_tolerance` among the settings), and a client silent for longer than its heartbeat
+        interval receives a TestRequest and is then disconnected.
         """
         self.server.skip(seconds)
 
     def execute(self, command: Command, *, product: Product = "prediction") -> Sequence[Outcome]:
-        """Do something at a product's exchange; the commands are in `kalshi_fix_venue.exchange`.
+        """Execute a command at a product's exchange; the commands are in `kalshi_fix_venue.exchange`.
 
         Raises:
-            ValueError: a SetMarketState that cannot be.
+            ValueError: an invalid SetMarketState.
         """
         return self.server.execute(product, command)
 
-    # What the exchange knows
+    # State of the exchange
 
     def orders(self, owner: str = "me", *, product: Product = "prediction") -> tuple[OrderSnapshot, ...]:
         """Return the open orders of an owner, the oldest first.
@@ -271,7 +271,7 @@ class Venue:
     def cash(
         self, owner: str = "me", *, product: Product = "prediction", subaccount: int = 0, shard: int = 0
     ) -> Decimal:
-        """Return the balance of an account in dollars, with what open orders hold back.
+        """Return the balance of an account in dollars, including the amount reserved for open orders.
 
         Raises:
             ConfigurationError: there is no such account.
@@ -327,7 +327,7 @@ class Venue:
 
 
 _IN_PROCESS = "simulated"
-"""The host that clients in this process show in their logs, behind the product."""
+"""The host that clients in this process show in their logs, after the product."""
 
 
 def _scenario(given: Scenario | Path | str | None, markets: Mapping[str, Sequence[Market]]) -> Scenario:
@@ -345,7 +345,7 @@ def _scenario(given: Scenario | Path | str | None, markets: Mapping[str, Sequenc
 def _keys(
     places: Sequence[tuple[str, str]], random: Random, *, rsa_keys: bool
 ) -> dict[tuple[str, str], dict[str, ClientKey]]:
-    """Make one key pair per owner, which is an API key of its own for each session type of a product."""
+    """Make one key pair per owner, registered under a separate API key for each session type of a product."""
     pairs = {owner: ClientKey.generate(ed25519_key=not rsa_keys) for owner, _ in places}
     return {
         (owner, product): {
