@@ -80,6 +80,7 @@ check: $(DEV) ## the whole gate: generated code, format, lint, types, imports, t
 lint: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/python tools/check_words.py
 
 types: $(DEV)
 	$(BIN)/mypy

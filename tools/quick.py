@@ -1,4 +1,4 @@
-"""Run the quick gate: format, lint, types, import contracts, and the tests of the packages that changed.
+"""Run the quick gate: format, lint, words, types, import contracts, and the tests of the packages that changed.
 
 `make quick` runs it. A package of the core is tested together with the packages that depend on it; without
 changes, all of the core is tested. Simulation, process kills, slow models and other Pythons are left to
@@ -89,6 +89,7 @@ def steps(base: str) -> Iterator[list[str]]:
     scripts = Path(sys.executable).parent
     yield [f"{scripts}/ruff", "format", "--check", "--quiet", "."]
     yield [f"{scripts}/ruff", "check", "--quiet", "."]
+    yield [sys.executable, "tools/check_words.py"]
     if any(path.startswith(("spec/", "codegen/")) for path in paths):
         yield [*python, "codegen", "--check"]
     yield [f"{scripts}/mypy"]

@@ -57,7 +57,7 @@ def reasons(message: str) -> list[tuple[int | None, Reason]]:
 
 MESSAGES = [
     order(
-        party_ids=[Party(party_id="a", party_role=3, party_sub_ids=[PartySubID(party_sub_id="harness")])],
+        party_ids=[Party(party_id="a", party_role=3, party_sub_ids=[PartySubID(party_sub_id="desk")])],
         trading_sessions=[TradingSession(trading_session_id="DAY"), TradingSession(trading_session_id="2")],
         underlyings=[Underlying(underlying_symbol="ABC", underlying_px="1.5")],
         order_qty=100,
@@ -191,7 +191,7 @@ BODY = b"11=i\x0138=002000.00\x0140=1\x0154=1\x0160=20260821-12:00:00\x01354=3\x
 def test_changing_the_header_keeps_the_body() -> None:
     head = "34=9|49=x|56=y|52=20260101-00:00:00|97=Y|627=1|628=H|212=3|213=<a>|"
     old = raw(f"35=D|{head}{BODY.decode().replace(chr(1), '|')}93=2|89=xy|")
-    new = CODEC.with_header(old, header(sender_sub_id="harness"))
+    new = CODEC.with_header(old, header(sender_sub_id="desk"))
     expected = b"35=D\x0134=2\x0149=TW\x0150=desk\x0152=20260821-12:00:00.000\x0156=ISLD\x01" + BODY
     assert new[new.index(b"35=") : -len(b"10=000\x01")] == expected
     assert CODEC.decode_strict(new) == CODEC.decode_strict(CODEC.with_header(new, header()))

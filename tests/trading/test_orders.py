@@ -369,7 +369,7 @@ def test_orders_of_others_are_adopted(orders: Orders) -> None:
 
 def test_the_customer_of_a_clearing_member_is_the_account(orders: Orders) -> None:
     customer = "550e8400-e29b-41d4-a716-446655440000_customer1"
-    parties = [Party(party_id=customer, party_role=24), Party(party_id="harness", party_role=12)]
+    parties = [Party(party_id=customer, party_role=24), Party(party_id="desk", party_role=12)]
     feed(orders, report("new", "1;1", party_ids=parties))
     assert only(orders).account == Account(0, customer)
 

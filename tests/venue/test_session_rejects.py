@@ -44,6 +44,7 @@ def rejects(*args: Any, **kwargs: Any) -> list[Reject]:
         ("D", ORDER.replace("54=1", "54=x"), SessionRejectReason.VALUE_INCORRECT),
         ("D", f"{ORDER}2964=9|", SessionRejectReason.VALUE_INCORRECT),
         ("D", ORDER.replace("38=1", "38=a"), SessionRejectReason.INCORRECT_DATA_FORMAT),
+        ("D", f"{ORDER}453=1|452=24|448=a|", SessionRejectReason.GROUP_FIELDS_OUT_OF_ORDER),
         ("ZZ", "", SessionRejectReason.INVALID_MSG_TYPE),
     ],
 )

@@ -101,7 +101,7 @@ def test_the_picture_follows_the_size_of_the_terminal(environ: dict[str, str]) -
         terminal.resize(120, 24)
         wide = terminal.expect("q or Ctrl-C to quit")
         while not any(MARKET in line and OTHER in line for line in wide.split("\n")):
-            wide = terminal.expect("q or Ctrl-C ends it")
+            wide = terminal.expect("q or Ctrl-C to quit")
         # Too low for two books: one line for each.
         terminal.resize(60, 10)
         terminal.expect("market                      bid    offer   spread  changed")
