@@ -1,4 +1,4 @@
-"""Run the quick gate: format, lint, words, types, import contracts, and the tests of the packages that changed.
+"""Run the quick gate: format, lint, words, types, import contracts, tests of the packages that changed.
 
 `make quick` runs it. A package of the core is tested together with the packages that depend on it; without
 changes, all of the core is tested. Simulation, process kills, slow models and other Pythons are left to
