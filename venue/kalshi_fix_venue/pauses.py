@@ -99,7 +99,7 @@ class Pauses:
         self.takes_logons: dict[str, bool] = dict.fromkeys(PRODUCTS, True)
         self._next: datetime | None = None
         self._looked = not (self._weekly or self._windows)
-        """Whether `states` and `_next` are valid; if not, `change` is due whatever the time."""
+        """Whether `states` and `_next` are valid; if not, `change` is due immediately."""
 
     def is_due(self, now: datetime) -> bool:
         """Return whether a pause begins or ends."""

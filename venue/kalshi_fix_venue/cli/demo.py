@@ -78,7 +78,7 @@ def demo() -> None:
 
 
 class _Story:
-    """Places the orders, checks the results and prints what passes."""
+    """Places the orders, checks the results and prints the messages."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox

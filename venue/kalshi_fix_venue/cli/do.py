@@ -19,7 +19,7 @@ from kalshi_fix_venue.parameters import Parameter, parameters, shown
 
 
 class _Operations(click.Group):
-    """A group that tells the name which was probably meant."""
+    """A group that suggests the name that was probably meant."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -38,7 +38,7 @@ _COMMON = (
     ),
     click.Option(["--json", "as_object"], is_flag=True, help="Print the whole answer as one JSON object."),
 )
-"""Options that stand before the operation or after it."""
+"""Options that are accepted before or after the operation."""
 
 
 @click.group(name="do", cls=_Operations, params=list(_COMMON))
@@ -65,7 +65,7 @@ def _perform(requested: Operation, folder: Path | None, *, as_object: bool) -> N
 
 
 def _print_tables(screen: Screen, answer: dict[str, Any]) -> None:
-    """Print what is a list of rows, of an answer and one level below it."""
+    """Print the values of an answer that are lists of rows, also those one level below it."""
     for name, value in answer.items():
         if _is_rows(value):
             columns = list(value[0])

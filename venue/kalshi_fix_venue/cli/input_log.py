@@ -1,4 +1,4 @@
-"""`kalshi-fix venue replay`: what a venue's input log comes to."""
+"""`kalshi-fix venue replay`: rerun the input log of a venue."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 class ScenarioOptions(TypedDict):
-    """What the options of `scenario_options` say."""
+    """The values of the options of `scenario_options`."""
 
     scenario: Path | None
     owners: int | None
@@ -29,7 +29,7 @@ class ScenarioOptions(TypedDict):
 
 
 def scenario_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that say what a venue is like at the start."""
+    """Give a command the options for the initial state of a venue."""
     options = (
         click.option(
             "--scenario",
@@ -76,7 +76,7 @@ def chosen_scenario(
 @click.command()
 @click.argument("file", type=_FILE)
 def check(file: Path) -> None:
-    """Read a scenario file and say whether a venue can begin with it."""
+    """Read a scenario file and report whether a venue can start with it."""
     with plain_errors():
         found = load_scenario(file)
     count = sum(len(markets) for markets in found.markets.values())

@@ -24,7 +24,7 @@ from kalshi_fix_venue.venue import VenueModel
 from kalshi_fix_venue.virtual_time import pass_time
 
 START = datetime(2026, 1, 5, 14, 30, tzinfo=UTC)
-"""Where time begins if nobody says: a Monday, half past nine in New York."""
+"""The default start time: a Monday, half past nine in New York."""
 MOST = 366 * 86400.0
 
 
@@ -68,9 +68,9 @@ def _parse_start(text: str) -> datetime:
 def simulate(
     start: datetime, seconds: float, input_log: Path | None, **requested: Unpack[ScenarioOptions]
 ) -> None:
-    """Let the time of a scenario pass at once, without clients, and show what has become of it.
+    """Run a scenario in virtual time without clients, and show the resulting state.
 
-    The same scenario with the same seed comes to the same state.
+    The same scenario with the same seed gives the same state.
     """
     with plain_errors():
         scenario = chosen_scenario(**requested)

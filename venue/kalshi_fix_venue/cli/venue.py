@@ -79,9 +79,9 @@ def venue(
 ) -> None:
     """Run the simulated Kalshi on loopback TLS ports until Ctrl-C. A second Ctrl-C ends it at once.
 
-    It makes a certificate authority and API keys of its own, and env.sh with the variables that clients
-    need, which in a pipe it prints as well; `source "$(kalshi-fix venue env)"` sets them in another shell.
-    What is traded there is gone when it ends. While it runs,
+    It creates a certificate authority, API keys, and env.sh with the variables that clients need, and prints
+    the variables when its output is a pipe; `source "$(kalshi-fix venue env)"` sets them in another shell.
+    Orders and positions are lost when it ends. While it runs,
     `kalshi-fix venue do` pauses it, settles its markets, cuts its connections and more. Exit status: 130
     after Ctrl-C, 0 after SIGTERM, 1 it cannot run.
     """
@@ -114,9 +114,9 @@ def _folder(given: Path | None) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _files(sandbox: Sandbox, folder: Path) -> Iterator[list[tuple[Path, list[str]]]]:
-    """Write what clients need into a folder for a while, and for each owner but the first into one below it.
+    """Write the files that clients need into a temporary folder, those of further owners into subfolders.
 
-    Yields the file for a shell of each owner, with its lines."""
+    Yields the shell file of each owner, with its lines."""
     environments: list[tuple[Path, list[str]]] = []
     removals = contextlib.ExitStack()
     try:
@@ -243,7 +243,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _until_stopped() -> None:
-    """Return when SIGTERM comes, which is how a container is stopped; Ctrl-C raises."""
+    """Return on SIGTERM, which stops a container; Ctrl-C raises."""
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     stopped.wait()
@@ -256,10 +256,10 @@ def _until_stopped() -> None:
     help="The folder of the venue. By default that of the only venue that runs in a temporary folder.",
 )
 def env(folder: Path | None) -> None:
-    """Print the path of the env.sh of a venue that runs.
+    """Print the path of the env.sh of a running venue.
 
-    In bash, `source "$(kalshi-fix venue env)"` sets what clients of it need. The exit status is 1 if no venue
-    runs, or several do.
+    In bash, `source "$(kalshi-fix venue env)"` sets the variables that its clients need. The exit status is 1
+    if no venue runs, or several do.
     """
     with plain_errors():
         # Not the folder that the environment names: that may be of a venue which ran before.

@@ -56,7 +56,7 @@ class ExchangeOrderState(Enum):
 
 
 class MarketState(Enum):
-    """Where a market stands in its life (the venue's page on the life of markets)."""
+    """The lifecycle status of a market (the venue's page on the market lifecycle)."""
 
     INITIALIZED = "initialized"
     """Listed, but not open yet."""

@@ -41,7 +41,7 @@ class Replayed:
     parted: str | None = None
     """Where the replay first differed from the log, and how; None if it never did."""
     torn: str | None = None
-    """What is missing at the end of the log; None if it is complete."""
+    """The missing end of the log; None if the log is complete."""
 
     @property
     def is_same(self) -> bool:
@@ -50,11 +50,11 @@ class Replayed:
 
 
 class _PartedError(Exception):
-    """The venue does not do what the log contains."""
+    """The venue's behaviour differs from the log."""
 
 
 class _Verdicts(Verifier):
-    """Stands for all public keys, and gives the verdicts of the log."""
+    """Replaces all public keys, and returns the verdicts of the log."""
 
     __slots__ = ("left",)
 
@@ -137,7 +137,7 @@ class _Replay:
             raise InputLogError(f"the input log {self._path} cannot be read ({error.strerror})") from None
 
     def _steps(self) -> Iterator[_Step]:
-        """Yield what is to be repeated or compared, each with the results on the lines after it."""
+        """Yield the entries to repeat or compare, each with the results on the lines after it."""
         step = None
         for line, values in self._lines():
             if step is not None and "verdict" in values:
@@ -211,7 +211,7 @@ class _Replay:
                 raise
             self._torn = f"{self._path}:{step.line}: the results of the last call were not written"
             return
-        except Exception as error:  # noqa: BLE001 - it is compared with what was raised then
+        except Exception as error:  # noqa: BLE001 - it is compared with the logged exception
             raised = error
             if step.is_last and step.raised is None:
                 return

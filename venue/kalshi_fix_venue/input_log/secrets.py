@@ -27,7 +27,7 @@ def redacted(data: bytes) -> bytes:
     text = data.decode("latin-1")
     shown: list[str] = []
     difference = 0
-    """Between the bytes of this message and what is shown of them."""
+    """Separates the bytes of this message from their shown form."""
     hides = counted = False
     for tag, value, form in tokenize(text, DATA_TAGS):
         if form is not TokenForm.INVALID:
@@ -63,7 +63,7 @@ class Redaction:
         return False
 
     def release(self, *, all_of_it: bool = False) -> list[tuple[int, bytes]]:
-        """Return what may be written by now, without secrets, by the line of its call."""
+        """Return the parts that may be written now, without secrets, by the line of their call."""
         if not self._held:
             return []
         joined = b"".join(data for _, data in self._held)

@@ -26,7 +26,7 @@ from kalshi_fix_venue.venue import VenueModel
 
 
 class UnknownValueError(ConfigurationError):
-    """A value cannot be logged, or a log contains what is no value."""
+    """A value cannot be logged, or a log contains an invalid value."""
 
 
 def dump_config(config: VenueConfig) -> Any:

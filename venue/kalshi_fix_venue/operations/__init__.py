@@ -1,9 +1,9 @@
-"""What can be done to a running venue, by name: from code (`VenueModel.perform`), from a scenario file, or
+"""Operations on a running venue, by name: from code (`VenueModel.perform`), from a scenario file, or
 from another shell (`kalshi-fix venue do`).
 
 Each operation is an attrs class: its docstring is its help, its attributes are its parameters. `OPERATIONS`
-contains all of them by name, `faults.FAULTS` those that make trouble, and `operation` makes one from its name
-and values, which may be text.
+contains all of them by name, `faults.FAULTS` the faults, and `operation` creates one from its name and
+values, which may be text.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ OPERATIONS: Mapping[str, type[Operation]] = {
 
 
 def operation(name: str, values: Mapping[str, object] | None = None) -> Operation:
-    """Make an operation of its name and the values of its parameters, which may be text.
+    """Create an operation from its name and the values of its parameters, which may be text.
 
     Raises:
-        ConfigurationError: there is none of this name, or a parameter is unknown, missing or wrong; the text
-            names what there is.
+        ConfigurationError: the name is unknown, or a parameter is unknown, missing or wrong; the text lists
+            the valid ones.
     """
     cls = OPERATIONS.get(shown(name))
     if cls is None:

@@ -1,4 +1,4 @@
-"""What all operations have in common."""
+"""The base of all operations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from kalshi_fix_venue.parameters import SECONDS, TEXT, Kind, choice, parameter, 
 from kalshi_fix_venue.pauses import PauseWindow
 
 Answer = dict[str, Any]
-"""What came of an operation, in what JSON can hold; `text` is a sentence about it."""
+"""The result of an operation as JSON values; `text` describes it in a sentence."""
 PRODUCT = choice(*PRODUCTS)
 SESSION = choice(*SESSION_TYPES)
 _BY_NAME = {layout.name: msg_type for msg_type, layout in DIALECT.messages.items()}
@@ -42,7 +42,7 @@ MESSAGE = Kind("MSGTYPE", _msg_type)
 
 
 class Operable(Protocol):
-    """What operations are done to: a `VenueModel`, which stands above them, or a part in its place."""
+    """The target of operations: a `VenueModel`, or a substitute for a part of it."""
 
     @property
     def input_log_path(self) -> Path | None:
@@ -62,7 +62,7 @@ class Operable(Protocol):
         """Return a product's drop copy."""
 
     def backlog(self, now: Instant) -> Backlog:
-        """Return what waits to be processed."""
+        """Return the backlog of unprocessed input."""
 
     def sessions(self) -> list[dict[str, Any]]:
         """Return who is logged on."""
@@ -74,10 +74,10 @@ class Operable(Protocol):
         """Do something at a product's exchange."""
 
     def pause(self, window: PauseWindow, now: Instant) -> Mapping[str, PauseState]:
-        """Pause; return what holds for each product then."""
+        """Pause; return the resulting state of each product."""
 
     def resume(self, product: str | None, now: Instant) -> Mapping[str, PauseState]:
-        """End pauses; return what holds then."""
+        """End pauses; return the resulting state of each product."""
 
     def inject(self, fault: Fault, now: Instant) -> Answer:
         """Arm a fault."""
@@ -97,14 +97,14 @@ class Operation(ABC):
 
     @abstractmethod
     def perform(self, venue: Operable, now: Instant) -> Answer:
-        """Do it; say what came of it.
+        """Perform the operation; return its result.
 
         Raises:
-            ConfigurationError: it cannot be done to this venue, of which nothing has changed.
+            ConfigurationError: it is not possible at this venue, which is unchanged.
         """
 
     def values(self) -> dict[str, object]:
-        """Return the parameters that differ from their defaults, in what JSON can hold."""
+        """Return the parameters that differ from their defaults, as JSON values."""
         found: dict[str, object] = {}
         for each in parameters(type(self)):
             value = getattr(self, each.name)
@@ -127,7 +127,7 @@ def defined_in(module: Mapping[str, Any]) -> dict[str, Any]:
 
 @attrs.frozen
 class Who:
-    """A connection, as operations tell it from others; without key and owner until it has logged on."""
+    """A connection as operations identify it; without key and owner until it has logged on."""
 
     product: str
     session: str
@@ -137,7 +137,7 @@ class Who:
 
 @attrs.frozen(kw_only=True)
 class SessionOperation(Operation):
-    """Something about sessions, of everybody unless it is said of whom."""
+    """An operation on sessions, by default on all of them."""
 
     key: str | None = parameter(TEXT, "only of the API key with this id", optional=True)
     owner: str | None = parameter(TEXT, "only of the keys of this owner", optional=True)
@@ -145,7 +145,7 @@ class SessionOperation(Operation):
     product: str | None = parameter(PRODUCT, "only of this product", optional=True)
 
     def concerns(self, who: Who) -> bool:
-        """Say whether a connection is among those meant."""
+        """Return whether the operation concerns a connection."""
         return (
             self.key in (None, who.key)
             and self.owner in (None, who.owner)

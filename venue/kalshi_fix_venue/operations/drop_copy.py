@@ -1,4 +1,4 @@
-"""What an operator can do about past execution reports."""
+"""Operations about past execution reports."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ MOST_REFUSALS = 1000
 
 @attrs.frozen(kw_only=True)
 class EnableDropCopy(Operation):
-    """Put an account on the list of those who may ask for past reports, or take it off; what happened before
-    it was put there is not sent."""
+    """Allow an account to request past reports, or withdraw that; older reports are not sent."""
 
     NAME: ClassVar[str] = "enable-drop-copy"
     owner: str = parameter(TEXT, "whose account", positional=True)

@@ -1,8 +1,8 @@
-"""Trouble, by name: what goes wrong between a client and the venue, or is said to.
+"""Faults by name: problems between a client and the venue, real or reported.
 
-A fault never touches what the exchange knows: orders, cash and positions are what they would be if the
-client had simply sent what arrived, and read nothing. A fault that is armed waits for its occasions: it says
-whom it concerns, from when and until when, how many occasions it lets pass, and how often it strikes.
+A fault never touches the state of the exchange: orders, cash and positions are the same as if the client had
+sent only the bytes that arrived, and read nothing. An armed fault waits for its occasions: its parameters are
+the clients it concerns, its time, how many occasions it skips, and how often it occurs.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class MessageFault(OccasionalFault):
     )
 
     def is_about(self, msg_type: str) -> bool:
-        """Say whether a message may be meant; without `message` every application message may."""
+        """Return whether a message may be concerned; without `message` every application message may."""
         if self.message is not None:
             return self.message == msg_type
         layout = DIALECT.messages.get(msg_type)
@@ -84,8 +84,8 @@ class LateHeartbeats(Fault):
 
 @attrs.frozen(kw_only=True)
 class Silence(Fault):
-    """Say nothing any more, though the connection stands and what the client sends is acted on. What was to
-    be said leaves when it ends."""
+    """Send nothing, while the connection stays open and requests are processed. The held-back messages are
+    sent when the fault ends."""
 
     NAME: ClassVar[str] = "silence"
 
@@ -159,7 +159,7 @@ class Unavailable(MessageFault):
     applied: bool = parameter(FLAG, "whether they are applied in truth", default=False)
 
     def is_about(self, msg_type: str) -> bool:
-        """Say whether it is an order or a change of one."""
+        """Return whether it is an order, an amend or a cancel."""
         return msg_type in ORDERS and self.message in (None, msg_type)
 
     @property
@@ -217,12 +217,12 @@ ORDERS = ("D", "F", "G")
 """MsgTypes of orders and of changes of them."""
 
 
-# What is armed
+# Armed faults
 
 
 @attrs.frozen(kw_only=True)
 class Release(Operation):
-    """End faults: what they have kept back leaves."""
+    """End faults, and send the messages that they have held back."""
 
     NAME: ClassVar[str] = "release"
     fault: str | None = parameter(
@@ -236,7 +236,7 @@ class Release(Operation):
 
 @attrs.frozen(kw_only=True)
 class Faults(Operation):
-    """Say which faults are armed."""
+    """List the armed faults."""
 
     NAME: ClassVar[str] = "faults"
 

@@ -1,4 +1,4 @@
-"""What an operator of an exchange does: pauses, the life of markets, logouts; and a look at all of it."""
+"""Operations of an exchange operator: pauses, market lifecycle, logouts, and the status."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Maintenance(Pause):
 
 @attrs.frozen(kw_only=True)
 class Resume(Operation):
-    """End what is paused, by command or on schedule: orders are taken again."""
+    """End a pause, by command or on schedule: orders are accepted again."""
 
     NAME: ClassVar[str] = "resume"
     product: str | None = parameter(PRODUCT, "which exchange; both by default", optional=True)
@@ -126,7 +126,7 @@ class MarketOperation(Operation):
 
 @attrs.frozen(kw_only=True)
 class Halt(MarketOperation):
-    """Deactivate a market: nothing new is taken; subscribers are told of a trading halt."""
+    """Deactivate a market: new orders are refused; subscribers receive a trading halt."""
 
     NAME: ClassVar[str] = "halt"
     STATE: ClassVar[MarketState] = MarketState.INACTIVE
@@ -142,7 +142,7 @@ class Open(MarketOperation):
 
 @attrs.frozen(kw_only=True)
 class Close(MarketOperation):
-    """Close a market, as on schedule: nothing more is taken, and what rests is cancelled shortly after."""
+    """Close a market, as on schedule: new orders are refused, and open ones cancelled shortly after."""
 
     NAME: ClassVar[str] = "close"
     STATE: ClassVar[MarketState] = MarketState.CLOSED
@@ -172,8 +172,8 @@ class Dispute(MarketOperation):
 
 @attrs.frozen(kw_only=True)
 class Determine(MarketEnd):
-    """Say the result of a market, or correct it before the market is settled; of a disputed one say the new
-    result, or none where the old one stands."""
+    """Determine the result of a market, or correct it before the settlement; for a disputed market give the
+    new result, or none to keep the old one."""
 
     NAME: ClassVar[str] = "determine"
 
@@ -203,10 +203,10 @@ class Settle(MarketEnd):
 
 @attrs.frozen(kw_only=True)
 class SettlementBounds(MarketOperation):
-    """Cancel the orders of a market that are outside of what it may settle at, now and from now on."""
+    """Cancel the orders of a market outside of its settlement bounds, now and from now on."""
 
     NAME: ClassVar[str] = "settlement-bounds"
-    market: str = parameter(TEXT, "its ticker", positional=True)  # again, to stand first on the command line
+    market: str = parameter(TEXT, "its ticker", positional=True)  # again, to be first on the command line
     lowest: Decimal = parameter(AMOUNT, "the lowest price that may be", positional=True)  # noqa: RUF009
     highest: Decimal = parameter(AMOUNT, "the highest price that may be", positional=True)  # noqa: RUF009
 
@@ -220,7 +220,7 @@ class BlockTrade(MarketOperation):
     """Print a trade that two accounts have agreed on outside of the book."""
 
     NAME: ClassVar[str] = "block-trade"
-    market: str = parameter(TEXT, "its ticker", positional=True)  # again, to stand first on the command line
+    market: str = parameter(TEXT, "its ticker", positional=True)  # again, to be first on the command line
     quantity: Decimal = parameter(AMOUNT, "how many contracts", positional=True)  # noqa: RUF009
     price: Decimal = parameter(AMOUNT, "at which price, in dollars", positional=True)  # noqa: RUF009
     buyer: str = parameter(
@@ -243,11 +243,11 @@ class BlockTrade(MarketOperation):
 
 @attrs.frozen(kw_only=True)
 class Trade(MarketOperation):
-    """Let another participant trade with what rests in the book of a market; the rest of its order is
-    cancelled at once."""
+    """Let another participant trade with the resting orders of a market; the rest of its order is cancelled
+    at once."""
 
     NAME: ClassVar[str] = "trade"
-    market: str = parameter(TEXT, "its ticker", positional=True)  # again, to stand first on the command line
+    market: str = parameter(TEXT, "its ticker", positional=True)  # again, to be first on the command line
     side: str = parameter(choice("buy", "sell"), "what the participant does", positional=True)
     quantity: Decimal = parameter(AMOUNT, "how many contracts", positional=True)  # noqa: RUF009
     price: Decimal | None = parameter(  # noqa: RUF009 an attrs field
@@ -347,13 +347,13 @@ class LogOut(SessionOperation):
         return {"text": f"{len(keys)} {'session' if len(keys) == 1 else 'sessions'} logged out", "keys": keys}
 
 
-# What there is
+# Status
 
 
 @attrs.frozen(kw_only=True)
 class Status(Operation):
-    """Say what the venue knows: pauses, markets, cash, positions, open orders, sessions with numbers, and
-    whether it keeps up."""
+    """Show the status of the venue: pauses, markets, cash, positions, open orders, sessions with their
+    numbers, and its backlog."""
 
     NAME: ClassVar[str] = "status"
 
@@ -364,7 +364,7 @@ class Status(Operation):
 
 @attrs.frozen(kw_only=True)
 class ShowInputLog(Operation):
-    """Say where what comes to the venue is logged."""
+    """Show where the input of the venue is logged."""
 
     NAME: ClassVar[str] = "input-log"
 

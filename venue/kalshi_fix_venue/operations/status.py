@@ -1,4 +1,4 @@
-"""What a venue knows, as plain values that JSON can hold: amounts and quantities are decimal text."""
+"""The status of a venue as JSON values; amounts and quantities are decimal text."""
 
 from __future__ import annotations
 

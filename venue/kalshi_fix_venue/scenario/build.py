@@ -1,4 +1,4 @@
-"""Makes the scenario that a file describes, and checks what refers to other parts of the file."""
+"""Creates the scenario that a file describes, and checks references between parts of the file."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _STEPS_TO: dict[MarketState, tuple[str, ...]] = {
     MarketState.AMENDED: ("determine", "dispute", "determine"),
     MarketState.SETTLED: ("settle",),
 }
-"""What is done to a market that begins in a state."""
+"""Operations that bring a market to its initial state."""
 _WITH_RESULT = ("determine", "settle")
 _PAUSED = {"trading": PauseState.TRADING_PAUSED, "exchange": PauseState.EXCHANGE_PAUSED}
 Place = tuple[str | int, ...]
@@ -72,7 +72,7 @@ def build_scenario(found: ScenarioFile) -> Scenario:
 
 
 def wrong_references(found: ScenarioFile) -> Iterator[tuple[Place, str]]:
-    """Yield the place of each value that does not fit other parts of the file, and what to do about it."""
+    """Yield the place of each value that does not fit other parts of the file, and the remedy."""
     markets = _markets(found)
     tickers = {product: {each.rules.ticker: each for each in listed} for product, listed in markets.items()}
     everywhere = {**tickers[PREDICTION], **tickers[MARGIN]}
@@ -216,7 +216,7 @@ def _fees(product: str, section: schema.Fees) -> FeeSchedule:
 
 
 def _steps_to_states(found: ScenarioFile) -> Iterator[Step]:
-    """Yield what brings markets to their states at the beginning."""
+    """Yield the operations that bring markets to their initial states."""
     for _, ticker, section in _listed(found):
         result = {"result": section.result, "price": section.result_price}
         for name in _STEPS_TO[section.state]:
@@ -265,7 +265,7 @@ def _held(found: ScenarioFile, markets: dict[str, tuple[Market, ...]]) -> Iterat
 
 
 def _keys(found: ScenarioFile) -> Iterator[Keys]:
-    """Yield the keys that are described, and after them those of accounts of which nothing is said."""
+    """Yield the described keys, then default keys for accounts without any."""
     left = {(owner, product): None for owner, product, _ in _owned(found)}
     for key in found.keys:
         accounts = found.accounts[key.owner].by_product() if key.owner in found.accounts else {}
@@ -300,7 +300,7 @@ def _settings(found: ScenarioFile) -> dict[str, Any]:
         "combos": tuple(_combos(found)),
         "assumptions": found.assumptions,
     }
-    # What the file does not state has the default of `VenueConfig`.
+    # Absent keys have the default of `VenueConfig`.
     return found.limits.given() | {name: value for name, value in settings.items() if value}
 
 

@@ -1,4 +1,4 @@
-"""Reads a scenario file. Every mistake is reported with file, line, what is wrong and what to do."""
+"""Reads a scenario file. Every mistake is reported with file, line, problem and remedy."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _EXPECTED: Final = {
     "int_type": "write a whole number",
     "string_type": "write a text",
 }
-"""What to do about an error of pydantic's, where its own words are those of Python."""
+"""The remedy for an error of pydantic, where its text uses terms of Python."""
 BOUNDS: Final = Bounds(depth=32, values=20_000, aliased=2_000)
 
 
@@ -134,7 +134,7 @@ class _Place:
         return cls(node, shown.removeprefix(".") or "the file")
 
     def wrong(self, *, type_too: bool = False) -> str:
-        """Return what is wrong here: the value, and of a mapping or a list its type or its content."""
+        """Return the wrong value; for a mapping or a list its type or its content."""
         if isinstance(self.node, Scalar):
             return f"{self.path} is " + ("empty" if self.node.value is None else f"`{self.node.text}`")
         if not type_too:
@@ -175,7 +175,7 @@ def _report(mistakes: Mistakes, root: Node, error: ErrorDetails) -> None:
 
 
 def _advice(error: ErrorDetails, text: str) -> str:
-    """Return what to do about an error."""
+    """Return the remedy for an error."""
     context = error.get("ctx", {})
     expected = context.get("expected", context.get("expected_tags"))
     if expected is not None:

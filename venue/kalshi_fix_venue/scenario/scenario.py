@@ -1,5 +1,5 @@
-"""What a simulated venue is at the start: markets with their liquidity, accounts, keys, settings, and what
-happens when."""
+"""The initial state of a simulated venue: markets with their liquidity, accounts, keys, settings, and a
+schedule of operations."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from kalshi_fix_venue.liquidity import LIQUIDITY, PARTICIPANT
 from kalshi_fix_venue.programme import Held, Programme, Resting, Step
 
 OWNER: Final = "you"
-"""Who is there if nobody else is."""
+"""The default owners."""
 BALANCE: Final = Decimal(10_000)
-"""Dollars on each account of which no more is said."""
+"""Default balance of an account in dollars."""
 LIQUIDITY_BALANCE: Final = Decimal(10_000_000)
 """Dollars, on each shard, of the account that resting orders belong to."""
 KEYS_EACH: Final = 2
-"""API keys that an owner has on each product where nothing is said.
+"""Default number of API keys of an owner on each product.
 
-One connection per key is the venue's rule, so whoever wants orders and market data at once needs two."""
+The venue allows one connection per key, so orders and market data at once need two."""
 MOST_KEYS_EACH: Final = 1000
 """API keys that an owner may have on a product."""
 RESTING_LEVELS: Final = 2
-"""Prices with resting orders on each side of a market of which no more is said."""
+"""Default number of price levels on each side of a market."""
 
 
 @attrs.frozen
@@ -100,7 +100,7 @@ class Scenario:
     held: tuple[Held, ...] = ()
     """Positions at the beginning."""
     steps: tuple[Step, ...] = ()
-    """What happens when, such as the halt of a market at the beginning and a pause after an hour."""
+    """Scheduled operations, such as a market halt at the start and a pause after an hour."""
     flow: FlowConfig | None = None
     seed: int | None = None
     """Of everything random; None for another one each time."""
@@ -143,7 +143,7 @@ class Scenario:
         return made
 
     def config(self, made: Mapping[tuple[str, str], tuple[ClientKey, ...]]) -> VenueConfig:
-        """Return what a venue has to know, with keys that `make_keys` made.
+        """Return the configuration of the venue, with keys from `make_keys`.
 
         Raises:
             ConfigurationError: the parts do not fit together.

@@ -1,4 +1,4 @@
-"""What a scenario file may contain: every key with its type, its range and its meaning, as pydantic models.
+"""The format of a scenario file: every key with its type, range and meaning, as pydantic models.
 
 The file is read by them (`file`), and the published JSON Schema is generated from them. The docstrings of
 attributes are its descriptions, which editors show. A default is stated here only for values that have no
@@ -252,9 +252,9 @@ class Fees(Section):
     """Rates of trade fees, of the value at stake."""
 
     taker_rate: Share | None = None
-    """Of the one who comes second."""
+    """Fee of the taker."""
     maker_rate: Share | None = None
-    """Of the one whose order rested."""
+    """Fee of the maker."""
 
 
 class Liquidity(Section):
@@ -269,7 +269,7 @@ class Liquidity(Section):
 
 
 class Market(Section):
-    """What markets of both products have."""
+    """Settings of markets of both products."""
 
     tick: Annotated[Decimal, Number(gt=0, le=1000)] | None = None
     """Prices are multiples of it; 0.01 dollars by default on prediction, 0.0001 on margin."""
@@ -284,7 +284,7 @@ class Market(Section):
     result: MarketResult | None = None
     """The result of a market that is determined at the start."""
     result_price: Share | None = None
-    """What a YES contract pays, for the result `scalar`."""
+    """Payout of a YES contract, for the result `scalar`."""
     sell_position_floor: Annotated[Decimal, Number(ge=-(10**12), le=0)] | None = None
     """The position, negative for short, below which an account may not sell; 0 allows no short positions."""
     fees: Fees = Fees()
@@ -401,7 +401,7 @@ class Combo(Section):
 
 
 class Position(Section):
-    """What an account holds at the start in a market."""
+    """An account's initial position in a market."""
 
     quantity: Contracts
     """Contracts; negative for short (NO)."""
@@ -435,8 +435,7 @@ class Account(Balances):
     tier: Tier | None = None
     """Its API usage level, which limits how fast it may ask; no limits by default."""
     positions: Entries[Ticker, Position] = {}
-    """What the primary account holds at the start, by ticker; the account `liquidity` holds the other
-    side."""
+    """Initial positions of the primary account, by ticker; the account `liquidity` has the other side."""
     drop_copy: Flag = False
     """Whether it may ask for past reports (EventResendRequest U1)."""
     direct_member: Flag = True
@@ -488,7 +487,7 @@ class Key(Section):
     type: Literal["ed25519", "rsa"] = "ed25519"
     """Which type."""
     scopes: Names[Literal["read", "write", "write::trade"]] = ("read", "write")
-    """What they may do: listeners and market data need `read`, orders `write`."""
+    """Permissions: listeners and market data need `read`, orders `write` or `write::trade`."""
     customers: Names[str] | None = None
     """Customer accounts that they may trade for; all by default."""
     restricted_to: PrimaryOrSubaccount | None = None
@@ -508,7 +507,7 @@ class FeesByProduct(Section):
 
 
 class Limits(Section):
-    """What the gateway allows."""
+    """Limits of the gateway."""
 
     sending_time_tolerance: Duration | None = None
     """How far SendingTime (52) may be off; 30s by default."""
@@ -541,7 +540,7 @@ class Rfqs(Section):
     high_volatility: RfqWindows | None = None
     """Times of high volatility markets, among them all combos."""
     lifetime: Duration | None = None
-    """After which an RFQ that nobody has accepted expires; 1h by default."""
+    """Time after which an RFQ without acceptance expires; 1h by default."""
     max_open: Annotated[Whole, Field(ge=1, le=100_000)] | None = None
     """RFQs that one account may have open; 100 by default."""
 
@@ -556,7 +555,7 @@ class Pause(Section):
     ends: Clock
     """When it ends, on the same day."""
     what: Literal["trading", "exchange"] = "trading"
-    """What is paused."""
+    """The scope of the pause."""
     products: Names[Product] = ("prediction", "margin")
     """On which products; all by default."""
     logs_out: Flag = True
@@ -587,7 +586,7 @@ class ScenarioFile(Section):
     fees: FeesByProduct = FeesByProduct()
     """Fees by product, where they differ from the published ones."""
     limits: Limits = Limits()
-    """What the gateway allows."""
+    """Limits of the gateway."""
     rfqs: Rfqs | None = None
     """Times and limits of RFQs."""
     combos: Entries[Ticker, Combo] = {}
@@ -601,7 +600,7 @@ class ScenarioFile(Section):
     flow: Annotated[FlowConfig | None, Made(FlowConfig)] = None
     """Simulated traders; none without this key."""
     assumptions: Annotated[Assumptions | None, Made(Assumptions)] = None
-    """What is so where the venue's documents are silent."""
+    """Behaviour for which the venue's documents are silent."""
 
 
 class _Schema(GenerateJsonSchema):

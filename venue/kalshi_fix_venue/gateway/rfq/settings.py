@@ -1,4 +1,4 @@
-"""Times and limits of RFQs. The defaults are what the venue documents, as the spec has it (its limits)."""
+"""Times and limits of RFQs. The defaults are the documented limits of the spec."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Windows:
     """The times of one kind of market, in seconds."""
 
     confirmation: float
-    """What a maker has to confirm a quote that was accepted. At its end it is too late."""
+    """Time for a maker to confirm an accepted quote; at its end it is too late."""
     execution: float
-    """What passes between the confirmation and the orders in the book."""
+    """Time between the confirmation and the orders in the book."""
 
     @classmethod
     def documented(cls, kind: str) -> Windows:
@@ -47,15 +47,15 @@ class RfqSettings:
     high_volatility: Windows = _HIGH_VOLATILITY
     """For markets with `MarketRules.high_volatility`, among them all combos."""
     lifetime: float | None = 3600
-    """Seconds after which an RFQ that nobody has accepted expires; None for never. No page says."""
+    """Seconds after which an RFQ without acceptance expires; None for never. Not documented."""
     max_open: int = 100
     """RFQs that one account may have open; one more is refused with 658=3."""
     max_quotes: int = 1000
-    """Quotes that may stand on one RFQ, and quotes that are over that it remembers; one more is refused,
-    and the oldest one forgotten."""
+    """Maximum of open quotes on one RFQ, and of ended quotes that it remembers; one more is refused, and the
+    oldest ended one forgotten."""
     retained: int = 10_000
-    """RFQs that are over and remembered with their quotes, so that a late request is told so. The oldest
-    is forgotten: its ids are unknown from then on."""
+    """Ended RFQs that are remembered with their quotes, to answer late requests. The oldest is forgotten: its
+    ids are unknown from then on."""
     max_combos: int = 10_000
     """Combo markets that may be made while the venue runs; one more is refused with 658=3."""
 
