@@ -226,7 +226,7 @@ def _changes(
     """
     more, fewer = balance
     # autojunk would ignore fingerprints that are frequent on a long page. Sequences instead of sets: a
-    # passage that occurs twice is two, and the order tells which one is new.
+    # passage that occurs twice is two, and the order shows which one is new.
     matcher = difflib.SequenceMatcher(None, known, [passage.print for passage in passages], autojunk=False)
     for operation, i1, i2, j1, j2 in matcher.get_opcodes():
         if operation == "equal":

@@ -1,4 +1,4 @@
-"""`python -m codegen`, run in this process."""
+"""Run `python -m codegen` in this process."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from codegen.cli import main
 
 
 def run(*arguments: object) -> Result:
-    """Run it; what is no text yet, such as a path, is made text."""
+    """Run the command; arguments such as paths are converted to text."""
     return CliRunner().invoke(main, [str(argument) for argument in arguments])

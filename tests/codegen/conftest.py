@@ -1,4 +1,4 @@
-"""What tests of several folders begin with."""
+"""Fixtures for the tests of several folders."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def kalshi() -> Dialect:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> SpecCopy:
-    """The dialect of the harbour, to be changed at will."""
+    """A copy of the harbour dialect for tests to edit."""
     return SpecCopy(tmp_path)

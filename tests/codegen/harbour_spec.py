@@ -1,4 +1,4 @@
-"""The made-up dialect of `tests/codegen/harbour`: where it is, and how to change a copy of it or another."""
+"""The made-up dialect `tests/codegen/harbour`: its path, and editable copies of it or another dialect."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PACKAGE = "harbour_dialect"
 
 
 def rendered(spec: Path) -> dict[str, str]:
-    """Return the files of the package that is generated from a spec folder."""
+    """Return the files of the package generated from a spec folder."""
     return render(load_dialect(spec), PACKAGE)
 
 
@@ -38,9 +38,9 @@ def imported(spec: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Modul
 
 
 class SpecCopy:
-    """A copy of a made-up dialect and of the folder it extends, to be changed at will.
+    """An editable copy of a made-up dialect and of the folder it extends.
 
-    Files are named as the spec folder has them; those that lie elsewhere by their whole path.
+    Files are named relative to the spec folder; files elsewhere by their whole path.
     """
 
     def __init__(self, folder: Path, original: Path = HARBOUR) -> None:
@@ -50,13 +50,13 @@ class SpecCopy:
         shutil.copytree(REPOSITORY / "spec" / "fixt11", folder / "spec" / "fixt11")
 
     def edit(self, file: str | Path, old: str, new: str) -> None:
-        """Change one place of a file."""
+        """Replace a passage of a file."""
         path = self.spec / file
         text = path.read_text(encoding="utf-8")
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path.name}"
         path.write_text(text.replace(old, new), encoding="utf-8")
 
     def append(self, file: str | Path, more: str) -> None:
-        """Add to the end of a file."""
+        """Append text to a file."""
         path = self.spec / file
         path.write_text(path.read_text(encoding="utf-8") + more, encoding="utf-8")

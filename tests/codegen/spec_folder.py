@@ -1,4 +1,4 @@
-"""A small spec folder that is sound, for tests to read or to break."""
+"""A small valid spec folder for tests to read or to break."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ messages:
       Rank:    optional
 """,
 }
-"""A dialect of its own, without `extends`."""
+"""An independent dialect, without `extends`."""
 
 
 def write(folder: Path, **changes: str | None) -> Path:
@@ -188,7 +188,7 @@ def write(folder: Path, **changes: str | None) -> Path:
 
 
 def mistakes_of(folder: Path) -> tuple[Mistake, ...]:
-    """What is wrong with a spec folder."""
+    """Return the mistakes of a spec folder."""
     with pytest.raises(SpecError) as caught:
         load_dialect(folder)
     assert str(caught.value) == "\n".join(map(str, caught.value.mistakes))
@@ -196,33 +196,33 @@ def mistakes_of(folder: Path) -> tuple[Mistake, ...]:
 
 
 def message(dialect: Dialect, name: str) -> Message:
-    """A message by its name."""
+    """Return a message by its name."""
     return next(each for each in dialect.messages if each.name == name)
 
 
 def member(dialect: Dialect, name: str, owner: str = "NewOrder") -> Member:
-    """A member of a message by its field's name."""
+    """Return a member of a message by its field's name."""
     return next(each for each in message(dialect, owner).members if each.field.name == name)
 
 
 def field(dialect: Dialect, name: str) -> Field:
-    """A field by its name."""
+    """Return a field by its name."""
     return next(each for each in dialect.fields if each.name == name)
 
 
 def path_of(name: str) -> str:
-    """`fields` is `fields.yaml`, `messages_orders` is `messages/orders.yaml`."""
+    """Return the path of a short name: `messages_orders` is `messages/orders.yaml`."""
     return name.replace("messages_", "messages/") + ".yaml"
 
 
 def edited(name: str, old: str, new: str) -> str:
-    """A file of the small spec with one passage changed."""
+    """Return a file of the small spec with one passage changed."""
     text = FILES[path_of(name)]
     assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {name}"
     return text.replace(old, new)
 
 
 def line_of(text: str, needle: str) -> int:
-    """The line in which a passage that stands once begins."""
+    """Return the line in which a passage that occurs once begins."""
     assert text.count(needle) == 1, f"{needle!r} stands {text.count(needle)} times"
     return text[: text.index(needle)].count("\n") + 1

@@ -1,4 +1,4 @@
-"""What hand-written code does not know of the dialect is listed until it is named or known to be left so."""
+"""Elements that hand-written code does not use are listed until the code names or ignores them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def desk(message, *, arrival):
 
 @attrs.define
 class Place:
-    """A copy of the harbour's spec, and code beside it."""
+    """A copy of the harbour's spec, and code next to it."""
 
     spec: SpecCopy
     root: Path

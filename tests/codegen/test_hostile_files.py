@@ -1,4 +1,4 @@
-"""Files that are made to take time or memory without end: each meets a bound, named by file and line."""
+"""Files made to consume unbounded time or memory: each hits a limit, reported with file and line."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tests.codegen.spec_folder import edited, mistakes_of, write
 
 
 def accept(tmp_path: Path, text: str) -> None:
-    """Read a YAML file that keeps within all bounds."""
+    """Read a YAML file that is within all limits."""
     path = tmp_path / "fields.yaml"
     path.write_text(text, encoding="utf-8")
     read_yaml(path)
 
 
 def refused(tmp_path: Path, text: str) -> str:
-    """What is wrong with a YAML file."""
+    """Return the error of a YAML file."""
     with pytest.raises(SpecError) as caught:
         accept(tmp_path, text)
     return str(caught.value).removeprefix(f"{tmp_path.as_posix()}/fields.yaml")
@@ -47,7 +47,7 @@ def test_aliases_that_double_are_refused(tmp_path: Path, levels: int) -> None:
 
 def test_aliases_are_counted_by_what_they_stand_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nodes, "BOUNDS", attrs.evolve(nodes.BOUNDS, aliased=5))
-    # An alias is one value of the file, and stands for four.
+    # An alias is one value of the file, and expands to four.
     accept(tmp_path, "a: &a [1, 2, 3]\nb: *a\n")
     assert ":1: aliases stand for more than 5 values" in refused(tmp_path, "a: &a [1, 2, 3]\nb: [*a, *a]\n")
 
@@ -121,12 +121,12 @@ def test_many_unlike_items_are_compared_in_linear_time() -> None:
 
 
 def told(folder: Path) -> str:
-    """What is wrong with a spec folder, as it is told."""
+    """Return the mistakes of a spec folder as reported."""
     return "\n".join(map(str, mistakes_of(folder)))
 
 
 def chained(levels: int, *, both: bool) -> str:
-    """Components, each of which contains the next level's, or both of the next level's."""
+    """Return nested components, each of which contains one or both components of the next level."""
     lines = ["components:"]
     for level in range(levels):
         for side in "AB":
@@ -395,7 +395,7 @@ def test_tags_end_text_however_deep_they_are_indented() -> None:
     ],
 )
 def test_markup_that_never_ends_stays_as_it_is(piece: str) -> None:
-    """Each opening mark was followed to the end of the text: minutes, for a text of this size."""
+    """Following each opening mark to the end would take minutes for a text of this size."""
     text = piece * 20_000
     assert inline.marked(text)
 

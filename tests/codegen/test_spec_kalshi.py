@@ -1,4 +1,4 @@
-"""The Kalshi spec holds together. Whether the venue says the same, `python -m codegen diff` finds out."""
+"""Consistency of the Kalshi spec. `python -m codegen diff` compares it with the venue's pages."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_base_is_of_use_to_other_dialects(tmp_path: Path) -> None:
 
 
 def test_every_constructor_makes_what_the_client_may_send(kalshi: model.Dialect) -> None:
-    """The most that each takes, given to it, breaks no rule but those that need facts of a session."""
+    """With all its arguments, each constructor breaks only rules that depend on the session."""
     made = {
         "MarketDataRequest.snapshot": MarketDataRequest.snapshot("A", "B"),
         "MarketDataRequest.subscribe": MarketDataRequest.subscribe("A"),
@@ -109,12 +109,12 @@ def test_every_constructor_makes_what_the_client_may_send(kalshi: model.Dialect)
 
 LOOKED_THROUGH = ("adapters", "examples", "fuzz", "interop", "src", "tests")
 ALLOWED = ("_generated", "codegen", "fix50sp2", "fixt")
-"""Folders that are generated, or about specs."""
+"""Folders that are generated, or handle specs."""
 
 
 def test_nobody_else_knows_a_tag_of_the_venue_by_heart(kalshi: model.Dialect) -> None:
-    """A tag of its own the venue may number anew, as it has done with SkipPendingExecReports. The standard
-    keeps 5000 and above free for such tags."""
+    """The venue may renumber its own tags, as it did with SkipPendingExecReports. The standard reserves 5000
+    and above for such tags."""
     own = {str(field.tag) for field in kalshi.fields if field.tag >= 5000}
     assert own
     number = re.compile(r"(?<![\w.])\d{4,6}(?![\w.])|(?<=x01)\d{4,6}(?==)")
@@ -124,7 +124,7 @@ def test_nobody_else_knows_a_tag_of_the_venue_by_heart(kalshi: model.Dialect) ->
         for folder in LOOKED_THROUGH
         for path in (root / folder).rglob("*")
         if path.suffix in (".py", ".yaml") and not set(path.relative_to(root).parts) & set(ALLOWED)
-        if not path.name.startswith("test_kalshi_")  # which are about the spec
+        if not path.name.startswith("test_kalshi_")  # which handle the spec
     ]
     assert len(files) > 300
     found = [

@@ -169,7 +169,7 @@ class Course:
     _give_up_at = 0.0
 
     def live(self, life: Life) -> None:
-        """Run one process, from before its start to after its end."""
+        """Run one process from start to end."""
         for _ in range(life.trades):
             self.venue.trade()
         self._life, self._killed = life, False

@@ -219,7 +219,7 @@ def test_a_second_amend_before_the_first_is_answered_is_refused(capped: Capped) 
     assert isinstance(refused, OrderCancelReject)
     assert (refused.cxl_rej_reason, refused.text) == (CxlRejReason.BROKER, "ORDER_AMEND_IN_PROGRESS")
     assert refused.order_id == order_id
-    # The first one has been answered, although the clock stands still.
+    # The first one has been answered, although the clock has not advanced.
     assert capped.amend("a3", "a2", order_id, 3).exec_type == ExecType.REPLACED
 
 

@@ -12,7 +12,7 @@ def to_datetime(value: datetime) -> datetime:
 
     Raises:
         TypeError: it is not a datetime.
-        ValueError: it is naive (nobody can know which moment it means), or has no place in UTC.
+        ValueError: it is naive (its instant is ambiguous), or cannot be represented in UTC.
     """
     if not isinstance(value, datetime):
         raise TypeError(f"expected a datetime, not {type(value).__name__}")

@@ -143,7 +143,7 @@ class OpenRequests:
         """Take one more."""
         key = request.key
         self.by_key[key] = request
-        # The number of an uncertain request may date from before a reset, and identify another message now.
+        # The number of an uncertain request may predate a reset, and identify another message now.
         if not request.uncertain:
             self._by_number[request.seq_num] = request
         self.size += len(request.frame)

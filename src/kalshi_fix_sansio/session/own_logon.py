@@ -70,11 +70,11 @@ class OwnLogon:
         core, config = self._core, self._core.config
         values = dict(self.fields)
         layout = config.dialect.messages[LOGON]
-        # Nobody knows whether an unknown field is a secret.
+        # An unknown field may be a secret.
         hidden = {"unknown", *(member.attribute for member in layout.body.members if _is_secret(member))}
         flags = MappingProxyType({name: value for name, value in values.items() if name not in hidden})
         header = core.outbound.header(LOGON, seq_num, now)
-        # Overwritten: `header` uses the ledger, which has the numbers from before a reset until this Logon
+        # Overwritten: `header` uses the ledger, which has the numbers before the reset until this Logon
         # is encoded, and the number before the Logon that an acceptor answers.
         if config.send_last_processed:
             header.last_msg_seq_num_processed = processed

@@ -133,7 +133,7 @@ class Receiver:
         self._answers = RequestMatcher(core)
 
     def restart_waits(self, now: Instant) -> None:
-        """Restart the timers for the peer's answers, because nobody read while the caller was held up."""
+        """Restart the timers for the peer's answers, which were not read while the caller was held up."""
         core, timers = self._core, self._core.timers
         timers.last_received, timers.probed_at = now.monotonic, None
         if timers.resend_at is not None:

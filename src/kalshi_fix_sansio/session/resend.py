@@ -48,7 +48,7 @@ class _Job:
     """The next number to read. The numbers between were declined, or are not kept, and become one gap fill,
     which is sent before the next resent message or at the end."""
     request: Message | None
-    """The last ResendRequest that asked for it; None if nobody asked."""
+    """The last ResendRequest for this range; None without one."""
     resent: int = 0
     """The number of messages resent."""
 

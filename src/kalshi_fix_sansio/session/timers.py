@@ -171,8 +171,8 @@ class SendingTimes:
     def note_call(self, now: Instant) -> bool:
         """Record a call of the caller; return whether it was held up.
 
-        A clock that steps ahead by more than the tolerance looks the same where the other one stood still: a
-        computer that slept.
+        A wall clock that advances by more than the tolerance while the monotonic clock does not counts too:
+        the computer slept.
         """
         tolerance = self._tolerance
         if tolerance is None:

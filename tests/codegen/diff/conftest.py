@@ -1,4 +1,4 @@
-"""What most tests of `diff` begin with."""
+"""Fixtures for the tests of `diff`."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from tests.codegen.diff.pier_dialect import Scratch
 
 @pytest.fixture
 def scratch(tmp_path: Path) -> Scratch:
-    """The dialect with its pages and dictionary, which agree."""
+    """A copy of the dialect with its pages and dictionary, which agree."""
     return Scratch(tmp_path)

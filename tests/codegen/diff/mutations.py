@@ -1,4 +1,4 @@
-"""Small changes to a page or a dictionary, each as a venue might make it, for `diff` to notice."""
+"""Small changes to a page or a dictionary, such as a venue makes, that `diff` must report."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import attrs
 
 @attrs.frozen
 class Mutation:
-    """One change."""
+    """A change to one file."""
 
     line: int
     what: str
     text: str
-    """The whole file after it."""
+    """The whole file after the change."""
 
 
 _FLAGS = {"Y": ("N", "C"), "N": ("Y", "C"), "C": ("Y", "N"), "Yes": ("No",), "No": ("Yes",)}
@@ -27,7 +27,7 @@ _WORD_CODE = re.compile(r"(?<=`)([a-z_]{2,})(?=`(?:,| or|\s*\|))|(?<=\")(yes|no)
 
 
 def of_page(text: str) -> Iterator[Mutation]:
-    """Every row and list item deleted; every tag, name, type, flag, default, value, port and host changed."""
+    """Yield the page with each row and list item deleted, and each tag, name, value, port or host changed."""
     lines = text.split("\n")
     header: list[str] = []
     fenced = False
@@ -138,7 +138,7 @@ def _is_list_of_values(lines: list[str], at: int) -> bool:
 
 
 def cells(line: str) -> list[str]:
-    """The cells of a table row."""
+    """Return the cells of a table row."""
     return [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
 
 
@@ -147,7 +147,7 @@ def _replace(text: str, found: re.Match[str], value: str) -> str:
 
 
 def of_dictionary(text: str) -> Iterator[Mutation]:
-    """Every element deleted (a field list's too); every attribute changed."""
+    """Yield the dictionary with each element deleted (also of field lists), and each attribute changed."""
     lines = text.split("\n")
     for at, line in enumerate(lines):
         tag = re.match(r"\s*<(\w+) ([^>]*?)(/?)>\s*\Z", line)

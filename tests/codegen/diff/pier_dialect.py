@@ -1,4 +1,4 @@
-"""The made-up dialect of `pier` with its pages and dictionary: copies to revise, and their findings."""
+"""The made-up dialect `pier` with its pages and dictionary: copies to edit, and their findings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SPEC = HERE / "pier"
 PAGES = HERE / "pages"
 
 Told = tuple[str, str, str, str]
-"""Kind, element, address and what the source says."""
+"""Kind, element, address and the text of the source."""
 
 
 class Scratch(SpecCopy):
@@ -39,7 +39,7 @@ class Scratch(SpecCopy):
 
     @property
     def index(self) -> SpecIndex:
-        """The spec as it is now, read anew where it was edited; the original where it is as that."""
+        """Return the spec, loaded again if it was edited, otherwise the cached original."""
         files = sorted(self.spec.rglob("*.yaml"))
         texts = {path.relative_to(self.spec): path.read_text(encoding="utf-8") for path in files}
         if texts == _originals():
@@ -50,17 +50,17 @@ class Scratch(SpecCopy):
         return self._view[1]
 
     def keep(self, *entries: str) -> None:
-        """Keep these differences on purpose, and no others."""
+        """Record these differences as intended, and no others."""
         listed = "".join(f"  - {entry}\n" for entry in entries)
         (self.spec / "differences.yaml").write_text(f"differences:\n{listed}", encoding="utf-8")
 
     def revise(self, folder: Path, edits: Iterable[tuple[str, str, str]]) -> None:
-        """Change places of files of a folder."""
+        """Edit passages in the files of a folder."""
         for name, old, new in edits:
             self.edit(folder / name, old, new)
 
     def diff(self, *paths: Path, product: str | None = None) -> list[Finding]:
-        """What is left to do."""
+        """Return the open findings."""
         index = self.index
         given = sources.gather(paths, index, product)
         evidence = findings.evidence_of(given, index, product)
@@ -69,11 +69,11 @@ class Scratch(SpecCopy):
         return findings.merged(left, index.products)
 
     def diff_pages(self) -> list[Finding]:
-        """What is left to do by the pages."""
+        """Return the open findings of the pages."""
         return self.diff(self.pages)
 
     def diff_dictionary(self) -> list[Finding]:
-        """What is left to do by the dictionary, which is of one product."""
+        """Return the open findings of the dictionary, which covers one product."""
         return self.diff(self.dictionary, product="freight")
 
 
@@ -84,38 +84,38 @@ def _originals() -> dict[Path, str]:
 
 @cache
 def original() -> SpecIndex:
-    """The spec as it is in the repository."""
+    """Return the spec as it is in the repository."""
     return SpecIndex(SPEC)
 
 
 @cache
 def _dictionaries() -> dict[str, str]:
-    """The dictionary that agrees with the spec."""
+    """Return the dictionary that agrees with the spec."""
     return dictionary.render(load_dialect(SPEC), "freight")
 
 
 def told(found: Iterable[Finding]) -> set[Told]:
-    """The findings without their texts."""
+    """Return the findings without their texts."""
     return {(each.kind, each.element, each.address, each.says) for each in found}
 
 
 def where(finding: Finding) -> list[str]:
-    """The places of a finding, by file name and line."""
+    """Return the locations of a finding by file name and line."""
     return [f"{Path(place.file).name}:{place.line}" for place in finding.locations]
 
 
 def row_of(path: Path, start: str) -> str:
-    """The row of a page that begins so, with its line's end."""
+    """Return the row of a page that begins with this text, including its line end."""
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     (row,) = [line for line in lines if line.startswith(start)]
     return row
 
 
 def line_of(path: Path, needle: str) -> int:
-    """The line in which a passage that stands once begins."""
+    """Return the line in which a passage that occurs once begins."""
     return spec_folder.line_of(path.read_text(encoding="utf-8"), needle)
 
 
 def vocabulary() -> Vocabulary:
-    """The names that the dialect knows."""
+    """Return the names of the dialect."""
     return original().vocabulary

@@ -1,4 +1,4 @@
-"""What `diff` proposes to write, put into the files as it stands: codegen takes it, and `diff` is content."""
+"""The edits that `diff` proposes, applied unchanged: codegen accepts them, and `diff` finds nothing more."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def indent_of(line: str) -> int:
 
 
 def end_of_entry(lines: list[str], at: int) -> int:
-    """The index behind the entry that begins in a line: its lines are indented deeper."""
+    """Return the index after the entry that begins in this line; its lines are indented deeper."""
     end = at + 1
     while end < len(lines) and (not lines[end].strip() or indent_of(lines[end]) > indent_of(lines[at])):
         end += 1
@@ -28,7 +28,7 @@ def end_of_entry(lines: list[str], at: int) -> int:
 
 
 def write(scratch: Scratch, edit: Edit) -> None:
-    """Do what an edit says: YAML behind an entry, at the end of a file, or into a member."""
+    """Apply an edit: insert YAML after an entry, at the end of a file, or into a member."""
     path = scratch.spec / Path(edit.location.file).relative_to(SPEC)
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     at = edit.location.line - 1
@@ -44,7 +44,7 @@ def write(scratch: Scratch, edit: Edit) -> None:
     else:
         (line,) = [each for each in re.findall(r"`([^`]*)`", first) if ":" in each]
         at = min(at, len(lines) - 1)
-        # A message or a group is the place where it has no member in front: its members begin below.
+        # The place is a message or a group if no member precedes the new one: the members begin below it.
         inner = next((n for n in range(at + 1, len(lines)) if lines[n].strip() == "members:"), None)
         if first.startswith("among") and lines[at].rstrip().endswith(":") and inner is not None:
             lines.insert(inner + 1, " " * (indent_of(lines[inner]) + 2) + line)
@@ -54,7 +54,7 @@ def write(scratch: Scratch, edit: Edit) -> None:
 
 
 def follow(scratch: Scratch, found: list[Finding], words: str = "As they say.") -> None:
-    """All edits, from the end of each file to its beginning, so that the lines stay where they are."""
+    """Apply all edits from the end of each file to its beginning, to keep the line numbers valid."""
     edits = {(edit.location, edit.text): edit for finding in found for edit in finding.edits}
     for edit in sorted(edits.values(), key=lambda each: each.location, reverse=True):
         write(scratch, Edit(edit.location, edit.text.replace('"…"', f'"{words}"')))
@@ -145,7 +145,7 @@ def test_names_of_the_spec_are_proposed(scratch: Scratch) -> None:
 
 
 def test_a_condition_of_another_product_is_none_to_miss(scratch: Scratch) -> None:
-    """Both pages say that a field is optional, which the spec requires on freight alone."""
+    """Both pages mark a field as optional, which the spec requires on freight alone."""
     members = scratch.spec / "messages/bookings.yaml"
     deck = "      Deck:        {required_when: {products: freight, BookingKind: Take}}"
     scratch.edit(members, "      Deck:        optional", deck)

@@ -13,7 +13,7 @@ FOLDER = Path(findings.__file__).parent
 
 
 def test_every_finding_of_the_catalogue_is_reported_somewhere() -> None:
-    """By its own name, or by that behind what it is about."""
+    """Match a finding by its own name, or by the part after its subject."""
     code = "\n".join(path.read_text(encoding="utf-8") for path in FOLDER.rglob("*.py"))
     quoted = {*re.findall(r'"([\w ]+)"', code), *(f"{word} when" for word in ("required", "optional"))}
     catalogue = yaml.safe_load((FOLDER / "findings.yaml").read_text(encoding="utf-8"))

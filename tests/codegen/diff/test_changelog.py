@@ -1,4 +1,4 @@
-"""The changelog of all APIs of a venue: its entries, what has become of each, how far the spec has come."""
+"""The changelog of all APIs of a venue: entries, their states, and the date up to which the spec covers it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def keep(scratch: Scratch, *lines: str) -> None:
 
 
 def advised(scratch: Scratch, path: Path) -> list[str]:
-    """What is proposed to be kept, with words in place of the dots."""
+    """Return the proposed entry to keep, with a reason in place of the dots."""
     found = [edit.text for finding in scratch.diff(path) for edit in finding.edits]
     return [each.split("`")[1][3:-1].replace('"…"', '"Seen to."') for each in found]
 
@@ -195,13 +195,13 @@ def test_the_dialect_says_how_far_it_was_compared(scratch: Scratch) -> None:
     review = ("--spec", scratch.spec, "diff", "--reviewed")
     assert run(*review, scratch.pages, path).exit_code == 0
     assert load_dialect(scratch.spec).validated == "changelog through 2024-05-03, pages of 2024-06-07"
-    # The pages of one folder alone, which do not say: the date stays.
+    # The pages of one folder contain no date: the date is unchanged.
     assert run(*review, scratch.pages / "pier-tours").exit_code == 0
     assert load_dialect(scratch.spec).pages_of == "2024-06-07"
 
 
 def test_a_long_changelog_takes_time_linear_in_its_length() -> None:
-    """An object without an end, and one with ten thousand strings."""
+    """The inputs are an unterminated object and an object with ten thousand strings."""
     said = the_entry(entry("May 3, 2024", "x " * 3000))
     strings = ", ".join('"FIX"' for _ in range(2000))
     said = the_entry(

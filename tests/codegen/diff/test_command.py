@@ -1,4 +1,4 @@
-"""The command: its exit status, what it prints, and how it finds out what a source is about."""
+"""The command: its exit status, its output, and how it detects the subject of a source."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def test_a_file_that_is_no_dictionary_is_left_to_do(tmp_path: Path) -> None:
 
 
 def test_what_is_about_something_else_is_said_and_skipped(tmp_path: Path, scratch: Scratch) -> None:
-    """XML of another kind, a page of another API, and one that does not say what it is about."""
+    """Sources: XML of another kind, a page of another API, and a page that does not state its subject."""
     folder = scratch.pages / "pier"
     (folder / "rss.xml").write_text("<rss>\n</rss>", encoding="utf-8")
     other = scratch.folder / "other"
@@ -204,7 +204,7 @@ def test_what_is_about_something_else_is_said_and_skipped(tmp_path: Path, scratc
         f"skipped {other}/fees.md: unknown product: add --product freight or tours",
         f"skipped {other}/rest.md: rest/orders is not a page about the dialect",
     ]
-    # The product is for pages that do not tell: the others keep theirs.
+    # The product applies to pages that do not state theirs.
     (folder / "rss.xml").unlink()
     (other / "rest.md").unlink()
     given = sources.gather([scratch.pages, other], original(), "tours")

@@ -1,4 +1,4 @@
-"""Fetching the venue's pages from a server made here: what is taken, and each way in which it goes wrong."""
+"""Fetching the venue's pages from a local server: the pages that are saved, and each kind of failure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Answer:
 
 
 class Site:
-    """A server on this machine, and what it answers by path."""
+    """A server on this machine, and its answers by path."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
@@ -63,7 +63,7 @@ class Site:
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    """Serves the pages of the pier, and those of another API."""
+    """Serve the pages of the pier, and those of another API."""
     made = Site()
     lines = ["# Pier", "", "## Docs", ""]
     for page in sorted(PAGES.rglob("*.md")):
@@ -116,7 +116,7 @@ def test_a_page_without_address_and_date_gets_them(site: Site) -> None:
     assert (
         pages["pier/tides.md"] == f"---\nurl: {site.url}/pier/tides.md\nlastmod: 2024-06-03\n---\n# Tides\n"
     )
-    # Then the server's clock says of when it is.
+    # Without it, the date of the server's clock is used.
     settings = markdown.front_matter(pages["pier/messages.md"])[0]
     assert len(settings["lastmod"]) == len("2024-06-03")
     assert pages["pier/bookings.md"].startswith("---\nurl: https://pier.example.org/pier/bookings\n")
@@ -197,7 +197,7 @@ def test_all_of_it_is_bounded(
 
 
 def test_it_ends_by_its_deadline_however_little_comes_at_a_time(site: Site) -> None:
-    """A clock that goes on by two minutes each time it is asked."""
+    """The clock advances by two minutes at each call."""
     clock = iter(range(0, 100_000, 120))
     with pytest.raises(fetch.FetchError, match="within 600 seconds"):
         fetch.fetch(f"{site.url}/llms.txt", original(), now=lambda: next(clock))

@@ -1,4 +1,4 @@
-"""What a comparison tells and what it does not: absence, moves, and differences that are kept on purpose."""
+"""Findings of a comparison: absence, moves, and intended differences."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CASES: dict[str, list[dict[str, Any]]] = yaml.safe_load(
 
 
 def without_section(path: Path, heading: str) -> None:
-    """Take a section of the second level out of a page."""
+    """Remove a second-level section from a page."""
     page = path.read_text(encoding="utf-8")
     cut = re.sub(rf"## {re.escape(heading)}\n.*?(?=\n## |\Z)", "", page, flags=re.DOTALL)
     assert cut != page
@@ -117,7 +117,7 @@ def test_a_page_that_is_new_or_gone(scratch: Scratch) -> None:
         ("different", "message", "TideRequest", "on pier/water"),
         ("different", "message", "TideReport", "on pier/water"),
     }
-    # A single page says nothing of the others.
+    # A single page does not imply that the others are gone.
     assert scratch.diff(folder / "bookings.md") == []
 
 
@@ -142,7 +142,7 @@ def test_what_a_page_allows_and_the_spec_forbids(scratch: Scratch) -> None:
 
 
 def test_a_condition_counts_where_it_holds(scratch: Scratch) -> None:
-    """What one product requires under a condition may be optional on the pages of another."""
+    """A field that one product requires under a condition may be optional on the pages of another."""
     row = "| 9006 | Until       | UTCTimestamp | {}        | {}"
     scratch.edit(
         scratch.pages / "pier/bookings.md", row.format("C", "Required when"), row.format("N", "Told when")
@@ -331,7 +331,7 @@ def test_a_difference_kept_on_purpose_is_not_told_and_goes_out_of_date(scratch: 
     (finding,) = scratch.diff_pages()
     assert (finding.kind, finding.address, finding.says) == ("stale", "Deck", "name DeckNo")
     assert str(finding.edits[0].location) == f"{scratch.spec.as_posix()}/differences.yaml:2"
-    # Without the page that it is about, nothing can be said of it.
+    # Without its page, the difference cannot be checked.
     assert scratch.diff(scratch.pages / "pier/tides.md") == []
 
 

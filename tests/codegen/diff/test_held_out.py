@@ -1,4 +1,4 @@
-"""Changes to pages that were thought of after the tool was written: each is told, or is none to the spec."""
+"""Changes to pages devised after the tool was written: each is reported, or does not affect the spec."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Change = Callable[[Scratch], None]
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Scratch:
-    """A tide report with a field in front of its group; everything has been read."""
+    """Return a tide report with a field before its group, and every passage reviewed."""
     made = Scratch(tmp_path_factory.mktemp("base"))
     members = "      Until: optional\n      Tides: required"
     made.edit(made.spec / "messages/tides.yaml", "      Tides: required", members)
@@ -32,7 +32,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Scratch:
 
 @pytest.fixture
 def scratch(base: Scratch, tmp_path: Path) -> Scratch:
-    """The same spec, and pages of one's own."""
+    """Return a copy of the same spec with its own pages."""
     made = copy.copy(base)
     made.pages = tmp_path / "pages"
     shutil.copytree(base.pages, made.pages)
@@ -55,7 +55,7 @@ def moved(page: str, row: str, other: str, lay: Callable[[str, str], str]) -> Ch
 
 
 def move(page: str, row: str, before: str) -> Change:
-    """A row goes in front of another one."""
+    """Move a row before another one."""
     return moved(page, row, before, lambda line, target: line + target)
 
 
@@ -88,7 +88,7 @@ def numbered(text: str) -> str:
 
 
 def rows_reversed(scratch: Scratch) -> None:
-    """The fields of a message in another order, which FIX does not give."""
+    """Reverse the fields of a message; FIX does not define their order."""
     for row in ("| 9002 ", "| 9003 ", "| 9005 "):
         line = next(line for line in text_of(scratch, BOOKINGS).splitlines(True) if line.startswith(row))
         text = text_of(scratch, BOOKINGS).replace(line, "", 1)
@@ -184,7 +184,7 @@ HARMLESS: list[tuple[str, Change]] = [
 @pytest.mark.parametrize(("change", "found"), [each[1:] for each in TOLD], ids=[each[0] for each in TOLD])
 def test_a_change_is_told(scratch: Scratch, change: Change, found: set[Told]) -> None:
     change(scratch)
-    # Nothing else is made of it, but for text that has another form now.
+    # No other findings, except for text that has another form now.
     assert {each for each in told(scratch.diff_pages()) if each[0] != "unreviewed"} == found
 
 
@@ -205,7 +205,7 @@ def test_a_page_that_is_split_is_told_as_pages_and_not_field_by_field(scratch: S
     assert ("new", "page", "pier/reports", "present") in found
     assert ("different", "message", "BookingReport", "on pier/reports") in found
     assert not any(element in ("member", "field", "code") for _, element, _, _ in found)
-    # Both halves under new names: the old page is gone, too.
+    # Both halves have new names, so the old page is missing as well.
     (scratch.pages / BOOKINGS).rename(scratch.pages / "pier/requests.md")
     text = text_of(scratch, "pier/requests.md").replace(
         "example.org/pier/bookings", "example.org/pier/requests"

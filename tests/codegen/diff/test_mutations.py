@@ -1,4 +1,4 @@
-"""Whatever changes in a source is noticed: every row, tag, name, flag, value, port and host, one by one."""
+"""Each single change to a source is reported: every row, tag, name, flag, value, port and host."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from tests.codegen.diff.pier_dialect import PAGES, Scratch
 
 
 class Trial:
-    """The sources with one file changed at a time."""
+    """The sources, with one file changed at a time."""
 
     def __init__(self, given: GivenSources, spec: SpecIndex, product: str | None) -> None:
         self._given = given
         self._spec = spec
         self._product = product
         self.by_facts = 0
-        """How many changes were noticed as facts."""
+        """The number of changes reported as facts."""
 
     def unnoticed(self) -> Iterator[tuple[str, Mutation]]:
-        """Changes without a finding."""
+        """Return the changes without a finding."""
         for reading in self._given.readings:
             for mutation in of_page(reading.text) if reading.kind == PAGE else of_dictionary(reading.text):
                 if not self._findings(reading, mutation.text):
@@ -59,7 +59,7 @@ def test_every_change_of_a_page_is_noticed(scratch: Scratch) -> None:
     passages.write(given.readings, spec)
     trial = Trial(given, SpecIndex(scratch.spec), None)
     assert kinds(trial.unnoticed()) == []
-    # Most are facts; the others are told as text that nobody has read.
+    # Most are facts; the others are reported as unreviewed text.
     assert trial.by_facts > 0.9 * count
 
 

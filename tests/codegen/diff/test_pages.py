@@ -1,4 +1,4 @@
-"""What is read from a page: the shapes that tables, lists, headings and components take."""
+"""The facts read from a page: the forms of tables, lists, headings and components."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tests.codegen.diff.pier_dialect import vocabulary
 
 
 def facts(text: str, *, mentions: bool = False) -> list[str]:
-    """The facts of a page, with their lines, as `--facts` prints them."""
+    """Return the facts of a page with their lines, as `--facts` prints them."""
     found = pages.read(text, "page.md", vocabulary())
     return [f"{f.location.line}: {f}" for f in found if mentions or not isinstance(f, MentionFact)]
 
 
 def table(head: str, *rows: str) -> str:
-    """A pipe table with its separator."""
+    """Return a pipe table with its separator."""
     columns = head.count("|") + 1
     return "\n".join([f"| {head} |", "|---" * columns + "|", *(f"| {row} |" for row in rows)])
 
@@ -109,7 +109,7 @@ def test_codes_in_a_description(text: str, expected: str) -> None:
     ],
 )
 def test_what_is_no_code_of_the_field(tag: int, text: str) -> None:
-    """References to fields, messages and codes of other fields; fields of kinds that have no codes."""
+    """Cases: references to fields, messages and codes of other fields; fields of kinds without codes."""
     found = facts(B1 + table("Tag | Name | Description", f"{tag} | X | {text}"))
     assert [each for each in found if "code" in each] == []
 

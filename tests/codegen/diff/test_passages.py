@@ -1,4 +1,4 @@
-"""Text that nobody has read yet: fingerprints of what was read, and what changed since."""
+"""Unreviewed text: fingerprints of the reviewed passages, and the changes since."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.codegen.diff.pier_dialect import Scratch, line_of
 
 @pytest.fixture
 def scratch(tmp_path: Path) -> Scratch:
-    """Everything has been read."""
+    """Return a copy with every passage reviewed."""
     made = Scratch(tmp_path)
     assert review(made).exit_code == 0
     return made
@@ -118,7 +118,7 @@ def test_a_line_that_is_told_anyway_is_not_told_as_text(scratch: Scratch) -> Non
 
 
 def test_what_cannot_be_told_by_facts_is_told_as_text(scratch: Scratch) -> None:
-    """An optional and a conditional field without a condition in closed form are the same to the spec."""
+    """The spec does not distinguish an optional field from a conditional one without a formal condition."""
     page = scratch.pages / "pier/bookings.md"
     scratch.edit(page, "| 9002 | Berth     | String       | N ", "| 9002 | Berth     | String       | C ")
     assert left(scratch) == [f"pier/bookings: changed text in line {line_of(page, '| 9002 | Berth     |')}"]

@@ -1,4 +1,4 @@
-"""What is read from a QuickFIX dictionary, and what is said of one that is not sound."""
+"""The facts read from a QuickFIX dictionary, and the errors for an invalid one."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def facts(text: str) -> list[str]:
 
 
 def changed(old: str, new: str) -> list[str]:
-    """The facts after one change that were not there before."""
+    """Return the facts that one change adds."""
     assert DICTIONARY.count(old) == 1
     return [each for each in facts(DICTIONARY.replace(old, new)) if each not in facts(DICTIONARY)]
 

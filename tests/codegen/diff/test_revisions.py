@@ -1,4 +1,4 @@
-"""Revisions as a venue makes them: each is found in both kinds of source, and mended by YAML alone."""
+"""Typical revisions of a venue: each is found in both kinds of source, and resolved by editing YAML only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REVISIONS: list[dict[str, Any]] = yaml.safe_load(
 
 
 def edits(revision: dict[str, Any], place: str) -> list[tuple[str, str, str]]:
-    """The file, the passage that changes and what takes its place, of each edit."""
+    """Yield the file, the passage and its replacement of each edit."""
     found = []
     for each in revision[place]:
         before, after, added = each.get("before", ""), each.get("after", ""), each.get("add", "")
@@ -30,7 +30,7 @@ def edits(revision: dict[str, Any], place: str) -> list[tuple[str, str, str]]:
 
 @pytest.fixture(scope="module")
 def package() -> dict[str, str]:
-    """What is generated from the dialect as it is."""
+    """Return the package generated from the unchanged dialect."""
     return render(load_dialect(SPEC), "pier_dialect")
 
 

@@ -1,4 +1,4 @@
-"""What a revision changes for users: deprecated elements warn, and a break with the last release is named."""
+"""The effect of a revision on users: deprecated elements warn, and a break with the last release is named."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.codegen.harbour_spec import HARBOUR, SpecCopy, imported
 
 @pytest.fixture
 def deprecated(copy: SpecCopy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The dialect with a deprecated field, a deprecated group and a deprecated message, generated."""
+    """Generate the dialect with a deprecated field, a deprecated group and a deprecated message."""
     note = 'deprecated: {2024-01: "Nobody asks."}'
     copy.edit("messages/berths.yaml", "Draught:   {since: 2020-03}", f"Draught: {{{note}}}")
     copy.edit("messages/berths.yaml", "Cargo:     optional", f"Cargo: {{{note}}}")
@@ -78,7 +78,7 @@ def test_reading_what_is_deprecated_does_not_warn(deprecated: ModuleType) -> Non
         frame = codec.encode(deprecated.BerthOffer(ship_id="x", answer="1"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for _ in range(4):  # the careful way, and the shape that it leaves behind
+        for _ in range(4):  # the diagnosing decoder, and the compiled shape it creates
             message: Any = codec.decode(frame)
             assert message.ship_id == "x"
 
@@ -135,7 +135,7 @@ EACH += [(f"compatible {words}", path, value) for words, path, value in COMPATIB
 
 
 def changed(old: api.Api, *changes: tuple[str, Any]) -> api.Api:
-    """A copy with what stands at each path replaced, or taken away."""
+    """Return a copy with the values at these paths replaced or removed."""
     new = deepcopy(old)
     for path, value in changes:
         *steps, last = path.split()

@@ -1,4 +1,4 @@
-"""`python -m codegen`: what it writes, what its check finds, and how it fails."""
+"""`python -m codegen`: its files, the findings of its check, and its failures."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def generate(spec: Path, out: Path, *more: str) -> Result:
 
 @pytest.fixture
 def package(repository: Path) -> Path:
-    """A generated package, all of it known to git."""
+    """Generate a package and add all of it to git."""
     out = repository / "harbour_dialect"
     assert generate(HARBOUR, out).exit_code == 0
     git(repository, "add", ".")
@@ -181,7 +181,7 @@ def test_the_dictionary_command_writes_both_files(tmp_path: Path) -> None:
 
 
 def test_the_repository_is_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is committed is what the committed spec gives, from any folder."""
+    """The committed files equal those generated from the committed spec, from any working directory."""
     monkeypatch.chdir("/")
     result = subprocess.run(
         [sys.executable, "-m", "codegen", "--check"],

@@ -1,4 +1,4 @@
-"""Class methods that make a message for a purpose, from data in the spec."""
+"""Class methods that construct a message for a purpose, generated from data in the spec."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_one_value_or_more_become_entries_and_none_is_a_mistake(harbour: ModuleT
     names = [f"p{number}" for number in range(1000)]
     assert [entry.pilot_name for entry in make(*names, **about).pilots] == names
     assert [entry.pilot_name for entry in make("Ann", **about).pilots] == ["Ann"]
-    # An empty list would mean something else, such as all there are.
+    # An empty list could have another meaning, such as all entries.
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'pilot_name'"):
         make(*[], **about)
     with pytest.raises(TypeError, match=r"Pilot.pilot_name, PilotName \(5901\), cannot be of class list"):
@@ -112,7 +112,7 @@ def test_one_value_or_more_become_entries_and_none_is_a_mistake(harbour: ModuleT
 
 def test_the_fields_of_a_single_entry_stand_beside_the_others(harbour: ModuleType) -> None:
     found = parameters(harbour.BerthRequest.with_tug)
-    assert list(found)[-2:] == ["tug_name", "tug_power"]  # what only the venue sends is no argument
+    assert list(found)[-2:] == ["tug_name", "tug_power"]  # fields that only the venue sends are no arguments
     assert found["tug_name"].default is inspect.Parameter.empty
     assert found["tug_power"].default is None
     assert "tugs" not in found

@@ -1,4 +1,4 @@
-"""What the venue limits beside the values of fields becomes constants."""
+"""The venue's limits other than field values become constants."""
 
 from __future__ import annotations
 

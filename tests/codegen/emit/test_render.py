@@ -1,4 +1,4 @@
-"""What is generated from a spec folder: complete, formatted, and no more changed than the spec was."""
+"""The files generated from a spec folder: complete, formatted, and changed only where the spec changed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def files() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def harbour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
-    """The generated package, imported."""
+    """Generate the package and import it."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         yield imported(HARBOUR, tmp_path_factory.mktemp("generated") / "made", monkeypatch)
 
@@ -109,7 +109,7 @@ def test_a_new_field_adds_lines_and_changes_none(copy: SpecCopy, presence: str) 
     assert all(removed == [] for removed, _ in found.values())
     for _, added in found.values():
         named = [line for line in added if "beam" in line.lower() or "5099" in line]
-        # A decimal that is always there is looked at before it is written.
+        # A decimal that is always present is checked before it is written.
         assert [line for line in added if line not in {"if (", "):"}] == named
 
 

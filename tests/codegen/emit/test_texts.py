@@ -1,4 +1,4 @@
-"""Known values of Text as constants, with what they say."""
+"""Known values of Text as constants, with their texts."""
 
 from __future__ import annotations
 

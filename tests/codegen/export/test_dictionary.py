@@ -1,4 +1,4 @@
-"""QuickFIX dictionaries: what QuickFIX's loader and its validation ask for, checked on the text.
+"""QuickFIX dictionaries: the requirements of QuickFIX's loader and validation, checked on the text.
 
 `make interop` loads the same files into QuickFIX itself.
 """
@@ -36,7 +36,7 @@ def message(root: ET.Element, name: str) -> ET.Element:
 
 
 def required(parent: ET.Element, name: str) -> str | None:
-    """Return the required attribute of a member, or None where there is no such member."""
+    """Return the required attribute of a member, or None if there is no such member."""
     found = next((child for child in parent if child.get("name") == name), None)
     return None if found is None else found.get("required")
 
@@ -46,7 +46,7 @@ def names(parent: ET.Element) -> list[str]:
 
 
 def changed(dialect: Dialect, change: Callable[[Member], Member]) -> Dialect:
-    """A dialect with each member of its messages changed."""
+    """Return a dialect with each member of its messages changed."""
     messages = (attrs.evolve(each, members=tuple(map(change, each.members))) for each in dialect.messages)
     return attrs.evolve(dialect, messages=tuple(messages))
 

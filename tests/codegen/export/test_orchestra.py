@@ -1,4 +1,4 @@
-"""The FIX Orchestra repository: complete, and what refers to something refers to something that is there.
+"""The FIX Orchestra repository: complete, and every reference resolves.
 
 `interop/test_orchestra.py` validates it against the official schema.
 """
@@ -121,7 +121,7 @@ def test_presence_conditions_and_constants(root: ET.Element) -> None:
 
 
 def exported(folder: Path, level: str, note: str = "optional") -> ET.Element:
-    """A small dialect of two products, with an order that has conditions."""
+    """Export a small dialect of two products, with an order that has conditions."""
     orders = edited("messages_orders", "Note:    optional", f"Note: {note}")
     old = "required_when: {Side: Buy, Price: present}\n        forbidden_when: {Side: Sell}"
     assert old in orders

@@ -1,4 +1,4 @@
-"""The reference pages: complete, linked, and their examples run when they are written."""
+"""The reference pages: complete, linked, and their examples run while they are rendered."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def written(kalshi: Dialect, shown: dict[str, list[Example]]) -> dict[str, str]:
 
 
 def rows(page: str) -> dict[str, list[str]]:
-    """The tables of a page by the first cell of their rows."""
+    """Return the table rows of a page by their first cell."""
     cells = [re.split(r"(?<!\\)\|", line.strip("| ")) for line in page.splitlines() if line.startswith("|")]
     return {row[0].strip(): [each.strip() for each in row[1:]] for row in cells}
 

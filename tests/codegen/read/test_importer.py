@@ -1,4 +1,4 @@
-"""A spec folder from QuickFIX dictionaries: it has what they say, and a session runs on what it generates."""
+"""A spec folder imported from QuickFIX dictionaries is complete, and a session runs on its package."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def old(tmp_path: Path) -> Path:
 
 
 def pair(dialect: Any) -> tuple[Session, Session, Clock]:
-    """Two sessions of a dialect, logged on to each other."""
+    """Return two sessions of a dialect, logged on to each other."""
     clock = Clock()
     (session_type,) = dialect.session_types.values()
 

@@ -1,4 +1,4 @@
-"""Spec folders: what is read, what extends what, and what is left lying about."""
+"""Spec folders: the files read, inheritance, and stray files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading one YAML file: scalars, places, and what is refused."""
+"""Reading one YAML file: scalars, locations, and refused syntax."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every kind of mistake in a spec: its line, what is wrong, what to do."""
+"""Every kind of mistake in a spec: its line, the error and the advice."""
 
 from __future__ import annotations
 

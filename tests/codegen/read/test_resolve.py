@@ -1,4 +1,4 @@
-"""What the resolved model says about a sound spec."""
+"""The resolved model of a valid spec."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def test_only_forbids_outside_each_of_its_dimensions(tmp_path: Path) -> None:
 
 
 def test_only_needs_no_rule_for_what_cannot_happen(tmp_path: Path) -> None:
-    """NewOrder flows from clients on Orders alone, so a scope that says so forbids nothing."""
+    """NewOrder is sent by clients on Orders alone, so a scope with these values restricts nothing."""
     text = edited("messages_orders", "{only: {products: spot}", "{only: {sessions: Orders, sender: client}")
     assert member(load_dialect(write(tmp_path, messages_orders=text)), "Urgent").rules == ()
 

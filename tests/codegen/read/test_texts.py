@@ -1,4 +1,4 @@
-"""Known values of Text: what they are tied to, and mistakes in them."""
+"""Known values of Text: the elements they belong to, and mistakes in them."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class InMemory:
         """Run a call of the user."""
         try:
             self._driver.call(call)
-        except Exception as error:  # noqa: BLE001 - the scenario says which one it should be
+        except Exception as error:  # noqa: BLE001 - the scenario defines the expected one
             self._raised = error
 
     def wait_until(self, seconds: float) -> None:
@@ -269,6 +269,6 @@ class _Side:
                 self._driver.wait_until(seconds)
             else:
                 self._driver.settle()
-        except Exception as error:  # noqa: BLE001 - the scenario says which one it should be
+        except Exception as error:  # noqa: BLE001 - the scenario defines the expected one
             return error
         return None

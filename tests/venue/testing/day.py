@@ -65,8 +65,8 @@ FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("garble", {"how": "body-length"}),
     ("garble", {"how": "cut-short"}),
     ("duplicate", {"times": 2}),
-    # What such a message says is lost: FIX has its number count, and nobody sends it again. So is what is
-    # applied in truth, and said not to be known of. Drop copy tells of both.
+    # The content of such a message is lost: FIX counts its number, and it is not resent. The same holds for a
+    # request that is applied while its answer reports an unknown outcome. Drop copy has both.
     ("wrong-comp-ids", {"message": "8"}),
     ("wrong-comp-ids", {"message": "9", "sender": "KalshiRT", "target": "Nobody"}),
     ("unavailable", {"applied": True, "times": 2}),
@@ -81,10 +81,10 @@ FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 @attrs.define
 class Ledger:
-    """What a client knows of its money, counted by hand from what it was told and nothing else.
+    """A client's balance and positions, computed independently from the reports it received.
 
-    Whatever comes late counts in its place: fills by the order of their ExecIDs (17), and a settlement after
-    all of them, since nobody trades any more then.
+    Late reports count in their place: fills by the order of their ExecIDs (17), and a settlement after all of
+    them, since trading has ended by then.
     """
 
     product: str
@@ -97,7 +97,7 @@ class Ledger:
 
     @property
     def missed(self) -> int:
-        """Fills that drop copy alone has told of."""
+        """Fills that only drop copy reported."""
         return len(self.fills) - len(self.live)
 
     def take(self, report: ExecutionReport, *, live: bool = True) -> None:
@@ -156,7 +156,7 @@ class Ledger:
 
 @attrs.define(eq=False)
 class Player:
-    """A client with a plan of its own. It is told when to act, and tells when it has."""
+    """A client in a separate thread. `turn` makes it act, and `wait` returns when it has."""
 
     loop: Loop
     product: Product
@@ -269,12 +269,12 @@ class Player:
                 await client.test_request(LONG)
                 while self._has_more_to_come():
                     await self._listen(client, 0.1)
-                # What was refused here has its number counted before anybody is told.
+                # A message rejected here has its number counted before its event is emitted.
                 await self._listen(client, 0.0)
         except KalshiFixError as error:
             self.trouble[type(error).__name__] += 1
             self.failed += 1
-            # It may be over, or wait for hours, such as for a key that somebody seems to hold.
+            # It may have ended, or wait for hours, such as for a key that seems to be in use.
             if what == "drain" or self.failed == 3:
                 self.turns.put(what)
                 with contextlib.suppress(KalshiFixError):
@@ -437,7 +437,7 @@ def play(*, rounds: int, seed: int, rate: float, check: Callable[[Venue, Player]
             # By the clock of the venue, which goes on while this machine has other work.
             if since_look >= A_DAY / LOOKS:
                 since_look = turn("look")
-        # Nobody trades any more; what was kept back leaves, and everybody hears all there is.
+        # Trading ends; held-back messages are released, and every client receives all remaining reports.
         venue.do("pause", what="exchange")
         venue.do("release")
         turn("drain")

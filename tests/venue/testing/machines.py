@@ -126,8 +126,8 @@ class Machines:
             self._count(self.orders.load(dumped["orders"]))
 
     async def look_up(self, client: Any, seconds: float, latest: ExecKey) -> list[object]:
-        """Request from drop copy every report since the last call, and what is uncertain from before that, as
-        far as the venue keeps it; return the events of it.
+        """Request from drop copy every report since the last call, and those about older uncertain items, as
+        far as the venue keeps them; return the resulting events.
 
         Args:
             client: a client of KalshiDC.

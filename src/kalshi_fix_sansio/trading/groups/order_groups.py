@@ -60,7 +60,7 @@ class GroupDiscrepancyKind(Enum):
     """Kind of an inconsistency between a response and the known requests and groups.
 
     Attributes:
-        ORPHAN: The group is kept: the response answers a request from before a connection loss, or of another
+        ORPHAN: The group is kept: the response answers a request sent before a connection loss, or by another
             program.
         OTHER_LIMIT: The venue's limit is used.
     """
