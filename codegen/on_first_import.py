@@ -47,12 +47,12 @@ def bring_up_to_date(spec: Path, package: str, out: Path) -> bool:
     files[SEAL] = files.pop(SEAL) + sealed
     seal.unlink(missing_ok=True)
     out.mkdir(exist_ok=True)
+    for path in present(out) - files.keys():
+        (out / path).unlink(missing_ok=True)
     with TemporaryDirectory(dir=out.parent, prefix=".dialect-") as name:
         for path, text in files.items():
             written = Path(name, "file")
             written.write_text(text, encoding="utf-8")
             (out / path).parent.mkdir(parents=True, exist_ok=True)
             written.replace(out / path)
-    for path in present(out) - files.keys():
-        (out / path).unlink(missing_ok=True)
     return True

@@ -133,8 +133,8 @@ def compare(
         passages = [of_reading(reading) for reading in each.readings]
         given = dict(zip(map(key_of, each.readings), passages, strict=True))
         before = {key: prints for key, prints in known.items() if _is_about(each, key)}
-        # Only given pages can have lost a passage: the others count as reviewed, so none of their passages is
-        # reported as gone.
+        # Only given pages, and pages missing from a complete folder (`covered`), can have lost a passage: the
+        # others count as reviewed, so none of their passages is reported as gone.
         covered = {*given, *(each.spec.origins[name].id for name in each.covered)}
         kept = (print_ for key, prints in before.items() if key not in covered for print_ in prints)
         now = Counter(passage.print for listed in given.values() for passage in listed) + Counter(kept)
@@ -222,7 +222,7 @@ def _changes(
 ) -> Iterator[_Change]:
     """Yield the differences between the passages of a file and the reviewed ones.
 
-    The balance counts the passages there are more of than before, and fewer of, over all pages.
+    `balance` has two counters over all pages: added passages, and removed ones.
     """
     more, fewer = balance
     # autojunk would ignore fingerprints that are frequent on a long page. Sequences instead of sets: a

@@ -46,7 +46,7 @@ def text(findings: Sequence[Finding], kept: int, readings: Sequence[Reading]) ->
 
 
 def _grouped(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
-    """Yield findings one by one, or as a group if there are enough of it."""
+    """Yield findings one by one, or as a group if it has enough members."""
     for finding in findings:
         own = (finding.evidence, finding.group)
         members = [each for each in findings if finding.group and (each.evidence, each.group) == own]

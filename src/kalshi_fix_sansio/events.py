@@ -77,10 +77,10 @@ class Uncertainty(Enum):
 
     PEER_UNSURE = "the answer says that the peer does not know the outcome either"
     CONNECTION_ENDED = "the connection ended, and this session type has no resend"
-    RESTARTED = "sent before the process started, and what came since cannot be asked for"
-    NOT_RESENT = "the peer asked for it again, and it was not sent again"
-    ANSWERS_LOST = "messages that may have answered it are lost, or were Rejects, which are never sent again"
-    RESET = "the numbers were reset, and what came before cannot be asked for"
+    RESTARTED = "sent before the process started; messages received since cannot be requested again"
+    NOT_RESENT = "the peer requested it again, and it was not resent"
+    ANSWERS_LOST = "messages that may have answered it are lost, or were Rejects, which are never resent"
+    RESET = "the numbers were reset; messages received before cannot be requested again"
     STORE_FAILED = "the store failed, perhaps before it was sent"
 
 

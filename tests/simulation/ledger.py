@@ -65,7 +65,7 @@ class Ledger:
         self.sender = sender
         self.entries: list[Entry] = []
         self.epoch = 0
-        """The numbers at which the receiver believes to be."""
+        """The epoch of the sender's numbers that the receiver's user knows of."""
         self.duplicates = 0
         self.forgiven = False
         """Whether a disk lost committed changes, which voids all guarantees."""

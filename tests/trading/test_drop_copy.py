@@ -231,7 +231,7 @@ def test_faults_of_the_venue_are_retried_with_backoff_and_then_reported(
     harness.apply(refused(reason))
     [(about, what, remedy)] = harness.what()
     assert about == "reports from 1;3"
-    assert what.startswith("they are not to be had by drop copy (")
+    assert what.startswith("they are not available from drop copy (")
     assert remedy is Remedy.REST
     assert harness.copies.next_deadline() is None
     # A second request may succeed.

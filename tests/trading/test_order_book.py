@@ -187,7 +187,7 @@ def test_a_second_snapshot_replaces_the_book(full: OrderBooks) -> None:
 def test_a_book_shows_itself_with_units(full: OrderBooks) -> None:
     assert repr(full[A]) == f"OrderBook({A}, live, bid 5 at 0.40 dollars, offer 3 at 0.41 dollars)"
     apply(full, update("delete bid at 0.99"))
-    assert repr(full[A]) == f"OrderBook({A}, stale: what came does not fit, bid none, offer none)"
+    assert repr(full[A]) == f"OrderBook({A}, stale: inconsistent update, bid none, offer none)"
 
 
 MISFITS = [

@@ -52,7 +52,7 @@ def test_a_new_order_has_its_price_in_the_unit_of_the_session(orders: Orders) ->
     assert made.time_in_force is TimeInForce.GOOD_TILL_CANCEL
     cents = Orders(logon=LogonFields())
     assert cents.new("a", SYMBOL, SELL, 10, "0.40").price == 40
-    with pytest.raises(OrderRequestError, match="no whole cents; log on with UseDollars") as caught:
+    with pytest.raises(OrderRequestError, match="not whole cents; log on with UseDollars") as caught:
         cents.new("a", SYMBOL, SELL, 10, "0.405")
     assert caught.value.order is None
 

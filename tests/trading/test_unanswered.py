@@ -119,7 +119,7 @@ REQUESTS: dict[str, tuple[Message, str]] = {
     "q": (OrderMassCancelRequest(cl_ord_id="m-1"), "mass cancel m-1: whether all orders"),
     "UOG": (OrderGroupRequest.create(5), "1 new order groups: whether there is one"),
     "UOG of a group": (OrderGroupRequest.reset(GROUP), f"order group {GROUP}: may have triggered"),
-    "U1": (EventResendRequest(begin_exec_id="7;1"), "reports from 7;1: they are to be asked for"),
+    "U1": (EventResendRequest(begin_exec_id="7;1"), "reports from 7;1: they are not requested yet"),
     "R": (QuoteRequest.for_market(quote_req_id="r1", symbol=SYMBOL, order_qty=1), "request r1: whether"),
     "S": (Quote(quote_id="q1", quote_req_id="R1", symbol=SYMBOL, bid_px="0.40"), "quote q1 on request R1"),
     "Z": (QuoteCancel(quote_id="q1", rfq_id="R1"), "cancel of quote q1: whether the quote stands"),

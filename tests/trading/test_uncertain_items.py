@@ -80,7 +80,7 @@ def test_doubts_of_all_machines_are_listed_oldest_first() -> None:
     )
     assert others == [
         "order a: what happened to it since 2026-11-21 12:00:00 UTC; ask drop copy, or REST",
-        "reports from 1;1: they are to be asked for since 2026-11-21 12:01:00 UTC; ask drop copy, or REST",
+        "reports from 1;1: they are not requested yet since 2026-11-21 12:01:00 UTC; ask drop copy, or REST",
         "KXHIGHNY-26NOV21-T55: the position: 4 by its fills, 9 by the venue; ask REST",
         "balance of 0 on shard 0: what 1 fills changed the balance by; ask REST",
         "1 new order groups: whether there is one; ask REST",

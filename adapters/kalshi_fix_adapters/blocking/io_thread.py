@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class IoThread:
-    """Runs from the first attempt to connect until the client is over."""
+    """Runs from the first attempt to connect until the client has ended."""
 
     def __init__(self, shared: SharedCore) -> None:
         self._shared = shared
@@ -60,7 +60,7 @@ class IoThread:
             if self._called_off:
                 return
             self._runs = True
-        # BaseException, because without this thread waiting calls would never return.
+        # BaseException: if this thread died silently, calls that wait for it would never return.
         try:
             while (attempt := self._next_attempt()) is not None:
                 self._connect(attempt)
@@ -108,7 +108,7 @@ class IoThread:
             )
         except _AbandonedError:
             with shared.lock:
-                core.connect_failed(SessionClosedError("the client was left"))
+                core.connect_failed(SessionClosedError("the client was closed while connecting"))
             return
         except KalshiFixError as error:
             with shared.lock:

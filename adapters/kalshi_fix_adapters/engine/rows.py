@@ -69,7 +69,7 @@ class RowBuffer:
         ):
             raise LocalProtocolError(
                 f"the store has {len(self._sizes)} rows of {self._bytes} bytes, and no room for one of "
-                f"{size}: delete some, or give the client a SqliteStore of a higher max_rows or max_row_bytes"
+                f"{size}: delete some, or use a SqliteStore with a higher max_rows or max_row_bytes"
             )
         self._bytes += more
         if text is None:
@@ -153,5 +153,5 @@ class Rows(MutableMapping[str, Any]):
 def no_rows() -> LocalProtocolError:
     """Return the error for a client that cannot store rows."""
     return LocalProtocolError(
-        "no rows can be kept: the client is not open, or has no file; give it a folder by the option `store`"
+        "no rows can be kept: the client is not open, or has no file; set its `store` option to a folder"
     )

@@ -116,7 +116,7 @@ class LogReader:
 
     @property
     def position(self) -> int:
-        """Up to where the first piece was used, in bytes."""
+        """Number of bytes consumed of the first piece."""
         return self._at
 
     def feed(self, data: bytes) -> Iterator[LoggedMessage]:

@@ -110,13 +110,13 @@ class _Reader:
         self._buffer = b""
         self._base = 0
         self.spent = 0
-        """Number of bytes read, or checksummed without success."""
+        """Number of bytes read or checksummed by searches."""
         self._is_last = False
         """Whether a search has shown that no whole record follows."""
 
     def window(self, at: int, count: int) -> tuple[bytes, int]:
-        """Return bytes with those from `at` on among them, `count` unless the file ends before, and where
-        they begin in there."""
+        """Return a buffer with `count` bytes from `at`, fewer at the end of the file, and the offset of `at`
+        in it."""
         if at < self._base or min(at + count, self.size) > self._base + len(self._buffer):
             self._file.seek(at)
             self._buffer, self._base = self._file.read(max(_CHUNK, count)), at
@@ -278,7 +278,7 @@ class Recording:
     def _begin(self, reader: _Reader) -> int:
         """Return the position of the first record."""
         if not reader.begins_a_recording():
-            raise RecordingError(f"{self.path} is no recording of this version")
+            raise RecordingError(f"{self.path} is not a recording of this version")
         begin = reader.window(0, len(MAGIC))[0][: len(MAGIC)]
         if len(begin) < len(MAGIC):
             self.torn = len(begin)
@@ -290,7 +290,7 @@ class Recording:
     def _note_damage(self, begin: int, end: int) -> None:
         if not self.damaged_bytes:
             _log.warning(
-                "the recording %s is damaged from byte %s to byte %s; the whole records behind are read",
+                "the recording %s is damaged from byte %s to byte %s; later complete records are read",
                 self.path,
                 begin,
                 end,

@@ -99,7 +99,8 @@ class AsyncAdapter(ABC):
 
     @abstractmethod
     async def finish(self) -> None:
-        """Wait until that task has ended, even if cancelled; then end it sooner, if possible."""
+        """Wait until that task has ended. If this call is cancelled, end the task promptly if possible, but
+        still wait for it."""
 
     async def enter(self) -> None:  # noqa: B027
         """Prepare for a client whose context is entered."""

@@ -1,8 +1,8 @@
 """Connecting: the stages of an attempt, its checks, and its errors.
 
 A `Dialer` is one attempt without I/O, so every adapter has the same checks and errors. `dial` performs the
-stages, for every loop and for a thread (`open_socket`); the three methods of `Steps` wait in the way of each
-loop. An adapter whose loop has no sockets performs the same stages on its own:
+stages, for every loop and for a thread (`open_socket`); the three methods of `Steps` wait with the loop's
+primitives. An adapter whose loop has no sockets performs the same stages on its own:
 
     dialer = Dialer(host, port, security, timeout)
     addresses = resolve host                            or raise dialer.not_resolved()
@@ -307,8 +307,8 @@ class Steps(Protocol[Carrier_co]):
 async def dial(dialer: Dialer, steps: Steps[Carrier_co], on_tcp: Callable[[], object]) -> Carrier_co:
     """Make a connection; return the result of `steps.secure`. `on_tcp` is called after TCP and before TLS.
 
-    All stages share the dialer's `timeout`. The caller must limit the time of this coroutine, in the way of
-    its loop, and raise `dialer.late()`.
+    All stages share the dialer's `timeout`. The caller must limit the time of this coroutine with its
+    loop's primitives, and raise `dialer.late()`.
 
     Raises:
         ConnectionFailedError: or a subclass, with the remedy.

@@ -37,7 +37,7 @@ _MESSAGES = """
 _KEPT_BYTES = "SELECT COALESCE(SUM(LENGTH(frame)), 0) FROM sent WHERE seq_num >= ?"
 _KEEP = "INSERT INTO sent VALUES (?, ?, ?, ?)"
 _SETTLE = "DELETE FROM request WHERE key = ?"
-_NOTE = "INSERT OR REPLACE INTO journal VALUES (?, ?, ?)"
+_PUT_ROW = "INSERT OR REPLACE INTO journal VALUES (?, ?, ?)"
 _FORGET = "DELETE FROM journal WHERE key = ?"
 _ROW = "SELECT key, value, check_sum FROM journal WHERE key = ?"
 _ROW_SIZES = "SELECT key, LENGTH(CAST(key AS BLOB)) + LENGTH(value) FROM journal"
@@ -133,7 +133,7 @@ class StoreFile:
             # Only between transactions; it holds for those that follow.
             database.execute(f"PRAGMA synchronous = {'FULL' if wait_for_disk else 'NORMAL'}")
             self._waits_for_disk = wait_for_disk
-        # No ROLLBACK on a failure from here on: the store can only be closed then, which rolls back.
+        # An exception below needs no ROLLBACK: the store can only be closed then, which rolls back.
         database.execute("BEGIN IMMEDIATE")
         # Deletes the messages sent before the reset; those sent after it are inserted below.
         if pending.reset:
@@ -153,7 +153,7 @@ class StoreFile:
         if pending.rows:
             database.executemany(_FORGET, [(key,) for key, text in pending.rows.items() if text is None])
             texts = [journal_row(key, text) for key, text in pending.rows.items() if text is not None]
-            database.executemany(_NOTE, texts)
+            database.executemany(_PUT_ROW, texts)
         row = numbers_row(self._owner, numbers)
         if database.execute(_NUMBERS, (*row, *self._row)).rowcount != 1:
             database.execute("ROLLBACK")

@@ -23,8 +23,8 @@ class Retention:
         max_age: maximum age, relative to the last sent message.
         max_messages: maximum number of messages kept.
         max_bytes: maximum size of the messages kept, in bytes.
-        oldest_kept: number of the oldest message in the file.
-        kept_bytes: size of the messages in the file, in bytes.
+        oldest_kept: the lowest number still kept; the file may contain older rows.
+        kept_bytes: size of the kept messages in bytes.
     """
 
     def __init__(
@@ -47,7 +47,8 @@ class Retention:
         self._cleared = 1
 
     def apply(self, database: sqlite3.Connection, numbers: Numbers, sent_at: int, size: int) -> None:
-        """Delete expired messages after a message of this time and size was added to the file."""
+        """Drop expired messages from the kept range, after a message of this time and size was added; `clear`
+        deletes their rows."""
         numbers.kept += 1
         self._kept_bytes += size
         while numbers.kept:

@@ -160,7 +160,8 @@ class _Adapter(AsyncAdapter):
                 raise
 
     async def _shielded(self) -> None:
-        # Ended by leaving the context, with a Logout; a cancellation from outside is raised there.
+        # Shielded: leaving the context ends this task with a Logout; a cancellation from outside is raised
+        # in the user's task.
         try:
             with self._running:
                 async with trio.open_nursery() as nursery:

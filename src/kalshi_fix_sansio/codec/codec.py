@@ -189,8 +189,8 @@ class Codec:
         check_sum = Token(CHECK_SUM_TAG, "000", TokenForm.PLAIN)
         if tokenize(f"{body}{_wire(check_sum)}", self._tables.data_tags) != [*kept, check_sum]:
             raise EncodeError(
-                "the body cannot be passed on: without the fields of header and trailer that stand in it, a "
-                "length would count fields as data that are none"
+                "the body cannot be passed on: removing its fields of header and trailer would change "
+                "which bytes a length counts as data"
             )
         msg_type = next(token.value for token in tokens if token.tag == MSG_TYPE_TAG)
         head = _encode_block(header, self.dialect.header)

@@ -74,7 +74,7 @@ def from_dict(dialect: Dialect, data: Mapping[str, Any]) -> Message:
             return UnknownMessage(msg_type=msg_type, unknown=_read_unknown(body.get(UNKNOWN, ())))
     except (TypeError, ValueError) as error:
         raise error if isinstance(error, DecodeError) else DecodeError(str(error)) from None
-    raise DecodeError(f"there is no message with MsgType {shown_value(msg_type)} to have these fields")
+    raise DecodeError(f"unknown MsgType {shown_value(msg_type)}; its fields cannot be converted")
 
 
 def from_json(dialect: Dialect, text: str) -> Message:
@@ -86,7 +86,7 @@ def from_json(dialect: Dialect, text: str) -> Message:
     try:
         data = json.loads(text, object_pairs_hook=_without_repetition)
     except (TypeError, ValueError, RecursionError) as error:
-        raise error if isinstance(error, DecodeError) else DecodeError("that is no JSON object") from None
+        raise error if isinstance(error, DecodeError) else DecodeError("not a JSON object") from None
     return from_dict(dialect, data)
 
 
@@ -138,7 +138,7 @@ def _read(layout: BlockLayout, data: Any) -> Any:
         if member is None:
             raise DecodeError(f"{layout.name} has no field {shown_value(key)}")
         if member.attribute in values:
-            raise DecodeError(f"{layout.name}.{member.attribute} is there twice, by its name and by its tag")
+            raise DecodeError(f"{layout.name}.{member.attribute} is given twice, by its name and by its tag")
         values[member.attribute] = _read_member(layout, member, value)
     return layout.cls(**values)
 
@@ -146,7 +146,7 @@ def _read(layout: BlockLayout, data: Any) -> Any:
 def _read_member(layout: BlockLayout, member: FieldMember | GroupMember, value: Any) -> Any:
     if isinstance(member, GroupMember):
         if isinstance(value, str) or not isinstance(value, Iterable):
-            raise DecodeError(f"{layout.name}.{member.attribute} is no list of entries")
+            raise DecodeError(f"{layout.name}.{member.attribute} is not a list of entries")
         return [_read(member.entry, entry) for entry in value]
     field = member.field
     # The type is checked first: under `python -b`, comparing bytes with a string warns.
@@ -158,7 +158,7 @@ def _read_member(layout: BlockLayout, member: FieldMember | GroupMember, value: 
     try:
         return PARSERS[field.kind](value)
     except ValueError as error:
-        shown = "what is there" if field.secret else shown_value(value)
+        shown = "the given value" if field.secret else shown_value(value)
         raise DecodeError(f"{layout.name}.{member.attribute} cannot be {shown}: {error}") from None
 
 
@@ -177,5 +177,5 @@ def _read_unknown(pairs: Any) -> tuple[UnknownField, ...]:
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise DecodeError("a field is there twice")
+        raise DecodeError("a field is given twice")
     return found

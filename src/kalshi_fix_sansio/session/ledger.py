@@ -58,7 +58,7 @@ class Ledger:
         self.store: MessageStore = store
         self.expected: int = store.next_incoming
         """MsgSeqNum expected next from the peer."""
-        self.restart_unreported: bool = _begins(store)
+        self.restart_unreported: bool = _has_sent_unanswered(store)
         """Whether the numbers may have restarted in a process that crashed before its user was notified."""
         self.broken: bool = False
         """Whether the store has failed."""
@@ -200,7 +200,7 @@ class Ledger:
             return  # keep `expected`, which is ahead of the store
         self.store = store
         self.expected = store.next_incoming
-        self.restart_unreported = _begins(store)
+        self.restart_unreported = _has_sent_unanswered(store)
         self.broken = False
         self._counting = True
         self.unsaved = self._stale = False
@@ -278,8 +278,8 @@ class Ledger:
         """Record that the peer will not resend the message of the number expected next, which may have
         answered a request with a number below `sent_before`.
 
-        Unless messages are `lost`, the skipped ones can only have been Rejects, and a rejected request is not
-        requested for resend. Otherwise the peer may have answered a request, and lost the answer afterwards.
+        A gap fill (`lost` False) can hide only Rejects, and the peer does not request a rejected message
+        again, so resent requests are not suspect. If messages are `lost`, resent requests are suspect too.
 
         Until `release` returns the requests without an answer, the store's number does not advance: after a
         crash the same loss is detected again.
@@ -313,6 +313,7 @@ class Ledger:
             self.store.record_request(attrs.evolve(request, uncertain=True))
 
 
-def _begins(store: MessageStore) -> bool:
-    """Return whether no message of the peer was confirmed since the numbers began, not even its Logon."""
+def _has_sent_unanswered(store: MessageStore) -> bool:
+    """Return whether this side has sent messages, and none of the peer's was confirmed, since the last
+    reset."""
     return store.next_incoming == 1 < store.next_outgoing

@@ -84,10 +84,10 @@ class Handshake:
         It also resets the numbers if an earlier reset was not answered, since the peer may or may not have
         received it, and if the peer's numbers are used up, since the session cannot continue otherwise.
 
-        Open requests of earlier processes are reported by OutcomesUnknown. With resend their answers are
-        resent, so only those that the store records as uncertain are reported; but all of them if the numbers
-        restarted and the user was not notified, because answers received before that may have been lost with
-        the process.
+        Open requests of earlier processes are reported by OutcomesUnknown. On session types with resend,
+        answers are resent, so only requests marked uncertain in the store are reported. All requests are
+        reported if the numbers restarted and the user was not notified, because answers received before that
+        may have been lost with the process.
         """
         core, config = self._core, self._core.config
         core.require(Input.CONNECT)
@@ -130,7 +130,7 @@ class Handshake:
             core.end(
                 what,
                 CloseReason.PROTOCOL_ERROR,
-                f"the first message was no Logon but MsgType {header.msg_type}",
+                f"the first message was not a Logon but MsgType {header.msg_type}",
             )
             return
         if not header.sender_comp_id or not _is_printable(header.sender_comp_id):
@@ -188,7 +188,7 @@ class Handshake:
         return None
 
     def accept(self, store: MessageStore | None, fields: Block | None, now: Instant) -> None:
-        """Answer the peer's Logon by one, unless its number is impossible."""
+        """Answer the peer's Logon with a Logon, unless its number is impossible."""
         core, logon = self._core, self._request
         core.require(Input.ACCEPT)
         # Check `numbers` and encode the answer before switching to the store: if `sign_logon` raises, or the
@@ -239,7 +239,7 @@ class Handshake:
             self._resender.offer(offered, seq_num - 1, now)
 
     def refuse(self, text: str, now: Instant) -> None:
-        """Answer the peer's Logon by a Logout."""
+        """Answer the peer's Logon with a Logout."""
         self._core.require(Input.REFUSE)
         self._core.fail(CloseReason.LOGON_REFUSED, text, now, what=Input.REFUSE)
 
@@ -279,7 +279,7 @@ class Handshake:
         if self._resetting:
             core.ledger.reset_answered()
         core.move(Input.PEER_LOGON)
-        # `last` is taken before `begin` may send a ResendRequest, which the peer cannot lack.
+        # `last` is read first: `begin` may send a ResendRequest, and the peer cannot be missing that one.
         offered, last = next_expected_of(logon, core.config), core.store.next_outgoing - 1
         unasked = offered is not None and core.config.offer_next_expected
         resetting = self._resetting

@@ -61,9 +61,9 @@ class OwnLogon:
     def encode(
         self, seq_num: int, now: Instant, *, reset: bool, processed: int, next_expected: int | None = None
     ) -> bytes:
-        """Build, sign, check and encode a Logon, each with its own SendingTime and so its own signature.
+        """Build, sign, check and encode a Logon, with a SendingTime and signature of the current attempt.
 
-        `processed` is the last number of the peer that was processed, since the numbers began.
+        `processed` is the last number of the peer that was processed since the last reset.
 
         Raises InvalidMessageError when the dialect does not allow it, and the exceptions of `sign_logon`.
         """
@@ -116,9 +116,9 @@ def next_expected_of(logon: Any, config: SessionConfig) -> int | None:
     return number
 
 
-def next_expected_text(offered: int, least: int) -> str:
+def next_expected_text(offered: int, most: int) -> str:
     """Return the text for a peer that expects a number that was never sent."""
-    return f"NextExpectedMsgSeqNum {offered} is too high, expected {least} at most"
+    return f"NextExpectedMsgSeqNum {offered} is too high, expected {most} at most"
 
 
 def _is_secret(member: Member) -> bool:
@@ -146,10 +146,10 @@ class Resets:
         self._begin_reset(self._encode_request(self._own, now), now)
 
     def accept(self, logon: Any, store: MessageStore, fields: Block | None, now: Instant) -> None:
-        """Answer the peer's Logon by one that resets, because a reset of ours was never answered.
+        """Answer the peer's Logon with one that resets, because a reset of ours was never answered.
 
         Our reset may or may not have reached the peer, so the number of its Logon is taken as it is. The
-        session is established once the peer has answered by a Logon that resets, too.
+        session is established once the peer has answered with a Logon that resets, too.
         """
         core, own = self._core, self._own.agreed(logon.heart_bt_int, fields)
         frame = self._encode_request(own, now)

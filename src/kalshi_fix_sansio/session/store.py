@@ -34,10 +34,10 @@ class MessageStore(Protocol):
     """The interface of a store for a session. One store belongs to one pair of CompIDs, and to one session at
     a time.
 
-    The methods that change it only record, and may write lazily; what was recorded before `commit` must
-    survive a crash once that returns, all of it or, if the crash comes earlier, any first part of it. No byte
-    that depends on a record is sent before `commit`. Any method may raise StoreError; the store is of no use
-    afterwards until it is opened anew.
+    The methods that change it only record, and may write lazily. Once `commit` returns, everything recorded
+    before it survives a crash; after an earlier crash, any prefix of the uncommitted records may survive, but
+    nothing else. No byte that depends on a record is sent before `commit`. Any method may raise StoreError;
+    the store is unusable afterwards until it is opened again.
     """
 
     @property
@@ -74,8 +74,8 @@ class MessageStore(Protocol):
         """The peer has agreed to the reset."""
 
     def record_request(self, request: OpenRequest) -> None:
-        """A message is about to leave whose outcome is to become known, or more is known of one that has
-        left: one with the same `key` is replaced."""
+        """Record a request before it is sent, or replace the record with the same `key` when more is
+        known."""
 
     def settle_requests(self, keys: Iterable[int]) -> None:
         """The outcome of these is known, or the user knows that it is not. Unknown keys are no fault."""

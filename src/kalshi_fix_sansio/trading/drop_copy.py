@@ -60,9 +60,9 @@ class CopyState(Enum):
         FAILED: Use REST. It may be requested again with `DropCopy.request`.
     """
 
-    WAITING = "to be asked for"
-    REQUESTED = "asked for"
-    FAILED = "not to be had by drop copy"
+    WAITING = "not requested yet"
+    REQUESTED = "requested"
+    FAILED = "not available from drop copy"
 
 
 class CopyRange(NamedTuple):
@@ -348,7 +348,7 @@ class DropCopy:
 
     def _take_request(self, request: EventResendRequest, now: Instant) -> None:
         if self._reply is not None:
-            raise LocalProtocolError("past reports were asked for, and have not come; ask one at a time")
+            raise LocalProtocolError("a request for past reports is still pending; send one at a time")
         begin, end = _range(request)
         pending = self._waiting.get(begin.shard)
         if pending is not None and (pending.begin, pending.end) == (begin, end):

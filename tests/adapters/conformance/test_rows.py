@@ -142,10 +142,10 @@ async def test_the_size_of_rows_is_bounded_by_the_store(loop: Loop, sandbox: San
 async def test_without_a_file_no_rows_are_kept(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
     client = loop.client(SESSION, **options(sandbox, SESSION))
     for _ in range(2):
-        with pytest.raises(LocalProtocolError, match="give it a folder"):
+        with pytest.raises(LocalProtocolError, match="`store` option"):
             client.rows["a"] = 1
         async with client:
-            with pytest.raises(LocalProtocolError, match="give it a folder"):
+            with pytest.raises(LocalProtocolError, match="`store` option"):
                 client.rows["a"] = 1
     client = loop.client(SESSION, **options(sandbox, SESSION, store=tmp_path))
     for _ in range(2):

@@ -240,7 +240,7 @@ def test_a_large_recording_is_read_in_pieces(tmp_path: Path) -> None:
 def test_a_file_that_is_no_recording_is_refused_and_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_bytes(b"not a recording")
-    with pytest.raises(RecordingError, match="no recording"):
+    with pytest.raises(RecordingError, match="not a recording"):
         list(Recording(path))
     with pytest.raises(ConfigurationError, match="choose another path"):
         Recorder(path)

@@ -1,4 +1,4 @@
-"""The changelog of all APIs of a venue: entries, their states, and the date up to which the spec covers it."""
+"""The changelog of all APIs of a venue: entries, their states, and the last date that the spec covers."""
 
 from __future__ import annotations
 

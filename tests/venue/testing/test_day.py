@@ -1,5 +1,5 @@
-"""A day of seeded flow with faults: the state of three clients, and of the machines next to them, equals that of
-the exchange at the end."""
+"""A day of seeded flow with faults: the state of three clients, and of their machines, equals that of the
+exchange at the end."""
 
 from __future__ import annotations
 

@@ -19,9 +19,9 @@ class GroupKind(Enum):
     """How the results of a group's markets depend on one another."""
 
     MUTUALLY_EXCLUSIVE = "mutually exclusive"
-    """At most one of them is decided YES."""
+    """At most one of them resolves YES."""
     DIRECTIONAL = "directional"
-    """Each is decided YES if the next one is, such as 'above 50', 'above 60', 'above 70'."""
+    """Each resolves YES if the next one does, such as 'above 50', 'above 60', 'above 70'."""
 
 
 @attrs.frozen(kw_only=True)
@@ -54,7 +54,8 @@ class GroupResults:
         return self._least_of_single(nets)
 
     def _least_of_single(self, nets: Mapping[str, Decimal]) -> Decimal:
-        """Return the minimum if at most one is decided YES: that one's long and all other shorts pay."""
+        """Return the least payout if at most one market resolves YES: the long position in that market and
+        the shorts in all others pay."""
         results = self.settled.values()
         shorts = sum((-net for net in nets.values() if net < 0), ZERO)
         if _YES in results:
@@ -100,8 +101,9 @@ class GroupShare:
     def reserve(self, closers: Iterable[tuple[Decimal, Decimal]]) -> Decimal:
         """Return the reserve for closing orders, given as pairs of opening cost and quantity.
 
-        Closing a contract returns 1 dollar less that cost, and revokes up to 1 dollar of the advance. So each
-        contract may need its opening cost, up to the total advance; the most expensive ones are counted.
+        Closing a contract returns 1 dollar minus its opening cost, and revokes up to 1 dollar of the advance.
+        So each contract may need its opening cost, for at most one contract per dollar of the total advance;
+        the most expensive ones are counted.
         """
         left, reserve = self.advanced, ZERO
         if left:

@@ -94,9 +94,9 @@ class PriceBand:
     """The maximum distance of an order from the best price of its side, in the worse direction."""
 
     share: Decimal = Decimal("0.2")
-    """A fraction of the best price,"""
+    """The distance as a fraction of the best price; the larger one of `share` and `ticks` applies."""
     ticks: int = 1000
-    """or this many ticks; the larger distance applies."""
+    """The distance in ticks."""
 
     def accepts(self, book: Book, side: Side, price: Decimal, tick: Decimal) -> bool:
         """Return whether an order may have this price; without orders on its side any price is accepted."""

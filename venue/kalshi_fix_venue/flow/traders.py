@@ -112,8 +112,8 @@ class Maker(Trader):
 
     levels: int = 1
     _quotes: dict[tuple[str, Side, int], tuple[str, ...]] = attrs.field(factory=dict)
-    """By market, side and level: the possible ClOrdIDs of the order, the last request's first, which may have
-    been refused. The order may be done."""
+    """By market, side and level, the ClOrdIDs that the order may have: that of the last amend first, then the
+    previous one in case the amend was refused. The order may have ended."""
 
     def act(self, turn: Turn) -> Command | None:
         """Update one of its quotes: place it, move it, change its quantity or cancel it."""

@@ -43,8 +43,8 @@ class FakeAnswers:
     ) -> list[Delivery]:
         """Refuse a request with a Text, and with the code that the venue documents for it.
 
-        Refused orders are also reported to listeners, unless the exchange has not received them
-        (`broadcast`).
+        `broadcast`: whether listeners get the report of a refused order too. False imitates a gateway that
+        could not reach the exchange.
         """
         if isinstance(message, NewOrderSingle):
             return self._order_refusal(message, text, login, now, broadcast=broadcast)

@@ -61,7 +61,7 @@ class Cut(MessageFault):
     )
     how: str = parameter(
         choice("close", "reset"),
-        "close: as by a process that ends; reset: as by one that is killed, or by a machine in between",
+        "close: like a process that ends; reset: like a killed process, or a machine in between",
         default="close",
     )
 
@@ -156,7 +156,7 @@ class Unavailable(MessageFault):
     """Answer orders and changes with EXCHANGE_UNAVAILABLE, which leaves open whether they were applied."""
 
     NAME: ClassVar[str] = "unavailable"
-    applied: bool = parameter(FLAG, "whether they are applied in truth", default=False)
+    applied: bool = parameter(FLAG, "whether they are actually applied", default=False)
 
     def is_about(self, msg_type: str) -> bool:
         """Return whether it is an order, an amend or a cancel."""
@@ -200,7 +200,7 @@ class Busy(OccasionalFault):
 
 @attrs.frozen(kw_only=True)
 class HoldKey(OccasionalFault):
-    """Refuse logons as if another connection with the key were there still."""
+    """Refuse logons as if another connection with the key were still open."""
 
     NAME: ClassVar[str] = "hold-key"
     times: int = parameter(COUNT, "how often it strikes; 0 for any number", default=0)

@@ -65,8 +65,10 @@ class Connection:
         """Return the next deadline of its session or of a message delayed by faults."""
         deadline = self.session.next_deadline()
         # Messages keep their order: until `output` is fetched, later delayed messages cannot be released.
-        leaves = None if self.faults is None or self.output else self.faults.next_deadline(self.who, now)
-        return deadline if leaves is None else leaves if deadline is None else min(deadline, leaves)
+        release_at = None if self.faults is None or self.output else self.faults.next_deadline(self.who, now)
+        return (
+            deadline if release_at is None else release_at if deadline is None else min(deadline, release_at)
+        )
 
 
 class Connections:

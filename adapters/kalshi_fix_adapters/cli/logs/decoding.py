@@ -74,8 +74,8 @@ class Decoder:
     def batch(self, found: Iterable[LoggedMessage]) -> Batch:
         """Decode the frames of a `LogReader`."""
         batch, wants = Batch(), self._options.filters.wants
-        # Each step for all messages: all steps for one message after the other take half as long again,
-        # because the code of no step stays in the processor's caches.
+        # Each step runs over the whole batch. Finishing one message at a time is 1.5 times as slow, because
+        # no step's code stays in the processor's caches.
         logged = list(found)
         if self._options.form is Form.NONE:
             batch.facts = [self._counted(each, wants(each)) for each in logged]

@@ -35,7 +35,7 @@ BLOCK_WIDTH: Final = 56
 GAP: Final = 4
 """Columns between two books side by side."""
 BLOCK_ROWS: Final = 5
-"""Rows of a book beside its levels."""
+"""Rows of a book in addition to its levels."""
 NEW_SECONDS: Final = 1.0
 """Seconds for which a changed level is highlighted."""
 _SYMBOL_WIDTH: Final = 22

@@ -122,9 +122,9 @@ class NewOrderSingle(FixMessage):
         alloc_account: AllocAccount (79): Number of the subaccount, in place of a party; 0 or none is the
             primary account. From 0 to 63. Optional. Absent means 0.
         secondary_cl_ord_id: SecondaryClOrdID (526): Id of the order group that the order joins. Optional.
-        order_group_id: OrderGroupID (20130): Id of an order group; SecondaryClOrdID adds the order to one.
-            Matching `[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}` from the client. Optional. Since
-            1.0.13 (2025-08-15).
+        order_group_id: OrderGroupID (20130): Id of an order group. To add an order to a group, set
+            SecondaryClOrdID. Matching `[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}` from the client.
+            Optional. Since 1.0.13 (2025-08-15).
         self_trade_prevention_type: SelfTradePreventionType (2964): Action when the order would trade with
             another of the same owner. Known values: `SelfTradePreventionType`. Optional. Absent means
             TakerAtCross.

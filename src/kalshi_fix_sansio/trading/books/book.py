@@ -50,7 +50,7 @@ class StaleReason(Enum):
     NEW_SESSION = "another session began"
     MESSAGE_REFUSED = "this side refused a message"
     REQUEST_REFUSED = "the venue refused the request"
-    DISCREPANCY = "what came does not fit"
+    DISCREPANCY = "inconsistent update"
 
 
 class Level(NamedTuple):

@@ -34,8 +34,8 @@ EXACT: Final = Context(
     flags=[],
     traps=[Inexact, InvalidOperation],
 )
-"""Digits of precision. A message's numbers have at most 38 digits, so no sum of products reaches this
-limit."""
+"""Context for exact arithmetic that never rounds. A message's numbers have at most 38 digits, so no sum of
+products reaches its precision."""
 _QUOTIENT: Final = EXACT.copy()
 _QUOTIENT.prec = 28
 _QUOTIENT.traps[Inexact] = False

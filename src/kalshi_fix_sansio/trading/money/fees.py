@@ -120,8 +120,8 @@ class FeeTerms:
 class FeeDiscrepancyKind(Enum):
     """Kind of a difference between reported and expected fees."""
 
-    FEE = "the fee is another than the page on fee rounding says"
-    PRECISION = "the balance changed by what is no multiple of its precision"
+    FEE = "the fee differs from the venue's page on fee rounding"
+    PRECISION = "the balance change is not a multiple of its precision"
 
 
 @attrs.frozen

@@ -93,8 +93,7 @@ class Knowledge:
         return CLEAR if settled else self
 
     def expect_cancel(self) -> Knowledge:
-        """Return the knowledge once the connection has ended on which the venue cancels the order at
-        disconnect."""
+        """Return the knowledge after the end of a connection with CancelOrdersOnDisconnect."""
         return attrs.evolve(self, cancel_expected=True) if self.is_uncertain else self
 
 

@@ -26,7 +26,7 @@ class MassCancelState(Enum):
 
     SENT = "no answer has come"
     ACCEPTED = "a report follows for each order"
-    UNKNOWN = "whether it was carried out will not be told by itself"
+    UNKNOWN = "the outcome is unknown, and no message will report it"
     DONE = "its orders have ended"
     REFUSED = "it was refused"
     MISSED = "orders of it are open all the same"
@@ -129,13 +129,13 @@ class MassCancels:
                     each.state = MassCancelState.UNKNOWN
                     self._touch(each)
 
-    def ended(self, number: int) -> None:
+    def record_end(self, number: int) -> None:
         """Record that an order is done, or no longer kept."""
         for each in self.open:
             each.waiting.pop(number, None)
             each.missed.discard(number)
 
-    def is_open(self, number: int, begin: ExecKey | None = None, epoch: int | None = None) -> None:
+    def record_open(self, number: int, begin: ExecKey | None = None, epoch: int | None = None) -> None:
         """Record that an order is known to be open: by drop copy from a report on, requested at an epoch, or
         by the user."""
         for each in self.open:

@@ -98,5 +98,5 @@ def wire_price(price: Decimal | int | str, *, dollars: bool) -> Decimal:
         return price
     cents = to_cents(price)
     if cents != cents.to_integral_value():
-        raise OrderRequestError(f"{price:f} dollars are no whole cents; log on with UseDollars")
+        raise OrderRequestError(f"{price:f} dollars are not whole cents; log on with UseDollars")
     return cents

@@ -470,7 +470,7 @@ class Orders:
             if request.is_unknown or not is_open:
                 self._overtake(order, request)
         if is_open:
-            self._mass_cancels.is_open(order.number)
+            self._mass_cancels.record_open(order.number)
         return self._take_updates()
 
     def _take_updates(self) -> list[OrderUpdate]:
@@ -479,7 +479,7 @@ class Orders:
         if self._mass_cancels.open:
             for update in updates:
                 if update.order is not None and (update.forgotten or update.order.is_done):
-                    self._mass_cancels.ended(update.order.number)
+                    self._mass_cancels.record_end(update.order.number)
             updates += [OrderUpdate(None, mass_cancel=each) for each in self._mass_cancels.take_updates()]
         return updates
 
@@ -1093,7 +1093,7 @@ class Orders:
             if self._shard(order) == covered.shard:
                 self._cover(order, covered)
                 if order.state is OrderState.OPEN:
-                    self._mass_cancels.is_open(order.number, covered.begin, covered.epoch)
+                    self._mass_cancels.record_open(order.number, covered.begin, covered.epoch)
 
     def _cover(self, order: Order, covered: DropCopyRange) -> None:
         """Apply that drop copy has returned all reports about an order since before the uncertainty began."""

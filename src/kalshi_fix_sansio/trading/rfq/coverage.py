@@ -59,7 +59,7 @@ class ReportKeys:
         """Record the shard of a market."""
         remember(self._shards, symbol, shard, MAX_SYMBOLS)
 
-    def begin(self, preceding: Preceding, time: datetime | None) -> None:
+    def record_begin(self, preceding: Preceding, time: datetime | None) -> None:
         """Record that an order can only follow now: all reports received so far precede it."""
         for key in self._newest.values():
             _keep(preceding.keys, key)
@@ -73,23 +73,23 @@ class ReportKeys:
         markets; orders for which it is unknown are omitted."""
         found: dict[int, ExecKey] = {}
         for symbol, preceding in overdue:
-            key = self._begin(symbol, preceding)
+            key = self._first_key(symbol, preceding)
             if key is not None and key > forgotten.get(key.shard, NO_KEY):
                 found[key.shard] = min(key, found.get(key.shard, key))
         return found
 
-    def _begin(self, symbol: str, preceding: Preceding) -> ExecKey | None:
+    def _first_key(self, symbol: str, preceding: Preceding) -> ExecKey | None:
         shard = self._shards.get(symbol)
         return None if shard is None else preceding.keys.get(shard)
 
     def proves_none(self, covered: DropCopyRange, symbol: str, preceding: Preceding, due: datetime) -> bool:
-        """Return whether a range contains every report of an order that was due by a time.
+        """Return whether a range would contain the order, if there were one due by `due`.
 
         A range contains the reports up to the time of its request.
         """
         if covered.end is not None or covered.requested_at is None or covered.requested_at < due:
             return False
-        begin = self._begin(symbol, preceding)
+        begin = self._first_key(symbol, preceding)
         return begin is not None and begin.shard == covered.shard and covered.begin <= begin
 
 

@@ -432,7 +432,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         rfq.acceptances.append(acceptance)
         if not sent_earlier:
             quote = rfq.quotes.get(quote_id)
-            self._keys.begin(acceptance.preceding, None if quote is None else quote.age[1])
+            self._keys.record_begin(acceptance.preceding, None if quote is None else quote.age[1])
         self._accepted[quote_id] = rfq
         if acceptance.cl_ord_id is not None:
             self._accepted[acceptance.cl_ord_id] = rfq

@@ -35,7 +35,7 @@ class RfqState(Enum):
     OPEN = "it takes quotes"
     ACCEPTING = "a quote is being accepted; the venue has not answered"
     ACCEPTED = "a quote is accepted; its maker may confirm, and then it trades"
-    UNKNOWN = "what became of it will not be told by itself"
+    UNKNOWN = "the outcome is unknown, and no message will report it"
     EXECUTED = "its order has come to the book"
     FAILED = "its order was refused"
     REFUSED = "the venue has refused it"

@@ -83,7 +83,8 @@ class RfqMachine(ABC, Generic[R, D, U]):
         self.unplaced: UnplacedRequests = UnplacedRequests(*requests)
         """Requests without outcome that are about unknown RFQs and quotes, or unreadable."""
         self._updates: dict[Any, U] = {}
-        """Updates of the current call; discrepancies without a request by a number."""
+        """Updates of the current call by request; a discrepancy without a request has a running number as
+        key."""
 
     # --- queries --------------------------------------------------------------------------------------
 
@@ -122,8 +123,8 @@ class RfqMachine(ABC, Generic[R, D, U]):
         """Return by shard the key from which drop copy must be requested, to find the orders of uncertain
         deals.
 
-        A quote or acceptance is omitted until its order is overdue, because a range requested earlier proves
-        nothing, and if it is not known which reports precede its order.
+        Omitted are deals whose order is not overdue yet, because an earlier range proves nothing, and deals
+        for which the preceding reports are unknown.
 
         Args:
             now: the current time, aware.

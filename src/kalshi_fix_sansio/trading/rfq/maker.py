@@ -340,14 +340,14 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             return True
         stakes = {quote.rfq.rfq_id for quote in self._at_stake.values()}
         # Never one with a quote that may trade: its execution report could not be assigned.
-        leaves = next(iter(self._idle), None) or next(
+        evicted = next(iter(self._idle), None) or next(
             (each for each in self._rfqs if each not in stakes), None
         )
-        if leaves is None:
+        if evicted is None:
             return False
-        for quote_id in self._rfqs.pop(leaves).quotes:
+        for quote_id in self._rfqs.pop(evicted).quotes:
             del self._quotes[quote_id]
-        self._idle.pop(leaves, None)
+        self._idle.pop(evicted, None)
         return True
 
     def _make(self, rfq: MakerRfq, terms: QuoteTerms) -> Quote:
@@ -374,10 +374,10 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
 
     def _add(self, rfq: MakerRfq, quote_id: str, terms: QuoteTerms, alloc_account: int) -> None:
         if len(rfq.quotes) >= MAX_QUOTES:
-            leaves = next((each for each in rfq.quotes.values() if each.state in OVER), None)
-            if leaves is None:
+            evicted = next((each for each in rfq.quotes.values() if each.state in OVER), None)
+            if evicted is None:
                 raise RfqRequestError(f"{MAX_QUOTES} quotes on request {rfq.rfq_id} are not known to be over")
-            del rfq.quotes[leaves.quote_id], self._quotes[leaves.quote_id]
+            del rfq.quotes[evicted.quote_id], self._quotes[evicted.quote_id]
         quote = MakerQuote(quote_id, rfq, terms, alloc_account)
         rfq.quotes[quote_id] = self._quotes[quote_id] = quote
         self._reindex(rfq, quote)
@@ -402,7 +402,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         quote.confirms += 1
         quote.end_uncertainty()
         if not sent_earlier:
-            self._keys.begin(quote.preceding, None)
+            self._keys.record_begin(quote.preceding, None)
         return QuoteConfirm(quote_id=quote.quote_id, rfq_id=quote.rfq.rfq_id)
 
     def _take_own(self, message: QuoteConfirm | QuoteCancel, *, sent_earlier: bool = False) -> None:
@@ -464,11 +464,11 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         if Fact.ACCEPTED in quote.facts:
             return
         windows = self._windows(volatile=quote.rfq.high_volatility)
-        # A confirmation may be answered before this copy of the acceptance arrives: its deadline is later.
+        # A confirmation may be answered before this repeated acceptance arrives: its deadline is later.
         if Fact.CONFIRMED not in quote.facts:
             quote.deadline = window_end(report, windows.confirmation, now)
             if not quote.confirms:
-                self._keys.begin(quote.preceding, window_end(report, 0, now))
+                self._keys.record_begin(quote.preceding, window_end(report, 0, now))
             if quote.deadline <= now:
                 quote.facts.add(Fact.LAPSED)
             quote.end_uncertainty()

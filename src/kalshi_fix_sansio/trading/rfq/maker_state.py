@@ -35,7 +35,7 @@ class QuoteState(Enum):
 
     SENT = "sent, and not answered"
     OPEN = "it stands"
-    UNKNOWN = "what became of it will not be told by itself"
+    UNKNOWN = "the outcome is unknown, and no message will report it"
     ACCEPTED = "accepted, and not confirmed"
     CONFIRMING = "a confirmation was sent, and is not answered"
     CONFIRMED = "confirmed; its order follows"

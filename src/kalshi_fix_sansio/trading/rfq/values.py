@@ -127,7 +127,7 @@ def uncertain_rfq(
     quote_id: str | None,
     since: datetime | None,
 ) -> UncertainRfq:
-    """Return the doubt about a request with this id of the user's, with its remedies."""
+    """Return the uncertain item about a request, given by the user's id, with its remedies."""
     return UncertainRfq(
         what=kind.value,
         about=f"request {request}" if quote_id is None else f"quote {quote_id} on request {request}",
@@ -231,5 +231,5 @@ def wire_price(price: Decimal | None, *, dollars: bool) -> Decimal | None:
         return price
     cents = to_cents(price)
     if cents != cents.to_integral_value():
-        raise RfqRequestError(f"{price:f} dollars are no whole cents; log on with UseDollars")
+        raise RfqRequestError(f"{price:f} dollars are not whole cents; log on with UseDollars")
     return cents
