@@ -136,7 +136,7 @@ def test_errors_have_the_identifiers() -> None:
     assert unknown.requests == UNKNOWN.requests
     assert unknown.request_ids == UNKNOWN.request_ids
     assert unknown.why is Uncertainty.RESTARTED
-    assert str(unknown).startswith("2 outcomes are unknown (sent before the process started, and")
+    assert str(unknown).startswith("2 outcomes are unknown (sent before the process started;")
     assert ": a1, MsgSeqNum 7; look them up" in str(unknown)
     lost = MessagesLostError(MessagesLost(3, 5))
     assert (lost.begin, lost.end) == (3, 5)
