@@ -27,7 +27,8 @@ _WORD_CODE = re.compile(r"(?<=`)([a-z_]{2,})(?=`(?:,| or|\s*\|))|(?<=\")(yes|no)
 
 
 def of_page(text: str) -> Iterator[Mutation]:
-    """Yield the page with each row and list item deleted, and each tag, name, value, port or host changed."""
+    """Yield the page with each row and list item deleted, and each tag, name, type, value, port or host
+    changed."""
     lines = text.split("\n")
     header: list[str] = []
     fenced = False

@@ -19,7 +19,7 @@ REVISIONS: list[dict[str, Any]] = yaml.safe_load(
 
 
 def edits(revision: dict[str, Any], place: str) -> list[tuple[str, str, str]]:
-    """Yield the file, the passage and its replacement of each edit."""
+    """Return the file, the passage and its replacement of each edit."""
     found = []
     for each in revision[place]:
         before, after, added = each.get("before", ""), each.get("after", ""), each.get("add", "")

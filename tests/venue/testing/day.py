@@ -209,8 +209,8 @@ class Player:
         self.turns.put(what)
 
     def wait(self) -> float:
-        """Wait until it has acted. It may wait for the venue, which is silent for a while: time goes on.
-        Return how many seconds of the venue that took."""
+        """Wait until the client has acted; return the venue's seconds that this took. Time advances meanwhile,
+        because the client may be waiting for a silent venue."""
         for skipped in range(MOST_WAITS):
             with contextlib.suppress(queue.Empty):
                 error = self.done.get(timeout=0.1)
@@ -421,7 +421,7 @@ def play(*, rounds: int, seed: int, rate: float, check: Callable[[Venue, Player]
                 name, parameters = deck.pop()
                 player = random.choice(players)
                 whom: dict[str, str] = {"owner": player.owner, "product": player.product, "session": SESSION}
-                # Who opens a client, and is refused so, waits for hours; who has one open opens it again.
+                # A refused open would wait for hours; a client that is logged on is opened again.
                 if name != "hold-key" or venue.logged_on(player.owner, product=player.product):
                     venue.do(name, **whom, **parameters)
                     faults[name] += 1
