@@ -209,8 +209,8 @@ class Player:
         self.turns.put(what)
 
     def wait(self) -> float:
-        """Wait until the client has acted; return the venue's seconds that this took. Time advances meanwhile,
-        because the client may be waiting for a silent venue."""
+        """Wait until the client has acted; return the venue's seconds that this took. Time advances
+        meanwhile, because the client may be waiting for a silent venue."""
         for skipped in range(MOST_WAITS):
             with contextlib.suppress(queue.Empty):
                 error = self.done.get(timeout=0.1)
