@@ -134,7 +134,7 @@ def test_a_page_that_shows_one_loop_links_to_the_others(page: Path) -> None:
     text = page.read_text("utf-8")
     assert (
         loops == {"asyncio", "trio"}
-        or "clients.md#one-loop-for-another" in text
+        or "clients.md#the-same-code-on-another-loop" in text
         or page.parent.name == "tutorial"  # its first page explains it
         or page.name in {"clients.md", "session.md", "write-an-adapter.md"}  # the last two are about the core
     )

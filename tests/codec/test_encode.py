@@ -206,7 +206,7 @@ def order(**values: Any) -> Order:
         ),
         (
             changed(Logon(unknown=[(9001, b"x")]), header=changed(header("A"), hops=[Hop(hop_comp_id="h")])),
-            "^unknown fields cannot stand right behind a group of the header",
+            "^unknown fields cannot directly follow a group of the header",
         ),
         (
             changed(UnknownMessage(msg_type="ZZ"), trailer=Trailer(unknown=[(9001, b"x")])),

@@ -137,7 +137,7 @@ def test_an_unknown_field_needs_a_tag(tag: Any) -> None:
     [
         (b"", "the value of unknown field 9001 is empty"),
         ("x", "the value of unknown field 9001 must be bytes, not str"),
-        (b"a\x01b", "the value of unknown field 9001 holds SOH without its length in front"),
+        (b"a\x01b", "the value of unknown field 9001 contains SOH and is not preceded by its length"),
     ],
 )
 def test_an_unknown_field_needs_a_value(value: Any, text: str) -> None:

@@ -102,7 +102,7 @@ def test_a_dialect_without_logon_fields_is_refused() -> None:
 
 
 def test_logon_fields_are_not_a_message() -> None:
-    with pytest.raises(EncodeError, match="LogonFields is no message: give it to a SessionConfig"):
+    with pytest.raises(EncodeError, match="LogonFields is not a message; pass it to a SessionConfig"):
         LogonFields.LAYOUT.encode(LogonFields(use_dollars=True))
     with pytest.raises((EncodeError, TypeError, AttributeError)):
         encode(LogonFields())  # type: ignore[arg-type]

@@ -11,8 +11,9 @@ _DEAD = frozenset({Kind.VANISH, Kind.POWER})
 _GONE = frozenset({Kind.CUT, Kind.CRASH, Kind.MAINTENANCE, Kind.DISK})
 
 _HELD_UP = frozenset({Kind.FREEZE})
-"""Faults that a session always notices. A sleep shorter than the tolerance shows on the wall clock alone, and
-is too short for that; with clocks that differ, messages that waited may then be too old."""
+"""Faults that a session always notices. A sleep shorter than the tolerance is visible on the wall
+clock alone, and too short to be noticed there; with clocks that differ, messages that waited may then be too
+old."""
 TOO_OLD = "SendingTime is more than"
 
 _BY_TEXT: dict[str, frozenset[Kind]] = {
@@ -32,7 +33,7 @@ _BY_TEXT: dict[str, frozenset[Kind]] = {
     "MsgSeqNum too low": frozenset({Kind.RESET}),
     "MsgSeqNum must be 1": frozenset({Kind.RESET}),
 }
-"""Faults of which at least one is required, by how the text begins, contains or ends."""
+"""Faults of which at least one is required, by a substring of the end's text."""
 _BY_REASON: dict[CloseReason, frozenset[Kind]] = {
     CloseReason.PEER_SILENT: _LATE | _LOST | _DEAD,
     CloseReason.LOGON_TIMEOUT: _LATE | _LOST | _DEAD | {Kind.RESET, Kind.CRASH, Kind.DISK},

@@ -112,7 +112,7 @@ def test_an_attribute_added_later_gets_its_default() -> None:
         ("flag", 1, "flag: 1 where bool is needed"),
         ("level", "1", "level: '1' where float is needed"),
         ("number", 1.5, "number: 1.5 where str is needed"),
-        ("number", "NaN", "number: NaN is no amount"),
+        ("number", "NaN", "number: NaN is not an amount"),
         ("number", "x", "number: "),
         ("number", "1" * 5_000, "number: "),
         ("time", "noon", "time: "),
@@ -136,7 +136,7 @@ def test_an_attribute_added_later_gets_its_default() -> None:
     ],
 )
 def test_a_damaged_value_is_refused_with_its_place(name: str, value: object, what: str) -> None:
-    with pytest.raises(ValueError, match=rf"this was not given by Machine\.dump: .*{what}"):
+    with pytest.raises(ValueError, match=rf"not a valid dump of Machine: .*{what}"):
         load(dump_state(State()) | {name: value})
 
 

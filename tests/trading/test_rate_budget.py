@@ -474,9 +474,9 @@ def test_the_user_can_set_costs(clock: Clock) -> None:
         ({"use": nan}, "use must be"),
         ({"kept_back": 1}, "kept_back must be"),
         ({"kept_back": -0.1}, "kept_back must be"),
-        ({"costs": {"D": -1}}, "could never leave"),
-        ({"costs": {"D": nan}}, "could never leave"),
-        ({"default_cost": 457}, "457 tokens could never leave: there are at most 456"),
+        ({"costs": {"D": -1}}, "but a bucket holds at most"),
+        ({"costs": {"D": nan}}, "but a bucket holds at most"),
+        ({"default_cost": 457}, "costs 457 tokens, but a bucket holds at most 456"),
         ({"tier": TokenLimits(0, 100, 100, 100)}, "does not refill"),
         ({"tier": TokenLimits(100, 100, nan, 100)}, "does not refill"),
     ],
@@ -535,6 +535,6 @@ def test_an_invalid_dump_is_refused_and_changes_nothing(
     budget: RateBudget, changes: dict[str, Any], clock: Clock
 ) -> None:
     budget.sent(order(), clock.now)
-    with pytest.raises(ValueError, match=r"cannot be read|was not given by"):
+    with pytest.raises(ValueError, match=r"cannot be read|not a valid dump"):
         budget.load({**budget.dump(clock.now), **changes}, clock.now)
     assert budget.left(clock.now) == 590

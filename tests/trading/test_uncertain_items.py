@@ -82,7 +82,7 @@ def test_doubts_of_all_machines_are_listed_oldest_first() -> None:
         "order a: what happened to it since 2026-11-21 12:00:00 UTC; ask drop copy, or REST",
         "reports from 1;1: they are not requested yet since 2026-11-21 12:01:00 UTC; ask drop copy, or REST",
         "KXHIGHNY-26NOV21-T55: the position: 4 by its fills, 9 by the venue; ask REST",
-        "balance of 0 on shard 0: what 1 fills changed the balance by; ask REST",
+        "balance of 0 on shard 0: balance change of 1 fills; ask REST",
         "1 new order groups: whether there is one; ask REST",
     ]
     assert len(uncertain_items) == 6
@@ -150,6 +150,6 @@ def test_items_refused_for_lack_of_room_are_in_doubt() -> None:
         cash.apply(update)
     assert [str(each) for each in UncertainItems(positions, cash)] == [
         "1 fills: the positions of fills for which there was no room; ask REST",
-        "1 fills or payouts: the money of what there was no room for; ask REST",
+        "1 fills or payouts: cash effect not tracked (max_balances reached); ask REST",
     ]
     assert cash.refused == Decimal(1)

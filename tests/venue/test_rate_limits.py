@@ -49,7 +49,7 @@ READ_BURST = limits.READ_TOKENS[TIER] * limits.READ_BURST[TIER] // COST
 
 
 def limited(tier: str | None = TIER, **changes: Any) -> VenueHarness:
-    """A town where Ann and the trader on margin have a tier, and Bob has none."""
+    """Return a venue where Ann and the trader on margin have a tier, and Bob has none."""
     return VenueHarness(accounts=accounts(ann={"tier": tier}, perp={"tier": tier}), **changes)
 
 

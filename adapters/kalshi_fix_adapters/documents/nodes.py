@@ -1,8 +1,8 @@
 """Reads YAML into nodes with line numbers, within limits of size and depth.
 
 Scalars follow YAML 1.2: `yes`, `no`, `on`, dates, versions and decimals stay text as written; only `true`,
-`false`, `null` and integers are converted. So 0.10 is exactly a tenth, and NO is not false. A duplicate key
-is a mistake.
+`false`, `null`, `~`, empty values and integers are converted. So 0.10 is exactly a tenth, and NO is not
+false. A duplicate key is a mistake.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ _Loader.add_implicit_resolver(f"{_TAG}int", re.compile(r"^-?(?:0|[1-9][0-9]*)$")
 
 @attrs.define
 class _Converter:
-    """Makes nodes of PyYAML's, aliases written out."""
+    """Converts PyYAML's nodes to ours, with aliases expanded."""
 
     file: str
     bounds: Bounds
@@ -231,7 +231,7 @@ class _Converter:
                 continue
             key = key_node.value
             if key in entries:
-                what = f"`{key}` stands twice (first in line {keys[key].line})"
+                what = f"`{key}` is a duplicate (first in line {keys[key].line})"
                 self.mistakes.add(where, what, "keep one of the two")
                 continue
             entries[key] = self.convert(value, inner)

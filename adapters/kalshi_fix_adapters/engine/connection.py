@@ -13,7 +13,7 @@ from kalshi_fix_sansio.session import Session
 from kalshi_fix_sansio.session.states import State
 
 HIGH_WATER = 64 * 1024
-"""Unwritten bytes from which on the session's output is not collected, which paces long resends."""
+"""Output of the session is not collected while this many bytes are unwritten, which paces long resends."""
 LINGER = 2.0
 """Seconds allowed for writing the last bytes of an ended session."""
 MAX_TESTS = 1_000

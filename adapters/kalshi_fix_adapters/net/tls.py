@@ -92,7 +92,7 @@ class Tls(Value):
             )
         except FileNotFoundError:
             raise ConfigurationError(
-                f"the CA file {shown(self.ca_file)} does not exist; give its path"
+                f"the CA file {shown(self.ca_file)} does not exist; check the path"
             ) from None
         except (OSError, ValueError):
             where = "ca_data" if self.ca_file is None else f"the CA file {shown(self.ca_file)}"

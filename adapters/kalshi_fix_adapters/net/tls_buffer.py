@@ -27,7 +27,8 @@ class TlsBytes:
         self._from_peer, self._to_peer = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: Final = context.wrap_bio(self._from_peer, self._to_peer, server_hostname=server_name)
         self.ended: bool = False
-        """Whether the end of the stream was reached, and all data before it was decrypted."""
+        """Whether the end of the stream, or a TLS error, was reached, and all data before it was
+        decrypted."""
         self.has_outgoing: bool = False
         """Whether there were `outgoing` bytes after the last `decrypt`."""
         self._held = b""

@@ -98,7 +98,7 @@ class LogFile:
         if self._file is not None:
             return self._file
         if self.path.exists() and not self.path.is_file():
-            raise OSError(0, "it is no regular file")
+            raise OSError(0, "not a regular file")
         file = os.open(self.path, _FLAGS, _MODE)
         try:
             # `open` sets the mode only for a new file.

@@ -110,8 +110,8 @@ def create(path: Path, owner: StoreOwner) -> None:
     log = path.with_name(path.name + "-wal")
     if log.exists() and log.stat().st_size:
         raise StoreError(
-            f"{path} is missing, but {log.name} beside it is not: put back what was there, or move that away "
-            "as well and log on again with a reset"
+            f"{path} is missing, but {log.name} next to it is not: restore {path.name}, or move "
+            f"{log.name} away too and log on again with a reset"
         )
     # A note about a file that was moved away does not apply to this one.
     mark_path(path).unlink(missing_ok=True)

@@ -11,8 +11,8 @@ or is cancelled; your exception is passed on unchanged, not in a group. The wait
 venue's answer, and two seconds each for the last bytes and for the end of TLS.
 
 Every call is exactly one checkpoint. A cancelled call has done nothing; once it has sent a message or taken
-an event, it yields to other tasks, but is not cancelled. A message is written before that, unless the venue
-reads too slowly.
+an event, it yields to other tasks, but is not cancelled. Before it yields, the message is written, unless
+the venue reads too slowly.
 
 Events are kept in a bounded queue. When it is full the client stops reading, so TCP flow control slows down
 the venue, and nothing is lost; heartbeats continue. Heartbeats need the event loop, so run long computations

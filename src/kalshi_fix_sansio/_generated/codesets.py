@@ -15,13 +15,13 @@ from kalshi_fix_sansio.scalars import (
 
 
 class AcceptQuoteStatusCode(IntEnum):
-    """Whether the acceptance of a quote was taken.
+    """Whether the acceptance of a quote was accepted.
 
     Values of AcceptQuoteStatus (21025).
 
     Attributes:
-        ACCEPTED: It was.
-        REJECTED: It was not; Text contains the reason.
+        ACCEPTED: It was accepted.
+        REJECTED: It was not accepted; Text contains the reason.
     """
 
     ACCEPTED = 0
@@ -887,8 +887,8 @@ class QuoteCancelStatusCode(IntEnum):
     Values of QuoteCancelStatus (298).
 
     Attributes:
-        CANCELED: It was.
-        REJECTED: It was not; Text contains the reason.
+        CANCELED: The quote was cancelled.
+        REJECTED: The quote was not cancelled; Text contains the reason.
     """
 
     CANCELED = 0
@@ -911,13 +911,13 @@ def to_quote_cancel_status_code(value: QuoteCancelStatusCode | int | str) -> Quo
 
 
 class QuoteConfirmStatusCode(IntEnum):
-    """Whether the confirmation of a quote was taken.
+    """Whether the confirmation of a quote was accepted.
 
     Values of QuoteConfirmStatus (21010).
 
     Attributes:
-        ACCEPTED: It was.
-        REJECTED: It was not; Text contains the reason.
+        ACCEPTED: It was accepted.
+        REJECTED: It was not accepted; Text contains the reason.
     """
 
     ACCEPTED = 0

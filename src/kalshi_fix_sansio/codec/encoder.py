@@ -99,7 +99,7 @@ def check_header(header: Any, message: Any, body: str, table: BlockTable, tables
         and any(getattr(header, attribute) for attribute, _ in tables.header.groups)
         and body.startswith(f"{message.unknown[0][0]}=")
     ):
-        raise EncodeError("unknown fields cannot stand right behind a group of the header")
+        raise EncodeError("unknown fields cannot directly follow a group of the header")
 
 
 def _check_fields(block: Block, table: BlockTable, tables: Tables, enclosing: tuple[BlockTable, ...]) -> None:
@@ -119,7 +119,7 @@ def _check_fields(block: Block, table: BlockTable, tables: Tables, enclosing: tu
         if length is not None:
             _check_data(length, tag, value, tables)
         elif tag in tables.standard_length_tags:
-            raise EncodeError(f"{_label(tag, tables)} is data, but its length does not stand in front of it")
+            raise EncodeError(f"{_label(tag, tables)} is data, but is not preceded by its length")
         if b"\x01" in value and tag not in tables.length_tags:
             raise EncodeError(f"the value of unknown field {tag} holds SOH but is not known to be data")
         # Length fields of the FIX standard are included: a peer that knows them uses them.

@@ -171,7 +171,7 @@ def code_fields(
 def never_encoded(block: object, checked: bool = True) -> str:
     """Raise EncodeError: the encoder of a block that is not part of a message."""
     del checked
-    raise EncodeError(f"{type(block).__name__} is no message: give it to a SessionConfig or a client")
+    raise EncodeError(f"{type(block).__name__} is not a message; pass it to a SessionConfig or a client")
 
 
 def entry_count(entries: Sequence[object]) -> int:
@@ -208,7 +208,9 @@ def format_unknown(fields: Iterable[tuple[int, bytes]], checked: bool = True) ->
         if not value:
             raise EncodeError(f"the value of unknown field {tag} is empty")
         if b"\x01" in value and length != b"%d" % len(value):
-            raise EncodeError(f"the value of unknown field {tag} holds SOH without its length in front")
+            raise EncodeError(
+                f"the value of unknown field {tag} contains SOH and is not preceded by its length"
+            )
         parts.append(f"{tag}={value.decode('latin-1')}\x01")
         length = value
     return "".join(parts)

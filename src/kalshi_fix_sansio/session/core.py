@@ -58,8 +58,8 @@ class Core:
     - `refuse` is `fail` or `end`, depending on the ProtocolOptions for messages before a Logon and for
       silence;
     - `fail` sends a Logout with the reason, and does not wait for the peer's;
-    - `break_off` does so once the session is established and, if `ProtocolOptions.linger` is set, waits for
-      the peer's Logout first (ENDING: no other message is processed);
+    - `break_off` is `fail` for an established session; with `ProtocolOptions.linger` it first waits for the
+      peer's Logout (ENDING: no other message is processed);
     - `begin_logout` always waits for the peer's, and processes the messages before it (LOGOUT_SENT).
     """
 
@@ -104,15 +104,16 @@ class Core:
         self.outbound: Outbound = Outbound(config, self.codec, ledger, self.timers)
         self.events: list[Event] = []
         self.event_bytes: int = 0
-        """Bytes received since no event was waiting, plus the bytes of messages released when a gap was
-        closed."""
+        """Bytes received since the event queue was last empty, plus the bytes of messages released when a
+        gap was closed."""
         self.state: State = State.DISCONNECTED
         self.store_error: StoreError | None = None
         """The error with which the store failed."""
         self.peer_comp_id: str | None = None
         """SenderCompID of the peer's Logon."""
         self.peer_names: frozenset[str] = config.accepted_sender_comp_ids
-        """The SenderCompIDs that the peer may use. Empty until the Logon of a peer that is learnt from it."""
+        """The SenderCompIDs that the peer may use. Empty until the peer's Logon if its name is learnt from
+        that."""
         self.client_logon: LogonFacts | None = None
         """The settings in the initiator's Logon on which rules depend; None until it was sent."""
         self.send_rules: dict[tuple[type[Message], bool], Any] = {}
@@ -194,7 +195,7 @@ class Core:
         return names_of(self.codec.decode(Frame(request.frame)), layout)
 
     def place(self, sender: Sender, msg_type: str, *, allow_unknown_codes: bool = True) -> Place:
-        """Return where a message of this type is judged."""
+        """Return the context in which a message of this type is validated."""
         config = self.config
         name = config.session_type.name
         return Place(config.product, name, sender, msg_type, self.client_logon, allow_unknown_codes)

@@ -236,7 +236,7 @@ class RateBudget:
         for cost in (self._default_cost, *self._costs.values()):
             if not 0 <= cost <= most:
                 raise ConfigurationError(
-                    f"a message of {cost:g} tokens could never leave: there are at most {most:g}"
+                    f"a message costs {cost:g} tokens, but a bucket holds at most {most:g}"
                 )
         if not (bounds.write_rate > 0 and bounds.read_rate > 0):
             raise ConfigurationError("a bucket that does not refill is of no use")
@@ -419,7 +419,7 @@ class RateBudget:
         """Replace the levels by those of a dump, refilled for the time since then by the wall clock.
 
         Raises:
-            ValueError: the dump is of another version, or not of `dump`; the state is unchanged.
+            ValueError: the dump is of another version, or not a result of `dump`; the state is unchanged.
         """
         buckets = {}
         with loading(dumped, _State, "RateBudget") as state:
@@ -433,7 +433,7 @@ class RateBudget:
                 bucket.refill(now.monotonic)
                 bucket.spend(0)
             if _shards(buckets) > MAX_SHARDS:
-                raise ValueError("it has too many shards")
+                raise ValueError(f"it has more than {MAX_SHARDS} shards")
         self._buckets = buckets
 
 

@@ -63,9 +63,9 @@ _INTEGERS: Final = frozenset((Kind.INT, Kind.LENGTH, Kind.SEQNUM, Kind.NUMINGROU
 
 
 def compile_rules(layout: BlockLayout, place: Place) -> Check:
-    """Make the judge of a block in one place; costs a millisecond or two.
+    """Compile the check of a block in one place, which takes a millisecond or two.
 
-    The judge raises EncodeError or TypeError where a condition or a limit is asked of a value that has no FIX
+    The check raises EncodeError or TypeError where a condition or a limit is asked of a value that has no FIX
     form at all.
     """
     return _compiled(layout, _Writer(place))
@@ -143,7 +143,7 @@ class _Writer:
         always, instead = rules.limits_of(member, self.place)
         judge = self._judge(member, always)
         if not instead and judge.limit is None:
-            return []  # a value that has no FIX form is the encoder's to name
+            return []  # a value without a FIX form is reported by the encoder
         lines = self._plainly(member, judge, where, always)
         if instead:
             lines = self._chosen(
@@ -163,7 +163,7 @@ class _Writer:
         at: str,
         by_name: dict[str, Member],
     ) -> list[str]:
-        """Ask of the limit that holds: of several that apply the last one, so that is looked at first."""
+        """Check the limit that applies: the last one whose condition holds, so they are tested in reverse."""
         lines: list[str] = []
         for limit in reversed(instead):
             lines += [
@@ -347,7 +347,7 @@ class _Writer:
         most: Decimal | int | None,
         after: str = "",
     ) -> list[str]:
-        # Where there are entries, there is one.
+        # A group that is present has at least one entry.
         wrong = [f"len({entries}) < {least}"] if least > 1 else []
         wrong += [f"len({entries}) > {most}"] if most is not None else []
         if not wrong:

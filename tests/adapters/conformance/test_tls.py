@@ -70,7 +70,7 @@ def test_network_errors_are_reported(loop: Loop, sandbox: Sandbox) -> None:
         (
             {"tls": Tls(ca_file="missing.pem")},
             ConfigurationError,
-            "the CA file missing.pem does not exist; give its path",
+            "the CA file missing.pem does not exist; check the path",
         ),
         (
             {"tls": Tls(server_name=".")},

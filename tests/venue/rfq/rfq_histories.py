@@ -197,8 +197,8 @@ class Maker(Participant):
             events = list(client.events)
             client.events.clear()
             for event in events:
-                for play_story in copies.apply(event, harness.now):
-                    self.take(play_story)
+                for result in copies.apply(event, harness.now):
+                    self.take(result)
             for due in copies.handle_timer(harness.now):
                 copies.apply(due, harness.now)
                 client.send(due)

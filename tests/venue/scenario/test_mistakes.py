@@ -243,7 +243,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
             "1: pauses[1].begins is `5am`; write a time",
         ),
         # --- YAML ---------------------------------------------------------------------------------------
-        ("seed: 1\nseed: 2", "2: `seed` stands twice (first in line 1); keep one of the two"),
+        ("seed: 1\nseed: 2", "2: `seed` is a duplicate (first in line 1); keep one of the two"),
         ("seed: [1", "1: is not valid YAML: "),
         ("seed: 1\n\tx: 2", "2: is not valid YAML: "),
         ("", "1: is empty; describe the venue"),

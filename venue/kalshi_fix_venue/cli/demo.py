@@ -68,7 +68,7 @@ def demo() -> None:
     products.
 
     Everything runs on this machine: a simulated Kalshi on loopback TLS ports, with keys and a certificate
-    authority made for the occasion. The exit status is 1 if something does not go as it must.
+    authority generated for this run. The exit status is 1 if a step fails.
     """
     with plain_errors(), Sandbox((YOU, OTHER), random=Random(_SEED)) as sandbox:  # noqa: S311 - a fixed tale
         story = _Story(sandbox)
@@ -145,7 +145,7 @@ class _Story:
         with self._logged_on(MARGIN, symbol) as (you, books):
             self._chapter(
                 f"Place an order that rests: bid 19.48 dollars for 3 contracts of {symbol}",
-                "Margin knows whole contracts, and prices in dollars only.",
+                "Margin trades whole contracts, and prices are in dollars only.",
             )
             self._place(MARGIN, you, _order("perp", symbol, Side.BUY, "19.48", 3))
             books.expect_book((_NEW, _BID, "19.48", 3))

@@ -54,7 +54,7 @@ class FlowConfig:
         most=1,
     )
     burst_length: int = setting("orders of a burst, a millisecond apart", default=10, least=1, most=1000)
-    markets: tuple[str, ...] = setting("the tickers to trade; none named means all", default=())
+    markets: tuple[str, ...] = setting("the tickers to trade; all by default", default=())
     middles: Mapping[str, Decimal] = attrs.field(factory=dict)
     """Initial fair price, in dollars by ticker. The default is the middle of the book, or with an empty book
     half a dollar on prediction and 20 dollars on margin."""

@@ -138,7 +138,7 @@ class _Place:
         if isinstance(self.node, Scalar):
             return f"{self.path} is " + ("empty" if self.node.value is None else f"`{self.node.text}`")
         if not type_too:
-            return f"{self.path} does not fit"
+            return f"{self.path} has an invalid value"
         return f"{self.path} is a {'list' if isinstance(self.node, Seq) else 'mapping'}"
 
     def line_of(self, key: str | int) -> Location:

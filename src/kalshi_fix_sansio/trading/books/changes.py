@@ -32,20 +32,20 @@ class DiscrepancyKind(Enum):
     """Kind of an inconsistency between a message and the book, or within a message.
 
     Attributes:
-        OUT_OF_ORDER: By MDEntryDate (272) and MDEntryTime (273), which prediction has. The times of a
+        OUT_OF_ORDER: By MDEntryDate (272) and MDEntryTime (273), where present. The times of a
             snapshot are of another clock, and not compared.
         TOO_MANY: Never tolerated: see the arguments of `OrderBooks`.
     """
 
-    NO_SNAPSHOT = "an update came before any snapshot"
-    LEVEL_MISSING = "a level that is not there was changed or deleted"
-    LEVEL_EXISTS = "a level that is there came as new, or twice in a snapshot"
+    NO_SNAPSHOT = "an update was received before any snapshot"
+    LEVEL_MISSING = "a missing level was changed or deleted"
+    LEVEL_EXISTS = "an existing level was reported as new, or twice in a snapshot"
     BAD_PRICE = "a price is not above zero"
     BAD_SIZE = "a size is not above zero"
     UNKNOWN_ACTION = "MDUpdateAction (279) has an unknown value"
-    UNKNOWN_ENTRY_TYPE = "MDEntryType (269) has a value that has no place here"
-    CROSSED = "a bid stands at or above an offer"
-    OUT_OF_ORDER = "an update happened before the one in front of it"
+    UNKNOWN_ENTRY_TYPE = "MDEntryType (269) has a value that is not valid in a book"
+    CROSSED = "a bid is at or above an offer"
+    OUT_OF_ORDER = "an update is older than the previous one"
     TOO_MANY = "there are more levels or books than are kept, or a symbol is too long"
     UNREADABLE = "a field of the book is missing, unreadable or repeated, or an entry is missing"
 

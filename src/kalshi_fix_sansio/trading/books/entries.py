@@ -69,8 +69,8 @@ class Room:
         """Return whether there is room for this many more levels, and count them if so.
 
         Deleted levels are not subtracted. When `added` exceeds the bound, the levels of all books are counted
-        again, which takes time in proportion to the number of books. There is therefore no room above nine
-        tenths of the bound: otherwise each new level would cause a full count.
+        again, which takes time in proportion to the number of books. After such a count there is no room
+        above nine tenths of the bound: otherwise each new level would cause another.
         """
         self.added += levels
         if self.added > self.most:

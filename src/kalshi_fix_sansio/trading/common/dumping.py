@@ -67,7 +67,7 @@ def loading(dumped: Mapping[str, Any], layout: Callable[..., T], machine: str) -
     try:
         yield _codec(layout).load({name: value for name, value in dumped.items() if name != "version"})
     except _DAMAGED as error:
-        raise ValueError(f"this was not given by {machine}.dump: {error}") from error
+        raise ValueError(f"not a valid dump of {machine}: {error}") from error
 
 
 @cache
@@ -110,7 +110,7 @@ _object: Final = _checked(dict)
 def _load_number(value: Any) -> Decimal:
     number = EXACT.create_decimal(_text(value))
     if not number.is_finite():
-        raise ValueError(f"{number} is no amount")
+        raise ValueError(f"{number} is not an amount")
     return number
 
 

@@ -667,7 +667,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         """Replace the state by a dump. The sessions at the time of the dump count as ended.
 
         Raises:
-            ValueError: the dump is of another version, or not of `dump`; the state is unchanged.
+            ValueError: the dump is of another version, or not a result of `dump`; the state is unchanged.
         """
         with loading(dumped, _State, "OrderGroups") as state:
             for group in state.groups:

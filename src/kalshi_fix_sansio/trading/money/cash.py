@@ -268,7 +268,7 @@ class Cash(Mapping[BalanceKey, Balance]):
         """Return the gaps in the cash flows that the received reports leave."""
         found = [
             UncertainItem(
-                what=f"what {each.unreported_changes} fills changed the balance by",
+                what=f"balance change of {each.unreported_changes} fills",
                 about=f"balance of {each.account.customer or each.account.subaccount} on shard {each.shard}",
             )
             for each in self._balances.values()
@@ -276,7 +276,7 @@ class Cash(Mapping[BalanceKey, Balance]):
         ]
         if self.refused:
             about = f"{self.refused} fills or payouts"
-            found.append(UncertainItem(what="the money of what there was no room for", about=about))
+            found.append(UncertainItem(what="cash effect not tracked (max_balances reached)", about=about))
         return found
 
     def _take(self, balance: Balance, order: Order, fill: Any) -> None:
@@ -304,7 +304,7 @@ class Cash(Mapping[BalanceKey, Balance]):
         """Replace the state by a dump.
 
         Raises:
-            ValueError: the dump is of another version, or not of `dump`; the state is unchanged.
+            ValueError: the dump is of another version, or not a result of `dump`; the state is unchanged.
         """
         with loading(dumped, _State, "Cash") as state:
             balances = {BalanceKey(each.account, each.shard): each for each in state.balances}

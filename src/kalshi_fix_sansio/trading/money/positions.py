@@ -324,7 +324,7 @@ class Positions(Mapping[PositionKey, Position]):
         """Replace the state by a dump.
 
         Raises:
-            ValueError: the dump is of another version, or not of `dump`; the state is unchanged.
+            ValueError: the dump is of another version, or not a result of `dump`; the state is unchanged.
         """
         with loading(dumped, _State, "Positions") as state:
             positions = {PositionKey(each.account, each.symbol): each for each in state.positions}

@@ -376,7 +376,7 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         """Replace the state by a dump.
 
         Raises:
-            ValueError: the dump is of another version, or not of `dump`; the state is unchanged.
+            ValueError: the dump is of another version, or not a result of `dump`; the state is unchanged.
         """
         with loading(dumped, _State, "Settlements") as state:
             kept = {(each.symbol, each.date): _restored(each) for each in state.settlements}

@@ -474,7 +474,7 @@ class Orders:
         return self._take_updates()
 
     def _take_updates(self) -> list[OrderUpdate]:
-        """Return the updates of the applied message, and end them."""
+        """Return the updates of the applied message, and start a new batch."""
         updates = self._kept.take_updates()
         if self._mass_cancels.open:
             for update in updates:
@@ -1046,7 +1046,7 @@ class Orders:
             self._lose_reports()
 
     def _take_refused(self, event: MessageRejected) -> None:
-        """Apply that this side has rejected a message, and did not deliver it."""
+        """Handle a message that this side rejected and did not deliver."""
         refused = event.message
         if event.will_be_resent:
             return
@@ -1096,7 +1096,8 @@ class Orders:
                     self._mass_cancels.record_open(order.number, covered.begin, covered.epoch)
 
     def _cover(self, order: Order, covered: DropCopyRange) -> None:
-        """Apply that drop copy has returned all reports about an order since before the uncertainty began."""
+        """Record that drop copy has returned all reports about an order since before the uncertainty
+        began."""
         before = order.state
         arrived = [
             request

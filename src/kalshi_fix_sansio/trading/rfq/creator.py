@@ -730,7 +730,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         Messages that the venue sent since then are received at the next logon: KalshiRT has resend.
 
         Raises:
-            ValueError: the dump is of another version, or not of `dump`; the state is unchanged.
+            ValueError: the dump is of another version, or not a result of `dump`; the state is unchanged.
         """
         with loading(dumped, _State, "RfqCreator") as state:
             rfqs = {rfq.quote_req_id: rfq for rfq in state.rfqs}

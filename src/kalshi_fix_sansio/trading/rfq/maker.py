@@ -689,7 +689,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         uncertain, which the returned updates report.
 
         Raises:
-            ValueError: the dump is of another version, or not of `dump`; the state is unchanged.
+            ValueError: the dump is of another version, or not a result of `dump`; the state is unchanged.
         """
         with loading(dumped, _State, "RfqMaker") as state:
             rfqs = {rfq.rfq_id: rfq for rfq in state.rfqs}
