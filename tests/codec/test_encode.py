@@ -163,10 +163,10 @@ def order(**values: Any) -> Order:
         (order(unknown=[("9001", b"x")]), "needs a tag from 1"),
         (order(unknown=[(9001, "x")]), "unknown field 9001 must be bytes, not str"),
         (order(unknown=[(9001, b"")]), "unknown field 9001 is empty"),
-        (order(unknown=[(9001, b"a\x01b")]), "unknown field 9001 holds SOH"),
+        (order(unknown=[(9001, b"a\x01b")]), "unknown field 9001 contains SOH"),
         (
             order(unknown=[(9000, b"3"), (9001, b"a\x01b")]),
-            "unknown field 9001 holds SOH but is not known to be data",
+            "unknown field 9001 contains SOH but is not known to be data",
         ),
         (order(unknown=[(38, b"1")]), r"OrderQty \(38\) cannot be sent as an unknown field of Order"),
         (order(unknown=[(453, b"1")]), r"NoPartyIDs \(453\) cannot be sent as an unknown field of Order"),
@@ -182,10 +182,10 @@ def order(**values: Any) -> Order:
         (order(unknown=[(95, b"3")]), r"^RawDataLength \(95\) is not followed by RawData \(96\)"),
         (order(unknown=[(95, b"3"), (9001, b"abc")]), r"^RawDataLength \(95\) is not followed by RawData"),
         (order(unknown=[(95, b"3"), (95, b"3"), (96, b"abc")]), r"^RawDataLength \(95\) is not followed by"),
-        (order(unknown=[(96, b"abc")]), r"^RawData \(96\) is data, but its length does not stand in front"),
+        (order(unknown=[(96, b"abc")]), r"^RawData \(96\) is data, but is not preceded by its length"),
         (
             order(unknown=[(95, b"3"), (96, b"abc"), (96, b"abc")]),
-            r"^RawData \(96\) is data, but its length does not stand in front",
+            r"^RawData \(96\) is data, but is not preceded by its length",
         ),
         (
             order(party_ids=[Party(party_id="p", unknown=[(95, b"10"), (96, b"abc")])]),
@@ -337,10 +337,10 @@ def test_standard_length_fields_are_correct(pair: tuple[int, int], value: bytes,
         sent(right[0])
     with pytest.raises(EncodeError, match="is not followed by"):
         sent(right[0], (9001, b"x"), right[1])
-    with pytest.raises(EncodeError, match="is data, but its length does not stand in front"):
+    with pytest.raises(EncodeError, match="is data, but is not preceded by its length"):
         sent(right[1])
     if tag not in KALSHI.fields:
-        with pytest.raises(EncodeError, match="holds SOH"):
+        with pytest.raises(EncodeError, match="contains SOH"):
             sent((length, b"3"), (tag, b"a\x01b"))
 
 

@@ -24,7 +24,7 @@ _BY_TEXT: dict[str, frozenset[Kind]] = {
     | _GONE
     | {Kind.REFUSE, Kind.CLOCK, Kind.RESET, Kind.ABORT, Kind.LOGOUT},
     "came before the answer to the Logon": _LOST,
-    "the first message was no Logon": _LOST,
+    "the first message was not a Logon": _LOST,
     "the peer has stopped reading": _LATE | {Kind.HUGE},
     "the bytes received instead of a Logon are not a message": _LOST,
     "the answer to a reset may have been garbled": _LOST,

@@ -159,7 +159,7 @@ def test_numbers_do_not_depend_on_the_context_of_the_caller() -> None:
 
 def test_errors_of_the_reader_are_reported_as_a_damaged_dump() -> None:
     with (
-        pytest.raises(ValueError, match=r"not given by Machine\.dump: 'b'"),
+        pytest.raises(ValueError, match=r"not a valid dump of Machine: 'b'"),
         loading(dump_state(State()), State, "Machine") as state,
     ):
         assert state.by_name["b"]

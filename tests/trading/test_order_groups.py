@@ -795,7 +795,7 @@ def test_after_a_crash_reports_about_open_orders_may_be_missing(groups: OrderGro
 )
 def test_an_invalid_dump_is_refused_without_effect(groups: OrderGroups, dumped: dict[str, Any]) -> None:
     create(groups)
-    with pytest.raises(ValueError, match=r"version|not given by OrderGroups\.dump"):
+    with pytest.raises(ValueError, match=r"version|not a valid dump of OrderGroups"):
         groups.load(dumped)
     assert list(groups) == [G]
 

@@ -114,10 +114,10 @@ def test_an_invalid_dump_is_refused_and_nothing_changes() -> None:
         if name == "version":
             continue
         wrong = {key: value for key, value in before.items() if key != name}
-        with pytest.raises(ValueError, match="not given by Orders"):
+        with pytest.raises(ValueError, match="not a valid dump of Orders"):
             orders.load(wrong)
         assert orders.dump() == before
-    with pytest.raises(ValueError, match="not given by Orders"):
+    with pytest.raises(ValueError, match="not a valid dump of Orders"):
         orders.load(before | {"newest": ["1;?"]})
 
 

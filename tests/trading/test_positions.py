@@ -376,6 +376,6 @@ def test_another_version_and_invalid_dumps_are_refused(name: str) -> None:
     wrong: dict[str, Any]
     for wrong in ({}, {"refused": "x"}, {name: [{}]}, {"balances": [{}], "positions": [{}]}):
         spoilt: dict[str, Any] = {"version": VERSION, "refused": 0} | wrong
-        with pytest.raises(ValueError, match=f"not given by {name.title()}"):
+        with pytest.raises(ValueError, match=f"not a valid dump of {name.title()}"):
             kept.load(spoilt)
         assert kept.dump() == before

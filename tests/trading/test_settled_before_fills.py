@@ -171,5 +171,5 @@ def test_a_dump_with_a_payout_in_no_balance_is_refused() -> None:
     books = Books()
     books.take(page("r", party("me", "10")))
     dumped = books.cash.dump() | {"balances": []}
-    with pytest.raises(ValueError, match=r"not given by Cash\.dump"):
+    with pytest.raises(ValueError, match=r"not a valid dump of Cash"):
         Cash().load(dumped)

@@ -311,7 +311,7 @@ def test_a_loaded_dump_restores_the_state_and_continues() -> None:
 )
 def test_an_invalid_dump_is_refused_without_effect(settlements: Settlements, dumped: dict[str, Any]) -> None:
     settlements.apply(report("r1", party("ann")))
-    with pytest.raises(ValueError, match=r"version|not given by Settlements\.dump"):
+    with pytest.raises(ValueError, match=r"version|not a valid dump of Settlements"):
         settlements.load(dumped)
     assert len(settlements) == 1
 

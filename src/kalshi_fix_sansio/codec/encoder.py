@@ -121,7 +121,7 @@ def _check_fields(block: Block, table: BlockTable, tables: Tables, enclosing: tu
         elif tag in tables.standard_length_tags:
             raise EncodeError(f"{_label(tag, tables)} is data, but is not preceded by its length")
         if b"\x01" in value and tag not in tables.length_tags:
-            raise EncodeError(f"the value of unknown field {tag} holds SOH but is not known to be data")
+            raise EncodeError(f"the value of unknown field {tag} contains SOH but is not known to be data")
         # Length fields of the FIX standard are included: a peer that knows them uses them.
         length = (tag, value) if tag in tables.standard_data_tags else None
     if length is not None:

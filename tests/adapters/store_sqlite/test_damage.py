@@ -110,7 +110,7 @@ def test_a_missing_file_cannot_be_read(tmp_path: Path) -> None:
 def test_a_log_without_its_database_is_refused(path: Path) -> None:
     log_of(path).write_bytes(b"x")
     path.unlink()
-    assert f"is missing, but {FILE}-wal beside it is not" in refused(path)
+    assert f"is missing, but {FILE}-wal next to it is not" in refused(path)
     log_of(path).write_bytes(b"")
     opened(path).close()
 

@@ -104,7 +104,7 @@ def test_the_examples_are_what_the_library_sends_and_reads(
     ("before", "after", "complaint"),
     [
         ("  NewOrderSingle:", "  NewOrderSimple:", "there is no message `NewOrderSimple`; did you mean"),
-        ("  Heartbeat:\n", "  Logout:\n", "twice"),
+        ("  Heartbeat:\n", "  Logout:\n", "a duplicate"),
         ("session: KalshiMD", "session: KalshiXX", "there is no session type `KalshiXX`"),
         (
             "        ClOrdID: order-1\n",

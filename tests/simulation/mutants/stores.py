@@ -56,6 +56,6 @@ MUTANTS = {
         around(Ledger, "__init__", _expect_the_past), "repeated"
     ),
     "a restart that is not told after a crash": caught_by(
-        instead(ledger_module, "_begins", lambda _: False), "unannounced"
+        instead(ledger_module, "_has_sent_unanswered", lambda _: False), "unannounced"
     ),
 }

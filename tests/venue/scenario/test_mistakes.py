@@ -64,17 +64,20 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ("schedule: [{do: halt}]", "1: schedule[1] has no `market`; add it: its ticker"),
         (
             "accounts:\n  flow-maker-1: {margin: {balance: 1}}",
-            "2: accounts.flow-maker-1 does not fit; choose another name: `flow-maker-1` is kept",
+            "2: accounts.flow-maker-1 has an invalid value; choose another name: `flow-maker-1` is kept",
         ),
         (
             "accounts:\n  liquidity: {margin: {balance: 1}}",
-            "2: accounts.liquidity does not fit; choose another name: `liquidity` is kept",
+            "2: accounts.liquidity has an invalid value; choose another name: `liquidity` is kept",
         ),
         (
             "accounts:\n  a/b: {margin: {balance: 1}}",
             "2: accounts has the key `a/b`; it should match pattern '^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$'",
         ),
-        ("accounts:\n  ann: {}", "2: accounts.ann does not fit; add `prediction` or `margin` with a balance"),
+        (
+            "accounts:\n  ann: {}",
+            "2: accounts.ann has an invalid value; add `prediction` or `margin` with a balance",
+        ),
         # --- types --------------------------------------------------------------------------------------
         ("- 1", "1: the file is a list; write a mapping"),
         ("seed: soon", "1: seed is `soon`; write a whole number"),
@@ -98,7 +101,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ),
         (
             f"{ANN}keys:\n- {{owner: ann, scopes: [read, read]}}",
-            "4: keys[1].scopes does not fit; list each once",
+            "4: keys[1].scopes has an invalid value; list each once",
         ),
         # --- money --------------------------------------------------------------------------------------
         (
@@ -168,7 +171,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ),
         (
             "markets: {margin: {A: {state: initialized,\n  liquidity: {levels: 1}}}}",
-            "2: markets.margin.A.liquidity does not fit; remove it: nothing can rest in a market that is",
+            "2: markets.margin.A.liquidity has an invalid value; remove it: nothing can rest in a market that is",
         ),
         (
             "markets: {prediction: {A: {state: amended}}}",
@@ -180,7 +183,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ),
         (
             "flow: {makers: 0, takers: 0}",
-            "1: flow does not fit; the flow has a rate but neither makers nor takers; add some",
+            "1: flow has an invalid value; the flow has a rate but neither makers nor takers; add some",
         ),
         ("flow: {rate: 20000}", "1: flow.rate is `20000`; it should be less than or equal to 10000"),
         (
@@ -205,7 +208,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ),
         (
             "accounts: {ann: {prediction: {balance: 1, positions: {BTC-PERP: {quantity: 1}}}}}",
-            "1: accounts.ann.prediction.positions.BTC-PERP does not fit; BTC-PERP is no prediction market;",
+            "1: accounts.ann.prediction.positions.BTC-PERP has an invalid value; BTC-PERP is no prediction market;",
         ),
         (
             "accounts: {ann: {margin: {balance: 1, positions: {BTC-PERP: {quantity: 0.5}}}}}",
