@@ -171,7 +171,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ),
         (
             "markets: {margin: {A: {state: initialized,\n  liquidity: {levels: 1}}}}",
-            "2: markets.margin.A.liquidity has an invalid value; remove it: nothing can rest in a market that is",
+            "2: markets.margin.A.liquidity has an invalid value; remove it: nothing can rest",
         ),
         (
             "markets: {prediction: {A: {state: amended}}}",
@@ -208,7 +208,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ),
         (
             "accounts: {ann: {prediction: {balance: 1, positions: {BTC-PERP: {quantity: 1}}}}}",
-            "1: accounts.ann.prediction.positions.BTC-PERP has an invalid value; BTC-PERP is no prediction market;",
+            "1: accounts.ann.prediction.positions.BTC-PERP has an invalid value; BTC-PERP is no prediction",
         ),
         (
             "accounts: {ann: {margin: {balance: 1, positions: {BTC-PERP: {quantity: 0.5}}}}}",
