@@ -53,8 +53,9 @@ def filled(client: Client) -> list[str]:
 
 
 def refusals(client: Client) -> list[str]:
-    """Return the Texts of the first Reject, if there is one; the client's session then searches for what is
-    still kept.
+    """Return the Text of the first Reject, or nothing.
+
+    After a Reject the client's session searches for the oldest message that the venue still keeps.
     """
     return [m.text or "" for m in decode_all(bytes(client.wire)) if isinstance(m, Reject)][:1]
 

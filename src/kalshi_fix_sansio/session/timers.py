@@ -179,7 +179,7 @@ class SendingTimes:
             return False
         timers, utc, monotonic = self._timers, now.utc, now.monotonic
         # `latest` is the last call by the wall clock, plus the tolerance. Each clock may miss what the other
-        # shows: the monotonic one may stand still while a computer sleeps, the other one may be set back.
+        # shows: the monotonic one may stop while a computer sleeps, the other one may be set back.
         held_up = monotonic > timers.call_at + self._grace or utc > self.latest
         if held_up:
             # How long ago the last call was, by each clock. What left right before it may be late by the

@@ -367,9 +367,9 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
 
     def _make_room(self) -> None:
         if len(self._rfqs) >= self._max_rfqs:
-            leaves = next((rfq for rfq in self._rfqs.values() if rfq.is_over), None)
-            if leaves is not None:
-                self._forget(leaves)
+            evicted = next((rfq for rfq in self._rfqs.values() if rfq.is_over), None)
+            if evicted is not None:
+                self._forget(evicted)
 
     def _forget(self, rfq: CreatorRfq) -> None:
         del self._rfqs[rfq.quote_req_id]
