@@ -75,7 +75,7 @@ class RestingOrder(Value):
 class Uncertainty(Enum):
     """Why this session cannot learn the outcome of a request."""
 
-    PEER_UNSURE = "the answer says that the peer does not know the outcome either"
+    PEER_UNSURE = "the peer answered that it does not know the outcome"
     CONNECTION_ENDED = "the connection ended, and this session type has no resend"
     RESTARTED = "sent before the process started; messages received since cannot be requested again"
     NOT_RESENT = "the peer requested it again, and it was not resent"

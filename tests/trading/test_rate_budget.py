@@ -477,8 +477,8 @@ def test_the_user_can_set_costs(clock: Clock) -> None:
         ({"costs": {"D": -1}}, "but a bucket holds at most"),
         ({"costs": {"D": nan}}, "but a bucket holds at most"),
         ({"default_cost": 457}, "costs 457 tokens, but a bucket holds at most 456"),
-        ({"tier": TokenLimits(0, 100, 100, 100)}, "does not refill"),
-        ({"tier": TokenLimits(100, 100, nan, 100)}, "does not refill"),
+        ({"tier": TokenLimits(0, 100, 100, 100)}, "refill rate"),
+        ({"tier": TokenLimits(100, 100, nan, 100)}, "refill rate"),
     ],
 )
 def test_invalid_settings_are_refused(changes: dict[str, Any], why: str) -> None:

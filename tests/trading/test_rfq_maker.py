@@ -544,14 +544,14 @@ def test_a_session_in_cents() -> None:
 
 @pytest.mark.parametrize("prices", [(None, None), ("0", "0"), ("0.5", "0.51"), ("-0.1", "0.2"), ("1", None)])
 def test_invalid_terms_are_refused(prices: Any) -> None:
-    with pytest.raises(ValueError, match="no quote"):
+    with pytest.raises(ValueError, match="not a valid quote"):
         QuoteTerms(*prices)
 
 
 def test_a_duplicate_quote_id_raises(harness: Harness) -> None:
     harness.maker._new_id = lambda: "same"
     harness.feed(heard())
-    with pytest.raises(RfqRequestError, match="taken"):
+    with pytest.raises(RfqRequestError, match="already in use"):
         harness.feed(heard("R2"))
 
 

@@ -113,21 +113,21 @@ class Machines:
 
 
 REQUESTS: dict[str, tuple[Message, str]] = {
-    "D": (place("a-1"), "order a-1: whether the venue has it"),
-    "G": (change("a-2", "a-1"), "request a-2: what became of a change or a cancel"),
-    "F": (cancel("a-3", "a-1"), "request a-3: what became of a change or a cancel"),
-    "q": (OrderMassCancelRequest(cl_ord_id="m-1"), "mass cancel m-1: whether all orders"),
-    "UOG": (OrderGroupRequest.create(5), "1 new order groups: whether there is one"),
+    "D": (place("a-1"), "order a-1: the venue may have it"),
+    "G": (change("a-2", "a-1"), "request a-2: the outcome of an amend or a cancel is unknown"),
+    "F": (cancel("a-3", "a-1"), "request a-3: the outcome of an amend or a cancel is unknown"),
+    "q": (OrderMassCancelRequest(cl_ord_id="m-1"), "mass cancel m-1: the orders"),
+    "UOG": (OrderGroupRequest.create(5), "1 new order groups: the venue may have created them"),
     "UOG of a group": (OrderGroupRequest.reset(GROUP), f"order group {GROUP}: may have triggered"),
     "U1": (EventResendRequest(begin_exec_id="7;1"), "reports from 7;1: they are not requested yet"),
-    "R": (QuoteRequest.for_market(quote_req_id="r1", symbol=SYMBOL, order_qty=1), "request r1: whether"),
+    "R": (QuoteRequest.for_market(quote_req_id="r1", symbol=SYMBOL, order_qty=1), "request r1: the venue"),
     "S": (Quote(quote_id="q1", quote_req_id="R1", symbol=SYMBOL, bid_px="0.40"), "quote q1 on request R1"),
-    "Z": (QuoteCancel(quote_id="q1", rfq_id="R1"), "cancel of quote q1: whether the quote stands"),
-    "U7": (QuoteConfirm(quote_id="q1", rfq_id="R1"), "quote q1: what became of the confirmation"),
-    "UA": (AcceptQuote(quote_id="q1", rfq_id="R1", side="1", order_qty=3), "quote q1 on request R1: what"),
-    "UA without RfqId": (AcceptQuote(quote_id="q1", side="1"), "quote q1: what became of the acceptance"),
-    "UE": (RFQCancel(quote_req_id="r1"), "cancel of request r1: whether the venue has"),
-    "UE by RfqId": (RFQCancel(rfq_id="R1"), "cancel of request R1: whether the venue has"),
+    "Z": (QuoteCancel(quote_id="q1", rfq_id="R1"), "cancel of quote q1: the quote may"),
+    "U7": (QuoteConfirm(quote_id="q1", rfq_id="R1"), "quote q1: the outcome of the confirmation is unknown"),
+    "UA": (AcceptQuote(quote_id="q1", rfq_id="R1", side="1", order_qty=3), "quote q1 on request R1: the out"),
+    "UA without RfqId": (AcceptQuote(quote_id="q1", side="1"), "quote q1: the outcome of the acceptance"),
+    "UE": (RFQCancel(quote_req_id="r1"), "cancel of request r1: the venue may have"),
+    "UE by RfqId": (RFQCancel(rfq_id="R1"), "cancel of request R1: the venue may have"),
 }  # fmt: skip
 
 

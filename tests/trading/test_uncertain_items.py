@@ -41,7 +41,7 @@ def test_a_doubt_contains_its_subject_time_and_remedies() -> None:
     item = UncertainItem(
         what="where it is", about="order a", since=NOON, remedies=(Remedy.DROP_COPY, Remedy.REST)
     )
-    assert str(item) == "order a: where it is since 2026-11-21 12:00:00 UTC; ask drop copy, or REST"
+    assert str(item) == "order a: where it is (since 2026-11-21 12:00:00 UTC); ask drop copy or REST"
     assert str(UncertainItem(what="where it is", about="order a")) == "order a: where it is; ask REST"
 
 
@@ -76,14 +76,17 @@ def test_doubts_of_all_machines_are_listed_oldest_first() -> None:
         cash.apply(update)
     first, *others = map(str, uncertain_items)
     assert first.startswith(
-        "settlement of M on 2026-11-20: what its missing pages say; 1 came since 2026-11-21"
+        "settlement of M on 2026-11-20: the settlement is incomplete: 1 pages were received (since 2026-11-21"
     )
     assert others == [
-        "order a: what happened to it since 2026-11-21 12:00:00 UTC; ask drop copy, or REST",
-        "reports from 1;1: they are not requested yet since 2026-11-21 12:01:00 UTC; ask drop copy, or REST",
-        "KXHIGHNY-26NOV21-T55: the position: 4 by its fills, 9 by the venue; ask REST",
-        "balance of 0 on shard 0: balance change of 1 fills; ask REST",
-        "1 new order groups: whether there is one; ask REST",
+        (
+            "order a: it may have been filled or cancelled (since 2026-11-21 12:00:00 UTC); "
+            "ask drop copy or REST"
+        ),
+        "reports from 1;1: they are not requested yet (since 2026-11-21 12:01:00 UTC); ask drop copy or REST",
+        "KXHIGHNY-26NOV21-T55: position is 4 by its fills, 9 by the venue; ask REST",
+        "balance of 0 on shard 0: balance change of 1 fills is unknown; ask REST",
+        "1 new order groups: the venue may have created them; ask REST",
     ]
     assert len(uncertain_items) == 6
     found = {remedy: len(each) for remedy, each in uncertain_items.by_remedy(NOON).items()}
@@ -149,7 +152,7 @@ def test_items_refused_for_lack_of_room_are_in_doubt() -> None:
         positions.apply(update)
         cash.apply(update)
     assert [str(each) for each in UncertainItems(positions, cash)] == [
-        "1 fills: the positions of fills for which there was no room; ask REST",
-        "1 fills or payouts: cash effect not tracked (max_balances reached); ask REST",
+        "1 fills: effect on positions is not tracked (limit of positions reached); ask REST",
+        "1 fills or payouts: effect on balances is not tracked (max_balances reached); ask REST",
     ]
     assert cash.refused == Decimal(1)

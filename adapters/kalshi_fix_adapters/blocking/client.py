@@ -268,7 +268,7 @@ class Client(ClientBase):
         if not self._entered:
             self._close(clean=True)
         if not closed:
-            raise not_closed("it ends with this process")
+            raise not_closed("it closes when this process ends")
         return self.ended
 
     def _change(self, act: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:

@@ -81,7 +81,9 @@ def show(path: Path, as_object: bool, rows: int) -> None:
         return
     found = sorted(path.glob("*.sqlite3"))
     if not found:
-        raise CommandError(f"{path} has no store (*.sqlite3); a client with the option store creates one")
+        raise CommandError(
+            f"{path} contains no store (*.sqlite3); a client with the option store creates one"
+        )
     summaries: dict[str, StoreSummary] = {}
     failed = False
     for file in found:

@@ -107,7 +107,7 @@ def find_credentials(
     if not key_id:
         raise ConfigurationError(f"{name} is not set; export the id of your API key (a UUID), or pass key_id")
     if not (key_id.isascii() and key_id.isprintable()) or " " in key_id:
-        raise ConfigurationError(f"{name} is no API key id; it must be the id (a UUID), not the key itself")
+        raise ConfigurationError(f"{name} is not an API key id; give the id (a UUID), not the key itself")
     if isinstance(private_key, Signer):
         return Credentials(key_id, private_key)
     if private_key is None and private_key_path is None:
@@ -199,7 +199,7 @@ def find_endpoint(
                 )
             host, default_port = endpoints[session_type.name].host, endpoints[session_type.name].port
     elif not _is_host(host):
-        raise ConfigurationError(f"host is {shown(host)}, which is no host's name or address")
+        raise ConfigurationError(f"host is {shown(host)}, which is neither a host name nor an address")
     if host is None and session_type.host_role is not None:
         host = ENDPOINTS.get((environment, product, session_type.host_role))
     port = port or default_port

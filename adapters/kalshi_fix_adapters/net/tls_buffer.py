@@ -111,7 +111,7 @@ class TlsBytes:
                 self._held = bytes(data)
         else:
             if len(self._held) + len(self._behind) + len(data) > MAX_HELD:
-                raise ConnectionAbortedError("the peer started a renegotiation, and does not finish it")
+                raise ConnectionAbortedError("the peer started a TLS renegotiation and has not finished it")
             self._behind += data
         return self._to_peer.read()
 

@@ -72,7 +72,7 @@ def migrate_store(store: str | Path, *, key_id: str | None = None, account: str 
     owner = attrs.evolve(found, account=account, sender_comp_id=key_id or found.sender_comp_id)
     new = store_path(old.parent, owner)
     if new == old:
-        raise StoreError(f"{old} is that store already: nothing was changed")
+        raise StoreError(f"{old} already has this name: nothing was changed")
     with contextlib.ExitStack() as locks:
         for path in (old, new):
             locks.callback(FileLock(path).release)

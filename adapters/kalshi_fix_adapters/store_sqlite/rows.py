@@ -164,5 +164,5 @@ def _summed(values: Row) -> Row:
 def _checked(row: Row) -> Row:
     *values, check_sum = row
     if not isinstance(check_sum, int) or check_sum != _check_sum(tuple(values)):
-        raise DamagedRowError("a check sum is wrong")
+        raise DamagedRowError("a checksum is wrong")
     return tuple(values)

@@ -143,7 +143,7 @@ class _Adapter(AsyncAdapter):
     async def start(self) -> None:
         """Start the task that moves the bytes."""
         if self._nursery is None:
-            raise LocalProtocolError("a trio client has its tasks in a nursery; enter it by async with")
+            raise LocalProtocolError("a trio client runs its tasks in a nursery; enter it by `async with`")
         self._running = trio.CancelScope(shield=True)
         self._finished = trio.Event()
         self._nursery.start_soon(self._shielded, name="kalshi-fix")

@@ -90,7 +90,7 @@ def check_header(header: Any, message: Any, body: str, table: BlockTable, tables
             unknown fields directly after a header group, whose last entry would get them.
     """
     if header.unknown:
-        raise EncodeError("the header cannot have unknown fields: a reader takes them for the body's")
+        raise EncodeError("the header cannot have unknown fields: a reader would assign them to the body")
     check_unknown(header, tables.header, tables, (table,))
     # An encoder writes unknown fields before the first group, or at the end. If they are the first fields of
     # the body, they directly follow the header.

@@ -198,7 +198,7 @@ class Explainer:
             if slot is not None:
                 group.interrupted = True
                 self._open.append(group)
-                text = f"stands apart from the other entries of {group.slot.field.label}"
+                text = f"is separated from the other entries of {group.slot.field.label}"
                 self._misplace(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
                 self._put(self._entry(group, slot, token), slot, token)
                 return
@@ -256,7 +256,7 @@ class Explainer:
         if slot.index >= entry.last_index:
             entry.last_index = slot.index
         elif token.tag not in entry.seen:
-            text = f"stands out of order in {group.slot.field.label}"
+            text = f"is out of order in {group.slot.field.label}"
             self._misplace(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
         return entry
 
@@ -280,7 +280,7 @@ class Explainer:
             self._read(block, slot, raw, self._position)
 
     def _note_repeated(self, block: BlockItem, slot: Slot, token: Token) -> None:
-        problem = field_problem(Reason.TAG_REPEATED, slot.field, "stands more than once", token.value)
+        problem = field_problem(Reason.TAG_REPEATED, slot.field, "appears more than once", token.value)
         self._find(problem)
         block.items.append(FieldItem(token, self._position, None, slot.field, True))
         # Entries after a second counter are further entries of the group.

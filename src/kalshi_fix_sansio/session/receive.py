@@ -66,12 +66,12 @@ that, too, but is an application message: it is delivered in sequence, and `reco
 received."""
 ADVICE: Mapping[int | None, str] = MappingProxyType(
     {
-        SENDING_TIME: "set this machine's clock; if it is right, the peer's is wrong: tell them, or set "
+        SENDING_TIME: "set this machine's clock; if it is right, report the peer's to its operator, or set "
         "sending_time_tolerance",
         SENDER_COMP_ID: "if the name by which the peer calls itself (the message is in MessageRejected) is "
         "right, add it to accepted_sender_comp_ids",
-        ORIG_SENDING_TIME: "the peer resends with OrigSendingTime after SendingTime: tell them, or turn "
-        "strict off",
+        ORIG_SENDING_TIME: "the peer resends with OrigSendingTime after SendingTime: report it to its "
+        "operator, or turn strict off",
         TARGET_COMP_ID: "check sender_comp_id, the CompID that the peer expects for this side",
     }
 )

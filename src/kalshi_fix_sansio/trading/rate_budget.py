@@ -239,7 +239,7 @@ class RateBudget:
                     f"a message costs {cost:g} tokens, but a bucket holds at most {most:g}"
                 )
         if not (bounds.write_rate > 0 and bounds.read_rate > 0):
-            raise ConfigurationError("a bucket that does not refill is of no use")
+            raise ConfigurationError("the refill rate of a bucket must be above 0")
 
     def __repr__(self) -> str:
         return f"<RateBudget {self.tier} {self.product}>"

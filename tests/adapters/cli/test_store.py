@@ -156,7 +156,7 @@ def test_a_folder_without_stores(tmp_path: Path) -> None:
     for arguments in ((), ("--json",)):
         result = in_folder(tmp_path, *arguments)
         assert (result.exit_code, result.stdout) == (1, "")
-        assert result.stderr.startswith(f"kalshi-fix: {tmp_path} has no store (*.sqlite3)")
+        assert result.stderr.startswith(f"kalshi-fix: {tmp_path} contains no store (*.sqlite3)")
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -166,7 +166,7 @@ def test_a_changed_message_is_not_returned(path: Path) -> None:
     execute(path, "UPDATE sent SET frame = 'x' || frame WHERE seq_num = 20")
     with opened(path) as store:
         assert store.find(19)
-        with pytest.raises(StoreError, match=r"is damaged.*a check sum is wrong"):
+        with pytest.raises(StoreError, match=r"is damaged.*a checksum is wrong"):
             store.find(20)
         with pytest.raises(StoreError, match="close this store"):
             store.find(19)
@@ -180,7 +180,7 @@ def test_a_changed_message_is_not_returned(path: Path) -> None:
 @pytest.mark.parametrize(
     ("statement", "output"),
     [
-        ("UPDATE session SET next_outgoing = 1", "a check sum is wrong"),
+        ("UPDATE session SET next_outgoing = 1", "a checksum is wrong"),
         ("DELETE FROM session", "its numbers are missing"),
         ("DROP TABLE session", "no such table"),
     ],
@@ -194,9 +194,9 @@ def test_changed_numbers_are_detected(path: Path, statement: str, output: str) -
 
 def test_changed_requests_are_detected(path: Path) -> None:
     execute(path, "UPDATE request SET request_id = 'order-3' WHERE request_id = 'order-2'")
-    with opened(path) as store, pytest.raises(StoreError, match="a check sum is wrong"):
+    with opened(path) as store, pytest.raises(StoreError, match="a checksum is wrong"):
         store.open_requests()
-    with pytest.raises(StoreError, match="a check sum is wrong"):
+    with pytest.raises(StoreError, match="a checksum is wrong"):
         read_summary(path)
 
 

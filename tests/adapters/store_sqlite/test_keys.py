@@ -158,7 +158,7 @@ def test_an_interrupted_migration_is_completed_by_the_same_call(
     with SqliteStore(new, owner=NEW) as store:
         assert (store.row("position"), store.next_outgoing) == ('"5"', 1)
     for again in (old, new):
-        with pytest.raises(StoreError, match=r"there is no file|is that store already"):
+        with pytest.raises(StoreError, match=r"there is no file|already has this name"):
             migrate_store(again, key_id=NEW_KEY)
 
 

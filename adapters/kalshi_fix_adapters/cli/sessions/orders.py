@@ -67,7 +67,7 @@ def orders(target: Target, since: tuple[ExecKey, ...], once: bool) -> None:
             view = OpenOrders(client, target.product, begins)
             follow(client, plan, view, once=once)
             if not view.has_all_reports:
-                raise CommandError("some past reports are missing; there may be more open orders, or fewer")
+                raise CommandError("some past reports are missing; the list of open orders may be wrong")
 
 
 class OpenOrders:

@@ -51,8 +51,8 @@ class UncertainItem:
     unplaced: UnplacedRequest | None = None
 
     def __str__(self) -> str:
-        since = "" if self.since is None else f" since {self.since:%Y-%m-%d %H:%M:%S} UTC"
-        return f"{self.about}: {self.what}{since}; ask {', or '.join(each.value for each in self.remedies)}"
+        since = "" if self.since is None else f" (since {self.since:%Y-%m-%d %H:%M:%S} UTC)"
+        return f"{self.about}: {self.what}{since}; ask {' or '.join(each.value for each in self.remedies)}"
 
 
 class HasUncertainItems(Protocol):

@@ -65,8 +65,8 @@ class GroupDiscrepancyKind(Enum):
         OTHER_LIMIT: The venue's limit is used.
     """
 
-    ORPHAN = "a response names a group that nobody here asked for"
-    OTHER_LIMIT = "the limit is not the one that was asked for"
+    ORPHAN = "a response about a group that was not requested here"
+    OTHER_LIMIT = "the limit differs from the requested one"
     TOO_MANY = "there are more groups than are kept, or an id is too long"
 
 
@@ -262,11 +262,13 @@ class OrderGroups(Mapping[str, OrderGroup]):
         ]
         if self.lost_creates:
             found.append(
-                UncertainItem(what="whether there is one", about=f"{self.lost_creates} new order groups")
+                UncertainItem(
+                    what="the venue may have created them", about=f"{self.lost_creates} new order groups"
+                )
             )
         found.extend(
             UncertainItem(
-                what="what became of it",
+                what="its outcome is unknown",
                 about=f"order group request of MsgSeqNum {each.seq_num}",
                 since=each.sent_at,
                 unplaced=each,

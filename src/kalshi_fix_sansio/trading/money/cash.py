@@ -268,7 +268,7 @@ class Cash(Mapping[BalanceKey, Balance]):
         """Return the gaps in the cash flows that the received reports leave."""
         found = [
             UncertainItem(
-                what=f"balance change of {each.unreported_changes} fills",
+                what=f"balance change of {each.unreported_changes} fills is unknown",
                 about=f"balance of {each.account.customer or each.account.subaccount} on shard {each.shard}",
             )
             for each in self._balances.values()
@@ -276,7 +276,9 @@ class Cash(Mapping[BalanceKey, Balance]):
         ]
         if self.refused:
             about = f"{self.refused} fills or payouts"
-            found.append(UncertainItem(what="cash effect not tracked (max_balances reached)", about=about))
+            found.append(
+                UncertainItem(what="effect on balances is not tracked (max_balances reached)", about=about)
+            )
         return found
 
     def _take(self, balance: Balance, order: Order, fill: Any) -> None:

@@ -228,7 +228,7 @@ class Positions(Mapping[PositionKey, Position]):
         """Return the uncertain positions without an uncertain order: `Orders` reports the others."""
         found = [
             UncertainItem(
-                what=f"the position: {each.counted:f} by its fills, {each.reported_net:f} by the venue",
+                what=f"position is {each.counted:f} by its fills, {each.reported_net:f} by the venue",
                 about=each.symbol,
             )
             for each in self.discrepancies()
@@ -236,7 +236,8 @@ class Positions(Mapping[PositionKey, Position]):
         if self.refused:
             found.append(
                 UncertainItem(
-                    what="the positions of fills for which there was no room", about=f"{self.refused} fills"
+                    what="effect on positions is not tracked (limit of positions reached)",
+                    about=f"{self.refused} fills",
                 )
             )
         return found

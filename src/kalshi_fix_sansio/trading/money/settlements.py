@@ -41,9 +41,9 @@ class SettlementDiscrepancyKind(Enum):
 
     UNREADABLE = "a field of the settlement is missing, unreadable or too long"
     CONFLICT = "pages of one settlement disagree about result or price"
-    CHANGED = "a report came again under its id and says something else"
-    PARTY_TWICE = "a party stands in a settlement twice"
-    TOO_MANY_PAGES = "a page came for a settlement that was complete"
+    CHANGED = "a report was received again with different content"
+    PARTY_TWICE = "a settlement contains a party twice"
+    TOO_MANY_PAGES = "a page was received for a complete settlement"
     TOO_MANY = "there are more settlements or parties than are kept"
 
 
@@ -286,7 +286,7 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         """Return the settlements with missing pages as doubts."""
         return [
             UncertainItem(
-                what=f"what its missing pages say; {each.pages} came",
+                what=f"the settlement is incomplete: {each.pages} pages were received",
                 about=f"settlement of {each.symbol} on {each.clearing_business_date}",
                 since=each.since,
             )

@@ -412,13 +412,13 @@ class OrderDiscrepancyKind(Enum):
 
     BAD_EXEC_ID = "ExecID (17) is missing or malformed"
     UNREADABLE = "a field that the order's state needs is missing or unreadable"
-    CONFLICT = "two reports of one ExecID tell different trades"
-    OVERFILLED = "more was filled than any report says"
-    REVIVED = "a report from after the end of an order says that it is open"
-    TERMS = "a report names another symbol or side than those of before"
-    UNKNOWN_REQUEST = "an answer to a request that is not known"
+    CONFLICT = "two reports with one ExecID differ in their trade"
+    OVERFILLED = "the fills exceed the highest CumQty reported"
+    REVIVED = "a later report contains an open order that had ended"
+    TERMS = "a report differs in symbol or side from earlier ones"
+    UNKNOWN_REQUEST = "an answer to an unknown request"
     TOO_MANY = "there are more orders or fills than are kept, or an id is too long"
-    FORGOTTEN = "a report about an order that is no longer kept, perhaps; it is not counted"
+    FORGOTTEN = "a report that may be about an order no longer kept; it is not counted"
 
 
 @attrs.frozen

@@ -18,11 +18,11 @@ from kalshi_fix_sansio.trading.orders.order import Order, PendingRequest
 class UncertainOrderKind(Enum):
     """Kinds of uncertainty about an order."""
 
-    ORDER_UNKNOWN = "whether the venue has it"
-    REQUEST_UNKNOWN = "what became of a change or a cancel"
-    ORDER_UNVERIFIED = "what happened to it"
+    ORDER_UNKNOWN = "the venue may have it"
+    REQUEST_UNKNOWN = "the outcome of an amend or a cancel is unknown"
+    ORDER_UNVERIFIED = "it may have been filled or cancelled"
     FILLS_UNREPORTED = "its fills are incomplete: CumQty is higher"
-    MASS_CANCEL_UNKNOWN = "whether all orders of the session were cancelled"
+    MASS_CANCEL_UNKNOWN = "the orders of the session may have been cancelled"
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -192,7 +192,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         before = self._rfqs.get(request.quote_req_id)
         if before is not None:
             if not before.is_over and before.uncertain_since is None:
-                raise RfqRequestError(f"request {request.quote_req_id} is not over; take another QuoteReqID")
+                raise RfqRequestError(f"request {request.quote_req_id} has not ended; use another QuoteReqID")
             self._forget(before)
         self._make_room()
         entry = request.related_sym[0] if request.related_sym else QuoteRequestSymbol()
@@ -267,7 +267,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         price = self._check(rfq, quote, side, cl_ord_id)
         size = quote.size(side) if quantity is None else quantity
         if size is None:
-            raise RfqRequestError(f"quote {quote.quote_id} does not tell its size; give a quantity")
+            raise RfqRequestError(f"quote {quote.quote_id} has no size; give a quantity")
         if not self._dollars:
             # A limit no worse than the quote; the order trades at the price of the quote.
             rounding = ROUND_CEILING if side is Side.BUY else ROUND_FLOOR
@@ -295,7 +295,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             RfqRequestError: the request has ended.
         """
         if rfq.is_over:
-            raise RfqRequestError(f"request {rfq.quote_req_id} is over: {rfq.state.value}")
+            raise RfqRequestError(f"request {rfq.quote_req_id} has ended: {rfq.state.value}")
         # No state is kept: until the venue answers, the request is unchanged, and may still trade.
         return RFQCancel(quote_req_id=rfq.quote_req_id, party_ids=_parties(rfq))
 
@@ -322,7 +322,9 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         acceptance = rfq.acceptance
         needs = (RfqState.ACCEPTED, RfqState.EXECUTED, RfqState.FAILED)
         if state not in _FOUND or (acceptance is None and state in needs):
-            raise RfqRequestError(f"request {rfq.quote_req_id} cannot be found to be: {state.value}")
+            raise RfqRequestError(
+                f"request {rfq.quote_req_id} cannot be resolved to this state: {state.value}"
+            )
         rfq.uncertain_since = None
         if acceptance is not None:
             acceptance.end_uncertainty()
@@ -384,11 +386,11 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         if price is None:
             raise RfqRequestError(f"quote {quote.quote_id} has no price to {side.name.lower()} at")
         if rfq.state is not RfqState.OPEN:
-            raise RfqRequestError(f"request {rfq.quote_req_id} takes no acceptance: {rfq.state.value}")
+            raise RfqRequestError(f"request {rfq.quote_req_id} cannot be accepted: {rfq.state.value}")
         if quote.quote_id not in rfq.quotes:
-            raise RfqRequestError(f"quote {quote.quote_id} does not stand on request {rfq.quote_req_id}")
+            raise RfqRequestError(f"quote {quote.quote_id} is not one of request {rfq.quote_req_id}")
         if any(cl_ord_id == each.cl_ord_id for each in rfq.acceptances):
-            raise RfqRequestError(f"ClOrdID {cl_ord_id} belongs to an acceptance of before; take another one")
+            raise RfqRequestError(f"ClOrdID {cl_ord_id} was used by an earlier acceptance; use another one")
         return price
 
     def _take_acceptance(self, message: AcceptQuote | NewOrderSingle, *, sent_earlier: bool = False) -> None:

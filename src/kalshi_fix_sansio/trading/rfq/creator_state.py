@@ -31,16 +31,16 @@ class RfqState(Enum):
         EXECUTED: From then on it is an ordinary order, which `Orders` follows.
     """
 
-    SENT = "sent, and not answered"
-    OPEN = "it takes quotes"
+    SENT = "sent, not answered yet"
+    OPEN = "open for quotes"
     ACCEPTING = "a quote is being accepted; the venue has not answered"
-    ACCEPTED = "a quote is accepted; its maker may confirm, and then it trades"
+    ACCEPTED = "a quote is accepted and trades if its maker confirms"
     UNKNOWN = "the outcome is unknown, and no message will report it"
-    EXECUTED = "its order has come to the book"
+    EXECUTED = "its order was executed"
     FAILED = "its order was refused"
     REFUSED = "the venue has refused it"
-    CANCELED = "cancelled, as was asked"
-    EXPIRED = "the venue has closed it; what was accepted does not trade"
+    CANCELED = "cancelled on request"
+    EXPIRED = "closed by the venue; an accepted quote does not trade"
 
 
 OVER: Final = frozenset(

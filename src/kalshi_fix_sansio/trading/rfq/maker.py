@@ -249,7 +249,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         """
         fact = _RESOLVED.get(state)
         if fact is None:
-            raise RfqRequestError(f"a quote cannot be found to be: {state.value}")
+            raise RfqRequestError(f"a quote cannot be resolved to this state: {state.value}")
         quote.end_uncertainty()
         quote.facts.discard(Fact.NO_ORDER)
         if state is QuoteState.CONFIRMED:
@@ -368,7 +368,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             rest_remainder=terms.rest_remainder or None,
         )
         if message.quote_id in self._quotes:
-            raise RfqRequestError(f"QuoteID {message.quote_id} is taken; draw another")
+            raise RfqRequestError(f"QuoteID {message.quote_id} is already in use; use another one")
         self._add(rfq, message.quote_id, terms, self.alloc_account or 0)
         return message
 

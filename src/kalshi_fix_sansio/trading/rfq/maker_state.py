@@ -33,19 +33,19 @@ class QuoteState(Enum):
         EXECUTED: From then on it is an ordinary order, which `Orders` follows.
     """
 
-    SENT = "sent, and not answered"
+    SENT = "sent, not answered yet"
     OPEN = "it stands"
     UNKNOWN = "the outcome is unknown, and no message will report it"
     ACCEPTED = "accepted, and not confirmed"
-    CONFIRMING = "a confirmation was sent, and is not answered"
-    CONFIRMED = "confirmed; its order follows"
-    LAPSED = "accepted, and not confirmed in time"
-    EXECUTED = "its order has come to the book"
+    CONFIRMING = "a confirmation was sent, not answered yet"
+    CONFIRMED = "confirmed; its order will follow"
+    LAPSED = "accepted, but not confirmed in time"
+    EXECUTED = "its order was executed"
     FAILED = "its order was refused"
-    NO_ORDER = "drop copy shows that it has no order"
-    REJECTED = "the venue has refused it"
-    CANCELED = "it is over: cancelled, or its request is over"
-    REPLACED = "a newer quote has taken its place"
+    NO_ORDER = "drop copy contains no order of it"
+    REJECTED = "refused by the venue"
+    CANCELED = "it was cancelled, or its request has ended"
+    REPLACED = "replaced by a newer quote"
 
 
 OVER: Final = frozenset(
@@ -94,7 +94,9 @@ class QuoteTerms:
     def __attrs_post_init__(self) -> None:
         prices = [price for price in (self.bid, self.offer) if price is not None]
         if not prices or min(prices) <= ZERO or max(prices) >= ONE or total(prices) > ONE:
-            raise ValueError(f"bid {self.bid} and offer {self.offer} are no quote: dollars, one at the most")
+            raise ValueError(
+                f"bid {self.bid} and offer {self.offer} are not a valid quote: dollars, together at most 1"
+            )
 
 
 @attrs.define(eq=False)

@@ -89,11 +89,11 @@ class UncertainRfqKind(Enum):
             quote, resolves it.
     """
 
-    RFQ_UNKNOWN = "whether the venue has the request"
-    QUOTE_UNKNOWN = "whether the quote stands"
-    CONFIRM_UNKNOWN = "what became of the confirmation"
-    ACCEPT_UNKNOWN = "what became of the acceptance"
-    EXECUTION_UNKNOWN = "whether the order has come to the book"
+    RFQ_UNKNOWN = "the venue may have the request"
+    QUOTE_UNKNOWN = "the quote may still be open"
+    CONFIRM_UNKNOWN = "the outcome of the confirmation is unknown"
+    ACCEPT_UNKNOWN = "the outcome of the acceptance is unknown"
+    EXECUTION_UNKNOWN = "the order may have been executed"
 
 
 _REMEDIES: Final = {
@@ -175,9 +175,9 @@ def unplaced_items(requests: Iterable[UnplacedRequest]) -> list[UncertainRfq]:
 class RfqDiscrepancyKind(Enum):
     """Kind of an inconsistency in the venue's messages."""
 
-    UNREADABLE = "a field that is needed is missing, unreadable or too long"
-    UNKNOWN_QUOTE = "a message about a quote that is not known"
-    UNKNOWN_RFQ = "a message about a request that is not known"
+    UNREADABLE = "a required field is missing, unreadable or too long"
+    UNKNOWN_QUOTE = "a message about an unknown quote"
+    UNKNOWN_RFQ = "a message about an unknown request"
     CONFLICT = "two messages cannot both be true"
     TOO_MANY = "there are more requests or quotes than are kept"
 

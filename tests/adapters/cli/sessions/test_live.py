@@ -187,7 +187,7 @@ def test_open_orders_are_followed_over_a_lost_connection(
         sandbox.server.perform(operation("busy", {"times": 1}))
         sandbox.server.perform(operation("cut", {"session": "KalshiNR"}))
         lost = terminal.expect("1 open, 1 uncertain")
-        lost += terminal.expect("Uncertain: order o-1: what happened to it since ")
+        lost += terminal.expect("Uncertain: order o-1: it may have been")
         assert "at 0.1000 (unverified)" in lost
         terminal.expect("connected since")
         terminal.expect("1 open ")
