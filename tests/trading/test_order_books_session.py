@@ -122,7 +122,7 @@ def test_the_last_trade_survives_the_session() -> None:
 
 
 def test_a_refused_message_affects_only_its_markets() -> None:
-    wrong_size = Problem(Reason.INCORRECT_DATA_FORMAT, "MDEntrySize (271) is no number", 271, "x")
+    wrong_size = Problem(Reason.INCORRECT_DATA_FORMAT, "MDEntrySize (271) is not a number", 271, "x")
     for message, problems, after in [
         (snapshot(*BOOK, symbol=B), (), ["LIVE", "STALE"]),
         (update("change bid 1 at 0.40", symbol=B), (wrong_size,), ["LIVE", "STALE"]),

@@ -257,13 +257,13 @@ def test_only_clearing_members_have_operators() -> None:
 )
 def test_customer_accounts_have_a_fixed_format(party_id: str) -> None:
     account = attrs.evolve(ACCOUNTS[0], customers=(CustomerConfig(party_id=party_id, balance=Decimal(1)),))
-    with pytest.raises(ConfigurationError, match="is no customer account"):
+    with pytest.raises(ConfigurationError, match="is not a customer account"):
         config(accounts=(account, *ACCOUNTS[1:]))
 
 
 def test_customer_accounts_are_unique() -> None:
     twice = attrs.evolve(ACCOUNTS[1], customers=ACCOUNTS[0].customers)
-    with pytest.raises(ConfigurationError, match="is there twice"):
+    with pytest.raises(ConfigurationError, match="is defined twice"):
         config(accounts=(ACCOUNTS[0], twice, ACCOUNTS[2]))
 
 

@@ -146,7 +146,7 @@ def test_a_dead_venue_is_distinguished_from_a_live_one(tmp_path: Path) -> None:
         send_operation(path, Status())
     for text in ("", "[]", '{"host": "127.0.0.1"}', '{"host": "127.0.0.1", "port": "x", "token": "t"}'):
         path.write_text(text)
-        with pytest.raises(ControlError, match="is no control file of a venue"):
+        with pytest.raises(ControlError, match="is not a control file of a venue"):
             send_operation(path, Status())
 
 
@@ -182,7 +182,7 @@ def linked(folder: Path) -> None:
     [
         (lambda folder: folder.chmod(0o777), None, r"can be written by other users \(mode 777; chmod 700 /"),
         (lambda folder: folder.chmod(0o770), None, r"\(mode 770; "),
-        (linked, None, "is a link or no folder"),
+        (linked, None, "is a link, or not a folder"),
         (lambda folder: None, 12345, r"belongs to another user \(id \d+\)"),
     ],
 )

@@ -227,9 +227,11 @@ def test_numbers_out_of_range_are_refused(settings: dict[str, Any], text: str) -
 
 
 def test_an_unknown_market_and_a_reserved_trader_name_are_refused() -> None:
-    with pytest.raises(ConfigurationError, match="the flow names 'NO-SUCH', which is no market of the venue"):
+    with pytest.raises(
+        ConfigurationError, match="the flow names 'NO-SUCH', which is not a market of the venue"
+    ):
         watched(markets=("NO-SUCH",))
-    with pytest.raises(ConfigurationError, match="'flow-maker-1' is kept for a simulated trader"):
+    with pytest.raises(ConfigurationError, match="'flow-maker-1' is reserved for simulated traders"):
         VenueConfig(
             markets=MARKETS,
             accounts=(AccountConfig(owner="flow-maker-1", product="margin", balance=d(1)),),

@@ -140,7 +140,7 @@ def test_the_backlog_is_in_the_status_and_in_the_log(
         process(harness)
     behind, done = (record.getMessage() for record in caplog.records)
     assert f"cannot keep up: messages wait for {2 * BEHIND:.1f} seconds" in behind
-    assert f"keeps up again; it was behind by up to {2 * BEHIND:.1f} seconds" in done
+    assert f"has caught up; it was behind by up to {2 * BEHIND:.1f} seconds" in done
     assert backlog()["connections"] == 0
 
 

@@ -328,7 +328,7 @@ def test_a_truncated_input_log_replays_up_to_its_end(path: Path) -> None:
         before = found.entries
     torn = cut_off(path, len(data) - 5).torn
     assert torn is not None
-    assert torn.endswith(": the last line is torn off; it is left out")
+    assert torn.endswith(": the last line is incomplete and was skipped")
 
 
 def test_a_process_that_is_killed_leaves_an_input_log_that_replays(path: Path) -> None:
@@ -390,13 +390,13 @@ def test_a_diverging_replay_reports_the_line(path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        (b"", "is no input log of a venue"),
-        (b'{"a":1}\n', "is no input log of a venue"),
+        (b"", "is not an input log of a venue"),
+        (b'{"a":1}\n', "is not an input log of a venue"),
         (b'{"input_log":99}\n', "version 99"),
         (b'{"input_log":2,"random":[3,[],null],"config":{}}\n', "settings that this release does not know"),
         (b'{"input_log":2,"random":1}\n', "settings that this release does not know"),
-        (b"garbage\ngarbage\n", ":1 is no line of an input log"),
-        (b"\xff\xfe\n{}\n", ":1 is no line of an input log"),
+        (b"garbage\ngarbage\n", ":1 is not a line of an input log"),
+        (b"\xff\xfe\n{}\n", ":1 is not a line of an input log"),
     ],
 )
 def test_an_invalid_input_log_is_reported(path: Path, content: bytes, text: str) -> None:
@@ -409,7 +409,7 @@ def test_an_unknown_call_in_a_log_is_refused(path: Path) -> None:
     traded(path)
     text = path.read_text()
     path.write_text(text.replace('"do":"begin"', '"do":"__init__"', 1))
-    with pytest.raises(InputLogError, match="'__init__' is no call of a venue"):
+    with pytest.raises(InputLogError, match="'__init__' is not a call of a venue"):
         replay(path)
     path.write_text(text.replace("SetPause", "SetPorridge"))
     with pytest.raises(InputLogError, match="a value cannot be read"):
@@ -518,7 +518,7 @@ def test_every_command_can_be_logged(kind: type[Command]) -> None:
 
 
 def test_values_that_cannot_be_logged_are_refused() -> None:
-    with pytest.raises(UnknownValueError, match="no form for the time zone"):
+    with pytest.raises(UnknownValueError, match="cannot represent the time zone"):
         dump_config(config(zone=START.tzinfo))
     for name, plain in (
         ("execute", {"command": {"_type": "os:system"}}),

@@ -234,11 +234,11 @@ def test_no_request_is_served_before_the_logon(harness: VenueHarness) -> None:
 
 
 def test_invalid_settings_are_reported() -> None:
-    with pytest.raises(ConfigurationError, match="'options' is no product"):
+    with pytest.raises(ConfigurationError, match="'options' is not a product"):
         config(markets={"options": ()})
     with pytest.raises(ConfigurationError, match="two accounts"):
         config(accounts=(AccountConfig(owner="a", product="margin", balance=d(1)),) * 2, api_keys=())
-    with pytest.raises(ConfigurationError, match="key-ann is there twice"):
+    with pytest.raises(ConfigurationError, match="key-ann is defined twice"):
         config(api_keys=(api_key("ann"),) * 2)
     with pytest.raises(ConfigurationError, match="'ann', who has no prediction account"):
         config(accounts=())

@@ -75,6 +75,6 @@ def test_invalid_groups_are_refused(problem: str) -> None:
 
 
 def test_markets_and_names_belong_to_one_group() -> None:
-    for other, problem in ((attrs.evolve(GROUP, name="more"), "in another group"), (GROUP, "there twice")):
+    for other, problem in ((attrs.evolve(GROUP, name="more"), "in another group"), (GROUP, "defined twice")):
         with pytest.raises(ConfigurationError, match=problem):
             config(**grouped(market_groups=(GROUP, other)))

@@ -24,20 +24,20 @@ class Assumptions:
     )
     blocks_are_reported_to_order_sessions: bool = setting(
         "Whether block trades are reported on all order entry sessions of their two owners. "
-        "Otherwise, as nobody has placed an order, they are reported to listeners alone.",
+        "Otherwise, they are reported to listeners only, because no session has placed an order.",
         default=False,
     )
     closed_markets_are_inactive: bool = setting(
         "Whether a closed market refuses everything with MARKET_INACTIVE until it is determined. "
-        "Otherwise with MARKET_ALREADY_CLOSED from its close on.",
+        "Otherwise it uses MARKET_ALREADY_CLOSED after its close.",
         default=True,
     )
     closed_markets_are_too_late_to_enter: bool = setting(
-        "Whether MARKET_ALREADY_CLOSED comes with OrdRejReason (103) 4. Otherwise it comes with 2.",
+        "Whether MARKET_ALREADY_CLOSED is sent with OrdRejReason (103) 4. Otherwise it is sent with 2.",
         default=False,
     )
     initial_margin: Decimal = setting(  # noqa: RUF009
-        "What a perpetual posts when it is opened, as a part of price times quantity.",
+        "Initial margin of a perpetual, as a fraction of price times quantity.",
         default=Decimal("0.1"),
         least=Decimal("0.0001"),
         most=1,
@@ -48,7 +48,7 @@ class Assumptions:
         default=True,
     )
     makers_are_notified_of_closed_rfqs: bool = setting(
-        "Whether a QuoteRequestReject (AG) notifies the makers who received an RFQ that it is over.",
+        "Whether a QuoteRequestReject (AG) notifies the makers that received an RFQ of its end.",
         default=True,
     )
     one_quote_per_market: bool = setting(
@@ -56,7 +56,7 @@ class Assumptions:
         default=False,
     )
     parties_per_settlement_report: int = setting(
-        "How many parties a settlement report (UMS) has at most; the rest come on further pages.",
+        "Maximum number of parties in a settlement report (UMS); further parties follow on further pages.",
         default=100,
         least=1,
     )
@@ -77,6 +77,6 @@ class Assumptions:
     )
     unknown_orders_have_text: bool = setting(
         "Whether OrderCancelRejects with CxlRejReason (102) 1 and 0 have the Text ORDER_NOT_FOUND and "
-        "ORDER_ALREADY_FILLED. Otherwise they have none.",
+        "ORDER_ALREADY_FILLED. Otherwise they have no Text.",
         default=True,
     )

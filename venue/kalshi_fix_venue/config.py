@@ -172,12 +172,12 @@ class VenueConfig:
         for product in named:
             if product not in PRODUCTS:
                 raise ConfigurationError(
-                    f"{product!r} is no product of the venue; use one of {', '.join(PRODUCTS)}"
+                    f"{product!r} is not a product of the venue; use one of {', '.join(PRODUCTS)}"
                 )
         for owner, _ in sorted(owners):
             if is_trader(owner):
                 raise ConfigurationError(
-                    f"the name {owner!r} is kept for a simulated trader; choose one that does not begin so"
+                    f"the name {owner!r} is reserved for simulated traders; choose one with another prefix"
                 )
         if len(owners) != len(self.accounts):
             raise ConfigurationError("an owner has two accounts on one product; give each only one")
@@ -194,7 +194,7 @@ class VenueConfig:
         ids = [key.key_id for key in self.api_keys]
         for key in self.api_keys:
             if ids.count(key.key_id) > 1:
-                raise ConfigurationError(f"API key {key.key_id} is there twice; give each an id of its own")
+                raise ConfigurationError(f"API key {key.key_id} is defined twice; give each its own id")
             if key.restricted_to is not None and not 0 <= key.restricted_to <= MAX_SUBACCOUNT:
                 raise ConfigurationError(
                     f"API key {key.key_id} is restricted to subaccount {key.restricted_to}; "
@@ -271,13 +271,13 @@ class VenueConfig:
         shares = account.allocation
         if shares and (sum(shares.values()) != 100 or min(shares.values()) < 0):
             raise ConfigurationError(
-                f"the allocation of {account.owner} does not add up to 100 percent; mend its figures"
+                f"the allocation of {account.owner} does not add up to 100 percent; correct its figures"
             )
         known = {each.shard for each in self.balances(account.product) if each.owner == account.owner}
         for shard in sorted(set(shares) - known):
             raise ConfigurationError(
-                f"the allocation of {account.owner} names shard {shard}, where there are neither markets nor "
-                "balances; leave it out"
+                f"the allocation of {account.owner} names shard {shard}, which has neither markets nor "
+                "balances; remove it"
             )
 
     def _check_groups(self) -> None:
@@ -287,14 +287,14 @@ class VenueConfig:
         for group in self.market_groups:
             subject = f"market group {group.name}"
             if names.count(group.name) > 1:
-                raise ConfigurationError(f"{subject} is there twice; give each a name of its own")
+                raise ConfigurationError(f"{subject} is defined twice; give each its own name")
             if len(set(group.markets)) < max(2, len(group.markets)):
                 raise ConfigurationError(f"{subject} needs two or more different markets")
             for ticker in group.markets:
                 if ticker not in shards:
-                    raise ConfigurationError(f"{subject} names {ticker}, which is no prediction market")
+                    raise ConfigurationError(f"{subject} names {ticker}, which is not a prediction market")
                 if ticker in grouped:
-                    raise ConfigurationError(f"{subject} names {ticker}, which is in another group, too")
+                    raise ConfigurationError(f"{subject} names {ticker}, which is in another group already")
             if len({shards[ticker] for ticker in group.markets}) > 1:
                 raise ConfigurationError(f"the markets of {subject} are on different shards; use one")
             grouped.update(group.markets)
@@ -310,11 +310,7 @@ class VenueConfig:
                 raise ConfigurationError(f"{subject} names no {each.product} market; add it to `markets`")
             for owner in owners:
                 if (owner, each.product) not in accounts:
-                    why = (
-                        "the other side of what is held, and of resting orders"
-                        if owner == LIQUIDITY
-                        else "the owner"
-                    )
+                    why = "the other side of resting orders" if owner == LIQUIDITY else "the owner"
                     raise ConfigurationError(
                         f"{subject} needs a {each.product} account of {owner!r}, {why}; add "
                         f"AccountConfig(owner={owner!r}, product={each.product!r}, balance=...) to `accounts`"
@@ -327,16 +323,16 @@ class VenueConfig:
                 name = customer.party_id
                 if not _CUSTOMER.fullmatch(name):
                     raise ConfigurationError(
-                        f"{name!r} is no customer account: write the member's UUID, an underscore, "
+                        f"{name!r} is not a customer account: write the member's UUID, an underscore, "
                         "and 1 to 16 letters and digits"
                     )
                 if (account.product, name) in known:
-                    raise ConfigurationError(f"customer account {name} is there twice; give each only one")
+                    raise ConfigurationError(f"customer account {name} is defined twice; remove one")
                 known[account.product, name] = account.owner
         for key in self.api_keys:
             for name in sorted(key.customers or ()):
                 if known.get((key.product, name)) != key.owner:
                     raise ConfigurationError(
-                        f"API key {key.key_id} may trade for {name}, which is no customer account of "
+                        f"API key {key.key_id} may trade for {name}, which is not a customer account of "
                         f"{key.owner!r}; add it to `customers` of the account"
                     )

@@ -193,7 +193,7 @@ def check_private(folder: Path) -> None:
     found = folder.lstat()
     problem = ""
     if not stat.S_ISDIR(found.st_mode):
-        problem = "is a link or no folder"
+        problem = "is a link, or not a folder"
     elif hasattr(os, "getuid") and found.st_uid != os.getuid():
         problem = f"belongs to another user (id {found.st_uid})"
     elif os.name == "posix" and found.st_mode & 0o022:
@@ -217,7 +217,7 @@ def send_operation(path: Path, command: Operation) -> Answer:
     except OSError as error:
         raise ControlError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):
-        raise ControlError(f"{path} is no control file of a venue") from None
+        raise ControlError(f"{path} is not a control file of a venue") from None
     request = {"token": token, "do": command.NAME, "with": command.values()}
     try:
         with socket.create_connection(address, PATIENCE) as connection:
@@ -235,5 +235,5 @@ def send_operation(path: Path, command: Operation) -> Answer:
             return answer
         refusal = str(reply["error"])
     except (ValueError, KeyError, TypeError):
-        raise ControlError(f"what answers at port {address[1]} is no venue") from None
+        raise ControlError(f"the server at port {address[1]} is not a venue") from None
     raise ControlError(refusal)

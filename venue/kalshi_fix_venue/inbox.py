@@ -136,7 +136,7 @@ class Inbox:
         if queue.is_over:
             self._venue.receive_eof(conn, now)
         if not self._queues and self._behind:
-            _log.warning("the venue keeps up again; it was behind by up to %.1f seconds", self._behind)
+            _log.warning("the venue has caught up; it was behind by up to %.1f seconds", self._behind)
             self._behind = 0.0
         return conn
 

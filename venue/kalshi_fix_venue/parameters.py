@@ -101,18 +101,18 @@ def _text(value: object) -> str:
         return value
     if isinstance(value, int) and not isinstance(value, bool):  # 8 in a YAML file is a MsgType too
         return str(value)
-    raise ValueError(f"{value!r} is no text")
+    raise ValueError(f"{value!r} is not a text")
 
 
 def _number(value: object) -> float:
     if isinstance(value, bool):
-        raise ValueError(f"{value!r} is no number")
+        raise ValueError(f"{value!r} is not a number")
     try:
         number = float(value)  # type: ignore[arg-type]  # other types raise TypeError, caught below
     except (TypeError, ValueError):
-        raise ValueError(f"{value!r} is no number") from None
+        raise ValueError(f"{value!r} is not a number") from None
     if not math.isfinite(number):
-        raise ValueError(f"{value!r} is no finite number")
+        raise ValueError(f"{value!r} is not a finite number")
     return number
 
 
@@ -123,21 +123,21 @@ _LONGEST = 10**7
 def _seconds(value: object) -> float:
     seconds = _number(value)
     if not 0 <= seconds <= _LONGEST:
-        raise ValueError(f"{value!r} is no time from 0 to {_LONGEST} seconds")
+        raise ValueError(f"{value!r} is not a time from 0 to {_LONGEST} seconds")
     return seconds
 
 
 def _chance(value: object) -> float:
     chance = _number(value)
     if not 0 < chance <= 1:
-        raise ValueError(f"{value!r} is no probability above 0 and up to 1")
+        raise ValueError(f"{value!r} is not a probability above 0 and at most 1")
     return chance
 
 
 def _count(value: object) -> int:
     number = _number(value)
     if number != int(number) or not 0 <= number <= 10**9:
-        raise ValueError(f"{value!r} is no whole number from 0 to 1000000000")
+        raise ValueError(f"{value!r} is not a whole number from 0 to 1000000000")
     return int(number)
 
 
@@ -157,9 +157,9 @@ def _amount(value: object) -> Decimal:
     try:
         amount = Decimal(str(value))
     except InvalidOperation:
-        raise ValueError(f"{value!r} is no decimal number") from None
+        raise ValueError(f"{value!r} is not a decimal number") from None
     if not amount.is_finite():
-        raise ValueError(f"{value!r} is no decimal number")
+        raise ValueError(f"{value!r} is not a decimal number")
     return amount
 
 

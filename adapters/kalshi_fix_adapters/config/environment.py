@@ -118,7 +118,7 @@ def find_credentials(
         names = "private_key and private_key_path"
     passphrase = passphrase or variables.get(f"{prefix}_PRIVATE_KEY_PASSPHRASE") or None
     if private_key is not None and private_key_path is not None:
-        raise ConfigurationError(f"{names} are both set; keep the one that holds the key")
+        raise ConfigurationError(f"{names} are both set; keep only the one that contains the key")
     if private_key is not None:
         text = private_key.encode() if isinstance(private_key, str) else private_key
         return Credentials(key_id, load_private_key(text.replace(rb"\n", b"\n"), passphrase))
@@ -204,7 +204,7 @@ def find_endpoint(
         host = ENDPOINTS.get((environment, product, session_type.host_role))
     port = port or default_port
     if host is None or port is None:
-        raise ConfigurationError(f"no address of {session_type.name} is known; pass host and port")
+        raise ConfigurationError(f"the address of {session_type.name} is unknown; pass host and port")
     return Endpoint(host, port)
 
 
@@ -226,7 +226,7 @@ def _override(name: str, environment: str, environ: Mapping[str, str] | None) ->
     value = (os.environ if environ is None else environ).get(name)
     if value and environment == PRODUCTION:
         raise ConfigurationError(
-            f"production was asked for, but {name} points elsewhere; unset it, or pass host and tls"
+            f"production was requested, but {name} points elsewhere; unset it, or pass host and tls"
         )
     return value or None
 

@@ -269,7 +269,7 @@ def merge(config: ClientConfig | None, options: Options) -> ClientConfig:
             if kept is not None and kept is getattr(config, name):
                 raise ConfigurationError(
                     f"{name} of this config is for {config.product} in {config.environment}, not for "
-                    f"{merged.product} in {merged.environment}; make a config of its own for that"
+                    f"{merged.product} in {merged.environment}; create a separate config for that"
                 )
     return merged
 
@@ -290,7 +290,7 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
             "has budgets of its own"
         )
     if config.account is not None and not isinstance(config.store, str | Path):
-        raise ConfigurationError("account names a file in the folder `store`, which is not given")
+        raise ConfigurationError("account is the name of a file in the folder `store`; give that option too")
     session_type = DIALECT.session_types[session]
     endpoint = find_endpoint(
         config.product, config.environment, session_type, host=config.host, port=config.port

@@ -176,9 +176,9 @@ class ReconnectPolicy(Value):
             return Wait(wait, f"the venue may be in maintenance ({self.maintenance})", counts=False)
         limits = {Cure.UNCLEAR: self.unclear_attempts, Cure.SAME: self.same_failures}
         if failure.times >= limits.get(failure.cure, failure.times + 1):
-            return GiveUp(f"{failure.times} in a row have failed in this way: {failure.why}")
+            return GiveUp(f"{failure.times} consecutive attempts have failed in this way: {failure.why}")
         if self.attempts is not None and failures > self.attempts:
-            return GiveUp(f"{self.attempts} attempts in a row have failed; the last: {failure.why}")
+            return GiveUp(f"{self.attempts} consecutive attempts have failed; the last: {failure.why}")
         # Full jitter, see the module docstring.
         bound = min(self.cap, self.initial * 2.0 ** min(failures - 1, _DOUBLINGS))
         wait = random() * bound

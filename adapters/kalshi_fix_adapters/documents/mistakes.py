@@ -65,7 +65,7 @@ class Mistakes:
             return
         self._seen.add(mistake)
         if len(self.found) >= self.most:
-            self.found.append(Mistake(location, "there are more mistakes", "mend those above first"))
+            self.found.append(Mistake(location, "there are more mistakes", "correct the ones above first"))
             self.raise_any()
         self.found.append(mistake)
 

@@ -28,7 +28,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if near is not None:
         return f"did you mean `{near}`?"
     if not choice:
-        return "leave it out: there are none"
+        return "leave it out: nothing is allowed here"
     by_letters = difflib.SequenceMatcher(b=name.lower())
 
     def unlikeness(each: str) -> float:

@@ -191,7 +191,7 @@ class _Converter:
         self._converted.add(id(node))
         if self._room < 0 or len(outer) >= self.bounds.depth:
             bound = f"{self.bounds.aliased} values" if self._room < 0 else f"{self.bounds.depth} levels"
-            mistakes.refuse(location, f"aliases stand for more than {bound}", "write out what is meant")
+            mistakes.refuse(location, f"aliases expand to more than {bound}", "write the values out")
         inner = (*outer, node)
         if isinstance(node, yaml.SequenceNode):
             return Seq(tuple(self.convert(item, inner) for item in node.value), location)
@@ -227,7 +227,7 @@ class _Converter:
         for key_node, value in node.value:
             where = self._at(key_node)
             if not isinstance(key_node, yaml.ScalarNode):
-                self.mistakes.add(where, "a key is not a plain word", "use a name as the key")
+                self.mistakes.add(where, "a key is not a plain name", "use a name as the key")
                 continue
             key = key_node.value
             if key in entries:

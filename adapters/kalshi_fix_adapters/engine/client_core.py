@@ -219,8 +219,8 @@ class ClientCore:
     def _require_closed(self) -> None:
         if self._open:
             raise LocalProtocolError(
-                "the client is open, and its numbers are in use; leave it first (the end of its context, or "
-                "logout)"
+                "the client is open, and its numbers are in use; close it first (leave its context, or "
+                "log out)"
             )
 
     @property
@@ -311,7 +311,7 @@ class ClientCore:
             if connection.session.is_established:
                 connection.session.logout(now, text=text)
             elif connection.logged_on_at is None:
-                connection.session.abort("left before the logon was complete", now)
+                connection.session.abort("closed before the logon was complete", now)
             # Otherwise the session is already ending, and needs no second Logout.
             self._deliver(connection, now)
         self._wake()

@@ -67,7 +67,7 @@ class Faults:
             return Fault(
                 ("gap", gap.begin),
                 f"the venue does not resend its message {gap.begin}: look up what it may have reported by "
-                "drop copy or REST, and ask the venue",
+                "drop copy or REST, and report it to the venue",
             )
         if ended.reason is CloseReason.SEQUENCE_TOO_LOW:
             return Fault((ended.reason, ended.text), RESET_ADVICE)
@@ -75,7 +75,7 @@ class Faults:
         if ended.reason is CloseReason.PROTOCOL_ERROR:
             return Fault(
                 (ended.reason, ended.text),
-                "ask the venue about it; the option wire_log records its messages",
+                "report it to the venue; the option wire_log records its messages",
                 at_one_place=False,
             )
         return None

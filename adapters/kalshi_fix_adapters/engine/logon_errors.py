@@ -42,8 +42,8 @@ _ADVICE = {
     "Permission": "ask the venue to allow this API key FIX access to this session type",
     "HeartBtInt": "choose another heartbeat interval; 30 seconds is usual",
     "SendingTime": "set this machine's clock",
-    ALREADY_CONNECTED: "another connection uses this API key: end it, wait up to a minute for a dead one to "
-    "expire, or use a separate key for each connection",
+    ALREADY_CONNECTED: "another connection uses this API key: end it, wait up to a minute until the "
+    "venue drops a dead one, or use a separate key for each connection",
     "RateLimit": "wait a little longer before each attempt",
     "NotReady": "the venue is not ready; try again a little later",
 }

@@ -88,7 +88,7 @@ class Recorder(Observer):
             with self.path.open("r+b") as file:
                 file.truncate(recording.whole)
             _log.warning(
-                "the recording %s ended in %s bytes of a torn record, now cut off",
+                "the recording %s ended in %s bytes of an incomplete record, which were removed",
                 self.path,
                 self.truncated_bytes,
             )
@@ -142,7 +142,11 @@ class Recorder(Observer):
             self._lost_in_a_row += 1
             return
         if self._lost_in_a_row:
-            _log.warning("the recording %s is written again; it lacks %s", self.path, self._lost_in_a_row)
+            _log.warning(
+                "the recording %s can be written again; %s are missing from it",
+                self.path,
+                self._lost_in_a_row,
+            )
             self._lost_in_a_row = 0
 
     def _set_aside(self) -> None:

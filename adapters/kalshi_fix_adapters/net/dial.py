@@ -161,7 +161,7 @@ class Dialer:
         if found not in self._pins:
             raise CertificateRejectedError(
                 f"the certificate of {self.peer} is not the pinned one (its SHA-256 is {found}); if the "
-                "venue has renewed it, verify the new one by another way and pin that"
+                "venue has renewed it, verify the new one by other means and pin it"
             )
 
     def not_resolved(self) -> HostNotFoundError:
@@ -233,7 +233,7 @@ class Dialer:
                 "machine"
             )
         if "PROTOCOL" in reason:
-            return f"{self.peer} offers no TLS 1.2 or newer ({reason}); check that it is the venue's gateway"
+            return f"{self.peer} does not offer TLS 1.2 ({reason}); check that it is the venue's gateway"
         text = reason or error.strerror
         return f"the TLS handshake with {self.peer} failed ({text}); check that it is a TLS gateway"
 
@@ -270,9 +270,9 @@ def _checked_name(server_name: str) -> str:
     try:
         server_name.encode("idna")
     except UnicodeError:
-        raise ConfigurationError(f"{server_name!r} is not a host name; give one, or an address") from None
+        raise ConfigurationError(f"{server_name!r} is not a host name; give a name or an address") from None
     if not server_name.strip("."):
-        raise ConfigurationError("the host name is empty; give one, or an address")
+        raise ConfigurationError("the host name is empty; give a name or an address")
     return server_name
 
 
@@ -431,7 +431,7 @@ def open_socket(
     except StopIteration as done:
         connected: socket.socket = done.value
         return connected
-    raise AssertionError("the steps of a thread block, so that the coroutine never waits")
+    raise AssertionError("steps in a thread block, so this coroutine never waits")
 
 
 class _ThreadSteps:

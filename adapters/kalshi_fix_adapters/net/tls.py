@@ -97,7 +97,7 @@ class Tls(Value):
         except (OSError, ValueError):
             where = "ca_data" if self.ca_file is None else f"the CA file {shown(self.ca_file)}"
             raise ConfigurationError(
-                f"{where} holds no readable PEM certificate; give one that begins with "
+                f"{where} contains no readable PEM certificate; give one that begins with "
                 "'-----BEGIN CERTIFICATE-----'"
             ) from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -116,4 +116,4 @@ def _describe(garbled: Garbled | Oversized) -> str:
     if isinstance(garbled, Oversized):
         return f"a message of {garbled.body_length} bytes begins, the limit is {garbled.limit}; it is skipped"
     sample = _SECRET_ANYWHERE.sub(HIDDEN, garbled.data)
-    return f"{garbled.size} bytes that are no message ({garbled.reason}), beginning: {printable(sample)}"
+    return f"{garbled.size} bytes that are not a message ({garbled.reason}), beginning: {printable(sample)}"

@@ -124,7 +124,7 @@ class WireLog:
                 self._append(data, stamp, notes)
             except OSError as error:
                 if not self._lost_in_a_row:
-                    notes.append(f"cannot be written ({error.strerror}); the session goes on without it")
+                    notes.append(f"cannot be written ({error.strerror}); the session continues without it")
                 self._lost += len(lines)
                 self._lost_in_a_row += len(lines)
         # Without the lock: a handler of the user's may write to this log, too.
@@ -150,7 +150,7 @@ class WireLog:
         try:
             self._file.set_aside()
         except OSError as error:
-            notes.append(f"cannot be set aside ({error.strerror}); it grows beyond its limit")
+            notes.append(f"cannot be rotated ({error.strerror}); it grows beyond its limit")
             return
         for number, where in self._open_connections.items():
             self._append(f"{stamp} {number} still connected to {where}\n".encode("ascii"), stamp, notes)

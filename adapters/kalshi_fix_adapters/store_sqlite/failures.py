@@ -18,15 +18,14 @@ _WORDS = {
     sqlite3.SQLITE_PERM: "may not be written: let this user write the file and its folder",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened: let this user read and write the file and its folder",
     sqlite3.SQLITE_IOERR: (
-        "could not be read or written: look whether the disk is full or failing and how large a file may "
-        "grow, and open the store again"
+        "could not be read or written: check the disk and the limit of file sizes, and open the store again"
     ),
-    sqlite3.SQLITE_BUSY: "is being written by another program: stop that one and open the store again",
-    sqlite3.SQLITE_LOCKED: "is being written by another program: stop that one and open the store again",
+    sqlite3.SQLITE_BUSY: "is being written by another program: stop that program and open the store again",
+    sqlite3.SQLITE_LOCKED: "is being written by another program: stop that program and open the store again",
     sqlite3.SQLITE_PROTOCOL: "is being opened by too many programs at once: open the store again",
     sqlite3.SQLITE_NOMEM: "could not be read or written for lack of memory: open the store again",
     sqlite3.SQLITE_NOTADB: (
-        f"is not a store, or its beginning is destroyed: choose another file, or {BEGIN_ANEW}"
+        f"is not a store, or its header is damaged: choose another file, or {BEGIN_ANEW}"
     ),
 }
 

@@ -75,8 +75,7 @@ class StoreFile:
                 owner.account is None or attrs.evolve(found, sender_comp_id=own.sender_comp_id) != own
             ):
                 raise StoreError(
-                    f"{path} belongs to {found}, not to {owner}: give each a file of its own, as store_path "
-                    "does"
+                    f"{path} belongs to {found}, not to {owner}: give each its own file, as store_path does"
                 )
             check_mark(path, mark, self.numbers)
             # On macOS fsync alone leaves data in the cache of the drive; other systems take no notice of

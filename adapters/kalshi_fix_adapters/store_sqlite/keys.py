@@ -33,13 +33,13 @@ def find_store(folder: str | Path, owner: StoreOwner) -> Path:
         others = other_stores(folder, owner)
         option, name = "--key-id", owner.sender_comp_id
         missing = f"no store of {owner}"
-        advice = "to begin an empty one beside it, name that by the option account"
+        advice = "to create an empty one beside it, name it by the option account"
     else:
         unnamed = store_path(folder, attrs.evolve(owner, account=None))
         others = [unnamed] if unnamed.exists() else []
         option, name = "--account", owner.account
         missing = f"no store {name!r} for {owner}"
-        advice = "to begin an empty one, move that file away"
+        advice = "to create an empty one, move that file away"
     if not others:
         return path
     command = (
@@ -47,7 +47,7 @@ def find_store(folder: str | Path, owner: StoreOwner) -> Path:
     )
     raise KeyChangedError(
         f"{folder} has {missing}, but {', '.join(each.name for each in others)}: to continue with its "
-        f"your rows and open requests, run: {command}; {advice}",
+        f"rows and open requests, run: {command}; {advice}",
         tuple(others),
         command,
     )
@@ -66,7 +66,7 @@ def migrate_store(store: str | Path, *, key_id: str | None = None, account: str 
         StoreError: the store is missing, in use, damaged or cannot be written, or the new one exists.
     """
     if (key_id is None) is (account is None):
-        raise ConfigurationError("give either the id of the new key or the name of the account")
+        raise ConfigurationError("give either the new key's id or the account's name")
     old = Path(store).resolve()
     found = read_summary(old).owner
     owner = attrs.evolve(found, account=account, sender_comp_id=key_id or found.sender_comp_id)
@@ -105,7 +105,7 @@ def _change(path: Path, database: sqlite3.Connection, owner: StoreOwner) -> None
 def _rename(old: Path, new: Path) -> None:
     log = old.with_name(f"{old.name}-wal")
     if log.exists() and log.stat().st_size:
-        raise StoreError(f"{old} is being read by another program: end that one and run this again")
+        raise StoreError(f"{old} is being read by another program: end that program and run this again")
     mark_path(new).unlink(missing_ok=True)
     old.rename(new)
     with contextlib.suppress(FileNotFoundError):

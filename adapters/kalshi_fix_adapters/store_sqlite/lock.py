@@ -126,7 +126,7 @@ def _in_use(store: Path, holder: bytes) -> str:
         who = "this process already"
     else:
         who = f"process {int(pid)}"
-    return f"{store} is in use by {who}: one store at a time may have it, so close that one first"
+    return f"{store} is in use by {who}: close the store that is open there first"
 
 
 _held: weakref.WeakSet[FileLock] = weakref.WeakSet()

@@ -247,7 +247,7 @@ class SqliteStore:
         if pending.is_empty:
             return
         # Any exception during the write, including an interrupt, leaves the content of the file unknown.
-        self._unusable = f"{self._path} was being written when something interrupted it"
+        self._unusable = f"{self._path} was interrupted while it was being written"
         try:
             wait = self._wait_for_disk and pending.must_last
             self._lock.check()

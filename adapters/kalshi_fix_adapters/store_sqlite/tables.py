@@ -169,7 +169,7 @@ def read_session(path: Path, database: sqlite3.Connection) -> tuple[StoreOwner, 
             f"{VERSION}): update this one, or choose another file"
         )
     if version != VERSION:
-        raise StoreError(f"{path} has the unknown layout {version}: {BEGIN_ANEW}")
+        raise StoreError(f"{path} has the unknown layout version {version}: {BEGIN_ANEW}")
     return session_of(database.execute(_READ).fetchone())
 
 

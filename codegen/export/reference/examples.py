@@ -200,7 +200,7 @@ class _Reader:
         pattern, function = _TIMES[kind]
         match = pattern.fullmatch(value)
         if match is None:
-            self.mistakes.add(location, f"`{value}` is no {kind}", "write it as on the wire")
+            self.mistakes.add(location, f"`{value}` is not a {kind}", "write it as on the wire")
             return value
         names.add(function)
         parts = [int(part) for part in match.groups() if part is not None]

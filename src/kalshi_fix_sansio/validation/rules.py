@@ -157,7 +157,7 @@ def no_entry(member: GroupMember) -> Callable[[str, int, object], Problem]:
     expected = member.entry.cls.__name__
     return lambda where, number, entry: Problem(
         Reason.INCORRECT_DATA_FORMAT,
-        f"entry {number} of {label(member)}{where} is no {expected}, but {type(entry).__name__}",
+        f"entry {number} of {label(member)}{where} must be {expected}, not {type(entry).__name__}",
         member.tag,
     )
 

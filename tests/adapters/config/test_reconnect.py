@@ -59,8 +59,8 @@ def test_unclear_or_repeated_failures_are_given_up_after_a_limit(
 
     for times in range(1, limit):
         assert isinstance(decide(times), Wait)
-    assert decide(limit) == GiveUp(f"{limit} in a row have failed in this way: who knows")
-    assert decide(limit + 1) == GiveUp(f"{limit + 1} in a row have failed in this way: who knows")
+    assert decide(limit) == GiveUp(f"{limit} consecutive attempts have failed in this way: who knows")
+    assert decide(limit + 1) == GiveUp(f"{limit + 1} consecutive attempts have failed in this way: who knows")
     in_window = decide(limit, WINDOW)
     if policy.maintenance is None:
         assert isinstance(in_window, GiveUp)
@@ -87,7 +87,7 @@ def test_attempts_can_be_limited() -> None:
     for failures in (1, 2, 3):
         wait(policy, failures, 0.5)
     verdict = policy.decide(LOST, failures=4, now=QUIET, random=lambda: 0.5)
-    assert verdict == GiveUp("3 attempts in a row have failed; the last: it went away")
+    assert verdict == GiveUp("3 consecutive attempts have failed; the last: it went away")
     assert isinstance(policy.decide(LOST, failures=4, now=WINDOW, random=lambda: 0.5), Wait)
 
 

@@ -116,9 +116,9 @@ async def test_the_state_of_a_reconnecting_client_is_reconnecting(loop: Loop, sa
             assert client.is_reconnecting
             assert client.state == State.DISCONNECTED
             assert client.numbers.next_outgoing == before.next_outgoing
-            with pytest.raises(LocalProtocolError, match="leave it first"):
+            with pytest.raises(LocalProtocolError, match="close it first"):
                 client.set_numbers(next_outgoing=9)
-            with pytest.raises(LocalProtocolError, match="leave it first"):
+            with pytest.raises(LocalProtocolError, match="close it first"):
                 client.reset_numbers()
             assert client.numbers.next_outgoing == before.next_outgoing
         assert not client.is_reconnecting

@@ -75,7 +75,7 @@ def test_network_errors_are_reported(loop: Loop, sandbox: Sandbox) -> None:
         (
             {"tls": Tls(server_name=".")},
             ConfigurationError,
-            "'.' is not a host name; give one, or an address",
+            "'.' is not a host name; give a name or an address",
         ),
     ):
         error = failure(loop, sandbox, **changes)

@@ -120,7 +120,7 @@ def test_attempts_can_be_limited() -> None:
     assert len(stage.attempts) == 3
     gave_up = only(stage.take(), GaveUp)
     assert gave_up.error is DOWN
-    assert "2 attempts in a row" in gave_up.reason
+    assert "2 consecutive attempts" in gave_up.reason
     assert stage.core.over
 
 
@@ -198,7 +198,9 @@ def test_unclear_failures_are_retried_a_bounded_number_of_times(stage: Stage, te
     stage.advance(10_000)
     assert len(stage.attempts) == 1 + 8
     gave_up = only(stage.take(), GaveUp)
-    assert gave_up.reason.startswith("8 in a row have failed in this way: the venue refused the logon")
+    assert gave_up.reason.startswith(
+        "8 consecutive attempts have failed in this way: the venue refused the logon"
+    )
     assert stage.core.over
 
 
@@ -247,7 +249,10 @@ def test_a_certificate_that_stays_invalid_is_given_up(stage: Stage) -> None:
     stage.fails = CertificateRejectedError("another certificate")
     stage.cut()
     stage.advance(10_000)
-    assert "8 in a row have failed in this way: another certificate" in only(stage.take(), GaveUp).reason
+    assert (
+        "8 consecutive attempts have failed in this way: another certificate"
+        in only(stage.take(), GaveUp).reason
+    )
 
 
 def test_an_answer_that_is_no_logon_is_given_up() -> None:

@@ -123,7 +123,7 @@ def test_a_book_that_is_too_large_ends_with_advice() -> None:
     assert sum(isinstance(event, Disconnected) for event in events) == 2
     reason = only(events, GaveUp).reason
     assert f"a message of {too_large[-1].size} bytes was skipped each time: set max_message_size" in reason
-    assert "3 in a row have failed in this way" in reason
+    assert "3 consecutive attempts have failed in this way" in reason
     assert stage.core.over
 
 

@@ -23,7 +23,7 @@ from tests.adapters.conformance.support import options, order, trade
 def test_tasks_of_trio_need_an_owner(sandbox: Sandbox) -> None:
     async def main() -> None:
         client = kalshi_fix_adapters.trio.order_entry(**options(sandbox))
-        with pytest.raises(LocalProtocolError, match="enter it by async with"):
+        with pytest.raises(LocalProtocolError, match="enter it by `async with`"):
             await client.open()
         async with client:
             assert client.is_logged_on

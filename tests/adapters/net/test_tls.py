@@ -153,7 +153,7 @@ def test_a_server_that_has_gone_before_the_handshake(monkeypatch: pytest.MonkeyP
 def test_openssl_errors_have_readable_texts() -> None:
     dialer = Dialer("venue", 1, Tls(), 10)
     text = str(dialer.not_secured(_ssl_error("TLSV1_ALERT_PROTOCOL_VERSION")))
-    assert text.startswith("venue:1 offers no TLS 1.2 or newer")
+    assert text.startswith("venue:1 does not offer TLS 1.2")
     assert str(dialer.not_secured(_ssl_error("BAD_ECPOINT"))).startswith(
         "the TLS handshake with venue:1 failed"
     )

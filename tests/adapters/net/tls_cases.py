@@ -100,7 +100,7 @@ _UNKNOWN = (
 )
 _WRONG_PIN = (
     r"the certificate of {peer} is not the pinned one \(its SHA-256 is [0-9a-f]{{64}}\); if the venue has "
-    "renewed it, verify the new one by another way and pin that"
+    "renewed it, verify the new one by other means and pin it"
 )
 _WRONG_NAME = (
     "the certificate of {peer} is not for %s; check the host, or set the server name that the certificate "
@@ -172,7 +172,7 @@ TLS_CASES = (
     TlsCase(
         "TLS 1.1",
         TlsError,
-        r"{peer} offers no TLS 1\.2 or newer \(\w+\); check that it is the venue's gateway",
+        r"{peer} does not offer TLS 1\.2 \(\w+\); check that it is the venue's gateway",
         server=old_tls,
     ),
     TlsCase(

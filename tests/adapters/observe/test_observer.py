@@ -339,7 +339,7 @@ def test_messages_are_logged_only_when_enabled(clock: Clock, caplog: pytest.LogC
     lines = [r.message for r in caplog.records if r.name == "kalshi_fix_adapters.wire"]
     assert [line[:50] for line in lines] == [
         "KalshiNR: sent     8=FIXT.1.1|9=53|35=0|49=me|56=K",
-        "KalshiNR: sent     9 bytes that are no message (a ",
+        "KalshiNR: sent     9 bytes that are not a message ",
     ]
 
 

@@ -131,7 +131,7 @@ def test_the_log_does_not_depend_on_how_the_stream_is_split(portions: list[tuple
     assert whole.end() == cut.end() == []
 
 
-# --- bytes that are no message
+# --- bytes that are not a message
 
 
 def test_bytes_that_are_no_message_are_escaped() -> None:
@@ -139,7 +139,7 @@ def test_bytes_that_are_no_message_are_escaped() -> None:
     assert transcript.feed("received", b"HTTP/1.1 400\r\n|\\\x1b[2J\xff", NOW) == []
     assert transcript.feed("received", HEARTBEAT, NOW) == [
         (
-            "received 21 bytes that are no message (no BeginString, BodyLength and MsgType at its start), "
+            "received 21 bytes that are not a message (no BeginString, BodyLength and MsgType at its start), "
             "beginning: HTTP/1.1 400\\x0d\\x0a\\x7c\\x5c\\x1b[2J\\xff"
         ),
         f"received {shown(HEARTBEAT)}",
@@ -155,11 +155,12 @@ def test_an_incomplete_message_is_shown_at_the_end(path: Path) -> None:
     lines = [line.split(" ", 2)[2] for line in path.read_text().splitlines()[2:]]
     assert lines == [
         (
-            f"1 sent     60 bytes that are no message (a message whose end did not arrive), "
+            f"1 sent     60 bytes that are not a message (a message whose end did not arrive), "
             f"beginning: {shown(ORDER[:60])}"
         ),
         (
-            "1 received 24 bytes that are no message (no BeginString, BodyLength and MsgType at its start), "
+            "1 received 24 bytes that are not a message "
+            "(no BeginString, BodyLength and MsgType at its start), "
             "beginning: 220 mail.example ESMTP\\x0d\\x0a"
         ),
         "1 disconnected",
@@ -385,7 +386,7 @@ def test_a_full_disk_is_reported_once_and_counted(
         connection.wire("sent", HEARTBEAT + HEARTBEAT, NOW)
     assert log.lost == 6
     assert [record.message for record in caplog.records] == [
-        f"the wire log {path} cannot be written (No space left on device); the session goes on without it"
+        f"the wire log {path} cannot be written (No space left on device); the session continues without it"
     ]
     assert path.read_text().count("\n") == 1
     disk.room = 10**9
@@ -427,7 +428,7 @@ def test_a_file_that_cannot_be_rotated_grows(path: Path, caplog: pytest.LogCaptu
     assert [line[17:] for line in path.read_text().splitlines()[1:]] == expected
     assert log.lost == 0
     assert 0 < len(caplog.records) < 5
-    assert "cannot be set aside" in caplog.records[0].message
+    assert "cannot be rotated" in caplog.records[0].message
 
 
 def test_messages_after_closing_count_as_lost(path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -63,7 +63,7 @@ def path(tmp_path: Path) -> Path:
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     path = tmp_path / FILE
     path.write_text("35=A" * 2000)
-    assert "is not a store, or its beginning is destroyed" in refused(path)
+    assert "is not a store, or its header is damaged" in refused(path)
     assert path.read_text() == "35=A" * 2000
 
 
@@ -81,8 +81,8 @@ def test_the_database_of_another_program_is_refused(tmp_path: Path) -> None:
     ("version", "text"),
     [
         (VERSION + 1, "written by a newer version"),
-        (0, "has the unknown layout 0"),
-        (VERSION - 1, f"has the unknown layout {VERSION - 1}"),
+        (0, "has the unknown layout version 0"),
+        (VERSION - 1, f"has the unknown layout version {VERSION - 1}"),
     ],
 )
 def test_stores_of_other_layouts_are_refused(path: Path, version: int, text: str) -> None:
@@ -301,7 +301,7 @@ store.close()
 @pytest.mark.parametrize("limit", [40_000, 300_001, 5_000_000])
 def test_a_file_size_limit_is_an_error(tmp_path: Path, limit: int) -> None:
     committed, text = python(LIMITED, tmp_path, str(limit)).split(" ", 1)
-    assert "look whether the disk is full or failing and how large a file may grow" in text
+    assert "check the disk and the limit of file sizes" in text
     with opened(tmp_path) as store:
         assert store.next_outgoing in (int(committed), int(committed) + 1)
         assert len(kept(store)) == store.next_outgoing - 1

@@ -228,7 +228,7 @@ def test_an_interrupted_commit_ends_the_use_of_the_store(
             patched.setattr("kalshi_fix_adapters.store_sqlite.file.numbers_row", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 store.commit()
-        with pytest.raises(StoreError, match="something interrupted it"):
+        with pytest.raises(StoreError, match="was interrupted while"):
             store.commit()
     with opened(tmp_path) as store:
         assert kept(store) == [1]

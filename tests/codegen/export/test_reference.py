@@ -114,7 +114,7 @@ def test_the_examples_are_what_the_library_sends_and_reads(
         (
             "ExpireTime: 20260817-20",
             "ExpireTime: 2026-08-17 20",
-            "is no UTCTIMESTAMP; write it as on the wire",
+            "is not a UTCTIMESTAMP; write it as on the wire",
         ),
     ],
 )

@@ -94,7 +94,7 @@ def test_every_duplicate_key_is_reported(tmp_path: Path) -> None:
         (b"a: 1\nb: \xff\n", 2, "is not UTF-8", "save the file as UTF-8"),
         ("a: 1\nb: !!python/name:os.system x\n", 2, "has no meaning here", "without a tag"),
         ("a: !!float 1.5\n", 1, "has no meaning here", "without a tag"),
-        ("a: 1\n? [b]\n: 2\n", 2, "a key is not a plain word", "use a name"),
+        ("a: 1\n? [b]\n: 2\n", 2, "a key is not a plain name", "use a name"),
         ("a: &x\n  b: *x\n", 1, "an anchor contains itself", "write the value out"),
     ],
 )

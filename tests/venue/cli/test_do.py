@@ -76,7 +76,7 @@ def test_status_shows_orders_cash_and_sessions(folder: Path, sandbox: Sandbox) -
         (("halt",), 2, "Missing argument"),
         (("logout", "--sesion", "KalshiNR"), 2, "--session"),
         (("cut", "--at", "frme"), 2, "did you mean `frame`"),
-        (("delay", "soon"), 2, "'soon' is no number"),
+        (("delay", "soon"), 2, "'soon' is not a number"),
     ],
 )
 def test_a_failure_prints_its_reason_and_sets_the_exit_status(

@@ -40,7 +40,7 @@ def input_log(tmp_path: Path) -> Path:
 def test_replay_reports_an_identical_result(input_log: Path) -> None:
     result = CliRunner().invoke(commands, ["venue", "replay", str(input_log)])
     assert result.exit_code == 0, result.output
-    assert "came out the same" in result.output
+    assert "were reproduced" in result.output
     assert "state at the end: " in result.output
 
 
@@ -59,7 +59,7 @@ def test_an_invalid_input_log_and_an_existing_file_are_reported(tmp_path: Path) 
     path = tmp_path / "file"
     path.write_text("no input log\nat all\n")
     output = CliRunner().invoke(commands, ["venue", "replay", str(path)])
-    assert (output.exit_code, f"{path}:1 is no line of an input log" in output.stderr) == (1, True)
+    assert (output.exit_code, f"{path}:1 is not a line of an input log" in output.stderr) == (1, True)
     output = CliRunner().invoke(commands, ["venue", "--input-log", str(path)])
     assert output.exit_code == 1
     assert f"the input log {path} cannot be written (File exists); choose another path" in output.stderr

@@ -18,7 +18,7 @@ EXAMPLE = Path(__file__).parents[3] / "examples" / "scenario.yaml"
 def test_check_reports_a_valid_file() -> None:
     result = CliRunner().invoke(commands, ["venue", "check", str(EXAMPLE)])
     assert result.exit_code == 0, result.output
-    assert "5 markets, 2 owners, 8 API keys; it is in order" in result.output
+    assert "5 markets, 2 owners, 8 API keys; valid" in result.output
 
 
 def test_schema_prints_the_json_schema() -> None:
@@ -63,7 +63,7 @@ def test_simulate_begins_at_the_given_time() -> None:
     for wrong in ("soon", "2026-11-05T14:30:00"):
         result = CliRunner().invoke(commands, ["venue", "simulate", "--start", wrong])
         assert result.exit_code == 2
-        assert "is not a time with its zone" in " ".join(result.output.split())
+        assert "is not a time with a zone" in " ".join(result.output.split())
 
 
 def test_an_input_log_does_not_change_a_simulation(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_free_cash_can_be_moved_and_moved_back(harness: ExchangeHarness) -> None
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"amount": d("4.0001")}, "has 4.00 dollars that are free"),
+        ({"amount": d("4.0001")}, "has 4.00 free dollars"),
         ({"amount": d(0)}, "multiple of 0.0001"),
         ({"amount": d(-1)}, "multiple of 0.0001"),
         ({"amount": d("0.00001")}, "multiple of 0.0001"),

@@ -64,11 +64,11 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ("schedule: [{do: halt}]", "1: schedule[1] has no `market`; add it: its ticker"),
         (
             "accounts:\n  flow-maker-1: {margin: {balance: 1}}",
-            "2: accounts.flow-maker-1 has an invalid value; choose another name: `flow-maker-1` is kept",
+            "2: accounts.flow-maker-1 has an invalid value; choose another name: `flow-maker-1` is reserved",
         ),
         (
             "accounts:\n  liquidity: {margin: {balance: 1}}",
-            "2: accounts.liquidity has an invalid value; choose another name: `liquidity` is kept",
+            "2: accounts.liquidity has an invalid value; choose another name: `liquidity` is reserved",
         ),
         (
             "accounts:\n  a/b: {margin: {balance: 1}}",
@@ -138,7 +138,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ),
         (
             "markets: {prediction: {A: {tick: 0.03}}}",
-            "1: markets.prediction.A.tick is `0.03`; write a part of a dollar that divides it, such as 0.01",
+            "1: markets.prediction.A.tick is `0.03`; write a divisor of one dollar, such as 0.01",
         ),
         (
             "markets: {prediction: {A: {tick: 0}}}",
@@ -146,7 +146,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ),
         (
             "markets: {prediction: {A: {tick: 1}}}",
-            "1: markets.prediction.A.tick is `1`; write a part of a dollar that divides it, such as 0.01",
+            "1: markets.prediction.A.tick is `1`; write a divisor of one dollar, such as 0.01",
         ),
         (
             "markets: {margin: {A: {tick: 0.1, maximum-price: 0.1}}}",
@@ -171,7 +171,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ),
         (
             "markets: {margin: {A: {state: initialized,\n  liquidity: {levels: 1}}}}",
-            "2: markets.margin.A.liquidity has an invalid value; remove it: nothing can rest",
+            "2: markets.margin.A.liquidity has an invalid value; remove it: a market that is not open yet",
         ),
         (
             "markets: {prediction: {A: {state: amended}}}",
@@ -192,7 +192,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ),
         (
             "markets: {prediction: {A: {tick: 0.01,\n  structure: linear_cent}}}",
-            "2: markets.prediction.A.structure is `linear_cent`; remove it, or `tick`: one of the two",
+            "2: markets.prediction.A.structure is `linear_cent`; remove either it or `tick`",
         ),
         (
             "markets: {prediction: {A: {structure: deci-cent}}}",
@@ -208,7 +208,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ),
         (
             "accounts: {ann: {prediction: {balance: 1, positions: {BTC-PERP: {quantity: 1}}}}}",
-            "1: accounts.ann.prediction.positions.BTC-PERP has an invalid value; BTC-PERP is no prediction",
+            "1: accounts.ann.prediction.positions.BTC-PERP has an invalid value; BTC-PERP is not a",
         ),
         (
             "accounts: {ann: {margin: {balance: 1, positions: {BTC-PERP: {quantity: 0.5}}}}}",
@@ -228,7 +228,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ),
         (
             f"{ANN}keys: [{{owner: ann, customers: [x]}}]",
-            "3: keys[1].customers[1] is `x`; leave it out: there are none",
+            "3: keys[1].customers[1] is `x`; leave it out: nothing is allowed here",
         ),
         (
             "groups: {G: {markets: [KXNBA-27-NYK, X]}}",
@@ -238,7 +238,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ("groups: {G: {}}", "1: groups.G has no `markets`; add it"),
         (
             "pauses: [{weekday: monday, begins: 05:00, ends: 03:00}]",
-            "1: pauses[1].ends is `03:00`; write a later time than `begins`, or two pauses for two days",
+            "1: pauses[1].ends is `03:00`; write a time later than `begins`, or two pauses",
         ),
         ("pauses: [{weekday: mon, begins: 05:00, ends: 06:00}]", "1: pauses[1].weekday is `mon`;"),
         (
@@ -253,7 +253,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ("# nothing", "1: is empty; describe the venue"),
         ("seed: !!python/object/apply:os.system [ls]", "1: seed is a list"),
         ("seed: !!python/name:os.system ''", "1: the tag tag:yaml.org,2002:python/name:os.system has no"),
-        ("seed: 1\n? [a, b]\n: 2", "2: a key is not a plain word; use a name as the key"),
+        ("seed: 1\n? [a, b]\n: 2", "2: a key is not a plain name; use a name as the key"),
         ("seed: 1\n---\nseed: 2", "2: is not valid YAML: but found another document"),
         ("seed: " + "9" * 30, "1: a number has more than 18 digits; correct it"),
         ("accounts: &a {x: *a}", "1: an anchor contains itself; write the value out"),
@@ -330,7 +330,7 @@ def test_all_mistakes_of_values_are_reported_at_once_in_order() -> None:
 def test_reported_mistakes_are_bounded() -> None:
     found = mistakes_of("\n".join(f"key{number}: 1" for number in range(MAX_MISTAKES * 3)))
     assert len(found) == MAX_MISTAKES + 1
-    assert "there are more mistakes; mend those above first" in found[-1]
+    assert "there are more mistakes; correct the ones above first" in found[-1]
 
 
 def test_long_values_are_shortened_and_control_characters_escaped() -> None:
@@ -352,14 +352,14 @@ def test_long_values_are_shortened_and_control_characters_escaped() -> None:
                 f"{b}: &{b} [{','.join([f'*{a}'] * 10)}]\n"
                 for a, b in zip("abcdefgh", "bcdefghi", strict=True)
             ),
-            "aliases stand for more than 2000 values",
+            "aliases expand to more than 2000 values",
         ),
-        ("#" + "x" * scenario_file.MAX_FILE_SIZE, "has more than 524288 bytes; leave out what is not needed"),
+        ("#" + "x" * scenario_file.MAX_FILE_SIZE, "has more than 524288 bytes; remove what is not needed"),
         (
             "accounts: {" + ",".join(f"a{n}: {{margin: {{balance: 1}}}}" for n in range(2001)) + "}",
             "should have at most 2000 items",
         ),
-        (ANN + "keys:\n" + "- {owner: ann, count: 1000}\n" * 6, "make do with 5000 keys in all"),
+        (ANN + "keys:\n" + "- {owner: ann, count: 1000}\n" * 6, "use at most 5000 keys in all"),
     ],
     ids=["lists", "mappings", "values", "bomb", "bytes", "entries", "keys"],
 )
@@ -377,7 +377,7 @@ def test_a_file_just_under_the_bounds_is_read() -> None:
 
 def test_a_missing_file_or_a_folder_is_reported(tmp_path: Path) -> None:
     for path in (tmp_path / "no.yaml", tmp_path):
-        with pytest.raises(ScenarioError, match=r":1: cannot be read \(.*\); name a file that you may read"):
+        with pytest.raises(ScenarioError, match=r":1: cannot be read \(.*\); give a readable file"):
             load_scenario(path)
 
 

@@ -378,7 +378,9 @@ def test_an_unknown_owner_is_reported() -> None:
 
 
 def test_an_operator_can_trade_for_another_participant(venue: Venue) -> None:
-    with pytest.raises(ConfigurationError, match=f"nothing rests in the book of {SYMBOL} to sell"):
+    with pytest.raises(
+        ConfigurationError, match=f"there are no resting orders in the book of {SYMBOL} to sell"
+    ):
         venue.do("trade", market=SYMBOL, side="sell", quantity=1)
     me = venue.trader("me")
     me.buy(SYMBOL, 5, "0.40")

@@ -90,7 +90,7 @@ class _Story:
             [
                 (("bold", "A first order, end to end"),),
                 plain(f"A simulated Kalshi listens on {sandbox.server.host} (KalshiNR on port {port})."),
-                plain("Its certificate authority and your API keys are made for this run. All of it is TLS."),
+                plain("Its CA and your API keys are created for this run. All connections use TLS."),
             ]
         )
 
@@ -99,7 +99,7 @@ class _Story:
         symbol = MARKETS[PREDICTION][0].rules.ticker
         with self._logged_on(PREDICTION, symbol) as (you, books):
             self._chapter(
-                f"Place an order that rests: buy 10 contracts of {symbol} at 0.44 dollars",
+                f"Place a resting order: buy 10 contracts of {symbol} at 0.44 dollars",
                 "The venue reports twice, pending and new, and the book has a new best bid.",
             )
             order_id = self._place(PREDICTION, you, _order("first", symbol, Side.BUY, "0.44", 10))
@@ -107,7 +107,7 @@ class _Story:
 
             self._chapter(
                 "Amend it: 12 contracts at 0.45 dollars",
-                "In the book the old level goes and the new one comes.",
+                "In the book the new level replaces the old one.",
             )
             yours: dict[str, Any] = {"order_id": order_id, "symbol": symbol, "side": Side.BUY}
             you.send(
@@ -126,14 +126,14 @@ class _Story:
 
             self._chapter(
                 "Another trader sells 5 contracts into it",
-                "Both sides get a report of the trade; 7 contracts are left in the book.",
+                "Both sides receive a report of the trade; 7 contracts are left in the book.",
             )
             self._hit(PREDICTION, _order("hit", symbol, Side.SELL, "0.45", 5))
             partly = OrdStatus.PARTIALLY_FILLED
             self._report(PREDICTION, you, ExecType.TRADE, ord_status=partly, last_qty=5, leaves_qty=7)
             books.expect_book((_NEW, _TRADE, "0.45", 5), (_CHANGE, _BID, "0.45", 7))
 
-            self._chapter("Cancel the rest of it", "The level leaves the book.")
+            self._chapter("Cancel the rest of it", "The level is removed from the book.")
             you.send(OrderCancelRequest(cl_ord_id="first-cancelled", orig_cl_ord_id="first-amended", **yours))
             self._report(PREDICTION, you, ExecType.PENDING_CANCEL)
             self._report(PREDICTION, you, ExecType.CANCELED, cum_qty=5, leaves_qty=0)
@@ -144,13 +144,15 @@ class _Story:
         symbol = MARKETS[MARGIN][0].rules.ticker
         with self._logged_on(MARGIN, symbol) as (you, books):
             self._chapter(
-                f"Place an order that rests: bid 19.48 dollars for 3 contracts of {symbol}",
+                f"Place a resting order: bid 19.48 dollars for 3 contracts of {symbol}",
                 "Margin trades whole contracts, and prices are in dollars only.",
             )
             self._place(MARGIN, you, _order("perp", symbol, Side.BUY, "19.48", 3))
             books.expect_book((_NEW, _BID, "19.48", 3))
 
-            self._chapter("Another trader sells 3 contracts into it", "The order is filled, the level gone.")
+            self._chapter(
+                "Another trader sells 3 contracts into it", "The order is filled, and its level is removed."
+            )
             self._hit(MARGIN, _order("perp-hit", symbol, Side.SELL, "19.48", 3))
             self._report(MARGIN, you, ExecType.TRADE, ord_status=OrdStatus.FILLED, last_qty=3)
             books.expect_book((_NEW, _TRADE, "19.48", 3), (_DELETE, _BID, "19.48", 0))
@@ -188,12 +190,12 @@ class _Story:
         """Log on for orders and for the book of a market, with a key each, and out at the end."""
         self._chapter(
             f"{product.capitalize()}: log on to KalshiNR for orders and to KalshiMD for books",
-            "RawData is the signature of your private key. Each connection has an API key of its own.",
+            "RawData is the signature of your private key. Each connection has its own API key.",
         )
         with ExitStack() as stack:
             you = stack.enter_context(self._participant(YOU, product, "KalshiNR").logged_on())
             books = stack.enter_context(self._participant(YOU, product, "KalshiMD", key=1).logged_on())
-            self._chapter(f"Subscribe to the book of {symbol}", "A snapshot comes first, changes follow.")
+            self._chapter(f"Subscribe to the book of {symbol}", "A snapshot is followed by changes.")
             books.send(MarketDataRequest.subscribe(symbol))
             if not books.expect(MarketDataSnapshotFullRefresh, symbol=symbol).md_entries:
                 raise DemoError(f"the book of {symbol} is empty, where orders should have rested")

@@ -23,7 +23,7 @@ def replay_input_log(file: Path) -> None:
     with plain_errors():
         found = replay(file)
     if not found.entries and found.venue is None and found.parted is None:
-        raise CommandError(f"{file} is no input log of a venue, or has nothing whole")
+        raise CommandError(f"{file} is not an input log of a venue, or contains no complete entry")
     screen = Screen()
     screen.lines([plain(line) for line in _lines(found)])
     screen.flush()
@@ -34,7 +34,7 @@ def replay_input_log(file: Path) -> None:
 def _lines(found: Replayed) -> list[str]:
     lines = [
         f"{found.entries} calls, {found.sent} bytes sent and {found.states} states "
-        + ("came out the same" if found.is_same else "came out the same before it parted")
+        + ("were reproduced" if found.is_same else "were reproduced before the first difference")
     ]
     if found.venue is not None:
         lines.append(f"state at the end: {state_digest(found.venue)}")

@@ -34,25 +34,25 @@ def scenario_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--scenario",
             type=_FILE,
-            help="A YAML file with markets, accounts, keys and what happens when; `kalshi-fix venue schema` "
+            help="A YAML file with markets, accounts, keys and timed events; `kalshi-fix venue schema` "
             "prints its JSON Schema.",
         ),
         click.option(
             "--owners",
             type=click.IntRange(1, MOST_OWNERS),
-            help=f"So many owners with an account on each product, called {OWNER}, {OWNER}-2, ..., beside "
+            help=f"Number of owners with an account on each product, named {OWNER}, {OWNER}-2, ..., besides "
             "those of the scenario; 1 by default if the scenario has none.",
         ),
         click.option(
             "--keys",
             type=click.IntRange(1, MOST_KEYS_EACH),
-            help="API keys of everybody on each product, whatever the scenario says; "
+            help="Number of API keys of each owner on each product, overriding the scenario; "
             f"{KEYS_EACH} by default.",
         ),
         click.option(
             "--key-type",
             type=click.Choice(["ed25519", "rsa"]),
-            help="Type of all API keys, whatever the scenario says; ed25519 by default.",
+            help="Type of all API keys, overriding the scenario; ed25519 by default.",
         ),
     )
     return reduce(lambda wrapped, option: option(wrapped), reversed(options), function)
@@ -82,9 +82,7 @@ def check(file: Path) -> None:
     count = sum(len(markets) for markets in found.markets.values())
     keys = sum(each.count for each in found.keys)
     screen = Screen()
-    screen.lines(
-        [plain(f"{file}: {count} markets, {len(found.owners)} owners, {keys} API keys; it is in order")]
-    )
+    screen.lines([plain(f"{file}: {count} markets, {len(found.owners)} owners, {keys} API keys; valid")])
     screen.flush()
 
 

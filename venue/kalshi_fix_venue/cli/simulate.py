@@ -31,7 +31,7 @@ MOST = 366 * 86400.0
 def _duration(text: str) -> float:
     seconds = seconds_of(text)
     if seconds is None or not 0 < seconds <= MOST:
-        raise ValueError(f"{text!r} is no time of up to a year; write {DURATION_WISH}")
+        raise ValueError(f"{text!r} is not a time of up to a year; write {DURATION_WISH}")
     return seconds
 
 
@@ -40,7 +40,7 @@ def _parse_start(text: str) -> datetime:
     with contextlib.suppress(ValueError):
         time = datetime.fromisoformat(text)
     if time is None or time.tzinfo is None or not 1970 < time.year < 9000:
-        raise ValueError(f"{text!r} is not a time with its zone, such as 2026-11-05T14:30:00Z")
+        raise ValueError(f"{text!r} is not a time with a zone, such as 2026-11-05T14:30:00Z")
     return time.astimezone(UTC)
 
 
@@ -50,7 +50,7 @@ def _parse_start(text: str) -> datetime:
     "--start",
     type=Value("time", _parse_start),
     default=START,
-    help="When it begins, by default 2026-01-05T14:30:00Z.",
+    help="Start of the simulated time, by default 2026-01-05T14:30:00Z.",
 )
 @click.option(
     "--for",
@@ -58,12 +58,12 @@ def _parse_start(text: str) -> datetime:
     type=Value("duration", _duration),
     default="1h",
     show_default=True,
-    help="How long it runs.",
+    help="Length of the simulated time.",
 )
 @click.option(
     "--input-log",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write down what happens in this new file; `kalshi-fix venue replay` replays it.",
+    help="Write the input log to this new file; `kalshi-fix venue replay` replays it.",
 )
 def simulate(
     start: datetime, seconds: float, input_log: Path | None, **requested: Unpack[ScenarioOptions]

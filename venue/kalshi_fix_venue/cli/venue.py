@@ -47,26 +47,25 @@ MOST_LISTED = 20
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Where to put the CA, the keys and env.sh: a folder of yours that others cannot write; it is made "
-    "if it is missing. By default a new temporary one. The files are removed at the end.",
+    help="Folder for the CA, the keys and env.sh, which other users must not be able to write; created "
+    "if missing. By default a new temporary one. The files are removed at the end.",
 )
 @click.option(
     "--first-port",
     type=click.IntRange(1, 65535 - len(all_ports()) + 1),
-    help="Listen on this port and the ones after it; on any free ports by default.",
+    help="Listen on this port and the following ones; on any free ports by default.",
 )
 @click.option(
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Listen on this address of the machine. 0.0.0.0 is for a container, which says who reaches it.",
+    help="Listen on this address of the machine. Use 0.0.0.0 in a container.",
 )
 @scenario_options
 @click.option(
     "--input-log",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write down what comes to the venue, without secrets, in this new file; `kalshi-fix venue replay` "
-    "replays it.",
+    help="Write the venue's input, without secrets, to this new file; `kalshi-fix venue replay` replays it.",
 )
 @click.pass_context
 def venue(
@@ -222,7 +221,7 @@ def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]]) -> N
     else:
         hint = [
             "",
-            "In another shell, run the next line, or paste what follows it:",
+            "In another shell, run the next line, or paste the lines after it:",
             "",
             command,
             "",
@@ -253,7 +252,7 @@ def _until_stopped() -> None:
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
-    help="The folder of the venue. By default that of the only venue that runs in a temporary folder.",
+    help="Folder of the venue. By default that of the only venue running in a temporary folder.",
 )
 def env(folder: Path | None) -> None:
     """Print the path of the env.sh of a running venue.

@@ -31,14 +31,14 @@ def check_result(state: ExchangeState, market: Market, command: SetMarketState) 
         raise ValueError(f"market {market.ticker} is a perpetual, which is never {command.state.value}")
     if command.result is None:
         if command.price is not None:
-            raise ValueError("a price belongs to a result; give both")
+            raise ValueError("a price needs a result; give both")
         if command.state in _DECIDED and market.result is None:
             raise ValueError(f"market {market.ticker} has no result; give yes, no, or scalar with its price")
         return
     if command.state not in _DECIDED:
-        raise ValueError(f"a market that is {command.state.value} has no result; leave it out")
+        raise ValueError(f"a market that is {command.state.value} has no result; remove it")
     if market.state is MarketState.SETTLED:
-        raise ValueError(f"market {market.ticker} was settled; its result stays as it is")
+        raise ValueError(f"market {market.ticker} is settled; its result cannot change")
     fixed = _PRICES.get(command.result)
     if command.price is None:
         if fixed is None:

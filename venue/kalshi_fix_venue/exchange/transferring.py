@@ -22,7 +22,7 @@ def check_transfer(state: ExchangeState, command: MoveCash) -> None:
     if command.amount <= 0 or command.amount % source.precision:
         raise ValueError(f"an amount is a multiple of {source.precision} dollars, not {command.amount}")
     if command.amount > source.available:
-        raise ValueError(f"{_account_name(command.source)} has {source.available} dollars that are free")
+        raise ValueError(f"{_account_name(command.source)} has {source.available} free dollars")
 
 
 def transfer(state: ExchangeState, batch: Batch, command: MoveCash) -> None:  # noqa: ARG001 as all steps

@@ -58,7 +58,7 @@ class Flow:
         for ticker in (*config.markets, *config.middles):
             if ticker not in known:
                 raise ConfigurationError(
-                    f"the flow names {ticker!r}, which is no market of the venue; "
+                    f"the flow names {ticker!r}, which is not a market of the venue; "
                     f"use some of {', '.join(sorted(known))}"
                 )
         self._markets = [each for each in every if not config.markets or each[1] in config.markets]

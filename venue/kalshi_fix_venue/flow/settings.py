@@ -26,18 +26,20 @@ class FlowConfig:
     seed: int = 0
     """The same seed, settings and times give the same orders."""
     rate: float = setting(
-        "orders, amends and cancels a second, on average, over all markets; bursts come on top",
+        "orders, amends and cancels per second on average, over all markets, without bursts",
         default=5.0,
         least=0,
         most=10_000,
     )
     makers: int = setting(
-        "traders on each product who keep quotes on both sides of a fair price that moves",
+        "traders on each product that quote both sides of a moving fair price",
         default=3,
         least=0,
         most=1000,
     )
-    takers: int = setting("traders on each product who take them", default=3, least=0, most=1000)
+    takers: int = setting(
+        "traders on each product that trade with those quotes", default=3, least=0, most=1000
+    )
     levels: int = setting("prices that a maker quotes on each side", default=3, least=1, most=100)
     largest: int = setting("contracts of an order, at most", default=20, least=1, most=1_000_000)
     volatility: float = setting(
@@ -48,7 +50,7 @@ class FlowConfig:
         most=100,
     )
     bursts: float = setting(
-        "the share of actions that begin a burst: takers in a row on one side of one market",
+        "fraction of actions that begin a burst of orders on one side of one market",
         default=0.01,
         least=0,
         most=1,
@@ -59,7 +61,7 @@ class FlowConfig:
     """Initial fair price, in dollars by ticker. The default is the middle of the book, or with an empty book
     half a dollar on prediction and 20 dollars on margin."""
     balance: Decimal = setting(  # noqa: RUF009
-        "dollars that each trader begins with, on each shard",
+        "initial dollars of each trader, on each shard",
         default=Decimal(10_000_000),
         least=0,
         most=10**15,

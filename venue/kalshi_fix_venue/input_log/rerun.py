@@ -127,10 +127,10 @@ class _Replay:
                     values = _parse(data)
                     if values is None and file.readline(1):
                         raise InputLogError(
-                            f"{self._path}:{number} is no line of an input log; replay an unchanged one"
+                            f"{self._path}:{number} is not a line of an input log; replay an unchanged one"
                         )
                     if values is None:
-                        self._torn = f"{self._path}:{number}: the last line is torn off; it is left out"
+                        self._torn = f"{self._path}:{number}: the last line is incomplete and was skipped"
                         return
                     yield number, values
         except OSError as error:
@@ -153,7 +153,7 @@ class _Replay:
             yield step
 
     def _no_log(self) -> InputLogError:
-        return InputLogError(f"{self._path} is no input log of a venue: it does not begin with settings")
+        return InputLogError(f"{self._path} is not an input log of a venue: it does not begin with settings")
 
     # The venue
 
@@ -174,7 +174,7 @@ class _Replay:
         if values["input_log"] != VERSION:
             raise InputLogError(
                 f"{self._path} is an input log of version {values['input_log']}, "
-                f"and this release replays version {VERSION}; use the release that wrote it"
+                f"but this release replays version {VERSION}; use the release that wrote it"
             )
         self._verdicts = _Verdicts()
         try:
@@ -188,10 +188,10 @@ class _Replay:
     def _perform(self, venue: VenueModel, step: _Step) -> None:
         name, args = step.values["do"], step.values.get("args", {})
         if name not in _CALLS:
-            raise InputLogError(f"{self._path}:{step.line}: {name!r} is no call of a venue")
+            raise InputLogError(f"{self._path}:{step.line}: {name!r} is not a call of a venue")
         if name == "receive_data" and "data" not in args:
             if step.line not in self._late and (step.is_last or self._torn is not None):
-                self._torn = f"{self._path}:{step.line}: the message that began here was never complete"
+                self._torn = f"{self._path}:{step.line}: the message that begins here is incomplete"
                 return
             # Without them, nothing that the venue could have understood.
             args["data"] = self._late.get(step.line, "")
@@ -227,7 +227,7 @@ class _Replay:
         if len(data) != size:
             raise _PartedError(f"sends {len(data)} bytes, not {size}")
         if digest_of(data) != digest:
-            raise _PartedError(f"sends other {size} bytes: digest {digest_of(data)}, not {digest}")
+            raise _PartedError(f"sends different {size} bytes: digest {digest_of(data)}, not {digest}")
         self._sent += size
 
 

@@ -86,7 +86,7 @@ def _reading() -> Iterator[None]:
 
 def _zone_name(zone: tzinfo) -> str:
     if not isinstance(zone, ZoneInfo):
-        raise UnknownValueError(f"an input log has no form for the time zone {zone!r}; use a ZoneInfo")
+        raise UnknownValueError(f"an input log cannot represent the time zone {zone!r}; use a ZoneInfo")
     return zone.key
 
 

@@ -33,7 +33,9 @@ def _msg_type(value: object) -> str:
         return word
     found = _BY_NAME.get(word)
     if found is None:
-        raise ValueError(f"{word!r} is no MsgType and no message's name; {did_you_mean(word, _BY_NAME)}")
+        raise ValueError(
+            f"{word!r} is neither a MsgType nor a message's name; {did_you_mean(word, _BY_NAME)}"
+        )
     return found
 
 
@@ -160,7 +162,7 @@ class Fault(SessionOperation):
 
     after: float = parameter(SECONDS, "seconds until it begins", default=0.0)
     lasting: float | None = parameter(
-        SECONDS, "seconds until it ends; without, it lasts until `release`", optional=True
+        SECONDS, "seconds until it ends; by default it lasts until `release`", optional=True
     )
 
     def perform(self, venue: Operable, now: Instant) -> Answer:

@@ -23,7 +23,7 @@ class EnableDropCopy(Operation):
 
     NAME: ClassVar[str] = "enable-drop-copy"
     owner: str = parameter(TEXT, "whose account", positional=True)
-    enabled: bool = parameter(FLAG, "no takes it off the list", default=True)
+    enabled: bool = parameter(FLAG, "no removes it from the list", default=True)
     product: str | None = parameter(PRODUCT, "on which product; both by default", optional=True)
 
     def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 as all operations
@@ -32,7 +32,7 @@ class EnableDropCopy(Operation):
         for product in products:
             venue.drop_copy(product).enable(self.owner, enabled=self.enabled)
         text = "may" if self.enabled else "may not"
-        return {"text": f"{self.owner} {text} ask for past reports", "products": products}
+        return {"text": f"{self.owner} {text} request past reports", "products": products}
 
 
 @attrs.frozen(kw_only=True)

@@ -23,9 +23,11 @@ from kalshi_fix_venue.parameters import CHANCE, COUNT, FLAG, SECONDS, TEXT, choi
 class OccasionalFault(Fault):
     """Something that goes wrong at certain occasions."""
 
-    skip: int = parameter(COUNT, "occasions that pass unharmed first", default=0)
-    times: int = parameter(COUNT, "how often it strikes; 0 for any number", default=1)
-    chance: float = parameter(CHANCE, "its probability at each occasion, drawn by the seed", default=1.0)
+    skip: int = parameter(COUNT, "number of occasions to skip first", default=0)
+    times: int = parameter(COUNT, "number of times it is applied; 0 for no limit", default=1)
+    chance: float = parameter(
+        CHANCE, "probability at each occasion, drawn from the seeded random numbers", default=1.0
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -61,7 +63,7 @@ class Cut(MessageFault):
     )
     how: str = parameter(
         choice("close", "reset"),
-        "close: like a process that ends; reset: like a killed process, or a machine in between",
+        "close: like a process that ends; reset: like a killed process or an interrupted route",
         default="close",
     )
 
@@ -71,7 +73,7 @@ class Delay(Fault):
     """Have everything that goes to the client arrive late, in order."""
 
     NAME: ClassVar[str] = "delay"
-    by: float = parameter(SECONDS, "how late, in seconds", positional=True)
+    by: float = parameter(SECONDS, "delay in seconds", positional=True)
 
 
 @attrs.frozen(kw_only=True)
@@ -79,7 +81,7 @@ class LateHeartbeats(Fault):
     """Have heartbeats leave late, where nothing else leaves meanwhile."""
 
     NAME: ClassVar[str] = "late-heartbeats"
-    by: float = parameter(SECONDS, "how late, in seconds", positional=True)
+    by: float = parameter(SECONDS, "delay in seconds", positional=True)
 
 
 @attrs.frozen(kw_only=True)
@@ -147,7 +149,7 @@ class Reject(MessageFault):
 
     NAME: ClassVar[str] = "reject"
     text: str = parameter(
-        TEXT, "Text (58), such as INTERNAL_ERROR; one that is documented goes with its code", positional=True
+        TEXT, "Text (58), such as INTERNAL_ERROR; a documented text is sent with its code", positional=True
     )
 
 
@@ -203,7 +205,7 @@ class HoldKey(OccasionalFault):
     """Refuse logons as if another connection with the key were still open."""
 
     NAME: ClassVar[str] = "hold-key"
-    times: int = parameter(COUNT, "how often it strikes; 0 for any number", default=0)
+    times: int = parameter(COUNT, "number of times it is applied; 0 for no limit", default=0)
 
     @property
     def text(self) -> str:

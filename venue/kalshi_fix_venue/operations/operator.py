@@ -51,7 +51,9 @@ class Pause(Operation):
     NAME: ClassVar[str] = "pause"
     what: str = parameter(choice("trading", "exchange"), "what is paused", default="trading", positional=True)
     product: str | None = parameter(PRODUCT, "which exchange; both by default", optional=True)
-    lasting: float | None = parameter(SECONDS, "seconds until it ends; if not said, `resume`", optional=True)
+    lasting: float | None = parameter(
+        SECONDS, "seconds until it ends; by default it lasts until `resume`", optional=True
+    )
     LOGS_OUT: ClassVar[bool] = False
 
     def perform(self, venue: Operable, now: Instant) -> Answer:
@@ -152,9 +154,9 @@ class Close(MarketOperation):
 class MarketEnd(MarketOperation):
     """Something about a market with its result."""
 
-    result: str | None = parameter(RESULT, "how it was decided", optional=True, positional=True)
+    result: str | None = parameter(RESULT, "the result of the market", optional=True, positional=True)
     price: Decimal | None = parameter(  # noqa: RUF009 an attrs field
-        AMOUNT, "what a YES contract pays, for scalar", optional=True
+        AMOUNT, "dollars paid for a YES contract, for scalar", optional=True
     )
 
     def _decided(self, state: MarketState) -> SetMarketState:
@@ -207,8 +209,8 @@ class SettlementBounds(MarketOperation):
 
     NAME: ClassVar[str] = "settlement-bounds"
     market: str = parameter(TEXT, "its ticker", positional=True)  # again, to be first on the command line
-    lowest: Decimal = parameter(AMOUNT, "the lowest price that may be", positional=True)  # noqa: RUF009
-    highest: Decimal = parameter(AMOUNT, "the highest price that may be", positional=True)  # noqa: RUF009
+    lowest: Decimal = parameter(AMOUNT, "the lowest allowed price", positional=True)  # noqa: RUF009
+    highest: Decimal = parameter(AMOUNT, "the highest allowed price", positional=True)  # noqa: RUF009
 
     def perform(self, venue: Operable, now: Instant) -> Answer:
         """Set the bounds."""
@@ -224,7 +226,7 @@ class BlockTrade(MarketOperation):
     quantity: Decimal = parameter(AMOUNT, "how many contracts", positional=True)  # noqa: RUF009
     price: Decimal = parameter(AMOUNT, "at which price, in dollars", positional=True)  # noqa: RUF009
     buyer: str = parameter(
-        TEXT, "who buys: an owner, owner/subaccount or a customer's PartyID", positional=True
+        TEXT, "the buyer: an owner, owner/subaccount or a customer's PartyID", positional=True
     )
     seller: str = parameter(TEXT, "who sells", positional=True)
 
@@ -248,10 +250,12 @@ class Trade(MarketOperation):
 
     NAME: ClassVar[str] = "trade"
     market: str = parameter(TEXT, "its ticker", positional=True)  # again, to be first on the command line
-    side: str = parameter(choice("buy", "sell"), "what the participant does", positional=True)
+    side: str = parameter(choice("buy", "sell"), "the participant's side", positional=True)
     quantity: Decimal = parameter(AMOUNT, "how many contracts", positional=True)  # noqa: RUF009
     price: Decimal | None = parameter(  # noqa: RUF009 an attrs field
-        AMOUNT, "the limit, in dollars; by default the price at which the book has them", optional=True
+        AMOUNT,
+        "the limit price in dollars; by default the price at which the book can fill them",
+        optional=True,
     )
 
     def perform(self, venue: Operable, now: Instant) -> Answer:
@@ -283,7 +287,9 @@ class Trade(MarketOperation):
     def _limit(self, levels: Sequence[tuple[Decimal, Decimal]]) -> Decimal:
         """Return the worst price that is needed for the quantity."""
         if not levels:
-            raise ConfigurationError(f"nothing rests in the book of {self.market} to {self.side}")
+            raise ConfigurationError(
+                f"there are no resting orders in the book of {self.market} to {self.side}"
+            )
         sizes = accumulate(size for _, size in levels)
         needed = next((place for place, size in enumerate(sizes) if size >= self.quantity), -1)
         return levels[needed][0]
@@ -311,10 +317,10 @@ class Transfer(Operation):
     NAME: ClassVar[str] = "transfer"
     owner: str = parameter(TEXT, "whose cash", positional=True)
     amount: Decimal = parameter(AMOUNT, "how much", positional=True)  # noqa: RUF009 an attrs field
-    from_shard: int = parameter(COUNT, "the shard that it is on", default=0)
-    to_shard: int = parameter(COUNT, "the shard that it goes to", default=0)
-    from_subaccount: int = parameter(COUNT, "the subaccount that it is in", default=0)
-    to_subaccount: int = parameter(COUNT, "the subaccount that it goes to", default=0)
+    from_shard: int = parameter(COUNT, "the shard to move from", default=0)
+    to_shard: int = parameter(COUNT, "the shard to move to", default=0)
+    from_subaccount: int = parameter(COUNT, "the subaccount to move from", default=0)
+    to_subaccount: int = parameter(COUNT, "the subaccount to move to", default=0)
     product: str = parameter(PRODUCT, "on which exchange", default=PREDICTION)
 
     def perform(self, venue: Operable, now: Instant) -> Answer:
@@ -372,4 +378,4 @@ class ShowInputLog(Operation):
         """Look."""
         # No error where there is none: a replay of the input log, which is not logged, does this too.
         path = None if venue.input_log_path is None else str(venue.input_log_path.absolute())
-        return {"text": path or "nothing is logged; run the venue with --input-log FILE", "path": path}
+        return {"text": path or "there is no input log; run the venue with --input-log FILE", "path": path}

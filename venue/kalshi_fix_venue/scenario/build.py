@@ -107,12 +107,12 @@ def wrong_references(found: ScenarioFile) -> Iterator[tuple[Place, str]]:
         if name not in known:
             yield place, did_you_mean(name, known)
     if sum(keys.count for keys in _keys(found)) > MOST_KEYS:
-        yield ("keys",), f"make do with {MOST_KEYS} keys in all"
+        yield ("keys",), f"use at most {MOST_KEYS} keys in all"
     for owner in found.accounts:
         if owner in {LIQUIDITY, PARTICIPANT} or is_trader(owner):
             yield (
                 ("accounts", owner),
-                f"choose another name: `{owner}` is kept for accounts of the venue's own",
+                f"choose another name: `{owner}` is reserved for the venue's own accounts",
             )
 
 
@@ -131,13 +131,13 @@ def _wrong_prices(found: ScenarioFile, tickers: dict[str, dict[str, Market]]) ->
             held = ("accounts", owner, product, "positions", ticker)
             market = tickers[product].get(ticker)
             if market is None:
-                yield held, f"{ticker} is no {product} market; {did_you_mean(ticker, tickers[product])}"
+                yield held, f"{ticker} is not a {product} market; {did_you_mean(ticker, tickers[product])}"
                 continue
             if not market.rules.accepts_quantity(abs(position.quantity)):
                 step = market.rules.quantity_step
                 yield (*held, "quantity"), f"write a multiple of {step} that is not 0"
             if position.price is not None and not market.rules.accepts_price(position.price):
-                yield (*held, "price"), "write a price that the market takes"
+                yield (*held, "price"), "write a price that the market accepts"
 
 
 def _listed(found: ScenarioFile) -> Iterator[tuple[str, str, AnyMarket]]:

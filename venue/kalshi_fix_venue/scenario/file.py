@@ -56,9 +56,7 @@ def load_scenario(path: Path) -> Scenario:
             data = stream.read(MAX_FILE_SIZE + 1)
     except OSError as error:
         what = f"cannot be read ({error.strerror})"
-        raise ScenarioError(
-            [Mistake(Location(str(path), 1), what, "name a file that you may read")]
-        ) from None
+        raise ScenarioError([Mistake(Location(str(path), 1), what, "give a readable file")]) from None
     return parse_scenario(data, str(path))
 
 
@@ -101,7 +99,7 @@ def read_nodes(data: bytes, name: str) -> Node:
     mistakes = Mistakes(MAX_MISTAKES, ScenarioError)
     if len(data) > MAX_FILE_SIZE:
         what = f"has more than {MAX_FILE_SIZE} bytes"
-        mistakes.refuse(Location(name, 1), what, "leave out what is not needed")
+        mistakes.refuse(Location(name, 1), what, "remove what is not needed")
     return parse(data, name, BOUNDS, mistakes, if_empty="describe the venue, as examples/scenario.yaml does")
 
 

@@ -298,7 +298,7 @@ class Market(Section):
             if getattr(self, key) is not None and not self.state.is_decided:
                 raise mistake(shown(key), "remove it, or write `state: determined` or `settled`")
         if self.state is MarketState.INITIALIZED and self.liquidity is not None:
-            raise mistake("liquidity", "remove it: nothing can rest in a market that is not open yet")
+            raise mistake("liquidity", "remove it: a market that is not open yet has no resting orders")
         return self
 
 
@@ -317,9 +317,9 @@ class PredictionMarket(Market):
     @model_validator(mode="after")
     def _check_tick(self) -> PredictionMarket:
         if self.tick is not None and self.structure is not None:
-            raise mistake("structure", "remove it, or `tick`: one of the two")
+            raise mistake("structure", "remove either it or `tick`")
         if self.tick is not None and (self.tick >= 1 or 1 % self.tick):
-            raise mistake("tick", "write a part of a dollar that divides it, such as 0.01")
+            raise mistake("tick", "write a divisor of one dollar, such as 0.01")
         return self
 
 
@@ -393,7 +393,7 @@ class Combo(Section):
     @model_validator(mode="after")
     def _check_legs(self) -> Combo:
         if self.minimum_legs > self.maximum_legs:
-            raise mistake("maximum-legs", "write no less than `minimum-legs`")
+            raise mistake("maximum-legs", "write at least `minimum-legs`")
         return self
 
 
@@ -566,7 +566,7 @@ class Pause(Section):
     @model_validator(mode="after")
     def _check_times(self) -> Pause:
         if self.begins >= self.ends:
-            raise mistake("ends", "write a later time than `begins`, or two pauses for two days")
+            raise mistake("ends", "write a time later than `begins`, or two pauses")
         return self
 
 

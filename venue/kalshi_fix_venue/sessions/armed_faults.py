@@ -89,7 +89,7 @@ class ArmedFaults:
             ConfigurationError: too many are armed.
         """
         if len(self._armed) >= MAX_ARMED:
-            raise ConfigurationError(f"{MAX_ARMED} faults are armed already; release some")
+            raise ConfigurationError(f"{MAX_ARMED} faults are already armed; release some")
         begins = now.monotonic + fault.after
         ends = None if fault.lasting is None else begins + fault.lasting
         skip, left = (fault.skip, fault.times or None) if isinstance(fault, OccasionalFault) else (0, None)

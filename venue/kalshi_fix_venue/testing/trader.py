@@ -136,7 +136,7 @@ class Trader:
                 )
                 trades = [each for each in outcomes if isinstance(each, OrderTraded)]
                 if not trades:
-                    raise ValueError(f"{cl_ord_id} of {owner} was not filled: nothing trades with it")
+                    raise ValueError(f"{cl_ord_id} of {owner} was not filled: the book has no matching order")
                 done.append(_last(outcomes, self.owner))
                 missing -= sum(
                     (each.quantity for each in trades if each.order.order_id == order.order_id), Decimal(0)

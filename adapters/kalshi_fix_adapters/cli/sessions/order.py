@@ -37,7 +37,7 @@ AT_ONCE = frozenset((TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL))
 @click.argument("quantity", type=NUMBER)
 @click.argument("price", type=NUMBER)
 @click.option("--expiry", type=click.Choice(list(EXPIRIES)), default="gtc", show_default=True)
-@click.option("--post-only", is_flag=True, help="Reject the order rather than fill it at once.")
+@click.option("--post-only", is_flag=True, help="Reject the order if it would be filled at once.")
 @request_options
 def order(
     target: Target,

@@ -112,11 +112,11 @@ class Combos:
             sides.setdefault(_market(leg), set()).add(leg.multivariate_selected_side)
         both = [leg for leg in legs if len(sides[_market(leg)]) > 1]
         if both:
-            return _invalid(codes.CONFLICTING_LEG_OUTCOMES, "a market cannot come out both ways", both)
+            return _invalid(codes.CONFLICTING_LEG_OUTCOMES, "a market cannot have two results", both)
         times = Counter(_market(leg) for leg in legs)
         twice = [leg for leg in legs if times[_market(leg)] > 1]
         if twice:
-            return _invalid(codes.DUPLICATED_LEGS, "a leg stands twice", twice)
+            return _invalid(codes.DUPLICATED_LEGS, "a leg appears twice", twice)
         yes = [leg for leg in legs if leg.multivariate_selected_side == MultivariateSelectedSide.YES]
         by_event = Counter(leg.multivariate_selected_event_ticker for leg in yes)
         exclusive = [
@@ -126,7 +126,7 @@ class Combos:
             and events[leg.multivariate_selected_event_ticker].exclusive
         ]
         if exclusive:
-            text = "at most one market of an event can come out yes"
+            text = "at most one market of an event can settle as yes"
             return _invalid(codes.CONFLICTING_LEG_OUTCOMES, text, exclusive)
         if not collection.minimum_legs <= len(legs) <= collection.maximum_legs:
             text = f"a combination has {collection.minimum_legs} to {collection.maximum_legs} legs"

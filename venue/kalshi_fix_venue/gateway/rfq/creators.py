@@ -254,7 +254,7 @@ class Creators:
         must allow the quote's price."""
         quote_id = message.quote_id
         if quote_id is None:
-            text = "QuoteID is missing beside RfqId"
+            text = "QuoteID is missing with RfqId"
             reason = BusinessRejectReason.CONDITIONALLY_REQUIRED_FIELD_MISSING
             return [(login, business_reject(message, reason, text))], ()
         side = known_side(message.side)

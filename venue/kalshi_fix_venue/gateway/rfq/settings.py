@@ -68,9 +68,9 @@ class RfqSettings:
         for name in ("standard", "high_volatility"):
             windows: Windows = getattr(self, name)
             if windows.confirmation < 0 or windows.execution < 0:
-                raise ConfigurationError(f"RfqSettings.{name} has a time below 0; use seconds from 0 up")
+                raise ConfigurationError(f"RfqSettings.{name} has a time below 0; use 0 seconds or more")
         if self.lifetime is not None and self.lifetime <= 0:
-            raise ConfigurationError("RfqSettings.lifetime must be above 0, or None for no end")
+            raise ConfigurationError("RfqSettings.lifetime must be above 0, or None for no limit")
         for name in ("max_open", "max_quotes", "retained", "max_combos"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"RfqSettings.{name} must be at least 1")
