@@ -86,7 +86,7 @@ def test_a_position_is_paid_once(harness: ExchangeHarness) -> None:
     settle(harness, YES)
     balance = harness.balance("ann")
     assert harness.market_state(SETTLED) == ()
-    with pytest.raises(ValueError, match="was settled; its result stays"):
+    with pytest.raises(ValueError, match="is settled; its result cannot"):
         harness.market_state(SETTLED, NO)
     with pytest.raises(ValueError, match="is settled and cannot become determined"):
         harness.market_state(DETERMINED, NO)
@@ -169,7 +169,7 @@ def test_a_settlement_clears_on_the_date_of_new_york(
     ("state", "result", "price", "says"),
     [
         (DETERMINED, None, None, "has no result; give yes, no, or scalar with its price"),
-        (DETERMINED, None, "0.5", "a price belongs to a result"),
+        (DETERMINED, None, "0.5", "a price needs a result"),
         (DETERMINED, SCALAR, None, "a scalar result needs its price"),
         (DETERMINED, SCALAR, "1.0001", "0 to 1 dollar in steps of 0.0001, not 1.0001"),
         (DETERMINED, SCALAR, "-0.0001", "0 to 1 dollar"),
