@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import platform
 import sys
 import warnings
 from collections.abc import Callable
@@ -21,10 +20,11 @@ from benchmarks.cases import (
     sizes,
     store,
     stream,
+    ticks,
     venue,
 )
 from benchmarks.engines import missing
-from benchmarks.measure import Contender, Result, machine, measure
+from benchmarks.measure import Contender, Result, build, machine, measure
 
 ROUNDS, QUICK_ROUNDS = 15, 5
 CODEC_CASES: dict[str, Callable[[], list[Contender]]] = {
@@ -44,6 +44,7 @@ OTHER_CASES: dict[str, Callable[[], list[Result]]] = {
     "n": venue.orders,
     "o": process.first_order,
     "sizes": sizes.by_size,
+    "t": ticks.ticks,
 }
 
 
@@ -62,7 +63,7 @@ def main() -> int:
     folder = arguments.into or report.HERE
     if arguments.docs:
         return _write_docs(folder, arguments.into)
-    print(f"Python {platform.python_version()}, {machine()}")
+    print(f"Python {build()}, {machine()}")
     if absent := missing():
         print(f"not installed, and left out: {', '.join(absent)}")
     folder.mkdir(parents=True, exist_ok=True)

@@ -218,6 +218,11 @@ def first_snapshots(levels: int) -> list[bytes]:
 
 
 def snapshot_bytes(levels: int, number: int = 0) -> bytes:
+    """Return `snapshot` as it is received."""
+    return _from_market(snapshot(levels, number), number)
+
+
+def snapshot(levels: int, number: int = 0) -> MarketDataSnapshotFullRefresh:
     """Return a snapshot of one of the markets with this many price levels, half of them bids.
 
     Without MDEntryDate and MDEntryTime, which the other Kalshi client cannot read.
@@ -230,11 +235,15 @@ def snapshot_bytes(levels: int, number: int = 0) -> bytes:
         )
         for n in range(levels)
     ]
-    symbol = MARKETS[number % len(MARKETS)]
-    return _from_market(MarketDataSnapshotFullRefresh(symbol=symbol, md_entries=entries), number)
+    return MarketDataSnapshotFullRefresh(symbol=MARKETS[number % len(MARKETS)], md_entries=entries)
 
 
 def incremental_bytes(count: int, number: int = 0, *, levels: int) -> bytes:
+    """Return `incremental` as it is received."""
+    return _from_market(incremental(count, number, levels=levels), number)
+
+
+def incremental(count: int, number: int = 0, *, levels: int) -> MarketDataIncrementalRefresh:
     """Return an incremental that gives this many of a book's levels another size.
 
     Levels are changed and none is new or gone, so that messages can be applied again and again in turn, and
@@ -251,7 +260,7 @@ def incremental_bytes(count: int, number: int = 0, *, levels: int) -> bytes:
         )
         for place in places
     ]
-    return _from_market(MarketDataIncrementalRefresh(md_entries=entries), number)
+    return MarketDataIncrementalRefresh(md_entries=entries)
 
 
 def _from_market(message: Message, number: int) -> bytes:

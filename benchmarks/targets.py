@@ -55,8 +55,8 @@ class Target:
 
 
 def value(found: Result) -> float:
-    """Return the number used in ratios: the median of a round trip, the best time of other cases."""
-    return found.us_median if found.case.startswith("f:") else found.us_min
+    """Return the number used in ratios: the median of round trips and ticks, the best time of other cases."""
+    return found.us_median if found.case.startswith(("f:", "t:")) else found.us_min
 
 
 def _read(line: str) -> Target:

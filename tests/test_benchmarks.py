@@ -17,7 +17,7 @@ import pytest
 
 from benchmarks import alone, charts, pages, report, samples
 from benchmarks.canonical import DifferentError, canonical, fields, require_equal
-from benchmarks.cases import books, codec, logs, loopback, process, shapes, stream
+from benchmarks.cases import books, codec, logs, loopback, process, shapes, stream, ticks
 from benchmarks.cases import venue as venue_case
 from benchmarks.clients import bare, peers
 from benchmarks.clients import ours as clients
@@ -193,6 +193,30 @@ def test_every_measured_client_is_known() -> None:
     known = {*clients.ENGINES, *bare.ENGINES, *peers.ENGINES}
     assert known >= {*loopback.ADAPTERS, loopback.UVLOOP, loopback.BARE, *loopback.FLOORS}
     assert known >= {loopback.SDK, loopback.QUICKFIX}
+    assert known >= {*clients.TICKS, *peers.TICKS} >= {*loopback.ADAPTERS, loopback.UVLOOP, loopback.SDK}
+
+
+@pytest.mark.parametrize(
+    ("client", "setting"),
+    [
+        ("blocking", ticks.Setting(0)),
+        ("asyncio", ticks.Setting(0, tls=True)),
+        ("trio", ticks.Setting(0, sync="full")),
+    ],
+)
+def test_each_update_of_the_book_is_answered_by_an_order(client: str, setting: ticks.Setting) -> None:
+    assert len(ticks.play(client, setting, 3)) == 3
+
+
+def test_first_ticks_are_reported_apart() -> None:
+    seconds = [0.02] * ticks.FIRST + [0.001] * 998 + [0.002, 0.003]
+    assert ticks.figures(seconds) == {
+        "p50": 1000.0,
+        "p99": 1000.0,
+        "p99.9": 3000.0,
+        "max": 3000.0,
+        "p99 of the first 1,000": 20000.0,
+    }
 
 
 # Ratios

@@ -69,14 +69,14 @@ def _figures(name: str, tls: str) -> tuple[float, float, float]:
 
 def run_client(name: str, *options: str, tls: bool = False) -> dict[str, Any]:
     """Return what one client measures, with a throwaway key."""
-    port = _free_port()
+    port = free_port()
     with TemporaryDirectory() as folder, ExitStack() as stack:
         key, authority = Path(folder, "key.pem"), Path(folder, "authority.pem")
-        _key().write(key)
-        stack.enter_context(_serving("quickfix_peer", port))
+        client_key().write(key)
+        stack.enter_context(serving("quickfix_peer", port))
         if tls:
-            behind, port = port, _free_port()
-            stack.enter_context(_serving("tls_front", port, behind, authority))
+            behind, port = port, free_port()
+            stack.enter_context(serving("tls_front", port, behind, authority))
             options = (*options, "--authority", str(authority))
         client = ("-m", "benchmarks.clients", name, str(port), str(key))
         found: dict[str, Any] = json.loads(python(*client, *options))
@@ -84,7 +84,8 @@ def run_client(name: str, *options: str, tls: bool = False) -> dict[str, Any]:
 
 
 @contextmanager
-def _serving(module: str, *arguments: object) -> Iterator[None]:
+def serving(module: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """Run a module of `benchmarks.clients` that others connect to, until the context ends."""
     command = [sys.executable, "-m", f"benchmarks.clients.{module}", *map(str, arguments)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
@@ -93,7 +94,7 @@ def _serving(module: str, *arguments: object) -> Iterator[None]:
         assert process.stdout is not None
         if process.stdout.readline() != "listening\n":
             raise RuntimeError(f"{module} did not start")
-        yield
+        yield process
         process.stdin.close()
         try:
             process.wait(_WAIT)
@@ -102,11 +103,13 @@ def _serving(module: str, *arguments: object) -> Iterator[None]:
 
 
 @cache
-def _key() -> ClientKey:
+def client_key() -> ClientKey:
+    """Return a throwaway API key."""
     return ClientKey.generate()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nothing listens on."""
     with socket.create_server(("127.0.0.1", 0)) as found:
         port: int = found.getsockname()[1]
     return port

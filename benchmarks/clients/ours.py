@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from itertools import count as counting
 from pathlib import Path
 from typing import Any
 
 from benchmarks import samples
 from benchmarks.clients.drive import TIMEOUT, Measured, awaited, drive, finished
 from kalshi_fix_adapters.net.tls import Plaintext, Tls
-from kalshi_fix_sansio import NewOrderSingle
+from kalshi_fix_sansio import MarketDataIncrementalRefresh, NewOrderSingle
+from kalshi_fix_sansio.trading import OrderBooks
 
 
 def _options(port: int, key: str, authority: str | None) -> dict[str, Any]:
@@ -70,4 +73,86 @@ def on_trio(*options: Any) -> Measured:
     return found
 
 
+def _reaction() -> Callable[[Any], NewOrderSingle | None]:
+    """Return a function that applies a message to its books, and returns an order at the best bid after an
+    update."""
+    books, numbers = OrderBooks(), counting()
+
+    def react(message: Any) -> NewOrderSingle | None:
+        books.apply(message)
+        if not isinstance(message, MarketDataIncrementalRefresh):
+            return None
+        symbol = message.md_entries[0].symbol
+        best = books[symbol].best_bid
+        assert best is not None
+        return NewOrderSingle(**samples.order_values(next(numbers)) | {"symbol": symbol, "price": best.price})
+
+    return react
+
+
+def _both(module: Any, port: int, key: str, authority: str | None, store: str | None, sync: str) -> Any:
+    options = _options(port, key, authority)
+    stored = {} if store is None else {"store": Path(store), "sync": sync}
+    return module.market_data(**options), module.order_entry(
+        **options, **stored, retransmission=store is not None
+    )
+
+
+def blocking_ticks(*options: Any) -> None:
+    """Answer each update by an order, with our blocking clients."""
+    from kalshi_fix_adapters import blocking as module
+
+    market, orders = _both(module, *options)
+    react = _reaction()
+    with market, orders:
+        reports = orders.messages()
+        for message in market.messages():
+            if (order := react(message)) is not None:
+                orders.send(order)
+                next(reports)
+
+
+async def _ticks(module: Any, *options: Any) -> None:
+    market, orders = _both(module, *options)
+    react = _reaction()
+    async with market, orders:
+        reports = orders.messages()
+        async for message in market.messages():
+            if (order := react(message)) is not None:
+                await orders.send(order)
+                await anext(reports)
+
+
+def asyncio_ticks(*options: Any) -> None:
+    """Answer each update by an order, with our asyncio clients."""
+    from kalshi_fix_adapters import asyncio as module
+
+    asyncio.run(_ticks(module, *options))
+
+
+def uvloop_ticks(*options: Any) -> None:
+    """Answer each update by an order, with our asyncio clients on uvloop."""
+    import uvloop  # type: ignore[import-not-found, unused-ignore]
+
+    from kalshi_fix_adapters import asyncio as module
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_ticks(module, *options))
+
+
+def trio_ticks(*options: Any) -> None:
+    """Answer each update by an order, with our trio clients."""
+    import trio
+
+    from kalshi_fix_adapters import trio as module
+
+    trio.run(_ticks, module, *options)
+
+
+TICKS = {
+    "blocking": blocking_ticks,
+    "asyncio": asyncio_ticks,
+    "asyncio on uvloop": uvloop_ticks,
+    "trio": trio_ticks,
+}
 ENGINES = {"blocking": blocking, "asyncio": on_asyncio, "asyncio on uvloop": on_uvloop, "trio": on_trio}

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import queue
 import ssl
+import threading
+from decimal import Decimal
+from itertools import count as counting
 from typing import Any
 
 from benchmarks import samples
@@ -62,4 +65,75 @@ def quickfix_initiator(port: int, _: str, authority: str | None) -> Measured:
         return finished(drive(send, awaited(lambda: reports.get(timeout=TIMEOUT)[0])))
 
 
+def sdk_ticks(port: int, key: str, authority: str | None, store: str | None, _: str) -> None:
+    """Answer each update by an order, with kalshi-sdk's sessions, models and books."""
+    from kalshi.fix.auth import FixSigner
+    from kalshi.fix.config import FixConfig, FixSessionType
+    from kalshi.fix.messages.dispatch import decode_app_message
+    from kalshi.fix.session import FixSession
+
+    from benchmarks.engines import kalshi_sdk
+
+    assert store is None
+    context = None
+    if authority is not None:
+        context = ssl.create_default_context(cafile=authority)
+        context.check_hostname = False
+
+    async def run() -> None:
+        books, numbers = kalshi_sdk.Books(), counting()
+        config = FixConfig.prediction(
+            host="127.0.0.1", port=port, use_tls=authority is not None, use_dollars=True
+        )
+
+        def session(kind: Any, receive: Any) -> Any:
+            signer = FixSigner.from_key_path(samples.KEY_ID, key)
+            return FixSession(signer, config, kind, on_message=receive, ssl_context=context)
+
+        async def receive(raw: Any) -> None:
+            message: Any = decode_app_message(raw)
+            books.apply(message)
+            if message.MSG_TYPE != "X":
+                return
+            symbol = message.md_entries[0].symbol
+            values = {"symbol": symbol, "price": books.get(symbol).bids[0].price}
+            await orders.send(kalshi_sdk.order(samples.order_values(next(numbers)) | values))
+
+        async with (
+            session(FixSessionType.ORDER_ENTRY_NR, awaited(decode_app_message)) as orders,
+            session(FixSessionType.MARKET_DATA, receive),
+        ):
+            await asyncio.Event().wait()
+
+    asyncio.run(run())
+
+
+def quickfix_ticks(port: int, _: str, authority: str | None, store: str | None, __: str) -> None:
+    """Answer each update by an order in the thread of QuickFIX's initiator, with a book of texts."""
+    from benchmarks.clients.quickfix_peer import REPORT_TAGS, Peer
+
+    assert authority is None
+    assert store is None
+    bids: dict[Decimal, str] = {}
+    numbers = counting()
+
+    def receive(message: Any) -> None:
+        if message.getHeader().getField(35) != "X":
+            return
+        if message.getField(269) == "0":
+            bids[Decimal(message.getField(270))] = message.getField(271)
+        values = {"symbol": message.getField(55), "price": str(max(bids, default=Decimal("0.01")))}
+        orders.send("D", samples.order_fields(samples.order_values(next(numbers)) | values))
+
+    def read(report: Any) -> None:
+        for tag in REPORT_TAGS:
+            report.getField(tag)
+
+    with Peer("initiator", port, read) as orders:
+        assert orders.logged_on.wait(TIMEOUT)
+        with Peer("initiator", port, receive, venue="KalshiMD"):
+            threading.Event().wait()
+
+
+TICKS = {"kalshi-sdk": sdk_ticks, "quickfix": quickfix_ticks}
 ENGINES = {"kalshi-sdk": sdk, "quickfix": quickfix_initiator}

@@ -45,11 +45,17 @@ TargetCompID={target}
 class Peer(quickfix.Application):  # type: ignore[misc, unused-ignore]
     """One session of QuickFIX, which runs while the context lasts; `receive` gets application messages."""
 
-    def __init__(self, role: str, port: int, receive: Callable[[quickfix.Message], None]) -> None:
+    def __init__(
+        self,
+        role: str,
+        port: int,
+        receive: Callable[[quickfix.Message], None],
+        venue: str = samples.VENUE,
+    ) -> None:
         super().__init__()
         self.logged_on = threading.Event()
         self._receive = receive
-        names = (samples.VENUE, samples.KEY_ID)
+        names = (venue, samples.KEY_ID)
         sender, target = names if role == "acceptor" else reversed(names)
         with TemporaryDirectory() as folder:
             path = Path(folder, "quickfix.cfg")

@@ -1,0 +1,129 @@
+"""(t) Tick to order over loopback: an update of the book is received, the book is kept, an order is sent."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import attrs
+
+from benchmarks.cases.loopback import (
+    ADAPTERS,
+    QUICKFIX,
+    SDK,
+    TLS,
+    UVLOOP,
+    client_key,
+    free_port,
+    ours,
+    serving,
+)
+from benchmarks.engines import missing
+from benchmarks.measure import ROOT, Result, in_turn, result
+
+FIRST = 1000
+"""Number of the first ticks, which are reported apart: everything is used for the first time in them."""
+COUNT = 4000
+PERCENTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
+SYNCS = ("full", "normal")
+
+
+@attrs.frozen
+class Setting:
+    """One way to play the ticks."""
+
+    pause_ms: float = 5
+    """Silence before each update, in milliseconds."""
+    tls: bool = False
+    sync: str | None = None
+    """Durability of the order session's store; None without a store."""
+
+    @property
+    def name(self) -> str:
+        """The name of the case."""
+        store = "" if self.sync is None else f", SQLite {self.sync}"
+        return f"t: tick to order, pauses of {self.pause_ms:g} ms{TLS if self.tls else ''}{store}"
+
+    @property
+    def count(self) -> int:
+        """Number of ticks: fewer after long pauses."""
+        return COUNT if self.pause_ms <= 5 else FIRST + 500
+
+
+STANDARD = Setting()
+SETTINGS = (
+    STANDARD,
+    Setting(0.2),
+    Setting(50),
+    Setting(tls=True),
+    *(Setting(sync=sync) for sync in SYNCS),
+)
+
+
+def ticks(rounds: int = 3) -> list[Result]:
+    """Measure each client in each setting, in turns; each run has a fresh process and a fresh market."""
+    absent = missing()
+    own = [*ADAPTERS, *([] if find_spec("uvloop") is None else [UVLOOP])]
+    sdk = [] if "kalshi.fix" in absent else [SDK]
+    quickfix = [] if "quickfix" in absent else [QUICKFIX]
+    results = []
+    for setting in SETTINGS:
+        clients = own if setting.sync else [*own, *sdk, *([] if setting.tls else quickfix)]
+        found = in_turn({name: partial(play, name, setting) for name in clients}, rounds)
+        for name, runs in found.items():
+            shown = name if name in (QUICKFIX, SDK) else ours(name)
+            figures = [figures(run) for run in runs]
+            results += [
+                result(f"{setting.name}, {figure}", shown, [each[figure] for each in figures], by_round=True)
+                for figure in figures[0]
+            ]
+    return results
+
+
+def figures(seconds: Sequence[float]) -> dict[str, float]:
+    """Return percentiles and maximum in microseconds: of the later ticks, and p99 of the first ones."""
+    first, later = sorted(seconds[:FIRST]), sorted(seconds[FIRST:])
+    found = {name: _percentile(later, part) for name, part in PERCENTILES.items()}
+    found |= {"max": later[-1] * 1e6, "p99 of the first 1,000": _percentile(first, 0.99)}
+    return found
+
+
+def _percentile(ordered: Sequence[float], part: float) -> float:
+    if part == 0.5:
+        return statistics.median(ordered) * 1e6
+    return ordered[min(int(len(ordered) * part), len(ordered) - 1)] * 1e6
+
+
+def play(name: str, setting: Setting, count: int | None = None) -> list[float]:
+    """Return the seconds of each tick, as the market measured them."""
+    port = free_port()
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        key, authority = Path(folder, "key.pem"), Path(folder, "authority.pem")
+        client_key().write(key)
+        tls = ["--authority", str(authority)] if setting.tls else []
+        market = stack.enter_context(
+            serving("market", port, setting.pause_ms / 1000, count or setting.count, *tls)
+        )
+        store = [] if setting.sync is None else ["--store", folder, "--sync", setting.sync]
+        stack.enter_context(_client(name, str(port), str(key), "--ticks", *tls, *store))
+        assert market.stdout is not None
+        seconds: list[float] = json.loads(market.stdout.readline())
+    return seconds
+
+
+@contextmanager
+def _client(*arguments: str) -> Iterator[None]:
+    command = [sys.executable, "-m", "benchmarks.clients", *arguments]
+    with subprocess.Popen(command, cwd=ROOT) as process:
+        try:
+            yield
+        finally:
+            process.kill()

@@ -1,0 +1,135 @@
+"""The market of case t: updates of a book on one session, each answered by an order on another.
+
+    python -m benchmarks.clients.market PORT PAUSE COUNT [--authority FILE]
+
+Prints `listening`, then JSON: for each update the seconds from before it was written until the order that
+answers it had been read. Each order is reported, and each update follows PAUSE seconds of silence.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import select
+import socket
+import sys
+import time
+from datetime import UTC, datetime
+from itertools import count as counting
+from pathlib import Path
+
+import attrs
+
+from benchmarks import samples
+from kalshi_fix_sansio import Heartbeat, Logon, Message, NewOrderSingle, TestRequest, encode
+from kalshi_fix_sansio.framing import Frame, Framer
+from kalshi_fix_sansio.messages import CODEC
+
+LEVELS = 40
+MARKET_DATA = "KalshiMD"
+_MOST = 65536
+_TIMEOUT = 30.0
+
+
+class _Connection:
+    """The venue's side of one session."""
+
+    def __init__(self, link: socket.socket) -> None:
+        self.link, self.name = link, ""
+        self.orders: list[NewOrderSingle] = []
+        self._framer, self._numbers = Framer(), counting(1)
+        link.settimeout(_TIMEOUT)
+        while not self.name:
+            self.receive()
+
+    def frame(self, message: Message) -> bytes:
+        """Return the bytes of a message that is about to be written."""
+        now = datetime.now(UTC)
+        return encode(message, samples.header(message.msg_type, next(self._numbers), now, venue=self.name))
+
+    def receive(self) -> float:
+        """Read once, process the messages, and return when the bytes had been read."""
+        data = self.link.recv(_MOST)
+        received = time.perf_counter()
+        if not data:
+            raise ConnectionError(f"the client closed {self.name}")
+        self._framer.feed(data)
+        while isinstance(found := self._framer.next(), Frame):
+            self._take(CODEC.decode(found))
+        return received
+
+    def _take(self, message: Message) -> None:
+        match message:
+            case NewOrderSingle():
+                self.orders.append(message)
+            case Logon():
+                assert message.header is not None
+                self.name = message.header.target_comp_id
+                answer = attrs.evolve(message, header=None, trailer=None, raw_data=None)
+                self.link.sendall(self.frame(answer))
+            case TestRequest():
+                self.link.sendall(self.frame(Heartbeat(test_req_id=message.test_req_id)))
+
+
+def _pause(connections: list[_Connection], seconds: float) -> None:
+    """Serve heartbeats and logons for some time."""
+    end = time.perf_counter() + seconds
+    while (left := end - time.perf_counter()) > 0:
+        ready, _, _ = select.select([each.link for each in connections], [], [], left)
+        for each in connections:
+            if each.link in ready:
+                each.receive()
+
+
+def _times(market: _Connection, orders: _Connection, pause: float, count: int) -> list[float]:
+    found, both = [], [market, orders]
+    market.link.sendall(market.frame(samples.snapshot(LEVELS)))
+    _pause(both, 0.5)
+    for number in range(count):
+        _pause(both, pause)
+        data = market.frame(samples.incremental(1, number * len(samples.MARKETS), levels=LEVELS))
+        end = begin = time.perf_counter()
+        market.link.sendall(data)
+        while not orders.orders:
+            end = orders.receive()
+        found.append(end - begin)
+        order = orders.orders.pop()
+        report = samples.report(number)
+        report.cl_ord_id, report.symbol, report.side = order.cl_ord_id, order.symbol, order.side
+        orders.link.sendall(orders.frame(report))
+    return found
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.clients.market", description=__doc__)
+    parser.add_argument("port", type=int)
+    parser.add_argument("pause", type=float)
+    parser.add_argument("count", type=int)
+    parser.add_argument("--authority", type=Path)
+    arguments = parser.parse_args()
+    with socket.create_server(("127.0.0.1", arguments.port)) as server, contextlib.ExitStack() as stack:
+        context = None
+        if arguments.authority is not None:
+            from kalshi_fix_venue.identities import Authority
+
+            authority = Authority()
+            arguments.authority.write_bytes(authority.certificate_pem)
+            context = authority.issue().ssl_context()
+        print("listening", flush=True)
+        connections: list[_Connection] = []
+        while len(connections) < 2:
+            link, _ = server.accept()
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if context is not None:
+                link = context.wrap_socket(link, server_side=True)
+            connections.append(_Connection(stack.enter_context(link)))
+        market, orders = sorted(connections, key=lambda each: each.name != MARKET_DATA)
+        times = _times(market, orders, arguments.pause, arguments.count)
+        print(json.dumps(times), flush=True)
+        sys.stdin.read()  # until the client has been stopped
+
+
+if __name__ == "__main__":
+    main()
