@@ -22,16 +22,16 @@ BARS = {
     "trip.svg": (loopback.MEDIAN, "From an order to its report over loopback, median"),
 }
 LINES = {
-    "fields.svg": (sizes.FIELDS, "fields", "µs to decode a report of so many fields"),
-    "entries.svg": (sizes.ENTRIES, "entries", "µs to decode a snapshot of so many entries"),
-    "books.svg": (sizes.BOOKS, "books", "µs to apply an update of one of so many books"),
-    "live.svg": (sizes.LIVE, "symbols", "µs to query the live orders of one of so many symbols"),
-    "memory.svg": (sizes.MEMORY, "books", f"MiB that so many books of {sizes.LEVELS} levels take"),
-    "sessions.svg": (sizes.SESSIONS, "sessions", "µs to receive a report by one of so many sessions"),
-    "shapes.svg": (shapes.SHAPES, "shapes", "µs to decode a report, with so many shapes in rotation"),
-    "read-log.svg": (sizes.READ_LOG, "MB", "µs to read a message of a log of so many MB"),
-    "lines.svg": (sizes.LINES, "MB", "µs to show a message of a log of so many MB on a line"),
-    "flight.svg": (sizes.FLIGHT, "orders", "µs to send an order while so many are not answered"),
+    "fields.svg": (sizes.FIELDS, "fields", "Decoding a report: µs by number of fields"),
+    "entries.svg": (sizes.ENTRIES, "entries", "Decoding a snapshot: µs by number of entries"),
+    "books.svg": (sizes.BOOKS, "books", "Applying an update: µs by number of books"),
+    "live.svg": (sizes.LIVE, "symbols", "Querying the live orders of a symbol: µs by number of symbols"),
+    "memory.svg": (sizes.MEMORY, "books", f"Books of {sizes.LEVELS} levels: MiB by number of books"),
+    "sessions.svg": (sizes.SESSIONS, "sessions", "Receiving a report: µs by number of sessions"),
+    "shapes.svg": (shapes.SHAPES, "shapes", "Decoding a report: µs by number of shapes in rotation"),
+    "read-log.svg": (sizes.READ_LOG, "MB", "Reading a log: µs per message by MB"),
+    "lines.svg": (sizes.LINES, "MB", "Decoding a log to lines: µs per message by MB"),
+    "flight.svg": (sizes.FLIGHT, "orders", "Sending an order: µs by number of unanswered orders"),
 }
 TIMES = "\N{MULTIPLICATION SIGN}"
 _WIDTH, _ROW, _LEFT, _RIGHT, _TOP = 760, 26, 270, 150, 44

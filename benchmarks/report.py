@@ -17,7 +17,7 @@ RESULTS = "results.json"
 SLACK = 1.35
 """How much worse a ratio may be than the committed one before `make bench-quick` fails: a machine that others
 use as well moves single ratios by a quarter."""
-RATES = ("f: an order of", "i:", "n: an order")
+RATES = ("f: order with", "i:", "n: an order")
 """Prefixes of the cases for which the rate per second is shown too."""
 SAME, WORSE = "as committed", "WORSE"
 

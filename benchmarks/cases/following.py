@@ -14,7 +14,7 @@ from kalshi_fix_sansio import ExecutionReport, Message, MessageReceived, OrderCa
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.trading import Orders
 
-FOLLOWING, DECODING = "k: a report decoded, its order followed", "decoding alone"
+FOLLOWING, DECODING = "k: report decoded and its order tracked", "decoding alone"
 COUNT = 1000
 """Orders that are sent, twice as many as are kept: in the end each takes the place of one that is done."""
 _QUANTITY = Decimal(10)

@@ -23,11 +23,11 @@ from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.trading import OrderBooks
 
 LOG = "l: a wire log"
-DECODE, READ_LOG, LINES, JSON = "decode() alone", "read_log", "decode, a line each", "decode --json"
+DECODE, READ_LOG, LINES, JSON = "decode() alone", "read_log", "decode, one line per message", "decode --json"
 RECORDING = "m: market data to books"
 IN_MEMORY, REPLAY = "framing, decode() and book", "replay of a recording"
 KINDS = {
-    "as QuickFIX has it": (b"20260817-16:00:00.123456789 : ", b"\x01"),
+    "in QuickFIX's format": (b"20260817-16:00:00.123456789 : ", b"\x01"),
     "with ^A": (b"2026-08-17 16:00:00.123456Z 1 received ", b"^A"),
     "with \\x01, in quotes": (b"2026-08-17 16:00:00,123 INFO [io-1] received b'", rb"\x01"),
     "a line per field": (b"2026-08-17 16:00:00.123 <-\n", b"\n"),
@@ -65,7 +65,7 @@ def _reading(size: int) -> Iterable[Contender]:
 
 @cache
 def wire_log(size: int = SIZE, times: int = 1) -> Path:
-    """Return a wire log of reports of so many bytes, all of it several times."""
+    """Return a wire log of this many bytes of reports, repeated several times."""
     line = b"2026-08-17 16:00:00.123456Z 1 received %b\n"
     return _kept(b"".join(line % each.replace(b"\x01", b"|") for each in stream.numbered(size)) * times)
 

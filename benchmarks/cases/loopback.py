@@ -19,7 +19,7 @@ from benchmarks.engines import missing
 from benchmarks.measure import ROOT, Result, in_turn, python, result
 from kalshi_fix_venue.identities import ClientKey
 
-MEDIAN, RATE = "f: order to report", "f: an order of 100 on their way"
+MEDIAN, RATE = "f: order to report", "f: order with 100 in flight"
 TLS = ", TLS"
 ADAPTERS = ("blocking", "asyncio", "trio")
 UVLOOP = "asyncio on uvloop"

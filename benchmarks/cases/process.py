@@ -11,10 +11,10 @@ from benchmarks.engines import missing
 from benchmarks.measure import Result, in_turn, python, result
 
 IMPORT, MEMORY = "g: import", "g: memory after import"
-START = "g: process, its imports and its end"
-MILLION, MILLION_TIME = "h: resident memory, a million messages", "h: a message of a million"
+START = "g: process from start to end, with imports"
+MILLION, MILLION_TIME = "h: resident memory, a million messages", "h: one of a million messages"
 MILLION_START, MILLION_WARM, MILLION_END = "before the first", "after the first twentieth", "at the end"
-SENDING, FIRST, NEXT = "o: an order sent, checks prepared", "the first of a process", "median of the others"
+SENDING, FIRST, NEXT = "o: order sent after prepare()", "first of the process", "median of the others"
 MODULES = {
     "kalshi-fix-sansio": "kalshi_fix_sansio",
     "kalshi-fix-sansio, asyncio client": "kalshi_fix_adapters.asyncio",
@@ -25,7 +25,7 @@ MODULES = {
 }
 CORE, CLIENT = "the core", "the blocking client"
 STARTED = {CORE: "kalshi_fix_sansio", CLIENT: "kalshi_fix_adapters.blocking"}
-OTHERS = "what {} imports of others"
+OTHERS = "third-party imports of {}"
 NOTHING, VERSION, HELP = "Python alone", "kalshi-fix --version", "kalshi-fix --help"
 _OWN = ("kalshi_fix_sansio", "kalshi_fix_adapters")
 _IMPORT = """\
@@ -101,7 +101,7 @@ def million(count: int = 1_000_000) -> list[Result]:
         MILLION_START: found["start"],
         MILLION_WARM: found["warm"],
         MILLION_END: found["end"],
-        "most in between": found["most"],
+        "maximum in between": found["most"],
     }
     us = result(MILLION_TIME, "kalshi-fix-sansio", [found["us"]])
     return [*(result(MILLION, name, [size], "MiB") for name, size in memory.items()), us]

@@ -13,11 +13,11 @@ from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.codec.compiled.cache import MAX_SIGHTINGS, SIGHTINGS_TO_COMPILE
 from kalshi_fix_sansio.messages import CODEC
 
-SHAPES = "s: report, this many shapes in rotation"
+SHAPES = "s: report, by number of shapes in rotation"
 COUNTS = (1, 4, 8, 13, 16, 32, 64, 128, 256)
 MIX = "s: updates of 1 to 4 entries"
-SORTED, MIXED = "shape by shape", "in any mix"
-COMPILED, CAREFUL, FIRST = "by its decoder", "a shape never seen", "first five of a shape, together"
+SORTED, MIXED = "grouped by shape", "mixed"
+COMPILED, CAREFUL, FIRST = "compiled shape", "new shape", "first five of a shape, in total"
 _ENTRIES = 4
 _FIRST = 5
 

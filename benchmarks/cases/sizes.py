@@ -29,7 +29,7 @@ ENTRIES, FIELDS = "size: entries of a snapshot", "size: fields of a report"
 BOOKS, FLIGHT = "size: symbols with a book", "size: messages in flight"
 LIVE = "size: symbols with live orders"
 SESSIONS, MEMORY = "size: sessions in one process", "size: memory of books"
-READ_LOG, LINES = "size: MB of a log that is read", "size: MB of a log shown a line each"
+READ_LOG, LINES = "size: MB of a log, read", "size: MB of a log, decoded to lines"
 COUNTS = {
     FIELDS: (20, 25, 30, 40, 60, 100),
     ENTRIES: (10, 50, 100, 250, 500, 1000),
@@ -83,7 +83,7 @@ def _fields(count: int) -> Contender:
 
 
 def _report_of(count: int, number: int) -> bytes:
-    """Return a report of so many fields: fewer of its own, or more that are unknown."""
+    """Return a report with this many fields, some of them unknown if it has fewer."""
     report = samples.report(number)
     report.misc_fees, report.collateral_amount_changes = [], []
     head = samples.header("8", 2 + number, samples.NOON)
@@ -101,7 +101,7 @@ def _entries(count: int) -> Contender:
 
 
 def _books(count: int) -> Contender:
-    """An update of one of so many books."""
+    """An update of one of this many books."""
     books = OrderBooks()
     for number in range(count):
         level = MDFullEntry(md_entry_type="0", md_entry_px="0.45", md_entry_size=1)
@@ -118,7 +118,7 @@ def _update(symbol: str, size: int) -> Message:
 
 
 def _live(count: int) -> Contender:
-    """Query the live orders of one of so many symbols."""
+    """Query the live orders of one of this many symbols."""
     orders = Orders()
     for number in range(count):
         for side in "12":
@@ -133,7 +133,7 @@ def _live(count: int) -> Contender:
 
 
 def _flight(count: int) -> Contender:
-    """An order sent while so many are not answered."""
+    """An order sent while this many are unanswered."""
     session, order = established(), samples.order()
     for number in range(count):
         order.cl_ord_id = f"open-{number}"
@@ -147,7 +147,7 @@ def _send(session: Session, order: Message) -> None:
 
 
 def _sessions(count: int) -> Contender:
-    """A report to one of so many sessions, each of which receives the same reports in turn."""
+    """A report to one of this many sessions, each of which receives the same reports in turn."""
     wire = numbered(size=max(1, 1000 // count) * 300)
     sessions: list[Session] = []
 
@@ -164,7 +164,7 @@ def _sessions(count: int) -> Contender:
 
 
 def _logs() -> Iterator[Contender]:
-    """A message of a log of so many MB."""
+    """A message of a log of this many MB."""
     count = len(numbered(logs.SIZE))
     for case, run in ((READ_LOG, logs.read), (LINES, partial(logs.shown, form=Form.BRIEF))):
         for size in COUNTS[case]:

@@ -17,7 +17,7 @@ from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.session import MessageStore
 
-STORE = "i: an order sent, its number durable"
+STORE = "i: order sent with a durable MsgSeqNum"
 BATCH = 100
 Sync = Literal["full", "normal"]
 SYNCS: tuple[Sync, ...] = ("full", "normal")

@@ -28,7 +28,7 @@ from kalshi_fix_venue.identities import ClientKey
 from kalshi_fix_venue.venue import VenueModel
 
 ORDER = "n: an order through the simulated venue"
-SUBSCRIBER = "n: a further subscriber to its market"
+SUBSCRIBER = "n: each further subscriber to the market"
 SESSIONS = (10, 100, 500, 1000)
 SUBSCRIBERS = 5
 """To the market of the orders, of the sessions that are logged on."""
@@ -51,7 +51,7 @@ class _Client:
 
 
 class Floor:
-    """A venue where so many sessions are logged on, `subscribers` of them to market data.
+    """A venue with this many sessions logged on, `subscribers` of them to market data.
 
     The first of the others places orders; all others are silent.
     """

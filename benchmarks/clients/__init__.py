@@ -4,6 +4,6 @@
     python -m benchmarks.clients ENGINE PORT KEY --ticks [--authority FILE] [--store FOLDER --sync SYNC]
 
 Over TLS if there is an authority. Without `--ticks` it prints JSON: `seconds` of each round trip, from an
-order's values to the report in hand; `each`, the seconds of an order while 100 are on their way. With it, the
+order's values to the report in hand; `each`, the seconds of an order while 100 are in flight. With it, the
 client answers each update of the book by an order until it is stopped.
 """

@@ -15,7 +15,7 @@ from benchmarks.clients.drive import TIMEOUT, Measured, awaited, drive, finished
 
 
 def sdk(port: int, key: str, authority: str | None) -> Measured:
-    """kalshi-sdk's session, its messages decoded to typed models as its documentation has it."""
+    """kalshi-sdk's session, with messages decoded to typed models as in its documentation."""
     from kalshi.fix.auth import FixSigner
     from kalshi.fix.config import FixConfig, FixSessionType
     from kalshi.fix.messages.dispatch import decode_app_message
