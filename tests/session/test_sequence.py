@@ -6,7 +6,7 @@ import pytest
 
 from kalshi_fix_sansio.dialect.problems import Reason
 from kalshi_fix_sansio.events import MessageReceived
-from kalshi_fix_sansio.session.checks import Verdict, judge
+from kalshi_fix_sansio.session.checks import Verdict, classify
 from tests.helpers import Wired, one
 
 NEWS = "434=1|37=o|11=a|39=8|58=x|"
@@ -26,7 +26,7 @@ NEWS = "434=1|37=o|11=a|39=8|58=x|"
     ],
 )
 def test_the_verdict_on_a_number_when_7_is_next(number: int, poss_dup: bool, verdict: Verdict) -> None:
-    assert judge(number, 7, poss_dup=poss_dup) is verdict
+    assert classify(number, 7, poss_dup=poss_dup) is verdict
 
 
 def test_a_duplicate_in_sequence_without_its_original_time_is_delivered_with_the_problem(

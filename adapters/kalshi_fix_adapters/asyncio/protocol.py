@@ -49,7 +49,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
         """Whether the transport reads; it starts paused."""
         self._lost = asyncio.Event()
         """Set by `connection_lost`, after which no more bytes are received."""
-        self._lost_by: OSError | None = None
+        self._loss: OSError | None = None
         """Why it was lost, including the end of the stream."""
         self.finished: asyncio.Event = asyncio.Event()
         """Set once the core wants the transport closed."""
@@ -112,8 +112,8 @@ class ClientProtocol(asyncio.BufferedProtocol):
         assert transport is not None  # noqa: S101 - for mypy
 
         async def more() -> None:
-            if self._lost_by is not None:
-                raise self._lost_by
+            if self._loss is not None:
+                raise self._loss
             self._tls_input.clear()
             await self._tls_input.wait()
 
@@ -165,7 +165,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Read the remaining bytes, then report the end of the connection."""
-        self._lost_by = exc if isinstance(exc, OSError) else ConnectionAbortedError("end of file")
+        self._loss = exc if isinstance(exc, OSError) else ConnectionAbortedError("end of file")
         self._lost.set()
         self._tls_input.set()
         # In this order: the venue's last bytes, which may contain a fill, then the end of the stream.

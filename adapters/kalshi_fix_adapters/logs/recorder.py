@@ -129,8 +129,8 @@ class Recorder(Observer):
     def _write(self, kind: Kind, data: bytes, now: Instant) -> None:
         record = pack(now.utc, self._connection, kind, data)
         try:
-            if self._file.needs_room(len(record)):
-                self._set_aside()
+            if self._file.exceeds_limit(len(record)):
+                self._rotate()
             if self._lost_in_a_row:
                 detail = b"%d" % self._lost_in_a_row
                 record = pack(now.utc, self._connection, Kind.LOST, detail) + record
@@ -149,6 +149,6 @@ class Recorder(Observer):
             )
             self._lost_in_a_row = 0
 
-    def _set_aside(self) -> None:
-        self._file.set_aside()
+    def _rotate(self) -> None:
+        self._file.rotate()
         self._file.append(MAGIC)

@@ -45,7 +45,7 @@ class LogFile:
         """Size in bytes, counted here to save a system call for each line."""
         self._open()
 
-    def needs_room(self, size: int) -> bool:
+    def exceeds_limit(self, size: int) -> bool:
         """Return whether this many more bytes would exceed the limit."""
         return self._full_at is not None and self._size > 0 and self._full_at < self._size + size
 
@@ -69,7 +69,7 @@ class LogFile:
                 self._size = begin
             raise
 
-    def set_aside(self) -> None:
+    def rotate(self) -> None:
         """Start a new file; rename the old one to `path.1`, and so on.
 
         Raises:

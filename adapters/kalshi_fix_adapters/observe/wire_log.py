@@ -26,9 +26,9 @@ from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.framing import MAX_BODY_LENGTH
 
 MAX_BYTES = 64 * 1024 * 1024
-"""Size in bytes at which the file is set aside, by default."""
+"""Size in bytes at which the file is rotated, by default."""
 BACKUPS = 5
-"""Files that were set aside and are kept, by default."""
+"""Rotated files that are kept, by default."""
 
 _log = logging.getLogger("kalshi_fix_adapters.wire")
 
@@ -48,8 +48,8 @@ class WireLog:
 
         Args:
             path: the file; it is made with mode 0600, and an old one gets this mode.
-            max_bytes: size at which the file is set aside as `path.1` and a new one begun; None for never.
-            backups: how many files that were set aside are kept (`path.1` is the newest).
+            max_bytes: size at which the file is renamed to `path.1` and a new one begins; None for never.
+            backups: how many rotated files are kept (`path.1` is the newest).
 
         Raises:
             ConfigurationError: the file cannot be written, or a limit makes no sense.
@@ -119,8 +119,8 @@ class WireLog:
                 self._lost += len(lines)
                 return
             try:
-                if self._file.needs_room(len(data)):
-                    self._set_aside(stamp, notes)
+                if self._file.exceeds_limit(len(data)):
+                    self._rotate(stamp, notes)
                 self._append(data, stamp, notes)
             except OSError as error:
                 if not self._lost_in_a_row:
@@ -146,9 +146,9 @@ class WireLog:
         else:
             self._file.append(data)
 
-    def _set_aside(self, stamp: str, notes: list[str]) -> None:
+    def _rotate(self, stamp: str, notes: list[str]) -> None:
         try:
-            self._file.set_aside()
+            self._file.rotate()
         except OSError as error:
             notes.append(f"cannot be rotated ({error.strerror}); it grows beyond its limit")
             return
@@ -191,7 +191,7 @@ _borrowing = Lock()
 def borrow(path: str | Path) -> WireLog:
     """Return the log at a path, the same one to all who name the path; `give_back` closes it in the end.
 
-    Two that do not know of each other would set the same file aside.
+    Two independent ones would rotate the same file.
 
     Raises:
         ConfigurationError: the file cannot be written.

@@ -32,8 +32,8 @@ class Reached:
     outgoing: int = 0
     incoming: int = 0
 
-    def lost_by(self, numbers: Numbers) -> bool:
-        """Return whether a store with these numbers is behind."""
+    def is_ahead_of(self, numbers: Numbers) -> bool:
+        """Return whether a store with these numbers lacks commits."""
         return numbers.next_outgoing < self.outgoing or numbers.next_incoming < self.incoming
 
 
@@ -101,7 +101,7 @@ def check_mark(store: Path, mark: bytes | None, numbers: Numbers) -> None:
     # Commits that were not synced to the disk are guaranteed only while the system stays up. After a restart
     # of the system the store is compared with the synced ones.
     known = reached if boot and boot == _boot_id() else durable
-    if known.lost_by(numbers):
+    if known.is_ahead_of(numbers):
         raise StoreError(
             f"{store} is damaged, or an older copy: its next numbers are {numbers.next_outgoing} and, from "
             f"the peer, {numbers.next_incoming}, where {known.outgoing} and {known.incoming} had been "

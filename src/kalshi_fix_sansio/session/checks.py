@@ -143,7 +143,7 @@ class Verdict(Enum):
     """Used before and marked PossDupFlag=Y: received already, so it is checked and then ignored."""
 
 
-def judge(seq_num: int, expected: int, *, poss_dup: bool) -> Verdict:
+def classify(seq_num: int, expected: int, *, poss_dup: bool) -> Verdict:
     """Classify an incoming MsgSeqNum when `expected` is the next one.
 
     PossDupFlag matters only below it: a message that is resent into a gap carries it, and is new here.

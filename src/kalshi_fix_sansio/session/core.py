@@ -308,7 +308,7 @@ class Core:
         if options.linger:
             self.ending = (reason, text)
             self.timers.logout_at = now.monotonic + options.linger
-            self.move(Input.PEER_BREACH)
+            self.move(Input.PEER_VIOLATION_LOGOUT)
         else:
             self.end(Input.PEER_VIOLATION, reason, text)
 

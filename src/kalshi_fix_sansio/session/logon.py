@@ -20,8 +20,8 @@ from kalshi_fix_sansio.session.checks import (
     SENDING_TIME,
     PeerRules,
     Verdict,
+    classify,
     comp_id_problem,
-    judge,
     rule_problems,
     sending_time_problem,
     too_high_text,
@@ -200,7 +200,7 @@ class Handshake:
             return
         expected = 1 if reset else self._expected_in(numbers)
         number = logon.header.msg_seq_num
-        verdict = judge(number, expected, poss_dup=False)
+        verdict = classify(number, expected, poss_dup=False)
         impossible: Failure | None = None
         if verdict is Verdict.TOO_LOW:
             impossible = CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected)
@@ -304,7 +304,7 @@ class Handshake:
         if resets or self._resetting:
             if number != 1:
                 return CloseReason.PROTOCOL_ERROR, RESET_FROM_ELSEWHERE if resets else RESET_NOT_ANSWERED
-        elif judge(number, expected, poss_dup=False) is Verdict.TOO_LOW:
+        elif classify(number, expected, poss_dup=False) is Verdict.TOO_LOW:
             return CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected)
         offered = next_expected_of(logon, config)
         # If the peer resets without a request, our next number is 1. If it answers our reset, it may or may

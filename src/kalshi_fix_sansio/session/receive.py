@@ -34,9 +34,9 @@ from kalshi_fix_sansio.session.checks import (
     SENDING_TIME,
     TARGET_COMP_ID,
     Verdict,
+    classify,
     comp_id_problem,
     is_served,
-    judge,
     poss_dup_problem,
     rule_problems,
     sending_time_problem,
@@ -385,7 +385,7 @@ class Receiver:
     ) -> None:
         core, header, options = self._core, message.header, self._core.config.protocol_options
         number, expected = header.msg_seq_num, core.ledger.expected
-        verdict = judge(number, expected, poss_dup=header.poss_dup_flag is True)
+        verdict = classify(number, expected, poss_dup=header.poss_dup_flag is True)
         if verdict is Verdict.EXPECTED:
             self._process(message, problems, frame, now)
             self.recovery.settle(now)

@@ -74,7 +74,7 @@ class Input(Enum):
     PEER_CAUGHT_UP = "the gap is filled"
     PEER_LOST = "a gap that cannot be filled"
     PEER_VIOLATION = "a protocol error that ends the session at once"
-    PEER_BREACH = "a protocol error answered by a Logout"
+    PEER_VIOLATION_LOGOUT = "a protocol error answered by a Logout"
     PEER_GONE = "the end of the connection"
     LOGON_OVERDUE = "the logon timeout"
     LOGOUT_OVERDUE = "the logout timeout"
@@ -125,7 +125,7 @@ _LOGGED_ON = {
     Input.PEER_LOGOUT: State.CLOSED,
     Input.PEER_GAP: State.RECOVERING,
     Input.PEER_LOST: State.LOGOUT_SENT,
-    Input.PEER_BREACH: State.ENDING,
+    Input.PEER_VIOLATION_LOGOUT: State.ENDING,
     Input.SILENCE: State.CLOSED,
 }
 

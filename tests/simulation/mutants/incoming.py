@@ -19,13 +19,13 @@ from tests.simulation.schedule import Side
 from tests.simulation.world import World
 
 
-def _deliver_duplicates(judge: Any, *arguments: Any, **named: Any) -> Verdict:
-    verdict: Verdict = judge(*arguments, **named)
+def _deliver_duplicates(classify: Any, *arguments: Any, **named: Any) -> Verdict:
+    verdict: Verdict = classify(*arguments, **named)
     return Verdict.EXPECTED if verdict is Verdict.DUPLICATE else verdict
 
 
-def _ignore_gaps(judge: Any, *arguments: Any, **named: Any) -> Verdict:
-    verdict: Verdict = judge(*arguments, **named)
+def _ignore_gaps(classify: Any, *arguments: Any, **named: Any) -> Verdict:
+    verdict: Verdict = classify(*arguments, **named)
     return Verdict.EXPECTED if verdict is Verdict.TOO_HIGH else verdict
 
 
@@ -77,8 +77,10 @@ def _ask_nothing(*_: object) -> None:
 
 
 MUTANTS = {
-    "duplicates that are delivered again": caught_by(around(receive, "judge", _deliver_duplicates), "order"),
-    "gaps that nobody sees": caught_by(around(receive, "judge", _ignore_gaps), "silent loss"),
+    "duplicates that are delivered again": caught_by(
+        around(receive, "classify", _deliver_duplicates), "order"
+    ),
+    "gaps that nobody sees": caught_by(around(receive, "classify", _ignore_gaps), "silent loss"),
     "duplicates that are not marked": caught_by(instead(receive, "MessageReceived", _unmarked), "unmarked"),
     "check sums that are not looked at": caught_by(
         instead(Framer, "_check_sum", _trust_every_sum), "altered", "invented"

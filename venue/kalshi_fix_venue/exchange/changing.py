@@ -103,7 +103,7 @@ def _shrink(state: ExchangeState, batch: Batch, order: Order, command: AmendOrde
     market.book.reduce(order, less)
     batch.touched[market.ticker] = market
     state.account(order).work(order.market, order.side, order.price, -less)
-    state.set_aside(order, order.price, -less)
+    state.reserve(order, order.price, -less)
     order.leaves -= less
     _replaced(state, batch, order, command)
 
@@ -123,8 +123,8 @@ def _requeue(state: ExchangeState, batch: Batch, order: Order, command: AmendOrd
         account.work(order.market, order.side, order.price, order.leaves)
         _refuse(state, batch, command, RefusalCause[exceeded.name])
         return
-    state.set_aside(order, order.price, -order.leaves)
-    state.set_aside(order, price, leaves)
+    state.reserve(order, order.price, -order.leaves)
+    state.reserve(order, price, leaves)
     # Removed from the book before its price changes, because its level is found by the old price.
     state.lift(batch, order)
     order.price, order.leaves = price, leaves

@@ -57,7 +57,7 @@ def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
     until = expire_time(command.time_in_force, command.expire_time, state.zone, batch.now)
     order = open_order(command, until)
     state.orders.add(order)
-    state.set_aside(order, order.price, order.leaves)
+    state.reserve(order, order.price, order.leaves)
     batch.outcomes.append(
         OrderAccepted(exec_id=batch.exec_id(order.account.shard), time=batch.now, order=order.snapshot())
     )

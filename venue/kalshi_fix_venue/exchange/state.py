@@ -101,7 +101,7 @@ class ExchangeState:
         """Return the amount that such an order counts toward a daily cap."""
         return quantity * self.accounts[account].collateral.opening(side, price)
 
-    def set_aside(self, order: Order, price: Decimal, quantity: Decimal) -> None:
+    def reserve(self, order: Order, price: Decimal, quantity: Decimal) -> None:
         """Reserve a daily cap for an order's leaves; a negative quantity releases it."""
         if order.reserves_cap:
             weight = self.weight(order.account, order.side, price, quantity)
@@ -136,7 +136,7 @@ class ExchangeState:
         # While it still has its `leaves`, which book, account and cap subtract.
         self.lift(batch, order)
         self.account(order).work(order.market, order.side, order.price, -order.leaves)
-        self.set_aside(order, order.price, -order.leaves)
+        self.reserve(order, order.price, -order.leaves)
         order.leaves = ZERO
         order.state = ExchangeOrderState.CANCELED
         # Before `finish`, which assigns the ClOrdID of the ending request to the order.
@@ -230,7 +230,7 @@ class ExchangeState:
         )
         # Reserved at the order's price, but used at the price of the trade.
         if order.reserves_cap:
-            self.set_aside(order, order.price, -quantity)
+            self.reserve(order, order.price, -quantity)
             weight = self.weight(order.account, order.side, price, quantity)
             self.caps[order.account.customer].use(weight, self.clearing_date(batch.now))
         if order.group is not None:

@@ -92,7 +92,7 @@ class InputLog:
             return
         data = json.dumps(values, separators=(",", ":")).encode("ascii") + b"\n"
         try:
-            if self._file.needs_room(len(data)):
+            if self._file.exceeds_limit(len(data)):
                 self._end(f"has its maximum size ({self._max_bytes} bytes)")
                 return
             self._file.append(data)
