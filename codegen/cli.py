@@ -25,7 +25,6 @@ from codegen.read.resolve import load_dialect
 DEFAULT_SPEC = REPOSITORY / "spec" / "kalshi"
 DEFAULT_OUT = REPOSITORY / "src" / "kalshi_fix_sansio" / "_generated"
 REFERENCE_OUT = REPOSITORY / "docs" / "reference"
-LOG_OUT = REPOSITORY / "tests" / "data"
 SHIPPED_OUT = REPOSITORY / "src" / "kalshi_fix_sansio" / "dictionaries"
 
 _folder = click.Path(file_okay=False, path_type=Path)
@@ -86,11 +85,11 @@ def main(
     act({out or _from_here(DEFAULT_OUT): render(dialect, package or DEFAULT_PACKAGE, command)})
     # Docs, dictionaries and the log are generated for this repository's dialect only.
     if out is None:
-        act({_from_here(SHIPPED_OUT): shipped.render(dialect)})
         # The examples import the generated package, which is up to date at this point.
         shown = examples.run(examples.load(dialect, context.obj))
         act({_from_here(REFERENCE_OUT): pages.render(dialect, shown)})
-        act({_from_here(LOG_OUT): {"every_message.log": examples.log(shown)}})
+        files = {**shipped.render(dialect), "examples.log": examples.log(shown)}
+        act({_from_here(SHIPPED_OUT): files})
 
 
 @main.command("dictionary")

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import attrs
 
+import kalshi_fix_sansio
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.dialect.layout import Dialect
@@ -19,7 +20,7 @@ from tests.fix50sp2 import dialect as fix50sp2
 Fields = list[tuple[bytes, bytes]]
 
 SOH: Final = b"\x01"
-LOG: Final = Path(__file__).resolve().parent.parent / "tests" / "data" / "every_message.log"
+LOG: Final = Path(kalshi_fix_sansio.__file__).with_name("dictionaries") / "examples.log"
 VALUES: Final = (
     b"",
     b"0",

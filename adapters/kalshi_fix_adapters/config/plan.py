@@ -56,6 +56,9 @@ class ConnectionPlan:
     sync: Sync = "full"
     reset_seq_num: bool = False
     """Whether the first logon restarts the numbers of a session with resend, whatever the store contains."""
+    shapes: Path | None = None
+    """The file of shapes; None for the one beside the store's file, if that is in a folder."""
+    freeze: bool = False
     queue_limit: int = QUEUE_LIMIT
     queue_bytes: int = QUEUE_BYTES
     observer: Observers | None = attrs.field(default=None, repr=False)
@@ -126,6 +129,10 @@ class Options(TypedDict, total=False):
             `store_sqlite.SqliteStore`.
         reset_seq_num: Restart the numbers of KalshiRT or KalshiPT at the first logon, whatever the store
             contains.
+        shapes: File that remembers the shapes of the venue's messages, whose decoders are compiled during the
+            first logon. Default: beside the file in the folder `store`, or none.
+        freeze: Collect garbage in quiet moments only, and exempt the objects that exist then from later
+            collections; off by default. Applies to the whole process, see docs/performance.md.
         queue_limit: Waiting events at which the client stops reading; 10,000 by default.
         queue_bytes: Bytes of waiting messages, in their wire format, at which the client stops reading; 64
             MiB by default.
@@ -157,6 +164,8 @@ class Options(TypedDict, total=False):
     account: str | None
     sync: Sync
     reset_seq_num: bool
+    shapes: str | Path | None
+    freeze: bool
     queue_limit: int
     queue_bytes: int
     max_message_size: int | None
@@ -238,6 +247,8 @@ class ClientConfig:
     account: str | None = attrs.field(default=None, validator=_plain_name)
     sync: Sync = attrs.field(default="full", validator=_known_sync)
     reset_seq_num: bool = False
+    shapes: str | Path | None = None
+    freeze: bool = False
     queue_limit: int = attrs.field(default=QUEUE_LIMIT, validator=_positive)
     queue_bytes: int = attrs.field(default=QUEUE_BYTES, validator=_positive)
     max_message_size: int | None = attrs.field(default=None, validator=_positive)
@@ -337,6 +348,8 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         account=config.account,
         sync=config.sync,
         reset_seq_num=config.reset_seq_num,
+        shapes=None if config.shapes is None else Path(config.shapes),
+        freeze=config.freeze,
         queue_limit=config.queue_limit,
         queue_bytes=config.queue_bytes,
         observer=config.observer,

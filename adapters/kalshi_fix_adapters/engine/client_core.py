@@ -45,6 +45,7 @@ from kalshi_fix_adapters.engine.iteration import message_or_error
 from kalshi_fix_adapters.engine.logon_errors import is_about_numbers, logon_error
 from kalshi_fix_adapters.engine.pacing import Pacing, Turn
 from kalshi_fix_adapters.engine.queue import CONNECTION_EVENTS, EventQueue
+from kalshi_fix_adapters.engine.quiet import QUIET, QuietWork
 from kalshi_fix_adapters.engine.rows import RowBuffer, no_rows
 from kalshi_fix_adapters.engine.sequence import LossEvent, SequenceNumbers, SequenceState
 from kalshi_fix_adapters.errors import NotConnectedError, SessionClosedError
@@ -106,6 +107,7 @@ class ClientCore:
         self._clocks = clocks
         self._random = random
         self._sequence = SequenceState(plan)
+        self._quiet = QuietWork(plan)
         self.pacing: Pacing | None = None if plan.budget is None else Pacing(plan.budget)
         """The queues for the rate budget; None without one."""
         self._rows: RowBuffer | None = None
@@ -155,6 +157,8 @@ class ClientCore:
         self._preparing = False
         """Whether the session may still have to compile checks (`Session.prepare`): the answer to the Logon
         is read only afterwards, so the first message is sent without that delay."""
+        self._quiet_at: float | None = None
+        """Monotonic time of the next quiet moment; None if it is not needed."""
         self._faults = Faults()
         self._begin_error: KalshiFixError | None = None
         """Why the session of this connection could not begin."""
@@ -261,6 +265,7 @@ class ClientCore:
             self._sequence.open()
             self._reset(self._observers)
             self._rows = self._sequence.rows()
+            self._quiet.begin(self._sequence.path)
             self._ever_opened, self._failure, self._unconfirmed = True, None, None
         except BaseException:
             self.close(clean=False)
@@ -298,6 +303,7 @@ class ClientCore:
                 raise
         finally:
             self._open = False
+            self._quiet.close()
             self._observers.close()
 
     def logout(self, text: str | None = None) -> None:
@@ -398,7 +404,7 @@ class ClientCore:
             max_message_size=self.plan.config.max_message_size,
         )
         try:
-            session = self._sequence.next_session()
+            session = self._sequence.next_session(self._quiet.codec)
             connection = Connection(session, clocks=self._clocks, on_wire=self._observers.on_wire)
             session.connect(now)
         except KalshiFixError as error:
@@ -477,6 +483,8 @@ class ClientCore:
                 # ResetSeqNumFlag (141) in the middle of a session needs a signature.
                 session.abort(str(error), now)
             self._deliver(connection, now)
+            if self._quiet.is_due:
+                self._quiet_at = now.monotonic + QUIET
 
     def tick(self) -> None:
         """Run the timers that are due; harmless if none is."""
@@ -485,9 +493,12 @@ class ClientCore:
             return
         now = self._clocks()
         if due <= now.monotonic:
-            if self._preparing and not connection.session.prepare():
-                self._preparing = False
-                self._update_wants_read()
+            if self._preparing:
+                if not self._quiet.prepare(connection.session):
+                    self._preparing = False
+                    self._update_wants_read()
+            elif self._quiet_at is not None and self._quiet_at <= now.monotonic:
+                self._quiet_at = now.monotonic if self._quiet.work(connection.session) else None
             connection.session.handle_timer(now)
             if self.pacing is not None:
                 self.pacing.clear_due(now)
@@ -508,6 +519,8 @@ class ClientCore:
             # Once the session is over, only the deadline for closing the transport remains.
             if due is None:
                 due = 0.0 if self._preparing else connection.session.next_deadline()
+                if self._quiet_at is not None:
+                    due = self._quiet_at if due is None else min(due, self._quiet_at)
                 if self.pacing is not None and self.pacing.due is not None:
                     due = self.pacing.due if due is None else min(due, self.pacing.due)
             return due if again is None else again if due is None else min(due, again)
@@ -855,6 +868,7 @@ class ClientCore:
             # Once per connection: a reset within the session emits LoggedOn again, but keeps subscriptions.
             if self._attempts.logged_on():
                 self._sequence.agreed()
+                self._quiet.logged_on()
                 if self._subscriptions is not None:
                     self._subscriptions.start_connection()
                     self._subscribe(self._subscriptions, connection, now)

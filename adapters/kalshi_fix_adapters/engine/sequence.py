@@ -14,6 +14,7 @@ from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.engine.rows import RowBuffer, RowStore
 from kalshi_fix_adapters.errors import SigningError
 from kalshi_fix_sansio.classes.value import Value
+from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import LogonToSign, SignLogon
 from kalshi_fix_sansio.errors import KalshiFixError, LocalProtocolError
 from kalshi_fix_sansio.events import MessagesLost, OpenRequest, OutcomesUnknown, Uncertainty
@@ -105,7 +106,12 @@ class SequenceState:
         if file is not None:
             file.close()
 
-    def next_session(self) -> Session:
+    @property
+    def path(self) -> Path | None:
+        """The open file of the store; None without one."""
+        return None if self._file is None else self._file.path
+
+    def next_session(self, codec: Codec) -> Session:
         """Return the session of the next connection, which continues the last one, even if that could not
         begin."""
         config = self._plan.config
@@ -115,6 +121,7 @@ class SequenceState:
         reset = config.session_type.reset_required or (forced and not self._agreed)
         config = attrs.evolve(
             config,
+            codec=codec,
             reset_seq_num=reset,
             explicit_confirm=True,  # requesting the next event confirms the previous one
             max_events=sys.maxsize,  # `EventQueue` limits the waiting events, and pauses reading

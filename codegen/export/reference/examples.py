@@ -46,6 +46,8 @@ class Example:
     source: str
     """Python source that assigns it to `message`."""
     location: Location
+    header: tuple[int, ...] = ()
+    """Tags of the header in the order of the sender's messages; empty for the library's order."""
     wire: str = ""
     """The whole message, with SOH replaced by `|`."""
 
@@ -61,7 +63,13 @@ def load(dialect: Dialect, folder: Path) -> dict[str, list[Example]]:
     root = schema.checked(read_yaml(path), "examples", mistakes)
     if root is None:
         raise SpecError(mistakes.found)
-    reader = _Reader(dialect, mistakes)
+    tags = {member.field.name: member.field.tag for member in dialect.header}
+    names = root.entries.get("venue_header")
+    order = [item.text for item in names.items if isinstance(item, Scalar)] if isinstance(names, Seq) else []
+    for name in order:
+        if name not in tags:
+            mistakes.add(root.at("venue_header"), f"the header has no `{name}`", did_you_mean(name, tags))
+    reader = _Reader(dialect, mistakes, tuple(tags[name] for name in order if name in tags))
     listed = root.mapping("examples")
     messages = {message.name: message for message in dialect.messages}
     found = {}
@@ -127,6 +135,7 @@ class _Reader:
 
     dialect: Dialect
     mistakes: Mistakes
+    venue_header: tuple[int, ...]
 
     def examples(self, message: Message, node: Node) -> Iterator[Example]:
         sessions = {session.name: session for session in self.dialect.session_types}
@@ -150,7 +159,9 @@ class _Reader:
                     f"from datetime import {', '.join(['UTC'] * ('datetime' in times) + times)}\n\n{source}"
                 )
             product = text(item, "product", products[0])
-            yield Example(message.name, product, name, text(item, "sender"), source, item.location)
+            sender = text(item, "sender")
+            header = self.venue_header if sender == "venue" else ()
+            yield Example(message.name, product, name, sender, source, item.location, header)
 
     def _call(self, cls: str, members: tuple[Member, ...], fields: Map, names: set[str]) -> str:
         known = {member.field.name: member for member in members}

@@ -12,6 +12,7 @@ from typing import Any
 
 from kalshi_fix_sansio import Header, decode_strict, encode
 from kalshi_fix_sansio.dialect.layout import Sender
+from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.validation import validate
 
 CLIENT = "3c6e2a5e-7f7d-4d3a-9a50-1f3f6f0c8d11"
@@ -44,13 +45,21 @@ def answer(example: dict[str, Any]) -> dict[str, str]:
             target_comp_id=sides[1],
             sending_time=SENDING_TIME,
         )
-        frame = encode(message, header)
+        frame = reordered(encode(message, header), example["header"])
         # Also a test of codec and spec for every message.
         if decode_strict(frame) != message:
             return {"fault": "it does not round-trip"}
     except Exception as error:  # noqa: BLE001 - any error is reported for this example
         return {"fault": f"{type(error).__name__}: {error}"}
     return {"wire": frame.decode("latin-1").replace("\x01", "|")}
+
+
+def reordered(frame: bytes, tags: list[int]) -> bytes:
+    """Return a message whose header has these fields first, in this order."""
+    _, _, msg_type, *fields, _, _ = frame.split(b"\x01")
+    first = [field for tag in tags for field in fields if field.startswith(b"%d=" % tag)]
+    rest = [field for field in fields if field not in first]
+    return encode_frame("FIXT.1.1", b"\x01".join((msg_type, *first, *rest, b"")))
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 from kalshi_fix_sansio.codec.compiled.cache import DecoderCache
+from kalshi_fix_sansio.codec.compiled.sample import sample_of
 from kalshi_fix_sansio.codec.encoder import ENCODE_ERRORS, check_header, check_unknown, name_fault
 from kalshi_fix_sansio.codec.explainer import CHECK_SUM_TAG, MSG_TYPE_TAG, Explainer
 from kalshi_fix_sansio.codec.nodes import Inspection
@@ -56,6 +58,50 @@ class Codec:
         self._body_tables: dict[type[Message], BlockTable] = {}
         self._encode_header = dialect.header.encode
         self._encode_body = _BodyEncoders(dialect)
+        self._deferred: dict[int, str] | None = None
+        """Messages whose shapes are to be compiled later; None to compile them while decoding."""
+        self.shapes: list[bytes] = []
+        """A message with invented values for each shape that `compile_deferred` has compiled."""
+
+    def deferring(self) -> Self:
+        """Return a codec with the same decoders that compiles none while it decodes, which would delay the
+        message by milliseconds: call `compile_deferred` when there is time for it."""
+        codec = copy(self)
+        codec._deferred, codec.shapes = {}, []
+        return codec
+
+    @property
+    def has_deferred(self) -> bool:
+        """Whether `compile_deferred` has something to compile."""
+        return bool(self._deferred)
+
+    def compile_deferred(self) -> bool:
+        """Compile the decoder of one deferred shape, in some milliseconds; return False if there is none."""
+        if not self._deferred:
+            return False
+        _, text = self._deferred.popitem()
+        shape = self.prepare(text.encode("latin-1"))
+        if shape is not None and shape not in self.shapes:
+            self.shapes.append(shape)
+        return True
+
+    def prepare(self, frame: bytes) -> bytes | None:
+        """Compile the decoder of all messages with the shape of this one, unless there is one.
+
+        Without a decoder a message takes about six times as long to decode. Compiling takes some milliseconds.
+        Returns a message of the same shape with invented values, to be prepared in another process. Returns
+        None for bytes that are not a valid message of the dialect, which are ignored.
+        """
+        if not is_frame(frame):
+            return None
+        text = frame.decode("latin-1")
+        explained = Explainer(self._tables, text)
+        message = explained.message()
+        if explained.layout is None or message.problems:
+            return None
+        if self._compiled.decode(frame, True) is None:
+            self._compiled.compile(text, split(text), message)
+        return sample_of(explained, self.dialect.fields)
 
     def decode(self, frame: bytes | Frame) -> Message:
         """Decode leniently: new and malformed fields are kept.
@@ -226,7 +272,7 @@ class Codec:
                 problems = explained.problems(strict=True)
         # Only shapes without problems are learned, because compiled decoders do not check the shape again.
         if not message.problems:
-            self._compiled.learn(text, columns, message)
+            self._compiled.learn(text, columns, message, self._deferred)
         return message, problems
 
 

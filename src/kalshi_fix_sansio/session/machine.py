@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from kalshi_fix_sansio.clock import Instant
@@ -299,17 +299,27 @@ class Session:
 
     # Outgoing
 
-    def prepare(self) -> bool:
-        """Compile the checks of one more type of message that this side may send; return False if none is
-        left.
+    def prepare(self, frames: Iterator[bytes] | None = None) -> bool:
+        """Compile the checks of one more type of message that this side may send, or else the decoder for the
+        next of `frames`, or else a decoder that the codec has deferred (`Codec.deferring`); return False if
+        none is left.
 
         Optional: `send` compiles what it needs, which makes the first message of a type hundreds of times
-        slower than the next. One call takes up to 3 ms, and next to nothing for checks that another
-        session of the process has compiled. Call it while the answer to the Logon is awaited, and serve
-        the timers between the calls. Raises LocalProtocolError before the initiator's Logon, whose settings
+        slower than the next. One call takes up to 5 ms, and next to nothing for checks and decoders that
+        another session of the process has compiled. Call it while the answer to the Logon is awaited, and serve
+        the timers between the calls; later when nothing waits to be read. Deferred decoders are not compiled
+        while requests wait for their answers. `frames` are messages of the shapes to expect; bytes that are not
+        a valid message are ignored. Raises LocalProtocolError before the initiator's Logon, whose settings
         decide what is checked.
         """
-        return self._send_validator.prepare()
+        if self._send_validator.prepare():
+            return True
+        core = self._core
+        frame = None if frames is None else next(frames, None)
+        if frame is not None:
+            core.codec.prepare(frame)
+            return True
+        return not core.ledger.open.by_key and core.codec.compile_deferred()
 
     def data_to_send(self) -> bytes:
         """Return the bytes to be written to the transport, which must not be lost or reordered.

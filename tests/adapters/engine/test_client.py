@@ -461,7 +461,7 @@ def test_each_tick_compiles_one_check_and_the_answer_to_the_logon_is_read_after_
             timers.append((len(left), core.wants_read, core.timeout() == 0))
         handle_timer(session, now)
 
-    monkeypatch.setattr(Session, "prepare", lambda _: left.pop(0))
+    monkeypatch.setattr(Session, "prepare", lambda *_: left.pop(0))
     monkeypatch.setattr(Session, "handle_timer", note)
     core.begin()
     assert core.next_attempt() is not None
@@ -475,7 +475,7 @@ def test_each_tick_compiles_one_check_and_the_answer_to_the_logon_is_read_after_
 def test_a_client_that_is_left_compiles_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     stage, calls = Stage(), []
 
-    def leave(_: Session) -> bool:
+    def leave(*_: object) -> bool:
         calls.append(stage.core.wants_read)
         stage.core.logout()
         return True

@@ -21,6 +21,14 @@ reading has taken, even if a peer keeps sending new shapes. The only shape with 
 hundred reads: at most twice the work of knowing in advance that it recurs. Shapes with the same tags (updates
 of one to four levels) share the count, so the most frequent ones tend to be compiled first.
 """
+SIGHTINGS_TO_DEFER: Final = 10
+"""The same for a codec that defers compiling to a quiet moment, where it delays no message. Fewer would compile
+shapes that never recur."""
+MAX_DEFERRED: Final = 32
+"""Maximum number of deferred shapes; one more is counted again from the start."""
+MAX_DEFERRED_SIZE: Final = 16 * 1024
+"""Maximum size of a message whose shape is deferred, in bytes. A long group of fewer entries has the same
+decoder."""
 MAX_SIGHTINGS: Final = 1024
 """Maximum number of tag sets that are counted; one more resets all counts."""
 MAX_SHAPES: Final = 512
@@ -128,41 +136,57 @@ class DecoderCache:
                 return message
         return None
 
-    def learn(self, text: str, columns: Columns, message: Message) -> None:
+    def learn(
+        self, text: str, columns: Columns, message: Message, deferred: dict[int, str] | None = None
+    ) -> None:
         """Count a message that the reader decoded, and compile its shape when the count is reached.
 
         Args:
             text: the message as latin-1 text.
             columns: the tags and values in `text`.
             message: the decoded message, which must have no problems.
+            deferred: receives the text of a message whose shape should be compiled; None compiles it now.
         """
         # Counted by the set of tags, not by the shape, so one lookup decides whether to continue. When the
         # count is reached, the shape of this message is compiled, and counting starts again for the others.
         run_key = _run_key(columns)
         count = self._sightings.get(run_key, 0) + 1
-        if count < SIGHTINGS_TO_COMPILE:
+        if count < (SIGHTINGS_TO_COMPILE if deferred is None else SIGHTINGS_TO_DEFER):
             if count == 1 and len(self._sightings) >= MAX_SIGHTINGS:
                 self._sightings.clear()
             self._sightings[run_key] = count
             return
+        if self._place(columns, message) is None:
+            return
+        self._sightings.pop(run_key, None)
+        if deferred is None:
+            self.compile(text, columns, message)
+        elif len(deferred) < MAX_DEFERRED and len(text) <= MAX_DEFERRED_SIZE:
+            deferred[run_key] = text
+
+    def compile(self, text: str, columns: Columns, message: Message) -> None:
+        """Compile the shape of a message without problems; the arguments are those of `learn`."""
+        place = self._place(columns, message)
+        if place is not None:
+            explained = Explainer(self._tables, text)
+            self._add(*place, DecoderWriter(explained, self._tables.data_tags, self._decimals))
+
+    def _place(self, columns: Columns, message: Message) -> tuple[int, tuple[Shape, ...]] | None:
+        """Return the key for the shape of a message, and the shapes that have it; None if no other may be
+        compiled."""
         layout = self._tables.dialect.layout_of(message.__class__)
         if layout is None:
-            return
+            return None
         # A decoder with a run accepts any number of entries, so its key must not depend on their number.
         groups = self._tables.body(layout).groups
         has_run = any(len(getattr(message, attribute)) > MAX_SINGLE_ENTRIES for attribute, _ in groups)
-        key = run_key if has_run else _key(columns)
+        key = _run_key(columns) if has_run else _key(columns)
         known = self._shapes.get(key)
         # If the shape is compiled already, it rejected a value of this message. With runs, a key may have
         # several patterns; only writing this one shows whether it is among them.
         if known is not None and (not has_run or len(known) >= MAX_SHAPES_PER_KEY):
-            return
-        self._sightings.pop(run_key, None)
-        self._add(
-            key,
-            known or (),
-            DecoderWriter(Explainer(self._tables, text), self._tables.data_tags, self._decimals),
-        )
+            return None
+        return key, known or ()
 
     def _add(self, key: int, known: tuple[Shape, ...], writer: DecoderWriter) -> None:
         """Compile a shape and add it to those with the same key, within the limits."""

@@ -1,0 +1,149 @@
+"""Work that a client does at the logon and in quiet moments, because it would delay messages at other times:
+compiling decoders, and collecting garbage."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Iterable, Iterator
+from importlib.resources import files
+from pathlib import Path
+
+from kalshi_fix_adapters.config.plan import ConnectionPlan
+
+from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.dialect.layout import Sender
+from kalshi_fix_sansio.framing import is_frame
+from kalshi_fix_sansio.session import Session
+
+QUIET = 0.02
+"""Seconds without received bytes after which a moment is quiet. A decoder takes 2 to 5 ms to compile."""
+MAX_SHAPES = 64
+"""Maximum number of shapes in a file; beyond it, the oldest are dropped."""
+MAX_BYTES = MAX_SHAPES * 32 * 1024
+"""Maximum size of a file of shapes. A shape takes less than twice the size of a deferred message."""
+ALLOCATIONS = 5_000
+"""Number of new objects from which on a quiet moment is used to collect garbage; takes about 1 ms."""
+MAX_ALLOCATIONS = 1_000_000
+"""Number of new objects from which on Python collects garbage at once, if no moment was quiet."""
+
+_log = logging.getLogger(__name__)
+_freezing: set[int] = set()
+"""The clients with the option `freeze` that have logged on, by `id`."""
+_thresholds = gc.get_threshold()
+"""The thresholds of automatic collections before the first of them."""
+
+
+class QuietWork:
+    """The quiet work of one client."""
+
+    def __init__(self, plan: ConnectionPlan) -> None:
+        self._plan = plan
+        self._freeze = plan.freeze
+        self._is_frozen = False
+        """Whether the objects of this connection's logon are frozen."""
+        self.codec: Codec = plan.config.codec.deferring()
+        """The codec for all sessions of the client."""
+        self._path: Path | None = None
+        self._known: list[bytes] = []
+        """The shapes in the file."""
+        self._frames: Iterator[bytes] = iter(())
+
+    def begin(self, store: Path | None) -> None:
+        """Read the shapes to prepare: those in the plan's file, or in the one beside the store; without them,
+        the examples of the spec."""
+        beside = None if store is None else store.with_name(f"{store.name}.shapes")
+        self._path = self._plan.shapes or beside
+        self._known = [] if self._path is None else read_shapes(self._path)
+        self._frames = iter(self._known or self._examples())
+
+    def prepare(self, session: Session) -> bool:
+        """Compile one more check or decoder before the answer to the Logon is read; return False if none is
+        left."""
+        return session.prepare(self._frames)
+
+    def logged_on(self) -> None:
+        """From now on, until `close`, leave collecting garbage to quiet moments if the option `freeze` is
+        set."""
+        if self._freeze:
+            self._is_frozen = False
+            _freezing.add(id(self))
+            gc.set_threshold(MAX_ALLOCATIONS, *_thresholds[1:])
+
+    def close(self) -> None:
+        """Let Python collect garbage automatically again, unless another client has the option `freeze`."""
+        if id(self) in _freezing:
+            _freezing.discard(id(self))
+            if not _freezing:
+                gc.set_threshold(*_thresholds)
+                gc.unfreeze()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the next quiet moment is needed."""
+        return self._freeze or self.codec.has_deferred
+
+    def work(self, session: Session) -> bool:
+        """Do one piece of work, unless requests wait for their answers; return whether to call it again."""
+        if session.open_requests or not session.is_established:
+            return False
+        if session.prepare():
+            if not self.codec.has_deferred:
+                self._remember()
+            return True
+        if self._freeze and (not self._is_frozen or gc.get_count()[0] >= ALLOCATIONS):
+            # Garbage in cycles that was frozen is found at the next logon.
+            if not self._is_frozen:
+                gc.unfreeze()
+            self._is_frozen = True
+            gc.collect()
+            gc.freeze()
+        return False
+
+    def _remember(self) -> None:
+        known = list(dict.fromkeys((*self._known, *self.codec.shapes)))[-MAX_SHAPES:]
+        if self._path is None or known == self._known:
+            return
+        self._known = known
+        try:
+            write_shapes(self._path, known)
+        except OSError as error:
+            _log.warning("the shapes in %s cannot be written (%s)", self._path, error.strerror)
+
+    def _examples(self) -> Iterator[bytes]:
+        """Yield the spec's examples of the application messages that the venue sends on the session type."""
+        config = self._plan.config
+        for line in (files("kalshi_fix_sansio") / "dictionaries" / "examples.log").read_bytes().splitlines():
+            frame = line[line.index(b"8=") :].replace(b"|", b"\x01")
+            layout = config.dialect.messages.get(frame.split(b"\x01", 3)[2][3:].decode())
+            if (
+                b" <- " in line
+                and layout is not None
+                and not layout.admin
+                and layout.allowed(config.product, config.session_type.name, Sender.VENUE)
+            ):
+                yield frame
+
+
+def read_shapes(path: Path) -> list[bytes]:
+    """Return the messages in a file of shapes; none if it is missing or damaged, which is logged."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        _log.warning("the shapes in %s cannot be read (%s)", path, error.strerror)
+        return []
+    frames = [line.replace(b"|", b"\x01") for line in data.split(b"\n")[:-1]]
+    if len(data) > MAX_BYTES or len(frames) > MAX_SHAPES or not all(map(is_frame, frames)):
+        _log.warning("the file of shapes %s is damaged and is ignored", path)
+        return []
+    return frames
+
+
+def write_shapes(path: Path, frames: Iterable[bytes]) -> None:
+    """Replace a file of shapes, one message a line; raise OSError if it cannot be written."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_bytes(b"".join(frame.replace(b"\x01", b"|") + b"\n" for frame in frames))
+    new.replace(path)

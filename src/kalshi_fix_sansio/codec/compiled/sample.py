@@ -1,0 +1,32 @@
+"""Messages that stand for a shape: its tags with invented values, to compile its decoder in another process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from kalshi_fix_sansio.codec.explainer import MSG_TYPE_TAG, Explainer
+from kalshi_fix_sansio.dialect.layout import FieldLayout, Kind
+from kalshi_fix_sansio.framing import encode_frame
+
+_VALUES: Final[Mapping[Kind, str]] = MappingProxyType(
+    {
+        Kind.BOOLEAN: "Y",
+        Kind.UTCTIMESTAMP: "20260101-00:00:00",
+        Kind.UTCDATEONLY: "20260101",
+        Kind.UTCTIMEONLY: "00:00:00",
+    }
+)
+"""Values by kind; "1" for all others."""
+
+
+def sample_of(explained: Explainer, fields: Mapping[int, FieldLayout]) -> bytes:
+    """Return a message with the shape of a valid one. Only its tags, MsgType and the numbers of group entries
+    are those of the original."""
+    parts = []
+    for tag, value, _ in explained.tokens[2:-1]:
+        kind = fields[tag].kind if tag in fields else Kind.STRING
+        kept = tag == MSG_TYPE_TAG or kind is Kind.NUMINGROUP
+        parts.append(f"{tag}={value if kept else _VALUES.get(kind, '1')}\x01")
+    return encode_frame(explained.begin_string, "".join(parts).encode("latin-1"))
