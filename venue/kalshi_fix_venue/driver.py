@@ -61,17 +61,20 @@ class Driver:
         self.flush()
 
     def _go_on(self) -> None:
-        """Schedule the processing of waiting bytes for the next turn of the loop, after the sockets have been
-        read."""
-        if self.venue.inbox and not self._processes:
+        """Schedule the processing of waiting bytes, and preparing, for the next turn of the loop, after the
+        sockets have been read."""
+        if (self.venue.inbox or self.venue.unprepared) and not self._processes:
             self._processes = True
             self.loop.call_soon(self._process)
 
     def _process(self) -> None:
         self._processes = False
-        self.moved += 1
         inbox = self.venue.inbox
         number = inbox.process(self.now())
+        if number is None:
+            self.venue.prepare()
+        else:
+            self.moved += 1
         connection = None if number is None else self._connections.get(number)
         if connection is not None and not connection.is_read and inbox.has_room(connection.number):
             connection.read()

@@ -30,6 +30,7 @@ _OWN: Mapping[str, Subcommand] = {
         ("order", "sessions.order", "Place an order, after confirmation."),
         ("orders", "sessions.orders", "Show open orders live."),
         ("replay", "logs.replay", "Replay recordings or wire logs, and print the final state."),
+        ("shapes", "logs.shapes", "Learn the shapes of the venue's messages from logs."),
         ("spec", "spec", "Explain a tag, field, message, code value or Text."),
         ("store", "store", "Show message stores, or move one to another key."),
         ("trace", "logs.trace", "Show the history of an order in logs."),

@@ -483,7 +483,7 @@ class ClientCore:
                 # ResetSeqNumFlag (141) in the middle of a session needs a signature.
                 session.abort(str(error), now)
             self._deliver(connection, now)
-            if self._quiet.is_due:
+            if self._quiet.codec.deferred or self._quiet.freeze:
                 self._quiet_at = now.monotonic + QUIET
 
     def tick(self) -> None:

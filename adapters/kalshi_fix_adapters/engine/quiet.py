@@ -39,11 +39,12 @@ class QuietWork:
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self._plan = plan
-        self._freeze = plan.freeze
+        self.freeze: bool = plan.freeze
+        """Whether each quiet moment is needed."""
         self._is_frozen = False
         """Whether the objects of this connection's logon are frozen."""
         self.codec: Codec = plan.config.codec.deferring()
-        """The codec for all sessions of the client."""
+        """The codec for all sessions of the client. While it has `deferred` shapes, a quiet moment is needed."""
         self._path: Path | None = None
         self._known: list[bytes] = []
         """The shapes in the file."""
@@ -65,7 +66,7 @@ class QuietWork:
     def logged_on(self) -> None:
         """From now on, until `close`, leave collecting garbage to quiet moments if the option `freeze` is
         set."""
-        if self._freeze:
+        if self.freeze:
             self._is_frozen = False
             _freezing.add(id(self))
             gc.set_threshold(MAX_ALLOCATIONS, *_thresholds[1:])
@@ -78,20 +79,15 @@ class QuietWork:
                 gc.set_threshold(*_thresholds)
                 gc.unfreeze()
 
-    @property
-    def is_due(self) -> bool:
-        """Whether the next quiet moment is needed."""
-        return self._freeze or self.codec.has_deferred
-
     def work(self, session: Session) -> bool:
         """Do one piece of work, unless requests wait for their answers; return whether to call it again."""
         if session.open_requests or not session.is_established:
             return False
         if session.prepare():
-            if not self.codec.has_deferred:
+            if not self.codec.deferred:
                 self._remember()
             return True
-        if self._freeze and (not self._is_frozen or gc.get_count()[0] >= ALLOCATIONS):
+        if self.freeze and (not self._is_frozen or gc.get_count()[0] >= ALLOCATIONS):
             # Garbage in cycles that was frozen is found at the next logon.
             if not self._is_frozen:
                 gc.unfreeze()

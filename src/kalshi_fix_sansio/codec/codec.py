@@ -58,8 +58,8 @@ class Codec:
         self._body_tables: dict[type[Message], BlockTable] = {}
         self._encode_header = dialect.header.encode
         self._encode_body = _BodyEncoders(dialect)
-        self._deferred: dict[int, str] | None = None
-        """Messages whose shapes are to be compiled later; None to compile them while decoding."""
+        self.deferred: dict[int, str] | None = None
+        """Messages whose shapes `compile_deferred` compiles; None if they are compiled while decoding."""
         self.shapes: list[bytes] = []
         """A message with invented values for each shape that `compile_deferred` has compiled."""
 
@@ -67,19 +67,14 @@ class Codec:
         """Return a codec with the same decoders that compiles none while it decodes, which would delay the
         message by milliseconds: call `compile_deferred` when there is time for it."""
         codec = copy(self)
-        codec._deferred, codec.shapes = {}, []
+        codec.deferred, codec.shapes = {}, []
         return codec
-
-    @property
-    def has_deferred(self) -> bool:
-        """Whether `compile_deferred` has something to compile."""
-        return bool(self._deferred)
 
     def compile_deferred(self) -> bool:
         """Compile the decoder of one deferred shape, in some milliseconds; return False if there is none."""
-        if not self._deferred:
+        if not self.deferred:
             return False
-        _, text = self._deferred.popitem()
+        _, text = self.deferred.popitem()
         shape = self.prepare(text.encode("latin-1"))
         if shape is not None and shape not in self.shapes:
             self.shapes.append(shape)
@@ -272,7 +267,7 @@ class Codec:
                 problems = explained.problems(strict=True)
         # Only shapes without problems are learned, because compiled decoders do not check the shape again.
         if not message.problems:
-            self._compiled.learn(text, columns, message, self._deferred)
+            self._compiled.learn(text, columns, message, self.deferred)
         return message, problems
 
 
