@@ -131,7 +131,7 @@ def read_shapes(path: Path) -> list[bytes]:
     except OSError as error:
         _log.warning("the shapes in %s cannot be read (%s)", path, error.strerror)
         return []
-    frames = [line.replace(b"|", b"\x01") for line in data.split(b"\n")[:-1]]
+    frames = [line.replace(b"|", b"\x01") for line in data.splitlines()]
     if len(data) > MAX_BYTES or len(frames) > MAX_SHAPES or not all(map(is_frame, frames)):
         _log.warning("the file of shapes %s is damaged and is ignored", path)
         return []

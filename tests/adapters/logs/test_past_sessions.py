@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from kalshi_fix_adapters.cli.commands import commands
+from kalshi_fix_adapters.engine.quiet import read_shapes
 from kalshi_fix_adapters.logs import Kind, Recorder, Recording, read_events, replay, to_parquet
 from kalshi_fix_adapters.logs.recording import MAGIC, pack
 from kalshi_fix_adapters.observe.wire_log import WireLog
@@ -345,6 +346,28 @@ def test_the_command_prints_the_state(tmp_path: Path) -> None:
     assert f"positions\n  {MARKET} 10 realized" in shown
     assert "uncertain: 2\n  " in shown
     assert "of which 2 shown" in run(day).stdout
+
+
+@pytest.mark.parametrize("log", [True, False])
+def test_the_shapes_of_a_log_are_learned(tmp_path: Path, log: bool) -> None:
+    reports: list[Passed] = [("received", report("a", number)) for number in range(10)]
+    sent: list[Passed] = [("sent", order(f"{number}")) for number in range(10)]
+    passed = passing("KalshiNR", [("received", logon()), *sent, *reports])
+    path, out = write(tmp_path / "day", passed, log=log), tmp_path / "shapes"
+
+    def learn(*args: str) -> Any:
+        return CliRunner().invoke(commands, ["shapes", *args, "--out", str(out), str(path)])
+
+    result = learn("--session", "KalshiNR")
+    assert (result.exit_code, result.output) == (0, f"1 shapes written to {out}\n")
+    (shape,) = read_shapes(out)
+    tags = [field.partition(b"=")[0] for field in shape.split(b"\x01")]
+    last = frame("received", 1, report("a", 1), "KalshiNR")
+    assert tags == [field.partition(b"=")[0] for field in last.split(b"\x01")]
+    assert b"o-a" not in shape
+    out.unlink()
+    assert "no message of the venue often enough" in learn("--session", "KalshiMD").stderr
+    assert not out.exists()
 
 
 # --- tables

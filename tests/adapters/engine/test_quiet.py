@@ -1,0 +1,299 @@
+"""Work for the logon and for quiet moments: decoders of remembered shapes, and garbage."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters.engine import quiet
+from kalshi_fix_adapters.engine.quiet import QUIET, read_shapes, write_shapes
+from kalshi_fix_sansio import DIALECT
+from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.codec.compiled.cache import SIGHTINGS_TO_DEFER
+from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.trading import OrderBooks, Orders
+from tests.adapters.engine.stage import Stage, plan, report
+from tests.helpers import order
+from tests.trading import feed, order_flow
+
+
+class Started(Stage):
+    """A client in a new process: its codec has no decoders."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.codec = Codec(DIALECT)
+        super().__init__(plan(session={"codec": self.codec}, **changes))
+        self.open()
+
+    def report(self, name: str = "a") -> bytes:
+        """Let the venue report an order; return the bytes."""
+        self.venue.send(report(name), self.clock.now)
+        data = self.venue.data_to_send()
+        self.core.receive(data)
+        return data
+
+    def knows(self, data: bytes) -> bool:
+        return self.codec._compiled.decode(data, False) is not None
+
+    def rest(self, seconds: float = QUIET) -> None:
+        """Let time pass without bytes."""
+        self.clock.advance(seconds)
+        while self.core.timeout() == 0:
+            self.core.tick()
+
+
+def learned(stage: Started) -> bytes:
+    """Let a client learn the shape of a report."""
+    data = [stage.report(f"{number}") for number in range(SIGHTINGS_TO_DEFER)][-1]
+    assert not stage.knows(data)
+    stage.rest()
+    assert stage.knows(data)
+    return data
+
+
+@pytest.fixture(autouse=True)
+def collector() -> Iterator[None]:
+    """Restore the settings of the process."""
+    yield
+    assert gc.get_threshold() == quiet._thresholds
+    assert not quiet._freezing
+
+
+# --- decoders
+
+
+def test_a_new_shape_is_compiled_once_nothing_is_received() -> None:
+    stage = Started()
+    for number in range(SIGHTINGS_TO_DEFER + 1):
+        data = stage.report(f"{number}")
+    stage.rest(QUIET / 2)
+    data = stage.report("late")
+    stage.rest(QUIET / 2)
+    assert not stage.knows(data)
+    stage.rest(QUIET / 2)
+    assert stage.knows(data)
+
+
+def test_nothing_is_compiled_while_an_order_waits_for_its_answer() -> None:
+    stage = Started()
+    for number in range(SIGHTINGS_TO_DEFER):
+        data = stage.report(f"{number}")
+    stage.core.send(order("a1"))
+    stage.rest(10 * QUIET)
+    assert not stage.knows(data)
+    # No timer is due meanwhile but those of the session.
+    assert stage.core.timeout() is not None
+    assert stage.core.timeout() > 1
+    stage.report("a1")
+    stage.rest()
+    assert stage.knows(data)
+
+
+def test_the_next_process_knows_the_shapes_at_its_first_message(tmp_path: Path) -> None:
+    stage = Started(store=tmp_path)
+    data = learned(stage)
+    (path,) = tmp_path.glob("*.shapes")
+    assert b"KXHIGH" not in path.read_bytes()
+    stage.leave()
+    again = Started(store=tmp_path)
+    assert again.knows(data)
+    again.leave()
+
+
+def test_a_file_given_by_the_user_is_read_and_extended(tmp_path: Path) -> None:
+    path = tmp_path / "shapes"
+    other = Codec(DIALECT).prepare(next(quiet.QuietWork(plan())._examples()))
+    assert other is not None
+    write_shapes(path, [other])
+    stage = Started(shapes=path)
+    assert stage.knows(other)
+    learned(stage)
+    assert len(read_shapes(path)) == 2
+    assert read_shapes(path)[0] == other
+    stage.leave()
+
+
+@pytest.mark.parametrize("name", DIALECT.session_types)
+def test_the_first_start_knows_the_shapes_of_the_examples(name: str) -> None:
+    """In the order of the venue's examples, with MsgSeqNum and SendingTime first."""
+    examples = list(quiet.QuietWork(plan(name))._examples())
+    assert examples
+    assert all(b"\x0134=7\x0152=" in example.split(b"\x0149=")[0] + b"\x01" for example in examples)
+    codec = Codec(DIALECT)
+    assert all(codec.prepare(example) for example in examples)
+
+
+def test_examples_are_compiled_before_the_answer_to_the_logon_is_read() -> None:
+    stage = Started()
+    assert all(map(stage.knows, quiet.QuietWork(stage.core.plan)._examples()))
+    stage.leave()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[:-9],
+        lambda data: data + b"x\n",
+        lambda data: data.replace(b"35=8", b"35=9"),
+        lambda data: data * 2000,
+        lambda data: bytes(range(256)),
+        lambda data: data[:40] + b"\x00" * 40 + data[80:],
+    ],
+)
+def test_a_damaged_file_is_ignored_and_replaced(
+    tmp_path: Path, damage: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = learned(Started(shapes=tmp_path / "shapes"))
+    path = tmp_path / "shapes"
+    path.write_bytes(damage(path.read_bytes()))
+    with caplog.at_level(logging.WARNING):
+        stage = Started(shapes=path)
+    if not stage.knows(data):
+        learned(stage)
+    assert "is damaged and is ignored" in caplog.text
+    assert len(read_shapes(path)) == 1
+
+
+def test_a_file_that_cannot_be_used_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    stage = Started(shapes=tmp_path)
+    learned(stage)
+    assert "cannot be read" in caplog.text
+    assert "cannot be written" in caplog.text
+    assert stage.core.is_logged_on
+
+
+def test_a_file_keeps_the_newest_shapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quiet, "MAX_SHAPES", 1)
+    path = tmp_path / "shapes"
+    stage = Started(shapes=path)
+    write_shapes(path, [stage.codec.prepare(example) or b"" for example in quiet.QuietWork(plan())._examples()][:1])
+    stage = Started(shapes=path)
+    data = learned(stage)
+    assert read_shapes(path) == [stage.codec.prepare(data)]
+
+
+# --- garbage
+
+
+class Cycle:
+    """An object that only a collection frees."""
+
+    def __init__(self, freed: list[str], name: str) -> None:
+        self.freed, self.name, self.itself = freed, name, self
+
+    def __del__(self) -> None:
+        self.freed.append(self.name)
+
+
+def test_garbage_is_collected_in_quiet_moments_and_what_remains_is_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    freed: list[str] = []
+    stage = Started(freeze=True)
+    assert gc.get_threshold()[0] == quiet.MAX_ALLOCATIONS
+    Cycle(freed, "before")
+    frozen = gc.get_freeze_count()
+    stage.rest(QUIET / 2)
+    assert (freed, gc.get_freeze_count()) == ([], frozen)
+    stage.rest(QUIET / 2)
+    assert freed == ["before"]
+    assert gc.get_freeze_count() > 10_000
+    # Then only if there may be something to collect.
+    Cycle(freed, "few")
+    stage.report()
+    stage.rest()
+    assert freed == ["before"]
+    monkeypatch.setattr(quiet, "ALLOCATIONS", 1)
+    stage.report()
+    stage.rest()
+    assert freed == ["before", "few"]
+    # Not while an order waits for its answer.
+    Cycle(freed, "late")
+    stage.core.send(order("a1"))
+    stage.report()
+    stage.rest()
+    assert freed == ["before", "few"]
+    stage.report("a1")
+    stage.rest()
+    assert freed == ["before", "few", "late"]
+    stage.leave()
+    assert gc.get_freeze_count() == 0
+
+
+def test_frozen_garbage_is_found_after_the_next_logon() -> None:
+    freed: list[str] = []
+    stage, cycle = Started(freeze=True), Cycle(freed, "frozen")
+    stage.rest()
+    del cycle
+    stage.report()
+    stage.rest()
+    assert not freed
+    stage.cut()
+    stage.advance(60)
+    assert stage.core.is_logged_on
+    assert freed == ["frozen"]
+    stage.leave()
+
+
+def test_the_last_client_that_freezes_restores_automatic_collections() -> None:
+    one, two = Started(freeze=True), Started(freeze=True)
+    one.leave()
+    assert gc.get_threshold()[0] == quiet.MAX_ALLOCATIONS
+    two.leave()
+
+
+def test_without_the_option_the_collector_is_left_alone() -> None:
+    frozen = gc.get_freeze_count()
+    stage = Started()
+    stage.report()
+    stage.rest()
+    assert gc.get_freeze_count() == frozen
+    assert gc.get_threshold() == quiet._thresholds
+    assert stage.core.timeout() != 0
+
+
+def test_a_session_and_the_trading_machines_make_no_cycles() -> None:
+    """Reference counts free everything, so the collector has nothing to find."""
+    stage, orders, books = Started(), Orders(), OrderBooks()
+
+    def trade(number: int) -> None:
+        name = f"o{number}"
+        message = order(name)
+        orders.apply(message)
+        stage.core.send(message)
+        stage.core.wrote(len(stage.core.output))
+        stage.report(name)
+        while (event := stage.core.take()) is not None:
+            orders.apply(event)
+        for update in (
+            order_flow.report("trade", f"1;{number};1", f"v{number}", name, last=("4", "0.40"), cum="4"),
+            order_flow.report("canceled", f"1;{number};2", f"v{number}", name, cum="4"),
+        ):
+            orders.apply(MessageReceived(update))
+        books.apply(MessageReceived(feed.snapshot("bid 5 at 0.40", "offer 3 at 0.41", symbol=f"S{number % 9}")))
+        books.apply(MessageReceived(feed.update("change bid 4 at 0.40", symbol=f"S{number % 9}")))
+
+    for number in range(200):
+        trade(number)
+    stage.rest()
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(200, 400):
+            trade(number)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+    # One that is dropped with all its state leaves none behind either.
+    assert len(list(orders)) >= 400
+    stage.leave()
+    gc.collect()
+    gc.disable()
+    try:
+        del orders, books
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
