@@ -219,3 +219,33 @@ def test_reading_from_sockets_of_a_busy_venue_is_bounded() -> None:
     while loop.soon:
         loop.turn()
     assert not driver.venue.inbox
+
+
+def test_checks_are_prepared_one_a_turn_while_no_bytes_wait() -> None:
+    loop = Loop()
+    driver = Driver(VenueModel(config(), Random(1)), cast("asyncio.AbstractEventLoop", loop))
+    (_, asking), (_, flooding) = opened(driver), opened(driver)
+    asking.data_received(raw_logon("ann", now=driver.now()))
+    (session,) = driver.venue.unprepared.values()
+    rules = session._core.send_rules
+    loop.turn()
+    loop.turn()
+    assert len(rules) == 2
+    # Bytes that wait are processed first.
+    flooding.data_received(bytes(3 * PIECE))
+    while driver.venue.inbox:
+        loop.turn()
+    assert len(rules) == 2
+    while loop.soon:
+        loop.turn()
+    assert len(rules) == 8
+    assert not session.prepare()
+    assert not driver.venue.unprepared
+
+
+def test_a_session_that_ends_is_not_prepared(harness: VenueHarness, ann: Client) -> None:
+    harness.connect("bob")
+    assert len(harness.venue.unprepared) == 2
+    harness.venue.receive_eof(ann.conn, harness.now)
+    assert ann.conn not in harness.venue.unprepared
+    assert len(harness.venue.unprepared) == 1

@@ -45,7 +45,7 @@ from kalshi_fix_adapters.engine.iteration import message_or_error
 from kalshi_fix_adapters.engine.logon_errors import is_about_numbers, logon_error
 from kalshi_fix_adapters.engine.pacing import Pacing, Turn
 from kalshi_fix_adapters.engine.queue import CONNECTION_EVENTS, EventQueue
-from kalshi_fix_adapters.engine.quiet import QUIET, QuietWork
+from kalshi_fix_adapters.engine.quiet import QuietWork
 from kalshi_fix_adapters.engine.rows import RowBuffer, no_rows
 from kalshi_fix_adapters.engine.sequence import LossEvent, SequenceNumbers, SequenceState
 from kalshi_fix_adapters.errors import NotConnectedError, SessionClosedError
@@ -484,7 +484,7 @@ class ClientCore:
                 session.abort(str(error), now)
             self._deliver(connection, now)
             if self._quiet.codec.deferred or self._quiet.freeze:
-                self._quiet_at = now.monotonic + QUIET
+                self._quiet_at = self._quiet.moment(now.monotonic)
 
     def tick(self) -> None:
         """Run the timers that are due; harmless if none is."""

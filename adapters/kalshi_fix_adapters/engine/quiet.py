@@ -18,6 +18,9 @@ from kalshi_fix_sansio.session import Session
 
 QUIET = 0.02
 """Seconds without received bytes after which a moment is quiet. A decoder takes 2 to 5 ms to compile."""
+PATIENCE = 1.0
+"""Seconds without a quiet moment after which `SHORT` seconds are enough."""
+SHORT = 0.002
 MAX_SHAPES = 64
 """Maximum number of shapes in a file; beyond it, the oldest are dropped."""
 MAX_BYTES = MAX_SHAPES * 32 * 1024
@@ -45,6 +48,8 @@ class QuietWork:
         """Whether the objects of this connection's logon are frozen."""
         self.codec: Codec = plan.config.codec.deferring()
         """The codec for all sessions of the client. While it has `deferred` shapes, a quiet moment is needed."""
+        self._due_since: float | None = None
+        """Monotonic time since which a quiet moment is needed."""
         self._path: Path | None = None
         self._known: list[bytes] = []
         """The shapes in the file."""
@@ -79,10 +84,17 @@ class QuietWork:
                 gc.set_threshold(*_thresholds)
                 gc.unfreeze()
 
+    def moment(self, now: float) -> float:
+        """Return the monotonic time of the next quiet moment, if nothing more is received until then."""
+        if self._due_since is None:
+            self._due_since = now
+        return now + (QUIET if now < self._due_since + PATIENCE else SHORT)
+
     def work(self, session: Session) -> bool:
         """Do one piece of work, unless requests wait for their answers; return whether to call it again."""
         if session.open_requests or not session.is_established:
             return False
+        self._due_since = None
         if session.prepare():
             if not self.codec.deferred:
                 self._remember()

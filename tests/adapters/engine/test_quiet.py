@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kalshi_fix_adapters.engine import quiet
-from kalshi_fix_adapters.engine.quiet import QUIET, read_shapes, write_shapes
+from kalshi_fix_adapters.engine.quiet import PATIENCE, QUIET, SHORT, read_shapes, write_shapes
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.codec.compiled.cache import SIGHTINGS_TO_DEFER
@@ -76,6 +76,20 @@ def test_a_new_shape_is_compiled_once_nothing_is_received() -> None:
     stage.rest(QUIET / 2)
     assert not stage.knows(data)
     stage.rest(QUIET / 2)
+    assert stage.knows(data)
+
+
+def test_a_steady_stream_ends_the_patience_for_a_quiet_moment() -> None:
+    stage = Started()
+    for number in range(SIGHTINGS_TO_DEFER):
+        data = stage.report(f"{number}")
+    for number in range(int(PATIENCE / SHORT / 2)):
+        stage.rest(2 * SHORT)
+        assert not stage.knows(data)
+        stage.report(f"{number}")
+    stage.rest(SHORT / 2)
+    assert not stage.knows(data)
+    stage.rest(SHORT / 2)
     assert stage.knows(data)
 
 
