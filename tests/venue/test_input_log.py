@@ -183,7 +183,7 @@ def test_every_call_that_changes_a_venue_is_logged() -> None:
         "should_close",
         "connections_with_output",
         "prepare",
-            "connections_to_close",
+        "connections_to_close",
         "next_deadline",
         "sessions",
         "logged_on",

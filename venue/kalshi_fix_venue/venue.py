@@ -249,9 +249,11 @@ class VenueModel:
             self._faults.cut(connection, connection.faults.cut, now)
 
     def prepare(self) -> None:
-        """Compile the checks of one more type of message for sessions that have logged on, in up to 3 ms: the
-        first message of a type is then sent without that delay. Call it while `unprepared` is not empty and no
-        bytes wait; it changes no result."""
+        """Compile the checks of one more type of message for sessions that have logged on, in up to 3 ms, so
+        the first message of the type is sent without that delay.
+
+        Call it while `unprepared` is not empty and no bytes wait. It changes no result.
+        """
         for conn, session in list(self.unprepared.items()):
             if session.prepare():
                 return

@@ -10,7 +10,6 @@ from importlib.resources import files
 from pathlib import Path
 
 from kalshi_fix_adapters.config.plan import ConnectionPlan
-
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.dialect.layout import Sender
 from kalshi_fix_sansio.framing import is_frame
@@ -47,7 +46,7 @@ class QuietWork:
         self._is_frozen = False
         """Whether the objects of this connection's logon are frozen."""
         self.codec: Codec = plan.config.codec.deferring()
-        """The codec for all sessions of the client. While it has `deferred` shapes, a quiet moment is needed."""
+        """The codec of the client's sessions. While it has `deferred` shapes, a quiet moment is needed."""
         self._due_since: float | None = None
         """Monotonic time since which a quiet moment is needed."""
         self._path: Path | None = None

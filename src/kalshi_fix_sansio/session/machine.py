@@ -306,11 +306,11 @@ class Session:
 
         Optional: `send` compiles what it needs, which makes the first message of a type hundreds of times
         slower than the next. One call takes up to 5 ms, and next to nothing for checks and decoders that
-        another session of the process has compiled. Call it while the answer to the Logon is awaited, and serve
-        the timers between the calls; later when nothing waits to be read. Deferred decoders are not compiled
-        while requests wait for their answers. `frames` are messages of the shapes to expect; bytes that are not
-        a valid message are ignored. Raises LocalProtocolError before the initiator's Logon, whose settings
-        decide what is checked.
+        another session of the process has compiled. Call it while the answer to the Logon is awaited, and
+        serve the timers between the calls; later when nothing waits to be read. Deferred decoders are not
+        compiled while requests wait for their answers. `frames` are messages of the shapes to expect; bytes
+        that are not a valid message are ignored. Raises LocalProtocolError before the initiator's Logon,
+        whose settings decide what is checked.
         """
         if self._send_validator.prepare():
             return True

@@ -22,8 +22,8 @@ hundred reads: at most twice the work of knowing in advance that it recurs. Shap
 of one to four levels) share the count, so the most frequent ones tend to be compiled first.
 """
 SIGHTINGS_TO_DEFER: Final = 10
-"""The same for a codec that defers compiling to a quiet moment, where it delays no message. Fewer would compile
-shapes that never recur."""
+"""The same for a codec that defers compiling to a quiet moment, where it delays no message. A lower number
+would compile shapes that never recur."""
 MAX_DEFERRED: Final = 32
 """Maximum number of deferred shapes; one more is counted again from the start."""
 MAX_DEFERRED_SIZE: Final = 16 * 1024

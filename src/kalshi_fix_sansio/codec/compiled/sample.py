@@ -1,4 +1,4 @@
-"""Messages that stand for a shape: its tags with invented values, to compile its decoder in another process."""
+"""Samples: messages with the tags of a shape and invented values, to compile its decoder elsewhere."""
 
 from __future__ import annotations
 
