@@ -614,11 +614,11 @@ class VenueModel:
         if offline_queue is not None:
             offline_queue.retain(flags.retention_hours, now)
         connection.session.accept_logon(now, store=None if offline_queue is None else offline_queue.store)
-        self.unprepared[connection.id] = connection.session
         # The store may have shown that MsgSeqNum (34) is too low: then the session has ended, and the key is
         # not logged on.
         if connection.session.is_established:
             connection.login = login
+            self.unprepared[connection.id] = connection.session
             self._gateways[connection.product].logins.enter(login, flags, connection.id)
             self._logged_on[key_id] = connection.id
 

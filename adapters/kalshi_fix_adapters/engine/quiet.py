@@ -6,7 +6,6 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Iterable, Iterator
-from importlib.resources import files
 from pathlib import Path
 
 from kalshi_fix_adapters.config.plan import ConnectionPlan
@@ -32,8 +31,8 @@ MAX_ALLOCATIONS = 1_000_000
 _log = logging.getLogger(__name__)
 _freezing: set[int] = set()
 """The clients with the option `freeze` that have logged on, by `id`."""
-_thresholds = gc.get_threshold()
-"""The thresholds of automatic collections before the first of them."""
+_thresholds: list[tuple[int, int, int]] = []
+"""The thresholds of automatic collections before the first of them logged on."""
 
 
 class QuietWork:
@@ -72,15 +71,17 @@ class QuietWork:
         set."""
         if self.freeze:
             self._is_frozen = False
+            if not _freezing:
+                _thresholds[:] = [gc.get_threshold()]
+                gc.set_threshold(MAX_ALLOCATIONS)
             _freezing.add(id(self))
-            gc.set_threshold(MAX_ALLOCATIONS, *_thresholds[1:])
 
     def close(self) -> None:
         """Let Python collect garbage automatically again, unless another client has the option `freeze`."""
         if id(self) in _freezing:
             _freezing.discard(id(self))
             if not _freezing:
-                gc.set_threshold(*_thresholds)
+                gc.set_threshold(*_thresholds.pop())
                 gc.unfreeze()
 
     def moment(self, now: float) -> float:
@@ -119,6 +120,9 @@ class QuietWork:
 
     def _examples(self) -> Iterator[bytes]:
         """Yield the spec's examples of the application messages that the venue sends on the session type."""
+        # Imported here, because it is slow to import and seldom needed.
+        from importlib.resources import files
+
         config = self._plan.config
         for line in (files("kalshi_fix_sansio") / "dictionaries" / "examples.log").read_bytes().splitlines():
             frame = line[line.index(b"8=") :].replace(b"|", b"\x01")

@@ -83,9 +83,9 @@ class Codec:
     def prepare(self, frame: bytes) -> bytes | None:
         """Compile the decoder of all messages with the shape of this one, unless there is one.
 
-        Without a decoder, decoding a message takes about six times as long. Compiling takes 2 to 5 ms. Returns
-        a message of the same shape with invented values, to be prepared in another process. Returns None for
-        bytes that are not a valid message of the dialect, which are ignored.
+        Without a decoder, decoding a message takes about six times as long. Compiling takes 2 to 5 ms.
+        Returns a message of the same shape with invented values, to be prepared in another process. Returns
+        None for bytes that are not a valid message of the dialect, which are ignored.
         """
         if not is_frame(frame):
             return None
