@@ -35,6 +35,7 @@ PRINTED = [
     "orders --once",
     "replay orders.log",
     "replay orders.log --all",
+    f"shapes {'orders.log ' * 10}--out orders.shapes",
     "spec ExecutionReport",
     "spec 150",
     "store store.sqlite3",

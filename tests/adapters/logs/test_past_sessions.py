@@ -359,14 +359,16 @@ def test_the_shapes_of_a_log_are_learned(tmp_path: Path, log: bool) -> None:
         return CliRunner().invoke(commands, ["shapes", *args, "--out", str(out), str(path)])
 
     result = learn("--session", "KalshiNR")
-    assert (result.exit_code, result.output) == (0, f"1 shapes written to {out}\n")
+    assert (result.exit_code, result.output) == (0, f"1 shape written to {out}\n")
     (shape,) = read_shapes(out)
     tags = [field.partition(b"=")[0] for field in shape.split(b"\x01")]
     last = frame("received", 1, report("a", 1), "KalshiNR")
     assert tags == [field.partition(b"=")[0] for field in last.split(b"\x01")]
     assert b"o-a" not in shape
     out.unlink()
-    assert "no message of the venue often enough" in learn("--session", "KalshiMD").stderr
+    nothing = learn("--session", "KalshiMD")
+    assert nothing.exit_code == 3
+    assert "no message of the venue was found often enough" in nothing.stderr
     assert not out.exists()
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
+from kalshi_fix_adapters.cli.kit.failures import plain_errors
+from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, plain, print_stderr
+from kalshi_fix_adapters.cli.logs.replay import NOTHING_FOUND
 from kalshi_fix_adapters.engine.quiet import MAX_SHAPES, write_shapes
 from kalshi_fix_adapters.logs import read_events
 from kalshi_fix_sansio import DIALECT, SESSION_TYPES
@@ -22,7 +25,10 @@ from kalshi_fix_sansio.events import MessageReceived
 )
 def shapes(files: tuple[str, ...], session: str | None, out: Path) -> None:
     """Learn the shapes of the venue's messages from recordings or wire logs, for the option `shapes` of
-    clients. Values are not written, only tags, types of messages and numbers of group entries."""
+    clients. Values are not written, only tags, types of messages and numbers of group entries.
+
+    A shape is learned once it was found ten times. Exit status: 3 if there is none.
+    """
     codec = Codec(DIALECT).deferring()
     with plain_errors():
         for event in read_events(files):
@@ -30,8 +36,9 @@ def shapes(files: tuple[str, ...], session: str | None, out: Path) -> None:
                 codec.decode(event.what.frame)
                 codec.compile_deferred()
         if not codec.shapes:
-            raise CommandError("the files contain no message of the venue often enough to learn its shape")
+            print_stderr("no message of the venue was found often enough to learn its shape")
+            sys.exit(NOTHING_FOUND)
         # Those learned first are the most frequent ones.
         found = codec.shapes[:MAX_SHAPES]
         write_shapes(out, found)
-    click.echo(f"{len(found)} shapes written to {out}")
+    Screen().lines([plain(f"{counted(len(found), 'shape')} written to {out}")])
