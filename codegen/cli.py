@@ -20,6 +20,7 @@ from codegen.export import dictionary, orchestra, shipped
 from codegen.export.reference import examples, pages
 from codegen.format import FormatError
 from codegen.read import importer, quickfix_xml
+from codegen.read.commit import CommitError, spec_at
 from codegen.read.resolve import load_dialect
 
 DEFAULT_SPEC = REPOSITORY / "spec" / "kalshi"
@@ -44,7 +45,7 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (SpecError, FormatError, ForeignFileError) as error:
+        except (SpecError, FormatError, ForeignFileError, CommitError, api.ApiError) as error:
             raise _Failure(str(error)) from None
 
 
@@ -149,25 +150,26 @@ def import_dictionary(
 @main.command("api")
 @click.option(
     "--against",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    default=api.RELEASED,
-    help="Another version of the API.  [default: that of the last release]",
+    metavar="COMMIT|FILE",
+    help="Commit of another spec, or file of another API.  [default: released.json in the spec folder]",
 )
 @click.option("--release", is_flag=True, help="Record the current API as that of the last release.")
 @click.pass_obj
-def compare_api(spec: Path, against: Path, release: bool) -> None:
-    """List the API changes since the last release, and whom each affects.
+def compare_api(spec: Path, against: str | None, release: bool) -> None:
+    """List the API changes since the last release or a commit, and whom each affects.
 
     wire: what other versions read or wrote; source: programs that use a name; typing: their type checkers;
     venue: what the venue accepts and sends. The exit status is 1 if any change may break a user.
     """
     # Resolved first: with --release, an invalid spec must not become the API of a release.
     now = api.describe(load_dialect(spec))
+    file = spec / api.RELEASED if against is None else Path(against)
     if release:
-        against.write_text(api.text(now), encoding="utf-8")
-        click.echo(against)
+        file.write_text(api.text(now), encoding="utf-8")
+        click.echo(file)
         return
-    found = api.compare(api.read(against), now)
+    before = api.read(file) if against is None or file.is_file() else _api_at(against, spec)
+    found = api.compare(before, now)
     for difference in found:
         click.echo(difference)
     for breaks, whom in api.EFFECTS.items():
@@ -176,6 +178,11 @@ def compare_api(spec: Path, against: Path, release: bool) -> None:
             click.echo(f"{count} may break {breaks}: {whom}.")
     if any(difference.breaking for difference in found):
         raise SystemExit(1)
+
+
+def _api_at(commit: str, spec: Path) -> api.Api:
+    with spec_at(commit, spec) as folder:
+        return api.describe(load_dialect(folder))
 
 
 @main.command("downstream")

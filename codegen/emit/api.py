@@ -1,6 +1,7 @@
-"""The public API of the generated classes as data, and the breaking changes of a revision.
+"""The public API of a dialect as data, and the breaking changes of a revision.
 
-`released.json` is the API of the last release. `python -m codegen api` compares the spec with it.
+`released.json` of a spec folder is the API of its last release. `python -m codegen api` compares the spec
+with it, or with the spec of any commit.
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ from codegen.emit.classes import (
     value_unless_given,
 )
 from codegen.emit.kinds import annotation_of
-from codegen.model import Dialect, Member
+from codegen.emit.limits import limit_type
+from codegen.model import Dialect, KnownText, Member, VenueLimit
 from codegen.naming import texts_class
 
-# Committed; `python -m codegen api --release` writes it when a release is made.
-RELEASED = Path(__file__).with_name("released.json")
+RELEASED = "released.json"
+"""File of a spec folder with the API of its last release; `python -m codegen api --release` writes it."""
 Api = dict[str, Any]
-
+_SECTIONS = ("classes", "constructors", "msg_types", "enums", "flows", "rules")
+"""Sections of an API other than those with settings."""
 
 Breaks = Literal["wire", "source", "typing", "venue"]
 EFFECTS: Mapping[Breaks, str] = {
@@ -37,6 +40,26 @@ EFFECTS: Mapping[Breaks, str] = {
     "venue": "a program runs as before; the venue accepts or sends something else",
 }
 """Effect of each kind of break."""
+
+# Sections of an API with settings by name: the label of a name, and the break when it is gone, unless another
+# section reports that.
+_SETTINGS: Mapping[str, tuple[str, Breaks | None]] = {
+    "products": ("product", "source"),
+    "sessions": ("session type", "source"),
+    "hosts": ("host", "venue"),
+    "limits": ("limit", "source"),
+    "refusals": ("refused logon", "source"),
+    "texts": ("text", None),
+}
+# Settings of a session type that are the same in the spec and in the API.
+_OF_SESSION = (
+    *("products", "port", "host_role", "comp_ids", "resend", "reset_required", "max_message_size"),
+    *("requests_per_second", "symbols_per_request", "subscriptions", "past_reports_hours", "retention_hours"),
+)
+
+
+class ApiError(Exception):
+    """An API file cannot be used; the text contains the file and the remedy."""
 
 
 @attrs.frozen
@@ -54,7 +77,7 @@ class Difference:
 
 
 def describe(dialect: Dialect) -> Api:
-    """Return the API: classes with their attributes, enums, session types, and rules."""
+    """Return the API: classes with their attributes, enums, rules, session types, hosts and limits."""
     blocks = {message.name: message.members for message in dialect.messages}
     blocks |= {group.entry_class: group.members for group in dialect.groups}
     # Without the trailer: only the codec writes and reads it.
@@ -82,16 +105,36 @@ def describe(dialect: Dialect) -> Api:
         "rules": {
             name: [prose.one_of_text(rule) for rule in listed] for name, listed in one_of.items() if listed
         },
+        "products": {each.name: {"env_prefix": each.env_prefix} for each in dialect.products},
         "sessions": {
-            session.name: {
-                "products": list(session.products),
-                "port": session.port,
-                "resend": session.resend,
-                "reset_required": session.reset_required,
-            }
+            session.name: {name: _plain(getattr(session, name)) for name in _OF_SESSION}
             for session in dialect.session_types
         },
+        "hosts": {
+            f"{each.environment} {each.product} {each.role}": {"name": each.host}
+            for each in dialect.endpoints
+        },
+        "limits": {each.constant: _limit(each) for each in dialect.limits},
+        "refusals": {each.name: {"pattern": each.pattern, "cure": each.cure} for each in dialect.refusals},
+        "texts": {
+            f"{texts_class(each.message.name)}.{each.constant}": _meaning(each) for each in dialect.texts
+        },
     }
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _limit(limit: VenueLimit) -> dict[str, Any]:
+    numbers = {key or "value": number for key, number in limit.values}
+    return {**numbers, "type": limit_type(limit), "unit": limit.unit}
+
+
+def _meaning(text: KnownText) -> dict[str, Any]:
+    code = text.code.constant if text.code is not None else None
+    return {"field": text.field.name if text.field is not None else None, "code": code}
 
 
 def _attributes(members: tuple[Member, ...], products: tuple[str, ...]) -> dict[str, dict[str, Any]]:
@@ -104,6 +147,8 @@ def _attributes(members: tuple[Member, ...], products: tuple[str, ...]) -> dict[
             and member.group is None
             and value_unless_given(member) is None,
             "none": not always_required(member) and member.group is None and member.constant is None,
+            "unit": member.field.unit,
+            "default": member.default,
             # Rules as sentences: they change with every change of a rule, and are readable in a report.
             "rules": " ".join(
                 filter(
@@ -111,6 +156,7 @@ def _attributes(members: tuple[Member, ...], products: tuple[str, ...]) -> dict[
                     (
                         prose.presence_text(member, siblings, products),
                         prose.limits_text(member.field, member.limits),
+                        prose.count_text(member.group) if member.group else "",
                     ),
                 )
             ),
@@ -120,19 +166,38 @@ def _attributes(members: tuple[Member, ...], products: tuple[str, ...]) -> dict[
 
 
 def read(path: Path) -> Api:
-    """Read an API written by `text`."""
-    found: Api = json.loads(path.read_text(encoding="utf-8"))
+    """Read an API written by `text`.
+
+    Raises:
+        ApiError: there is no such file, or it is not an API.
+    """
+    try:
+        found: Api = json.loads(path.read_text(encoding="utf-8"))
+        missing = sorted({*_SECTIONS, *_SETTINGS} - found.keys())
+    except FileNotFoundError:
+        how = "record one with `--release`, or name a commit with `--against`"
+        raise ApiError(f"{path}: there is no API of a release; {how}") from None
+    except (ValueError, AttributeError):
+        raise ApiError(f"{path}: is not an API; `--release` writes one") from None
+    if missing:
+        how = "name the commit of the release with `--against`"
+        raise ApiError(f"{path}: lacks {', '.join(missing)}; {how}")
     return found
 
 
 def text(api: Api) -> str:
-    """Return an API as the content of a file."""
+    """Return an API as the content of a file, which `read` reads."""
     return json.dumps(api, indent=1, sort_keys=True) + "\n"
 
 
 def compare(old: Api, new: Api) -> list[Difference]:
     """Return all differences, breaking ones first, then in the order of `EFFECTS`."""
     found = [*_classes(old["classes"], new["classes"]), *_values(old, new), *_uses(old, new)]
+    for section, (label, breaks) in _SETTINGS.items():
+        found += _settings(label, breaks, old[section], new[section])
+    # The fields of the Logon that a user sets are those of the message.
+    of_logon = {f"{LOGON_FIELDS}{each.what.removeprefix('Logon')}" for each in found}
+    found = [each for each in found if each.what not in of_logon]
     order = list(EFFECTS)
     return sorted(found, key=lambda each: (not each.breaking, order.index(each.breaks)))
 
@@ -143,24 +208,47 @@ def _classes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Differe
         yield from _class(name, old[name], new[name])
 
 
-def _removed_and_added(what: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
+def _removed_and_added(
+    what: str, old: Mapping[str, Any], new: Mapping[str, Any], breaks: Breaks = "source"
+) -> Iterator[Difference]:
     for name in sorted(old.keys() - new.keys()):
-        yield Difference(f"{what} {name} is gone", "source", breaking=True)
+        yield Difference(f"{what} {name} is gone", breaks, breaking=True)
     for name in sorted(new.keys() - old.keys()):
-        yield Difference(f"{what} {name} is new", "source", breaking=False)
+        yield Difference(f"{what} {name} is new", breaks, breaking=False)
+
+
+def _settings(
+    label: str, breaks: Breaks | None, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> Iterator[Difference]:
+    """Yield differences in a section of settings by name."""
+    if breaks is not None:
+        yield from _removed_and_added(label, old, new, breaks)
+    for name in sorted(old.keys() & new.keys()):
+        yield from _removed_and_added(f"{label} {name}:", old[name], new[name])
+        for setting in sorted(old[name].keys() & new[name].keys()):
+            before, after = old[name][setting], new[name][setting]
+            if before != after:
+                what = f"{label} {name}: {setting} is {_shown(after)}, and was {_shown(before)}"
+                # The type is that of the generated constant.
+                yield Difference(what, "source" if setting == "type" else "venue", breaking=True)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(value)
+    return "not set" if value is None else str(value)
 
 
 def _class(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
     # A tag with another attribute name has been renamed.
-    renamed = {about["tag"]: attribute for attribute, about in new.items()}
+    added = {new[attribute]["tag"]: attribute for attribute in new.keys() - old.keys()}
     for attribute in sorted(old.keys() - new.keys()):
-        now = renamed.get(old[attribute]["tag"])
-        became = f"has become {name}.{now}" if now is not None and now not in old else "is gone"
-        yield Difference(f"{name}.{attribute} {became}", "source", breaking=True)
-    known = {about["tag"] for attribute, about in old.items() if attribute not in new}
-    for attribute in sorted(new.keys() - old.keys()):
-        if new[attribute]["tag"] in known and not new[attribute]["required"]:
-            continue  # reported above as a renamed attribute
+        became = added.pop(old[attribute]["tag"], None)
+        how = f"has become {name}.{became}" if became else "is gone"
+        yield Difference(f"{name}.{attribute} {how}", "source", breaking=True)
+        if became:
+            yield from _attribute(f"{name}.{became}", old[attribute], new[became])
+    for attribute in sorted(added.values()):
         required = new[attribute]["required"]
         how = "is new and required" if required else "is new"
         yield Difference(f"{name}.{attribute} {how}", "source", breaking=required)
@@ -189,6 +277,10 @@ def _attribute(label: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> It
     if new["rules"] != old["rules"]:
         before, after = old["rules"] or "no rule", new["rules"] or "no rule"
         yield Difference(f"{label} is now: {after} Before: {before}", "venue", breaking=True)
+    for setting in ("unit", "default"):
+        if new[setting] != old[setting]:
+            what = f"{label}: {setting} is {_shown(new[setting])}, and was {_shown(old[setting])}"
+            yield Difference(what, "venue", breaking=True)
 
 
 def _values(old: Api, new: Api) -> Iterator[Difference]:
@@ -216,7 +308,7 @@ def _values(old: Api, new: Api) -> Iterator[Difference]:
 
 
 def _uses(old: Api, new: Api) -> Iterator[Difference]:
-    """Yield differences in flows, rules, constructors and session types."""
+    """Yield differences in flows, rules and constructors."""
     for name, made in old["constructors"].items():
         for gone in sorted(set(made) - set(new["constructors"].get(name, ()))):
             yield Difference(f"{name}.{gone}() is gone", "source", breaking=True)
@@ -232,11 +324,3 @@ def _uses(old: Api, new: Api) -> Iterator[Difference]:
             for each in (each for each in after if each not in before):
                 change = f"is sent {each}" if what == "flows" else f"has a new rule: {each}"
                 yield Difference(f"{name} {change}", "venue", breaking=what == "rules")
-    before, after = old["sessions"], new["sessions"]
-    yield from _removed_and_added("session type", before, after)
-    for name in sorted(before.keys() & after.keys()):
-        for setting, value in before[name].items():
-            now = after[name][setting]
-            if now != value:
-                what = f"session type {name}: {setting} is {now!r}, and was {value!r}"
-                yield Difference(what, "venue", breaking=True)

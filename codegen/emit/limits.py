@@ -21,10 +21,17 @@ class LimitView:
     doc: str
 
 
-def limit_view(limit: VenueLimit, imports: Imports) -> LimitView:
-    """Return a limit as a constant. Whole numbers are int, others Decimal."""
+def limit_type(limit: VenueLimit) -> str:
+    """Return the type of a limit's constant: whole numbers are int, others Decimal."""
     # All numbers of a mapping have one type, so a single fraction makes all of them Decimal.
-    whole = all("." not in number for _, number in limit.values)
+    number = "Decimal" if any("." in each for _, each in limit.values) else "int"
+    return number if limit.values[0][0] == "" else f"Mapping[str, {number}]"
+
+
+def limit_view(limit: VenueLimit, imports: Imports) -> LimitView:
+    """Return a limit as a constant."""
+    annotation = limit_type(limit)
+    whole = "Decimal" not in annotation
     if not whole:
         imports.in_one_line("decimal", "Decimal")
     numbers = {key: number if whole else f'Decimal("{number}")' for key, number in limit.values}
@@ -35,5 +42,4 @@ def limit_view(limit: VenueLimit, imports: Imports) -> LimitView:
     imports.in_one_line("collections.abc", "Mapping")
     imports.in_one_line("types", "MappingProxyType")
     listed = ", ".join(f"{key!r}: {number}" for key, number in numbers.items())
-    kind = "int" if whole else "Decimal"
-    return LimitView(limit.constant, f"[Mapping[str, {kind}]]", f"MappingProxyType({{{listed}}})", doc)
+    return LimitView(limit.constant, f"[{annotation}]", f"MappingProxyType({{{listed}}})", doc)

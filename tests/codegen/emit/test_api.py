@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import warnings
 from copy import deepcopy
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from codegen.emit import api
+from codegen.model import Dialect
 from codegen.read.resolve import load_dialect
 from kalshi_fix_sansio.codec import Codec
 from tests.codegen.command import run
@@ -92,7 +94,8 @@ def harbour() -> api.Api:
 
 
 GONE = object()
-BEAM = {"type": "Decimal", "tag": 1, "required": False, "none": True, "rules": "Optional."}
+BEAM = {"type": "Decimal", "tag": 1, "required": False, "none": True, "unit": None, "default": None}
+BEAM |= {"rules": "Optional."}
 REQUEST = "classes BerthRequest"
 BREAKING: list[tuple[str, str, Any]] = [
     ("source: class BerthRequest is gone", REQUEST, GONE),
@@ -117,6 +120,40 @@ BREAKING: list[tuple[str, str, Any]] = [
     ("venue: BerthRequest is no longer sent from the client on DESK", "flows BerthRequest", []),
     ("venue: BerthOffer has a new rule: One.", "rules BerthOffer", ["One."]),
     ("venue: session type DESK: resend is 0, and was 1", "sessions DESK resend", 0),
+    ("venue: session type DESK: port is 8230, and was not set", "sessions DESK port", 8230),
+    (
+        "venue: session type DESK: comp_ids is DESK, QUAY, and was DESK",
+        "sessions DESK comp_ids",
+        ["DESK", "QUAY"],
+    ),
+    (
+        "venue: session type DESK: requests_per_second is not set, and was 9",
+        "sessions DESK requests_per_second",
+        None,
+    ),
+    ("venue: host live sea orders is gone", "hosts|live sea orders", GONE),
+    (
+        "venue: host live sea orders: name is b.example, and was a.example",
+        "hosts|live sea orders|name",
+        "b.example",
+    ),
+    ("source: limit TIDES is gone", "limits TIDES", GONE),
+    ("source: limit TIDES: neap is gone", "limits TIDES neap", GONE),
+    (
+        "source: limit TIDES: type is Mapping[str, Decimal], and was Mapping[str, int]",
+        "limits TIDES type",
+        "Mapping[str, Decimal]",
+    ),
+    ("venue: limit TIDES: neap is 4, and was 3", "limits TIDES neap", "4"),
+    ("venue: limit TIDES: unit is hours, and was minutes", "limits TIDES unit", "hours"),
+    ("source: refused logon bad_key is gone", "refusals bad_key", GONE),
+    ("venue: refused logon bad_key: pattern is keys?, and was key", "refusals bad_key pattern", "keys?"),
+    ("venue: refused logon bad_key: cure is time, and was action", "refusals bad_key cure", "time"),
+    ("venue: text OfferText.FULL: code is NONE, and was FULL", "texts OfferText.FULL code", "NONE"),
+    ("venue: BerthRequest.draught: unit is feet, and was metres", f"{REQUEST} draught unit", "feet"),
+    ("venue: BerthRequest.draught: default is 3, and was not set", f"{REQUEST} draught default", "3"),
+    ("source: product sea is gone", "products sea", GONE),
+    ("venue: product sea: env_prefix is HIGH_SEA, and was SEA", "products sea env_prefix", "HIGH_SEA"),
 ]
 COMPATIBLE: list[tuple[str, str, Any]] = [
     ("source: class Tug is new", "classes Tug", {}),
@@ -124,6 +161,9 @@ COMPATIBLE: list[tuple[str, str, Any]] = [
     ("source: BerthRequest.flag may be left out", f"{REQUEST} flag required", False),
     ("source: enum Tide is new", "enums Tide", {}),
     ("source: session type RADIO is new", "sessions RADIO", {}),
+    ("source: limit SEALS is new", "limits SEALS", {}),
+    ("source: limit TIDES: high is new", "limits TIDES high", "9"),
+    ("venue: host live sea radio is new", "hosts|live sea radio", {"name": "c.example"}),
     ("source: BerthRequest.at_sea() is new", "constructors BerthRequest", ["at_quay", "at_sea"]),
     ("typing: BerthRequest.draught is never None", f"{REQUEST} draught none", False),
     ("typing: BerthKind.BUOY is new", "enums BerthKind BUOY", "3"),
@@ -135,10 +175,13 @@ EACH += [(f"compatible {words}", path, value) for words, path, value in COMPATIB
 
 
 def changed(old: api.Api, *changes: tuple[str, Any]) -> api.Api:
-    """Return a copy with the values at these paths replaced or removed."""
+    """Return a copy with the values at these paths replaced or removed.
+
+    The parts of a path are separated by spaces, or by `|` if one of them contains a space.
+    """
     new = deepcopy(old)
     for path, value in changes:
-        *steps, last = path.split()
+        *steps, last = path.split("|" if "|" in path else None)
         place: Any = new
         for step in steps:
             place = place[step]
@@ -157,6 +200,12 @@ def old(harbour: api.Api) -> api.Api:
         ("rules BerthRequest", ["One."]),
         (f"{REQUEST} beam_", BEAM),
         ("sessions DESK resend", 1),
+        ("sessions DESK requests_per_second", 9),
+        ("products sea", {"env_prefix": "SEA"}),
+        ("hosts|live sea orders", {"name": "a.example"}),
+        ("limits TIDES", {"neap": "3", "spring": "5", "type": "Mapping[str, int]", "unit": "minutes"}),
+        ("refusals bad_key", {"pattern": "key", "cure": "action"}),
+        ("texts OfferText.FULL", {"field": "Answer", "code": "FULL"}),
     )
 
 
@@ -169,11 +218,36 @@ def test_each_difference_is_named_with_whom_it_concerns(
     assert api.compare(new, new) == []
 
 
-def test_a_field_that_has_another_name_is_one_difference(old: api.Api) -> None:
-    draught = old["classes"]["BerthRequest"]["draught"]
-    new = changed(old, (f"{REQUEST} draught", GONE), (f"{REQUEST} depth", draught))
-    said = "BREAKING source: BerthRequest.draught has become BerthRequest.depth"
-    assert [str(each) for each in api.compare(old, new)] == [said]
+@pytest.mark.parametrize(
+    ("name", "change", "more"),
+    [
+        ("draught", {}, []),
+        ("ship_id", {}, []),  # required
+        ("draught", {"required": True}, ["BREAKING source: BerthRequest.depth must be given"]),
+        ("ship_id", {"required": False}, ["compatible source: BerthRequest.depth may be left out"]),
+        ("draught", {"unit": "feet"}, ["BREAKING venue: BerthRequest.depth: unit is feet, and was metres"]),
+    ],
+)
+def test_a_field_that_has_another_name_is_one_difference_besides_its_own_changes(
+    old: api.Api, name: str, change: dict[str, Any], more: list[str]
+) -> None:
+    about = old["classes"]["BerthRequest"][name] | change
+    new = changed(old, (f"{REQUEST} {name}", GONE), (f"{REQUEST} depth", about))
+    renamed = f"BREAKING source: BerthRequest.{name} has become BerthRequest.depth"
+    assert [str(each) for each in api.compare(old, new)] == [renamed, *more]
+
+
+def test_a_change_of_the_logon_is_one_difference(kalshi: Dialect) -> None:
+    old = api.describe(kalshi)
+    paths = ("classes LogonFields cancel_orders_on_disconnect rules", "classes Logon use_dollars rules")
+    changes = [
+        (path.replace("LogonFields", each), "No.") for path in paths for each in ("Logon", "LogonFields")
+    ]
+    found = api.compare(old, changed(old, *changes))
+    assert [each.what.partition(" ")[0] for each in found] == [
+        "Logon.cancel_orders_on_disconnect",
+        "Logon.use_dollars",
+    ]
 
 
 def test_what_breaks_comes_first_and_by_whom_it_concerns(old: api.Api) -> None:
@@ -202,6 +276,60 @@ def test_the_command_compares_with_the_last_release(copy: SpecCopy, tmp_path: Pa
         "compatible typing: BerthKind.BUOY is new",
         "1 may break source: a program that uses it, or omits it, fails.",
     ]
+
+
+def test_the_release_of_a_spec_is_in_its_folder(copy: SpecCopy) -> None:
+    missing = run("--spec", copy.spec, "api")
+    assert missing.exit_code == 1
+    assert f"{copy.spec}/released.json: there is no API of a release; " in missing.output
+    assert run("--spec", copy.spec, "api", "--release").output == f"{copy.spec}/released.json\n"
+    assert run("--spec", copy.spec, "api").output == ""
+    assert load_dialect(copy.spec).name == "harbour"
+    (copy.spec / "released.json").write_text("{}", encoding="utf-8")
+    assert "lacks classes, " in run("--spec", copy.spec, "api").output
+    (copy.spec / "released.json").write_text("[]", encoding="utf-8")
+    assert "is not an API" in run("--spec", copy.spec, "api").output
+
+
+def git(folder: Path, *arguments: str) -> str:
+    names = ("-c", "user.name=A", "-c", "user.email=a@b.example", "-c", "commit.gpgsign=false")
+    return subprocess.run(
+        ["git", *names, *arguments], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def test_any_commit_of_any_spec_can_be_compared_with(copy: SpecCopy) -> None:
+    outside = run("--spec", copy.spec, "api", "--against", "HEAD")
+    assert (outside.exit_code, outside.output) == (1, f"{copy.spec}: is not in a git repository\n")
+    git(copy.folder, "init", "--quiet")
+    for change in ("", "      Draught:   {since: 2020-03}\n"):
+        if change:
+            copy.edit("messages/berths.yaml", change, "")
+        git(copy.folder, "add", ".")
+        git(copy.folder, "commit", "--quiet", "--message", "One")
+    assert run("--spec", copy.spec, "api", "--against", "HEAD").output == ""
+    first = run("--spec", copy.spec, "api", "--against", "HEAD~1")
+    assert (first.exit_code, first.output.splitlines()[0]) == (
+        1,
+        "BREAKING source: BerthRequest.draught is gone",
+    )
+    unknown = run("--spec", copy.spec, "api", "--against", "--nonsense")
+    assert (unknown.exit_code, "is neither a file nor a commit" in unknown.output) == (1, True)
+    (copy.spec / "manifest.yaml").rename(copy.spec / "aside.yaml")
+    git(copy.folder, "add", ".")
+    git(copy.folder, "commit", "--quiet", "--message", "None")
+    (copy.spec / "aside.yaml").rename(copy.spec / "manifest.yaml")
+    assert (
+        "HEAD: has no tests/codegen/harbour/manifest.yaml"
+        in run("--spec", copy.spec, "api", "--against", "HEAD").output
+    )
+    copy.edit("messages/berths.yaml", "msg_type: U1", "message_type: U1")
+    git(copy.folder, "add", ".")
+    git(copy.folder, "commit", "--quiet", "--message", "Another form")
+    copy.edit("messages/berths.yaml", "message_type: U1", "msg_type: U1")
+    other = run("--spec", copy.spec, "api", "--against", "HEAD").output.splitlines()
+    assert other[0] == "HEAD: this codegen cannot read its spec"
+    assert other[1].startswith("HEAD:tests/codegen/harbour/messages/berths.yaml:")
 
 
 def test_the_last_release_of_this_repository_can_be_compared_with() -> None:

@@ -1,0 +1,64 @@
+"""The spec folders of a commit."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from codegen.errors import SpecError
+
+
+class CommitError(Exception):
+    """The spec folder of a commit cannot be had; the text contains the reason."""
+
+
+@contextmanager
+def spec_at(commit: str, folder: Path) -> Iterator[Path]:
+    """Write the YAML files of a commit into a temporary folder, and yield the given spec folder within it.
+
+    Raises:
+        CommitError: the folder is not in a git repository, there is no such commit, it has no such spec, or
+            its spec has a form that this codegen does not read.
+    """
+    inside = _git(folder, "rev-parse", "--show-toplevel", "--show-prefix")
+    if inside is None:
+        raise CommitError(f"{folder}: is not in a git repository")
+    top, name, *_ = inside.decode().split("\n")
+    root = Path(top)
+    named = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
+    if named is None:
+        raise CommitError(f"{commit}: is neither a file nor a commit of {top}")
+    # All of them, because `extends` may lead to any folder.
+    files = _git(root, "archive", "--format=tar", named.decode().strip(), "--", ":(glob)**/*.yaml")
+    with TemporaryDirectory() as temporary:
+        if files is not None:
+            with tarfile.open(fileobj=io.BytesIO(files)) as archive:
+                archive.extractall(temporary, filter="data")
+        found = Path(temporary) / name
+        if not (found / "manifest.yaml").is_file():
+            raise CommitError(f"{commit}: has no {name}manifest.yaml")
+        try:
+            yield found
+        except SpecError as error:
+            # With paths as git shows them.
+            found_at = str(error).replace(f"{temporary}/", f"{commit}:")
+            raise CommitError(f"{commit}: this codegen cannot read its spec\n{found_at}") from None
+
+
+def _git(folder: Path, *arguments: str) -> bytes | None:
+    """Return the output of a git command; None if it fails."""
+    try:
+        done = subprocess.run(  # noqa: S603 - a list of arguments, without a shell
+            ["git", *arguments],  # noqa: S607 - git is found on PATH
+            cwd=folder,
+            capture_output=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise CommitError("git is not installed") from None
+    return None if done.returncode else done.stdout
