@@ -72,8 +72,9 @@ quick: $(DEV) ## BASE=commit: format, lint, types, contracts, and the tests of w
 test: $(DEV) ## the tests, on all processors
 	$(BIN)/$(PYTEST) $(PARALLEL)
 
-check: $(DEV) ## the whole gate: generated code, format, lint, types, imports, tests with coverage, package, other Pythons
+check: $(DEV) ## the whole gate: generated code, what of the dialect no code handles, format, lint, types, imports, tests with coverage, package, other Pythons
 	$(BIN)/python -m codegen --check
+	$(BIN)/python -m codegen downstream
 	$(BIN)/python tools/state_diagrams.py --check
 	@$(MAKE) --no-print-directory lint types imports package coverage matrix
 

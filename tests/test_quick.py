@@ -32,6 +32,10 @@ def test_the_tests_of_changed_files_are_selected(changed: list[str], expected: l
     assert QUICK["chosen"](changed) == sorted(expected)
 
 
+def test_code_that_does_not_handle_the_dialect_fails_the_gate() -> None:
+    assert ["codegen", "downstream"] in [step[-2:] for step in QUICK["steps"]("HEAD")]
+
+
 def test_every_folder_of_the_quick_gate_exists() -> None:
     root = QUICK["ROOT"]
     assert all((root / each).is_dir() for each in CORE)

@@ -1,4 +1,4 @@
-"""Run the quick gate: format, lint, words, types, import contracts, tests of the packages that changed.
+"""Run the quick gate: format, lint, words, dialect, types, contracts, tests of the packages that changed.
 
 `make quick` runs it. A package of the core is tested together with the packages that depend on it; without
 changes, all of the core is tested. Simulation, process kills, slow models and other Pythons are left to
@@ -92,6 +92,7 @@ def steps(base: str) -> Iterator[list[str]]:
     yield [sys.executable, "tools/check_words.py"]
     if any(path.startswith(("spec/", "codegen/")) for path in paths):
         yield [*python, "codegen", "--check"]
+    yield [*python, "codegen", "downstream"]
     yield [f"{scripts}/mypy"]
     yield [f"{scripts}/lint-imports"]
     slow = [f"--ignore-glob=*/{each}" for each in SLOW]
