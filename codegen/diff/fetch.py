@@ -1,8 +1,8 @@
-"""Download the venue's pages about the dialect, as listed in its documentation index.
+"""Download the venue's pages about the dialect, as listed in its documentation index, and its dictionary.
 
 The index is the `llms.txt` that documentation hosts offer: Markdown with a link to each page. Pages in the
 folders of products and pages named in the manifest are downloaded. Bytes, pages and time are limited; no file
-is written unless all pages were received.
+is written unless all pages and the dictionary were received.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException, HTTPMessage, HTTPResponse
 from ipaddress import ip_address
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -25,6 +25,7 @@ import click
 from codegen.diff.documents import markdown
 from codegen.diff.spec_index import SpecIndex
 from codegen.errors import SpecError
+from codegen.read.bounded_xml import MAX_XML_SIZE
 
 MAX_INDEX = 4 * 1024 * 1024
 """Maximum size of the index in bytes."""
@@ -40,6 +41,7 @@ _BLOCK = 64 * 1024
 # A Markdown link, with or without `<…>`, or a bare address. Bounded, so that an endless line takes linear
 # time.
 _LINK = re.compile(r"\]\(\s*<?([^\s()<>]{1,2000})|(?<![\w(<\[])(https?://[^\s()<>\]]{1,2000})")
+_DICTIONARY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}\.xml")
 # Becomes a file path below --out: no part may begin with a dot, which excludes `..`.
 _PATH = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}/){0,10}[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}\.mdx?")
 
@@ -59,7 +61,7 @@ class Page:
 
 @attrs.define
 class _Host:
-    """The only host that is contacted: redirects to another one are refused."""
+    """The only host that is contacted for pages, or for the dictionary: redirects to another are refused."""
 
     index: SplitResult
     now: Callable[[], float]
@@ -81,7 +83,10 @@ class _Host:
             FetchError: the request failed, or the response is too large or not text.
         """
         try:
-            headers = {"Accept": "text/markdown, text/plain", "User-Agent": "codegen"}
+            headers = {
+                "Accept": "text/markdown, text/plain, application/xml, text/xml",
+                "User-Agent": "codegen",
+            }
             request = Request(url, headers=headers)  # noqa: S310 - `fetch` has checked the scheme
             with self._opener.open(request, timeout=TIMEOUT) as answer:
                 data, response_headers = self._read(answer, url, most), answer.headers
@@ -93,7 +98,7 @@ class _Host:
         except (OSError, HTTPException, ValueError) as error:
             raise FetchError(f"{url}: {type(error).__name__}: {error}") from None
         if response_headers.get_content_type() == "text/html":
-            raise FetchError(f"{url}: is HTML, not Markdown")
+            raise FetchError(f"{url}: is HTML, not Markdown or XML")
         try:
             return data.decode("utf-8"), response_headers
         except UnicodeDecodeError:
@@ -137,12 +142,7 @@ def fetch(index: str, spec: SpecIndex, now: Callable[[], float] = time.monotonic
     Raises:
         FetchError: the index or a page cannot be downloaded, or the index lists no page about the dialect.
     """
-    address = urlsplit(index)
-    if address.hostname is None or not (
-        address.scheme == "https" or (address.scheme == "http" and _is_local(address))
-    ):
-        raise FetchError(f"{index}: is not an https URL")
-    host = _Host(address, now)
+    host = _Host(_address(index), now)
     listed = [path for path in links(host.get(index, MAX_INDEX)[0], index) if _is_relevant(path, spec)]
     if not listed:
         raise FetchError(f"{index}: lists no page about {spec.dialect.title}")
@@ -156,6 +156,28 @@ def fetch(index: str, spec: SpecIndex, now: Callable[[], float] = time.monotonic
         text, headers = host.get(url, markdown.MAX_PAGE_SIZE)
         found.append(Page(path, _with_address(text, url, headers)))
     return found
+
+
+def fetch_dictionary(url: str, now: Callable[[], float] = time.monotonic) -> Page:
+    """Download a QuickFIX dictionary; its path is the file name of its URL.
+
+    Raises:
+        FetchError: it cannot be downloaded, or its URL has no file name that ends with .xml.
+    """
+    address = _address(url)
+    name = PurePosixPath(address.path).name
+    if not _DICTIONARY.fullmatch(name):
+        raise FetchError(f"{url}: does not end with the name of an .xml file")
+    return Page(name, _Host(address, now).get(url, MAX_XML_SIZE)[0])
+
+
+def _address(url: str) -> SplitResult:
+    address = urlsplit(url)
+    if address.hostname is None or not (
+        address.scheme == "https" or (address.scheme == "http" and _is_local(address))
+    ):
+        raise FetchError(f"{url}: is not an https URL")
+    return address
 
 
 def links(text: str, index: str) -> list[str]:
@@ -233,19 +255,28 @@ def write(pages: list[Page], out: Path) -> list[Path]:
 
 @click.command("fetch")
 @click.option(
-    "--index", required=True, metavar="URL", help="The index, such as https://docs.example.com/llms.txt."
+    "--index",
+    metavar="URL",
+    help="The index, such as https://docs.example.com/llms.txt.  [default: that of the manifest]",
 )
+@click.option("--dictionary", metavar="URL", help="The dictionary.  [default: that of the manifest, if any]")
 @click.option(
     "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="New or empty folder."
 )
 @click.pass_context
-def command(context: click.Context, index: str, out: Path) -> None:
-    """Download the venue's pages about the dialect, as listed in its llms.txt, for `diff`.
+def command(context: click.Context, index: str | None, dictionary: str | None, out: Path) -> None:
+    """Download the venue's pages about the dialect, as its llms.txt lists them, and its dictionary.
 
-    The exit status is 2, and no file is written, if any page cannot be downloaded.
+    The exit status is 2, and no file is written, if any of them cannot be downloaded.
     """
     try:
-        files = write(fetch(index, SpecIndex(context.obj)), out)
+        spec = SpecIndex(context.obj)
+        index = index or spec.documents.get("index")
+        dictionary = dictionary or spec.documents.get("dictionary")
+        if index is None:
+            raise click.UsageError("The manifest has no `documents.index`: name it with --index.")
+        pages = fetch(index, spec)
+        files = write([*pages, fetch_dictionary(dictionary)] if dictionary else pages, out)
     except (SpecError, FetchError) as error:
         click.echo(str(error), err=True)
         context.exit(2)

@@ -136,6 +136,9 @@ def compare(
         # Only given pages, and pages missing from a complete folder (`covered`), can have lost a passage: the
         # others count as reviewed, so none of their passages is reported as gone.
         covered = {*given, *(each.spec.origins[name].id for name in each.covered)}
+        # A dictionary under a new file name replaces the old one.
+        if not each.is_pages and not given.keys() & before.keys():
+            covered |= before.keys()
         kept = (print_ for key, prints in before.items() if key not in covered for print_ in prints)
         now = Counter(passage.print for listed in given.values() for passage in listed) + Counter(kept)
         # Counted over all pages: a passage that moves from one to another is unchanged.

@@ -17,7 +17,7 @@ from codegen.read.context import words
 from codegen.read.load import Definition, Source, load
 from codegen.read.resolve import resolve
 from kalshi_fix_adapters.documents.mistakes import Location
-from kalshi_fix_adapters.documents.nodes import Map
+from kalshi_fix_adapters.documents.nodes import Map, Scalar
 
 PAGE = "page"
 DICTIONARY = "dictionary"
@@ -131,6 +131,12 @@ class SpecIndex:
             kind, known = (match[1], match[2].rstrip(",")) if match else ("", "")
             found[name] = Origin(name, kind, known, where)
         return found
+
+    @cached_property
+    def documents(self) -> dict[str, str]:
+        """URLs of the venue's documents: `index` and `dictionary`, those that the manifest has."""
+        merged = self.source.merged("documents")
+        return {name: node.text for name, (node, _) in merged.items() if isinstance(node, Scalar)}
 
     def product_of_page(self, page: str) -> str | None:
         """Return the product of a page such as fix-margin/order-entry; None if the folder is not the

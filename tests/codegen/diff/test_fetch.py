@@ -15,6 +15,7 @@ from codegen.diff import fetch
 from codegen.diff.documents import markdown
 from tests.codegen.command import run
 from tests.codegen.diff.pier_dialect import PAGES, SPEC, original
+from tests.codegen.harbour_spec import SpecCopy
 
 
 @attrs.define
@@ -78,6 +79,11 @@ def site() -> Iterator[Site]:
     made.server.server_close()
 
 
+@pytest.fixture
+def copy_of_pier(tmp_path: Path) -> SpecCopy:
+    return SpecCopy(tmp_path / "copy", SPEC)
+
+
 def fetched(site: Site, out: Path) -> Result:
     return run("--spec", SPEC, "fetch", "--index", f"{site.url}/llms.txt", "--out", out)
 
@@ -91,6 +97,36 @@ def test_the_pages_about_the_dialect_are_fetched_and_agree_with_the_spec(site: S
     assert "/rest/orders.md" not in site.asked
     compared = run("--spec", SPEC, "diff", tmp_path / "out")
     assert compared.exit_code == 0
+
+
+DICTIONARY = '<fix type="FIX" major="5" minor="0" servicepack="2"><header/><trailer/></fix>\n'
+
+
+def test_the_dictionary_is_fetched_from_its_own_address(site: Site, tmp_path: Path) -> None:
+    site.put("/fix/pier.xml", DICTIONARY, Content_Type="application/xml")
+    url = f"{site.url}/fix/pier.xml"
+    index = ("--index", f"{site.url}/llms.txt")
+    result = run("--spec", SPEC, "fetch", *index, "--dictionary", url, "--out", tmp_path / "out")
+    assert result.stdout.splitlines()[-1] == str(tmp_path / "out/pier.xml")
+    assert (tmp_path / "out/pier.xml").read_text(encoding="utf-8") == DICTIONARY
+    for other, said in (
+        (f"{site.url}/fix/gone.xml", "fix/gone.xml: the response is 404"),
+        (f"{site.url}/fix/", "does not end with the name of an .xml file"),
+        ("http://pier.example.org/pier.xml", "is not an https URL"),
+    ):
+        result = run("--spec", SPEC, "fetch", *index, "--dictionary", other, "--out", tmp_path / "other")
+        assert (result.exit_code, said in result.stderr) == (2, True)
+        assert not (tmp_path / "other").exists()
+
+
+def test_the_manifest_has_the_addresses(site: Site, copy_of_pier: SpecCopy, tmp_path: Path) -> None:
+    site.put("/fix/pier.xml", DICTIONARY, Content_Type="application/xml")
+    none = run("--spec", copy_of_pier.spec, "fetch", "--out", tmp_path / "out")
+    assert (none.exit_code, "no `documents.index`" in none.stderr) == (2, True)
+    documents = f"documents: {{index: {site.url}/llms.txt, dictionary: {site.url}/fix/pier.xml}}\n"
+    copy_of_pier.append("manifest.yaml", documents)
+    assert run("--spec", copy_of_pier.spec, "fetch", "--out", tmp_path / "out").exit_code == 0
+    assert (tmp_path / "out/pier.xml").is_file()
 
 
 def test_the_index_may_write_its_links_in_several_ways() -> None:
@@ -155,7 +191,7 @@ def failing(path: str, answer: Answer) -> Callable[[Site], None]:
         (failing("/pier/tides.md", Answer(b"", 429)), "pier/tides.md: the response is 429"),
         (
             failing("/pier/tides.md", Answer(b"<p>", headers={"Content-Type": "text/html"})),
-            "pier/tides.md: is HTML, not Markdown",
+            "pier/tides.md: is HTML, not Markdown or XML",
         ),
         (failing("/pier/tides.md", Answer(b"# T\xff")), "pier/tides.md: is not UTF-8"),
         (failing("/pier/tides.md", Answer(b"# Tides", length=100)), "pier/tides.md: "),
