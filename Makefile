@@ -54,11 +54,13 @@ STUNNEL := $(dir $(WHEELS))stunnel
 # A day at the simulated venue, played by the three clients: in how many rounds, and from which seed.
 ROUNDS := 2000
 SEED := 1
+# Options of tools/revise.py.
+ARGS :=
 # Events of two traders whose orders, positions, money and order groups are compared with the simulated venue.
 EVENTS := 1000000
 
 .PHONY: help quick day ledger demo test check lint types imports coverage package matrix generate format interop bench \
-	bench-quick bench-docs fuzz soak stunnel docs pins clean
+	bench-quick bench-docs fuzz soak stunnel docs pins clean revise
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -111,6 +113,9 @@ matrix: $(DEV)
 # The mutants of the simulation judge the simulation, and codegen runs on one Python: whatever this one is.
 test-%: .venv-%/dev.stamp
 	.venv-$*/bin/$(PYTEST) --ignore tests/simulation/test_mutants.py --ignore tests/codegen
+
+revise: $(DEV) ## take in what the venue has changed, step by step; ARGS=--reviewed once you have read the new text
+	$(BIN)/python tools/revise.py $(ARGS)
 
 generate: $(DEV) ## write everything that is generated and kept: the dialect, the diagrams of the session's states
 	$(BIN)/python -m codegen

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from codegen.diff import compare, differences, findings, passages, report, sources
+from codegen.diff import compare, differences, findings, passages, proposals, report, sources
 from codegen.diff.spec_index import SpecIndex
 from codegen.errors import SpecError
 
@@ -21,6 +21,7 @@ from codegen.errors import SpecError
 @click.option(
     "--reviewed", is_flag=True, help="Record in reviewed.yaml that you have reviewed the text of the sources."
 )
+@click.option("--write", is_flag=True, help="Write the proposals that add lines into the spec.")
 @click.option(
     "--against",
     multiple=True,
@@ -35,6 +36,7 @@ def diff(
     as_json: bool,
     only_facts: bool,
     reviewed: bool,
+    write: bool,
     against: tuple[Path, ...],
 ) -> None:
     """Compare the spec with the venue's own documents and list the changes to make.
@@ -72,4 +74,9 @@ def diff(
     reported = findings.merged(left, spec.products)
     show = report.as_json if as_json else report.text
     click.echo(show(reported, len(kept), gathered.readings))
+    if write:
+        written, others = proposals.write(reported)
+        for what, edits in (("written", written), ("by hand", others)):
+            for edit in edits:
+                click.echo(f"{what}  {edit}", err=True)
     context.exit(1 if reported else 0)

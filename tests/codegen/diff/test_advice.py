@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
+import attrs
 import pytest
 
-from codegen.diff.findings import Edit, Finding
+from codegen.diff import proposals
+from codegen.diff.findings import Finding
 from codegen.read.resolve import load_dialect
 from tests.codegen.diff.pier_dialect import SPEC, Scratch
 from tests.codegen.spec_folder import mistakes_of
@@ -15,49 +14,23 @@ from tests.codegen.spec_folder import mistakes_of
 BOOKINGS, TOURS, TIDES = "pier/bookings.md", "pier-tours/bookings.md", "pier/tides.md"
 
 
-def indent_of(line: str) -> int:
-    return len(line) - len(line.lstrip())
-
-
-def end_of_entry(lines: list[str], at: int) -> int:
-    """Return the index after the entry that begins in this line; its lines are indented deeper."""
-    end = at + 1
-    while end < len(lines) and (not lines[end].strip() or indent_of(lines[end]) > indent_of(lines[at])):
-        end += 1
-    return end
-
-
-def write(scratch: Scratch, edit: Edit) -> None:
-    """Apply an edit: insert YAML after an entry, at the end of a file, or into a member."""
-    path = scratch.spec / Path(edit.location.file).relative_to(SPEC)
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    at = edit.location.line - 1
-    first, *block = edit.text.split("\n")
-    if block:
-        lines += block if path.name == "header.yaml" else [f"  {line}" for line in block]
-    elif setting := re.fullmatch(r"`(\w+)`: `(limits: .*)`", first):
-        name, value = lines[at].split(":", 1)
-        presence = value.strip()
-        settings = presence[1:-1] if presence.startswith("{") else f"presence: {presence}"
-        lines[at] = f"{name}: {{{settings}, {setting[2]}}}"
-        assert name.strip() == setting[1]
-    else:
-        (line,) = [each for each in re.findall(r"`([^`]*)`", first) if ":" in each]
-        at = min(at, len(lines) - 1)
-        # The place is a message or a group if no member precedes the new one: the members begin below it.
-        inner = next((n for n in range(at + 1, len(lines)) if lines[n].strip() == "members:"), None)
-        if first.startswith("among") and lines[at].rstrip().endswith(":") and inner is not None:
-            lines.insert(inner + 1, " " * (indent_of(lines[inner]) + 2) + line)
-        else:
-            lines.insert(end_of_entry(lines, at), " " * indent_of(lines[at]) + line)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
 def follow(scratch: Scratch, found: list[Finding], words: str = "As they say.") -> None:
-    """Apply all edits from the end of each file to its beginning, to keep the line numbers valid."""
-    edits = {(edit.location, edit.text): edit for finding in found for edit in finding.edits}
-    for edit in sorted(edits.values(), key=lambda each: each.location, reverse=True):
-        write(scratch, Edit(edit.location, edit.text.replace('"…"', f'"{words}"')))
+    """Write all proposals, with words in place of each `…`."""
+    edits = [
+        attrs.evolve(edit, location=attrs.evolve(edit.location, file=moved(scratch, edit.location.file)))
+        for finding in found
+        for edit in finding.edits
+    ]
+    _, others = proposals.write(attrs.evolve(found[0], kind="new", edits=tuple(edits)) for _ in [0])
+    assert others == []
+    for path in scratch.spec.rglob("*.yaml"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace('"…"', f'"{words}"'), encoding="utf-8")
+
+
+def moved(scratch: Scratch, file: str) -> str:
+    """Return the path of a file of the spec in the copy."""
+    return file.replace(SPEC.as_posix(), scratch.spec.as_posix())
 
 
 LENGTH, LENGTH_OF_TOURS = "| 9003 | Length  ", "| Yes      | Length "

@@ -1,0 +1,107 @@
+"""Write the lines that findings propose into the spec folder.
+
+Written are additions, whose place follows from the proposal; corrections and removals are left to a person. A
+line may contain `…` where the words are missing: codegen refuses it until they are filled in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from codegen.diff.findings import DIFFERENT, GONE, NEW, Edit, Finding
+
+_SETTING = re.compile(r"`(\w+)`: `(limits: .*)`")
+_QUOTED = re.compile(r"`([^`]*:[^`]*)`")
+_ADDED = re.compile(r"(?:after it|among the members of ((?:group )?\w+))[^`\n]*[`\n](\w+):")
+_ENTRY = re.compile(r"`(- \{[^`]*\})`")
+
+
+def write(findings: Iterable[Finding]) -> tuple[list[Edit], list[Edit]]:
+    """Write the proposals that add lines; return them, and the others."""
+    edits: dict[tuple[str, ...], Edit] = {}
+    for each in findings:
+        for edit in each.edits if each.kind in (NEW, DIFFERENT, GONE) else ():
+            # Pages and the dictionary propose the same element in their own ways: the first is written.
+            edits.setdefault(_element(edit), edit)
+    written: list[Edit] = []
+    others: list[Edit] = []
+    # From the end of each file to its beginning, to keep the line numbers valid.
+    for edit in sorted(edits.values(), key=lambda each: each.location)[::-1]:
+        (written if _write(edit) else others).append(edit)
+    return written[::-1], others[::-1]
+
+
+def _element(edit: Edit) -> tuple[str, ...]:
+    """Return what identifies the element that an edit adds: its file, what it is in, and its name."""
+    found = _ADDED.match(edit.text)
+    return (edit.location.file, *(found.groups("") if found else (str(edit.location), edit.text)))
+
+
+def _write(edit: Edit) -> bool:
+    path, at = Path(edit.location.file), edit.location.line - 1
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    first, *block = edit.text.split("\n")
+    if setting := _SETTING.fullmatch(first):
+        _set(lines, at, setting[2])
+    elif entry := _ENTRY.match(first):
+        # The newest entry of a list is its first.
+        top = next((number for number, line in enumerate(lines) if line.startswith("  - ")), len(lines))
+        lines.insert(top, f"  {entry[1]}")
+    elif block and first == "in it":
+        lines += block
+    elif block and first == "after it" and path.is_file():
+        end = _end_of_section(lines, path)
+        lines[end:end] = [f"  {line}" for line in block]
+    elif first.startswith(("after it", "among")) and (found := _QUOTED.search(first)) and lines:
+        _insert(lines, at, found[1], path, inside=first.startswith("among"))
+    else:
+        return False
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return True
+
+
+def _set(lines: list[str], at: int, setting: str) -> None:
+    """Add a setting to a member on one line."""
+    name, value = lines[at].split(":", 1)
+    presence = value.strip()
+    settings = presence[1:-1] if presence.startswith("{") else f"presence: {presence}"
+    lines[at] = f"{name}: {{{settings}, {setting}}}"
+
+
+def _insert(lines: list[str], at: int, line: str, path: Path, *, inside: bool) -> None:
+    """Insert a line after the entry of a line, or as the first member of a message or group."""
+    # A field without a neighbour is proposed for the end of the file, which may be another section's.
+    if at >= len(lines) - 1 and path.name == "fields.yaml":
+        lines.insert(_end_of_section(lines, path), f"  {line}")
+        return
+    members = next((n for n in range(at + 1, len(lines)) if lines[n].strip() == "members:"), None)
+    if inside and lines[at].rstrip().endswith(":") and members is not None:
+        lines.insert(members + 1, " " * (_indent(lines[members]) + 2) + line)
+    else:
+        lines.insert(_end_of_entry(lines, at), " " * _indent(lines[at]) + line)
+
+
+def _end_of_section(lines: list[str], path: Path) -> int:
+    """Return the index after the elements of a file, which its folder or its name has as a key."""
+    key = path.parent.name if path.parent.name == "messages" else path.stem
+    at = next((number for number, line in enumerate(lines) if line.startswith(f"{key}:")), None)
+    if at is None:
+        lines.append(f"{key}:")
+        return len(lines)
+    return _end_of_entry(lines, at)
+
+
+def _end_of_entry(lines: list[str], at: int) -> int:
+    """Return the index after the entry that begins in a line; its lines are indented deeper."""
+    end = at + 1
+    while end < len(lines) and (not lines[end].strip() or _indent(lines[end]) > _indent(lines[at])):
+        end += 1
+    while not lines[end - 1].strip():
+        end -= 1
+    return end
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())

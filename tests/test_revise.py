@@ -1,0 +1,207 @@
+"""A revision from changed documents to a passed gate, in a throw-away repository, with a local server."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+import yaml
+
+from codegen.export import dictionary
+from codegen.read.resolve import load_dialect
+from tests.codegen.diff.pier_dialect import PAGES, SPEC
+from tests.local_site import Site
+
+ROOT = Path(__file__).resolve().parent.parent
+PIER = SPEC.relative_to(ROOT)
+COPIED = ("codegen", "spec", "tools", PIER)
+REVISIONS = yaml.safe_load((SPEC.parent / "revisions.yaml").read_text(encoding="utf-8"))
+DRAUGHT = next(each for each in REVISIONS if each["name"] == "a new tag in a message")
+
+
+@attrs.frozen
+class Clone:
+    """A repository with the spec of the pier and what generates from it, and a server with its documents."""
+
+    root: Path
+    revisions: Path
+    site: Site
+
+    def git(self, *arguments: str) -> str:
+        names = ("-c", "user.name=A", "-c", "user.email=a@b.example", "-c", "commit.gpgsign=false")
+        command = ["git", *names, *arguments]
+        return subprocess.run(command, cwd=self.root, check=True, capture_output=True, text=True).stdout
+
+    def revise(self, *options: str, gate: str = "git --version") -> tuple[int, str]:
+        """Run the tool; return its exit status and its summary, or its error."""
+        urls = ("--index", f"{self.site.url}/llms.txt", "--dictionary", f"{self.site.url}/fix/pier.xml")
+        package = ("--spec", str(PIER), "--out", "pier_dialect", "--package", "pier_dialect")
+        command = [sys.executable, "tools/revise.py", *urls, *package, "--folder", str(self.revisions)]
+        done = subprocess.run(
+            [*command, "--gate", gate, *options],
+            cwd=self.root,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        return done.returncode, done.stdout.partition("# Revision ")[2] or done.stderr
+
+    def publish(self, files: dict[str, str]) -> None:
+        """Serve these documents."""
+        links = [f"- [page]({self.site.url}/{name})" for name in files if name.endswith(".md")]
+        self.site.put("/llms.txt", "\n".join(links))
+        for name, text in files.items():
+            self.site.put(f"/{name}", text)
+
+    def fill_in(self) -> None:
+        """Write words in place of each placeholder, and the type of the dictionary, as a maintainer does."""
+        for path in (self.root / PIER).rglob("*.yaml"):
+            text = path.read_text(encoding="utf-8")
+            text = text.replace('"…"', '"How deep the ship lies."').replace(
+                "9040, type: AMT", "9040, type: QTY"
+            )
+            path.write_text(text, encoding="utf-8")
+
+
+def documents() -> dict[str, str]:
+    """Return the documents that agree with the spec, by path."""
+    found = {page.relative_to(PAGES).as_posix(): page.read_text("utf-8") for page in PAGES.rglob("*.md")}
+    return found | {"fix/pier.xml": dictionary.render(load_dialect(SPEC), "freight")["FIX50SP2.xml"]}
+
+
+def revised() -> dict[str, str]:
+    """Return the documents with a new field and another sentence."""
+    files = documents()
+    names = {"FIX50SP2.xml": "fix/pier.xml"}
+    for each in (*DRAUGHT["pages"], *DRAUGHT["dictionary"]):
+        before, after, name = (
+            each.get("before", ""),
+            each.get("after", ""),
+            names.get(each["file"], each["file"]),
+        )
+        assert files[name].count(before + after) == 1
+        files[name] = files[name].replace(before + after, after + each["add"] + before)
+    assert "Tides are told on" in files["pier/tides.md"]
+    files["pier/tides.md"] = files["pier/tides.md"].replace("Tides are told on", "Tides are whispered on")
+    return files
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Iterator[Clone]:
+    root = tmp_path / "clone"
+    for each in COPIED:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / each, root / each, ignore=ignored, dirs_exist_ok=True)
+    shutil.copy(ROOT / "pyproject.toml", root)
+    made = Clone(root, tmp_path / "revisions", Site())
+    pages = tmp_path / "pages"
+    for name, text in documents().items():
+        (pages / name).parent.mkdir(parents=True, exist_ok=True)
+        (pages / name).write_text(text, encoding="utf-8")
+    (root / ".gitignore").write_text("__pycache__/\n", encoding="utf-8")
+    for command in (
+        ["diff", "--reviewed", str(pages)],
+        ["--out", "pier_dialect", "--package", "pier_dialect"],
+    ):
+        subprocess.run(
+            [sys.executable, "-m", "codegen", "--spec", str(PIER), *command],
+            cwd=root,
+            check=True,
+            capture_output=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+    made.git("init", "--quiet", "--initial-branch", "main")
+    made.git("add", ".")
+    made.git("commit", "--quiet", "--message", "Start")
+    made.publish(documents())
+    yield made
+    made.site.close()
+
+
+def test_a_revision_from_changed_documents_to_a_passed_gate(clone: Clone) -> None:
+    status, summary = clone.revise("--name", "2024-06-01")
+    assert (status, summary.endswith("summary.md\n")) == (0, True)
+    assert "The spec agrees with the documents." in summary
+    assert clone.git("branch", "--show-current") == "main\n"
+
+    clone.publish(revised())
+    status, summary = clone.revise("--name", "2024-06-02")
+    assert status == 1
+    assert clone.git("branch", "--show-current") == "venue-2024-06-02\n"
+    assert re.search(
+        r"Write words in place of each `…`, and run it again:\n\n- \S+/fields.yaml:\d+: Draught: ", summary
+    )
+    report = (clone.revisions / "2024-06-02" / "report.txt").read_text("utf-8")
+    assert "Tides are [-told-] {+whispered+} on" in report
+    assert clone.revise()[0] == 1  # nothing was written meanwhile
+
+    clone.fill_in()
+    status, summary = clone.revise()
+    assert status == 1
+    assert "run it with --reviewed" in summary
+    assert "compatible source: BookingRequest.draught is new" in summary
+
+    status, summary = clone.revise("--reviewed")
+    assert (status, "Nothing is left" in summary) == (0, True), summary
+    steps = re.findall(r"^\| ([a-z ]+) \| \d+\.\d \|", summary, re.MULTILINE)
+    assert steps[:4] == ["fetch", "compare", "branch", "proposals"]
+    assert [step for step in steps if step != "between two runs"][-5:] == [
+        *("compare", "generate", "api", "gate", "all")
+    ]
+    assert "between two runs" in steps
+    assert re.search(r"Changed: 3 files of the spec, \d generated, 0 others\.", summary)
+    assert clone.git("status", "--porcelain", "--", "codegen", "tools", "spec") == ""
+    assert "draught" in (clone.root / "pier_dialect/messages/bookings.py").read_text("utf-8")
+
+
+def test_the_text_of_the_documents_stays_outside_the_repository(clone: Clone) -> None:
+    clone.publish(revised())
+    clone.revise("--name", "2024-06-02")
+    clone.fill_in()
+    clone.revise("--reviewed")
+    changes = clone.git("diff", "HEAD")
+    assert "Draught" in changes
+    assert "whispered" not in changes
+
+
+def test_a_step_that_fails_ends_the_run(clone: Clone) -> None:
+    del clone.site.answers["/pier/tides.md"]
+    status, error = clone.revise("--name", "a")
+    assert (status, "pier/tides.md: the response is 404" in error) == (2, True)
+    clone.publish(revised())
+    (clone.root / "new.txt").touch()
+    status, error = clone.revise("--name", "a")
+    assert (status, "The work tree has changes" in error) == (2, True)
+    assert clone.git("branch", "--show-current") == "main\n"
+    (clone.root / "new.txt").unlink()
+    assert clone.revise("--name", "a")[0] == 1
+    clone.git("switch", "--quiet", "--force", "main")
+    assert clone.revise("--name", "a") == (2, "Revision a has begun: switch to its branch.\n")
+
+
+def test_code_that_does_not_handle_a_new_field_and_a_failed_gate_are_left(clone: Clone) -> None:
+    areas = "areas:\n  tools: {in: tools, kinds: messages}\n"
+    known = "known:\n  - {area: tools, families: [session, bookings, tides], why: None.}\n"
+    (clone.root / PIER / "downstream.yaml").write_text(areas + known, encoding="utf-8")
+    clone.git("add", ".")
+    clone.git("commit", "--quiet", "--message", "Downstream")
+    clone.publish(revised())
+    clone.revise("--name", "a")
+    clone.fill_in()
+    path = clone.root / PIER / "downstream.yaml"
+    path.write_text(areas, encoding="utf-8")
+    status, summary = clone.revise("--reviewed")
+    assert (status, "tools: BookingRequest (messages), of " in summary) == (1, True)
+    path.write_text(areas + known, encoding="utf-8")
+    status, summary = clone.revise(gate="git no-such-command")
+    assert (status, "`git no-such-command` fails: see " in summary) == (1, True)
+    assert "no-such-command" in (clone.revisions / "a" / "gate.txt").read_text("utf-8")
+    assert clone.revise()[0] == 0

@@ -1,0 +1,347 @@
+"""Take in what the venue has changed: run it, write the words that the spec lacks, and run it again.
+
+The first run fetches the venue's documents, compares them with the spec, starts a branch and writes the
+proposals. Each run then goes as far as it can: it compares, generates, lists the API changes and what
+hand-written code does not handle, and runs the quick gate. `summary.md` in the folder of the revision, which
+is outside the repository, has the minutes of each step and what is left. The exit status is 0 if nothing is
+left, 1 if something is, and 2 if a step failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kalshi-fix-sansio" / "revisions"
+BRANCH = "venue-"
+"""Prefix of the branches of revisions; the rest is the name of the revision."""
+PLACEHOLDER = "…"
+"""What codegen writes in place of words, and refuses to read."""
+
+
+class StepError(Exception):
+    """A step that ends the run: its exit status, and what to do next."""
+
+    def __init__(self, status: int, following: str) -> None:
+        super().__init__(following)
+        self.status = status
+
+
+class Revision:
+    """The folder of a revision: the documents, the output of each step and the log of all runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.pages = folder, folder / "pages"
+        self._file = folder / "revision.json"
+        kept = self._file.read_text(encoding="utf-8") if self._file.is_file() else "{}"
+        self.state: dict[str, Any] = {
+            "base": "",
+            "done": False,
+            "steps": [],
+            "generated": [],
+            **json.loads(kept),
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.base and self.steps:
+            self._add("between two runs", time.time() - self.steps[-1]["ended"], "by hand")
+
+    @property
+    def base(self) -> str:
+        """The commit that the branch started from; empty before there is a branch."""
+        return str(self.state["base"])
+
+    @property
+    def steps(self) -> list[dict[str, Any]]:
+        """The steps of all runs."""
+        found: list[dict[str, Any]] = self.state["steps"]
+        return found
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[list[str]]:
+        """Measure a step; its result is what the block appends to the list."""
+        print(f"== {name}", flush=True)
+        begun, result = time.monotonic(), list[str]()
+        try:
+            yield result
+        except StepError:
+            result = result or ["failed"]
+            raise
+        finally:
+            self._add(name, time.monotonic() - begun, "; ".join(result))
+            self.save()
+        print(f"   {'; '.join(result)}", flush=True)
+
+    def _add(self, name: str, seconds: float, result: str) -> None:
+        self.steps.append({"step": name, "seconds": seconds, "result": result, "ended": time.time()})
+
+    def save(self) -> None:
+        """Write the log."""
+        self._file.write_text(json.dumps(self.state, indent=1), encoding="utf-8")
+
+    def write(self, name: str, text: str) -> Path:
+        """Write the output of a step."""
+        path = self.folder / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+
+class Tool:
+    """The commands that a revision consists of."""
+
+    def __init__(self, options: argparse.Namespace, revision: Revision) -> None:
+        self.options, self.revision = options, revision
+        self.spec = Path(options.spec)
+
+    def codegen(self, *arguments: str | Path, fine: Sequence[int] = (0,)) -> subprocess.CompletedProcess[str]:
+        """Run codegen on the spec; stop the revision with its errors unless the exit status is fine."""
+        spec = [] if self.options.spec == DEFAULT_SPEC else ["--spec", self.options.spec]
+        done = run(sys.executable, "-m", "codegen", *spec, *map(str, arguments))
+        if done.returncode not in fine:
+            raise StepError(2, f"Correct this, and run it again:\n\n{quoted(done.stderr or done.stdout)}")
+        return done
+
+    def fetch(self) -> None:
+        """Download the documents, unless a revision of them has begun."""
+        pages = self.revision.pages
+        if self.revision.base:
+            return
+        with self.revision.step("fetch") as result:
+            shutil.rmtree(pages, ignore_errors=True)
+            urls = [
+                each
+                for name in ("index", "dictionary")
+                if getattr(self.options, name)
+                for each in (f"--{name}", getattr(self.options, name))
+            ]
+            self.codegen("fetch", *urls, "--out", pages)
+            result.append(f"{sum(each.is_file() for each in pages.rglob('*'))} documents")
+
+    def compare(self, *more: str) -> bool:
+        """Compare the documents with the spec; return whether they agree."""
+        with self.revision.step("compare") as result:
+            before = self._before()
+            against = [] if before is None else ["--against", before]
+            done = self.codegen("diff", self.revision.pages, *against, *more, fine=(0, 1))
+            self.revision.write("report.txt", done.stdout)
+            result.append(done.stdout.splitlines()[-1])
+            return done.returncode == 0
+
+    def _before(self) -> Path | None:
+        """Return the documents of the last finished revision, which show the changed words."""
+        if self.options.against:
+            return Path(self.options.against)
+        own = self.revision.folder
+        for folder in sorted(own.parent.iterdir(), reverse=True):
+            log = folder / "revision.json"
+            if folder.name < own.name and log.is_file() and json.loads(log.read_text("utf-8"))["done"]:
+                return folder / "pages"
+        return None
+
+    def branch(self) -> None:
+        """Start the branch of the revision, from a clean work tree."""
+        with self.revision.step("branch") as result:
+            if git("status", "--porcelain"):
+                raise StepError(2, "The work tree has changes: commit them, and run it again.")
+            base, name = git("rev-parse", "HEAD"), f"{BRANCH}{self.revision.folder.name}"
+            git("switch", "--create", name)
+            self.revision.state["base"] = base
+            result.append(f"{name} from {base[:12]}")
+
+    def propose(self) -> None:
+        """Write the proposals into the spec."""
+        with self.revision.step("proposals") as result:
+            notes = self.codegen("diff", self.revision.pages, "--write", fine=(0, 1)).stderr.splitlines()
+            others = [line.removeprefix("by hand  ") for line in notes if line.startswith("by hand  ")]
+            self.revision.state["by hand"] = others
+            written = sum(line.startswith("written  ") for line in notes)
+            result.append(f"{written} written, {len(others)} by hand")
+
+    def words(self) -> None:
+        """Stop if the spec lacks words."""
+        with self.revision.step("words") as result:
+            missing = [
+                f"{path.as_posix()}:{number}: {line.strip()}"
+                for path in sorted(self.spec.rglob("*.yaml"))
+                for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+                if re.search(rf'"{PLACEHOLDER}"|: {PLACEHOLDER}[,}}]', line)
+            ]
+            result.append(f"{len(missing) or 'none'} missing")
+            if missing:
+                how = f"Write words in place of each `{PLACEHOLDER}`, and run it again"
+                raise StepError(1, f"{how}:\n\n{listed(missing)}")
+
+    def generate(self) -> None:
+        """Generate what follows from the spec."""
+        with self.revision.step("generate") as result:
+            package = (
+                ["--out", self.options.out, "--package", self.options.package] if self.options.out else []
+            )
+            lines = self.codegen(*package).stdout.splitlines()
+            paths = [line.rpartition(": ")[0] for line in lines]
+            # Files that git does not track fail the gate.
+            git("add", "--intent-to-add", "--", *(path for path in paths if Path(path).exists()))
+            self.revision.state["generated"] = sorted({*self.revision.state["generated"], *paths})
+            result.append(f"{len(paths)} files")
+
+    def api(self) -> None:
+        """List what the revision changes for users."""
+        with self.revision.step("api") as result:
+            lines = self.codegen("api", "--against", self.revision.base, fine=(0, 1)).stdout.splitlines()
+            self.revision.state["api"] = lines
+            breaking = sum(line.startswith("BREAKING") for line in lines)
+            result.append(
+                f"{breaking} breaking, {sum(line.startswith('compatible') for line in lines)} others"
+            )
+
+    def downstream(self) -> None:
+        """Stop if hand-written code does not handle a part of the dialect."""
+        if not (self.spec / "downstream.yaml").is_file():
+            return
+        with self.revision.step("downstream") as result:
+            done = self.codegen("downstream", fine=(0, 1))
+            result.append(done.stdout.splitlines()[-1])
+            if done.returncode:
+                how = f"Handle these, or name them in {self.spec}/downstream.yaml, and run it again"
+                raise StepError(1, f"{how}:\n\n{quoted(done.stdout)}")
+
+    def gate(self) -> None:
+        """Run the gate."""
+        command = self.options.gate or f"make quick BASE={self.revision.base}"
+        with self.revision.step("gate") as result:
+            done = run(*shlex.split(command))
+            path = self.revision.write("gate.txt", f"{done.stdout}{done.stderr}")
+            if done.returncode:
+                raise StepError(1, f"`{command}` fails: see {path}. Correct it, and run it again.")
+            result.append(command)
+
+    def all(self) -> str:
+        """Take every step that can be taken; return what to do next."""
+        self.fetch()
+        if not self.revision.base:
+            if self.compare():
+                self.revision.state["done"] = True
+                return "The spec agrees with the documents."
+            self.branch()
+            self.propose()
+        self.words()
+        agrees = self.compare(*(["--reviewed"] if self.options.reviewed else []))
+        self.generate()
+        self.api()
+        self.downstream()
+        if not agrees:
+            report = self.revision.folder / "report.txt"
+            how = "Once only new text is left, and you have read it, run it with --reviewed."
+            raise StepError(1, f"Work through {report}, and run it again. {how}")
+        self.gate()
+        self.revision.state["done"] = True
+        return "Nothing is left: review the changes, add a line to CHANGELOG.md, and commit."
+
+
+def summary(revision: Revision, spec: str, following: str) -> str:
+    """Return the summary of all runs."""
+    minutes = [
+        f"| {each['step']} | {each['seconds'] / 60:.1f} | {each['result']} |" for each in revision.steps
+    ]
+    total = sum(each["seconds"] for each in revision.steps) / 60
+    lines = [f"# Revision {revision.folder.name}", "", "| step | minutes | result |", "| --- | --- | --- |"]
+    lines += [*minutes, f"| all | {total:.1f} | |", ""]
+    if revision.base:
+        changed = {
+            *git("diff", "--name-only", revision.base).splitlines(),
+            *git("ls-files", "--others", "--exclude-standard").splitlines(),
+        }
+        generated = changed & {*revision.state["generated"]}
+        of_spec = {path for path in changed if path.startswith(("spec/", f"{spec}/"))}
+        others = changed - generated - of_spec
+        head = f"Changed: {len(of_spec)} files of the spec, {len(generated)} generated, {len(others)} others."
+        lines += [head, "", listed([*sorted(of_spec), *sorted(others), *sorted(generated)]), ""]
+    for title, key in (("Proposals to follow by hand", "by hand"), ("API", "api")):
+        if revision.state.get(key) and not (key == "by hand" and revision.state["done"]):
+            lines += [f"{title}:", "", listed(revision.state[key]), ""]
+    return "\n".join([*lines, following, ""])
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in the repository."""
+    return subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+
+
+def git(*arguments: str) -> str:
+    """Run git; stop with its error if it fails."""
+    done = run("git", *arguments)
+    if done.returncode:
+        raise StepError(2, f"git {arguments[0]}: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def quoted(text: str) -> str:
+    """Return text as Markdown code."""
+    return "\n".join(f"    {line}" for line in text.strip().splitlines())
+
+
+def listed(lines: Sequence[str]) -> str:
+    """Return a Markdown list."""
+    return "\n".join(f"- {line}" for line in lines)
+
+
+DEFAULT_SPEC = "spec/kalshi"
+
+
+def arguments() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    add = parser.add_argument
+    add("--name", help="name of the revision and end of its branch's [default: that of the branch, or today]")
+    add("--reviewed", action="store_true", help="record the text of the documents as read")
+    add("--index", help="URL of the venue's llms.txt [default: that of the manifest]")
+    add("--dictionary", help="URL of the venue's dictionary [default: that of the manifest]")
+    add("--against", help="folder of earlier documents [default: those of the last revision]")
+    add("--folder", type=Path, default=CACHE, help="folder of all revisions [default: %(default)s]")
+    add("--gate", help="command of the gate [default: make quick]")
+    add("--spec", default=DEFAULT_SPEC, help="spec folder [default: %(default)s]")
+    add("--out", help="folder of the package generated from another spec")
+    add("--package", help="name of that package")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Take the steps of a revision, and write its summary."""
+    options = arguments()
+    os.chdir(ROOT)
+    status = 0
+    try:
+        branch = git("branch", "--show-current")
+        own = branch.removeprefix(BRANCH) if branch.startswith(BRANCH) else ""
+        revision = Revision(options.folder / (options.name or own or datetime.now(UTC).date().isoformat()))
+        if revision.base and own != revision.folder.name:
+            raise StepError(2, f"Revision {revision.folder.name} has begun: switch to its branch.")
+        try:
+            following = Tool(options, revision).all()
+        except StepError as error:
+            status, following = error.status, str(error)
+        revision.save()
+        text = summary(revision, options.spec.rstrip("/"), following)
+        print(f"\n{text}\n{revision.write('summary.md', text)}")
+    except StepError as error:
+        print(error, file=sys.stderr)
+        return error.status
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
