@@ -12,18 +12,14 @@ from pathlib import Path
 
 import attrs
 import pytest
-import yaml
 
-from codegen.export import dictionary
-from codegen.read.resolve import load_dialect
-from tests.codegen.diff.pier_dialect import PAGES, SPEC
+from tests.codegen.diff.pier_dialect import SPEC
+from tests.codegen.diff.published import documents, publish, revised
 from tests.local_site import Site
 
 ROOT = Path(__file__).resolve().parent.parent
 PIER = SPEC.relative_to(ROOT)
 COPIED = ("codegen", "spec", "tools", PIER)
-REVISIONS = yaml.safe_load((SPEC.parent / "revisions.yaml").read_text(encoding="utf-8"))
-DRAUGHT = next(each for each in REVISIONS if each["name"] == "a new tag in a message")
 
 
 @attrs.frozen
@@ -54,13 +50,6 @@ class Clone:
         )
         return done.returncode, done.stdout.partition("# Revision ")[2] or done.stderr
 
-    def publish(self, files: dict[str, str]) -> None:
-        """Serve these documents."""
-        links = [f"- [page]({self.site.url}/{name})" for name in files if name.endswith(".md")]
-        self.site.put("/llms.txt", "\n".join(links))
-        for name, text in files.items():
-            self.site.put(f"/{name}", text)
-
     def fill_in(self) -> None:
         """Write words in place of each placeholder, and the type of the dictionary, as a maintainer does."""
         for path in (self.root / PIER).rglob("*.yaml"):
@@ -69,29 +58,6 @@ class Clone:
                 "9040, type: AMT", "9040, type: QTY"
             )
             path.write_text(text, encoding="utf-8")
-
-
-def documents() -> dict[str, str]:
-    """Return the documents that agree with the spec, by path."""
-    found = {page.relative_to(PAGES).as_posix(): page.read_text("utf-8") for page in PAGES.rglob("*.md")}
-    return found | {"fix/pier.xml": dictionary.render(load_dialect(SPEC), "freight")["FIX50SP2.xml"]}
-
-
-def revised() -> dict[str, str]:
-    """Return the documents with a new field and another sentence."""
-    files = documents()
-    names = {"FIX50SP2.xml": "fix/pier.xml"}
-    for each in (*DRAUGHT["pages"], *DRAUGHT["dictionary"]):
-        before, after, name = (
-            each.get("before", ""),
-            each.get("after", ""),
-            names.get(each["file"], each["file"]),
-        )
-        assert files[name].count(before + after) == 1
-        files[name] = files[name].replace(before + after, after + each["add"] + before)
-    assert "Tides are told on" in files["pier/tides.md"]
-    files["pier/tides.md"] = files["pier/tides.md"].replace("Tides are told on", "Tides are whispered on")
-    return files
 
 
 @pytest.fixture
@@ -121,7 +87,7 @@ def clone(tmp_path: Path) -> Iterator[Clone]:
     made.git("init", "--quiet", "--initial-branch", "main")
     made.git("add", ".")
     made.git("commit", "--quiet", "--message", "Start")
-    made.publish(documents())
+    publish(made.site, documents())
     yield made
     made.site.close()
 
@@ -132,7 +98,7 @@ def test_a_revision_from_changed_documents_to_a_passed_gate(clone: Clone) -> Non
     assert "The spec agrees with the documents." in summary
     assert clone.git("branch", "--show-current") == "main\n"
 
-    clone.publish(revised())
+    publish(clone.site, revised())
     status, summary = clone.revise("--name", "2024-06-02")
     assert status == 1
     assert clone.git("branch", "--show-current") == "venue-2024-06-02\n"
@@ -163,7 +129,7 @@ def test_a_revision_from_changed_documents_to_a_passed_gate(clone: Clone) -> Non
 
 
 def test_the_text_of_the_documents_stays_outside_the_repository(clone: Clone) -> None:
-    clone.publish(revised())
+    publish(clone.site, revised())
     clone.revise("--name", "2024-06-02")
     clone.fill_in()
     clone.revise("--reviewed")
@@ -176,7 +142,7 @@ def test_a_step_that_fails_ends_the_run(clone: Clone) -> None:
     del clone.site.answers["/pier/tides.md"]
     status, error = clone.revise("--name", "a")
     assert (status, "pier/tides.md: the response is 404" in error) == (2, True)
-    clone.publish(revised())
+    publish(clone.site, revised())
     (clone.root / "new.txt").touch()
     status, error = clone.revise("--name", "a")
     assert (status, "The work tree has changes" in error) == (2, True)
@@ -193,7 +159,7 @@ def test_code_that_does_not_handle_a_new_field_and_a_failed_gate_are_left(clone:
     (clone.root / PIER / "downstream.yaml").write_text(areas + known, encoding="utf-8")
     clone.git("add", ".")
     clone.git("commit", "--quiet", "--message", "Downstream")
-    clone.publish(revised())
+    publish(clone.site, revised())
     clone.revise("--name", "a")
     clone.fill_in()
     path = clone.root / PIER / "downstream.yaml"

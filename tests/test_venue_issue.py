@@ -1,19 +1,39 @@
-"""The issue of the scheduled comparison: one, updated while differences remain, closed when none do."""
+"""The scheduled comparison: one issue, updated while differences remain, closed when none do."""
 
 from __future__ import annotations
 
 import json
 import os
+import runpy
+import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+
+from tests.codegen.diff.pier_dialect import SPEC
+from tests.codegen.diff.published import documents, publish, revised
+from tests.local_site import Site
 
 ROOT = Path(__file__).resolve().parent.parent
-SCRIPT = ROOT / "tools" / "venue_issue.py"
+ISSUE: dict[str, Any] = runpy.run_path(str(ROOT / "tools" / "venue_issue.py"))
+WORKFLOW = yaml.safe_load((ROOT / ".github" / "workflows" / "venue.yml").read_text(encoding="utf-8"))
+STEPS = WORKFLOW["jobs"]["compare"]["steps"]
+RUN = """\
+#!/bin/sh
+export PYTHONPATH='{path}'
+exec {python} "$@"
+"""
+DIFF = """\
+import json, sys
+sys.stdout.write({json!r} if "--json" in sys.argv else {text!r})
+sys.exit({status})
+"""
 GH = """\
 #!{python}
 import json, pathlib, sys
@@ -36,26 +56,86 @@ state.write_text(json.dumps(issues))
 """
 
 
-class Tracker:
-    """A `gh` that keeps issues in a file."""
+class Runner:
+    """A machine that runs the workflow day by day, with a `gh` that keeps issues in a file."""
 
-    def __init__(self, folder: Path) -> None:
-        self._state, self._report = folder / "issues.json", folder / "report.txt"
-        self._state.write_text("{}", encoding="utf-8")
-        command = folder / "gh"
-        command.write_text(GH.format(python=sys.executable, state=str(self._state)), encoding="utf-8")
-        command.chmod(command.stat().st_mode | stat.S_IXUSR)
-        self._environment = {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+    def __init__(self, folder: Path, site: Site) -> None:
+        self.root, self._temp, self._cache = folder / "clone", folder / "temp", folder / "cache"
+        self._state = folder / "issues.json"
+        self.open_by_hand()
+        for each in ("codegen", "tools", "spec/fixt11"):
+            shutil.copytree(ROOT / each, self.root / each, ignore=shutil.ignore_patterns("__pycache__"))
+        # The pier in place of Kalshi, with documents on this machine.
+        shutil.copytree(SPEC, self.root / "spec" / "kalshi")
+        manifest = self.root / "spec" / "kalshi" / "manifest.yaml"
+        text = manifest.read_text("utf-8").replace("../../../../spec/fixt11", "../fixt11")
+        urls = f"{{index: {site.url}/llms.txt, dictionary: {site.url}/fix/pier.xml}}"
+        manifest.write_text(f"{text}documents: {urls}\n", encoding="utf-8")
+        path = os.pathsep.join([str(self.root), *sys.path])
+        self._command(self.root / ".venv" / "bin" / "python", RUN.format(path=path, python=sys.executable))
+        self._command(folder / "gh", GH.format(python=sys.executable, state=str(self._state)))
+        self._environment = {
+            **os.environ,
+            "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+            "RUNNER_TEMP": str(self._temp),
+            "GITHUB_OUTPUT": str(folder / "outputs"),
+        }
 
-    def run(self, status: int, report: str = "") -> int:
-        self._report.write_text(report, encoding="utf-8")
-        arguments = [sys.executable, str(SCRIPT), str(status), str(self._report)]
-        return subprocess.run(arguments, env=self._environment, check=False).returncode
+    def _command(self, path: Path, text: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+    def day(self) -> bool:
+        """Run the steps of the workflow after the set-up; return whether all of them succeeded."""
+        shutil.rmtree(self._temp, ignore_errors=True)
+        outputs = Path(self._environment["GITHUB_OUTPUT"])
+        outputs.write_text("", encoding="utf-8")
+        restored = self._cache.exists()
+        for step in STEPS[3:]:
+            action = step.get("uses", "").partition("@")[0]
+            if action == "actions/cache/restore":
+                if restored:
+                    shutil.copytree(self._cache, self._temp / "pages")
+                else:
+                    self._temp.mkdir()
+            elif action == "actions/cache/save":
+                agrees = "steps.compare.outputs.agrees == 'true'"
+                assert step["if"] == f"{agrees} || steps.before.outputs.cache-matched-key == ''"
+                if outputs.read_text("utf-8") == "agrees=true\n" or not restored:
+                    shutil.rmtree(self._cache, ignore_errors=True)
+                    shutil.copytree(self._temp / "pages", self._cache)
+            else:
+                done = subprocess.run(
+                    ["bash", "-e", "-o", "pipefail", "-c", step["run"]],
+                    cwd=self.root,
+                    env=self._environment,
+                    check=False,
+                )
+                if done.returncode:
+                    return False
+        return True
+
+    def report(self, status: int, text: str = "", **content: Any) -> int:
+        """Update the issue with the report of another `diff`; return the exit status."""
+        (self.root / "codegen" / "__main__.py").write_text(
+            DIFF.format(json=json.dumps({"findings": [], **content}), text=text, status=status),
+            encoding="utf-8",
+        )
+        command = [self.root / ".venv/bin/python", "tools/venue_issue.py", "pages", "before"]
+        return subprocess.run(command, cwd=self.root, env=self._environment, check=False).returncode
 
     @property
     def issues(self) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = json.loads(self._state.read_text(encoding="utf-8"))
         return found
+
+    @property
+    def shown(self) -> str:
+        """The body of the only open issue; empty if there is none."""
+        bodies = [each["body"] for each in self.issues.values() if each["open"]]
+        assert len(bodies) <= 1
+        return "".join(bodies)
 
     def open_by_hand(self, *numbers: int) -> None:
         issues = {str(number): {"open": True, "body": ""} for number in numbers}
@@ -63,46 +143,93 @@ class Tracker:
 
 
 @pytest.fixture
-def tracker(tmp_path: Path) -> Tracker:
-    return Tracker(tmp_path)
+def site() -> Iterator[Site]:
+    made = Site()
+    yield made
+    made.close()
 
 
-def test_one_issue_is_opened_kept_current_and_closed(tracker: Tracker) -> None:
-    assert tracker.run(0) == 0
-    assert tracker.issues == {}
-    assert tracker.run(1, "* A field is new.\n") == 0
-    assert tracker.run(1, "* Another field is new.\n") == 0
-    assert list(tracker.issues) == ["1"]
-    assert "Another field is new." in tracker.issues["1"]["body"]
-    assert "A field is new." not in tracker.issues["1"]["body"]
-    assert tracker.run(0) == 0
-    assert not tracker.issues["1"]["open"]
-    assert tracker.run(1, "* A third one is.\n") == 0
-    assert [number for number, each in tracker.issues.items() if each["open"]] == ["2"]
+@pytest.fixture
+def runner(tmp_path: Path, site: Site) -> Runner:
+    publish(site, documents())
+    return Runner(tmp_path, site)
 
 
-def test_a_second_open_issue_is_closed(tracker: Tracker) -> None:
-    tracker.open_by_hand(1, 2, 3)
-    assert tracker.run(1, "* A field is new.\n") == 0
-    assert [each["open"] for each in tracker.issues.values()] == [True, False, False]
-    assert tracker.issues["2"]["comment"] == "See #1."
+def test_the_issue_shows_the_changed_words_until_the_documents_agree(runner: Runner, site: Site) -> None:
+    command = [runner.root / ".venv/bin/python", "-m", "codegen", "diff", "--reviewed"]
+    pages = runner.root.parent / "pages"
+    for name, text in documents().items():
+        (pages / name).parent.mkdir(parents=True, exist_ok=True)
+        (pages / name).write_text(text, encoding="utf-8")
+    subprocess.run([*command, pages], cwd=runner.root, check=True)
+    assert runner.day()
+    assert runner.issues == {}
+    publish(site, revised())
+    for _ in range(2):  # the words are those since the documents agreed, not since the day before
+        assert runner.day()
+        assert "Tides are [-told-] {+whispered+} on" in runner.shown
+        assert "9040 Draught" in runner.shown
+    del site.answers["/fix/pier.xml"]
+    assert not runner.day()
+    assert "9040 Draught" in runner.shown
+    publish(site, documents())
+    assert runner.day()
+    assert runner.shown == ""
+    assert runner.issues["1"]["comment"] == "Nothing is left to do."
 
 
-def test_a_comparison_that_failed_leaves_the_issue_as_it_is(tracker: Tracker) -> None:
-    tracker.open_by_hand(1)
-    before = tracker.issues
-    assert tracker.run(2, "") == 1
-    assert tracker.issues == before
+def test_one_issue_is_opened_kept_current_and_closed(runner: Runner) -> None:
+    assert runner.report(0) == 0
+    assert runner.issues == {}
+    assert runner.report(1, "* A field is new.\n") == 0
+    assert runner.report(1, "* Another field is new.\n") == 0
+    assert list(runner.issues) == ["1"]
+    assert "Another field is new." in runner.shown
+    assert "A field is new." not in runner.shown
+    assert runner.report(0) == 0
+    assert not runner.issues["1"]["open"]
+    assert runner.report(1, "* A third one is.\n") == 0
+    assert [number for number, each in runner.issues.items() if each["open"]] == ["2"]
 
 
-def test_text_of_the_venue_is_left_out_and_the_report_cannot_end_its_block(tracker: Tracker) -> None:
-    report = (
-        "* fix/orders: new text in line 3\n    it says   A secret of @everyone.\n`````\n# Loud\n"
-        + "x" * 70_000
-    )
-    assert tracker.run(1, report) == 0
-    body = tracker.issues["1"]["body"]
+def test_a_second_open_issue_is_closed(runner: Runner) -> None:
+    runner.open_by_hand(1, 2, 3)
+    assert runner.report(1, "* A field is new.\n") == 0
+    assert [each["open"] for each in runner.issues.values()] == [True, False, False]
+    assert runner.issues["2"]["comment"] == "See #1."
+
+
+def test_a_comparison_that_failed_leaves_the_issue_as_it_is(runner: Runner) -> None:
+    runner.open_by_hand(1)
+    before = runner.issues
+    assert runner.report(2) == 1
+    assert runner.issues == before
+
+
+@pytest.mark.parametrize(
+    ("status", "content"),
+    [
+        (1, {}),
+        (0, {"unread": ["fix/orders"]}),
+        (0, {"findings": [{"kind": "unread"}]}),
+    ],
+)
+def test_a_report_with_unread_sources_never_closes_it(
+    runner: Runner, status: int, content: dict[str, Any]
+) -> None:
+    runner.open_by_hand(1)
+    assert runner.report(status, "* fix/orders was not read.\n", **content) == 0
+    assert "fix/orders was not read." in runner.shown
+
+
+def test_quotations_are_short_and_the_report_cannot_end_its_block() -> None:
+    quoted = "    the text  "
+    changed = f"{quoted}Orders may [-not-] {{+now+}} rest. {'It follows. ' * 20}"
+    new = f"{quoted}{'A long new paragraph. ' * 20}secret"
+    body = ISSUE["body"](f"* new text\n{new}\n{changed}\n`````\n# Loud\n{'x' * 70_000}")
+    assert changed in body
     assert "secret" not in body
+    assert "A long new paragraph." in body
     assert [line for line in body.splitlines() if line.startswith("````")] == ["````text", "````"]
     assert len(body) < 65_536
     assert "… and more" in body

@@ -1,12 +1,14 @@
 """Keep one issue open while the venue's documents differ from the spec, with the list of differences.
 
-Used by .github/workflows/venue.yml: `venue_issue.py STATUS REPORT`, with the exit status and the output of
-`python -m codegen diff`. Needs `gh` and a token that may write issues.
+Used by .github/workflows/venue.yml: `venue_issue.py PAGES BEFORE`, with the folder of the documents and that
+of earlier ones, which shows the changed words if it is not empty. Appends `agrees=true` to the outputs of the
+step if nothing is left to do. Needs `gh` and a token that may write issues.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -16,27 +18,51 @@ LABEL = "venue-revision"
 TITLE = "The venue's documents have changed"
 MAX_BODY = 60_000
 """Maximum size of the text in characters; GitHub accepts 65,536."""
-QUOTED = "    it says   "
-"""Prefix of lines that quote the venue's text, which may not be published."""
+QUOTED = "    the text  "
+"""Prefix of lines that quote the venue's text."""
+MAX_QUOTED = 120
+"""Maximum length in characters of a quotation without changed words; the text is not ours to publish."""
 
 
-def main(status: int, report: Path) -> int:
-    """Update the issue; return the exit status."""
-    if status not in (0, 1):
-        print(f"diff ended with {status}; the issue is left as it is")
+def main(pages: Path, before: Path) -> int:
+    """Compare, and update the issue; return the exit status."""
+    against = ["--against", str(before)] if before.is_dir() and any(before.iterdir()) else []
+    report, found = (
+        subprocess.run(
+            [sys.executable, "-m", "codegen", "diff", str(pages), *against, *more],
+            check=False,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for more in ([], ["--json"])
+    )
+    if {report.returncode, found.returncode} not in ({0}, {1}):
+        print(f"diff ended with {report.returncode}; the issue is left as it is")
         return 1
+    # A report of what was not read is never the end of the differences, whatever the exit status.
+    listed = json.loads(found.stdout)
+    agrees = report.returncode == 0 and not listed["findings"] and not listed.get("unread")
+    update(agrees=agrees, report=report.stdout)
+    if agrees and "GITHUB_OUTPUT" in os.environ:
+        with Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as outputs:
+            outputs.write("agrees=true\n")
+    return 0
+
+
+def update(*, agrees: bool, report: str) -> None:
+    """Close the issue, or write the report into it."""
     listed = json.loads(
         gh("issue", "list", "--label", LABEL, "--state", "open", "--json", "number", "--limit", "100")
     )
     numbers = sorted(each["number"] for each in listed)
     # Only one issue is kept. Others were opened by hand, or by concurrent runs.
-    spare = numbers if status == 0 else numbers[1:]
-    reason = "Nothing is left to do." if status == 0 else f"See #{numbers[0]}." if numbers else ""
+    spare = numbers if agrees else numbers[1:]
+    reason = "Nothing is left to do." if agrees else f"See #{numbers[0]}." if numbers else ""
     for number in spare:
         gh("issue", "close", str(number), "--comment", reason)
-    if status == 0:
-        return 0
-    text = body(report.read_text(encoding="utf-8"))
+    if agrees:
+        return
+    text = body(report)
     if numbers:
         gh("issue", "edit", str(numbers[0]), "--title", TITLE, "--body-file", "-", text=text)
     else:
@@ -49,17 +75,22 @@ def main(status: int, report: Path) -> int:
             "What the venue changed and the spec does not have",
         )
         gh("issue", "create", "--title", TITLE, "--label", LABEL, "--body-file", "-", text=text)
-    return 0
 
 
 def body(report: str) -> str:
-    """Return the report for an issue, without the venue's text, in a code fence longer than any inside it."""
-    lines = [line for line in report.splitlines() if not line.startswith(QUOTED)]
-    shown = re.sub("`{4,}", "```", "\n".join(lines))
+    """Return the report for an issue, with short quotations, in a code fence longer than any inside it."""
+    shown = re.sub("`{4,}", "```", "\n".join(map(_shortened, report.splitlines())))
     if len(shown) > MAX_BODY:
         shown = f"{shown[:MAX_BODY]}\n… and more"
-    head = "`python -m codegen diff` says this; docs/revise-the-spec.md says what to do about it."
+    head = "`python -m codegen diff` reports this; `make revise` takes it in (docs/revise-the-spec.md)."
     return f"{head}\n\n````text\n{shown}\n````\n"
+
+
+def _shortened(line: str) -> str:
+    """Return a line of the report; a quotation keeps its changed words, otherwise its beginning."""
+    if not line.startswith(QUOTED) or "[-" in line or "{+" in line or len(line) <= MAX_QUOTED:
+        return line
+    return f"{line[:MAX_QUOTED]} …"
 
 
 def gh(*arguments: str, text: str = "") -> str:
@@ -70,4 +101,4 @@ def gh(*arguments: str, text: str = "") -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(int(sys.argv[1]), Path(sys.argv[2])))
+    raise SystemExit(main(*map(Path, sys.argv[1:])))

@@ -1,0 +1,44 @@
+"""The documents of the made-up dialect `pier` as its venue publishes them, and a later state of them."""
+
+from __future__ import annotations
+
+import yaml
+
+from codegen.export import dictionary
+from codegen.read.resolve import load_dialect
+from tests.codegen.diff.pier_dialect import PAGES, SPEC
+from tests.local_site import Site
+
+REVISIONS = yaml.safe_load((SPEC.parent / "revisions.yaml").read_text(encoding="utf-8"))
+DRAUGHT = next(each for each in REVISIONS if each["name"] == "a new tag in a message")
+
+
+def documents() -> dict[str, str]:
+    """Return the documents that agree with the spec, by path."""
+    found = {page.relative_to(PAGES).as_posix(): page.read_text("utf-8") for page in PAGES.rglob("*.md")}
+    return found | {"fix/pier.xml": dictionary.render(load_dialect(SPEC), "freight")["FIX50SP2.xml"]}
+
+
+def revised() -> dict[str, str]:
+    """Return the documents with a new field and another sentence."""
+    files = documents()
+    names = {"FIX50SP2.xml": "fix/pier.xml"}
+    for each in (*DRAUGHT["pages"], *DRAUGHT["dictionary"]):
+        before, after, name = (
+            each.get("before", ""),
+            each.get("after", ""),
+            names.get(each["file"], each["file"]),
+        )
+        assert files[name].count(before + after) == 1
+        files[name] = files[name].replace(before + after, after + each["add"] + before)
+    assert "Tides are told on" in files["pier/tides.md"]
+    files["pier/tides.md"] = files["pier/tides.md"].replace("Tides are told on", "Tides are whispered on")
+    return files
+
+
+def publish(site: Site, files: dict[str, str]) -> None:
+    """Serve these documents, and an index of the pages."""
+    links = [f"- [page]({site.url}/{name})" for name in files if name.endswith(".md")]
+    site.put("/llms.txt", "\n".join(links))
+    for name, text in files.items():
+        site.put(f"/{name}", text)
