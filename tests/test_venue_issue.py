@@ -122,7 +122,7 @@ class Runner:
             DIFF.format(json=json.dumps({"findings": [], **content}), text=text, status=status),
             encoding="utf-8",
         )
-        command = [self.root / ".venv/bin/python", "tools/venue_issue.py", "pages", "before"]
+        command = [str(self.root / ".venv/bin/python"), "tools/venue_issue.py", "pages", "before"]
         return subprocess.run(command, cwd=self.root, env=self._environment, check=False).returncode
 
     @property
@@ -156,12 +156,12 @@ def runner(tmp_path: Path, site: Site) -> Runner:
 
 
 def test_the_issue_shows_the_changed_words_until_the_documents_agree(runner: Runner, site: Site) -> None:
-    command = [runner.root / ".venv/bin/python", "-m", "codegen", "diff", "--reviewed"]
+    command = [str(runner.root / ".venv/bin/python"), "-m", "codegen", "diff", "--reviewed"]
     pages = runner.root.parent / "pages"
     for name, text in documents().items():
         (pages / name).parent.mkdir(parents=True, exist_ok=True)
         (pages / name).write_text(text, encoding="utf-8")
-    subprocess.run([*command, pages], cwd=runner.root, check=True)
+    subprocess.run([*command, str(pages)], cwd=runner.root, check=True)
     assert runner.day()
     assert runner.issues == {}
     publish(site, revised())

@@ -133,7 +133,7 @@ class Tool:
         """Compare the documents with the spec; return whether they agree."""
         with self.revision.step("compare") as result:
             before = self._before()
-            against = [] if before is None else ["--against", before]
+            against = [] if before is None else ["--against", str(before)]
             done = self.codegen("diff", self.revision.pages, *against, *more, fine=(0, 1))
             self.revision.write("report.txt", done.stdout)
             result.append(done.stdout.splitlines()[-1])
