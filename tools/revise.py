@@ -91,6 +91,11 @@ class Revision:
         """Write the log."""
         self._file.write_text(json.dumps(self.state, indent=1), encoding="utf-8")
 
+    def read(self, name: str) -> str:
+        """Return the output of a step of an earlier run; empty if there is none."""
+        path = self.folder / name
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+
     def write(self, name: str, text: str) -> Path:
         """Write the output of a step."""
         path = self.folder / name
@@ -172,8 +177,9 @@ class Tool:
     def words(self) -> None:
         """Stop if the spec lacks words."""
         with self.revision.step("words") as result:
+            report = self.revision.read("report.txt").splitlines()
             missing = [
-                f"{path.as_posix()}:{number}: {line.strip()}"
+                f"{path.as_posix()}:{number}: {line.strip()}{_finding(line.strip(), report)}"
                 for path in sorted(self.spec.rglob("*.yaml"))
                 for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
                 if re.search(rf'"{PLACEHOLDER}"|: {PLACEHOLDER}[,}}]', line)
@@ -248,6 +254,13 @@ class Tool:
         self.gate()
         self.revision.state["done"] = True
         return "Nothing is left: review the changes, add a line to CHANGELOG.md, and commit."
+
+
+def _finding(line: str, report: list[str]) -> str:
+    """Return the finding that proposed a line, as the end of a sentence."""
+    at = next((number for number, each in enumerate(report) if line in each), 0)
+    found = next((each for each in reversed(report[:at]) if each.startswith("* ")), "")
+    return f" ({found.removeprefix('* ')})" if found else ""
 
 
 def summary(revision: Revision, spec: str, following: str) -> str:

@@ -15,6 +15,7 @@ from codegen.diff.findings import DIFFERENT, GONE, NEW, Edit, Finding
 _SETTING = re.compile(r"`(\w+)`: `(limits: .*)`")
 _QUOTED = re.compile(r"`([^`]*:[^`]*)`")
 _ADDED = re.compile(r"(?:after it|among the members of ((?:group )?\w+))[^`\n]*[`\n](\w+):")
+_MEMBER = re.compile(r"( +)(\w+): +(?:(\w+)|\{(.*)\})")
 _ENTRY = re.compile(r"`(- \{[^`]*\})`")
 
 
@@ -44,7 +45,8 @@ def _write(edit: Edit) -> bool:
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     first, *block = edit.text.split("\n")
     if setting := _SETTING.fullmatch(first):
-        _set(lines, at, setting[2])
+        if not _set(lines, at, *setting.groups()):
+            return False
     elif entry := _ENTRY.match(first):
         # The newest entry of a list is its first.
         top = next((number for number, line in enumerate(lines) if line.startswith("  - ")), len(lines))
@@ -62,12 +64,14 @@ def _write(edit: Edit) -> bool:
     return True
 
 
-def _set(lines: list[str], at: int, setting: str) -> None:
-    """Add a setting to a member on one line."""
-    name, value = lines[at].split(":", 1)
-    presence = value.strip()
-    settings = presence[1:-1] if presence.startswith("{") else f"presence: {presence}"
-    lines[at] = f"{name}: {{{settings}, {setting}}}"
+def _set(lines: list[str], at: int, name: str, setting: str) -> bool:
+    """Add a setting to a member; return False if the member is not on this line alone."""
+    member = _MEMBER.fullmatch(lines[at])
+    if member is None or member[2] != name:
+        return False
+    settings = member[4] or f"presence: {member[3]}"
+    lines[at] = f"{member[1]}{name}: {{{settings}, {setting}}}"
+    return True
 
 
 def _insert(lines: list[str], at: int, line: str, path: Path, *, inside: bool) -> None:

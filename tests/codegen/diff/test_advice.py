@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import attrs
 import pytest
 
 from codegen.diff import proposals
-from codegen.diff.findings import Finding
+from codegen.diff.findings import Edit, Finding
 from codegen.read.resolve import load_dialect
+from kalshi_fix_adapters.documents.mistakes import Location
 from tests.codegen.diff.pier_dialect import SPEC, Scratch
 from tests.codegen.spec_folder import mistakes_of
 
@@ -91,6 +94,20 @@ def test_codegen_takes_what_is_proposed_and_nothing_is_left(
     follow(scratch, found)
     load_dialect(scratch.spec)
     assert [each.what for each in scratch.diff_pages() if "required_when" not in each.edits[0].text] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["  BookingRequest:", "  Other: optional", "  Kind:", '  Kind: {doc: "One",', "  Kind: optional # why"],
+)
+def test_a_setting_of_a_member_that_is_not_there_or_on_more_lines_is_left(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "messages.yaml"
+    path.write_text(f"messages:\n{line}\n    doc: Two\n", encoding="utf-8")
+    edit = Edit(Location(path.as_posix(), 2), "`Kind`: `limits: {values: [Take]}`")
+    finding = Finding("gone", "code", "Kind=1", "absent", "", (), (edit,))
+    before = path.read_text(encoding="utf-8")
+    assert proposals.write([finding]) == ([], [edit])
+    assert path.read_text(encoding="utf-8") == before
 
 
 def test_a_placeholder_is_refused(scratch: Scratch) -> None:
