@@ -80,11 +80,12 @@ def _insert(lines: list[str], at: int, line: str, path: Path, *, inside: bool) -
     if at >= len(lines) - 1 and path.name == "fields.yaml":
         lines.insert(_end_of_section(lines, path), f"  {line}")
         return
-    members = next((n for n in range(at + 1, len(lines)) if lines[n].strip() == "members:"), None)
-    if inside and lines[at].rstrip().endswith(":") and members is not None:
+    end = _end_of_entry(lines, at)
+    members = next((n for n in range(at + 1, end) if lines[n].strip() == "members:"), None)
+    if inside and members is not None:
         lines.insert(members + 1, " " * (_indent(lines[members]) + 2) + line)
     else:
-        lines.insert(_end_of_entry(lines, at), " " * _indent(lines[at]) + line)
+        lines.insert(end, " " * _indent(lines[at]) + line)
 
 
 def _end_of_section(lines: list[str], path: Path) -> int:

@@ -110,6 +110,31 @@ def test_a_setting_of_a_member_that_is_not_there_or_on_more_lines_is_left(tmp_pa
     assert path.read_text(encoding="utf-8") == before
 
 
+@pytest.mark.parametrize(("at", "line"), [(2, 4), (4, 5), (5, 7), (9, 11)])
+def test_a_member_is_written_into_its_own_message(tmp_path: Path, at: int, line: int) -> None:
+    """After a member on one line or more, or as the first one of a message."""
+    text = """\
+messages:
+  One:
+    members:
+      A: optional
+      B:
+        limits: {values: 1}
+  # --- more
+
+  Two:
+    members:
+      C: optional
+"""
+    path = tmp_path / "messages.yaml"
+    path.write_text(text, encoding="utf-8")
+    edit = Edit(Location(path.as_posix(), at), "among the members of One `D: optional`")
+    assert proposals.write([Finding("new", "member", "One.D", "present", "", (), (edit,))]) == ([edit], [])
+    lines = text.splitlines()
+    lines.insert(line - 1, "      D: optional")
+    assert path.read_text(encoding="utf-8").splitlines() == lines
+
+
 def test_a_placeholder_is_refused(scratch: Scratch) -> None:
     scratch.revise(scratch.pages, CHANGES["a field with values"])
     follow(scratch, scratch.diff_pages(), words="…")
