@@ -207,18 +207,13 @@ def test_a_comparison_that_failed_leaves_the_issue_as_it_is(runner: Runner) -> N
 
 
 @pytest.mark.parametrize(
-    ("status", "content"),
-    [
-        (1, {}),
-        (0, {"unread": ["fix/orders"]}),
-        (0, {"findings": [{"kind": "unread"}]}),
-    ],
+    ("status", "findings"), [(1, []), (1, [{"kind": "unread"}]), (0, [{"kind": "unread"}])]
 )
 def test_a_report_with_unread_sources_never_closes_it(
-    runner: Runner, status: int, content: dict[str, Any]
+    runner: Runner, status: int, findings: list[dict[str, str]]
 ) -> None:
     runner.open_by_hand(1)
-    assert runner.report(status, "* fix/orders was not read.\n", **content) == 0
+    assert runner.report(status, "* fix/orders was not read.\n", findings=findings) == 0
     assert "fix/orders was not read." in runner.shown
 
 
