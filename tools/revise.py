@@ -226,9 +226,10 @@ class Tool:
     def gate(self) -> None:
         """Run the gate."""
         command = self.options.gate or f"make quick BASE={self.revision.base}"
-        with self.revision.step("gate") as result:
-            done = run(*shlex.split(command))
-            path = self.revision.write("gate.txt", f"{done.stdout}{done.stderr}")
+        path = self.revision.folder / "gate.txt"
+        with self.revision.step("gate") as result, path.open("w", encoding="utf-8") as log:
+            print(f"   {command}, to {path}", flush=True)
+            done = subprocess.run(shlex.split(command), cwd=ROOT, check=False, stdout=log, stderr=log)
             if done.returncode:
                 raise StepError(1, f"`{command}` fails: see {path}. Correct it, and run it again.")
             result.append(command)
