@@ -13,9 +13,9 @@ from pathlib import Path
 import attrs
 import pytest
 
-from tests.codegen.diff.pier_dialect import SPEC
+from tests.codegen.diff.pier_dialect import PAGES, SPEC
 from tests.codegen.diff.published import documents, publish, revised
-from tests.local_site import Site
+from tests.codegen.diff.test_fetch import Site
 
 ROOT = Path(__file__).resolve().parent.parent
 PIER = SPEC.relative_to(ROOT)
@@ -67,7 +67,8 @@ def clone(tmp_path: Path) -> Iterator[Clone]:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / each, root / each, ignore=ignored, dirs_exist_ok=True)
     shutil.copy(ROOT / "pyproject.toml", root)
-    made = Clone(root, tmp_path / "revisions", Site())
+    site = Site(PAGES)
+    made = Clone(root, tmp_path / "revisions", site)
     pages = tmp_path / "pages"
     for name, text in documents().items():
         (pages / name).parent.mkdir(parents=True, exist_ok=True)
@@ -87,9 +88,9 @@ def clone(tmp_path: Path) -> Iterator[Clone]:
     made.git("init", "--quiet", "--initial-branch", "main")
     made.git("add", ".")
     made.git("commit", "--quiet", "--message", "Start")
-    publish(made.site, documents())
-    yield made
-    made.site.close()
+    with site:
+        publish(site, documents())
+        yield made
 
 
 def test_a_revision_from_changed_documents_to_a_passed_gate(clone: Clone) -> None:

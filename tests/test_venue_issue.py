@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.codegen.diff.pier_dialect import SPEC
+from tests.codegen.diff.pier_dialect import PAGES, SPEC
 from tests.codegen.diff.published import documents, publish, revised
-from tests.local_site import Site
+from tests.codegen.diff.test_fetch import Site
 
 ROOT = Path(__file__).resolve().parent.parent
 ISSUE: dict[str, Any] = runpy.run_path(str(ROOT / "tools" / "venue_issue.py"))
@@ -144,9 +144,8 @@ class Runner:
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    made = Site()
-    yield made
-    made.close()
+    with Site(PAGES) as made:
+        yield made
 
 
 @pytest.fixture

@@ -21,13 +21,13 @@ from codegen.errors import SpecError
 @click.option(
     "--reviewed", is_flag=True, help="Record in reviewed.yaml that you have reviewed the text of the sources."
 )
-@click.option("--write", is_flag=True, help="Write the proposals that add lines into the spec.")
 @click.option(
     "--against",
     multiple=True,
     type=click.Path(exists=True, path_type=Path),
     help="Previous versions of pages, to show changed words; repeat for more.",
 )
+@click.option("--write", is_flag=True, help="Write the proposals that add lines into the spec.")
 @click.pass_context
 def diff(
     context: click.Context,
@@ -36,8 +36,8 @@ def diff(
     as_json: bool,
     only_facts: bool,
     reviewed: bool,
-    write: bool,
     against: tuple[Path, ...],
+    write: bool,
 ) -> None:
     """Compare the spec with the venue's own documents and list the changes to make.
 

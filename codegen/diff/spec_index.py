@@ -132,12 +132,6 @@ class SpecIndex:
             found[name] = Origin(name, kind, known, where)
         return found
 
-    @cached_property
-    def documents(self) -> dict[str, str]:
-        """URLs of the venue's documents: `index` and `dictionary`, those that the manifest has."""
-        merged = self.source.merged("documents")
-        return {name: node.text for name, (node, _) in merged.items() if isinstance(node, Scalar)}
-
     def product_of_page(self, page: str) -> str | None:
         """Return the product of a page such as fix-margin/order-entry; None if the folder is not the
         venue's.
@@ -232,6 +226,12 @@ class SpecIndex:
         """Return the manifest's versions with date and location."""
         merged = self.source.merged("versions")
         return {name: (getattr(node, "text", ""), where) for name, (node, where) in merged.items()}
+
+    @cached_property
+    def documents(self) -> dict[str, str]:
+        """URLs of the venue's documents: `index` and `dictionary`, those that the manifest has."""
+        merged = self.source.merged("documents")
+        return {name: node.text for name, (node, _) in merged.items() if isinstance(node, Scalar)}
 
     def manifest(self, key: str) -> Location:
         """Return the location of a key of the manifest."""

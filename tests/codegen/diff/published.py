@@ -7,7 +7,7 @@ import yaml
 from codegen.export import dictionary
 from codegen.read.resolve import load_dialect
 from tests.codegen.diff.pier_dialect import PAGES, SPEC
-from tests.local_site import Site
+from tests.codegen.diff.test_fetch import Site
 
 REVISIONS = yaml.safe_load((SPEC.parent / "revisions.yaml").read_text(encoding="utf-8"))
 DRAUGHT = next(each for each in REVISIONS if each["name"] == "a new tag in a message")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Self
 
+import attrs
 import pytest
 from click.testing import Result
 
@@ -13,23 +17,72 @@ from codegen.diff.documents import markdown
 from tests.codegen.command import run
 from tests.codegen.diff.pier_dialect import PAGES, SPEC, original
 from tests.codegen.harbour_spec import SpecCopy
-from tests.local_site import Answer, Site
+
+
+@attrs.define
+class Answer:
+    body: bytes
+    status: int = 200
+    headers: dict[str, str] = attrs.field(factory=dict)
+    length: int | None = None
+
+
+class Site:
+    """A server on this machine that serves pages and an index of them, and its answers by path."""
+
+    def __init__(self, pages: Path) -> None:
+        self.answers: dict[str, Answer] = {}
+        self.asked: list[str] = []
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                site.asked.append(self.path)
+                answer = site.answers.get(self.path, Answer(b"no", 404))
+                self.send_response(answer.status)
+                headers = {"Content-Type": "text/markdown; charset=utf-8", **answer.headers}
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                length = len(answer.body) if answer.length is None else answer.length
+                self.send_header("Content-Length", str(length))
+                self.end_headers()
+                self.wfile.write(answer.body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        ).start()
+        lines = ["# Pier", "", "## Docs", ""]
+        for page in sorted(pages.rglob("*.md")):
+            name = page.relative_to(pages).as_posix()
+            lines.append(f"- [{page.stem}]({self.url}/{name}): Says something.")
+            self.put(f"/{name}", page.read_text(encoding="utf-8"))
+        lines.append(f"- [Orders]({self.url}/rest/orders.md)")
+        lines.append("- [Elsewhere](https://pier.example.org/pier/elsewhere.md)")
+        self.put("/llms.txt", "\n".join(lines))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    def put(self, path: str, text: str, **headers: str) -> None:
+        self.answers[path] = Answer(
+            text.encode(), headers={k.replace("_", "-"): v for k, v in headers.items()}
+        )
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
     """Serve the pages of the pier, and those of another API."""
-    made = Site()
-    lines = ["# Pier", "", "## Docs", ""]
-    for page in sorted(PAGES.rglob("*.md")):
-        name = page.relative_to(PAGES).as_posix()
-        lines.append(f"- [{page.stem}]({made.url}/{name}): Says something.")
-        made.put(f"/{name}", page.read_text(encoding="utf-8"))
-    lines.append(f"- [Orders]({made.url}/rest/orders.md)")
-    lines.append("- [Elsewhere](https://pier.example.org/pier/elsewhere.md)")
-    made.put("/llms.txt", "\n".join(lines))
-    yield made
-    made.close()
+    with Site(PAGES) as made:
+        yield made
 
 
 @pytest.fixture
@@ -210,7 +263,8 @@ def test_an_index_is_fetched_over_https_or_from_this_machine(index: str) -> None
 
 def test_a_server_that_is_not_there(site: Site) -> None:
     port = site.server.server_port
-    site.close()
+    site.server.shutdown()
+    site.server.server_close()
     with pytest.raises(fetch.FetchError, match=r"llms\.txt: "):
         fetch.fetch(f"http://127.0.0.1:{port}/llms.txt", original())
 
