@@ -72,11 +72,11 @@ def diff(
     left, kept = differences.settle(compare.compare(evidence), kept_on_purpose, evidence)
     left += passages.compare(evidence, left, spec, old)
     reported = findings.merged(left, spec.products)
-    show = report.as_json if as_json else report.text
-    click.echo(show(reported, len(kept), gathered.readings))
     if write:
         written, others = proposals.write(reported)
         for what, edits in (("written", written), ("by hand", others)):
             for edit in edits:
                 click.echo(f"{what}  {edit}", err=True)
+    show = report.as_json if as_json else report.text
+    click.echo(show(reported, len(kept), gathered.readings))
     context.exit(1 if reported else 0)

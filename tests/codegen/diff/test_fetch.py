@@ -85,11 +85,6 @@ def site() -> Iterator[Site]:
         yield made
 
 
-@pytest.fixture
-def copy_of_pier(tmp_path: Path) -> SpecCopy:
-    return SpecCopy(tmp_path / "copy", SPEC)
-
-
 def fetched(site: Site, out: Path) -> Result:
     return run("--spec", SPEC, "fetch", "--index", f"{site.url}/llms.txt", "--out", out)
 
@@ -125,7 +120,8 @@ def test_the_dictionary_is_fetched_from_its_own_address(site: Site, tmp_path: Pa
         assert not (tmp_path / "other").exists()
 
 
-def test_the_manifest_has_the_addresses(site: Site, copy_of_pier: SpecCopy, tmp_path: Path) -> None:
+def test_the_manifest_has_the_addresses(site: Site, tmp_path: Path) -> None:
+    copy_of_pier = SpecCopy(tmp_path / "copy", SPEC)
     site.put("/fix/pier.xml", DICTIONARY, Content_Type="application/xml")
     none = run("--spec", copy_of_pier.spec, "fetch", "--out", tmp_path / "out")
     assert (none.exit_code, "no `documents.index`" in none.stderr) == (2, True)
