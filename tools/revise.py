@@ -218,10 +218,12 @@ class Tool:
             return
         with self.revision.step("downstream") as result:
             done = self.codegen("downstream", fine=(0, 1))
-            result.append(done.stdout.splitlines()[-1])
+            # A mistake in downstream.yaml goes to standard error.
+            found = done.stdout or done.stderr
+            result.append(found.splitlines()[-1])
             if done.returncode:
                 how = f"Handle these, or name them in {self.spec}/downstream.yaml, and run it again"
-                raise StepError(1, f"{how}:\n\n{quoted(done.stdout)}")
+                raise StepError(1, f"{how}:\n\n{quoted(found)}")
 
     def gate(self) -> None:
         """Run the gate."""
