@@ -192,15 +192,16 @@ class Tool:
     def generate(self) -> None:
         """Generate what follows from the spec."""
         with self.revision.step("generate") as result:
-            package = (
-                ["--out", self.options.out, "--package", self.options.package] if self.options.out else []
-            )
-            lines = self.codegen(*package).stdout.splitlines()
-            paths = [line.rpartition(": ")[0] for line in lines]
+            before = changed(self.revision.base)
+            if self.options.out:
+                self.codegen("--out", self.options.out, "--package", self.options.package)
+            elif (done := run("make", "--silent", "generate")).returncode:
+                raise StepError(2, f"Correct this, and run it again:\n\n{quoted(done.stderr)}")
+            paths = changed(self.revision.base) - before
             # Files that git does not track fail the gate.
             git("add", "--intent-to-add", "--", *(path for path in paths if Path(path).exists()))
             self.revision.state["generated"] = sorted({*self.revision.state["generated"], *paths})
-            result.append(f"{len(paths)} files")
+            result.append(f"{len(self.revision.state['generated'])} files")
 
     def api(self) -> None:
         """List what the revision changes for users."""
@@ -275,13 +276,10 @@ def summary(revision: Revision, spec: str, following: str) -> str:
     lines = [f"# Revision {revision.folder.name}", "", "| step | minutes | result |", "| --- | --- | --- |"]
     lines += [*minutes, f"| all | {total:.1f} | |", ""]
     if revision.base:
-        changed = {
-            *git("diff", "--name-only", revision.base).splitlines(),
-            *git("ls-files", "--others", "--exclude-standard").splitlines(),
-        }
-        generated = changed & {*revision.state["generated"]}
-        of_spec = {path for path in changed if path.startswith(("spec/", f"{spec}/"))}
-        others = changed - generated - of_spec
+        paths = changed(revision.base)
+        generated = paths & {*revision.state["generated"]}
+        of_spec = {path for path in paths if path.startswith(("spec/", f"{spec}/"))}
+        others = paths - generated - of_spec
         head = f"Changed: {len(of_spec)} files of the spec, {len(generated)} generated, {len(others)} others."
         lines += [head, "", listed([*sorted(of_spec), *sorted(others), *sorted(generated)]), ""]
     for title, key in (("Proposals to follow by hand", "by hand"), ("API", "api")):
@@ -301,6 +299,12 @@ def git(*arguments: str) -> str:
     if done.returncode:
         raise StepError(2, f"git {arguments[0]}: {done.stderr.strip()}")
     return done.stdout.strip()
+
+
+def changed(base: str) -> set[str]:
+    """Return the files that differ from a commit, including untracked ones."""
+    tracked = git("diff", "--name-only", base).splitlines()
+    return {*tracked, *git("ls-files", "--others", "--exclude-standard").splitlines()}
 
 
 def quoted(text: str) -> str:
