@@ -21,6 +21,7 @@ from codegen.errors import SpecError
 @click.option(
     "--reviewed", is_flag=True, help="Record in reviewed.yaml that you have reviewed the text of the sources."
 )
+@click.option("--partial", is_flag=True, help="Do not report the manifest's other sources as not read.")
 @click.option(
     "--against",
     multiple=True,
@@ -36,13 +37,15 @@ def diff(
     as_json: bool,
     only_facts: bool,
     reviewed: bool,
+    partial: bool,
     against: tuple[Path, ...],
     write: bool,
 ) -> None:
     """Compare the spec with the venue's own documents and list the changes to make.
 
     A SOURCE is a QuickFIX data dictionary (.xml), a documentation page (.md, .mdx), or a folder of those. The
-    exit status is 0 if there are no findings, 1 if there are, and 2 if a source cannot be read.
+    exit status is 0 if all sources of the manifest were read without findings, 1 if not, and 2 if a given
+    file cannot be read.
     """
     try:
         spec = SpecIndex(context.obj)
@@ -55,9 +58,6 @@ def diff(
     except (SpecError, sources.SourceError) as error:
         click.echo(str(error), err=True)
         context.exit(2)
-    # To standard error: standard output may be JSON.
-    for skipped in gathered.skipped:
-        click.echo(f"skipped {skipped}", err=True)
     if only_facts:
         for line in report.facts(gathered.readings):
             click.echo(line)
@@ -71,6 +71,7 @@ def diff(
     # Facts first, then prose: passages leave out the lines that already have a finding.
     left, kept = differences.settle(compare.compare(evidence), kept_on_purpose, evidence)
     left += passages.compare(evidence, left, spec, old)
+    left += compare.missing(gathered, spec, partial=partial)
     reported = findings.merged(left, spec.products)
     if write:
         written, others = proposals.write(reported)
@@ -78,5 +79,5 @@ def diff(
             for edit in edits:
                 click.echo(f"{what}  {edit}", err=True)
     show = report.as_json if as_json else report.text
-    click.echo(show(reported, len(kept), gathered.readings))
+    click.echo(show(reported, len(kept), gathered))
     context.exit(1 if reported else 0)

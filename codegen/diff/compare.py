@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
+
+import attrs
 
 from codegen.diff.comparisons import changelog, codes, examples, fields, members, messages, sessions
 from codegen.diff.findings import Evidence, Finding
-from codegen.diff.spec_index import CHANGELOG
+from codegen.diff.sources import GivenSources
+from codegen.diff.spec_index import CHANGELOG, GUIDE, SpecIndex
+from kalshi_fix_adapters.documents.mistakes import Location
 
 # Order in which findings of one kind are reported: messages before their members.
 _COMPARISONS = (
@@ -24,13 +29,29 @@ def compare(evidence: Iterable[Evidence]) -> list[Finding]:
     """Return the findings of all evidence."""
     found: list[Finding] = []
     for each in evidence:
-        # The changelog contains only entries, which no other comparison reads.
-        if each.kind == CHANGELOG:
-            found += changelog.compare(each)
+        # The changelog contains only entries, which no other comparison reads; a guide has only passages.
+        if each.kind in (CHANGELOG, GUIDE):
+            found += changelog.compare(each) if each.kind == CHANGELOG else each.unread()
             continue
         own = [finding for comparison in _COMPARISONS for finding in comparison(each)]
         found += _without_duplicates(own)
     return found
+
+
+def missing(given: GivenSources, spec: SpecIndex, *, partial: bool) -> Iterator[Finding]:
+    """Yield the sources of the manifest that were not given, and folders of pages that no product has."""
+    everything = Evidence("", None, (), frozenset(), spec)
+    covered = given.covers(spec)
+    for origin in () if partial else spec.origins.values():
+        if origin.kind and origin.name not in covered:
+            values = {"address": origin.name, "kind": origin.kind, "id": origin.id}
+            yield everything.report("source not given", (), origin.location, group="not read", **values)
+    unknown = Counter(each.folder for each in given.skipped if each.folder)
+    for folder, count in unknown.items():
+        at = tuple(Location(each.file, 1) for each in given.skipped if each.folder == folder)
+        products = spec.manifest("products")
+        found = everything.report("source folder", (), products, address=folder, count=count)
+        yield attrs.evolve(found, locations=at)
 
 
 def _without_duplicates(findings: list[Finding]) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property, lru_cache
 
 import attrs
@@ -198,11 +199,16 @@ class EntryFact(Fact):
     title_print: str
     """Fingerprint of the title; together with the date it identifies the entry."""
     text_print: str
-    """Fingerprint of the whole entry."""
+    """Fingerprint of the whole entry, except for its date."""
     about: bool
-    """Whether it is tagged FIX or mentions FIX."""
-    version: str
-    """Version named in its title; empty for most."""
+    """Whether it is tagged FIX, or mentions FIX or a name of the dialect."""
+    text: str
+    """Its words, to show them."""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Date and fingerprints, as in `changelog.yaml`."""
+        return self.date, self.title_print, self.text_print
 
     def __str__(self) -> str:
         about = "entry" if self.about else "entry on other APIs"
@@ -290,6 +296,9 @@ class Vocabulary:
     """Tag to the names of its codes, by value."""
     sessions: tuple[str, ...] = ()
     environments: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+    limits: tuple[str, ...] = ()
+    """Names of the limits whose source is a changelog."""
 
     @cached_property
     def _tags(self) -> dict[str, int]:
@@ -299,6 +308,17 @@ class Vocabulary:
     @cached_property
     def _types(self) -> dict[str, str]:
         return {folded(name): key for key, name in reversed(self.messages.items())}
+
+    @cached_property
+    def names(self) -> re.Pattern[str]:
+        """Pattern of any message, session type or port; message names with or without spaces."""
+        spaced = (re.sub(r"(?<=[a-z])(?=[A-Z])", " ?", name) for name in self.messages.values())
+        return re.compile(rf"\b(?:35\s?=|(?:{'|'.join([*spaced, *self.sessions, *map(str, self.ports)])})\b)")
+
+    def has_limit(self, text: str) -> bool:
+        """Return whether a text contains all words of the name of one of the `limits`."""
+        found = {word.removesuffix("s") for word in re.findall(r"\w+", text.lower())}
+        return any({word.removesuffix("s") for word in name.split("_")} <= found for name in self.limits)
 
     def tag_of(self, name: str) -> int | None:
         """Return the tag of a field by its name in any spelling."""

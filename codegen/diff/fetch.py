@@ -197,10 +197,10 @@ def links(text: str, index: str) -> list[str]:
 
 
 def _is_relevant(path: str, spec: SpecIndex) -> bool:
-    """Return whether a page is in the folder of a product, or named in the manifest."""
+    """Return whether a page is named in the manifest, or in the folder of a product or one named like it."""
     name = path.rpartition(".")[0]
     named = {origin.id for origin in spec.origins.values() if origin.kind}
-    return name in named or bool(spec.product_of_page(name))
+    return name in named or bool(spec.product_of_page(name) or spec.unknown_folder(name))
 
 
 def _same_origin(url: SplitResult, own: SplitResult) -> bool:

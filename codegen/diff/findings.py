@@ -12,7 +12,7 @@ import yaml
 
 from codegen.diff.facts import Fact, MentionFact, Unread
 from codegen.diff.sources import GivenSources, Reading
-from codegen.diff.spec_index import CHANGELOG, DICTIONARY, PAGE, SpecIndex
+from codegen.diff.spec_index import CHANGELOG, DICTIONARY, GUIDE, PAGE, SpecIndex
 from kalshi_fix_adapters.documents.mistakes import Location
 
 NEW, GONE, DIFFERENT = "new", "gone", "different"
@@ -226,14 +226,14 @@ def grouped(facts: Iterable[_FactT], key: Callable[[_FactT], _Key]) -> dict[_Key
 
 
 def evidence_of(given: GivenSources, spec: SpecIndex, product: str | None) -> list[Evidence]:
-    """Return the evidence of each product's pages, of the dictionary, and of the changelog."""
+    """Return the evidence of each product's pages, of the dictionary, of the changelog, and of the guides."""
     covered = given.covers(spec)
     found = []
     for each in spec.products:
         readings = tuple(r for r in given.readings if r.kind == PAGE and r.product == each)
         if readings:
             found.append(Evidence(PAGE, each, readings, covered, spec))
-    for kind, about in ((DICTIONARY, product), (CHANGELOG, None)):
+    for kind, about in ((DICTIONARY, product), (CHANGELOG, None), (GUIDE, None)):
         if readings := tuple(r for r in given.readings if r.kind == kind):
             found.append(Evidence(kind, about, readings, covered, spec))
     return found

@@ -17,12 +17,12 @@ from typing import Any
 import attrs
 
 from codegen.diff.documents import markdown
-from codegen.diff.documents.headings import NUMBER, date_in
+from codegen.diff.documents.headings import NAMED_MSG_TYPE, NUMBER, date_in
 from codegen.diff.documents.inline import fingerprint, plain
 from codegen.diff.facts import Fact
 from codegen.diff.findings import Evidence, Finding
 from codegen.diff.sources import Reading
-from codegen.diff.spec_index import CHANGELOG, DICTIONARY, PAGE, SpecIndex
+from codegen.diff.spec_index import CHANGELOG, DICTIONARY, GUIDE, PAGE, SpecIndex
 from codegen.read import bounded_xml
 from kalshi_fix_adapters.documents.mistakes import Location
 from kalshi_fix_adapters.documents.nodes import Scalar
@@ -64,21 +64,27 @@ class Passage:
 
 def of_reading(reading: Reading) -> list[Passage]:
     """Return the passages of a file in order."""
-    if reading.kind == PAGE:
+    if reading.kind != DICTIONARY:
         return [_passage(*each) for each in _of_page(reading.text)]
     document = bounded_xml.parse(reading.text.encode(), reading.file)
     return [_passage(line, line, text) for line, text in document.comments]
 
 
 def _of_page(text: str) -> Iterator[tuple[int, int, str] | tuple[int, int, str, str]]:
-    """Yield first line, last line and text, and the displayed text if it differs."""
+    """Yield first line, last line and text, and the displayed text if it differs.
+
+    The text of prose begins with the heading above it: a sentence under another message is another one.
+    """
+    above: list[tuple[int, str]] = []
     for block in markdown.blocks(text):
         match block:
-            case markdown.Heading(line, _, words):
+            case markdown.Heading(line, level, words):
                 # Without level and number: a page that is split or reordered has the same passages.
-                yield line, line, NUMBER.sub("", plain(words))
+                heading = NUMBER.sub("", plain(words))
+                above = [*(each for each in above if each[0] < level), (level, heading)]
+                yield line, line, heading
             case markdown.Paragraph(line, words) | markdown.Item(line, _, words):
-                yield line, line, plain(words)
+                yield line, line, f"{_under(above)}{plain(words)}", plain(words)
             case markdown.Table(header, rows):
                 # In order of column names, so that reordered columns are equal.
                 order = sorted(range(len(header.cells)), key=lambda at: plain(header.cells[at]))
@@ -90,6 +96,19 @@ def _of_page(text: str) -> Iterator[tuple[int, int, str] | tuple[int, int, str, 
             # The content of a component consists of separate blocks.
             case markdown.Component(line, _, attributes, _) if "title" in attributes:
                 yield line, line, plain(attributes["title"])
+            case markdown.Component(line, name, attributes, empty=True):
+                yield line, line, " ".join([f"<{name}", *(f"{key}={attributes[key]}" for key in attributes)])
+
+
+def _under(above: Sequence[tuple[int, str]]) -> str:
+    """Return the headings that a passage belongs to, from the one of its message downwards."""
+    found: list[str] = []
+    for _, heading in reversed(above):
+        messages = NAMED_MSG_TYPE.findall(heading)
+        found.append(",".join(messages) or heading)
+        if messages:
+            return "/".join(found)
+    return found[0] if found else ""
 
 
 def _passage(line: int, last: int, text: str, shown: str = "") -> Passage:
@@ -154,9 +173,10 @@ def compare(
 
 def _is_about(evidence: Evidence, key: str) -> bool:
     """Return whether a reviewed file is of the same kind and product."""
-    if not evidence.is_pages:
-        return key.startswith(DICTIONARY)
-    return not key.startswith(DICTIONARY) and (evidence.spec.product_of_page(key) or "") == evidence.product
+    if key.startswith(DICTIONARY) or evidence.kind == DICTIONARY:
+        return key.startswith(evidence.kind)
+    # The product of a guide is None.
+    return evidence.spec.product_of_page(key) == evidence.product
 
 
 @attrs.define(eq=False)
@@ -202,15 +222,15 @@ def _repeated(changes: Sequence[_Change]) -> Iterator[Finding]:
     pages: dict[str, list[tuple[_Change, Passage]]] = {}
     for change in changes:
         for passage in change.fresh:
-            pages.setdefault(passage.print, []).append((change, passage))
-    for found in pages.values():
+            pages.setdefault(passage.text, []).append((change, passage))
+    for text, found in pages.items():
         if len({key_of(change.reading) for change, _ in found}) < _LEAST_PAGES:
             continue
         for change, passage in found:
             change.fresh.remove(passage)
         locations = tuple(Location(change.reading.file, passage.line) for change, passage in found)
         first, passage = found[0]
-        key, shown = f"text {passage.print}", (_shortened(passage.text),)
+        key, shown = f"text {fingerprint(text)}", (_shortened(text),)
         finding = first.finding("repeated", [passage.line], shown, key=key, count=len(locations))
         yield attrs.evolve(finding, locations=locations)
 
@@ -284,7 +304,7 @@ def write(readings: Sequence[Reading], spec: SpecIndex) -> Path:
     # A dictionary is recorded under its file name, which contains the edition: the old one is removed.
     if any(each.kind == DICTIONARY for each in readings):
         known = {key: prints for key, prints in known.items() if not key.startswith(DICTIONARY)}
-    pages = {origin.id for origin in spec.origins.values() if origin.kind == PAGE}
+    pages = {origin.id for origin in spec.origins.values() if origin.kind in (PAGE, GUIDE)}
     # Pages removed from the manifest are removed too.
     known = {key: prints for key, prints in known.items() if key in pages or key.startswith(DICTIONARY)}
     known.update({key_of(each): " ".join(p.print for p in of_reading(each)) for each in readings})
@@ -300,7 +320,7 @@ def write(readings: Sequence[Reading], spec: SpecIndex) -> Path:
 
 def _date(reading: Reading) -> str:
     """Return the date of a page's last change in ISO format, or an empty string."""
-    settings = markdown.front_matter(reading.text)[0] if reading.kind == PAGE else {}
+    settings = markdown.front_matter(reading.text)[0] if reading.kind != DICTIONARY else {}
     return next((found for key in _DATED if (found := date_in(settings.get(key, "")[:10]))), "")
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from codegen.diff.differences import ELEMENTS
 from codegen.diff.findings import DIFFERENT, GONE, NEW, STALE, UNREAD, UNREVIEWED, Edit, Finding, yaml_words
-from codegen.diff.sources import Reading
+from codegen.diff.sources import GivenSources, Reading, Skipped
 from kalshi_fix_adapters.documents.mistakes import Location
 
 _HEADINGS = {
     NEW: "New: the sources have it, the spec does not",
     DIFFERENT: "Different: the sources and the spec disagree",
     GONE: "Gone: the spec has it, the sources do not",
-    UNREAD: "Could not be parsed: check it manually",
+    UNREAD: "Not read: sources that are missing, and parts to check manually",
     STALE: "Outdated: an intended difference that no longer exists",
     UNREVIEWED: "Text that has not been reviewed in this form",
 }
@@ -29,7 +29,7 @@ _LEAST_GROUP = 3
 """Minimum number of findings of a group that are reported as one."""
 
 
-def text(findings: Sequence[Finding], kept: int, readings: Sequence[Reading]) -> str:
+def text(findings: Sequence[Finding], kept: int, given: GivenSources) -> str:
     """Return the whole report."""
     lines: list[str] = []
     for kind, heading in _HEADINGS.items():
@@ -38,8 +38,15 @@ def text(findings: Sequence[Finding], kept: int, readings: Sequence[Reading]) ->
             lines += [f"{heading} ({len(own)})", ""]
             for group in _grouped(own):
                 lines += [*_group(group), ""]
-    facts = sum(len(reading.facts) for reading in readings)
-    about = f"{facts} facts read from {len(readings)} file{'s' if len(readings) != 1 else ''}"
+    if given.skipped:
+        lines += [
+            f"Skipped ({len(given.skipped)})",
+            "",
+            *(f"* {_relative(each)}" for each in given.skipped),
+            "",
+        ]
+    facts = sum(len(reading.facts) for reading in given.readings)
+    about = f"{facts} facts read from {len(given.readings)} file{'s' if len(given.readings) != 1 else ''}"
     on_purpose = f"; {kept} differ on purpose" if kept else ""
     left = f"{len(findings)} left to do" if findings else "nothing left to do"
     return "\n".join([*lines, f"{about}{on_purpose}; {left}."])
@@ -64,7 +71,7 @@ def _group(findings: list[Finding]) -> Iterator[str]:
         products = f" [{', '.join(finding.products)}]" if finding.products else ""
         yield f"* {finding.what}{products}"
         if finding.locations:
-            shown = ", ".join(_shown(location) for location in finding.locations[:_MOST_SHOWN])
+            shown = ", ".join(_relative(location) for location in finding.locations[:_MOST_SHOWN])
             more = len(finding.locations) - _MOST_SHOWN
             yield f"    found at  {shown}{f' and {more} more' if more > 0 else ''}"
         elif finding.sources:
@@ -74,7 +81,7 @@ def _group(findings: list[Finding]) -> Iterator[str]:
             # Several findings of a group often have the same edit.
             if edit not in written:
                 lines = edit.text.splitlines()
-                yield f"    write at  {_shown(edit.location)}: " + f"\n{' ' * 14}".join(lines)
+                yield f"    write at  {_relative(edit.location)}: " + f"\n{' ' * 14}".join(lines)
             written.add(edit)
     if keep := _keep(findings):
         yield f"    or keep   {keep}"
@@ -96,8 +103,8 @@ def _keep(findings: list[Finding]) -> str:
     return f'- {{source: {yaml_words(sources)}, {listed}, says: {says}, why: "…"}}'
 
 
-def as_json(findings: Iterable[Finding], kept: int, readings: Sequence[Reading]) -> str:
-    """Return the report as JSON: `findings`, each with locations and edits, and the files read."""
+def as_json(findings: Iterable[Finding], kept: int, given: GivenSources) -> str:
+    """Return the report as JSON: `findings`, each with locations and edits; files read or skipped."""
     content = {
         "findings": [
             {
@@ -112,7 +119,8 @@ def as_json(findings: Iterable[Finding], kept: int, readings: Sequence[Reading])
             for finding in findings
         ],
         "kept": kept,
-        "read": [{"file": reading.file, "facts": len(reading.facts)} for reading in readings],
+        "read": [{"file": reading.file, "facts": len(reading.facts)} for reading in given.readings],
+        "skipped": [{"file": each.file, "why": each.why} for each in given.skipped],
     }
     return json.dumps(content, indent=2, ensure_ascii=False)
 
@@ -121,13 +129,13 @@ def facts(readings: Iterable[Reading]) -> Iterator[str]:
     """Yield all facts of all files, and the number of each kind."""
     for reading in readings:
         for fact in sorted(reading.facts, key=lambda each: each.location):
-            yield f"{_shown(fact.location)}: {fact}"
+            yield f"{_relative(fact.location)}: {fact}"
         counted = Counter(type(fact).__name__.removesuffix("Fact").lower() for fact in reading.facts)
         listed = ", ".join(f"{number} {kind}" for kind, number in sorted(counted.items()))
         about = f" about {reading.product}" if reading.product else ""
         yield f"{reading.file}: {len(reading.facts)} facts{about} ({listed or 'nothing to compare'})"
 
 
-def _shown(location: Location) -> str:
+def _relative(location: Location | Skipped) -> str:
     """Return a location relative to the current folder if it is below it."""
     return str(location).removeprefix(f"{Path.cwd().as_posix()}/")

@@ -12,10 +12,11 @@ import attrs
 
 from codegen.diff.documents import changelog, markdown, pages, quickfix
 from codegen.diff.facts import Fact, Unread
-from codegen.diff.spec_index import CHANGELOG, DICTIONARY, PAGE, SpecIndex
+from codegen.diff.spec_index import CHANGELOG, DICTIONARY, GUIDE, PAGE, SpecIndex
 from codegen.errors import SpecError
 from codegen.read.bounded_xml import MAX_XML_SIZE
 from codegen.read.nodes import read_bounded
+from kalshi_fix_adapters.documents.mistakes import Location
 
 _PAGE_SUFFIXES = (".md", ".mdx", ".markdown")
 # Path of a link to a page of the venue, with or without its host.
@@ -26,8 +27,17 @@ class SourceError(Exception):
     """A source that cannot be opened, or whose subject cannot be determined."""
 
 
-class _OtherError(Exception):
+@attrs.frozen
+class Skipped(Exception):  # noqa: N818 - part of the report
     """A file that is not about the dialect."""
+
+    file: str
+    why: str
+    folder: str = ""
+    """Its folder, if that is named like those of the products but no product has it."""
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.why}"
 
 
 @attrs.frozen
@@ -37,7 +47,7 @@ class Reading:
     file: str
     """Path as given, for display."""
     kind: str
-    """`page`, `dictionary` or `changelog`."""
+    """`page`, `guide`, `dictionary` or `changelog`."""
     page: str
     """Name of the page, such as fix-margin/order-entry; empty for a dictionary."""
     product: str | None
@@ -53,20 +63,20 @@ class GivenSources:
     readings: tuple[Reading, ...]
     folders: frozenset[str]
     """The venue's folders of pages, such as fix-margin, that were given completely."""
-    skipped: tuple[str, ...] = ()
-    """Files that are not about the dialect, each with the reason."""
+    skipped: tuple[Skipped, ...] = ()
 
     def covers(self, spec: SpecIndex) -> frozenset[str]:
-        """Return the manifest sources that were given: pages, pages missing from a complete folder, the
-        dictionary.
+        """Return the manifest sources that were given: pages, pages missing from a complete folder, guides,
+        the dictionary, the changelog.
         """
-        pages_given = {reading.page for reading in self.readings if reading.kind == PAGE}
-        kinds = {reading.kind for reading in self.readings}
+        given = {(reading.kind, reading.page) for reading in self.readings}
+        kinds = {kind for kind, _ in given} & {DICTIONARY, CHANGELOG}
         return frozenset(
             origin.name
             for origin in spec.origins.values()
-            if (origin.kind == PAGE and (origin.id in pages_given or _folder(origin.id) in self.folders))
-            or (origin.kind in (DICTIONARY, CHANGELOG) and origin.kind in kinds)
+            if (origin.kind, origin.id) in given
+            or (origin.kind == PAGE and _folder(origin.id) in self.folders)
+            or origin.kind in kinds
         )
 
 
@@ -81,19 +91,19 @@ def gather(paths: Iterable[Path], spec: SpecIndex, product: str | None) -> Given
     """
     readings: list[Reading] = []
     whole: set[str] = set()
-    skipped: list[str] = []
+    skipped: list[Skipped] = []
     for path in paths:
         for file in _files(path):
             try:
                 reading = _read(file, spec, product)
-            except _OtherError as other:
-                skipped.append(str(other))
+            except Skipped as other:
+                skipped.append(other)
                 continue
             readings.append(reading)
             if path.is_dir() and reading.kind == PAGE:
                 whole.add(_folder(reading.page))
-    if not readings:
-        raise SourceError("\n".join(skipped))
+    if not readings and not any(each.folder for each in skipped):
+        raise SourceError("\n".join(map(str, skipped)))
     return GivenSources(tuple(readings), frozenset(whole), tuple(skipped))
 
 
@@ -119,7 +129,7 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
         facts = quickfix.read(data, file)
         # Unrelated XML, such as a site map, is not a dictionary with errors.
         if facts and isinstance(facts[0], Unread) and facts[0].what.endswith(quickfix.OTHER):
-            raise _OtherError(f"{facts[0].location}: {facts[0].what}")
+            raise Skipped(str(facts[0].location), facts[0].what)
         return Reading(file, DICTIONARY, "", product, data.decode("utf-8", "replace"), tuple(facts))
     if suffix not in _PAGE_SUFFIXES:
         raise SourceError(f"{file}: neither a page (.md, .mdx) nor a dictionary (.xml)")
@@ -127,44 +137,44 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         raise SourceError(f"{file}: is not UTF-8") from None
-    candidates = [*_addresses(text), *_tails(path)]
-    # Recognized by its content: its address is in no product's folder.
-    if changelog.is_changelog(text):
-        known = _ids(spec, CHANGELOG)
-        name = next((each for each in (*candidates, path.stem) if each in known), candidates[0])
-        facts = changelog.read(text, file, spec.vocabulary)
-        return Reading(file, CHANGELOG, name, None, text, tuple(facts))
-    page, own = _page(path, text, candidates, spec, product)
-    return Reading(file, PAGE, page, own, text, tuple(pages.read(text, file, spec.vocabulary)))
-
-
-def _ids(spec: SpecIndex, kind: str) -> set[str]:
-    return {origin.id for origin in spec.origins.values() if origin.kind == kind}
-
-
-def _page(
-    path: Path, text: str, candidates: list[str], spec: SpecIndex, product: str | None
-) -> tuple[str, str]:
-    """Return the name of a page, and its product."""
     addresses = _addresses(text)
-    # From most to least reliable: the address in the page, its folders, then the majority of its links.
-    for candidate in candidates:
-        known_product = spec.product_of_page(candidate)
-        if known_product:
-            return candidate, known_product
+    names = [*addresses, *_tails(path)]
+    own = next((each for each in names if spec.product_of_page(each)), None)
+    kinds = {origin.id: origin.kind for origin in spec.origins.values()}
+    # The name of the file counts for the changelog, whose address is in no folder.
+    others = names if addresses or own else [*names, path.stem]
+    named = next((each for each in others if kinds.get(each) in (CHANGELOG, GUIDE)), None)
+    # Recognized by its content as well: an address changes more often than the form of the entries.
+    if changelog.is_changelog(text) or (named and kinds[named] == CHANGELOG):
+        facts = changelog.read(text, file, spec.vocabulary)
+        return Reading(file, CHANGELOG, named or names[0], None, text, tuple(facts))
+    if named:
+        unread = (each for each in markdown.blocks(text) if isinstance(each, markdown.Unparsable))
+        facts = [Unread(Location(file, each.line), each.what) for each in unread]
+        return Reading(file, GUIDE, named, None, text, tuple(facts))
+    page, about = (own, spec.product_of_page(own)) if own else _page(path, text, names, spec, product)
+    return Reading(file, PAGE, page, about, text, tuple(pages.read(text, file, spec.vocabulary)))
+
+
+def _page(path: Path, text: str, names: list[str], spec: SpecIndex, product: str | None) -> tuple[str, str]:
+    """Return the name and the product of a page in no known folder, by its links, hosts or `product`."""
     if not spec.dialect.products:
-        known = _ids(spec, PAGE)
-        return next((each for each in candidates if each in known), candidates[-1]), ""
+        known = {origin.id for origin in spec.origins.values() if origin.kind == PAGE}
+        return next((each for each in names if each in known), names[-1]), ""
+    file, addresses = path.as_posix(), _addresses(text)
+    # `product` is for pages without an address.
+    unknown = "" if product and not addresses else spec.unknown_folder((*addresses, names[-1])[0])
+    if unknown:
+        raise Skipped(file, f"no product of the spec has the folder {unknown}", unknown)
     # A page with an address outside the known folders is about another subject, whatever it links to.
     votes = path.parent.name if path.parent.name in spec.products else "" if addresses else _votes(text, spec)
     about = votes or product
     folder = next((folder for folder, name in spec.page_folders.items() if name == about), about)
     if folder and about:
         return f"{folder}/{path.stem}", about
-    file = path.as_posix()
     if addresses:
-        raise _OtherError(f"{file}: {addresses[0]} is not a page about the dialect")
-    raise _OtherError(f"{file}: unknown product: add --product {' or '.join(spec.products)}")
+        raise Skipped(file, f"{addresses[0]} is not a page about the dialect")
+    raise Skipped(file, f"unknown product: add --product {' or '.join(spec.products)}")
 
 
 def _addresses(text: str) -> list[str]:

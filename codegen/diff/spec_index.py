@@ -22,6 +22,7 @@ from kalshi_fix_adapters.documents.nodes import Map, Scalar
 PAGE = "page"
 DICTIONARY = "dictionary"
 CHANGELOG = "changelog"
+GUIDE = "guide"
 # `page fix/order-entry`, `dictionary 1.03`, `changelog changelog`; any other text is a source that is not
 # compared.
 _ORIGIN = re.compile(r"(page|dictionary|changelog)\s+(\S+)")
@@ -73,7 +74,7 @@ class Origin:
 
     name: str
     kind: str
-    """`page`, `dictionary`, `changelog`, or empty for any other."""
+    """`page`, `guide` (a page outside the folders of the products), `dictionary`, `changelog`, or empty."""
     id: str
     """Name of the page, such as fix/order-entry, or edition of the dictionary."""
     location: Location
@@ -105,7 +106,17 @@ class SpecIndex:
             },
             sessions=tuple(each.name for each in self.dialect.session_types),
             environments=self.dialect.environments,
+            ports=tuple(each.port for each in self.dialect.session_types if each.port is not None),
+            limits=tuple(
+                each.name
+                for each in self.dialect.limits
+                if any(self.kind_of(name) == CHANGELOG for name in each.source.split(", "))
+            ),
         )
+
+    def kind_of(self, name: str) -> str:
+        """Return the kind of a source of the manifest; empty if there is no such source."""
+        return self.origins[name].kind if name in self.origins else ""
 
     @cached_property
     def products(self) -> tuple[str, ...]:
@@ -129,8 +140,25 @@ class SpecIndex:
         for name, (node, where) in self.source.merged("sources").items():
             match = _ORIGIN.match(getattr(node, "text", ""))
             kind, known = (match[1], match[2].rstrip(",")) if match else ("", "")
+            if kind == PAGE and self.product_of_page(known) is None:
+                kind = GUIDE
             found[name] = Origin(name, kind, known, where)
         return found
+
+    def unknown_folder(self, page: str) -> str:
+        """Return the folder of a page outside the manifest if it is named like those of the products.
+
+        Examples are fix-options/orders, v2/fix/orders, and fix-options without a folder. Empty for others.
+        """
+        named = any(origin.id == page for origin in self.origins.values())
+        if named or not self.page_folders or self.product_of_page(page) is not None:
+            return ""
+        stems = "|".join({re.split(r"\W", each.rpartition("/")[2])[0] for each in self.page_folders})
+        parts = page.split("/")
+        # A page such as fixed-point is not about a product; a folder such as fixes may be.
+        patterns = [rf"(?:{stems})"] * (len(parts) - 1) + [rf"(?:{stems})(?![a-z])"]
+        found = [re.match(*each, re.IGNORECASE) for each in zip(patterns, parts, strict=True)]
+        return next(("/".join(parts[: at + 1]) for at, match in enumerate(found) if match), "")
 
     def product_of_page(self, page: str) -> str | None:
         """Return the product of a page such as fix-margin/order-entry; None if the folder is not the

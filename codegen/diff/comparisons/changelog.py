@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+import attrs
 
 from codegen.diff.facts import EntryFact, Fact, VersionFact
 from codegen.diff.findings import Evidence, Finding
@@ -10,47 +12,52 @@ from codegen.read.context import maps, text
 from kalshi_fix_adapters.documents.mistakes import Location
 
 FILE = "changelog.yaml"
+_CHANGES: dict[str, Callable[[tuple[str, ...]], object]] = {
+    "changed": lambda key: key[:2],
+    "moved": lambda key: key[1:],
+    "rewritten": lambda key: key[1],
+}
+"""Findings about a judged entry, by the parts of its key that are as before."""
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
-    """Yield FIX-related entries without a disposition, with changed text since they were judged, or removed.
+    """Yield entries about the dialect that have no disposition, or were changed, moved or removed since.
 
-    Entries that match a version of the manifest need no disposition. Entries older than the oldest one on the
-    page are not reported as removed: venues shorten their changelogs.
+    Entries older than the oldest one on the page are not reported: venues shorten their changelogs.
     """
     spec = evidence.spec
-    versions = {(name, date) for name, (date, _) in spec.versions().items()}
-    entries = [
-        each for each in evidence.facts(EntryFact) if each.about and (each.version, each.date) not in versions
-    ]
     notes = [entry for note in spec.source.notes["changelog"] for entry in maps(note.get("entries"))]
     # Keys: date, fingerprint of the title, fingerprint of the text.
     kept = {(text(each, "date"), *text(each, "entry").split("-")): each.location for each in notes}
-    # Three passes: entries unchanged since they were judged, then those whose text changed under the same
-    # title, then new ones. The remaining keys are removed entries.
-    settled = {(each.date, each.title_print, each.text_print) for each in entries} & kept.keys()
-    free = {key: location for key, location in kept.items() if key not in settled}
-    for entry in entries:
-        if (entry.date, entry.title_print, entry.text_print) in settled:
-            continue
-        judged = next((key for key in free if key[:2] == (entry.date, entry.title_print)), None)
-        if judged is None:
-            yield _report(evidence, "new", entry, spec.file(FILE), "entries")
-        else:
-            # Two entries of one day may share a title.
-            yield _report(evidence, "changed", entry, free.pop(judged), "changed entries")
-    oldest = min((each.date for each in evidence.facts(EntryFact)), default="")
-    for (date, title, *_), location in free.items():
+    entries = evidence.facts(EntryFact)
+    free = {key: kept[key] for key in kept.keys() - {each.key for each in entries}}
+    # A judged entry whose text no longer names the dialect is still compared.
+    left = [each for each in entries if each.key not in kept]
+    # From the closest match on: two entries of one day may share a title, and two of one title a text.
+    for what, part_of in _CHANGES.items():
+        for entry in left:
+            judged = next((key for key in sorted(free) if part_of(key) == part_of(entry.key)), None)
+            if judged is not None:
+                left = [each for each in left if each is not entry]
+                yield _report(evidence, what, entry, free.pop(judged), judged[0])
+    for entry in left:
+        if entry.about:
+            yield _report(evidence, "new", entry, spec.file(FILE))
+    oldest = min((each.date for each in entries), default="")
+    for (date, title, *_), location in sorted(free.items()):
         if oldest and date >= oldest:
             page = Fact(Location(evidence.readings[0].file, 1))
             yield evidence.report("entry absent", page, location, date=date, title=title)
     yield from evidence.unread()
 
 
-def _report(evidence: Evidence, what: str, entry: EntryFact, at: Location, group: str) -> Finding:
+def _report(evidence: Evidence, what: str, entry: EntryFact, at: Location, was: str = "") -> Finding:
     tags = f" [{', '.join(entry.tags)}]" if entry.tags else ""
-    values = {"date": entry.date, "title": entry.title_print, "text": entry.text_print}
-    return evidence.report(f"entry {what}", entry, at, group=group, tags=tags, words=entry.title, **values)
+    values = {"date": entry.date, "title": entry.title_print, "text": entry.text_print, "was": was}
+    found = evidence.report(
+        f"entry {what}", entry, at, group=f"{what} entries", tags=tags, words=entry.title, **values
+    )
+    return attrs.evolve(found, shown=(entry.text,))
 
 
 def versions(evidence: Evidence) -> Iterator[Finding]:

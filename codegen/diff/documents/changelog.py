@@ -15,7 +15,10 @@ from codegen.diff.facts import EntryFact, Fact, Unread, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
 
 API = "FIX"
-"""Tag of the relevant entries; untagged entries and those of other APIs count if they mention it."""
+"""Tag of the relevant entries. Others count if they mention it, or a name of the dialect."""
+ENTRY = "Update"
+"""Component of an entry; other components and headings with dates reveal that the form has changed."""
+_ATTRIBUTES = ("label", "tags", "rss", "description")
 
 # Pages of FIX versions have <Update> too, but neither tags nor rss (see `pages`). The limit of 500 characters
 # keeps a page full of `<Update` in linear time.
@@ -23,6 +26,7 @@ _UPDATE = re.compile(r"^<Update\b[^>]{0,500}?\b(?:tags|rss)\s*=", re.MULTILINE)
 # Possessive, as in `markdown`: there is only one way to split the text.
 _STRING = re.compile(r"\"((?:[^\"\\]|\\.)*+)\"|'((?:[^'\\]|\\.)*+)'")
 _TITLE = re.compile(r"\btitle\s*:\s*")
+_TAG_ENDS = re.compile(r"[\[\]{}\"'`,]")
 _MENTIONS_API = re.compile(rf"\b{API}\b")
 
 
@@ -32,12 +36,13 @@ def is_changelog(page: str) -> bool:
 
 
 def read(page: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
-    """Return all entries of the page, and what could not be parsed."""
+    """Return all entries of the page, and what could not be parsed, such as entries in another form."""
     found: list[Fact] = []
+    strange: dict[str, list[int]] = {}
     lines = page.splitlines()
     opened: markdown.Component | None = None
     # An entry without an end tag extends to the next one, or to the end of the page.
-    for block in (*markdown.blocks(page), markdown.End(len(lines) + 1, "Update")):
+    for block in (*markdown.blocks(page), markdown.End(len(lines) + 1, ENTRY)):
         match block:
             case markdown.Unparsable(line, what):
                 found.append(Unread(Location(file, line), what))
@@ -48,23 +53,36 @@ def read(page: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
                     content = "\n".join(lines[opened.line - 1 : last])
                     found.append(_entry(opened, content, Location(file, opened.line), vocabulary))
                 opened = block if isinstance(block, markdown.Component) else None
-    return found
+                for name in opened.attributes if opened else ():
+                    if name not in _ATTRIBUTES:
+                        strange.setdefault(f"the attribute {name} of <{ENTRY}>", []).append(block.line)
+            case markdown.Component(line, name) if opened is None:
+                strange.setdefault(f"the component <{name}> outside of entries", []).append(line)
+            case markdown.Heading(line, _, text) if opened is None and headings.date_in(text):
+                strange.setdefault("a heading with a date outside of entries", []).append(line)
+    for what, at in strange.items():
+        found.append(Unread(Location(file, at[0]), f"{what}, {len(at)} times"))
+    return found or [Unread(Location(file, 1), f"a changelog without an entry <{ENTRY} label=…>")]
 
 
 def _entry(block: markdown.Component, content: str, location: Location, vocabulary: Vocabulary) -> Fact:
     label, rss = block.attributes.get("label", ""), block.attributes.get("rss", "")
-    heading = headings.read(label, vocabulary)
+    date = headings.date_in(plain(label))
     at = _TITLE.search(rss)
     # Title of the feed; a page without one has it in the description.
     title = next(iter(_strings(rss[at.end() :])), "") if at else block.attributes.get("description", "")
-    if not heading.date or not title:
-        return Unread(
-            location, f"an entry of the changelog without {'a title' if heading.date else 'a date'}"
-        )
-    tags = tuple(_strings(block.attributes.get("tags", "")))
-    about = API in tags or _MENTIONS_API.search(plain(content)) is not None
-    version = headings.read(title, vocabulary).version
-    return EntryFact(location, heading.date, title, tags, _print(title), _print(content), about, version)
+    if not date or not title:
+        return Unread(location, f"an entry of the changelog without {'a title' if date else 'a date'}")
+    tags = tuple(filter(None, map(str.strip, _TAG_ENDS.split(block.attributes.get("tags", "")))))
+    text = plain(content)
+    tagged = any(API in re.findall("[A-Z]+", tag.upper()) for tag in tags)
+    about = (
+        tagged or _MENTIONS_API.search(text) or vocabulary.names.search(text) or vocabulary.has_limit(text)
+    )
+    words = plain(content.partition(">\n")[2].replace(f"</{ENTRY}>", ""))
+    # Without the label, so that an entry whose date is corrected is the same one.
+    prints = _print(title), _print(content.replace(label, "", 1))
+    return EntryFact(location, date, title, tags, *prints, bool(about), words)
 
 
 def _strings(text: str) -> list[str]:

@@ -52,7 +52,7 @@ class Row:
 
 @attrs.frozen
 class Table:
-    """A pipe table."""
+    """A pipe table, or one in HTML."""
 
     header: Row
     rows: tuple[Row, ...]
@@ -127,6 +127,10 @@ _TAG = re.compile(rf"<(/?)([A-Z][\w.]*)((?:\"[^\"]*\"|'[^']*'|{_EXPRESSION}|/(?!
 _ATTRIBUTE = re.compile(rf"(\w+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|({_EXPRESSION})))?")
 # `import X from "…"` and `export const x = …` at the top of an MDX page have no visible text.
 _INCLUDE = re.compile(r"(?:import|export)\s.*(?:from\s|[=;{])")
+# Rows and cells of a table in HTML, whose end tags may be missing; tags are bounded to keep the time linear.
+_HTML_ROW = re.compile(r"<tr\b[^>]{0,2000}>(.*?)(?=<tr\b|</tr|</table|\Z)", re.IGNORECASE | re.DOTALL)
+_HTML_CELL = re.compile(r"<t[hd]\b[^>]{0,2000}>(.*?)(?=</?t[hd]\b|\Z)", re.IGNORECASE | re.DOTALL)
+_HTML_SPAN = re.compile(r"\b(?:col|row)span\b|<table\b(?=.*<table\b)", re.IGNORECASE | re.DOTALL)
 # `\|` is part of a cell, `|` its end.
 _PIPE = re.compile(r"(?<!\\)\|")
 
@@ -232,7 +236,8 @@ def _html_table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     if silent or not found:
         return found
     last = next((at for at in range(start, end) if "</table" in _line(state, at).lower()), end - 1)
-    return _add(state, "unparsable", "a table in HTML", start, last + 1)
+    content = "\n".join(_line(state, at) for at in range(start, last + 1))
+    return _add(state, "html_table", content, start, last + 1)
 
 
 def _line(state: StateBlock, at: int) -> str:
@@ -271,6 +276,8 @@ def _blocks(parent: SyntaxTreeNode, lines: Sequence[str], depth: int = -1) -> It
                 yield from _text(line, node.content.split("\n"))
             case "table":
                 yield from _rows([row for part in node.children for row in part.children], lines)
+            case "html_table":
+                yield _html_rows(line, node.content)
             case "component":
                 yield from _tags(line, node.content)
             # For a code block without a closing fence, the parser silently ends it at the end of the page.
@@ -310,6 +317,21 @@ def _rows(nodes: Sequence[SyntaxTreeNode], lines: Sequence[str]) -> Iterator[Blo
         else:
             rows.append(Row(at + 1, cells))
     yield Table(rows[0], tuple(rows[1:]))
+
+
+def _html_rows(line: int, text: str) -> Block:
+    """Parse a table in HTML whose cells span one row and one column each."""
+    rows: list[Row] = []
+    number, at = line, 0
+    for row in _HTML_ROW.finditer(text):
+        number += text.count("\n", at, row.start())
+        at = row.start()
+        rows.append(Row(number, tuple(" ".join(cell.split()) for cell in _HTML_CELL.findall(row[1]))))
+    if not rows or not rows[0].cells or _HTML_SPAN.search(text):
+        return Unparsable(line, "a table in HTML without rows, or with cells that span several")
+    if any(len(row.cells) != len(rows[0].cells) for row in rows):
+        return Unparsable(line, "a table in HTML with rows of different lengths")
+    return Table(rows[0], tuple(rows[1:]))
 
 
 def _tags(line: int, text: str) -> Iterator[Block]:

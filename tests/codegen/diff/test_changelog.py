@@ -10,7 +10,7 @@ from codegen.diff.documents import changelog
 from codegen.diff.facts import EntryFact, Fact
 from codegen.read.resolve import load_dialect
 from tests.codegen.command import run
-from tests.codegen.diff.pier_dialect import Scratch, original, told
+from tests.codegen.diff.pier_dialect import Scratch, original
 
 HEAD = """\
 ---
@@ -150,10 +150,33 @@ def test_an_entry_that_is_gone_is_told_but_not_one_older_than_the_page(scratch: 
     assert (found.kind, found.address[:10]) == ("gone", "2024-05-04")
 
 
-def test_a_version_of_the_manifest_needs_no_disposition(scratch: Scratch) -> None:
-    assert scratch.diff(write(scratch, entry("May 20, 2024", "Pier FIX v1.1.0: HoldHours"))) == []
-    found = told(scratch.diff(write(scratch, entry("May 21, 2024", "Pier FIX v1.1.0: HoldHours"))))
-    assert {kind for kind, _, _, _ in found} == {"new"}
+def test_an_entry_about_a_version_needs_a_disposition_too(scratch: Scratch) -> None:
+    path = write(scratch, entry("May 20, 2024", "Pier FIX v1.1.0: HoldHours"))
+    keep(scratch, *advised(scratch, path))
+    assert scratch.diff(path) == []
+    path = write(scratch, entry("May 20, 2024", "Pier FIX v1.1.0: HoldHours", text="For two hours more."))
+    assert [each.says for each in scratch.diff(path)] == ["another text"]
+
+
+def test_an_entry_whose_date_changed_has_moved(scratch: Scratch) -> None:
+    entries = [entry("May 3, 2024", "Longer pier"), entry("May 1, 2024", "Deeper water")]
+    keep(scratch, *advised(scratch, write(scratch, *entries)))
+    (found,) = scratch.diff(write(scratch, entry("May 5, 2024", "Longer pier"), entries[1]))
+    assert (found.kind, found.says, found.shown) == (
+        "different",
+        "moved from 2024-05-03",
+        ("The pier is longer.",),
+    )
+    both = entry("May 5, 2024", "Longer pier", text="By a metre.")
+    (found,) = scratch.diff(write(scratch, both, entries[1]))
+    assert found.says == "moved from 2024-05-03, another text"
+    assert found.edits[0].text.startswith("review it; `date: 2024-05-05, entry: ")
+
+
+def test_a_judged_entry_that_no_longer_names_the_dialect_has_changed(scratch: Scratch) -> None:
+    keep(scratch, *advised(scratch, write(scratch, entry("May 3, 2024", "Longer pier"))))
+    (found,) = scratch.diff(write(scratch, entry("May 3, 2024", "Longer pier", '["REST"]')))
+    assert found.says == "another text"
 
 
 @pytest.mark.parametrize(
@@ -192,7 +215,7 @@ def test_the_dialect_says_how_far_it_was_compared(scratch: Scratch) -> None:
     assert load_dialect(scratch.spec).validated == "changelog through 2024-05-03"
     page = scratch.pages / "pier/tides.md"
     scratch.edit(page, "\n---\n# Tides", "\nlastmod: 2024-06-07T08:09:10.111Z\n---\n# Tides")
-    review = ("--spec", scratch.spec, "diff", "--reviewed")
+    review = ("--spec", scratch.spec, "diff", "--partial", "--reviewed")
     assert run(*review, scratch.pages, path).exit_code == 0
     assert load_dialect(scratch.spec).validated == "changelog through 2024-05-03, pages of 2024-06-07"
     # The pages of one folder contain no date: the date is unchanged.

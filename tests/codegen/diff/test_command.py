@@ -15,7 +15,7 @@ from tests.codegen.diff.pier_dialect import PAGES, SPEC, Scratch, line_of, origi
 
 
 def diff(spec: Path, *arguments: str | Path) -> Result:
-    return run("--spec", spec, "diff", *arguments)
+    return run("--spec", spec, "diff", "--partial", *arguments)
 
 
 def test_nothing_left_to_do(scratch: Scratch) -> None:
@@ -199,11 +199,15 @@ def test_what_is_about_something_else_is_said_and_skipped(tmp_path: Path, scratc
     (other / "fees.md").write_text("# Fees\n", encoding="utf-8")
     result = diff(scratch.spec, scratch.pages, other)
     assert result.exit_code == 0
-    assert result.stderr.splitlines() == [
-        f"skipped {folder}/rss.xml:1: not a QuickFIX dictionary: it does not begin with <fix>",
-        f"skipped {other}/fees.md: unknown product: add --product freight or tours",
-        f"skipped {other}/rest.md: rest/orders is not a page about the dialect",
+    assert result.stdout.splitlines()[:5] == [
+        "Skipped (3)",
+        "",
+        f"* {folder}/rss.xml:1: not a QuickFIX dictionary: it does not begin with <fix>",
+        f"* {other}/fees.md: unknown product: add --product freight or tours",
+        f"* {other}/rest.md: rest/orders is not a page about the dialect",
     ]
+    listed = json.loads(diff(scratch.spec, "--json", scratch.pages, other).stdout)["skipped"]
+    assert listed[2] == {"file": f"{other}/rest.md", "why": "rest/orders is not a page about the dialect"}
     # The product applies to pages that do not state theirs.
     (folder / "rss.xml").unlink()
     (other / "rest.md").unlink()

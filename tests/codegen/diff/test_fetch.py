@@ -96,7 +96,7 @@ def test_the_pages_about_the_dialect_are_fetched_and_agree_with_the_spec(site: S
         str(tmp_path / "out" / page.relative_to(PAGES)) for page in sorted(PAGES.rglob("*.md"))
     ]
     assert "/rest/orders.md" not in site.asked
-    compared = run("--spec", SPEC, "diff", tmp_path / "out")
+    compared = run("--spec", SPEC, "diff", "--partial", tmp_path / "out")
     assert compared.exit_code == 0
 
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from codegen.diff.report import text
+from codegen.diff.sources import GivenSources
 from codegen.errors import SpecError
 from tests.codegen.diff.pier_dialect import Scratch, line_of, row_of, told, where
 
@@ -382,7 +383,7 @@ def test_findings_of_a_group_are_told_together(scratch: Scratch) -> None:
     ]
     for row in rows:
         scratch.edit(page, row + "\n", "")
-    report = text(scratch.diff_pages(), 0, ())
+    report = text(scratch.diff_pages(), 0, GivenSources((), frozenset()))
     assert report.count("or keep") == 1
     assert (
         "or keep   - {source: tours bookings, member: [BookingRequest.BookingKind, BookingRequest.Length, "

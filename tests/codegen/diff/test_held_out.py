@@ -25,7 +25,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Scratch:
     made.edit(made.spec / "messages/tides.yaml", "      Tides: required", members)
     row = "| 9006 | Until | UTCTimestamp | N | How far it looks. |\n"
     made.edit(made.pages / TIDES, "| 9020 | NoTides ", f"{row}| 9020 | NoTides ")
-    assert run("--spec", made.spec, "diff", "--reviewed", made.pages).exit_code == 0
+    assert run("--spec", made.spec, "diff", "--partial", "--reviewed", made.pages).exit_code == 0
     assert made.diff_pages() == []
     return made
 

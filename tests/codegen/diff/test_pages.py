@@ -388,7 +388,16 @@ def test_what_running_text_mentions() -> None:
         ),
         ("| Tag | Name |\n| 1 | A |\n", 1, "a row of a table without a proper head"),
         ("```fix\n8=FIX\n", 1, "a code block has no end"),
-        ("<table>\n<tr></tr>\n</table>\n", 1, "a table in HTML"),
+        (
+            "<table>\n<tr></tr>\n</table>\n",
+            1,
+            "a table in HTML without rows, or with cells that span several",
+        ),
+        (
+            "<table>\n<tr><td>a</td></tr><tr><td>a<td>b</tr></table>\n",
+            1,
+            "a table in HTML with rows of different lengths",
+        ),
         ('<Snippet file="fields.mdx" />\n', 1, "<Snippet/> is filled from another file"),
         (
             '<ParamField body="Deck (9005)" required>\n</ParamField>\n',
