@@ -340,6 +340,8 @@ def test_long_lines_and_tags_are_said_to_be_unread() -> None:
         "|a|\n",
         "<A\n",
         "<table>\n",
+        "<tr><td>",
+        "<table><tr ",
     ],
 )
 def test_blocks_of_any_number_and_depth_are_taken_apart(piece: str) -> None:

@@ -128,8 +128,8 @@ _ATTRIBUTE = re.compile(rf"(\w+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|({_EXPRESSIO
 # `import X from "…"` and `export const x = …` at the top of an MDX page have no visible text.
 _INCLUDE = re.compile(r"(?:import|export)\s.*(?:from\s|[=;{])")
 # Rows and cells of a table in HTML, whose end tags may be missing; tags are bounded to keep the time linear.
-_HTML_ROW = re.compile(r"<tr\b[^>]{0,2000}>(.*?)(?=<tr\b|</tr|</table|\Z)", re.IGNORECASE | re.DOTALL)
-_HTML_CELL = re.compile(r"<t[hd]\b[^>]{0,2000}>(.*?)(?=</?t[hd]\b|\Z)", re.IGNORECASE | re.DOTALL)
+_HTML_ROW = re.compile(r"<tr\b[^>]{0,500}>(.*?)(?=<tr\b|</tr|</table|\Z)", re.IGNORECASE | re.DOTALL)
+_HTML_CELL = re.compile(r"<t[hd]\b[^>]{0,500}>(.*?)(?=</?t[hd]\b|\Z)", re.IGNORECASE | re.DOTALL)
 _HTML_SPAN = re.compile(r"\b(?:col|row)span\b|<table\b(?=.*<table\b)", re.IGNORECASE | re.DOTALL)
 # `\|` is part of a cell, `|` its end.
 _PIPE = re.compile(r"(?<!\\)\|")
@@ -327,6 +327,8 @@ def _html_rows(line: int, text: str) -> Block:
         number += text.count("\n", at, row.start())
         at = row.start()
         rows.append(Row(number, tuple(" ".join(cell.split()) for cell in _HTML_CELL.findall(row[1]))))
+    if sum(len(row.cells) for row in rows) > MAX_CELLS:
+        return Unparsable(line, f"more than {MAX_CELLS} cells of tables")
     if not rows or not rows[0].cells or _HTML_SPAN.search(text):
         return Unparsable(line, "a table in HTML without rows, or with cells that span several")
     if any(len(row.cells) != len(rows[0].cells) for row in rows):
