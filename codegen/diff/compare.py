@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import attrs
@@ -46,11 +45,10 @@ def missing(given: GivenSources, spec: SpecIndex, *, partial: bool) -> Iterator[
         if origin.kind and origin.name not in covered:
             values = {"address": origin.name, "kind": origin.kind, "id": origin.id}
             yield everything.report("source not given", (), origin.location, group="not read", **values)
-    unknown = Counter(each.folder for each in given.skipped if each.folder)
-    for folder, count in unknown.items():
-        at = tuple(Location(each.file, 1) for each in given.skipped if each.folder == folder)
+    for folder in sorted({folder for folder, _ in given.unknown}):
+        at = tuple(Location(file, 1) for other, file in given.unknown if other == folder)
         products = spec.manifest("products")
-        found = everything.report("source folder", (), products, address=folder, count=count)
+        found = everything.report("source folder", (), products, address=folder, count=len(at))
         yield attrs.evolve(found, locations=at)
 
 

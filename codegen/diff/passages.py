@@ -16,7 +16,7 @@ from typing import Any
 
 import attrs
 
-from codegen.diff.documents import markdown
+from codegen.diff.documents import changelog, markdown
 from codegen.diff.documents.headings import NAMED_MSG_TYPE, NUMBER, date_in
 from codegen.diff.documents.inline import fingerprint, plain
 from codegen.diff.facts import Fact
@@ -65,7 +65,9 @@ class Passage:
 def of_reading(reading: Reading) -> list[Passage]:
     """Return the passages of a file in order."""
     if reading.kind != DICTIONARY:
-        return [_passage(*each) for each in _of_page(reading.text)]
+        # The entries of a changelog have fingerprints of their own.
+        text = changelog.outside(reading.text) if reading.kind == CHANGELOG else reading.text
+        return [_passage(*each) for each in _of_page(text)]
     document = bounded_xml.parse(reading.text.encode(), reading.file)
     return [_passage(line, line, text) for line, text in document.comments]
 
@@ -148,7 +150,7 @@ def compare(
     known = reviewed(spec)
     reported = {location for finding in findings for location in finding.locations}
     changes: list[_Change] = []
-    for each in (one for one in evidence if known and one.kind != CHANGELOG):
+    for each in evidence if known else ():
         passages = [of_reading(reading) for reading in each.readings]
         given = dict(zip(map(key_of, each.readings), passages, strict=True))
         before = {key: prints for key, prints in known.items() if _is_about(each, key)}
@@ -165,7 +167,7 @@ def compare(
         balance = (now - then, then - now)
         for reading, listed in zip(each.readings, passages, strict=True):
             changes += _changes(each, reading, listed, before.get(key_of(reading), []), balance, reported)
-    old = {key_of(reading): of_reading(reading) for reading in against if reading.kind != CHANGELOG}
+    old = {key_of(reading): of_reading(reading) for reading in against}
     yield from _repeated(changes)
     for change in changes:
         yield from change.findings(old.get(key_of(change.reading), []))
@@ -173,10 +175,11 @@ def compare(
 
 def _is_about(evidence: Evidence, key: str) -> bool:
     """Return whether a reviewed file is of the same kind and product."""
-    if key.startswith(DICTIONARY) or evidence.kind == DICTIONARY:
-        return key.startswith(evidence.kind)
-    # The product of a guide is None.
-    return evidence.spec.product_of_page(key) == evidence.product
+    kinds = {origin.id: origin.kind for origin in evidence.spec.origins.values()}
+    kind = DICTIONARY if key.startswith(DICTIONARY) else kinds.get(key, PAGE)
+    if kind == PAGE == evidence.kind:
+        return (evidence.spec.product_of_page(key) or "") == evidence.product
+    return kind == evidence.kind
 
 
 @attrs.define(eq=False)
@@ -300,11 +303,10 @@ def _shortened(text: str) -> str:
 def write(readings: Sequence[Reading], spec: SpecIndex) -> Path:
     """Record the current version of these sources as reviewed, with the newest of their dates."""
     known = {key: " ".join(prints) for key, prints in reviewed(spec).items()}
-    readings = [each for each in readings if each.kind != CHANGELOG]
     # A dictionary is recorded under its file name, which contains the edition: the old one is removed.
     if any(each.kind == DICTIONARY for each in readings):
         known = {key: prints for key, prints in known.items() if not key.startswith(DICTIONARY)}
-    pages = {origin.id for origin in spec.origins.values() if origin.kind in (PAGE, GUIDE)}
+    pages = {origin.id for origin in spec.origins.values()}
     # Pages removed from the manifest are removed too.
     known = {key: prints for key, prints in known.items() if key in pages or key.startswith(DICTIONARY)}
     known.update({key_of(each): " ".join(p.print for p in of_reading(each)) for each in readings})
@@ -320,7 +322,7 @@ def write(readings: Sequence[Reading], spec: SpecIndex) -> Path:
 
 def _date(reading: Reading) -> str:
     """Return the date of a page's last change in ISO format, or an empty string."""
-    settings = markdown.front_matter(reading.text)[0] if reading.kind != DICTIONARY else {}
+    settings = markdown.front_matter(reading.text)[0] if reading.kind in (PAGE, GUIDE) else {}
     return next((found for key in _DATED if (found := date_in(settings.get(key, "")[:10]))), "")
 
 

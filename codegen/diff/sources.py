@@ -64,6 +64,8 @@ class GivenSources:
     folders: frozenset[str]
     """The venue's folders of pages, such as fix-margin, that were given completely."""
     skipped: tuple[Skipped, ...] = ()
+    unknown: tuple[tuple[str, str], ...] = ()
+    """Files in folders named like those of the products that no product has, each with the folder."""
 
     def covers(self, spec: SpecIndex) -> frozenset[str]:
         """Return the manifest sources that were given: pages, pages missing from a complete folder, guides,
@@ -92,19 +94,23 @@ def gather(paths: Iterable[Path], spec: SpecIndex, product: str | None) -> Given
     readings: list[Reading] = []
     whole: set[str] = set()
     skipped: list[Skipped] = []
+    unknown: list[tuple[str, str]] = []
     for path in paths:
         for file in _files(path):
+            folder = spec.unknown_folder(f"{file.parent.name}/{file.stem}") if file.parent != path else ""
             try:
                 reading = _read(file, spec, product)
             except Skipped as other:
                 skipped.append(other)
-                continue
-            readings.append(reading)
-            if path.is_dir() and reading.kind == PAGE:
-                whole.add(_folder(reading.page))
-    if not readings and not any(each.folder for each in skipped):
+                folder = other.folder or folder
+            else:
+                readings.append(reading)
+                if path.is_dir() and reading.kind == PAGE:
+                    whole.add(_folder(reading.page))
+            unknown += [(folder, file.as_posix())] if folder else []
+    if not readings and not unknown:
         raise SourceError("\n".join(map(str, skipped)))
-    return GivenSources(tuple(readings), frozenset(whole), tuple(skipped))
+    return GivenSources(tuple(readings), frozenset(whole), tuple(skipped), tuple(unknown))
 
 
 def _files(path: Path) -> Iterator[Path]:

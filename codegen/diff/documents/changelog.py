@@ -26,6 +26,8 @@ _UPDATE = re.compile(r"^<Update\b[^>]{0,500}?\b(?:tags|rss)\s*=", re.MULTILINE)
 # Possessive, as in `markdown`: there is only one way to split the text.
 _STRING = re.compile(r"\"((?:[^\"\\]|\\.)*+)\"|'((?:[^'\\]|\\.)*+)'")
 _TITLE = re.compile(r"\btitle\s*:\s*")
+# One that has no end extends to the next one.
+_WHOLE = re.compile(rf"^[ \t]*<{ENTRY}\b.*?(?:</{ENTRY}>|(?=^[ \t]*<{ENTRY}\b|\Z))", re.MULTILINE | re.DOTALL)
 _TAG_ENDS = re.compile(r"[\[\]{}\"'`,]")
 _MENTIONS_API = re.compile(rf"\b{API}\b")
 
@@ -33,6 +35,11 @@ _MENTIONS_API = re.compile(rf"\b{API}\b")
 def is_changelog(page: str) -> bool:
     """Return whether a page consists of changelog entries."""
     return _UPDATE.search(page) is not None
+
+
+def outside(page: str) -> str:
+    """Return the page with its entries blanked, so that only the text around them is left."""
+    return _WHOLE.sub(lambda entry: "\n" * entry[0].count("\n"), page)
 
 
 def read(page: str, file: str, vocabulary: Vocabulary) -> list[Fact]:

@@ -100,8 +100,12 @@ def remove(*names: str) -> Change:
     return change
 
 
-def rename_folder(pages: Path) -> None:
+def rename_folder_alone(pages: Path) -> None:
     (pages / "pier-tours").rename(pages / "pier-trips")
+
+
+def rename_folder(pages: Path) -> None:
+    rename_folder_alone(pages)
     for path in (pages / "pier-trips").iterdir():
         text = path.read_text(encoding="utf-8").replace("pier-tours", "pier-trips")
         path.write_text(text, encoding="utf-8")
@@ -130,6 +134,11 @@ def new_entry(text: str, tags: str = '["REST"]', title: str = "Next") -> Change:
 
 ROWS: list[tuple[str, Change, str]] = [
     ("a folder is renamed", rename_folder, "pier-trips: a folder that no product of the spec has"),
+    (
+        "a folder is renamed, but not the addresses of its pages",
+        rename_folder_alone,
+        "pier-trips: a folder that no product of the spec has, with 2 pages",
+    ),
     ("the index lacks a guide", remove("guides/rates.md"), "rates (guide guides/rates) was not read"),
     (
         "the index lacks a folder",
@@ -153,6 +162,7 @@ ROWS: list[tuple[str, Change, str]] = [
     ("an attribute is renamed", news("tags=", "kinds="), "the attribute kinds of <Update>, 4 times"),
     ("an attribute is dropped", news("rss=", "feed="), "entry of the changelog without a title"),
     ("headings in place of entries", news(NEWS, "# News\n\n## May 20, 2024\n\nNo."), "a heading with a date"),
+    ("text outside of entries", news("# News\n", "# News\n\nFog tomorrow.\n"), "Fog tomorrow."),
     ("no date", news("May 3, 2024", "In May"), "an entry of the changelog without a date"),
     ("a tag in lower case", new_entry("Ships.", '["fix"]'), "changelog of 2024-06-01 [fix]: Next"),
     ("tags as one string", news('{["FIX"]}', '"FIX"'), "changed text of: First"),
