@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
@@ -19,8 +17,6 @@ from codegen.read.nodes import read_bounded
 from kalshi_fix_adapters.documents.mistakes import Location
 
 _PAGE_SUFFIXES = (".md", ".mdx", ".markdown")
-# Path of a link to a page of the venue, with or without its host.
-_LINK = re.compile(r"\]\((?:https?://[^/)]+)?/([^)#?]+)")
 
 
 class SourceError(Exception):
@@ -85,8 +81,8 @@ class GivenSources:
 def gather(paths: Iterable[Path], spec: SpecIndex, product: str | None) -> GivenSources:
     """Read all given files, and all pages and dictionaries below given folders.
 
-    The product of a page is determined by its address, folder or links; `product` is used for pages without
-    those, and for dictionaries. Files about other subjects are skipped.
+    The product of a page is determined by its address or folder; `product` is used for pages without those,
+    and for dictionaries. Files about other subjects are skipped.
 
     Raises:
         SourceError: a file cannot be read or is of unknown type, or no file is about the dialect.
@@ -163,7 +159,7 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
 
 
 def _page(path: Path, text: str, names: list[str], spec: SpecIndex, product: str | None) -> tuple[str, str]:
-    """Return the name and the product of a page in no known folder, by its links, hosts or `product`."""
+    """Return the name and the product of a page in no known folder, by the folder's name or `product`."""
     if not spec.dialect.products:
         known = {origin.id for origin in spec.origins.values() if origin.kind == PAGE}
         return next((each for each in names if each in known), names[-1]), ""
@@ -172,9 +168,7 @@ def _page(path: Path, text: str, names: list[str], spec: SpecIndex, product: str
     unknown = "" if product and not addresses else spec.unknown_folder((*addresses, names[-1])[0])
     if unknown:
         raise Skipped(file, f"no product of the spec has the folder {unknown}", unknown)
-    # A page with an address outside the known folders is about another subject, whatever it links to.
-    votes = path.parent.name if path.parent.name in spec.products else "" if addresses else _votes(text, spec)
-    about = votes or product
+    about = path.parent.name if path.parent.name in spec.products else product
     folder = next((folder for folder, name in spec.page_folders.items() if name == about), about)
     if folder and about:
         return f"{folder}/{path.stem}", about
@@ -197,23 +191,6 @@ def _tails(path: Path) -> list[str]:
     parts = path.resolve().with_suffix("").parts[1:]
     # The venue's page names have up to four parts, folders included.
     return ["/".join(parts[-length:]) for length in range(min(len(parts), 4), 1, -1)] or [path.stem]
-
-
-def _votes(text: str, spec: SpecIndex) -> str:
-    """Return the product most often mentioned in a page's links and hosts, or an empty string if
-    undecided.
-    """
-    votes = [spec.product_of_page(link) for link in _LINK.findall(text)]
-    votes += [
-        endpoint.product
-        for endpoint in spec.dialect.endpoints
-        if re.search(rf"(?<![\w.-]){re.escape(endpoint.host)}", text)
-    ]
-    best = Counter(filter(None, votes)).most_common(2)
-    # No vote, or a tie, is undecided.
-    if not best or (len(best) > 1 and best[0][1] == best[1][1]):
-        return ""
-    return best[0][0]
 
 
 def _folder(page: str) -> str:

@@ -14,7 +14,7 @@ from codegen import model
 from codegen.diff.facts import Vocabulary
 from codegen.presence import MANDATORY, Place, places, places_of, presence_at
 from codegen.read.context import words
-from codegen.read.load import Definition, Source, load
+from codegen.read.load import Source, load
 from codegen.read.resolve import resolve
 from kalshi_fix_adapters.documents.mistakes import Location
 from kalshi_fix_adapters.documents.nodes import Map, Scalar
@@ -154,11 +154,10 @@ class SpecIndex:
         if named or not self.page_folders or self.product_of_page(page) is not None:
             return ""
         stems = "|".join({re.split(r"\W", each.rpartition("/")[2])[0] for each in self.page_folders})
-        parts = page.split("/")
         # A page such as fixed-point is not about a product; a folder such as fixes may be.
-        patterns = [rf"(?:{stems})"] * (len(parts) - 1) + [rf"(?:{stems})(?![a-z])"]
-        found = [re.match(*each, re.IGNORECASE) for each in zip(patterns, parts, strict=True)]
-        return next(("/".join(parts[: at + 1]) for at, match in enumerate(found) if match), "")
+        pattern = rf"(?:\A|.*?/)(?:{stems})(?:[^/]*(?=/)|(?![a-z])[^/]*\Z)"
+        found = re.match(pattern, page, re.IGNORECASE)
+        return found[0] if found else ""
 
     def product_of_page(self, page: str) -> str | None:
         """Return the product of a page such as fix-margin/order-entry; None if the folder is not the
@@ -216,19 +215,9 @@ class SpecIndex:
         """Return the name of a field, or its tag if the spec does not have it."""
         return self.vocabulary.fields.get(tag, str(tag))
 
-    def field_location(self, name: str) -> Location:
-        """Return the location of a field in this folder if it defines any part of it, else in the base
-        folder.
-        """
-        return self._nearest(self.source.sections["fields"][name])
-
-    def message_location(self, message: model.Message) -> Location:
-        """Return the location of a message in this folder if it defines any part of it, else in the base
-        folder.
-        """
-        return self._nearest(self.source.sections["messages"][message.name])
-
-    def _nearest(self, entry: Definition) -> Location:
+    def location(self, section: str, name: str) -> Location:
+        """Return the location of an element in this folder if it defines any part of it, else in the base."""
+        entry = self.source.sections[section][name]
         folder = f"{self.folder.as_posix()}/"
         # An entry that extends one of the base has the location of its name there; its own settings are in
         # this folder.

@@ -93,7 +93,7 @@ def _field(evidence: Evidence, fact: MemberFact, before: PlacedMember | None) ->
     """Return the edits for a new tag, including its values if the source lists them."""
     spec = evidence.spec
     file = spec.file("fields.yaml")
-    near = spec.field_location(before.field.name) if before is not None else file
+    near = spec.location("fields", before.field.name) if before is not None else file
     kind = datatype(fact, spec)
     codes = {
         code.value: code

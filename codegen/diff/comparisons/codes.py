@@ -41,7 +41,7 @@ class _Values:
             # A list of values that contains only one of Y and N.
             for fact in self.lists:
                 if len(fact.codes) == 1:
-                    at = self.evidence.spec.field_location(self.field.name)
+                    at = self.evidence.spec.location("fields", self.field.name)
                     yield self._report("only", fact, at, value=fact.codes[0].value)
         yield from self._gone()
 
@@ -124,7 +124,11 @@ class _Values:
         """Propose a limit to the values that the message lists; omitted values still exist elsewhere."""
         spec, field = self.evidence.spec, self.field
         placed = next((each for each in spec.members(owner) if each.field.tag == field.tag), None)
-        where = placed.member.location if placed is not None else spec.message_location(spec.messages[owner])
+        where = (
+            placed.member.location
+            if placed is not None
+            else spec.location("messages", spec.messages[owner].name)
+        )
         stated = {code.value for fact in self.lists if fact.message == owner for code in fact.codes}
         names = yaml_words([code.name for code in field.codes if code.value in stated])
         # Messages share the members of a group, so the limit must name the message.

@@ -155,7 +155,10 @@ class _Walk:
         return (self.message.msg_type, tag) in self.laid_out
 
     def _unknown(self, pair: Pair) -> Finding:
-        at, name = self.evidence.spec.message_location(self.message), self.evidence.spec.field_name(pair.tag)
+        at, name = (
+            self.evidence.spec.location("messages", self.message.name),
+            self.evidence.spec.field_name(pair.tag),
+        )
         values = {"block": self.message.name, "name": name, "tag": pair.tag}
         return self.evidence.report("new member example", pair, at, **values)
 

@@ -49,7 +49,7 @@ def _differences(evidence: Evidence, fact: MemberFact | FieldFact, laid_out: set
 
 
 def _differs(evidence: Evidence, what: str, fact: Fact, field: model.Field, **values: Any) -> Finding:
-    at = evidence.spec.field_location(field.name)
+    at = evidence.spec.location("fields", field.name)
     return evidence.report(f"field {what}", fact, at, field=field, **values)
 
 

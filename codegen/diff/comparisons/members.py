@@ -294,7 +294,7 @@ def _absent(block: Block) -> Iterator[Finding]:
 def _location(block: Block) -> Location:
     """Return the location of a message, or of the first field of the header or trailer."""
     if block.message is not None:
-        return block.spec.message_location(block.message)
+        return block.spec.location("messages", block.message.name)
     return block.members[0].member.location
 
 

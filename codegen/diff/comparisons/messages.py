@@ -31,7 +31,7 @@ def report(
     evidence: Evidence, what: str, facts: Fact | Iterable[Fact], message: model.Message, /, **values: Any
 ) -> Finding:
     """Return a finding about a message of the spec."""
-    at = evidence.spec.message_location(message)
+    at = evidence.spec.location("messages", message.name)
     return evidence.report(f"message {what}", facts, at, message=message, **values)
 
 

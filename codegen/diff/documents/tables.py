@@ -82,6 +82,8 @@ class Context:
     sender: str | None = None
     required: str = ""
     environment: str = ""
+    line: int = 0
+    """First line of the table."""
 
 
 @attrs.frozen
@@ -118,10 +120,10 @@ def read(table: Table, context: Context) -> list[Fact]:
         roles["target"] = roles.pop("sessions")
     rows = [_Row(roles, row, Location(context.file, row.line)) for row in table.rows]
     reader = _reader(roles, context)
-    return [] if reader is None else list(reader(rows, context, table.line))
+    return [] if reader is None else list(reader(rows, attrs.evolve(context, line=table.line)))
 
 
-_Reader = Callable[[Sequence[_Row], Context, int], Iterator[Fact]]
+_Reader = Callable[[Sequence[_Row], Context], Iterator[Fact]]
 
 
 def _reader(roles: dict[str, int], context: Context) -> _Reader | None:
@@ -144,16 +146,16 @@ def _reader(roles: dict[str, int], context: Context) -> _Reader | None:
     return None
 
 
-def _fields(rows: Sequence[_Row], context: Context, line: int) -> Iterator[Fact]:
+def _fields(rows: Sequence[_Row], context: Context) -> Iterator[Fact]:
     if len(context.messages) > 1:
         listed = " and ".join(context.messages)
         what = f"the heading above a table of fields names {listed} at once"
-        yield Unread(Location(context.file, line), what)
+        yield Unread(Location(context.file, context.line), what)
         return
     # Counters above the current row, nearest last.
     counters: list[int] = []
     for row in rows:
-        yield from _FieldRow(row, context, line, counters).read()
+        yield from _FieldRow(row, context, counters).read()
 
 
 @attrs.frozen
@@ -162,8 +164,6 @@ class _FieldRow:
 
     row: _Row
     context: Context
-    line: int
-    """First line of the table."""
     counters: list[int]
     """Counters above, nearest last."""
 
@@ -245,7 +245,7 @@ class _FieldRow:
             sessions=endpoints.only_sessions(text, context.vocabulary),
             limits=_limits(text),
             longest=int(longest[1]) if longest else None,
-            table=self.line,
+            table=context.line,
             under=under if under != tag else None,
             most=_most_entries(text) if counts else None,
             ties=tuple(dict.fromkeys(word for word in words if tag_of(word) not in (None, tag))),
@@ -291,9 +291,8 @@ def _limits(text: str) -> tuple[int | None, int | None] | None:
     return (None, int(most[1].replace(",", ""))) if most else None
 
 
-def _codes(rows: Sequence[_Row], context: Context, line: int) -> Iterator[Fact]:
+def _codes(rows: Sequence[_Row], context: Context) -> Iterator[Fact]:
     """Parse a table of values of the field named in the heading."""
-    del line
     tag = context.tag or 0
     codes: list[CodeFact] = []
     for row in rows:
@@ -308,8 +307,7 @@ def _codes(rows: Sequence[_Row], context: Context, line: int) -> Iterator[Fact]:
         yield CodesFact(codes[0].location, tag, tuple(codes), whole=True)
 
 
-def _messages(rows: Sequence[_Row], context: Context, line: int) -> Iterator[Fact]:
-    del line
+def _messages(rows: Sequence[_Row], context: Context) -> Iterator[Fact]:
     for row in rows:
         msg_type = row.plain("msg_type")
         if not re.fullmatch(r"\w{1,6}", msg_type):
@@ -322,8 +320,7 @@ def _messages(rows: Sequence[_Row], context: Context, line: int) -> Iterator[Fac
         yield endpoints.flows(msg_type, name, sessions, direction, row.location, vocabulary)
 
 
-def _endpoints(rows: Sequence[_Row], context: Context, line: int) -> Iterator[Fact]:
-    del line
+def _endpoints(rows: Sequence[_Row], context: Context) -> Iterator[Fact]:
     for row in rows:
         environment = row.plain("environment").lower() or context.environment
         port = ""
@@ -337,8 +334,7 @@ def _endpoints(rows: Sequence[_Row], context: Context, line: int) -> Iterator[Fa
             yield endpoints.session_row(row.plain("target"), port, environment, row.location)
 
 
-def _texts(rows: Sequence[_Row], context: Context, line: int) -> Iterator[Fact]:
-    del line
+def _texts(rows: Sequence[_Row], context: Context) -> Iterator[Fact]:
     for row in rows:
         text = row.plain(f"field {TEXT}")
         others = (role for role in row.roles if role.startswith("field ") and role != f"field {TEXT}")
