@@ -1,4 +1,4 @@
-"""Run all comparisons and drop findings that only repeat another."""
+"""Run all comparisons, and report the sources that are missing."""
 
 from __future__ import annotations
 
@@ -32,8 +32,7 @@ def compare(evidence: Iterable[Evidence]) -> list[Finding]:
         if each.kind in (CHANGELOG, GUIDE):
             found += changelog.compare(each) if each.kind == CHANGELOG else each.unread()
             continue
-        own = [finding for comparison in _COMPARISONS for finding in comparison(each)]
-        found += _without_duplicates(own)
+        found += [finding for comparison in _COMPARISONS for finding in comparison(each)]
     return found
 
 
@@ -50,13 +49,3 @@ def missing(given: GivenSources, spec: SpecIndex, *, partial: bool) -> Iterator[
         products = spec.manifest("products")
         found = everything.report("source folder", (), products, address=folder, count=len(at))
         yield attrs.evolve(found, locations=at)
-
-
-def _without_duplicates(findings: list[Finding]) -> Iterator[Finding]:
-    """Drop "not listed" findings of messages that are reported as absent."""
-    absent = {
-        finding.address for finding in findings if finding.element == "message" and finding.says == "absent"
-    }
-    for finding in findings:
-        if finding.says != "not listed" or finding.address not in absent:
-            yield finding

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
 from codegen import model
@@ -19,8 +19,9 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
     """Yield all differences in messages, flows, texts and pages, and everything that could not be parsed."""
     yield from _new(evidence)
     yield from _known(evidence)
-    yield from _gone(evidence)
-    yield from _flows(evidence)
+    gone = list(_gone(evidence))
+    yield from gone
+    yield from _flows(evidence, {finding.address for finding in gone})
     yield from _texts(evidence)
     yield from _pages(evidence)
     yield from _edition(evidence)
@@ -119,8 +120,8 @@ def _gone(evidence: Evidence) -> Iterator[Finding]:
             yield report(evidence, "absent", (), message, **values)
 
 
-def _flows(evidence: Evidence) -> Iterator[Finding]:
-    """Compare flows with the tables of messages; a product with such tables lists every message in them."""
+def _flows(evidence: Evidence, gone: Container[str]) -> Iterator[Finding]:
+    """Compare flows with the tables of messages, which list every message of a product that is not gone."""
     spec, listed = evidence.spec, evidence.facts(FlowsFact)
     sessions = {place.session for place in spec.places(None, evidence.product)}
     for fact in listed:
@@ -137,7 +138,11 @@ def _flows(evidence: Evidence) -> Iterator[Finding]:
             yield report(evidence, "flows", fact, message, **texts)
     names = {fact.msg_type for fact in listed}
     for message in spec.dialect.messages if listed else ():
-        if message.msg_type not in names and spec.places(message, evidence.product):
+        if (
+            message.name not in gone
+            and message.msg_type not in names
+            and spec.places(message, evidence.product)
+        ):
             yield report(evidence, "not listed", listed[:1], message)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from os.path import commonprefix
 
 from codegen.diff.documents.headings import sender_by_arrow
 from codegen.diff.facts import Fact, FlowsFact, HostFact, SessionFact, Unread, Vocabulary
@@ -29,21 +30,13 @@ def session_names(text: str, vocabulary: Vocabulary) -> list[str]:
     If all known ones share a prefix (KalshiNR, KalshiRT), any other word with that prefix before capitals
     counts too, and `KalshiNR/RT` names both.
     """
-    prefix = _shared_start(vocabulary.sessions)
+    prefix = commonprefix(vocabulary.sessions)  # noqa: RUF071 - of names, not of paths
     if len(vocabulary.sessions) < 2 or len(prefix) < _LEAST_PREFIX:
         return [name for name in vocabulary.sessions if re.search(rf"\b{re.escape(name)}\b", text)]
     found: list[str] = []
     for match in re.finditer(rf"\b{re.escape(prefix)}([A-Z0-9]{{2,}}(?:/[A-Z]{{2,}}\b)*)", text):
         found += [prefix + tail for tail in match[1].split("/")]
     return list(dict.fromkeys(found))
-
-
-def _shared_start(names: tuple[str, ...]) -> str:
-    """Return the common prefix of all names."""
-    # A prefix shared by the first and the last name in sort order is shared by all.
-    first, last = min(names, default=""), max(names, default="")
-    same = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
-    return first[:same]
 
 
 def only_sessions(text: str, vocabulary: Vocabulary) -> tuple[str, ...]:
