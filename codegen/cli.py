@@ -10,8 +10,13 @@ from typing import Any
 import click
 
 from codegen import downstream
+from codegen.diff import differences
 from codegen.diff.command import diff
+from codegen.diff.compare import compare
 from codegen.diff.fetch import command as fetch
+from codegen.diff.findings import evidence_of
+from codegen.diff.sources import gather
+from codegen.diff.spec_index import SpecIndex
 from codegen.emit import api
 from codegen.emit.check import ForeignFileError, check, write
 from codegen.emit.render import DEFAULT_COMMAND, DEFAULT_PACKAGE, REPOSITORY, render
@@ -94,17 +99,20 @@ def main(
 
 
 @main.command("dictionary")
+@click.option("--product", help="Product whose messages to write; required if the dialect has products.")
 @click.option(
-    "--product", required=True, help="Product whose messages to write, such as prediction or margin."
+    "--out", type=_folder, required=True, help="Folder for FIXT11.xml and FIX50SP2.xml, or FIX44.xml."
 )
-@click.option("--out", type=_folder, required=True, help="Folder for FIXT11.xml and FIX50SP2.xml.")
 @click.pass_obj
-def write_dictionary(spec: Path, product: str, out: Path) -> None:
-    """Write the QuickFIX data dictionaries of one product."""
+def write_dictionary(spec: Path, product: str | None, out: Path) -> None:
+    """Write the QuickFIX data dictionaries of a dialect, or of one of its products."""
     dialect = load_dialect(spec)
-    if product not in dialect.product_names:
-        choice = ", ".join(dialect.product_names)
-        raise click.UsageError(f"No product {product!r} in {spec}: choose one of {choice}.")
+    if product not in (dialect.product_names or (None,)):
+        choice = (
+            f"choose one of {', '.join(dialect.product_names)}" if dialect.products else "it has no products"
+        )
+        what = "needs --product" if product is None else f"has no product {product!r}"
+        raise click.UsageError(f"{spec} {what}: {choice}.")
     for path in dictionary.write(dialect, product, out):
         click.echo(path)
 
@@ -143,6 +151,12 @@ def import_dictionary(
         raise _Failure(str(error)) from None
     for note in found.notes:
         click.echo(note, err=True)
+    # From the start, `diff` reports only what a later edition of the dictionaries changes.
+    spec = SpecIndex(out)
+    evidence = evidence_of(gather(dictionaries, spec, None), spec, None)
+    if left := differences.text_of(compare(evidence), importer.SOURCE, "Left out by the import."):
+        paths.append(out / "differences.yaml")
+        paths[-1].write_text(left, encoding="utf-8")
     for path in paths:
         click.echo(path)
 

@@ -19,6 +19,17 @@ CODED_KINDS = frozenset({"STRING", "CHAR", "INT"})
 # The session layer requires this message in every dialect, so its type is not part of a spec.
 LOGON = "A"
 """MsgType (35) of the Logon."""
+APPL_VER_IDS = {
+    "FIX.4.0": "2",
+    "FIX.4.1": "3",
+    "FIX.4.2": "4",
+    "FIX.4.3": "5",
+    "FIX.4.4": "6",
+    "FIX.5.0": "7",
+    "FIX.5.0SP1": "8",
+    "FIX.5.0SP2": "9",
+}
+"""Values of ApplVerID (1128) by version of FIX."""
 
 
 @attrs.frozen

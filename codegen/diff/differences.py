@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import attrs
+import yaml
 
-from codegen.diff.findings import STALE, Edit, Evidence, Finding
+from codegen.diff.findings import KEEPABLE, STALE, Edit, Evidence, Finding
 from codegen.diff.spec_index import DICTIONARY, PAGE, SpecIndex
 from codegen.errors import Mistakes
 from codegen.read.context import text, words
@@ -110,6 +111,21 @@ def settle(
     covered = {name for each in evidence for name in each.covered}
     out_of_date = [each for each in differences if each not in used | moved and each.source in covered]
     return left + [_stale(each) for each in out_of_date], kept
+
+
+def text_of(findings: Iterable[Finding], source: str, why: str) -> str:
+    """Return a `differences.yaml` that keeps findings about one source, or an empty text without findings."""
+    kept: dict[tuple[str, str], list[str]] = {}
+    for each in findings:
+        if each.kind in KEEPABLE and each.element in ELEMENTS:
+            kept.setdefault((each.element, each.says), []).append(each.address)
+    entries = [
+        {"source": source, element: addresses, "says": says, "why": why}
+        for (element, says), addresses in kept.items()
+    ]
+    if not entries:
+        return ""
+    return yaml.safe_dump({"differences": entries}, sort_keys=False, allow_unicode=True, width=110)
 
 
 def _stale(difference: Difference) -> Finding:

@@ -8,7 +8,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from codegen.diff.differences import ELEMENTS
-from codegen.diff.findings import DIFFERENT, GONE, NEW, STALE, UNREAD, UNREVIEWED, Edit, Finding, yaml_words
+from codegen.diff.findings import (
+    DIFFERENT,
+    GONE,
+    KEEPABLE,
+    NEW,
+    STALE,
+    UNREAD,
+    UNREVIEWED,
+    Edit,
+    Finding,
+    yaml_words,
+)
 from codegen.diff.sources import GivenSources, Reading, Skipped
 from kalshi_fix_adapters.documents.mistakes import Location
 
@@ -91,7 +102,7 @@ def _keep(findings: list[Finding]) -> str:
     """Return the entry of `differences.yaml` that keeps the findings on purpose, or an empty string."""
     first = findings[0]
     sources = list(dict.fromkeys(source for each in findings for source in each.sources))
-    can_be_kept = first.kind in (NEW, DIFFERENT, GONE) and first.element in ELEMENTS and first.sources
+    can_be_kept = first.kind in KEEPABLE and first.element in ELEMENTS and first.sources
     # An entry needs sources from the manifest (an unlisted page has its path instead), and has one statement
     # about one kind of element.
     statements = {(each.element, each.says) for each in findings}

@@ -1,4 +1,5 @@
-"""QuickFIX dictionaries of one product: FIXT11.xml for the session layer, FIX50SP2.xml for the application.
+"""QuickFIX dictionaries of one product: FIXT11.xml for the session layer and FIX50SP2.xml for the application,
+or one file such as FIX44.xml where the version of FIX has no separate session layer.
 
 The form follows from the requirements of QuickFIX's loader (DataDictionary.cpp) and its validation:
 
@@ -17,17 +18,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from codegen.model import CodeSet, Dialect, Field, Group, Member, Message
+from codegen.model import APPL_VER_IDS, CodeSet, Dialect, Field, Group, Member, Message
 from codegen.presence import MANDATORY, Place, places, places_of, presences
 
-SESSION_FILE = "FIXT11.xml"
-APPLICATION_FILE = "FIX50SP2.xml"
 
+def write(dialect: Dialect, product: str | None, out: Path) -> list[Path]:
+    """Write the dictionaries of a product into the folder `out`, created if needed; return their paths.
 
-def write(dialect: Dialect, product: str, out: Path) -> list[Path]:
-    """Write both dictionaries of a product into the folder `out`, created if needed; return the two paths.
-
-    Raises ValueError if the dialect has no such product.
+    Raises ValueError if the dialect has no such product, or has products and none is given.
     """
     out.mkdir(parents=True, exist_ok=True)
     paths = []
@@ -38,39 +36,45 @@ def write(dialect: Dialect, product: str, out: Path) -> list[Path]:
     return paths
 
 
-def render(dialect: Dialect, product: str) -> dict[str, str]:
-    """Return the text of both dictionaries of a product by file name.
+def render(dialect: Dialect, product: str | None = None) -> dict[str, str]:
+    """Return the text of the dictionaries of a product by file name, session layer first.
 
-    Raises ValueError if the dialect has no such product.
+    `product` is None for a dialect without products. Raises ValueError if the dialect has no such product, or
+    has products and none is given.
     """
-    if product not in dialect.product_names:
-        known = ", ".join(dialect.product_names)
+    if product not in (dialect.product_names or (None,)):
+        known = ", ".join(dialect.product_names) or "none"
         raise ValueError(f"{dialect.name} has no product {product!r}; it has {known}")
     everywhere = places(dialect, product)
-    session = _Dictionary(
-        {"type": "FIXT", "major": "1", "minor": "1", "servicepack": "0"}, dialect, everywhere
-    )
-    session.add_block("header", dialect.header)
-    session.add_block("trailer", dialect.trailer)
-    session.add_messages(message for message in dialect.messages if message.admin)
-    application = _Dictionary(
-        {"type": "FIX", "major": "5", "minor": "0", "servicepack": "2"}, dialect, everywhere
-    )
-    application.add_block("header", ())
-    application.add_block("trailer", ())
-    application.add_messages(message for message in dialect.messages if not message.admin)
-    title = f"{dialect.title}, product {product}"
-    return {SESSION_FILE: session.text(title), APPLICATION_FILE: application.text(title)}
+    # FIXT separates the session layer from the version of the application messages; FIX.4.4 does not.
+    versions = [dialect.begin_string]
+    if dialect.begin_string.startswith("FIXT"):
+        versions.append(next(name for name, value in APPL_VER_IDS.items() if value == dialect.appl_ver_id))
+    title = dialect.title if product is None else f"{dialect.title}, product {product}"
+    files = {}
+    for layer, version in enumerate(versions):
+        written = _Dictionary(version, dialect, everywhere)
+        written.add_block("header", () if layer else dialect.header)
+        written.add_block("trailer", () if layer else dialect.trailer)
+        # The first file has the messages of the session, and all others too if it is the only one.
+        written.add_messages(
+            each for each in dialect.messages if len(versions) == 1 or each.admin == (not layer)
+        )
+        files[f"{version.replace('.', '')}.xml"] = written.text(title)
+    return files
 
 
 class _Dictionary:
     """One dictionary under construction, with the fields used in its messages."""
 
-    def __init__(self, version: dict[str, str], dialect: Dialect, everywhere: tuple[Place, ...]) -> None:
+    def __init__(self, version: str, dialect: Dialect, everywhere: tuple[Place, ...]) -> None:
         self._dialect = dialect
         self._places = everywhere
         self._fields: dict[int, Field] = {}
-        self._root = ET.Element("fix", version)
+        kind, major, minor = version.split(".")
+        minor, _, pack = minor.partition("SP")
+        about = {"type": kind, "major": major, "minor": minor, "servicepack": pack or "0"}
+        self._root = ET.Element("fix", about)
 
     def add_block(self, name: str, members: Iterable[Member]) -> None:
         """Add the header or the trailer."""

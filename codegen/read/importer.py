@@ -18,7 +18,7 @@ import attrs
 import yaml
 
 from codegen.errors import Mistakes
-from codegen.model import CODED_KINDS
+from codegen.model import APPL_VER_IDS, CODED_KINDS
 from codegen.naming import (
     FIX_NAME,
     attribute_name,
@@ -48,20 +48,10 @@ _OTHER_TYPES = {
     "TENOR": "STRING",
     "LOCALMKTTIME": "STRING",
 }
-"""Types with other names in other versions of FIX, or that are text in a specific format."""
-_APPL_VER_IDS = {
-    "FIX.4.0": "2",
-    "FIX.4.1": "3",
-    "FIX.4.2": "4",
-    "FIX.4.3": "5",
-    "FIX.4.4": "6",
-    "FIX.5.0": "7",
-    "FIX.5.0SP1": "8",
-    "FIX.5.0SP2": "9",
-}
-"""Values of ApplVerID (1128)."""
+"""Types of other versions of FIX, or that are text in a specific format, with the standard type of the same
+form."""
 # A value of these types contains several codes separated by spaces, which an enum cannot express.
-_LISTS = frozenset({"MULTIPLECHARVALUE", "MULTIPLESTRINGVALUE"})
+_LISTS = frozenset({"MULTIPLECHARVALUE", "MULTIPLESTRINGVALUE", "MULTIPLEVALUESTRING"})
 # By name, because a dictionary does not mark secrets.
 _SECRET = re.compile(r"(Password|RawData|SecureData|Signature)\Z")
 _SESSION, _APPLICATION = "session", "application"
@@ -129,7 +119,7 @@ class _Importer:
             # The first dictionary takes precedence: the session layer's fields are in both.
             self.fields = {**each.fields, **self.fields}
             self.components = {**each.components, **self.components}
-        datatypes = _datatypes()
+        datatypes = self._datatypes()
         self.types = {name: about["kind"] for name, about in datatypes.items()}
         self._used_names = {*self.fields, *(message.name for message in self._messages())}
         self._find_lengths()
@@ -160,6 +150,9 @@ class _Importer:
 
     def _manifest(self, families: Mapping[str, object]) -> dict[str, Any]:
         files = ", ".join(each.path.name for each in self.dictionaries)
+        edition = next(
+            filter(None, (each.edition for each in self.dictionaries)), self.dictionaries[0].version
+        )
         return {
             "name": self.name,
             "title": self.title,
@@ -167,7 +160,8 @@ class _Importer:
             "appl_ver_id": self._appl_ver_id(),
             "terse": True,
             "families": list(families),
-            "sources": {SOURCE: f"imported from {files}"},
+            # In the form of a source that `codegen diff` compares.
+            "sources": {SOURCE: f"dictionary {edition}, imported from {files}"},
         }
 
     def _appl_ver_id(self) -> str:
@@ -394,8 +388,14 @@ class _Importer:
         return self.types[self._type(field)]
 
     def _type(self, field: Element) -> str:
-        known = _OTHER_TYPES.get(_written_type(field), _written_type(field))
-        return known if known in self.types else "STRING"
+        return _written_type(field) if _written_type(field) in self.types else "STRING"
+
+    def _datatypes(self) -> dict[str, Any]:
+        content = yaml.safe_load(_STANDARD_TYPES.read_text(encoding="utf-8"))
+        types: dict[str, Any] = content["datatypes"]
+        written = {_written_type(field) for field in self.fields.values()}
+        others = {name: dict(types[like]) for name, like in _OTHER_TYPES.items() if name in written}
+        return {**types, **others}
 
     def _use(self, field: Element) -> None:
         self.used[field.name] = field
@@ -416,7 +416,7 @@ class _Importer:
                 self.notes.append(
                     Mistake(field.location, f"{field.name} is data without a length", "it is read as text")
                 )
-            if _written_type(field) not in (*self.types, *_OTHER_TYPES):
+            if _written_type(field) not in self.types:
                 note = f"{field.name} is of type {_written_type(field)}"
                 self.notes.append(Mistake(field.location, note, "it is read as text"))
             if field.name in by_field:
@@ -496,7 +496,7 @@ def write(found: Import, out: Path) -> list[Path]:
 def _appl_ver_id(dictionary: DataDictionary) -> str | None:
     """Return the ApplVerID of a dictionary's application messages; None for a separate session layer."""
     pack = dictionary.root.get("servicepack")
-    return _APPL_VER_IDS.get(dictionary.version + ("" if pack in {"", "0"} else f"SP{pack}"))
+    return APPL_VER_IDS.get(dictionary.version + ("" if pack in {"", "0"} else f"SP{pack}"))
 
 
 def _is_admin(message: Element) -> bool:
@@ -509,12 +509,6 @@ def _tag(field: Element) -> int:
 
 def _written_type(field: Element) -> str:
     return field.get("type").upper() or "STRING"
-
-
-def _datatypes() -> dict[str, Any]:
-    content: dict[str, Any] = yaml.safe_load(_STANDARD_TYPES.read_text(encoding="utf-8"))
-    types: dict[str, Any] = content["datatypes"]
-    return types
 
 
 def _text(content: object) -> str:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import attrs
 
 from codegen.errors import Mistakes
 from codegen.read import bounded_xml
-from codegen.read.bounded_xml import MAX_XML_SIZE, Element
+from codegen.read.bounded_xml import MAX_XML_SIZE, Document, Element
 from codegen.read.nodes import read_bounded
 from kalshi_fix_adapters.documents.mistakes import Location
 
 MAX_TAG_DIGITS = 9
 """Maximum number of digits of a tag."""
 _MEMBERS = frozenset({"field", "group", "component"})
+# `v1.03` in a comment above <fix>.
+_EDITION = re.compile(r"\bv?(\d+\.\d+(?:\.\d+)*)\b", re.IGNORECASE)
 # Attributes that identify an element, by kind.
 _NEEDED = {
     **dict.fromkeys(_MEMBERS, ("name",)),
@@ -30,6 +33,8 @@ class DataDictionary:
 
     path: Path
     root: Element
+    edition: str = ""
+    """Version that a comment above it contains, such as 1.03."""
 
     @property
     def version(self) -> str:
@@ -71,6 +76,13 @@ def values(field: Element) -> list[Element]:
     return [*field.of("value"), *field.of("values", "value")]
 
 
+def edition(document: Document) -> tuple[int, str]:
+    """Return the line and the version of the comment above the dictionary; 0 and an empty text without one."""
+    first = document.root.location.line if document.root is not None else 0
+    matches = ((line, _EDITION.search(text)) for line, text in document.comments if line < first)
+    return next(((line, match[1]) for line, match in matches if match), (0, ""))
+
+
 def read(path: Path) -> DataDictionary:
     """Read a QuickFIX data dictionary.
 
@@ -86,7 +98,7 @@ def read(path: Path) -> DataDictionary:
     if document.root is None:
         line, why = document.problem or (1, "is empty")
         mistakes.refuse(Location(file, line), why, "correct the file")
-    found = DataDictionary(path, document.root)
+    found = DataDictionary(path, document.root, edition(document)[1])
     if found.root.kind != "fix":
         what = f"the outermost element is <{found.root.kind}>, so this is not a QuickFIX data dictionary"
         mistakes.refuse(found.root.location, what, "give a file that begins with <fix ...>")

@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import attrs
-
 from codegen.diff.facts import (
     CodeFact,
     CodesFact,
@@ -21,12 +19,10 @@ from codegen.diff.facts import (
     MessageFact,
     Unread,
 )
-from codegen.read import bounded_xml
+from codegen.read import bounded_xml, quickfix_xml
 from codegen.read.bounded_xml import Element
 from kalshi_fix_adapters.documents.mistakes import Location
 
-# `v1.03` in the comment above <fix>.
-_EDITION = re.compile(r"\bv?(\d+\.\d+(?:\.\d+)*)\b", re.IGNORECASE)
 _SECTIONS = ("header", "trailer", "messages", "components", "fields")
 _FLAGS = ("Y", "N", "C")
 _TAG = re.compile(r"[1-9][0-9]{0,8}")
@@ -46,7 +42,9 @@ def read(data: bytes, file: str) -> list[Fact]:
         return [Unread(Location(file, line), f"not a QuickFIX dictionary: it {why}")]
     reader = _Reader(document.root)
     # Fields first: members refer to them by name, and tags are defined there.
-    return [*reader.edition(document.comments), *reader.fields(), *reader.blocks()]
+    line, version = quickfix_xml.edition(document)
+    editions = [DictionaryFact(Location(file, line), version)] if version else []
+    return [*editions, *reader.fields(), *reader.blocks()]
 
 
 class _Reader:
@@ -59,14 +57,6 @@ class _Reader:
         self._components = {each.name: each for part in root.of("components") for each in part.children}
         self._used: set[str] = set()
         self._remaining = MAX_MEMBERS
-
-    def edition(self, comments: tuple[tuple[int, str], ...]) -> Iterator[Fact]:
-        """Yield the version stated in the comment above the dictionary."""
-        for line, text in comments:
-            found = _EDITION.search(text)
-            if line < self._root.location.line and found:
-                yield DictionaryFact(attrs.evolve(self._root.location, line=line), found[1])
-                return
 
     def fields(self) -> Iterator[Fact]:
         """Yield the fields with their values."""
