@@ -473,6 +473,13 @@ class Dialect:
         return self.versions[-1][0] if self.versions else ""
 
     @property
+    def application_version(self) -> str:
+        """Version of FIX of the application messages, such as FIX.4.4; FIXT separates it from BeginString."""
+        if not self.begin_string.startswith("FIXT"):
+            return self.begin_string
+        return next((name for name, value in APPL_VER_IDS.items() if value == self.appl_ver_id), "FIX.5.0SP2")
+
+    @property
     def validated(self) -> str:
         """Dates of the venue's documents that it was last compared with, as text."""
         parts = (("changelog through", self.changelog_through), ("pages of", self.pages_of))

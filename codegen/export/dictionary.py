@@ -1,5 +1,5 @@
-"""QuickFIX dictionaries of one product: FIXT11.xml for the session layer and FIX50SP2.xml for the application,
-or one file such as FIX44.xml where the version of FIX has no separate session layer.
+"""QuickFIX dictionaries of one product: FIXT11.xml for the session layer and FIX50SP2.xml for all others, or
+one file such as FIX44.xml where the version of FIX has no separate session layer.
 
 The form follows from the requirements of QuickFIX's loader (DataDictionary.cpp) and its validation:
 
@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from codegen.model import APPL_VER_IDS, CodeSet, Dialect, Field, Group, Member, Message
+from codegen.model import CodeSet, Dialect, Field, Group, Member, Message
 from codegen.presence import MANDATORY, Place, places, places_of, presences
 
 
@@ -46,10 +46,8 @@ def render(dialect: Dialect, product: str | None = None) -> dict[str, str]:
         known = ", ".join(dialect.product_names) or "none"
         raise ValueError(f"{dialect.name} has no product {product!r}; it has {known}")
     everywhere = places(dialect, product)
-    # FIXT separates the session layer from the version of the application messages; FIX.4.4 does not.
-    versions = [dialect.begin_string]
-    if dialect.begin_string.startswith("FIXT"):
-        versions.append(next(name for name, value in APPL_VER_IDS.items() if value == dialect.appl_ver_id))
+    # One version if it includes the session layer, as FIX.4.4 does.
+    versions = list(dict.fromkeys((dialect.begin_string, dialect.application_version)))
     title = dialect.title if product is None else f"{dialect.title}, product {product}"
     files = {}
     for layer, version in enumerate(versions):

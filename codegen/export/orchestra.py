@@ -44,7 +44,7 @@ Scenario = tuple[str, int]
 
 def render(dialect: Dialect) -> str:
     """Return the repository as XML text."""
-    version = dialect.version or dialect.appl_ver_id
+    version = dialect.version or dialect.application_version
     # ElementTree would name the namespaces ns0 and ns1.
     ET.register_namespace("fixr", FIXR)
     ET.register_namespace("dc", DC)

@@ -77,7 +77,7 @@ def values(field: Element) -> list[Element]:
 
 
 def edition(document: Document) -> tuple[int, str]:
-    """Return the line and the version of the comment above the dictionary; 0 and an empty text without one."""
+    """Return line and version of the comment above the dictionary; 0 and an empty text without one."""
     first = document.root.location.line if document.root is not None else 0
     matches = ((line, _EDITION.search(text)) for line, text in document.comments if line < first)
     return next(((line, match[1]) for line, match in matches if match), (0, ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -58,19 +59,36 @@ class Block:
         Matched by tag, current or former; if no field of the spec has both this tag and this name, by name,
         in which case the tag differs.
         """
-        for placed in self.members:
-            if fact.tag in placed.tags:
-                return placed
+        if fact.tag in self._by_tag:
+            return self._by_tag[fact.tag]
         # The spec has this field, but not in this block: it is a new member, not a wrong tag.
         if folded(self.spec.vocabulary.fields.get(fact.tag, "")) == folded(fact.name):
             return None
-        return next((each for each in self.members if folded(each.field.name) == folded(fact.name)), None)
+        return self._by_name.get(folded(fact.name))
 
     def header_member(self, fact: MemberFact) -> PlacedMember | None:
         """Return the header field that a row in a message's table describes, or None."""
         if self.key in ("header", "trailer"):
             return None
-        return next((each for each in self.spec.members("header") if each.field.tag == fact.tag), None)
+        return self._in_header.get(fact.tag)
+
+    # Looked up for every row: the standard has messages of 1,500 fields. The first of equal keys counts.
+    @cached_property
+    def _by_tag(self) -> dict[int, PlacedMember]:
+        return {tag: each for each in reversed(self.members) for tag in each.tags}
+
+    @cached_property
+    def _by_name(self) -> dict[str, PlacedMember]:
+        return {folded(each.field.name): each for each in reversed(self.members)}
+
+    @cached_property
+    def _in_header(self) -> dict[int, PlacedMember]:
+        return {each.field.tag: each for each in reversed(self.spec.members("header"))}
+
+    @cached_property
+    def plain(self) -> frozenset[int]:
+        """Tags that the source has as plain fields."""
+        return frozenset(each.tag for each in self.rows if each.counts is False)
 
     def seen(self, rows: Iterable[MemberFact]) -> set[int]:
         """Return the tags, as in the spec, of the members that the rows describe."""

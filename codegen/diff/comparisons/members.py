@@ -95,9 +95,8 @@ class _Row:
         elsewhere = fact.inside is not None and fact.inside not in placed.path
         where = f"in {name_of(fact.inside or 0)}"
         # If a source has a counter as a plain field, which is reported separately, its paths omit that group.
-        flat = {each.tag for each in self.block.rows if each.counts is False}
         if fact.path is not None:
-            elsewhere = fact.path != tuple(tag for tag in placed.path if tag not in flat)
+            elsewhere = fact.path != tuple(tag for tag in placed.path if tag not in self.block.plain)
             where = f"in {'/'.join(map(name_of, fact.path)) or 'the body'}"
         if elsewhere:
             yield self.differs("elsewhere", where=where)

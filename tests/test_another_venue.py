@@ -1,0 +1,164 @@
+"""The commands and the program of `docs/how-to/another-venue.md`, run on a small dictionary of FIX 4.4.
+
+`interop/test_another_venue.py` runs them on FIX44.xml as QuickFIX distributes it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from codegen.read.resolve import load_dialect
+from kalshi_fix_sansio import Role, Session, SessionConfig
+from kalshi_fix_sansio.errors import LocalProtocolError
+from kalshi_fix_sansio.events import LogonRequested, MessageReceived
+from tests.codegen.harbour_spec import imported
+from tests.helpers import Clock
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = (ROOT / "docs" / "how-to" / "another-venue.md").read_text("utf-8")
+BLOCKS = dict(re.findall(r'^```\w+ title="(.*?)"\n(.*?)^```$', PAGE, re.DOTALL | re.MULTILINE))
+DICTIONARY = ROOT / "tests" / "fix44.xml"
+
+
+def follow(folder: Path, title: str) -> str:
+    """Run a block of commands of the page, with `folder` in place of ../acme; return what it prints."""
+    commands = BLOCKS[title].replace("../acme", str(folder)).replace(".venv/bin/python", sys.executable)
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        ["bash", "-ec", commands], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def follow_page(folder: Path, dictionary: Path) -> None:
+    """Do what the page says, from a dictionary on, and check that the output is the one that it shows."""
+    shutil.copy(dictionary, folder / "FIX44.xml")
+    follow(folder, "generate")
+    (folder / "two_sessions.py").write_text(BLOCKS["two_sessions.py"], "utf-8")
+    assert follow(folder, "run") == BLOCKS["output"]
+    assert "nothing left to do" in follow(folder, "follow")
+
+
+def members(dictionary: Path) -> dict[str, list[tuple[str, str]]]:
+    """Return names and flags of all members by message, with components in place."""
+    root = ET.parse(dictionary).getroot()
+    components = {each.attrib["name"]: each for each in root.iter("component") if len(each)}
+
+    def below(parent: ET.Element, required: bool = True) -> list[tuple[str, str]]:
+        found = []
+        for each in parent:
+            name, flag = each.attrib["name"], each.attrib["required"] == "Y" and required
+            if each.tag == "component":
+                found += below(components[name], flag)
+            else:
+                found += [(name, "Y" if flag else "N"), *below(each)]
+        return found
+
+    blocks = {each.attrib["name"]: each for each in root.iter("message")}
+    blocks |= {kind: each for kind in ("header", "trailer") for each in root.iter(kind)}
+    return {name: below(block) for name, block in blocks.items()}
+
+
+def test_the_page_leads_from_a_dictionary_to_an_order(tmp_path: Path) -> None:
+    follow_page(tmp_path, DICTIONARY)
+    assert members(tmp_path / "quickfix" / "FIX44.xml") == members(DICTIONARY)
+    written = ET.parse(tmp_path / "quickfix" / "FIX44.xml").getroot()
+    assert written.attrib == {"type": "FIX", "major": "4", "minor": "4", "servicepack": "0"}
+    assert "FIX.4.4" in (tmp_path / "orchestra.xml").read_text("utf-8")
+
+
+def test_every_block_of_the_page_is_run() -> None:
+    # The set-up and the download need a network.
+    assert list(BLOCKS) == ["set up", "download", "generate", "two_sessions.py", "run", "output", "follow"]
+    assert PAGE.count("\n```") == 2 * len(BLOCKS)
+
+
+def test_the_generated_package_needs_nothing_else(tmp_path: Path) -> None:
+    shutil.copy(DICTIONARY, tmp_path / "FIX44.xml")
+    follow(tmp_path, "generate")
+    text = "\n".join(path.read_text("utf-8") for path in (tmp_path / "acme_fix").rglob("*.py"))
+    packages = {
+        line.split()[1].split(".")[0] for line in re.findall(r"^(?:from|import) .*", text, re.MULTILINE)
+    }
+    assert packages - sys.stdlib_module_names == {"acme_fix", "attrs", "kalshi_fix_sansio"}
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text("utf-8")
+    assert text.count(old) == 1, (old, text.count(old))
+    path.write_text(text.replace(old, new), "utf-8")
+
+
+def session(package: Any, role: Role, own: str, other: str, **options: Any) -> Session:
+    return Session(
+        SessionConfig(
+            role=role,
+            dialect=package.DIALECT,
+            session_type=package.DIALECT.session_types["ORDERS"],
+            sender_comp_id=own,
+            target_comp_id=other,
+            **options,
+        )
+    )
+
+
+def test_a_spec_is_adapted_as_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(DICTIONARY, tmp_path / "FIX44.xml")
+    follow(tmp_path, "generate")
+    spec = tmp_path / "spec"
+    edit(spec / "sessions.yaml", "  FIX:", "  ORDERS:")
+    edit(spec / "sessions.yaml", "resend: true", "resend: false")
+    [flag] = re.findall(r"`(VenueFlag: .*?)`", PAGE)
+    with (spec / "fields.yaml").open("a", encoding="utf-8") as file:
+        file.write(f"  {flag}\n")
+    edit(spec / "messages" / "application.yaml", "      OrderQty: optional\n", "      VenueFlag: required\n")
+    edit(spec / "codesets.yaml", "    doc: Values of Side.\n", "    doc: Values of Side.\n    open: false\n")
+    edit(spec / "messages" / "session.yaml", "      Username: optional\n", "      Username: required\n")
+    package: Any = imported(spec, tmp_path / "made", monkeypatch)
+    clock = Clock()
+    fields = package.LogonFields(username="me")
+    client = session(package, Role.INITIATOR, "ME", "ACME", logon_fields=fields)
+    venue = session(package, Role.ACCEPTOR, "ACME", "ME", logon_fields=fields)
+    venue.connect(clock.now)
+    client.connect(clock.now)
+    logon = client.data_to_send()
+    assert b"\x01553=me\x01" in logon
+    assert b"\x011137=" not in logon  # DefaultApplVerID belongs to FIXT
+    venue.receive_data(logon, clock.now)
+    [requested] = venue.events()
+    assert isinstance(requested, LogonRequested)
+    venue.accept_logon(clock.now)
+    client.receive_data(venue.data_to_send(), clock.now)
+    client.events()
+    common = {"cl_ord_id": "1", "symbol": "IBM", "transact_time": clock.utc, "ord_type": "1"}
+    with pytest.raises(TypeError, match="venue_flag"):
+        package.NewOrderSingle(side="1", **common)
+    unlisted = package.NewOrderSingle(side="7", venue_flag=True, **common)
+    with pytest.raises(
+        LocalProtocolError, match=r"Side \(54\) is '7': expected one of 1 \(BUY\), 2 \(SELL\)"
+    ):
+        client.send(unlisted, clock.now, allow_unknown_codes=True)
+    client.send(package.NewOrderSingle(side="1", venue_flag=True, **common), clock.now)
+    data = client.data_to_send()
+    assert b"\x019001=Y\x01" in data
+    venue.receive_data(data, clock.now)
+    received = [event.message for event in venue.events() if isinstance(event, MessageReceived)]
+    assert received == [package.NewOrderSingle(side="1", venue_flag=True, **common)]
+
+
+def test_an_import_lists_what_it_left_out_as_differences(tmp_path: Path) -> None:
+    shutil.copy(DICTIONARY, tmp_path / "FIX44.xml")
+    follow(tmp_path, "generate")
+    text = (tmp_path / "spec" / "differences.yaml").read_text("utf-8")
+    assert re.findall(r"  - (\w+=\w)", text) == ["ExecInst=1", "ExecInst=6"]
+    assert load_dialect(tmp_path / "spec").begin_string == "FIX.4.4"
