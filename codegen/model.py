@@ -370,6 +370,8 @@ class SessionType(Element):
     products: tuple[str, ...]
     port: int | None
     host_role: str | None
+    service: str | None
+    """What it is for, by a word that programs go by, such as orders."""
     comp_ids: tuple[str, ...]
     max_message_size: int | None = None
     """The largest BodyLength in bytes that the venue's messages need; None for the default."""

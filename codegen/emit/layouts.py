@@ -320,6 +320,7 @@ def session_type_expression(session_type: SessionType) -> str:
         products=sequence(map(repr, session_type.products)),
         port=str(session_type.port),
         host_role=repr(session_type.host_role),
+        service=repr(session_type.service),
         purpose=text_literal(session_type.purpose),
         comp_ids=sequence(map(repr, session_type.comp_ids)),
         **_given(session_type, *limits, "past_reports_hours", "retention_hours"),

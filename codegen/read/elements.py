@@ -273,6 +273,7 @@ def session_types(context: Context) -> tuple[model.SessionType, ...]:
                 products=tuple(product for product, _ in named),
                 port=integer(node, "port"),
                 host_role=role,
+                service=optional_text(node, "service"),
                 comp_ids=tuple(each for each, _ in words(node.get("comp_ids"))),
                 max_message_size=integer(node, "max_message_size"),
                 requests_per_second=integer(node, "requests_per_second"),

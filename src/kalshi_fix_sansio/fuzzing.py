@@ -36,6 +36,8 @@ START: Final = datetime(2026, 8, 21, 14, 3, 7, tzinfo=UTC)
 """Time at which the session connects, and SendingTime of the messages of `messages`."""
 CLIENT: Final = "fuzzed-client"
 """SenderCompID of the session."""
+SESSION: Final = DIALECT.session_type_for("orders", resend=True).name
+"""The default session type: the one with most messages."""
 _MOST_STEPS: Final = 32
 """Maximum number of messages that `messages` returns, and of steps that `events` takes."""
 _CODEC_TAGS: Final = frozenset((8, 9, 10, 35))
@@ -87,7 +89,7 @@ class Choices:
         return self.take(len(self._data))
 
 
-def messages(data: bytes, session_type: str = "KalshiRT", product: str = "prediction") -> list[Message]:
+def messages(data: bytes, session_type: str = SESSION, product: str = "prediction") -> list[Message]:
     """Return messages that the venue may send on a session of this type, as decoded on receipt.
 
     Raises:
@@ -101,7 +103,7 @@ def messages(data: bytes, session_type: str = "KalshiRT", product: str = "predic
     return found
 
 
-def events(data: bytes, session_type: str = "KalshiRT", product: str = "prediction") -> list[Event]:
+def events(data: bytes, session_type: str = SESSION, product: str = "prediction") -> list[Event]:
     """Return the events of a session of this type, from LoggedOn on; the bytes control what it receives.
 
     Raises:

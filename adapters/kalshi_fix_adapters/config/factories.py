@@ -70,37 +70,40 @@ class Factories(Generic[C]):
         fields = None
         if listener:
             fields = kalshi_fix_sansio.LogonFields(listener_session=True, skip_pending_exec_reports=True)
-        return self._make("KalshiRT" if retransmission else "KalshiNR", config, options, fields)
+        return self._make("orders", config, options, fields, resend=retransmission)
 
     @hides_locals
     def drop_copy(self, *, config: ClientConfig | None = None, **options: Unpack[Options]) -> C:
         """Return a client for KalshiDC: requests for past execution reports."""
-        return self._make("KalshiDC", config, options)
+        return self._make("drop_copy", config, options)
 
     @hides_locals
     def market_data(self, *, config: ClientConfig | None = None, **options: Unpack[Options]) -> C:
         """Return a client for KalshiMD: books, trades and trading status."""
-        return self._make("KalshiMD", config, options)
+        return self._make("market_data", config, options)
 
     @hides_locals
     def post_trade(self, *, config: ClientConfig | None = None, **options: Unpack[Options]) -> C:
         """Return a client for KalshiPT: settlement reports (prediction only)."""
-        return self._make("KalshiPT", config, options)
+        return self._make("settlement", config, options)
 
     @hides_locals
     def rfq(self, *, config: ClientConfig | None = None, **options: Unpack[Options]) -> C:
         """Return a client for KalshiRFQ: market makers in requests for quotes (prediction only)."""
-        return self._make("KalshiRFQ", config, options)
+        return self._make("rfq", config, options)
 
     def _make(
         self,
-        session: str,
+        service: str,
         config: ClientConfig | None,
         options: Options,
         logon_fields: kalshi_fix_sansio.LogonFields | None = None,
+        *,
+        resend: bool | None = None,
     ) -> C:
         merged = merge(config, options)
         if logon_fields is not None:
             fields = attrs.evolve(logon_fields, **values_of(merged.logon_fields))
             merged = attrs.evolve(merged, logon_fields=fields)
-        return self._client(make_plan(session, merged))
+        session_type = kalshi_fix_sansio.DIALECT.session_type_for(service, resend=resend)
+        return self._client(make_plan(session_type.name, merged))

@@ -52,7 +52,7 @@ from kalshi_fix_adapters.errors import NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.events import ClientEvent, Connecting, ConnectionEvent, GaveUp, Resubscribed
 from kalshi_fix_adapters.net.tls import Tls
 from kalshi_fix_adapters.observe.dispatch import Dispatcher
-from kalshi_fix_sansio import SESSION_TYPES
+from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import KalshiFixError, LocalProtocolError, SendFailedError, StoreError
@@ -69,11 +69,11 @@ from kalshi_fix_sansio.session.states import State
 if TYPE_CHECKING:
     from kalshi_fix_adapters.engine.subscriptions import Subscriptions
 
-MARKET_DATA = "KalshiMD"
+MARKET_DATA = DIALECT.session_type_for("market_data")
 """The session type whose subscriptions are renewed."""
 SUBSCRIBE_AGAIN = 1.0
 """Seconds until the next batch of renewals, which includes those that the venue rejected for their rate."""
-SUBSCRIBE_AT_ONCE = SESSION_TYPES[MARKET_DATA].requests_per_second
+SUBSCRIBE_AT_ONCE = MARKET_DATA.requests_per_second
 """Maximum number of renewals in a batch, as the venue accepts per second; None for no limit."""
 
 
@@ -141,7 +141,7 @@ class ClientCore:
         self._attempts = Attempts(plan, self._random, self._clocks())
         session_type = plan.config.session_type
         self._subscriptions: Subscriptions | None = None
-        if session_type.name == MARKET_DATA:
+        if session_type.name == MARKET_DATA.name:
             # Imported here, so other clients do not load the market data messages.
             from kalshi_fix_adapters.engine.subscriptions import Subscriptions
 

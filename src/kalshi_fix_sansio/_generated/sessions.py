@@ -52,6 +52,7 @@ SESSION_TYPES: Mapping[str, SessionType] = MappingProxyType(
             products=("prediction", "margin"),
             port=8228,
             host_role="orders",
+            service="orders",
             purpose="Order entry without retransmission.",
             comp_ids=("KalshiNR", "Kalshi"),
             past_reports_hours=3,
@@ -63,6 +64,7 @@ SESSION_TYPES: Mapping[str, SessionType] = MappingProxyType(
             products=("prediction", "margin"),
             port=8229,
             host_role="orders",
+            service="drop_copy",
             purpose=(
                 "Drop copy: requests execution reports of the last three hours, if the venue has "
                 "enabled the account."
@@ -77,6 +79,7 @@ SESSION_TYPES: Mapping[str, SessionType] = MappingProxyType(
             products=("prediction", "margin"),
             port=8230,
             host_role="orders",
+            service="orders",
             purpose=(
                 "Order entry with retransmission; on prediction also creation of RFQs, and "
                 "settlement reports on request."
@@ -91,6 +94,7 @@ SESSION_TYPES: Mapping[str, SessionType] = MappingProxyType(
             products=("prediction",),
             port=8231,
             host_role="orders",
+            service="settlement",
             purpose="Post trade: settlement reports.",
             comp_ids=("KalshiPT", "Kalshi"),
             retention_hours=24,
@@ -102,6 +106,7 @@ SESSION_TYPES: Mapping[str, SessionType] = MappingProxyType(
             products=("prediction",),
             port=8232,
             host_role="orders",
+            service="rfq",
             purpose="Quotes of market makers in answer to RFQs.",
             comp_ids=("KalshiRFQ", "Kalshi"),
         ),
@@ -112,6 +117,7 @@ SESSION_TYPES: Mapping[str, SessionType] = MappingProxyType(
             products=("prediction", "margin"),
             port=8233,
             host_role="market_data",
+            service="market_data",
             purpose="Market data: books and trades; on prediction also trading status.",
             comp_ids=("KalshiMD", "Kalshi"),
             max_message_size=2097152,

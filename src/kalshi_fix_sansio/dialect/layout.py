@@ -427,6 +427,8 @@ class SessionType(Value):
         products: The products that have it; empty for all.
         port: The venue's port.
         host_role: The host of an environment that serves it: `orders` or `market_data`.
+        service: What it is for, such as `orders`, `drop_copy` or `market_data`; None if the spec does not
+            contain it.
         purpose: Its purpose, in a sentence.
         comp_ids: SenderCompID values that the venue may use on it.
         max_message_size: The largest BodyLength (9) that the venue's messages need, in bytes; None for the
@@ -446,6 +448,7 @@ class SessionType(Value):
     products: tuple[str, ...] = ()
     port: int | None = None
     host_role: str | None = None
+    service: str | None = None
     purpose: str = ""
     comp_ids: tuple[str, ...] = ()
     max_message_size: int | None = None
@@ -526,6 +529,17 @@ class Dialect(Value):
         blocks = [self.header, self.trailer, *(layout.body for layout in self.messages.values())]
         scopes = (condition.scope for block in blocks for condition in _conditions(block))
         return frozenset(name for scope in scopes for name, _ in scope.logon)
+
+    def session_type_for(self, service: str, *, resend: bool | None = None) -> SessionType:
+        """Return the first session type of a service, such as `orders`, optionally with or without resend.
+
+        Raises:
+            KeyError: the dialect has no such session type.
+        """
+        for session_type in self.session_types.values():
+            if session_type.service == service and resend in (None, session_type.resend):
+                return session_type
+        raise KeyError(service)
 
     def layout_of(self, cls: type[Any]) -> MessageLayout | None:
         """Return the layout of a message class; None if the class does not belong to this dialect."""

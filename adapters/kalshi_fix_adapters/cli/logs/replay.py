@@ -38,9 +38,7 @@ from kalshi_fix_sansio.trading import (
 NOTHING_FOUND = 3
 LOOKED_EVERY = 1_000
 """Number of messages between two checks for a due progress line."""
-_MARKET_DATA, _DROP_COPY, _SETTLEMENT = "KalshiMD", "KalshiDC", "KalshiPT"
-_ORDERS = frozenset(name for name in SESSION_TYPES if name in ("KalshiNR", "KalshiRT"))
-"""Session types for orders."""
+_SERVICES = {name: session_type.service for name, session_type in SESSION_TYPES.items()}
 
 
 @click.command()
@@ -95,7 +93,11 @@ class _State:
     def __init__(self, product: str) -> None:
         self.count = 0
         self.books = OrderBooks()
-        self.orders = {name: Orders(name, product=product) for name in sorted(_ORDERS)}
+        self.orders = {
+            name: Orders(name, product=product)
+            for name, service in sorted(_SERVICES.items())
+            if service == "orders"
+        }
         self.copies = DropCopy(product=product)
         self.positions, self.cash = Positions(), Cash(product=product)
         self.settlements = Settlements()
@@ -115,18 +117,19 @@ class _State:
             self._take(session_type, what, time)
 
     def _take(self, session_type: str, what: object, time: Any) -> None:
-        if session_type == _MARKET_DATA:
+        service = _SERVICES.get(session_type)
+        if service == "market_data":
             for change in self.books.apply(what):
                 for discrepancy in change.discrepancies:
                     self._note(discrepancy.kind.value)
-        elif session_type in _ORDERS:
+        elif service == "orders":
             self._settle(self.orders[session_type].apply(what))
-        elif session_type == _DROP_COPY:
+        elif service == "drop_copy":
             if isinstance(what, MessageReceived):
                 for copied in self.copies.apply(what, Instant(time.timestamp(), time)):
                     for orders in self.orders.values():
                         self._settle(orders.apply(copied))
-        elif session_type == _SETTLEMENT:
+        elif service == "settlement":
             update = self.settlements.apply(what)
             if update is not None:
                 self.positions.apply(update)

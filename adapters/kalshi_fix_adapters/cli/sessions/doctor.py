@@ -17,6 +17,7 @@ from cryptography.x509 import load_der_x509_certificate
 from kalshi_fix_adapters.blocking import Client
 from kalshi_fix_adapters.cli.kit.failures import plain_errors
 from kalshi_fix_adapters.cli.kit.terminal import columns_of, wrapped
+from kalshi_fix_adapters.cli.sessions.order_entry import SESSION
 from kalshi_fix_adapters.cli.sessions.target import Target, target_options
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.errors import CertificateRejectedError
@@ -36,7 +37,7 @@ EXPIRY_MARGIN = 3
 
 
 @click.command()
-@click.option("--session", type=click.Choice(list(SESSION_TYPES)), default="KalshiNR", show_default=True)
+@click.option("--session", type=click.Choice(list(SESSION_TYPES)), default=SESSION, show_default=True)
 @target_options
 def doctor(session: str, target: Target) -> None:
     """Check step by step that you can log on, and print the remedy for a step that fails.

@@ -32,7 +32,8 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.dialect.layout import Sender
 from kalshi_fix_sansio.validation import logon_facts, validate
 
-SESSION: Final = "KalshiNR"
+SESSION: Final = DIALECT.session_type_for("orders", resend=False).name
+"""Orders of a command end with it, so nothing could be resent later."""
 DONE, REFUSED, UNKNOWN = 0, 1, 3
 """Exit statuses; 2 is for usage errors."""
 WIDTH: Final = 60

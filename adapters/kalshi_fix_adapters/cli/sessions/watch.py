@@ -18,7 +18,7 @@ from kalshi_fix_adapters.cli.sessions.target import Target, target_options
 from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.errors import NotConnectedError
 from kalshi_fix_adapters.events import ClientEvent
-from kalshi_fix_sansio import MarketDataRequest, MDEntryType
+from kalshi_fix_sansio import DIALECT, MarketDataRequest, MDEntryType
 from kalshi_fix_sansio.events import LoggedOn
 from kalshi_fix_sansio.trading import BookState, BookUpdate, Level, OrderBook, OrderBooks, StaleReason
 
@@ -60,7 +60,9 @@ def watch(target: Target, symbols: tuple[str, ...], depth: int | None, once: boo
     if len(symbols) > MAX_SYMBOLS:
         raise click.UsageError(f"at most {MAX_SYMBOLS} markets")
     with plain_errors():
-        plan = target.plan("KalshiMD", reconnect=None if once else ReconnectPolicy())
+        plan = target.plan(
+            DIALECT.session_type_for("market_data").name, reconnect=None if once else ReconnectPolicy()
+        )
         with Client(plan) as client:
             books = Books(client, symbols, depth)
             if not follow(client, plan, books, once=once) and once:
