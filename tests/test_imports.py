@@ -83,6 +83,16 @@ def test_classes_outside_of_the_dialect_have_no_layout() -> None:
     assert DIALECT.layout_of(Header) is None
 
 
+def test_a_session_type_is_found_by_its_service() -> None:
+    found = [DIALECT.session_type_for("orders", resend=resend).resend for resend in (False, True)]
+    assert found == [False, True]
+    assert DIALECT.session_type_for("market_data").service == "market_data"
+    with pytest.raises(KeyError, match="spot"):
+        DIALECT.session_type_for("spot")
+    with pytest.raises(KeyError, match="market_data"):
+        DIALECT.session_type_for("market_data", resend=True)
+
+
 def test_an_unknown_name_raises_the_usual_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'kalshi_fix_sansio' has no attribute 'Ordre'"):
         _ = kalshi_fix_sansio.Ordre  # type: ignore[attr-defined]

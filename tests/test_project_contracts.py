@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from kalshi_fix_sansio import SESSION_TYPES
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -140,3 +142,16 @@ def test_no_trading_module_uses_private_attributes_of_another() -> None:
     found = {path.name: foreign_privates(path.read_text(encoding="utf-8")) for path in modules}
     assert len(modules) > 30
     assert {name: uses for name, uses in found.items() if uses} == {}
+
+
+def test_code_outside_of_trading_finds_session_types_by_their_service() -> None:
+    """Another venue's session types have other names."""
+    generated, trading = (ROOT / "src" / "kalshi_fix_sansio" / each for each in ("_generated", "trading"))
+    found = []
+    for path in (*(ROOT / "src").rglob("*.py"), *(ROOT / "adapters").rglob("*.py")):
+        if not (path.is_relative_to(generated) or path.is_relative_to(trading)):
+            nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+            constants = (node.value for node in nodes if isinstance(node, ast.Constant))
+            texts = {value for value in constants if isinstance(value, str)}
+            found += [(path.name, name) for name in texts & set(SESSION_TYPES)]
+    assert found == []

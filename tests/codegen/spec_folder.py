@@ -121,7 +121,7 @@ hosts:
     futures: {main: futures.example}
 sessions:
   Orders:
-    {purpose: "Orders.", port: 9000, host: main, products: [spot, futures], resend: true,
+    {purpose: "Orders.", port: 9000, host: main, service: orders, products: [spot, futures], resend: true,
       reset_required: false, comp_ids: [Orders, Mini]}
   Quotes:
     {purpose: "Quotes.", port: 9001, host: main, products: spot, resend: false, reset_required: true}

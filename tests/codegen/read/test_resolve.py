@@ -286,11 +286,12 @@ def test_session_types_and_hosts(dialect: model.Dialect, tmp_path: Path) -> None
         products=("spot", "futures"),
         port=9000,
         host_role="main",
+        service="orders",
         comp_ids=("Orders", "Mini"),
         source="manual",
         location=Location(f"{tmp_path.as_posix()}/sessions.yaml", 7),
     )
-    assert (quotes.products, quotes.reset_required) == (("spot",), True)
+    assert (quotes.products, quotes.reset_required, quotes.service) == (("spot",), True, None)
     assert dialect.environments == ("live",)
     assert [(each.product, each.host) for each in dialect.endpoints] == [
         ("spot", "spot.example"),
