@@ -115,12 +115,12 @@ def settle(
 
 def text_of(findings: Iterable[Finding], source: str, why: str) -> str:
     """Return a `differences.yaml` that keeps findings about one source, or an empty text without findings."""
-    kept: dict[tuple[str, str], list[str]] = {}
+    kept: dict[tuple[str, str], dict[str, None]] = {}
     for each in findings:
         if each.kind in KEEPABLE and each.element in ELEMENTS:
-            kept.setdefault((each.element, each.says), []).append(each.address)
+            kept.setdefault((each.element, each.says), {})[each.address] = None
     entries = [
-        {"source": source, element: addresses, "says": says, "why": why}
+        {"source": source, element: list(addresses), "says": says, "why": why}
         for (element, says), addresses in kept.items()
     ]
     if not entries:

@@ -284,6 +284,29 @@ class Unread(Fact):
 
 
 @attrs.frozen
+class EntryForm:
+    """How the venue's pages write an entry of a changelog; without a component, they have none."""
+
+    component: str = ""
+    """Name of the component, such as Update."""
+    date: str = ""
+    """Attribute with the date or the version."""
+    title: str = ""
+    """Attribute with the title, as `title` of an object."""
+    description: str = ""
+    """Attribute with the title of an entry without such an object."""
+    tags: str = ""
+    """Attribute with the tags."""
+    about: str = ""
+    """Tag of the entries about the dialect, in capitals."""
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """All its attributes."""
+        return self.date, self.title, self.description, self.tags
+
+
+@attrs.frozen
 class Vocabulary:
     """Names that the spec already has, used by parsers to recognize codes, tags and messages."""
 
@@ -299,6 +322,9 @@ class Vocabulary:
     ports: tuple[int, ...] = ()
     limits: tuple[str, ...] = ()
     """Names of the limits whose source is a changelog."""
+    venue: str = ""
+    """Name of the venue in lower case."""
+    entry: EntryForm = EntryForm()
 
     @cached_property
     def _tags(self) -> dict[str, int]:

@@ -147,7 +147,7 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
     others = names if addresses or own else [*names, path.stem]
     named = next((each for each in others if kinds.get(each) in (CHANGELOG, GUIDE)), None)
     # Recognized by its content as well: an address changes more often than the form of the entries.
-    if changelog.is_changelog(text) or (named and kinds[named] == CHANGELOG):
+    if changelog.is_changelog(text, spec.vocabulary.entry) or (named and kinds[named] == CHANGELOG):
         facts = changelog.read(text, file, spec.vocabulary)
         return Reading(file, CHANGELOG, named or names[0], None, text, tuple(facts))
     if named:

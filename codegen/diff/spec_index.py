@@ -11,7 +11,7 @@ from pathlib import Path
 import attrs
 
 from codegen import model
-from codegen.diff.facts import Vocabulary
+from codegen.diff.facts import EntryForm, Vocabulary
 from codegen.presence import MANDATORY, Place, places, places_of, presence_at
 from codegen.read.context import words
 from codegen.read.load import Source, load
@@ -106,6 +106,8 @@ class SpecIndex:
             },
             sessions=tuple(each.name for each in self.dialect.session_types),
             environments=self.dialect.environments,
+            venue=self.dialect.title.lower(),
+            entry=self._entry_form(),
             ports=tuple(each.port for each in self.dialect.session_types if each.port is not None),
             limits=tuple(
                 each.name
@@ -113,6 +115,11 @@ class SpecIndex:
                 if any(self.kind_of(name) == CHANGELOG for name in each.source.split(", "))
             ),
         )
+
+    def _entry_form(self) -> EntryForm:
+        form = self.source.setting("changelog_entry")
+        entries = form.entries.items() if isinstance(form, Map) else ()
+        return EntryForm(**{key: node.text for key, node in entries if isinstance(node, Scalar)})
 
     def kind_of(self, name: str) -> str:
         """Return the kind of a source of the manifest; empty if there is no such source."""

@@ -1,8 +1,8 @@
 """Parser of the venue's changelog: one page with an entry for each change of any of its APIs.
 
-An entry is `<Update label="May 3, 2026" tags={["FIX"]} rss={{title: "…"}}>`. It has no number, so it is
-identified by its date and title. `changelog.yaml` of the spec has a disposition for each entry about FIX; it
-does not contain the text, only fingerprints of title and text.
+An entry is a component such as `<Update label="May 3, 2026" tags={["FIX"]} rss={{title: "…"}}>`, whose names
+the manifest lists. It has no number, so it is identified by its date and title. `changelog.yaml` of the spec
+has a disposition for each entry about FIX; it does not contain the text, only fingerprints of title and text.
 """
 
 from __future__ import annotations
@@ -11,30 +11,23 @@ import re
 
 from codegen.diff.documents import headings, markdown
 from codegen.diff.documents.inline import fingerprint, plain
-from codegen.diff.facts import EntryFact, Fact, Unread, Vocabulary
+from codegen.diff.facts import EntryFact, EntryForm, Fact, Unread, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
 
-API = "FIX"
-"""Tag of the relevant entries. Others count if they mention it, or a name of the dialect."""
-ENTRY = "Update"
-"""Component of an entry; other components and headings with dates reveal that the form has changed."""
-_ATTRIBUTES = ("label", "tags", "rss", "description")
-
-# Pages of FIX versions have <Update> too, but neither tags nor rss (see `pages`). The limit of 500 characters
-# keeps a page full of `<Update` in linear time.
-_UPDATE = re.compile(r"^<Update\b[^>]{0,500}?\b(?:tags|rss)\s*=", re.MULTILINE)
 # Possessive, as in `markdown`: there is only one way to split the text.
 _STRING = re.compile(r"\"((?:[^\"\\]|\\.)*+)\"|'((?:[^'\\]|\\.)*+)'")
 _TITLE = re.compile(r"\btitle\s*:\s*")
 # One that has no end extends to the next one.
 _WHOLE = re.compile(rf"^[ \t]*<{ENTRY}\b.*?(?:</{ENTRY}>|(?=^[ \t]*<{ENTRY}\b|\Z))", re.MULTILINE | re.DOTALL)
 _TAG_ENDS = re.compile(r"[\[\]{}\"'`,]")
-_MENTIONS_API = re.compile(rf"\b{API}\b")
 
 
-def is_changelog(page: str) -> bool:
+def is_changelog(page: str, form: EntryForm) -> bool:
     """Return whether a page consists of changelog entries."""
-    return _UPDATE.search(page) is not None
+    # Pages of FIX versions have entries too, but with neither tags nor title (see `pages`). The limit of 500
+    # characters keeps a page full of `<Update` in linear time.
+    entry = rf"^<{form.component}\b[^>]{{0,500}}?\b(?:{form.tags}|{form.title})\s*="
+    return bool(form.component) and re.search(entry, page, re.MULTILINE) is not None
 
 
 def outside(page: str) -> str:
@@ -46,47 +39,54 @@ def read(page: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
     """Return all entries of the page, and what could not be parsed, such as entries in another form."""
     found: list[Fact] = []
     strange: dict[str, list[int]] = {}
-    lines = page.splitlines()
+    form, lines = vocabulary.entry, page.splitlines()
     opened: markdown.Component | None = None
     # An entry without an end tag extends to the next one, or to the end of the page.
-    for block in (*markdown.blocks(page), markdown.End(len(lines) + 1, ENTRY)):
+    for block in (*markdown.blocks(page), markdown.End(len(lines) + 1, form.component)):
         match block:
             case markdown.Unparsable(line, what):
                 found.append(Unread(Location(file, line), what))
             # An entry spans the lines from its tag to its end, including nested components.
-            case markdown.Component(name="Update") | markdown.End(name="Update"):
+            case markdown.Component(name=form.component) | markdown.End(name=form.component):
                 if opened is not None:
                     last = block.line if isinstance(block, markdown.End) else block.line - 1
                     content = "\n".join(lines[opened.line - 1 : last])
                     found.append(_entry(opened, content, Location(file, opened.line), vocabulary))
                 opened = block if isinstance(block, markdown.Component) else None
                 for name in opened.attributes if opened else ():
-                    if name not in _ATTRIBUTES:
-                        strange.setdefault(f"the attribute {name} of <{ENTRY}>", []).append(block.line)
+                    if name not in form.attributes:
+                        strange.setdefault(f"the attribute {name} of <{form.component}>", []).append(
+                            block.line
+                        )
             case markdown.Component(line, name) if opened is None:
                 strange.setdefault(f"the component <{name}> outside of entries", []).append(line)
             case markdown.Heading(line, _, text) if opened is None and headings.date_in(text):
                 strange.setdefault("a heading with a date outside of entries", []).append(line)
     for what, at in strange.items():
         found.append(Unread(Location(file, at[0]), f"{what}, {len(at)} times"))
-    return found or [Unread(Location(file, 1), f"a changelog without an entry <{ENTRY} label=…>")]
+    what = f"a changelog without an entry <{form.component} {form.date}=…>"
+    return found or [Unread(Location(file, 1), what)]
 
 
 def _entry(block: markdown.Component, content: str, location: Location, vocabulary: Vocabulary) -> Fact:
-    label, rss = block.attributes.get("label", ""), block.attributes.get("rss", "")
+    form = vocabulary.entry
+    label, feed = block.attributes.get(form.date, ""), block.attributes.get(form.title, "")
     date = headings.date_in(plain(label))
-    at = _TITLE.search(rss)
+    at = _TITLE.search(feed)
     # Title of the feed; a page without one has it in the description.
-    title = next(iter(_strings(rss[at.end() :])), "") if at else block.attributes.get("description", "")
+    title = next(iter(_strings(feed[at.end() :])), "") if at else block.attributes.get(form.description, "")
     if not date or not title:
         return Unread(location, f"an entry of the changelog without {'a title' if date else 'a date'}")
-    tags = tuple(filter(None, map(str.strip, _TAG_ENDS.split(block.attributes.get("tags", "")))))
+    tags = tuple(filter(None, map(str.strip, _TAG_ENDS.split(block.attributes.get(form.tags, "")))))
     text = plain(content)
-    tagged = any(API in re.findall("[A-Z]+", tag.upper()) for tag in tags)
+    tagged = any(form.about in re.findall("[A-Z]+", tag.upper()) for tag in tags)
     about = (
-        tagged or _MENTIONS_API.search(text) or vocabulary.names.search(text) or vocabulary.has_limit(text)
+        tagged
+        or re.search(rf"\b{form.about}\b", text)
+        or vocabulary.names.search(text)
+        or vocabulary.has_limit(text)
     )
-    words = plain(content.partition(">\n")[2].replace(f"</{ENTRY}>", ""))
+    words = plain(content.partition(">\n")[2].replace(f"</{form.component}>", ""))
     # Without the label, so that an entry whose date is corrected is the same one.
     prints = _print(title), _print(content.replace(label, "", 1))
     return EntryFact(location, date, title, tags, *prints, bool(about), words)

@@ -94,7 +94,7 @@ def flows(
     found: set[tuple[str, str]] = set()
     named: set[str] = set()
     for part in direction.split(";"):
-        senders = _senders(part)
+        senders = _senders(part, vocabulary.venue)
         if senders is None:
             return Unread(location, f"`{part.strip()}` is not a direction")
         own = session_names(part, vocabulary)
@@ -105,12 +105,12 @@ def flows(
     return FlowsFact(location, msg_type, name, frozenset(found))
 
 
-def _senders(text: str) -> tuple[str, ...] | None:
+def _senders(text: str, venue: str) -> tuple[str, ...] | None:
     # Session types before a direction: `KalshiRT: Client -> Server`.
     text = re.sub(r"\A\s*[\w, ]+:", "", text)
     if re.match(r"\s*(?:both|either|bidirectional)\b|.*(?:<->|↔)", text.lower()):
         return ("client", "venue")
     words = {"inbound": "client", "in": "client", "outbound": "venue", "out": "venue", "client": "client"}
     words |= {"server": "venue", "exchange": "venue"}
-    sender = words.get(text.strip().lower()) or sender_by_arrow(text)
+    sender = words.get(text.strip().lower()) or sender_by_arrow(text, venue)
     return (sender,) if sender else None

@@ -11,8 +11,8 @@ from codegen.diff.documents.columns import requirement_of_heading
 from codegen.diff.documents.inline import plain
 from codegen.diff.facts import Vocabulary, folded
 
-VENUE_WORDS = frozenset({"exchange", "server", "gateway", "venue", "kalshi", "acceptor"})
-"""Words for the venue's side; any other party is a client."""
+VENUE_WORDS = frozenset({"exchange", "server", "gateway", "venue", "acceptor"})
+"""Words for the venue's side, besides its name; any other party is a client."""
 
 # `35=D`, `MsgType: D`, `MsgType="D"`.
 NAMED_MSG_TYPE = re.compile(r"\b(?:35\s*=|Msg ?Type\s*[=:])\s*[\"'`]?([A-Za-z0-9]{1,6})\b")
@@ -99,7 +99,7 @@ def read(text: str, vocabulary: Vocabulary) -> ParsedHeading:
         # A counter that is only mentioned in passing lays out no group.
         group=group[2] if group and (group[1] or f"({group[2]})" in text or _INSIDE.search(text)) else None,
         when=(condition[1], condition[2]) if condition else None,
-        sender=sender_by_arrow(text),
+        sender=sender_by_arrow(text, vocabulary.venue),
         required=requirement_of_heading(text),
         version=(version[1] or version[2]) if version else "",
         date=date_in(text),
@@ -107,9 +107,10 @@ def read(text: str, vocabulary: Vocabulary) -> ParsedHeading:
     )
 
 
-def _sender_of(party: str) -> str:
+def _sender_of(party: str, venue: str) -> str:
     """Return `venue` or `client` for a word such as Server or Market Maker."""
-    return "venue" if set(re.findall(r"[a-z]+", party.lower())) & VENUE_WORDS else "client"
+    words, named = set(re.findall(r"[a-z]+", party.lower())), venue.split()
+    return "venue" if words & VENUE_WORDS or (named and words.issuperset(named)) else "client"
 
 
 def date_in(text: str) -> str:
@@ -126,13 +127,13 @@ def date_in(text: str) -> str:
         return ""
 
 
-def sender_by_arrow(text: str) -> str | None:
+def sender_by_arrow(text: str, venue: str) -> str | None:
     """Return the sender left of an arrow, as in `Client → Server`: `client` or `venue`, or None."""
     arrow = _ARROW.search(text)
     if arrow is None:
         return None
     # Any party but the venue is a client, so an arrow between two clients gives no sender.
-    left, right = _sender_of(arrow[1]), _sender_of(arrow[2])
+    left, right = _sender_of(arrow[1], venue), _sender_of(arrow[2], venue)
     return left if left != right else None
 
 

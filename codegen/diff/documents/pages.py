@@ -144,8 +144,9 @@ class _PageReader:
         # Headings inside a component end with it: those above it apply again after its end.
         self._components.append((block.name, list(self._stack)))
         title = attributes.get("title", "")
-        if block.name == "Update":
-            self._update(line, attributes.get("label", ""), attributes.get("description", ""))
+        form = self.vocabulary.entry
+        if block.name == form.component:
+            self._update(line, attributes.get(form.date, ""), attributes.get(form.description, ""))
         elif title:
             self._heading(line, _BOLD, title)
             heading = self._stack[-1][1]

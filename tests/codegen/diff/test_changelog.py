@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import attrs
 import pytest
 
 from codegen.diff.documents import changelog
-from codegen.diff.facts import EntryFact, Fact
+from codegen.diff.documents.headings import sender_by_arrow
+from codegen.diff.facts import EntryFact, EntryForm, Fact
 from codegen.read.resolve import load_dialect
 from tests.codegen.command import run
 from tests.codegen.diff.pier_dialect import Scratch, original
@@ -243,3 +245,33 @@ def test_an_entry_without_an_end_goes_up_to_the_next() -> None:
         "Deeper water",
         "Longer pier",
     ]
+
+
+def test_the_manifest_names_the_component_and_its_attributes() -> None:
+    usual = HEAD + entry("May 3, 2024", "Longer pier")
+    form = EntryForm(component="News", date="on", title="feed", description="about", tags="apis", about="FIX")
+    other = usual.replace("Update", "News").replace("label=", "on=").replace("tags=", "apis=")
+    other = other.replace("rss=", "feed=")
+    vocabulary = attrs.evolve(original().vocabulary, entry=form)
+    [fact] = changelog.read(other, "news.md", vocabulary)
+    assert isinstance(fact, EntryFact)
+    assert (fact.date, fact.title, fact.about) == ("2024-05-03", "Longer pier", True)
+    assert changelog.is_changelog(other, form)
+    assert not changelog.is_changelog(usual, form)
+    assert not changelog.is_changelog(usual, EntryForm())
+    assert changelog.is_changelog(usual, original().vocabulary.entry)
+
+
+@pytest.mark.parametrize(
+    ("text", "venue", "sender"),
+    [
+        ("Acme → Member", "acme", "venue"),
+        ("Member → Acme", "acme", "client"),
+        ("Big Acme → Member", "big acme", "venue"),
+        ("Big Member → Server", "big acme", "client"),
+        ("Acme → Member", "other", None),
+        ("Acme → Member", "", None),
+    ],
+)
+def test_a_direction_may_contain_the_name_of_the_venue(text: str, venue: str, sender: str | None) -> None:
+    assert sender_by_arrow(text, venue) == sender
