@@ -18,7 +18,7 @@ from interop.quickfix_peer import QuickfixPeer
 from kalshi_fix_sansio import Role, SessionConfig
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived
 from kalshi_fix_sansio.session import MemoryStore
-from tests.test_another_venue import follow_page
+from tests.codegen.test_another_venue import follow_page
 
 STANDARD = Path(sys.prefix) / "share" / "quickfix" / "FIX44.xml"
 

@@ -23,10 +23,10 @@ from kalshi_fix_sansio.events import LogonRequested, MessageReceived
 from tests.codegen.harbour_spec import imported
 from tests.helpers import Clock
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "how-to" / "another-venue.md").read_text("utf-8")
 BLOCKS = dict(re.findall(r'^```\w+ title="(.*?)"\n(.*?)^```$', PAGE, re.DOTALL | re.MULTILINE))
-DICTIONARY = ROOT / "tests" / "fix44.xml"
+DICTIONARY = ROOT / "tests" / "codegen" / "fix44.xml"
 
 
 def follow(folder: Path, title: str) -> str:
