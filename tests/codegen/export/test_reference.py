@@ -79,7 +79,7 @@ def test_a_tags_page_has_its_values_and_the_messages_it_stands_in(written: dict[
 def test_sessions_hosts_and_history(kalshi: Dialect, written: dict[str, str]) -> None:
     found = rows(written["sessions.md"])
     for session in kalshi.session_types:
-        assert found[session.name][0] == str(session.port)
+        assert found[session.name][:2] == [session.service, str(session.port)]
     assert all(endpoint.host in written["sessions.md"] for endpoint in kalshi.endpoints)
     steps = history(kalshi)
     assert [step.date for step in steps] == sorted((step.date for step in steps), reverse=True)
