@@ -62,11 +62,13 @@ class Passage:
     text: str = attrs.field(repr=False)
 
 
-def of_reading(reading: Reading) -> list[Passage]:
+def of_reading(reading: Reading, spec: SpecIndex) -> list[Passage]:
     """Return the passages of a file in order."""
     if reading.kind != DICTIONARY:
         # The entries of a changelog have fingerprints of their own.
-        text = changelog.outside(reading.text) if reading.kind == CHANGELOG else reading.text
+        text = reading.text
+        if reading.kind == CHANGELOG:
+            text = changelog.outside(text, spec.vocabulary.entry)
         return [_passage(*each) for each in _of_page(text)]
     document = bounded_xml.parse(reading.text.encode(), reading.file)
     return [_passage(line, line, text) for line, text in document.comments]
@@ -151,7 +153,7 @@ def compare(
     reported = {location for finding in findings for location in finding.locations}
     changes: list[_Change] = []
     for each in evidence if known else ():
-        passages = [of_reading(reading) for reading in each.readings]
+        passages = [of_reading(reading, spec) for reading in each.readings]
         given = dict(zip(map(key_of, each.readings), passages, strict=True))
         before = {key: prints for key, prints in known.items() if _is_about(each, key)}
         # Only given pages, and pages missing from a complete folder (`covered`), can have lost a passage: the
@@ -167,7 +169,7 @@ def compare(
         balance = (now - then, then - now)
         for reading, listed in zip(each.readings, passages, strict=True):
             changes += _changes(each, reading, listed, before.get(key_of(reading), []), balance, reported)
-    old = {key_of(reading): of_reading(reading) for reading in against}
+    old = {key_of(reading): of_reading(reading, spec) for reading in against}
     yield from _repeated(changes)
     for change in changes:
         yield from change.findings(old.get(key_of(change.reading), []))
@@ -309,7 +311,7 @@ def write(readings: Sequence[Reading], spec: SpecIndex) -> Path:
     pages = {origin.id for origin in spec.origins.values()}
     # Pages removed from the manifest are removed too.
     known = {key: prints for key, prints in known.items() if key in pages or key.startswith(DICTIONARY)}
-    known.update({key_of(each): " ".join(p.print for p in of_reading(each)) for each in readings})
+    known.update({key_of(each): " ".join(p.print for p in of_reading(each, spec)) for each in readings})
     path = spec.folder / FILE
     # ISO dates sort as text; a page without a date has an empty one.
     date = max(spec.dialect.pages_of, *(_date(each) for each in readings))

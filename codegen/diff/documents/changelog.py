@@ -17,8 +17,6 @@ from kalshi_fix_adapters.documents.mistakes import Location
 # Possessive, as in `markdown`: there is only one way to split the text.
 _STRING = re.compile(r"\"((?:[^\"\\]|\\.)*+)\"|'((?:[^'\\]|\\.)*+)'")
 _TITLE = re.compile(r"\btitle\s*:\s*")
-# One that has no end extends to the next one.
-_WHOLE = re.compile(rf"^[ \t]*<{ENTRY}\b.*?(?:</{ENTRY}>|(?=^[ \t]*<{ENTRY}\b|\Z))", re.MULTILINE | re.DOTALL)
 _TAG_ENDS = re.compile(r"[\[\]{}\"'`,]")
 
 
@@ -30,9 +28,12 @@ def is_changelog(page: str, form: EntryForm) -> bool:
     return bool(form.component) and re.search(entry, page, re.MULTILINE) is not None
 
 
-def outside(page: str) -> str:
+def outside(page: str, form: EntryForm) -> str:
     """Return the page with its entries blanked, so that only the text around them is left."""
-    return _WHOLE.sub(lambda entry: "\n" * entry[0].count("\n"), page)
+    # An entry without an end tag extends to the next one.
+    begin = rf"^[ \t]*<{form.component}\b"
+    whole = re.compile(rf"{begin}.*?(?:</{form.component}>|(?={begin}|\Z))", re.MULTILINE | re.DOTALL)
+    return whole.sub(lambda entry: "\n" * entry[0].count("\n"), page)
 
 
 def read(page: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
