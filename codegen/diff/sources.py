@@ -101,6 +101,8 @@ def gather(paths: Iterable[Path], spec: SpecIndex, product: str | None) -> Given
                 folder = other.folder or folder
             else:
                 readings.append(reading)
+                # A dictionary has no product by its folder.
+                folder = "" if reading.kind == DICTIONARY else folder
                 if path.is_dir() and reading.kind == PAGE:
                     whole.add(_folder(reading.page))
             unknown += [(folder, file.as_posix())] if folder else []
