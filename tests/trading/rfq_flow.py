@@ -24,7 +24,7 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived, OpenRequest, OutcomesUnknown, Uncertainty
-from kalshi_fix_sansio.trading import DropCopyRange, DropCopyReport, ExecKey
+from kalshi_fix_sansio.trading import DropCopyRange, DropCopyReport, ExecKey, RfqWindows
 from tests.helpers import CODEC, raw
 from tests.trading import order_flow
 from tests.trading.order_flow import NOON, at, d, over_the_wire
@@ -37,6 +37,10 @@ LEG = MultivariateSelectedLeg(
     multivariate_selected_side="yes",
 )
 LONG = "n" * 257
+WINDOWS: dict[str, Any] = {
+    "standard": RfqWindows(confirmation=30, execution=15),
+    "high_volatility": RfqWindows(confirmation=3, execution=1),
+}
 DUE = 30 + 15 + 5
 """When the order of a quote that is accepted at 0 seconds is overdue."""
 

@@ -45,6 +45,8 @@ from tests.trading.order_flow import report as reported
 G, H = "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c11", "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c12"
 Kind = GroupDiscrepancyKind
 LONG = "n" * (MAX_ID_SIZE + 1)
+A_FIFTEENTH = WINDOW.total_seconds() / 15
+"""The unit of times in histories."""
 
 
 def state(group: OrderGroup) -> GroupState:
@@ -336,10 +338,10 @@ def test_messages_unrelated_to_groups_have_no_effect(groups: OrderGroups) -> Non
 
 # --- histories of one group -----------------------------------------------------------------------------
 
-# Each row begins with the group G of limit 10 and is a list of steps:
+# Each row begins with the group G of limit 10 and is a list of steps; times are fifteenths of the window:
 #
 #   order a [H]                    an order of a group is about to be sent; H is another one, - none
-#   fill a 2;1 3 @1                a trade of an order: ExecID, contracts, time in seconds
+#   fill a 2;1 3 @1                a trade of an order: ExecID, contracts, time
 #   taken, cancel, refuse a @1     reports that an order was accepted, cancelled by its group, refused for it
 #   heard @1                       a report of no group, which contains the venue's time alone
 #   untimed fill a 3 @2            a report without TransactTime, sent at a time; so for a cancel
@@ -565,9 +567,10 @@ def check(groups: OrderGroups, words: list[str], seconds: float, updates: list[G
         case ["limit", limit]:
             assert groups[G].limit == int(limit)
         case ["since", time]:
-            assert groups[G].since == at(float(time))
+            since = at(float(time) * A_FIFTEENTH)
+            assert groups[G].since == since
             assert [(each.since, each.remedies) for each in groups.uncertain()] == [
-                (at(float(time)), (Remedy.REST, Remedy.REQUEST))
+                (since, (Remedy.REST, Remedy.REQUEST))
             ]
         case ["gone"]:
             assert G not in groups
@@ -591,7 +594,7 @@ def test_a_history_leads_to_a_state(steps: str) -> None:
     updates: list[GroupUpdate] = []
     for step in steps.split(" | "):
         words = step.split()
-        seconds = float(words.pop()[1:]) if words[-1].startswith("@") else 0
+        seconds = float(words.pop()[1:]) * A_FIFTEENTH if words[-1].startswith("@") else 0
         if not check(groups, words, seconds, updates):
             updates = take(groups, words, seconds)
 

@@ -107,15 +107,15 @@ def refusal(msg_type: str, reason: BusinessRejectReason = BusinessRejectReason.R
 @pytest.mark.parametrize("tier", limits.WRITE_TOKENS)
 @pytest.mark.parametrize("product", ["prediction", "margin"])
 def test_each_tier_has_its_buckets(tier: str, product: Any, clock: Clock) -> None:
-    budget = exact(tier, product=product)
+    budget = exact(tier, product=product, default_cost=1)
     write, read = limits.WRITE_TOKENS[tier], limits.READ_TOKENS[tier]
     read_burst = limits.MARGIN_READ_BURST if product == "margin" else limits.READ_BURST[tier]
-    assert at_once(budget, order(), clock) == write * limits.WRITE_BURST[tier] // 10
-    assert at_once(budget, SNAPSHOT, clock) == read * read_burst // 10
-    assert budget.wait(order(), clock.now) == pytest.approx(10 / write)
+    assert at_once(budget, order(), clock) == write * limits.WRITE_BURST[tier]
+    assert at_once(budget, SNAPSHOT, clock) == read * read_burst
+    assert budget.wait(order(), clock.now) == pytest.approx(1 / write)
     clock.advance(1)
-    assert at_once(budget, order(), clock) == write // 10
-    assert at_once(budget, SNAPSHOT, clock) == read // 10
+    assert at_once(budget, order(), clock) == write
+    assert at_once(budget, SNAPSHOT, clock) == read
     clock.advance(3600)
     assert budget.left(clock.now) == write * limits.WRITE_BURST[tier]
     assert budget.left(clock.now, bucket="read") == read * read_burst
@@ -143,7 +143,6 @@ def test_custom_limits_are_used_unchanged(clock: Clock) -> None:
         (order(ex_destination=0), None, limits.DEFAULT_COST),
         (order(ex_destination=1), 1, limits.DEFAULT_COST),
         (order(ex_destination=2), 2, limits.DEFAULT_COST),
-        (order(ex_destination=2, quote_id="q"), limits.RFQ_SHARD, limits.DEFAULT_COST),
         (order(quote_id="q"), limits.RFQ_SHARD, limits.DEFAULT_COST),
         (amend(), None, limits.DEFAULT_COST),
         (amend(2), 2, limits.DEFAULT_COST),
@@ -174,11 +173,26 @@ def test_each_message_draws_on_its_bucket(
     assert not budget.wait(message, clock.now)
     budget.sent(message, clock.now)
     assert budget.cost(message) == cost
-    left: dict[Any, float] = {name: budget.left(clock.now, shard=name) for name in (None, 1, 2)}
+    left: dict[Any, float] = {name: budget.left(clock.now, shard=name) for name in (None, 1, 2, limits.RFQ_SHARD)}
     everywhere = {**left, "read": budget.left(clock.now, bucket="read")}
     assert {name: 600 - tokens for name, tokens in everywhere.items() if tokens != 600} == (
         {} if shard == "free" else {shard: cost}
     )
+
+
+def test_an_order_that_accepts_a_quote_is_charged_to_the_shard_of_rfqs_and_to_one_that_it_names(
+    clock: Clock,
+) -> None:
+    """The venue's pages disagree on which of the two it draws on."""
+    shard = limits.RFQ_SHARD + 1
+    for product, expected in (("prediction", [600, 590, 590]), ("margin", [590, 590, 590])):
+        budget = exact(product=product)
+        budget.sent(order(ex_destination=shard, quote_id="q"), clock.now)
+        assert [budget.left(clock.now, shard=each) for each in (None, limits.RFQ_SHARD, shard)] == expected
+    budget = exact()
+    budget.spent(595, clock.now, shard=shard)
+    assert budget.wait(order(quote_id="q"), clock.now) == 0
+    assert budget.wait(order(ex_destination=shard, quote_id="q"), clock.now) == pytest.approx(5 / 300)
 
 
 def test_heartbeats_are_sent_without_tokens(budget: RateBudget, clock: Clock) -> None:
@@ -302,11 +316,11 @@ def test_no_tokens_are_reserved_for_reads(clock: Clock) -> None:
     assert at_once(budget, SNAPSHOT, clock) == 60
 
 
-def test_a_mass_cancel_is_sent_once_a_second(budget: RateBudget, clock: Clock) -> None:
+def test_mass_cancels_are_sent_an_interval_apart(budget: RateBudget, clock: Clock) -> None:
     assert at_once(budget, MASS_CANCEL, clock) == 1
-    assert budget.wait(MASS_CANCEL, clock.now) == pytest.approx(1)
+    assert budget.wait(MASS_CANCEL, clock.now) == pytest.approx(limits.MASS_CANCEL_INTERVAL)
     assert budget.wait(cancel(), clock.now) == 0
-    clock.advance(0.75)
+    clock.advance(limits.MASS_CANCEL_INTERVAL - 0.25)
     assert budget.wait(MASS_CANCEL, clock.now) == pytest.approx(0.25)
     clock.advance(60)
     assert at_once(budget, MASS_CANCEL, clock) == 1
@@ -400,7 +414,7 @@ def test_a_refusal_empties_the_bucket_of_its_message(budget: RateBudget, clock: 
     assert budget.left(clock.now) == 600
     assert budget.wait(order(ex_destination=1), clock.now) == pytest.approx(10 / 300)
     assert budget.apply(RejectReceived(refusal("q"), 8, MASS_CANCEL), clock.now)
-    assert budget.wait(MASS_CANCEL, clock.now) == pytest.approx(1)
+    assert budget.wait(MASS_CANCEL, clock.now) == pytest.approx(limits.MASS_CANCEL_INTERVAL)
 
 
 @pytest.mark.parametrize(("msg_type", "emptied"), [("D", {None, 1}), ("q", {None, 1}), ("V", {"read"})])

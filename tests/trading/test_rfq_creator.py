@@ -23,6 +23,7 @@ from kalshi_fix_sansio import (
     RFQCancel,
     Side,
 )
+from kalshi_fix_sansio._generated.limits import RFQ_CONFIRMATION, RFQ_EXECUTION
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import (
     MessageReceived,
@@ -56,6 +57,7 @@ from tests.trading.rfq_flow import (
     LEG,
     LONG,
     MARKET,
+    WINDOWS,
     accept_status,
     ack,
     covered,
@@ -80,8 +82,8 @@ def request(quote_req_id: str = "r1", quantity: Any = 100, **more: Any) -> Quote
 
 
 class Harness:
-    def __init__(self, **more: Any) -> None:
-        self.creator = RfqCreator(**more)
+    def __init__(self, *, windows: dict[str, Any] = WINDOWS, **more: Any) -> None:
+        self.creator = RfqCreator(**(windows | more))
         self.seconds = 0.0
 
     def feed(self, *event: object) -> list[CreatorUpdate]:
@@ -123,7 +125,7 @@ def harness() -> Iterator[Harness]:
     yield harness
     # A dump restores the complete state at any time.
     dumped = json.loads(json.dumps(harness.creator.dump()))
-    other = RfqCreator()
+    other = Harness().creator
     other.load(dumped)
     assert other.dump() == harness.creator.dump()
     assert other.exposure() == harness.creator.exposure()
@@ -721,11 +723,12 @@ def test_quotes_and_acceptances_are_bounded() -> None:
     assert len(harness.creator._early) == MAX_EARLY
 
 
-def test_high_volatility_markets_are_configurable() -> None:
-    harness = Harness(volatile_symbols={MARKET}, grace=1)
+@pytest.mark.parametrize(("volatile", "kind"), [((), "standard"), ((MARKET,), "high_volatility")])
+def test_the_windows_are_those_of_the_kind_of_market(volatile: tuple[str, ...], kind: str) -> None:
+    harness = Harness(windows={}, volatile_symbols=volatile, grace=1)
     harness.opened().accept()
     harness.feed(accept_status("q1", 0, "c1"))
-    assert harness.creator.next_deadline() == at(5)
+    assert harness.creator.next_deadline() == at(RFQ_CONFIRMATION[kind] + RFQ_EXECUTION[kind] + 1)
 
 
 @pytest.mark.parametrize(

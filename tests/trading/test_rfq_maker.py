@@ -21,6 +21,7 @@ from kalshi_fix_sansio import (
     QuoteStatus,
     Side,
 )
+from kalshi_fix_sansio._generated.limits import RFQ_CONFIRMATION
 from kalshi_fix_sansio.clock import BEGINNING, END
 from kalshi_fix_sansio.events import MessageReceived, MessageRejected, MessagesLost, RejectReceived
 from kalshi_fix_sansio.trading import (
@@ -51,6 +52,7 @@ from tests.trading.rfq_flow import (
     DUE,
     LONG,
     MARKET,
+    WINDOWS,
     cancel_status,
     confirm_status,
     covered,
@@ -74,12 +76,19 @@ TERMS = QuoteTerms("0.40", "0.55")
 class Harness:
     """A maker with its user's callbacks, and the time."""
 
-    def __init__(self, terms: QuoteTerms | None = TERMS, *, confirms: bool = True, **more: Any) -> None:
+    def __init__(
+        self,
+        terms: QuoteTerms | None = TERMS,
+        *,
+        confirms: bool = True,
+        windows: dict[str, Any] = WINDOWS,
+        **more: Any,
+    ) -> None:
         self.terms, self.confirms = terms, confirms
         self.shown: list[MakerRfq] = []
         self.looked: list[MakerQuote] = []
         ids = count(1)
-        self.maker = RfqMaker(self.offer, self.look, lambda: f"q{next(ids)}", **more)
+        self.maker = RfqMaker(self.offer, self.look, lambda: f"q{next(ids)}", **(windows | more))
         self.seconds = 0.0
 
     def offer(self, rfq: MakerRfq) -> QuoteTerms | None:
@@ -283,9 +292,11 @@ def test_reports_in_any_order_lead_to_the_same() -> None:
 # --- time -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("combo", "window"), [(False, 30), (True, 3)])
+@pytest.mark.parametrize(
+    ("combo", "window"), [(False, RFQ_CONFIRMATION["standard"]), (True, RFQ_CONFIRMATION["high_volatility"])]
+)
 def test_no_quote_is_confirmed_after_the_deadline(combo: bool, window: int) -> None:
-    harness = Harness(confirms=False)
+    harness = Harness(confirms=False, windows={})
     harness.feed(heard_combo() if combo else heard(), status("q1", S.ACCEPTED, side=Side.BUY))
     assert (harness.state(), harness.maker.next_deadline()) == (QuoteState.ACCEPTED, at(window))
     assert harness.maker.exposure() != Exposure()

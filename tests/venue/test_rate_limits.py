@@ -30,7 +30,9 @@ from kalshi_fix_sansio._generated import limits
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import RejectReceived
+from kalshi_fix_sansio.trading import RateBudget
 from kalshi_fix_sansio.trading.rate_budget import LOGON_BURST
+from kalshi_fix_venue.assumptions import Assumptions
 from kalshi_fix_venue.exchange import PREDICTION, prediction_market
 from kalshi_fix_venue.gateway.logins import Login
 from kalshi_fix_venue.operations.faults import Unavailable
@@ -193,13 +195,13 @@ def charged(message: Message, product: str = "prediction") -> tuple[str, int | N
             OrderGroupRequest(order_group_action=OrderGroupAction.RESET, order_group_id="g"),
             ("write", None, COST),
         ),
-        (QuoteRequest(quote_req_id="r"), ("write", 1, COST)),
-        (Quote(quote_id="q", quote_req_id="r", symbol=MARKET), ("write", 1, limits.QUOTE_COST)),
-        (QuoteCancel(quote_id="q"), ("write", 1, limits.QUOTE_COST)),
-        (QuoteConfirm(quote_id="q"), ("write", 1, COST)),
-        (QuoteConfirm(quote_id="q", rfq_id="r"), ("write", 1, QUOTE_CONFIRM_COST_WITH_RFQ_ID)),
-        (AcceptQuote(quote_id="q", side=BUY), ("write", 1, COST)),
-        (RFQCancel(quote_req_id="r"), ("write", 1, COST)),
+        (QuoteRequest(quote_req_id="r"), ("write", limits.RFQ_SHARD, COST)),
+        (Quote(quote_id="q", quote_req_id="r", symbol=MARKET), ("write", limits.RFQ_SHARD, limits.QUOTE_COST)),
+        (QuoteCancel(quote_id="q"), ("write", limits.RFQ_SHARD, limits.QUOTE_COST)),
+        (QuoteConfirm(quote_id="q"), ("write", limits.RFQ_SHARD, COST)),
+        (QuoteConfirm(quote_id="q", rfq_id="r"), ("write", limits.RFQ_SHARD, QUOTE_CONFIRM_COST_WITH_RFQ_ID)),
+        (AcceptQuote(quote_id="q", side=BUY), ("write", limits.RFQ_SHARD, COST)),
+        (RFQCancel(quote_req_id="r"), ("write", limits.RFQ_SHARD, COST)),
         (snapshot(1), ("read", None, COST)),
         (SecurityStatusRequest.subscribe(MARKET), ("read", None, COST)),
         (EventResendRequest(begin_exec_id="1;1"), ("read", None, COST)),
@@ -208,6 +210,29 @@ def charged(message: Message, product: str = "prediction") -> tuple[str, int | N
 )
 def test_each_message_draws_on_its_bucket(message: Message, expected: tuple[str, int | None, int]) -> None:
     assert charged(message) == expected
+
+
+@pytest.mark.parametrize("by_market", [False, True])
+def test_an_order_that_accepts_a_quote_draws_on_one_shard_and_a_client_is_ready_for_either(
+    by_market: bool,
+) -> None:
+    shard = limits.RFQ_SHARD + 1
+    harness = limited(
+        markets={"prediction": (prediction_market(MARKET, shard=shard),), "margin": ()},
+        assumptions=Assumptions(accepted_quotes_use_market_shard=by_market),
+    )
+    ann, budget = harness.connect("ann"), RateBudget(TIER, use=1.0, kept_back=0.0)
+    accepting = [new(number, quote_id="q", ex_destination=shard) for number in range(2 * BURST)]
+    for number, message in enumerate(accepting):
+        assert (budget.wait(message, harness.now) == 0) == (number < BURST)
+        if number < BURST:
+            budget.sent(message, harness.now)
+            ann.send(message)
+    reasons = {refusal.business_reject_reason for refusal in refusals(ann)}
+    assert reasons == {BusinessRejectReason.UNKNOWN_ID}
+    other = lambda number: new(1000 + number, ex_destination=shard)  # noqa: E731
+    assert taken(ann, other, BURST + 1) == (0 if by_market else BURST)
+    assert taken(ann, lambda number: new(3000 + number, quote_id="q"), 1) == 0
 
 
 def test_each_shard_has_the_whole_budget_and_an_unknown_one_has_none() -> None:

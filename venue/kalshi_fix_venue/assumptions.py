@@ -17,6 +17,11 @@ from kalshi_fix_venue.settings import setting
 class Assumptions:
     """Switches of `VenueConfig.assumptions`. The defaults are the most likely behaviour."""
 
+    accepted_quotes_use_market_shard: bool = setting(
+        "Whether an order that accepts a quote draws on the write budget of its market's shard. Otherwise "
+        "it draws on the one of RFQs, whichever shard its market is on.",
+        default=False,
+    )
     balance_change_includes_rebate: bool = setting(
         "Whether CollateralAmountChange (1704) of a Trade includes the rebate of rounding fees. "
         "Otherwise it is the change of the balance without it.",

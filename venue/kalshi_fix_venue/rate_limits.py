@@ -7,7 +7,7 @@ request names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
@@ -21,6 +21,7 @@ from kalshi_fix_sansio.trading.rate_budget import (
     LOGON_INTERVAL,
     TOKEN_COSTS,
     TokenBucket,
+    accepts_quote,
     bucket_of,
 )
 from kalshi_fix_venue.exchange import MARGIN, PREDICTION
@@ -49,11 +50,21 @@ class RateLimits:
         self,
         tiers: Mapping[tuple[str, str], str],
         shards: Mapping[str, Iterable[int]],
+        *,
+        market_shard: Callable[[str], int] | None = None,
     ) -> None:
-        """Limit accounts, given by owner and product, by their tiers; `shards` are those of each product."""
+        """Limit accounts by their tiers.
+
+        Args:
+            tiers: the tiers, by owner and product.
+            shards: the shards of each product.
+            market_shard: returns the shard of a market of prediction: orders that accept a quote draw on it.
+                Without it they draw on that of RFQs.
+        """
         self._tiers = dict(tiers)
         self._shards = {product: frozenset(known) for product, known in shards.items()}
         self._shards[PREDICTION] |= {limits.RFQ_SHARD}
+        self._market_shard = market_shard
         self._buckets: dict[_Key, TokenBucket] = {}
 
     def may_use_fix(self, owner: str, product: str) -> bool:
@@ -84,6 +95,8 @@ class RateLimits:
         product: Product = "margin" if login.product == MARGIN else "prediction"
         account = TokenLimits.of_tier(tier, product)
         use, shard = bucket_of(message)
+        if self._market_shard and accepts_quote(message):
+            shard = self._market_shard(message.symbol)
         rate, capacity = account.write_rate, account.write_capacity
         if use == "read":
             rate, capacity = account.read_rate, account.read_capacity

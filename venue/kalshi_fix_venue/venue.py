@@ -145,6 +145,9 @@ class VenueModel:
         self._rate_limits = RateLimits(
             {(each.owner, each.product): each.tier for each in config.accounts if each.tier is not None},
             {product: {rules.shard for rules in config.markets.get(product, ())} for product in PRODUCTS},
+            market_shard=self._gateways[PREDICTION].exchange.shard_of
+            if config.assumptions.accepted_quotes_use_market_shard
+            else None,
         )
         self._admission = admission.Admission(self._keys, self._pauses, self._rate_limits)
         self._armed = ArmedFaults(lambda: self._random.getrandbits(64))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from datetime import datetime
 from math import isfinite
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeGuard
 
 import attrs
 
@@ -149,11 +149,16 @@ def bucket_of(message: Message) -> tuple[Bucket, int | None]:
     msg_type = message.MSG_TYPE
     if msg_type not in _WRITES:
         return _READ, None
-    if msg_type in _RFQS or (isinstance(message, NewOrderSingle) and message.quote_id is not None):
+    if msg_type in _RFQS or accepts_quote(message):
         return _WRITE, limits.RFQ_SHARD
     if isinstance(message, NewOrderSingle | OrderCancelReplaceRequest | OrderCancelRequest):
         return _WRITE, message.ex_destination
     return _WRITE, None
+
+
+def accepts_quote(message: Message) -> TypeGuard[NewOrderSingle]:
+    """Return whether a message is an order that accepts a quote."""
+    return isinstance(message, NewOrderSingle) and message.quote_id is not None
 
 
 @attrs.frozen
@@ -373,6 +378,10 @@ class RateBudget:
             bucket = self._bucket(name, now)
             kept = 0.0 if name == _READ or _cancels(message) else self._kept_back * bucket.capacity
             draws.append((bucket, cost, kept))
+            if accepts_quote(message) and self._name(_WRITE, message.ex_destination) not in (name, _WRITE):
+                # The venue's pages disagree on whether the shard that the order names is charged instead.
+                bucket = self._bucket(self._name(_WRITE, message.ex_destination), now)
+                draws.append((bucket, cost, self._kept_back * bucket.capacity))
         if msg_type == OrderMassCancelRequest.MSG_TYPE:
             draws.append((self._bucket(_MASS_CANCEL, now), 1, 0))
         return draws
