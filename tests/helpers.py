@@ -18,6 +18,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.layout import FieldLayout
 from kalshi_fix_sansio.events import Event, LogonRequested
 from kalshi_fix_sansio.framing import Frame, Framer, encode_frame
 from kalshi_fix_sansio.session import MemoryStore, OpenRequest, Session, StoredMessage
@@ -34,6 +35,10 @@ LOGON = "98=0|108=30|96=eA==|1137=9|"
 """The body of a Logon that either side may send."""
 DUP = {"t43": "Y", "t122": "20260821-14:03:07.123"}
 """Header fields of a possible duplicate."""
+SUB_ID_LENGTH = next(
+    member.limits[0].max_length or 0 for member in DIALECT.header.members if member.name == "SenderSubID"
+)
+"""Most characters of a client's SenderSubID (50)."""
 E = TypeVar("E")
 
 
@@ -74,6 +79,11 @@ FIX_NAME = re.compile(r"(^|\|)([A-Z][A-Za-z]+)=")
 def tag_of(name: str) -> int:
     """Return the tag of a field of Kalshi's dialect, by name, because a new spec may renumber it."""
     return next(tag for tag, field in DIALECT.fields.items() if field.name == name)
+
+
+def bounds(name: str) -> FieldLayout:
+    """Return a field of Kalshi's dialect, for its `minimum`, `maximum` and `max_length`."""
+    return DIALECT.fields[tag_of(name)]
 
 
 def config(role: Role = Role.INITIATOR, name: str = "KalshiRT", **changes: Any) -> SessionConfig:

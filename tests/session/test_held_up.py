@@ -10,7 +10,10 @@ import pytest
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import GapDetected, LoggedOn, MessageReceived, PeerSilent, SessionEnded
 from kalshi_fix_sansio.session import State
-from tests.helpers import NEWS, Wired, connected, established, kinds, of_type, wire_time
+from tests.helpers import NEWS, Wired, bounds, connected, established, kinds, of_type, wire_time
+
+SHORT = (bounds("HeartBtInt").minimum or 0) + 2
+"""A short HeartBtInt (108)."""
 
 
 def logged_on(role: Role, name: str, heart_bt_int: int, **settings: Any) -> Wired:
@@ -34,7 +37,7 @@ def is_taken(wired: Wired, message: bytes) -> bool:
 
 
 @pytest.mark.parametrize("name", ["KalshiRT", "KalshiNR"])
-@pytest.mark.parametrize("heart_bt_int", [5, 30, 60])
+@pytest.mark.parametrize("heart_bt_int", [SHORT, 30, 60])
 @pytest.mark.parametrize(
     ("monotonic", "utc"), [(33.0, 33.0), (0.0, 33.0), (86_400.0, 86_400.0), (33.0, -10.0), (0.0, 86_400.0)]
 )
@@ -75,7 +78,7 @@ def test_after_a_fresh_message_the_normal_check_applies_again(wired: Wired) -> N
     assert not is_taken(wired, fill(wired, 31))
 
 
-@pytest.mark.parametrize("heart_bt_int", [5, 30, 60])
+@pytest.mark.parametrize("heart_bt_int", [SHORT, 30, 60])
 def test_a_caller_that_is_on_time_extends_no_tolerance(role: Role, heart_bt_int: int) -> None:
     wired = logged_on(role, "KalshiRT", heart_bt_int)
     for _ in range(5):
@@ -175,12 +178,12 @@ def test_a_slow_logon_extends_no_tolerance_for_messages_after_it(age: float) -> 
 
 
 def test_garbage_that_ends_the_session_causes_no_test_request(role: Role) -> None:
-    wired = logged_on(role, "KalshiRT", 5)
+    wired = logged_on(role, "KalshiRT", SHORT)
     wired.session.reset(wired.clock.now)
     wired.sent()
     unending = b"8=FIXT.1.1\x019=5000\x0135=A\x01"
     events = wired.receive(unending + wired.peer.message("0"))
-    events += wired.wait(5.5)
+    events += wired.wait(SHORT + 0.5)
     events += wired.wait(0.6)
     assert isinstance(events[-1], SessionEnded)
     assert of_type(events, PeerSilent) == []

@@ -45,8 +45,6 @@ from tests.trading.order_flow import report as reported
 G, H = "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c11", "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c12"
 Kind = GroupDiscrepancyKind
 LONG = "n" * (MAX_ID_SIZE + 1)
-A_FIFTEENTH = WINDOW.total_seconds() / 15
-"""The unit of times in histories."""
 
 
 def state(group: OrderGroup) -> GroupState:
@@ -492,6 +490,11 @@ HISTORIES = {
 }
 
 
+def in_seconds(time: str) -> float:
+    """Convert fifteenths of the window to seconds."""
+    return round(float(time) * WINDOW.total_seconds() / 15, 3)
+
+
 def evidence(words: list[str], seconds: float) -> ExecutionReport:
     """Return the report described by a step."""
     match words:
@@ -567,7 +570,7 @@ def check(groups: OrderGroups, words: list[str], seconds: float, updates: list[G
         case ["limit", limit]:
             assert groups[G].limit == int(limit)
         case ["since", time]:
-            since = at(float(time) * A_FIFTEENTH)
+            since = at(in_seconds(time))
             assert groups[G].since == since
             assert [(each.since, each.remedies) for each in groups.uncertain()] == [
                 (since, (Remedy.REST, Remedy.REQUEST))
@@ -594,7 +597,7 @@ def test_a_history_leads_to_a_state(steps: str) -> None:
     updates: list[GroupUpdate] = []
     for step in steps.split(" | "):
         words = step.split()
-        seconds = float(words.pop()[1:]) * A_FIFTEENTH if words[-1].startswith("@") else 0
+        seconds = in_seconds(words.pop()[1:]) if words[-1].startswith("@") else 0
         if not check(groups, words, seconds, updates):
             updates = take(groups, words, seconds)
 

@@ -474,7 +474,7 @@ def test_tokens_of_a_message_refused_by_the_session_are_returned(budget: RateBud
 def test_the_user_can_set_costs(clock: Clock) -> None:
     budget = exact(costs={QuoteConfirm.MSG_TYPE: 2, "F": 5}, default_cost=20)
     confirm = QuoteConfirm(quote_id="q")
-    assert [budget.cost(each) for each in (confirm, cancel(), QUOTE, order())] == [2, 5, 2, 20]
+    assert [budget.cost(each) for each in (confirm, cancel(), QUOTE, order())] == [2, 5, limits.QUOTE_COST, 20]
     assert at_once(budget, confirm, clock) == 300
     assert at_once(budget, order(), clock) == 30
 

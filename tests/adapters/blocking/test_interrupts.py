@@ -112,6 +112,7 @@ def trade_by_budget(client: Client) -> None:
     trade(client)
 
 
+COSTS: dict[str, Any] = {"use": 1.0, "kept_back": 0.0, "costs": {"F": 2}, "default_cost": 10}
 CALLS: dict[str, Callable[[Client], object]] = {
     "trade": trade,
     "trade by a budget": trade_by_budget,
@@ -127,7 +128,7 @@ def test_an_interrupt_at_every_point_of_a_call(sandbox: Sandbox, name: str, besi
     threads = set(threading.enumerate())
     works = dropped = 0
     tight = TokenLimits(write_rate=20_000, write_capacity=20, read_rate=100, read_capacity=100)
-    rates = RateBudget(tight, use=1.0, kept_back=0.0) if CALLS[name] is trade_by_budget else None
+    rates = RateBudget(tight, **COSTS) if CALLS[name] is trade_by_budget else None
     client = order_entry(**options(sandbox, budget=rates))
     client.open()
     for at in range(MOST):

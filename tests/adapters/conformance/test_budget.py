@@ -26,7 +26,8 @@ from tests.adapters.conftest import ME, OTHER
 def budget(rate: float) -> RateBudget:
     """Ten orders at once, and cancels at the cost of five more."""
     limits = TokenLimits(write_rate=rate, write_capacity=150, read_rate=rate, read_capacity=150)
-    return RateBudget(limits, use=1.0, kept_back=1 / 3)
+    costs = {OrderCancelRequest.MSG_TYPE: 2}
+    return RateBudget(limits, use=1.0, kept_back=1 / 3, costs=costs, default_cost=10)
 
 
 def cancel(placed: Any) -> OrderCancelRequest:

@@ -25,6 +25,7 @@ from kalshi_fix_sansio import (
     MDReqSymbol,
     encode,
 )
+from kalshi_fix_sansio._generated.sessions import SESSION_TYPES
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import (
     CloseReason,
@@ -83,7 +84,7 @@ def test_the_limit_is_an_option() -> None:
         config = ClientConfig(key_id=KEY_ID, private_key=SIGNER, tls=Tls(), **options)
         return make_plan("KalshiMD", config).config.max_message_size
 
-    assert limit() == 2 * 1024 * 1024
+    assert limit() == SESSION_TYPES["KalshiMD"].max_message_size
     assert limit(max_message_size=1000) == 1000
     assert limit(max_message_size=9_000_000) == 9_000_000
 

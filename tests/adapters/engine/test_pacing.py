@@ -21,6 +21,8 @@ from kalshi_fix_sansio import (
     OrderMassCancelRequest,
     Side,
 )
+from kalshi_fix_sansio._generated.limits import MASS_CANCEL_INTERVAL
+from kalshi_fix_sansio._generated.sessions import SESSION_TYPES
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import InvalidMessageError
 from kalshi_fix_sansio.events import MessageReceived, RejectReceived
@@ -30,9 +32,11 @@ from tests.helpers import order
 
 
 def budget(rate: float = 10, capacity: float = 20, **changes: Any) -> RateBudget:
-    """Return a budget of one order a second, two of them at once."""
+    """Return a budget of one order a second, two of them at once; a cancel costs a fifth of an order."""
     limits = TokenLimits(write_rate=rate, write_capacity=capacity, read_rate=rate, read_capacity=capacity)
-    return RateBudget(limits, **({"use": 1.0, "kept_back": 0.0} | changes))
+    costs = {OrderCancelRequest.MSG_TYPE: 2}
+    fixed = {"use": 1.0, "kept_back": 0.0, "default_cost": 10, "costs": costs}
+    return RateBudget(limits, **(fixed | changes))
 
 
 def cancel(number: int = 1) -> OrderCancelRequest:
@@ -134,13 +138,13 @@ def test_a_cancel_overtakes_waiting_orders_without_delay() -> None:
     assert [at for at, name in line.sent[-4:]] == [3.2, 4.2, 5.2, 6.2]
 
 
-def test_a_mass_cancel_waiting_for_its_second_delays_no_cancel() -> None:
+def test_a_mass_cancel_waiting_for_its_interval_delays_no_cancel() -> None:
     line = senders(budget(capacity=1000))
     line.send(mass_cancel(1))
     line.send(mass_cancel(2))
     line.send(cancel(1))
-    line.wait(2)
-    assert line.sent == [(0, "m1"), (0, "c1"), (1, "m2")]
+    line.wait(2 * MASS_CANCEL_INTERVAL)
+    assert line.sent == [(0, "m1"), (0, "c1"), (MASS_CANCEL_INTERVAL, "m2")]
 
 
 def test_giving_up_lets_the_next_message_go() -> None:
@@ -385,9 +389,10 @@ def test_repeated_subscriptions_are_charged_and_waited_for() -> None:
     rates = budget()
     stage = opened(plan("KalshiMD", budget=rates))
     stage.drawn = 0.0  # the policy adds no wait
-    symbols = [f"S{number}" for number in range(2500)]
-    for begin in range(0, 2500, 1000):
-        stage.core.send(MarketDataRequest.subscribe(*symbols[begin : begin + 1000]))
+    most = SESSION_TYPES["KalshiMD"].symbols_per_request or 0
+    symbols = [f"S{number}" for number in range(2 * most + 1)]
+    for begin in range(0, len(symbols), most):
+        stage.core.send(MarketDataRequest.subscribe(*symbols[begin : begin + most]))
     stage.run()
     stage.take()
     stage.at_venue.clear()

@@ -17,6 +17,7 @@ import attrs
 import yaml
 
 from kalshi_fix_sansio import DIALECT, Side
+from kalshi_fix_sansio._generated import limits
 from kalshi_fix_sansio._generated.layouts.fields import FIELDS
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.framing import Frame, Framer
@@ -58,6 +59,9 @@ class Dialogue:
     """Values by name."""
 
 
+FIGURES: dict[str, Any] = {name.lower(): value for name, value in vars(limits).items() if name.isupper()}
+FIGURES |= {field.name: field for field in FIELDS.values()}
+"""What `[[...]]` may contain: limits by name, and fields with their bounds."""
 SETUPS = Path(__file__).parent / "setups"
 HOLE = re.compile(r"\{(\d|\*)(?:\|([^}]*))?\}")
 
@@ -73,6 +77,7 @@ def load(path: Path) -> Iterator[Dialogue]:
         ] or [[], []]
         for number, row in enumerate(rows):
             venue, lines = [_fill(part, columns, row) for part in (entry.get("venue", {}), entry["lines"])]
+            lines = re.sub(r"\[\[(.+?)\]\]", lambda match: str(round(eval(match[1], FIGURES), 3)), lines)
             yield Dialogue(
                 name=f"{name}-{number + 1}" if columns else name,
                 lines="\n".join(_expand(lines, head.get("blocks", {}))),

@@ -13,7 +13,7 @@ from kalshi_fix_venue.config import CustomerConfig
 from kalshi_fix_venue.exchange import margin_market, prediction_market
 from kalshi_fix_venue.exchange.fees import PREDICTION_FEES
 from kalshi_fix_venue.gateway.market_data import SymbolLimits
-from kalshi_fix_venue.gateway.rfq import RfqSettings, Windows
+from kalshi_fix_venue.gateway.rfq import Windows
 from tests.venue.exchange_harness import MARKET, PERP
 from tests.venue.rfq import rfq_harness
 from tests.venue.venue_harness import VenueHarness, accounts
@@ -48,7 +48,7 @@ def _with_rfqs(changes: dict[str, Any]) -> VenueHarness:
         rfqs = changes["rfqs"]
         if "standard" in rfqs:
             rfqs = rfqs | {"standard": Windows(**rfqs["standard"])}
-        changes["rfqs"] = RfqSettings(**rfqs)
+        changes["rfqs"] = attrs.evolve(rfq_harness.TIMES, **rfqs)
     if "customers" in changes:
         customers = tuple(
             CustomerConfig(

@@ -31,6 +31,7 @@ from kalshi_fix_venue.exchange import (
     prediction_market,
 )
 from kalshi_fix_venue.exchange.market import MarketRules
+from kalshi_fix_venue.gateway.rfq import RfqSettings, Windows
 from tests.venue.exchange_harness import MARKET, NO_FEES
 from tests.venue.venue_harness import KEYS, Client, VenueHarness, api_key, decode_all, named
 
@@ -51,6 +52,11 @@ NAMES = (
 )
 KEYS.update({name: named(name) for name in NAMES if name not in KEYS})
 BUY, SELL = Side.BUY, Side.SELL
+TIMES = RfqSettings(
+    standard=Windows(confirmation=30, execution=15),
+    high_volatility=Windows(confirmation=3, execution=1),
+    max_replacing=2,
+)
 
 
 def markets() -> tuple[MarketRules, ...]:
@@ -95,6 +101,7 @@ class RfqHarness(VenueHarness):
             "accounts": accounts(),
             "api_keys": tuple(key(name) for name in NAMES),
             "fees": {"prediction": NO_FEES},
+            "rfqs": TIMES,
         }
         super().__init__(**(values | changes))
 

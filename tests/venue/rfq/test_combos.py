@@ -18,6 +18,7 @@ from kalshi_fix_sansio import (
     QuoteRequestRejectReason,
     Side,
 )
+from kalshi_fix_sansio._generated.limits import QUOTER_FEE_SWAP
 from kalshi_fix_venue.exchange import ListMarket, MarketState, prediction_market
 from kalshi_fix_venue.exchange.fees import PREDICTION_FEES
 from kalshi_fix_venue.gateway.rfq import ComboCollection, ComboEvent, RfqSettings
@@ -222,8 +223,8 @@ def test_a_market_cannot_be_listed_twice(harness: RfqHarness) -> None:
     assert ask(harness.creator(), symbol="KXNEW-26")
 
 
-@pytest.mark.parametrize(("rested", "swapped"), [("4.999", True), ("5", False)])
-def test_a_quoter_that_takes_a_new_resting_order_pays_the_makers_fee(rested: str, swapped: bool) -> None:
+@pytest.mark.parametrize(("rested", "swapped"), [(-0.001, True), (0, False)])
+def test_a_quoter_that_takes_a_new_resting_order_pays_the_makers_fee(rested: float, swapped: bool) -> None:
     harness = RfqHarness(combos=COLLECTIONS, fees={"prediction": PREDICTION_FEES})
     ann, bob, dan = harness.creator(), harness.maker(), harness.connect("dan-nr", "KalshiNR")
     ack = ann.answer_to(request("r1", 10, **combo(HIGH, A)), QuoteRequestAck)
@@ -232,7 +233,7 @@ def test_a_quoter_that_takes_a_new_resting_order_pays_the_makers_fee(rested: str
     bob.send(quote(ack.rfq_id, "q1", None, "0.55", symbol=ack.symbol))
     dan.send(order("d1", Side.BUY, 5, "0.46", symbol=ack.symbol))
     hear(ann, bob, dan)
-    harness.wait(float(rested) - 1)
+    harness.wait(QUOTER_FEE_SWAP + rested - 1)
     ann.send(accept())
     bob.send(confirm())
     harness.wait(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kalshi_fix_sansio._generated.limits import REPLACED_RFQS, RFQ_CONFIRMATION, RFQ_EXECUTION
 from kalshi_fix_venue.gateway.rfq import ComboCollection, ComboEvent, RfqSettings, Windows
 from kalshi_fix_venue.scenario.file import ScenarioError, parse_scenario
 from tests.venue.exchange_harness import MARKET
@@ -31,7 +32,7 @@ combos:
 def test_a_file_sets_times_and_combos() -> None:
     config = parse_scenario(TEXT.encode()).config({})
     assert config.rfqs == RfqSettings(
-        standard=Windows(confirmation=10, execution=15),
+        standard=Windows(confirmation=10, execution=RFQ_EXECUTION["standard"]),
         high_volatility=Windows(confirmation=2, execution=0.1),
         lifetime=300,
         max_open=3,
@@ -54,6 +55,10 @@ def test_a_file_sets_times_and_combos() -> None:
 def test_the_default_times_are_the_documented_ones() -> None:
     config = parse_scenario(b"{}").config({})
     assert (config.rfqs, config.combos) == (RfqSettings(), ())
+    for kind in RFQ_EXECUTION:
+        windows = Windows(confirmation=RFQ_CONFIRMATION[kind], execution=RFQ_EXECUTION[kind])
+        assert getattr(config.rfqs, kind) == windows
+    assert config.rfqs.max_replacing == REPLACED_RFQS
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,6 @@ from kalshi_fix_sansio import (
     RFQCancelStatusCode,
     Side,
 )
-from kalshi_fix_sansio._generated.limits import REPLACED_RFQS
 from kalshi_fix_venue.exchange import PauseState, RejectCause
 from kalshi_fix_venue.gateway import reports
 from kalshi_fix_venue.gateway.clearing import account_named, account_of
@@ -180,7 +179,7 @@ class Creators:
     def _replaced(self, rfq: Rfq) -> list[Rfq]:
         """Return the requests that ReplaceExisting closes: all but the newest ones within the limit."""
         mine = self._open(rfq)
-        return mine[: max(0, len(mine) - (REPLACED_RFQS - 1))]
+        return mine[: max(0, len(mine) - (self._context.settings.max_replacing - 1))]
 
     # RFQCancel
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import attrs
 
-from kalshi_fix_sansio._generated.limits import RFQ_CONFIRMATION, RFQ_EXECUTION
+from kalshi_fix_sansio._generated.limits import REPLACED_RFQS, RFQ_CONFIRMATION, RFQ_EXECUTION
 from kalshi_fix_sansio.errors import ConfigurationError
 
 
@@ -50,6 +50,8 @@ class RfqSettings:
     """Seconds after which an RFQ without acceptance expires; None for never. Not documented."""
     max_open: int = 100
     """RFQs that one account may have open; one more is refused with 658=3."""
+    max_replacing: int = REPLACED_RFQS
+    """RFQs that an account may have open if the newest has ReplaceExisting (21016): it closes the others."""
     max_quotes: int = 1000
     """Maximum of open quotes on one RFQ, and of ended quotes that it remembers; one more is refused, and the
     oldest ended one forgotten."""
@@ -71,6 +73,6 @@ class RfqSettings:
                 raise ConfigurationError(f"RfqSettings.{name} has a time below 0; use 0 seconds or more")
         if self.lifetime is not None and self.lifetime <= 0:
             raise ConfigurationError("RfqSettings.lifetime must be above 0, or None for no limit")
-        for name in ("max_open", "max_quotes", "retained", "max_combos"):
+        for name in ("max_open", "max_replacing", "max_quotes", "retained", "max_combos"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"RfqSettings.{name} must be at least 1")
