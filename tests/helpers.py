@@ -35,6 +35,10 @@ LOGON = "98=0|108=30|96=eA==|1137=9|"
 """The body of a Logon that either side may send."""
 DUP = {"t43": "Y", "t122": "20260821-14:03:07.123"}
 """Header fields of a possible duplicate."""
+SHORTEST = next(
+    int(field.limits[0].minimum or 0) for field in DIALECT.fields.values() if field.name == "HeartBtInt"
+)
+"""The shortest HeartBtInt (108) on prediction."""
 SUB_ID_LENGTH = next(
     member.limits[0].max_length or 0 for member in DIALECT.header.members if member.name == "SenderSubID"
 )

@@ -8,7 +8,6 @@ Arguments are those of pytest; without any, the tests of the quick gate run.
 from __future__ import annotations
 
 import os
-import re
 import runpy
 import shutil
 import subprocess

@@ -173,7 +173,9 @@ def test_each_message_draws_on_its_bucket(
     assert not budget.wait(message, clock.now)
     budget.sent(message, clock.now)
     assert budget.cost(message) == cost
-    left: dict[Any, float] = {name: budget.left(clock.now, shard=name) for name in (None, 1, 2, limits.RFQ_SHARD)}
+    left: dict[Any, float] = {
+        name: budget.left(clock.now, shard=name) for name in (None, 1, 2, limits.RFQ_SHARD)
+    }
     everywhere = {**left, "read": budget.left(clock.now, bucket="read")}
     assert {name: 600 - tokens for name, tokens in everywhere.items() if tokens != 600} == (
         {} if shard == "free" else {shard: cost}
@@ -474,7 +476,12 @@ def test_tokens_of_a_message_refused_by_the_session_are_returned(budget: RateBud
 def test_the_user_can_set_costs(clock: Clock) -> None:
     budget = exact(costs={QuoteConfirm.MSG_TYPE: 2, "F": 5}, default_cost=20)
     confirm = QuoteConfirm(quote_id="q")
-    assert [budget.cost(each) for each in (confirm, cancel(), QUOTE, order())] == [2, 5, limits.QUOTE_COST, 20]
+    assert [budget.cost(each) for each in (confirm, cancel(), QUOTE, order())] == [
+        2,
+        5,
+        limits.QUOTE_COST,
+        20,
+    ]
     assert at_once(budget, confirm, clock) == 300
     assert at_once(budget, order(), clock) == 30
 

@@ -27,6 +27,7 @@ from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import RejectReceived
 from kalshi_fix_venue.config import CustomerConfig
 from kalshi_fix_venue.exchange import AccountId
+from tests.helpers import SUB_ID_LENGTH
 from tests.venue.exchange_harness import MARKET
 from tests.venue.venue_harness import (
     Client,
@@ -212,12 +213,12 @@ def test_reports_after_an_amend_contain_the_operator_of_the_order(
     assert parties(expired) == [("joe", OPERATOR)]
 
 
-@pytest.mark.parametrize("operator", ["x" * 17, "joe\u00e9"])
-def test_an_operator_is_printable_ascii_of_at_most_sixteen_characters(
+@pytest.mark.parametrize("operator", ["x" * (SUB_ID_LENGTH + 1), "joe\u00e9"])
+def test_an_operator_is_printable_ascii_of_bounded_length(
     harness: VenueHarness, ann: Client, operator: str
 ) -> None:
-    (new,) = send(ann, order("a1", BUY, 1, "0.40"), "~ printable 16 ~"[:16])
-    assert parties(new) == [("~ printable 16 ~"[:16], OPERATOR)]
+    (new,) = send(ann, order("a1", BUY, 1, "0.40"), "~ printable ~".ljust(SUB_ID_LENGTH, "~"))
+    assert parties(new) == [("~ printable ~".ljust(SUB_ID_LENGTH, "~"), OPERATOR)]
     ann.session.send(order("a2", BUY, 1, "0.40"), harness.now, header_fields={"sender_sub_id": "joe"})
     wire = ann.session.data_to_send()
     (_,) = decode_all(wire)

@@ -14,6 +14,7 @@ from kalshi_fix_sansio.events import CloseReason
 from kalshi_fix_venue.config import AccountConfig, trading_zone
 from kalshi_fix_venue.identities import ClientKey
 from kalshi_fix_venue.programme import Held, Programme, Resting
+from tests.helpers import SHORTEST, bounds
 from tests.venue.exchange_harness import MARKET, PERP, d
 from tests.venue.venue_harness import KEYS, START, VenueHarness, api_key, config, encode, order, raw_logon
 
@@ -118,10 +119,11 @@ def test_sessions_without_resend_must_reset(flag: bool | None) -> None:
 
 
 def test_heartbeats_have_a_minimum_interval() -> None:
-    assert "HeartBtInt" in refusal(raw_logon("ann", heart_bt_int=3))
-    assert answer(raw_logon("ann", heart_bt_int=4)) is None
-    assert answer(raw_logon("perp", heart_bt_int=3), product="margin") is None
-    assert answer(raw_logon("perp", heart_bt_int=2), product="margin") is not None
+    margin = bounds("HeartBtInt").minimum or 0
+    assert "HeartBtInt" in refusal(raw_logon("ann", heart_bt_int=SHORTEST - 1))
+    assert answer(raw_logon("ann", heart_bt_int=SHORTEST)) is None
+    assert answer(raw_logon("perp", heart_bt_int=margin), product="margin") is None
+    assert answer(raw_logon("perp", heart_bt_int=margin - 1), product="margin") is not None
 
 
 @pytest.mark.parametrize(
@@ -192,8 +194,10 @@ def test_flags_without_a_session_type_are_accepted_on_every_one(product: str, se
 
 
 def test_the_retention_period_has_a_limit() -> None:
-    assert answer(raw_logon("ann", "KalshiRT", message_retention_period=72), "KalshiRT") is None
-    assert answer(raw_logon("ann", "KalshiRT", message_retention_period=73), "KalshiRT") is not None
+    most = bounds("MessageRetentionPeriod").maximum or 0
+    for hours, refused in ((most, False), (most + 1, True)):
+        logon = raw_logon("ann", "KalshiRT", message_retention_period=hours)
+        assert (answer(logon, "KalshiRT") is not None) == refused
 
 
 def test_a_key_has_one_connection_at_a_time(harness: VenueHarness) -> None:

@@ -22,10 +22,14 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import CloseReason
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_venue.sessions.offline_queue import OfflineQueue
+from tests.helpers import bounds
 from tests.venue.venue_harness import Client, VenueHarness, decode_all, order
 
 BUY, SELL = Side.BUY, Side.SELL
 HOUR = 3600
+KEPT = SESSION_TYPES["KalshiRT"].retention_hours or 0
+SHORTEST = bounds("MessageRetentionPeriod").minimum or 0
+LONGEST = bounds("MessageRetentionPeriod").maximum or 0
 
 
 def fill_while_away(harness: VenueHarness, store: MemoryStore, count: int = 3, **fields: Any) -> None:
@@ -69,12 +73,12 @@ def resent(harness: VenueHarness, client: Client, begin: int, end: int = 0) -> l
 @pytest.mark.parametrize(
     ("hours", "after", "kept"),
     [
-        (None, 24 * HOUR, True),
-        (None, 24 * HOUR + 1, False),
-        (1, HOUR, True),
-        (1, HOUR + 1, False),
-        (72, 72 * HOUR, True),
-        (72, 72 * HOUR + 1, False),
+        (None, KEPT * HOUR, True),
+        (None, KEPT * HOUR + 1, False),
+        (SHORTEST, SHORTEST * HOUR, True),
+        (SHORTEST, SHORTEST * HOUR + 1, False),
+        (LONGEST, LONGEST * HOUR, True),
+        (LONGEST, LONGEST * HOUR + 1, False),
     ],
 )
 def test_messages_are_kept_for_the_period_in_the_logon(hours: int | None, after: float, kept: bool) -> None:
@@ -93,14 +97,10 @@ def test_messages_are_kept_for_the_period_in_the_logon(hours: int | None, after:
     assert [m.cl_ord_id for m in again.take() if isinstance(m, ExecutionReport)] == ["a2"]
 
 
-def test_the_default_period_is_the_documented_one() -> None:
-    assert {SESSION_TYPES[name].retention_hours for name in ("KalshiRT", "KalshiPT")} == {24}
-
-
 def test_a_part_that_is_too_old_refuses_the_whole_range(harness: VenueHarness) -> None:
     store = MemoryStore(max_age=timedelta(days=30))
     fill_while_away(harness, store, 1)
-    pass_time(harness, 23 * HOUR)
+    pass_time(harness, (KEPT - 1) * HOUR)
     bob = harness.connect("bob")
     bob.send(order("late", SELL, 1, "0.40"))
     bob.logout()
@@ -115,7 +115,7 @@ def test_the_period_of_each_message_begins_when_it_was_sent(harness: VenueHarnes
     store = MemoryStore(max_age=timedelta(days=30))
     fill_while_away(harness, store, 1)
     for number in range(3):
-        pass_time(harness, 12 * HOUR)
+        pass_time(harness, KEPT / 2 * HOUR)
         bob = harness.connect("bob")
         bob.send(order(f"later{number}", SELL, 1, "0.40"))
         bob.logout()
@@ -125,23 +125,23 @@ def test_the_period_of_each_message_begins_when_it_was_sent(harness: VenueHarnes
 
 def test_another_logon_may_shorten_or_lengthen_the_period(harness: VenueHarness) -> None:
     store = MemoryStore(max_age=timedelta(days=30))
-    fill_while_away(harness, store, message_retention_period=72)
-    pass_time(harness, 30 * HOUR)
-    shortened = harness.connect("ann", "KalshiRT", store=store, message_retention_period=24)
+    fill_while_away(harness, store, message_retention_period=LONGEST)
+    pass_time(harness, (KEPT + 1) * HOUR)
+    shortened = harness.connect("ann", "KalshiRT", store=store, message_retention_period=KEPT)
     assert filled(shortened) == []
     shortened.logout()
     bob = harness.connect("bob")
     bob.send(order("late", SELL, 1, "0.40"))
     bob.logout()
-    lengthened = harness.connect("ann", "KalshiRT", store=store, message_retention_period=72)
+    lengthened = harness.connect("ann", "KalshiRT", store=store, message_retention_period=LONGEST)
     assert filled(lengthened) == ["4.00"]
     assert resent(harness, lengthened, 3)[0].MSG_TYPE == "3"
 
 
 def test_a_running_session_drops_old_messages_too(harness: VenueHarness) -> None:
-    ann = harness.connect("ann", "KalshiRT", message_retention_period=1)
+    ann = harness.connect("ann", "KalshiRT", message_retention_period=SHORTEST)
     ann.send(order("a1", BUY, 1, "0.40"))
-    harness.wait(HOUR + 1)
+    harness.wait(SHORTEST * HOUR + 1)
     refused = resent(harness, ann, 2)[0]
     assert isinstance(refused, Reject)
     assert refused.text == "BeginSeqNo 2 is before the retention window, which begins at 3"
@@ -154,7 +154,7 @@ def test_messages_that_are_not_requested_are_dropped_in_time(harness: VenueHarne
     queues = list(harness.venue._offline_queues.values())
     assert len(queues) == 2
     assert list(queues[0].store.sent_between(3, 5))
-    pass_time(harness, 25 * HOUR)
+    pass_time(harness, (KEPT + 1) * HOUR)
     for _ in queues:
         harness.venue.handle_timer(harness.now)
     assert not list(queues[0].store.sent_between(3, 5))

@@ -221,7 +221,6 @@ class VenueModel:
             session_type=DIALECT.session_types[session_type],
             product=product,
             sender_comp_id=session_type,
-            min_heart_bt_int=admission.MIN_HEART_BT_INT[product],
             sending_time_tolerance=self._config.sending_time_tolerance,
             logon_timeout=self._config.logon_timeout,
             # Kalshi answers messages that violate its spec with a Reject (3).

@@ -44,6 +44,7 @@ from kalshi_fix_venue.exchange import (
     prediction_market,
 )
 from kalshi_fix_venue.exchange.accounts import AccountTerms
+from kalshi_fix_venue.exchange.groups import ROLLING
 from kalshi_fix_venue.exchange.market import MarketRules
 from kalshi_fix_venue.exchange.money import MarginCollateral
 from kalshi_fix_venue.exchange.outcomes import (
@@ -429,7 +430,7 @@ class History:
             for rules in self.rules:
                 while self.exchange.markets[rules.ticker].state is not MarketState.SETTLED:
                     self.play(self._end(rules.ticker))
-        self.now += timedelta(seconds=15)
+        self.now += ROLLING
         self.play(CancelAll(origin="nobody", cause=CancelCause.MASS_CANCELED))
         assert not self.exchange._state.groups._fills
 

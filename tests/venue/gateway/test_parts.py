@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kalshi_fix_sansio import Logon
+from kalshi_fix_sansio._generated.sessions import SESSION_TYPES
 from kalshi_fix_venue.exchange import MARGIN, PREDICTION, ExecId
 from kalshi_fix_venue.gateway.flags import LogonFlags
 from kalshi_fix_venue.gateway.units import contracts, money, order_price_from_wire, price_to_wire
@@ -14,7 +15,7 @@ from tests.venue.exchange_harness import d
 def test_flags_default_to_the_documented_values() -> None:
     flags = LogonFlags.from_logon(Logon(heart_bt_int=30), PREDICTION)
     assert flags == LogonFlags()
-    assert (flags.use_dollars, flags.retention_hours) == (False, 24)
+    assert (flags.use_dollars, flags.retention_hours) == (False, SESSION_TYPES["KalshiRT"].retention_hours)
 
 
 def test_flags_are_read_from_the_logon() -> None:

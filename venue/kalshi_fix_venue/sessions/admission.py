@@ -21,8 +21,6 @@ from kalshi_fix_venue.gateway.texts import ALREADY_EXISTS, MAINTENANCE, NO_FIX, 
 from kalshi_fix_venue.pauses import Pauses
 from kalshi_fix_venue.rate_limits import RateLimits
 
-MIN_HEART_BT_INT = {"prediction": 4, "margin": 3}
-"""Seconds: more than 3 on prediction, 3 or more on margin."""
 RESTRICTED_KEYS_USE = ("KalshiNR", "KalshiMD", "KalshiRFQ")
 """The session types of keys that are restricted to a subaccount (the page on subaccounts, and the venue's
 changelog of May and July 2026)."""
