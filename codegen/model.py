@@ -349,9 +349,11 @@ class VenueLimit(Element):
 
     name: str
     values: tuple[tuple[str, str], ...]
-    """Numbers as written, by key; a single number has the empty text as its key."""
+    """Numbers as written, by key; a single number, or the list of words, has the empty text as its key."""
     unit: str
     doc: str
+    words: tuple[str, ...] = ()
+    """The words of a limit that is no number, such as scopes of a key."""
 
     @property
     def constant(self) -> str:

@@ -1,12 +1,14 @@
-"""Run tests on a copy of the project whose spec has other limits: no figure of the venue is written by hand.
+"""Run tests on a copy of the project in which every limit of the venue is another.
 
-`make limits` runs it. In the copy every rate limit, window and bound of the spec is twice as high and one
-more, and `python -m codegen` writes what follows from it. What still passes reads its figures from the spec.
-Arguments are those of pytest; without any, the tests of the quick gate run.
+`make limits` runs it. In the copy's spec all rate limits, scopes, windows and bounds are changed, and what is
+generated is generated again. A test that fails there repeats a figure of the venue, so the next revision of
+the spec would break it. Arguments are those of pytest; by default the tests of the quick gate run, with
+those of the rate limits and windows at the simulated venue.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import runpy
 import shutil
@@ -19,7 +21,26 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-SPEC = Path("spec/kalshi")
+SPEC = "spec/kalshi"
+SCHEMA = "venue/kalshi_fix_venue/scenario/scenario.schema.json"
+AT_THE_VENUE = (
+    *(
+        "test_rate_limits.py",
+        "test_tiers.py",
+        "test_rate_budgets.py",
+        "test_order_groups.py",
+        "test_listeners.py",
+    ),
+    *(
+        "test_logon.py",
+        "test_retransmission.py",
+        "test_drop_copy.py",
+        "dialogues",
+        "gateway",
+        "rfq/test_combos.py",
+    ),
+)
+"""Tests of the limits that the simulated venue enforces."""
 SESSION_LIMITS = (
     *("max_message_size", "requests_per_second", "symbols_per_request", "subscriptions"),
     *("past_reports_hours", "retention_hours"),
@@ -27,58 +48,80 @@ SESSION_LIMITS = (
 """Keys of a session type that are limits."""
 BOUNDS = ("minimum", "maximum", "max_length")
 """Keys of a field, or of its `limits`, that are bounds."""
-UNITS = ("dollars", "cents", "dollars or cents")
-"""Units of prices: their bounds follow from what a contract pays."""
+Change = tuple[yaml.ScalarNode, str]
+"""A scalar of a file, and its new text."""
 
 
-def changed(text: str) -> str:
-    """Return another figure, by a rule that keeps the order of figures, and 0 as it is."""
-    return text if int(text) <= 0 else str(2 * int(text) + 1)
+def doubled(node: yaml.ScalarNode) -> Change:
+    """Return twice the figure and one: figures keep their order, and no two of them become equal."""
+    return node, str(2 * int(node.value) + 1)
 
 
-def figures(file: Path) -> Iterator[yaml.ScalarNode]:
-    """Yield the figures of a file of the spec that are limits."""
-    root = yaml.compose(file.read_text("utf-8"))
-    if file.name == "limits.yaml":
-        for _, limit in _items(_value(root, "limits")):
-            value, values = _value(limit, "value"), _value(limit, "values")
-            yield from [value] if value else [each for _, each in _items(values)]
-    elif file.name == "sessions.yaml":
-        for _, session in _items(_value(root, "sessions")):
-            yield from (value for key, value in _items(session) if key in SESSION_LIMITS)
-    else:
-        yield from _bounds(root)
+def of_limits(root: yaml.Node) -> Iterator[Change]:
+    """Yield the changes of `limits.yaml`: of the figures, and of the last of the words."""
+    for _, limit in entries(child(root, "limits")):
+        for key, value in entries(limit):
+            if key == "value":
+                yield doubled(value)
+            elif key == "values":
+                # There are only seven days in a week.
+                yield from (
+                    (node, str((int(node.value) + 1) % 7)) if name == "weekday" else doubled(node)
+                    for name, node in entries(value)
+                )
+            elif key == "words":
+                yield value.value[-1], json.dumps(value.value[-1].value + "-2")
 
 
-def _bounds(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
+def of_sessions(root: yaml.Node) -> Iterator[Change]:
+    """Yield the changes of `sessions.yaml`."""
+    for _, session in entries(child(root, "sessions")):
+        yield from (doubled(value) for key, value in entries(session) if key in SESSION_LIMITS)
+
+
+def of_fields(node: yaml.Node) -> Iterator[Change]:
+    """Yield the changes of the bounds of fields, except of prices and quantities, which have steps."""
     if isinstance(node, yaml.SequenceNode):
         for each in node.value:
-            yield from _bounds(each)
+            yield from of_fields(each)
     elif isinstance(node, yaml.MappingNode):
-        of = {key: value for key, value in _items(node)}
-        if "step" not in of and getattr(of.get("unit"), "value", None) not in UNITS:
-            yield from (of[key] for key in BOUNDS if key in of)
-        for each in of.values():
-            yield from _bounds(each)
+        found = dict(entries(node))
+        for key, value in found.items():
+            if key in BOUNDS and "step" not in found and int(value.value) > 0:
+                yield doubled(value)
+            yield from of_fields(value)
 
 
-def _items(node: yaml.Node) -> list[tuple[str, yaml.Node]]:
+CHANGES = {
+    "limits.yaml": of_limits,
+    "sessions.yaml": of_sessions,
+    "fields.yaml": of_fields,
+    "header.yaml": of_fields,
+}
+"""What is changed of which file."""
+
+
+def entries(node: yaml.Node) -> list[tuple[str, yaml.Node]]:
+    """Return the keys and values of a mapping."""
     return [(key.value, value) for key, value in node.value]
 
 
-def _value(node: yaml.Node, key: str) -> yaml.Node | None:
-    return dict(_items(node)).get(key)
+def child(node: yaml.Node, key: str) -> yaml.Node:
+    """Return the value of a key."""
+    return dict(entries(node))[key]
 
 
 def change(spec: Path) -> int:
     """Change every limit of a spec folder; return their number."""
     count = 0
-    for file in (*(spec / f"{name}.yaml" for name in ("limits", "sessions", "fields", "header")),):
-        text = file.read_text("utf-8")
-        for node in reversed(list(figures(file))):
-            text = text[: node.start_mark.index] + changed(node.value) + text[node.end_mark.index :]
-            count += 1
-        file.write_text(text, "utf-8")
+    for name, changes in CHANGES.items():
+        text = (spec / name).read_text("utf-8")
+        # From the end on, so places before a change stay where they are.
+        found = sorted(changes(yaml.compose(text)), key=lambda each: -each[0].start_mark.index)
+        for node, new in found:
+            text = text[: node.start_mark.index] + new + text[node.end_mark.index :]
+        (spec / name).write_text(text, "utf-8")
+        count += len(found)
     return count
 
 
@@ -86,30 +129,35 @@ def copy(to: Path) -> None:
     """Copy the files of the project, as they are in the work tree."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    for name in listed.split("\0"):
-        if name and (ROOT / name).is_file():
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, to / name)
+
+
+def quick_tests() -> list[str]:
+    """Return the arguments of pytest for the tests of the quick gate, and those of limits at the venue."""
+    quick = runpy.run_path(str(ROOT / "tools/quick.py"))
+    slow = [f"--ignore-glob=*/{each}" for each in quick["SLOW"]]
+    return [*slow, *quick["chosen"]([]), *(f"tests/venue/{each}" for each in AT_THE_VENUE)]
 
 
 def main(*arguments: str) -> int:
     """Make the copy, generate, and run the tests."""
     with tempfile.TemporaryDirectory() as folder:
-        to = Path(folder) / "project"
-        copy(to)
-        print("== limits changed:", change(to / SPEC), flush=True)
-        path = os.pathsep.join(str(to / each) for each in ("src", "adapters", "venue", "."))
-        environment = {**os.environ, "PYTHONPATH": path}
+        project = Path(folder) / "project"
+        copy(project)
+        print(f"== {change(project / SPEC)} limits changed", flush=True)
+        path = os.pathsep.join(str(project / each) for each in ("src", "adapters", "venue", "."))
+        settings = {"cwd": project, "env": {**os.environ, "PYTHONPATH": path}, "text": True}
         python = [sys.executable, "-bb", "-m"]
-        quick = runpy.run_path(str(to / "tools/quick.py"))
-        slow = [f"--ignore-glob=*/{each}" for each in quick["SLOW"]]
-        tests = list(arguments) or [*slow, *quick["chosen"]([])]
-        for command in ([*python, "codegen"], [*python, "pytest", "-q", "-p", "no:cacheprovider", *tests]):
-            print("==", *command, flush=True)
-            done = subprocess.run(command, cwd=to, env=environment, check=False)
-            if done.returncode:
-                return done.returncode
-    return 0
+        run = subprocess.run([*python, "codegen"], **settings, check=True, capture_output=True)
+        command = [*python, "kalshi_fix_adapters.cli", "venue", "schema"]
+        run = subprocess.run(command, **settings, check=True, capture_output=True)
+        (project / SCHEMA).write_text(run.stdout, "utf-8")
+        tests = list(arguments) or quick_tests()
+        command = [*python, "pytest", "-q", "-p", "no:cacheprovider", *tests]
+        return subprocess.run(command, **settings, check=False).returncode
 
 
 if __name__ == "__main__":

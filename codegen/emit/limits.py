@@ -10,9 +10,19 @@ from codegen.emit.imports import Imports
 from codegen.model import VenueLimit
 
 
+def words_view(limit: VenueLimit) -> LimitView:
+    """Return a limit that is no number as a constant, a tuple."""
+    return LimitView(limit.constant, "", repr(limit.words), _doc(limit))
+
+
+def _doc(limit: VenueLimit) -> str:
+    facts = f"{prose.sentence(limit.doc)} In {limit.unit}. {prose.pedigree_text(limit.pedigree)}"
+    return docstring([facts.strip(), f"Source: {limit.source}."], 0)
+
+
 @attrs.frozen
 class LimitView:
-    """A constant: one number, or numbers by key."""
+    """A constant: one number, numbers by key, or words."""
 
     constant: str
     annotation: str
@@ -35,8 +45,7 @@ def limit_view(limit: VenueLimit, imports: Imports) -> LimitView:
     if not whole:
         imports.in_one_line("decimal", "Decimal")
     numbers = {key: number if whole else f'Decimal("{number}")' for key, number in limit.values}
-    facts = f"{prose.sentence(limit.doc)} In {limit.unit}. {prose.pedigree_text(limit.pedigree)}"
-    doc = docstring([facts.strip(), f"Source: {limit.source}."], 0)
+    doc = _doc(limit)
     if "" in numbers:
         return LimitView(limit.constant, "", numbers[""], doc)
     imports.in_one_line("collections.abc", "Mapping")

@@ -169,7 +169,10 @@ class _Modules:
     def _limits(self) -> ModuleView:
         imports = Imports()
         imports.in_one_line("typing", "Final")
-        views = [limits.limit_view(each, imports) for each in self.dialect.limits]
+        views = [
+            limits.words_view(each) if each.words else limits.limit_view(each, imports)
+            for each in self.dialect.limits
+        ]
         doc = f"What the {self.dialect.title} dialect limits beside the values of fields."
         sources = _files(self.dialect.limits)
         return ModuleView("limits.py", "limits.py.j2", doc, imports, sources, {"limits": views})

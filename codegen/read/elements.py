@@ -237,13 +237,18 @@ def limits(context: Context) -> tuple[model.VenueLimit, ...]:
                 (key, text(entry.node.mapping("values"), key)) for key in entry.node.mapping("values")
             )
             # A single number has the empty key.
-            or (("", text(entry.node, "value")),),
+            or (("", text(entry.node, "value") or ", ".join(_words(entry.node))),),
+            words=_words(entry.node),
             unit=text(entry.node, "unit"),
             doc=text(entry.node, "doc"),
             **context.about(entry.node, entry.source, f"limit `{name}`", entry.location),
         )
         for name, entry in context.source.sections["limits"].items()
     )
+
+
+def _words(node: Map) -> tuple[str, ...]:
+    return tuple(word for word, _ in words(node.get("words")))
 
 
 def session_types(context: Context) -> tuple[model.SessionType, ...]:

@@ -22,6 +22,7 @@ from kalshi_fix_sansio import (
     QuoteRequestSymbol,
     Side,
 )
+from kalshi_fix_sansio._generated.limits import READING_SCOPES, TRADING_SCOPES
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_venue.assumptions import Assumptions
@@ -183,7 +184,8 @@ def test_margin_has_listeners_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scopes", "may"), [({"read", "write::trade"}, True), ({"write"}, True), ({"read"}, False)]
+    ("scopes", "may"),
+    [*(({READING_SCOPES[0], each}, True) for each in TRADING_SCOPES), ({READING_SCOPES[0]}, False)],
 )
 def test_a_key_needs_a_scope_for_trading_to_send_orders(scopes: set[str], may: bool) -> None:
     key = attrs.evolve(api_key("ann"), scopes=frozenset(scopes))

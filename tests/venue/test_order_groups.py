@@ -13,7 +13,7 @@ from kalshi_fix_sansio import (
     Side,
     TimeInForce,
 )
-from kalshi_fix_sansio._generated.limits import ORDER_GROUPS
+from kalshi_fix_sansio._generated.limits import ORDER_GROUP_WINDOW, ORDER_GROUPS
 from kalshi_fix_venue.exchange.groups import OrderGroups
 from tests.venue.venue_harness import Client, VenueHarness, accounts, decode_all, order
 
@@ -41,7 +41,7 @@ def test_the_window_holds_one_entry_for_each_millisecond_with_fills(
     assert sell(50) == [Decimal("0.50")]
     harness.wait(0.001)
     assert sell(1) == [Decimal("0.50"), Decimal("0.01")]
-    harness.wait(14.999)
+    harness.wait(ORDER_GROUP_WINDOW - 0.001)
     assert sell(1) == [Decimal("0.01"), Decimal("0.01")]
 
 

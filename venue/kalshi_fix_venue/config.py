@@ -11,7 +11,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import attrs
 
 from kalshi_fix_sansio import PRODUCTS
-from kalshi_fix_sansio._generated.limits import WRITE_TOKENS
+from kalshi_fix_sansio._generated.layouts.fields import ALLOC_ACCOUNT
+from kalshi_fix_sansio._generated.limits import (
+    READING_SCOPES,
+    SENDING_TIME_TOLERANCE,
+    TRADING_SCOPES,
+    WRITE_TOKENS,
+)
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.session.store import MAX_KEPT_BYTES
 from kalshi_fix_sansio.signing import Verifier
@@ -27,10 +33,10 @@ from kalshi_fix_venue.liquidity import LIQUIDITY
 from kalshi_fix_venue.pauses import Schedule
 from kalshi_fix_venue.programme import Held, Programme, Resting
 
-READ, WRITE, WRITE_TRADE = "read", "write", "write::trade"
-SCOPES = frozenset({READ, WRITE})
-MAX_SUBACCOUNT = 63
-"""The highest number of a subaccount (the page on subaccounts)."""
+SCOPES = frozenset({READING_SCOPES[0], TRADING_SCOPES[0]})
+"""Those of a key by default."""
+MAX_SUBACCOUNT = ALLOC_ACCOUNT.maximum or 0
+"""The highest number of a subaccount."""
 TRADING_ZONE = "America/New_York"
 _CUSTOMER = re.compile("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}_[A-Za-z0-9]{1,16}")
 """A customer account (the page on order entry)."""
@@ -61,16 +67,16 @@ class ApiKey:
     product: str
     """`prediction` or `margin`; keys are not shared between the two."""
     scopes: frozenset[str] = attrs.field(default=SCOPES)
-    """`read` is enough for listeners and market data; orders need `write` or `write::trade`."""
+    """Orders need one of `TRADING_SCOPES`; `read` is enough for listeners and market data."""
     customers: frozenset[str] | None = None
     """The owner's customer accounts that the key may trade for and see, by PartyID; None for all."""
     restricted_to: int | None = None
-    """The only subaccount (0 to 63) that the key may act for and see; None for the whole account."""
+    """The only subaccount that the key may act for and see; None for the whole account."""
 
     @property
     def may_write(self) -> bool:
         """Whether the key may send orders."""
-        return not self.scopes.isdisjoint((WRITE, WRITE_TRADE))
+        return not self.scopes.isdisjoint(TRADING_SCOPES)
 
 
 @attrs.frozen(kw_only=True)
@@ -102,7 +108,7 @@ class AccountConfig:
     drop_copy: bool = False
     """Whether the venue has enabled requests for past execution reports (EventResendRequest U1)."""
     subaccounts: Mapping[int, Decimal] = attrs.field(factory=dict)
-    """Balance on shard 0 by number (AllocAccount 79, 1 to 63)."""
+    """Balance on shard 0 by number (AllocAccount 79, from 1 on)."""
     on_shards: Mapping[int, Mapping[int, Decimal]] = attrs.field(factory=dict)
     """Balances on further shards: by shard (1 or higher), then by number of the subaccount (0 is the primary
     account)."""
@@ -133,8 +139,8 @@ class VenueConfig:
     rfqs: RfqSettings = attrs.field(factory=RfqSettings)
     """Times and limits of RFQs."""
     symbol_limits: SymbolLimits = attrs.field(factory=SymbolLimits)
-    sending_time_tolerance: float = 30.0
-    """Maximum deviation of SendingTime (52), in seconds (the page on authentication)."""
+    sending_time_tolerance: float = SENDING_TIME_TOLERANCE
+    """Maximum deviation of SendingTime (52), in seconds."""
     logon_timeout: float = 10.0
     """Seconds allowed for a connection to log on."""
     zone: tzinfo = attrs.field(factory=trading_zone)
@@ -152,7 +158,7 @@ class VenueConfig:
     """Maximum bytes of these messages."""
     max_past_events: int = MOST_EVENTS
     """Maximum order events kept for drop copy, of all accounts of a product together; beyond it the oldest
-    are dropped before their three hours are over."""
+    are dropped before their time is over."""
     pauses: Schedule = ()
     """Scheduled pauses of the exchange, such as `(MAINTENANCE,)`; none by default, since otherwise tests
     would depend on the day."""

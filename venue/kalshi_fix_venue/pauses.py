@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from kalshi_fix_sansio import PRODUCTS
+from kalshi_fix_sansio._generated.limits import MAINTENANCE_WINDOW
 from kalshi_fix_venue.exchange import PauseState
 
 _SEVERITY = (PauseState.OPEN, PauseState.TRADING_PAUSED, PauseState.EXCHANGE_PAUSED)
@@ -78,8 +79,12 @@ class WeeklyPause:
         )
 
 
-MAINTENANCE = WeeklyPause(weekday=3, begins=time(3), ends=time(5))
-"""Thursday from 3 to 5 in New York: trading is paused, and sessions are logged out at its beginning."""
+MAINTENANCE = WeeklyPause(
+    weekday=MAINTENANCE_WINDOW["weekday"],
+    begins=time(MAINTENANCE_WINDOW["begin"]),
+    ends=time(MAINTENANCE_WINDOW["end"]),
+)
+"""The venue's weekly maintenance: trading is paused, and sessions are logged out at its beginning."""
 Schedule = tuple[WeeklyPause | PauseWindow, ...]
 
 

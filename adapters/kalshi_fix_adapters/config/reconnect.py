@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from kalshi_fix_sansio._generated.limits import MAINTENANCE_WINDOW
 from kalshi_fix_sansio.classes.value import Value
 from kalshi_fix_sansio.errors import ConfigurationError
 
@@ -48,9 +49,9 @@ class Maintenance(Value):
         zone: Name of the time zone.
     """
 
-    weekday: int = 3
-    begin: time = time(3)
-    end: time = time(5)
+    weekday: int = MAINTENANCE_WINDOW["weekday"]
+    begin: time = time(MAINTENANCE_WINDOW["begin"])
+    end: time = time(MAINTENANCE_WINDOW["end"])
     zone: str = "America/New_York"
 
     def __str__(self) -> str:

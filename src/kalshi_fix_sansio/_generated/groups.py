@@ -439,8 +439,7 @@ class MDIncEntry(Block):
             Optional. Since 2026-08-27.
         trade_id: TradeID (1003): Id of the trade; on trades alone. Optional. Since 2026-10.
         cl_ord_id: ClOrdID (11): ClOrdID of the order of your own that changed the level, if it has one; on
-            levels alone. At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Optional. Since
-            2026-09-03.
+            levels alone. At most 64 characters. Matches `[A-Za-z0-9+=_:/-]+`. Optional. Since 2026-09-03.
         alloc_account: AllocAccount (79): Subaccount of the order of your own that changed the level, 0 for
             the primary account; on levels alone. From 0 to 63. Optional. Since 2026-09-03.
     """

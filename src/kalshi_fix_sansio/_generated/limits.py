@@ -7,6 +7,34 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+READING_SCOPES: Final = ("read", "write", "write::trade")
+"""A key with any of them can log on; read suffices for listeners and market data. In scopes of an API key.
+Changed in 2026-10-08: write::trade is accepted.
+
+Source: listener-sessions, margin listener-sessions, changelog.
+"""
+TRADING_SCOPES: Final = ("write", "write::trade")
+"""A key needs one of them to send orders, quotes, RFQs and requests about them. In scopes of an API key.
+Changed in 2026-10-08: write::trade is accepted.
+
+Source: changelog.
+"""
+SENDING_TIME_TOLERANCE: Final = 30
+"""How far SendingTime (52) may be from the venue's clock. In seconds.
+
+Source: authentication, common-components.
+"""
+MAINTENANCE_WINDOW: Final[Mapping[str, int]] = MappingProxyType({"weekday": 3, "begin": 3, "end": 5})
+"""Weekly maintenance: trading is paused, and sessions may end. In day of the week, 0 for Monday, and hours in
+New York.
+
+Source: connectivity, margin connectivity.
+"""
+REBALANCING_INTERVAL: Final = 10
+"""How often balances are divided among shards, for accounts with target allocations. In seconds.
+
+Source: exchange sharding.
+"""
 ORDER_GROUP_WINDOW: Final = 15
 """How long a fill counts against the limit of its order group. In seconds. Source: order-groups."""
 ORDER_GROUPS: Final[Mapping[str, int]] = MappingProxyType({"prediction": 100000, "margin": 25000})
@@ -75,8 +103,7 @@ WRITE_BURST: Final[Mapping[str, int]] = MappingProxyType(
 Source: rate limits.
 """
 RFQ_SHARD: Final = 1
-"""Shard whose budget RFQs and quotes use, and orders that accept a quote, whichever they name. In shard.
-Since 2026-10.
+"""Shard whose budget RFQs and quotes use, and orders that accept a quote. In shard. Since 2026-10.
 
 Source: rate limits, changelog.
 """

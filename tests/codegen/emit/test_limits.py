@@ -15,6 +15,7 @@ LIMITS = """source: rules
 limits:
   ebb: {value: 6, unit: hours, since: 2021-05, doc: "How long it ebbs"}
   depth: {values: {inner: 4, outer: 7.50}, unit: metres, why: "Sounded.", doc: "How deep it is, by basin."}
+  flags: {words: [red, "black::ball"], unit: flags, doc: "What is flown"}
 """
 
 
@@ -26,6 +27,7 @@ def test_limits_are_constants_whole_numbers_as_int_and_others_exactly(
     limits = importlib.import_module(f"{harbour.__name__}.limits")
     assert (limits.EBB, type(limits.EBB)) == (6, int)
     assert {"inner": Decimal(4), "outer": Decimal("7.50")} == limits.DEPTH
+    assert limits.FLAGS == ("red", "black::ball")
     with pytest.raises(TypeError):
         limits.DEPTH["inner"] = 5
     written = Path(str(limits.__file__)).read_text("utf-8")
@@ -38,6 +40,8 @@ def test_limits_are_constants_whole_numbers_as_int_and_others_exactly(
         ("value: 6", "value: six", "3: `limits.ebb.value` is `six`"),
         ("value: 6", "value: -6", "3: `limits.ebb.value` is `-6`"),
         ("value: 6", "value: 6, values: {a: 1}", "3: `limits.ebb`"),
+        ('words: [red, "black::ball"]', "words: []", "5: `limits.flags.words`"),
+        ("words: [red, ", "value: 5, words: [red, ", "5: `limits.flags`"),
         ("values: {inner: 4, outer: 7.50}", "values: {}", "4: `limits.depth.values`"),
         ("unit: hours, ", "", "3: `limits.ebb` has no `unit`"),
         ("ebb:", "Ebb Tide:", "2: `limits` is `Ebb Tide`"),

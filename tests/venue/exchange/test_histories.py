@@ -71,6 +71,8 @@ PREDICTIONS = (
 )
 OWNERS = ("ann", "bob", "cat", "dee")
 FUNDS, CAP = Decimal(60), Decimal(20)
+A_THIRD = ROLLING / 3
+"""Of the window of order groups."""
 
 
 def balances(product: str) -> dict[AccountId, Decimal]:
@@ -117,7 +119,8 @@ class History:
     # --- commands ---------------------------------------------------------------------------------------
 
     def step(self) -> None:
-        self.now += timedelta(seconds=self.random.choice([0, 0, 0.001, 1, 5, 600]))
+        steps = (0 * A_THIRD, 0 * A_THIRD, timedelta(milliseconds=1), A_THIRD / 5, A_THIRD, 120 * A_THIRD)
+        self.now += self.random.choice(steps)
         command = self._command()
         if command is not None:
             self.play(command)

@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from kalshi_fix_sansio._generated.limits import REBALANCING_INTERVAL
 from kalshi_fix_sansio.trading.money.fees import floor
 from kalshi_fix_venue.exchange import AccountId, Command, Exchange, MoveCash
 from kalshi_fix_venue.exchange.outcomes import Outcome
 from kalshi_fix_venue.gateway.logins import Delivery, Result
 from kalshi_fix_venue.gateway.timers import Timers
 
-INTERVAL: Final = timedelta(seconds=10)
+INTERVAL: Final = timedelta(seconds=REBALANCING_INTERVAL)
 """The interval of the checks."""
 _PERCENT = Decimal(100)
 

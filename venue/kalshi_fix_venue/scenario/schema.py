@@ -31,9 +31,11 @@ from pydantic import (
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from kalshi_fix_sansio._generated.limits import READING_SCOPES
 from kalshi_fix_sansio._generated.sessions import Product
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_venue.assumptions import Assumptions
+from kalshi_fix_venue.config import MAX_SUBACCOUNT, SCOPES
 from kalshi_fix_venue.exchange import MarketState
 from kalshi_fix_venue.exchange.netting import GroupKind
 from kalshi_fix_venue.exchange.prices import STRUCTURES
@@ -167,10 +169,11 @@ Clock = Annotated[time, BeforeValidator(_clock)]
 Shard = Annotated[Whole, Field(ge=0, le=99)]
 FurtherShard = Annotated[int, BeforeValidator(_index), Field(ge=1, le=99)]
 AnyShard = Annotated[int, BeforeValidator(_index), Field(ge=0, le=99)]
-Subaccount = Annotated[int, BeforeValidator(_index), Field(ge=1, le=63)]
-PrimaryOrSubaccount = Annotated[Whole, Field(ge=0, le=63)]
+Subaccount = Annotated[int, BeforeValidator(_index), Field(ge=1, le=MAX_SUBACCOUNT)]
+PrimaryOrSubaccount = Annotated[Whole, Field(ge=0, le=MAX_SUBACCOUNT)]
 Legs = Annotated[Whole, Field(ge=1, le=100)]
 Tier = Annotated[str, OneOf(TIERS)]
+Scope = Annotated[str, OneOf(READING_SCOPES)]
 Structure = Annotated[str, OneOf(tuple(STRUCTURES))]
 
 _READ_AS: Final[dict[object, Any]] = {bool: Flag, int: Whole, tuple[str, ...]: Names[Ticker]}
@@ -486,8 +489,8 @@ class Key(Section):
     """How many, on each of these products."""
     type: Literal["ed25519", "rsa"] = "ed25519"
     """Which type."""
-    scopes: Names[Literal["read", "write", "write::trade"]] = ("read", "write")
-    """Permissions: listeners and market data need `read`, orders `write` or `write::trade`."""
+    scopes: Names[Scope] = tuple(sorted(SCOPES))
+    """Permissions: listeners and market data need `read`, orders one for trading."""
     customers: Names[str] | None = None
     """Customer accounts that they may trade for; all by default."""
     restricted_to: PrimaryOrSubaccount | None = None

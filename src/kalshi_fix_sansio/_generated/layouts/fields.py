@@ -82,7 +82,7 @@ CL_ORD_ID = FieldLayout(
     kind=Kind.STRING,
     fix_type="STRING",
     max_length=64,
-    pattern="[A-Za-z0-9+=_:/-]{1,64}",
+    pattern="[A-Za-z0-9+=_:/-]+",
 )
 CUM_QTY = FieldLayout(
     tag=14, name="CumQty", attribute="cum_qty", kind=Kind.DECIMAL, fix_type="QTY", unit="contracts"

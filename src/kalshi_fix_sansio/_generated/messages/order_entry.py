@@ -97,7 +97,7 @@ class NewOrderSingle(FixMessage):
 
     Attributes:
         cl_ord_id: ClOrdID (11): The client's own id of the order, a UUID as a rule; no open order may have
-            it. At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Required.
+            it. At most 64 characters. Matches `[A-Za-z0-9+=_:/-]+`. Required.
         exec_inst: ExecInst (18): How to execute the order. Known values: `ExecInst`. Optional. Since 1.0.11
             (2025-06-12).
         order_qty: OrderQty (38): Contracts to trade: hundredths are possible on prediction, whole numbers on
@@ -309,7 +309,7 @@ class OrderCancelReplaceRequest(FixMessage):
 
     Attributes:
         cl_ord_id: ClOrdID (11): The client's own id of this request; the order has it from then on. At most
-            64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Required.
+            64 characters. Matches `[A-Za-z0-9+=_:/-]+`. Required.
         order_id: OrderID (37): The exchange's id of the order. Required when sent on prediction with
             UseCapReservation Y in the Logon.
         orig_cl_ord_id: OrigClOrdID (41): ClOrdID of the order to change. Required.
@@ -469,7 +469,7 @@ class OrderCancelRequest(FixMessage):
 
     Attributes:
         cl_ord_id: ClOrdID (11): The client's own id of this request. At most 64 characters. Matches
-            `[A-Za-z0-9+=_:/-]{1,64}`. Required.
+            `[A-Za-z0-9+=_:/-]+`. Required.
         order_id: OrderID (37): The exchange's id of the order. Optional.
         orig_cl_ord_id: OrigClOrdID (41): ClOrdID of the order to cancel. Required.
         side: Side (54): As in the order. Known values: `Side`. Required.
@@ -577,7 +577,7 @@ class OrderMassCancelRequest(FixMessage):
 
     Attributes:
         cl_ord_id: ClOrdID (11): The client's own id of this request. At most 64 characters. Matches
-            `[A-Za-z0-9+=_:/-]{1,64}`. Required.
+            `[A-Za-z0-9+=_:/-]+`. Required.
         mass_cancel_request_type: MassCancelRequestType (530): Which orders to cancel. Known values:
             `MassCancelRequestType`. Required. CANCEL_FOR_SESSION, its only value, if not given.
     """
@@ -643,7 +643,7 @@ class ExecutionReport(FixMessage):
     Attributes:
         order_id: OrderID (37): The exchange's id of the order. Required.
         cl_ord_id: ClOrdID (11): ClOrdID of the last request that changed the order; of the order of a maker's
-            quote `quote:HASH:QuoteID`. At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Required.
+            quote `quote:HASH:QuoteID`. At most 64 characters. Matches `[A-Za-z0-9+=_:/-]+`. Required.
         orig_cl_ord_id: OrigClOrdID (41): The ClOrdID before that, where the order was replaced or cancelled.
             Optional.
         exec_id: ExecID (17): Id of the report, `clock;event` or `clock;event;shard`, in sequence on its
@@ -987,8 +987,8 @@ class OrderCancelReject(FixMessage):
 
     Attributes:
         order_id: OrderID (37): The exchange's id of the order. Required.
-        cl_ord_id: ClOrdID (11): ClOrdID of the request. At most 64 characters. Matches
-            `[A-Za-z0-9+=_:/-]{1,64}`. Required.
+        cl_ord_id: ClOrdID (11): ClOrdID of the request. At most 64 characters. Matches `[A-Za-z0-9+=_:/-]+`.
+            Required.
         orig_cl_ord_id: OrigClOrdID (41): ClOrdID of the order. Optional.
         ord_status: OrdStatus (39): State of the order after it. Known values: `OrdStatus`. Required.
         cxl_rej_response_to: CxlRejResponseTo (434): Which request was refused. Known values:
@@ -1082,8 +1082,8 @@ class OrderMassCancelReport(FixMessage):
     Sent from the venue on KalshiNR. Source: order-entry, margin order-entry.
 
     Attributes:
-        cl_ord_id: ClOrdID (11): ClOrdID of the request. At most 64 characters. Matches
-            `[A-Za-z0-9+=_:/-]{1,64}`. Required.
+        cl_ord_id: ClOrdID (11): ClOrdID of the request. At most 64 characters. Matches `[A-Za-z0-9+=_:/-]+`.
+            Required.
         order_id: OrderID (37): Id of the operation. Required.
         mass_cancel_response: MassCancelResponse (531): Result of the request. Known values:
             `MassCancelResponse`. Required.

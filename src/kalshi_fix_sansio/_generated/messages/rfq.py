@@ -888,7 +888,7 @@ class AcceptQuote(FixMessage):
             steps of 0.01 from the client on prediction. At least 1 in steps of 1 from the client on margin.
             Optional.
         cl_ord_id: ClOrdID (11): The creator's own id of the order that results. At most 64 characters.
-            Matches `[A-Za-z0-9+=_:/-]{1,64}`. Optional.
+            Matches `[A-Za-z0-9+=_:/-]+`. Optional.
         party_ids: NoPartyIDs (453): The customer of a clearing member. At most 1 entry from the client. At
             most 2 entries. Optional.
         prefer_better_quote: PreferBetterQuote (21022): Y takes the best quote of the request if it is at
@@ -987,7 +987,7 @@ class AcceptQuoteStatus(FixMessage):
         accepted_quote_id: AcceptedQuoteId (21024): The quote that was accepted in the end; another than
             QuoteID where a better one was preferred. Optional.
         cl_ord_id: ClOrdID (11): As in AcceptQuote, where it was there. At most 64 characters. Matches
-            `[A-Za-z0-9+=_:/-]{1,64}`. Optional.
+            `[A-Za-z0-9+=_:/-]+`. Optional.
         text: Text (58): Why the acceptance was not taken. Optional.
     """
 
