@@ -24,21 +24,9 @@ ROOT = Path(__file__).resolve().parent.parent
 SPEC = "spec/kalshi"
 SCHEMA = "venue/kalshi_fix_venue/scenario/scenario.schema.json"
 AT_THE_VENUE = (
-    *(
-        "test_rate_limits.py",
-        "test_tiers.py",
-        "test_rate_budgets.py",
-        "test_order_groups.py",
-        "test_listeners.py",
-    ),
-    *(
-        "test_logon.py",
-        "test_retransmission.py",
-        "test_drop_copy.py",
-        "dialogues",
-        "gateway",
-        "rfq/test_combos.py",
-    ),
+    *("test_rate_limits.py", "test_tiers.py", "test_rate_budgets.py", "test_order_groups.py"),
+    *("test_listeners.py", "test_logon.py", "test_retransmission.py", "test_drop_copy.py"),
+    *("dialogues", "gateway", "rfq/test_combos.py"),
 )
 """Tests of the limits that the simulated venue enforces."""
 SESSION_LIMITS = (
@@ -64,9 +52,9 @@ def of_limits(root: yaml.Node) -> Iterator[Change]:
             if key == "value":
                 yield doubled(value)
             elif key == "values":
-                # There are only seven days in a week.
+                # A week has only seven days.
                 yield from (
-                    (node, str((int(node.value) + 1) % 7)) if name == "weekday" else doubled(node)
+                    (node, str((int(node.value) + 5) % 7)) if name == "weekday" else doubled(node)
                     for name, node in entries(value)
                 )
             elif key == "words":

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kalshi_fix_sansio import SESSION_TYPES, Logon, Logout, Side
+from kalshi_fix_sansio._generated.limits import SENDING_TIME_TOLERANCE
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import CloseReason
@@ -102,10 +103,12 @@ def test_keys_are_not_shared_between_products() -> None:
     assert answer(raw_logon("ann"), product="margin") == "API key is not valid for margin"
 
 
-@pytest.mark.parametrize(("seconds", "refused"), [(-31, True), (-30, False), (30, False), (31, True)])
-def test_the_sending_time_must_be_within_thirty_seconds(seconds: int, refused: bool) -> None:
-    text = answer(raw_logon("ann", now=Instant(50.0, START + timedelta(seconds=seconds))))
-    assert (text == "SendingTime is more than 30 seconds off") is refused
+@pytest.mark.parametrize(("seconds", "refused"), [(0, False), (1, True)])
+@pytest.mark.parametrize("direction", [-1, 1])
+def test_the_sending_time_must_be_within_the_tolerance(seconds: int, refused: bool, direction: int) -> None:
+    off = timedelta(seconds=direction * (SENDING_TIME_TOLERANCE + seconds))
+    text = answer(raw_logon("ann", now=Instant(50.0, START + off)))
+    assert (text == f"SendingTime is more than {SENDING_TIME_TOLERANCE} seconds off") is refused
 
 
 @pytest.mark.parametrize("flag", [None, False])

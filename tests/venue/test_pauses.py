@@ -24,7 +24,7 @@ from kalshi_fix_sansio.events import CloseReason
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_venue.exchange import PREDICTION, PauseState, SetPause
 from kalshi_fix_venue.operations.operator import Halt, Open
-from kalshi_fix_venue.pauses import MAINTENANCE, MAX_COMMANDED, Pauses, PauseWindow, WeeklyPause
+from kalshi_fix_venue.pauses import MAX_COMMANDED, Pauses, PauseWindow, WeeklyPause
 from kalshi_fix_venue.venue import VenueModel
 from tests.venue.exchange_harness import MARKET
 from tests.venue.venue_harness import (
@@ -43,6 +43,9 @@ BUY, SELL = Side.BUY, Side.SELL
 EASTERN = ZoneInfo("America/New_York")
 EVE = datetime(2026, 8, 27, 2, 59, tzinfo=EASTERN).astimezone(UTC)
 """A minute before maintenance begins."""
+
+MAINTENANCE = WeeklyPause(weekday=3, begins=time(3), ends=time(5))
+"""Thursday from 3 to 5 in New York."""
 
 
 def eve(**changes: Any) -> VenueHarness:
@@ -196,7 +199,7 @@ def test_a_pause_of_the_exchange_itself_is_known_to_the_schedule() -> None:
 # --- maintenance ----------------------------------------------------------------------------------------
 
 
-def test_maintenance_is_on_thursday_from_three_to_five_in_new_york() -> None:
+def test_maintenance_is_weekly_by_the_clock_of_new_york() -> None:
     harness = eve(pauses=(MAINTENANCE,))
     ann = harness.connect("ann", heart_bt_int=3600)
     harness.wait(60 - 0.001)

@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 from kalshi_fix_sansio import ExecType, ExecutionReport, Side, TimeInForce
+from kalshi_fix_sansio._generated.limits import REBALANCING_INTERVAL
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_venue.exchange import AccountId
 from tests.venue.exchange_harness import d, ds
@@ -31,17 +32,17 @@ def balances(harness: VenueHarness) -> tuple[Decimal, ...]:
     return tuple(exchange.account(AccountId("ann", 0, shard)).balance for shard in (0, 2))
 
 
-def test_free_cash_is_divided_every_ten_seconds() -> None:
+def test_free_cash_is_divided_at_each_interval() -> None:
     harness = VenueHarness(**divided(on_0="80", on_2="20"))
     ann = harness.connect("ann")
     ann.send(order("a1", BUY, 100, "0.50"))
-    harness.wait(9.9)
+    harness.wait(REBALANCING_INTERVAL - 0.1)
     assert balances(harness) == ds(1000, 50)
     harness.wait(0.1)
     # 950 and 50 are free: the targets are 800 and 200, and 50 more are reserved.
     assert balances(harness) == ds(850, 200)
     ann.send(crypto("a2", quantity=100, price="0.55"))
-    harness.wait(10)
+    harness.wait(REBALANCING_INTERVAL)
     assert balances(harness) == ds(806, 244)
     # A subaccount has its own cash.
     assert harness.venue.exchange("prediction").account(AccountId("ann", 3)).balance == 10

@@ -144,7 +144,7 @@ class ReconnectPolicy(Value):
         retry_first: Retry the first connection, on opening the client, instead of raising.
         stable_after: Duration of a session after which waits begin at `initial` again.
         maintenance: A window in which attempts are made at intervals of about `cap` and do not count.
-            Default: Kalshi's, Thursday 03:00 to 05:00 in New York.
+            Default: the venue's weekly maintenance.
     """
 
     initial: float = attrs.field(default=1.0, validator=_seconds)

@@ -1,4 +1,4 @@
-"""Order groups: limits on the contracts that a group's orders fill within 15 seconds (Kalshi's pages on
+"""Order groups: limits on the contracts that a group's orders fill within a window (Kalshi's pages on
 order groups)."""
 
 from __future__ import annotations

@@ -595,7 +595,7 @@ class ScenarioFile(Section):
     combos: Entries[Ticker, Combo] = {}
     """Collections that combos are made of, by ticker."""
     maintenance: Flag = False
-    """Whether there is maintenance on Thursdays from 3 to 5 in New York."""
+    """Whether there is the weekly maintenance of the real venue."""
     pauses: Items[Pause] = []
     """Pauses of every week."""
     schedule: Items[Annotated[Step, Scheduled()]] = []

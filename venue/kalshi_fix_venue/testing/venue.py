@@ -220,7 +220,7 @@ class Venue:
     def skip(self, seconds: float) -> None:
         """Skip seconds of the venue's time: a test need not wait for its timers and expiries.
 
-        The clocks of clients are unaffected: from 30 seconds on the difference exceeds the venue's tolerance
+        The clocks of clients are unaffected: a large difference exceeds the venue's tolerance
         (`sending_time_tolerance` among the settings), and a client silent for longer than its heartbeat
         interval receives a TestRequest and is then disconnected.
         """
