@@ -59,7 +59,7 @@ ARGS :=
 # Events of two traders whose orders, positions, money and order groups are compared with the simulated venue.
 EVENTS := 1000000
 
-.PHONY: help quick day ledger demo test check lint types imports coverage package matrix generate format interop bench \
+.PHONY: help quick day ledger demo test check limits lint types imports coverage package matrix generate format interop bench \
 	bench-quick bench-docs fuzz soak stunnel docs pins clean revise
 
 help: ## list what can be made
@@ -78,7 +78,7 @@ check: $(DEV) ## the whole gate: generated code, what of the dialect no code han
 	$(BIN)/python -m codegen --check
 	$(BIN)/python -m codegen downstream
 	$(BIN)/python tools/state_diagrams.py --check
-	@$(MAKE) --no-print-directory lint types imports package coverage matrix
+	@$(MAKE) --no-print-directory lint types imports package coverage limits matrix
 
 lint: $(DEV)
 	$(BIN)/ruff format --check .
@@ -96,6 +96,9 @@ coverage: $(DEV)
 	$(BIN)/python -bb -m coverage run -m pytest $(addprefix --ignore ,$(BESIDE_COVERAGE))
 	$(BIN)/coverage report
 	$(BIN)/$(PYTEST) $(BESIDE_COVERAGE)
+
+limits: $(DEV) ## the tests of the quick gate on a copy in which every limit of the venue is another: none is repeated by hand
+	$(BIN)/python tools/other_limits.py
 
 package: $(DEV)
 	$(BIN)/python tools/check_package.py
@@ -117,8 +120,9 @@ test-%: .venv-%/dev.stamp
 revise: $(DEV) ## take in what the venue has changed, step by step; ARGS=--reviewed once you have read the new text
 	$(BIN)/python tools/revise.py $(ARGS)
 
-generate: $(DEV) ## write everything that is generated and kept: the dialect, the diagrams of the session's states
+generate: $(DEV) ## write everything that is generated and kept: the dialect, the schema of scenarios, the diagrams of the session's states
 	$(BIN)/python -m codegen
+	$(BIN)/kalshi-fix venue schema > venue/kalshi_fix_venue/scenario/scenario.schema.json
 	$(BIN)/python tools/state_diagrams.py
 
 format: $(DEV) ## format the code and mend what the linter can mend
