@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from traceback import walk_tb
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import attrs
 
 from kalshi_fix_sansio import LogonFields
 from kalshi_fix_sansio._generated import DIALECT, NewOrderSingle
 from kalshi_fix_sansio._generated.layouts.fields import FIELDS
+from kalshi_fix_sansio._generated.limits import MAINTENANCE_WINDOW
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import Role, SessionConfig
@@ -43,6 +45,11 @@ SUB_ID_LENGTH = next(
     member.limits[0].max_length or 0 for member in DIALECT.header.members if member.name == "SenderSubID"
 )
 """Most characters of a client's SenderSubID (50)."""
+IN_MAINTENANCE = (
+    datetime(2026, 8, 17, MAINTENANCE_WINDOW["begin"], 30, tzinfo=ZoneInfo("America/New_York"))
+    + timedelta(days=MAINTENANCE_WINDOW["weekday"])
+).astimezone(UTC)
+"""A time half an hour into the weekly maintenance, in summer."""
 E = TypeVar("E")
 
 

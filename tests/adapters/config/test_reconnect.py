@@ -8,11 +8,10 @@ import pytest
 
 from kalshi_fix_adapters.config.reconnect import Cure, Failure, GiveUp, Maintenance, ReconnectPolicy, Wait
 from kalshi_fix_sansio.errors import ConfigurationError
+from tests.helpers import IN_MAINTENANCE
 
-QUIET = datetime(2026, 8, 21, 14, 0, tzinfo=UTC)
-"""A Friday."""
-WINDOW = datetime(2026, 8, 20, 7, 30, tzinfo=UTC)
-"""Thursday 03:30 in New York, in summer."""
+QUIET = IN_MAINTENANCE + timedelta(days=1)
+"""A time without maintenance."""
 LOST = Failure(cure=Cure.TIME, why="it went away")
 HOPELESS = Failure(cure=Cure.ACTION, why="wrong key")
 
@@ -35,7 +34,7 @@ def test_a_wait_is_drawn_uniformly_up_to_the_bound() -> None:
 
 
 def test_permanent_failures_are_given_up_at_once() -> None:
-    for now in (QUIET, WINDOW):
+    for now in (QUIET, IN_MAINTENANCE):
         verdict = ReconnectPolicy().decide(HOPELESS, failures=1, now=now, random=lambda: 0.5)
         assert verdict == GiveUp("wrong key")
 
@@ -61,7 +60,7 @@ def test_unclear_or_repeated_failures_are_given_up_after_a_limit(
         assert isinstance(decide(times), Wait)
     assert decide(limit) == GiveUp(f"{limit} consecutive attempts have failed in this way: who knows")
     assert decide(limit + 1) == GiveUp(f"{limit + 1} consecutive attempts have failed in this way: who knows")
-    in_window = decide(limit, WINDOW)
+    in_window = decide(limit, IN_MAINTENANCE)
     if policy.maintenance is None:
         assert isinstance(in_window, GiveUp)
         return
@@ -79,7 +78,7 @@ def test_numbers_must_be_positive(name: str) -> None:
 
 def test_attempts_are_made_at_the_cap_during_maintenance() -> None:
     policy = ReconnectPolicy(cap=40.0)
-    assert [wait(policy, 1, drawn, WINDOW) for drawn in (0.0, 0.5)] == [20, 30]
+    assert [wait(policy, 1, drawn, IN_MAINTENANCE) for drawn in (0.0, 0.5)] == [20, 30]
 
 
 def test_attempts_can_be_limited() -> None:
@@ -88,10 +87,10 @@ def test_attempts_can_be_limited() -> None:
         wait(policy, failures, 0.5)
     verdict = policy.decide(LOST, failures=4, now=QUIET, random=lambda: 0.5)
     assert verdict == GiveUp("3 consecutive attempts have failed; the last: it went away")
-    assert isinstance(policy.decide(LOST, failures=4, now=WINDOW, random=lambda: 0.5), Wait)
+    assert isinstance(policy.decide(LOST, failures=4, now=IN_MAINTENANCE, random=lambda: 0.5), Wait)
 
 
-@pytest.mark.parametrize("now", [QUIET, WINDOW])
+@pytest.mark.parametrize("now", [QUIET, IN_MAINTENANCE])
 def test_no_attempt_before_it_can_succeed(now: datetime) -> None:
     failure = Failure(cure=Cure.TIME, why="already exists", at_least=100.0)
     verdict = ReconnectPolicy().decide(failure, failures=1, now=now, random=lambda: 0.5)
@@ -136,7 +135,7 @@ def test_the_maintenance_window_is_configurable() -> None:
 
 
 def test_without_a_time_zone_database_there_is_no_maintenance_window() -> None:
-    assert not Maintenance(zone="Nowhere/At_All").contains(WINDOW)
+    assert not Maintenance(zone="Nowhere/At_All").contains(IN_MAINTENANCE)
 
 
 @pytest.mark.parametrize("name", ["initial", "cap", "stable_after"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,9 @@ from kalshi_fix_sansio.events import (
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_sansio.trading import RateBudget
 from tests.adapters.engine.stage import ENDPOINT, FailingStore, Stage, only, opened, plan, report
-from tests.helpers import KEY_ID, Peer, order
+from tests.helpers import IN_MAINTENANCE, KEY_ID, Peer, order
 
 DOWN = ConnectionFailedError("venue.example:1 cannot be reached")
-WINDOW = datetime(2026, 8, 20, 7, 30, tzinfo=UTC)
-"""Thursday 03:30 in New York."""
 
 
 def after_loss(stage: Stage) -> None:
@@ -267,7 +265,7 @@ def test_an_answer_that_is_no_logon_is_given_up() -> None:
 
 @pytest.mark.parametrize("text", ["no reason that anybody knows", ""])
 def test_unclear_refusals_during_maintenance_are_retried(stage: Stage, text: str) -> None:
-    stage.clock.utc = WINDOW
+    stage.clock.utc = IN_MAINTENANCE
     stage.refuses = text
     stage.cut()
     lost = only(stage.take(), Disconnected)
