@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -36,11 +37,11 @@ SESSION_LIMITS = (
 """Keys of a session type that are limits."""
 BOUNDS = ("minimum", "maximum", "max_length")
 """Keys of a field, or of its `limits`, that are bounds."""
-Change = tuple[yaml.ScalarNode, str]
+Change = tuple[yaml.Node, str]
 """A scalar of a file, and its new text."""
 
 
-def doubled(node: yaml.ScalarNode) -> Change:
+def doubled(node: yaml.Node) -> Change:
     """Return twice the figure and one: figures keep their order, and no two of them become equal."""
     return node, str(2 * int(node.value) + 1)
 
@@ -105,7 +106,8 @@ def change(spec: Path) -> int:
     for name, changes in CHANGES.items():
         text = (spec / name).read_text("utf-8")
         # From the end on, so places before a change stay where they are.
-        found = sorted(changes(yaml.compose(text)), key=lambda each: -each[0].start_mark.index)
+        root: Any = yaml.compose(text)
+        found = sorted(changes(root), key=lambda each: -each[0].start_mark.index)
         for node, new in found:
             text = text[: node.start_mark.index] + new + text[node.end_mark.index :]
         (spec / name).write_text(text, "utf-8")
@@ -127,7 +129,20 @@ def quick_tests() -> list[str]:
     """Return the arguments of pytest for the tests of the quick gate, and those of limits at the venue."""
     quick = runpy.run_path(str(ROOT / "tools/quick.py"))
     slow = [f"--ignore-glob=*/{each}" for each in quick["SLOW"]]
-    return [*slow, *quick["chosen"]([]), *(f"tests/venue/{each}" for each in AT_THE_VENUE)]
+    return ["-n", "auto", *slow, *quick["chosen"]([]), *(f"tests/venue/{each}" for each in AT_THE_VENUE)]
+
+
+def run(project: Path, *command: str, shown: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run a module of the copy, not of the project that is installed."""
+    path = os.pathsep.join(str(project / each) for each in ("src", "adapters", "venue", "."))
+    return subprocess.run(
+        [sys.executable, "-bb", "-m", *command],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": path},
+        check=not shown,
+        capture_output=not shown,
+        text=True,
+    )
 
 
 def main(*arguments: str) -> int:
@@ -136,16 +151,12 @@ def main(*arguments: str) -> int:
         project = Path(folder) / "project"
         copy(project)
         print(f"== {change(project / SPEC)} limits changed", flush=True)
-        path = os.pathsep.join(str(project / each) for each in ("src", "adapters", "venue", "."))
-        settings = {"cwd": project, "env": {**os.environ, "PYTHONPATH": path}, "text": True}
-        python = [sys.executable, "-bb", "-m"]
-        run = subprocess.run([*python, "codegen"], **settings, check=True, capture_output=True)
-        command = [*python, "kalshi_fix_adapters.cli", "venue", "schema"]
-        run = subprocess.run(command, **settings, check=True, capture_output=True)
-        (project / SCHEMA).write_text(run.stdout, "utf-8")
-        tests = list(arguments) or quick_tests()
-        command = [*python, "pytest", "-q", "-p", "no:cacheprovider", *tests]
-        return subprocess.run(command, **settings, check=False).returncode
+        run(project, "codegen")
+        (project / SCHEMA).write_text(
+            run(project, "kalshi_fix_adapters.cli", "venue", "schema").stdout, "utf-8"
+        )
+        tests = arguments or quick_tests()
+        return run(project, "pytest", "-q", "-p", "no:cacheprovider", *tests, shown=True).returncode
 
 
 if __name__ == "__main__":

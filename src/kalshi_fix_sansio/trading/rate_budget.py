@@ -156,7 +156,7 @@ def bucket_of(message: Message) -> tuple[Bucket, int | None]:
     return _WRITE, None
 
 
-def accepts_quote(message: Message) -> TypeGuard[NewOrderSingle]:
+def accepts_quote(message: object) -> TypeGuard[NewOrderSingle]:
     """Return whether a message is an order that accepts a quote."""
     return isinstance(message, NewOrderSingle) and message.quote_id is not None
 
@@ -378,10 +378,11 @@ class RateBudget:
             bucket = self._bucket(name, now)
             kept = 0.0 if name == _READ or _cancels(message) else self._kept_back * bucket.capacity
             draws.append((bucket, cost, kept))
-            if accepts_quote(message) and self._name(_WRITE, message.ex_destination) not in (name, _WRITE):
+            if accepts_quote(message):
                 # The venue's pages disagree on whether the shard that the order names is charged instead.
-                bucket = self._bucket(self._name(_WRITE, message.ex_destination), now)
-                draws.append((bucket, cost, self._kept_back * bucket.capacity))
+                named = self._name(_WRITE, message.ex_destination)
+                if named not in (name, _WRITE):
+                    draws.append((self._bucket(named, now), cost, kept))
         if msg_type == OrderMassCancelRequest.MSG_TYPE:
             draws.append((self._bucket(_MASS_CANCEL, now), 1, 0))
         return draws

@@ -35,7 +35,7 @@ def budget(rate: float = 10, capacity: float = 20, **changes: Any) -> RateBudget
     """Return a budget of one order a second, two of them at once; a cancel costs a fifth of an order."""
     limits = TokenLimits(write_rate=rate, write_capacity=capacity, read_rate=rate, read_capacity=capacity)
     costs = {OrderCancelRequest.MSG_TYPE: 2}
-    fixed = {"use": 1.0, "kept_back": 0.0, "default_cost": 10, "costs": costs}
+    fixed: dict[str, Any] = {"use": 1.0, "kept_back": 0.0, "default_cost": 10, "costs": costs}
     return RateBudget(limits, **(fixed | changes))
 
 
