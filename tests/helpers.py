@@ -15,7 +15,7 @@ import attrs
 from kalshi_fix_sansio import LogonFields
 from kalshi_fix_sansio._generated import DIALECT, NewOrderSingle
 from kalshi_fix_sansio._generated.layouts.fields import FIELDS
-from kalshi_fix_sansio._generated.limits import MAINTENANCE_WINDOW
+from kalshi_fix_sansio._generated.limits import MAINTENANCE_WINDOW, SHORTEST_HEARTBEAT
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import Role, SessionConfig
@@ -37,10 +37,6 @@ LOGON = "98=0|108=30|96=eA==|1137=9|"
 """The body of a Logon that either side may send."""
 DUP = {"t43": "Y", "t122": "20260821-14:03:07.123"}
 """Header fields of a possible duplicate."""
-SHORTEST = next(
-    int(field.limits[0].minimum or 0) for field in DIALECT.fields.values() if field.name == "HeartBtInt"
-)
-"""The shortest HeartBtInt (108) on prediction."""
 SUB_ID_LENGTH = next(
     member.limits[0].max_length or 0 for member in DIALECT.header.members if member.name == "SenderSubID"
 )
@@ -50,6 +46,8 @@ IN_MAINTENANCE = (
     + timedelta(days=MAINTENANCE_WINDOW["weekday"])
 ).astimezone(UTC)
 """A time half an hour into the weekly maintenance, in summer."""
+SHORTEST = SHORTEST_HEARTBEAT["prediction"]
+"""The least HeartBtInt (108) on prediction."""
 E = TypeVar("E")
 
 

@@ -18,6 +18,7 @@ import attrs
 
 from kalshi_fix_adapters.documents.names import did_you_mean
 from kalshi_fix_sansio import DIALECT, PRODUCTS, Logon
+from kalshi_fix_sansio._generated.limits import SHORTEST_HEARTBEAT
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.dialect.base import Message
@@ -221,6 +222,7 @@ class VenueModel:
             session_type=DIALECT.session_types[session_type],
             product=product,
             sender_comp_id=session_type,
+            min_heart_bt_int=SHORTEST_HEARTBEAT[product],
             sending_time_tolerance=self._config.sending_time_tolerance,
             logon_timeout=self._config.logon_timeout,
             # Kalshi answers messages that violate its spec with a Reject (3).

@@ -19,6 +19,8 @@ Changed in 2026-10-08: write::trade is accepted.
 
 Source: changelog.
 """
+SHORTEST_HEARTBEAT: Final[Mapping[str, int]] = MappingProxyType({"prediction": 4, "margin": 3})
+"""The least HeartBtInt (108), by product. In seconds. Source: authentication, margin authentication."""
 SENDING_TIME_TOLERANCE: Final = 30
 """How far SendingTime (52) may be from the venue's clock. In seconds.
 

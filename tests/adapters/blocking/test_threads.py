@@ -25,6 +25,7 @@ from tests.adapters.conformance.loops import LONG
 from tests.adapters.conformance.support import by_hand, order
 from tests.adapters.engine.stage import plan
 from tests.adapters.net.peers import Acceptor, logged_on_peer
+from tests.helpers import SHORTEST
 
 
 def queued(client: Client) -> int:
@@ -285,7 +286,10 @@ def test_heartbeats_are_sent_whatever_the_user_does(
                 heard.set()
                 peer.log_out("enough")
 
-    with logged_on_peer(listen) as port, order_entry(**by_hand(sandbox, port, heart_bt_int=3)) as client:
+    with (
+        logged_on_peer(listen) as port,
+        order_entry(**by_hand(sandbox, port, heart_bt_int=SHORTEST)) as client,
+    ):
         behave(client, heard)
     assert heard.is_set()
 

@@ -18,6 +18,7 @@ from tests.adapters.conformance.loops import LONG, Loop
 from tests.adapters.conformance.support import acknowledged, options, order
 from tests.adapters.net.peers import unused_port
 from tests.adapters.net.tls_cases import GOOD, HOST, TRUST
+from tests.helpers import SHORTEST
 
 
 class Renegotiating:
@@ -220,7 +221,7 @@ def test_an_order_sent_during_a_renegotiation_is_written_afterwards(
     monkeypatch.setattr(ssl.SSLSocket, "recv", reading(ssl.SSLSocket.recv))
 
     async def main() -> None:
-        async with loop.client("KalshiNR", **options(sandbox, heart_bt_int=4)) as client:
+        async with loop.client("KalshiNR", **options(sandbox, heart_bt_int=SHORTEST)) as client:
             placed = order()
             armed.append(True)
             await client.send(placed)

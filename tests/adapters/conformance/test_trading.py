@@ -27,6 +27,7 @@ from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop, first, gather
 from tests.adapters.conformance.support import by_hand, event_of, options, order, report, trade
 from tests.adapters.net.peers import Acceptor, logged_on_peer
+from tests.helpers import SHORTEST
 
 SESSIONS = ("KalshiNR", "KalshiRT", "KalshiDC", "KalshiMD", "KalshiPT", "KalshiRFQ")
 
@@ -216,7 +217,7 @@ async def test_a_slow_consumer_is_notified_and_loses_nothing(loop: Loop, sandbox
                 beats.set()
 
     with logged_on_peer(report_and_listen) as port:
-        settings = by_hand(sandbox, port, heart_bt_int=3, queue_limit=5)
+        settings = by_hand(sandbox, port, heart_bt_int=SHORTEST, queue_limit=5)
         async with loop.client("KalshiNR", **settings) as client:
             # The client still sends heartbeats while nothing is read.
             await loop.until(beats)

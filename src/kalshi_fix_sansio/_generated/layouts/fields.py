@@ -271,7 +271,6 @@ HEART_BT_INT = FieldLayout(
     fix_type="INT",
     unit="seconds",
     minimum=3,
-    limits=(Limit(when=Condition(scope=Scope(products=("prediction",))), minimum=4),),
 )
 TEST_REQ_ID = FieldLayout(
     tag=112, name="TestReqID", attribute="test_req_id", kind=Kind.STRING, fix_type="STRING"

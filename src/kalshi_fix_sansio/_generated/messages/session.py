@@ -51,8 +51,7 @@ class Logon(FixMessage):
         encrypt_method: EncryptMethod (98): How messages are encrypted; always not at all, for transport
             security does it. Known values: `EncryptMethod`. Always NONE.
         heart_bt_int: HeartBtInt (108): How long either side may be silent before it sends a Heartbeat: more
-            than 3 on prediction, at least 3 on margin, 30 as a rule. In seconds. At least 3. At least 4 on
-            prediction. Required.
+            than 3 on prediction, at least 3 on margin, 30 as a rule. In seconds. At least 3. Required.
         raw_data: RawData (96): The client's signature of the Logon in base64: RSA-PSS over SHA-256, or
             Ed25519. Required from the client. Optional elsewhere. Never shown in a repr.
         default_appl_ver_id: DefaultApplVerID (1137): Version of FIX that the session's application messages
