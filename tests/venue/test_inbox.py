@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 
 from kalshi_fix_sansio import ExecType, Side
+from kalshi_fix_sansio._generated.limits import SENDING_TIME_TOLERANCE
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_venue.driver import ClientProtocol, Driver
 from kalshi_fix_venue.inbox import BEHIND, MAX_WAITING, PIECE
@@ -70,7 +71,8 @@ def test_a_message_is_judged_by_its_arrival_time(harness: VenueHarness, ann: Cli
 def test_a_message_that_was_late_when_it_arrived_is_refused(harness: VenueHarness, ann: Client) -> None:
     fill(harness)
     ann.session.send(
-        order("a1", Side.BUY, 1, "0.40"), Instant(harness.monotonic, harness.utc - timedelta(seconds=31))
+        order("a1", Side.BUY, 1, "0.40"),
+        Instant(harness.monotonic, harness.utc - timedelta(seconds=SENDING_TIME_TOLERANCE + 1)),
     )
     leave_unread(harness, ann)
     harness.wait(BACKLOG)

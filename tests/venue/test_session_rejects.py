@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kalshi_fix_sansio import BusinessMessageReject, BusinessRejectReason, Reject, SessionRejectReason, Side
+from kalshi_fix_sansio._generated.limits import SENDING_TIME_TOLERANCE
 from kalshi_fix_sansio.dialect.base import Message
 from tests.helpers import raw, wire_time
 from tests.venue.exchange_harness import MARKET
@@ -68,6 +69,6 @@ def test_a_mass_cancel_is_only_for_kalshinr(harness: VenueHarness) -> None:
 
 
 def test_a_message_with_a_wrong_sending_time_is_rejected_and_ends_the_session(harness: VenueHarness) -> None:
-    (found,) = rejects(harness, "KalshiRT", "0", "", late=31)
+    (found,) = rejects(harness, "KalshiRT", "0", "", late=SENDING_TIME_TOLERANCE + 1)
     assert found.session_reject_reason == SessionRejectReason.SENDING_TIME_ACCURACY
-    assert not rejects(VenueHarness(), "KalshiRT", "0", "", late=29)
+    assert not rejects(VenueHarness(), "KalshiRT", "0", "", late=SENDING_TIME_TOLERANCE - 1)

@@ -255,12 +255,12 @@ class VenueHarness:
 
     def wait(self, seconds: float) -> None:
         """Let time pass, stopping at every deadline of the venue and the clients."""
-        end = self.monotonic + seconds
+        begin, end = self.now, self.monotonic + seconds
         while True:
             deadlines = [self.venue.next_deadline(), *(c.session.next_deadline() for c in self.clients)]
             due = [deadline for deadline in deadlines if deadline is not None and deadline <= end]
             step = min(due, default=end)
-            self._move_to(max(step, self.monotonic))
+            self._move_to(max(step, self.monotonic), begin)
             self.venue.handle_timer(self.now)
             for client in tuple(self.clients):
                 client.session.handle_timer(self.now)
@@ -268,8 +268,10 @@ class VenueHarness:
             if not due:
                 return
 
-    def _move_to(self, monotonic: float) -> None:
-        self.utc += timedelta(seconds=monotonic - self.monotonic)
+    def _move_to(self, monotonic: float, begin: Instant | None = None) -> None:
+        # From the begin on, so the rounding of many steps does not add up.
+        begin = begin or self.now
+        self.utc = begin.utc + timedelta(seconds=monotonic - begin.monotonic)
         self.monotonic = monotonic
 
 

@@ -6,6 +6,7 @@ import attrs
 import pytest
 
 from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_venue.config import MAX_SUBACCOUNT
 from kalshi_fix_venue.gateway.rfq import RfqSettings, Windows
 from tests.venue.rfq.rfq_harness import RfqHarness, key
 
@@ -27,7 +28,7 @@ def test_invalid_settings_are_refused(bad: dict[str, object]) -> None:
         RfqSettings(**bad)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("number", [-1, 64])
+@pytest.mark.parametrize("number", [-1, MAX_SUBACCOUNT + 1])
 def test_a_key_cannot_be_restricted_to_an_invalid_subaccount(number: int) -> None:
     with pytest.raises(ConfigurationError, match=str(number)):
         RfqHarness(api_keys=(attrs.evolve(key("bob"), restricted_to=number),))

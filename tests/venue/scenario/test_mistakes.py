@@ -10,12 +10,14 @@ import attrs
 import pytest
 
 from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_venue.config import MAX_SUBACCOUNT
 from kalshi_fix_venue.scenario import file as scenario_file
 from kalshi_fix_venue.scenario.file import MAX_MISTAKES, ScenarioError, load_scenario, parse_scenario
 from kalshi_fix_venue.venue import VenueModel
 from tests.venue.venue_harness import START
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "scenario.yaml"
+BALANCE = "accounts:\n  ann:\n    prediction:\n      balance: 5\n"
 ANN = "accounts:\n  ann: {prediction: {balance: 5}}\n"
 
 
@@ -120,8 +122,11 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ("accounts:\n  ann: {margin: {balance: 1_000}}", "2: accounts.ann.margin.balance is `1_000`"),
         ("accounts:\n  ann: {margin: {balance: ٣}}", "2: accounts.ann.margin.balance is `٣`"),
         (
-            "accounts:\n  ann:\n    prediction:\n      balance: 5\n      subaccounts: {64: 1}",
-            "5: accounts.ann.prediction.subaccounts has the key `64`; it should be less than or equal to 63",
+            f"{BALANCE}      subaccounts: {{{MAX_SUBACCOUNT + 1}: 1}}",
+            (
+                f"5: accounts.ann.prediction.subaccounts has the key `{MAX_SUBACCOUNT + 1}`; "
+                f"it should be less than or equal to {MAX_SUBACCOUNT}"
+            ),
         ),
         (
             "accounts:\n  ann:\n    prediction:\n      balance: 5\n      shards: {0: {balance: 1}}",

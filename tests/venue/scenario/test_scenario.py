@@ -14,6 +14,7 @@ import pytest
 
 from kalshi_fix_adapters.documents.nodes import plain
 from kalshi_fix_sansio import Side
+from kalshi_fix_sansio._generated.limits import REBALANCING_INTERVAL
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_venue.exchange import AccountId, MarketState, PauseState
 from kalshi_fix_venue.operations import OPERATIONS, operation
@@ -171,7 +172,7 @@ def test_a_failing_scheduled_operation_is_logged_and_does_not_stop_the_venue() -
             "- {when: 2s, do: halt, market: ETH-PERP}\n"
         )
     )
-    pass_time(venue, 10, NOW)
+    pass_time(venue, REBALANCING_INTERVAL, NOW)
     assert venue.not_done == ["halt: market BTC-PERP is closed and cannot become inactive"]
     assert venue.perform(operation("status"), NOW)["not_done"] == [{"of_the_schedule": venue.not_done[0]}]
     assert venue.exchange("margin").markets["ETH-PERP"].state is MarketState.INACTIVE
@@ -181,7 +182,7 @@ def test_an_allocation_divides_the_free_cash() -> None:
     shards = "shards: {1: {balance: 100}}, allocation: {0: 25.5, 1: 74.5}"
     market = "markets: {prediction: {M-1: {shard: 1}}}\n"
     venue = begun(parse(f"{market}accounts: {{ann: {{prediction: {{balance: 300, {shards}}}}}}}"))
-    pass_time(venue, 10, NOW)
+    pass_time(venue, REBALANCING_INTERVAL, NOW)
     accounts = [venue.exchange("prediction").account(AccountId("ann", 0, shard)) for shard in (0, 1)]
     assert [account.balance for account in accounts] == [102, 298]
     with pytest.raises(ScenarioError, match="allocation of ann does not add up to 100 percent"):
