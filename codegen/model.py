@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import date
 from functools import cached_property
 
 import attrs
@@ -44,12 +45,34 @@ class Change:
     """ISO date."""
     note: str = ""
 
+    @property
+    def first_day(self) -> date:
+        """The first day on which it may have applied."""
+        return self._days()[0]
+
+    @property
+    def settled(self) -> date:
+        """The first day on which it certainly applied: with only the month known, that of the next month."""
+        return self._days()[1]
+
+    def _days(self) -> tuple[date, date]:
+        written = self.date or ""
+        if len(written) > len("2026-10"):
+            return date.fromisoformat(written), date.fromisoformat(written)
+        first = date.fromisoformat(f"{written}-01")
+        return first, date(first.year + first.month // 12, first.month % 12 + 1, 1)
+
 
 @attrs.frozen
 class Pedigree:
     """When an element was added, changed, deprecated and removed."""
 
     changes: tuple[Change, ...] = ()
+
+    @property
+    def added(self) -> Change | None:
+        """When it was added; None if it has always been there, as far as known."""
+        return next((change for change in self.changes if change.kind == "added"), None)
 
     @property
     def is_over(self) -> bool:
@@ -228,6 +251,20 @@ class Member(Element):
     """Former fields still read into this attribute; never sent."""
     doc: str
     """Meaning in this block: the member's own text, or the field's."""
+    past: tuple[tuple[Change, Member], ...] = ()
+    """Changes, each with the member as it was before."""
+
+
+def after_removal(member: Member) -> Member:
+    """Return a member that the venue has removed as it is since then: no longer required."""
+    removed = next((each for each in member.pedigree.changes if each.kind == "removed"), None)
+    rules = tuple(rule for rule in member.rules if rule.presence != "required")
+    if removed is None or (
+        member.presence != "required" and rules == member.rules and not member.required_when
+    ):
+        return member
+    past = (*member.past, (removed, attrs.evolve(member, past=())))
+    return attrs.evolve(member, presence="optional", rules=rules, required_when=(), past=past)
 
 
 @attrs.frozen
@@ -314,6 +351,8 @@ class Message(Element):
     answers: tuple[Answers, ...] = ()
     tracks: Tracks | None = None
     constructors: tuple[Constructor, ...] = ()
+    past: tuple[tuple[Change, tuple[Field, ...]], ...] = ()
+    """Changes, each with the fields that the message had before and has no longer."""
 
 
 @attrs.frozen

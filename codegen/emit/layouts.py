@@ -134,7 +134,7 @@ class LayoutWriter:
             cls=repr(f"{place}.{name}"),
             name=repr(name),
             arguments=tuple(arguments),
-            members=tuple((self._member(member), member.field.tag) for member in attributes_of(members)),
+            members=tuple((self.member(member), member.field.tag) for member in attributes_of(members)),
         )
 
     def logon_fields(self, message: Message) -> LogonFieldsView:
@@ -192,7 +192,8 @@ class LayoutWriter:
             makes=None if makes is None else sequence((repr(makes[0]), repr(makes[1].attribute))),
         )
 
-    def _member(self, member: Member) -> str:
+    def member(self, member: Member) -> str:
+        """Return the layout of a member."""
         arguments: dict[str, str] = {}
         group = member.group
         if group:

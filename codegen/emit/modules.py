@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from codegen.emit import classes, encoders, layouts, limits, texts
+from codegen.emit import classes, encoders, history, layouts, limits, texts
 from codegen.emit.imports import Imports, export_key
 from codegen.emit.layouts import LAYOUT
 from codegen.model import CodeSet, Dialect, Element, Message
@@ -64,6 +64,8 @@ class _Modules:
         if self.dialect.limits:
             yield self._limits()
         yield self._dialect()
+        if history.settled(self.dialect) is not None:
+            yield self._history()
         yield self._fields()
         yield from self._blocks()
         yield from self._groups()
@@ -209,7 +211,10 @@ class _Modules:
         imports.in_one_line(f"{self.package}.layouts.fields", "FIELDS")
         imports.in_one_line(f"{self.package}.sessions", "SESSION_TYPES")
         dialect, logon = self.dialect, self.dialect.logon
+        since = history.settled(dialect)
         context = {
+            "since": history.date_expression(since, imports) if since is not None else None,
+            "history": repr(f"{self.package}.history.HISTORY"),
             "name": repr(dialect.name),
             "title": dialect.title,
             "begin_string": repr(dialect.begin_string),
@@ -224,6 +229,17 @@ class _Modules:
         }
         doc = f"The {dialect.title} dialect as one value."
         return ModuleView("dialect.py", "dialect.py.j2", doc, imports, frozenset(), context)
+
+    def _history(self) -> ModuleView:
+        imports = Imports()
+        imports.line_each(history.HISTORY, "Change", "History")
+        changes = history.changes(self.dialect, imports, self.package)
+        since = history.date_expression(history.first_day(self.dialect), imports)
+        context = {"since": since, "changes": changes}
+        doc = (
+            f"The changes that led to the {self.dialect.title} dialect, with what they replaced where known."
+        )
+        return ModuleView("history.py", "history.py.j2", doc, imports, frozenset(), context)
 
     def _fields(self) -> ModuleView:
         imports = Imports()

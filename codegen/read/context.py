@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import attrs
@@ -87,12 +88,23 @@ class Context:
         for key, kind in (("changed", "updated"), ("deprecated", "deprecated"), ("until", "removed")):
             each = node.get(key)
             if isinstance(each, Map):
-                changes.extend(self._change(kind, name, text(each, name), each.at(name)) for name in each)
+                changes.extend(self._change(kind, name, _note(each, name), each.at(name)) for name in each)
         return model.Pedigree(tuple(changes))
+
+    def past(self, node: Map, pedigree: model.Pedigree, key: str) -> Iterator[tuple[model.Change, Node]]:
+        """Yield the changes of an element that contain this key in `changed`, with its value."""
+        changed = node.mapping("changed")
+        updates = (change for change in pedigree.changes if change.kind == "updated")
+        for name, change in zip(changed, updates, strict=True):
+            earlier = changed.mapping(name).get(key)
+            if earlier is not None:
+                yield change, earlier
 
     def _change(self, kind: str, when: str, note: str, location: Location) -> model.Change:
         versions = self.source.merged("versions")
         if _DATE.match(when):
+            if not _is_day(when):
+                self.mistakes.add(location, f"`{when}` is not a day of the calendar", "correct it")
             return model.Change(kind, None, when, note)
         if when not in versions:
             near = nearest(when, versions)
@@ -101,8 +113,26 @@ class Context:
             )
             self.mistakes.add(location, f"version `{when}` is not defined", advice)
             return model.Change(kind, when, None, note)
-        date = versions[when][0]
-        return model.Change(kind, when, date.text if isinstance(date, Scalar) else None, note)
+        node = versions[when][0]
+        written = node.text if isinstance(node, Scalar) else ""
+        if not _is_day(written):
+            what = f"version `{when}` has the date `{written}`, which is not a day of the calendar"
+            self.mistakes.add(node.location, what, "correct it")
+        return model.Change(kind, when, written, note)
+
+
+def _is_day(written: str) -> bool:
+    """Return whether a date or a month exists."""
+    try:
+        date.fromisoformat(written if len(written) > len("2026-10") else f"{written}-01")
+    except ValueError:
+        return False
+    return True
+
+
+def _note(changes: Map, name: str) -> str:
+    """Return the text of a change, which is a mapping if it contains the state before."""
+    return text(changes, name) or text(changes.mapping(name), "note")
 
 
 def text(node: Map, key: str, default: str = "") -> str:

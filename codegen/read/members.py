@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 import attrs
@@ -175,7 +175,7 @@ class Blocks:
         if constant is not None and "presence" in node:
             what = f"{label} gives `{name}` both a constant and a presence"
             context.mistakes.add(node.at("presence"), what, "remove `presence`: a constant is always sent")
-        return model.Member(
+        member = model.Member(
             field=field,
             group=group,
             attribute=list_attribute(field.name) if group is not None else field.attribute,
@@ -189,8 +189,22 @@ class Blocks:
             limits=self._limits(node, field, block),
             legacy_fields=self._legacy(node, name, block),
             doc=text(node, "doc") or (group.doc if group is not None else field.doc),
+            past=tuple(self._past(written, node, about["pedigree"], block)),
             **about,
         )
+        return model.after_removal(member)
+
+    def _past(
+        self, written: _Written, node: Map, pedigree: model.Pedigree, block: _BlockContext
+    ) -> Iterator[tuple[model.Change, model.Member]]:
+        """Yield the changes of a member that contain its earlier form, with the member in that form."""
+        if "changed" not in node:
+            return
+        for change, earlier in self.context.past(node, pedigree, "was"):
+            where = node.mapping("changed").at(change.version or change.date or "")
+            member = self._member(_Written(written.name, earlier, where, written.source), block)
+            if member is not None:
+                yield change, member
 
     def _check_plain(self, field: model.Field, written: _Written, label: str) -> None:
         """Record counters and lengths, which cannot be plain members, as mistakes."""

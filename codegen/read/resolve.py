@@ -9,13 +9,13 @@ from codegen.errors import Mistakes
 from codegen.naming import is_class_name, texts_class
 from codegen.read import elements
 from codegen.read.answers import with_requests
-from codegen.read.context import Context, flag, maps, text
+from codegen.read.context import Context, flag, maps, text, words
 from codegen.read.load import Definition, Source, load
 from codegen.read.members import Blocks, nested_fields
 from codegen.read.scopes import Places
 from codegen.read.texts import known_texts, refusals
 from kalshi_fix_adapters.documents.mistakes import Location
-from kalshi_fix_adapters.documents.nodes import Scalar
+from kalshi_fix_adapters.documents.nodes import Node, Scalar
 
 # FIX requires these tags in these positions in every dialect.
 _HEADER_START = (8, 9, 35)
@@ -146,6 +146,7 @@ def _messages(context: Context, blocks: Blocks) -> list[model.Message]:
         everywhere = Places.everywhere(context)
         flows = tuple(everywhere.scope(context, each, label) for each in maps(node.get("flows")))
         members, one_of = blocks.block(entry, label, everywhere.within(flows))
+        about = context.about(node, entry.source, label, entry.location)
         found.append(
             model.Message(
                 name=name,
@@ -156,10 +157,23 @@ def _messages(context: Context, blocks: Blocks) -> list[model.Message]:
                 members=members,
                 one_of=one_of,
                 flows=flows,
-                **context.about(node, entry.source, label, entry.location),
+                past=tuple(
+                    (change, _fields(context, blocks, earlier, label))
+                    for change, earlier in context.past(node, about["pedigree"], "had")
+                ),
+                **about,
             )
         )
     return found
+
+
+def _fields(context: Context, blocks: Blocks, listed: Node, label: str) -> tuple[model.Field, ...]:
+    """Return the fields that a message had before a change."""
+    return tuple(
+        blocks.fields[name]
+        for name, where in words(listed)
+        if context.is_among(name, blocks.fields, where, f"{label} had `{name}`, which is not a field")
+    )
 
 
 def _check_outer_tags(

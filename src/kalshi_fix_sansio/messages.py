@@ -6,6 +6,7 @@ The message classes are exported by the package: `from kalshi_fix_sansio import 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, Final
 
 from kalshi_fix_sansio._generated import DIALECT, Header
@@ -16,6 +17,22 @@ from kalshi_fix_sansio.framing import Frame
 
 CODEC: Final = Codec(DIALECT)
 """The codec of the Kalshi dialect."""
+_earlier: Final[dict[int, Codec]] = {}
+"""Codecs by the id of their dialect: each state of the dialect exists once."""
+
+
+def codec_as_of(day: date) -> Codec:
+    """Return the codec of the dialect as it was on a day, in UTC (`Dialect.as_of`).
+
+    It decodes to today's classes. Fields that only the earlier dialect had are kept in `unknown`.
+    """
+    dialect = DIALECT.as_of(day)
+    if dialect is DIALECT:
+        return CODEC
+    codec = _earlier.get(id(dialect))
+    if codec is None:
+        codec = _earlier[id(dialect)] = Codec(dialect)
+    return codec
 
 
 def decode(frame: bytes | Frame) -> Message:

@@ -11,11 +11,11 @@ from typing import IO, Final, Literal
 
 import attrs
 
+from kalshi_fix_adapters.logs.dates import AsOf, codec_of
 from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.dialect.problems import Problem
 from kalshi_fix_sansio.errors import DecodeError
-from kalshi_fix_sansio.messages import CODEC
 
 CHUNK: Final = 128 * 1024
 """Bytes read at once."""
@@ -70,7 +70,7 @@ class LogEntry:
     truncated: bool
 
 
-def read_log(log: str | Path | IO[bytes]) -> Iterator[LogEntry]:
+def read_log(log: str | Path | IO[bytes], *, as_of: AsOf = None) -> Iterator[LogEntry]:
     """Yield the FIX messages of a log, one after the other, in little memory regardless of its size.
 
     Any log is accepted: fields may be separated by SOH or a replacement (`|`, `^A`, `<SOH>`, an escape),
@@ -79,6 +79,8 @@ def read_log(log: str | Path | IO[bytes]) -> Iterator[LogEntry]:
 
     Args:
         log: the path of a file, unpacked if its name ends with .gz, or a file open for reading bytes.
+        as_of: the date of the dialect by which messages are judged; `latest` for today's dialect, None for
+            that of the date of each message's SendingTime.
 
     Raises:
         OSError: the file cannot be read, or is not a gzip file.
@@ -88,8 +90,8 @@ def read_log(log: str | Path | IO[bytes]) -> Iterator[LogEntry]:
     for data in pieces_of(log):
         # All messages of a piece are extracted before the first is decoded: alternating takes a quarter
         # longer, because the code of neither step stays in the processor's caches.
-        yield from map(entry_of, list(reader.feed(data)))
-    yield from map(entry_of, reader.close())
+        yield from [entry_of(each, as_of) for each in reader.feed(data)]
+    yield from [entry_of(each, as_of) for each in reader.close()]
 
 
 def pieces_of(log: str | Path | IO[bytes]) -> Iterator[bytes]:
@@ -113,14 +115,15 @@ def _pieces(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
         yield data
 
 
-def entry_of(found: LoggedMessage) -> LogEntry:
-    """Decode a frame found by `LogReader`."""
+def entry_of(found: LoggedMessage, as_of: AsOf = None) -> LogEntry:
+    """Decode a frame found by `LogReader`; `as_of` is as in `read_log`."""
     message: Message | None
     frame = found.frame
+    codec = codec_of(frame, as_of)
     try:
-        message, problems = CODEC.check(frame)
+        message, problems = codec.check(frame)
     except DecodeError:
-        message, problems = None, CODEC.inspect(frame).problems
+        message, problems = None, codec.inspect(frame).problems
     time, direction, connection = parse_origin(found.before)
     return LogEntry(found.line, time, direction, connection, frame, message, problems, found.truncated)
 

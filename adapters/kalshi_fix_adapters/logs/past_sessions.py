@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import attrs
 
+from kalshi_fix_adapters.logs.dates import AsOf, codec_of
 from kalshi_fix_adapters.logs.entries import read_log
 from kalshi_fix_adapters.logs.recording import Kind, Recording, is_recording
 from kalshi_fix_sansio import (
@@ -39,7 +40,6 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.framing import Frame, Framer
-from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.trading import DropCopy
 
 MAX_SENT: Final = 10_000
@@ -71,7 +71,9 @@ class SessionEvent:
 Source = str | Path | Recording
 
 
-def replay(source: Source | Iterable[Source], *machines: Any, session_type: str | None = None) -> int:
+def replay(
+    source: Source | Iterable[Source], *machines: Any, session_type: str | None = None, as_of: AsOf = None
+) -> int:
     """Replay a recording or log through machines; return the number of its messages and events.
 
     A machine is any object with `apply(event)`, or `apply(event, now)`. Each also receives the updates
@@ -83,6 +85,7 @@ def replay(source: Source | Iterable[Source], *machines: Any, session_type: str 
         machines: the objects whose `apply` is called.
         session_type: replay only sessions of this type; all by default. Set it if a file contains several,
             since each ends separately.
+        as_of: as in `read_log`.
 
     Raises:
         RecordingError, OSError, EOFError: as from `Recording` and `read_log`.
@@ -91,7 +94,7 @@ def replay(source: Source | Iterable[Source], *machines: Any, session_type: str 
     # A single machine without a time argument, such as books, takes a faster path.
     alone = steps[0][0] if len(steps) == 1 and steps[0][1] is None else None
     count = 0
-    for time, of_type, what in _passed(source):
+    for time, of_type, what in _passed(source, as_of):
         if session_type is not None and of_type != session_type:
             continue
         count += 1
@@ -131,16 +134,16 @@ def _now(timed: type, time: datetime) -> object:
     return Instant(time.timestamp(), time) if timed is Instant else time
 
 
-def read_events(source: Source | Iterable[Source]) -> Iterator[SessionEvent]:
+def read_events(source: Source | Iterable[Source], *, as_of: AsOf = None) -> Iterator[SessionEvent]:
     """Yield the events and sent messages of recordings, wire logs and other logs, in their order.
 
     Invalid FIX messages are skipped; in a log, also messages without a direction. Damage in a recording is
-    treated as lost messages on every open session.
+    treated as lost messages on every open session. `as_of` is as in `read_log`.
 
     Raises:
         RecordingError, OSError, EOFError: as from `Recording` and `read_log`.
     """
-    for passed in _passed(source):
+    for passed in _passed(source, as_of):
         yield SessionEvent(*passed)
 
 
@@ -148,18 +151,19 @@ _Passed = tuple[datetime, str, object]
 """The values of a `SessionEvent`."""
 
 
-def _passed(source: Source | Iterable[Source]) -> Iterator[_Passed]:
+def _passed(source: Source | Iterable[Source], as_of: AsOf) -> Iterator[_Passed]:
     sources = [source] if isinstance(source, str | Path | Recording) else list(source)
     sessions = _Sessions()
     for each in sources:
         if isinstance(each, Recording):
-            yield from _recorded(each, sessions)
+            yield from _recorded(each, sessions, as_of)
+        elif is_recording(each):
+            yield from _recorded(Recording(each), sessions, as_of)
         else:
-            yield from _recorded(Recording(each), sessions) if is_recording(each) else _logged(each, sessions)
+            yield from _logged(each, sessions, as_of)
 
 
-def _recorded(recording: Recording, sessions: _Sessions) -> Iterator[_Passed]:
-    decode = CODEC.decode
+def _recorded(recording: Recording, sessions: _Sessions, as_of: AsOf) -> Iterator[_Passed]:
     time, left_out = _UNKNOWN_TIME, 0
     for record in recording:
         time = record.time
@@ -173,12 +177,12 @@ def _recorded(recording: Recording, sessions: _Sessions) -> Iterator[_Passed]:
             take = session.received
             while (found := framer.next()) is not None:
                 if found.__class__ is Frame:
-                    for what in take(decode(found), found.data):
+                    for what in take(codec_of(found.data, as_of).decode(found), found.data):
                         yield time, session.session_type, what
             continue
         if record.kind is Kind.SENT:
             try:
-                message = decode(record.data)
+                message = codec_of(record.data, as_of).decode(record.data)
             except DecodeError:
                 continue
             events = session.sent(message)
@@ -192,8 +196,8 @@ def _recorded(recording: Recording, sessions: _Sessions) -> Iterator[_Passed]:
         yield from sessions.lose(time)
 
 
-def _logged(path: str | Path, sessions: _Sessions) -> Iterator[_Passed]:
-    for entry in read_log(path):
+def _logged(path: str | Path, sessions: _Sessions, as_of: AsOf) -> Iterator[_Passed]:
+    for entry in read_log(path, as_of=as_of):
         message = entry.message
         if message is None or entry.direction is None:
             continue

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
+from kalshi_fix_adapters.logs.dates import AsOf
 from kalshi_fix_adapters.logs.entries import LogEntry, entry_of, pieces_of
 from kalshi_fix_adapters.logs.reader import MAX_BEFORE, LoggedMessage, LogReader
 
@@ -31,7 +32,11 @@ Work = Callable[[Iterable[LoggedMessage]], _T]
 
 
 def map_log(
-    function: Callable[[LogEntry], _T | None], log: str | Path | IO[bytes], *, processes: int = 2
+    function: Callable[[LogEntry], _T | None],
+    log: str | Path | IO[bytes],
+    *,
+    processes: int = 2,
+    as_of: AsOf = None,
 ) -> Iterator[_T]:
     """Call a function with each message of a log in several processes; yield its results in the order of the
     log, without None.
@@ -44,11 +49,12 @@ def map_log(
         function: called with each message.
         log: as in `read_log`.
         processes: the number of additional processes.
+        as_of: as in `read_log`.
 
     Raises:
         OSError, EOFError: as from `read_log`, and any exception of the function.
     """
-    work: Work[list[_T]] = _Each(function)
+    work: Work[list[_T]] = _Each(function, as_of)
     for found in in_processes(work, pieces_of(log), processes):
         yield from found
 
@@ -56,9 +62,10 @@ def map_log(
 @attrs.frozen
 class _Each:
     function: Callable[[LogEntry], Any]
+    as_of: AsOf
 
     def __call__(self, found: Iterable[LoggedMessage]) -> list[Any]:
-        results = (self.function(entry_of(each)) for each in found)
+        results = (self.function(entry_of(each, self.as_of)) for each in found)
         return [result for result in results if result is not None]
 
 

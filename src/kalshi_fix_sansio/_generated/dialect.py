@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from types import MappingProxyType
 
 from kalshi_fix_sansio._generated.layouts import (
@@ -74,6 +75,8 @@ DIALECT = Dialect(
     session_types=SESSION_TYPES,
     validated="changelog through 2026-10-08, pages of 2026-10-01",
     logon_fields=session.LOGON_FIELDS,
+    since=date(2026, 11, 1),
+    history="kalshi_fix_sansio._generated.history.HISTORY",
     standard_data=MappingProxyType(
         {
             90: 91,

@@ -209,7 +209,7 @@ class Explainer:
         if not token.value:
             self._find(self._problem_of(Reason.TAG_WITHOUT_VALUE, token, "has no value"))
         # A message of unknown type has one problem for its type, and none for each of its fields.
-        if self.layout is None:
+        if self.layout is None or token.tag in block.table.layout.past_tags:
             return
         if known is None:
             text = f"is not defined by {self._dialect.name}"

@@ -7,16 +7,20 @@ not depend on a venue.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from decimal import Decimal
 from enum import Enum
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
 
 from kalshi_fix_sansio.classes.on_demand import imported
 from kalshi_fix_sansio.classes.value import Value
+
+if TYPE_CHECKING:
+    from kalshi_fix_sansio.dialect.history import History
 
 
 class Kind(Enum):
@@ -306,6 +310,9 @@ class BlockLayout(Value):
     _encode: Callable[..., str] | str
     """The encoder, or its dotted name."""
     one_of: tuple[OneOf, ...] = ()
+    past_tags: frozenset[int] = frozenset()
+    """Tags that the block had at the date of the dialect and for which the class has no attribute: they are
+    kept in `unknown`, and are no problem."""
     by_tag: Mapping[int, Member] = attrs.field(init=False, repr=False, eq=False)
 
     @cached_property
@@ -508,6 +515,7 @@ class Dialect(Value):
         standard_data: Tags of the FIX standard's data fields by the tags of their lengths: a peer may know
             fields that the dialect does not define.
         logon_fields: Fields of a Logon other than those the session sets; None for a dialect without Logon.
+        since: The first day from which the dialect is certainly as described here; None if unknown.
         logon_names: FIX names of the fields of the client's Logon on which rules depend.
     """
 
@@ -522,6 +530,11 @@ class Dialect(Value):
     validated: str = ""
     standard_data: Mapping[int, int] = MappingProxyType({})
     logon_fields: BlockLayout | None = None
+    since: date | None = None
+    _history: str | None = None
+    """Dotted name of the `History` that leads to this dialect, imported on first use."""
+    _latest: Dialect | None = attrs.field(default=None, eq=False, repr=False)
+    """The dialect of today, if this is an older state of it."""
     logon_names: frozenset[str] = attrs.field(init=False, repr=False, eq=False)
 
     @logon_names.default
@@ -545,6 +558,28 @@ class Dialect(Value):
         """Return the layout of a message class; None if the class does not belong to this dialect."""
         layout = self.messages.get(getattr(cls, "MSG_TYPE", ""))
         return layout if layout is not None and layout.cls is cls else None
+
+    def as_of(self, day: date) -> Dialect:
+        """Return the dialect as it was on a day, in UTC; from the last change on, today's dialect itself.
+
+        Message classes, code values and limits of values are today's. Presence is that of the day: what was
+        added later is forbidden, what was required then is required. In a month in which something changed
+        on an unknown day, neither form is required. Days before the first known state have that state;
+        `unknown_as_of` lists what is not known. Each state is computed once.
+        """
+        latest = self._latest or self
+        history = latest._load_history()
+        return latest if history is None else history.dialect_on(day, latest)
+
+    def unknown_as_of(self, day: date) -> tuple[str, ...]:
+        """Return what is not known of the dialect on a day, as sentences: later changes of which the spec does
+        not contain the earlier form, and changes on an unknown day of that month."""
+        history = (self._latest or self)._load_history()
+        return () if history is None else history.unknown_on(day)
+
+    def _load_history(self) -> History | None:
+        found: History | None = None if self._history is None else imported(self._history)
+        return found
 
 
 def _conditions(block: BlockLayout) -> Iterator[Condition]:

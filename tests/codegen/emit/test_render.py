@@ -52,6 +52,7 @@ def test_the_package_has_a_module_for_each_family(files: dict[str, str]) -> None
         "codesets.py",
         "dialect.py",
         "groups.py",
+        "history.py",
         "layouts/__init__.py",
         "layouts/berths.py",
         "layouts/blocks.py",

@@ -11,9 +11,11 @@ import click
 
 from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, print_stderr
 from kalshi_fix_adapters.cli.logs import filters
+from kalshi_fix_adapters.cli.logs.as_of import as_of_option
 from kalshi_fix_adapters.cli.logs.decoding import PROBLEM, Batch, Decoder, Form, OutputOptions
 from kalshi_fix_adapters.cli.logs.files import STDIN, OtherVersions, Progress, UnreadableError, pieces
 from kalshi_fix_adapters.cli.logs.summary import Summary
+from kalshi_fix_adapters.logs.dates import AsOf
 from kalshi_fix_adapters.logs.entries import Direction
 from kalshi_fix_adapters.logs.reader import LogReader
 from kalshi_fix_adapters.logs.split import in_processes
@@ -40,6 +42,7 @@ POLL_SECONDS = 0.2
 @click.option("--direction", type=click.Choice(["sent", "received"]), help="Only in this direction.")
 @click.option("--since", type=filters.TIME_BOUND, help="Only from this time on, in UTC: 14:30, 2026-11-21.")
 @click.option("--until", type=filters.TIME_BOUND, help="Only before this time, in UTC.")
+@as_of_option
 @click.option("-f", "--follow", is_flag=True, help="Wait at the end of the file for new messages.")
 @click.option("--processes", type=click.IntRange(1), default=1, help="Number of processes to use.")
 def decode(
@@ -52,6 +55,7 @@ def decode(
     direction: Direction | None,
     since: filters.TimeBound | None,
     until: filters.TimeBound | None,
+    as_of: AsOf,
     follow: bool,
     processes: int,
 ) -> None:
@@ -72,7 +76,7 @@ def decode(
             "--full allows only one process: the unit of prices depends on earlier messages"
         )
     selected = filters.make(types, tags, client_ids, symbols, direction, since, until)
-    options = OutputOptions(form or Form.BRIEF, selected, on_terminal=sys.stdout.isatty())
+    options = OutputOptions(form or Form.BRIEF, selected, on_terminal=sys.stdout.isatty(), as_of=as_of)
     output = _Output(options, titled=len(names) > 1)
     try:
         for name in names:

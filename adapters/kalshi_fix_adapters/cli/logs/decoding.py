@@ -17,6 +17,7 @@ from kalshi_fix_adapters.cli.logs.render import brief, json_fields, lines, name_
 from kalshi_fix_adapters.cli.logs.summary import Fact
 from kalshi_fix_adapters.cli.logs.templates import Templates
 from kalshi_fix_adapters.cli.logs.units import Units
+from kalshi_fix_adapters.logs.dates import AsOf
 from kalshi_fix_adapters.logs.entries import Direction, LogEntry, entry_of, parse_origin
 from kalshi_fix_adapters.logs.reader import LoggedMessage
 from kalshi_fix_sansio.codec import FieldNode
@@ -61,6 +62,8 @@ class OutputOptions:
     filters: Filters = NO_FILTERS
     on_terminal: bool = False
     """Whether the output is a terminal: then lines have no date, because space is limited."""
+    as_of: AsOf = None
+    """The date of the dialect, as in `read_log`."""
 
 
 class Decoder:
@@ -84,7 +87,7 @@ class Decoder:
         batch.found = len(kept)
         for each, message in zip(kept, [self._sound(each) for each in kept], strict=True):
             if message is None:
-                self._show_explained(entry_of(each), batch)
+                self._show_explained(entry_of(each, self._options.as_of), batch)
             elif self._options.form is Form.JSON:
                 batch.text.append(self._json(each, message))
             else:
@@ -92,7 +95,7 @@ class Decoder:
         return batch
 
     def _show_explained(self, entry: LogEntry, batch: Batch) -> None:
-        explanation = explain(entry)
+        explanation = explain(entry, self._options.as_of)
         batch.problems += bool(explanation.problems)
         if self._options.form is Form.FULL:
             self._units.learn(explanation.inspection)
@@ -104,7 +107,7 @@ class Decoder:
 
     def _sound(self, logged: LoggedMessage) -> Message | None:
         """Return a valid message that a template can format; None if the full renderers are needed."""
-        message = None if self._options.form is Form.FULL else sound_message(logged)
+        message = None if self._options.form is Form.FULL else sound_message(logged, self._options.as_of)
         return message if message is not None and self._templates.fits(message) else None
 
     def _add_lines(self, batch: Batch, shown: list[Line]) -> None:
@@ -150,11 +153,11 @@ class Decoder:
         )
 
     def _counted(self, logged: LoggedMessage, selected: bool) -> tuple[Fact, bool, bool]:
-        message = sound_message(logged)
+        message = sound_message(logged, self._options.as_of)
         if message is not None:
             return _fact(logged, message), selected, False
-        entry = entry_of(logged)
-        explanation = explain(entry)
+        entry = entry_of(logged, self._options.as_of)
+        explanation = explain(entry, self._options.as_of)
         return _explained_fact(entry, explanation), selected, bool(explanation.problems)
 
 

@@ -8,16 +8,16 @@ from typing import Final
 
 import attrs
 
+from kalshi_fix_adapters.logs.dates import AsOf, codec_of
 from kalshi_fix_adapters.logs.entries import LogEntry
 from kalshi_fix_adapters.logs.reader import LoggedMessage
-from kalshi_fix_sansio import DIALECT, PRODUCTS, SESSION_TYPES
-from kalshi_fix_sansio.codec import FieldNode, Inspection
+from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
+from kalshi_fix_sansio.codec import Codec, FieldNode, Inspection
 from kalshi_fix_sansio.dialect.base import Message
-from kalshi_fix_sansio.dialect.layout import MessageLayout, Place, Sender
+from kalshi_fix_sansio.dialect.layout import Dialect, MessageLayout, Place, Sender
 from kalshi_fix_sansio.dialect.problems import Problem, Reason
 from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import encode_frame
-from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.validation import Check, presence_checker
 
 MAX_PLACES: Final = 4096
@@ -42,18 +42,19 @@ class Explanation:
         return None if self.inspection.layout is None else self.inspection.layout.name
 
 
-def sound_message(logged: LoggedMessage) -> Message | None:
+def sound_message(logged: LoggedMessage, as_of: AsOf = None) -> Message | None:
     """Return a message quickly if it is certainly valid; None if `explain` has to check it."""
     if logged.truncated:
         return None
+    codec = codec_of(logged.frame, as_of)
     try:
-        message, problems = CODEC.check(logged.frame)
+        message, problems = codec.check(logged.frame)
     except DecodeError:
         return None
     if problems:
         return None
     header = message.header
-    judges = _judges_of(message.MSG_TYPE, header.sender_comp_id, header.target_comp_id)
+    judges = _judges_of(codec, message.MSG_TYPE, header.sender_comp_id, header.target_comp_id)
     # A missing field is only reported if it is required on every session where the message may have been
     # sent.
     for check, check_header in judges:
@@ -64,21 +65,22 @@ def sound_message(logged: LoggedMessage) -> Message | None:
     return None
 
 
-def explain(logged: LoggedMessage | LogEntry) -> Explanation:
-    """Parse a message and collect all its problems.
+def explain(logged: LoggedMessage | LogEntry, as_of: AsOf = None) -> Explanation:
+    """Parse a message and collect all its problems; `as_of` is as in `read_log`.
 
     Fields required everywhere are always checked. Fields required on one session type only, or from one side,
     are checked if the CompIDs identify it; they do not identify the product, so only fields that both
     products require are checked.
     """
-    inspection = CODEC.inspect(logged.frame)
+    codec = codec_of(logged.frame, as_of)
+    inspection = codec.inspect(logged.frame)
     missing = {p.tag for p in inspection.problems if p.reason is Reason.REQUIRED_TAG_MISSING}
     # A field of the frame that is missing is not also in the wrong place.
     found = [
         p for p in inspection.problems if p.reason is not Reason.TAG_OUT_OF_ORDER or p.tag not in missing
     ]
     known = {problem.tag for problem in found}
-    found += [p for p in _missing_here(logged.frame, inspection) if p.tag not in known]
+    found += [p for p in _missing_here(codec, logged.frame, inspection) if p.tag not in known]
     texts = [str(problem) for problem in found]
     if logged.truncated:
         texts.append(f"the message does not end within {len(logged.frame)} bytes; the rest is skipped")
@@ -91,12 +93,12 @@ def comp_ids(inspection: Inspection) -> tuple[str | None, str | None]:
     return found.get(SENDER_COMP_ID), found.get(TARGET_COMP_ID)
 
 
-def _missing_here(frame: bytes, inspection: Inspection) -> Iterator[Problem]:
+def _missing_here(codec: Codec, frame: bytes, inspection: Inspection) -> Iterator[Problem]:
     layout = inspection.layout
     if layout is None:
         return
-    judges = _judges(layout, *comp_ids(inspection))
-    message = _typed(frame) if judges else None
+    judges = _judges(codec.dialect, layout, *comp_ids(inspection))
+    message = _typed(codec, frame) if judges else None
     if message is None:
         return
     first, *others = (_missing(message, judge) for judge in judges)
@@ -110,16 +112,20 @@ _Judge = tuple[Check, Check]
 
 
 @lru_cache(MAX_PLACES)
-def _judges_of(msg_type: str, sender_id: str | None, target_id: str | None) -> tuple[_Judge, ...]:
-    return _judges(DIALECT.messages[msg_type], sender_id, target_id)
+def _judges_of(
+    codec: Codec, msg_type: str, sender_id: str | None, target_id: str | None
+) -> tuple[_Judge, ...]:
+    return _judges(codec.dialect, codec.dialect.messages[msg_type], sender_id, target_id)
 
 
-def _judges(layout: MessageLayout, sender_id: str | None, target_id: str | None) -> tuple[_Judge, ...]:
+def _judges(
+    dialect: Dialect, layout: MessageLayout, sender_id: str | None, target_id: str | None
+) -> tuple[_Judge, ...]:
     """Return the checks of a message type, one pair for each session where it may have been sent."""
     return tuple(
         (
             presence_checker(layout.body, Place(product, session, sender, layout.msg_type)),
-            presence_checker(DIALECT.header, Place(product, session, sender, "")),
+            presence_checker(dialect.header, Place(product, session, sender, "")),
         )
         for product, session, sender in _contexts(layout, sender_id, target_id)
     )
@@ -138,7 +144,7 @@ def _contexts(layout: MessageLayout, sender_id: str | None, target_id: str | Non
                 yield product, session, sender
 
 
-def _typed(frame: bytes) -> Message | None:
+def _typed(codec: Codec, frame: bytes) -> Message | None:
     """Decode a message whose BodyLength and CheckSum may be wrong or missing."""
     fields = frame.split(b"\x01")[1:-1]
     if fields and fields[0].startswith(b"9="):
@@ -146,7 +152,8 @@ def _typed(frame: bytes) -> Message | None:
     if fields and fields[-1].startswith(b"10="):
         del fields[-1]
     try:
-        return CODEC.decode(encode_frame(DIALECT.begin_string, b"".join(field + b"\x01" for field in fields)))
+        body = b"".join(field + b"\x01" for field in fields)
+        return codec.decode(encode_frame(codec.dialect.begin_string, body))
     except DecodeError:
         return None
 

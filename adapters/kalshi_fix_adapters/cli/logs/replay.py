@@ -19,7 +19,9 @@ from kalshi_fix_adapters.cli.kit.terminal import (
     printable,
     without_log_lines,
 )
+from kalshi_fix_adapters.cli.logs.as_of import as_of_option
 from kalshi_fix_adapters.logs import Recording, read_events
+from kalshi_fix_adapters.logs.dates import AsOf
 from kalshi_fix_adapters.logs.recording import is_recording
 from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
 from kalshi_fix_sansio.clock import Instant
@@ -45,7 +47,8 @@ _SERVICES = {name: session_type.service for name, session_type in SESSION_TYPES.
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--product", type=click.Choice(list(PRODUCTS)), default="prediction", show_default=True)
 @click.option("--all", "everything", is_flag=True, help="Also print finished orders.")
-def replay(files: tuple[str, ...], product: str, everything: bool) -> None:
+@as_of_option
+def replay(files: tuple[str, ...], product: str, everything: bool, as_of: AsOf) -> None:
     """Replay recordings or wire logs through books, orders, positions and cash, and print the final state.
 
     That is the state before the last session ended. Several files are read as one, in this order. Exit
@@ -59,7 +62,7 @@ def replay(files: tuple[str, ...], product: str, everything: bool) -> None:
     with plain_errors(), line, without_log_lines():
         sources = [Recording(file) if is_recording(file) else file for file in files]
         recordings = [each for each in sources if isinstance(each, Recording)]
-        for event in read_events(sources):
+        for event in read_events(sources, as_of=as_of):
             state.take(event.session_type, event.what, event.time)
             if not state.count % LOOKED_EVERY and line.is_due():
                 speed = state.count / (time.monotonic() - begin)

@@ -16,6 +16,7 @@ from kalshi_fix_adapters.cli.kit.terminal import Line, StatusLine, counted, plai
 from kalshi_fix_adapters.cli.logs.explain import Explanation, explain
 from kalshi_fix_adapters.cli.logs.render import brief, lines, name_of
 from kalshi_fix_adapters.cli.logs.units import Units
+from kalshi_fix_adapters.logs.dates import AsOf
 from kalshi_fix_adapters.logs.trace import Step, Trace
 
 _SHOWN_FIELDS: Final = frozenset(
@@ -53,8 +54,8 @@ _MAX_IDS: Final = 20
 class Life:
     """The output for an order."""
 
-    def __init__(self, identifier: str, found: Trace, names: Sequence[str]) -> None:
-        """Prepare the messages found in logs with these names."""
+    def __init__(self, identifier: str, found: Trace, names: Sequence[str], as_of: AsOf = None) -> None:
+        """Prepare the messages found in logs with these names; `as_of` is as in `read_log`."""
         self.steps: tuple[Step, ...] = found.steps
         self.complete: bool = found.complete
         self.names = names
@@ -63,8 +64,9 @@ class Life:
         """Whether a message that `rows` has yielded has problems."""
         self.units: Units = Units()
         for logon in found.logons:
-            self.units.learn(explain(logon).inspection)
+            self.units.learn(explain(logon, as_of).inspection)
         self._found = found
+        self._as_of = as_of
 
     def summary(self) -> Iterator[tuple[str, str]]:
         """Yield the lines of the summary, as pairs of name and text."""
@@ -93,7 +95,7 @@ class Life:
                 if line.is_due():
                     line.show(f"{number:,} of {len(self.steps):,} messages of the order")
                 # Not kept, because an explanation is forty times as large as its message.
-                explanation = explain(step.logged)
+                explanation = explain(step.logged, self._as_of)
                 self.has_problems |= bool(explanation.problems)
                 gap = ""
                 if step.time is not None:

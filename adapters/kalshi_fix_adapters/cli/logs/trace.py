@@ -12,9 +12,11 @@ from typing import IO
 import click
 
 from kalshi_fix_adapters.cli.kit.terminal import Screen, print_stderr, printable
+from kalshi_fix_adapters.cli.logs.as_of import as_of_option
 from kalshi_fix_adapters.cli.logs.decode import NOTHING_FOUND, PROBLEMS_FOUND, UNREADABLE
 from kalshi_fix_adapters.cli.logs.files import STDIN, OtherVersions, Progress, UnreadableError, pieces
 from kalshi_fix_adapters.cli.logs.steps import Life, page, terminal_lines
+from kalshi_fix_adapters.logs.dates import AsOf
 from kalshi_fix_adapters.logs.entries import CHUNK
 from kalshi_fix_adapters.logs.trace import trace as trace_order
 
@@ -29,7 +31,8 @@ from kalshi_fix_adapters.logs.trace import trace as trace_order
     metavar="FILE",
     help="Write an HTML page with all fields instead.",
 )
-def trace(identifier: str, files: tuple[str, ...], *, full: bool, html: Path | None) -> None:
+@as_of_option
+def trace(identifier: str, files: tuple[str, ...], *, full: bool, html: Path | None, as_of: AsOf) -> None:
     """Print the history of the order with this ClOrdID, OrderID or ExecID, from LOGs (- for standard input).
 
     Its messages are found by the chain of ClOrdIDs, by the OrderID, and by the sequence numbers in Rejects.
@@ -47,13 +50,19 @@ def trace(identifier: str, files: tuple[str, ...], *, full: bool, html: Path | N
     with contextlib.ExitStack() as copies:
         for log in logs:
             copies.callback(log.close)
-        sys.exit(_print_trace(identifier, logs, versions, full=full, html=html))
+        sys.exit(_print_trace(identifier, logs, versions, full=full, html=html, as_of=as_of))
 
 
 def _print_trace(
-    identifier: str, logs: list[_Log], versions: OtherVersions, *, full: bool, html: Path | None
+    identifier: str,
+    logs: list[_Log],
+    versions: OtherVersions,
+    *,
+    full: bool,
+    html: Path | None,
+    as_of: AsOf,
 ) -> int:
-    life = Life(identifier, trace_order(identifier, logs), [log.name for log in logs])
+    life = Life(identifier, trace_order(identifier, logs), [log.name for log in logs], as_of)
     if not life.steps:
         pass
     elif html is None:

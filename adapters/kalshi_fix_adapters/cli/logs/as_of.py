@@ -1,0 +1,30 @@
+"""The option `--as-of` of the commands that read logs."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+
+import click
+
+from kalshi_fix_adapters.cli.kit.values import Value
+from kalshi_fix_adapters.logs.dates import AsOf
+
+_LATEST: Final = "latest"
+
+
+def _as_of(text: str) -> AsOf:
+    written = text.strip()
+    if written == _LATEST:
+        return _LATEST
+    try:
+        return date.fromisoformat(written)
+    except ValueError:
+        raise ValueError(f"{written!r} is neither a date such as 2026-06-30 nor {_LATEST!r}") from None
+
+
+as_of_option: Final = click.option(
+    "--as-of",
+    type=Value("date", _as_of),
+    help="Judge all messages by the dialect of this date, or by today's (latest).",
+)

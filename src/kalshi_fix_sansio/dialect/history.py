@@ -1,0 +1,172 @@
+"""Derive the dialect of an earlier date from today's and a list of changes, to read older data."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from datetime import date
+from types import MappingProxyType
+from typing import Final
+
+import attrs
+
+from kalshi_fix_sansio.classes.value import Value
+from kalshi_fix_sansio.dialect.layout import (
+    BlockLayout,
+    Dialect,
+    GroupMember,
+    Member,
+    MessageLayout,
+    Presence,
+    Scope,
+)
+
+_NOWHERE: Final = (Scope(sessions=("",)),)
+"""Flows of a message that did not exist yet: no session type has an empty name."""
+
+
+@attrs.frozen(eq=False, repr=False)
+class Change(Value):
+    """A change of the dialect, with what it replaced.
+
+    Attributes:
+        first_day: The first day on which it may have applied; `settled` is the first on which it certainly
+            did. They differ if only the month is known.
+        text: What changed, for display.
+        block: Name of the block that it affects; empty if the change is known in words only.
+        tag: The member that it affects; None if it affects the whole message.
+        was: The member before the change; None if it did not exist.
+        had: Tags that the block had before the change and has no longer.
+    """
+
+    first_day: date
+    settled: date
+    text: str
+    block: str = ""
+    tag: int | None = None
+    was: Member | None = None
+    had: tuple[int, ...] = ()
+
+
+@attrs.frozen(eq=False, repr=False)
+class History(Value):
+    """The changes that lead to a dialect.
+
+    Attributes:
+        since: The day from which the changes are known.
+        changes: In the order in which they were settled.
+    """
+
+    since: date
+    changes: tuple[Change, ...]
+    _states: dict[int, Dialect] = attrs.field(init=False, factory=dict, eq=False)
+
+    def dialect_on(self, day: date, latest: Dialect) -> Dialect:
+        """Return the state of a day; `latest` is the dialect to which the changes lead."""
+        effective = [change for change in self.changes if change.block]
+        edges = sorted({edge for change in effective for edge in (change.first_day, change.settled)})
+        number = bisect_right(edges, day)
+        if number == len(edges):
+            return latest
+        state = self._states.get(number)
+        if state is None:
+            first = edges[number - 1] if number else self.since
+            pending = [change for change in effective if day < change.settled]
+            state = self._states[number] = _Earlier(day, pending).dialect(latest, first)
+        return state
+
+    def unknown_on(self, day: date) -> tuple[str, ...]:
+        """Return what is not known of that day, as sentences."""
+        return tuple(self._unknown(day))
+
+    def _unknown(self, day: date) -> Iterator[str]:
+        if day < self.since:
+            yield f"the dialect before {self.since} is not known"
+        for change in self.changes:
+            if change.first_day <= day < change.settled:
+                yield f"changed on an unknown day of {change.first_day:%Y-%m}: {change.text}"
+            elif day < change.first_day and not change.block:
+                is_month = change.first_day != change.settled
+                when = f"in {change.first_day:%Y-%m}" if is_month else f"on {change.settled}"
+                yield f"changed {when}, known in words only: {change.text}"
+
+
+@attrs.frozen(eq=False)
+class _Earlier:
+    """Undoes changes that had not been settled on a day."""
+
+    day: date
+    pending: Iterable[Change]
+    """In the order in which they were settled."""
+
+    def dialect(self, latest: Dialect, since: date) -> Dialect:
+        return attrs.evolve(
+            latest,
+            header=self._block(latest.header),
+            trailer=self._block(latest.trailer),
+            messages=MappingProxyType({key: self._message(each) for key, each in latest.messages.items()}),
+            since=since,
+            history=None,
+            latest=latest,
+        )
+
+    def _message(self, layout: MessageLayout) -> MessageLayout:
+        body = self._block(layout.body)
+        is_later = any(
+            change.tag is None and not change.had and self.day < change.first_day
+            for change in self._of(layout.body)
+        )
+        if body is layout.body and not is_later:
+            return layout
+        return attrs.evolve(layout, body=body, flows=_NOWHERE if is_later else layout.flows)
+
+    def _of(self, layout: BlockLayout) -> list[Change]:
+        return [change for change in self.pending if change.block == layout.name]
+
+    def _block(self, layout: BlockLayout) -> BlockLayout:
+        changes = self._of(layout)
+        members = tuple(
+            self._member(member, [change for change in changes if change.tag == member.tag])
+            for member in layout.members
+        )
+        had = frozenset(tag for change in changes for tag in change.had)
+        # Unchanged blocks are shared by all states, with their compiled checks.
+        if not had and all(map(_is, members, layout.members)):
+            return layout
+        return attrs.evolve(layout, members=members, past_tags=had)
+
+    def _member(self, member: Member, changes: list[Change]) -> Member:
+        if changes:
+            earliest, *later = changes
+            if self.day < earliest.first_day:
+                member = earliest.was or _absent(member)
+            else:
+                member = _eased(next((change.was for change in later if change.was is not None), member))
+        if isinstance(member, GroupMember):
+            entry = self._block(member.entry)
+            return member if entry is member.entry else attrs.evolve(member, entry=entry)
+        return member
+
+
+def _is(one: object, other: object) -> bool:
+    return one is other
+
+
+def _absent(member: Member) -> Member:
+    """Return a member that must not be sent, but is read."""
+    return attrs.evolve(
+        member, presence=Presence.FORBIDDEN, rules=(), required_when=(), forbidden_when=(), only_when=()
+    )
+
+
+def _eased(member: Member) -> Member:
+    """Return a member that is nowhere required."""
+    rules = tuple(
+        attrs.evolve(rule, presence=_optional(rule.presence)) if rule.presence is Presence.REQUIRED else rule
+        for rule in member.rules
+    )
+    return attrs.evolve(member, presence=_optional(member.presence), rules=rules, required_when=())
+
+
+def _optional(presence: Presence) -> Presence:
+    return Presence.OPTIONAL if presence is Presence.REQUIRED else presence
