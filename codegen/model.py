@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator
-from datetime import date
 from functools import cached_property
 
 import attrs
@@ -46,21 +46,21 @@ class Change:
     note: str = ""
 
     @property
-    def first_day(self) -> date:
+    def first_day(self) -> dt.date:
         """The first day on which it may have applied."""
         return self._days()[0]
 
     @property
-    def settled(self) -> date:
+    def settled(self) -> dt.date:
         """The first day on which it certainly applied: with only the month known, that of the next month."""
         return self._days()[1]
 
-    def _days(self) -> tuple[date, date]:
+    def _days(self) -> tuple[dt.date, dt.date]:
         written = self.date or ""
         if len(written) > len("2026-10"):
-            return date.fromisoformat(written), date.fromisoformat(written)
-        first = date.fromisoformat(f"{written}-01")
-        return first, date(first.year + first.month // 12, first.month % 12 + 1, 1)
+            return dt.date.fromisoformat(written), dt.date.fromisoformat(written)
+        first = dt.date.fromisoformat(f"{written}-01")
+        return first, dt.date(first.year + first.month // 12, first.month % 12 + 1, 1)
 
 
 @attrs.frozen

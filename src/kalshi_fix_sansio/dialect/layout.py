@@ -572,8 +572,8 @@ class Dialect(Value):
         return latest if history is None else history.dialect_on(day, latest)
 
     def unknown_as_of(self, day: date) -> tuple[str, ...]:
-        """Return what is not known of the dialect on a day, as sentences: later changes of which the spec does
-        not contain the earlier form, and changes on an unknown day of that month."""
+        """Return what is not known of the dialect on a day, as sentences: later changes that the spec
+        contains in words only, and changes on an unknown day of that month."""
         history = (self._latest or self)._load_history()
         return () if history is None else history.unknown_on(day)
 

@@ -1,0 +1,261 @@
+"""Messages of a log are judged by the dialect of the date of their SendingTime."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from codegen.export.reference import examples
+from codegen.read.resolve import load_dialect
+from kalshi_fix_adapters.cli.commands import commands
+from kalshi_fix_adapters.logs import map_log, read_events, read_log
+from kalshi_fix_adapters.logs.dates import AsOf
+from kalshi_fix_adapters.logs.recording import MAGIC, Kind, pack
+from kalshi_fix_sansio import DIALECT, OrderCancelRequest
+from kalshi_fix_sansio._generated.history import HISTORY
+from kalshi_fix_sansio.dialect.base import Block
+from kalshi_fix_sansio.dialect.layout import BlockLayout, GroupMember, Presence, Sender
+from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.framing import encode_frame
+from kalshi_fix_sansio.messages import CODEC, codec_as_of
+
+SPEC = Path(__file__).parents[3] / "spec" / "kalshi"
+KEY = "8a1c0c8e-0000-4000-8000-000000000001"
+MARKET = "KXHIGHNY-26NOV21-B60"
+
+SNAPSHOT = f"35=W|34=2|49=KalshiMD|56={KEY}|52=%s|55={MARKET}|268=1|269=0|270=0.55|271=10.00|"
+DATED = SNAPSHOT + "272=20260831|273=12:00:00.000|"
+QUOTE = f"35=S|34=2|49=KalshiRT|56={KEY}|52=%s|117=q1|131=r1|55={MARKET}|132=0.55|"
+REPORT = (
+    f"35=8|34=2|49=KalshiNR|56={KEY}|52=%s|37=o1|11=a1|17=1;1;1|150=5|39=0|54=1|55={MARKET}|38=10.00|"
+    "151=10.00|14=0.00|6=0.0000|60=20260831-12:00:00|"
+)
+CANCEL = f"35=F|34=2|49={KEY}|56=KalshiNR|52=%s|11=a2|41=a1|54=1|55={MARKET}|38=10|"
+OLD_LOGON = f"35=A|34=1|49={KEY}|56=KalshiNR|52=%s|98=0|108=30|141=Y|1137=9|21003=Y|95=3|96=abc|"
+NO_DATE = "MDEntryDate (272) is required in entry 1 of NoMDEntries (268)"
+NO_TIME = "MDEntryTime (273) is required in entry 1 of NoMDEntries (268)"
+NO_TRANSACT_TIME = "TransactTime (60) is required"
+NO_EXPIRY = "TimeInForce (59) is required when ExecType (150) is 5"
+NO_QUANTITY = "OrderQty (38) is not defined for OrderCancelRequest"
+
+
+def frame(body: str, time: str) -> bytes:
+    return encode_frame("FIXT.1.1", (body.replace("%s", time)).replace("|", "\x01").encode())
+
+
+def at(day: str) -> str:
+    return f"{day.replace('-', '')}-12:00:00.000"
+
+
+def decoded(log: bytes, *options: str) -> Result:
+    return CliRunner().invoke(commands, ["decode", *options], input=log)
+
+
+def problems(body: str, time: str, *options: str) -> list[str]:
+    result = decoded(frame(body, time) + b"\n", *options)
+    assert not result.exception or isinstance(result.exception, SystemExit)
+    return [line.partition(": ")[2] for line in result.output.splitlines() if line.startswith("  ! ")]
+
+
+@pytest.mark.parametrize(
+    ("body", "day", "expected"),
+    [
+        # Added in an unknown day of August, required from then on.
+        (SNAPSHOT, "2026-06-15", []),
+        (SNAPSHOT, "2026-07-31", []),
+        (SNAPSHOT, "2026-08-01", []),
+        (SNAPSHOT, "2026-08-31", []),
+        # The log does not show the product: from September on prediction requires them, since November both.
+        (SNAPSHOT, "2026-09-01", []),
+        (SNAPSHOT, "2026-10-31", []),
+        (SNAPSHOT, "2026-11-01", [NO_DATE, NO_TIME]),
+        (DATED, "2026-07-31", []),  # the venue may send a field before its date, as on demo
+        (DATED, "2026-11-01", []),
+        # Added on a known day.
+        (QUOTE, "2026-09-30", []),
+        (QUOTE, "2026-10-01", [NO_TRANSACT_TIME]),
+        (QUOTE, "2026-10-02", [NO_TRANSACT_TIME]),
+        # Required under a condition.
+        (REPORT, "2026-09-30", []),
+        (REPORT, "2026-10-31", []),
+        (REPORT, "2026-11-01", [NO_EXPIRY]),
+        # Only an older dialect had it.
+        (CANCEL, "2025-06-11", []),
+        (CANCEL, "2025-06-12", [NO_QUANTITY]),
+        (CANCEL, "2025-06-13", [NO_QUANTITY]),
+        # Before the first known change: the oldest known state.
+        (CANCEL, "2024-02-29", []),
+        (SNAPSHOT, "0001-01-01", []),
+    ],
+)
+def test_a_message_is_judged_by_its_date(body: str, day: str, expected: list[str]) -> None:
+    assert problems(body, at(day)) == expected
+
+
+@pytest.mark.parametrize(
+    ("time", "expected"),
+    [
+        ("20260615", []),  # a date is enough
+        ("20260615-99:99:99", []),
+        ("20261340-12:00:00", [NO_DATE, NO_TIME]),
+        ("2026-06-15 12:00:00", [NO_DATE, NO_TIME]),
+        ("1", [NO_DATE, NO_TIME]),
+        ("today", [NO_DATE, NO_TIME]),
+        ("99991231-12:00:00", [NO_DATE, NO_TIME]),
+    ],
+)
+def test_a_message_with_a_wrong_sending_time(time: str, expected: list[str]) -> None:
+    """Without a date, a message is judged by today's dialect."""
+    found = [each for each in problems(SNAPSHOT, time) if not each.startswith("SendingTime")]
+    assert found == expected
+
+
+def test_a_message_without_sending_time() -> None:
+    assert problems(SNAPSHOT.replace("52=%s|", ""), "") == ["SendingTime (52) is missing", NO_DATE, NO_TIME]
+
+
+@pytest.mark.parametrize(
+    ("body", "day", "as_of", "expected"),
+    [
+        (SNAPSHOT, "2026-06-15", "latest", [NO_DATE, NO_TIME]),
+        (SNAPSHOT, "2026-06-15", "2026-11-01", [NO_DATE, NO_TIME]),
+        (SNAPSHOT, "2026-11-15", "2026-06-15", []),
+        (CANCEL, "2025-06-11", "latest", [NO_QUANTITY]),
+        (CANCEL, "2026-11-15", "2025-06-11", []),
+    ],
+)
+def test_another_date_can_be_set(body: str, day: str, as_of: str, expected: list[str]) -> None:
+    assert problems(body, at(day), "--as-of", as_of) == expected
+    # Each form of the output judges alike.
+    log = frame(body, at(day)) + b"\n"
+    for form in ("--json", "--summary", "--full"):
+        assert decoded(log, form, "--as-of", as_of).exit_code == bool(expected)
+
+
+@pytest.mark.parametrize("text", ["june", "2026-06", "2026-02-30", ""])
+def test_a_wrong_date_is_refused(text: str) -> None:
+    result = decoded(frame(SNAPSHOT, at("2026-06-15")), "--as-of", text)
+    assert result.exit_code == 2
+    assert "is neither a date such as 2026-06-30 nor 'latest'" in result.output
+
+
+def names(entry: Any) -> str:
+    return ", ".join(str(problem) for problem in entry.problems)
+
+
+@pytest.mark.parametrize(
+    ("day", "as_of", "expected"),
+    [
+        ("2025-06-11", None, ""),
+        ("2025-06-12", None, NO_QUANTITY),
+        ("2025-06-11", "latest", NO_QUANTITY),
+        ("2026-11-11", date(2025, 6, 11), ""),
+    ],
+)
+def test_read_log_and_map_log_judge_alike(day: str, as_of: AsOf, expected: str) -> None:
+    log = frame(CANCEL, at(day)) + b"\n"
+    (entry,) = read_log(io.BytesIO(log), as_of=as_of)
+    assert names(entry) == expected
+    assert isinstance(entry.message, OrderCancelRequest)
+    assert list(map_log(names, io.BytesIO(log), processes=1, as_of=as_of)) == [expected]
+
+
+def test_a_value_that_only_an_older_dialect_had_is_kept_and_shown() -> None:
+    log = frame(CANCEL, at("2025-06-11")) + b"\n"
+    for number in range(6):  # a compiled decoder reads the later ones
+        (entry,) = read_log(io.BytesIO(log))
+        assert entry.message is not None, number
+        assert entry.message.get_unknown(38) == b"10"
+    assert "OrderQty=10" in decoded(log).output
+    assert '"OrderQty": "10"' in decoded(log, "--json").output
+    (entry,) = read_log(io.BytesIO(frame(OLD_LOGON, at("2025-06-11")) + b"\n"))
+    assert (entry.problems, entry.message.skip_pending_exec_reports) == ((), True)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("options", "status"), [((), 0), (("--as-of", "latest"), 1)])
+def test_trace_judges_by_date(tmp_path: Path, options: tuple[str, ...], status: int) -> None:
+    log = tmp_path / "orders.log"
+    log.write_bytes(frame(CANCEL, at("2025-06-11")))
+    for form in ((), ("--full",)):
+        assert CliRunner().invoke(commands, ["trace", "a2", str(log), *form, *options]).exit_code == status
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_replay_judges_by_date(tmp_path: Path, recorded: bool) -> None:
+    sent = [frame(SNAPSHOT, at("2026-06-15")), frame(DATED, at("2026-11-15"))]
+    path = tmp_path / "market.log"
+    if recorded:
+        time = datetime(2026, 6, 15, tzinfo=UTC)
+        path.write_bytes(MAGIC + b"".join(pack(time, 1, Kind.RECEIVED, each) for each in sent))
+    else:
+        path.write_bytes(b"".join(b"2026-06-15 12:00:00.000 received " + each + b"\n" for each in sent))
+    for as_of in (None, "latest", date(2026, 6, 15)):
+        found = [each.what for each in read_events(path, as_of=as_of)]  # type: ignore[arg-type]
+        received = [each for each in found if isinstance(each, MessageReceived)]
+        assert len(received) == 2
+        assert not any(each.message.problems for each in received)
+    result = CliRunner().invoke(commands, ["replay", str(path), "--as-of", "2026-06-15"])
+    assert result.exit_code == 0, result.output
+    assert MARKET in result.output
+
+
+# --- logs of the examples of each older state
+
+
+STATES = {edge for each in HISTORY.changes if each.block for edge in (each.first_day, each.settled)}
+DAYS = sorted({day for edge in STATES for day in (edge - timedelta(days=1), edge)})
+
+
+@pytest.fixture(scope="module")
+def wires() -> list[examples.Example]:
+    dialect = load_dialect(SPEC)
+    ran = examples.run(examples.load(dialect, SPEC))
+    return [example for listed in ran.values() for example in listed]
+
+
+def strip(block: Block, layout: BlockLayout) -> None:
+    """Remove what did not exist at the date of the layout."""
+    for member in layout.members:
+        value = getattr(block, member.attribute)
+        later = member.presence is Presence.FORBIDDEN and not member.rules
+        if later and value is not None:
+            setattr(block, member.attribute, [] if isinstance(member, GroupMember) else None)
+        elif isinstance(member, GroupMember):
+            for entry in value or ():
+                strip(entry, member.entry)
+
+
+def example_on(wire: str, day: date) -> bytes | None:
+    """Return an example as it was on a day; None if its message did not exist."""
+    message = CODEC.decode(wire.replace("|", "\x01").encode())
+    layout = DIALECT.as_of(day).messages[message.msg_type]
+    if not any(
+        layout.allowed(product, session, sender)
+        for product in ("prediction", "margin")
+        for session in DIALECT.session_types
+        for sender in Sender
+    ):
+        return None
+    strip(message, layout.body)
+    message.header.sending_time = message.header.sending_time.replace(
+        year=day.year, month=day.month, day=day.day
+    )
+    return codec_as_of(day).encode(message, message.header)
+
+
+@pytest.mark.parametrize("day", DAYS, ids=str)
+def test_a_log_of_the_examples_of_an_older_state_has_no_problem(
+    day: date, wires: list[examples.Example]
+) -> None:
+    frames = [example_on(each.wire, day) for each in wires]
+    there = [each for each in frames if each is not None]
+    assert len(there) > 30
+    result = decoded(b"\n".join(there) + b"\n")
+    assert result.exit_code == 0, [line for line in result.output.splitlines() if line.startswith("  ! ")]
+    assert len(result.output.splitlines()) == len(there)
+    assert [names(each) for each in read_log(io.BytesIO(b"\n".join(there)))] == [""] * len(there)

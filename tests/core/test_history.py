@@ -1,0 +1,212 @@
+"""`Dialect.as_of`: the states of a dialect, by date."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Final
+
+import attrs
+import pytest
+
+from kalshi_fix_sansio import DIALECT
+from kalshi_fix_sansio._generated.history import HISTORY as OF_KALSHI
+from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.dialect.history import Change, History
+from kalshi_fix_sansio.dialect.layout import Dialect, FieldMember, GroupMember, Presence, Sender
+from kalshi_fix_sansio.framing import encode_frame
+from kalshi_fix_sansio.messages import CODEC, codec_as_of
+from kalshi_fix_sansio.validation import validate
+
+OPTIONAL_SYMBOL: Final = FieldMember(DIALECT.fields[55], presence=Presence.OPTIONAL)
+HISTORY: Final = History(
+    since=date(2024, 1, 1),
+    changes=(
+        Change(date(2024, 1, 1), date(2024, 1, 1), "the begin"),
+        Change(date(2024, 2, 1), date(2024, 2, 1), "Symbol", "NewOrderSingle", 55, was=OPTIONAL_SYMBOL),
+        Change(date(2024, 3, 1), date(2024, 4, 1), "OrdType", "NewOrderSingle", 40),
+        Change(date(2024, 5, 1), date(2024, 5, 1), "PartyID", "Party", 448),
+        Change(date(2024, 6, 1), date(2024, 6, 1), "OrderQty", "OrderCancelRequest", had=(38, 9999)),
+        Change(date(2024, 7, 1), date(2024, 7, 1), "SecurityStatus", "SecurityStatus"),
+        Change(date(2024, 8, 1), date(2024, 9, 1), "words"),
+    ),
+)
+DATED: Final = attrs.evolve(DIALECT, since=date(2024, 7, 1), history=f"{__name__}.HISTORY")
+ORDER = "35=D|34=1|49=a|56=KalshiNR|52=20240101-00:00:00|11=a|38=1|54=1|44=0.5|"
+SYMBOL, ORD_TYPE = "Symbol (55) is missing", "OrdType (40) is missing"
+CANCEL = "35=F|34=1|49=a|56=KalshiNR|52=20240101-00:00:00|11=a|41=b|54=1|55=x|"
+
+
+def problems(dialect: Dialect, body: str) -> list[str]:
+    frame = encode_frame("FIXT.1.1", body.replace("|", "\x01").encode())
+    return [str(each) for each in Codec(dialect).check(frame)[1]]
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        ("0001-01-01", []),
+        ("2023-12-31", []),
+        ("2024-01-31", []),
+        ("2024-02-01", [SYMBOL]),
+        ("2024-02-02", [SYMBOL]),
+        ("2024-02-29", [SYMBOL]),
+        ("2024-03-01", [SYMBOL]),  # on an unknown day of this month
+        ("2024-03-31", [SYMBOL]),
+        ("2024-04-01", [SYMBOL, ORD_TYPE]),
+        ("2024-04-02", [SYMBOL, ORD_TYPE]),
+        ("9999-12-31", [SYMBOL, ORD_TYPE]),
+    ],
+)
+def test_a_member_is_required_from_its_day_on(day: str, expected: list[str]) -> None:
+    assert sorted(problems(DATED.as_of(date.fromisoformat(day)), ORDER)) == sorted(expected)
+
+
+def presence(day: str, name: str, tag: int) -> Presence:
+    return DATED.as_of(date.fromisoformat(day)).messages[name].body.by_tag[tag].presence
+
+
+def test_the_presence_of_a_member_before_in_and_after_its_month() -> None:
+    days = ("2024-02-29", "2024-03-01", "2024-03-31", "2024-04-01")
+    found = [presence(day, "D", 40) for day in days]
+    assert found == [Presence.FORBIDDEN, Presence.OPTIONAL, Presence.OPTIONAL, Presence.REQUIRED]
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"), [("2024-04-30", Presence.FORBIDDEN), ("2024-05-01", Presence.REQUIRED)]
+)
+def test_a_member_of_a_group(day: str, expected: Presence) -> None:
+    for msg_type in ("D", "8", "F"):
+        group = DATED.as_of(date.fromisoformat(day)).messages[msg_type].body.by_tag[453]
+        assert isinstance(group, GroupMember)
+        assert group.entry.by_tag[448].presence is expected
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        ("2024-05-31", []),
+        ("2024-06-01", ["OrderQty (38) is not defined for OrderCancelRequest"]),
+    ],
+)
+def test_a_field_that_a_message_has_no_longer(day: str, expected: list[str]) -> None:
+    dialect = DATED.as_of(date.fromisoformat(day))
+    codec = Codec(dialect)
+    frame = encode_frame("FIXT.1.1", f"{CANCEL}38=5|".replace("|", "\x01").encode())
+    for _ in range(8):  # a compiled decoder reads the later ones
+        message, found = codec.check(frame)
+        assert [str(each) for each in found] == expected
+        assert message.unknown == ((38, b"5"),)
+        assert codec.decode(codec.encode(message, message.header)).unknown == message.unknown
+    assert problems(dialect, f"{CANCEL}9998=5|") == ["tag 9998 is not defined by kalshi"]
+    # An entry of a group never had it.
+    assert problems(dialect, f"{CANCEL}453=1|448=x|38=5|452=24|") != []
+
+
+@pytest.mark.parametrize(("day", "expected"), [("2024-06-30", False), ("2024-07-01", True)])
+def test_a_message_may_be_sent_from_its_day_on(day: str, expected: bool) -> None:
+    layout = DATED.as_of(date.fromisoformat(day)).messages["f"]
+    assert layout.allowed("prediction", "KalshiMD", Sender.VENUE) is expected
+
+
+def test_an_added_member_is_refused_before_its_day_and_read_all_the_same() -> None:
+    frame = encode_frame("FIXT.1.1", f"{ORDER}40=2|55=x|".replace("|", "\x01").encode())
+    dialect = DATED.as_of(date(2024, 2, 15))
+    message, found = Codec(dialect).check(frame)
+    assert found == ()
+    assert message == CODEC.decode(frame)
+    texts = [
+        str(each)
+        for each in validate(
+            message, dialect.messages["D"], product="prediction", session="KalshiNR", sender=Sender.CLIENT
+        )
+    ]
+    assert "OrdType (40) must not be sent here" in texts
+
+
+def test_states_are_derived_once_and_share_what_did_not_change() -> None:
+    january, february = DATED.as_of(date(2024, 1, 1)), DATED.as_of(date(2024, 2, 1))
+    assert january is DATED.as_of(date(2024, 1, 31)) is february.as_of(date(2024, 1, 1))
+    assert january is not february
+    assert (january.since, february.since) == (date(2024, 1, 1), date(2024, 2, 1))
+    assert january.messages["0"] is DATED.messages["0"]
+    assert DATED.as_of(date(2024, 7, 1)) is DATED is january.as_of(date(2024, 7, 1))
+
+
+def test_a_dialect_without_history_is_that_of_every_day() -> None:
+    plain = attrs.evolve(DIALECT, since=None, history=None)
+    assert plain.as_of(date(1, 1, 1)) is plain
+    assert plain.unknown_as_of(date(1, 1, 1)) == ()
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        (
+            "2023-12-31",
+            [
+                "the dialect before 2024-01-01 is not known",
+                "changed on 2024-01-01, known in words only: the begin",
+                "changed in 2024-08, known in words only: words",
+            ],
+        ),
+        ("2024-01-01", ["changed in 2024-08, known in words only: words"]),
+        (
+            "2024-03-31",
+            [
+                "changed on an unknown day of 2024-03: OrdType",
+                "changed in 2024-08, known in words only: words",
+            ],
+        ),
+        ("2024-08-01", ["changed on an unknown day of 2024-08: words"]),
+        ("2024-09-01", []),
+    ],
+)
+def test_what_is_not_known_is_listed(day: str, expected: list[str]) -> None:
+    assert list(DATED.unknown_as_of(date.fromisoformat(day))) == expected
+    assert list(DATED.as_of(date(2024, 1, 1)).unknown_as_of(date.fromisoformat(day))) == expected
+
+
+# --- Kalshi's
+
+
+def test_the_history_of_kalshi_begins_with_its_first_version() -> None:
+    assert OF_KALSHI.since == date(2025, 4, 15)
+    assert DIALECT.since is not None
+    assert DIALECT.as_of(DIALECT.since) is DIALECT
+
+
+@pytest.mark.parametrize(
+    "change", [each for each in OF_KALSHI.changes if each.block], ids=lambda each: each.text
+)
+def test_each_change_of_kalshi_changes_something(change: Change) -> None:
+    """A block or a tag that does not exist would change nothing."""
+    before = DIALECT.as_of(date.fromordinal(change.first_day.toordinal() - 1))
+    after = DIALECT.as_of(change.settled)
+    blocks: list[Any] = [(each.header, each.trailer) for each in (before, after)]
+    pairs = [*zip(*blocks, strict=True)]
+    pairs += [(before.messages[name].body, after.messages[name].body) for name in DIALECT.messages]
+    for one, other in pairs:
+        pairs += [
+            (member.entry, new.entry)
+            for member, new in zip(one.members, other.members, strict=True)
+            if isinstance(member, GroupMember) and isinstance(new, GroupMember)
+        ]
+    [(one, other)] = {id(one): (one, other) for one, other in pairs if one.name == change.block}.values()
+    if change.had:
+        assert one.past_tags - other.past_tags == set(change.had)
+    elif change.tag is None:
+        flows = [
+            each.flows
+            for dialect in (before, after)
+            for each in dialect.messages.values()
+            if each.name == change.block
+        ]
+        assert flows[0] != flows[1]
+    else:
+        assert one.by_tag[change.tag] != other.by_tag[change.tag]
+
+
+def test_codecs_of_the_same_state_are_the_same() -> None:
+    assert codec_as_of(date(2026, 6, 10)) is codec_as_of(date(2026, 6, 11))
+    assert codec_as_of(date(2026, 6, 10)) is not codec_as_of(date(2026, 9, 10))
+    assert codec_as_of(date(2027, 1, 1)) is CODEC
