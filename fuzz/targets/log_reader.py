@@ -10,6 +10,7 @@ from fuzz import wire
 from fuzz.wire import KALSHI
 from kalshi_fix_adapters.cli.logs.decoding import Decoder, Form, OutputOptions
 from kalshi_fix_adapters.cli.logs.explain import explain
+from kalshi_fix_adapters.logs.dates import Judge
 from kalshi_fix_adapters.logs.fields import SEPARATORS
 from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
 from kalshi_fix_sansio.fuzzing import Choices
@@ -72,7 +73,7 @@ def hold(log: bytes, sizes: Sequence[int], max_message: int = MAX_MESSAGE) -> li
         assert logged.frame.endswith(b"\x01")
         assert logged.line >= line
         line = logged.line
-        explain(logged)
+        explain(logged, Judge())
     for form in (Form.BRIEF, Form.JSON):
         fast, careful = Decoder(OutputOptions(form)), CarefulDecoder(OutputOptions(form))
         assert fast.batch(expected) == careful.batch(expected), "what is shown differs"

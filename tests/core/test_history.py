@@ -127,7 +127,8 @@ def test_states_are_derived_once_and_share_what_did_not_change() -> None:
     january, february = DATED.as_of(date(2024, 1, 1)), DATED.as_of(date(2024, 2, 1))
     assert january is DATED.as_of(date(2024, 1, 31)) is february.as_of(date(2024, 1, 1))
     assert january is not february
-    assert (january.since, february.since) == (date(2024, 1, 1), date(2024, 2, 1))
+    assert (january.since, january.until) == (None, date(2024, 2, 1))
+    assert (february.since, february.until) == (date(2024, 2, 1), date(2024, 3, 1))
     assert january.messages["0"] is DATED.messages["0"]
     assert DATED.as_of(date(2024, 7, 1)) is DATED is january.as_of(date(2024, 7, 1))
 

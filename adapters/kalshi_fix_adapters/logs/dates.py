@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from typing import Final, Literal
 
-from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.problems import Problem
+from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.messages import CODEC, codec_as_of
 
 AsOf = date | Literal["latest"] | None
@@ -16,19 +18,66 @@ _SENDING_TIME: Final = b"\x0152="
 _DAY_SIZE: Final = len("20261101")
 _MAX_DAYS: Final = 4096
 """Maximum number of cached days."""
-_TODAYS: Final = b"" if DIALECT.since is None else f"{DIALECT.since:%Y%m%d}".encode()
-"""The first day of today's dialect, as SendingTime begins on it."""
 
 
-def codec_of(frame: bytes, as_of: AsOf = None) -> Codec:
-    """Return the codec that judges a message. Without a date in SendingTime (52), it is that of today."""
-    if as_of is None:
-        # Only older messages look further: reading a log of today takes a hundredth longer for this.
-        at = frame.find(_SENDING_TIME)
-        if at >= 0 and (day := frame[at + 4 : at + 4 + _DAY_SIZE]) < _TODAYS:
-            return _codec_of_day(day)
-        return CODEC
-    return CODEC if as_of == "latest" else codec_as_of(as_of)
+class Judge:
+    """Decodes messages by the dialect of their dates, or of one date.
+
+    The codec of the previous message is tried first, because a log is nearly in the order of time: so no
+    message is decoded twice, and today's logs cost no more than without dates.
+    """
+
+    __slots__ = ("_as_of", "_begin", "_end", "codec")
+
+    def __init__(self, as_of: AsOf = None) -> None:
+        """Set the date; see `AsOf`."""
+        self._as_of = as_of
+        self._use(codec_as_of(as_of) if isinstance(as_of, date) else CODEC)
+
+    def check(self, frame: bytes) -> tuple[Message, tuple[Problem, ...]]:
+        """Return the result of `Codec.check`; raise DecodeError if the bytes are not one whole message."""
+        message, problems = self.codec.check(frame)
+        sent = message.header.sending_time
+        if (sent is None or not self._begin <= sent < self._end) and self.select(frame):
+            return self.codec.check(frame)
+        return message, problems
+
+    def decode(self, frame: bytes | Frame) -> Message:
+        """Return the result of `Codec.decode`; raise DecodeError as `check`."""
+        message = self.codec.decode(frame)
+        sent = message.header.sending_time
+        if (sent is None or not self._begin <= sent < self._end) and self.select(
+            frame.data if isinstance(frame, Frame) else frame
+        ):
+            return self.codec.decode(frame)
+        return message
+
+    def select(self, frame: bytes) -> bool:
+        """Set `codec` to the one for a message, whole or not; return whether it was another."""
+        codec = self.codec if self._as_of is not None else _codec_by_date(frame)
+        if codec is self.codec:
+            return False
+        self._use(codec)
+        return True
+
+    def _use(self, codec: Codec) -> None:
+        self.codec = codec
+        since, until = codec.dialect.since, codec.dialect.until
+        if self._as_of is not None:
+            since = until = None
+        self._begin = _midnight(since or date.min)
+        self._end = _midnight(until or date.max)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _codec_by_date(frame: bytes) -> Codec:
+    """Return the codec for the date in SendingTime (52); today's if it contains none."""
+    at = frame.find(_SENDING_TIME)
+    begin = at + len(_SENDING_TIME)
+    return CODEC if at < 0 else _codec_of_day(frame[begin : begin + _DAY_SIZE])
 
 
 @lru_cache(_MAX_DAYS)

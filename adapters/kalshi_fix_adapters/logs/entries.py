@@ -6,12 +6,13 @@ import gzip
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import repeat
 from pathlib import Path
 from typing import IO, Final, Literal
 
 import attrs
 
-from kalshi_fix_adapters.logs.dates import AsOf, codec_of
+from kalshi_fix_adapters.logs.dates import AsOf, Judge
 from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.dialect.problems import Problem
@@ -86,12 +87,12 @@ def read_log(log: str | Path | IO[bytes], *, as_of: AsOf = None) -> Iterator[Log
         OSError: the file cannot be read, or is not a gzip file.
         EOFError: a gzip file is truncated; the messages before the end have been yielded.
     """
-    reader = LogReader()
+    reader, judge = LogReader(), Judge(as_of)
     for data in pieces_of(log):
         # All messages of a piece are extracted before the first is decoded: alternating takes a quarter
         # longer, because the code of neither step stays in the processor's caches.
-        yield from [entry_of(each, as_of) for each in reader.feed(data)]
-    yield from [entry_of(each, as_of) for each in reader.close()]
+        yield from map(entry_of, list(reader.feed(data)), repeat(judge))
+    yield from map(entry_of, reader.close(), repeat(judge))
 
 
 def pieces_of(log: str | Path | IO[bytes]) -> Iterator[bytes]:
@@ -115,15 +116,15 @@ def _pieces(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
         yield data
 
 
-def entry_of(found: LoggedMessage, as_of: AsOf = None) -> LogEntry:
-    """Decode a frame found by `LogReader`; `as_of` is as in `read_log`."""
+def entry_of(found: LoggedMessage, judge: Judge) -> LogEntry:
+    """Decode a frame found by `LogReader`."""
     message: Message | None
     frame = found.frame
-    codec = codec_of(frame, as_of)
     try:
-        message, problems = codec.check(frame)
+        message, problems = judge.check(frame)
     except DecodeError:
-        message, problems = None, codec.inspect(frame).problems
+        judge.select(frame)
+        message, problems = None, judge.codec.inspect(frame).problems
     time, direction, connection = parse_origin(found.before)
     return LogEntry(found.line, time, direction, connection, frame, message, problems, found.truncated)
 

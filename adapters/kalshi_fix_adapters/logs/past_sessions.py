@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import attrs
 
-from kalshi_fix_adapters.logs.dates import AsOf, codec_of
+from kalshi_fix_adapters.logs.dates import AsOf, Judge
 from kalshi_fix_adapters.logs.entries import read_log
 from kalshi_fix_adapters.logs.recording import Kind, Recording, is_recording
 from kalshi_fix_sansio import (
@@ -164,6 +164,7 @@ def _passed(source: Source | Iterable[Source], as_of: AsOf) -> Iterator[_Passed]
 
 
 def _recorded(recording: Recording, sessions: _Sessions, as_of: AsOf) -> Iterator[_Passed]:
+    decode = Judge(as_of).decode
     time, left_out = _UNKNOWN_TIME, 0
     for record in recording:
         time = record.time
@@ -177,12 +178,12 @@ def _recorded(recording: Recording, sessions: _Sessions, as_of: AsOf) -> Iterato
             take = session.received
             while (found := framer.next()) is not None:
                 if found.__class__ is Frame:
-                    for what in take(codec_of(found.data, as_of).decode(found), found.data):
+                    for what in take(decode(found), found.data):
                         yield time, session.session_type, what
             continue
         if record.kind is Kind.SENT:
             try:
-                message = codec_of(record.data, as_of).decode(record.data)
+                message = decode(record.data)
             except DecodeError:
                 continue
             events = session.sent(message)

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
-from kalshi_fix_adapters.logs.dates import AsOf
+from kalshi_fix_adapters.logs.dates import AsOf, Judge
 from kalshi_fix_adapters.logs.entries import LogEntry, entry_of, pieces_of
 from kalshi_fix_adapters.logs.reader import MAX_BEFORE, LoggedMessage, LogReader
 
@@ -65,7 +65,8 @@ class _Each:
     as_of: AsOf
 
     def __call__(self, found: Iterable[LoggedMessage]) -> list[Any]:
-        results = (self.function(entry_of(each, self.as_of)) for each in found)
+        judge = Judge(self.as_of)
+        results = (self.function(entry_of(each, judge)) for each in found)
         return [result for result in results if result is not None]
 
 

@@ -70,9 +70,10 @@ class History(Value):
             return latest
         state = self._states.get(number)
         if state is None:
-            first = edges[number - 1] if number else self.since
+            since = edges[number - 1] if number else None
             pending = [change for change in effective if day < change.settled]
-            state = self._states[number] = _Earlier(day, pending).dialect(latest, first)
+            state = _Earlier(day, pending).dialect(latest, since, edges[number])
+            self._states[number] = state
         return state
 
     def unknown_on(self, day: date) -> tuple[str, ...]:
@@ -99,13 +100,15 @@ class _Earlier:
     pending: Iterable[Change]
     """In the order in which they were settled."""
 
-    def dialect(self, latest: Dialect, since: date) -> Dialect:
+    def dialect(self, latest: Dialect, since: date | None, until: date) -> Dialect:
+        """Return the dialect of the day, which applied from `since` until `until`."""
         return attrs.evolve(
             latest,
             header=self._block(latest.header),
             trailer=self._block(latest.trailer),
             messages=MappingProxyType({key: self._message(each) for key, each in latest.messages.items()}),
             since=since,
+            until=until,
             history=None,
             latest=latest,
         )

@@ -516,6 +516,7 @@ class Dialect(Value):
             fields that the dialect does not define.
         logon_fields: Fields of a Logon other than those the session sets; None for a dialect without Logon.
         since: The first day from which the dialect is certainly as described here; None if unknown.
+        until: The first day from which it no longer is; None for today's.
         logon_names: FIX names of the fields of the client's Logon on which rules depend.
     """
 
@@ -531,6 +532,7 @@ class Dialect(Value):
     standard_data: Mapping[int, int] = MappingProxyType({})
     logon_fields: BlockLayout | None = None
     since: date | None = None
+    until: date | None = None
     _history: str | None = None
     """Dotted name of the `History` that leads to this dialect, imported on first use."""
     _latest: Dialect | None = attrs.field(default=None, eq=False, repr=False)

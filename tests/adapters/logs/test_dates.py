@@ -195,7 +195,7 @@ def test_replay_judges_by_date(tmp_path: Path, recorded: bool) -> None:
     else:
         path.write_bytes(b"".join(b"2026-06-15 12:00:00.000 received " + each + b"\n" for each in sent))
     for as_of in (None, "latest", date(2026, 6, 15)):
-        found = [each.what for each in read_events(path, as_of=as_of)]  # type: ignore[arg-type]
+        found = [each.what for each in read_events(path, as_of=as_of)]
         received = [each for each in found if isinstance(each, MessageReceived)]
         assert len(received) == 2
         assert not any(each.message.problems for each in received)

@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from kalshi_fix_adapters.logs.dates import AsOf, codec_of
+from kalshi_fix_adapters.logs.dates import Judge
 from kalshi_fix_adapters.logs.entries import LogEntry
 from kalshi_fix_adapters.logs.reader import LoggedMessage
 from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
@@ -42,19 +42,18 @@ class Explanation:
         return None if self.inspection.layout is None else self.inspection.layout.name
 
 
-def sound_message(logged: LoggedMessage, as_of: AsOf = None) -> Message | None:
+def sound_message(logged: LoggedMessage, judge: Judge) -> Message | None:
     """Return a message quickly if it is certainly valid; None if `explain` has to check it."""
     if logged.truncated:
         return None
-    codec = codec_of(logged.frame, as_of)
     try:
-        message, problems = codec.check(logged.frame)
+        message, problems = judge.check(logged.frame)
     except DecodeError:
         return None
     if problems:
         return None
     header = message.header
-    judges = _judges_of(codec, message.MSG_TYPE, header.sender_comp_id, header.target_comp_id)
+    judges = _judges_of(judge.codec, message.MSG_TYPE, header.sender_comp_id, header.target_comp_id)
     # A missing field is only reported if it is required on every session where the message may have been
     # sent.
     for check, check_header in judges:
@@ -65,14 +64,15 @@ def sound_message(logged: LoggedMessage, as_of: AsOf = None) -> Message | None:
     return None
 
 
-def explain(logged: LoggedMessage | LogEntry, as_of: AsOf = None) -> Explanation:
-    """Parse a message and collect all its problems; `as_of` is as in `read_log`.
+def explain(logged: LoggedMessage | LogEntry, judge: Judge) -> Explanation:
+    """Parse a message and collect all its problems.
 
     Fields required everywhere are always checked. Fields required on one session type only, or from one side,
     are checked if the CompIDs identify it; they do not identify the product, so only fields that both
     products require are checked.
     """
-    codec = codec_of(logged.frame, as_of)
+    judge.select(logged.frame)
+    codec = judge.codec
     inspection = codec.inspect(logged.frame)
     missing = {p.tag for p in inspection.problems if p.reason is Reason.REQUIRED_TAG_MISSING}
     # A field of the frame that is missing is not also in the wrong place.

@@ -16,7 +16,7 @@ from kalshi_fix_adapters.cli.kit.terminal import Line, StatusLine, counted, plai
 from kalshi_fix_adapters.cli.logs.explain import Explanation, explain
 from kalshi_fix_adapters.cli.logs.render import brief, lines, name_of
 from kalshi_fix_adapters.cli.logs.units import Units
-from kalshi_fix_adapters.logs.dates import AsOf
+from kalshi_fix_adapters.logs.dates import AsOf, Judge
 from kalshi_fix_adapters.logs.trace import Step, Trace
 
 _SHOWN_FIELDS: Final = frozenset(
@@ -63,10 +63,10 @@ class Life:
         self.has_problems: bool = False
         """Whether a message that `rows` has yielded has problems."""
         self.units: Units = Units()
+        self._judge = Judge(as_of)
         for logon in found.logons:
-            self.units.learn(explain(logon, as_of).inspection)
+            self.units.learn(explain(logon, self._judge).inspection)
         self._found = found
-        self._as_of = as_of
 
     def summary(self) -> Iterator[tuple[str, str]]:
         """Yield the lines of the summary, as pairs of name and text."""
@@ -95,7 +95,7 @@ class Life:
                 if line.is_due():
                     line.show(f"{number:,} of {len(self.steps):,} messages of the order")
                 # Not kept, because an explanation is forty times as large as its message.
-                explanation = explain(step.logged, self._as_of)
+                explanation = explain(step.logged, self._judge)
                 self.has_problems |= bool(explanation.problems)
                 gap = ""
                 if step.time is not None:
