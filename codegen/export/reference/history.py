@@ -26,9 +26,13 @@ def history(dialect: Dialect) -> tuple[Step, ...]:
     """Return all changes in the spec, newest first."""
     found: dict[tuple[str, str], list[str]] = {}
     for element, what in _elements(dialect):
+        # Only messages and members have earlier forms.
+        earlier = {change for change, _ in getattr(element, "past", ())}
         for change in element.pedigree.changes:
             note = f": {change.note}" if change.note else ""
             line = sentence(f"{what} {_VERBS[change.kind]}{note}")
+            if change.kind == "updated" and change not in earlier:
+                line += " *In words only.*"
             listed = found.setdefault((change.date or "", change.version or ""), [])
             if line not in listed:
                 listed.append(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -267,6 +268,54 @@ def test_history_takes_versions_dates_and_months(tmp_path: Path) -> None:
         model.Change("updated", None, "2026-03", "Wider."),
         model.Change("deprecated", "1.1.0", "2026-05-18", "Use Level."),
     )
+
+
+def test_the_earlier_form_of_a_member_is_resolved_like_the_member(tmp_path: Path) -> None:
+    changed = "changed: {1.1.0: {note: Eased., was: {required_on: {products: futures}}}}"
+    text = edited("messages_orders", "Note:    optional", f"Note: {{{changed}}}")
+    note = member(load_dialect(write(tmp_path, messages_orders=text)), "Note")
+    ((change, earlier),) = note.past
+    assert change == model.Change("updated", "1.1.0", "2026-05-18", "Eased.")
+    assert (note.presence, note.rules, earlier.presence) == ("optional", (), "optional")
+    assert [(rule.scope.products, rule.presence) for rule in earlier.rules] == [(("futures",), "required")]
+    plain = edited(
+        "messages_orders", "Note:    optional", "Note: {changed: {1.1.0: {note: E., was: required}}}"
+    )
+    ((_, earlier),) = member(load_dialect(write(tmp_path, messages_orders=plain)), "Note").past
+    assert earlier.presence == "required"
+
+
+def test_a_removed_member_is_required_only_before(tmp_path: Path) -> None:
+    text = edited(
+        "messages_orders", "Note:    optional", "Note: {presence: required, until: {2026-03: Gone.}}"
+    )
+    note = member(load_dialect(write(tmp_path, messages_orders=text)), "Note")
+    ((change, earlier),) = note.past
+    assert (change.kind, note.presence, earlier.presence) == ("removed", "optional", "required")
+
+
+def test_the_fields_that_a_message_had_are_resolved(tmp_path: Path) -> None:
+    text = edited(
+        "messages_orders",
+        "flows: {sender: client",
+        "changed: {2026-03-04: {note: Less., had: [Note, Urgent]}}\n    flows: {sender: client",
+    )
+    ((change, had),) = message(load_dialect(write(tmp_path, messages_orders=text)), "NewOrder").past
+    assert change == model.Change("updated", None, "2026-03-04", "Less.")
+    assert [each.name for each in had] == ["Note", "Urgent"]
+
+
+@pytest.mark.parametrize(
+    ("written", "first_day", "settled"),
+    [
+        ("2026-10-08", date(2026, 10, 8), date(2026, 10, 8)),
+        ("2026-10", date(2026, 10, 1), date(2026, 11, 1)),
+        ("2026-12", date(2026, 12, 1), date(2027, 1, 1)),
+    ],
+)
+def test_a_change_of_a_month_is_settled_at_its_end(written: str, first_day: date, settled: date) -> None:
+    change = model.Change("added", None, written)
+    assert (change.first_day, change.settled) == (first_day, settled)
 
 
 def test_sources_and_reasons_are_kept(tmp_path: Path) -> None:
