@@ -34,6 +34,10 @@ class Judge:
         self._as_of = as_of
         self._use(codec_as_of(as_of) if isinstance(as_of, date) else CODEC)
 
+    def __reduce__(self) -> tuple[type[Judge], tuple[AsOf]]:
+        """Pickle the date only: another process makes its own codecs."""
+        return Judge, (self._as_of,)
+
     def check(self, frame: bytes) -> tuple[Message, tuple[Problem, ...]]:
         """Return the result of `Codec.check`; raise DecodeError if the bytes are not one whole message."""
         message, problems = self.codec.check(frame)

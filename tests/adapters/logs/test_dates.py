@@ -137,6 +137,24 @@ def test_another_date_can_be_set(body: str, day: str, as_of: str, expected: list
         assert decoded(log, form, "--as-of", as_of).exit_code == bool(expected)
 
 
+def test_dates_in_any_order_are_judged_one_by_one() -> None:
+    days = ["2026-11-01", "2025-06-11", "2025-06-12", "2026-06-15", "2026-11-02", "2024-01-01"] * 3
+    frames = [frame(body, at(day)) for day in days for body in (SNAPSHOT, CANCEL)]
+    frames.insert(5, frames[5][:-4] + b"999\x01")  # damaged: CheckSum
+    log = b"\n".join(frames) + b"\n"
+    alone = [problem for each in frames for problem in decoded(each + b"\n").output.split("  ! ")[1:]]
+    result = decoded(log)
+    found = [line for line in result.output.splitlines() if line.startswith("  ! ")]
+    assert [each.partition(": ")[2] for each in found] == [
+        line.strip().partition(": ")[2] for each in alone for line in each.splitlines()[:1]
+    ]
+    assert len(found) > len(days)
+    # In several processes too, and for another date.
+    assert decoded(log, "--processes", "2").output == result.output
+    latest = decoded(log, "--processes", "2", "--as-of", "latest").output
+    assert latest == decoded(log, "--as-of", "latest").output != result.output
+
+
 @pytest.mark.parametrize("text", ["june", "2026-06", "2026-02-30", ""])
 def test_a_wrong_date_is_refused(text: str) -> None:
     result = decoded(frame(SNAPSHOT, at("2026-06-15")), "--as-of", text)
