@@ -23,6 +23,7 @@ from kalshi_fix_sansio.dialect.layout import BlockLayout, GroupMember, Presence,
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.messages import CODEC, codec_as_of
+from tests.helpers import tag_of
 
 SPEC = Path(__file__).parents[3] / "spec" / "kalshi"
 KEY = "8a1c0c8e-0000-4000-8000-000000000001"
@@ -36,7 +37,8 @@ REPORT = (
     "151=10.00|14=0.00|6=0.0000|60=20260831-12:00:00|"
 )
 CANCEL = f"35=F|34=2|49={KEY}|56=KalshiNR|52=%s|11=a2|41=a1|54=1|55={MARKET}|38=10|"
-OLD_LOGON = f"35=A|34=1|49={KEY}|56=KalshiNR|52=%s|98=0|108=30|141=Y|1137=9|21003=Y|95=3|96=abc|"
+FORMER = tag_of("ResendEventCount")  # then SkipPendingExecReports
+OLD_LOGON = f"35=A|34=1|49={KEY}|56=KalshiNR|52=%s|98=0|108=30|141=Y|1137=9|{FORMER}=Y|95=3|96=abc|"
 NO_DATE = "MDEntryDate (272) is required in entry 1 of NoMDEntries (268)"
 NO_TIME = "MDEntryTime (273) is required in entry 1 of NoMDEntries (268)"
 NO_TRANSACT_TIME = "TransactTime (60) is required"
