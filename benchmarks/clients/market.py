@@ -2,7 +2,7 @@
 
     python -m benchmarks.clients.market PORT PAUSE COUNT [--authority FILE]
 
-Prints `listening`, then JSON: for each update the seconds from before it was written until the order that
+Prints `listening`, then JSON: for each update the seconds from its write until the order that
 answers it had been read. Each order is reported, and each update follows PAUSE seconds of silence.
 """
 
