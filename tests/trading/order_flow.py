@@ -216,7 +216,7 @@ def feed(orders: Orders, *event: object) -> list[OrderUpdate]:
     updates.
 
     Check that each order has at most one update, with its previous state, and that every order whose state
-    changed has one. The caller's decimal context is hostile.
+    changed has one, unless reports about any order may be missing. The caller's decimal context is hostile.
     """
     reported: list[OrderUpdate] = []
     for each in event:
@@ -227,7 +227,8 @@ def feed(orders: Orders, *event: object) -> list[OrderUpdate]:
         updates = {update.order: update for update in reported if update.order is not None}
         assert len(updates) == sum(update.order is not None for update in reported)
         assert all(update.before is before.get(order) for order, update in updates.items())
-        assert {order for order, state in before.items() if order.state is not state} <= updates.keys()
+        if not any(update.lost_reports for update in reported):
+            assert {order for order, state in before.items() if order.state is not state} <= updates.keys()
     return reported
 
 

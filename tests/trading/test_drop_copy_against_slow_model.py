@@ -131,7 +131,7 @@ def test_lost_reports_arrive_by_drop_copy_or_stay_in_doubt(
     failed = {each.shard for each in copies.pending}
     assert {item.begin.shard for item in orders.uncertain() if item.begin is not None} <= failed
     if not failed:
-        assert orders.uncertain() == []
+        assert not orders.uncertain()
         final = {row["order_id"]: row for row in model(steps)}
         for row in rows(orders):
             if row["order_id"] in final and row["ending"] != "REJECTED":

@@ -65,14 +65,18 @@ def covered(orders: Orders, begin: ExecKey = K1, **changes: object) -> DropCopyR
 
 def test_a_disconnect_makes_open_orders_unverified_and_sent_ones_unknown(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), place("b"), place("c"), report("canceled", "1;2", "o3", "c"))
-    updates = feed(orders, ENDED)
+    [update] = feed(orders, ENDED)
     states = [order.state for order in orders]
     assert states == [OrderState.UNVERIFIED, OrderState.UNKNOWN, OrderState.DONE]
-    assert [update.before for update in updates] == [OrderState.OPEN, OrderState.SENT]
+    assert (update.order, update.lost_reports) == (None, True)
     assert [(item.kind, item.since) for item in orders.uncertain()] == [
         (UncertainOrderKind.ORDER_UNVERIFIED, NOON),
         (UncertainOrderKind.ORDER_UNKNOWN, NOON),
     ]
+
+
+def test_a_loss_without_open_orders_is_not_reported(orders: Orders) -> None:
+    feed(orders, place(), report("canceled", "1;1"))
     assert feed(orders, ENDED) == []
 
 
@@ -81,17 +85,15 @@ def test_with_resend_a_disconnect_leaves_no_doubt() -> None:
     feed(orders, logged_on(), place(), report("new", "1;1"), place("b"), cancel("c"), ENDED)
     assert [order.state for order in orders] == [OrderState.OPEN, OrderState.SENT]
     assert feed(orders, logged_on(reset=False)) == []
-    [update, other] = feed(orders, logged_on(reset=True))
-    assert update.order is not None
-    assert update.order.state is OrderState.UNVERIFIED
-    assert other.order is not None
-    assert other.order.state is OrderState.UNKNOWN
+    assert [update.lost_reports for update in feed(orders, logged_on(reset=True))] == [True]
+    assert [order.state for order in orders] == [OrderState.UNVERIFIED, OrderState.UNKNOWN]
 
 
 def test_an_unreported_session_end_is_noticed_at_the_next_logon(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"))
     [update] = feed(orders, logged_on())
-    assert update.state_changed
+    assert update.lost_reports
+    assert only(orders).state is OrderState.UNVERIFIED
     feed(orders, ENDED, logged_on(), report("trade", "1;2", cum="4", last=("4", "0.40")))
     assert only(orders).state is OrderState.OPEN
 
@@ -376,9 +378,9 @@ def test_pending_reports_only_give_the_orderid(orders: Orders) -> None:
 
 def test_a_doubt_keeps_the_time_of_its_beginning(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), ENDED)
-    since = view(only(orders)), orders.uncertain()[0].since
+    since = view(only(orders)), next(iter(orders.uncertain())).since
     feed(orders, logged_on(), Reject(ref_seq_num=1), ENDED)
-    assert (view(only(orders)), orders.uncertain()[0].since) == since
+    assert (view(only(orders)), next(iter(orders.uncertain())).since) == since
 
 
 def test_an_unreadable_report_does_not_affect_a_done_order(orders: Orders) -> None:

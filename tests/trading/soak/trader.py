@@ -273,7 +273,7 @@ class Trader:
         self.recovers, self.blind = True, False
         self.asked.clear()
         self.counts.losses += 1
-        self.counts.doubted += len(self.machines.orders.uncertain())
+        self.counts.doubted += len(list(self.machines.orders.uncertain()))
 
     def die(self) -> None:
         """Crash the process with requests in transit, and continue from its journal, which may be older than
@@ -503,7 +503,7 @@ class Trader:
         same("an order at its report", kept, (report.cum_qty, report.leaves_qty, report.alloc_account or 0))
         if report.exec_type is ExecType.TRADE:
             held = self.machines.positions.of(report.symbol, order.account)
-            if not held.incomplete_orders:
+            if not self.machines.positions.may_miss_fills(held):
                 same("a position at its report", held.counted, report.long_qty - report.short_qty)
 
     def check_adopted(self, event: OutcomesUnknown) -> None:

@@ -134,7 +134,7 @@ class Machines:
             seconds: how long to wait for an event.
             latest: the last event of the exchange.
         """
-        self.doubted += len(self.orders.uncertain())
+        self.doubted += len(list(self.orders.uncertain()))
         since, self.since = self.since, latest
         self._request(since)
         events: list[object] = []

@@ -204,6 +204,8 @@ def _side(order: Order) -> str:
 
 def _lines(update: OrderUpdate) -> Sequence[str]:
     order = update.order
+    if update.lost_reports:
+        return [f"{clock()} reports may be missing, open orders are uncertain"]
     if order is None or not (update.state_changed or update.fills or update.answered):
         return []
     begin = f"{clock()} {printable(order.cl_ord_id)}"

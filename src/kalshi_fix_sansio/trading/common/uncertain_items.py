@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Final, Protocol
+from typing import Final, Generic, Protocol, TypeVar
 
 import attrs
 
@@ -55,10 +55,27 @@ class UncertainItem:
         return f"{self.about}: {self.what}{since}; ask {' or '.join(each.value for each in self.remedies)}"
 
 
+T = TypeVar("T", bound=UncertainItem)
+
+
+@attrs.frozen(eq=False)
+class Found(Iterable[T], Generic[T]):
+    """Uncertain items that are determined while they are iterated over, since a list of those of many orders
+    takes long: `list` makes one. True if there are any."""
+
+    _find: Callable[[], Iterator[T]]
+
+    def __iter__(self) -> Iterator[T]:
+        return self._find()
+
+    def __bool__(self) -> bool:
+        return next(iter(self), None) is not None
+
+
 class HasUncertainItems(Protocol):
     """A machine that lists its uncertain items."""
 
-    def uncertain(self) -> Sequence[UncertainItem]:
+    def uncertain(self) -> Iterable[UncertainItem]:
         """Return the uncertain items that no expected message will resolve."""
         ...
 
@@ -78,7 +95,7 @@ class UncertainItems:
         return iter(sorted(found, key=_since))
 
     def __len__(self) -> int:
-        return sum(len(machine.uncertain()) for machine in self._machines)
+        return sum(1 for machine in self._machines for _ in machine.uncertain())
 
     def by_remedy(self, now: datetime) -> dict[Remedy, list[UncertainItem]]:
         """Return the uncertain items by the best remaining remedy, the oldest first.

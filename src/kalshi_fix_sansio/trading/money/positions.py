@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -20,9 +20,7 @@ from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.common.received import remember
 from kalshi_fix_sansio.trading.common.uncertain_items import UncertainItem
 from kalshi_fix_sansio.trading.money.settlements import Settlement, SettlementUpdate
-from kalshi_fix_sansio.trading.orders.order import Account, Fill, Order, OrderState, OrderUpdate
-
-_UNCERTAIN: Final = frozenset((OrderState.UNKNOWN, OrderState.UNVERIFIED))
+from kalshi_fix_sansio.trading.orders.order import UNCERTAIN, Account, Fill, Order, OrderUpdate
 
 
 class PositionKey(NamedTuple):
@@ -156,7 +154,7 @@ class _State:
 class Positions(Mapping[PositionKey, Position]):
     """The positions from the fills of `Orders`. Pass every update of `Orders` to `apply`."""
 
-    __slots__ = ("_max_positions", "_max_settled", "_positions", "_settled", "refused")
+    __slots__ = ("_lost", "_max_positions", "_max_settled", "_positions", "_settled", "refused")
 
     def __init__(self, *, max_positions: int = 100_000, max_settled: int = 100_000) -> None:
         """Start without positions; call `begin` for existing ones.
@@ -172,6 +170,8 @@ class Positions(Mapping[PositionKey, Position]):
         self._settled: dict[str, tuple[date, Decimal]] = {}
         """ClearingBusinessDate and price of the latest settlement, by market."""
         self._positions: dict[PositionKey, Position] = {}
+        self._lost: list[Mapping[str, Mapping[str, Mapping[int, Order]]]] = []
+        """`OrderUpdate.lost` of each `Orders`: orders that are uncertain since then have had no update."""
         self.refused: int = 0
         """Number of fills not counted for lack of room."""
 
@@ -206,6 +206,9 @@ class Positions(Mapping[PositionKey, Position]):
         match update:
             case OrderUpdate(order=Order() as order):
                 return self._take(update, order)
+            case OrderUpdate(lost=lost) if lost is not None:
+                if not any(each is lost for each in self._lost):
+                    self._lost.append(lost)
             case SettlementUpdate(settlement=Settlement() as settlement) | (Settlement() as settlement):
                 return self._settle(settlement)
         return []
@@ -221,8 +224,17 @@ class Positions(Mapping[PositionKey, Position]):
                 each.account, each.symbol, each.counted, each.reported_net[1], each.reported_net[0]
             )
             for each in self._positions.values()
-            if each.reported_net is not None and each.unexplained and not each.incomplete_orders
+            if each.reported_net is not None and each.unexplained and not self.may_miss_fills(each)
         ]
+
+    def may_miss_fills(self, position: Position) -> bool:
+        """Return whether fills may be missing: of an order of its account and market."""
+        return bool(position.incomplete_orders) or any(
+            order.state in UNCERTAIN and order.account == position.account
+            for lost in self._lost
+            for orders in lost.get(position.symbol, {}).values()
+            for order in orders.values()
+        )
 
     def uncertain(self) -> list[UncertainItem]:
         """Return the uncertain positions without an uncertain order: `Orders` reports the others."""
@@ -243,7 +255,7 @@ class Positions(Mapping[PositionKey, Position]):
         return found
 
     def _take(self, update: OrderUpdate, order: Order) -> list[Position]:
-        fills, is_uncertain = update.fills, order.cum_qty > order.filled_qty or order.state in _UNCERTAIN
+        fills, is_uncertain = update.fills, order.cum_qty > order.filled_qty or order.state in UNCERTAIN
         if update.moved_from is not None:
             fills = [*self._unbook(update, order, update.moved_from), *fills]
         position = self._positions.get(PositionKey(order.account, order.symbol))
@@ -301,7 +313,9 @@ class Positions(Mapping[PositionKey, Position]):
         if position is None:
             if len(self._positions) >= self._max_positions:
                 idle = (
-                    key for key, each in self._positions.items() if not (each.net or each.incomplete_orders)
+                    key
+                    for key, each in self._positions.items()
+                    if not (each.net or self.may_miss_fills(each))
                 )
                 flat = next(idle, None)
                 if flat is None:
@@ -330,6 +344,7 @@ class Positions(Mapping[PositionKey, Position]):
         with loading(dumped, _State, "Positions") as state:
             positions = {PositionKey(each.account, each.symbol): each for each in state.positions}
         self.refused, self._positions, self._settled = state.refused, positions, state.settled
+        self._lost = []
 
 
 def _signed(order: Order, fill: Fill) -> Decimal:

@@ -3,9 +3,11 @@ transitions in `docs/orders.md`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
 from typing import Final
+from weakref import WeakValueDictionary
 
 import attrs
 
@@ -40,7 +42,7 @@ class Knowledge:
     """UTC: SendingTime (52) of the last message before the uncertainty began."""
     begin: ExecKey | None = None
     """Newest unsolicited report before the uncertainty began: drop copy must be requested from here. None
-    for the first report about the order."""
+    for the newest report when the order was sent, or the first report about it."""
     floor: ExecKey = NO_KEY
     """Newest report about the order before the latest loss: a newer unsolicited one ends a LOSS."""
     cancel_expected: bool = False
@@ -57,13 +59,13 @@ class Knowledge:
             return attrs.evolve(self, epoch=epoch, floor=last)
         return Knowledge(LOSS, epoch, time, begin, last)
 
-    def leave_unanswered(self, epoch: int, time: datetime | None, begin: ExecKey | None) -> Knowledge:
+    def leave_unanswered(self, epoch: int, time: datetime | None) -> Knowledge:
         """Return the knowledge once the request of an order without reports will have no answer."""
         if self.kind is RESOLVED_DONE:
             return self
         if self.is_uncertain:
-            return attrs.evolve(self, epoch=epoch, since=self.since or time, begin=begin, floor=NO_KEY)
-        return Knowledge(LOSS, epoch, time, begin)
+            return attrs.evolve(self, epoch=epoch, since=self.since or time, begin=None, floor=NO_KEY)
+        return Knowledge(LOSS, epoch, time)
 
     def record_absence(self, epoch: int, time: datetime | None, last: ExecKey | None) -> Knowledge:
         """Return the knowledge after a reject that states that the order no longer exists; `last` is its
@@ -86,11 +88,10 @@ class Knowledge:
         # Only a new report can contradict the user's resolution.
         return CLEAR if self.kind is RESOLVED_DONE and is_open else self
 
-    def cover(self, epoch: int, begin: ExecKey, first: ExecKey | None) -> Knowledge:
-        """Return the knowledge after drop copy from `begin` on, requested at an epoch; `first` is the first
-        report about the order."""
-        settled = self.is_uncertain and self.epoch <= epoch and covers(begin, self.begin or first)
-        return CLEAR if settled else self
+    def cover(self, epoch: int, begin: ExecKey, needed: ExecKey | None) -> Knowledge:
+        """Return the knowledge after drop copy from `begin` on, requested at an epoch; `needed` is the report
+        from which it must be requested."""
+        return CLEAR if self.is_uncertain and self.epoch <= epoch and covers(begin, needed) else self
 
     def expect_cancel(self) -> Knowledge:
         """Return the knowledge after the end of a connection with CancelOrdersOnDisconnect."""
@@ -103,6 +104,67 @@ RESOLVED: Final = {
     False: Knowledge(RESOLVED_DONE),
 }
 """The resolved knowledge, by whether the user reports the order as open."""
+
+
+@attrs.frozen
+class Loss:
+    """A loss of reports about any order.
+
+    Attributes:
+        epoch: `Orders.epoch` since then.
+        time: UTC: SendingTime (52) of the last message before it.
+        newest: By shard, the newest unsolicited report before it.
+    """
+
+    epoch: int
+    time: datetime | None
+    newest: Mapping[int, ExecKey]
+
+
+@attrs.define(eq=False)
+class Mark:
+    """The losses that an order has not applied yet. Orders that are looked at between the same losses share
+    one, and it is released with the last of them.
+
+    Attributes:
+        epoch: The last loss before it.
+        reports: The first loss of reports after it; None if there is none.
+        answers: The first loss of reports and of the answers to requests.
+    """
+
+    epoch: int
+    reports: Loss | None = None
+    answers: Loss | None = None
+
+
+class Losses:
+    """The losses of reports about any order. To add one takes as long with 100,000 open orders as with one:
+    an order applies the first and the last since it was last looked at, which has the effect of all."""
+
+    __slots__ = ("_marks", "answers", "cancels", "mark", "reports")
+
+    def __init__(self) -> None:
+        self.reports: int = 1
+        """The epoch of the last loss."""
+        self.answers: int = 0
+        """The epoch of the last loss that includes the answers to requests."""
+        self.cancels: int = 0
+        """The epoch of the last loss at which the venue should have canceled the orders."""
+        self.mark: Mark = Mark(1)
+        """The mark of an order that has applied all losses."""
+        self._marks: WeakValueDictionary[int, Mark] = WeakValueDictionary({1: self.mark})
+
+    def add(self, loss: Loss, *, answers: bool, cancels: bool) -> None:
+        """Add a loss of reports, of the answers to requests too if `answers`."""
+        self.reports = loss.epoch
+        if cancels:
+            self.cancels = loss.epoch
+        self.mark.reports = loss
+        if answers:
+            self.answers = loss.epoch
+            for each in self._marks.values():
+                each.answers = each.answers or loss
+        self.mark = self._marks[loss.epoch] = Mark(loss.epoch)
 
 
 def covers(begin: ExecKey, key: ExecKey | None) -> bool:

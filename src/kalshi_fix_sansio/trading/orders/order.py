@@ -27,6 +27,9 @@ from kalshi_fix_sansio.trading.orders.knowledge import (
     RESOLVED_DONE,
     RESOLVED_OPEN,
     Knowledge,
+    Loss,
+    Losses,
+    Mark,
 )
 from kalshi_fix_sansio.trading.orders.mass_cancels import MassCancel
 
@@ -47,6 +50,9 @@ class OrderState(Enum):
     DONE = "done"
     UNKNOWN = "unknown"
     UNVERIFIED = "unverified"
+
+
+UNCERTAIN: Final = frozenset((OrderState.UNKNOWN, OrderState.UNVERIFIED))
 
 
 class Ending(Enum):
@@ -89,6 +95,7 @@ class Account(NamedTuple):
 
 
 PRIMARY: Final = Account()
+_NO_LOSSES: Final = Losses()
 
 
 class Fill(NamedTuple):
@@ -160,6 +167,11 @@ class PendingRequest:
         """Whether no expected message will report its outcome."""
         return self.unknown > 0
 
+    def leave_unanswered(self, epoch: int, since: datetime | None) -> None:
+        """Record that it will have no answer. Called by `Orders`."""
+        if not self.unknown:
+            self.unknown, self.since = epoch, since
+
     @property
     def renames(self) -> bool:
         """Whether the order has another ClOrdID once the request is accepted."""
@@ -209,8 +221,6 @@ class Order:
         symbol: Ticker of the market.
         side: Side (54); of YES on prediction.
         order_id: OrderID (37); None until the venue has reported it, and for an order that it has rejected.
-        placed: The request of this side; None if another session placed it.
-        pending: Changes and cancels without an answer, the oldest first.
         fills: In the order in which they were received.
         filled_qty: Contracts, by the fills received.
         value: Dollars: the sum of price times quantity over the fills.
@@ -223,11 +233,13 @@ class Order:
         limit: The newest report that contains a price, and that price in dollars.
         stated: The newest report that contains an account, and that account; `NO_KEY` for reports without a
             key.
-        knowledge: Knowledge about it beyond its reports, including uncertainty.
+        losses: The losses of reports about any order.
+        mark: The first of them that it has not applied.
         seen_live: Whether an unsolicited report about it was received, not only drop copy.
         indexed: The ClOrdIDs by which it can be found.
         indexed_as: Its state when its last update ended; None while it is new.
         booked_to: Its account when its last update ended; None while it is new.
+        doubtful: Whether `Orders.uncertain` may list it; losses that it has not applied aside.
         update: Its unfinished update; None between two calls of `Orders.apply`.
     """
 
@@ -235,8 +247,8 @@ class Order:
     symbol: str
     side: Side | str
     order_id: str | None = None
-    placed: Placed | None = None
-    pending: list[PendingRequest] = attrs.field(factory=list)
+    _placed: Placed | None = None
+    _pending: list[PendingRequest] = attrs.field(factory=list)
     fills: dict[ExecKey, Fill] = attrs.field(factory=dict, metadata=keyed_by("key"))
     filled_qty: Decimal = attrs.field(default=ZERO, metadata=NOT_DUMPED)
     value: Decimal = attrs.field(default=ZERO, metadata=NOT_DUMPED)
@@ -248,24 +260,97 @@ class Order:
     first_name: str = ""
     limit: tuple[ExecKey, Decimal] | None = None
     stated: tuple[ExecKey, Account] | None = None
-    knowledge: Knowledge = CLEAR
+    _knowledge: Knowledge = CLEAR
     seen_live: bool = False
+    losses: Losses = attrs.field(default=_NO_LOSSES, metadata=NOT_DUMPED)
+    mark: Mark = attrs.field(
+        default=attrs.Factory(lambda self: self.losses.mark, takes_self=True), metadata=NOT_DUMPED
+    )
     indexed: tuple[str, ...] = attrs.field(default=(), metadata=NOT_DUMPED)
     indexed_as: OrderState | None = attrs.field(default=None, metadata=NOT_DUMPED)
     booked_to: Account | None = attrs.field(default=None, metadata=NOT_DUMPED)
+    doubtful: bool = attrs.field(default=False, metadata=NOT_DUMPED)
     update: OrderUpdate | None = attrs.field(default=None, metadata=NOT_DUMPED)
+
+    @property
+    def placed(self) -> Placed | None:
+        """The request of this side; None if another session placed it."""
+        self.settle()
+        return self._placed
+
+    @placed.setter
+    def placed(self, placed: Placed | None) -> None:
+        self._placed = placed
+
+    @property
+    def pending(self) -> list[PendingRequest]:
+        """Changes and cancels without an answer, the oldest first."""
+        self.settle()
+        return self._pending
+
+    @property
+    def knowledge(self) -> Knowledge:
+        """Knowledge about it beyond its reports, including uncertainty."""
+        self.settle()
+        return self._knowledge
+
+    @knowledge.setter
+    def knowledge(self, knowledge: Knowledge) -> None:
+        self._knowledge = knowledge
+
+    def settle(self) -> None:
+        """Apply the losses of reports since the order was last looked at; every attribute that depends on
+        them does so first."""
+        mark, losses = self.mark, self.losses
+        if mark.reports is None:
+            return
+        self.mark = losses.mark
+        if self.is_done:
+            return
+        uncertain = self._knowledge.is_uncertain
+        self.lose(mark.reports, losses.reports, mark.answers, losses.answers)
+        if self.seen_live or self._placed is not None:
+            # An order without a report is certain until the loss of its answer.
+            answers = 0 if mark.answers is None else mark.answers.epoch - 1
+            if losses.cancels > (mark.epoch if self.last is not None or uncertain else answers):
+                self._knowledge = self._knowledge.expect_cancel()
+        if self.update is None and self.indexed_as is not None:
+            self.indexed_as, self.doubtful = self.state, True
+
+    def lose(self, reports: Loss, epoch: int, answers: Loss | None, answers_epoch: int) -> None:
+        """Apply losses of reports about it, the first and the epoch of the last, and of the answers to its
+        requests, likewise. Called by `Orders`."""
+        if self.last is not None:
+            key = self.last.key
+            begin = reports.newest.get(key.shard, key)
+            lost = self._knowledge.lose(reports.epoch, reports.time, begin, key)
+            self._knowledge = lost if epoch == reports.epoch else lost.lose(epoch, reports.time, begin, key)
+        elif answers is not None and self._placed is not None:
+            self.leave_unanswered(self._placed, answers.epoch, answers.time)
+            self._knowledge = self._knowledge.leave_unanswered(answers_epoch, answers.time)
+        if answers is not None:
+            for request in self._pending:
+                request.leave_unanswered(answers.epoch, answers.time)
+
+    def leave_unanswered(self, placed: Placed, epoch: int, since: datetime | None) -> None:
+        """Record that the request that placed it will have no answer. Called by `Orders`."""
+        if not placed.unknown:
+            placed.unknown, placed.since = epoch, since
+        self._knowledge = self.knowledge.leave_unanswered(epoch, since)
 
     @property
     def account(self) -> Account:
         """Account of the order, by the newest report that contains one, else by its request."""
         if self.stated is not None:
             return self.stated[1]
-        return PRIMARY if self.placed is None else self.placed.account
+        return PRIMARY if self._placed is None else self._placed.account
 
     @property
     def state(self) -> OrderState:
         """The state that follows from all reports and requests."""
-        kind, placed = self.knowledge.kind, self.placed
+        if self.mark.reports is not None:
+            self.settle()
+        kind, placed = self._knowledge.kind, self._placed
         if self.end is not None or kind is RESOLVED_DONE:
             return OrderState.DONE
         if self.last is not None:
@@ -283,12 +368,12 @@ class Order:
         """How it ended; None if no end is known."""
         if self.end is not None:
             return ENDS[self.end.status]
-        if self.knowledge.kind is RESOLVED_DONE:
+        if self._knowledge.kind is RESOLVED_DONE:  # which no loss changes
             return Ending.CLOSED
-        if self.last is None and self.placed is not None:
-            if self.placed.refused:
+        if self.last is None and self._placed is not None:
+            if self._placed.refused:
                 return Ending.REFUSED
-            if self.placed.missing:
+            if self._placed.missing:
                 return Ending.MISSING
         return None
 
@@ -308,18 +393,18 @@ class Order:
         """ClOrdID (11) of the last request that changed it, by the venue's reports."""
         if self.last is not None:
             return self.last.cl_ord_id
-        return "" if self.placed is None else self.placed.cl_ord_id
+        return "" if self._placed is None else self._placed.cl_ord_id
 
     @property
     def names(self) -> tuple[str, ...]:
         """Its ClOrdIDs: as it was placed or first reported, the current one, and those of its pending
         requests."""
         last = self.last
-        placed = self.first_name if self.placed is None else self.placed.cl_ord_id
+        placed = self.first_name if self._placed is None else self._placed.cl_ord_id
         now = placed if last is None else last.cl_ord_id
-        if now and not self.pending and placed in ("", now):
+        if now and not self._pending and placed in ("", now):
             return (now,)
-        names = dict.fromkeys((placed, now, *(each.cl_ord_id for each in self.pending)))
+        names = dict.fromkeys((placed, now, *(each.cl_ord_id for each in self._pending)))
         return tuple(filter(None, names))
 
     def origins(self, request: PendingRequest) -> set[str]:
@@ -354,7 +439,7 @@ class Order:
         """The shard of the order; None if unknown."""
         if self.last is not None:
             return self.last.key.shard
-        destination = None if self.placed is None else self.placed.ex_destination
+        destination = None if self._placed is None else self._placed.ex_destination
         return None if destination is None or destination < 0 else destination
 
     @property
@@ -362,7 +447,7 @@ class Order:
         """Dollars; None if never reported."""
         if self.limit is not None:
             return self.limit[1]
-        return None if self.placed is None else self.placed.price
+        return None if self._placed is None else self._placed.price
 
     @property
     def leaves_qty(self) -> Decimal:
@@ -372,7 +457,7 @@ class Order:
             return ZERO
         if self.last is not None:
             return self.last.leaves_qty
-        return ZERO if self.placed is None else self.placed.quantity
+        return ZERO if self._placed is None else self._placed.quantity
 
     @property
     def unreported_qty(self) -> Decimal:
@@ -443,7 +528,7 @@ class OrderUpdate:
 
     Attributes:
         order: The order itself, which later messages change: read it before the next `apply`. None for a mass
-            cancel, and for a discrepancy about no known order.
+            cancel, a loss of reports about any order, and a discrepancy about no known order.
         before: Its previous state; None if it is new.
         fills: The newly counted fills; each is reported once.
         answered: Changes and cancels that are no longer pending: done, refused, or known not to have been
@@ -453,6 +538,9 @@ class OrderUpdate:
             before this update belong to `order.account`. None while the account is unchanged.
         discrepancies: The inconsistencies found.
         mass_cancel: The cancel of all orders whose state changed. Each of the orders has a separate update.
+        lost: The orders that are not done, by symbol and side, if reports about any of them may be missing:
+            they are UNVERIFIED, or UNKNOWN without an answer, and have no updates of their own. It shows
+            later changes too. None in other updates.
     """
 
     order: Order | None
@@ -463,6 +551,7 @@ class OrderUpdate:
     moved_from: Account | None = None
     discrepancies: list[OrderDiscrepancy] = attrs.field(factory=list)
     mass_cancel: MassCancel | None = None
+    lost: Mapping[str, Mapping[str, Mapping[int, Order]]] | None = attrs.field(default=None, repr=False)
 
     @property
     def moved(self) -> list[Fill]:
@@ -471,6 +560,11 @@ class OrderUpdate:
             return []
         new = {fill.key for fill in self.fills}
         return [fill for key, fill in self.order.fills.items() if key not in new]
+
+    @property
+    def lost_reports(self) -> bool:
+        """Whether reports about any order may be missing."""
+        return self.lost is not None
 
     @property
     def state_changed(self) -> bool:

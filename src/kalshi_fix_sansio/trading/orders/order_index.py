@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
 from kalshi_fix_sansio._generated import Side
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
 from kalshi_fix_sansio.trading.orders.order import (
+    UNCERTAIN,
     Ending,
     Order,
     OrderDiscrepancy,
@@ -64,14 +65,22 @@ class OrderIndex:
     def live_ones(self, symbol: str | None = None, side: Side | None = None) -> list[Order]:
         """Return the orders that are not done, in any state, the oldest first."""
         symbols = self.live.values() if symbol is None else (self.live.get(symbol, {}),)
-        found = [
-            order
-            for sides in symbols
-            for orders in (sides.values() if side is None else (sides.get(side, {}),))
-            for order in orders.values()
-        ]
+        found: dict[int, Order] = {}
+        for sides in symbols:
+            for orders in sides.values() if side is None else (sides.get(side, {}),):
+                found |= orders
         # An order that was revived is indexed behind newer ones.
-        return sorted(found, key=_number)
+        return [found[number] for number in sorted(found)]
+
+    def doubtful(self) -> Iterator[Order]:
+        """Yield the orders that may be uncertain, the oldest first. Orders may change meanwhile."""
+        orders = self.unsettled
+        numbers = [
+            number for number, each in orders.items() if each.doubtful or each.mark.reports is not None
+        ]
+        for number in sorted(numbers):
+            if number in orders:
+                yield orders[number]
 
     def unlinked(self, name: str) -> list[tuple[Order, Placed]]:
         """Return the orders of this side whose outcome the venue has not reported, by a ClOrdID: unanswered
@@ -190,6 +199,7 @@ class OrderIndex:
         """Begin the update of an order, at most one for each message."""
         update = order.update
         if update is None:
+            order.settle()
             update = order.update = OrderUpdate(order, order.indexed_as)
             self.touched.append(update)
         return update
@@ -221,6 +231,11 @@ class OrderIndex:
         """Index an order by its current ClOrdIDs and its state."""
         before, state, names = order.indexed_as, order.state, order.names
         order.indexed_as = state
+        order.doubtful = (
+            state in UNCERTAIN
+            or order.cum_qty > order.filled_qty
+            or any(request.unknown for request in order.pending)
+        )
         if names != order.indexed:
             self._name(order, names)
         if state is not OrderState.DONE:

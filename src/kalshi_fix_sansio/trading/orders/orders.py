@@ -41,11 +41,20 @@ from kalshi_fix_sansio.trading.common.dumping import dump_state, keyed_by, loadi
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
 from kalshi_fix_sansio.trading.common.received import clipped, remember, sending_time
 from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequests, UnplacedState
-from kalshi_fix_sansio.trading.common.uncertain_items import Remedy
-from kalshi_fix_sansio.trading.orders.knowledge import CLEAR, RESOLVED, Knowledge, KnowledgeKind, covers
+from kalshi_fix_sansio.trading.common.uncertain_items import Found, Remedy
+from kalshi_fix_sansio.trading.orders.knowledge import (
+    CLEAR,
+    RESOLVED,
+    Knowledge,
+    KnowledgeKind,
+    Loss,
+    Losses,
+    covers,
+)
 from kalshi_fix_sansio.trading.orders.mass_cancels import MassCancel, MassCancels, MassCancelState
 from kalshi_fix_sansio.trading.orders.order import (
     PRIMARY,
+    UNCERTAIN,
     Account,
     Order,
     OrderDiscrepancyKind,
@@ -145,9 +154,9 @@ class Orders:
         "_answers",
         "_dollars",
         "_kept",
-        "_last_loss",
         "_loaded",
         "_logon",
+        "_losses",
         "_mass_cancels",
         "_max_fills",
         "_newest",
@@ -193,8 +202,7 @@ class Orders:
         """Epoch: increases with each event that makes an outcome uncertain. Record it when drop copy is
         requested, for `DropCopyRange.epoch`."""
         self._on = False
-        self._last_loss = 1
-        """The epoch since which reports may be missing about any order."""
+        self._losses = Losses()
         self._number = 0
         self._time: datetime | None = None
         self._newest: dict[int, ExecKey] = {}
@@ -245,65 +253,55 @@ class Orders:
 
     def working(self, symbol: str | None = None, side: Side | None = None) -> list[Order]:
         """Return the orders that are open at the venue, as far as is known: OPEN and UNVERIFIED ones."""
-        return [order for order in self.live(symbol, side) if order.state in _WORKING]
+        # One with a report that is not done is always in one of these states.
+        return [each for each in self.live(symbol, side) if each.last is not None or each.state in _WORKING]
 
     @property
     def mass_cancels(self) -> list[MassCancel]:
         """The cancels of all orders that are not complete, the oldest first."""
         return list(self._mass_cancels.open)
 
-    def uncertain(self) -> list[UncertainOrder]:
-        """Return the uncertain items that no expected message will resolve."""
-        found: list[UncertainOrder] = []
-        for number in sorted(self._kept.unsettled):
-            order = self._kept.unsettled[number]
+    def uncertain(self) -> Found[UncertainOrder]:
+        """Return the uncertain items that no expected message will resolve. Each is determined when the
+        iteration reaches it."""
+        return Found(self._uncertain)
+
+    def _uncertain(self) -> Iterator[UncertainOrder]:
+        for order in self._kept.doubtful():
             state = order.state
             if state is OrderState.UNKNOWN and order.placed is not None:
                 begin = self._newest_before(order)
-                found.append(
-                    _uncertain_order(UncertainOrderKind.ORDER_UNKNOWN, order, order.placed.since, begin)
-                )
+                yield _uncertain_order(UncertainOrderKind.ORDER_UNKNOWN, order, order.placed.since, begin)
             elif state is OrderState.UNVERIFIED:
-                begin = order.knowledge.begin or order.first_key
-                found.append(
-                    _uncertain_order(UncertainOrderKind.ORDER_UNVERIFIED, order, order.knowledge.since, begin)
-                )
+                begin, since = self._uncertain_from(order), order.knowledge.since
+                yield _uncertain_order(UncertainOrderKind.ORDER_UNVERIFIED, order, since, begin)
             if order.unreported_qty:
-                found.append(
-                    _uncertain_order(UncertainOrderKind.FILLS_UNREPORTED, order, None, order.first_key)
+                yield _uncertain_order(UncertainOrderKind.FILLS_UNREPORTED, order, None, order.first_key)
+            for request in list(order.pending):
+                if request.is_unknown:
+                    yield _uncertain_order(
+                        UncertainOrderKind.REQUEST_UNKNOWN, order, request.since, request.after, request
+                    )
+        for each in self.mass_cancels:
+            if each.is_unknown:
+                yield UncertainOrder(
+                    kind=UncertainOrderKind.MASS_CANCEL_UNKNOWN,
+                    what=UncertainOrderKind.MASS_CANCEL_UNKNOWN.value,
+                    about=f"mass cancel {each.cl_ord_id}",
+                    since=each.since,
+                    remedies=(Remedy.DROP_COPY, Remedy.REST),
+                    mass_cancel=each,
+                    begin=min(filter(None, each.waiting.values()), default=None),
                 )
-            found.extend(
-                _uncertain_order(
-                    UncertainOrderKind.REQUEST_UNKNOWN, order, request.since, request.after, request
-                )
-                for request in order.pending
-                if request.is_unknown
+        for unplaced in self.unplaced:
+            kind, about = _UNPLACED[unplaced.msg_type]
+            yield UncertainOrder(
+                kind=kind,
+                what=kind.value,
+                about=f"{about} {unplaced.request_id}",
+                since=unplaced.sent_at,
+                unplaced=unplaced,
             )
-        found.extend(
-            UncertainOrder(
-                kind=UncertainOrderKind.MASS_CANCEL_UNKNOWN,
-                what=UncertainOrderKind.MASS_CANCEL_UNKNOWN.value,
-                about=f"mass cancel {each.cl_ord_id}",
-                since=each.since,
-                remedies=(Remedy.DROP_COPY, Remedy.REST),
-                mass_cancel=each,
-                begin=min(filter(None, each.waiting.values()), default=None),
-            )
-            for each in self._mass_cancels.open
-            if each.is_unknown
-        )
-        for request in self.unplaced:
-            kind, about = _UNPLACED[request.msg_type]
-            found.append(
-                UncertainOrder(
-                    kind=kind,
-                    what=kind.value,
-                    about=f"{about} {request.request_id}",
-                    since=request.sent_at,
-                    unplaced=request,
-                )
-            )
-        return found
 
     @property
     def newest(self) -> Mapping[int, ExecKey]:
@@ -451,7 +449,8 @@ class Orders:
         """Apply a request that is about to be sent, an event of the session or client, a received message, or
         a drop copy result: `DropCopyReport` and `DropCopyRange`.
 
-        Returns the changes, one update for each order. Any other event or message has no effect.
+        Returns the changes, one update for each order; a loss of reports about any order is one update
+        without orders (`OrderUpdate.lost`). Any other event or message has no effect.
         """
         take = _TAKEN.get(type(event)) or _inherited(type(event))
         if take is not None:
@@ -506,7 +505,7 @@ class Orders:
             self._add(message, self._newest)
 
     def _add(self, message: NewOrderSingle, after: Mapping[int, ExecKey]) -> Order:
-        order = Order(self._number + 1, message.symbol, message.side)
+        order = Order(self._number + 1, message.symbol, message.side, losses=self._losses)
         order.placed = self._placed(message, after)
         # An order of this side is kept regardless of the limit: the user controls their number.
         self._kept.make_room()
@@ -584,6 +583,10 @@ class Orders:
         after = () if order.placed is None else order.placed.after
         return next((key for key in after if key.shard == shard), None)
 
+    def _uncertain_from(self, order: Order) -> ExecKey | None:
+        """Return the key from which drop copy of an uncertain order must begin."""
+        return order.knowledge.begin or self._newest_before(order) or order.first_key
+
     def _price(self, price: Decimal) -> Decimal:
         return price if self._dollars else from_cents(price)
 
@@ -603,7 +606,7 @@ class Orders:
             # The content of the report is unknown: the order that it names is uncertain, or every order if
             # it names none.
             if report.exec_type not in PENDING:
-                self._lose_reports(None if about is None else [about])
+                self._lose_reports(about)
             return
         kept = self._kept
         order = kept.by_id.get(report.order_id)
@@ -800,9 +803,9 @@ class Orders:
             self._kept.record_discrepancy(None, OrderDiscrepancyKind.TOO_MANY, detail)
             return None
         self._number += 1
-        order = Order(self._number, report.symbol, report.side, report.order_id)
+        order = Order(self._number, report.symbol, report.side, report.order_id, losses=self._losses)
         # Its uncertainty dates from the last loss until other messages resolve it.
-        order.knowledge = Knowledge(KnowledgeKind.LOSS, self._last_loss, self._time)
+        order.knowledge = Knowledge(KnowledgeKind.LOSS, self._losses.reports, self._time)
         self._kept.add(order)
         return order
 
@@ -857,12 +860,12 @@ class Orders:
             named = [each for each in waiting if each[0].order_id == report.order_id]
             order, placed = max(named or waiting, key=lambda each: (not each[1].unsure, each[0].number))
             self._kept.begin(order)
-            self._make_unknown(order, placed)
+            order.leave_unanswered(placed, self.epoch, self._time)
             placed.unsure = True
         else:
             for order, request in self._answered_by(report)[:1]:
                 self._kept.begin(order)
-                self._make_request_unknown(request)
+                request.leave_unanswered(self.epoch, self._time)
 
     def _take_cancel_reject(self, message: OrderCancelReject) -> None:
         self._note_time(message)
@@ -886,7 +889,7 @@ class Orders:
         self._kept.begin(order)
         if leaves_open(message):
             self.epoch += 1
-            self._make_request_unknown(request)
+            request.leave_unanswered(self.epoch, self._time)
             return
         self._kept.answer(order, request)
         # The venue no longer has the order, regardless of the reports received.
@@ -950,7 +953,7 @@ class Orders:
         self._kept.begin(order)
         order.placed.named = True
         if order.state is OrderState.SENT:
-            self._make_unknown(order, order.placed, since)
+            order.leave_unanswered(order.placed, self.epoch, since or self._time)
         self._kept.index(order)  # the next request of the event may be about this order
 
     def _take_unknown_mass_cancel(self, request: OpenRequest) -> None:
@@ -992,22 +995,12 @@ class Orders:
             order.pending.append(pending)
         self._kept.begin(order)
         pending.named = True
-        self._make_request_unknown(pending, since)
+        pending.leave_unanswered(self.epoch, since or self._time)
         self._kept.index(order)
 
     def _loaded_of(self, order: Order) -> ExecKey | None:
         shard = self._shard(order)
         return None if shard is None else self._loaded.get(shard)
-
-    def _make_unknown(self, order: Order, placed: Placed, since: datetime | None = None) -> None:
-        since = since or self._time
-        if not placed.unknown:
-            placed.unknown, placed.since = self.epoch, since
-        order.knowledge = order.knowledge.leave_unanswered(self.epoch, since, self._newest_before(order))
-
-    def _make_request_unknown(self, request: PendingRequest, since: datetime | None = None) -> None:
-        if not request.unknown:
-            request.unknown, request.since = self.epoch, since or self._time
 
     def _is_repeated_answer(self, message: Message) -> bool:
         """Return whether an answer without ExecID has been received before."""
@@ -1030,16 +1023,11 @@ class Orders:
 
     def _take_end(self) -> None:
         self._on = False
-        if not self._session_type.resend:
-            self._lose_reports()
-        if self._logon.get("cancel_orders_on_disconnect") is not True:
-            return
-        if self._session_type.resend:
-            # Their outcome is reported at the next logon, but until then their state is uncertain.
-            self._lose_reports(requests=False)
-        for order in self.live():
-            if order.seen_live or order.placed is not None:
-                order.knowledge = order.knowledge.expect_cancel()
+        resend = self._session_type.resend
+        cancels = self._logon.get("cancel_orders_on_disconnect") is True
+        # With resend, the outcome of the cancels is reported at the next logon; it is uncertain until then.
+        if cancels or not resend:
+            self._lose_reports(answers=not resend, cancels=cancels)
 
     def _take_skipped(self, event: SequenceSkipped) -> None:
         if not event.gap_fill:
@@ -1058,32 +1046,25 @@ class Orders:
             return
         order_id = getattr(refused, "order_id", None)
         order = self._kept.by_id.get(order_id) if order_id else None
-        self._lose_reports(None if order is None else [order])
+        self._lose_reports(order)
 
-    def _lose_reports(self, orders: list[Order] | None = None, *, requests: bool = True) -> None:
-        """Record that reports may be missing from now on: about these orders, or about any."""
+    def _lose_reports(
+        self, order: Order | None = None, *, answers: bool = True, cancels: bool = False
+    ) -> None:
+        """Record that reports may be missing from now on, about one order or about any, and the answers to
+        its requests if `answers`; `cancels` if the venue should have canceled the orders."""
         self.epoch += 1
-        if orders is None:
-            self._last_loss = self.epoch
-            if requests:
-                self._mass_cancels.lose(self.epoch, self._time)
-        for order in self.live() if orders is None else orders:
-            if order.is_done:
-                continue
-            before, unknown_before = order.state, sum(request.is_unknown for request in order.pending)
-            if order.last is not None:
-                last = order.last.key
-                begin = self._newest.get(last.shard, last)
-                order.knowledge = order.knowledge.lose(self.epoch, self._time, begin, last)
-            elif requests and order.placed is not None:
-                self._make_unknown(order, order.placed)
-            if requests:
-                for request in order.pending:
-                    self._make_request_unknown(request)
-            if order.state is not before or unknown_before < sum(
-                request.is_unknown for request in order.pending
-            ):
+        loss = Loss(self.epoch, self._time, dict(self._newest))
+        if order is not None:
+            if not order.is_done:
                 self._kept.begin(order)
+                order.lose(loss, loss.epoch, loss, loss.epoch)
+            return
+        self._losses.add(loss, answers=answers, cancels=cancels)
+        if answers:
+            self._mass_cancels.lose(self.epoch, self._time)
+        if self._kept.live:
+            self._kept.touched.append(OrderUpdate(None, lost=self._kept.live))
 
     def _take_drop_copy_range(self, covered: DropCopyRange) -> None:
         # A range with an end excludes later reports.
@@ -1109,7 +1090,8 @@ class Orders:
             if placed is not None and 0 < placed.unknown <= covered.epoch:
                 placed.missing = covers(covered.begin, self._newest_before(order))
         else:
-            order.knowledge = order.knowledge.cover(covered.epoch, covered.begin, order.first_key)
+            needed = self._uncertain_from(order)
+            order.knowledge = order.knowledge.cover(covered.epoch, covered.begin, needed)
         if arrived or order.state is not before:
             self._kept.begin(order)
             for request in arrived:
@@ -1123,10 +1105,12 @@ class Orders:
 
     def dump(self) -> dict[str, Any]:
         """Return the complete state as JSON values, for `load`."""
+        for order in self:
+            order.settle()
         return dump_state(
             _State(
                 self.epoch,
-                self._last_loss,
+                self._losses.reports,
                 self._number,
                 self._on,
                 self._time,
@@ -1136,7 +1120,7 @@ class Orders:
                 self._shards,
                 self._answers,
                 self._overtaken,
-                list(self._kept.orders.values()),
+                list(self),
                 self._kept.done,
                 self._mass_cancels.open,
                 self.unplaced.dump(),
@@ -1147,7 +1131,8 @@ class Orders:
         """Replace the state with one returned by `dump`, in this process or an earlier one.
 
         The session of the dump has ended: on a session type without resend, and if the venue cancels orders
-        at disconnect, the open orders are then uncertain, which the updates report.
+        at disconnect, the open orders are then uncertain, which an update reports. So does one if orders were
+        uncertain before.
 
         Raises:
             ValueError: another version wrote the dump, or `dump` of this class did not; the state is
@@ -1166,7 +1151,7 @@ class Orders:
         return updates
 
     def _load(self, state: _State) -> list[OrderUpdate]:
-        self._number, self.epoch, self._last_loss = state.number, state.epoch, state.last_loss
+        self._number, self.epoch, self._losses.reports = state.number, state.epoch, state.last_loss
         self._time = state.time
         self._set_logon(state.logon)
         self._newest, self._kept.floors, self._shards = state.newest, state.floors, state.shards
@@ -1175,6 +1160,7 @@ class Orders:
             for fill in order.fills.values():
                 order.count(fill)
             order.booked_to = order.account
+            order.losses, order.mark = self._losses, self._losses.mark
             self._kept.orders[order.number] = order
             if order.order_id is not None:
                 self._kept.by_id[order.order_id] = order
@@ -1187,7 +1173,10 @@ class Orders:
         self._loaded = dict(self._newest)
         if state.on:
             self._take_end()
-        return self._take_updates()
+        updates = self._take_updates()
+        if not updates and any(each.state in UNCERTAIN for each in self._kept.doubtful()):
+            updates.append(OrderUpdate(None, lost=self._kept.live))
+        return updates
 
 
 _TAKEN: Final[Mapping[type, Callable[[Orders, Any], None]]] = {

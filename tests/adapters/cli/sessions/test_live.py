@@ -245,7 +245,7 @@ def test_in_a_pipe_uncertain_orders_are_lines(
         lines += lines_until(process, "q-1 open, 10.00 left")
         sandbox.server.perform(operation("cut", {"key": second["KALSHI_KEY_ID"]}))
         lines += lines_until(process, "Uncertain: order q-1")
-        assert any("q-1 unverified" in line for line in lines)
+        assert any("reports may be missing, open orders are uncertain" in line for line in lines)
         lines += lines_until(process, "all outcomes are known")
         run(environ, "cancel", "q-1", "buy", MARKET, "--id", "q-1-end")
         lines += lines_until(process, "q-1-end canceled, 0 left")

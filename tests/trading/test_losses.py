@@ -1,0 +1,209 @@
+"""Losses of reports, which an order applies when it is looked at."""
+
+from __future__ import annotations
+
+import gc
+import json
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kalshi_fix_sansio.events import MessageRejected, MessagesLost
+from kalshi_fix_sansio.trading import DropCopyRange, Order, Orders, OrderState
+from kalshi_fix_sansio.trading.common.exec_key import ExecKey
+from kalshi_fix_sansio.trading.orders.knowledge import KnowledgeKind, Mark
+from tests.trading.order_flow import ENDED, at, cancel, feed, logged_on, only, place, report, views
+from tests.trading.order_histories import History, is_answer
+
+LOST = MessagesLost(3, 4)
+
+
+def apply(orders: Orders, *events: object) -> None:
+    """Apply events without looking at any order."""
+    for event in events:
+        orders.apply(event)
+
+
+def knowledge(orders: Orders) -> list[Any]:
+    return [(order.knowledge, [(each.unknown, each.since) for each in order.pending]) for order in orders]
+
+
+def interrupted(random: Random, steps: list[Any]) -> list[Any]:
+    """Return a history in which some messages are lost, and connections too."""
+    found: list[Any] = []
+    for step in steps:
+        if not is_answer(step) or random.random() < 0.8:
+            found.append(step)
+        if random.random() < 0.3:
+            begin = ExecKey(0, 1, random.randrange(30))
+            found.append(
+                random.choice(
+                    [
+                        ENDED,
+                        LOST,
+                        MessageRejected(None, ()),
+                        logged_on(cancel_orders_on_disconnect=random.random() < 0.5),
+                        DropCopyRange(0, begin, random.randrange(1, 20)),
+                    ]
+                )
+            )
+    return found
+
+
+@settings(max_examples=150)
+@given(
+    st.integers(0, 10_000),
+    st.integers(1, 40),
+    st.integers(0, 10_000),
+    st.sampled_from(["KalshiNR", "KalshiRT"]),
+)
+def test_the_state_does_not_depend_on_when_orders_are_looked_at(
+    seed: int, length: int, shuffle: int, session_type: str
+) -> None:
+    compare_looks(seed, length, shuffle, session_type)
+
+
+def compare_looks(seed: int, length: int, shuffle: int, session_type: str) -> None:
+    random = Random(shuffle)
+    events = interrupted(random, list(History.drawn(seed, length).steps))
+    never, always, sometimes = (Orders(session_type) for _ in range(3))
+    apply(never, *events)
+    for event in events:
+        always.apply(event)
+        knowledge(always)
+        sometimes.apply(event)
+        for order in sometimes:
+            if random.random() < 0.2:
+                getattr(order, random.choice(["state", "pending", "placed", "knowledge"]))
+    assert views(always) == views(sometimes) == views(never)
+    assert knowledge(always) == knowledge(sometimes) == knowledge(never)
+    found = [
+        [(item.kind, item.about, item.since, item.begin) for item in each.uncertain()]
+        for each in (always, sometimes, never)
+    ]
+    assert found[0] == found[1] == found[2]
+
+
+def test_an_order_looked_at_after_two_losses_has_the_time_of_the_first_and_the_epoch_of_the_last() -> None:
+    orders = Orders()
+    apply(orders, logged_on(), place(), report("new", "1;1", at=at(1)), cancel("c"), place("b"), ENDED)
+    first = orders.epoch
+    apply(orders, place("d"), report("new", "1;7", "o7", "z", at=at(9)), LOST)
+    open_, sent, later, other = orders
+    assert (open_.knowledge.epoch, open_.knowledge.since) == (orders.epoch, at(1))
+    assert (open_.knowledge.begin, open_.knowledge.floor) == (ExecKey(0, 1, 1), ExecKey(0, 1, 1))
+    assert [(each.unknown, each.since) for each in open_.pending] == [(first, at(1))]
+    assert (sent.placed.unknown, sent.knowledge.epoch, sent.state) == (  # type: ignore[union-attr]
+        first,
+        orders.epoch,
+        OrderState.UNKNOWN,
+    )
+    assert (later.state, later.knowledge.since) == (OrderState.UNKNOWN, at(9))
+    assert (other.knowledge.kind, other.knowledge.begin) == (KnowledgeKind.LOSS, ExecKey(0, 1, 7))
+
+
+def test_a_report_between_two_losses_ends_the_first() -> None:
+    orders = Orders()
+    apply(orders, logged_on(), place(), report("new", "1;1"), ENDED, report("new", "1;2", at=at(5)))
+    assert only(orders).state is OrderState.OPEN
+    apply(orders, LOST)
+    assert only(orders).knowledge.since == at(5)
+
+
+def test_an_order_that_has_ended_applies_no_loss() -> None:
+    orders = Orders()
+    apply(orders, logged_on(), place(), report("new", "1;1"))
+    orders.resolve(only(orders), is_open=False)
+    apply(orders, ENDED, LOST)
+    assert only(orders).knowledge.kind is KnowledgeKind.RESOLVED_DONE
+    apply(orders, report("new", "1;2"))
+    assert only(orders).state is OrderState.OPEN
+
+
+def test_an_update_after_a_loss_has_the_state_after_the_loss_as_previous() -> None:
+    orders = Orders()
+    apply(orders, logged_on(), place(), report("new", "1;1"), ENDED)
+    [update] = orders.apply(report("new", "1;2"))
+    assert (update.before, update.state_changed) == (OrderState.UNVERIFIED, True)
+
+
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return the numbers of the orders that have applied losses, once for each time."""
+    found: list[int] = []
+    lose = Order.lose
+
+    def counted(order: Order, *losses: Any) -> None:
+        found.append(order.number)
+        lose(order, *losses)
+
+    monkeypatch.setattr(Order, "lose", counted)
+    return found
+
+
+def many(count: int) -> Orders:
+    orders = Orders()
+    apply(orders, logged_on())
+    for number in range(count):
+        apply(orders, place(f"c{number}"), report("new", f"1;{number + 1}", f"o{number}", f"c{number}"))
+    return orders
+
+
+@pytest.mark.parametrize("event", [ENDED, LOST, MessageRejected(None, ())])
+def test_a_loss_visits_no_order(event: object, settled: list[int]) -> None:
+    orders = many(50)
+    apply(orders, event, event)
+    assert settled == []
+    assert orders.by_order_id("o7").state is OrderState.UNVERIFIED  # type: ignore[union-attr]
+    assert settled == [8]
+    assert len(list(orders.uncertain())) == 50
+    assert sorted(settled) == list(range(1, 51))
+
+
+def test_losses_are_released_with_the_orders_that_have_not_applied_them() -> None:
+    orders = many(3)
+    for number in range(500):
+        apply(orders, ENDED, logged_on())
+        if number % 100 == 0:
+            assert orders.by_order_id("o1").state is OrderState.UNVERIFIED  # type: ignore[union-attr]
+    gc.collect()
+    marks = {order.mark for order in orders} | {orders._losses.mark}
+    assert len(orders._losses._marks) == len(marks) == 3
+    assert sum(isinstance(each, Mark) and each.epoch > 1 for each in gc.get_objects()) <= 3 + len(marks)
+
+
+def test_a_dump_between_a_loss_and_a_look_contains_the_loss() -> None:
+    orders, looked, other = many(3), many(3), Orders()
+    apply(orders, ENDED)
+    apply(looked, ENDED)
+    assert {order.state for order in looked} == {OrderState.UNVERIFIED}
+    dumped = orders.dump()
+    assert dumped == looked.dump()
+    other.load(json.loads(json.dumps(dumped)))
+    assert knowledge(other) == knowledge(orders)
+
+
+def test_a_dump_from_before_a_loss_loads_with_the_end_of_its_session() -> None:
+    orders, other = many(3), Orders()
+    dumped = orders.dump()
+    apply(orders, ENDED)
+    assert [update.lost_reports for update in other.load(dumped)] == [True]
+    assert knowledge(other) == knowledge(orders)
+
+
+def test_iteration_continues_while_the_connection_is_lost() -> None:
+    orders = many(3)
+    apply(orders, report("canceled", "1;9", "o0", "c0"))
+    seen = []
+    for order in orders.live():
+        seen.append(order.state)
+        feed(orders, ENDED)
+    assert seen == [OrderState.OPEN, OrderState.UNVERIFIED]
+    found = []
+    for item in orders.uncertain():
+        found.append(item.about)
+        feed(orders, LOST, report("canceled", "1;11", "o2", "c2"))
+    assert found == ["order c1"]
