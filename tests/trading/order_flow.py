@@ -232,6 +232,15 @@ def feed(orders: Orders, *event: object) -> list[OrderUpdate]:
     return reported
 
 
+def dump(machine: Any) -> dict[str, Any]:
+    """Return the dump of a machine: all rows in the order of their keys, if it has rows."""
+    if not isinstance(machine, Orders):
+        found: dict[str, Any] = machine.dump()
+        return found
+    rows = dict(machine.dump(full=True))
+    return {key: rows[key] for key in sorted(rows)}
+
+
 def only(orders: Orders) -> Order:
     (order,) = orders
     return order

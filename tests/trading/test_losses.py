@@ -15,7 +15,7 @@ from kalshi_fix_sansio.events import MessageRejected, MessagesLost
 from kalshi_fix_sansio.trading import DropCopyRange, Order, Orders, OrderState
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.orders.knowledge import KnowledgeKind, Mark
-from tests.trading.order_flow import ENDED, at, cancel, feed, logged_on, only, place, report, views
+from tests.trading.order_flow import ENDED, at, cancel, dump, feed, logged_on, only, place, report, views
 from tests.trading.order_histories import History, is_answer
 
 LOST = MessagesLost(3, 4)
@@ -175,20 +175,78 @@ def test_losses_are_released_with_the_orders_that_have_not_applied_them() -> Non
     assert sum(isinstance(each, Mark) and each.epoch > 1 for each in gc.get_objects()) <= 3 + len(marks)
 
 
-def test_a_dump_between_a_loss_and_a_look_contains_the_loss() -> None:
-    orders, looked, other = many(3), many(3), Orders()
-    apply(orders, ENDED)
-    apply(looked, ENDED)
-    assert {order.state for order in looked} == {OrderState.UNVERIFIED}
-    dumped = orders.dump()
-    assert dumped == looked.dump()
-    other.load(json.loads(json.dumps(dumped)))
+@pytest.mark.parametrize("looks", [[], ["dumped"], ["dumped", "lost"], ["lost"]])
+def test_a_dump_between_losses_and_looks_contains_the_losses(looks: list[str], settled: list[int]) -> None:
+    orders, other, rows = many(3), Orders(), dict[str, Any]()
+    for name in ("before", "dumped", "lost"):
+        rows.update(json.loads(json.dumps(dict(orders.dump()))))
+        apply(orders, ENDED if name == "dumped" else LOST)
+        if name in looks:
+            assert orders.by_order_id("o1").state is OrderState.UNVERIFIED  # type: ignore[union-attr]
+    assert len(settled) == len(looks)
+    rows.update(json.loads(json.dumps(dict(orders.dump()))))
+    other.load(rows)
     assert knowledge(other) == knowledge(orders)
+    assert dump(other) == dump(orders)
+
+
+def test_a_dump_has_the_rows_of_changed_orders_alone() -> None:
+    orders, rows = many(50), dict[str, Any]()
+    assert [key for key, _ in orders.dump()].count("orders") == 2
+    apply(orders, ENDED)
+    assert list(dict(orders.dump())) == ["orders"]
+    assert len(list(orders.uncertain())) == 50
+    assert list(dict(orders.dump())) == ["orders"]
+    apply(orders, report("canceled", "1;99", "o7", "c7"))
+    assert list(dict(orders.dump())) == ["orders", "orders/7"]
+    rows.update(orders.dump(full=True))
+    assert len(rows) == 51
+
+
+def test_rows_are_no_dump_until_the_last_one_is_stored() -> None:
+    orders, rows = many(3), dict[str, Any]()
+    rows.update(orders.dump())
+    apply(orders, report("canceled", "1;99", "o1", "c1"))
+    for key, row in orders.dump():
+        rows[key] = row
+        if row is None or key != "orders":
+            with pytest.raises(ValueError, match="a dump of Orders of version None cannot be read"):
+                Orders().load(rows)
+    Orders().load(rows)
+
+
+def test_messages_may_be_applied_between_the_rows_of_a_dump() -> None:
+    orders, rows, other = many(9), dict[str, Any](), Orders()
+    reports = [report("canceled", f"1;{90 + each}", f"o{each}", f"c{each}") for each in range(9)]
+    for key, row in orders.dump():
+        rows[key] = json.loads(json.dumps(row))
+        if reports:
+            apply(orders, reports.pop(), ENDED)
+    other.load(rows)
+    assert knowledge(other) == knowledge(orders)
+    assert views(other) == views(orders)
+
+
+def test_the_rows_of_a_dump_are_bounded_by_the_orders_kept() -> None:
+    orders, rows, other = Orders("KalshiRT", max_orders=3), dict[str, Any](), Orders("KalshiRT", max_orders=3)
+    apply(orders, logged_on())
+    for number in range(40):
+        apply(orders, place(f"c{number}"), report("new", f"1;{2 * number + 1}", f"o{number}", f"c{number}"))
+        if number % 5 == 4:
+            orders.withdraw(place(f"c{number}"))
+            apply(orders, request := place("w"))
+            orders.withdraw(request)
+        apply(orders, report("canceled", f"1;{2 * number + 2}", f"o{number}", f"c{number}"))
+        rows.update(orders.dump())
+        other.load(rows)
+        assert views(other) == views(orders)
+    assert len(rows) <= 5
+    assert len(orders._kept.changed) <= 4
 
 
 def test_a_dump_from_before_a_loss_loads_with_the_end_of_its_session() -> None:
     orders, other = many(3), Orders()
-    dumped = orders.dump()
+    dumped = dump(orders)
     apply(orders, ENDED)
     assert [update.lost_reports for update in other.load(dumped)] == [True]
     assert knowledge(other) == knowledge(orders)

@@ -33,6 +33,7 @@ from tests.trading.order_flow import (
     cancel,
     change,
     d,
+    dump,
     feed,
     header,
     kinds,
@@ -178,14 +179,14 @@ SECOND = report("replaced", "1;3", qty="30", orig_cl_ord_id="a")
 def test_each_report_answers_one_of_the_amends_under_one_clordid(orders: Orders, loaded: bool) -> None:
     order = amended(orders, "20", "30")
     if loaded:
-        orders.load(json.loads(json.dumps(orders.dump())))
+        orders.load(json.loads(json.dumps(dump(orders))))
         order = only(orders)
     [update] = feed(orders, FIRST)
     assert [request.quantity for request in update.answered] == [20]
     assert (pending(order), order.leaves_qty) == ([30], d(20))
     # Redelivered, it answers no other request, whether by the session, by drop copy or in another process.
     other = Orders()
-    other.load(json.loads(json.dumps(orders.dump())))
+    other.load(json.loads(json.dumps(dump(orders))))
     for each in (orders, other):
         feed(each, FIRST, DropCopyReport(FIRST))
         assert pending(only(each)) == [30]
@@ -309,7 +310,7 @@ def test_two_reports_with_one_key_give_the_same_account_and_price_in_every_order
 def test_a_report_without_a_key_gives_the_account_if_no_other_does(orders: Orders) -> None:
     feed(orders, place(), report("new", "?", alloc_account=7))
     other = Orders("KalshiRT")
-    other.load(json.loads(json.dumps(orders.dump())))
+    other.load(json.loads(json.dumps(dump(orders))))
     assert only(orders).account == only(other).account == Account(7)
     feed(other, report("new", "1;1", alloc_account=8))
     assert only(other).account == Account(8)

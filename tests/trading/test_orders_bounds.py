@@ -19,6 +19,7 @@ from tests.trading.order_flow import (
     OTHER,
     cancel,
     change,
+    dump,
     feed,
     kinds,
     only,
@@ -109,10 +110,10 @@ def test_oversized_ids_are_not_kept(orders: Orders, field: str) -> None:
 @pytest.mark.parametrize("field", ["cl_ord_id", "orig_cl_ord_id", "symbol"])
 def test_a_report_with_an_oversized_id_does_not_affect_a_known_order(orders: Orders, field: str) -> None:
     feed(orders, place(), report("new", "1;1"))
-    before = orders.dump()
+    before = dump(orders)
     updates = feed(orders, raw_report(exec_id="1;2", cum_qty=Decimal(4), **{field: "x" * (MAX_ID_SIZE + 1)}))
     assert (names(updates), updates[0].order) == (["TOO_MANY"], None)
-    assert orders.dump() == before
+    assert dump(orders) == before
 
 
 def test_long_texts_are_truncated(orders: Orders) -> None:
@@ -155,7 +156,7 @@ def test_a_refusal_after_the_end_of_the_order_is_not_a_discrepancy(
     assert names(feed(orders, refusal("z", "NONE", "y", number=5))) == []
     feed(orders, change("late", "a"))
     other = Orders()
-    other.load(orders.dump())
+    other.load(dump(orders))
     for each in (orders, other):
         assert names(feed(each, refusal("late", "NONE", "y", number=6))) == []
         assert list(each._overtaken) == ["y", "z", "late"]

@@ -13,7 +13,18 @@ from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.trading import Cash, DropCopyReport, FeeTerms, Orders, Positions, check_fees
 from tests.helpers import KEY_ID
-from tests.trading.order_flow import ENDED, cancel, change, feed, logged_on, place, refusal, report, views
+from tests.trading.order_flow import (
+    ENDED,
+    cancel,
+    change,
+    dump,
+    feed,
+    logged_on,
+    place,
+    refusal,
+    report,
+    views,
+)
 from tests.trading.spoilt import spoilt
 
 MESSAGES = (
@@ -59,7 +70,7 @@ def test_no_message_of_a_venue_raises(messages: list[bytes], data: st.DataObject
         assert order.unreported_qty >= 0
     orders.copy_from()
     other = Orders()
-    other.load(json.loads(json.dumps(orders.dump())))
+    other.load(json.loads(json.dumps(dump(orders))))
     orders.apply(ENDED)
     assert views(other) == views(orders)
     Positions().load(json.loads(json.dumps(positions.dump())))

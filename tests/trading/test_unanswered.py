@@ -57,6 +57,7 @@ from tests.trading.order_flow import (
     cancel,
     change,
     d,
+    dump,
     feed,
     kinds,
     logged_on,
@@ -105,7 +106,7 @@ class Machines:
         """Return the machines as loaded by another process."""
         found = Machines()
         for name in ("orders", "groups", "copies", "maker", "creator"):
-            getattr(found, name).load(json.loads(json.dumps(getattr(self, name).dump())))
+            getattr(found, name).load(json.loads(json.dumps(dump(getattr(self, name)))))
         return found
 
     def shown(self) -> list[str]:
@@ -180,7 +181,7 @@ def restarted(*event: object, session_type: str = "KalshiNR") -> Orders:
     """Return the orders of a new process, loaded from the dump of the previous one."""
     before, orders = Orders(session_type), Orders(session_type)
     feed(before, logged_on(), *event)
-    orders.load(json.loads(json.dumps(before.dump())))
+    orders.load(json.loads(json.dumps(dump(before))))
     return orders
 
 
@@ -366,7 +367,7 @@ def test_accounts_and_chained_changes_are_kept_in_a_dump() -> None:
     feed(orders, place(alloc_account=2), report("new", "1;1"), change("a", "a", "20"), change("a", "a", "30"))
     feed(orders, report("new", "1;2", "o2", "b", alloc_account=3))
     other = Orders("KalshiRT")
-    other.load(json.loads(json.dumps(orders.dump())))
+    other.load(json.loads(json.dumps(dump(orders))))
     for each in (orders, other):
         feed(each, report("replaced", "1;3", orig_cl_ord_id="a", qty="20"))
         feed(each, report("replaced", "1;4", orig_cl_ord_id="a", qty="30"))

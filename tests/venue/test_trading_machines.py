@@ -235,7 +235,7 @@ def test_the_orders_of_the_previous_process_are_loaded_from_its_dump() -> None:
     ann.send(order("a", BUY, 10, "0.40"))
     harness.run()
     ann.follow()
-    dumped = ann.orders.dump(), ann.positions.dump(), ann.cash.dump()
+    dumped = dict(ann.orders.dump()), ann.positions.dump(), ann.cash.dump()
     ann.lose()
     bob.send(order("b", SELL, 4, "0.40"))
     harness.run()

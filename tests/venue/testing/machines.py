@@ -29,7 +29,7 @@ from kalshi_fix_sansio.trading import (
 from tests.helpers import HOSTILE_CONTEXTS
 
 FIRST = ExecKey(0, 1, 1)
-_DUMPED = ("orders", "positions", "cash", "settlements", "groups", "copies")
+_DUMPED = ("positions", "cash", "settlements", "groups", "copies")
 
 
 @attrs.define(eq=False)
@@ -47,6 +47,8 @@ class Machines:
     discrepancies: list[Any] = attrs.field(factory=list)
     since: ExecKey = FIRST
     """Every report up to this one has been received, or was requested by drop copy."""
+    rows: dict[str, Any] = attrs.field(factory=dict)
+    """The dump of the orders; the next one changes it."""
     doubted: int = 0
     """Uncertain items that drop copy was asked about."""
     resolved: int = 0
@@ -115,15 +117,17 @@ class Machines:
     def dump(self) -> str:
         """Return the state of all machines as a user's journal holds it."""
         with localcontext(self.context):
-            return json.dumps({name: getattr(self, name).dump() for name in _DUMPED})
+            self.rows.update(self.orders.dump())
+            return json.dumps({"orders": self.rows, **{name: getattr(self, name).dump() for name in _DUMPED}})
 
     def load(self, journal: str) -> None:
         """Continue from a journal, as a process that was started again does."""
         dumped = json.loads(journal)
         with localcontext(self.context):
-            for name in _DUMPED[1:]:
+            for name in _DUMPED:
                 getattr(self, name).load(dumped[name])
-            self._count(self.orders.load(dumped["orders"]))
+            self.rows = dumped["orders"]
+            self._count(self.orders.load(self.rows))
 
     async def look_up(self, client: Any, seconds: float, latest: ExecKey) -> list[object]:
         """Request from drop copy every report since the last call, and those about older uncertain items, as

@@ -51,6 +51,18 @@ def dump_state(state: attrs.AttrsInstance) -> dict[str, Any]:
     return {"version": VERSION, **_codec(type(state)).dump(state)}
 
 
+def dump_row(row: attrs.AttrsInstance) -> dict[str, Any]:
+    """Return a part of the state that is dumped by itself."""
+    dumped: dict[str, Any] = _codec(type(row)).dump(row)
+    return dumped
+
+
+def load_row(row: Any, layout: Callable[..., T]) -> T:
+    """Load a part within `loading`."""
+    loaded: T = _codec(layout).load(row)
+    return loaded
+
+
 @contextmanager
 def loading(dumped: Mapping[str, Any], layout: Callable[..., T], machine: str) -> Iterator[T]:
     """Load a dump for a `with` block that checks it further. The machine may change only after the block, so

@@ -3,7 +3,6 @@ transitions in `docs/orders.md`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
 from typing import Final
@@ -11,6 +10,7 @@ from weakref import WeakValueDictionary
 
 import attrs
 
+from kalshi_fix_sansio.trading.common.dumping import keyed_by
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
 
 
@@ -118,7 +118,7 @@ class Loss:
 
     epoch: int
     time: datetime | None
-    newest: Mapping[int, ExecKey]
+    newest: dict[int, ExecKey] = attrs.field(metadata=keyed_by("shard"))
 
 
 @attrs.define(eq=False)
@@ -135,6 +135,16 @@ class Mark:
     epoch: int
     reports: Loss | None = None
     answers: Loss | None = None
+
+
+@attrs.frozen
+class LossesState:
+    """The layout of `Losses` in a dump."""
+
+    reports: int
+    answers: int
+    cancels: int
+    marks: list[Mark]
 
 
 class Losses:
@@ -165,6 +175,19 @@ class Losses:
             for each in self._marks.values():
                 each.answers = each.answers or loss
         self.mark = self._marks[loss.epoch] = Mark(loss.epoch)
+
+    def dump(self) -> LossesState:
+        """Return the state, for the dump of `Orders`."""
+        return LossesState(self.reports, self.answers, self.cancels, list(self._marks.values()))
+
+    def load(self, state: LossesState) -> dict[int, Mark]:
+        """Replace the state with one returned by `dump`; return the marks by their epochs."""
+        self.reports, self.answers, self.cancels = state.reports, state.answers, state.cancels
+        marks = {each.epoch: each for each in state.marks}
+        self._marks.clear()
+        self._marks.update(marks)
+        self.mark = marks[self.reports]
+        return marks
 
 
 def covers(begin: ExecKey, key: ExecKey | None) -> bool:

@@ -239,6 +239,9 @@ class Order:
         indexed: The ClOrdIDs by which it can be found.
         indexed_as: Its state when its last update ended; None while it is new.
         booked_to: Its account when its last update ended; None while it is new.
+        ended: Counts the orders in the order in which they ended, from 1; 0 while it is not done.
+        slot: Its place in dumps, which a later order takes once it is dropped.
+        dumped: The first loss that it had not applied at the last dump.
         doubtful: Whether `Orders.uncertain` may list it; losses that it has not applied aside.
         update: Its unfinished update; None between two calls of `Orders.apply`.
     """
@@ -269,6 +272,9 @@ class Order:
     indexed: tuple[str, ...] = attrs.field(default=(), metadata=NOT_DUMPED)
     indexed_as: OrderState | None = attrs.field(default=None, metadata=NOT_DUMPED)
     booked_to: Account | None = attrs.field(default=None, metadata=NOT_DUMPED)
+    ended: int = 0
+    slot: int = attrs.field(default=0, metadata=NOT_DUMPED)
+    dumped: Mark | None = attrs.field(default=None, metadata=NOT_DUMPED)
     doubtful: bool = attrs.field(default=False, metadata=NOT_DUMPED)
     update: OrderUpdate | None = attrs.field(default=None, metadata=NOT_DUMPED)
 

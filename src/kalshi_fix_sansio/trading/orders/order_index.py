@@ -28,7 +28,20 @@ MAX_NAMESAKES: Final = 32
 class OrderIndex:
     """The orders of `Orders`, within its limit, and the updates of each message."""
 
-    __slots__ = ("by_id", "done", "floors", "live", "max_orders", "names", "orders", "touched", "unsettled")
+    __slots__ = (
+        "by_id",
+        "changed",
+        "done",
+        "ended",
+        "floors",
+        "free",
+        "live",
+        "max_orders",
+        "names",
+        "orders",
+        "touched",
+        "unsettled",
+    )
 
     def __init__(self, max_orders: int) -> None:
         self.max_orders: int = max_orders
@@ -37,6 +50,12 @@ class OrderIndex:
         """Numbers of orders that have ended, the earliest ended first. An OrderedDict because a dict must
         skip all deleted entries at its front to find the first one: with 100,000 orders, adding one took up
         to four times as long."""
+        self.ended: int = 0
+        """`Order.ended` of the order that ended last."""
+        self.free: list[int] = []
+        """Slots without an order."""
+        self.changed: dict[int, Order | None] = {}
+        """By slot: the orders that have changed since the last dump; None if there is none any more."""
         self.by_id: dict[str, Order] = {}
         self.names: dict[str, dict[int, Order]] = {}
         """Orders by the ClOrdIDs of the orders and of their requests."""
@@ -161,6 +180,7 @@ class OrderIndex:
 
     def add(self, order: Order) -> None:
         """Add an order, and begin its update."""
+        order.slot = self.free.pop() if self.free else len(self.orders)
         self.orders[order.number] = order
         self.begin(order)
         if order.order_id is not None:
@@ -170,6 +190,8 @@ class OrderIndex:
         """Remove an order; its update reports this."""
         self.begin(order).forgotten = True
         number = order.number
+        self.changed[order.slot] = None
+        self.free.append(order.slot)
         del self.orders[number]
         if order.order_id is not None:
             del self.by_id[order.order_id]
@@ -221,6 +243,7 @@ class OrderIndex:
             if order is not None:
                 order.update = None
                 if not update.forgotten:
+                    self.changed[order.slot] = order
                     account = order.account
                     if account != order.booked_to:
                         update.moved_from, order.booked_to = order.booked_to, account
@@ -243,6 +266,7 @@ class OrderIndex:
                 self.unsettled[order.number] = order
                 self.live.setdefault(order.symbol, {}).setdefault(order.side, {})[order.number] = order
                 self.done.pop(order.number, None)
+                order.ended = 0
             return
         if order.pending or order.cum_qty > order.filled_qty:
             self.unsettled[order.number] = order
@@ -251,6 +275,9 @@ class OrderIndex:
         if before is not OrderState.DONE:
             self._end(order)
             self.done[order.number] = None
+            if not order.ended:
+                self.ended += 1
+                order.ended = self.ended
 
     def _name(self, order: Order, names: tuple[str, ...]) -> None:
         """Index an order by these ClOrdIDs only."""

@@ -37,7 +37,7 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.trading.common.amounts import ZERO, from_cents
-from kalshi_fix_sansio.trading.common.dumping import dump_state, keyed_by, loading
+from kalshi_fix_sansio.trading.common.dumping import dump_row, dump_state, keyed_by, load_row, loading
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
 from kalshi_fix_sansio.trading.common.received import clipped, remember, sending_time
 from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequests, UnplacedState
@@ -49,6 +49,7 @@ from kalshi_fix_sansio.trading.orders.knowledge import (
     KnowledgeKind,
     Loss,
     Losses,
+    LossesState,
     covers,
 )
 from kalshi_fix_sansio.trading.orders.mass_cancels import MassCancel, MassCancels, MassCancelState
@@ -100,6 +101,8 @@ MAX_ANSWERS: Final = 10_000
 """Most remembered answers, to recognize redelivered ones, and most remembered requests whose order ended
 before their answer."""
 MARGIN: Final = "margin"
+_ROW: Final = "orders"
+"""Key of the row of a dump that contains the state apart from the orders, and prefix of the others."""
 _CHANGES: Final = (OrderCancelReplaceRequest, OrderCancelRequest)
 _ANSWERED: Final[Mapping[str | None, str]] = {
     CxlRejResponseTo.ORDER_CANCEL_REQUEST: OrderCancelRequest.MSG_TYPE,
@@ -125,7 +128,7 @@ class _State:
     """The layout of a dump."""
 
     epoch: int
-    last_loss: int
+    losses: LossesState
     number: int
     on: bool
     time: datetime | None
@@ -135,8 +138,6 @@ class _State:
     shards: dict[str, int]
     answers: dict[str, None]
     overtaken: dict[str, None]
-    orders: list[Order]
-    done: dict[int, None]
     mass_cancels: list[MassCancel]
     unplaced: UnplacedState
 
@@ -1103,40 +1104,59 @@ class Orders:
 
     # --- dump and load --------------------------------------------------------------------------------
 
-    def dump(self) -> dict[str, Any]:
-        """Return the complete state as JSON values, for `load`."""
-        for order in self:
-            order.settle()
-        return dump_state(
-            _State(
-                self.epoch,
-                self._losses.reports,
-                self._number,
-                self._on,
-                self._time,
-                {name: value for name, value in self._logon.items() if isinstance(value, bool)},
-                self._newest,
-                self._kept.floors,
-                self._shards,
-                self._answers,
-                self._overtaken,
-                list(self),
-                self._kept.done,
-                self._mass_cancels.open,
-                self.unplaced.dump(),
-            )
+    def dump(self, *, full: bool = False) -> Iterator[tuple[str, Any]]:
+        """Yield the changes since the last dump, for `load`: keys and JSON values of rows, one for each order
+        that has changed, and "orders". Store them in the place of earlier ones: `rows.update(orders.dump())`.
+
+        The row "orders" is None first, and the last one that is yielded: until it is stored, the rows are no
+        dump. Messages may be applied between two rows.
+
+        Args:
+            full: yield all rows, for another place, or if those of an earlier dump were not stored.
+        """
+        kept = self._kept
+        if full:
+            kept.changed = {**dict.fromkeys(kept.free), **{order.slot: order for order in self}}
+        yield _ROW, None
+        while kept.changed:
+            slot, order = kept.changed.popitem()
+            row = None
+            if order is not None:
+                order.dumped = order.mark  # kept until the next row of the order refers to another one
+                row = {**dump_row(order), "mark": order.mark.epoch}
+            yield f"{_ROW}/{slot}", row
+        yield (
+            _ROW,
+            dump_state(
+                _State(
+                    self.epoch,
+                    self._losses.dump(),
+                    self._number,
+                    self._on,
+                    self._time,
+                    {name: value for name, value in self._logon.items() if isinstance(value, bool)},
+                    self._newest,
+                    self._kept.floors,
+                    self._shards,
+                    self._answers,
+                    self._overtaken,
+                    self._mass_cancels.open,
+                    self.unplaced.dump(),
+                )
+            ),
         )
 
-    def load(self, dumped: Mapping[str, Any]) -> list[OrderUpdate]:
-        """Replace the state with one returned by `dump`, in this process or an earlier one.
+    def load(self, rows: Mapping[str, Any]) -> list[OrderUpdate]:
+        """Replace the state with that of the rows of `dump`, of this process or an earlier one. Rows with
+        other keys are ignored.
 
         The session of the dump has ended: on a session type without resend, and if the venue cancels orders
         at disconnect, the open orders are then uncertain, which an update reports. So does one if orders were
         uncertain before.
 
         Raises:
-            ValueError: another version wrote the dump, or `dump` of this class did not; the state is
-                unchanged then.
+            ValueError: another version wrote the dump, or `dump` of this class did not, or rows of it are
+                missing; the state is unchanged then.
         """
         fresh = Orders(
             self._session_type.name,
@@ -1144,30 +1164,45 @@ class Orders:
             max_orders=self._kept.max_orders,
             max_fills=self._max_fills,
         )
-        with loading(dumped, _State, "Orders") as state:
-            updates = fresh._load(state)
+        head, prefix = rows.get(_ROW), f"{_ROW}/"
+        with loading(head if isinstance(head, Mapping) else {}, _State, "Orders") as state:
+            slots = {int(key.removeprefix(prefix)): key for key in rows if key.startswith(prefix)}
+            if sorted(slots) != list(range(len(slots))):
+                raise ValueError("rows are missing")
+            updates = fresh._load(state, {slot: rows[key] for slot, key in slots.items()})
         for name in self.__slots__:
             setattr(self, name, getattr(fresh, name))
         return updates
 
-    def _load(self, state: _State) -> list[OrderUpdate]:
-        self._number, self.epoch, self._losses.reports = state.number, state.epoch, state.last_loss
+    def _load(self, state: _State, rows: Mapping[int, Any]) -> list[OrderUpdate]:
+        self._number, self.epoch = state.number, state.epoch
+        marks = self._losses.load(state.losses)
         self._time = state.time
         self._set_logon(state.logon)
         self._newest, self._kept.floors, self._shards = state.newest, state.floors, state.shards
         self._answers, self._overtaken = state.answers, state.overtaken
-        for order in state.orders:
+        self._kept.free = [slot for slot, row in rows.items() if row is None]
+        orders = []
+        for slot, row in rows.items():
+            if row is not None:
+                order = load_row({name: value for name, value in row.items() if name != "mark"}, Order)
+                order.slot, order.losses = slot, self._losses
+                order.mark = order.dumped = marks[row["mark"]]
+                orders.append(order)
+        for order in sorted(orders, key=lambda each: each.number):
+            if order.number in self._kept.orders:
+                raise ValueError(f"two orders of number {order.number}")
             for fill in order.fills.values():
                 order.count(fill)
             order.booked_to = order.account
-            order.losses, order.mark = self._losses, self._losses.mark
             self._kept.orders[order.number] = order
             if order.order_id is not None:
                 self._kept.by_id[order.order_id] = order
             self._kept.index(order)
         # They ended in another order than that in which they were placed.
-        for number in state.done:
-            self._kept.done.move_to_end(number)
+        for order in sorted((each for each in orders if each.ended), key=lambda each: each.ended):
+            self._kept.done.move_to_end(order.number)
+            self._kept.ended = order.ended
         self._mass_cancels.open = state.mass_cancels
         self.unplaced.load(state.unplaced)
         self._loaded = dict(self._newest)
