@@ -163,6 +163,18 @@ def test_a_loss_visits_no_order(event: object, settled: list[int]) -> None:
     assert sorted(settled) == list(range(1, 51))
 
 
+def test_certain_orders_are_not_visited_to_find_the_uncertain_ones() -> None:
+    orders = many(50)
+    assert list(orders._kept.doubtful()) == []
+    apply(orders, report("new", "1;60", "o7", "c7", cum="4"))
+    assert [order.order_id for order in orders._kept.doubtful()] == ["o7"]
+    apply(orders, ENDED, report("new", "1;61", "o9", "c9"))
+    assert [item.about for item in orders.uncertain()].count("order c7") == 2
+    assert {order.order_id for order in orders} - {order.order_id for order in orders._kept.doubtful()} == {
+        "o9"
+    }
+
+
 def test_losses_are_released_with_the_orders_that_have_not_applied_them() -> None:
     orders = many(3)
     for number in range(500):

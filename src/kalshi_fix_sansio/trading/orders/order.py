@@ -242,7 +242,6 @@ class Order:
         ended: Counts the orders in the order in which they ended, from 1; 0 while it is not done.
         slot: Its place in dumps, which a later order takes once it is dropped.
         dumped: The first loss that it had not applied at the last dump.
-        doubtful: Whether `Orders.uncertain` may list it; losses that it has not applied aside.
         update: Its unfinished update; None between two calls of `Orders.apply`.
     """
 
@@ -275,7 +274,6 @@ class Order:
     ended: int = 0
     slot: int = attrs.field(default=0, metadata=NOT_DUMPED)
     dumped: Mark | None = attrs.field(default=None, metadata=NOT_DUMPED)
-    doubtful: bool = attrs.field(default=False, metadata=NOT_DUMPED)
     update: OrderUpdate | None = attrs.field(default=None, metadata=NOT_DUMPED)
 
     @property
@@ -321,7 +319,7 @@ class Order:
             if losses.cancels > (mark.epoch if self.last is not None or uncertain else answers):
                 self._knowledge = self._knowledge.expect_cancel()
         if self.update is None and self.indexed_as is not None:
-            self.indexed_as, self.doubtful = self.state, True
+            self.indexed_as = self.state
 
     def lose(self, reports: Loss, epoch: int, answers: Loss | None, answers_epoch: int) -> None:
         """Apply losses of reports about it, the first and the epoch of the last, and of the answers to its

@@ -30,6 +30,7 @@ class OrderIndex:
 
     __slots__ = (
         "by_id",
+        "certain",
         "changed",
         "done",
         "ended",
@@ -64,6 +65,8 @@ class OrderIndex:
         10,000 symbols as with two."""
         self.unsettled: dict[int, Order] = {}
         """Orders that may be uncertain: not done, or with expected fills or answers."""
+        self.certain: set[int] = set()
+        """Numbers of the orders that are not uncertain, and have been affected by no loss since."""
         self.floors: dict[int, ExecKey] = {}
         """By shard: the key up to which a report may be about an order that is no longer kept."""
         self.touched: list[OrderUpdate] = []
@@ -94,10 +97,7 @@ class OrderIndex:
     def doubtful(self) -> Iterator[Order]:
         """Yield the orders that may be uncertain, the oldest first. Orders may change meanwhile."""
         orders = self.unsettled
-        numbers = [
-            number for number, each in orders.items() if each.doubtful or each.mark.reports is not None
-        ]
-        for number in sorted(numbers):
+        for number in sorted(orders.keys() - self.certain):
             if number in orders:
                 yield orders[number]
 
@@ -198,6 +198,7 @@ class OrderIndex:
         self._name(order, ())
         self._end(order)
         self.unsettled.pop(number, None)
+        self.certain.discard(number)
         self.done.pop(number, None)
 
     def make_room(self) -> bool:
@@ -254,11 +255,15 @@ class OrderIndex:
         """Index an order by its current ClOrdIDs and its state."""
         before, state, names = order.indexed_as, order.state, order.names
         order.indexed_as = state
-        order.doubtful = (
-            state in UNCERTAIN
+        if (
+            state is OrderState.DONE
+            or state in UNCERTAIN
             or order.cum_qty > order.filled_qty
             or any(request.unknown for request in order.pending)
-        )
+        ):
+            self.certain.discard(order.number)
+        else:
+            self.certain.add(order.number)
         if names != order.indexed:
             self._name(order, names)
         if state is not OrderState.DONE:

@@ -1062,6 +1062,7 @@ class Orders:
                 order.lose(loss, loss.epoch, loss, loss.epoch)
             return
         self._losses.add(loss, answers=answers, cancels=cancels)
+        self._kept.certain = set()
         if answers:
             self._mass_cancels.lose(self.epoch, self._time)
         if self._kept.live:
