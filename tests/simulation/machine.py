@@ -23,7 +23,7 @@ class UsersOrders:
 
     def __init__(self, session: str) -> None:
         self._orders = Orders(session)
-        self._journal = self._orders.dump()
+        self._journal = dict(self._orders.dump())
         self._is_written = True
         """Whether the journal is complete; otherwise it lacks the requests since the last event."""
         self._follows = session in SESSIONS
@@ -31,7 +31,8 @@ class UsersOrders:
     def send(self, message: Message) -> None:
         """Apply a request that is about to be sent; the journal does not contain it yet."""
         if self._follows and self._is_written:
-            self._journal, self._is_written = self._orders.dump(), False
+            self._journal.update(self._orders.dump())
+            self._is_written = False
         self._apply(message)
 
     def withdraw(self, message: Message) -> None:
@@ -51,10 +52,11 @@ class UsersOrders:
 
     def restart(self) -> None:
         """Continue in a new process from the journal."""
-        journal = self._orders.dump() if self._is_written else self._journal
+        if self._is_written:
+            self._journal.update(self._orders.dump())
         self._is_written = True
         with localcontext(HOSTILE_CONTEXTS["every trap"]):
-            self._orders.load(journal)
+            self._orders.load(self._journal)
 
     def _apply(self, event: object) -> None:
         if self._follows:
