@@ -129,7 +129,7 @@ def test_groups() -> None:
     (problem,) = check(Book(symbol="K", md_entries=[Entry(md_entry_type="1", md_entry_px=1), entry]))
     assert str(problem) == "MDEntryPx (270) is required in entry 2 of NoMDEntries (268)"
     (problem,) = check(order(party_ids=[{}]))
-    assert str(problem) == "entry 1 of NoPartyIDs (453) is no Party, but dict"
+    assert str(problem) == "entry 1 of NoPartyIDs (453) must be Party, not dict"
     assert problem.reason is Reason.INCORRECT_DATA_FORMAT
 
 

@@ -96,7 +96,7 @@ def test_arguments_override_the_environment() -> None:
     ("environ", "error", "text"),
     [
         ({}, ConfigurationError, "KALSHI_KEY_ID is not set"),
-        ({"KALSHI_KEY_ID": PEM}, ConfigurationError, "it must be the id"),
+        ({"KALSHI_KEY_ID": PEM}, ConfigurationError, "give the id"),
         ({"KALSHI_KEY_ID": KEY_ID}, ConfigurationError, "KALSHI_PRIVATE_KEY_PATH is not set"),
         (
             {"KALSHI_KEY_ID": KEY_ID, "KALSHI_PRIVATE_KEY": PEM, "KALSHI_PRIVATE_KEY_PATH": "x"},
@@ -588,7 +588,7 @@ def test_an_account_is_a_plain_name_of_a_file_in_a_folder(account: str, tmp_path
         FACTORIES.order_entry(config=CONFIG, store=tmp_path, account=account)
     assert "PRIVATE KEY" not in str(caught.value)
     for store in (None, MemoryStore()):
-        with pytest.raises(ConfigurationError, match="account names a file in the folder"):
+        with pytest.raises(ConfigurationError, match="account is the name of a file in the folder"):
             FACTORIES.order_entry(config=CONFIG, store=store, account="maker")
 
 

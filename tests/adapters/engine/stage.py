@@ -10,7 +10,8 @@ from kalshi_fix_adapters.engine.attempts import Attempt
 from kalshi_fix_adapters.engine.client_core import ClientCore
 from kalshi_fix_adapters.events import ClientEvent, Endpoint
 from kalshi_fix_adapters.net.tls import Tls
-from kalshi_fix_sansio import ExecutionReport
+from kalshi_fix_sansio import DIALECT, ExecutionReport
+from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import KalshiFixError, StoreError
@@ -24,7 +25,10 @@ ENDPOINT = Endpoint("venue.example", 1)
 
 def plan(name: str = "KalshiNR", *, session: dict[str, Any] | None = None, **changes: Any) -> ConnectionPlan:
     """Return a client's plan: `session` changes the session's settings, the keywords its own."""
-    return ConnectionPlan(ENDPOINT, Tls(), config(Role.INITIATOR, name, **(session or {})), 10.0, **changes)
+    session = session or {}
+    # Its own codec, because the work of quiet moments depends on all messages that a codec has decoded.
+    own = {} if "dialect" in session else {"codec": Codec(DIALECT)}
+    return ConnectionPlan(ENDPOINT, Tls(), config(Role.INITIATOR, name, **(own | session)), 10.0, **changes)
 
 
 def report(cl_ord_id: str) -> ExecutionReport:

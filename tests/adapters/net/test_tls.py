@@ -87,8 +87,8 @@ def test_the_error_for_unusable_settings_names_the_remedy(tmp_path: Path) -> Non
     empty.write_text("nothing")
     for settings, text in (
         (Tls(ca_file=tmp_path / "missing.pem"), "missing.pem does not exist"),
-        (Tls(ca_file=empty), "empty.pem holds no readable PEM certificate"),
-        (Tls(ca_data="nothing"), "ca_data holds no readable PEM certificate"),
+        (Tls(ca_file=empty), "empty.pem contains no readable PEM certificate"),
+        (Tls(ca_data="nothing"), "ca_data contains no readable PEM certificate"),
         (Tls(pinned_file=empty), "empty.pem cannot be read as PEM"),
         (Tls(pinned_file=tmp_path / "missing.pem"), "missing.pem cannot be read as PEM"),
     ):
@@ -100,7 +100,7 @@ def test_the_error_for_unusable_settings_names_the_remedy(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", [".", "a..b", "x" * 70])
 def test_a_server_name_must_be_one(name: str) -> None:
-    with pytest.raises(ConfigurationError, match="give one, or an address"):
+    with pytest.raises(ConfigurationError, match="give a name or an address"):
         open_socket(HOST, 1, attrs.evolve(TRUST, server_name=name), 10)
 
 
