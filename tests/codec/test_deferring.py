@@ -119,3 +119,23 @@ def test_deferred_shapes_are_bounded_in_number_and_size() -> None:
     assert codec.deferred is not None
     assert len(codec.deferred) == cache.MAX_DEFERRED
     assert max(map(len, codec.deferred.values())) < 1000
+
+
+def test_a_shape_deferred_twice_is_remembered_once() -> None:
+    codec = Codec(DIALECT).deferring()
+    for key in range(2):
+        assert codec.deferred is not None
+        codec.deferred[key] = raw(REPORT).decode("latin-1")
+        assert codec.compile_deferred()
+    assert len(codec.shapes) == 1
+
+
+def test_nothing_is_compiled_for_a_message_that_only_the_explainer_accepts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    codec = Codec(DIALECT)
+    leap_second = REPORT.replace("52=20260821-12:00:00.000", "52=20261231-23:59:60.000")
+    assert leap_second != REPORT
+    sample = codec.prepare(raw(REPORT))
+    monkeypatch.setattr(cache, "DecoderWriter", None)  # compiling would raise
+    assert codec.prepare(raw(leap_second)) == sample

@@ -65,7 +65,7 @@ class Judge:
         return True
 
     def _use(self, codec: Codec) -> None:
-        self.codec = codec
+        self.codec: Codec = codec
         since, until = codec.dialect.since, codec.dialect.until
         if self._as_of is not None:
             since = until = None
