@@ -27,7 +27,7 @@ SCHEMA = "venue/kalshi_fix_venue/scenario/scenario.schema.json"
 AT_THE_VENUE = (
     *("test_rate_limits.py", "test_tiers.py", "test_rate_budgets.py", "test_order_groups.py"),
     *("test_listeners.py", "test_logon.py", "test_retransmission.py", "test_drop_copy.py"),
-    *("dialogues", "gateway", "rfq/test_combos.py"),
+    *("test_prices_and_limits.py", "dialogues", "gateway", "rfq/test_combos.py"),
 )
 """Tests of the limits that the simulated venue enforces."""
 SESSION_LIMITS = (

@@ -16,10 +16,12 @@ from kalshi_fix_sansio import (
     OrdRejReason,
     Side,
 )
+from kalshi_fix_sansio._generated.limits import PRICE_BAND
 from kalshi_fix_venue.exchange import (
     COMBO,
     STRUCTURES,
     MarketRules,
+    PriceBand,
     margin_market,
     prediction_market,
 )
@@ -153,10 +155,16 @@ def test_the_code_of_an_invalid_quantity() -> None:
     assert (rejected.text, rejected.ord_rej_reason) == ("INVALID_ORDER", code)
 
 
+def connect_perp() -> Client:
+    """Return a client on a perpetual with a price band of a fifth, or 1,000 ticks."""
+    rules = margin_market(PERP, band=PriceBand(share=d("0.2"), ticks=1000))
+    return harness_with(rules).connect("perp", product="margin")
+
+
 @pytest.fixture
 def perp() -> Client:
     """Return a client on a perpetual with 2 bid at 100 and at 95, and 2 asked at 110."""
-    client = harness_with(margin_market(PERP)).connect("perp", product="margin")
+    client = connect_perp()
     for name, side, price in (("b1", BUY, "100"), ("b2", BUY, "95"), ("s1", SELL, "110")):
         client.send(order(name, side, 2, price, symbol=PERP))
     return client
@@ -181,9 +189,15 @@ def test_the_band_of_a_perpetual(perp: Client, side: Side, price: str, taken: bo
 @pytest.mark.parametrize(("price", "taken"), [("0.2000", True), ("0.1999", False), ("0.0001", False)])
 def test_the_band_of_a_cheap_perpetual_is_in_ticks(price: str, taken: bool) -> None:
     """1,000 ticks are 10 cents, which is more than a fifth of 30."""
-    perp = harness_with(margin_market(PERP)).connect("perp", product="margin")
+    perp = connect_perp()
     assert answer(perp, order("b1", BUY, 1, "0.3000", symbol=PERP)).exec_type == ExecType.NEW
     assert answer(perp, order("b2", BUY, 1, price, symbol=PERP)).text == (None if taken else "INVALID_ORDER")
+
+
+def test_the_band_of_a_market_is_the_venues_by_default() -> None:
+    band = margin_market(PERP).band
+    assert band is not None
+    assert (band.share * 100, band.ticks) == (PRICE_BAND["percent"], PRICE_BAND["ticks"])
 
 
 def test_resting_orders_stay_when_the_band_moves(perp: Client) -> None:
@@ -199,7 +213,7 @@ def test_resting_orders_stay_when_the_band_moves(perp: Client) -> None:
         d("95"),
         d("81"),
     ]
-    empty = harness_with(margin_market(PERP)).connect("perp", product="margin")
+    empty = connect_perp()
     assert answer(empty, order("b1", BUY, 1, "1", symbol=PERP)).exec_type == ExecType.NEW
     assert answer(empty, order("s1", SELL, 1, "1000", symbol=PERP)).exec_type == ExecType.NEW
 
@@ -211,7 +225,7 @@ def test_amends_must_be_within_the_band(perp: Client) -> None:
 
 
 def test_an_amend_that_keeps_its_price_may_be_outside_of_the_band() -> None:
-    perp = harness_with(margin_market(PERP)).connect("perp", product="margin")
+    perp = connect_perp()
     for name, price in (("b1", "10"), ("b2", "20")):
         answer(perp, order(name, BUY, 2, price, symbol=PERP))
     assert answer(perp, amended("b1", 1, None, symbol=PERP)).exec_type == ExecType.REPLACED

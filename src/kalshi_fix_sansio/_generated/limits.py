@@ -133,3 +133,9 @@ MASS_CANCEL_INTERVAL: Final = 1
 
 Source: connectivity, margin connectivity.
 """
+PRICE_BAND: Final[Mapping[str, int]] = MappingProxyType({"percent": 20, "ticks": 1000})
+"""How far a margin order may be beyond the best price of its own side, away from the other side; the larger
+of the two applies. In percent of the best price, and ticks.
+
+Source: price banding.
+"""

@@ -11,6 +11,7 @@ from typing import Final
 import attrs
 
 from kalshi_fix_sansio import Side
+from kalshi_fix_sansio._generated.limits import PRICE_BAND
 from kalshi_fix_venue.exchange.book import Book
 
 ONE = Decimal(1)
@@ -93,9 +94,9 @@ STRUCTURES: Mapping[str, PriceStructure] = MappingProxyType(
 class PriceBand:
     """The maximum distance of an order from the best price of its side, in the worse direction."""
 
-    share: Decimal = Decimal("0.2")
+    share: Decimal = Decimal(PRICE_BAND["percent"]) / 100
     """The distance as a fraction of the best price; the larger one of `share` and `ticks` applies."""
-    ticks: int = 1000
+    ticks: int = PRICE_BAND["ticks"]
     """The distance in ticks."""
 
     def accepts(self, book: Book, side: Side, price: Decimal, tick: Decimal) -> bool:

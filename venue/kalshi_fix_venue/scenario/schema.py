@@ -38,7 +38,7 @@ from kalshi_fix_venue.assumptions import Assumptions
 from kalshi_fix_venue.config import MAX_SUBACCOUNT, SCOPES
 from kalshi_fix_venue.exchange import MarketState
 from kalshi_fix_venue.exchange.netting import GroupKind
-from kalshi_fix_venue.exchange.prices import STRUCTURES
+from kalshi_fix_venue.exchange.prices import STRUCTURES, PriceBand
 from kalshi_fix_venue.exchange.terms import MarketResult
 from kalshi_fix_venue.flow import FlowConfig
 from kalshi_fix_venue.operations import OPERATIONS, operation
@@ -329,9 +329,9 @@ class PredictionMarket(Market):
 class Band(Section):
     """How far an order may be away from the best price of its side: the larger of the two."""
 
-    share: Share = Decimal("0.2")
+    share: Share = PriceBand().share
     """A part of the best price."""
-    ticks: Annotated[Whole, Field(ge=0, le=1_000_000)] = 1000
+    ticks: Annotated[Whole, Field(ge=0, le=1_000_000)] = PriceBand().ticks
     """Ticks."""
 
 
@@ -341,7 +341,7 @@ class MarginMarket(Market):
     maximum_price: Positive | None = None
     """The highest price of an order; a million dollars by default."""
     band: Band | None = None
-    """How far an order may be away from the best price of its side; a fifth of it, or 1,000 ticks."""
+    """How far an order may be away from the best price of its side; by default as at Kalshi."""
     banded: Flag = True
     """Whether there is a band at all."""
 
