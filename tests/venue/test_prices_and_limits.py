@@ -195,9 +195,8 @@ def test_the_band_of_a_cheap_perpetual_is_in_ticks(price: str, taken: bool) -> N
 
 
 def test_the_band_of_a_market_is_the_venues_by_default() -> None:
-    band = margin_market(PERP).band
-    assert band is not None
-    assert (band.share * 100, band.ticks) == (PRICE_BAND["percent"], PRICE_BAND["ticks"])
+    band = PriceBand(share=d(PRICE_BAND["percent"]) / 100, ticks=PRICE_BAND["ticks"])
+    assert margin_market(PERP).band == band
 
 
 def test_resting_orders_stay_when_the_band_moves(perp: Client) -> None:
