@@ -98,7 +98,7 @@ def _answer_all(settle: Any, orders: Orders, order: Order, request: PendingReque
 
 
 MUTANTS = {
-    "the account of the first report": instead(machine, "_take_account", _take_the_first),
+    "the account of the first report": instead(machine, "_note_account", _take_the_first),
     "an answer to all amends of its id": around(Orders, "_settle_chain", _answer_all),
     "values in the caller's decimal context": instead(order_state, "multiply_add", lambda a, b, c: a * b + c),
 }

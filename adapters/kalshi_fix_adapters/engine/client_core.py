@@ -370,7 +370,7 @@ class ClientCore:
             return None
         # Reserved before connecting, because afterwards the Logon cannot wait for tokens. The reservation
         # lasts longer than an attempt may take.
-        if pacing is not None and not pacing.reserve_logon(2 * self.plan.timeout, self._clocks()):
+        if pacing is not None and not pacing.try_reserve_logon(2 * self.plan.timeout, self._clocks()):
             return None
         attempt = attempts.next()
         self._emit(Connecting(attempt.endpoint, attempt.number))

@@ -111,7 +111,7 @@ class Pacing:
         with _lock:
             self._budget.withdraw(message, now)
 
-    def reserve_logon(self, seconds: float, now: Instant) -> bool:
+    def try_reserve_logon(self, seconds: float, now: Instant) -> bool:
         """Reserve the tokens of a Logon for so many seconds; return whether they were available.
 
         If not, call again at `logon_due`.

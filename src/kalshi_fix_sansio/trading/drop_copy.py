@@ -323,20 +323,20 @@ class DropCopy:
         passed: list[object] = [] if self._session_type == DROP_COPY else [event]
         match message:
             case ExecutionReport():
-                return self._take_report(message) or passed
+                return self._handle_report(message) or passed
             case EventResendComplete():
-                return self._take_complete(message, now)
+                return self._handle_complete(message, now)
             case EventResendReject():
-                self._take_reject(message, now)
+                self._handle_reject(message, now)
                 return []
             case EventResendRequest():
-                self._take_request(message, now)
+                self._handle_request(message, now)
                 return []
             case RejectReceived(sent=EventResendRequest(), reject=reject):
-                self._take_other_reject(reject, now)
+                self._handle_other_reject(reject, now)
                 return []
             case OutcomesUnknown():
-                self._take_unanswered(message, now)
+                self._handle_unanswered(message, now)
             case LoggedOn(flags=flags):
                 self._logon, self._on = dict(flags), True
             # Neither session type of drop copy has resend: an incomplete answer must be requested anew.
@@ -346,7 +346,7 @@ class DropCopy:
                     self._put(self._waiting, self._reply.pending)
         return passed
 
-    def _take_request(self, request: EventResendRequest, now: Instant) -> None:
+    def _handle_request(self, request: EventResendRequest, now: Instant) -> None:
         if self._reply is not None:
             raise LocalProtocolError("a request for past reports is still pending; send one at a time")
         begin, end = _range(request)
@@ -359,7 +359,7 @@ class DropCopy:
         pending.state = CopyState.REQUESTED
         self._reply = _Reply(pending, request, now.utc)
 
-    def _take_unanswered(self, event: OutcomesUnknown, now: Instant) -> None:
+    def _handle_unanswered(self, event: OutcomesUnknown, now: Instant) -> None:
         """Request ranges again that were not answered, unless they are waiting already."""
         for each, message in self.unplaced.read(event):
             try:
@@ -373,7 +373,7 @@ class DropCopy:
             if not any(known):
                 self.request({begin.shard: begin}, 0, now, end=end)
 
-    def _take_report(self, report: Any) -> list[object]:
+    def _handle_report(self, report: Any) -> list[object]:
         """Return a report as a copy, if it may be one."""
         copied: list[object] = [DropCopyReport(report, self.dollars)]
         try:
@@ -390,7 +390,7 @@ class DropCopy:
         # A session of drop copy only: each report proves its content, regardless of the requested range.
         return copied if self._session_type == DROP_COPY else []
 
-    def _take_complete(self, complete: Any, now: Instant) -> list[object]:
+    def _handle_complete(self, complete: Any, now: Instant) -> list[object]:
         reply = self._reply
         if reply is None:
             return []
@@ -429,7 +429,7 @@ class DropCopy:
         self._covered[shard] = sorted([*apart, covered])[-MAX_RANGES:]
         return covered.begin
 
-    def _take_reject(self, reject: Any, now: Instant) -> None:
+    def _handle_reject(self, reject: Any, now: Instant) -> None:
         if self._reply is None:
             return
         pending, reason = self._reply.pending, reject.event_resend_reject_reason
@@ -458,7 +458,7 @@ class DropCopy:
             case _:
                 self._try_again(pending, name, now)
 
-    def _take_other_reject(self, reject: Any, now: Instant) -> None:
+    def _handle_other_reject(self, reject: Any, now: Instant) -> None:
         if self._reply is None:
             return
         pending, self._reply = self._reply.pending, None

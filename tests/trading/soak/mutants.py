@@ -64,7 +64,7 @@ def _exceed_nothing(extend: Any, group: OrderGroup, index: int) -> None:
 
 MUTANTS = {
     "a refusal that answers all requests of its ClOrdID": caught_by(
-        around(Orders, "_take_cancel_reject", _refuse_all),
+        around(Orders, "_handle_cancel_reject", _refuse_all),
         "requests without an answer",
         "a request is settled without its answer",
         "a discrepancy",

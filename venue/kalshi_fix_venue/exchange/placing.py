@@ -26,7 +26,7 @@ from kalshi_fix_venue.exchange.terms import (
     TimeInForce,
 )
 
-_TAKEN = attrs.fields_dict(PlaceOrder).keys() & attrs.fields_dict(Order).keys()
+_COPIED = attrs.fields_dict(PlaceOrder).keys() & attrs.fields_dict(Order).keys()
 """The attributes that an order copies from the command that places it."""
 _AT_ONCE = (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL)
 _REDUCING = {
@@ -245,8 +245,8 @@ def _ill_formed(state: ExchangeState, market: Market, command: PlaceOrder) -> Re
 
 def open_order(command: PlaceOrder, until: datetime | None) -> Order:
     """Return the order of a command; it expires at `until`."""
-    taken = {name: getattr(command, name) for name in _TAKEN}
-    return Order(**(taken | {"leaves": command.quantity, "expire_time": until}))
+    copied = {name: getattr(command, name) for name in _COPIED}
+    return Order(**(copied | {"leaves": command.quantity, "expire_time": until}))
 
 
 def _killed(state: ExchangeState, order: Order, reducible: Decimal | None) -> CancelCause | None:

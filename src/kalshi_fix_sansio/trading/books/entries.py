@@ -131,11 +131,11 @@ class Entries:
             elif kind is _OFFER:
                 side = book.offers
             else:
-                self._take_other(update, entry)
+                self._handle_other(update, entry)
                 continue
             # Checked for each entry: the previous one may have made the book stale, and the rest is ignored.
             if book.state is not _LIVE:
-                self._take_early(update, entry)
+                self._handle_early(update, entry)
                 continue
             # Margin had no times until September 2026. A date alone cannot be compared.
             utc_date, utc_time = entry.md_entry_date, entry.md_entry_time
@@ -183,16 +183,16 @@ class Entries:
             levels.append(_new_tuple(LevelChange, (kind, price, before, size)))
         return None
 
-    def _take_other(self, update: BookUpdate, entry: MDIncEntry) -> None:
+    def _handle_other(self, update: BookUpdate, entry: MDIncEntry) -> None:
         """Apply an entry that is not a level."""
         if entry.md_entry_type is _TRADE:
-            self._take_trade(update, entry)
+            self._handle_trade(update, entry)
         elif update.book.state is not _LIVE:
-            self._take_early(update, entry)
+            self._handle_early(update, entry)
         else:
             self._report_type(update, entry)
 
-    def _take_early(self, update: BookUpdate, entry: MDIncEntry) -> None:
+    def _handle_early(self, update: BookUpdate, entry: MDIncEntry) -> None:
         """Handle a change of a book that is not live."""
         book = update.book
         # Other states are not reported: a stale book was reported when it became stale, and a single snapshot
@@ -219,7 +219,7 @@ class Entries:
         detail = f"{before} at {entry.md_entry_px}"
         return self.report(update, DiscrepancyKind.LEVEL_EXISTS, detail, entry)
 
-    def _take_trade(self, update: BookUpdate, entry: MDIncEntry) -> None:
+    def _handle_trade(self, update: BookUpdate, entry: MDIncEntry) -> None:
         price, size = entry.md_entry_px, entry.md_entry_size
         if price <= ZERO:
             self._report_price(update, entry)

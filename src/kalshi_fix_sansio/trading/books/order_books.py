@@ -110,18 +110,18 @@ class OrderBooks(Mapping[str, OrderBook]):
         Returns one update for each affected book. Any other object is ignored.
         """
         if event.__class__ is MarketDataIncrementalRefresh:
-            return self._take_update(event)  # the most frequent message
+            return self._handle_update(event)  # the most frequent message
         message = event.message if isinstance(event, MessageReceived) else event
         match message:
             case MarketDataIncrementalRefresh():
-                return self._take_update(message)
+                return self._handle_update(message)
             case MarketDataSnapshotFullRefresh():
-                return self._take_snapshot(message)
+                return self._handle_snapshot(message)
             case MarketDataRequest():
-                self._take_request(message)
+                self._handle_request(message)
             # A client's Resubscribed, matched by its attribute: the core cannot import the clients.
             case object(request=MarketDataRequest() as request):
-                self._take_request(request)
+                self._handle_request(request)
             case MarketDataRequestReject():
                 return self._refuse(None)
             case RejectReceived(sent=MarketDataRequest() as sent):
@@ -131,7 +131,7 @@ class OrderBooks(Mapping[str, OrderBook]):
             case RejectReceived(sent=None, reject=BusinessMessageReject(ref_msg_type="V")):
                 return self._refuse(None)
             case MessageRejected(message=rejected, problems=problems):
-                return self._take_own_reject(rejected, problems)
+                return self._handle_own_reject(rejected, problems)
             case GapDetected() | SequenceSkipped() | MessagesLost():
                 return self._lose(StaleReason.GAP)
             # Subscriptions end with their session, so none of their updates can be in transit.
@@ -147,11 +147,11 @@ class OrderBooks(Mapping[str, OrderBook]):
 
     # --- messages of the venue ----------------------------------------------------------------------
 
-    def _take_update(self, message: MarketDataIncrementalRefresh) -> list[BookUpdate]:
+    def _handle_update(self, message: MarketDataIncrementalRefresh) -> list[BookUpdate]:
         entries = message.md_entries
         if message.problems:
             touched: dict[str, BookUpdate | None] = {}
-            return self._take_entries(self._readable(message, touched), touched)
+            return self._handle_entries(self._readable(message, touched), touched)
         if not entries:
             return []
         # Usually all entries are of one market, and the bookkeeping for several is skipped.
@@ -159,17 +159,17 @@ class OrderBooks(Mapping[str, OrderBook]):
         book = self._books.get(symbol)
         update = self._begin(symbol) if book is None else BookUpdate(book)
         if update is None:
-            return self._take_entries(entries, {symbol: None})
+            return self._handle_entries(entries, {symbol: None})
         rest = iter(entries)
         other = self._entries.take(update, rest)
         if other is not None:
-            return self._take_entries(chain((other,), rest), {symbol: update})
+            return self._handle_entries(chain((other,), rest), {symbol: update})
         # Only the best prices can cross, so if they are unchanged no check is needed.
         if (update.levels and not update.best_changed) or self._ends_with_news(update):
             return [update]
         return []
 
-    def _take_entries(
+    def _handle_entries(
         self, entries: Iterable[MDIncEntry], touched: dict[str, BookUpdate | None]
     ) -> list[BookUpdate]:
         """Apply entries of any markets to the updates of their message."""
@@ -230,7 +230,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         self._suspect(_concerned(message, problems), problems[0].text, touched)
         return [entry for entry in message.md_entries if is_complete(entry)]
 
-    def _take_snapshot(self, message: MarketDataSnapshotFullRefresh) -> list[BookUpdate]:
+    def _handle_snapshot(self, message: MarketDataSnapshotFullRefresh) -> list[BookUpdate]:
         fields: Any = message  # an unreadable field is None
         symbol, entries = fields.symbol, message.md_entries
         problems = book_problems(message.problems)
@@ -281,7 +281,7 @@ class OrderBooks(Mapping[str, OrderBook]):
 
     # --- requests and the session -------------------------------------------------
 
-    def _take_request(self, request: MarketDataRequest) -> None:
+    def _handle_request(self, request: MarketDataRequest) -> None:
         if request.subscription_request_type is SubscriptionRequestType.DISABLE_PREVIOUS:
             symbols = [entry.symbol for entry in request.related_sym]
             if symbols:
@@ -305,7 +305,7 @@ class OrderBooks(Mapping[str, OrderBook]):
                 book.clear(BookState.WAITING)
                 book.awaits_old_updates = True
 
-    def _take_own_reject(self, message: Message | None, problems: Iterable[Problem]) -> list[BookUpdate]:
+    def _handle_own_reject(self, message: Message | None, problems: Iterable[Problem]) -> list[BookUpdate]:
         """Handle a message that this side rejected and did not deliver."""
         symbols = _concerned(message, problems)
         # The message still answers its request: a refusal that follows is of a later one.

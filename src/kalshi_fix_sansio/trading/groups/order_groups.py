@@ -293,27 +293,27 @@ class OrderGroups(Mapping[str, OrderGroup]):
             self._note_time(message)
         match message:
             case ExecutionReport():
-                self._take_report(message, is_copy=isinstance(event, DropCopyReport))
+                self._handle_report(message, is_copy=isinstance(event, DropCopyReport))
             case OrderGroupResponse():
-                self._take_response(message)
+                self._handle_response(message)
             case OrderGroupRequest():
-                self._take_request(message)
+                self._handle_request(message)
             case NewOrderSingle():
-                self._take_order(message)
+                self._handle_order(message)
             case RejectReceived(sent=OrderGroupRequest() as sent) if sent is self._in_flight:
                 self._answer(sent)
             case RejectReceived(sent=NewOrderSingle() as sent):
                 self._by_cl_ord_id.pop(sent.cl_ord_id, None)
             case OutcomesUnknown():
-                self._take_unanswered(message)
+                self._handle_unanswered(message)
             case LoggedOn():
-                self._take_logon(message)
+                self._handle_logon(message)
             case SessionEnded():
-                self._take_end()
+                self._handle_end()
             case MessagesLost() | SequenceSkipped(gap_fill=False):
                 self._lose_reports(self._open_groups())
             case MessageRejected(will_be_resent=False, message=refused):
-                self._take_undelivered(refused)
+                self._handle_undelivered(refused)
         return self._drain_updates()
 
     def withdraw(self, message: OrderGroupRequest | NewOrderSingle) -> None:
@@ -355,7 +355,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
 
     # Requests and responses
 
-    def _take_request(self, request: OrderGroupRequest) -> None:
+    def _handle_request(self, request: OrderGroupRequest) -> None:
         if self._in_flight is not None:
             raise LocalProtocolError(
                 "an order group request has no answer yet; answers do not say which of two they are for"
@@ -382,14 +382,14 @@ class OrderGroups(Mapping[str, OrderGroup]):
             update.group.deleting = False
         return update
 
-    def _take_response(self, response: Any) -> None:
+    def _handle_response(self, response: Any) -> None:
         # A lenient session may deliver a response without an id.
         group_id = response.order_group_id or ""
         request = self._in_flight
         creates = request is not None and request.order_group_action == OrderGroupAction.CREATE
         group = self._groups.get(group_id)
         if request is None or not (group is None if creates else request.order_group_id == group_id):
-            self._take_unsolicited(response, group)
+            self._handle_unsolicited(response, group)
             return
         update = self._answer(request)
         if group is None:
@@ -401,7 +401,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
             _note(update, GroupDiscrepancyKind.OTHER_LIMIT, group_id, f"{limit} and not {requested}")
         self._carry_out(group, request, response)
 
-    def _take_unsolicited(self, response: Any, group: OrderGroup | None) -> None:
+    def _handle_unsolicited(self, response: Any, group: OrderGroup | None) -> None:
         """Apply a response to a request of another program, or to one whose outcome was unknown."""
         group_id = response.order_group_id or ""
         self._settle_lost(group_id, made=group is None)
@@ -458,12 +458,12 @@ class OrderGroups(Mapping[str, OrderGroup]):
                 if limit is not None and limit != group.limit:
                     group.change_limit(after, max(after, by), limit)
 
-    def _take_unanswered(self, event: OutcomesUnknown) -> None:
+    def _handle_unanswered(self, event: OutcomesUnknown) -> None:
         """Apply requests that will not be answered."""
         for each, message in self.unplaced.read(event):
             if each.msg_type == NewOrderSingle.MSG_TYPE:
                 if message is not None and message.cl_ord_id not in self._by_cl_ord_id:
-                    self._take_order(message)
+                    self._handle_order(message)
                 continue
             flight = self._in_flight
             if flight is not None and (message is None or _terms(message) == _terms(flight)):
@@ -507,7 +507,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         gone = creates[:1] if made else []
         self._lost = [each for each in self._lost if each.group_id != group_id and each not in gone]
 
-    def _take_order(self, order: NewOrderSingle) -> None:
+    def _handle_order(self, order: NewOrderSingle) -> None:
         group_id = order.secondary_cl_ord_id or order.order_group_id
         if group_id:
             self._remember(self._by_cl_ord_id, order.cl_ord_id, group_id)
@@ -519,7 +519,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
 
     # Sessions
 
-    def _take_logon(self, event: LoggedOn) -> None:
+    def _handle_logon(self, event: LoggedOn) -> None:
         self._note_time(event.logon)
         # Without resend, a session end that was not reported; with it, a reset loses the messages before it.
         if event.reset if self._resend else self._on and not self._down:
@@ -528,7 +528,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         for group in self._groups.values():
             group.logged_on(self._time)
 
-    def _take_end(self) -> None:
+    def _handle_end(self) -> None:
         if not self._resend:
             self._down = True
             self._lose_reports(self._open_groups())
@@ -544,7 +544,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
             self._update_of(group)
             group.lose(self._time, None if self._down else self._time)
 
-    def _take_undelivered(self, refused: Any) -> None:
+    def _handle_undelivered(self, refused: Any) -> None:
         """Handle a message that this side rejected and did not deliver."""
         if refused is None:
             self._lose_reports(self._open_groups())
@@ -591,7 +591,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         elif name not in self._ended and name not in self._by_order_id:
             self._remember(self._by_order_id, name, group_id)
 
-    def _take_report(self, report: Any, *, is_copy: bool) -> None:
+    def _handle_report(self, report: Any, *, is_copy: bool) -> None:
         group_id = self._group_id(report)
         if group_id is None:
             return
@@ -684,7 +684,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._ended, self._time = state.ended, state.time
         self._on = self._down = False
         if state.on:
-            self._take_end()
+            self._handle_end()
         if state.in_flight in self._groups:
             self._lose_outcome(self._groups[state.in_flight], state.time)
         self._updates.clear()

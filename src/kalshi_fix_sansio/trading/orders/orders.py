@@ -453,9 +453,9 @@ class Orders:
         Returns the changes, one update for each order; a loss of reports about any order is one update
         without orders (`OrderUpdate.lost`). Any other event or message has no effect.
         """
-        take = _TAKEN.get(type(event)) or _inherited(type(event))
-        if take is not None:
-            take(self, event)
+        handler = _HANDLERS.get(type(event)) or _inherited(type(event))
+        if handler is not None:
+            handler(self, event)
         return self._take_updates()
 
     def resolve(self, order: Order, *, is_open: bool) -> list[OrderUpdate]:
@@ -483,17 +483,17 @@ class Orders:
             updates += [OrderUpdate(None, mass_cancel=each) for each in self._mass_cancels.take_updates()]
         return updates
 
-    def _take_received(self, event: MessageReceived) -> None:
+    def _handle_received(self, event: MessageReceived) -> None:
         message = event.message
         if isinstance(message, ExecutionReport):
-            self._take_report(message)
+            self._handle_report(message)
         elif isinstance(message, OrderCancelReject):
-            self._take_cancel_reject(message)
+            self._handle_cancel_reject(message)
         elif isinstance(message, OrderMassCancelReport):
-            self._take_mass_cancel_report(message)
+            self._handle_mass_cancel_report(message)
 
-    def _take_drop_copy_report(self, copied: DropCopyReport) -> None:
-        self._take_report(copied.report, copied)
+    def _handle_drop_copy_report(self, copied: DropCopyReport) -> None:
+        self._handle_report(copied.report, copied)
 
     def _note_time(self, message: Message) -> None:
         self._time = sending_time(message) or self._time
@@ -593,7 +593,7 @@ class Orders:
 
     # --- reports --------------------------------------------------------------------------------------
 
-    def _take_report(self, message: ExecutionReport, copied: DropCopyReport | None = None) -> None:
+    def _handle_report(self, message: ExecutionReport, copied: DropCopyReport | None = None) -> None:
         report: Any = message  # unreadable fields are None, regardless of their type annotations
         header = report.header
         if header is not None:
@@ -647,7 +647,7 @@ class Orders:
         if facts.ends and (order.end is None or facts > order.end):
             order.end = facts
         if report.alloc_account is not None or report.party_ids:
-            _take_account(order, read_account(report), NO_KEY if key is None else key)
+            _note_account(order, read_account(report), NO_KEY if key is None else key)
         if key is not None:
             dollars = self._dollars if copied is None else copied.dollars
             price = report.price
@@ -655,19 +655,19 @@ class Orders:
                 price = from_cents(price)
             if order.first_key is None or key < order.first_key:
                 order.first_key, order.first_name = key, report.orig_cl_ord_id or report.cl_ord_id
-            self._take_key(order, facts, key, price, copied is None)
+            self._note_key(order, facts, key, price, copied is None)
             if kind == _TRADE:
-                self._take_fill(order, update, report, key, dollars)
+                self._apply_fill(order, update, report, key, dollars)
         if report.symbol != order.symbol or report.side != order.side:
             detail = f"{report.symbol} side {report.side} in {order.order_id}"
             kept.record_discrepancy(order, OrderDiscrepancyKind.TERMS, detail)
         if order.end is not None and order.last is not None and _revives(order.last, order.end):
             kept.record_discrepancy(order, OrderDiscrepancyKind.REVIVED, f"report {order.last.key}")
         if key is not None or order.end is not None:
-            self._take_answers(order, report, key, copied is not None)
+            self._settle_answered(order, report, key, copied is not None)
         kept.rematch(order)
 
-    def _take_key(
+    def _note_key(
         self, order: Order, facts: ReportFacts, key: ExecKey, price: Decimal | None, live: bool
     ) -> None:
         last, shard = order.last, key.shard
@@ -676,7 +676,7 @@ class Orders:
             if price is not None:
                 order.limit = key, price
             if last is None or last.key.shard != shard:
-                self._take_shard(order.symbol, shard)
+                self._note_shard(order.symbol, shard)
         else:
             order.last, is_open = max(last, facts), False
             if price is not None and (order.limit is None or order.limit < (key, price)):
@@ -689,11 +689,13 @@ class Orders:
             if key > newest.get(shard, NO_KEY) and (shard in newest or len(newest) < MAX_SHARDS):
                 newest[shard] = key
 
-    def _take_shard(self, symbol: str, shard: int) -> None:
+    def _note_shard(self, symbol: str, shard: int) -> None:
         if symbol in self._shards or len(self._shards) < self._kept.max_orders:
             self._shards[symbol] = shard
 
-    def _take_fill(self, order: Order, update: OrderUpdate, report: Any, key: ExecKey, dollars: bool) -> None:
+    def _apply_fill(
+        self, order: Order, update: OrderUpdate, report: Any, key: ExecKey, dollars: bool
+    ) -> None:
         price, quantity = report.last_px, report.last_qty
         if price is None or quantity is None or quantity <= ZERO:
             detail = f"trade {key} has no LastPx or no LastQty"
@@ -720,7 +722,7 @@ class Orders:
             detail = f"{order.filled_qty:f} in fills, CumQty is {order.cum_qty:f}"
             self._kept.record_discrepancy(order, OrderDiscrepancyKind.OVERFILLED, detail)
 
-    def _take_answers(self, order: Order, report: Any, key: ExecKey | None, is_copy: bool) -> None:
+    def _settle_answered(self, order: Order, report: Any, key: ExecKey | None, is_copy: bool) -> None:
         """Settle the requests that a report answers, or shows to have been accepted."""
         if order.is_done:
             for request in list(order.pending):
@@ -728,7 +730,7 @@ class Orders:
             return
         shown = [report.orig_cl_ord_id]
         if report.exec_type in CHANGES:
-            self._take_change(order, report, key, is_copy)
+            self._settle_change(order, report, key, is_copy)
         else:
             shown.append(report.cl_ord_id)
         # An order has a ClOrdID only once a request has renamed it. Amends under the order's own id are
@@ -744,7 +746,7 @@ class Orders:
                 if names.isdisjoint(holder.origins(request)):
                     self._settle_chain(holder, request, is_copy)
 
-    def _take_change(self, order: Order, report: Any, key: ExecKey | None, is_copy: bool) -> None:
+    def _settle_change(self, order: Order, report: Any, key: ExecKey | None, is_copy: bool) -> None:
         """Settle the request that a report shows to have been carried out: of several with one ClOrdID, the
         first one that was sent and awaits its answer; for a copy the first that is uncertain."""
         msg_type = OrderCancelReplaceRequest.MSG_TYPE if report.exec_type == ExecType.REPLACED else None
@@ -868,7 +870,7 @@ class Orders:
                 self._kept.begin(order)
                 request.leave_unanswered(self.epoch, self._time)
 
-    def _take_cancel_reject(self, message: OrderCancelReject) -> None:
+    def _handle_cancel_reject(self, message: OrderCancelReject) -> None:
         self._note_time(message)
         if self._is_repeated_answer(message):
             return
@@ -898,7 +900,7 @@ class Orders:
             self.epoch += 1
             order.knowledge = order.knowledge.record_absence(self.epoch, self._time, order.key)
 
-    def _take_mass_cancel_report(self, message: OrderMassCancelReport) -> None:
+    def _handle_mass_cancel_report(self, message: OrderMassCancelReport) -> None:
         self._note_time(message)
         if not (
             self._is_repeated_answer(message)
@@ -908,7 +910,7 @@ class Orders:
             detail = f"OrderMassCancelReport for {clipped(message.cl_ord_id)}"
             self._kept.record_discrepancy(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
 
-    def _take_reject(self, event: RejectReceived) -> None:
+    def _handle_reject_received(self, event: RejectReceived) -> None:
         self._note_time(event.reject)
         sent: Any = event.sent
         if isinstance(sent, NewOrderSingle):
@@ -925,19 +927,19 @@ class Orders:
             detail = f"{event.reject.NAME} of number {event.ref_seq_num}"
             self._kept.record_discrepancy(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
 
-    def _take_outcomes_unknown(self, event: OutcomesUnknown) -> None:
+    def _handle_outcomes_unknown(self, event: OutcomesUnknown) -> None:
         """Mark requests uncertain that will have no answer; adopt unknown ones as if they had been
         applied."""
         self.epoch += 1
         for request, message in self.unplaced.read(event):
             if request.msg_type == NewOrderSingle.MSG_TYPE:
-                self._take_unknown_order(request, message)
+                self._handle_unknown_order(request, message)
             elif request.msg_type == OrderMassCancelRequest.MSG_TYPE:
-                self._take_unknown_mass_cancel(request)
+                self._handle_unknown_mass_cancel(request)
             else:
-                self._take_unknown_change(request, message)
+                self._handle_unknown_change(request, message)
 
-    def _take_unknown_order(self, request: OpenRequest, message: NewOrderSingle | None) -> None:
+    def _handle_unknown_order(self, request: OpenRequest, message: NewOrderSingle | None) -> None:
         order = self._kept.unnamed(request.request_id)
         reported = self._kept.reported(request.request_id) if order is None else None
         since = self._time
@@ -957,7 +959,7 @@ class Orders:
             order.leave_unanswered(order.placed, self.epoch, since or self._time)
         self._kept.index(order)  # the next request of the event may be about this order
 
-    def _take_unknown_mass_cancel(self, request: OpenRequest) -> None:
+    def _handle_unknown_mass_cancel(self, request: OpenRequest) -> None:
         name, since = request.request_id, self._time
         if self._mass_cancels.named(name) is None:
             # Without a known order, no report could show that it was carried out.
@@ -970,7 +972,7 @@ class Orders:
             since = request.sent_at
         self._mass_cancels.lose(self.epoch, since, name)
 
-    def _take_unknown_change(self, request: OpenRequest, message: _Change | None) -> None:
+    def _handle_unknown_change(self, request: OpenRequest, message: _Change | None) -> None:
         found = (
             self._kept.requests(request.request_id, request.msg_type)
             if message is None
@@ -1013,7 +1015,7 @@ class Orders:
 
     # --- session events -------------------------------------------------------------------------------
 
-    def _take_logon(self, event: LoggedOn) -> None:
+    def _handle_logon(self, event: LoggedOn) -> None:
         self._note_time(event.logon)
         # With resend, a reset loses earlier messages. Without resend, reports may be lost if the end of the
         # previous session was not reported.
@@ -1022,7 +1024,7 @@ class Orders:
         self._set_logon(event.flags)
         self._on = True
 
-    def _take_end(self) -> None:
+    def _handle_end(self) -> None:
         self._on = False
         resend = self._session_type.resend
         cancels = self._logon.get("cancel_orders_on_disconnect") is True
@@ -1030,11 +1032,11 @@ class Orders:
         if cancels or not resend:
             self._lose_reports(answers=not resend, cancels=cancels)
 
-    def _take_skipped(self, event: SequenceSkipped) -> None:
+    def _handle_skipped(self, event: SequenceSkipped) -> None:
         if not event.gap_fill:
             self._lose_reports()
 
-    def _take_refused(self, event: MessageRejected) -> None:
+    def _handle_message_rejected(self, event: MessageRejected) -> None:
         """Handle a message that this side rejected and did not deliver."""
         refused = event.message
         if event.will_be_resent:
@@ -1068,7 +1070,7 @@ class Orders:
         if self._kept.live:
             self._kept.touched.append(OrderUpdate(None, lost=self._kept.live))
 
-    def _take_drop_copy_range(self, covered: DropCopyRange) -> None:
+    def _handle_drop_copy_range(self, covered: DropCopyRange) -> None:
         # A range with an end excludes later reports.
         if covered.end is not None:
             return
@@ -1208,38 +1210,38 @@ class Orders:
         self.unplaced.load(state.unplaced)
         self._loaded = dict(self._newest)
         if state.on:
-            self._take_end()
+            self._handle_end()
         updates = self._take_updates()
         if not updates and any(each.state in UNCERTAIN for each in self._kept.doubtful()):
             updates.append(OrderUpdate(None, lost=self._kept.live))
         return updates
 
 
-_TAKEN: Final[Mapping[type, Callable[[Orders, Any], None]]] = {
-    MessageReceived: Orders._take_received,
-    ExecutionReport: Orders._take_report,
-    OrderCancelReject: Orders._take_cancel_reject,
-    OrderMassCancelReport: Orders._take_mass_cancel_report,
+_HANDLERS: Final[Mapping[type, Callable[[Orders, Any], None]]] = {
+    MessageReceived: Orders._handle_received,
+    ExecutionReport: Orders._handle_report,
+    OrderCancelReject: Orders._handle_cancel_reject,
+    OrderMassCancelReport: Orders._handle_mass_cancel_report,
     NewOrderSingle: Orders._place,
     OrderCancelReplaceRequest: Orders._request_change,
     OrderCancelRequest: Orders._request_change,
     OrderMassCancelRequest: Orders._request_mass_cancel,
-    DropCopyReport: Orders._take_drop_copy_report,
-    DropCopyRange: Orders._take_drop_copy_range,
-    RejectReceived: Orders._take_reject,
-    OutcomesUnknown: Orders._take_outcomes_unknown,
-    LoggedOn: Orders._take_logon,
-    SessionEnded: lambda orders, _: orders._take_end(),
+    DropCopyReport: Orders._handle_drop_copy_report,
+    DropCopyRange: Orders._handle_drop_copy_range,
+    RejectReceived: Orders._handle_reject_received,
+    OutcomesUnknown: Orders._handle_outcomes_unknown,
+    LoggedOn: Orders._handle_logon,
+    SessionEnded: lambda orders, _: orders._handle_end(),
     MessagesLost: lambda orders, _: orders._lose_reports(),
-    SequenceSkipped: Orders._take_skipped,
-    MessageRejected: Orders._take_refused,
+    SequenceSkipped: Orders._handle_skipped,
+    MessageRejected: Orders._handle_message_rejected,
     Message: Orders._note_time,
 }
 """The method for each type that `Orders.apply` accepts."""
 
 
 def _inherited(cls: type) -> Callable[[Orders, Any], None] | None:
-    return next((_TAKEN[each] for each in cls.__mro__ if each in _TAKEN), None)
+    return next((_HANDLERS[each] for each in cls.__mro__ if each in _HANDLERS), None)
 
 
 def _uncertain_order(
@@ -1262,7 +1264,7 @@ def _uncertain_order(
     )
 
 
-def _take_account(order: Order, account: Account | None, key: ExecKey) -> None:
+def _note_account(order: Order, account: Account | None, key: ExecKey) -> None:
     """Keep the account that a report contains, unless a newer report contains one."""
     if account is None:
         return

@@ -347,17 +347,17 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             case QuoteRequest() if not is_event:
                 self._updates[message.quote_req_id] = CreatorUpdate(self.request(message))
             case AcceptQuote() | NewOrderSingle() if not is_event and message.quote_id:
-                self._take_acceptance(message)
+                self._handle_acceptance(message)
             case Quote():
-                self._take_quote(message)
+                self._handle_quote(message)
             case AcceptQuoteStatus():
-                self._take_accept_status(message, now)
+                self._handle_accept_status(message, now)
             case QuoteRequestAck():
-                self._take_ack(message)
+                self._handle_ack(message)
             case QuoteRequestReject():
                 self._refuse(message, message.quote_req_id, message.text)
             case RFQCancelStatus():
-                self._take_cancel_status(message)
+                self._handle_cancel_status(message)
             # KalshiRT has resend: after a logon the venue resends the missed messages, unless the numbers
             # were reset. The end of a session therefore causes no uncertainty.
             case LoggedOn(reset=reset, flags=flags):
@@ -393,7 +393,9 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             raise RfqRequestError(f"ClOrdID {cl_ord_id} was used by an earlier acceptance; use another one")
         return price
 
-    def _take_acceptance(self, message: AcceptQuote | NewOrderSingle, *, sent_earlier: bool = False) -> None:
+    def _handle_acceptance(
+        self, message: AcceptQuote | NewOrderSingle, *, sent_earlier: bool = False
+    ) -> None:
         """Record an acceptance made by the user, read from a log, or without outcome."""
         quote_id = message.quote_id or ""
         rfq = self._by_rfq_id.get(message.rfq_id or "") or next(
@@ -449,7 +451,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
 
     # --- messages of the venue ------------------------------------------------------------------------
 
-    def _take_ack(self, ack: Any) -> None:
+    def _handle_ack(self, ack: Any) -> None:
         rfq = self._rfqs.get(ack.quote_req_id or "")
         if rfq is None:
             self._note_unknown(RfqDiscrepancyKind.UNKNOWN_RFQ, ack, ack.quote_req_id, QuoteRequest)
@@ -483,7 +485,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         rfq.text = clipped(text)
         self._reindex(rfq)
 
-    def _take_cancel_status(self, status: Any) -> None:
+    def _handle_cancel_status(self, status: Any) -> None:
         rfq = self.rfq(status.quote_req_id or "") or self.rfq(status.rfq_id or "")
         if rfq is None:
             known = self.unplaced.answer(status.rfq_id, RFQCancel)
@@ -502,7 +504,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             self._note(update, RfqDiscrepancyKind.UNREADABLE, f"RFQCancelStatus {clipped(str(code))}")
         self._reindex(rfq)
 
-    def _take_quote(self, message: Any) -> None:
+    def _handle_quote(self, message: Any) -> None:
         quote = read_quote(message)
         if quote is None or not readable(message.quote_req_id):
             self._note(None, RfqDiscrepancyKind.UNREADABLE, f"{message.NAME} {clipped(message.quote_id)!r}")
@@ -535,7 +537,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             return
         rfq.quotes[quote.quote_id] = update.quote = quote
 
-    def _take_accept_status(self, status: Any, now: datetime) -> None:
+    def _handle_accept_status(self, status: Any, now: datetime) -> None:
         acceptance = self._find(status.cl_ord_id, status.quote_id)
         if acceptance is None:
             self._note_unknown(RfqDiscrepancyKind.UNKNOWN_QUOTE, status, status.quote_id, AcceptQuote)
@@ -576,7 +578,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             quote.gone = text
         self._reindex(rfq)
 
-    def _take_report(self, report: Any) -> None:
+    def _handle_report(self, report: Any) -> None:
         stakes = self._at_stake.values()
         self._keys.note_report(report, [each.preceding for stake in stakes for each in stake.rfq.acceptances])
         acceptance = self._find(report.cl_ord_id, None)
@@ -590,12 +592,12 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         acceptance.take_report(report)
         self._reindex(acceptance.rfq)
 
-    def _take_no_order(self, deal: Acceptance) -> None:
+    def _handle_no_order(self, deal: Acceptance) -> None:
         self._update_of(deal.rfq).answered = deal
         deal.facts.add(Fact.NO_ORDER)
         self._reindex(deal.rfq)
 
-    def _take_reject(self, sent: object, reject: Any) -> None:
+    def _handle_reject(self, sent: object, reject: Any) -> None:
         if isinstance(sent, QuoteRequest):
             self._refuse(reject, sent.quote_req_id, reject.text)
         elif isinstance(sent, RFQCancel):
@@ -620,7 +622,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
 
     # --- session and deadlines ------------------------------------------------------------------------
 
-    def _take_unanswered(self, request: OpenRequest, message: Any) -> None:
+    def _handle_unanswered(self, request: OpenRequest, message: Any) -> None:
         # `Orders` follows every order.
         if not self._lose_request(request, message) and request.msg_type != NewOrderSingle.MSG_TYPE:
             self.unplaced.keep(request)
@@ -658,7 +660,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
                 rfq = CreatorRfq(rfq_id or "", None, rfq_id=rfq_id)
                 self._rfqs.setdefault(rfq.quote_req_id, rfq)
                 self._by_rfq_id[rfq.quote_req_id] = rfq
-            self._take_acceptance(message, sent_earlier=True)
+            self._handle_acceptance(message, sent_earlier=True)
             return self._find(message.cl_ord_id, message.quote_id)
         by_order = request.msg_type == NewOrderSingle.MSG_TYPE
         return self._find(request.request_id if by_order else None, None if by_order else request.request_id)
@@ -672,7 +674,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
                 if acceptance is not None:
                     acceptance.lose(None, self._now)
 
-    def _take_undelivered(self, refused: Any) -> None:
+    def _handle_undelivered(self, refused: Any) -> None:
         if refused is not None and refused.msg_type == ExecutionReport.MSG_TYPE:
             acceptance = self._find(refused.cl_ord_id, None)
             if acceptance is not None and acceptance.is_at_stake:
@@ -681,7 +683,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         elif refused is None or refused.msg_type in _ANSWERS:
             self._lose_answers()
 
-    def _take_overdue(self, deal: Acceptance) -> None:
+    def _handle_overdue(self, deal: Acceptance) -> None:
         self._update_of(deal.rfq)
         deal.lose(None, self._now)
 

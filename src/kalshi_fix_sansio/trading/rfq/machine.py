@@ -168,19 +168,19 @@ class RfqMachine(ABC, Generic[R, D, U]):
         message = unwrapped(event)
         match message:
             case ExecutionReport():
-                self._take_report(message)
+                self._handle_report(message)
             case DropCopyRange():
                 self._take_covered(message)
             case RejectReceived(sent=sent, reject=reject):
-                self._take_reject(sent, reject)
+                self._handle_reject(sent, reject)
             case OutcomesUnknown():
                 for request, own in self.unplaced.read(message):
-                    self._take_unanswered(request, own)
+                    self._handle_unanswered(request, own)
             case MessagesLost() | SequenceSkipped(gap_fill=False):
                 self._lose_answers()
             # A message that this side rejected is applied when it is redelivered.
             case MessageRejected(will_be_resent=False, message=refused):
-                self._take_undelivered(refused)
+                self._handle_undelivered(refused)
             case _:
                 self._take(message, now, is_event=message is not event)
         return self._drain_updates()
@@ -190,19 +190,19 @@ class RfqMachine(ABC, Generic[R, D, U]):
         """Apply a message of this side of the RFQ, bare or from an event, or another event."""
 
     @abstractmethod
-    def _take_report(self, report: Any) -> None:
+    def _handle_report(self, report: Any) -> None:
         """Apply an execution report, which may be about the order of a deal."""
 
     @abstractmethod
-    def _take_reject(self, sent: object, reject: Any) -> None:
+    def _handle_reject(self, sent: object, reject: Any) -> None:
         """Apply the reject of a sent message."""
 
     @abstractmethod
-    def _take_unanswered(self, request: OpenRequest, message: Any) -> None:
+    def _handle_unanswered(self, request: OpenRequest, message: Any) -> None:
         """Apply a request that will not be answered; adopt an unknown one as if it had been applied."""
 
     @abstractmethod
-    def _take_undelivered(self, refused: Any) -> None:
+    def _handle_undelivered(self, refused: Any) -> None:
         """Handle a message that this side rejected and did not deliver; None for one that could not be
         decoded and may be about any deal."""
 
@@ -214,10 +214,10 @@ class RfqMachine(ABC, Generic[R, D, U]):
         """End the deals whose orders drop copy proves not to exist."""
         for deal, due in list(self._unknown()):
             if self._keys.proves_none(covered, deal.rfq.symbol or "", deal.preceding, due):
-                self._take_no_order(deal)
+                self._handle_no_order(deal)
 
     @abstractmethod
-    def _take_no_order(self, deal: D) -> None:
+    def _handle_no_order(self, deal: D) -> None:
         """Record that a deal has no order."""
 
     def _advance(self, now: datetime) -> datetime:
@@ -226,11 +226,11 @@ class RfqMachine(ABC, Generic[R, D, U]):
             self._now = now
         for deal, deadline in list(self._awaited()):
             if deadline <= self._now:
-                self._take_overdue(deal)
+                self._handle_overdue(deal)
         return self._now
 
     @abstractmethod
-    def _take_overdue(self, deal: D) -> None:
+    def _handle_overdue(self, deal: D) -> None:
         """Handle a deal whose deadline has passed."""
 
     def _windows(self, *, volatile: bool) -> RfqWindows:

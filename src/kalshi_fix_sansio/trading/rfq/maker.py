@@ -269,18 +269,18 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
     def _take(self, message: object, now: datetime, *, is_event: bool) -> None:
         match message:
             case QuoteRequest():
-                self._take_request(message)
+                self._handle_request(message)
             case QuoteStatusReport():
-                self._take_status(message, now)
+                self._handle_status(message, now)
             case QuoteConfirmStatus():
-                self._take_confirm_status(message, now)
+                self._handle_confirm_status(message, now)
             case QuoteCancelStatus():
-                self._take_cancel_status(message)
+                self._handle_cancel_status(message)
             case QuoteRequestReject():
-                self._take_rfq_end(message)
+                self._handle_rfq_end(message)
             # KalshiRFQ sends no Quote to makers: a bare Quote is the maker's, about to be sent.
             case Quote() if not is_event:
-                self._take_quote(message)
+                self._handle_quote(message)
             case QuoteConfirm() | QuoteCancel():
                 self._take_own(message)
             case LoggedOn(flags=flags):
@@ -294,7 +294,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
 
     # --- requests -------------------------------------------------------------------------------------
 
-    def _take_request(self, request: Any) -> None:
+    def _handle_request(self, request: Any) -> None:
         wrong = _unreadable(request)
         if wrong is not None:
             detail = f"{request.NAME} {clipped(request.quote_req_id)!r}: {clipped(wrong)}"
@@ -382,7 +382,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         rfq.quotes[quote_id] = self._quotes[quote_id] = quote
         self._reindex(rfq, quote)
 
-    def _take_quote(self, message: Quote) -> None:
+    def _handle_quote(self, message: Quote) -> None:
         """Record a quote made by the user, or read from a log."""
         if message.quote_id in self._quotes:
             return
@@ -418,7 +418,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
 
     # --- messages of the venue ------------------------------------------------------------------------
 
-    def _take_status(self, report: Any, now: datetime) -> None:
+    def _handle_status(self, report: Any, now: datetime) -> None:
         quote = self._quotes.get(report.quote_id or "") or self._refused_without_id(report)
         status = report.quote_status
         if quote is None:
@@ -439,7 +439,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             quote.facts.add(Fact.REFUSED)
             quote.record_text(report)
         elif status == QuoteStatus.CANCELED:
-            self._take_cancel(update, quote)
+            self._handle_cancel(update, quote)
         elif status == QuoteStatus.ACCEPTED:
             self._accept(update, quote, report, now)
         else:
@@ -486,7 +486,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         if quote.state is QuoteState.ACCEPTED and self._confirm(quote):
             update.send = self._confirmation(quote)
 
-    def _take_confirm_status(self, status: Any, now: datetime) -> None:
+    def _handle_confirm_status(self, status: Any, now: datetime) -> None:
         quote = self._find_or_note(status, QuoteConfirm)
         if quote is None:
             return
@@ -506,7 +506,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             self._note(update, RfqDiscrepancyKind.UNREADABLE, f"QuoteConfirmStatus {clipped(str(code))}")
         self._reindex(quote.rfq, quote)
 
-    def _take_cancel_status(self, status: Any) -> None:
+    def _handle_cancel_status(self, status: Any) -> None:
         quote = self._find_or_note(status, QuoteCancel)
         if quote is None:
             return
@@ -514,7 +514,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         quote.canceling = False
         code = status.quote_cancel_status
         if code == QuoteCancelStatusCode.CANCELED:
-            self._take_cancel(update, quote)
+            self._handle_cancel(update, quote)
         elif code == QuoteCancelStatusCode.REJECTED:
             quote.record_text(status)
             # Without a confirmation it cannot trade. After one of another process the refusal text differs.
@@ -524,7 +524,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             self._note(update, RfqDiscrepancyKind.UNREADABLE, f"QuoteCancelStatus {clipped(str(code))}")
         self._reindex(quote.rfq, quote)
 
-    def _take_rfq_end(self, message: Any) -> None:
+    def _handle_rfq_end(self, message: Any) -> None:
         """Record that the venue reported the end of a request."""
         rfq = self._rfqs.get(message.quote_req_id or "")
         if rfq is None or rfq.is_closed:
@@ -540,7 +540,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         for quote in rfq.quotes.values():
             self._reindex(rfq, quote)
 
-    def _take_report(self, report: Any) -> None:
+    def _handle_report(self, report: Any) -> None:
         self._keys.note_report(report, [each.preceding for each in self._at_stake.values()])
         if report.exec_type in PENDING:
             return
@@ -563,12 +563,12 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         # Its acceptance was not received, so the window may have begun at the loss.
         return shifted(quote.preceding.lost_at or END, timedelta(seconds=windows.confirmation + seconds))
 
-    def _take_no_order(self, deal: MakerQuote) -> None:
+    def _handle_no_order(self, deal: MakerQuote) -> None:
         self._update_of(deal.rfq, deal)
         deal.facts.add(Fact.NO_ORDER)
         self._reindex(deal.rfq, deal)
 
-    def _take_reject(self, sent: object, reject: Any) -> None:
+    def _handle_reject(self, sent: object, reject: Any) -> None:
         if not isinstance(sent, Quote | QuoteConfirm | QuoteCancel):
             return
         quote = self._quotes.get(sent.quote_id)
@@ -590,7 +590,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             self._note_unknown(RfqDiscrepancyKind.UNKNOWN_QUOTE, status, status.quote_id, Quote, request)
         return quote
 
-    def _take_cancel(self, update: MakerUpdate, quote: MakerQuote) -> None:
+    def _handle_cancel(self, update: MakerUpdate, quote: MakerQuote) -> None:
         """Record that a quote is cancelled. A confirmed one stays at stake: it may trade."""
         if Fact.CONFIRMED in quote.facts and Fact.CANCELED not in quote.facts:
             self._note(update, RfqDiscrepancyKind.CONFLICT, f"{_BOTH}: {quote.quote_id}")
@@ -598,7 +598,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
 
     # --- session and deadlines ------------------------------------------------------------------------
 
-    def _take_unanswered(self, request: OpenRequest, message: Any) -> None:
+    def _handle_unanswered(self, request: OpenRequest, message: Any) -> None:
         quote = self._quotes.get(request.request_id)
         if isinstance(message, Quote) and quote is None:
             quote = self._adopt(message)
@@ -611,7 +611,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
 
     def _adopt(self, message: Quote) -> MakerQuote | None:
         try:
-            self._take_quote(message)
+            self._handle_quote(message)
         except RfqRequestError:  # no room among the quotes of its request
             return None
         quote = self._quotes.get(message.quote_id)
@@ -628,7 +628,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
                 quote.canceling = False
                 quote.lose(since, self._now)
 
-    def _take_overdue(self, deal: MakerQuote) -> None:
+    def _handle_overdue(self, deal: MakerQuote) -> None:
         self._update_of(deal.rfq, deal)
         if deal.state is QuoteState.ACCEPTED:
             deal.facts.add(Fact.LAPSED)
@@ -636,7 +636,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         else:
             deal.lose(None, self._now)
 
-    def _take_undelivered(self, refused: Any) -> None:
+    def _handle_undelivered(self, refused: Any) -> None:
         # A message that could not be decoded may be about any quote.
         if refused is None:
             self._lose_answers()
