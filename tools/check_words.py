@@ -1,6 +1,6 @@
 """Report words in comments, docstrings and pages that CONTRIBUTING.md's section on language rules out.
 
-`make lint` and `make quick` run it. The list is short on purpose: each word has a plainer one almost always.
+`make lint` and `make quick` run it. The list is short on purpose: each word almost always has a plainer one.
 """
 
 from __future__ import annotations

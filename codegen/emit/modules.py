@@ -56,7 +56,7 @@ class _Modules:
     package: str
 
     def fixed(self) -> Iterator[ModuleView]:
-        """Yield the modules that every dialect has."""
+        """Yield the modules that do not depend on a message family."""
         yield self._init()
         yield self._codesets()
         yield self._sessions()
@@ -116,7 +116,7 @@ class _Modules:
         path, sources = f"layouts/{family}.py", _of_family(messages)
         return ModuleView(path, "message_layouts.py.j2", doc, imports, sources, context)
 
-    # What every dialect has
+    # Modules that do not depend on a message family
 
     def _init(self) -> ModuleView:
         imports = Imports()

@@ -140,7 +140,7 @@ def without_guards(layout: BlockLayout, place: Place) -> Check:
         return [f"{writer._name(judge)}(p, v, {where})"]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled._Writer, "_plainly", ask)
+        patch.setattr(compiled._Writer, "_value_lines", ask)
         patch.setattr(compiled, "_plain_class", lambda _: None)
         return compile_rules(layout, place)
 

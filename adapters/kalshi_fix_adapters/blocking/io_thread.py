@@ -49,7 +49,7 @@ class IoThread:
 
     def join(self, timeout: float) -> bool:
         """Wait until the thread has closed the connection and ended; return whether it has."""
-        # `Thread.join` raises for a thread that was never started, because of an interrupt.
+        # `Thread.join` raises for a thread that was never started, which an interrupt can cause.
         if self._thread.is_alive():
             self._thread.join(timeout)
         return not self._thread.is_alive()

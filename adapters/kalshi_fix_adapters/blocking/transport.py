@@ -39,7 +39,8 @@ class Transport:
             return None
         except OSError:
             data = b""
-        # A TLS record is read as a whole, so watching the socket shows data that is not pending.
+        # OpenSSL reads whole TLS records: data that `pending` does not count is still in the socket, where
+        # watching shows it.
         self.unread = len(data) == CHUNK or (self._pending is not None and self._pending() > 0)
         return data
 
@@ -50,8 +51,8 @@ class Transport:
             OSError: the connection can no longer be written to.
         """
         try:
-            # If it accepted nothing, OpenSSL requires the same bytes at the next try, or more. That holds,
-            # because they stay at the beginning of `output` until they are written.
+            # If it accepted nothing, OpenSSL requires the same bytes at the next try, or more. That holds:
+            # the caller removes bytes from `data` only once they are written.
             return self._socket.send(data if len(data) <= CHUNK else data[:CHUNK])
         except ssl.SSLWantReadError:
             self.write_wants_read = True

@@ -123,8 +123,8 @@ class Rows(MutableMapping[str, Any]):
         """Set the value of a key.
 
         Raises:
-            LocalProtocolError: it exceeds the limits of the store, the client is not open, or it has no store
-                in a file.
+            LocalProtocolError: the value exceeds the limits of the store, or the client is not open or has no
+                store in a file.
             TypeError, ValueError: the value is not JSON-serializable, or the key is not text of at most 256
                 bytes.
         """

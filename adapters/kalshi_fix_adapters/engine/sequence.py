@@ -62,7 +62,7 @@ class SequenceState:
     """The store of one client across all its connections, and whether the venue agrees with its numbers.
 
     Session types without resend restart their numbers at every logon. The others continue, except at the
-    first logon of a client with a store in memory, and when a reset is requested.
+    first logon of a client without a `store`, and when a reset is requested.
     """
 
     def __init__(self, plan: ConnectionPlan) -> None:
@@ -112,10 +112,10 @@ class SequenceState:
         return None if self._file is None else self._file.path
 
     def next_session(self, codec: Codec) -> Session:
-        """Return the session of the next connection, which continues the last one, even if that could not
-        begin."""
+        """Return the session of the next connection, which continues the previous one, even if that never
+        logged on."""
         config = self._plan.config
-        # A store in memory starts at 1 in each process, but the venue's numbers continue: the first logon has
+        # Without a `store`, numbers start at 1 in each process, but the venue's continue: the first logon has
         # to reset them.
         forced = self._plan.reset_seq_num or self._plan.store is None
         reset = config.session_type.reset_required or (forced and not self._agreed)

@@ -27,8 +27,8 @@ _Row = tuple[
 def to_parquet(source: Source | Iterable[Source], path: str | Path) -> int:
     """Write the market data of recordings or wire logs as one table; return how many rows it has.
 
-    A row is an entry of a snapshot (35=W) or an update (35=X); a snapshot without entries is a row of its own
-    without type, price and size. Columns: `time` (when it was received) and `sent` (SendingTime), `number`
+    A row is an entry of a snapshot (35=W) or an update (35=X); a message without entries is a row without
+    type, action, price and size. Columns: `time` (when it was received) and `sent` (SendingTime), `number`
     (MsgSeqNum), `snapshot`, `symbol`, `type` (BID, OFFER, TRADE), `action` (NEW, CHANGE, DELETE; null in a
     snapshot), `price` and `size`, which are exact decimals, in dollars and contracts.
 

@@ -98,7 +98,7 @@ def _change(path: Path, database: sqlite3.Connection, owner: StoreOwner) -> None
         with contextlib.closing(Mark(path)) as mark:
             mark.clear()
         tables.change_key(database, owner)
-    # The log has to be empty, because its name is the file's.
+    # The WAL must be empty before the rename, because its name is derived from the file's.
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 

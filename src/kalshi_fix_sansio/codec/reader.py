@@ -77,7 +77,8 @@ class _Reading:
                 if limit_or_group is not None:
                     if limit_or_group.__class__ is GroupSlot:
                         # A second counter is rejected here, not below with other repeated fields: the rest
-                        # of the message is copied after each group, so many counters would cost its square.
+                        # of the message is copied after each group, so many counters would take quadratic
+                        # time.
                         if tag in groups:
                             raise ValueError
                         groups.add(tag)
@@ -117,7 +118,7 @@ class _Reading:
                 raise ValueError
             return [], at
         if self._known[opener] not in group.member.delimiters:
-            raise ValueError  # the entries begin with another field than the dialect's
+            raise ValueError  # no entry can begin with this field
         entries: list[Any] = []
         while tags[at] == opener:
             made, at = self._entry(table, opener, at)

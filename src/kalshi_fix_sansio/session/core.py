@@ -55,8 +55,8 @@ class Core:
     `reject` sends a Reject (3), and the session continues. These end it:
 
     - `end` sends no message: the state becomes CLOSED and SessionEnded is emitted. The others lead to it;
-    - `refuse` is `fail` or `end`, depending on the ProtocolOptions for messages before a Logon and for
-      silence;
+    - `refuse` is `fail` if `with_logout`, otherwise `end`: the caller passes the ProtocolOptions for messages
+      before a Logon, or for silence;
     - `fail` sends a Logout with the reason, and does not wait for the peer's;
     - `break_off` is `fail` for an established session; with `ProtocolOptions.linger` it first waits for the
       peer's Logout (ENDING: no other message is processed);
@@ -143,8 +143,8 @@ class Core:
     def __enter__(self) -> None:
         """Begin a step that needs the store.
 
-        Where each message passes, a plain `try` with `store_failed` does the same: each `with` would take 2 %
-        of a session step.
+        On the path of every message, a plain `try` with `store_failed` is used instead: each `with` would
+        take 2 % of a session step.
         """
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
@@ -329,12 +329,11 @@ class Core:
         self.emit(MessageRejected(message, problems, will_be_resent))
 
     def send_reject(self, message: Message, first: Problem, now: Instant) -> None:
-        """Answer a message by a Reject (3)."""
+        """Answer a message with a Reject (3)."""
         header, options = message.header, self.config.protocol_options
-        # An invented MsgType of the peer may contain characters that cannot be sent, and so may a text that
-        # quotes its values.
         tag = None if (first.reason, first.tag) in options.reject_without_tag else first.tag
         reason = options.undefined_tag_reason if first.reason is Reason.UNDEFINED_TAG else first.reason
+        # The peer's MsgType, and a text that quotes its values, may contain characters that cannot be sent.
         reply = self.outbound.admin(
             REJECT,
             ref_seq_num=header.msg_seq_num,
@@ -346,7 +345,7 @@ class Core:
         self.outbound.post(reply, now, header_fields=reply_route(header), keep=False)
 
     def reject_unsupported(self, message: Message, problem: Problem, now: Instant) -> None:
-        """Answer a message that this session type does not serve by a BusinessMessageReject (j), 380=3."""
+        """Answer a message that this session type does not serve with a BusinessMessageReject (j), 380=3."""
         if BUSINESS_REJECT not in self.config.dialect.messages:
             self.reject(message, (problem,), now)
             return

@@ -63,19 +63,19 @@ class Ledger:
         self.broken: bool = False
         """Whether the store has failed."""
         self.ended_by: EndedBy | None = None
-        """The message that last ended a session, until a later session received one after it."""
+        """The message that ended the last session; None once a later session has received a higher number."""
         self.marks: list[int] = []
-        """For each event that was not fetched yet: the number to which the store may advance once all events
-        before it are confirmed."""
+        """For each event that has not been fetched yet: the number to which the store may advance once all
+        events before it are confirmed."""
         self.open: OpenRequests = OpenRequests()
-        """Requests without an answer that were not reported as unanswered yet."""
+        """Requests without an answer that have not been reported as unanswered yet."""
         self.next_key: int = 1
         """The key of the next request."""
         self.handed: deque[int] = deque()
         """The marks of the events that were fetched and are not confirmed."""
         self._confirmed = 0
-        """The number of events confirmed since the ledger was opened, which is the running number of the
-        oldest unconfirmed one."""
+        """The number of events confirmed since the ledger was opened, which is the index of the oldest
+        unconfirmed one."""
         self._counting = True
         """Whether the peer's numbers are those that the store counts; False while a reset is requested."""
         self._held_at = VOID
@@ -85,12 +85,12 @@ class Ledger:
         self._lost_before = 0
         """Requests with a lower number may have lost their answers even if they were resent."""
         self._settling: deque[tuple[int, Sequence[int], int]] = deque()
-        """Running numbers of events, and the keys and bytes of the requests to settle when the event is
+        """Indexes of events, and the keys and bytes of the requests to settle when the event is
         confirmed."""
         self.settling: int = 0
+        """The number of requests in `_settling`."""
         self.settling_bytes: int = 0
-        """The number of these requests, and the total bytes of their messages, which are still in the
-        store."""
+        """The total bytes of their messages, which are still in the store."""
         self._resent_before: dict[int, int] = {}
         """By key, for open requests that were resent to the peer: the next outgoing number at that time."""
         self._loaded = False
@@ -143,7 +143,7 @@ class Ledger:
         """Settle the requests answered by confirmed events."""
         settling = self._settling
         settled: list[int] = []
-        # Running numbers begin at 0: event n is confirmed once n + 1 events are.
+        # Indexes begin at 0: event n is confirmed once n + 1 events are.
         while settling and settling[0][0] < self._confirmed:
             _, keys, size = settling.popleft()
             settled.extend(keys)
@@ -207,7 +207,8 @@ class Ledger:
         self._void_marks()
 
     def save(self, *, leaving: bool) -> None:
-        """Commit the records that must be durable; with `leaving`, when bytes are about to be sent, all."""
+        """Commit if there are records that must be durable; if `leaving` (bytes are about to be sent), also
+        if there are others."""
         if self.unsaved or (leaving and self._stale):
             if self.broken:
                 raise StoreError(FAILED_BEFORE)

@@ -88,7 +88,8 @@ class Outbound:
         self.peer_comp_id: str | None = config.target_comp_id
         """TargetCompID of outgoing messages; None until an acceptor has read a Logon."""
         self.took_number: bool = False
-        """Whether a number was taken, or was about to be, since a caller last cleared this."""
+        """Whether a number was taken, or the store failed while recording one, since a caller last cleared
+        this."""
 
     def admin(self, msg_type: str, **fields: Any) -> Message:
         """Build a session message of the dialect from attributes; None values are left out."""
@@ -128,12 +129,12 @@ class Outbound:
     ) -> int:
         """Send a message under the next number; with `keep` it can be resent later. Returns the number.
 
-        One with `names` is one whose outcome is to become known.
+        `names` marks a request: the session tracks its outcome.
         """
         seq_num, msg_type, sending_time = usable(self._ledger.store.next_outgoing), message.MSG_TYPE, now.utc
         header = self._own_header
-        # A header with `header_fields` is not used again, or PossResend would stay on all that follows. A
-        # constructor converts a time to UTC, an assignment does not: hence the look at its zone.
+        # A header with `header_fields` is not used again, or the following messages would carry PossResend
+        # too. The constructor converts times to UTC but assignment does not, so the time zone is checked.
         if (
             header_fields
             or header is None
@@ -185,7 +186,7 @@ class Outbound:
         msg_type: str = "",
         names: Names | None = None,
     ) -> None:
-        """Take the number for bytes that exist, and let them go as far as the buffer."""
+        """Use the number: record the encoded message in the store, then append it to the buffer."""
         ledger, recorded = self._ledger, self._recorded
         self.took_number = True
         # The store first: if it fails, nothing has reached the buffer.
@@ -198,7 +199,7 @@ class Outbound:
         self._record[seq_num] = frame
         recorded.append(seq_num)
         self._record_bytes += len(frame)
-        # A number that `find_sent` has taken is no longer in the record, and brings no bytes back.
+        # A number that `find_sent` has taken is no longer in the record, so dropping it frees no bytes.
         while len(recorded) > self._max_record or self._record_bytes > self._max_record_bytes:
             self._record_bytes -= len(self._record.pop(recorded.popleft(), b""))
         self.buffer += frame
@@ -217,8 +218,10 @@ class Outbound:
         self._timers.last_sent = now.monotonic
 
     def restart(self, *, unanswered: bool) -> None:
-        """Clear the record of sent messages, because the numbers restart at 1, possibly after the peer
-        agrees."""
+        """Restart the numbers at 1 in the store, and clear the record of sent messages.
+
+        With `unanswered`, the peer has not agreed yet.
+        """
         self._ledger.reset(unanswered=unanswered)
         self._record.clear()
         self._recorded.clear()
@@ -228,8 +231,8 @@ class Outbound:
         """Return the message that was sent under this number: from the record, from the open requests, or
         from the store. None if none of them has it.
 
-        It is taken from the record: a peer that names one large message again and again does not have it
-        decoded each time.
+        It is removed from the record, so that repeated Rejects of one number decode the message only once;
+        where messages are kept for resend, the store still has it.
         """
         if seq_num is None:
             return None
@@ -253,7 +256,7 @@ def reply_route(header: Any) -> dict[str, str]:
     and the receiving firm; in the answer the two are swapped.
 
     Empty for a message that was not routed, and for a dialect whose header has no routing fields. A value
-    that is read but never sent, such as one with NUL in it, is left out.
+    that can be received but not sent, such as one with NUL in it, is left out.
     """
     members = header.LAYOUT.by_tag
     route = {}

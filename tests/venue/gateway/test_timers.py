@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from kalshi_fix_sansio import OrderMassCancelReport, Side, TimeInForce
 from kalshi_fix_venue.gateway.logins import Delivery, Login, Result
-from kalshi_fix_venue.gateway.timers import MOST_CANCELED, Action, Timers
+from kalshi_fix_venue.gateway.timers import MAX_CANCELED, Action, Timers
 from tests.venue.exchange_harness import START
 from tests.venue.gateway.gateway_harness import GatewayHarness
 
@@ -79,10 +79,10 @@ def test_an_action_may_schedule_another_one() -> None:
 def test_cancelled_timers_do_not_accumulate() -> None:
     timers = Timers()
     timers.at(START + SECOND, does_nothing)
-    for number in range(20 * MOST_CANCELED):
+    for number in range(20 * MAX_CANCELED):
         timers.cancel(timers.at(START + (number + 2) * SECOND, does_nothing))
     # The earliest one stays open, so only the bound removes the others.
-    assert len(timers._heap) < 3 * MOST_CANCELED
+    assert len(timers._heap) < 3 * MAX_CANCELED
     assert timers.next_deadline() == START + SECOND
 
 

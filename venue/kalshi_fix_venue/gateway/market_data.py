@@ -59,7 +59,7 @@ _UNREPORTED = (
 
 @attrs.frozen(kw_only=True)
 class SymbolLimits:
-    """Limits of symbols, beyond which market data answers Y with 281=2."""
+    """Limits on symbols; a request beyond them is answered with a MarketDataRequestReject (Y), 281=2."""
 
     per_request: int | None = SESSION_TYPES[SESSION_TYPE].symbols_per_request
     """Distinct symbols per request; None for no limit."""
@@ -219,7 +219,7 @@ class MarketData:
     def _updates(self, outcomes: Sequence[Outcome]) -> dict[str, _Update]:
         updates: dict[str, _Update] = {}
         for outcome in outcomes:
-            # Most markets rarely have a subscriber: no entries are written for the others.
+            # Most markets have no subscriber: entries are built only for those that have one.
             if not isinstance(outcome, TradePrinted | BookChanged) or not self._books.to(outcome.market):
                 continue
             update = updates.setdefault(outcome.market, _Update())

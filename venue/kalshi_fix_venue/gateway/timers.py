@@ -13,8 +13,8 @@ from kalshi_fix_venue.gateway.logins import Result
 
 Action = Callable[[datetime], Result]
 """A timer's action; its argument is the time at which it actually runs."""
-MOST_CANCELED = 1000
-"""Cancelled timers kept in the heap, in addition to the number of open ones."""
+MAX_CANCELED = 1000
+"""Canceled timers kept in the heap, in addition to half of its entries."""
 
 
 @attrs.define(eq=False)
@@ -51,8 +51,8 @@ class Timers:
             return
         timer.action = None
         self._canceled += 1
-        # Removed before they outnumber the rest, because a client can create any number.
-        if self._canceled > MOST_CANCELED + len(self._heap) // 2:
+        # Removed once they are too many, because a client can create any number.
+        if self._canceled > MAX_CANCELED + len(self._heap) // 2:
             self._heap = [entry for entry in self._heap if entry[2].is_open]
             heapq.heapify(self._heap)
             self._canceled = 0

@@ -1,4 +1,4 @@
-"""Digests of bytes and of a venue's state: two venues with the same digest are in the same state."""
+"""Digests of bytes and of a venue's state: equal digests mean that all that `state_digest` lists is equal."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def digest_of(data: bytes) -> str:
 
 
 def state_digest(venue: VenueModel) -> str:
-    """Return the digest of markets, books, accounts, open orders, order groups, daily caps, sessions
-    and faults."""
+    """Return the digest of pauses, clearings, markets, books, accounts, open orders, order groups, daily
+    caps, sessions, faults, and steps of the schedule that failed."""
     state = [_product(venue, product) for product in PRODUCTS]
     listed = [[sorted(each.items()) for each in rows] for rows in (venue.sessions(), venue.faults())]
     return digest_of(repr([state, listed, venue.not_done]).encode())

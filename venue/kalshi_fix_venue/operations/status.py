@@ -15,7 +15,8 @@ ORDERS_SHOWN = 1000
 
 
 def status_of(venue: Operable, now: Instant) -> dict[str, Any]:
-    """Return pauses, markets, cash, positions, open orders and sessions of every product, and the backlog."""
+    """Return each product's state, markets, accounts and open orders; and the venue's sessions, faults,
+    backlog and scheduled steps that were not performed."""
     sessions = venue.sessions()
     return {
         "text": f"{len(sessions)} {'session is' if len(sessions) == 1 else 'sessions are'} logged on",

@@ -81,7 +81,8 @@ class ByteFaults:
         read = 0
         for frame, msg_type in _frames(data):
             if not msg_type:
-                # An incomplete message is kept until its type is known; garbage is passed to the session.
+                # An incomplete message is kept until it is complete; bytes that cannot begin a message are
+                # passed to the session.
                 if len(frame) < _HEAD_SIZE or (_HEAD.match(frame) and len(frame) < MAX_BODY_LENGTH):
                     self._unread = frame
                     return data[:read]

@@ -54,7 +54,7 @@ argument."""
 
 
 class DecoderCache:
-    """Decodes messages of known shapes, and learns shapes from messages that the reader decoded.
+    """Decodes messages of known shapes, and learns shapes from messages that had no decoder and no problems.
 
     Messages with the same head (the bytes before MsgSeqNum), and so the same MsgType and BodyLength, mostly
     have the same shape: the shape of the last one is tried first for the next, and its head need not be
@@ -139,7 +139,8 @@ class DecoderCache:
     def learn(
         self, text: str, columns: Columns, message: Message, deferred: dict[int, str] | None = None
     ) -> None:
-        """Count a message that the reader decoded, and compile its shape when the count is reached.
+        """Count a message without problems that had no decoder, and compile its shape when the count is
+        reached.
 
         Args:
             text: the message as latin-1 text.

@@ -163,15 +163,16 @@ class Positions(Mapping[PositionKey, Position]):
             max_positions: maximum number of positions, about 1 KB each. A further one replaces the oldest
                 flat one without missing fills; if there is none, its fills are not counted.
             max_settled: maximum number of settled markets kept, at most 1 KB each, to settle a position
-                whose first fill is received later. Beyond it the one settled first, by the order of
-                messages, is dropped: a position that begins afterwards counts as open.
+                whose first fill is received later. Beyond it the one whose settlement was received
+                first is dropped: a position that begins afterwards counts as open.
         """
         self._max_positions, self._max_settled = max_positions, max_settled
         self._settled: dict[str, tuple[date, Decimal]] = {}
         """ClearingBusinessDate and price of the latest settlement, by market."""
         self._positions: dict[PositionKey, Position] = {}
         self._lost: list[Mapping[str, Mapping[str, Mapping[int, Order]]]] = []
-        """`OrderUpdate.lost` of each `Orders`: orders that are uncertain since then have had no update."""
+        """`OrderUpdate.lost` of each `Orders`: orders that became uncertain by such a loss got no update of
+        their own."""
         self.refused: int = 0
         """Number of fills not counted for lack of room."""
 

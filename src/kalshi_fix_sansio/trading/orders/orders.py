@@ -96,10 +96,10 @@ from kalshi_fix_sansio.trading.orders.uncertain_orders import (
 )
 
 MAX_SHARDS: Final = 64
-"""Most shards whose newest report is remembered."""
+"""Maximum number of shards whose newest report is remembered."""
 MAX_ANSWERS: Final = 10_000
-"""Most remembered answers, to recognize redelivered ones, and most remembered requests whose order ended
-before their answer."""
+"""Maximum number of remembered answers, to recognize redelivered ones, and of remembered requests whose
+order ended before their answer."""
 MARGIN: Final = "margin"
 _ROW: Final = "orders"
 """Key of the row of a dump that contains the state apart from the orders, and prefix of the others."""
@@ -245,21 +245,22 @@ class Orders:
 
     def by_cl_ord_id(self, cl_ord_id: str) -> Order | None:
         """Return the order that has this ClOrdID (11) now, that was placed with it, or that has a pending
-        request with this id. Of several the newest, but one that is not done before one that is."""
+        request with this id. If several match: an order that is not done, otherwise any; of those, the
+        newest."""
         return self._kept.named(cl_ord_id)
 
     def live(self, symbol: str | None = None, side: Side | None = None) -> list[Order]:
-        """Return the orders that are not done, in any state, the oldest first."""
+        """Return all orders that are not done, including uncertain and unsent ones, oldest first."""
         return self._kept.live_ones(symbol, side)
 
     def working(self, symbol: str | None = None, side: Side | None = None) -> list[Order]:
         """Return the orders that are open at the venue, as far as is known: OPEN and UNVERIFIED ones."""
-        # One with a report that is not done is always in one of these states.
+        # A live order that has a report is always in one of these states: its state need not be computed.
         return [each for each in self.live(symbol, side) if each.last is not None or each.state in _WORKING]
 
     @property
     def mass_cancels(self) -> list[MassCancel]:
-        """The cancels of all orders that are not complete, the oldest first."""
+        """The mass cancels that are not complete, oldest first."""
         return list(self._mass_cancels.open)
 
     def uncertain(self) -> Found[UncertainOrder]:
@@ -450,8 +451,8 @@ class Orders:
         """Apply a request that is about to be sent, an event of the session or client, a received message, or
         a drop copy result: `DropCopyReport` and `DropCopyRange`.
 
-        Returns the changes, one update for each order; a loss of reports about any order is one update
-        without orders (`OrderUpdate.lost`). Any other event or message has no effect.
+        Returns the changes, one update for each order; a loss that may affect every order is one
+        update without an order (`OrderUpdate.lost`). Any other event or message has no effect.
         """
         handler = _HANDLERS.get(type(event)) or _inherited(type(event))
         if handler is not None:
@@ -461,8 +462,8 @@ class Orders:
     def resolve(self, order: Order, *, is_open: bool) -> list[OrderUpdate]:
         """Apply the user's knowledge about an order from elsewhere, such as REST: whether it is open.
 
-        This removes the uncertainties about it, and about its changes and cancels. Later reports of the venue
-        still count.
+        This removes the uncertainty about its state, and about its changes and cancels. Fills that are
+        missing stay listed until their reports arrive. Later reports of the venue still count.
         """
         self._kept.begin(order)
         order.knowledge = RESOLVED[is_open]
@@ -859,7 +860,7 @@ class Orders:
         self.epoch += 1
         waiting = self._kept.unlinked(report.cl_ord_id)
         if waiting:
-            # The newest request without an answer: it is the one that has just been answered.
+            # The newest request that had no answer until now: this report answers it.
             named = [each for each in waiting if each[0].order_id == report.order_id]
             order, placed = max(named or waiting, key=lambda each: (not each[1].unsure, each[0].number))
             self._kept.begin(order)
@@ -1054,8 +1055,13 @@ class Orders:
     def _lose_reports(
         self, order: Order | None = None, *, answers: bool = True, cancels: bool = False
     ) -> None:
-        """Record that reports may be missing from now on, about one order or about any, and the answers to
-        its requests if `answers`; `cancels` if the venue should have canceled the orders."""
+        """Record that reports about an order, or about all orders if None, may be missing from now on.
+
+        Args:
+            order: the order that they are about; None for all orders.
+            answers: answers to its requests may be missing too.
+            cancels: the venue should have canceled the orders.
+        """
         self.epoch += 1
         loss = Loss(self.epoch, self._time, dict(self._newest))
         if order is not None:
@@ -1109,13 +1115,14 @@ class Orders:
 
     def dump(self, *, full: bool = False) -> Iterator[tuple[str, Any]]:
         """Yield the changes since the last dump, for `load`: keys and JSON values of rows, one for each order
-        that has changed, and "orders". Store them in the place of earlier ones: `rows.update(orders.dump())`.
+        that has changed, and "orders". Store them over earlier rows with the same keys:
+        `rows.update(orders.dump())`.
 
-        The row "orders" is None first, and the last one that is yielded: until it is stored, the rows are no
-        dump. Messages may be applied between two rows.
+        The row "orders" is yielded twice: first as None, and last with its value. Until that value is stored,
+        the rows are incomplete and cannot be loaded. Messages may be applied between two rows.
 
         Args:
-            full: yield all rows, for another place, or if those of an earlier dump were not stored.
+            full: yield all rows, to store them elsewhere, or if those of an earlier dump were not stored.
         """
         kept = self._kept
         if full:
@@ -1202,7 +1209,7 @@ class Orders:
             if order.order_id is not None:
                 self._kept.by_id[order.order_id] = order
             self._kept.index(order)
-        # They ended in another order than that in which they were placed.
+        # Orders do not end in the sequence in which they were placed.
         for order in sorted((each for each in orders if each.ended), key=lambda each: each.ended):
             self._kept.done.move_to_end(order.number)
             self._kept.ended = order.ended
@@ -1269,8 +1276,8 @@ def _note_account(order: Order, account: Account | None, key: ExecKey) -> None:
     if account is None:
         return
     stated = order.stated
-    # Of two reports with one key, which can differ between sessions, the same one is used whichever is
-    # received first.
+    # Two sessions may report one key with different accounts. Comparing the accounts too makes the result
+    # independent of which report is received first.
     if stated is None or (key, *_account_order(account)) > (stated[0], *_account_order(stated[1])):
         order.stated = key, account
 
