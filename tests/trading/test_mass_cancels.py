@@ -96,7 +96,7 @@ def test_the_answer_may_come_after_the_reports(orders: Orders) -> None:
     send(orders)
     feed(orders, canceled(2), canceled(1))
     [one] = orders.mass_cancels
-    assert (one.state, one.waiting) == (State.SENT, {})
+    assert (one.state, one.waiting) == (State.SENT, set())
     assert mass_cancel_states(feed(orders, answer())) == [State.DONE]
     assert feed(orders, answer()) == []  # the same answer once more
 
@@ -215,7 +215,7 @@ def test_an_order_that_ends_is_no_longer_missed(orders: Orders) -> None:
     assert mass_cancel_states(orders.resolve(first, is_open=True)) == []
     feed(orders, DropCopyReport(canceled(1)))
     [one] = orders.mass_cancels
-    assert (list(one.waiting), one.missed) == ([second.number], set())
+    assert (one.waiting, one.missed) == ({second.number}, set())
     assert mass_cancel_states(orders.resolve(second, is_open=False)) == [State.DONE]
 
 

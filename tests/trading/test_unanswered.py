@@ -308,7 +308,12 @@ def test_a_mass_cancel_is_adopted_for_the_orders_that_were_live() -> None:
     lost = unanswered(OrderMassCancelRequest(cl_ord_id="m"), at=LATER)
     feed(orders, lost, lost)
     [one] = orders.mass_cancels
-    assert (one.is_unknown, one.since, list(one.waiting.values())) == (True, LATER, [ExecKey(0, 1, 1), None])
+    assert (one.is_unknown, one.since, one.waiting, one.newest) == (
+        True,
+        LATER,
+        {1, 2},
+        {0: ExecKey(0, 1, 1)},
+    )
     feed(orders, DropCopyReport(report("canceled", "1;5")))
     orders.resolve(orders.live()[0], is_open=False)
     assert (orders.mass_cancels, list(orders.uncertain())) == ([], [])

@@ -51,3 +51,8 @@ class ExecKey(NamedTuple):
 
 NO_KEY: Final = ExecKey(-1, -1, -1)
 """Placeholder for the key of a report without one; lower than every other key."""
+
+
+def covers(begin: ExecKey, key: ExecKey | None) -> bool:
+    """Return whether a range begins early enough to contain all reports after `key`."""
+    return key is not None and key.shard == begin.shard and begin <= key

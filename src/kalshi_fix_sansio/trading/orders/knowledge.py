@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 import attrs
 
 from kalshi_fix_sansio.trading.common.dumping import keyed_by
-from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
+from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey, covers
 
 
 class KnowledgeKind(Enum):
@@ -188,8 +188,3 @@ class Losses:
         self._marks.update(marks)
         self.mark = marks[self.reports]
         return marks
-
-
-def covers(begin: ExecKey, key: ExecKey | None) -> bool:
-    """Return whether a range begins early enough to contain all reports after `key`."""
-    return key is not None and key.shard == begin.shard and begin <= key

@@ -7,6 +7,7 @@ nevertheless.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from datetime import datetime
 from enum import Enum
 from typing import Any, Final
@@ -14,7 +15,8 @@ from typing import Any, Final
 import attrs
 
 from kalshi_fix_sansio._generated import MassCancelResponse
-from kalshi_fix_sansio.trading.common.exec_key import ExecKey
+from kalshi_fix_sansio.trading.common.dumping import keyed_by
+from kalshi_fix_sansio.trading.common.exec_key import ExecKey, covers
 
 
 class MassCancelState(Enum):
@@ -42,8 +44,8 @@ class MassCancel:
     Attributes:
         number: Unique among the open mass cancels; later ones have larger numbers.
         cl_ord_id: Its ClOrdID (11).
-        waiting: Numbers of its orders that have not ended, with the newest report of their shard when it was
-            sent.
+        waiting: Numbers of its orders that have not ended.
+        newest: By shard, the newest report when it was sent.
         state: Its progress.
         reason: The reason of a reject: MassCancelRejectReason (532) as text, or the text of the reject
             message.
@@ -54,7 +56,8 @@ class MassCancel:
 
     number: int
     cl_ord_id: str
-    waiting: dict[int, ExecKey | None]
+    waiting: set[int]
+    newest: dict[int, ExecKey] = attrs.field(metadata=keyed_by("shard"))
     state: MassCancelState = MassCancelState.SENT
     reason: str = ""
     unknown: int = 0
@@ -78,9 +81,9 @@ class MassCancels:
         self.touched: dict[int, MassCancel] = {}
         """Mass cancels with changes to report, by number."""
 
-    def send(self, cl_ord_id: str, orders: dict[int, ExecKey | None]) -> None:
+    def send(self, cl_ord_id: str, orders: set[int], newest: dict[int, ExecKey]) -> None:
         """Record a request that is about to be sent."""
-        self._touch(MassCancel(self.open[-1].number + 1 if self.open else 1, cl_ord_id, orders))
+        self._touch(MassCancel(self.open[-1].number + 1 if self.open else 1, cl_ord_id, orders, newest))
 
     def named(self, cl_ord_id: str | None) -> MassCancel | None:
         """Return the mass cancel that an answer with this id is for: the oldest that awaits one, else one
@@ -132,20 +135,21 @@ class MassCancels:
     def record_end(self, number: int) -> None:
         """Record that an order is done, or no longer kept."""
         for each in self.open:
-            each.waiting.pop(number, None)
+            each.waiting.discard(number)
             each.missed.discard(number)
 
-    def record_open(self, number: int, begin: ExecKey | None = None, epoch: int | None = None) -> None:
-        """Record that an order is known to be open: by drop copy from a report on, requested at an epoch, or
-        by the user."""
+    def record_open(self, number: int) -> None:
+        """Record that an order is known to be open, by the user."""
         for each in self.open:
-            if number not in each.waiting or not each.unknown:
-                continue
-            after = each.waiting[number]
-            if epoch is None or (
-                each.unknown <= epoch and begin is not None and after is not None and begin <= after
-            ):
+            if each.unknown and number in each.waiting:
                 each.missed.add(number)
+
+    def record_covered(self, numbers: Set[int], begin: ExecKey, epoch: int) -> None:
+        """Record that orders of a shard are known to be open, by drop copy from a report on, requested at an
+        epoch."""
+        for each in self.open:
+            if 0 < each.unknown <= epoch and covers(begin, each.newest.get(begin.shard)):
+                each.missed |= each.waiting & numbers
 
     def take_updates(self) -> list[MassCancel]:
         """Return the mass cancels that are new or whose state has changed since the last call."""

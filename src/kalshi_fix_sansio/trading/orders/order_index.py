@@ -40,6 +40,7 @@ class OrderIndex:
         "max_orders",
         "names",
         "orders",
+        "own",
         "touched",
         "unsettled",
     )
@@ -63,6 +64,8 @@ class OrderIndex:
         self.live: dict[str, dict[str, dict[int, Order]]] = {}
         """Orders that are not done, by symbol and then by side: a query for one symbol takes as long with
         10,000 symbols as with two."""
+        self.own: set[int] = set()
+        """Numbers of the orders of this side that are not done."""
         self.unsettled: dict[int, Order] = {}
         """Orders that may be uncertain: not done, or with expected fills or answers."""
         self.certain: set[int] = set()
@@ -267,6 +270,8 @@ class OrderIndex:
         if names != order.indexed:
             self._name(order, names)
         if state is not OrderState.DONE:
+            if order.placed is not None:
+                self.own.add(order.number)
             if before is None or before is OrderState.DONE:
                 self.unsettled[order.number] = order
                 self.live.setdefault(order.symbol, {}).setdefault(order.side, {})[order.number] = order
@@ -299,6 +304,7 @@ class OrderIndex:
 
     def _end(self, order: Order) -> None:
         """Remove an order from those that are not done."""
+        self.own.discard(order.number)
         sides = self.live.get(order.symbol, {})
         orders = sides.get(order.side, {})
         orders.pop(order.number, None)

@@ -38,7 +38,7 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.trading.common.amounts import ZERO, from_cents
 from kalshi_fix_sansio.trading.common.dumping import dump_row, dump_state, keyed_by, load_row, loading
-from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
+from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey, covers
 from kalshi_fix_sansio.trading.common.received import clipped, remember, sending_time
 from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequests, UnplacedState
 from kalshi_fix_sansio.trading.common.uncertain_items import Found, Remedy
@@ -50,7 +50,6 @@ from kalshi_fix_sansio.trading.orders.knowledge import (
     Loss,
     Losses,
     LossesState,
-    covers,
 )
 from kalshi_fix_sansio.trading.orders.mass_cancels import MassCancel, MassCancels, MassCancelState
 from kalshi_fix_sansio.trading.orders.order import (
@@ -140,6 +139,7 @@ class _State:
     overtaken: dict[str, None]
     mass_cancels: list[MassCancel]
     unplaced: UnplacedState
+    copied: dict[int, ExecKey] = attrs.field(metadata=keyed_by("shard"))
 
 
 class Orders:
@@ -153,6 +153,7 @@ class Orders:
 
     __slots__ = (
         "_answers",
+        "_copied",
         "_dollars",
         "_kept",
         "_loaded",
@@ -207,6 +208,8 @@ class Orders:
         self._number = 0
         self._time: datetime | None = None
         self._newest: dict[int, ExecKey] = {}
+        self._copied: dict[int, ExecKey] = {}
+        """By shard: the newest report of drop copy."""
         self._shards: dict[str, int] = {}
         """By symbol: the shard of its reports."""
         self._answers: dict[str, None] = {}
@@ -293,7 +296,7 @@ class Orders:
                     since=each.since,
                     remedies=(Remedy.DROP_COPY, Remedy.REST),
                     mass_cancel=each,
-                    begin=min(filter(None, each.waiting.values()), default=None),
+                    begin=min(self._awaited(each).values(), default=None),
                 )
         for unplaced in self.unplaced:
             kind, about = _UNPLACED[unplaced.msg_type]
@@ -323,8 +326,8 @@ class Orders:
         """
         found: dict[int, ExecKey] = {}
         for item in self.uncertain():
-            waiting = () if item.mass_cancel is None else item.mass_cancel.waiting.values()
-            for key in (item.begin, *waiting):
+            waiting = {} if item.mass_cancel is None else self._awaited(item.mass_cancel)
+            for key in (item.begin, *waiting.values()):
                 if key is not None and key > forgotten.get(key.shard, NO_KEY):
                     found[key.shard] = min(key, found.get(key.shard, key))
         return found
@@ -565,12 +568,15 @@ class Orders:
     def _request_mass_cancel(self, message: OrderMassCancelRequest) -> None:
         self._note_time(message)
         if not _is_repeated(message):
-            keys = {order.number: self._newest_of(order) for order in self._own()}
-            self._mass_cancels.send(message.cl_ord_id, keys)
+            newest = self._copied | {
+                shard: max(key, self._copied.get(shard, key)) for shard, key in self._newest.items()
+            }
+            self._mass_cancels.send(message.cl_ord_id, set(self._kept.own), newest)
 
-    def _own(self) -> list[Order]:
-        """Return the orders of this side that are not done."""
-        return [order for order in self.live() if order.placed is not None]
+    def _awaited(self, one: MassCancel) -> dict[int, ExecKey]:
+        """Return by shard the newest report when a mass cancel was sent, if orders of it have not ended."""
+        shards = {self._shard(self._kept.orders[number]) for number in one.waiting & self._kept.orders.keys()}
+        return {shard: key for shard, key in one.newest.items() if shard in shards}
 
     def _newest_of(self, order: Order) -> ExecKey | None:
         """Return the newest key of the order's shard, by its reports and by unsolicited ones: the answer to a
@@ -686,9 +692,9 @@ class Orders:
             order.seen_live = True
             if order.knowledge is not CLEAR:
                 order.knowledge = order.knowledge.report(key, is_open=is_open)
-            newest = self._newest
-            if key > newest.get(shard, NO_KEY) and (shard in newest or len(newest) < MAX_SHARDS):
-                newest[shard] = key
+        newest = self._newest if live else self._copied
+        if key > newest.get(shard, NO_KEY) and (shard in newest or len(newest) < MAX_SHARDS):
+            newest[shard] = key
 
     def _note_shard(self, symbol: str, shard: int) -> None:
         if symbol in self._shards or len(self._shards) < self._kept.max_orders:
@@ -964,12 +970,10 @@ class Orders:
         name, since = request.request_id, self._time
         if self._mass_cancels.named(name) is None:
             # Without a known order, no report could show that it was carried out.
-            own = self._own()
-            if not own:
+            if not self._kept.own:
                 self.unplaced.keep(request)
                 return
-            keys = {order.number: self._loaded_of(order) for order in own}
-            self._mass_cancels.send(name, keys)
+            self._mass_cancels.send(name, set(self._kept.own), dict(self._loaded))
             since = request.sent_at
         self._mass_cancels.lose(self.epoch, since, name)
 
@@ -1080,11 +1084,13 @@ class Orders:
         # A range with an end excludes later reports.
         if covered.end is not None:
             return
+        found = set()
         for order in self.live():
             if self._shard(order) == covered.shard:
                 self._cover(order, covered)
                 if order.state is OrderState.OPEN:
-                    self._mass_cancels.record_open(order.number, covered.begin, covered.epoch)
+                    found.add(order.number)
+        self._mass_cancels.record_covered(found, covered.begin, covered.epoch)
 
     def _cover(self, order: Order, covered: DropCopyRange) -> None:
         """Record that drop copy has returned all reports about an order since before the uncertainty
@@ -1152,6 +1158,7 @@ class Orders:
                     self._overtaken,
                     self._mass_cancels.open,
                     self.unplaced.dump(),
+                    self._copied,
                 )
             ),
         )
@@ -1189,7 +1196,8 @@ class Orders:
         marks = self._losses.load(state.losses)
         self._time = state.time
         self._set_logon(state.logon)
-        self._newest, self._kept.floors, self._shards = state.newest, state.floors, state.shards
+        self._newest, self._copied, self._shards = state.newest, state.copied, state.shards
+        self._kept.floors = state.floors
         self._answers, self._overtaken = state.answers, state.overtaken
         self._kept.free = [slot for slot, row in rows.items() if row is None]
         orders = []
