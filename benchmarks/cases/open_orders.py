@@ -91,7 +91,7 @@ def machines(count: int) -> dict[str, Any]:
             cash.apply(update)
         groups.apply(event)
         copies.apply(event, _NOW)
-    assert len(orders.live()) == count
+    assert len(list(orders.live())) == count
     return {"orders": orders, "groups": groups, "positions": positions, "cash": cash, "copies": copies}
 
 

@@ -128,7 +128,7 @@ def _live(count: int) -> Contender:
                 )
             )
     symbols = [f"M{number * 7919 % count}" for number in range(_DIFFERENT)]
-    assert all(len(orders.live(symbol)) == 2 for symbol in symbols)
+    assert all(len(list(orders.live(symbol))) == 2 for symbol in symbols)
     return Contender(LIVE, str(count), over(orders.live, symbols), len(symbols))
 
 

@@ -228,7 +228,11 @@ def feed(orders: Orders, *event: object) -> list[OrderUpdate]:
         assert len(updates) == sum(update.order is not None for update in reported)
         assert all(update.before is before.get(order) for order, update in updates.items())
         if not any(update.lost_reports for update in reported):
-            assert {order for order, state in before.items() if order.state is not state} <= updates.keys()
+            changed = {order for order, state in before.items() if order.state is not state}
+            verified = [order for update in reported for order in update.verified]
+            assert changed - updates.keys() == {*verified}
+            assert len({*verified}) == len(verified)
+            assert updates.keys().isdisjoint(verified)
     return reported
 
 

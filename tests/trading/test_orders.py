@@ -70,13 +70,14 @@ def test_an_order_is_found_by_its_ids_and_its_side(orders: Orders) -> None:
     assert len(orders) == 3
     assert orders.by_order_id("o1") is orders.by_cl_ord_id("a") is first
     assert orders.by_order_id("o2") is orders.by_cl_ord_id("z") is None
-    assert orders.live() == [first, second, third]
-    assert orders.live(SYMBOL) == [first, second]
-    assert orders.live(side=BUY) == [first, third]
-    assert orders.live(SYMBOL, SELL) == [second]
-    assert orders.working(SYMBOL) == [first]
+    assert list(orders.live()) == [first, second, third]
+    assert list(orders.live(SYMBOL)) == [first, second]
+    assert list(orders.live(side=BUY)) == [first, third]
+    assert list(orders.live(SYMBOL, SELL)) == [second]
+    assert list(orders.working(SYMBOL)) == [first]
     feed(orders, report("canceled", "1;2"))
-    assert orders.live(SYMBOL, BUY) == orders.working() == []
+    assert not orders.live(SYMBOL, BUY)
+    assert not orders.working()
 
 
 def test_a_fill_counts_once_and_also_after_the_end(orders: Orders) -> None:
@@ -435,7 +436,7 @@ def test_an_unsent_request_is_withdrawn(orders: Orders) -> None:
     feed(orders, request)
     [update] = orders.withdraw(request)
     assert update.forgotten
-    assert (len(orders), orders.by_cl_ord_id("a"), orders.live()) == (0, None, [])
+    assert (len(orders), orders.by_cl_ord_id("a"), list(orders.live())) == (0, None, [])
     assert orders.withdraw(request) == []
     feed(orders, place(), report("new", "1;1"), cancel("c"))
     assert orders.withdraw(cancel("z")) == []

@@ -315,7 +315,7 @@ def test_a_mass_cancel_is_adopted_for_the_orders_that_were_live() -> None:
         {0: ExecKey(0, 1, 1)},
     )
     feed(orders, DropCopyReport(report("canceled", "1;5")))
-    orders.resolve(orders.live()[0], is_open=False)
+    orders.resolve(next(iter(orders.live())), is_open=False)
     assert (orders.mass_cancels, list(orders.uncertain())) == ([], [])
 
 

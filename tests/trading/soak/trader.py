@@ -154,7 +154,7 @@ class Trader:
     def act(self) -> None:
         """Perform a random next action, valid or not."""
         random, orders = self.random, self.machines.orders
-        live = orders.live()
+        live = list(orders.live())
         chosen = random.choice(live) if live else None
         kinds = ("new", "replace", "keep", "cancel", "late", "all", "group")
         try:

@@ -135,7 +135,7 @@ class OpenOrders:
 
     def picture(self, width: int, height: int | None) -> list[Line]:
         """Return the open orders, the uncertain items and, in live mode, the recent events."""
-        live = self._orders.live()
+        live = list(self._orders.live())
         unsure = sum(order.state is not OrderState.OPEN for order in live)
         lines: list[Line] = [
             (("bold", f"{len(live)} open" + (f", {unsure} uncertain" if unsure else "")),),
@@ -206,6 +206,8 @@ def _lines(update: OrderUpdate) -> Sequence[str]:
     order = update.order
     if update.lost_reports:
         return [f"{clock()} reports may be missing, open orders are uncertain"]
+    if update.verified:
+        return [f"{clock()} drop copy is complete, {len(update.verified)} orders are open"]
     if order is None or not (update.state_changed or update.fills or update.answered):
         return []
     begin = f"{clock()} {printable(order.cl_ord_id)}"

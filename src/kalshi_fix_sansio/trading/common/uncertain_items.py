@@ -55,13 +55,13 @@ class UncertainItem:
         return f"{self.about}: {self.what}{since}; ask {' or '.join(each.value for each in self.remedies)}"
 
 
-T = TypeVar("T", bound=UncertainItem)
+T = TypeVar("T")
 
 
 @attrs.frozen(eq=False)
 class Found(Iterable[T], Generic[T]):
-    """Uncertain items that are determined while they are iterated over, since a list of those of many orders
-    takes long: `list` makes one. True if there are any."""
+    """Items that are determined while they are iterated over, since a list of those of many orders takes
+    long: `list` makes one. True if there are any."""
 
     _find: Callable[[], Iterator[T]]
 

@@ -7,7 +7,7 @@ nevertheless.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from enum import Enum
 from typing import Any, Final
@@ -144,7 +144,7 @@ class MassCancels:
             if each.unknown and number in each.waiting:
                 each.missed.add(number)
 
-    def record_covered(self, numbers: Set[int], begin: ExecKey, epoch: int) -> None:
+    def record_covered(self, numbers: AbstractSet[int], begin: ExecKey, epoch: int) -> None:
         """Record that orders of a shard are known to be open, by drop copy from a report on, requested at an
         epoch."""
         for each in self.open:

@@ -212,6 +212,34 @@ class Placed:
     """Whether `OutcomesUnknown` has named it."""
 
 
+@attrs.define(eq=False)
+class Cohort:
+    """Orders that losses of reports and drop copy affect alike, all at once: they were certain at the same
+    time, and unless `shard` is None they have a report of this shard and no pending request.
+
+    Attributes:
+        mark: The losses that no order of it had applied when it was last certain.
+        shard: The shard of the newest report of each.
+        orders: The orders by number.
+    """
+
+    mark: Mark
+    shard: int | None
+    orders: dict[int, Order] = attrs.field(factory=dict)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether reports about its orders may be missing."""
+        return self.mark.reports is not None
+
+    @property
+    def begin(self) -> ExecKey | None:
+        """The report from which drop copy of each of its orders must begin; None if none may be missing, or
+        if they differ."""
+        loss = self.mark.reports
+        return None if loss is None or self.shard is None else loss.newest.get(self.shard)
+
+
 @attrs.define(eq=False, repr=False)
 class Order:
     """One order. Read-only for the user: `Orders` creates it and updates it in place.
@@ -235,6 +263,7 @@ class Order:
             key.
         losses: The losses of reports about any order.
         mark: The first of them that it has not applied.
+        cohort: The orders that are certain, or uncertain, together with it; None if it is uncertain alone.
         seen_live: Whether an unsolicited report about it was received, not only drop copy.
         indexed: The ClOrdIDs by which it can be found.
         indexed_as: Its state when its last update ended; None while it is new.
@@ -268,6 +297,7 @@ class Order:
     mark: Mark = attrs.field(
         default=attrs.Factory(lambda self: self.losses.mark, takes_self=True), metadata=NOT_DUMPED
     )
+    cohort: Cohort | None = attrs.field(default=None, metadata=NOT_DUMPED)
     indexed: tuple[str, ...] = attrs.field(default=(), metadata=NOT_DUMPED)
     indexed_as: OrderState | None = attrs.field(default=None, metadata=NOT_DUMPED)
     booked_to: Account | None = attrs.field(default=None, metadata=NOT_DUMPED)
@@ -305,6 +335,7 @@ class Order:
     def settle(self) -> None:
         """Apply the losses of reports since the order was last looked at; every attribute that depends on
         them does so first."""
+        self.take_cover()
         mark, losses = self.mark, self.losses
         if mark.reports is None:
             return
@@ -320,6 +351,14 @@ class Order:
                 self._knowledge = self._knowledge.expect_cancel()
         if self.update is None and self.indexed_as is not None:
             self.indexed_as = self.state
+
+    def take_cover(self) -> None:
+        """Apply the drop copy that covers its cohort, if any has since it was last looked at."""
+        cohort = self.cohort
+        if cohort is None or cohort.shard is None or self.mark.epoch > cohort.mark.epoch or self.update:
+            return
+        self.mark, self._knowledge = cohort.mark, CLEAR
+        self.indexed_as = OrderState.OPEN
 
     def lose(self, reports: Loss, epoch: int, answers: Loss | None, answers_epoch: int) -> None:
         """Apply losses of reports about it, the first and the epoch of the last, and of the answers to its
@@ -352,7 +391,7 @@ class Order:
     @property
     def state(self) -> OrderState:
         """The state that follows from all reports and requests."""
-        if self.mark.reports is not None:
+        if self.mark.reports is not None or self._knowledge is not CLEAR:
             self.settle()
         kind, placed = self._knowledge.kind, self._placed
         if self.end is not None or kind is RESOLVED_DONE:
@@ -545,6 +584,8 @@ class OrderUpdate:
         lost: The orders that are not done, by symbol and side, if reports about any of them may be missing:
             they are UNVERIFIED, or UNKNOWN without an answer, and have no updates of their own. It shows
             later changes too. None in other updates.
+        verified: Orders that a range of drop copy shows to be OPEN, which were UNVERIFIED and have no updates
+            of their own.
     """
 
     order: Order | None
@@ -556,6 +597,7 @@ class OrderUpdate:
     discrepancies: list[OrderDiscrepancy] = attrs.field(factory=list)
     mass_cancel: MassCancel | None = None
     lost: Mapping[str, Mapping[str, Mapping[int, Order]]] | None = attrs.field(default=None, repr=False)
+    verified: list[Order] = attrs.field(factory=list, repr=False)
 
     @property
     def moved(self) -> list[Fill]:

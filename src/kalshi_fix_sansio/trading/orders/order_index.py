@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Final
 
 from kalshi_fix_sansio._generated import Side
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
+from kalshi_fix_sansio.trading.orders.knowledge import KnowledgeKind, Losses
 from kalshi_fix_sansio.trading.orders.order import (
     UNCERTAIN,
+    Cohort,
     Ending,
     Order,
     OrderDiscrepancy,
@@ -30,13 +32,15 @@ class OrderIndex:
 
     __slots__ = (
         "by_id",
-        "certain",
         "changed",
+        "cohorts",
+        "current",
         "done",
         "ended",
         "floors",
         "free",
         "live",
+        "losses",
         "max_orders",
         "names",
         "orders",
@@ -45,7 +49,8 @@ class OrderIndex:
         "unsettled",
     )
 
-    def __init__(self, max_orders: int) -> None:
+    def __init__(self, max_orders: int, losses: Losses) -> None:
+        self.losses: Losses = losses
         self.max_orders: int = max_orders
         self.orders: dict[int, Order] = {}
         self.done: OrderedDict[int, None] = OrderedDict()
@@ -68,8 +73,10 @@ class OrderIndex:
         """Numbers of the orders of this side that are not done."""
         self.unsettled: dict[int, Order] = {}
         """Orders that may be uncertain: not done, or with expected fills or answers."""
-        self.certain: set[int] = set()
-        """Numbers of the orders that are not uncertain, and have been affected by no loss since."""
+        self.cohorts: list[Cohort] = []
+        """The orders that were certain when they were last indexed."""
+        self.current: dict[int | None, Cohort] = {}
+        """By shard: the cohort that orders join, unless reports about it have been lost."""
         self.floors: dict[int, ExecKey] = {}
         """By shard: the key up to which a report may be about an order that is no longer kept."""
         self.touched: list[OrderUpdate] = []
@@ -87,22 +94,45 @@ class OrderIndex:
         holders = self.names.get(name)
         return () if holders is None else islice(reversed(holders.values()), MAX_NAMESAKES)
 
-    def live_ones(self, symbol: str | None = None, side: Side | None = None) -> list[Order]:
-        """Return the orders that are not done, in any state, the oldest first."""
-        symbols = self.live.values() if symbol is None else (self.live.get(symbol, {}),)
-        found: dict[int, Order] = {}
-        for sides in symbols:
-            for orders in sides.values() if side is None else (sides.get(side, {}),):
-                found |= orders
+    def live_ones(self, symbol: str | None = None, side: Side | None = None) -> Iterator[Order]:
+        """Yield the orders that are not done, in any state, the oldest first. Orders may change meanwhile."""
+        orders = self.unsettled
+        sides = [orders] if symbol is None else self.live.get(symbol, {}).values()
         # An order that was revived is indexed behind newer ones.
-        return [found[number] for number in sorted(found)]
+        for number in sorted(number for each in sides for number in each):
+            order = orders.get(number)
+            if order is not None and order.indexed_as is not OrderState.DONE and side in (None, order.side):
+                yield order
 
     def doubtful(self) -> Iterator[Order]:
         """Yield the orders that may be uncertain, the oldest first. Orders may change meanwhile."""
+        return self.outside(each for each in self.cohorts if not each.is_lost)
+
+    def outside(self, cohorts: Iterable[Cohort]) -> Iterator[Order]:
+        """Yield the unsettled orders that are in none of these cohorts, the oldest first. Orders may change
+        meanwhile."""
         orders = self.unsettled
-        for number in sorted(orders.keys() - self.certain):
+        numbers = set(orders)
+        for cohort in cohorts:
+            numbers.difference_update(cohort.orders)
+        for number in sorted(numbers):
             if number in orders:
                 yield orders[number]
+
+    def verify(self, cohort: Cohort) -> Collection[Order]:
+        """Record that drop copy has returned all reports about the orders of a lost cohort; return them."""
+        found = list(cohort.orders.values())
+        self.changed.update((order.slot, order) for order in found)
+        cohort.mark = self.losses.mark
+        joined = self._current(cohort.shard, cohort)
+        if joined is not cohort:
+            small, large = sorted((cohort, joined), key=lambda each: len(each.orders))
+            for order in small.orders.values():
+                order.cohort = large
+            large.orders.update(small.orders)
+            small.orders = {}
+            self.current[cohort.shard] = large
+        return found
 
     def unlinked(self, name: str) -> list[tuple[Order, Placed]]:
         """Return the orders of this side whose outcome the venue has not reported, by a ClOrdID: unanswered
@@ -201,7 +231,7 @@ class OrderIndex:
         self._name(order, ())
         self._end(order)
         self.unsettled.pop(number, None)
-        self.certain.discard(number)
+        self._leave(order)
         self.done.pop(number, None)
 
     def make_room(self) -> bool:
@@ -245,13 +275,13 @@ class OrderIndex:
         for update in updates:
             order = update.order
             if order is not None:
-                order.update = None
                 if not update.forgotten:
                     self.changed[order.slot] = order
                     account = order.account
                     if account != order.booked_to:
                         update.moved_from, order.booked_to = order.booked_to, account
                     self.index(order)
+                order.update = None
         return updates
 
     def index(self, order: Order) -> None:
@@ -264,9 +294,9 @@ class OrderIndex:
             or order.cum_qty > order.filled_qty
             or any(request.unknown for request in order.pending)
         ):
-            self.certain.discard(order.number)
+            self._leave(order)
         else:
-            self.certain.add(order.number)
+            self._join(order)
         if names != order.indexed:
             self._name(order, names)
         if state is not OrderState.DONE:
@@ -288,6 +318,30 @@ class OrderIndex:
             if not order.ended:
                 self.ended += 1
                 order.ended = self.ended
+
+    def _join(self, order: Order) -> None:
+        """Add a certain order to the orders that are certain as long as it."""
+        alone = order.last is None or order.pending or order.knowledge.kind is not KnowledgeKind.CLEAR
+        shard = None if alone or order.last is None else order.last.key.shard
+        cohort = order.cohort
+        if cohort is None or cohort.shard != shard or cohort.is_lost:
+            self._leave(order)
+            cohort = order.cohort = self._current(shard)
+            cohort.orders[order.number] = order
+
+    def _leave(self, order: Order) -> None:
+        if order.cohort is not None:
+            del order.cohort.orders[order.number]
+            order.cohort = None
+
+    def _current(self, shard: int | None, new: Cohort | None = None) -> Cohort:
+        """Return the cohort that orders of a shard join."""
+        cohort = self.current.get(shard)
+        if cohort is None or cohort.is_lost:
+            cohort = self.current[shard] = new or Cohort(self.losses.mark, shard)
+            kept = [each for each in self.cohorts if each.orders or self.current.get(each.shard) is each]
+            self.cohorts = kept if cohort in kept else [*kept, cohort]
+        return cohort
 
     def _name(self, order: Order, names: tuple[str, ...]) -> None:
         """Index an order by these ClOrdIDs only."""

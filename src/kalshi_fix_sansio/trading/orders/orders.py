@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -56,6 +56,7 @@ from kalshi_fix_sansio.trading.orders.order import (
     PRIMARY,
     UNCERTAIN,
     Account,
+    Cohort,
     Order,
     OrderDiscrepancyKind,
     OrderState,
@@ -198,13 +199,13 @@ class Orders:
         given: Any = {"use_dollars": True} if logon is None else logon
         self._set_logon(values_of(given) if isinstance(given, LogonFields) else given)
         self._max_fills = max_fills
-        self._kept = OrderIndex(max_orders)
+        self._losses = Losses()
+        self._kept = OrderIndex(max_orders, self._losses)
         self._mass_cancels = MassCancels()
         self.epoch: int = 1
         """Epoch: increases with each event that makes an outcome uncertain. Record it when drop copy is
         requested, for `DropCopyRange.epoch`."""
         self._on = False
-        self._losses = Losses()
         self._number = 0
         self._time: datetime | None = None
         self._newest: dict[int, ExecKey] = {}
@@ -252,14 +253,17 @@ class Orders:
         newest."""
         return self._kept.named(cl_ord_id)
 
-    def live(self, symbol: str | None = None, side: Side | None = None) -> list[Order]:
-        """Return all orders that are not done, including uncertain and unsent ones, oldest first."""
-        return self._kept.live_ones(symbol, side)
+    def live(self, symbol: str | None = None, side: Side | None = None) -> Found[Order]:
+        """Return the orders that are not done, in any state, the oldest first. Each is determined when the
+        iteration reaches it."""
+        return Found(lambda: self._kept.live_ones(symbol, side))
 
-    def working(self, symbol: str | None = None, side: Side | None = None) -> list[Order]:
-        """Return the orders that are open at the venue, as far as is known: OPEN and UNVERIFIED ones."""
-        # A live order that has a report is always in one of these states: its state need not be computed.
-        return [each for each in self.live(symbol, side) if each.last is not None or each.state in _WORKING]
+    def working(self, symbol: str | None = None, side: Side | None = None) -> Found[Order]:
+        """Return the orders that are open at the venue, as far as is known: OPEN and UNVERIFIED ones, as
+        `live` does."""
+        live = self.live(symbol, side)
+        # One with a report that is not done is always in one of these states.
+        return Found(lambda: (each for each in live if each.last is not None or each.state in _WORKING))
 
     @property
     def mass_cancels(self) -> list[MassCancel]:
@@ -269,10 +273,10 @@ class Orders:
     def uncertain(self) -> Found[UncertainOrder]:
         """Return the uncertain items that no expected message will resolve. Each is determined when the
         iteration reaches it."""
-        return Found(self._uncertain)
+        return Found(lambda: self._uncertain(self._kept.doubtful()))
 
-    def _uncertain(self) -> Iterator[UncertainOrder]:
-        for order in self._kept.doubtful():
+    def _uncertain(self, orders: Iterable[Order]) -> Iterator[UncertainOrder]:
+        for order in orders:
             state = order.state
             if state is OrderState.UNKNOWN and order.placed is not None:
                 begin = self._newest_before(order)
@@ -325,12 +329,19 @@ class Orders:
                 one, are left out too.
         """
         found: dict[int, ExecKey] = {}
-        for item in self.uncertain():
-            waiting = {} if item.mass_cancel is None else self._awaited(item.mass_cancel)
-            for key in (item.begin, *waiting.values()):
-                if key is not None and key > forgotten.get(key.shard, NO_KEY):
-                    found[key.shard] = min(key, found.get(key.shard, key))
+        keys = [cohort.begin for cohort in self._kept.cohorts if cohort.orders]
+        for item in self._uncertain(self._kept.outside(self._alike())):
+            keys.append(item.begin)
+            if item.mass_cancel is not None:
+                keys.extend(self._awaited(item.mass_cancel).values())
+        for key in keys:
+            if key is not None and key > forgotten.get(key.shard, NO_KEY):
+                found[key.shard] = min(key, found.get(key.shard, key))
         return found
+
+    def _alike(self) -> list[Cohort]:
+        """Return the cohorts whose orders are certain, or need drop copy from the same report."""
+        return [each for each in self._kept.cohorts if not each.is_lost or each.begin is not None]
 
     @property
     def dollars(self) -> bool:
@@ -575,7 +586,10 @@ class Orders:
 
     def _awaited(self, one: MassCancel) -> dict[int, ExecKey]:
         """Return by shard the newest report when a mass cancel was sent, if orders of it have not ended."""
-        shards = {self._shard(self._kept.orders[number]) for number in one.waiting & self._kept.orders.keys()}
+        known = [each for each in self._kept.cohorts if each.shard is not None]
+        shards = {each.shard for each in known if not one.waiting.isdisjoint(each.orders)}
+        others = (order for order in self._kept.outside(known) if order.number in one.waiting)
+        shards.update(map(self._shard, others))
         return {shard: key for shard, key in one.newest.items() if shard in shards}
 
     def _newest_of(self, order: Order) -> ExecKey | None:
@@ -1074,7 +1088,6 @@ class Orders:
                 order.lose(loss, loss.epoch, loss, loss.epoch)
             return
         self._losses.add(loss, answers=answers, cancels=cancels)
-        self._kept.certain = set()
         if answers:
             self._mass_cancels.lose(self.epoch, self._time)
         if self._kept.live:
@@ -1084,13 +1097,22 @@ class Orders:
         # A range with an end excludes later reports.
         if covered.end is not None:
             return
-        found = set()
-        for order in self.live():
-            if self._shard(order) == covered.shard:
+        kept, alike, verified = self._kept, self._alike(), list[Order]()
+        open_ = set()
+        for order in kept.outside(each for each in alike if each.shard is not None):
+            if not order.is_done and self._shard(order) == covered.shard:
                 self._cover(order, covered)
                 if order.state is OrderState.OPEN:
-                    found.add(order.number)
-        self._mass_cancels.record_covered(found, covered.begin, covered.epoch)
+                    open_.add(order.number)
+        for cohort in alike if self._losses.reports <= covered.epoch else ():
+            if cohort.shard == covered.shard and covers(covered.begin, cohort.begin):
+                verified += kept.verify(cohort)
+        if verified:
+            kept.touched.append(OrderUpdate(None, verified=verified))
+        self._mass_cancels.record_covered(open_, covered.begin, covered.epoch)
+        for cohort in kept.cohorts:
+            if cohort.shard == covered.shard and not cohort.is_lost:
+                self._mass_cancels.record_covered(cohort.orders.keys(), covered.begin, covered.epoch)
 
     def _cover(self, order: Order, covered: DropCopyRange) -> None:
         """Record that drop copy has returned all reports about an order since before the uncertainty
@@ -1138,6 +1160,7 @@ class Orders:
             slot, order = kept.changed.popitem()
             row = None
             if order is not None:
+                order.take_cover()
                 order.dumped = order.mark  # kept until the next row of the order refers to another one
                 row = {**dump_row(order), "mark": order.mark.epoch}
             yield f"{_ROW}/{slot}", row
