@@ -182,9 +182,9 @@ def _queries(orders: Orders, when: str) -> Iterator[tuple[str, Callable[[], obje
     cancel = OrderCancelRequest(cl_ord_id="y", orig_cl_ord_id="c5", symbol="M5", side="1", order_id="o5")
     yield f"Orders.uncertain(), the first item, {when}", lambda: next(iter(orders.uncertain()), None)
     yield f"Orders.copy_from(), {when}", orders.copy_from
-    yield f"Orders.live(), {when}", orders.live
-    yield f"Orders.live(symbol), {when}", lambda: orders.live("M7")
-    yield f"Orders.working(), {when}", orders.working
+    yield f"Orders.live(), the first order, {when}", lambda: next(iter(orders.live()))
+    yield f"Orders.live(symbol), {when}", lambda: list(orders.live("M7"))
+    yield f"Orders.working(), the first order, {when}", lambda: next(iter(orders.working()))
     yield f"Orders.by_cl_ord_id(), {when}", lambda: orders.by_cl_ord_id("c77")
     yield f"Orders.mass_cancels, {when}", lambda: orders.mass_cancels
     yield f"Orders.newest, {when}", lambda: orders.newest

@@ -7,7 +7,7 @@ a copy is treated as one: a copy proves less. Source: Kalshi's page on drop copy
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import Enum
 from heapq import nsmallest
@@ -407,7 +407,9 @@ class DropCopy:
             return []
         # Live reports received meanwhile are newer than all copies, so the first `count` are the copies; the
         # range is complete only up to the last of these.
-        keys = nsmallest(count, (each[0] for each in reply.seen))
+        keys: Iterable[ExecKey] = (each[0] for each in reply.seen)
+        if count < received:
+            keys = nsmallest(count, keys)
         begin = self._join(CopyRange(pending.begin, pending.end or max(keys, default=pending.begin)))
         failed = self._failed.get(pending.shard)
         if failed is not None and begin <= failed.begin and _reaches(pending.end, failed.end):

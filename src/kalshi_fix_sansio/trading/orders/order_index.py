@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
+from operator import attrgetter
 from typing import Final
 
 from kalshi_fix_sansio._generated import Side
@@ -122,7 +123,7 @@ class OrderIndex:
     def verify(self, cohort: Cohort) -> Collection[Order]:
         """Record that drop copy has returned all reports about the orders of a lost cohort; return them."""
         found = list(cohort.orders.values())
-        self.changed.update((order.slot, order) for order in found)
+        self.changed.update(zip(map(_slot, found), found, strict=True))
         cohort.mark = self.losses.mark
         joined = self._current(cohort.shard, cohort)
         if joined is not cohort:
@@ -380,6 +381,9 @@ def _is_answered(order: Order) -> bool:
 
 def _uncertain_first(order: Order) -> tuple[bool, int]:
     return order.state is not OrderState.UNKNOWN, order.number
+
+
+_slot: Final[Callable[[Order], int]] = attrgetter("slot")
 
 
 def _number(order: Order) -> int:
