@@ -116,6 +116,31 @@ def test_a_late_account_moves_the_counted_fills_only() -> None:
     assert (len(refusing.positions), refusing.positions.refused, refusing.cash.refused) == (0, 1, 1)
 
 
+def test_the_position_and_balance_that_fills_are_moved_from_are_returned() -> None:
+    orders, positions, cash = Orders(), Positions(), Cash()
+    trade: dict[str, Any] = {"last": ("4", "0.40")}
+    for each in (
+        report("trade", "1;1", cum="4", **trade),
+        report("trade", "1;2", "o2", "b", cum="4", **trade),
+    ):
+        for update in feed(orders, each):
+            positions.apply(update)
+            cash.apply(update)
+    # With a fill of the other order left, and then without any.
+    for number, (cl_ord_id, order_id) in enumerate((("a", "o1"), ("b", "o2")), 3):
+        [update] = feed(orders, report("new", f"1;{number}", order_id, cl_ord_id, alloc_account=5, cum="4"))
+        left = 4 if number == 3 else 0
+        assert [(each.account, each.net) for each in positions.apply(update)] == [
+            (PRIMARY, left),
+            (Account(5), 8 - left),
+        ]
+        assert [(each.account, each.fills) for each in cash.apply(update)] == [
+            (PRIMARY, left / 4),
+            (Account(5), (8 - left) / 4),
+        ]
+    assert (list(positions), list(cash)) == ([PositionKey(Account(5), SYMBOL)], [BalanceKey(Account(5), 0)])
+
+
 def trades(seed: int, count: int) -> list[Any]:
     """Return fills of one account in one market, with positions and balances as the venue reports them."""
     random = Random(seed)

@@ -159,12 +159,16 @@ class Cash(Mapping[BalanceKey, Balance]):
         return self._balances.get(BalanceKey(account, shard)) or Balance(account, shard)
 
     def apply(self, update: object) -> list[Balance]:
-        """Apply an update of `Orders`, or a settlement; return the changed balances."""
+        """Apply an update of `Orders`, or a settlement; return the changed balances.
+
+        They include balances from which fills or payouts are moved to another account or shard, even those
+        that are removed because they have no others.
+        """
         changed: dict[BalanceKey, Balance] = {}
         match update:
             case OrderUpdate(order=Order() as order, fills=fills):
                 if update.moved_from is not None:
-                    fills = [*self._unbook(update, order, update.moved_from), *fills]
+                    fills = [*self._unbook(update, order, update.moved_from, changed), *fills]
                 for fill in fills:
                     shard = fill.key.shard
                     if shard > self._shards.get(order.symbol, NO_SHARD):
@@ -180,11 +184,13 @@ class Cash(Mapping[BalanceKey, Balance]):
             case SettlementUpdate(settlement=Settlement() as settlement) | (Settlement() as settlement):
                 for balance in self._pay(settlement):
                     changed[BalanceKey(balance.account, balance.shard)] = balance
-        return [balance for balance in changed.values() if balance.fills or balance.settlements]
+        return list(changed.values())
 
-    def _unbook(self, update: OrderUpdate, order: Order, account: Account) -> list[Fill]:
-        """Subtract an order's fills from the balances of its previous account; return the subtracted
-        fills."""
+    def _unbook(
+        self, update: OrderUpdate, order: Order, account: Account, changed: dict[BalanceKey, Balance]
+    ) -> list[Fill]:
+        """Subtract an order's fills from the balances of its previous account, which are added to `changed`;
+        return the subtracted fills."""
         found: list[Fill] = []
         for fill in update.moved:
             key = BalanceKey(account, fill.key.shard)
@@ -192,6 +198,7 @@ class Cash(Mapping[BalanceKey, Balance]):
             if balance is None:
                 continue
             found.append(fill)
+            changed[key] = balance
             counted = Balance(*key)
             self._take(counted, order, fill)
             for name in _SUMS:

@@ -203,7 +203,11 @@ class Positions(Mapping[PositionKey, Position]):
             _trade(position, net, price)
 
     def apply(self, update: object) -> list[Position]:
-        """Apply an update of `Orders`, or a settlement; return the changed positions."""
+        """Apply an update of `Orders`, or a settlement; return the changed positions.
+
+        When a report moves an order to another account, they include the position that its fills are moved
+        from, even if it is removed because it has no other fills.
+        """
         match update:
             case OrderUpdate(order=Order() as order):
                 return self._take(update, order)
@@ -257,8 +261,11 @@ class Positions(Mapping[PositionKey, Position]):
 
     def _take(self, update: OrderUpdate, order: Order) -> list[Position]:
         fills, is_uncertain = update.fills, order.cum_qty > order.filled_qty or order.state in UNCERTAIN
+        changed: list[Position] = []
         if update.moved_from is not None:
-            fills = [*self._unbook(update, order, update.moved_from), *fills]
+            previous = self._unbook(update, order, update.moved_from)
+            if previous is not None and update.moved:
+                changed, fills = [previous], [*update.moved, *fills]
         position = self._positions.get(PositionKey(order.account, order.symbol))
         if position is None:
             if not fills and not is_uncertain:
@@ -266,7 +273,7 @@ class Positions(Mapping[PositionKey, Position]):
             position = self._position(order.account, order.symbol)
             if position is None:
                 self.refused += len(fills)
-                return []
+                return changed
         if is_uncertain:
             position.incomplete_orders[order.number] = None
         elif not update.forgotten:
@@ -278,14 +285,14 @@ class Positions(Mapping[PositionKey, Position]):
                 continue
             if position.reported_net is None or fill.key > position.reported_net[0]:
                 position.reported_net = fill.key, subtract(fill.long_qty, fill.short_qty)
-        return [position] if fills else []
+        return [*changed, position] if fills else []
 
-    def _unbook(self, update: OrderUpdate, order: Order, account: Account) -> list[Fill]:
-        """Subtract an order's fills from the position of its previous account; return them."""
+    def _unbook(self, update: OrderUpdate, order: Order, account: Account) -> Position | None:
+        """Subtract an order's fills from the position of its previous account; return that position."""
         key = PositionKey(account, order.symbol)
         position = self._positions.get(key)
         if position is None:
-            return []
+            return None
         position.incomplete_orders.pop(order.number, None)
         for fill in update.moved:
             _trade(position, _signed(order, fill), fill.price, take=subtract)
@@ -294,7 +301,7 @@ class Positions(Mapping[PositionKey, Position]):
                 position.reported_net = None
         if not (position.bought or position.sold or position.incomplete_orders or position.reported_net):
             del self._positions[key]
-        return update.moved
+        return position
 
     def _settle(self, settlement: Settlement) -> list[Position]:
         symbol, day = settlement.symbol, settlement.clearing_business_date
