@@ -313,6 +313,16 @@ def test_only_the_last_limits_are_remembered(groups: OrderGroups) -> None:
     assert state(group) is GroupState.UNKNOWN
 
 
+def test_limits_of_updates_without_a_known_outcome_are_bounded(groups: OrderGroups) -> None:
+    group = create(groups)
+    for number in range(2 * MAX_LIMITS):
+        groups.apply(OrderGroupRequest.update(G, order_group_contracts_limit=10 + number))
+        lost = OpenRequest(str(number), OrderGroupRequest.MSG_TYPE, number, at(number), b"", number)
+        groups.apply(OutcomesUnknown((lost,), Uncertainty.CONNECTION_ENDED))
+    assert len(group._limits) == MAX_LIMITS
+    assert None in group.limits_at(at(2 * MAX_LIMITS))  # one of the dropped limits may be in effect
+
+
 def test_without_any_time_an_answer_does_not_show_what_followed_it() -> None:
     groups = OrderGroups()
     create(groups)

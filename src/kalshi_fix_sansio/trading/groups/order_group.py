@@ -271,14 +271,16 @@ class OrderGroup:
     def change_limit(self, since: datetime, until: datetime, contracts: int | None) -> None:
         """Record a new limit that took effect between two times."""
         self.limit = contracts
-        self._limits.append(Limit(since, until, contracts))
-        if len(self._limits) > MAX_LIMITS:
-            self._limits[:2] = [Limit(BEGINNING, BEGINNING, None)]
-        self._recount()
+        self._add_limit(Limit(since, until, contracts))
 
     def may_change_limit(self, since: datetime, contracts: int) -> None:
         """Record a new limit that may have taken effect at any time since `since`."""
-        self._limits.append(Limit(since, END, contracts))
+        self._add_limit(Limit(since, END, contracts))
+
+    def _add_limit(self, limit: Limit) -> None:
+        self._limits.append(limit)
+        if len(self._limits) > MAX_LIMITS:
+            self._limits[:2] = [Limit(BEGINNING, BEGINNING, None)]
         self._recount()
 
     def _check_update(self, limit: Limit) -> None:
