@@ -108,8 +108,6 @@ def find_credentials(
         raise ConfigurationError(f"{name} is not set; export the id of your API key (a UUID), or pass key_id")
     if not (key_id.isascii() and key_id.isprintable()) or " " in key_id:
         raise ConfigurationError(f"{name} is not an API key id; give the id (a UUID), not the key itself")
-    if isinstance(private_key, Signer):
-        return Credentials(key_id, private_key)
     if private_key is None and private_key_path is None:
         private_key = variables.get(f"{prefix}_PRIVATE_KEY") or None
         private_key_path = variables.get(f"{prefix}_PRIVATE_KEY_PATH") or None
@@ -119,6 +117,8 @@ def find_credentials(
     passphrase = passphrase or variables.get(f"{prefix}_PRIVATE_KEY_PASSPHRASE") or None
     if private_key is not None and private_key_path is not None:
         raise ConfigurationError(f"{names} are both set; keep only the one that contains the key")
+    if isinstance(private_key, Signer):
+        return Credentials(key_id, private_key)
     if private_key is not None:
         text = private_key.encode() if isinstance(private_key, str) else private_key
         return Credentials(key_id, load_private_key(text.replace(rb"\n", b"\n"), passphrase))

@@ -92,6 +92,13 @@ def test_arguments_override_the_environment() -> None:
     assert find_credentials("prediction", key_id=KEY_ID, private_key=found.signer).signer is found.signer
 
 
+@pytest.mark.parametrize("loaded", [False, True])
+def test_a_key_and_the_path_of_a_key_are_not_both_accepted(loaded: bool) -> None:
+    key = Signer(KEY) if loaded else PEM
+    with pytest.raises(ConfigurationError, match="private_key and private_key_path are both set"):
+        find_credentials("prediction", key_id=KEY_ID, private_key=key, private_key_path="key.pem", environ={})
+
+
 @pytest.mark.parametrize(
     ("environ", "error", "text"),
     [
