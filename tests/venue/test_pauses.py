@@ -183,7 +183,20 @@ def test_manual_pauses_are_bounded() -> None:
     for number in range(3 * MAX_COMMANDED):
         begins = START + timedelta(days=3 * MAX_COMMANDED - number)
         pauses.pause(PauseWindow(begins=begins, ends=None, products=("prediction",)))
-    assert len(pauses._windows) <= MAX_COMMANDED + 1
+    assert len(pauses._windows) == MAX_COMMANDED
+
+
+def test_a_pause_by_command_does_not_end_a_scheduled_one() -> None:
+    scheduled = PauseWindow(begins=START, ends=START + timedelta(hours=1), state=PauseState.EXCHANGE_PAUSED)
+    pauses = Pauses((scheduled,), EASTERN)
+    for minutes, what in ((1, PauseState.TRADING_PAUSED), (2, PauseState.TRADING_PAUSED)):
+        now = START + timedelta(minutes=minutes)
+        pauses.pause(PauseWindow(begins=now, ends=now + timedelta(minutes=5), state=what))
+        pauses.change(now)
+        assert pauses.states[PREDICTION] is PauseState.EXCHANGE_PAUSED
+    pauses.resume(None, now)  # ends both
+    pauses.change(now)
+    assert pauses.states[PREDICTION] is PauseState.OPEN
 
 
 def test_a_pause_of_the_exchange_itself_is_known_to_the_schedule() -> None:

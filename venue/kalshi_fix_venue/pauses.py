@@ -95,7 +95,9 @@ class Pauses:
         """Start with the scheduled pauses; none is active before the first `change`."""
         self._zone = zone
         self._weekly = [each for each in schedule if isinstance(each, WeeklyPause)]
-        self._windows = [each for each in schedule if isinstance(each, PauseWindow)]
+        self._scheduled = [each for each in schedule if isinstance(each, PauseWindow)]
+        self._windows: list[PauseWindow] = []
+        """Pauses by command."""
         self._skipped: dict[WeeklyPause, PauseWindow] = {}
         """Occurrences that were ended early."""
         self._on: list[PauseWindow] = []
@@ -103,7 +105,7 @@ class Pauses:
         """By product, as of the last `change`."""
         self.takes_logons: dict[str, bool] = dict.fromkeys(PRODUCTS, True)
         self._next: datetime | None = None
-        self._looked = not (self._weekly or self._windows)
+        self._looked = not (self._weekly or self._scheduled)
         """Whether `states` and `_next` are valid; if not, `change` is due immediately."""
 
     def is_due(self, now: datetime) -> bool:
@@ -121,33 +123,36 @@ class Pauses:
             for each in self._windows
             if each.begins > window.begins or not set(each.products) <= set(window.products)
         ]
-        self._windows = [*self._windows[-MAX_COMMANDED:], window]
+        self._windows = [*self._windows, window][-MAX_COMMANDED:]
         self._looked = False
 
     def resume(self, product: str | None, now: datetime) -> None:
         """End the active pauses of a product, or of all; later scheduled pauses are not affected."""
         requested = set(PRODUCTS) if product is None else {product}
-        kept: list[PauseWindow] = []
-        for each in self._windows:
-            rest = tuple(name for name in each.products if name not in requested)
-            if not each.holds(now):
-                kept.append(each)
-            elif rest:
-                kept.append(attrs.evolve(each, products=rest, logs_out=False))
+        for windows in (self._scheduled, self._windows):
+            kept: list[PauseWindow] = []
+            for each in windows:
+                rest = tuple(name for name in each.products if name not in requested)
+                if not each.holds(now):
+                    kept.append(each)
+                elif rest:
+                    kept.append(attrs.evolve(each, products=rest, logs_out=False))
+            windows[:] = kept
         for weekly in self._weekly:
             window = self._window(weekly, now)
             if window.holds(now):
                 rest = tuple(name for name in window.products if name not in requested)
                 # Only this week's window, without these products: next week's begins as scheduled.
                 self._skipped[weekly] = attrs.evolve(window, products=rest, logs_out=False)
-        self._windows = kept
         self._looked = False
 
     def change(self, now: datetime) -> list[PauseWindow]:
         """Update `states` to the given time; return the pauses that have begun since the last call."""
         self._looked = True
-        windows = [*self._windows, *(self._window(weekly, now) for weekly in self._weekly)]
-        self._windows = [each for each in self._windows if each.ends is None or now < each.ends]
+        weekly = [self._window(each, now) for each in self._weekly]
+        windows = [*self._scheduled, *self._windows, *weekly]
+        for singles in (self._scheduled, self._windows):
+            singles[:] = [each for each in singles if each.ends is None or now < each.ends]
         before, self._on = self._on, [each for each in windows if each.holds(now)]
         for product in PRODUCTS:
             mine = [each for each in self._on if product in each.products]
