@@ -36,7 +36,8 @@ MAX_TOTAL = 64 * 1024 * 1024
 TIMEOUT = 30.0
 """Seconds without data after which the connection is given up."""
 DEADLINE = 600.0
-"""Maximum total time in seconds."""
+"""Maximum time in seconds for the index and all pages, and again for the dictionary, which may be on another
+host. Checked at each block that is received."""
 _BLOCK = 64 * 1024
 # A Markdown link, with or without `<…>`, or a bare address. Bounded, so that an endless line takes linear
 # time.

@@ -241,6 +241,15 @@ def test_it_ends_by_its_deadline_however_little_comes_at_a_time(site: Site) -> N
         fetch.fetch(f"{site.url}/llms.txt", original(), now=lambda: next(clock))
 
 
+def test_the_dictionary_has_a_deadline_of_its_own(site: Site) -> None:
+    site.answers["/pier.xml"] = Answer(b"<fix/>", headers={"Content-Type": "text/xml"})
+    clock = iter((1000.0, 1000.0 + fetch.DEADLINE))
+    assert fetch.fetch_dictionary(f"{site.url}/pier.xml", now=lambda: next(clock)).text == "<fix/>"
+    clock = iter((1000.0, 1000.1 + fetch.DEADLINE))
+    with pytest.raises(fetch.FetchError, match="within 600 seconds"):
+        fetch.fetch_dictionary(f"{site.url}/pier.xml", now=lambda: next(clock))
+
+
 @pytest.mark.parametrize(
     "index",
     [
