@@ -98,6 +98,11 @@ class Outcome:
                     self.unsure = self.unsure or why is Uncertainty.PEER_UNSURE
                     self.why = self.why or why.value
 
+    def fail(self, why: str) -> None:
+        """Record why the session ended, unless the outcome or the reason why it is unknown was received."""
+        if not (self.is_answered or self.unsure):
+            self.why = why
+
     def _take(self, message: Answer) -> None:
         if message.cl_ord_id != self.request.cl_ord_id:
             return
@@ -142,11 +147,11 @@ def carry_out(plan: ConnectionPlan, request: Request, *, settle: bool, at_once: 
     except KeyboardInterrupt:
         if not may_have_left:
             raise
-        outcome.why = "interrupted before the answer"
+        outcome.fail("interrupted before the answer")
     except KalshiFixError as error:
         if not may_have_left:
             raise
-        outcome.why = str(error)
+        outcome.fail(str(error))
     # Messages that the venue sent before it answered the Logout.
     for event in client.events():
         outcome.take(event)

@@ -1,0 +1,71 @@
+"""The reason that is printed for a request whose outcome is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Self
+
+import pytest
+
+from kalshi_fix_adapters.cli.sessions import outcome
+from kalshi_fix_adapters.errors import ClientTimeoutError
+from kalshi_fix_sansio import BusinessMessageReject, BusinessRejectReason
+from kalshi_fix_sansio.errors import KalshiFixError
+from kalshi_fix_sansio.events import OpenRequest, OutcomesUnknown, RejectReceived, Uncertainty
+from tests.trading.order_flow import NOON, place
+
+ORDER = place("a")
+REJECT = BusinessMessageReject(
+    ref_seq_num=2, ref_msg_type="D", business_reject_reason=BusinessRejectReason.OTHER
+)
+LOST = OpenRequest("a", "D", 2, NOON, b"", 1)
+REJECTED = RejectReceived(REJECT, 2, ORDER)
+UNSURE = OutcomesUnknown((LOST,), Uncertainty.PEER_UNSURE)
+CUT = OutcomesUnknown((LOST,), Uncertainty.CONNECTION_ENDED)
+
+
+@pytest.mark.parametrize("failure", [KalshiFixError("the connection was reset"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    ("events", "why"),
+    [
+        ((REJECTED, UNSURE), Uncertainty.PEER_UNSURE.value),
+        ((UNSURE, REJECTED), Uncertainty.PEER_UNSURE.value),
+        ((REJECTED,), ""),
+        ((CUT,), None),
+        ((), None),
+    ],
+)
+def test_a_failure_after_the_answer_does_not_replace_its_reason(
+    monkeypatch: pytest.MonkeyPatch, events: tuple[object, ...], why: str | None, failure: BaseException
+) -> None:
+    class Client:
+        """A client that receives the events, and fails when it logs out."""
+
+        def __init__(self, _: object) -> None:
+            self.waiting = iter(events)
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            raise failure
+
+        def send(self, request: object, timeout: float) -> None:
+            pass
+
+        def receive(self, timeout: float) -> object:
+            for event in self.waiting:
+                return event
+            raise ClientTimeoutError("no event")
+
+        def events(self) -> Iterator[object]:
+            return iter(())
+
+    class Plan:
+        timeout = 0.01
+
+    monkeypatch.setattr(outcome, "Client", Client)
+    plan: Any = Plan
+    found = outcome.carry_out(plan, ORDER, settle=True, at_once=False)
+    failed = "interrupted before the answer" if isinstance(failure, KeyboardInterrupt) else str(failure)
+    assert found.why == (failed if why is None else why)
