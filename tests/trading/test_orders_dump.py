@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from kalshi_fix_sansio.trading import Orders, OrderState
 from kalshi_fix_sansio.trading.common.dumping import VERSION
+from kalshi_fix_sansio.trading.orders import orders as orders_module
 from tests.trading.order_flow import (
     ENDED,
     SELL,
@@ -76,6 +77,26 @@ def test_the_whole_state_round_trips() -> None:
     for each in (orders, other):
         feed(each, logged_on(), report("canceled", "1;9", cum="4.50"))
     assert views(other) == views(orders)
+
+
+@pytest.mark.parametrize("session_type", ["KalshiRT", "KalshiNR"])
+def test_loading_in_slices_gives_the_same_state(monkeypatch: pytest.MonkeyPatch, session_type: str) -> None:
+    rows = json.loads(json.dumps(dump(full(session_type))))
+    whole, sliced, abandoned = (Orders(session_type) for _ in range(3))
+    expected = whole.load(rows)
+    monkeypatch.setattr(orders_module, "_SLICE", 2)
+    empty = views(sliced)
+    *before, (views_before, updates) = [(views(sliced), each) for each in sliced.load_in_slices(rows)]
+    # Each order is read in one pass over the rows and indexed in another one, two at a time.
+    assert len(before) >= len(whole)
+    assert before == [(empty, [])] * len(before)
+    assert views_before == views(sliced) == views(whole)
+    assert [(each.order, each.lost_reports) for each in updates] == [
+        (each.order, each.lost_reports) for each in expected
+    ]
+    for _ in zip(range(len(before)), abandoned.load_in_slices(rows), strict=False):
+        pass
+    assert views(abandoned) == empty
 
 
 def test_without_resend_open_orders_are_in_doubt_in_the_next_process() -> None:

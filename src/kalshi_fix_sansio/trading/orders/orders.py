@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
+from operator import methodcaller
 from typing import Any, Final
 
 import attrs
@@ -103,6 +104,8 @@ order ended before their answer."""
 MARGIN: Final = "margin"
 _ROW: Final = "orders"
 """Key of the row of a dump that contains the state apart from the orders, and prefix of the others."""
+_SLICE: Final = 200
+"""Maximum number of orders loaded in one step."""
 _CHANGES: Final = (OrderCancelReplaceRequest, OrderCancelRequest)
 _ANSWERED: Final[Mapping[str | None, str]] = {
     CxlRejResponseTo.ORDER_CANCEL_REQUEST: OrderCancelRequest.MSG_TYPE,
@@ -1188,7 +1191,7 @@ class Orders:
 
     def load(self, rows: Mapping[str, Any]) -> list[OrderUpdate]:
         """Replace the state with that of the rows of `dump`, of this process or an earlier one. Rows with
-        other keys are ignored.
+        other keys are ignored. It takes about 40 ms for each 1,000 orders; see `load_in_slices`.
 
         The session of the dump has ended: on a session type without resend, and if the venue cancels orders
         at disconnect, the open orders are then uncertain, which an update reports. So does one if orders were
@@ -1198,23 +1201,35 @@ class Orders:
             ValueError: another version wrote the dump, or `dump` of this class did not, or rows of it are
                 missing; the state is unchanged then.
         """
+        updates: list[OrderUpdate] = []
+        for updates in self.load_in_slices(rows):  # noqa: B007 the last ones are returned
+            pass
+        return updates
+
+    def load_in_slices(self, rows: Mapping[str, Any]) -> Iterator[list[OrderUpdate]]:
+        """Do the same as `load` in steps of at most 200 orders, about 10 ms: yield an empty list after each,
+        and last what `load` returns.
+
+        The state is replaced in the last step. Until then apply no messages, and leave the rows unchanged.
+
+        Raises:
+            ValueError: as `load`.
+        """
         fresh = Orders(
             self._session_type.name,
             product=self._product,
             max_orders=self._kept.max_orders,
             max_fills=self._max_fills,
         )
-        head, prefix = rows.get(_ROW), f"{_ROW}/"
+        head = rows.get(_ROW)
         with loading(head if isinstance(head, Mapping) else {}, _State, "Orders") as state:
-            slots = {int(key.removeprefix(prefix)): key for key in rows if key.startswith(prefix)}
-            if sorted(slots) != list(range(len(slots))):
-                raise ValueError("rows are missing")
-            updates = fresh._load(state, {slot: rows[key] for slot, key in slots.items()})
+            yield from fresh._load_orders(state, rows)
+            updates = fresh._load_rest(state)
         for name in self.__slots__:
             setattr(self, name, getattr(fresh, name))
-        return updates
+        yield updates
 
-    def _load(self, state: _State, rows: Mapping[int, Any]) -> list[OrderUpdate]:
+    def _load_orders(self, state: _State, rows: Mapping[str, Any]) -> Iterator[list[OrderUpdate]]:
         self._number, self.epoch = state.number, state.epoch
         marks = self._losses.load(state.losses)
         self._time = state.time
@@ -1222,15 +1237,25 @@ class Orders:
         self._newest, self._copied, self._shards = state.newest, state.copied, state.shards
         self._kept.floors = state.floors
         self._answers, self._overtaken = state.answers, state.overtaken
-        self._kept.free = [slot for slot, row in rows.items() if row is None]
-        orders = []
-        for slot, row in rows.items():
-            if row is not None:
+        orders: list[Order] = []
+        prefix = f"{_ROW}/"
+        for slot in range(sum(map(methodcaller("startswith", prefix), rows))):
+            if not slot % _SLICE:
+                yield []
+            if f"{prefix}{slot}" not in rows:
+                raise ValueError("rows are missing")
+            row = rows[f"{prefix}{slot}"]
+            if row is None:
+                self._kept.free.append(slot)
+            else:
                 order = load_row({name: value for name, value in row.items() if name != "mark"}, Order)
                 order.slot, order.losses = slot, self._losses
                 order.mark = order.dumped = marks[row["mark"]]
                 orders.append(order)
-        for order in sorted(orders, key=lambda each: each.number):
+        orders.sort(key=lambda each: each.number)
+        for count, order in enumerate(orders):
+            if not count % _SLICE:
+                yield []
             if order.number in self._kept.orders:
                 raise ValueError(f"two orders of number {order.number}")
             for fill in order.fills.values():
@@ -1244,6 +1269,8 @@ class Orders:
         for order in sorted((each for each in orders if each.ended), key=lambda each: each.ended):
             self._kept.done.move_to_end(order.number)
             self._kept.ended = order.ended
+
+    def _load_rest(self, state: _State) -> list[OrderUpdate]:
         self._mass_cancels.open = state.mass_cancels
         self.unplaced.load(state.unplaced)
         self._loaded = dict(self._newest)
