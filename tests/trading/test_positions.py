@@ -131,12 +131,12 @@ def test_the_position_and_balance_that_fills_are_moved_from_are_returned() -> No
         [update] = feed(orders, report("new", f"1;{number}", order_id, cl_ord_id, alloc_account=5, cum="4"))
         left = 4 if number == 3 else 0
         assert [(each.account, each.net) for each in positions.apply(update)] == [
-            (PRIMARY, left),
-            (Account(5), 8 - left),
+            (PRIMARY, d(left)),
+            (Account(5), d(8 - left)),
         ]
         assert [(each.account, each.fills) for each in cash.apply(update)] == [
-            (PRIMARY, left / 4),
-            (Account(5), (8 - left) / 4),
+            (PRIMARY, left // 4),
+            (Account(5), (8 - left) // 4),
         ]
     assert (list(positions), list(cash)) == ([PositionKey(Account(5), SYMBOL)], [BalanceKey(Account(5), 0)])
 
