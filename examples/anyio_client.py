@@ -9,9 +9,12 @@ async with order_entry() as client:
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
+from typing import TypeVar
 
 import anyio
 import anyio.abc
+import anyio.from_thread
 import anyio.lowlevel
 from anyio.streams.tls import TLSAttribute, TLSStream
 
@@ -20,6 +23,8 @@ from kalshi_fix_adapters.loops.adapter import CLOSE_TIMEOUT, AsyncAdapter, Attem
 from kalshi_fix_adapters.loops.async_client import AsyncClient
 from kalshi_fix_adapters.net.dial import Dialer, Stage
 from kalshi_fix_sansio.errors import KalshiFixError
+
+T = TypeVar("T")
 
 
 class AnyNotifier(Notifier):
@@ -58,6 +63,7 @@ class AnyioAdapter(AsyncAdapter):
         await anyio.lowlevel.cancel_shielded_checkpoint()
 
     def __init__(self, plan: ConnectionPlan) -> None:
+        self._token: anyio.lowlevel.EventLoopToken | None = None
         self._finished = anyio.Event()
         self._finished.set()
         self._dialling: anyio.CancelScope | None = None
@@ -78,6 +84,7 @@ class AnyioAdapter(AsyncAdapter):
 
     async def start(self) -> None:
         """Start the task that makes the connections."""
+        self._token = anyio.lowlevel.current_token()
         self._finished = anyio.Event()
         self._tasks.start_soon(self._shielded)
 
@@ -85,6 +92,18 @@ class AnyioAdapter(AsyncAdapter):
         """Wait for the task; the session's deadlines limit how long it takes."""
         with anyio.CancelScope(shield=True):
             await self._finished.wait()
+
+    def call_committed(self) -> None:
+        """Have `committed` called in the loop; the store calls this in its own thread."""
+        if self._token is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                anyio.from_thread.run_sync(self.committed, token=self._token)
+
+    async def wait_shielded(self, ready: Callable[[], T | None]) -> T | None:
+        """Wait for the store; a cancellation takes effect afterwards."""
+        with anyio.CancelScope(shield=True):
+            return await self.wait(ready, None)
+        return None  # for type checkers, since a scope may suppress exceptions
 
     async def connect(self, attempt: Attempt) -> None:
         """Make one connection, and run it until it ends."""

@@ -374,7 +374,7 @@ class LoggedStore(MemoryStore):
         found = LoggedStore(**self._numbers)
         for record in self.log if lucky else self.log[: self.committed]:
             record(found)
-        found.commit()
+        found.begin_commit()
         return found
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
@@ -403,10 +403,10 @@ class LoggedStore(MemoryStore):
         super().settle_requests(settled)
         self.log.append(lambda store: store.settle_requests(settled))
 
-    def commit(self) -> None:
-        super().commit()
+    def begin_commit(self) -> int:
         self.committed = len(self.log)
         self.commits += 1
+        return super().begin_commit()
 
 
 def locals_of(error: BaseException, where: str = "") -> str:

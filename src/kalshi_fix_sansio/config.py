@@ -290,6 +290,8 @@ class SessionConfig(Value):
         sign_logon: Returns RawData (96) of every Logon sent; None sends none.
         logon_timeout: Maximum duration of the Logon handshake, from `connect` on.
         logout_timeout: Maximum wait for the answer to this side's Logout.
+        commit_timeout: Maximum time that a commit of the store may take, at most half of HeartBtInt, because
+            Heartbeats wait for it. After that the session ends with CloseReason.STORE_FAILED.
         resend_timeout: Time without progress of a resend after which it is requested again.
         resend_attempts: Requests for missing messages without progress after which the session logs out.
         sending_time_tolerance: Maximum difference between SendingTime (52) of received messages and
@@ -350,6 +352,7 @@ class SessionConfig(Value):
 
     logon_timeout: float = attrs.field(default=10.0, validator=_seconds)
     logout_timeout: float = attrs.field(default=10.0, validator=_seconds)
+    commit_timeout: float = attrs.field(default=10.0, validator=_seconds)
     resend_timeout: float = attrs.field(default=30.0, validator=_seconds)
     resend_attempts: int = attrs.field(default=3, validator=_positive)
     sending_time_tolerance: float | None = attrs.field(default=30.0, validator=_seconds)

@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 from kalshi_fix_adapters.store_sqlite import SqliteStore
+from kalshi_fix_adapters.store_sqlite.pending import Pending
 from tests.kill.lives import Death, Doing, Life, Stage
 
 
@@ -46,16 +47,16 @@ class KillCounter:
 
 def _watch_commits(kill_counter: KillCounter, cells: mmap) -> None:
     """Count the commits that a message or a Logon waits for."""
-    commit = SqliteStore.commit
+    write = SqliteStore._write
 
-    def watched(self: SqliteStore) -> None:
+    def watched(self: SqliteStore, pending: Pending) -> None:
         waited_for = cells[1] == Doing.PLACING or cells[0] in (Stage.CONNECTING, Stage.RECOVERING)
         if waited_for:
             kill_counter.count(Death.BEFORE_COMMIT)
-        commit(self)
+        write(self, pending)
         if waited_for:
             if cells[1] == Doing.PLACING:
                 cells[1] = Doing.COMMITTED
             kill_counter.count(Death.AFTER_COMMIT)
 
-    patch.object(SqliteStore, "commit", watched).start()
+    patch.object(SqliteStore, "_write", watched).start()

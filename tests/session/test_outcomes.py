@@ -526,7 +526,7 @@ def test_an_unknown_outcome_is_reported_again_until_confirmed(taken: int) -> Non
     wired.receive(report(wired, "a1", "8", UNAVAILABLE))
     wired.session.confirm(taken)
     wired.session.data_to_send()
-    store.commit()
+    store.begin_commit()
     after = store.after_crash()
     assert after.next_incoming == (2 if taken == 0 else 3)
     wired.session = Session(wired.session.config, after)

@@ -32,7 +32,7 @@ class FailingStore(MemoryStore):
         super().__init__()
         self.calls = calls
         self.made: list[str] = []
-        self.durable = 1
+        self.committed = 1
         """`next_outgoing` at the last commit."""
 
     def call(self, name: str) -> None:
@@ -77,9 +77,10 @@ class FailingStore(MemoryStore):
             self.call("sent_between")
             yield message
 
-    def commit(self) -> None:
-        self.call("commit")
-        self.durable = self.next_outgoing
+    def begin_commit(self) -> int:
+        self.call("begin_commit")
+        self.committed = self.next_outgoing
+        return super().begin_commit()
 
 
 def said(role: Role, name: str) -> Message:
@@ -147,7 +148,7 @@ def play(role: Role, calls: int | None) -> tuple[Wired, FailingStore, list[Event
         except (LocalProtocolError, SendFailedError):
             assert wired.session.state is State.CLOSED
         for message in messages(wired.session.data_to_send()):
-            assert message.header.msg_seq_num < store.durable
+            assert message.header.msg_seq_num < store.committed
         reported += wired.session.events()
     return wired, store, reported
 
@@ -155,7 +156,15 @@ def play(role: Role, calls: int | None) -> tuple[Wired, FailingStore, list[Event
 def test_a_failure_of_any_store_call_ends_the_session_with_the_reason(role: Role) -> None:
     _, store, reported = play(role, None)
     assert set(store.made) == {
-        *("record_sent", "advance_incoming", "reset", "reset_answered", "find", "sent_between", "commit"),
+        *(
+            "record_sent",
+            "advance_incoming",
+            "reset",
+            "reset_answered",
+            "find",
+            "sent_between",
+            "begin_commit",
+        ),
         *({"record_request", "settle_requests", "open_requests"} if role is Role.INITIATOR else ()),
     }
     (whole,) = of_type(reported, SessionEnded)
@@ -166,7 +175,7 @@ def test_a_failure_of_any_store_call_ends_the_session_with_the_reason(role: Role
         (ended,) = of_type(reported, SessionEnded)
         assert isinstance(reported[-1], SessionEnded)
         if ended.reason is CloseReason.LOGGED_OUT:
-            assert store.made[calls] in {"advance_incoming", "settle_requests", "commit"}
+            assert store.made[calls] in {"advance_incoming", "settle_requests", "begin_commit"}
         else:
             assert (ended.reason, ended.text, ended.clean) == (CloseReason.STORE_FAILED, WHY, False)
         assert wired.session.wants_close

@@ -81,7 +81,9 @@ def check(process: Process, connection: Connection) -> None:
         and connection.heart_bt_int
     ):
         silence = process.now.monotonic - connection.heard_at
-        if silence > connection.heart_bt_int + HEARTBEAT_MARGIN:
+        # A Heartbeat waits for a commit, but no longer than a commit may take.
+        commit = core.timers.commit_limit if session.unreleased else process.world.schedule.commits
+        if silence > connection.heart_bt_int + commit + HEARTBEAT_MARGIN:
             raise Violation(
                 "late heartbeat", f"{side} was silent for {silence:.2f} s of {connection.heart_bt_int}"
             )

@@ -1,12 +1,13 @@
 """A durable store on a simulated disk: recorded, committed, synced.
 
+A commit is durable at once, or some time later (`Disk.later`): everything recorded meanwhile shares the next.
 A crash loses changes that are only recorded. A power loss also loses commits that were not synced: all after
 a random one. Changes that no outgoing bytes depend on are committed and not synced, as in the SQLite store.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -35,6 +36,10 @@ class Disk:
         """Length of `log` that survives a power loss."""
         self.failure: str | None = None
         """How the disk fails at present."""
+        self.later: Callable[[Callable[[], None]], None] | None = None
+        """Calls a function when a commit that begins now is complete; None if commits take no time."""
+        self.random = Random(keep)
+        """Draws how much of a commit under way survives a crash."""
         self.lied = False
         """Whether a power loss lost changes that were reported as durable."""
 
@@ -76,11 +81,24 @@ class DiskStore(MemoryStore):
         """How many messages were read for resends since this was last set to 0."""
         self.epoch = 0
         """How often the numbers were reset."""
+        self.durable_epoch = 0
+        """The epoch of the durable changes, which is that of the bytes that a session releases."""
         self._disk = disk
         self._pending: list[Entry] = []
+        self._begun = 0
+        """The ticket of the last commit that was begun."""
+        self._queued: list[Entry] = []
+        """Changes whose commit waits for the one under way."""
+        self._writing: list[Entry] = []
+        """Changes whose commit is under way."""
+        self._writing_ticket = 0
+        self._gone = False
+        """Whether the process has ended."""
+        self._error: StoreError | None = None
         self._broken = False
         for name, arguments in disk.log:
             getattr(self, "_do_" + name)(*arguments)
+        self.durable_epoch = self.epoch
 
     def _record(self, name: str, *arguments: Any) -> None:
         self._pending.append((name, arguments))
@@ -93,15 +111,21 @@ class DiskStore(MemoryStore):
 
     def close(self) -> None:
         """Release the file for the next process."""
+        self._gone = True
 
     def crash(self, torn: Random | None) -> None:
         """End the process. With `torn`, a first part of the uncommitted changes is on the disk all the same,
         as with a store that writes lazily."""
+        self._gone = True
         if torn is not None and not self._broken:
-            self._disk.write(self._pending[: torn.randrange(len(self._pending) + 1)])
+            left = self._writing + self._queued + self._pending
+            self._disk.write(left[: torn.randrange(len(left) + 1)])
+        elif self._writing:
+            self._disk.write(self._writing[: self._disk.random.randrange(len(self._writing) + 1)])
 
     def lose_power(self, random: Random) -> None:
         """Lose power."""
+        self._gone = True
         self._disk.lose_power(random)
 
     @property
@@ -127,7 +151,7 @@ class DiskStore(MemoryStore):
         self._check("advance")
         self._record("advance", next_incoming)
         if self._disk.eager and all(name in LAZY for name, _ in self._pending):
-            self.commit()
+            self.begin_commit()
 
     def reset(self, *, unanswered: bool = False) -> None:
         self._record("reset", unanswered)
@@ -158,15 +182,63 @@ class DiskStore(MemoryStore):
         self._check("read")
         return super().open_requests()
 
-    def commit(self) -> None:
-        if self._disk.failure == "written" and self._pending:
-            self._disk.write(self._pending)
+    @property
+    def durable(self) -> int:
+        if self._error is not None:
+            raise self._error
+        return self._durable
+
+    @durable.setter
+    def durable(self, value: int) -> None:
+        self._durable = value
+
+    def begin_commit(self) -> int:
+        if self._error is not None:
+            raise self._error
+        if self._pending:
+            self._begun += 1
+            self._queued += self._pending
             self._pending = []
+            if self._disk.later is None:
+                self._begin_write()
+                self._write()
+            elif not self._writing:
+                self._begin_write()
+                self._disk.later(self._complete)
+        return self._begun
+
+    def _begin_write(self) -> None:
+        self._writing, self._queued = self._queued, []
+        self._writing_ticket = self._begun
+
+    def _complete(self) -> None:
+        """Complete the commit under way, and begin the next."""
+        later = self._disk.later
+        if self._gone or later is None:
+            return
+        if self._disk.failure == "hang":
+            later(self._complete)
+            return
+        try:
+            self._write()
+        except StoreError as error:
+            self._error = error
+        else:
+            if self._queued:
+                self._begin_write()
+                later(self._complete)
+        self.on_commit()
+
+    def _write(self) -> None:
+        if self._disk.failure == "written":
+            self._disk.write(self._writing)
+            self._writing = []
             self._check("written")
         self._check("commit")
-        if self._pending:
-            self._disk.write(self._pending)
-            self._pending = []
+        self._disk.write(self._writing)
+        self.durable_epoch += sum(name == "reset" for name, _ in self._writing)
+        self._writing = []
+        self.durable = self._writing_ticket
 
     # The changes, as they are recorded and as they are replayed
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 from shutil import rmtree
@@ -100,6 +101,8 @@ class MirroredStore:
         self._real = real
         self._under = under
         self.walked = 0
+        self.durable = 0
+        self.on_commit: Callable[[], object] = lambda: None
         _fail_as_told(real, disk)
 
     # Called by the session
@@ -127,6 +130,7 @@ class MirroredStore:
     def advance_incoming(self, next_incoming: int) -> None:
         self._model.advance_incoming(next_incoming)
         self._real.advance_incoming(next_incoming)
+        self._real._commits.wait(self._real._commits.begun)
 
     def reset(self, *, unanswered: bool = False) -> None:
         self._real.reset(unanswered=unanswered)
@@ -162,15 +166,21 @@ class MirroredStore:
             raise Violation("store", f"open are {found!r}")
         return found
 
-    def commit(self) -> None:
+    def begin_commit(self) -> int:
+        """Commit and wait: a run must not depend on threads."""
         self._real.commit()
-        self._model.commit()
+        self._model.begin_commit()
+        return self.durable
 
     # Called by the world
 
     @property
     def epoch(self) -> int:
         return self._model.epoch
+
+    @property
+    def durable_epoch(self) -> int:
+        return self._model.durable_epoch
 
     @property
     def lied(self) -> bool:
@@ -209,12 +219,10 @@ class MirroredStore:
 
 def _fail_as_told(store: SqliteStore, disk: SqliteDisk) -> None:
     """Make the database fail where the simulated disk fails."""
-    database: Any = store._file._database
-    execute = database.execute
     full = sqlite3.OperationalError("database or disk is full")
     full.sqlite_errorcode = sqlite3.SQLITE_FULL
 
-    def failing(sql: str, *arguments: Any) -> sqlite3.Cursor:
+    def failing(execute: Any, sql: str, *arguments: Any) -> sqlite3.Cursor:
         failure = disk.failure
         if (failure == "commit" and sql == "COMMIT") or (failure == "read" and "SELECT" in sql):
             raise full
@@ -223,4 +231,6 @@ def _fail_as_told(store: SqliteStore, disk: SqliteDisk) -> None:
             raise full
         return cursor
 
-    database.execute = failing
+    databases: Any = (store._file._database, store._file._reader)
+    for database in databases:
+        database.execute = partial(failing, database.execute)

@@ -46,7 +46,7 @@ _SHAPES: dict[Kind, Shape] = {
     Kind.FREEZE: lambda r, beat: (r.uniform(0.1, r.choice([3 * beat, 60])), r.randrange(2)),
     Kind.SUSPEND: lambda r, beat: (r.uniform(0.1, r.choice([3 * beat, 60, 3600])), r.randrange(2)),
     Kind.SLOW: lambda r, beat: (r.uniform(0.5, 2 * beat), r.choice([0, 10, 200, 1000])),
-    Kind.DISK: lambda r, _: (r.uniform(0.1, 20), r.randrange(4)),
+    Kind.DISK: lambda r, _: (r.uniform(0.1, 20), r.randrange(5)),
     Kind.STEP: lambda r, _: (0.0, r.randrange(-6000, 6000)),
     Kind.CLOCK: lambda r, _: (r.uniform(1, 40), r.choice([-1, 1]) * r.randrange(60, 7200)),
     Kind.MAINTENANCE: lambda r, _: (r.uniform(1, 60), r.randrange(2)),
@@ -94,6 +94,7 @@ def draw(seed: int) -> Schedule:
         sqlite=random.random() < SQLITE_SHARE,
         eager=random.random() < 0.5,
         synced=random.random() >= UNSYNCED_SHARE,
+        commits=random.choice([0.0, 0.0, 0.005, 0.05, 0.5]),
         faults=tuple(sorted(faults, key=lambda fault: fault.at)),
     )
 

@@ -18,8 +18,9 @@ from tests.simulation.venue import REFUSALS
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-DISK_FAILURES = ("commit", "written", "advance", "read")
-"""The failing operation: a commit; a commit that is on the disk all the same; advancing numbers; reading."""
+DISK_FAILURES = ("commit", "written", "advance", "read", "hang")
+"""The failing operation: a commit; a commit that is on the disk all the same; advancing numbers; reading; or
+commits do not end, if they take time (`Schedule.commits`)."""
 DOWNTIME = 1.0
 
 

@@ -16,6 +16,7 @@ import attrs
 
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.dialect.problems import Reason
+from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import CloseReason, Event, LoggedOn, MessageRejected, SessionEnded
 from kalshi_fix_sansio.session import Session
 from tests.simulation import bounds
@@ -112,6 +113,7 @@ class Process(ABC):
         self._asleep_from: float | None = None
         self._asleep_until = 0.0
         self.connections: list[Connection] = []
+        world.stores[self.side].on_commit = lambda: self.run(self._committed)
         self.queue: deque[tuple[Connection, Event]] = deque()
         self.explicit = world.schedule.explicit
         self._crash_point: Point | None = None
@@ -216,6 +218,15 @@ class Process(ABC):
         self.attend(connection)
         self.close(connection)
 
+    def _committed(self) -> None:
+        """Send what has become durable, or end the sessions of a store that has failed."""
+        for connection in list(self.connections):
+            try:
+                _ = connection.session.store.durable
+            except StoreError as error:
+                connection.session.store_lost(error)
+            self.attend(connection)
+
     def attend(self, connection: Connection) -> None:
         """Do everything that a call to the session may have made necessary."""
         if connection.closed:
@@ -225,7 +236,7 @@ class Process(ABC):
         self.collect(connection)
         bounds.check(self, connection)
         if connection.session.wants_close:
-            if not connection.output:
+            if not connection.output and not connection.session.unreleased:
                 self.close(connection)
                 return
             if connection.close_at is None:

@@ -157,6 +157,8 @@ class Schedule:
     eager: bool = False
     """Whether a store writes changes at once that it need not commit before bytes are sent, as the SQLite
     store does."""
+    commits: float = 0.0
+    """Most seconds that a commit takes until it is durable; 0: all are durable at once. Not with `sqlite`."""
     synced: bool = True
     """Whether every commit is also a sync, so a power loss loses nothing committed."""
     faults: tuple[Fault, ...] = ()

@@ -151,7 +151,7 @@ class SimulatedVenue(Process):
         try:
             store.record_sent(number, StoredMessage(number, now.utc, CODEC.encode(message, header)))
             self.world.venue_sent(self.world.exchange.outbox.popleft(), number)
-            store.commit()
+            store.begin_commit()
         except StoreError:
             self.world.at(self.world.now, lambda: self.world.store_failed(self))
             return False

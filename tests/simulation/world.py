@@ -215,7 +215,14 @@ class World:
         schedule = self.schedule
         if schedule.sqlite:
             return SqliteDisk(synced=schedule.synced, keep=schedule.keep)
-        return Disk(synced=schedule.synced, keep=schedule.keep, eager=schedule.eager)
+        disk = Disk(synced=schedule.synced, keep=schedule.keep, eager=schedule.eager)
+        if schedule.commits:
+            # A disk that hangs is looked at again later.
+            disk.later = lambda act: self.at(
+                self.now + (0.1 if disk.failure == "hang" else disk.random.uniform(0.0, schedule.commits)),
+                act,
+            )
+        return disk
 
     def dial(self) -> Link | None:
         """Connect to the venue, if it listens."""
@@ -243,7 +250,7 @@ class World:
         if connection.session.store is not self.stores[side]:
             self.wire.note_refusal(self.now, side, connection.id, data)
             return
-        epoch, void = self.stores[side].epoch, self.stores[side.other].reset_unanswered
+        epoch, void = self.stores[side].durable_epoch, self.stores[side.other].reset_unanswered
         for when, number in self.wire.note(self.now, side, connection.id, data, epoch, void=void):
             ledger.left(when, number)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from kalshi_fix_adapters.asyncio.notifier import LoopNotifier
 from kalshi_fix_adapters.asyncio.protocol import ClientProtocol
@@ -21,6 +22,9 @@ SLICE = 0.005
 long compared with the 3 µs of a turn of the loop."""
 
 
+T = TypeVar("T")
+
+
 class _Adapter(AsyncAdapter):
     """Makes the connections in a background task."""
 
@@ -30,6 +34,8 @@ class _Adapter(AsyncAdapter):
     changes: LoopNotifier
 
     def __init__(self, plan: ConnectionPlan) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """The loop of the context."""
         self._task: asyncio.Task[None] | None = None
         """The task of `run`."""
         self._dialling: asyncio.Timeout | None = None
@@ -51,6 +57,35 @@ class _Adapter(AsyncAdapter):
         if self._protocol is not None:
             # Not directly: the core calls this in the middle of a change, and `step` calls the core.
             asyncio.get_running_loop().call_soon(self._protocol.step)
+
+    def call_committed(self) -> None:
+        """Have `committed` called in the loop, soon."""
+        if self._loop is not None:
+            # It may have been closed since.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self.committed)
+
+    def committed(self) -> None:
+        """Write what has become durable in the store."""
+        if self._protocol is not None:
+            self._protocol.step(self.core.store_changed)
+        else:
+            super().committed()
+
+    async def wait_shielded(self, ready: Callable[[], T | None]) -> T | None:
+        """Wait as `wait` does, without a timeout; a cancellation is raised by a later `await` of the task."""
+        cancelled = False
+        try:
+            while True:
+                try:
+                    return await self.wait(ready, None)
+                except asyncio.CancelledError:
+                    cancelled = True
+        finally:
+            task = asyncio.current_task()
+            if cancelled and task is not None:
+                # Later, and only if it was not withdrawn meanwhile, as the end of `asyncio.timeout` does.
+                asyncio.get_running_loop().call_soon(_cancel_again, task)
 
     def give_up(self) -> None:
         """Cancel the connection attempt."""
@@ -83,6 +118,7 @@ class _Adapter(AsyncAdapter):
     async def start(self) -> None:
         """Start the task."""
         self._forget()
+        self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self.run(), name="kalshi-fix")
 
     async def finish(self) -> None:
@@ -161,6 +197,12 @@ class Client(AsyncClient):
 
     def __init__(self, plan: ConnectionPlan) -> None:
         super().__init__(_Adapter(plan))
+
+
+def _cancel_again(task: asyncio.Task[Any]) -> None:
+    if task.cancelling() and not task.done():
+        task.uncancel()
+        task.cancel()
 
 
 _factories = Factories(Client)

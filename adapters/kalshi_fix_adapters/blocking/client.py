@@ -11,6 +11,7 @@ from kalshi_fix_adapters.blocking.io_thread import IoThread
 from kalshi_fix_adapters.blocking.shared_core import SharedCore
 from kalshi_fix_adapters.config.factories import ClientFactory, Factories, OrderEntryFactory
 from kalshi_fix_adapters.config.plan import ConnectionPlan
+from kalshi_fix_adapters.engine.client_core import Sent
 from kalshi_fix_adapters.engine.pacing import Turn
 from kalshi_fix_adapters.engine.user import (
     ClientBase,
@@ -113,8 +114,10 @@ class Client(ClientBase):
     ) -> int:
         """Send an application message and return its MsgSeqNum (34).
 
-        The bytes are passed to the operating system before this returns, unless its buffer is full. A
-        message is never queued for a later connection.
+        The message is durable in the client's store, and its bytes are passed to the operating system, before
+        this returns, unless the system's buffer is full. A message is never queued for a later connection.
+        Messages of several threads share the waits for the disk. An interrupt during that wait does not
+        prevent that the message is sent.
 
         Args:
             message: the message.
@@ -132,11 +135,45 @@ class Client(ClientBase):
             NotConnectedError: the client is not logged on, or no longer.
             SendFailedError: the store failed; `may_have_been_sent` is False, and the session is over.
         """
+        number, ticket = self._number(message, header_fields, allow_unknown_codes, timeout)
+        if ticket:
+            # Without a timeout: the session ends when the commit outlives `commit_timeout`.
+            self._shared.wait(partial(self._core.is_committed, ticket), None, NotConnectedError)
+        return number
+
+    def send_nowait(
+        self,
+        message: Message,
+        *,
+        header_fields: Mapping[str, Any] | None = None,
+        allow_unknown_codes: bool = False,
+    ) -> int:
+        """Send an application message as `send` does, but without waiting, and return its MsgSeqNum (34).
+
+        The bytes are written when the message is durable in the client's store. If it cannot be made durable,
+        it is not sent, and the session ends: OutcomesUnknown lists it if it is a request, and SessionEnded
+        follows with `CloseReason.STORE_FAILED`.
+
+        Raises:
+            InvalidMessageError, EncodeError, NotConnectedError, SendFailedError: as `send` raises.
+            ClientTimeoutError: it cannot be sent now, because the venue does not read, the store has not
+                committed earlier messages, or the client's `budget` has no tokens for it.
+        """
+        return self._number(message, header_fields, allow_unknown_codes, 0.0)[0]
+
+    def _number(
+        self,
+        message: Message,
+        header_fields: Mapping[str, Any] | None,
+        allow_unknown_codes: bool,
+        timeout: float | None,
+    ) -> Sent:
+        """Number a message, wait for room if necessary, and write it once it is durable."""
         shared, core = self._shared, self._core
         if core.pacing is not None:
             return self._send_in_turn(core.pacing.turn(message), header_fields, allow_unknown_codes, timeout)
 
-        def send_if_there_is_room() -> int | None:
+        def send_if_there_is_room() -> Sent | None:
             if core.congested:
                 return None
             # A separate change inside of `wait`, which writes as well: after an interrupt there must be no
@@ -154,10 +191,10 @@ class Client(ClientBase):
         header_fields: Mapping[str, Any] | None,
         allow_unknown_codes: bool,
         timeout: float | None,
-    ) -> int:
+    ) -> Sent:
         shared, core = self._shared, self._core
 
-        def send_in_turn() -> int | None:
+        def send_in_turn() -> Sent | None:
             return shared.change(
                 core.send_in_turn, turn, header_fields, allow_unknown_codes=allow_unknown_codes
             )

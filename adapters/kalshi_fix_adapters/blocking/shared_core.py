@@ -1,8 +1,9 @@
 """The core and connection of a client under one lock, shared by its I/O thread and its users' threads.
 
 The I/O thread (`io_thread`) connects, reads, runs timers and closes. A user's thread that waits (`wait`)
-sleeps until that thread calls `notify`. A user's thread writes the messages that it sends (`change`), so the
-operating system has the bytes when `send` returns.
+sleeps until that thread calls `notify`. A user's thread writes the messages that it sends (`change`), or the
+thread of the store does, once they are durable (`committed`); so the operating system has the bytes when
+`send` returns.
 
 Ctrl-C, or any exception of a signal handler, may interrupt the user's thread anywhere. In the middle of a
 change it leaves core or stream inconsistent. So `core.changing` is set during a change, and a thread that
@@ -46,7 +47,11 @@ class SharedCore:
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self.core: ClientCore = ClientCore(
-            plan, wake=self.wake, current_task=threading.get_ident, has_ended=_has_ended
+            plan,
+            wake=self.wake,
+            on_commit=self.committed,
+            current_task=threading.get_ident,
+            has_ended=_has_ended,
         )
         self.lock: ReentrantLock = ReentrantLock()
         self._interrupted_by: BaseException | None = None
@@ -102,6 +107,23 @@ class SharedCore:
                 each.release()
         # A call that continues to wait adds another lock.
         self._waiters.clear()
+
+    def committed(self) -> None:
+        """Write what has become durable; called in the thread of the store.
+
+        Not in the I/O thread: waking that one first would delay every message.
+        """
+        with self.lock:
+            core = self.core
+            if not core.changing:
+                try:
+                    self.change(core.store_changed)
+                except BaseException as error:  # noqa: BLE001 - it is raised again in the user's calls
+                    # No signal handler runs in this thread.
+                    core.failure(error)
+                    core.changing = False
+                    self.wake()
+                self.notify()
 
     # Changes that must be complete, or end the client
 

@@ -24,7 +24,9 @@ An adapter has one task or thread that moves the bytes:
 
 After every call by either side, calls that wait for events, for room to send, for the logon or for the end
 must check again (`take`, `congested`, `is_logged_on`, `over`), and the task must be woken. Exceptions other
-than KalshiFixError must be passed to `failure`. No method blocks, except on a store's disk.
+than KalshiFixError must be passed to `failure`. A store that commits in a thread of its own calls `on_commit`
+there; then call `store_changed` as after every other input, which releases what has become durable. No method
+but `begin` and `close` waits for a store's disk.
 
 `due` is a `time.monotonic` time, which most messages move to a later one. A timer set to an earlier time may
 be kept, because an early tick is harmless. `timeout` is the same in seconds from now.
@@ -75,6 +77,8 @@ SUBSCRIBE_AGAIN = 1.0
 """Seconds until the next batch of renewals, which includes those that the venue rejected for their rate."""
 SUBSCRIBE_AT_ONCE = MARKET_DATA.requests_per_second
 """Maximum number of renewals in a batch, as the venue accepts per second; None for no limit."""
+Sent = tuple[int, int]
+"""The MsgSeqNum (34) of a message, and the ticket of its commit."""
 
 
 class ClientCore:
@@ -85,6 +89,7 @@ class ClientCore:
         plan: ConnectionPlan,
         *,
         wake: Callable[[], object] = lambda: None,
+        on_commit: Callable[[], object] = lambda: None,
         clocks: Callable[[], Instant] = read_clocks,
         random: Callable[[], float] = system_random.random,
         current_task: Callable[[], object] = lambda: None,
@@ -96,6 +101,7 @@ class ClientCore:
             plan: the settings.
             wake: called when a call of the user requires the task that moves the bytes to check again. `send`
                 and `test_request` do not call it: their caller checks `output` for unwritten bytes.
+            on_commit: called by the store, in its thread, when `store_changed` must be called.
             clocks: returns the current time.
             random: returns a number from 0 up to, but not including, 1, and spreads the waits before an
                 attempt.
@@ -106,7 +112,7 @@ class ClientCore:
         self._wake = wake
         self._clocks = clocks
         self._random = random
-        self._sequence = SequenceState(plan)
+        self._sequence = SequenceState(plan, on_commit)
         self._quiet = QuietWork(plan)
         self.pacing: Pacing | None = None if plan.budget is None else Pacing(plan.budget)
         """The queues for the rate budget; None without one."""
@@ -451,7 +457,7 @@ class ClientCore:
 
     def _collect_held_back(self, connection: Connection) -> bool:
         """Collect output that the session has held back; return whether the session continues."""
-        # This commits the store, so it may end the session; it adds no other events.
+        # This uses the store, so it may end the session; it adds no other events.
         connection.collect()
         if not connection.session.wants_close:
             return True
@@ -485,6 +491,16 @@ class ClientCore:
             self._deliver(connection, now)
             if self._quiet.codec.deferred or self._quiet.freeze:
                 self._quiet_at = self._quiet.moment(now.monotonic)
+
+    def store_changed(self) -> None:
+        """Release the messages whose commit is durable; end the session if the store has failed."""
+        connection = self._connection
+        if connection is not None:
+            try:
+                _ = self._sequence.durable
+            except StoreError as error:
+                connection.session.store_lost(error)
+            self._deliver(connection, self._clocks())
 
     def tick(self) -> None:
         """Run the timers that are due; harmless if none is."""
@@ -541,8 +557,11 @@ class ClientCore:
         connection = self._connection
         if connection is None or connection.close_by is None:
             return connection is None
-        # The session is over. Its last bytes, such as the Logout, may take LINGER seconds to be written.
-        return not self.output or self._clocks().monotonic >= connection.close_by
+        # The session is over. Its last bytes, such as the Logout, may take LINGER seconds to be committed and
+        # written.
+        if not self.output and not connection.session.unreleased:
+            return True
+        return self._clocks().monotonic >= connection.close_by
 
     def disconnected(self) -> None:
         """Record that the transport is closed, by either side."""
@@ -573,8 +592,11 @@ class ClientCore:
         header_fields: Mapping[str, Any] | None = None,
         *,
         allow_unknown_codes: bool = False,
-    ) -> int:
-        """Append a message to `output`; return its MsgSeqNum (34). The caller must write it: see `flush`.
+    ) -> Sent:
+        """Number a message; return its MsgSeqNum (34) and the ticket of its commit.
+
+        With ticket 0 it is in `output` already, and the caller must write it: see `flush`. Otherwise it is
+        released when its commit is durable: see `is_committed`.
 
         Raises:
             NotConnectedError: the client is not logged on.
@@ -593,7 +615,7 @@ class ClientCore:
                 header_fields=header_fields,
                 allow_unknown_codes=allow_unknown_codes,
             )
-            # A failed commit ends the session, and then there is no output. If there is output, it succeeded.
+            # A commit that fails at once ends the session, and then there is no output.
             if not connection.collect() and session.wants_close:
                 raise SendFailedError(session.store_error)
         except BaseException:
@@ -603,7 +625,28 @@ class ClientCore:
             self._observers.sent(message, self._clocks())
         if self._subscriptions is not None:
             self._subscriptions.sent(message, number)
-        return number
+        return number, session.ticket if session.unreleased else 0
+
+    def is_committed(self, ticket: int) -> bool | None:
+        """Return True once the messages of this ticket are durable and released; None before.
+
+        Raises:
+            SendFailedError: they could not be made durable.
+        """
+        connection = self._connection
+        try:
+            # `store_changed` releases them, and is about to be called if they are only durable.
+            if self._sequence.durable >= ticket and (
+                connection is None or connection.session.is_released(ticket)
+            ):
+                return True
+        except StoreError as error:
+            raise SendFailedError(error) from error
+        if self.store_error is not None:
+            raise SendFailedError(self.store_error)
+        if self.over:
+            raise SendFailedError(StoreError("the client has ended before the commit"))
+        return None
 
     def _sending_failed(self, connection: Connection) -> None:
         """Update `changing` before `send` or `test_request` raises."""
@@ -619,7 +662,7 @@ class ClientCore:
         header_fields: Mapping[str, Any] | None = None,
         *,
         allow_unknown_codes: bool = False,
-    ) -> int | None:
+    ) -> Sent | None:
         """Send a message as `send` does, or return None if it has to wait for the venue or the budget.
 
         In that case call again whenever users are woken, while holding `turn.held`.
@@ -682,9 +725,15 @@ class ClientCore:
         return self._sequence.open_requests
 
     @property
+    def store_error(self) -> StoreError | None:
+        """The error of the store that ended the last session; None while the store works."""
+        session = self._sequence.session
+        return None if session is None else session.store_error
+
+    @property
     def congested(self) -> bool:
-        """Whether senders should wait because the venue reads too slowly. Never while `output` is empty, and
-        never if no message can be sent, because then waiting would not help."""
+        """Whether senders should wait because the venue reads, or the store commits, too slowly. Never if no
+        message can be sent, because then waiting would not help."""
         connection = self._connection
         return connection is not None and connection.congested and connection.can_send
 
@@ -832,7 +881,7 @@ class ClientCore:
         # Looked up once, because one read may yield many messages.
         queue, observers, subscriptions = self._queue, self._observers, self._subscriptions
         session = connection.session
-        # Before the events are taken: this commits the store, and a failure adds SessionEnded to them.
+        # Before the events are taken: this uses the store, and a failure adds SessionEnded to them.
         connection.collect()
         events, state = session.events(), session.state
         moved = state is not connection.state

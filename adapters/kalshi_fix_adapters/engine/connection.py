@@ -94,8 +94,8 @@ class Connection:
 
     @property
     def congested(self) -> bool:
-        """Whether senders should wait until more output is written."""
-        return len(self.output) >= HIGH_WATER
+        """Whether senders should wait until more output is written, or released by the store."""
+        return len(self.output) + self.session.unreleased >= HIGH_WATER
 
     def fail_writing(self) -> None:
         """Record that the transport can no longer be written to; received bytes can still be read."""
@@ -107,19 +107,20 @@ class Connection:
     def collect(self) -> bool:
         """Append the session's output to `output`, unless that is full; return whether there was any.
 
-        Must be called after every input to the session, and after a write while `holds_back`.
+        Must be called after every input to the session, after a commit of its store, and after a write while
+        `holds_back`.
         """
         output = self.output
         self.holds_back = len(output) >= HIGH_WATER
         if self.holds_back:
             # The session continues a long resend when its bytes are collected, so it pauses until then.
+            self.session.begin_commit()
             return False
         # Collected and dropped while mute: accumulating answers would end the session (`max_unsent`) before
         # everything the peer has sent is read.
         data = self.session.data_to_send()
         if data and not self._mute:
             if self.on_wire is not None:
-                # Read again, because `data_to_send` may have waited for a commit.
                 self.on_wire("sent", data, self._clocks())
             output += data
         return bool(data)

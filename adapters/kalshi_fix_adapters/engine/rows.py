@@ -31,8 +31,8 @@ class RowStore(Protocol):
     def record_rows(self, rows: Mapping[str, str | None]) -> None:
         """Store rows, and delete those whose text is None, with the next commit."""
 
-    def commit(self) -> None:
-        """Make everything recorded so far survive a crash."""
+    def begin_commit(self) -> int:
+        """Begin to make everything recorded so far durable."""
 
 
 class RowBuffer:
@@ -89,13 +89,13 @@ class RowBuffer:
             self.changes = {}
 
     def write(self) -> None:
-        """Commit all changes.
+        """Begin to commit all changes.
 
         Raises:
-            StoreError: they could not be written.
+            StoreError: the store has failed.
         """
         self.hand_over()
-        self._store.commit()
+        self._store.begin_commit()
 
 
 class Rows(MutableMapping[str, Any]):

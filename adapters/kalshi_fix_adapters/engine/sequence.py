@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -65,8 +66,9 @@ class SequenceState:
     first logon of a client without a `store`, and when a reset is requested.
     """
 
-    def __init__(self, plan: ConnectionPlan) -> None:
+    def __init__(self, plan: ConnectionPlan, on_commit: Callable[[], object]) -> None:
         self._plan = plan
+        self._on_commit = on_commit
         own = plan.store
         self._store: MessageStore = MemoryStore() if own is None or isinstance(own, Path) else own
         """The sessions' store: the user's object, `_file` while it is open, or memory."""
@@ -90,6 +92,16 @@ class SequenceState:
         store = self._plan.store
         if isinstance(store, Path):
             self._store = self._file = self._open_file(store)
+        self._store.on_commit = self._on_commit
+
+    @property
+    def durable(self) -> int:
+        """The last durable ticket of the store.
+
+        Raises:
+            StoreError: a commit has failed, or the store was lost.
+        """
+        return self._store.durable
 
     def rows(self) -> RowBuffer | None:
         """Return a buffer for the user's rows; None if the store cannot keep rows."""
@@ -187,7 +199,7 @@ class SequenceState:
             uncertain = [request for request in found if lost or request.seq_num >= outgoing]
             self._mark_uncertain(store, uncertain)
             store.renumber(outgoing, incoming)
-            store.commit()
+            _commit(store)
         # Otherwise the next logon would reset these numbers, as a client without a store does until a logon
         # has agreed on its numbers.
         self._agreed = True
@@ -212,7 +224,7 @@ class SequenceState:
             found = store.open_requests()
             self._mark_uncertain(store, found)
             store.reset(unanswered=True)
-            store.commit()
+            _commit(store)
         return (OutcomesUnknown(found, Uncertainty.RESET),) if found else ()
 
     @staticmethod
@@ -267,6 +279,16 @@ class SequenceState:
             target_comp_id=config.session_type.name,
             account=self._plan.account,
         )
+
+
+def _commit(store: MessageStore) -> None:
+    """Make everything recorded durable, and wait for it, while no session uses the store."""
+    changed = threading.Event()
+    store.on_commit = changed.set
+    ticket = store.begin_commit()
+    while store.durable < ticket:
+        changed.wait()
+        changed.clear()
 
 
 def _guarded(sign: SignLogon | None) -> SignLogon | None:

@@ -16,6 +16,7 @@ from kalshi_fix_adapters.engine.sequence import LossEvent, SequenceNumbers
 from kalshi_fix_adapters.errors import AdapterError, ClientTimeoutError, NotConnectedError
 from kalshi_fix_adapters.events import ClientEvent
 from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.errors import SendFailedError
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived, OpenRequest, SessionEnded
 from kalshi_fix_sansio.session.states import State
 
@@ -227,9 +228,12 @@ class ClientBase:
 
         Raises:
             NotConnectedError: there will be none.
+            SendFailedError: because the store has failed.
         """
         seconds = self._core.round_trip(test_req_id)
         if seconds is None and not self._core.is_logged_on:
+            if (failed := self._core.store_error) is not None:
+                raise SendFailedError(failed)
             raise self._core.closed_error(NotConnectedError)
         return seconds
 

@@ -47,7 +47,11 @@ class AsyncAdapter(ABC):
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self.core: ClientCore = ClientCore(
-            plan, wake=self.wake, current_task=self.current_task, has_ended=self.has_ended
+            plan,
+            wake=self.wake,
+            on_commit=self.call_committed,
+            current_task=self.current_task,
+            has_ended=self.has_ended,
         )
         self.users: Notifier = self.notifier()
         """Notified when a user's call may continue: an event, room to send, the logon, the end."""
@@ -90,6 +94,16 @@ class AsyncAdapter(ABC):
         return inspect.getcoroutinestate(task.coro) == inspect.CORO_CLOSED
 
     @abstractmethod
+    def call_committed(self) -> None:
+        """Have `committed` called in the loop, soon. Called in any thread; without effect if the loop does
+        not run."""
+
+    @abstractmethod
+    async def wait_shielded(self, ready: Callable[[], T | None]) -> T | None:
+        """Wait as `wait` does, without a timeout and without being cancelled: a cancellation takes effect
+        after it. The message of the waiting call is being sent already."""
+
+    @abstractmethod
     def give_up(self) -> None:
         """Cancel the current connection attempt, if there is one."""
 
@@ -121,6 +135,16 @@ class AsyncAdapter(ABC):
         self.notify_tasks()
 
     # For use by adapters
+
+    def committed(self) -> None:
+        """Write what has become durable in the store."""
+        try:
+            self.core.store_changed()
+        except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
+            self.core.failure(error)
+        self.flush()
+        self.notify_tasks()
+        self.users.notify()
 
     def wake(self) -> None:
         """Wake all waiting calls and tasks; the core calls this after a call of the user."""

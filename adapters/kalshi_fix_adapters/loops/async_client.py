@@ -12,6 +12,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
+from kalshi_fix_adapters.engine.client_core import Sent
 from kalshi_fix_adapters.engine.user import (
     ClientBase,
     Ended,
@@ -112,9 +113,11 @@ class AsyncClient(ClientBase):
     ) -> int:
         """Send a message and return its MsgSeqNum.
 
-        Waits while the venue reads too slowly, or the client's `budget` has no tokens for it. If cancelled,
-        it has not sent the message. A message is never queued for a later connection. `allow_unknown_codes`
-        allows code values that this version does not know.
+        Waits while the venue reads too slowly, or the client's `budget` has no tokens for it, and until the
+        message is durable in the client's store; messages of several tasks share the waits for the disk. If
+        cancelled, it has not sent the message: the wait for the store is not cancelled. A message is never
+        queued for a later connection. `allow_unknown_codes` allows code values that this version does not
+        know.
 
         Raises:
             LocalProtocolError: or a subclass: the message is not allowed here, and was not sent.
@@ -127,11 +130,11 @@ class AsyncClient(ClientBase):
         if core.pacing is not None:
             turn = core.pacing.turn(message)
 
-            def send_in_turn() -> int | None:
-                number = core.send_in_turn(turn, header_fields, allow_unknown_codes=allow_unknown_codes)
+            def send_in_turn() -> Sent | None:
+                sent = core.send_in_turn(turn, header_fields, allow_unknown_codes=allow_unknown_codes)
                 # Writes the message, or updates the time of the next try.
                 adapter.flush()
-                return number
+                return sent
 
             with turn.held:
                 try:
@@ -142,20 +145,62 @@ class AsyncClient(ClientBase):
                         adapter.flush()
             if sent is None:
                 raise no_room() if core.congested else no_tokens()
-            return sent
+            number, ticket = sent
+            if ticket:
+                await adapter.wait_shielded(partial(core.is_committed, ticket))
+            return number
         # Repeated from `AsyncAdapter.wait`, to save that call for a send that need not wait.
         if time.monotonic() >= adapter.before_due:
             await adapter.before()
-        waits = bool(core.output) and core.congested
+        waits = core.congested
         if waits and not await adapter.wait(lambda: not core.congested or None, timeout):
             raise no_room()
         # No `await` from here to `flush`, so no cancellation can occur in between: a numbered message is
-        # either written, or waits in `output`.
-        number = core.send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
+        # written, or waits in `output` or for its commit.
+        number, ticket = core.send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
         adapter.flush()
-        if adapter.has_after and not waits:
+        if ticket:
+            await adapter.wait_shielded(partial(core.is_committed, ticket))
+        elif adapter.has_after and not waits:
             await adapter.after()
         return number
+
+    def send_nowait(
+        self,
+        message: Message,
+        *,
+        header_fields: Mapping[str, Any] | None = None,
+        allow_unknown_codes: bool = False,
+    ) -> int:
+        """Send an application message as `send` does, but without waiting, and return its MsgSeqNum (34).
+
+        The bytes are written when the message is durable in the client's store. If it cannot be made durable,
+        it is not sent, and the session ends: OutcomesUnknown lists it if it is a request, and SessionEnded
+        follows with `CloseReason.STORE_FAILED`.
+
+        Raises:
+            InvalidMessageError, EncodeError, NotConnectedError, SendFailedError: as `send` raises.
+            ClientTimeoutError: it cannot be sent now, because the venue does not read, the store has not
+                committed earlier messages, or the client's `budget` has no tokens for it.
+        """
+        adapter, core = self._adapter, self._core
+        if core.pacing is None:
+            if core.congested:
+                raise no_room()
+            sent = core.send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
+        else:
+            turn = core.pacing.turn(message)
+            with turn.held:
+                try:
+                    found = core.send_in_turn(turn, header_fields, allow_unknown_codes=allow_unknown_codes)
+                finally:
+                    if turn.waits:
+                        core.leave_line(turn)
+            if found is None:
+                raise no_room() if core.congested else no_tokens()
+            sent = found
+        adapter.flush()
+        return sent[0]
 
     async def receive(self, timeout: float | None = None) -> ClientEvent:  # noqa: ASYNC109
         """Wait for the next event and return it. This confirms the previous one.

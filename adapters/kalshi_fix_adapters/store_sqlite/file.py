@@ -43,10 +43,11 @@ _ROW = "SELECT key, value, check_sum FROM journal WHERE key = ?"
 _ROW_SIZES = "SELECT key, LENGTH(CAST(key AS BLOB)) + LENGTH(value) FROM journal"
 _NUMBERS = """
     UPDATE session SET
-        next_outgoing = ?, next_incoming = ?, oldest_kept = ?, kept = ?, reset_unanswered = ?, check_sum = ?
+        next_outgoing = ?, next_incoming = ?, oldest_kept = ?, kept = ?, reset_unanswered = ?,
+        generation = ?, check_sum = ?
     WHERE
         next_outgoing = ? AND next_incoming = ? AND oldest_kept = ? AND kept = ? AND reset_unanswered = ?
-        AND check_sum = ?
+        AND generation = ? AND check_sum = ?
 """
 
 
@@ -66,6 +67,7 @@ class StoreFile:
         self._owner = owner
         mark = read_mark(path)
         self._database = tables.connect(path, "rw", connection_class)
+        """Only for `write`, which may take as long as the disk; all reads have a connection of their own."""
         try:
             self.numbers: Numbers
             found, self.numbers = tables.read_session(path, self._database)
@@ -96,6 +98,7 @@ class StoreFile:
                 self.kept_bytes = 0
             self.row_sizes: dict[str, int] = dict(self._database.execute(_ROW_SIZES))
             """Bytes of the user's rows by key, as of the last commit."""
+            self._reader = tables.connect(path, "ro", connection_class)
         except BaseException:
             self._database.close()
             raise
@@ -106,24 +109,25 @@ class StoreFile:
 
     def messages(self, begin: int, end: int) -> list[StoredMessage]:
         """Return the first messages from `begin` to `end` inclusive, in order."""
-        rows = self._database.execute(_MESSAGES, (begin, end, _AT_ONCE))
+        rows = self._reader.execute(_MESSAGES, (begin, end, _AT_ONCE))
         return [message_of(row) for row in rows.fetchall()]
 
     def requests(self) -> list[OpenRequest]:
         """Return the open requests, oldest first."""
-        return tables.read_requests(self._database)
+        return tables.read_requests(self._reader)
 
     def row(self, key: str) -> str:
         """Return the text of one of the user's rows, which must exist."""
-        return journal_text(self._database.execute(_ROW, (key,)).fetchone())
+        return journal_text(self._reader.execute(_ROW, (key,)).fetchone())
 
-    def write(self, pending: Pending, numbers: Numbers, retention: Retention, *, wait_for_disk: bool) -> None:
+    def write(self, pending: Pending, retention: Retention, *, wait_for_disk: bool) -> None:
         """Write the recorded changes and delete expired messages, in one transaction.
 
         Raises:
             StoreError: another program has written to the file; it was left unchanged.
         """
-        database = self._database
+        database, kept = self._database, self.numbers
+        numbers = attrs.evolve(pending.numbers or kept, oldest_kept=kept.oldest_kept, kept=kept.kept)
         # Before the transaction: if the process died in between, a note with the old, higher numbers would
         # make the new ones look like damage.
         if pending.renumbered:
@@ -135,7 +139,8 @@ class StoreFile:
         # An exception below needs no ROLLBACK: the store can only be closed then, which rolls back.
         database.execute("BEGIN IMMEDIATE")
         # Deletes the messages sent before the reset; those sent after it are inserted below.
-        if pending.reset:
+        if pending.restarts_at is not None:
+            numbers.oldest_kept, numbers.kept = pending.restarts_at, 0
             retention.restart(database)
         if pending.sent:
             rows = [message_row(seq_num, message) for seq_num, message in pending.sent.items()]
@@ -161,7 +166,7 @@ class StoreFile:
                 "written: end the other process, then open the store again"
             )
         database.execute("COMMIT")
-        self._row = row
+        self._row, self.numbers = row, numbers
         pending.resize(self.row_sizes)
         # After the commit: a note that was ahead of the file when the process died would make it look
         # damaged.
@@ -170,4 +175,5 @@ class StoreFile:
     def close(self) -> None:
         """Close the file; SQLite merges the log into it."""
         self._mark.close()
+        self._reader.close()
         self._database.close()

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from kalshi_fix_adapters.store_sqlite.rows import Numbers
 from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
 
 
 class Pending:
-    """The changes since the last commit, in memory."""
+    """The changes since the last commit, in memory; a `commits.Batch`."""
 
     def __init__(self) -> None:
-        self.reset: bool = False
-        """Whether everything in the file except the open requests will be deleted."""
+        self.numbers: Numbers | None = None
+        """The numbers with these changes, set when the commit begins. Those of the kept messages are the
+        file's."""
+        self.restarts_at: int | None = None
+        """If not None, all messages in the file will be deleted, and the next one has this number."""
         self.renumbered: bool = False
         """Whether numbers may be lower than before."""
         self.sent: dict[int, StoredMessage] = {}
@@ -27,10 +31,24 @@ class Pending:
         """Whether bytes may be sent that depend on these records, which then must survive a loss of power."""
         self.is_empty: bool = True
 
-    def restart(self) -> None:
+    def merge(self, later: Pending) -> None:
+        """Add the changes that were recorded after these."""
+        self.numbers = later.numbers
+        if later.restarts_at is not None:
+            self.restart(later.restarts_at)
+        self.sent.update(later.sent)
+        self.settle(later.settled)
+        for request in later.requests.values():
+            self.record_request(request)
+        self.rows.update(later.rows)
+        self.renumbered |= later.renumbered
+        self.must_last |= later.must_last
+        self.is_empty &= later.is_empty
+
+    def restart(self, oldest_kept: int) -> None:
         """Record a reset: all messages will be deleted, here and in the file."""
         self.renumber()
-        self.reset = True
+        self.restarts_at = oldest_kept
         self.sent.clear()
 
     def renumber(self) -> None:

@@ -32,6 +32,8 @@ class Numbers:
     kept: int = 0
     """Number of messages kept for resend."""
     reset_unanswered: bool = False
+    generation: int = 0
+    """Number of resets."""
 
 
 def microseconds(value: datetime | timedelta) -> int:
@@ -109,6 +111,7 @@ def numbers_row(owner: StoreOwner, numbers: Numbers) -> Row:
         numbers.oldest_kept,
         numbers.kept,
         int(numbers.reset_unanswered),
+        numbers.generation,
     )
     return (*values, _check_sum((*owner_row(owner), *values)))
 
@@ -127,15 +130,19 @@ def session_of(row: Row | None) -> tuple[StoreOwner, Numbers]:
     if row is None:
         raise DamagedRowError("its numbers are missing")
     values = _checked(row)
-    environment, product, sender, target, outgoing, incoming, oldest_kept, kept, unanswered = values
+    environment, product, sender, target, outgoing, incoming, oldest_kept, kept, unanswered, generation = (
+        values
+    )
     owner = StoreOwner(environment=environment, product=product, sender_comp_id=sender, target_comp_id=target)
-    return owner, Numbers(outgoing, incoming, oldest_kept, kept, bool(unanswered))
+    return owner, Numbers(outgoing, incoming, oldest_kept, kept, bool(unanswered), generation)
 
 
 def earlier_key_row(owner: StoreOwner, numbers: Numbers) -> Row:
     """Return the row of table `earlier_key`."""
     reset = int(numbers.reset_unanswered)
-    return _summed((owner.sender_comp_id, numbers.next_outgoing, numbers.next_incoming, reset))
+    return _summed(
+        (owner.sender_comp_id, numbers.next_outgoing, numbers.next_incoming, reset, numbers.generation)
+    )
 
 
 def numbers_of_earlier_key(row: Row | None) -> Numbers:
@@ -147,8 +154,14 @@ def numbers_of_earlier_key(row: Row | None) -> Numbers:
     """
     if row is None:
         return Numbers()
-    _, outgoing, incoming, unanswered = _checked(row)
-    return Numbers(outgoing, incoming, oldest_kept=outgoing, reset_unanswered=bool(unanswered))
+    _, outgoing, incoming, unanswered, generation = _checked(row)
+    return Numbers(
+        outgoing,
+        incoming,
+        oldest_kept=outgoing,
+        reset_unanswered=bool(unanswered),
+        generation=generation,
+    )
 
 
 def _check_sum(values: Row) -> int:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from os import getpid
 from pathlib import Path
 from typing import ClassVar, Literal, NoReturn, Self
 
+import attrs
+
+from kalshi_fix_adapters.commits import CommitThread
 from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, explain
 from kalshi_fix_adapters.store_sqlite.file import StoreFile
 from kalshi_fix_adapters.store_sqlite.lock import FileLock
@@ -23,14 +26,21 @@ from kalshi_fix_sansio.session.store import MAX_KEPT_BYTES, StoredMessage
 
 Sync = Literal["full", "normal"]
 """Durability of a commit: "full" survives a loss of power, "normal" a crash of the process."""
+CLOSING = 5.0
+"""Seconds that `close` waits for a commit that the disk does not complete."""
+
+
+def _do_nothing() -> None:
+    """Be the `on_commit` of a store without a user."""
 
 
 class SqliteStore:
     """A `MessageStore` in a file: one account on one session, one process at a time.
 
-    Changes are kept in memory until `commit`, which writes them as one transaction; the session commits
-    before it sends a byte. Incoming numbers are written at once unless other changes await a commit.
-    Different threads may use it one after the other, but not at the same time, and not in a forked child.
+    Changes are kept in memory until `begin_commit`. A thread of the store writes them as one transaction;
+    all that is recorded meanwhile shares the next one, and so one wait for the disk. Incoming numbers are
+    passed to that thread at once unless other changes await a commit. Different threads may use the store
+    one after the other, but not at the same time, and not in a forked child.
 
     After a StoreError the store can only be closed, and the file opened again.
 
@@ -38,9 +48,9 @@ class SqliteStore:
         path: the file; it and its folder are created if missing, readable by this user only.
             `store_path` returns one for each owner.
         owner: the account and session of the sequence numbers.
-        sync: "full": a commit is on the disk before `commit` returns, so not even a loss of power causes a
-            number to be used twice. "normal": it was passed to the operating system, which survives a crash
-            of the process; a loss of power may revert the last commits.
+        sync: "full": a commit is durable once it is on the disk, so not even a loss of power causes a
+            number to be used twice. "normal": once it was passed to the operating system, which survives a
+            crash of the process; a loss of power may revert the last commits.
         max_age: messages older than this are deleted, except the newest.
         max_messages: beyond this number the oldest messages are deleted.
         max_bytes: beyond this many bytes of messages the oldest are deleted.
@@ -78,6 +88,8 @@ class SqliteStore:
         self._unusable = ""
         self._closed = False
         self._pending = Pending()
+        self.on_commit: Callable[[], object] = _do_nothing
+        self._commits = CommitThread(self._write, self._notify)
         self._path = Path(path).resolve()
         try:
             make_folder(self._path.parent)
@@ -91,7 +103,8 @@ class SqliteStore:
             if isinstance(error, FILE_ERRORS):
                 raise explain(self._path, error) from error
             raise
-        self._numbers = self._file.numbers
+        self._numbers = attrs.evolve(self._file.numbers)
+        """With the uncommitted changes. Those of the kept messages are `_file`'s."""
         self._retention = Retention(
             max_age, max_messages, max_bytes, self._numbers.oldest_kept, self._file.kept_bytes
         )
@@ -119,7 +132,22 @@ class SqliteStore:
     @property
     def oldest_kept(self) -> int:
         """The lowest number whose sent message is known; messages are deleted at a commit."""
-        return self._numbers.oldest_kept
+        restarts_at = self._unwritten().restarts_at
+        return self._file.numbers.oldest_kept if restarts_at is None else restarts_at
+
+    @property
+    def generation(self) -> int:
+        """The number of resets since the file was created, for each key."""
+        return self._numbers.generation
+
+    @property
+    def durable(self) -> int:
+        """The last ticket of `begin_commit` whose changes are written, with the durability of `sync`.
+
+        Raises:
+            StoreError: they could not be written.
+        """
+        return self._commits.durable
 
     @property
     def reset_unanswered(self) -> bool:
@@ -147,13 +175,13 @@ class SqliteStore:
         self._pending.is_empty = False
         # If bytes wait to be sent, the commit that they need includes this.
         if not self._pending.must_last:
-            self.commit()
+            self.begin_commit()
 
     def reset(self, *, unanswered: bool = False) -> None:
         """Restart both directions at 1 and delete all messages, but not the open requests."""
         self._check_usable()
-        self._numbers = Numbers(reset_unanswered=unanswered)
-        self._pending.restart()
+        self._numbers = Numbers(reset_unanswered=unanswered, generation=self._numbers.generation + 1)
+        self._pending.restart(oldest_kept=1)
 
     def reset_answered(self) -> None:
         """Record that the peer has confirmed the reset."""
@@ -174,8 +202,8 @@ class SqliteStore:
         if min(next_outgoing, next_incoming) < 1 or max(next_outgoing, next_incoming) > LARGEST_NUMBER:
             raise ValueError(f"sequence numbers start at 1 and end at {LARGEST_NUMBER}")
         if next_outgoing != self._numbers.next_outgoing:
-            self._numbers = Numbers(next_outgoing, oldest_kept=next_outgoing)
-            self._pending.restart()
+            self._numbers = Numbers(next_outgoing, generation=self._numbers.generation + 1)
+            self._pending.restart(oldest_kept=next_outgoing)
         self._numbers.next_incoming = next_incoming
         self._numbers.reset_unanswered = False
         self._pending.renumber()
@@ -203,11 +231,11 @@ class SqliteStore:
     def open_requests(self) -> tuple[OpenRequest, ...]:
         """Return the requests that were recorded and not settled, in the order of their keys."""
         self._check_usable()
+        pending = self._unwritten()
         try:
             written = self._file.requests()
         except FILE_ERRORS as error:
             self._give_up(error)
-        pending = self._pending
         found = {request.key: request for request in written if request.key not in pending.settled}
         found |= pending.requests
         return tuple(found[key] for key in sorted(found))
@@ -217,15 +245,17 @@ class SqliteStore:
     @property
     def row_sizes(self) -> dict[str, int]:
         """The size in bytes of each row including its key, by key."""
+        pending = self._unwritten()
         sizes = dict(self._file.row_sizes)
-        self._pending.resize(sizes)
+        pending.resize(sizes)
         return sizes
 
     def row(self, key: str) -> str | None:
         """Return the text of a row; None if there is none."""
         self._check_usable()
-        if key in self._pending.rows:
-            return self._pending.rows[key]
+        pending = self._unwritten()
+        if key in pending.rows:
+            return pending.rows[key]
         try:
             return self._file.row(key) if key in self._file.row_sizes else None
         except FILE_ERRORS as error:
@@ -236,35 +266,52 @@ class SqliteStore:
         self._check_usable()
         self._pending.note(rows)
 
+    def begin_commit(self) -> int:
+        """Begin to write the recorded changes, and return their ticket: see `durable`."""
+        self._check_usable()
+        pending = self._pending
+        if pending.is_empty:
+            return self._commits.begun
+        pending.numbers = attrs.evolve(self._numbers)
+        self._pending = Pending()
+        return self._commits.add(pending)
+
     def commit(self) -> None:
-        """Write the recorded changes, with the durability of `sync`.
+        """Write the recorded changes and wait until they are durable, for a program without a session.
 
         Raises:
             StoreError: they could not be written. Earlier commits are safe.
         """
-        self._check_usable()
-        pending = self._pending
-        if pending.is_empty:
-            return
-        # Any exception during the write, including an interrupt, leaves the content of the file unknown.
-        self._unusable = f"{self._path} was interrupted while it was being written"
+        self._commits.wait(self.begin_commit())
+
+    def _notify(self) -> None:
+        self.on_commit()
+
+    def _write(self, pending: Pending) -> None:
+        """Write changes to the file, in the thread for commits."""
         try:
-            wait = self._wait_for_disk and pending.must_last
             self._lock.check()
-            self._file.write(pending, self._numbers, self._retention, wait_for_disk=wait)
+            wait = self._wait_for_disk and pending.must_last
+            self._file.write(pending, self._retention, wait_for_disk=wait)
         except FILE_ERRORS as error:
-            self._give_up(error)
-        except StoreError as error:
-            self._unusable = str(error)
-            raise
-        self._unusable = ""
-        self._pending = Pending()
+            raise explain(self._path, error) from error
+
+    def _unwritten(self) -> Pending:
+        """Return all changes that may not be in the file.
+
+        Called before the file is read: a commit that completes in between is found in both.
+        """
+        found = Pending()
+        for each in (*self._commits.waiting(), self._pending):
+            found.merge(each)
+        return found
 
     def close(self) -> None:
         """Commit the recorded changes and release the file. Calling it again has no effect.
 
         Raises:
-            StoreError: the last commit failed; the file is closed nevertheless.
+            StoreError: the last commit failed; the file is closed nevertheless. Or it was not completed
+                within `CLOSING` seconds: the file stays locked until this process ends.
         """
         if self._closed:
             return
@@ -272,10 +319,15 @@ class SqliteStore:
         if getpid() != self._pid:
             return  # The parent's file and lock; a child must not touch them.
         try:
-            if not self._unusable:
-                self.commit()
+            if not self._unusable and self._commits.error is None:
+                self._commits.wait(self.begin_commit(), CLOSING)
         finally:
             self._unusable = self._unusable or f"{self._path} is closed"
+            if not self._commits.close(CLOSING):
+                raise StoreError(
+                    f"{self._path} could not be closed, because the disk has not completed a commit: look "
+                    "whether it is failing, and end this process before the file is opened again"
+                )
             self._file.close()
             self._lock.release()
 
@@ -288,19 +340,21 @@ class SqliteStore:
     def _some_between(self, begin: int, end: int) -> list[StoredMessage]:
         """Return the first messages from `begin` to `end` inclusive; none if there are none."""
         self._check_usable()
-        begin, end = max(begin, self._numbers.oldest_kept), min(end, self._numbers.next_outgoing - 1)
+        begin, end = max(begin, self.oldest_kept), min(end, self._numbers.next_outgoing - 1)
         if begin > end:
             return []
+        pending = self._unwritten()
         try:
-            found = [] if self._pending.reset else self._file.messages(begin, end)
+            found = [] if pending.restarts_at is not None else self._file.messages(begin, end)
         except FILE_ERRORS as error:
             self._give_up(error)
         # Pending messages have higher numbers than all messages in the file, so they are last.
-        return found or list(self._pending.sent_between(begin, end))
+        return found or list(pending.sent_between(begin, end))
 
     def _check_usable(self) -> None:
-        if self._unusable:
-            raise StoreError(f"{self._unusable} (close this store and open the file again)")
+        unusable = self._unusable or self._commits.error
+        if unusable:
+            raise StoreError(f"{unusable} (close this store and open the file again)")
         if getpid() != self._pid:
             raise StoreError(
                 f"{self._path} was opened by process {self._pid}, before a fork: open a store in the process "

@@ -31,7 +31,7 @@ from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import OpenRequest
 
 APPLICATION_ID = int.from_bytes(b"kFIX", "big")
-VERSION = 3
+VERSION = 4
 
 _REQUEST_TABLE = """
     CREATE TABLE request (
@@ -62,6 +62,7 @@ CREATE TABLE session (
     oldest_kept INTEGER NOT NULL,
     kept INTEGER NOT NULL,
     reset_unanswered INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
     check_sum INTEGER NOT NULL
 );
 CREATE TABLE sent (
@@ -79,17 +80,18 @@ _EARLIER_KEYS = """
         next_outgoing INTEGER NOT NULL,
         next_incoming INTEGER NOT NULL,
         reset_unanswered INTEGER NOT NULL,
+        generation INTEGER NOT NULL,
         check_sum INTEGER NOT NULL
     ) WITHOUT ROWID
 """
 _REQUESTS = """
     SELECT key, request_id, msg_type, seq_num, sent_at, uncertain, frame, check_sum FROM request ORDER BY key
 """
-_BEGIN = "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_BEGIN = "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _READ = """
     SELECT
         environment, product, sender_comp_id, target_comp_id,
-        next_outgoing, next_incoming, oldest_kept, kept, reset_unanswered, check_sum
+        next_outgoing, next_incoming, oldest_kept, kept, reset_unanswered, generation, check_sum
     FROM session
 """
 REPLACE_REQUEST = "INSERT OR REPLACE INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -197,7 +199,7 @@ def change_key(database: sqlite3.Connection, owner: StoreOwner) -> Numbers:
     database.execute("BEGIN IMMEDIATE")
     database.execute(_EARLIER_KEYS)
     database.execute(
-        "INSERT OR REPLACE INTO earlier_key VALUES (?, ?, ?, ?, ?)", earlier_key_row(old, numbers)
+        "INSERT OR REPLACE INTO earlier_key VALUES (?, ?, ?, ?, ?, ?)", earlier_key_row(old, numbers)
     )
     row = database.execute("SELECT * FROM earlier_key WHERE sender_comp_id = ?", (owner.sender_comp_id,))
     numbers = numbers_of_earlier_key(row.fetchone())

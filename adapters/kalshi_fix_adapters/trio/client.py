@@ -6,8 +6,8 @@ import contextlib
 import math
 import socket
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -19,6 +19,8 @@ from kalshi_fix_adapters.loops.async_client import AsyncClient
 from kalshi_fix_adapters.net.dial import AddressInfo, Dialer, dial
 from kalshi_fix_adapters.trio.transport import TlsTransport, Transport
 from kalshi_fix_sansio.errors import LocalProtocolError
+
+T = TypeVar("T")
 
 
 class _Notifier(Notifier):
@@ -96,6 +98,8 @@ class _Adapter(AsyncAdapter):
     after = staticmethod(trio.lowlevel.cancel_shielded_checkpoint)
 
     def __init__(self, plan: ConnectionPlan) -> None:
+        self._token: trio.lowlevel.TrioToken | None = None
+        """The loop of the context."""
         self._nursery: trio.Nursery | None = None
         """The nursery of the context; None outside of it."""
         self._running = trio.CancelScope()
@@ -118,6 +122,18 @@ class _Adapter(AsyncAdapter):
         """Close the nursery, whose tasks have ended."""
         self._nursery = None
         await self._manager.__aexit__(None, None, None)
+
+    def call_committed(self) -> None:
+        """Have `committed` called in the loop, soon."""
+        if self._token is not None:
+            with contextlib.suppress(trio.RunFinishedError):
+                self._token.run_sync_soon(self.committed, idempotent=True)
+
+    async def wait_shielded(self, ready: Callable[[], T | None]) -> T | None:
+        """Wait as `wait` does, without a timeout and without being cancelled."""
+        with trio.CancelScope(shield=True):
+            return await self.wait(ready, None)
+        return None  # for type checkers, since a scope may suppress exceptions
 
     def give_up(self) -> None:
         """Cancel the connection attempt."""
@@ -144,6 +160,7 @@ class _Adapter(AsyncAdapter):
         """Start the task that moves the bytes."""
         if self._nursery is None:
             raise LocalProtocolError("a trio client runs its tasks in a nursery; enter it by `async with`")
+        self._token = trio.lowlevel.current_trio_token()
         self._running = trio.CancelScope(shield=True)
         self._finished = trio.Event()
         self._nursery.start_soon(self._shielded, name="kalshi-fix")

@@ -30,7 +30,7 @@ from kalshi_fix_sansio.session.open_requests import BY_NUMBER, UNNAMED, Names, R
 from kalshi_fix_sansio.session.outbound import Outbound, plain_text, reply_route
 from kalshi_fix_sansio.session.states import LOGGED_ON_STATES, TRANSITIONS, Input, State
 from kalshi_fix_sansio.session.store import MessageStore
-from kalshi_fix_sansio.session.timers import SendingTimes, Timers
+from kalshi_fix_sansio.session.timers import COMMIT_SHARE, NEVER, SendingTimes, Timers
 from kalshi_fix_sansio.validation import logon_facts
 
 HEARTBEAT, TEST_REQUEST, RESEND_REQUEST, REJECT, SEQUENCE_RESET, LOGOUT, LOGON = (
@@ -96,7 +96,10 @@ class Core:
             config.max_message_size,
             skip_by_check_sum=config.protocol_options.skip_by_check_sum,
         )
-        self.timers: Timers = Timers(config.protocol_options.answer_patience)
+        self.timers: Timers = Timers(
+            config.protocol_options.answer_patience,
+            commit_limit=min(config.commit_timeout, config.heart_bt_int * COMMIT_SHARE or NEVER),
+        )
         self.times: SendingTimes = SendingTimes(config.sending_time_tolerance, self.timers)
         self.resting: RestingOrders = RestingOrders(config)
         self.flags: Mapping[str, Any] = MappingProxyType({})
@@ -132,7 +135,7 @@ class Core:
         """
         events, self.events = self.events, []
         self.ledger = Ledger(self.ledger.store)
-        self.outbound.buffer.clear()
+        self.outbound.drop()
         return events
 
     @property
@@ -160,7 +163,7 @@ class Core:
         self.ledger.broken = True  # first, because `end` must not use the store any more
         if self.state is not State.CLOSED:
             self.end(Input.STORE_FAILED, CloseReason.STORE_FAILED, str(error))
-        self.outbound.buffer.clear()
+        self.outbound.drop()
 
     def emit(self, event: Event) -> None:
         """Emit an event, before the message's number is counted: the store may pass that number only once

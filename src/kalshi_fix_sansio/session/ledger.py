@@ -51,6 +51,7 @@ class Ledger:
         "settling",
         "settling_bytes",
         "store",
+        "ticket",
         "unsaved",
     )
 
@@ -95,8 +96,11 @@ class Ledger:
         """By key, for open requests that were resent to the peer: the next outgoing number at that time."""
         self._loaded = False
         """Whether the store's requests have been loaded."""
+        self.ticket: int = 0
+        """The ticket of the last commit that was begun."""
         self.unsaved: bool = False
-        """Whether there are records that must be durable before further messages are sent."""
+        """Whether there are records that must be durable before further messages are sent, and whose commit
+        was not begun."""
         self._stale = False
         """Whether there are records that can wait for the next commit: confirmations. If they are lost in a
         crash, a few messages are resent, so they do not justify a separate disk flush."""
@@ -204,16 +208,18 @@ class Ledger:
         self.broken = False
         self._counting = True
         self.unsaved = self._stale = False
+        self.ticket = 0
         self._void_marks()
 
-    def save(self, *, leaving: bool) -> None:
-        """Commit if there are records that must be durable; if `leaving` (bytes are about to be sent), also
-        if there are others."""
+    def begin_commit(self, *, leaving: bool) -> int:
+        """Begin the commit of the records that must be durable; with `leaving`, when bytes wait to be sent,
+        of all. Return the ticket on which everything recorded so far depends."""
         if self.unsaved or (leaving and self._stale):
             if self.broken:
                 raise StoreError(FAILED_BEFORE)
-            self.store.commit()
+            self.ticket = self.store.begin_commit()
             self.unsaved = self._stale = False
+        return self.ticket
 
     def _void_marks(self) -> None:
         """Void the marks of the waiting events. The events remain: `confirm` counts them, and requests are

@@ -28,13 +28,15 @@ class Session:
     """One FIX connection, initiator or acceptor, fed with bytes and time from outside.
 
     An adapter calls `connect` once the transport is up, then after every call here writes `data_to_send`,
-    takes `events`, closes the transport when `wants_close`, and sleeps until bytes arrive or
-    `next_deadline`. Errors of the caller raise a LocalProtocolError and leave the session unchanged; errors
-    of the peer become events. A session serves one connection; the next one is a new Session that
-    `continues` this one or, after a restart, begins on its store.
+    takes `events`, closes the transport when `wants_close`, and sleeps until bytes arrive, the store has
+    committed (`MessageStore.on_commit`) or `next_deadline`. Errors of the caller raise a LocalProtocolError
+    and leave the session unchanged; errors of the peer become events. A session serves one connection; the
+    next one is a new Session that `continues` this one or, after a restart, begins on its store.
 
-    The store is committed before bytes are sent, and follows the user's confirmations. If it fails, the
-    session ends with CloseReason.STORE_FAILED; only the methods that must return a number raise.
+    Bytes are released once the store's commit of their records is durable; all that is sent meanwhile joins
+    the next commit. The store follows the user's confirmations. If it fails, was lost, or takes longer than
+    `commit_timeout`, the session ends with CloseReason.STORE_FAILED; only the methods that must return a
+    number raise.
 
     Everything it holds is bounded by its SessionConfig, in number and in bytes: a partial message, messages
     held during a gap, bytes and events not yet fetched, the record of sent messages, requests without an
@@ -68,6 +70,7 @@ class Session:
         self._resender = self._receiver.resender
         self._send_validator = SendValidator(self._core)
         self._actions: Mapping[Rule, Callable[[Instant], None]] = {
+            Timers.commit_due: self._commit_overdue,
             Timers.logon_due: self._receiver.handshake.overdue,
             Timers.logout_due: self._logout_overdue,
             Timers.heartbeat_due: self._receiver.send_heartbeat,
@@ -113,8 +116,26 @@ class Session:
 
     @property
     def wants_close(self) -> bool:
-        """Whether the caller must close the transport as soon as `data_to_send` is written."""
+        """Whether the caller must close the transport as soon as `data_to_send` is written. The last bytes,
+        such as a Logout, may still wait for a commit (`unreleased`)."""
         return self._core.state is _CLOSED
+
+    @property
+    def ticket(self) -> int:
+        """The ticket of the last commit that was begun. After `data_to_send` or `begin_commit`, all messages
+        sent so far are durable once the store's `durable` has reached it."""
+        return self._core.ledger.ticket
+
+    @property
+    def unreleased(self) -> int:
+        """The number of bytes that `data_to_send` has not returned. After it was called, these wait for a
+        commit of the store: call it again when that is durable."""
+        return len(self._core.outbound.buffer)
+
+    def is_released(self, ticket: int) -> bool:
+        """Return whether no bytes wait for the commit of this ticket any more: they were returned by
+        `data_to_send`, or dropped at the end of the session."""
+        return self._core.outbound.oldest_ticket > ticket
 
     @property
     def next_outgoing(self) -> int:
@@ -229,7 +250,7 @@ class Session:
         elif self._receiver.handshake.refusal is not None:
             reason, text = CloseReason.LOGON_REFUSED, self._receiver.handshake.refusal
         core.end(Input.PEER_GONE, reason, text)
-        core.outbound.buffer.clear()  # after `end`, which reports the unsent bytes
+        core.outbound.drop()  # after `end`, which reports the unsent bytes
 
     def pause_reading(self) -> None:
         """Record that the caller has paused reading from the transport, for example because of a slow user.
@@ -322,25 +343,40 @@ class Session:
         return not core.ledger.open.by_key and core.codec.compile_deferred()
 
     def data_to_send(self) -> bytes:
-        """Return the bytes to be written to the transport, which must not be lost or reordered.
+        """Return the bytes to be written to the transport, which must not be lost or reordered: those whose
+        records are durable in the store.
 
-        The records of their messages are committed to the store first; if that fails, no bytes are returned.
+        The commit of the other records is begun. Call this again when it is durable; if it fails, the bytes
+        that wait for it are dropped.
         """
         core, data = self._core, b""
-        buffer = core.outbound.buffer
-        # Commit before the bytes are taken: a failing store clears the buffer, and no bytes are sent. Records
-        # without bytes are committed too, such as the peer's answer to a reset.
-        if buffer or core.ledger.unsaved:
+        ledger, outbound = core.ledger, core.outbound
+        # Records without bytes are committed too, such as the peer's answer to a reset.
+        if outbound.buffer or ledger.unsaved:
             try:
-                core.ledger.save(leaving=bool(buffer))
+                ticket = ledger.begin_commit(leaving=bool(outbound.buffer))
+                data = outbound.release(ticket, ledger.store.durable)
             except StoreError as error:
                 core.store_failed(error)
-            data = bytes(buffer)
-            buffer.clear()
-            core.outbound.largest = 0
-        if self._resender.job is not None:
+        # While bytes wait for a commit, the next page would only wait with them.
+        if self._resender.job is not None and not outbound.buffer:
             self._resender.written()
         return data
+
+    def begin_commit(self) -> int:
+        """Begin the commit of everything recorded so far, for a caller that does not take `data_to_send` now;
+        return its `ticket`."""
+        core = self._core
+        try:
+            core.ledger.begin_commit(leaving=bool(core.outbound.buffer))
+        except StoreError as error:
+            core.store_failed(error)
+        return core.ledger.ticket
+
+    def store_lost(self, error: StoreError) -> None:
+        """Record that the store was lost, for example because another process has taken it over: the session
+        ends with CloseReason.STORE_FAILED, and bytes that are not durable are not sent."""
+        self._core.store_failed(error)
 
     def send(
         self,
@@ -359,8 +395,7 @@ class Session:
         TypeError or ValueError for a value that the header cannot take; LocalProtocolError otherwise (not
         logged on, a session-level message, the peer does not read, too many open requests). No message is
         sent and no number used then. Raises SendFailedError when the store fails, which ends the session; if
-        it fails only in the commit before the bytes, in `data_to_send`, there are no bytes and `store_error`
-        is set.
+        it fails only in the commit, there are no bytes and `store_error` is set.
         """
         core = self._core
         core.outbound.took_number = False
@@ -455,7 +490,11 @@ class Session:
         counted, because a peer cannot read it in part."""
         core, outbound = self._core, self._core.outbound
         waiting = len(outbound.buffer) - outbound.largest
-        if waiting > self._most_unsent and core.state is not _CLOSED:
+        if waiting <= self._most_unsent or core.state is _CLOSED:
+            return
+        if core.timers.commit_at is not None:
+            core.store_failed(StoreError(f"{waiting} bytes wait for a commit of the store"))
+        else:
             core.end(Input.PEER_VIOLATION, CloseReason.PROTOCOL_ERROR, "the peer has stopped reading")
 
     # Time
@@ -523,6 +562,16 @@ class Session:
             what=Input.SILENCE,
             with_logout=core.config.protocol_options.explain_violation,
         )
+
+    def _commit_overdue(self, now: Instant) -> None:
+        core = self._core
+        # The StoreError of a commit that has failed meanwhile ends the session in `handle_timer`.
+        if core.ledger.store.durable >= core.outbound.oldest_ticket:
+            # The caller was held up, not the store: it has not collected the bytes yet.
+            core.timers.commit_at = now.monotonic + core.timers.commit_limit
+            return
+        text = f"the store has not completed a commit within {core.timers.commit_limit:g} seconds"
+        core.store_failed(StoreError(text))
 
     def _logout_overdue(self, now: Instant) -> None:  # noqa: ARG002 - every timer action gets the time
         reason, reported = self._core.ending

@@ -1,10 +1,12 @@
 """Outgoing messages: header, number, bytes, and the record of sent messages.
 
-A number is used only once the bytes exist, and the store has recorded it before the bytes can be fetched.
+A number is used only once the bytes exist, and the bytes can be fetched only once the record of the number is
+durable (`Outbound.release`).
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping
 from datetime import UTC
@@ -58,6 +60,8 @@ class Outbound:
         "_recorded",
         "_send_last_processed",
         "_timers",
+        "_waiting",
+        "_waiting_bytes",
         "buffer",
         "largest",
         "peer_comp_id",
@@ -83,6 +87,12 @@ class Outbound:
         self._send_last_processed = config.send_last_processed
         self._ledger = ledger
         self.buffer: bytearray = bytearray()
+        """Bytes that were not released, oldest first."""
+        self._waiting: deque[tuple[int, int, float]] = deque()
+        """The parts of the buffer that wait for a commit: its ticket, the number of bytes, and when the first
+        of them was queued."""
+        self._waiting_bytes = 0
+        """The total of these bytes."""
         self.largest: int = 0
         """Size of the largest message in the buffer."""
         self.peer_comp_id: str | None = config.target_comp_id
@@ -216,6 +226,43 @@ class Outbound:
         if len(frame) > self.largest:
             self.largest = len(frame)
         self._timers.last_sent = now.monotonic
+
+    def release(self, ticket: int, durable: int) -> bytes:
+        """Remove and return the bytes whose records are durable; those queued since the last call depend on
+        this ticket, and on all earlier ones."""
+        buffer, waiting, timers = self.buffer, self._waiting, self._timers
+        if ticket <= durable:
+            data = bytes(buffer)
+            self.drop()
+            return data
+        new = len(buffer) - self._waiting_bytes
+        if new:
+            if waiting and waiting[-1][0] == ticket:
+                _, size, since = waiting.pop()
+                waiting.append((ticket, size + new, since))
+            else:
+                waiting.append((ticket, new, timers.last_sent))
+            self._waiting_bytes += new
+        released = 0
+        while waiting and waiting[0][0] <= durable:
+            released += waiting.popleft()[1]
+        self._waiting_bytes -= released
+        data = bytes(buffer[:released])
+        del buffer[:released]
+        timers.commit_at = waiting[0][2] + timers.commit_limit if waiting else None
+        return data
+
+    @property
+    def oldest_ticket(self) -> float:
+        """The ticket of the oldest bytes that wait for a commit; infinite if there are none."""
+        return self._waiting[0][0] if self._waiting else math.inf
+
+    def drop(self) -> None:
+        """Empty the buffer."""
+        self.buffer.clear()
+        self._waiting.clear()
+        self._waiting_bytes = self.largest = 0
+        self._timers.commit_at = None
 
     def restart(self, *, unanswered: bool) -> None:
         """Restart the numbers at 1 in the store, and clear the record of sent messages.

@@ -133,11 +133,14 @@ class Receiver:
         self._answers = RequestMatcher(core)
 
     def restart_waits(self, now: Instant) -> None:
-        """Restart the timers for the peer's answers, which were not read while the caller was held up."""
+        """Restart the timers for the peer's answers, which were not read while the caller was held up, and
+        for the store's commit, which was held up with it."""
         core, timers = self._core, self._core.timers
         timers.last_received, timers.probed_at = now.monotonic, None
         if timers.resend_at is not None:
             timers.resend_at = now.monotonic + core.config.resend_timeout
+        if timers.commit_at is not None:
+            timers.commit_at = now.monotonic + timers.commit_limit
         if core.state is State.LOGOUT_SENT:
             timers.logout_at = now.monotonic + core.config.logout_timeout
 

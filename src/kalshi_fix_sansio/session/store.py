@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -34,11 +34,29 @@ class MessageStore(Protocol):
     """The interface of a store for a session. One store belongs to one pair of CompIDs, and to one session at
     a time.
 
-    The methods that change it only record, and may write lazily. Once `commit` returns, everything recorded
-    before it survives a crash; after an earlier crash, any prefix of the uncommitted records may survive, but
-    nothing else. No byte that depends on a record is sent before `commit`. Any method may raise StoreError;
-    the store is unusable afterwards until it is opened again.
+    The methods that change it only record, and may write lazily. `begin_commit` makes the records durable
+    without waiting for it, and returns a ticket; once `durable` has reached the ticket, everything recorded
+    before that call survives a crash. After an earlier crash, any prefix of the other records may survive,
+    but nothing else. No byte that depends on a record is sent before the record is durable. Any method may
+    raise StoreError; the store is unusable afterwards until it is opened again.
+
+    A session calls a store from one thread at a time, and never waits for it. A store that writes to a disk
+    or a database does so in a thread of its own.
     """
+
+    on_commit: Callable[[], object]
+    """Called after `durable` has changed, and when the store has failed or was lost, in any thread and
+    without a lock of the store. The user of the store sets it; a store that commits at once never calls
+    it."""
+
+    @property
+    def durable(self) -> int:
+        """The last ticket whose records survive a crash; 0 before the first. Raises StoreError when a commit
+        has failed, or the store was lost."""
+
+    @property
+    def generation(self) -> int:
+        """The number of resets since the store was created. With MsgSeqNum it identifies a sent message."""
 
     @property
     def next_outgoing(self) -> int:
@@ -83,8 +101,11 @@ class MessageStore(Protocol):
     def open_requests(self) -> tuple[OpenRequest, ...]:
         """Return the requests that were recorded and not settled, in the order of their keys."""
 
-    def commit(self) -> None:
-        """Make everything recorded so far survive a crash."""
+    def begin_commit(self) -> int:
+        """Begin to make everything recorded so far durable, and return the ticket of that: tickets never
+        decrease, and the records of a lower one are durable no later than those of a higher one. A store that
+        is durable at once returns `durable`. While a commit is under way, the records of all further calls
+        may share the next one."""
 
     def find(self, seq_num: int) -> StoredMessage | None:
         """Return the message kept under this number, or None."""
@@ -92,6 +113,10 @@ class MessageStore(Protocol):
     def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
         """Yield the messages kept from `begin` to `end` inclusive, in order. Messages that the caller
         does not take, and numbers without a message, have no cost."""
+
+
+def _do_nothing() -> None:
+    """Be the `on_commit` of a store without a user."""
 
 
 class MemoryStore:
@@ -113,6 +138,9 @@ class MemoryStore:
     ) -> None:
         if next_outgoing < 1 or next_incoming < 1:
             raise ValueError("sequence numbers start at 1")
+        self.on_commit: Callable[[], object] = _do_nothing
+        self.durable: int = 0
+        self.generation: int = 0
         self.next_outgoing: int = next_outgoing
         self.next_incoming: int = next_incoming
         # What was sent under the numbers before is not known here.
@@ -165,6 +193,7 @@ class MemoryStore:
 
     def reset(self, *, unanswered: bool = False) -> None:
         """Restart both directions at 1 and forget every message, but no open request."""
+        self.generation += 1
         self.next_outgoing = self.next_incoming = self.oldest_kept = 1
         self.reset_unanswered = unanswered
         self._messages.clear()
@@ -203,8 +232,9 @@ class MemoryStore:
         """Return the requests that were recorded and not settled, in the order of their keys."""
         return tuple(self._requests[key] for key in sorted(self._requests))
 
-    def commit(self) -> None:
-        """Do nothing: this store does not survive the process."""
+    def begin_commit(self) -> int:
+        """Return `durable`: this store does not survive the process, so no record has to wait."""
+        return self.durable
 
     def find(self, seq_num: int) -> StoredMessage | None:
         """Return the message kept under this number, or None."""

@@ -25,6 +25,8 @@ from kalshi_fix_sansio.session.states import State
 
 SILENCE_FACTOR = 1.2
 """HeartBtInt plus "some reasonable transmission time", for which FIX suggests 20 percent."""
+COMMIT_SHARE = 0.5
+"""The largest share of HeartBtInt that a commit may take: a Heartbeat waits for one, and the peer for it."""
 NEVER: Final = math.inf
 
 
@@ -53,12 +55,18 @@ class Timers:
     """When the answer to a Logout has taken too long."""
     resend_at: float | None = None
     """When the resend that this side waits for has stalled."""
+    commit_limit: float = NEVER
+    """Maximum age in seconds of a message whose record is not durable."""
+    commit_at: float | None = None
+    """When a commit of the store has taken too long; None while no message waits for one."""
     page_at: float | None = None
     """When the resend that this side serves continues; None while what it produced is not yet written."""
 
     def start(self, heart_bt_int: float, now: float) -> None:
         """Start heartbeats and the watch over the peer's."""
         self.heart_bt_int = heart_bt_int
+        if heart_bt_int:
+            self.commit_limit = min(self.commit_limit, heart_bt_int * COMMIT_SHARE)
         self.last_received = now
         self.probed_at = None
 
@@ -77,6 +85,10 @@ class Timers:
     def call_due(self) -> float | None:
         """When the next call is required although no other deadline is due."""
         return None if self.call_at == NEVER else self.call_at
+
+    def commit_due(self) -> float | None:
+        """When a commit of the store has taken too long."""
+        return self.commit_at
 
     def page_due(self) -> float | None:
         """Time at which the next part of a resend is due."""
@@ -107,8 +119,9 @@ class Timers:
 
 Rule = Callable[[Timers], float | None]
 """Returns the time of a deadline, or None."""
-_HANDSHAKE: tuple[Rule, ...] = (Timers.logon_due,)
+_HANDSHAKE: tuple[Rule, ...] = (Timers.commit_due, Timers.logon_due)
 _LOGGED_ON: tuple[Rule, ...] = (
+    Timers.commit_due,
     Timers.silence_due,
     Timers.heartbeat_due,
     Timers.page_due,
@@ -125,14 +138,15 @@ RUNNING: Mapping[State, tuple[Rule, ...]] = MappingProxyType(
         State.ESTABLISHED: _LOGGED_ON,
         State.RECOVERING: (*_LOGGED_ON, Timers.resend_due),
         State.RESETTING: (*_LOGGED_ON, Timers.logon_due),
-        State.LOGOUT_SENT: (Timers.logout_due, Timers.page_due, Timers.call_due),
-        State.ENDING: (Timers.logout_due,),
+        State.LOGOUT_SENT: (Timers.commit_due, Timers.logout_due, Timers.page_due, Timers.call_due),
+        State.ENDING: (Timers.commit_due, Timers.logout_due),
         State.CLOSED: (),
     }
 )
-"""Which deadlines count in which state, in the order in which they are dealt with: silence before the
-heartbeat, because its TestRequest replaces one. Once a Logout was sent there are no heartbeats any more,
-and its own deadline ends the session."""
+"""Which deadlines count in which state, in the order in which they are dealt with: a store that has failed
+first, since no message can be sent any more; silence before the heartbeat, because its TestRequest replaces
+one. Once a Logout was sent there are no heartbeats any more, and its own deadline ends the session.
+"""
 
 
 SHORTEST_CALL = 1.0

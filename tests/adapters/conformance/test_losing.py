@@ -459,7 +459,7 @@ async def test_a_store_that_fails_as_a_message_is_sent_raises_and_ends_the_sessi
     store = FailingStore()
     settings = options(sandbox, store=store, reconnect=AT_ONCE)
     async with loop.client("KalshiNR", **settings) as client:
-        store.fails = "commit"
+        store.fails = "begin_commit"
         with pytest.raises(SendFailedError, match="nothing was sent") as caught:
             await client.send(order())
         assert not caught.value.may_have_been_sent

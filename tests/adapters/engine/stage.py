@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -58,8 +59,18 @@ class FailingStore(MemoryStore):
         if name == self.fails:
             raise StoreError("the disk is full")
 
-    def commit(self) -> None:
-        self._call("commit")
+    def begin_commit(self) -> int:
+        self._call("begin_commit")
+        return super().begin_commit()
+
+    @property
+    def durable(self) -> int:
+        self._call("durable")
+        return 0
+
+    @durable.setter
+    def durable(self, value: int) -> None:
+        """Do nothing: it is constant."""
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
         self._call("record_sent")
@@ -78,8 +89,13 @@ class Stage:
         self.drawn = 0.5
         """The value of every random draw."""
         self.woken = 0
+        self._committed = threading.Event()
         self.core = ClientCore(
-            the_plan or plan(), wake=self._wake, clocks=lambda: self.clock.now, random=lambda: self.drawn
+            the_plan or plan(),
+            wake=self._wake,
+            on_commit=self._committed.set,
+            clocks=lambda: self.clock.now,
+            random=lambda: self.drawn,
         )
         self._venue: Session | None = None
         self.venue_store = MemoryStore()
@@ -120,8 +136,17 @@ class Stage:
         while self._step():
             pass
 
+    def _wait_for_store(self) -> None:
+        """Wait until a store with a thread of its own has committed everything."""
+        connection = self.core._connection
+        while connection is not None and connection.session.unreleased and not connection.holds_back:
+            assert self._committed.wait(60)
+            self._committed.clear()
+            self.core.store_changed()
+
     def _step(self) -> bool:
         core = self.core
+        self._wait_for_store()
         self._nothing_is_overlooked()
         attempt = core.next_attempt()
         if attempt is not None:

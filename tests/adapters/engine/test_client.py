@@ -46,7 +46,7 @@ def test_from_the_first_attempt_to_the_last_event() -> None:
     assert connecting == Connecting(ENDPOINT, 1)
     assert isinstance(logged_on, LoggedOn)
     assert core.logged_on == logged_on
-    assert core.send(order()) == 2
+    assert core.send(order()) == (2, 0)
     stage.run()
     assert only(stage.at_venue, MessageReceived).message == order()
     assert core.take() is None

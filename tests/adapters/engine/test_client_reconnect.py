@@ -523,7 +523,7 @@ SENDING: dict[str, Callable[[ClientCore], object]] = {
 }
 
 
-@pytest.mark.parametrize("fails", ["record_sent", "commit"])
+@pytest.mark.parametrize("fails", ["record_sent", "begin_commit"])
 @pytest.mark.parametrize("call", SENDING)
 def test_a_store_that_fails_while_a_message_is_sent_raises_and_ends_the_client(call: str, fails: str) -> None:
     store, budget = FailingStore(), RateBudget("Basic")
@@ -545,7 +545,7 @@ def test_a_store_that_fails_while_a_message_is_sent_raises_and_ends_the_client(c
     # The store may contain it all the same, and the next process would name it then.
     unknown = [each for each in events if isinstance(each, OutcomesUnknown)]
     assert [each.request_ids for each in unknown] == (
-        [("a1",)] if fails == "commit" and "send" in call else []
+        [("a1",)] if fails == "begin_commit" and "send" in call else []
     )
     assert "the disk is full" in only(events, GaveUp).reason
     assert stage.core.over

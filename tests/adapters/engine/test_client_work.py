@@ -205,7 +205,7 @@ def test_a_store_failure_for_held_back_bytes_ends_the_client() -> None:
     while not stage.core.congested:
         stage.core.send(order())
     stage.core.send(order("held-back"))
-    store.fails = "commit"
+    store.fails = "durable"
     stage.core.wrote(len(stage.core.output))
     assert only(stage.take(), SessionEnded).reason is CloseReason.STORE_FAILED
     assert not stage.core.is_logged_on
@@ -259,7 +259,7 @@ def test_a_store_failure_while_writing_ends_the_session() -> None:
     while not stage.core.congested:
         stage.core.send(order())
     stage.core.send(order("held-back"))
-    store.fails = "commit"
+    store.fails = "durable"
     assert not stage.core.flush(len)
     assert only(stage.take(), SessionEnded).reason is CloseReason.STORE_FAILED
     assert stage.core.finished

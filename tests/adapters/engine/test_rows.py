@@ -36,14 +36,15 @@ class Store(MemoryStore):
 
     def advance_incoming(self, next_incoming: int) -> None:
         super().advance_incoming(next_incoming)
-        self.commit()
+        self.begin_commit()
 
-    def commit(self) -> None:
+    def begin_commit(self) -> int:
         if self.fails:
             raise StoreError("the disk is full")
         if self.recorded:
             self.written.append((self.recorded, self.next_incoming))
             self.recorded = {}
+        return super().begin_commit()
 
 
 def trading(store: Store) -> tuple[Stage, Rows]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from kalshi_fix_adapters.store_sqlite import SqliteStore
 from kalshi_fix_sansio.session import MemoryStore
-from tests.adapters.store_sqlite.stores import asked, contents, opened, send
+from tests.adapters.store_sqlite.stores import asked, commit, contents, opened, send
 
 KEEP = 15
 
@@ -41,10 +41,12 @@ def step(store: MemoryRowStore | SqliteStore, number: int) -> bool:
     store.record_rows({"steps": str(number), row: "." * (number * 53 % 900) if number % 3 else None})
     if kind == 11:
         store.advance_incoming(store.next_incoming + 3)
+        commit(store)
         return False
     if kind == 10:
         store.settle_requests([number - 6, number - 3])
         store.advance_incoming(store.next_incoming + 1)
+        commit(store)
         return False
     if kind == 9 and number % 5 == 0:
         store.reset(unanswered=True)
@@ -58,7 +60,7 @@ def step(store: MemoryRowStore | SqliteStore, number: int) -> bool:
         if kind == 4 or kind == 7:
             store.record_request(asked(number, store.next_outgoing))
         send(store, 1 + kind % 3, size=number * 37 % 700)
-    store.commit()
+    commit(store)
     return True
 
 

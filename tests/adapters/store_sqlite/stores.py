@@ -46,6 +46,14 @@ def kept(store: MessageStore) -> list[int]:
     return [message.seq_num for message in store.sent_between(1, store.next_outgoing)]
 
 
+def commit(store: MessageStore) -> None:
+    """Make everything recorded durable, and wait for it."""
+    if isinstance(store, SqliteStore):
+        store.commit()
+    else:
+        assert store.begin_commit() <= store.durable
+
+
 def contents(store: MessageStore) -> tuple[Any, ...]:
     """Return the whole state of a store."""
     return (

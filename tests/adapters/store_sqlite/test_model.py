@@ -19,7 +19,7 @@ from kalshi_fix_adapters.store_sqlite import SqliteStore
 from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session import MemoryStore, MessageStore, StoredMessage
 from tests.adapters.store_sqlite.power_loss import Files
-from tests.adapters.store_sqlite.stores import OWNER, asked, contents, stored
+from tests.adapters.store_sqlite.stores import OWNER, asked, commit, contents, stored
 
 
 class Model:
@@ -156,7 +156,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule()
     def commit(self) -> None:
-        self.store.commit()
+        commit(self.store)
         self.model.forget()
 
     @rule(begin=st.integers(-2, 30), length=st.integers(-1, 2**70))
@@ -195,6 +195,12 @@ class SqliteMachine(StoreMachine):
     def commit(self) -> None:
         super().commit()
         self.since_commit = [copy.deepcopy(self.model)]
+
+    @rule(next_incoming=st.integers(1, 40))
+    def advance(self, next_incoming: int) -> None:
+        super().advance(next_incoming)
+        if self.store._pending.is_empty:  # written in the background
+            self.commit()
 
     @rule()
     def reopen(self) -> None:

@@ -9,12 +9,32 @@ from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.session import Session
 from kalshi_fix_sansio.session import ledger as ledger_module
 from kalshi_fix_sansio.session.ledger import Ledger
+from kalshi_fix_sansio.session.outbound import Outbound
 from tests.simulation.disk import Disk, DiskStore
 from tests.simulation.mutants.patching import around, caught_by, every, instead
 
 
 def _nothing(*_: object, **__: object) -> None:
     """Do nothing, successfully."""
+
+
+def _nothing_to_commit(*_: object, **__: object) -> int:
+    return 0
+
+
+def _only_say_so(store: DiskStore) -> None:
+    store._writing = []
+    store.durable = store._writing_ticket
+
+
+def _release_at_once(release: Any, outbound: Outbound, ticket: int, durable: int) -> Any:
+    return release(outbound, ticket, max(ticket, durable))
+
+
+def _wait_forever(release: Any, outbound: Outbound, ticket: int, durable: int) -> Any:
+    data = release(outbound, ticket, durable)
+    outbound._timers.commit_at = None
+    return data
 
 
 def _lose_more(disk: Disk, random: object) -> None:
@@ -39,14 +59,20 @@ def _expect_the_past(begin: Any, ledger: Ledger, store: Any) -> None:
 
 MUTANTS = {
     "a store that forgets a commit": caught_by(
-        every(7, DiskStore, "commit", _nothing), "left early", "number reused"
+        every(7, DiskStore, "_write", _only_say_so), "left early", "number reused"
     ),
     "a disk that syncs less than it says": caught_by(
         instead(Disk, "lose_power", _lose_more), "left early", "number reused", "forgotten"
     ),
     "a store that forgets an order": caught_by(every(3, DiskStore, "record_request", _nothing), "forgotten"),
     "a session that commits too late": caught_by(
-        instead(Ledger, "save", _nothing), "left early", "number reused"
+        instead(Ledger, "begin_commit", _nothing_to_commit), "left early", "number reused"
+    ),
+    "a release before the commit is durable": caught_by(
+        around(Outbound, "release", _release_at_once), "left early", "number reused"
+    ),
+    "a commit that may take any time": caught_by(
+        around(Outbound, "release", _wait_forever), "late heartbeat"
     ),
     "a session that confirms what it hands out": caught_by(
         around(Session, "events", _confirm_at_once), "silent loss"

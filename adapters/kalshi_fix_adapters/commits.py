@@ -1,0 +1,140 @@
+"""Commits of a store in a thread of its own, for every store that writes to a disk or a database."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Generic, Protocol, Self, TypeVar
+
+from kalshi_fix_sansio.errors import StoreError
+
+
+class Batch(Protocol):
+    """The records that one commit writes."""
+
+    def merge(self, later: Self) -> None:
+        """Add the records of a later batch."""
+
+
+B = TypeVar("B", bound=Batch)
+
+
+class CommitThread(Generic[B]):
+    """Writes batches, one after the other. All that are added while one is being written are merged, so they
+    share the next write.
+
+    Its methods may be called from any thread. The thread is a daemon: a process that ends without `close`
+    loses the batches that were not written yet, as in a crash.
+    """
+
+    def __init__(self, write: Callable[[B], None], on_commit: Callable[[], object]) -> None:
+        """Prepare the thread, which begins with the first batch.
+
+        Args:
+            write: makes a batch durable. If it raises, the batch may be durable or not, and no other is
+                written.
+            on_commit: called after each write, in this thread.
+        """
+        self._write = write
+        self._on_commit = on_commit
+        self._changed = threading.Condition(threading.Lock())
+        self._thread: threading.Thread | None = None
+        self._writing: B | None = None
+        self._queued: B | None = None
+        self._closing = False
+        self._durable = 0
+        self._error: StoreError | None = None
+        self.begun: int = 0
+        """The ticket of the last batch that was added."""
+
+    @property
+    def durable(self) -> int:
+        """The last ticket that is durable.
+
+        Raises:
+            StoreError: a write has failed, or `fail` was called.
+        """
+        if self._error is not None:
+            raise self._error
+        return self._durable
+
+    @property
+    def error(self) -> StoreError | None:
+        """Why no more batches are written."""
+        return self._error
+
+    def add(self, batch: B) -> int:
+        """Write a batch as soon as the earlier ones are durable; return its ticket.
+
+        The caller must not change it any more.
+        """
+        with self._changed:
+            if self._error is not None:
+                raise self._error
+            if self._queued is None:
+                self._queued = batch
+            else:
+                self._queued.merge(batch)
+            self.begun += 1
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="kalshi-fix-store", daemon=True)
+                self._thread.start()
+            else:
+                self._changed.notify_all()
+            return self.begun
+
+    def waiting(self) -> tuple[B, ...]:
+        """Return the batches that were not durable when this was called, oldest first."""
+        with self._changed:
+            return tuple(batch for batch in (self._writing, self._queued) if batch is not None)
+
+    def wait(self, ticket: int, timeout: float | None = None) -> bool:
+        """Wait until a ticket is durable; return False if it is not after `timeout` seconds.
+
+        Raises:
+            StoreError: it could not be written.
+        """
+        with self._changed:
+            return self._changed.wait_for(lambda: self.durable >= ticket, timeout)
+
+    def fail(self, error: StoreError) -> None:
+        """Write no more batches, because the store was lost; a write under way is not reported as durable."""
+        with self._changed:
+            self._error = self._error or error
+            self._changed.notify_all()
+        self._on_commit()
+
+    def close(self, timeout: float) -> bool:
+        """End the thread once everything is written, or after a failure; return False if a write is still
+        under way after `timeout` seconds."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+            return self._changed.wait_for(
+                lambda: self._writing is None and (self._queued is None or self._error is not None), timeout
+            )
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._queued or self._error or self._closing)
+                batch = self._writing = None if self._error else self._queued
+                if batch is None:
+                    return
+                ticket, self._queued = self.begun, None
+            error = None
+            try:
+                self._write(batch)
+            except StoreError as raised:
+                error = raised
+            except BaseException as raised:  # noqa: BLE001 - otherwise its tickets would never be durable
+                error = StoreError(f"the store failed internally ({type(raised).__name__}: {raised})")
+                error.__cause__ = raised
+            with self._changed:
+                self._writing = None
+                if error is not None:
+                    self._error = self._error or error
+                elif self._error is None:
+                    self._durable = ticket
+                self._changed.notify_all()
+            self._on_commit()
