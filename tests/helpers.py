@@ -21,6 +21,7 @@ from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.dialect.layout import FieldLayout
+from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import Event, LogonRequested
 from kalshi_fix_sansio.framing import Frame, Framer, encode_frame
 from kalshi_fix_sansio.session import MemoryStore, OpenRequest, Session, StoredMessage
@@ -407,6 +408,43 @@ class LoggedStore(MemoryStore):
         self.committed = len(self.log)
         self.commits += 1
         return super().begin_commit()
+
+
+class LateStore(MemoryStore):
+    """A store whose commits complete when a test calls `complete`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at_once = True
+        """Whether commits are durable when they begin."""
+        self._begun = self._done = 0
+        self._error: StoreError | None = None
+
+    def begin_commit(self) -> int:
+        self._begun += 1
+        if self.at_once:
+            self._done = self._begun
+        return self._begun
+
+    @property
+    def durable(self) -> int:
+        if self._error is not None:
+            raise self._error
+        return self._done
+
+    @durable.setter
+    def durable(self, value: int) -> None:
+        """Do nothing: it follows from the commits."""
+
+    def complete(self, ticket: int | None = None) -> None:
+        """Complete all commits up to a ticket, or all."""
+        self._done = self._begun if ticket is None else ticket
+        self.on_commit()
+
+    def fail(self, why: str) -> None:
+        """Fail the commits under way and all others."""
+        self._error = StoreError(why)
+        self.on_commit()
 
 
 def locals_of(error: BaseException, where: str = "") -> str:

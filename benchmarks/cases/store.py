@@ -47,6 +47,8 @@ def _sender(store: MessageStore | None) -> Callable[[], None]:
         for order in orders:
             order.cl_ord_id = f"order-{next(numbers)}"
             session.send(order, NOW)
-            assert session.data_to_send()
+            while not session.data_to_send():
+                assert isinstance(store, SqliteStore)
+                store.commit()
 
     return send

@@ -79,6 +79,7 @@ class SessionSettings(TypedDict, total=False):
     described."""
 
     accepted_sender_comp_ids: Iterable[str]
+    commit_timeout: float
     protocol_options: ProtocolOptions
     max_event_bytes: int
     max_events: int

@@ -233,7 +233,10 @@ class Outbound:
         buffer, waiting, timers = self.buffer, self._waiting, self._timers
         if ticket <= durable:
             data = bytes(buffer)
-            self.drop()
+            buffer.clear()
+            self.largest = 0
+            if waiting:
+                self.drop()
             return data
         new = len(buffer) - self._waiting_bytes
         if new:

@@ -1,0 +1,182 @@
+"""Stores that commit in the background: every client waits for them without holding up anything else."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from kalshi_fix_adapters.errors import NotConnectedError
+from kalshi_fix_adapters.store_sqlite.file import StoreFile
+from kalshi_fix_sansio.errors import SendFailedError
+from kalshi_fix_sansio.events import CloseReason, OutcomesUnknown, SessionEnded, Uncertainty
+from kalshi_fix_venue.testing import Sandbox
+from tests.adapters.conformance.loops import LONG, TASKS, Loop, gather
+from tests.adapters.conformance.support import acknowledged, event_of, options, order, trade
+
+
+class SlowDisk:
+    """Holds the writes of a client's file back until a test allows them."""
+
+    def __init__(self) -> None:
+        self.writes = 0
+        self.held = threading.Event()
+        """Set when a write is held back."""
+        self.is_full = False
+        self._gate = threading.Event()
+        self._gate.set()
+
+    def write(self, original: Any, *arguments: Any, **named: Any) -> None:
+        if self.is_full and named["wait_for_disk"]:  # not the confirmation of an earlier event
+            raise OSError(28, "No space left on device")
+        if not self._gate.is_set():
+            self.held.set()
+            assert self._gate.wait(LONG)
+        self.writes += 1
+        original(*arguments, **named)
+
+    def hold(self) -> None:
+        self.held.clear()
+        self._gate.clear()
+
+    def release(self) -> None:
+        self._gate.set()
+
+
+def durable(sandbox: Sandbox, folder: Path, **session: Any) -> Any:
+    """Return options of a client with a store in a file."""
+    found = options(sandbox, "KalshiRT", store=folder, reset_seq_num=True)
+    return {**found, "session": session}
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> SlowDisk:
+    found, original = SlowDisk(), StoreFile.write
+
+    def write(*arguments: Any, **named: Any) -> None:
+        found.write(original, *arguments, **named)
+
+    monkeypatch.setattr(StoreFile, "write", write)
+    return found
+
+
+async def test_messages_that_are_sent_during_a_commit_share_the_next_one(
+    loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
+) -> None:
+    async with loop.client("KalshiRT", **durable(sandbox, tmp_path)) as client:
+        await trade(client)
+        disk.hold()
+        numbers = [client.send_nowait(order()) for _ in range(20)]
+        await loop.until(disk.held)
+        numbers += [client.send_nowait(order()) for _ in range(20)]
+        before = disk.writes
+        disk.release()
+        numbers.append(await client.send(order()))
+        assert disk.writes - before <= 3
+        assert numbers == list(range(numbers[0], numbers[0] + 41))
+        for _ in numbers:
+            await acknowledged(client)
+
+
+async def test_a_commit_does_not_hold_up_timers_events_and_answers(
+    loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
+) -> None:
+    async with loop.client("KalshiRT", **durable(sandbox, tmp_path)) as client:
+        await trade(client)
+        disk.hold()
+        placed = order()
+        client.send_nowait(placed)
+        await loop.until(disk.held)
+        # The client answers calls and times meanwhile; the message is not on its way.
+        assert client.is_logged_on
+        assert await gather(client.messages(0)) == []
+        assert placed.cl_ord_id in {request.request_id for request in client.open_requests}
+        disk.release()
+        await acknowledged(client, placed.cl_ord_id)
+
+
+async def test_a_commit_that_outlives_its_limit_ends_the_session(
+    loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
+) -> None:
+    settings = durable(sandbox, tmp_path, commit_timeout=0.2)
+    async with loop.client("KalshiRT", **settings) as client:
+        await trade(client)
+        disk.hold()
+        placed = order()
+        try:
+            with pytest.raises(
+                SendFailedError, match=r"not completed a commit within 0\.2 seconds"
+            ) as caught:
+                await client.send(placed)
+            assert not caught.value.may_have_been_sent
+            unknown = await event_of(client, OutcomesUnknown)
+            assert (unknown.request_ids, unknown.why) == ((placed.cl_ord_id,), Uncertainty.STORE_FAILED)
+            ended = await event_of(client, SessionEnded)
+            assert ended.reason is CloseReason.STORE_FAILED
+            with pytest.raises(NotConnectedError):
+                client.send_nowait(order())
+        finally:
+            disk.release()
+
+
+async def test_send_nowait_reports_a_failed_commit_by_events(
+    loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
+) -> None:
+    async with loop.client("KalshiRT", **durable(sandbox, tmp_path)) as client:
+        await trade(client)
+        disk.is_full = True
+        placed = order()
+        client.send_nowait(placed)
+        unknown = await event_of(client, OutcomesUnknown)
+        assert (unknown.request_ids, unknown.why) == ((placed.cl_ord_id,), Uncertainty.STORE_FAILED)
+        ended = await event_of(client, SessionEnded)
+        assert ended.reason is CloseReason.STORE_FAILED
+        assert "No space left on device" in ended.text
+
+
+@pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
+async def test_a_cancellation_during_a_commit_takes_effect_after_it(
+    loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
+) -> None:
+    async with loop.client("KalshiRT", **durable(sandbox, tmp_path)) as client:
+        await trade(client)
+        for withdrawn in (False, True):
+            placed, numbers = order(), list[int]()
+            disk.hold()
+            async with loop.together() as start, cancellable(loop) as cancel:
+                start(partial(cancel_in_commit, loop, disk, cancel))
+                numbers.append(await client.send(placed))
+                if not withdrawn:
+                    await anyio.sleep(LONG)
+            assert len(numbers) == 1
+            await acknowledged(client, placed.cl_ord_id)
+            # No cancellation is left behind.
+            await trade(client)
+
+
+@asynccontextmanager
+async def cancellable(loop: Loop) -> AsyncIterator[Callable[[], object]]:
+    """Yield a function that cancels the body; the cancellation ends here."""
+    if loop.name == "asyncio":
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None) as scope:
+                yield lambda: scope.reschedule(0)
+    else:
+        with anyio.CancelScope() as scopes:
+            yield scopes.cancel
+
+
+async def cancel_in_commit(loop: Loop, disk: SlowDisk, cancel: Callable[[], object]) -> None:
+    await loop.until(disk.held)
+    cancel()
+    for _ in range(5):
+        await anyio.lowlevel.checkpoint()
+    disk.release()

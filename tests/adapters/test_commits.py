@@ -1,0 +1,140 @@
+"""Commits in a thread: order, sharing, failures."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import pytest
+
+from kalshi_fix_adapters.commits import CommitThread
+from kalshi_fix_sansio.errors import StoreError
+
+LONG = 30.0
+
+
+class Numbers:
+    """A batch of numbers."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.numbers = list(numbers)
+
+    def merge(self, later: Numbers) -> None:
+        self.numbers += later.numbers
+
+
+class Disk:
+    """Writes batches when a test allows it."""
+
+    def __init__(self) -> None:
+        self.written: list[list[int]] = []
+        self.error: BaseException | None = None
+        self.begun = threading.Semaphore(0)
+        self._allowed = threading.Semaphore(0)
+        self.notified = threading.Semaphore(0)
+        self.commits = CommitThread(self._write, self.notified.release)
+
+    def _write(self, batch: Numbers) -> None:
+        self.begun.release()
+        assert self._allowed.acquire(timeout=LONG)
+        if self.error is not None:
+            raise self.error
+        self.written.append(batch.numbers)
+
+    def allow(self, writes: int = 1) -> None:
+        self._allowed.release(writes)
+
+    def under_way(self) -> None:
+        """Wait until a write has begun."""
+        assert self.begun.acquire(timeout=LONG)
+
+    def notification(self) -> None:
+        """Wait for a call of `on_commit`."""
+        assert self.notified.acquire(timeout=LONG)
+
+
+@pytest.fixture
+def disk() -> Iterator[Disk]:
+    found = Disk()
+    yield found
+    found.allow(100)
+    with suppress(StoreError):
+        found.commits.wait(found.commits.begun, LONG)
+    assert found.commits.close(LONG)
+
+
+def test_batches_added_during_a_write_share_the_next_one(disk: Disk) -> None:
+    commits = disk.commits
+    first = commits.add(Numbers(1))
+    disk.under_way()
+    others = [commits.add(Numbers(number)) for number in (2, 3, 4)]
+    assert [batch.numbers for batch in commits.waiting()] == [[1], [2, 3, 4]]
+    assert (commits.durable, commits.begun) == (0, others[-1])
+    assert not commits.wait(first, timeout=0)
+    disk.allow()
+    assert commits.wait(first)
+    disk.notification()
+    disk.under_way()
+    assert commits.durable == first
+    disk.allow()
+    assert commits.wait(others[-1])
+    assert (disk.written, commits.waiting()) == ([[1], [2, 3, 4]], ())
+    assert first < others[0] < others[1] < others[2] == commits.durable
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [(StoreError("the disk is full"), "the disk is full"), (MemoryError(), "failed internally .MemoryError")],
+)
+def test_a_failed_write_fails_every_later_ticket(disk: Disk, error: BaseException, text: str) -> None:
+    commits = disk.commits
+    disk.allow()
+    done = commits.add(Numbers(1))
+    assert commits.wait(done)
+    disk.notification()
+    disk.error = error
+    failed = commits.add(Numbers(2))
+    disk.allow()
+    disk.notification()
+    uses: list[Callable[[], object]] = [
+        lambda: commits.durable,
+        lambda: commits.wait(failed),
+        lambda: commits.add(Numbers(3)),
+    ]
+    for use in uses:
+        with pytest.raises(StoreError, match=text):
+            use()
+    assert disk.written == [[1]]
+    assert str(commits.error) in text or text in str(commits.error).replace("(", ".")
+
+
+def test_a_write_under_way_when_the_store_is_lost_is_not_durable(disk: Disk) -> None:
+    commits = disk.commits
+    ticket = commits.add(Numbers(1))
+    disk.under_way()
+    commits.fail(StoreError("another process has taken over"))
+    disk.notification()
+    disk.allow()
+    disk.notification()
+    with pytest.raises(StoreError, match="taken over"):
+        commits.wait(ticket)
+    commits.fail(StoreError("again"))
+    assert str(commits.error) == "another process has taken over"
+
+
+def test_close_writes_everything_and_reports_a_write_that_does_not_end(disk: Disk) -> None:
+    commits = disk.commits
+    commits.add(Numbers(1))
+    disk.under_way()
+    commits.add(Numbers(2))
+    assert not commits.close(timeout=0)
+    disk.allow(2)
+    assert commits.close(LONG)
+    assert disk.written == [[1], [2]]
+
+
+def test_an_unused_thread_is_never_started() -> None:
+    threads = threading.active_count()
+    assert Disk().commits.close(0)
+    assert threading.active_count() == threads

@@ -1,0 +1,257 @@
+"""Commits that complete later: bytes wait for them, and everything else continues."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio import OrderCancelReject
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
+from kalshi_fix_sansio.events import CloseReason, LogoutReceived, OutcomesUnknown, SessionEnded, Uncertainty
+from kalshi_fix_sansio.session import Session, State
+from tests.helpers import LOGON, NEWS, LateStore, Wired, connected, of_type, one, order
+
+LOST = "another process has taken over the store"
+
+
+def late(role: Role = Role.INITIATOR, name: str = "KalshiRT", **changes: Any) -> tuple[Wired, LateStore]:
+    """Return a session after its logon, whose store completes no further commit by itself."""
+    store = LateStore()
+    wired = connected(role, name, store, **changes)
+    wired.log_on(LOGON.replace("=30", f"={wired.session.config.heart_bt_int}"))
+    wired.session.data_to_send()
+    store.at_once = False
+    return wired, store
+
+
+def types(data: bytes) -> list[str]:
+    """Return the MsgTypes of whole messages."""
+    return [part.split(b"\x01")[0].decode() for part in data.split(b"\x0135=")[1:]]
+
+
+def send(wired: Wired, *names: str) -> list[int]:
+    """Send orders, each of which the caller collects as an adapter does; return their tickets."""
+    tickets = []
+    for name in names:
+        wired.session.send(order(name), wired.clock.now)
+        assert wired.session.data_to_send() == b""
+        tickets.append(wired.session.ticket)
+    return tickets
+
+
+def test_bytes_wait_for_their_commit_and_share_the_next_one() -> None:
+    wired, store = late()
+    session = wired.session
+    first, *others = send(wired, "a1", "a2", "a3")
+    assert session.unreleased > 0
+    assert not any(map(session.is_released, (first, *others)))
+    store.complete(first)
+    assert types(session.data_to_send()) == ["D"]
+    assert [session.is_released(ticket) for ticket in (first, *others)] == [True, False, False]
+    store.complete()
+    assert types(session.data_to_send()) == ["D", "D"]
+    assert (session.unreleased, session.data_to_send()) == (0, b"")
+    assert session.next_deadline() is not None
+
+
+def test_bytes_without_a_record_keep_their_place() -> None:
+    wired, store = late(Role.ACCEPTOR)
+    session = wired.session
+    session.send(order_report("o1"), wired.clock.now)
+    store.complete(session.begin_commit())
+    assert types(session.data_to_send()) == ["9"]
+    session.send(order_report("o2"), wired.clock.now)
+    # The resent message needs no record, but must not overtake the one that waits.
+    wired.receive(wired.peer.message("2", "7=2|16=2|"))
+    assert session.data_to_send() == b""
+    store.complete()
+    assert types(session.data_to_send()) == ["9", "9"]
+
+
+def test_a_resend_pauses_while_its_bytes_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kalshi_fix_sansio.session.resend.PAGE", 1)
+    wired, store = late(Role.ACCEPTOR)
+    session = wired.session
+    for name in ("o1", "o2", "o3"):
+        session.send(order_report(name), wired.clock.now)
+    wired.receive(wired.peer.message("2", "7=2|16=0|"))
+    assert session.data_to_send() == b""
+    # Otherwise the caller would call `handle_timer` again and again.
+    assert session.next_deadline() > wired.clock.monotonic  # type: ignore[operator]
+    store.complete()
+    resent = types(session.data_to_send())
+    while session.next_deadline() <= wired.clock.monotonic:  # type: ignore[operator]
+        session.handle_timer(wired.clock.now)
+        resent += types(session.data_to_send())
+    assert resent == ["9"] * 6
+
+
+def test_timers_run_while_a_commit_is_under_way() -> None:
+    wired, store = late(commit_timeout=14, heart_bt_int=30)
+    session = wired.session
+    wired.clock.advance(20)
+    send(wired, "a1")
+    wired.clock.advance(10)
+    wired.receive(wired.peer.message("1", "112=x|"))  # answered by a Heartbeat
+    assert session.data_to_send() == b""
+    store.complete()
+    assert types(session.data_to_send()) == ["D", "0"]
+    wired.clock.advance(30)
+    session.handle_timer(wired.clock.now)
+    assert session.data_to_send() == b""
+    store.complete()
+    assert types(session.data_to_send()) == ["0"]
+    assert session.is_established
+
+
+@pytest.mark.parametrize(("timeout", "heart_bt_int", "limit"), [(10, 30, 10), (20, 30, 15), (10, 4, 2)])
+def test_a_commit_that_takes_longer_than_its_limit_ends_the_session(
+    timeout: float, heart_bt_int: int, limit: float
+) -> None:
+    wired, store = late(commit_timeout=timeout, heart_bt_int=heart_bt_int)
+    session = wired.session
+    send(wired, "a1")
+    wired.clock.advance(limit - 0.5)
+    send(wired, "a2")
+    session.handle_timer(wired.clock.now)
+    assert session.is_established
+    assert session.next_deadline() == pytest.approx(wired.clock.monotonic + 0.5)
+    wired.clock.advance(0.5)
+    session.handle_timer(wired.clock.now)
+    unknown, ended = session.events()
+    assert isinstance(unknown, OutcomesUnknown)
+    assert (unknown.request_ids, unknown.why) == (("a1", "a2"), Uncertainty.STORE_FAILED)
+    assert isinstance(ended, SessionEnded)
+    assert (ended.reason, ended.text) == (
+        CloseReason.STORE_FAILED,
+        f"the store has not completed a commit within {limit:g} seconds",
+    )
+    store.complete()
+    assert session.data_to_send() == b""
+    with pytest.raises(LocalProtocolError):
+        session.send(order("a3"), wired.clock.now)
+
+
+def test_the_limit_holds_for_each_commit_by_itself() -> None:
+    wired, store = late(commit_timeout=10)
+    session = wired.session
+    for number in range(2):
+        send(wired, f"a{number}")
+        wired.clock.advance(6)
+        send(wired, f"b{number}")
+        session.handle_timer(wired.clock.now)
+        store.complete(session.ticket - 1)
+        assert types(session.data_to_send()) == ["D"]
+        wired.clock.advance(6)
+        session.handle_timer(wired.clock.now)
+        store.complete()
+        assert types(session.data_to_send()) == ["D"]
+    assert session.is_established
+
+
+def test_a_caller_that_was_held_up_is_not_taken_for_a_hanging_store() -> None:
+    wired, store = late(commit_timeout=5)
+    send(wired, "a1")
+    store.complete()
+    wired.clock.advance(6)
+    wired.session.handle_timer(wired.clock.now)
+    assert types(wired.session.data_to_send()) == ["D"]
+    # After a stop of the whole process its store has not had the time either.
+    send(wired, "a2")
+    wired.clock.advance(25)
+    wired.session.handle_timer(wired.clock.now)
+    assert wired.session.state is State.ESTABLISHED
+
+
+def test_a_commit_that_fails_later_ends_the_session(role: Role) -> None:
+    wired, store = late(role)
+    session = wired.session
+    session.test_request(wired.clock.now)
+    assert session.data_to_send() == b""
+    store.fail("the disk is full")
+    assert session.data_to_send() == b""
+    assert one(session.events(), SessionEnded).reason is CloseReason.STORE_FAILED
+    with pytest.raises(LocalProtocolError):
+        session.test_request(wired.clock.now)
+
+
+def test_a_commit_that_fails_is_found_by_the_timer_as_well() -> None:
+    wired, store = late(commit_timeout=5)
+    send(wired, "a1")
+    store.fail("the disk is full")
+    wired.clock.advance(5)
+    wired.session.handle_timer(wired.clock.now)
+    assert of_type(wired.session.events(), SessionEnded)[0].text == "the disk is full"
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+def test_a_lost_store_ends_the_session_without_another_byte(role: Role, waiting: bool) -> None:
+    wired, store = late(role)
+    session = wired.session
+    if waiting:
+        session.test_request(wired.clock.now)
+        session.data_to_send()
+    session.store_lost(StoreError(LOST))
+    ended = one(session.events(), SessionEnded)
+    assert (ended.reason, ended.text, ended.unsent > 0) == (CloseReason.STORE_FAILED, LOST, waiting)
+    store.complete()
+    assert (session.data_to_send(), session.unreleased, session.wants_close) == (b"", 0, True)
+    assert str(session.store_error) == LOST
+    with pytest.raises(LocalProtocolError):
+        session.test_request(wired.clock.now)
+    # The next session of this process cannot use it either.
+    again = Session(session.config, continues=session)
+    again.connect(wired.clock.now)
+    if role is Role.INITIATOR:
+        assert one(again.events(), SessionEnded).reason is CloseReason.STORE_FAILED
+
+
+def test_a_logout_waits_for_its_commit(role: Role) -> None:
+    wired, store = late(role)
+    session = wired.session
+    session.receive_data(wired.peer.message("5"), wired.clock.now)
+    assert (session.data_to_send(), session.wants_close) == (b"", True)
+    assert [type(event) for event in session.events()] == [LogoutReceived, SessionEnded]
+    assert session.unreleased > 0
+    store.complete()
+    assert types(session.data_to_send()) == ["5"]
+    assert session.unreleased == 0
+
+
+def test_bytes_that_wait_at_the_end_of_the_connection_are_dropped() -> None:
+    wired, store = late()
+    session = wired.session
+    [ticket] = send(wired, "a1")
+    wired.cut()
+    assert (session.unreleased, session.is_released(ticket)) == (0, True)
+    again = Session(session.config, continues=session)
+    again.connect(wired.clock.now)
+    assert again.data_to_send() == b""
+    store.complete()
+    assert types(again.data_to_send()) == ["A"]
+
+
+def test_a_peer_whose_answers_wait_for_the_store_is_not_blamed() -> None:
+    wired, _ = late(max_unsent=200, commit_timeout=20)
+    for _ in range(20):
+        wired.session.receive_data(wired.peer.message("1", "112=x|"), wired.clock.now)
+        assert wired.session.data_to_send() == b""
+    ended = one(wired.session.events(), SessionEnded)
+    assert ended.reason is CloseReason.STORE_FAILED
+    assert "bytes wait for a commit of the store" in ended.text
+
+
+def test_received_messages_are_delivered_while_a_commit_is_under_way() -> None:
+    wired, store = late()
+    send(wired, "a1")
+    assert len(wired.receive(wired.peer.message("9", NEWS))) == 1
+    assert wired.session.unreleased > 0
+    store.complete()
+    assert types(wired.session.data_to_send()) == ["D"]
+
+
+def order_report(order_id: str) -> Any:
+    """Return a message that a venue may send."""
+    return OrderCancelReject(order_id=order_id, cl_ord_id="x", ord_status="8", cxl_rej_response_to="1")
