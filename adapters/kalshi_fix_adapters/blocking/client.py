@@ -23,7 +23,7 @@ from kalshi_fix_adapters.engine.user import (
     no_tokens,
     not_closed,
 )
-from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
+from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.events import ClientEvent
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import LocalProtocolError
@@ -281,6 +281,22 @@ class Client(ClientBase):
         if seconds is None:
             raise no_answer(timeout)
         return seconds
+
+    def confirm(self, event: ClientEvent) -> None:
+        """Confirm an event that you have taken, and all that you took before it: they are not delivered again
+        after a crash.
+
+        Only needed with the option `explicit_confirm`, with which several events may be in progress. No
+        effect on events that are confirmed already, and on those of the connection.
+
+        Raises:
+            SessionClosedError: an interrupt has ended the client.
+        """
+        shared = self._shared
+        with shared.lock:
+            if self._core.changing:
+                shared.refuse(SessionClosedError)
+            shared.change(self._core.confirm, event)
 
     def stop_reconnecting(self) -> None:
         """Keep the current connection, but make no other; a pending attempt is cancelled."""

@@ -64,6 +64,7 @@ class ConnectionPlan:
     observer: Observers | None = attrs.field(default=None, repr=False)
     wire_log: WireLog | str | Path | None = None
     budget: Budget | None = None
+    explicit_confirm: bool = False
 
     @property
     def name(self) -> str:
@@ -142,6 +143,8 @@ class Options(TypedDict, total=False):
             256 KiB elsewhere.
         session: Settings of its sessions that differ from the defaults, such as
             `{"strict": True, "resend_policy": ResendFresh(max_age=1.0)}`.
+        explicit_confirm: Confirm events only by `client.confirm(event)`. By default, taking the next event
+            confirms the previous one.
         observer: Receives bytes, states, events and timings, see `kalshi_fix_adapters.observe.observer`.
         wire_log: Records every message, see `kalshi_fix_adapters.observe.wire_log`.
         budget: The rate limits of the account, a `RateBudget` of `kalshi_fix_sansio.trading`: messages wait
@@ -171,6 +174,7 @@ class Options(TypedDict, total=False):
     queue_bytes: int
     max_message_size: int | None
     session: SessionSettings
+    explicit_confirm: bool
     observer: Observers | None
     wire_log: WireLog | str | Path | None
     budget: Budget | None
@@ -254,6 +258,7 @@ class ClientConfig:
     queue_bytes: int = attrs.field(default=QUEUE_BYTES, validator=_positive)
     max_message_size: int | None = attrs.field(default=None, validator=_positive)
     session: SessionSettings = attrs.field(factory=SessionSettings, converter=_session_settings)
+    explicit_confirm: bool = False
     observer: Observers | None = attrs.field(default=None, repr=False)
     wire_log: WireLog | str | Path | None = None
     budget: Budget | None = None
@@ -356,4 +361,5 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         observer=config.observer,
         wire_log=config.wire_log,
         budget=config.budget,
+        explicit_confirm=config.explicit_confirm,
     )

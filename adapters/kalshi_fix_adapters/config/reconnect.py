@@ -84,6 +84,7 @@ class Failure(Value):
     Attributes:
         why: One sentence for humans.
         at_least: Seconds before which another attempt cannot succeed.
+        key_in_use: Whether the venue refused the logon because the API key has another connection.
         times: Consecutive failures of this kind, including this one; those during maintenance do not
             count.
     """
@@ -91,6 +92,7 @@ class Failure(Value):
     cure: Cure
     why: str
     at_least: float = 0.0
+    key_in_use: bool = False
     times: int = 1
 
 
@@ -143,6 +145,9 @@ class ReconnectPolicy(Value):
             count.
         retry_first: Retry the first connection, on opening the client, instead of raising.
         stable_after: Duration of a session after which waits begin at `initial` again.
+        key_in_use: Seconds between attempts while the venue reports that the API key has another connection,
+            such as 0.2 for a standby, which must log on soon after the other client has gone. These attempts
+            do not count. None: wait until the venue must have noticed the loss of an old connection.
         maintenance: A window in which attempts are made at intervals of about `cap` and do not count.
             Default: the venue's weekly maintenance.
     """
@@ -154,6 +159,7 @@ class ReconnectPolicy(Value):
     same_failures: int = attrs.field(default=3, validator=_at_least_one)
     retry_first: bool = False
     stable_after: float = attrs.field(default=60.0, validator=_seconds)
+    key_in_use: float | None = attrs.field(default=None, validator=attrs.validators.optional(_seconds))
     maintenance: Maintenance | None = attrs.field(factory=Maintenance)
 
     def decide(
@@ -175,6 +181,8 @@ class ReconnectPolicy(Value):
             # the same.
             wait = max(failure.at_least, self.cap * (0.5 + 0.5 * random()))
             return Wait(wait, f"the venue may be in maintenance ({self.maintenance})", counts=False)
+        if failure.key_in_use and self.key_in_use is not None:
+            return Wait(self.key_in_use, "another connection has the API key", counts=False)
         limits = {Cure.UNCLEAR: self.unclear_attempts, Cure.SAME: self.same_failures}
         if failure.times >= limits.get(failure.cure, failure.times + 1):
             return GiveUp(f"{failure.times} consecutive attempts have failed in this way: {failure.why}")

@@ -97,7 +97,14 @@ class Retries:
         """Return the decision after a failed attempt."""
         cure, at_least = cure_of(error), self._at_least(error, now)
         verdict = self._decide(
-            Failure(cure=cure, why=str(error), at_least=at_least, times=self._unclear + 1), now
+            Failure(
+                cure=cure,
+                why=str(error),
+                at_least=at_least,
+                key_in_use=at_least > 0,
+                times=self._unclear + 1,
+            ),
+            now,
         )
         self._unclear += cure is Cure.UNCLEAR and isinstance(verdict, Wait) and verdict.counts
         return verdict

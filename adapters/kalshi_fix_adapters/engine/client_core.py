@@ -35,6 +35,7 @@ be kept, because an early tick is harmless. `timeout` is the same in seconds fro
 from __future__ import annotations
 
 import random as system_random
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -124,8 +125,9 @@ class ClientCore:
         """Whether `begin` was called, and `close` not since."""
         self._failure: BaseException | None = None
         """The exception passed to `failure`: a bug in the adapter or in this class."""
-        self._unconfirmed: ClientEvent | None = None
-        """The last session event taken; the next `take` confirms it, or `close`."""
+        self._unconfirmed: deque[ClientEvent] = deque()
+        """The session events that were taken and not confirmed. The next `take` confirms the only one, or
+        `close`; with `explicit_confirm`, `confirm` does."""
         self.last_taken: ClientEvent | None = None
         """The last event taken, of the session or the connection, for `give_back`; None once the next one was
         requested."""
@@ -272,7 +274,8 @@ class ClientCore:
             self._reset(self._observers)
             self._rows = self._sequence.rows()
             self._quiet.begin(self._sequence.path)
-            self._ever_opened, self._failure, self._unconfirmed = True, None, None
+            self._ever_opened, self._failure = True, None
+            self._unconfirmed.clear()
         except BaseException:
             self.close(clean=False)
             raise
@@ -290,8 +293,10 @@ class ClientCore:
                 Only if `clean`: otherwise the user already has an exception, and nothing was confirmed here.
         """
         try:
-            taken = self._unconfirmed
-            if clean and (
+            # With `explicit_confirm`, events that the user has not confirmed stay so, and all after them.
+            confirms = clean and not (self.plan.explicit_confirm and self._unconfirmed)
+            taken = self._unconfirmed[-1] if self._unconfirmed else None
+            if confirms and (
                 taken is None or self._current_task() == self._taken_by or self._is_done_with(taken)
             ):
                 if taken is not None:
@@ -302,7 +307,8 @@ class ClientCore:
                     self._confirm()
                 if self._rows is not None and self._rows.changes:
                     self._rows.write()
-            self._unconfirmed = self._rows = None
+            self._rows = None
+            self._unconfirmed.clear()
             self._sequence.close()
         except StoreError:
             if clean:
@@ -743,14 +749,21 @@ class ClientCore:
         Requesting the next event confirms that the user has handled the previous one. Only then the store
         advances: after a crash before that, a session with resend requests the event's message again.
 
+        With `explicit_confirm`, only `confirm` does that.
+
         Raises:
-            LocalProtocolError: another thread or task may still be processing the previous event.
+            LocalProtocolError: another thread or task may still be processing the previous event; or, with
+                `explicit_confirm`, too many events are not confirmed.
             SessionClosedError: the client itself has failed, and the queue is empty.
             The exception that `at_end` returns: the client is over, and the queue is empty.
         """
         task = self._current_task()
-        if self._unconfirmed is not None:
-            if task != self._taken_by and not self._is_done_with(self._unconfirmed):
+        unconfirmed = self._unconfirmed
+        if self.plan.explicit_confirm:
+            if len(unconfirmed) >= self.plan.queue_limit:
+                raise LocalProtocolError(f"{len(unconfirmed)} events are not confirmed; confirm some first")
+        elif unconfirmed:
+            if task != self._taken_by and not self._is_done_with(unconfirmed[0]):
                 raise LocalProtocolError(
                     "another thread or task has taken an event and may still be processing it, so taking the "
                     "next one would confirm it too early; take events in one thread or task, and pass them on"
@@ -774,7 +787,7 @@ class ClientCore:
         self._taken_by = task
         # The session confirms by count, so connection events must not be counted.
         if event.__class__ not in CONNECTION_EVENTS:
-            self._unconfirmed = event
+            unconfirmed.append(event)
         # Only `take` shortens the queue; when it is half empty, reading resumes.
         if queue.paused:
             self._pace_reading()
@@ -790,8 +803,23 @@ class ClientCore:
         # Another thread or task may have taken it.
         if event is None or event is before or self._current_task() != self._taken_by:
             return
-        self.last_taken = self._unconfirmed = None
+        self.last_taken = None
+        if self._unconfirmed and self._unconfirmed[-1] is event:
+            self._unconfirmed.pop()
         self._queue.put_back(event)
+
+    def confirm(self, event: ClientEvent) -> None:
+        """Confirm an event that was taken, and all that were taken before it.
+
+        No effect on other events: those of the connection need no confirmation.
+        """
+        if not any(each is event for each in self._unconfirmed):
+            return
+        while True:
+            first = self._unconfirmed[0]
+            self._confirm()
+            if first is event:
+                return
 
     def _is_done_with(self, taken: ClientEvent) -> bool:
         """Return whether an event taken by another thread or task is certainly handled: it contains no
@@ -832,8 +860,10 @@ class ClientCore:
 
     def _confirm(self) -> None:
         """Confirm the session's oldest unconfirmed event."""
-        # First, so after a store failure below the next `take` does not confirm the event again.
-        self._unconfirmed = None
+        # First, so after a store failure below the next `take` does not confirm the event again. Events that
+        # `close` confirms were never taken.
+        if self._unconfirmed:
+            self._unconfirmed.popleft()
         session, connection = self._sequence.session, self._connection
         rows = self._rows if self._rows is not None and self._rows.changes else None
         # Passed to the store only now, so the same commit writes them and the confirmation. Otherwise the

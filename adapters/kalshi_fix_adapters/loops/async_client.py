@@ -254,6 +254,16 @@ class AsyncClient(ClientBase):
             raise no_answer(timeout)
         return seconds
 
+    def confirm(self, event: ClientEvent) -> None:
+        """Confirm an event that you have taken, and all that you took before it: they are not delivered again
+        after a crash.
+
+        Only needed with the option `explicit_confirm`, with which several events may be in progress. No
+        effect on events that are confirmed already, and on those of the connection.
+        """
+        self._core.confirm(event)
+        self._core.changing = False
+
     def stop_reconnecting(self) -> None:
         """Keep the current connection, but make no other; a pending attempt is cancelled."""
         self._core.stop_reconnecting()

@@ -142,3 +142,19 @@ def test_without_a_time_zone_database_there_is_no_maintenance_window() -> None:
 def test_times_must_be_positive(name: str) -> None:
     with pytest.raises(ConfigurationError, match=f"{name} must be above 0 seconds"):
         ReconnectPolicy(**{name: 0})  # type: ignore[arg-type]
+
+
+def test_a_standby_has_a_wait_of_its_own_while_another_client_has_the_key() -> None:
+    in_use = Failure(cure=Cure.TIME, why="Session already exists", at_least=60.0, key_in_use=True)
+    policy = ReconnectPolicy(key_in_use=0.2, attempts=3)
+    for failures in (1, 4, 1000):
+        verdict = policy.decide(in_use, failures=failures, now=QUIET, random=lambda: 0.5)
+        assert verdict == Wait(0.2, "another connection has the API key", counts=False)
+    # Other failures, maintenance and other clients have the usual waits.
+    assert wait(policy, 1, 1.0) == 1.0
+    for other, now in ((policy, WINDOW), (ReconnectPolicy(), QUIET)):
+        verdict = other.decide(in_use, failures=1, now=now, random=lambda: 0.5)
+        assert isinstance(verdict, Wait)
+        assert verdict.seconds >= 60.0
+    with pytest.raises(ConfigurationError, match="key_in_use must be above 0 seconds"):
+        ReconnectPolicy(key_in_use=0.0)

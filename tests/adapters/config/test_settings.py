@@ -521,6 +521,7 @@ SETTINGS: SessionSettings = {
     "send_last_processed": False,
     "sending_time_tolerance": None,
     "strict": True,
+    "commit_timeout": 3.0,
 }
 DECIDED = {
     *(

@@ -184,6 +184,18 @@ def test_a_key_in_use_elsewhere_is_waited_for_at_the_first_logon_too() -> None:
     assert only(stage.take(), ConnectFailed).retry_in == 60.5
 
 
+def test_a_standby_tries_often_while_another_client_has_the_key() -> None:
+    stage = Stage(plan(reconnect=ReconnectPolicy(retry_first=True, key_in_use=0.2)))
+    stage.refuses = "already exists"
+    stage.open()
+    stage.advance(2.1)
+    waits = {event.retry_in for event in stage.take() if isinstance(event, ConnectFailed)}
+    assert (waits, len(stage.attempts)) == ({0.2}, 11)
+    stage.refuses = None
+    stage.advance(0.2)
+    assert stage.core.is_logged_on
+
+
 # --- when not
 
 

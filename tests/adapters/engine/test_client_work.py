@@ -22,10 +22,10 @@ from kalshi_fix_adapters.observe.observer import Observer, OrderTiming
 from kalshi_fix_sansio import Reject
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec.compiled.cache import SIGHTINGS_TO_COMPILE
-from kalshi_fix_sansio.errors import StoreError
+from kalshi_fix_sansio.errors import SendFailedError, StoreError
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, RejectReceived, SessionEnded
 from tests.adapters.engine.stage import FailingStore, Stage, only, opened, plan, report
-from tests.helpers import Clock, order, raw
+from tests.helpers import Clock, LateStore, order, raw
 
 PACKAGES = tuple(f"{os.sep}{name}{os.sep}" for name in ("kalshi_fix_sansio", "kalshi_fix_adapters"))
 
@@ -331,3 +331,75 @@ def test_session_messages_are_confirmed_without_being_taken() -> None:
     assert stage.core._sequence._store.next_incoming == 1
     stage.core.close(clean=True)
     assert stage.core._sequence._store.next_incoming == 3
+
+
+# --- stores that commit in the background
+
+
+def test_senders_wait_while_many_bytes_wait_for_the_store() -> None:
+    store = LateStore()
+    stage = opened(plan("KalshiRT", store=store))
+    core, store.at_once = stage.core, False
+    sent, ticket = [], 0
+    while not core.congested:
+        number, ticket = core.send(order(f"o{len(sent)}"))
+        sent.append(number)
+        assert not core.output
+        assert core.is_committed(ticket) is None
+    store.complete(ticket - 1)
+    core.store_changed()
+    assert stage._carry_to_venue(stage.venue)
+    assert not core.congested
+    assert core.is_committed(ticket - 1)
+    assert core.is_committed(ticket) is None
+    store.complete()
+    assert core.is_committed(ticket) is None  # durable, and not released yet
+    core.store_changed()
+    assert core.is_committed(ticket)
+    stage.run()
+    arrived = [event.message for event in stage.at_venue if isinstance(event, MessageReceived)]
+    assert [message.header.msg_seq_num for message in arrived] == sent
+
+
+@pytest.mark.parametrize("how", ["fails", "is lost", "ends"])
+def test_a_ticket_of_a_store_that_fails_raises(how: str) -> None:
+    store = LateStore()
+    stage = opened(plan("KalshiRT", store=store, reconnect=None))
+    core, store.at_once = stage.core, False
+    _, ticket = core.send(order())
+    if how == "ends":
+        stage.cut()
+        text = "the client has ended before the commit"
+    else:
+        store.fail(text := f"the store {how}")
+        core.store_changed()
+        assert only(stage.take(), SessionEnded).reason is CloseReason.STORE_FAILED
+    with pytest.raises(SendFailedError, match=text) as caught:
+        core.is_committed(ticket)
+    assert not caught.value.may_have_been_sent
+    assert core.output == b""
+
+
+def test_an_idle_session_ends_when_its_store_is_lost() -> None:
+    store = LateStore()
+    stage = opened(plan("KalshiRT", store=store, reconnect=None))
+    store.fail("another process has taken over")
+    stage.core.store_changed()
+    ended = only(stage.take(), SessionEnded)
+    assert (ended.reason, ended.text) == (CloseReason.STORE_FAILED, "another process has taken over")
+    assert stage.core.output == b""
+    stage.core.close(clean=False)
+    stage.core.store_changed()
+
+
+def test_the_last_bytes_of_a_session_may_wait_for_the_store() -> None:
+    store = LateStore()
+    stage = opened(plan("KalshiRT", store=store, reconnect=None))
+    core, store.at_once = stage.core, False
+    core.abort("bye")
+    assert not core.finished
+    store.complete()
+    core.store_changed()
+    assert b"\x0135=5\x01" in core.output
+    core.wrote(len(core.output))
+    assert core.finished

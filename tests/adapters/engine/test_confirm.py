@@ -1,0 +1,88 @@
+"""Confirmation of events by `confirm`, several of which may be in progress."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters.events import ClientEvent, Connecting
+from kalshi_fix_sansio.errors import LocalProtocolError
+from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.session import MemoryStore
+from tests.adapters.engine.stage import Stage, opened, plan, report
+
+
+def explicit(**changes: Any) -> tuple[Stage, MemoryStore]:
+    """Return a client that confirms explicitly, and has confirmed its logon."""
+    store = MemoryStore()
+    stage = opened(plan("KalshiRT", store=store, explicit_confirm=True, **changes))
+    stage.core.confirm(stage.core._unconfirmed[-1])
+    return stage, store
+
+
+def messages(stage: Stage, *names: str) -> list[MessageReceived]:
+    """Return the events of reports that the client takes."""
+    stage.say(*map(report, names))
+    return [event for event in stage.take() if isinstance(event, MessageReceived)]
+
+
+def test_an_event_confirms_all_that_were_taken_before_it() -> None:
+    stage, store = explicit()
+    first, second, third = messages(stage, "a1", "a2", "a3")
+    assert store.next_incoming == 2
+    stage.core.confirm(second)
+    assert store.next_incoming == 4
+    # Confirmed already.
+    stage.core.confirm(first)
+    stage.core.confirm(second)
+    assert store.next_incoming == 4
+    stage.core.confirm(third)
+    assert store.next_incoming == 5
+
+
+def test_other_events_confirm_none() -> None:
+    stage, store = explicit()
+    messages(stage, "a1")
+    stage.cut()
+    stage.advance(5)
+    assert stage.core.is_logged_on
+    events: list[ClientEvent] = stage.take()
+    [connecting] = [event for event in events if isinstance(event, Connecting)]
+    stage.core.confirm(connecting)
+    assert store.next_incoming == 2
+    # Those of an earlier connection are confirmed on the session that continues it.
+    stage.core.confirm(events[-1])
+    assert store.next_incoming == stage.core.numbers.next_incoming
+
+
+def test_what_is_not_confirmed_stays_so_when_the_client_is_left() -> None:
+    stage, store = explicit()
+    first, _ = messages(stage, "a1", "a2")
+    stage.core.confirm(first)
+    stage.leave()
+    assert store.next_incoming == 3
+
+
+def test_unconfirmed_events_are_bounded() -> None:
+    stage, _ = explicit(queue_limit=5)
+    stage.say(*map(report, ("a1", "a2", "a3", "a4", "a5", "a6")))
+    while len(stage.core._unconfirmed) < 5:
+        assert stage.core.take() is not None
+    with pytest.raises(LocalProtocolError, match="5 events are not confirmed; confirm some first"):
+        stage.core.take()
+    stage.core.confirm(stage.core._unconfirmed[0])
+    assert stage.core.take() is not None
+
+
+def test_without_the_option_it_confirms_before_the_next_event_is_taken() -> None:
+    store = MemoryStore()
+    stage = opened(plan("KalshiRT", store=store))
+    stage.say(report("a1"), report("a2"))
+    first = stage.core.take()
+    assert first is not None
+    assert store.next_incoming == 2
+    stage.core.confirm(first)
+    assert store.next_incoming == 3
+    assert stage.core.take() is not None
+    assert store.next_incoming == 3
