@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import attrs
 
-from kalshi_fix_adapters.config.plan import Sync
+from kalshi_fix_adapters.config.stores import Sync
 from tests.kill.lives import Death, Doing, Life, Stage
 from tests.kill.relay import TO_CLIENT, TO_VENUE, Relay
 from tests.kill.trader import IDLE, LONG

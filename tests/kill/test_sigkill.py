@@ -15,7 +15,7 @@ from random import Random
 
 import pytest
 
-from kalshi_fix_adapters.config.plan import Sync
+from kalshi_fix_adapters.config.stores import Sync
 from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, read_summary, store_path
 from kalshi_fix_venue.identities import ClientKey
 from tests.kill.course import Course, ForkServer

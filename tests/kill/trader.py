@@ -13,8 +13,8 @@ from typing import Any
 import attrs
 
 from kalshi_fix_adapters.blocking import Client, order_entry
-from kalshi_fix_adapters.config.plan import Sync
 from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
+from kalshi_fix_adapters.config.stores import Sync
 from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
 from kalshi_fix_adapters.events import ClientEvent, Connecting
 from kalshi_fix_adapters.net.tls import Tls

@@ -7,8 +7,9 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ import click
 
 from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
 from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, StatusLine, plain, print_stderr, printable
+from kalshi_fix_adapters.config.stores import is_url, stores_at
 from kalshi_fix_adapters.store_sqlite import StoreSummary, migrate_store, read_summary
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.errors import StoreError
@@ -56,7 +58,7 @@ def store() -> None:
 
 
 @store.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("place", metavar="PATH|URL")
 @click.option(
     "--json", "as_object", is_flag=True, help="Print a JSON object; for a folder, an entry for each file."
 )
@@ -67,28 +69,27 @@ def store() -> None:
     show_default=True,
     help="Number of rows of the user to print, the last ones by key.",
 )
-def show(path: Path, as_object: bool, rows: int) -> None:
-    """Print the contents of a message store, or of each store in a folder: the owner, sequence numbers,
-    messages kept for resend, sent requests without a known outcome, and rows of the user.
+def show(place: str, as_object: bool, rows: int) -> None:
+    """Print the contents of a message store, or of each store in a folder or at a URL: the owner, sequence
+    numbers, messages kept for resend, sent requests without a known outcome, and rows of the user.
 
     Rows have no timestamps: if keys begin with a time or an ExecID, the last ones are the newest. A running
     session may be using the file: it is only read, as of that session's last commit. Messages and secrets in
     rows are not shown. Exit status: 1 if there is no store, or if one is damaged or cannot be read.
     """
-    if not path.is_dir():
-        with plain_errors():
-            _print(_summary(path, rows), as_object)
-        return
-    found = sorted(path.glob("*.sqlite3"))
-    if not found:
-        raise CommandError(
-            f"{path} contains no store (*.sqlite3); a client with the option store creates one"
-        )
+    with plain_errors():
+        if not is_url(place) and not Path(place).is_dir():
+            _print(_with_status(partial(read_summary, place, rows=rows)), as_object)
+            return
+        stores = stores_at(place)
+        names = stores.names()
+    if not names:
+        raise CommandError(f"{stores} contains no store; a client with the option store creates one")
     summaries: dict[str, StoreSummary] = {}
     failed = False
-    for file in found:
+    for name in names:
         try:
-            summaries[file.name] = _summary(file, rows)
+            summaries[name] = _with_status(partial(stores.summary, name, rows=rows))
         except StoreError as error:
             failed = True
             print_stderr(str(error))
@@ -123,9 +124,10 @@ def migrate(file: Path, key_id: str | None, account: str | None) -> None:
     screen.flush()
 
 
-def _summary(path: Path, rows: int) -> StoreSummary:
+def _with_status(read: Callable[..., StoreSummary]) -> StoreSummary:
+    """Read a store, and show how long it takes."""
     with StatusLine() as line:
-        return read_summary(path, rows=rows, working=_Working(line))
+        return read(working=_Working(line))
 
 
 def _print(summary: StoreSummary, as_object: bool) -> None:
@@ -248,6 +250,7 @@ def _as_json(summary: StoreSummary) -> dict[str, Any]:
         "next_outgoing": summary.next_outgoing,
         "next_incoming": summary.next_incoming,
         "reset_unanswered": summary.reset_unanswered,
+        "generation": summary.generation,
         "oldest_kept": summary.oldest_kept,
         "kept": summary.kept,
         "oldest": _message_as_json(summary.oldest),

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypedDict, cast, get_args
+from typing import Any, TypedDict, cast, get_args
 
 import attrs
 
@@ -13,11 +13,13 @@ import kalshi_fix_sansio
 from kalshi_fix_adapters.config.budget import Budget
 from kalshi_fix_adapters.config.environment import find_credentials, find_endpoint, find_security
 from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
+from kalshi_fix_adapters.config.stores import Sync, stores_at
 from kalshi_fix_adapters.events import Endpoint
 from kalshi_fix_adapters.net.key_text import looks_like_key, shown
 from kalshi_fix_adapters.net.tls import InProcess, Plaintext, Security, Tls
 from kalshi_fix_adapters.observe.observer import Observer
 from kalshi_fix_adapters.observe.wire_log import WireLog
+from kalshi_fix_adapters.stores.factory import StoreFactory
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio._generated.sessions import Environment, Product
 from kalshi_fix_sansio.classes.hide_locals import hides_locals, init_hides_locals
@@ -32,7 +34,6 @@ QUEUE_LIMIT = 10_000
 """Waiting events at which the client stops reading (it processes the chunk already read)."""
 QUEUE_BYTES = 64 * 1024 * 1024
 """Bytes of waiting messages, in their wire format, at which the client stops reading."""
-Sync = Literal["full", "normal"]
 Observers = Observer | Iterable[Observer]
 
 
@@ -49,11 +50,10 @@ class ConnectionPlan:
     """The environment of the API key, independent of the endpoint."""
     reconnect: ReconnectPolicy | None = attrs.field(factory=ReconnectPolicy)
     """None: one connection only."""
-    store: MessageStore | Path | None = None
-    """The store of numbers and messages: an object, a folder of files, or None for memory."""
+    store: MessageStore | StoreFactory | None = None
+    """The store of numbers and messages: an opened one, a factory that opens it, or None for memory."""
     account: str | None = None
-    """Name of the file in the folder `store`; None for the key's id."""
-    sync: Sync = "full"
+    """Name of the store; None for the key's id."""
     reset_seq_num: bool = False
     """Whether the first logon restarts the numbers of a session with resend, whatever the store contains."""
     shapes: Path | None = None
@@ -123,10 +123,11 @@ class Options(TypedDict, total=False):
         timeout: Seconds for connecting, for the Logon and for the Logout, each; 10 by default.
         reconnect: When to reconnect after a lost connection; None for never.
         store: Keeps the session's state across processes: a folder, in which each account and session type
-            has a file, or a store object. Default: memory, with which KalshiRT and KalshiPT continue over the
-            connections of one client, and restart their numbers with the next process.
-        account: Name of the file in the folder `store`, which then stays the same when the API key changes.
-            Each client of a session type needs a different name. Default: the key's id.
+            has a file, the URL of another place, a `StoreFactory`, or a store object that you open and close.
+            Default: memory, with which KalshiRT and KalshiPT continue over the connections of one client, and
+            restart their numbers with the next process.
+        account: Name of the store in the folder or place `store`, which then stays the same when the API key
+            changes. Each client of a session type needs a different name. Default: the key's id.
         sync: Durability of the files of `store`: `full` (default) or `normal`, see
             `store_sqlite.SqliteStore`.
         reset_seq_num: Restart the numbers of KalshiRT or KalshiPT at the first logon, whatever the store
@@ -164,7 +165,7 @@ class Options(TypedDict, total=False):
     logon_fields: kalshi_fix_sansio.LogonFields
     timeout: float
     reconnect: ReconnectPolicy | None
-    store: MessageStore | str | Path | None
+    store: MessageStore | StoreFactory | str | Path | None
     account: str | None
     sync: Sync
     reset_seq_num: bool
@@ -248,7 +249,7 @@ class ClientConfig:
     )
     timeout: float = attrs.field(default=10.0, validator=_positive)
     reconnect: ReconnectPolicy | None = attrs.field(factory=ReconnectPolicy)
-    store: MessageStore | str | Path | None = None
+    store: MessageStore | StoreFactory | str | Path | None = None
     account: str | None = attrs.field(default=None, validator=_plain_name)
     sync: Sync = attrs.field(default="full", validator=_known_sync)
     reset_seq_num: bool = False
@@ -306,7 +307,10 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
             f"the budget is for {config.budget.product}, and the client for {config.product}; each product "
             "has budgets of its own"
         )
-    if config.account is not None and not isinstance(config.store, str | Path):
+    store = config.store
+    if isinstance(store, str | Path):
+        store = stores_at(store, sync=config.sync)
+    if config.account is not None and not isinstance(store, StoreFactory):
         raise ConfigurationError("account is the name of a file in the folder `store`; give that option too")
     session_type = DIALECT.session_types[session]
     endpoint = find_endpoint(
@@ -350,9 +354,8 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         config.timeout,
         environment=config.environment,
         reconnect=config.reconnect,
-        store=Path(config.store) if isinstance(config.store, str) else config.store,
+        store=store,
         account=config.account,
-        sync=config.sync,
         reset_seq_num=config.reset_seq_num,
         shapes=None if config.shapes is None else Path(config.shapes),
         freeze=config.freeze,

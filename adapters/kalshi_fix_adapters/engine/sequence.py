@@ -5,15 +5,16 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import attrs
 
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.engine.rows import RowBuffer, RowStore
 from kalshi_fix_adapters.errors import SigningError
+from kalshi_fix_adapters.stores import OpenedStore, StoreFactory, StoreOwner, StoreSummary
 from kalshi_fix_sansio.classes.value import Value
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import LogonToSign, SignLogon
@@ -21,9 +22,6 @@ from kalshi_fix_sansio.errors import KalshiFixError, LocalProtocolError
 from kalshi_fix_sansio.events import MessagesLost, OpenRequest, OutcomesUnknown, Uncertainty
 from kalshi_fix_sansio.session import MemoryStore, MessageStore, Session
 from kalshi_fix_sansio.session.checks import LAST_NUMBER
-
-if TYPE_CHECKING:
-    from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, StoreSummary
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -70,10 +68,11 @@ class SequenceState:
         self._plan = plan
         self._on_commit = on_commit
         own = plan.store
-        self._store: MessageStore = MemoryStore() if own is None or isinstance(own, Path) else own
-        """The sessions' store: the user's object, `_file` while it is open, or memory."""
-        self._file: SqliteStore | None = None
-        """The store that `open` opened in a folder, and that `close` closes. A store object of the user is
+        self._factory: StoreFactory | None = own if isinstance(own, StoreFactory) else None
+        self._store: MessageStore = MemoryStore() if own is None or isinstance(own, StoreFactory) else own
+        """The sessions' store: the user's object, `_opened` while that is open, or memory."""
+        self._opened: OpenedStore | None = None
+        """The store that `open` opened by the factory, and that `close` closes. A store object of the user is
         closed by the user."""
         self._agreed = False
         """Whether a logon has been completed on these numbers."""
@@ -89,9 +88,8 @@ class SequenceState:
         # `_agreed` is kept: a reopened client continues from its numbers, and a requested reset happens only
         # once.
         self.session = None
-        store = self._plan.store
-        if isinstance(store, Path):
-            self._store = self._file = self._open_file(store)
+        if self._factory is not None:
+            self._store = self._opened = self._factory.open(self._owner())
         self._store.on_commit = self._on_commit
 
     @property
@@ -108,20 +106,20 @@ class SequenceState:
         return RowBuffer(self._store) if isinstance(self._store, RowStore) else None
 
     def close(self) -> None:
-        """Close the file that `open` opened; numbers in memory are kept for the next `open`.
+        """Close the store that `open` opened; numbers in memory are kept for the next `open`.
 
         Raises:
             StoreError: the last confirmation could not be written.
         """
         self.session = None
-        file, self._file = self._file, None
-        if file is not None:
-            file.close()
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.close()
 
     @property
     def path(self) -> Path | None:
-        """The open file of the store; None without one."""
-        return None if self._file is None else self._file.path
+        """The file of the open store; None without one."""
+        return None if self._opened is None else self._opened.path
 
     def next_session(self, codec: Codec) -> Session:
         """Return the session of the next connection, which continues the previous one, even if that never
@@ -147,19 +145,14 @@ class SequenceState:
 
     @property
     def numbers(self) -> SequenceNumbers:
-        """The current sequence numbers. Reads the store's file while it is not open.
+        """The current sequence numbers. Reads the store while it is not open.
 
         Raises:
             StoreError: the file cannot be read.
         """
-        folder = self._plan.store
         held: MessageStore | StoreSummary = self._store
-        # Imported here, and below, so clients without a file do not load SQLite.
-        if isinstance(folder, Path) and self._file is None:
-            from kalshi_fix_adapters.store_sqlite import find_store, read_summary
-
-            path = find_store(folder, self._owner())
-            held = read_summary(path) if path.exists() else MemoryStore()
+        if self._factory is not None and self._opened is None:
+            held = self._factory.read(self._owner()) or MemoryStore()
         incoming = held.next_incoming if self.session is None else self.session.next_incoming
         return SequenceNumbers(
             next_outgoing=held.next_outgoing,
@@ -242,12 +235,12 @@ class SequenceState:
 
     @contextmanager
     def _closed_store(self) -> Iterator[MessageStore]:
-        """Yield the store, opened if it is a file."""
-        if isinstance(self._plan.store, Path):
-            with self._open_file(self._plan.store) as file:
-                yield file
-        else:
+        """Yield the store, opened if there is a factory."""
+        if self._factory is None:
             yield self._store
+        else:
+            with closing(self._factory.open(self._owner())) as opened:
+                yield opened
 
     @property
     def open_requests(self) -> tuple[OpenRequest, ...]:
@@ -262,15 +255,7 @@ class SequenceState:
         """Record that the venue has other numbers, so those in memory are invalid."""
         self._agreed = False
 
-    def _open_file(self, folder: Path) -> SqliteStore:
-        from kalshi_fix_adapters.store_sqlite import SqliteStore, find_store
-
-        owner = self._owner()
-        return SqliteStore(find_store(folder, owner), owner=owner, sync=self._plan.sync)
-
     def _owner(self) -> StoreOwner:
-        from kalshi_fix_adapters.store_sqlite import StoreOwner
-
         config = self._plan.config
         return StoreOwner(
             environment=self._plan.environment,

@@ -9,7 +9,6 @@ import attrs
 
 from kalshi_fix_adapters.store_sqlite import tables
 from kalshi_fix_adapters.store_sqlite.mark import Mark, check_mark, read_mark
-from kalshi_fix_adapters.store_sqlite.owner import StoreOwner
 from kalshi_fix_adapters.store_sqlite.pending import Pending
 from kalshi_fix_adapters.store_sqlite.retention import Retention
 from kalshi_fix_adapters.store_sqlite.rows import (
@@ -22,6 +21,7 @@ from kalshi_fix_adapters.store_sqlite.rows import (
     numbers_row,
     request_row,
 )
+from kalshi_fix_adapters.stores.owner import StoreOwner
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage

@@ -14,8 +14,9 @@ from kalshi_fix_adapters.store_sqlite import tables
 from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, explain
 from kalshi_fix_adapters.store_sqlite.lock import FileLock
 from kalshi_fix_adapters.store_sqlite.mark import Mark, mark_path
-from kalshi_fix_adapters.store_sqlite.owner import StoreOwner, other_stores, store_path
+from kalshi_fix_adapters.store_sqlite.owner import other_stores, store_path
 from kalshi_fix_adapters.store_sqlite.summary import read_summary
+from kalshi_fix_adapters.stores.owner import StoreOwner
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
 
 

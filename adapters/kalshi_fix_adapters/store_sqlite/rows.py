@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from kalshi_fix_adapters.store_sqlite.failures import DamagedRowError
-from kalshi_fix_adapters.store_sqlite.owner import StoreOwner
+from kalshi_fix_adapters.stores.owner import StoreOwner
 from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
 

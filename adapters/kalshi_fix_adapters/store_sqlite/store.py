@@ -11,15 +11,15 @@ from typing import ClassVar, Literal, NoReturn, Self
 
 import attrs
 
-from kalshi_fix_adapters.commits import CommitThread
 from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, explain
 from kalshi_fix_adapters.store_sqlite.file import StoreFile
 from kalshi_fix_adapters.store_sqlite.lock import FileLock
-from kalshi_fix_adapters.store_sqlite.owner import StoreOwner
 from kalshi_fix_adapters.store_sqlite.pending import Pending
 from kalshi_fix_adapters.store_sqlite.retention import Retention
 from kalshi_fix_adapters.store_sqlite.rows import LARGEST_NUMBER, Numbers
 from kalshi_fix_adapters.store_sqlite.tables import make_folder
+from kalshi_fix_adapters.stores.commits import CommitThread
+from kalshi_fix_adapters.stores.owner import StoreOwner
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
 from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import MAX_KEPT_BYTES, StoredMessage

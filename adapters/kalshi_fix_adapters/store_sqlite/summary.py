@@ -8,57 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import attrs
-
 from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, DamagedRowError, explain
 from kalshi_fix_adapters.store_sqlite.mark import check_mark, read_mark
-from kalshi_fix_adapters.store_sqlite.owner import StoreOwner
 from kalshi_fix_adapters.store_sqlite.rows import journal_text, message_of
 from kalshi_fix_adapters.store_sqlite.tables import connect, read_requests, read_session
+from kalshi_fix_adapters.stores.summary import StoreSummary
 from kalshi_fix_sansio.errors import StoreError
-from kalshi_fix_sansio.events import OpenRequest
-from kalshi_fix_sansio.session.store import StoredMessage
 
 _KEPT = "SELECT seq_num, sent_at, frame, check_sum FROM sent WHERE seq_num >= ? ORDER BY seq_num {} LIMIT 1"
 _SIZES = "SELECT COUNT(*), IFNULL(SUM(LENGTH(CAST(key AS BLOB)) + LENGTH(value)), 0) FROM journal"
 _LAST = "SELECT key, value, check_sum FROM journal ORDER BY key DESC LIMIT ?"
 _STEPS: Final = 1_000_000
 """Instructions of SQLite's virtual machine between two calls of `working`: some hundredths of a second."""
-
-
-@attrs.frozen(kw_only=True)
-class StoreSummary:
-    """The content of a store, as of its last commit.
-
-    Attributes:
-        owner: The account and session of the sequence numbers.
-        next_outgoing: MsgSeqNum of the next message to be sent.
-        next_incoming: The lowest MsgSeqNum of the peer whose message the user has not processed.
-        reset_unanswered: Whether a reset was sent that the peer has not answered: the next logon must reset
-            as well.
-        kept: The number of messages kept for resend.
-        oldest_kept: The lowest number whose sent message is known.
-        oldest: The oldest message kept.
-        newest: The newest message kept.
-        open_requests: Sent requests without a known outcome, oldest first.
-        rows: The number of rows of the user (`Client.rows`).
-        row_bytes: Bytes of their keys and texts.
-        last_rows: Keys and texts (JSON) of the last ones by key, the last one first, because the file has no
-            times of them. As many as requested.
-    """
-
-    owner: StoreOwner
-    next_outgoing: int
-    next_incoming: int
-    reset_unanswered: bool
-    kept: int
-    oldest_kept: int
-    oldest: StoredMessage | None
-    newest: StoredMessage | None
-    open_requests: tuple[OpenRequest, ...]
-    rows: int = 0
-    row_bytes: int = 0
-    last_rows: tuple[tuple[str, str], ...] = ()
 
 
 def read_summary(
@@ -114,6 +75,7 @@ def _read(path: Path, mark: bytes | None, database: sqlite3.Connection, rows: in
         next_outgoing=numbers.next_outgoing,
         next_incoming=numbers.next_incoming,
         reset_unanswered=numbers.reset_unanswered,
+        generation=numbers.generation,
         kept=numbers.kept,
         oldest_kept=numbers.oldest_kept,
         oldest=ends[0] if ends else None,

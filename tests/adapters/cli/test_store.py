@@ -56,6 +56,19 @@ def test_a_new_store_is_shown(path: Path) -> None:
     ]
 
 
+def test_stores_at_a_url_are_shown(path: Path) -> None:
+    with SqliteStore(path, owner=OWNER) as store:
+        store.reset()
+    url = f"sqlite://{path.parent}"
+    result = CliRunner().invoke(commands, ["store", url, "--json"])
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert json.loads(result.stdout)[path.name]["generation"] == 1
+    result = CliRunner().invoke(commands, ["store", "other://user:secret@host"])
+    assert result.exit_code == 1
+    assert "no store for URLs that begin with other://" in result.stderr
+    assert "secret" not in result.stderr
+
+
 def test_a_store_in_use_by_another_process(path: Path) -> None:
     with SqliteStore(path, owner=OWNER) as store:
         fill(store)
@@ -98,6 +111,7 @@ def test_a_store_is_shown_as_json(path: Path) -> None:
         "next_outgoing": 4,
         "next_incoming": 9,
         "reset_unanswered": False,
+        "generation": 0,
         "oldest_kept": 1,
         "kept": 2,
         "oldest": {"seq_num": 2, "sent_at": "2026-08-21T14:03:07.123000+00:00"},
@@ -156,7 +170,7 @@ def test_a_folder_without_stores(tmp_path: Path) -> None:
     for arguments in ((), ("--json",)):
         result = in_folder(tmp_path, *arguments)
         assert (result.exit_code, result.stdout) == (1, "")
-        assert result.stderr.startswith(f"kalshi-fix: {tmp_path} contains no store (*.sqlite3)")
+        assert result.stderr.startswith(f"kalshi-fix: {tmp_path} contains no store")
 
 
 @pytest.mark.parametrize("count", [1, 3])

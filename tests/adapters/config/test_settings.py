@@ -30,6 +30,7 @@ from kalshi_fix_adapters.config.factories import Factories
 from kalshi_fix_adapters.config.plan import ClientConfig, Options, SessionSettings, make_plan, merge
 from kalshi_fix_adapters.events import Endpoint
 from kalshi_fix_adapters.net.tls import Tls
+from kalshi_fix_adapters.store_sqlite import SqliteFolder
 from kalshi_fix_sansio import SESSION_TYPES, LogonFields
 from kalshi_fix_sansio.config import QUICKFIX, SessionConfig, resend_everything
 from kalshi_fix_sansio.errors import ConfigurationError, KeyFileError
@@ -584,10 +585,16 @@ def test_a_plan_contains_the_settings(tmp_path: Path) -> None:
         wire_log=tmp_path / "wire.log",
     )
     assert found.environment == "production"
-    assert (found.store, found.account, found.sync) == (tmp_path, "maker", "normal")
+    assert (found.store, found.account) == (SqliteFolder(tmp_path, "normal"), "maker")
     assert found.reset_seq_num
     assert (found.reconnect, found.queue_limit, found.wire_log) == (None, 5, tmp_path / "wire.log")
     assert str(found) == "KalshiNR prediction at mm.fix.elections.kalshi.com:8228"
+
+
+def test_a_store_is_a_folder_a_url_or_a_factory(tmp_path: Path) -> None:
+    expected = SqliteFolder(tmp_path)
+    for store in (tmp_path, str(tmp_path), f"sqlite://{tmp_path}", expected):
+        assert FACTORIES.order_entry(config=CONFIG, store=store, account="a").store == expected
 
 
 @pytest.mark.parametrize("account", ["", "a\nb", PEM])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from kalshi_fix_adapters.config.plan import ConnectionPlan
@@ -11,6 +12,7 @@ from kalshi_fix_adapters.engine.attempts import Attempt
 from kalshi_fix_adapters.engine.client_core import ClientCore
 from kalshi_fix_adapters.events import ClientEvent, Endpoint
 from kalshi_fix_adapters.net.tls import Tls
+from kalshi_fix_adapters.store_sqlite import SqliteFolder
 from kalshi_fix_sansio import DIALECT, ExecutionReport
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import Role
@@ -26,6 +28,8 @@ ENDPOINT = Endpoint("venue.example", 1)
 
 def plan(name: str = "KalshiNR", *, session: dict[str, Any] | None = None, **changes: Any) -> ConnectionPlan:
     """Return a client's plan: `session` changes the session's settings, the keywords its own."""
+    if isinstance(changes.get("store"), Path):
+        changes["store"] = SqliteFolder(changes["store"])
     session = session or {}
     # Its own codec, because the work of quiet moments depends on all messages that a codec has decoded.
     own = {} if "dialect" in session else {"codec": Codec(DIALECT)}

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from kalshi_fix_adapters.engine.client_core import ClientCore
 from kalshi_fix_adapters.engine.connection import HIGH_WATER
 from kalshi_fix_adapters.engine.iteration import message_or_error
 from kalshi_fix_adapters.engine.quiet import QUIET
@@ -336,12 +337,17 @@ def test_session_messages_are_confirmed_without_being_taken() -> None:
 # --- stores that commit in the background
 
 
+def is_congested(core: ClientCore) -> bool:
+    return core.congested
+
+
 def test_senders_wait_while_many_bytes_wait_for_the_store() -> None:
     store = LateStore()
     stage = opened(plan("KalshiRT", store=store))
     core, store.at_once = stage.core, False
-    sent, ticket = [], 0
-    while not core.congested:
+    sent: list[int] = []
+    ticket = 0
+    while not is_congested(core):
         number, ticket = core.send(order(f"o{len(sent)}"))
         sent.append(number)
         assert not core.output
@@ -349,7 +355,7 @@ def test_senders_wait_while_many_bytes_wait_for_the_store() -> None:
     store.complete(ticket - 1)
     core.store_changed()
     assert stage._carry_to_venue(stage.venue)
-    assert not core.congested
+    assert not is_congested(core)
     assert core.is_committed(ticket - 1)
     assert core.is_committed(ticket) is None
     store.complete()

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from kalshi_fix_adapters.commits import CommitThread
+from kalshi_fix_adapters.stores.commits import CommitThread
 from kalshi_fix_sansio.errors import StoreError
 
 LONG = 30.0

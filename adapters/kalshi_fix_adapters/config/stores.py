@@ -1,0 +1,43 @@
+"""The stores at a place: a folder, or the URL of another kind of store."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Final, Literal, cast
+
+from kalshi_fix_adapters.stores.factory import StoreFactory
+from kalshi_fix_sansio.errors import ConfigurationError
+
+Sync = Literal["full", "normal"]
+BACKENDS: Final = {"sqlite": "kalshi_fix_adapters.store_sqlite.folder"}
+"""For each scheme of a URL the module whose `stores_at(place, sync=...)` returns the StoreFactory. It is
+imported when it is used, so other clients do not load its library."""
+_SCHEME: Final = re.compile("([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
+
+
+def is_url(place: str | Path) -> bool:
+    """Return whether a place is a URL, and not a folder."""
+    return _SCHEME.match(str(place)) is not None
+
+
+def stores_at(place: str | Path, *, sync: Sync = "full") -> StoreFactory:
+    """Return the stores at a place.
+
+    Args:
+        place: a folder of SQLite files, or a URL, such as `sqlite:///var/lib/stores`.
+        sync: the durability of SQLite files.
+
+    Raises:
+        ConfigurationError: there is no store for the URL's scheme. The URL is not shown, because it may
+            contain a password.
+    """
+    found = _SCHEME.match(str(place))
+    scheme = "sqlite" if found is None else found[1].lower()
+    if scheme not in BACKENDS:
+        raise ConfigurationError(
+            f"there is no store for URLs that begin with {scheme}://; there are {', '.join(BACKENDS)}, and "
+            "folders"
+        )
+    return cast("StoreFactory", import_module(BACKENDS[scheme]).stores_at(str(place), sync=sync))

@@ -1,0 +1,67 @@
+"""A folder of stores, a file for each owner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import get_args
+
+import attrs
+
+from kalshi_fix_adapters.store_sqlite.keys import find_store
+from kalshi_fix_adapters.store_sqlite.store import SqliteStore, Sync
+from kalshi_fix_adapters.store_sqlite.summary import read_summary
+from kalshi_fix_adapters.stores.owner import StoreOwner
+from kalshi_fix_adapters.stores.summary import StoreSummary
+
+
+@attrs.frozen
+class SqliteFolder:
+    """A `StoreFactory` for the files of a folder.
+
+    Attributes:
+        folder: The folder; it is created with the first store.
+        sync: The durability of the stores, see `SqliteStore`.
+    """
+
+    folder: Path = attrs.field(converter=Path)
+    sync: Sync = attrs.field(default="full", validator=attrs.validators.in_(get_args(Sync)))
+
+    def __str__(self) -> str:
+        return str(self.folder)
+
+    def open(self, owner: StoreOwner) -> SqliteStore:
+        """Open an owner's store, and create it if it is missing.
+
+        Raises:
+            StoreError: it cannot be used.
+            KeyChangedError: it is missing, and the folder has one of another key of the account.
+        """
+        return SqliteStore(find_store(self.folder, owner), owner=owner, sync=self.sync)
+
+    def read(self, owner: StoreOwner) -> StoreSummary | None:
+        """Return the content of an owner's store without opening it; None if it is missing.
+
+        Raises:
+            StoreError: it cannot be read.
+            KeyChangedError: it is missing, and the folder has one of another key of the account.
+        """
+        path = find_store(self.folder, owner)
+        return read_summary(path) if path.exists() else None
+
+    def names(self) -> list[str]:
+        """Return the names of the files."""
+        return sorted(path.name for path in self.folder.glob("*.sqlite3"))
+
+    def summary(self, name: str, *, rows: int = 0, working: Callable[[], None] | None = None) -> StoreSummary:
+        """Return the content of a file, as `read_summary` does.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        return read_summary(self.folder / name, rows=rows, working=working)
+
+
+def stores_at(place: str, *, sync: Sync) -> SqliteFolder:
+    """Return the stores of a folder, which may be given as `sqlite://FOLDER`."""
+    return SqliteFolder(place.removeprefix("sqlite://"), sync)

@@ -1,0 +1,46 @@
+"""The content of a store, for inspection."""
+
+from __future__ import annotations
+
+import attrs
+
+from kalshi_fix_adapters.stores.owner import StoreOwner
+from kalshi_fix_sansio.events import OpenRequest
+from kalshi_fix_sansio.session.store import StoredMessage
+
+
+@attrs.frozen(kw_only=True)
+class StoreSummary:
+    """The content of a store, as of its last commit.
+
+    Attributes:
+        owner: The account and session of the sequence numbers.
+        next_outgoing: MsgSeqNum of the next message to be sent.
+        next_incoming: The lowest MsgSeqNum of the peer whose message the user has not processed.
+        reset_unanswered: Whether a reset was sent that the peer has not answered: the next logon must reset
+            as well.
+        generation: The number of resets since the store was created.
+        kept: The number of messages kept for resend.
+        oldest_kept: The lowest number whose sent message is known.
+        oldest: The oldest message kept.
+        newest: The newest message kept.
+        open_requests: Sent requests without a known outcome, oldest first.
+        rows: The number of rows of the user (`Client.rows`).
+        row_bytes: Bytes of their keys and texts.
+        last_rows: Keys and texts (JSON) of the last ones by key, the last one first, because they have no
+            times. As many as requested.
+    """
+
+    owner: StoreOwner
+    next_outgoing: int
+    next_incoming: int
+    reset_unanswered: bool
+    generation: int
+    kept: int
+    oldest_kept: int
+    oldest: StoredMessage | None
+    newest: StoredMessage | None
+    open_requests: tuple[OpenRequest, ...]
+    rows: int = 0
+    row_bytes: int = 0
+    last_rows: tuple[tuple[str, str], ...] = ()

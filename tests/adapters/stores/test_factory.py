@@ -1,0 +1,79 @@
+"""Stores that a client opens by itself: from a folder, a URL or a factory of the user."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+import pytest
+
+from kalshi_fix_adapters.config.stores import BACKENDS, is_url, stores_at
+from kalshi_fix_adapters.store_sqlite import SqliteFolder, SqliteStore
+from kalshi_fix_adapters.stores import StoreFactory
+from kalshi_fix_sansio.errors import ConfigurationError, StoreError
+from kalshi_fix_sansio.session import MemoryStore
+from tests.adapters.engine.stage import opened, plan
+from tests.adapters.store_sqlite.stores import OWNER, send
+from tests.helpers import order
+
+
+def test_places_are_folders_or_urls(tmp_path: Path) -> None:
+    assert stores_at(tmp_path, sync="normal") == SqliteFolder(tmp_path, "normal")
+    assert stores_at(f"sqlite://{tmp_path}") == SqliteFolder(tmp_path, "full")
+    assert [is_url(place) for place in ("sqlite:///a", "a/b", "C:/a", Path("/a"))] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    with pytest.raises(
+        ConfigurationError, match="no store for URLs that begin with oracle://; there are sqlite"
+    ):
+        stores_at("oracle://scott:tiger@host")
+    with pytest.raises(ConfigurationError) as caught:
+        stores_at("oracle://scott:tiger@host")
+    assert "tiger" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", BACKENDS)
+def test_every_backend_is_a_factory(scheme: str, tmp_path: Path) -> None:
+    assert isinstance(stores_at(f"{scheme}://{tmp_path}"), StoreFactory)
+
+
+def test_a_store_is_no_factory(tmp_path: Path) -> None:
+    with SqliteStore(tmp_path / "x", owner=OWNER) as store:
+        assert not isinstance(store, StoreFactory)
+    assert not isinstance(MemoryStore(), StoreFactory)
+
+
+def test_a_folder_opens_reads_and_lists_its_stores(tmp_path: Path) -> None:
+    folder, other = SqliteFolder(tmp_path / "new"), attrs.evolve(OWNER, target_comp_id="KalshiPT")
+    assert (folder.read(OWNER), folder.names()) == (None, [])
+    with folder.open(OWNER) as store:
+        send(store, 2)
+        with pytest.raises(StoreError, match="is in use"):
+            folder.open(OWNER)
+    with folder.open(other) as store:
+        store.reset()
+    with folder.open(OWNER) as store:  # reopened
+        assert (store.next_outgoing, store.generation) == (3, 0)
+    assert len(folder.names()) == 2
+    found = {summary.owner: summary for summary in map(folder.summary, folder.names())}
+    assert found == {OWNER: folder.read(OWNER), other: folder.read(other)}
+    assert (found[OWNER].next_outgoing, found[other].generation) == (3, 1)
+
+
+def test_a_client_opens_and_closes_its_store_each_time_it_is_entered(tmp_path: Path) -> None:
+    folder = SqliteFolder(tmp_path)
+    stage = opened(plan("KalshiRT", store=folder))
+    for _ in range(2):
+        stage.core.send(order())
+        number = stage.core.numbers.next_outgoing
+        with pytest.raises(StoreError, match="is in use"):
+            folder.open(stage.core._sequence._owner())
+        stage.leave()
+        assert stage.core.numbers.next_outgoing == number + 1
+        with folder.open(stage.core._sequence._owner()) as store:
+            assert store.next_outgoing == number + 1
+        stage.open()
+    stage.leave()
