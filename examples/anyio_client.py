@@ -84,7 +84,7 @@ class AnyioAdapter(AsyncAdapter):
 
     async def start(self) -> None:
         """Start the task that makes the connections."""
-        self._token = anyio.lowlevel.current_token()
+        self.enter_loop()
         self._finished = anyio.Event()
         self._tasks.start_soon(self._shielded)
 
@@ -92,6 +92,10 @@ class AnyioAdapter(AsyncAdapter):
         """Wait for the task; the session's deadlines limit how long it takes."""
         with anyio.CancelScope(shield=True):
             await self._finished.wait()
+
+    def enter_loop(self) -> None:
+        """Remember the running loop."""
+        self._token = anyio.lowlevel.current_token()
 
     def call_committed(self) -> None:
         """Have `committed` called in the loop; the store calls this in its own thread."""

@@ -18,7 +18,16 @@ BLOCKING, *OTHERS = MODULES
 FACTORIES = ("order_entry", "drop_copy", "market_data", "post_trade", "rfq")
 STREAMS = frozenset({"events", "messages"})
 AT_ONCE = frozenset(
-    {"confirm", "reset_numbers", "send_nowait", "set_numbers", "spent", "stop_reconnecting", *FACTORIES}
+    {
+        "confirm",
+        "reset_numbers",
+        "send_nowait",
+        "sent_request",
+        "set_numbers",
+        "spent",
+        "stop_reconnecting",
+        *FACTORIES,
+    }
 )
 """Methods that never wait, and so are ordinary functions in every client."""
 

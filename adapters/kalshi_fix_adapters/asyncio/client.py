@@ -58,6 +58,10 @@ class _Adapter(AsyncAdapter):
             # Not directly: the core calls this in the middle of a change, and `step` calls the core.
             asyncio.get_running_loop().call_soon(self._protocol.step)
 
+    def enter_loop(self) -> None:
+        """Remember the running loop."""
+        self._loop = asyncio.get_running_loop()
+
     def call_committed(self) -> None:
         """Have `committed` called in the loop, soon."""
         if self._loop is not None:
@@ -118,7 +122,7 @@ class _Adapter(AsyncAdapter):
     async def start(self) -> None:
         """Start the task."""
         self._forget()
-        self._loop = asyncio.get_running_loop()
+        self.enter_loop()
         self._task = asyncio.create_task(self.run(), name="kalshi-fix")
 
     async def finish(self) -> None:

@@ -25,8 +25,8 @@ An adapter has one task or thread that moves the bytes:
 After every call by either side, calls that wait for events, for room to send, for the logon or for the end
 must check again (`take`, `congested`, `is_logged_on`, `over`), and the task must be woken. Exceptions other
 than KalshiFixError must be passed to `failure`. A store that commits in a thread of its own calls `on_commit`
-there; then call `store_changed` as after every other input, which releases what has become durable. No method
-but `begin` and `close` waits for a store's disk.
+there; then call `store_changed` as after every other input, which releases what has become durable. Only
+`begin`, `close` and `release` wait for a store's disk; a loop calls them in another thread if `may_wait`.
 
 `due` is a `time.monotonic` time, which most messages move to a later one. A timer set to an earlier time may
 be kept, because an early tick is harmless. `timeout` is the same in seconds from now.
@@ -55,6 +55,7 @@ from kalshi_fix_adapters.errors import NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.events import ClientEvent, Connecting, ConnectionEvent, GaveUp, Resubscribed
 from kalshi_fix_adapters.net.tls import Tls
 from kalshi_fix_adapters.observe.dispatch import Dispatcher
+from kalshi_fix_adapters.stores import SentRequest, StoreFactory
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.dialect.base import Message
@@ -282,15 +283,22 @@ class ClientCore:
         self._attempts.phase = Phase.WAITING
 
     def close(self, *, clean: bool) -> None:
-        """Close the store and the wire log, because the user has left.
+        """Close the store and the wire log, because the user has left: `settle` and `release`."""
+        try:
+            self.settle(clean=clean)
+        finally:
+            self.release(clean=clean)
+
+    def settle(self, *, clean: bool) -> None:
+        """Confirm what the user has handled, and stop using the store; `release` must follow.
 
         If `clean`, and if no other thread or task may still be processing it, confirm the last event taken,
         and the following ones up to the first message. Afterwards `take` still returns queued events, but
         confirms none. Harmless when nothing is open.
 
         Raises:
-            StoreError: the last confirmation could not be written, so these events will be delivered again.
-                Only if `clean`: otherwise the user already has an exception, and nothing was confirmed here.
+            StoreError: the store has failed, so these events will be delivered again. Only if `clean`:
+                otherwise the user already has an exception, and nothing was confirmed here.
         """
         try:
             # With `explicit_confirm`, events that the user has not confirmed stay so, and all after them.
@@ -307,8 +315,20 @@ class ClientCore:
                     self._confirm()
                 if self._rows is not None and self._rows.changes:
                     self._rows.write()
+        except StoreError:
+            if clean:
+                raise
+        finally:
             self._rows = None
             self._unconfirmed.clear()
+
+    def release(self, *, clean: bool) -> None:
+        """Close the store, once its commits are complete, and the wire log.
+
+        Raises:
+            StoreError: the last confirmations could not be written. Only if `clean`.
+        """
+        try:
             self._sequence.close()
         except StoreError:
             if clean:
@@ -317,6 +337,11 @@ class ClientCore:
             self._open = False
             self._quiet.close()
             self._observers.close()
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether `begin` and `release` may wait for a disk or a database."""
+        return isinstance(self.plan.store, StoreFactory)
 
     def logout(self, text: str | None = None) -> None:
         """Begin the Logout handshake if logged on, otherwise end at once; make no more attempts.
@@ -724,6 +749,15 @@ class ClientCore:
     def round_trip(self, test_req_id: str) -> float | None:
         """Return the seconds that a TestRequest took, only once; None if this connection has no answer."""
         return None if self._connection is None else self._connection.round_trip(test_req_id)
+
+    def sent_request(self, request_id: str) -> SentRequest | None:
+        """Return the last request sent with this id, as the store has it.
+
+        Raises:
+            LocalProtocolError: the store does not keep the ids.
+            StoreError: the store has failed.
+        """
+        return self._sequence.sent_request(request_id)
 
     @property
     def open_requests(self) -> tuple[OpenRequest, ...]:

@@ -14,7 +14,14 @@ import attrs
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.engine.rows import RowBuffer, RowStore
 from kalshi_fix_adapters.errors import SigningError
-from kalshi_fix_adapters.stores import OpenedStore, StoreFactory, StoreOwner, StoreSummary
+from kalshi_fix_adapters.stores import (
+    OpenedStore,
+    SentRequest,
+    SentRequestStore,
+    StoreFactory,
+    StoreOwner,
+    StoreSummary,
+)
 from kalshi_fix_sansio.classes.value import Value
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import LogonToSign, SignLogon
@@ -100,6 +107,21 @@ class SequenceState:
             StoreError: a commit has failed, or the store was lost.
         """
         return self._store.durable
+
+    def sent_request(self, request_id: str) -> SentRequest | None:
+        """Return the last request sent with this id.
+
+        Raises:
+            LocalProtocolError: the store does not keep the ids.
+            StoreError: the store has failed.
+        """
+        closed = self._factory is not None and self._opened is None
+        if closed or not isinstance(self._store, SentRequestStore):
+            raise LocalProtocolError(
+                "no ids of sent requests are kept: the client is not open, or has no file; set its `store` "
+                "option to a folder"
+            )
+        return self._store.sent_request(request_id)
 
     def rows(self) -> RowBuffer | None:
         """Return a buffer for the user's rows; None if the store cannot keep rows."""

@@ -15,6 +15,7 @@ from kalshi_fix_adapters.engine.rows import Rows
 from kalshi_fix_adapters.engine.sequence import LossEvent, SequenceNumbers
 from kalshi_fix_adapters.errors import AdapterError, ClientTimeoutError, NotConnectedError
 from kalshi_fix_adapters.events import ClientEvent
+from kalshi_fix_adapters.stores import SentRequest
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import SendFailedError
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived, OpenRequest, SessionEnded
@@ -156,6 +157,20 @@ class ClientBase:
         """
         with self._locked():
             return self._core.open_requests
+
+    def sent_request(self, request_id: str) -> SentRequest | None:
+        """Return the last request sent with this ClOrdID, or other id, by this or an earlier process,
+        answered or not; None if there was none.
+
+        With it a command that is delivered again after a crash is recognised, also on session types that keep
+        no messages, and after a reset. The store keeps the ids for 72 hours, and up to 100,000.
+
+        Raises:
+            LocalProtocolError: the client is not open, or its store does not keep the ids.
+            StoreError: the store has failed.
+        """
+        with self._locked():
+            return self._core.sent_request(request_id)
 
     @property
     def ended(self) -> SessionEnded | None:

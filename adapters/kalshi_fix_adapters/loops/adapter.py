@@ -7,6 +7,7 @@ docs/write-an-adapter.md is a tutorial. Timings here and in `asyncio` and `trio`
 from __future__ import annotations
 
 import inspect
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
@@ -94,6 +95,10 @@ class AsyncAdapter(ABC):
         return inspect.getcoroutinestate(task.coro) == inspect.CORO_CLOSED
 
     @abstractmethod
+    def enter_loop(self) -> None:
+        """Remember the running loop for `call_committed`."""
+
+    @abstractmethod
     def call_committed(self) -> None:
         """Have `committed` called in the loop, soon. Called in any thread; without effect if the loop does
         not run."""
@@ -109,7 +114,7 @@ class AsyncAdapter(ABC):
 
     @abstractmethod
     async def start(self) -> None:
-        """Start a task with `run`."""
+        """Start a task with `run`, after `enter_loop`."""
 
     @abstractmethod
     async def finish(self) -> None:
@@ -167,6 +172,29 @@ class AsyncAdapter(ABC):
             due is not None and (self._timer_at is None or due < self._timer_at)
         ):
             self.changes.notify()
+
+    async def call_waiting(self, act: Callable[[], object]) -> None:
+        """Call a method of the core that may wait for a disk or a database, in a thread if it does; a
+        cancellation takes effect afterwards."""
+        if not self.core.may_wait:
+            act()
+            return
+        self.enter_loop()
+        errors: list[BaseException | None] = []
+
+        def call() -> None:
+            try:
+                act()
+            except BaseException as error:  # noqa: BLE001 - it is raised again below
+                errors.append(error)
+            else:
+                errors.append(None)
+            self.call_committed()
+
+        threading.Thread(target=call, name="kalshi-fix-store", daemon=True).start()
+        await self.wait_shielded(lambda: errors or None)
+        if errors[0] is not None:
+            raise errors[0]
 
     async def run(self) -> None:
         """Make connections until the core is over."""

@@ -56,7 +56,7 @@ class AsyncClient(ClientBase):
             StoreError: the store cannot be opened or read.
             LocalProtocolError: the client is open, or the Logon's fields are not allowed.
         """
-        self._core.begin()
+        await self._adapter.call_waiting(self._core.begin)
         try:
             await self._adapter.start()
             await self._adapter.wait(self._first_logon, None)
@@ -273,7 +273,10 @@ class AsyncClient(ClientBase):
         try:
             await self._adapter.finish()
         finally:
-            self._core.close(clean=clean)
+            try:
+                self._core.settle(clean=clean)
+            finally:
+                await self._adapter.call_waiting(partial(self._core.release, clean=clean))
 
 
 class Stream(Generic[T]):

@@ -20,8 +20,11 @@ from kalshi_fix_adapters.store_sqlite.rows import (
     microseconds,
     numbers_row,
     request_row,
+    sent_request_of,
+    sent_request_row,
 )
 from kalshi_fix_adapters.stores.owner import StoreOwner
+from kalshi_fix_adapters.stores.sent_requests import SentRequest
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
@@ -40,6 +43,14 @@ _SETTLE = "DELETE FROM request WHERE key = ?"
 _PUT_ROW = "INSERT OR REPLACE INTO journal VALUES (?, ?, ?)"
 _FORGET = "DELETE FROM journal WHERE key = ?"
 _ROW = "SELECT key, value, check_sum FROM journal WHERE key = ?"
+_KEEP_ID = """
+    INSERT OR REPLACE INTO sent_request (request_id, msg_type, seq_num, generation, sent_at, check_sum)
+    VALUES (?, ?, ?, ?, ?, ?)
+"""
+_ID = """
+    SELECT request_id, msg_type, seq_num, generation, sent_at, check_sum FROM sent_request
+    WHERE request_id = ?
+"""
 _ROW_SIZES = "SELECT key, LENGTH(CAST(key AS BLOB)) + LENGTH(value) FROM journal"
 _NUMBERS = """
     UPDATE session SET
@@ -120,6 +131,11 @@ class StoreFile:
         """Return the text of one of the user's rows, which must exist."""
         return journal_text(self._reader.execute(_ROW, (key,)).fetchone())
 
+    def sent_request(self, request_id: str) -> SentRequest | None:
+        """Return the last request sent with this id."""
+        row = self._reader.execute(_ID, (request_id,)).fetchone()
+        return None if row is None else sent_request_of(row)
+
     def write(self, pending: Pending, retention: Retention, *, wait_for_disk: bool) -> None:
         """Write the recorded changes and delete expired messages, in one transaction.
 
@@ -154,6 +170,10 @@ class StoreFile:
         if pending.requests:
             rows = list(map(request_row, pending.requests.values()))
             database.executemany(tables.REPLACE_REQUEST, rows)
+        if pending.sent_requests:
+            ids = pending.sent_requests.values()
+            database.executemany(_KEEP_ID, list(map(sent_request_row, ids)))
+            retention.forget_ids(database, len(ids), max(microseconds(sent.sent_at) for sent in ids))
         if pending.rows:
             database.executemany(_FORGET, [(key,) for key, text in pending.rows.items() if text is None])
             texts = [journal_row(key, text) for key, text in pending.rows.items() if text is not None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from kalshi_fix_adapters.store_sqlite.rows import Numbers
+from kalshi_fix_adapters.stores.sent_requests import SentRequest
 from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
 
@@ -23,6 +24,8 @@ class Pending:
         self.sent: dict[int, StoredMessage] = {}
         self.requests: dict[int, OpenRequest] = {}
         """New open requests, by key."""
+        self.sent_requests: dict[str, SentRequest] = {}
+        """By id, also of requests that are settled already; the last one is the newest."""
         self.settled: set[int] = set()
         """Keys of settled requests, which may be in the file."""
         self.rows: dict[str, str | None] = {}
@@ -40,6 +43,8 @@ class Pending:
         self.settle(later.settled)
         for request in later.requests.values():
             self.record_request(request)
+        for sent in later.sent_requests.values():
+            self.note_sent(sent)
         self.rows.update(later.rows)
         self.renumbered |= later.renumbered
         self.must_last |= later.must_last
@@ -67,6 +72,11 @@ class Pending:
         self.is_empty, self.must_last = False, True
         self.settled.discard(request.key)
         self.requests[request.key] = request
+
+    def note_sent(self, sent: SentRequest) -> None:
+        """Record the id of a request, beside the request itself."""
+        self.sent_requests.pop(sent.request_id, None)
+        self.sent_requests[sent.request_id] = sent
 
     def settle(self, keys: Iterable[int]) -> None:
         """Record that these requests are settled."""

@@ -36,6 +36,8 @@ class Retention:
         self._kept_bytes = kept_bytes
         self._idle_bytes = 0
         self._oldest: deque[tuple[int, int, int]] = deque()
+        self._new_ids = 0
+        """Ids of sent requests added since the oldest were last deleted."""
         self._cleared = oldest_kept
         """Rows below this number have been deleted from the file."""
 
@@ -72,6 +74,22 @@ class Retention:
             database.execute("DELETE FROM sent WHERE seq_num < ?", (numbers.oldest_kept,))
             self._cleared = numbers.oldest_kept
             self._idle_bytes = 0
+
+    def forget_ids(self, database: sqlite3.Connection, added: int, sent_at: int) -> None:
+        """Delete the oldest ids of sent requests, after this many were added, if it is time to: those beyond
+        `max_messages`, and those much older than the newest."""
+        self._new_ids += added
+        if self._new_ids >= _AHEAD:
+            self._new_ids = 0
+            database.execute(
+                "DELETE FROM sent_request WHERE number <= (SELECT MAX(number) FROM sent_request) - ?",
+                (self._max_messages,),
+            )
+            database.execute(
+                "DELETE FROM sent_request WHERE number < "
+                "(SELECT number FROM sent_request WHERE sent_at >= ? ORDER BY number LIMIT 1)",
+                (sent_at - self._max_age,),
+            )
 
     def _oldest_message(self, database: sqlite3.Connection, numbers: Numbers) -> tuple[int, int, int]:
         if not self._oldest:

@@ -10,6 +10,7 @@ import attrs
 
 from kalshi_fix_adapters.store_sqlite.failures import DamagedRowError
 from kalshi_fix_adapters.stores.owner import StoreOwner
+from kalshi_fix_adapters.stores.sent_requests import SentRequest
 from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
 
@@ -84,6 +85,22 @@ def request_of(row: Row) -> OpenRequest:
     """
     key, request_id, msg_type, seq_num, sent_at, uncertain, frame = _checked(row)
     return OpenRequest(request_id, msg_type, seq_num, datetime_of(sent_at), frame, key, bool(uncertain))
+
+
+def sent_request_row(sent: SentRequest) -> Row:
+    """Return the row of table `sent_request`, after its number."""
+    sent_at = microseconds(sent.sent_at)
+    return _summed((sent.request_id, sent.msg_type, sent.seq_num, sent.generation, sent_at))
+
+
+def sent_request_of(row: Row) -> SentRequest:
+    """Return the sent request of a row.
+
+    Raises:
+        DamagedRowError: the row is not as it was written.
+    """
+    request_id, msg_type, seq_num, generation, sent_at = _checked(row)
+    return SentRequest(request_id, msg_type, seq_num, generation, datetime_of(sent_at))
 
 
 def journal_row(key: str, text: str) -> Row:

@@ -20,6 +20,7 @@ from kalshi_fix_adapters.store_sqlite.rows import LARGEST_NUMBER, Numbers
 from kalshi_fix_adapters.store_sqlite.tables import make_folder
 from kalshi_fix_adapters.stores.commits import CommitThread
 from kalshi_fix_adapters.stores.owner import StoreOwner
+from kalshi_fix_adapters.stores.sent_requests import SentRequest
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
 from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import MAX_KEPT_BYTES, StoredMessage
@@ -212,6 +213,25 @@ class SqliteStore:
         """Keep a request with an unknown outcome; one with the same `key` is replaced."""
         self._check_usable()
         self._pending.record_request(request)
+        # Otherwise it was sent before, and its record is replaced because more is known.
+        if request.seq_num + 1 == self._numbers.next_outgoing:
+            self._pending.note_sent(
+                SentRequest(
+                    request.request_id, request.msg_type, request.seq_num, self.generation, request.sent_at
+                )
+            )
+
+    def sent_request(self, request_id: str) -> SentRequest | None:
+        """Return the last request sent with this id, whether it is answered or not. Ids are kept through
+        resets and changes of the key, for `max_age` and up to `max_messages` of them (and 256 more)."""
+        self._check_usable()
+        pending = self._unwritten()
+        if request_id in pending.sent_requests:
+            return pending.sent_requests[request_id]
+        try:
+            return self._file.sent_request(request_id)
+        except FILE_ERRORS as error:
+            self._give_up(error)
 
     def settle_requests(self, keys: Iterable[int]) -> None:
         """Delete requests whose outcome is known, or was reported to the user as unknown."""

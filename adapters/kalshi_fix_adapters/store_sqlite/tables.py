@@ -48,6 +48,17 @@ _REQUEST_TABLE = """
 _JOURNAL_TABLE = """
     CREATE TABLE journal (key TEXT PRIMARY KEY, value TEXT NOT NULL, check_sum INTEGER NOT NULL) WITHOUT ROWID
 """
+_SENT_REQUEST_TABLE = """
+    CREATE TABLE sent_request (
+        number INTEGER PRIMARY KEY,
+        request_id TEXT NOT NULL UNIQUE,
+        msg_type TEXT NOT NULL,
+        seq_num INTEGER NOT NULL,
+        generation INTEGER NOT NULL,
+        sent_at INTEGER NOT NULL,
+        check_sum INTEGER NOT NULL
+    )
+"""
 _TABLES = f"""
 BEGIN;
 PRAGMA application_id = {APPLICATION_ID};
@@ -73,6 +84,7 @@ CREATE TABLE sent (
 );
 {_REQUEST_TABLE};
 {_JOURNAL_TABLE};
+{_SENT_REQUEST_TABLE};
 """
 _EARLIER_KEYS = """
     CREATE TABLE IF NOT EXISTS earlier_key (

@@ -1,12 +1,13 @@
 """The parts that all durable stores share.
 
 Modules: `owner` names the account and session of a store; `summary` is its content for inspection; `commits`
-makes records durable in a thread; `factory` is the interface by which clients and commands open a store of
-any kind.
+makes records durable in a thread; `sent_requests` are the ids that outlive messages; `factory` is the
+interface by which clients and commands open a store of any kind.
 """
 
 from kalshi_fix_adapters.stores.factory import OpenedStore, StoreFactory
 from kalshi_fix_adapters.stores.owner import StoreOwner
+from kalshi_fix_adapters.stores.sent_requests import SentRequest, SentRequestStore
 from kalshi_fix_adapters.stores.summary import StoreSummary
 
-__all__ = ["OpenedStore", "StoreFactory", "StoreOwner", "StoreSummary"]
+__all__ = ["OpenedStore", "SentRequest", "SentRequestStore", "StoreFactory", "StoreOwner", "StoreSummary"]

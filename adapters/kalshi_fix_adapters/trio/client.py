@@ -123,6 +123,10 @@ class _Adapter(AsyncAdapter):
         self._nursery = None
         await self._manager.__aexit__(None, None, None)
 
+    def enter_loop(self) -> None:
+        """Remember the running loop."""
+        self._token = trio.lowlevel.current_trio_token()
+
     def call_committed(self) -> None:
         """Have `committed` called in the loop, soon."""
         if self._token is not None:
@@ -160,7 +164,7 @@ class _Adapter(AsyncAdapter):
         """Start the task that moves the bytes."""
         if self._nursery is None:
             raise LocalProtocolError("a trio client runs its tasks in a nursery; enter it by `async with`")
-        self._token = trio.lowlevel.current_trio_token()
+        self.enter_loop()
         self._running = trio.CancelScope(shield=True)
         self._finished = trio.Event()
         self._nursery.start_soon(self._shielded, name="kalshi-fix")

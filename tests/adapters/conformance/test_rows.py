@@ -14,7 +14,7 @@ from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop
-from tests.adapters.conformance.support import options, order
+from tests.adapters.conformance.support import acknowledged, options, order
 from tests.adapters.conftest import ME
 
 SESSION = "KalshiNR"
@@ -153,3 +153,26 @@ async def test_without_a_file_no_rows_are_kept(loop: Loop, sandbox: Sandbox, tmp
             len(client.rows)
         async with client:
             assert len(client.rows) == 0
+
+
+@pytest.mark.parametrize("session", ["KalshiNR", "KalshiRT"])
+async def test_a_request_is_recognised_by_the_next_process(
+    loop: Loop, sandbox: Sandbox, tmp_path: Path, session: str
+) -> None:
+    settings = {**options(sandbox, session, store=tmp_path), "reset_seq_num": session == "KalshiRT"}
+    placed = order()
+    async with loop.client(session, **settings) as client:
+        assert client.sent_request(placed.cl_ord_id) is None
+        number = await client.send(placed)
+        await acknowledged(client, placed.cl_ord_id)
+    async with loop.client(session, **settings) as client:
+        # The numbers have started again, and the order is answered.
+        assert client.open_requests == ()
+        found = client.sent_request(placed.cl_ord_id)
+        assert (found.request_id, found.msg_type, found.seq_num) == (placed.cl_ord_id, "D", number)
+        assert client.sent_request("another") is None
+    with pytest.raises(LocalProtocolError, match="no ids of sent requests are kept"):
+        client.sent_request(placed.cl_ord_id)
+    async with loop.client("KalshiNR", **options(sandbox, "KalshiNR")) as client:
+        with pytest.raises(LocalProtocolError, match="no ids of sent requests are kept"):
+            client.sent_request(placed.cl_ord_id)

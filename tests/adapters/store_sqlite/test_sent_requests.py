@@ -1,0 +1,92 @@
+"""The ids of sent requests, which outlive the requests, their messages and the numbers."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import attrs
+import pytest
+
+from kalshi_fix_adapters.store_sqlite import SqliteStore, migrate_store
+from kalshi_fix_adapters.stores import SentRequest
+from kalshi_fix_sansio.errors import StoreError
+from kalshi_fix_sansio.events import OpenRequest
+from tests.adapters.store_sqlite.stores import execute, opened
+from tests.helpers import START
+
+
+def place(store: SqliteStore, *names: str) -> None:
+    """Record orders as a session does; a message a second."""
+    for name in names:
+        number = store.next_outgoing
+        store.record_sent(number, None)
+        sent_at = START + timedelta(seconds=number)
+        store.record_request(OpenRequest(name, "D", number, sent_at, b"frame", key=number))
+
+
+def sent(name: str, number: int, generation: int = 0) -> SentRequest:
+    return SentRequest(name, "D", number, generation, START + timedelta(seconds=number))
+
+
+def test_an_id_is_found_before_and_after_its_commit_settled_or_not(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        place(store, "a1", "a2")
+        assert (store.sent_request("a1"), store.sent_request("other")) == (sent("a1", 1), None)
+        store.settle_requests([1])
+        store.commit()
+        assert (store.sent_request("a1"), store.sent_request("a2")) == (sent("a1", 1), sent("a2", 2))
+        store.settle_requests([2])
+        store.commit()
+        assert store.open_requests() == ()
+    with opened(tmp_path) as store:
+        assert (store.sent_request("a1"), store.sent_request("a2")) == (sent("a1", 1), sent("a2", 2))
+
+
+def test_ids_outlive_resets_and_other_numbers(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        place(store, "a1", "a2")
+        store.reset(unanswered=True)
+        # More is known about the first; when it was sent remains.
+        store.record_request(OpenRequest("a1", "D", 1, START, b"frame", key=1, uncertain=True))
+        store.record_sent(1, None)
+        place(store, "a2")
+        assert store.sent_request("a1") == sent("a1", 1)
+        store.commit()
+        assert (store.sent_request("a1"), store.sent_request("a2")) == (sent("a1", 1), sent("a2", 2, 1))
+        store.renumber(90, 1)
+        store.commit()
+        assert store.sent_request("a2") == sent("a2", 2, 1)
+
+
+def test_ids_belong_to_the_account(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        place(store, "a1")
+    path = migrate_store(store.path, key_id="another-key")
+    owner = attrs.evolve(store.owner, sender_comp_id="another-key")
+    with SqliteStore(path, owner=owner) as store:
+        assert store.sent_request("a1") == sent("a1", 1)
+
+
+@pytest.mark.parametrize(
+    ("limits", "least"), [({"max_messages": 100}, 100), ({"max_age": timedelta(seconds=50)}, 51)]
+)
+def test_the_oldest_ids_are_forgotten(tmp_path: Path, limits: dict[str, object], least: int) -> None:
+    with opened(tmp_path, sync="normal", **limits) as store:
+        for begin in range(0, 2000, 50):
+            place(store, *(f"o{number}" for number in range(begin, begin + 50)))
+            store.commit()
+            [count] = execute(store.path, "SELECT count(*) FROM sent_request")
+            assert count <= least + 300
+        for number in range(2000 - least, 2000):
+            assert store.sent_request(f"o{number}") is not None
+        assert store.sent_request("o0") is None
+
+
+def test_a_damaged_id_is_an_error(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        place(store, "a1")
+        store.commit()
+        execute(store.path, "UPDATE sent_request SET seq_num = 7")
+        with pytest.raises(StoreError, match="is damaged"):
+            store.sent_request("a1")
