@@ -339,7 +339,9 @@ class SqliteStore:
         if getpid() != self._pid:
             return  # The parent's file and lock; a child must not touch them.
         try:
-            if not self._unusable and self._commits.error is None:
+            # Otherwise a caller knows already that the last commits are lost.
+            if not self._unusable and not self._commits.is_reported:
+                self._commits.raise_error()
                 self._commits.wait(self.begin_commit(), CLOSING)
         finally:
             self._unusable = self._unusable or f"{self._path} is closed"
@@ -374,6 +376,7 @@ class SqliteStore:
     def _check_usable(self) -> None:
         unusable = self._unusable or self._commits.error
         if unusable:
+            self._commits.is_reported = True
             raise StoreError(f"{unusable} (close this store and open the file again)")
         if getpid() != self._pid:
             raise StoreError(

@@ -37,13 +37,16 @@ class CommitThread(Generic[B]):
         """
         self._write = write
         self._on_commit = on_commit
-        self._changed = threading.Condition(threading.Lock())
+        # Reentrant: an interrupt of the user's thread that leaves the lock held must not stop that thread.
+        self._changed = threading.Condition(threading.RLock())
         self._thread: threading.Thread | None = None
         self._writing: B | None = None
         self._queued: B | None = None
         self._closing = False
         self._durable = 0
         self._error: StoreError | None = None
+        self.is_reported: bool = False
+        """Whether the error was raised to a caller."""
         self.begun: int = 0
         """The ticket of the last batch that was added."""
 
@@ -54,8 +57,7 @@ class CommitThread(Generic[B]):
         Raises:
             StoreError: a write has failed, or `fail` was called.
         """
-        if self._error is not None:
-            raise self._error
+        self.raise_error()
         return self._durable
 
     @property
@@ -63,14 +65,19 @@ class CommitThread(Generic[B]):
         """Why no more batches are written."""
         return self._error
 
+    def raise_error(self) -> None:
+        """Raise the error of a write that has failed, if one has."""
+        if self._error is not None:
+            self.is_reported = True
+            raise self._error
+
     def add(self, batch: B) -> int:
         """Write a batch as soon as the earlier ones are durable; return its ticket.
 
         The caller must not change it any more.
         """
         with self._changed:
-            if self._error is not None:
-                raise self._error
+            self.raise_error()
             if self._queued is None:
                 self._queued = batch
             else:

@@ -230,7 +230,7 @@ class Outbound:
     def release(self, ticket: int, durable: int) -> bytes:
         """Remove and return the bytes whose records are durable; those queued since the last call depend on
         this ticket, and on all earlier ones."""
-        buffer, waiting, timers = self.buffer, self._waiting, self._timers
+        buffer, waiting = self.buffer, self._waiting
         if ticket <= durable:
             data = bytes(buffer)
             buffer.clear()
@@ -238,6 +238,7 @@ class Outbound:
             if waiting:
                 self.drop()
             return data
+        timers = self._timers
         new = len(buffer) - self._waiting_bytes
         if new:
             if waiting and waiting[-1][0] == ticket:

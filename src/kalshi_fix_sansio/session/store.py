@@ -41,7 +41,8 @@ class MessageStore(Protocol):
     raise StoreError; the store is unusable afterwards until it is opened again.
 
     A session calls a store from one thread at a time, and never waits for it. A store that writes to a disk
-    or a database does so in a thread of its own.
+    or a database does so in a thread of its own, and one in a database answers reads from memory: what it
+    keeps is bounded, and was loaded when it was opened.
     """
 
     on_commit: Callable[[], object]

@@ -15,8 +15,9 @@ import anyio.lowlevel
 import pytest
 
 from kalshi_fix_adapters.errors import NotConnectedError
+from kalshi_fix_adapters.store_sqlite import SqliteFolder, SqliteStore
 from kalshi_fix_adapters.store_sqlite.file import StoreFile
-from kalshi_fix_sansio.errors import SendFailedError
+from kalshi_fix_sansio.errors import SendFailedError, StoreError
 from kalshi_fix_sansio.events import CloseReason, OutcomesUnknown, SessionEnded, Uncertainty
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, TASKS, Loop, gather
@@ -30,11 +31,13 @@ class SlowDisk:
         self.writes = 0
         self.held = threading.Event()
         """Set when a write is held back."""
-        self.is_full = False
+        self.is_full = self.fails_at_rows = False
         self._gate = threading.Event()
         self._gate.set()
 
     def write(self, original: Any, *arguments: Any, **named: Any) -> None:
+        if self.fails_at_rows and arguments[1].rows:
+            raise OSError(28, "No space left on device")
         if self.is_full and named["wait_for_disk"]:  # not the confirmation of an earlier event
             raise OSError(28, "No space left on device")
         if not self._gate.is_set():
@@ -180,3 +183,44 @@ async def cancel_in_commit(loop: Loop, disk: SlowDisk, cancel: Callable[[], obje
     for _ in range(5):
         await anyio.lowlevel.checkpoint()
     disk.release()
+
+
+@pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
+@pytest.mark.parametrize(("owner", "method"), [(SqliteFolder, "open"), (SqliteStore, "close")])
+async def test_opening_and_closing_a_store_do_not_hold_up_the_loop(
+    loop: Loop, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: type, method: str
+) -> None:
+    original, begun, allowed = getattr(owner, method), threading.Event(), threading.Event()
+
+    def slow(*arguments: Any) -> object:
+        begun.set()
+        assert allowed.wait(LONG)
+        return original(*arguments)
+
+    monkeypatch.setattr(owner, method, slow)
+
+    async def allow() -> None:
+        await loop.until(begun)
+        allowed.set()
+
+    async with loop.together() as start:
+        start(allow)
+        async with loop.client("KalshiRT", **durable(sandbox, tmp_path)) as client:
+            await trade(client)
+    assert begun.is_set()
+
+
+@pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
+async def test_errors_of_opening_and_closing_in_a_thread_are_raised(
+    loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
+) -> None:
+    client = loop.client("KalshiRT", **durable(sandbox, tmp_path))
+    await client.__aenter__()
+    await trade(client)
+    client.rows["a"] = 1
+    disk.fails_at_rows = True
+    with pytest.raises(StoreError, match="No space left on device"):
+        await client.__aexit__(None, None, None)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be opened"):
+        await loop.client("KalshiRT", **durable(sandbox, tmp_path / "file" / "folder")).__aenter__()
