@@ -25,7 +25,7 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SYMBOL = MARKETS["prediction"][0].rules.ticker
 LOOPS = ("blocking", "asyncio", "trio")
 PATIENCE = 20.0
-LONGER = {"anyio_client.py": 160, "fixt_peer.py": 170}
+LONGER = {"anyio_client.py": 180, "fixt_peer.py": 170}
 
 
 @attrs.define(eq=False)

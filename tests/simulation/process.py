@@ -305,6 +305,8 @@ class Process(ABC):
     def flush(self, connection: Connection) -> None:
         """Write the session's bytes, as far as the link accepts them."""
         pipe = connection.link.pipes[self.side]
+        if connection.output:
+            connection.session.begin_commit()
         while True:
             if not connection.output:
                 connection.output = connection.session.data_to_send()

@@ -364,8 +364,11 @@ class Session:
         return data
 
     def begin_commit(self) -> int:
-        """Begin the commit of everything recorded so far, for a caller that does not take `data_to_send` now;
-        return its `ticket`."""
+        """Begin the commit of everything recorded so far; return its `ticket`.
+
+        A caller that does not take `data_to_send` after a call, because earlier bytes are not written, must
+        call this instead: the time for a commit runs from then on.
+        """
         core = self._core
         try:
             core.ledger.begin_commit(leaving=bool(core.outbound.buffer))

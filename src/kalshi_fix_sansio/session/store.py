@@ -43,12 +43,14 @@ class MessageStore(Protocol):
     A session calls a store from one thread at a time, and never waits for it. A store that writes to a disk
     or a database does so in a thread of its own, and one in a database answers reads from memory: what it
     keeps is bounded, and was loaded when it was opened.
+
+    Attributes:
+        on_commit: Called after `durable` has changed, and when the store has failed or was lost, in any
+            thread and without a lock of the store. The user of the store sets it; a store that commits at
+            once never calls it.
     """
 
     on_commit: Callable[[], object]
-    """Called after `durable` has changed, and when the store has failed or was lost, in any thread and
-    without a lock of the store. The user of the store sets it; a store that commits at once never calls
-    it."""
 
     @property
     def durable(self) -> int:
