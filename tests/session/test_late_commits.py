@@ -165,6 +165,28 @@ def test_a_caller_that_was_held_up_is_not_taken_for_a_hanging_store() -> None:
     assert wired.session.state is State.ESTABLISHED
 
 
+def test_bytes_that_could_not_be_taken_do_not_wait_for_later_commits() -> None:
+    wired, store = late(commit_timeout=5)
+    session = wired.session
+    session.send(order("a1"), wired.clock.now)
+    first = session.begin_commit()
+    wired.clock.advance(4)
+    store.complete(first)
+    session.begin_commit()
+    assert session.is_released(first)
+    # A confirmation is recorded, which another commit writes.
+    wired.receive(wired.peer.message("9", NEWS))
+    session.events()
+    session.send(order("a2"), wired.clock.now)
+    assert session.begin_commit() > first
+    wired.clock.advance(4)
+    session.handle_timer(wired.clock.now)
+    assert session.is_established
+    assert types(session.data_to_send()) == ["D"]
+    store.complete()
+    assert types(session.data_to_send()) == ["D"]
+
+
 def test_a_commit_that_fails_later_ends_the_session(role: Role) -> None:
     wired, store = late(role)
     session = wired.session

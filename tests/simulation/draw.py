@@ -94,7 +94,7 @@ def draw(seed: int) -> Schedule:
         sqlite=random.random() < SQLITE_SHARE,
         eager=random.random() < 0.5,
         synced=random.random() >= UNSYNCED_SHARE,
-        commits=random.choice([0.0, 0.0, 0.005, 0.05, 0.2]),
+        commits=random.choice([0.0, 0.0, 0.005, 0.05, 0.5]),
         faults=tuple(sorted(faults, key=lambda fault: fault.at)),
     )
 

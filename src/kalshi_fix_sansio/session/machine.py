@@ -133,8 +133,8 @@ class Session:
         return len(self._core.outbound.buffer)
 
     def is_released(self, ticket: int) -> bool:
-        """Return whether no bytes wait for the commit of this ticket any more: they were returned by
-        `data_to_send`, or dropped at the end of the session."""
+        """Return whether no bytes wait for the commit of this ticket any more: `data_to_send` or `begin_commit`
+        has found it durable, or they were dropped at the end of the session."""
         return self._core.outbound.oldest_ticket > ticket
 
     @property
@@ -370,11 +370,14 @@ class Session:
         call this instead: the time for a commit runs from then on.
         """
         core = self._core
+        ledger, outbound = core.ledger, core.outbound
         try:
-            core.ledger.begin_commit(leaving=bool(core.outbound.buffer))
+            ticket = ledger.begin_commit(leaving=bool(outbound.buffer))
+            if outbound.buffer:
+                outbound.assign(ticket, ledger.store.durable)
         except StoreError as error:
             core.store_failed(error)
-        return core.ledger.ticket
+        return ledger.ticket
 
     def store_lost(self, error: StoreError) -> None:
         """Record that the store was lost, for example because another process has taken it over: the session

@@ -55,6 +55,7 @@ class Outbound:
         "_max_record",
         "_max_record_bytes",
         "_own_header",
+        "_ready",
         "_record",
         "_record_bytes",
         "_recorded",
@@ -88,9 +89,11 @@ class Outbound:
         self._ledger = ledger
         self.buffer: bytearray = bytearray()
         """Bytes that were not released, oldest first."""
+        self._ready = 0
+        """The number of bytes at its beginning that wait for no commit."""
         self._waiting: deque[tuple[int, int, float]] = deque()
-        """The parts of the buffer that wait for a commit: its ticket, the number of bytes, and when the first
-        of them was queued."""
+        """The parts of the buffer after these that wait for a commit: its ticket, the number of bytes, and when
+        the first of them was queued."""
         self._waiting_bytes = 0
         """The total of these bytes."""
         self.largest: int = 0
@@ -228,18 +231,29 @@ class Outbound:
         self._timers.last_sent = now.monotonic
 
     def release(self, ticket: int, durable: int) -> bytes:
-        """Remove and return the bytes whose records are durable; those queued since the last call depend on
-        this ticket, and on all earlier ones."""
-        buffer, waiting = self.buffer, self._waiting
+        """Remove and return the bytes whose records are durable; see `assign`."""
+        buffer = self.buffer
         if ticket <= durable:
             data = bytes(buffer)
             buffer.clear()
             self.largest = 0
-            if waiting:
+            if self._waiting or self._ready:
                 self.drop()
             return data
-        timers = self._timers
-        new = len(buffer) - self._waiting_bytes
+        self.assign(ticket, durable)
+        ready, self._ready = self._ready, 0
+        data = bytes(buffer[:ready])
+        del buffer[:ready]
+        return data
+
+    def assign(self, ticket: int, durable: int) -> None:
+        """Let the bytes queued since the last call wait for this ticket, and note which no longer wait.
+
+        Called whenever a commit is begun, also if no bytes can be taken: otherwise older bytes would wait for
+        a commit that was begun long after them.
+        """
+        waiting, timers = self._waiting, self._timers
+        new = len(self.buffer) - self._ready - self._waiting_bytes
         if new:
             if waiting and waiting[-1][0] == ticket:
                 _, size, since = waiting.pop()
@@ -247,14 +261,11 @@ class Outbound:
             else:
                 waiting.append((ticket, new, timers.last_sent))
             self._waiting_bytes += new
-        released = 0
         while waiting and waiting[0][0] <= durable:
-            released += waiting.popleft()[1]
-        self._waiting_bytes -= released
-        data = bytes(buffer[:released])
-        del buffer[:released]
+            size = waiting.popleft()[1]
+            self._ready += size
+            self._waiting_bytes -= size
         timers.commit_at = waiting[0][2] + timers.commit_limit if waiting else None
-        return data
 
     @property
     def oldest_ticket(self) -> float:
@@ -265,7 +276,7 @@ class Outbound:
         """Empty the buffer."""
         self.buffer.clear()
         self._waiting.clear()
-        self._waiting_bytes = self.largest = 0
+        self._ready = self._waiting_bytes = self.largest = 0
         self._timers.commit_at = None
 
     def restart(self, *, unanswered: bool) -> None:
