@@ -133,8 +133,8 @@ class Session:
         return len(self._core.outbound.buffer)
 
     def is_released(self, ticket: int) -> bool:
-        """Return whether no bytes wait for the commit of this ticket any more: `data_to_send` or `begin_commit`
-        has found it durable, or they were dropped at the end of the session."""
+        """Return whether no bytes wait for the commit of this ticket any more: `data_to_send` or
+        `begin_commit` has found it durable, or they were dropped at the end of the session."""
         return self._core.outbound.oldest_ticket > ticket
 
     @property

@@ -92,8 +92,8 @@ class Outbound:
         self._ready = 0
         """The number of bytes at its beginning that wait for no commit."""
         self._waiting: deque[tuple[int, int, float]] = deque()
-        """The parts of the buffer after these that wait for a commit: its ticket, the number of bytes, and when
-        the first of them was queued."""
+        """The parts of the buffer after these that wait for a commit: its ticket, the number of bytes, and
+        when the first of them was queued."""
         self._waiting_bytes = 0
         """The total of these bytes."""
         self.largest: int = 0
