@@ -38,10 +38,11 @@ def _do_nothing() -> None:
 class SqliteStore:
     """A `MessageStore` in a file: one account on one session, one process at a time.
 
-    Changes are kept in memory until `begin_commit`. A thread of the store writes them as one transaction;
-    all that is recorded meanwhile shares the next one, and so one wait for the disk. Incoming numbers are
-    passed to that thread at once unless other changes await a commit. Different threads may use the store
-    one after the other, but not at the same time, and not in a forked child.
+    Changes are kept in memory until `begin_commit`. With `sync="full"` a thread of the store writes them as
+    one transaction; all that is recorded meanwhile shares the next one, and so one wait for the disk. With
+    `sync="normal"` they are durable when `begin_commit` returns. Incoming numbers are committed at once
+    unless other changes await a commit. Different threads may use the store one after the other, but not at
+    the same time, and not in a forked child.
 
     After a StoreError the store can only be closed, and the file opened again.
 
@@ -294,7 +295,8 @@ class SqliteStore:
             return self._commits.begun
         pending.numbers = attrs.evolve(self._numbers)
         self._pending = Pending()
-        return self._commits.add(pending)
+        # A hand-over to another thread takes longer than a write that waits for no disk.
+        return self._commits.add(pending) if self._wait_for_disk else self._commits.write(pending)
 
     def commit(self) -> None:
         """Write the recorded changes and wait until they are durable, for a program without a session.

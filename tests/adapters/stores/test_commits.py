@@ -134,6 +134,34 @@ def test_close_writes_everything_and_reports_a_write_that_does_not_end(disk: Dis
     assert disk.written == [[1], [2]]
 
 
+def test_a_batch_written_in_the_callers_thread_is_durable_at_once(disk: Disk) -> None:
+    threads = threading.active_count()
+    disk.allow(2)
+    tickets = [disk.commits.write(Numbers(number)) for number in (1, 2)]
+    assert (tickets, disk.commits.durable, disk.written) == ([1, 2], 2, [[1], [2]])
+    assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [(StoreError("the disk is full"), "the disk is full"), (KeyboardInterrupt(), "was interrupted while")],
+)
+def test_a_failed_write_in_the_callers_thread_is_the_last(
+    disk: Disk, error: BaseException, text: str
+) -> None:
+    disk.allow(2)
+    disk.commits.write(Numbers(1))
+    disk.error = error
+    with pytest.raises(type(error)):
+        disk.commits.write(Numbers(2))
+    disk.error = None
+    uses: list[Callable[[], object]] = [lambda: disk.commits.durable, lambda: disk.commits.write(Numbers(3))]
+    for use in uses:
+        with pytest.raises(StoreError, match=text):
+            use()
+    assert disk.written == [[1]]
+
+
 def test_an_unused_thread_is_never_started() -> None:
     threads = threading.active_count()
     assert Disk().commits.close(0)
