@@ -91,8 +91,9 @@ class CommitThread(Generic[B]):
             return self.begun
 
     def write(self, batch: B) -> int:
-        """Write a batch in the caller's thread; return its ticket. It costs less than `add` if it waits for no
-        disk. For one object, call either this or `add`.
+        """Write a batch in the caller's thread; return its ticket.
+
+        It costs less than `add` if it waits for no disk. For one object, call either this or `add`.
 
         Raises:
             StoreError: this batch, or an earlier one, could not be written.

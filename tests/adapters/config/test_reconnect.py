@@ -152,7 +152,7 @@ def test_a_standby_has_a_wait_of_its_own_while_another_client_has_the_key() -> N
         assert verdict == Wait(0.2, "another connection has the API key", counts=False)
     # Other failures, maintenance and other clients have the usual waits.
     assert wait(policy, 1, 1.0) == 1.0
-    for other, now in ((policy, WINDOW), (ReconnectPolicy(), QUIET)):
+    for other, now in ((policy, IN_MAINTENANCE), (ReconnectPolicy(), QUIET)):
         verdict = other.decide(in_use, failures=1, now=now, random=lambda: 0.5)
         assert isinstance(verdict, Wait)
         assert verdict.seconds >= 60.0
