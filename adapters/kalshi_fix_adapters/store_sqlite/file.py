@@ -30,7 +30,7 @@ from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
 
 _LOG_LIMIT = 4 * 1024 * 1024
-"""Bytes that the write-ahead log keeps after a large transaction."""
+"""Bytes of the write-ahead log beyond which it is merged into the file, and begins again."""
 _AT_ONCE = 64
 """Number of messages read at once for a resend."""
 
@@ -65,13 +65,21 @@ _NUMBERS = """
 class StoreFile:
     """A store's database, opened for its owner, and created if it is missing.
 
+    With `wait_for_disk`, commits that must survive a loss of power wait for the disk. Without it, only those
+    do that merge the log into the file (`may_wait`).
+
     Raises:
         StoreError: it belongs to another owner, is not a store, or cannot be created.
         sqlite3.Error: it cannot be read, as from every method.
     """
 
     def __init__(
-        self, path: Path, owner: StoreOwner, connection_class: type[sqlite3.Connection] = sqlite3.Connection
+        self,
+        path: Path,
+        owner: StoreOwner,
+        *,
+        wait_for_disk: bool,
+        connection_class: type[sqlite3.Connection] = sqlite3.Connection,
     ) -> None:
         if not path.exists():
             tables.create(path, owner)
@@ -95,7 +103,13 @@ class StoreFile:
             # this.
             self._database.execute("PRAGMA fullfsync = ON")
             self._database.execute("PRAGMA cell_size_check = ON")
-            self._database.execute(f"PRAGMA journal_size_limit = {_LOG_LIMIT}")
+            if wait_for_disk:
+                self._database.execute(f"PRAGMA journal_size_limit = {_LOG_LIMIT}")
+            else:
+                # SQLite would merge the log within any commit. `write` does it when `may_wait` is set; then a
+                # log that begins again is as long as its contents, which `write` measures.
+                self._database.execute("PRAGMA wal_autocheckpoint = 0")
+                self._database.execute("PRAGMA journal_size_limit = 0")
             if self._database.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
                 raise StoreError(f"{path} cannot have a write-ahead log: put it on a disk of this machine")
             rows = self._database.execute(_KEPT_BYTES, (self.numbers.oldest_kept,))
@@ -114,6 +128,12 @@ class StoreFile:
             self._database.close()
             raise
         self._path = path
+        self._log = path.with_name(path.name + "-wal")
+        self._wait_for_disk = wait_for_disk
+        self._log_limit = _LOG_LIMIT
+        self.may_wait: bool = True
+        """Whether the next `write` may wait for the disk: always, or because the log begins, whose header
+        SQLite writes through to the disk."""
         self._row = numbers_row(owner, self.numbers)
         """The numbers in the file, as this store read or wrote them last."""
         self._waits_for_disk: bool | None = None
@@ -136,13 +156,16 @@ class StoreFile:
         row = self._reader.execute(_ID, (request_id,)).fetchone()
         return None if row is None else sent_request_of(row)
 
-    def write(self, pending: Pending, retention: Retention, *, wait_for_disk: bool) -> None:
+    def write(self, pending: Pending, retention: Retention) -> None:
         """Write the recorded changes and delete expired messages, in one transaction.
 
         Raises:
             StoreError: another program has written to the file; it was left unchanged.
         """
         database, kept = self._database, self.numbers
+        wait_for_disk = self._wait_for_disk and pending.must_last
+        if self.may_wait and not self._wait_for_disk:
+            database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         numbers = attrs.evolve(pending.numbers or kept, oldest_kept=kept.oldest_kept, kept=kept.kept)
         # Before the transaction: if the process died in between, a note with the old, higher numbers would
         # make the new ones look like damage.
@@ -187,6 +210,10 @@ class StoreFile:
             )
         database.execute("COMMIT")
         self._row, self.numbers = row, numbers
+        if not self._wait_for_disk:
+            # Another program that reads the file may keep the log from being merged: then the next commit
+            # tries it again.
+            self.may_wait = self._log.stat().st_size > self._log_limit
         pending.resize(self.row_sizes)
         # After the commit: a note that was ahead of the file when the process died would make it look
         # damaged.

@@ -40,7 +40,8 @@ class SqliteStore:
 
     Changes are kept in memory until `begin_commit`. With `sync="full"` a thread of the store writes them as
     one transaction; all that is recorded meanwhile shares the next one, and so one wait for the disk. With
-    `sync="normal"` they are durable when `begin_commit` returns. Incoming numbers are committed at once
+    `sync="normal"` most are durable when `begin_commit` returns; the thread writes those that begin a new
+    log, which waits for the disk. Incoming numbers are committed at once
     unless other changes await a commit. Different threads may use the store one after the other, but not at
     the same time, and not in a forked child.
 
@@ -85,13 +86,12 @@ class SqliteStore:
         self._owner = owner
         self.max_rows: int = max_rows
         self.max_row_bytes: int = max_row_bytes
-        self._wait_for_disk = sync == "full"
         self._pid = getpid()
         self._unusable = ""
         self._closed = False
         self._pending = Pending()
         self.on_commit: Callable[[], object] = _do_nothing
-        self._commits = CommitThread(self._write, self._notify)
+        self._commits = CommitThread(self._write, self._notify, lambda: self._file.may_wait)
         self._path = Path(path).resolve()
         try:
             make_folder(self._path.parent)
@@ -99,7 +99,9 @@ class SqliteStore:
         except OSError as error:
             raise explain(self._path, error) from error
         try:
-            self._file = StoreFile(self._path, owner, self.connection_class)
+            self._file = StoreFile(
+                self._path, owner, wait_for_disk=sync == "full", connection_class=self.connection_class
+            )
         except BaseException as error:
             self._lock.release()
             if isinstance(error, FILE_ERRORS):
@@ -295,8 +297,7 @@ class SqliteStore:
             return self._commits.begun
         pending.numbers = attrs.evolve(self._numbers)
         self._pending = Pending()
-        # A hand-over to another thread takes longer than a write that waits for no disk.
-        return self._commits.add(pending) if self._wait_for_disk else self._commits.write(pending)
+        return self._commits.add(pending)
 
     def commit(self) -> None:
         """Write the recorded changes and wait until they are durable, for a program without a session.
@@ -310,11 +311,10 @@ class SqliteStore:
         self.on_commit()
 
     def _write(self, pending: Pending) -> None:
-        """Write changes to the file, in the thread for commits."""
+        """Write changes to the file, in the thread for commits unless it waits for no disk."""
         try:
             self._lock.check()
-            wait = self._wait_for_disk and pending.must_last
-            self._file.write(pending, self._retention, wait_for_disk=wait)
+            self._file.write(pending, self._retention)
         except FILE_ERRORS as error:
             raise explain(self._path, error) from error
 

@@ -21,21 +21,29 @@ B = TypeVar("B", bound=Batch)
 
 class CommitThread(Generic[B]):
     """Writes batches, one after the other. All that are added while one is being written are merged, so they
-    share the next write.
+    share the next write. A write that waits for no disk is made by the caller, since the hand-over to the
+    thread takes longer.
 
     Its methods may be called from any thread. The thread is a daemon: a process that ends without `close`
     loses the batches that were not written yet, as in a crash.
     """
 
-    def __init__(self, write: Callable[[B], None], on_commit: Callable[[], object]) -> None:
-        """Prepare the thread, which begins with the first batch.
+    def __init__(
+        self,
+        write: Callable[[B], None],
+        on_commit: Callable[[], object],
+        waits: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Prepare the thread, which begins with the first batch that it writes.
 
         Args:
             write: makes a batch durable. If it raises, the batch may be durable or not, and no other is
                 written.
-            on_commit: called after each write, in this thread.
+            on_commit: called after each write of this thread, in it.
+            waits: returns whether the next write may wait for a disk or a database.
         """
         self._write = write
+        self._waits = waits
         self._on_commit = on_commit
         # Reentrant: an interrupt of the user's thread that leaves the lock held must not stop that thread.
         self._changed = threading.Condition(threading.RLock())
@@ -75,9 +83,16 @@ class CommitThread(Generic[B]):
         """Write a batch as soon as the earlier ones are durable; return its ticket.
 
         The caller must not change it any more.
+
+        Raises:
+            StoreError: this batch could not be written, if it was written at once, or an earlier one.
         """
         with self._changed:
             self.raise_error()
+            idle = self._writing is None and self._queued is None
+            if idle and not self._waits():
+                self._write_now(batch)
+                return self.begun
             if self._queued is None:
                 self._queued = batch
             else:
@@ -90,26 +105,17 @@ class CommitThread(Generic[B]):
                 self._changed.notify_all()
             return self.begun
 
-    def write(self, batch: B) -> int:
-        """Write a batch in the caller's thread; return its ticket.
-
-        It costs less than `add` if it waits for no disk. For one object, call either this or `add`.
-
-        Raises:
-            StoreError: this batch, or an earlier one, could not be written.
-        """
-        with self._changed:
+    def _write_now(self, batch: B) -> None:
+        """Write a batch in the caller's thread."""
+        self.begun += 1
+        # This error remains after any other exception, such as an interrupt: the batch is durable or not.
+        self._error = StoreError("the store was interrupted while it was being written")
+        try:
+            self._write(batch)
+        except StoreError as error:
+            self._error = error
             self.raise_error()
-            self.begun += 1
-            # This error remains after any other exception, such as an interrupt: the batch is durable or not.
-            self._error = StoreError("the store was interrupted while it was being written")
-            try:
-                self._write(batch)
-            except StoreError as error:
-                self._error = error
-                self.raise_error()
-            self._durable, self._error = self.begun, None
-            return self.begun
+        self._durable, self._error = self.begun, None
 
     def waiting(self) -> tuple[B, ...]:
         """Return the batches that were not durable when this was called, oldest first."""

@@ -95,6 +95,8 @@ class Disk:
         """How often the log was restarted."""
         self.before = Files(b"", b"")
         """The files before the last commit."""
+        self.unmerged = self.merged = Files(b"", b"")
+        """The files before and after the last checkpoint of `sync="normal"`."""
         self.synced_before = 0
         self.restarted = False
         """Whether the last commit restarted the log."""
@@ -119,6 +121,8 @@ class Disk:
             connection_class = Watched
 
         store = WatchedStore(self.path, owner=owner, **options)
+        if self._checkpoint_pages is not None:
+            store._file._log_limit = self._checkpoint_pages * 4096
         self._look()
         self.synced = self._end
         self.checkpoints, self.restarted = 0, False
@@ -150,18 +154,22 @@ class Disk:
         return attrs.evolve(self.before, log=sectors_mixed(self.before.log, self.files().log, random, begin))
 
     def within_checkpoint(self, random: Random) -> Files:
-        """Return the files as they may be if the power failed during the checkpoint that the last commit
-        ended with. By then all of the log is on the disk."""
-        files = self.files()
-        return attrs.evolve(files, database=sectors_mixed(self.before.database, files.database, random))
+        """Return the files as they may be if the power failed during the last checkpoint of
+        `sync="normal"`. By then all of the log is on the disk."""
+        database = sectors_mixed(self.unmerged.database, self.merged.database, random)
+        return attrs.evolve(self.unmerged, database=database)
 
     def _watch(self, statement: str) -> None:
         if statement == "COMMIT" and self._remember:
             self.before = self.files()
+        elif statement.startswith("PRAGMA wal_checkpoint") and self._remember:
+            self.unmerged = self.files()
 
     def _watched(self, statement: str) -> None:
         if statement.startswith("PRAGMA synchronous"):
             self._full = statement.endswith("FULL")
+        elif statement.startswith("PRAGMA wal_checkpoint") and self._remember:
+            self.merged = self.files()
         elif statement == "COMMIT":
             self.commits += 1
             self.synced_before = self.synced

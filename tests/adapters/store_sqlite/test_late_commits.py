@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -141,3 +142,86 @@ def test_a_store_whose_commit_hangs_cannot_be_closed_or_opened_again(
     assert store._commits.close(LONG)
     store._file.close()
     store._lock.release()
+
+
+class Log:
+    """Notes in which thread a store begins its log again, and holds the merging of the log back."""
+
+    def __init__(self, path: Path) -> None:
+        self.begun_in: dict[bytes, str] = {}
+        """The thread of the first commit of each log, by the salts in its header."""
+        self.merging = threading.Semaphore(0)
+        self.gate = threading.Event()
+        self.gate.set()
+        log, file = self, path.with_name(f"{path.name}-wal")
+
+        class Noted(sqlite3.Connection):
+            def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
+                if "wal_checkpoint" in sql and not log.gate.is_set():
+                    log.merging.release()
+                    assert log.gate.wait(LONG)
+                found = super().execute(sql, *arguments)
+                if sql == "COMMIT":
+                    log.begun_in.setdefault(file.read_bytes()[16:24], threading.current_thread().name)
+                return found
+
+        class NotedStore(SqliteStore):
+            connection_class = Noted
+
+        self.store = NotedStore(path, owner=OWNER, sync="normal")
+
+
+def test_the_sending_thread_never_waits_for_the_log_to_be_merged(tmp_path: Path) -> None:
+    log = Log(tmp_path / FILE)
+    with log.store as store:
+        # The header of the first log waits for the disk, too.
+        send(store, 1)
+        store.commit()
+        log.gate.clear()
+        size, tickets = store.path.stat().st_size, []
+        for _ in range(60):
+            send(store, 1, size=100_000)
+            tickets.append(store.begin_commit())
+        assert log.merging.acquire(timeout=LONG)
+        first = store.durable
+        assert tickets[0] <= first < tickets[-1]
+        assert store.path.stat().st_size == size
+        assert len(kept(store)) == 61
+        log.gate.set()
+        store.commit()
+        assert store.path.stat().st_size > size
+        for _ in range(200):
+            send(store, 1, size=100_000)
+            store.begin_commit()
+        store.commit()
+        assert len(kept(store)) == 261
+    assert len(log.begun_in) >= 3
+    assert set(log.begun_in.values()) == {"kalshi-fix-store"}
+
+
+def test_most_commits_without_a_wait_for_the_disk_need_no_thread(tmp_path: Path) -> None:
+    with opened(tmp_path, sync="normal") as store:
+        send(store, 1)
+        store.commit()
+        for _ in range(100):
+            send(store, 1)
+            assert store.begin_commit() == store.durable
+
+
+def test_a_log_that_another_program_reads_is_merged_later(tmp_path: Path) -> None:
+    with opened(tmp_path, sync="normal") as store:
+        send(store, 1)
+        store.commit()
+        log = store.path.with_name(f"{FILE}-wal")
+        with closing(sqlite3.connect(store.path, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM session").fetchone()
+            for _ in range(60):
+                send(store, 1, size=100_000)
+                store.commit()
+            assert log.stat().st_size > 5_000_000
+            reader.execute("COMMIT")
+        send(store, 1)
+        store.commit()
+        assert log.stat().st_size < 1_000_000
+        assert len(kept(store)) == 62

@@ -33,7 +33,8 @@ class Disk:
         self.begun = threading.Semaphore(0)
         self._allowed = threading.Semaphore(0)
         self.notified = threading.Semaphore(0)
-        self.commits = CommitThread(self._write, self.notified.release)
+        self.waits = True
+        self.commits = CommitThread(self._write, self.notified.release, lambda: self.waits)
 
     def _write(self, batch: Numbers) -> None:
         self.begun.release()
@@ -136,10 +137,26 @@ def test_close_writes_everything_and_reports_a_write_that_does_not_end(disk: Dis
 
 def test_a_batch_written_in_the_callers_thread_is_durable_at_once(disk: Disk) -> None:
     threads = threading.active_count()
+    disk.waits = False
     disk.allow(2)
-    tickets = [disk.commits.write(Numbers(number)) for number in (1, 2)]
+    tickets = [disk.commits.add(Numbers(number)) for number in (1, 2)]
     assert (tickets, disk.commits.durable, disk.written) == ([1, 2], 2, [[1], [2]])
     assert threading.active_count() == threads
+
+
+def test_no_batch_is_written_in_the_callers_thread_before_those_of_the_other(disk: Disk) -> None:
+    disk.commits.add(Numbers(1))
+    disk.under_way()
+    disk.waits = False
+    assert disk.commits.add(Numbers(2)) == 2
+    assert (disk.commits.durable, disk.written) == (0, [])
+    disk.allow(2)
+    assert disk.commits.wait(2)
+    disk.notification()
+    disk.notification()
+    disk.allow()
+    assert disk.commits.add(Numbers(3)) == disk.commits.durable == 3
+    assert disk.written == [[1], [2], [3]]
 
 
 @pytest.mark.parametrize(
@@ -149,13 +166,14 @@ def test_a_batch_written_in_the_callers_thread_is_durable_at_once(disk: Disk) ->
 def test_a_failed_write_in_the_callers_thread_is_the_last(
     disk: Disk, error: BaseException, text: str
 ) -> None:
+    disk.waits = False
     disk.allow(2)
-    disk.commits.write(Numbers(1))
+    disk.commits.add(Numbers(1))
     disk.error = error
     with pytest.raises(type(error)):
-        disk.commits.write(Numbers(2))
+        disk.commits.add(Numbers(2))
     disk.error = None
-    uses: list[Callable[[], object]] = [lambda: disk.commits.durable, lambda: disk.commits.write(Numbers(3))]
+    uses: list[Callable[[], object]] = [lambda: disk.commits.durable, lambda: disk.commits.add(Numbers(3))]
     for use in uses:
         with pytest.raises(StoreError, match=text):
             use()
