@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import attrs
 import yaml
 
-from codegen.diff.findings import KEEPABLE, STALE, Edit, Evidence, Finding
+from codegen.diff.findings import KEEPABLE, STALE, Edit, Evidence, Finding, grouped
 from codegen.diff.spec_index import DICTIONARY, PAGE, SpecIndex
 from codegen.errors import Mistakes
 from codegen.read.context import text, words
@@ -85,9 +85,7 @@ def settle(
     about the same product, because sections move. It is outdated if its source was given and it settled
     nothing.
     """
-    by_key: dict[tuple[str, str, str, str], list[Difference]] = {}
-    for each in differences:
-        by_key.setdefault((each.evidence, each.element, each.address, each.says), []).append(each)
+    by_key = grouped(differences, lambda each: (each.evidence, each.element, each.address, each.says))
     used: set[Difference] = set()
     left: list[Finding] = []
     kept: list[Finding] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ KEEPABLE = (NEW, DIFFERENT, GONE)
 _MEANS = re.compile(r"means: \{[^}]*\}, ")
 
 _FactT = TypeVar("_FactT", bound=Fact)
+_ItemT = TypeVar("_ItemT")
 _Key = TypeVar("_Key", bound=Hashable)
 
 
@@ -124,12 +126,10 @@ class Evidence:
     covered: frozenset[str]
     """Manifest names of the sources that were given."""
     spec: SpecIndex
-    _by_kind: dict[type[object], list[Fact]] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
-    def __attrs_post_init__(self) -> None:
-        for reading in self.readings:
-            for fact in reading.facts:
-                self._by_kind.setdefault(type(fact), []).append(fact)
+    @cached_property
+    def _by_kind(self) -> dict[type[Fact], list[Fact]]:
+        return grouped((fact for reading in self.readings for fact in reading.facts), type)
 
     @property
     def name(self) -> str:
@@ -219,11 +219,11 @@ class Evidence:
             yield self.report("source unread", fact, where, address=str(where), what=fact.what)
 
 
-def grouped(facts: Iterable[_FactT], key: Callable[[_FactT], _Key]) -> dict[_Key, list[_FactT]]:
-    """Group facts by a key, in order of first occurrence."""
-    found: dict[_Key, list[_FactT]] = {}
-    for fact in facts:
-        found.setdefault(key(fact), []).append(fact)
+def grouped(items: Iterable[_ItemT], key: Callable[[_ItemT], _Key]) -> dict[_Key, list[_ItemT]]:
+    """Group items by a key, in order of first occurrence."""
+    found: dict[_Key, list[_ItemT]] = {}
+    for item in items:
+        found.setdefault(key(item), []).append(item)
     return found
 
 
@@ -252,21 +252,15 @@ def merged(findings: Iterable[Finding], products: tuple[str, ...]) -> list[Findi
 
 def joined(findings: Iterable[Finding], key: Callable[[Finding], Hashable]) -> list[Finding]:
     """Merge findings with the same key, with the locations, products, sources and edits of all."""
-    found: dict[Hashable, list[Finding]] = {}
-    for each in findings:
-        found.setdefault(key(each), []).append(each)
-    return [_one(same) if len(same) > 1 else same[0] for same in found.values()]
-
-
-def _one(findings: Sequence[Finding]) -> Finding:
-    return attrs.evolve(
-        findings[0],
-        locations=tuple(dict.fromkeys(each for finding in findings for each in finding.locations)),
-        products=tuple(dict.fromkeys(each for finding in findings for each in finding.products)),
-        sources=tuple(dict.fromkeys(each for finding in findings for each in finding.sources)),
-        shown=tuple(dict.fromkeys(each for finding in findings for each in finding.shown)),
-        edits=_joined(each for finding in findings for each in finding.edits),
-    )
+    found: list[Finding] = []
+    for same in grouped(findings, key).values():
+        lists: dict[str, Any] = {
+            name: tuple(dict.fromkeys(item for each in same for item in getattr(each, name)))
+            for name in ("locations", "products", "sources", "shown")
+        }
+        edits = _joined(edit for each in same for edit in each.edits)
+        found.append(attrs.evolve(same[0], edits=edits, **lists) if len(same) > 1 else same[0])
+    return found
 
 
 def _joined(edits: Iterable[Edit]) -> tuple[Edit, ...]:

@@ -20,7 +20,7 @@ from codegen.diff.documents import changelog, markdown
 from codegen.diff.documents.headings import NAMED_MSG_TYPE, NUMBER, date_in
 from codegen.diff.documents.inline import fingerprint, plain
 from codegen.diff.facts import Fact
-from codegen.diff.findings import Evidence, Finding
+from codegen.diff.findings import Evidence, Finding, grouped
 from codegen.diff.sources import Reading
 from codegen.diff.spec_index import CHANGELOG, DICTIONARY, GUIDE, PAGE, SpecIndex
 from codegen.read import bounded_xml
@@ -224,11 +224,8 @@ class _Change:
 
 def _repeated(changes: Sequence[_Change]) -> Iterator[Finding]:
     """Yield passages that are new on several pages, and remove them from each page's changes."""
-    pages: dict[str, list[tuple[_Change, Passage]]] = {}
-    for change in changes:
-        for passage in change.fresh:
-            pages.setdefault(passage.text, []).append((change, passage))
-    for text, found in pages.items():
+    fresh = ((change, passage) for change in changes for passage in change.fresh)
+    for text, found in grouped(fresh, lambda each: each[1].text).items():
         if len({key_of(change.reading) for change, _ in found}) < _LEAST_PAGES:
             continue
         for change, passage in found:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -95,6 +94,7 @@ class SpecIndex:
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """Names that the parsers need."""
+        from_log = {origin.name for origin in self.origins.values() if origin.kind == CHANGELOG}
         return Vocabulary(
             messages={key: message.name for key, message in self.messages.items()},
             fields={tag: field.name for tag, field in self.fields.items()},
@@ -109,21 +109,13 @@ class SpecIndex:
             venue=self.dialect.title.lower(),
             entry=self._entry_form(),
             ports=tuple(each.port for each in self.dialect.session_types if each.port is not None),
-            limits=tuple(
-                each.name
-                for each in self.dialect.limits
-                if any(self.kind_of(name) == CHANGELOG for name in each.source.split(", "))
-            ),
+            limits=tuple(each.name for each in self.dialect.limits if from_log & {*each.source.split(", ")}),
         )
 
     def _entry_form(self) -> EntryForm:
         form = self.source.setting("changelog_entry")
         entries = form.entries.items() if isinstance(form, Map) else ()
         return EntryForm(**{key: node.text for key, node in entries if isinstance(node, Scalar)})
-
-    def kind_of(self, name: str) -> str:
-        """Return the kind of a source of the manifest; empty if there is no such source."""
-        return self.origins[name].kind if name in self.origins else ""
 
     @cached_property
     def products(self) -> tuple[str, ...]:
@@ -179,12 +171,9 @@ class SpecIndex:
 
     def pages_of(self, sources: str, product: str) -> set[str]:
         """Return the manifest names of an element's sources that are pages about a product."""
-        named = {name for name in sources.split(", ") if name in self.origins}
-        return {
-            name
-            for name in named
-            if self.origins[name].kind == PAGE and self.product_of_page(self.origins[name].id) == product
-        }
+        origins = [self.origins[name] for name in sources.split(", ") if name in self.origins]
+        pages = (each for each in origins if each.kind == PAGE)
+        return {page.name for page in pages if self.product_of_page(page.id) == product}
 
     def places(self, message: model.Message | None, product: str | None = None) -> list[Place]:
         """Return the places where a message may be sent (header and trailer: all), optionally on one
@@ -270,11 +259,6 @@ class SpecIndex:
         # The beginning of a folder, or of a file that does not exist yet.
         lines = path.read_text(encoding="utf-8").count("\n") if path.is_file() else 1
         return Location(path.as_posix(), max(lines, 1))
-
-    def family_of(self, origin: str) -> str:
-        """Return the family whose messages most often have this source; empty if there is none."""
-        counted = Counter(each.family for each in self.dialect.messages if origin in each.source.split(", "))
-        return max(counted, key=counted.__getitem__, default="")
 
     def dates(self) -> set[str]:
         """Return all dates in the history of the spec."""

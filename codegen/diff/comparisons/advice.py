@@ -60,8 +60,10 @@ def message(evidence: Evidence, msg_type: str, name: str) -> list[Edit]:
     """Return the edits for a message that the spec does not have."""
     spec = evidence.spec
     sections = [fact for fact in evidence.facts(MessageFact) if fact.msg_type == msg_type]
-    family = spec.family_of(evidence.origin_of(sections[0].location) if sections else "")
-    file = spec.file(f"messages/{family}.yaml" if family else "messages")
+    # The family whose messages most often have this source.
+    origin = evidence.origin_of(sections[0].location) if sections else ""
+    families = [each.family for each in spec.dialect.messages if origin in each.source.split(", ")]
+    file = spec.file(f"messages/{max(families, key=families.count)}.yaml" if families else "messages")
     rows = [fact for fact in evidence.facts(MemberFact) if fact.block == msg_type]
     flows = next((fact.flows for fact in evidence.facts(FlowsFact) if fact.msg_type == msg_type), frozenset())
     lines = [f"{name}:", f"  msg_type: {msg_type}", '  doc: "…"']

@@ -140,24 +140,19 @@ class _Values:
 
     def _excluded(self, owner: str) -> set[str]:
         """Return the values that the spec's limits exclude from a field of a message unconditionally."""
-        evidence, field, found = self.evidence, self.field, set[str]()
-        message = evidence.spec.messages.get(owner)
-        senders = {flow.sender for flow in message.flows} if message is not None else set()
-        for placed in evidence.spec.members(owner) if message is not None else ():
-            for limit in (*field.limits, *placed.member.limits) if placed.field.tag == field.tag else ():
-                scope = limit.when.scope
-                # Only limits that apply to the message as a whole: one that depends on a field leaves the
-                # value in the list.
-                here = not scope.products or set(evidence.products) <= set(scope.products)
-                here = here and (scope.sender is None or senders == {scope.sender})
-                named = not scope.messages or owner in {key for _, key in scope.messages}
-                if (
-                    limit.values
-                    and here
-                    and named
-                    and not (limit.when.terms or scope.sessions or scope.logon)
-                ):
-                    found.update(code.value for code in field.codes if code.value not in limit.values)
+        spec, field, found = self.evidence.spec, self.field, set[str]()
+        if owner not in spec.messages:
+            return found
+        places = spec.places(spec.messages[owner], self.evidence.product)
+        members = [placed.member for placed in spec.members(owner) if placed.field.tag == field.tag]
+        for limit in (limit for member in members for limit in (*field.limits, *member.limits)):
+            scope = limit.when.scope
+            named = not scope.messages or owner in dict(scope.messages).values()
+            # Only limits that apply to the message as a whole: one that depends on a field leaves the value
+            # in the list.
+            conditional = limit.when.terms or scope.logon
+            if limit.values and named and not conditional and all(each.within(scope) for each in places):
+                found.update(code.value for code in field.codes if code.value not in limit.values)
         return found
 
 

@@ -89,11 +89,14 @@ class _Walk:
             self._at += 1
             placed = body.get(pair.tag)
             if placed is None:
-                inner = nested.get(pair.tag)
-                if inner is not None:
-                    yield self._outside(pair, inner)
+                name_of = self.evidence.spec.field_name
+                if inner := nested.get(pair.tag):
+                    groups = "/".join(map(name_of, inner.path))
+                    yield self._report("outside", pair, inner, groups=groups, tag=pair.tag)
                 elif not self._is_laid_out(pair.tag):
-                    yield self._unknown(pair)
+                    at = self.evidence.spec.location("messages", self.message.name)
+                    values = {"block": self.message.name, "name": name_of(pair.tag), "tag": pair.tag}
+                    yield self.evidence.report("new member example", pair, at, **values)
                 continue
             seen.add(pair.tag)
             yield from self._field(pair, placed, places)
@@ -108,7 +111,9 @@ class _Walk:
             and all(placed.required(place) for place in places)
         ]
         if missing and not self.example.shortened:
-            yield self._lacks(missing, pairs[0])
+            fields = ", ".join(f"{field.name} ({field.tag})" for field in missing)
+            values = {"fields": fields, "names": ", ".join(field.name for field in missing)}
+            yield messages.report(self.evidence, "example", pairs[0], self.message, **values)
 
     def _group(
         self, count: Pair, counter: PlacedMember, members: Sequence[PlacedMember], places: Sequence[Place]
@@ -153,23 +158,6 @@ class _Walk:
 
     def _is_laid_out(self, tag: int) -> bool:
         return (self.message.msg_type, tag) in self.laid_out
-
-    def _unknown(self, pair: Pair) -> Finding:
-        at, name = (
-            self.evidence.spec.location("messages", self.message.name),
-            self.evidence.spec.field_name(pair.tag),
-        )
-        values = {"block": self.message.name, "name": name, "tag": pair.tag}
-        return self.evidence.report("new member example", pair, at, **values)
-
-    def _outside(self, pair: Pair, placed: PlacedMember) -> Finding:
-        groups = "/".join(self.evidence.spec.field_name(tag) for tag in placed.path)
-        return self._report("outside", pair, placed, groups=groups, tag=pair.tag)
-
-    def _lacks(self, fields: Sequence[model.Field], first: Pair) -> Finding:
-        listed = ", ".join(f"{field.name} ({field.tag})" for field in fields)
-        values = {"fields": listed, "names": ", ".join(field.name for field in fields)}
-        return messages.report(self.evidence, "example", first, self.message, **values)
 
     def _report(self, what: str, pair: Pair, placed: PlacedMember, **values: Any) -> Finding:
         values = {"block": self.message.name, "field": placed.field, **values}

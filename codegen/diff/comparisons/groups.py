@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from codegen.diff.comparisons.blocks import Block
 from codegen.diff.facts import MemberFact
-from codegen.diff.findings import Finding
+from codegen.diff.findings import Finding, grouped
 from codegen.diff.spec_index import PlacedMember
 
 Row = tuple[MemberFact, PlacedMember]
@@ -21,10 +21,8 @@ def compare(block: Block) -> Iterator[Finding]:
     rows = [(fact, placed) for fact in block.rows if (placed := block.member_of(fact)) is not None]
     if any(fact.path is not None for fact, _ in rows):
         return  # A dictionary states the group of each row.
-    tables: dict[tuple[str, int], list[Row]] = {}
-    for fact, placed in rows:
-        # Order is meaningful only within one table.
-        tables.setdefault((fact.location.file, fact.table), []).append((fact, placed))
+    # Order is meaningful only within one table.
+    tables = grouped(rows, lambda row: (row[0].location.file, row[0].table))
     for counter in (placed for placed in block.members if placed.member.group is not None):
         own = [table for table in tables.values() if _is_of(table, counter)]
         for table in own:

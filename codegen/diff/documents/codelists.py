@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from codegen.diff.documents.inline import CLOSE, OPEN, marked
+from codegen.diff.documents.inline import CLOSE, OPEN, marked, plain
 from codegen.diff.facts import MSG_TYPE, CodeFact, Vocabulary, folded
 from codegen.model import CODED_KINDS
 from kalshi_fix_adapters.documents.mistakes import Location
@@ -109,11 +109,8 @@ def of_cells(value: str, label: str, location: Location) -> CodeFact | None:
     """Return the code of a row with a column of values, or None if the cell is not one word; `N (default)` is
     N.
     """
-    match = re.match(r"([\w-]+)\s*(?:\(([^)]*)\))?\Z", re.sub(f"[{OPEN}{CLOSE}]", "", marked(value)))
-    if match is None:
-        return None
-    text = re.sub(f"[{OPEN}{CLOSE}]", "", marked(label))
-    return CodeFact(location, match[1], text or match[2] or "")
+    match = re.match(r"([\w-]+)\s*(?:\(([^)]*)\))?\Z", plain(value))
+    return CodeFact(location, match[1], plain(label) or match[2] or "") if match else None
 
 
 def _is_reference(value: str, label: str, tag: int, vocabulary: Vocabulary) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import attrs
 
 from codegen.diff.documents import codelists, columns, endpoints
+from codegen.diff.documents.headings import ParsedHeading
 from codegen.diff.documents.inline import plain
 from codegen.diff.documents.markdown import Row, Table
 from codegen.diff.facts import (
@@ -65,23 +66,11 @@ _LONGEST = re.compile(r"\bmax(?:imum)?(?: of)?:? (\d+) (?:ascii )?char", re.IGNO
 
 
 @attrs.frozen
-class Context:
-    """Information from the headings above a table."""
+class Context(ParsedHeading):
+    """The headings above a table in one; its messages are those of the heading that owns the table."""
 
-    file: str
-    vocabulary: Vocabulary
-    messages: tuple[str, ...] = ()
-    """MsgTypes of the heading that owns the table."""
-    block: str | None = None
-    """`header` or `trailer`, if that heading names one of them."""
-    about: str | None = None
-    """MsgType of a message that a heading mentions by name."""
-    tag: int | None = None
-    group: str | None = None
-    when: tuple[str, str] | None = None
-    sender: str | None = None
-    required: str = ""
-    environment: str = ""
+    file: str = ""
+    vocabulary: Vocabulary = attrs.field(factory=Vocabulary)
     line: int = 0
     """First line of the table."""
 
