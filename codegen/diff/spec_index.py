@@ -107,15 +107,10 @@ class SpecIndex:
             sessions=tuple(each.name for each in self.dialect.session_types),
             environments=self.dialect.environments,
             venue=self.dialect.title.lower(),
-            entry=self._entry_form(),
+            entry=EntryForm(**self._texts("changelog_entry")),
             ports=tuple(each.port for each in self.dialect.session_types if each.port is not None),
             limits=tuple(each.name for each in self.dialect.limits if from_log & {*each.source.split(", ")}),
         )
-
-    def _entry_form(self) -> EntryForm:
-        form = self.source.setting("changelog_entry")
-        entries = form.entries.items() if isinstance(form, Map) else ()
-        return EntryForm(**{key: node.text for key, node in entries if isinstance(node, Scalar)})
 
     @cached_property
     def products(self) -> tuple[str, ...]:
@@ -227,13 +222,10 @@ class SpecIndex:
         entry = self.source.sections["sessions"][name]
         return entry.node.at(key) if key in entry.node else entry.location
 
-    def host_location(self, environment: str, product: str, role: str) -> Location:
-        """Return the location of a host, or where it would be added."""
-        entry = self.source.hosts.get(environment)
-        if entry is None:
-            return self.file("sessions.yaml")
-        hosts = entry.node.mapping(product)
-        return hosts.at(role) if hosts.entries else entry.location
+    def _texts(self, key: str) -> dict[str, str]:
+        """Return the texts of a mapping of the manifest by their keys."""
+        merged = self.source.merged(key)
+        return {name: node.text for name, (node, _) in merged.items() if isinstance(node, Scalar)}
 
     def versions(self) -> dict[str, tuple[str, Location]]:
         """Return the manifest's versions with date and location."""
@@ -243,8 +235,7 @@ class SpecIndex:
     @cached_property
     def documents(self) -> dict[str, str]:
         """URLs of the venue's documents: `index` and `dictionary`, those that the manifest has."""
-        merged = self.source.merged("documents")
-        return {name: node.text for name, (node, _) in merged.items() if isinstance(node, Scalar)}
+        return self._texts("documents")
 
     def manifest(self, key: str) -> Location:
         """Return the location of a key of the manifest."""

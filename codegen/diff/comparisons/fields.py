@@ -33,7 +33,9 @@ def _differences(evidence: Evidence, fact: MemberFact | FieldFact, laid_out: set
     if field is None and named is None:
         # Rows of a message are reported with the message.
         if isinstance(fact, FieldFact) and fact.tag not in laid_out:
-            yield _unknown(evidence, fact)
+            about = f", probably of {spec.block_name(fact.message)}" if fact.message else ", in no message"
+            values = {"name": fact.name or str(fact.tag), "given": fact.name, "tag": fact.tag, "about": about}
+            yield evidence.report("new field listed", fact, spec.file("fields.yaml"), **values)
         return
     if named and named.tag != fact.tag and (field is None or folded(field.name) != folded(fact.name)):
         yield _differs(evidence, "tag", fact, named, tag=fact.tag)
@@ -44,22 +46,17 @@ def _differences(evidence: Evidence, fact: MemberFact | FieldFact, laid_out: set
     yes_no = isinstance(fact, MemberFact) and fact.yes_no
     if fact.type and (own := _own_type(evidence, fact.type, field, yes_no=yes_no)):
         yield _differs(evidence, "type", fact, field, type=fact.type, own=own)
+    # A table about a message that is not the message's own layout.
     if isinstance(fact, FieldFact) and fact.message:
-        yield from _mentioned(evidence, fact, field)
+        message = spec.messages[fact.message]
+        if not any(field.tag in placed.tags for placed in spec.members(fact.message)):
+            values = {"block": message.name, "name": field.name, "tag": field.tag}
+            yield evidence.report("new member mentioned", fact, message.location, **values)
 
 
 def _differs(evidence: Evidence, what: str, fact: Fact, field: model.Field, **values: Any) -> Finding:
     at = evidence.spec.location("fields", field.name)
     return evidence.report(f"field {what}", fact, at, field=field, **values)
-
-
-def _mentioned(evidence: Evidence, fact: FieldFact, field: model.Field) -> Iterator[Finding]:
-    """Yield a field from a table about a message that is not the message's own layout."""
-    message = evidence.spec.messages[fact.message]
-    if any(field.tag in placed.tags for placed in evidence.spec.members(fact.message)):
-        return
-    values = {"block": message.name, "name": field.name, "tag": field.tag}
-    yield evidence.report("new member mentioned", fact, message.location, **values)
 
 
 def _own_type(evidence: Evidence, written: str, field: model.Field, *, yes_no: bool) -> str:
@@ -75,12 +72,6 @@ def _own_type(evidence: Evidence, written: str, field: model.Field, *, yes_no: b
     if yes_no and datatype.kind == "BOOLEAN" and kind in ("CHAR", "STRING"):
         return ""
     return "" if kind is None or columns.same_kind(kind, datatype.kind) else datatype.name
-
-
-def _unknown(evidence: Evidence, fact: FieldFact) -> Finding:
-    about = f", probably of {evidence.spec.block_name(fact.message)}" if fact.message else ", in no message"
-    values = {"name": fact.name or str(fact.tag), "given": fact.name, "tag": fact.tag, "about": about}
-    return evidence.report("new field listed", fact, evidence.spec.file("fields.yaml"), **values)
 
 
 def _mentions(evidence: Evidence, laid_out: set[int]) -> Iterator[Finding]:

@@ -24,7 +24,9 @@ def compare(block: Block) -> Iterator[Finding]:
     # Order is meaningful only within one table.
     tables = grouped(rows, lambda row: (row[0].location.file, row[0].table))
     for counter in (placed for placed in block.members if placed.member.group is not None):
-        own = [table for table in tables.values() if _is_of(table, counter)]
+        tag = counter.field.tag
+        # Tables whose heading names this group.
+        own = [table for table in tables.values() if all(fact.under == tag for fact, _ in table)]
         for table in own:
             yield from _first(block, table, counter)
         # A group with its own tables is compared with those, any other group with each table that contains
@@ -35,15 +37,6 @@ def compare(block: Block) -> Iterator[Finding]:
             elif not own:
                 yield from _in_order(block, table, counter)
         yield from _size(block, counter, rows)
-
-
-def _is_of(table: Sequence[Row], counter: PlacedMember) -> bool:
-    """Return whether the heading above the table names this group."""
-    return all(fact.under == counter.field.tag for fact, _ in table)
-
-
-def _holds(counter: PlacedMember, placed: PlacedMember) -> bool:
-    return placed.path[: len(counter.path) + 1] == (*counter.path, counter.field.tag)
 
 
 def _outside(
@@ -63,7 +56,8 @@ def _in_order(block: Block, table: Sequence[Row], counter: PlacedMember) -> Iter
     # Row indexes in the table: `at` of the counter, `inner` of the group's fields, `behind` of those after
     # the counter.
     at = next((n for n, (_, placed) in enumerate(table) if placed.field.tag == counter.field.tag), None)
-    inner = [n for n, (_, placed) in enumerate(table) if _holds(counter, placed)]
+    path = (*counter.path, counter.field.tag)
+    inner = [n for n, (_, placed) in enumerate(table) if placed.path[: len(path)] == path]
     if at is None or not inner:
         return
     behind = [n for n in inner if n > at]

@@ -217,16 +217,15 @@ def _first_word(default: str) -> str:
 
 def _in_header(block: Block, fact: MemberFact, placed: PlacedMember) -> Iterator[Finding]:
     """Yield a header field that a message's table lists but the spec does not allow in that message."""
+    senders = {None, *(place.sender for place in block.places)}
+    scopes = [condition.scope for condition in placed.member.only_when]
+    allowed = (
+        block.key in dict(scope.messages).values() if scope.messages else scope.sender in senders
+        for scope in scopes
+    )
     # Without `only_when` it is allowed in every message.
-    conditions, message = placed.member.only_when, block.message
-    if message is None or not conditions:
-        return
-    senders = {place.sender for place in block.places}
-    for condition in conditions:
-        named = {msg_type for _, msg_type in condition.scope.messages}
-        if message.msg_type in named or (not named and condition.scope.sender in (None, *senders)):
-            return
-    yield block.report("member in the header", placed, fact)
+    if scopes and not any(allowed):
+        yield block.report("member in the header", placed, fact)
 
 
 def _new_in_header(evidence: Evidence) -> Iterator[Finding]:

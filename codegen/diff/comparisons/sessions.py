@@ -119,7 +119,10 @@ def _host(
     evidence: Evidence, what: str, facts: Sequence[Fact], key: tuple[str, str], label: str, **values: Any
 ) -> Finding:
     """Return a finding about the host of an environment and role."""
-    at = evidence.spec.host_location(key[0], evidence.product or "", key[1])
+    entry, at = evidence.spec.source.hosts.get(key[0]), evidence.spec.file("sessions.yaml")
+    if entry is not None:
+        hosts = entry.node.mapping(evidence.product or "")
+        at = hosts.at(key[1]) if hosts.entries else entry.location
     # The product of a dialect without products has no name.
     name = f"{key[0] or '…'} {evidence.product} {label}".replace("  ", " ")
     return evidence.report(f"host {what}", facts, at, name=name, **values)

@@ -75,7 +75,10 @@ def _entry(block: markdown.Component, content: str, location: Location, vocabula
     date = headings.date_in(plain(label))
     at = _TITLE.search(feed)
     # Title of the feed; a page without one has it in the description.
-    title = next(iter(_strings(feed[at.end() :])), "") if at else block.attributes.get(form.description, "")
+    title = block.attributes.get(form.description, "")
+    if at is not None:
+        string = _STRING.search(feed, at.end())
+        title = re.sub(r"\\(.)", r"\1", string[1] or string[2] or "") if string else ""
     if not date or not title:
         return Unread(location, f"an entry of the changelog without {'a title' if date else 'a date'}")
     tags = tuple(filter(None, map(str.strip, _TAG_ENDS.split(block.attributes.get(form.tags, "")))))
@@ -91,11 +94,6 @@ def _entry(block: markdown.Component, content: str, location: Location, vocabula
     # Without the label, so that an entry whose date is corrected is the same one.
     prints = _print(title), _print(content.replace(label, "", 1))
     return EntryFact(location, date, title, tags, *prints, bool(about), words)
-
-
-def _strings(text: str) -> list[str]:
-    """Return the string literals of a JavaScript expression."""
-    return [re.sub(r"\\(.)", r"\1", each[1] or each[2] or "") for each in _STRING.finditer(text)]
 
 
 def _print(words: str) -> str:

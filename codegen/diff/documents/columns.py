@@ -67,9 +67,7 @@ def roles(header: Sequence[str]) -> dict[str, int]:
     """
     found: dict[str, int] = {}
     for index, cell in enumerate(header):
-        text = plain(cell).strip(" :")
-        role = _role(text)
-        if role is not None:
+        if role := _role(plain(cell).strip(" :")):
             found.setdefault(role, index)
     # Above a list of codes, `Value` is the column of the codes. The table's heading decides (see
     # `tables.read`).

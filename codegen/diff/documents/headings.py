@@ -87,14 +87,15 @@ def read(text: str, vocabulary: Vocabulary) -> ParsedHeading:
     condition = None if messages else _CONDITION.search(text)
     group = _GROUP.search(text)
     version = _VERSION.search(text)
-    small = folded(title)
+    # `Standard Message Header`, `FIX Trailer` and similar.
+    block = re.fullmatch(r"(?:standard|message|standardmessage|fix)?(header|trailer)", folded(title))
     return ParsedHeading(
         text=text,
         messages=messages,
         named=named,
         about=None if messages or named else _about(text, vocabulary),
         title=title,
-        block=_block(small),
+        block=block[1] if block else None,
         tag=int(tagged[1]) if tagged else _field(text, vocabulary) if named is None else None,
         # A counter that is only mentioned in passing lays out no group.
         group=group[2] if group and (group[1] or f"({group[2]})" in text or _INSIDE.search(text)) else None,
@@ -135,12 +136,6 @@ def sender_by_arrow(text: str, venue: str) -> str | None:
     # Any party but the venue is a client, so an arrow between two clients gives no sender.
     left, right = _sender_of(arrow[1], venue), _sender_of(arrow[2], venue)
     return left if left != right else None
-
-
-def _block(small: str) -> str | None:
-    # `Standard Message Header`, `FIX Trailer` and similar.
-    found = re.fullmatch(r"(?:standard|message|standardmessage|fix)?(header|trailer)", small)
-    return found[1] if found else None
 
 
 def _about(text: str, vocabulary: Vocabulary) -> str | None:
