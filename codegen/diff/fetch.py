@@ -200,8 +200,7 @@ def links(text: str, index: str) -> list[str]:
 def _is_relevant(path: str, spec: SpecIndex) -> bool:
     """Return whether a page is named in the manifest, or in the folder of a product or one named like it."""
     name = path.rpartition(".")[0]
-    named = {origin.id for origin in spec.origins.values() if origin.kind}
-    return name in named or bool(spec.product_of_page(name) or spec.unknown_folder(name))
+    return bool(spec.kinds.get(name) or spec.product_of_page(name) or spec.unknown_folder(name))
 
 
 def _same_origin(url: SplitResult, own: SplitResult) -> bool:

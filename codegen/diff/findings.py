@@ -19,7 +19,7 @@ from kalshi_fix_adapters.documents.mistakes import Location
 NEW, GONE, DIFFERENT = "new", "gone", "different"
 UNREAD, STALE, UNREVIEWED = "unread", "stale", "unreviewed"
 KEEPABLE = (NEW, DIFFERENT, GONE)
-"""Kinds that an entry of `differences.yaml` may settle."""
+"""Kinds that an entry of `differences.yaml` may settle, and whose edits can be written."""
 
 # Written by `advice.text` if a page gives the code that accompanies a text.
 _MEANS = re.compile(r"means: \{[^}]*\}, ")

@@ -177,8 +177,7 @@ def compare(
 
 def _is_about(evidence: Evidence, key: str) -> bool:
     """Return whether a reviewed file is of the same kind and product."""
-    kinds = {origin.id: origin.kind for origin in evidence.spec.origins.values()}
-    kind = DICTIONARY if key.startswith(DICTIONARY) else kinds.get(key, PAGE)
+    kind = DICTIONARY if key.startswith(DICTIONARY) else evidence.spec.kinds.get(key, PAGE)
     if kind == PAGE == evidence.kind:
         return (evidence.spec.product_of_page(key) or "") == evidence.product
     return kind == evidence.kind
@@ -305,9 +304,8 @@ def write(readings: Sequence[Reading], spec: SpecIndex) -> Path:
     # A dictionary is recorded under its file name, which contains the edition: the old one is removed.
     if any(each.kind == DICTIONARY for each in readings):
         known = {key: prints for key, prints in known.items() if not key.startswith(DICTIONARY)}
-    pages = {origin.id for origin in spec.origins.values()}
     # Pages removed from the manifest are removed too.
-    known = {key: prints for key, prints in known.items() if key in pages or key.startswith(DICTIONARY)}
+    known = {key: prints for key, prints in known.items() if key in spec.kinds or key.startswith(DICTIONARY)}
     known.update({key_of(each): " ".join(p.print for p in of_reading(each, spec)) for each in readings})
     path = spec.folder / FILE
     # ISO dates sort as text; a page without a date has an empty one.

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from codegen.diff.findings import DIFFERENT, GONE, NEW, Edit, Finding
+from codegen.diff.findings import KEEPABLE, Edit, Finding
 
 _SETTING = re.compile(r"`(\w+)`: `(limits: .*)`")
 _QUOTED = re.compile(r"`([^`]*:[^`]*)`")
@@ -23,7 +23,7 @@ def write(findings: Iterable[Finding]) -> tuple[list[Edit], list[Edit]]:
     """Write the proposals that add lines; return them, and the others."""
     edits: dict[tuple[str, ...], Edit] = {}
     for each in findings:
-        for edit in each.edits if each.kind in (NEW, DIFFERENT, GONE) else ():
+        for edit in each.edits if each.kind in KEEPABLE else ():
             # Pages and the dictionary propose the same element in their own ways: the first is written.
             edits.setdefault(_element(edit), edit)
     written: list[Edit] = []

@@ -50,12 +50,8 @@ def text(findings: Sequence[Finding], kept: int, given: GivenSources) -> str:
             for group in _grouped(own):
                 lines += [*_group(group), ""]
     if given.skipped:
-        lines += [
-            f"Skipped ({len(given.skipped)})",
-            "",
-            *(f"* {_relative(each)}" for each in given.skipped),
-            "",
-        ]
+        skipped = (f"* {_relative(each)}" for each in given.skipped)
+        lines += [f"Skipped ({len(given.skipped)})", "", *skipped, ""]
     facts = sum(len(reading.facts) for reading in given.readings)
     about = f"{facts} facts read from {len(given.readings)} file{'s' if len(given.readings) != 1 else ''}"
     on_purpose = f"; {kept} differ on purpose" if kept else ""

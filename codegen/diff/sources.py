@@ -144,12 +144,11 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
     addresses = _addresses(text)
     names = [*addresses, *_tails(path)]
     own = next((each for each in names if spec.product_of_page(each)), None)
-    kinds = {origin.id: origin.kind for origin in spec.origins.values()}
     # The name of the file counts for the changelog, whose address is in no folder.
     others = names if addresses or own else [*names, path.stem]
-    named = next((each for each in others if kinds.get(each) in (CHANGELOG, GUIDE)), None)
+    named = next((each for each in others if spec.kinds.get(each) in (CHANGELOG, GUIDE)), None)
     # Recognized by its content as well: an address changes more often than the form of the entries.
-    if changelog.is_changelog(text, spec.vocabulary.entry) or (named and kinds[named] == CHANGELOG):
+    if changelog.is_changelog(text, spec.vocabulary.entry) or (named and spec.kinds[named] == CHANGELOG):
         facts = changelog.read(text, file, spec.vocabulary)
         return Reading(file, CHANGELOG, named or names[0], None, text, tuple(facts))
     if named:
@@ -163,8 +162,7 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
 def _page(path: Path, text: str, names: list[str], spec: SpecIndex, product: str | None) -> tuple[str, str]:
     """Return the name and the product of a page in no known folder, by the folder's name or `product`."""
     if not spec.dialect.products:
-        known = {origin.id for origin in spec.origins.values() if origin.kind == PAGE}
-        return next((each for each in names if each in known), names[-1]), ""
+        return next((each for each in names if spec.kinds.get(each) == PAGE), names[-1]), ""
     file, addresses = path.as_posix(), _addresses(text)
     # `product` is for pages without an address.
     unknown = "" if product and not addresses else spec.unknown_folder((*addresses, names[-1])[0])

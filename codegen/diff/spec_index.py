@@ -139,13 +139,17 @@ class SpecIndex:
             found[name] = Origin(name, kind, known, where)
         return found
 
+    @cached_property
+    def kinds(self) -> dict[str, str]:
+        """Kinds of the manifest's sources by page or edition."""
+        return {origin.id: origin.kind for origin in self.origins.values()}
+
     def unknown_folder(self, page: str) -> str:
         """Return the folder of a page outside the manifest if it is named like those of the products.
 
         Examples are fix-options/orders, v2/fix/orders, and fix-options without a folder. Empty for others.
         """
-        named = any(origin.id == page for origin in self.origins.values())
-        if named or not self.page_folders or self.product_of_page(page) is not None:
+        if page in self.kinds or not self.page_folders or self.product_of_page(page) is not None:
             return ""
         stems = "|".join({re.split(r"\W", each.rpartition("/")[2])[0] for each in self.page_folders})
         # A page such as fixed-point is not about a product; a folder such as fixes may be.

@@ -119,6 +119,6 @@ class Block:
         return self.evidence.report(name, facts, placed.member.location, **values)
 
 
-def side(fact: MemberFact) -> str:
-    """Return " from the client" or " from the venue" for a row about one sender, else an empty string."""
-    return f" from the {fact.sender}" if fact.sender else ""
+def side(sender: str | None) -> str:
+    """Return " from the client" or " from the venue", or an empty string for both senders."""
+    return f" from the {sender}" if sender else ""

@@ -77,7 +77,9 @@ class _Row:
         # The remaining columns cannot be compared with a member that is not allowed.
         if not self.allowed:
             products = " and ".join(self.block.evidence.products)
-            yield self.differs("forbidden", side=side(self.fact), on=f" on {products}" if products else "")
+            yield self.differs(
+                "forbidden", side=side(self.fact.sender), on=f" on {products}" if products else ""
+            )
             return
         yield from self.place()
         yield from self.requirement() if self.fact.when is None else self.under_condition(self.fact.when)
@@ -121,7 +123,7 @@ class _Row:
             own = "required under a condition"
         if own:
             presence = "`required`" if fact.required == "Y" else "`optional`, perhaps with `required_when`"
-            word = REQUIREMENTS[fact.required] + side(fact)
+            word = REQUIREMENTS[fact.required] + side(fact.sender)
             yield self.differs("requirement", word=word, own=own, presence=presence)
 
     def under_condition(self, when: tuple[str, str]) -> Iterator[Finding]:
@@ -261,7 +263,7 @@ def _new(block: Block, fact: MemberFact) -> Finding:
         tag=fact.tag if fact.tag in names else f"new field {fact.tag}",
         details=f" ({details})" if details else "",
         where=where,
-        side=side(fact),
+        side=side(fact.sender),
         word="present as required" if fact.required == "Y" else "present",
     )
 
@@ -302,7 +304,6 @@ def _missing(block: Block, sender: str | None) -> Iterator[Finding]:
     if block.message is None:
         # Pages list header fields that only one message has in that message's table.
         seen |= {fact.tag for fact in block.evidence.facts(MemberFact)}
-    by = f" from the {sender}" if sender else ""
     places = [place for place in block.places if sender in (None, place.sender)]
     reported: set[int] = set()
     for placed in block.members:
@@ -318,7 +319,11 @@ def _missing(block: Block, sender: str | None) -> Iterator[Finding]:
         inner = {each.field.tag for each in block.members if field.tag in each.path}
         whole = placed.member.group is not None and not inner & seen
         reported |= {field.tag} if whole else set()
-        values = {"the": "the group " if whole else "", "by": by, "group": f"{block.key} absent {sender}"}
+        values = {
+            "the": "the group " if whole else "",
+            "by": side(sender),
+            "group": f"{block.key} absent {sender}",
+        }
         yield block.report("missing member absent", placed, block.heading(), **values)
 
 

@@ -8,8 +8,9 @@ values. Titles of components and paragraphs in bold count as headings.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePath
+from typing import Any
 
 import attrs
 
@@ -34,9 +35,10 @@ _TAG_MENTION = re.compile(
 def read(text: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
     """Return all facts of a page in page order."""
     reader = _PageReader(file, vocabulary)
-    for block in markdown.blocks(text):
+    # The end of the page ends a list, as any other block does.
+    for block in (*markdown.blocks(text), markdown.End(0, "")):
         reader.take(block)
-    return [*reader.end(), *reader.mentions()]
+    return [*reader.facts, *reader.mentions()]
 
 
 @attrs.define
@@ -85,11 +87,6 @@ class _PageReader:
             case markdown.Code(line, _, lines):
                 self._texts += [(line + 1 + number, text) for number, text in enumerate(lines)]
                 self.facts += examples.of_lines(self._at(line), lines)
-
-    def end(self) -> list[Fact]:
-        """Return the facts, at the end of the page."""
-        self._end_list()
-        return self.facts
 
     def mentions(self) -> Iterator[Fact]:
         """Yield the first mention of each message type, tag, session type and host in running text."""
@@ -157,9 +154,8 @@ class _PageReader:
 
     def _update(self, line: int, label: str, description: str) -> None:
         """Parse an entry of a changelog, such as `<Update label="1.0.32" description="2026-09-01">`."""
-        heading = [headings.read(text, self.vocabulary) for text in (label, description)]
-        version = next((each.version for each in heading if each.version), "")
-        date = next((each.date for each in heading if each.date), "")
+        found = [headings.read(text, self.vocabulary) for text in (label, description)]
+        version, date = (_first(name, found) or "" for name in ("version", "date"))
         self.facts.append(VersionFact(self._at(line), version, date))
 
     def _paragraph(self, line: int, text: str) -> None:
@@ -185,8 +181,9 @@ class _PageReader:
         nearest = self._stack[-1][1].tag if self._stack else None
         tag = nearest if nearest is not None else self._lead
         if items and tag is not None:
-            certain = nearest is not None
-            self.facts += lists.read(items, tag, self._message(), self.file, self.vocabulary, certain=certain)
+            messages, certain = self._context().messages, nearest is not None
+            message = messages[0] if len(messages) == 1 else None
+            self.facts += lists.read(items, tag, message, self.file, self.vocabulary, certain=certain)
 
     def _table(self, table: markdown.Table) -> None:
         for row in table.rows:
@@ -197,32 +194,29 @@ class _PageReader:
         """Return the information of the headings above, nearest first, for a table at this position."""
         above = [heading for _, heading in reversed(self._stack)]
         # Up to the heading that names the message: headings above it are about other messages.
-        end = next(
-            (n for n, heading in enumerate(above, 1) if heading.messages or heading.named or heading.block),
-            None,
-        )
-        within = above[:end] or [ParsedHeading()]
+        owners = (n for n, each in enumerate(above, 1) if each.messages or each.named or each.block)
+        within = above[: next(owners, None)] or [ParsedHeading()]
         nearest, owner = within[0], within[-1]
         return tables.Context(
             file=self.file,
             vocabulary=self.vocabulary,
             messages=owner.messages or ((owner.named,) if owner.named else ()),
             block=owner.block,
-            about=next((heading.about for heading in above if heading.about), None),
+            about=_first("about", above),
             tag=nearest.tag if nearest.tag is not None else self._lead,
-            group=next((heading.group for heading in within if heading.group), None),
-            when=next((heading.when for heading in within if heading.when), None),
-            sender=next((heading.sender for heading in within if heading.sender), None),
+            group=_first("group", within),
+            when=_first("when", within),
+            sender=_first("sender", within),
             required=nearest.required,
             environment=self._environment(),
         )
 
-    def _message(self) -> str | None:
-        context = self._context()
-        return context.messages[0] if len(context.messages) == 1 else None
-
     def _environment(self) -> str:
         """Return the environment that a heading or tab names; the tab's title if it is not a known one."""
         above = [heading for _, heading in reversed(self._stack)]
-        known = next((heading.environment for heading in above if heading.environment), "")
-        return known or next((heading.tab for heading in above if heading.tab), "")
+        return _first("environment", above) or _first("tab", above) or ""
+
+
+def _first(name: str, among: Iterable[ParsedHeading]) -> Any:
+    """Return the first value of an attribute that a heading has, or None."""
+    return next(filter(None, (getattr(each, name) for each in among)), None)
