@@ -310,7 +310,8 @@ def write(readings: Sequence[Reading], spec: SpecIndex) -> Path:
     path = spec.folder / FILE
     # ISO dates sort as text; a page without a date has an empty one.
     date = max(spec.dialect.pages_of, *(_date(each) for each in readings))
-    listed = "".join(_lines(key, known[key]) for key in sorted(known) if known[key])
+    filled = textwrap.TextWrapper(_WIDTH, initial_indent="    ", subsequent_indent="    ").fill
+    listed = "".join(f"  {key}: >-\n{filled(known[key])}\n" for key in sorted(known) if known[key])
     path.write_text(
         f"{_HEAD}{f'pages_of: {date}{chr(10)}' if date else ''}reviewed:\n{listed}", encoding="utf-8"
     )
@@ -321,8 +322,3 @@ def _date(reading: Reading) -> str:
     """Return the date of a page's last change in ISO format, or an empty string."""
     settings = markdown.front_matter(reading.text)[0] if reading.kind in (PAGE, GUIDE) else {}
     return next((found for key in _DATED if (found := date_in(settings.get(key, "")[:10]))), "")
-
-
-def _lines(key: str, prints: str) -> str:
-    rows = textwrap.fill(prints, _WIDTH, initial_indent="    ", subsequent_indent="    ")
-    return f"  {key}: >-\n{rows}\n"

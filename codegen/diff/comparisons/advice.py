@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from codegen import model
-from codegen.diff.comparisons.blocks import Block
+from codegen.diff.comparisons.blocks import Block, first_word
 from codegen.diff.documents import columns
 from codegen.diff.facts import CodesFact, FlowsFact, MemberFact, MessageFact, TextFact
 from codegen.diff.findings import Edit, Evidence, yaml_words
@@ -153,7 +153,7 @@ def _presence(fact: MemberFact) -> tuple[str, list[str]]:
     if fact.sessions:
         settings.append(f"only: {{sessions: [{', '.join(fact.sessions)}]}}")
     if fact.default:
-        settings.append(f"default: {re.split(r'[ ;,(]', fact.default)[0]}")
+        settings.append(f"default: {first_word(fact.default)}")
     if settings and presence == "required":
         settings.insert(0, "presence: required")
     return presence, settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
@@ -122,3 +123,10 @@ class Block:
 def side(sender: str | None) -> str:
     """Return " from the client" or " from the venue", or an empty string for both senders."""
     return f" from the {sender}" if sender else ""
+
+
+def first_word(default: str) -> str:
+    """Return the part that two spellings of a default share: N, for `N (Y on KalshiPT)` and `N; Y on
+    KalshiPT`.
+    """
+    return re.split(r"[ ;,(]", default)[0]

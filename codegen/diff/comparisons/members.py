@@ -7,7 +7,6 @@ dictionary that none of its messages uses are compared last.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ import attrs
 
 from codegen import model
 from codegen.diff.comparisons import advice, groups
-from codegen.diff.comparisons.blocks import REQUIREMENTS, Block, side
+from codegen.diff.comparisons.blocks import REQUIREMENTS, Block, first_word, side
 from codegen.diff.facts import MemberFact, MessageFact
 from codegen.diff.findings import Evidence, Finding, grouped
 from codegen.diff.spec_index import PlacedMember
@@ -159,8 +158,8 @@ class _Row:
         fact, field = self.fact, self.placed.field
         own = self.placed.member.default or ""
         # Pages omit defaults, so a missing one is not a difference.
-        if fact.default and _first_word(fact.default) != _first_word(own):
-            value = _first_word(fact.default).upper()
+        value = first_word(fact.default).upper()
+        if fact.default and value != first_word(own).upper():
             yield self.differs("default", default=fact.default, own=own or "none", value=value)
         sessions = {place.session for place in self.allowed}
         if fact.sessions and set(fact.sessions) != sessions:
@@ -205,13 +204,6 @@ class _Row:
             if pair <= always:
                 return True
         return owner is not None and any(pair <= set(rule.names) for rule in owner.one_of)
-
-
-def _first_word(default: str) -> str:
-    """Return the part that two spellings of a default must share: N, for `N (Y on KalshiPT)` and `N; Y on
-    KalshiPT`.
-    """
-    return re.split(r"[ ;,(]", default)[0].lower()
 
 
 # New fields

@@ -79,16 +79,14 @@ class _Reader:
             yield FieldFact(field.location, tag, name, field.get("type"))
             # Some dictionaries wrap the values in a <values> element.
             children = [child.of("value") if child.kind == "values" else [child] for child in field.children]
-            codes = [self._code(value) for values in children for value in values]
-            yield from (each for each in codes if isinstance(each, Unread))
-            listed = tuple(each for each in codes if isinstance(each, CodeFact))
-            if listed:
-                yield CodesFact(field.location, tag, listed, whole=True)
-
-    def _code(self, value: Element) -> CodeFact | Unread:
-        if value.kind != "value" or not value.get("enum"):
-            return Unread(value.location, "a value without enum")
-        return CodeFact(value.location, value.get("enum"), value.get("description"))
+            codes: list[CodeFact] = []
+            for value in (value for values in children for value in values):
+                if value.kind == "value" and value.get("enum"):
+                    codes.append(CodeFact(value.location, value.get("enum"), value.get("description")))
+                else:
+                    yield Unread(value.location, "a value without enum")
+            if codes:
+                yield CodesFact(field.location, tag, tuple(codes), whole=True)
 
     def blocks(self) -> Iterator[Fact]:
         """Yield header, trailer, messages, and the components that none of them uses."""
