@@ -200,7 +200,7 @@ def _rules(product: str, ticker: str, section: AnyMarket) -> MarketRules:
         if section.maximum_price is not None:
             changes["maximum_price"] = section.maximum_price
         if section.band is not None:
-            changes["band"] = PriceBand(share=section.band.share, ticks=section.band.ticks)
+            changes["band"] = PriceBand(**section.band.given())
         if not section.banded:
             changes["band"] = None
     rules = attrs.evolve(rules, **changes)
@@ -232,27 +232,18 @@ def _accounts(found: ScenarioFile) -> Iterator[AccountConfig]:
         yield AccountConfig(
             owner=owner,
             product=product,
-            balance=account.balance,
-            drop_copy=account.drop_copy,
             terms=AccountTerms(
                 direct_member=account.direct_member, without_netting=frozenset(account.without_netting)
             ),
             customers=tuple(
-                CustomerConfig(
-                    party_id=party_id,
-                    balance=customer.balance,
-                    on_shards=customer.shards,
-                    daily_cap=customer.daily_cap,
-                )
+                CustomerConfig(party_id=party_id, on_shards=customer.shards, **customer.given("shards"))
                 for party_id, customer in account.customers.items()
             ),
-            tier=account.tier,
-            subaccounts=account.subaccounts,
-            allocation=getattr(account, "allocation", {}),
             on_shards={
                 shard: {0: on.balance, **on.subaccounts}
                 for shard, on in getattr(account, "shards", {}).items()
             },
+            **account.given("direct_member", "without_netting", "customers", "shards", "positions"),
         )
 
 
@@ -293,8 +284,7 @@ def _settings(found: ScenarioFile) -> dict[str, Any]:
         "fees": {product: _fees(product, fees) for product, fees in by_product.items() if fees.given()},
         "pauses": tuple(_pauses(found)),
         "market_groups": tuple(
-            MarketGroup(name=name, markets=group.markets, kind=group.kind, exhaustive=group.exhaustive)
-            for name, group in found.groups.items()
+            MarketGroup(name=name, **group.given()) for name, group in found.groups.items()
         ),
         "rfqs": _rfqs(found.rfqs),
         "combos": tuple(_combos(found)),
@@ -315,16 +305,8 @@ def _rfqs(section: schema.Rfqs | None) -> RfqSettings | None:
 
 def _combos(found: ScenarioFile) -> Iterator[ComboCollection]:
     for ticker, combo in found.combos.items():
-        yield ComboCollection(
-            ticker=ticker,
-            events=tuple(
-                ComboEvent(ticker=event, markets=legs.markets, exclusive=legs.exclusive)
-                for event, legs in combo.events.items()
-            ),
-            shard=combo.shard,
-            minimum_legs=combo.minimum_legs,
-            maximum_legs=combo.maximum_legs,
-        )
+        events = tuple(ComboEvent(ticker=event, **legs.given()) for event, legs in combo.events.items())
+        yield ComboCollection(ticker=ticker, events=events, **combo.given("events"))
 
 
 def _pauses(found: ScenarioFile) -> Iterator[WeeklyPause]:
@@ -333,10 +315,6 @@ def _pauses(found: ScenarioFile) -> Iterator[WeeklyPause]:
     for pause in found.pauses:
         yield WeeklyPause(
             weekday=WEEKDAYS.index(pause.weekday),
-            begins=pause.begins,
-            ends=pause.ends,
             state=_PAUSED[pause.what],
-            products=pause.products,
-            logs_out=pause.logs_out,
-            takes_logons=pause.takes_logons,
+            **pause.given("weekday", "what"),
         )

@@ -67,9 +67,9 @@ class Section(BaseModel):
         coerce_numbers_to_str=True,
     )
 
-    def given(self) -> dict[str, Any]:
-        """Return the values that the file states, by attribute."""
-        return {name: getattr(self, name) for name in self.model_fields_set}
+    def given(self, *without: str) -> dict[str, Any]:
+        """Return the values that the file states, by attribute; those named in `without` are left out."""
+        return {name: getattr(self, name) for name in self.model_fields_set.difference(without)}
 
 
 def mistake(key: str, advice: str) -> PydanticCustomError:
