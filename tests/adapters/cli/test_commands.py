@@ -235,10 +235,10 @@ def test_the_demo_explains_each_step() -> None:
         "you -> KalshiNR: Logon (A)",
         "KalshiMD -> you: MarketDataSnapshotFullRefresh (W)",
         "them -> KalshiNR: NewOrderSingle (D)",
-        "Price 0.44 dollars",
-        "ExecType TRADE, OrdStatus PARTIALLY_FILLED",
-        "RawData <hidden>",
-        "MDEntryPx 19.4800 dollars",
+        "Price=0.44 dollars",
+        "ExecType=TRADE OrdStatus=PARTIALLY_FILLED",
+        "RawData=<hidden>",
+        "MDEntryPx=19.4800 dollars",
     ):
         assert text in output, text
     assert "dollars or cents" not in output

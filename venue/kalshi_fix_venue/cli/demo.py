@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from decimal import Decimal
+from functools import partial
 from random import Random
 from typing import Any, TypeVar
 
@@ -12,8 +13,8 @@ import click
 
 from kalshi_fix_adapters.blocking import Client
 from kalshi_fix_adapters.cli.kit.failures import plain_errors
-from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, plain, wrapped
-from kalshi_fix_adapters.cli.logs.render import code_name, value
+from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, folded, plain
+from kalshi_fix_adapters.cli.logs.render import brief, code_name, value
 from kalshi_fix_adapters.cli.logs.units import Units
 from kalshi_fix_adapters.config.plan import ClientConfig, make_plan
 from kalshi_fix_adapters.errors import AdapterError
@@ -52,7 +53,6 @@ _SEED = 1
 _CHANGE, _DELETE, _NEW = MDUpdateAction.CHANGE, MDUpdateAction.DELETE, MDUpdateAction.NEW
 _BID, _TRADE = MDEntryType.BID, MDEntryType.TRADE
 _UNITS = Units(always_dollars=True)
-_HARD_SPACE = "\N{NO-BREAK SPACE}"
 M = TypeVar("M", bound=Message)
 _Entry = tuple[MDUpdateAction, MDEntryType, str, int]
 """A change of the book: action, type of entry, price in dollars, contracts (0 for a removed level)."""
@@ -84,7 +84,7 @@ class _Story:
         self._sandbox = sandbox
         self._screen = Screen()
         self._chapters = 0
-        self._reports: list[tuple[Product, Participant, ExecutionReport]] = []
+        self._reports: list[tuple[Participant, ExecutionReport]] = []
         port = sandbox.server.port(PREDICTION, "KalshiNR")
         self._screen.lines(
             [
@@ -102,7 +102,7 @@ class _Story:
                 f"Place a resting order: buy 10 contracts of {symbol} at 0.44 dollars",
                 "The venue reports twice, pending and new, and the book has a new best bid.",
             )
-            order_id = self._place(PREDICTION, you, _order("first", symbol, Side.BUY, "0.44", 10))
+            order_id = self._place(you, _order("first", symbol, Side.BUY, "0.44", 10))
             books.expect_book((_NEW, _BID, "0.44", 10))
 
             self._chapter(
@@ -120,8 +120,8 @@ class _Story:
                     **yours,
                 )
             )
-            self._report(PREDICTION, you, ExecType.PENDING_REPLACE)
-            self._report(PREDICTION, you, ExecType.REPLACED, order_qty=12, price=Decimal("0.45"))
+            self._report(you, ExecType.PENDING_REPLACE)
+            self._report(you, ExecType.REPLACED, order_qty=12, price=Decimal("0.45"))
             books.expect_book((_DELETE, _BID, "0.44", 0), (_NEW, _BID, "0.45", 12))
 
             self._chapter(
@@ -130,13 +130,13 @@ class _Story:
             )
             self._hit(PREDICTION, _order("hit", symbol, Side.SELL, "0.45", 5))
             partly = OrdStatus.PARTIALLY_FILLED
-            self._report(PREDICTION, you, ExecType.TRADE, ord_status=partly, last_qty=5, leaves_qty=7)
+            self._report(you, ExecType.TRADE, ord_status=partly, last_qty=5, leaves_qty=7)
             books.expect_book((_NEW, _TRADE, "0.45", 5), (_CHANGE, _BID, "0.45", 7))
 
             self._chapter("Cancel the rest of it", "The level is removed from the book.")
             you.send(OrderCancelRequest(cl_ord_id="first-cancelled", orig_cl_ord_id="first-amended", **yours))
-            self._report(PREDICTION, you, ExecType.PENDING_CANCEL)
-            self._report(PREDICTION, you, ExecType.CANCELED, cum_qty=5, leaves_qty=0)
+            self._report(you, ExecType.PENDING_CANCEL)
+            self._report(you, ExecType.CANCELED, cum_qty=5, leaves_qty=0)
             books.expect_book((_DELETE, _BID, "0.45", 0))
 
     def margin(self) -> None:
@@ -147,19 +147,19 @@ class _Story:
                 f"Place a resting order: bid 19.48 dollars for 3 contracts of {symbol}",
                 "Margin trades whole contracts, and prices are in dollars only.",
             )
-            self._place(MARGIN, you, _order("perp", symbol, Side.BUY, "19.48", 3))
+            self._place(you, _order("perp", symbol, Side.BUY, "19.48", 3))
             books.expect_book((_NEW, _BID, "19.48", 3))
 
             self._chapter(
                 "Another trader sells 3 contracts into it", "The order is filled, and its level is removed."
             )
             self._hit(MARGIN, _order("perp-hit", symbol, Side.SELL, "19.48", 3))
-            self._report(MARGIN, you, ExecType.TRADE, ord_status=OrdStatus.FILLED, last_qty=3)
+            self._report(you, ExecType.TRADE, ord_status=OrdStatus.FILLED, last_qty=3)
             books.expect_book((_NEW, _TRADE, "19.48", 3), (_DELETE, _BID, "19.48", 0))
 
     def tables(self) -> None:
         """Print the orders with their last reports, and the fills."""
-        last = {(product, who.name, report.order_id): report for product, who, report in self._reports}
+        last = {(who.product, who.name, report.order_id): report for who, report in self._reports}
         orders = [
             _row(
                 *(product, who, report.orig_cl_ord_id or report.cl_ord_id, report.side, report.order_qty),
@@ -169,10 +169,10 @@ class _Story:
         ]
         fills = [
             _row(
-                *(product, who.name, report.cl_ord_id, report.side, report.last_qty, report.last_px),
+                *(who.product, who.name, report.cl_ord_id, report.side, report.last_qty, report.last_px),
                 *(sum(fee.misc_fee_amt for fee in report.misc_fees), (report.trd_match_id or "-")[:8]),
             )
-            for product, who, report in self._reports
+            for who, report in self._reports
             if report.exec_type == ExecType.TRADE
         ]
         order_columns = ["product", "who", "order", "side", "qty", "price", "filled", "left", "status"]
@@ -205,25 +205,23 @@ class _Story:
     def _participant(self, who: str, product: Product, session: str, key: int = 0) -> Participant:
         return Participant(self._sandbox, self._screen, who, product, session, key)
 
-    def _place(self, product: Product, who: Participant, order: NewOrderSingle) -> str:
+    def _place(self, who: Participant, order: NewOrderSingle) -> str:
         """Send an order that must rest; return the venue's id of it."""
         who.send(order)
-        self._report(product, who, ExecType.PENDING_NEW)
-        return self._report(product, who, ExecType.NEW, leaves_qty=order.order_qty).order_id
+        self._report(who, ExecType.PENDING_NEW)
+        return self._report(who, ExecType.NEW, leaves_qty=order.order_qty).order_id
 
     def _hit(self, product: Product, order: NewOrderSingle) -> None:
         """Log the other trader on, send an order that must fill at once, and log out."""
         with self._participant(OTHER, product, "KalshiNR").logged_on() as other:
             other.send(order)
-            self._report(product, other, ExecType.PENDING_NEW)
+            self._report(other, ExecType.PENDING_NEW)
             filled = {"ord_status": OrdStatus.FILLED, "last_qty": order.order_qty}
-            self._report(product, other, ExecType.TRADE, **filled)
+            self._report(other, ExecType.TRADE, **filled)
 
-    def _report(
-        self, product: Product, who: Participant, exec_type: ExecType, **values: object
-    ) -> ExecutionReport:
+    def _report(self, who: Participant, exec_type: ExecType, **values: object) -> ExecutionReport:
         report = who.expect(ExecutionReport, exec_type=exec_type, **values)
-        self._reports.append((product, who, report))
+        self._reports.append((who, report))
         return report
 
 
@@ -248,7 +246,7 @@ class Participant:
     def __init__(
         self, sandbox: Sandbox, screen: Screen, name: str, product: Product, session: str, key: int = 0
     ) -> None:
-        self.name = name
+        self.name, self.product = name, product
         self._session = session
         self._screen = screen
         self._messages = (wire := _Wire()).messages
@@ -314,35 +312,16 @@ class Participant:
             ("bold", name),
             ("", f" ({message.msg_type})"),
         )
-        width = min(self._screen.width, WIDTH)
-        lines = [part for line in _fields(message.body, message, 6) for part in _wrapped(line, width)]
-        self._screen.lines([heading, *lines])
+        line = plain("      " + brief(message, partial(_shown, message)))
+        self._screen.lines([heading, *folded(line, min(self._screen.width, WIDTH), indent=6)])
         self._screen.flush()
 
 
-def _fields(nodes: Iterable[Node], message: Inspection, indent: int) -> Iterator[str]:
-    """Yield lines with fields by name: the code's meaning, or the value with its unit."""
-    row: list[str] = []
-    for node in nodes:
-        if isinstance(node, FieldNode):
-            meaning = None if node.layout is None else code_name(node.layout, node.text)
-            name = f"tag {node.tag}" if node.layout is None else node.layout.name
-            row.append(f"{name} {meaning or value(node, message, _UNITS)}".replace(" ", _HARD_SPACE))
-            continue
-        if row:
-            yield " " * indent + ", ".join(row)
-        row = []
-        for number, entry in enumerate(node.entries, 1):
-            yield f"{' ' * indent}{node.layout.name} {number} of {len(node.entries)}"
-            yield from _fields(entry, message, indent + 2)
-    if row:
-        yield " " * indent + ", ".join(row)
-
-
-def _wrapped(line: str, width: int) -> list[Line]:
-    """Return a line of fields as several; each field stays on one of them."""
-    lines = wrapped(line, width, indent=len(line) - len(line.lstrip(" ")))
-    return [plain(each) for each in lines.replace(_HARD_SPACE, " ").splitlines()]
+def _shown(message: Inspection, node: Node) -> str:
+    """Return the code's meaning, or the value with its unit; for a group the number of entries."""
+    if not isinstance(node, FieldNode):
+        return str(len(node.entries))
+    return (node.layout and code_name(node.layout, node.text)) or value(node, message, _UNITS)
 
 
 def _row(*values: object) -> list[str]:
