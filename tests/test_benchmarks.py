@@ -17,10 +17,8 @@ import pytest
 
 from benchmarks import alone, charts, pages, report, samples
 from benchmarks.canonical import DifferentError, canonical, fields, require_equal
-from benchmarks.cases import books, codec, logs, loopback, process, shapes, stream, ticks
+from benchmarks.cases import books, codec, logs, process, shapes, stream, ticks
 from benchmarks.cases import venue as venue_case
-from benchmarks.clients import bare, peers
-from benchmarks.clients import ours as clients
 from benchmarks.engines import ours
 from benchmarks.engines.ours import NAME as OURS
 from benchmarks.measure import Contender, Result, in_turn, measure, over
@@ -187,13 +185,6 @@ def test_values_of_different_engines_are_compared_by_their_fix_text() -> None:
     require_equal("it", {"a": 1, "b": 1})
     with pytest.raises(DifferentError, match="it: a gives 1, b gives 2"):
         require_equal("it", {"a": 1, "b": 2})
-
-
-def test_every_measured_client_is_known() -> None:
-    known = {*clients.ENGINES, *bare.ENGINES, *peers.ENGINES}
-    assert known >= {*loopback.ADAPTERS, loopback.UVLOOP, loopback.BARE, *loopback.FLOORS}
-    assert known >= {loopback.SDK, loopback.QUICKFIX}
-    assert known >= {*clients.TICKS, *peers.TICKS} >= {*loopback.ADAPTERS, loopback.UVLOOP, loopback.SDK}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.docs_text import EVERYDAY, Term, broken_links, terms_of, undocumented, with_breaks, with_terms
+from tools.docs_text import EVERYDAY, Term, broken_links, terms_of, undocumented, with_terms
 
 ROOT = Path(__file__).resolve().parent.parent
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text("utf-8")
@@ -30,17 +30,6 @@ def test_every_entry_of_the_glossary_is_a_term_or_an_everyday_word() -> None:
     names = {name for line in headings for name in re.sub(r" \(.*?\)", "", line).split(", ")}
     assert set(TERMS) == names - EVERYDAY
     assert names >= EVERYDAY
-
-
-def test_a_term_has_the_first_sentence_of_its_entry() -> None:
-    terms = terms_of(
-        "### drop copy\n\nA [session](a.md) that `repeats`\nreports. More.\n\n### X (1=A), Y\n\nZ\n"
-    )
-    assert terms == {
-        "drop copy": Term("drop-copy", "A session that repeats reports."),
-        "X": Term("x-1a-y", "Z"),
-        "Y": Term("x-1a-y", "Z"),
-    }
 
 
 @pytest.mark.parametrize(
@@ -67,37 +56,6 @@ def test_a_term_is_linked_at_its_first_occurrence_on_a_page(
     content: str, links: list[tuple[str, str]]
 ) -> None:
     assert linked(content) == links
-
-
-def test_without_a_glossary_nothing_is_linked() -> None:
-    assert linked("<p>KalshiNR</p>", {}) == []
-
-
-def test_a_definition_is_escaped_in_its_attribute() -> None:
-    page = with_terms("<p>X</p>", {"X": Term("x", 'a "b" <c>')}, "g.html")
-    assert page == '<p><a class="term" href="g.html#x" title="a &quot;b&quot; &lt;c&gt;">X</a></p>'
-
-
-@pytest.mark.parametrize(
-    ("cell", "broken"),
-    [
-        ("OutcomesUnknownError", "Outcomes|Unknown|Error"),
-        ("cancel_orders_on_disconnect", "cancel_|orders_|on_|disconnect"),
-        ("ClOrdID", "ClOrdID"),
-        ("KalshiNR and KalshiRT", "KalshiNR and KalshiRT"),
-        ("a.b::test_c", "a.|b::|test_|c"),
-        (
-            '<a href="OutcomesUnknownError">MessagesLost</a>',
-            '<a href="OutcomesUnknownError">Messages|Lost</a>',
-        ),
-        ("f(x) -&gt; SessionEnded", "f(x) -&gt; Session|Ended"),
-    ],
-)
-def test_long_names_in_tables_break_between_their_parts(cell: str, broken: str) -> None:
-    broken = broken.replace("|", "<wbr>")
-    assert with_breaks(f'<p>OutcomesUnknownError</p><td>{cell}</td><th class="x">{cell}</th><thead>') == (
-        f'<p>OutcomesUnknownError</p><td>{broken}</td><th class="x">{broken}</th><thead>'
-    )
 
 
 def test_broken_links_are_found(tmp_path: Path) -> None:

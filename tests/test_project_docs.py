@@ -125,21 +125,6 @@ def test_the_tabs_show_the_current_examples() -> None:
         assert textwrap.dedent(shown) == script
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_page_that_shows_one_loop_links_to_the_others(page: Path) -> None:
-    blocks = "\n".join(python_of(page))
-    if not re.search(r"adapters\.blocking import|client\.(send|receive|events|messages)\(", blocks):
-        return
-    loops = set(re.findall(r"from kalshi_fix_adapters\.(asyncio|trio) import", blocks))
-    text = page.read_text("utf-8")
-    assert (
-        loops == {"asyncio", "trio"}
-        or "clients.md#the-same-code-on-another-loop" in text
-        or page.parent.name == "tutorial"  # its first page explains it
-        or page.name in {"clients.md", "session.md", "write-an-adapter.md"}  # the last two are about the core
-    )
-
-
 def test_the_tests_that_the_page_of_the_venue_shows_pass(tmp_path: Path) -> None:
     page = (DOCS / "simulated-venue.md").read_text("utf-8")
     tabs = re.findall(

@@ -39,15 +39,6 @@ def test_a_stale_page_is_detected_and_updated(tmp_path: Path) -> None:
     assert page.read_text("utf-8") == fresh
 
 
-def test_a_page_without_markers_is_unchanged(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text("# Something else\n", "utf-8")
-    result = run(page)
-    assert result.returncode == 1
-    assert "lacks the markers" in result.stderr
-    assert page.read_text("utf-8") == "# Something else\n"
-
-
 def test_every_state_is_drawn_and_every_input_is_in_the_tables() -> None:
     text = PAGE.read_text("utf-8")
     drawn = set(re.findall(r'^    state "(.*)" as ', text, re.MULTILINE))

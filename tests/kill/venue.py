@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from random import Random
-from types import TracebackType
 from typing import Any, Self
 from unittest.mock import patch
 
@@ -157,13 +156,8 @@ class TradingVenue:
         self.server.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.server.__exit__(kind, error, trace)
+    def __exit__(self, *raised: object) -> None:
+        self.server.__exit__(*raised)
 
     @property
     def port(self) -> int:

@@ -197,16 +197,6 @@ REGRESSIONS = {
             Fault(12.0, Kind.CLOCK, Side.VENUE, 33.0, -53),
         ),
     ),
-    "a ResendRequest refused for its SendingTime passes for a loss": Schedule(
-        seed=16306,
-        calm=15.0,
-        orders=0,
-        reports=4,
-        faults=(
-            Fault(12.0, Kind.FLIP, Side.VENUE),
-            Fault(12.0, Kind.CLOCK, Side.VENUE, 33.0, -53),
-        ),
-    ),
     "a fill of one order answers another of its id": Schedule(
         seed=10,
         session="KalshiNR",

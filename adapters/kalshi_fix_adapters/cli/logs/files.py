@@ -10,7 +10,6 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Final, Self
 
 from kalshi_fix_adapters.cli.kit.terminal import StatusLine
@@ -115,9 +114,7 @@ class Progress:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._line.clear()
 
     def watch(self, found: Iterator[bytes]) -> Iterator[bytes]:
