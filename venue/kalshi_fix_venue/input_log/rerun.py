@@ -26,17 +26,17 @@ class InputLogError(ConfigurationError):
     """A file that is no input log, or one of another version."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class Replayed:
     """The result of a replay."""
 
-    venue: VenueModel | None
+    venue: VenueModel | None = None
     """After the last call; None if the log contains none."""
-    entries: int
+    entries: int = 0
     """Calls that were repeated."""
-    sent: int
+    sent: int = 0
     """Bytes that the venue sent, all of them the same again."""
-    states: int
+    states: int = 0
     """Digests of the state that were compared."""
     parted: str | None = None
     """Where the replay first differed from the log, and how; None if it never did."""
@@ -90,30 +90,21 @@ def replay(path: Path) -> Replayed:
 class _Replay:
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._torn: str | None = None
-        self._venue: VenueModel | None = None
+        self._found = Replayed()
         self._verdicts = _Verdicts()
-        self._entries = self._sent = self._states = 0
         # Bytes that were written after their call, by its line.
         self._late = {int(values["of"]): str(values["data"]) for _, values in self._lines() if "of" in values}
 
     def run(self) -> Replayed:
-        step, parted = None, None
+        step, found = None, self._found
         try:
             for step in self._steps():
                 self._take(step)
         except _PartedError as error:
-            parted = f"{self._path}:{step.line if step else 0}: the venue {error}"
-        if step is None and self._torn is None:
+            found.parted = f"{self._path}:{step.line if step else 0}: the venue {error}"
+        if step is None and found.torn is None:
             raise self._no_log()
-        return Replayed(
-            venue=self._venue,
-            entries=self._entries,
-            sent=self._sent,
-            states=self._states,
-            parted=parted,
-            torn=self._torn,
-        )
+        return found
 
     # The file
 
@@ -130,7 +121,9 @@ class _Replay:
                             f"{self._path}:{number} is not a line of an input log; replay an unchanged one"
                         )
                     if values is None:
-                        self._torn = f"{self._path}:{number}: the last line is incomplete and was skipped"
+                        self._found.torn = (
+                            f"{self._path}:{number}: the last line is incomplete and was skipped"
+                        )
                         return
                     yield number, values
         except OSError as error:
@@ -159,16 +152,16 @@ class _Replay:
 
     def _take(self, step: _Step) -> None:
         if "input_log" in step.values:
-            self._venue = self._opened(step.values)
-        elif self._venue is None:
+            self._found.venue = self._opened(step.values)
+        elif self._found.venue is None:
             raise self._no_log()
         elif "do" in step.values:
-            self._perform(self._venue, step)
+            self._perform(self._found.venue, step)
         elif "state" in step.values:
-            found = state_digest(self._venue)
+            found = state_digest(self._found.venue)
             if found != step.values["state"]:
                 raise _PartedError(f"is in another state: digest {found}, not {step.values['state']}")
-            self._states += 1
+            self._found.states += 1
 
     def _opened(self, values: dict[str, Any]) -> VenueModel:
         if values["input_log"] != VERSION:
@@ -190,8 +183,8 @@ class _Replay:
         if name not in _CALLS:
             raise InputLogError(f"{self._path}:{step.line}: {name!r} is not a call of a venue")
         if name == "receive_data" and "data" not in args:
-            if step.line not in self._late and (step.is_last or self._torn is not None):
-                self._torn = f"{self._path}:{step.line}: the message that begins here is incomplete"
+            if step.line not in self._late and (step.is_last or self._found.torn is not None):
+                self._found.torn = f"{self._path}:{step.line}: the message that begins here is incomplete"
                 return
             # Without them, nothing that the venue could have understood.
             args["data"] = self._late.get(step.line, "")
@@ -200,7 +193,7 @@ class _Replay:
         except UnknownValueError as error:
             raise InputLogError(f"{self._path}:{step.line}: {error}") from None
         self._verdicts.left = deque(step.verdicts)
-        self._entries += 1
+        self._found.entries += 1
         result: Any = None
         raised: Exception | None = None
         try:
@@ -209,7 +202,7 @@ class _Replay:
             # The line with the verdict is the one that was torn off.
             if not step.is_last:
                 raise
-            self._torn = f"{self._path}:{step.line}: the results of the last call were not written"
+            self._found.torn = f"{self._path}:{step.line}: the results of the last call were not written"
             return
         except Exception as error:  # noqa: BLE001 - it is compared with the logged exception
             raised = error
@@ -228,7 +221,7 @@ class _Replay:
             raise _PartedError(f"sends {len(data)} bytes, not {size}")
         if digest_of(data) != digest:
             raise _PartedError(f"sends different {size} bytes: digest {digest_of(data)}, not {digest}")
-        self._sent += size
+        self._found.sent += size
 
 
 def _parse(data: bytes) -> dict[str, Any] | None:
