@@ -132,6 +132,10 @@ class VenueServer:
         self._joining.add(task)
         task.add_done_callback(self._joining.discard)
 
+    def use_free_ports(self) -> None:
+        """Listen on any free ports, from the next start on."""
+        self._requested_ports = dict.fromkeys(self._requested_ports, ANY_PORT)
+
     # In the current event loop
 
     async def start(self) -> None:

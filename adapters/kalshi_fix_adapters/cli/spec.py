@@ -12,8 +12,10 @@ import attrs
 import click
 
 from kalshi_fix_adapters.cli.kit.failures import CommandError
-from kalshi_fix_adapters.cli.kit.terminal import Line, Screen
+from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, counted, plain
 
+MOST_LISTED = 20
+"""Descriptions that a search prints; the others are counted."""
 _MARK = "{http://fixprotocol.io/2024/orchestra/repository}"
 
 
@@ -28,23 +30,45 @@ class Entry:
     rows: tuple[tuple[str, str], ...] = ()
     """Its parts: a name and a description each."""
 
+    def mentions(self, words: tuple[str, ...]) -> bool:
+        """Return whether the title or the description contains every word, in any case."""
+        text = f"{self.title} {self.text}".lower()
+        return all(word.lower() in text for word in words)
+
 
 @click.command()
 @click.argument("word", nargs=-1, required=True)
 def spec(word: tuple[str, ...]) -> None:
     """Explain a tag, field, message, code value or Text: `spec 150`, `spec cl_ord_id`, `spec
-    ExecutionReport`, `spec POST_ONLY_CROSS`."""
+    ExecutionReport`, `spec POST_ONLY_CROSS`.
+
+    If none has that name, list those whose descriptions contain all words: `spec self trade`. The exit
+    status is 1 if nothing was found.
+    """
     entries = list(_entries())
     query = _key("".join(word))
     found = [entry for entry in entries if query in entry.words]
+    screen = Screen()
     if not found:
+        about = [entry for entry in entries if entry.mentions(word)]
+        if about:
+            _list(screen, " ".join(word), about)
+            return
         known = sorted({each for entry in entries for each in entry.words if len(each) > 3})
         near = get_close_matches(query, known, n=5)
         hint = f"; similar: {', '.join(near)}" if near else ""
         raise CommandError(f"the dialect has no {' '.join(word)!r}{hint}")
-    screen = Screen()
     for number, entry in enumerate(found):
         screen.lines([*([()] if number else []), *_shown(entry, screen.text_width)])
+
+
+def _list(screen: Screen, query: str, entries: list[Entry]) -> None:
+    """Print the titles and descriptions of the entries whose descriptions match, without their parts."""
+    screen.lines([plain(f"{counted(len(entries), 'description')} with {query!r}")])
+    for entry in entries[:MOST_LISTED]:
+        screen.lines([(), *_shown(attrs.evolve(entry, rows=()), screen.text_width)])
+    if len(entries) > MOST_LISTED:
+        screen.lines([(), plain(f"and {len(entries) - MOST_LISTED} more; add a word")])
 
 
 def _shown(entry: Entry, width: int) -> Iterator[Line]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -15,6 +16,7 @@ from click.testing import CliRunner, Result
 
 from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_venue.identities import Authority, ClientKey
+from kalshi_fix_venue.server import all_ports
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.cli.pipes import interrupted, lines_until, started
 from tests.adapters.net.peers import hang_up, keep_silent, listening
@@ -155,7 +157,7 @@ def test_venue_serves_what_it_prints_until_it_is_stopped(
 ) -> None:
     folder = tmp_path / "sandbox"
     with started("venue", "--folder", str(folder)) as process:
-        printed = lines_until(process, "export KALSHI_PERPS_PRIVATE_KEY_PATH_2=")
+        printed = lines_until(process, "export KALSHI_PERPS_PRIVATE_KEY_PATH_4=")
         exports = [line for line in printed if line.startswith("export ")]
         assert f"source {folder / 'env.sh'}" in printed
         assert [
@@ -200,6 +202,43 @@ def test_venue_cannot_listen_on_ports_in_use(tmp_path: Path) -> None:
         port = str(other.getsockname()[1])
         arguments = ["venue", "--folder", str(tmp_path / "new"), "--first-port", port]
         assert "in use" in refused(CliRunner().invoke(commands, arguments))
+
+
+USUAL_PORTS = """
+import sys
+from kalshi_fix_adapters.cli.commands import commands
+from kalshi_fix_venue.cli import venue
+venue.FIRST_PORT = int(sys.argv.pop(1))
+commands()
+"""
+
+
+def free_ports() -> int:
+    """Return the first of as many free ports as a venue needs, below those that the system picks itself."""
+    for first in range(20_000, 30_000, 100):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            for number in range(len(all_ports())):
+                stack.enter_context(socket.create_server(("127.0.0.1", first + number)))
+            return first
+    raise AssertionError("no free ports")
+
+
+def test_venue_uses_its_usual_ports_or_free_ones_if_these_are_in_use(tmp_path: Path) -> None:
+    first = free_ports()
+    endpoints = []
+    with contextlib.ExitStack() as stack:
+        for name in ("one", "two"):
+            options = ["--folder", str(tmp_path / name), "--input-log", str(tmp_path / f"{name}.log")]
+            process = stack.enter_context(started(str(first), "venue", *options, program=("-c", USUAL_PORTS)))
+            stack.callback(interrupted, process)
+            printed = lines_until(process, "KALSHI_FIX_ENDPOINTS=")
+            endpoints.append(printed[-1])
+            assert any("KXHIGHNY-26DEC31-B50 | prediction |   0.01" in line for line in printed), printed
+    assert f"KalshiNR=127.0.0.1:{first}," in endpoints[0]
+    assert f":{first}," not in endpoints[1]
+    for name in ("one", "two"):
+        replayed = CliRunner().invoke(commands, ["venue", "replay", str(tmp_path / f"{name}.log")])
+        assert replayed.exit_code == 0, replayed.output
 
 
 # --- the command itself

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from kalshi_fix_adapters.cli.spec import _entries, _shown, spec
+from kalshi_fix_adapters.cli.spec import MOST_LISTED, _entries, _shown, spec
 from kalshi_fix_sansio import DIALECT, TEXTS, NewOrderSingle, OrdStatus
 
 
@@ -45,3 +45,21 @@ def test_no_line_is_wider_than_the_terminal(columns: int) -> None:
             assert len("".join(text for _, text in line)) <= columns, line
     result = CliRunner().invoke(spec, ["ExecutionReport"], env={"COLUMNS": str(columns)})
     assert columns - 12 < max(map(len, result.stdout.splitlines())) <= columns
+
+
+def test_descriptions_are_searched_for_all_words() -> None:
+    shown = said("SELF", "trade")
+    assert shown.splitlines()[0].endswith("descriptions with 'SELF trade'")
+    assert "SelfTradePreventionType (2964)" in shown
+    for block in shown.split("\n\n")[1:]:
+        text = " ".join(block.split()).lower()
+        assert "self" in text
+        assert "trade" in text
+
+
+def test_a_name_is_preferred_to_descriptions_and_a_long_list_is_cut() -> None:
+    assert said("side").startswith("Side (54)")
+    shown = said("order")
+    assert int(shown.split()[0]) > MOST_LISTED
+    assert len(shown.split("\n\n")) == 2 + MOST_LISTED
+    assert shown.endswith("more; add a word\n")

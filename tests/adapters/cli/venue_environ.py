@@ -17,6 +17,7 @@ def environ_of(sandbox: Sandbox, owner: str, folder: Path) -> dict[str, str]:
             f"{prefix}_FIX_ENDPOINTS": sandbox.endpoints(product),
             f"{prefix}_FIX_CA_FILE": str(Sandbox.ca_path(folder)),
         }
-        for suffix, (key_id, path) in zip(("", "_2"), files, strict=True):
+        for number, (key_id, path) in enumerate(files, 1):
+            suffix = f"_{number}" if number > 1 else ""
             found |= {f"{prefix}_KEY_ID{suffix}": key_id, f"{prefix}_PRIVATE_KEY_PATH{suffix}": str(path)}
     return found

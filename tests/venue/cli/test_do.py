@@ -11,6 +11,8 @@ from click.testing import CliRunner, Result
 
 from kalshi_fix_adapters.blocking import order_entry
 from kalshi_fix_adapters.cli.commands import commands
+from kalshi_fix_sansio import ExecutionReport, NewOrderSingle, Side
+from kalshi_fix_venue.cli.status import WIDTH
 from kalshi_fix_venue.control import ControlServer
 from kalshi_fix_venue.liquidity import LIQUIDITY
 from kalshi_fix_venue.operations import OPERATIONS
@@ -61,11 +63,32 @@ def test_options_may_precede_or_follow_the_operation(folder: Path, place: int) -
 
 
 def test_status_shows_orders_cash_and_sessions(folder: Path, sandbox: Sandbox) -> None:
-    with order_entry(**sandbox.options("you", "prediction", "KalshiNR")):
+    order = NewOrderSingle(cl_ord_id="a-1", symbol=MARKET, side=Side.BUY, price="0.13", order_qty=1000)
+    with order_entry(**sandbox.options("you", "prediction", "KalshiNR")) as client:
+        client.send(order)
+        assert any(isinstance(each, ExecutionReport) for each in client.messages(timeout=5))
+        assert do(folder, "withhold", "--session", "KalshiMD", "--owner", "them").exit_code == 0
         output = do(folder, "status")
+        assert do(folder, "release").exit_code == 0
     assert output.exit_code == 0
-    for word in ("1 session is logged on", "prediction accounts", "prediction orders", "you", "KalshiNR"):
-        assert word in output.stdout
+    lines = output.stdout.splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    for row in (
+        [MARKET, "active", "0.13", "0.14"],
+        ["market", "state", "bid", "ask"],
+        ["KalshiNR", "prediction", "you", sandbox.keys["you", "prediction"][0].key_id[:8]],
+    ):
+        assert any(each[: len(row)] == row for each in rows), output.stdout
+    assert any(each[:3] == ["you", MARKET, "buy"] and each[4:] == ["0.13"] for each in rows)
+    assert any(each[:2] == ["you", MARKET] and each[2].isdigit() for each in rows)
+    assert lines[0] == "1 session is logged on"
+    assert "of simulated traders" in lines[-2]
+    assert LIQUIDITY not in output.stdout
+
+
+def test_another_participant_trades_with_the_resting_orders(folder: Path) -> None:
+    assert do(folder, "trade", "BTC-PERP", "buy", "5").stdout.splitlines()[0] == "BTC-PERP: 5 at 19.55 traded"
 
 
 @pytest.mark.parametrize(

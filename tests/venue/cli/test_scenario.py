@@ -18,7 +18,7 @@ EXAMPLE = Path(__file__).parents[3] / "examples" / "scenario.yaml"
 def test_check_reports_a_valid_file() -> None:
     result = CliRunner().invoke(commands, ["venue", "check", str(EXAMPLE)])
     assert result.exit_code == 0, result.output
-    assert "5 markets, 2 owners, 8 API keys; valid" in result.output
+    assert "5 markets, 2 owners, 10 API keys; valid" in result.output
 
 
 def test_schema_prints_the_json_schema() -> None:
@@ -27,20 +27,38 @@ def test_schema_prints_the_json_schema() -> None:
 
 
 def test_without_a_file_the_options_set_the_numbers_of_owners_and_keys() -> None:
-    alone = chosen_scenario(None, None, None, None)
-    assert (alone.owners, {(each.count, each.rsa) for each in alone.keys}) == (("you",), {(2, False)})
-    three = chosen_scenario(None, 3, 4, "rsa")
+    alone = chosen_scenario()
+    assert (alone.owners, {(each.count, each.rsa) for each in alone.keys}) == (("you",), {(4, False)})
+    three = chosen_scenario(owners=3, keys=2, key_type="rsa")
     assert (three.owners, {(each.count, each.rsa) for each in three.keys}) == (
         ("you", "you-2", "you-3"),
-        {(4, True)},
+        {(2, True)},
     )
 
 
 def test_with_a_file_only_requested_owners_are_added() -> None:
-    assert chosen_scenario(EXAMPLE, None, None, None).owners == ("ann", "bob")
-    joined = chosen_scenario(EXAMPLE, 1, 1, "ed25519")
+    assert chosen_scenario(EXAMPLE).owners == ("ann", "bob")
+    joined = chosen_scenario(EXAMPLE, owners=1, keys=1, key_type="ed25519")
     assert joined.owners == ("ann", "bob", "you")
     assert {(each.count, each.rsa) for each in joined.keys} == {(1, False)}
+
+
+def test_flow_adds_traders_to_every_market_unless_the_file_has_some() -> None:
+    assert chosen_scenario().flow is None
+    flow = chosen_scenario(flow=True).flow
+    assert flow is not None
+    assert flow.rate > 0
+    assert flow.markets == ()
+    assert chosen_scenario(EXAMPLE, flow=True).flow == chosen_scenario(EXAMPLE).flow
+
+
+def test_with_flow_the_default_markets_trade() -> None:
+    arguments = ["venue", "simulate", "--flow", "--for", "10m"]
+    result = CliRunner().invoke(commands, arguments)
+    assert result.exit_code == 0, result.output
+    assert (
+        CliRunner().invoke(commands, [each for each in arguments if each != "--flow"]).output != result.output
+    )
 
 
 def simulated(*options: str) -> str:

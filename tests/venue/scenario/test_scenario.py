@@ -95,7 +95,7 @@ def test_the_example_has_the_stated_settings() -> None:
     assert {place: len(made) for place, made in keys.items()} == {
         ("ann", "prediction"): 3,
         ("ann", "margin"): 3,
-        ("bob", "prediction"): 2,
+        ("bob", "prediction"): 4,
     }
     config = scenario.config(keys)
     assert [(group.name, group.markets) for group in config.market_groups] == [
@@ -345,7 +345,7 @@ def test_owners_and_keys_of_the_command_line_are_added_to_those_of_the_file() ->
         ("you", "prediction", d("10000")),
         ("you", "margin", d("10000")),
     ]
-    assert {each.count for each in scenario.keys} == {2}
+    assert {each.count for each in scenario.keys} == {4}
     changed = scenario.with_keys(count=1, rsa=True)
     assert {(each.count, each.rsa) for each in changed.keys} == {(1, True)}
     assert scenario.with_keys() == scenario

@@ -12,9 +12,11 @@ from kalshi_fix_adapters.cli.kit.failures import plain_errors
 from kalshi_fix_adapters.cli.kit.terminal import Screen, plain, printable
 from kalshi_fix_adapters.cli.kit.values import Value
 from kalshi_fix_adapters.documents.names import did_you_mean
+from kalshi_fix_venue.cli.status import print_status
 from kalshi_fix_venue.control import FOLDER_VARIABLE, running_venue, send_operation
 from kalshi_fix_venue.operations import OPERATIONS, operation
 from kalshi_fix_venue.operations.base import Operation
+from kalshi_fix_venue.operations.operator import Status
 from kalshi_fix_venue.parameters import Parameter, parameters, shown
 
 
@@ -61,28 +63,22 @@ def _perform(requested: Operation, folder: Path | None, *, as_object: bool) -> N
     text = answer.pop("text", None)
     if text is not None:
         screen.lines([plain(printable(str(text)))])
-    _print_tables(screen, answer)
+    if isinstance(requested, Status):
+        print_status(screen, answer)
+    else:
+        _print_tables(screen, answer)
 
 
 def _print_tables(screen: Screen, answer: dict[str, Any]) -> None:
-    """Print the values of an answer that are lists of rows, also those one level below it."""
+    """Print the values of an answer that are lists of rows."""
     for name, value in answer.items():
         if _is_rows(value):
             columns = list(value[0])
-            screen.table(shown(name), columns, [[_cell(row[column]) for column in columns] for row in value])
-        elif isinstance(value, dict) and all(isinstance(each, dict) for each in value.values()):
-            for key, inner in value.items():
-                _print_tables(screen, {f"{key} {each}": rows for each, rows in inner.items()})
+            screen.table(shown(name), columns, [[str(row[column]) for column in columns] for row in value])
 
 
 def _is_rows(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {each}" for key, each in value.items()) or "-"
-    return str(value)
 
 
 def _command(name: str, cls: type[Operation]) -> click.Command:

@@ -8,10 +8,12 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, TypedDict
 
+import attrs
 import click
 
 from kalshi_fix_adapters.cli.kit.failures import plain_errors
 from kalshi_fix_adapters.cli.kit.terminal import Screen, plain
+from kalshi_fix_venue.flow import FlowConfig
 from kalshi_fix_venue.scenario import KEYS_EACH, MOST_KEYS_EACH, OWNER, Scenario
 from kalshi_fix_venue.scenario.file import load_scenario
 
@@ -23,6 +25,7 @@ class ScenarioOptions(TypedDict):
     """The values of the options of `scenario_options`."""
 
     scenario: Path | None
+    flow: bool
     owners: int | None
     keys: int | None
     key_type: str | None
@@ -36,6 +39,11 @@ def scenario_options(function: Callable[..., Any]) -> Callable[..., Any]:
             type=_FILE,
             help="A YAML file with markets, accounts, keys and timed events; `kalshi-fix venue schema` "
             "prints its JSON Schema.",
+        ),
+        click.option(
+            "--flow",
+            is_flag=True,
+            help="Add simulated traders, who move all markets; those of the scenario, if it has some.",
         ),
         click.option(
             "--owners",
@@ -59,7 +67,12 @@ def scenario_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def chosen_scenario(
-    scenario: Path | None, owners: int | None, keys: int | None, key_type: str | None
+    scenario: Path | None = None,
+    *,
+    flow: bool = False,
+    owners: int | None = None,
+    keys: int | None = None,
+    key_type: str | None = None,
 ) -> Scenario:
     """Return the scenario that the options ask for.
 
@@ -67,6 +80,8 @@ def chosen_scenario(
         ConfigurationError: the file cannot be used.
     """
     chosen = Scenario() if scenario is None else load_scenario(scenario)
+    if flow and chosen.flow is None:
+        chosen = attrs.evolve(chosen, flow=FlowConfig(seed=chosen.seed or 0))
     if owners is None:
         owners = 0 if chosen.accounts else 1
     names = [OWNER if number == 1 else f"{OWNER}-{number}" for number in range(1, owners + 1)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import shlex
 import signal
 import tempfile
@@ -34,11 +35,15 @@ from kalshi_fix_venue.control import (
     check_private,
     running_venue,
 )
+from kalshi_fix_venue.exchange import MarketRules
 from kalshi_fix_venue.input_log import InputLog
 from kalshi_fix_venue.server import all_ports
 from kalshi_fix_venue.testing import Sandbox
 
 ENVIRONMENT_FILE = "env.sh"
+FIRST_PORT = 8228
+"""The first of the usual ports, as in Containerfile."""
+_LAST_PORT = FIRST_PORT + len(all_ports()) - 1
 MOST_LISTED = 20
 """Markets and owners that are named when the venue begins; the others are counted."""
 
@@ -53,7 +58,8 @@ MOST_LISTED = 20
 @click.option(
     "--first-port",
     type=click.IntRange(1, 65535 - len(all_ports()) + 1),
-    help="Listen on this port and the following ones; on any free ports by default.",
+    help=f"Listen on this port and the following ones; by default on {FIRST_PORT} to {_LAST_PORT}, or on any "
+    "free ports if another program uses these.",
 )
 @click.option(
     "--host",
@@ -86,17 +92,34 @@ def venue(
     """
     if context.invoked_subcommand is not None:
         return
-    ports = None if first_port is None else {key: first_port + i for i, key in enumerate(all_ports())}
+    ports = {key: (first_port or FIRST_PORT) + i for i, key in enumerate(all_ports())}
     with (
         plain_errors(),
         _folder(folder) as chosen,
         contextlib.nullcontext() if input_log is None else InputLog(input_log) as written,
-        Sandbox(scenario=chosen_scenario(**requested), ports=ports, input_log=written, host=host) as sandbox,
+        _started(
+            Sandbox(scenario=chosen_scenario(**requested), ports=ports, input_log=written, host=host),
+            on_free_ports=first_port is None,
+        ) as sandbox,
         _files(sandbox, chosen) as environments,
         _control(sandbox, chosen),
     ):
         _announce(sandbox, environments)
         _until_stopped()
+
+
+@contextlib.contextmanager
+def _started(sandbox: Sandbox, *, on_free_ports: bool) -> Iterator[Sandbox]:
+    """Start a venue; with `on_free_ports` on free ports if its own are in use."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(sandbox)
+        except OSError as error:
+            if not on_free_ports or error.errno != errno.EADDRINUSE:
+                raise
+            sandbox.server.use_free_ports()
+            stack.enter_context(sandbox)
+        yield sandbox
 
 
 @contextlib.contextmanager
@@ -211,9 +234,13 @@ def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]]) -> N
         ],
     )
     markets = [
-        f"{product} markets: {_listed([market.rules.ticker for market in markets])}"
+        [market.rules.ticker, product, _ticks(market.rules)]
         for product, markets in sandbox.scenario.markets.items()
+        for market in markets
     ]
+    screen.table("Markets", ["market", "product", "tick"], markets[:MOST_LISTED])
+    if len(markets) > MOST_LISTED:
+        screen.lines([plain(f"and {len(markets) - MOST_LISTED} more")])
     (first, exports), *others = environments
     command = f"source {first.absolute()}"
     if screen.is_terminal:
@@ -231,14 +258,14 @@ def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]]) -> N
         files = [str(path.absolute()) for path, _ in others]
         hint += ["", "The other owners:", "", *(f"source {path}" for path in files[:MOST_LISTED])]
         hint += [f"# and {len(files) - MOST_LISTED} more"] if len(files) > MOST_LISTED else []
-    screen.lines([plain(line) for line in markets])
     screen.text(hint)
     screen.flush()
 
 
-def _listed(names: list[str]) -> str:
-    more = len(names) - MOST_LISTED
-    return ", ".join([*names[:MOST_LISTED], *([f"and {more} more"] if more > 0 else [])])
+def _ticks(rules: MarketRules) -> str:
+    """Return the tick of a market in dollars, with that of its edges if it is finer."""
+    edges = [f"{edge.step} from {edge.start} to {edge.end}" for edge in rules.edges]
+    return "; ".join([str(rules.tick), *edges])
 
 
 def _until_stopped() -> None:

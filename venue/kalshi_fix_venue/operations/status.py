@@ -6,8 +6,9 @@ from typing import Any
 
 import attrs
 
-from kalshi_fix_sansio import PRODUCTS
+from kalshi_fix_sansio import PRODUCTS, Side
 from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_venue.exchange import Exchange
 from kalshi_fix_venue.operations.base import Operable
 
 ORDERS_SHOWN = 1000
@@ -34,6 +35,10 @@ def _product(venue: Operable, product: str) -> dict[str, Any]:
     return {
         "state": exchange.pause.value,
         "markets": {ticker: market.state.value for ticker, market in exchange.markets.items()},
+        "prices": {
+            ticker: {side.name.lower(): _best(exchange, ticker, side) for side in (Side.BUY, Side.SELL)}
+            for ticker in exchange.markets
+        },
         "accounts": [
             {
                 "owner": account.id.owner,
@@ -67,3 +72,8 @@ def _product(venue: Operable, product: str) -> dict[str, Any]:
             for order in orders[:ORDERS_SHOWN]
         ],
     }
+
+
+def _best(exchange: Exchange, ticker: str, side: Side) -> str | None:
+    levels = exchange.levels(ticker, side)
+    return str(levels[0][0]) if levels else None

@@ -29,10 +29,10 @@ BALANCE: Final = Decimal(10_000)
 """Default balance of an account in dollars."""
 LIQUIDITY_BALANCE: Final = Decimal(10_000_000)
 """Dollars, on each shard, of the account that resting orders belong to."""
-KEYS_EACH: Final = 2
+KEYS_EACH: Final = 4
 """Default number of API keys of an owner on each product.
 
-The venue allows one connection per key, so orders and market data at once need two."""
+The venue allows one connection per key: orders, drop copy, market data and RFQs at once need four."""
 MOST_KEYS_EACH: Final = 1000
 """API keys that an owner may have on a product."""
 RESTING_LEVELS: Final = 2

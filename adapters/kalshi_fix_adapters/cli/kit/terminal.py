@@ -216,8 +216,10 @@ class Screen:
         """Print lines unchanged, without style or folding, for programs and for copying."""
         self._stream.write("\n".join((*lines, "")))
 
-    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print a table; columns whose values are numbers are aligned to the right."""
+    def table(
+        self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None = None
+    ) -> None:
+        """Print a table of at most `width` columns; align columns of numbers to the right."""
         self.lines([(("bold", title),)])
         if self._styled and self._console.encoding.startswith("utf"):
             table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
@@ -228,7 +230,7 @@ class Screen:
             table.add_column(column, justify="right" if numeric else "left", overflow="fold")
         for row in rows:
             table.add_row(*(printable(value) for value in row))
-        self._console.print(table)
+        self._console.print(table, width=None if width is None else min(width, self.width))
 
     def flush(self) -> None:
         """Flush the output."""

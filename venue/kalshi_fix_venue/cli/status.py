@@ -1,0 +1,88 @@
+"""The answer of `kalshi-fix venue do status` as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, plain
+from kalshi_fix_venue.flow import is_trader
+from kalshi_fix_venue.liquidity import LIQUIDITY, PARTICIPANT
+
+WIDTH = 60
+"""Columns of the widest table."""
+KEY_SHOWN = 8
+"""Characters of a key id that are shown."""
+
+
+def print_status(screen: Screen, status: dict[str, Any]) -> None:
+    """Print markets with their best prices, and the clients' accounts, positions, orders and sessions."""
+
+    def table(title: str, columns: str, rows: Sequence[Sequence[str]]) -> None:
+        if rows:
+            screen.table(title, columns.split(), rows, width=WIDTH)
+
+    hidden = 0
+    for product, found in status["products"].items():
+        prices = found["prices"]
+        markets = [
+            [ticker, state, prices[ticker]["buy"] or "-", prices[ticker]["sell"] or "-"]
+            for ticker, state in found["markets"].items()
+        ]
+        accounts = [each for each in found["accounts"] if not _is_of_the_venue(each)]
+        orders = [each for each in found["orders"] if not _is_of_the_venue(each)]
+        hidden += found["open_orders"] - len(orders)
+        table(f"{product}: {found['state']}", "market state bid ask", markets)
+        table(
+            f"{product} accounts",
+            "account balance available",
+            [[_account(a), _dollars(a["balance"]), _dollars(a["available"])] for a in accounts],
+        )
+        table(
+            f"{product} positions",
+            "account market contracts",
+            [[_account(a), market, net] for a in accounts for market, net in a["positions"].items()],
+        )
+        table(
+            f"{product} orders",
+            "account market side open price",
+            [[_account(o), o["market"], o["side"], o["leaves"], o["price"]] for o in orders],
+        )
+    table(
+        "sessions",
+        "session product owner key in out",
+        [
+            [
+                f"{each['session']} listener" if each["listener"] else each["session"],
+                each["product"],
+                each["owner"],
+                each["key"][:KEY_SHOWN],
+                str(each["next_incoming"]),
+                str(each["next_outgoing"]),
+            ]
+            for each in status["sessions"]
+        ],
+    )
+    table("faults", "fault with", [[each["fault"], str(each["with"])] for each in status["faults"]])
+    table("not done", "operation", [[each["of_the_schedule"]] for each in status["not_done"]])
+    screen.lines(
+        [
+            plain(f"Not shown: {counted(hidden, 'order')} of simulated traders."),
+            plain("--json prints everything, with all ids."),
+        ]
+    )
+
+
+def _is_of_the_venue(row: dict[str, Any]) -> bool:
+    return row["owner"] in {LIQUIDITY, PARTICIPANT} or is_trader(row["owner"])
+
+
+def _account(row: dict[str, Any]) -> str:
+    """Return an account as owner, owner/subaccount, or with its shard."""
+    name = f"{row['owner']}/{row['subaccount']}" if row["subaccount"] else str(row["owner"])
+    return f"{name} shard {row['shard']}" if row["shard"] else name
+
+
+def _dollars(text: str) -> str:
+    return f"{Decimal(text):.2f}"
