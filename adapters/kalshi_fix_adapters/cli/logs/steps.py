@@ -13,11 +13,13 @@ from typing import Final
 import attrs
 
 from kalshi_fix_adapters.cli.kit.terminal import Line, StatusLine, counted, plain, printable
+from kalshi_fix_adapters.cli.logs.diagram import STYLE, Arrow, diagram
 from kalshi_fix_adapters.cli.logs.explain import Explanation, explain
 from kalshi_fix_adapters.cli.logs.render import brief, lines, name_of
 from kalshi_fix_adapters.cli.logs.units import Units
 from kalshi_fix_adapters.logs.dates import AsOf, Judge
 from kalshi_fix_adapters.logs.trace import Step, Trace
+from kalshi_fix_sansio import SESSION_TYPES
 
 _SHOWN_FIELDS: Final = frozenset(
     (
@@ -45,6 +47,8 @@ _SHOWN_FIELDS: Final = frozenset(
     )
 )
 """The fields of a message that are shown unless all are requested."""
+_DRAWN_FIELDS: Final = frozenset(("ClOrdID", "ExecType", "LastQty", "LastPx", "Text"))
+"""The fields of a message in the diagram."""
 _MAX_NAME: Final = 14
 """Longer CompIDs are truncated on a terminal; the lines above contain them in full."""
 _MAX_IDS: Final = 20
@@ -124,16 +128,24 @@ class _Row:
     def day(self) -> date | None:
         return None if self.step.time is None else self.step.time.date()
 
+    @property
+    def arrow(self) -> Arrow:
+        """The message in the diagram."""
+        return Arrow(
+            clock=self.clock,
+            gap=f"{self.gap} s" if self.gap else "",
+            label=f"{name_of(self.explanation)} {self._only(_DRAWN_FIELDS)}".rstrip(),
+            to_venue=self.step.target in SESSION_TYPES,
+            is_bad=bool(self.explanation.problems),
+        )
+
     def fields(self, *, full: bool) -> str:
+        return brief(self.explanation.inspection) if full else self._only(_SHOWN_FIELDS)
+
+    def _only(self, names: frozenset[str]) -> str:
         inspection = self.explanation.inspection
-        if not full:
-            body = tuple(
-                node
-                for node in inspection.body
-                if node.layout is not None and node.layout.name in _SHOWN_FIELDS
-            )
-            inspection = attrs.evolve(inspection, body=body)
-        return brief(inspection)
+        body = tuple(n for n in inspection.body if n.layout is not None and n.layout.name in names)
+        return brief(attrs.evolve(inspection, body=body))
 
 
 def terminal_lines(life: Life, width: int, *, full: bool) -> Iterator[Line]:
@@ -200,7 +212,11 @@ def page(life: Life) -> str:
     """Return a page with all fields of each message."""
     title = escape(life.title)
     facts = "\n".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in life.summary())
-    steps = "\n".join(_item(row, life.units) for row in life.rows())
+    items, arrows = [], []
+    for number, row in enumerate(life.rows(), 1):
+        items.append(_item(row, life.units, number))
+        arrows.append(row.arrow)
+    steps = "\n".join(items)
     truncated = "" if life.complete else '<p class="bad">The order has more messages than are shown.</p>\n'
     return f"""<!doctype html>
 <html lang="en">
@@ -209,13 +225,14 @@ def page(life: Life) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>{title}</title>
-<style>{_STYLE}</style>
+<style>{_STYLE}{STYLE}</style>
 </head>
 <body>
 <h1>{title}</h1>
 {truncated}<dl>
 {facts}
 </dl>
+{diagram(arrows)}
 <ol>
 {steps}
 </ol>
@@ -224,7 +241,7 @@ def page(life: Life) -> str:
 """
 
 
-def _item(row: _Row, units: Units) -> str:
+def _item(row: _Row, units: Units, number: int) -> str:
     time = "-" if row.step.time is None else f"{row.step.time:%Y-%m-%d %H:%M:%S.%f}"
     gap = f"{row.gap} s" if row.gap else ""
     who = f"{printable(row.step.sender) or '-'} → {printable(row.step.target) or '-'}"
@@ -233,7 +250,7 @@ def _item(row: _Row, units: Units) -> str:
     problems = [f'<div class="bad">{escape(printable(text))}</div>' for text in row.explanation.problems]
     return "\n".join(
         (
-            f'<li><time>{time}</time> <span class="gap dim">{gap}</span>',
+            f'<li id="m{number}"><time>{time}</time> <span class="gap dim">{gap}</span>',
             f'<span class="who">{escape(who)}</span>',
             f"<div><b>{escape(name_of(row.explanation))}</b> {escape(row.fields(full=False))}</div>",
             *problems,

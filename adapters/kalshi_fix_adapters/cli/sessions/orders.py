@@ -85,6 +85,9 @@ class OpenOrders:
         self._changed: dict[int, str] = {}
         """Time of day of each order's last change, by the order's number."""
         self._latest: deque[str] = deque(maxlen=LATEST)
+        self._started = False
+        """Whether the reports requested at the start have been received, or are unavailable. Until then every
+        older order is uncertain, which is no news."""
         self._requested_from: Mapping[int, ExecKey] = {}
         """Start of the ranges requested because of uncertainty, by shard."""
         self._printed: list[str] = []
@@ -126,7 +129,8 @@ class OpenOrders:
                 self._client.send(request)
             except NotConnectedError:  # its event has not been received yet
                 self._copies.withdraw(request)
-        unknown = list(self._unknown())
+        self._started |= self.is_complete and not uncertain
+        unknown = list(self._unknown()) if self._started else []
         lines += [f"{clock()} {line}" for line in unknown if line not in self._printed]
         if self._printed and not unknown:
             lines.append(f"{clock()} all outcomes are known")
@@ -144,7 +148,7 @@ class OpenOrders:
         for order in live:
             lines += [*self._picture(order, width), ()]
         lines += folded((("dim", NOT_SHOWN),), width)
-        for text in self._unknown():
+        for text in self._unknown() if self._started or height is None else ():
             lines += folded((("bold yellow", text),), width)
         if height is not None and self._latest:
             lines += [(), (("bold", "Latest"),), *map(plain, self._latest)]

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 from click.testing import CliRunner, Result
@@ -310,11 +311,31 @@ def test_the_page_is_self_contained(logs: list[str], tmp_path: Path) -> None:
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == f"kalshi-fix: {page} has 8 messages of the order\n"
     text = page.read_text("utf-8")
-    assert text.count("<li>") == 8
+    assert text.count('<li id="m') == 8
     assert not re.search(r"https?:|<script|src=[\"']|<link|url\(", text)
     assert "default-src 'none'" in text
     assert "prefers-color-scheme: dark" in text
     assert "+0.004000 s" in text
+
+
+def test_the_page_begins_with_a_diagram_of_you_and_the_venue(logs: list[str], tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    assert run("a3", "--html", str(page), *logs).exit_code == 0
+    text = page.read_text("utf-8")
+    drawn = ET.fromstring(text[text.index("<svg") : text.index("</svg>") + len("</svg>")])
+    assert [each.text for each in drawn.findall("text")] == ["time (UTC)", "you", "venue"]
+    arrows = drawn.findall("a")
+    assert [each.get("href") for each in arrows] == [f"#m{number}" for number in range(1, 9)]
+    tips = []
+    for each in arrows:
+        line, head, label = each.find("line"), each.find("path"), each.findall("text")[2].text
+        assert line is not None
+        assert head is not None
+        assert label is not None
+        tip = (head.get("d") or "")[1:].split()[0]
+        tips.append("venue" if tip == line.get("x2") else "you")
+        assert ("Request" in label or "NewOrder" in label) == (tips[-1] == "venue"), label
+    assert set(tips) == {"you", "venue"}
 
 
 def test_text_of_a_log_is_escaped_in_html(tmp_path: Path) -> None:

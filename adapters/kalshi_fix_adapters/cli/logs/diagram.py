@@ -1,0 +1,74 @@
+"""The messages of an order as a sequence diagram in SVG: time, you, and the venue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Final
+
+import attrs
+
+YOU: Final = 190
+"""Horizontal position of the client's line."""
+VENUE: Final = 700
+WIDTH: Final = 760
+FIRST: Final = 56
+"""Vertical position of the first message."""
+STEP: Final = 40
+"""Distance between two messages."""
+HEAD: Final = 8
+"""Length of an arrow's head."""
+MOST_LETTERS: Final = 66
+"""Longer labels are truncated."""
+
+STYLE: Final = """
+.diagram { overflow-x: auto; }
+svg { width: 100%; min-width: 40rem; max-width: 60rem; font: 13px system-ui, sans-serif; }
+svg text { fill: currentColor; }
+svg line { stroke: currentColor; }
+svg .life { stroke: var(--line); }
+svg .dim { fill: var(--dim); }
+svg path { fill: currentColor; }
+svg .bad { color: var(--bad); }
+"""
+
+
+@attrs.frozen
+class Arrow:
+    """A message in the diagram."""
+
+    clock: str
+    gap: str
+    """Seconds since the previous message; empty if unknown."""
+    label: str
+    to_venue: bool
+    is_bad: bool
+    """Whether the message has problems."""
+
+
+def diagram(arrows: Sequence[Arrow]) -> str:
+    """Return the diagram; each arrow links to the element of its message, `m1` and so on."""
+    height = FIRST + STEP * len(arrows)
+    parts = [
+        f'<div class="diagram"><svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="Sequence diagram">',
+        '<text x="0" y="16" class="dim">time (UTC)</text>',
+        f'<text x="{YOU}" y="16" text-anchor="middle">you</text>',
+        f'<text x="{VENUE}" y="16" text-anchor="middle">venue</text>',
+        *(f'<line class="life" x1="{x}" x2="{x}" y1="24" y2="{height}"/>' for x in (YOU, VENUE)),
+    ]
+    for number, arrow in enumerate(arrows, 1):
+        parts.append(_drawn(arrow, number, FIRST + STEP * (number - 1)))
+    return "\n".join((*parts, "</svg></div>"))
+
+
+def _drawn(arrow: Arrow, number: int, y: int) -> str:
+    tip, back = (VENUE, -HEAD) if arrow.to_venue else (YOU, HEAD)
+    label = arrow.label if len(arrow.label) <= MOST_LETTERS else f"{arrow.label[: MOST_LETTERS - 2]}.."
+    return (
+        f'<a href="#m{number}" class="{"bad" if arrow.is_bad else "sound"}">'
+        f'<text x="0" y="{y}">{escape(arrow.clock)}</text>'
+        f'<text x="0" y="{y + 14}" class="dim">{escape(arrow.gap)}</text>'
+        f'<text x="{(YOU + VENUE) // 2}" y="{y - 5}" text-anchor="middle">{escape(label)}</text>'
+        f'<line x1="{YOU}" x2="{VENUE}" y1="{y}" y2="{y}"/>'
+        f'<path d="M{tip} {y}l{back} -4v8z"/></a>'
+    )
