@@ -42,6 +42,12 @@ FOUND = {
     "cancel": "tutorial/orders.html",
     "RFQ": "rfq.html",
     "prometheus": "how-to/metrics.html",
+    "failover": "troubleshooting.html#failover-to-a-second-process",
+    "systemd": "troubleshooting.html#docker-containers-and-systemd",
+    "docker": "troubleshooting.html#docker-containers-and-systemd",
+    "pnl": "troubleshooting.html#profit-and-loss-pnl",
+    "plot": "troubleshooting.html#plot-market-data",
+    "xdist": "troubleshooting.html#tests-in-parallel-with-pytest-xdist",
 }
 """Search terms, each with the address that the search must list first."""
 
