@@ -30,7 +30,7 @@ def templates(folder: Path) -> Environment:
 
 
 def format_sources(sources: Mapping[str, str]) -> dict[str, str]:
-    """Return Python sources as formatted by ruff, by the same names.
+    """Return the Python sources, by the same file names, formatted by ruff.
 
     All of them are formatted in one run: starting ruff takes longer than formatting.
     """

@@ -160,7 +160,7 @@ def pedigree_sentences(pedigree: Pedigree) -> list[str]:
         "added": "Since",
         "updated": "Changed in",
         "deprecated": "Deprecated since",
-        "removed": "Gone since",
+        "removed": "Removed in",
     }
     sentences = []
     for change in pedigree.changes:
@@ -186,7 +186,7 @@ def count_text(group: Group) -> str:
 def unit_text(field: Field) -> str:
     """Return a sentence on the unit of a field's values; empty if it has none."""
     if field.unit == BY_SESSION:
-        return "In dollars or in cents, as UseDollars in the Logon has it."
+        return "In dollars or in cents, depending on UseDollars in the Logon."
     return f"In {field.unit}." if field.unit else ""
 
 

@@ -142,7 +142,7 @@ def repeats(choices: Choices) -> int:
 
 
 def spoil(choices: Choices, fields: Fields, wire: Wire) -> None:
-    """Make one change to the fields, which may remove the last one."""
+    """Make one random change to the list of fields; it may become empty."""
     at = choices.below(len(fields) + 1) % max(len(fields), 1)
     if not fields:
         fields.append((choices.pick(wire.tags), value(choices, wire)))
@@ -172,7 +172,8 @@ def spoil(choices: Choices, fields: Fields, wire: Wire) -> None:
 
 
 def message(choices: Choices, wire: Wire) -> bytes:
-    """Choose a message: valid, or with several changes to its fields; its frame is always correct."""
+    """Choose a message: valid, or with random changes to its fields. BodyLength and CheckSum are always
+    correct."""
     fields = list(choices.pick(wire.large if choices.one_in(RARELY) else wire.templates))
     for _ in range(choices.pick(CHANGES)):
         spoil(choices, fields, wire)

@@ -1,6 +1,7 @@
 """The round trips, the same for every client.
 
-The clock starts with an order's values in hand, for all alike: an engine with types makes the order first.
+The clock starts when the values of an order are ready, for every client. An engine with message classes
+creates the order within the measured time.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def _orders(begin: int, count: int) -> list[dict[str, Any]]:
 
 
 def awaited(act: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
-    """Return a function that blocks as one that is awaited."""
+    """Wrap a blocking function in a coroutine function."""
 
     async def run(*values: Any) -> Any:
         return act(*values)
@@ -54,7 +55,8 @@ def awaited(act: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
 
 
 def finished(coroutine: Coroutine[Any, Any, Measured]) -> Measured:
-    """Run a coroutine of functions that block: it has nothing to wait for."""
+    """Run a coroutine that only awaits wrapped blocking functions, so it never suspends; return its
+    result."""
     try:
         coroutine.send(None)
     except StopIteration as end:

@@ -1,4 +1,4 @@
-"""TLS in front of the acceptor, which has none: a relay in a process of its own.
+"""A TLS relay in front of an acceptor without TLS, in a separate process.
 
     python -m benchmarks.clients.tls_front PORT BEHIND AUTHORITY
 

@@ -30,11 +30,11 @@ from codegen.read.bounded_xml import MAX_XML_SIZE
 MAX_INDEX = 4 * 1024 * 1024
 """Maximum size of the index in bytes."""
 MAX_PAGES = 300
-"""Maximum number of pages."""
+"""Maximum number of pages to fetch."""
 MAX_TOTAL = 64 * 1024 * 1024
-"""Maximum size of all pages in bytes."""
+"""Maximum total size of the pages, in bytes."""
 TIMEOUT = 30.0
-"""Seconds without data after which the connection is given up."""
+"""Seconds without data after which a connection is abandoned."""
 DEADLINE = 600.0
 """Maximum time in seconds for the index and all pages, and again for the dictionary, which may be on another
 host. Checked at each block that is received."""
@@ -124,7 +124,7 @@ class _Host:
 
 
 class _SameOrigin(HTTPRedirectHandler):
-    """Redirect handler that refuses other hosts; urllib raises after ten redirects."""
+    """Redirect handler that refuses other origins; urllib raises after ten redirects."""
 
     def __init__(self, index: SplitResult) -> None:
         self._index = index
@@ -133,7 +133,7 @@ class _SameOrigin(HTTPRedirectHandler):
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> Request | None:
         if not _same_origin(urlsplit(newurl), self._index):
-            raise FetchError(f"{req.full_url}: redirects to {newurl}, which is another host")
+            raise FetchError(f"{req.full_url}: redirects to {newurl}, which is another origin")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -198,7 +198,8 @@ def links(text: str, index: str) -> list[str]:
 
 
 def _is_relevant(path: str, spec: SpecIndex) -> bool:
-    """Return whether a page is named in the manifest, or in the folder of a product or one named like it."""
+    """Return whether the spec may cover a page: it is in the manifest, or in the folder of a product, or in a
+    folder with a similar name."""
     name = path.rpartition(".")[0]
     return bool(spec.kinds.get(name) or spec.product_of_page(name) or spec.unknown_folder(name))
 

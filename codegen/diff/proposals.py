@@ -1,7 +1,7 @@
 """Write the lines that findings propose into the spec folder.
 
-Written are additions, whose place follows from the proposal; corrections and removals are left to a person. A
-line may contain `…` where the words are missing: codegen refuses it until they are filled in.
+Only additions are written, at the place that the proposal names; corrections and removals are manual. A line
+contains `…` where text must be added by hand: codegen refuses it until then.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ def _set(lines: list[str], at: int, name: str, setting: str) -> bool:
 
 
 def _insert(lines: list[str], at: int, line: str, path: Path, *, inside: bool) -> None:
-    """Insert a line after the entry of a line, or as the first member of a message or group."""
+    """Insert `line` after the entry that begins at index `at`, or, if `inside` is set, as its first
+    member."""
     # A field without a neighbour is proposed for the end of the file, which may be another section's.
     if at >= len(lines) - 1 and path.name == "fields.yaml":
         lines.insert(_end_of_section(lines, path), f"  {line}")
@@ -89,7 +90,8 @@ def _insert(lines: list[str], at: int, line: str, path: Path, *, inside: bool) -
 
 
 def _end_of_section(lines: list[str], path: Path) -> int:
-    """Return the index after the elements of a file, which its folder or its name has as a key."""
+    """Return the index after the file's section: the key named like its folder (messages) or like the
+    file."""
     key = path.parent.name if path.parent.name == "messages" else path.stem
     at = next((number for number, line in enumerate(lines) if line.startswith(f"{key}:")), None)
     if at is None:

@@ -164,7 +164,7 @@ class _Modules:
         if self.dialect.texts:
             imports.in_one_line("enum", "StrEnum")
         views = texts.text_views(self.dialect, imports, self.package)
-        doc = f"What Text (58) says in messages of the {self.dialect.title} dialect."
+        doc = f"Known values of Text (58) in messages of the {self.dialect.title} dialect."
         sources = _files(self.dialect.texts)
         return ModuleView("texts.py", "texts.py.j2", doc, imports, sources, {"texts": views})
 
@@ -175,7 +175,7 @@ class _Modules:
             limits.words_view(each) if each.words else limits.limit_view(each, imports)
             for each in self.dialect.limits
         ]
-        doc = f"What the {self.dialect.title} dialect limits beside the values of fields."
+        doc = f"Limits of the {self.dialect.title} dialect other than those on field values."
         sources = _files(self.dialect.limits)
         return ModuleView("limits.py", "limits.py.j2", doc, imports, sources, {"limits": views})
 

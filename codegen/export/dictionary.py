@@ -136,7 +136,7 @@ def _add_field(parent: ET.Element, field: Field) -> None:
     if field.codeset is None:
         return
     if field.codeset.open:
-        element.append(ET.Comment(f" known values, others may come: {_listed(field.codeset)} "))
+        element.append(ET.Comment(f" known values, others may occur: {_listed(field.codeset)} "))
         return
     for code in field.codeset.codes:
         ET.SubElement(element, "value", {"enum": code.value, "description": code.constant})

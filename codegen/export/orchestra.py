@@ -108,7 +108,7 @@ class _Repository:
             element = ET.SubElement(parent, _q("codeSet"), about)
             for position, code in enumerate(codeset.codes, 1):
                 _code(element, code, position)
-            _document(element, codeset.doc, "Other values may come." if codeset.open else "")
+            _document(element, codeset.doc, "Other values may occur." if codeset.open else "")
 
     def _fields(self) -> None:
         parent = self._part("fields")

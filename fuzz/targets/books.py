@@ -43,10 +43,10 @@ def check(data: bytes) -> None:
                 steps.append(Snapshot(choices.pick(_SYMBOLS), rows))
             case _:
                 steps.append(Update([_entry(choices) for _ in range(choices.below(4))]))
-    hold(steps, tolerated)
+    check_invariant(steps, tolerated)
 
 
-def hold(steps: Sequence[Step], tolerated: frozenset[DiscrepancyKind] = TOLERATED) -> None:
+def check_invariant(steps: Sequence[Step], tolerated: frozenset[DiscrepancyKind] = TOLERATED) -> None:
     """Check the invariant for these steps."""
     match = Match(tolerated)
     for step in steps:

@@ -71,11 +71,11 @@ def check(data: bytes) -> None:
                 frames.append(wire.message(choices, spoken))
         if not choices.left:
             break
-    hold(spoken, frames, warm=warm, framed=choices.one_in(2), thorough=thorough)
+    check_invariant(spoken, frames, warm=warm, framed=choices.one_in(2), thorough=thorough)
 
 
 @_known_early()
-def hold(
+def check_invariant(
     spoken: Wire, frames: Sequence[bytes], *, warm: bool = True, framed: bool = False, thorough: bool = True
 ) -> None:
     """Check the invariant for these messages, one after another.

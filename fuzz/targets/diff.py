@@ -91,10 +91,10 @@ def check(data: bytes) -> None:
             case 3:
                 parts += parts[-4:]
         parts.append(piece)
-    hold("\n".join(parts), is_page=is_page)
+    check_invariant("\n".join(parts), is_page=is_page)
 
 
-def hold(text: str, *, is_page: bool) -> list[Fact]:
+def check_invariant(text: str, *, is_page: bool) -> list[Fact]:
     """Check the invariant for one page or dictionary; return its facts."""
     if is_page:
         return [*pages.read(text, "page.md", _KNOWN), *changelog.read(text, "page.md", _KNOWN)]

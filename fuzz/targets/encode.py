@@ -31,10 +31,10 @@ def check(data: bytes) -> None:
         header = _block(choices, spoken, spoken.dialect.header, 1)
     except (TypeError, ValueError):
         return  # rejected by the constructors
-    hold(spoken, message, header)
+    check_invariant(spoken, message, header)
 
 
-def hold(spoken: Wire, message: Message, header: Any) -> bytes | None:
+def check_invariant(spoken: Wire, message: Message, header: Any) -> bytes | None:
     """Check the invariant for one message; return its bytes, or None if it is rejected."""
     try:
         data = spoken.codec.encode(message, header)

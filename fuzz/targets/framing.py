@@ -29,10 +29,10 @@ def check(data: bytes) -> None:
             case _:
                 stream += choices.chunk()
     sizes = [1 + choices.below(64) for _ in range(choices.below(16))]
-    hold(stream + choices.rest(), sizes, before, skip_by_check_sum=by_check_sum)
+    check_invariant(stream + choices.rest(), sizes, before, skip_by_check_sum=by_check_sum)
 
 
-def hold(
+def check_invariant(
     stream: bytes, sizes: Sequence[int], before: Sequence[bytes] = (), *, skip_by_check_sum: bool = False
 ) -> list[Frame | Garbled | Oversized]:
     """Check the invariant for one stream, in chunks whose sizes cycle through `sizes`, after the whole
@@ -43,19 +43,19 @@ def hold(
     at = 0
     for piece in expected:
         if isinstance(piece, Frame):
-            assert is_frame(piece.data), f"given as a message, and none: {piece.data!r}"
+            assert is_frame(piece.data), f"returned as a message, but is not one: {piece.data!r}"
             assert stream[at : at + len(piece.data)] == piece.data
             at += len(piece.data)
         elif isinstance(piece, Garbled):
             assert stream.startswith(piece.data, at)
             at += piece.size
-    assert at + cold.skipped + cold.pending == len(stream), "bytes were lost or told twice"
+    assert at + cold.skipped + cold.pending == len(stream), "bytes were lost or reported twice"
     warm = Framer("FIXT.1.1", MAX_BODY_LENGTH, **settings)
     pieces(warm, [message for message in before if is_frame(message)])
     if warm.pending or warm.skipped:  # a message that is too large is garbage
         warm = Framer("FIXT.1.1", MAX_BODY_LENGTH, **settings)
     assert pieces(warm, wire.cut(stream, sizes)) == expected, (
-        "the portions, or what came before, made a difference"
+        "the result depends on the portions or on earlier messages"
     )
     assert (warm.pending, warm.skipped) == (cold.pending, cold.skipped)
     while cold.pending or cold.skipped:
@@ -63,7 +63,7 @@ def hold(
         cold.resync()
         reported = sum(map(size_of, pieces(cold, [])))
         assert cold.pending + cold.skipped == left - reported
-        assert reported, "giving up on a message told nothing"
+        assert reported, "abandoning a message reported no bytes"
     return expected
 
 

@@ -59,10 +59,10 @@ def check(data: bytes) -> None:
         text = wire.damaged(choices, message.replace(b"\x01", choices.pick(_SEPARATORS)))
         log += choices.pick(_BEFORE) + text + choices.pick(_AFTER)
     sizes = [1 + choices.below(40) for _ in range(1 + len(log) % 7)]
-    hold(log, sizes)
+    check_invariant(log, sizes)
 
 
-def hold(log: bytes, sizes: Sequence[int], max_message: int = MAX_MESSAGE) -> list[LoggedMessage]:
+def check_invariant(log: bytes, sizes: Sequence[int], max_message: int = MAX_MESSAGE) -> list[LoggedMessage]:
     """Check the invariant for one log, in chunks whose sizes cycle through `sizes`; return its messages."""
     expected = read([log], max_message)
     assert read(wire.cut(log, sizes), max_message) == expected, "the pieces made a difference"

@@ -44,10 +44,10 @@ def check(data: bytes) -> None:
     sizes = [1 + choices.below(64) for _ in range(choices.below(8))]
     if choices.one_in(3):
         frame = frame[: choices.below(len(frame) + 1)]
-    hold(frame, sizes)
+    check_invariant(frame, sizes)
 
 
-def hold(frame: bytes, sizes: Sequence[int] = ()) -> None:
+def check_invariant(frame: bytes, sizes: Sequence[int] = ()) -> None:
     """Check the invariant for one Logon, whole or truncated, in chunks of these sizes."""
     shown: list[str] = []
     if is_frame(frame):

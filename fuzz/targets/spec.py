@@ -50,7 +50,7 @@ def check(data: bytes) -> None:
     choices = Choices(data)
     name = choices.pick(_FILES)
     if choices.one_in(8):
-        hold(name, choices.rest())
+        check_invariant(name, choices.rest())
         return
     lines = list(_TEXTS[name])
     for _ in range(1 + choices.below(4)):
@@ -71,10 +71,10 @@ def check(data: bytes) -> None:
                 old = lines[at] if lines else ""
                 cut = choices.below(len(old) + 1)
                 lines[at : at + 1] = [old[:cut] + choices.pick(_VALUES) + old[cut:]]
-    hold(name, "\n".join(lines).encode("utf-8"), whole=choices.one_in(16))
+    check_invariant(name, "\n".join(lines).encode("utf-8"), whole=choices.one_in(16))
 
 
-def hold(name: Path, data: bytes, *, whole: bool = True) -> None:
+def check_invariant(name: Path, data: bytes, *, whole: bool = True) -> None:
     """Check the invariant for a folder with this content in one file; unless `whole`, for the file alone."""
     path = _WORK / name
     path.write_bytes(data)

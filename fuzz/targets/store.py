@@ -67,7 +67,7 @@ def check(data: bytes) -> None:
     files, truth = choices.pick(IMAGES)
     names = sorted(name for name in files if name in ("", "-wal") and files[name])
     name = choices.pick(names)
-    hold({**files, name: damaged(choices, files[name])}, truth)
+    check_invariant({**files, name: damaged(choices, files[name])}, truth)
 
 
 def damaged(choices: Choices, data: bytes) -> bytes:
@@ -89,7 +89,7 @@ def damaged(choices: Choices, data: bytes) -> bytes:
     return bytes(found[: len(data)])
 
 
-def hold(files: Files, truth: tuple[Any, ...]) -> bool:
+def check_invariant(files: Files, truth: tuple[Any, ...]) -> bool:
     """Check the invariant for the files of a store that contained `truth`; return whether it is rejected."""
     for old in _WORK.iterdir():
         old.unlink()
@@ -102,7 +102,7 @@ def hold(files: Files, truth: tuple[Any, ...]) -> bool:
             *numbers, messages, requests = contents(store)
     except StoreError:
         return True
-    assert tuple(numbers) == truth[:4], f"{numbers} are read, {truth[:4]} were committed"
-    assert set(messages) <= set(truth[4]), "a message is another"
-    assert set(requests) <= set(truth[5]), "a request is another"
+    assert tuple(numbers) == truth[:4], f"read {numbers}, committed {truth[:4]}"
+    assert set(messages) <= set(truth[4]), "a message differs from those committed"
+    assert set(requests) <= set(truth[5]), "a request differs from those committed"
     return False

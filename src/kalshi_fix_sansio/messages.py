@@ -18,7 +18,8 @@ from kalshi_fix_sansio.framing import Frame
 CODEC: Final = Codec(DIALECT)
 """The codec of the Kalshi dialect."""
 _earlier: Final[dict[int, Codec]] = {}
-"""Codecs by the id of their dialect: each state of the dialect exists once."""
+"""Codecs by the `id()` of their dialect. `Dialect.as_of` returns the same object for all days between two
+changes, so there is one codec per version."""
 
 
 def codec_as_of(day: date) -> Codec:
@@ -97,7 +98,7 @@ def to_dict(block: Block, by: By = "name") -> dict[str, Any]:
 
 
 def from_dict(data: Mapping[str, Any]) -> Message:
-    """Return the message in the output of `to_dict`, or in that of `to_json` after `json.loads`.
+    """Return the message that `to_dict` converted, or `to_json` followed by `json.loads`.
 
     It is equal to the original message. Names and tags may be mixed; strings are parsed as wire text.
 
@@ -119,7 +120,7 @@ def to_json(message: Message, by: By = "name") -> str:
 
 
 def from_json(text: str) -> Message:
-    """Return the message in the output of `to_json`, equal to the original message.
+    """Return the message that `to_json` converted, equal to the original message.
 
     Raises:
         DecodeError: as for `from_dict`, or `text` is not JSON.

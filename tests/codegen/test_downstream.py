@@ -65,7 +65,7 @@ def test_everything_that_nothing_names_is_listed_once(place: Place) -> None:
     }
 
 
-def test_what_is_new_is_told_with_its_line(place: Place) -> None:
+def test_a_new_member_is_reported_with_its_line(place: Place) -> None:
     before = place.left(areas=KINDS, known=[SESSION])
     spec = place.spec
     spec.edit("codesets.yaml", "      Anchor:", '      Buoy: {value: 3, doc: "At a buoy."}\n      Anchor:')
@@ -97,7 +97,7 @@ def test_a_text_is_known_by_its_constant_or_its_words_and_its_code_with_it(place
         assert "codes Answer.Granted" in left
 
 
-def test_what_is_known_is_left_out_and_what_settles_nothing_is_told(place: Place) -> None:
+def test_known_members_are_left_out_and_entries_without_effect_are_reported(place: Place) -> None:
     known = [
         SESSION,
         {"area": "desk", "messages": "BerthOffer", "why": "It only listens."},
@@ -140,7 +140,7 @@ def test_prose_is_searched_by_its_words(place: Place) -> None:
         ({"areas": {}}, "`areas` is empty"),
     ],
 )
-def test_mistakes_are_told_with_their_line(place: Place, about: dict[str, Any], text: str) -> None:
+def test_mistakes_are_reported_with_their_line(place: Place, about: dict[str, Any], text: str) -> None:
     with pytest.raises(SpecError, match=text):
         place.report(**about)
 

@@ -120,7 +120,7 @@ def test_many_unlike_items_are_compared_in_linear_time() -> None:
 # --- components and groups of a spec ---------------------------------------------------------------------
 
 
-def told(folder: Path) -> str:
+def mistakes(folder: Path) -> str:
     """Return the mistakes of a spec folder as reported."""
     return "\n".join(map(str, mistakes_of(folder)))
 
@@ -146,7 +146,7 @@ def with_components(tmp_path: Path, text: str) -> Path:
 
 
 def test_components_that_double_with_each_level_are_named(tmp_path: Path) -> None:
-    found = told(with_components(tmp_path, chained(28, both=True)))
+    found = mistakes(with_components(tmp_path, chained(28, both=True)))
     assert "components.yaml:" in found
     assert "message `OrderReport` has component `A28` twice; remove one of the two" in found
     assert len(found.split("\n")) < 100
@@ -154,13 +154,13 @@ def test_components_that_double_with_each_level_are_named(tmp_path: Path) -> Non
 
 def test_a_component_inside_itself_is_named(tmp_path: Path) -> None:
     loop = "components:\n  A0: {members: {B0: include}}\n  B0: {members: {A0: include}}\n"
-    found = told(with_components(tmp_path, loop))
+    found = mistakes(with_components(tmp_path, loop))
     assert "message `OrderReport` has component `A0` inside itself" in found
 
 
 @pytest.mark.parametrize("levels", [members.MAX_NESTING - 1, members.MAX_NESTING, 300])
 def test_components_are_nested_to_a_bound(tmp_path: Path, levels: int) -> None:
-    found = told(with_components(tmp_path, chained(levels, both=False)))
+    found = mistakes(with_components(tmp_path, chained(levels, both=False)))
     assert ("components are nested more than 32 deep" in found) is (levels >= members.MAX_NESTING)
 
 
@@ -173,14 +173,14 @@ def test_groups_are_nested_to_a_bound(tmp_path: Path, levels: int) -> None:
     )
     components = edited("components", "groups:\n", f"groups:\n{groups}")
     orders = edited("messages_orders", "Legs:    {", "G0:    {")
-    found = told(write(tmp_path, components=components, messages_orders=orders))
+    found = mistakes(write(tmp_path, components=components, messages_orders=orders))
     assert ("groups are nested more than 32 deep" in found) is (levels > members.MAX_NESTING)
 
 
 def test_all_fields_of_a_dialect_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load_dialect(write(tmp_path))
     monkeypatch.setattr(members, "MAX_FIELDS", 10)
-    assert "the dialect has more than 10 fields in its blocks" in told(write(tmp_path))
+    assert "the dialect has more than 10 fields in its blocks" in mistakes(write(tmp_path))
 
 
 # --- dictionaries --------------------------------------------------------------------------------------

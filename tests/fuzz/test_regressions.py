@@ -24,13 +24,13 @@ HEADER = samples.minimal(KALSHI.dialect.header)
 
 
 def test_a_wrong_length_among_unknown_fields_hides_no_other_field() -> None:
-    assert encode.hold(KALSHI, order(unknown=((95, b"10"), (96, b"abc"))), HEADER) is None
-    assert encode.hold(KALSHI, order(unknown=((95, b"3"), (96, b"abc"))), HEADER) is not None
+    assert encode.check_invariant(KALSHI, order(unknown=((95, b"10"), (96, b"abc"))), HEADER) is None
+    assert encode.check_invariant(KALSHI, order(unknown=((95, b"3"), (96, b"abc"))), HEADER) is not None
 
 
 def test_unknown_fields_of_an_update_without_entries_are_not_read_as_an_entry() -> None:
     update = MarketDataIncrementalRefresh(md_entries=[], unknown=((269, b"7"),))
-    assert encode.hold(KALSHI, update, HEADER) is not None
+    assert encode.check_invariant(KALSHI, update, HEADER) is not None
 
 
 def test_repeated_group_openers_in_a_text_of_a_known_shape_are_text() -> None:
@@ -38,26 +38,26 @@ def test_repeated_group_openers_in_a_text_of_a_known_shape_are_text() -> None:
     report = [field for field in fields if field[0] not in (b"453", b"448", b"447", b"452", b"58")]
     parties = [(b"453", b"5"), *[(b"448", b"a"), (b"452", b"24")] * 5]
     known = [framed([*report, (b"58", b"x"), *parties])] * 3
-    decode.hold(KALSHI, [*known, framed([*report, (b"58", b"448=" * 4000), *parties])], warm=False)
+    decode.check_invariant(KALSHI, [*known, framed([*report, (b"58", b"448=" * 4000), *parties])], warm=False)
 
 
 def test_a_check_sum_without_a_preceding_soh_ends_no_message() -> None:
     wrong = b"8=FIXT.1.1\x019=12\x0135=0\x0134=2\x0177"
     wrong += b"10=%03d\x01" % (byte_sum(wrong) & 0xFF)
     good = encode_frame("FIXT.1.1", b"35=0\x0134=2\x017\x01")
-    assert framing.hold(wrong + good, [1], [good])[-1] == Frame(good)
+    assert framing.check_invariant(wrong + good, [1], [good])[-1] == Frame(good)
 
 
 def test_a_text_of_separators_and_an_endless_message_are_read_completely() -> None:
     text = b"8=FIXT.1.1|35=0|58=x" + b"|" * 500 + b"|10=000|\n"
-    assert len(log_reader.hold(text + b"8=FIXT.1.1|35=0|58=x" + b"y" * 5000, [7])) == 2
+    assert len(log_reader.check_invariant(text + b"8=FIXT.1.1|35=0|58=x" + b"y" * 5000, [7])) == 2
 
 
 def test_an_soh_among_other_separators_is_data_however_the_log_is_split() -> None:
     heartbeat = next(each for each in KALSHI.templates if each[0] == (b"35", b"0"))
     head, _, check_sum = framed(heartbeat).rpartition(b"\x0110=")
     log = head.replace(b"\x01", b"|") + b"\x0110=" + check_sum.replace(b"\x01", b"|") + b"\n34=7|\n"
-    assert len(log_reader.hold(log, [1])) == 1
+    assert len(log_reader.check_invariant(log, [1])) == 1
 
 
 def test_a_number_with_leading_zeros_is_shown_as_the_number() -> None:
@@ -65,20 +65,22 @@ def test_a_number_with_leading_zeros_is_shown_as_the_number() -> None:
     sound = framed([(tag, b"007" if tag == b"34" else text) for tag, text in heartbeat]).replace(
         b"\x01", b"|"
     )
-    assert len(log_reader.hold(sound + b"\n", [7])) == 1
+    assert len(log_reader.check_invariant(sound + b"\n", [7])) == 1
 
 
 def test_a_new_password_is_hidden_like_a_password() -> None:
     head = b"35=A\x0149=a\x0156=b\x0134=1\x0152=20260821-14:03:07\x0198=0\x01108=30\x01"
     for field in (b"925=", b"1401=9\x011402=", b"1403=9\x011404=", b"554="):
-        secrets.hold(encode_frame("FIXT.1.1", head + field + secrets.SECRET + b"\x011137=9\x01"), [9, 40])
+        secrets.check_invariant(
+            encode_frame("FIXT.1.1", head + field + secrets.SECRET + b"\x011137=9\x01"), [9, 40]
+        )
 
 
 def test_a_flipped_bit_in_a_store_log_does_not_lower_sequence_numbers() -> None:
     files, truth = store.IMAGES[1]
     log = bytearray(files["-wal"])
     log[32 + 24 + 100] ^= 1
-    assert store.hold({**files, "-wal": bytes(log)}, truth)
+    assert store.check_invariant({**files, "-wal": bytes(log)}, truth)
 
 
 DOUBLING = "a0: &a0 x\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 64))
@@ -90,15 +92,15 @@ DOUBLING = "a0: &a0 x\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n
     ids=["doubling", "digits", "lists", "maps"],
 )
 def test_a_spec_file_of_unbounded_size_is_refused(text: str) -> None:
-    spec.hold(Path("fields.yaml"), text.encode(), whole=False)
+    spec.check_invariant(Path("fields.yaml"), text.encode(), whole=False)
 
 
 def test_dictionaries_with_doubling_components_or_unbounded_digits_or_depth_are_refused() -> None:
-    assert diff.hold(components(24), is_page=False)
-    diff.hold(
+    assert diff.check_invariant(components(24), is_page=False)
+    diff.check_invariant(
         f'<fix><fields><field number="{"9" * 5000}" name="F" type="INT"/></fields></fix>', is_page=False
     )
-    diff.hold("<fix>" + "<messages>" * 5000, is_page=False)
+    diff.check_invariant("<fix>" + "<messages>" * 5000, is_page=False)
 
 
 def established(name: str = "KalshiRT", *, explicit_confirm: bool = False) -> Player:

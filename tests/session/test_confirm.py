@@ -92,7 +92,8 @@ def test_the_store_is_updated_once_for_any_number_of_events(wired: Wired) -> Non
 
 
 def marks(wired: Wired) -> list[tuple[str, int]]:
-    """Confirm event by event; return the next incoming number in the store before each confirmation."""
+    """Confirm the events one by one. Return each event's name, with the next incoming number in the store
+    before its confirmation."""
     found = []
     for event in wired.session.events():
         found.append((type(event).__name__, wired.session.store.next_incoming))
@@ -207,7 +208,7 @@ def test_confirming_events_during_an_unanswered_reset_does_not_advance_the_store
 
 
 def next_of(wired: Wired) -> None:
-    """Log on with the next connection of the same process and check the expected numbers."""
+    """Log on again on a new connection of the same process, and check the numbers that both sides expect."""
     number = wired.session.next_incoming
     wired.reconnect()
     wired.session.receive_data(wired.peer.logon(LOGON, number), wired.clock.now)

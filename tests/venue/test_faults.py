@@ -779,7 +779,7 @@ def test_an_input_log_with_faults_replays_to_the_same(seed: int, tmp_path: Path)
         for _ in range(80):
             trial.step()
     found = replay(tmp_path / "input-log")
-    assert found.parted is None
+    assert found.difference is None
     assert found.is_same
     assert found.sent > 5000
 

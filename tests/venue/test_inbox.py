@@ -177,16 +177,16 @@ class Transport(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.written = b""
-        self.is_read = True
+        self.reading = True
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written += bytes(data)
 
     def pause_reading(self) -> None:
-        self.is_read = False
+        self.reading = False
 
     def resume_reading(self) -> None:
-        self.is_read = True
+        self.reading = True
 
     def close(self) -> None:
         pass
@@ -203,9 +203,9 @@ def test_reading_from_sockets_of_a_busy_venue_is_bounded() -> None:
     driver = Driver(VenueModel(config(), Random(1)), cast("asyncio.AbstractEventLoop", loop))
     (flood, flooding), (quiet, asking) = opened(driver), opened(driver)
     flooding.data_received(bytes(MAX_WAITING))
-    reads = [flood.is_read]
+    reads = [flood.reading]
     flooding.data_received(bytes(PIECE + 1))
-    reads.append(flood.is_read)
+    reads.append(flood.reading)
     assert reads == [True, False], "one piece is processed at once"
     asking.data_received(raw_logon("ann", now=driver.now(), signer="bob"))
     assert quiet.written == b""
@@ -214,7 +214,7 @@ def test_reading_from_sockets_of_a_busy_venue_is_bounded() -> None:
         loop.turn()
     assert b"58=Invalid signature" in quiet.written
     turns = 0
-    while not flood.is_read:
+    while not flood.reading:
         loop.turn()
         turns += 1
     assert abs(turns - MAX_WAITING // 2 // PIECE) < 3

@@ -78,7 +78,7 @@ def replayed(path: Path) -> Iterator[LoggedVenue]:
     with InputLog(path) as input_log:
         yield input_log.venue(config(), Random(1))
     found = replay(path)
-    assert found.is_same, found.parted
+    assert found.is_same, found.difference
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
@@ -114,7 +114,7 @@ def traded(path: Path, **changes: Any) -> VenueHarness:
 def test_a_replay_gives_the_same_state_and_the_same_bytes(path: Path) -> None:
     harness = traded(path, flow=FlowConfig(rate=1.0))
     found = replay(path)
-    assert found.is_same, found.parted
+    assert found.is_same, found.difference
     assert found.torn is None
     assert found.states > 10
     assert found.sent > 3000
@@ -151,7 +151,7 @@ def test_random_faults_and_their_effects_replay_too(path: Path) -> None:
         with pytest.raises(ConfigurationError):
             venue.perform(operation("halt", {"market": "NO-SUCH"}), harness.now)
     found = replay(path)
-    assert found.is_same, found.parted
+    assert found.is_same, found.difference
     assert found.states > 10
     assert {"raised": "ConfigurationError"} in lines_of(path)
 
@@ -160,7 +160,7 @@ def test_it_replays_in_another_process_whose_hashes_differ(path: Path) -> None:
     traded(path, flow=FlowConfig(rate=1.0))
     script = (
         "import sys; from pathlib import Path; from kalshi_fix_venue.input_log import replay; "
-        "found = replay(Path(sys.argv[1])); print(found.parted, found.torn)"
+        "found = replay(Path(sys.argv[1])); print(found.difference, found.torn)"
     )
     for seed in ("1", "2"):
         done = subprocess.run(
@@ -238,9 +238,9 @@ def test_a_refused_signature_is_refused_again_without_being_checked(path: Path) 
     assert {"verdict": False} in lines_of(path)
     # The opposite must fail.
     path.write_text(path.read_text().replace('{"verdict":false}', '{"verdict":true}'))
-    parted = replay(path).parted
-    assert parted is not None
-    assert "sends" in parted
+    difference = replay(path).difference
+    assert difference is not None
+    assert "sends" in difference
 
 
 def test_messages_that_waited_in_the_inbox_replay_too(path: Path) -> None:
@@ -322,7 +322,7 @@ def test_a_truncated_input_log_replays_up_to_its_end(path: Path) -> None:
     before = 0
     for size in range(header, len(data), step):
         found = cut_off(path, size)
-        assert found.is_same, (size, found.parted)
+        assert found.is_same, (size, found.difference)
         whole = data[:size].endswith(b"\n")
         assert whole or found.torn is not None, size
         assert found.entries >= before - 1
@@ -359,7 +359,7 @@ while True:
     process.wait()
     process.stdout.close()
     found = replay(path)
-    assert found.is_same, found.parted
+    assert found.is_same, found.difference
     assert found.entries > 20
 
 
@@ -382,10 +382,10 @@ def test_a_diverging_replay_reports_the_line(path: Path) -> None:
     for text, output in changed_lines(path):
         other = path.with_suffix(".other")
         other.write_text(text)
-        parted = replay(other).parted
-        assert parted is not None, output
-        assert parted.startswith(f"{other}:")
-        assert output in parted
+        difference = replay(other).difference
+        assert difference is not None, output
+        assert difference.startswith(f"{other}:")
+        assert output in difference
 
 
 @pytest.mark.parametrize(
@@ -468,7 +468,7 @@ def test_a_server_logs_resets_too(path: Path) -> None:
         headers = [line for line in lines_of(path) if "input_log" in line]
         assert len(headers) == 2
     found = replay(path)
-    assert found.is_same, found.parted
+    assert found.is_same, found.difference
     assert found.venue is not None
     assert found.venue.exchange("margin").pause is PauseState.EXCHANGE_PAUSED
     assert found.venue.exchange("prediction").pause is PauseState.OPEN

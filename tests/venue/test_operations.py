@@ -45,8 +45,8 @@ def test_an_operation_round_trips_through_its_values() -> None:
         ("pause", {"what": "tading"}, "pause: what: 'tading' is none of trading, exchange; did you mean"),
         ("pause", {"wat": "trading"}, "pause has no parameter 'wat'; did you mean `what`?"),
         ("halt", {}, "halt needs market: its ticker"),
-        ("halt", {"market": None}, "halt: market: None is not a text"),
-        ("halt", {"market": " "}, "halt: market: ' ' is not a text"),
+        ("halt", {"market": None}, "halt: market: None is not text"),
+        ("halt", {"market": " "}, "halt: market: ' ' is not text"),
         ("status", {"x": 1}, "status has no parameter 'x'; leave it out: nothing is allowed here"),
         (
             "cut",
@@ -67,7 +67,7 @@ def test_an_operation_round_trips_through_its_values() -> None:
         ("gap", {"chance": 0}, "gap: chance: 0 is not a probability"),
         ("gap", {"session": "NR"}, "gap: session: 'NR' is none of"),
         ("unavailable", {"applied": "perhaps"}, "unavailable: applied: 'perhaps' is neither yes nor no"),
-        ("reject", {"text": ""}, "reject: text: '' is not a text"),
+        ("reject", {"text": ""}, "reject: text: '' is not text"),
     ],
 )
 def test_an_invalid_operation_is_reported_with_the_valid_choices(

@@ -189,6 +189,7 @@ def test_manual_pauses_are_bounded() -> None:
 def test_a_pause_by_command_does_not_end_a_scheduled_one() -> None:
     scheduled = PauseWindow(begins=START, ends=START + timedelta(hours=1), state=PauseState.EXCHANGE_PAUSED)
     pauses = Pauses((scheduled,), EASTERN)
+    now = START
     for minutes, what in ((1, PauseState.TRADING_PAUSED), (2, PauseState.TRADING_PAUSED)):
         now = START + timedelta(minutes=minutes)
         pauses.pause(PauseWindow(begins=now, ends=now + timedelta(minutes=5), state=what))

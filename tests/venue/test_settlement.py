@@ -142,9 +142,9 @@ def test_order_sessions_get_settlement_reports_if_enabled(harness: VenueHarness,
     trade(harness)
     asks = harness.connect("ann", session_type, receive_settlement_reports=True)
     silent = harness.connect("ann-2", session_type)
-    stranger = harness.connect("bob", session_type, receive_settlement_reports=False)
+    disabled = harness.connect("bob", session_type, receive_settlement_reports=False)
     settle(harness)
-    assert [len(settlements(client)) for client in (asks, silent, stranger)] == [1, 0, 0]
+    assert [len(settlements(client)) for client in (asks, silent, disabled)] == [1, 0, 0]
 
 
 def test_all_sessions_of_an_account_get_the_same_report(harness: VenueHarness) -> None:

@@ -25,7 +25,7 @@ class Driver:
         self.venue: VenueModel = venue
         self.loop = loop
         self.moved: int = 0
-        """Number of inputs received from connections."""
+        """Number of inputs received from connections so far."""
         self._connections: dict[int, ClientProtocol] = {}
         self.ahead: float = ahead
         """Seconds by which the venue's clocks are ahead of the machine's."""
@@ -33,7 +33,7 @@ class Driver:
         self._processes: bool = False
         """Whether a call of `_process` is scheduled."""
         self._emptied: asyncio.Event | None = None
-        """Set while stopping."""
+        """None until `stop` is called; then set once all connections are closed."""
 
     def now(self) -> Instant:
         """Return the current time by both clocks of the venue."""
@@ -76,7 +76,7 @@ class Driver:
         else:
             self.moved += 1
         connection = None if number is None else self._connections.get(number)
-        if connection is not None and not connection.is_read and inbox.has_room(connection.number):
+        if connection is not None and not connection.is_reading and inbox.has_room(connection.number):
             connection.read()
         self._go_on()
         self.flush()
@@ -166,7 +166,7 @@ class ClientProtocol(asyncio.Protocol):
         self.session_type = session_type
         self.may_write: bool = True
         """Whether the transport accepts more output."""
-        self.is_read: bool = True
+        self.is_reading: bool = True
         """Whether the transport is being read."""
         self.number: int = 0
         """The venue's number of the connection."""
@@ -203,13 +203,13 @@ class ClientProtocol(asyncio.Protocol):
 
     def stop_reading(self) -> None:
         """Stop reading; the system buffers what the client sends."""
-        self.is_read = False
+        self.is_reading = False
         if self._transport is not None:
             self._transport.pause_reading()
 
     def read(self) -> None:
         """Continue reading."""
-        self.is_read = True
+        self.is_reading = True
         if self._transport is not None:
             self._transport.resume_reading()
 

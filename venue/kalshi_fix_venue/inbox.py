@@ -78,7 +78,7 @@ class Inbox:
         return bool(self._queues)
 
     def is_full(self, conn: int) -> bool:
-        """Return whether too many bytes of a connection wait to read more from it."""
+        """Return whether so many bytes of a connection are waiting that reading from it should pause."""
         return conn in self._queues and self._queues[conn].size > MAX_WAITING
 
     def has_room(self, conn: int) -> bool:
@@ -141,7 +141,7 @@ class Inbox:
         return conn
 
     def drop(self, now: Instant) -> None:
-        """Discard all waiting bytes; their connections are lost as well."""
+        """Discard all waiting bytes; report the end of connections whose end was waiting too."""
         gone = [conn for conn, queue in self._queues.items() if queue.is_over]
         self._queues.clear()
         for conn in gone:

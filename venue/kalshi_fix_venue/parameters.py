@@ -99,9 +99,9 @@ def shown(name: str) -> str:
 def _text(value: object) -> str:
     if isinstance(value, str) and value.strip():
         return value
-    if isinstance(value, int) and not isinstance(value, bool):  # 8 in a YAML file is a MsgType too
+    if isinstance(value, int) and not isinstance(value, bool):  # such as MsgType 8, an integer in YAML
         return str(value)
-    raise ValueError(f"{value!r} is not a text")
+    raise ValueError(f"{value!r} is not text")
 
 
 def _number(value: object) -> float:

@@ -293,7 +293,7 @@ class VenueModel:
 
     def data_to_send(self, conn: int) -> bytes:
         """Return the bytes to write to a connection, and remove them from its buffer."""
-        if self._armed.touch_bytes:
+        if self._armed.inspects_bytes:
             self._refresh()
         connection = self._connections.get(conn)
         output = b"" if connection is None else self._connections.fetch(connection, self._last)
@@ -329,7 +329,7 @@ class VenueModel:
     def _refresh(self) -> None:
         """Update the connections that have changed since the last call."""
         # In order where a fault may cut one of them and not the others.
-        self._connections.refresh(self._faults.cut, self._last, in_order=self._armed.touch_bytes)
+        self._connections.refresh(self._faults.cut, self._last, in_order=self._armed.inspects_bytes)
 
     # Time
 
@@ -388,7 +388,7 @@ class VenueModel:
         """
         # A fault takes effect after the call that triggered it and before the next one, independent of the
         # order in which output is fetched, and of whether it is fetched.
-        if self._armed.touch_bytes:
+        if self._armed.inspects_bytes:
             self._refresh()
         self._last = now
         if self._pauses.is_due(now.utc):

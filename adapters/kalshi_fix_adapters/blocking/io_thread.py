@@ -171,7 +171,7 @@ class _CancellableWait:
         end = time.monotonic() + seconds
         # A wake-up before the sleep is not lost, because its byte waits in the sleeper's socket.
         while not results:
-            self._look()
+            self._raise_if_abandoned()
             left = end - time.monotonic()
             if left <= 0:
                 return []
@@ -185,15 +185,16 @@ class _CancellableWait:
         """Wait until a socket can be read or written."""
         sleeper = self._shared.sleeper
         number = raw.fileno()
-        self._look()
+        self._raise_if_abandoned()
         sleeper.watch(number, interest)
         try:
             sleeper.sleep(seconds)
         finally:
             sleeper.watch(number, 0)
-        self._look()
+        self._raise_if_abandoned()
 
-    def _look(self) -> None:
+    def _raise_if_abandoned(self) -> None:
+        """Raise _AbandonedError if the user has left the client or an interrupted call left it changing."""
         shared = self._shared
         # Under the lock, because a change in progress in another thread is not an interrupted one.
         with shared.lock:

@@ -67,11 +67,11 @@ def store() -> None:
     type=click.IntRange(0),
     default=5,
     show_default=True,
-    help="Number of rows of the user to print, the last ones by key.",
+    help="Number of your rows to print, the last ones in the order of their keys.",
 )
 def show(place: str, as_object: bool, rows: int) -> None:
     """Print the contents of a message store, or of each store in a folder or at a URL: the owner, sequence
-    numbers, messages kept for resend, sent requests without a known outcome, and rows of the user.
+    numbers, messages kept for resend, sent requests without a known outcome, and your rows.
 
     Rows have no timestamps: if keys begin with a time or an ExecID, the last ones are the newest. A running
     session may be using the file: it is only read, as of that session's last commit. Messages and secrets in
@@ -110,15 +110,15 @@ def migrate(file: Path, key_id: str | None, account: str | None) -> None:
     """Move the store FILE to another API key, or to a named account.
 
     Your rows and the open requests are kept. Sequence numbers belong to the key: with another key they
-    restart at 1, and the open requests are reported as unknown. The file is renamed. No session may be using
-    it.
+    restart at 1, and the open requests are reported as unknown. The file is renamed. Close every session that
+    uses it first.
     """
     if (key_id is None) is (account is None):
         raise click.UsageError("give either --key-id or --account")
     with plain_errors():
         path = migrate_store(file, key_id=key_id, account=account)
         summary = read_summary(path)
-    held = f"{summary.rows:,} rows of the user and {len(summary.open_requests):,} open requests"
+    held = f"{summary.rows:,} user rows and {len(summary.open_requests):,} open requests"
     screen = Screen()
     screen.lines([plain(f"{path} has {held}, for {summary.owner}")])
     screen.flush()
@@ -162,7 +162,7 @@ def _print_tables(summary: StoreSummary, *before: Line) -> None:
         )
 
     if summary.last_rows:
-        screen.lines([(("bold", "Rows of the user, the last ones by key"),)])
+        screen.lines([(("bold", "User rows, the last ones by key"),)])
         screen.lines([row for key, text in summary.last_rows for row in _row_lines(key, text)])
 
 
@@ -215,8 +215,8 @@ def _lines(summary: StoreSummary) -> Iterator[Line]:
     yield _line("reset", unanswered)
     yield _line("kept for resend", _kept(summary))
     yield _line("open requests", str(len(summary.open_requests) or "none"))
-    rows = f"{summary.rows:,} of {summary.row_bytes:,} bytes" if summary.rows else "none"
-    yield _line("rows of the user", rows)
+    rows = f"{summary.rows:,} ({summary.row_bytes:,} bytes)" if summary.rows else "none"
+    yield _line("user rows", rows)
 
 
 def _line(label: str, value: str) -> Line:

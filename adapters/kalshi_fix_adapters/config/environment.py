@@ -11,8 +11,9 @@ For the prediction product the variables begin with `KALSHI_`, for margin with `
 | `..._FIX_ENDPOINTS` | other addresses than Kalshi's: `KalshiNR=localhost:8228,KalshiMD=localhost:8233` |
 | `..._FIX_CA_FILE` | PEM file with the CA to trust at those addresses |
 
-A key is sent only to its own product and environment: each product reads separate variables, the environment
-is Kalshi's demo unless the call names production, and production cannot be combined with the overrides above.
+A key is used only with its own product and environment: each product reads separate variables, the
+environment is Kalshi's demo unless the call names production, and the overrides above are refused for
+production.
 If `..._FIX_ENDPOINTS` is set, it must name every session type in use, so none connects to Kalshi by
 oversight.
 """
@@ -144,7 +145,7 @@ def _load_key_file(path: Path, passphrase: str | None) -> Signer:
     except (OSError, RuntimeError, ValueError) as error:  # a home that is unknown, a NUL in the name
         problem = getattr(error, "strerror", None) or type(error).__name__
     if problem:
-        # Outside of the handler, because the caught error names the path once more.
+        # Raised outside of the handler, because the caught error, as context, would show the path unmasked.
         raise KeyFileError(
             f"the private key file {shown(path)} cannot be read ({problem}); give the path of the PEM file"
         )
@@ -173,10 +174,11 @@ def find_endpoint(
     port: int | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Endpoint:
-    """Return the endpoint of a session type: the argument, else the environment, else Kalshi's address.
+    """Return the endpoint of a session type: from the arguments, else from the environment variables, else
+    Kalshi's.
 
     Raises:
-        ConfigurationError: the environment does not exist, or does not offer the session type.
+        ConfigurationError: Kalshi has no such environment, or it does not offer the session type.
     """
     prefix = _prefix(product)
     if environment not in ENVIRONMENTS:

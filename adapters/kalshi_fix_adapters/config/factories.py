@@ -42,8 +42,8 @@ class ClientFactory(Protocol[C_co]):
 class Factories(Generic[C]):
     """Creates clients of one kind. A client connects when it is opened.
 
-    Every method raises ConfigurationError (or its KeyFileError) when a setting is missing or contradicts
-    another.
+    Every method raises ConfigurationError when a setting is missing or contradicts another, and its subclass
+    KeyFileError when the private key file cannot be used.
     """
 
     def __init__(self, client: Callable[[ConnectionPlan], C]) -> None:

@@ -40,7 +40,7 @@ class Scalar:
 
     value: str | int | bool | None
     text: str
-    """As written, so that a wire value such as 007 is not changed by being a number."""
+    """The value as written in the file: as an integer, a wire value such as 007 would lose its zeros."""
     location: Location
 
     @property

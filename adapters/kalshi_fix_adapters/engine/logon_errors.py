@@ -33,8 +33,8 @@ ALREADY_CONNECTED = "SessionExists"
 """The refusal because of another connection of the same API key."""
 
 _ADVICE = {
-    "Signature": "check that the private key belongs to this API key id, and both of this product and "
-    "environment",
+    "Signature": "check that the private key belongs to this API key id, and that both are for this product "
+    "and environment",
     "ResetSeqNumFlag": "this session type restarts its numbers at every logon; send ResetSeqNumFlag=Y",
     NUMBERS: RESET_ADVICE,
     "TargetCompID": "connect to the port of the session type (TargetCompID) that you log on to",

@@ -17,22 +17,23 @@ from kalshi_fix_sansio.session import Session
 QUIET = 0.02
 """Seconds without received bytes after which a moment is quiet. A decoder takes 2 to 5 ms to compile."""
 PATIENCE = 1.0
-"""Seconds without a quiet moment after which `SHORT` seconds are enough."""
+"""Seconds without a quiet moment after which `SHORT` is used instead of `QUIET`."""
 SHORT = 0.002
+"""Seconds without received bytes after which a moment is quiet, once `PATIENCE` is over."""
 MAX_SHAPES = 64
 """Maximum number of shapes in a file; beyond it, the oldest are dropped."""
 MAX_BYTES = MAX_SHAPES * 32 * 1024
 """Maximum size of a file of shapes. A shape takes less than twice the size of a deferred message."""
 ALLOCATIONS = 5_000
-"""Number of new objects from which on a quiet moment is used to collect garbage; takes about 1 ms."""
+"""Number of new objects that make a quiet moment worth a garbage collection, which takes about 1 ms."""
 MAX_ALLOCATIONS = 1_000_000
-"""Number of new objects from which on Python collects garbage at once, if no moment was quiet."""
+"""Number of new objects after which Python collects garbage without waiting for a quiet moment."""
 
 _log = logging.getLogger(__name__)
 _freezing: set[int] = set()
 """The clients with the option `freeze` that have logged on, by `id`."""
 _thresholds: list[tuple[int, int, int]] = []
-"""The thresholds of automatic collections before the first of them logged on."""
+"""The thresholds of Python's garbage collector before the first of these clients logged on."""
 
 
 class QuietWork:
@@ -41,7 +42,7 @@ class QuietWork:
     def __init__(self, plan: ConnectionPlan) -> None:
         self._plan = plan
         self.freeze: bool = plan.freeze
-        """Whether each quiet moment is needed."""
+        """Whether quiet moments are also used for garbage collection (option `freeze`)."""
         self._is_frozen = False
         """Whether the objects of this connection's logon are frozen."""
         self.codec: Codec = plan.config.codec.deferring()

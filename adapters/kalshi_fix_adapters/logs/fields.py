@@ -9,7 +9,7 @@ from kalshi_fix_sansio.framing import byte_sum
 
 SOH = b"\x01"
 SEPARATORS = (SOH, b"|", b"^A", rb"\x01", rb"\u0001", b"<SOH>")
-"""Field separators: SOH, or its replacements by programs and terminals."""
+"""Field separators: SOH, and the replacements for it that programs and terminals print."""
 FIELD = re.compile(rb"[0-9]{1,9}=")
 """The start of a field."""
 _TEXT = b"58="

@@ -102,7 +102,7 @@ def pack(time: datetime, connection: int, kind: Kind, data: bytes) -> bytes:
 
 
 class _Reader:
-    """The bytes of a file by position, as long as it was when it was opened; a part of them is in memory."""
+    """The bytes of a file by position, up to its size at opening; only a part is in memory."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -221,9 +221,9 @@ class Recording:
         """Store the path; the file is opened when the iteration begins."""
         self.path: Path = Path(path)
         self.whole: int = 0
-        """Bytes of the file in front of a torn record at its end, once all are read."""
+        """Size of the file without the incomplete record at its end, known once all records are read."""
         self.torn: int = 0
-        """Bytes of an incomplete record at the end of the file, which a crash leaves, once all are read."""
+        """Size of the incomplete record that a crash left at the end; 0 until all records are read."""
         self.damaged: list[range] = []
         """Positions of the damaged bytes that were left out so far, the first `MAX_DAMAGED` ranges."""
         self.damaged_bytes: int = 0

@@ -203,8 +203,8 @@ def _blocks(number: int, pieces: Iterable[bytes]) -> Iterator[_Block]:
         looked_to = max(0, looked_to - end)
 
 
-class _Behind:
-    """The values searched for after a tag."""
+class _ValuesOfTag:
+    """The values to search for after one tag."""
 
     def __init__(self, tag: bytes) -> None:
         self._tag = tag
@@ -224,7 +224,7 @@ class _Behind:
             self._heads = {*map(self._head, self._values)}
 
     def _head(self, value: bytes) -> bytes:
-        # The data is split at the tag, so only the part before it if the value contains the tag.
+        # The data is split at the tag. If a value contains the tag, only the part before it can be compared.
         return value.partition(self._tag)[0][: self._size]
 
     def places(self, data: bytes) -> Iterator[int]:
@@ -249,7 +249,7 @@ class _Sought:
 
     def __init__(self, ids: Iterable[_Kind]) -> None:
         self.ids: list[_Kind] = []
-        self._behind = {kind: [_Behind(tag) for tag in tags] for kind, tags in _TAGS.items()}
+        self._behind = {kind: [_ValuesOfTag(tag) for tag in tags] for kind, tags in _TAGS.items()}
         for each in ids:
             self.add(each)
 

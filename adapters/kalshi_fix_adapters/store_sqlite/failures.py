@@ -14,9 +14,11 @@ BEGIN_ANEW = (
 
 _WORDS = {
     sqlite3.SQLITE_FULL: "could not be written, the disk is full: make room and open the store again",
-    sqlite3.SQLITE_READONLY: "may not be written: let this user write the file and its folder",
-    sqlite3.SQLITE_PERM: "may not be written: let this user write the file and its folder",
-    sqlite3.SQLITE_CANTOPEN: "cannot be opened: let this user read and write the file and its folder",
+    sqlite3.SQLITE_READONLY: "is not writable: give this user write permission for the file and its folder",
+    sqlite3.SQLITE_PERM: "is not writable: give this user write permission for the file and its folder",
+    sqlite3.SQLITE_CANTOPEN: (
+        "cannot be opened: give this user read and write permission for the file and its folder"
+    ),
     sqlite3.SQLITE_IOERR: (
         "could not be read or written: check the disk and the limit of file sizes, and open the store again"
     ),
@@ -41,7 +43,9 @@ class DamagedRowError(sqlite3.DatabaseError):
 def explain(path: Path, error: sqlite3.Error | OSError | UnicodeDecodeError) -> StoreError:
     """Return the StoreError for an error of SQLite or of the operating system on this file."""
     if isinstance(error, OSError):
-        return StoreError(f"{path} cannot be opened ({error.strerror}): let this user write in its folder")
+        return StoreError(
+            f"{path} cannot be opened ({error.strerror}): give this user write permission for its folder"
+        )
     code: int | None = getattr(error, "sqlite_errorcode", None)
     words = _WORDS.get(code & 0xFF) if code is not None else None
     if words is None:

@@ -34,7 +34,7 @@ def find_store(folder: str | Path, owner: StoreOwner) -> Path:
         others = other_stores(folder, owner)
         option, name = "--key-id", owner.sender_comp_id
         missing = f"no store of {owner}"
-        advice = "to create an empty one beside it, name it by the option account"
+        advice = "to create an empty one beside it, give it a name with the option `account`"
     else:
         unnamed = store_path(folder, attrs.evolve(owner, account=None))
         others = [unnamed] if unnamed.exists() else []

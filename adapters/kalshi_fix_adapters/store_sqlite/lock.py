@@ -72,7 +72,7 @@ class FileLock:
             self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
         except OSError as error:
             raise StoreError(
-                f"{path} cannot be opened ({error.strerror}): let this user write in that folder"
+                f"{path} cannot be opened ({error.strerror}): give this user write permission for its folder"
             ) from None
         try:
             _take(self._file.fileno())

@@ -20,7 +20,7 @@ class Pending:
         self.restarts_at: int | None = None
         """If not None, all messages in the file will be deleted, and the next one has this number."""
         self.renumbered: bool = False
-        """Whether numbers may be lower than before."""
+        """Whether a number may be lower than the one in the file."""
         self.sent: dict[int, StoredMessage] = {}
         self.requests: dict[int, OpenRequest] = {}
         """New open requests, by key."""

@@ -16,7 +16,8 @@ from kalshi_fix_adapters.documents.mistakes import Location
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
-    """Yield all differences in messages, flows, texts and pages, and everything that could not be parsed."""
+    """Yield the differences in messages, flows, texts and pages, and one finding per passage that could not
+    be parsed."""
     yield from _new(evidence)
     yield from _known(evidence)
     gone = list(_gone(evidence))
@@ -121,7 +122,8 @@ def _gone(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _flows(evidence: Evidence, gone: Container[str]) -> Iterator[Finding]:
-    """Compare flows with the tables of messages, which list every message of a product that is not gone."""
+    """Compare flows with the pages' tables of messages, which must list every message of the product.
+    Messages already reported as gone are skipped."""
     spec, listed = evidence.spec, evidence.facts(FlowsFact)
     sessions = {place.session for place in spec.places(None, evidence.product)}
     for fact in listed:

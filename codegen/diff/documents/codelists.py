@@ -135,10 +135,11 @@ def _is_reference(value: str, label: str, tag: int, vocabulary: Vocabulary) -> b
 
 
 def _words(text: str, tag: int, vocabulary: Vocabulary) -> dict[str, tuple[int, str]]:
-    """Return values that are words: the longest run of them, unless it is introduced as an example.
+    """Return the values that are words: the longest list of them, unless the text introduces it as an
+    example.
 
-    A field without a list of values so far has one only if the text introduces it. Known values need no
-    punctuation.
+    If the spec has no values for the field, the text must introduce the list as one. Known values are found
+    without punctuation between them.
     """
     best: re.Match[str] | None = None
     for match in _WORDS.finditer(text):

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from kalshi_fix_sansio.codec.compiled.cache import DecoderCache
 from kalshi_fix_sansio.codec.compiled.sample import sample_of
-from kalshi_fix_sansio.codec.encoder import ENCODE_ERRORS, check_header, check_unknown, name_fault
+from kalshi_fix_sansio.codec.encoder import ENCODE_ERRORS, check_header, check_unknown, raise_if_unencodable
 from kalshi_fix_sansio.codec.explainer import CHECK_SUM_TAG, MSG_TYPE_TAG, Explainer
 from kalshi_fix_sansio.codec.nodes import Inspection
 from kalshi_fix_sansio.codec.reader import read
@@ -273,7 +273,7 @@ class Codec:
 
 def _encode_block(block: Any, layout: BlockLayout) -> str:
     """Encode a block with its unknown fields; EncodeError names a field whose value cannot be encoded."""
-    name_fault(block, layout)
+    raise_if_unencodable(block, layout)
     return layout.encode(block)
 
 

@@ -22,7 +22,7 @@ ENCODE_ERRORS = (AttributeError, KeyError, TypeError, ValueError)
 """Exceptions that a generated encoder raises for values it cannot encode."""
 
 
-def name_fault(block: Any, layout: BlockLayout, where: str = "") -> None:
+def raise_if_unencodable(block: Any, layout: BlockLayout, where: str = "") -> None:
     """Check that every value of a block, and of its entries, can be encoded.
 
     Raises:
@@ -33,23 +33,23 @@ def name_fault(block: Any, layout: BlockLayout, where: str = "") -> None:
         value = getattr(block, member.attribute)
         if isinstance(member, GroupMember):
             if value or always_required(member):
-                _name_fault_of_entries(member, value, where)
+                _raise_if_entries_unencodable(member, value, where)
         elif member.tag in CODEC_TAGS:
             continue
         elif value is not None:
-            _name_fault_of_field(member, value, where)
+            _raise_if_field_unencodable(member, value, where)
         elif always_required(member):
             raise EncodeError(f"{member.field.label}{where} is required and has no value")
 
 
-def _name_fault_of_field(member: FieldMember, value: Any, where: str) -> None:
+def _raise_if_field_unencodable(member: FieldMember, value: Any, where: str) -> None:
     try:
         format_value(member.field.kind, value)
     except EncodeError as error:
         raise EncodeError(f"{member.field.label}{where}: {error}") from None
 
 
-def _name_fault_of_entries(member: GroupMember, entries: Any, where: str) -> None:
+def _raise_if_entries_unencodable(member: GroupMember, entries: Any, where: str) -> None:
     label = member.counter.label
     if not isinstance(entries, Sequence):
         raise EncodeError(f"{label}{where}: expected a list, not {type(entries).__name__}")
@@ -58,7 +58,7 @@ def _name_fault_of_entries(member: GroupMember, entries: Any, where: str) -> Non
         if not isinstance(entry, member.entry.cls):
             expected = member.entry.cls.__name__
             raise EncodeError(f"expected {expected}, not {type(entry).__name__},{place}")
-        name_fault(entry, member.entry, place)
+        raise_if_unencodable(entry, member.entry, place)
 
 
 def check_unknown(

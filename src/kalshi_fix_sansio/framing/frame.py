@@ -19,11 +19,11 @@ CHECK_SUM: Final = re.compile(rb"10=([0-9]{3})\x01")
 CHECK_SUM_SIZE: Final = 7
 """Bytes of the CheckSum field with its SOH."""
 CHECK_SUM_FIELDS: Final = tuple(b"10=%03d\x01" % value for value in range(256))
-"""CheckSum (10) by its value."""
+"""The CheckSum (10) field for each value, with its SOH."""
 ADLER_BLOCK: Final = 256
-"""How many bytes Adler-32 can add up at once."""
+"""Block size: the number of bytes whose sum cannot exceed the modulus of Adler-32."""
 ADLER_ASCII_BLOCK: Final = 512
-"""How many ASCII bytes Adler-32 can add up at once."""
+"""Block size for ASCII bytes, whose values are below 128."""
 
 
 @attrs.frozen

@@ -82,9 +82,9 @@ class Framer:
     `next`.
 
     Bytes that are not a message are skipped and reported in one piece, before the next message. A complete
-    message with a wrong CheckSum is reported immediately, and so is one that is too large, before it is
-    skipped. The results do not depend on how the stream was split into portions, and the work is linear in
-    its length for any content.
+    message with a wrong CheckSum is reported immediately. A message that is too large is reported once its
+    length is known, and then skipped. The results do not depend on how the stream was split into portions,
+    and the work is linear in the length of the stream, whatever it contains.
 
     All stored positions (`_at`, `_required`, `_looked_to`, those in `_sums`) are relative to the front of the
     buffer, and are adjusted with it in `feed`.

@@ -226,7 +226,7 @@ class Core:
             self.ledger.ended_by = None
         number, expected = logon.header.msg_seq_num, self.ledger.expected
         missing = (expected, number - 1) if number is not None and number > expected else None
-        # A peer whose first message is this Logon cannot have agreed to a reset before it.
+        # If this Logon is number 1, it is the peer's first message since its reset.
         restarted = reset or (self.ledger.restart_unreported and number != 1)
         self.emit(LoggedOn(logon, heart_bt_int, restarted, self.flags, missing, requested or not restarted))
         self.ledger.restart_unreported = False

@@ -22,7 +22,7 @@ from kalshi_fix_sansio.session.store import MessageStore, StoredMessage
 VOID = 0
 """The mark of an event whose number no longer counts, because the numbers started again. It is below every
 number, so it moves the store nowhere; the event itself still waits to be confirmed."""
-FAILED_BEFORE = "the store has failed before; open it anew and begin a new Session on it"
+FAILED_BEFORE = "the store has already failed; reopen it and start a new Session"
 EndedBy = tuple[int, Hashable]
 """The number of the message by which a session ended, and why it did."""
 

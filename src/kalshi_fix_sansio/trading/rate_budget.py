@@ -215,8 +215,8 @@ class RateBudget:
             default_cost: tokens of all other messages.
 
         Raises:
-            ConfigurationError: the tier does not exist; `use` is not above 0 and at most 1; `kept_back` is
-                not from 0 to below 1; a cost is negative, or more than the usable capacity of a bucket.
+            ConfigurationError: the tier does not exist; `use` is 0 or less, or above 1; `kept_back` is
+                negative, or 1 or more; a cost is negative, or exceeds the usable capacity of a bucket.
         """
         self.tier: str | TokenLimits = tier
         self.product: Product = product

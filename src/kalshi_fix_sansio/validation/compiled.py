@@ -146,7 +146,7 @@ class _Writer:
             return []  # a value without a FIX form is reported by the encoder
         lines = self._value_lines(member, judge, where, always)
         if instead:
-            lines = self._chosen(
+            lines = self._limit_choice_lines(
                 instead,
                 lambda limit: self._value_lines(
                     member, self._judge(member, (limit,), by_name), where, (limit,)
@@ -157,7 +157,7 @@ class _Writer:
             )
         return [f"v = {at}.{member.attribute}", "if v is not None:", *_inner(lines)]
 
-    def _chosen(
+    def _limit_choice_lines(
         self,
         instead: tuple[Limit, ...],
         check: Callable[[Limit], list[str]],
@@ -309,7 +309,7 @@ class _Writer:
         always, instead = rules.limits_of(member, self.place)
         check = partial(self._counted_here, member, entries, where, by_name)
         limited = [line for limit in always for line in check(limit)]
-        counted += self._chosen(instead, check, limited, at, by_name) if instead else limited
+        counted += self._limit_choice_lines(instead, check, limited, at, by_name) if instead else limited
         cls = self._name(member.entry.cls)
         inner = self.block(
             member.entry, entry, f"{self._name(rules.place_of_entry(member))}({number}, {where})"

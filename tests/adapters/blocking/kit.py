@@ -17,8 +17,8 @@ from kalshi_fix_sansio import Heartbeat
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG
-from tests.adapters.conformance.support import by_hand
 from tests.adapters.conformance.support import options as of_one_connection
+from tests.adapters.conformance.support import plaintext_options
 from tests.adapters.engine.stage import report
 from tests.adapters.net.peers import Acceptor, logged_on_peer
 
@@ -79,7 +79,7 @@ def trading(sandbox: Sandbox, **changes: Any) -> Iterator[tuple[Client, Orders]]
     """Yield a client that is logged on, and its peer; the events of the logon were taken."""
     orders = Orders()
     with logged_on_peer(orders) as port:
-        client = order_entry(**by_hand(sandbox, port, **changes))
+        client = order_entry(**plaintext_options(sandbox, port, **changes))
         try:
             with client:
                 list(client.events(0))

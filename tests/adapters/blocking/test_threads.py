@@ -22,7 +22,7 @@ from kalshi_fix_sansio.session.timers import Timers
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.blocking.kit import next_of, options, taken, trading
 from tests.adapters.conformance.loops import LONG
-from tests.adapters.conformance.support import by_hand, order
+from tests.adapters.conformance.support import order, plaintext_options
 from tests.adapters.engine.stage import plan
 from tests.adapters.net.peers import Acceptor, logged_on_peer
 from tests.helpers import SHORTEST
@@ -288,7 +288,7 @@ def test_heartbeats_are_sent_whatever_the_user_does(
 
     with (
         logged_on_peer(listen) as port,
-        order_entry(**by_hand(sandbox, port, heart_bt_int=SHORTEST)) as client,
+        order_entry(**plaintext_options(sandbox, port, heart_bt_int=SHORTEST)) as client,
     ):
         behave(client, heard)
     assert heard.is_set()

@@ -52,7 +52,7 @@ def test_a_new_store_is_shown(path: Path) -> None:
         "  reset                       none pending",
         "  kept for resend             no message",
         "  open requests               none",
-        "  rows of the user            none",
+        "  user rows                   none",
     ]
 
 
@@ -87,7 +87,7 @@ def test_a_store_in_use_by_another_process(path: Path) -> None:
         "  reset                       none pending",
         "  kept for resend             2 messages, 2 (2026-08-21 14:03:07) to 3 (2026-08-21 14:03:07)",
         "  open requests               2",
-        "  rows of the user            none",
+        "  user rows                   none",
         "Open requests (outcome unknown), oldest first",
     ]
     assert "| my-\\x1b[1mfirst | NewOrderSingle (D) | 2 | 2026-08-21 14:03:07 | pending |" in " ".join(
@@ -199,7 +199,7 @@ def test_a_store_is_migrated_to_another_key(path: Path) -> None:
     result = CliRunner().invoke(commands, ["store", "migrate", str(path), "--key-id", "new-key"])
     new = attrs.evolve(OWNER, sender_comp_id="new-key")
     target = store_path(path.parent, new)
-    held = "1 rows of the user and 2 open requests"
+    held = "1 user rows and 2 open requests"
     assert (result.exit_code, result.stdout) == (0, f"{target} has {held}, for {new}\n")
     assert "next number to send         1\n" in look(target).stdout
     result = CliRunner().invoke(commands, ["store", "migrate", str(target), "--account", "maker"])
@@ -209,7 +209,7 @@ def test_a_store_is_migrated_to_another_key(path: Path) -> None:
         assert (result.exit_code, result.stdout) == (status, "")
 
 
-# --- rows of the user
+# --- user rows
 
 
 ROWS = {
@@ -234,9 +234,9 @@ def test_rows_of_the_user_are_shown_without_secrets(path: Path) -> None:
         assert "not-to-be-shown" not in printed
         assert "\x1b" not in printed
     size = sum(len(key.encode()) + len(text) for key, text in ROWS.items())
-    assert f"  rows of the user            6 of {size:,} bytes\n" in shown
-    lines = shown[shown.index("Rows of the user") :].splitlines()
-    assert lines[0] == "Rows of the user, the last ones by key"
+    assert f"  user rows                   6 ({size:,} bytes)\n" in shown
+    lines = shown[shown.index("User rows") :].splitlines()
+    assert lines[0] == "User rows, the last ones by key"
     assert lines[1].startswith('  orders  {"n": [0, 1, 2')
     assert lines[1].endswith("... (2,397 characters)")
     assert lines[2:] == [

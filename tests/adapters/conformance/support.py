@@ -25,7 +25,7 @@ def options(sandbox: Sandbox, session: str = "KalshiNR", key: int = 0, **changes
     return cast("Options", chosen)
 
 
-def by_hand(sandbox: Sandbox, port: int, **changes: Any) -> Options:
+def plaintext_options(sandbox: Sandbox, port: int, **changes: Any) -> Options:
     """Return options of a client of a peer without TLS on another port."""
     return options(sandbox, port=port, tls=Plaintext(), **changes)
 
@@ -71,7 +71,7 @@ async def event_of(client: Any, kind: type) -> Any:
     raise AssertionError(f"no {kind.__name__} came")
 
 
-async def trade(client: Any) -> int:
+async def place_order(client: Any) -> int:
     """Place an order and wait for the report that it is new; return its MsgSeqNum."""
     placed = order()
     number: int = await client.send(placed)

@@ -24,7 +24,7 @@ from tests.adapters.conftest import ME, OTHER
 
 
 def budget(rate: float) -> RateBudget:
-    """Ten orders at once, and cancels at the cost of five more."""
+    """Return a budget for a burst of ten orders; a third of it is kept back for cancels."""
     limits = TokenLimits(write_rate=rate, write_capacity=150, read_rate=rate, read_capacity=150)
     costs = {OrderCancelRequest.MSG_TYPE: 2}
     return RateBudget(limits, use=1.0, kept_back=1 / 3, costs=costs, default_cost=10)
@@ -40,8 +40,8 @@ def cancel(placed: Any) -> OrderCancelRequest:
 
 
 async def waits(client: Any, *, number: int = 1) -> None:
-    """Wait until this many calls wait for the budget, by test requests that also show that the session is
-    alive."""
+    """Return once `number` calls are waiting for the budget. The test requests in between also show that the
+    session is alive."""
     while sum(map(len, client._core.pacing._lines.values())) < number:
         await client.test_request(LONG)
 

@@ -24,7 +24,14 @@ from kalshi_fix_sansio.events import LoggedOn
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, TASKS, Loop, first, gather
 from tests.adapters.conformance.relay import Relay
-from tests.adapters.conformance.support import AT_ONCE, acknowledged, by_hand, event_of, options, order
+from tests.adapters.conformance.support import (
+    AT_ONCE,
+    acknowledged,
+    event_of,
+    options,
+    order,
+    plaintext_options,
+)
 from tests.adapters.net.peers import Acceptor, keep_silent, logged_on_peer
 
 T = TypeVar("T")
@@ -248,7 +255,7 @@ def test_an_interrupt_during_the_logout_ends_it(loop: Loop, sandbox: Sandbox) ->
     clients = []
 
     async def main(port: int) -> None:
-        client = loop.client("KalshiNR", **by_hand(sandbox, port))
+        client = loop.client("KalshiNR", **plaintext_options(sandbox, port))
         clients.append(client)
         async with client:
             pass

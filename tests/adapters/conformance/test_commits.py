@@ -21,7 +21,7 @@ from kalshi_fix_sansio.errors import SendFailedError, StoreError
 from kalshi_fix_sansio.events import CloseReason, OutcomesUnknown, SessionEnded, Uncertainty
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, TASKS, Loop, gather
-from tests.adapters.conformance.support import acknowledged, event_of, options, order, trade
+from tests.adapters.conformance.support import acknowledged, event_of, options, order, place_order
 
 
 class SlowDisk:
@@ -75,7 +75,7 @@ async def test_messages_that_are_sent_during_a_commit_share_the_next_one(
     loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
 ) -> None:
     async with loop.client("KalshiRT", **durable(sandbox, tmp_path)) as client:
-        await trade(client)
+        await place_order(client)
         disk.hold()
         numbers = [client.send_nowait(order()) for _ in range(20)]
         await loop.until(disk.held)
@@ -93,7 +93,7 @@ async def test_a_commit_does_not_hold_up_timers_events_and_answers(
     loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
 ) -> None:
     async with loop.client("KalshiRT", **durable(sandbox, tmp_path)) as client:
-        await trade(client)
+        await place_order(client)
         disk.hold()
         placed = order()
         client.send_nowait(placed)
@@ -111,7 +111,7 @@ async def test_a_commit_that_outlives_its_limit_ends_the_session(
 ) -> None:
     settings = durable(sandbox, tmp_path, commit_timeout=0.2)
     async with loop.client("KalshiRT", **settings) as client:
-        await trade(client)
+        await place_order(client)
         disk.hold()
         placed = order()
         try:
@@ -134,7 +134,7 @@ async def test_send_nowait_reports_a_failed_commit_by_events(
     loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
 ) -> None:
     async with loop.client("KalshiRT", **durable(sandbox, tmp_path)) as client:
-        await trade(client)
+        await place_order(client)
         disk.is_full = True
         placed = order()
         client.send_nowait(placed)
@@ -150,7 +150,7 @@ async def test_a_cancellation_during_a_commit_takes_effect_after_it(
     loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
 ) -> None:
     async with loop.client("KalshiRT", **durable(sandbox, tmp_path)) as client:
-        await trade(client)
+        await place_order(client)
         for withdrawn in (False, True):
             placed, numbers = order(), list[int]()
             disk.hold()
@@ -162,7 +162,7 @@ async def test_a_cancellation_during_a_commit_takes_effect_after_it(
             assert len(numbers) == 1
             await acknowledged(client, placed.cl_ord_id)
             # No cancellation is left behind.
-            await trade(client)
+            await place_order(client)
 
 
 @asynccontextmanager
@@ -206,7 +206,7 @@ async def test_opening_and_closing_a_store_do_not_hold_up_the_loop(
     async with loop.together() as start:
         start(allow)
         async with loop.client("KalshiRT", **durable(sandbox, tmp_path)) as client:
-            await trade(client)
+            await place_order(client)
     assert begun.is_set()
 
 
@@ -216,7 +216,7 @@ async def test_errors_of_opening_and_closing_in_a_thread_are_raised(
 ) -> None:
     client = loop.client("KalshiRT", **durable(sandbox, tmp_path))
     await client.__aenter__()
-    await trade(client)
+    await place_order(client)
     client.rows["a"] = 1
     disk.fails_at_rows = True
     with pytest.raises(StoreError, match="No space left on device"):

@@ -18,10 +18,10 @@ from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import (
     AT_ONCE,
     acknowledged,
-    by_hand,
     event_of,
     options,
     order,
+    plaintext_options,
     report,
 )
 from tests.adapters.net.peers import Acceptor, keep_silent, listening, logged_on_peer
@@ -150,7 +150,7 @@ async def test_messages_received_after_the_logout_can_still_be_taken(loop: Loop,
                 peer.send(report())
 
     with logged_on_peer(report_late) as port:
-        async with loop.client("KalshiNR", **by_hand(sandbox, port)) as client:
+        async with loop.client("KalshiNR", **plaintext_options(sandbox, port)) as client:
             assert client.is_logged_on
         events = await gather(client.events(LONG))
         kinds = [type(event) for event in events]
@@ -167,7 +167,7 @@ async def test_both_sides_log_out_at_once(loop: Loop, sandbox: Sandbox) -> None:
         list(peer.received())
 
     with logged_on_peer(cross) as port:
-        async with loop.client("KalshiNR", **by_hand(sandbox, port)) as client:
+        async with loop.client("KalshiNR", **plaintext_options(sandbox, port)) as client:
             await loop.until(crossed)
             ended = await client.logout("enough")
             assert ended.clean
@@ -184,7 +184,7 @@ async def test_a_venue_that_does_not_answer_the_logout(loop: Loop, sandbox: Sand
             return
 
     with logged_on_peer(ignore) as port:
-        async with loop.client("KalshiNR", **by_hand(sandbox, port)) as client:
+        async with loop.client("KalshiNR", **plaintext_options(sandbox, port)) as client:
             await acknowledged_by(client)
         assert not client.ended.clean
 
@@ -228,7 +228,7 @@ async def test_a_logout_while_logging_on(loop: Loop, sandbox: Sandbox) -> None:
         keep_silent(connection)
 
     with listening(read_the_logon) as port:
-        client = loop.client("KalshiNR", **by_hand(sandbox, port, timeout=2 * LONG))
+        client = loop.client("KalshiNR", **plaintext_options(sandbox, port, timeout=2 * LONG))
 
         async def leave() -> None:
             await loop.until(reached)

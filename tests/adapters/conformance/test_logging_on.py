@@ -22,7 +22,7 @@ from kalshi_fix_venue.identities import ClientKey
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop
 from tests.adapters.conformance.relay import Relay
-from tests.adapters.conformance.support import by_hand, options
+from tests.adapters.conformance.support import options, plaintext_options
 from tests.adapters.net.peers import hang_up, keep_silent, listening, talk_nonsense
 from tests.helpers import order
 
@@ -99,7 +99,7 @@ def test_a_peer_that_does_not_log_on(
     loop: Loop, sandbox: Sandbox, handler: Any, timeout: float, text: str
 ) -> None:
     with listening(handler) as port:
-        error = refused(loop, by_hand(sandbox, port, timeout=timeout), LogonFailedError)
+        error = refused(loop, plaintext_options(sandbox, port, timeout=timeout), LogonFailedError)
     assert text in str(error)
 
 

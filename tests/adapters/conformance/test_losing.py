@@ -42,12 +42,12 @@ from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import (
     AT_ONCE,
     acknowledged,
-    by_hand,
     event_of,
     options,
     order,
+    place_order,
+    plaintext_options,
     report,
-    trade,
 )
 from tests.adapters.conftest import ME
 from tests.adapters.engine.stage import FailingStore
@@ -76,7 +76,7 @@ async def test_every_step_of_a_reconnection_is_reported_in_order(
         assert [reported[0].attempt, reported[4].attempt] == [1, 1]
         assert not client.ended
         # A session without resend resets its numbers.
-        assert await trade(client) == 2
+        assert await place_order(client) == 2
     assert client.ended.clean
 
 
@@ -84,7 +84,7 @@ async def test_iterating_over_messages_reports_a_loss_and_continues(
     loop: Loop, sandbox: Sandbox, relay: Relay
 ) -> None:
     async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=AT_ONCE)) as client:
-        await trade(client)
+        await place_order(client)
         relay.cut()
         with pytest.raises(OrdersUnverifiedError) as unverified:
             await gather(client.messages(LONG))
@@ -94,7 +94,7 @@ async def test_iterating_over_messages_reports_a_loss_and_continues(
         assert caught.value.ended is not None
         assert caught.value.ended.reason is CloseReason.CONNECTION_LOST
         await event_of(client, LoggedOn)
-        await trade(client)
+        await place_order(client)
 
 
 async def test_nothing_is_sent_without_a_connection(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
@@ -108,7 +108,7 @@ async def test_nothing_is_sent_without_a_connection(loop: Loop, sandbox: Sandbox
         assert all("refused the connection" in str(event.error) for event in failed)
         await loop.in_thread(relay.come_back)
         await event_of(client, LoggedOn)
-        assert await trade(client) == 2
+        assert await place_order(client) == 2
 
 
 async def test_reconnecting_can_be_stopped(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
@@ -129,7 +129,7 @@ async def test_the_current_connection_outlives_stop_reconnecting(
 ) -> None:
     async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SOON)) as client:
         client.stop_reconnecting()
-        await trade(client)
+        await place_order(client)
         relay.cut()
         assert [type(event) for event in await gather(client.events(LONG))] == [
             OrdersUnverified,
@@ -152,7 +152,7 @@ async def test_a_permanent_failure_ends_the_reconnection(loop: Loop, sandbox: Sa
 async def test_a_silently_lost_peer_is_detected(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
     settings = options(sandbox, port=relay.port, reconnect=SOON, heart_bt_int=SHORTEST)
     async with loop.client("KalshiNR", **settings) as client:
-        await trade(client)
+        await place_order(client)
         relay.swallow("client", "server")
         await event_of(client, PeerSilent)
         ended = await event_of(client, SessionEnded)
@@ -160,7 +160,7 @@ async def test_a_silently_lost_peer_is_detected(loop: Loop, sandbox: Sandbox, re
         relay.swallow()
         relay.cut()
         await event_of(client, LoggedOn)
-        await trade(client)
+        await place_order(client)
 
 
 # --- end of file in unusual states
@@ -172,7 +172,7 @@ async def test_half_a_message_is_discarded(loop: Loop, sandbox: Sandbox) -> None
         peer.connection.sendall(b"8=FIXT.1.1\x019=400\x0135=8\x0134=3\x01")
 
     with logged_on_peer(say_half) as port:
-        async with loop.client("KalshiNR", **by_hand(sandbox, port)) as client:
+        async with loop.client("KalshiNR", **plaintext_options(sandbox, port)) as client:
             events = await gather(client.events(LONG))
             kinds = [type(event) for event in events]
             assert kinds == [Connecting, LoggedOn, MessageReceived, SessionEnded]
@@ -187,7 +187,7 @@ async def test_messages_before_the_venue_closed_are_read(loop: Loop, sandbox: Sa
             peer.send(report(number))
 
     with logged_on_peer(say_and_go) as port:
-        async with loop.client("KalshiNR", **by_hand(sandbox, port, queue_limit=50)) as client:
+        async with loop.client("KalshiNR", **plaintext_options(sandbox, port, queue_limit=50)) as client:
             events = await gather(client.events(LONG))
             assert sum(isinstance(event, MessageReceived) for event in events) == reports
             assert isinstance(events[-1], SessionEnded)
@@ -238,7 +238,7 @@ async def test_a_logout_by_the_venue_is_reported(loop: Loop, sandbox: Sandbox) -
         list(peer.received())
 
     with logged_on_peer(log_out) as port:
-        async with loop.client("KalshiNR", **by_hand(sandbox, port)) as client:
+        async with loop.client("KalshiNR", **plaintext_options(sandbox, port)) as client:
             assert (await event_of(client, LogoutReceived)).text == "maintenance"
             with pytest.raises(SessionClosedError, match="maintenance"):
                 await gather(client.messages(LONG))
@@ -261,7 +261,7 @@ async def test_without_resend_unknown_outcomes_are_reported(loop: Loop) -> None:
     with Sandbox((ME,)) as sandbox, relay_to(sandbox) as relay:
         settings = options(sandbox, port=relay.port, reconnect=SOON)
         async with loop.client("KalshiNR", **settings) as client:
-            await trade(client)
+            await place_order(client)
             relay.swallow("server")
             lost = order()
             await client.send(lost)
@@ -275,7 +275,7 @@ async def test_without_resend_unknown_outcomes_are_reported(loop: Loop) -> None:
             assert unknown.request_ids == (lost.cl_ord_id,)
             logged_on = await event_of(client, LoggedOn)
             assert logged_on.reset
-            assert await trade(client) == 2
+            assert await place_order(client) == 2
         assert client.ended.clean
 
 
@@ -297,7 +297,7 @@ async def test_with_resend_nothing_is_lost(loop: Loop, tmp_path: Path, durable: 
             sandbox, "KalshiRT", port=relay.port, reconnect=SOON, store=tmp_path if durable else None
         )
         async with loop.client("KalshiRT", **settings) as client:
-            number = await trade(client)
+            number = await place_order(client)
             relay.swallow("server")
             unheard = order()
             assert await client.send(unheard) == number + 1
@@ -311,13 +311,13 @@ async def test_with_resend_nothing_is_lost(loop: Loop, tmp_path: Path, durable: 
             assert logged_on.flags["use_dollars"]
             found = await reports_of(client, unheard.cl_ord_id)
             assert all(event.poss_dup for event in found)
-            await trade(client)
+            await place_order(client)
         if not durable:
             return
         # The next process continues the session of this one.
         async with loop.client("KalshiRT", **settings) as client:
             assert not client.logged_on.reset
-            assert await trade(client) > number + 2
+            assert await place_order(client) > number + 2
 
 
 # --- confirmation and redelivery
@@ -418,7 +418,7 @@ async def test_iterating_over_messages_reports_unknown_outcomes(
         with pytest.raises(SessionInterruptedError):
             await gather(client.messages(LONG))
         await event_of(client, LoggedOn)
-        await trade(client)
+        await place_order(client)
 
 
 @pytest.mark.parametrize("goes_on", [False, True])

@@ -22,7 +22,7 @@ from kalshi_fix_sansio.session.checks import LAST_NUMBER
 from kalshi_fix_venue.testing import Sandbox, SeqNums
 from tests.adapters.conformance.loops import Loop
 from tests.adapters.conformance.relay import Relay
-from tests.adapters.conformance.support import AT_ONCE, acknowledged, event_of, options, order, trade
+from tests.adapters.conformance.support import AT_ONCE, acknowledged, event_of, options, order, place_order
 from tests.adapters.conftest import ME
 
 SESSION = "KalshiRT"
@@ -53,7 +53,7 @@ async def begun(loop: Loop, sandbox: Sandbox, store: Path | MemoryStore) -> Opti
     """Trade under new numbers, and leave; return the options that continue the session."""
     settings = options(sandbox, SESSION, store=store)
     async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
-        await trade(client)
+        await place_order(client)
     return settings
 
 
@@ -109,7 +109,7 @@ async def test_the_state_of_a_reconnecting_client_is_reconnecting(loop: Loop, sa
         settings = options(sandbox, SESSION, port=relay.port, reconnect=patient)
         client = loop.client(SESSION, **settings)
         async with client:
-            await trade(client)
+            await place_order(client)
             before = client.numbers
             await loop.in_thread(relay.cut)
             await event_of(client, Disconnected)
@@ -144,8 +144,8 @@ async def test_the_next_logon_uses_the_set_numbers(loop: Loop, sandbox: Sandbox,
     """Set the venue's numbers after the file was lost; a program without a store file sets them in memory."""
     settings = options(sandbox, SESSION, store=tmp_path / "lost")
     async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
-        await trade(client)
-        await trade(client)
+        await place_order(client)
+        await place_order(client)
     known = at_venue(sandbox)
     for store in (tmp_path / "new", None, MemoryStore()):
         client = loop.client(SESSION, **options(sandbox, SESSION, store=store))
@@ -158,7 +158,7 @@ async def test_the_next_logon_uses_the_set_numbers(loop: Loop, sandbox: Sandbox,
             logon = await event_of(client, LoggedOn)
             assert not logon.reset
             assert logon.missing is None
-            await trade(client)
+            await place_order(client)
     assert at_venue(sandbox).incoming > known.incoming
 
 
@@ -220,7 +220,7 @@ async def test_numbers_of_an_open_client_or_a_file_in_use_cannot_be_set(
 ) -> None:
     settings = options(sandbox, SESSION, store=tmp_path)
     async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
-        await trade(client)
+        await place_order(client)
         before = client.numbers.next_outgoing
         with pytest.raises(LocalProtocolError, match="the client is open"):
             client.set_numbers(next_outgoing=9)
@@ -232,7 +232,7 @@ async def test_numbers_of_an_open_client_or_a_file_in_use_cannot_be_set(
         with pytest.raises(StoreError, match="in use"):
             other.reset_numbers()
         assert other.numbers.next_outgoing == client.numbers.next_outgoing == before
-        await trade(client)
+        await place_order(client)
 
 
 async def test_a_client_that_gave_up_must_be_closed_first(
@@ -249,7 +249,7 @@ async def test_a_client_that_gave_up_must_be_closed_first(
     assert str(expected) in refused.value.text
     client.set_numbers(next_outgoing=expected)
     async with client:
-        await trade(client)
+        await place_order(client)
 
 
 async def test_a_custom_store_that_cannot_set_numbers_is_an_error(loop: Loop, sandbox: Sandbox) -> None:
@@ -286,7 +286,7 @@ async def test_skipped_messages_are_named_with_the_orders_they_may_answer(
         assert named.request_ids == tuple(ids)
         logon = await event_of(other, LoggedOn)
         assert logon.missing is None
-        await trade(other)
+        await place_order(other)
         assert other.open_requests == ()
 
 
@@ -297,7 +297,7 @@ async def test_a_lower_incoming_number_redelivers_messages(
     async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
         await event_of(client, LoggedOn)
         first = client.numbers.next_incoming
-        await trade(client)
+        await place_order(client)
     client = loop.client(SESSION, **settings)
     assert client.set_numbers(next_incoming=first) == ()
     async with client:
@@ -312,7 +312,7 @@ async def test_a_higher_outgoing_number_is_gap_filled(loop: Loop, sandbox: Sandb
     ahead = client.numbers.next_outgoing + 1_000_000
     assert client.set_numbers(next_outgoing=ahead) == ()
     async with client:
-        await trade(client)
+        await place_order(client)
         assert client.numbers.next_outgoing > ahead
     assert at_venue(sandbox).incoming == client.numbers.next_outgoing
 
@@ -322,7 +322,7 @@ async def test_requests_whose_numbers_are_reused_have_unknown_outcomes(
 ) -> None:
     settings = options(sandbox, SESSION, store=tmp_path)
     async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
-        await trade(client)
+        await place_order(client)
         below = client.numbers.next_outgoing
     ids = await unanswered(loop, settings)
     client = loop.client(SESSION, **settings)
@@ -354,7 +354,7 @@ async def test_a_reset_is_done_at_the_next_logon_and_reported(
         assert logon.reset
         assert logon.reset_requested
         assert not other.numbers.reset_due
-        await trade(other)
+        await place_order(other)
     async with loop.client(SESSION, **settings) as other:
         assert not (await event_of(other, LoggedOn)).reset
 

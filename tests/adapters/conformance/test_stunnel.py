@@ -24,7 +24,7 @@ from kalshi_fix_sansio.events import CloseReason, SessionEnded
 from kalshi_fix_venue.identities import Authority
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop
-from tests.adapters.conformance.support import event_of, options, trade
+from tests.adapters.conformance.support import event_of, options, place_order
 from tests.adapters.net.peers import unused_port
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "kalshi-fix-sansio"
@@ -117,7 +117,7 @@ def to_venue(binary: str, tmp_path: Path, sandbox: Sandbox) -> Iterator[Tunnel]:
 
 async def test_an_order_through_stunnel(loop: Loop, sandbox: Sandbox, to_venue: Tunnel) -> None:
     async with loop.client("KalshiNR", **through(sandbox, to_venue)) as client:
-        await trade(client)
+        await place_order(client)
     assert (client.ended.reason, client.ended.clean) == (CloseReason.LOGGED_OUT, True)
 
 

@@ -14,7 +14,7 @@ from kalshi_fix_adapters.net.tls import Plaintext, Tls
 from kalshi_fix_sansio.errors import ConfigurationError, KalshiFixError
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import Loop
-from tests.adapters.conformance.support import options, trade
+from tests.adapters.conformance.support import options, place_order
 from tests.adapters.net.peers import unused_port
 from tests.adapters.net.tls_cases import HOST, TLS_CASES, TlsCase
 
@@ -88,4 +88,4 @@ async def test_a_venue_with_a_pinned_certificate_is_accepted(loop: Loop, sandbox
     pin = hashlib.sha256(ssl.PEM_cert_to_DER_cert(shown)).hexdigest()
     for tls in (Tls(pinned_sha256=pin), Tls(pinned_sha256=pin, ca_data=sandbox.ca_pem)):
         async with loop.client("KalshiNR", **options(sandbox, tls=tls)) as client:
-            await trade(client)
+            await place_order(client)

@@ -25,7 +25,14 @@ from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, RejectReceived, SessionEnded
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop, first, gather
-from tests.adapters.conformance.support import by_hand, event_of, options, order, report, trade
+from tests.adapters.conformance.support import (
+    event_of,
+    options,
+    order,
+    place_order,
+    plaintext_options,
+    report,
+)
 from tests.adapters.net.peers import Acceptor, logged_on_peer
 from tests.helpers import SHORTEST
 
@@ -92,11 +99,11 @@ async def test_a_client_can_be_opened_again_and_without_a_context(loop: Loop, sa
             # The answer to that order was not taken.
             with pytest.raises(OutcomesUnknownError):
                 await gather(client.messages(LONG))
-            await trade(client)
+            await place_order(client)
     if "trio" in loop.name or "anyio" in loop.name:
         return
     await client.open()
-    await trade(client)
+    await place_order(client)
     assert (await client.logout()).clean
 
 
@@ -147,7 +154,7 @@ async def test_a_round_trip_is_measured(loop: Loop, sandbox: Sandbox) -> None:
 async def test_an_unanswered_test_request_times_out(loop: Loop, sandbox: Sandbox) -> None:
     silent = threading.Event()
     with logged_on_peer(lambda _: silent.wait(LONG)) as port:
-        async with loop.client("KalshiNR", **by_hand(sandbox, port)) as client:
+        async with loop.client("KalshiNR", **plaintext_options(sandbox, port)) as client:
             with pytest.raises(ClientTimeoutError, match="no Heartbeat"):
                 await client.test_request(0.05)
             silent.set()
@@ -170,7 +177,7 @@ async def test_a_venue_that_stops_reading_blocks_senders_until_it_reads_again(
         list(peer.received())
 
     with logged_on_peer(read_late) as port:
-        async with loop.client("KalshiNR", **by_hand(sandbox, port)) as client:
+        async with loop.client("KalshiNR", **plaintext_options(sandbox, port)) as client:
             number = 1
             with pytest.raises(ClientTimeoutError, match="nothing was sent"):  # noqa: PT012
                 while True:
@@ -193,7 +200,7 @@ async def test_a_client_leaves_a_venue_that_never_reads_again_in_time(loop: Loop
     big = order(symbol="X" * 20_000)
 
     with logged_on_peer(lambda _: done.wait(LONG)) as port:
-        async with loop.client("KalshiNR", **by_hand(sandbox, port)) as client:
+        async with loop.client("KalshiNR", **plaintext_options(sandbox, port)) as client:
             with pytest.raises(ClientTimeoutError, match="nothing was sent"):  # noqa: PT012
                 while True:
                     await client.send(big, timeout=0.1)
@@ -217,7 +224,7 @@ async def test_a_slow_consumer_is_notified_and_loses_nothing(loop: Loop, sandbox
                 beats.set()
 
     with logged_on_peer(report_and_listen) as port:
-        settings = by_hand(sandbox, port, heart_bt_int=SHORTEST, queue_limit=5)
+        settings = plaintext_options(sandbox, port, heart_bt_int=SHORTEST, queue_limit=5)
         async with loop.client("KalshiNR", **settings) as client:
             # The client still sends heartbeats while nothing is read.
             await loop.until(beats)

@@ -17,7 +17,7 @@ from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import gather
 from tests.adapters.conformance.relay import Relay
-from tests.adapters.conformance.support import options, order, trade
+from tests.adapters.conformance.support import options, order, place_order
 
 
 def test_tasks_of_trio_need_an_owner(sandbox: Sandbox) -> None:
@@ -38,7 +38,7 @@ def test_asyncio_in_debug_mode_and_with_eager_tasks(sandbox: Sandbox, factory: s
         if factory == "eager" and hasattr(asyncio, "eager_task_factory"):
             asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
         async with kalshi_fix_adapters.asyncio.order_entry(**options(sandbox)) as client:
-            await trade(client)
+            await place_order(client)
         assert client.ended is not None
         assert client.ended.clean
 
@@ -114,7 +114,7 @@ def test_an_asyncio_client_can_be_reopened_in_another_loop(sandbox: Sandbox) -> 
 
     async def open_and_trade() -> None:
         async with client:
-            await trade(client)
+            await place_order(client)
             with pytest.raises(ClientTimeoutError):
                 await client.receive(0.01)
 

@@ -238,7 +238,7 @@ def failing(statement: str) -> type[SqliteStore]:
     ("statement", "text"),
     [
         ("PRAGMA max_page_count = 12", "the disk is full: make room"),
-        ("PRAGMA query_only = ON", "may not be written"),
+        ("PRAGMA query_only = ON", "is not writable"),
     ],
 )
 def test_a_full_or_read_only_disk_is_an_error(path: Path, statement: str, text: str) -> None:
@@ -261,7 +261,7 @@ def test_a_full_or_read_only_disk_is_an_error(path: Path, statement: str, text: 
 
 def test_a_failing_last_commit_is_raised_and_the_file_released(path: Path) -> None:
     with (
-        pytest.raises(StoreError, match="may not be written"),
+        pytest.raises(StoreError, match="is not writable"),
         failing("PRAGMA query_only = ON")(path, owner=OWNER) as store,
     ):
         send(store, 1)
@@ -319,7 +319,7 @@ def lock_is_a_folder(folder: Path) -> Path:
 
 @pytest.mark.parametrize("place", [not_a_folder, lock_is_a_folder])
 def test_an_unwritable_place_is_an_error(tmp_path: Path, place: Callable[[Path], Path]) -> None:
-    with pytest.raises(StoreError, match=r"cannot be opened.*let this user write in"):
+    with pytest.raises(StoreError, match=r"cannot be opened.*give this user write permission"):
         SqliteStore(place(tmp_path), owner=OWNER)
 
 
@@ -329,7 +329,7 @@ def test_a_read_only_folder_is_an_error(path: Path) -> None:
     path.parent.chmod(0o500)
     try:
         for use in (opened, read_summary):
-            with pytest.raises(StoreError, match="let this user write"):
+            with pytest.raises(StoreError, match="write permission"):
                 use(path)
     finally:
         path.parent.chmod(0o700)

@@ -1,5 +1,5 @@
-"""Every store, driven at random, agrees with a slow and simple model; a durable one also after it was opened
-again, and after a crash with the changes recorded until some moment since the last commit."""
+"""Random operations on each store, compared with a simple model. Durable stores are also compared after being
+reopened, and after a crash that keeps some of the changes since the last commit."""
 
 from __future__ import annotations
 

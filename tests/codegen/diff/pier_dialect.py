@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 SPEC = HERE / "pier"
 PAGES = HERE / "pages"
 
-Told = tuple[str, str, str, str]
+Reported = tuple[str, str, str, str]
 """Kind, element, address and the text of the source."""
 
 
@@ -94,7 +94,7 @@ def _dictionaries() -> dict[str, str]:
     return dictionary.render(load_dialect(SPEC), "freight")
 
 
-def told(found: Iterable[Finding]) -> set[Told]:
+def reported(found: Iterable[Finding]) -> set[Reported]:
     """Return the findings without their texts."""
     return {(each.kind, each.element, each.address, each.says) for each in found}
 

@@ -12,7 +12,7 @@ import yaml
 from codegen.diff.report import text
 from codegen.diff.sources import GivenSources
 from codegen.errors import SpecError
-from tests.codegen.diff.pier_dialect import Scratch, line_of, row_of, told, where
+from tests.codegen.diff.pier_dialect import Scratch, line_of, reported, row_of, where
 
 CASES: dict[str, list[dict[str, Any]]] = yaml.safe_load(
     Path(__file__).with_name("findings.yaml").read_text(encoding="utf-8")
@@ -54,27 +54,27 @@ def test_what_the_spec_says_is_gone_is_not_expected(scratch: Scratch) -> None:
     assert scratch.diff_pages() == []
 
 
-def test_a_group_that_is_gone_is_told_once(scratch: Scratch) -> None:
+def test_a_group_that_is_gone_is_reported_once(scratch: Scratch) -> None:
     page = scratch.pages / "pier/bookings.md"
     whole = page.read_text(encoding="utf-8")
     start, end = whole.index("| 9010 | NoLots"), whole.index("```fix Example")
     page.write_text(whole[:start] + "\n" + whole[end:], encoding="utf-8")
-    assert told(scratch.diff_pages()) == {("gone", "member", "BookingRequest.NoLots", "absent")}
+    assert reported(scratch.diff_pages()) == {("gone", "member", "BookingRequest.NoLots", "absent")}
 
 
-def test_a_message_that_is_gone_is_told_once_for_all_its_fields(scratch: Scratch) -> None:
+def test_a_message_that_is_gone_is_reported_once_for_all_its_fields(scratch: Scratch) -> None:
     without_section(scratch.pages / "pier/tides.md", "Tide Request (35=T1)")
-    assert told(scratch.diff_pages()) == {("gone", "message", "TideRequest", "absent")}
+    assert reported(scratch.diff_pages()) == {("gone", "message", "TideRequest", "absent")}
 
 
 def test_a_message_without_a_table_of_fields(scratch: Scratch) -> None:
     page = scratch.pages / "pier/tides.md"
     without_section(page, "Tide Request (35=T1)")
     scratch.append(page, "\n## Tide Request (35=T1)\n\nJust ask.\n")
-    assert told(scratch.diff_pages()) == {("gone", "message", "TideRequest", "no fields")}
+    assert reported(scratch.diff_pages()) == {("gone", "message", "TideRequest", "no fields")}
 
 
-def test_messages_that_a_dictionary_leaves_out_are_told_by_family(scratch: Scratch) -> None:
+def test_messages_that_a_dictionary_leaves_out_are_reported_by_family(scratch: Scratch) -> None:
     path = scratch.dictionary / "FIX50SP2.xml"
     whole = path.read_text(encoding="utf-8")
     path.write_text(
@@ -85,7 +85,7 @@ def test_messages_that_a_dictionary_leaves_out_are_told_by_family(scratch: Scrat
         re.sub(r'  <message name="Tide.*?</message>\n', "", whole, flags=re.DOTALL), encoding="utf-8"
     )
     found = scratch.diff_dictionary()
-    assert told(found) == {
+    assert reported(found) == {
         ("gone", "message", "TideRequest", "absent"),
         ("gone", "message", "TideReport", "absent"),
     }
@@ -98,7 +98,7 @@ def test_a_section_on_another_page_has_moved(scratch: Scratch) -> None:
     section = page[page.index("## Tide Request") : page.index("## Tide Report")]
     without_section(tides, "Tide Request (35=T1)")
     scratch.append(bookings, f"\n{section}")
-    assert told(scratch.diff_pages()) == {("different", "message", "TideRequest", "on bookings")}
+    assert reported(scratch.diff_pages()) == {("different", "message", "TideRequest", "on bookings")}
     scratch.edit(
         scratch.spec / "messages/tides.yaml",
         "    msg_type: T1\n",
@@ -112,7 +112,7 @@ def test_a_page_that_is_new_or_gone(scratch: Scratch) -> None:
     page = (folder / "tides.md").read_text(encoding="utf-8").replace("pier/tides", "pier/water")
     (folder / "tides.md").unlink()
     (folder / "water.md").write_text(page, encoding="utf-8")
-    assert told(scratch.diff_pages()) == {
+    assert reported(scratch.diff_pages()) == {
         ("new", "page", "pier/water", "present"),
         ("gone", "page", "pier/tides", "absent"),
         ("different", "message", "TideRequest", "on pier/water"),
@@ -125,7 +125,7 @@ def test_a_page_that_is_new_or_gone(scratch: Scratch) -> None:
 def test_an_environment_that_is_new_or_gone(scratch: Scratch) -> None:
     page = scratch.pages / "pier/sessions.md"
     scratch.edit(page, '<Tab title="Trial">', '<Tab title="Playground">')
-    found = told(scratch.diff_pages())
+    found = reported(scratch.diff_pages())
     assert ("new", "environment", "playground", "present") in found
     assert ("gone", "environment", "trial", "absent") in found
     assert ("gone", "host", "trial freight tides", "absent") in found
@@ -148,18 +148,18 @@ def test_a_condition_counts_where_it_holds(scratch: Scratch) -> None:
     scratch.edit(
         scratch.pages / "pier/bookings.md", row.format("C", "Required when"), row.format("N", "Told when")
     )
-    assert ("different", "member", "BookingRequest.Until", "optional") in told(scratch.diff_pages())
+    assert ("different", "member", "BookingRequest.Until", "optional") in reported(scratch.diff_pages())
     messages = scratch.spec / "messages/bookings.yaml"
     scratch.edit(
         messages,
         "{required_when: {BookingKind: Take}}",
         "{required_when: {products: tours, BookingKind: Take}}",
     )
-    assert ("different", "member", "BookingRequest.Until", "optional") not in told(scratch.diff_pages())
+    assert ("different", "member", "BookingRequest.Until", "optional") not in reported(scratch.diff_pages())
 
 
 @pytest.mark.parametrize(
-    ("limits", "leaves_out"),
+    ("limits", "is_reported"),
     [
         ("{values: [Take, Extend]}", False),
         ("{when: {products: freight}, values: [Take, Extend]}", False),
@@ -169,13 +169,15 @@ def test_a_condition_counts_where_it_holds(scratch: Scratch) -> None:
         ("{values: [Take, Extend, Leave]}", True),
     ],
 )
-def test_values_that_limits_leave_out_are_not_missed(scratch: Scratch, limits: str, leaves_out: bool) -> None:
+def test_values_that_limits_leave_out_are_not_missed(
+    scratch: Scratch, limits: str, is_reported: bool
+) -> None:
     listed = "`1`=Take, `2`=Extend (for longer), `3`=Leave."
     scratch.edit(scratch.pages / "pier/bookings.md", listed, "`1`=Take, `2`=Extend (for longer).")
     messages = scratch.spec / "messages/bookings.yaml"
     scratch.edit(messages, "BookingKind: required", f"BookingKind: {{presence: required, limits: {limits}}}")
     missed = ("gone", "code", "BookingRequest.BookingKind=3", "absent")
-    assert (missed in told(scratch.diff_pages())) is leaves_out
+    assert (missed in reported(scratch.diff_pages())) is is_reported
 
 
 def test_one_finding_for_what_two_products_say(scratch: Scratch) -> None:
@@ -212,20 +214,20 @@ def test_a_new_tag_behind_a_group_may_belong_to_it(scratch: Scratch) -> None:
 @pytest.mark.parametrize("case", CASES["pages"], ids=lambda case: " ".join(case["found"]))
 def test_a_change_of_a_page_is_found(scratch: Scratch, case: dict[str, Any]) -> None:
     scratch.edit(scratch.pages / case["file"], case["old"], case["new"])
-    assert tuple(case["found"]) in told(scratch.diff_pages())
+    assert tuple(case["found"]) in reported(scratch.diff_pages())
 
 
 @pytest.mark.parametrize("case", CASES["dictionary"], ids=lambda case: " ".join(case["found"]))
 def test_a_change_of_a_dictionary_is_found(scratch: Scratch, case: dict[str, Any]) -> None:
     scratch.edit(scratch.dictionary / case["file"], case["old"], case["new"])
-    assert tuple(case["found"]) in told(scratch.diff_dictionary())
+    assert tuple(case["found"]) in reported(scratch.diff_dictionary())
 
 
 def test_a_dictionary_of_another_edition(scratch: Scratch) -> None:
     path = scratch.dictionary / "FIX50SP2.xml"
     page = path.read_text(encoding="utf-8")
     path.write_text(page.replace("<!--", "<!-- Pier dictionary v2.1 --><!--", 1), encoding="utf-8")
-    assert told(scratch.diff_dictionary()) == {("different", "source", "dictionary 2.0", "edition 2.1")}
+    assert reported(scratch.diff_dictionary()) == {("different", "source", "dictionary 2.0", "edition 2.1")}
 
 
 def test_one_side_without_tables(scratch: Scratch) -> None:
@@ -233,7 +235,7 @@ def test_one_side_without_tables(scratch: Scratch) -> None:
     whole = page.read_text(encoding="utf-8")
     whole = whole.replace("### Required Fields\n", "### Required Fields, Ship \u2192 Exchange\n")
     page.write_text(whole.replace("### Optional Fields\n", "### Ship \u2192 Exchange\n"), encoding="utf-8")
-    assert told(scratch.diff_pages()) == {("gone", "message", "Logon", "no fields from the venue")}
+    assert reported(scratch.diff_pages()) == {("gone", "message", "Logon", "no fields from the venue")}
 
 
 def test_values_that_are_listed_no_more(scratch: Scratch) -> None:
@@ -241,22 +243,22 @@ def test_values_that_are_listed_no_more(scratch: Scratch) -> None:
     whole = page.read_text(encoding="utf-8")
     start, end = whole.index("### Answers (9007)"), whole.index("### Reasons (9008)")
     page.write_text(whole[:start] + whole[end:], encoding="utf-8")
-    assert told(scratch.diff_pages()) == {("gone", "code", "Answer", "no values")}
+    assert reported(scratch.diff_pages()) == {("gone", "code", "Answer", "no values")}
 
 
 def test_a_flag_with_one_value(scratch: Scratch) -> None:
     page = scratch.pages / "pier/sessions.md"
     table = "\n## QuietReports\n\n| Value | Meaning |\n| ----- | ------- |\n| Y | Quiet |\n"
     scratch.append(page, table)
-    assert told(scratch.diff_pages()) == {("different", "code", "QuietReports=Y", "the only value")}
+    assert reported(scratch.diff_pages()) == {("different", "code", "QuietReports=Y", "the only value")}
     scratch.append(page, "| M | Middling |\n| N | Loud |\n")
-    assert told(scratch.diff_pages()) == {("new", "code", "QuietReports=M", "present")}
+    assert reported(scratch.diff_pages()) == {("new", "code", "QuietReports=M", "present")}
 
 
 def test_a_table_about_a_message_that_is_not_its_own(scratch: Scratch) -> None:
     rows = "| Tag | Name |\n| --- | ---- |\n| 9030 | QuietReports |\n| 9003 | Length |\n"
     scratch.append(scratch.pages / "pier/tides.md", f"\n## Logon for tides\n\n{rows}")
-    assert told(scratch.diff_pages()) == {("new", "member", "Logon.Length", "present")}
+    assert reported(scratch.diff_pages()) == {("new", "member", "Logon.Length", "present")}
 
 
 def test_values_of_msgtype_are_the_messages(scratch: Scratch) -> None:
@@ -280,7 +282,7 @@ def test_values_of_msgtype_are_the_messages(scratch: Scratch) -> None:
     changed = {**values, "T2": "TIDES_TOLD", "T9": "TIDE_ALARM"}
     del changed["B1"]
     scratch.edit(path, listed(values), listed(changed))
-    assert told(scratch.diff_dictionary()) == {
+    assert reported(scratch.diff_dictionary()) == {
         ("different", "message", "TideReport", "name TIDES_TOLD"),
         ("different", "message", "BookingRequest", "no value of MsgType"),
         ("new", "message", "T9", "listed"),
@@ -310,7 +312,7 @@ def test_components_that_no_message_uses(scratch: Scratch) -> None:
         '  <field number="9010"',
         '  <field number="9050" name="NoCrew" type="NUMINGROUP" />\n  <field number="9010"',
     )
-    assert told(scratch.diff_dictionary()) == {
+    assert reported(scratch.diff_dictionary()) == {
         ("different", "member", "component Lots.NoLots", "required"),
         ("different", "member", "component Lots.LotWeight", "optional"),
         ("new", "member", "component Lots.Deck", "present"),
@@ -351,7 +353,7 @@ def test_a_difference_in_one_list_does_not_hide_another(scratch: Scratch) -> Non
     scratch.append(scratch.pages / "pier/tides.md", reasons)
     assert scratch.diff_pages() == []
     scratch.edit(scratch.pages / "pier/bookings.md", "| 2    | Too long | The ship is.    |\n", "")
-    assert told(scratch.diff_pages()) == {("gone", "code", "RefusalReason=2", "absent")}
+    assert reported(scratch.diff_pages()) == {("gone", "code", "RefusalReason=2", "absent")}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.codegen.command import run
-from tests.codegen.diff.pier_dialect import Scratch, Told, row_of, told
+from tests.codegen.diff.pier_dialect import Reported, Scratch, reported, row_of
 
 BOOKINGS, TIDES = "pier/bookings.md", "pier/tides.md"
 Change = Callable[[Scratch], None]
@@ -96,11 +96,11 @@ def rows_reversed(scratch: Scratch) -> None:
         (scratch.pages / BOOKINGS).write_text(text[:at] + line + text[at:], encoding="utf-8")
 
 
-def member(name: str, said: str) -> set[Told]:
+def member(name: str, said: str) -> set[Reported]:
     return {("different", "member", name, said)}
 
 
-TOLD: list[tuple[str, Change, set[Told]]] = [
+CHANGES: list[tuple[str, Change, set[Reported]]] = [
     (
         "from the body into a group with a table",
         move(BOOKINGS, "| 9005 |", "| 9012 |"),
@@ -181,11 +181,13 @@ HARMLESS: list[tuple[str, Change]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "found"), [each[1:] for each in TOLD], ids=[each[0] for each in TOLD])
-def test_a_change_is_told(scratch: Scratch, change: Change, found: set[Told]) -> None:
+@pytest.mark.parametrize(
+    ("change", "found"), [each[1:] for each in CHANGES], ids=[each[0] for each in CHANGES]
+)
+def test_a_change_is_reported(scratch: Scratch, change: Change, found: set[Reported]) -> None:
     change(scratch)
     # No other findings, except for text that has another form now.
-    assert {each for each in told(scratch.diff_pages()) if each[0] != "unreviewed"} == found
+    assert {each for each in reported(scratch.diff_pages()) if each[0] != "unreviewed"} == found
 
 
 @pytest.mark.parametrize("change", [each[1] for each in HARMLESS], ids=[each[0] for each in HARMLESS])
@@ -196,12 +198,12 @@ def test_a_change_is_none_to_the_spec(scratch: Scratch, change: Change) -> None:
     assert scratch.diff_pages() == []
 
 
-def test_a_page_that_is_split_is_told_as_pages_and_not_field_by_field(scratch: Scratch) -> None:
+def test_a_split_page_is_reported_as_pages_and_not_field_by_field(scratch: Scratch) -> None:
     text = text_of(scratch, BOOKINGS)
     first, second = text[: text.index("## Booking Report")], text[text.index("## Booking Report") :]
     (scratch.pages / BOOKINGS).write_text(first, encoding="utf-8")
     (scratch.pages / "pier/reports.md").write_text(f"# Reports\n\n{second}", encoding="utf-8")
-    found = told(scratch.diff_pages())
+    found = reported(scratch.diff_pages())
     assert ("new", "page", "pier/reports", "present") in found
     assert ("different", "message", "BookingReport", "on pier/reports") in found
     assert not any(element in ("member", "field", "code") for _, element, _, _ in found)
@@ -211,7 +213,7 @@ def test_a_page_that_is_split_is_told_as_pages_and_not_field_by_field(scratch: S
         "example.org/pier/bookings", "example.org/pier/requests"
     )
     (scratch.pages / "pier/requests.md").write_text(text, encoding="utf-8")
-    found = told(scratch.diff_pages())
+    found = reported(scratch.diff_pages())
     assert ("gone", "page", "pier/bookings", "absent") in found
     assert {address for _, element, address, _ in found if element == "message"} == {
         "BookingRequest",
@@ -242,11 +244,11 @@ EXAMPLE = "8=FIXT.1.1|35=B1|9001=a|9004=1|9003=80.5|9010=1|9011=salt|9012=4|"
         ),
     ],
 )
-def test_an_example_that_contradicts_the_spec_is_told(
-    scratch: Scratch, old: str, new: str, found: Told
+def test_an_example_that_contradicts_the_spec_is_reported(
+    scratch: Scratch, old: str, new: str, found: Reported
 ) -> None:
     scratch.edit(scratch.pages / BOOKINGS, EXAMPLE, EXAMPLE.replace(old, new))
-    assert found in told(scratch.diff_pages())
+    assert found in reported(scratch.diff_pages())
 
 
 @pytest.mark.parametrize(
@@ -262,4 +264,4 @@ def test_an_example_that_contradicts_the_spec_is_told(
 )
 def test_an_example_that_the_spec_explains_is_none_to_tell(scratch: Scratch, example: str) -> None:
     scratch.edit(scratch.pages / BOOKINGS, EXAMPLE, example)
-    assert {kind for kind, _, _, _ in told(scratch.diff_pages())} <= {"unreviewed"}
+    assert {kind for kind, _, _, _ in reported(scratch.diff_pages())} <= {"unreviewed"}

@@ -56,7 +56,7 @@ def test_what_differs_from_the_page_as_it_was_is_shown_word_by_word(scratch: Scr
     assert "Tides are [-told-] {+whispered+} on" in diff(scratch, "--against", str(old)).stdout
 
 
-def test_text_that_is_new_on_several_pages_is_told_once(scratch: Scratch) -> None:
+def test_text_that_is_new_on_several_pages_is_reported_once(scratch: Scratch) -> None:
     pages = [scratch.pages / f"pier/{name}.md" for name in ("tides", "bookings")]
     for page in pages:
         scratch.append(page, "\nShips wait their turn.\n")

@@ -63,7 +63,7 @@ def changed(old: str, new: str) -> list[str]:
     return [each for each in facts(DICTIONARY.replace(old, new)) if each not in facts(DICTIONARY)]
 
 
-def test_everything_in_a_dictionary() -> None:
+def test_all_facts_of_a_dictionary_are_read() -> None:
     assert facts(DICTIONARY) == [
         "2: dictionary 2.1",
         "32: field 35 MsgType STRING",
@@ -87,7 +87,7 @@ def test_everything_in_a_dictionary() -> None:
     ]
 
 
-def test_what_is_not_sound_is_said_with_its_line() -> None:
+def test_unreadable_elements_are_reported_with_their_lines() -> None:
     lines = {
         ("<field name='Side' required='Y'/>", "<field name='Sides' required='Y'/>"): (
             "10: could not read: Sides is not declared among the fields"
@@ -118,7 +118,7 @@ def test_what_is_not_sound_is_said_with_its_line() -> None:
         assert line in changed(old, new)
 
 
-def test_what_is_no_dictionary() -> None:
+def test_a_file_that_is_no_dictionary_is_reported() -> None:
     assert facts("<html/>") == ["1: could not read: not a QuickFIX dictionary: it does not begin with <fix>"]
     assert facts("<fix>\n<fields>\n</fix>") == [
         "3: could not read: not a QuickFIX dictionary: it is not XML: mismatched tag"

@@ -11,7 +11,7 @@ import yaml
 from codegen.emit.render import render
 from codegen.export import dictionary
 from codegen.read.resolve import load_dialect
-from tests.codegen.diff.pier_dialect import SPEC, Scratch, line_of, told, where
+from tests.codegen.diff.pier_dialect import SPEC, Scratch, line_of, reported, where
 
 REVISIONS: list[dict[str, Any]] = yaml.safe_load(
     Path(__file__).with_name("revisions.yaml").read_text(encoding="utf-8")
@@ -40,7 +40,7 @@ def test_a_revision_is_found_in_the_pages_and_mended_by_yaml(
 ) -> None:
     scratch.revise(scratch.pages, edits(revision, "pages"))
     found = scratch.diff_pages()
-    assert told(found) == {*map(tuple, revision["found"])}
+    assert reported(found) == {*map(tuple, revision["found"])}
     first = min(found, key=lambda finding: finding.address)
     page, passage = revision["line"]
     assert where(first)[0] == f"{Path(page).name}:{line_of(scratch.pages / page, passage)}"
@@ -57,7 +57,7 @@ def test_a_revision_is_found_in_the_dictionary_and_mended_by_yaml(
 ) -> None:
     scratch.revise(scratch.dictionary, edits(revision, "dictionary"))
     found = scratch.diff_dictionary()
-    assert told(found) == {*map(tuple, revision["found"])}
+    assert reported(found) == {*map(tuple, revision["found"])}
     assert all(finding.locations for finding in found)
     scratch.revise(scratch.spec, edits(revision, "spec"))
     assert scratch.diff_dictionary() == []

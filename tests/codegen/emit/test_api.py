@@ -64,7 +64,7 @@ def test_setting_what_the_venue_has_no_more_warns_and_it_can_still_be_read(
 ) -> None:
     copy.edit("messages/berths.yaml", "Draught:   {since: 2020-03}", 'Draught: {until: {2024-01: "Unused."}}')
     made = imported(copy.spec, tmp_path / "made", monkeypatch)
-    with pytest.warns(DeprecationWarning, match=r"^Draught \(5003\): Gone since 2024-01: Unused\."):
+    with pytest.warns(DeprecationWarning, match=r"^Draught \(5003\): Removed in 2024-01: Unused\."):
         message = request(made, draught="2.5", arrival=datetime(2026, 1, 1, tzinfo=UTC))
     codec = Codec(made.DIALECT)
     with warnings.catch_warnings():

@@ -70,7 +70,7 @@ def test_the_check_finds_a_file_edited_by_hand(package: Path) -> None:
     assert line.endswith("""is 'HOME = "X"', and would be 'HOME = "H"'""")
 
 
-def test_the_check_lists_everything_at_once_and_changes_nothing(package: Path) -> None:
+def test_the_check_lists_all_differences_and_changes_nothing(package: Path) -> None:
     (package / "blocks.py").unlink()
     (package / "extra.txt").write_text("", encoding="utf-8")
     git(package, "rm", "--cached", "--quiet", "groups.py", "messages/berths.py")
@@ -86,7 +86,7 @@ def test_the_check_lists_everything_at_once_and_changes_nothing(package: Path) -
     assert (package / "extra.txt").exists()
 
 
-def test_what_python_compiled_is_no_stale_file(package: Path) -> None:
+def test_compiled_bytecode_is_no_stale_file(package: Path) -> None:
     (package / "__pycache__").mkdir()
     (package / "__pycache__" / "codesets.cpython-311.pyc").write_bytes(b"")
     assert generate(HARBOUR, package, "--check").exit_code == 0
@@ -104,7 +104,7 @@ def test_without_git_nothing_is_untracked(package: Path, monkeypatch: pytest.Mon
     assert checking.tracked_files(package) is None
 
 
-def test_a_folder_that_is_not_there_misses_every_file(tmp_path: Path) -> None:
+def test_every_file_of_an_absent_folder_is_missing(tmp_path: Path) -> None:
     out = tmp_path / "nowhere"
     assert check({"a.py": "", "b/c.py": ""}, out) == [
         Finding(out / "a.py", "missing"),
@@ -112,7 +112,7 @@ def test_a_folder_that_is_not_there_misses_every_file(tmp_path: Path) -> None:
     ]
 
 
-def test_writing_removes_what_is_no_longer_generated(tmp_path: Path) -> None:
+def test_writing_removes_files_no_longer_generated(tmp_path: Path) -> None:
     (tmp_path / "old.py").write_text(MARKED, encoding="utf-8")
     changes = write({"new.py": MARKED}, tmp_path)
     assert changes == [Finding(tmp_path / "old.py", "removed"), Finding(tmp_path / "new.py", "written")]
@@ -120,7 +120,7 @@ def test_writing_removes_what_is_no_longer_generated(tmp_path: Path) -> None:
     assert write({"new.py": MARKED + "\n"}, tmp_path) == [Finding(tmp_path / "new.py", "updated")]
 
 
-def test_writing_never_removes_what_was_not_generated(tmp_path: Path) -> None:
+def test_writing_never_removes_files_that_were_not_generated(tmp_path: Path) -> None:
     (tmp_path / "old.py").write_text(MARKED, encoding="utf-8")
     (tmp_path / "precious.py").write_text("work = 1\n", encoding="utf-8")
     result = generate(HARBOUR, tmp_path)
@@ -139,14 +139,14 @@ def test_writing_never_removes_what_was_not_generated(tmp_path: Path) -> None:
         ("a\n", "a", "line endings differ"),
     ],
 )
-def test_the_first_difference_is_told(expected: str, actual: str, text: str) -> None:
+def test_the_first_difference_is_reported(expected: str, actual: str, text: str) -> None:
     assert first_difference(expected, actual) == text
 
 
 # --- mistakes in the spec and on the command line ----------------------------------------------------
 
 
-def test_a_mistake_in_the_spec_is_told_with_file_and_line(copy: SpecCopy, tmp_path: Path) -> None:
+def test_a_mistake_in_the_spec_is_reported_with_file_and_line(copy: SpecCopy, tmp_path: Path) -> None:
     copy.edit("fields.yaml", "codes: Flag,", "codes: Flagg,")
     result = generate(copy.spec, tmp_path / "out")
     assert result.exit_code == 1
@@ -167,7 +167,7 @@ def test_a_mistake_in_the_spec_is_told_with_file_and_line(copy: SpecCopy, tmp_pa
         (["dictionary", "--product", "spot", "--out", "x"], "choose one of prediction, margin"),
     ],
 )
-def test_options_that_make_no_sense_are_refused(arguments: list[str], text: str) -> None:
+def test_contradictory_options_are_refused(arguments: list[str], text: str) -> None:
     result = run(*arguments)
     assert result.exit_code == 2
     assert text in result.stderr

@@ -170,7 +170,7 @@ def test_conditions_as_text() -> None:
         ("{deprecated: {2024-01: Nobody asks.}}", "Optional. Deprecated since 2024-01: Nobody asks."),
     ],
 )
-def test_presence_is_told_in_the_docstring(copy: SpecCopy, yaml: str, text: str) -> None:
+def test_presence_is_in_the_docstring(copy: SpecCopy, yaml: str, text: str) -> None:
     copy.edit("messages/berths.yaml", "      BerthKind: {default: 1}\n", f"      BerthKind: {yaml}\n")
     copy.edit(
         "messages/berths.yaml",

@@ -27,10 +27,10 @@ def test_a_text_is_a_constant_with_its_meaning(
     assert harbour.BerthOfferText.DRAUGHT_2_5M_TOO_MUCH == "Draught 2.5m \\ too much"
     refused = harbour.BerthOffer(ship_id="x", answer="refused", text=harbour.BerthOfferText.NO_ROOM)
     assert type(refused.text) is str
-    told = harbour.TEXTS["U2", refused.text]
-    assert told.meaning == "Every berth is 'taken or {so}."
-    assert (told.attribute, told.code) == ("answer", harbour.Answer.REFUSED)
-    assert getattr(refused, told.attribute) is told.code
+    meaning = harbour.TEXTS["U2", refused.text]
+    assert meaning.meaning == "Every berth is 'taken or {so}."
+    assert (meaning.attribute, meaning.code) == ("answer", harbour.Answer.REFUSED)
+    assert getattr(refused, meaning.attribute) is meaning.code
     plain = harbour.TEXTS["U2", "Draught 2.5m \\ too much"]
     assert (plain.meaning, plain.attribute, plain.code) == ("The ship is too deep.", None, None)
     with pytest.raises(TypeError):
@@ -45,6 +45,6 @@ def test_a_dialect_without_texts_has_an_empty_table(tmp_path: Path, monkeypatch:
 def test_every_text_that_goes_with_a_code_names_an_attribute_of_its_message() -> None:
     from kalshi_fix_sansio import DIALECT
 
-    for (msg_type, _), told in TEXTS.items():
+    for (msg_type, _), meaning in TEXTS.items():
         fields = {member.attribute: member for member in DIALECT.messages[msg_type].body.members}
-        assert told.attribute is None or told.code in fields[told.attribute].field.codes  # type: ignore[union-attr]
+        assert meaning.attribute is None or meaning.code in fields[meaning.attribute].field.codes  # type: ignore[union-attr]

@@ -149,7 +149,7 @@ def test_an_open_codeset_restricts_nothing_and_a_closed_one_lists_its_values(kal
     text = dictionary.render(kalshi, "prediction")["FIX50SP2.xml"]
     [side] = ET.fromstring(text).findall("fields/field[@name='Side']")
     assert len(side) == 0
-    assert "<!-- known values, others may come: 1 BUY, 2 SELL -->" in text
+    assert "<!-- known values, others may occur: 1 BUY, 2 SELL -->" in text
 
     def closed(member: Member) -> Member:
         if member.field.codeset is None:

@@ -104,7 +104,7 @@ def test_every_field_with_its_values(kalshi: Dialect, root: ET.Element) -> None:
         ("Buy", "1"),
         ("Sell", "2"),
     ]
-    assert text(sides).endswith("Other values may come.")
+    assert text(sides).endswith("Other values may occur.")
 
 
 def test_presence_conditions_and_constants(root: ET.Element) -> None:
@@ -133,7 +133,7 @@ def exported(folder: Path, level: str, note: str = "optional") -> ET.Element:
 
 
 @pytest.mark.parametrize(
-    ("product", "level", "found", "told"),
+    ("product", "level", "found", "condition"),
     [
         ("spot", "only_when: {Side: Buy}", [("forbidden", "!((Side == ^Buy))")], ""),
         (
@@ -163,15 +163,19 @@ def exported(folder: Path, level: str, note: str = "optional") -> ET.Element:
         ("futures", "limits: {when: {products: spot, Side: Buy}, values: High}", [], ""),
     ],
 )
-def test_a_condition_is_a_rule_where_it_is_one_and_told_in_words_where_it_is_not(
-    tmp_path: Path, product: str, level: str, found: list[tuple[str, str]], told: str
+def test_a_condition_is_a_rule_if_orchestra_can_express_it_and_documented_otherwise(
+    tmp_path: Path, product: str, level: str, found: list[tuple[str, str]], condition: str
 ) -> None:
     member = members(message(exported(tmp_path, level), "NewOrder", product))["Level"]
     assert rules(member) == found
-    assert (told in text(member)) if told else ("when" not in text(member) and "Only" not in text(member))
+    assert (
+        (condition in text(member))
+        if condition
+        else ("when" not in text(member) and "Only" not in text(member))
+    )
 
 
-def test_limits_of_a_field_are_told_with_it(tmp_path: Path) -> None:
+def test_limits_of_a_field_are_documented_with_it(tmp_path: Path) -> None:
     limits = "[{minimum: 0.01, unit: dollars}, {when: {products: futures}, maximum: 5}]"
     fields = edited("fields", "unit: dollars, doc", f"unit: dollars, limits: {limits}, doc")
     root = ET.fromstring(orchestra.render(load_dialect(write(tmp_path, fields=fields))))
@@ -179,7 +183,7 @@ def test_limits_of_a_field_are_told_with_it(tmp_path: Path) -> None:
     assert text(price).endswith("At least 0.01 dollars. At most 5 on futures.")
 
 
-def test_what_a_session_type_or_sender_changes_is_told_in_words(root: ET.Element) -> None:
+def test_differences_by_session_type_or_sender_are_documented(root: ET.Element) -> None:
     quote = message(root, "Quote", "prediction")
     assert members(quote)["OrderQty"].attrib["presence"] == "optional"
     assert "(venue)." in text(members(quote)["OrderQty"])

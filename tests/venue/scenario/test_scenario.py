@@ -174,7 +174,7 @@ def test_a_failing_scheduled_operation_is_logged_and_does_not_stop_the_venue() -
     )
     pass_time(venue, REBALANCING_INTERVAL, NOW)
     assert venue.not_done == ["halt: market BTC-PERP is closed and cannot become inactive"]
-    assert venue.perform(operation("status"), NOW)["not_done"] == [{"of_the_schedule": venue.not_done[0]}]
+    assert venue.perform(operation("status"), NOW)["not_done"] == [{"scheduled_step": venue.not_done[0]}]
     assert venue.exchange("margin").markets["ETH-PERP"].state is MarketState.INACTIVE
 
 

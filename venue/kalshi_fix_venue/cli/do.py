@@ -46,9 +46,9 @@ _COMMON = (
 @click.group(name="do", cls=_Operations, params=list(_COMMON))
 @click.pass_context
 def do(context: click.Context, folder: Path | None, as_object: bool) -> None:
-    """Have a venue that runs do something.
+    """Run an operation on a running venue.
 
-    The exit status is 1 if no venue runs there or it refuses, 2 if it was asked wrongly.
+    The exit status is 1 if no venue is running there or it refuses, 2 for wrong arguments.
     """
     context.obj = (folder, as_object)
 

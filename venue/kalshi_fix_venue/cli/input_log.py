@@ -22,13 +22,13 @@ def replay_input_log(file: Path) -> None:
     """
     with plain_errors():
         found = replay(file)
-    if not found.entries and found.venue is None and found.parted is None:
+    if not found.entries and found.venue is None and found.difference is None:
         raise CommandError(f"{file} is not an input log of a venue, or contains no complete entry")
     screen = Screen()
     screen.lines([plain(line) for line in _lines(found)])
     screen.flush()
-    if found.parted is not None:
-        raise CommandError(found.parted)
+    if found.difference is not None:
+        raise CommandError(found.difference)
 
 
 def _lines(found: Replayed) -> list[str]:

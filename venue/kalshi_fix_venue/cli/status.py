@@ -65,7 +65,7 @@ def print_status(screen: Screen, status: dict[str, Any]) -> None:
         ],
     )
     table("faults", "fault with", [[each["fault"], str(each["with"])] for each in status["faults"]])
-    table("not done", "operation", [[each["of_the_schedule"]] for each in status["not_done"]])
+    table("not done", "operation", [[each["scheduled_step"]] for each in status["not_done"]])
     screen.lines(
         [
             plain(f"Not shown: {counted(hidden, 'order')} of simulated traders."),

@@ -36,7 +36,7 @@ class MarketRules:
     edges: tuple[PriceRange, ...] = ()
     """Price ranges with finer ticks."""
     band: PriceBand | None = None
-    """The maximum distance of an order's price from the best one."""
+    """Band of accepted prices around the best price on the order's own side; None for no band."""
     position_limit: Decimal | None = None
     """The most contracts an account may be long or short, with its open orders counted as filled."""
     sell_position_floor: Decimal | None = None
@@ -153,6 +153,6 @@ class Market:
         return self.rules.ticker
 
     def is_within_band(self, side: Side, price: Decimal) -> bool:
-        """Return whether a price is within the band around the best price of its side."""
+        """Return whether a price is not too far behind the best price of its own side."""
         band = self.rules.band
         return band is None or band.accepts(self.book, side, price, self.rules.tick)

@@ -30,9 +30,10 @@ class Rebalancing:
         execute: Callable[[Command, datetime], tuple[list[Delivery], Sequence[Outcome]]],
         allocations: Mapping[str, Mapping[int, Decimal]],
     ) -> None:
-        """Rebalance by the percentages by shard of each owner; they add up to 100.
+        """Rebalance each owner's cash to these percentages by shard, which add up to 100.
 
-        `execute` executes a command at the exchange and returns its reports: orders may expire first.
+        `execute` runs a command at the exchange and returns its reports, including those of orders that
+        expire before it.
         """
         self._exchange = exchange
         self._execute = execute

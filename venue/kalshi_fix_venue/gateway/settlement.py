@@ -79,7 +79,8 @@ class Settlements:
 
 
 def wants_settlements(login: Login) -> bool:
-    """Return whether a login receives settlement reports, now or later (ReceiveSettlementReports)."""
+    """Return whether settlement reports can be delivered to a login, now or later, and it receives them: by
+    ReceiveSettlementReports, which is on by default only on KalshiPT."""
     requested = login.flags.settlement_reports
     wants = login.session_type == POST_TRADE if requested is None else requested
     return wants and login.session_type in SESSION_TYPES and login.takes_messages

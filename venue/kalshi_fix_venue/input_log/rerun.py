@@ -38,7 +38,7 @@ class Replayed:
     """Bytes that the venue sent, all of them the same again."""
     states: int = 0
     """Digests of the state that were compared."""
-    parted: str | None = None
+    difference: str | None = None
     """Where the replay first differed from the log, and how; None if it never did."""
     torn: str | None = None
     """The missing end of the log; None if the log is complete."""
@@ -46,7 +46,7 @@ class Replayed:
     @property
     def is_same(self) -> bool:
         """Whether the replay never differed from the log."""
-        return self.parted is None
+        return self.difference is None
 
 
 class _PartedError(Exception):
@@ -101,7 +101,7 @@ class _Replay:
             for step in self._steps():
                 self._take(step)
         except _PartedError as error:
-            found.parted = f"{self._path}:{step.line if step else 0}: the venue {error}"
+            found.difference = f"{self._path}:{step.line if step else 0}: the venue {error}"
         if step is None and found.torn is None:
             raise self._no_log()
         return found

@@ -58,7 +58,7 @@ class Operable(Protocol):
         """Return an id that was not used before."""
 
     def exchange(self, product: str) -> Exchange:
-        """Return a product's exchange, to be looked at."""
+        """Return a product's exchange, for reading only."""
 
     def drop_copy(self, product: str) -> DropCopy:
         """Return a product's drop copy."""
@@ -73,7 +73,7 @@ class Operable(Protocol):
         """Return the faults that are armed."""
 
     def execute(self, product: str, command: Command, now: Instant) -> Sequence[Outcome]:
-        """Do something at a product's exchange."""
+        """Execute a command at a product's exchange; return its outcomes."""
 
     def pause(self, window: PauseWindow, now: Instant) -> Mapping[str, PauseState]:
         """Pause; return the resulting state of each product."""
@@ -85,7 +85,7 @@ class Operable(Protocol):
         """Arm a fault."""
 
     def release(self, name: str | None, now: Instant) -> Answer:
-        """End the faults of a name, or all."""
+        """Disarm the faults with this name, or all faults."""
 
     def log_out(self, who: SessionOperation, text: str | None, now: Instant) -> list[str]:
         """Log out the sessions concerned; return the ids of their keys."""
@@ -141,10 +141,10 @@ class Who:
 class SessionOperation(Operation):
     """An operation on sessions, by default on all of them."""
 
-    key: str | None = parameter(TEXT, "only of the API key with this id", optional=True)
-    owner: str | None = parameter(TEXT, "only of the keys of this owner", optional=True)
-    session: str | None = parameter(SESSION, "only on this session type", optional=True)
-    product: str | None = parameter(PRODUCT, "only of this product", optional=True)
+    key: str | None = parameter(TEXT, "only sessions of this API key id", optional=True)
+    owner: str | None = parameter(TEXT, "only sessions of this owner's keys", optional=True)
+    session: str | None = parameter(SESSION, "only sessions of this type", optional=True)
+    product: str | None = parameter(PRODUCT, "only sessions of this product", optional=True)
 
     def concerns(self, who: Who) -> bool:
         """Return whether the operation concerns a connection."""
@@ -158,7 +158,7 @@ class SessionOperation(Operation):
 
 @attrs.frozen(kw_only=True)
 class Fault(SessionOperation):
-    """Something that goes wrong."""
+    """A failure."""
 
     after: float = parameter(SECONDS, "seconds until it begins", default=0.0)
     lasting: float | None = parameter(
@@ -166,5 +166,5 @@ class Fault(SessionOperation):
     )
 
     def perform(self, venue: Operable, now: Instant) -> Answer:
-        """Arm it, or where it waits for nothing, let it happen."""
+        """Arm the fault, or apply it immediately if it does not wait for an occasion."""
         return venue.inject(self, now)

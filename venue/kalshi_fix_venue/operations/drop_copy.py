@@ -13,21 +13,22 @@ from kalshi_fix_venue.operations.base import PRODUCT, Answer, Operable, Operatio
 from kalshi_fix_venue.parameters import COUNT, FLAG, TEXT, choice, parameter
 
 REASONS = {reason.name.lower().replace("_", "-"): reason for reason in EventResendRejectReason}
-MOST_REFUSALS = 1000
-"""Requests that one operation may refuse."""
+MAX_REFUSALS = 1000
+"""Maximum number of requests that one operation refuses."""
 
 
 @attrs.frozen(kw_only=True)
 class EnableDropCopy(Operation):
-    """Allow an account to request past reports, or withdraw that; older reports are not sent."""
+    """Allow an account to request past reports, or disallow it. Reports sent while it was not allowed are not
+    returned."""
 
     NAME: ClassVar[str] = "enable-drop-copy"
     owner: str = parameter(TEXT, "whose account", positional=True)
-    enabled: bool = parameter(FLAG, "no removes it from the list", default=True)
+    enabled: bool = parameter(FLAG, "`no` withdraws the permission", default=True)
     product: str | None = parameter(PRODUCT, "on which product; both by default", optional=True)
 
     def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 as all operations
-        """Enable."""
+        """Enable or disable it on the products."""
         products = [self.product] if self.product else list(PRODUCTS)
         for product in products:
             venue.drop_copy(product).enable(self.owner, enabled=self.enabled)
@@ -46,15 +47,13 @@ class RefuseDropCopy(Operation):
     product: str | None = parameter(PRODUCT, "on which product; both by default", optional=True)
 
     def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 as all operations
-        """Refuse.
+        """Refuse the next requests.
 
         Raises:
-            ConfigurationError: that many are too many.
+            ConfigurationError: `times` is above `MAX_REFUSALS`.
         """
-        if self.times > MOST_REFUSALS:
-            raise ConfigurationError(
-                f"times is {self.times}; refuse at most {MOST_REFUSALS} requests at once"
-            )
+        if self.times > MAX_REFUSALS:
+            raise ConfigurationError(f"times is {self.times}; refuse at most {MAX_REFUSALS} requests at once")
         products = [self.product] if self.product else list(PRODUCTS)
         for product in products:
             venue.drop_copy(product).refuse_next(REASONS[self.reason], self.owner, count=self.times)

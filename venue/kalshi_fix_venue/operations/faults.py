@@ -1,8 +1,8 @@
 """Faults by name: problems between a client and the venue, real or reported.
 
-A fault never touches the state of the exchange: orders, cash and positions are the same as if the client had
-sent only the bytes that arrived, and read nothing. An armed fault waits for its occasions: its parameters are
-the clients it concerns, its time, how many occasions it skips, and how often it occurs.
+A fault never touches the state of the exchange: orders, cash and positions depend only on the bytes that
+arrived from the client. An armed fault waits for matching messages or connections: its parameters are the
+clients it concerns, its time, how many matches it skips, and how often it is applied.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from kalshi_fix_venue.parameters import CHANCE, COUNT, FLAG, SECONDS, TEXT, choi
 
 @attrs.frozen(kw_only=True)
 class OccasionalFault(Fault):
-    """Something that goes wrong at certain occasions."""
+    """A fault that is applied to single messages or connections."""
 
     skip: int = parameter(COUNT, "number of occasions to skip first", default=0)
     times: int = parameter(COUNT, "number of times it is applied; 0 for no limit", default=1)
@@ -32,14 +32,15 @@ class OccasionalFault(Fault):
 
 @attrs.frozen(kw_only=True)
 class MessageFault(OccasionalFault):
-    """Something that goes wrong with a message."""
+    """A fault that is applied to messages."""
 
     message: str | None = parameter(
         MESSAGE, "only at this MsgType, such as 8 or ExecutionReport", optional=True
     )
 
     def is_about(self, msg_type: str) -> bool:
-        """Return whether a message may be concerned; without `message` every application message may."""
+        """Return whether it may be applied to messages of this type: to `message`, or by default to every
+        application message."""
         if self.message is not None:
             return self.message == msg_type
         layout = DIALECT.messages.get(msg_type)
@@ -70,7 +71,7 @@ class Cut(MessageFault):
 
 @attrs.frozen(kw_only=True)
 class Delay(Fault):
-    """Have everything that goes to the client arrive late, in order."""
+    """Delay all messages to the client, in order."""
 
     NAME: ClassVar[str] = "delay"
     by: float = parameter(SECONDS, "delay in seconds", positional=True)
@@ -78,7 +79,7 @@ class Delay(Fault):
 
 @attrs.frozen(kw_only=True)
 class LateHeartbeats(Fault):
-    """Have heartbeats leave late, where nothing else leaves meanwhile."""
+    """Send heartbeats late, unless another message is sent in the meantime."""
 
     NAME: ClassVar[str] = "late-heartbeats"
     by: float = parameter(SECONDS, "delay in seconds", positional=True)
@@ -94,7 +95,7 @@ class Silence(Fault):
 
 @attrs.frozen(kw_only=True)
 class Withhold(Fault):
-    """Keep application messages back, such as reports, while heartbeats go on; they leave when it ends."""
+    """Hold back application messages, such as reports, while heartbeats continue; send them when it ends."""
 
     NAME: ClassVar[str] = "withhold"
     message: str | None = parameter(MESSAGE, "only this MsgType, such as 8 or ExecutionReport", optional=True)
@@ -105,15 +106,15 @@ class Withhold(Fault):
 
 @attrs.frozen(kw_only=True)
 class Gap(MessageFault):
-    """Lose messages to the client, so that their MsgSeqNums are missing. With retransmission it can ask for
-    them again."""
+    """Lose messages to the client, so their MsgSeqNums are missing. On a session with resend it can request
+    them."""
 
     NAME: ClassVar[str] = "gap"
 
 
 @attrs.frozen(kw_only=True)
 class Garble(MessageFault):
-    """Damage a message to the client, which is to ignore it and find its MsgSeqNum missing."""
+    """Damage a message to the client, which must ignore it and detect the sequence gap."""
 
     NAME: ClassVar[str] = "garble"
     how: str = parameter(
@@ -155,7 +156,8 @@ class Reject(MessageFault):
 
 @attrs.frozen(kw_only=True)
 class Unavailable(MessageFault):
-    """Answer orders and changes with EXCHANGE_UNAVAILABLE, which leaves open whether they were applied."""
+    """Answer orders, amends and cancels with EXCHANGE_UNAVAILABLE, which does not report whether they were
+    applied."""
 
     NAME: ClassVar[str] = "unavailable"
     applied: bool = parameter(FLAG, "whether they are actually applied", default=False)
@@ -216,7 +218,7 @@ class HoldKey(OccasionalFault):
 FAULTS: Mapping[str, type[Fault]] = defined_in(globals())
 """All faults, by name."""
 ORDERS = ("D", "F", "G")
-"""MsgTypes of orders and of changes of them."""
+"""MsgTypes of orders, cancels and amends."""
 
 
 # Armed faults
@@ -243,6 +245,6 @@ class Faults(Operation):
     NAME: ClassVar[str] = "faults"
 
     def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 as all operations
-        """Look."""
+        """List them."""
         armed = venue.faults()
         return {"text": f"{len(armed)} faults are armed", "faults": armed}

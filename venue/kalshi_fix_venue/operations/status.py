@@ -25,7 +25,7 @@ def status_of(venue: Operable, now: Instant) -> dict[str, Any]:
         "sessions": sessions,
         "faults": venue.faults(),
         "backlog": attrs.asdict(venue.backlog(now)),
-        "not_done": [{"of_the_schedule": each} for each in venue.not_done],
+        "not_done": [{"scheduled_step": each} for each in venue.not_done],
     }
 
 

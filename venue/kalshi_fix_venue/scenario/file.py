@@ -104,7 +104,7 @@ def read_nodes(data: bytes, name: str) -> Node:
 
 
 def _plain(node: Node) -> Any:
-    """Return a node as ordinary values. A key without a value, such as `flow:`, has an empty mapping."""
+    """Convert a node to built-in types. A key without a value, such as `flow:`, gets an empty mapping."""
     if isinstance(node, Scalar):
         return {} if node.value is None else node.value
     if isinstance(node, Seq):
@@ -114,15 +114,15 @@ def _plain(node: Node) -> Any:
 
 @attrs.frozen
 class _Place:
-    """A place in the file, found by a path of pydantic's."""
+    """A position in the file, found by the path of an error of pydantic."""
 
     node: Node
     path: str = ""
 
     @classmethod
     def find(cls, root: Node, path: Iterable[str | int]) -> _Place:
-        """Return the innermost place that the file has. Parts of the path that it has not, such as a missing
-        key or the name of an operation, are skipped."""
+        """Return the innermost place on the path that exists in the file. Other parts of the path, such as a
+        missing key or the name of an operation, are skipped."""
         node, shown = root, ""
         for part in path:
             if isinstance(node, Map) and str(part) in node.entries:
@@ -164,7 +164,7 @@ def _report(mistakes: Mistakes, root: Node, error: ErrorDetails) -> None:
             what = f"{outer.path} has the key `{path[-2]}`"
             mistakes.add(outer.line_of(path[-2]), what, _advice(error, str(path[-2])))
         case _:
-            # A key that does not fit other keys of its section, and one that decides what the others may be.
+            # A key that contradicts other keys of its section, or one that selects the allowed keys.
             key = context.get("key", context.get("discriminator", "").strip("'"))
             place = _Place.find(root, (*path, key))
             text = place.node.text if isinstance(place.node, Scalar) else ""

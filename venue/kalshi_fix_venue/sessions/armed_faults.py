@@ -71,8 +71,8 @@ class ArmedFaults:
         self._numbers = count(1)
         self._times: list[tuple[float, int]] = []
         """A heap of start and end times, with the number of the fault."""
-        self.touch_bytes: bool = False
-        """Whether a fault requires the inspection of bytes."""
+        self.inspects_bytes: bool = False
+        """Whether any armed fault is applied to the bytes of connections."""
 
     def __iter__(self) -> Iterator[Armed]:
         """Iterate over the armed faults, oldest first."""
@@ -173,4 +173,4 @@ class ArmedFaults:
         return list(found.values())
 
     def _note(self) -> None:
-        self.touch_bytes = any(kind in self._by_kind for kind in ON_THE_WIRE)
+        self.inspects_bytes = any(kind in self._by_kind for kind in ON_THE_WIRE)

@@ -46,10 +46,10 @@ class ByteFaults:
     """Applies faults to the bytes from and to one client: loss, connection cuts, garbling, duplication,
     delay."""
 
-    def __init__(self, armed_faults: ArmedFaults, most_held: int) -> None:
-        """Create it without delayed messages; if they exceed `most_held` bytes, the connection is cut."""
+    def __init__(self, armed_faults: ArmedFaults, max_held: int) -> None:
+        """Create it without delayed messages; if they exceed `max_held` bytes, the connection is cut."""
         self._armed = armed_faults
-        self._most_held = most_held
+        self._max_held = max_held
         self._held: deque[_Held] = deque()
         self._held_bytes = 0
         self._unread = b""
@@ -68,7 +68,7 @@ class ByteFaults:
             if self.cut is not None:
                 break
             self._take(frame, msg_type, who, now)
-        if self._held_bytes > self._most_held:
+        if self._held_bytes > self._max_held:
             self.cut = Cut()
             self._held.clear()
         return self._leave(who, now)

@@ -54,7 +54,7 @@ class FaultInjection:
 
     def watch_bytes(self, connection: Connection) -> None:
         """Inspect the bytes of a connection, if there are faults that affect bytes."""
-        if self._armed.touch_bytes and connection.faults is None:
+        if self._armed.inspects_bytes and connection.faults is None:
             connection.faults = ByteFaults(self._armed, self._max_unsent)
 
     def inject(self, fault: Fault, now: Instant) -> Answer:

@@ -55,7 +55,7 @@ _MAX_IDS: Final = 20
 """Maximum number of ClOrdIDs, and of OrderIDs, in the summary."""
 
 
-class Life:
+class OrderHistory:
     """The output for an order."""
 
     def __init__(self, identifier: str, found: Trace, names: Sequence[str], as_of: AsOf = None) -> None:
@@ -89,7 +89,7 @@ class Life:
         times = [each.time for each in self.steps if each.time is not None]
         if times:
             yield "from", f"{times[0]:%Y-%m-%d %H:%M:%S.%f} UTC"
-            yield "lasts", f"{(times[-1] - times[0]).total_seconds():.6f} s"
+            yield "duration", f"{(times[-1] - times[0]).total_seconds():.6f} s"
 
     def rows(self) -> Iterator[_Row]:
         """Yield the messages in their order."""
@@ -148,14 +148,14 @@ class _Row:
         return brief(attrs.evolve(inspection, body=body))
 
 
-def terminal_lines(life: Life, width: int, *, full: bool) -> Iterator[Line]:
+def terminal_lines(history: OrderHistory, width: int, *, full: bool) -> Iterator[Line]:
     """Yield lines of at most `width` columns."""
-    yield (("bold", life.title),)
-    for name, text in life.summary():
-        for number, part in enumerate(_wrapped(text, width - 10)):
-            yield (("dim", f"  {'' if number else name:<7} "), ("", part))
+    yield (("bold", history.title),)
+    for name, text in history.summary():
+        for number, part in enumerate(_wrapped(text, width - 11)):
+            yield (("dim", f"  {'' if number else name:<8} "), ("", part))
     day: date | None = None
-    for row in life.rows():
+    for row in history.rows():
         yield ()
         if row.day is not None and row.day != day:
             day = row.day
@@ -208,16 +208,16 @@ pre { overflow-x: auto; font-size: .85rem; }
 """
 
 
-def page(life: Life) -> str:
+def page(history: OrderHistory) -> str:
     """Return a page with all fields of each message."""
-    title = escape(life.title)
-    facts = "\n".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in life.summary())
+    title = escape(history.title)
+    facts = "\n".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in history.summary())
     items, arrows = [], []
-    for number, row in enumerate(life.rows(), 1):
-        items.append(_item(row, life.units, number))
+    for number, row in enumerate(history.rows(), 1):
+        items.append(_item(row, history.units, number))
         arrows.append(row.arrow)
     steps = "\n".join(items)
-    truncated = "" if life.complete else '<p class="bad">The order has more messages than are shown.</p>\n'
+    truncated = "" if history.complete else '<p class="bad">The order has more messages than are shown.</p>\n'
     return f"""<!doctype html>
 <html lang="en">
 <head>

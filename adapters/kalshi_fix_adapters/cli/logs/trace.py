@@ -15,7 +15,7 @@ from kalshi_fix_adapters.cli.kit.terminal import Screen, print_stderr, printable
 from kalshi_fix_adapters.cli.logs.as_of import as_of_option
 from kalshi_fix_adapters.cli.logs.decode import NOTHING_FOUND, PROBLEMS_FOUND, UNREADABLE
 from kalshi_fix_adapters.cli.logs.files import STDIN, OtherVersions, Progress, UnreadableError, pieces
-from kalshi_fix_adapters.cli.logs.steps import Life, page, terminal_lines
+from kalshi_fix_adapters.cli.logs.steps import OrderHistory, page, terminal_lines
 from kalshi_fix_adapters.logs.dates import AsOf
 from kalshi_fix_adapters.logs.entries import CHUNK
 from kalshi_fix_adapters.logs.trace import trace as trace_order
@@ -62,34 +62,34 @@ def _print_trace(
     html: Path | None,
     as_of: AsOf,
 ) -> int:
-    life = Life(identifier, trace_order(identifier, logs), [log.name for log in logs], as_of)
-    if not life.steps:
+    history = OrderHistory(identifier, trace_order(identifier, logs), [log.name for log in logs], as_of)
+    if not history.steps:
         pass
     elif html is None:
         screen = Screen()
-        screen.lines(list(terminal_lines(life, screen.text_width, full=full)))
+        screen.lines(list(terminal_lines(history, screen.text_width, full=full)))
         screen.flush()
     else:
         try:
-            html.write_text(page(life), encoding="utf-8")
+            html.write_text(page(history), encoding="utf-8")
         except OSError as error:
             print_stderr(f"{html} cannot be written: {error.strerror or error}")
             return UNREADABLE
-        print_stderr(f"{html} has {len(life.steps)} messages of the order")
+        print_stderr(f"{html} has {len(history.steps)} messages of the order")
     for text in versions.sentences():
         print_stderr(text)
     unread = [log.problem for log in logs if log.problem]
     for text in unread:
         print_stderr(text)
-    if not life.steps:
+    if not history.steps:
         print_stderr(f"no message has the ClOrdID, OrderID or ExecID {printable(identifier)}")
-    if not life.complete:
+    if not history.complete:
         print_stderr("the order has more messages than the limits allow: some are not shown")
     if unread:
         return UNREADABLE
-    if not life.steps:
+    if not history.steps:
         return NOTHING_FOUND
-    return PROBLEMS_FOUND if life.has_problems else 0
+    return PROBLEMS_FOUND if history.has_problems else 0
 
 
 class _Log:

@@ -74,12 +74,12 @@ class OpenOrders:
     """The open orders, according to past and live reports."""
 
     def __init__(self, client: Client, product: str, begins: dict[int, ExecKey]) -> None:
-        """Request past reports since these ExecIDs, by shard; without any, all that drop copy has."""
+        """Request past reports from these ExecIDs on, by shard; if empty, all that drop copy still has."""
         self._client = client
         self._orders = Orders(SESSION, product=product)
         self._copies = DropCopy(SESSION, product=product)
         self._since = begins
-        # Before all others; the venue rejects it as too old once it has dropped reports.
+        # The lowest possible ExecID. The venue rejects it as too small once it has dropped old reports.
         self._begins = begins or {0: ExecKey(0, 0, 0)}
         self._requested = False
         self._changed: dict[int, str] = {}
@@ -95,7 +95,7 @@ class OpenOrders:
 
     @property
     def is_complete(self) -> bool:
-        """Whether drop copy is complete."""
+        """Whether all requests for past reports have ended: completed or failed."""
         return self._requested and all(each.state is CopyState.FAILED for each in self._copies.pending)
 
     @property
@@ -119,7 +119,7 @@ class OpenOrders:
         now = _now()
         # Orders that a lost connection has made uncertain.
         uncertain = self._orders.copy_from(self._copies.forgotten) if not self._copies.pending else {}
-        # Once: items that are uncertain after the reports were received stay uncertain.
+        # Request a range once: items still uncertain after its reports stay uncertain.
         if uncertain and uncertain != self._requested_from:
             self._requested_from = uncertain
             self._copies.request(uncertain, self._orders.epoch, now)

@@ -105,9 +105,9 @@ class NewOrderSingle(FixMessage):
             steps of 1 from the client on margin. Required.
         ord_type: OrdType (40): Kind of order. Known values: `OrdType`. Required. LIMIT, its only value, if
             not given.
-        price: Price (44): Limit price of one contract. In dollars or in cents, as UseDollars in the Logon has
-            it. From 1 to 99 cents in steps of 1 from the client on prediction with UseDollars N or absent in
-            the Logon. From 0.0001 to 0.9999 dollars in steps of 0.0001 from the client on prediction with
+        price: Price (44): Limit price of one contract. In dollars or in cents, depending on UseDollars in the
+            Logon. From 1 to 99 cents in steps of 1 from the client on prediction with UseDollars N or absent
+            in the Logon. From 0.0001 to 0.9999 dollars in steps of 0.0001 from the client on prediction with
             UseDollars Y in the Logon. At least 0.0001 dollars in steps of 0.0001 from the client on margin.
             Required.
         side: Side (54): Side of the market; on prediction always seen from the YES contract. Known values:
@@ -318,11 +318,11 @@ class OrderCancelReplaceRequest(FixMessage):
             from the client on margin. Required.
         ord_type: OrdType (40): Kind of order. Known values: `OrdType`. Required. LIMIT, its only value, if
             not given.
-        price: Price (44): The new price; absent keeps it. In dollars or in cents, as UseDollars in the Logon
-            has it. From 1 to 99 cents in steps of 1 from the client on prediction with UseDollars N or absent
-            in the Logon. From 0.0001 to 0.9999 dollars in steps of 0.0001 from the client on prediction with
-            UseDollars Y in the Logon. At least 0.0001 dollars in steps of 0.0001 from the client on margin.
-            Optional.
+        price: Price (44): The new price; absent keeps it. In dollars or in cents, depending on UseDollars in
+            the Logon. From 1 to 99 cents in steps of 1 from the client on prediction with UseDollars N or
+            absent in the Logon. From 0.0001 to 0.9999 dollars in steps of 0.0001 from the client on
+            prediction with UseDollars Y in the Logon. At least 0.0001 dollars in steps of 0.0001 from the
+            client on margin. Optional.
         side: Side (54): As in the order. Known values: `Side`. Required.
         symbol: Symbol (55): As in the order. Required.
         time_in_force: TimeInForce (59): How long the order stays in force from now on: the rest of the day in
@@ -658,15 +658,15 @@ class ExecutionReport(FixMessage):
             prediction. At least 1 in steps of 1 from the client on margin. Required.
         leaves_qty: LeavesQty (151): Quantity still open. In contracts. Required.
         cum_qty: CumQty (14): Quantity filled so far. In contracts. Required.
-        avg_px: AvgPx (6): Average price of the fills so far. In dollars or in cents, as UseDollars in the
-            Logon has it. Required.
-        price: Price (44): Limit price of one contract. In dollars or in cents, as UseDollars in the Logon has
-            it. From 1 to 99 cents in steps of 1 from the client on prediction with UseDollars N or absent in
-            the Logon. From 0.0001 to 0.9999 dollars in steps of 0.0001 from the client on prediction with
+        avg_px: AvgPx (6): Average price of the fills so far. In dollars or in cents, depending on UseDollars
+            in the Logon. Required.
+        price: Price (44): Limit price of one contract. In dollars or in cents, depending on UseDollars in the
+            Logon. From 1 to 99 cents in steps of 1 from the client on prediction with UseDollars N or absent
+            in the Logon. From 0.0001 to 0.9999 dollars in steps of 0.0001 from the client on prediction with
             UseDollars Y in the Logon. At least 0.0001 dollars in steps of 0.0001 from the client on margin.
             Optional.
-        last_px: LastPx (31): Price of this fill. In dollars or in cents, as UseDollars in the Logon has it.
-            Required when ExecType is TRADE.
+        last_px: LastPx (31): Price of this fill. In dollars or in cents, depending on UseDollars in the
+            Logon. Required when ExecType is TRADE.
         last_qty: LastQty (32): Quantity of this fill. In contracts. Required when ExecType is TRADE.
         last_mkt: LastMkt (30): Index of the exchange shard that made the report. Optional.
         transact_time: TransactTime (60): When it happened. Required on margin. Optional elsewhere.

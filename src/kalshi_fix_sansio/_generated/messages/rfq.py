@@ -347,12 +347,12 @@ class Quote(FixMessage):
         quote_req_id: QuoteReqID (131): The exchange's id of the request. Required.
         symbol: Symbol (55): Ticker of the market. Required.
         bid_px: BidPx (132): Price of the YES side; absent or 0 where the maker does not quote it. To the
-            creator always in dollars. In dollars or in cents, as UseDollars in the Logon has it. From 0 to 99
-            cents in steps of 1 from the client with UseDollars N or absent in the Logon. From 0 to 0.9999
+            creator always in dollars. In dollars or in cents, depending on UseDollars in the Logon. From 0 to
+            99 cents in steps of 1 from the client with UseDollars N or absent in the Logon. From 0 to 0.9999
             dollars in steps of 0.0001 from the client with UseDollars Y in the Logon. Optional.
         offer_px: OfferPx (133): Price of the NO side; absent or 0 where the maker does not quote it. To the
-            creator always in dollars. In dollars or in cents, as UseDollars in the Logon has it. From 0 to 99
-            cents in steps of 1 from the client with UseDollars N or absent in the Logon. From 0 to 0.9999
+            creator always in dollars. In dollars or in cents, depending on UseDollars in the Logon. From 0 to
+            99 cents in steps of 1 from the client with UseDollars N or absent in the Logon. From 0 to 0.9999
             dollars in steps of 0.0001 from the client with UseDollars Y in the Logon. Optional.
         exec_inst: ExecInst (18): How to execute the order. Known values: `ExecInst`. Not allowed from the
             venue. Optional elsewhere. Since 1.0.11 (2025-06-12).
@@ -503,23 +503,23 @@ class QuoteStatusReport(FixMessage):
         order_qty: OrderQty (38): Contracts of the request, where it named them. In contracts. At least 0.01
             in steps of 0.01 from the client on prediction. At least 1 in steps of 1 from the client on
             margin. Optional.
-        bid_px: BidPx (132): Price of the YES side; absent on Rejected. In dollars or in cents, as UseDollars
-            in the Logon has it. From 0 to 99 cents in steps of 1 from the client with UseDollars N or absent
-            in the Logon. From 0 to 0.9999 dollars in steps of 0.0001 from the client with UseDollars Y in the
-            Logon. Optional.
-        offer_px: OfferPx (133): Price of the NO side; absent on Rejected. In dollars or in cents, as
-            UseDollars in the Logon has it. From 0 to 99 cents in steps of 1 from the client with UseDollars N
-            or absent in the Logon. From 0 to 0.9999 dollars in steps of 0.0001 from the client with
-            UseDollars Y in the Logon. Optional.
+        bid_px: BidPx (132): Price of the YES side; absent on Rejected. In dollars or in cents, depending on
+            UseDollars in the Logon. From 0 to 99 cents in steps of 1 from the client with UseDollars N or
+            absent in the Logon. From 0 to 0.9999 dollars in steps of 0.0001 from the client with UseDollars Y
+            in the Logon. Optional.
+        offer_px: OfferPx (133): Price of the NO side; absent on Rejected. In dollars or in cents, depending
+            on UseDollars in the Logon. From 0 to 99 cents in steps of 1 from the client with UseDollars N or
+            absent in the Logon. From 0 to 0.9999 dollars in steps of 0.0001 from the client with UseDollars Y
+            in the Logon. Optional.
         bid_size: BidSize (134): Quantity offered on the YES side. In contracts. Optional. Since 1.0.25
             (2026-05-08).
         offer_size: OfferSize (135): Quantity offered on the NO side. In contracts. Optional. Since 1.0.25
             (2026-05-08).
-        side: Side (54): Side of the quote that was accepted, 1 YES and 2 NO; on Accepted alone. Known values:
-            `Side`. Optional.
-        transact_time: TransactTime (60): When the quote was made, to the millisecond; on Pending alone.
+        side: Side (54): The accepted side of the quote: 1 YES, 2 NO; only on Accepted. Known values: `Side`.
+            Optional.
+        transact_time: TransactTime (60): When the quote was created, to the millisecond; only on Pending.
             Required when QuoteStatus is PENDING. Since 2026-10-01.
-        text: Text (58): Why the quote was rejected; on Rejected alone. Optional.
+        text: Text (58): Why the quote was rejected; only on Rejected. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "AI"
@@ -813,7 +813,7 @@ class QuoteConfirmStatus(FixMessage):
 
     Attributes:
         quote_id: QuoteID (117): Id of the quote. Required.
-        quote_confirm_status: QuoteConfirmStatus (21010): Whether the confirmation was taken. Known values:
+        quote_confirm_status: QuoteConfirmStatus (21010): Whether the confirmation was accepted. Known values:
             `QuoteConfirmStatusCode`. Required. Also read from tag 297, which is never sent. Changed in 1.0.17
             (2025-11-30): Moved here from tag 297, which is deprecated.
         text: Text (58): Why the confirmation was not taken. Optional.
@@ -982,13 +982,13 @@ class AcceptQuoteStatus(FixMessage):
 
     Attributes:
         quote_id: QuoteID (117): Id of the quote. Required.
-        accept_quote_status: AcceptQuoteStatus (21025): Whether the acceptance was taken. Known values:
+        accept_quote_status: AcceptQuoteStatus (21025): Whether the acceptance took effect. Known values:
             `AcceptQuoteStatusCode`. Required.
-        accepted_quote_id: AcceptedQuoteId (21024): The quote that was accepted in the end; another than
-            QuoteID where a better one was preferred. Optional.
-        cl_ord_id: ClOrdID (11): As in AcceptQuote, where it was there. At most 64 characters. Matches
+        accepted_quote_id: AcceptedQuoteId (21024): The quote that was actually accepted; differs from QuoteID
+            if the venue chose a better one. Optional.
+        cl_ord_id: ClOrdID (11): As in AcceptQuote, if present there. At most 64 characters. Matches
             `[A-Za-z0-9+=_:/-]+`. Optional.
-        text: Text (58): Why the acceptance was not taken. Optional.
+        text: Text (58): Why the acceptance failed. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "UC"

@@ -68,8 +68,7 @@ class Logon(FixMessage):
         username: Username (553): Name of an account at the other side. Optional.
         password: Password (554): Password of the account that Username names. Optional. Never shown in a
             repr.
-        new_password: NewPassword (925): Password that the account is to have from now on. Optional. Never
-            shown in a repr.
+        new_password: NewPassword (925): The account's new password. Optional. Never shown in a repr.
         encrypted_password_method: EncryptedPasswordMethod (1400): How the encrypted passwords are encrypted,
             as the two sides agreed. Optional.
         encrypted_password: EncryptedPassword (1402): The password, encrypted. Optional. Never shown in a
@@ -726,8 +725,7 @@ class LogonFields(Block):
         username: Username (553): Name of an account at the other side. Optional.
         password: Password (554): Password of the account that Username names. Optional. Never shown in a
             repr.
-        new_password: NewPassword (925): Password that the account is to have from now on. Optional. Never
-            shown in a repr.
+        new_password: NewPassword (925): The account's new password. Optional. Never shown in a repr.
         encrypted_password_method: EncryptedPasswordMethod (1400): How the encrypted passwords are encrypted,
             as the two sides agreed. Optional.
         encrypted_password: EncryptedPassword (1402): The password, encrypted. Optional. Never shown in a

@@ -16,10 +16,10 @@ from kalshi_fix_sansio.scalars import Decimals
 SIGHTINGS_TO_COMPILE: Final = 100
 """Number of messages with the same set of tags that are read before the shape of the last one is compiled.
 
-Writing and compiling the code takes about as long as a hundred reads, so compiling never takes longer than
-reading has taken, even if a peer keeps sending new shapes. The only shape with its tags is compiled after a
-hundred reads: at most twice the work of knowing in advance that it recurs. Shapes with the same tags (updates
-of one to four levels) share the count, so the most frequent ones tend to be compiled first.
+Writing and compiling the code takes about as long as a hundred reads, so compiling never takes longer in
+total than reading has taken, even if a peer keeps sending new shapes. A shape that recurs costs at most twice
+as much as if it had been compiled at once. Shapes with the same set of tags (updates of one to four levels)
+share the count, so the most frequent ones tend to be compiled first.
 """
 SIGHTINGS_TO_DEFER: Final = 10
 """The same for a codec that defers compiling to a quiet moment, where it delays no message. A lower number
@@ -27,15 +27,15 @@ would compile shapes that never recur."""
 MAX_DEFERRED: Final = 32
 """Maximum number of deferred shapes; one more is counted again from the start."""
 MAX_DEFERRED_SIZE: Final = 16 * 1024
-"""Maximum size of a message whose shape is deferred, in bytes. A long group of fewer entries has the same
-decoder."""
+"""Maximum size of a message whose shape is deferred, in bytes. Nothing is lost for larger messages: a long
+group has the same decoder for any number of entries, so a smaller message can be compiled instead."""
 MAX_SIGHTINGS: Final = 1024
 """Maximum number of tag sets that are counted; one more resets all counts."""
 MAX_SHAPES: Final = 512
 """Maximum number of compiled shapes."""
 MAX_PATTERN_SIZE: Final = 512 * 1024
-"""Maximum number of characters in the patterns of all shapes. A shape takes up to about twenty bytes for
-each."""
+"""Maximum total length of the patterns of all shapes, in characters. A shape takes up to about twenty bytes
+of memory per character."""
 MAX_CLEARANCES: Final = 3
 """How often all shapes are discarded because they are too many or too large. After that the existing shapes
 are kept and no other is compiled, which bounds the work of compiling for any input."""

@@ -1,7 +1,8 @@
 """Requests that a client reports without outcome (`OutcomesUnknown`), read from their frames.
 
-After a restart such a request may be missing from the state of its machine: it was sent after the state was
-written. Its frame contains all of it, so the machine adopts it as if it had been applied before it was sent.
+After a restart such a request may be missing from the loaded state, because it was sent after the state was
+written. Its frame contains the whole request, so the tracker adds it as if it had been applied before it was
+sent.
 """
 
 from __future__ import annotations
@@ -91,8 +92,8 @@ class UnplacedRequests:
         )
 
     def answer(self, request_id: str | None, *types: type[Message]) -> bool:
-        """Remove the requests of an id, of all types or of these, that a message answers; return whether
-        there were any."""
+        """Remove the requests with this id, of the given types or of all, because a message answers them.
+        Return whether there were any."""
         msg_types = {each.MSG_TYPE for each in types or self._types.values()}
         left = [
             each for each in self._kept if each.request_id != request_id or each.msg_type not in msg_types

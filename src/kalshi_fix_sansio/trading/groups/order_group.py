@@ -27,7 +27,7 @@ from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED
 WINDOW: Final = timedelta(seconds=ORDER_GROUP_WINDOW)
 """Length of the rolling window in which fills count."""
 MAX_LIMITS: Final = 16
-"""Maximum number of limits kept per group, including the newest."""
+"""Maximum number of limits kept per group: the current one and earlier ones, which apply to late fills."""
 
 
 class GroupState(Enum):
@@ -76,11 +76,11 @@ class OrderGroup:
     _limits: list[Limit] = attrs.field(factory=list, repr=False)
     """The oldest first."""
     _fills: list[tuple[datetime, str, Decimal]] = attrs.field(factory=list, repr=False)
-    """Time, key and contracts, the oldest first: of two windows, because a late fill may complete a window
-    that ended up to one window ago."""
+    """Time, key and contracts of fills, oldest first. Two windows of fills are kept, because a late fill may
+    complete a window that ended up to one window ago."""
     _keys: set[str] = attrs.field(factory=set, repr=False)
-    """The keys of these fills, and of fills dropped by the last reset although their times do not prove that
-    they preceded it."""
+    """The keys of these fills, and of the fills that the last reset dropped without proof, by their times,
+    that they preceded it."""
     _start: int = attrs.field(default=0, repr=False, metadata=NOT_DUMPED)
     """Index of the first fill of the newest window."""
     _volume: Decimal = attrs.field(default=ZERO, repr=False, metadata=NOT_DUMPED)
@@ -195,7 +195,8 @@ class OrderGroup:
     # --- fills ----------------------------------------------------------------------------------------
 
     def count_fill(self, time: datetime, key: str, quantity: Decimal, most: int) -> None:
-        """Count a fill; repeated calls with its key have no effect."""
+        """Count a fill of `quantity` contracts, and keep at most `most` fills. Further calls with the same
+        key have no effect."""
         fills = self._fills
         if key in self._keys or time < self._reset_after or time <= self._implied_reset:
             return

@@ -126,11 +126,12 @@ class Cash(Mapping[BalanceKey, Balance]):
             product: on margin, the balance change of a fill cannot be computed from its price.
             parties: account of each party of settlements, by MarketSettlementPartyID. Other parties are
                 treated as customers of a clearing member.
-            max_balances: maximum number of balances (account and shard), about 1 KB each. Fills of a further
-                one are not counted.
-            max_paid: maximum number of payouts kept, at most 2 KB each, to count a redelivered payout once
-                and to move one received before its fills to their shard; and of markets whose shard is
-                kept, at most 0.5 KB each. The oldest is dropped.
+            max_balances: maximum number of balances (account and shard), about 1 KB each. Fills and payouts
+                of a further one are not counted (`refused`).
+            max_paid: maximum number of payouts kept, at most 2 KB each. A payout is kept to count a
+                redelivery once, and to move it to the right shard if its fills are received later. It is
+                also the maximum number of markets whose shard is kept, at most 0.5 KB each. The oldest is
+                dropped.
         """
         self._parties = dict(parties or {})
         self._payouts: dict[str, dict[tuple[str, str], _Payout]] = {}

@@ -23,15 +23,15 @@ class MassCancelState(Enum):
     """Progress of a mass cancel.
 
     Attributes:
-        MISSED: Orders are known to be open by drop copy or the user, after its outcome was unknown.
+        MISSED: Its outcome was unknown, and drop copy or the user has shown that some orders are still open.
     """
 
-    SENT = "no answer has come"
+    SENT = "no answer has been received"
     ACCEPTED = "a report follows for each order"
     UNKNOWN = "the outcome is unknown, and no message will report it"
     DONE = "its orders have ended"
     REFUSED = "it was refused"
-    MISSED = "orders of it are open all the same"
+    MISSED = "some of its orders are still open"
 
 
 OVER: Final = frozenset((MassCancelState.DONE, MassCancelState.REFUSED, MassCancelState.MISSED))
@@ -50,8 +50,8 @@ class MassCancel:
         reason: The reason of a reject: MassCancelRejectReason (532) as text, or the text of the reject
             message.
         unknown: The epoch (`Orders.epoch`) since which an answer or a report may be missing; 0 if none may.
-        since: The time of that, in UTC: SendingTime (52) of the last message received.
-        missed: Its orders that are known to be open nevertheless, since reports about them may be missing.
+        since: When that epoch began, in UTC: SendingTime (52) of the last message received.
+        missed: Numbers of its orders that are known to be open although it may have been accepted.
     """
 
     number: int
@@ -124,7 +124,8 @@ class MassCancels:
             found.state, found.reason = MassCancelState.REFUSED, reason
 
     def lose(self, epoch: int, since: datetime | None, cl_ord_id: str | None = None) -> None:
-        """Record that no answer will be received to one mass cancel, or no answer and no report to any."""
+        """Record that the mass cancel with this ClOrdID will not be answered; without a ClOrdID, that answers
+        and reports of all open mass cancels may be missing."""
         for each in self.open:
             if cl_ord_id in (None, each.cl_ord_id) and not each.unknown:
                 each.unknown, each.since = epoch, since

@@ -38,11 +38,11 @@ class OrderState(Enum):
     """State of an order, by the reports received.
 
     Attributes:
-        SENT: Only pending reports have been received.
+        SENT: It was sent; no report other than a pending one has been received.
         OPEN: It is open at the venue, by the newest report.
         DONE: It has ended (`Order.ending`), or never began. Fills that are reported late still count.
         UNKNOWN: It was sent, and no expected message will report whether the venue has it.
-        UNVERIFIED: It was open, and later reports about it may be missing.
+        UNVERIFIED: It was open at the last report, and later reports may be missing.
     """
 
     SENT = "sent"
@@ -108,8 +108,8 @@ class Fill(NamedTuple):
         fee: The sum of MiscFeeAmt (137): the net fee, after rebates.
         balance_change: CollateralAmountChange (1704) of type BALANCE, with the fee deducted; None if not
             reported.
-        long_qty: Position of the account after it (704, 705); None if not reported.
-        short_qty: The short position (705), likewise.
+        long_qty: Long position of the account after the fill (704); None if not reported.
+        short_qty: Short position of the account after the fill (705); None if not reported.
         aggressor: Whether it took liquidity (1057).
     """
 
@@ -147,9 +147,9 @@ class PendingRequest:
         price: Dollars; None in a cancel, and if the price is unchanged.
         quantity: The requested total; None in a cancel.
         after: The newest report of the order's shard when it was sent.
-        unknown: The epoch (`Orders.epoch`) since which no answer is expected; 0 while one is.
-        since: The time of that, in UTC: SendingTime (52) of the last message received.
-        named: Whether `OutcomesUnknown` has named it.
+        unknown: The epoch (`Orders.epoch`) since which no answer is expected; 0 while one is expected.
+        since: When that epoch began, in UTC: SendingTime (52) of the last message received.
+        named: Whether `OutcomesUnknown` has listed it.
     """
 
     msg_type: str
@@ -245,7 +245,7 @@ class Order:
     """One order. Read-only for the user: `Orders` creates it and updates it in place.
 
     Attributes:
-        number: Counts the orders of an `Orders`, from 1.
+        number: Sequential number of the order within its `Orders`, from 1.
         symbol: Ticker of the market.
         side: Side (54); of YES on prediction.
         order_id: OrderID (37); None until the venue has reported it, and for an order that it has rejected.
@@ -255,22 +255,22 @@ class Order:
         fees: Dollars.
         cum_qty: The highest cumulative quantity (CumQty) of any report.
         last: The newest report that has a key.
-        end: The newest report of an end.
-        first_key: The oldest report about it.
-        first_name: OrigClOrdID (41) of that report, or its ClOrdID (11).
+        end: The newest report that ends the order.
+        first_key: Key of the oldest report about it.
+        first_cl_ord_id: OrigClOrdID (41) of that report, or else its ClOrdID (11).
         limit: The newest report that contains a price, and that price in dollars.
         stated: The newest report that contains an account, and that account; `NO_KEY` for reports without a
             key.
-        losses: The losses of reports about any order.
+        losses: The losses of reports about any order, shared by all orders.
         mark: The first of them that it has not applied.
         cohort: The orders that are certain, or uncertain, together with it; None if it is uncertain alone.
         seen_live: Whether an unsolicited report about it was received, not only drop copy.
         indexed: The ClOrdIDs by which it can be found.
-        indexed_as: Its state when its last update ended; None while it is new.
-        booked_to: Its account when its last update ended; None while it is new.
-        ended: Counts the orders in the order in which they ended, from 1; 0 while it is not done.
-        slot: Its place in dumps, which a later order takes once it is dropped.
-        dumped: The first loss that it had not applied at the last dump.
+        indexed_as: Its state after its last update; None while it is new.
+        booked_to: Its account after its last update; None while it is new.
+        ended: Sequential number among the orders that have ended, from 1; 0 while it is not done.
+        slot: Its place in dumps. A later order reuses it once this one is dropped.
+        dumped: Index of the first loss that it had not applied at the last dump.
         update: Its unfinished update; None between two calls of `Orders.apply`.
     """
 
@@ -288,7 +288,7 @@ class Order:
     last: ReportFacts | None = None
     end: ReportFacts | None = None
     first_key: ExecKey | None = None
-    first_name: str = ""
+    first_cl_ord_id: str = ""
     limit: tuple[ExecKey, Decimal] | None = None
     stated: tuple[ExecKey, Account] | None = None
     _knowledge: Knowledge = CLEAR
@@ -361,8 +361,11 @@ class Order:
         self.indexed_as = OrderState.OPEN
 
     def lose(self, reports: Loss, epoch: int, answers: Loss | None, answers_epoch: int) -> None:
-        """Apply losses of reports about it, the first and the epoch of the last, and of the answers to its
-        requests, likewise. Called by `Orders`."""
+        """Apply losses of reports about the order, and of answers to its requests. Called by `Orders`.
+
+        `reports` is the first loss of reports and `epoch` that of the last one; `answers` and
+        `answers_epoch` are the same for answers.
+        """
         if self.last is not None:
             key = self.last.key
             begin = reports.newest.get(key.shard, key)
@@ -411,7 +414,7 @@ class Order:
         """How it ended; None if no end is known."""
         if self.end is not None:
             return ENDS[self.end.status]
-        if self._knowledge.kind is RESOLVED_DONE:  # which no loss changes
+        if self._knowledge.kind is RESOLVED_DONE:  # not changed by any loss
             return Ending.CLOSED
         if self.last is None and self._placed is not None:
             if self._placed.refused:
@@ -443,7 +446,7 @@ class Order:
         """Its ClOrdIDs: as it was placed or first reported, the current one, and those of its pending
         requests."""
         last = self.last
-        placed = self.first_name if self._placed is None else self._placed.cl_ord_id
+        placed = self.first_cl_ord_id if self._placed is None else self._placed.cl_ord_id
         now = placed if last is None else last.cl_ord_id
         if now and not self._pending and placed in ("", now):
             return (now,)
@@ -454,7 +457,10 @@ class Order:
         """Return the known ClOrdIDs of the order before a pending request renames it: its first one, and
         those that the request chains from."""
         earlier = self.pending[: self.pending.index(request)]
-        found = {self.first_name if self.placed is None else self.placed.cl_ord_id, request.orig_cl_ord_id}
+        found = {
+            self.first_cl_ord_id if self.placed is None else self.placed.cl_ord_id,
+            request.orig_cl_ord_id,
+        }
         for each in reversed(earlier):
             if each.cl_ord_id in found:
                 found.add(each.orig_cl_ord_id)
@@ -487,7 +493,7 @@ class Order:
 
     @property
     def price(self) -> Decimal | None:
-        """Dollars; None if never reported."""
+        """Price in dollars, as reported last or else as sent; None if unknown."""
         if self.limit is not None:
             return self.limit[1]
         return None if self._placed is None else self._placed.price
@@ -542,7 +548,7 @@ class OrderDiscrepancyKind(Enum):
     UNREADABLE = "a field that the order's state needs is missing or unreadable"
     CONFLICT = "two reports with one ExecID differ in their trade"
     OVERFILLED = "the fills exceed the highest CumQty reported"
-    REVIVED = "a later report contains an open order that had ended"
+    REVIVED = "a later report shows an ended order as open"
     TERMS = "a report differs in symbol or side from earlier ones"
     UNKNOWN_REQUEST = "an answer to an unknown request"
     TOO_MANY = "there are more orders or fills than are kept, or an id is too long"
@@ -581,11 +587,11 @@ class OrderUpdate:
             before this update belong to `order.account`. None while the account is unchanged.
         discrepancies: The inconsistencies found.
         mass_cancel: The cancel of all orders whose state changed. Each of the orders has a separate update.
-        lost: The orders that are not done, by symbol and side, if reports about any of them may be missing:
-            they are UNVERIFIED, or UNKNOWN without an answer, and have no updates of their own. It shows
-            later changes too. None in other updates.
-        verified: Orders that a range of drop copy shows to be OPEN, which were UNVERIFIED and have no updates
-            of their own.
+        lost: A live view of the orders that are not done, by symbol and side, if reports about any of them
+            may be missing. These orders are UNVERIFIED, or UNKNOWN without an answer, and have no separate
+            updates. None in other updates.
+        verified: Orders that were UNVERIFIED and that a range of drop copy shows to be OPEN. They have no
+            separate updates. Empty in other updates.
     """
 
     order: Order | None

@@ -165,7 +165,7 @@ class OrderIndex:
             (
                 each
                 for each in self.namesakes(name)
-                if each.placed is None and name in (each.cl_ord_id, each.first_name)
+                if each.placed is None and name in (each.cl_ord_id, each.first_cl_ord_id)
             ),
             None,
         )

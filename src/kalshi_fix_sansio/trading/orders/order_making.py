@@ -1,4 +1,4 @@
-"""Checks whether a request about an order is allowed, and the fields that the venue requires in it."""
+"""Checks of requests about orders, and the fields that the venue requires in them."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def wire_price(price: Decimal | int | str, *, dollars: bool) -> Decimal:
     """Return a price in dollars in the unit of the session.
 
     Raises:
-        OrderRequestError: the session has whole cents.
+        OrderRequestError: the session's prices are in cents, and this one is not a whole number of them.
         TypeError: a float, which is not exact.
     """
     price = to_decimal(price)

@@ -678,7 +678,7 @@ class Orders:
             if price is not None and not dollars:
                 price = from_cents(price)
             if order.first_key is None or key < order.first_key:
-                order.first_key, order.first_name = key, report.orig_cl_ord_id or report.cl_ord_id
+                order.first_key, order.first_cl_ord_id = key, report.orig_cl_ord_id or report.cl_ord_id
             self._note_key(order, facts, key, price, copied is None)
             if kind == _TRADE:
                 self._apply_fill(order, update, report, key, dollars)
@@ -1118,8 +1118,7 @@ class Orders:
                 self._mass_cancels.record_covered(cohort.orders.keys(), covered.begin, covered.epoch)
 
     def _cover(self, order: Order, covered: DropCopyRange) -> None:
-        """Record that drop copy has returned all reports about an order since before the uncertainty
-        began."""
+        """Resolve the uncertainties about an order that a complete drop copy range covers."""
         before = order.state
         arrived = [
             request
@@ -1193,9 +1192,9 @@ class Orders:
         """Replace the state with that of the rows of `dump`, of this process or an earlier one. Rows with
         other keys are ignored. It takes about 40 ms for each 1,000 orders; see `load_in_slices`.
 
-        The session of the dump has ended: on a session type without resend, and if the venue cancels orders
-        at disconnect, the open orders are then uncertain, which an update reports. So does one if orders were
-        uncertain before.
+        The session of the dump has ended. On a session type without resend, and if the venue cancels orders
+        at disconnect, this makes the open orders uncertain. An update reports the uncertain orders, including
+        those that were uncertain when the dump was written.
 
         Raises:
             ValueError: another version wrote the dump, or `dump` of this class did not, or rows of it are

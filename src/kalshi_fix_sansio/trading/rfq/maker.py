@@ -412,7 +412,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         self._update_of(quote.rfq, quote)
         if isinstance(message, QuoteCancel):
             quote.canceling = True
-        elif not quote.awaits_confirmation:
+        elif not quote.confirmation_unanswered:
             self._confirmation(quote, sent_earlier=sent_earlier)
         self._reindex(quote.rfq, quote)
 

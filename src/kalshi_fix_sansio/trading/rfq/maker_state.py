@@ -76,7 +76,8 @@ class QuoteTerms:
     """The terms of a maker's quote, in dollars; at least one side.
 
     Raises:
-        ValueError: no side, a price outside 0 to 1, or a sum of both prices above one dollar.
+        ValueError: no side is given, a price is not from 0 to 1, or both prices add up to more than one
+            dollar.
         TypeError: a price is a float, which is not exact.
 
     Attributes:
@@ -188,7 +189,7 @@ class MakerQuote(Deal):
             return QuoteState.CANCELED
         if Fact.REFUSED in facts:
             return QuoteState.REJECTED
-        if self.awaits_confirmation:
+        if self.confirmation_unanswered:
             return QuoteState.UNKNOWN if uncertain else QuoteState.CONFIRMING
         # After an unanswered confirmation: the request may have ended because this quote has traded.
         if self.rfq.is_closed:
@@ -202,8 +203,9 @@ class MakerQuote(Deal):
         return QuoteState.OPEN if Fact.OPEN in facts else QuoteState.SENT
 
     @property
-    def awaits_confirmation(self) -> bool:
-        """Whether a confirmation of it is unanswered: each is answered, and any may be accepted."""
+    def confirmation_unanswered(self) -> bool:
+        """Whether any confirmation of the quote has no answer yet. The venue answers each of them, and any of
+        them may be accepted."""
         return self.confirms > len(self.refusals)
 
     @property
@@ -213,7 +215,8 @@ class MakerQuote(Deal):
 
     @property
     def is_at_stake(self) -> bool:
-        """Whether it may still trade with at most a confirmation by the maker."""
+        """Whether it may still trade without further action of the taker; a confirmation by the maker may be
+        needed."""
         return (Fact.ACCEPTED in self.facts or self.was_confirmed) and self.state not in OVER
 
     def refuse_confirmation(self, answer: Any) -> None:
@@ -222,7 +225,7 @@ class MakerQuote(Deal):
         # The refusal of a confirmation sent by another process.
         self.confirms = max(self.confirms, len(self.refusals))
         self.record_text(answer)
-        if not self.awaits_confirmation and Fact.CONFIRMED not in self.facts:
+        if not self.confirmation_unanswered and Fact.CONFIRMED not in self.facts:
             self.end_uncertainty()
 
     @property

@@ -234,7 +234,7 @@ def test_the_output_fits_sixty_columns(logs: list[str]) -> None:
         assert max(map(len, result.stdout.splitlines())) <= 60
         assert "\x1b" not in result.stdout
     shown = run("a2", *logs).stdout
-    assert "ClOrdID a1, a2, a3\n" in shown
+    assert "ClOrdID  a1, a2, a3\n" in shown
     assert "16:00:01.004000   +0.004000  KalshiNR > 3c6e2a5e-7f7..\n  ExecutionReport ClOrdID=a1" in shown
     assert "16:00:09.005000   +0.001000  KalshiDC > " in shown
 
@@ -266,7 +266,7 @@ def test_a_truncated_log_is_reported_and_its_messages_shown(logs: list[str], tmp
     packed.write_bytes(gzip.compress(ORDERS + random.Random(1).randbytes(5_000))[:-3_000])
     result = run("a3", str(packed), logs[1], str(tmp_path / "missing.log"))
     assert result.exit_code == 2
-    assert "ClOrdID a1, a2, a3\n" in result.stdout
+    assert "ClOrdID  a1, a2, a3\n" in result.stdout
     assert [each.partition(" cannot be read: ")[0] for each in result.stderr.splitlines()] == [
         f"kalshi-fix: {packed}",
         f"kalshi-fix: {tmp_path / 'missing.log'}",
@@ -281,13 +281,13 @@ def test_binary_garbage_around_messages_is_ignored(tmp_path: Path) -> None:
     path.write_bytes(garbage + b"\n" + ORDERS + garbage)
     result = run("a2", str(path))
     assert result.exit_code == 0
-    assert "ClOrdID a1, a2, a3\n" in result.stdout
+    assert "ClOrdID  a1, a2, a3\n" in result.stdout
     path.write_bytes(garbage)
     assert run("a2", str(path)).exit_code == 3
 
 
 def test_standard_input_is_read_as_often_as_needed() -> None:
-    assert "ClOrdID a1, a2, a3\n" in run("a3", "-", log=ORDERS).stdout
+    assert "ClOrdID  a1, a2, a3\n" in run("a3", "-", log=ORDERS).stdout
 
 
 SECRETS = "|".join(f"{tag_of(name)}=hunter2" for name in ("Password", "NewPassword", "EncryptedPassword"))

@@ -47,7 +47,7 @@ class Lifecycle:
     def open(self, rfq: Rfq) -> None:
         """Open a new request for quotes."""
         self._context.book.add(rfq)
-        self._wait(rfq)
+        self._start_lifetime(rfq)
 
     def accept(self, acceptance: Acceptance, now: datetime) -> list[Delivery]:
         """Request the confirmation of a quote from its maker."""
@@ -68,7 +68,7 @@ class Lifecycle:
         return self._cancel_quotes(rfq, spared=quote)
 
     def cancel_quote(self, quote: Quote) -> list[Delivery]:
-        """Cancel a quote. Cancelling an accepted one also closes its request."""
+        """Cancel a quote. Cancelling an accepted one voids the acceptance, so its RFQ closes or reopens."""
         if quote.state is QuoteState.ACCEPTED:
             return self._void(quote.rfq)
         return [self._end_quote(quote)]
@@ -91,7 +91,7 @@ class Lifecycle:
         self._context.book.close(rfq)
         return deliveries
 
-    def _wait(self, rfq: Rfq) -> None:
+    def _start_lifetime(self, rfq: Rfq) -> None:
         lifetime = self._context.settings.lifetime
         if lifetime is not None:
             until = rfq.created + timedelta(seconds=lifetime)
@@ -106,7 +106,7 @@ class Lifecycle:
         if not self._context.assumptions.unconfirmed_acceptance_closes_rfq:
             rfq.state = RfqState.OPEN
             self._context.timers.cancel(rfq.timer)
-            self._wait(rfq)
+            self._start_lifetime(rfq)
             return deliveries
         return deliveries + self.expire(rfq)
 
