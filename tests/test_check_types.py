@@ -53,3 +53,10 @@ def test_the_python_of_a_page_keeps_its_lines_and_its_tabs_apart() -> None:
         assert all(PAGE.splitlines()[number].strip() == line for number, line in enumerate(lines) if line)
     assert list(tool().python_of("```python\nlen\n```\n").values()) == ["\nlen\n"]
     assert tool().python_of("```sh\nls\n```\n") == {}
+
+
+def test_every_page_with_python_is_type_checked() -> None:
+    check = tool()
+    with_python = [page for page in check.PAGES if "```python" in page.read_text("utf-8")]
+    assert len(with_python) > 20
+    assert all(check.python_of(page.read_text("utf-8")) for page in with_python)

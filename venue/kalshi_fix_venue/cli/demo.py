@@ -246,7 +246,8 @@ class Participant:
     def __init__(
         self, sandbox: Sandbox, screen: Screen, name: str, product: Product, session: str, key: int = 0
     ) -> None:
-        self.name, self.product = name, product
+        self.name: str = name
+        self.product: Product = product
         self._session = session
         self._screen = screen
         self._messages = (wire := _Wire()).messages
