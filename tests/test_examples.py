@@ -105,7 +105,7 @@ class Place:
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
     with Sandbox(("you", "other")) as sandbox:
-        [(key_id, path), second] = sandbox.write_files(tmp_path, "you")["prediction"]
+        [(key_id, path), second, *_] = sandbox.write_files(tmp_path, "you")["prediction"]
         environ = {
             "PATH": os.environ["PATH"],
             "KALSHI_KEY_ID": key_id,

@@ -283,7 +283,7 @@ def test_a_session_cannot_continue_with_a_failed_store(role: Role, reset: bool) 
         wired.session.accept_logon(wired.clock.now)
     ended = wired.session.events()[-1]
     assert isinstance(ended, SessionEnded)
-    assert "open it anew" in ended.text
+    assert "reopen it" in ended.text
     assert wired.session.data_to_send() == b""
 
 

@@ -125,7 +125,7 @@ def compare_cohorts(seed: int, length: int, shuffle: int) -> None:
     for one, other in ((together, apart), (first, second)):
         assert views(one) == views(other)
         assert knowledge(one) == knowledge(other)
-    members = {number: each for each in together._kept.cohorts for number in each.orders}
+    members = {number: each for each in together._kept.cohorts for number in each.numbers}
     assert members == {order.number: order.cohort for order in together if order.cohort is not None}
 
 

@@ -220,12 +220,13 @@ class Cohort:
     Attributes:
         mark: The losses that no order of it had applied when it was last certain.
         shard: The shard of the newest report of each.
-        orders: The orders by number.
+        numbers: The numbers of the orders, in the order in which they joined. Not the orders, which refer to
+            their cohort: no object of a session or a trading machine is part of a cycle.
     """
 
     mark: Mark
     shard: int | None
-    orders: dict[int, Order] = attrs.field(factory=dict)
+    numbers: dict[int, None] = attrs.field(factory=dict)
 
     @property
     def is_lost(self) -> bool:

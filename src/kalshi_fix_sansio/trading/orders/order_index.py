@@ -115,23 +115,23 @@ class OrderIndex:
         orders = self.unsettled
         numbers = set(orders)
         for cohort in cohorts:
-            numbers.difference_update(cohort.orders)
+            numbers.difference_update(cohort.numbers)
         for number in sorted(numbers):
             if number in orders:
                 yield orders[number]
 
     def verify(self, cohort: Cohort) -> Collection[Order]:
         """Record that drop copy has returned all reports about the orders of a lost cohort; return them."""
-        found = list(cohort.orders.values())
+        found = [self.orders[number] for number in cohort.numbers]
         self.changed.update(zip(map(_slot, found), found, strict=True))
         cohort.mark = self.losses.mark
         joined = self._current(cohort.shard, cohort)
         if joined is not cohort:
-            small, large = sorted((cohort, joined), key=lambda each: len(each.orders))
-            for order in small.orders.values():
-                order.cohort = large
-            large.orders.update(small.orders)
-            small.orders = {}
+            small, large = sorted((cohort, joined), key=lambda each: len(each.numbers))
+            for number in small.numbers:
+                self.orders[number].cohort = large
+            large.numbers.update(small.numbers)
+            small.numbers = {}
             self.current[cohort.shard] = large
         return found
 
@@ -328,11 +328,11 @@ class OrderIndex:
         if cohort is None or cohort.shard != shard or cohort.is_lost:
             self._leave(order)
             cohort = order.cohort = self._current(shard)
-            cohort.orders[order.number] = order
+            cohort.numbers[order.number] = None
 
     def _leave(self, order: Order) -> None:
         if order.cohort is not None:
-            del order.cohort.orders[order.number]
+            del order.cohort.numbers[order.number]
             order.cohort = None
 
     def _current(self, shard: int | None, new: Cohort | None = None) -> Cohort:
@@ -340,7 +340,7 @@ class OrderIndex:
         cohort = self.current.get(shard)
         if cohort is None or cohort.is_lost:
             cohort = self.current[shard] = new or Cohort(self.losses.mark, shard)
-            kept = [each for each in self.cohorts if each.orders or self.current.get(each.shard) is each]
+            kept = [each for each in self.cohorts if each.numbers or self.current.get(each.shard) is each]
             self.cohorts = kept if cohort in kept else [*kept, cohort]
         return cohort
 

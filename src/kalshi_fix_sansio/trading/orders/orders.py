@@ -332,7 +332,7 @@ class Orders:
                 one, are left out too.
         """
         found: dict[int, ExecKey] = {}
-        keys = [cohort.begin for cohort in self._kept.cohorts if cohort.orders]
+        keys = [cohort.begin for cohort in self._kept.cohorts if cohort.numbers]
         for item in self._uncertain(self._kept.outside(self._alike())):
             keys.append(item.begin)
             if item.mass_cancel is not None:
@@ -590,7 +590,7 @@ class Orders:
     def _awaited(self, one: MassCancel) -> dict[int, ExecKey]:
         """Return by shard the newest report when a mass cancel was sent, if orders of it have not ended."""
         known = [each for each in self._kept.cohorts if each.shard is not None]
-        shards = {each.shard for each in known if not one.waiting.isdisjoint(each.orders)}
+        shards = {each.shard for each in known if not one.waiting.isdisjoint(each.numbers)}
         others = (order for order in self._kept.outside(known) if order.number in one.waiting)
         shards.update(map(self._shard, others))
         return {shard: key for shard, key in one.newest.items() if shard in shards}
@@ -1115,7 +1115,7 @@ class Orders:
         self._mass_cancels.record_covered(open_, covered.begin, covered.epoch)
         for cohort in kept.cohorts:
             if cohort.shard == covered.shard and not cohort.is_lost:
-                self._mass_cancels.record_covered(cohort.orders.keys(), covered.begin, covered.epoch)
+                self._mass_cancels.record_covered(cohort.numbers.keys(), covered.begin, covered.epoch)
 
     def _cover(self, order: Order, covered: DropCopyRange) -> None:
         """Resolve the uncertainties about an order that a complete drop copy range covers."""
