@@ -12,7 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 from kalshi_fix_adapters.store_sqlite import SqliteStore
-from kalshi_fix_adapters.store_sqlite.pending import Pending
+from kalshi_fix_adapters.stores.pending import Pending
 from tests.kill.lives import Death, Doing, Life, Stage
 
 

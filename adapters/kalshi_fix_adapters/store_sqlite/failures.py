@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from kalshi_fix_adapters.stores.rows import DamagedRowError
 from kalshi_fix_sansio.errors import StoreError
 
 BEGIN_ANEW = (
@@ -32,15 +33,12 @@ _WORDS = {
 }
 
 
-FILE_ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError)
-"""Exceptions of file access; SQLite causes the last one when it reports a damaged name."""
+FileError = sqlite3.Error | OSError | UnicodeDecodeError | DamagedRowError
+FILE_ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError, DamagedRowError)
+"""Exceptions of file access; SQLite causes UnicodeDecodeError when it reports a damaged name."""
 
 
-class DamagedRowError(sqlite3.DatabaseError):
-    """A row is missing or does not match its checksum."""
-
-
-def explain(path: Path, error: sqlite3.Error | OSError | UnicodeDecodeError) -> StoreError:
+def explain(path: Path, error: FileError) -> StoreError:
     """Return the StoreError for an error of SQLite or of the operating system on this file."""
     if isinstance(error, OSError):
         return StoreError(

@@ -9,9 +9,10 @@ import attrs
 
 from kalshi_fix_adapters.store_sqlite import tables
 from kalshi_fix_adapters.store_sqlite.mark import Mark, check_mark, read_mark
-from kalshi_fix_adapters.store_sqlite.pending import Pending
 from kalshi_fix_adapters.store_sqlite.retention import Retention
-from kalshi_fix_adapters.store_sqlite.rows import (
+from kalshi_fix_adapters.stores.owner import StoreOwner
+from kalshi_fix_adapters.stores.pending import Pending
+from kalshi_fix_adapters.stores.rows import (
     Numbers,
     journal_row,
     journal_text,
@@ -23,7 +24,6 @@ from kalshi_fix_adapters.store_sqlite.rows import (
     sent_request_of,
     sent_request_row,
 )
-from kalshi_fix_adapters.stores.owner import StoreOwner
 from kalshi_fix_adapters.stores.sent_requests import SentRequest
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import OpenRequest

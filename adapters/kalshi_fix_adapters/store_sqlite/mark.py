@@ -17,7 +17,7 @@ from pathlib import Path
 import attrs
 
 from kalshi_fix_adapters.store_sqlite.failures import BEGIN_ANEW
-from kalshi_fix_adapters.store_sqlite.rows import Numbers
+from kalshi_fix_adapters.stores.rows import Numbers
 from kalshi_fix_sansio.errors import StoreError
 
 _SIZE = 160

@@ -6,8 +6,7 @@ import sqlite3
 from collections import deque
 from datetime import timedelta
 
-from kalshi_fix_adapters.store_sqlite.failures import DamagedRowError
-from kalshi_fix_adapters.store_sqlite.rows import Numbers, microseconds
+from kalshi_fix_adapters.stores.rows import DamagedRowError, Numbers, microseconds
 
 _AHEAD = 256
 """Number of the oldest messages checked at once, and maximum number of expired messages still in the file:

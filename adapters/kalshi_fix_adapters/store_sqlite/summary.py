@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, DamagedRowError, explain
+from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, explain
 from kalshi_fix_adapters.store_sqlite.mark import check_mark, read_mark
-from kalshi_fix_adapters.store_sqlite.rows import journal_text, message_of
 from kalshi_fix_adapters.store_sqlite.tables import connect, read_requests, read_session
+from kalshi_fix_adapters.stores.rows import DamagedRowError, journal_text, message_of
 from kalshi_fix_adapters.stores.summary import StoreSummary
 from kalshi_fix_sansio.errors import StoreError
 

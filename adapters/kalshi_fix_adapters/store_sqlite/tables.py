@@ -15,7 +15,8 @@ import attrs
 
 from kalshi_fix_adapters.store_sqlite.failures import BEGIN_ANEW
 from kalshi_fix_adapters.store_sqlite.mark import mark_path
-from kalshi_fix_adapters.store_sqlite.rows import (
+from kalshi_fix_adapters.stores.owner import StoreOwner
+from kalshi_fix_adapters.stores.rows import (
     Numbers,
     earlier_key_row,
     journal_text,
@@ -26,7 +27,6 @@ from kalshi_fix_adapters.store_sqlite.rows import (
     request_row,
     session_of,
 )
-from kalshi_fix_adapters.stores.owner import StoreOwner
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import OpenRequest
 

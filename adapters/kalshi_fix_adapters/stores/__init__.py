@@ -1,7 +1,8 @@
 """The parts that all durable stores share.
 
 Modules: `owner` names the account and session of a store; `summary` is its content for inspection; `commits`
-makes records durable in a thread; `sent_requests` are the ids that outlive messages; `factory` is the
+makes records durable in a thread; `durable` is the store that records for it; `pending` has the recorded but
+unwritten changes; `rows` encodes values, each with a checksum; `sent_requests` are the ids that outlive messages; `factory` is the
 interface by which clients and commands open a store of any kind.
 """
 

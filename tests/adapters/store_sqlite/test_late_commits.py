@@ -129,7 +129,7 @@ def test_a_store_whose_commit_hangs_cannot_be_closed_or_opened_again(
     disk: SlowDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = disk.store
-    monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.store.CLOSING", 0.0)
+    monkeypatch.setattr("kalshi_fix_adapters.stores.durable.CLOSING", 0.0)
     send(store, 1)
     hold(disk)
     with pytest.raises(StoreError, match="the disk has not completed a commit: look whether it is failing"):

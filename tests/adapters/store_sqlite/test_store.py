@@ -21,8 +21,8 @@ import pytest
 
 from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, lock, read_summary, store_path
 from kalshi_fix_adapters.store_sqlite.file import StoreFile
-from kalshi_fix_adapters.store_sqlite.pending import Pending
 from kalshi_fix_adapters.store_sqlite.retention import Retention
+from kalshi_fix_adapters.stores.pending import Pending
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
 from tests.adapters.store_sqlite.power_loss import Files
 from tests.adapters.store_sqlite.stores import (
@@ -196,7 +196,7 @@ def test_numbers_beyond_the_range_of_the_file_are_refused(tmp_path: Path, number
 def test_the_last_number_of_the_file_cannot_be_exceeded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.store.LARGEST_NUMBER", 3)
+    monkeypatch.setattr("kalshi_fix_adapters.stores.durable.LARGEST_NUMBER", 3)
     with opened(tmp_path) as store:
         send(store, 2)
         store.commit()
@@ -210,7 +210,7 @@ def test_a_number_is_never_taken_twice(tmp_path: Path) -> None:
         store.commit()
         with pytest.raises(StoreError, match="number 3 was to be taken, but 4 comes next"):
             store.record_sent(3, None)
-        with pytest.raises(StoreError, match="close this store and open the file again"):
+        with pytest.raises(StoreError, match="close this store and open it again"):
             store.commit()
     with opened(tmp_path) as store:
         assert store.next_outgoing == 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from kalshi_fix_adapters.store_sqlite.rows import Numbers
+from kalshi_fix_adapters.stores.rows import Numbers
 from kalshi_fix_adapters.stores.sent_requests import SentRequest
 from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
@@ -18,7 +18,7 @@ class Pending:
         """The numbers with these changes, set when the commit begins. Those of the kept messages are the
         file's."""
         self.restarts_at: int | None = None
-        """If not None, all messages in the file will be deleted, and the next one has this number."""
+        """If not None, all written messages will be deleted, and the next one has this number."""
         self.renumbered: bool = False
         """Whether a number may be lower than the one in the file."""
         self.sent: dict[int, StoredMessage] = {}

@@ -1,4 +1,4 @@
-"""The encoding of messages, requests and numbers as rows with checksums, which SQLite's pages lack."""
+"""The encoding of messages, requests and numbers as rows with checksums, beyond those of the databases."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 import attrs
 
-from kalshi_fix_adapters.store_sqlite.failures import DamagedRowError
 from kalshi_fix_adapters.stores.owner import StoreOwner
 from kalshi_fix_adapters.stores.sent_requests import SentRequest
 from kalshi_fix_sansio.events import OpenRequest
@@ -17,10 +16,14 @@ from kalshi_fix_sansio.session.store import StoredMessage
 Row = tuple[Any, ...]
 
 LARGEST_NUMBER = 2**63 - 1
-"""The largest integer of SQLite."""
+"""The largest integer of the databases."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+
+class DamagedRowError(Exception):
+    """A row is missing or does not match its checksum."""
 
 
 @attrs.define

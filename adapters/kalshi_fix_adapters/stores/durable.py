@@ -1,0 +1,257 @@
+"""The records of a store that writes them in a thread: what SQLite and Postgres have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from os import getpid
+from typing import NoReturn, Self
+
+import attrs
+
+from kalshi_fix_adapters.stores.commits import CommitThread
+from kalshi_fix_adapters.stores.owner import StoreOwner
+from kalshi_fix_adapters.stores.pending import Pending
+from kalshi_fix_adapters.stores.rows import LARGEST_NUMBER, Numbers
+from kalshi_fix_adapters.stores.sent_requests import SentRequest
+from kalshi_fix_sansio.errors import ConfigurationError, StoreError
+from kalshi_fix_sansio.events import OpenRequest
+from kalshi_fix_sansio.session.store import StoredMessage
+
+CLOSING = 5.0
+"""Seconds that `close` waits for a commit that the disk or the database does not complete."""
+
+
+def _do_nothing() -> None:
+    """Be the `on_commit` of a store without a user."""
+
+
+class DurableStore(ABC):
+    """The part of a `MessageStore` that records changes and has a thread commit them.
+
+    Changes are kept in memory until `begin_commit`. The thread writes them as one transaction; all that is
+    recorded meanwhile shares the next one, and so one wait. Without a wait, `begin_commit` writes them. A subclass opens its place, sets `_numbers`,
+    and implements the reads.
+
+    Args:
+        place: the file or the database, for error texts.
+        owner: the account and session of the sequence numbers.
+        max_age: maximum age of the messages kept.
+        limits: the other limits, by name.
+
+    Raises:
+        ConfigurationError: a limit is invalid.
+    """
+
+    _numbers: Numbers
+    """With the uncommitted changes."""
+
+    def __init__(self, place: object, owner: StoreOwner, max_age: timedelta, **limits: int) -> None:
+        if max_age < timedelta(0) or min(limits.values()) < 0:
+            raise ConfigurationError("max_age and the other limits must not be negative")
+        self._place = place
+        self._owner = owner
+        self.max_rows: int = limits["max_rows"]
+        self.max_row_bytes: int = limits["max_row_bytes"]
+        self._pid = getpid()
+        self._unusable = ""
+        self._closed = False
+        self._pending = Pending()
+        self.on_commit: Callable[[], object] = _do_nothing
+        self._commits = CommitThread(self._write, self._notify, self._may_wait)
+
+    @property
+    def owner(self) -> StoreOwner:
+        """The owner of the numbers."""
+        return self._owner
+
+    @property
+    def next_outgoing(self) -> int:
+        """MsgSeqNum of the next message to be sent."""
+        return self._numbers.next_outgoing
+
+    @property
+    def next_incoming(self) -> int:
+        """The lowest MsgSeqNum of the peer whose message the user has not confirmed."""
+        return self._numbers.next_incoming
+
+    @property
+    def generation(self) -> int:
+        """The number of resets since the store was created, for each key."""
+        return self._numbers.generation
+
+    @property
+    def durable(self) -> int:
+        """The last ticket of `begin_commit` whose changes are written, with the durability of `sync`.
+
+        Raises:
+            StoreError: they could not be written.
+        """
+        return self._commits.durable
+
+    @property
+    def reset_unanswered(self) -> bool:
+        """Whether a reset was sent that the peer has not answered: the next logon has to reset as well."""
+        return self._numbers.reset_unanswered
+
+    def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
+        """Use up `seq_num` (the value of `next_outgoing`), and keep the message unless it is None."""
+        self._check_usable()
+        if seq_num != self._numbers.next_outgoing:
+            self._give_up(f"number {seq_num} was to be taken, but {self._numbers.next_outgoing} comes next")
+        if seq_num >= LARGEST_NUMBER:
+            self._give_up(f"there are no numbers beyond {LARGEST_NUMBER}: log on again with a reset")
+        self._numbers.next_outgoing = seq_num + 1
+        self._pending.take(seq_num, message)
+
+    def advance_incoming(self, next_incoming: int) -> None:
+        """All messages before this number have been processed. Only `reset` decreases it."""
+        self._check_usable()
+        if next_incoming <= self._numbers.next_incoming:
+            return
+        if next_incoming > LARGEST_NUMBER:
+            self._give_up(f"the peer's number {next_incoming} is too large: log on again with a reset")
+        self._numbers.next_incoming = next_incoming
+        self._pending.is_empty = False
+        # If bytes wait to be sent, the commit that they need includes this.
+        if not self._pending.must_last:
+            self.begin_commit()
+
+    def reset(self, *, unanswered: bool = False) -> None:
+        """Restart both directions at 1 and delete all messages, but not the open requests."""
+        self._check_usable()
+        self._numbers = Numbers(reset_unanswered=unanswered, generation=self._numbers.generation + 1)
+        self._pending.restart(oldest_kept=1)
+
+    def reset_answered(self) -> None:
+        """Record that the peer has confirmed the reset."""
+        self._check_usable()
+        self._numbers.reset_unanswered = False
+        # Losing this would cause another reset, and the loss of the messages that the peer has sent since.
+        self._pending.is_empty, self._pending.must_last = False, True
+
+    def renumber(self, next_outgoing: int, next_incoming: int) -> None:
+        """Set both numbers, regardless of the previous ones. If the outgoing number changes, all messages are
+        deleted. Only for a user who knows that the peer expects these numbers, and while no session uses the
+        store.
+
+        Raises:
+            ValueError: a number is below 1, or too large for a store.
+        """
+        self._check_usable()
+        if min(next_outgoing, next_incoming) < 1 or max(next_outgoing, next_incoming) > LARGEST_NUMBER:
+            raise ValueError(f"sequence numbers start at 1 and end at {LARGEST_NUMBER}")
+        if next_outgoing != self._numbers.next_outgoing:
+            self._numbers = Numbers(next_outgoing, generation=self._numbers.generation + 1)
+            self._pending.restart(oldest_kept=next_outgoing)
+        self._numbers.next_incoming = next_incoming
+        self._numbers.reset_unanswered = False
+        self._pending.renumber()
+
+    def record_request(self, request: OpenRequest) -> None:
+        """Keep a request with an unknown outcome; one with the same `key` is replaced."""
+        self._check_usable()
+        self._pending.record_request(request)
+        # Otherwise it was sent before, and its record is replaced because more is known.
+        if request.seq_num + 1 == self._numbers.next_outgoing:
+            self._pending.note_sent(
+                SentRequest(
+                    request.request_id, request.msg_type, request.seq_num, self.generation, request.sent_at
+                )
+            )
+
+    def settle_requests(self, keys: Iterable[int]) -> None:
+        """Delete requests whose outcome is known, or was reported to the user as unknown."""
+        self._check_usable()
+        self._pending.settle(keys)
+
+    def record_rows(self, rows: Mapping[str, str | None]) -> None:
+        """Store texts by key, and delete rows whose text is None, with the next commit."""
+        self._check_usable()
+        self._pending.note(rows)
+
+    def begin_commit(self) -> int:
+        """Begin to write the recorded changes, and return their ticket: see `durable`."""
+        self._check_usable()
+        pending = self._pending
+        if pending.is_empty:
+            return self._commits.begun
+        pending.numbers = attrs.evolve(self._numbers)
+        self._pending = Pending()
+        return self._commits.add(pending)
+
+    def commit(self) -> None:
+        """Write the recorded changes and wait until they are durable, for a program without a session.
+
+        Raises:
+            StoreError: they could not be written. Earlier commits are safe.
+        """
+        self._commits.wait(self.begin_commit())
+
+    def _notify(self) -> None:
+        self.on_commit()
+
+    def _may_wait(self) -> bool:
+        """Return whether the next commit may wait for a disk or a database."""
+        return True
+
+    @abstractmethod
+    def _write(self, pending: Pending) -> None:
+        """Make changes durable, in the thread for commits.
+
+        Raises:
+            StoreError: they may be durable or not.
+        """
+
+    @abstractmethod
+    def _release(self) -> None:
+        """Leave the place to other processes, after the last commit."""
+
+    def close(self) -> None:
+        """Commit the recorded changes and leave the store to other processes. Calling it again has no effect.
+
+        Raises:
+            StoreError: the last commit failed; the store is closed nevertheless. Or it was not completed
+                within `CLOSING` seconds: the store stays in use until this process ends.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        if getpid() != self._pid:
+            return  # The parent's files and connections; a child must not touch them.
+        try:
+            # Otherwise a caller knows already that the last commits are lost.
+            if not self._unusable and not self._commits.is_reported:
+                self._commits.raise_error()
+                self._commits.wait(self.begin_commit(), CLOSING)
+        finally:
+            self._unusable = self._unusable or f"{self._place} is closed"
+            if not self._commits.close(CLOSING):
+                raise StoreError(
+                    f"{self._place} could not be closed, because the disk has not completed a commit: look "
+                    "whether it is failing, and end this process before the store is opened again"
+                )
+            self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def _check_usable(self) -> None:
+        unusable = self._unusable or self._commits.error
+        if unusable:
+            self._commits.is_reported = True
+            raise StoreError(f"{unusable} (close this store and open it again)")
+        if getpid() != self._pid:
+            raise StoreError(
+                f"{self._place} was opened by process {self._pid}, before a fork: open a store in the "
+                "process that uses it"
+            )
+
+    def _give_up(self, why: str) -> NoReturn:
+        """End the use of this store."""
+        self._unusable = f"{self._place}: {why}"
+        raise StoreError(self._unusable)
