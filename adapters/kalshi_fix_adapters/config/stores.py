@@ -11,7 +11,10 @@ from kalshi_fix_adapters.stores.factory import StoreFactory
 from kalshi_fix_sansio.errors import ConfigurationError
 
 Sync = Literal["full", "normal"]
-BACKENDS: Final = {"sqlite": "kalshi_fix_adapters.store_sqlite.folder"}
+BACKENDS: Final = {
+    "sqlite": "kalshi_fix_adapters.store_sqlite.folder",
+    "postgresql": "kalshi_fix_adapters.store_postgres.factory",
+}
 """For each scheme of a URL the module whose `stores_at(place, sync=...)` returns the StoreFactory. It is
 imported when it is used, so other clients do not load its library."""
 _SCHEME: Final = re.compile("([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
@@ -26,7 +29,8 @@ def stores_at(place: str | Path, *, sync: Sync = "full") -> StoreFactory:
     """Return the stores at a place.
 
     Args:
-        place: a folder of SQLite files, or a URL, such as `sqlite:///var/lib/stores`.
+        place: a folder of SQLite files, or a URL, such as `sqlite:///var/lib/stores` or
+            `postgresql://user@host/database?failover=none`.
         sync: the durability of SQLite files.
 
     Raises:

@@ -155,11 +155,15 @@ class DurableStore(ABC):
         self._pending.record_request(request)
         # Otherwise it was sent before, and its record is replaced because more is known.
         if request.seq_num + 1 == self._numbers.next_outgoing:
-            self._pending.note_sent(
+            self._note_sent(
                 SentRequest(
                     request.request_id, request.msg_type, request.seq_num, self.generation, request.sent_at
                 )
             )
+
+    def _note_sent(self, sent: SentRequest) -> None:
+        """Record the id of a request that is sent."""
+        self._pending.note_sent(sent)
 
     def settle_requests(self, keys: Iterable[int]) -> None:
         """Delete requests whose outcome is known, or was reported to the user as unknown."""
@@ -177,9 +181,13 @@ class DurableStore(ABC):
         pending = self._pending
         if pending.is_empty:
             return self._commits.begun
-        pending.numbers = attrs.evolve(self._numbers)
+        pending.numbers = self._snapshot()
         self._pending = Pending()
         return self._commits.add(pending)
+
+    def _snapshot(self) -> Numbers:
+        """Return the numbers for a commit."""
+        return attrs.evolve(self._numbers)
 
     def commit(self) -> None:
         """Write the recorded changes and wait until they are durable, for a program without a session.

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+
 import attrs
+
+_NOT_PLAIN = re.compile("[^A-Za-z0-9_]+")
+_LONGEST_PART = 40
 
 
 @attrs.frozen(kw_only=True)
@@ -26,3 +32,18 @@ class StoreOwner:
 
     def __str__(self) -> str:
         return f"{self.target_comp_id} as {self.sender_comp_id} ({self.environment}, {self.product})"
+
+
+def store_name(owner: StoreOwner) -> str:
+    """Return the name of this owner's store: by the account, or by the key without one.
+
+    The name is unique and readable. The digest at its end distinguishes owners whose names differ only in
+    case, or in characters that are not allowed in a file name.
+    """
+    name = owner.sender_comp_id if owner.account is None else owner.account
+    values = (owner.environment, owner.product, name, owner.target_comp_id)
+    parts = [_NOT_PLAIN.sub("_", value)[:_LONGEST_PART] for value in values]
+    # An account may have the name of a key.
+    kind = () if owner.account is None else ("account",)
+    digest = hashlib.sha256("\0".join((*values, *kind)).encode()).hexdigest()[:12]
+    return "-".join((*parts, digest))

@@ -36,7 +36,7 @@ class Pending:
 
     def merge(self, later: Pending) -> None:
         """Add the changes that were recorded after these."""
-        self.numbers = later.numbers
+        self.numbers = later.numbers or self.numbers
         if later.restarts_at is not None:
             self.restart(later.restarts_at)
         self.sent.update(later.sent)

@@ -160,6 +160,11 @@ class MemoryStore:
         """The numbers of the messages, in order. The first `_forgotten` of them are no longer kept."""
         self._forgotten = 0
 
+    @property
+    def kept(self) -> int:
+        """The number of messages kept."""
+        return len(self._messages)
+
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
         """Take `seq_num` for good, and keep the message unless it is None."""
         if message is not None:

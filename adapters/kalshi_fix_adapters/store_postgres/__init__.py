@@ -1,0 +1,21 @@
+"""A message store in Postgres, which a process on another host can take over: extra `postgres`.
+
+Modules: `factory` opens the stores of a database; `store` is the store itself; `database` is its connection,
+with the fence and the lease as the server counts it; `lease` watches the lease in the process that holds it;
+`schema` has the tables and their migration.
+"""
+
+from kalshi_fix_sansio.errors import ConfigurationError
+
+try:
+    import psycopg as psycopg
+except ModuleNotFoundError:
+    raise ConfigurationError(
+        "stores in Postgres need psycopg: pip install 'kalshi-fix-sansio[postgres]'"
+    ) from None
+
+from kalshi_fix_adapters.store_postgres.database import Failover, StoreInUseError
+from kalshi_fix_adapters.store_postgres.factory import PostgresDatabase
+from kalshi_fix_adapters.store_postgres.store import PostgresStore
+
+__all__ = ["Failover", "PostgresDatabase", "PostgresStore", "StoreInUseError"]

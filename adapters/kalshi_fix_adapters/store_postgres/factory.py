@@ -1,0 +1,127 @@
+"""The stores of a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import attrs
+
+from kalshi_fix_adapters.store_postgres import database
+from kalshi_fix_adapters.store_postgres.database import Failover, errors_of, place_of
+from kalshi_fix_adapters.store_postgres.schema import check_version
+from kalshi_fix_adapters.store_postgres.store import LEASE, PostgresStore
+from kalshi_fix_adapters.stores.owner import StoreOwner, store_name
+from kalshi_fix_adapters.stores.rows import journal_text, message_of, request_of, session_of
+from kalshi_fix_adapters.stores.summary import StoreSummary
+from kalshi_fix_sansio.errors import ConfigurationError, StoreError
+
+
+@attrs.frozen
+class PostgresDatabase:
+    """A `StoreFactory` for the stores in a database.
+
+    Attributes:
+        dsn: The database, see `PostgresStore`.
+        failover: What may take its server's place, see `PostgresStore`; only needed by `open`.
+        lease: Seconds after which another process may take a store over.
+    """
+
+    dsn: str = attrs.field(repr=False)
+    failover: Failover | None = None
+    lease: float = LEASE
+
+    def __str__(self) -> str:
+        return place_of(self.dsn)
+
+    def open(self, owner: StoreOwner) -> PostgresStore:
+        """Open an owner's store, and create it if it is missing.
+
+        Raises:
+            StoreInUseError: another process holds its lease.
+            StoreError: it cannot be used.
+            ConfigurationError: `failover` is missing.
+        """
+        if self.failover is None:
+            raise ConfigurationError(
+                "a store in Postgres needs failover='none' or 'synchronous'; in a URL: ?failover=none"
+            )
+        return PostgresStore(self.dsn, owner=owner, failover=self.failover, lease=self.lease)
+
+    def read(self, owner: StoreOwner) -> StoreSummary | None:
+        """Return the content of an owner's store without opening it; None if it is missing.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        name = store_name(owner)
+        return self.summary(name) if name in self.names() else None
+
+    def names(self) -> list[str]:
+        """Return the names of the stores.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        with errors_of(self), closing(database.connect(self.dsn)) as connection:
+            if not check_version(connection, self):
+                return []
+            return [row[0] for row in connection.execute("SELECT name FROM kalshi_fix.session ORDER BY name")]
+
+    def summary(self, name: str, *, rows: int = 0, working: Callable[[], None] | None = None) -> StoreSummary:
+        """Return the content of a store, which may be in use, and check every row of it.
+
+        Raises:
+            StoreError: it does not exist, is damaged, or cannot be read.
+        """
+        with errors_of(self), closing(database.connect(self.dsn)) as connection, connection.transaction():
+            # All of it as of the same commit.
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            found = None
+            if check_version(connection, self):
+                found = connection.execute(database.READ, (name,)).fetchone()
+            if found is None:
+                raise StoreError(f"{self} has no store {name}")
+            store, *session = found
+            owner, numbers = session_of(tuple(session))
+            parts = []
+            for query, values, read in (
+                (database.MESSAGES, (store, numbers.oldest_kept), message_of),
+                (database.REQUESTS, (store,), request_of),
+                (database.ROWS, (store,), lambda row: (row[0], journal_text(row))),
+            ):
+                if working is not None:
+                    working()
+                parts.append(list(map(read, connection.execute(query, values))))
+        messages, requests, journal = parts
+        return StoreSummary(
+            owner=owner,
+            next_outgoing=numbers.next_outgoing,
+            next_incoming=numbers.next_incoming,
+            reset_unanswered=numbers.reset_unanswered,
+            generation=numbers.generation,
+            kept=numbers.kept,
+            oldest_kept=numbers.oldest_kept,
+            oldest=messages[0] if messages else None,
+            newest=messages[-1] if messages else None,
+            open_requests=tuple(requests),
+            rows=len(journal),
+            row_bytes=sum(len(key.encode()) + len(text) for key, text in journal),
+            last_rows=tuple(journal[::-1][:rows]),
+        )
+
+
+def stores_at(place: str, *, sync: object = None) -> PostgresDatabase:  # noqa: ARG001 - of files
+    """Return the stores of the database at a URL, whose parameters `failover` and `lease` are ours.
+
+    Raises:
+        ConfigurationError: one is invalid.
+    """
+    parts = urlsplit(place)
+    options = dict(parse_qsl(parts.query))
+    failover, lease = options.pop("failover", None), options.pop("lease", str(LEASE))
+    if failover not in (None, "none", "synchronous"):
+        raise ConfigurationError(f"failover must be 'none' or 'synchronous', not {failover!r}")
+    dsn = urlunsplit(parts._replace(query=urlencode(options)))
+    return PostgresDatabase(dsn, failover, float(lease))

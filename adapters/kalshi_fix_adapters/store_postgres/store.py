@@ -1,0 +1,234 @@
+"""The store of a session in Postgres."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
+from typing import Final, get_args
+
+import attrs
+
+from kalshi_fix_adapters.store_postgres.database import Database, Failover, errors_of, place_of
+from kalshi_fix_adapters.store_postgres.lease import Lease, now
+from kalshi_fix_adapters.stores.durable import DurableStore
+from kalshi_fix_adapters.stores.owner import StoreOwner, store_name
+from kalshi_fix_adapters.stores.pending import Pending
+from kalshi_fix_adapters.stores.rows import Numbers, microseconds
+from kalshi_fix_adapters.stores.sent_requests import SentRequest
+from kalshi_fix_sansio.errors import ConfigurationError, StoreError
+from kalshi_fix_sansio.events import OpenRequest
+from kalshi_fix_sansio.session.store import MAX_KEPT_BYTES, MemoryStore, StoredMessage
+
+LEASE: Final = 3.0
+"""Seconds after which another process may take the store over from one that does not renew its lease."""
+
+
+class PostgresStore(DurableStore):
+    """A `MessageStore` in Postgres: one account on one session, one process at a time on any host.
+
+    Everything that it keeps is in memory too, where reads find it. A thread writes the changes, as with
+    `SqliteStore`. Opening the store takes it over from a process that has not renewed its lease in time, and
+    fences that process: none of its writes has an effect any more. A process that cannot renew its lease in
+    time gives up before the lease ends.
+
+    After a StoreError the outcome of the last commit is unknown: the store can only be closed, and opened
+    again, which reads what the database has.
+
+    Args:
+        dsn: the database, as libpq takes it: `postgresql://user@host/database`. The tables are in its schema
+            `kalshi_fix`, and are created if they are missing.
+        owner: the account and session of the sequence numbers.
+        failover: "none": no other server takes the database's place; "synchronous": a synchronous replica
+            may, which needs `synchronous_standby_names` on the server.
+        lease: seconds after which another process may take over.
+        max_age: messages older than this are deleted, relative to the newest.
+        max_messages: beyond this number the oldest messages are deleted.
+        max_bytes: beyond this many bytes of messages the oldest are deleted.
+        max_rows: maximum number of rows of the user (`row`).
+        max_row_bytes: maximum number of bytes of their keys and texts.
+
+    Raises:
+        StoreInUseError: another process holds the lease.
+        StoreError: it belongs to another owner, is damaged, or cannot be read or written; or the server may
+            lose commits, because `fsync` or `full_page_writes` is off.
+        ConfigurationError: an option is invalid.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        owner: StoreOwner,
+        failover: Failover,
+        lease: float = LEASE,
+        max_age: timedelta = timedelta(hours=72),
+        max_messages: int = 100_000,
+        max_bytes: int = MAX_KEPT_BYTES,
+        max_rows: int = 100_000,
+        max_row_bytes: int = 64 * 1024 * 1024,
+    ) -> None:
+        if failover not in get_args(Failover):
+            raise ConfigurationError(f"failover must be 'none' or 'synchronous', not {failover!r}")
+        if lease <= 0:
+            raise ConfigurationError("lease must be positive")
+        place = place_of(dsn)
+        super().__init__(
+            place,
+            owner,
+            max_age,
+            max_messages=max_messages,
+            max_bytes=max_bytes,
+            max_rows=max_rows,
+            max_row_bytes=max_row_bytes,
+        )
+        self._max_ids = max_messages
+        self._max_age = microseconds(max_age)
+        self._lease = Lease(lease, lambda: self._renew(), lambda: self._lose())
+        since = now()
+        with errors_of(place):
+            self._database = Database(dsn, store_name(owner), owner, failover, lease, place)
+            self._lease.start(since)
+            try:
+                self._numbers = self._database.numbers
+                self._kept = MemoryStore(
+                    next_outgoing=self._numbers.oldest_kept,
+                    max_messages=max_messages,
+                    max_bytes=max_bytes,
+                    max_age=max_age,
+                )
+                for message in self._database.messages():
+                    self._kept.record_sent(message.seq_num, message)
+                for request in self._database.requests():
+                    self._kept.record_request(request)
+                self._rows = self._database.rows()
+                self._ids = {sent.request_id: sent for sent in self._database.sent_requests()}
+            except BaseException:
+                self._lease.close()
+                self._database.release()
+                raise
+
+    @property
+    def path(self) -> None:
+        """None, because the store is not a file."""
+
+    @property
+    def durable(self) -> int:
+        """The last ticket of `begin_commit` whose changes are in the database.
+
+        Raises:
+            StoreError: they could not be written, or the lease was lost.
+        """
+        self._lease.check()
+        return super().durable
+
+    @property
+    def oldest_kept(self) -> int:
+        """The lowest number whose sent message is known."""
+        return self._kept.oldest_kept
+
+    def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
+        """Use up `seq_num` (the value of `next_outgoing`), and keep the message unless it is None."""
+        super().record_sent(seq_num, message)
+        self._kept.record_sent(seq_num, message)
+
+    def reset(self, *, unanswered: bool = False) -> None:
+        """Restart both directions at 1 and delete all messages, but not the open requests."""
+        super().reset(unanswered=unanswered)
+        self._kept.reset()
+
+    def renumber(self, next_outgoing: int, next_incoming: int) -> None:
+        """Set both numbers, regardless of the previous ones. If the outgoing number changes, all messages are
+        deleted. Only for a user who knows that the peer expects these numbers, and while no session uses the
+        store.
+
+        Raises:
+            ValueError: a number is below 1, or too large for a store.
+        """
+        changes = next_outgoing != self.next_outgoing
+        super().renumber(next_outgoing, next_incoming)
+        if changes:
+            self._kept.renumber(next_outgoing, next_incoming)
+
+    def record_request(self, request: OpenRequest) -> None:
+        """Keep a request with an unknown outcome; one with the same `key` is replaced."""
+        super().record_request(request)
+        self._kept.record_request(request)
+
+    def _note_sent(self, sent: SentRequest) -> None:
+        super()._note_sent(sent)
+        self._ids.pop(sent.request_id, None)
+        self._ids[sent.request_id] = sent
+        while len(self._ids) > self._max_ids:
+            del self._ids[next(iter(self._ids))]
+
+    def sent_request(self, request_id: str) -> SentRequest | None:
+        """Return the last request sent with this id, whether it is answered or not. Ids are kept through
+        resets, up to `max_messages` of them; those older than `max_age` may be missing."""
+        self._check_usable()
+        return self._ids.get(request_id)
+
+    def settle_requests(self, keys: Iterable[int]) -> None:
+        """Delete requests whose outcome is known, or was reported to the user as unknown."""
+        settled = tuple(keys)
+        super().settle_requests(settled)
+        self._kept.settle_requests(settled)
+
+    def open_requests(self) -> tuple[OpenRequest, ...]:
+        """Return the requests that were recorded and not settled, in the order of their keys."""
+        self._check_usable()
+        return self._kept.open_requests()
+
+    def find(self, seq_num: int) -> StoredMessage | None:
+        """Return the message kept under this number, or None."""
+        self._check_usable()
+        return self._kept.find(seq_num)
+
+    def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
+        """Yield the messages kept from `begin` to `end` inclusive, in order."""
+        self._check_usable()
+        return self._kept.sent_between(begin, end)
+
+    @property
+    def row_sizes(self) -> dict[str, int]:
+        """The size in bytes of each row including its key, by key."""
+        return {key: len(key.encode()) + len(text) for key, text in self._rows.items()}
+
+    def row(self, key: str) -> str | None:
+        """Return the text of a row; None if there is none."""
+        self._check_usable()
+        return self._rows.get(key)
+
+    def record_rows(self, rows: Mapping[str, str | None]) -> None:
+        """Store texts by key, and delete rows whose text is None, with the next commit."""
+        super().record_rows(rows)
+        for key, text in rows.items():
+            if text is None:
+                self._rows.pop(key, None)
+            else:
+                self._rows[key] = text
+
+    def _snapshot(self) -> Numbers:
+        return attrs.evolve(self._numbers, oldest_kept=self._kept.oldest_kept, kept=self._kept.kept)
+
+    def _write(self, pending: Pending) -> None:
+        since = now()
+        with errors_of(self._place):
+            self._database.write(pending, self._max_ids, self._max_age)
+        self._lease.renewed(since)
+
+    def _renew(self) -> None:
+        """Renew the lease with the next commit. One that hangs thereby keeps the lease from being renewed."""
+        if self._commits.error is None:
+            self._commits.add(Pending())
+
+    def _lose(self) -> None:
+        self._commits.fail(
+            StoreError(f"{self._place} could not be written in time, so another process may take it over")
+        )
+
+    def _release(self) -> None:
+        self._lease.close()
+        if self._commits.error is None:
+            self._database.release()
+        else:
+            self._database.close()
