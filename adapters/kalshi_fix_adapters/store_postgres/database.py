@@ -59,9 +59,10 @@ _TAKE: Final = f"""
     WHERE name = %s AND leased_until <= clock_timestamp() RETURNING store, fence, {_SESSION}
 """
 _HOLDER: Final = """
-    SELECT holder, extract(epoch FROM leased_until - clock_timestamp()) FROM kalshi_fix.session WHERE name = %s
+    SELECT holder, extract(epoch FROM leased_until - clock_timestamp()) FROM kalshi_fix.session
+    WHERE name = %s
 """
-READ: Final = f"SELECT store, {_SESSION} FROM kalshi_fix.session WHERE name = %s"  # noqa: S608 - constants
+READ: Final = f"SELECT store, {_SESSION} FROM kalshi_fix.session WHERE name = %s"
 MESSAGES: Final = """
     SELECT seq_num, sent_at, frame, check_sum FROM kalshi_fix.sent
     WHERE store = %s AND seq_num >= %s ORDER BY seq_num
@@ -238,6 +239,7 @@ class Database:
         ids_since = None
         if self._new_ids >= _AHEAD:
             ids_since = max(microseconds(sent.sent_at) for sent in pending.sent_requests.values()) - max_age
+        texts = [journal_row(key, text) for key, text in pending.rows.items() if text is not None]
         self._connection.execute(
             _WRITE,
             (
@@ -255,9 +257,7 @@ class Database:
                 max_ids,
                 ids_since,
                 [key for key, text in pending.rows.items() if text is None],
-                *_columns(
-                    3, [journal_row(key, text) for key, text in pending.rows.items() if text is not None]
-                ),
+                *_columns(3, texts),
             ),
         )
         self._check_warnings()

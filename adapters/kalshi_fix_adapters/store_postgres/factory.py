@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from typing import Any, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import attrs
@@ -85,7 +86,7 @@ class PostgresDatabase:
                 raise StoreError(f"{self} has no store {name}")
             store, *session = found
             owner, numbers = session_of(tuple(session))
-            parts = []
+            parts: list[list[Any]] = []
             for query, values, read in (
                 (database.MESSAGES, (store, numbers.oldest_kept), message_of),
                 (database.REQUESTS, (store,), request_of),
@@ -124,4 +125,4 @@ def stores_at(place: str, *, sync: object = None) -> PostgresDatabase:  # noqa: 
     if failover not in (None, "none", "synchronous"):
         raise ConfigurationError(f"failover must be 'none' or 'synchronous', not {failover!r}")
     dsn = urlunsplit(parts._replace(query=urlencode(options)))
-    return PostgresDatabase(dsn, failover, float(lease))
+    return PostgresDatabase(dsn, cast("Failover | None", failover), float(lease))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import psycopg
 
 from kalshi_fix_sansio.errors import StoreError
 
-Connection = psycopg.Connection[tuple[Any, ...]]
+Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
 FENCED: Final = "KF001"
 """The SQLSTATE of a write by a store that another one has taken over from."""
@@ -137,11 +137,12 @@ BEGIN
     END IF;
     IF restarts THEN
         DELETE FROM kalshi_fix.sent WHERE store = of_store;
-    ELSIF clears THEN
-        DELETE FROM kalshi_fix.sent WHERE store = of_store AND seq_num < numbers[3];
     END IF;
     INSERT INTO kalshi_fix.sent
     SELECT of_store, * FROM unnest(sent_nums, sent_times, sent_frames, sent_sums);
+    IF clears THEN
+        DELETE FROM kalshi_fix.sent WHERE store = of_store AND seq_num < numbers[3];
+    END IF;
     DELETE FROM kalshi_fix.request WHERE store = of_store AND key = ANY (settled || keys);
     INSERT INTO kalshi_fix.request
     SELECT of_store, * FROM unnest(keys, ids, types, nums, times, uncertain, frames, sums);
@@ -186,7 +187,7 @@ def migrate(connection: Connection, place: object) -> None:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         # Another process may have done it meanwhile.
         for statements in MIGRATIONS[check_version(connection, place) :]:
-            connection.execute(statements)  # type: ignore[call-overload]
+            connection.execute(statements)
         connection.execute("UPDATE kalshi_fix.version SET version = %s", (VERSION,))
 
 

@@ -83,7 +83,7 @@ class PostgresStore(DurableStore):
         )
         self._max_ids = max_messages
         self._max_age = microseconds(max_age)
-        self._lease = Lease(lease, lambda: self._renew(), lambda: self._lose())
+        self._lease = Lease(lease, self._renew, self._lose)
         since = now()
         with errors_of(place):
             self._database = Database(dsn, store_name(owner), owner, failover, lease, place)
@@ -98,6 +98,7 @@ class PostgresStore(DurableStore):
                 )
                 for message in self._database.messages():
                     self._kept.record_sent(message.seq_num, message)
+                self._kept.next_outgoing = self._numbers.next_outgoing
                 for request in self._database.requests():
                     self._kept.record_request(request)
                 self._rows = self._database.rows()

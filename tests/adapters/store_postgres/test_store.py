@@ -1,0 +1,273 @@
+"""The store against a real server: it returns what was committed, and a fenced holder never writes again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import attrs
+import pytest
+
+pytest.importorskip("psycopg", reason="stores in Postgres need psycopg")
+
+from kalshi_fix_adapters.config.stores import stores_at
+from kalshi_fix_adapters.store_postgres import PostgresDatabase, PostgresStore, StoreInUseError
+from kalshi_fix_adapters.store_postgres.lease import Lease, now
+from kalshi_fix_sansio.errors import ConfigurationError, StoreError
+from tests.adapters.store_postgres.conftest import Server
+from tests.adapters.store_sqlite.stores import OWNER, asked, contents, kept, send
+
+Execute = Callable[[str], list[Any]]
+LONG = 600.0
+"""A lease that no test outlives."""
+END_LEASE = "UPDATE kalshi_fix.session SET leased_until = '-infinity'"
+
+
+def opened(dsn: str, **options: Any) -> PostgresStore:
+    return PostgresStore(dsn, owner=OWNER, **{"failover": "none", "lease": LONG, **options})
+
+
+def send_and_commit(store: PostgresStore, count: int) -> None:
+    for _ in range(count):
+        send(store, 1)
+        store.commit()
+
+
+def test_a_store_opened_again_has_what_was_committed(dsn: str) -> None:
+    with opened(dsn) as store:
+        send(store, 5)
+        store.record_sent(6, None)
+        store.advance_incoming(9)
+        store.record_request(asked(3, 6))
+        store.record_request(asked(4, 2, uncertain=True))
+        store.settle_requests([4])
+        store.record_rows({"a": '{"x":1}', "b": "2", "c": "3"})
+        store.commit()
+        store.record_rows({"b": None, "c": "4"})
+        before = contents(store)
+    with opened(dsn) as store:
+        assert contents(store) == before
+        assert (store.row("a"), store.row("b"), store.row("c")) == ('{"x":1}', None, "4")
+        assert store.row_sizes == {"a": 8, "c": 2}
+        found = store.sent_request("order-0")
+        assert found is not None
+        assert (found.seq_num, found.generation) == (6, 0)
+        store.reset(unanswered=True)
+        send(store, 2)
+        before = contents(store)
+    with opened(dsn) as store:
+        assert contents(store) == before
+        assert (store.generation, store.reset_unanswered, kept(store)) == (1, True, [1, 2])
+        store.renumber(10, 20)
+    with opened(dsn) as store:
+        assert (store.next_outgoing, store.next_incoming, store.oldest_kept) == (10, 20, 10)
+
+
+@pytest.mark.parametrize(
+    ("options", "left"),
+    [({"max_messages": 3}, 3), ({"max_bytes": 100}, 4), ({"max_age": timedelta(seconds=4)}, 4)],
+)
+def test_old_messages_and_ids_are_deleted(
+    dsn: str, execute: Execute, options: dict[str, Any], left: int
+) -> None:
+    with opened(dsn, **options) as store:
+        for key in range(600):
+            store.record_request(attrs.evolve(asked(key, key + 1), request_id=f"id-{key}"))
+            send(store, 1, size=25)
+        store.commit()
+        assert kept(store) == list(range(601 - left, 601))
+    with opened(dsn, **options) as store:
+        assert kept(store) == list(range(601 - left, 601))
+    assert execute("SELECT min(seq_num) FROM kalshi_fix.sent") == [(601 - left,)]
+
+
+def test_a_store_in_use_is_refused_until_its_lease_ends_or_it_is_closed(dsn: str, execute: Execute) -> None:
+    with opened(dsn), pytest.raises(StoreInUseError, match=r"is in use by process \d+ on .* ends in \d+"):
+        opened(dsn)
+    store = opened(dsn)
+    execute(END_LEASE)
+    opened(dsn).close()
+    with pytest.raises(StoreError, match="taken over"):
+        send_and_commit(store, 1)
+    store.close()
+
+
+def test_a_fenced_writer_never_writes_again(dsn: str, execute: Execute) -> None:
+    old = opened(dsn)
+    send(old, 2)
+    old.commit()
+    execute(END_LEASE)
+    with opened(dsn) as new:
+        send(new, 1)
+        send(old, 3)
+        old.record_rows({"old": "1"})
+        ticket = old.begin_commit()
+        with pytest.raises(StoreError, match="was taken over by another process; nothing more is written"):
+            old._commits.wait(ticket)
+        with pytest.raises(StoreError, match="taken over"):
+            old.record_sent(6, None)
+        old.close()  # does not end the lease of the new holder
+        new.commit()
+        with pytest.raises(StoreInUseError):
+            opened(dsn)
+    with opened(dsn) as store:
+        assert (kept(store), store.row("old")) == ([1, 2, 3], None)
+
+
+def test_a_lost_lease_ends_the_store_before_another_thread_notices(dsn: str) -> None:
+    store = opened(dsn)
+    noticed: list[bool] = []
+    store.on_commit = lambda: noticed.append(True)
+    assert store.durable == 0
+    store._lease.renewed(now() - LONG)
+    with pytest.raises(StoreError, match="could not be written in time"):
+        assert store.durable
+    assert noticed == [True]
+    store.close()
+
+
+def test_a_lease_is_renewed_while_the_store_is_idle(dsn: str, execute: Execute) -> None:
+    renewed = threading.Event()
+    with opened(dsn, lease=2.0) as store:
+        leased = "SELECT leased_until FROM kalshi_fix.session"
+        [before] = execute(leased)
+        store.on_commit = renewed.set
+        assert renewed.wait(LONG)
+        assert execute(leased)[0] > before
+        assert (store.next_outgoing, store.next_incoming) == (1, 1)
+
+
+def test_a_lease_that_cannot_be_renewed_is_lost_once() -> None:
+    lost = threading.Semaphore(0)
+    lease = Lease(0.2, lambda: None, lost.release)
+    lease.start(now())
+    assert lost.acquire(timeout=LONG)
+    lease.check()
+    lease._thread.join(LONG)
+    assert not lost.acquire(blocking=False)
+
+
+def test_a_hung_commit_is_not_outlived_by_the_lease(dsn: str, server: Server) -> None:
+    store = opened(dsn, lease=1.0)
+    failed = threading.Event()
+    psycopg = pytest.importorskip("psycopg")
+    with psycopg.connect(dsn) as other:
+        other.execute("SELECT * FROM kalshi_fix.session FOR UPDATE")
+        send(store, 1)
+        store.on_commit = failed.set
+        store.begin_commit()
+        assert failed.wait(LONG)
+        with pytest.raises(StoreError, match="could not be written in time"):
+            assert store.durable
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("setting", "failover", "refused"),
+    [("fsync", "none", "fsync is off"), ("full_page_writes", "none", "full_page_writes is off")],
+)
+def test_a_server_that_may_lose_commits_is_refused_also_later(
+    server: Server, dsn: str, setting: str, failover: str, refused: str
+) -> None:
+    store = opened(dsn)
+    server.configure(setting, "off")
+    try:
+        with pytest.raises(StoreError, match=refused):
+            opened(dsn)
+        with pytest.raises(StoreError, match=refused):
+            send_and_commit(store, 10_000)  # until the server process has reloaded its settings
+    finally:
+        server.configure(setting, "on")
+    store.close()
+
+
+def test_invalid_options_are_refused(dsn: str) -> None:
+    with pytest.raises(StoreError, match="synchronous_standby_names is empty"):
+        opened(dsn, failover="synchronous")
+    for options in ({"failover": "async"}, {"lease": 0.0}, {"max_rows": -1}):
+        with pytest.raises(ConfigurationError, match="must"):
+            opened(dsn, **options)
+    with pytest.raises(StoreError) as caught:
+        opened("postgresql://a:secret@host:x?y")
+    assert "secret" not in str(caught.value)
+
+
+def test_commits_wait_for_the_disk_whatever_the_database_is_set_to(dsn: str, execute: Execute) -> None:
+    execute(f"ALTER DATABASE {dsn.partition('?')[0].rpartition('/')[2]} SET synchronous_commit = off")
+    opened(dsn).close()
+    execute("""
+        CREATE TABLE seen (value text);
+        CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            INSERT INTO seen VALUES (current_setting('synchronous_commit')); RETURN NULL;
+        END $$;
+        CREATE CONSTRAINT TRIGGER note AFTER UPDATE ON kalshi_fix.session DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION note();
+    """)
+    with opened(dsn) as store:
+        send(store, 1)
+        store.commit()
+        assert execute("SELECT DISTINCT value FROM seen") == [("on",)]
+
+
+@pytest.mark.parametrize(("how", "fails"), [("EXCEPTION", "refused"), ("WARNING", "01000 refused")])
+def test_a_commit_that_fails_or_warns_ends_the_store(
+    dsn: str, execute: Execute, how: str, fails: str
+) -> None:
+    store = opened(dsn)
+    execute(f"""
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            RAISE {how} 'refused'; RETURN NULL;
+        END $$;
+        CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON kalshi_fix.sent DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION refuse();
+    """)
+    send(store, 1)
+    with pytest.raises(StoreError, match=fails):
+        store.commit()
+    store.close()
+    execute(END_LEASE)
+    with opened(dsn) as store:  # the database decides what the outcome was
+        assert store.next_outgoing == (1 if how == "EXCEPTION" else 2)
+
+
+def test_a_lost_connection_ends_the_store(dsn: str, execute: Execute) -> None:
+    store = opened(dsn)
+    execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'kalshi-fix'")
+    send(store, 1)
+    with pytest.raises(StoreError, match="could not be read or written"):
+        store.commit()
+    with pytest.raises(StoreError, match="could not be read or written"):
+        assert store.durable
+    store.close()
+
+
+def test_a_newer_version_and_damage_are_reported(dsn: str, execute: Execute) -> None:
+    with opened(dsn) as store:
+        send(store, 1)
+    execute("UPDATE kalshi_fix.sent SET sent_at = sent_at + 1")
+    with pytest.raises(StoreError, match="is damaged"):
+        opened(dsn)
+    execute("UPDATE kalshi_fix.version SET version = 99")
+    for read in (opened, lambda dsn: PostgresDatabase(dsn).names()):
+        with pytest.raises(StoreError, match="newer version"):
+            read(dsn)
+
+
+def test_a_database_lists_and_summarizes_its_stores(dsn: str) -> None:
+    place = stores_at(f"{dsn}&failover=none&lease={LONG}")
+    assert (place.names(), place.read(OWNER)) == ([], None)
+    with pytest.raises(ConfigurationError, match="failover"):
+        PostgresDatabase(dsn).open(OWNER)
+    with place.open(OWNER) as store:  # type: ignore[attr-defined]
+        send(store, 3)
+        store.record_request(asked(1, 3))
+        store.record_rows({"a": "1", "b": "2"})
+        store.commit()
+        [name] = place.names()
+        summary = place.summary(name, rows=1)
+    assert (summary.owner, summary.next_outgoing, summary.kept, summary.rows) == (OWNER, 4, 3, 2)
+    assert summary.last_rows == (("b", "2"),)
+    assert summary.open_requests == (asked(1, 3),)
+    assert summary == place.summary(name, rows=1)
