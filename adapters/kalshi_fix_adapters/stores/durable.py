@@ -31,8 +31,8 @@ class DurableStore(ABC):
     """The part of a `MessageStore` that records changes and has a thread commit them.
 
     Changes are kept in memory until `begin_commit`. The thread writes them as one transaction; all that is
-    recorded meanwhile shares the next one, and so one wait. Without a wait, `begin_commit` writes them. A subclass opens its place, sets `_numbers`,
-    and implements the reads.
+    recorded meanwhile shares the next one, and so one wait. Without a wait, `begin_commit` writes them. A
+    subclass opens its place, sets `_numbers`, and implements the reads.
 
     Args:
         place: the file or the database, for error texts.
