@@ -87,13 +87,14 @@ class ClientTimeoutError(AdapterError, TimeoutError):
 
 
 class KeyChangedError(StoreError):
-    """A folder has no store of this key, but one of another key that may belong to the same account.
+    """A folder or a database has no store of this key, but one of another key that may belong to the same
+    account.
 
     A new, empty store would lose the rows of `Client.rows` and the open requests."""
 
-    def __init__(self, text: str, stores: tuple[Path, ...], command: str) -> None:
+    def __init__(self, text: str, stores: tuple[Path, ...] | tuple[str, ...], command: str) -> None:
         self.stores = stores
-        """The stores found, the most recently written one first."""
+        """The files, or the names in a database, of the stores found, the most recently written one first."""
         self.command = command
         """The shell command that moves the first of them to this key."""
         super().__init__(text)

@@ -49,7 +49,7 @@ class _ShowByDefault(click.Group):
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=_ShowByDefault, subcommand_metavar="[show] PATH | migrate FILE [OPTIONS]...")
+@click.group(cls=_ShowByDefault, subcommand_metavar="[show] PATH|URL | migrate FILE|URL [OPTIONS]...")
 def store() -> None:
     """Show message stores, or move one to another API key.
 
@@ -103,24 +103,33 @@ def show(place: str, as_object: bool, rows: int) -> None:
 
 
 @store.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("place", metavar="FILE|URL")
+@click.option("--store", "name", metavar="NAME", help="Name of the store, at a URL.")
 @click.option("--key-id", metavar="ID", help="Id of the account's new API key.")
 @click.option("--account", metavar="NAME", help="Name of the store, for the option `account` of clients.")
-def migrate(file: Path, key_id: str | None, account: str | None) -> None:
-    """Move the store FILE to another API key, or to a named account.
+def migrate(place: str, name: str | None, key_id: str | None, account: str | None) -> None:
+    """Move the store FILE, or a store at a URL, to another API key or to a named account.
 
     Your rows and the open requests are kept. Sequence numbers belong to the key: with another key they
-    restart at 1, and the open requests are reported as unknown. The file is renamed. Close every session that
+    restart at 1, and the open requests are reported as unknown. The store is renamed. Close every session that
     uses it first.
     """
+    if is_url(place) is (name is None):
+        raise click.UsageError("give --store for a URL, and only then")
     if (key_id is None) is (account is None):
         raise click.UsageError("give either --key-id or --account")
     with plain_errors():
-        path = migrate_store(file, key_id=key_id, account=account)
-        summary = read_summary(path)
+        new: Path | str
+        if name is None:
+            new = migrate_store(place, key_id=key_id, account=account)
+            summary = read_summary(new)
+        else:
+            stores = stores_at(place)
+            new = stores.migrate(name, key_id=key_id, account=account)
+            summary = stores.summary(new)
     held = f"{summary.rows:,} user rows and {len(summary.open_requests):,} open requests"
     screen = Screen()
-    screen.lines([plain(f"{path} has {held}, for {summary.owner}")])
+    screen.lines([plain(f"{new} has {held}, for {summary.owner}")])
     screen.flush()
 
 

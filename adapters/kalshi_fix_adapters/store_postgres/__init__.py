@@ -1,8 +1,8 @@
 """A message store in Postgres, which a process on another host can take over: extra `postgres`.
 
-Modules: `factory` opens the stores of a database; `store` is the store itself; `database` is its connection,
-with the fence and the lease as the server counts it; `lease` watches the lease in the process that holds it;
-`schema` has the tables and their migration.
+Modules: `factory` opens the stores of a database; `store` is the store itself; `database` reads and
+writes it; `connection` connects, and takes stores over; `lease` watches the lease in the process that holds
+it; `keys` moves stores to another API key; `schema` has the tables, their migration and queries.
 """
 
 from kalshi_fix_sansio.errors import ConfigurationError
@@ -14,7 +14,8 @@ except ModuleNotFoundError:
         "stores in Postgres need psycopg: pip install 'kalshi-fix-sansio[postgres]'"
     ) from None
 
-from kalshi_fix_adapters.store_postgres.database import Failover, StoreInUseError
+from kalshi_fix_adapters.store_postgres.connection import StoreInUseError
+from kalshi_fix_adapters.store_postgres.database import Failover
 from kalshi_fix_adapters.store_postgres.factory import PostgresDatabase
 from kalshi_fix_adapters.store_postgres.store import PostgresStore
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from typing import Any, cast
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from typing import Any, cast, get_args
 
 import attrs
 
-from kalshi_fix_adapters.store_postgres import database
-from kalshi_fix_adapters.store_postgres.database import Failover, errors_of, place_of
-from kalshi_fix_adapters.store_postgres.schema import check_version
+from kalshi_fix_adapters.store_postgres.connection import connect, errors_of, place_of
+from kalshi_fix_adapters.store_postgres.database import Failover
+from kalshi_fix_adapters.store_postgres.keys import find_store, migrate_store
+from kalshi_fix_adapters.store_postgres.schema import MESSAGES, READ, REQUESTS, ROWS, check_version
 from kalshi_fix_adapters.store_postgres.store import LEASE, PostgresStore
 from kalshi_fix_adapters.stores.owner import StoreOwner, store_name
 from kalshi_fix_adapters.stores.rows import journal_text, message_of, request_of, session_of
@@ -41,6 +41,7 @@ class PostgresDatabase:
 
         Raises:
             StoreInUseError: another process holds its lease.
+            KeyChangedError: it is missing, and the database has one of another key of the account.
             StoreError: it cannot be used.
             ConfigurationError: `failover` is missing.
         """
@@ -55,9 +56,11 @@ class PostgresDatabase:
 
         Raises:
             StoreError: it cannot be read.
+            KeyChangedError: it is missing, and the database has one of another key of the account.
         """
-        name = store_name(owner)
-        return self.summary(name) if name in self.names() else None
+        with errors_of(self), closing(connect(self.dsn)) as connection:
+            exists = check_version(connection, self) and find_store(connection, self, self.dsn, owner)
+        return self.summary(store_name(owner)) if exists else None
 
     def names(self) -> list[str]:
         """Return the names of the stores.
@@ -65,7 +68,7 @@ class PostgresDatabase:
         Raises:
             StoreError: they cannot be read.
         """
-        with errors_of(self), closing(database.connect(self.dsn)) as connection:
+        with errors_of(self), closing(connect(self.dsn)) as connection:
             if not check_version(connection, self):
                 return []
             return [row[0] for row in connection.execute("SELECT name FROM kalshi_fix.session ORDER BY name")]
@@ -76,21 +79,21 @@ class PostgresDatabase:
         Raises:
             StoreError: it does not exist, is damaged, or cannot be read.
         """
-        with errors_of(self), closing(database.connect(self.dsn)) as connection, connection.transaction():
+        with errors_of(self), closing(connect(self.dsn)) as connection, connection.transaction():
             # All of it as of the same commit.
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             found = None
             if check_version(connection, self):
-                found = connection.execute(database.READ, (name,)).fetchone()
+                found = connection.execute(READ, (name,)).fetchone()
             if found is None:
                 raise StoreError(f"{self} has no store {name}")
             store, *session = found
             owner, numbers = session_of(tuple(session))
             parts: list[list[Any]] = []
             for query, values, read in (
-                (database.MESSAGES, (store, numbers.oldest_kept), message_of),
-                (database.REQUESTS, (store,), request_of),
-                (database.ROWS, (store,), lambda row: (row[0], journal_text(row))),
+                (MESSAGES, (store, numbers.oldest_kept), message_of),
+                (REQUESTS, (store,), request_of),
+                (ROWS, (store,), lambda row: (row[0], journal_text(row))),
             ):
                 if working is not None:
                     working()
@@ -112,6 +115,15 @@ class PostgresDatabase:
             last_rows=tuple(journal[::-1][:rows]),
         )
 
+    def migrate(self, name: str, *, key_id: str | None = None, account: str | None = None) -> str:
+        """Move a store that is not in use to another key, or to a named account; return its new name.
+
+        Raises:
+            ConfigurationError: neither a key nor an account is given, or both.
+            StoreError: it is missing, in use, damaged or cannot be written, or the new one exists.
+        """
+        return migrate_store(self.dsn, name, key_id=key_id, account=account)
+
 
 def stores_at(place: str, *, sync: object = None) -> PostgresDatabase:  # noqa: ARG001 - of files
     """Return the stores of the database at a URL, whose parameters `failover` and `lease` are ours.
@@ -119,10 +131,20 @@ def stores_at(place: str, *, sync: object = None) -> PostgresDatabase:  # noqa: 
     Raises:
         ConfigurationError: one is invalid.
     """
-    parts = urlsplit(place)
-    options = dict(parse_qsl(parts.query))
-    failover, lease = options.pop("failover", None), options.pop("lease", str(LEASE))
-    if failover not in (None, "none", "synchronous"):
-        raise ConfigurationError(f"failover must be 'none' or 'synchronous', not {failover!r}")
-    dsn = urlunsplit(parts._replace(query=urlencode(options)))
-    return PostgresDatabase(dsn, cast("Failover | None", failover), float(lease))
+    address, _, query = place.partition("?")
+    own = {"failover": "", "lease": str(LEASE)}
+    others = []
+    for parameter in filter(None, query.split("&")):
+        name, _, value = parameter.partition("=")
+        if name in own:
+            own[name] = value
+        else:
+            others.append(parameter)
+    if own["failover"] not in ("", *get_args(Failover)):
+        raise ConfigurationError(f"failover must be 'none' or 'synchronous', not {own['failover']!r}")
+    try:
+        lease = float(own["lease"])
+    except ValueError:
+        raise ConfigurationError(f"lease must be a number of seconds, not {own['lease']!r}") from None
+    dsn = f"{address}?{'&'.join(others)}" if others else address
+    return PostgresDatabase(dsn, cast("Failover | None", own["failover"] or None), lease)

@@ -17,6 +17,20 @@ UNSAFE: Final = "KF002"
 _LOCK: Final = int.from_bytes(b"kFIX", "big")
 """The advisory lock of a migration."""
 
+SESSION: Final = """
+    environment, product, sender_comp_id, target_comp_id,
+    next_outgoing, next_incoming, oldest_kept, kept, reset_unanswered, generation, check_sum
+"""
+READ: Final = f"SELECT store, {SESSION} FROM kalshi_fix.session WHERE name = %s"
+MESSAGES: Final = """
+    SELECT seq_num, sent_at, frame, check_sum FROM kalshi_fix.sent
+    WHERE store = %s AND seq_num >= %s ORDER BY seq_num
+"""
+REQUESTS: Final = """
+    SELECT key, request_id, msg_type, seq_num, sent_at, uncertain, frame, check_sum FROM kalshi_fix.request
+    WHERE store = %s ORDER BY key
+"""
+ROWS: Final = "SELECT key, value, check_sum FROM kalshi_fix.journal WHERE store = %s ORDER BY key"
 _TABLES: Final = """
 CREATE SCHEMA IF NOT EXISTS kalshi_fix;
 CREATE TABLE kalshi_fix.version (version integer NOT NULL);

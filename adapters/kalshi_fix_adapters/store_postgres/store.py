@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Final, get_args
 
 import attrs
 
-from kalshi_fix_adapters.store_postgres.database import Database, Failover, errors_of, place_of
+from kalshi_fix_adapters.store_postgres.connection import errors_of, place_of
+from kalshi_fix_adapters.store_postgres.database import Database, Failover
 from kalshi_fix_adapters.store_postgres.lease import Lease, now
-from kalshi_fix_adapters.stores.durable import DurableStore
-from kalshi_fix_adapters.stores.owner import StoreOwner, store_name
+from kalshi_fix_adapters.stores.durable import CLOSING, DurableStore
+from kalshi_fix_adapters.stores.owner import StoreOwner
 from kalshi_fix_adapters.stores.pending import Pending
-from kalshi_fix_adapters.stores.rows import Numbers, microseconds
+from kalshi_fix_adapters.stores.retention import Retention
+from kalshi_fix_adapters.stores.rows import Numbers
 from kalshi_fix_adapters.stores.sent_requests import SentRequest
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
 from kalshi_fix_sansio.events import OpenRequest
@@ -49,6 +52,7 @@ class PostgresStore(DurableStore):
 
     Raises:
         StoreInUseError: another process holds the lease.
+        KeyChangedError: it is missing, and the database has one of another key of the account.
         StoreError: it belongs to another owner, is damaged, or cannot be read or written; or the server may
             lose commits, because `fsync` or `full_page_writes` is off.
         ConfigurationError: an option is invalid.
@@ -82,14 +86,14 @@ class PostgresStore(DurableStore):
             max_row_bytes=max_row_bytes,
         )
         self._max_ids = max_messages
-        self._max_age = microseconds(max_age)
         self._lease = Lease(lease, self._renew, self._lose)
         since = now()
         with errors_of(place):
-            self._database = Database(dsn, store_name(owner), owner, failover, lease, place)
+            self._database = Database(dsn, owner, failover, lease, place)
             self._lease.start(since)
             try:
                 self._numbers = self._database.numbers
+                self._retention = Retention(max_age, max_messages, max_bytes, self._numbers.oldest_kept)
                 self._kept = MemoryStore(
                     next_outgoing=self._numbers.oldest_kept,
                     max_messages=max_messages,
@@ -214,7 +218,7 @@ class PostgresStore(DurableStore):
     def _write(self, pending: Pending) -> None:
         since = now()
         with errors_of(self._place):
-            self._database.write(pending, self._max_ids, self._max_age)
+            self._database.write(pending, self._retention)
         self._lease.renewed(since)
 
     def _renew(self) -> None:
@@ -229,7 +233,7 @@ class PostgresStore(DurableStore):
 
     def _release(self) -> None:
         self._lease.close()
-        if self._commits.error is None:
-            self._database.release()
-        else:
-            self._database.close()
+        # A lease that cannot be ended, because the server does not answer, ends by itself.
+        releasing = threading.Thread(target=self._database.release, daemon=True)
+        releasing.start()
+        releasing.join(CLOSING)

@@ -2,8 +2,8 @@
 
 Modules: `folder` opens the stores of a folder; `owner` names the file of an owner; `keys` moves stores to
 another API key; `lock` limits a file to one process at a time; `tables` has the tables and creates a file;
-`retention` deletes old messages; `failures` converts errors into sentences; `store` is the store itself;
-`summary` inspects a file, also while in use.
+`failures` converts errors into sentences; `store` is the store itself; `summary` inspects a file, also while
+in use.
 """
 
 from kalshi_fix_adapters.store_sqlite.folder import SqliteFolder

@@ -9,9 +9,9 @@ import attrs
 
 from kalshi_fix_adapters.store_sqlite import tables
 from kalshi_fix_adapters.store_sqlite.mark import Mark, check_mark, read_mark
-from kalshi_fix_adapters.store_sqlite.retention import Retention
 from kalshi_fix_adapters.stores.owner import StoreOwner
 from kalshi_fix_adapters.stores.pending import Pending
+from kalshi_fix_adapters.stores.retention import Retention
 from kalshi_fix_adapters.stores.rows import (
     Numbers,
     journal_row,
@@ -39,6 +39,8 @@ _MESSAGES = """
 """
 _KEPT_BYTES = "SELECT COALESCE(SUM(LENGTH(frame)), 0) FROM sent WHERE seq_num >= ?"
 _KEEP = "INSERT INTO sent VALUES (?, ?, ?, ?)"
+_SIZES = "SELECT seq_num, sent_at, LENGTH(frame) FROM sent WHERE seq_num >= ? ORDER BY seq_num LIMIT ?"
+_CLEAR = "DELETE FROM sent WHERE seq_num < ?"
 _SETTLE = "DELETE FROM request WHERE key = ?"
 _PUT_ROW = "INSERT OR REPLACE INTO journal VALUES (?, ?, ?)"
 _FORGET = "DELETE FROM journal WHERE key = ?"
@@ -50,6 +52,11 @@ _KEEP_ID = """
 _ID = """
     SELECT request_id, msg_type, seq_num, generation, sent_at, check_sum FROM sent_request
     WHERE request_id = ?
+"""
+_FORGET_IDS = "DELETE FROM sent_request WHERE number <= (SELECT MAX(number) FROM sent_request) - ?"
+_FORGET_OLD_IDS = """
+    DELETE FROM sent_request
+    WHERE number < (SELECT number FROM sent_request WHERE sent_at >= ? ORDER BY number LIMIT 1)
 """
 _ROW_SIZES = "SELECT key, LENGTH(CAST(key AS BLOB)) + LENGTH(value) FROM journal"
 _NUMBERS = """
@@ -180,13 +187,15 @@ class StoreFile:
         # Deletes the messages sent before the reset; those sent after it are inserted below.
         if pending.restarts_at is not None:
             numbers.oldest_kept, numbers.kept = pending.restarts_at, 0
-            retention.restart(database)
+            retention.restart()
+            database.execute("DELETE FROM sent")
         if pending.sent:
             rows = [message_row(seq_num, message) for seq_num, message in pending.sent.items()]
             database.executemany(_KEEP, rows)
             for message in pending.sent.values():
-                retention.apply(database, numbers, microseconds(message.sent_at), len(message.frame))
-            retention.clear(database, numbers)
+                retention.apply(numbers, microseconds(message.sent_at), len(message.frame), self._sizes)
+            if retention.clears(numbers.oldest_kept):
+                database.execute(_CLEAR, (numbers.oldest_kept,))
         if pending.settled:
             gone = [(key,) for key in pending.settled]
             database.executemany(_SETTLE, gone)
@@ -196,7 +205,10 @@ class StoreFile:
         if pending.sent_requests:
             ids = pending.sent_requests.values()
             database.executemany(_KEEP_ID, list(map(sent_request_row, ids)))
-            retention.forget_ids(database, len(ids), max(microseconds(sent.sent_at) for sent in ids))
+            since = retention.ids_since(len(ids), max(microseconds(sent.sent_at) for sent in ids))
+            if since is not None:
+                database.execute(_FORGET_IDS, (retention.max_messages,))
+                database.execute(_FORGET_OLD_IDS, (since,))
         if pending.rows:
             database.executemany(_FORGET, [(key,) for key, text in pending.rows.items() if text is None])
             texts = [journal_row(key, text) for key, text in pending.rows.items() if text is not None]
@@ -218,6 +230,10 @@ class StoreFile:
         # After the commit: a note that was ahead of the file when the process died would make it look
         # damaged.
         self._mark.note(numbers, durable=wait_for_disk)
+
+    def _sizes(self, begin: int, count: int) -> sqlite3.Cursor:
+        """Return number, time and size of the first messages from `begin`."""
+        return self._database.execute(_SIZES, (begin, count))
 
     def close(self) -> None:
         """Close the file; SQLite merges the log into it."""

@@ -8,7 +8,7 @@ from typing import get_args
 
 import attrs
 
-from kalshi_fix_adapters.store_sqlite.keys import find_store
+from kalshi_fix_adapters.store_sqlite.keys import find_store, migrate_store
 from kalshi_fix_adapters.store_sqlite.store import SqliteStore, Sync
 from kalshi_fix_adapters.store_sqlite.summary import read_summary
 from kalshi_fix_adapters.stores.owner import StoreOwner
@@ -60,6 +60,10 @@ class SqliteFolder:
             StoreError: it cannot be read.
         """
         return read_summary(self.folder / name, rows=rows, working=working)
+
+    def migrate(self, name: str, *, key_id: str | None = None, account: str | None = None) -> str:
+        """Move a file to another key, or to a named account, as `migrate_store` does; return its new name."""
+        return migrate_store(self.folder / name, key_id=key_id, account=account).name
 
 
 def stores_at(place: str, *, sync: Sync) -> SqliteFolder:

@@ -16,8 +16,9 @@ from kalshi_fix_adapters.store_sqlite.lock import FileLock
 from kalshi_fix_adapters.store_sqlite.mark import Mark, mark_path
 from kalshi_fix_adapters.store_sqlite.owner import other_stores, store_path
 from kalshi_fix_adapters.store_sqlite.summary import read_summary
+from kalshi_fix_adapters.stores.keys import explain_missing, moved
 from kalshi_fix_adapters.stores.owner import StoreOwner
-from kalshi_fix_sansio.errors import ConfigurationError, StoreError
+from kalshi_fix_sansio.errors import StoreError
 
 
 def find_store(folder: str | Path, owner: StoreOwner) -> Path:
@@ -32,26 +33,14 @@ def find_store(folder: str | Path, owner: StoreOwner) -> Path:
         return path
     if owner.account is None:
         others = other_stores(folder, owner)
-        option, name = "--key-id", owner.sender_comp_id
-        missing = f"no store of {owner}"
-        advice = "to create an empty one beside it, give it a name with the option `account`"
     else:
         unnamed = store_path(folder, attrs.evolve(owner, account=None))
         others = [unnamed] if unnamed.exists() else []
-        option, name = "--account", owner.account
-        missing = f"no store {name!r} for {owner}"
-        advice = "to create an empty one, move that file away"
     if not others:
         return path
-    command = (
-        f"kalshi-fix store migrate {shlex.quote(str(others[0].absolute()))} {option} {shlex.quote(name)}"
-    )
-    raise KeyChangedError(
-        f"{folder} has {missing}, but {', '.join(each.name for each in others)}: to continue with its "
-        f"rows and open requests, run: {command}; {advice}",
-        tuple(others),
-        command,
-    )
+    names = [each.name for each in others]
+    text, command = explain_missing(folder, owner, names, shlex.quote(str(others[0].absolute())))
+    raise KeyChangedError(text, tuple(others), command)
 
 
 def migrate_store(store: str | Path, *, key_id: str | None = None, account: str | None = None) -> Path:
@@ -66,11 +55,8 @@ def migrate_store(store: str | Path, *, key_id: str | None = None, account: str 
         ConfigurationError: neither a key nor an account is given, or both.
         StoreError: the store is missing, in use, damaged or cannot be written, or the new one exists.
     """
-    if (key_id is None) is (account is None):
-        raise ConfigurationError("give either the new key's id or the account's name")
     old = Path(store).resolve()
-    found = read_summary(old).owner
-    owner = attrs.evolve(found, account=account, sender_comp_id=key_id or found.sender_comp_id)
+    owner = moved(read_summary(old).owner, key_id=key_id, account=account)
     new = store_path(old.parent, owner)
     if new == old:
         raise StoreError(f"{old} already has this name: nothing was changed")

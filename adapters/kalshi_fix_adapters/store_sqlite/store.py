@@ -13,11 +13,11 @@ import attrs
 from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, FileError, explain
 from kalshi_fix_adapters.store_sqlite.file import StoreFile
 from kalshi_fix_adapters.store_sqlite.lock import FileLock
-from kalshi_fix_adapters.store_sqlite.retention import Retention
 from kalshi_fix_adapters.store_sqlite.tables import make_folder
 from kalshi_fix_adapters.stores.durable import DurableStore
 from kalshi_fix_adapters.stores.owner import StoreOwner
 from kalshi_fix_adapters.stores.pending import Pending
+from kalshi_fix_adapters.stores.retention import Retention
 from kalshi_fix_adapters.stores.sent_requests import SentRequest
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import OpenRequest

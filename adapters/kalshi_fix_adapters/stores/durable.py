@@ -237,8 +237,9 @@ class DurableStore(ABC):
             self._unusable = self._unusable or f"{self._place} is closed"
             if not self._commits.close(CLOSING):
                 raise StoreError(
-                    f"{self._place} could not be closed, because the disk has not completed a commit: look "
-                    "whether it is failing, and end this process before the store is opened again"
+                    f"{self._place} could not be closed, because a commit was not completed: look whether "
+                    "the disk or the database is failing, and end this process before the store is opened "
+                    "again"
                 )
             self._release()
 

@@ -52,3 +52,6 @@ class StoreFactory(Protocol):
 
         `rows` is the number of the user's rows to read; `working` is called repeatedly meanwhile.
         """
+
+    def migrate(self, name: str, *, key_id: str | None = None, account: str | None = None) -> str:
+        """Move a store that is not in use to another key, or to a named account; return its new name."""

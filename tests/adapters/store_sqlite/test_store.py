@@ -21,8 +21,8 @@ import pytest
 
 from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, lock, read_summary, store_path
 from kalshi_fix_adapters.store_sqlite.file import StoreFile
-from kalshi_fix_adapters.store_sqlite.retention import Retention
 from kalshi_fix_adapters.stores.pending import Pending
+from kalshi_fix_adapters.stores.retention import Retention
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
 from tests.adapters.store_sqlite.power_loss import Files
 from tests.adapters.store_sqlite.stores import (

@@ -1,0 +1,124 @@
+"""A connection to the database, its errors, and taking a store over."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any, Final
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from kalshi_fix_adapters.store_postgres.schema import FENCED, SESSION, UNSAFE, Connection
+from kalshi_fix_adapters.stores.rows import DamagedRowError, Row
+from kalshi_fix_sansio.errors import StoreError
+
+_CONNECTING: Final = 5
+"""Seconds to wait for a connection, unless the DSN sets `connect_timeout`."""
+
+_TAKE: Final = f"""
+    UPDATE kalshi_fix.session
+    SET fence = fence + 1, leased_until = clock_timestamp() + make_interval(secs => %s), holder = %s
+    WHERE name = %s AND leased_until <= clock_timestamp() RETURNING store, fence, {SESSION}
+"""
+_HOLDER: Final = """
+    SELECT holder, extract(epoch FROM leased_until - clock_timestamp()) FROM kalshi_fix.session
+    WHERE name = %s
+"""
+
+
+class StoreInUseError(StoreError):
+    """Another process holds the lease of the store."""
+
+
+def place_of(dsn: str) -> str:
+    """Return the host and the database of a DSN, without its password.
+
+    Raises:
+        StoreError: it is not a DSN. It is not shown.
+    """
+    try:
+        parts = conninfo_to_dict(dsn)
+    except psycopg.Error:
+        raise StoreError("the DSN is not valid: give postgresql://user@host/database") from None
+    return f"database {parts.get('dbname') or '(default)'} at {parts.get('host') or '(default)'}"
+
+
+def connect(dsn: str, **options: Any) -> Connection:
+    """Connect without prepared statements, which poolers do not keep."""
+    found = conninfo_to_dict(dsn)
+    defaults: dict[str, Any] = {
+        "connect_timeout": _CONNECTING,
+        "application_name": "kalshi-fix",
+        "client_encoding": "utf8",
+    }
+    added = {name: value for name, value in (defaults | options).items() if name not in found}
+    return psycopg.connect(dsn, autocommit=True, prepare_threshold=None, **added)
+
+
+@contextlib.contextmanager
+def errors_of(place: object) -> Iterator[None]:
+    """Convert errors of the database into a StoreError."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise explain(place, error) from error
+    except DamagedRowError as error:
+        raise StoreError(
+            f"{place} is damaged ({error}): look up what happened by drop copy or REST, then log on with a "
+            "reset from a new store"
+        ) from error
+
+
+def explain(place: object, error: psycopg.Error) -> StoreError:
+    """Return the StoreError for an error of the database."""
+    text = " ".join(str(error).split())
+    if error.sqlstate == FENCED:
+        return StoreError(f"{place} was taken over by another process; nothing more is written")
+    if error.sqlstate == UNSAFE:
+        return StoreError(f"{place}: {text.partition(' CONTEXT:')[0]}")
+    return StoreError(f"{place} could not be read or written: {text}")
+
+
+@contextlib.contextmanager
+def durable_transaction(connection: Connection, place: object, seconds: float) -> Iterator[None]:
+    """Run a transaction whose commit waits for the disk, and which waits this long for locks.
+
+    Raises:
+        StoreInUseError: another process writes to the store meanwhile.
+    """
+    try:
+        with connection.transaction():
+            # Both settings end with the transaction, so they are safe behind a pooler.
+            connection.execute(
+                "SELECT set_config('synchronous_commit', 'on', true), set_config('lock_timeout', %s, true)",
+                (f"{max(1, int(seconds * 1000))}ms",),
+            )
+            yield
+    except psycopg.errors.LockNotAvailable:
+        raise StoreInUseError(
+            f"{place} is in use: a commit of another process has not ended within {seconds:g} s"
+        ) from None
+
+
+def take(connection: Connection, place: object, name: str, lease: float) -> tuple[int, int, Row]:
+    """Take the lease of a store, fence its previous holder, and return its key, the fence and its row.
+
+    Raises:
+        StoreInUseError: another process holds the lease.
+        StoreError: it does not exist.
+    """
+    holder = f"process {os.getpid()} on {socket.gethostname()}"
+    row = connection.execute(_TAKE, (lease, holder, name)).fetchone()
+    if row is not None:
+        store, fence, *session = row
+        return store, fence, tuple(session)
+    held = connection.execute(_HOLDER, (name,)).fetchone()
+    if held is None:
+        raise StoreError(f"{place} has no store {name}")
+    raise StoreInUseError(
+        f"store {name} in {place} is in use by {held[0]}, whose lease ends in {held[1]:.1f} s unless it is "
+        "renewed"
+    )

@@ -1,0 +1,142 @@
+"""Changes of the API key: find the other stores of a database, and move a store to a new key."""
+
+from __future__ import annotations
+
+import shlex
+from contextlib import closing
+from urllib.parse import quote, urlencode
+
+import attrs
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from kalshi_fix_adapters.errors import KeyChangedError
+from kalshi_fix_adapters.store_postgres.connection import (
+    connect,
+    durable_transaction,
+    errors_of,
+    place_of,
+    take,
+)
+from kalshi_fix_adapters.store_postgres.schema import REQUESTS, ROWS, Connection, check_version
+from kalshi_fix_adapters.stores.keys import explain_missing, moved
+from kalshi_fix_adapters.stores.owner import StoreOwner, store_name
+from kalshi_fix_adapters.stores.rows import (
+    Numbers,
+    earlier_key_row,
+    journal_text,
+    numbers_of_earlier_key,
+    numbers_row,
+    owner_row,
+    request_of,
+    request_row,
+    session_of,
+)
+from kalshi_fix_sansio.errors import StoreError
+
+_OTHERS = """
+    SELECT name FROM kalshi_fix.session WHERE environment = %s AND product = %s AND target_comp_id = %s
+    ORDER BY leased_until DESC, name
+"""
+_EARLIER_KEY = """
+    SELECT sender_comp_id, next_outgoing, next_incoming, reset_unanswered, generation, check_sum
+    FROM kalshi_fix.earlier_key WHERE store = %s AND sender_comp_id = %s
+"""
+_CHANGE = """
+    UPDATE kalshi_fix.session SET
+        environment = %s, product = %s, sender_comp_id = %s, target_comp_id = %s,
+        next_outgoing = %s, next_incoming = %s, oldest_kept = %s, kept = %s, reset_unanswered = %s,
+        generation = %s, check_sum = %s
+    WHERE store = %s
+"""
+_LOCKED = 5.0
+"""Seconds that a migration waits for a commit."""
+
+
+def find_store(connection: Connection, place: object, dsn: str, owner: StoreOwner) -> bool:
+    """Return whether this owner's store exists.
+
+    Raises:
+        KeyChangedError: it is missing, and the database has a store that may be meant: of another key or, for
+            a named account, of this key.
+    """
+    rows = connection.execute(_OTHERS, (owner.environment, owner.product, owner.target_comp_id))
+    others = [name for (name,) in rows]
+    if store_name(owner) in others:
+        return True
+    if owner.account is not None:
+        unnamed = store_name(attrs.evolve(owner, account=None))
+        others = [name for name in others if name == unnamed]
+    if others:
+        migrate = f"{shlex.quote(_url_of(dsn))} --store {others[0]}"
+        text, command = explain_missing(place, owner, others, migrate)
+        raise KeyChangedError(text, tuple(others), command)
+    return False
+
+
+def change_key(
+    connection: Connection, store: int, old: StoreOwner, numbers: Numbers, owner: StoreOwner
+) -> Numbers:
+    """Move a store to another key, in the caller's transaction; return its numbers.
+
+    Sequence numbers and kept messages belong to the key. The numbers of the old key are kept in case it is
+    used again, but its messages are deleted. Open requests become uncertain, because their answers go to the
+    old key. The user's rows are kept.
+    """
+    connection.execute(
+        "DELETE FROM kalshi_fix.earlier_key WHERE store = %s AND sender_comp_id = %s",
+        (store, old.sender_comp_id),
+    )
+    connection.execute(
+        "INSERT INTO kalshi_fix.earlier_key VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        (store, *earlier_key_row(old, numbers)),
+    )
+    row = connection.execute(_EARLIER_KEY, (store, owner.sender_comp_id)).fetchone()
+    numbers = numbers_of_earlier_key(row)
+    for request in map(request_of, connection.execute(REQUESTS, (store,)).fetchall()):
+        *_, uncertain, _, check_sum = request_row(attrs.evolve(request, uncertain=True))
+        connection.execute(
+            "UPDATE kalshi_fix.request SET uncertain = %s, check_sum = %s WHERE store = %s AND key = %s",
+            (uncertain, check_sum, store, request.key),
+        )
+    connection.execute("DELETE FROM kalshi_fix.sent WHERE store = %s", (store,))
+    connection.execute(_CHANGE, (*owner_row(owner), *numbers_row(owner, numbers), store))
+    return numbers
+
+
+def migrate_store(dsn: str, name: str, *, key_id: str | None = None, account: str | None = None) -> str:
+    """Move a store to another key, or to a named account, in one transaction; return its new name.
+
+    What it keeps is described at `store_sqlite.migrate_store`.
+
+    Raises:
+        ConfigurationError: neither a key nor an account is given, or both.
+        StoreError: the store is missing, in use, damaged or cannot be written, or the new one exists.
+    """
+    place = place_of(dsn)
+    with errors_of(place), closing(connect(dsn)) as connection:
+        if not check_version(connection, place):
+            raise StoreError(f"{place} has no store {name}")
+        with durable_transaction(connection, place, _LOCKED):
+            connection.execute("SELECT kalshi_fix.check_server('none')")
+            store, _, row = take(connection, place, name, 0)
+            found, numbers = session_of(row)
+            owner = moved(found, key_id=key_id, account=account)
+            new = store_name(owner)
+            if new == name:
+                raise StoreError(f"store {name} already has this name: nothing was changed")
+            for _ in map(journal_text, connection.execute(ROWS, (store,))):
+                pass  # It is checked.
+            if found.sender_comp_id != owner.sender_comp_id:
+                change_key(connection, store, found, numbers, owner)
+            try:
+                connection.execute("UPDATE kalshi_fix.session SET name = %s WHERE store = %s", (new, store))
+            except psycopg.errors.UniqueViolation:
+                raise StoreError(f"store {new} in {place} exists already: nothing was changed") from None
+    return new
+
+
+def _url_of(dsn: str) -> str:
+    """Return a URL for a DSN without its password, which commands and logs must not contain."""
+    parts = {name: value for name, value in conninfo_to_dict(dsn).items() if name != "password"}
+    return f"postgresql://?{urlencode(parts, quote_via=quote)}"

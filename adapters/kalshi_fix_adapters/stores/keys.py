@@ -1,0 +1,45 @@
+"""Changes of the API key, for every store: the error for a missing store, and the owner of a moved one."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+import attrs
+
+from kalshi_fix_adapters.stores.owner import StoreOwner
+from kalshi_fix_sansio.errors import ConfigurationError
+
+
+def explain_missing(place: object, owner: StoreOwner, others: Sequence[str], migrate: str) -> tuple[str, str]:
+    """Return an error text and a command for an owner whose store is missing, although others may be meant.
+
+    Args:
+        place: where it is missing.
+        owner: its owner.
+        others: the names of the others, the most recently written one first.
+        migrate: the arguments of `kalshi-fix store migrate` for the first of them.
+    """
+    if owner.account is None:
+        missing, option, name = f"no store of {owner}", "--key-id", owner.sender_comp_id
+        advice = "to create an empty one beside it, name it by the option account"
+    else:
+        missing, option, name = f"no store {owner.account!r} for {owner}", "--account", owner.account
+        advice = "to create an empty one, move that one to another account"
+    command = f"kalshi-fix store migrate {migrate} {option} {shlex.quote(name)}"
+    text = (
+        f"{place} has {missing}, but {', '.join(others)}: to continue with its rows and open requests, run: "
+        f"{command}; {advice}"
+    )
+    return text, command
+
+
+def moved(owner: StoreOwner, *, key_id: str | None, account: str | None) -> StoreOwner:
+    """Return the owner of a store after it was moved to another key, or to a named account.
+
+    Raises:
+        ConfigurationError: neither a key nor an account is given, or both.
+    """
+    if (key_id is None) is (account is None):
+        raise ConfigurationError("give either the new key's id or the account's name")
+    return attrs.evolve(owner, account=account, sender_comp_id=key_id or owner.sender_comp_id)

@@ -1,0 +1,97 @@
+"""Deletion of old messages: those beyond a number or a size, and those much older than the newest one."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+
+from kalshi_fix_adapters.stores.rows import DamagedRowError, Numbers, microseconds
+
+_AHEAD = 256
+"""Number of the oldest messages checked at once, and maximum number of expired messages or ids still stored:
+rows are deleted in batches, because each deletion rewrites their page."""
+_IDLE_BYTES = 1024 * 1024
+"""Maximum size in bytes of expired messages still stored."""
+
+
+class Retention:
+    """Decides which messages expire, the oldest first, and when their rows are deleted. A store that keeps
+    messages in memory lets that `MemoryStore` decide which, and does not call `apply`.
+
+    Args:
+        max_age: maximum age, relative to the last sent message.
+        max_messages: maximum number of messages kept.
+        max_bytes: maximum size of the messages kept, in bytes.
+        oldest_kept: the lowest number still kept; the store may contain older rows.
+        kept_bytes: size of the kept messages in bytes.
+    """
+
+    def __init__(
+        self, max_age: timedelta, max_messages: int, max_bytes: int, oldest_kept: int, kept_bytes: int = 0
+    ) -> None:
+        self._max_age = microseconds(max_age)
+        self.max_messages: int = max_messages
+        self._max_bytes = max_bytes
+        self._kept_bytes = kept_bytes
+        self._idle_bytes = 0
+        self._oldest: deque[tuple[int, int, int]] = deque()
+        self._new_ids = 0
+        """Ids of sent requests added since the oldest were last deleted."""
+        self._cleared = oldest_kept
+        """Rows below this number have been deleted."""
+
+    def restart(self) -> None:
+        """Reset the state; all messages are deleted."""
+        self._oldest.clear()
+        self._kept_bytes = self._idle_bytes = 0
+        self._cleared = 1
+
+    def apply(
+        self,
+        numbers: Numbers,
+        sent_at: int,
+        size: int,
+        read: Callable[[int, int], Iterable[tuple[int, int, int]]],
+    ) -> None:
+        """Drop expired messages from the kept range, after a message of this time and size was added.
+
+        `read` returns number, time and size of the first messages from a number, up to a count of them.
+        """
+        numbers.kept += 1
+        self._kept_bytes += size
+        while numbers.kept:
+            if not self._oldest:
+                self._oldest.extend(read(numbers.oldest_kept, _AHEAD))
+                if not self._oldest:
+                    raise DamagedRowError("messages are missing")
+            seq_num, oldest_at, oldest_size = self._oldest[0]
+            if (
+                numbers.kept <= self.max_messages
+                and self._kept_bytes <= self._max_bytes
+                and oldest_at >= sent_at - self._max_age
+            ):
+                return
+            self._oldest.popleft()
+            numbers.kept -= 1
+            self._kept_bytes -= oldest_size
+            self._idle_bytes += oldest_size
+            numbers.oldest_kept = seq_num + 1
+
+    def clears(self, oldest_kept: int) -> bool:
+        """Return whether there are enough expired messages to delete their rows, which the caller then does.
+        They are not needed: all reads begin at `oldest_kept`."""
+        if oldest_kept - self._cleared < _AHEAD and self._idle_bytes <= _IDLE_BYTES:
+            return False
+        self._cleared = oldest_kept
+        self._idle_bytes = 0
+        return True
+
+    def ids_since(self, added: int, sent_at: int) -> int | None:
+        """Return the time before which ids of sent requests are deleted, after this many were added, if it is
+        time to delete them and those beyond `max_messages`; otherwise None."""
+        self._new_ids += added
+        if self._new_ids < _AHEAD:
+            return None
+        self._new_ids = 0
+        return sent_at - self._max_age
