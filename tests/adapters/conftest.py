@@ -1,12 +1,15 @@
-"""A simulated venue that the tests of the clients share."""
+"""A simulated venue that the tests of the clients share, and a Postgres server for those that need one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import pytest
 
 from kalshi_fix_venue.testing import Sandbox
+from tests.postgres import Server, execute_at
 
 ME, OTHER = "me", "other"
 
@@ -15,3 +18,26 @@ ME, OTHER = "me", "other"
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox((ME, OTHER)) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    with Server() as running:
+        yield running
+
+
+@pytest.fixture
+def database(server: Server) -> str:
+    """The name of an empty database."""
+    return server.new()
+
+
+@pytest.fixture
+def dsn(server: Server, database: str) -> str:
+    return server.dsn(database)
+
+
+@pytest.fixture
+def execute(dsn: str) -> Callable[[str], list[Any]]:
+    """Runs a statement in this test's database, as another program would."""
+    return partial(execute_at, dsn)

@@ -10,14 +10,14 @@ from typing import Any
 import attrs
 import pytest
 
-pytest.importorskip("psycopg", reason="stores in Postgres need psycopg")
+pytest.importorskip("psycopg", reason="stores in Postgres need psycopg (extra postgres)")
 
 from kalshi_fix_adapters.config.stores import stores_at
 from kalshi_fix_adapters.store_postgres import PostgresDatabase, PostgresStore, StoreInUseError
 from kalshi_fix_adapters.store_postgres.lease import Lease, now
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
-from tests.adapters.store_postgres.conftest import Server
 from tests.adapters.store_sqlite.stores import OWNER, asked, contents, kept, send
+from tests.postgres import Relay, Server, execute_at
 
 Execute = Callable[[str], list[Any]]
 LONG = 600.0
@@ -35,7 +35,8 @@ def send_and_commit(store: PostgresStore, count: int) -> None:
         store.commit()
 
 
-def test_a_store_opened_again_has_what_was_committed(dsn: str) -> None:
+def test_a_store_opened_again_has_what_was_committed(either: str) -> None:
+    dsn = either
     with opened(dsn) as store:
         send(store, 5)
         store.record_sent(6, None)
@@ -94,7 +95,8 @@ def test_a_store_in_use_is_refused_until_its_lease_ends_or_it_is_closed(dsn: str
     store.close()
 
 
-def test_a_fenced_writer_never_writes_again(dsn: str, execute: Execute) -> None:
+def test_a_fenced_writer_never_writes_again(either: str, execute: Execute) -> None:
+    dsn = either
     old = opened(dsn)
     send(old, 2)
     old.commit()
@@ -194,9 +196,11 @@ def test_invalid_options_are_refused(dsn: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_commits_wait_for_the_disk_whatever_the_database_is_set_to(dsn: str, execute: Execute) -> None:
-    execute(f"ALTER DATABASE {dsn.partition('?')[0].rpartition('/')[2]} SET synchronous_commit = off")
-    opened(dsn).close()
+def test_commits_wait_for_the_disk_whatever_the_database_is_set_to(
+    database: str, either: str, execute: Execute
+) -> None:
+    execute(f"ALTER DATABASE {database} SET synchronous_commit = off")
+    opened(either).close()
     execute("""
         CREATE TABLE seen (value text);
         CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -205,10 +209,11 @@ def test_commits_wait_for_the_disk_whatever_the_database_is_set_to(dsn: str, exe
         CREATE CONSTRAINT TRIGGER note AFTER UPDATE ON kalshi_fix.session DEFERRABLE INITIALLY DEFERRED
         FOR EACH ROW EXECUTE FUNCTION note();
     """)
-    with opened(dsn) as store:
-        send(store, 1)
-        store.commit()
+    with opened(either) as store:
+        send_and_commit(store, 5)
         assert execute("SELECT DISTINCT value FROM seen") == [("on",)]
+    # The setting has ended with each transaction: other users of the connection have their own.
+    assert execute_at(either, "SHOW synchronous_commit") == [("off",)]
 
 
 @pytest.mark.parametrize(("how", "fails"), [("EXCEPTION", "refused"), ("WARNING", "01000 refused")])
@@ -226,10 +231,74 @@ def test_a_commit_that_fails_or_warns_ends_the_store(
     send(store, 1)
     with pytest.raises(StoreError, match=fails):
         store.commit()
-    store.close()
-    execute(END_LEASE)
+    store.close()  # ends the lease, because the connection still works
     with opened(dsn) as store:  # the database decides what the outcome was
         assert store.next_outgoing == (1 if how == "EXCEPTION" else 2)
+
+
+def test_a_wait_for_a_replica_that_is_cancelled_ends_the_store(
+    dsn: str, server: Server, execute: Execute
+) -> None:
+    store = opened(dsn)
+    server.configure("synchronous_standby_names", "missing")
+    try:
+        send(store, 1)
+        ticket = store.begin_commit()
+        cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        while not execute(cancel):
+            pass
+        with pytest.raises(
+            StoreError, match=r"committed with a warning.* 01000 canceling wait for synchronous"
+        ):
+            store._commits.wait(ticket)
+    finally:
+        server.configure("synchronous_standby_names", "")
+    store.close()
+    with opened(dsn) as store:
+        assert store.next_outgoing == 2
+
+
+def test_a_commit_whose_answer_is_lost_ends_the_store(
+    database: str, server: Server, execute: Execute
+) -> None:
+    with Relay(server) as relay:
+        store = opened(relay.dsn(database))
+        send_and_commit(store, 1)
+        relay.loses_answers = True
+        with pytest.raises(StoreError, match="could not be read or written"):
+            send_and_commit(store, 1)
+        with pytest.raises(StoreError, match="close this store and open it again"):
+            store.record_sent(3, None)
+        store.close()
+        relay.loses_answers = False
+        execute(END_LEASE)
+        with opened(relay.dsn(database)) as store:  # it was committed
+            assert (store.next_outgoing, kept(store)) == (3, [1, 2])
+
+
+def test_a_takeover_does_not_wait_long_for_a_commit_under_way(dsn: str, execute: Execute) -> None:
+    import psycopg
+
+    opened(dsn).close()
+    with psycopg.connect(dsn) as other:
+        other.execute("SELECT * FROM kalshi_fix.session FOR UPDATE")
+        with pytest.raises(StoreInUseError, match=r"a commit of another process has not ended within 0\.1 s"):
+            opened(dsn, lease=0.1)
+    opened(dsn).close()
+
+
+def test_a_server_that_does_not_answer_does_not_keep_a_store_from_being_closed(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kalshi_fix_adapters.store_postgres.store.CLOSING", 0.01)
+    store = opened(dsn)
+    answers = threading.Event()
+    release = store._database.release
+    monkeypatch.setattr(store._database, "release", lambda: answers.wait(LONG) and release())
+    store.close()
+    with pytest.raises(StoreInUseError):
+        opened(dsn)
+    answers.set()
 
 
 def test_a_lost_connection_ends_the_store(dsn: str, execute: Execute) -> None:

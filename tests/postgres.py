@@ -1,0 +1,209 @@
+"""Real Postgres servers and PgBouncer, of the distribution's packages, each in a folder of its own.
+
+The tests that use them are skipped where they are not installed (`make postgres` installs them), or psycopg
+is not; `POSTGRES_REQUIRED=1` makes a skip a failure.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+PORT = 5432
+"""Only part of the name of a socket."""
+_PROGRAMS = [
+    found
+    for found in sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    if (found / "initdb").exists()
+]
+_POOLER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+
+
+def skip(reason: str) -> None:
+    """Skip a test, or fail it if it may not be skipped."""
+    if os.environ.get("POSTGRES_REQUIRED"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def execute_at(dsn: str, statement: str) -> list[Any]:
+    """Run a statement as another program would; return its rows."""
+    import psycopg
+
+    with psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as connection:
+        cursor = connection.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+class _Folder:
+    """A folder of an unprivileged user: Postgres and PgBouncer refuse to run as root."""
+
+    def __init__(self) -> None:
+        # The name of a socket has at most 107 characters.
+        self.folder = Path(tempfile.mkdtemp(prefix="postgres-", dir="/tmp"))
+        if os.getuid() == 0:
+            shutil.chown(self.folder, "nobody")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop what uses the folder, and remove it."""
+        shutil.rmtree(self.folder)
+
+    def begin(self, program: str | Path, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a program."""
+        command = [str(program), *arguments]
+        if os.getuid() == 0:
+            command = ["runuser", "-u", "nobody", "--", *command]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=self.folder)
+
+    def run(self, program: str | Path, *arguments: str) -> None:
+        """Run a program, which must succeed."""
+        with self.begin(program, *arguments) as process:
+            assert process.wait() == 0
+
+    def dsn(self, database: str = "postgres") -> str:
+        return f"postgresql://store@/{database}?host={self.folder}"
+
+
+class Server(_Folder):
+    """A Postgres server."""
+
+    def __init__(self) -> None:
+        if importlib.util.find_spec("psycopg") is None:
+            skip("stores in Postgres need psycopg (extra postgres)")
+        if not _PROGRAMS:
+            skip("no Postgres server is installed; make postgres installs it")
+        super().__init__()
+        self._data = str(self.folder / "data")
+        self._count = 0
+        initdb = ("-D", self._data, "-A", "trust", "-U", "store", "--no-sync", "-E", "UTF8", "--locale=C")
+        try:
+            self.run(_PROGRAMS[-1] / "initdb", *initdb)
+            self.start()
+        except BaseException:
+            super().stop()
+            raise
+
+    def start(self) -> None:
+        """Start the server, for the first time or after it was killed."""
+        options = f"-k {self.folder} -c listen_addresses= -c max_connections=30"
+        self.control("-o", options, "-l", str(self.folder / "log"), "-w", "start")
+
+    def control(self, *arguments: str) -> None:
+        """Run pg_ctl."""
+        self.run(_PROGRAMS[-1] / "pg_ctl", "-D", self._data, *arguments)
+
+    def stop(self) -> None:
+        self.control("-m", "immediate", "-w", "stop")
+        super().stop()
+
+    def new(self) -> str:
+        """Return the name of a new database."""
+        self._count += 1
+        execute_at(self.dsn(), f"CREATE DATABASE test{self._count}")
+        return f"test{self._count}"
+
+    def configure(self, setting: str, value: str) -> None:
+        """Change a setting, and wait until new connections have it."""
+        execute_at(self.dsn(), f"ALTER SYSTEM SET {setting} = '{value}'")
+        execute_at(self.dsn(), "SELECT pg_reload_conf()")
+        while execute_at(self.dsn(), f"SHOW {setting}") != [(value,)]:
+            pass
+
+
+class Pooler(_Folder):
+    """PgBouncer before a server; each transaction uses another connection to it."""
+
+    def __init__(self, server: Server) -> None:
+        if _POOLER is None:
+            skip("PgBouncer is not installed; make postgres installs it")
+        super().__init__()
+        (self.folder / "pgbouncer.ini").write_text(f"""
+            [databases]
+            * = host={server.folder} port={PORT} user=store
+            [pgbouncer]
+            unix_socket_dir = {self.folder}
+            listen_port = {PORT}
+            auth_type = any
+            pool_mode = transaction
+            min_pool_size = 3
+            default_pool_size = 3
+            server_round_robin = 1
+            pidfile = {self.folder}/pid
+            logfile = {self.folder}/log
+        """)
+        self._process = self.begin(str(_POOLER), "--quiet", str(self.folder / "pgbouncer.ini"))
+        while not (self.folder / f".s.PGSQL.{PORT}").exists():
+            assert self._process.poll() is None
+
+    def stop(self) -> None:
+        os.kill(int((self.folder / "pid").read_text()), signal.SIGTERM)
+        self._process.wait()
+        super().stop()
+
+
+class Relay(_Folder):
+    """The network between a program and a server: it forwards, and can lose an answer."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__()
+        self.loses_answers = False
+        """Whether connections end in place of the next answer."""
+        self._server = str(server.folder / f".s.PGSQL.{PORT}")
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(self.folder / f".s.PGSQL.{PORT}"))
+        self._listener.listen()
+        self._ends: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+        self._start(self._accept)
+
+    def stop(self) -> None:
+        for end in (self._listener, *self._ends):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        for end in (self._listener, *self._ends):
+            end.close()
+        super().stop()
+
+    def _start(self, run: Callable[..., object], *arguments: object) -> None:
+        self._threads.append(threading.Thread(target=run, args=arguments))
+        self._threads[-1].start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                program, _ = self._listener.accept()
+                server = socket.socket(socket.AF_UNIX)
+                self._ends += [program, server]
+                server.connect(self._server)
+                self._start(self._forward, program, server, False)
+                self._start(self._forward, server, program, True)
+
+    def _forward(self, source: socket.socket, sink: socket.socket, is_answer: bool) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if is_answer and self.loses_answers:
+                    break
+                sink.sendall(data)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
