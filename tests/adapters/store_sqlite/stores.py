@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner
+from kalshi_fix_adapters.stores.durable import DurableStore
 from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session import MessageStore, StoredMessage
 from tests.helpers import KEY_ID, START
@@ -48,7 +49,7 @@ def kept(store: MessageStore) -> list[int]:
 
 def commit(store: MessageStore) -> None:
     """Make everything recorded durable, and wait for it."""
-    if isinstance(store, SqliteStore):
+    if isinstance(store, DurableStore):
         store.commit()
     else:
         assert store.begin_commit() <= store.durable

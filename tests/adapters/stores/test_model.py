@@ -6,20 +6,33 @@ from __future__ import annotations
 import copy
 import shutil
 import tempfile
+from abc import abstractmethod
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import attrs
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from kalshi_fix_adapters.store_sqlite import SqliteStore
+from kalshi_fix_adapters.stores.durable import DurableStore
+from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session import MemoryStore, MessageStore, StoredMessage
 from tests.adapters.store_sqlite.power_loss import Files
 from tests.adapters.store_sqlite.stores import OWNER, asked, commit, contents, stored
+from tests.postgres import execute_at
 
 
 class Model:
@@ -172,19 +185,22 @@ class StoreMachine(RuleBasedStateMachine):
         assert contents(self.store) == self.model.contents()
 
 
-class SqliteMachine(StoreMachine):
-    """The durable store."""
+class DurableMachine(StoreMachine):
+    """A durable store."""
 
-    store: SqliteStore
+    store: DurableStore
 
     def open(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="store-"))
-        self.path = self.folder / "1"
         self.store = self.opened()
         self.since_commit = [copy.deepcopy(self.model)]
 
-    def opened(self) -> SqliteStore:
-        return SqliteStore(self.path, owner=OWNER, sync="normal", **self.limits)  # type: ignore[arg-type]
+    @abstractmethod
+    def opened(self) -> DurableStore:
+        """Open the store, for the first time or again."""
+
+    @abstractmethod
+    def lose(self) -> None:
+        """Lose the changes since the last commit, or some of them."""
 
     def recorded(self) -> None:
         committed = copy.deepcopy(self.model)
@@ -211,21 +227,70 @@ class SqliteMachine(StoreMachine):
 
     @rule()
     def crash(self) -> None:
-        left = Files.read(self.path)
-        self.store.close()
-        self.path = left.write(self.path.with_name(str(int(self.path.name) + 1)))
-        self.store = self.opened()
+        self.lose()
         now = contents(self.store)
         [self.model] = [model for model in self.since_commit if model.contents() == now][:1]
         self.since_commit = [copy.deepcopy(self.model)]
 
     def teardown(self) -> None:
         self.store.close()
+
+
+class SqliteMachine(DurableMachine):
+    """A file; after a crash another one has what was on the disk."""
+
+    def open(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="store-"))
+        self.path = self.folder / "1"
+        super().open()
+
+    def opened(self) -> SqliteStore:
+        return SqliteStore(self.path, owner=OWNER, sync="normal", **self.limits)  # type: ignore[arg-type]
+
+    def lose(self) -> None:
+        left = Files.read(self.path)
+        self.store.close()
+        self.path = left.write(self.path.with_name(str(int(self.path.name) + 1)))
+        self.store = self.opened()
+
+    def teardown(self) -> None:
+        super().teardown()
         shutil.rmtree(self.folder)
+
+
+class PostgresMachine(DurableMachine):
+    """A row of a database; after a takeover the previous holder writes in vain."""
+
+    def __init__(self, dsn: str) -> None:
+        super().__init__()
+        self.dsn = dsn
+        self.owner = attrs.evolve(OWNER, account=str(uuid4()))
+
+    def opened(self) -> DurableStore:
+        from kalshi_fix_adapters.store_postgres import PostgresStore
+
+        return PostgresStore(self.dsn, owner=self.owner, failover="none", lease=600, **self.limits)  # type: ignore[arg-type]
+
+    def recorded(self) -> None:
+        self.model.forget()  # at once, since it is in memory too
+        super().recorded()
+
+    def lose(self) -> None:
+        old = self.store
+        execute_at(self.dsn, "UPDATE kalshi_fix.session SET leased_until = '-infinity'")
+        self.store = self.opened()
+        if not old._pending.is_empty:
+            with pytest.raises(StoreError, match="taken over"):
+                old.commit()
+        old.close()
 
 
 TestMemoryStore = StoreMachine.TestCase
 TestSqliteStore = SqliteMachine.TestCase
 # Opening and closing wait for the disk.
-EXAMPLES = settings().max_examples // 2
-TestMemoryStore.settings = TestSqliteStore.settings = settings(max_examples=EXAMPLES, stateful_step_count=40)
+SETTINGS = settings(max_examples=settings().max_examples // 2, stateful_step_count=40)
+TestMemoryStore.settings = TestSqliteStore.settings = SETTINGS
+
+
+def test_a_store_in_postgres(dsn: str) -> None:
+    run_state_machine_as_test(lambda: PostgresMachine(dsn), settings=SETTINGS)

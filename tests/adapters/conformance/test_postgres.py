@@ -1,0 +1,69 @@
+"""Clients whose store is in Postgres: after a failure the session ends, and the next one reads the row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytest.importorskip("psycopg", reason="stores in Postgres need psycopg (extra postgres)")
+
+from kalshi_fix_adapters.store_postgres import PostgresDatabase, StoreInUseError
+from kalshi_fix_sansio.errors import SendFailedError
+from kalshi_fix_sansio.events import CloseReason, OutcomesUnknown, SessionEnded, Uncertainty
+from kalshi_fix_venue.testing import Sandbox
+from tests.adapters.conformance.loops import Loop
+from tests.adapters.conformance.support import event_of, options, order, trade
+from tests.postgres import Relay, Server
+
+Execute = Callable[[str], list[Any]]
+END_LEASE = "UPDATE kalshi_fix.session SET leased_until = '-infinity'"
+NUMBERS = "SELECT next_outgoing FROM kalshi_fix.session"
+
+
+def durable(sandbox: Sandbox, dsn: str, **changes: Any) -> Any:
+    return options(sandbox, "KalshiRT", store=PostgresDatabase(dsn, "none", lease=600), **changes)
+
+
+async def test_a_commit_whose_answer_is_lost_ends_the_session_and_uses_a_number(
+    loop: Loop, sandbox: Sandbox, server: Server, database: str, execute: Execute
+) -> None:
+    with Relay(server) as relay:
+        found = durable(sandbox, relay.dsn(database))
+        async with loop.client("KalshiRT", **found, reset_seq_num=True) as client:
+            number = await trade(client)
+            [(before,)] = execute(NUMBERS)
+            assert before == number + 1
+            relay.loses_answers = True
+            placed = order()
+            with pytest.raises(SendFailedError, match="could not be read or written"):
+                await client.send(placed)
+            unknown = await event_of(client, OutcomesUnknown)
+            assert (unknown.request_ids, unknown.why) == ((placed.cl_ord_id,), Uncertainty.STORE_FAILED)
+            ended = await event_of(client, SessionEnded)
+            assert ended.reason is CloseReason.STORE_FAILED
+        relay.loses_answers = False
+        with pytest.raises(StoreInUseError):
+            await loop.client("KalshiRT", **found).__aenter__()
+        execute(END_LEASE)
+        [(committed,)] = execute(NUMBERS)
+        assert committed == before + 1
+        async with loop.client("KalshiRT", **found) as client:
+            # The venue has not received it; its number is not used again, and the order is listed.
+            unknown = await event_of(client, OutcomesUnknown)
+            assert unknown.request_ids == (placed.cl_ord_id,)
+            assert await trade(client) > before
+
+
+async def test_a_client_that_was_taken_over_ends_and_sends_nothing_more(
+    loop: Loop, sandbox: Sandbox, dsn: str, execute: Execute
+) -> None:
+    async with loop.client("KalshiRT", **durable(sandbox, dsn), reset_seq_num=True) as client:
+        number = await trade(client)
+        execute("UPDATE kalshi_fix.session SET fence = fence + 1")
+        with pytest.raises(SendFailedError, match="taken over by another process"):
+            await client.send(order())
+        ended = await event_of(client, SessionEnded)
+        assert ended.reason is CloseReason.STORE_FAILED
+    assert execute(NUMBERS) == [(number + 1,)]
