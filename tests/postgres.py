@@ -164,8 +164,8 @@ class Relay(_Folder):
 
     def __init__(self, server: Server) -> None:
         super().__init__()
-        self.loses_answers = False
-        """Whether connections end in place of the next answer."""
+        self.loses_answer_to: bytes | None = None
+        """The connection of the next request that contains this ends in place of the answer."""
         self._server = str(server.folder / f".s.PGSQL.{PORT}")
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.folder / f".s.PGSQL.{PORT}"))
@@ -195,14 +195,20 @@ class Relay(_Folder):
                 server = socket.socket(socket.AF_UNIX)
                 self._ends += [program, server]
                 server.connect(self._server)
-                self._start(self._forward, program, server, False)
-                self._start(self._forward, server, program, True)
+                loses = threading.Event()
+                self._start(self._forward, program, server, loses, False)
+                self._start(self._forward, server, program, loses, True)
 
-    def _forward(self, source: socket.socket, sink: socket.socket, is_answer: bool) -> None:
+    def _forward(
+        self, source: socket.socket, sink: socket.socket, loses: threading.Event, is_answer: bool
+    ) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                if is_answer and self.loses_answers:
+                if is_answer and loses.is_set():
                     break
+                if not is_answer and self.loses_answer_to is not None and self.loses_answer_to in data:
+                    self.loses_answer_to = None
+                    loses.set()
                 sink.sendall(data)
         for end in (source, sink):
             with contextlib.suppress(OSError):

@@ -35,15 +35,14 @@ async def test_a_commit_whose_answer_is_lost_ends_the_session_and_uses_a_number(
             number = await trade(client)
             [(before,)] = execute(NUMBERS)
             assert before == number + 1
-            relay.loses_answers = True
             placed = order()
+            relay.loses_answer_to = placed.cl_ord_id.encode()
             with pytest.raises(SendFailedError, match="could not be read or written"):
                 await client.send(placed)
             unknown = await event_of(client, OutcomesUnknown)
             assert (unknown.request_ids, unknown.why) == ((placed.cl_ord_id,), Uncertainty.STORE_FAILED)
             ended = await event_of(client, SessionEnded)
             assert ended.reason is CloseReason.STORE_FAILED
-        relay.loses_answers = False
         with pytest.raises(StoreInUseError):
             await loop.client("KalshiRT", **found).__aenter__()
         execute(END_LEASE)

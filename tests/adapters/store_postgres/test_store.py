@@ -264,13 +264,12 @@ def test_a_commit_whose_answer_is_lost_ends_the_store(
     with Relay(server) as relay:
         store = opened(relay.dsn(database))
         send_and_commit(store, 1)
-        relay.loses_answers = True
+        relay.loses_answer_to = b""
         with pytest.raises(StoreError, match="could not be read or written"):
             send_and_commit(store, 1)
         with pytest.raises(StoreError, match="close this store and open it again"):
             store.record_sent(3, None)
         store.close()
-        relay.loses_answers = False
         execute(END_LEASE)
         with opened(relay.dsn(database)) as store:  # it was committed
             assert (store.next_outgoing, kept(store)) == (3, [1, 2])

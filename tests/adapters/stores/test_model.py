@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import attrs
@@ -26,13 +26,15 @@ from hypothesis.stateful import (
 )
 
 from kalshi_fix_adapters.store_sqlite import SqliteStore
-from kalshi_fix_adapters.stores.durable import DurableStore
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session import MemoryStore, MessageStore, StoredMessage
 from tests.adapters.store_sqlite.power_loss import Files
 from tests.adapters.store_sqlite.stores import OWNER, asked, commit, contents, stored
 from tests.postgres import execute_at
+
+if TYPE_CHECKING:
+    from kalshi_fix_adapters.store_postgres import PostgresStore
 
 
 class Model:
@@ -188,14 +190,14 @@ class StoreMachine(RuleBasedStateMachine):
 class DurableMachine(StoreMachine):
     """A durable store."""
 
-    store: DurableStore
+    store: SqliteStore | PostgresStore
 
     def open(self) -> None:
         self.store = self.opened()
         self.since_commit = [copy.deepcopy(self.model)]
 
     @abstractmethod
-    def opened(self) -> DurableStore:
+    def opened(self) -> SqliteStore | PostgresStore:
         """Open the store, for the first time or again."""
 
     @abstractmethod
@@ -261,12 +263,13 @@ class SqliteMachine(DurableMachine):
 class PostgresMachine(DurableMachine):
     """A row of a database; after a takeover the previous holder writes in vain."""
 
-    def __init__(self, dsn: str) -> None:
-        super().__init__()
-        self.dsn = dsn
-        self.owner = attrs.evolve(OWNER, account=str(uuid4()))
+    dsn: str
 
-    def opened(self) -> DurableStore:
+    def open(self) -> None:
+        self.owner = attrs.evolve(OWNER, account=str(uuid4()))
+        super().open()
+
+    def opened(self) -> PostgresStore:
         from kalshi_fix_adapters.store_postgres import PostgresStore
 
         return PostgresStore(self.dsn, owner=self.owner, failover="none", lease=600, **self.limits)  # type: ignore[arg-type]
@@ -292,5 +295,6 @@ SETTINGS = settings(max_examples=settings().max_examples // 2, stateful_step_cou
 TestMemoryStore.settings = TestSqliteStore.settings = SETTINGS
 
 
-def test_a_store_in_postgres(dsn: str) -> None:
-    run_state_machine_as_test(lambda: PostgresMachine(dsn), settings=SETTINGS)
+def test_a_store_in_postgres(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PostgresMachine, "dsn", dsn, raising=False)
+    run_state_machine_as_test(PostgresMachine, settings=SETTINGS)
