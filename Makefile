@@ -60,7 +60,7 @@ ARGS :=
 EVENTS := 1000000
 
 .PHONY: help quick day ledger demo test check limits lint types imports coverage package matrix generate format interop bench \
-	bench-quick bench-docs fuzz soak stunnel docs pins clean revise
+	bench-quick bench-docs fuzz soak stunnel postgres docs pins clean revise
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -144,6 +144,12 @@ bench-docs: $(DEV) ## charts and pages again, from what make bench measured last
 
 stunnel: ## stunnel for its tests, from the machine's own distribution, if it is not installed
 	@"$$(tools/find-python)" tools/fetch_stunnel.py $(STUNNEL)
+
+postgres: ## Postgres and PgBouncer for their tests, from the distribution's packages, as root; starts neither
+	@test -x /usr/sbin/pgbouncer -a -n "$$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" || { \
+		apt-get update -qq; \
+		RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends postgresql pgbouncer; \
+	}
 
 soak: $(DEV) ## SEEDS=n FROM=k: n seeds of the fault simulation from k on, on all processors or JOBS=j
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --from $(FROM) $(if $(JOBS),--jobs $(JOBS))

@@ -165,6 +165,7 @@ def test_every_exception_has_cause_and_cure() -> None:
         "kalshi_fix_adapters.asyncio",
         "kalshi_fix_adapters.blocking",
         "kalshi_fix_adapters.logs",
+        "kalshi_fix_adapters.store_postgres",
         "kalshi_fix_adapters.store_sqlite",
         "kalshi_fix_venue.testing",
         "kalshi_fix_adapters.trio",

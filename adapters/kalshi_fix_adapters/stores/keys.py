@@ -22,7 +22,7 @@ def explain_missing(place: object, owner: StoreOwner, others: Sequence[str], mig
     """
     if owner.account is None:
         missing, option, name = f"no store of {owner}", "--key-id", owner.sender_comp_id
-        advice = "to create an empty one beside it, name it by the option account"
+        advice = "to create an empty one beside it, give it a name with the option `account`"
     else:
         missing, option, name = f"no store {owner.account!r} for {owner}", "--account", owner.account
         advice = "to create an empty one, move that one to another account"
