@@ -111,8 +111,8 @@ def migrate(place: str, name: str | None, key_id: str | None, account: str | Non
     """Move the store FILE, or a store at a URL, to another API key or to a named account.
 
     Your rows and the open requests are kept. Sequence numbers belong to the key: with another key they
-    restart at 1, and the open requests are reported as unknown. The store is renamed. Close every session that
-    uses it first.
+    restart at 1, and the open requests are reported as unknown. The store is renamed. Close every session
+    that uses it first.
     """
     if is_url(place) is (name is None):
         raise click.UsageError("give --store for a URL, and only then")

@@ -14,7 +14,7 @@ from kalshi_fix_sansio.errors import SendFailedError
 from kalshi_fix_sansio.events import CloseReason, OutcomesUnknown, SessionEnded, Uncertainty
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import Loop
-from tests.adapters.conformance.support import event_of, options, order, trade
+from tests.adapters.conformance.support import event_of, options, order, place_order
 from tests.postgres import Relay, Server
 
 Execute = Callable[[str], list[Any]]
@@ -32,7 +32,7 @@ async def test_a_commit_whose_answer_is_lost_ends_the_session_and_uses_a_number(
     with Relay(server) as relay:
         found = durable(sandbox, relay.dsn(database))
         async with loop.client("KalshiRT", **found, reset_seq_num=True) as client:
-            number = await trade(client)
+            number = await place_order(client)
             [(before,)] = execute(NUMBERS)
             assert before == number + 1
             placed = order()
@@ -52,14 +52,14 @@ async def test_a_commit_whose_answer_is_lost_ends_the_session_and_uses_a_number(
             # The venue has not received it; its number is not used again, and the order is listed.
             unknown = await event_of(client, OutcomesUnknown)
             assert unknown.request_ids == (placed.cl_ord_id,)
-            assert await trade(client) > before
+            assert await place_order(client) > before
 
 
 async def test_a_client_that_was_taken_over_ends_and_sends_nothing_more(
     loop: Loop, sandbox: Sandbox, dsn: str, execute: Execute
 ) -> None:
     async with loop.client("KalshiRT", **durable(sandbox, dsn), reset_seq_num=True) as client:
-        number = await trade(client)
+        number = await place_order(client)
         execute("UPDATE kalshi_fix.session SET fence = fence + 1")
         with pytest.raises(SendFailedError, match="taken over by another process"):
             await client.send(order())

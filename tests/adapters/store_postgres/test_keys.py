@@ -63,7 +63,7 @@ def test_a_new_key_beside_the_store_of_another_is_an_error_with_the_command(plac
     status, output = run(*arguments)
     assert (status, output) == (
         0,
-        f"{store_name(NEW)} has 1 rows of the user and 1 open requests, for {NEW}\n",
+        f"{store_name(NEW)} has 1 user rows and 1 open requests, for {NEW}\n",
     )
     with place.open(NEW) as store:
         assert (store.row("position"), store.open_requests()) == ('"5"', (asked(1, 3, uncertain=True),))
