@@ -187,6 +187,20 @@ def test_bytes_that_could_not_be_taken_do_not_wait_for_later_commits() -> None:
     assert types(session.data_to_send()) == ["D"]
 
 
+def test_a_commit_that_cannot_begin_ends_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> int:
+        raise StoreError(LOST)
+
+    wired, store = late()
+    wired.session.send(order("a1"), wired.clock.now)
+    monkeypatch.setattr(store, "begin_commit", fail)
+    wired.session.begin_commit()
+    events = wired.session.events()
+    assert [event.request_ids for event in of_type(events, OutcomesUnknown)] == [("a1",)]
+    assert [event.reason for event in of_type(events, SessionEnded)] == [CloseReason.STORE_FAILED]
+    assert wired.session.data_to_send() == b""
+
+
 def test_a_commit_that_fails_later_ends_the_session(role: Role) -> None:
     wired, store = late(role)
     session = wired.session

@@ -55,6 +55,7 @@ class State:
     few: frozenset[int] = frozenset((2, 1))
     ordered: dict[int, None] = attrs.field(factory=lambda: {5: None, 3: None})
     by_name: dict[str, Decimal] = attrs.field(factory=lambda: {"a": Decimal("1E+3")})
+    labels: dict[str, str] = attrs.field(factory=lambda: {"a": "b"})
     by_number: dict[int, Row | None] = attrs.field(factory=lambda: {7: None})
     items: dict[str, Item] = attrs.field(factory=lambda: {"i": Item("i", None, 3)}, metadata=keyed_by("name"))
     legs: tuple[MultivariateSelectedLeg, ...] = (
@@ -93,6 +94,7 @@ def test_values_of_every_annotation_round_trip() -> None:
         "few": [1, 2],
         "ordered": [5, 3],
         "by_name": {"a": "1E+3"},
+        "labels": {"a": "b"},
         "by_number": [[7, None]],
         "items": [{"name": "i", "count": 3}],
         "legs": [["E", "M", "yes"]],
@@ -126,6 +128,7 @@ def test_an_attribute_added_later_gets_its_default() -> None:
         ("texts", "ab", "texts: 'ab' where list is needed"),
         ("rows", [["1;1", "1", 1]], "rows: "),
         ("by_name", [["a", "1"]], "by_name: "),
+        ("labels", {"a": 1}, "labels: .* where texts are needed"),
         ("by_number", {"7": None}, "by_number: "),
         ("items", [{}], "items: attributes {'name'} are missing or unknown"),
         ("items", [{"name": "i", "total": 3}], "items: attributes {'total'} are missing or unknown"),

@@ -255,11 +255,7 @@ class Outbound:
         waiting, timers = self._waiting, self._timers
         new = len(self.buffer) - self._ready - self._waiting_bytes
         if new:
-            if waiting and waiting[-1][0] == ticket:
-                _, size, since = waiting.pop()
-                waiting.append((ticket, size + new, since))
-            else:
-                waiting.append((ticket, new, timers.last_sent))
+            waiting.append((ticket, new, timers.last_sent))
             self._waiting_bytes += new
         while waiting and waiting[0][0] <= durable:
             size = waiting.popleft()[1]
