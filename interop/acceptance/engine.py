@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Protocol
 
 from interop.acceptance.player import PATIENCE
-from tests.adapters.net.peers import unused_port
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 COMP_ID, PEER_COMP_ID = "ISLD", "TW"
@@ -48,7 +47,11 @@ class InitiatorEngine:
     """examples/fixt_initiator.py: the player listens; it connects and reconnects."""
 
     def __init__(self, heart_bt_int: str, *options: str) -> None:
-        self._port = unused_port()
+        # Bound, but not listening: connections of other programs are not given this port, and `connect` may listen on it.
+        self._reserved = socket.socket()
+        self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._reserved.bind(("127.0.0.1", 0))
+        self._port = self._reserved.getsockname()[1]
         arguments = ("--host", "127.0.0.1", "--port", str(self._port), "--heartbeat", heart_bt_int)
         self._process = _start("fixt_initiator.py", *arguments, *options)
 
@@ -61,6 +64,7 @@ class InitiatorEngine:
     def close(self) -> None:
         """End the program."""
         _end(self._process)
+        self._reserved.close()
 
 
 def _start(program: str, *arguments: str) -> subprocess.Popen[bytes]:
