@@ -80,10 +80,10 @@ def ticks(rounds: int = 3) -> list[Result]:
         found = in_turn({name: partial(play, name, setting) for name in clients}, rounds)
         for name, runs in found.items():
             shown = name if name in (QUICKFIX, SDK) else ours(name)
-            figures = [figures(run) for run in runs]
+            by_run = [figures(run) for run in runs]
             results += [
-                result(f"{setting.name}, {figure}", shown, [each[figure] for each in figures], by_round=True)
-                for figure in figures[0]
+                result(f"{setting.name}, {figure}", shown, [each[figure] for each in by_run], by_round=True)
+                for figure in by_run[0]
             ]
     return results
 

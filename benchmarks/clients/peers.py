@@ -95,7 +95,7 @@ def sdk_ticks(port: int, key: str, authority: str | None, store: str | None, _: 
             books.apply(message)
             if message.MSG_TYPE != "X":
                 return
-            symbol = message.md_entries[0].symbol
+            symbol = message.entries[0].symbol
             values = {"symbol": symbol, "price": books.get(symbol).bids[0].price}
             await orders.send(kalshi_sdk.order(samples.order_values(next(numbers)) | values))
 
