@@ -40,6 +40,10 @@ MUTANTS = {
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_fault_of_a_machine_is_noticed(name: str) -> None:
     with MUTANTS[name](), pytest.raises((AssertionError, DecimalException)):
-        # One day may pass without a triggered group: threads decide who trades with whom.
-        for seed in range(1, 6):
-            play(rounds=60, seed=seed, rate=0.03, check=compare)
+        _play_days(5)
+
+
+def _play_days(count: int) -> None:
+    """Play several days: threads decide who trades with whom, so no group may be triggered in one of them."""
+    for seed in range(1, count + 1):
+        play(rounds=60, seed=seed, rate=0.03, check=compare)
