@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
-from operator import methodcaller
 from typing import Any, Final
 
 import attrs
@@ -106,6 +105,8 @@ _ROW: Final = "orders"
 """Key of the row of a dump that contains the state apart from the orders, and prefix of the others."""
 _SLICE: Final = 200
 """Maximum number of orders loaded in one step."""
+_NAMES: Final = 20_000
+"""Maximum number of rows whose names are read in one step."""
 _CHANGES: Final = (OrderCancelReplaceRequest, OrderCancelRequest)
 _ANSWERED: Final[Mapping[str | None, str]] = {
     CxlRejResponseTo.ORDER_CANCEL_REQUEST: OrderCancelRequest.MSG_TYPE,
@@ -1238,7 +1239,12 @@ class Orders:
         self._answers, self._overtaken = state.answers, state.overtaken
         orders: list[Order] = []
         prefix = f"{_ROW}/"
-        for slot in range(sum(map(methodcaller("startswith", prefix), rows))):
+        slots = 0
+        for count, name in enumerate(rows):
+            if not count % _NAMES:
+                yield []
+            slots += name.startswith(prefix)
+        for slot in range(slots):
             if not slot % _SLICE:
                 yield []
             if f"{prefix}{slot}" not in rows:
