@@ -172,7 +172,7 @@ def test_every_exception_has_cause_and_cure() -> None:
     ],
 )
 def test_every_public_name_is_in_the_api_pages(module: str) -> None:
-    """The trading machines are listed under their package; the dialect has separate pages."""
+    """The state machines are listed under their package; the dialect has separate pages."""
     pages = (DOCS / "exceptions.md").read_text("utf-8")
     pages += "\n".join(page.read_text("utf-8") for page in (DOCS / "api").glob("*.md"))
     assert "::: kalshi_fix_adapters.errors" in pages

@@ -1,4 +1,4 @@
-"""The longest calls of the trading machines with many open orders.
+"""The longest calls of the state machines with many open orders.
 
 Run `python -m benchmarks.cases.open_orders`, with the number of orders if not 100,000.
 """

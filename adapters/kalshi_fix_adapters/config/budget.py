@@ -1,7 +1,7 @@
 """The interface of a rate budget that a client requires: `kalshi_fix_sansio.trading.RateBudget` implements
 it.
 
-It is a protocol because a reference to that class would import the trading machines with every client, and
+It is a protocol because a reference to that class would import the state machines with every client, and
 make that import a sixth slower.
 """
 

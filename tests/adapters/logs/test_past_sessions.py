@@ -1,4 +1,4 @@
-"""Replaying a recording or a log restores the state that the trading machines had at the time."""
+"""Replaying a recording or a log restores the state that the state machines had at the time."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from kalshi_fix_venue.gateway.logins import Result
 Action = Callable[[datetime], Result]
 """A timer's action; its argument is the time at which it actually runs."""
 MAX_CANCELED = 1000
-"""Canceled timers kept in the heap, in addition to half of its entries."""
+"""Cancelled timers kept in the heap, in addition to half of its entries."""
 
 
 @attrs.define(eq=False)

@@ -1,4 +1,4 @@
-"""`kalshi-fix replay`: the final state of a recording or wire log, according to the trading machines."""
+"""`kalshi-fix replay`: the final state of a recording or wire log, according to the state machines."""
 
 from __future__ import annotations
 

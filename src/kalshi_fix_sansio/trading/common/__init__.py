@@ -1,1 +1,1 @@
-"""Shared parts of the trading machines: amounts, report keys, uncertainties, dumps, adopted requests."""
+"""Shared parts of the state machines: amounts, report keys, uncertainties, dumps, adopted requests."""

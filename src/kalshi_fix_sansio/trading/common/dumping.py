@@ -1,4 +1,4 @@
-"""Dump the state of the trading machines as JSON values, and load it: one codec over type annotations.
+"""Dump the state of the state machines as JSON values, and load it: one codec over type annotations.
 
 Each machine declares the layout of its dump as an attrs class. Attrs objects become JSON objects by the names
 of their attributes, named tuples and other tuples arrays, numbers, keys and times texts, members of our own

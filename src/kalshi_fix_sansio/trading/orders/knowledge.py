@@ -46,7 +46,7 @@ class Knowledge:
     floor: ExecKey = NO_KEY
     """Newest report about the order before the latest loss: a newer unsolicited one ends a LOSS."""
     cancel_expected: bool = False
-    """Whether the venue should have canceled the order when the connection ended."""
+    """Whether the venue should have cancelled the order when the connection ended."""
 
     @property
     def is_uncertain(self) -> bool:
@@ -159,7 +159,7 @@ class Losses:
         self.answers: int = 0
         """The epoch of the last loss that includes the answers to requests."""
         self.cancels: int = 0
-        """The epoch of the last loss at which the venue should have canceled the orders."""
+        """The epoch of the last loss at which the venue should have cancelled the orders."""
         self.mark: Mark = Mark(1)
         """The mark of an order that has applied all losses."""
         self._marks: WeakValueDictionary[int, Mark] = WeakValueDictionary({1: self.mark})

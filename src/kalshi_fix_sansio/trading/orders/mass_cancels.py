@@ -1,6 +1,6 @@
 """Mass cancels (OrderMassCancelRequest) of all orders of the session, and their outcome.
 
-The answer reports that the orders are being canceled; a report follows for each order. A mass cancel is
+The answer reports that the orders are being cancelled; a report follows for each order. A mass cancel is
 therefore complete when all orders that were live when it was sent have ended, or are known to be open
 nevertheless.
 """

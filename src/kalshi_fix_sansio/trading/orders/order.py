@@ -221,7 +221,7 @@ class Cohort:
         mark: The losses that no order of it had applied when it was last certain.
         shard: The shard of the newest report of each.
         numbers: The numbers of the orders, in the order in which they joined. Not the orders, which refer to
-            their cohort: no object of a session or a trading machine is part of a cycle.
+            their cohort: no object of a session or a state machine is part of a cycle.
     """
 
     mark: Mark
@@ -426,7 +426,7 @@ class Order:
 
     @property
     def cancel_expected(self) -> bool:
-        """Whether the venue should have canceled it because the connection ended (CancelOrdersOnDisconnect).
+        """Whether the venue should have cancelled it because the connection ended (CancelOrdersOnDisconnect).
         Only a report confirms the cancel."""
         return self.knowledge.cancel_expected and self.state is OrderState.UNVERIFIED
 

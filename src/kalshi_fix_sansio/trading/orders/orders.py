@@ -1082,7 +1082,7 @@ class Orders:
         Args:
             order: the order that they are about; None for all orders.
             answers: answers to its requests may be missing too.
-            cancels: the venue should have canceled the orders.
+            cancels: the venue should have cancelled the orders.
         """
         self.epoch += 1
         loss = Loss(self.epoch, self._time, dict(self._newest))
