@@ -20,7 +20,7 @@ from kalshi_fix_sansio.framing import is_frame
 from kalshi_fix_sansio.fuzzing import Choices
 from kalshi_fix_sansio.session import State
 from tests.helpers import Clock
-from tests.scenarios.runner.model import PeerCloses, PeerSays, Said, Scenario, UserDoes
+from tests.scenarios.runner.model import MessageSpec, PeerCloses, PeerSends, Scenario, UserCalls
 from tests.scenarios.runner.parse import load, roles
 from tests.scenarios.runner.peer import Peer
 
@@ -73,7 +73,7 @@ class _Writer:
     """Plays a scenario, and records the choices that reproduce it in `data`."""
 
     def __init__(self, scenario: Scenario, setting: Setting) -> None:
-        begins = isinstance(scenario.steps[0].action, UserDoes) and not scenario.logged_on
+        begins = isinstance(scenario.steps[0].action, UserCalls) and not scenario.logged_on
         state = "established" if scenario.logged_on else "connected" if begins else "new"
         self.data = bytes(
             (
@@ -124,12 +124,12 @@ class _Writer:
 
     def _act(self, action: Any) -> None:
         self._clock.utc = self._player.utc
-        if isinstance(action, PeerSays):
+        if isinstance(action, PeerSends):
             for part in action.parts:
-                self._hear(self._peer.write(part) if isinstance(part, Said) else part)
+                self._hear(self._peer.write(part) if isinstance(part, MessageSpec) else part)
         elif isinstance(action, PeerCloses):
             self._call(_EOF)
-        elif isinstance(action, UserDoes):
+        elif isinstance(action, UserCalls):
             self._do(action)
 
     def _hear(self, data: bytes) -> None:
@@ -162,7 +162,7 @@ class _Writer:
             return None
         return (len(msg_type) - 1, msg_type, away % (2 * NEAREST), len(header), header, len(body), body)
 
-    def _do(self, action: UserDoes) -> None:
+    def _do(self, action: UserCalls) -> None:
         if action.name in ("connect", "restart"):
             restart = action.name == "restart"
             if self._player.session.state is State.CLOSED:
@@ -184,7 +184,7 @@ class _Writer:
     def _call(self, number: int, text: int = 0) -> None:
         self._say(14, text, number)
 
-    def _send(self, action: UserDoes) -> None:
+    def _send(self, action: UserCalls) -> None:
         assert action.message is not None
         msg_type = str(dict(action.message.fields)[35]).encode()
         templates = self._player.setting.wire.templates

@@ -21,7 +21,7 @@ Seeds = Iterator[tuple[str, bytes]]
 _STEPS_PER_SEED = 5
 
 
-def said(*choices: tuple[int, int] | bytes) -> bytes:
+def choose(*choices: tuple[int, int] | bytes) -> bytes:
     """Return the input for these choices, each given as (number, number of options) or as plain bytes."""
     return b"".join(
         choice
@@ -44,45 +44,45 @@ def _messages(*spoken: Wire) -> Iterator[tuple[str, tuple[int, int], bytes]]:
             for number, fields in enumerate(templates):
                 name = f"{each.dialect.name}-{fields[0][1].decode()}-{large and 'large'}{number}"
                 count = len(each.large if large else templates)
-                message = said((large, wire.RARELY), (number, count), (0, len(wire.CHANGES)))
+                message = choose((large, wire.RARELY), (number, count), (0, len(wire.CHANGES)))
                 yield name, (place, len(spoken)), message
 
 
 def _framing() -> Seeds:
     for name, dialect, message in _messages(*WIRES):
-        one = said((0, 4), dialect) + message
-        yield name, said((0, 2), (0, 3), (1, 6)) + one * 2 + said((2, 16), (7, 64), (40, 64))
+        one = choose((0, 4), dialect) + message
+        yield name, choose((0, 2), (0, 3), (1, 6)) + one * 2 + choose((2, 16), (7, 64), (40, 64))
 
 
 def _decode() -> Seeds:
     for name, dialect, message in _messages(*WIRES):
-        yield name, said(dialect, (0, 64), (0, 8), (0, 4), (0, 32)) + message
+        yield name, choose(dialect, (0, 64), (0, 8), (0, 4), (0, 32)) + message
 
 
 def _encode() -> Seeds:
     for number, spoken in enumerate(WIRES):
         for place, layout in enumerate(spoken.dialect.messages.values()):
-            begin = said((number, len(WIRES)), (place, len(spoken.dialect.messages)))
+            begin = choose((number, len(WIRES)), (place, len(spoken.dialect.messages)))
             name = f"{spoken.dialect.name}-{layout.name}"
             yield name, begin
             yield f"{name}-full", begin + drawn(name, 200)
 
 
 def _session() -> Seeds:
-    said_by_peer = len(session._SAID)
+    peer_choices = len(session._SAID)
     turn = 0
     for role in range(2):
         for kind, name in enumerate(session._NAMES):
             for place, state in enumerate(session.STATES):
-                begin = said(
+                begin = choose(
                     (role, 2), (kind, len(session._NAMES)), (turn % 2, 2), (0, 4), (0, 4), (turn % 3, 3)
                 )
-                data = begin + said((place, len(session.STATES)))
+                data = begin + choose((place, len(session.STATES)))
                 for _ in range(_STEPS_PER_SEED):
                     turn += 1
-                    peer = said((0, 16), (turn * 5 % said_by_peer, said_by_peer), (0, 8), (turn % 6, 6))
-                    data += peer + said((0, 4)) * (turn % 6 == 5) + said((0, 16)) * (turn % 6 == 4)
-                    data += said((0, 4), (0, 6), (0, 2 * len(session._CHANGES) + 16), (11, 16))
+                    peer = choose((0, 16), (turn * 5 % peer_choices, peer_choices), (0, 8), (turn % 6, 6))
+                    data += peer + choose((0, 4)) * (turn % 6 == 5) + choose((0, 16)) * (turn % 6 == 4)
+                    data += choose((0, 4), (0, 6), (0, 2 * len(session._CHANGES) + 16), (11, 16))
                 yield f"{'acceptor' if role else 'initiator'}-{name}-{state.replace(' ', '-')}", data
     yield from scenarios.inputs()
 
@@ -94,39 +94,42 @@ def _books() -> Seeds:
 
 def _log_reader() -> Seeds:
     for number, (name, _, message) in enumerate(_messages(wire.KALSHI)):
-        yield name, said((0, 3)) + message + said((number % 6, 6), (0, 4), (number % 8, 8), (number % 7, 7))
+        yield (
+            name,
+            choose((0, 3)) + message + choose((number % 6, 6), (0, 4), (number % 8, 8), (number % 7, 7)),
+        )
 
 
 def _store() -> Seeds:
     for number in range(48):
         image = number % len(store.IMAGES)
-        yield f"image-{image}-{number}", said((image, len(store.IMAGES))) + drawn(f"store {number}", 16)
+        yield f"image-{image}-{number}", choose((image, len(store.IMAGES))) + drawn(f"store {number}", 16)
 
 
 def _secrets() -> Seeds:
     fields, between = len(secrets.FIELDS), len(secrets._BETWEEN)
     for field, place in itertools.product(range(fields), range(between)):
-        data = said((0, 3), (field, fields), (place, between), (0, 3))
-        end = said((0, 2), (3, 8), b"\x05\x10\x20", (0, 3))
+        data = choose((0, 3), (field, fields), (place, between), (0, 3))
+        end = choose((0, 2), (3, 8), b"\x05\x10\x20", (0, 3))
         yield f"{secrets.FIELDS[field].decode()}{place}", data + end
 
 
 def _spec() -> Seeds:
     for number, name in enumerate(spec._FILES):
         for value in range(len(spec._VALUES)):
-            begin = said((number, len(spec._FILES)), (0, 8), (0, 4))
+            begin = choose((number, len(spec._FILES)), (0, 8), (0, 4))
             size = len(spec._TEXTS[name]) + 1
-            change = said((value * 3 % size, size), (2, 6), (value, len(spec._VALUES)), (value % 16, 16))
+            change = choose((value * 3 % size, size), (2, 6), (value, len(spec._VALUES)), (value % 16, 16))
             yield f"{name.stem}-{value}", begin + change
 
 
 def _diff() -> Seeds:
     for kind, (name, pieces) in enumerate((("page", diff._PIECES), ("dictionary", diff._ELEMENTS))):
         count = len(pieces)
-        data = said((kind, 2)) + b"".join(said((number, count), (4, 6)) for number in range(count))
+        data = choose((kind, 2)) + b"".join(choose((number, count), (4, 6)) for number in range(count))
         yield f"{name}-whole", data
         for number in range(count):
-            yield f"{name}-{number}", data + said((number, count), (2, 6), b"\x03\x02\x03")
+            yield f"{name}-{number}", data + choose((number, count), (2, 6), b"\x03\x02\x03")
 
 
 MAKERS: Final[Mapping[str, Callable[[], Seeds]]] = {

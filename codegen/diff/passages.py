@@ -29,8 +29,8 @@ from kalshi_fix_adapters.documents.nodes import Scalar
 
 FILE = "reviewed.yaml"
 _HEAD = """\
-# Fingerprints of what the venue's documents say in words, as it was when somebody last read it against this
-# spec. Written by `python -m codegen diff --reviewed SOURCE…`, never by hand; the text itself is not kept.
+# Fingerprints of the prose of the venue's documents, as of the last review against this spec. Written by
+# `python -m codegen diff --reviewed SOURCE…`, never by hand; the text itself is not kept.
 """
 # In order of how close they are to the date of the last change.
 _DATED = ("lastmod", "last_modified", "updated", "date")

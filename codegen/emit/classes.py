@@ -216,9 +216,10 @@ class ClassWriter:
 
     def logon_fields_view(self, message: Message) -> ClassView:
         """Return the view of the class of Logon fields that the session does not write."""
-        doc = f"What a {message.name} ({message.msg_type}) says beside what the session writes itself."
+        doc = f"The fields of a {message.name} ({message.msg_type}) that the session does not set."
         more = (
-            "For a `SessionConfig` or a client. What is None is not sent: the other side assumes its default."
+            "For a `SessionConfig` or a client. A field that is None is not sent: the other side assumes its "
+            "default."
         )
         return self._view(LOGON_FIELDS, message.family, logon_fields(message), doc, more)
 

@@ -47,7 +47,7 @@ class InitiatorEngine:
     """examples/fixt_initiator.py: the player listens; it connects and reconnects."""
 
     def __init__(self, heart_bt_int: str, *options: str) -> None:
-        # Bound, but not listening: no other program is given this port, and `connect` may listen on it.
+        # Bound but not listening, so no other program gets this port, and `connect` can listen on it.
         self._reserved = socket.socket()
         self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._reserved.bind(("127.0.0.1", 0))

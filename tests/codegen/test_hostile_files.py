@@ -449,6 +449,6 @@ def test_headings_are_read_in_linear_time(line: str, text: str) -> None:
 def test_hosts_are_found_behind_any_text_in_linear_time() -> None:
     place = Location("page.md", 1)
     text = "a _b" * 20_000 + ". Order Entry Host: fix.example.com"
-    said = list(endpoints.hosts_with_roles(text, place, ""))
-    assert [(each.role, each.host) for each in said] == [("Order Entry", "fix.example.com")]
+    found = list(endpoints.hosts_with_roles(text, place, ""))
+    assert [(each.role, each.host) for each in found] == [("Order Entry", "fix.example.com")]
     assert not list(endpoints.hosts_with_roles("host: fix.example.com", place, ""))

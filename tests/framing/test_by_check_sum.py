@@ -28,7 +28,10 @@ def framed(data: bytes, size: int, **settings: bool | int) -> list[Frame | Garbl
 def test_a_body_length_that_is_too_short_loses_only_this_message(length: int, size: int) -> None:
     wrong = with_length(FIRST, length)
     found = framed(wrong + SECOND, size, skip_by_check_sum=True)
-    assert found == [Garbled(f"no CheckSum where BodyLength {length} says", wrong, len(wrong)), Frame(SECOND)]
+    assert found == [
+        Garbled(f"no CheckSum at the end given by BodyLength {length}", wrong, len(wrong)),
+        Frame(SECOND),
+    ]
 
 
 @SIZES
@@ -38,14 +41,17 @@ def test_a_body_length_into_the_next_message_loses_that_one_too(skip_by_check_su
     found = framed(wrong + SECOND + THIRD, size, skip_by_check_sum=skip_by_check_sum)
     lost = wrong + SECOND if skip_by_check_sum else wrong
     kept = [Frame(THIRD)] if skip_by_check_sum else [Frame(SECOND), Frame(THIRD)]
-    assert found == [Garbled("no CheckSum where BodyLength 25 says", lost, len(lost)), *kept]
+    assert found == [Garbled("no CheckSum at the end given by BodyLength 25", lost, len(lost)), *kept]
 
 
 @SIZES
 def test_a_missing_check_sum_field_is_not_waited_for(size: int) -> None:
     wrong = b"8=FIXT.1.1\x019=5\x0135=0\x0158=" + b"x" * 200
     found = framed(wrong + SECOND, size, skip_by_check_sum=True, max_body_length=100)
-    assert found == [Garbled("no CheckSum where BodyLength 5 says", wrong, len(wrong)), Frame(SECOND)]
+    assert found == [
+        Garbled("no CheckSum at the end given by BodyLength 5", wrong, len(wrong)),
+        Frame(SECOND),
+    ]
 
 
 def test_searching_a_check_sum_field_takes_linear_time() -> None:

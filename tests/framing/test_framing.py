@@ -131,7 +131,7 @@ def test_a_wrong_body_length_loses_only_its_own_message(size: int) -> None:
     for length in (9, 11):
         wrong = with_sum(b"8=FIXT.1.1\x019=%d\x0135=0\x0134=2\x01" % length)
         found = frames_of(cut(wrong + HEARTBEAT, size))
-        garbled = Garbled(f"no CheckSum where BodyLength {length} says", wrong, len(wrong))
+        garbled = Garbled(f"no CheckSum at the end given by BodyLength {length}", wrong, len(wrong))
         assert found == [garbled, Frame(HEARTBEAT)]
 
 
@@ -510,4 +510,4 @@ def test_a_check_sum_field_without_a_preceding_soh_ends_no_message(
     assert Frame(wrong) not in found
     assert found[-1] == Frame(good)
     assert isinstance(found[0], Garbled)
-    assert found[0].reason == "no CheckSum where BodyLength 12 says"
+    assert found[0].reason == "no CheckSum at the end given by BodyLength 12"

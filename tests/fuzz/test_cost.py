@@ -10,7 +10,7 @@ from fuzz import cost
 
 
 @pytest.mark.parametrize(
-    ("steps", "careful", "says"),
+    ("steps", "careful", "expected"),
     [
         (lambda size: size, None, ""),
         (lambda size: 2 * size, lambda size: size, ""),
@@ -24,18 +24,18 @@ def test_superlinear_or_slow_work_is_reported(
     monkeypatch: pytest.MonkeyPatch,
     steps: Callable[[int], int],
     careful: Callable[[int], int] | None,
-    says: str,
+    expected: str,
 ) -> None:
     monkeypatch.setattr(cost, "seconds", lambda work: work() * 1e-5)
 
     found = cost.broken(cost.Case("toy", int, steps, careful))
-    assert says in found
-    assert bool(found) == bool(says)
+    assert expected in found
+    assert bool(found) == bool(expected)
 
 
-@pytest.mark.parametrize(("times", "says"), [(1, False), (2, False), (3, True)])
+@pytest.mark.parametrize(("times", "expected"), [(1, False), (2, False), (3, True)])
 def test_a_temporary_slowdown_is_not_reported(
-    monkeypatch: pytest.MonkeyPatch, times: int, says: bool
+    monkeypatch: pytest.MonkeyPatch, times: int, expected: bool
 ) -> None:
     looks: list[bool] = []
 
@@ -46,4 +46,4 @@ def test_a_temporary_slowdown_is_not_reported(
         return size * (1e-3 if looks[-1] and size == 4 * cost.SIZE else 1e-5)
 
     monkeypatch.setattr(cost, "seconds", seconds)
-    assert bool(cost.broken(cost.Case("toy", int, int))) is says
+    assert bool(cost.broken(cost.Case("toy", int, int))) is expected

@@ -41,13 +41,13 @@ def complaint(path: Path) -> str:
     ("steps", "expected"),
     [
         ("  - pear: eof\n", "step 1 (line 6): line 6: pear is not known here; use at, cut, events, expect"),
-        ("  - at: 1\n  - {}\n", "step 2 (line 7): a step without peer and user has at"),
-        ("  - at: soon\n", "at is a number of seconds, not soon"),
-        ("  - just text\n", "step 1 is not a mapping"),
-        ("  - {peer: eof, user: logout}\n", "peer or user, not both"),
-        ("  - peer: sleeps\n", "peer is one of eof, stops reading, reads again, not sleeps"),
+        ("  - at: 1\n  - {}\n", "step 2 (line 7): a step without peer and user must have at"),
+        ("  - at: soon\n", "at must be a number of seconds, not soon"),
+        ("  - just text\n", "step 1 must be a mapping"),
+        ("  - {peer: eof, user: logout}\n", "must not have both peer and user"),
+        ("  - peer: sleeps\n", "peer must be one of eof, stops reading, reads again, not sleeps"),
         ("  - peer: {type: Hartbeat}\n", "kalshi has no message Hartbeat"),
-        ("  - peer: {seq: 2}\n", "a message has a type"),
+        ("  - peer: {seq: 2}\n", "a message must have a type"),
         ("  - peer: {type: Heartbeat, TestReqId: x}\n", "kalshi has no field TestReqId"),
         ("  - peer: {type: Heartbeat, seq: 2, seq: 3}\n", "line 6: seq is here twice"),
         (
@@ -56,24 +56,27 @@ def complaint(path: Path) -> str:
         ),
         ("  - peer: {type: Application, Text: no}\n", "the value False could mean several things; quote it"),
         ("  - peer: {type: Application, Text: 2026-08-21}\n", "2026-08-21 reads as a date; quote it"),
-        ("  - peer: {type: Application, body: 58=x}\n", "body ends with |"),
-        ("  - peer: {type: Heartbeat}\n    cut: 0\n", "cut is a number of bytes, not 0"),
-        ("  - {at: 1, cut: 1}\n", "cut is about what the peer sends"),
-        ("  - user: dance\n", "user is one of connect, accept,"),
-        ("  - user: send\n", "send has a message"),
-        ("  - user: refuse\n", "refuse has a text"),
-        ("  - user: {connect: now}\n", "connect has nothing more to say"),
-        ("  - {peer: eof, raises: LocalProtocolError}\n", "raises is about what the user does"),
+        ("  - peer: {type: Application, body: 58=x}\n", "body must end with |"),
+        ("  - peer: {type: Heartbeat}\n    cut: 0\n", "cut must be a number of bytes, not 0"),
+        ("  - {at: 1, cut: 1}\n", "cut requires peer"),
+        ("  - user: dance\n", "user must be one of connect, accept,"),
+        ("  - user: send\n", "send must have a message"),
+        ("  - user: refuse\n", "refuse must have a text"),
+        ("  - user: {connect: now}\n", "connect takes no argument"),
+        ("  - {peer: eof, raises: LocalProtocolError}\n", "raises requires user"),
         ("  - {user: logout, raises: Nonsense}\n", "the library has no exception Nonsense"),
-        ("  - {at: 1, expect: {type: Heartbeat}}\n", "expect is a list"),
-        ("  - {at: 1, expect: [Heartbeat]}\n", "a message is a mapping of type and fields, not 'Heartbeat'"),
+        ("  - {at: 1, expect: {type: Heartbeat}}\n", "expect must be a list"),
+        (
+            "  - {at: 1, expect: [Heartbeat]}\n",
+            "a message must be a mapping with type and fields, not 'Heartbeat'",
+        ),
         ("  - {at: 1, expect: [{type: Logout, Text: {like: x}}]}\n", "null or {contains: text}"),
-        ("  - {at: 1, events: [Surprise]}\n", "Surprise is no event"),
+        ("  - {at: 1, events: [Surprise]}\n", "Surprise is not an event"),
         (
             "  - {at: 1, events: [LoggedOn: {speed: 3}]}\n",
             "speed is not known here; use flags, heart_bt_int, logon, missing, resend_expected, reset",
         ),
-        ("  []\n", "steps is a list with at least one step"),
+        ("  []\n", "steps must be a list with at least one step"),
         ("  - at: [\n", "not YAML"),
     ],
 )
@@ -87,7 +90,7 @@ def test_invalid_content_is_reported_with_its_place(tmp_path: Path, steps: str, 
     ("old", "new", "expected"),
     [
         ("roles: both\n", "", "line 1: roles is missing"),
-        ("roles: both", "roles: none", "roles is initiator, acceptor or both, not none"),
+        ("roles: both", "roles: none", "roles must be initiator, acceptor or both, not none"),
         ("roles: both", "roles: both\ncolour: red", "line 1: colour is not known here"),
         (
             "roles: both",
@@ -108,8 +111,8 @@ def test_invalid_content_is_reported_with_its_place(tmp_path: Path, steps: str, 
             "roles: both\nstore: {size: 3}",
             "size is not known here; use max_age_hours, max_messages",
         ),
-        ("start: logged on", "start: late", "start is one of fresh, logged on, not late"),
-        ("tests.\n", "tests\n", "title is a sentence, with its full stop"),
+        ("start: logged on", "start: late", "start must be one of fresh, logged on, not late"),
+        ("tests.\n", "tests\n", "title must be a sentence that ends with a full stop"),
         ("roles: both", "roles: both\nno: 1", "False cannot be a key; quote it if it is a word"),
     ],
 )
@@ -121,8 +124,8 @@ def test_invalid_head_keys_are_reported(tmp_path: Path, old: str, new: str, expe
 def test_a_file_that_is_not_a_mapping_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "file.yaml"
     path.write_text("- a list\n", "utf-8")
-    assert "is not a mapping" in complaint(path)
-    with pytest.raises(ScenarioError, match="is not a mapping"):
+    assert "must be a mapping" in complaint(path)
+    with pytest.raises(ScenarioError, match="must be a mapping"):
         roles(path)
 
 

@@ -81,7 +81,7 @@ def test_a_received_message_can_be_forwarded(client: Wired) -> None:
 
 
 @pytest.mark.parametrize(
-    ("frame", "error", "says"),
+    ("frame", "error", "expected"),
     [
         (ORDER[:-1], DecodeError, "not one whole FIX message"),
         (raw("35=0|49=a|56=b|34=1|52=20260101-00:00:00|"), LocalProtocolError, "belongs to the session"),
@@ -95,9 +95,9 @@ def test_a_received_message_can_be_forwarded(client: Wired) -> None:
     ],
 )
 def test_invalid_messages_are_not_forwarded(
-    client: Wired, frame: bytes, error: type[Exception], says: str
+    client: Wired, frame: bytes, error: type[Exception], expected: str
 ) -> None:
-    with pytest.raises(error, match=says):
+    with pytest.raises(error, match=expected):
         client.session.forward(frame, client.clock.now)
     assert (client.session.next_outgoing, client.session.data_to_send()) == (2, b"")
 

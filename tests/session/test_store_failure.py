@@ -83,7 +83,7 @@ class FailingStore(MemoryStore):
         return super().begin_commit()
 
 
-def said(role: Role, name: str) -> Message:
+def application_message(role: Role, name: str) -> Message:
     """Return a message that this role may send."""
     if role is Role.INITIATOR:
         return order(name)
@@ -103,11 +103,11 @@ def deeds(role: Role) -> list[Deed]:
         return lambda w: w.peer.message("9", NEWS, number)
 
     def send(name: str) -> Deed:
-        return lambda w: w.session.send(said(role, name), w.clock.now)
+        return lambda w: w.session.send(application_message(role, name), w.clock.now)
 
     def forward(w: Wired) -> object:
         frame = w.session.config.codec.encode(
-            said(role, "f"), w.session._core.outbound.header("8", 1, w.clock.now)
+            application_message(role, "f"), w.session._core.outbound.header("8", 1, w.clock.now)
         )
         return w.session.forward(frame, w.clock.now)
 
@@ -214,10 +214,10 @@ def test_events_before_the_failure_are_kept(role: Role) -> None:
 def test_a_caller_that_waits_for_a_number_gets_the_error_at_once(role: Role, call: str) -> None:
     wired = trading(role)
     frame = wired.session.config.codec.encode(
-        said(role, "f"), wired.session._core.outbound.header("8", 1, wired.clock.now)
+        application_message(role, "f"), wired.session._core.outbound.header("8", 1, wired.clock.now)
     )
     calls: dict[str, Callable[[], object]] = {
-        "send": lambda: wired.session.send(said(role, "a"), wired.clock.now),
+        "send": lambda: wired.session.send(application_message(role, "a"), wired.clock.now),
         "forward": lambda: wired.session.forward(frame, wired.clock.now),
         "test_request": lambda: wired.session.test_request(wired.clock.now),
     }
@@ -227,7 +227,7 @@ def test_a_caller_that_waits_for_a_number_gets_the_error_at_once(role: Role, cal
     assert caught.value.__cause__ is wired.session.store_error
     assert not caught.value.may_have_been_sent
     with pytest.raises(LocalProtocolError, match="closed"):
-        wired.session.send(said(role, "a"), wired.clock.now)
+        wired.session.send(application_message(role, "a"), wired.clock.now)
     assert [type(event) for event in wired.session.events()] == [SessionEnded]
 
 

@@ -45,37 +45,37 @@ class Header(Block):
     """The standard header of every message of the Kalshi dialect.
 
     Attributes:
-        begin_string: BeginString (8): Opens every message and names the version of the session layer. Filled
+        begin_string: BeginString (8): First field of every message: the version of the session layer. Filled
             when read; the codec writes it.
-        body_length: BodyLength (9): Bytes from the field after this one up to CheckSum. Filled when read; the
+        body_length: BodyLength (9): Number of bytes from the next field up to CheckSum. Filled when read; the
             codec writes it.
         msg_type: MsgType (35): Type of the message. Filled when read; the codec writes it.
         sender_comp_id: SenderCompID (49): Sender of the message: the API key from the client, the session's
             name or Kalshi from the gateway. Required.
         target_comp_id: TargetCompID (56): Recipient of the message: the session's name, such as KalshiNR,
             from the client, the API key from the gateway. Required.
-        msg_seq_num: MsgSeqNum (34): Number of the message in its direction, counted from 1. Required.
+        msg_seq_num: MsgSeqNum (34): Sequence number of the message in its direction, from 1. Required.
         sending_time: SendingTime (52): When the message was sent, in UTC with milliseconds; within 30 seconds
             of the gateway's clock. Required.
-        poss_dup_flag: PossDupFlag (43): Y on a message that is sent again under its old number, because it
+        poss_dup_flag: PossDupFlag (43): Y on a message that is resent under its previous number, because it
             may not have arrived. Optional. Absent means N.
         poss_resend: PossResend (97): Y on a message whose content may have been sent before under another
             number. Optional. Absent means N.
         orig_sending_time: OrigSendingTime (122): SendingTime of the first transmission of a message that is
-            sent again. Required when PossDupFlag is Y.
+            resent. Required when PossDupFlag is Y.
         sender_sub_id: SenderSubID (50): User who sends the order at a clearing member with sponsored access.
             At most 16 characters matching `[ -~]+` from the client. Allowed only when sent from the venue, or
             when sent in NewOrderSingle, OrderCancelReplaceRequest and OrderCancelRequest.
-        sender_location_id: SenderLocationID (142): Names the sender's place. Optional.
-        target_sub_id: TargetSubID (57): Names a person or desk at the receiver. Optional.
-        target_location_id: TargetLocationID (143): Names the receiver's place. Optional.
-        on_behalf_of_comp_id: OnBehalfOfCompID (115): The firm a message comes from when a third party passes
-            it on. Optional.
-        deliver_to_comp_id: DeliverToCompID (128): The firm a message is meant for when a third party passes
-            it on. Optional.
-        appl_ver_id: ApplVerID (1128): Version of FIX that this one message follows, where it is not the
-            session's default. Known values: `ApplVerID`. Optional.
-        cstm_appl_ver_id: CstmApplVerID (1129): A version that the two sides agreed upon privately. Optional.
+        sender_location_id: SenderLocationID (142): Location of the sender. Optional.
+        target_sub_id: TargetSubID (57): Person or desk at the receiver. Optional.
+        target_location_id: TargetLocationID (143): Location of the receiver. Optional.
+        on_behalf_of_comp_id: OnBehalfOfCompID (115): Firm that originated the message, if a third party
+            forwards it. Optional.
+        deliver_to_comp_id: DeliverToCompID (128): Firm for which the message is intended, if a third party
+            forwards it. Optional.
+        appl_ver_id: ApplVerID (1128): Version of FIX of this message, if it is not the session's default.
+            Known values: `ApplVerID`. Optional.
+        cstm_appl_ver_id: CstmApplVerID (1129): Version that the two sides agreed on privately. Optional.
     """
 
     LAYOUT = blocks.HEADER
@@ -208,9 +208,9 @@ class Trailer(Block):
     """The standard trailer of every message of the Kalshi dialect.
 
     Attributes:
-        signature: Signature (89): An electronic signature of the message. Optional. Never shown in a repr.
-        check_sum: CheckSum (10): Sum of all bytes before this field, modulo 256, in three digits; closes
-            every message. Matches `[0-9]{3}`. Filled when read; the codec writes it.
+        signature: Signature (89): Electronic signature of the message. Optional. Never shown in a repr.
+        check_sum: CheckSum (10): Sum of all bytes before this field, modulo 256, in three digits; the last
+            field of every message. Matches `[0-9]{3}`. Filled when read; the codec writes it.
     """
 
     LAYOUT = blocks.TRAILER

@@ -106,13 +106,13 @@ class BusinessRejectReason(IntEnum):
 
     Attributes:
         OTHER: Another reason, in Text.
-        UNKNOWN_ID: An id in it leads nowhere.
+        UNKNOWN_ID: It contains an unknown id.
         UNKNOWN_SECURITY: No such market.
-        UNSUPPORTED_MESSAGE_TYPE: This session does not take such messages.
+        UNSUPPORTED_MESSAGE_TYPE: This session does not accept such messages.
         APPLICATION_NOT_AVAILABLE: The application that processes it is temporarily unavailable.
-        CONDITIONALLY_REQUIRED_FIELD_MISSING: A field is missing that this case needs.
+        CONDITIONALLY_REQUIRED_FIELD_MISSING: A field that is required in this case is missing.
         NOT_AUTHORIZED: The key does not allow it.
-        RATE_LIMIT_EXCEEDED: Too many messages; it was not acted on.
+        RATE_LIMIT_EXCEEDED: Too many messages; this one had no effect.
     """
 
     OTHER = 0
@@ -177,8 +177,8 @@ class CxlRejReason(IntEnum):
     Attributes:
         TOO_LATE_TO_CANCEL: The order is filled.
         UNKNOWN_ORDER: No such order, or its side or symbol differ.
-        BROKER: A new quantity that cannot be, an order that is filled, or a change that its daily cap or the
-            one before it stops.
+        BROKER: An invalid new quantity, a filled order, or a change that its daily cap or the one before it
+            stops.
         INVALID_PRICE_INCREMENT: The changed order would trade with another of the same owner.
         DUPLICATE_CL_ORD_ID: Another request had this ClOrdID. Since 2026-07.
         OTHER: Another reason, in Text.
@@ -242,7 +242,7 @@ class EncryptMethod(IntEnum):
     Values of EncryptMethod (98).
 
     Attributes:
-        NONE: Not by FIX.
+        NONE: No encryption by FIX.
     """
 
     NONE = 0
@@ -270,7 +270,7 @@ class EventResendRejectReason(IntEnum):
 
     Attributes:
         TOO_MANY_REQUESTS: Too many requests.
-        SERVER_ERROR: A fault of the venue.
+        SERVER_ERROR: An error at the venue.
         BEGIN_TOO_SMALL: BeginExecID is older than the kept reports.
         END_TOO_LARGE: EndExecID has not happened yet.
         NOT_ENABLED: The venue has not enabled past reports for the account; once enabled, only later reports
@@ -307,7 +307,7 @@ class ExecInst(StrEnum):
     Values of ExecInst (18).
 
     Attributes:
-        POST_ONLY: Is cancelled rather than take liquidity.
+        POST_ONLY: Is cancelled if it would take liquidity.
         REDUCE_ONLY: Fills at most the quantity that closes the position; the rest is cancelled. Since
             2026-10-01.
     """
@@ -340,12 +340,12 @@ class ExecType(StrEnum):
         NEW: The order was accepted.
         CANCELED: The order was cancelled, by request or by the exchange.
         REPLACED: The order was changed.
-        PENDING_CANCEL: A cancel request is on its way.
+        PENDING_CANCEL: A cancel request was sent to the exchange.
         REJECTED: The order was refused.
-        PENDING_NEW: The order is on its way.
-        EXPIRED: The order's time ran out.
-        PENDING_REPLACE: A change is on its way.
-        TRADE: The order filled, in part or whole.
+        PENDING_NEW: The order was sent to the exchange.
+        EXPIRED: The order expired.
+        PENDING_REPLACE: A change was sent to the exchange.
+        TRADE: The order was filled, partially or completely.
     """
 
     NEW = "0"
@@ -441,7 +441,7 @@ class MDUpdateAction(StrEnum):
     Values of MDUpdateAction (279).
 
     Attributes:
-        NEW: A level, or a trade, that was not there.
+        NEW: A new level, or a trade.
         CHANGE: The level has a new total size.
         DELETE: The level is removed.
     """
@@ -498,7 +498,7 @@ def to_mve_validation_reason_code(value: MVEValidationReasonCode | str) -> MVEVa
 
 
 class MarketResult(StrEnum):
-    """How a market was decided.
+    """Result of a market.
 
     Values of MarketResult (20107).
 
@@ -705,13 +705,13 @@ class OrdRejReason(IntEnum):
         UNKNOWN_SYMBOL: No such market.
         EXCHANGE_CLOSED: The market or the exchange does not trade now.
         ORDER_EXCEEDS_LIMIT: A limit of balance, position or risk.
-        TOO_LATE_TO_ENTER: The market takes no more orders.
+        TOO_LATE_TO_ENTER: The market accepts no more orders.
         STALE_ORDER_MARGIN: Too old, as margin may number it.
         DUPLICATE_ORDER: ClOrdID is in use.
         STALE_ORDER: Too old, or the quote that it accepts had expired.
         UNSUPPORTED_ORDER_CHARACTERISTIC: Values that do not fit the market or one another.
-        INCORRECT_QUANTITY: A quantity that cannot be.
-        UNKNOWN_ACCOUNT: No such subaccount or customer account, or no right to it.
+        INCORRECT_QUANTITY: Invalid quantity.
+        UNKNOWN_ACCOUNT: No such subaccount or customer account, or no permission for it.
         OTHER: Another reason, in Text.
     """
 
@@ -750,15 +750,15 @@ class OrdStatus(StrEnum):
 
     Attributes:
         NEW: Open, without fills.
-        PARTIALLY_FILLED: Open, filled in part.
-        FILLED: Filled whole.
-        CANCELED: Cancelled; perhaps filled in part before.
+        PARTIALLY_FILLED: Open, partially filled.
+        FILLED: Completely filled.
+        CANCELED: Cancelled, perhaps after a partial fill.
         REPLACED: Open, just changed.
-        PENDING_CANCEL: Open, with a cancel request on its way.
+        PENDING_CANCEL: Open; a cancel request was sent to the exchange.
         REJECTED: Refused, never open.
-        PENDING_NEW: On its way to the exchange.
-        EXPIRED: Its time ran out.
-        PENDING_REPLACE: Open, with a change on its way.
+        PENDING_NEW: Sent to the exchange.
+        EXPIRED: The order expired.
+        PENDING_REPLACE: Open; a change was sent to the exchange.
     """
 
     NEW = "0"
@@ -789,12 +789,12 @@ def to_ord_status(value: OrdStatus | str) -> OrdStatus | str:
 
 
 class OrdType(StrEnum):
-    """Kind of order.
+    """Order type.
 
     Values of OrdType (40).
 
     Attributes:
-        LIMIT: Trades at its price or better.
+        LIMIT: Trades at its price or a better one.
     """
 
     LIMIT = "2"
@@ -821,10 +821,10 @@ class OrderGroupAction(IntEnum):
     Values of OrderGroupAction (20131).
 
     Attributes:
-        CREATE: Makes a group; the answer carries its id.
-        RESET: Makes a triggered group take orders again.
+        CREATE: Creates a group; the answer contains its id.
+        RESET: Lets a triggered group accept orders again.
         DELETE: Removes the group and cancels its resting orders.
-        TRIGGER: Cancels the group's resting orders immediately, whatever the limit.
+        TRIGGER: Cancels the group's resting orders immediately, regardless of the limit.
         UPDATE: Changes the limit, which may trigger the group at once.
     """
 
@@ -946,7 +946,7 @@ class QuoteRequestRejectReason(IntEnum):
 
     Attributes:
         UNKNOWN_SYMBOL: No such market.
-        EXCEEDS_LIMIT: Too many requests, or too large a one.
+        EXCEEDS_LIMIT: Too many requests, or a request that is too large.
         INSUFFICIENT_CREDIT: The balance does not cover it.
         OTHER: Another reason, such as an invalid combination; see Text.
     """
@@ -975,12 +975,12 @@ def to_quote_request_reject_reason(
 
 
 class QuoteRequestType(IntEnum):
-    """How a request for quotes was made.
+    """Origin of a request for quotes.
 
     Values of QuoteRequestType (303).
 
     Attributes:
-        MANUAL: The only value the venue sends.
+        MANUAL: The only value that the venue sends.
         AUTOMATIC: Listed, but not sent so far.
     """
 
@@ -1009,7 +1009,7 @@ class QuoteStatus(IntEnum):
     Values of QuoteStatus (297).
 
     Attributes:
-        ACCEPTED: The creator took it; the maker must confirm.
+        ACCEPTED: The creator accepted it; the maker must confirm.
         REJECTED: The exchange refused it.
         PENDING: Open, waiting for the creator.
         CANCELED: It was cancelled.
@@ -1075,7 +1075,7 @@ class SecurityTradingStatus(IntEnum):
     Attributes:
         TRADING_HALT: The market was deactivated.
         RESUME: The market was activated and trades.
-        DETERMINED: Trading is over and the result known.
+        DETERMINED: Trading has ended and the result is known.
         SETTLED: The market was settled; the subscription ends.
     """
 
@@ -1134,18 +1134,18 @@ def to_self_trade_prevention_type(
 
 
 class SessionRejectReason(IntEnum):
-    """What was wrong with a message as a FIX message.
+    """Reason why a message violates FIX.
 
     Values of SessionRejectReason (373).
 
     Attributes:
-        INVALID_TAG_NUMBER: A tag that cannot be one.
-        REQUIRED_TAG_MISSING: A field that must be present is not.
+        INVALID_TAG_NUMBER: Not a valid tag.
+        REQUIRED_TAG_MISSING: A required field is missing.
         TAG_NOT_DEFINED_FOR_MESSAGE: A known field that this message does not have.
         UNDEFINED_TAG: A field that the dialect does not know.
-        TAG_WITHOUT_VALUE: A field with nothing after the equals sign.
-        VALUE_INCORRECT: A value outside what the field allows.
-        INCORRECT_DATA_FORMAT: A value that does not have the form of its type.
+        TAG_WITHOUT_VALUE: A field without a value.
+        VALUE_INCORRECT: A value that the field does not allow.
+        INCORRECT_DATA_FORMAT: A value that does not have the format of its type.
         DECRYPTION_PROBLEM: The message could not be decrypted.
         SIGNATURE_PROBLEM: A signature does not match.
         COMP_ID_PROBLEM: SenderCompID or TargetCompID is not the session's.
@@ -1154,10 +1154,10 @@ class SessionRejectReason(IntEnum):
         XML_VALIDATION_ERROR: An XML document in the message is not valid.
         TAG_REPEATED: A field outside of a group appears twice.
         TAG_OUT_OF_ORDER: Header, body and trailer fields are mixed.
-        GROUP_FIELDS_OUT_OF_ORDER: The fields of a group entry are not in their order.
-        WRONG_NUM_IN_GROUP: A group does not have as many entries as its counter says.
-        VALUE_INCLUDES_DELIMITER: A value that is not data holds SOH.
-        UNSUPPORTED_APPL_VERSION: A version of FIX that the receiver does not speak.
+        GROUP_FIELDS_OUT_OF_ORDER: The fields of a group entry are in the wrong order.
+        WRONG_NUM_IN_GROUP: The number of group entries differs from the counter.
+        VALUE_INCLUDES_DELIMITER: A value that is not data contains SOH.
+        UNSUPPORTED_APPL_VERSION: A version of FIX that the receiver does not support.
         OTHER: Another reason; Text describes it.
     """
 
@@ -1228,13 +1228,13 @@ def to_side(value: Side | str) -> Side | str:
 
 
 class SubscriptionRequestType(StrEnum):
-    """Whether to send once, to go on sending, or to stop.
+    """Request once, subscribe, or unsubscribe.
 
     Values of SubscriptionRequestType (263).
 
     Attributes:
         SNAPSHOT: Once.
-        SNAPSHOT_PLUS_UPDATES: Once, and every change from then on.
+        SNAPSHOT_PLUS_UPDATES: Once, and every later change.
         DISABLE_PREVIOUS: Stop.
     """
 
@@ -1267,7 +1267,7 @@ class TimeInForce(StrEnum):
         DAY: Until the last millisecond of the day in New York.
         GOOD_TILL_CANCEL: Until it is filled or cancelled.
         IMMEDIATE_OR_CANCEL: Fills as much as possible immediately; the rest is cancelled.
-        FILL_OR_KILL: Fills whole at once, or not at all.
+        FILL_OR_KILL: Fills completely and immediately, or not at all.
         GOOD_TILL_DATE: Until ExpireTime; a time in the past makes it immediate-or-cancel.
     """
 
@@ -1299,7 +1299,7 @@ class TrdType(IntEnum):
     Values of TrdType (828).
 
     Attributes:
-        BLOCK_TRADE: Agreed on outside of the book.
+        BLOCK_TRADE: Negotiated outside of the book.
     """
 
     BLOCK_TRADE = 1

@@ -334,7 +334,7 @@ def to_md_req_symbol_list(values: Iterable[MDReqSymbol]) -> list[MDReqSymbol]:
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MDFullEntry(Block):
-    """An entry of MDFullGrp: Levels of the book; none when the book is empty or the market unknown.
+    """An entry of MDFullGrp: Levels of the book; empty if the book is empty or the market unknown.
 
     An entry begins with MDEntryType (269). Source: market-data, margin market-data.
 
@@ -433,15 +433,15 @@ class MDIncEntry(Block):
             Optional elsewhere. Changed in 2026-10: On margin too.
         md_entry_time: MDEntryTime (273): Time of day of the snapshot or event, in UTC. Required from the
             venue. Optional elsewhere. Changed in 2026-10: On margin too.
-        aggressor_side: AggressorSide (2446): Side that took liquidity; on trades alone. Known values:
+        aggressor_side: AggressorSide (2446): Side that took liquidity; only on trades. Known values:
             `AggressorSide`. Optional.
         trd_type: TrdType (828): Marks a trade outside the book; only on such trades. Known values: `TrdType`.
             Optional. Since 2026-08-27.
-        trade_id: TradeID (1003): Id of the trade; on trades alone. Optional. Since 2026-10.
-        cl_ord_id: ClOrdID (11): ClOrdID of the order of your own that changed the level, if it has one; on
-            levels alone. At most 64 characters. Matches `[A-Za-z0-9+=_:/-]+`. Optional. Since 2026-09-03.
+        trade_id: TradeID (1003): Id of the trade; only on trades. Optional. Since 2026-10.
+        cl_ord_id: ClOrdID (11): ClOrdID of the order of your own that changed the level, if it has one; only
+            on levels. At most 64 characters. Matches `[A-Za-z0-9+=_:/-]+`. Optional. Since 2026-09-03.
         alloc_account: AllocAccount (79): Subaccount of the order of your own that changed the level, 0 for
-            the primary account; on levels alone. From 0 to 63. Optional. Since 2026-09-03.
+            the primary account; only on levels. From 0 to 63. Optional. Since 2026-09-03.
     """
 
     LAYOUT = groups.MD_INC_ENTRY
@@ -553,8 +553,8 @@ def to_md_inc_entry_list(values: Iterable[MDIncEntry]) -> list[MDIncEntry]:
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MarketSettlementParty(Block):
-    """An entry of MarketSettlementPartyIDs: The parties whose positions were settled, each with its money and
-    fees.
+    """An entry of MarketSettlementPartyIDs: The parties whose positions were settled, each with its payout
+    and fees.
 
     An entry begins with MarketSettlementPartyID (20109). Source: market-settlement.
 
@@ -566,8 +566,8 @@ class MarketSettlementParty(Block):
         long_qty: LongQty (704): YES contracts held when the market was settled. In contracts. Optional.
         short_qty: ShortQty (705): NO contracts held when the market was settled. In contracts. Optional.
         collateral_amount_changes: NoCollateralAmountChanges (1703): Money paid. A change of type Payout is
-            net of the fee in MiscFeeAmt, which is not to be deducted again. Optional.
-        misc_fees: NoMiscFees (136): The fee of the settlement, zero where there is none. Optional.
+            net of the fee in MiscFeeAmt: do not deduct it again. Optional.
+        misc_fees: NoMiscFees (136): Fee of the settlement; zero if there is none. Optional.
     """
 
     LAYOUT = groups.MARKET_SETTLEMENT_PARTY
@@ -670,18 +670,17 @@ class QuoteRequestSymbol(Block):
             Optional elsewhere.
         cash_order_qty: CashOrderQty (152): Maximum cost of the trade, instead of a number of contracts. In
             dollars. At least 0. Required when sent from the client and TargetCostExcludesFees is Y.
-        target_cost_excludes_fees: TargetCostExcludesFees (21033): Y makes CashOrderQty the price of the
-            contracts alone, with the taker's fees on top; outside of the group it would be dropped in
-            silence. Not allowed from the venue. Optional elsewhere. Absent means N. Since 2026-09-10.
-        obscure_creator_id: ObscureCreatorId (21034): Y hides the creator's public id from others: all hidden
-            creators have the same one. Not allowed from the venue. Optional elsewhere. Absent means N. Since
+        target_cost_excludes_fees: TargetCostExcludesFees (21033): Y: CashOrderQty excludes the taker's fees,
+            which are charged in addition; outside of the group the venue ignores it silently. Not allowed
+            from the venue. Optional elsewhere. Absent means N. Since 2026-09-10.
+        obscure_creator_id: ObscureCreatorId (21034): Y hides the creator's public id: all hidden creators are
+            shown with the same id. Not allowed from the venue. Optional elsewhere. Absent means N. Since
             2026-10.
-        rest_remainder: RestRemainder (21015): Y lets the rest of a quote stay in the book; outside of the
-            group it would be dropped in silence. Not allowed from the venue. Optional elsewhere. Absent means
-            N.
-        replace_existing: ReplaceExisting (21016): Y closes older requests of the same creator, to at most two
-            open ones including this one; outside of the group it would be dropped in silence. Not allowed
-            from the venue. Optional elsewhere. Absent means N.
+        rest_remainder: RestRemainder (21015): Y leaves the rest of a quote in the book. Outside of the group
+            the venue ignores it silently. Not allowed from the venue. Optional elsewhere. Absent means N.
+        replace_existing: ReplaceExisting (21016): Y closes the oldest open requests of the same creator, so
+            that at most two remain, including this one; outside of the group the venue ignores it silently.
+            Not allowed from the venue. Optional elsewhere. Absent means N.
         transact_time: TransactTime (60): When the request was made, to the millisecond. Not allowed from the
             client. Required from the venue. Since 2026-10-01.
         party_ids: NoPartyIDs (453): The customer of a clearing member; for makers, the creator's public id,
@@ -862,7 +861,7 @@ def to_multivariate_selected_leg_list(
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MVEOffendingLeg(Block):
-    """An entry of MVEOffendingLegs: Legs that make a combination invalid, where they are known.
+    """An entry of MVEOffendingLegs: Legs that make a combination invalid, if known.
 
     An entry begins with MVEOffendingMarketTicker (20186). Source: rfq-messages.
 

@@ -104,12 +104,12 @@ HISTORY = History(
         Change(
             date(2025, 11, 30),
             date(2025, 11, 30),
-            "QuoteStatus (297): Before, the tag carried QuoteConfirmStatus too",
+            "QuoteStatus (297): Previously also the tag of QuoteConfirmStatus",
         ),
         Change(
             date(2025, 11, 30),
             date(2025, 11, 30),
-            "ResendEventCount (21003): Before, the tag was SkipPendingExecReports in Logon",
+            "ResendEventCount (21003): Previously the tag of SkipPendingExecReports in Logon",
         ),
         Change(
             date(2025, 11, 30),
@@ -130,7 +130,10 @@ HISTORY = History(
         Change(
             date(2026, 3, 1),
             date(2026, 3, 1),
-            ("UseExpiredOrdStatus (21012): Covers the expiry of single orders beside the close of a market"),
+            (
+                "UseExpiredOrdStatus (21012): Also covers the expiry of single orders, in "
+                "addition to the close of a market"
+            ),
         ),
         Change(
             date(2026, 4, 20),
@@ -440,7 +443,7 @@ HISTORY = History(
         Change(
             date(2026, 10, 1),
             date(2026, 11, 1),
-            "ReceiveSettlementReports (20127) of Logon: KalshiNR takes it too",
+            "ReceiveSettlementReports (20127) of Logon: KalshiNR accepts it too",
             block="Logon",
             tag=20127,
             was=FieldMember(

@@ -20,15 +20,15 @@ Changed in 2026-10-08: write::trade is accepted.
 Source: changelog.
 """
 SHORTEST_HEARTBEAT: Final[Mapping[str, int]] = MappingProxyType({"prediction": 4, "margin": 3})
-"""The least HeartBtInt (108), by product. In seconds. Source: authentication, margin authentication."""
+"""Minimum HeartBtInt (108), by product. In seconds. Source: authentication, margin authentication."""
 SENDING_TIME_TOLERANCE: Final = 30
-"""How far SendingTime (52) may be from the venue's clock. In seconds.
+"""Maximum difference between SendingTime (52) and the venue's clock. In seconds.
 
 Source: authentication, common-components.
 """
 MAINTENANCE_WINDOW: Final[Mapping[str, int]] = MappingProxyType({"weekday": 3, "begin": 3, "end": 5})
-"""Weekly maintenance: trading is paused, and sessions may end. In day of the week, 0 for Monday, and hours in
-New York.
+"""Weekly maintenance: trading is paused, and sessions may be disconnected. In day of the week, 0 for Monday,
+and hours in New York.
 
 Source: connectivity, margin connectivity.
 """
@@ -57,8 +57,8 @@ READ_TOKENS: Final[Mapping[str, int]] = MappingProxyType(
         "Prestige": 12000,
     }
 )
-"""By which the budget for reading refills, by tier. In tokens a second. Changed in 2026-10: From Premier up a
-fifth more, since 24 September.
+"""Refill rate of the read budget, by tier. In tokens a second. Changed in 2026-10: From Premier up a fifth
+more, since 24 September.
 
 Source: rate limits, changelog.
 """
@@ -73,7 +73,7 @@ WRITE_TOKENS: Final[Mapping[str, int]] = MappingProxyType(
         "Prestige": 9600,
     }
 )
-"""By which the budget for orders, order groups and RFQs refills, by tier. In tokens a second. Changed in
+"""Refill rate of the budget for orders, order groups and RFQs, by tier. In tokens a second. Changed in
 2026-10: From Premier up a fifth more, since 24 September.
 
 Source: rate limits, changelog.
@@ -105,7 +105,7 @@ WRITE_BURST: Final[Mapping[str, int]] = MappingProxyType(
 Source: rate limits.
 """
 RFQ_SHARD: Final = 1
-"""Shard whose budget RFQs and quotes use, and orders that accept a quote. In shard. Since 2026-10.
+"""Shard whose budget is used by RFQs, quotes, and orders that accept a quote. In shard. Since 2026-10.
 
 Source: rate limits, changelog.
 """
@@ -118,8 +118,8 @@ Source: rfqs, rfq-messages.
 RFQ_EXECUTION: Final[Mapping[str, int]] = MappingProxyType({"standard": 15, "high_volatility": 1})
 """Time between the confirmation of a quote and its orders in the book. In seconds. Source: rfqs."""
 QUOTER_FEE_SWAP: Final = 5
-"""On combos a maker of quotes who takes an order that rested for less pays the maker's fee, and the other
-side the taker's. In seconds. Since 2026-08-21.
+"""On combos, if a quoting maker takes an order that has rested for less than this time, the maker pays the
+maker's fee, and the other side the taker's. In seconds. Since 2026-08-21.
 
 Source: changelog.
 """
@@ -129,13 +129,10 @@ REPLACED_RFQS: Final = 2
 Source: rfq-messages.
 """
 MASS_CANCEL_INTERVAL: Final = 1
-"""How far apart two OrderMassCancelRequests have to be. In seconds.
-
-Source: connectivity, margin connectivity.
-"""
+"""Minimum time between two OrderMassCancelRequests. In seconds. Source: connectivity, margin connectivity."""
 PRICE_BAND: Final[Mapping[str, int]] = MappingProxyType({"percent": 20, "ticks": 1000})
-"""How far a margin order may be beyond the best price of its own side, away from the other side; the larger
-of the two applies. In percent of the best price, and ticks.
+"""Maximum distance of a margin order behind the best price of its own side; the larger of the two applies. In
+percent of the best price, and ticks.
 
 Source: price banding.
 """

@@ -19,21 +19,21 @@ class ExecutionReportText(StrEnum):
     """Known values of Text (58) in ExecutionReport (8). The venue may send others.
 
     Attributes:
-        EXCHANGE_UNAVAILABLE: The gateway does not know whether the order was taken: find out, or send it
-            again under the same ClOrdID. Goes with OrdRejReason OTHER. Changed in 1.0.30 (2026-06-04): Only
-            for an unknown outcome.
-        INTERNAL_ERROR: The exchange refused the order for a reason that has no name; it was not taken and may
+        EXCHANGE_UNAVAILABLE: The gateway does not know whether the order was accepted: look it up, or resend
+            it with the same ClOrdID. Goes with OrdRejReason OTHER. Changed in 1.0.30 (2026-06-04): Only for
+            an unknown outcome.
+        INTERNAL_ERROR: The exchange refused the order for an unspecified reason; it was not accepted and may
             be sent again. Goes with OrdRejReason OTHER. Since 1.0.30 (2026-06-04).
-        MARKET_ALREADY_CLOSED: The market takes no more orders. Goes with OrdRejReason EXCHANGE_CLOSED.
+        MARKET_ALREADY_CLOSED: The market accepts no more orders. Goes with OrdRejReason EXCHANGE_CLOSED.
         MARKET_INACTIVE: The market does not trade at present. Goes with OrdRejReason EXCHANGE_CLOSED.
         MARKET_NOT_FOUND: No market has this symbol. Goes with OrdRejReason UNKNOWN_SYMBOL.
         SELF_CROSS_ATTEMPT: The order would have traded with another of the same owner. Goes with ExecType
             CANCELED.
-        SELF_CROSS_ATTEMPT_PARTIALLY_FILLED: The same, after a part of it was filled. Goes with ExecType
-            CANCELED.
+        SELF_CROSS_ATTEMPT_PARTIALLY_FILLED: The rest of a partially filled order would have traded with
+            another of the same owner. Goes with ExecType CANCELED.
         ORDER_ALREADY_EXISTS: An open order has this ClOrdID. Goes with OrdRejReason DUPLICATE_ORDER.
-        EXCEEDED_ORDER_GROUP_RISK_LIMIT: The order's group has triggered, or would. Goes with OrdRejReason
-            ORDER_EXCEEDS_LIMIT.
+        EXCEEDED_ORDER_GROUP_RISK_LIMIT: The order's group has triggered, or the order would trigger it. Goes
+            with OrdRejReason ORDER_EXCEEDS_LIMIT.
         INSUFFICIENT_BALANCE: The balance does not cover the order. Goes with OrdRejReason
             ORDER_EXCEEDS_LIMIT.
         EXCHANGE_PAUSED: The exchange is paused; cancels are refused too. Goes with OrdRejReason
@@ -50,26 +50,26 @@ class ExecutionReportText(StrEnum):
         CUSTOMER_ACCOUNT_NOT_FOUND: PartyID names no customer account. Goes with OrdRejReason UNKNOWN_ACCOUNT.
         PERMISSION_DENIED_FOR_CUSTOMER_ACCOUNT: The key may not trade for this customer account. Goes with
             OrdRejReason UNKNOWN_ACCOUNT.
-        FOK_INSUFFICIENT_VOLUME: A fill-or-kill order did not find enough to fill whole. Goes with ExecType
-            CANCELED.
+        FOK_INSUFFICIENT_VOLUME: There was not enough volume to fill a fill-or-kill order completely. Goes
+            with ExecType CANCELED.
         POST_ONLY_CROSS: A post-only order would have traded at once. Goes with ExecType CANCELED. Since
             1.0.31 (2026-06-04).
         ORDER_GROUP_CANCEL: The order's group triggered, or was deleted. Goes with ExecType CANCELED.
-        TAKER_CANCEL_FOR_SELF_TRADE_PREVENTION: The incoming order was cancelled, since it met one of the same
-            owner. Goes with ExecType CANCELED.
-        MAKER_CANCEL_FOR_SELF_TRADE_PREVENTION: The resting order was cancelled, since it met one of the same
-            owner. Goes with ExecType CANCELED.
-        IMMEDIATE_OR_CANCELLED: The rest of an immediate-or-cancel order found no counterparty. Goes with
-            ExecType CANCELED.
+        TAKER_CANCEL_FOR_SELF_TRADE_PREVENTION: The incoming order was cancelled because it would have traded
+            with another of the same owner. Goes with ExecType CANCELED.
+        MAKER_CANCEL_FOR_SELF_TRADE_PREVENTION: The resting order was cancelled because it would have traded
+            with another of the same owner. Goes with ExecType CANCELED.
+        IMMEDIATE_OR_CANCELLED: There was no counterparty for the rest of an immediate-or-cancel order. Goes
+            with ExecType CANCELED.
         EVENT_CONTRACT_DAILY_CAP_EXCEEDED: The remaining daily cap of the customer account on event contracts
             does not cover the order. Goes with OrdRejReason ORDER_EXCEEDS_LIMIT. Since 2026-10.
         EVENT_CONTRACT_DAILY_CAP_NOT_FOUND: The customer account has no daily cap on event contracts, which
-            UseCapReservation needs. Goes with OrdRejReason UNKNOWN_ACCOUNT. Since 2026-10.
-        REDUCE_ONLY: A reduce-only order found no position to reduce. Goes with ExecType CANCELED. Since
-            2026-10-01.
+            UseCapReservation requires. Goes with OrdRejReason UNKNOWN_ACCOUNT. Since 2026-10.
+        REDUCE_ONLY: There is no position that the reduce-only order could reduce. Goes with ExecType
+            CANCELED. Since 2026-10-01.
         SETTLEMENT_BOUNDS_CANCEL: The price of the order is outside of the bounds of settlement. Goes with
             ExecType CANCELED. Since 2026-10.
-        EXPIRED: The quote that the order was to accept had expired. Goes with OrdRejReason STALE_ORDER.
+        EXPIRED: The quote that the order accepts had expired. Goes with OrdRejReason STALE_ORDER.
     """
 
     EXCHANGE_UNAVAILABLE = "EXCHANGE_UNAVAILABLE"
@@ -109,16 +109,16 @@ class OrderCancelRejectText(StrEnum):
     Attributes:
         INVALID_AMEND_QTY_FOR_ORDER: The new quantity is below the filled quantity. Goes with CxlRejReason
             BROKER.
-        CANNOT_UPDATE_FILLED_ORDER: The order is filled whole. Goes with CxlRejReason BROKER.
-        ORDER_AMEND_IN_PROGRESS: The change before it is not settled yet, and UseCapReservation takes one at a
+        CANNOT_UPDATE_FILLED_ORDER: The order is completely filled. Goes with CxlRejReason BROKER.
+        ORDER_AMEND_IN_PROGRESS: The previous change has no outcome yet, and UseCapReservation allows one at a
             time. Goes with CxlRejReason BROKER. Since 2026-10.
-        ORDER_ATTRIBUTES_MISMATCH: Symbol or side are not those of the order, on a session with
+        ORDER_ATTRIBUTES_MISMATCH: Symbol or side differ from the order's, on a session with
             UseCapReservation. Goes with CxlRejReason UNKNOWN_ORDER. Since 2026-10.
         EVENT_CONTRACT_DAILY_CAP_EXCEEDED: The remaining daily cap of the customer account on event contracts
             does not cover the change. Goes with CxlRejReason BROKER. Since 2026-10.
         SELF_CROSS_ATTEMPT: The changed order would trade with another of the same owner. Goes with
             CxlRejReason INVALID_PRICE_INCREMENT.
-        INVALID_PRICE: The market does not take this price; the order rests as it was. Goes with CxlRejReason
+        INVALID_PRICE: The market does not accept this price; the order is unchanged. Goes with CxlRejReason
             OTHER. Since 2026-07.
         MARKET_NOT_FOUND: No such market. Goes with CxlRejReason OTHER. Since 2026-07.
         ORDER_ALREADY_EXISTS: Another request had this ClOrdID. Goes with CxlRejReason DUPLICATE_CL_ORD_ID.
@@ -140,9 +140,9 @@ class AcceptQuoteStatusText(StrEnum):
     """Known values of Text (58) in AcceptQuoteStatus (UC). The venue may send others.
 
     Attributes:
-        NOT_FOUND: The venue does not know the quote: it may have restarted, which takes open quotes away.
-            Since 2026-07.
-        EXPIRED: The quote was cancelled, or its time is over. Since 2026-07.
+        NOT_FOUND: The venue does not know the quote: it may have restarted, which removes open quotes. Since
+            2026-07.
+        EXPIRED: The quote was cancelled or has expired. Since 2026-07.
     """
 
     NOT_FOUND = "NOT_FOUND"
@@ -153,22 +153,22 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
     {
         ("8", "EXCHANGE_UNAVAILABLE"): TextMeaning(
             meaning=(
-                "The gateway does not know whether the order was taken: find out, or send it "
-                "again under the same ClOrdID."
+                "The gateway does not know whether the order was accepted: look it up, or resend "
+                "it with the same ClOrdID."
             ),
             attribute="ord_rej_reason",
             code=OrdRejReason.OTHER,
         ),
         ("8", "INTERNAL_ERROR"): TextMeaning(
             meaning=(
-                "The exchange refused the order for a reason that has no name; it was not taken "
+                "The exchange refused the order for an unspecified reason; it was not accepted "
                 "and may be sent again."
             ),
             attribute="ord_rej_reason",
             code=OrdRejReason.OTHER,
         ),
         ("8", "MARKET_ALREADY_CLOSED"): TextMeaning(
-            meaning="The market takes no more orders.",
+            meaning="The market accepts no more orders.",
             attribute="ord_rej_reason",
             code=OrdRejReason.EXCHANGE_CLOSED,
         ),
@@ -186,7 +186,11 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
             code=ExecType.CANCELED,
         ),
         ("8", "SELF_CROSS_ATTEMPT_PARTIALLY_FILLED"): TextMeaning(
-            meaning="The same, after a part of it was filled.", attribute="exec_type", code=ExecType.CANCELED
+            meaning=(
+                "The rest of a partially filled order would have traded with another of the same owner."
+            ),
+            attribute="exec_type",
+            code=ExecType.CANCELED,
         ),
         ("8", "ORDER_ALREADY_EXISTS"): TextMeaning(
             meaning="An open order has this ClOrdID.",
@@ -194,7 +198,7 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
             code=OrdRejReason.DUPLICATE_ORDER,
         ),
         ("8", "EXCEEDED_ORDER_GROUP_RISK_LIMIT"): TextMeaning(
-            meaning="The order's group has triggered, or would.",
+            meaning="The order's group has triggered, or the order would trigger it.",
             attribute="ord_rej_reason",
             code=OrdRejReason.ORDER_EXCEEDS_LIMIT,
         ),
@@ -244,7 +248,7 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
             code=OrdRejReason.UNKNOWN_ACCOUNT,
         ),
         ("8", "FOK_INSUFFICIENT_VOLUME"): TextMeaning(
-            meaning="A fill-or-kill order did not find enough to fill whole.",
+            meaning="There was not enough volume to fill a fill-or-kill order completely.",
             attribute="exec_type",
             code=ExecType.CANCELED,
         ),
@@ -259,17 +263,22 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
             code=ExecType.CANCELED,
         ),
         ("8", "TAKER_CANCEL_FOR_SELF_TRADE_PREVENTION"): TextMeaning(
-            meaning="The incoming order was cancelled, since it met one of the same owner.",
+            meaning=(
+                "The incoming order was cancelled because it would have traded with another of "
+                "the same owner."
+            ),
             attribute="exec_type",
             code=ExecType.CANCELED,
         ),
         ("8", "MAKER_CANCEL_FOR_SELF_TRADE_PREVENTION"): TextMeaning(
-            meaning="The resting order was cancelled, since it met one of the same owner.",
+            meaning=(
+                "The resting order was cancelled because it would have traded with another of the same owner."
+            ),
             attribute="exec_type",
             code=ExecType.CANCELED,
         ),
         ("8", "IMMEDIATE_OR_CANCELLED"): TextMeaning(
-            meaning="The rest of an immediate-or-cancel order found no counterparty.",
+            meaning="There was no counterparty for the rest of an immediate-or-cancel order.",
             attribute="exec_type",
             code=ExecType.CANCELED,
         ),
@@ -282,13 +291,13 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
         ),
         ("8", "EVENT_CONTRACT_DAILY_CAP_NOT_FOUND"): TextMeaning(
             meaning=(
-                "The customer account has no daily cap on event contracts, which UseCapReservation needs."
+                "The customer account has no daily cap on event contracts, which UseCapReservation requires."
             ),
             attribute="ord_rej_reason",
             code=OrdRejReason.UNKNOWN_ACCOUNT,
         ),
         ("8", "REDUCE_ONLY"): TextMeaning(
-            meaning="A reduce-only order found no position to reduce.",
+            meaning="There is no position that the reduce-only order could reduce.",
             attribute="exec_type",
             code=ExecType.CANCELED,
         ),
@@ -298,7 +307,7 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
             code=ExecType.CANCELED,
         ),
         ("8", "EXPIRED"): TextMeaning(
-            meaning="The quote that the order was to accept had expired.",
+            meaning="The quote that the order accepts had expired.",
             attribute="ord_rej_reason",
             code=OrdRejReason.STALE_ORDER,
         ),
@@ -308,15 +317,15 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
             code=CxlRejReason.BROKER,
         ),
         ("9", "CANNOT_UPDATE_FILLED_ORDER"): TextMeaning(
-            meaning="The order is filled whole.", attribute="cxl_rej_reason", code=CxlRejReason.BROKER
+            meaning="The order is completely filled.", attribute="cxl_rej_reason", code=CxlRejReason.BROKER
         ),
         ("9", "ORDER_AMEND_IN_PROGRESS"): TextMeaning(
-            meaning=("The change before it is not settled yet, and UseCapReservation takes one at a time."),
+            meaning=("The previous change has no outcome yet, and UseCapReservation allows one at a time."),
             attribute="cxl_rej_reason",
             code=CxlRejReason.BROKER,
         ),
         ("9", "ORDER_ATTRIBUTES_MISMATCH"): TextMeaning(
-            meaning="Symbol or side are not those of the order, on a session with UseCapReservation.",
+            meaning="Symbol or side differ from the order's, on a session with UseCapReservation.",
             attribute="cxl_rej_reason",
             code=CxlRejReason.UNKNOWN_ORDER,
         ),
@@ -334,7 +343,7 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
             code=CxlRejReason.INVALID_PRICE_INCREMENT,
         ),
         ("9", "INVALID_PRICE"): TextMeaning(
-            meaning="The market does not take this price; the order rests as it was.",
+            meaning="The market does not accept this price; the order is unchanged.",
             attribute="cxl_rej_reason",
             code=CxlRejReason.OTHER,
         ),
@@ -347,11 +356,9 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
             code=CxlRejReason.DUPLICATE_CL_ORD_ID,
         ),
         ("UC", "NOT_FOUND"): TextMeaning(
-            meaning=(
-                "The venue does not know the quote: it may have restarted, which takes open quotes away."
-            )
+            meaning=("The venue does not know the quote: it may have restarted, which removes open quotes.")
         ),
-        ("UC", "EXPIRED"): TextMeaning(meaning="The quote was cancelled, or its time is over."),
+        ("UC", "EXPIRED"): TextMeaning(meaning="The quote was cancelled or has expired."),
     }
 )
 """Meanings of the known values of Text (58), by MsgType (35) and value."""

@@ -257,7 +257,7 @@ class Framer:
                 continue
             check_sum = CHECK_SUM.fullmatch(buffer, sum_end, end)
             if check_sum is None or buffer[sum_end - 1] != 1:
-                self._give_up_misframed(f"no CheckSum where BodyLength {length} says", sum_end)
+                self._give_up_misframed(f"no CheckSum at the end given by BodyLength {length}", sum_end)
                 continue
             actual = self._check_sum(at, sum_end)
             if actual != int(check_sum[1]):

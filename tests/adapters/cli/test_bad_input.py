@@ -37,7 +37,7 @@ BEGIN = "kalshi-fix: "
 class Row(NamedTuple):
     command: str
     what: str
-    said: str
+    expected: str
     status: str
 
 
@@ -115,10 +115,10 @@ def outcome(row: Row, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     result = CliRunner().invoke(commands, arguments, input="")
     assert isinstance(result.exception, SystemExit), result.exception
     assert "\x1b" not in result.output
-    return said(result.stdout, result.stderr), str(result.exit_code)
+    return placed(result.stdout, result.stderr), str(result.exit_code)
 
 
-def said(shown: str, output: str) -> str:
+def placed(shown: str, output: str) -> str:
     """Return the error: sentences on standard error, else the refusal, else a problem of a message."""
     sentences = [line.removeprefix(BEGIN) for line in masked(output).splitlines() if line.startswith(BEGIN)]
     if sentences:
@@ -130,7 +130,7 @@ def said(shown: str, output: str) -> str:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.command[:60])
 def test_a_bad_input_is_answered_as_documented(row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert outcome(row, monkeypatch) == (row.said, row.status)
+    assert outcome(row, monkeypatch) == (row.expected, row.status)
 
 
 @pytest.mark.parametrize("no_color", ["", "1"])
@@ -152,7 +152,7 @@ def test_on_a_terminal_errors_fit_and_no_word_is_split(
     printed = masked(everything)
     for line in everything.splitlines():
         assert len(line) <= 60 or " " not in line.strip(), line
-    assert set(row.said.split()) - {"/"} <= set(printed.split()), printed
+    assert set(row.expected.split()) - {"/"} <= set(printed.split()), printed
 
 
 def test_every_subcommand_is_on_the_page() -> None:

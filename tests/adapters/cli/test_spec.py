@@ -9,7 +9,7 @@ from kalshi_fix_adapters.cli.spec import MOST_LISTED, _entries, _shown, spec
 from kalshi_fix_sansio import DIALECT, TEXTS, NewOrderSingle, OrdStatus
 
 
-def said(*word: str) -> str:
+def shown_for(*word: str) -> str:
     result = CliRunner().invoke(spec, word)
     assert (result.exit_code, result.stderr) == (0, "")
     return result.stdout
@@ -26,13 +26,13 @@ def test_every_field_message_and_text_is_found() -> None:
 
 @pytest.mark.parametrize("word", ["ord_status", "OrdStatus", "ORDSTATUS", "39", "Ord Status"])
 def test_a_field_is_found_in_any_spelling(word: str) -> None:
-    assert said(word).startswith("OrdStatus (39)")
-    assert f"{OrdStatus.NEW.value} New" in said(word)
-    assert "ExecutionReport" in said(word)
+    assert shown_for(word).startswith("OrdStatus (39)")
+    assert f"{OrdStatus.NEW.value} New" in shown_for(word)
+    assert "ExecutionReport" in shown_for(word)
 
 
 def test_a_message_lists_its_fields_and_which_are_required() -> None:
-    shown = said(NewOrderSingle.MSG_TYPE)
+    shown = shown_for(NewOrderSingle.MSG_TYPE)
     assert shown.startswith("NewOrderSingle (D), prediction\n")
     assert "\nNewOrderSingle (D), margin\n" in shown
     assert "ClOrdID (11)\n      required. " in shown
@@ -48,7 +48,7 @@ def test_no_line_is_wider_than_the_terminal(columns: int) -> None:
 
 
 def test_descriptions_are_searched_for_all_words() -> None:
-    shown = said("SELF", "trade")
+    shown = shown_for("SELF", "trade")
     assert shown.splitlines()[0].endswith("descriptions with 'SELF trade'")
     assert "SelfTradePreventionType (2964)" in shown
     for block in shown.split("\n\n")[1:]:
@@ -58,8 +58,8 @@ def test_descriptions_are_searched_for_all_words() -> None:
 
 
 def test_a_name_is_preferred_to_descriptions_and_a_long_list_is_cut() -> None:
-    assert said("side").startswith("Side (54)")
-    shown = said("order")
+    assert shown_for("side").startswith("Side (54)")
+    shown = shown_for("order")
     assert int(shown.split()[0]) > MOST_LISTED
     assert len(shown.split("\n\n")) == 2 + MOST_LISTED
     assert shown.endswith("more; add a word\n")

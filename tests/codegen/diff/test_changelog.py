@@ -63,14 +63,14 @@ def read(text: str) -> list[Fact]:
 
 
 def the_entry(text: str) -> EntryFact:
-    (said,) = read(text)
-    assert isinstance(said, EntryFact)
-    return said
+    (entry_fact,) = read(text)
+    assert isinstance(entry_fact, EntryFact)
+    return entry_fact
 
 
 def test_an_entry_is_known_by_its_date_and_title() -> None:
-    said = the_entry(entry("May 3, 2024", "Longer pier", '["REST", "FIX"]'))
-    assert (said.date, said.title, said.tags, said.location.line) == (
+    entry_fact = the_entry(entry("May 3, 2024", "Longer pier", '["REST", "FIX"]'))
+    assert (entry_fact.date, entry_fact.title, entry_fact.tags, entry_fact.location.line) == (
         "2024-05-03",
         "Longer pier",
         ("REST", "FIX"),
@@ -82,8 +82,8 @@ def test_an_entry_is_known_by_its_date_and_title() -> None:
     "title", ["GET /berths/{id} and {more}", "a > b, <b>", "it's `x`", 'say \\"berth\\"']
 )
 def test_a_title_holds_what_it_likes(title: str) -> None:
-    said = the_entry(entry("May 3, 2024", title))
-    assert said.title == title.replace("\\", "")
+    entry_fact = the_entry(entry("May 3, 2024", title))
+    assert entry_fact.title == title.replace("\\", "")
 
 
 @pytest.mark.parametrize(
@@ -227,12 +227,12 @@ def test_the_dialect_says_how_far_it_was_compared(scratch: Scratch) -> None:
 
 def test_a_long_changelog_takes_time_linear_in_its_length() -> None:
     """The inputs are an unterminated object and an object with ten thousand strings."""
-    said = the_entry(entry("May 3, 2024", "x " * 3000))
+    entry_fact = the_entry(entry("May 3, 2024", "x " * 3000))
     strings = ", ".join('"FIX"' for _ in range(2000))
-    said = the_entry(
+    entry_fact = the_entry(
         f'<Update label="May 3, 2024" tags={{[{strings}]}} rss={{{{title: "Many"}}}}>\n</Update>\n'
     )
-    assert len(said.tags) == 2000
+    assert len(entry_fact.tags) == 2000
     unended = '<Update label="May 3, 2024" rss={{' + '"a" ' * 3000 + "\n" * 3
     assert [type(each).__name__ for each in read(unended)] == ["Unread"]
 

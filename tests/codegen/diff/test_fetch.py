@@ -110,13 +110,13 @@ def test_the_dictionary_is_fetched_from_its_own_address(site: Site, tmp_path: Pa
     result = run("--spec", SPEC, "fetch", *index, "--dictionary", url, "--out", tmp_path / "out")
     assert result.stdout.splitlines()[-1] == str(tmp_path / "out/pier.xml")
     assert (tmp_path / "out/pier.xml").read_text(encoding="utf-8") == DICTIONARY
-    for other, said in (
+    for other, expected in (
         (f"{site.url}/fix/gone.xml", "fix/gone.xml: the response is 404"),
         (f"{site.url}/fix/", "does not end with the name of an .xml file"),
         ("http://pier.example.org/pier.xml", "is not an https URL"),
     ):
         result = run("--spec", SPEC, "fetch", *index, "--dictionary", other, "--out", tmp_path / "other")
-        assert (result.exit_code, said in result.stderr) == (2, True)
+        assert (result.exit_code, expected in result.stderr) == (2, True)
         assert not (tmp_path / "other").exists()
 
 
@@ -184,7 +184,7 @@ def failing(path: str, answer: Answer) -> Callable[[Site], None]:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "expected"),
     [
         (failing("/llms.txt", Answer(b"", 500)), "llms.txt: the response is 500"),
         (failing("/llms.txt", Answer(b"# Nothing\n")), "llms.txt: lists no page about Pier"),
@@ -204,12 +204,12 @@ def failing(path: str, answer: Answer) -> Callable[[Site], None]:
     ],
 )
 def test_nothing_is_written_when_not_all_can_be_had(
-    site: Site, tmp_path: Path, change: Callable[[Site], None], said: str
+    site: Site, tmp_path: Path, change: Callable[[Site], None], expected: str
 ) -> None:
     change(site)
     result = fetched(site, tmp_path / "out")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert said in result.stderr
+    assert expected in result.stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -219,7 +219,7 @@ def test_a_page_of_the_greatest_size_is_taken(site: Site, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "expected"),
     [
         ("MAX_PAGES", 6, "lists 7 pages"),
         ("MAX_TOTAL", 5000, "all pages together"),
@@ -227,10 +227,10 @@ def test_a_page_of_the_greatest_size_is_taken(site: Site, tmp_path: Path) -> Non
     ],
 )
 def test_all_of_it_is_bounded(
-    site: Site, monkeypatch: pytest.MonkeyPatch, name: str, value: int, said: str
+    site: Site, monkeypatch: pytest.MonkeyPatch, name: str, value: int, expected: str
 ) -> None:
     monkeypatch.setattr(fetch, name, value)
-    with pytest.raises(fetch.FetchError, match=said):
+    with pytest.raises(fetch.FetchError, match=expected):
         fetch.fetch(f"{site.url}/llms.txt", original())
 
 

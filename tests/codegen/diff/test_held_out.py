@@ -96,8 +96,8 @@ def rows_reversed(scratch: Scratch) -> None:
         (scratch.pages / BOOKINGS).write_text(text[:at] + line + text[at:], encoding="utf-8")
 
 
-def member(name: str, said: str) -> set[Reported]:
-    return {("different", "member", name, said)}
+def member(name: str, expected: str) -> set[Reported]:
+    return {("different", "member", name, expected)}
 
 
 CHANGES: list[tuple[str, Change, set[Reported]]] = [

@@ -46,11 +46,13 @@ def test_any_text_has_a_name_in_python(value: str, constant: str) -> None:
     assert constant.isidentifier()
 
 
-@pytest.mark.parametrize(("said", "right"), [("NO_WAY", True), ("NOWAY", False)])
-def test_a_condition_of_an_answer_takes_texts_that_are_known(tmp_path: Path, said: str, right: bool) -> None:
+@pytest.mark.parametrize(("expected", "right"), [("NO_WAY", True), ("NOWAY", False)])
+def test_a_condition_of_an_answer_takes_texts_that_are_known(
+    tmp_path: Path, expected: str, right: bool
+) -> None:
     rank = "  Rank:        {tag: 5007"
     fields = edited("fields", rank, f'  Text: {{tag: 58, type: STRING, doc: "Text."}}\n{rank}')
-    orders = edited("messages_orders", "ClOrdID: absent", f"Text: {said}")
+    orders = edited("messages_orders", "ClOrdID: absent", f"Text: {expected}")
     orders = orders.replace("      Rank:    optional", "      Rank:    optional\n      Text:    optional")
     folder = write(tmp_path, texts=TEXTS, fields=fields, messages_orders=orders)
     if right:

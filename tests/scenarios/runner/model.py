@@ -35,7 +35,7 @@ Fields = tuple[tuple[int, Value], ...]
 
 
 @attrs.frozen
-class Said:
+class MessageSpec:
     """A message sent by the peer or by the user."""
 
     fields: Fields
@@ -45,10 +45,10 @@ class Said:
 
 
 @attrs.frozen
-class PeerSays:
+class PeerSends:
     """Messages and other bytes, delivered in one piece unless `cut` is set."""
 
-    parts: tuple[Said | bytes, ...]
+    parts: tuple[MessageSpec | bytes, ...]
     cut: int | None = None
     """How many bytes are delivered at a time."""
 
@@ -66,12 +66,12 @@ class PeerReads:
 
 
 @attrs.frozen
-class UserDoes:
+class UserCalls:
     """A call of the session's user."""
 
     name: str
     text: str | None = None
-    message: Said | None = None
+    message: MessageSpec | None = None
 
 
 @attrs.frozen
@@ -81,7 +81,7 @@ class UserWatches:
     watches: bool
 
 
-Action = PeerSays | PeerCloses | PeerReads | UserDoes | UserWatches
+Action = PeerSends | PeerCloses | PeerReads | UserCalls | UserWatches
 
 
 @attrs.frozen

@@ -17,13 +17,13 @@ from tests.scenarios.runner.model import (
     Action,
     EventPattern,
     Fields,
+    MessageSpec,
     PeerCloses,
     PeerReads,
-    PeerSays,
-    Said,
+    PeerSends,
     Scenario,
     Step,
-    UserDoes,
+    UserCalls,
     UserWatches,
     Value,
 )
@@ -73,7 +73,7 @@ def load(path: Path, role: Role) -> Scenario:
     with _located(path):
         tree = _tree(path)
         if role not in _roles(tree):
-            raise ScenarioError(f"is not for our side as the {role.value}")
+            raise ScenarioError(f"has no role {role.value} for our side")
         return _Reader(tree, path, role).scenario()
 
 
@@ -95,7 +95,7 @@ class _located:  # noqa: N801 - reads as the statement it makes
 def _tree(path: Path) -> Mapping:
     tree = lined_yaml.read(path.read_text("utf-8"))
     if not isinstance(tree, Mapping):
-        raise ScenarioError("is not a mapping of title, roles, steps and so on")
+        raise ScenarioError("must be a mapping with title, source, roles and steps")
     _check_keys(tree, SCENARIO_KEYS, ("title", "source", "roles", "steps"))
     return tree
 
@@ -118,12 +118,12 @@ def _roles(tree: Mapping) -> tuple[Role, ...]:
     for role in Role:
         if written == role.value:
             return (role,)
-    raise ScenarioError(f"roles is initiator, acceptor or both, not {written}")
+    raise ScenarioError(f"roles must be initiator, acceptor or both, not {written}")
 
 
 def _choose(written: Any, known: tuple[str, ...], what: str) -> str:
     if written not in known:
-        raise ScenarioError(f"{what} is one of {', '.join(known)}, not {written}")
+        raise ScenarioError(f"{what} must be one of {', '.join(known)}, not {written}")
     return str(written)
 
 
@@ -146,9 +146,9 @@ class _Reader:
             raise ScenarioError(f"{self._dialect.name} has no products")
         title = tree["title"]
         if not isinstance(title, str) or not title.endswith("."):
-            raise ScenarioError("title is a sentence, with its full stop")
+            raise ScenarioError("title must be a sentence that ends with a full stop")
         if not isinstance(tree["steps"], list) or not tree["steps"]:
-            raise ScenarioError("steps is a list with at least one step")
+            raise ScenarioError("steps must be a list with at least one step")
         return Scenario(
             path=self._path,
             title=title,
@@ -175,12 +175,12 @@ class _Reader:
 
     def _step(self, number: int, written: Any) -> Step:
         if not isinstance(written, Mapping):
-            raise ScenarioError(f"step {number} is not a mapping of at, peer, user, expect, events")
+            raise ScenarioError(f"step {number} must be a mapping of at, peer, user, expect, events")
         try:
             _check_keys(written, STEP_KEYS)
             at = written.get("at")
             if at is not None and (isinstance(at, bool) or not isinstance(at, int | float)):
-                raise ScenarioError(f"at is a number of seconds, not {at}")
+                raise ScenarioError(f"at must be a number of seconds, not {at}")
             return Step(
                 number=number,
                 line=written.line,
@@ -195,17 +195,17 @@ class _Reader:
 
     def _action(self, step: Mapping) -> Action | None:
         if "peer" in step and "user" in step:
-            raise ScenarioError("a step has peer or user, not both")
+            raise ScenarioError("a step must not have both peer and user")
         if "cut" in step and "peer" not in step:
-            raise ScenarioError("cut is about what the peer sends")
+            raise ScenarioError("cut requires peer")
         if "raises" in step and "user" not in step:
-            raise ScenarioError("raises is about what the user does")
+            raise ScenarioError("raises requires user")
         if "peer" in step:
             return self._peer(step["peer"], step.get("cut"))
         if "user" in step:
             return self._user(step["user"])
         if "at" not in step:
-            raise ScenarioError("a step without peer and user has at")
+            raise ScenarioError("a step without peer and user must have at")
         return None
 
     # --- actions of the peer ----------------------------------------------------------------------------
@@ -215,25 +215,25 @@ class _Reader:
             word = _choose(written, PEER_WORDS, "peer")
             return PeerCloses() if word == "eof" else PeerReads(word == "reads again")
         if cut is not None and (not isinstance(cut, int) or cut < 1):
-            raise ScenarioError(f"cut is a number of bytes, not {cut}")
+            raise ScenarioError(f"cut must be a number of bytes, not {cut}")
         items = written if isinstance(written, list) else [written]
-        return PeerSays(tuple(self._part(item) for item in items), cut)
+        return PeerSends(tuple(self._part(item) for item in items), cut)
 
-    def _part(self, written: Any) -> Said | bytes:
+    def _part(self, written: Any) -> MessageSpec | bytes:
         if not isinstance(written, Mapping):
-            raise ScenarioError("the peer sends a mapping of type and fields, or of bytes")
+            raise ScenarioError("peer must be a mapping with type and fields, or with bytes")
         if "bytes" in written:
             _check_keys(written, ("bytes", "times"))
             return str(written["bytes"]).replace("|", "\x01").encode("latin-1") * int(written.get("times", 1))
-        return self._said(written, by_us=False)
+        return self._message_spec(written, by_us=False)
 
-    def _said(self, written: Mapping, *, by_us: bool) -> Said:
+    def _message_spec(self, written: Mapping, *, by_us: bool) -> MessageSpec:
         body = str(written.get("body", ""))
         if body and not body.endswith("|"):
-            raise ScenarioError("body ends with |")
+            raise ScenarioError("body must end with |")
         rest = Mapping(written.line)
         rest.update({key: value for key, value in written.items() if key != "body"})
-        return Said(self._fields(rest, by_us=by_us, complete=True), body)
+        return MessageSpec(self._fields(rest, by_us=by_us, complete=True), body)
 
     # --- actions of the user ----------------------------------------------------------------------------
 
@@ -246,17 +246,17 @@ class _Reader:
             return UserWatches(name == "looks back")
         if name == "send":
             if not isinstance(argument, Mapping):
-                raise ScenarioError("send has a message: type and fields")
-            return UserDoes(name, message=self._said(argument, by_us=True))
+                raise ScenarioError("send must have a message: type and fields")
+            return UserCalls(name, message=self._message_spec(argument, by_us=True))
         if name == "accept":
             fields = argument if isinstance(argument, Mapping) else Mapping(0)
             fields["type"] = "Logon"
-            return UserDoes(name, message=self._said(fields, by_us=True))
+            return UserCalls(name, message=self._message_spec(fields, by_us=True))
         if argument is None and name in NEEDS_TEXT:
-            raise ScenarioError(f"{name} has a text")
+            raise ScenarioError(f"{name} must have a text")
         if argument is not None and name in NEEDS_NOTHING:
-            raise ScenarioError(f"{name} has nothing more to say")
-        return UserDoes(name, None if argument is None else str(argument))
+            raise ScenarioError(f"{name} takes no argument")
+        return UserCalls(name, None if argument is None else str(argument))
 
     def _raises(self, written: Any) -> tuple[str, str]:
         name, text = written, ""
@@ -274,7 +274,7 @@ class _Reader:
             [(name, attributes)] = written.items()
         kind = getattr(events, str(name), None)
         if kind is None or not isinstance(attributes, Mapping):
-            raise ScenarioError(f"{name} is no event, or its attributes are no mapping")
+            raise ScenarioError(f"{name} is not an event, or its attributes are not a mapping")
         known = {field.name for field in kind.__attrs_attrs__}
         known |= {name for name, value in vars(kind).items() if isinstance(value, property)}
         _check_keys(attributes, known)
@@ -289,7 +289,7 @@ class _Reader:
 
     def _pattern(self, written: Any, *, by_us: bool) -> Fields:
         if not isinstance(written, Mapping):
-            raise ScenarioError(f"a message is a mapping of type and fields, not {written!r}")
+            raise ScenarioError(f"a message must be a mapping with type and fields, not {written!r}")
         return self._fields(written, by_us=by_us, complete=False)
 
     def _fields(self, written: Mapping, *, by_us: bool, complete: bool) -> Fields:
@@ -303,7 +303,7 @@ class _Reader:
             else:
                 fields = template if complete else {words.MSG_TYPE: template[words.MSG_TYPE]}
         elif "MsgType" not in written:
-            raise ScenarioError("a message has a type")
+            raise ScenarioError("a message must have a type")
         for key, value in written.items():
             if key != "type":
                 fields[words.tag_of(self._dialect, key)] = words.value_of(value)
@@ -313,5 +313,5 @@ class _Reader:
 def _items(step: Mapping, key: str) -> list[Any]:
     written = step.get(key, [])
     if not isinstance(written, list):
-        raise ScenarioError(f"{key} is a list")
+        raise ScenarioError(f"{key} must be a list")
     return written

@@ -9,7 +9,7 @@ import attrs
 from kalshi_fix_sansio.dialect.layout import Dialect
 from kalshi_fix_sansio.framing import byte_sum
 from tests.helpers import Clock, wire_time
-from tests.scenarios.runner.model import Moment, Part, Said, Value
+from tests.scenarios.runner.model import MessageSpec, Moment, Part, Value
 
 SENDER, TARGET, NUMBER, TIME = 49, 56, 34, 52
 BEGIN_STRING, BODY_LENGTH, CHECK_SUM, MSG_TYPE = 8, 9, 10, 35
@@ -29,7 +29,7 @@ class Peer:
     """Fields of its Logon unless a step overrides them."""
     next_number: int = 1
 
-    def write(self, output: Said) -> bytes:
+    def write(self, output: MessageSpec) -> bytes:
         """Write one message. Header fields set by the step are first, in its order.
 
         The MsgSeqNum is the next one, or the one given; the counter only moves back with a ResetSeqNumFlag.

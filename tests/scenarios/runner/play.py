@@ -19,13 +19,13 @@ from tests.scenarios.runner.match import Matcher, fields_of
 from tests.scenarios.runner.model import (
     EventPattern,
     Fields,
+    MessageSpec,
     PeerCloses,
     PeerReads,
-    PeerSays,
-    Said,
+    PeerSends,
     Scenario,
     Step,
-    UserDoes,
+    UserCalls,
     UserWatches,
 )
 from tests.scenarios.runner.peer import Peer
@@ -117,10 +117,10 @@ class _Player:
 
     def log_on(self) -> None:
         """Log on, as required by scenarios that start logged on."""
-        logon = Said(((MSG_TYPE, "A"),))
-        actions = [UserDoes("connect"), PeerSays((logon,))]
+        logon = MessageSpec(((MSG_TYPE, "A"),))
+        actions = [UserCalls("connect"), PeerSends((logon,))]
         if self._scenario.role is Role.ACCEPTOR:
-            actions.append(UserDoes("accept", message=logon))
+            actions.append(UserCalls("accept", message=logon))
         for action in actions:
             self._act(action)
             outcome = self._settle()
@@ -167,7 +167,7 @@ class _Player:
     # --- actions ----------------------------------------------------------------------------------------
 
     def _act(self, action: object) -> None:
-        if isinstance(action, UserDoes):
+        if isinstance(action, UserCalls):
             self._do(action)
             return
         if action is None:
@@ -175,7 +175,7 @@ class _Player:
         transport = self._transport
         if transport is None:
             raise ScenarioFailed("the user has not connected yet")
-        if isinstance(action, PeerSays):
+        if isinstance(action, PeerSends):
             data = b"".join(self._write(part) for part in action.parts)
             size = action.cut or len(data) or 1
             transport.send([data[at : at + size] for at in range(0, len(data), size)])
@@ -187,7 +187,7 @@ class _Player:
         elif isinstance(action, UserWatches):
             transport.watches = action.watches
 
-    def _write(self, part: Said | bytes) -> bytes:
+    def _write(self, part: MessageSpec | bytes) -> bytes:
         if isinstance(part, bytes):
             self._history.append(f"    <- {len(part)} bytes {part[:60]!r}")
             return part
@@ -195,7 +195,7 @@ class _Player:
         self._history.append(f"    <- {self._matcher.show(frame)}")
         return frame
 
-    def _do(self, action: UserDoes) -> None:
+    def _do(self, action: UserCalls) -> None:
         self._history.append(f"    user: {action.name}{'' if action.text is None else f' {action.text!r}'}")
         session = self._session
         if action.name == "restart" or session is None:
@@ -210,7 +210,7 @@ class _Player:
             raise ScenarioFailed("the user has not connected yet")
         self._transport.call(self._user_call(action))
 
-    def _user_call(self, action: UserDoes) -> Call:
+    def _user_call(self, action: UserCalls) -> Call:
         text, output = action.text, action.message
         if output is not None:
             named = tuple(tag for tag, _ in output.fields if tag != MSG_TYPE)
@@ -234,7 +234,7 @@ class _Player:
         }
         return calls[action.name]
 
-    def _peer_form(self, text: Said) -> bytes:
+    def _peer_form(self, text: MessageSpec) -> bytes:
         """Return a message in wire form, to be decoded into one that the user sends."""
         return attrs.evolve(self._peer, logon={}).write(text)
 

@@ -166,7 +166,7 @@ def test_a_settlement_clears_on_the_date_of_new_york(
 
 
 @pytest.mark.parametrize(
-    ("state", "result", "price", "says"),
+    ("state", "result", "price", "expected"),
     [
         (DETERMINED, None, None, "has no result; give yes, no, or scalar with its price"),
         (DETERMINED, None, "0.5", "a price needs a result"),
@@ -182,10 +182,14 @@ def test_a_settlement_clears_on_the_date_of_new_york(
     ],
 )
 def test_an_impossible_result_changes_nothing(
-    harness: ExchangeHarness, state: MarketState, result: MarketResult | None, price: str | None, says: str
+    harness: ExchangeHarness,
+    state: MarketState,
+    result: MarketResult | None,
+    price: str | None,
+    expected: str,
 ) -> None:
     harness.place("ann", "a2", SELL, 10, "0.90")
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises(ValueError, match=expected):
         harness.market_state(state, result, price)
     market = harness.exchange.markets[harness.market]
     assert (market.state, market.result) == (MarketState.ACTIVE, None)
@@ -209,7 +213,7 @@ LADDER = ("ABOVE-50", "ABOVE-60", "ABOVE-70")
 
 
 @pytest.mark.parametrize(
-    ("kind", "exhaustive", "before", "last", "says"),
+    ("kind", "exhaustive", "before", "last", "expected"),
     [
         (GroupKind.MUTUALLY_EXCLUSIVE, False, [YES, NO], YES, "ABOVE-50 and ABOVE-70 cannot both be yes"),
         (GroupKind.MUTUALLY_EXCLUSIVE, True, [NO, NO], NO, "not all markets of group g can be no"),
@@ -222,7 +226,7 @@ LADDER = ("ABOVE-50", "ABOVE-60", "ABOVE-70")
     ],
 )
 def test_a_result_may_not_contradict_those_of_its_group(
-    kind: GroupKind, exhaustive: bool, before: list[MarketResult], last: MarketResult, says: str | None
+    kind: GroupKind, exhaustive: bool, before: list[MarketResult], last: MarketResult, expected: str | None
 ) -> None:
     """The money returned by the group would otherwise have to be taken back."""
     group = MarketGroup(name="g", markets=LADDER, kind=kind, exhaustive=exhaustive)
@@ -231,10 +235,10 @@ def test_a_result_may_not_contradict_those_of_its_group(
     )
     for ticker, result in zip(LADDER, before, strict=False):
         harness.market_state(DETERMINED, result, "0.5" if result is SCALAR else None, market=ticker)
-    if says is None:
+    if expected is None:
         harness.market_state(DETERMINED, last, market=LADDER[2])
         return
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises(ValueError, match=expected):
         harness.market_state(DETERMINED, last, market=LADDER[2])
     assert harness.exchange.markets[LADDER[2]].state is MarketState.ACTIVE
     # A wrong result must be corrected first.

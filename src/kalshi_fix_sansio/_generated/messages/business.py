@@ -39,12 +39,12 @@ class BusinessMessageReject(FixMessage):
     Attributes:
         ref_seq_num: RefSeqNum (45): MsgSeqNum of the message that this one answers. Required.
         ref_msg_type: RefMsgType (372): MsgType of the message that this one answers. Required.
-        ref_tag_id: RefTagID (371): The tag that caused the refusal. Optional.
+        ref_tag_id: RefTagID (371): Tag that caused the refusal. Optional.
         business_reject_ref_id: BusinessRejectRefID (379): Business id, such as ClOrdID, of the message that
             is refused. Optional.
         business_reject_reason: BusinessRejectReason (380): Why the message is refused. Known values:
             `BusinessRejectReason`. Required.
-        text: Text (58): An explanation for people. Optional.
+        text: Text (58): Explanation, as free text. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "j"

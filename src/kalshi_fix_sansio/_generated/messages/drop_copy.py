@@ -96,8 +96,8 @@ class EventResendComplete(FixMessage):
 
     Attributes:
         ref_seq_num: RefSeqNum (45): MsgSeqNum of the message that this one answers. Required.
-        resend_event_count: ResendEventCount (21003): How many reports were sent. In reports. Required.
-            Changed in 1.0.17 (2025-11-30): Before, the tag was SkipPendingExecReports in Logon.
+        resend_event_count: ResendEventCount (21003): Number of reports sent. In reports. Required. Changed in
+            1.0.17 (2025-11-30): Previously the tag of SkipPendingExecReports in Logon.
     """
 
     MSG_TYPE: ClassVar[str] = "U2"

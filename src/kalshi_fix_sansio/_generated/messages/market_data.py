@@ -57,10 +57,10 @@ class MarketDataRequest(FixMessage):
     Sent from the client on KalshiMD. Since 1.0.28 (2026-05-28). Source: market-data, margin market-data.
 
     Attributes:
-        subscription_request_type: SubscriptionRequestType (263): Whether to send once, to go on sending, or
-            to stop. Known values: `SubscriptionRequestType`. Required.
-        related_sym: NoRelatedSym (146): Requested markets, or those whose subscriptions end; none with
-            DisablePrevious ends them all. Required when SubscriptionRequestType is SNAPSHOT or
+        subscription_request_type: SubscriptionRequestType (263): Request once, subscribe, or unsubscribe.
+            Known values: `SubscriptionRequestType`. Required.
+        related_sym: NoRelatedSym (146): Requested markets, or those whose subscriptions end. DisablePrevious
+            without markets ends all subscriptions. Required when SubscriptionRequestType is SNAPSHOT or
             SNAPSHOT_PLUS_UPDATES.
     """
 
@@ -160,14 +160,14 @@ def encode_market_data_request(message: MarketDataRequest, checked: bool = True,
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MarketDataSnapshotFullRefresh(FixMessage):
-    """MarketDataSnapshotFullRefresh (W): The whole book of a market: answers a request, and opens a
-    subscription. An unknown market has an empty one.
+    """MarketDataSnapshotFullRefresh (W): The complete book of a market: answers a request or begins a
+    subscription. The book of an unknown market is empty.
 
     Sent from the venue on KalshiMD. Since 1.0.28 (2026-05-28). Source: market-data, margin market-data.
 
     Attributes:
         symbol: Symbol (55): Ticker of the market. Required.
-        md_entries: NoMDEntries (268): Levels of the book; none when the book is empty or the market unknown.
+        md_entries: NoMDEntries (268): Levels of the book; empty if the book is empty or the market unknown.
             Required.
     """
 
@@ -280,7 +280,7 @@ class MarketDataRequestReject(FixMessage):
     Attributes:
         md_req_rej_reason: MDReqRejReason (281): Why the request is refused. Known values: `MDReqRejReason`.
             Optional.
-        text: Text (58): An explanation for people. Optional.
+        text: Text (58): Explanation, as free text. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "Y"

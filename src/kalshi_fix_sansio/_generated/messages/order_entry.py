@@ -96,15 +96,15 @@ class NewOrderSingle(FixMessage):
     Source: order-entry, margin order-entry.
 
     Attributes:
-        cl_ord_id: ClOrdID (11): The client's own id of the order, a UUID as a rule; no open order may have
+        cl_ord_id: ClOrdID (11): The client's id of the order, usually a UUID; no other open order may have
             it. At most 64 characters. Matches `[A-Za-z0-9+=_:/-]+`. Required.
         exec_inst: ExecInst (18): How to execute the order. Known values: `ExecInst`. Optional. Since 1.0.11
             (2025-06-12).
         order_qty: OrderQty (38): Contracts to trade: hundredths are possible on prediction, whole numbers on
             margin. In contracts. At least 0.01 in steps of 0.01 from the client on prediction. At least 1 in
             steps of 1 from the client on margin. Required.
-        ord_type: OrdType (40): Kind of order. Known values: `OrdType`. Required. LIMIT, its only value, if
-            not given.
+        ord_type: OrdType (40): Order type. Known values: `OrdType`. Required. LIMIT, its only value, if not
+            given.
         price: Price (44): Limit price of one contract. In dollars or in cents, depending on UseDollars in the
             Logon. From 1 to 99 cents in steps of 1 from the client on prediction with UseDollars N or absent
             in the Logon. From 0.0001 to 0.9999 dollars in steps of 0.0001 from the client on prediction with
@@ -119,7 +119,7 @@ class NewOrderSingle(FixMessage):
         expire_time: ExpireTime (126): When the order expires. Required when TimeInForce is GOOD_TILL_DATE.
         party_ids: NoPartyIDs (453): The customer of a clearing member. At most 1 entry from the client. At
             most 2 entries. Optional.
-        alloc_account: AllocAccount (79): Number of the subaccount, in place of a party; 0 or none is the
+        alloc_account: AllocAccount (79): Number of the subaccount, instead of a party; 0 or absent is the
             primary account. From 0 to 63. Optional. Absent means 0.
         secondary_cl_ord_id: SecondaryClOrdID (526): Id of the order group that the order joins. Optional.
         order_group_id: OrderGroupID (20130): Id of an order group. To add an order to a group, set
@@ -130,11 +130,11 @@ class NewOrderSingle(FixMessage):
             TakerAtCross.
         cancel_order_on_pause: CancelOrderOnPause (21006): Y cancels the order when trading or the exchange
             pauses, N leaves it in the book. Optional. Absent means N.
-        ex_destination: ExDestination (100): Index of the exchange shard: 0 or more selects the shard, absent
-            or -1 lets Symbol decide, which takes the venue a little longer. An order, a change or a cancel
-            that names shard 1 or higher is billed to the Write budget of that shard; anything else, and an
-            order that accepts a quote, to the account's general one. At least -1 from the client. Only -1
-            with UseCapReservation Y in the Logon. Not allowed on margin. Optional elsewhere.
+        ex_destination: ExDestination (100): Index of the exchange shard: 0 or more selects the shard; if
+            absent or -1, the venue derives it from Symbol, which takes a little longer. An order, a change or
+            a cancel that names shard 1 or higher is charged to the Write budget of that shard; other
+            messages, and orders that accept a quote, to the account's general one. At least -1 from the
+            client. Only -1 with UseCapReservation Y in the Logon. Not allowed on margin. Optional elsewhere.
         quote_id: QuoteID (117): The quote that this order accepts. Not allowed on margin. Optional elsewhere.
             Not allowed when ExecInst is REDUCE_ONLY.
         rfq_id: RfqId (21023): The RFQ that the quote must belong to. Not allowed on margin. Optional
@@ -300,47 +300,46 @@ def encode_new_order_single(message: NewOrderSingle, checked: bool = True, text:
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class OrderCancelReplaceRequest(FixMessage):
-    """OrderCancelReplaceRequest (G): Changes price, quantity or expiry of an open order. More quantity loses
-    the place in the queue; another expiry alone keeps it. Where the Logon says UseCapReservation, a change
-    may be sent once the New report of the order has come, and one at a time.
+    """OrderCancelReplaceRequest (G): Changes price, quantity or expiry of an open order. A higher quantity
+    loses the priority in the queue; a change of the expiry only keeps it. With UseCapReservation in the
+    Logon, a change may only be sent after the New report of the order, and one at a time.
 
     Sent from the client on KalshiNR and KalshiRT. At most one of NoPartyIDs and AllocAccount is present.
     Changed in 2026-10: TimeInForce and ExpireTime change the expiry. Source: order-entry, margin order-entry.
 
     Attributes:
-        cl_ord_id: ClOrdID (11): The client's own id of this request; the order has it from then on. At most
-            64 characters. Matches `[A-Za-z0-9+=_:/-]+`. Required.
+        cl_ord_id: ClOrdID (11): The client's id of this request, and of the order once it is replaced. At
+            most 64 characters. Matches `[A-Za-z0-9+=_:/-]+`. Required.
         order_id: OrderID (37): The exchange's id of the order. Required when sent on prediction with
             UseCapReservation Y in the Logon.
         orig_cl_ord_id: OrigClOrdID (41): ClOrdID of the order to change. Required.
-        order_qty: OrderQty (38): The new total: as much as is filled cancels the order, less is refused. In
-            contracts. At least 0 in steps of 0.01 from the client on prediction. At least 0 in steps of 1
-            from the client on margin. Required.
-        ord_type: OrdType (40): Kind of order. Known values: `OrdType`. Required. LIMIT, its only value, if
-            not given.
-        price: Price (44): The new price; absent keeps it. In dollars or in cents, depending on UseDollars in
+        order_qty: OrderQty (38): New total quantity: the filled quantity cancels the order, a lower one is
+            refused. In contracts. At least 0 in steps of 0.01 from the client on prediction. At least 0 in
+            steps of 1 from the client on margin. Required.
+        ord_type: OrdType (40): Order type. Known values: `OrdType`. Required. LIMIT, its only value, if not
+            given.
+        price: Price (44): New price; unchanged if absent. In dollars or in cents, depending on UseDollars in
             the Logon. From 1 to 99 cents in steps of 1 from the client on prediction with UseDollars N or
             absent in the Logon. From 0.0001 to 0.9999 dollars in steps of 0.0001 from the client on
             prediction with UseDollars Y in the Logon. At least 0.0001 dollars in steps of 0.0001 from the
             client on margin. Optional.
         side: Side (54): As in the order. Known values: `Side`. Required.
         symbol: Symbol (55): As in the order. Required.
-        time_in_force: TimeInForce (59): How long the order stays in force from now on: the rest of the day in
-            New York, until ExpireTime, or without end; without it and ExpireTime the expiry stays as it is.
-            Known values: `TimeInForce`. Only DAY, GOOD_TILL_CANCEL or GOOD_TILL_DATE. Optional. Since
+        time_in_force: TimeInForce (59): New time in force: until the end of the day in New York, until
+            ExpireTime, or without limit. The expiry is unchanged if both this field and ExpireTime are
+            absent. Known values: `TimeInForce`. Only DAY, GOOD_TILL_CANCEL or GOOD_TILL_DATE. Optional. Since
             2026-10.
-        expire_time: ExpireTime (126): When the order expires from now on; a time in the past is refused.
-            Required when TimeInForce is GOOD_TILL_DATE. Allowed only when TimeInForce is GOOD_TILL_DATE.
-            Since 2026-10.
+        expire_time: ExpireTime (126): New expiry of the order; a time in the past is refused. Required when
+            TimeInForce is GOOD_TILL_DATE. Allowed only when TimeInForce is GOOD_TILL_DATE. Since 2026-10.
         party_ids: NoPartyIDs (453): The customer of a clearing member. At most 1 entry from the client. At
             most 2 entries. Optional.
-        alloc_account: AllocAccount (79): Number of the subaccount, in place of a party; 0 or none is the
+        alloc_account: AllocAccount (79): Number of the subaccount, instead of a party; 0 or absent is the
             primary account. From 0 to 63. Optional. Absent means 0.
-        ex_destination: ExDestination (100): Index of the exchange shard: 0 or more selects the shard, absent
-            or -1 lets Symbol decide, which takes the venue a little longer. An order, a change or a cancel
-            that names shard 1 or higher is billed to the Write budget of that shard; anything else, and an
-            order that accepts a quote, to the account's general one. At least -1 from the client. Only -1
-            with UseCapReservation Y in the Logon. Not allowed on margin. Optional elsewhere.
+        ex_destination: ExDestination (100): Index of the exchange shard: 0 or more selects the shard; if
+            absent or -1, the venue derives it from Symbol, which takes a little longer. An order, a change or
+            a cancel that names shard 1 or higher is charged to the Write budget of that shard; other
+            messages, and orders that accept a quote, to the account's general one. At least -1 from the
+            client. Only -1 with UseCapReservation Y in the Logon. Not allowed on margin. Optional elsewhere.
     """
 
     MSG_TYPE: ClassVar[str] = "G"
@@ -468,7 +467,7 @@ class OrderCancelRequest(FixMessage):
     Changed in 1.0.11 (2025-06-12): OrderQty is no longer required. Source: order-entry, margin order-entry.
 
     Attributes:
-        cl_ord_id: ClOrdID (11): The client's own id of this request. At most 64 characters. Matches
+        cl_ord_id: ClOrdID (11): The client's id of this request. At most 64 characters. Matches
             `[A-Za-z0-9+=_:/-]+`. Required.
         order_id: OrderID (37): The exchange's id of the order. Optional.
         orig_cl_ord_id: OrigClOrdID (41): ClOrdID of the order to cancel. Required.
@@ -476,13 +475,13 @@ class OrderCancelRequest(FixMessage):
         symbol: Symbol (55): As in the order. Required.
         party_ids: NoPartyIDs (453): The customer of a clearing member. At most 1 entry from the client. At
             most 2 entries. Optional.
-        alloc_account: AllocAccount (79): Number of the subaccount, in place of a party; 0 or none is the
+        alloc_account: AllocAccount (79): Number of the subaccount, instead of a party; 0 or absent is the
             primary account. From 0 to 63. Optional. Absent means 0.
-        ex_destination: ExDestination (100): Index of the exchange shard: 0 or more selects the shard, absent
-            or -1 lets Symbol decide, which takes the venue a little longer. An order, a change or a cancel
-            that names shard 1 or higher is billed to the Write budget of that shard; anything else, and an
-            order that accepts a quote, to the account's general one. At least -1 from the client. Not allowed
-            on margin. Optional elsewhere.
+        ex_destination: ExDestination (100): Index of the exchange shard: 0 or more selects the shard; if
+            absent or -1, the venue derives it from Symbol, which takes a little longer. An order, a change or
+            a cancel that names shard 1 or higher is charged to the Write budget of that shard; other
+            messages, and orders that accept a quote, to the account's general one. At least -1 from the
+            client. Not allowed on margin. Optional elsewhere.
     """
 
     MSG_TYPE: ClassVar[str] = "F"
@@ -571,12 +570,12 @@ def encode_order_cancel_request(message: OrderCancelRequest, checked: bool = Tru
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class OrderMassCancelRequest(FixMessage):
-    """OrderMassCancelRequest (q): Cancels all orders of the session; at most one a second.
+    """OrderMassCancelRequest (q): Cancels all orders of the session; at most one per second.
 
     Sent from the client on KalshiNR. Source: order-entry, margin order-entry.
 
     Attributes:
-        cl_ord_id: ClOrdID (11): The client's own id of this request. At most 64 characters. Matches
+        cl_ord_id: ClOrdID (11): The client's id of this request. At most 64 characters. Matches
             `[A-Za-z0-9+=_:/-]+`. Required.
         mass_cancel_request_type: MassCancelRequestType (530): Which orders to cancel. Known values:
             `MassCancelRequestType`. Required. CANCEL_FOR_SESSION, its only value, if not given.
@@ -642,20 +641,20 @@ class ExecutionReport(FixMessage):
 
     Attributes:
         order_id: OrderID (37): The exchange's id of the order. Required.
-        cl_ord_id: ClOrdID (11): ClOrdID of the last request that changed the order; of the order of a maker's
-            quote `quote:HASH:QuoteID`. At most 64 characters. Matches `[A-Za-z0-9+=_:/-]+`. Required.
-        orig_cl_ord_id: OrigClOrdID (41): The ClOrdID before that, where the order was replaced or cancelled.
-            Optional.
+        cl_ord_id: ClOrdID (11): ClOrdID of the last request that changed the order; for the order of a
+            maker's quote, `quote:HASH:QuoteID`. At most 64 characters. Matches `[A-Za-z0-9+=_:/-]+`.
+            Required.
+        orig_cl_ord_id: OrigClOrdID (41): Previous ClOrdID, if the order was replaced or cancelled. Optional.
         exec_id: ExecID (17): Id of the report, `clock;event` or `clock;event;shard`, in sequence on its
             shard; `-1;-1` on pending reports. Required.
         exec_type: ExecType (150): Type of the report. Known values: `ExecType`. Required.
-        ord_status: OrdStatus (39): State of the order after it. Known values: `OrdStatus`. Required.
+        ord_status: OrdStatus (39): State of the order after the event. Known values: `OrdStatus`. Required.
         side: Side (54): Side of the market; on prediction always seen from the YES contract. Known values:
             `Side`. Required.
         symbol: Symbol (55): Ticker of the market. Required.
-        order_qty: OrderQty (38): CumQty and LeavesQty together; the quantity first ordered where
-            PreserveOriginalOrderQty is Y. In contracts. At least 0.01 in steps of 0.01 from the client on
-            prediction. At least 1 in steps of 1 from the client on margin. Required.
+        order_qty: OrderQty (38): CumQty plus LeavesQty; with PreserveOriginalOrderQty, the original quantity.
+            In contracts. At least 0.01 in steps of 0.01 from the client on prediction. At least 1 in steps of
+            1 from the client on margin. Required.
         leaves_qty: LeavesQty (151): Quantity still open. In contracts. Required.
         cum_qty: CumQty (14): Quantity filled so far. In contracts. Required.
         avg_px: AvgPx (6): Average price of the fills so far. In dollars or in cents, depending on UseDollars
@@ -669,7 +668,7 @@ class ExecutionReport(FixMessage):
             Logon. Required when ExecType is TRADE.
         last_qty: LastQty (32): Quantity of this fill. In contracts. Required when ExecType is TRADE.
         last_mkt: LastMkt (30): Index of the exchange shard that made the report. Optional.
-        transact_time: TransactTime (60): When it happened. Required on margin. Optional elsewhere.
+        transact_time: TransactTime (60): Time of the event. Required on margin. Optional elsewhere.
         time_in_force: TimeInForce (59): The new value, only on Replaced: GoodTillDate if the order expires,
             also at the end of a day, else GoodTillCancel. Known values: `TimeInForce`. Required when ExecType
             is REPLACED. Since 2026-10.
@@ -680,30 +679,31 @@ class ExecutionReport(FixMessage):
             `OrdRejReason`. Required when ExecType is REJECTED.
         exec_restatement_reason: ExecRestatementReason (378): Why the exchange changed the order without a
             request. Optional.
-        party_ids: NoPartyIDs (453): The customer account of the order, and who gave it (SenderSubID), each
-            where there is one and in this order. A report about a change or a cancel names who asked for
-            that, if the request says it. At most 1 entry from the client. At most 2 entries. Optional.
-        alloc_account: AllocAccount (79): The order's subaccount, where it has one. From 0 to 63. Optional.
-        long_qty: LongQty (704): Long position after the trade, YES contracts on prediction; on Trade alone.
+        party_ids: NoPartyIDs (453): The customer account of the order, and the user who sent it
+            (SenderSubID), in this order, each only if known. A report about a change or a cancel contains the
+            user who sent that request, if the request does. At most 1 entry from the client. At most 2
+            entries. Optional.
+        alloc_account: AllocAccount (79): The order's subaccount, if it has one. From 0 to 63. Optional.
+        long_qty: LongQty (704): Long position after the trade, YES contracts on prediction; only on Trade. In
+            contracts. Optional.
+        short_qty: ShortQty (705): Short position after the trade, NO contracts on prediction; only on Trade.
             In contracts. Optional.
-        short_qty: ShortQty (705): Short position after the trade, NO contracts on prediction; on Trade alone.
-            In contracts. Optional.
-        clearing_business_date: ClearingBusinessDate (715): Date on which the trade clears, on Trade alone: on
+        clearing_business_date: ClearingBusinessDate (715): Date on which the trade clears, only on Trade: on
             prediction that of TransactTime in New York, on margin the next one from 16:00 in New York on,
             weekends and holidays included. Optional. Since 2026-09-03. Changed in 2026-10-01: On margin too.
-        trd_match_id: TrdMatchID (880): Id of the trade; on Trade alone. Optional.
-        aggressor_indicator: AggressorIndicator (1057): Y when this order took liquidity, N when it rested; on
-            Trade alone. Optional.
-        misc_fees: NoMiscFees (136): Fees of the trade; on Trade alone. Optional.
+        trd_match_id: TrdMatchID (880): Id of the trade; only on Trade. Optional.
+        aggressor_indicator: AggressorIndicator (1057): Y if this order took liquidity, N if it was resting;
+            only on Trade. Optional.
+        misc_fees: NoMiscFees (136): Fees of the trade; only on Trade. Optional.
         collateral_amount_changes: NoCollateralAmountChanges (1703): Changes of the account's money by the
             event. Optional.
         single_market_collateral_return: SingleMarketCollateralReturn (21030): Collateral freed because the
-            position in this market shrank; a part of the Balance change, not added to it. On Trade alone,
-            where SplitCollateralReturn is Y and it is not zero. In dollars. Not allowed on margin. Optional
+            position in this market shrank; a part of the Balance change, not added to it. Only on Trade, if
+            SplitCollateralReturn is Y and it is not zero. In dollars. Not allowed on margin. Optional
             elsewhere. Since 1.0.26 (2026-05-18).
         ranged_market_collateral_return: RangedMarketCollateralReturn (21031): Collateral freed because
             positions of a group of markets offset each other; a part of the Balance change, not added to it.
-            On Trade alone, where SplitCollateralReturn is Y and it is not zero. In dollars. Not allowed on
+            Only on Trade, if SplitCollateralReturn is Y and it is not zero. In dollars. Not allowed on
             margin. Optional elsewhere. Since 1.0.26 (2026-05-18).
         self_trade_prevention_type: SelfTradePreventionType (2964): Action when the order would trade with
             another of the same owner. Known values: `SelfTradePreventionType`. Optional.
@@ -981,7 +981,7 @@ def encode_execution_report(message: ExecutionReport, checked: bool = True, text
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class OrderCancelReject(FixMessage):
-    """OrderCancelReject (9): Refuses a change or a cancel; the order stays as it was.
+    """OrderCancelReject (9): Refuses a change or a cancel; the order is unchanged.
 
     Sent from the venue on KalshiNR and KalshiRT. Source: order-entry, margin order-entry.
 
@@ -990,7 +990,7 @@ class OrderCancelReject(FixMessage):
         cl_ord_id: ClOrdID (11): ClOrdID of the request. At most 64 characters. Matches `[A-Za-z0-9+=_:/-]+`.
             Required.
         orig_cl_ord_id: OrigClOrdID (41): ClOrdID of the order. Optional.
-        ord_status: OrdStatus (39): State of the order after it. Known values: `OrdStatus`. Required.
+        ord_status: OrdStatus (39): State of the order after the event. Known values: `OrdStatus`. Required.
         cxl_rej_response_to: CxlRejResponseTo (434): Which request was refused. Known values:
             `CxlRejResponseTo`. Required.
         cxl_rej_reason: CxlRejReason (102): Why the request was refused; Text has details. Known values:
@@ -1087,8 +1087,8 @@ class OrderMassCancelReport(FixMessage):
         order_id: OrderID (37): Id of the operation. Required.
         mass_cancel_response: MassCancelResponse (531): Result of the request. Known values:
             `MassCancelResponse`. Required.
-        mass_cancel_reject_reason: MassCancelRejectReason (532): Why the mass cancel was refused, where it
-            was. Optional.
+        mass_cancel_reject_reason: MassCancelRejectReason (532): Why the mass cancel was refused; only on a
+            refusal. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "r"

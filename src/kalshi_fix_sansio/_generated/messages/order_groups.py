@@ -29,8 +29,8 @@ _ORDER_GROUP_ACTION = code_fields(20131, OrderGroupAction, format_int)
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class OrderGroupRequest(FixMessage):
-    """OrderGroupRequest (UOG): Makes, changes, resets, triggers or deletes an order group. An order joins one
-    by SecondaryClOrdID.
+    """OrderGroupRequest (UOG): Creates, changes, resets, triggers or deletes an order group. SecondaryClOrdID
+    adds an order to a group.
 
     Sent from the client on KalshiNR and KalshiRT. Since 1.0.13 (2025-08-15). Changed in 1.0.21 (2026-04-20):
     Takes AllocAccount. Source: order-groups, margin order-groups.
@@ -38,15 +38,15 @@ class OrderGroupRequest(FixMessage):
     Attributes:
         order_group_action: OrderGroupAction (20131): Action on the order group. Known values:
             `OrderGroupAction`. Required. Since 1.0.13 (2025-08-15).
-        order_group_id: OrderGroupID (20130): The group to act on; the answer to Create names it first.
-            Matching `[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}` from the client. Required when
-            OrderGroupAction is RESET, DELETE, TRIGGER or UPDATE. Not allowed when OrderGroupAction is CREATE.
-            Since 1.0.13 (2025-08-15).
+        order_group_id: OrderGroupID (20130): Id of the group. The answer to Create contains the id of the new
+            group. Matching `[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}` from the client. Required
+            when OrderGroupAction is RESET, DELETE, TRIGGER or UPDATE. Not allowed when OrderGroupAction is
+            CREATE. Since 1.0.13 (2025-08-15).
         order_group_contracts_limit: OrderGroupContractsLimit (20132): Contracts that may fill within any 15
             seconds before the group triggers. In contracts. From 1 to 1000000. Required when OrderGroupAction
             is CREATE or UPDATE. Since 1.0.13 (2025-08-15).
-        alloc_account: AllocAccount (79): The subaccount that owns the group, or is to own it. From 0 to 63.
-            Optional. Absent means 0. Since 1.0.21 (2026-04-20).
+        alloc_account: AllocAccount (79): The subaccount that owns the group. From 0 to 63. Optional. Absent
+            means 0. Since 1.0.21 (2026-04-20).
         ex_destination: ExDestination (100): Index of the exchange shard of the group. At least -1 from the
             client. Not allowed on margin. Optional elsewhere. Absent means 0.
     """
@@ -98,7 +98,7 @@ class OrderGroupRequest(FixMessage):
         alloc_account: int | str | None = None,
         ex_destination: int | str | None = None,
     ) -> Self:
-        """Make a group with this limit; the answer names it. With OrderGroupAction CREATE."""
+        """Create a group with this limit; the answer contains its id. With OrderGroupAction CREATE."""
         return cls(
             order_group_action=OrderGroupAction.CREATE,
             order_group_contracts_limit=order_group_contracts_limit,
@@ -132,7 +132,7 @@ class OrderGroupRequest(FixMessage):
         alloc_account: int | str | None = None,
         ex_destination: int | str | None = None,
     ) -> Self:
-        """Let this group take orders again after it triggered. With OrderGroupAction RESET."""
+        """Let this group accept orders again after it triggered. With OrderGroupAction RESET."""
         return cls(
             order_group_action=OrderGroupAction.RESET,
             order_group_id=order_group_id,
@@ -148,7 +148,7 @@ class OrderGroupRequest(FixMessage):
         alloc_account: int | str | None = None,
         ex_destination: int | str | None = None,
     ) -> Self:
-        """Cancel the resting orders of this group immediately, whatever its limit.
+        """Cancel the resting orders of this group immediately, regardless of its limit.
 
         With OrderGroupAction TRIGGER.
         """
@@ -202,8 +202,8 @@ def encode_order_group_request(message: OrderGroupRequest, checked: bool = True,
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class OrderGroupResponse(FixMessage):
-    """OrderGroupResponse (UOH): Confirms an order group request. A refused one is answered by
-    BusinessMessageReject, one that is malformed by Reject.
+    """OrderGroupResponse (UOH): Confirms an order group request. The venue answers a refused request by
+    BusinessMessageReject, a malformed one by Reject.
 
     Sent from the venue on KalshiNR and KalshiRT. Since 1.0.13 (2025-08-15). Source: order-groups, margin
     order-groups.
@@ -212,8 +212,8 @@ class OrderGroupResponse(FixMessage):
         order_group_id: OrderGroupID (20130): Id of the order group, a UUID given by the exchange. Matching
             `[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}` from the client. Required. Since 1.0.13
             (2025-08-15).
-        order_group_contracts_limit: OrderGroupContractsLimit (20132): The limit from now on; after Create and
-            Update alone. In contracts. From 1 to 1000000. Optional. Since 1.0.21 (2026-04-20).
+        order_group_contracts_limit: OrderGroupContractsLimit (20132): New limit; only after Create and
+            Update. In contracts. From 1 to 1000000. Optional. Since 1.0.21 (2026-04-20).
         alloc_account: AllocAccount (79): The subaccount that owns the group; 0 is the primary account. From 0
             to 63. Optional. Since 1.0.24 (2026-05-07).
     """

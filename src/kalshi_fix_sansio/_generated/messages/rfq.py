@@ -93,15 +93,15 @@ class QuoteRequest(FixMessage):
     rfq-messages.
 
     Attributes:
-        quote_req_id: QuoteReqID (131): From the creator its own id of the request, to the makers the
+        quote_req_id: QuoteReqID (131): From the creator, its own id of the request; to the makers, the
             exchange's. Required.
         related_sym: NoRelatedSym (146): Subject of the request: one entry, with a market, or without one for
             combinations. Exactly 1 entry. Required.
-        alloc_account: AllocAccount (79): The creator's subaccount, where no party is named. From 0 to 63. Not
+        alloc_account: AllocAccount (79): The creator's subaccount, if there is no party. From 0 to 63. Not
             allowed from the venue. Optional elsewhere. Absent means 0.
-        multivariate_collection_ticker: MultivariateCollectionTicker (20180): Collection that the combination
-            is made from, in place of a symbol. Optional.
-        multivariate_selected_legs: NoMultivariateSelectedLegs (20181): Legs of the combination; they go with
+        multivariate_collection_ticker: MultivariateCollectionTicker (20180): Collection of the combination's
+            markets, instead of a symbol. Optional.
+        multivariate_selected_legs: NoMultivariateSelectedLegs (20181): Legs of the combination, together with
             MultivariateCollectionTicker. Optional.
     """
 
@@ -247,19 +247,19 @@ def encode_quote_request(message: QuoteRequest, checked: bool = True, text: str 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class QuoteRequestAck(FixMessage):
-    """QuoteRequestAck (b): Takes the creator's request and gives it the exchange's id.
+    """QuoteRequestAck (b): Accepts the creator's request, and contains the exchange's id.
 
     Sent from the venue on prediction, on KalshiRT. Source: rfq-messages.
 
     Attributes:
         quote_req_id: QuoteReqID (131): The creator's own id of the request. Required.
-        quote_request_type: QuoteRequestType (303): How the request was made. Known values:
-            `QuoteRequestType`. Required.
+        quote_request_type: QuoteRequestType (303): Origin of the request. Known values: `QuoteRequestType`.
+            Required.
         rfq_id: RfqId (21023): The exchange's id of the request for quotes. Optional.
-        symbol: Symbol (55): Ticker that was found or made for a combination; absent otherwise. Optional.
+        symbol: Symbol (55): Ticker that was found or created for a combination; absent otherwise. Optional.
         ex_destination: ExDestination (100): Index of the shard that the market is on. At least -1 from the
             client. Required.
-        text: Text (58): An explanation for people. Optional.
+        text: Text (58): Explanation, as free text. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "b"
@@ -336,30 +336,32 @@ def encode_quote_request_ack(message: QuoteRequestAck, checked: bool = True, tex
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Quote(FixMessage):
-    """Quote (S): A maker's quote: from the maker to the exchange, and on from there to the creator. A new one
-    for the same request replaces the maker's last. The two prices may not exceed one dollar together.
+    """Quote (S): A maker's quote: from the maker to the exchange, which sends it to the creator. A new quote
+    for the same request replaces the maker's previous one. The sum of the two prices may not exceed one
+    dollar.
 
     Sent from the client on prediction, on KalshiRFQ; from the venue on prediction, on KalshiRT. At least one
     of BidPx and OfferPx is present. Source: rfq-messages.
 
     Attributes:
-        quote_id: QuoteID (117): The maker's id of its quote; to the creator the id to accept it by. Required.
+        quote_id: QuoteID (117): The maker's id of its quote; to the creator, the id with which to accept it.
+            Required.
         quote_req_id: QuoteReqID (131): The exchange's id of the request. Required.
         symbol: Symbol (55): Ticker of the market. Required.
-        bid_px: BidPx (132): Price of the YES side; absent or 0 where the maker does not quote it. To the
-            creator always in dollars. In dollars or in cents, depending on UseDollars in the Logon. From 0 to
-            99 cents in steps of 1 from the client with UseDollars N or absent in the Logon. From 0 to 0.9999
-            dollars in steps of 0.0001 from the client with UseDollars Y in the Logon. Optional.
-        offer_px: OfferPx (133): Price of the NO side; absent or 0 where the maker does not quote it. To the
-            creator always in dollars. In dollars or in cents, depending on UseDollars in the Logon. From 0 to
-            99 cents in steps of 1 from the client with UseDollars N or absent in the Logon. From 0 to 0.9999
-            dollars in steps of 0.0001 from the client with UseDollars Y in the Logon. Optional.
+        bid_px: BidPx (132): Price of the YES side; absent or 0 if the maker does not quote it. To the
+            creator, always in dollars. In dollars or in cents, depending on UseDollars in the Logon. From 0
+            to 99 cents in steps of 1 from the client with UseDollars N or absent in the Logon. From 0 to
+            0.9999 dollars in steps of 0.0001 from the client with UseDollars Y in the Logon. Optional.
+        offer_px: OfferPx (133): Price of the NO side; absent or 0 if the maker does not quote it. To the
+            creator, always in dollars. In dollars or in cents, depending on UseDollars in the Logon. From 0
+            to 99 cents in steps of 1 from the client with UseDollars N or absent in the Logon. From 0 to
+            0.9999 dollars in steps of 0.0001 from the client with UseDollars Y in the Logon. Optional.
         exec_inst: ExecInst (18): How to execute the order. Known values: `ExecInst`. Not allowed from the
             venue. Optional elsewhere. Since 1.0.11 (2025-06-12).
         alloc_account: AllocAccount (79): The maker's subaccount. From 0 to 63. Not allowed from the venue.
             Optional elsewhere. Absent means 0.
-        rest_remainder: RestRemainder (21015): Y lets the rest of a quote stay in the book after it was
-            executed in part. Not allowed from the venue. Optional elsewhere. Absent means N. Since 1.0.23
+        rest_remainder: RestRemainder (21015): Y leaves the rest of a quote in the book after a partial
+            execution. Not allowed from the venue. Optional elsewhere. Absent means N. Since 1.0.23
             (2026-05-05).
         order_qty: OrderQty (38): Contracts that the quote is for. In contracts. At least 0.01 in steps of
             0.01 from the client on prediction. At least 1 in steps of 1 from the client on margin. Not
@@ -494,13 +496,13 @@ class QuoteStatusReport(FixMessage):
     Sent from the venue on prediction, on KalshiRFQ. Source: rfq-messages.
 
     Attributes:
-        quote_id: QuoteID (117): The quote; may be empty on one that was rejected. Required.
+        quote_id: QuoteID (117): Id of the quote; may be empty on a rejected one. Required.
         quote_req_id: QuoteReqID (131): The exchange's id of the request. Required.
         quote_status: QuoteStatus (297): State of the quote. Known values: `QuoteStatus`. Required. Changed in
-            1.0.17 (2025-11-30): Before, the tag carried QuoteConfirmStatus too.
-        alloc_account: AllocAccount (79): The maker's subaccount, where the quote has one. From 0 to 63.
+            1.0.17 (2025-11-30): Previously also the tag of QuoteConfirmStatus.
+        alloc_account: AllocAccount (79): The maker's subaccount, if the quote has one. From 0 to 63.
             Optional.
-        order_qty: OrderQty (38): Contracts of the request, where it named them. In contracts. At least 0.01
+        order_qty: OrderQty (38): Contracts of the request, if it contains them. In contracts. At least 0.01
             in steps of 0.01 from the client on prediction. At least 1 in steps of 1 from the client on
             margin. Optional.
         bid_px: BidPx (132): Price of the YES side; absent on Rejected. In dollars or in cents, depending on
@@ -625,7 +627,7 @@ def encode_quote_status_report(message: QuoteStatusReport, checked: bool = True,
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class QuoteCancel(FixMessage):
-    """QuoteCancel (Z): Takes a quote back.
+    """QuoteCancel (Z): Cancels a quote.
 
     Sent from the client on prediction, on KalshiRFQ. Source: rfq-messages.
 
@@ -755,8 +757,8 @@ class QuoteConfirm(FixMessage):
 
     Attributes:
         quote_id: QuoteID (117): Id of the quote. Required.
-        rfq_id: RfqId (21023): The request that the quote must belong to; naming it costs less of the rate
-            limit. Optional.
+        rfq_id: RfqId (21023): The request that the quote must belong to. With it, the message uses less of
+            the rate limit. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "U7"
@@ -816,7 +818,7 @@ class QuoteConfirmStatus(FixMessage):
         quote_confirm_status: QuoteConfirmStatus (21010): Whether the confirmation was accepted. Known values:
             `QuoteConfirmStatusCode`. Required. Also read from tag 297, which is never sent. Changed in 1.0.17
             (2025-11-30): Moved here from tag 297, which is deprecated.
-        text: Text (58): Why the confirmation was not taken. Optional.
+        text: Text (58): Why the confirmation was not accepted. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "U8"
@@ -891,8 +893,8 @@ class AcceptQuote(FixMessage):
             Matches `[A-Za-z0-9+=_:/-]+`. Optional.
         party_ids: NoPartyIDs (453): The customer of a clearing member. At most 1 entry from the client. At
             most 2 entries. Optional.
-        prefer_better_quote: PreferBetterQuote (21022): Y takes the best quote of the request if it is at
-            least as good as the one named. Optional. Absent means N.
+        prefer_better_quote: PreferBetterQuote (21022): Y accepts the best quote of the request if it is at
+            least as good as the given one. Optional. Absent means N.
     """
 
     MSG_TYPE: ClassVar[str] = "UA"
@@ -1057,7 +1059,7 @@ def encode_accept_quote_status(message: AcceptQuoteStatus, checked: bool = True,
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class RFQCancel(FixMessage):
-    """RFQCancel (UE): Ends the creator's own request; one of the two ids names it.
+    """RFQCancel (UE): Ends the creator's own request, given by one of the two ids.
 
     Sent from the client on prediction, on KalshiRT. Exactly one of QuoteReqID and RfqId is present. Source:
     rfq-messages.
@@ -1125,7 +1127,7 @@ class RFQCancelStatus(FixMessage):
     Sent from the venue on prediction, on KalshiRT. Source: rfq-messages.
 
     Attributes:
-        quote_req_id: QuoteReqID (131): The request, by the id that the RFQCancel gave. Required.
+        quote_req_id: QuoteReqID (131): Id of the request, as in the RFQCancel. Required.
         rfq_cancel_status: RFQCancelStatus (21013): Status of the request for quotes. Known values:
             `RFQCancelStatusCode`. Required.
         rfq_id: RfqId (21023): The exchange's id of the request for quotes. Required when RFQCancelStatus is
@@ -1202,11 +1204,11 @@ class QuoteRequestReject(FixMessage):
         quote_req_id: QuoteReqID (131): Id of the request for quotes. Required.
         quote_request_reject_reason: QuoteRequestRejectReason (658): Why the request for quotes was refused or
             ended. Known values: `QuoteRequestRejectReason`. Required.
-        text: Text (58): An explanation for people. Required.
-        mve_validation_reason_code: MVEValidationReasonCode (20187): Why the combination is not valid; on
-            combinations alone. Known values: `MVEValidationReasonCode`. Optional.
-        mve_offending_legs: NoMVEOffendingLegs (20185): Legs that make a combination invalid, where they are
-            known. Optional.
+        text: Text (58): Explanation, as free text. Required.
+        mve_validation_reason_code: MVEValidationReasonCode (20187): Why the combination is not valid; only
+            for combinations. Known values: `MVEValidationReasonCode`. Optional.
+        mve_offending_legs: NoMVEOffendingLegs (20185): Legs that make a combination invalid, if known.
+            Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "AG"

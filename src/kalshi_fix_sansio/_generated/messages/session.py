@@ -43,32 +43,30 @@ _SESSION_REJECT_REASON = code_fields(373, SessionRejectReason, format_int)
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Logon(FixMessage):
-    """Logon (A): Opens a session: the client sends it first, and the other side's Logon completes it.
+    """Logon (A): Opens a session: the client sends a Logon first, and the other side answers with its own.
 
     Source: authentication, margin authentication.
 
     Attributes:
-        encrypt_method: EncryptMethod (98): How messages are encrypted; always not at all, for transport
-            security does it. Known values: `EncryptMethod`. Always NONE.
+        encrypt_method: EncryptMethod (98): How messages are encrypted: always None, because the transport is
+            encrypted. Known values: `EncryptMethod`. Always NONE.
         heart_bt_int: HeartBtInt (108): How long either side may be silent before it sends a Heartbeat: more
             than 3 on prediction, at least 3 on margin, 30 as a rule. In seconds. At least 3. Required.
         raw_data: RawData (96): The client's signature of the Logon in base64: RSA-PSS over SHA-256, or
             Ed25519. Required from the client. Optional elsewhere. Never shown in a repr.
-        default_appl_ver_id: DefaultApplVerID (1137): Version of FIX that the session's application messages
-            follow. Known values: `ApplVerID`. Always FIX50SP2.
-        reset_seq_num_flag: ResetSeqNumFlag (141): Y starts both directions again at number 1; sessions
-            without resend refuse a Logon without it. Required from the client on KalshiNR, KalshiDC,
+        default_appl_ver_id: DefaultApplVerID (1137): Version of FIX of the session's application messages.
+            Known values: `ApplVerID`. Always FIX50SP2.
+        reset_seq_num_flag: ResetSeqNumFlag (141): Y restarts the sequence numbers of both directions at 1;
+            sessions without resend refuse a Logon without it. Required from the client on KalshiNR, KalshiDC,
             KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N.
-        next_expected_msg_seq_num: NextExpectedMsgSeqNum (789): The number that the sender of this Logon
-            expects next; it has received all lower ones. Optional.
+        next_expected_msg_seq_num: NextExpectedMsgSeqNum (789): Next sequence number that the sender of this
+            Logon expects; it has received all lower ones. Optional.
         max_message_size: MaxMessageSize (383): The longest message that the sender of this Logon can receive.
             In bytes. Optional.
-        test_message_indicator: TestMessageIndicator (464): Y on a session that is for tests. Optional. Absent
-            means N.
-        username: Username (553): Name of an account at the other side. Optional.
-        password: Password (554): Password of the account that Username names. Optional. Never shown in a
-            repr.
-        new_password: NewPassword (925): The account's new password. Optional. Never shown in a repr.
+        test_message_indicator: TestMessageIndicator (464): Y on a test session. Optional. Absent means N.
+        username: Username (553): User name at the other side. Optional.
+        password: Password (554): Password of the user. Optional. Never shown in a repr.
+        new_password: NewPassword (925): New password of the user. Optional. Never shown in a repr.
         encrypted_password_method: EncryptedPasswordMethod (1400): How the encrypted passwords are encrypted,
             as the two sides agreed. Optional.
         encrypted_password: EncryptedPassword (1402): The password, encrypted. Optional. Never shown in a
@@ -76,39 +74,39 @@ class Logon(FixMessage):
         encrypted_new_password: EncryptedNewPassword (1404): The new password, encrypted. Optional. Never
             shown in a repr.
         cancel_orders_on_disconnect: CancelOrdersOnDisconnect (8013): Y cancels all open orders on every shard
-            when the connection ends, however it ends. Only N when ListenerSession is Y. Optional. Absent
-            means N.
+            when the connection ends, for any reason. Only N when ListenerSession is Y. Optional. Absent means
+            N.
         listener_session: ListenerSession (20126): Y makes the session a live, read-only feed of the account's
-            execution reports; needs SkipPendingExecReports, excludes CancelOrdersOnDisconnect, and requires a
-            separate key (read scope is enough). Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD.
+            execution reports; requires SkipPendingExecReports and a separate key (read scope is sufficient),
+            excludes CancelOrdersOnDisconnect. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD.
             Optional elsewhere. Absent means N. Since 1.0.10 (2025-04-15). Changed in 1.0.12 (2025-06-26):
             Works on KalshiNR and KalshiRT.
         receive_settlement_reports: ReceiveSettlementReports (20127): Whether settlement reports are sent on
             this session. Not allowed on margin. Not allowed on KalshiDC, KalshiRFQ and KalshiMD. Optional
-            elsewhere. Absent means N; Y on KalshiPT. Changed in 2026-10: KalshiNR takes it too.
+            elsewhere. Absent means N; Y on KalshiPT. Changed in 2026-10: KalshiNR accepts it too.
         message_retention_period: MessageRetentionPeriod (20200): How long the gateway keeps messages for
             resending. In hours. From 1 to 72. Not allowed on KalshiNR, KalshiDC, KalshiRFQ and KalshiMD.
             Optional elsewhere. Absent means 24.
-        use_dollars: UseDollars (21005): Y gives prices in dollars with up to four decimals, N in whole cents.
+        use_dollars: UseDollars (21005): Y: prices are in dollars with up to four decimals. N: in whole cents.
             Optional. Absent means N; always Y on margin. Since 1.0.14 (2025-10-01).
         enable_ioc_cancel_report: EnableIocCancelReport (21007): Y reports the cancelled rest of an
             immediate-or-cancel order that was filled in part. Optional. Absent means N.
-        preserve_original_order_qty: PreserveOriginalOrderQty (21008): Y keeps OrderQty of execution reports
-            at the quantity first ordered. Optional. Absent means N. Since 1.0.15 (2025-11-21).
+        preserve_original_order_qty: PreserveOriginalOrderQty (21008): Y keeps the original quantity in
+            OrderQty of execution reports. Optional. Absent means N. Since 1.0.15 (2025-11-21).
         skip_pending_exec_reports: SkipPendingExecReports (21011): Y omits the pending reports that precede
             the outcome of a request. Only Y when ListenerSession is Y. Required when ListenerSession is Y.
             Absent means N. Also read from tag 21003, which is never sent. Since 1.0.10 (2025-04-15). Changed
             in 1.0.17 (2025-11-30): Moved here from tag 21003, which is deprecated.
         use_expired_ord_status: UseExpiredOrdStatus (21012): Y reports orders that the system ends by expiry
-            as Expired rather than Canceled. Optional. Absent means N. Changed in 1.0.20 (2026-03-01): Covers
-            the expiry of single orders beside the close of a market.
+            as Expired rather than Canceled. Optional. Absent means N. Changed in 1.0.20 (2026-03-01): Also
+            covers the expiry of single orders, in addition to the close of a market.
         always_emit_new_before_trade: AlwaysEmitNewBeforeTrade (21026): Y sends a separate New report before
-            the first Trade, also where an order trades at once. Not allowed on margin. Optional elsewhere.
+            the first Trade, also if an order trades immediately. Not allowed on margin. Optional elsewhere.
             Absent means N. Since 1.0.22 (2026-04-28).
         split_collateral_return: SplitCollateralReturn (21027): Y adds the released part of the collateral and
             the reason to Trade reports. Not allowed on margin. Optional elsewhere. Absent means N. Since
             1.0.26 (2026-05-18).
-        use_cap_reservation: UseCapReservation (21032): Y reserves room under a customer account's daily cap
+        use_cap_reservation: UseCapReservation (21032): Y reserves capacity of a customer account's daily cap
             on event contracts for every order and every change of one; for clearing members only. Orders that
             accept a quote reserve no capacity. Not allowed on margin. Not allowed on KalshiDC, KalshiPT,
             KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N. Since 2026-10.
@@ -364,8 +362,7 @@ def encode_logon(message: Logon, checked: bool = True, text: str = "") -> str:
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Heartbeat(FixMessage):
-    """Heartbeat (0): Shows that its sender is alive when it has nothing else to send, or answers a
-    TestRequest.
+    """Heartbeat (0): Sent when the sender has been silent for HeartBtInt, or in answer to a TestRequest.
 
     Source: FIXT 1.1.
 
@@ -411,12 +408,13 @@ def encode_heartbeat(message: Heartbeat, checked: bool = True, text: str = "") -
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class TestRequest(FixMessage):
-    """TestRequest (1): Asks the other side for a Heartbeat, to find out whether it is alive.
+    """TestRequest (1): Requests a Heartbeat, to check whether the other side is alive.
 
     Source: FIXT 1.1.
 
     Attributes:
-        test_req_id: TestReqID (112): Ties a Heartbeat to the TestRequest that asked for it. Required.
+        test_req_id: TestReqID (112): Id of a TestRequest, repeated in the Heartbeat that answers it.
+            Required.
     """
 
     MSG_TYPE: ClassVar[str] = "1"
@@ -461,14 +459,14 @@ def encode_test_request(message: TestRequest, checked: bool = True, text: str = 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class ResendRequest(FixMessage):
-    """ResendRequest (2): Requests messages that were sent before but have not arrived. The venue refuses one
-    that begins before what it keeps (MessageRetentionPeriod).
+    """ResendRequest (2): Requests messages that were sent earlier but have not arrived. The venue refuses one
+    that begins before the oldest message that it keeps (MessageRetentionPeriod).
 
     Sent on KalshiRT and KalshiPT. Source: authentication, margin authentication.
 
     Attributes:
-        begin_seq_no: BeginSeqNo (7): First number of the messages asked for. Required.
-        end_seq_no: EndSeqNo (16): Last number of the messages asked for, included; 0 means all that follow.
+        begin_seq_no: BeginSeqNo (7): First requested sequence number. Required.
+        end_seq_no: EndSeqNo (16): Last requested sequence number, inclusive; 0 requests all later messages.
             Required.
     """
 
@@ -521,17 +519,17 @@ def encode_resend_request(message: ResendRequest, checked: bool = True, text: st
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Reject(FixMessage):
-    """Reject (3): Refuses a message that breaks the rules of FIX or of the dialect.
+    """Reject (3): Rejects a message that violates FIX or the dialect.
 
     Source: error-handling, margin error-handling.
 
     Attributes:
         ref_seq_num: RefSeqNum (45): MsgSeqNum of the message that this one answers. Required.
-        ref_tag_id: RefTagID (371): The tag that caused the refusal. Optional.
+        ref_tag_id: RefTagID (371): Tag that caused the refusal. Optional.
         ref_msg_type: RefMsgType (372): MsgType of the message that this one answers. Optional.
         session_reject_reason: SessionRejectReason (373): What was wrong with the message as a FIX message.
             Known values: `SessionRejectReason`. Optional.
-        text: Text (58): An explanation for people. Optional.
+        text: Text (58): Explanation, as free text. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "3"
@@ -602,15 +600,15 @@ def encode_reject(message: Reject, checked: bool = True, text: str = "") -> str:
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class SequenceReset(FixMessage):
-    """SequenceReset (4): Moves the sender's numbers on: over messages that need not be sent again, or after a
-    disaster.
+    """SequenceReset (4): Increases the sender's next sequence number: to skip messages that need not be
+    resent (GapFill), or to recover from a failure (Reset).
 
     Sent on KalshiRT and KalshiPT. Source: FIXT 1.1.
 
     Attributes:
-        gap_fill_flag: GapFillFlag (123): Y when the numbers skipped held nothing worth sending again; N or
-            absent resets the sequence. Optional. Absent means N.
-        new_seq_no: NewSeqNo (36): The number of the next message to come. Required.
+        gap_fill_flag: GapFillFlag (123): Y if the skipped messages need not be resent (GapFill); N or absent
+            resets the sequence. Optional. Absent means N.
+        new_seq_no: NewSeqNo (36): Sequence number of the next message. Required.
     """
 
     MSG_TYPE: ClassVar[str] = "4"
@@ -711,21 +709,19 @@ def encode_logout(message: Logout, checked: bool = True, text: str = "") -> str:
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class LogonFields(Block):
-    """What a Logon (A) says beside what the session writes itself.
+    """The fields of a Logon (A) that the session does not set.
 
-    For a `SessionConfig` or a client. What is None is not sent: the other side assumes its default.
+    For a `SessionConfig` or a client. A field that is None is not sent: the other side assumes its default.
 
     Attributes:
         raw_data: RawData (96): The client's signature of the Logon in base64: RSA-PSS over SHA-256, or
             Ed25519. Required from the client. Optional elsewhere. Never shown in a repr.
         max_message_size: MaxMessageSize (383): The longest message that the sender of this Logon can receive.
             In bytes. Optional.
-        test_message_indicator: TestMessageIndicator (464): Y on a session that is for tests. Optional. Absent
-            means N.
-        username: Username (553): Name of an account at the other side. Optional.
-        password: Password (554): Password of the account that Username names. Optional. Never shown in a
-            repr.
-        new_password: NewPassword (925): The account's new password. Optional. Never shown in a repr.
+        test_message_indicator: TestMessageIndicator (464): Y on a test session. Optional. Absent means N.
+        username: Username (553): User name at the other side. Optional.
+        password: Password (554): Password of the user. Optional. Never shown in a repr.
+        new_password: NewPassword (925): New password of the user. Optional. Never shown in a repr.
         encrypted_password_method: EncryptedPasswordMethod (1400): How the encrypted passwords are encrypted,
             as the two sides agreed. Optional.
         encrypted_password: EncryptedPassword (1402): The password, encrypted. Optional. Never shown in a
@@ -733,39 +729,39 @@ class LogonFields(Block):
         encrypted_new_password: EncryptedNewPassword (1404): The new password, encrypted. Optional. Never
             shown in a repr.
         cancel_orders_on_disconnect: CancelOrdersOnDisconnect (8013): Y cancels all open orders on every shard
-            when the connection ends, however it ends. Only N when ListenerSession is Y. Optional. Absent
-            means N.
+            when the connection ends, for any reason. Only N when ListenerSession is Y. Optional. Absent means
+            N.
         listener_session: ListenerSession (20126): Y makes the session a live, read-only feed of the account's
-            execution reports; needs SkipPendingExecReports, excludes CancelOrdersOnDisconnect, and requires a
-            separate key (read scope is enough). Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD.
+            execution reports; requires SkipPendingExecReports and a separate key (read scope is sufficient),
+            excludes CancelOrdersOnDisconnect. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD.
             Optional elsewhere. Absent means N. Since 1.0.10 (2025-04-15). Changed in 1.0.12 (2025-06-26):
             Works on KalshiNR and KalshiRT.
         receive_settlement_reports: ReceiveSettlementReports (20127): Whether settlement reports are sent on
             this session. Not allowed on margin. Not allowed on KalshiDC, KalshiRFQ and KalshiMD. Optional
-            elsewhere. Absent means N; Y on KalshiPT. Changed in 2026-10: KalshiNR takes it too.
+            elsewhere. Absent means N; Y on KalshiPT. Changed in 2026-10: KalshiNR accepts it too.
         message_retention_period: MessageRetentionPeriod (20200): How long the gateway keeps messages for
             resending. In hours. From 1 to 72. Not allowed on KalshiNR, KalshiDC, KalshiRFQ and KalshiMD.
             Optional elsewhere. Absent means 24.
-        use_dollars: UseDollars (21005): Y gives prices in dollars with up to four decimals, N in whole cents.
+        use_dollars: UseDollars (21005): Y: prices are in dollars with up to four decimals. N: in whole cents.
             Optional. Absent means N; always Y on margin. Since 1.0.14 (2025-10-01).
         enable_ioc_cancel_report: EnableIocCancelReport (21007): Y reports the cancelled rest of an
             immediate-or-cancel order that was filled in part. Optional. Absent means N.
-        preserve_original_order_qty: PreserveOriginalOrderQty (21008): Y keeps OrderQty of execution reports
-            at the quantity first ordered. Optional. Absent means N. Since 1.0.15 (2025-11-21).
+        preserve_original_order_qty: PreserveOriginalOrderQty (21008): Y keeps the original quantity in
+            OrderQty of execution reports. Optional. Absent means N. Since 1.0.15 (2025-11-21).
         skip_pending_exec_reports: SkipPendingExecReports (21011): Y omits the pending reports that precede
             the outcome of a request. Only Y when ListenerSession is Y. Required when ListenerSession is Y.
             Absent means N. Also read from tag 21003, which is never sent. Since 1.0.10 (2025-04-15). Changed
             in 1.0.17 (2025-11-30): Moved here from tag 21003, which is deprecated.
         use_expired_ord_status: UseExpiredOrdStatus (21012): Y reports orders that the system ends by expiry
-            as Expired rather than Canceled. Optional. Absent means N. Changed in 1.0.20 (2026-03-01): Covers
-            the expiry of single orders beside the close of a market.
+            as Expired rather than Canceled. Optional. Absent means N. Changed in 1.0.20 (2026-03-01): Also
+            covers the expiry of single orders, in addition to the close of a market.
         always_emit_new_before_trade: AlwaysEmitNewBeforeTrade (21026): Y sends a separate New report before
-            the first Trade, also where an order trades at once. Not allowed on margin. Optional elsewhere.
+            the first Trade, also if an order trades immediately. Not allowed on margin. Optional elsewhere.
             Absent means N. Since 1.0.22 (2026-04-28).
         split_collateral_return: SplitCollateralReturn (21027): Y adds the released part of the collateral and
             the reason to Trade reports. Not allowed on margin. Optional elsewhere. Absent means N. Since
             1.0.26 (2026-05-18).
-        use_cap_reservation: UseCapReservation (21032): Y reserves room under a customer account's daily cap
+        use_cap_reservation: UseCapReservation (21032): Y reserves capacity of a customer account's daily cap
             on event contracts for every order and every change of one; for clearing members only. Orders that
             accept a quote reserve no capacity. Not allowed on margin. Not allowed on KalshiDC, KalshiPT,
             KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N. Since 2026-10.

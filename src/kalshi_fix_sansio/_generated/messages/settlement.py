@@ -52,20 +52,19 @@ class MarketSettlementReport(FixMessage):
     too. Source: market-settlement.
 
     Attributes:
-        market_settlement_report_id: MarketSettlementReportID (20105): Id of this page of the settlement; each
-            page has another. Required.
-        symbol: Symbol (55): Ticker of the market; ties the pages of a settlement together. Required.
+        market_settlement_report_id: MarketSettlementReportID (20105): Id of this page of the settlement;
+            different for each page. Required.
+        symbol: Symbol (55): Ticker of the market; the same on all pages of a settlement. Required.
         clearing_business_date: ClearingBusinessDate (715): Date on which the trade or settlement clears.
             Required.
-        tot_num_market_settlement_reports: TotNumMarketSettlementReports (20106): How many reports the
-            settlement has in all. In reports. Optional.
-        market_result: MarketResult (20107): How the market was decided. Known values: `MarketResult`.
-            Required.
+        tot_num_market_settlement_reports: TotNumMarketSettlementReports (20106): Number of reports of the
+            settlement. In reports. Optional.
+        market_result: MarketResult (20107): Result of the market. Known values: `MarketResult`. Required.
         settlement_price: SettlementPrice (730): Value of one YES contract before fees, in cents on every
             session. In cents. Required. Changed in 1.0.19 (2026-02-27): Carries up to two decimals.
         last_fragment: LastFragment (893): Y on the last page of a settlement, N on those before it. Optional.
         market_settlement_party_ids: NoMarketSettlementPartyIDs (20108): The parties whose positions were
-            settled, each with its money and fees. Optional.
+            settled, each with its payout and fees. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "UMS"
