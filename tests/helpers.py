@@ -152,7 +152,7 @@ def messages(data: bytes) -> list[Any]:
 
 
 def raw(fields: str) -> bytes:
-    """Return a whole message from `35=..|49=..|` text, with BeginString, BodyLength and CheckSum added."""
+    """Return a complete message from `35=..|49=..|` text, with BeginString, BodyLength and CheckSum added."""
     body = fields.replace("|", "\x01")
     return encode_frame("FIXT.1.1", body.encode("latin-1") + (b"" if body.endswith("\x01") else b"\x01"))
 

@@ -384,6 +384,6 @@ def header(msg_type: str, number: int = 7) -> Header:
 
 
 def frame(msg_type: str, body: str, head: str = "49=a|56=b|34=7|52=20260801-12:30:15.123|") -> bytes:
-    """Return a whole message from text with `|` between fields."""
+    """Return a complete message from text with `|` between fields."""
     text = f"35={msg_type}|{head}{body}".replace("|", "\x01")
     return encode_frame("FIXT.1.1", text.encode("latin-1"))

@@ -31,7 +31,7 @@ _AFTER: Final = (b"\n", b"", b"]\n", b"\n\n", b" ...\n", b"\nnote\n", b"\\x7c\n"
 
 
 class Careful(LogReader):
-    """A log reader without its fast path for whole messages."""
+    """A log reader without its fast path for complete messages."""
 
     def _take_whole(self, found: re.Match[bytes]) -> None:
         del found

@@ -45,7 +45,7 @@ class _Connection:
             data = self._receive("a message")
             if not data:
                 raise Failure(
-                    f"the engine ended the connection before a whole message (had {self._buffer!r})"
+                    f"the engine ended the connection before a complete message (had {self._buffer!r})"
                 )
             self._buffer += data
 

@@ -216,7 +216,7 @@ def own_logon_fields(fields: Block | None, dialect: Dialect) -> Block | None:
     if layout is None:
         raise ConfigurationError(f"logon_fields are of no use with {dialect.name}, which has no Logon")
     if type(fields) is not layout.cls:
-        # What it holds is not repeated: it may be a password.
+        # Its content is not quoted: it may be a password.
         raise ConfigurationError(
             f"logon_fields must be a {layout.name} of {layout.cls.__module__}, such as "
             f"{layout.name}({layout.members[-1].attribute}=...), not {type(fields).__name__}"

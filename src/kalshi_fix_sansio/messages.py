@@ -44,10 +44,10 @@ def decode(frame: bytes | Frame) -> Message:
     `UnknownMessage`.
 
     Args:
-        frame: one whole message, or a `Frame` from a `Framer`.
+        frame: one complete message, or a `Frame` from a `Framer`.
 
     Raises:
-        DecodeError: the bytes are not one whole message with a correct BodyLength and CheckSum.
+        DecodeError: the bytes are not one complete message with a correct BodyLength and CheckSum.
     """
     return CODEC.decode(frame)
 
@@ -56,7 +56,7 @@ def decode_strict(frame: bytes | Frame) -> Message:
     """Decode one Kalshi message, and raise DecodeError unless it is valid according to the spec.
 
     Args:
-        frame: one whole message, or a `Frame` from a `Framer`.
+        frame: one complete message, or a `Frame` from a `Framer`.
 
     Raises:
         DecodeError: its `problems` lists the errors, classified by SessionRejectReason (373).

@@ -141,7 +141,7 @@ def mangled(draw: st.DrawFn, sound: list[bytes]) -> bytes:
 
 
 def agree_on_bytes(trained_codec: Codec, careful: Codec, data: bytes) -> None:
-    """Check that both refuse bytes that are not one whole message, and decode the others alike."""
+    """Check that both refuse bytes that are not one complete message, and decode the others alike."""
     if is_frame(data):
         expected = dump(carefully(careful, data)[0])
         assert dump(trained_codec.decode(data)) == expected

@@ -459,7 +459,7 @@ def test_another_version_of_fix_is_reported() -> None:
 )
 def test_anything_but_one_whole_message_is_refused(broken: bytes) -> None:
     for decode_it in (CODEC.decode, CODEC.decode_strict, CODEC.check):
-        with pytest.raises(DecodeError, match="not one whole FIX message") as refused:
+        with pytest.raises(DecodeError, match="not one complete FIX message") as refused:
             decode_it(broken)
         assert refused.value.problems
 

@@ -393,7 +393,7 @@ def test_nested_beginnings_have_correct_check_sums(portion: int) -> None:
 
 @pytest.fixture
 def added(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Record how many bytes each call adds up for a check sum."""
+    """Record how many bytes each call adds up for a checksum."""
     sizes: list[int] = []
 
     def counting(data: bytes | bytearray) -> int:
@@ -406,7 +406,7 @@ def added(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_work_is_linear_in_hostile_streams(added: list[int]) -> None:
-    """The bytes added up for check sums are at most a small multiple of the bytes received."""
+    """The bytes added up for checksums are at most a small multiple of the bytes received."""
     for size in (20_000, 40_000, 80_000):
         stream = nested(size) % 0 + nested(size) % 1
         added.clear()

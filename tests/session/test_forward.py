@@ -83,7 +83,7 @@ def test_a_received_message_can_be_forwarded(client: Wired) -> None:
 @pytest.mark.parametrize(
     ("frame", "error", "expected"),
     [
-        (ORDER[:-1], DecodeError, "not one whole FIX message"),
+        (ORDER[:-1], DecodeError, "not one complete FIX message"),
         (raw("35=0|49=a|56=b|34=1|52=20260101-00:00:00|"), LocalProtocolError, "belongs to the session"),
         (raw("35=ZZ|49=a|56=b|34=1|52=20260101-00:00:00|1=x|"), LocalProtocolError, "is not a message of"),
         (

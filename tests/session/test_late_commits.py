@@ -27,7 +27,7 @@ def late(role: Role = Role.INITIATOR, name: str = "KalshiRT", **changes: Any) ->
 
 
 def types(data: bytes) -> list[str]:
-    """Return the MsgTypes of whole messages."""
+    """Return the MsgTypes of complete messages."""
     return [part.split(b"\x01")[0].decode() for part in data.split(b"\x0135=")[1:]]
 
 

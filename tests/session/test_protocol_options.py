@@ -49,7 +49,7 @@ def misframed(message: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("ends", [False, True])
-@pytest.mark.parametrize("damage", ["length", "check sum"])
+@pytest.mark.parametrize("damage", ["length", "checksum"])
 def test_garbage_instead_of_a_logon_is_skipped_or_ends_the_connection(
     role: Role, ends: bool, damage: str
 ) -> None:

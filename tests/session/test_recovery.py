@@ -44,7 +44,7 @@ def test_progress_resets_the_attempts_of_a_resend(role: Role) -> None:
     assert asked(wired) == [(6, 6)]
     wired.wait(20)
     (logout,) = [message for message in wired.sent() if message.NAME == "Logout"]
-    assert logout.text == "the resend of messages 6 to 6 did not come"
+    assert logout.text == "the resend of messages 6 to 6 did not arrive"
 
 
 @pytest.mark.parametrize("how", ["deadline", "end of file", "too low"])

@@ -23,7 +23,7 @@ _BY_TEXT: dict[str, frozenset[Kind]] = {
     | _DEAD
     | _GONE
     | {Kind.REFUSE, Kind.CLOCK, Kind.RESET, Kind.ABORT, Kind.LOGOUT},
-    "came before the answer to the Logon": _LOST,
+    "was received before the answer to the Logon": _LOST,
     "the first message was not a Logon": _LOST,
     "the peer has stopped reading": _LATE | {Kind.HUGE},
     "the bytes received instead of a Logon are not a message": _LOST,

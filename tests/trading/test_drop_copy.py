@@ -181,7 +181,7 @@ def test_a_count_different_from_the_received_reports_covers_nothing(
     assert len(harness.apply(copy(3), copy(5), update)) == 2
     assert harness.copies.covered(0) == []
     [pending] = harness.copies.pending
-    assert (pending.state, pending.why) == (CopyState.WAITING, f"2 reports came, and were to be {count}")
+    assert (pending.state, pending.why) == (CopyState.WAITING, f"2 reports were received instead of {count}")
     harness.second = 1
     assert harness.due() is not None
 
@@ -433,7 +433,7 @@ def test_requested_shards_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     harness = Harness()
     harness.request(*(key(1, shard) for shard in range(4)))
     assert len(harness.copies.pending) == harness.copies.left_out == 2
-    assert harness.what()[-1] == ("2 ranges of reports", "they were not asked for", Remedy.REST)
+    assert harness.what()[-1] == ("2 ranges of reports", "they were not requested", Remedy.REST)
     for shard in range(10, 15):  # by the user's own requests
         harness.apply(EventResendRequest(begin_exec_id=f"1;1;{shard}"), complete(0))
         harness.apply(EventResendRequest(begin_exec_id=f"1;1;{shard}"), refused(REASON.BEGIN_TOO_SMALL))
@@ -456,7 +456,7 @@ def test_an_answer_beyond_the_bound_covers_nothing() -> None:
     harness.send_request(key(1))
     assert len(harness.apply(*map(copy, range(1, 6)), complete(3))) == 5
     [(_, what, remedy)] = harness.what()
-    assert "more than 3 reports came" in what
+    assert "more than 3 reports were received" in what
     assert remedy is Remedy.REST
     harness.send_request(key(1), end=key(3))
     assert harness.apply(*map(copy, range(1, 4)), complete(3))[-1] == covered(0, key(1), 1, key(3))

@@ -52,7 +52,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
         self._loss: OSError | None = None
         """Why it was lost, including the end of the stream."""
         self.finished: asyncio.Event = asyncio.Event()
-        """Set once the core wants the transport closed."""
+        """Set once the transport must be closed."""
 
     # From the handshake to close_notify
 
@@ -117,7 +117,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
             self._tls_input.clear()
             await self._tls_input.wait()
 
-        # TLS has to read, even if the core does not want to (`wants_read`).
+        # TLS must read even while the core has paused reading (`wants_read`).
         transport.resume_reading()
         self._in_tls_exchange = True
         try:

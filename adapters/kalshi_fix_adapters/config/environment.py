@@ -55,7 +55,7 @@ def _is_host(text: str) -> bool:
 
 
 class KeyFileWarning(UserWarning):
-    """Other users of this machine may read or replace the file of a private key."""
+    """Other users of this machine can read or replace the private key file."""
 
 
 @attrs.frozen
@@ -212,10 +212,10 @@ def find_endpoint(
 
 @hides_locals
 def find_security(product: str, environment: str, *, environ: Mapping[str, str] | None = None) -> Security:
-    """Return the TLS settings that the environment asks for: its CA file, else the system's authorities.
+    """Return the TLS settings of the environment: its CA file, else the system's authorities.
 
     Raises:
-        ConfigurationError: production was named, and the environment sets a CA of its own.
+        ConfigurationError: production was requested, and the environment sets another CA.
     """
     name = f"{_prefix(product)}_FIX_CA_FILE"
     path = _override(name, environment, environ)

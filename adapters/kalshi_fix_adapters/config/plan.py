@@ -188,7 +188,7 @@ def _positive(instance: object, attribute: attrs.Attribute[Any], value: float | 
 
 
 def _no_logon_fields() -> kalshi_fix_sansio.LogonFields:
-    # By way of the package: messages are imported when one is first asked for.
+    # Through the package, which imports messages when one is first used.
     return kalshi_fix_sansio.LogonFields()
 
 

@@ -146,7 +146,7 @@ class Attempts:
         self._number = 0
         """Number of the current or last attempt; 0 once it is logged on."""
         self._stopped = False
-        """Whether the user wants no connection after the current one."""
+        """Whether the current connection is the last one, at the user's request."""
         self._ever_logged_on = False
         """Whether a logon was completed; until then `open` raises the failure, unless
         `ReconnectPolicy.retry_first` is set."""

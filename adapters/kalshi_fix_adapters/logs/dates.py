@@ -39,7 +39,7 @@ class Judge:
         return Judge, (self._as_of,)
 
     def check(self, frame: bytes) -> tuple[Message, tuple[Problem, ...]]:
-        """Return the result of `Codec.check`; raise DecodeError if the bytes are not one whole message."""
+        """Return the result of `Codec.check`; raise DecodeError if the bytes are not one complete message."""
         message, problems = self.codec.check(frame)
         sent = message.header.sending_time
         if (sent is None or not self._begin <= sent < self._end) and self.select(frame):

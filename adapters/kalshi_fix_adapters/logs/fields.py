@@ -36,7 +36,7 @@ class Fragments:
 
     @property
     def broken(self) -> bool:
-        """Whether the line now read follows one that did not end with a separator."""
+        """Whether the previous line ended without a separator."""
         return self._broken
 
     def add(self, texts: list[bytes]) -> None:
@@ -105,7 +105,7 @@ class Fragments:
                 pieces.append([text])
         fields: list[list[bytes]] = []
         for piece in map(b"".join, pieces):
-            # A piece that does not begin like a field is the rest of a sentence that contains the separator.
+            # A piece that does not begin like a field is text after the message.
             if FIELD.match(piece) or not fields[-1][0].startswith(_TEXT):
                 fields.append([piece])
             else:

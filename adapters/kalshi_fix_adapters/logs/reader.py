@@ -120,8 +120,8 @@ class LogReader:
         return self._at
 
     def feed(self, data: bytes) -> Iterator[LoggedMessage]:
-        """Take the next bytes of the log; yield the messages that are complete now."""
-        # A little before the position is kept: a start must not follow a digit that is in no separator.
+        """Add the next bytes of the log; yield the messages that are complete now."""
+        # Some bytes before the position are kept: a start must not follow a digit, except one of a separator.
         kept = max(self._at - _LONGEST_SEPARATOR, 0)
         del self._buffer[:kept]
         self._buffer += data

@@ -112,7 +112,7 @@ class _Reader:
         self.spent = 0
         """Number of bytes read or checksummed by searches."""
         self._is_last = False
-        """Whether a search has shown that no whole record follows."""
+        """Whether a search has found that no complete record follows."""
 
     def window(self, at: int, count: int) -> tuple[bytes, int]:
         """Return a buffer with `count` bytes from `at`, fewer at the end of the file, and the offset of `at`
@@ -127,8 +127,8 @@ class _Reader:
         return self._buffer, at - self._base
 
     def begins_a_recording(self) -> bool:
-        """Return whether the file begins as a recording of this version, or did before its first bytes were
-        damaged: then a complete record follows. A shorter file may be the beginning of one."""
+        """Return whether the file is a recording of this version. If its first bytes are damaged, it is one
+        if a complete record follows. A shorter file may be the beginning of one."""
         begin = self.window(0, len(MAGIC))[0][: len(MAGIC)]
         if MAGIC.startswith(begin):
             return True
@@ -136,8 +136,8 @@ class _Reader:
         return begin[:-1] != MAGIC[:-1] and self.end_of(len(MAGIC)) is not None
 
     def head(self, at: int) -> tuple[int, int, bool]:
-        """Return the end and the check sum that the head at a position states, and whether its values are
-        possible. The end is 0 where there is no head, or a larger record than there can be."""
+        """Return the end and the checksum in the head at a position, and whether its values are possible. The
+        end is 0 if there is no head, or if the record would be too large."""
         buffer, place = self.window(at, HEAD.size)
         if place + HEAD.size > len(buffer):
             return 0, 0, False
@@ -162,10 +162,10 @@ class _Reader:
         return crc32(buffer[place + _SUM_FROM : place + end - at])
 
     def search(self, damaged: int) -> int | None:
-        """Return where the next whole record begins behind the start of a damaged one; None if there is
+        """Return the position of the next complete record after the start of a damaged one; None if there is
         none."""
         end, total, _ = self.head(damaged)
-        # The size that the damaged head states is right if another record, or nothing, is at that place.
+        # The size in a damaged head is right if the next record, or the end of the file, is at that position.
         intact = end == self.size or (0 < end < self.size and self.end_of(end) is not None)
         summed, running = damaged + _SUM_FROM, 0
         at, stop = damaged + 1, end if intact else 0 if self._is_last else self.size
@@ -181,7 +181,7 @@ class _Reader:
                     return start
                 if start < damaged + HEAD.size:
                     continue
-                # Part of the damaged record, unless that ends here: then its check sum is right.
+                # Part of the damaged record, unless the damaged record ends here with a correct checksum.
                 while summed < start:
                     piece, offset = self.window(summed, min(_CHUNK, start - summed))
                     part = piece[offset : offset + start - summed]

@@ -106,15 +106,14 @@ class StoreFile:
                     f"{path} belongs to {found}, not to {owner}: give each its own file, as store_path does"
                 )
             check_mark(path, mark, self.numbers)
-            # On macOS fsync alone leaves data in the cache of the drive; other systems take no notice of
-            # this.
+            # On macOS fsync leaves data in the cache of the drive; other systems ignore this setting.
             self._database.execute("PRAGMA fullfsync = ON")
             self._database.execute("PRAGMA cell_size_check = ON")
             if wait_for_disk:
                 self._database.execute(f"PRAGMA journal_size_limit = {_LOG_LIMIT}")
             else:
-                # SQLite would merge the log within any commit. `write` does it when `may_wait` is set; then a
-                # log that begins again is as long as its contents, which `write` measures.
+                # SQLite would merge the log within any commit. `write` does it when `may_wait` is set. It
+                # measures the log, whose size limit of 0 makes a restarted log as long as its contents.
                 self._database.execute("PRAGMA wal_autocheckpoint = 0")
                 self._database.execute("PRAGMA journal_size_limit = 0")
             if self._database.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):

@@ -18,7 +18,7 @@ from kalshi_fix_sansio.errors import StoreError
 if sys.platform == "win32":
     import msvcrt
 
-    # A locked byte cannot be read by others, so it lies beyond the text.
+    # Other processes cannot read a locked byte, so it is after the text.
     _LOCKED_BYTE = 1 << 30
 
     def _take(descriptor: int) -> None:
@@ -86,14 +86,14 @@ class FileLock:
             ) from None
 
     def _is_named(self) -> bool:
-        """Return whether the locked file is the one at the path that other processes open."""
+        """Return whether the locked file is still the one at the path."""
         try:
             return os.path.samestat(self.path.stat(), os.fstat(self._file.fileno()))
         except FileNotFoundError:
             return False
 
     def check(self) -> None:
-        """Check that other processes are still kept out.
+        """Check that the lock still excludes other processes.
 
         Raises:
             StoreError: the file was removed or replaced, so that another process may have locked a new one.

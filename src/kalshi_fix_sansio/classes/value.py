@@ -1,8 +1,8 @@
 """A base class with comparison, hash and repr over attrs fields.
 
-attrs writes and compiles these methods for each class. For many classes that are seldom compared or printed,
-this takes a tenth of the package's import time, so they are defined with `eq=False` and `repr=False` and
-inherit these methods.
+attrs generates and compiles these methods for each class. This takes a tenth of the package's import time, so
+the many classes that are rarely compared or printed are defined with `eq=False` and `repr=False` and inherit
+these methods.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import attrs
 
 
 class Value:
-    """Base of such classes. Fields with `eq=False` or `repr=False` are left out, as in attrs."""
+    """Base of classes with these methods. Fields with `eq=False` or `repr=False` are left out, as in
+    attrs."""
 
     __slots__ = ()
 

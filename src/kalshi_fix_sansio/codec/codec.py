@@ -106,7 +106,7 @@ class Codec:
         None. A message of a type that the dialect does not define becomes an `UnknownMessage`.
 
         Raises:
-            DecodeError: the bytes are not one whole message.
+            DecodeError: the bytes are not one complete message.
         """
         if frame.__class__ is bytes:
             message = self._compiled.decode(frame, False)
@@ -138,7 +138,7 @@ class Codec:
         """Decode as `decode` does; return the message and all problems that `decode_strict` would raise.
 
         Raises:
-            DecodeError: the bytes are not one whole message.
+            DecodeError: the bytes are not one complete message.
         """
         framed = frame.__class__ is Frame
         data = frame.data if isinstance(frame, Frame) else frame
@@ -218,7 +218,7 @@ class Codec:
         define are kept, including those in entries of header groups. Used to forward and to resend messages.
 
         Raises:
-            DecodeError: the bytes are not one whole message.
+            DecodeError: the bytes are not one complete message.
             EncodeError: a value of the header has no FIX representation; or the body contains header or
                 trailer fields that separate a length from a data field, so removing them would change how the
                 body is parsed.
@@ -283,7 +283,7 @@ def _text(frame: bytes | Frame) -> str:
     if not is_frame(frame):
         problems = frame_problems(frame)
         listed = "; ".join(str(problem) for problem in problems)
-        raise DecodeError(f"not one whole FIX message: {listed}", problems)
+        raise DecodeError(f"not one complete FIX message: {listed}", problems)
     return frame.decode("latin-1")
 
 

@@ -64,7 +64,7 @@ class Explainer:
     )
 
     def __init__(self, tables: Tables, text: str) -> None:
-        """Read a whole message given as latin-1 text."""
+        """Read a complete message given as latin-1 text."""
         self._tables = tables
         self._dialect: Dialect = tables.dialect
         self.begin_string: str = tables.dialect.begin_string

@@ -16,7 +16,7 @@ from kalshi_fix_sansio.dialect.base import Message
 
 
 def read(tables: Tables, columns: Columns, *, strict: bool) -> Message | None:
-    """Read a whole message, given as its tags and values.
+    """Read a complete message, given as its tags and values.
 
     Returns None if the message is irregular or, with `strict`, if strict decoding would reject it; the caller
     then uses the explainer.

@@ -54,7 +54,7 @@ class Block:
         return f"{type(self).__name__}({', '.join(self._shown())})"
 
     def _repr_html_(self) -> str:
-        from kalshi_fix_sansio.classes.display import table  # in notebooks alone
+        from kalshi_fix_sansio.classes.display import table  # only in notebooks
 
         rows = (text.partition("=")[::2] for text in self._shown())
         return table(type(self).__name__, ("field", "value"), rows)

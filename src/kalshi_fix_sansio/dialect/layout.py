@@ -317,7 +317,7 @@ class BlockLayout(Value):
 
     @cached_property
     def cls(self) -> type[Any]:
-        """The class that holds the members."""
+        """The class with the members."""
         found: type[Any] = imported(self._cls) if isinstance(self._cls, str) else self._cls
         return found
 

@@ -1,4 +1,4 @@
-"""Framing: from a stream of bytes to whole messages, and from a body to a whole message.
+"""Framing: from a stream of bytes to complete messages, and from a body to a complete message.
 
 FIXT 1.1, "Message format" and "Garbled messages": a message begins with BeginString (8), BodyLength (9)
 and MsgType (35) in this order, BodyLength counts the bytes from behind its own SOH up to the CheckSum

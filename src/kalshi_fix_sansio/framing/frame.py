@@ -107,7 +107,7 @@ def frame_problems(data: bytes) -> tuple[Problem, ...]:
     if check_sum is None or data[end - 1] != 1:
         text = "CheckSum (10) with three digits is not the last field: the message is cut short or damaged"
         return (*problems, Problem(Reason.REQUIRED_TAG_MISSING, text, 10))
-    # Compared as text, which refuses leading zeros, as `HEAD` does.
+    # Compared as text, so leading zeros are refused, as by `HEAD`.
     length = b"%d" % (end - len(fields[0]) - len(fields[1]) - 2)
     if fields[1] != b"9=" + length:
         problems.append(_wrong(9, "BodyLength", fields[1][2:], length.decode(), Reason.VALUE_INCORRECT))

@@ -1,4 +1,4 @@
-"""From a stream of bytes to whole messages."""
+"""From a stream of bytes to complete messages."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ class Framer:
     def next(self) -> Frame | Garbled | Oversized | None:
         """Return the next message, or a report of skipped bytes; None until more is fed."""
         buffer, at = self._buffer, self._at
-        # The short way below is for whole messages in a row. Garbage, and bytes that were added up in vain,
+        # The short way below is for complete messages in a row. Garbage, and bytes that were added up in vain,
         # are left to `_search`, which adds each byte up a bounded number of times.
         if self._next is not None or self.skipped or self._lost or at < self._sums.end:
             return self._garbage_first(self._next or self._search())
@@ -305,7 +305,7 @@ class Framer:
         return Oversized(length, limit, msg_type)
 
     def _give_up_whole(self, reason: str, end: int) -> None:
-        """Skip a whole message with a wrong CheckSum, unless another begins inside it."""
+        """Skip a complete message with a wrong CheckSum, unless another begins inside it."""
         if self._at >= self._sums.end:
             self._sums.restart(self._at, end)
         # With another message inside, BodyLength is as likely to be wrong as CheckSum: go on from there.

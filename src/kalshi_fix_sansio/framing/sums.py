@@ -9,7 +9,7 @@ class Sums:
     """Byte sums over ranges that overlap, each byte added up a bounded number of times.
 
     Without that, starts of messages one inside the other that all claim the same end would cost their length
-    each: work in the square of the bytes, which a peer could ask for.
+    each: quadratic work, which a peer could provoke.
 
     The range is cut into blocks. The sum up to each block is kept, so that the sum of whole blocks is one
     difference; only the odd bytes at both ends are added up for each range. Positions are those of the

@@ -30,7 +30,7 @@ DEFAULT_APPL_VER_ID = 1137
 def comp_id_problem(header: Any, config: SessionConfig, accepted: Collection[str]) -> Problem | None:
     """Check that SenderCompID (49) is a name accepted of the peer, and TargetCompID (56) this side's own.
 
-    Where no names are accepted beforehand (an acceptor that learns its peer), any SenderCompID is right.
+    If no names are configured (an acceptor that takes the name from the Logon), any SenderCompID is accepted.
     """
     if header.sender_comp_id is None or (accepted and header.sender_comp_id not in accepted):
         return Problem(Reason.COMP_ID_PROBLEM, "Invalid SenderCompID", SENDER_COMP_ID)
@@ -54,7 +54,7 @@ def sending_time_problem(header: Any, config: SessionConfig, now: Instant) -> Pr
 
 
 def version_problem(logon: Message, config: SessionConfig) -> Problem | None:
-    """Check that the DefaultApplVerID (1137) of a Logon is the version that this dialect speaks."""
+    """Check that the DefaultApplVerID (1137) of a Logon is the dialect's version."""
     version: str | None = getattr(logon, "default_appl_ver_id", None)
     if version is None or version == config.dialect.appl_ver_id:
         return None
@@ -93,7 +93,7 @@ def rule_problems(message: Message, config: SessionConfig, rules: PeerRules) -> 
     if duplicate is not None:
         return (duplicate,)
     layout = config.dialect.messages[header.msg_type]
-    # There are no rules for a type that is not served here; the receiver rejects it by its type.
+    # A type that this session does not serve has no rules; the receiver rejects it.
     if not is_served(layout, config):
         return ()
     of_header, of_body = rules.get(header.msg_type) or rules.learn(layout)
@@ -127,7 +127,7 @@ class PeerRules(dict[str, tuple[Check, Check]]):
 
 
 LAST_NUMBER: Final = 10**MAX_INT_DIGITS - 1
-"""The largest MsgSeqNum that can be written and read here; after it, the numbers have to be reset."""
+"""Maximum MsgSeqNum; after it, the numbers must be reset."""
 
 
 class Verdict(Enum):
@@ -163,7 +163,7 @@ def usable(number: int) -> int:
 
 
 def used_up_text() -> str:
-    """Return why no session can go on from the largest number."""
+    """Return the text for a session that has used the maximum number."""
     return f"the sequence numbers end at {LAST_NUMBER}: log on with ResetSeqNumFlag=Y"
 
 

@@ -1,4 +1,4 @@
-"""The state shared by the parts of one session, and their common actions: move, emit, reject, end."""
+"""The shared state of the parts of one session, and their common actions: change state, emit, reject, end."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ HEARTBEAT, TEST_REQUEST, RESEND_REQUEST, REJECT, SEQUENCE_RESET, LOGOUT, LOGON =
 )
 BUSINESS_REJECT = "j"
 TO_THE_END = 0
-"""EndSeqNo (16) that means: everything sent so far."""
+"""EndSeqNo (16) that requests all messages sent so far."""
 UNSUPPORTED_MESSAGE_TYPE = 3
 """BusinessRejectReason (380)."""
 
@@ -115,8 +115,8 @@ class Core:
         self.peer_comp_id: str | None = None
         """SenderCompID of the peer's Logon."""
         self.peer_names: frozenset[str] = config.accepted_sender_comp_ids
-        """The SenderCompIDs that the peer may use. Empty until the peer's Logon if its name is learnt from
-        that."""
+        """The SenderCompIDs that the peer may use. Empty until the peer's Logon if the name is taken from
+        it."""
         self.client_logon: LogonFacts | None = None
         """The settings in the initiator's Logon on which rules depend; None until it was sent."""
         self.send_rules: dict[tuple[type[Message], bool], Any] = {}
@@ -128,7 +128,7 @@ class Core:
         self._advice = ""
 
     def hand_over(self) -> list[Event]:
-        """Hand the state over to the session that continues this one; return the waiting events.
+        """Pass the state to the session that continues this one; return the waiting events.
 
         The ledger belongs to that session now. This session gets a new one, so a late call, such as
         `confirm`, does not affect the other's.
@@ -140,7 +140,7 @@ class Core:
 
     @property
     def store(self) -> MessageStore:
-        """The numbers and messages that outlive the process."""
+        """The numbers and messages that survive the process."""
         return self.ledger.store
 
     def __enter__(self) -> None:
@@ -174,13 +174,13 @@ class Core:
     def give_up_on(self, requests: Sequence[OpenRequest], why: Uncertainty) -> None:
         """Emit OutcomesUnknown for these requests, if there are any.
 
-        If the numbers continue after a restart, the store records it first: a later process could not see
-        otherwise that no answer is expected. Elsewhere every request found at a restart is uncertain.
+        If the numbers continue after a restart, the store records it first: otherwise a later process would
+        expect their answers. Elsewhere every request found at a restart is uncertain.
         """
         if requests:
             if self.config.session_type.resend and not self.ledger.broken:
                 self.ledger.mark_uncertain(requests)
-            # Right before the event, which settles them once it is confirmed.
+            # Directly before the event, which settles them once it is confirmed.
             self.ledger.answered(requests)
             self.emit(OutcomesUnknown(tuple(requests), why))
 
@@ -215,7 +215,7 @@ class Core:
     def logged_on(
         self, logon: Message, heart_bt_int: int, now: Instant, *, reset: bool, requested: bool = False
     ) -> None:
-        """Begin the session proper: the handshake is complete. A `reset` may be `requested` by this side."""
+        """Begin the established session after the handshake. A `reset` may be `requested` by this side."""
         if self.config.role is Role.ACCEPTOR:
             self.learn_logon(logon)
         self.timers.logon_at = None
@@ -237,7 +237,7 @@ class Core:
         self.peer_names = self.peer_names or frozenset((peer_comp_id,))
 
     def require(self, what: Input) -> None:
-        """Raise LocalProtocolError unless the caller may do this in the present state."""
+        """Raise LocalProtocolError unless the caller may do this in the current state."""
         if TRANSITIONS[self.state][what] is None:
             raise LocalProtocolError(f"cannot {what.value}: the session is {self.state.value}")
 
@@ -266,7 +266,8 @@ class Core:
         """Record the message that ends the session, and the reason.
 
         A rejected message is not counted, so it is resent at the next logon. If the previous session ended
-        by the same one for the same reason, so will the next: SessionEnded then contains this advice.
+        for the same reason at the same message, the next one will too: SessionEnded then contains this
+        advice.
         """
         self._ended_by = (seq_num, why)
         self._advice = advice if self._ended_by == self.ledger.ended_by else ""
@@ -360,7 +361,7 @@ class Core:
             text=plain_text(problem.text),
         )
         route = reply_route(message.header)
-        # Unlike a Reject this is an application message, so the peer may ask for it again.
+        # Unlike a Reject this is an application message, so the peer may request it again.
         self.outbound.post(reply, now, header_fields=route, keep=self.config.session_type.resend)
         self.emit(MessageRejected(message, (problem,)))
 

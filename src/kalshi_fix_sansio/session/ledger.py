@@ -20,11 +20,11 @@ from kalshi_fix_sansio.session.open_requests import Names, OpenRequests
 from kalshi_fix_sansio.session.store import MessageStore, StoredMessage
 
 VOID = 0
-"""The mark of an event whose number no longer counts, because the numbers started again. It is below every
-number, so it moves the store nowhere; the event itself still waits to be confirmed."""
+"""The mark of an event from before a reset of the numbers. It is below every number, so confirming the event
+does not advance the store."""
 FAILED_BEFORE = "the store has already failed; reopen it and start a new Session"
 EndedBy = tuple[int, Hashable]
-"""The number of the message by which a session ended, and why it did."""
+"""The number of the message that ended a session, and the reason."""
 
 
 class Ledger:

@@ -121,8 +121,8 @@ class Handshake:
     # The acceptor
 
     def take_first(self, message: Message, problems: tuple[Problem, ...], frame: Frame, now: Instant) -> None:
-        """Look at the first message an acceptor gets: anything but a Logon ends the connection without a
-        word."""
+        """Check the first message received by an acceptor: unless it is a Logon, end the connection without
+        an answer."""
         core = self._core
         header = message.header
         if header.msg_type != LOGON:
@@ -166,7 +166,7 @@ class Handshake:
     def _request_failure(
         self, logon: Any, problems: tuple[Problem, ...], now: Instant
     ) -> tuple[CloseReason, str, bool] | None:
-        """Return why this Logon is refused, and whether because it is invalid."""
+        """Return the reason for which this Logon is refused, and whether it is invalid."""
         config, header = self._core.config, logon.header
         problem = self._problem(logon, problems, now)
         if problem is not None:
@@ -263,7 +263,7 @@ class Handshake:
                 RejectReceived(message, fields.ref_seq_num, core.outbound.find_sent(fields.ref_seq_num))
             )
         else:
-            text = f"MsgType {msg_type} came before the answer to the Logon"
+            text = f"MsgType {msg_type} was received before the answer to the Logon"
             core.end(Input.PEER_MESSAGE, CloseReason.PROTOCOL_ERROR, text)
 
     def _take_logon(self, logon: Any, problems: tuple[Problem, ...], now: Instant) -> None:
@@ -355,7 +355,7 @@ class Handshake:
             core.end(Input.LOGON_OVERDUE, CloseReason.LOGON_REFUSED, self.refusal)
         else:
             awaited = "Logon" if core.state is State.AWAITING_LOGON else "answer to the Logon"
-            core.end(Input.LOGON_OVERDUE, CloseReason.LOGON_TIMEOUT, f"no {awaited} came {waited}")
+            core.end(Input.LOGON_OVERDUE, CloseReason.LOGON_TIMEOUT, f"no {awaited} was received {waited}")
 
 
 def _is_printable(text: str) -> bool:

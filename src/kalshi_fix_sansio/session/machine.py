@@ -50,11 +50,12 @@ class Session:
         *,
         continues: Session | None = None,
     ) -> None:
-        """Make the session of the next connection.
+        """Create the session of one connection.
 
-        `continues` is the session of the connection before, in the same process: its store, its numbers and
-        the events that wait or are not confirmed go over to this one. After a restart there is only the
-        store, whose numbers may be behind. Raises LocalProtocolError when that session has begun and is not
+        `continues` is the session of the previous connection of the same process: this one takes over its
+        store, its numbers, and the events that are waiting or unconfirmed. After a restart only the store is
+        available, whose numbers may be behind. Raises LocalProtocolError when that session has begun and is
+        not
         over, or when a store is given as well.
         """
         if continues is None:
@@ -78,14 +79,14 @@ class Session:
             Timers.resend_due: self._receiver.recovery.stalled,
             Timers.page_due: self._resender.go_on,
         }
-        """The actions when a deadline is due. `Timers.call_due` has none: see `handle_timer`."""
+        """The actions for expired deadlines. `Timers.call_due` has none: see `handle_timer`."""
         self._max_events, self._max_event_bytes = config.max_events, config.max_event_bytes
         self._most_unsent = 2 * config.max_unsent
         self._explicit_confirm = config.explicit_confirm
 
     @property
     def config(self) -> SessionConfig:
-        """The settings it was made with."""
+        """The settings passed to the constructor."""
         return self._core.config
 
     @property
@@ -100,7 +101,7 @@ class Session:
 
     @property
     def took_number(self) -> bool:
-        """Whether the last call of `send`, `forward` or `test_request` began to use a number. If an
+        """Whether the last call of `send`, `forward` or `test_request` used a number. If an
         exception, for example from a signal handler, is raised before that, the session is unchanged."""
         return self._core.outbound.took_number
 
@@ -128,13 +129,13 @@ class Session:
 
     @property
     def unreleased(self) -> int:
-        """The number of bytes that `data_to_send` has not returned. After it was called, these wait for a
-        commit of the store: call it again when that is durable."""
+        """The number of bytes that `data_to_send` has not returned. These bytes wait for a commit of the
+        store: call `data_to_send` again when the commit is durable."""
         return len(self._core.outbound.buffer)
 
     def is_released(self, ticket: int) -> bool:
-        """Return whether no bytes wait for the commit of this ticket any more: `data_to_send` or
-        `begin_commit` has found it durable, or they were dropped at the end of the session."""
+        """Return whether all bytes that waited for the commit of this ticket were released by `data_to_send`
+        or `begin_commit`, or dropped at the end of the session."""
         return self._core.outbound.oldest_ticket > ticket
 
     @property
@@ -186,7 +187,7 @@ class Session:
         """
         with self._core:
             self._receiver.handshake.accept(store, fields, now)
-            # Messages after the peer's Logon have waited here until the user answered.
+            # Messages after the peer's Logon were not read until the user answered it.
             if self._core.framer.pending:
                 self._core.times.catch_up()
             self._receiver.drain(now)
@@ -244,7 +245,7 @@ class Session:
             return
         reason, text = CloseReason.CONNECTION_LOST, "the connection ended without a Logout"
         if core.state in {State.LOGOUT_SENT, State.ENDING}:
-            # The session was ending already: its reason matters more than how the connection ended.
+            # The session was already ending: that reason is more informative than the end of the connection.
             reason, reported = core.ending
             text = reported or "the connection ended before the peer answered the Logout"
         elif self._receiver.handshake.refusal is not None:
@@ -261,10 +262,10 @@ class Session:
         self._core.timers.reading_paused = True
 
     def resume_reading(self, now: Instant, *, waited: float | None = None) -> None:
-        """Record that the caller reads again; the peer's silence counts from now on.
+        """Record that the caller reads again; the peer's silence is measured from now on.
 
-        `waited` is for how many seconds the bytes that it reads next have been with the caller, where it
-        knows: messages that were too old when they arrived are refused then.
+        `waited` is the number of seconds for which the caller has kept the next bytes, if known: messages
+        that were too old when they arrived are then rejected.
         """
         timers, times = self._core.timers, self._core.times
         if timers.reading_paused:
@@ -281,8 +282,8 @@ class Session:
         This call confirms the events returned by earlier calls, unless `explicit_confirm` is set.
         """
         core, ledger = self._core, self._core.ledger
-        # Also if it confirms no event: the store advances past session messages without events. And first, to
-        # include the events of a store that fails here.
+        # Also without unconfirmed events, because the store advances past session messages. Before the events
+        # are collected, because the store may fail and emit one.
         try:
             if self._explicit_confirm:
                 ledger.advance()
@@ -299,7 +300,7 @@ class Session:
 
     def confirm(self, count: int | None = None) -> None:
         """Confirm that the oldest `count` fetched events, or all of them, have been handled: after a crash
-        they need not be resent.
+        they are not resent.
 
         Only this call advances the store. It may be called at any time, after the end of the session too;
         events of the session that this one continues are first. Raises LocalProtocolError when fewer events
@@ -358,7 +359,7 @@ class Session:
                 data = outbound.release(ticket, ledger.store.durable)
             except StoreError as error:
                 core.store_failed(error)
-        # While bytes wait for a commit, the next page would only wait with them.
+        # While bytes wait for a commit, another page would have to wait too.
         if self._resender.job is not None and not outbound.buffer:
             self._resender.written()
         return data
@@ -366,8 +367,8 @@ class Session:
     def begin_commit(self) -> int:
         """Begin the commit of everything recorded so far; return its `ticket`.
 
-        A caller that does not take `data_to_send` after a call, because earlier bytes are not written, must
-        call this instead: the time for a commit runs from then on.
+        Call this instead of `data_to_send` while earlier bytes cannot be written: `commit_timeout` begins
+        here.
         """
         core = self._core
         ledger, outbound = core.ledger, core.outbound
@@ -392,7 +393,7 @@ class Session:
         header_fields: Mapping[str, Any] | None = None,
         allow_unknown_codes: bool = False,
     ) -> int:
-        """Send an application message; return the MsgSeqNum it took.
+        """Send an application message; return its MsgSeqNum.
 
         `header_fields` are further attributes of its header, such as `{"poss_resend": True}`. With
         `allow_unknown_codes`, code values unknown to the dialect are sent, because the peer may have added
@@ -406,13 +407,13 @@ class Session:
         core = self._core
         core.outbound.took_number = False
         names = self._send_validator.check(message, header_fields, allow_unknown_codes=allow_unknown_codes)
-        # Without resend the peer cannot ask for it again.
+        # Without resend the peer cannot request it again.
         keep = core.config.session_type.resend
         try:
             return core.outbound.post(message, now, header_fields=header_fields, keep=keep, names=names)
         except StoreError as error:
             core.store_failed(error)
-        # The session ends with events, but the caller expects a number, and there is none.
+        # The events report the end of the session; the caller gets an exception, since there is no number.
         raise SendFailedError(core.store_error)
 
     def forward(
@@ -450,7 +451,7 @@ class Session:
         raise SendFailedError(core.store_error)
 
     def test_request(self, now: Instant, *, test_req_id: str | None = None) -> str:
-        """Ask the peer for a Heartbeat with this TestReqID (112); return the TestReqID.
+        """Send a TestRequest with this TestReqID (112); return the TestReqID.
 
         Raises SendFailedError when the store fails.
         """
@@ -477,22 +478,23 @@ class Session:
         """Begin the Logout handshake. The session continues receiving until the peer's Logout or
         `logout_timeout`.
 
-        Characters that do not belong in a Text (58) are replaced, and a long one is cut.
+        Characters that Text (58) cannot contain are replaced, and a long text is truncated.
         """
         with self._core:
             self._core.begin_logout(Input.LOGOUT, CloseReason.LOGGED_OUT, text, now)
 
     def abort(self, text: str, now: Instant) -> None:
-        """End at once: a Logout with this Text if the peer is logged on, and no wait for an answer."""
+        """End immediately: send a Logout with this Text if the peer is logged on, and do not wait for an
+        answer."""
         core = self._core
         if core.is_logged_on or core.state is State.RESETTING:
             with core:
                 core.send_logout(text, now)
-        if core.state is not State.CLOSED:  # a store that failed over the Logout has ended it
+        if core.state is not State.CLOSED:  # if the store failed to record the Logout, the session has ended
             core.end(Input.ABORT, CloseReason.LOCAL_ABORT, text)
 
     def _watch_backlog(self) -> None:
-        """End the session when a peer causes answers without reading them. The largest message is not
+        """End the session if the peer provokes answers and does not read them. The largest message is not
         counted, because a peer cannot read it in part."""
         core, outbound = self._core, self._core.outbound
         waiting = len(outbound.buffer) - outbound.largest
@@ -506,21 +508,22 @@ class Session:
     # Time
 
     def next_deadline(self) -> float | None:
-        """When to call `handle_timer` at the latest, in seconds of `Instant.monotonic`; None for never."""
+        """Return the latest time to call `handle_timer`, in seconds of `Instant.monotonic`; None for
+        never."""
         core = self._core
         return core.timers.next_deadline(core.state)
 
     def handle_timer(self, now: Instant) -> None:
         """Run the due actions: heartbeats, probes of a silent peer, timeouts. No effect if none is due."""
         core, state = self._core, self._core.state
-        # This moves `call_at` ahead, so `Timers.call_due` is never among what is due below.
+        # This moves `call_at` ahead, so `Timers.call_due` is never due below.
         if core.times.note_call(now):
             self._receiver.restart_waits(now)
         first = core.timers.next_deadline(state)
         try:
             if first is not None and first <= now.monotonic:
                 for rule in RUNNING[state]:
-                    # Evaluated again for each, since one action may move the next deadline, or end the
+                    # Evaluated again for each deadline, because an action may move the next one or end the
                     # session: a TestRequest to a silent peer replaces the due Heartbeat.
                     due = rule(core.timers)
                     if due is not None and due <= now.monotonic and core.state is state:
@@ -545,13 +548,13 @@ class Session:
         """
         core = self._core
         # A message whose BodyLength is too large includes the messages after it, so a live peer appears
-        # silent. The messages found after it have waited.
+        # silent. The messages found after it arrived earlier.
         if core.framer.is_overtaken:
             state = core.state
             core.framer.resync()
             core.times.catch_up()
             self._receiver.drain(now)
-            # `drain` has found a whole message, or garbage that has ended the session.
+            # `drain` has found a complete message, or garbage that has ended the session.
             if core.timers.last_received == now.monotonic or core.state is not state:
                 return
         if core.timers.probed_at is None:
@@ -573,7 +576,7 @@ class Session:
         core = self._core
         # The StoreError of a commit that has failed meanwhile ends the session in `handle_timer`.
         if core.ledger.store.durable >= core.outbound.oldest_ticket:
-            # The caller was held up, not the store: it has not collected the bytes yet.
+            # The caller was blocked, not the store: it has not collected the bytes yet.
             core.timers.commit_at = now.monotonic + core.timers.commit_limit
             return
         text = f"the store has not completed a commit within {core.timers.commit_limit:g} seconds"

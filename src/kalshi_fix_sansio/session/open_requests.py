@@ -39,7 +39,7 @@ UNNAMED = ""
 to such a request applies to those of one type."""
 
 MAX_REMEMBERED: Final = 40_000
-"""At least so many hashes are remembered, at most twice as many. An answer takes up to two."""
+"""Minimum number of hashes that are kept; the maximum is twice as many. An answer needs up to two."""
 
 
 class Remembered:
@@ -167,11 +167,11 @@ class OpenRequests:
         return value in self._by_name[attribute] or value in self.answered
 
     def remove(self, request: OpenRequest) -> None:
-        """Take out one that is here."""
+        """Remove a request."""
         key = request.key
         del self.by_key[key]
         names = self._names.pop(key)
-        # The number may be another request's: that of an uncertain one was never entered.
+        # The number may belong to another request: uncertain requests are not indexed by number.
         if self._by_number.get(request.seq_num) is request:
             del self._by_number[request.seq_num]
         self.size -= len(request.frame)
@@ -188,7 +188,7 @@ class OpenRequests:
     def between(self, begin: int, end: int) -> list[OpenRequest]:
         """Return those with a number from `begin` to before `end`."""
         numbers: Iterable[int] = range(begin, end)
-        # A peer may name a range of any length: the shorter way of the two.
+        # The range comes from the peer and may be huge, so iterate over the shorter one of the two.
         if len(self._by_number) < end - begin:
             numbers = [number for number in self._by_number if begin <= number < end]
         return [self._by_number[number] for number in numbers if number in self._by_number]
@@ -222,7 +222,7 @@ class TrackingRule:
 
 
 class RestingOrders:
-    """The last report of each order that rests, within `max_resting_orders` and `max_resting_order_bytes`."""
+    """The last report of each resting order, within `max_resting_orders` and `max_resting_order_bytes`."""
 
     __slots__ = ("_complete", "_max_bytes", "_max_orders", "_reports", "_size", "rules")
 
@@ -236,7 +236,7 @@ class RestingOrders:
         self._size = 0
         """Bytes of all reports."""
         self._complete = True
-        """Whether every order that rests is followed."""
+        """Whether all resting orders are tracked."""
         for layout in config.dialect.messages.values():
             tracks, body = layout.tracks, layout.body
             if tracks is not None and _is_tracked(config, tracks.sessions):

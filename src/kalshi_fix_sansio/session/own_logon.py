@@ -43,7 +43,8 @@ class OwnLogon:
         """Additional fields; those added by `accept_logon` are in a later Logon of the same session too."""
 
     def agreed(self, heart_bt_int: int, fields: Block | None) -> OwnLogon:
-        """Return one with an acceptor's answer to the peer's Logon, to be adopted once it is encoded."""
+        """Return the settings of an acceptor's answer to the peer's Logon; pass them to `adopt` once it is
+        encoded."""
         try:
             added = own_logon_fields(fields, self._core.config.dialect)
         except ConfigurationError as error:
@@ -55,7 +56,7 @@ class OwnLogon:
         return answer
 
     def adopt(self, answer: OwnLogon) -> None:
-        """Go on as agreed."""
+        """Use these settings for the rest of the session."""
         self.heart_bt_int, self.fields = answer.heart_bt_int, answer.fields
 
     def encode(
@@ -148,7 +149,7 @@ class Resets:
     def accept(self, logon: Any, store: MessageStore, fields: Block | None, now: Instant) -> None:
         """Answer the peer's Logon with one that resets, because a reset of ours was never answered.
 
-        Our reset may or may not have reached the peer, so the number of its Logon is taken as it is. The
+        Our reset may or may not have reached the peer, so any number of its Logon is accepted. The
         session is established once the peer has answered with a Logon that resets, too.
         """
         core, own = self._core, self._own.agreed(logon.heart_bt_int, fields)
@@ -182,13 +183,13 @@ class Resets:
         self._complete(logon, now, requested=True)
 
     def take(self, logon: Any, now: Instant) -> None:
-        """Follow a Logon with ResetSeqNumFlag=Y that this side did not ask for: both directions restart at
-        1, once, and a Logon of the same kind answers it."""
+        """Apply an unrequested Logon with ResetSeqNumFlag=Y: both directions restart at 1 once, and the
+        answer is a Logon with the same flag."""
         if not self._is_sound(logon, 1, now):
             return
         offered = next_expected_of(logon, self._core.config)
         awaited = None if offered is None else 2
-        # Encoded before anything is given up: `sign_logon` may raise. The peer's Logon has been read by then,
+        # Encoded before any state is changed: `sign_logon` may raise. The peer's Logon has been consumed,
         # so the caller can only `abort`.
         frame = self._own.encode(1, now, reset=True, processed=1, next_expected=awaited)
         self._recovery.lose()

@@ -77,7 +77,7 @@ ADVICE: Mapping[int | None, str] = MappingProxyType(
 )
 """The remedy if the same message is rejected on every connection, by the tag of the problem."""
 LOGON_ONLY = frozenset({State.AWAITING_LOGON, State.LOGON_SENT})
-"""Where nothing has been agreed with the peer yet."""
+"""States before the Logon handshake is complete."""
 # A global is found faster than a member of an enum: with those of `machine` and `timers` that is 8 % of a
 # report, on CPython 3.11.
 _ESTABLISHED: Final = State.ESTABLISHED
@@ -86,7 +86,7 @@ _CLOSED: Final = State.CLOSED
 
 
 class Receiver:
-    """Takes messages apart by the rules of the session layer and has each one dealt with."""
+    """Parses received bytes by the rules of the session layer, and processes each message."""
 
     __slots__ = (
         "_answers",
@@ -106,7 +106,7 @@ class Receiver:
         self._core = core
         self._strict = core.config.strict
         self._own_name = core.config.sender_comp_id
-        # The framer also gives messages of other versions, so that they can be answered.
+        # The framer also returns messages of other versions, so they can be answered.
         self._start = b"8=%b\x01" % core.config.dialect.begin_string.encode("latin-1")
         self.recovery: Recovery = Recovery(core, self._process_held)
         self.resender: Resender = Resender(core)
@@ -126,15 +126,15 @@ class Receiver:
         self._simple: frozenset[type[Message]] = (
             frozenset() if self._strict else frozenset((*delivered, UnknownMessage))
         )
-        """Classes whose messages are delivered without a look at their content. Empty on a strict session,
-        which looks at all of it."""
+        """Classes whose messages are delivered without a check of their content. Empty on a strict session,
+        which checks all of them."""
         in_turn = (TEST_REQUEST,) if core.config.protocol_options.test_requests_in_turn else ()
         self._served_early = SERVED_EARLY.difference(in_turn)
         self._answers = RequestMatcher(core)
 
     def restart_waits(self, now: Instant) -> None:
-        """Restart the timers for the peer's answers, which were not read while the caller was held up, and
-        for the store's commit, which was held up with it."""
+        """Restart the timers for the peer's answers, which were not read while the caller was blocked, and
+        for the store's commit, which was delayed too."""
         core, timers = self._core, self._core.timers
         timers.last_received, timers.probed_at = now.monotonic, None
         if timers.resend_at is not None:
@@ -145,7 +145,7 @@ class Receiver:
             timers.logout_at = now.monotonic + core.config.logout_timeout
 
     def drain(self, now: Instant) -> None:
-        """Deal with every whole message, until a Logon waits for the user's answer or all is over."""
+        """Process all complete messages, until a Logon waits for the user's answer or the session is over."""
         core, lives = self._core, False
         framer, ledger, times = core.framer, core.ledger, core.times
         # Attributes used for each message, looked up once.
@@ -156,7 +156,7 @@ class Receiver:
             ledger.marks.append,
         )
         start, simple, strict, resting = self._start, self._simple, self._strict, core.resting
-        # Before the first message is judged: it may have waited unread while the caller was held up.
+        # Before the first message is checked: it may have arrived while the caller was blocked.
         if times.note_call(now):
             self.restart_waits(now)
         while (state := core.state) is not _LOGON_RECEIVED and state is not _CLOSED:
@@ -172,7 +172,7 @@ class Receiver:
                     core.emit(MessageTooLarge(found.body_length, found.limit, found.msg_type))
                 elif not found.oversized:  # reported when it began
                     core.emit(GarbledReceived(found.reason, found.data, found.size))
-                times.catch_up()  # the next message may have waited for it
+                times.catch_up()  # the next message may have arrived earlier and waited behind it
                 self._mind_garbage(now)
                 continue
             if not lives:
@@ -215,7 +215,7 @@ class Receiver:
                 core.give_up_on(unsure, Uncertainty.PEER_UNSURE)
 
     def _take_carefully(self, frame: Frame, now: Instant) -> None:
-        """Take a message of another version, or on a strict session."""
+        """Process a message of another version, or of a strict session."""
         if not frame.data.startswith(self._start):
             self._take_other_version(frame, now)
         else:
@@ -245,7 +245,7 @@ class Receiver:
             core.break_off(CloseReason.PROTOCOL_ERROR, text, now)
 
     def _take(self, message: Message, problems: tuple[Problem, ...], frame: Frame, now: Instant) -> None:
-        """Deal with a message by the rules of the state that the session is in."""
+        """Process a message by the rules of the current state."""
         state = self._core.state
         if state is State.AWAITING_LOGON:
             self.handshake.take_first(message, problems, frame, now)
@@ -263,8 +263,8 @@ class Receiver:
         if header.msg_seq_num is None:
             core.break_off(CloseReason.PROTOCOL_ERROR, "MsgSeqNum missing", now)
             return
-        # A strict decoder has noted a missing CompID as a missing field. That is a Reject (373=1) alone; a
-        # CompID that is there and wrong is a Reject (373=9) and a Logout.
+        # A strict decoder reports a missing CompID as a missing field, which is answered by a Reject (373=1)
+        # only; a wrong CompID by a Reject (373=9) and a Logout.
         incomplete = problems and (header.sender_comp_id is None or header.target_comp_id is None)
         fatal = None if incomplete else comp_id_problem(header, core.config, core.peer_names)
         fatal = fatal or self._time_problem(header, now)
@@ -288,10 +288,9 @@ class Receiver:
             self._take_numbered(message, problems, frame, now)
 
     def _time_problem(self, header: Any, now: Instant) -> Problem | None:
-        """Check SendingTime (52), unless an old one would not prove that the peer's clock is wrong.
+        """Check SendingTime (52), except of resent messages.
 
-        A resent message may have its old time, which is independent of the peer's clock. A Logon never
-        does.
+        These may have their original time, which is independent of the peer's clock. A Logon is never resent.
         """
         if header.poss_dup_flag is True and header.msg_type != LOGON:
             return None
@@ -309,7 +308,7 @@ class Receiver:
         """
         core, number = self._core, message.header.msg_seq_num
         expected = core.ledger.expected
-        # While a reset is awaited no message is resent either: its answer ends the old numbers.
+        # During a reset no message is resent either: its answer ends the old numbers.
         kept = core.config.session_type.resend and core.state is not State.RESETTING
         only_late = fatal.reason is Reason.SENDING_TIME_ACCURACY and not problems
         if only_late and not kept and number == expected and self._is_for_the_user(message):
@@ -413,8 +412,8 @@ class Receiver:
             core.break_off(CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected), now)
 
     def _serve_early(self, message: Message, now: Instant) -> bool:
-        """Process messages that must not wait for a gap fill, or two peers with a gap each would wait
-        forever."""
+        """Process messages that must not wait until a gap is filled: otherwise two peers with a gap each
+        would wait forever."""
         msg_type = message.header.msg_type
         if not self._core.config.session_type.resend or msg_type not in self._served_early:
             return False
@@ -428,7 +427,7 @@ class Receiver:
         self._process(message, problems, frame, now)
 
     def _process(self, message: Message, problems: tuple[Problem, ...], frame: Frame, now: Instant) -> None:
-        """Deal with a message whose turn it is, and count it."""
+        """Process the message with the expected number, and count it."""
         core, header = self._core, message.header
         msg_type, number = header.msg_type, header.msg_seq_num
         if self._strict and not problems:
@@ -456,7 +455,7 @@ class Receiver:
         core.ledger.expected = number + 1
 
     def _deal_with(self, message: Message, problems: tuple[Problem, ...], frame: Frame, now: Instant) -> None:
-        """Refuse, serve or deliver a message whose turn it is."""
+        """Refuse, serve or deliver the message with the expected number."""
         core, config, header = self._core, self._core.config, message.header
         msg_type = header.msg_type
         layout = config.dialect.messages.get(msg_type)
@@ -517,5 +516,5 @@ class Receiver:
         self._answers.rejected(message)
 
     def _second_logon(self, message: Message, now: Instant) -> None:
-        """Logon (A) without ResetSeqNumFlag=Y: there is nothing left to log on to."""
+        """Logon (A) without ResetSeqNumFlag=Y, which is an error on an established session."""
         self._core.reject(message, (Problem(Reason.OTHER, "already logged on"),), now)

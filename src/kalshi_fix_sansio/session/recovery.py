@@ -154,7 +154,8 @@ class Recovery:
             self.too_high(number, None, now, unrequested=unrequested)
 
     def too_high(self, seq_num: int, held: Frame | None, now: Instant, *, unrequested: bool = False) -> None:
-        """Take a message whose number is ahead. After a Logout was sent no resend is requested: the
+        """Process a message whose number is higher than expected. After a Logout was sent no resend is
+        requested: the
         next logon will do it; during a reset none can be. With `unrequested` the peer resends without a
         request, and gets one only if it does not. Messages received in a search are not held: they are resent
         later."""
@@ -219,7 +220,8 @@ class Recovery:
                         # Possibly rejected and not counted: a skip of the peer must not advance beyond it.
                         return
             elif self._skip_to > expected:
-                # Only up to the next held message: the peer skips it, but it is here and may report a trade.
+                # Only up to the next held message: the peer skips it, but it was received and may report a
+                # trade.
                 stop = min(self._skip_to, self._order[0]) if self._order else self._skip_to
                 # Emitted before it is counted: if the process crashes unconfirmed, it is detected again.
                 self._emit_skipped(expected, stop - 1)
@@ -256,7 +258,7 @@ class Recovery:
             # obsolete.
             self._request_to(self._requested_to, now)
         elif expected <= self._highest:
-            # A second gap behind the first, or messages that found no room.
+            # A second gap after the first, or messages dropped for lack of space.
             self._request_to(self._order[0] - 1 if self._order else self._highest, now)
         else:
             unanswered = self._core.ledger.release()
@@ -274,7 +276,7 @@ class Recovery:
         if self._attempts < self._core.config.resend_attempts:
             self._repeat(now)
             return
-        text = f"the resend of messages {expected} to {self._requested_to} did not come"
+        text = f"the resend of messages {expected} to {self._requested_to} did not arrive"
         self._core.begin_logout(Input.RESEND_OVERDUE, CloseReason.SEQUENCE_GAP, text, now)
 
     def is_refused_by(self, message: Message) -> bool:
@@ -328,8 +330,8 @@ class Recovery:
         last = self._request_number
         self.skip(search.low, Skip.LOST)
         self.settle(now)
-        # With the search over, `settle` takes the rest for a resend under way and only sets the timer. But it
-        # was never requested: so far only single messages were requested.
+        # After the search, `settle` would treat the rest as a resend in progress and only set the timer, but
+        # only single messages were requested so far.
         if self._core.state is State.RECOVERING and self._request_number == last:
             self._repeat(now)
 
@@ -379,7 +381,7 @@ class Recovery:
         self._core.timers.resend_at = now.monotonic + self._core.config.resend_timeout
 
     def _wait(self, now: Instant) -> None:
-        """Give a resend that makes progress new time."""
+        """Restart the timer of a resend that makes progress."""
         self._suspected = False
         self._attempts = 1  # the request that is being answered
         self._core.timers.resend_at = now.monotonic + self._core.config.resend_timeout

@@ -28,25 +28,25 @@ from kalshi_fix_sansio.session.store import StoredMessage
 PAGE = 256 * 1024
 """Bytes waiting to be sent at which a resend pauses; `max_unsent` where that is less."""
 MESSAGES_A_TURN = 500
-"""Stored messages that one call of the session looks at, for all ResendRequests that it brought."""
+"""Maximum number of stored messages read in one call of the session, for all its ResendRequests."""
 BYTES_A_TURN = 256 * 1024
-"""Bytes of stored messages after which one call of the session looks at no further one."""
+"""Bytes of stored messages after which one call of the session reads no more."""
 BEGIN_SEQ_NO, END_SEQ_NO = 7, 16
 
 
 @attrs.define
 class _Job:
-    """A resend under way."""
+    """A resend in progress."""
 
     begin: int
-    """The first number that was asked for."""
+    """The first requested number."""
     end: int
-    """The last one."""
+    """The last requested number."""
     position: int
     """The next number to answer for."""
     looked_to: int
-    """The next number to read. The numbers between were declined, or are not kept, and become one gap fill,
-    which is sent before the next resent message or at the end."""
+    """The next number to read. Messages between the two were declined or are not kept: they become one gap
+    fill, sent before the next resent message or at the end."""
     request: Message | None
     """The last ResendRequest for this range; None without one."""
     resent: int = 0
@@ -54,20 +54,19 @@ class _Job:
 
 
 class Resender:
-    """Serves one ResendRequest at a time; a second one while the first is under way widens it."""
+    """Serves one ResendRequest at a time; a second one during the first extends it."""
 
     __slots__ = ("_bytes_left", "_core", "_messages_left", "_paused_at", "_turn", "job")
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self.job: _Job | None = None
-        """The resend under way, if any."""
+        """The resend in progress; None if there is none."""
         self._paused_at = 0.0
-        """When the last page was produced, in seconds of `Instant.monotonic`."""
+        """Time at which the last page was produced, in seconds of `Instant.monotonic`."""
         self._turn: Instant | None = None
-        """The Instant of the call that `_messages_left` and `_bytes_left` are for, compared by identity: all
-        that happens in one call gets the same object. Where a caller uses one for several calls, they share a
-        turn, and `go_on` begins the next."""
+        """The Instant of the call to which `_messages_left` and `_bytes_left` apply, compared by identity.
+        Calls with the same Instant share a turn; `go_on` begins the next one."""
         self._messages_left = self._bytes_left = 0
 
     def _begin_turn(self, now: Instant) -> None:
@@ -101,8 +100,8 @@ class Resender:
             self._start(max(begin, 1), end, None, now)
 
     def _start(self, begin: int, end: int, request: Message | None, now: Instant) -> None:
-        """Begin a job, or widen the one under way. That goes back only if the peer requests numbers that
-        were answered already; declined messages are not read again."""
+        """Begin a job, or extend the one in progress. It only goes back if the peer requests numbers that
+        were already answered; declined messages are not read again."""
         end = min(end, self._core.store.next_outgoing - 1)
         job = self.job
         if job is None:
@@ -143,16 +142,16 @@ class Resender:
         return Problem(Reason.VALUE_INCORRECT, text, BEGIN_SEQ_NO, str(begin))
 
     def go_on(self, now: Instant) -> None:
-        """Take the next turn of the resend that is under way."""
+        """Take the next turn of the resend in progress."""
         self._begin_turn(now)
         self._produce(now)
 
     def _produce(self, now: Instant) -> None:
-        """Produce the next page, if the ones before are written and this turn may look at more messages."""
+        """Produce the next page, if the previous ones are written and this turn may read more messages."""
         core, job = self._core, self.job
         core.timers.page_at = None
         self._paused_at = now.monotonic
-        # Beyond twice `max_unsent` the peer passes for one that does not read; a resend must not get there.
+        # Beyond twice `max_unsent` the peer counts as one that does not read; a resend must not cause this.
         page = min(PAGE, core.config.max_unsent)
         if job is None or len(core.outbound.buffer) >= page or self._turn_is_over():
             return
@@ -170,7 +169,7 @@ class Resender:
             message = core.codec.decode(Frame(stored.frame))
             age = (now.utc - stored.sent_at).total_seconds()
             if core.config.resend_policy(message, age):
-                # First the numbers before it: otherwise the peer would detect a gap.
+                # The numbers before it first: otherwise the peer would detect a gap.
                 self._fill(job, stored.seq_num, now)
                 self._resend_message(message, stored, now)
                 core.ledger.record_resend(stored.seq_num)
@@ -202,12 +201,12 @@ class Resender:
             self._start(request.begin_seq_no, job.end, request, now)
 
     def written(self) -> None:
-        """Everything produced so far is on its way: the next page of the job is due."""
+        """Record that all bytes produced so far were taken: the next page of the job is due."""
         # The time at which the page was produced, so it is due at once.
         self._core.timers.page_at = self._paused_at
 
     def forget(self) -> None:
-        """Abandon the resend under way."""
+        """Abandon the resend in progress."""
         self.job = None
         self._core.timers.page_at = None
 
@@ -233,7 +232,7 @@ class Resender:
         header.poss_dup_flag = True
         header.orig_sending_time = stored.sent_at
         # A peer refuses OrigSendingTime (122) after SendingTime (52). So if our clock was set back since the
-        # message first left, SendingTime stays as it was then.
+        # message was first sent, SendingTime keeps its original value.
         header.sending_time = max(now.utc, stored.sent_at)
         self._core.outbound.note_processed(header)
         self._core.outbound.write(self._core.codec.with_header(Frame(stored.frame), header), now)

@@ -64,7 +64,7 @@ class SendValidator:
 
     def prepare(self) -> bool:
         """Compile the rules for one more type of message that this side may send; return False if none is
-        left. Those with unknown codes, seldom used, are compiled for the first such message."""
+        left. The rarely used rules that allow unknown codes are compiled for the first such message."""
         config = self._core.config
         if self._core.client_logon is None:
             raise LocalProtocolError("the rules depend on the client's Logon, which is not known yet")
@@ -108,8 +108,7 @@ class SendValidator:
         if not rules.is_request:
             return None
         ledger = core.ledger
-        # Those with an answer that is not confirmed have the same bound by themselves: the store still has
-        # them.
+        # Requests whose answer is not confirmed have a bound of the same size: the store still has them.
         requests, count = ledger.open, len(ledger.open.by_key)
         if count >= self._max_open or ledger.settling > self._max_open:
             raise LocalProtocolError(

@@ -108,8 +108,7 @@ Row = Mapping[Input, State | None]
 
 
 def _row(state: State, changes: Mapping[Input, State | None]) -> Row:
-    """Complete a row: an input that it does not name is refused if it is the caller's, and keeps the state
-    otherwise."""
+    """Complete a row: any other input of the caller is refused, and any other input keeps the state."""
     rest = {i: None if i.source is Source.CALLER else state for i in Input}
     return MappingProxyType({**rest, Input.STORE_FAILED: State.CLOSED, **changes})
 
@@ -120,7 +119,7 @@ _LOGGED_ON = {
     **_CONNECTED,
     Input.SEND: State.ESTABLISHED,
     Input.LOGOUT: State.LOGOUT_SENT,
-    # A Logon that resets the numbers, which ends a gap as well. Any other is rejected, and is no input here.
+    # A Logon with ResetSeqNumFlag, which also ends a gap. Any other Logon is rejected before it gets here.
     Input.PEER_LOGON: State.ESTABLISHED,
     Input.PEER_LOGOUT: State.CLOSED,
     Input.PEER_GAP: State.RECOVERING,
@@ -183,7 +182,7 @@ TRANSITIONS: Mapping[State, Row] = MappingProxyType(
             State.RESETTING,
             {
                 **_LOGGED_ON,
-                # Until the peer has agreed, it is unknown by which numbers it would count messages.
+                # Until the peer has answered the reset, it might expect either the old or the new numbers.
                 Input.SEND: None,
                 Input.PEER_GAP: State.RESETTING,
                 Input.LOGON_OVERDUE: State.CLOSED,
@@ -200,14 +199,14 @@ TRANSITIONS: Mapping[State, Row] = MappingProxyType(
         State.CLOSED: _row(State.CLOSED, {Input.ABORT: State.CLOSED}),
     }
 )
-"""state -> input -> next state. The machine changes its state nowhere else than by looking here."""
+"""state -> input -> next state. All state changes of the machine follow this table."""
 
 LOGGED_ON_STATES = frozenset({State.ESTABLISHED, State.RECOVERING})
 SENDING_STATES = frozenset(state for state, row in TRANSITIONS.items() if row[Input.SEND] is not None)
-"""Where the user may send messages."""
+"""States in which the user may send messages."""
 OVER_STATES = frozenset({State.ENDING, State.CLOSED})
-"""Where the session has ended, but for the peer's Logout."""
+"""States in which the session has ended, except that the peer's Logout may still arrive."""
 RECEIVING_STATES = frozenset(
     state for state, row in TRANSITIONS.items() if row[Input.PEER_MESSAGE] is not None
 )
-"""Where bytes from the peer are taken, if only to be ignored."""
+"""States in which bytes from the peer are accepted, even if they are then ignored."""

@@ -54,8 +54,8 @@ class MessageStore(Protocol):
 
     @property
     def durable(self) -> int:
-        """The last ticket whose records survive a crash; 0 before the first. Raises StoreError when a commit
-        has failed, or the store was lost."""
+        """The last ticket whose records survive a crash; 0 before the first. Raises StoreError if a commit
+        has failed or the store was lost."""
 
     @property
     def generation(self) -> int:
@@ -67,28 +67,28 @@ class MessageStore(Protocol):
 
     @property
     def next_incoming(self) -> int:
-        """The lowest MsgSeqNum of the peer's whose message the user has not taken care of."""
+        """The lowest MsgSeqNum of the peer whose message the user has not confirmed."""
 
     @property
     def reset_unanswered(self) -> bool:
-        """Whether a reset was sent that the peer has not answered: it may or may not have reached the peer,
-        so the next logon has to reset as well."""
+        """Whether a reset was sent that the peer has not answered. It may or may not have reached the peer,
+        so the next logon must reset too."""
 
     @property
     def oldest_kept(self) -> int:
-        """The lowest number whose message the store still has; messages below it are dropped."""
+        """The lowest number whose message the store still has; lower ones were dropped."""
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
-        """Take `seq_num` (the value of `next_outgoing`) for good, and keep the message unless it is None."""
+        """Use `seq_num` (the value of `next_outgoing`), and keep the message unless it is None."""
 
     def advance_incoming(self, next_incoming: int) -> None:
         """Record that all messages before this number were handled. Only `reset` lowers it."""
 
     def reset(self, *, unanswered: bool = False) -> None:
-        """Restart both directions at 1 and forget every message, but no open request: the session settles
-        those when the user knows of them.
+        """Restart both directions at 1 and drop all messages, but no open request: the session settles those
+        after they are reported to the user.
 
-        `unanswered` means that the peer has not agreed yet.
+        `unanswered`: the peer has not answered the reset yet.
         """
 
     def reset_answered(self) -> None:
@@ -99,14 +99,15 @@ class MessageStore(Protocol):
         known."""
 
     def settle_requests(self, keys: Iterable[int]) -> None:
-        """The outcome of these is known, or the user knows that it is not. Unknown keys are no fault."""
+        """Remove requests whose outcome is known, or was reported to the user as unknown. Unknown keys are
+        ignored."""
 
     def open_requests(self) -> tuple[OpenRequest, ...]:
         """Return the requests that were recorded and not settled, in the order of their keys."""
 
     def begin_commit(self) -> int:
-        """Begin to make everything recorded so far durable, and return the ticket of that: tickets never
-        decrease, and the records of a lower one are durable no later than those of a higher one. A store that
+        """Begin a commit of everything recorded so far; return its ticket. Tickets never decrease, and the
+        records of a lower ticket are durable no later than those of a higher one. A store that
         is durable at once returns `durable`. While a commit is under way, the records of all further calls
         may share the next one."""
 
@@ -114,20 +115,20 @@ class MessageStore(Protocol):
         """Return the message kept under this number, or None."""
 
     def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
-        """Yield the messages kept from `begin` to `end` inclusive, in order. Messages that the caller
-        does not take, and numbers without a message, have no cost."""
+        """Yield the messages kept from `begin` to `end` inclusive, in order. Messages that the caller does
+        not consume, and numbers without a message, cost no time."""
 
 
 def _do_nothing() -> None:
-    """Be the `on_commit` of a store without a user."""
+    """Do nothing: the default `on_commit`."""
 
 
 class MemoryStore:
-    """A store that lasts as long as the process.
+    """A store in memory.
 
-    It is bounded: messages older than `max_age` are forgotten and, beyond `max_messages` of them or
-    `max_bytes` of their bytes, the oldest ones. Age is measured against the newest message, since a store has
-    no clock; `max_age` may be changed at any time.
+    It is bounded: messages older than `max_age` are dropped, and the oldest ones beyond `max_messages` or
+    `max_bytes`. Age is relative to the newest message, because a store has no clock; `max_age` may be changed
+    at any time.
     """
 
     def __init__(
@@ -146,7 +147,7 @@ class MemoryStore:
         self.generation: int = 0
         self.next_outgoing: int = next_outgoing
         self.next_incoming: int = next_incoming
-        # What was sent under the numbers before is not known here.
+        # The messages sent under lower numbers are not known.
         self.oldest_kept: int = next_outgoing
         self.reset_unanswered: bool = False
         self._requests: dict[int, OpenRequest] = {}
@@ -155,7 +156,7 @@ class MemoryStore:
         self.max_age = max_age
         self._messages: dict[int, StoredMessage] = {}
         self._bytes = 0
-        """Of the frames in `_messages`."""
+        """Total bytes of the frames in `_messages`."""
         self._kept_numbers: list[int] = []
         """The numbers of the messages, in order. The first `_forgotten` of them are no longer kept."""
         self._forgotten = 0
@@ -166,7 +167,7 @@ class MemoryStore:
         return len(self._messages)
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
-        """Take `seq_num` for good, and keep the message unless it is None."""
+        """Use `seq_num`, and keep the message unless it is None."""
         if message is not None:
             self._messages[seq_num] = message
             self._kept_numbers.append(seq_num)
@@ -175,7 +176,7 @@ class MemoryStore:
         self.next_outgoing = seq_num + 1
 
     def forget_before(self, time: datetime) -> None:
-        """Forget the messages that were sent before this moment, and those beyond `max_messages` or
+        """Drop the messages that were sent before this time, and those beyond `max_messages` or
         `max_bytes`."""
         messages, numbers = self._messages, self._kept_numbers
         while messages:
@@ -190,17 +191,17 @@ class MemoryStore:
             self.oldest_kept = number + 1
             self._forgotten += 1
         if self._forgotten > len(messages):
-            # Only when they are more than half of the list, because it moves all the others.
+            # Only if they are more than half of the list, because all others are moved.
             del numbers[: self._forgotten]
             self._forgotten = 0
 
     def advance_incoming(self, next_incoming: int) -> None:
-        """Everything before this number has been taken care of."""
+        """Record that all messages before this number were handled."""
         if next_incoming > self.next_incoming:
             self.next_incoming = next_incoming
 
     def reset(self, *, unanswered: bool = False) -> None:
-        """Restart both directions at 1 and forget every message, but no open request."""
+        """Restart both directions at 1 and drop all messages, but no open request."""
         self.generation += 1
         self.next_outgoing = self.next_incoming = self.oldest_kept = 1
         self.reset_unanswered = unanswered
@@ -213,8 +214,8 @@ class MemoryStore:
         self.reset_unanswered = False
 
     def renumber(self, next_outgoing: int, next_incoming: int) -> None:
-        """Continue from these numbers. If the outgoing one changes, all messages are dropped. Only for a user
-        who knows that the peer expects them, and while no session uses the store.
+        """Continue from these numbers. If the outgoing one changes, all messages are dropped. Only if the
+        peer expects these numbers, and while no session uses the store.
 
         Raises:
             ValueError: a number is below 1.
@@ -228,11 +229,11 @@ class MemoryStore:
         self.reset_unanswered = False
 
     def record_request(self, request: OpenRequest) -> None:
-        """Note a request; one with the same `key` is replaced."""
+        """Record a request; one with the same `key` is replaced."""
         self._requests[request.key] = request
 
     def settle_requests(self, keys: Iterable[int]) -> None:
-        """Forget these requests."""
+        """Remove these requests."""
         for key in keys:
             self._requests.pop(key, None)
 
@@ -241,7 +242,7 @@ class MemoryStore:
         return tuple(self._requests[key] for key in sorted(self._requests))
 
     def begin_commit(self) -> int:
-        """Return `durable`: this store does not survive the process, so no record has to wait."""
+        """Return `durable`: this store does not survive the process, so no record needs to wait."""
         return self.durable
 
     def find(self, seq_num: int) -> StoredMessage | None:

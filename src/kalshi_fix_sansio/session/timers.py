@@ -1,13 +1,12 @@
-"""Every deadline of a session, which of them count in which state, and which SendingTimes (52) are right.
+"""The deadlines of a session, the deadlines that apply in each state, and the accepted range of SendingTime (52).
 
 Deadlines are seconds of `Instant.monotonic`. FIXT 1.1 session layer: "Heartbeats", "Test request processing".
 
-"Message validation": SendingTime must be close to the reader's clock. That finds a clock that is wrong, and
-messages of another time. It does not find a reader that was late: an event loop that was held up, a process
-that was stopped, a computer that slept. So the caller must call regularly (`Timers.call_due`), and after a
-gap between its calls, by either clock, messages sent during the gap may be as old as that. Everything else is
-still refused: messages older than the gap, messages ahead of the clock, and, once a fresh message was read,
-every late one.
+"Message validation": SendingTime must be close to the reader's clock. This detects wrong clocks and stale
+messages. It would also reject valid messages after the reader was blocked: by a long computation in the event
+loop, a stopped process, a suspended computer. The caller must therefore call regularly (`Timers.call_due`).
+After a gap between its calls, by either clock, messages sent during the gap are accepted, until the first
+recent message is read. Messages from before the gap, or ahead of the clock, are rejected.
 """
 
 from __future__ import annotations
@@ -24,46 +23,47 @@ from kalshi_fix_sansio.clock import BEGINNING, END, Instant
 from kalshi_fix_sansio.session.states import State
 
 SILENCE_FACTOR = 1.2
-"""HeartBtInt plus "some reasonable transmission time", for which FIX suggests 20 percent."""
+"""Silence after which a TestRequest is sent, as a multiple of HeartBtInt: FIX requires HeartBtInt plus "some
+reasonable transmission time", and suggests 20 percent."""
 COMMIT_SHARE = 0.5
-"""The largest share of HeartBtInt that a commit may take: a Heartbeat waits for one, and the peer for it."""
+"""Maximum duration of a commit, as a share of HeartBtInt: a Heartbeat cannot be sent before its commit."""
 NEVER: Final = math.inf
 
 
 @attrs.define
 class Timers:
-    """When things happened last, and when something is due."""
+    """Times of the last messages, and deadlines."""
 
     answer_patience: float
-    """How many times HeartBtInt the answer to a TestRequest may take."""
+    """Maximum time for the answer to a TestRequest, as a multiple of HeartBtInt."""
     heart_bt_int: float = 0.0
-    """As agreed; 0 while there are no heartbeats."""
+    """HeartBtInt of the Logon; 0 while there are no heartbeats."""
     last_sent: float = 0.0
-    """When the last message was queued for the transport."""
+    """Time at which the last message was queued for the transport."""
     last_received: float = 0.0
-    """When the last complete message was received."""
+    """Time at which the last complete message was received."""
     call_at: float = NEVER
     """Time at which the caller must pass the time even if no other deadline is due: a longer gap between its
     calls means that it was blocked."""
     reading_paused: bool = False
     """Whether the caller has paused reading; silence is then no sign of a dead peer."""
     probed_at: float | None = None
-    """When a TestRequest was sent because of silence, while it is unanswered."""
+    """Time at which the unanswered TestRequest was sent because of silence; None if there is none."""
     logon_at: float | None = None
-    """When the Logon handshake, or the answer to a reset, has taken too long."""
+    """Deadline of the Logon handshake, or of the answer to a reset."""
     logout_at: float | None = None
-    """When the answer to a Logout has taken too long."""
+    """Deadline of the answer to a Logout."""
     resend_at: float | None = None
-    """When the resend that this side waits for has stalled."""
+    """Deadline for progress of the resend that this side waits for."""
     commit_limit: float = NEVER
     """Maximum age in seconds of a message whose record is not durable."""
     commit_at: float | None = None
-    """When a commit of the store has taken too long; None while no message waits for one."""
+    """Deadline of the store's commit; None while no message waits for one."""
     page_at: float | None = None
-    """When the resend that this side serves continues; None while what it produced is not yet written."""
+    """Time at which the resend to the peer continues; None until its previous part is written."""
 
     def start(self, heart_bt_int: float, now: float) -> None:
-        """Start heartbeats and the watch over the peer's."""
+        """Start this side's heartbeats, and the deadline for those of the peer."""
         self.heart_bt_int = heart_bt_int
         if heart_bt_int:
             self.commit_limit = min(self.commit_limit, heart_bt_int * COMMIT_SHARE)
@@ -71,36 +71,35 @@ class Timers:
         self.probed_at = None
 
     def logon_due(self) -> float | None:
-        """When the Logon handshake has taken too long."""
+        """Return the deadline of the Logon handshake."""
         return self.logon_at
 
     def logout_due(self) -> float | None:
-        """When the answer to a Logout has taken too long."""
+        """Return the deadline of the answer to a Logout."""
         return self.logout_at
 
     def resend_due(self) -> float | None:
-        """When a resend has made no progress for too long."""
+        """Return the deadline for progress of a resend; None while reading is paused."""
         return None if self.reading_paused else self.resend_at
 
     def call_due(self) -> float | None:
-        """When the next call is required although no other deadline is due."""
+        """Return the time of the next call that is required even if no other deadline is due."""
         return None if self.call_at == NEVER else self.call_at
 
     def commit_due(self) -> float | None:
-        """When a commit of the store has taken too long."""
+        """Return the deadline of the store's commit."""
         return self.commit_at
 
     def page_due(self) -> float | None:
-        """Time at which the next part of a resend is due."""
+        """Return the time at which the next part of a resend is due."""
         return self.page_at
 
     def heartbeat_due(self) -> float | None:
-        """When this side has been silent for HeartBtInt."""
+        """Return the time at which this side must send a Heartbeat."""
         return self.last_sent + self.heart_bt_int if self.heart_bt_int else None
 
     def silence_due(self) -> float | None:
-        """When the peer has been silent for HeartBtInt and a fifth; then, when its answer to a TestRequest
-        has taken too long."""
+        """Return the time at which a silent peer must be sent a TestRequest, or the deadline of its answer."""
         if not self.heart_bt_int or self.reading_paused:
             return None
         if self.probed_at is not None:
@@ -108,7 +107,7 @@ class Timers:
         return self.last_received + self.heart_bt_int * SILENCE_FACTOR
 
     def next_deadline(self, state: State) -> float | None:
-        """When the first of the deadlines that count in this state is due; None if there is none."""
+        """Return the earliest deadline that applies in this state; None if there is none."""
         first = None
         for rule in RUNNING[state]:
             due = rule(self)
@@ -133,7 +132,7 @@ RUNNING: Mapping[State, tuple[Rule, ...]] = MappingProxyType(
         State.DISCONNECTED: (),
         State.AWAITING_LOGON: _HANDSHAKE,
         State.LOGON_RECEIVED: _HANDSHAKE,
-        # An initiator excuses a Logon that waited here unread; an acceptor excuses none (`Handshake`).
+        # An initiator accepts a late Logon that it read late; an acceptor never does (`Handshake`).
         State.LOGON_SENT: (*_HANDSHAKE, Timers.call_due),
         State.ESTABLISHED: _LOGGED_ON,
         State.RECOVERING: (*_LOGGED_ON, Timers.resend_due),
@@ -143,9 +142,9 @@ RUNNING: Mapping[State, tuple[Rule, ...]] = MappingProxyType(
         State.CLOSED: (),
     }
 )
-"""Which deadlines count in which state, in the order in which they are dealt with: a store that has failed
-first, since no message can be sent any more; silence before the heartbeat, because its TestRequest replaces
-one. Once a Logout was sent there are no heartbeats any more, and its own deadline ends the session.
+"""The deadlines that apply in each state, in the order in which they are handled: a late commit first, because
+no message can be sent without it; silence before the heartbeat, because a TestRequest replaces a Heartbeat.
+After a Logout no heartbeats are sent, and its deadline ends the session.
 """
 
 
@@ -154,7 +153,7 @@ SHORTEST_CALL = 1.0
 
 
 class SendingTimes:
-    """The bounds for SendingTime."""
+    """The accepted range of SendingTime."""
 
     __slots__ = (
         "_call_within",
@@ -171,33 +170,33 @@ class SendingTimes:
     def __init__(self, tolerance: float | None, timers: Timers) -> None:
         self.earliest: datetime = BEGINNING
         self.latest: datetime = END
-        """A SendingTime between these is right, as of the caller's last call."""
+        """Range of the SendingTimes accepted at the caller's last call."""
         self.catching_up: bool = False
-        """Whether messages read now may have waited here; until a recent one is read."""
+        """Whether messages read now may have arrived earlier; until a recent one is read."""
         self._since, self._until = BEGINNING, END
-        """Between these moments a message was sent that may have waited here."""
+        """Range of the SendingTimes of messages that may have arrived earlier."""
         self._timers = timers
         self._tolerance = None if tolerance is None else timedelta(seconds=tolerance)
         self._call_within = NEVER if tolerance is None else max(SHORTEST_CALL, tolerance / 3)
         self._grace = self._call_within / 2
-        """The largest delay of a call that does not count as held up."""
+        """Maximum delay of a call that does not count as blocked."""
 
     def note_call(self, now: Instant) -> bool:
-        """Record a call of the caller; return whether it was held up.
+        """Record a call of the caller; return whether it was blocked since the last one.
 
-        A wall clock that advances by more than the tolerance while the monotonic clock does not counts too:
-        the computer slept.
+        It also counts as blocked if the wall clock advances by more than the tolerance and the monotonic clock
+        does not: the computer was suspended.
         """
         tolerance = self._tolerance
         if tolerance is None:
             return False
         timers, utc, monotonic = self._timers, now.utc, now.monotonic
-        # `latest` is the last call by the wall clock, plus the tolerance. Each clock may miss what the other
-        # shows: the monotonic one may stop while a computer sleeps, the other one may be set back.
+        # `latest` is the last call by the wall clock, plus the tolerance. Either clock may miss a gap: the
+        # monotonic one may stop while a computer is suspended, the wall clock may be set back.
         held_up = monotonic > timers.call_at + self._grace or utc > self.latest
         if held_up:
-            # How long ago the last call was, by each clock. What left right before it may be late by the
-            # tolerance as well, as at any other time.
+            # Time since the last call, by each clock. As at any other time, a message sent shortly before that
+            # call may be late by the tolerance.
             by_monotonic = timedelta(seconds=monotonic - timers.call_at + self._call_within)
             by_utc = utc - self.latest + tolerance
             self.catch_up(utc - max(by_monotonic, by_utc) - tolerance, utc)
@@ -206,25 +205,25 @@ class SendingTimes:
         return held_up
 
     def catch_up(self, since: datetime = BEGINNING, until: datetime = END) -> None:
-        """Expect messages that waited here unread and were sent between these times."""
-        # Messages that waited earlier may not all be read yet.
+        """Expect messages that were sent between these times and have not been read yet."""
+        # Messages of an earlier gap may not all be read yet.
         if self.catching_up:
             since, until = min(since, self._since), max(until, self._until)
         self.catching_up = True
         self._since, self._until = since, until
 
     def catch_up_with(self, waited: float, now: Instant) -> None:
-        """Expect messages that have waited here for this many seconds, and were not late before."""
+        """Expect messages that arrived in time and were read this many seconds later."""
         if self._tolerance is not None:
             self.catch_up(now.utc - timedelta(seconds=waited) - self._tolerance, now.utc)
 
     def has_read(self, sending_time: datetime | None) -> None:
-        """Record that a message was read: if it is recent, no later message has waited."""
+        """Record that a message was read: if it is recent, all later ones must be recent too."""
         if sending_time is not None and sending_time >= self.earliest:
             self.catching_up = False
 
     def may_have_waited(self, sending_time: datetime) -> bool:
-        """Return whether a message is late, possibly because it waited here."""
+        """Return whether a message is late, possibly because it was read late."""
         return (
             self.catching_up and sending_time < self.earliest and self._since <= sending_time <= self._until
         )

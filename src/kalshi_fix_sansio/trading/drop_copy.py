@@ -1,8 +1,9 @@
 """Requests for past execution reports (drop copy), repeated until each range is complete.
 
 A request contains a range of ExecIDs of one shard, both ends inclusive; the venue sends the reports, then
-their count. On KalshiNR live reports arrive in between without a distinguishing mark, so a report that may be
-a copy is treated as one: a copy proves less. Source: Kalshi's page on drop copy.
+their count. On KalshiNR live reports arrive in between without a distinguishing mark, so every report that
+may be a copy is treated as one, because less can be concluded from a copy. Source: Kalshi's page on drop
+copy.
 """
 
 from __future__ import annotations
@@ -41,11 +42,11 @@ from kalshi_fix_sansio.trading.common.uncertain_items import Remedy, UncertainIt
 from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyRange, DropCopyReport
 
 MAX_SHARDS: Final = 64
-"""Most shards whose ranges are requested or remembered."""
+"""Maximum number of shards whose ranges are requested or remembered."""
 MAX_RANGES: Final = 64
-"""Most separate ranges remembered for each shard."""
+"""Maximum number of separate ranges remembered for each shard."""
 MAX_TEXT: Final = 256
-"""Characters of a reject text that are kept."""
+"""Maximum number of characters kept of a reject text."""
 MARGIN: Final = "margin"
 DROP_COPY: Final = "KalshiDC"
 _LATER: Final = frozenset(
@@ -87,8 +88,8 @@ class PendingRange:
         epoch: `Orders.epoch` at the time of the request.
         since: Time of the first request, in UTC.
         state: Its progress.
-        refusals: Consecutive answers that did not complete it.
-        faults: Those of them that were faults of the venue.
+        refusals: Consecutive answers that did not complete it. faults: Those of them that were faults of the
+        venue.
         why: The reason of the last one, for humans.
         due: Time of the next request, in seconds of `Instant.monotonic`.
     """
@@ -232,7 +233,7 @@ class DropCopy:
         found = [_uncertain_item(each) for each in self.pending]
         if self.left_out:
             found.append(
-                UncertainItem(what="they were not asked for", about=f"{self.left_out} ranges of reports")
+                UncertainItem(what="they were not requested", about=f"{self.left_out} ranges of reports")
             )
         found.extend(
             UncertainItem(
@@ -292,14 +293,14 @@ class DropCopy:
         due = self.next_deadline()
         if due is None or due > now.monotonic:
             return []
-        # It remains in `_waiting` until `apply` receives it as about to be sent: a request that was never
-        # sent is returned again.
+        # It remains in `_waiting` until it is passed to `apply`, so a request that was never sent is returned
+        # again.
         first = min(self._waiting.values(), key=_due)
         end = None if first.end is None else str(first.end)
         return [EventResendRequest(begin_exec_id=str(first.begin), end_exec_id=end)]
 
     def withdraw(self, request: EventResendRequest) -> None:
-        """Take back a request that `send` has rejected without sending any byte of it."""
+        """Undo `apply` for a request that `send` refused, so it was not sent."""
         if self._reply is not None and request is self._reply.request:
             self._put(self._waiting, self._reply.pending)
 
@@ -400,12 +401,12 @@ class DropCopy:
         count: int | None = complete.resend_event_count
         received, more = len(reply.seen), self._session_type != DROP_COPY
         if reply.overflow:
-            self._fail(pending, f"more than {self._max_reports} reports came")
+            self._fail(pending, f"more than {self._max_reports} reports were received")
             return []
         # On KalshiDC the number of reports must equal the count. On KalshiNR it may be larger: live reports
         # of the same range are included.
         if count is None or not 0 <= count <= received or (count < received and not more):
-            self._try_again(pending, f"{received} reports came, and were to be {count}", now)
+            self._try_again(pending, f"{received} reports were received instead of {count}", now)
             return []
         # Live reports received meanwhile are newer than all copies, so the first `count` are the copies; the
         # range is complete only up to the last of these.

@@ -72,7 +72,7 @@ def validate(
 
 
 def checker(layout: MessageLayout, place: Place) -> Check:
-    """Return `validate` for messages of one layout in one place, for who asks often."""
+    """Return `validate` for messages of one layout in one place, for repeated calls."""
     return _lookup(layout, _message_judge, place)
 
 
@@ -94,7 +94,7 @@ def validate_block(
 
 
 def block_checker(layout: BlockLayout, place: Place) -> Check:
-    """Return `validate_block` for blocks of one layout in one place, for who asks often."""
+    """Return `validate_block` for blocks of one layout in one place, for repeated calls."""
     return _lookup(layout, compile_rules, place)
 
 

@@ -56,7 +56,7 @@ from kalshi_fix_sansio.scalars import MAX_INT_DIGITS
 from kalshi_fix_sansio.validation import rules
 
 Check = Callable[[Any], tuple[Problem, ...]]
-"""Takes a message; returns everything that is wrong with it."""
+"""Takes a message; returns all its problems."""
 
 _TEXTS: Final = frozenset((Kind.STRING, Kind.CHAR))
 _INTEGERS: Final = frozenset((Kind.INT, Kind.LENGTH, Kind.SEQNUM, Kind.NUMINGROUP))
@@ -255,7 +255,7 @@ class _Writer:
     def _holds(self, condition: Condition, at: str, by_name: dict[str, Member]) -> str:
         """Return the source of the test whether a block meets a condition.
 
-        A condition without terms depends on the place alone, where it has been decided already: it holds.
+        A condition without terms depends only on the place, for which it is already decided: it holds.
         """
         terms = [
             self._term(by_name[name], values, f"{at}.{by_name[name].attribute}")

@@ -35,7 +35,7 @@ MAX_SOUND: Final = 2048
 def presence_of(member: Member, place: Place) -> Presence:
     """Return whether a member is required, optional or forbidden, regardless of other members."""
     presence = member.presence
-    # The last rule that applies holds. A rule of undecided scope does not apply.
+    # The last rule that applies is used. A rule of undecided scope does not apply.
     for rule in member.rules:
         if rule.scope.covers(place):
             presence = rule.presence
@@ -60,7 +60,7 @@ def conditions_of(member: Member, place: Place) -> Conditions | None:
     only = [condition for condition in member.only_when if condition.scope.covers(place) is not False]
     if member.only_when and not only:
         return None
-    # Where one of them holds for any message, or may, the others do not matter.
+    # If one of them holds for every message, or may hold, the others have no effect.
     unknown = any(condition.scope.covers(place) is None or not condition.terms for condition in only)
     return Conditions(
         tuple(condition for condition in member.required_when if condition.scope.covers(place)),
@@ -206,5 +206,5 @@ def formatted(member: FieldMember) -> Callable[[Any], str]:
 
 
 def satisfying(values: Iterable[Any], member: FieldMember, terms: tuple[str, ...]) -> frozenset[Any]:
-    """Return those of the values that a condition asks for, or a limit allows."""
+    """Return those of the values that a condition requires, or a limit allows."""
     return frozenset(value for value in values if formatted(member)(value) in terms)

@@ -90,7 +90,7 @@ EACH = len(ONE)
 START = len(MAGIC)
 LONG_AGO = HEAD.pack(0, 0, 2**62, 1, 0)
 OUT_OF_RANGE = HEAD.pack(0, crc32(LONG_AGO[8:]), 2**62, 1, 0)
-"""A record with a valid check sum and a time that no datetime can represent."""
+"""A record with a valid checksum and a time that no datetime can represent."""
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ OUT_OF_RANGE = HEAD.pack(0, crc32(LONG_AGO[8:]), 2**62, 1, 0)
         (flipped(HOSTILE, HEAD.size) + THREE, [b"three"], [(0, len(HOSTILE))]),
         (flipped(HOSTILE, 20) + THREE, [b"three"], [(0, len(HOSTILE))]),
         (flipped(HOSTILE, 4), [], [(0, len(HOSTILE))]),
-        # The stated size leads to the end of the next record; the check sum finds the actual end.
+        # The stated size leads to the end of the next record; the checksum finds the actual end.
         (flipped(ONE, 0, 3 ^ (3 + EACH)) + TWO + THREE, [b"two", b"three"], [(0, EACH)]),
         (flipped(ONE, 0, 3 ^ (3 + EACH)) + TWO, [b"two"], [(0, EACH)]),
     ],

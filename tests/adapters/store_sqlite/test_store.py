@@ -208,7 +208,7 @@ def test_a_number_is_never_taken_twice(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         send(store, 3)
         store.commit()
-        with pytest.raises(StoreError, match="number 3 was to be taken, but 4 comes next"):
+        with pytest.raises(StoreError, match="number 3 cannot be used: the next number is 4"):
             store.record_sent(3, None)
         with pytest.raises(StoreError, match="close this store and open it again"):
             store.commit()

@@ -103,7 +103,7 @@ class Matcher:
 
 
 def fields_of(frame: bytes) -> dict[int, str]:
-    """Return the first value of every tag of a whole message."""
+    """Return the first value of every tag of a complete message."""
     found: dict[int, str] = {}
     for field in frame.decode("latin-1").split("\x01")[:-1]:
         tag, _, value = field.partition("=")

@@ -82,7 +82,7 @@ MUTANTS = {
     ),
     "gaps that nobody sees": caught_by(around(receive, "classify", _ignore_gaps), "silent loss"),
     "duplicates that are not marked": caught_by(instead(receive, "MessageReceived", _unmarked), "unmarked"),
-    "check sums that are not looked at": caught_by(
+    "checksums that are not looked at": caught_by(
         instead(Framer, "_check_sum", _trust_every_sum), "altered", "invented"
     ),
     "a loss that is told of too widely": caught_by(around(Core, "emit", _lose_too_much), "false loss"),

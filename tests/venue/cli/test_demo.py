@@ -64,6 +64,6 @@ def test_silence_fails_the_demo(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatc
     you = participant(sandbox, "KalshiNR")
     with (
         you.logged_on(),
-        pytest.raises(DemoError, match=r"expected ExecutionReport .*nothing came within"),
+        pytest.raises(DemoError, match=r"expected ExecutionReport .*nothing was received within"),
     ):
         you.expect(ExecutionReport)

@@ -14,7 +14,7 @@ from tests.venue.venue_harness import Client, decode_all, encode, framed
 
 
 def numbered(fields: str) -> bytes:
-    """Return a whole message with some named fields."""
+    """Return a complete message with some named fields."""
     return raw(re.sub(r"[A-Z]\w+(?==)", lambda name: str(TAGS[name[0]]), fields))
 
 

@@ -285,7 +285,9 @@ class Participant:
         except AdapterError as error:
             raise DemoError(f"{expected} from {self._session}, but {error}") from None
         if message is None:
-            raise DemoError(f"{expected} from {self._session}, but nothing came within {PATIENCE:g} s")
+            raise DemoError(
+                f"{expected} from {self._session}, but nothing was received within {PATIENCE:g} s"
+            )
         self._print("received", message.header.msg_seq_num)
         different = [name for name, value in values.items() if getattr(message, name, None) != value]
         if not isinstance(message, kind) or different:

@@ -67,7 +67,7 @@ def _is_over(path: Path, file: IO[bytes]) -> bool:
     try:
         now = path.stat()
     except FileNotFoundError:
-        return False  # the next file has not been created yet
+        return False  # the next file does not exist yet
     return (now.st_ino, now.st_dev) != (opened.st_ino, opened.st_dev)
 
 
@@ -108,7 +108,7 @@ class Progress:
             try:
                 self._size = Path(name).stat().st_size
             except OSError:
-                self._shown = False  # its reader reports the error
+                self._shown = False  # the reader of the file reports the error
         self._line = StatusLine()
 
     def __enter__(self) -> Self:

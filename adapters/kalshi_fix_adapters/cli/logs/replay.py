@@ -1,4 +1,4 @@
-"""`kalshi-fix replay`: the final state of a recording or wire log, according to the state machines."""
+"""`kalshi-fix replay`: the final state of a recording or wire log, as tracked by the state machines."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from kalshi_fix_sansio.trading import (
 
 NOTHING_FOUND = 3
 LOOKED_EVERY = 1_000
-"""Number of messages between two checks for a due progress line."""
+"""Number of messages between two checks of whether a progress line is due."""
 _SERVICES = {name: session_type.service for name, session_type in SESSION_TYPES.items()}
 
 
@@ -51,7 +51,7 @@ _SERVICES = {name: session_type.service for name, session_type in SESSION_TYPES.
 def replay(files: tuple[str, ...], product: str, everything: bool, as_of: AsOf) -> None:
     """Replay recordings or wire logs through books, orders, positions and cash, and print the final state.
 
-    That is the state before the last session ended. Several files are read as one, in this order. Exit
+    The state is that before the last session ended. Several files are read as one, in the given order. Exit
     status: 3 if they contain no message of a session.
     """
     state = _State(product)
@@ -91,7 +91,7 @@ def _report_damage(recording: Recording) -> None:
 
 
 class _State:
-    """The machines."""
+    """The state machines of the replay, and their output."""
 
     def __init__(self, product: str) -> None:
         self.count = 0

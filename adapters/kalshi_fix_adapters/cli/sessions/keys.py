@@ -1,4 +1,4 @@
-"""Pressed keys during a live view; none on Windows, or if the input is not a terminal."""
+"""Keys pressed during a live view. Not supported on Windows, or if the input is not a terminal."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Keys:
 
     def _take(self) -> None:
         if sys.platform != "win32" and sys.stdin.isatty():
-            # A closed terminal, or one of another process group, has no keys for this process.
+            # The terminal is closed, or belongs to another process group: no keys can be read.
             with contextlib.suppress(termios.error, OSError):
                 self._before = termios.tcgetattr(sys.stdin)
                 tty.setcbreak(sys.stdin)

@@ -207,7 +207,7 @@ class DecoderCache:
         self._shapes[key] = (*known, writer.compile()) if writer.pattern else known
 
 
-# Keys are hashes, because the tags may take up a whole message. Two shapes with the same hash cost little:
+# Keys are hashes, because the tags may take up a complete message. Two shapes with the same hash cost little:
 # the messages of one of them are decoded by the reader.
 
 

@@ -108,7 +108,7 @@ class Entries:
         make_stale(update, StaleReason.DISCREPANCY)
 
     def check_crossed(self, update: BookUpdate) -> None:
-        """Check the best prices after a whole message: between its entries they may cross."""
+        """Check the best prices after a complete message: between its entries they may cross."""
         book = update.book
         if book.is_crossed:
             detail = f"bid {book.bids.prices[-1]}, offer {book.offers.prices[0]}"

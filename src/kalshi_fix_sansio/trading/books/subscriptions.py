@@ -25,7 +25,7 @@ class _Request:
     awaited: dict[str, None]
     """Markets whose snapshots are pending, in the order of the request."""
     answered: bool = False
-    """Whether it has any answer."""
+    """Whether any answer to it was received."""
 
 
 @attrs.frozen(eq=False)

@@ -358,7 +358,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
     def _handle_request(self, request: OrderGroupRequest) -> None:
         if self._in_flight is not None:
             raise LocalProtocolError(
-                "an order group request has no answer yet; answers do not say which of two they are for"
+                "an order group request has no answer yet; answers do not identify their request"
             )
         if request.order_group_action == OrderGroupAction.CREATE:
             self._require_room()

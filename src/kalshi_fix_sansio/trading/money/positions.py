@@ -99,7 +99,7 @@ class Position:
         return multiply(matched, gain)
 
     def unrealized(self, mark: Decimal) -> Decimal:
-        """Return the gain or loss in dollars of the open contracts alone, at a price of YES (or of the
+        """Return the gain or loss in dollars of the open contracts, at a price of YES (or of the
         perpetual) in dollars; 0 when none are open. Fees are not deducted."""
         return subtract(self._gain(mark), self.realized) if self.net else ZERO
 

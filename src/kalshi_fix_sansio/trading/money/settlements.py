@@ -283,7 +283,7 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         return sorted(waiting, key=lambda each: (each.since or _NO_TIME, each.symbol))
 
     def uncertain(self) -> list[UncertainItem]:
-        """Return the settlements with missing pages as doubts."""
+        """Return the settlements with missing pages as uncertain items."""
         return [
             UncertainItem(
                 what=f"the settlement is incomplete: {each.pages} pages were received",

@@ -313,7 +313,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
 
     def resolve(self, rfq: CreatorRfq, state: RfqState) -> None:
         """Set the state that the user has found elsewhere, such as by REST: OPEN, ACCEPTED, EXECUTED, FAILED,
-        CANCELED or EXPIRED. This resolves the doubts of the request.
+        CANCELED or EXPIRED. This ends the uncertainty of the request.
 
         Raises:
             RfqRequestError: another state was passed, or the request has no acceptance that it could apply

@@ -31,7 +31,7 @@ class Fact(Enum):
     EXPIRED = "the venue has closed the request"
     ACCEPTED = "the quote is accepted"
     LAPSED = "the time to confirm it has passed"
-    CONFIRMED = "the venue has taken the confirmation"
+    CONFIRMED = "the venue has accepted the confirmation"
     EXECUTED = "a report shows its order in the book"
     ORDER_REFUSED = "a report shows that its order was refused"
     NO_ORDER = "drop copy has no report of its order"

@@ -43,7 +43,7 @@ U = TypeVar("U", bound=RfqUpdate)
 
 
 class RfqMachine(ABC, Generic[R, D, U]):
-    """The base of `RfqMaker` and `RfqCreator`: time, exposure, doubts, and session events."""
+    """The base of `RfqMaker` and `RfqCreator`: time, exposure, uncertain items, and session events."""
 
     __slots__ = (
         "_at_stake",

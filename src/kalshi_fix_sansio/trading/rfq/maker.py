@@ -242,7 +242,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
 
     def resolve(self, quote: MakerQuote, state: QuoteState) -> None:
         """Set the state that the user has found elsewhere, such as by REST: OPEN, CANCELED, CONFIRMED,
-        EXECUTED or FAILED. This resolves the doubt about the quote.
+        EXECUTED or FAILED. This ends the uncertainty of the quote.
 
         Raises:
             RfqRequestError: another state was passed.

@@ -1,4 +1,4 @@
-"""Values shared by both sides of requests for quotes: times, exposure, doubts, discrepancies."""
+"""Values shared by both sides of requests for quotes: times, exposure, uncertain items, discrepancies."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ _OF_QUOTES: Final = frozenset(each.MSG_TYPE for each in (Quote, QuoteCancel, Quo
 
 
 def unplaced_items(requests: Iterable[UnplacedRequest]) -> list[UncertainRfq]:
-    """Return the doubts about requests without a known quote or RFQ."""
+    """Return the uncertain items about requests without a known quote or RFQ."""
     found = []
     for each in requests:
         kind, about = _UNPLACED[each.msg_type]
