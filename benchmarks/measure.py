@@ -150,7 +150,7 @@ def in_turn(runs: Mapping[K, Callable[[], T]], rounds: int) -> dict[K, list[T]]:
     """Call functions that return measurements, each once per round, starting with a different one each round.
 
     Returns:
-        What each of them returned, round by round.
+        The results of each of them, round by round.
     """
     found: dict[K, list[T]] = {name: [] for name in runs}
     names = list(runs)
@@ -164,8 +164,8 @@ def in_turn(runs: Mapping[K, Callable[[], T]], rounds: int) -> dict[K, list[T]]:
 def python(*arguments: str) -> str:
     """Run Python in a fresh process; return its output.
 
-    The process keeps what it compiles, as on a user's machine: a benchmark may run where that is off, and
-    would compile all sources each time.
+    The process keeps compiled files, as on a user's machine: with that turned off, it would compile all
+    sources each time.
     """
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return subprocess.run(

@@ -75,7 +75,7 @@ def cents(number: int) -> Decimal:
 
 
 def contracts(kind: str, number: int, digits: int = 4) -> Decimal:
-    """Return a quantity: each power of ten is as likely as any other, so small ones come again and large ones
+    """Return a quantity: each power of ten is equally likely, so small quantities repeat and large ones
     hardly ever."""
     chance = int.from_bytes(blake2b(f"{kind} {number}".encode(), digest_size=4).digest(), "big") / 2**32
     return Decimal(int(10 ** (chance * digits))).quantize(CENT)
@@ -246,8 +246,8 @@ def incremental_bytes(count: int, number: int = 0, *, levels: int) -> bytes:
 def incremental(count: int, number: int = 0, *, levels: int) -> MarketDataIncrementalRefresh:
     """Return an incremental that gives this many of a book's levels another size.
 
-    Levels are changed and none is new or gone, so that messages can be applied again and again in turn, and
-    because the other Kalshi client knows no new ones.
+    Levels are only changed, never added or removed: then messages can be applied repeatedly, and the other
+    Kalshi client supports only this.
     """
     places = [(number * 7 + n * 11) % levels for n in range(count)]
     entries = [

@@ -412,7 +412,7 @@ class SessionType(Element):
     port: int | None
     host_role: str | None
     service: str | None
-    """What it is for, by a word that programs go by, such as orders."""
+    """Its purpose, as a word for programs, such as `orders`."""
     comp_ids: tuple[str, ...]
     max_message_size: int | None = None
     """The largest BodyLength in bytes that the venue's messages need; None for the default."""

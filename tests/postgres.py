@@ -63,7 +63,7 @@ class _Folder:
         self.stop()
 
     def stop(self) -> None:
-        """Stop what uses the folder, and remove it."""
+        """Stop the processes that use the folder, and remove it."""
         shutil.rmtree(self.folder)
 
     def begin(self, program: str | Path, *arguments: str) -> subprocess.Popen[bytes]:

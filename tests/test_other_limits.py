@@ -28,7 +28,7 @@ def limits(dialect: Dialect) -> Iterator[tuple[str, str]]:
         yield from ((f"{session.name} {name}", str(getattr(session, name))) for name in numbers - {"port"})
     for field in dialect.fields:
         for each in (field, *field.limits):
-            # Prices and quantities have steps; what a contract pays bounds its price.
+            # Prices and quantities have steps; the payout of a contract bounds its price.
             if not getattr(each, "step", None):
                 yield from ((f"{field.name} {name}", str(getattr(each, name))) for name in TOOL["BOUNDS"])
     for member in dialect.header:

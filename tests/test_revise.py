@@ -24,7 +24,7 @@ COPIED = ("codegen", "spec", "tools", PIER)
 
 @attrs.frozen
 class Clone:
-    """A repository with the spec of the pier and what generates from it, and a server with its documents."""
+    """A repository with the spec of the pier and its generators, and a server with its documents."""
 
     root: Path
     revisions: Path

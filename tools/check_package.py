@@ -1,7 +1,7 @@
 """Build sdist and wheel of both distributions, and check their contents.
 
 Run by `make package`. Exits with status 1 and a sentence per fault if an archive lacks a required file,
-contains an unexpected file or does not import, or if an installation from the wheels alone lacks a command.
+contains an unexpected file or does not import, or if an installation from only the wheels lacks a command.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def sdist_faults(distribution: Distribution, sdist: Path) -> Iterator[str]:
 
 
 def install_faults(wheels: Path) -> Iterator[str]:
-    """Install from the wheels alone, without an index: for production, and with the simulated venue."""
+    """Install from only the wheels, without an index: for production, and with the simulated venue."""
     pinned = ROOT / "requirements" / "run.txt"
     pip = (sys.executable, "-m", "pip", "-qq", "--disable-pip-version-check")
     fetched = run(*pip, "download", "--require-hashes", "--no-deps", "-r", pinned, "--dest", wheels)

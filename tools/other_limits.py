@@ -1,7 +1,8 @@
 """Run tests on a copy of the project in which every limit of the venue is another.
 
-`make limits` runs it. In the copy's spec all rate limits, scopes, windows and bounds are changed, and what is
-generated is generated again. A test that fails there repeats a figure of the venue, so the next revision of
+`make limits` runs it. In the copy's spec all rate limits, scopes, windows and bounds are changed, and the
+generated files are written again. A test that fails there repeats a figure of the venue, so the next revision
+of
 the spec would break it. Arguments are those of pytest; by default the tests of the quick gate run, with
 those of the rate limits and windows at the simulated venue.
 """
@@ -87,7 +88,7 @@ CHANGES = {
     "fields.yaml": of_fields,
     "header.yaml": of_fields,
 }
-"""What is changed of which file."""
+"""The changes, by file."""
 
 
 def entries(node: yaml.Node) -> list[tuple[str, yaml.Node]]:

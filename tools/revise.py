@@ -1,9 +1,12 @@
-"""Take in what the venue has changed: run it, write the words that the spec lacks, and run it again.
+"""Apply a change of the venue's documents to the spec: run this, write the missing texts of the spec, and run
+it again.
 
 The first run fetches the venue's documents, compares them with the spec, starts a branch and writes the
-proposals. Each run then goes as far as it can: it compares, generates, lists the API changes and what
-hand-written code does not handle, and runs the quick gate. `summary.md` in the folder of the revision, which
-is outside the repository, has the minutes of each step and what is left. The exit status is 0 if nothing is
+proposals. Each run then goes as far as it can: it compares, generates, lists the API changes and the elements
+that hand-written code does not handle, and runs the quick gate. `summary.md` in the folder of the revision,
+which
+is outside the repository, contains the duration of each step and the remaining work. The exit status is 0 if
+nothing is
 left, 1 if something is, and 2 if a step failed.
 """
 
@@ -29,11 +32,11 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kals
 BRANCH = "venue-"
 """Prefix of the branches of revisions; the rest is the name of the revision."""
 PLACEHOLDER = "…"
-"""What codegen writes in place of words, and refuses to read."""
+"""Placeholder that codegen writes instead of text, and refuses to read."""
 
 
 class StepError(Exception):
-    """A step that ends the run: its exit status, and what to do next."""
+    """A step that ends the run: its exit status, and the instructions for the user."""
 
     def __init__(self, status: int, following: str) -> None:
         super().__init__(following)
@@ -71,7 +74,7 @@ class Revision:
 
     @contextmanager
     def step(self, name: str) -> Iterator[list[str]]:
-        """Measure a step; its result is what the block appends to the list."""
+        """Measure a step; the block appends its result to the list."""
         print(f"== {name}", flush=True)
         begun, result = time.monotonic(), list[str]()
         try:
@@ -190,7 +193,7 @@ class Tool:
                 raise StepError(1, f"{how}:\n\n{listed(missing)}")
 
     def generate(self) -> None:
-        """Generate what follows from the spec."""
+        """Generate all files that are derived from the spec."""
         with self.revision.step("generate") as result:
             before = changed(self.revision.base)
             if self.options.out:
@@ -204,7 +207,7 @@ class Tool:
             result.append(f"{len(self.revision.state['generated'])} files")
 
     def api(self) -> None:
-        """List what the revision changes for users."""
+        """List the changes of the revision for users."""
         with self.revision.step("api") as result:
             lines = self.codegen("api", "--against", self.revision.base, fine=(0, 1)).stdout.splitlines()
             self.revision.state["api"] = lines
@@ -238,7 +241,7 @@ class Tool:
             result.append(command)
 
     def all(self) -> str:
-        """Take every step that can be taken; return what to do next."""
+        """Run all possible steps; return the instructions for the user."""
         self.fetch()
         if not self.revision.base:
             if self.compare():

@@ -21,8 +21,8 @@ _QUANTITY = Decimal(10)
 
 
 def life(number: int) -> Iterator[tuple[Message, bytes]]:
-    """Yield what is sent and received of one order, with its bytes: every fourth is cancelled, the others
-    trade twice."""
+    """Yield the messages of one order, sent and received, with their bytes: every fourth order is cancelled,
+    the others trade twice."""
     order = samples.order(number)
     order.order_qty = _QUANTITY
     yield order, b""

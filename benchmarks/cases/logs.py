@@ -77,7 +77,7 @@ def read(path: Path) -> None:
 
 
 def shown(path: Path, form: Form) -> None:
-    """Do what the command does, short of writing: the file system is not what is measured."""
+    """Do the same as the command, but discard the output: the file system is not measured."""
     decoder, reader = Decoder(OutputOptions(form)), LogReader()
     for piece in pieces_of(path):
         "\n".join(decoder.batch(reader.feed(piece)).text)
@@ -105,7 +105,7 @@ def _replaying(size: int) -> Iterable[Contender]:
 
 @cache
 def _folder() -> Path:
-    """Return a folder that goes when the process does."""
+    """Return a folder that is removed when the process ends."""
     folder = Path(tempfile.mkdtemp(prefix="kalshi-fix-bench-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

@@ -68,7 +68,7 @@ def _figures(name: str, tls: str) -> tuple[float, float, float]:
 
 
 def run_client(name: str, *options: str, tls: bool = False) -> dict[str, Any]:
-    """Return what one client measures, with a throwaway key."""
+    """Return the measurements of one client, with a throwaway key."""
     port = free_port()
     with TemporaryDirectory() as folder, ExitStack() as stack:
         key, authority = Path(folder, "key.pem"), Path(folder, "authority.pem")
@@ -109,7 +109,7 @@ def client_key() -> ClientKey:
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on."""
+    """Return a free port."""
     with socket.create_server(("127.0.0.1", 0)) as found:
         port: int = found.getsockname()[1]
     return port

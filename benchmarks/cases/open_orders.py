@@ -80,7 +80,7 @@ def _report(number: int, event: int, *, fills: bool = False) -> ExecutionReport:
 
 
 def machines(count: int) -> dict[str, Any]:
-    """Return the machines of an account with so many open orders, each with a fill."""
+    """Return the state machines of an account with this many open orders, each with a fill."""
     orders, groups, positions, cash = Orders(max_orders=2 * count), OrderGroups(), Positions(), Cash()
     copies = DropCopy("KalshiNR")
     for group in range(GROUPS):
@@ -102,7 +102,7 @@ def _life(number: int) -> Iterator[object]:
 
 
 def calls(count: int) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Yield the calls of all machines in an order in which each has its longest case."""
+    """Yield the calls of all state machines, in an order in which each has its longest case."""
     account = machines(count)
     orders: Orders = account["orders"]
     groups, positions, cash, copies = (account[each] for each in ("groups", "positions", "cash", "copies"))

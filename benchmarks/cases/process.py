@@ -79,7 +79,7 @@ def starting(rounds: int = 9) -> list[Result]:
 
 
 def _of_others(module: str) -> str:
-    """Return a program that imports what one of our modules imports, but nothing of ours."""
+    """Return a program that imports the third-party modules of one of our modules."""
     names = python("-c", _LISTED.format(module)).split()
     # Some are no modules by themselves, such as typing.io.
     wanted = [name for name in names if not name.startswith((*_OWN, "typing."))]
@@ -117,5 +117,5 @@ def first_order(rounds: int = 15, count: int = 400) -> list[Result]:
 
 
 def alone(what: str, *numbers: int) -> Any:
-    """Return what `python -m benchmarks.alone` measures."""
+    """Return the measurements of `python -m benchmarks.alone`."""
     return json.loads(python("-m", "benchmarks.alone", what, *map(str, numbers)))

@@ -61,14 +61,14 @@ def _report(number: int, shape: int) -> bytes:
 
 
 def _changed(data: bytes, tag: int) -> bytes:
-    """Return a message with one more field, so that it has a shape of its own."""
+    """Return a message with one more field, so it has a separate shape."""
     message = decode(data)
     message.unknown = ((tag, b"x"),)
     return _encoded(message)
 
 
 def _updates(count: int) -> list[bytes]:
-    """Return updates of one to four entries, each with or without a field of its own."""
+    """Return updates of one to four entries, each with or without an additional field."""
     chance = random.Random(1)  # noqa: S311 - the same in every run
     found = []
     for number in range(count):

@@ -1,5 +1,5 @@
-"""The cost of a message as it grows, and as sessions, books and open orders become many: a cost must grow
-with the size of the task and no faster, and not at all with what is beside it."""
+"""The cost of a message as it grows, and as sessions, books and open orders become many: a cost must not grow
+faster than the task, and must not depend on other sessions, books or orders."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ COUNTS = {
     LINES: (1, 4, 16, 64),
 }
 LOG_ROUNDS = 2
-"""Fewer than of the others: the largest log takes some seconds."""
+"""Fewer rounds than in other cases: the largest log takes some seconds."""
 LEVELS = 40
 """Levels of each of the books whose memory is measured."""
 _DIFFERENT = 400
@@ -54,7 +54,7 @@ _NOW = Instant(1.0, samples.NOON)
 
 
 def by_size(rounds: int = 7) -> list[Result]:
-    """Measure everything at each of its sizes; the engine's name is the size."""
+    """Measure each case at each of its sizes; the engine's name is the size."""
     makers = {
         FIELDS: _fields,
         ENTRIES: _entries,

@@ -1,4 +1,4 @@
-"""(c) A stream to messages, (d) the same through a whole session to events, and what (c) is made of."""
+"""(c) A stream to messages, (d) the same through a whole session to events, and the parts of (c)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SIZE = 1_000_000
 
 
 def cut(data: bytes) -> list[bytes]:
-    """Cut a stream into chunks as they come from a socket."""
+    """Cut a stream into chunks, as read from a socket."""
     return [data[start : start + CHUNK] for start in range(0, len(data), CHUNK)]
 
 
@@ -56,7 +56,7 @@ def through_session(chunks: Iterable[bytes], session: Session | None = None) -> 
 
 
 def frame(chunks: Iterable[bytes]) -> Iterator[list[Any]]:
-    """Cut chunks into frames, and nothing more; yield those of each chunk."""
+    """Only cut chunks into frames; yield those of each chunk."""
     framer = Framer()
     for chunk in chunks:
         framer.feed(chunk)
@@ -90,7 +90,7 @@ def numbered(size: int = SIZE) -> list[bytes]:
 
 
 def streaming(size: int = SIZE) -> list[Contender]:
-    """Contenders for the stream, with what the parts cost by themselves."""
+    """Contenders for the stream, and for its parts."""
     wire = numbered(size)
     chunks, count = cut(b"".join(wire)), len(wire)
     frames = batches([Frame(data) for data in wire])
@@ -135,6 +135,6 @@ def _with_session(chunks: Sequence[bytes], count: int) -> Contender:
 
 
 def using_up(act: Callable[[Any], Iterable[Sized]], items: Sequence[Any]) -> Callable[[], int]:
-    """Return a function that reads these items chunk by chunk, as a program does that keeps nothing, and
-    returns how many messages there were."""
+    """Return a function that reads these items chunk by chunk, keeps none, and returns the number of
+    messages."""
     return lambda: sum(map(len, act(items)))

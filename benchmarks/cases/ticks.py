@@ -30,7 +30,7 @@ from benchmarks.engines import missing
 from benchmarks.measure import ROOT, Result, in_turn, result
 
 FIRST = 1000
-"""Number of the first ticks, which are reported apart: everything is used for the first time in them."""
+"""Number of the first ticks, which are reported separately because they include one-time work."""
 COUNT = 4000
 PERCENTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 SYNCS = ("full", "normal")

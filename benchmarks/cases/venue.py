@@ -40,7 +40,7 @@ NOW = Instant(50.0, datetime(2026, 10, 5, 14, 30, tzinfo=UTC))
 
 
 def named(sessions: int) -> str:
-    """Return what a result is called."""
+    """Return the name of a result."""
     return f"{sessions:,} sessions"
 
 
@@ -135,7 +135,7 @@ class Floor:
             self._flush()
 
     def _flush(self) -> None:
-        """Do what a server does after each read."""
+        """Do the work of a server after each read."""
         venue = self._venue
         for number in venue.connections_with_output():
             data = venue.data_to_send(number)
@@ -156,7 +156,7 @@ def orders(
     further: int = MORE_SUBSCRIBERS,
     count: int = ORDERS,
 ) -> list[Result]:
-    """Measure an order with each number of sessions, and what `further` subscribers add to it."""
+    """Measure an order with each number of sessions, and the additional time for `further` subscribers."""
     few = 2 * SUBSCRIBERS + further
     floors = {(ORDER, named(each)): Floor(each, SUBSCRIBERS, count) for each in sessions} | {
         (SUBSCRIBER, "without"): Floor(few, SUBSCRIBERS, count),

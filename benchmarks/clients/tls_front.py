@@ -17,7 +17,7 @@ from kalshi_fix_venue.identities import Authority
 
 
 class _Pipe(asyncio.Protocol):
-    """One end of the relay: what it receives is written to the other end."""
+    """One end of the relay: received bytes are written to the other end."""
 
     def __init__(self, own: asyncio.Future[Any], other: asyncio.Future[Any]) -> None:
         self._own, self._other = own, other

@@ -1,4 +1,4 @@
-"""kalshi-sdk: the other client for Kalshi's FIX, on pydantic. It wants Python 3.12."""
+"""kalshi-sdk: the other client for Kalshi's FIX, on pydantic. It requires Python 3.12."""
 
 from __future__ import annotations
 

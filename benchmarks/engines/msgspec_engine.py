@@ -1,4 +1,4 @@
-"""msgspec: not a FIX engine, but JSON to typed objects in C, as a reference for what CPython can achieve."""
+"""msgspec: not a FIX engine, but JSON to typed objects in C, as a reference for the limits of CPython."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class _Host:
 
     def _read(self, answer: HTTPResponse, url: str, most: int) -> bytes:
         data = bytearray()
-        # Reads what is available instead of a fixed size, which may take hours with a slow server.
+        # Reads the available bytes instead of a fixed size, which may take hours with a slow server.
         while block := answer.read1(min(_BLOCK, most + 1 - len(data))):
             data += block
             # Counted over all pages while reading, so an endless page is noticed early.

@@ -67,7 +67,7 @@ class Finding:
     address: str
     """Name of the element: `Logon.HeartBtInt`, `OrdStatus=5`, `KalshiRT`."""
     says: str
-    """What the source states in a word or two, repeated by `differences.yaml`."""
+    """The statement of the source in a word or two, repeated by `differences.yaml`."""
     what: str
     """The finding as a sentence."""
     locations: tuple[Location, ...]

@@ -35,7 +35,7 @@ def write(findings: Iterable[Finding]) -> tuple[list[Edit], list[Edit]]:
 
 
 def _element(edit: Edit) -> tuple[str, ...]:
-    """Return what identifies the element that an edit adds: its file, what it is in, and its name."""
+    """Return the key of the element that an edit adds: its file, its parent, and its name."""
     found = _ADDED.match(edit.text)
     return (edit.location.file, *(found.groups("") if found else (str(edit.location), edit.text)))
 
@@ -65,7 +65,7 @@ def _write(edit: Edit) -> bool:
 
 
 def _set(lines: list[str], at: int, name: str, setting: str) -> bool:
-    """Add a setting to a member; return False if the member is not on this line alone."""
+    """Add a setting to a member; return False unless the member is on this line only."""
     member = _MEMBER.fullmatch(lines[at])
     if member is None or member[2] != name:
         return False

@@ -5,7 +5,8 @@ The form follows from the requirements of QuickFIX's loader (DataDictionary.cpp)
 
 - every field in a message is declared once, under one name, in the same file;
 - a message has one body per MsgType. Where the two directions or several session types differ
-  (QuoteRequest, Quote, ...), it allows what any of them allows, and requires what all of them require;
+  (QuoteRequest, Quote, ...), it allows all fields that any of them allows, and requires only those that all
+  of them require;
 - a group entry begins with the first member, and its required members are enforced only in a required group;
 - a field with `<value>` elements accepts no other value. The venue adds codes without notice, so only closed
   codesets are written that way; the known values of an open one are a comment, which the loader skips;

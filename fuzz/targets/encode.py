@@ -21,7 +21,7 @@ _DECIMALS: Final = ("0", "-0", "0.55", "1e5", "1e-9", "NaN", "1e400", "0." + "1"
 
 
 def check(data: bytes) -> None:
-    """A message is rejected with the documented error, or its bytes are one complete message that decodes to the
+    """A message is rejected with the documented error, or encoded to one complete message that decodes to the
     same fields, including unknown ones, also with another header."""
     choices = Choices(data)
     spoken = choices.pick(wire.WIRES)

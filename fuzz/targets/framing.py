@@ -12,7 +12,7 @@ MAX_BODY_LENGTH = 2048
 
 
 def check(data: bytes) -> None:
-    """The framer splits a stream into complete messages and garbage without losing a byte, and the result does
+    """The framer splits a stream into messages and garbage without losing a byte, and the result does
     not depend on the chunks or on earlier messages."""
     choices = Choices(data)
     by_check_sum = choices.one_in(2)

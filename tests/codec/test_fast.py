@@ -182,7 +182,7 @@ def test_correct_length_and_sum_do_not_make_a_message_of_a_known_shape(old: byte
     agree_on_bytes(TRAINED, CAREFUL, changed)
 
 
-# --- which messages the fast path takes -----------------------------------------------------------------
+# --- messages that the fast path accepts -----------------------------------------------------------------
 
 
 def text(whole: bytes) -> str:

@@ -30,7 +30,7 @@ DICTIONARY = ROOT / "tests" / "codegen" / "fix44.xml"
 
 
 def follow(folder: Path, title: str) -> str:
-    """Run a block of commands of the page, with `folder` in place of ../acme; return what it prints."""
+    """Run a block of commands of the page, with `folder` instead of ../acme; return its output."""
     commands = BLOCKS[title].replace("../acme", str(folder)).replace(".venv/bin/python", sys.executable)
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run(
@@ -41,7 +41,7 @@ def follow(folder: Path, title: str) -> str:
 
 
 def follow_page(folder: Path, dictionary: Path) -> None:
-    """Do what the page says, from a dictionary on, and check that the output is the one that it shows."""
+    """Run the commands of the page, from a dictionary on, and compare their output with the page."""
     shutil.copy(dictionary, folder / "FIX44.xml")
     follow(folder, "generate")
     (folder / "two_sessions.py").write_text(BLOCKS["two_sessions.py"], "utf-8")

@@ -50,7 +50,7 @@ class Stage(IntEnum):
 
 
 class Doing(IntEnum):
-    """What the user's thread was doing."""
+    """The current call of the user's thread."""
 
     NOTHING = 0
     WAITING = 1

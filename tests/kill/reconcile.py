@@ -238,5 +238,5 @@ def _check_requests(known: Knowledge, venue: TradingVenue, from_client: Wire) ->
         mark = b"\x0111=%b\x01" % cl_ord_id.encode()
         assert not any(mark in content for content in from_client.originals.values())
     for cl_ord_id, why in known.uncertain.items():
-        # A request that was not resent when the venue asked for it cannot be there; the others may be.
+        # A request that was not resent on the venue's request cannot be there; the others may be.
         assert why != Uncertainty.NOT_RESENT.name or cl_ord_id not in taken, (cl_ord_id, why)

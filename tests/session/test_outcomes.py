@@ -1,4 +1,4 @@
-"""Which requests are open, which messages settle them, and what the store records of them."""
+"""Open requests, the messages that settle them, and their records in the store."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ def test_a_failing_store_prevents_sending() -> None:
 
 @pytest.fixture
 def compiled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
-    """MsgType and `allow_unknown_codes` of each check that a session asks for, to be compiled if no other
+    """MsgType and `allow_unknown_codes` of each check that a session requests, to be compiled if no other
     session has."""
     found = []
 

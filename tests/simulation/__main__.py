@@ -21,7 +21,7 @@ EVERY = 10.0
 
 
 def _print(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 - this is what the command is for
+    print(text, flush=True)  # noqa: T201 - the output of the command
 
 
 def _results(seeds: range, jobs: int) -> Iterator[Result]:

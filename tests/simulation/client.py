@@ -1,6 +1,6 @@
 """The client's program: it connects, sends orders while it is logged on, and reconnects with backoff.
 
-What its user learned is recorded outside of the process.
+The reports received by its user are recorded outside of the process.
 """
 
 from __future__ import annotations

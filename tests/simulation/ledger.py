@@ -138,15 +138,17 @@ class Ledger:
                 raise Violation("unmarked", f"{entry} came twice without PossDupFlag")
             if entry.epoch == self._floor[0] and number < self._floor[1]:
                 raise Violation(
-                    "repeated", f"{entry} came again, though all before {self._floor[1]} was confirmed"
+                    "repeated",
+                    f"{entry} was redelivered, although all before {self._floor[1]} were confirmed",
                 )
         if entry.position <= self._last:
-            raise Violation("order", f"{entry} came after {self.entries[self._last]}")
+            raise Violation("order", f"{entry} was received after {self.entries[self._last]}")
         self._last = entry.position
         for missing in self.entries[self._settled : entry.position]:
             if not missing.taken and not missing.lost:
                 raise Violation(
-                    "silent loss", f"{entry} came, but {missing} neither came nor was said to be lost"
+                    "silent loss",
+                    f"{entry} was received, but {missing} was neither received nor reported as lost",
                 )
         entry.taken = True
         self._settled = max(self._settled, entry.position + 1)

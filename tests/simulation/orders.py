@@ -108,7 +108,9 @@ class Requests:
         for key in keys:
             request = self.known.get(key)
             if request is None:
-                raise Violation("invented", f"the outcome of {key} is said to be unknown; it never left")
+                raise Violation(
+                    "invented", f"the outcome of {key} is reported as unknown, but it was never sent"
+                )
             if key not in self._may_be_listed and not self.forgiven:
                 raise Violation("listed twice", f"{request} is listed ({why}) after it was settled")
             self._may_be_listed.discard(key)

@@ -40,7 +40,7 @@ def run(schedule: Schedule, *, keep_log: bool = False) -> Result:
         world.finish()
     except Violation as violation:
         result.rule, result.text = violation.rule, violation.text
-    except Exception as error:  # noqa: BLE001 - whatever comes out of a session is a finding
+    except Exception as error:  # noqa: BLE001 - any exception of a session is a finding
         result.rule, result.text = type(error).__name__, "".join(traceback.format_exception(error))
     result.faults = world.injector.done
     result.endings = world.endings

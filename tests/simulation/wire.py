@@ -115,7 +115,7 @@ class Wire:
             elif values[b"35"] not in ADMIN:
                 applications.append((written.epoch, number))
         if written.epoch != epoch and not self.forgiven:
-            raise Violation("unannounced", f"{side.value} counts in epoch {epoch} and has not said so")
+            raise Violation("unannounced", f"{side.value} counts in epoch {epoch}, unannounced")
         return applications
 
     def note_refusal(self, at: float, side: Side, connection: int, data: bytes) -> None:

@@ -153,7 +153,7 @@ class World:
         assert isinstance(venue, SimulatedVenue)
         return venue
 
-    # What the sides need
+    # Callbacks of the sides
 
     def config(self, side: Side, *, reset: bool = False) -> SessionConfig:
         schedule = self.schedule
@@ -243,7 +243,7 @@ class World:
         """Return why the venue refuses every Logon at present."""
         return self.refused_with if self.now < self.refused_until else None
 
-    # What the sides report
+    # Reports of the sides
 
     def wrote(self, process: Process, connection: Connection, data: bytes) -> None:
         side, ledger = process.side, self.ledgers[process.side]
@@ -291,12 +291,12 @@ class World:
                 raise Violation("filled away", f"the venue filled the gap of {entry}")
 
     def lost(self, entries: list[Entry], event: MessagesLost) -> None:
-        """Check that messages reported as lost are really gone."""
+        """Check that messages reported as lost are no longer available."""
         for entry in entries:
             sender = self.ledgers[Side.VENUE] if entry in self.down.entries else self.up
             store = self.stores[sender.sender]
             if entry.epoch == store.epoch and entry.number >= store.oldest_kept and not sender.forgiven:
-                raise Violation("false loss", f"{entry} is said to be lost ({event}); it is still kept")
+                raise Violation("false loss", f"{entry} is reported as lost ({event}) but still kept")
 
     # Crashes and restarts
 
@@ -409,7 +409,7 @@ class World:
         return found
 
     def _check_the_end(self) -> None:
-        """Check that each store has confirmed what its peer sent, once all is quiet."""
+        """Check at the end that each store has confirmed all messages of its peer."""
         if self.wire.forgiven:
             return
         for side in Side:

@@ -124,7 +124,7 @@ def test_lost_reports_arrive_by_drop_copy_or_stay_in_doubt(
                 # it.
                 if updates is not ENDED and updates != logged_on():
                     orders.apply(updates)
-        # No doubt is settled for a shard whose reports are incomplete.
+        # No uncertainty is resolved for a shard whose reports are incomplete.
         for item in before:
             if item.begin is not None and item.begin.shard in {each.shard for each in copies.pending}:
                 assert settled_by_reports(item) or doubted(item, orders)
@@ -144,7 +144,7 @@ ANSWERS = (EventResendComplete, EventResendReject)
 
 
 def settled_by_reports(item: UncertainOrder) -> bool:
-    """Return whether reports about the order itself settle the doubt."""
+    """Return whether reports about the order itself resolve the uncertainty."""
     if item.kind is UncertainOrderKind.FILLS_UNREPORTED:
         return item.order is not None and not item.order.unreported_qty
     if item.order is None or item.order.is_done:

@@ -339,7 +339,7 @@ def test_the_end_of_an_order_answers_its_pending_requests(orders: Orders) -> Non
     # The venue's answer to the cancel is still received, and changes nothing.
     assert feed(orders, refusal("c", status=OrdStatus.FILLED)) == []
     assert feed(orders, refusal("d", order_id="NONE", status=OrdStatus.REJECTED)) == []
-    # Nor does a cancel that comes too late.
+    # Nor does a cancel that is too late.
     assert feed(orders, cancel("e")) == []
 
 

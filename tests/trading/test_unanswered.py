@@ -88,7 +88,7 @@ LATER = NOON + timedelta(seconds=30)
 
 
 class Machines:
-    """All machines that requests belong to, as after a start without saved state."""
+    """The state machines for all types of requests, as after a start without saved state."""
 
     def __init__(self) -> None:
         self.orders, self.groups, self.copies = Orders(), OrderGroups(), DropCopy("KalshiNR")
@@ -103,7 +103,7 @@ class Machines:
         self.creator.apply(event, LATER)
 
     def reloaded(self) -> Machines:
-        """Return the machines as loaded by another process."""
+        """Return the state machines as loaded by another process."""
         found = Machines()
         for name in ("orders", "groups", "copies", "maker", "creator"):
             getattr(found, name).load(json.loads(json.dumps(dump(getattr(self, name)))))
@@ -612,7 +612,7 @@ def test_an_rfq_is_adopted_with_its_acceptance() -> None:
         assert (creator.exposure().bought, creator.exposure().cost) == (d(10), d("4.50"))
     creator.apply(MessageReceived(report("trade", "1;1", cl_ord_id="c1", cum="10")), NOON)
     assert (state(creator, "r1"), creator.uncertain()) == (RfqState.EXECUTED, [])
-    # An RFQ that is over leaves nothing in doubt, but its id may have been used again.
+    # An ended RFQ has no uncertain items, but its id may have been reused.
     again = AcceptQuote(quote_id="q1", rfq_id="R1", side="1", cl_ord_id="c1")
     creator.apply(unanswered(again, RFQCancel(quote_req_id="r1")), NOON)
     assert creator.uncertain() == []

@@ -43,7 +43,7 @@ LATE = 0.05
 SHARDS = (None, -1, 0, 1, 2)
 GROUP = "00000000-0000-4000-8000-000000000000"
 TURN = 0.004
-"""Seconds between two checks of what the budgets allow."""
+"""Seconds between two checks of the budgets."""
 
 
 @attrs.define

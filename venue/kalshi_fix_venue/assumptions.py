@@ -71,7 +71,7 @@ class Assumptions:
     )
     rebate_waits_for_a_fee: bool = setting(
         "Whether a rebate of rounding fees waits for a fill whose fees are no smaller. Otherwise it "
-        "comes at once, and the net fee (137) may be negative.",
+        "is paid immediately, and the net fee (137) may be negative.",
         default=True,
     )
     unconfirmed_acceptance_closes_rfq: bool = setting(

@@ -69,7 +69,7 @@ class Pacing:
             return False
         seconds = self.charge(turn.message, now)
         if seconds:
-            self._look(now.monotonic + seconds)
+            self._check_at(now.monotonic + seconds)
             return False
         self.leave(turn, now)
         return True
@@ -83,11 +83,11 @@ class Pacing:
         with contextlib.suppress(ValueError):
             line.remove(turn)
         if line:
-            self._look(now.monotonic)
+            self._check_at(now.monotonic)
         else:
             del self._lines[turn.lane]
 
-    def _look(self, at: float) -> None:
+    def _check_at(self, at: float) -> None:
         if self.due is None or at < self.due:
             self.due = at
 

@@ -190,9 +190,10 @@ class LogReader:
         return found
 
     def _take_whole(self, found: re.Match[bytes]) -> LoggedMessage | None:
-        """Return a valid message that is complete on one line; None leaves it to the slower steps.
+        """Return a valid message that is complete on one line, or None if the slower steps must find it.
 
-        They would return the same, but without this method decoding a log takes twice as long.
+        The slower steps would return the same message; without this method decoding a log takes twice as
+        long.
         """
         buffer, separator = self._buffer, found[1]
         if separator is None:

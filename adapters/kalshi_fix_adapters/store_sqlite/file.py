@@ -112,8 +112,9 @@ class StoreFile:
             if wait_for_disk:
                 self._database.execute(f"PRAGMA journal_size_limit = {_LOG_LIMIT}")
             else:
-                # SQLite would merge the log within any commit. `write` does it when `may_wait` is set. It
-                # measures the log, whose size limit of 0 makes a restarted log as long as its contents.
+                # SQLite would merge the log within any commit; `write` does it instead, when `may_wait` is
+                # set. With a limit of 0, a log that begins again is truncated to its contents, which `write`
+                # measures.
                 self._database.execute("PRAGMA wal_autocheckpoint = 0")
                 self._database.execute("PRAGMA journal_size_limit = 0")
             if self._database.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):

@@ -99,8 +99,9 @@ class DurableStore(ABC):
         """Use up `seq_num` (the value of `next_outgoing`), and keep the message unless it is None."""
         self._check_usable()
         if seq_num != self._numbers.next_outgoing:
-            self._give_up(f"number {seq_num} cannot be used: the next number is
-            {self._numbers.next_outgoing}")
+            self._give_up(
+                f"number {seq_num} cannot be used: the next number is {self._numbers.next_outgoing}"
+            )
         if seq_num >= LARGEST_NUMBER:
             self._give_up(f"there are no numbers beyond {LARGEST_NUMBER}: log on again with a reset")
         self._numbers.next_outgoing = seq_num + 1

@@ -33,7 +33,7 @@ def member(block: Block, fact: MemberFact) -> list[Edit]:
     # A page does not mark the end of a group, so the field after one may belong to it.
     inner = before.holders[-1].group if before is not None and before.holders else None
     if not fact.path and fact.inside is None and inner is not None:
-        among += f" (or of group {inner.name}: the page does not say)"
+        among += f" (or of group {inner.name}: the page does not state it)"
     presence, settings = _presence(fact)
     plain = f"{{{', '.join(settings)}}}" if settings else presence
     scoped = ""

@@ -65,7 +65,8 @@ def _in_order(block: Block, table: Sequence[Row], counter: PlacedMember) -> Iter
     tags = [fact.tag for fact, _ in table[inner[0] : at + 1]]
     if not behind and under is None and tags == sorted(tags):
         return  # Sorted by tag with the counter last: the order carries no information.
-    # All before the counter, under the heading of another group: the page has them in that group.
+    # All rows are before the counter, under the heading of another group: on the page they belong to that
+    # group.
     if not behind and under is not None:
         for n in inner:
             yield _moved(block, *table[n], f"in {block.spec.field_name(under)}")

@@ -76,7 +76,7 @@ def _new_session(evidence: Evidence, name: str, port: int | None, facts: Sequenc
     file = evidence.spec.file
     edits = [
         Edit(file("sessions.yaml"), line),
-        Edit(file("messages"), f"add {name} to the `flows` of what it carries"),
+        Edit(file("messages"), f"add {name} to the `flows` of its messages"),
     ]
     values = {"name": name, "port": f", on port {port}" if port else "", "edits": edits}
     return evidence.report("session new", facts, file("sessions.yaml"), **values)

@@ -46,8 +46,8 @@ def byte_sum(data: bytes | bytearray) -> int:
     """Return the sum of all bytes, fast.
 
     The low half of Adler-32, started from 0, is the sum modulo 65521: the sum itself over a block of at most
-    256 bytes, or of 515 ASCII ones (256 * 255 and 515 * 127 are less). With `sum` in its place decoding a
-    report takes 1.24 times as long.
+    256 bytes, or of 515 ASCII ones (256 * 255 and 515 * 127 are less). With `sum` instead, decoding a report
+    takes 1.24 times as long.
     """
     size = ADLER_ASCII_BLOCK if data.isascii() else ADLER_BLOCK
     if len(data) <= size:

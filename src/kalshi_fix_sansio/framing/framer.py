@@ -183,7 +183,7 @@ class Framer:
     def next(self) -> Frame | Garbled | Oversized | None:
         """Return the next message, or a report of skipped bytes; None until more is fed."""
         buffer, at = self._buffer, self._at
-        # The short way below is for complete messages in a row. Garbage, and bytes that were added up in vain,
+        # The fast path below is for consecutive messages. Garbage, and bytes that were added up in vain,
         # are left to `_search`, which adds each byte up a bounded number of times.
         if self._next is not None or self.skipped or self._lost or at < self._sums.end:
             return self._garbage_first(self._next or self._search())

@@ -1,4 +1,4 @@
-"""The deadlines of a session, the deadlines that apply in each state, and the accepted range of SendingTime (52).
+"""The deadlines of a session, by state, and the accepted range of SendingTime (52).
 
 Deadlines are seconds of `Instant.monotonic`. FIXT 1.1 session layer: "Heartbeats", "Test request processing".
 
@@ -99,7 +99,7 @@ class Timers:
         return self.last_sent + self.heart_bt_int if self.heart_bt_int else None
 
     def silence_due(self) -> float | None:
-        """Return the time at which a silent peer must be sent a TestRequest, or the deadline of its answer."""
+        """Return the time at which a silent peer is sent a TestRequest, or the deadline of its answer."""
         if not self.heart_bt_int or self.reading_paused:
             return None
         if self.probed_at is not None:
@@ -142,8 +142,9 @@ RUNNING: Mapping[State, tuple[Rule, ...]] = MappingProxyType(
         State.CLOSED: (),
     }
 )
-"""The deadlines that apply in each state, in the order in which they are handled: a late commit first, because
-no message can be sent without it; silence before the heartbeat, because a TestRequest replaces a Heartbeat.
+"""The deadlines that apply in each state, in the order in which they are handled: first a late commit,
+because no message can be sent without it; silence before the heartbeat, because a TestRequest replaces a
+Heartbeat.
 After a Logout no heartbeats are sent, and its deadline ends the session.
 """
 
@@ -184,8 +185,8 @@ class SendingTimes:
     def note_call(self, now: Instant) -> bool:
         """Record a call of the caller; return whether it was blocked since the last one.
 
-        It also counts as blocked if the wall clock advances by more than the tolerance and the monotonic clock
-        does not: the computer was suspended.
+        A wall clock that advances by more than the tolerance while the monotonic clock does not counts as
+        well: the computer was suspended.
         """
         tolerance = self._tolerance
         if tolerance is None:
@@ -195,8 +196,8 @@ class SendingTimes:
         # monotonic one may stop while a computer is suspended, the wall clock may be set back.
         held_up = monotonic > timers.call_at + self._grace or utc > self.latest
         if held_up:
-            # Time since the last call, by each clock. As at any other time, a message sent shortly before that
-            # call may be late by the tolerance.
+            # Time since the last call, by each clock. A message sent shortly before that call may also be
+            # late by the tolerance, as at any other time.
             by_monotonic = timedelta(seconds=monotonic - timers.call_at + self._call_within)
             by_utc = utc - self.latest + tolerance
             self.catch_up(utc - max(by_monotonic, by_utc) - tolerance, utc)

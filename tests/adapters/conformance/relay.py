@@ -50,8 +50,8 @@ class Relay:
         self._target = port
 
     def swallow(self, *of: str) -> None:
-        """Read the bytes of one side ("client", "server"), or both, and forward nothing: the peer is gone
-        without notice."""
+        """Read the bytes of one side ("client", "server"), or both, and forward nothing: the peer has
+        disappeared without notice."""
         self._swallows = frozenset(of)
 
     def hold(self) -> None:

@@ -239,7 +239,7 @@ def wires() -> list[examples.Example]:
 
 
 def strip(block: Block, layout: BlockLayout) -> None:
-    """Remove what did not exist at the date of the layout."""
+    """Remove the elements that did not exist at the date of the layout."""
     for member in layout.members:
         value = getattr(block, member.attribute)
         later = member.presence is Presence.FORBIDDEN and not member.rules

@@ -17,7 +17,7 @@ SENT = b"2026-11-21 12:00:00.123456Z 1 sent     " + SOUND + b"\n"
 
 
 def in_parts(log: bytes, piece: int) -> tuple[list[LoggedMessage], int]:
-    """Return what the processes would find, and in how many parts."""
+    """Return the messages that the processes would find, and the number of parts."""
     found: list[LoggedMessage] = []
     reader, number = LogReader(), 0
     for part in split._parts(log[at : at + piece] for at in range(0, len(log), piece)):

@@ -1,6 +1,6 @@
 """The sockets that a blocking client opens.
 
-`conformance` tests, for every client, what can be wrong with the peer.
+`conformance` tests all faults of the peer with every client.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The store against a real server: it returns what was committed, and a fenced holder never writes again."""
+"""The store against a real server: it returns the committed records, and a fenced holder never writes
+again."""
 
 from __future__ import annotations
 
@@ -232,7 +233,7 @@ def test_a_commit_that_fails_or_warns_ends_the_store(
     with pytest.raises(StoreError, match=fails):
         store.commit()
     store.close()  # ends the lease, because the connection still works
-    with opened(dsn) as store:  # the database decides what the outcome was
+    with opened(dsn) as store:  # the database determines the outcome
         assert store.next_outgoing == (1 if how == "EXCEPTION" else 2)
 
 

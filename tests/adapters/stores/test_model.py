@@ -239,7 +239,7 @@ class DurableMachine(StoreMachine):
 
 
 class SqliteMachine(DurableMachine):
-    """A file; after a crash another one has what was on the disk."""
+    """A file; after a crash, another file with the content of the disk."""
 
     def open(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="store-"))

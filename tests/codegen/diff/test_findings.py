@@ -208,7 +208,7 @@ def test_a_new_tag_behind_a_group_may_belong_to_it(scratch: Scratch) -> None:
         "Repeating group field. Metres.            |\n| 9041 | Wind | Decimal | N | Speed |",
     )
     (finding,) = scratch.diff_pages()
-    assert "(or of group Tides: the page does not say)" in finding.edits[-1].text
+    assert "(or of group Tides: the page does not state it)" in finding.edits[-1].text
 
 
 @pytest.mark.parametrize("case", CASES["pages"], ids=lambda case: " ".join(case["found"]))

@@ -1,4 +1,4 @@
-"""The driver of a session: what an adapter does, without the transport and real time."""
+"""The driver of a session: the work of an adapter, without the transport and real time."""
 
 from __future__ import annotations
 

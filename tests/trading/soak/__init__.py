@@ -5,7 +5,7 @@ reports are withheld, drop copy is used on KalshiDC and on KalshiNR and is refus
 before their fills are known, order groups trigger, and amends keep their ClOrdID. After every event that
 leaves a trader without uncertainty and without unread messages, all orders, positions, balances and order
 groups in its machines equal the ledger; after every other event, each difference is among the reported
-doubts.
+uncertain items.
 
 `python -m tests.trading.soak --events 1000000` runs for longer than the tests do.
 """

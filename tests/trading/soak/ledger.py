@@ -1,4 +1,4 @@
-"""The venue's ledger, and its differences from the machines of a trader."""
+"""The venue's ledger, and its differences from a trader's state machines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RAISED = "an amount is computed in the caller's decimal context"
 
 
 class Difference(AssertionError):
-    """A value kept by the machines that differs from the ledger."""
+    """A value of the state machines that differs from the ledger."""
 
     def __init__(self, kind: str, *details: object) -> None:
         super().__init__(kind, *details)
@@ -75,7 +75,7 @@ def compare(trader: Trader) -> None:
 
 
 def _compare_answers(machines: Machines) -> None:
-    """Check that the venue has answered every request, and that the machines know it."""
+    """Check that the venue has answered every request, and that the state machines have the answers."""
     for order in machines.orders.live():
         if order.pending or order.state is OrderState.SENT:
             raise Difference("an answered request is pending", order, order.pending)
@@ -155,7 +155,7 @@ def order_groups(trader: Trader) -> Iterator[Any]:
 
 
 def compare_uncertain(trader: Trader) -> None:
-    """Compare while something is uncertain: an order that differs must be among the doubts.
+    """Compare while something is uncertain: an order that differs must be among the uncertain items.
 
     Raises:
         Difference: an order that differs is not.

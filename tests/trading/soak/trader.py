@@ -62,7 +62,7 @@ class Counts:
     reports_compared: int = 0
     """Reports whose order and position were compared with the values repeated in the report."""
     uncertain: int = 0
-    """Turns after which all values outside the doubts were compared."""
+    """Number of turns after which all certain values were compared."""
     losses: int = 0
     deaths: int = 0
     withheld: int = 0
@@ -71,7 +71,7 @@ class Counts:
     refused: int = 0
     on_own_session: int = 0
     looked_up: int = 0
-    """Doubts that drop copy did not settle."""
+    """Number of uncertain items that drop copy did not resolve."""
     settlements: int = 0
     settled_first: int = 0
     """Settlements received before the fills of the market."""
@@ -376,7 +376,7 @@ class Trader:
             self.look_up()
 
     def look_up(self) -> None:
-        """Query REST for what drop copy does not cover."""
+        """Query REST for items that drop copy does not cover."""
         there = open_orders(self)
         names = {each.cl_ord_id for each in there.values()}
         orders = self.machines.orders

@@ -57,7 +57,7 @@ AT_THE_VENUE = {
 
 
 def fresh(side: object) -> RfqMaker | RfqCreator:
-    """Return a machine that is only given events."""
+    """Return a state machine to which only events are passed."""
     if isinstance(side, Maker):
         return RfqMaker(lambda _: None, lambda _: False, lambda: "", volatile_symbols={VOLATILE})
     return RfqCreator(volatile_symbols={VOLATILE})
@@ -287,7 +287,7 @@ def _check_maker(
         if any(name.endswith(f":{quote.quote_id}") for name in traded):
             at_stake = quote.is_at_stake and quote.quote_id in {each[2] for each in uncertain_items}
             assert at_stake or quote.state is QuoteState.EXECUTED or quote.quote_id in confirmed_later
-    # Every withheld message is about a quote in doubt, or accepted, or over.
+    # Every withheld message is about a quote that is uncertain, accepted or ended.
     for message in messages(after):
         if isinstance(message, QuoteStatusReport):
             known = machine.quote_of(message.quote_id)

@@ -1,7 +1,6 @@
-"""A day at the venue: simulated traders, clients of three kinds on both products, faults and a settlement in
-between.
+"""A simulated day at the venue: traders, clients of three kinds on both products, faults, and a settlement.
 
-`python -m tests.venue.testing.day --rounds 2000 --seed 7` plays a longer one than the test does.
+`python -m tests.venue.testing.day --rounds 2000 --seed 7` plays a longer day than the test.
 """
 
 from __future__ import annotations
@@ -45,13 +44,13 @@ MOST_WAITS = 600
 ONE, CENTICENT, BALANCE = Decimal(1), Decimal("0.0001"), Decimal(10_000)
 SESSION = "KalshiRT"
 LOOKS = 12
-"""How often in a day everybody asks drop copy for what was lost, which reaches three hours back."""
+"""Number of drop copy requests of each client per day; drop copy keeps reports for three hours."""
 PLAYERS: dict[str, Loop] = {loop.name: loop for loop in LOOPS if isinstance(loop, Blocking | Asyncio | Trio)}
 TRADED: tuple[Product, ...] = ("prediction", "margin")
 MIDDLES = {market.rules.ticker: market.middle for product in TRADED for market in MARKETS[product]}
 SYMBOLS = {product: tuple(market.rules.ticker for market in MARKETS[product]) for product in TRADED}
 SETTLED, SETTLED_AT = SYMBOLS["prediction"][1], Decimal("0.3060")
-"""The market that ends within the day, and what a contract of it pays."""
+"""The market that is settled within the day, and its settlement price."""
 FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("cut", {}),
     ("cut", {"at": "frame"}),
@@ -65,8 +64,8 @@ FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("garble", {"how": "body-length"}),
     ("garble", {"how": "cut-short"}),
     ("duplicate", {"times": 2}),
-    # The content of such a message is lost: FIX counts its number, and it is not resent. The same holds for a
-    # request that is applied while its answer reports an unknown outcome. Drop copy has both.
+    # Such a message is lost: FIX counts its number, and it is not resent. So is the outcome of a request that
+    # is executed while its answer reports an unknown outcome. Drop copy has both.
     ("wrong-comp-ids", {"message": "8"}),
     ("wrong-comp-ids", {"message": "9", "sender": "KalshiRT", "target": "Nobody"}),
     ("unavailable", {"applied": True, "times": 2}),
@@ -83,16 +82,16 @@ FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
 class Ledger:
     """A client's balance and positions, computed independently from the reports it received.
 
-    Late reports count in their place: fills by the order of their ExecIDs (17), and a settlement after all of
-    them, since trading has ended by then.
+    Late reports are counted in the order of events: fills by their ExecIDs (17), and a settlement after all
+    of them, because trading has ended by then.
     """
 
     product: str
     fills: dict[ExecKey, ExecutionReport] = attrs.field(factory=dict)
     settled: dict[str, Decimal] = attrs.field(factory=dict)
-    """Dollars that a contract has paid, by market."""
+    """Dollars paid for a contract, by market."""
     live: set[ExecKey] = attrs.field(factory=set)
-    """Fills that came as they happened, or were sent again."""
+    """Fills that were reported live or resent."""
     counts: Counter[str] = attrs.field(factory=Counter)
 
     @property
@@ -101,27 +100,27 @@ class Ledger:
         return len(self.fills) - len(self.live)
 
     def take(self, report: ExecutionReport, *, live: bool = True) -> None:
-        """Note a report, which comes once; only drop copy may tell of it again."""
+        """Record a report. Each is received once, except by drop copy."""
         self.counts[str(report.exec_type)] += 1
         key = ExecKey.parse(report.exec_id)
         if key is None:
             return
         if report.exec_type == ExecType.TRADE:
-            assert not live or key not in self.live, f"a fill was told twice: {key}"
+            assert not live or key not in self.live, f"a fill was reported twice: {key}"
             self.fills[key] = report
             if live:
                 self.live.add(key)
 
     def take_settlement(self, report: MarketSettlementReport) -> None:
-        """Note what a market has paid."""
-        assert report.symbol not in self.settled, f"a settlement was told twice: {report.symbol}"
+        """Record the settlement of a market."""
+        assert report.symbol not in self.settled, f"a settlement was reported twice: {report.symbol}"
         self.settled[report.symbol] = report.settlement_price / 100
 
     def count(self) -> tuple[Decimal, dict[str, Decimal]]:
-        """Return the cash, and the contracts by market, that follow."""
+        """Return the resulting cash, and the contracts by market."""
         cash = BALANCE
         held: defaultdict[str, Decimal] = defaultdict(Decimal)
-        worth: defaultdict[str, Decimal] = defaultdict(Decimal)
+        posted_value: defaultdict[str, Decimal] = defaultdict(Decimal)
         for key in sorted(self.fills):
             fill = self.fills[key]
             symbol, quantity, price = fill.symbol, fill.last_qty, fill.last_px
@@ -138,17 +137,18 @@ class Ledger:
                 cost = price if signed > 0 else ONE - price
                 cash += closing * (ONE - cost) - (quantity - closing) * cost
                 continue
-            # A tenth of the value is posted. What is closed gives its share of that back, with its profit.
+            # A tenth of the value is posted as margin. Closing contracts returns their share of it, and their
+            # profit.
             if closing:
-                share = (worth[symbol] * closing / abs(before)).quantize(CENTICENT)
-                worth[symbol] -= share
+                share = (posted_value[symbol] * closing / abs(before)).quantize(CENTICENT)
+                posted_value[symbol] -= share
                 profit = closing * price - share if before > 0 else share - closing * price
                 cash += share / 10 + profit
-            worth[symbol] += (quantity - closing) * price
+            posted_value[symbol] += (quantity - closing) * price
             cash -= (quantity - closing) * price / 10
         for symbol, price in self.settled.items():
             contracts = held.pop(symbol, Decimal(0))
-            # The fee of a settlement is what is beyond the precision of a balance.
+            # The fee of a settlement is the amount below the precision of a balance.
             paid = contracts * price if contracts > 0 else -contracts * (ONE - price)
             cash += paid.quantize(CENTICENT, ROUND_FLOOR)
         return cash, {symbol: net for symbol, net in held.items() if net}
@@ -156,14 +156,14 @@ class Ledger:
 
 @attrs.define(eq=False)
 class Player:
-    """A client in a separate thread. `turn` makes it act, and `wait` returns when it has."""
+    """A client in a separate thread. `turn` starts its next action, `wait` returns when it has ended."""
 
     loop: Loop
     product: Product
     venue: Venue
     random: Random
     symbols: list[str]
-    """The markets that are open, of its product."""
+    """The open markets of its product."""
     ledger: Ledger = attrs.field(init=False)
     machines: Machines = attrs.field(init=False)
     store: MemoryStore = attrs.field(factory=MemoryStore)
@@ -171,14 +171,14 @@ class Player:
     done: queue.Queue[BaseException | None] = attrs.field(factory=queue.Queue)
     sent: int = 0
     failed: int = 0
-    """Turns in a row that have ended by an error."""
+    """Number of consecutive turns that ended with an error."""
     journal: str = attrs.field(init=False)
-    """The machines after the last event that was confirmed."""
+    """The dump of the state machines after the last confirmed event."""
     restarts: int = 0
     unjournaled: set[str] = attrs.field(factory=set)
-    """ClOrdIDs of requests that no journal has, because the process was stopped after them."""
+    """ClOrdIDs of requests that are in no journal, because the process was stopped after sending them."""
     trouble: Counter[str] = attrs.field(factory=Counter)
-    """What its calls have raised."""
+    """Number of exceptions raised by its calls, by class."""
 
     def __attrs_post_init__(self) -> None:
         self.ledger = Ledger(self.product)
@@ -194,7 +194,7 @@ class Player:
         return f"{self.owner} on {self.product}"
 
     def play(self) -> None:
-        """Play in a thread of its own."""
+        """Run the client in this thread until the turn `end`."""
         try:
             if isinstance(self.loop, Asyncio):
                 asyncio.run(self._play())
@@ -202,15 +202,15 @@ class Player:
                 trio.run(self._play)
             else:
                 self.loop.run(self._play)
-        except BaseException as error:  # noqa: BLE001 - it is raised where the turn is waited for
+        except BaseException as error:  # noqa: BLE001 - `wait` raises it
             self.done.put(error)
 
     def turn(self, what: str) -> None:
         self.turns.put(what)
 
     def wait(self) -> float:
-        """Wait until the client has acted; return the venue's seconds that this took. Time advances
-        meanwhile, because the client may be waiting for a silent venue."""
+        """Wait until the client's turn has ended; return its duration in seconds of the venue's time. Time
+        advances meanwhile, because the client may be waiting for a silent venue."""
         for skipped in range(MOST_WAITS):
             with contextlib.suppress(queue.Empty):
                 error = self.done.get(timeout=0.1)
@@ -233,7 +233,7 @@ class Player:
         options = {**self._options(SESSION), "store": self.store, "logon_fields": settlements}
         client = self.loop.client(SESSION, **options)
         while True:
-            # A client that has given up is opened again, as its user would; so is one that was stopped.
+            # A client that has given up or was stopped is opened again, as by its user.
             self.failed = 0
             try:
                 async with client:
@@ -241,7 +241,7 @@ class Player:
                         pass
                 if what == "end":
                     return
-                # A new process knows what is in the journal; what was sent since is in the store alone.
+                # A new process has the state in the journal; requests sent later are only in the store.
                 self.restarts += 1
                 self.machines = self.machines.restarted(SESSION, self.product, self.journal)
             except KalshiFixError as error:
@@ -274,7 +274,7 @@ class Player:
         except KalshiFixError as error:
             self.trouble[type(error).__name__] += 1
             self.failed += 1
-            # It may have ended, or wait for hours, such as for a key that seems to be in use.
+            # The client may have ended, or wait for hours, for example because its key seems to be in use.
             if what == "drain" or self.failed == 3:
                 self.turns.put(what)
                 with contextlib.suppress(KalshiFixError):
@@ -286,7 +286,7 @@ class Player:
         return "go on"
 
     def _has_more_to_come(self) -> bool:
-        """Say whether the venue has sent more than was taken, such as what was asked for again."""
+        """Return whether the venue has sent messages that were not received yet, such as resent ones."""
         numbers = self.venue.seq_nums(self.owner, SESSION, product=self.product)
         assert numbers is not None
         return self.store.next_incoming < numbers.outgoing
@@ -301,7 +301,7 @@ class Player:
                 self.ledger.take_settlement(message)
 
     async def _look_up(self) -> None:
-        """Ask drop copy for what has happened since the last time, lost on the way or not."""
+        """Request from drop copy all reports since the last time."""
         last = self.venue.server.inspect(lambda model: model.exchange(self.product).latest_exec_id(0))
         assert last is not None
         async with self.loop.client("KalshiDC", **self._options("KalshiDC")) as client:
@@ -311,7 +311,7 @@ class Player:
                 if isinstance(message, ExecutionReport):
                     self.ledger.take(message, live=False)
         expected = self.machines.copies.pending
-        assert not expected, f"{self.name} was not told all past reports: {expected}"
+        assert not expected, f"{self.name} did not receive all past reports: {expected}"
 
     async def _act(self, client: Any) -> Any:
         random, orders = self.random, self.machines.orders
@@ -362,7 +362,7 @@ class Player:
         return OrderGroupRequest.reset(group_id)
 
     def _price(self, symbol: str, *, buys: bool) -> Decimal:
-        """A price that trades, or one that rests near the others."""
+        """Return a price that trades immediately, or one near the best price."""
         side = Side.SELL if buys else Side.BUY
         levels = self.venue.server.inspect(lambda model: model.exchange(self.product).levels(symbol, side))
         best = levels[0][0] if levels else MIDDLES[symbol]
@@ -372,7 +372,7 @@ class Player:
 
 @attrs.frozen
 class Outcome:
-    """How a day has ended."""
+    """The result of a day."""
 
     players: tuple[Player, ...]
     faults: Counter[str]
@@ -381,7 +381,7 @@ class Outcome:
 
 
 def play(*, rounds: int, seed: int, rate: float, check: Callable[[Venue, Player], None]) -> Outcome:
-    """Play a day of so many rounds, then let `check` compare each player with the exchange."""
+    """Play a day of this many rounds, then call `check` to compare each player with the exchange."""
     random = Random(seed)
     flow = FlowConfig(seed=seed, rate=rate, middles=MIDDLES)
     faults: Counter[str] = Counter()
@@ -416,12 +416,13 @@ def play(*, rounds: int, seed: int, rate: float, check: Callable[[Venue, Player]
         for number in range(rounds):
             venue.skip(A_DAY / rounds)
             if random.random() < 0.5:
-                # Every fault comes once before any comes again.
+                # Every fault is used once before any is repeated.
                 deck = deck or random.sample(FAULTS, len(FAULTS))
                 name, parameters = deck.pop()
                 player = random.choice(players)
                 whom: dict[str, str] = {"owner": player.owner, "product": player.product, "session": SESSION}
-                # A refused open would wait for hours; a client that is logged on is opened again.
+                # A client that is refused when it is opened would wait for hours; one that is logged on
+                # reconnects.
                 if name != "hold-key" or venue.logged_on(player.owner, product=player.product):
                     venue.do(name, **whom, **parameters)
                     faults[name] += 1
@@ -434,7 +435,7 @@ def play(*, rounds: int, seed: int, rate: float, check: Callable[[Venue, Player]
                 venue.do("settle", market=SETTLED, result="scalar", price=SETTLED_AT)
             what = "act" if random.random() < 0.95 else "restart"
             since_look += A_DAY / rounds + turn(what)
-            # By the clock of the venue, which goes on while this machine has other work.
+            # By the clock of the venue, which also advances while a turn is waited for.
             if since_look >= A_DAY / LOOKS:
                 since_look = turn("look")
         # Trading ends; held-back messages are released, and every client receives all remaining reports.
@@ -454,7 +455,7 @@ def play(*, rounds: int, seed: int, rate: float, check: Callable[[Venue, Player]
 
 
 def compare(venue: Venue, player: Player) -> None:
-    """Compare what a player has counted, and what its machines know, with what the exchange knows."""
+    """Compare a player's ledger and its state machines with the state of the exchange."""
     machines = player.machines
     held = venue.positions(player.owner, product=player.product)
     groups = venue.server.inspect(
@@ -474,7 +475,7 @@ def compare(venue: Venue, player: Player) -> None:
     machines.learn_groups(groups)
     left = machines.resolve({order.cl_ord_id for order in resting})
     assert left == [], f"{player.name}: {[str(each) for each in left]}"
-    # A process that was restarted does not know what its journal does not contain.
+    # A restarted process does not know requests that its journal does not contain.
     found = [
         each
         for each in machines.discrepancies
@@ -497,7 +498,7 @@ def compare(venue: Venue, player: Player) -> None:
 
 
 def main() -> None:
-    """Play one day and say how it went."""
+    """Play one day and print the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=2000)
     parser.add_argument("--rate", type=float, default=1.0, help="actions of simulated traders a second")
@@ -509,9 +510,9 @@ def main() -> None:
         cash, positions = player.ledger.count()
         print(
             f"{player.name}: {player.sent} requests, {len(player.ledger.fills)} fills, "
-            f"{player.ledger.missed} of them from drop copy alone, {cash} dollars, {positions}, "
-            f"{player.machines.doubted} doubts for drop copy, {player.machines.resolved} beyond it, "
-            f"as the exchange has it; raised on the way: {dict(player.trouble)}"
+            f"{player.ledger.missed} of them only from drop copy, {cash} dollars, {positions}, "
+            f"{player.machines.doubted} uncertain items for drop copy, {player.machines.resolved} for REST, "
+            f"equal to the exchange; exceptions: {dict(player.trouble)}"
         )
 
 

@@ -1,4 +1,4 @@
-"""The machines that a trader keeps next to a session, all fed with the same events.
+"""The state machines of a trader, to which all events of a session are passed.
 
 The machines run under a decimal context of the caller in which ordinary arithmetic rounds or raises.
 """
@@ -50,13 +50,13 @@ class Machines:
     rows: dict[str, Any] = attrs.field(factory=dict)
     """The dump of the orders; the next one changes it."""
     doubted: int = 0
-    """Uncertain items that drop copy was asked about."""
+    """Number of uncertain items for which drop copy was requested."""
     resolved: int = 0
-    """Uncertain items that drop copy could not settle."""
+    """Number of uncertain items that drop copy could not resolve."""
 
     @classmethod
     def of(cls, session: str, product: str, *, parties: Mapping[str, Account] | None = None) -> Machines:
-        """Return machines without any state."""
+        """Return state machines in their initial state."""
         return cls(
             Orders(session, product=product),
             Positions(),
@@ -66,7 +66,7 @@ class Machines:
         )
 
     def restarted(self, session: str, product: str, journal: str) -> Machines:
-        """Return the machines of the next process, which continues from a journal."""
+        """Return the state machines of the next process, loaded from a journal."""
         fresh = Machines.of(session, product)
         fresh.load(journal)
         fresh.discrepancies, fresh.since = self.discrepancies, self.since
@@ -75,13 +75,13 @@ class Machines:
 
     @property
     def uncertain(self) -> UncertainItems:
-        """What is uncertain, over all machines."""
+        """The uncertain items of all state machines."""
         return UncertainItems(
             self.orders, self.positions, self.cash, self.copies, self.settlements, self.groups
         )
 
     def is_certain(self) -> bool:
-        """Return whether no machine has a doubt."""
+        """Return whether no item is uncertain."""
         with localcontext(self.context):
             return not len(self.uncertain)
 
@@ -89,7 +89,7 @@ class Machines:
         """Apply a request that is about to be sent, an event of the session, or an item from drop copy;
         return the updates of the orders."""
         with localcontext(self.context):
-            # First, since it refuses a second request for a group while one has no answer.
+            # The order groups first, because they refuse a second request while one has no answer.
             grouped = self.groups.apply(event)
             for group in grouped:
                 self.discrepancies.extend(group.discrepancies)
@@ -103,7 +103,7 @@ class Machines:
         return updates
 
     def withdraw(self, request: Any) -> None:
-        """Take back a request that `send` has refused."""
+        """Undo `apply` for a request that `send` refused."""
         with localcontext(self.context):
             self.orders.withdraw(request)
             self.groups.withdraw(request)
@@ -115,13 +115,13 @@ class Machines:
             self.cash.apply(update)
 
     def dump(self) -> str:
-        """Return the state of all machines as a user's journal holds it."""
+        """Return the state of all state machines as a user's journal."""
         with localcontext(self.context):
             self.rows.update(self.orders.dump())
             return json.dumps({"orders": self.rows, **{name: getattr(self, name).dump() for name in _DUMPED}})
 
     def load(self, journal: str) -> None:
-        """Continue from a journal, as a process that was started again does."""
+        """Continue from a journal, as a restarted process."""
         dumped = json.loads(journal)
         with localcontext(self.context):
             for name in _DUMPED:
@@ -147,7 +147,8 @@ class Machines:
             for received in self.copies.apply(event, read_clocks()):
                 self.apply(received)
             if any(each.state is CopyState.FAILED for each in self.copies.pending):
-                # A doubt is older than what the venue keeps. It is looked up elsewhere at the end.
+                # An uncertain item is older than the reports that the venue keeps. It is looked up by REST at
+                # the end.
                 assert self.copies.forgotten.get(FIRST.shard, FIRST) < since, self.copies.pending
                 self.copies.resolve(FIRST.shard)
                 self._request(since)
@@ -163,7 +164,7 @@ class Machines:
         self.copies.request({FIRST.shard: min(begin, since)}, self.orders.epoch, read_clocks())
 
     def balance(self, at_first: Decimal, account: Account | None = None, shard: int | None = None) -> Decimal:
-        """Return the money of an account on a shard, or of all, from what it was at first."""
+        """Return the balance of an account on a shard, or of all, from its initial balance."""
         balances = [
             balance
             for key, balance in self.cash.items()
@@ -192,7 +193,7 @@ class Machines:
             }
 
     def learn_groups(self, there: Sequence[Any]) -> None:
-        """Look up elsewhere which order groups there are, and whether they have triggered.
+        """Look up the order groups, and whether they have triggered, as by REST.
 
         Args:
             there: the groups that the venue has.
@@ -209,7 +210,7 @@ class Machines:
         self.groups.lost_creates = 0
 
     def resolve(self, open_orders: set[str]) -> list[UncertainItem]:
-        """Look up elsewhere what drop copy cannot tell; return the doubts that are left.
+        """Look up the items that drop copy cannot resolve; return those that remain uncertain.
 
         Args:
             open_orders: the ClOrdIDs that the venue has.

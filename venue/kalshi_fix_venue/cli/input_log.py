@@ -1,4 +1,4 @@
-"""`kalshi-fix venue replay`: rerun the input log of a venue."""
+"""`kalshi-fix venue replay`: replay the input log of a venue."""
 
 from __future__ import annotations
 

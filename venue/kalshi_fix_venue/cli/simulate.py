@@ -70,7 +70,7 @@ def simulate(
 ) -> None:
     """Run a scenario in virtual time without clients, and show the resulting state.
 
-    The same scenario with the same seed gives the same state.
+    The same scenario with the same seed produces the same state.
     """
     with plain_errors():
         scenario = chosen_scenario(**requested)

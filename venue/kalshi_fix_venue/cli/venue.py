@@ -125,7 +125,7 @@ def _started(sandbox: Sandbox, *, on_free_ports: bool) -> Iterator[Sandbox]:
 @contextlib.contextmanager
 def _folder(given: Path | None) -> Iterator[Path]:
     if given is not None:
-        # For this user alone if it is new; one that another user made, or made meanwhile, is refused.
+        # If it is new, only this user can read it; one that another user made, or made meanwhile, is refused.
         given.mkdir(mode=0o700, parents=True, exist_ok=True)
         check_private(given)
         yield given

@@ -1,4 +1,4 @@
-"""A market that moves: simulated traders whose orders come from a seed; the same seed gives the same flow."""
+"""Simulated order flow: traders whose orders are drawn from a seed; the same seed produces the same flow."""
 
 from kalshi_fix_venue.flow.flow import MOST_AT_ONCE, Flow
 from kalshi_fix_venue.flow.settings import FlowConfig, is_trader

@@ -51,7 +51,7 @@ class Flow:
         """
         self._config = config
         self._exchanges = exchanges
-        # Not the seed alone: a venue with the same seed would draw the same ids for other orders.
+        # Not only the seed: a venue with the same seed would draw the same ids for other orders.
         self._random = Random(f"flow {config.seed}")  # noqa: S311 - nothing secret is drawn from it
         every = [(product, ticker) for product, exchange in exchanges.items() for ticker in exchange.markets]
         known = {ticker for _, ticker in every}

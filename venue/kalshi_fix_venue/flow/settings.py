@@ -24,7 +24,7 @@ class FlowConfig:
     """Number and behaviour of the simulated traders."""
 
     seed: int = 0
-    """The same seed, settings and times give the same orders."""
+    """The same seed, settings and times produce the same orders."""
     rate: float = setting(
         "orders, amends and cancels per second on average, over all markets, without bursts",
         default=5.0,

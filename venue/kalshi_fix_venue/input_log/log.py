@@ -53,7 +53,7 @@ _log = logging.getLogger("kalshi_fix_venue")
 
 
 class InputLog:
-    """A new file for the calls of venues, which its owner alone may read."""
+    """A new file for the calls of venues, which only its owner may read."""
 
     def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES, state_every: int = STATE_EVERY) -> None:
         """Make the file.
@@ -191,11 +191,11 @@ class LoggedVenue(VenueModel):
             raise
         finally:
             self._inside = False
-            self._look()
+            self._collect_output()
         if self._calls % self._input_log.state_every == 0:
             self._input_log.line(state=state_digest(self))
 
-    def _look(self) -> None:
+    def _collect_output(self) -> None:
         """Fetch the output of the sessions after each call, as a replay does: the result then does not depend
         on when the caller fetches it."""
         self.connections_with_output()
@@ -231,7 +231,7 @@ class LoggedVenue(VenueModel):
         data = super().data_to_send(conn)
         if data:
             self._input_log.line(do="data_to_send", args={"conn": conn}, sent=[len(data), digest_of(data)])
-            self._look()
+            self._collect_output()
         return data
 
 

@@ -52,7 +52,7 @@ class Operable(Protocol):
 
     @property
     def not_done(self) -> Sequence[str]:
-        """Operations of its programme that could not be done, and why."""
+        """Scheduled operations that failed, and why."""
 
     def new_id(self) -> str:
         """Return an id that was not used before."""
@@ -67,7 +67,7 @@ class Operable(Protocol):
         """Return the backlog of unprocessed input."""
 
     def sessions(self) -> list[dict[str, Any]]:
-        """Return who is logged on."""
+        """Return the sessions that are logged on."""
 
     def faults(self) -> list[dict[str, Any]]:
         """Return the faults that are armed."""
@@ -93,7 +93,7 @@ class Operable(Protocol):
 
 @attrs.frozen(kw_only=True)
 class Operation(ABC):
-    """Something to be done to a venue."""
+    """An operation on a venue."""
 
     NAME: ClassVar[str]
 
@@ -166,5 +166,5 @@ class Fault(SessionOperation):
     )
 
     def perform(self, venue: Operable, now: Instant) -> Answer:
-        """Arm the fault, or apply it immediately if it does not wait for an occasion."""
+        """Arm the fault, or apply it immediately if it needs no trigger."""
         return venue.inject(self, now)

@@ -69,7 +69,7 @@ def parse_scenario(data: bytes, name: str = "scenario.yaml") -> Scenario:
     root = read_nodes(data, name)
     mistakes = Mistakes(MAX_MISTAKES, ScenarioError)
     # Three readings: the form of each value, then what refers to other parts of the file, and at last what
-    # the venue itself checks, which reports one mistake alone.
+    # the venue itself checks, which reports only one mistake.
     try:
         found = ScenarioFile.model_validate(_plain(root))
     except ValidationError as error:

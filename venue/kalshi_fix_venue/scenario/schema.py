@@ -84,7 +84,7 @@ class OneOf:
     words: tuple[str, ...]
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Accept these words alone."""
+        """Accept only these words."""
         return core_schema.literal_schema(list(self.words))
 
 
@@ -436,7 +436,7 @@ class Account(Balances):
     """An account on a product."""
 
     tier: Tier | None = None
-    """Its API usage level, which limits how fast it may ask; no limits by default."""
+    """Its API usage level, which limits the request rate; no limits by default."""
     positions: Entries[Ticker, Position] = {}
     """Initial positions of the primary account, by ticker; the account `liquidity` has the other side."""
     drop_copy: Flag = False

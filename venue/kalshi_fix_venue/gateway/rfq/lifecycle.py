@@ -80,7 +80,7 @@ class Lifecycle:
 
     def close(self, rfq: Rfq, text: str, *, spared: Quote | None = None) -> list[Delivery]:
         """Close a request permanently: cancel its quotes and notify its makers, except `spared`."""
-        # The book last: it removes the makers, which must be notified first.
+        # Closed in the book last, because that removes the makers, which must be notified first.
         self._context.timers.cancel(rfq.timer)
         deliveries = self._cancel_quotes(rfq, spared=spared)
         if self._context.assumptions.makers_are_notified_of_closed_rfqs:
