@@ -65,7 +65,7 @@ def test_a_definition_is_read_step_by_step(tmp_path: Path) -> None:
     assert definition(tmp_path, "I8=a|108=-10|\nI8=a|108=7|\n").heart_bt_int == "7"
 
 
-def test_lines_that_are_no_step_are_skipped(tmp_path: Path) -> None:
+def test_lines_that_are_not_steps_are_skipped(tmp_path: Path) -> None:
     assert [step.line for step in definition(tmp_path, "q\niCONNECT\n\n #\nxE8=a|\nE8=a|\n").steps] == [2, 6]
 
 
@@ -165,7 +165,7 @@ TIME = "20261121-10:00:00.123"
         ),
     ],
 )
-def test_everything_but_body_order_and_text_is_compared(actual: str, complaint: str | None) -> None:
+def test_all_properties_except_body_order_and_text_are_compared(actual: str, complaint: str | None) -> None:
     assert difference(soh(EXPECTED), soh(actual)) == complaint
 
 

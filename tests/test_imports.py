@@ -158,7 +158,7 @@ def test_every_subcommand_can_be_loaded_and_is_listed() -> None:
     assert commands.get_command(context, "commands") is None
 
 
-def test_the_error_for_missing_packages_names_what_to_install() -> None:
+def test_the_error_for_missing_packages_contains_the_packages_to_install() -> None:
     code = "import sys; sys.modules['rich'] = None; from kalshi_fix_adapters.cli import main; main()"
     command = [sys.executable, "-c", code, "decode"]
     result = subprocess.run(command, input="", capture_output=True, text=True, check=False)

@@ -15,8 +15,8 @@ from pathlib import Path
 from kalshi_fix_sansio.session import TRANSITIONS, Input, Source, State
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "session-states.md"
-BEGIN = "<!-- begin of what tools/state_diagrams.py writes -->\n"
-END = "<!-- end of what tools/state_diagrams.py writes -->\n"
+BEGIN = "<!-- begin: written by tools/state_diagrams.py -->\n"
+END = "<!-- end: written by tools/state_diagrams.py -->\n"
 ROLES = {
     "The initiator": frozenset({Input.LISTEN}),
     "The acceptor": frozenset({Input.CONNECT}),
@@ -92,7 +92,7 @@ def cell(state: State, target: State | None) -> str:
 def generated() -> str:
     """Return the text between the markers."""
     fatal = ", ".join(what.value for what in always_fatal())
-    parts = [f"Not drawn, because from every state of a connection it leads to *closed*: {fatal}.\n"]
+    parts = [f"Not drawn are the inputs that lead to *closed* from every state of a connection: {fatal}.\n"]
     parts += [f"## {title}\n\n{diagram(never)}" for title, never in ROLES.items()]
     parts.append("## The whole table\n")
     parts += [f"### {title}\n\n{table(source)}" for source, title in SOURCES.items()]

@@ -107,7 +107,7 @@ def test_messages_of_unknown_type_are_shown_field_by_field() -> None:
     assert [problem.reason for problem in inspection.problems] == [Reason.INVALID_MSG_TYPE]
 
 
-def test_bytes_that_are_no_message() -> None:
+def test_bytes_that_are_not_a_message() -> None:
     inspection = CODEC.inspect(b"8=")
     assert inspection.msg_type is None
     assert CODEC.inspect(b"").problems

@@ -457,7 +457,7 @@ def test_another_version_of_fix_is_reported() -> None:
 @pytest.mark.parametrize(
     "broken", [b"", b"x", frame("A", "")[:-1], frame("A", "").replace(b"9=", b"9=1"), b"8=FIX\x01"]
 )
-def test_anything_but_one_whole_message_is_refused(broken: bytes) -> None:
+def test_bytes_other_than_one_complete_message_are_refused(broken: bytes) -> None:
     for decode_it in (CODEC.decode, CODEC.decode_strict, CODEC.check):
         with pytest.raises(DecodeError, match="not one complete FIX message") as refused:
             decode_it(broken)

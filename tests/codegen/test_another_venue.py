@@ -112,7 +112,7 @@ def session(package: Any, role: Role, own: str, other: str, **options: Any) -> S
     )
 
 
-def test_a_spec_is_adapted_as_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_spec_is_adapted_by_the_steps_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(DICTIONARY, tmp_path / "FIX44.xml")
     follow(tmp_path, "generate")
     spec = tmp_path / "spec"
@@ -156,7 +156,7 @@ def test_a_spec_is_adapted_as_the_page_says(tmp_path: Path, monkeypatch: pytest.
     assert received == [package.NewOrderSingle(side="1", venue_flag=True, **common)]
 
 
-def test_an_import_lists_what_it_left_out_as_differences(tmp_path: Path) -> None:
+def test_an_import_lists_the_omitted_parts_as_differences(tmp_path: Path) -> None:
     shutil.copy(DICTIONARY, tmp_path / "FIX44.xml")
     follow(tmp_path, "generate")
     text = (tmp_path / "spec" / "differences.yaml").read_text("utf-8")

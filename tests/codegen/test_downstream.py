@@ -55,7 +55,7 @@ SESSION = {"area": "desk", "families": "session", "why": "The session answers."}
 KINDS = {"desk": {"in": "code", "kinds": ["messages", "members", "codes", "texts"]}}
 
 
-def test_everything_that_nothing_names_is_listed_once(place: Place) -> None:
+def test_each_unmentioned_element_is_listed_once(place: Place) -> None:
     assert place.left(areas=KINDS, known=[SESSION]) == {
         *("messages BerthOffer", "members BerthRequest.Length", "members BerthRequest.Draught"),
         *("members BerthRequest.NoCargo", "members BerthRequest.Manifest"),
@@ -112,7 +112,7 @@ def test_known_members_are_left_out_and_entries_without_effect_are_reported(plac
     ]
 
 
-def test_a_known_message_covers_what_is_in_it(place: Place) -> None:
+def test_a_known_message_covers_its_elements(place: Place) -> None:
     known = [SESSION, {"area": "desk", "messages": "BerthRequest", "why": "Not yet open."}]
     assert not any("BerthRequest." in each for each in place.left(areas=KINDS, known=known))
 
@@ -145,13 +145,13 @@ def test_mistakes_are_reported_with_their_line(place: Place, about: dict[str, An
         place.report(**about)
 
 
-def test_a_spec_without_the_file_says_so(place: Place) -> None:
+def test_a_spec_without_the_file_is_reported(place: Place) -> None:
     result = run("--spec", place.spec.spec, "downstream")
     assert result.exit_code == 1
     assert "downstream.yaml:1: there is no such file" in result.output
 
 
-def test_the_command_ends_with_what_is_left(monkeypatch: pytest.MonkeyPatch, place: Place) -> None:
+def test_the_command_ends_with_the_remaining_work(monkeypatch: pytest.MonkeyPatch, place: Place) -> None:
     monkeypatch.setattr("codegen.cli.REPOSITORY", place.root)
     place.report(areas=KINDS, known=[SESSION])
     some = run("--spec", place.spec.spec, "downstream")

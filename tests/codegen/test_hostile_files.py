@@ -45,7 +45,7 @@ def test_aliases_that_double_are_refused(tmp_path: Path, levels: int) -> None:
     assert ": aliases expand to more than 10000 values; write the values out" in refused(tmp_path, text)
 
 
-def test_aliases_are_counted_by_what_they_stand_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_aliases_count_as_their_expanded_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nodes, "BOUNDS", attrs.evolve(nodes.BOUNDS, aliased=5))
     # An alias is one value of the file, and expands to four.
     accept(tmp_path, "a: &a [1, 2, 3]\nb: *a\n")
@@ -70,7 +70,7 @@ def test_the_deepest_nesting_allowed(tmp_path: Path) -> None:
     assert "nested more" in refused(tmp_path, "[" * (nodes.BOUNDS.depth + 1) + "]" * (nodes.BOUNDS.depth + 1))
 
 
-def test_aliases_may_not_nest_deeper_than_what_is_written(tmp_path: Path) -> None:
+def test_expanded_aliases_must_not_exceed_the_maximum_depth(tmp_path: Path) -> None:
     links = "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 70))
     assert "aliases expand to more than 64 levels" in refused(tmp_path, f"a0: &a0 x\n{links}")
 
@@ -234,12 +234,12 @@ DEFAULTS = "<!DOCTYPE fix [<!ATTLIST field x CDATA '{}'>]>\n<fix/>".format("x" *
 
 
 @pytest.mark.parametrize("text", [LAUGHS, DEFAULTS])
-def test_a_dictionary_declares_nothing_of_its_own(tmp_path: Path, text: str) -> None:
+def test_a_dictionary_declares_only_fields_of_the_spec(tmp_path: Path, text: str) -> None:
     assert imported(tmp_path, text).startswith(":1: declares entities or elements of its own;")
     assert unread(text) == ["not a QuickFIX dictionary: it declares entities or elements of its own"]
 
 
-def test_a_document_type_that_declares_nothing_is_fine() -> None:
+def test_a_document_type_without_declarations_is_accepted() -> None:
     assert unread("<!DOCTYPE fix>" + dictionary("<component name='A0'/>")) == []
 
 
@@ -275,7 +275,7 @@ def test_components_of_a_dictionary_are_nested_to_a_bound(tmp_path: Path) -> Non
     assert "goes beyond 32 levels with its components expanded" in imported(tmp_path, text)
 
 
-def test_a_component_in_a_group_of_its_own_is_bounded(tmp_path: Path) -> None:
+def test_a_component_in_a_separate_group_is_bounded(tmp_path: Path) -> None:
     loop = (
         "<component name='A0'><field name='Account' required='Y'/><group name='NoLegs' required='Y'>"
         "<component name='A0' required='Y'/></group></component>"
@@ -309,7 +309,7 @@ def test_the_nearest_name_is_looked_for_among_a_bounded_number() -> None:
 # --- pages ----------------------------------------------------------------------------------------------
 
 
-def test_long_lines_and_tags_are_said_to_be_unread() -> None:
+def test_long_lines_and_tags_are_reported_as_unread() -> None:
     long, line = "x" * (markdown.MAX_LINE + 1), "y" * markdown.MAX_LINE
     assert markdown.blocks(f"{line}\n\n{long}\n\n{line}") == [
         markdown.Paragraph(1, line),
@@ -348,7 +348,7 @@ def test_blocks_of_any_number_and_depth_are_taken_apart(piece: str) -> None:
     assert markdown.blocks(piece * (markdown.MAX_LINE // len(piece)))
 
 
-def test_what_is_nested_too_deep_is_said_to_be_unread() -> None:
+def test_parts_nested_too_deep_are_reported_as_unread() -> None:
     for mark in ("> ", "- "):
         last, *rest = reversed(markdown.blocks(f"{mark * 19}a\n\nb\n\n{mark * 40}c\n"))
         what = "lists and quotes are nested more than 40 levels deep; the rest of the page"
@@ -424,7 +424,7 @@ def test_markup_is_taken_away(text: str, plain: str) -> None:
 
 
 @pytest.mark.parametrize("below", ["-" + " " * 9000 + "x", "|-" * 4000 + "x", "|", ""])
-def test_what_is_no_separator_makes_no_table(below: str) -> None:
+def test_a_line_that_is_not_a_separator_makes_no_table(below: str) -> None:
     assert not any(isinstance(block, markdown.Table) for block in markdown.blocks(f"a|b\n{below}\n"))
 
 

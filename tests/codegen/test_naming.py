@@ -36,7 +36,7 @@ def test_an_attribute_is_the_fix_name_in_small_words(name: str, expected: str) -
 @pytest.mark.parametrize(
     ("name", "expected"), [("Yield", "yield_"), ("From", "from_"), ("YieldType", "yield_type")]
 )
-def test_an_attribute_that_is_a_word_of_python_gets_an_underscore(name: str, expected: str) -> None:
+def test_an_attribute_that_is_a_python_keyword_gets_an_underscore(name: str, expected: str) -> None:
     assert naming.attribute_name(name) == expected
 
 
@@ -75,12 +75,12 @@ def test_an_enum_member_is_in_capitals(code: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["from", "class", "header", "trailer", "unknown", "problems", "get_unknown"])
-def test_what_python_and_the_classes_need_is_no_attribute(name: str) -> None:
+def test_reserved_names_are_not_attributes(name: str) -> None:
     assert not naming.is_attribute(name)
 
 
 @pytest.mark.parametrize("name", ["Header", "Message", "Session", "Decimal", "Problem", "None", "2Legs"])
-def test_what_the_library_needs_is_no_class(name: str) -> None:
+def test_names_that_the_library_needs_are_not_classes(name: str) -> None:
     assert not naming.is_class_name(name)
 
 

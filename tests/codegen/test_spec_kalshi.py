@@ -68,7 +68,7 @@ def test_the_base_is_of_use_to_other_dialects(tmp_path: Path) -> None:
     assert heartbeat.minimum == 0
 
 
-def test_every_constructor_makes_what_the_client_may_send(kalshi: model.Dialect) -> None:
+def test_every_constructor_creates_a_message_that_the_client_may_send(kalshi: model.Dialect) -> None:
     """With all its arguments, each constructor breaks only rules that depend on the session."""
     made = {
         "MarketDataRequest.snapshot": MarketDataRequest.snapshot("A", "B"),
@@ -112,7 +112,7 @@ ALLOWED = ("_generated", "codegen", "fix50sp2", "fixt")
 """Folders that are generated, or handle specs."""
 
 
-def test_nobody_else_knows_a_tag_of_the_venue_by_heart(kalshi: model.Dialect) -> None:
+def test_no_other_module_contains_a_tag_of_the_venue(kalshi: model.Dialect) -> None:
     """The venue may renumber its own tags, as it did with SkipPendingExecReports. The standard reserves 5000
     and above for such tags."""
     own = {str(field.tag) for field in kalshi.fields if field.tag >= 5000}

@@ -108,7 +108,7 @@ def test_a_message_may_be_sent_from_its_day_on(day: str, expected: bool) -> None
     assert layout.allowed("prediction", "KalshiMD", Sender.VENUE) is expected
 
 
-def test_an_added_member_is_refused_before_its_day_and_read_all_the_same() -> None:
+def test_an_added_member_is_invalid_before_its_day_but_still_read() -> None:
     frame = encode_frame("FIXT.1.1", f"{ORDER}40=2|55=x|".replace("|", "\x01").encode())
     dialect = DATED.as_of(date(2024, 2, 15))
     message, found = Codec(dialect).check(frame)
@@ -123,7 +123,7 @@ def test_an_added_member_is_refused_before_its_day_and_read_all_the_same() -> No
     assert "OrdType (40) must not be sent here" in texts
 
 
-def test_states_are_derived_once_and_share_what_did_not_change() -> None:
+def test_states_are_derived_once_and_share_unchanged_parts() -> None:
     january, february = DATED.as_of(date(2024, 1, 1)), DATED.as_of(date(2024, 2, 1))
     assert january is DATED.as_of(date(2024, 1, 31)) is february.as_of(date(2024, 1, 1))
     assert january is not february
@@ -162,7 +162,7 @@ def test_a_dialect_without_history_is_that_of_every_day() -> None:
         ("2024-09-01", []),
     ],
 )
-def test_what_is_not_known_is_listed(day: str, expected: list[str]) -> None:
+def test_unknown_facts_are_listed(day: str, expected: list[str]) -> None:
     assert list(DATED.unknown_as_of(date.fromisoformat(day))) == expected
     assert list(DATED.as_of(date(2024, 1, 1)).unknown_as_of(date.fromisoformat(day))) == expected
 
@@ -179,7 +179,7 @@ def test_the_history_of_kalshi_begins_with_its_first_version() -> None:
 @pytest.mark.parametrize(
     "change", [each for each in OF_KALSHI.changes if each.block], ids=lambda each: each.text
 )
-def test_each_change_of_kalshi_changes_something(change: Change) -> None:
+def test_each_change_of_kalshi_has_an_effect(change: Change) -> None:
     """A block or a tag that does not exist would change nothing."""
     before = DIALECT.as_of(date.fromordinal(change.first_day.toordinal() - 1))
     after = DIALECT.as_of(change.settled)

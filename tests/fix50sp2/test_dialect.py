@@ -205,7 +205,7 @@ def test_header_fields_are_removed_at_any_position_and_the_rest_is_kept() -> Non
     assert b"122=" not in new
 
 
-def test_bytes_that_are_no_message_get_no_header() -> None:
+def test_bytes_that_are_not_a_message_get_no_header() -> None:
     with pytest.raises(DecodeError, match="not one complete FIX message"):
         CODEC.with_header(b"8=FIXT.1.1\x01", header())
 

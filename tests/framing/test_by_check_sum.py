@@ -36,7 +36,9 @@ def test_a_body_length_that_is_too_short_loses_only_this_message(length: int, si
 
 @SIZES
 @pytest.mark.parametrize("skip_by_check_sum", [True, False])
-def test_a_body_length_into_the_next_message_loses_that_one_too(skip_by_check_sum: bool, size: int) -> None:
+def test_a_body_length_that_reaches_into_the_next_message_loses_both(
+    skip_by_check_sum: bool, size: int
+) -> None:
     wrong = with_length(FIRST, 25)
     found = framed(wrong + SECOND + THIRD, size, skip_by_check_sum=skip_by_check_sum)
     lost = wrong + SECOND if skip_by_check_sum else wrong

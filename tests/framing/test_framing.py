@@ -474,7 +474,7 @@ def test_the_problem_of_a_frame_is_reported(data: bytes, expected: list[tuple[Re
     assert is_frame(data) == (not expected)
 
 
-def test_problems_name_what_was_found_and_expected() -> None:
+def test_problems_contain_the_found_and_the_expected_value() -> None:
     wrong = with_sum(b"8=FIXT.1.1\x019=12\x0135=0\x0134=2\x01")[:-4] + b"001\x01"
     length, check_sum = frame_problems(wrong)
     assert str(length) == "BodyLength (9) is '12', expected 10"

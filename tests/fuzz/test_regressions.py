@@ -184,7 +184,7 @@ def test_a_logon_after_a_lost_reset_is_counted_from_its_own_number() -> None:
     assert [event.reset for event in player.told if isinstance(event, LoggedOn)] == [True]
 
 
-def test_a_message_that_is_too_large_is_told_by_name() -> None:
+def test_a_message_that_is_too_large_is_reported_by_name() -> None:
     player = established("KalshiMD")
     player.peer(b"W", b"55=" + b"x" * session.MAX_MESSAGE_SIZE + b"\x01")
     player.take()

@@ -21,7 +21,7 @@ def test_most_scenarios_are_fuzz_inputs() -> None:
     "name",
     [
         "checks/sending-time-late",
-        "checks/refused-message-comes-again",
+        "checks/refused-message-is-redelivered",
         "protocol_options/quickfix",
         "garbled/check-sum-wrong",
         "heartbeat/peer-stops-reading",
@@ -32,7 +32,7 @@ def test_most_scenarios_are_fuzz_inputs() -> None:
         "outcomes/rejected-by-number",
         "recovery/gap-fill-closes",
         "recovery/refused-again-and-again",
-        "resend/asked-twice",
+        "resend/requested-twice",
         "sequence/gap-without-resend",
         "validation/group-count",
     ],

@@ -76,7 +76,7 @@ def test_only_returned_events_can_be_confirmed(wired: Wired, count: int) -> None
     assert wired.session.unconfirmed == 1
 
 
-def test_session_messages_alone_need_no_confirmation(wired: Wired) -> None:
+def test_only_session_messages_need_no_confirmation(wired: Wired) -> None:
     wired.receive(wired.peer.message("0"), wired.peer.message("1", "112=x|"))
     assert wired.session.store.next_incoming == 4
 

@@ -134,7 +134,7 @@ def test_a_commit_that_takes_longer_than_its_limit_ends_the_session(
         session.send(order("a3"), wired.clock.now)
 
 
-def test_the_limit_holds_for_each_commit_by_itself() -> None:
+def test_the_limit_applies_to_each_commit_separately() -> None:
     wired, store = late(commit_timeout=10)
     session = wired.session
     for number in range(2):

@@ -35,7 +35,7 @@ def test_a_message_is_sent_with_the_next_number_and_our_comp_ids() -> None:
     assert wired.session.next_outgoing == 3
 
 
-def test_each_message_has_a_header_of_its_own() -> None:
+def test_each_message_has_a_separate_header() -> None:
     wired = established(Role.INITIATOR)
     session, clock = wired.session, wired.clock
     east = timezone(timedelta(hours=5, minutes=30))

@@ -84,7 +84,7 @@ def test_messages_are_forgotten_beyond_an_age() -> None:
     assert [message.seq_num for message in store.sent_between(1, 6)] == [6]
 
 
-def test_messages_are_forgotten_when_asked_to_down_to_none() -> None:
+def test_all_messages_can_be_dropped_on_request() -> None:
     store = filled(3)
     store.forget_before(START + timedelta(seconds=2))
     assert store.oldest_kept == 2
@@ -109,7 +109,7 @@ def test_the_incoming_number_only_goes_back_by_a_reset() -> None:
     assert store.next_incoming == 1
 
 
-def test_a_reset_is_unanswered_until_it_is_answered_and_leaves_requests_alone() -> None:
+def test_a_reset_is_unanswered_until_its_answer_and_keeps_requests() -> None:
     store = filled(2)
     store.record_request(request("a1"))
     found = [store.reset_unanswered]

@@ -86,7 +86,7 @@ class SimulatedVenue(Process):
                 # A request for everything after a gap is answered by a gap fill for messages that were
                 # already received.
                 if entry.filled and not event.poss_dup and not world.schedule.like_quickfix:
-                    raise Violation("resurrected", f"{entry} came after its gap was filled")
+                    raise Violation("resurrected", f"{entry} was received after its gap was filled")
                 world.exchange.take(event.message)
             case LoggedOn():
                 record_restart(world, Side.CLIENT, event)

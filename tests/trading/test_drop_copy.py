@@ -255,7 +255,7 @@ def test_a_range_that_is_too_old_needs_rest_and_does_not_block_others(harness: H
 
 
 @pytest.mark.parametrize(("end", "failed"), [(key(6), 0), (key(5), 1), (None, 0)])
-def test_a_failed_range_is_no_doubt_once_its_reports_arrive(
+def test_a_failed_range_is_certain_once_its_reports_arrive(
     harness: Harness, end: ExecKey | None, failed: int
 ) -> None:
     harness.send_request(key(3), end=key(6))

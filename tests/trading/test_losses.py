@@ -291,7 +291,7 @@ def test_a_dump_between_losses_and_looks_contains_the_losses(looks: list[str], s
     assert found[0] == found[1]
 
 
-def test_a_dump_has_the_rows_of_changed_orders_alone() -> None:
+def test_a_dump_has_only_the_rows_of_changed_orders() -> None:
     orders, rows = many(50), dict[str, Any]()
     assert [key for key, _ in orders.dump()].count("orders") == 2
     apply(orders, ENDED)
@@ -304,7 +304,7 @@ def test_a_dump_has_the_rows_of_changed_orders_alone() -> None:
     assert len(rows) == 51
 
 
-def test_rows_are_no_dump_until_the_last_one_is_stored() -> None:
+def test_rows_are_not_a_dump_until_the_last_one_is_stored() -> None:
     orders, rows = many(3), dict[str, Any]()
     rows.update(orders.dump())
     apply(orders, report("canceled", "1;99", "o1", "c1"))

@@ -253,7 +253,7 @@ def test_a_withdrawn_order_is_no_longer_waited_for() -> None:
     assert mass_cancel_states(feed(orders, answer())) == [State.DONE]
 
 
-def test_a_mass_cancel_without_orders_leaves_no_doubt(orders: Orders) -> None:
+def test_a_mass_cancel_without_orders_causes_no_uncertainty(orders: Orders) -> None:
     feed(orders, canceled(1), canceled(2))
     send(orders)
     assert mass_cancel_states(feed(orders, ENDED)) == [State.DONE]

@@ -116,7 +116,7 @@ def test_a_fault_is_detected_in_some_order_of_arrival(name: str) -> None:
 
 @settings(max_examples=80)
 @given(st.integers(0, 10_000), st.integers(1, 40), st.integers(0, 10_000))
-def test_queries_by_symbol_and_side_return_what_a_scan_finds(seed: int, length: int, shuffle: int) -> None:
+def test_queries_by_symbol_and_side_equal_a_scan_of_all_orders(seed: int, length: int, shuffle: int) -> None:
     compare_with_a_scan(seed, length, shuffle)
 
 

@@ -234,7 +234,7 @@ def test_purchases_and_sales_are_netted_at_average_prices(harness: Harness) -> N
     assert (position.net, position.realized) == (ZERO, Decimal("4.50"))
 
 
-def test_profit_counts_what_is_realized_once_and_deducts_fees(harness: Harness) -> None:
+def test_profit_counts_realized_gains_once_and_deducts_fees(harness: Harness) -> None:
     harness.take(fill(1, BUY, "10", "0.40", fee="0.17"), fill(2, SELL, "10", "0.50", fee="0.07"))
     position = harness.positions.of(SYMBOL)
     assert (position.realized, position.unrealized(Decimal("0.45"))) == (Decimal("1.00"), ZERO)

@@ -121,7 +121,7 @@ def test_each_tier_has_its_buckets(tier: str, product: Any, clock: Clock) -> Non
     assert budget.left(clock.now, bucket="read") == read * read_burst
 
 
-def test_five_parts_of_a_hundred_are_left_alone(clock: Clock) -> None:
+def test_a_change_of_five_percent_is_accepted(clock: Clock) -> None:
     budget = RateBudget(ROUND)
     assert budget.left(clock.now) == pytest.approx(0.95 * 600)
     budget.spent(570, clock.now)
@@ -213,7 +213,7 @@ def test_each_shard_has_the_whole_budget_up_to_a_number_of_shards(budget: RateBu
     assert budget.left(clock.now, shard=MAX_SHARDS) == 590
 
 
-def test_a_cancel_on_margin_has_a_cost_of_its_own(clock: Clock) -> None:
+def test_a_cancel_on_margin_has_a_separate_cost(clock: Clock) -> None:
     budget = exact(product="margin")
     assert [budget.cost(each) for each in (cancel(), order())] == [limits.MARGIN_CANCEL_COST, 10]
     budget.sent(cancel(), clock.now)
@@ -514,7 +514,7 @@ def test_a_budget_shows_its_owner() -> None:
 # --- dumps ----------------------------------------------------------------------------------------------
 
 
-def test_a_dump_is_taken_up_with_what_has_come_back_since(clock: Clock) -> None:
+def test_a_loaded_dump_is_completed_by_later_reports(clock: Clock) -> None:
     budget = RateBudget(ROUND, default_cost=10)
     for message in (order(), order(ex_destination=2), SNAPSHOT, MASS_CANCEL, Logon):
         for _ in range(20):

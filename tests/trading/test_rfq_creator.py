@@ -592,7 +592,7 @@ def test_a_late_report_is_reported_once() -> None:
     assert (update.before, harness.state()) == (RfqState.ACCEPTED, RfqState.EXECUTED)
 
 
-def test_a_disconnect_on_a_session_with_resend_leaves_no_doubt(harness: Harness) -> None:
+def test_a_disconnect_on_a_session_with_resend_causes_no_uncertainty(harness: Harness) -> None:
     harness.opened().accept()
     assert harness.feed(logged_on(), ENDED, logged_on()) == []
     harness.feed(accept_status("q1", 0, "c1"))
@@ -646,7 +646,7 @@ def test_requests_without_an_outcome_are_in_doubt(harness: Harness) -> None:
     assert harness.uncertain() == []
 
 
-def test_a_refused_report_or_an_unknown_outcome_leaves_a_doubt(harness: Harness) -> None:
+def test_a_refused_report_or_an_unknown_outcome_causes_uncertainty(harness: Harness) -> None:
     harness.opened().accept()
     harness.feed(MessageRejected(forwarded_quote("x"), ()), MessageRejected(report("?"), ()))
     assert harness.uncertain() == []

@@ -469,7 +469,7 @@ def test_a_refused_confirmation_can_be_sent_again_in_time(harness: Harness) -> N
     assert harness.state() is QuoteState.CONFIRMED
 
 
-def test_a_finally_rejected_order_is_no_exposure(harness: Harness) -> None:
+def test_a_finally_rejected_order_has_no_exposure(harness: Harness) -> None:
     harness.accepted(bid_size=1).feed(
         confirm_status("q1"), report("quote:0:q1", ExecType.REJECTED, 0, "NO_MONEY")
     )

@@ -294,7 +294,7 @@ def test_among_changes_under_one_clordid_the_one_with_the_terms_is_uncertain() -
     ]
 
 
-def test_a_change_settled_by_the_state_of_its_order_is_no_doubt() -> None:
+def test_an_amend_settled_by_the_state_of_its_order_is_not_uncertain() -> None:
     orders = Orders("KalshiRT")
     feed(orders, place(), report("replaced", "1;2", cl_ord_id="b", orig_cl_ord_id="a", qty="20"))
     feed(orders, report("new", "1;3", "o2", "x"), report("canceled", "1;4", "o2", "x"))
@@ -541,7 +541,7 @@ def test_a_confirmation_missing_in_the_state_stays_exposure_beyond_the_deadline(
     assert quote.state is QuoteState.CONFIRMED
 
 
-def test_a_cancel_missing_in_the_state_leaves_its_quote_in_doubt() -> None:
+def test_a_cancel_missing_in_the_state_makes_its_quote_uncertain() -> None:
     maker = maker_with(heard(), QUOTE, PENDING, unanswered(QuoteCancel(quote_id="q1")))
     assert [each.kind for each in maker.uncertain()] == [UncertainRfqKind.QUOTE_UNKNOWN]
 

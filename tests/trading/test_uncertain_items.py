@@ -45,7 +45,7 @@ def test_a_doubt_contains_its_subject_time_and_remedies() -> None:
     assert str(UncertainItem(what="where it is", about="order a")) == "order a: where it is; ask REST"
 
 
-def test_nothing_is_in_doubt_at_first() -> None:
+def test_nothing_is_uncertain_at_first() -> None:
     maker = RfqMaker(lambda _: None, lambda _: False, lambda: "id")
     traded = (Orders(), Positions(), Cash(), DropCopy())
     uncertain_items = UncertainItems(*traded, OrderGroups(), Settlements(), maker, RfqCreator())
@@ -96,7 +96,7 @@ def test_doubts_of_all_machines_are_listed_oldest_first() -> None:
     assert found == {Remedy.DROP_COPY: 1, Remedy.REQUEST: 0, Remedy.REST: 5}
 
 
-def test_a_doubt_of_drop_copy_alone_needs_rest_after_the_window() -> None:
+def test_an_uncertainty_only_for_drop_copy_needs_rest_after_the_window() -> None:
     class Machine:
         def uncertain(self) -> list[UncertainItem]:
             return [UncertainItem(what="it", about="x", since=NOON, remedies=(Remedy.DROP_COPY,))]

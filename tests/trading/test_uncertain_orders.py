@@ -80,7 +80,7 @@ def test_a_loss_without_open_orders_is_not_reported(orders: Orders) -> None:
     assert feed(orders, ENDED) == []
 
 
-def test_with_resend_a_disconnect_leaves_no_doubt() -> None:
+def test_with_resend_a_disconnect_causes_no_uncertainty() -> None:
     orders = Orders("KalshiRT")
     feed(orders, logged_on(), place(), report("new", "1;1"), place("b"), cancel("c"), ENDED)
     assert [order.state for order in orders] == [OrderState.OPEN, OrderState.SENT]
@@ -129,7 +129,7 @@ def test_redelivered_and_unrelated_messages_leave_no_doubt(event: object) -> Non
     assert feed(orders, event) == []
 
 
-def test_a_refused_message_leaves_only_its_order_in_doubt(orders: Orders) -> None:
+def test_a_refused_message_makes_only_its_order_uncertain(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), report("new", "1;2", "o2", "b"))
     feed(orders, MessageRejected(report("canceled", "1;3"), ()))
     assert [order.state for order in orders] == [OrderState.UNVERIFIED, OrderState.OPEN]
@@ -278,7 +278,7 @@ def test_a_refusal_of_a_request_sent_twice_applies_to_the_pending_one(orders: Or
     assert only(orders).pending == []
 
 
-def test_a_refusal_because_the_order_is_gone_leaves_it_in_doubt(orders: Orders) -> None:
+def test_a_refusal_because_the_order_has_ended_makes_it_uncertain(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), cancel("c"), refusal("c", "NONE", status=OrdStatus.REJECTED))
     order = only(orders)
     assert seen(order, "state pending") == (OrderState.UNVERIFIED, [])
@@ -350,7 +350,7 @@ def test_a_resolved_order_keeps_pending_requests(orders: Orders) -> None:
     assert [request.cl_ord_id for request in order.pending] == ["d"]
 
 
-def test_an_unreadable_report_leaves_its_order_in_doubt(orders: Orders) -> None:
+def test_an_unreadable_report_makes_its_order_uncertain(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), report("new", "1;2", "o2", "b"))
     updates = feed(orders, raw_report(cum_qty=None))
     assert [kind.name for kind in kinds(updates)] == ["UNREADABLE"]
@@ -426,7 +426,7 @@ def test_a_cancel_sent_again_may_have_an_unknown_outcome_again(orders: Orders) -
 
 @pytest.mark.parametrize("how", ["copied", "covered", "resolved", "copied two"])
 @pytest.mark.parametrize("text", [UNAVAILABLE, "NONE"])
-def test_an_answer_received_after_drop_copy_has_settled_its_request_is_no_discrepancy(
+def test_an_answer_received_after_drop_copy_has_settled_its_request_is_not_a_discrepancy(
     orders: Orders, how: str, text: str
 ) -> None:
     feed(orders, place(), report("new", "1;1"), change("b"))

@@ -365,7 +365,7 @@ class Asked(AssertionError):
     """Raised when a value is judged one by one."""
 
 
-def test_a_usual_order_is_validated_by_fast_paths_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_usual_order_is_validated_only_by_fast_paths(monkeypatch: pytest.MonkeyPatch) -> None:
     check = compile_rules(tiny_dialect.ORDER.body, Place("swap", "OE", Sender.CLIENT))
 
     def refuse(*_: object) -> None:

@@ -95,7 +95,7 @@ def test_orders_reserve_room_and_are_refused_beyond_it(capped: Capped) -> None:
     assert capped.refusal("a3", 1, "0.01") == EXCEEDED
 
 
-def test_a_sale_needs_room_for_what_it_costs_to_open(capped: Capped) -> None:
+def test_a_sale_needs_room_for_its_opening_cost(capped: Capped) -> None:
     assert capped.refusal("a1", 21, "0.50", side=SELL) == EXCEEDED
     assert capped.buy("a1", 12, "0.20", side=SELL).exec_type == ExecType.NEW
     assert capped.room() == Decimal("0.40")

@@ -212,7 +212,7 @@ def test_an_input_log_contains_no_secrets(path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_logon_that_comes_byte_by_byte_leaves_no_piece_of_its_signature(path: Path) -> None:
+def test_a_logon_received_byte_by_byte_leaves_no_part_of_its_signature(path: Path) -> None:
     logon = raw_logon("ann")
     signature = logon.split(b"\x0196=")[1].split(b"\x01")[0].decode()
     with replayed(path) as venue:

@@ -146,7 +146,7 @@ def test_live_past_and_queued_reports_are_the_same(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_cash_follows_from_past_reports_alone(seed: int) -> None:
+def test_cash_follows_from_past_reports_only(seed: int) -> None:
     day = Day(seed)
     for number in range(150):
         day.step(number)

@@ -312,7 +312,7 @@ def test_an_unknown_tier_is_refused_with_the_valid_ones() -> None:
         limited("premier")
 
 
-def test_the_limit_comes_before_faults(harness: VenueHarness, ann: Client) -> None:
+def test_the_limit_is_checked_before_faults(harness: VenueHarness, ann: Client) -> None:
     harness.perform(Unavailable(skip=BURST))
     assert taken(ann, new, BURST + 1) == BURST
     assert harness.venue.faults()[0]["fault"] == "unavailable"

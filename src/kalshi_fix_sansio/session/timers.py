@@ -6,7 +6,7 @@ Deadlines are seconds of `Instant.monotonic`. FIXT 1.1 session layer: "Heartbeat
 messages. It would also reject valid messages after the reader was blocked: by a long computation in the event
 loop, a stopped process, a suspended computer. The caller must therefore call regularly (`Timers.call_due`).
 After a gap between its calls, by either clock, messages sent during the gap are accepted, until the first
-recent message is read. Messages from before the gap, or ahead of the clock, are rejected.
+recent message is read. Messages older than the gap, or ahead of the clock, are rejected.
 """
 
 from __future__ import annotations

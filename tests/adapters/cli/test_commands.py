@@ -117,7 +117,7 @@ def test_doctor_reports_a_refusal_by_the_venue(environ: dict[str, str], sandbox:
     assert "TargetCompID" in failed("logon", doctor(environ, "--port", port))
 
 
-def test_doctor_reports_a_peer_that_is_no_venue(environ: dict[str, str]) -> None:
+def test_doctor_reports_a_peer_that_is_not_a_venue(environ: dict[str, str]) -> None:
     for handler, text in ((keep_silent, "did not answer the Logon"), (hang_up, "closed the connection")):
         with listening(handler) as port:
             elsewhere = ("--host", "127.0.0.1", "--port", str(port), "--plaintext", "--timeout", "0.3")
@@ -152,7 +152,7 @@ def test_a_second_interrupt_ends_the_venue_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("stop", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
-def test_venue_serves_what_it_prints_until_it_is_stopped(
+def test_venue_serves_the_printed_ports_until_it_is_stopped(
     tmp_path: Path, stop: signal.Signals, status: int
 ) -> None:
     folder = tmp_path / "sandbox"

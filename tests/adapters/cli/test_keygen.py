@@ -25,7 +25,7 @@ def test_the_key_is_private_and_its_public_half_is_shown(tmp_path: Path, kind: s
     assert signature
 
 
-def test_a_passphrase_is_asked_for_twice_and_needed(tmp_path: Path) -> None:
+def test_a_passphrase_is_requested_twice_and_required(tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
     result = CliRunner().invoke(keygen, [str(file), "--passphrase"], input="sesame\nsesame\n")
     assert result.exit_code == 0, result.stderr

@@ -148,7 +148,7 @@ def test_an_unanswered_reset_and_one_message_are_shown(path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
-def test_a_file_that_is_no_store_is_refused(tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_a_file_that_is_not_a_store_is_refused(tmp_path: Path, options: tuple[str, ...]) -> None:
     path = tmp_path / "notes"
     result = look(path, *options)
     assert (result.exit_code, result.stdout) == (1, "")

@@ -144,7 +144,7 @@ def test_times_must_be_positive(name: str) -> None:
         ReconnectPolicy(**{name: 0})  # type: ignore[arg-type]
 
 
-def test_a_standby_has_a_wait_of_its_own_while_another_client_has_the_key() -> None:
+def test_a_standby_has_a_separate_wait_while_another_client_has_the_key() -> None:
     in_use = Failure(cure=Cure.TIME, why="Session already exists", at_least=60.0, key_in_use=True)
     policy = ReconnectPolicy(key_in_use=0.2, attempts=3)
     for failures in (1, 4, 1000):

@@ -269,7 +269,7 @@ def test_a_key_file_readable_by_others_gives_a_warning(tmp_path: Path) -> None:
             find_credentials("prediction", key_id=KEY_ID, private_key_path=path, environ={})
 
 
-def test_a_file_too_large_for_a_key_is_not_read_whole(tmp_path: Path) -> None:
+def test_a_file_too_large_for_a_key_is_not_read_completely(tmp_path: Path) -> None:
     path = tmp_path / "key.pem"
     path.touch(0o600)
     path.write_text(PEM + "x" * MAX_KEY_FILE)

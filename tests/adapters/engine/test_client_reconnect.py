@@ -265,7 +265,7 @@ def test_a_certificate_that_stays_invalid_is_given_up(stage: Stage) -> None:
     )
 
 
-def test_an_answer_that_is_no_logon_is_given_up() -> None:
+def test_an_answer_that_is_not_a_logon_ends_the_attempts() -> None:
     stage = opened(plan(reconnect=ReconnectPolicy(unclear_attempts=1)))
     stage.mute = True
     stage.cut()

@@ -183,7 +183,7 @@ def test_a_message_with_problems_is_logged_without_an_observer(caplog: pytest.Lo
 # --- the bytes
 
 
-def test_written_in_pieces_everything_arrives_once(stage: Stage) -> None:
+def test_data_written_in_pieces_arrives_once(stage: Stage) -> None:
     core, venue = stage.core, stage.venue
     sent = 0
     while len(core.output) < HIGH_WATER:

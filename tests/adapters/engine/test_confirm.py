@@ -56,7 +56,7 @@ def test_other_events_confirm_none() -> None:
     assert store.next_incoming == stage.core.numbers.next_incoming
 
 
-def test_what_is_not_confirmed_stays_so_when_the_client_is_left() -> None:
+def test_unconfirmed_events_stay_unconfirmed_when_the_client_is_left() -> None:
     stage, store = explicit()
     first, _ = messages(stage, "a1", "a2")
     stage.core.confirm(first)

@@ -266,7 +266,7 @@ def test_the_last_client_that_freezes_restores_automatic_collections() -> None:
     two.leave()
 
 
-def test_without_the_option_the_collector_is_left_alone() -> None:
+def test_without_the_option_the_collector_is_unchanged() -> None:
     before = gc.get_freeze_count(), gc.get_threshold()
     stage = Started()
     stage.report()

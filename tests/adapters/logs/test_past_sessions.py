@@ -322,7 +322,7 @@ def test_damage_makes_books_stale_and_the_command_reports_it(behind: bytes, tmp_
     assert result.exit_code == 0
 
 
-def test_a_sent_record_that_is_no_message_is_skipped(tmp_path: Path) -> None:
+def test_a_sent_record_that_is_not_a_message_is_skipped(tmp_path: Path) -> None:
     path = tmp_path / "day"
     path.write_bytes(MAGIC + pack(NOON, 1, Kind.SENT, b"no message") + packed(DATA))
     assert replay(path, OrderBooks()) == 3

@@ -237,7 +237,7 @@ def test_a_large_recording_is_read_in_pieces(tmp_path: Path) -> None:
     assert list(Recording(path)) == []
 
 
-def test_a_file_that_is_no_recording_is_refused_and_unchanged(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_recording_is_refused_and_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_bytes(b"not a recording")
     with pytest.raises(RecordingError, match="not a recording"):

@@ -142,7 +142,7 @@ def test_a_host_that_accepts_nothing_more_is_given_up_in_time() -> None:
         open_socket(HOST, port, Tls(), 0.2)
 
 
-def test_a_server_that_has_gone_before_the_handshake(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_closes_before_the_handshake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         ssl.SSLContext, "wrap_socket", _raiser(ssl.SSLError(1, "Closed before TLS handshake"))
     )

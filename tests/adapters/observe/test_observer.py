@@ -449,7 +449,7 @@ REPORT.problems, BAD_REPORT.problems = (), (SOME,)
         (SequenceSkipped(2, 3, gap_fill=False), "session", "WARNING", "the venue skipped 2 to 3"),
     ],
 )
-def test_what_an_event_is_logged_as(
+def test_the_log_line_of_each_event(
     event: ClientEvent,
     logger: str,
     level: str,

@@ -134,7 +134,7 @@ def test_the_log_does_not_depend_on_how_the_stream_is_split(portions: list[tuple
 # --- bytes that are not a message
 
 
-def test_bytes_that_are_no_message_are_escaped() -> None:
+def test_bytes_that_are_not_a_message_are_escaped() -> None:
     transcript = Transcript()
     assert transcript.feed("received", b"HTTP/1.1 400\r\n|\\\x1b[2J\xff", NOW) == []
     assert transcript.feed("received", HEARTBEAT, NOW) == [

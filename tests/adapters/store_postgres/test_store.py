@@ -36,7 +36,7 @@ def send_and_commit(store: PostgresStore, count: int) -> None:
         store.commit()
 
 
-def test_a_store_opened_again_has_what_was_committed(either: str) -> None:
+def test_a_reopened_store_has_the_committed_records(either: str) -> None:
     dsn = either
     with opened(dsn) as store:
         send(store, 5)

@@ -151,7 +151,7 @@ def test_a_commit_truncated_at_any_byte_is_complete_or_absent(tmp_path: Path, re
 
 
 @pytest.mark.parametrize("sync", ["full", "normal"])
-def test_after_a_power_loss_everything_synced_is_present(tmp_path: Path, sync: str) -> None:
+def test_after_a_power_loss_all_synced_data_is_present(tmp_path: Path, sync: str) -> None:
     random, course = Random(5), Course()
     disk = Disk(tmp_path / FILE, checkpoint_pages=20)
     torn = tmp_path / "torn" / FILE

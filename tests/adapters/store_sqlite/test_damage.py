@@ -60,7 +60,7 @@ def path(tmp_path: Path) -> Path:
 # --- files that are not our stores
 
 
-def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database(tmp_path: Path) -> None:
     path = tmp_path / FILE
     path.write_text("35=A" * 2000)
     assert "is not a store, or its header is damaged" in refused(path)

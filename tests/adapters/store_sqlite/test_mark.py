@@ -71,7 +71,7 @@ def test_a_flipped_bit_in_the_log_never_lowers_a_number_silently(tmp_path: Path,
     assert refused >= 8
 
 
-def test_the_same_files_without_damage_open_as_they_were_left(tmp_path: Path) -> None:
+def test_undamaged_files_open_unchanged(tmp_path: Path) -> None:
     with opened(left_by_a_kill(tmp_path)) as store:
         assert numbers(store) == (14, 9)
 
@@ -115,7 +115,7 @@ def test_with_sync_normal_a_power_loss_may_revert_any_commit(
 
 
 @pytest.mark.parametrize("to", [None, (3, 5), (21, 4), (90, 1)])
-def test_reset_or_set_numbers_are_no_damage_wherever_the_process_dies(
+def test_reset_or_set_numbers_are_not_damage_wherever_the_process_dies(
     tmp_path: Path, to: tuple[int, int] | None
 ) -> None:
     died = []

@@ -62,7 +62,7 @@ def test_each_owner_has_a_file_of_a_plain_name(tmp_path: Path) -> None:
     assert max(map(len, names)) < 150
 
 
-def test_new_files_are_readable_by_their_user_alone(tmp_path: Path) -> None:
+def test_new_files_are_readable_only_by_their_user(tmp_path: Path) -> None:
     path = store_path(tmp_path / "new" / "stores", OWNER)
     with opened(path) as store:
         send(store, 1)

@@ -42,7 +42,7 @@ def test_every_backend_is_a_factory(scheme: str, tmp_path: Path) -> None:
     assert isinstance(stores_at(f"{scheme}://{tmp_path}"), StoreFactory)
 
 
-def test_a_store_is_no_factory(tmp_path: Path) -> None:
+def test_a_store_is_not_a_factory(tmp_path: Path) -> None:
     with SqliteStore(tmp_path / "x", owner=OWNER) as store:
         assert not isinstance(store, StoreFactory)
     assert not isinstance(MemoryStore(), StoreFactory)

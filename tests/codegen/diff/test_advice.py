@@ -85,7 +85,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("edits", CHANGES.values(), ids=CHANGES)
-def test_codegen_takes_what_is_proposed_and_nothing_is_left(
+def test_codegen_accepts_the_proposals_and_no_work_remains(
     scratch: Scratch, edits: list[tuple[str, str, str]]
 ) -> None:
     scratch.revise(scratch.pages, edits)
@@ -100,7 +100,7 @@ def test_codegen_takes_what_is_proposed_and_nothing_is_left(
     "line",
     ["  BookingRequest:", "  Other: optional", "  Kind:", '  Kind: {doc: "One",', "  Kind: optional # why"],
 )
-def test_a_setting_of_a_member_that_is_not_there_or_on_more_lines_is_left(tmp_path: Path, line: str) -> None:
+def test_a_setting_of_a_missing_or_multi_line_member_is_not_written(tmp_path: Path, line: str) -> None:
     path = tmp_path / "messages.yaml"
     path.write_text(f"messages:\n{line}\n    doc: Two\n", encoding="utf-8")
     edit = Edit(Location(path.as_posix(), 2), "`Kind`: `limits: {values: [Take]}`")
@@ -168,7 +168,7 @@ def test_a_condition_of_another_product_is_none_to_miss(scratch: Scratch) -> Non
     assert [(each.address, each.products) for each in found] == [("BookingRequest.Deck", ("freight",))]
 
 
-def test_the_name_of_another_message_is_no_value(scratch: Scratch) -> None:
+def test_the_name_of_another_message_is_not_a_value(scratch: Scratch) -> None:
     scratch.edit(
         scratch.pages / "pier/sessions.md",
         "| 108  | HeartBtInt       | Seconds  ",

@@ -81,7 +81,7 @@ def test_an_entry_is_known_by_its_date_and_title() -> None:
 @pytest.mark.parametrize(
     "title", ["GET /berths/{id} and {more}", "a > b, <b>", "it's `x`", 'say \\"berth\\"']
 )
-def test_a_title_holds_what_it_likes(title: str) -> None:
+def test_a_title_may_contain_any_characters(title: str) -> None:
     entry_fact = the_entry(entry("May 3, 2024", title))
     assert entry_fact.title == title.replace("\\", "")
 
@@ -103,7 +103,7 @@ def test_entries_that_are_tagged_or_speak_of_fix_count(
     assert [each.element for each in found] == (["entry"] if counts else [])
 
 
-def test_each_entry_wants_a_disposition_and_the_line_that_is_proposed_settles_it(scratch: Scratch) -> None:
+def test_each_entry_needs_a_disposition_and_the_proposed_line_is_one(scratch: Scratch) -> None:
     path = write(scratch, *(entry(f"May {day}, 2024", f"Change {day}") for day in (3, 4, 5)))
     lines = advised(scratch, path)
     assert len(lines) == 3
@@ -121,7 +121,7 @@ def test_two_of_one_day_are_two(scratch: Scratch) -> None:
     ]
 
 
-def test_two_of_one_day_and_one_title_are_told_apart_by_their_text(scratch: Scratch) -> None:
+def test_entries_of_the_same_day_and_title_are_distinguished_by_their_text(scratch: Scratch) -> None:
     first = entry("May 3, 2024", "Longer pier")
     second = entry("May 3, 2024", "Longer pier", text="And wider.")
     keep(scratch, *advised(scratch, write(scratch, first)))
@@ -138,13 +138,13 @@ def test_an_entry_that_was_changed_after_it_was_judged(scratch: Scratch) -> None
     assert found.edits[0].location.file.endswith("changelog.yaml")
 
 
-def test_other_line_breaks_are_no_other_text(scratch: Scratch) -> None:
+def test_other_line_breaks_do_not_change_a_text(scratch: Scratch) -> None:
     text = entry("May 3, 2024", "Longer pier", text="The pier is longer.")
     keep(scratch, *advised(scratch, write(scratch, text)))
     assert scratch.diff(write(scratch, text.replace("pier is longer", "pier\n\n   is longer"))) == []
 
 
-def test_an_entry_that_is_gone_is_told_but_not_one_older_than_the_page(scratch: Scratch) -> None:
+def test_a_removed_entry_is_reported_unless_it_is_older_than_the_page(scratch: Scratch) -> None:
     entries = [entry(f"May {day}, 2024", f"Change {day}") for day in (3, 4, 5)]
     keep(scratch, *advised(scratch, write(scratch, *entries)))
     assert scratch.diff(write(scratch, *entries[1:])) == []
@@ -196,7 +196,7 @@ def test_a_judged_entry_that_no_longer_names_the_dialect_has_changed(scratch: Sc
         ),
     ],
 )
-def test_what_cannot_be_read_is_said(scratch: Scratch, text: str, what: str) -> None:
+def test_unreadable_parts_are_reported(scratch: Scratch, text: str, what: str) -> None:
     assert [each.what for each in scratch.diff(write(scratch, text))] == [what]
 
 
@@ -210,7 +210,7 @@ def test_an_entry_has_one_disposition(scratch: Scratch) -> None:
         assert "changelog.yaml:2: `entries[1]` is a mapping; write an entry: date" in result.stderr
 
 
-def test_the_dialect_says_how_far_it_was_compared(scratch: Scratch) -> None:
+def test_the_dialect_contains_the_last_compared_version(scratch: Scratch) -> None:
     assert load_dialect(scratch.spec).validated == ""
     path = write(scratch, entry("May 3, 2024", "Longer pier"), entry("April 1, 2024", "No joke"))
     keep(scratch, *advised(scratch, path))

@@ -18,13 +18,13 @@ def diff(spec: Path, *arguments: str | Path) -> Result:
     return run("--spec", spec, "diff", "--partial", *arguments)
 
 
-def test_nothing_left_to_do(scratch: Scratch) -> None:
+def test_no_remaining_work(scratch: Scratch) -> None:
     result = diff(scratch.spec, scratch.pages)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == "117 facts read from 7 files; nothing left to do.\n"
 
 
-def test_something_left_to_do_is_told_with_its_places(scratch: Scratch) -> None:
+def test_remaining_work_is_reported_with_its_locations(scratch: Scratch) -> None:
     page = scratch.pages / "pier/bookings.md"
     scratch.edit(page, "| 9003 | Length      | Decimal      | Y ", "| 9003 | Length      | Decimal      | N ")
     result = diff(scratch.spec, scratch.pages)
@@ -70,7 +70,7 @@ def test_the_same_as_json(scratch: Scratch) -> None:
     assert edit["file"].endswith("messages/bookings.yaml")
 
 
-def test_a_difference_can_be_kept_as_the_report_says(scratch: Scratch) -> None:
+def test_a_difference_can_be_kept_by_the_line_in_the_report(scratch: Scratch) -> None:
     scratch.edit(scratch.pages / "pier/bookings.md", "| 9005 | Deck        |", "| 9005 | DeckNo      |")
     scratch.edit(scratch.pages / "pier/sessions.md", "**PierBK only.**", "**PierBK and PierTD only.**")
     lines = diff(scratch.spec, scratch.pages).stdout.splitlines()
@@ -89,7 +89,7 @@ def test_a_difference_can_be_kept_as_the_report_says(scratch: Scratch) -> None:
     )
 
 
-def test_what_cannot_be_read_is_left_to_do(scratch: Scratch) -> None:
+def test_unreadable_parts_are_remaining_work(scratch: Scratch) -> None:
     scratch.edit(scratch.pages / "pier/bookings.md", "| 9003 | Length ", "| 9003-9005 | Length ")
     result = diff(scratch.spec, scratch.pages / "pier/bookings.md")
     assert result.exit_code == 1
@@ -128,9 +128,7 @@ def test_every_fact_on_demand() -> None:
         ),
     ],
 )
-def test_the_product_of_a_page_by_what_it_says(
-    content: str, expected: tuple[str, str], tmp_path: Path
-) -> None:
+def test_the_product_of_a_page_from_its_text(content: str, expected: tuple[str, str], tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(content, encoding="utf-8")
     (reading,) = sources.gather([page], original(), None).readings
@@ -146,7 +144,7 @@ def test_the_product_of_a_page_by_where_it_lies(name: str, tmp_path: Path) -> No
     assert (reading.page, reading.product) == ("pier-tours/page", "tours")
 
 
-def test_the_product_of_a_page_can_be_said(tmp_path: Path) -> None:
+def test_the_product_of_a_page_can_be_given(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# Fees\n", encoding="utf-8")
     with pytest.raises(SourceError, match="unknown product"):
@@ -155,7 +153,7 @@ def test_the_product_of_a_page_can_be_said(tmp_path: Path) -> None:
     assert (reading.page, reading.product) == ("pier-tours/page", "tours")
 
 
-def test_what_cannot_be_used_ends_with_2(tmp_path: Path, scratch: Scratch) -> None:
+def test_unusable_input_ends_with_status_2(tmp_path: Path, scratch: Scratch) -> None:
     (tmp_path / "page.md").write_text("# Fees\n", encoding="utf-8")
     (tmp_path / "notes.txt").write_text("Fees", encoding="utf-8")
     (tmp_path / "latin.md").write_bytes("# Gebühren\n".encode("latin-1"))
@@ -178,7 +176,7 @@ def test_what_cannot_be_used_ends_with_2(tmp_path: Path, scratch: Scratch) -> No
     assert diff(scratch.spec, scratch.pages).exit_code == 2
 
 
-def test_a_file_that_is_no_dictionary_is_left_to_do(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_dictionary_is_remaining_work(tmp_path: Path) -> None:
     path = tmp_path / "d.xml"
     path.write_text("<fix>\n<fields>", encoding="utf-8")
     result = diff(SPEC, path)
@@ -186,7 +184,7 @@ def test_a_file_that_is_no_dictionary_is_left_to_do(tmp_path: Path) -> None:
     assert f"found at  {path}:2" in result.stdout
 
 
-def test_what_is_about_something_else_is_said_and_skipped(tmp_path: Path, scratch: Scratch) -> None:
+def test_files_about_other_subjects_are_reported_and_skipped(tmp_path: Path, scratch: Scratch) -> None:
     """Sources: XML of another kind, a page of another API, and a page that does not state its subject."""
     folder = scratch.pages / "pier"
     (folder / "rss.xml").write_text("<rss>\n</rss>", encoding="utf-8")

@@ -160,7 +160,7 @@ def test_a_page_without_address_and_date_gets_them(site: Site) -> None:
     assert pages["pier/bookings.md"].startswith("---\nurl: https://pier.example.org/pier/bookings\n")
 
 
-def test_a_redirect_is_followed_on_the_same_host_alone(site: Site, tmp_path: Path) -> None:
+def test_a_redirect_is_followed_only_on_the_same_host(site: Site, tmp_path: Path) -> None:
     site.answers["/pier/tides.md"] = Answer(b"", 308, {"Location": "/moved/tides.md"})
     site.put("/moved/tides.md", "# Tides moved\n")
     assert fetched(site, tmp_path / "out").exit_code == 0
@@ -203,7 +203,7 @@ def failing(path: str, answer: Answer) -> Callable[[Site], None]:
         ),
     ],
 )
-def test_nothing_is_written_when_not_all_can_be_had(
+def test_no_file_is_written_if_a_download_fails(
     site: Site, tmp_path: Path, change: Callable[[Site], None], expected: str
 ) -> None:
     change(site)
@@ -234,14 +234,14 @@ def test_all_of_it_is_bounded(
         fetch.fetch(f"{site.url}/llms.txt", original())
 
 
-def test_it_ends_by_its_deadline_however_little_comes_at_a_time(site: Site) -> None:
+def test_it_ends_at_its_deadline_even_if_data_arrives_slowly(site: Site) -> None:
     """The clock advances by two minutes at each call."""
     clock = iter(range(0, 100_000, 120))
     with pytest.raises(fetch.FetchError, match="within 600 seconds"):
         fetch.fetch(f"{site.url}/llms.txt", original(), now=lambda: next(clock))
 
 
-def test_the_dictionary_has_a_deadline_of_its_own(site: Site) -> None:
+def test_the_dictionary_has_a_separate_deadline(site: Site) -> None:
     site.answers["/pier.xml"] = Answer(b"<fix/>", headers={"Content-Type": "text/xml"})
     clock = iter((1000.0, 1000.0 + fetch.DEADLINE))
     assert fetch.fetch_dictionary(f"{site.url}/pier.xml", now=lambda: next(clock)).text == "<fix/>"
@@ -274,7 +274,7 @@ def test_a_server_that_is_not_there(site: Site) -> None:
         fetch.fetch(f"http://127.0.0.1:{port}/llms.txt", original())
 
 
-def test_a_folder_that_holds_something_is_left_alone(site: Site, tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_not_changed(site: Site, tmp_path: Path) -> None:
     (tmp_path / "mine.md").write_text("Mine.", encoding="utf-8")
     result = fetched(site, tmp_path)
     assert result.exit_code == 2

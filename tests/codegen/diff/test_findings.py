@@ -27,7 +27,7 @@ def without_section(path: Path, heading: str) -> None:
     path.write_text(cut, encoding="utf-8")
 
 
-def test_a_page_speaks_only_of_what_it_covers(scratch: Scratch) -> None:
+def test_a_page_is_compared_only_with_the_elements_it_covers(scratch: Scratch) -> None:
     for page in sorted(scratch.pages.rglob("*.md")):
         assert scratch.diff(page) == [], page
 
@@ -43,7 +43,7 @@ def test_a_deleted_row_is_gone_from_the_message_on_that_product(scratch: Scratch
     assert edit.location.line == line_of(scratch.spec / "messages/bookings.yaml", "Deck: ")
 
 
-def test_what_the_spec_says_is_gone_is_not_expected(scratch: Scratch) -> None:
+def test_elements_removed_in_the_spec_are_not_expected(scratch: Scratch) -> None:
     page = scratch.pages / "pier/bookings.md"
     scratch.edit(page, row_of(page, "| 9005 |"), "")
     scratch.edit(
@@ -54,7 +54,7 @@ def test_what_the_spec_says_is_gone_is_not_expected(scratch: Scratch) -> None:
     assert scratch.diff_pages() == []
 
 
-def test_a_group_that_is_gone_is_reported_once(scratch: Scratch) -> None:
+def test_a_removed_group_is_reported_once(scratch: Scratch) -> None:
     page = scratch.pages / "pier/bookings.md"
     whole = page.read_text(encoding="utf-8")
     start, end = whole.index("| 9010 | NoLots"), whole.index("```fix Example")
@@ -62,7 +62,7 @@ def test_a_group_that_is_gone_is_reported_once(scratch: Scratch) -> None:
     assert reported(scratch.diff_pages()) == {("gone", "member", "BookingRequest.NoLots", "absent")}
 
 
-def test_a_message_that_is_gone_is_reported_once_for_all_its_fields(scratch: Scratch) -> None:
+def test_a_removed_message_is_reported_once_for_all_its_fields(scratch: Scratch) -> None:
     without_section(scratch.pages / "pier/tides.md", "Tide Request (35=T1)")
     assert reported(scratch.diff_pages()) == {("gone", "message", "TideRequest", "absent")}
 
@@ -107,7 +107,7 @@ def test_a_section_on_another_page_has_moved(scratch: Scratch) -> None:
     assert scratch.diff_pages() == []
 
 
-def test_a_page_that_is_new_or_gone(scratch: Scratch) -> None:
+def test_a_new_or_removed_page(scratch: Scratch) -> None:
     folder = scratch.pages / "pier"
     page = (folder / "tides.md").read_text(encoding="utf-8").replace("pier/tides", "pier/water")
     (folder / "tides.md").unlink()
@@ -122,7 +122,7 @@ def test_a_page_that_is_new_or_gone(scratch: Scratch) -> None:
     assert scratch.diff(folder / "bookings.md") == []
 
 
-def test_an_environment_that_is_new_or_gone(scratch: Scratch) -> None:
+def test_a_new_or_removed_environment(scratch: Scratch) -> None:
     page = scratch.pages / "pier/sessions.md"
     scratch.edit(page, '<Tab title="Trial">', '<Tab title="Playground">')
     found = reported(scratch.diff_pages())
@@ -131,7 +131,7 @@ def test_an_environment_that_is_new_or_gone(scratch: Scratch) -> None:
     assert ("gone", "host", "trial freight tides", "absent") in found
 
 
-def test_what_a_page_allows_and_the_spec_forbids(scratch: Scratch) -> None:
+def test_an_element_that_a_page_allows_and_the_spec_forbids(scratch: Scratch) -> None:
     page = scratch.pages / "pier-tours/bookings.md"
     scratch.edit(
         page,
@@ -180,7 +180,7 @@ def test_values_that_limits_leave_out_are_not_missed(
     assert (missed in reported(scratch.diff_pages())) is is_reported
 
 
-def test_one_finding_for_what_two_products_say(scratch: Scratch) -> None:
+def test_one_finding_for_the_same_statement_of_two_products(scratch: Scratch) -> None:
     scratch.edit(scratch.pages / "pier/bookings.md", "| 9005 | Deck        |", "| 9005 | DeckNo      |")
     scratch.edit(scratch.pages / "pier-tours/bookings.md", "| Deck        | 9005 |", "| DeckNo      | 9005 |")
     (finding,) = scratch.diff_pages()
@@ -188,7 +188,7 @@ def test_one_finding_for_what_two_products_say(scratch: Scratch) -> None:
     assert len(finding.locations) == 2
 
 
-def test_what_to_write_names_the_products_only_where_it_must(scratch: Scratch) -> None:
+def test_proposals_name_the_products_only_if_needed(scratch: Scratch) -> None:
     row = "| 9040 | Draught | Decimal | N | x |"
     scratch.edit(scratch.pages / "pier/bookings.md", "| 9010 | NoLots ", f"{row}\n| 9010 | NoLots ")
     (finding,) = scratch.diff_pages()
@@ -325,7 +325,7 @@ RENAMED = "| 9005 | DeckNo      |"
 KEPT = '{source: bookings, field: Deck, says: name DeckNo, why: "The old name is kept."}'
 
 
-def test_a_difference_kept_on_purpose_is_not_told_and_goes_out_of_date(scratch: Scratch) -> None:
+def test_a_deliberate_difference_is_not_reported_until_it_is_out_of_date(scratch: Scratch) -> None:
     page = scratch.pages / "pier/bookings.md"
     scratch.edit(page, "| 9005 | Deck        |", RENAMED)
     scratch.keep(KEPT)
@@ -376,7 +376,7 @@ def test_mistakes_in_differences(scratch: Scratch, entry: str, mistake: str) -> 
     assert "differences.yaml:2" in str(caught.value)
 
 
-def test_findings_of_a_group_are_told_together(scratch: Scratch) -> None:
+def test_findings_of_a_group_are_reported_together(scratch: Scratch) -> None:
     page = scratch.pages / "pier-tours/bookings.md"
     rows = [
         line

@@ -108,7 +108,7 @@ def test_codes_in_a_description(text: str, expected: str) -> None:
         (9006, "Expires as Over\\<O>, `1`=Take"),
     ],
 )
-def test_what_is_no_code_of_the_field(tag: int, text: str) -> None:
+def test_values_that_are_not_codes_of_the_field(tag: int, text: str) -> None:
     """Cases: references to fields, messages and codes of other fields; fields of kinds without codes."""
     found = facts(B1 + table("Tag | Name | Description", f"{tag} | X | {text}"))
     assert [each for each in found if "code" in each] == []
@@ -187,7 +187,7 @@ def test_sub_headings_belong_to_the_message_above_until_the_next() -> None:
     ]
 
 
-def test_a_message_by_its_name_alone() -> None:
+def test_a_message_identified_by_its_name_only() -> None:
     row = table("Tag | Name", "9002 | Berth")
     assert facts(f"## Booking Request\n\n{row}\n\n## Logon flags\n\n{row}\n") == [
         "5: member B1 9002 Berth",
@@ -218,7 +218,7 @@ def test_header_and_trailer() -> None:
         ("**Message body**", ""),
     ],
 )
-def test_what_a_sub_heading_says_of_the_rows(heading: str, expected: str) -> None:
+def test_a_sub_heading_applies_to_its_rows(heading: str, expected: str) -> None:
     found = facts(f"{B1}\n{heading}\n\n" + table("Tag | Name", "9012 | LotWeight"))
     assert found[-1] == f"7: member B1 9012 LotWeight {expected}".rstrip()
 
@@ -349,7 +349,7 @@ def test_values_of_text() -> None:
     ]
 
 
-def test_what_running_text_mentions() -> None:
+def test_mentions_in_running_text() -> None:
     text = (
         "Tag 9099, `Speed` (9098), `Size<9097>` in (35=B9) on PierXX at `new-fix.pier.org`, not `9096`.\n\n"
         "```bash\nconnect old.fix.pier.org:7001 # docs at https://fix.pier.org/x\n```\n\nAgain tag 9099.\n"
@@ -407,7 +407,7 @@ def test_what_running_text_mentions() -> None:
         ("<Note\nnever ends\n\n", 1, "the component <Note has no end"),
     ],
 )
-def test_what_cannot_be_read_is_said_with_its_line(text: str, line: int, what: str) -> None:
+def test_unreadable_parts_are_reported_with_their_lines(text: str, line: int, what: str) -> None:
     unread = [each for each in pages.read(text, "page.md", vocabulary()) if isinstance(each, Unread)]
     assert [(each.location.line, each.what) for each in unread] in (
         [(line, what)],

@@ -32,7 +32,7 @@ def left(scratch: Scratch) -> list[str]:
     return [finding.what for finding in scratch.diff_pages()]
 
 
-def test_what_was_read_is_kept_as_fingerprints_alone(scratch: Scratch) -> None:
+def test_reviewed_text_is_kept_only_as_fingerprints(scratch: Scratch) -> None:
     text = (scratch.spec / "reviewed.yaml").read_text(encoding="utf-8")
     assert "  pier-tours/bookings: >-\n" in text
     assert "berth" not in text.lower()
@@ -47,7 +47,7 @@ def test_a_sentence_that_changed(scratch: Scratch) -> None:
     assert left(scratch) == []
 
 
-def test_what_differs_from_the_page_as_it_was_is_shown_word_by_word(scratch: Scratch, tmp_path: Path) -> None:
+def test_differences_from_the_previous_page_are_shown_word_by_word(scratch: Scratch, tmp_path: Path) -> None:
     old = tmp_path / "old"
     shutil.copytree(scratch.pages, old)
     scratch.edit(scratch.pages / "pier/tides.md", "Tides are told on", "Tides are whispered on")
@@ -68,7 +68,7 @@ def test_text_that_is_new_on_several_pages_is_reported_once(scratch: Scratch) ->
     assert left(scratch) == [f"pier/bookings: new text in line {line_of(pages[1], 'Ships wait')}"]
 
 
-def test_new_text_and_text_that_is_gone(scratch: Scratch) -> None:
+def test_new_and_removed_text(scratch: Scratch) -> None:
     page = scratch.pages / "pier/bookings.md"
     scratch.edit(page, "A ship asks for a berth.\n", "A ship asks for a berth.\n\nIt may.\n\n* Or not.\n")
     line = line_of(page, "It may.")
@@ -107,7 +107,7 @@ def test_a_section_that_only_moved_need_not_be_read_again(scratch: Scratch) -> N
     assert left(scratch) == []
 
 
-def test_a_line_that_is_told_anyway_is_not_told_as_text(scratch: Scratch) -> None:
+def test_a_line_with_a_finding_is_not_also_reported_as_text(scratch: Scratch) -> None:
     page = scratch.pages / "pier/tides.md"
     scratch.edit(
         page,
@@ -118,14 +118,14 @@ def test_a_line_that_is_told_anyway_is_not_told_as_text(scratch: Scratch) -> Non
     assert finding.kind == "new"
 
 
-def test_what_cannot_be_told_by_facts_is_told_as_text(scratch: Scratch) -> None:
+def test_changes_without_facts_are_reported_as_text(scratch: Scratch) -> None:
     """The spec does not distinguish an optional field from a conditional one without a formal condition."""
     page = scratch.pages / "pier/bookings.md"
     scratch.edit(page, "| 9002 | Berth     | String       | N ", "| 9002 | Berth     | String       | C ")
     assert left(scratch) == [f"pier/bookings: changed text in line {line_of(page, '| 9002 | Berth     |')}"]
 
 
-def test_a_page_nobody_has_read(scratch: Scratch) -> None:
+def test_a_page_without_a_reader_is_reported(scratch: Scratch) -> None:
     page = scratch.pages / "pier/fees.md"
     page.write_text("# Fees\n\nThere are none.\n", encoding="utf-8")
     assert left(scratch) == [

@@ -118,7 +118,7 @@ def test_unreadable_elements_are_reported_with_their_lines() -> None:
         assert line in changed(old, new)
 
 
-def test_a_file_that_is_no_dictionary_is_reported() -> None:
+def test_a_file_that_is_not_a_dictionary_is_reported() -> None:
     assert facts("<html/>") == ["1: could not read: not a QuickFIX dictionary: it does not begin with <fix>"]
     assert facts("<fix>\n<fields>\n</fix>") == [
         "3: could not read: not a QuickFIX dictionary: it is not XML: mismatched tag"

@@ -64,7 +64,7 @@ def test_a_revision_is_found_in_the_dictionary_and_mended_by_yaml(
 
 
 @pytest.mark.parametrize("revision", REVISIONS, ids=lambda revision: revision["name"])
-def test_what_is_generated_follows(
+def test_generated_files_follow_the_spec(
     scratch: Scratch, package: dict[str, str], revision: dict[str, Any]
 ) -> None:
     scratch.revise(scratch.spec, edits(revision, "spec"))

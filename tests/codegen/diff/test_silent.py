@@ -187,7 +187,7 @@ def test_a_change_is_reported(base: Scratch, tmp_path: Path, change: Change, exp
     assert expected in result.stdout
 
 
-def test_nothing_is_left_to_do_without_a_change(base: Scratch, tmp_path: Path) -> None:
+def test_no_work_remains_without_a_change(base: Scratch, tmp_path: Path) -> None:
     with Site(base.pages) as site:
         result = compare(base, site, tmp_path / "out")
     assert result.exit_code == 0, result.stdout

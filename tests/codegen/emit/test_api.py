@@ -40,7 +40,7 @@ def request(package: ModuleType, **given: Any) -> Any:
     return cls(**{**required, **given})
 
 
-def test_setting_what_is_deprecated_warns_where_it_was_set_and_nothing_else_does(
+def test_only_setting_a_deprecated_field_warns_at_the_line_that_sets_it(
     deprecated: ModuleType,
 ) -> None:
     given: dict[str, Any] = {"arrival": datetime(2026, 1, 1, tzinfo=UTC)}
@@ -59,7 +59,7 @@ def test_setting_what_is_deprecated_warns_where_it_was_set_and_nothing_else_does
     assert caught[0].filename == __file__
 
 
-def test_setting_what_the_venue_has_no_more_warns_and_it_can_still_be_read(
+def test_setting_a_removed_field_warns_and_it_can_still_be_read(
     copy: SpecCopy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy.edit("messages/berths.yaml", "Draught:   {since: 2020-03}", 'Draught: {until: {2024-01: "Unused."}}')
@@ -73,7 +73,7 @@ def test_setting_what_the_venue_has_no_more_warns_and_it_can_still_be_read(
     assert found.draught == message.draught
 
 
-def test_reading_what_is_deprecated_does_not_warn(deprecated: ModuleType) -> None:
+def test_reading_a_deprecated_field_does_not_warn(deprecated: ModuleType) -> None:
     codec = Codec(deprecated.DIALECT)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -250,7 +250,7 @@ def test_a_change_of_the_logon_is_one_difference(kalshi: Dialect) -> None:
     ]
 
 
-def test_what_breaks_comes_first_and_by_whom_it_concerns(old: api.Api) -> None:
+def test_breaking_changes_are_first_and_sorted_by_audience(old: api.Api) -> None:
     chosen = [each for each in EACH if each[2] is not GONE and "class" not in each[0]]
     found = [
         str(each) for each in api.compare(old, changed(old, *((path, value) for _, path, value in chosen)))

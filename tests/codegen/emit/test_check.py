@@ -86,7 +86,7 @@ def test_the_check_lists_all_differences_and_changes_nothing(package: Path) -> N
     assert (package / "extra.txt").exists()
 
 
-def test_compiled_bytecode_is_no_stale_file(package: Path) -> None:
+def test_compiled_bytecode_is_not_a_stale_file(package: Path) -> None:
     (package / "__pycache__").mkdir()
     (package / "__pycache__" / "codesets.cpython-311.pyc").write_bytes(b"")
     assert generate(HARBOUR, package, "--check").exit_code == 0

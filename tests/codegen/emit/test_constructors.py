@@ -67,7 +67,7 @@ def parameters(method: Any) -> dict[str, Any]:
     return dict(inspect.signature(method).parameters)
 
 
-def test_what_is_set_decides_which_arguments_there_are(harbour: ModuleType) -> None:
+def test_preset_fields_determine_the_arguments(harbour: ModuleType) -> None:
     found = parameters(harbour.BerthRequest.at_quay)
     # Set: BerthKind and Flag. Left out: Manifest and HighWater. FirstDay is required at the quay.
     assert list(found) == [

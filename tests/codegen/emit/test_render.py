@@ -114,7 +114,7 @@ def test_a_new_field_adds_lines_and_changes_none(copy: SpecCopy, presence: str) 
         assert [line for line in added if line not in {"if (", "):"}] == named
 
 
-def test_a_new_code_adds_lines_to_its_enum_alone(copy: SpecCopy) -> None:
+def test_a_new_code_adds_lines_only_to_its_enum(copy: SpecCopy) -> None:
     before = rendered(copy.spec)
     copy.edit("codesets.yaml", "      Anchor:", '      Buoy: {value: 3, doc: "At a buoy."}\n      Anchor:')
     found = changes(before, rendered(copy.spec))
@@ -220,7 +220,7 @@ def test_groups_nest_and_unknown_fields_stand_before_the_first_group(harbour: Mo
     ]
 
 
-def test_unknown_fields_stand_at_the_end_where_there_is_no_group(harbour: ModuleType) -> None:
+def test_unknown_fields_are_at_the_end_without_a_group(harbour: ModuleType) -> None:
     assert encoded(request(harbour, unknown=((9003, b"m"), (9004, b"n"))))[-2:] == ["9003=m", "9004=n"]
 
 
@@ -255,7 +255,7 @@ def test_values_are_converted_when_a_message_is_made(harbour: ModuleType) -> Non
         request(harbour, cargo=[{"cargo_name": "Tea"}])
 
 
-def test_header_and_trailer_leave_to_the_codec_what_is_its_own(harbour: ModuleType) -> None:
+def test_header_and_trailer_leave_the_framing_fields_to_the_codec(harbour: ModuleType) -> None:
     header = harbour.Header(
         begin_string="FIXT.1.1",
         body_length=99,
@@ -269,7 +269,7 @@ def test_header_and_trailer_leave_to_the_codec_what_is_its_own(harbour: ModuleTy
     assert harbour.Trailer.LAYOUT.encode(harbour.Trailer(check_sum="123")) == ""
 
 
-def test_the_layouts_hold_what_the_spec_says(harbour: ModuleType) -> None:
+def test_the_layouts_equal_the_spec(harbour: ModuleType) -> None:
     layout = harbour.DIALECT.messages["U1"]
     assert harbour.DIALECT.layout_of(harbour.BerthRequest) is layout is harbour.BerthRequest.MESSAGE
     assert layout.body is harbour.BerthRequest.LAYOUT

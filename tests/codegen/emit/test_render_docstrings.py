@@ -27,7 +27,7 @@ from tests.codegen.harbour_spec import HARBOUR, SpecCopy
     ],
 )
 @pytest.mark.parametrize("indent", [0, 4])
-def test_a_docstring_says_what_it_was_given(paragraphs: list[str], indent: int) -> None:
+def test_a_docstring_contains_the_given_text(paragraphs: list[str], indent: int) -> None:
     source = docstring(paragraphs, indent)
     value = ast.literal_eval(source)
     assert value.split() == " ".join(paragraphs).split()

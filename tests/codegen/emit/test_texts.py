@@ -42,7 +42,7 @@ def test_a_dialect_without_texts_has_an_empty_table(tmp_path: Path, monkeypatch:
     assert imported(HARBOUR, tmp_path / "made", monkeypatch).TEXTS == {}
 
 
-def test_every_text_that_goes_with_a_code_names_an_attribute_of_its_message() -> None:
+def test_every_text_with_a_code_names_an_attribute_of_its_message() -> None:
     from kalshi_fix_sansio import DIALECT
 
     for (msg_type, _), meaning in TEXTS.items():

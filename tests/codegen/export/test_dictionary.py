@@ -51,7 +51,7 @@ def changed(dialect: Dialect, change: Callable[[Member], Member]) -> Dialect:
     return attrs.evolve(dialect, messages=tuple(messages))
 
 
-def test_both_files_have_the_names_and_versions_that_quickfix_goes_by(
+def test_both_files_have_the_names_and_versions_that_quickfix_uses(
     parsed: dict[tuple[str, str], ET.Element],
 ) -> None:
     for product in PRODUCTS:
@@ -82,7 +82,7 @@ def test_no_block_names_a_member_twice_and_every_group_has_members(
         assert all(len(group) for group in root.findall("messages//group"))
 
 
-def test_each_message_stands_in_one_file_of_the_products_that_have_it(
+def test_each_message_is_in_one_file_of_each_of_its_products(
     kalshi: Dialect, parsed: dict[tuple[str, str], ET.Element]
 ) -> None:
     for product in PRODUCTS:
@@ -109,7 +109,7 @@ def test_presence_is_that_of_the_product(parsed: dict[tuple[str, str], ET.Elemen
     assert required(message(margin, "ExecutionReport"), "TransactTime") == "Y"
 
 
-def test_two_bodies_of_one_type_become_what_either_allows_and_both_require(
+def test_two_bodies_of_one_type_are_merged_to_fields_either_allows_and_both_require(
     parsed: dict[tuple[str, str], ET.Element],
 ) -> None:
     quote = message(parsed["prediction", "FIX50SP2.xml"], "Quote")
@@ -137,7 +137,7 @@ def test_the_first_member_of_a_group_opens_its_entries(kalshi: Dialect) -> None:
     assert names(group)[-1] == "Symbol"
 
 
-def test_the_length_stands_before_its_data(parsed: dict[tuple[str, str], ET.Element]) -> None:
+def test_the_length_precedes_its_data(parsed: dict[tuple[str, str], ET.Element]) -> None:
     logon = names(message(parsed["prediction", "FIXT11.xml"], "Logon"))
     assert logon.index("RawDataLength") == logon.index("RawData") - 1
     trailer = parsed["prediction", "FIXT11.xml"].find("trailer")
@@ -165,7 +165,7 @@ def test_an_open_codeset_restricts_nothing_and_a_closed_one_lists_its_values(kal
     ]
 
 
-def test_an_old_tag_is_allowed_beside_the_new_one_unless_it_means_something_else_now(
+def test_an_old_tag_is_allowed_beside_the_new_one_unless_it_was_reused(
     parsed: dict[tuple[str, str], ET.Element],
 ) -> None:
     confirm = message(parsed["prediction", "FIX50SP2.xml"], "QuoteConfirmStatus")

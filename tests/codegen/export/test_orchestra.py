@@ -84,7 +84,7 @@ def test_every_reference_leads_somewhere_and_every_id_is_unique(root: ET.Element
             assert (each.attrib["scenario"], each.attrib["scenarioId"]) in scenarios
 
 
-def test_every_message_stands_for_each_product_that_has_it(kalshi: Dialect, root: ET.Element) -> None:
+def test_every_message_is_listed_for_each_of_its_products(kalshi: Dialect, root: ET.Element) -> None:
     found: dict[str, set[str]] = {}
     for each in part(root, "messages", "message"):
         found.setdefault(each.attrib["msgType"], set()).add(each.get("scenario", "base"))

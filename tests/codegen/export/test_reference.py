@@ -48,7 +48,7 @@ def test_every_message_and_every_tag_has_a_page_and_every_link_leads_to_one(
             assert target.resolve().relative_to("/").as_posix() in written, (name, link)
 
 
-def test_every_field_of_a_message_stands_on_its_page_with_its_presence_by_product(
+def test_every_field_of_a_message_is_on_its_page_with_its_presence_by_product(
     kalshi: Dialect, written: dict[str, str]
 ) -> None:
     for message in kalshi.messages:
@@ -67,7 +67,7 @@ def test_every_field_of_a_message_stands_on_its_page_with_its_presence_by_produc
     assert quote["38"][2].endswith("Not allowed from the client. Optional elsewhere.")
 
 
-def test_a_tags_page_has_its_values_and_the_messages_it_stands_in(written: dict[str, str]) -> None:
+def test_a_tags_page_has_its_values_and_its_messages(written: dict[str, str]) -> None:
     side = rows(written["tags/54.md"])
     assert side["`1`"][:2] == ["Buy", "`Side.BUY`"]
     assert "[NewOrderSingle](../messages/new_order_single.md)" in side
@@ -86,7 +86,7 @@ def test_sessions_hosts_and_history(kalshi: Dialect, written: dict[str, str]) ->
     assert any("MDEntryDate (272) added." in step.lines for step in steps)
 
 
-def test_the_examples_are_what_the_library_sends_and_reads(
+def test_the_library_sends_and_reads_the_examples(
     kalshi: Dialect, shown: dict[str, list[Example]], written: dict[str, str]
 ) -> None:
     for message in kalshi.messages:

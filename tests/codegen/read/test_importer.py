@@ -133,7 +133,7 @@ def pair(dialect: Any) -> tuple[Session, Session, Clock]:
     return client, venue, clock
 
 
-def test_a_session_runs_on_what_was_imported(
+def test_a_session_runs_on_an_imported_dialect(
     old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run("import", old, "--out", tmp_path / "spec", "--title", "Old").exit_code == 0
@@ -153,7 +153,7 @@ def test_a_session_runs_on_what_was_imported(
     assert [each.routing_id for each in received.routing_ids] == ["a", "b"]
 
 
-def test_what_the_dictionary_says_is_in_the_spec(old: Path, tmp_path: Path) -> None:
+def test_the_facts_of_the_dictionary_are_in_the_spec(old: Path, tmp_path: Path) -> None:
     assert run("import", old, "--out", tmp_path / "spec", "--name", "old").exit_code == 0
     dialect = load_dialect(tmp_path / "spec")
     assert (dialect.name, dialect.begin_string, dialect.appl_ver_id) == ("old", "FIX.4.2", "4")
@@ -195,7 +195,7 @@ def test_what_the_dictionary_says_is_in_the_spec(old: Path, tmp_path: Path) -> N
     }
 
 
-def test_what_has_no_form_in_a_spec_is_listed_with_its_line(old: Path, tmp_path: Path) -> None:
+def test_parts_that_a_spec_cannot_express_are_listed_with_their_lines(old: Path, tmp_path: Path) -> None:
     result = run("import", old, "--out", tmp_path / "spec")
     place = f"{old.as_posix()}:"
     notes = {line.removeprefix(place).partition(": ")[2] for line in result.stderr.splitlines()}
@@ -216,7 +216,7 @@ def test_what_has_no_form_in_a_spec_is_listed_with_its_line(old: Path, tmp_path:
     assert all(line.startswith(place) for line in result.stderr.splitlines())
 
 
-def test_only_the_messages_asked_for(old: Path, tmp_path: Path) -> None:
+def test_only_the_requested_messages_are_imported(old: Path, tmp_path: Path) -> None:
     assert run("import", old, "--out", tmp_path / "spec", "--message", "B").exit_code == 0
     assert [message.name for message in load_dialect(tmp_path / "spec").messages] == ["Logon", "News"]
     result = run("import", old, "--out", tmp_path / "other", "--message", "Quote")

@@ -70,7 +70,7 @@ def extended(tmp_path: Path) -> model.Dialect:
     return load_dialect(child(tmp_path))
 
 
-def test_a_dialect_has_what_it_extends_and_its_own(extended: model.Dialect) -> None:
+def test_a_dialect_has_inherited_and_own_elements(extended: model.Dialect) -> None:
     assert (extended.name, extended.begin_string, extended.appl_ver_id) == ("child", "FIXT.1.1", "10")
     assert [each.name for each in extended.products] == ["spot", "futures"]
     assert [(each.name, each.family) for each in extended.messages] == [
@@ -81,7 +81,7 @@ def test_a_dialect_has_what_it_extends_and_its_own(extended: model.Dialect) -> N
     ]
 
 
-def test_extending_a_field_changes_what_is_said_and_keeps_the_rest(extended: model.Dialect) -> None:
+def test_extending_a_field_changes_the_given_keys_and_keeps_the_others(extended: model.Dialect) -> None:
     found = field(extended, "ClOrdID")
     assert (found.tag, found.max_length, found.pattern, found.source) == (11, 20, "[a-z]+", "notice")
     assert found.pedigree.changes == (model.Change("updated", "2.0.0", "2026-09", "Longer."),)
@@ -138,13 +138,13 @@ def test_a_header_can_take_the_place_of_the_base_s(tmp_path: Path) -> None:
     ]
 
 
-def test_locations_name_the_folder_that_says_it(extended: model.Dialect, tmp_path: Path) -> None:
+def test_locations_contain_the_defining_folder(extended: model.Dialect, tmp_path: Path) -> None:
     level, urgent = (member(extended, name) for name in ("Level", "Urgent"))
     assert level.location.file == f"{tmp_path.as_posix()}/base/messages/orders.yaml"
     assert urgent.location == Location(f"{tmp_path.as_posix()}/child/messages/session.yaml", 7)
 
 
-def test_extending_what_is_not_there_suggests_what_is(tmp_path: Path) -> None:
+def test_extending_a_missing_element_suggests_existing_ones(tmp_path: Path) -> None:
     text = CHILD["fields"].replace("  ClOrdID: {max", "  ClOrderID: {max")
     (mistake,) = mistakes_of(child(tmp_path, fields=text))
     assert mistake.location.line == line_of(text, "ClOrderID")
@@ -152,7 +152,7 @@ def test_extending_what_is_not_there_suggests_what_is(tmp_path: Path) -> None:
     assert mistake.advice == "did you mean `ClOrdID`?"
 
 
-def test_defining_again_what_the_base_defines_points_to_extend(tmp_path: Path) -> None:
+def test_redefining_an_element_of_the_base_suggests_extend(tmp_path: Path) -> None:
     text = CHILD["fields"].replace("  Extra:", '  Side: {tag: 54, type: CHAR, doc: "Again."}\n  Extra:')
     (mistake,) = mistakes_of(child(tmp_path, fields=text))
     assert mistake.location.line == 3
@@ -182,7 +182,7 @@ def test_a_wrong_base_is_named(tmp_path: Path, extends: str, what: str, advice: 
     assert advice in mistake.advice
 
 
-def test_a_folder_without_manifest_is_no_dialect(tmp_path: Path) -> None:
+def test_a_folder_without_manifest_is_not_a_dialect(tmp_path: Path) -> None:
     (mistake,) = mistakes_of(tmp_path)
     assert mistake.location == Location(f"{tmp_path.as_posix()}/manifest.yaml", 1)
     assert mistake.what.startswith("cannot be read")
@@ -215,7 +215,7 @@ def test_a_family_must_be_able_to_name_a_module(tmp_path: Path) -> None:
         ("feilds", "feilds.yaml", "rename it (changelog.yaml, codesets.yaml,"),
     ],
 )
-def test_a_file_that_nobody_reads_is_a_mistake(tmp_path: Path, name: str, file: str, advice: str) -> None:
+def test_an_unused_file_is_a_mistake(tmp_path: Path, name: str, file: str, advice: str) -> None:
     (mistake,) = mistakes_of(write(tmp_path, **{name: "messages: {}\n"}))
     assert mistake.location == Location(f"{tmp_path.as_posix()}/{file}", 1)
     assert mistake.what == "is an unknown file"

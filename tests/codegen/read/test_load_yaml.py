@@ -69,7 +69,7 @@ def test_every_node_and_key_knows_its_line(tmp_path: Path) -> None:
     assert [item.location.line for item in second.items] == [4, 5]
 
 
-def test_an_anchor_stands_for_its_value(tmp_path: Path) -> None:
+def test_an_alias_has_the_value_of_its_anchor(tmp_path: Path) -> None:
     node = read(tmp_path, "one: &it {sessions: [A]}\ntwo: *it\n")
     assert plain(node) == {"one": {"sessions": ["A"]}, "two": {"sessions": ["A"]}}
 
@@ -98,7 +98,7 @@ def test_every_duplicate_key_is_reported(tmp_path: Path) -> None:
         ("a: &x\n  b: *x\n", 1, "an anchor contains itself", "write the value out"),
     ],
 )
-def test_what_cannot_be_read_is_named_with_its_line(
+def test_unreadable_parts_are_listed_with_their_lines(
     tmp_path: Path, text: str | bytes, line: int, what: str, advice: str
 ) -> None:
     (mistake,) = refused(tmp_path, text)
@@ -112,5 +112,5 @@ def test_a_missing_file_is_a_mistake(tmp_path: Path) -> None:
         read_yaml(tmp_path / "none.yaml")
 
 
-def test_an_unclosed_file_tells_where_it_ends(tmp_path: Path) -> None:
+def test_an_unclosed_file_is_reported_with_its_last_line(tmp_path: Path) -> None:
     assert str(refused(tmp_path, 'a: "open\n')[0]).startswith(f"{tmp_path.as_posix()}/a.yaml:2: ")

@@ -18,7 +18,7 @@ def dialect(tmp_path: Path) -> model.Dialect:
     return load_dialect(write(tmp_path))
 
 
-def test_fields_stand_by_tag_with_everything_filled_in(dialect: model.Dialect, tmp_path: Path) -> None:
+def test_fields_are_sorted_by_tag_and_complete(dialect: model.Dialect, tmp_path: Path) -> None:
     assert [each.tag for each in dialect.fields] == sorted(each.tag for each in dialect.fields)
     found = field(dialect, "ClOrdID")
     assert found == model.Field(
@@ -136,7 +136,9 @@ LOGON = """\
         ("{Side: [Buy, absent]}", model.Condition((("Side", ("1", "")),))),
     ],
 )
-def test_a_condition_says_where_it_holds_too(tmp_path: Path, written: str, expected: model.Condition) -> None:
+def test_a_condition_also_states_where_it_holds(
+    tmp_path: Path, written: str, expected: model.Condition
+) -> None:
     text = edited("messages_orders", "{Side: Buy, Price: present}", written)
     text = text.replace("Note:    optional", f"Note: {{only_when: [{written}]}}")
     session = FILES["messages/session.yaml"] + LOGON
@@ -185,7 +187,7 @@ def test_limits_of_a_group_count_its_entries(tmp_path: Path) -> None:
     assert [(limit.when.terms, limit.minimum) for limit in legs.limits] == [((("Side", ("1",)),), "2")]
 
 
-def test_only_forbids_everything_else_among_the_message_flows(dialect: model.Dialect) -> None:
+def test_only_forbids_all_other_message_flows(dialect: model.Dialect) -> None:
     urgent = member(dialect, "Urgent")
     assert (urgent.presence, urgent.default) == ("optional", "N")
     assert urgent.rules == (model.PresenceRule(model.Scope(products=("futures",)), "forbidden"),)
@@ -205,7 +207,7 @@ def test_only_forbids_outside_each_of_its_dimensions(tmp_path: Path) -> None:
     )
 
 
-def test_only_needs_no_rule_for_what_cannot_happen(tmp_path: Path) -> None:
+def test_only_needs_no_rule_for_impossible_flows(tmp_path: Path) -> None:
     """NewOrder is sent by clients on Orders alone, so a scope with these values restricts nothing."""
     text = edited("messages_orders", "{only: {products: spot}", "{only: {sessions: Orders, sender: client}")
     assert member(load_dialect(write(tmp_path, messages_orders=text)), "Urgent").rules == ()
@@ -225,7 +227,7 @@ def test_rules_of_presence_stand_in_the_order_of_the_file(tmp_path: Path) -> Non
     ]
 
 
-def test_a_constant_is_a_presence_of_its_own(dialect: model.Dialect) -> None:
+def test_a_constant_is_a_separate_presence(dialect: model.Dialect) -> None:
     level = member(dialect, "Level", "OrderReport")
     assert (level.presence, level.constant) == ("constant", "2")
 

@@ -21,7 +21,7 @@ texts:
 """
 
 
-def test_a_text_and_the_code_that_says_the_same(tmp_path: Path) -> None:
+def test_a_text_and_its_equivalent_code(tmp_path: Path) -> None:
     low, no_way = load_dialect(write(tmp_path, texts=TEXTS)).texts
     assert (low.message.name, low.value, low.doc) == ("NewOrder", "TOO_LOW", "Below the floor.")
     assert low.field is not None
@@ -91,7 +91,7 @@ texts: {}
 """
 
 
-def test_what_the_text_of_a_refused_logon_means(tmp_path: Path) -> None:
+def test_the_meaning_of_the_text_of_a_refused_logon(tmp_path: Path) -> None:
     locked, tide, busy = load_dialect(write(tmp_path, texts=REFUSALS)).refusals
     assert (locked.name, locked.pattern, locked.cure, locked.source) == (
         "Locked",

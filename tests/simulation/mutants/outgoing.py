@@ -74,7 +74,7 @@ MUTANTS = {
     "a resend with another OrigSendingTime": caught_by(
         around(Resender, "_resend_message", _at_another_time), "changed"
     ),
-    "a resend of what only the session said": caught_by(
+    "a resend of session messages": caught_by(
         instead(Receiver, "send_heartbeat", _keep_a_heartbeat), "admin resent"
     ),
     "a resend that declines reports": caught_by(around(World, "config", _decline), "filled away"),

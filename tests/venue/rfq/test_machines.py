@@ -127,7 +127,7 @@ def test_the_state_of_both_sides_equals_the_book_of_the_venue(seed: int) -> None
 
 @pytest.mark.parametrize("reopens", [False, True])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_exactly_the_requests_left_open_by_a_disconnect_are_in_doubt(seed: int, reopens: bool) -> None:
+def test_exactly_the_requests_left_open_by_a_disconnect_are_uncertain(seed: int, reopens: bool) -> None:
     """With disconnects of makers, and with a venue that sends nothing when no maker confirms."""
     story = Story(seed, cuts=True, reopens=reopens)
     uncertain_items = 0

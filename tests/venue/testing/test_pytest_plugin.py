@@ -86,7 +86,7 @@ def test_{number}(kalshi_venue):
     passed(tmp_path, test + "\ndef test_the_same():\n    assert len(set(map(id, seen))) == 1\n", 4)
 
 
-def test_a_failed_test_with_clients_left_open_does_not_reach_the_next(tmp_path: Path) -> None:
+def test_a_failed_test_with_open_clients_does_not_affect_the_next(tmp_path: Path) -> None:
     test = f"""{TRADE}
 left = []
 
@@ -126,7 +126,7 @@ def test_marker(kalshi_venue):
         kalshi_venue.options("me")
 
 @pytest.mark.kalshi_venue(markets={{}})
-def test_a_setting_that_is_no_key(kalshi_venue):
+def test_an_unknown_setting_is_a_mistake(kalshi_venue):
     with pytest.raises(ValueError):
         kalshi_venue.trader().buy(SYMBOL, 1, "0.40")
 

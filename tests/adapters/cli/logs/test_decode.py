@@ -213,7 +213,7 @@ def test_a_valid_message_has_no_problems() -> None:
     assert run(log=message()).exit_code == 0
 
 
-def test_a_wrong_body_length_and_check_sum_are_named_with_what_was_expected() -> None:
+def test_a_wrong_body_length_and_check_sum_are_reported_with_the_expected_ones() -> None:
     size = len(HEAD + BODY)
     wrong = message().replace(b"9=%d|" % size, b"9=7|", 1)
     found = " ".join(problems(wrong))

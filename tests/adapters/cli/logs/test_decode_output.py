@@ -69,7 +69,7 @@ def test_json_and_full_output_have_time_connection_and_direction() -> None:
     assert "line 2: ExecutionReport (35=8), received 2026-08-17 16:00:00.004001 on connection 1\n" in full
 
 
-def test_a_log_without_times_is_shown_too() -> None:
+def test_a_log_without_times_is_shown() -> None:
     assert run(log=wire("0", "112=x|", sent=True)).stdout == "- - #2 Heartbeat TestReqID=x\n"
 
 

@@ -239,7 +239,7 @@ def test_the_output_fits_sixty_columns(logs: list[str]) -> None:
     assert "16:00:09.005000   +0.001000  KalshiDC > " in shown
 
 
-def test_problems_are_told(tmp_path: Path) -> None:
+def test_problems_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "one.log"
     path.write_bytes(ORDERS.replace(b"11=a1|38=10|", b"11=a1|38=1x|", 1))
     result = run("a1", str(path))
