@@ -20,8 +20,8 @@ from kalshi_fix_sansio.session.open_requests import Names, OpenRequests
 from kalshi_fix_sansio.session.store import MessageStore, StoredMessage
 
 VOID = 0
-"""The mark of an event that precedes a reset of the numbers. It is below every number, so confirming the event
-does not advance the store."""
+"""The mark of an event that precedes a reset of the numbers. It is below every number, so confirming the
+event does not advance the store."""
 FAILED_BEFORE = "the store has already failed; reopen it and start a new Session"
 EndedBy = tuple[int, Hashable]
 """The number of the message that ended a session, and the reason."""
