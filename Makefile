@@ -120,7 +120,7 @@ test-%: .venv-%/dev.stamp
 revise: $(DEV) ## take in what the venue has changed, step by step; ARGS=--reviewed once you have read the new text
 	$(BIN)/python tools/revise.py $(ARGS)
 
-generate: $(DEV) ## write everything that is generated and kept: the dialect, the schema of scenarios, the diagrams of the session's states
+generate: $(DEV) ## write all generated files: the dialect, the schema of scenarios, the diagrams of the session's states
 	$(BIN)/python -m codegen
 	$(BIN)/kalshi-fix venue schema > venue/kalshi_fix_venue/scenario/scenario.schema.json
 	$(BIN)/python tools/state_diagrams.py

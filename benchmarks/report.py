@@ -15,7 +15,8 @@ from benchmarks.targets import TARGETS, by_key
 HERE = Path(__file__).parent
 RESULTS = "results.json"
 SLACK = 1.35
-"""How much worse a ratio may be than the committed one before `make bench-quick` fails: a machine that others
+"""Factor by which a ratio may be worse than the committed one before `make bench-quick` fails: a machine that
+others
 use as well moves single ratios by a quarter."""
 RATES = ("f: order with", "i:", "n: an order")
 """Prefixes of the cases for which the rate per second is shown too."""

@@ -65,13 +65,13 @@ class Change:
 
 @attrs.frozen
 class Pedigree:
-    """When an element was added, changed, deprecated and removed."""
+    """The versions in which an element was added, changed, deprecated and removed."""
 
     changes: tuple[Change, ...] = ()
 
     @property
     def added(self) -> Change | None:
-        """When it was added; None if it has always been there, as far as known."""
+        """The version that added it; None if it has always existed, as far as known."""
         return next((change for change in self.changes if change.kind == "added"), None)
 
     @property
@@ -306,7 +306,7 @@ class Answers:
 
 @attrs.frozen
 class Tracks:
-    """How to determine from a message which order is resting at the venue."""
+    """The rule for determining from a message whether an order is resting at the venue."""
 
     field: Field
     sessions: tuple[str, ...]
@@ -458,9 +458,9 @@ class Dialect:
     products: tuple[Product, ...]
     datatypes: tuple[Datatype, ...]
     fields: tuple[Field, ...]
-    """By tag."""
+    """Sorted by tag."""
     codesets: tuple[CodeSet, ...]
-    """By name."""
+    """Sorted by name."""
     groups: tuple[Group, ...]
     """Each group once, nested groups before the groups that contain them."""
     header: tuple[Member, ...]

@@ -147,7 +147,7 @@ def run(project: Path, *command: str, shown: bool = False) -> subprocess.Complet
 
 
 def main(*arguments: str) -> int:
-    """Make the copy, generate, and run the tests."""
+    """Create the copy, generate its files, and run the tests."""
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "project"
         copy(project)

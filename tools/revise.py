@@ -343,7 +343,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Take the steps of a revision, and write its summary."""
+    """Run the steps of a revision, and write its summary."""
     options = arguments()
     os.chdir(ROOT)
     status = 0

@@ -74,7 +74,7 @@ class LogonFailedError(AdapterError):
 
     def __init__(self, text: str, ended: SessionEnded | None = None) -> None:
         self.ended = ended
-        """How the session ended, if it had begun."""
+        """The end of the session; None if it had not begun."""
         super().__init__(text)
 
 

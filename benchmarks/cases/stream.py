@@ -125,7 +125,7 @@ def streaming(size: int = SIZE) -> list[Contender]:
 
 
 def _with_session(chunks: Sequence[bytes], count: int) -> Contender:
-    """Let one session after the other read the stream; its logon is no part of the time."""
+    """Read the stream by one session after the other; logons are not measured."""
     fresh: list[Session] = []
 
     def run() -> int:

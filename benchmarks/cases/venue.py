@@ -34,7 +34,7 @@ SUBSCRIBERS = 5
 """To the market of the orders, of the sessions that are logged on."""
 MORE_SUBSCRIBERS = 100
 ORDERS = 100
-"""Of a batch. They rest, and are cancelled before the next one."""
+"""Number of orders of a batch. They rest, and are cancelled before the next batch."""
 MARKET, OWNER = "KXBENCH-26", "owner"
 NOW = Instant(50.0, datetime(2026, 10, 5, 14, 30, tzinfo=UTC))
 

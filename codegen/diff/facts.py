@@ -285,7 +285,7 @@ class Unread(Fact):
 
 @attrs.frozen
 class EntryForm:
-    """How the venue's pages write an entry of a changelog; without a component, they have none."""
+    """The notation of a changelog entry on the venue's pages; without a component, they have none."""
 
     component: str = ""
     """Name of the component, such as Update."""

@@ -47,7 +47,7 @@ class Reading:
     page: str
     """Name of the page, such as fix-margin/order-entry; empty for a dictionary."""
     product: str | None
-    """None if it covers all products."""
+    """Its product; None if it covers all products."""
     text: str
     facts: tuple[Fact, ...] = ()
 

@@ -80,7 +80,7 @@ class Source:
     blocks: dict[str, Definition] = attrs.field(factory=dict)
     """`header` and `trailer`."""
     hosts: dict[str, Definition] = attrs.field(factory=dict)
-    """By environment."""
+    """The hosts, by environment."""
     notes: dict[str, list[Map]] = attrs.field(factory=lambda: {name: [] for name in _NOTES})
     """Files about the sources rather than the dialect, by kind, base first."""
     location: Location = attrs.field(factory=lambda: Location("", 1))

@@ -39,7 +39,7 @@ MAX_EVENTS = 64
 MOST_STEPS = 8
 _MOST_CALLS = 32
 _ROOM = 16 * 1024
-"""By how many bytes the unsent data may exceed the bound at which the session ends: the answers to one
+"""Number of bytes by which the unsent data may exceed the bound at which the session ends: the answers to one
 message."""
 _SESSION_MESSAGE = re.compile(rb"8=FIXT\.1\.1\x019=[0-9]+\x0135=[0-5Aj]\x01")
 _NUMBER = re.compile(rb"\x0134=0*([0-9]{1,18})\x01")

@@ -57,7 +57,7 @@ class Assumptions:
         default=True,
     )
     one_quote_per_market: bool = setting(
-        "Whether a new quote replaces the maker's quotes on all RFQs for the market, not on its RFQ alone.",
+        "Whether a new quote replaces the maker's quotes on all RFQs for the market, not only on its RFQ.",
         default=False,
     )
     parties_per_settlement_report: int = setting(

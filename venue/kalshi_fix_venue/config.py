@@ -104,7 +104,7 @@ class AccountConfig:
     owner: str
     product: str
     balance: Decimal
-    """Of the primary account on shard 0."""
+    """Balance of the primary account on shard 0."""
     drop_copy: bool = False
     """Whether the venue has enabled requests for past execution reports (EventResendRequest U1)."""
     subaccounts: Mapping[int, Decimal] = attrs.field(factory=dict)

@@ -48,7 +48,7 @@ class Backlog:
     connections: int
     bytes: int
     seconds: float
-    """How long the oldest bytes have waited."""
+    """Time for which the oldest bytes have waited."""
 
 
 @attrs.define

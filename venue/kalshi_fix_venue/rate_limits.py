@@ -120,7 +120,7 @@ def _cost(message: Message, product: Product) -> float:
 
 
 def _takes(bucket: TokenBucket, tokens: float) -> bool:
-    """Take tokens if the bucket has enough; return whether it had."""
+    """Take tokens if the bucket has enough; return whether it did."""
     if bucket.missing(tokens):
         return False
     bucket.spend(tokens)

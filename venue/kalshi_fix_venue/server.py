@@ -341,7 +341,7 @@ async def _carry(loop: asyncio.AbstractEventLoop, connection: ClientProtocol, en
 
 
 async def _catch_up(driver: Driver) -> None:
-    """Let the venue read bytes that clients have already written: the caller then sees their effect."""
+    """Read the bytes that clients have already written, so the caller sees their effect."""
     for _ in range(MOST_TURNS):
         seen = driver.moved
         # Twice: the first turn may have polled the sockets before the clients wrote.

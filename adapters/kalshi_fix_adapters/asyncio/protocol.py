@@ -50,7 +50,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
         self._lost = asyncio.Event()
         """Set by `connection_lost`, after which no more bytes are received."""
         self._loss: OSError | None = None
-        """Why it was lost, including the end of the stream."""
+        """The error with which the connection was lost; also set at the end of the stream."""
         self.finished: asyncio.Event = asyncio.Event()
         """Set once the transport must be closed."""
 

@@ -47,7 +47,7 @@ class Factories(Generic[C]):
     """
 
     def __init__(self, client: Callable[[ConnectionPlan], C]) -> None:
-        """Take the function that creates a client from its plan."""
+        """Store the function that creates a client from its plan."""
         self._client = client
 
     @hides_locals

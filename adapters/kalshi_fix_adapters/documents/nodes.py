@@ -25,10 +25,10 @@ _TAG = "tag:yaml.org,2002:"
 
 @attrs.frozen(kw_only=True)
 class Bounds:
-    """How much a file may hold."""
+    """Maximum content of a file."""
 
     depth: int
-    """How deep mappings and lists may be nested."""
+    """Maximum depth of mappings and lists."""
     values: int
     aliased: int
     """Maximum number of values that aliases may expand to."""

@@ -174,7 +174,7 @@ class ClientCore:
         self._logged_on: LoggedOn | None = None
         """The last logon, of this connection or an earlier one."""
         self._ended: SessionEnded | None = None
-        """How the last session ended, of this connection or an earlier one."""
+        """The SessionEnded of the last session, of this connection or an earlier one."""
 
     def __str__(self) -> str:
         state = "new" if not self._ever_opened else "over" if self.over else "open"

@@ -101,7 +101,7 @@ _CURES = {
     CloseReason.SEQUENCE_TOO_LOW: Cure.ACTION,
     CloseReason.STORE_FAILED: Cure.ACTION,
 }
-"""By the reason why a session ended before it was logged on."""
+"""Remedies, by the reason for which a session ended before it was logged on."""
 
 
 def cure_of(error: KalshiFixError) -> Cure:

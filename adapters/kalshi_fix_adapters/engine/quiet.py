@@ -68,8 +68,7 @@ class QuietWork:
         return session.prepare(self._frames)
 
     def logged_on(self) -> None:
-        """From now on, until `close`, leave collecting garbage to quiet moments if the option `freeze` is
-        set."""
+        """Collect garbage only in quiet moments until `close`, if the option `freeze` is set."""
         if self.freeze:
             self._is_frozen = False
             if not _freezing:

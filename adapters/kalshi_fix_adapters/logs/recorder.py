@@ -115,7 +115,7 @@ class Recorder(Observer):
             self.end(now)
 
     def end(self, now: Instant) -> None:
-        """Note the end of the connection; a program with its own loop calls this."""
+        """Record the end of the connection; called by programs with their own loop."""
         with self._file.lock:
             if self._framer is not None:
                 self._framer = None

@@ -303,7 +303,7 @@ class _Tracer:
 
     def run(self, logs: Sequence[Log]) -> Trace:
         until: _Place = (0, 0)
-        """Before this place, those that were found in the last pass were not looked for."""
+        """Position before which the IDs found in the last pass were not searched."""
         # The requested ID is searched for everywhere in the first pass.
         known_before = len(self._new.ids)
         for number in range(MAX_PASSES):

@@ -19,16 +19,16 @@ class Timings:
 
     def __init__(self) -> None:
         self._connecting = 0.0
-        """When the attempt began."""
+        """Time at which the attempt began."""
         self._tcp = 0.0
-        """When TCP was up."""
+        """Time at which TCP was connected."""
         self._connected: float | None = None
-        """When the transport was up; None once its logon was measured."""
+        """Time at which the transport was connected; None once its logon was measured."""
         self._orders: OrderedDict[str, tuple[float, str]] = OrderedDict()
         """The time and message name of each sent request, by ClOrdID (11). They are kept when a connection is
         lost, because the answer may be received on the next one."""
         self._tests: OrderedDict[str, float] = OrderedDict()
-        """When each TestRequest left, by TestReqID (112), on this connection."""
+        """Time at which each TestRequest of this connection was sent, by TestReqID (112)."""
 
     def connecting(self, now: float) -> None:
         """An attempt to connect begins."""

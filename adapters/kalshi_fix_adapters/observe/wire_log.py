@@ -56,9 +56,9 @@ class WireLog:
         """
         check_limits(max_bytes, backups)
         self._open_connections: dict[int, str] = {}
-        """Where each leads to, by number; a new file begins with them."""
+        """The endpoint of each connection, by number; a new file begins with them."""
         self._connections = 0
-        """How many there have been; the number of the newest."""
+        """Number of connections so far, which is the number of the newest."""
         self._lost = 0
         self._lost_in_a_row = 0
         """Lines lost since the last written line; the next line contains the count."""
@@ -86,7 +86,7 @@ class WireLog:
 
     @property
     def lost(self) -> int:
-        """How many lines could not be written so far."""
+        """Number of lines that could not be written so far."""
         return self._lost
 
     def connect(
@@ -165,7 +165,7 @@ class WireLogConnection:
         self._transcript: Transcript | None = Transcript(max_message_size)
 
     def wire(self, direction: Direction, data: bytes, now: Instant) -> None:
-        """Take bytes as they pass, in portions of any size."""
+        """Write bytes that were sent or received, in portions of any size."""
         if self._transcript is None:
             return
         lines = self._transcript.feed(direction, data, now)

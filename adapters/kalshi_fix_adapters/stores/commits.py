@@ -70,7 +70,7 @@ class CommitThread(Generic[B]):
 
     @property
     def error(self) -> StoreError | None:
-        """Why no more batches are written."""
+        """The error after which no more batches are written."""
         return self._error
 
     def raise_error(self) -> None:

@@ -24,7 +24,7 @@ CLOSING = 5.0
 
 
 def _do_nothing() -> None:
-    """Be the `on_commit` of a store without a user."""
+    """Do nothing: the default `on_commit`."""
 
 
 class DurableStore(ABC):

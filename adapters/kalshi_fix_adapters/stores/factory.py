@@ -1,4 +1,4 @@
-"""How a store is opened, whatever it writes to."""
+"""Opening a store of any kind."""
 
 from __future__ import annotations
 

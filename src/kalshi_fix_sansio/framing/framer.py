@@ -21,7 +21,7 @@ from kalshi_fix_sansio.framing.sums import Sums
 MAX_BODY_LENGTH: Final = 256 * 1024
 """The default limit of BodyLength, in bytes."""
 MAX_SAMPLE: Final = 256
-"""How many bytes of skipped garbage are kept for people to look at."""
+"""Maximum number of bytes of skipped garbage kept for inspection."""
 
 _HEAD_BEGUN: Final = re.compile(
     rb"8(?:=(?:F(?:I(?:X[ -~]{0,20}(?:\x01(?:9(?:=(?:[1-9][0-9]{0,8}(?:\x01(?:35?)?)?)?)?)?)?)?)?)?)?"
@@ -138,13 +138,13 @@ class Framer:
         """Size of messages by their first bytes, which include BodyLength and MsgType."""
         self._buffer = bytearray()
         self._at = 0
-        """Where the message that is looked for begins, or may begin."""
+        """Position at which the next message begins, or may begin."""
         self._required = 1
         """The buffer length required before another scan can make progress."""
         self._lost = False
         """Whether this place was reached by skipping, so that only the expected version can begin here."""
         self._looked_to = 0
-        """Up to where a CheckSum field was looked for in vain."""
+        """Position up to which no CheckSum field was found."""
         self._sums = Sums()
         self._reason = ""
         self._sample = b""

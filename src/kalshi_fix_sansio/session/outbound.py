@@ -39,8 +39,8 @@ REVERSED: Mapping[int, int] = MappingProxyType(
 
 
 def plain_text(text: str) -> str:
-    """Make any text fit for Text (58): printable ASCII, of bounded length, and never empty, since a field
-    without a value is an error in FIX."""
+    """Convert any text to a valid Text (58): printable ASCII, of bounded length, and never empty, because FIX
+    has no empty fields."""
     return "".join(c if " " <= c <= "~" else "?" for c in text[:MAX_TEXT]) or "?"
 
 
@@ -79,7 +79,7 @@ class Outbound:
         header for each message the session step of an order takes 1.3 times as long.
         `tests/session/test_send.py` compares the bytes."""
         self._record: dict[int, bytes] = {}
-        """By MsgSeqNum, the last sent messages, to emit a Reject with the message that it names."""
+        """The last sent messages by MsgSeqNum, to emit a Reject with the message that it names."""
         self._recorded: deque[int] = deque()
         """The numbers that were put on record, oldest first; also those that `find_sent` has taken since."""
         self._record_bytes = 0
@@ -247,7 +247,8 @@ class Outbound:
         return data
 
     def assign(self, ticket: int, durable: int) -> None:
-        """Let the bytes queued since the last call wait for this ticket, and note which no longer wait.
+        """Assign this ticket to the bytes queued since the last call, and release those whose commit is
+        durable.
 
         Called whenever a commit is begun, also if no bytes can be taken: otherwise older bytes would wait for
         a commit that was begun long after them.

@@ -47,7 +47,7 @@ Process = Callable[[Frame, Instant], None]
 
 
 class Skip(Enum):
-    """Why numbers are skipped."""
+    """The reason for which numbers are skipped."""
 
     FILL = "SequenceReset-GapFill"
     RESET = "SequenceReset-Reset"
@@ -138,7 +138,7 @@ class Recovery:
         self._suspected = False
         """Whether a Reject was received that may refer to our ResendRequest without naming it."""
         self._sent_before = 0
-        """No message sent from this number on can have its answer among the missing ones."""
+        """The first number of ours whose answer cannot be among the missing messages."""
         self._skip_to = 0
         """The number to move on to, which may be far ahead of the one expected."""
         self._skip_why = Skip.FILL

@@ -204,8 +204,7 @@ class DropCopy:
         self._reply: _Reply | None = None
         self._covered: dict[int, list[CopyRange]] = {}
         self.forgotten: dict[int, ExecKey] = {}
-        """By shard: the key from which on the venue has rejected a range as too old. For
-        `Orders.copy_from`."""
+        """The newest key that the venue has rejected as too old, by shard. For `Orders.copy_from`."""
         self.left_out: int = 0
         """Number of ranges that were not requested, because there are more shards than the limit."""
         self.unplaced: UnplacedRequests = UnplacedRequests(EventResendRequest)

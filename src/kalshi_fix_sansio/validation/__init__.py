@@ -41,7 +41,7 @@ __all__ = [
 
 _L = TypeVar("_L", BlockLayout, MessageLayout)
 _MAX_KEPT: Final = 1024
-"""How many judges are kept: far more than a dialect has layouts, for all its sessions."""
+"""Maximum number of judges kept: far more than the layouts of a dialect in all its sessions."""
 
 
 def validate(

@@ -26,7 +26,7 @@ ProblemFactory = Callable[[str], Problem]
 """Takes which entry it is, for people, empty outside of groups; returns the problem."""
 
 MAX_SOUND: Final = 2048
-"""How many decimals of one field are remembered to be sound; then all are forgotten."""
+"""Maximum number of valid decimals cached for a field; then all are dropped."""
 
 
 # --- requirements of a place -------------------------------------------------------------------------

@@ -49,7 +49,7 @@ PATIENCE = 10.0
 WIDTH = 100
 """Columns of running text at most."""
 _SEED = 1
-"""Of the ids and of the resting orders, so that every demo is the same but for keys and times."""
+"""Seed of the ids and the resting orders: every demo is the same except for keys and times."""
 _CHANGE, _DELETE, _NEW = MDUpdateAction.CHANGE, MDUpdateAction.DELETE, MDUpdateAction.NEW
 _BID, _TRADE = MDEntryType.BID, MDEntryType.TRADE
 _UNITS = Units(always_dollars=True)

@@ -32,7 +32,7 @@ class ScenarioOptions(TypedDict):
 
 
 def scenario_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options for the initial state of a venue."""
+    """Add the options for the initial state of a venue to a command."""
     options = (
         click.option(
             "--scenario",

@@ -172,7 +172,7 @@ def _remove_if_empty(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _control(sandbox: Sandbox, folder: Path) -> Iterator[None]:
-    """Take operations from other processes for a while."""
+    """Perform operations of other processes for a while."""
     try:
         channel = ControlServer(sandbox.server, folder).__enter__()
     except FileExistsError as error:

@@ -16,7 +16,7 @@ _YES, _NO = Decimal(1), Decimal(0)
 
 
 class GroupKind(Enum):
-    """How the results of a group's markets depend on one another."""
+    """The dependency between the results of a group's markets."""
 
     MUTUALLY_EXCLUSIVE = "mutually exclusive"
     """At most one of them resolves YES."""

@@ -86,7 +86,7 @@ class MarketState(Enum):
 
 
 class MarketResult(StrEnum):
-    """How a market was decided; the members are the venue's own words (MarketResult)."""
+    """The result of a market; the members are the venue's values of MarketResult."""
 
     YES = "yes"
     """A YES contract pays 1 dollar, a NO contract 0."""
@@ -100,9 +100,9 @@ class PauseState(Enum):
 
     OPEN = "open"
     TRADING_PAUSED = "trading paused"
-    """No new orders and no amends; cancels work."""
+    """New orders and amends are refused; cancels work."""
     EXCHANGE_PAUSED = "exchange paused"
-    """No cancels either."""
+    """Cancels are refused too."""
 
 
 class RejectCause(StrEnum):

@@ -56,7 +56,7 @@ class InputLog:
     """A new file for the calls of venues, which only its owner may read."""
 
     def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES, state_every: int = STATE_EVERY) -> None:
-        """Make the file.
+        """Create the file.
 
         Raises:
             ConfigurationError: there is something at this path, or it cannot be written.

@@ -31,7 +31,7 @@ class Replayed:
     """The result of a replay."""
 
     venue: VenueModel | None = None
-    """After the last call; None if the log contains none."""
+    """The state after the last call; None if the log contains none."""
     entries: int = 0
     """Calls that were repeated."""
     sent: int = 0
@@ -39,7 +39,7 @@ class Replayed:
     states: int = 0
     """Digests of the state that were compared."""
     difference: str | None = None
-    """Where the replay first differed from the log, and how; None if it never did."""
+    """The first difference between the replay and the log, with its line; None if there is none."""
     torn: str | None = None
     """The missing end of the log; None if the log is complete."""
 

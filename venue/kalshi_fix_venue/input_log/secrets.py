@@ -55,7 +55,7 @@ class Redaction:
     _size: int = 0
 
     def take(self, number: int, data: bytes) -> bool:
-        """Take the data of a call; return whether it may be written as it is, at once."""
+        """Add the data of a call; return whether it may be written unchanged and immediately."""
         if not self._held and _END.search(data) and _SECRET.search(data) is None:
             return True
         self._held.append((number, data))

@@ -43,7 +43,7 @@ class RefuseDropCopy(Operation):
     NAME: ClassVar[str] = "refuse-drop-copy"
     reason: str = parameter(choice(*REASONS), "why", default="server-error", positional=True)
     owner: str | None = parameter(TEXT, "only of this owner", optional=True)
-    times: int = parameter(COUNT, "how many requests", default=1)
+    times: int = parameter(COUNT, "number of requests", default=1)
     product: str | None = parameter(PRODUCT, "on which product; both by default", optional=True)
 
     def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 as all operations

@@ -49,8 +49,10 @@ class Pause(Operation):
     """Pause trading (no new orders, no amends) or the whole exchange (no cancels either)."""
 
     NAME: ClassVar[str] = "pause"
-    what: str = parameter(choice("trading", "exchange"), "what is paused", default="trading", positional=True)
-    product: str | None = parameter(PRODUCT, "which exchange; both by default", optional=True)
+    what: str = parameter(
+        choice("trading", "exchange"), "the scope of the pause", default="trading", positional=True
+    )
+    product: str | None = parameter(PRODUCT, "the exchange; both by default", optional=True)
     lasting: float | None = parameter(
         SECONDS, "seconds until it ends; by default it lasts until `resume`", optional=True
     )
@@ -81,7 +83,7 @@ class Resume(Operation):
     """End a pause, by command or on schedule: orders are accepted again."""
 
     NAME: ClassVar[str] = "resume"
-    product: str | None = parameter(PRODUCT, "which exchange; both by default", optional=True)
+    product: str | None = parameter(PRODUCT, "the exchange; both by default", optional=True)
 
     def perform(self, venue: Operable, now: Instant) -> Answer:
         """Resume."""
@@ -223,8 +225,8 @@ class BlockTrade(MarketOperation):
 
     NAME: ClassVar[str] = "block-trade"
     market: str = parameter(TEXT, "its ticker", positional=True)  # again, to be first on the command line
-    quantity: Decimal = parameter(AMOUNT, "how many contracts", positional=True)  # noqa: RUF009
-    price: Decimal = parameter(AMOUNT, "at which price, in dollars", positional=True)  # noqa: RUF009
+    quantity: Decimal = parameter(AMOUNT, "number of contracts", positional=True)  # noqa: RUF009
+    price: Decimal = parameter(AMOUNT, "price in dollars", positional=True)  # noqa: RUF009
     buyer: str = parameter(
         TEXT, "the buyer: an owner, owner/subaccount or a customer's PartyID", positional=True
     )
@@ -245,13 +247,13 @@ class BlockTrade(MarketOperation):
 
 @attrs.frozen(kw_only=True)
 class Trade(MarketOperation):
-    """Let another participant trade with the resting orders of a market; the rest of its order is cancelled
-    at once."""
+    """Trade with the resting orders of a market as another participant; the rest of its order is cancelled
+    immediately."""
 
     NAME: ClassVar[str] = "trade"
     market: str = parameter(TEXT, "its ticker", positional=True)  # again, to be first on the command line
     side: str = parameter(choice("buy", "sell"), "the participant's side", positional=True)
-    quantity: Decimal = parameter(AMOUNT, "how many contracts", positional=True)  # noqa: RUF009
+    quantity: Decimal = parameter(AMOUNT, "number of contracts", positional=True)  # noqa: RUF009
     price: Decimal | None = parameter(  # noqa: RUF009 an attrs field
         AMOUNT,
         "the limit price in dollars; by default the price at which the book can fill them",
@@ -315,13 +317,13 @@ class Transfer(Operation):
     """Move cash of one owner between shards or subaccounts, as the venue's REST API does."""
 
     NAME: ClassVar[str] = "transfer"
-    owner: str = parameter(TEXT, "whose cash", positional=True)
-    amount: Decimal = parameter(AMOUNT, "how much", positional=True)  # noqa: RUF009 an attrs field
+    owner: str = parameter(TEXT, "the owner of the cash", positional=True)
+    amount: Decimal = parameter(AMOUNT, "amount in dollars", positional=True)  # noqa: RUF009 an attrs field
     from_shard: int = parameter(COUNT, "the shard to move from", default=0)
     to_shard: int = parameter(COUNT, "the shard to move to", default=0)
     from_subaccount: int = parameter(COUNT, "the subaccount to move from", default=0)
     to_subaccount: int = parameter(COUNT, "the subaccount to move to", default=0)
-    product: str = parameter(PRODUCT, "on which exchange", default=PREDICTION)
+    product: str = parameter(PRODUCT, "the exchange", default=PREDICTION)
 
     def perform(self, venue: Operable, now: Instant) -> Answer:
         """Move it."""

@@ -92,7 +92,7 @@ class Scenario:
     """A venue before it begins."""
 
     markets: Mapping[str, tuple[Market, ...]] = MARKETS
-    """By product."""
+    """The markets, by product."""
     accounts: tuple[AccountConfig, ...] = ()
     keys: tuple[Keys, ...] = ()
     settings: Mapping[str, Any] = attrs.field(factory=dict)
@@ -103,7 +103,7 @@ class Scenario:
     """Scheduled operations, such as a market halt at the start and a pause after an hour."""
     flow: FlowConfig | None = None
     seed: int | None = None
-    """Of everything random; None for another one each time."""
+    """Seed of all random numbers; None for a different one each time."""
 
     def joined_by(self, owners: Iterable[str]) -> Scenario:
         """Return the scenario with further owners, who have an account and keys on each product.
@@ -135,7 +135,7 @@ class Scenario:
         return tuple(dict.fromkeys(account.owner for account in self.accounts))
 
     def make_keys(self) -> dict[tuple[str, str], tuple[ClientKey, ...]]:
-        """Make all API keys anew: by owner and product, each with both halves of its key pair."""
+        """Create all API keys: by owner and product, each with both halves of its key pair."""
         made: dict[tuple[str, str], tuple[ClientKey, ...]] = {}
         for each in self.keys:
             new = tuple(ClientKey.generate(ed25519_key=not each.rsa) for _ in range(each.count))

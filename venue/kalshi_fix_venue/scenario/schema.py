@@ -177,7 +177,7 @@ Scope = Annotated[str, OneOf(READING_SCOPES)]
 Structure = Annotated[str, OneOf(tuple(STRUCTURES))]
 
 _READ_AS: Final[dict[object, Any]] = {bool: Flag, int: Whole, tuple[str, ...]: Names[Ticker]}
-"""How the settings of attrs classes are read, by their types; numbers with decimals apart."""
+"""Schema types for the settings of attrs classes, by their types, except numbers with decimals."""
 
 
 @attrs.frozen
@@ -291,7 +291,7 @@ class Market(Section):
     sell_position_floor: Annotated[Decimal, Number(ge=-(10**12), le=0)] | None = None
     """The position, negative for short, below which an account may not sell; 0 allows no short positions."""
     fees: Fees = Fees()
-    """Where they differ from those of the product."""
+    """Values that differ from those of the product."""
 
     @model_validator(mode="after")
     def _check_state(self) -> Market:
@@ -327,7 +327,7 @@ class PredictionMarket(Market):
 
 
 class Band(Section):
-    """How far an order may be away from the best price of its side: the larger of the two."""
+    """Maximum distance of an order from the best price of its side: the larger of the two."""
 
     share: Share = PriceBand().share
     """A part of the best price."""
@@ -341,7 +341,7 @@ class MarginMarket(Market):
     maximum_price: Positive | None = None
     """The highest price of an order; a million dollars by default."""
     band: Band | None = None
-    """How far an order may be away from the best price of its side; by default as at Kalshi."""
+    """Maximum distance of an order from the best price of its side; by default as at Kalshi."""
     banded: Flag = True
     """Whether there is a band at all."""
 
@@ -367,7 +367,7 @@ class Group(Section):
     markets: Names[Ticker]
     """Their tickers; for directional ones from the one that is likeliest to be decided YES."""
     kind: GroupKind = GroupKind.MUTUALLY_EXCLUSIVE
-    """How their results depend on one another."""
+    """The dependency between their results."""
     exhaustive: Flag = False
     """Whether one of exclusive ones is sure to be decided YES."""
 
@@ -484,11 +484,11 @@ class Key(Section):
     owner: Owner
     """The owner of the account that they belong to."""
     product: Product | None = None
-    """On which product; by default on each with an account."""
+    """The product of the keys; by default each with an account."""
     count: Annotated[Whole, Field(ge=1, le=MOST_KEYS_EACH)] = KEYS_EACH
-    """How many, on each of these products."""
+    """Number of keys on each of these products."""
     type: Literal["ed25519", "rsa"] = "ed25519"
-    """Which type."""
+    """The type of the keys."""
     scopes: Names[Scope] = tuple(sorted(SCOPES))
     """Permissions: listeners and market data need `read`, orders one for trading."""
     customers: Names[str] | None = None
@@ -513,9 +513,9 @@ class Limits(Section):
     """Limits of the gateway."""
 
     sending_time_tolerance: Duration | None = None
-    """How far SendingTime (52) may be off; 30s by default."""
+    """Maximum difference between SendingTime (52) and the venue's clock; 30s by default."""
     logon_timeout: Duration | None = None
-    """How long a connection may take to log on; 10s by default."""
+    """Maximum time from the connection to the Logon; 10s by default."""
     max_kept_messages: Annotated[Whole, Field(ge=1, le=10**7)] | None = None
     """Messages kept for resend for each key on KalshiRT and KalshiPT."""
     max_kept_bytes: Annotated[Whole, Field(ge=1024, le=2**40)] | None = None
@@ -530,7 +530,7 @@ class RfqWindows(Section):
     """Times of RFQs on one kind of market."""
 
     confirmation: Duration | None = None
-    """How long a maker has to confirm a quote that was accepted."""
+    """Time for a maker to confirm an accepted quote."""
     execution: Duration | None = None
     """The time from there to the orders in the book."""
 
@@ -554,13 +554,13 @@ class Pause(Section):
     weekday: Annotated[str, OneOf(WEEKDAYS)]
     """The day."""
     begins: Clock
-    """When it begins."""
+    """Time at which it begins."""
     ends: Clock
-    """When it ends, on the same day."""
+    """Time at which it ends, on the same day."""
     what: Literal["trading", "exchange"] = "trading"
     """The scope of the pause."""
     products: Names[Product] = ("prediction", "margin")
-    """On which products; all by default."""
+    """The products; all by default."""
     logs_out: Flag = True
     """Whether sessions are logged out at its beginning."""
     takes_logons: Flag = True
@@ -577,7 +577,7 @@ class ScenarioFile(Section):
     """A simulated venue as it is at the start, for `kalshi-fix venue --scenario FILE`."""
 
     seed: Annotated[Whole, Field(ge=0, le=2**53)] | None = None
-    """Of everything random; another one each time by default."""
+    """Seed of all random numbers; a different one each time by default."""
     markets: Markets | None = None
     """The markets by product; those of the default scenario where none are named."""
     groups: Entries[Ticker, Group] = {}

@@ -98,7 +98,7 @@ class _Log:
     def __init__(self, name: str, versions: OtherVersions) -> None:
         self.name = name
         self.problem = ""
-        """Why it could not be read to its end."""
+        """The error that prevented reading it to its end."""
         self._versions: OtherVersions | None = versions
         self._copy: IO[bytes] | None = None
 

@@ -22,7 +22,7 @@ class Units:
     def __init__(self, *, always_dollars: bool = False) -> None:
         self._always_dollars = always_dollars
         self._units: dict[str, str] = {}
-        """By API key."""
+        """Whether prices are in dollars, by API key."""
 
     def learn(self, inspection: Inspection) -> None:
         """Record a message; the Logons of clients determine the unit."""

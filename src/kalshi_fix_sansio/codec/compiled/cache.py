@@ -37,8 +37,8 @@ MAX_PATTERN_SIZE: Final = 512 * 1024
 """Maximum total length of the patterns of all shapes, in characters. A shape takes up to about twenty bytes
 of memory per character."""
 MAX_CLEARANCES: Final = 3
-"""How often all shapes are discarded because they are too many or too large. After that the existing shapes
-are kept and no other is compiled, which bounds the work of compiling for any input."""
+"""Maximum number of times that all shapes are discarded because they are too many or too large. After that
+the existing shapes are kept and no other is compiled, which bounds the work of compiling for any input."""
 MAX_SHAPES_PER_KEY: Final = 3
 """Maximum number of shapes with runs that are tried for one message. Each may read it to its end in vain."""
 

@@ -51,7 +51,7 @@ class Limit(NamedTuple):
     since: datetime
     until: datetime
     contracts: int | None
-    """None if unknown."""
+    """The limit in contracts; None if unknown."""
 
 
 @attrs.define(eq=False)

@@ -25,7 +25,7 @@ from kalshi_fix_sansio.trading.orders.order import (
 )
 
 MAX_NAMESAKES: Final = 32
-"""Most orders of one ClOrdID that are searched; further ones are older, and settled unless none ever was."""
+"""Maximum number of orders of one ClOrdID that are searched, the newest ones."""
 
 
 class OrderIndex:
@@ -63,7 +63,7 @@ class OrderIndex:
         self.free: list[int] = []
         """Slots without an order."""
         self.changed: dict[int, Order | None] = {}
-        """By slot: the orders that have changed since the last dump; None if there is none any more."""
+        """The orders that have changed since the last dump, by slot; None for a removed one."""
         self.by_id: dict[str, Order] = {}
         self.names: dict[str, dict[int, Order]] = {}
         """Orders by the ClOrdIDs of the orders and of their requests."""
@@ -77,9 +77,9 @@ class OrderIndex:
         self.cohorts: list[Cohort] = []
         """The orders that were certain when they were last indexed."""
         self.current: dict[int | None, Cohort] = {}
-        """By shard: the cohort that orders join, unless reports about it have been lost."""
+        """The cohort that new orders join, by shard, unless reports about it have been lost."""
         self.floors: dict[int, ExecKey] = {}
-        """By shard: the key up to which a report may be about an order that is no longer kept."""
+        """The key up to which a report may be about an order that is no longer kept, by shard."""
         self.touched: list[OrderUpdate] = []
         """Updates to report; each is the `update` of its order."""
 

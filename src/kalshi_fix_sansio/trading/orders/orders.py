@@ -214,14 +214,14 @@ class Orders:
         self._time: datetime | None = None
         self._newest: dict[int, ExecKey] = {}
         self._copied: dict[int, ExecKey] = {}
-        """By shard: the newest report of drop copy."""
+        """The newest report of drop copy, by shard."""
         self._shards: dict[str, int] = {}
-        """By symbol: the shard of its reports."""
+        """The shard of the reports, by symbol."""
         self._answers: dict[str, None] = {}
         """Hashes of answers without ExecID, and OrderID and ExecID of reports that settled one of several
         requests with one ClOrdID; the oldest first."""
         self._loaded: dict[int, ExecKey] = {}
-        """By shard: the newest unsolicited report when `load` was called. Reports about a request that is not
+        """The newest unsolicited report when `load` was called, by shard. Reports about a request that is not
         in the loaded state are newer."""
         self.unplaced: UnplacedRequests = UnplacedRequests(
             NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest, OrderMassCancelRequest
@@ -318,7 +318,7 @@ class Orders:
 
     @property
     def newest(self) -> Mapping[int, ExecKey]:
-        """By shard, the newest unsolicited report."""
+        """The newest unsolicited report of each shard."""
         return dict(self._newest)
 
     def copy_from(
@@ -442,9 +442,9 @@ class Orders:
         return self._logon.get("use_cap_reservation") is True
 
     def withdraw(self, request: Message) -> list[OrderUpdate]:
-        """Take back a request that `send` has rejected without sending any byte of it.
+        """Undo `apply` for a request that `send` refused, so it was not sent.
 
-        Do not take back a request that may have been sent in part: its outcome is unknown once the session
+        Do not withdraw a request that may have been sent in part: its outcome is unknown once the session
         has ended.
         """
         message: Any = request

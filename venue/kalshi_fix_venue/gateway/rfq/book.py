@@ -78,7 +78,7 @@ class Rfq:
     """The makers who received it."""
     state: RfqState = RfqState.OPEN
     quotes: dict[str, Quote] = attrs.field(factory=dict)
-    """By QuoteID: the active quotes and the last ended ones."""
+    """The active quotes and the last ended ones, by QuoteID."""
     open_quotes: dict[AccountId, Quote] = attrs.field(factory=dict)
     """The active quotes by the maker's account, in the order of receipt."""
     acceptance: Acceptance | None = None

@@ -41,7 +41,7 @@ _HIGH_VOLATILITY = Windows.documented("high_volatility")
 
 @attrs.frozen(kw_only=True)
 class RfqSettings:
-    """How RFQs run, and how many of them there may be."""
+    """Times and limits of RFQs."""
 
     standard: Windows = _STANDARD
     high_volatility: Windows = _HIGH_VOLATILITY
