@@ -6,7 +6,7 @@ from __future__ import annotations
 from tests.simulation.schedule import Fault, Kind, Schedule, Side
 
 REGRESSIONS = {
-    "a reset whose answer is garbled goes on with numbers of two kinds": Schedule(
+    "a reset with a garbled answer continues with two sets of numbers": Schedule(
         seed=8037919,
         calm=30.0,
         orders=2,
@@ -17,7 +17,7 @@ REGRESSIONS = {
             Fault(11.0, Kind.RESET, Side.VENUE),
         ),
     ),
-    "a request of more bytes than may be open passes for many": Schedule(
+    "a request of more bytes than may be open counts as several": Schedule(
         seed=8013988,
         heart_bt_int=30,
         calm=31.9,
@@ -25,7 +25,7 @@ REGRESSIONS = {
         reports=0,
         faults=(Fault(10.0, Kind.FULL, Side.CLIENT, 27.0), Fault(31.0, Kind.HUGE, Side.CLIENT, 0.0, 4856)),
     ),
-    "a pause of the exchange that ends early puts a cancel before its order": Schedule(
+    "a pause of the exchange that ends early reports a cancel before its order": Schedule(
         seed=6001421,
         calm=12.0,
         orders=0,
@@ -50,7 +50,7 @@ REGRESSIONS = {
         reports=0,
         faults=(Fault(6.0, Kind.DISK, Side.VENUE, 13.0, 1), Fault(7.0, Kind.RESET, Side.VENUE)),
     ),
-    "a Reject that is never sent again leaves its order open": Schedule(
+    "a Reject that is never resent leaves its order open": Schedule(
         seed=69,
         heart_bt_int=30,
         calm=200.0,
@@ -69,7 +69,7 @@ REGRESSIONS = {
         reports=0,
         faults=(Fault(76.6, Kind.CLOCK, Side.VENUE, 13.0, -40),),
     ),
-    "what was sent again waits for answers that are lost": Schedule(
+    "a resent request waits for lost answers": Schedule(
         seed=3621,
         heart_bt_int=3,
         calm=60.0,
@@ -81,7 +81,7 @@ REGRESSIONS = {
             Fault(4.0, Kind.CRASH, Side.VENUE, 30.0),
         ),
     ),
-    "a cancel that was sent again waits for answers that are lost": Schedule(
+    "a resent cancel waits for lost answers": Schedule(
         seed=948,
         heart_bt_int=30,
         calm=30.0,
@@ -93,7 +93,7 @@ REGRESSIONS = {
             Fault(10.0, Kind.BURST, Side.VENUE, 0.0, 13),
         ),
     ),
-    "what is forgotten during a resend is gap-filled": Schedule(
+    "messages dropped during a resend are gap-filled": Schedule(
         seed=12558,
         heart_bt_int=5,
         calm=60.0,
@@ -104,7 +104,7 @@ REGRESSIONS = {
         page=1,
         faults=(Fault(28.6, Kind.VANISH, Side.VENUE),),
     ),
-    "a Reject of an old order does not say which": Schedule(
+    "a Reject of an old order does not contain the order": Schedule(
         seed=22673,
         session="KalshiNR",
         heart_bt_int=30,
@@ -113,7 +113,7 @@ REGRESSIONS = {
         reports=0,
         faults=(Fault(9.0, Kind.FREEZE, Side.VENUE, 74.0),),
     ),
-    "a restart of the numbers that a crash keeps from the user": Schedule(
+    "a restart of the numbers that is lost in a crash": Schedule(
         seed=1782,
         heart_bt_int=30,
         calm=5.3,
@@ -126,7 +126,7 @@ REGRESSIONS = {
             Fault(4.3, Kind.CRASH, Side.VENUE),
         ),
     ),
-    "what is kept is given up because the peer's memory shrinks": Schedule(
+    "available messages are given up because the peer's memory shrinks": Schedule(
         seed=1090,
         heart_bt_int=30,
         calm=28.9,
@@ -140,7 +140,7 @@ REGRESSIONS = {
             Fault(28.0, Kind.BURST, Side.CLIENT, 0.0, 23),
         ),
     ),
-    "a message that comes slowly is thrown away": Schedule(
+    "a message that arrives slowly is dropped": Schedule(
         seed=578,
         session="KalshiNR",
         heart_bt_int=5,
@@ -149,7 +149,7 @@ REGRESSIONS = {
         reports=0,
         faults=(Fault(73.0, Kind.FULL, Side.VENUE, 9.0, 1),),
     ),
-    "a long resend passes for a peer that does not read": Schedule(
+    "a long resend counts as a peer that does not read": Schedule(
         seed=4962,
         heart_bt_int=3,
         calm=59.9,
@@ -162,7 +162,7 @@ REGRESSIONS = {
             Fault(50.0, Kind.MAINTENANCE, Side.VENUE, 39.0),
         ),
     ),
-    "a reset and a crash swallow an answer": Schedule(
+    "a reset and a crash lose an answer": Schedule(
         seed=7373,
         heart_bt_int=3,
         calm=45.7,
@@ -187,7 +187,7 @@ REGRESSIONS = {
             Fault(40.0, Kind.GARBAGE, Side.CLIENT, 0.0, 727763),
         ),
     ),
-    "a resend that is refused for its SendingTime passes for one that is impossible": Schedule(
+    "a resend refused for its SendingTime counts as impossible": Schedule(
         seed=16306,
         calm=15.0,
         orders=0,

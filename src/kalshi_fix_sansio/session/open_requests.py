@@ -85,7 +85,7 @@ class Several:
             self.add(request)
 
     def add(self, request: OpenRequest) -> None:
-        """Take one more."""
+        """Add a request."""
         self._by_type.setdefault(request.msg_type, OrderedDict())[request.key] = request
 
     def remove(self, request: OpenRequest) -> bool:
@@ -140,7 +140,7 @@ class OpenRequests:
         return self._by_number if attribute == MSG_SEQ_NUM else self._by_name[attribute]
 
     def add(self, request: OpenRequest, names: Names) -> None:
-        """Take one more."""
+        """Add a request."""
         key = request.key
         self.by_key[key] = request
         # The number of an uncertain request may predate a reset, and identify another message now.

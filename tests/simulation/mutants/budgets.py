@@ -34,7 +34,7 @@ def _look_at_more(begin: Any, resender: Resender, now: Any) -> None:
 
 
 MUTANTS = {
-    "a gap behind which more bytes are held": caught_by(
+    "a gap after which more bytes are held": caught_by(
         _settings(max_held_bytes=bounds.MAX_HELD_BYTES + ONE_MESSAGE), "unbounded"
     ),
     "a record of more bytes": caught_by(
@@ -43,9 +43,9 @@ MUTANTS = {
     "open requests of more bytes": caught_by(
         _settings(max_open_request_bytes=2 * bounds.MAX_OPEN_BYTES), "unbounded"
     ),
-    "a resting order more": caught_by(_settings(max_resting_orders=bounds.MAX_RESTING + 1), "unbounded"),
+    "one resting order more": caught_by(_settings(max_resting_orders=bounds.MAX_RESTING + 1), "unbounded"),
     "a store that keeps more bytes": caught_by(around(MemoryStore, "__init__", _keep_more), "unbounded"),
-    "a resend that looks at more messages": caught_by(
+    "a resend that reads more messages": caught_by(
         around(Resender, "_begin_turn", _look_at_more), "unbounded"
     ),
 }

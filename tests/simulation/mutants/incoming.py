@@ -80,32 +80,32 @@ MUTANTS = {
     "duplicates that are delivered again": caught_by(
         around(receive, "classify", _deliver_duplicates), "order"
     ),
-    "gaps that nobody sees": caught_by(around(receive, "classify", _ignore_gaps), "silent loss"),
+    "gaps that are not detected": caught_by(around(receive, "classify", _ignore_gaps), "silent loss"),
     "duplicates that are not marked": caught_by(instead(receive, "MessageReceived", _unmarked), "unmarked"),
-    "checksums that are not looked at": caught_by(
+    "checksums that are not checked": caught_by(
         instead(Framer, "_check_sum", _trust_every_sum), "altered", "invented"
     ),
-    "a loss that is told of too widely": caught_by(around(Core, "emit", _lose_too_much), "false loss"),
-    "a loss that is not told of": caught_by(around(Core, "emit", _lose_silently), "silent loss"),
-    "a gap behind which everything is held": caught_by(around(World, "config", _boundless), "unbounded"),
+    "a loss that is reported too widely": caught_by(around(Core, "emit", _lose_too_much), "false loss"),
+    "a loss that is not reported": caught_by(around(Core, "emit", _lose_silently), "silent loss"),
+    "a gap after which all messages are held": caught_by(around(World, "config", _boundless), "unbounded"),
     "garbage that raises": caught_by(around(Framer, "_take_garbage", _raise_at_garbage), "ValueError"),
-    "a session that ends for nothing": caught_by(
+    "a session that ends without a reason": caught_by(
         every(50, Receiver, "_heartbeat", _end_at_a_heartbeat), "unexplained"
     ),
-    "a session that counts what it refuses": caught_by(
+    "a session that counts refused messages": caught_by(
         around(Receiver, "_refuse", _count_what_is_refused), "silent loss", "unsettled"
     ),
-    "a session that refuses what is late for good": caught_by(
+    "a session that refuses late messages permanently": caught_by(
         instead(Receiver, "_is_for_the_user", lambda *_: False), "refused for good"
     ),
-    "a session that checks the time of what comes again": caught_by(
+    "a session that checks the time of resent messages": caught_by(
         instead(Receiver, "_time_problem", _check_the_time), "unexplained", "unsettled"
     ),
-    "a session that does not notice that it was held up": caught_by(
+    "a session that does not notice that it was blocked": caught_by(
         instead(SendingTimes, "may_have_waited", lambda *_: False), "unexplained"
     ),
-    "a session that knows its peer by one name": caught_by(
+    "a session that accepts one name of its peer": caught_by(
         around(Core, "learn_peer", _know_one_name), "unexplained"
     ),
-    "a gap that is not asked about": caught_by(instead(Recovery, "_request", _ask_nothing), "unsettled"),
+    "a gap that is not requested": caught_by(instead(Recovery, "_request", _ask_nothing), "unsettled"),
 }

@@ -44,24 +44,26 @@ def _ignore_unknown(apply: Any, orders: Orders, event: object) -> Any:
 
 
 MUTANTS = {
-    "orders that ignore what a former process has sent": caught_by(
+    "orders that ignore the requests of a former process": caught_by(
         around(Orders, "apply", _ignore_unknown), "dropped"
     ),
-    "resting orders that are not told of": caught_by(
+    "resting orders that are not reported": caught_by(
         instead(RestingOrders, "unverified", _nothing), "unverified"
     ),
-    "an answer that leaves the outcome open, and is taken for one": caught_by(
+    "an answer that leaves the outcome open but settles the request": caught_by(
         around(RequestMatcher, "note", _be_sure), "unsettled"
     ),
-    "a session that knows one request of an id": caught_by(
+    "a session that tracks one request per id": caught_by(
         around(OpenRequests, "add", _one_of_each_id), "unsettled", "forgotten"
     ),
     "a fill of one order that answers another of its id": caught_by(
         instead(Remembered, "add", _nothing), "unsettled", "forgotten"
     ),
-    "unknown outcomes that are not told": caught_by(
+    "unknown outcomes that are not reported": caught_by(
         instead(Core, "give_up_on", _nothing), "unsettled", "forgotten"
     ),
-    "unknown outcomes that are told again": caught_by(around(Ledger, "answered", _keep_open), "listed twice"),
+    "unknown outcomes that are reported again": caught_by(
+        around(Ledger, "answered", _keep_open), "listed twice"
+    ),
     "answered orders that stay open": caught_by(instead(Ledger, "_settle_confirmed", _nothing), "unsettled"),
 }

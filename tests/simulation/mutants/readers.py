@@ -28,13 +28,13 @@ def _name_less(shown: Any, event: Any) -> Any:
 
 
 MUTANTS = {
-    "messages() that passes over what is lost": caught_by(
+    "messages() that skips lost messages": caught_by(
         around(iteration, "message_or_error", _pass_over_losses), "kept from readers"
     ),
-    "messages() that passes over unknown outcomes": caught_by(
+    "messages() that skips unknown outcomes": caught_by(
         around(iteration, "message_or_error", _pass_over_doubts), "kept from readers"
     ),
-    "messages() that names less than is lost": caught_by(
+    "messages() that reports fewer messages than are lost": caught_by(
         around(iteration, "message_or_error", _name_less), "kept from readers"
     ),
 }

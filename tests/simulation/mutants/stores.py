@@ -58,13 +58,13 @@ def _expect_the_past(begin: Any, ledger: Ledger, store: Any) -> None:
 
 
 MUTANTS = {
-    "a store that forgets a commit": caught_by(
+    "a store that drops a commit": caught_by(
         every(7, DiskStore, "_write", _only_say_so), "left early", "number reused"
     ),
-    "a disk that syncs less than it says": caught_by(
+    "a disk that syncs less than it reports": caught_by(
         instead(Disk, "lose_power", _lose_more), "left early", "number reused", "forgotten"
     ),
-    "a store that forgets an order": caught_by(every(3, DiskStore, "record_request", _nothing), "forgotten"),
+    "a store that drops an order": caught_by(every(3, DiskStore, "record_request", _nothing), "forgotten"),
     "a session that commits too late": caught_by(
         instead(Ledger, "begin_commit", _nothing_to_commit), "left early", "number reused"
     ),
@@ -74,14 +74,14 @@ MUTANTS = {
     "a commit that may take any time": caught_by(
         around(Outbound, "release", _wait_forever), "late heartbeat"
     ),
-    "a session that confirms what it hands out": caught_by(
+    "a session that confirms events when it returns them": caught_by(
         around(Session, "events", _confirm_at_once), "silent loss"
     ),
     "a session that never confirms": caught_by(instead(Ledger, "advance", _nothing), "behind"),
-    "a session that begins before what was confirmed": caught_by(
+    "a session that begins before the confirmed number": caught_by(
         around(Ledger, "__init__", _expect_the_past), "repeated"
     ),
-    "a restart that is not told after a crash": caught_by(
+    "a restart that is not reported after a crash": caught_by(
         instead(ledger_module, "_has_sent_unanswered", lambda _: False), "unannounced"
     ),
 }

@@ -74,7 +74,7 @@ MUTANTS = {
         "a request is settled without its answer",
         "requests without an answer",
     ),
-    "orders that ignore what a former process has sent": caught_by(
+    "orders that ignore the requests of a former process": caught_by(
         around(Orders, "apply", _drop(OutcomesUnknown)),
         "an unanswered request is dropped",
         "an order without a doubt",
@@ -121,7 +121,7 @@ MUTANTS = {
     ),
 }
 SEEDS = {
-    "orders that ignore what a former process has sent": 2,
+    "orders that ignore the requests of a former process": 2,
     "orders that do not become uncertain": 4,
     "a change back to an earlier ClOrdID that older reports answer": 7,
     "order groups that ignore what a former process has sent": 3,
