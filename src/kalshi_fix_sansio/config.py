@@ -430,4 +430,4 @@ class SessionConfig(Value):
                 "LastMsgSeqNumProcessed; leave it False"
             )
         if self.sign_logon is not None and getattr(self.logon_fields, "raw_data", None) is not None:
-            raise ConfigurationError("raw_data comes from sign_logon; remove it from logon_fields")
+            raise ConfigurationError("raw_data is set by sign_logon; remove it from logon_fields")
