@@ -78,12 +78,14 @@ check: $(DEV) ## the whole gate: generated code, what of the dialect no code han
 	$(BIN)/python -m codegen --check
 	$(BIN)/python -m codegen downstream
 	$(BIN)/python tools/state_diagrams.py --check
+	$(BIN)/python tools/sbom.py --check
 	@$(MAKE) --no-print-directory lint types imports package coverage limits matrix
 
 lint: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/python tools/check_words.py
+	$(BIN)/zizmor --offline --quiet .github
 
 types: $(DEV)
 	$(BIN)/mypy
@@ -120,10 +122,11 @@ test-%: .venv-%/dev.stamp
 revise: $(DEV) ## take in what the venue has changed, step by step; ARGS=--reviewed once you have read the new text
 	$(BIN)/python tools/revise.py $(ARGS)
 
-generate: $(DEV) ## write all generated files: the dialect, the schema of scenarios, the diagrams of the session's states
+generate: $(DEV) ## write all generated files: the dialect, the schema of scenarios, the diagrams of the session's states, the SBOMs
 	$(BIN)/python -m codegen
 	$(BIN)/kalshi-fix venue schema > venue/kalshi_fix_venue/scenario/scenario.schema.json
 	$(BIN)/python tools/state_diagrams.py
+	$(BIN)/python tools/sbom.py
 
 format: $(DEV) ## format the code and mend what the linter can mend
 	$(BIN)/ruff format .

@@ -90,6 +90,8 @@ def wheel_faults(distribution: Distribution, wheel: Path) -> Iterator[str]:
         metadata = {name.rsplit("/", 1)[-1]: name for name in names if ".dist-info/" in name}
         entry_points = archive.read(metadata["entry_points.txt"]).decode()
         about = archive.read(metadata["METADATA"]).decode()
+        if not any(name.endswith(".dist-info/sboms/sbom.cdx.json") for name in names):
+            yield f"{wheel.name} lacks its SBOM"
     code = {name for name in names if ".dist-info/" not in name}
     expected = distribution.source_files()
     yield from (f"{wheel.name} lacks {name}" for name in sorted(expected - code))
@@ -104,6 +106,32 @@ def wheel_faults(distribution: Distribution, wheel: Path) -> Iterator[str]:
     )
     if "Description-Content-Type: text/markdown" not in about:
         yield f"the description of {wheel.name} is not its README"
+
+
+def reproduction_faults(archives: list[Path]) -> Iterator[str]:
+    """Build both distributions again from the unpacked sdist of the library, and compare every archive.
+
+    The folder, the times of the files and the umask differ from those of the first build.
+    """
+    [library] = (each for each in archives if each.name.endswith(".tar.gz") and "sansio" in each.name)
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(library) as archive:
+        archive.extractall(folder, filter="data")
+        copy = Path(folder) / library.name.removesuffix(".tar.gz")
+        for path in copy.rglob("*"):
+            os.utime(path, (1, 1))
+        again = Path(folder) / "again"
+        for source in (copy, copy / "venue"):
+            done = run(
+                sys.executable, "-m", "build", "--no-isolation", "--outdir", again, source, umask=0o077
+            )
+            if done.returncode:
+                yield f"the sdist cannot be built again:\n{done.stdout}{done.stderr}"
+                return
+        yield from (
+            f"{first.name} differs when it is built again, from its own sdist"
+            for first in archives
+            if first.read_bytes() != (again / first.name).read_bytes()
+        )
 
 
 def import_faults(wheels: list[Path]) -> Iterator[str]:
@@ -180,6 +208,7 @@ def main() -> int:
             stem = "kalshi_fix_sansio" if distribution is LIBRARY else "kalshi_fix_venue"
             [wheel], [sdist] = built.glob(f"{stem}*.whl"), built.glob(f"{stem}*.tar.gz")
             faults += [*wheel_faults(distribution, wheel), *sdist_faults(distribution, sdist)]
+        faults += reproduction_faults([*built.glob("kalshi_fix_*.whl"), *built.glob("*.tar.gz")])
         faults += import_faults(sorted(built.glob("*.whl")))
         faults += install_faults(built)
         for fault in faults:
