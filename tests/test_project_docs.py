@@ -140,6 +140,30 @@ def test_the_tests_that_the_page_of_the_venue_shows_pass(tmp_path: Path) -> None
     assert "4 passed" in ran.stdout, ran.stdout + ran.stderr
 
 
+def test_the_test_of_a_maker_passes_on_two_workers(tmp_path: Path) -> None:
+    page = (DOCS / "how-to" / "testing.md").read_text("utf-8")
+    [test] = re.findall(r'^```py title="test_rfq.py"\n(.*?)^```$', page, re.DOTALL | re.MULTILINE)
+    for name in ("test_rfq.py", "test_again.py"):
+        (tmp_path / name).write_text(test, encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
+    command = [
+        sys.executable,
+        "-bb",
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "2",
+        "-p",
+        "no:asyncio",
+        "-p",
+        "no:cacheprovider",
+    ]
+    command += ["-p", "kalshi_fix_venue.pytest_plugin"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "2 passed" in ran.stdout, ran.stdout + ran.stderr
+
+
 def errors(base: type[Exception]) -> set[type[Exception]]:
     """Return every imported subclass of an exception class."""
     return {below for each in base.__subclasses__() for below in (each, *errors(each))}
