@@ -56,6 +56,20 @@ class PlaintextRefusedError(ConfigurationError):
     """Plain TCP to another machine requires `Plaintext(allow_remote=True)`."""
 
 
+class ConfigFileError(ConfigurationError):
+    """A file of options cannot be used; the message names the file and the line or the key."""
+
+    def __init__(self, path: Path, text: str, *, key: str | None = None, line: int | None = None) -> None:
+        self.path = path
+        """The file."""
+        self.key = key
+        """The option or table, such as `sessions.orders.timeout`; None for the whole file."""
+        self.line = line
+        """The line of a mistake in the syntax."""
+        place = f"{path}:{line}" if line is not None else str(path)
+        super().__init__(f"{place}: {text}" if key is None else f"{place}: {key}: {text}")
+
+
 class LogonRefusedError(AdapterError):
     """The venue answered the Logon with a Logout."""
 

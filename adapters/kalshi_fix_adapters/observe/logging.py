@@ -1,6 +1,7 @@
 """The messages of a client to the standard `logging`, with their loggers and levels.
 
-The library configures no handlers. `docs/observability.md` has the table.
+The library configures no handlers. `docs/observability.md` has the table. Each record has the attribute
+`fix`, a mapping of plain values for structured logs (`observe.json_log`).
 """
 
 from __future__ import annotations
@@ -9,19 +10,26 @@ import contextlib
 import logging
 import re
 import traceback
+from collections.abc import Mapping
+from enum import Enum
+from types import MappingProxyType
 from typing import Final
+
+import attrs
 
 from kalshi_fix_adapters.events import (
     ClientEvent,
     ConnectFailed,
     Connecting,
     Disconnected,
+    Endpoint,
     GaveUp,
     ReadingPaused,
     ReadingResumed,
     Resubscribed,
 )
 from kalshi_fix_adapters.observe.observer import LogonTiming, Timing
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import (
     GapClosed,
     GapDetected,
@@ -51,6 +59,7 @@ DEBUG, INFO, WARNING, ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logg
 MAX_IDS: Final = 10
 """Maximum number of request ids in a line."""
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_NO_FACTS: Final[Mapping[str, object]] = MappingProxyType({})
 _Entry = tuple[logging.Logger, int, str]
 """Logger, level, message."""
 
@@ -67,11 +76,13 @@ class EventLog:
         if type(event) is MessageReceived and not event.message.problems:
             return
         entry = _connection_entry(event) or _session_entry(event)
-        self._write(*(entry or (SESSION, DEBUG, type(event).__name__)))
+        logger, level, text = entry or (SESSION, DEBUG, type(event).__name__)
+        if logger.isEnabledFor(level):
+            self._write(logger, level, text, {"event": type(event).__name__, **_facts(event)})
 
     def connected(self, where: str) -> None:
         """Log that the transport is connected."""
-        self._write(CONNECTION, INFO, f"connected to {where}")
+        self._write(CONNECTION, INFO, f"connected to {where}", {"address": where})
 
     def disconnected(self) -> None:
         """Log that the transport is closed."""
@@ -79,13 +90,14 @@ class EventLog:
 
     def state(self, old: State, new: State) -> None:
         """Log a change of the session's state."""
-        self._write(SESSION, DEBUG, f"{old.value} -> {new.value}")
+        self._write(SESSION, DEBUG, f"{old.value} -> {new.value}", {"old": old.value, "new": new.value})
 
     def timing(self, timing: Timing) -> None:
         """Log a timing, if it is that of a logon."""
         if isinstance(timing, LogonTiming):
             parts = f"TCP {timing.tcp:.3f}, TLS {timing.tls:.3f}, logon {timing.logon:.3f}"
-            self._write(SESSION, DEBUG, f"logged on within {timing.total:.3f} s ({parts})")
+            text = f"logged on within {timing.total:.3f} s ({parts})"
+            self._write(SESSION, DEBUG, text, attrs.asdict(timing))
 
     def wire(self, line: str) -> None:
         """Log a line of the transcript."""
@@ -96,15 +108,53 @@ class EventLog:
         where = "".join(traceback.format_tb(error.__traceback__))
         self._log(SESSION, ERROR, f"{what} raised {type(error).__name__} and is disabled, from\n{where}")
 
-    def _write(self, logger: logging.Logger, level: int, text: str) -> None:
+    def _write(
+        self, logger: logging.Logger, level: int, text: str, facts: Mapping[str, object] = _NO_FACTS
+    ) -> None:
         if logger.isEnabledFor(level):
             # Text of the venue may contain line breaks, which could forge log lines.
-            self._log(logger, level, _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text))
+            text = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+            self._log(logger, level, text, facts)
 
-    def _log(self, logger: logging.Logger, level: int, text: str) -> None:
+    def _log(
+        self, logger: logging.Logger, level: int, text: str, facts: Mapping[str, object] = _NO_FACTS
+    ) -> None:
         # A logging filter of the user may raise, but must not end a session.
         with contextlib.suppress(Exception):
-            logger.log(level, "%s: %s", self._name, text)
+            logger.log(level, "%s: %s", self._name, text, extra={"fix": {"session": self._name, **facts}})
+
+
+def _facts(event: object) -> dict[str, object]:
+    """Return the plain values of an event, the names of its messages, and the ids of its requests or orders.
+
+    Contents of messages are left out, except ClOrdID (11): a Logon contains a signature.
+    """
+    facts: dict[str, object] = {}
+    for field in attrs.fields(type(event)):  # type: ignore[arg-type]
+        value = getattr(event, field.name)
+        match value:
+            case bool() | int() | float() | str():
+                facts[field.name] = value
+            case Enum():
+                facts[field.name] = value.value
+            case Endpoint():
+                facts[field.name] = str(value)
+            case Message():
+                facts[field.name] = value.NAME
+                if cl_ord_id := getattr(value, "cl_ord_id", None):
+                    facts["cl_ord_id"] = cl_ord_id
+            case SessionEnded():
+                facts |= _facts(value)
+            case tuple() if isinstance(event, OutcomesUnknown | OrdersUnverified):
+                facts[field.name] = _ids(event)
+    return facts
+
+
+def _ids(event: OutcomesUnknown | OrdersUnverified) -> list[str]:
+    """Return the first ids of the requests or orders of an event."""
+    if isinstance(event, OutcomesUnknown):
+        return [each.label for each in event.requests[:MAX_IDS]]
+    return [each.cl_ord_id or each.order_id for each in event.orders[:MAX_IDS]]
 
 
 def _connection_entry(event: ClientEvent) -> _Entry | None:
@@ -174,13 +224,11 @@ def _session_entry(event: ClientEvent) -> _Entry | None:
         case MessagesLost():
             return SESSION, WARNING, f"the venue no longer has its messages {_span(event.begin, event.end)}"
         case OrdersUnverified():
-            ids = ", ".join(each.cl_ord_id or each.order_id for each in event.orders[:MAX_IDS])
+            ids = ", ".join(_ids(event))
             more = "" if event.complete and len(event.orders) <= MAX_IDS else "..."
             return SESSION, WARNING, f"{len(event.orders)} orders open at the end: {ids}{more}"
         case OutcomesUnknown():
-            ids = ", ".join(each.label for each in event.requests[:MAX_IDS]) + (
-                "..." if len(event.requests) > MAX_IDS else ""
-            )
+            ids = ", ".join(_ids(event)) + ("..." if len(event.requests) > MAX_IDS else "")
             return SESSION, WARNING, f"{len(event.requests)} outcomes unknown ({event.why.value}): {ids}"
     return None
 

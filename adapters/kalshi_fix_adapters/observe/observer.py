@@ -16,19 +16,22 @@ observer is disabled, and the session continues.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Final, Literal
 
 import attrs
 
-from kalshi_fix_adapters.events import ClientEvent
+from kalshi_fix_adapters.events import ClientEvent, GaveUp, ReadingPaused
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.events import MessageRejected, MessagesLost, OrdersUnverified, OutcomesUnknown
 from kalshi_fix_sansio.session.states import State
 
 Direction = Literal["sent", "received"]
 """The direction of bytes, as seen from the client."""
 OnWire = Callable[[Direction, bytes, Instant], object]
 """Called with all bytes read or written, including signatures; it must be quick and must not raise."""
+ALARMING: Final = (OutcomesUnknown, OrdersUnverified, MessagesLost, MessageRejected, ReadingPaused, GaveUp)
+"""Events that are worth an alert, see docs/how-to/metrics.md."""
 
 
 @attrs.frozen

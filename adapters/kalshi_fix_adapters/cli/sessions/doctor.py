@@ -18,6 +18,7 @@ from kalshi_fix_adapters.blocking import Client
 from kalshi_fix_adapters.cli.kit.failures import plain_errors
 from kalshi_fix_adapters.cli.kit.terminal import columns_of, wrapped
 from kalshi_fix_adapters.cli.sessions.order_entry import SESSION
+from kalshi_fix_adapters.cli.sessions.system_clock import read_synchronisation
 from kalshi_fix_adapters.cli.sessions.target import Target, target_options
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.errors import CertificateRejectedError
@@ -50,6 +51,7 @@ def doctor(session: str, target: Target) -> None:
         with _step("key"):
             plan = target.plan(session, reconnect=None, observer=seen)
         _print_step("key", "ok", f"{plan.config.sender_comp_id}, for {plan}")
+        _check_synchronisation()
         _reach(plan)
         with _step("logon"), Client(plan) as client:
             agreed = client.logged_on
@@ -58,6 +60,16 @@ def doctor(session: str, target: Target) -> None:
         ended = client.ended
         clean = ended is None or ended.clean
         _print_step("logout", "ok" if clean else "warning", "" if clean or ended is None else ended.text)
+
+
+def _check_synchronisation() -> None:
+    found = read_synchronisation()
+    if found is None:
+        _print_step("NTP", "unknown", "this system does not report whether its clock is synchronised")
+    elif found.synchronised:
+        _print_step("NTP", "ok", f"synchronised, at most {found.max_error:.3f} s off")
+    else:
+        _print_step("NTP", "warning", "the clock is not synchronised; run chrony or systemd-timesyncd")
 
 
 @attrs.define

@@ -1,0 +1,61 @@
+"""The answer of adjtimex, from a stand-in and from this machine's kernel."""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters.cli.sessions.system_clock import Synchronisation, Timex, read_synchronisation
+
+ERROR = 5
+
+
+@pytest.mark.parametrize(
+    ("result", "found"),
+    [
+        (0, Synchronisation(True, 0.0125)),
+        (1, Synchronisation(True, 0.0125)),  # a leap second is announced
+        (4, Synchronisation(True, 0.0125)),
+        (ERROR, Synchronisation(False, 0.0125)),
+        (-1, None),
+    ],
+)
+def test_the_state_is_the_result_of_the_call(result: int, found: Synchronisation | None) -> None:
+    def adjtimex(argument: Any) -> int:
+        timex = argument._obj
+        assert timex.modes == 0, "the clock must not be changed"
+        timex.maxerror = 12_500
+        return result
+
+    assert read_synchronisation(adjtimex) == found
+
+
+def test_other_systems_do_not_report_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert read_synchronisation() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="adjtimex is a system call of Linux")
+def test_this_machine_agrees_with_the_raw_structure() -> None:
+    """Read in another process, by offset: an int and its padding, then longs."""
+    code = (
+        "import ctypes, sys; raw = ctypes.create_string_buffer(1024); "
+        "print(ctypes.CDLL(None).adjtimex(raw)); sys.stdout.flush(); sys.stdout.buffer.write(raw.raw[:32])"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    result, raw = printed.split(b"\n", 1)
+    found = read_synchronisation()
+    if int(result) < 0:
+        assert found is None
+        return
+    assert found is not None
+    assert found.synchronised is (int(result) != ERROR)
+    [max_error] = struct.unpack_from("@l", raw, Timex.maxerror.offset)
+    # It grows between the two calls, by 500 microseconds a second, and shrinks when the clock is corrected.
+    assert Timex.maxerror.offset == 3 * ctypes.sizeof(ctypes.c_long)
+    assert (max_error > 0) is (found.max_error > 0)

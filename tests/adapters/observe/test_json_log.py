@@ -1,0 +1,147 @@
+"""Log records as JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters.blocking import order_entry
+from kalshi_fix_adapters.errors import LogonRefusedError
+from kalshi_fix_adapters.events import ClientEvent, Connecting, Disconnected, Endpoint, GaveUp
+from kalshi_fix_adapters.observe.dispatch import Dispatcher
+from kalshi_fix_adapters.observe.json_log import JsonFormatter
+from kalshi_fix_sansio import LogonFields, NewOrderSingle, Side
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    GarbledReceived,
+    LogoutReceived,
+    MessagesLost,
+    OpenRequest,
+    OrdersUnverified,
+    OutcomesUnknown,
+    RejectReceived,
+    RestingOrder,
+    SessionEnded,
+    Uncertainty,
+)
+from kalshi_fix_venue.testing import MARKETS, Sandbox
+from tests.adapters.observe.test_observer import REJECT
+from tests.helpers import START, Clock, order
+
+ENDED = SessionEnded(CloseReason.CONNECTION_LOST, "the connection ended", clean=False, unsent=2)
+OPEN = OpenRequest("a", "D", 2, START, b"hush", 1)
+RESTING = RestingOrder("o1", None, "KX", "1", None, None)
+REFUSED = LogonRefusedError("no", "ask", retryable=False)
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    """The lines of all loggers of the library at every level."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter())
+    logger = logging.getLogger("kalshi_fix_adapters")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    yield stream
+    logger.removeHandler(handler)
+    logger.setLevel(level)
+
+
+def objects(lines: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lines.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("event", "fields"),
+    [
+        (Connecting(Endpoint("fix.example", 8228), 2), {"endpoint": "fix.example:8228", "attempt": 2}),
+        (
+            Disconnected(ENDED, 1.5, "soon"),
+            {
+                "reason": "the connection ended",
+                "text": "the connection ended",
+                "clean": False,
+                "unsent": 2,
+                "advice": "",
+                "retry_in": 1.5,
+                "note": "soon",
+            },
+        ),
+        (GaveUp(REFUSED, "the key is wrong"), {"reason": "the key is wrong"}),
+        (LogoutReceived("good\nnight"), {"text": "good\nnight"}),
+        (LogoutReceived(None), {}),
+        (
+            RejectReceived(REJECT, 7, order("a")),
+            {
+                "reject": "BusinessMessageReject",
+                "ref_seq_num": 7,
+                "sent": "NewOrderSingle",
+                "cl_ord_id": "a",
+            },
+        ),
+        (GarbledReceived("no head", b"hush", 4), {"reason": "no head", "size": 4}),
+        (MessagesLost(2, 3), {"begin": 2, "end": 3}),
+        (
+            OutcomesUnknown((OPEN,) * 11, Uncertainty.RESET),
+            {"requests": ["a"] * 10, "why": Uncertainty.RESET.value},
+        ),
+        (OrdersUnverified((RESTING,), complete=True), {"orders": ["o1"], "complete": True}),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_the_fields_of_an_event(event: ClientEvent, fields: dict[str, Any], lines: io.StringIO) -> None:
+    Dispatcher("KalshiNR prediction").event(event, Clock().now)
+    [found] = objects(lines)
+    assert found["fix"] == {"session": "KalshiNR prediction", "event": type(event).__name__, **fields}
+    assert found["message"].startswith("KalshiNR prediction: ")
+    assert "hush" not in json.dumps(found["fix"])
+
+
+def test_a_session_writes_one_object_per_line_without_secrets(lines: io.StringIO) -> None:
+    password = "sesame-sesame"
+    with Sandbox(("me",)) as venue:
+        options = venue.options("me", "prediction", "KalshiNR")
+        fields = LogonFields(password=password)
+        with order_entry(**options, logon_fields=fields) as client:
+            market = MARKETS["prediction"][0].rules.ticker
+            client.send(
+                NewOrderSingle(cl_ord_id="a-1", symbol=market, side=Side.BUY, order_qty=1, price="0.01")
+            )
+            next(client.messages(timeout=10))
+    found = objects(lines)
+    assert {each["logger"].rpartition(".")[2] for each in found} == {"connection", "session", "wire"}
+    assert {each["fix"]["session"] for each in found} == {"KalshiNR prediction"}
+    states = [(each["fix"]["old"], each["fix"]["new"]) for each in found if "old" in each["fix"]]
+    assert len(states) >= 2
+    [logon] = [each["fix"] for each in found if "tls" in each["fix"]]
+    assert {"tcp", "tls", "logon"} <= logon.keys()
+    logons = [each for each in found if "|35=A|" in each["message"]]
+    assert len(logons) == 2
+    assert "|96=****" in logons[0]["message"]
+    text = lines.getvalue()
+    assert password not in text
+    assert options["private_key"].splitlines()[1].decode() not in text
+
+
+def test_any_text_stays_within_its_line_and_tracebacks_are_kept() -> None:
+    try:
+        raise ValueError("first\nsecond")
+    except ValueError:
+        record = logging.LogRecord("desk", logging.ERROR, "", 0, "a\nb\u2028%s", ("c",), sys.exc_info())
+    record.extra = object()
+    line = JsonFormatter().format(record)
+    assert line.isascii()
+    assert "\n" not in line
+    found = json.loads(line)
+    assert found.keys() == {"time", "level", "logger", "message", "exception"}
+    assert (found["level"], found["logger"], found["message"]) == ("ERROR", "desk", "a\nb\u2028c")
+    assert found["exception"].endswith("ValueError: first\nsecond")
+    assert found["time"].endswith("+00:00")
