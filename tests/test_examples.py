@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import attrs
 import pytest
@@ -178,3 +180,28 @@ def test_the_core_runs_in_a_custom_loop(place: Place) -> None:
         script.expect("ExecType.NEW")
         script.expect("logged out")
         assert script.process.wait(PATIENCE) == 0
+
+
+def answer(url: str) -> tuple[int, str]:
+    """Return the status and the body of a page."""
+    try:
+        with urlopen(url, timeout=PATIENCE) as page:
+            return page.status, page.read().decode()
+    except HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def test_a_service_is_checked_and_logs_out_on_sigterm(place: Place, tmp_path: Path) -> None:
+    path = tmp_path / "desk.toml"
+    path.write_text('store = "stores"\nwire_log = "wire.log"\n[sessions.orders]\naccount = "desk"\n')
+    with place.run("service.py", path, 0) as script:
+        url = script.expect("health checks").split()[-1]
+        assert answer(f"{url}/live")[0] == answer(f"{url}/ready")[0] == 200
+        assert answer(f"{url}/else")[0] == 503
+        status, metrics = answer(f"{url}/metrics")
+        assert (status, 'fix_up{session="orders"} 1.0' in metrics) == (200, True)
+        script.process.send_signal(signal.SIGTERM)
+        assert script.process.wait(PATIENCE) == 0
+    frames = [line for line in (tmp_path / "wire.log").read_text("ascii").splitlines() if "|35=5|" in line]
+    assert [line.split()[3] for line in frames] == ["sent", "received"]

@@ -12,7 +12,6 @@ import textwrap
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import cast
 
 import click
 import pytest
@@ -20,6 +19,7 @@ import yaml
 from click.testing import CliRunner
 
 from kalshi_fix_adapters.cli.commands import commands, subcommands
+from kalshi_fix_adapters.observe.observer import ALARMING
 from kalshi_fix_sansio import KalshiFixError, _generated
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -73,7 +73,10 @@ def test_the_metrics_page_runs_and_its_alerts_use_exported_metrics() -> None:
         for names in re.findall(r'event=~?"(.*?)"', " ".join(alerts.values()))
         for name in names.split("|")
     }
-    assert watched == {kind.__name__ for kind in cast("tuple[type, ...]", made["ALARMING"])}
+    assert watched == {kind.__name__ for kind in ALARMING}
+    exported = set(re.findall(r"^ *\| `(fix_\w+)` \|", page, re.MULTILINE))
+    types = re.findall(r"^# TYPE (fix_\w+) ", scraped, re.MULTILINE)
+    assert exported == {name for name in types if not name.endswith("_created")}
     assert set(re.findall(r"^\| `(Fix\w+)` \|", page, re.MULTILINE)) == set(alerts)
 
 
