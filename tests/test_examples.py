@@ -192,13 +192,32 @@ def answer(url: str) -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
+SERVICE = """
+store = "stores"
+wire_log = "wire.log"
+reconnect = { initial = 0.01, cap = 0.05 }
+
+[sessions.orders]
+account = "desk"
+"""
+
+
+def becomes(url: str, status: int) -> bool:
+    """Request a page until it has the status; give up after some thousand requests."""
+    return any(answer(url)[0] == status for _ in range(20_000))
+
+
 def test_a_service_is_checked_and_logs_out_on_sigterm(place: Place, tmp_path: Path) -> None:
     path = tmp_path / "desk.toml"
-    path.write_text('store = "stores"\nwire_log = "wire.log"\n[sessions.orders]\naccount = "desk"\n')
+    path.write_text(SERVICE, encoding="utf-8")
     with place.run("service.py", path, 0) as script:
         url = script.expect("health checks").split()[-1]
         assert answer(f"{url}/live")[0] == answer(f"{url}/ready")[0] == 200
         assert answer(f"{url}/else")[0] == 503
+        with place.sandbox.server.down():
+            assert becomes(f"{url}/ready", 503)
+            assert answer(f"{url}/live")[0] == 200
+        assert becomes(f"{url}/ready", 200)
         status, metrics = answer(f"{url}/metrics")
         assert (status, 'fix_up{session="orders"} 1.0' in metrics) == (200, True)
         script.process.send_signal(signal.SIGTERM)

@@ -43,7 +43,7 @@ FOUND = {
     "RFQ": "rfq.html",
     "prometheus": "how-to/metrics.html",
     "failover": "troubleshooting.html#failover-to-a-second-process",
-    "systemd": "troubleshooting.html#docker-containers-and-systemd",
+    "systemd": "how-to/production.html#systemd",
     "docker": "troubleshooting.html#docker-containers-and-systemd",
     "pnl": "troubleshooting.html#profit-and-loss-pnl",
     "plot": "troubleshooting.html#plot-market-data",
