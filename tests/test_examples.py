@@ -220,7 +220,7 @@ def test_a_service_is_checked_and_logs_out_on_sigterm(place: Place, tmp_path: Pa
         assert becomes(f"{url}/ready", 200)
         status, metrics = answer(f"{url}/metrics")
         assert (status, 'fix_up{session="orders"} 1.0' in metrics) == (200, True)
-        script.process.send_signal(signal.SIGTERM)
+        script.process.terminate()  # SIGTERM
         assert script.process.wait(PATIENCE) == 0
     frames = [line for line in (tmp_path / "wire.log").read_text("ascii").splitlines() if "|35=5|" in line]
     assert [line.split()[3] for line in frames] == ["sent", "received"]
