@@ -60,7 +60,7 @@ ARGS :=
 EVENTS := 1000000
 
 .PHONY: help quick day ledger demo test check limits lint types imports coverage package matrix generate format interop bench \
-	bench-quick bench-docs fuzz soak stunnel postgres docs pins clean revise
+	bench-quick bench-docs browser fuzz soak stunnel postgres docs pins clean revise
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -153,6 +153,13 @@ postgres: ## Postgres and PgBouncer for their tests, from the distribution's pac
 		apt-get update -qq; \
 		RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends postgresql pgbouncer; \
 	}
+
+browser: $(DEV) requirements/browser.txt ## Chromium, from the distribution's packages, as root, and Playwright, for the tests of the venue's page
+	@test -x /usr/bin/chromium || { \
+		apt-get update -qq; \
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium; \
+	}
+	$(BIN)/python $(PIP_PINNED) requirements/browser.txt
 
 soak: $(DEV) ## SEEDS=n FROM=k: n seeds of the fault simulation from k on, on all processors or JOBS=j
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --from $(FROM) $(if $(JOBS),--jobs $(JOBS))

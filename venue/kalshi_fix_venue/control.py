@@ -103,26 +103,41 @@ class ControlServer(socketserver.ThreadingTCPServer):
     def answer(self, line: bytes) -> dict[str, Any]:
         """Perform the operation of a request."""
         try:
-            name, values = self._read(line)
+            request = _object(line)
+            if not isinstance(request.get("token"), str):
+                raise ConfigurationError("a request is an object with the token of the control file")
+            if not self.is_token(request["token"]):
+                raise ConfigurationError("this is not the token of the control file")
+        except ConfigurationError as error:
+            return {"ok": False, "error": str(error)}
+        return self.perform(line)
+
+    def is_token(self, given: str) -> bool:
+        """Return whether this is the token, in a time that does not depend on how much of it is right."""
+        return hmac.compare_digest(given.encode(), self.token.encode())
+
+    def perform(self, line: bytes) -> dict[str, Any]:
+        """Perform the operation of a request whose token the caller has checked."""
+        try:
+            request = _object(line)
+            name, values = request.get("do"), request.get("with", {})
+            if not isinstance(name, str) or not isinstance(values, dict):
+                raise ConfigurationError('a request names an operation as "do", its parameters as "with"')
             return {"ok": True, "answer": self.performer.perform(operation(name, values))}
         except KalshiFixError as error:
             return {"ok": False, "error": str(error)}
         except RuntimeError:
             return {"ok": False, "error": "the venue has stopped"}
 
-    def _read(self, line: bytes) -> tuple[str, Mapping[str, object]]:
-        try:
-            request = json.loads(line)
-        except (ValueError, RecursionError):
-            raise ConfigurationError("a request is one line of JSON") from None
-        if not isinstance(request, dict) or not isinstance(request.get("token"), str):
-            raise ConfigurationError("a request is an object with the token of the control file")
-        if not hmac.compare_digest(request["token"].encode(), self.token.encode()):
-            raise ConfigurationError("this is not the token of the control file")
-        name, values = request.get("do"), request.get("with", {})
-        if not isinstance(name, str) or not isinstance(values, dict):
-            raise ConfigurationError('a request names an operation as "do", its parameters as "with"')
-        return name, values
+
+def _object(line: bytes) -> dict[str, Any]:
+    try:
+        request = json.loads(line)
+    except (ValueError, RecursionError):
+        raise ConfigurationError("a request is one line of JSON") from None
+    if not isinstance(request, dict):
+        raise ConfigurationError("a request is an object with the token of the control file")
+    return request
 
 
 class _Handler(socketserver.StreamRequestHandler):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import struct
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from socket import SO_LINGER, SOL_SOCKET
 from typing import cast
@@ -20,10 +21,18 @@ _NO_LINGER = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 class Driver:
     """Carries bytes and time to a venue, and bytes from it."""
 
-    def __init__(self, venue: VenueModel, loop: asyncio.AbstractEventLoop, *, ahead: float = 0.0) -> None:
+    def __init__(
+        self,
+        venue: VenueModel,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        ahead: float = 0.0,
+        on_bytes: OnBytes | None = None,
+    ) -> None:
         """Drive a venue on a loop, its clocks `ahead` seconds ahead; `stop` ends it."""
         self.venue: VenueModel = venue
         self.loop = loop
+        self.on_bytes: OnBytes | None = on_bytes
         self.moved: int = 0
         """Number of inputs received from connections so far."""
         self._connections: dict[int, ClientProtocol] = {}
@@ -53,6 +62,8 @@ class Driver:
     def received(self, number: int, data: bytes) -> None:
         """Pass bytes of a connection to the venue."""
         self.moved += 1
+        if self.on_bytes is not None:
+            self.on_bytes(self._connections[number], data, False)
         inbox = self.venue.inbox
         inbox.receive_data(number, data, self.now())
         if inbox.is_full(number):
@@ -109,7 +120,10 @@ class Driver:
         for number in self.venue.connections_with_output():
             connection = self._connections.get(number)
             if connection is not None and connection.may_write:
-                connection.write(self.venue.data_to_send(number))
+                data = self.venue.data_to_send(number)
+                if self.on_bytes is not None:
+                    self.on_bytes(connection, data, True)
+                connection.write(data)
 
     def _set_timer(self) -> None:
         deadline = self.venue.next_deadline()
@@ -240,3 +254,8 @@ class ClientProtocol(asyncio.Protocol):
         """Close at once."""
         if self._transport is not None:
             self._transport.abort()
+
+
+OnBytes = Callable[[ClientProtocol, bytes, bool], None]
+"""Called in the event loop with bytes of a connection, and whether the venue sends them. It must not block or
+raise."""

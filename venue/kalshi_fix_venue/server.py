@@ -22,7 +22,7 @@ from typing import Any, Self, TypeVar
 from kalshi_fix_sansio import SESSION_TYPES
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_venue.config import VenueConfig
-from kalshi_fix_venue.driver import ClientProtocol, Driver
+from kalshi_fix_venue.driver import ClientProtocol, Driver, OnBytes
 from kalshi_fix_venue.exchange import Command
 from kalshi_fix_venue.exchange.outcomes import Outcome
 from kalshi_fix_venue.identities import ServerIdentity
@@ -83,6 +83,7 @@ class VenueServer:
         self._config = config
         self._make = make
         self._venue = make(config, SystemRandom() if random is None else random)
+        self._on_bytes: OnBytes | None = None
         self._driver: Driver | None = None
         self._ahead = 0.0
         """Seconds that were skipped before the server was stopped."""
@@ -132,6 +133,12 @@ class VenueServer:
         self._joining.add(task)
         task.add_done_callback(self._joining.discard)
 
+    def watch_bytes(self, on_bytes: OnBytes | None) -> None:
+        """Call a function with the bytes of every connection from now on; None ends it."""
+        self._on_bytes = on_bytes
+        if self._driver is not None:
+            self._driver.on_bytes = on_bytes
+
     def use_free_ports(self) -> None:
         """Listen on any free ports, from the next start on."""
         self._requested_ports = dict.fromkeys(self._requested_ports, ANY_PORT)
@@ -145,7 +152,7 @@ class VenueServer:
             OSError: a port cannot be bound.
         """
         loop = asyncio.get_running_loop()
-        self._driver = Driver(self._venue, loop, ahead=self._ahead)
+        self._driver = Driver(self._venue, loop, ahead=self._ahead, on_bytes=self._on_bytes)
         # Before any client can connect: the initial resting orders are then in the books.
         self._venue.begin(self._driver.now())
         try:

@@ -36,7 +36,7 @@ from kalshi_fix_venue.exchange import (
     PauseState,
     SetPause,
 )
-from kalshi_fix_venue.exchange.outcomes import Outcome
+from kalshi_fix_venue.exchange.outcomes import OrderTraded, Outcome, TradePrinted
 from kalshi_fix_venue.flow import Flow
 from kalshi_fix_venue.gateway.drop_copy import DropCopy
 from kalshi_fix_venue.gateway.flags import LogonFlags
@@ -543,6 +543,10 @@ class VenueModel:
     def drop_copy(self, product: str) -> DropCopy:
         """Return a product's drop copy: who may request past reports, and which requests are refused."""
         return self._gateways[product].drop_copy
+
+    def recent_trades(self, product: str) -> Sequence[TradePrinted | OrderTraded]:
+        """Return a product's last trades, each with its two sides, oldest first."""
+        return self._gateways[product].trades
 
     def new_id(self) -> str:
         """Draw an order id."""

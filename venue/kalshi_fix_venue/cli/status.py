@@ -7,8 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, plain
-from kalshi_fix_venue.flow import is_trader
-from kalshi_fix_venue.liquidity import LIQUIDITY, PARTICIPANT
+from kalshi_fix_venue.operations.status import is_of_the_venue
 
 WIDTH = 60
 """Columns of the widest table."""
@@ -30,8 +29,8 @@ def print_status(screen: Screen, status: dict[str, Any]) -> None:
             [ticker, state, prices[ticker]["buy"] or "-", prices[ticker]["sell"] or "-"]
             for ticker, state in found["markets"].items()
         ]
-        accounts = [each for each in found["accounts"] if not _is_of_the_venue(each)]
-        orders = [each for each in found["orders"] if not _is_of_the_venue(each)]
+        accounts = [each for each in found["accounts"] if not is_of_the_venue(each["owner"])]
+        orders = [each for each in found["orders"] if not is_of_the_venue(each["owner"])]
         hidden += found["open_orders"] - len(orders)
         table(f"{product}: {found['state']}", "market state bid ask", markets)
         table(
@@ -72,10 +71,6 @@ def print_status(screen: Screen, status: dict[str, Any]) -> None:
             plain("--json prints everything, with all ids."),
         ]
     )
-
-
-def _is_of_the_venue(row: dict[str, Any]) -> bool:
-    return row["owner"] in {LIQUIDITY, PARTICIPANT} or is_trader(row["owner"])
 
 
 def _account(row: dict[str, Any]) -> str:

@@ -44,6 +44,8 @@ ENVIRONMENT_FILE = "env.sh"
 FIRST_PORT = 8228
 """The first of the usual ports, as in Containerfile."""
 _LAST_PORT = FIRST_PORT + len(all_ports()) - 1
+WEB_PORT = _LAST_PORT + 1
+"""The usual port of the page."""
 MOST_LISTED = 20
 """Markets and owners that are named when the venue begins; the others are counted."""
 
@@ -73,6 +75,14 @@ MOST_LISTED = 20
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the venue's input, without secrets, to this new file; `kalshi-fix venue replay` replays it.",
 )
+@click.option(
+    "--web",
+    type=click.IntRange(1, 65535),
+    is_flag=False,
+    flag_value=WEB_PORT,
+    help=f"Serve a page with books, orders, messages and operations on this port of 127.0.0.1; {WEB_PORT} if "
+    "none is given, or any free port if another program uses it. Needs the extra `web`.",
+)
 @click.pass_context
 def venue(
     context: click.Context,
@@ -80,6 +90,7 @@ def venue(
     first_port: int | None,
     host: str,
     input_log: Path | None,
+    web: int | None,
     **requested: Unpack[ScenarioOptions],
 ) -> None:
     """Run the simulated Kalshi on loopback TLS ports until Ctrl-C. A second Ctrl-C ends it at once.
@@ -102,9 +113,10 @@ def venue(
             on_free_ports=first_port is None,
         ) as sandbox,
         _files(sandbox, chosen) as environments,
-        _control(sandbox, chosen),
+        _control(sandbox, chosen) as channel,
+        _page(sandbox, channel, web) as address,
     ):
-        _announce(sandbox, environments)
+        _announce(sandbox, environments, address)
         _until_stopped()
 
 
@@ -171,17 +183,37 @@ def _remove_if_empty(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _control(sandbox: Sandbox, folder: Path) -> Iterator[None]:
+def _control(sandbox: Sandbox, folder: Path) -> Iterator[ControlServer]:
     """Perform operations of other processes for a while."""
     try:
         channel = ControlServer(sandbox.server, folder).__enter__()
     except FileExistsError as error:
         raise _in_the_way(error) from None
     try:
-        yield
+        yield channel
     finally:
         with _uninterrupted():
             channel.__exit__()
+
+
+@contextlib.contextmanager
+def _page(sandbox: Sandbox, channel: ControlServer, port: int | None) -> Iterator[str | None]:
+    """Serve the page for a while, if a port is given; yield its address."""
+    if port is None:
+        yield None
+        return
+    try:
+        from kalshi_fix_venue.web import WebServer
+    except ModuleNotFoundError as error:
+        raise CommandError(f"--web needs {error.name}: pip install 'kalshi-fix-venue[web]'") from None
+    with contextlib.ExitStack() as stack:
+        try:
+            page = stack.enter_context(WebServer(sandbox.server, channel, port))
+        except OSError as error:
+            if port != WEB_PORT or error.errno != errno.EADDRINUSE:
+                raise
+            page = stack.enter_context(WebServer(sandbox.server, channel))
+        yield page.url
 
 
 def _in_the_way(error: FileExistsError) -> CommandError:
@@ -222,7 +254,7 @@ def _exports(
     return exports
 
 
-def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]]) -> None:
+def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]], page: str | None) -> None:
     screen = Screen()
     listening = {key: str(sandbox.server.port(*key)) for key in all_ports()}
     screen.table(
@@ -241,6 +273,8 @@ def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]]) -> N
     screen.table("Markets", ["market", "product", "tick"], markets[:MOST_LISTED])
     if len(markets) > MOST_LISTED:
         screen.lines([plain(f"and {len(markets) - MOST_LISTED} more")])
+    if page is not None:
+        screen.text(["", "In a browser, open this address, whose last part is a secret:", "", page])
     (first, exports), *others = environments
     command = f"source {first.absolute()}"
     if screen.is_terminal:

@@ -308,9 +308,10 @@ class Exchange:
         """Return the order groups, oldest first; read-only."""
         return self._state.groups.all()
 
-    def open_orders(self) -> tuple[OrderSnapshot, ...]:
-        """Return the open orders, oldest first."""
-        return tuple(order.snapshot() for order in self._state.orders)
+    def open_orders(self, of: Callable[[str], bool] | None = None) -> tuple[OrderSnapshot, ...]:
+        """Return the open orders, oldest first; with `of` only those whose owner it accepts."""
+        found = self._state.orders
+        return tuple(order.snapshot() for order in found if of is None or of(order.account.owner))
 
     def position(self, account_id: AccountId, market: str) -> Position:
         """Return an account's position in a market, on the market's shard.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_venue.exchange import Advance, Command, Exchange
-from kalshi_fix_venue.exchange.outcomes import Outcome
+from kalshi_fix_venue.exchange.outcomes import OrderTraded, Outcome, TradePrinted
 from kalshi_fix_venue.gateway.drop_copy import MOST_EVENTS, DropCopy
 from kalshi_fix_venue.gateway.fake_answers import FakeAnswers
 from kalshi_fix_venue.gateway.logins import Delivery, Handlers, Login, Logins
@@ -20,6 +21,9 @@ from kalshi_fix_venue.gateway.refusals import unsupported
 from kalshi_fix_venue.gateway.rfq import ComboCollection, Rfqs, RfqSettings
 from kalshi_fix_venue.gateway.settlement import Settlements
 from kalshi_fix_venue.gateway.timers import Timers
+
+RECENT_TRADES = 300
+"""Outcomes of trades that are retained for the operator: three for most trades."""
 
 
 class ProductGateway:
@@ -51,6 +55,8 @@ class ProductGateway:
         self.fake_answers: FakeAnswers = FakeAnswers(exchange, self._orders, new_id)
         """Answers of faults."""
         self.drop_copy: DropCopy = DropCopy(exchange, drop_copy, most_events=max_past_events)
+        self.trades: deque[TradePrinted | OrderTraded] = deque(maxlen=RECENT_TRADES)
+        """The last trades with their two sides, oldest first."""
         self._settlements = Settlements(self.logins, new_id, exchange.assumptions)
         groups = OrderGroups(exchange, self._orders.distribute, new_id)
         self._rfqs = Rfqs(
@@ -127,6 +133,7 @@ class ProductGateway:
         copy.
         """
         self.drop_copy.record(outcomes)
+        self.trades.extend(each for each in outcomes if isinstance(each, TradePrinted | OrderTraded))
         return (
             self._market_data.publish(outcomes)
             + self._settlements.publish(outcomes)

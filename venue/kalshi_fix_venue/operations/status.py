@@ -9,6 +9,8 @@ import attrs
 from kalshi_fix_sansio import PRODUCTS, Side
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_venue.exchange import Exchange
+from kalshi_fix_venue.flow import is_trader
+from kalshi_fix_venue.liquidity import LIQUIDITY, PARTICIPANT
 from kalshi_fix_venue.operations.base import Operable
 
 ORDERS_SHOWN = 1000
@@ -27,6 +29,12 @@ def status_of(venue: Operable, now: Instant) -> dict[str, Any]:
         "backlog": attrs.asdict(venue.backlog(now)),
         "not_done": [{"scheduled_step": each} for each in venue.not_done],
     }
+
+
+def is_of_the_venue(owner: str) -> bool:
+    """Return whether an owner is not a client: the initial liquidity, the operator's participant, a simulated
+    trader."""
+    return owner in {LIQUIDITY, PARTICIPANT} or is_trader(owner)
 
 
 def _product(venue: Operable, product: str) -> dict[str, Any]:

@@ -1,0 +1,161 @@
+"""What the page shows of the exchange, as JSON values; amounts and quantities are decimal text."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from decimal import Decimal
+from itertools import accumulate, islice
+from typing import Any, Final
+
+from kalshi_fix_sansio import PRODUCTS, Side
+from kalshi_fix_venue.exchange import Exchange
+from kalshi_fix_venue.exchange.orders import OrderSnapshot
+from kalshi_fix_venue.exchange.outcomes import OrderTraded, TradePrinted
+from kalshi_fix_venue.exchange.terms import opposite
+from kalshi_fix_venue.operations import OPERATIONS
+from kalshi_fix_venue.operations.faults import FAULTS
+from kalshi_fix_venue.operations.status import is_of_the_venue
+from kalshi_fix_venue.parameters import parameters, shown
+from kalshi_fix_venue.venue import VenueModel
+
+MAX_MARKETS: Final = 100
+MAX_LEVELS: Final = 10
+"""Levels of each side of a ladder."""
+MAX_ROWS: Final = 50
+"""Rows of each other table."""
+_MOST_SUMMED: Final = 1000
+"""Levels that are added up to find the quantity in front of an order."""
+
+
+def operations() -> list[dict[str, Any]]:
+    """Return all operations with their parameters, as `kalshi-fix venue do` has them."""
+    return [
+        {
+            "name": name,
+            "doc": " ".join((cls.__doc__ or "").split()),
+            "is_fault": name in FAULTS,
+            "parameters": [
+                {
+                    "name": shown(each.name),
+                    "doc": each.doc,
+                    "word": each.kind.word,
+                    "choices": each.kind.choices,
+                    "required": each.required,
+                    "default": None if each.required or each.default is None else str(each.default),
+                }
+                for each in parameters(cls)
+            ],
+        }
+        for name, cls in OPERATIONS.items()
+    ]
+
+
+def picture(venue: VenueModel, market: str | None) -> dict[str, Any]:
+    """Return markets, the book of one of them, and the clients' orders, positions, cash, trades and
+    sessions. The cost does not grow with the number of trades so far."""
+    markets: list[dict[str, Any]] = []
+    found: dict[str, list[dict[str, Any]]] = {"orders": [], "positions": [], "accounts": [], "trades": []}
+    book: dict[str, Any] | None = None
+    for product in PRODUCTS:
+        exchange = venue.exchange(product)
+        own = exchange.open_orders(lambda owner: not is_of_the_venue(owner))
+        if market is not None and market in exchange.markets:
+            book = _book(exchange, market, own)
+        for ticker, each in islice(exchange.markets.items(), MAX_MARKETS - len(markets)):
+            best = {side: exchange.levels(ticker, side)[:1] for side in Side}
+            markets.append(
+                {
+                    "market": ticker,
+                    "product": product,
+                    "state": each.state.value,
+                    "bid": str(best[Side.BUY][0][0]) if best[Side.BUY] else None,
+                    "ask": str(best[Side.SELL][0][0]) if best[Side.SELL] else None,
+                }
+            )
+        found["orders"] += [_order(exchange, order) for order in own[: -MAX_ROWS - 1 : -1]]
+        for account in exchange.accounts():
+            if is_of_the_venue(account.id.owner):
+                continue
+            owner = _name(account.id.owner, account.id.subaccount)
+            where = {"owner": owner, "product": product, "shard": account.id.shard}
+            amounts = {"balance": str(account.balance), "available": str(account.available)}
+            found["accounts"].append(where | amounts)
+            for ticker, holding in account.holdings.items():
+                if holding.position.net:
+                    row = where | {"market": ticker, "net": str(holding.position.net)}
+                    found["positions"].append(row)
+        found["trades"] += _trades(venue.recent_trades(product))
+    found["trades"].sort(key=lambda row: row["time"], reverse=True)
+    return {
+        "pauses": {product: venue.exchange(product).pause.value for product in PRODUCTS},
+        "markets": markets,
+        "book": book,
+        **{name: rows[:MAX_ROWS] for name, rows in found.items()},
+        "sessions": venue.sessions(),
+        "faults": venue.faults(),
+        "not_done": venue.not_done,
+    }
+
+
+def _book(exchange: Exchange, market: str, own: Iterable[OrderSnapshot]) -> dict[str, Any]:
+    mine: defaultdict[tuple[Side, Decimal], Decimal] = defaultdict(Decimal)
+    for order in own:
+        if order.market == market:
+            mine[order.side, order.price] += order.leaves
+    sides = {
+        side.name.lower(): [
+            [str(price), str(size), str(mine.get((side, price), ""))]
+            for price, size in exchange.levels(market, side)[:MAX_LEVELS]
+        ]
+        for side in Side
+    }
+    return {"market": market, **sides}
+
+
+def _order(exchange: Exchange, order: OrderSnapshot) -> dict[str, Any]:
+    levels = exchange.levels(order.market, order.side)[:_MOST_SUMMED]
+    sums = zip((price for price, _ in levels), accumulate(size for _, size in levels), strict=True)
+    return {
+        "owner": _name(order.account.owner, order.account.subaccount),
+        "id": order.cl_ord_id,
+        "market": order.market,
+        "side": order.side.name.lower(),
+        "price": str(order.price),
+        "leaves": str(order.leaves),
+        "filled": str(order.filled_qty),
+        # The trade that fills it: of the other side, through all orders up to its price.
+        "trade": {
+            "market": order.market,
+            "side": opposite(order.side).name.lower(),
+            "quantity": next((str(total) for price, total in sums if price == order.price), None),
+            "price": str(order.price),
+        },
+    }
+
+
+def _trades(outcomes: Iterable[TradePrinted | OrderTraded]) -> list[dict[str, Any]]:
+    rows: dict[str, dict[str, Any]] = {}
+    for each in outcomes:
+        market = each.market if isinstance(each, TradePrinted) else each.order.market
+        row = rows.setdefault(
+            each.trade_id,
+            {
+                "time": each.time.isoformat(),
+                "market": market,
+                "price": str(each.price),
+                "quantity": str(each.quantity),
+                "aggressor": None,
+                "own": [],
+            },
+        )
+        if isinstance(each, TradePrinted):
+            row["aggressor"] = None if each.aggressor is None else each.aggressor.name.lower()
+        elif not is_of_the_venue(each.order.account.owner):
+            owner = _name(each.order.account.owner, each.order.account.subaccount)
+            row["own"].append(f"{owner} {'bought' if each.order.side is Side.BUY else 'sold'}")
+    return list(rows.values())[: -MAX_ROWS - 1 : -1]
+
+
+def _name(owner: str, subaccount: int) -> str:
+    return f"{owner}/{subaccount}" if subaccount else owner

@@ -1,0 +1,179 @@
+"""The last messages of each session, taken from the bytes of the connections.
+
+The event loop of the venue only appends bytes to bounded queues; the thread that draws the page finds the
+messages in them and explains those that are shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict, deque
+from itertools import chain, count
+from threading import Lock
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+import attrs
+
+from kalshi_fix_adapters.cli.kit.terminal import Line
+from kalshi_fix_adapters.cli.logs.explain import Explanation, explain
+from kalshi_fix_adapters.cli.logs.render import brief, lines, name_of
+from kalshi_fix_adapters.cli.logs.units import Units
+from kalshi_fix_adapters.logs.dates import Judge
+from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
+from kalshi_fix_sansio.codec import FieldNode
+from kalshi_fix_venue.driver import ClientProtocol
+from kalshi_fix_venue.exchange import MARGIN
+
+MAX_QUEUED: Final = 32 * 1024
+"""Bytes of one connection that wait to be read; the oldest are dropped."""
+MAX_QUEUES: Final = 64
+"""Connections whose bytes wait; those of the oldest are dropped."""
+MAX_SESSIONS: Final = 64
+"""Sessions whose messages are kept; those of the one silent for longest are dropped."""
+MAX_MESSAGES: Final = 40
+"""Messages of a session that are kept, and messages that a page lists."""
+MAX_FRAME: Final = 16 * 1024
+"""Bytes of a message that are kept."""
+MAX_TEXT: Final = 300
+"""Characters of a message's fields in the list."""
+_CLIENT: Final = re.compile(rb"\x0149=([^\x01]{1,100})\x01")
+_LOGON: Final = b"\x0135=A\x01"
+
+SessionId = tuple[str, str, str]
+"""Product, session type, id of the API key."""
+
+
+@attrs.define
+class _Queue:
+    chunks: deque[tuple[int, bytes, bool]] = attrs.field(factory=deque)
+    """Bytes by their place in the order of all connections, and whether the venue sends them."""
+    size: int = 0
+    has_gap: bool = False
+
+
+@attrs.define
+class _Wire:
+    """What is known of a connection."""
+
+    readers: dict[bool, LogReader] = attrs.field(factory=dict)
+    key: str = ""
+
+
+@attrs.define(eq=False)
+class Passed:
+    """A message that has passed."""
+
+    id: int
+    session: SessionId
+    is_sent: bool
+    """Whether the venue sent it."""
+    logged: LoggedMessage
+    row: dict[str, Any] | None = None
+    """Its row in the list, once it was shown."""
+
+
+class Traffic:
+    """Takes the bytes of all connections (`VenueServer.watch_bytes`) and returns their last messages.
+
+    Bytes are taken in any thread; the other methods are for one thread at a time.
+    """
+
+    def __init__(self) -> None:
+        """Create it without messages."""
+        self._lock = Lock()
+        self._numbers, self._ids = count(1), count(1)
+        self._queues: OrderedDict[ClientProtocol, _Queue] = OrderedDict()
+        self._wires: WeakKeyDictionary[ClientProtocol, _Wire] = WeakKeyDictionary()
+        self._kept: OrderedDict[SessionId, deque[Passed]] = OrderedDict()
+        self._units: dict[str, Units] = {}
+        self._judge = Judge()
+
+    def __call__(self, connection: ClientProtocol, data: bytes, is_sent: bool) -> None:
+        """Take bytes; called in the venue's event loop."""
+        with self._lock:
+            queue = self._queues.get(connection)
+            if queue is None:
+                if len(self._queues) >= MAX_QUEUES:
+                    self._queues.popitem(last=False)
+                queue = self._queues[connection] = _Queue()
+            queue.has_gap |= len(data) > MAX_QUEUED
+            kept = data[-MAX_QUEUED:]
+            queue.chunks.append((next(self._numbers), kept, is_sent))
+            queue.size += len(kept)
+            while queue.size > MAX_QUEUED:
+                queue.size -= len(queue.chunks.popleft()[1])
+                queue.has_gap = True
+
+    def last(self, session: SessionId | None = None) -> list[dict[str, Any]]:
+        """Return the last messages of a session, or of all, newest first."""
+        self._read()
+        found = chain.from_iterable(self._kept.values()) if session is None else self._kept.get(session, ())
+        newest = sorted(found, key=lambda each: -each.id)[:MAX_MESSAGES]
+        return [self._row(each) for each in newest]
+
+    def last_of_each(self) -> dict[SessionId, list[dict[str, Any]]]:
+        """Return the last message in each direction by session."""
+        self._read()
+        return {
+            session: [self._row(each) for each in {each.is_sent: each for each in kept}.values()]
+            for session, kept in self._kept.items()
+        }
+
+    def explanation(self, number: int) -> list[Line] | None:
+        """Return a message as `kalshi-fix decode --full` prints it; None if it is no longer kept."""
+        self._read()
+        found = next((each for each in chain.from_iterable(self._kept.values()) if each.id == number), None)
+        if found is None:
+            return None
+        return list(lines(self._explain(found), self._units[found.session[0]]))
+
+    def _read(self) -> None:
+        with self._lock:
+            queues, self._queues = self._queues, OrderedDict()
+        waiting: list[tuple[int, bytes, bool, ClientProtocol]] = []
+        for connection, queue in queues.items():
+            if queue.has_gap:
+                self._wire(connection).readers.clear()
+            waiting += [(*chunk, connection) for chunk in queue.chunks]
+        for _, data, is_sent, connection in sorted(waiting, key=lambda each: each[0]):
+            wire = self._wire(connection)
+            reader = wire.readers.setdefault(is_sent, LogReader(MAX_FRAME))
+            for logged in reader.feed(data):
+                self._keep(connection, wire, attrs.evolve(logged, line=1), is_sent=is_sent)
+
+    def _wire(self, connection: ClientProtocol) -> _Wire:
+        return self._wires.setdefault(connection, _Wire())
+
+    def _keep(self, connection: ClientProtocol, wire: _Wire, logged: LoggedMessage, *, is_sent: bool) -> None:
+        if not wire.key and not is_sent and (found := _CLIENT.search(logged.frame)):
+            wire.key = found[1].decode("latin-1")
+        session = (connection.product, connection.session_type, wire.key)
+        message = Passed(next(self._ids), session, is_sent, logged)
+        units = self._units.setdefault(session[0], Units(always_dollars=session[0] == MARGIN))
+        if _LOGON in logged.frame:
+            units.learn(self._explain(message).inspection)
+        if session not in self._kept and len(self._kept) >= MAX_SESSIONS:
+            self._kept.popitem(last=False)
+        self._kept.setdefault(session, deque(maxlen=MAX_MESSAGES)).append(message)
+        self._kept.move_to_end(session)
+
+    def _explain(self, message: Passed) -> Explanation:
+        return explain(message.logged, self._judge)
+
+    def _row(self, message: Passed) -> dict[str, Any]:
+        if message.row is None:
+            explanation = self._explain(message)
+            nodes = explanation.inspection.header
+            header = {node.tag: node.text for node in nodes if isinstance(node, FieldNode)}
+            message.row = {
+                "id": message.id,
+                "session": message.session,
+                "sent": message.is_sent,
+                "name": name_of(explanation),
+                "number": header.get(34, "-"),
+                "time": header.get(52, "")[9:],
+                "text": brief(explanation.inspection)[:MAX_TEXT],
+                "problems": len(explanation.problems),
+            }
+        return message.row
