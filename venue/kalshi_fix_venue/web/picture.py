@@ -22,7 +22,7 @@ from kalshi_fix_venue.venue import VenueModel
 MAX_MARKETS: Final = 100
 MAX_LEVELS: Final = 10
 """Levels of each side of a ladder."""
-MAX_ROWS: Final = 50
+MAX_ROWS: Final = 30
 """Rows of each other table."""
 _MOST_SUMMED: Final = 1000
 """Levels that are added up to find the quantity in front of an order."""

@@ -39,6 +39,8 @@ LARGEST_SHARE: Final = 0.05
 """Share of the time in which pages are drawn, at most: a large venue is drawn less often."""
 PATIENCE: Final = 10.0
 """Seconds after which a browser that does not read is dropped."""
+SHUTDOWN: Final = 2
+"""Seconds in which open pages are closed at the end."""
 _FILES: Final = {
     "/": ("index.html", "text/html"),
     "/app.js": ("app.js", "text/javascript"),
@@ -80,6 +82,9 @@ class WebServer:
         }
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
+        self.stopping = asyncio.Event()
+        """Set when open pages must be closed."""
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def url(self) -> str:
@@ -107,7 +112,7 @@ class WebServer:
             proxy_headers=False,
             server_header=False,
             limit_concurrency=MAX_REQUESTS,
-            timeout_graceful_shutdown=0,
+            timeout_graceful_shutdown=SHUTDOWN,
         )
         self._server = server = uvicorn.Server(config)
         self._thread = threading.Thread(
@@ -119,6 +124,8 @@ class WebServer:
     def __exit__(self, *raised: object) -> None:
         """Stop listening; pages that are open show that the venue has stopped."""
         self._venue.watch_bytes(None)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.stopping.set)
         if self._server is not None and self._thread is not None:
             self._server.should_exit = True
             self._thread.join()
@@ -180,7 +187,7 @@ class WebServer:
 
     async def stream(self, send: Send, market: str | None, session: SessionId | None) -> None:
         """Send an update whenever the picture has changed, until the browser does not read in time."""
-        loop, previous = asyncio.get_running_loop(), ""
+        self._loop, previous = (loop := asyncio.get_running_loop()), ""
         while True:
             begun = loop.time()
             text = json.dumps(await self._draw(lambda: self._update(market, session)))
@@ -209,7 +216,7 @@ class _Stream(Response):
             await PlainTextResponse("too many pages are open", 503)(scope, receive, send)
             return
         page.viewers += 1
-        tasks = [asyncio.create_task(_gone(receive))]
+        tasks = [asyncio.create_task(_gone(receive)), asyncio.create_task(page.stopping.wait())]
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             tasks.append(asyncio.create_task(page.stream(send, self._market, self._session)))

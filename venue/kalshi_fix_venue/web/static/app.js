@@ -15,14 +15,14 @@ const h = (tag, properties, ...children) => ({ tag, properties: properties ?? {}
 
 function make(vnode) {
   if (typeof vnode !== "object") return document.createTextNode(vnode);
-  return patch(document.createElement(vnode.tag), vnode);
+  return patch(document.createElement(vnode.tag), vnode, true);
 }
 
-function patch(node, { properties, children }) {
+function patch(node, { properties, children }, isNew = false) {
   for (const [name, value] of Object.entries(properties)) {
     if (name === "style") for (const [k, v] of Object.entries(value)) node.style.setProperty(k, v);
     else if (name.startsWith("aria-")) node.setAttribute(name, value);
-    else if (node[name] !== value) node[name] = value;
+    else if (isNew || node[name] !== value) node[name] = value;
   }
   fill(node, children);
   return node;
@@ -56,7 +56,7 @@ const none = (text) => [h("p", { className: "none" }, text)];
 
 function table(columns, rows, empty) {
   if (!rows.length) return none(empty);
-  const cells = (tag, row) => columns.map(([, kind], i) => h(tag, { className: kind ?? "" }, row[i] ?? ""));
+  const cells = (tag, row) => columns.map(([, kind], i) => h(tag, { className: kind ?? "" }, [row[i]].flat()));
   return [h("table", null, h("thead", null, h("tr", null, cells("th", columns.map(([name]) => name)))),
     h("tbody", null, rows.map((row) => h("tr", { key: row.key }, cells("td", row)))))];
 }
@@ -64,7 +64,6 @@ function table(columns, rows, empty) {
 const keyed = (key, row) => Object.assign(row, { key });
 const number = (text) => Number(text).toLocaleString("en-US", { maximumFractionDigits: 4 });
 const cash = (text) => Number(text).toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-const colored = (side) => h("span", { className: side }, side);
 
 // Sections
 
@@ -79,19 +78,20 @@ function draw(update) {
   }, h("b", null, m.market), h("span", null, m.bid ?? "–", h("span", { className: "soft" }, " / "), m.ask ?? "–"),
   h("span", { className: "soft" }, m.product), h("span", { className: `soft n ${m.state === "active" ? "" : "bad"}` }, m.state))));
   book(update.book);
-  fill($("orders"), table([["order"], ["side"], ["open", "n"], ["price", "n"], [""]], update.orders.map((o) => keyed(o.id, [
-    [h("div", null, o.market), h("div", { className: "soft" }, `${o.owner} · ${o.id}`)], colored(o.side), number(o.leaves), o.price,
+  fill($("orders"), table([["order"], ["open"], ["", "n"]], update.orders.map((o) => keyed(o.id, [
+    [h("div", null, o.market), h("div", { className: "soft" }, `${o.owner} · ${o.id}`)], [h("span", { className: o.side }, o.side), ` ${number(o.leaves)} at ${o.price}`],
     h("button", { onclick: () => perform("trade", o.trade), disabled: !o.trade.quantity, title: `Another participant trades ${o.trade.quantity} at ${o.price}` }, "Trade against me")])),
   "No open orders of clients."));
   fill($("positions"), [
     ...table([["owner"], ["market"], ["contracts", "n"]], update.positions.map((p) => [p.owner, p.market, number(p.net)]), "No positions."),
     ...table([["owner"], ["product"], ["balance", "n"], ["available", "n"]], update.accounts.map((a) => [
       a.owner, a.shard ? `${a.product}, shard ${a.shard}` : a.product, cash(a.balance), cash(a.available)]), "No accounts.")]);
-  fill($("trades"), table([["time"], ["market"], ["contracts", "n"], ["price", "n"], [""]], update.trades.slice(0, 15).map((t) => [
-    h("span", { className: "soft" }, t.time.slice(11, 19)), t.market, number(t.quantity), h("span", { className: t.aggressor ?? "" }, t.price), t.own.join(", ")]), "No trades."));
+  fill($("trades"), table([["time"], ["market"], ["contracts", "n"], ["price", "n"]], update.trades.map((t) => [
+    h("span", { className: "soft n" }, t.time.slice(11, 19)), [t.market, h("div", { className: "own" }, t.own.join(", "))],
+    number(t.quantity), h("span", { className: t.aggressor ?? "" }, t.price)]), "No trades."));
   fill($("sessions"), update.sessions.length ? update.sessions.map(sessionRow) : none("No client has connected."));
   if (!(matchMedia("(hover: hover)").matches && $("messages").matches(":hover"))) messages(update.messages);
-  fill($("armed"), update.faults.map((f) => h("div", { className: "armed" }, `${f.fault} ${JSON.stringify(f.with)}`,
+  fill($("armed"), update.faults.map((f) => h("div", { className: "armed" }, f.with === "-" ? f.fault : `${f.fault} ${f.with}`,
     h("button", { onclick: () => perform("release", { fault: f.fault }) }, "Release"))));
 }
 
