@@ -1,0 +1,109 @@
+"""The last messages of sessions, from the bytes of connections."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import attrs
+import pytest
+from click.testing import CliRunner
+
+from kalshi_fix_adapters.cli.commands import commands
+from kalshi_fix_sansio.framing import encode_frame
+from kalshi_fix_venue.driver import ClientProtocol
+from kalshi_fix_venue.web import traffic
+from kalshi_fix_venue.web.traffic import MAX_FRAME, MAX_MESSAGES, MAX_QUEUED, Traffic
+
+
+@attrs.frozen(eq=False)
+class FakeConnection:
+    product: str = "prediction"
+    session_type: str = "KalshiNR"
+
+
+def connection(session_type: str = "KalshiNR") -> ClientProtocol:
+    return cast("ClientProtocol", FakeConnection(session_type=session_type))
+
+
+def echo(number: int, key: str = "me", text: str = "") -> bytes:
+    head = f"35=1|49={key}|56=KalshiNR|34={number}|52=20261124-12:00:00.000|112={text or number}|"
+    return encode_frame("FIXT.1.1", head.replace("|", "\x01").encode())
+
+
+def numbers(found: list[dict[str, object]]) -> list[object]:
+    return [each["number"] for each in found]
+
+
+def test_messages_are_listed_newest_first_for_one_session_or_all() -> None:
+    kept, one, other = Traffic(), connection(), connection()
+    for number in (1, 2):
+        kept(one, echo(number, "one"), False)
+        kept(other, echo(number + 10, "other"), False)
+    kept(one, echo(3, "one"), True)
+    assert numbers(kept.last()) == ["3", "12", "2", "11", "1"]
+    assert numbers(kept.last(("prediction", "KalshiNR", "one"))) == ["3", "2", "1"]
+    assert kept.last(("prediction", "KalshiNR", "nobody")) == []
+    last = kept.last_of_each()[("prediction", "KalshiNR", "one")]
+    assert [(each["number"], each["sent"]) for each in last] == [("2", False), ("3", True)]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_messages_may_arrive_in_pieces(size: int) -> None:
+    kept, one = Traffic(), connection()
+    data = echo(1) + echo(2)
+    for at in range(0, len(data), size):
+        kept(one, data[at : at + size], False)
+        kept.last()
+    assert numbers(kept.last()) == ["2", "1"]
+
+
+def test_a_message_is_explained_as_the_command_does(tmp_path: Path) -> None:
+    order = "35=D|49=me|56=KalshiNR|34=2|52=20261124-12:00:00.000|11=a|55=M|54=7|38=5|44=0.1|"
+    frame = encode_frame("FIXT.1.1", order.replace("|", "\x01").encode()).replace(b"10=", b"10=9")
+    kept = Traffic()
+    kept(connection(), frame, False)
+    [row] = kept.last()
+    (tmp_path / "log").write_bytes(frame)
+    printed = CliRunner().invoke(commands, ["decode", "--full", str(tmp_path / "log")]).stdout
+    lines = kept.explanation(cast("int", row["id"]))
+    assert lines is not None
+    assert (
+        "".join("".join(text for _, text in line).rstrip() + "\n" for line in lines)
+        == "\n".join(each.rstrip() for each in printed.rstrip("\n").split("\n")) + "\n"
+    )
+    assert row["problems"] == printed.count("! ")
+    assert printed.count("! ") > 1
+    assert kept.explanation(0) is None
+
+
+def test_bytes_that_wait_are_bounded_and_their_gap_is_no_message() -> None:
+    kept, one = Traffic(), connection()
+    kept(one, echo(1)[:-20], False)
+    kept.last()
+    # The end of message 1 is dropped with all but the last of these.
+    data = b"".join(echo(number) for number in range(2, 2000))
+    for at in range(0, len(data), 1000):
+        kept(one, data[at : at + 1000], False)
+    assert sum(len(chunk[1]) for chunk in kept._queues[one].chunks) <= MAX_QUEUED
+    found = kept.last()
+    assert numbers(found) == [str(number) for number in range(1999, 1999 - MAX_MESSAGES, -1)]
+    assert not any(each["problems"] for each in found)
+    kept(one, data, False)  # in one piece
+    assert numbers(kept.last())[0] == "1999"
+
+
+def test_messages_connections_and_sessions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traffic, "MAX_SESSIONS", 3)
+    monkeypatch.setattr(traffic, "MAX_QUEUES", 5)
+    kept = Traffic()
+    connections = [connection() for _ in range(9)]
+    for number, each in enumerate(connections):
+        kept(each, echo(1, f"key-{number}"), False)
+    assert len(kept._queues) == 5
+    assert [key for _, _, key in kept.last_of_each()] == ["key-6", "key-7", "key-8"]
+    kept(connections[0], echo(2, "key-0", "x" * (MAX_QUEUED - 200)), False)
+    assert len(str(kept.last()[0]["text"])) <= traffic.MAX_TEXT
+    [message] = kept._kept["prediction", "KalshiNR", "key-0"]
+    assert len(message.logged.frame) <= MAX_FRAME
+    assert message.logged.truncated
