@@ -60,7 +60,7 @@ ARGS :=
 EVENTS := 1000000
 
 .PHONY: help quick day ledger demo test check limits lint types imports coverage package matrix generate format interop bench \
-	bench-quick bench-docs browser fuzz soak stunnel postgres docs pins clean revise
+	bench-quick bench-docs browser animations fuzz soak stunnel postgres docs pins clean revise
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -160,6 +160,9 @@ browser: $(DEV) requirements/browser.txt ## Chromium, from the distribution's pa
 		DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium; \
 	}
 	$(BIN)/python $(PIP_PINNED) requirements/browser.txt
+
+animations: browser ## the animations of the landing page, from screenshots of the venue's page and of watch
+	$(BIN)/python tools/animate.py
 
 soak: $(DEV) ## SEEDS=n FROM=k: n seeds of the fault simulation from k on, on all processors or JOBS=j
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --from $(FROM) $(if $(JOBS),--jobs $(JOBS))

@@ -1,7 +1,7 @@
 """Draw the animations of the landing page: the simulated venue in the browser, and `kalshi-fix watch`.
 
-`make animations` runs it, in Chromium. Each lasts ten seconds and comes from the real programs: screenshots of
-the page while a client trades at a venue with order flow, and the pictures that `watch` draws meanwhile.
+`make animations` runs it, in Chromium. Each lasts ten seconds and comes from the real programs: screenshots
+of the page while a client trades at a venue with order flow, and the pictures that `watch` draws meanwhile.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import attrs
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 from rich.console import Console
-from rich.terminal_theme import MONOKAI
+from rich.terminal_theme import DIMMED_MONOKAI
 
 from kalshi_fix_adapters.blocking import Client, market_data, order_entry
 from kalshi_fix_adapters.cli.kit.terminal import styled
@@ -55,8 +55,8 @@ def main() -> None:
         market_data(**sandbox.options("you", "prediction", "KalshiMD", key=1)) as feed,
     ):
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium")
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        terminal = browser.new_page(viewport={"width": 600, "height": 400})
+        page = browser.new_page(viewport={"width": 1280, "height": 1000}, device_scale_factor=0.75)
+        terminal = browser.new_page(viewport={"width": 600, "height": 350})
         books = Books(feed, MARKETS, depth=5)
         page.goto(server.url)
         page.locator("#markets button", has_text=MARKETS[0]).click()
@@ -89,7 +89,8 @@ def steps_of(page: Page, orders: Client) -> dict[int, Callable[[], Any]]:
         2: place(1, Side.BUY, "0.09"),
         4: place(2, Side.SELL, "0.18"),
         8: lambda: page.locator("#orders tr", has_text="quote-1").get_by_role("button").click(),
-        13: lambda: page.locator("#messages button", has_text="ExecutionReport").first.click(),
+        6: page.locator("#sessions button", has_text="KalshiNR").click,
+        13: page.locator("#messages button", has_text="ExecutionReport").first.click,
         19: lambda: page.keyboard.press("Escape"),
         21: lambda: page.locator("#faults").get_by_role("button", name="delay", exact=True).click(),
         23: lambda: page.locator("#operation input[name=by]").fill("2"),
@@ -108,7 +109,7 @@ def html_of(books: Books) -> str:
     """Return the picture that `watch` draws, as HTML."""
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     console.print(styled(books.picture(WIDTH, None)))
-    return console.export_html(theme=MONOKAI, inline_styles=True, code_format="{code}")
+    return console.export_html(theme=DIMMED_MONOKAI, inline_styles=True, code_format="{code}")
 
 
 def write(path: Path, frames: list[bytes]) -> None:

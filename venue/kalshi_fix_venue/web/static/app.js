@@ -121,8 +121,8 @@ function messages(found) {
   fill($("messages-title"), ["Messages", h("small", null, session ? `${session[1]} ${session[0]}` : "all sessions, newest first")]);
   fill($("messages"), found.length ? found.map((m) => h("button", { className: "row passed", key: m.id, onclick: () => explain(m.id) },
     h("span", { className: `arrow ${m.sent ? "sell" : "buy"}`, title: m.sent ? "sent by the venue" : "received by the venue" }, m.sent ? "→" : "←"),
-    h("b", null, m.name), h("span", { className: "soft" }, `${m.session[1]} ${m.number}`, m.problems ? h("span", { className: "bad" }, " has problems") : ""),
-    h("span", { className: "soft" }, m.time.slice(0, 12)), h("span", { className: "line" }, m.text))) : none("No messages."));
+    h("b", null, m.name, m.problems ? h("span", { className: "bad" }, " has problems") : ""), h("span", { className: "soft" }, m.time.slice(0, 12)),
+    h("span", { className: "line" }, h("span", { className: "number" }, `${m.session[1]} ${m.number}`), ` ${m.text}`))) : none("No messages."));
 }
 
 function live(text, isLive) {
