@@ -189,6 +189,7 @@ def test_every_call_that_changes_a_venue_is_logged() -> None:
         "logged_on",
         "seq_nums",
         "backlog",
+        "recent_trades",
     }
     public = {
         name for name, _ in inspect.getmembers(VenueModel, inspect.isfunction) if not name.startswith("_")

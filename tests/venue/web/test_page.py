@@ -19,9 +19,11 @@ from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_sansio import ExecType, ExecutionReport, NewOrderSingle, Side
 from kalshi_fix_venue.control import MAX_LINE
 from kalshi_fix_venue.exchange import PauseState
-from kalshi_fix_venue.operations import OPERATIONS
+from kalshi_fix_venue.gateway.product import RECENT_TRADES
+from kalshi_fix_venue.operations import OPERATIONS, operation
 from kalshi_fix_venue.operations.faults import FAULTS
 from kalshi_fix_venue.parameters import parameters, shown
+from kalshi_fix_venue.web.picture import MAX_LEVELS, MAX_ROWS
 from kalshi_fix_venue.web.server import MAX_VIEWERS, WebServer, _Stream
 from tests.adapters.cli.pipes import interrupted, lines_until, started
 from tests.venue.web.conftest import Page
@@ -142,7 +144,7 @@ def test_orders_trades_positions_and_messages_are_shown(page: Page) -> None:
         update = page.update()
         assert update["orders"] == []
         assert [each["own"] for each in update["trades"] if each["own"]] == [["you bought"]]
-        assert [(each["market"], Decimal(each["net"])) for each in update["positions"]] == [(MARKET, 5)]
+        assert {each["market"]: Decimal(each["net"]) for each in update["positions"]} == {MARKET: 5}
         logon = next(each for each in update["messages"] if each["name"] == "Logon" and not each["sent"])
     explained = page.request(f"/messages/{logon['id']}").json
     text = "\n".join("".join(piece for _, piece in line) for line in explained)
@@ -151,6 +153,17 @@ def test_orders_trades_positions_and_messages_are_shown(page: Page) -> None:
     [session] = page.update()["sessions"]
     assert session["status"] is None  # logged out, its messages are still shown
     assert page.request("/messages/999999").status == 404
+
+
+def test_trades_and_levels_are_bounded(page: Page) -> None:
+    server = page.sandbox.server
+    for _ in range(RECENT_TRADES // 2 + 1):
+        for side in ("buy", "sell"):
+            server.perform(operation("trade", {"market": MARKET, "side": side, "quantity": "0.01"}))
+    assert len(server.inspect(lambda venue: venue.recent_trades("prediction"))) == RECENT_TRADES
+    update = page.update(f"market={MARKET}")
+    assert len(update["trades"]) == MAX_ROWS
+    assert 0 < max(len(update["book"][side]) for side in ("buy", "sell")) <= MAX_LEVELS
 
 
 def test_a_venue_that_is_down_is_shown_as_stopped(page: Page) -> None:
@@ -199,7 +212,7 @@ def test_the_command_prints_the_address(tmp_path: Path) -> None:
 
 def test_without_the_extra_the_command_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "kalshi_fix_venue.web", raising=False)
-    monkeypatch.setitem(sys.modules, "kalshi_fix_venue.web.server", None)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "kalshi_fix_venue.web.server", None)
     result = CliRunner().invoke(commands, ["venue", "--folder", str(tmp_path / "venue"), "--web"])
     assert result.exit_code == 1
     assert "pip install 'kalshi-fix-venue[web]'" in result.output
