@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import re
 import sys
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -207,7 +209,14 @@ def test_the_command_prints_the_address(tmp_path: Path) -> None:
         address = lines_until(process, "/#")[-1]
         token = json.loads((tmp_path / "venue" / "control.json").read_text())["token"]
         assert re.fullmatch(rf"http://127\.0\.0\.1:[0-9]+/#{token}", address)
-        interrupted(process)
+        port = int(re.findall("[0-9]+", address)[4])
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        with closing(connection):
+            connection.request("GET", "/updates", headers={"Authorization": f"Bearer {token}"})
+            with connection.getresponse() as page:
+                assert page.readline().startswith(b"data: ")
+                status, errors = interrupted(process)
+    assert (status, errors.decode().strip()) == (130, "")
 
 
 def test_without_the_extra_the_command_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,6 +108,8 @@ class WebServer:
             lifespan="off",
             interface="asgi3",
             log_config=None,
+            # A page that is dropped or open at the end is an error to uvicorn.
+            log_level="critical",
             access_log=False,
             proxy_headers=False,
             server_header=False,
