@@ -115,9 +115,10 @@ matrix: $(DEV)
 		fi; \
 	done
 
-# The mutants of the simulation judge the simulation, and codegen runs on one Python: whatever this one is.
+# The mutants of the simulation judge the simulation, and codegen runs on one Python: whatever this one is. The page
+# of the venue is tried in a browser on that one only.
 test-%: .venv-%/dev.stamp
-	.venv-$*/bin/$(PYTEST) --ignore tests/simulation/test_mutants.py --ignore tests/codegen
+	BROWSER_REQUIRED= .venv-$*/bin/$(PYTEST) --ignore tests/simulation/test_mutants.py --ignore tests/codegen
 
 revise: $(DEV) ## take in what the venue has changed, step by step; ARGS=--reviewed once you have read the new text
 	$(BIN)/python tools/revise.py $(ARGS)
