@@ -32,6 +32,15 @@ class AdapterError(KalshiFixError):
     """Base of the exceptions of the adapters."""
 
 
+class StoreUnavailableError(StoreError):
+    """The store cannot be opened now, but a later attempt may succeed: its server is not ready, or see the
+    subclass."""
+
+
+class StoreInUseError(StoreUnavailableError):
+    """Another process, or another client of this one, uses the store."""
+
+
 class ConnectionFailedError(AdapterError, ConnectionError):
     """The connection failed: unreachable, refused, reset, or timed out."""
 

@@ -9,10 +9,12 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 from kalshi_fix_adapters.blocking.io_thread import IoThread
 from kalshi_fix_adapters.blocking.shared_core import SharedCore
+from kalshi_fix_adapters.blocking.standby import Standby
 from kalshi_fix_adapters.config.factories import ClientFactory, Factories, OrderEntryFactory
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.engine.client_core import Sent
 from kalshi_fix_adapters.engine.pacing import Turn
+from kalshi_fix_adapters.engine.standby import EVERY, Takeover
 from kalshi_fix_adapters.engine.user import (
     ClientBase,
     Ended,
@@ -23,7 +25,12 @@ from kalshi_fix_adapters.engine.user import (
     no_tokens,
     not_closed,
 )
-from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError, SessionClosedError
+from kalshi_fix_adapters.errors import (
+    ClientTimeoutError,
+    NotConnectedError,
+    SessionClosedError,
+    StoreUnavailableError,
+)
 from kalshi_fix_adapters.events import ClientEvent
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import LocalProtocolError
@@ -83,6 +90,26 @@ class Client(ClientBase):
             shared.open()
             self._core.begin()
             thread.start()
+
+    def standby(
+        self, *, every: float = EVERY, on_wait: Callable[[StoreUnavailableError], object] | None = None
+    ) -> Standby:
+        """Return a context that waits until no other process uses the client's store, then opens the client:
+        of the same program on two hosts, one is the primary, and the other takes over when it has gone.
+
+        Enter it instead of the client. A server that cannot be reached is waited for, too. The client tries
+        its first logon again, and often while the venue still has the connection of the former primary. When
+        the store is lost, which ends the session, leaving the context raises SystemExit with status 75
+        (`EX_TEMPFAIL`), so a service manager starts the process again as the standby.
+
+        Args:
+            every: seconds between attempts to open the store.
+            on_wait: called with the reason before each wait.
+
+        Raises:
+            ConfigurationError: the client has no store that another process can open, or never reconnects.
+        """
+        return Standby(self, Takeover(self._core, every, on_wait))
 
     def __enter__(self) -> Self:
         self.open()

@@ -61,6 +61,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import KalshiFixError, LocalProtocolError, SendFailedError, StoreError
 from kalshi_fix_sansio.events import (
+    CloseReason,
     Event,
     LoggedOn,
     MessageReceived,
@@ -524,13 +525,19 @@ class ClientCore:
                 self._quiet_at = self._quiet.moment(now.monotonic)
 
     def store_changed(self) -> None:
-        """Release the messages whose commit is durable; end the session if the store has failed."""
+        """Release the messages whose commit is durable; end the session if the store has failed, or make no
+        further attempt if there is none."""
         connection = self._connection
-        if connection is not None:
-            try:
-                _ = self._sequence.durable
-            except StoreError as error:
+        try:
+            _ = self._sequence.durable
+        except StoreError as error:
+            if connection is not None:
                 connection.session.store_lost(error)
+            elif self._attempts.phase is Phase.WAITING:
+                self._settle_logon(sent=False)
+                self._emit_outcome(self._attempts.failed(error, self._clocks()))
+                self._wake()
+        if connection is not None:
             self._deliver(connection, self._clocks())
 
     def tick(self) -> None:
@@ -769,6 +776,17 @@ class ClientCore:
         """The error of the store that ended the last session; None while the store works."""
         session = self._sequence.session
         return None if session is None else session.store_error
+
+    @property
+    def is_store_lost(self) -> bool:
+        """Whether the store has failed, or another process may have taken it over."""
+        try:
+            _ = self._sequence.durable
+        except StoreError:
+            return True
+        return self.store_error is not None or (
+            self._ended is not None and self._ended.reason is CloseReason.STORE_FAILED
+        )
 
     @property
     def congested(self) -> bool:

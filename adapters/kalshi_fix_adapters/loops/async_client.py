@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from kalshi_fix_adapters.engine.client_core import Sent
+from kalshi_fix_adapters.engine.standby import EVERY, Takeover
 from kalshi_fix_adapters.engine.user import (
     ClientBase,
     Ended,
@@ -23,8 +24,10 @@ from kalshi_fix_adapters.engine.user import (
     no_tokens,
     not_closed,
 )
+from kalshi_fix_adapters.errors import StoreUnavailableError
 from kalshi_fix_adapters.events import ClientEvent
 from kalshi_fix_adapters.loops.adapter import AsyncAdapter
+from kalshi_fix_adapters.loops.standby import AsyncStandby
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import SessionEnded
 
@@ -64,6 +67,26 @@ class AsyncClient(ClientBase):
             await self._leave(clean=False)
             raise
         return self
+
+    def standby(
+        self, *, every: float = EVERY, on_wait: Callable[[StoreUnavailableError], object] | None = None
+    ) -> AsyncStandby[Self]:
+        """Return a context that waits until no other process uses the client's store, then opens the client:
+        of the same program on two hosts, one is the primary, and the other takes over when it has gone.
+
+        Enter it instead of the client. A server that cannot be reached is waited for, too. The client tries
+        its first logon again, and often while the venue still has the connection of the former primary. When
+        the store is lost, which ends the session, leaving the context raises SystemExit with status 75
+        (`EX_TEMPFAIL`), so a service manager starts the process again as the standby.
+
+        Args:
+            every: seconds between attempts to open the store.
+            on_wait: called with the reason before each wait.
+
+        Raises:
+            ConfigurationError: the client has no store that another process can open, or never reconnects.
+        """
+        return AsyncStandby(self, self._adapter, Takeover(self._core, every, on_wait))
 
     async def __aenter__(self) -> Self:
         await self._adapter.enter()

@@ -14,7 +14,7 @@ except ModuleNotFoundError:
         "stores in Postgres need psycopg: pip install 'kalshi-fix-sansio[postgres]'"
     ) from None
 
-from kalshi_fix_adapters.store_postgres.connection import StoreInUseError
+from kalshi_fix_adapters.errors import StoreInUseError
 from kalshi_fix_adapters.store_postgres.database import Failover
 from kalshi_fix_adapters.store_postgres.factory import PostgresDatabase
 from kalshi_fix_adapters.store_postgres.store import PostgresStore

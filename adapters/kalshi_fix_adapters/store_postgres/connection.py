@@ -11,6 +11,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from kalshi_fix_adapters.errors import StoreInUseError, StoreUnavailableError
 from kalshi_fix_adapters.store_postgres.schema import FENCED, SESSION, UNSAFE, Connection
 from kalshi_fix_adapters.stores.rows import DamagedRowError, Row
 from kalshi_fix_sansio.errors import StoreError
@@ -27,10 +28,6 @@ _HOLDER: Final = """
     SELECT holder, extract(epoch FROM leased_until - clock_timestamp()) FROM kalshi_fix.session
     WHERE name = %s
 """
-
-
-class StoreInUseError(StoreError):
-    """Another process holds the lease of the store."""
 
 
 def place_of(dsn: str) -> str:
@@ -79,7 +76,10 @@ def explain(place: object, error: psycopg.Error) -> StoreError:
         return StoreError(f"{place} was taken over by another process; nothing more is written")
     if error.sqlstate == UNSAFE:
         return StoreError(f"{place}: {text.partition(' CONTEXT:')[0]}")
-    return StoreError(f"{place} could not be read or written: {text}")
+    # Without a SQLSTATE there is no connection; class 57 is a server that starts, ends or recovers.
+    unavailable = isinstance(error, psycopg.OperationalError) and (error.sqlstate or "57").startswith("57")
+    kind = StoreUnavailableError if unavailable else StoreError
+    return kind(f"{place} could not be read or written: {text}")
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import attrs
 import psycopg
 
+from kalshi_fix_adapters.errors import StoreUnavailableError
 from kalshi_fix_adapters.store_postgres.connection import connect, durable_transaction, take
 from kalshi_fix_adapters.store_postgres.keys import change_key, find_store
 from kalshi_fix_adapters.store_postgres.schema import MESSAGES, REQUESTS, ROWS, SESSION, migrate
@@ -86,12 +87,11 @@ class Database:
             self._connection.add_notice_handler(self._note_warning)
             row = self._connection.execute("SELECT pg_is_in_recovery(), current_setting('server_encoding')")
             is_replica, encoding = row.fetchone() or (None, None)
-            if is_replica or encoding != "UTF8":
-                raise StoreError(
-                    f"{place} is a replica: connect to the primary server"
-                    if is_replica
-                    else f"{place} has the encoding {encoding}: create a database with UTF8"
-                )
+            if is_replica:
+                # It may be promoted while a standby waits.
+                raise StoreUnavailableError(f"{place} is a replica: connect to the primary server")
+            if encoding != "UTF8":
+                raise StoreError(f"{place} has the encoding {encoding}: create a database with UTF8")
             migrate(self._connection, place)
             self.numbers: Numbers
             self._store, self._fence, self.numbers = self._take(dsn)

@@ -13,6 +13,7 @@ import sys
 import weakref
 from pathlib import Path
 
+from kalshi_fix_adapters.errors import StoreInUseError
 from kalshi_fix_sansio.errors import StoreError
 
 if sys.platform == "win32":
@@ -49,7 +50,8 @@ class FileLock:
     """Holds the lock of a store until `release`; any thread may release it.
 
     Raises:
-        StoreError: another store has it, in this process or in another, or the file cannot be opened.
+        StoreInUseError: another store has it, in this process or in another.
+        StoreError: the file cannot be opened.
     """
 
     def __init__(self, store: Path) -> None:
@@ -80,7 +82,7 @@ class FileLock:
             holder = self._file.read(32)
             self._file.close()
             if isinstance(error, _HELD_BY_ANOTHER):
-                raise StoreError(_in_use(store, holder)) from None
+                raise StoreInUseError(_in_use(store, holder)) from None
             raise StoreError(
                 f"{path} cannot be locked ({error.strerror}): put the store on a disk of this machine"
             ) from None

@@ -1,0 +1,106 @@
+"""One session on two hosts: the process that opens the store is the primary, and the others wait for it."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from typing import Final
+
+import attrs
+
+from kalshi_fix_adapters.engine.client_core import ClientCore
+from kalshi_fix_adapters.errors import StoreUnavailableError
+from kalshi_fix_adapters.net.service_manager import ServiceManager
+from kalshi_fix_adapters.stores import StoreFactory
+from kalshi_fix_sansio.errors import ConfigurationError
+
+LOST: Final = getattr(os, "EX_TEMPFAIL", 75)
+"""Exit status of a process whose store was lost: start it again, and it waits as the standby."""
+KEY_IN_USE: Final = 0.2
+"""Seconds between logons while the venue still has the connection of the former primary, unless the client's
+`ReconnectPolicy` has another value."""
+EVERY: Final = 0.5
+"""Seconds between attempts to open the store."""
+LOG: Final = logging.getLogger("kalshi_fix_adapters.standby")
+
+
+class Takeover:
+    """The part of a standby that does not depend on the event loop. It also reports to the service manager.
+
+    Args:
+        core: the client, not open.
+        every: seconds between attempts to open the store.
+        on_wait: called with the reason before each wait.
+
+    Raises:
+        ConfigurationError: the client has no place of stores, or never reconnects.
+    """
+
+    def __init__(
+        self, core: ClientCore, every: float, on_wait: Callable[[StoreUnavailableError], object] | None
+    ) -> None:
+        plan = core.plan
+        if not isinstance(plan.store, StoreFactory):
+            raise ConfigurationError(
+                "a standby needs a store that another process can open: set the option `store` to a database "
+                "or a folder"
+            )
+        if plan.reconnect is None:
+            raise ConfigurationError("a standby reconnects, so the option `reconnect` must not be None")
+        if not every > 0:
+            raise ConfigurationError(f"every must be above 0 seconds, not {every!r}")
+        policy = plan.reconnect
+        # The venue refuses the first logon while it has the connection of the former primary.
+        core.plan = attrs.evolve(
+            plan,
+            reconnect=attrs.evolve(
+                policy,
+                retry_first=True,
+                key_in_use=KEY_IN_USE if policy.key_in_use is None else policy.key_in_use,
+            ),
+        )
+        self._core = core
+        self._on_wait = on_wait
+        self._manager = ServiceManager()
+        self._waits = False
+        self.every: float = every
+        """Seconds between attempts to open the store."""
+
+    def begin(self) -> None:
+        """Report that this process has started."""
+        self._waits = False
+        self._manager.start_watchdog()
+        self._manager.notify("READY=1")
+
+    def wait(self, error: StoreUnavailableError) -> None:
+        """Report that the store cannot be opened yet."""
+        if not self._waits:
+            self._waits = True
+            LOG.info("waiting: %s", error)
+            self._manager.notify(f"STATUS=standby: {error}")
+        if self._on_wait is not None:
+            self._on_wait(error)
+
+    def entered(self) -> None:
+        """Report that this process is the primary, and logged on."""
+        LOG.info("primary: %s", self._core.plan.name)
+        self._manager.notify("STATUS=primary")
+
+    def is_lost(self) -> bool:
+        """Return whether the store was lost, so this process is not the primary any more. Once the client is
+        closed, only a session that has ended for this reason is known."""
+        return self._core.is_store_lost
+
+    def leave(self, error: BaseException | None, *, lost: bool = False) -> None:
+        """Report that this process ends, with `error`; `lost` is what `is_lost` returned before the client
+        was closed.
+
+        Raises:
+            SystemExit: the store was lost: with the status `LOST`.
+        """
+        self._manager.notify("STOPPING=1")
+        self._manager.stop_watchdog()
+        if lost or self.is_lost():
+            LOG.error("this process is not the primary any more: %s", error or "its store was lost")
+            raise SystemExit(LOST) from error

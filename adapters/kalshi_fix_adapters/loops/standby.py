@@ -1,0 +1,58 @@
+"""The context of a client in an event loop that takes over from another process."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from kalshi_fix_adapters.engine.standby import Takeover
+from kalshi_fix_adapters.errors import StoreUnavailableError
+from kalshi_fix_adapters.loops.adapter import AsyncAdapter
+
+if TYPE_CHECKING:
+    from kalshi_fix_adapters.loops.async_client import AsyncClient
+
+C = TypeVar("C", bound="AsyncClient")
+
+
+class AsyncStandby(Generic[C]):
+    """Waits until the client's store is free, then is the client's context; see `AsyncClient.standby`."""
+
+    def __init__(self, client: C, adapter: AsyncAdapter, takeover: Takeover) -> None:
+        self._client = client
+        self._adapter = adapter
+        self._takeover = takeover
+
+    async def __aenter__(self) -> C:
+        takeover = self._takeover
+        takeover.begin()
+        try:
+            while True:
+                try:
+                    client = await self._client.__aenter__()
+                except StoreUnavailableError as error:
+                    takeover.wait(error)
+                    # In a thread, because not every loop of an adapter has a timer outside of a connection.
+                    await self._adapter.call_waiting(partial(time.sleep, takeover.every))
+                else:
+                    takeover.entered()
+                    return client
+        except BaseException as error:
+            takeover.leave(error)
+            raise
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        lost = self._takeover.is_lost()
+        try:
+            await self._client.__aexit__(kind, error, trace)
+        except BaseException as raised:
+            self._takeover.leave(raised, lost=lost)
+            raise
+        self._takeover.leave(error, lost=lost)

@@ -1,0 +1,59 @@
+"""Reports of this process to the service manager that has started it, by the protocol of systemd (sd_notify).
+
+Without a service manager, or on a system without Unix sockets, all of it does nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+from typing import Final
+
+_PINGS: Final = 3
+"""Reports within the time after which the service manager kills a process without one."""
+
+
+class ServiceManager:
+    """Sends reports to the socket that the environment variable NOTIFY_SOCKET names."""
+
+    def __init__(self) -> None:
+        self._address = os.environ.get("NOTIFY_SOCKET", "") if hasattr(socket, "AF_UNIX") else ""
+        # A name that begins with @ is in the abstract namespace, whose names begin with a zero byte.
+        if self._address.startswith("@"):
+            self._address = "\0" + self._address[1:]
+        self._stopped = threading.Event()
+
+    def notify(self, state: str) -> None:
+        """Report a state, such as `READY=1`; a report that cannot be sent is dropped."""
+        if not self._address:
+            return
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
+            # A full socket must not stop this process.
+            connection.setblocking(False)
+            connection.sendto(state.replace("\n", " ").encode(), self._address)
+
+    def start_watchdog(self) -> None:
+        """Report often that this process runs, if the service manager asks for it (WATCHDOG_USEC)."""
+        microseconds = os.environ.get("WATCHDOG_USEC", "")
+        of_another = os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid())
+        if not self._address or of_another or not microseconds.isdecimal() or int(microseconds) == 0:
+            return
+        # Another event, so a thread that has not noticed its end yet cannot continue.
+        self._stopped = threading.Event()
+        interval = int(microseconds) / 1_000_000 / _PINGS
+        threading.Thread(
+            target=self._ping, args=(interval, self._stopped), name="kalshi-fix-watchdog", daemon=True
+        ).start()
+
+    def stop_watchdog(self) -> None:
+        """Report no more that this process runs."""
+        self._stopped.set()
+
+    def _ping(self, interval: float, stopped: threading.Event) -> None:
+        # In a thread: it reports that the process is scheduled, not that its work advances. A commit or a
+        # connection that hangs is noticed by the client, whose session ends.
+        self.notify("WATCHDOG=1")
+        while not stopped.wait(interval):
+            self.notify("WATCHDOG=1")
