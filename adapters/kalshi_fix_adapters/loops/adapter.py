@@ -11,6 +11,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from kalshi_fix_adapters.config.factories import Factories
@@ -179,22 +180,34 @@ class AsyncAdapter(ABC):
         if not self.core.may_wait:
             act()
             return
+        errors = self._call_in_thread(act)
+        await self.wait_shielded(lambda: errors or None)
+        if errors[0] is not None:
+            raise errors[0]
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for some seconds, also while no task of the adapter runs; a cancellation ends the wait."""
+        # In a thread, because the timers of a loop may belong to the tasks of a connection.
+        errors = self._call_in_thread(partial(time.sleep, seconds))
+        await self.wait(lambda: errors or None, None)
+
+    def _call_in_thread(self, act: Callable[[], object]) -> list[BaseException | None]:
+        """Call a function in a thread, and wake the users afterwards; the list then has its exception, or
+        None."""
         self.enter_loop()
         errors: list[BaseException | None] = []
 
         def call() -> None:
             try:
                 act()
-            except BaseException as error:  # noqa: BLE001 - it is raised again below
+            except BaseException as error:  # noqa: BLE001 - the caller raises it again
                 errors.append(error)
             else:
                 errors.append(None)
             self.call_committed()
 
         threading.Thread(target=call, name="kalshi-fix-store", daemon=True).start()
-        await self.wait_shielded(lambda: errors or None)
-        if errors[0] is not None:
-            raise errors[0]
+        return errors
 
     async def run(self) -> None:
         """Make connections until the core is over."""

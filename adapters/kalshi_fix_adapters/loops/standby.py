@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -34,8 +32,7 @@ class AsyncStandby(Generic[C]):
                     client = await self._client.__aenter__()
                 except StoreUnavailableError as error:
                     takeover.wait(error)
-                    # In a thread, because not every loop of an adapter has a timer outside of a connection.
-                    await self._adapter.call_waiting(partial(time.sleep, takeover.every))
+                    await self._adapter.sleep(takeover.every)
                 else:
                     takeover.entered()
                     return client

@@ -229,6 +229,11 @@ class _Face:
     async def __aexit__(self, *error: object) -> None:
         self.client.__exit__(*error)
 
+    @contextlib.asynccontextmanager
+    async def standby(self, **options: Any) -> AsyncIterator[Self]:
+        with self.client.standby(**options):
+            yield self
+
     async def open(self) -> Self:
         self.client.open()
         return self

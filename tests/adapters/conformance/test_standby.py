@@ -1,0 +1,140 @@
+"""A client that waits until no other process uses its store, and takes over."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
+from kalshi_fix_adapters.engine.standby import LOST, Takeover
+from kalshi_fix_adapters.errors import StoreInUseError
+from kalshi_fix_adapters.store_sqlite.file import StoreFile
+from kalshi_fix_sansio.errors import ConfigurationError, SendFailedError, StoreError
+from kalshi_fix_sansio.session import MemoryStore
+from kalshi_fix_venue.testing import Sandbox
+from tests.adapters.conformance.loops import TASKS, Loop
+from tests.adapters.conformance.support import AT_ONCE, options, order, trade
+
+EVERY = 0.01
+
+
+def durable(sandbox: Sandbox, folder: Path, **changes: Any) -> Any:
+    """Return options of a client with a store in a file, which reconnects."""
+    return options(sandbox, "KalshiRT", **{"store": folder, "reconnect": AT_ONCE, **changes})
+
+
+async def test_a_standby_takes_over_and_continues_the_numbers(
+    loop: Loop, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    waits, leaves = threading.Event(), threading.Event()
+    reasons: list[Exception] = []
+
+    def note(reason: Exception) -> None:
+        reasons.append(reason)
+        waits.set()
+
+    async def run_primary() -> None:
+        client = loop.client("KalshiRT", **durable(sandbox, tmp_path, reset_seq_num=True))
+        async with client.standby(every=EVERY) as primary:
+            await trade(primary)
+            entered.set()
+            await loop.until(waits)
+            # The standby has read the number that the primary has used, and nothing is committed after it.
+            assert client.numbers.next_outgoing == 3
+        leaves.set()
+
+    entered = threading.Event()
+    async with loop.together() as start:
+        start(run_primary)
+        await loop.until(entered)
+        client = loop.client("KalshiRT", **durable(sandbox, tmp_path))
+        async with client.standby(every=EVERY, on_wait=note) as standby:
+            assert isinstance(reasons[0], StoreInUseError)
+            # Logon, order and Logout of the primary, and the Logon.
+            assert standby.numbers.next_outgoing == 5
+            assert await trade(standby) == 5
+        await loop.until(leaves)
+
+
+async def test_a_lost_store_ends_the_process_with_its_own_status(
+    loop: Loop, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    async def lose() -> None:
+        client = loop.client("KalshiRT", **durable(sandbox, tmp_path, reset_seq_num=True))
+        async with client.standby() as primary:
+            monkeypatch.setattr(StoreFile, "write", fail)
+            await primary.send(order())
+
+    with pytest.raises(SystemExit) as exited:
+        await lose()
+    assert exited.value.code == LOST == 75
+    assert isinstance(exited.value.__cause__, SendFailedError)
+
+
+async def test_an_exception_of_the_user_is_passed_on(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
+    with pytest.raises(KeyError):
+        async with loop.client("KalshiRT", **durable(sandbox, tmp_path, reset_seq_num=True)).standby():
+            raise KeyError
+    # The store is free again.
+    async with loop.client("KalshiRT", **durable(sandbox, tmp_path)):
+        pass
+
+
+async def test_a_store_that_no_wait_will_open_is_not_waited_for(
+    loop: Loop, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    client = loop.client("KalshiRT", **durable(sandbox, tmp_path / "file"))
+    with pytest.raises(StoreError, match="file"):
+        async with client.standby():
+            raise AssertionError("entered")
+
+
+@pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
+async def test_waiting_can_be_cancelled(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
+    async def take_over() -> None:
+        client = loop.client("KalshiRT", **durable(sandbox, tmp_path))
+        async with client.standby(every=EVERY):
+            raise AssertionError("entered")
+
+    async with loop.client("KalshiRT", **durable(sandbox, tmp_path, reset_seq_num=True)) as primary:
+        with pytest.raises((TimeoutError, trio.TooSlowError)):
+            await loop.within(0.1, take_over)
+        await trade(primary)
+
+
+@pytest.mark.parametrize(
+    ("changes", "every", "match"),
+    [
+        ({"store": None}, 1.0, "set the option `store`"),
+        ({"store": MemoryStore()}, 1.0, "set the option `store`"),
+        ({"reconnect": None}, 1.0, "`reconnect` must not be None"),
+        ({}, 0.0, "every must be above 0"),
+    ],
+)
+def test_a_standby_needs_a_place_for_its_store_and_reconnects(
+    loop: Loop, sandbox: Sandbox, tmp_path: Path, changes: dict[str, Any], every: float, match: str
+) -> None:
+    client = loop.client("KalshiRT", **durable(sandbox, tmp_path, **changes))
+    client = getattr(client, "client", client)
+    with pytest.raises(ConfigurationError, match=match):
+        client.standby(every=every)
+
+
+@pytest.mark.parametrize(("given", "used"), [(None, 0.2), (3.0, 3.0)])
+def test_the_first_logon_is_tried_often(
+    loop: Loop, sandbox: Sandbox, tmp_path: Path, given: float | None, used: float
+) -> None:
+    policy = ReconnectPolicy(key_in_use=given, cap=7.0)
+    client = loop.client("KalshiRT", **durable(sandbox, tmp_path, reconnect=policy))
+    core = getattr(client, "client", client)._core
+    Takeover(core, 1.0, None)
+    found = core.plan.reconnect
+    assert (found.key_in_use, found.retry_first, found.cap) == (used, True, 7.0)
