@@ -17,7 +17,7 @@ from kalshi_fix_sansio.errors import ConfigurationError, SendFailedError, StoreE
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import TASKS, Loop
-from tests.adapters.conformance.support import AT_ONCE, options, order, trade
+from tests.adapters.conformance.support import AT_ONCE, options, order, place_order
 
 EVERY = 0.01
 
@@ -40,7 +40,7 @@ async def test_a_standby_takes_over_and_continues_the_numbers(
     async def run_primary() -> None:
         client = loop.client("KalshiRT", **durable(sandbox, tmp_path, reset_seq_num=True))
         async with client.standby(every=EVERY) as primary:
-            await trade(primary)
+            await place_order(primary)
             entered.set()
             await loop.until(waits)
             # The standby has read the number that the primary has used, and nothing is committed after it.
@@ -56,7 +56,7 @@ async def test_a_standby_takes_over_and_continues_the_numbers(
             assert isinstance(reasons[0], StoreInUseError)
             # Logon, order and Logout of the primary, and the Logon.
             assert standby.numbers.next_outgoing == 5
-            assert await trade(standby) == 5
+            assert await place_order(standby) == 5
         await loop.until(leaves)
 
 
@@ -107,7 +107,7 @@ async def test_waiting_can_be_cancelled(loop: Loop, sandbox: Sandbox, tmp_path: 
     async with loop.client("KalshiRT", **durable(sandbox, tmp_path, reset_seq_num=True)) as primary:
         with pytest.raises((TimeoutError, trio.TooSlowError)):
             await loop.within(0.1, take_over)
-        await trade(primary)
+        await place_order(primary)
 
 
 @pytest.mark.parametrize(
