@@ -2,120 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import queue
-import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-import attrs
 import pytest
 
-from kalshi_fix_adapters.blocking import order_entry
-from kalshi_fix_sansio import NewOrderSingle, OrdType, Side
+from kalshi_fix_sansio import Side
 from kalshi_fix_venue.operations import operation
-from kalshi_fix_venue.testing import MARKETS, Sandbox
+from tests.example_programs import EXAMPLES, PATIENCE, SYMBOL, Place, example_place
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
-SYMBOL = MARKETS["prediction"][0].rules.ticker
 LOOPS = ("blocking", "asyncio", "trio")
-PATIENCE = 20.0
 LONGER = {"anyio_client.py": 180, "fixt_peer.py": 170}
-
-
-@attrs.define(eq=False)
-class Script:
-    """A running example whose output is read line by line."""
-
-    process: subprocess.Popen[str]
-    lines: queue.Queue[str]
-
-    def expect(self, *words: str) -> str:
-        """Return the next line that contains all these words."""
-        seen: list[str] = []
-        while True:
-            try:
-                line = self.lines.get(timeout=PATIENCE)
-            except queue.Empty:
-                pytest.fail(f"no line with {words}, only {seen}")
-            seen.append(line)
-            if all(word in line for word in words):
-                return line
-
-    def interrupt(self) -> int:
-        """Send SIGINT and return the exit status."""
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(PATIENCE)
-
-
-@attrs.define(eq=False)
-class Place:
-    """The venue, and the settings that scripts need to find it."""
-
-    sandbox: Sandbox
-    environ: dict[str, str]
-    second_key: tuple[str, Path]
-
-    @contextmanager
-    def run(self, name: str, *arguments: object) -> Iterator[Script]:
-        # SIGINT must work even if this test runner was started with it ignored.
-        process = subprocess.Popen(
-            [sys.executable, "-W", "error", str(EXAMPLES / name), *map(str, arguments)],
-            stdout=subprocess.PIPE,
-            text=True,
-            env=self.environ,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        )
-        lines: queue.Queue[str] = queue.Queue()
-        assert process.stdout is not None
-        reader = threading.Thread(target=lambda stream: [*map(lines.put, stream)], args=(process.stdout,))
-        reader.start()
-        try:
-            yield Script(process, lines)
-        finally:
-            process.kill()
-            process.wait()
-            reader.join()
-            process.stdout.close()
-
-    def levels(self, side: Side) -> tuple[tuple[Decimal, Decimal], ...]:
-        """Return the resting quantity in the market, by price."""
-        return self.sandbox.server.inspect(lambda venue: venue.exchange("prediction").levels(SYMBOL, side))
-
-    def improve_bid(self, price: str) -> None:
-        """Let another trader bid more."""
-        with order_entry(**self.sandbox.options("other", "prediction", "KalshiNR")) as client:
-            bid = NewOrderSingle(
-                cl_ord_id="other-1",
-                symbol=SYMBOL,
-                side=Side.BUY,
-                ord_type=OrdType.LIMIT,
-                price=price,
-                order_qty=1,
-            )
-            client.send(bid)
-            next(client.messages(timeout=PATIENCE))
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    with Sandbox(("you", "other")) as sandbox:
-        [(key_id, path), second, *_] = sandbox.write_files(tmp_path, "you")["prediction"]
-        environ = {
-            "PATH": os.environ["PATH"],
-            "KALSHI_KEY_ID": key_id,
-            "KALSHI_PRIVATE_KEY_PATH": str(path),
-            "KALSHI_FIX_ENDPOINTS": sandbox.endpoints("prediction"),
-            "KALSHI_FIX_CA_FILE": str(sandbox.ca_path(tmp_path)),
-        }
-        yield Place(sandbox, environ, second)
+    with example_place(tmp_path) as running:
+        yield running
 
 
 def test_every_example_is_short_enough_to_be_read() -> None:

@@ -1,0 +1,18 @@
+"""One session on two hosts: start this program on both. The environment has the key, and STORE is the URL of a
+database."""
+
+import os
+import signal
+import sys
+
+from kalshi_fix_adapters.blocking import order_entry
+from kalshi_fix_sansio import MessageReceived
+
+# systemd ends a service by SIGTERM: leaving the context logs out.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+client = order_entry(retransmission=True, store=os.environ["STORE"], account="desk")
+with client.standby(on_wait=lambda why: print("standby:", why, flush=True)):
+    print("primary from", client.numbers.next_outgoing, flush=True)
+    for event in client.events():
+        if isinstance(event, MessageReceived):
+            print(event.message, flush=True)

@@ -1,0 +1,24 @@
+"""A venue, a database, and the program of the examples on two hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.example_programs import Place, example_place
+from tests.postgres import Server
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    with Server() as running:
+        yield running
+
+
+@pytest.fixture
+def hosts(tmp_path: Path, server: Server) -> Iterator[Place]:
+    with example_place(tmp_path) as place:
+        place.environ["STORE"] = f"{server.dsn(server.new())}&failover=none&lease=1"
+        yield place
