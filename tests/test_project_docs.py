@@ -24,6 +24,7 @@ from kalshi_fix_sansio import KalshiFixError, _generated
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
+STANDBY = DOCS / "how-to" / "standby.md"  # tests/failover runs its example
 METRICS = DOCS / "how-to" / "metrics.md"
 
 
@@ -52,7 +53,12 @@ def run_page(page: Path) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if python_of(page) and page.parent.name != "tutorial" and page != METRICS]
+    "page",
+    [
+        page
+        for page in PAGES
+        if python_of(page) and page.parent.name != "tutorial" and page not in (METRICS, STANDBY)
+    ],
 )
 def test_the_python_of_a_page_runs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A page may import the example that it describes.
@@ -213,9 +219,11 @@ def test_every_public_name_is_in_the_api_pages(module: str) -> None:
     assert public - shown == set()
 
 
-def test_the_home_page_shows_the_current_first_order_example() -> None:
-    page = (DOCS / "index.md").read_text("utf-8")
-    assert (DOCS.parent / "examples" / "first_order.py").read_text("utf-8") in page
+@pytest.mark.parametrize(
+    ("name", "example"), [("index.md", "first_order.py"), ("how-to/standby.md", "standby.py")]
+)
+def test_a_page_shows_the_current_example(name: str, example: str) -> None:
+    assert (DOCS.parent / "examples" / example).read_text("utf-8") in (DOCS / name).read_text("utf-8")
 
 
 def test_the_page_of_the_command_has_every_subcommand_and_its_examples_are_valid() -> None:
