@@ -11,12 +11,6 @@ from tests.example_programs import Place, example_place
 from tests.postgres import Server
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    with Server() as running:
-        yield running
-
-
 @pytest.fixture
 def hosts(tmp_path: Path, server: Server) -> Iterator[Place]:
     with example_place(tmp_path) as place:

@@ -110,7 +110,7 @@ class ForkServer:
 class Course:
     """A venue, a relay to it, and clients that share one store."""
 
-    def __init__(self, folder: Path, seed: int, sync: Sync) -> None:
+    def __init__(self, folder: Path, seed: int, sync: Sync, stores: str) -> None:
         self.folder = folder
         self.random = Random(seed)
         self.deaths = Deaths()
@@ -120,6 +120,7 @@ class Course:
         self._cells.write_bytes(bytes(16))
         self._seed = seed
         self._sync: Sync = sync
+        self.stores = stores
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as undo:
@@ -131,6 +132,7 @@ class Course:
                 "folder": str(self.folder),
                 "seed": self._seed,
                 "sync": self._sync,
+                "stores": self.stores,
                 "host": "127.0.0.1",
                 "port": self._relay.port,
                 "ca": venue.ca,

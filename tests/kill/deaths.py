@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any
 from unittest.mock import patch
 
-from kalshi_fix_adapters.store_sqlite import SqliteStore
+from kalshi_fix_adapters.stores.durable import DurableStore
 from kalshi_fix_adapters.stores.pending import Pending
 from tests.kill.lives import Death, Doing, Life, Stage
 
@@ -47,16 +47,16 @@ class KillCounter:
 
 def _watch_commits(kill_counter: KillCounter, cells: mmap) -> None:
     """Count the commits that a message or a Logon waits for."""
-    write = SqliteStore._write
+    for kind in DurableStore.__subclasses__():
 
-    def watched(self: SqliteStore, pending: Pending) -> None:
-        waited_for = cells[1] == Doing.PLACING or cells[0] in (Stage.CONNECTING, Stage.RECOVERING)
-        if waited_for:
-            kill_counter.count(Death.BEFORE_COMMIT)
-        write(self, pending)
-        if waited_for:
-            if cells[1] == Doing.PLACING:
-                cells[1] = Doing.COMMITTED
-            kill_counter.count(Death.AFTER_COMMIT)
+        def watched(self: Any, pending: Pending, write: Any = kind._write) -> None:
+            waited_for = cells[1] == Doing.PLACING or cells[0] in (Stage.CONNECTING, Stage.RECOVERING)
+            if waited_for:
+                kill_counter.count(Death.BEFORE_COMMIT)
+            write(self, pending)
+            if waited_for:
+                if cells[1] == Doing.PLACING:
+                    cells[1] = Doing.COMMITTED
+                kill_counter.count(Death.AFTER_COMMIT)
 
-    patch.object(SqliteStore, "_write", watched).start()
+        patch.object(kind, "_write", watched).start()

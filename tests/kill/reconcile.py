@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from kalshi_fix_adapters.store_sqlite import read_summary
+from kalshi_fix_adapters.stores import StoreSummary
 from kalshi_fix_sansio import DIALECT, Logon, SequenceReset
 from kalshi_fix_sansio.config import STALE_TYPES
 from kalshi_fix_sansio.dialect.base import Message
@@ -19,7 +19,7 @@ from kalshi_fix_sansio.messages import CODEC
 from tests.kill.entries import DELIVERED
 from tests.kill.journal import Entry, read
 from tests.kill.knowledge import Knowledge
-from tests.kill.rows import FILL, read_rows
+from tests.kill.rows import FILL, rows_of
 from tests.kill.venue import TradingVenue
 
 _ENVELOPE = frozenset({b"8", b"9", b"34", b"43", b"49", b"52", b"56", b"122", b"10"})
@@ -112,9 +112,8 @@ def _content(frame: bytes) -> bytes:
     return b"\x01".join(field for field in fields if field.partition(b"=")[0] not in _ENVELOPE)
 
 
-def reconcile(folder: Path, venue: TradingVenue) -> Sum:
-    """Compare everything; raise AssertionError for the first difference."""
-    [store] = (folder / "stores").glob("*.sqlite3")
+def reconcile(folder: Path, venue: TradingVenue, summary: StoreSummary) -> Sum:
+    """Compare everything, with the store at the end; raise AssertionError for the first difference."""
     entries, record = read(folder / "journal"), venue.record
     known = Knowledge()
     known.read(entries)
@@ -129,9 +128,8 @@ def reconcile(folder: Path, venue: TradingVenue) -> Sum:
     left = {name: quantity for name, (_, quantity) in known.open.items()}
     assert venue.left_of(list(known.intended)) == left
     assert not from_venue.filled() & from_venue.originals.keys(), "the venue kept something back"
-    summary = read_summary(store)
     assert not summary.open_requests
-    fills = {key.removeprefix(FILL) for key in read_rows(store) if key.startswith(FILL)}
+    fills = {key.removeprefix(FILL) for key in rows_of(summary) if key.startswith(FILL)}
     assert fills == record.fills.keys()
     assert (summary.next_outgoing, summary.next_incoming) == (from_client.last + 1, from_venue.last + 1)
     return Sum(

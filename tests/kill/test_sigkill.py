@@ -15,12 +15,14 @@ from random import Random
 
 import pytest
 
-from kalshi_fix_adapters.config.stores import Sync
+from kalshi_fix_adapters.config.stores import Sync, stores_at
 from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, read_summary, store_path
 from kalshi_fix_venue.identities import ClientKey
 from tests.kill.course import Course, ForkServer
 from tests.kill.lives import Death, Life, lives
 from tests.kill.reconcile import reconcile
+from tests.kill.rows import MANY
+from tests.postgres import Server
 
 KILLS = int(os.environ.get("KILLS", "200"))
 SEED = int(os.environ.get("SEED", "1"))
@@ -31,22 +33,38 @@ Property = Callable[[str, object], None]
 pytestmark = pytest.mark.skipif(not hasattr(os, "waitid"), reason="this system lacks fork or waitid")
 
 
-@pytest.mark.parametrize("sync", ["full", "normal"])
-def test_a_client_killed_repeatedly_agrees_with_the_venue_on_every_fill(
-    tmp_path: Path, sync: Sync, record_property: Property
-) -> None:
-    seed = 2 * SEED + (sync == "normal")
+def kill(folder: Path, seed: int, sync: Sync, stores: str, kills: int) -> str:
+    """Kill a client repeatedly, then compare all that it knows with the venue; return what happened."""
     mortal = lives(Random(seed))
-    with Course(tmp_path, seed, sync) as course:
-        while course.deaths.total < (KILLS + 1) // 2:
+    with Course(folder, seed, sync, stores) as course:
+        while course.deaths.total < kills:
             course.live(next(mortal))
         last = next(mortal).number
         # The first process settles everything, so the second one has nothing to do.
         for number in (last, last + 1):
             course.live(Life(number=number, death=Death.NONE))
-        total = reconcile(tmp_path, course.venue)
+        factory = stores_at(stores)
+        [name] = factory.names()
+        total = reconcile(folder, course.venue, factory.summary(name, rows=MANY))
     assert course.deaths.total < ALL_KINDS or course.deaths.how.keys() >= {*Death} - {Death.NONE}
-    record_property("kills", f"sync={sync}: {course.deaths}; {total}")
+    return f"{course.deaths}; {total}"
+
+
+@pytest.mark.parametrize("sync", ["full", "normal"])
+def test_a_client_killed_repeatedly_agrees_with_the_venue_on_every_fill(
+    tmp_path: Path, sync: Sync, record_property: Property
+) -> None:
+    found = kill(tmp_path, 2 * SEED + (sync == "normal"), sync, str(tmp_path / "stores"), (KILLS + 1) // 2)
+    record_property("kills", f"sync={sync}: {found}")
+
+
+def test_a_client_with_a_store_in_postgres_agrees_with_the_venue_too(
+    tmp_path: Path, server: Server, record_property: Property
+) -> None:
+    # The next process waits for the lease of the one that was killed.
+    place = f"{server.dsn(server.new())}&failover=none&lease=1"
+    found = kill(tmp_path, SEED, "full", place, KILLS // 20)
+    record_property("kills", f"Postgres: {found}")
 
 
 class Maker:
@@ -64,6 +82,7 @@ class Maker:
             "folder": str(folder),
             "seed": SEED,
             "sync": "full",
+            "stores": str(self.folder),
             "host": "",
             "port": 0,
             "ca": "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from decimal import Decimal
 from mmap import mmap
 from pathlib import Path
@@ -14,12 +15,13 @@ import attrs
 
 from kalshi_fix_adapters.blocking import Client, order_entry
 from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
-from kalshi_fix_adapters.config.stores import Sync
-from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
+from kalshi_fix_adapters.config.stores import Sync, is_url, stores_at
+from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError, StoreInUseError
 from kalshi_fix_adapters.events import ClientEvent, Connecting
 from kalshi_fix_adapters.net.tls import Tls
 from kalshi_fix_adapters.observe.observer import Observer
-from kalshi_fix_adapters.store_sqlite import StoreOwner, read_summary, store_path
+from kalshi_fix_adapters.store_sqlite import StoreOwner, store_path
+from kalshi_fix_adapters.stores import StoreFactory, StoreSummary
 from kalshi_fix_sansio import (
     ExecType,
     LogonFields,
@@ -40,7 +42,7 @@ from tests.kill.entries import DELIVERED, entry_of
 from tests.kill.journal import Journal, read
 from tests.kill.knowledge import Knowledge
 from tests.kill.lives import Death, Doing, Life, Stage
-from tests.kill.rows import FILL, LAST_TAKEN, read_rows
+from tests.kill.rows import FILL, LAST_TAKEN, MANY, rows_of
 
 IDLE, SENT, EVENT, DONE = b"i", b"s", b"e", b"d"
 """Progress that the client reports on its pipe."""
@@ -64,15 +66,13 @@ class Settings:
     port: int
     ca: str
     key_id: str
+    stores: str
+    """A folder, or the URL of a database."""
     signer: Signer = attrs.field(repr=False)
 
     @property
     def journal(self) -> Path:
         return self.folder / "journal"
-
-    @property
-    def stores(self) -> Path:
-        return self.folder / "stores"
 
     @property
     def owner(self) -> StoreOwner:
@@ -83,6 +83,31 @@ class Settings:
     @property
     def store(self) -> Path:
         return store_path(self.stores, self.owner)
+
+    @property
+    def factory(self) -> StoreFactory:
+        return stores_at(self.stores, sync=self.sync)
+
+    def summary(self) -> StoreSummary | None:
+        """Return the content of the store, with all rows; None if there is none yet."""
+        factory = self.factory
+        if is_url(self.stores):
+            self._fence(factory)
+        found = factory.read(self.owner)
+        if found is None:
+            return None
+        [name] = factory.names()
+        return factory.summary(name, rows=MANY)
+
+    def _fence(self, factory: StoreFactory) -> None:
+        """Wait for the lease of a process that was killed: its last commit may be under way until then."""
+        while True:
+            try:
+                factory.open(self.owner).close()
+            except StoreInUseError:
+                time.sleep(0.01)
+            else:
+                return
 
 
 class _StateObserver(Observer):
@@ -117,6 +142,7 @@ class Trader:
         self._life = life
         self._cells = cells
         self._pipe = pipe
+        _ = settings.factory  # imports the kind of store whose commits are counted
         self._kill_counter = KillCounter(life, cells)
         self._random = Random(f"{settings.seed}/{life.number}")
         self._known = Knowledge()
@@ -146,7 +172,7 @@ class Trader:
             logon_fields=LogonFields(skip_pending_exec_reports=settings.seed % 2 == 0),
             observer=_StateObserver(self._cells, self._kill_counter),
         )
-        with client:
+        with client.standby(every=0.01):
             if self._life.death is Death.NONE:
                 self._finish(client)
             else:
@@ -155,11 +181,11 @@ class Trader:
 
     def _look_into_store(self) -> None:
         """Find the intentions that were never sent: those without an outcome that are not in the store."""
-        if not self._settings.store.exists():
+        summary = self._settings.summary()
+        if summary is None:
             self._note("opened", life=self._life.number, outgoing=None, incoming=None)
             waiting: set[str] = set()
         else:
-            summary = read_summary(self._settings.store)
             waiting = {request.request_id for request in summary.open_requests}
             self._note(
                 "opened",
@@ -167,7 +193,7 @@ class Trader:
                 outgoing=summary.next_outgoing,
                 incoming=summary.next_incoming,
                 requests=sorted(waiting),
-                row=read_rows(self._settings.store).get(LAST_TAKEN, 0),
+                row=rows_of(summary).get(LAST_TAKEN, 0),
             )
         for request_id in sorted(self._known.unresolved - waiting):
             self._note("never left", id=request_id)
