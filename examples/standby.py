@@ -1,5 +1,5 @@
-"""One session on two hosts: start this program on both. The environment has the key, and STORE is the URL of a
-database."""
+"""One session on two hosts: start this program on both. The environment has the key and the URL of a database
+(STORE)."""
 
 import os
 import signal

@@ -8,7 +8,8 @@ from kalshi_fix_adapters.blocking import order_entry
 from kalshi_fix_adapters.logs import Kind, Recorder, Recording, replay
 from kalshi_fix_sansio import NewOrderSingle, OrdType, Side
 from kalshi_fix_sansio.trading import OrderBooks
-from tests.test_examples import PATIENCE, SYMBOL, Place, place
+from tests.example_programs import PATIENCE, SYMBOL, Place
+from tests.test_examples import place
 
 __all__ = ["place"]
 

@@ -1,6 +1,7 @@
 """Real processes, real files, real TLS: a client killed at any moment loses nothing.
 
-`KILLS=2000 SEED=7 .venv/bin/python -m pytest tests/kill` runs longer, with another seed.
+`KILLS=2000 SEED=7 .venv/bin/python -m pytest tests/kill` runs longer, with another seed. A
+twentieth of the kills are with a store in Postgres: 10 of the default.
 """
 
 from __future__ import annotations
@@ -61,8 +62,7 @@ def test_a_client_killed_repeatedly_agrees_with_the_venue_on_every_fill(
 def test_a_client_with_a_store_in_postgres_agrees_with_the_venue_too(
     tmp_path: Path, server: Server, record_property: Property
 ) -> None:
-    # The next process waits for the lease of the one that was killed.
-    place = f"{server.dsn(server.new())}&failover=none&lease=1"
+    place = f"{server.dsn(server.new())}&failover=none"
     found = kill(tmp_path, SEED, "full", place, KILLS // 20)
     record_property("kills", f"Postgres: {found}")
 
