@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -50,6 +50,30 @@ class Script:
         return self.process.wait(PATIENCE)
 
 
+@contextmanager
+def run_script(environ: dict[str, str], *arguments: object) -> Iterator[Script]:
+    """Run Python with these arguments."""
+    # SIGINT must work even if this test runner was started with it ignored.
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environ,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    lines: queue.Queue[str] = queue.Queue()
+    assert process.stdout is not None
+    reader = threading.Thread(target=lambda stream: [*map(lines.put, stream)], args=(process.stdout,))
+    reader.start()
+    try:
+        yield Script(process, lines)
+    finally:
+        process.kill()
+        process.wait()
+        reader.join()
+        process.stdout.close()
+
+
 @attrs.define(eq=False)
 class Place:
     """The venue, and the settings that scripts need to find it."""
@@ -58,27 +82,8 @@ class Place:
     environ: dict[str, str]
     second_key: tuple[str, Path]
 
-    @contextmanager
-    def run(self, name: str, *arguments: object) -> Iterator[Script]:
-        # SIGINT must work even if this test runner was started with it ignored.
-        process = subprocess.Popen(
-            [sys.executable, "-W", "error", str(EXAMPLES / name), *map(str, arguments)],
-            stdout=subprocess.PIPE,
-            text=True,
-            env=self.environ,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        )
-        lines: queue.Queue[str] = queue.Queue()
-        assert process.stdout is not None
-        reader = threading.Thread(target=lambda stream: [*map(lines.put, stream)], args=(process.stdout,))
-        reader.start()
-        try:
-            yield Script(process, lines)
-        finally:
-            process.kill()
-            process.wait()
-            reader.join()
-            process.stdout.close()
+    def run(self, name: str, *arguments: object) -> AbstractContextManager[Script]:
+        return run_script(self.environ, EXAMPLES / name, *arguments)
 
     def levels(self, side: Side) -> tuple[tuple[Decimal, Decimal], ...]:
         """Return the resting quantity in the market, by price."""

@@ -50,9 +50,9 @@ def execute_at(dsn: str, statement: str) -> list[Any]:
 class _Folder:
     """A folder of an unprivileged user: Postgres and PgBouncer refuse to run as root."""
 
-    def __init__(self) -> None:
+    def __init__(self, parent: Path = Path("/tmp")) -> None:
         # The name of a socket has at most 107 characters.
-        self.folder = Path(tempfile.mkdtemp(prefix="postgres-", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=parent))
         if os.getuid() == 0:
             shutil.chown(self.folder, "nobody")
 
@@ -85,21 +85,24 @@ class _Folder:
 class Server(_Folder):
     """A Postgres server."""
 
-    def __init__(self) -> None:
+    def __init__(self, parent: Path = Path("/tmp")) -> None:
         if importlib.util.find_spec("psycopg") is None:
             skip("stores in Postgres need psycopg (extra postgres)")
         if not _PROGRAMS:
             skip("no Postgres server is installed; make postgres installs it")
-        super().__init__()
+        super().__init__(parent)
         self._data = str(self.folder / "data")
         self._count = 0
-        initdb = ("-D", self._data, "-A", "trust", "-U", "store", "--no-sync", "-E", "UTF8", "--locale=C")
         try:
-            self.run(_PROGRAMS[-1] / "initdb", *initdb)
+            self._create()
             self.start()
         except BaseException:
             super().stop()
             raise
+
+    def _create(self) -> None:
+        options = ("-A", "trust", "-U", "store", "--no-sync", "-E", "UTF8", "--locale=C")
+        self.run(_PROGRAMS[-1] / "initdb", "-D", self._data, *options)
 
     def start(self) -> None:
         """Start the server, for the first time or after it was killed."""
@@ -110,8 +113,17 @@ class Server(_Folder):
         """Run pg_ctl."""
         self.run(_PROGRAMS[-1] / "pg_ctl", "-D", self._data, *arguments)
 
-    def stop(self) -> None:
+    def crash(self) -> None:
+        """End the server without a checkpoint."""
         self.control("-m", "immediate", "-w", "stop")
+
+    @property
+    def is_running(self) -> bool:
+        return Path(self._data, "postmaster.pid").exists()
+
+    def stop(self) -> None:
+        if self.is_running:
+            self.crash()
         super().stop()
 
     def new(self) -> str:
@@ -126,6 +138,24 @@ class Server(_Folder):
         execute_at(self.dsn(), "SELECT pg_reload_conf()")
         while execute_at(self.dsn(), f"SHOW {setting}") != [(value,)]:
             pass
+
+
+class Replica(Server):
+    """A synchronous replica of a server, whose commits wait for it from now on."""
+
+    def __init__(self, primary: Server) -> None:
+        self._primary = primary
+        super().__init__()
+        primary.configure("synchronous_standby_names", "*")
+
+    def _create(self) -> None:
+        source = ("-h", str(self._primary.folder), "-U", "store", "--checkpoint=fast", "--no-sync")
+        self.run(_PROGRAMS[-1] / "pg_basebackup", "-D", self._data, "--write-recovery-conf", *source)
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process that receives what the primary writes."""
+        [(receiver,)] = execute_at(self.dsn(), "SELECT pid FROM pg_stat_wal_receiver")
+        os.kill(receiver, number)
 
 
 class Pooler(_Folder):
@@ -160,21 +190,30 @@ class Pooler(_Folder):
 
 
 class Relay(_Folder):
-    """The network between a program and a server: it forwards, and can lose an answer."""
+    """The network between a program and a server, or a port of this machine: it forwards, can pause, and can
+    lose an answer."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, target: Server | int) -> None:
         super().__init__()
         self.loses_answer_to: bytes | None = None
         """The connection of the next request that contains this ends in place of the answer."""
-        self._server = str(server.folder / f".s.PGSQL.{PORT}")
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(self.folder / f".s.PGSQL.{PORT}"))
-        self._listener.listen()
+        self.flows = threading.Event()
+        """While it is clear, what is sent waits here, including the ends of connections."""
+        self.flows.set()
+        self._target = target
+        if isinstance(target, int):
+            self._listener = socket.create_server(("127.0.0.1", 0))
+            self.port: int = self._listener.getsockname()[1]
+        else:
+            self._listener = socket.socket(socket.AF_UNIX)
+            self._listener.bind(str(self.folder / f".s.PGSQL.{PORT}"))
+            self._listener.listen()
         self._ends: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._start(self._accept)
 
     def stop(self) -> None:
+        self.flows.set()
         for end in (self._listener, *self._ends):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -188,13 +227,23 @@ class Relay(_Folder):
         self._threads.append(threading.Thread(target=run, args=arguments))
         self._threads[-1].start()
 
+    def _connect(self) -> socket.socket:
+        if isinstance(self._target, int):
+            return socket.create_connection(("127.0.0.1", self._target))
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(str(self._target.folder / f".s.PGSQL.{PORT}"))
+        return server
+
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 program, _ = self._listener.accept()
-                server = socket.socket(socket.AF_UNIX)
+                try:
+                    server = self._connect()
+                except OSError:
+                    program.close()
+                    continue
                 self._ends += [program, server]
-                server.connect(self._server)
                 loses = threading.Event()
                 self._start(self._forward, program, server, loses, False)
                 self._start(self._forward, server, program, loses, True)
@@ -203,7 +252,10 @@ class Relay(_Folder):
         self, source: socket.socket, sink: socket.socket, loses: threading.Event, is_answer: bool
     ) -> None:
         with contextlib.suppress(OSError):
-            while data := source.recv(65536):
+            data = b"-"
+            while data:
+                data = source.recv(65536)
+                self.flows.wait()
                 if is_answer and loses.is_set():
                     break
                 if not is_answer and self.loses_answer_to is not None and self.loses_answer_to in data:

@@ -94,7 +94,7 @@ class Wire:
             return
         assert number not in self._session, f"number {number} was a session message before"
         self.resent[message.MSG_TYPE] += dup
-        content = _content(frame)
+        content = content_of(frame)
         assert self.originals.setdefault(number, content) == content, f"number {number} has two meanings"
 
     def filled(self) -> set[int]:
@@ -107,7 +107,7 @@ def _is_admin(message: Message) -> bool:
     return layout.admin
 
 
-def _content(frame: bytes) -> bytes:
+def content_of(frame: bytes) -> bytes:
     fields = frame.split(b"\x01")
     return b"\x01".join(field for field in fields if field.partition(b"=")[0] not in _ENVELOPE)
 
@@ -122,7 +122,7 @@ def reconcile(folder: Path, venue: TradingVenue, summary: StoreSummary) -> Sum:
     _check_events(entries)
     duplicates = _check_deliveries(entries, from_venue)
     _check_numbers(entries, known, from_client)
-    _check_requests(known, venue, from_client)
+    check_requests(known, venue, from_client)
     assert known.fills == record.fills
     assert known.position == venue.position()
     left = {name: quantity for name, (_, quantity) in known.open.items()}
@@ -221,7 +221,7 @@ def _check_numbers(entries: Sequence[Entry], known: Knowledge, from_client: Wire
         assert content is None or b"\x0111=%b\x01" % cl_ord_id.encode() in content
 
 
-def _check_requests(known: Knowledge, venue: TradingVenue, from_client: Wire) -> None:
+def check_requests(known: Knowledge, venue: TradingVenue, from_client: Wire) -> None:
     """Check that every intention has an outcome or was reported as unknown, and that the venue received
     exactly those with an outcome, each once."""
     taken = venue.record.taken

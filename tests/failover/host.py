@@ -1,0 +1,104 @@
+"""`python -m tests.failover.host SETTINGS NAME`: a trader on one of the hosts, until SIGTERM.
+
+It sends orders, and writes each to its journal before and each event before it is confirmed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import sys
+from decimal import Decimal
+from itertools import count
+from pathlib import Path
+
+from kalshi_fix_adapters.blocking import Client, order_entry
+from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
+from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
+from kalshi_fix_adapters.net.tls import Tls
+from kalshi_fix_sansio import NewOrderSingle, OrdType, Side
+from tests.example_programs import PATIENCE
+from tests.kill.entries import entry_of
+from tests.kill.journal import Journal
+from tests.kill.knowledge import Knowledge
+from tests.kill.trader import MARKET
+
+BURST = 5
+"""Orders sent at a time."""
+PAUSE = 0.02
+"""Seconds without an event after which it sends more."""
+SOON = ReconnectPolicy(initial=0.05, cap=0.05, key_in_use=0.05, maintenance=None)
+
+
+class Host:
+    """The trader, and what its journal contains."""
+
+    def __init__(self, name: str, journal: Path) -> None:
+        self._name = name
+        self._journal = Journal(journal)
+        self._known = Knowledge()
+        self.ends = False
+
+    def trade(self, client: Client) -> None:
+        """Send orders until asked to end, then wait until all of them are answered."""
+        ids = (f"{self._name}-{number}" for number in count(1))
+        while not self.ends:
+            for _ in range(BURST):
+                self._place(client, next(ids))
+            self._receive(client)
+        # The venue answers in order, so the answer to this one implies that the others are known.
+        last = next(ids)
+        self._place(client, last)
+        while last not in self._known.answered:
+            self._receive(client)
+
+    def _place(self, client: Client, cl_ord_id: str) -> None:
+        self._note("intention", id=cl_ord_id, life=0)
+        order = NewOrderSingle(
+            cl_ord_id=cl_ord_id,
+            symbol=MARKET,
+            side=Side.BUY,
+            ord_type=OrdType.LIMIT,
+            price=Decimal("0.01"),
+            order_qty=1,
+        )
+        try:
+            seq = client.send(order, timeout=PATIENCE)
+        except NotConnectedError:
+            self._note("never left", id=cl_ord_id)
+        else:
+            self._note("sent", id=cl_ord_id, seq=seq)
+
+    def _receive(self, client: Client) -> None:
+        with contextlib.suppress(ClientTimeoutError):
+            while True:
+                self._note(**entry_of(client.receive(PAUSE)))
+
+    def _note(self, kind: str, **values: object) -> None:
+        self._known.take(self._journal.write(kind, **values))
+
+
+def main(settings: Path, name: str) -> None:
+    values = json.loads(settings.read_text())
+    host = Host(name, settings.with_name(f"journal-{name}"))
+    signal.signal(signal.SIGTERM, lambda *_: setattr(host, "ends", True))
+    client = order_entry(
+        retransmission=True,
+        store=values["stores"][name],
+        account="desk",
+        key_id=values["key_id"],
+        private_key=values["private_key"],
+        host="127.0.0.1",
+        port=values["ports"][name],
+        tls=Tls(ca_data=values["ca"]),
+        heart_bt_int=values["heart_bt_int"],
+        reconnect=SOON,
+    )
+    with client.standby(every=0.1, on_wait=lambda why: print("standby:", why, flush=True)):
+        print("primary", flush=True)
+        host.trade(client)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])

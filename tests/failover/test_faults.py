@@ -1,0 +1,217 @@
+"""A host that trades fails in each way, another one takes over, and both are compared with the venue."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from kalshi_fix_adapters.engine.standby import LOST
+from tests.example_programs import PATIENCE, Script
+from tests.failover.site import Site, site
+from tests.kill.journal import read
+from tests.postgres import Replica, Server
+
+Fault = Callable[[Site, Script], int]
+"""Makes the primary end, and returns its exit status."""
+
+
+@contextmanager
+def trading(place: Site, **environ: str) -> Iterator[tuple[Script, Script]]:
+    """Run a primary that trades, and a standby."""
+    with place.host("a", **environ) as primary:
+        primary.expect("primary")
+        with place.host("b") as standby:
+            standby.expect("standby:")
+            place.wait_for_orders(primary)
+            yield primary, standby
+
+
+def finish(place: Site, primary: Script) -> None:
+    """Have the primary trade and end, and compare."""
+    primary.expect("primary")
+    place.wait_for_orders(primary)
+    primary.process.terminate()
+    assert primary.process.wait(PATIENCE) == 0
+    place.check()
+
+
+def wait_for_takeover(place: Site, before: object) -> None:
+    while place.fence() == before:
+        pass
+
+
+def kill(place: Site, primary: Script) -> int:
+    primary.process.kill()
+    return -signal.SIGKILL
+
+
+def wake_while_the_venue_has_its_connection(place: Site, primary: Script) -> int:
+    before = place.fence()
+    primary.process.send_signal(signal.SIGSTOP)
+    wait_for_takeover(place, before)
+    primary.process.send_signal(signal.SIGCONT)
+    return LOST
+
+
+def cut_off_from_the_database(place: Site, primary: Script) -> int:
+    place.to_database["a"].flows.clear()
+    assert primary.process.wait(PATIENCE) == LOST
+    return LOST
+
+
+def cut_off_from_both(place: Site, primary: Script) -> int:
+    """What it has sent arrives when the network is back: after the takeover."""
+    before = place.fence()
+    for relay in (place.to_venue["a"], place.to_database["a"]):
+        relay.flows.clear()
+    assert primary.process.wait(PATIENCE) == LOST
+    wait_for_takeover(place, before)
+    for relay in (place.to_venue["a"], place.to_database["a"]):
+        relay.flows.set()
+    return LOST
+
+
+def crash_the_database(place: Site, primary: Script) -> int:
+    place.server.crash()
+    assert primary.process.wait(PATIENCE) == LOST
+    place.server.start()
+    return LOST
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        kill,
+        wake_while_the_venue_has_its_connection,
+        cut_off_from_the_database,
+        cut_off_from_both,
+        crash_the_database,
+    ],
+)
+def test_a_standby_takes_over(tmp_path: Path, server: Server, fault: Fault) -> None:
+    with site(tmp_path, server) as place, trading(place) as (primary, standby):
+        status = fault(place, primary)
+        assert primary.process.wait(PATIENCE) == status
+        finish(place, standby)
+
+
+def test_a_process_that_wakes_after_the_standby_has_logged_on_sends_nothing(
+    tmp_path: Path, server: Server
+) -> None:
+    with site(tmp_path, server) as place, trading(place) as (primary, standby):
+        primary.process.send_signal(signal.SIGSTOP)
+        # The venue ends the connection that sends no heartbeats.
+        standby.expect("primary")
+        place.wait_for_orders(standby)
+        primary.process.send_signal(signal.SIGCONT)
+        assert primary.process.wait(PATIENCE) == LOST
+        place.wait_for_orders(standby)
+        standby.process.terminate()
+        assert standby.process.wait(PATIENCE) == 0
+        place.check()
+
+
+def test_a_watchdog_kills_a_process_that_was_stopped(tmp_path: Path, server: Server) -> None:
+    with site(tmp_path, server) as place, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(0.5)
+        environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "300000"}
+        with trading(place, **environ) as (primary, standby):
+            primary.process.send_signal(signal.SIGSTOP)
+            # What systemd does with WatchdogSec and WatchdogSignal.
+            with contextlib.suppress(TimeoutError):
+                while manager.recv(4096):
+                    pass
+            primary.process.kill()
+            finish(place, standby)
+
+
+def test_a_primary_that_is_cut_off_from_the_venue_only_stays_the_primary(
+    tmp_path: Path, server: Server
+) -> None:
+    with site(tmp_path, server) as place, trading(place) as (primary, standby):
+        before = place.fence()
+        place.to_venue["a"].flows.clear()
+        while not any(entry["kind"] == "Disconnected" for entry in read(tmp_path / "journal-a")):
+            assert primary.process.poll() is None
+        place.to_venue["a"].flows.set()
+        place.wait_for_orders(primary)
+        assert place.fence() == before
+        primary.process.terminate()
+        assert primary.process.wait(PATIENCE) == 0
+        finish(place, standby)
+
+
+@pytest.fixture
+def replicated(tmp_path: Path) -> Iterator[tuple[Site, Replica]]:
+    with Server() as server, Replica(server) as replica, site(tmp_path, server, replica) as place:
+        yield place, replica
+
+
+def test_a_promoted_replica_has_all_that_was_sent(replicated: tuple[Site, Replica]) -> None:
+    place, replica = replicated
+    with trading(place) as (primary, standby):
+        primary.process.kill()
+        place.server.crash()
+        replica.control("-w", "promote")
+        place.server = replica
+        # Its commits wait for a replica, too.
+        with Replica(replica):
+            finish(place, standby)
+
+
+def test_a_replica_that_hangs_ends_the_primary_and_then_delays_the_standby(
+    replicated: tuple[Site, Replica],
+) -> None:
+    place, replica = replicated
+    with trading(place) as (primary, standby):
+        replica.signal(signal.SIGSTOP)
+        assert primary.process.wait(PATIENCE) == LOST
+        replica.signal(signal.SIGCONT)
+        finish_by_another(place, standby)
+
+
+@contextmanager
+def small_disk() -> Iterator[Path]:
+    folder = Path("/tmp", f"disk-{os.getpid()}")
+    folder.mkdir()
+    try:
+        mount = ["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", str(folder)]
+        if os.getuid() or subprocess.run(mount, capture_output=True).returncode:
+            pytest.skip("this user or container may not mount a small disk")
+        try:
+            yield folder
+        finally:
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    finally:
+        folder.rmdir()
+
+
+def test_a_full_disk_ends_the_primary(tmp_path: Path) -> None:
+    with small_disk() as disk, Server(disk) as server, site(tmp_path, server) as place:
+        with trading(place) as (primary, standby):
+            filler = disk / "filler"
+            with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+                while file.write(bytes(4096)):
+                    pass
+            assert primary.process.wait(PATIENCE) == LOST
+            filler.unlink()
+            if not server.is_running:
+                server.start()
+            finish_by_another(place, standby)
+
+
+def finish_by_another(place: Site, standby: Script) -> None:
+    """End the standby, which may have taken over and lost its store too, and compare after a third host."""
+    standby.process.terminate()
+    assert standby.process.wait(PATIENCE) in {0, LOST}
+    with place.host("c") as third, ExitStack():
+        finish(place, third)
