@@ -19,8 +19,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-import pytest
-
 PORT = 5432
 """Only part of the name of a socket."""
 _PROGRAMS = [
@@ -33,6 +31,8 @@ _POOLER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin
 
 def skip(reason: str) -> None:
     """Skip a test, or fail it if it may not be skipped."""
+    import pytest  # the benchmarks use the servers without it
+
     if os.environ.get("POSTGRES_REQUIRED"):
         pytest.fail(reason)
     pytest.skip(reason)
@@ -146,9 +146,10 @@ class Replica(Server):
     def __init__(self, primary: Server) -> None:
         self._primary = primary
         super().__init__()
-        primary.configure("synchronous_standby_names", "*")
 
     def _create(self) -> None:
+        # First, so the replica has the setting too, which it needs once it is promoted.
+        self._primary.configure("synchronous_standby_names", "*")
         source = ("-h", str(self._primary.folder), "-U", "store", "--checkpoint=fast", "--no-sync")
         self.run(_PROGRAMS[-1] / "pg_basebackup", "-D", self._data, "--write-recovery-conf", *source)
 
@@ -231,7 +232,11 @@ class Relay(_Folder):
         if isinstance(self._target, int):
             return socket.create_connection(("127.0.0.1", self._target))
         server = socket.socket(socket.AF_UNIX)
-        server.connect(str(self._target.folder / f".s.PGSQL.{PORT}"))
+        try:
+            server.connect(str(self._target.folder / f".s.PGSQL.{PORT}"))
+        except OSError:
+            server.close()
+            raise
         return server
 
     def _accept(self) -> None:

@@ -1,54 +1,142 @@
-"""(i) Orders through a session whose numbers and messages are durable before a byte leaves."""
+"""(i, j) Orders through sessions whose numbers and messages are durable before a byte leaves."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from itertools import count as counting
 from pathlib import Path
-from typing import Literal
+from statistics import quantiles
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from benchmarks import samples
 from benchmarks.cases.stream import established
-from benchmarks.measure import Contender, Result, measure
+from benchmarks.measure import Contender, Result, measure, result
 from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.session import MessageStore
+from kalshi_fix_sansio.session import Session
+
+if TYPE_CHECKING:
+    from kalshi_fix_adapters.store_postgres import PostgresStore
 
 STORE = "i: order sent with a durable MsgSeqNum"
+PACED = "j: order at 1,000/s, until it is durable"
 BATCH = 100
+SESSIONS = 16
+RATE, SECONDS = 1000, 2
 Sync = Literal["full", "normal"]
 SYNCS: tuple[Sync, ...] = ("full", "normal")
 NOW = Instant(1.0, samples.NOON + timedelta(seconds=1))
-OWNER = StoreOwner(
-    environment="demo", product="prediction", sender_comp_id=samples.KEY_ID, target_comp_id="KalshiRT"
-)
+Store: TypeAlias = "SqliteStore | PostgresStore"
+Open: TypeAlias = "Callable[[str], Store]"
+"""Opens a store of an account."""
 
 
 def storing(rounds: int = 9) -> list[Result]:
-    """Send orders on a session with resend, each fetched by itself as an adapter does, per sync setting."""
+    """Send orders on sessions with resend: one at a time, on one session and on 16, and at a fixed rate."""
+    with _stores() as stores:
+        contenders = [Contender(STORE, "memory", _sender(()), BATCH, max_calls=4)]
+        paced: list[Result] = []
+        for name, open_store in stores.items():
+            for sessions in (1, SESSIONS):
+                label = name if sessions == 1 else f"{name}, {sessions} sessions"
+                opened = [open_store(f"{sessions}-{number}") for number in range(sessions)]
+                contenders.append(Contender(STORE, label, _sender(opened), BATCH, max_calls=4))
+            if "normal" not in name:
+                paced += _paced(name, open_store("paced"))
+        return [*measure(contenders, rounds), *paced]
+
+
+@contextmanager
+def _stores() -> Iterator[Mapping[str, Open]]:
+    """Yield the kinds of stores; Postgres only where psycopg and a server are installed (`make postgres`)."""
     with ExitStack() as stack:
-        where = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        contenders = [Contender(STORE, "memory", _sender(None), BATCH, max_calls=4)]
-        for sync in SYNCS:
-            store = stack.enter_context(SqliteStore(where / f"{sync}.sqlite3", owner=OWNER, sync=sync))
-            contenders.append(Contender(STORE, f"sqlite, sync={sync}", _sender(store), BATCH, max_calls=4))
-        return measure(contenders, rounds)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+
+        def sqlite(sync: Sync) -> Open:
+            return lambda name: stack.enter_context(
+                SqliteStore(folder / f"{sync}-{name}.sqlite3", owner=_owner(name), sync=sync)
+            )
+
+        stores: dict[str, Open] = {f"sqlite, sync={sync}": sqlite(sync) for sync in SYNCS}
+        try:
+            from kalshi_fix_adapters.store_postgres import PostgresStore
+            from tests.postgres import Server
+
+            server = stack.enter_context(Server())
+        except Exception as error:  # noqa: BLE001 - whatever is missing, the others are measured
+            print(f"Postgres is left out: {error}")
+        else:
+            dsn = server.dsn(server.new())
+            stores["postgres"] = lambda name: stack.enter_context(
+                PostgresStore(dsn, owner=_owner(name), failover="none", lease=600)
+            )
+        yield stores
 
 
-def _sender(store: MessageStore | None) -> Callable[[], None]:
-    session = established(name="KalshiRT", store=store)
+def _owner(name: str) -> StoreOwner:
+    return StoreOwner(
+        environment="demo",
+        product="prediction",
+        sender_comp_id=samples.KEY_ID,
+        target_comp_id="KalshiRT",
+        account=name,
+    )
+
+
+def _sender(stores: list[Store] | tuple[()]) -> Callable[[], None]:
+    """Return a function that sends orders, one at a time on each session."""
+    sessions = [established(name="KalshiRT", store=store) for store in stores or (None,)]
     numbers = counting()
     orders = [samples.order(number) for number in range(BATCH)]
 
     def send() -> None:
-        for order in orders:
-            order.cl_ord_id = f"order-{next(numbers)}"
-            session.send(order, NOW)
-            while not session.data_to_send():
-                assert isinstance(store, SqliteStore)
-                store.commit()
+        for begin in range(0, BATCH, len(sessions)):
+            using = list(zip(sessions, orders[begin:], strict=False))
+            for session, order in using:
+                order.cl_ord_id = f"order-{next(numbers)}"
+                session.send(order, NOW)
+            waiting = [session for session, _ in using if not session.data_to_send()]
+            for number, session in enumerate(sessions):
+                while session in waiting and not session.data_to_send():
+                    stores[number].commit()
 
     return send
+
+
+def _paced(name: str, store: Store) -> list[Result]:
+    """Send orders when they are due, whatever became of the others, and measure from then until they may
+    leave. Every order completes."""
+    session = established(name="KalshiRT", store=store)
+    committed = threading.Event()
+    store.on_commit = committed.set
+    due: deque[float] = deque()
+    times: list[float] = []
+    begun = time.perf_counter()
+    orders = [samples.order(number) for number in range(RATE * SECONDS)]
+    for number, order in enumerate(orders):
+        at = begun + number / RATE
+        while (left := at - time.perf_counter()) > 0:
+            if committed.wait(left):
+                _collect(session, committed, due, times)
+        due.append(at)
+        session.send(order, NOW)
+        _collect(session, committed, due, times)
+    while due:
+        committed.wait()
+        _collect(session, committed, due, times)
+    hundredths = quantiles(times, n=100)
+    return [result(PACED, f"{name}, p{percent}", [hundredths[percent - 1]]) for percent in (50, 99)]
+
+
+def _collect(session: Session, committed: threading.Event, due: deque[float], times: list[float]) -> None:
+    """Note how long the orders took that may leave."""
+    committed.clear()
+    sent = session.data_to_send().count(b"\x0135=D\x01")
+    now = time.perf_counter()
+    times.extend((now - due.popleft()) * 1e6 for _ in range(sent))

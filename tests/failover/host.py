@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import sys
 from decimal import Decimal
@@ -95,8 +96,8 @@ def main(settings: Path, name: str) -> None:
         heart_bt_int=values["heart_bt_int"],
         reconnect=SOON,
     )
-    with client.standby(every=0.1, on_wait=lambda why: print("standby:", why, flush=True)):
-        print("primary", flush=True)
+    with client.standby(every=0.1, on_wait=lambda why: os.write(1, f"standby: {why}\n".encode())):
+        os.write(1, b"primary\n")
         host.trade(client)
 
 

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import attrs
 
-from tests.example_programs import PATIENCE, Script, run_script
+from tests.example_programs import Script, run_script
 from tests.kill.journal import read
 from tests.kill.knowledge import Knowledge
 from tests.kill.reconcile import Wire, check_requests, content_of
@@ -44,7 +45,7 @@ class Site:
         with run_script(values, "-m", "tests.failover.host", self.folder / "settings", name) as script:
             yield script
 
-    def query(self, statement: str) -> list[tuple[object, ...]]:
+    def query(self, statement: str) -> list[Any]:
         return execute_at(self.server.dsn(self.database), statement)
 
     def fence(self) -> object:
@@ -65,7 +66,9 @@ class Site:
         for journal in self.folder.glob("journal-*"):
             known.read(read(journal))
         wire = Wire(client for client, _ in record.wires)
-        stored = {request_id for (request_id,) in self.query("SELECT request_id FROM kalshi_fix.sent_request")}
+        stored = {
+            request_id for (request_id,) in self.query("SELECT request_id FROM kalshi_fix.sent_request")
+        }
         # A process that ended between its journal and its store has sent nothing.
         known.never_left |= known.unresolved - stored
         check_requests(known, self.venue, wire)
@@ -90,7 +93,9 @@ def site(folder: Path, server: Server, replica: Server | None = None) -> Iterato
         for name in "abc":
             found.to_venue[name] = relays.enter_context(Relay(venue.port))
             found.to_database[name] = relays.enter_context(Relay(server))
-        options = "failover=none" if replica is None else "failover=synchronous&target_session_attrs=read-write"
+        options = (
+            "failover=none" if replica is None else "failover=synchronous&target_session_attrs=read-write"
+        )
         others = "" if replica is None else f",{replica.folder}"
         settings = {
             "stores": {

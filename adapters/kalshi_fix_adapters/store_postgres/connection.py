@@ -76,8 +76,10 @@ def explain(place: object, error: psycopg.Error) -> StoreError:
         return StoreError(f"{place} was taken over by another process; nothing more is written")
     if error.sqlstate == UNSAFE:
         return StoreError(f"{place}: {text.partition(' CONTEXT:')[0]}")
-    # Without a SQLSTATE there is no connection; class 57 is a server that starts, ends or recovers.
-    unavailable = isinstance(error, psycopg.OperationalError) and (error.sqlstate or "57").startswith("57")
+    # Without a SQLSTATE there is no connection; class 53 is a server without disk, memory or room for another
+    # connection, class 57 one that starts, ends or recovers.
+    state = error.sqlstate or "57"
+    unavailable = isinstance(error, psycopg.OperationalError) and state.startswith(("53", "57"))
     kind = StoreUnavailableError if unavailable else StoreError
     return kind(f"{place} could not be read or written: {text}")
 

@@ -9,6 +9,7 @@ from typing import Final, get_args
 
 import attrs
 
+from kalshi_fix_adapters.errors import StoreUnavailableError
 from kalshi_fix_adapters.store_postgres.connection import errors_of, place_of
 from kalshi_fix_adapters.store_postgres.database import Database, Failover
 from kalshi_fix_adapters.store_postgres.lease import Lease, now
@@ -92,6 +93,8 @@ class PostgresStore(DurableStore):
             self._database = Database(dsn, owner, failover, lease, place)
             self._lease.start(since)
             try:
+                if now() - since >= lease:  # such as a commit that has waited for a synchronous replica
+                    raise StoreUnavailableError(f"{place} has answered only after the lease of {lease:g} s")
                 self._numbers = self._database.numbers
                 self._retention = Retention(max_age, max_messages, max_bytes, self._numbers.oldest_kept)
                 self._kept = MemoryStore(
