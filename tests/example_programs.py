@@ -22,7 +22,7 @@ from kalshi_fix_venue.testing import MARKETS, Sandbox
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SYMBOL = MARKETS["prediction"][0].rules.ticker
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @attrs.define(eq=False)

@@ -93,8 +93,10 @@ class PostgresStore(DurableStore):
             self._database = Database(dsn, owner, failover, lease, place)
             self._lease.start(since)
             try:
-                if now() - since >= lease:  # such as a commit that has waited for a synchronous replica
-                    raise StoreUnavailableError(f"{place} has answered only after the lease of {lease:g} s")
+                if (took := now() - since) > lease / 2:  # such as a commit that waited for a replica
+                    raise StoreUnavailableError(
+                        f"{place} answered after {took:.1f} s, too late to keep a lease of {lease:g} s"
+                    )
                 self._numbers = self._database.numbers
                 self._retention = Retention(max_age, max_messages, max_bytes, self._numbers.oldest_kept)
                 self._kept = MemoryStore(
