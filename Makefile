@@ -21,7 +21,7 @@ PARALLEL := -n auto
 BASE := HEAD
 OTHER_PYTHONS := 3.11 3.12 3.13 3.14
 # Tests that cover no line of the core that the others do not, and take long with it.
-BESIDE_COVERAGE := tests/simulation tests/kill tests/codegen
+BESIDE_COVERAGE := tests/simulation tests/kill tests/failover tests/codegen
 
 RUN := $(VENV)/run.stamp
 DEV := $(VENV)/dev.stamp
@@ -115,10 +115,10 @@ matrix: $(DEV)
 		fi; \
 	done
 
-# The mutants of the simulation judge the simulation, and codegen runs on one Python: whatever this one is. The page
-# of the venue is tried in a browser on that one only.
+# The mutants of the simulation judge the simulation, tests of failover wait for leases and servers, and codegen runs on
+# one Python: whatever this one is. The page of the venue is tried in a browser on that one only.
 test-%: .venv-%/dev.stamp
-	BROWSER_REQUIRED= .venv-$*/bin/$(PYTEST) --ignore tests/simulation/test_mutants.py --ignore tests/codegen
+	BROWSER_REQUIRED= .venv-$*/bin/$(PYTEST) --ignore tests/simulation/test_mutants.py --ignore tests/failover --ignore tests/codegen
 
 revise: $(DEV) ## take in what the venue has changed, step by step; ARGS=--reviewed once you have read the new text
 	$(BIN)/python tools/revise.py $(ARGS)
