@@ -65,7 +65,7 @@ def check(process: Process, connection: Connection) -> None:
             raise Violation("unbounded", f"{side} has open requests of {requests.size} bytes")
     if len(core.resting) > MAX_RESTING or core.resting._size > MAX_RESTING_BYTES:
         raise Violation("unbounded", f"{side} follows {len(core.resting)} resting orders")
-    store = process.world.stores[connection.side]
+    store = process.store
     keep = process.world.schedule.keep
     if len(store._messages) > keep:
         raise Violation("unbounded", f"{side} keeps {len(store._messages)} messages")

@@ -6,6 +6,7 @@ The reports received by its user are recorded outside of the process.
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from kalshi_fix_sansio import scalars
@@ -27,6 +28,7 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.session import Session
 from tests.simulation import exchange, reader
+from tests.simulation.disk_shared import SharedStore
 from tests.simulation.ledger import Entry, uid_of
 from tests.simulation.orders import key_of, keys_of
 from tests.simulation.process import Connection, Point, Process
@@ -59,6 +61,27 @@ class Client(Process):
         self._rested: set[str] = set()
         """OrderIDs of the resting orders, as far as this user knows."""
         self._attempt_at(0.0)
+        self._watch_lease()
+
+    @property
+    def _is_former(self) -> bool:
+        """Whether another process has taken the store over."""
+        return self.store is not self.world.stores[Side.CLIENT]
+
+    # The store that is shared with a standby
+
+    def _watch_lease(self) -> None:
+        if isinstance(self.store, SharedStore) and (due := self.store.lease.due_in()) is not None:
+            self.after(due, self._step_lease)
+
+    def _step_lease(self) -> None:
+        self.store.lease.step()
+        self._watch_lease()
+
+    def _committed(self) -> None:
+        super()._committed()
+        if isinstance(self.store, SharedStore) and self.store.has_failed and not self.connections:
+            self.world.store_failed(self)
 
     # Connecting
 
@@ -83,7 +106,7 @@ class Client(Process):
             return
         config = self.world.config(Side.CLIENT, reset=self.restart_numbers)
         if self._session is None:
-            session = Session(config, self.world.stores[Side.CLIENT])
+            session = Session(config, self.store)
         else:
             session = Session(config, continues=self._session)
         self.restart_numbers = False
@@ -117,6 +140,11 @@ class Client(Process):
         connection = self.connection
         if connection is None or not connection.session.is_established:
             return
+        if self._is_former:
+            with suppress(LocalProtocolError):
+                connection.session.send(message, self.now)
+            self.attend(connection)
+            return
         self.world.users_orders.send(message)
         try:
             seq_num = connection.session.send(message, self.now)
@@ -131,6 +159,8 @@ class Client(Process):
     def user(self, connection: Connection, event: Event) -> None:
         world = self.world
         world.record_event(self.side, event)
+        if self._is_former:
+            return  # its successor's user receives the same
         world.users_orders.take(event)
         down, requests = world.down, world.requests
         lost: list[Entry] = []

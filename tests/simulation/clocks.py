@@ -32,6 +32,10 @@ class SideClock:
         utc = START + timedelta(seconds=virtual * self._utc_rate + self.offset + self.wrong)
         return Instant(self._base + virtual * self._rate, utc)
 
+    def since_boot(self, virtual: float) -> float:
+        """Return the time of the clock that continues while the machine sleeps, for differences only."""
+        return virtual * self._rate
+
     def virtual(self, monotonic: float) -> float:
         """Return the virtual time at which the monotonic clock shows this."""
         return (monotonic - self._base) / self._rate

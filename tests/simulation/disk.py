@@ -18,6 +18,8 @@ from tests.simulation import bounds
 from tests.simulation.orders import Key, keys_of
 
 Entry = tuple[str, tuple[Any, ...]]
+RETRY = 0.1
+"""Seconds after which a commit that hangs is looked at again."""
 LAZY = frozenset({"advance", "settle", "forget"})
 """Changes whose loss only causes redelivery."""
 
@@ -36,8 +38,10 @@ class Disk:
         """Length of `log` that survives a power loss."""
         self.failure: str | None = None
         """How the disk fails at present."""
-        self.later: Callable[[Callable[[], None]], None] | None = None
-        """Calls a function when a commit that begins now is complete; None if commits take no time."""
+        self.commits = 0.0
+        """Most seconds that a commit takes."""
+        self.after: Callable[[float, Callable[[], None]], None] | None = None
+        """Calls a function after some seconds; None if commits take no time."""
         self.random = Random(keep)
         """Draws how much of a commit under way survives a crash."""
         self.lied = False
@@ -91,6 +95,7 @@ class DiskStore(MemoryStore):
         """Changes whose commit waits for the one under way."""
         self._writing: list[Entry] = []
         """Changes whose commit is under way."""
+        self._is_writing = False
         self._writing_ticket = 0
         self._gone = False
         """Whether the process has ended."""
@@ -196,37 +201,47 @@ class DiskStore(MemoryStore):
         if self._error is not None:
             raise self._error
         if self._pending:
-            self._begun += 1
-            self._queued += self._pending
-            self._pending = []
-            if self._disk.later is None:
-                self._begin_write()
-                self._write()
-            elif not self._writing:
-                self._begin_write()
-                self._disk.later(self._complete)
+            self._commit_later()
         return self._begun
+
+    def _commit_later(self) -> None:
+        """Begin the commit of what is recorded, or add it to the next one."""
+        self._begun += 1
+        self._queued += self._pending
+        self._pending = []
+        if not self._is_writing:
+            self._begin_write()
 
     def _begin_write(self) -> None:
         self._writing, self._queued = self._queued, []
         self._writing_ticket = self._begun
+        disk = self._disk
+        if disk.after is None:
+            self._write()
+        else:
+            self._is_writing = True
+            disk.after(disk.random.uniform(0.0, disk.commits), self._complete)
+
+    @property
+    def _hangs(self) -> bool:
+        return self._disk.failure == "hang"
 
     def _complete(self) -> None:
         """Complete the commit under way, and begin the next."""
-        later = self._disk.later
-        if self._gone or later is None:
+        if self._gone:
             return
-        if self._disk.failure == "hang":
-            later(self._complete)
+        if self._hangs:
+            assert self._disk.after is not None
+            self._disk.after(RETRY, self._complete)
             return
+        self._is_writing = False
         try:
             self._write()
         except StoreError as error:
-            self._error = error
+            self._error = self._error or error
         else:
-            if self._queued:
+            if self._begun > self._writing_ticket and self._error is None:
                 self._begin_write()
-                later(self._complete)
         self.on_commit()
 
     def _write(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
+import attrs
+
 from tests.simulation.bounds import MAX_MESSAGE
 from tests.simulation.schedule import Fault, Kind, Schedule, Side
 
@@ -19,14 +21,24 @@ WEIGHTS = {
 }
 """Relative frequency of a kind of fault in a run; 1 for the others."""
 SQLITE_SHARE = 0.1
+STANDBY_SHARE = 0.2
+"""Share of the other runs with a standby."""
 UNSYNCED_SHARE = 0.05
 """Share of runs in which commits are not synced."""
 
-_OF_THE_VENUE = frozenset({Kind.MAINTENANCE, Kind.REFUSE, Kind.PAUSE, Kind.UNSURE})
-_OF_THE_CLIENT = frozenset({Kind.RESTART, Kind.FLOOD, Kind.REUSE})
-
 Shape = Callable[[Random, int], tuple[float, int]]
 """Draws seconds and number of a fault, given HeartBtInt."""
+
+_OF_THE_VENUE = frozenset({Kind.MAINTENANCE, Kind.REFUSE, Kind.PAUSE, Kind.UNSURE})
+_OF_THE_CLIENT = frozenset({Kind.RESTART, Kind.FLOOD, Kind.REUSE})
+_OF_TAKEOVERS: dict[Kind, Shape] = {
+    Kind.ISOLATE: lambda r, _: (r.uniform(0.5, r.choice([6, 60])), 0),
+    Kind.FREEZE: lambda r, _: (r.uniform(0.5, r.choice([6, 60])), r.randrange(2)),
+    Kind.SUSPEND: lambda r, _: (r.uniform(0.5, r.choice([6, 60])), r.randrange(2)),
+    Kind.CRASH: lambda r, _: (r.choice([0.0, 5.0, 30.0]), r.randrange(7)),
+    Kind.DISK: lambda r, _: (r.uniform(0.5, 20), 4),
+}
+"""Faults of the primary after which a standby may take over."""
 
 _SHAPES: dict[Kind, Shape] = {
     Kind.DELAY: lambda r, _: (r.uniform(1, 30), r.randrange(50, 4000)),
@@ -76,7 +88,7 @@ def draw(seed: int) -> Schedule:
     chosen = random.choices(kinds, weights, k=random.randrange(1, 7))
     when = _storm(random, calm) if random.random() < 0.5 else lambda: random.uniform(0.0, calm)
     faults = [_fault(random, random.choice(chosen), beat, when()) for _ in range(random.randrange(1, 15))]
-    return Schedule(
+    schedule = Schedule(
         seed=seed,
         session=random.choice(SESSIONS),
         heart_bt_int=beat,
@@ -95,14 +107,24 @@ def draw(seed: int) -> Schedule:
         eager=random.random() < 0.5,
         synced=random.random() >= UNSYNCED_SHARE,
         commits=random.choice([0.0, 0.0, 0.005, 0.05, 0.5]),
-        faults=tuple(sorted(faults, key=lambda fault: fault.at)),
+        faults=tuple(faults),
     )
+    if not schedule.sqlite and random.random() < STANDBY_SHARE:
+        faults += [_fault_of_primary(random, beat, when()) for _ in range(random.randrange(1, 6))]
+        schedule = attrs.evolve(schedule, standby=True)
+    return attrs.evolve(schedule, faults=tuple(sorted(faults, key=lambda fault: fault.at)))
 
 
 def _storm(random: Random, calm: float) -> Callable[[], float]:
     """Draw times close to one another, to make faults overlap."""
     center, width = random.uniform(0.0, calm), random.choice([0.3, 3.0, 15.0])
     return lambda: min(max(random.gauss(center, width), 0.0), calm)
+
+
+def _fault_of_primary(random: Random, beat: int, at: float) -> Fault:
+    kind = random.choice(list(_OF_TAKEOVERS))
+    seconds, number = _OF_TAKEOVERS[kind](random, beat)
+    return Fault(round(at, 3), kind, Side.CLIENT, round(seconds, 3), number)
 
 
 def _fault(random: Random, kind: Kind, beat: int, at: float) -> Fault:

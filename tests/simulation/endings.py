@@ -8,7 +8,7 @@ from tests.simulation.schedule import Kind, Schedule, Side
 _LATE = frozenset({Kind.STALL, Kind.FREEZE, Kind.SUSPEND, Kind.SLOW, Kind.FULL, Kind.DELAY, Kind.MERGE})
 _LOST = frozenset({Kind.FLIP, Kind.GARBAGE, Kind.REPEAT, Kind.HUGE})
 _DEAD = frozenset({Kind.VANISH, Kind.POWER})
-_GONE = frozenset({Kind.CUT, Kind.CRASH, Kind.MAINTENANCE, Kind.DISK})
+_GONE = frozenset({Kind.CUT, Kind.CRASH, Kind.MAINTENANCE, Kind.DISK, Kind.ISOLATE})
 
 _HELD_UP = frozenset({Kind.FREEZE})
 """Faults that a session always notices. A sleep shorter than the tolerance is visible on the wall
@@ -36,13 +36,13 @@ _BY_TEXT: dict[str, frozenset[Kind]] = {
 """Faults of which at least one is required, by a substring of the end's text."""
 _BY_REASON: dict[CloseReason, frozenset[Kind]] = {
     CloseReason.PEER_SILENT: _LATE | _LOST | _DEAD,
-    CloseReason.LOGON_TIMEOUT: _LATE | _LOST | _DEAD | {Kind.RESET, Kind.CRASH, Kind.DISK},
+    CloseReason.LOGON_TIMEOUT: _LATE | _LOST | _DEAD | {Kind.RESET, Kind.CRASH, Kind.DISK, Kind.ISOLATE},
     CloseReason.CONNECTION_LOST: _LATE
     | _LOST
     | _DEAD
     | _GONE
     | {Kind.RESET, Kind.CLOCK, Kind.LOGOUT, Kind.ABORT},
-    CloseReason.STORE_FAILED: frozenset({Kind.DISK}),
+    CloseReason.STORE_FAILED: frozenset({Kind.DISK, Kind.ISOLATE}),
     CloseReason.SEQUENCE_GAP: _LATE | _LOST | _DEAD | _GONE,
     CloseReason.SEQUENCE_TOO_LOW: frozenset({Kind.RESET}),
 }
@@ -62,6 +62,8 @@ def is_explained(event: SessionEnded, schedule: Schedule, side: Side, *, logged_
     kinds = {fault.kind for fault in faults}
     if schedule.pace:
         kinds.add(Kind.SLOW)
+    if schedule.standby and kinds & {Kind.FREEZE, Kind.SUSPEND}:
+        kinds.add(Kind.ISOLATE)  # a lease ends meanwhile
     for text, causes in _BY_TEXT.items():
         if text in event.text:
             return bool(kinds & causes)

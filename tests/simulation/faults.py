@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from kalshi_fix_sansio.errors import LocalProtocolError
 from tests.simulation import exchange, spoil
+from tests.simulation.disk_shared import SharedDisk
 from tests.simulation.network import ROOM
 from tests.simulation.process import Connection, Point
 from tests.simulation.schedule import Fault, Kind, Side
@@ -53,10 +54,9 @@ class Injector:
         world.shut_until = world.refused_until = 0.0
         for side in Side:
             world.conditions[side].end_faults()
-            world.clocks[side].wrong = 0.0
             world.disks[side].failure = None
-            process = world.processes[side]
-            process.end_faults()
+            world.processes[side].end_faults()
+        world.end_takeover_faults()
         world.exchange.end_faults()
         self._kick_links()
 
@@ -187,7 +187,7 @@ class Injector:
         if not world.processes[fault.side].alive:
             return False
         self.downtime[fault.side] = fault.seconds
-        world.died(fault.side, power=Random(fault.number))
+        world.died(world.processes[fault.side], power=Random(fault.number))
         return True
 
     def _freeze(self, fault: Fault, _: int) -> bool:
@@ -215,12 +215,19 @@ class Injector:
 
         return self._lasting(fault, end)
 
+    def _isolate(self, fault: Fault, _: int) -> bool:
+        disk, store = self._world.disks[fault.side], self._world.stores[fault.side]
+        if not isinstance(disk, SharedDisk):
+            return False
+        disk.isolated.add(store.host)
+        return self._lasting(fault, disk.isolated.clear)
+
     def _step(self, fault: Fault, _: int) -> bool:
-        self._world.clocks[fault.side].step(fault.number / 1000)
+        self._world.processes[fault.side].clock.step(fault.number / 1000)
         return True
 
     def _clock(self, fault: Fault, _: int) -> bool:
-        clock = self._world.clocks[fault.side]
+        clock = self._world.processes[fault.side].clock
         clock.wrong = float(fault.number)
 
         def end() -> None:

@@ -105,6 +105,8 @@ class Process(ABC):
         self.world = world
         self.life = life
         self.alive = True
+        self.store = world.stores[self.side]
+        self.clock = world.clocks[self.side]
         self.frozen_until = 0.0
         self._deferred: list[Callable[[], None]] = []
         """Actions to run once it gets the processor again."""
@@ -113,7 +115,7 @@ class Process(ABC):
         self._asleep_from: float | None = None
         self._asleep_until = 0.0
         self.connections: list[Connection] = []
-        world.stores[self.side].on_commit = lambda: self.run(self._committed)
+        self.store.on_commit = lambda: self.run(self._committed)
         self.queue: deque[tuple[Connection, Event]] = deque()
         self.explicit = world.schedule.explicit
         self._crash_point: Point | None = None
@@ -132,7 +134,7 @@ class Process(ABC):
     @property
     def now(self) -> Instant:
         self._wake_the_clock()
-        return self.world.clocks[self.side].instant(self.world.now)
+        return self.clock.instant(self.world.now)
 
     def run(self, action: Callable[[], None]) -> None:
         """Run an action in this process if it is alive; later, if it is frozen."""
@@ -145,7 +147,7 @@ class Process(ABC):
         try:
             action()
         except Died:
-            self.world.died(self.side)
+            self.world.died(self)
 
     def after(self, seconds: float, action: Callable[[], None]) -> None:
         self.world.at(self.world.now + seconds, lambda: self.run(action))
@@ -153,7 +155,7 @@ class Process(ABC):
     def crash_at(self, point: Point) -> None:
         """Crash at the next such point."""
         if point is Point.ANYWHERE:
-            self.world.died(self.side)
+            self.world.died(self)
         else:
             self._crash_point = point
 
@@ -185,7 +187,7 @@ class Process(ABC):
         if self._asleep_from is not None and self.awake:
             slept = min(self.world.now, self._asleep_until) - self._asleep_from
             self._asleep_from = None
-            self.world.clocks[self.side].stand_still(slept)
+            self.clock.stand_still(slept)
 
     def _thaw(self) -> None:
         for connection in list(self.connections):
@@ -349,7 +351,7 @@ class Process(ABC):
         deadline = connection.session.next_deadline()
         when = connection.close_at
         if deadline is not None:
-            due = self.world.clocks[self.side].virtual(deadline) + 1e-6
+            due = self.clock.virtual(deadline) + 1e-6
             due = max(due, self.world.now) + self.world.random.random() * LATENESS
             when = due if when is None else min(when, due)
         if when is None:

@@ -25,6 +25,8 @@ class Totals:
     endings: Counter[str] = attrs.field(factory=Counter)
     event_counts: Counter[str] = attrs.field(factory=Counter)
     sqlite: int = 0
+    standby: int = 0
+    takeovers: int = 0
     failures: list[Result] = attrs.field(factory=list)
 
     def add(self, result: Result) -> None:
@@ -34,6 +36,8 @@ class Totals:
         self.duplicates += result.duplicates
         self.virtual += result.virtual
         self.sqlite += result.schedule.sqlite
+        self.standby += result.schedule.standby
+        self.takeovers += result.takeovers
         self.faults.update(result.faults)
         self.endings.update(result.endings)
         self.event_counts.update(result.event_counts)
@@ -52,9 +56,10 @@ class Totals:
         never = sorted({kind.value for kind in Kind} - set(self.faults))
         lines = [
             f"{self.runs} seeds in {seconds:.0f} s, {self.runs / max(seconds, 1e-9):.1f} a second",
-            f"{self.virtual / 3600:.0f} hours of virtual time, {self.sqlite} seeds on the SQLite store",
+            f"{self.virtual / 3600:.0f} hours of virtual time",
+            f"{self.sqlite} seeds on the SQLite store, {self.standby} with a standby",
             f"{self.messages} messages, of which {self.duplicates} were taken twice and marked as duplicates",
-            f"{self.restarts} restarts of a process",
+            f"{self.restarts} restarts of a process, {self.takeovers} takeovers from a live process",
             f"{sum(self.faults.values())} faults: {_listed(self.faults)}",
             *([f"no fault of these kinds: {', '.join(never)}"] if never else []),
             f"sessions ended: {_listed(self.endings)}",

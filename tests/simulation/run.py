@@ -25,6 +25,8 @@ class Result:
     endings: Counter[str] = attrs.field(factory=Counter)
     messages: int = 0
     restarts: int = 0
+    takeovers: int = 0
+    """Takeovers of a store whose former holder was alive."""
     duplicates: int = 0
     virtual: float = 0.0
     event_counts: Counter[str] = attrs.field(factory=Counter)
@@ -46,6 +48,7 @@ def run(schedule: Schedule, *, keep_log: bool = False) -> Result:
     result.endings = world.endings
     result.messages = world.wire.messages
     result.restarts = world.restarts
+    result.takeovers = world.takeovers
     result.duplicates = world.down.duplicates + world.up.duplicates
     result.virtual = world.now
     result.event_counts = world.event_counts

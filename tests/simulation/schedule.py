@@ -97,6 +97,9 @@ class Kind(Enum):
     """For `seconds` the venue answers orders by EXCHANGE_UNAVAILABLE: some of them are in the book."""
     PAUSE = "pause"
     """The venue answers no order for `seconds`."""
+    ISOLATE = "isolate"
+    """The client's host does not reach the store that it shares with the standby, for `seconds`: its commits
+    wait, and are complete afterwards."""
     PROBE = "probe"
     """`side` sends a TestRequest."""
 
@@ -159,6 +162,9 @@ class Schedule:
     store does."""
     commits: float = 0.0
     """Most seconds that a commit takes until it is durable; 0: all are durable at once. Not with `sqlite`."""
+    standby: bool = False
+    """Whether the client runs on two hosts that share a store: one is the primary, the other the standby. Not
+    with `sqlite`."""
     synced: bool = True
     """Whether every commit is also a sync, so a power loss loses nothing committed."""
     faults: tuple[Fault, ...] = ()

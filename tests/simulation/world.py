@@ -9,6 +9,7 @@ from itertools import count
 from random import Random
 from typing import Any
 
+from kalshi_fix_adapters.engine import standby
 from kalshi_fix_sansio._generated import DIALECT
 from kalshi_fix_sansio.config import QUICKFIX, ProtocolOptions, Role, SessionConfig, resend_everything
 from kalshi_fix_sansio.dialect.base import Message
@@ -26,6 +27,7 @@ from tests.simulation import bounds
 from tests.simulation.client import Client
 from tests.simulation.clocks import SideClock
 from tests.simulation.disk import Disk
+from tests.simulation.disk_shared import SharedDisk, SharedStore
 from tests.simulation.disk_sqlite import SqliteDisk
 from tests.simulation.endings import is_explained
 from tests.simulation.exchange import Exchange, work
@@ -43,6 +45,8 @@ from tests.simulation.wire import Wire
 RESEND_TIMEOUT, RESEND_ATTEMPTS = 10.0, 3
 LOGON_TIMEOUT, LOGOUT_TIMEOUT = 5.0, 5.0
 TOLERANCE = 30.0
+ROUND_TRIP = 0.005
+"""Most seconds that a commit takes where the store is shared, and the schedule gives none."""
 RESTART_TIME = 2.0
 """Seconds that a process whose store failed takes to restart."""
 STEPS = 200_000
@@ -74,11 +78,19 @@ class World:
         self.max_message = dict.fromkeys(Side, bounds.MAX_MESSAGE)
         """Longest message that each side accepts, as its operator has set it."""
         self.restarts = 0
+        self.takeovers = 0
+        """Takeovers from a process that was alive."""
         self.settled_at: float | None = None
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
         self._connections = count(1)
         self._links: list[Link] = []
+        self.hosts = [self.clocks[Side.CLIENT]]
+        """The clocks of the hosts on which the client runs."""
+        if schedule.standby:
+            self.hosts.append(SideClock(Random(schedule.seed + 3)))
+        self.former: list[Process] = []
+        """Clients whose store was taken over while they were alive."""
         self.disks = {side: self._disk(side) for side in Side}
         self.stores: dict[Side, Any] = {side: self.disks[side].open() for side in Side}
         self.exchange = Exchange(self, Random(self.random.getrandbits(32)))
@@ -87,6 +99,8 @@ class World:
         self.injector = Injector(self)
         self.processes[Side.VENUE] = SimulatedVenue(self, 1)
         self.processes[Side.CLIENT] = Client(self, 1)
+        if schedule.standby:
+            self.at(0.0, lambda: self._stand_by(1))
         self._plan_work()
         self.injector.plan()
 
@@ -211,17 +225,19 @@ class World:
     def next_connection(self) -> int:
         return next(self._connections)
 
-    def _disk(self, side: Side) -> Disk | SqliteDisk:
+    def _disk(self, side: Side) -> Disk:
         schedule = self.schedule
         if schedule.sqlite:
             return SqliteDisk(synced=schedule.synced, keep=schedule.keep)
-        disk = Disk(synced=schedule.synced, keep=schedule.keep, eager=schedule.eager)
-        if schedule.commits:
-            # A disk that hangs is looked at again later.
-            disk.later = lambda act: self.at(
-                self.now + (0.1 if disk.failure == "hang" else disk.random.uniform(0.0, schedule.commits)),
-                act,
-            )
+        is_shared = schedule.standby and side is Side.CLIENT
+        disk = (
+            SharedDisk(self, keep=schedule.keep, eager=schedule.eager)
+            if is_shared
+            else Disk(synced=schedule.synced, keep=schedule.keep, eager=schedule.eager)
+        )
+        disk.commits = max(schedule.commits, ROUND_TRIP if is_shared else 0.0)
+        if disk.commits:
+            disk.after = lambda seconds, act: self.at(self.now + seconds, act)
         return disk
 
     def dial(self) -> Link | None:
@@ -247,6 +263,8 @@ class World:
 
     def wrote(self, process: Process, connection: Connection, data: bytes) -> None:
         side, ledger = process.side, self.ledgers[process.side]
+        if process.store is not self.stores[side]:
+            raise Violation("two primaries", f"{side.value} sends after its store was taken over")
         if connection.session.store is not self.stores[side]:
             self.wire.note_refusal(self.now, side, connection.id, data)
             return
@@ -300,39 +318,64 @@ class World:
 
     # Crashes and restarts
 
-    def died(self, side: Side, *, power: Random | None = None, seconds: float | None = None) -> None:
-        """End the process of a side and plan its next life, from its disk. With `power` the machine ends too,
-        and `power` draws what its disk keeps."""
-        process = self.processes[side]
+    def died(self, process: Process, *, power: Random | None = None, seconds: float | None = None) -> None:
+        """End a process and plan its next life, from its disk. With `power` the machine ends too, and `power`
+        draws what its disk keeps."""
         if not process.alive:
             return
         process.die(power=power is not None)
-        store = self.stores[side]
+        side, store = process.side, process.store
         if power is None:
             store.crash(self.injector.torn[side])
         else:
             store.lose_power(power)
-            self.clocks[side].reboot(self.now, power)
+            process.clock.reboot(self.now, power)
         self.injector.torn[side] = None
         self.wire.remark(self.now, side, "-- power loss" if power else "-- process died")
         self.restarts += 1
         wait = self.injector.downtime[side] if seconds is None else seconds
         self.injector.downtime[side] = DOWNTIME
-        self.at(self.now + wait, lambda: self._begin_life(side, process))
+        if isinstance(store, SharedStore):
+            self.at(self.now + wait, lambda: self._stand_by(store.host))
+        else:
+            self.at(self.now + wait, lambda: self._begin_life(side, self.disks[side].open()))
 
     def _forgive(self) -> None:
         """A disk has lost committed changes: from here on only recovery is guaranteed."""
         self.wire.forgiven = self.down.forgiven = self.up.forgiven = self.requests.forgiven = True
 
+    def end_takeover_faults(self) -> None:
+        """End the faults of hosts and of former primaries."""
+        for clock in (*self.clocks.values(), *self.hosts):
+            clock.wrong = 0.0
+        for process in self.former:
+            process.end_faults()
+        if isinstance(disk := self.disks[Side.CLIENT], SharedDisk):
+            disk.isolated.clear()
+
     def store_failed(self, process: Process) -> None:
         """End and restart a program whose store failed."""
         if process.alive:
-            self.died(process.side, seconds=RESTART_TIME)
+            if isinstance(process.store, SharedStore):
+                process.store.leave()
+            self.died(process, seconds=RESTART_TIME)
 
-    def _begin_life(self, side: Side, former: Process) -> None:
-        if self.processes[side] is not former:
+    def _stand_by(self, host: int) -> None:
+        """Try to take the shared store over, until it succeeds."""
+        disk = self.disks[Side.CLIENT]
+        assert isinstance(disk, SharedDisk)
+        store = disk.open(host)
+        if store is None:
+            self.at(self.now + standby.EVERY, lambda: self._stand_by(host))
             return
-        store = self.stores[side] = self.disks[side].open()
+        self.former = [process for process in (*self.former, self.client) if process.alive]
+        self.takeovers += bool(self.former)
+        self.clocks[Side.CLIENT] = self.hosts[host]
+        self._begin_life(Side.CLIENT, store)
+
+    def _begin_life(self, side: Side, store: Any) -> None:
+        former = self.processes[side]
+        self.stores[side] = store
         if store.lied:
             self._forgive()
         self.wire.remark(
@@ -383,6 +426,8 @@ class World:
     def _leftovers(self) -> list[str]:
         """Return everything that is unresolved when all is quiet."""
         found = []
+        if any(process.alive for process in self.former):
+            return ["a process whose store was taken over is still alive"]
         client, venue = self.client, self.venue
         connection, seat = client.connection, venue.seat
         alive = client.alive and venue.alive
@@ -412,6 +457,8 @@ class World:
         """Check at the end that each store has confirmed all messages of its peer."""
         if self.wire.forgiven:
             return
+        if isinstance(shared := self.disks[Side.CLIENT], SharedDisk):
+            SharedStore(shared, 0)  # which reads what every process has written
         for side in Side:
             store, peer = self.stores[side], self.stores[side.other]
             if (

@@ -1,8 +1,8 @@
 """A message store in Postgres, which a process on another host can take over: extra `postgres`.
 
 Modules: `factory` opens the stores of a database; `store` is the store itself; `database` reads and
-writes it; `connection` connects, and takes stores over; `lease` watches the lease in the process that holds
-it; `keys` moves stores to another API key; `schema` has the tables, their migration and queries.
+writes it; `connection` connects, and takes stores over; `keys` moves stores to another API key; `schema`
+has the tables, their migration and queries.
 """
 
 from kalshi_fix_sansio.errors import ConfigurationError

@@ -12,8 +12,8 @@ import attrs
 from kalshi_fix_adapters.errors import StoreUnavailableError
 from kalshi_fix_adapters.store_postgres.connection import errors_of, place_of
 from kalshi_fix_adapters.store_postgres.database import Database, Failover
-from kalshi_fix_adapters.store_postgres.lease import Lease, now
 from kalshi_fix_adapters.stores.durable import CLOSING, DurableStore
+from kalshi_fix_adapters.stores.lease import Lease, now
 from kalshi_fix_adapters.stores.owner import StoreOwner
 from kalshi_fix_adapters.stores.pending import Pending
 from kalshi_fix_adapters.stores.retention import Retention

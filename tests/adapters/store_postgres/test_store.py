@@ -15,7 +15,7 @@ pytest.importorskip("psycopg", reason="stores in Postgres need psycopg (extra po
 
 from kalshi_fix_adapters.config.stores import stores_at
 from kalshi_fix_adapters.store_postgres import PostgresDatabase, PostgresStore, StoreInUseError
-from kalshi_fix_adapters.store_postgres.lease import Lease, now
+from kalshi_fix_adapters.stores.lease import Lease, now
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
 from tests.adapters.store_sqlite.stores import OWNER, asked, contents, kept, send
 from tests.postgres import Relay, Server, execute_at

@@ -11,6 +11,7 @@ from kalshi_fix_sansio.session import ledger as ledger_module
 from kalshi_fix_sansio.session.ledger import Ledger
 from kalshi_fix_sansio.session.outbound import Outbound
 from tests.simulation.disk import Disk, DiskStore
+from tests.simulation.disk_shared import SharedStore
 from tests.simulation.mutants.patching import around, caught_by, every, instead
 
 
@@ -40,6 +41,12 @@ def _wait_forever(release: Any, outbound: Outbound, ticket: int, durable: int) -
 def _lose_more(disk: Disk, random: object) -> None:
     del disk.log[len(disk.log) // 2 :]
     disk.marks = [mark for mark in disk.marks if mark <= len(disk.log)]
+
+
+def _renew_beside_the_commit(store: SharedStore) -> None:
+    if not store._hangs or store._disk.failure == "hang":
+        store._disk.renew()
+        store.lease.renewed(store._clock())
 
 
 def _confirm_at_once(hand_out: Any, session: Session) -> Any:
@@ -73,6 +80,15 @@ MUTANTS = {
     ),
     "a commit that may take any time": caught_by(
         around(Outbound, "release", _wait_forever), "late heartbeat"
+    ),
+    "a shared store without a fence": caught_by(
+        instead(SharedStore, "_check_fence", _nothing), "overwritten", "number reused", "left early"
+    ),
+    "a renewal that outlives a commit that hangs": caught_by(
+        instead(SharedStore, "_renew", _renew_beside_the_commit), "late takeover"
+    ),
+    "a primary that continues after its lease": caught_by(
+        instead(SharedStore, "_lose", _nothing), "two primaries"
     ),
     "a session that confirms events when it returns them": caught_by(
         around(Session, "events", _confirm_at_once), "silent loss"

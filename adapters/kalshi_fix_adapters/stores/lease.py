@@ -27,10 +27,18 @@ class Lease:
         seconds: how long the server grants it.
         renew: begins a renewal, and must not wait for it.
         lose: called once, when the lease is lost.
+        clock: returns the time in seconds. It runs while the machine sleeps.
     """
 
-    def __init__(self, seconds: float, renew: Callable[[], object], lose: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        renew: Callable[[], object],
+        lose: Callable[[], object],
+        clock: Callable[[], float] = now,
+    ) -> None:
         self._seconds = seconds
+        self._clock = clock
         self._renew = renew
         self._lose = lose
         self._ends = 0.0
@@ -50,7 +58,7 @@ class Lease:
     def check(self) -> None:
         """Report the loss if the lease has ended. A process that was stopped calls this before its thread has
         noticed."""
-        if not self._is_lost and not self._closed.is_set() and now() >= self._ends:
+        if not self._is_lost and not self._closed.is_set() and self._clock() >= self._ends:
             self._is_lost = True
             self._lose()
 
@@ -58,9 +66,16 @@ class Lease:
         """End the watch."""
         self._closed.set()
 
+    def due_in(self) -> float | None:
+        """Return the seconds after which `step` must be called; None once the lease is lost."""
+        return None if self._is_lost else max(0.0, min(self._seconds / 3, self._ends - self._clock()))
+
+    def step(self) -> None:
+        """Have the lease renewed, or report its loss."""
+        self.check()
+        if not self._is_lost:
+            self._renew()
+
     def _run(self) -> None:
-        interval = self._seconds / 3
-        while not self._is_lost and not self._closed.wait(max(0.0, min(interval, self._ends - now()))):
-            self.check()
-            if not self._is_lost:
-                self._renew()
+        while (seconds := self.due_in()) is not None and not self._closed.wait(seconds):
+            self.step()
