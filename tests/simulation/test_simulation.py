@@ -13,8 +13,8 @@ from tests.simulation.schedule import Fault, Kind, Schedule, Side
 from tests.simulation.shrink import Shrinker
 from tests.simulation.world import World
 
-SEEDS = 300
-GROUP = 25
+SEEDS = 1000
+GROUP = 50
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, GROUP))

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from abc import abstractmethod
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from kalshi_fix_adapters.errors import StoreInUseError
 from kalshi_fix_adapters.store_sqlite import SqliteStore
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import OpenRequest
@@ -261,11 +263,12 @@ class SqliteMachine(DurableMachine):
 
 
 class PostgresMachine(DurableMachine):
-    """A row of a database; after a takeover the previous holder writes in vain."""
+    """A row of a database; after a takeover the previous holder writes in vain, whenever it does."""
 
     dsn: str
 
     def open(self) -> None:
+        self.former: list[PostgresStore] = []
         self.owner = attrs.evolve(OWNER, account=str(uuid4()))
         super().open()
 
@@ -278,14 +281,33 @@ class PostgresMachine(DurableMachine):
         self.model.forget()  # at once, since it is in memory too
         super().recorded()
 
+    @rule()
+    def begin_commit(self) -> None:
+        """Begin a commit that the next steps do not wait for: a takeover comes before or after it."""
+        self.store.begin_commit()
+
     def lose(self) -> None:
-        old = self.store
-        execute_at(self.dsn, "UPDATE kalshi_fix.session SET leased_until = '-infinity'")
-        self.store = self.opened()
-        if not old._pending.is_empty:
+        self.former.append(self.store)
+        while self.store is self.former[-1]:
+            execute_at(self.dsn, "UPDATE kalshi_fix.session SET leased_until = '-infinity'")
+            with suppress(StoreInUseError):  # a commit of the holder has renewed the lease
+                self.store = self.opened()
+
+    @rule()
+    def write_as_former_holder(self) -> None:
+        while self.former:
+            store = self.former.pop()
             with pytest.raises(StoreError, match="taken over"):
-                old.commit()
-        old.close()
+                self.send_and_commit(store)
+            store.close()
+
+    def send_and_commit(self, store: PostgresStore) -> None:
+        store.record_sent(store.next_outgoing, stored(store.next_outgoing, self.seconds))
+        store.commit()
+
+    def teardown(self) -> None:
+        self.write_as_former_holder()
+        super().teardown()
 
 
 TestMemoryStore = StoreMachine.TestCase
