@@ -1,5 +1,5 @@
-"""A store that two hosts share, as one in Postgres: the holder of its lease writes, and whoever takes it over
-fences the former holder.
+"""A store that two hosts share, as one in Postgres: the holder of its lease writes, and a takeover fences the
+former holder.
 
 The lease on the holder's side is that of `PostgresStore`, in virtual time. A commit also renews it; without
 changes, one is begun for that alone. The commit under way is complete at the server some time later, whatever

@@ -265,6 +265,7 @@ class SqliteMachine(DurableMachine):
 class PostgresMachine(DurableMachine):
     """A row of a database; after a takeover the previous holder writes in vain, whenever it does."""
 
+    store: PostgresStore
     dsn: str
 
     def open(self) -> None:
