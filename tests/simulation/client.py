@@ -72,7 +72,7 @@ class Client(Process):
 
     def _watch_lease(self) -> None:
         if isinstance(self.store, SharedStore) and (due := self.store.lease.due_in()) is not None:
-            self.after(due, self._step_lease)
+            self.after(due + 1e-6, self._step_lease)  # or rounding might keep it from coming
 
     def _step_lease(self) -> None:
         self.store.lease.step()
