@@ -61,6 +61,7 @@ VENUE = Distribution(
     packages={"kalshi_fix_venue": ROOT / "venue"},
     entry_points=(
         "venue = kalshi_fix_venue.cli:SUBCOMMANDS",
+        "venue = kalshi_fix_venue.cli.tools:tools",
         "kalshi_fix_venue.pytest_plugin = kalshi_fix_venue.pytest_plugin",
     ),
     in_sdist=("pyproject.toml", "README.md", "LICENSE", "kalshi_fix_venue/"),

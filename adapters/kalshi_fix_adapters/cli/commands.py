@@ -27,6 +27,7 @@ _OWN: Mapping[str, Subcommand] = {
         ("doctor", "sessions.doctor", "Check step by step that you can log on."),
         ("keygen", "keygen", "Generate a private key and its public key."),
         ("mass-cancel", "sessions.mass_cancel", "Cancel all orders of the key's session."),
+        ("mcp", "assistants.mcp", "Let an assistant read logs and stores."),
         ("order", "sessions.order", "Place an order, after confirmation."),
         ("orders", "sessions.orders", "Show open orders live."),
         ("replay", "logs.replay", "Replay recordings or wire logs, and print the final state."),

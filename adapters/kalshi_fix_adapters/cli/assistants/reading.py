@@ -1,0 +1,102 @@
+"""The tools of every server: subcommands that read files, with the same output and the same redaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from kalshi_fix_adapters.cli.kit.tools import Tool, Workspace, run_subcommand
+from kalshi_fix_adapters.cli.logs.decode import decode as decode_command
+from kalshi_fix_adapters.cli.logs.replay import replay as replay_command
+from kalshi_fix_adapters.cli.logs.trace import trace as trace_command
+from kalshi_fix_adapters.cli.spec import spec as spec_command
+from kalshi_fix_adapters.cli.store import show
+
+Files = Annotated[list[str], Field(description="Paths of the files; .gz files are decompressed.")]
+AsOf = Annotated[
+    str | None,
+    Field(description="Judge messages by the dialect of this date (2026-06-30), or of today (latest)."),
+]
+Words = Annotated[list[str], Field(description="Only messages that match one of these.")]
+Bound = Annotated[str | None, Field(description="A time in UTC: 14:30, 2026-11-21, 2026-11-21T14:30:05.")]
+
+
+def reading_tools(workspace: Workspace) -> Iterable[Tool]:
+    """Return the tools that read files of a workspace."""
+
+    def decode(
+        files: Files,
+        form: Annotated[
+            Literal["brief", "full", "json", "summary"],
+            Field(
+                description="brief: a line for each message. full: a line for each field, with meanings. "
+                "json: an object for each message. summary: counts, sequence gaps, problems and latencies."
+            ),
+        ] = "brief",
+        types: Words = [],  # noqa: B006 - it is never changed
+        tags: Annotated[
+            list[str], Field(description="Only messages with each of these fields: 58, Side=1, 55=KX*.")
+        ] = [],  # noqa: B006
+        client_order_ids: Words = [],  # noqa: B006
+        symbols: Words = [],  # noqa: B006
+        direction: Literal["sent", "received"] | None = None,
+        since: Bound = None,
+        until: Bound = None,
+        as_of: AsOf = None,
+    ) -> str:
+        """Print the FIX messages of wire logs, one per line, and the problems of each."""
+        named = {"direction": direction, "since": since, "until": until, "as-of": as_of}
+        lists = {"type": types, "tag": tags, "id": client_order_ids, "symbol": symbols}
+        return run_subcommand(
+            decode_command,
+            *([] if form == "brief" else [f"--{form}"]),
+            *(f"--{name}={value}" for name, values in lists.items() for value in values),
+            *_given(named),
+            *("--", *workspace.files(files)),
+        )
+
+    def trace(
+        identifier: Annotated[str, Field(description="A ClOrdID, OrderID or ExecID of the order.")],
+        files: Files,
+        full: Annotated[bool, Field(description="Print all fields of the messages.")] = False,  # noqa: FBT002
+        as_of: AsOf = None,
+    ) -> str:
+        """Print the history of an order in wire logs: each request, report and session event, by time."""
+        options = ["--full"] * full
+        return run_subcommand(
+            trace_command, *options, *_given({"as-of": as_of}), "--", identifier, *workspace.files(files)
+        )
+
+    def replay(
+        files: Annotated[list[str], Field(description="Paths of recordings or wire logs, read as one.")],
+        product: Literal["prediction", "margin"] = "prediction",
+        finished: Annotated[bool, Field(description="Also print finished orders.")] = False,  # noqa: FBT002
+        as_of: AsOf = None,
+    ) -> str:
+        """Replay a client's recordings or wire logs, and print the final state: books, orders, positions,
+        fees, uncertain orders and discrepancies."""
+        options = [f"--product={product}", *["--all"] * finished, *_given({"as-of": as_of})]
+        return run_subcommand(replay_command, *options, "--", *workspace.files(files))
+
+    def store(
+        path: Annotated[str, Field(description="Path of a store, or of a folder of stores.")],
+        rows: Annotated[int, Field(description="Number of the user's last rows to print.", ge=0)] = 5,
+    ) -> str:
+        """Print the contents of a client's message store: owner, sequence numbers, messages kept for resend,
+        requests without a known outcome, and the user's rows. Messages and secrets are not shown."""
+        return run_subcommand(show, f"--rows={rows}", "--", workspace.file_or_folder(path))
+
+    def spec(
+        words: Annotated[str, Field(description="ExecType, 150, ExecutionReport, POST_ONLY_CROSS, self trade.")],
+    ) -> str:
+        """Explain a tag, field, message, code value or Text of Kalshi's FIX dialect, or list those whose
+        descriptions contain all words."""
+        return run_subcommand(spec_command, "--", *words.split())
+
+    return [Tool(each) for each in (decode, trace, replay, store, spec)]
+
+
+def _given(values: dict[str, str | None]) -> list[str]:
+    return [f"--{name}={value}" for name, value in values.items() if value is not None]

@@ -1,0 +1,65 @@
+"""The server of `kalshi-fix mcp`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import wraps
+from importlib.metadata import entry_points, version
+from typing import Any
+
+from mcp.server import MCPServer
+from mcp.types import CallToolResult, TextContent, ToolAnnotations
+
+from kalshi_fix_adapters.cli.assistants.reading import reading_tools
+from kalshi_fix_adapters.cli.kit.tools import Tool, ToolFailure, Workspace
+
+_INSTRUCTIONS = (
+    "Reads FIX logs, recordings and message stores of a client of Kalshi. Prices are dollars of yes, times "
+    "are UTC. Begin with decode in the form summary; follow one order with trace; look tags, codes and Texts "
+    "up with spec. Output is truncated at 64 KiB: use filters."
+)
+
+
+def make_server(workspace: Workspace) -> MCPServer:
+    """Return a server with all tools for the files of a workspace."""
+    server = MCPServer(
+        "kalshi-fix",
+        instructions=_INSTRUCTIONS,
+        version=version("kalshi-fix-sansio"),
+        log_level="WARNING",
+    )
+    for tool in _tools(workspace):
+        server.add_tool(
+            _typed_errors(tool.function),
+            annotations=ToolAnnotations(read_only_hint=tool.read_only, open_world_hint=False),
+            structured_output=False,
+        )
+    return server
+
+
+def _tools(workspace: Workspace) -> Iterator[Tool]:
+    """Yield the tools, with those that other distributions register.
+
+    Each entry point of the group `kalshi_fix.tools` names a function that returns tools for a workspace.
+    """
+    yield from reading_tools(workspace)
+    for entry_point in entry_points(group="kalshi_fix.tools"):
+        yield from entry_point.load()(workspace)
+
+
+def _typed_errors(function: Callable[..., str]) -> Callable[..., Any]:
+    """Return a function that reports a ToolFailure as a tool error with its type."""
+
+    @wraps(function)
+    def tool(**arguments: Any) -> str | CallToolResult:
+        try:
+            return function(**arguments)
+        except ToolFailure as failure:
+            kind = failure.kind.value
+            return CallToolResult(
+                content=[TextContent(type="text", text=f"{kind}: {failure.text}")],
+                structured_content={"error": kind, "message": failure.text},
+                is_error=True,
+            )
+
+    return tool

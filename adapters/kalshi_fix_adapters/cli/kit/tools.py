@@ -1,0 +1,182 @@
+"""Tools of `kalshi-fix mcp`: subcommands as functions whose files, output and errors are bounded."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from threading import Lock
+from typing import Final, NamedTuple
+
+import click
+
+from kalshi_fix_adapters.documents.names import did_you_mean
+
+MAX_OUTPUT: Final = 64 * 1024
+"""Maximum bytes of a tool's output, as UTF-8."""
+MAX_NOTES: Final = 4 * 1024
+"""Maximum bytes of its part that a subcommand prints on standard error, and of an error."""
+MAX_FILES: Final = 100
+"""Maximum number of files for one call."""
+UNREADABLE: Final = 2
+"""Exit status of the commands that read logs if one cannot be read."""
+_TRUNCATED: Final = "\n[truncated: only the beginning is shown; narrow the request]\n"
+_MAX_NAMED: Final = 1_000
+"""Maximum number of files in a folder that are compared with a name that does not exist."""
+
+
+class ErrorType(Enum):
+    """Why a tool failed; the first word of its error."""
+
+    INVALID_ARGUMENT = "invalid_argument"
+    """An argument has a wrong value."""
+    NO_SUCH_FILE = "no_such_file"
+    """A path names no regular file or folder."""
+    NOT_ALLOWED = "not_allowed"
+    """A path is outside the folders of the server."""
+    FAILED = "failed"
+    """The files could not be read, or the request was refused."""
+
+
+class ToolFailure(Exception):  # noqa: N818 - it is an answer, not an error of the server
+    """Ends a tool with an error that the assistant reads."""
+
+    def __init__(self, kind: ErrorType, text: str) -> None:
+        """Store the type, and the sentence within its bound."""
+        super().__init__(kind, _within(text, MAX_NOTES))
+        self.kind: ErrorType = kind
+        self.text: str = _within(text, MAX_NOTES)
+
+
+class Tool(NamedTuple):
+    """A function whose docstring, parameters and their annotations describe it to an assistant."""
+
+    function: Callable[..., str]
+    read_only: bool = True
+    """Whether it changes nothing, neither files nor a venue."""
+
+
+class Workspace:
+    """The folders that tools may read."""
+
+    def __init__(self, folders: list[Path]) -> None:
+        """Store the folders; relative paths are resolved in the first one."""
+        self.folders: list[Path] = [folder.resolve() for folder in folders]
+
+    def file(self, name: str) -> str:
+        """Return the absolute path of a file in the folders."""
+        found = self._resolve(name)
+        if not found.is_file():
+            raise ToolFailure(ErrorType.NO_SUCH_FILE, f"{name!r} is not a regular file")
+        return str(found)
+
+    def files(self, names: list[str]) -> list[str]:
+        """Return the absolute paths of at least one file."""
+        if not 0 < len(names) <= MAX_FILES:
+            raise ToolFailure(ErrorType.INVALID_ARGUMENT, f"give 1 to {MAX_FILES} files")
+        return [self.file(name) for name in names]
+
+    def file_or_folder(self, name: str) -> str:
+        """Return the absolute path of a file or folder in the folders."""
+        found = self._resolve(name)
+        return str(found) if found.is_dir() else self.file(name)
+
+    def _resolve(self, name: str) -> Path:
+        # Links are followed before the path is checked.
+        try:
+            path = (self.folders[0] / name).resolve()
+            exists = path.exists()
+        except (OSError, RuntimeError, ValueError):
+            raise ToolFailure(ErrorType.NO_SUCH_FILE, f"{name!r} is not a path") from None
+        if not any(path.is_relative_to(folder) for folder in self.folders):
+            allowed = ", ".join(map(str, self.folders))
+            raise ToolFailure(ErrorType.NOT_ALLOWED, f"{name!r} is outside of {allowed}")
+        if not exists:
+            hint = did_you_mean(path.name, _names_beside(path))
+            raise ToolFailure(ErrorType.NO_SUCH_FILE, f"there is no {name!r}; {hint}")
+        return path
+
+
+def _names_beside(path: Path) -> list[str]:
+    with contextlib.suppress(OSError):
+        return [each.name for each, _ in zip(path.parent.iterdir(), range(_MAX_NAMED), strict=False)]
+    return []
+
+
+def run_subcommand(command: click.Command, *arguments: str) -> str:
+    """Run a subcommand and return its output, followed by what it prints on standard error.
+
+    Raises:
+        ToolFailure: an argument is invalid, or the subcommand failed. A negative result, such as no match, is
+            no failure.
+    """
+    output, notes = _Captured(MAX_OUTPUT - MAX_NOTES), _Captured(MAX_NOTES)
+    status: object = None
+    # Subcommands write to sys.stdout, which all threads share.
+    with _ONE_AT_A_TIME, contextlib.redirect_stdout(output), contextlib.redirect_stderr(notes):
+        try:
+            status = command.main([*arguments], standalone_mode=False)
+        except click.UsageError as error:
+            raise ToolFailure(ErrorType.INVALID_ARGUMENT, error.format_message()) from None
+        except click.ClickException as error:
+            raise ToolFailure(ErrorType.FAILED, error.format_message()) from None
+        except SystemExit as ended:
+            status = ended.code
+        except _FullError:
+            pass
+    remarks = notes.text.replace("kalshi-fix: ", "")
+    if status == UNREADABLE:
+        raise ToolFailure(ErrorType.FAILED, remarks)
+    return f"{output.text}{remarks}"
+
+
+def bounded(text: str) -> str:
+    """Return a text within the bound of a tool's output."""
+    return _within(text, MAX_OUTPUT)
+
+
+def _within(text: str, limit: int) -> str:
+    captured = _Captured(limit)
+    with contextlib.suppress(_FullError):
+        captured.write(text)
+    return captured.text
+
+
+class _FullError(Exception):
+    """The output has its maximum size: the subcommand ends."""
+
+
+class _Captured(io.TextIOBase):
+    """A stream that keeps its first bytes, and ends the program that writes more."""
+
+    def __init__(self, limit: int) -> None:
+        self._kept = bytearray()
+        self._limit = limit - len(_TRUNCATED)
+        self._is_full = False
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return "utf-8"
+
+    def write(self, text: str) -> int:
+        if not self._is_full:
+            self._kept += text.encode("utf-8", "backslashreplace")
+            self._is_full = len(self._kept) > self._limit
+        if self._is_full:
+            raise _FullError
+        return len(text)
+
+    @property
+    def text(self) -> str:
+        """The text, at most as long as the limit."""
+        if not self._is_full:
+            return self._kept.decode()
+        # Whole lines, unless the first one is longer than all the output may be.
+        end = self._kept.rfind(b"\n", 0, self._limit)
+        kept = self._kept[: end if end > 0 else self._limit]
+        return kept.decode("utf-8", "ignore") + _TRUNCATED
+
+
+_ONE_AT_A_TIME: Final = Lock()
