@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -111,8 +111,8 @@ class WireLog:
 
     def write(self, number: int, lines: Sequence[str], now: Instant) -> None:
         """Write lines of a connection; file system errors are never raised."""
-        stamp = _stamp(now)
-        data = "".join(f"{stamp} {number} {line}\n" for line in lines).encode("ascii")
+        at = stamp(now.utc)
+        data = "".join(f"{at} {number} {line}\n" for line in lines).encode("ascii")
         notes: list[str] = []
         with self._file.lock:
             if self._closed:
@@ -120,8 +120,8 @@ class WireLog:
                 return
             try:
                 if self._file.exceeds_limit(len(data)):
-                    self._rotate(stamp, notes)
-                self._append(data, stamp, notes)
+                    self._rotate(at, notes)
+                self._append(data, at, notes)
             except OSError as error:
                 if not self._lost_in_a_row:
                     notes.append(f"cannot be written ({error.strerror}); the session continues without it")
@@ -214,6 +214,7 @@ def give_back(log: WireLog) -> None:
             log.close()
 
 
-def _stamp(now: Instant) -> str:
+def stamp(time: datetime) -> str:
+    """Return the time at the beginning of a line."""
     # The first 26 characters are date and time; the offset behind them is written as Z.
-    return now.utc.astimezone(UTC).isoformat(" ", "microseconds")[:26] + "Z"
+    return time.astimezone(UTC).isoformat(" ", "microseconds")[:26] + "Z"

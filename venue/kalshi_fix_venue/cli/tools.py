@@ -28,7 +28,8 @@ def tools(workspace: Workspace) -> Iterable[Tool]:
     def do(
         name: Annotated[str, Field(description=f"One of: {', '.join(OPERATIONS)}.")],
         values: Annotated[
-            dict[str, Any], Field(description="Parameters by name; a wrong one is answered with the valid ones.")
+            dict[str, Any],
+            Field(description="Parameters by name; a wrong one is answered with the valid ones."),
         ] = {},  # noqa: B006 - it is never changed
     ) -> str:
         """Run an operation on the simulated venue that runs on this computer, as `kalshi-fix venue do`. It
@@ -43,7 +44,9 @@ def tools(workspace: Workspace) -> Iterable[Tool]:
             raise ToolFailure(ErrorType.FAILED, str(error)) from None
 
     def venue_replay(
-        file: Annotated[str, Field(description="Path of the file that `kalshi-fix venue --input-log` wrote.")],
+        file: Annotated[
+            str, Field(description="Path of the file that `kalshi-fix venue --input-log` wrote.")
+        ],
     ) -> str:
         """Replay the input log of a simulated venue, and report whether it sends the same bytes again."""
         return run_subcommand(replay_input_log, "--", workspace.file(file))

@@ -60,7 +60,7 @@ def reading_tools(workspace: Workspace) -> Iterable[Tool]:
     def trace(
         identifier: Annotated[str, Field(description="A ClOrdID, OrderID or ExecID of the order.")],
         files: Files,
-        full: Annotated[bool, Field(description="Print all fields of the messages.")] = False,  # noqa: FBT002
+        full: Annotated[bool, Field(description="Print all fields of the messages.")] = False,
         as_of: AsOf = None,
     ) -> str:
         """Print the history of an order in wire logs: each request, report and session event, by time."""
@@ -72,7 +72,7 @@ def reading_tools(workspace: Workspace) -> Iterable[Tool]:
     def replay(
         files: Annotated[list[str], Field(description="Paths of recordings or wire logs, read as one.")],
         product: Literal["prediction", "margin"] = "prediction",
-        finished: Annotated[bool, Field(description="Also print finished orders.")] = False,  # noqa: FBT002
+        finished: Annotated[bool, Field(description="Also print finished orders.")] = False,
         as_of: AsOf = None,
     ) -> str:
         """Replay a client's recordings or wire logs, and print the final state: books, orders, positions,
@@ -89,7 +89,9 @@ def reading_tools(workspace: Workspace) -> Iterable[Tool]:
         return run_subcommand(show, f"--rows={rows}", "--", workspace.file_or_folder(path))
 
     def spec(
-        words: Annotated[str, Field(description="ExecType, 150, ExecutionReport, POST_ONLY_CROSS, self trade.")],
+        words: Annotated[
+            str, Field(description="ExecType, 150, ExecutionReport, POST_ONLY_CROSS, self trade.")
+        ],
     ) -> str:
         """Explain a tag, field, message, code value or Text of Kalshi's FIX dialect, or list those whose
         descriptions contain all words."""

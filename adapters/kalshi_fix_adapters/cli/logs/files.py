@@ -1,4 +1,4 @@
-"""The sources of a log: files, compressed or still being written, and standard input."""
+"""The sources of a log: files, compressed or still being written, recordings, and standard input."""
 
 from __future__ import annotations
 
@@ -8,18 +8,24 @@ import sys
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Final, Self
 
 from kalshi_fix_adapters.cli.kit.terminal import StatusLine
 from kalshi_fix_adapters.logs.entries import pieces_of
 from kalshi_fix_adapters.logs.fields import SEPARATORS
+from kalshi_fix_adapters.logs.recording import Kind, Recording, is_recording
+from kalshi_fix_adapters.observe.observer import Direction
+from kalshi_fix_adapters.observe.redact import Transcript
+from kalshi_fix_adapters.observe.wire_log import stamp
+from kalshi_fix_sansio.clock import Instant
 
 STDIN: Final = "-"
 _OTHER: Final = re.compile(
     rb"8=(FIX\.[0-9]\.[0-9](?:SP[0-9])?)(?:%b)" % b"|".join(map(re.escape, SEPARATORS))
 )
+_DIRECTIONS: Final[Mapping[Kind, Direction]] = {Kind.RECEIVED: "received", Kind.SENT: "sent"}
 _LONGEST_OTHER: Final = 20
 _MEGA: Final = 1_000_000
 
@@ -36,15 +42,34 @@ def pieces(name: str, wait: Callable[[], None] | None = None) -> Iterator[bytes]
     try:
         if name == STDIN:
             yield from pieces_of(sys.stdin.buffer)
-        elif wait is None:
-            yield from pieces_of(name)
-        else:
+        elif wait is not None:
             yield from _followed(Path(name), wait)
+        elif Path(name).is_file() and is_recording(name):
+            yield from _recorded(name)
+        else:
+            yield from pieces_of(name)
     except BrokenPipeError:
         raise
     except (OSError, EOFError, zlib.error) as error:
         text = getattr(error, "strerror", None) or error
         raise UnreadableError(f"{name} cannot be read: {text}") from None
+
+
+def _recorded(name: str) -> Iterator[bytes]:
+    """Yield a recording as the lines of a wire log."""
+    connections: dict[int, Transcript] = {}
+    for record in Recording(name):
+        if record.kind is Kind.LOST:
+            continue
+        if record.kind is Kind.ENDED:
+            lines = connections.pop(record.connection, Transcript()).end()
+        else:
+            transcript = connections.setdefault(record.connection, Transcript())
+            now = Instant(record.time.timestamp(), record.time)
+            lines = transcript.feed(_DIRECTIONS[record.kind], record.data, now)
+        yield "".join(f"{stamp(record.time)} {record.connection} {line}\n" for line in lines).encode(
+            "latin-1"
+        )
 
 
 def _followed(path: Path, wait: Callable[[], None]) -> Iterator[bytes]:

@@ -1,0 +1,55 @@
+"""A server for a folder with planted logs, called as a client of the Model Context Protocol calls it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from mcp import Client
+
+from kalshi_fix_adapters.cli.assistants.server import make_server
+from kalshi_fix_adapters.cli.kit.tools import MAX_OUTPUT, Workspace
+from tests.adapters.cli.assistants.planted import SECRET, plant
+
+
+@attrs.frozen
+class Result:
+    """The answer of a tool."""
+
+    text: str
+    is_error: bool
+    structured: dict[str, Any] | None
+
+
+Call = Callable[..., Result]
+
+
+@pytest.fixture(scope="session")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with planted logs."""
+    folder = tmp_path_factory.mktemp("planted")
+    plant(folder)
+    return folder
+
+
+@pytest.fixture
+def call(planted: Path) -> Call:
+    """Return a function that calls a tool; its output is checked for planted secrets and for its size."""
+
+    def called(name: str, /, **arguments: Any) -> Result:
+        async def calling() -> Result:
+            async with Client(make_server(Workspace([planted]))) as client:
+                found: Any = await client.call_tool(name, arguments)
+                [content] = found.content
+                return Result(content.text, bool(found.is_error), found.structured_content)
+
+        result = asyncio.run(calling())
+        assert SECRET not in result.text
+        assert len(result.text.encode()) <= MAX_OUTPUT
+        return result
+
+    return called

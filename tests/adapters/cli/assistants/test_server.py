@@ -1,0 +1,272 @@
+"""`kalshi-fix mcp`: what its tools may read, change, connect to and print."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from mcp import Client, StdioServerParameters, stdio_client
+
+from kalshi_fix_adapters.cli.assistants.server import make_server
+from kalshi_fix_adapters.cli.commands import commands
+from kalshi_fix_adapters.cli.kit.tools import MAX_FILES, MAX_NOTES, MAX_OUTPUT, Workspace
+from tests.adapters.cli.assistants.conftest import Call
+from tests.adapters.cli.order_logs import ORDERS
+from tests.adapters.cli.pipes import lines_until, started
+
+READING = {"decode", "trace", "replay", "store", "spec"}
+EACH: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("decode", {"files": ["orders.log", "day.rec"], "form": "summary"}),
+    ("decode", {"files": ["engine.log"], "form": "full"}),
+    ("decode", {"files": ["engine.log"], "form": "json"}),
+    ("trace", {"identifier": "lost-1", "files": ["orders.log", "copy.log"], "full": True}),
+    ("replay", {"files": ["orders.log", "day.rec"], "finished": True, "as_of": "latest"}),
+    ("store", {"path": "stores"}),
+    ("store", {"path": "stores/orders.sqlite3", "rows": 100}),
+    ("spec", {"words": "self trade"}),
+)
+"""A call of each tool, and of each form."""
+
+
+@pytest.fixture(params=EACH, ids=[f"{name}-{number}" for number, (name, _) in enumerate(EACH)])
+def each(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    found: tuple[str, dict[str, Any]] = request.param
+    return found
+
+
+def digest(folder: Path) -> dict[str, str]:
+    # SQLite creates these two beside a store that it reads; the first one is empty.
+    files = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".sqlite3-shm"]
+    files = [path for path in files if path.suffix != ".sqlite3-wal" or path.stat().st_size]
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_each_tool_changes_no_file(call: Call, planted: Path, each: tuple[str, dict[str, Any]]) -> None:
+    before = digest(planted)
+    result = call(each[0], **each[1])
+    assert not result.is_error, result.text
+    assert digest(planted) == before
+
+
+def test_only_do_is_not_read_only(planted: Path) -> None:
+    async def listed() -> Any:
+        async with Client(make_server(Workspace([planted]))) as client:
+            return (await client.list_tools()).tools
+
+    found = {tool.name: tool.annotations.read_only_hint for tool in asyncio.run(listed())}
+    assert found == dict.fromkeys((*READING, "venue_replay"), True) | {"do": False}
+
+
+# --- errors
+
+
+WRONG: tuple[tuple[str, str, dict[str, Any], str], ...] = (
+    ("invalid_argument", "decode", {"files": []}, f"give 1 to {MAX_FILES} files"),
+    ("invalid_argument", "decode", {"files": ["orders.log"] * (MAX_FILES + 1)}, f"give 1 to {MAX_FILES}"),
+    ("invalid_argument", "decode", {"files": ["orders.log"], "types": ["Order"]}, "no message 'Order'"),
+    ("invalid_argument", "decode", {"files": ["orders.log"], "tags": ["Prize"]}, "no field 'Prize'"),
+    ("invalid_argument", "decode", {"files": ["orders.log"], "since": "noon"}, "'noon' is not a time"),
+    ("invalid_argument", "trace", {"files": ["orders.log"], "identifier": ""}, "ID is empty"),
+    (
+        "invalid_argument",
+        "trace",
+        {"files": ["orders.log"], "identifier": "a", "as_of": "x"},
+        "'x' is neither",
+    ),
+    ("invalid_argument", "spec", {"words": " "}, "WORD"),
+    ("invalid_argument", "do", {"name": "destroy"}, "there is no operation 'destroy'"),
+    ("invalid_argument", "do", {"name": "cut", "values": {"wen": 3}}, "wen"),
+    ("no_such_file", "decode", {"files": ["order.log"]}, "did you mean `orders.log`?"),
+    ("no_such_file", "decode", {"files": ["stores"]}, "'stores' is not a regular file"),
+    ("no_such_file", "trace", {"files": ["-"], "identifier": "a"}, "there is no '-'"),
+    ("no_such_file", "decode", {"files": ["a\0b"]}, "is not a path"),
+    ("no_such_file", "decode", {"files": ["pipe"]}, "'pipe' is not a regular file"),
+    ("no_such_file", "venue_replay", {"file": "none"}, "there is no 'none'"),
+    ("not_allowed", "decode", {"files": ["/etc/passwd"]}, "'/etc/passwd' is outside of "),
+    ("not_allowed", "store", {"path": ".."}, "'..' is outside of "),
+    ("not_allowed", "decode", {"files": ["link"]}, "'link' is outside of "),
+    ("no_such_file", "store", {"path": "postgresql://user@host/base"}, "there is no 'postgresql://"),
+    ("failed", "store", {"path": "orders.log"}, "is not a store"),
+    ("failed", "store", {"path": "empty"}, "contains no store"),
+    ("failed", "spec", {"words": "nonesuch"}, "the dialect has no 'nonesuch'"),
+    ("failed", "decode", {"files": ["cut.gz"]}, "cut.gz cannot be read"),
+    ("failed", "replay", {"files": ["cut.gz"]}, "a compressed file cannot be read"),
+    ("failed", "venue_replay", {"file": "orders.log"}, "is not"),
+)
+
+
+@pytest.fixture
+def odd(planted: Path) -> None:
+    """Add a pipe, a link that leads out of the folder, a truncated file and an empty folder."""
+    if (planted / "pipe").exists():
+        return
+    os.mkfifo(planted / "pipe")
+    (planted / "link").symlink_to("/etc/passwd")
+    (planted / "cut.gz").write_bytes(b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x03")
+    (planted / "empty").mkdir()
+
+
+@pytest.mark.usefixtures("odd")
+@pytest.mark.parametrize(
+    ("kind", "tool", "arguments", "text"), WRONG, ids=[f"{row[1]}-{row[3][:30]}" for row in WRONG]
+)
+def test_a_bad_input_is_a_typed_error(
+    call: Call, kind: str, tool: str, arguments: dict[str, Any], text: str
+) -> None:
+    result = call(tool, **arguments)
+    assert result.is_error
+    assert result.text.startswith(f"{kind}: ")
+    assert text in result.text
+    assert result.structured == {"error": kind, "message": result.text.removeprefix(f"{kind}: ")}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"files": "x"}, {"files": ["orders.log"], "form": "long"}, {"files": [3]}],
+)
+def test_arguments_of_another_type_are_errors_with_their_names(call: Call, arguments: dict[str, Any]) -> None:
+    result = call("decode", **arguments)
+    assert result.is_error
+    assert "validation error" in result.text
+
+
+@pytest.mark.parametrize("name", ["decode", "trace", "replay"])
+def test_no_match_is_an_answer(call: Call, name: str) -> None:
+    more = {"identifier": "nobody"} if name == "trace" else {}
+    result = call(name, files=["stores/orders.sqlite3"], **more)
+    assert not result.is_error
+    assert result.text.startswith("no ")
+
+
+# --- bounds
+
+
+def test_output_is_bounded(call: Call, planted: Path) -> None:
+    (planted / "long.log").write_bytes(ORDERS * 1000)
+    for form in ("brief", "full", "json"):
+        text = call("decode", files=["long.log"], form=form).text
+        *lines, _, last = text.splitlines()
+        assert last.startswith("[truncated: ") or lines[-1].startswith("[truncated: ")
+        assert len(text) > MAX_OUTPUT - 2 * MAX_NOTES
+    # All of it is read, and little is printed.
+    assert "8,000 messages" in call("decode", files=["long.log"], form="summary").text
+
+
+def test_a_long_line_and_a_long_error_are_bounded(call: Call, planted: Path) -> None:
+    huge = ORDERS.splitlines()[0].replace(b"55=", "58=é".encode() * 50_000 + b"|55=") + b"\n"
+    (planted / "huge.log").write_bytes(huge)
+    assert "[truncated: " in call("decode", files=["huge.log"]).text
+    result = call("decode", files=["orders.log"], types=["x" * 100_000])
+    assert result.is_error
+    assert len(result.text) < MAX_NOTES + 100
+
+
+def test_calls_at_the_same_time_do_not_mix_their_output(planted: Path) -> None:
+    names = ("maker-1", "lost-1", "slow-1", "rain-1")
+
+    async def calling() -> list[Any]:
+        async with Client(make_server(Workspace([planted]))) as client:
+            calls = [client.call_tool("trace", {"identifier": n, "files": ["orders.log"]}) for n in names * 4]
+            return await asyncio.gather(*calls)
+
+    for name, found in zip(names * 4, asyncio.run(calling()), strict=True):
+        assert found.content[0].text.startswith(f"Order {name}\n")
+        assert found.content[0].text.count("Order ") == 1
+
+
+# --- connections
+
+
+PROGRAM = """
+import asyncio, importlib.abc, importlib.metadata, json, sys
+from pathlib import Path
+
+class WithoutVenue(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name.partition(".")[0] == "kalshi_fix_venue":
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, WithoutVenue())
+importlib.metadata.entry_points = lambda **_: ()
+from mcp import Client
+from kalshi_fix_adapters.cli.assistants.server import make_server
+from kalshi_fix_adapters.cli.kit.tools import Workspace
+
+async def main():
+    async with Client(make_server(Workspace([Path(sys.argv[1])]))) as client:
+        names = [tool.name for tool in (await client.list_tools()).tools]
+        for name, arguments in json.loads(sys.argv[2]):
+            await client.call_tool(name, arguments)
+        print(json.dumps([names, [name for name in sys.modules if name.startswith("kalshi_fix")]]))
+
+asyncio.run(main())
+"""
+DIALING = ("asyncio", "blocking", "trio", "loops", "engine", "net", "store_postgres", "cli.sessions")
+"""The packages of the adapters that open connections, or choose where to."""
+
+
+def test_without_the_venue_no_module_that_connects_is_imported(planted: Path) -> None:
+    calls = [*EACH, *((tool, arguments) for _, tool, arguments, _ in WRONG if tool in READING)]
+    command = [sys.executable, "-c", PROGRAM, str(planted), json.dumps(calls)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    names, modules = json.loads(done.stdout)
+    assert set(names) == READING
+    assert "kalshi_fix_adapters.cli.store" in modules
+    forbidden = tuple(f"kalshi_fix_adapters.{name}" for name in DIALING)
+    assert [name for name in modules if f"{name}.".startswith(tuple(f"{each}." for each in forbidden))] == []
+    assert [name for name in modules if name.startswith("kalshi_fix_venue")] == []
+
+
+def test_the_command_serves_over_standard_input_and_output(planted: Path) -> None:
+    arguments = ["-m", "kalshi_fix_adapters.cli", "mcp", str(planted)]
+    server = StdioServerParameters(command=sys.executable, args=arguments, env=dict(os.environ))
+
+    async def calling() -> Any:
+        async with Client(stdio_client(server)) as client:
+            return await client.call_tool("trace", {"identifier": "maker-1", "files": ["orders.log"]})
+
+    assert "LastQty=4" in asyncio.run(calling()).content[0].text
+
+
+def test_without_the_extra_the_command_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "kalshi_fix_adapters.cli.assistants.server", raising=False)
+    monkeypatch.setitem(sys.modules, "mcp.server", None)
+    result = CliRunner().invoke(commands, ["mcp"])
+    assert result.exit_code == 1
+    assert result.stderr.strip().endswith("pip install 'kalshi-fix-sansio[mcp]'")
+
+
+# --- the venue
+
+
+def test_do_operates_a_running_venue(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KALSHI_FIX_VENUE_FOLDER", str(tmp_path / "venue"))
+    result = call("do", name="status")
+    assert (result.is_error, result.text[:22]) == (True, "failed: no venue runs ")
+    log = tmp_path / "venue.log"
+    options = ["--folder", str(tmp_path / "venue"), "--input-log", str(log)]
+    with started("venue", *options, environ={"PYTHONUNBUFFERED": "1"}) as process:
+        lines_until(process, "In another shell")
+        assert '"state": "open"' in call("do", name="status").text
+        assert not call("do", name="pause", values={"product": "margin"}).is_error
+        refused = call("do", name="cut", values={"session": "KalshiXX"})
+        assert refused.text.startswith("invalid_argument: ")
+        process.kill()
+
+
+def test_the_input_log_of_a_venue_is_replayed(call: Call, planted: Path) -> None:
+    path = planted / "venue.input_log"
+    options = ["--for", "20s", "--input-log", str(path)]
+    assert CliRunner().invoke(commands, ["venue", "simulate", *options]).exit_code == 0
+    result = call("venue_replay", file=path.name)
+    assert not result.is_error
+    assert "were reproduced" in result.text
+    path.unlink()
