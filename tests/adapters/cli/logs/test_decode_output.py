@@ -25,6 +25,7 @@ from kalshi_fix_adapters.logs.fields import SEPARATORS
 from kalshi_fix_adapters.logs.reader import LogReader
 from tests.adapters.cli.every_message import SYMBOL
 from tests.adapters.cli.order_logs import line, wire
+from tests.adapters.logs.test_past_sessions import DATA, TRADING, write
 
 ORDER = f"11=a1|38=10|40=2|44=0.75|54=1|55={SYMBOL}|"
 REPORT = f"37=o|11=a1|17=1;1|150=0|39=0|54=1|55={SYMBOL}|38=10.00|151=10.00|14=0.00|6=0.0000|"
@@ -369,3 +370,19 @@ def test_progress_is_shown_on_a_terminal_and_erased(tmp_path: Path, monkeypatch:
     with files.Progress(str(path), shown=True) as progress:
         list(progress.watch(iter([DAY] * 5)))
     assert pipe.getvalue() == ""
+
+
+@pytest.mark.parametrize("pieces", [1 << 20, 7])
+def test_a_recording_is_read_as_the_wire_log_of_its_connections(tmp_path: Path, pieces: int) -> None:
+    # The second connection ends within a message.
+    connections = TRADING, [(way, data[:-20]) for way, data in TRADING[1:2]], DATA
+    recording, log = (
+        re.sub(
+            r"line \d+",
+            "line",
+            run(str(write(tmp_path / name, *connections, log=is_log, pieces=pieces))).stdout,
+        )
+        for name, is_log in (("day.rec", False), ("day.log", True))
+    )
+    assert recording == log
+    assert len(re.findall("^2026-11-21 12:", recording, re.MULTILINE)) >= len(TRADING) + len(DATA)
