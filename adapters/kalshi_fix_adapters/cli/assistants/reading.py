@@ -29,10 +29,11 @@ def reading_tools(workspace: Workspace) -> Iterable[Tool]:
     def decode(
         files: Files,
         form: Annotated[
-            Literal["brief", "full", "json", "summary"],
+            Literal["brief", "full", "json", "orders", "summary"],
             Field(
                 description="brief: a line for each message. full: a line for each field, with meanings. "
-                "json: an object for each message. summary: counts, sequence gaps, problems and latencies."
+                "json: an object for each message. orders: a line for each order. summary: counts, sequence "
+                "gaps, problems and latencies."
             ),
         ] = "brief",
         types: Words = [],  # noqa: B006 - it is never changed

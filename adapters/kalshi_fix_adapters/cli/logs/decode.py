@@ -14,6 +14,7 @@ from kalshi_fix_adapters.cli.logs import filters
 from kalshi_fix_adapters.cli.logs.as_of import as_of_option
 from kalshi_fix_adapters.cli.logs.decoding import PROBLEM, Batch, Decoder, Form, OutputOptions
 from kalshi_fix_adapters.cli.logs.files import STDIN, OtherVersions, Progress, UnreadableError, pieces
+from kalshi_fix_adapters.cli.logs.order_list import OrderList
 from kalshi_fix_adapters.cli.logs.summary import Summary
 from kalshi_fix_adapters.logs.dates import AsOf
 from kalshi_fix_adapters.logs.entries import Direction
@@ -31,6 +32,7 @@ POLL_SECONDS = 0.2
 @click.option(
     "--summary", "form", flag_value=Form.NONE, type=Form, help="Print counts, gaps, problems and latencies."
 )
+@click.option("--orders", "form", flag_value=Form.ORDERS, type=Form, help="Print a line for each order.")
 @click.option("--type", "types", multiple=True, metavar="TYPE", help="Only this type: D, NewOrderSingle.")
 @click.option(
     "--tag", "tags", multiple=True, metavar="TAG[=VALUE]", help="Only with this field: 58, Side=1, 55=KX*."
@@ -100,6 +102,7 @@ class _Output:
         self._titled = titled
         self._found = self._problems = 0
         self._summary = Summary()
+        self._orders = OrderList()
         self.versions = OtherVersions()
 
     def begin(self, name: str) -> None:
@@ -113,6 +116,8 @@ class _Output:
         self._problems += batch.problems
         for fact, is_selected, is_wrong in batch.facts:
             self._summary.take(fact, selected=is_selected, wrong=is_wrong)
+        for each in batch.orders:
+            self._orders.take(each)
         if batch.text:
             self._screen.text(batch.text)
         is_brief = self._options.form is Form.BRIEF
@@ -127,6 +132,9 @@ class _Output:
         found, problems = self._found + self._summary.found, self._problems + self._summary.problems
         if self._options.form is Form.NONE and found:
             self._screen.lines(list(self._summary.lines()))
+            self._screen.flush()
+        elif self._options.form is Form.ORDERS and found:
+            self._screen.lines(list(self._orders.lines()))
             self._screen.flush()
         for text in self.versions.sentences():
             print_stderr(text)
@@ -143,7 +151,9 @@ def _is_problem(line: Line) -> bool:
 
 def _decode(name: str, options: OutputOptions, output: _Output, *, follow: bool, processes: int) -> None:
     output.begin(name)
-    with Progress(name, shown=options.form is Form.NONE or not options.on_terminal) as progress:
+    with Progress(
+        name, shown=options.form in (Form.NONE, Form.ORDERS) or not options.on_terminal
+    ) as progress:
         waiting = (lambda: time.sleep(POLL_SECONDS)) if follow else None
         found = output.versions.watch(progress.watch(pieces(name, waiting)))
         if processes == 1:

@@ -13,6 +13,7 @@ import attrs
 from kalshi_fix_adapters.cli.kit.terminal import Line, printable
 from kalshi_fix_adapters.cli.logs.explain import Explanation, explain, sound_message
 from kalshi_fix_adapters.cli.logs.filters import NO_FILTERS, Filters
+from kalshi_fix_adapters.cli.logs.order_list import OrderFact, order_fact
 from kalshi_fix_adapters.cli.logs.render import brief, json_fields, lines, name_of, passed
 from kalshi_fix_adapters.cli.logs.summary import Fact
 from kalshi_fix_adapters.cli.logs.templates import Templates
@@ -36,6 +37,8 @@ class Form(Enum):
     BRIEF = auto()
     FULL = auto()
     JSON = auto()
+    ORDERS = auto()
+    """No messages, only a line for each order."""
     NONE = auto()
     """No messages, only the summary."""
 
@@ -52,6 +55,8 @@ class Batch:
     lines: list[Line] = attrs.field(factory=list)
     facts: list[tuple[Fact, bool, bool]] = attrs.field(factory=list)
     """For the summary: each message, whether it matches the filters, and whether it has problems."""
+    orders: list[OrderFact] = attrs.field(factory=list)
+    """For the list of orders."""
 
 
 @attrs.frozen
@@ -86,6 +91,9 @@ class Decoder:
             return batch
         kept = [each for each in logged if wants(each)]
         batch.found = len(kept)
+        if self._options.form is Form.ORDERS:
+            batch.orders = [fact for each in kept if (fact := order_fact(each)) is not None]
+            return batch
         for each, message in zip(kept, [self._sound(each) for each in kept], strict=True):
             if message is None:
                 self._show_explained(entry_of(each, self._judge), batch)

@@ -42,6 +42,14 @@ QUESTIONS: list[tuple[str, str, dict[str, Any], tuple[str, ...]]] = [
         ),
     ),
     (
+        "Which orders were placed, and what became of each?",
+        *(
+            "decode",
+            {"form": "orders", **ORDERS},
+            ("6 orders", "cross-1 BUY 0/10", "lost-1 BUY 0/10", "NOT REPORTED"),
+        ),
+    ),
+    (
         "How long did the cancel of slow-1 take?",
         *("trace", {"identifier": "slow-1", **ORDERS}, ("12:00:15.000000", "12:00:18.000000   +3.000000")),
     ),

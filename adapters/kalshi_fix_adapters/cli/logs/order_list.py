@@ -1,0 +1,166 @@
+"""The orders of a log, one per line, for `kalshi-fix decode --orders`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+import attrs
+
+from kalshi_fix_adapters.cli.kit.terminal import Line, counted, printable
+from kalshi_fix_adapters.cli.logs.render import names_of_codes
+from kalshi_fix_adapters.logs.entries import parse_origin
+from kalshi_fix_adapters.logs.reader import LoggedMessage
+from kalshi_fix_sansio import DIALECT, SESSION_TYPES
+
+MAX_ORDERS: Final = 100_000
+"""Maximum number of orders; further ones are counted."""
+MAX_IDS: Final = 1_000
+"""Maximum number of ClOrdIDs and OrderIDs of an order."""
+MAX_TEXT: Final = 100
+"""Maximum number of characters kept of a value."""
+_QUANTITY: Final = re.compile("[0-9]{1,20}(?:[.][0-9]{1,20})?", re.ASCII)
+_REPORTS: Final = frozenset({"8", "9"})
+_TYPES: Final = _REPORTS | {"D", "F", "G"}
+_TAGS: Final = {field.name: str(tag) for tag, field in DIALECT.fields.items()}
+_WANTED: Final = frozenset(
+    _TAGS[name]
+    for name in (
+        *("MsgType", "SenderCompID", "TargetCompID", "ClOrdID", "OrigClOrdID", "OrderID", "Symbol", "Side"),
+        *("OrderQty", "Price", "OrdStatus", "CumQty", "Text"),
+    )
+)
+_NAMES: Final = {tag: name for name, tag in _TAGS.items() if tag in _WANTED}
+
+
+def _codes(name: str) -> dict[str, str]:
+    codes = DIALECT.fields[int(_TAGS[name])].codes
+    return {} if codes is None else names_of_codes(codes)
+
+
+_SIDES: Final = _codes("Side")
+_STATUSES: Final = _codes("OrdStatus")
+
+
+@attrs.frozen
+class OrderFact:
+    """The values of one message about an order."""
+
+    time: datetime | None
+    values: dict[str, str]
+    """By name."""
+
+
+@attrs.define
+class _Order:
+    time: datetime | None
+    ids: list[str] = attrs.field(factory=list)
+    known: dict[str, str] = attrs.field(factory=dict)
+    """The values of the last message that had each."""
+    filled: Decimal = Decimal(0)
+    is_answered: bool = False
+    """Whether the last message is a report."""
+    is_reported: bool = False
+
+
+def order_fact(logged: LoggedMessage) -> OrderFact | None:
+    """Return the values of a message about an order; None for another message."""
+    values: dict[str, str] = {}
+    for field in logged.frame.decode("latin-1").split("\x01"):
+        tag, _, value = field.partition("=")
+        if tag in _WANTED:
+            values.setdefault(_NAMES[tag], value[:MAX_TEXT])
+    if values.get("MsgType") not in _TYPES:
+        return None
+    return OrderFact(parse_origin(logged.before)[0], values)
+
+
+def _quantity(text: str) -> Decimal | None:
+    """Return a quantity; None if the text is none."""
+    return Decimal(text).normalize() if _QUANTITY.fullmatch(text) else None
+
+
+class OrderList:
+    """The orders of a log, in the order of their first messages."""
+
+    def __init__(self) -> None:
+        self._orders: list[_Order] = []
+        self._by_id: dict[tuple[str, str, str], _Order] = {}
+        self._uncounted = 0
+
+    def take(self, fact: OrderFact) -> None:
+        """Add a message."""
+        values = fact.values
+        client = next(
+            (
+                values[name]
+                for name in ("SenderCompID", "TargetCompID")
+                if values.get(name) not in SESSION_TYPES and name in values
+            ),
+            "",
+        )
+        keys = [
+            (client, kind, values[name])
+            for name, kind in (("OrigClOrdID", "c"), ("ClOrdID", "c"), ("OrderID", "o"))
+            if values.get(name)
+        ]
+        if not keys:
+            return
+        order = next((self._by_id[key] for key in keys if key in self._by_id), None)
+        if order is None:
+            if len(self._orders) >= MAX_ORDERS:
+                self._uncounted += 1
+                return
+            order = _Order(fact.time)
+            self._orders.append(order)
+        for key in keys:
+            if key not in self._by_id and len(order.ids) < MAX_IDS:
+                self._by_id[key] = order
+                if key[1] == "c":
+                    order.ids.append(key[2])
+        self._update(order, values)
+
+    @staticmethod
+    def _update(order: _Order, values: dict[str, str]) -> None:
+        is_report = values["MsgType"] in _REPORTS
+        order.is_answered = is_report
+        if is_report:
+            order.is_reported = True
+            order.known.pop("Text", None)
+            # Drop copy may repeat an older report.
+            order.filled = max(order.filled, _quantity(values.get("CumQty", "")) or order.filled)
+        # The price and quantity of a change count once a report has confirmed them.
+        if is_report or not order.known:
+            order.known |= values
+
+    def lines(self) -> Iterator[Line]:
+        """Yield a line for each order, after a line with their number."""
+        yield (("bold", counted(len(self._orders), "order")),)
+        for order in self._orders:
+            yield self._line(order)
+        if self._uncounted:
+            yield (("bold red", f"{self._uncounted:,} messages of further orders are not shown"),)
+
+    @staticmethod
+    def _line(order: _Order) -> Line:
+        known = {name: printable(value) for name, value in order.known.items()}
+        side = _SIDES.get(known.get("Side", ""), known.get("Side", "-"))
+        status = _STATUSES.get(known.get("OrdStatus", ""), known.get("OrdStatus", "-"))
+        if not order.is_reported:
+            status = "NOT REPORTED"
+        elif not order.is_answered:
+            status += ", last request not answered"
+        when = "-" if order.time is None else f"{order.time:%Y-%m-%d %H:%M:%S}"
+        size = known.get("OrderQty") or "-"
+        quantity = _quantity(size)
+        total = size if quantity is None else f"{quantity:f}"
+        text = f" ({known['Text']})" if known.get("Text") else ""
+        return (
+            ("dim", f"{when} "),
+            ("bold", " > ".join(map(printable, order.ids)) or "-"),
+            ("", f" {side} {order.filled:f}/{total} {known.get('Symbol', '-')}"),
+            ("", f" at {known.get('Price', '-')} {status}{text}"),
+        )

@@ -1,0 +1,104 @@
+"""`kalshi-fix decode --orders`: the orders of a log, and what became of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from kalshi_fix_adapters.cli.commands import commands
+from kalshi_fix_adapters.cli.logs import order_list
+from tests.adapters.cli.every_message import SYMBOL
+from tests.adapters.cli.order_logs import DETAILS, ORDERS, line, report
+
+
+def shown(*logs: bytes, args: tuple[str, ...] = ()) -> list[str]:
+    """Return the lines without their times."""
+    result = CliRunner().invoke(commands, ["decode", "--orders", *args], input=b"".join(logs))
+    assert result.exit_code in (0, 3), result.output
+    first, *lines = result.stdout.splitlines() or [""]
+    assert first in ("", f"{len(lines)} order{'s' * (len(lines) != 1)}") or "further" in lines[-1]
+    return [each.partition(" ")[2].partition(" ")[2] if each[:2] == "20" else each for each in lines]
+
+
+NEW = line("16:00:01.000000", "D", f"11=a1|38=10|40=2|44=0.50|{DETAILS}", sent=True)
+ACCEPTED = line("16:00:01.100000", "8", report("a1", "1;1;1", "0"))
+AMEND = line("16:00:02.000000", "G", f"11=a2|41=a1|38=20|40=2|44=0.60|{DETAILS}", 3, sent=True)
+AMENDED = line(
+    "16:00:02.100000", "8", report("a2", "1;1;2", "5", "41=a1|44=0.60|").replace("38=10.00", "38=20.00"), 3
+)
+NOT_AMENDED = line("16:00:02.100000", "9", "37=9b1f6c2e-order|11=a2|41=a1|39=0|434=2|102=0|58=TOO_LATE|", 3)
+FILL = report("a1", "1;1;3", "F", "31=0.50|32=4.00|").replace("39=F", "39=1").replace("14=0.00", "14=4.00")
+FILLED = line("16:00:03.000000", "8", FILL, 4)
+COPY = line("16:00:04.000000", "8", FILL, 2, venue="KalshiDC")
+
+
+@pytest.mark.parametrize(
+    ("logs", "expected"),
+    [
+        ((NEW,), [f"a1 BUY 0/10 {SYMBOL} at 0.50 NOT REPORTED"]),
+        ((NEW, ACCEPTED), [f"a1 BUY 0/10 {SYMBOL} at 0.50 NEW"]),
+        ((ACCEPTED,), [f"a1 BUY 0/10 {SYMBOL} at - NEW"]),
+        (
+            (NEW, ACCEPTED, AMEND),
+            [f"a1 > a2 BUY 0/10 {SYMBOL} at 0.50 NEW, last request not answered"],
+        ),
+        ((NEW, ACCEPTED, AMEND, AMENDED), [f"a1 > a2 BUY 0/20 {SYMBOL} at 0.60 NEW"]),
+        ((NEW, ACCEPTED, AMEND, NOT_AMENDED), [f"a1 > a2 BUY 0/10 {SYMBOL} at 0.50 NEW (TOO_LATE)"]),
+        (
+            (NEW, ACCEPTED, AMEND, NOT_AMENDED, FILLED),
+            [f"a1 > a2 BUY 4/10 {SYMBOL} at 0.50 PARTIALLY_FILLED"],
+        ),
+        # Drop copy reports the fill of an order that its session has not reported.
+        ((NEW, COPY), [f"a1 BUY 4/10 {SYMBOL} at 0.50 PARTIALLY_FILLED"]),
+        # An older report, delivered again, takes back no fill.
+        ((NEW, FILLED, ACCEPTED), [f"a1 BUY 4/10 {SYMBOL} at 0.50 NEW"]),
+        (
+            (ORDERS,),
+            [
+                f"a1 > a2 > a3 BUY 0/10 {SYMBOL} at 0.50 CANCELED",
+                f"b1 BUY 0/10 {SYMBOL} at 0.10 NEW",
+            ],
+        ),
+        ((line("16:00:01.000000", "0", ""),), []),
+    ],
+)
+def test_each_order_has_a_line(logs: tuple[bytes, ...], expected: list[str]) -> None:
+    assert shown(*logs) == expected
+
+
+def test_orders_of_two_clients_with_the_same_id_are_two() -> None:
+    other = NEW.replace(b"|49=", b"|49=other-")
+    result = CliRunner().invoke(commands, ["decode", "--orders"], input=NEW + other)
+    assert result.stdout.startswith("2 orders\n")
+
+
+def test_filters_and_processes_apply(tmp_path: Path) -> None:
+    assert shown(ORDERS, args=("--id", "b1")) == [f"b1 BUY 0/10 {SYMBOL} at 0.10 NEW"]
+    path = tmp_path / "orders.log"
+    path.write_bytes(ORDERS)
+    assert shown(args=("--processes", "2", str(path))) == shown(ORDERS)
+
+
+def test_values_are_printable() -> None:
+    hostile = NEW.replace(b"|11=a1|", b"|11=a\x1b[1m|")
+    assert shown(hostile)[0].startswith("a\\x1b[1m BUY")
+
+
+def test_the_number_of_orders_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order_list, "MAX_ORDERS", 1)
+    monkeypatch.setattr(order_list, "MAX_IDS", 2)
+    monkeypatch.setattr(order_list, "MAX_TEXT", 10)
+    first, last = shown(ORDERS)
+    assert first == "a1 > a2 BUY 0/10 KXHIGHNY-2 at 0.50 CANCELED"
+    assert last.endswith("messages of further orders are not shown")
+
+
+@pytest.mark.parametrize("quantity", ["1e999999", "NaN", "-1", "9" * 50, "", "Infinity"])
+def test_a_value_that_is_no_quantity_is_shown_as_it_is(quantity: str) -> None:
+    log = ACCEPTED.replace(b"|14=0.00", f"|14={quantity}".encode()).replace(
+        b"|38=10.00", f"|38={quantity}".encode()
+    )
+    [text] = shown(log)
+    assert f" 0/{quantity or '-'} " in text
