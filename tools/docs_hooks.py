@@ -47,6 +47,8 @@ FOUND = {
     "docker": "troubleshooting.html#docker-containers-and-systemd",
     "pnl": "troubleshooting.html#profit-and-loss-pnl",
     "plot": "troubleshooting.html#plot-market-data",
+    "cancel all orders": "troubleshooting.html#cancel-all-orders",
+    "assistant": "how-to/assistants.html",
     "xdist": "troubleshooting.html#tests-in-parallel-with-pytest-xdist",
 }
 """Search terms, each with the address that the search must list first."""

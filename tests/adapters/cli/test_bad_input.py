@@ -23,7 +23,7 @@ from tests.adapters.cli.terminals import on_terminal, plain
 from tests.adapters.store_sqlite.stores import OWNER, execute
 
 PAGE = Path(__file__).parents[3] / "docs" / "bad-input.md"
-WITHOUT = {"the extra `cli` is not installed": "click"}
+WITHOUT = {"the extra `cli` is not installed": "click", "the extra `mcp` is not installed": "mcp"}
 """A row of the page; some rows name a module that is missing."""
 WITHOUT_MODULE = """
 import sys

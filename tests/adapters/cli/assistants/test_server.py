@@ -236,14 +236,6 @@ def test_the_command_serves_over_standard_input_and_output(planted: Path) -> Non
     assert "LastQty=4" in asyncio.run(calling()).content[0].text
 
 
-def test_without_the_extra_the_command_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "kalshi_fix_adapters.cli.assistants.server", raising=False)
-    monkeypatch.setitem(sys.modules, "mcp.server", None)
-    result = CliRunner().invoke(commands, ["mcp"])
-    assert result.exit_code == 1
-    assert result.stderr.strip().endswith("pip install 'kalshi-fix-sansio[mcp]'")
-
-
 # --- the venue
 
 
