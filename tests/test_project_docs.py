@@ -240,6 +240,21 @@ def test_the_page_of_the_command_has_every_subcommand_and_its_examples_are_valid
             assert option in result.output
 
 
+def test_every_command_and_option_has_a_help_text() -> None:
+    todo: list[tuple[str, click.Command]] = [("kalshi-fix", commands)]
+    for name, command in todo:
+        assert command.help, name
+        options = [each for each in command.params if isinstance(each, click.Option)]
+        assert [each.opts for each in options if not each.help] == [], name
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            for word in command.list_commands(context):
+                found = command.get_command(context, word)
+                assert found is not None
+                todo.append((f"{name} {word}", found))
+    assert len(todo) > len(subcommands())
+
+
 def test_every_command_option_on_a_page_exists() -> None:
     named = 0
     pages = {DOCS.parent / "README.md", *DOCS.rglob("*.md")} - {DOCS / "bad-input.md"}

@@ -26,7 +26,14 @@ RSA_BITS = 4096
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--type", "kind", type=click.Choice(["ed25519", "rsa"]), default="ed25519", show_default=True)
+@click.option(
+    "--type",
+    "kind",
+    type=click.Choice(["ed25519", "rsa"]),
+    default="ed25519",
+    show_default=True,
+    help="Kind of key.",
+)
 @click.option("--passphrase", is_flag=True, help="Encrypt the file; prompts for the passphrase.")
 @hides_locals
 def keygen(file: Path, kind: str, passphrase: bool) -> None:

@@ -45,7 +45,13 @@ _SERVICES = {name: session_type.service for name, session_type in SESSION_TYPES.
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--product", type=click.Choice(list(PRODUCTS)), default="prediction", show_default=True)
+@click.option(
+    "--product",
+    type=click.Choice(list(PRODUCTS)),
+    default="prediction",
+    show_default=True,
+    help="The product of the orders.",
+)
 @click.option("--all", "everything", is_flag=True, help="Also print finished orders.")
 @as_of_option
 def replay(files: tuple[str, ...], product: str, everything: bool, as_of: AsOf) -> None:

@@ -38,7 +38,13 @@ EXPIRY_MARGIN = 3
 
 
 @click.command()
-@click.option("--session", type=click.Choice(list(SESSION_TYPES)), default=SESSION, show_default=True)
+@click.option(
+    "--session",
+    type=click.Choice(list(SESSION_TYPES)),
+    default=SESSION,
+    show_default=True,
+    help="Session type to log on to.",
+)
 @target_options
 def doctor(session: str, target: Target) -> None:
     """Check step by step that you can log on, and print the remedy for a step that fails.

@@ -36,7 +36,13 @@ AT_ONCE = frozenset((TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL))
 @click.argument("symbol", type=ID)
 @click.argument("quantity", type=NUMBER)
 @click.argument("price", type=NUMBER)
-@click.option("--expiry", type=click.Choice(list(EXPIRIES)), default="gtc", show_default=True)
+@click.option(
+    "--expiry",
+    type=click.Choice(list(EXPIRIES)),
+    default="gtc",
+    show_default=True,
+    help="How long the order stays open.",
+)
 @click.option("--post-only", is_flag=True, help="Reject the order if it would be filled at once.")
 @request_options
 def order(

@@ -19,8 +19,20 @@ from kalshi_fix_sansio import ENVIRONMENTS, PRODUCTS
 from kalshi_fix_sansio._generated.sessions import Environment, Product
 
 _OPTIONS = (
-    click.option("--product", type=click.Choice(list(PRODUCTS)), default="prediction", show_default=True),
-    click.option("--environment", type=click.Choice(ENVIRONMENTS), default="demo", show_default=True),
+    click.option(
+        "--product",
+        type=click.Choice(list(PRODUCTS)),
+        default="prediction",
+        show_default=True,
+        help="Event contracts (prediction), or perpetual futures (margin).",
+    ),
+    click.option(
+        "--environment",
+        type=click.Choice(ENVIRONMENTS),
+        default="demo",
+        show_default=True,
+        help="Kalshi's environment.",
+    ),
     click.option("--host", help="Host to connect to, instead of Kalshi's."),
     click.option("--port", type=click.IntRange(1, 65535), help="Default: that of the session type."),
     click.option("--ca-file", type=click.Path(path_type=Path), help="PEM file with the CA to trust."),
