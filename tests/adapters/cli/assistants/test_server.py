@@ -18,9 +18,10 @@ from mcp import Client, StdioServerParameters, stdio_client
 from kalshi_fix_adapters.cli.assistants.server import make_server
 from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.cli.kit.tools import MAX_FILES, MAX_NOTES, MAX_OUTPUT, Workspace
+from kalshi_fix_venue.control import ControlServer
+from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.cli.assistants.conftest import Call
 from tests.adapters.cli.order_logs import ORDERS
-from tests.adapters.cli.pipes import lines_until, started
 
 READING = {"decode", "trace", "replay", "store", "spec"}
 EACH: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -240,18 +241,16 @@ def test_the_command_serves_over_standard_input_and_output(planted: Path) -> Non
 
 
 def test_do_operates_a_running_venue(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KALSHI_FIX_VENUE_FOLDER", str(tmp_path / "venue"))
-    result = call("do", name="status")
-    assert (result.is_error, result.text[:22]) == (True, "failed: no venue runs ")
-    log = tmp_path / "venue.log"
-    options = ["--folder", str(tmp_path / "venue"), "--input-log", str(log)]
-    with started("venue", *options, environ={"PYTHONUNBUFFERED": "1"}) as process:
-        lines_until(process, "In another shell")
-        assert '"state": "open"' in call("do", name="status").text
+    monkeypatch.setenv("KALSHI_FIX_VENUE_FOLDER", str(tmp_path))
+    assert call("do", name="status").text.startswith("failed: no venue runs in ")
+    with Sandbox() as sandbox, ControlServer(sandbox.server, tmp_path):
+        assert json.loads(call("do", name="status").text)["products"]["margin"]["state"] == "open"
         assert not call("do", name="pause", values={"product": "margin"}).is_error
+        assert json.loads(call("do", name="status").text)["products"]["margin"]["state"] != "open"
         refused = call("do", name="cut", values={"session": "KalshiXX"})
         assert refused.text.startswith("invalid_argument: ")
-        process.kill()
+        refused = call("do", name="halt", values={"market": "NOPE"})
+        assert refused.text.startswith("failed: ")
 
 
 def test_the_input_log_of_a_venue_is_replayed(call: Call, planted: Path) -> None:
