@@ -1,0 +1,56 @@
+"""The programs to which users move, in examples/moving; `interop` runs those that they move from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters.blocking import order_entry
+from kalshi_fix_sansio import NewOrderSingle, Side
+from kalshi_fix_venue.testing import Venue
+from tests.adapters.cli.pipes import lines_until
+from tests.moving import SYMBOL, finish, gateway_after, order, wait_logged_on
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Venue]:
+    with Venue(tls=True) as running:
+        yield running
+
+
+@pytest.fixture
+def venue(shared: Venue) -> Iterator[Venue]:
+    yield shared
+    shared.reset()
+
+
+def test_the_gateway_starts_from_a_file_store_and_receives_what_was_missed_once(
+    venue: Venue, tmp_path: Path
+) -> None:
+    options: Any = venue.options(session="KalshiRT")
+    with order_entry(**options, retransmission=True, store=tmp_path / "other") as client:
+        client.send(NewOrderSingle(cl_ord_id="old", symbol=SYMBOL, side=Side.BUY, order_qty=10, price="0.40"))
+        for _ in range(2):
+            next(client.messages(timeout=20))
+    numbers = client.numbers
+    (tmp_path / "filestore").mkdir()
+    seqnums = tmp_path / "filestore" / f"FIXT.1.1-{options['key_id']}-KalshiRT.seqnums"
+    seqnums.write_text(f"{numbers.next_outgoing:020d} : {numbers.next_incoming:020d}")
+    venue.trader().fill("old", 4)
+    with gateway_after(venue, tmp_path) as first:
+        created = {line for line in wait_logged_on(first) if line.startswith("created")}
+        assert created == {f"created KalshiRT {numbers.next_outgoing}", "created KalshiPT 1"}
+        assert lines_until(first, "report")[-1].split()[2:] == ["old", "F"]
+        order(first, "new")
+        reports = [lines_until(first, "report")[-1].split()[2:] for _ in range(2)]
+        assert reports == [["new", "A"], ["new", "0"]]
+        rest = finish(first)
+        assert not any(line.startswith("report") for line in rest)
+    # The second run continues from its own store, and not from the FileStore again.
+    with gateway_after(venue, tmp_path) as second:
+        created = {line for line in wait_logged_on(second) if line.startswith("created")}
+        assert f"created KalshiRT {numbers.next_outgoing}" not in created
+        assert not any("report" in line for line in finish(second))
