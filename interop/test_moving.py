@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Iterator
+import importlib
+import os
+import ssl
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+from kalshi.fix import FixClient
+from kalshi.fix.auth import FixSigner
+from kalshi.fix.config import FixConfig
 
+from interop.peer import PATIENCE
+from kalshi_fix_adapters.asyncio import market_data
+from kalshi_fix_sansio import Quote, Side
 from kalshi_fix_venue.testing import Venue
-from tests.adapters.cli.pipes import Piped, lines_until, started
+from tests.adapters.cli.pipes import Piped, started
 from tests.adapters.conformance.relay import Relay
 from tests.moving import (
     EXAMPLES,
@@ -19,6 +33,7 @@ from tests.moving import (
     finish,
     gateway_after,
     order,
+    reports_of,
     wait_logged_on,
     write_keys,
     write_settings,
@@ -71,9 +86,7 @@ def test_a_gateway_moves_from_quickfix_and_misses_no_report(
             SESSIONS
         )
         order(before, "moved-1")
-        venue_side = lines_until(before, "report")
-        assert venue_side[-1].split()[2:] == ["moved-1", "A"]
-        assert lines_until(before, "report")[-1].split()[2:] == ["moved-1", "0"]
+        assert [report[1:] for report in reports_of(before, [], 2)] == [["moved-1", "A"], ["moved-1", "0"]]
         assert "logged out KalshiRT" in finish(before)
     # Reports while neither program runs.
     venue.trader().fill("moved-1", 4)
@@ -81,9 +94,113 @@ def test_a_gateway_moves_from_quickfix_and_misses_no_report(
     with gateway_after(venue, tmp_path) as after:
         lines = wait_logged_on(after)
         assert not {"created KalshiRT 1", "created KalshiPT 1"} & set(lines)
-        reports = [line.split()[1:] for line in lines if line.startswith("report")]
-        while not any(report[0] == SYMBOL for report in reports) or len(reports) < 3:
-            reports.append(lines_until(after, "report")[-1].split()[1:])
+        reports = reports_of(after, lines, 3)
         finish(after)
     assert [report[1:] for report in reports if report[0] != SYMBOL] == [["moved-1", "F"], ["moved-1", "4"]]
     assert [report[1:] for report in reports if report[0] == SYMBOL] == [["yes"]]
+
+
+# kalshi-sdk, which supports only RSA keys.
+
+
+@pytest.fixture(scope="module")
+def shared_rsa() -> Iterator[Venue]:
+    with Venue(tls=True, rsa_keys=True) as running:
+        yield running
+
+
+@pytest.fixture
+def rsa_venue(shared_rsa: Venue) -> Iterator[Venue]:
+    yield shared_rsa
+    shared_rsa.reset()
+
+
+def sdk_client(venue: Venue, session: str) -> FixClient:
+    options: Any = venue.options(session=session)
+    return FixClient(
+        FixSigner.from_pem(options["key_id"], options["private_key"]),
+        config=FixConfig.prediction(
+            host=options["host"],
+            port=options["port"],
+            use_dollars=True,
+        ),
+        ssl_context=ssl.create_default_context(cadata=venue.ca_pem),
+    )
+
+
+async def until(done: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not done():  # noqa: ASYNC110 - a file or another thread is watched
+            await asyncio.sleep(0.001)
+
+
+def test_the_recorder_on_kalshi_sdk_writes_the_rows_of_the_one_after(
+    rsa_venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(EXAMPLES)
+    before = importlib.import_module("sdk_recorder_before")
+    after = importlib.import_module("sdk_recorder_after")
+    paths = [tmp_path / "before.csv", tmp_path / "after.csv"]
+    other = rsa_venue.trader()
+    other.buy(SYMBOL, 5, "0.40")
+
+    def rows(path: Path) -> list[str]:
+        return path.read_text().splitlines() if path.exists() else []
+
+    async def programs() -> None:
+        done = asyncio.Event()
+        ours = market_data(**rsa_venue.options("other", session="KalshiMD"))
+        async with asyncio.TaskGroup() as tasks:
+            client = sdk_client(rsa_venue, "KalshiMD")
+            tasks.create_task(before.run(client, [SYMBOL], paths[0], done.wait()))
+            tasks.create_task(after.run(ours, [SYMBOL], paths[1]))
+            await until(lambda: all(rows(path) == [f"{SYMBOL},0.4000,"] for path in paths))
+            rsa_venue.do("settle", market=SYMBOL, result="yes")
+            await until(lambda: all(rows(path)[-1] == f"{SYMBOL},," for path in paths))
+            done.set()
+            await ours.logout()
+
+    asyncio.run(programs())
+    assert rows(paths[0]) == rows(paths[1])
+
+
+def test_the_rfq_maker_on_kalshi_sdk_trades(rsa_venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(EXAMPLES)
+    before = importlib.import_module("sdk_rfq_before")
+    creator = rsa_venue.trader("other")
+
+    class Noting(before.Maker):
+        def __init__(self, *values: Any, **named: Any) -> None:
+            super().__init__(*values, **named)
+            self.received: list[str] = []
+
+        async def on_message(self, raw: Any) -> None:
+            await super().on_message(raw)
+            self.received.append(raw.msg_type)
+
+    async def program() -> None:
+        done = asyncio.Event()
+        maker = Noting(Decimal("0.40"), Decimal("0.55"), most=100)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(before.run(sdk_client(rsa_venue, "KalshiRFQ"), maker, done.wait()))
+            await until(lambda: rsa_venue.logged_on() == ("KalshiRFQ",))
+            creator.request_quotes(SYMBOL, 100)
+            quotes: list[Quote] = []
+            while not quotes:
+                await asyncio.sleep(0.001)
+                quotes += creator.quotes()
+            creator.accept(quotes[0], Side.SELL)
+            await until(lambda: "U8" in maker.received)  # QuoteConfirmStatus
+            rsa_venue.skip(20)
+            await until(lambda: bool(maker.fills))
+            done.set()
+
+    asyncio.run(program())
+    assert rsa_venue.positions() == {SYMBOL: Decimal(100)}
+
+
+def test_the_tests_of_the_programs_on_kalshi_sdk_pass() -> None:
+    command = [sys.executable, "-bb", "-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider"]
+    command += ["-c", os.devnull, "--rootdir", str(EXAMPLES), str(EXAMPLES / "test_sdk_before.py")]
+    ran = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, check=False)
+    assert "4 passed" in ran.stdout, ran.stdout + ran.stderr

@@ -75,6 +75,14 @@ def wait_logged_on(process: Piped) -> list[str]:
     return lines + lines_until(process, "logged on")
 
 
+def reports_of(process: Piped, lines: list[str], count: int) -> list[list[str]]:
+    """Return the reports among the lines that were read, and read on until there are so many."""
+    found = [line.split()[1:] for line in lines if line.startswith("report")]
+    while len(found) < count:
+        found.append(lines_until(process, "report")[-1].split()[1:])
+    return found
+
+
 def finish(process: Piped) -> list[str]:
     """End the input of a gateway, and return the rest of its output."""
     process.stdin.close()

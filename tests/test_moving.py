@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +14,7 @@ import pytest
 from kalshi_fix_adapters.blocking import order_entry
 from kalshi_fix_sansio import NewOrderSingle, Side
 from kalshi_fix_venue.testing import Venue
-from tests.adapters.cli.pipes import lines_until
-from tests.moving import SYMBOL, finish, gateway_after, order, wait_logged_on
+from tests.moving import EXAMPLES, SYMBOL, finish, gateway_after, order, reports_of, wait_logged_on
 
 
 @pytest.fixture(scope="module")
@@ -41,16 +43,32 @@ def test_the_gateway_starts_from_a_file_store_and_receives_what_was_missed_once(
     seqnums.write_text(f"{numbers.next_outgoing:020d} : {numbers.next_incoming:020d}")
     venue.trader().fill("old", 4)
     with gateway_after(venue, tmp_path) as first:
-        created = {line for line in wait_logged_on(first) if line.startswith("created")}
+        lines = wait_logged_on(first)
+        created = {line for line in lines if line.startswith("created")}
         assert created == {f"created KalshiRT {numbers.next_outgoing}", "created KalshiPT 1"}
-        assert lines_until(first, "report")[-1].split()[2:] == ["old", "F"]
+        [(_, *missed)] = reports_of(first, lines, 1)
+        assert missed == ["old", "F"]
         order(first, "new")
-        reports = [lines_until(first, "report")[-1].split()[2:] for _ in range(2)]
-        assert reports == [["new", "A"], ["new", "0"]]
+        assert [report[1:] for report in reports_of(first, [], 2)] == [["new", "A"], ["new", "0"]]
         rest = finish(first)
         assert not any(line.startswith("report") for line in rest)
     # The second run continues from its own store, and not from the FileStore again.
     with gateway_after(venue, tmp_path) as second:
-        created = {line for line in wait_logged_on(second) if line.startswith("created")}
-        assert f"created KalshiRT {numbers.next_outgoing}" not in created
-        assert not any("report" in line for line in finish(second))
+        lines = wait_logged_on(second)
+        assert f"created KalshiRT {numbers.next_outgoing}" not in lines
+        assert not any(line.startswith("report") for line in lines + finish(second))
+
+
+def test_the_tests_of_the_programs_pass() -> None:
+    command = [sys.executable, "-bb", "-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider"]
+    command += [
+        "-W",
+        "error",
+        "-c",
+        os.devnull,
+        "--rootdir",
+        str(EXAMPLES),
+        str(EXAMPLES / "test_sdk_after.py"),
+    ]
+    ran = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, check=False)
+    assert "3 passed" in ran.stdout, ran.stdout + ran.stderr
