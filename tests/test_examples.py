@@ -17,7 +17,7 @@ from kalshi_fix_venue.operations import operation
 from tests.example_programs import EXAMPLES, PATIENCE, SYMBOL, Place, example_place
 
 LOOPS = ("blocking", "asyncio", "trio")
-LONGER = {"anyio_client.py": 180, "fixt_peer.py": 170}
+LONGER = {"anyio_client.py": 180, "fixt_peer.py": 170, "torture.py": 150}
 
 
 @pytest.fixture
@@ -132,3 +132,15 @@ def test_a_service_is_checked_and_logs_out_on_sigterm(place: Place, tmp_path: Pa
         assert script.process.wait(PATIENCE) == 0
     frames = [line for line in (tmp_path / "wire.log").read_text("ascii").splitlines() if "|35=5|" in line]
     assert [line.split()[3] for line in frames] == ["sent", "received"]
+
+
+def test_a_short_torture_run_accounts_for_every_order() -> None:
+    command = [sys.executable, "-W", "error", str(EXAMPLES / "torture.py"), "2", "1"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    table = dict(line.strip("| ").split(" | ") for line in ran.stdout.splitlines()[2:])
+    assert (table["kills"], table["cuts"], table["lost"]) == ("2", "1", "0")
+    assert int(table["of these reported"]) > 0
+    parts = ("of these reported", "listed as uncertain", "never sent", "lost")
+    assert sum(int(table[name]) for name in parts) == int(table["orders"])
+    assert table["position by the reports"] == table["position at the venue"]

@@ -5,17 +5,21 @@ from __future__ import annotations
 from decimal import Decimal
 
 from kalshi_fix_sansio import (
+    ExecType,
+    ExecutionReport,
     Header,
     Logon,
     MarketDataSnapshotFullRefresh,
     MDEntryType,
     MDFullEntry,
     NewOrderSingle,
+    OrdStatus,
     Party,
     Side,
 )
+from kalshi_fix_sansio.classes.display import MOST_ROWS, table
 from kalshi_fix_sansio.dialect.layout import BY_SESSION
-from kalshi_fix_sansio.trading import OrderBooks, Orders
+from kalshi_fix_sansio.trading import Cash, OrderBooks, Orders, Positions
 from tests.helpers import START
 
 HOSTILE = "<script>&"
@@ -46,6 +50,9 @@ def test_a_book_with_offers_above_bids() -> None:
             ],
         )
     )
+    assert f"<td>{ESCAPED}</td><td>live</td><td>7 at 0.35 dollars</td><td>7 at 0.65 dollars</td>" in (
+        books._repr_html_()
+    )
     shown = books[HOSTILE]._repr_html_()
     assert ESCAPED in shown
     assert [shown.index(price) for price in ("0.65", "0.35", "0.34")] == sorted(
@@ -68,6 +75,41 @@ def test_open_orders_are_displayed() -> None:
     assert "2 orders not done" in orders._repr_html_()
     assert "<td>0.4000</td><td>0</td><td>1.50</td>" in orders._repr_html_()
     assert "0 orders not done" in Orders()._repr_html_()
+
+
+def test_positions_and_balances_are_displayed() -> None:
+    positions, cash, orders = Positions(), Cash(), Orders()
+    report = ExecutionReport(
+        order_id="o",
+        cl_ord_id="a",
+        exec_id="7;1",
+        exec_type=ExecType.TRADE,
+        ord_status=OrdStatus.FILLED,
+        side=Side.BUY,
+        symbol=HOSTILE,
+        order_qty=10,
+        cum_qty=10,
+        leaves_qty=0,
+        avg_px="0.40",
+        last_px="0.40",
+        last_qty=10,
+    )
+    for update in orders.apply(report):
+        positions.apply(update)
+        cash.apply(update)
+    row = f"<td>0</td><td>{ESCAPED}</td><td>10</td><td>0.40</td><td>0</td><td>0</td><td></td>"
+    assert row in positions._repr_html_()
+    assert "Positions: 1" in positions._repr_html_()
+    assert "<td>0</td><td>0</td><td>0</td><td>0</td><td>0</td><td>0</td><td>1</td>" in cash._repr_html_()
+
+
+def test_a_long_table_is_cut_off_and_shows_that_it_is() -> None:
+    rows = [(str(number),) for number in range(MOST_ROWS)]
+    assert "..." not in table("All", ["number"], rows)
+    shown = table("All", ["number"], [*rows, ("one more",)])
+    assert shown.count("<tr>") == MOST_ROWS + 2
+    assert "one more" not in shown
+    assert '<tr><td colspan="1">...</td></tr>' in shown
 
 
 def test_unexpected_attribute_values_are_displayed() -> None:

@@ -297,10 +297,9 @@ class OrderBook:
         state = self.state.value
         if self.stale_reason is not None:
             state = f"{state}: {self.stale_reason.value}"
-        return (
-            f"OrderBook({self.symbol}, {state}, bid {_show(self.best_bid)}, offer {_show(self.best_offer)})"
-        )
+        return f"OrderBook({self.symbol}, {state}, bid {show(self.best_bid)}, offer {show(self.best_offer)})"
 
 
-def _show(level: Level | None) -> str:
+def show(level: Level | None) -> str:
+    """Return a level as text."""
     return "none" if level is None else f"{level.size:f} at {level.price:f} dollars"

@@ -28,7 +28,7 @@ from kalshi_fix_sansio.events import (
     SequenceSkipped,
     SessionEnded,
 )
-from kalshi_fix_sansio.trading.books.book import BookState, OrderBook, StaleReason
+from kalshi_fix_sansio.trading.books.book import BookState, OrderBook, StaleReason, show
 from kalshi_fix_sansio.trading.books.changes import BookUpdate, DiscrepancyKind
 from kalshi_fix_sansio.trading.books.entries import Entries, Room, book_problems, is_complete, make_stale
 from kalshi_fix_sansio.trading.books.subscriptions import Subscriptions
@@ -94,6 +94,15 @@ class OrderBooks(Mapping[str, OrderBook]):
 
     def __len__(self) -> int:
         return len(self._books)
+
+    def _repr_html_(self) -> str:
+        from kalshi_fix_sansio.classes.display import table  # only in notebooks
+
+        rows = (
+            (book.symbol, book.state.value, show(book.best_bid), show(book.best_offer))
+            for book in self.values()
+        )
+        return table(f"Books: {len(self)}", ("symbol", "state", "best bid", "best offer"), rows)
 
     def stale(self) -> list[str]:
         """Return the markets whose books are stale and must be requested again."""

@@ -155,6 +155,21 @@ class Cash(Mapping[BalanceKey, Balance]):
     def __len__(self) -> int:
         return len(self._balances)
 
+    def _repr_html_(self) -> str:
+        from kalshi_fix_sansio.classes.display import table  # only in notebooks
+
+        head = ("subaccount", "shard", "change", "payouts", "fees", "settlement fees", "fills")
+        rows = (
+            (
+                key.account.customer or key.account.subaccount,
+                key.shard,
+                *(f"{each:f}" for each in (of.change, of.payouts, of.fees, of.settlement_fees)),
+                of.fills,
+            )
+            for key, of in self._balances.items()
+        )
+        return table(f"Balances: {len(self)}, in dollars", head, rows)
+
     def of(self, shard: int = 0, account: Account = Account()) -> Balance:  # noqa: B008 it is a constant
         """Return the balance of an account on a shard; an empty one if it has no fills or settlements."""
         return self._balances.get(BalanceKey(account, shard)) or Balance(account, shard)

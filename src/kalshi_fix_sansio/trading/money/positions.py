@@ -185,6 +185,23 @@ class Positions(Mapping[PositionKey, Position]):
     def __len__(self) -> int:
         return len(self._positions)
 
+    def _repr_html_(self) -> str:
+        from kalshi_fix_sansio.classes.display import table  # only in notebooks
+
+        head = ("subaccount", "symbol", "net", "average price", "realized", "fees", "settled at")
+        rows = (
+            (
+                key.account.customer or key.account.subaccount,
+                key.symbol,
+                *(
+                    None if each is None else f"{each:f}"
+                    for each in (of.net, of.average_price, of.realized, of.fees, of.settled_at)
+                ),
+            )
+            for key, of in self._positions.items()
+        )
+        return table(f"Positions: {len(self)}", head, rows)
+
     def of(self, symbol: str, account: Account = Account()) -> Position:  # noqa: B008 it is a constant
         """Return a position; an empty one if it has no fills."""
         return self._positions.get(PositionKey(account, symbol)) or self._empty(account, symbol)

@@ -630,7 +630,7 @@ def orders_table(title: str, orders: Iterable[Order]) -> str:
     from kalshi_fix_sansio.classes.display import table  # used in notebooks only
 
     head = ("ClOrdID", "symbol", "side", "price, dollars", "filled", "remaining", "state")
-    rows = [
+    rows = (
         (
             order.cl_ord_id,
             order.symbol,
@@ -641,5 +641,5 @@ def orders_table(title: str, orders: Iterable[Order]) -> str:
             order.state.value,
         )
         for order in orders
-    ]
+    )
     return table(title, head, rows)
