@@ -1,0 +1,67 @@
+"""The notebook of docs/how-to/notebooks.md, in a running event loop as Jupyter has one."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import os
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio.trading import Cash, Positions
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "how-to" / "notebooks.md"
+CELLS = re.findall(r"^```py title=\"cell\"\n(.*?)^```$", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+FRAMES = re.compile(r"pandas|numbers")
+
+
+def test_the_cells_without_pandas_run_in_a_running_loop() -> None:
+    made: dict[str, Any] = {}
+
+    async def notebook() -> None:
+        for cell in CELLS:
+            if FRAMES.search(cell):
+                continue
+            code = compile(cell, str(PAGE), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            result = eval(code, made)
+            if inspect.isawaitable(result):
+                await result
+
+    asyncio.run(notebook())
+    positions, cash = made["positions"], made["cash"]
+    assert isinstance(positions, Positions)
+    assert isinstance(cash, Cash)
+    position = positions.of(made["MARKET"])
+    assert (position.net, position.bought, position.sold) == (0, 10, 10)
+    # 4 sold at 0.40 and 6 at 0.43 or better, of 10 bought at 0.44
+    assert [fill["net"] for fill in made["fills"]] == [10, 6, 0]
+    assert made["fills"][-1]["profit"] == position.profit(Decimal("0.5"))
+    assert position.realized < 0
+
+
+def test_the_page_is_a_notebook_that_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    for name in ("ipykernel", "matplotlib", "pandas"):
+        pytest.importorskip(name)
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join(str(ROOT / each) for each in ("src", "adapters", "venue"))
+    )
+    cells = [nbformat.v4.new_code_cell(cell) for cell in CELLS]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    shown = {
+        cell.source.strip(): output.data
+        for cell in notebook.cells
+        for output in cell.outputs
+        if output.output_type in ("execute_result", "display_data")
+    }
+    for name, title in (("positions", "Positions: 1"), ("cash", "Balances: 1")):
+        assert title in shown[name]["text/html"]
+    assert any("image/png" in data for data in shown.values())
+    assert (tmp_path / "profit.png").stat().st_size > 0
