@@ -10,15 +10,28 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from functools import cache
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import griffe
 import mmdr
 from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File
 from mkdocs.utils import get_relative_url
 
-from tools.docs_text import Term, broken_links, terms_of, undocumented, with_breaks, with_terms
+from tools.docs_text import (
+    Term,
+    api_objects,
+    broken_links,
+    terms_of,
+    undocumented,
+    with_breaks,
+    with_links,
+    with_terms,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 GLOSSARY = "glossary.md"
@@ -60,9 +73,63 @@ terms: dict[str, Term] = {}
 """The glossary terms that pages link."""
 
 
+CLASSES = ("session", "trading", "clients")
+"""Pages of the API reference whose classes get pages of their own."""
+
+
 def on_config(config: Any, **_: object) -> None:
-    """Add the version to the footer of every page."""
+    """Add the version to the footer of every page; list the pages of messages and classes in the
+    navigation."""
     config.extra["release"] = VERSION
+    docs = Path(config.docs_dir)
+    messages = sorted(
+        path.relative_to(docs).as_posix() for path in (docs / "reference/messages").glob("*.md")
+    )
+    below: dict[str, list[Any]] = {"reference/index.md": messages}
+    for stem in CLASSES:
+        objects = api_objects((docs / "api" / f"{stem}.md").read_text("utf-8"))
+        below[f"api/{stem}.md"] = [
+            {section: [{each.name: f"api/{stem}/{each.name}.md"} for each in group]}
+            for section, group in groupby(objects, lambda each: each.section)
+        ]
+    config.nav = deepened(config.nav, below)
+
+
+def deepened(nav: list[Any], below: dict[str, list[Any]]) -> list[Any]:
+    """Return a navigation in which pages become sections: the page itself, then those below it."""
+    changed: list[Any] = []
+    for entry in nav:
+        [(title, target)] = entry.items() if isinstance(entry, dict) else [(None, entry)]
+        if isinstance(target, list):
+            changed.append({title: deepened(target, below)})
+        elif target in below:
+            changed.append({title: [target, *below[target]]})
+        else:
+            changed.append(entry)
+    return changed
+
+
+def on_files(files: Any, config: Any, **_: object) -> None:
+    """Add a page for each class."""
+    for stem in CLASSES:
+        for each in api_objects((Path(config.docs_dir) / "api" / f"{stem}.md").read_text("utf-8")):
+            files.append(File.generated(config, f"api/{stem}/{each.name}.md", content=each.source))
+
+
+@cache
+def modules() -> griffe.ModulesCollection:
+    """Read the packages, without importing them: an import may need an extra."""
+    loader = griffe.GriffeLoader(search_paths=[ROOT / "src", ROOT / "adapters"])
+    for package in ("kalshi_fix_sansio", "kalshi_fix_adapters"):
+        loader.load(package)
+    loader.resolve_aliases()
+    return loader.modules_collection
+
+
+def summary(path: str) -> str:
+    """Return the first paragraph of a docstring, for a list of classes."""
+    docstring = modules()[path].docstring
+    return "" if docstring is None else " ".join(docstring.value.partition("\n\n")[0].split())
 
 
 def on_pre_build(config: Any, **_: object) -> None:
@@ -81,6 +148,9 @@ def on_page_markdown(markdown: str, page: Any, **_: object) -> str:
     if page.file.src_uri == "changelog.md":
         released = (ROOT / "CHANGELOG.md").read_text("utf-8")
         return markdown + re.split("^(?=## )", released, maxsplit=1, flags=re.MULTILINE)[1]
+    stem = page.file.src_uri.removeprefix("api/").removesuffix(".md")
+    if stem in CLASSES:
+        markdown = with_links(markdown, stem, summary)
     if page.file.src_uri.count("/") < 2:
         paragraph = re.search(r"^# .*\n\n(\w[^|\n]*(?:\n[^|\n]+)*)", markdown)
         if paragraph:
@@ -127,7 +197,7 @@ def on_post_build(config: Any, **_: object) -> None:
         raise PluginError(f"{elsewhere[0]} loads something from elsewhere")
     if broken := [*broken_links(site)]:
         raise PluginError("links that lead nowhere:\n" + "\n".join(broken))
-    for path in sorted((site / "api").glob("*.html")):
+    for path in sorted((site / "api").rglob("*.html")):
         if unsaid := [*undocumented(path.read_text("utf-8"))]:
             raise PluginError(f"{path.name} has nothing to say of {', '.join(unsaid)}")
     search(site)

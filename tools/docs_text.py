@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from urllib.parse import unquote, urldefrag
 
 TAG = re.compile(r"(<[^>]*>)")
 ENTRY = re.compile(r"^### (.*)\n\n((?:.+\n?)+)", re.MULTILINE)
+API = re.compile(r"^::: (\S+)\n((?: {4}.*\n)*)", re.MULTILINE)
 QUIET = frozenset(
     ["a", "abbr", "button", "code", "dt", "figure", "label", "pre", "script", "style", "svg"]
     + [f"h{level}" for level in range(1, 7)]
@@ -155,6 +157,47 @@ def broken_links(site: Path) -> Iterable[str]:
                 target /= "index.html"
             if not target.exists() or (target in pages and unquote(anchor) not in pages[target].anchors):
                 yield f"{path.relative_to(site)}: {link}"
+
+
+class ApiObject(NamedTuple):
+    """An object of the API reference with a page of its own."""
+
+    section: str
+    name: str
+    path: str
+    """Its dotted path."""
+    options: str
+    """The indented lines below its directive, for mkdocstrings."""
+
+    @property
+    def source(self) -> str:
+        """The Markdown of its page."""
+        options = self.options or "    options:\n"
+        return f"---\ntitle: {self.name}\n---\n\n::: {self.path}\n{options}      heading_level: 1\n"
+
+
+def api_objects(markdown: str) -> list[ApiObject]:
+    """Return the objects of a page of the API reference that get pages of their own: all outside of the
+    sections called Functions. Of several with one name, each is called by its package too."""
+    found = []
+    for section in re.split(r"^## ", markdown, flags=re.MULTILINE)[1:]:
+        heading = section.partition("\n")[0]
+        if heading != "Functions":
+            found += [(heading, *each) for each in API.findall(section)]
+    names = Counter(path.rpartition(".")[2] for _, path, _ in found)
+    return [
+        ApiObject(section, name if names[name] == 1 else f"{path.split('.')[1]}.{name}", path, options)
+        for section, path, options in found
+        for name in [path.rpartition(".")[2]]
+    ]
+
+
+def with_links(markdown: str, folder: str, summary: Callable[[str], str]) -> str:
+    """Replace each object that has a page of its own by a link; `summary` describes a dotted path."""
+    for each in api_objects(markdown):
+        link = f"- [{each.name}]({folder}/{each.name}.md): {summary(each.path)}\n"
+        markdown = markdown.replace(f"::: {each.path}\n{each.options}", link, 1)
+    return re.sub(r"^(- .*\n)\n(?=- )", r"\1", markdown, flags=re.MULTILINE)
 
 
 def undocumented(page: str) -> Iterable[str]:
