@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tools.docs_text import EVERYDAY, Term, broken_links, terms_of, undocumented, with_terms
+from tools.docs_text import (
+    EVERYDAY,
+    Term,
+    api_objects,
+    broken_links,
+    terms_of,
+    undocumented,
+    with_links,
+    with_terms,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text("utf-8")
@@ -118,3 +127,43 @@ def test_links_of_pages_outside_of_the_site_exist(page: Path) -> None:
         assert target.exists(), link
         if anchor:
             assert anchor in anchors(target.read_text("utf-8")), link
+
+
+API_PAGE = """# Things
+
+## Orders
+
+::: pack.trading.Order
+    options:
+      inherited_members: true
+
+::: pack.trading.Fill
+
+## Clients
+
+::: pack.blocking.Client
+
+::: pack.trio.Client
+
+## Functions
+
+::: pack.trading.revenue
+"""
+
+
+def test_classes_of_the_api_get_pages_of_their_own_and_functions_stay() -> None:
+    found = api_objects(API_PAGE)
+    assert [(each.section, each.name) for each in found] == [
+        ("Orders", "Order"),
+        ("Orders", "Fill"),
+        ("Clients", "blocking.Client"),
+        ("Clients", "trio.Client"),
+    ]
+    assert found[0].source == (
+        "---\ntitle: Order\n---\n\n::: pack.trading.Order\n"
+        "    options:\n      inherited_members: true\n      heading_level: 1\n"
+    )
+    page = with_links(API_PAGE, "trading", lambda path: f"about {path}")
+    links = ("- [Order](trading/Order.md): about pack.trading.Order\n", "- [Fill](trading/Fill.md): about")
+    assert "".join(links) in page
+    assert re.findall("^::: (.*)", page, re.MULTILINE) == ["pack.trading.revenue"]
