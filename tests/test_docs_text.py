@@ -160,7 +160,7 @@ def test_classes_of_the_api_get_pages_of_their_own_and_functions_stay() -> None:
         ("Clients", "trio.Client"),
     ]
     assert found[0].source == (
-        "---\ntitle: Order\n---\n\n::: pack.trading.Order\n"
+        "---\ntitle: Order\nsearch:\n  boost: 0.3\n---\n\n::: pack.trading.Order\n"
         "    options:\n      inherited_members: true\n      heading_level: 1\n"
     )
     page = with_links(API_PAGE, "trading", lambda path: f"about {path}")

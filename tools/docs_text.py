@@ -171,9 +171,10 @@ class ApiObject(NamedTuple):
 
     @property
     def source(self) -> str:
-        """The Markdown of its page."""
+        """The Markdown of its page; the search lists the guides first."""
         options = self.options or "    options:\n"
-        return f"---\ntitle: {self.name}\n---\n\n::: {self.path}\n{options}      heading_level: 1\n"
+        head = f"---\ntitle: {self.name}\nsearch:\n  boost: 0.3\n---\n\n"
+        return f"{head}::: {self.path}\n{options}      heading_level: 1\n"
 
 
 def api_objects(markdown: str) -> list[ApiObject]:
