@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def gateway_before(venue: Venue, folder: Path, dictionary: Path) -> Iterator[Pip
     ids = write_keys(venue, folder)
     with contextlib.ExitStack() as stack:
         ports = {
-            name: stack.enter_context(Relay(lambda name=name: venue.server.connect("prediction", name))).port
+            name: stack.enter_context(Relay(partial(venue.server.connect, "prediction", name))).port
             for name in SESSIONS
         }
         changes = {
@@ -166,7 +167,7 @@ def test_the_recorder_on_kalshi_sdk_writes_the_rows_of_the_one_after(
 
 def test_the_rfq_maker_on_kalshi_sdk_trades(rsa_venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(EXAMPLES)
-    before = importlib.import_module("sdk_rfq_before")
+    before: Any = importlib.import_module("sdk_rfq_before")
     creator = rsa_venue.trader("other")
 
     class Noting(before.Maker):

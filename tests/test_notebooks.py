@@ -38,7 +38,7 @@ def test_the_cells_without_pandas_run_in_a_running_loop() -> None:
     assert isinstance(positions, Positions)
     assert isinstance(cash, Cash)
     position = positions.of(made["MARKET"])
-    assert (position.net, position.bought, position.sold) == (0, 10, 10)
+    assert [position.net, position.bought, position.sold] == [0, 10, 10]
     # 4 sold at 0.40 and 6 at 0.43 or better, of 10 bought at 0.44
     assert [fill["net"] for fill in made["fills"]] == [10, 6, 0]
     assert made["fills"][-1]["profit"] == position.profit(Decimal("0.5"))
