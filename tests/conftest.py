@@ -13,6 +13,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.postgres import Server
 
+# Before tests of kills or of failover import it.
+pytest.register_assert_rewrite("tests.kill.reconcile")
+
 # Deterministic by default, so a failure can be repeated; `HYPOTHESIS_PROFILE=explore` generates new inputs.
 settings.register_profile(
     "ci", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]

@@ -223,6 +223,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, write: str) -> None:
         ONE + f"tls.ca_file = '''{PEM}'''",
         ONE + f"private_key = {PEM}",
     ],
+    ids=range(9),  # not the text, which differs between the processes of pytest-xdist
 )
 def test_a_key_in_the_wrong_place_is_in_no_message_and_no_traceback(tmp_path: Path, text: str) -> None:
     body = PEM.splitlines()[1]

@@ -82,7 +82,7 @@ class WebServer:
         }
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
-        self.stopping = asyncio.Event()
+        self.stopping: asyncio.Event = asyncio.Event()
         """Set when open pages must be closed."""
         self._loop: asyncio.AbstractEventLoop | None = None
 
