@@ -143,6 +143,8 @@ class LoggedOn(Value):
         reset_requested: Whether a `reset` answers this side's Logon that requested it. Otherwise
             the peer began it, or a process that died: messages of the peer that were not received are lost,
             and their number is unknown.
+        generation: The number of resets of this side's store so far, with which MsgSeqNum identifies a
+            message. Not compared.
     """
 
     logon: Message
@@ -152,6 +154,7 @@ class LoggedOn(Value):
     missing: tuple[int, int] | None = None
 
     reset_requested: bool = True
+    generation: int = attrs.field(default=0, eq=False, repr=False)
 
     @property
     def resend_expected(self) -> bool:

@@ -87,3 +87,13 @@ def test_a_refused_logon_leaves_no_reset_to_report(number: int, restarted: bool)
     wired = connected(Role.INITIATOR, store=store)
     (event,) = of_type(wired.receive(wired.peer.logon(number=number)), LoggedOn)
     assert (event.reset, event.reset_requested) == (restarted, not restarted)
+
+
+def test_the_generation_counts_the_resets_of_the_store() -> None:
+    store = MemoryStore()
+    store.reset()
+    wired = connected(Role.INITIATOR, store=store)
+    generations = [told(wired.receive(wired.peer.logon())).generation]
+    wired.session.reset(wired.clock.now)
+    generations.append(told(wired.receive(wired.peer.logon(RESET, 1))).generation)
+    assert generations == [1, 2]

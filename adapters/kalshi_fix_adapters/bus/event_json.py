@@ -1,0 +1,129 @@
+"""Events without a message of the venue as JSON, such as losses and the end of a session.
+
+Messages themselves are always published as the bytes received; those inside an event are a string of their
+bytes. Only the classes listed here are built, whatever a sender writes.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final
+
+import attrs
+
+from kalshi_fix_adapters.events import Disconnected, Resubscribed
+from kalshi_fix_sansio import events
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.layout import FieldMember
+from kalshi_fix_sansio.dialect.problems import Problem, Reason
+from kalshi_fix_sansio.errors import KalshiFixError
+from kalshi_fix_sansio.messages import decode, encode
+
+PUBLISHED: Final = (
+    Disconnected,
+    Resubscribed,
+    events.GapClosed,
+    events.GapDetected,
+    events.GarbledReceived,
+    events.LoggedOn,
+    events.MessageRejected,
+    events.MessagesLost,
+    events.MessageTooLarge,
+    events.OrdersUnverified,
+    events.OutcomesUnknown,
+    events.RejectReceived,
+    events.SequenceSkipped,
+    events.SessionEnded,
+)
+"""The events that are published, besides messages: losses, uncertainties, rejects, and sessions. Attempts to
+connect, heartbeats and the client's own pauses concern its process alone."""
+_VALUES: Final[dict[str, Any]] = {
+    each.__name__: each for each in (*PUBLISHED, events.OpenRequest, events.RestingOrder, Problem)
+}
+_ENUMS: Final = {each.__name__: each for each in (events.CloseReason, events.Uncertainty, Reason)}
+
+
+def encode_event(event: object) -> bytes:
+    """Return the JSON of a published event."""
+    return json.dumps(_plain(event), separators=(",", ":")).encode()
+
+
+def decode_event(data: bytes) -> Any:
+    """Return the event.
+
+    Raises:
+        ValueError: the data is not the JSON of a published event.
+    """
+    try:
+        event = _value(json.loads(data))
+    except (KeyError, TypeError, ValueError, ArithmeticError, RecursionError, KalshiFixError) as error:
+        raise ValueError(f"not an event of the bus: {data[:80]!r}") from error
+    if not isinstance(event, PUBLISHED):
+        raise ValueError(f"not an event of the bus: {data[:80]!r}")
+    return event
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Enum() if type(value).__name__ in _ENUMS:
+            return {"enum": [type(value).__name__, value.name]}
+        case Enum():
+            return _plain(value.value)
+        case None | bool() | int() | float() | str():
+            return value
+        case bytes():
+            return {"bytes": value.decode("latin-1")}
+        case Decimal():
+            return {"decimal": str(value)}
+        case datetime():
+            return {"time": value.isoformat()}
+        case Message():
+            return _frame(value)
+        case tuple() | list():
+            return [_plain(each) for each in value]
+        case dict():
+            return {"map": {str(key): _plain(each) for key, each in value.items()}}
+    fields = {field.name: _plain(getattr(value, field.name)) for field in attrs.fields(type(value))}
+    return {"class": type(value).__name__, "fields": fields}
+
+
+def _frame(message: Message) -> Any:
+    members = message.LAYOUT.members
+    if any(
+        member.field.secret and getattr(message, member.attribute) is not None
+        for member in members
+        if isinstance(member, FieldMember)
+    ):
+        # A Reject may answer this side's Logon, whose signature stays in the process.
+        return None
+    try:
+        return {"message": encode(message).decode("latin-1")}
+    except KalshiFixError:
+        # A malformed message of the venue, which lacks what its encoding needs.
+        return None
+
+
+def _value(plain: Any) -> Any:
+    match plain:
+        case {"enum": [str(kind), str(name)]}:
+            return _ENUMS[kind][name]
+        case {"bytes": str(text)}:
+            return text.encode("latin-1")
+        case {"decimal": str(text)}:
+            return Decimal(text)
+        case {"time": str(text)}:
+            return datetime.fromisoformat(text)
+        case {"message": str(text)}:
+            return decode(text.encode("latin-1"))
+        case {"map": dict(entries)}:
+            return {key: _value(each) for key, each in entries.items()}
+        case {"class": str(kind), "fields": dict(fields)}:
+            return _VALUES[kind](**{name: _value(each) for name, each in fields.items()})
+        case dict():
+            raise ValueError("an object without a kind")
+        case list():
+            return tuple(_value(each) for each in plain)
+    return plain

@@ -1,0 +1,197 @@
+"""The consumer's side without a broker: fences, de-duplication, gaps, and parts of large messages.
+
+JetStream drops a repeated id for two minutes only, and a publisher that continues after a crash forms other
+batches. So messages are recognised by their own numbers, for any time, in bounded memory: within a lane the
+numbers of a generation only rise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final
+
+import attrs
+
+from kalshi_fix_adapters.bus.batches import EVENT
+from kalshi_fix_adapters.bus.event_json import decode_event
+from kalshi_fix_adapters.bus.names import BatchId
+from kalshi_fix_sansio.errors import DecodeError
+from kalshi_fix_sansio.events import MessageReceived, MessagesLost
+from kalshi_fix_sansio.messages import decode
+
+MAX_LANES: Final = 4096
+"""Lanes of a channel that a receiver remembers."""
+MAX_WHOLE: Final = 64 * 1024 * 1024
+"""Bytes of a message that was published in parts."""
+_HEAD: Final = re.compile(rb"8=[^\x01]{1,16}\x019=(\d{1,9})\x01")
+_TRAILER: Final = len(b"10=000\x01")
+
+
+class Verdict(Enum):
+    """What became of a message of the bus.
+
+    Attributes:
+        APPLIED: It contained at least one new message or event, or is a part of one.
+        DUPLICATE: Everything in it was received before.
+        FENCED: A later publisher has taken over; its own messages contain what is missing.
+    """
+
+    APPLIED = "applied"
+    DUPLICATE = "duplicate"
+    FENCED = "fenced"
+
+
+@attrs.frozen
+class Position:
+    """The last message of a lane.
+
+    Attributes:
+        fence: The fence of its publisher.
+        generation: Its generation.
+        number: Its MsgSeqNum.
+    """
+
+    fence: int
+    generation: int
+    number: int
+
+
+NOWHERE: Final = Position(-1, -1, 0)
+"""The position of a lane of which no message was received."""
+
+
+@attrs.define
+class _Parts:
+    whole: BatchId
+    count: int = 0
+    data: bytearray = attrs.field(factory=bytearray)
+
+
+class Receiver:
+    """Turns the messages of one channel into the events of its session, each once.
+
+    Pass messages in the order of the stream; a repeated one has no effect.
+    """
+
+    def __init__(self) -> None:
+        self._fence = 0
+        self._event = 0
+        """The last event of this fence."""
+        self._lanes: dict[str, Position] = {}
+        self._parts: _Parts | None = None
+        self.verdict: Verdict = Verdict.APPLIED
+        """What became of the last message."""
+
+    @property
+    def fence(self) -> int:
+        """The highest fence received."""
+        return self._fence
+
+    @property
+    def positions(self) -> Mapping[str, Position]:
+        """The last message of each lane."""
+        return self._lanes
+
+    def start(self, fence: int, positions: Mapping[str, Position]) -> None:
+        """Continue after the positions of a snapshot."""
+        self._fence, self._lanes = fence, dict(positions)
+
+    def receive(self, batch: BatchId, lane: str, previous: int | None, data: bytes) -> list[object]:
+        """Return the new events of a message; MessagesLost first, if messages before it are missing.
+
+        Raises:
+            ValueError: it is not a message of this library; it has no effect.
+        """
+        if batch.fence < self._fence:
+            self.verdict = Verdict.FENCED
+            return []
+        if lane == EVENT:
+            known = batch.fence == self._fence and batch.event <= self._event
+        else:
+            known = not self._is_new(batch, lane)
+        if known:
+            self.verdict = Verdict.DUPLICATE
+            return []
+        whole = data if batch.parts == 1 else self._collect(batch, data)
+        events = [] if whole is None else self._read(batch, lane, previous, whole)
+        # From here on nothing raises: a message that cannot be read changes nothing.
+        if batch.fence > self._fence:
+            self._fence, self._event = batch.fence, 0
+        self.verdict = Verdict.APPLIED
+        if whole is None:
+            return []
+        if lane == EVENT:
+            self._event = batch.event
+        else:
+            self._lanes.pop(lane, None)
+            self._lanes[lane] = Position(batch.fence, batch.generation, batch.last)
+            if len(self._lanes) > MAX_LANES:
+                del self._lanes[next(iter(self._lanes))]
+        return events
+
+    def _is_new(self, batch: BatchId, lane: str) -> bool:
+        at = self._lanes.get(lane, NOWHERE)
+        if batch.generation != at.generation:
+            # A publisher with a higher fence may use a new store, which counts from 0.
+            return batch.generation > at.generation or batch.fence > at.fence
+        return batch.last > at.number
+
+    def _read(self, batch: BatchId, lane: str, previous: int | None, data: bytes) -> list[object]:
+        if lane == EVENT:
+            return [decode_event(data)]
+        at = self._lanes.get(lane, NOWHERE)
+        last = at.number if at.generation == batch.generation else 0
+        events: list[object] = []
+        if at is not NOWHERE and previous is not None and previous > last:
+            events.append(MessagesLost(last + 1, previous))
+        for frame in split_frames(data):
+            try:
+                message = decode(frame)
+            except DecodeError as error:
+                raise ValueError(f"not a message of the venue: {error}") from error
+            header = message.header
+            if header.msg_seq_num > last:
+                events.append(
+                    MessageReceived(message, bool(header.poss_dup_flag), bool(header.poss_resend), frame)
+                )
+        return events
+
+    def _collect(self, batch: BatchId, data: bytes) -> bytes | None:
+        """Return the whole message with its last part; None before, and if an earlier part is missing.
+
+        The message is then missing, too, which the next one of its lane shows.
+        """
+        whole = attrs.evolve(batch, part=1)
+        if batch.part == 1:
+            self._parts = _Parts(whole)
+        parts = self._parts
+        if parts is None or parts.whole != whole or batch.part != parts.count + 1:
+            return None
+        parts.data += data
+        parts.count = batch.part
+        if len(parts.data) <= MAX_WHOLE and batch.part < batch.parts:
+            return None
+        self._parts = None
+        return bytes(parts.data) if batch.part == batch.parts else None
+
+
+def split_frames(data: bytes) -> list[bytes]:
+    """Return the messages of the venue in a message of the bus.
+
+    They were checked when the session received them, and `decode` checks them again, so only their length is
+    read here.
+
+    Raises:
+        ValueError: the data is not a sequence of whole messages.
+    """
+    frames, at = [], 0
+    while at < len(data):
+        head = _HEAD.match(data, at)
+        end = len(data) + 1 if head is None else head.end() + int(head[1]) + _TRAILER
+        if end > len(data):
+            raise ValueError(f"not a whole message at byte {at} of {len(data)}")
+        frames.append(data[at:end])
+        at = end
+    return frames

@@ -1,0 +1,110 @@
+"""Events of sessions as a client delivers them, and the messages of the bus made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from kalshi_fix_adapters.bus import Batcher, Channel, Outgoing, Receiver
+from kalshi_fix_sansio import (
+    ExecutionReport,
+    Header,
+    Logon,
+    MarketDataIncrementalRefresh,
+    MarketDataSnapshotFullRefresh,
+    MDEntryType,
+    MDFullEntry,
+    MDIncEntry,
+    MDUpdateAction,
+    decode,
+    encode,
+)
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.events import LoggedOn, MessageReceived
+
+MARKET_DATA = Channel("demo", "prediction", "KalshiMD", "desk")
+REPORTS = Channel("demo", "prediction", "KalshiRT", "desk")
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def received(number: int, message: Message) -> MessageReceived:
+    """Return the event of a message with a number."""
+    header = Header(sender_comp_id="K", target_comp_id="me", msg_seq_num=number, sending_time=NOON)
+    frame = encode(message, header)
+    return MessageReceived(decode(frame), frame=frame)
+
+
+def delta(number: int, *symbols: str, price: str = "0.35", size: str = "5") -> MessageReceived:
+    """Return the event of an incremental refresh with one entry for each symbol."""
+    entries = [
+        MDIncEntry(
+            md_update_action=MDUpdateAction.NEW,
+            symbol=symbol,
+            md_entry_type=MDEntryType.BID,
+            md_entry_px=price,
+            md_entry_size=size,
+        )
+        for symbol in symbols
+    ]
+    return received(number, MarketDataIncrementalRefresh(md_entries=entries))
+
+
+def snapshot(number: int, symbol: str, levels: int = 1) -> MessageReceived:
+    """Return the event of a full refresh with that many bids."""
+    entries = [
+        MDFullEntry(md_entry_type=MDEntryType.BID, md_entry_px=f"0.{index + 1:04}", md_entry_size="1")
+        for index in range(levels)
+    ]
+    return received(number, MarketDataSnapshotFullRefresh(symbol=symbol, md_entries=entries))
+
+
+def report(number: int, symbol: str = "KX") -> MessageReceived:
+    """Return the event of an execution report."""
+    fields: dict[str, Any] = {
+        "order_id": str(number),
+        "cl_ord_id": str(number),
+        "order_qty": 1,
+        "avg_px": "0",
+        "exec_id": str(number),
+        "exec_type": "0",
+        "ord_status": "0",
+        "symbol": symbol,
+        "side": "1",
+        "leaves_qty": 1,
+        "cum_qty": 0,
+    }
+    return received(number, ExecutionReport(**fields))
+
+
+def logged_on(generation: int = 0, *, reset: bool = True) -> LoggedOn:
+    """Return the event of a logon."""
+    return LoggedOn(Logon(encrypt_method=0, heart_bt_int=30), 30, reset, generation=generation)
+
+
+def batcher(channel: Channel = MARKET_DATA, fence: int = 1, **changes: Any) -> Batcher:
+    """Return a batcher with small bounds."""
+    options = {"lasting": channel is REPORTS, "max_bytes": 10_000, **changes}
+    return Batcher(channel, fence, **options)
+
+
+def rounds(publisher: Batcher) -> list[tuple[Outgoing, ...]]:
+    """Return the messages of all rounds."""
+    found = []
+    while (each := publisher.next_round()) is not None:
+        found.append(each.messages)
+    return found
+
+
+def published(publisher: Batcher, events: Iterable[object] = ()) -> list[Outgoing]:
+    """Add events, and return all messages."""
+    for event in events:
+        publisher.add(event)
+    return [message for each in rounds(publisher) for message in each]
+
+
+def apply(receiver: Receiver, messages: Iterable[Outgoing]) -> list[object]:
+    """Return the events that a receiver makes of messages."""
+    return [
+        event for each in messages for event in receiver.receive(each.id, each.lane, each.previous, each.data)
+    ]
