@@ -20,9 +20,9 @@ from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived
 
 BATCH: Final = "batch"
-"""Stands for MsgType in the subjects of market data, whose symbol is a bucket or MIXED."""
+"""In place of MsgType in subjects of market data, whose symbol is a bucket or MIXED."""
 EVENT: Final = "event"
-"""Stands for MsgType in the subjects of events, whose symbol is the name of their class."""
+"""In place of MsgType in subjects of events, whose symbol is the name of their class."""
 MIXED: Final = "mixed"
 SESSION: Final = "session"
 """The lane of a session that has only one."""

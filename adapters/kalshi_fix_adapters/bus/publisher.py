@@ -1,0 +1,136 @@
+"""Publishes the events of a client, whatever the broker: bounded, in order, confirmed when acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, Protocol
+
+from kalshi_fix_adapters.bus.batches import Batcher, Outgoing
+from kalshi_fix_adapters.errors import SessionClosedError
+
+AtLimit = Literal["wait", "drop"]
+"""What happens while too many events are not acknowledged. `wait`: the publisher takes no more of the client,
+whose own queue fills until it stops reading, and nothing is lost. `drop`: market data is dropped, with a gap
+that consumers see. Heartbeats and sent orders continue in both cases."""
+
+
+class NotAcknowledged(Exception):  # noqa: N818 - not an error: the message is published again
+    """The broker did not acknowledge a message, which may be stored or not."""
+
+
+class Source(Protocol):
+    """An asyncio client with the option `explicit_confirm`."""
+
+    async def receive(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109
+        """Wait for the next event."""
+
+    def confirm(self, event: Any) -> None:
+        """Confirm an event, and all before it."""
+
+
+class Publisher:
+    """Takes the events of a client, and confirms each once the broker has acknowledged it.
+
+    A crash of this process or of the broker between the two repeats events, and loses none on a session with
+    resend. Events dropped by the choice `drop` are lost; with it, events are confirmed as they are taken.
+
+    Attributes:
+        published: Messages of the bus that were published, without repetitions.
+        acknowledged: Those that the broker has acknowledged.
+        redelivered: Messages published again because the broker did not acknowledge them in time.
+        waiting: Events that were taken and not acknowledged.
+    """
+
+    def __init__(
+        self,
+        client: Source,
+        batcher: Batcher,
+        publish: Callable[[Outgoing], Awaitable[None]],
+        *,
+        limit: int = 5_000,
+        at_limit: AtLimit = "wait",
+        retry: float = 0.1,
+    ) -> None:
+        """Prepare; `run` begins.
+
+        Args:
+            client: the client, whose events no other task takes.
+            batcher: makes messages of its events.
+            publish: publishes a message, and returns when the broker has stored it; raises NotAcknowledged
+                if that is not known.
+            limit: events that may wait for their acknowledgement, below the client's `queue_limit`.
+            at_limit: what happens at this limit; `drop` for market data only.
+            retry: seconds before a message is published again.
+        """
+        self._client, self._batcher, self._publish = client, batcher, publish
+        self._limit, self._drop, self._retry = limit, at_limit == "drop", retry
+        self._work, self._room = asyncio.Event(), asyncio.Event()
+        self._ended = False
+        self.published: int = 0
+        self.acknowledged: int = 0
+        self.redelivered: int = 0
+        self.waiting: int = 0
+
+    @property
+    def dropped(self) -> int:
+        """Number of messages of market data that were dropped."""
+        return self._batcher.dropped
+
+    async def run(self) -> None:
+        """Publish until the client has ended and all its events are acknowledged."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._send())
+                tasks.create_task(self._take())
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
+
+    async def _take(self) -> None:
+        while not self._ended:
+            try:
+                event = await self._client.receive()
+            except SessionClosedError:
+                self._ended = True
+                self._work.set()
+                return
+            if self._drop:
+                self._client.confirm(event)
+                if self.waiting >= self._limit and self._batcher.drop(event):
+                    continue
+            while self.waiting >= self._limit:
+                self._room.clear()
+                await self._room.wait()
+            self._batcher.add(event)
+            self.waiting += 1
+            self._work.set()
+
+    async def _send(self) -> None:
+        while True:
+            found = self._batcher.next_round()
+            if found is None:
+                if self._ended:
+                    return
+                self._work.clear()
+                await self._work.wait()
+                continue
+            self.published += len(found.messages)
+            if len(found.messages) == 1:
+                await self._deliver(found.messages[0])
+            else:
+                await asyncio.gather(*map(self._deliver, found.messages))
+            if found.last is not None and not self._drop:
+                self._client.confirm(found.last)
+            self.waiting -= found.count
+            self._room.set()
+
+    async def _deliver(self, message: Outgoing) -> None:
+        while True:
+            try:
+                await self._publish(message)
+            except NotAcknowledged:
+                self.redelivered += 1
+                await asyncio.sleep(self._retry)
+            else:
+                self.acknowledged += 1
+                return

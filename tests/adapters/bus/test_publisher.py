@@ -1,0 +1,149 @@
+"""The publisher with a broker that acknowledges late, twice, never: order, bounds, confirmation."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from random import Random
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters.bus import Outgoing, Receiver
+from kalshi_fix_adapters.bus.publisher import NotAcknowledged, Publisher
+from kalshi_fix_adapters.errors import SessionClosedError
+from kalshi_fix_sansio.events import MessagesLost
+from tests.adapters.bus.stream import MARKET_DATA, REPORTS, apply, batcher, delta, logged_on, report
+
+LONG = 30.0
+
+
+class Client:
+    """A client with given events."""
+
+    def __init__(self, *events: Any) -> None:
+        self.events = list(events)
+        self.taken: list[Any] = []
+        self.confirmed = 0
+        self.ends = True
+        self.arrived = asyncio.Event()
+
+    async def receive(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - as clients have it
+        await asyncio.sleep(0)
+        if not self.events and not self.ends:
+            await self.arrived.wait()
+        if not self.events:
+            raise SessionClosedError("over", None)
+        self.taken.append(self.events.pop(0))
+        return self.taken[-1]
+
+    def confirm(self, event: Any) -> None:
+        self.confirmed = next(index for index, each in enumerate(self.taken, 1) if each is event)
+
+
+class Broker:
+    """Stores messages, and acknowledges them when a test allows it."""
+
+    def __init__(self) -> None:
+        self.stored: list[Outgoing] = []
+        self.up = asyncio.Event()
+        self.up.set()
+        self.tried = asyncio.Event()
+        self.random: Random | None = None
+
+    async def publish(self, message: Outgoing) -> None:
+        self.tried.set()
+        await self.up.wait()
+        choice = self.random.choice(["lost", "late", "stored", "stored"]) if self.random else "stored"
+        await asyncio.sleep(0)
+        if choice != "lost":
+            self.stored.append(message)
+        if choice != "stored":
+            raise NotAcknowledged
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(LONG):
+            await main
+
+    asyncio.run(bounded())
+
+
+async def until_idle() -> None:
+    """Let the other tasks run until they only wait for each other."""
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("channel", [MARKET_DATA, REPORTS], ids=lambda channel: channel.session)
+def test_every_event_is_applied_once_whatever_is_acknowledged(seed: int, channel: Any) -> None:
+    async def main() -> None:
+        number = range(1, 40)
+        messages = [delta(n, f"KX{n % 5}") if channel is MARKET_DATA else report(n) for n in number]
+        client, broker = Client(logged_on(), *messages), Broker()
+        events = list(client.events)
+        broker.random = Random(seed)
+        publisher = Publisher(client, batcher(channel), broker.publish, limit=7, retry=0)
+        await publisher.run()
+        found = apply(Receiver(), broker.stored)
+        # Buckets may overtake each other.
+        assert len(found) == len(events)
+        assert all(event in found for event in events)
+        assert client.confirmed == len(events)
+        assert (publisher.waiting, publisher.published) == (0, publisher.acknowledged)
+
+    run(main())
+
+
+def test_without_acknowledgement_no_event_is_confirmed_and_few_are_taken() -> None:
+    async def main() -> None:
+        client, broker = Client(logged_on(), *map(report, range(1, 100))), Broker()
+        broker.up.clear()
+        publisher = Publisher(client, batcher(REPORTS), broker.publish, limit=5)
+        task = asyncio.create_task(publisher.run())
+        await until_idle()
+        # One event more is held by the task that waits for room.
+        assert (len(client.taken), client.confirmed, publisher.waiting) == (6, 0, 5)
+        broker.up.set()
+        await task
+        assert client.confirmed == 100
+
+    run(main())
+
+
+def test_market_data_is_dropped_with_a_gap_when_that_was_chosen() -> None:
+    async def main() -> None:
+        client, broker = Client(*(delta(n, "KX") for n in range(1, 20))), Broker()
+        client.ends = False
+        broker.up.clear()
+        publisher = Publisher(client, batcher(), broker.publish, limit=5, at_limit="drop")
+        task = asyncio.create_task(publisher.run())
+        await until_idle()
+        assert (publisher.waiting, publisher.dropped, client.confirmed) == (5, 14, 19)
+        broker.up.set()
+        await until_idle()
+        client.events.append(delta(20, "KX"))
+        client.ends = True
+        client.arrived.set()
+        await task
+        found = apply(Receiver(), broker.stored)
+        assert MessagesLost(6, 19) in found
+        assert len(found) == 7
+
+    run(main())
+
+
+def test_an_error_of_the_broker_is_raised_as_it_is() -> None:
+    async def refuse(message: Outgoing) -> None:
+        raise PermissionError(message.subject)
+
+    async def main() -> None:
+        client = Client(report(1))
+        client.ends = False
+        with pytest.raises(PermissionError):
+            await Publisher(client, batcher(REPORTS), refuse).run()
+        assert client.confirmed == 0
+
+    run(main())
