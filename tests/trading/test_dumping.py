@@ -5,6 +5,7 @@ from __future__ import annotations
 import decimal
 import json
 from datetime import UTC, date, datetime
+from datetime import time as day_time
 from decimal import Decimal
 from enum import Enum
 from typing import Any, NamedTuple
@@ -43,6 +44,7 @@ class State:
     number: Decimal = Decimal("0.4000")
     time: datetime = AT
     day: date = date(2026, 11, 20)
+    of_day: day_time = day_time(15, 0, 0, 5)
     key: ExecKey = NO_KEY
     colour: Colour = Colour.RED
     side: Side = Side.BUY
@@ -82,6 +84,7 @@ def test_values_of_every_annotation_round_trip() -> None:
         "number": "0.4000",
         "time": "2026-11-20T15:00:00.123456+00:00",
         "day": "2026-11-20",
+        "of_day": "15:00:00.000005",
         "key": "-1;-1",
         "colour": "RED",
         "side": "1",

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, time
+from decimal import Decimal
 from itertools import chain
 from typing import Any, Final
+
+import attrs
 
 from kalshi_fix_sansio._generated import (
     BusinessMessageReject,
@@ -28,10 +32,11 @@ from kalshi_fix_sansio.events import (
     SequenceSkipped,
     SessionEnded,
 )
-from kalshi_fix_sansio.trading.books.book import BookState, OrderBook, StaleReason, show
+from kalshi_fix_sansio.trading.books.book import BookState, OrderBook, StaleReason, Trade, show
 from kalshi_fix_sansio.trading.books.changes import BookUpdate, DiscrepancyKind
 from kalshi_fix_sansio.trading.books.entries import Entries, Room, book_problems, is_complete, make_stale
-from kalshi_fix_sansio.trading.books.subscriptions import Subscriptions
+from kalshi_fix_sansio.trading.books.subscriptions import DumpedRequest, Subscriptions
+from kalshi_fix_sansio.trading.common.dumping import dump_state, loading
 
 TOLERATED: Final = frozenset((DiscrepancyKind.UNKNOWN_ENTRY_TYPE, DiscrepancyKind.OUT_OF_ORDER))
 """Discrepancies tolerated by default: the venue adds kinds of entries without notice, and its clocks may
@@ -42,6 +47,27 @@ _RELIED_ON: Final = frozenset((BookState.WAITING, BookState.LIVE))
 _ENTRY_TAGS: Final = frozenset((269, 270, 271, 279))
 """Fields whose errors leave the market of their entry certain. Symbol is not among them, nor is NoMDEntries:
 a missing entry may have been of any market."""
+
+
+@attrs.frozen
+class _Book:
+    symbol: str
+    state: BookState
+    stale_reason: StaleReason | None
+    bids: dict[Decimal, Decimal]
+    offers: dict[Decimal, Decimal]
+    last_trade: Trade | None
+    utc_date: date
+    utc_time: time
+    awaits_old_updates: bool
+
+
+@attrs.frozen
+class _State:
+    books: list[_Book]
+    forgotten: set[str]
+    subscribed: set[str]
+    requests: list[DumpedRequest]
 
 
 class OrderBooks(Mapping[str, OrderBook]):
@@ -153,6 +179,31 @@ class OrderBooks(Mapping[str, OrderBook]):
                 live = [book.symbol for book in self._books.values() if book.state is BookState.LIVE]
                 return self._lose(StaleReason.NEW_SESSION, live)
         return []
+
+    def dump(self) -> dict[str, Any]:
+        """Return the state as JSON values, for `load`."""
+        return dump_state(
+            _State([_dump_book(book) for book in self.values()], self._forgotten, *self._requests.dump())
+        )
+
+    def load(self, dumped: Mapping[str, Any]) -> None:
+        """Replace the state by a dump.
+
+        Raises:
+            ValueError: the dump is of another version, not a result of `dump`, or larger than the limits
+                allow; the state is unchanged.
+        """
+        with loading(dumped, _State, "OrderBooks") as state:
+            requests = Subscriptions.load(state.subscribed, state.requests)
+            levels = sum(len(book.bids) + len(book.offers) for book in state.books)
+            if len(state.books) > self._max_books or levels > self._entries.room.most:
+                raise ValueError(f"{len(state.books)} books with {levels} levels are too many")
+            books = {book.symbol: _load_book(book) for book in state.books}
+        # In place, because `_entries` counts the levels of the same dict.
+        self._books.clear()
+        self._books.update(books)
+        self._entries.room.added = levels
+        self._requests, self._forgotten = requests, state.forgotten
 
     # --- messages of the venue ----------------------------------------------------------------------
 
@@ -356,3 +407,27 @@ def _concerned(message: Message | None, problems: Iterable[Problem]) -> list[str
         case None | MarketDataSnapshotFullRefresh() | MarketDataIncrementalRefresh():
             return None
     return []
+
+
+def _dump_book(book: OrderBook) -> _Book:
+    return _Book(
+        book.symbol,
+        book.state,
+        book.stale_reason,
+        book.bids.sizes,
+        book.offers.sizes,
+        book.last_trade,
+        book.utc_date,
+        book.utc_time,
+        book.awaits_old_updates,
+    )
+
+
+def _load_book(dumped: _Book) -> OrderBook:
+    book = OrderBook(dumped.symbol)
+    book.fill(dumped.state, dumped.bids, dumped.offers)
+    book.stale_reason = dumped.stale_reason
+    book.last_trade = dumped.last_trade
+    book.utc_date, book.utc_time = dumped.utc_date, dumped.utc_time
+    book.awaits_old_updates = dumped.awaits_old_updates
+    return book

@@ -9,11 +9,19 @@ was subscribed when the venue sent it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final
 
 import attrs
 
-from kalshi_fix_sansio._generated import MarketDataRequest, SubscriptionRequestType
+from kalshi_fix_sansio._generated import Header, MarketDataRequest, SubscriptionRequestType
+from kalshi_fix_sansio.messages import decode, encode
 from kalshi_fix_sansio.trading.books.book import BookState
+
+_HEADER: Final = Header(
+    sender_comp_id="-", target_comp_id="-", msg_seq_num=1, sending_time=datetime(2000, 1, 1, tzinfo=UTC)
+)
+"""The header of a dumped request, which was perhaps not sent yet. Requests are compared without it."""
 
 
 @attrs.define(eq=False)
@@ -38,6 +46,21 @@ class _Stop:
 
     def covers(self, symbol: str) -> bool:
         return self.symbols is None or symbol in self.symbols
+
+
+@attrs.frozen
+class DumpedRequest:
+    """A request or an unsubscribe, for a dump.
+
+    Attributes:
+        frame: The request in its wire format; None for an unsubscribe.
+        symbols: Markets whose snapshots are pending, or that are unsubscribed; None for all of them.
+        answered: Whether the request has any answer.
+    """
+
+    frame: str | None
+    symbols: list[str] | None
+    answered: bool
 
 
 @attrs.define(eq=False)
@@ -113,6 +136,20 @@ class Subscriptions:
         self._open.clear()
         self._stops = 0
 
+    def dump(self) -> tuple[set[str], list[DumpedRequest]]:
+        """Return the subscribed markets, and the requests that are not fully answered."""
+        return self._subscribed, [_dump(each) for each in self._open]
+
+    @classmethod
+    def load(cls, subscribed: set[str], dumped: Iterable[DumpedRequest]) -> Subscriptions:
+        """Return the subscriptions of a dump.
+
+        Raises:
+            ValueError: the dump is damaged.
+        """
+        requests = [_load(each) for each in dumped]
+        return cls(subscribed, requests, sum(isinstance(each, _Stop) for each in requests))
+
     def _settle(self, taken: int = 0) -> None:
         """Apply the unsubscribes that the venue must have processed; drop completed entries."""
         # Requests stay in the list: one that is never answered does not block later ones.
@@ -131,3 +168,20 @@ class Subscriptions:
                 self._subscribed.clear()
             else:
                 self._subscribed -= each.symbols
+
+
+def _dump(each: _Request | _Stop) -> DumpedRequest:
+    if isinstance(each, _Stop):
+        return DumpedRequest(None, None if each.symbols is None else sorted(each.symbols), answered=False)
+    return DumpedRequest(encode(each.request, _HEADER).decode("latin-1"), list(each.awaited), each.answered)
+
+
+def _load(dumped: DumpedRequest) -> _Request | _Stop:
+    symbols = dumped.symbols
+    if dumped.frame is None:
+        return _Stop(None if symbols is None else frozenset(symbols))
+    request = decode(dumped.frame.encode("latin-1"))
+    if not isinstance(request, MarketDataRequest) or symbols is None:
+        raise ValueError(f"not a request for market data: {dumped.frame[:80]!r}")
+    subscribes = request.subscription_request_type is SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES
+    return _Request(request, subscribes, dict.fromkeys(symbols), dumped.answered)

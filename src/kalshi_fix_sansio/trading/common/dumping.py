@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum, StrEnum
 from functools import cache
@@ -151,6 +151,7 @@ _SCALARS: Final[Mapping[Any, _Codec]] = {
     Decimal: _Codec(to_text, _load_number),
     datetime: _Codec(datetime.isoformat, _load_time),
     date: _Codec(date.isoformat, lambda value: date.fromisoformat(_text(value))),
+    time: _Codec(time.isoformat, lambda value: time.fromisoformat(_text(value))),
     ExecKey: _Codec(_dump_key, lambda value: ExecKey.parse(_text(value)) or NO_KEY),
 }
 

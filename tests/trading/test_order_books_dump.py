@@ -1,0 +1,124 @@
+"""Dumps of order books: loaded ones continue as the originals do, and damaged ones are refused."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio import MarketDataRequest, MarketDataRequestReject, Reject
+from kalshi_fix_sansio.events import MessagesLost, RejectReceived
+from kalshi_fix_sansio.trading import BookState, OrderBooks
+from tests.trading.feed import A, B, C, snapshot, update
+
+
+def again(books: OrderBooks) -> OrderBooks:
+    """Return the books of a dump that was written as JSON."""
+    loaded = OrderBooks()
+    loaded.load(json.loads(json.dumps(books.dump())))
+    return loaded
+
+
+def steps(random: Random) -> list[Any]:
+    """Return market data with requests, unsubscribes, gaps and refusals."""
+    found: list[Any] = []
+    for _ in range(60):
+        symbol = random.choice([A, B, C])
+        bid, offer = random.randint(10, 40), random.randint(50, 90)
+        changes = [f"{action} bid 5 at 0.{bid}" for action in ("new", "change", "delete")]
+        found.append(
+            random.choice(
+                [
+                    MarketDataRequest.subscribe(symbol, random.choice([A, B, C])),
+                    MarketDataRequest.snapshot(symbol),
+                    MarketDataRequest.unsubscribe(symbol),
+                    MarketDataRequest.unsubscribe_all(),
+                    MarketDataRequestReject(),
+                    MessagesLost(3, 4),
+                    *[snapshot(f"bid 5 at 0.{bid}", f"offer 2 at 0.{offer}", symbol=symbol)] * 6,
+                    *[update(change, symbol=symbol) for change in changes],
+                    update(f"new bid 1 at 0.{bid}", f"trade 3 at 0.{offer} by buy", symbol=symbol),
+                ]
+            )
+        )
+    return found
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_loaded_books_continue_as_the_originals(seed: int) -> None:
+    books = OrderBooks()
+    for step in steps(Random(seed)):
+        loaded = again(books)
+        assert loaded.dump() == books.dump()
+        expected = [(each.symbol, each.state_changed, each.trades) for each in books.apply(step)]
+        assert [(each.symbol, each.state_changed, each.trades) for each in loaded.apply(step)] == expected
+        assert loaded.dump() == books.dump()
+
+
+def test_a_dump_contains_every_state_and_replaces_what_was_there() -> None:
+    books = OrderBooks()
+    books.apply(MarketDataRequest.subscribe(A))
+    books.apply(snapshot("bid 5 at 0.40", symbol=A))
+    books.apply(snapshot("bid 5 at 0.40", symbol=B))
+    books.apply(MessagesLost(3, 4))
+    books.apply(snapshot("bid 6 at 0.30", "offer 1 at 0.70", symbol=A))
+    books.apply(MarketDataRequest.subscribe(C))
+    loaded = OrderBooks()
+    loaded.apply(snapshot("bid 5 at 0.40", symbol="OTHER"))
+    loaded.load(books.dump())
+    assert {symbol: book.state for symbol, book in loaded.items()} == {
+        A: BookState.LIVE,
+        B: BookState.STALE,
+        C: BookState.WAITING,
+    }
+    assert str(loaded[A].best_bid) == str(books[A].best_bid)
+    loaded.apply(MessagesLost(9, 9))
+    assert loaded.stale() == [A, B, C]
+
+
+DAMAGED: dict[str, dict[str, Any]] = {
+    "version": {"version": 1},
+    "a request that is none": {"requests": [{"frame": "8=FIX", "symbols": [], "answered": False}]},
+    "another message": {"requests": [{"frame": None, "symbols": 5, "answered": False}]},
+    "a price": {"books": [{}]},
+}
+
+
+@pytest.mark.parametrize("change", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_dump_is_refused_and_changes_nothing(change: dict[str, Any]) -> None:
+    books = OrderBooks()
+    books.apply(snapshot("bid 5 at 0.40"))
+    before = books.dump()
+    with pytest.raises(ValueError, match="dump of OrderBooks"):
+        books.load(books.dump() | change)
+    assert books.dump() == before
+
+
+def test_a_refusal_of_a_loaded_request_is_attributed() -> None:
+    request = MarketDataRequest.subscribe(A)
+    books = OrderBooks()
+    books.apply(MarketDataRequest.subscribe(B))
+    books.apply(request)
+    loaded = again(books)
+    loaded.apply(RejectReceived(Reject(ref_seq_num=3), 3, request))
+    assert loaded.stale() == [A]
+
+
+def test_a_request_of_a_dump_must_be_one_for_market_data() -> None:
+    books = OrderBooks()
+    books.apply(MarketDataRequest.subscribe(A))
+    dumped = books.dump()
+    dumped["requests"][0]["symbols"] = None
+    with pytest.raises(ValueError, match="not a request for market data"):
+        OrderBooks().load(dumped)
+
+
+@pytest.mark.parametrize("limits", [{"max_books": 1}, {"max_levels": 1}], ids=str)
+def test_a_dump_beyond_the_limits_is_refused(limits: dict[str, int]) -> None:
+    books = OrderBooks()
+    books.apply(snapshot("bid 5 at 0.40", symbol=A))
+    books.apply(snapshot("bid 5 at 0.40", symbol=B))
+    with pytest.raises(ValueError, match="too many"):
+        OrderBooks(**limits).load(books.dump())
