@@ -13,6 +13,8 @@ from typing import Final, Self
 import attrs
 
 ROOT: Final = "kalshi"
+COMMANDS: Final = "kalshi-commands"
+"""The first name of commands, which no stream may capture: a stored order would be sent later."""
 _PLAIN: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 _WRITTEN: Final = tuple(chr(byte) if byte in _PLAIN else f"={byte:02X}" for byte in range(256))
 _NAME: Final = re.compile(r"=|(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+")
@@ -61,10 +63,25 @@ class Channel:
     session: str
     account: str
 
+    @classmethod
+    def parse(cls, name: str) -> Self:
+        """Return the channel of a name, such as `demo.prediction.KalshiRT.desk`.
+
+        Raises:
+            ValueError: it is not the name of a channel.
+        """
+        names = name.split(".")
+        if len(names) != 4:
+            raise ValueError(f"not <environment>.<product>.<session>.<account>: {name[:200]!r}")
+        return cls(*map(unescape, names))
+
+    def __str__(self) -> str:
+        return ".".join(map(escape, attrs.astuple(self)))
+
     @property
     def prefix(self) -> str:
         """The front of its subjects, without the last dot."""
-        return ".".join((ROOT, *map(escape, attrs.astuple(self))))
+        return f"{ROOT}.{self}"
 
     def subject(self, msg_type: str, symbol: str) -> str:
         """Return the subject of messages of a type about a symbol, which may be empty."""

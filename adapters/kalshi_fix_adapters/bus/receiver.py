@@ -79,6 +79,8 @@ class Receiver:
         self._fence = 0
         self._event = 0
         """The last event of this fence."""
+        self._generation = 0
+        """The generation of that event."""
         self._lanes: dict[str, Position] = {}
         self._parts: _Parts | None = None
         self.verdict: Verdict = Verdict.APPLIED
@@ -94,12 +96,28 @@ class Receiver:
         """The last message of each lane."""
         return self._lanes
 
-    def start(self, fence: int, positions: Mapping[str, Position]) -> None:
+    @property
+    def event(self) -> int:
+        """The number of the last event without a MsgSeqNum of this fence."""
+        return self._event
+
+    @property
+    def generation(self) -> int:
+        """The generation of that event."""
+        return self._generation
+
+    def start(
+        self, fence: int, positions: Mapping[str, Position], event: int = 0, generation: int = 0
+    ) -> None:
         """Continue after the positions of a snapshot."""
         self._fence, self._lanes = fence, dict(positions)
+        self._event, self._generation = event, generation
 
     def receive(self, batch: BatchId, lane: str, previous: int | None, data: bytes) -> list[object]:
-        """Return the new events of a message; MessagesLost first, if messages before it are missing.
+        """Return the new events of a message; MessagesLost first, if messages or events are missing.
+
+        Its numbers are those of the missing messages, or of all earlier ones of the generation if it is
+        unknown which are missing.
 
         Raises:
             ValueError: it is not a message of this library; it has no effect.
@@ -123,7 +141,7 @@ class Receiver:
         if whole is None:
             return []
         if lane == EVENT:
-            self._event = batch.event
+            self._event, self._generation = batch.event, batch.generation
         else:
             self._lanes.pop(lane, None)
             self._lanes[lane] = Position(batch.fence, batch.generation, batch.last)
@@ -140,12 +158,18 @@ class Receiver:
 
     def _read(self, batch: BatchId, lane: str, previous: int | None, data: bytes) -> list[object]:
         if lane == EVENT:
-            return [decode_event(data)]
+            found = decode_event(data)
+            before = self._event if batch.fence == self._fence else 0
+            is_missing = self._fence > 0 and batch.event > before + 1
+            return [MessagesLost(1, max(batch.last, 1)), found] if is_missing else [found]
         at = self._lanes.get(lane, NOWHERE)
         last = at.number if at.generation == batch.generation else 0
         events: list[object] = []
         if at is not NOWHERE and previous is not None and previous > last:
             events.append(MessagesLost(last + 1, previous))
+        elif at.generation != batch.generation != self._generation and self._event:
+            # A generation begins with LoggedOn, which the stream no longer has.
+            events.append(MessagesLost(1, max(batch.first - 1, 1)))
         for frame in split_frames(data):
             try:
                 message = decode(frame)

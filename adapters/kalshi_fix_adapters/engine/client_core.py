@@ -55,7 +55,7 @@ from kalshi_fix_adapters.errors import NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.events import ClientEvent, Connecting, ConnectionEvent, GaveUp, Resubscribed
 from kalshi_fix_adapters.net.tls import Tls
 from kalshi_fix_adapters.observe.dispatch import Dispatcher
-from kalshi_fix_adapters.stores import SentRequest, StoreFactory
+from kalshi_fix_adapters.stores import SentRequest, StoreFactory, StoreOwner
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.dialect.base import Message
@@ -756,6 +756,16 @@ class ClientCore:
     def round_trip(self, test_req_id: str) -> float | None:
         """Return the seconds that a TestRequest took, only once; None if this connection has no answer."""
         return None if self._connection is None else self._connection.round_trip(test_req_id)
+
+    @property
+    def owner(self) -> StoreOwner:
+        """The account and session of the numbers."""
+        return self._sequence.owner
+
+    @property
+    def numbers_outlive_process(self) -> bool:
+        """Whether the next process continues from the numbers."""
+        return self._sequence.outlive_process
 
     def sent_request(self, request_id: str) -> SentRequest | None:
         """Return the last request sent with this id, as the store has it.

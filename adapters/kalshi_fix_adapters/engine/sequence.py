@@ -96,7 +96,7 @@ class SequenceState:
         # once.
         self.session = None
         if self._factory is not None:
-            self._store = self._opened = self._factory.open(self._owner())
+            self._store = self._opened = self._factory.open(self.owner)
         self._store.on_commit = self._on_commit
 
     @property
@@ -107,6 +107,12 @@ class SequenceState:
             StoreError: a commit has failed, or the store was lost.
         """
         return self._store.durable
+
+    @property
+    def outlive_process(self) -> bool:
+        """Whether the next process continues from these numbers."""
+        lasts = self._plan.store is not None and not isinstance(self._plan.store, MemoryStore)
+        return lasts and self._plan.config.session_type.resend
 
     def sent_request(self, request_id: str) -> SentRequest | None:
         """Return the last request sent with this id.
@@ -174,7 +180,7 @@ class SequenceState:
         """
         held: MessageStore | StoreSummary = self._store
         if self._factory is not None and self._opened is None:
-            held = self._factory.read(self._owner()) or MemoryStore()
+            held = self._factory.read(self.owner) or MemoryStore()
         incoming = held.next_incoming if self.session is None else self.session.next_incoming
         return SequenceNumbers(
             next_outgoing=held.next_outgoing,
@@ -261,7 +267,7 @@ class SequenceState:
         if self._factory is None:
             yield self._store
         else:
-            with closing(self._factory.open(self._owner())) as opened:
+            with closing(self._factory.open(self.owner)) as opened:
                 yield opened
 
     @property
@@ -277,7 +283,9 @@ class SequenceState:
         """Record that the venue has other numbers, so those in memory are invalid."""
         self._agreed = False
 
-    def _owner(self) -> StoreOwner:
+    @property
+    def owner(self) -> StoreOwner:
+        """The account and session of the numbers."""
         config = self._plan.config
         return StoreOwner(
             environment=self._plan.environment,

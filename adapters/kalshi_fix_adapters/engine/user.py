@@ -15,7 +15,7 @@ from kalshi_fix_adapters.engine.rows import Rows
 from kalshi_fix_adapters.engine.sequence import LossEvent, SequenceNumbers
 from kalshi_fix_adapters.errors import AdapterError, ClientTimeoutError, NotConnectedError
 from kalshi_fix_adapters.events import ClientEvent
-from kalshi_fix_adapters.stores import SentRequest
+from kalshi_fix_adapters.stores import SentRequest, StoreOwner
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import SendFailedError
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived, OpenRequest, SessionEnded
@@ -66,6 +66,22 @@ class ClientBase:
 
     def __repr__(self) -> str:
         return f"<Client {self._core}>"
+
+    @property
+    def owner(self) -> StoreOwner:
+        """The account and session type of the client, by which its store is named."""
+        return self._core.owner
+
+    @property
+    def numbers_outlive_process(self) -> bool:
+        """Whether the next process continues from the sequence numbers: on KalshiRT and KalshiPT with a
+        `store`."""
+        return self._core.numbers_outlive_process
+
+    @property
+    def explicit_confirm(self) -> bool:
+        """Whether only `confirm` confirms events."""
+        return self._core.plan.explicit_confirm
 
     @property
     def state(self) -> State:

@@ -1,0 +1,93 @@
+"""The position of a consumer in a stream, and snapshots of the state that it has built up to there."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any, Final, Protocol, Self
+
+import attrs
+
+from kalshi_fix_adapters.bus.receiver import MAX_WHOLE, Position
+
+_VERSION: Final = 1
+
+
+class Machine(Protocol):
+    """A machine of `kalshi_fix_sansio.trading` whose state can be in a snapshot, such as `OrderBooks`."""
+
+    def apply(self, event: Any) -> Any:
+        """Apply an event."""
+
+    def dump(self) -> Mapping[str, Any]:
+        """Return the state as JSON values."""
+
+    def load(self, dumped: Any) -> Any:
+        """Replace the state by a dump."""
+
+
+@attrs.frozen
+class Mark:
+    """The position after an event, from which another process can continue.
+
+    Attributes:
+        sequence: The broker's number of the last message whose events were all taken; 0 before the first.
+        fence: The highest fence received.
+        event: The number of the last event without a MsgSeqNum of that fence.
+        generation: The generation of that event.
+        lanes: The last message of each lane.
+    """
+
+    sequence: int = 0
+    fence: int = 0
+    event: int = 0
+    generation: int = 0
+    lanes: Mapping[str, Position] = attrs.field(factory=dict)
+
+    def dump(self) -> dict[str, Any]:
+        """Return the mark as JSON values, to be stored with the effects of the event."""
+        lanes = {lane: attrs.astuple(position) for lane, position in self.lanes.items()}
+        return {**attrs.asdict(self, recurse=False), "lanes": lanes}
+
+    @classmethod
+    def load(cls, dumped: Any) -> Self:
+        """Return the mark of a dump.
+
+        Raises:
+            ValueError: it is not the dump of a mark.
+        """
+        try:
+            numbers = [dumped[name] for name in ("sequence", "fence", "event", "generation")]
+            lanes = {lane: Position(*values) for lane, values in dumped["lanes"].items()}
+            if not all(type(each) is int for at in lanes.values() for each in (*numbers, *attrs.astuple(at))):
+                raise ValueError("a number is not an integer")
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"not a mark: {str(dumped)[:200]}") from error
+        return cls(*numbers, lanes)
+
+
+def encode_snapshot(mark: Mark, machine: Machine) -> bytes:
+    """Return the state of a machine at a mark."""
+    plain = {"version": _VERSION, "mark": mark.dump(), "state": machine.dump()}
+    return zlib.compress(json.dumps(plain, separators=(",", ":")).encode(), 1)
+
+
+def load_snapshot(data: bytes, machine: Machine) -> Mark:
+    """Replace the state of a machine by that of a snapshot; return the mark.
+
+    Raises:
+        ValueError: it is not a snapshot of this machine, or another version wrote it; the machine is
+            unchanged.
+    """
+    inflated = zlib.decompressobj()
+    try:
+        text = inflated.decompress(data, MAX_WHOLE)
+        plain = json.loads(text) if inflated.eof else {}
+    except (zlib.error, ValueError, RecursionError) as error:
+        raise ValueError(f"not a snapshot: {error}") from error
+    if not isinstance(plain, dict) or plain.get("version") != _VERSION:
+        raise ValueError(f"not a snapshot of version {_VERSION}, or one of more than {MAX_WHOLE} bytes")
+    mark = Mark.load(plain.get("mark"))
+    machine.load(plain.get("state"))
+    return mark

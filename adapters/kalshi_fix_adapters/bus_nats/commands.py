@@ -1,0 +1,132 @@
+"""Commands over NATS: plain request and reply, in no stream."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final
+
+from nats.aio.msg import Msg
+from nats.errors import (
+    ConnectionClosedError,
+    ConnectionDrainingError,
+    MaxPayloadError,
+    NoRespondersError,
+    OutboundBufferLimitError,
+)
+from nats.js.errors import KeyNotFoundError
+
+from kalshi_fix_adapters.asyncio import Client
+from kalshi_fix_adapters.bus import Answer, Channel, Check, Refused, Unknown
+from kalshi_fix_adapters.bus.commands import (
+    MAX_WITHIN,
+    Commands,
+    decode_answer,
+    encode_answer,
+    encode_command,
+)
+from kalshi_fix_adapters.bus_nats.link import DEADLINE, LOGGER, NATS_ERRORS, Link, command_subject
+from kalshi_fix_adapters.bus_nats.publishing import channel_of
+from kalshi_fix_sansio.dialect.base import Message
+
+ROLE: Final = "server"
+"""The key of the fence of the process that answers commands."""
+_NOT_WRITTEN: Final = (
+    ConnectionClosedError,
+    ConnectionDrainingError,
+    MaxPayloadError,
+    OutboundBufferLimitError,
+)
+"""Errors with which the client of NATS has not written the message."""
+
+
+async def serve(link: Link, client: Client, check: Check | None, clock_difference: float) -> None:
+    """Answer commands until cancelled."""
+    # Raises without a store that keeps the ids, before any order is taken.
+    client.sent_request("")
+    channel = channel_of(client)
+    commands = Commands(client, check, time.time, clock_difference=clock_difference)
+    subject = command_subject(channel, await link.take_fence(channel, ROLE), "*")
+    async with asyncio.TaskGroup() as tasks:
+
+        async def answer(message: Msg) -> None:
+            found = await commands.answer(message.data, _deadline(message))
+            try:
+                await message.respond(encode_answer(found))
+            except NATS_ERRORS as error:
+                LOGGER.warning("a command was not answered with %s: %s", found, error)
+
+        async def begin(message: Msg) -> None:
+            tasks.create_task(answer(message))
+
+        subscription = await link.client.subscribe(subject, cb=begin)
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            try:
+                await subscription.unsubscribe()
+            except NATS_ERRORS:
+                LOGGER.debug("the subscription had ended", exc_info=True)
+
+
+def _deadline(message: Msg) -> float:
+    try:
+        return float((message.headers or {})[DEADLINE])
+    except (KeyError, ValueError):
+        return 0.0
+
+
+class RemoteSession:
+    """A session in another process, through which messages are sent.
+
+    Attributes:
+        channel: Its channel.
+    """
+
+    def __init__(self, link: Link, channel: Channel) -> None:
+        self.channel = channel
+        self._link = link
+        self._fence: int | None = None
+        """The fence of the process that answered last; None if it must be looked up."""
+
+    async def send(self, message: Message, *, within: float = 1.0) -> Answer:
+        """Send a message through the session process, and return its answer.
+
+        Nothing is sent again automatically. After Unknown, sending the same message with the same ClOrdID is
+        safe: the session process, or its successor with the same store, sends it once.
+
+        Args:
+            message: the message.
+            within: seconds until the session process must not send it any more; at most 30.
+
+        Raises:
+            LocalProtocolError: the message cannot be encoded.
+            ValueError: `within` is out of range.
+        """
+        if not 0 < within <= MAX_WITHIN:
+            raise ValueError(f"within must be above 0, and at most {MAX_WITHIN:g} seconds, not {within!r}")
+        data, deadline, end = encode_command(message), time.time() + within, time.monotonic() + within
+        fence, self._fence = self._fence, None
+        try:
+            if fence is None:
+                async with asyncio.timeout(within):
+                    fence = await self._link.read_fence(self.channel, ROLE)
+        except KeyNotFoundError:
+            return Refused(f"no process has ever served {self.channel}")
+        except NATS_ERRORS as error:
+            return Refused(f"the broker does not answer: {error or type(error).__name__}")
+        try:
+            reply = await self._link.client.request(
+                command_subject(self.channel, fence, message.msg_type),
+                data,
+                timeout=max(end - time.monotonic(), 0.001),
+                headers={DEADLINE: repr(deadline)},
+            )
+        except NoRespondersError:
+            return Refused(f"no process serves {self.channel} now")
+        except _NOT_WRITTEN as error:
+            return Refused(f"not connected to the broker: {error or type(error).__name__}")
+        except NATS_ERRORS as error:
+            return Unknown(f"no answer within {within:g} s: {error or type(error).__name__}")
+        self._fence = fence
+        return decode_answer(reply.data)

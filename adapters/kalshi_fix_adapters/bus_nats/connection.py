@@ -1,0 +1,190 @@
+"""The user's side: `connect`, and what a connection is used for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import nats
+
+from kalshi_fix_adapters.asyncio import Client
+from kalshi_fix_adapters.bus import AtLimit, Channel, Check, Machine, Mark, Publisher
+from kalshi_fix_adapters.bus_nats import commands
+from kalshi_fix_adapters.bus_nats.events import Events, Start
+from kalshi_fix_adapters.bus_nats.link import LOGGER, NATS_ERRORS, Link
+from kalshi_fix_adapters.bus_nats.publishing import make_publisher
+from kalshi_fix_adapters.bus_nats.snapshots import write_snapshot
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.trading import OrderBooks
+
+TIMEOUT: Final = 2.0
+"""Seconds to wait for an acknowledgement of JetStream."""
+_OURS: Final = ("pending_size", "max_reconnect_attempts", "allow_reconnect", "error_cb")
+"""Options of the client that the bus sets."""
+
+
+@asynccontextmanager
+async def connect(servers: str | list[str], **options: Any) -> AsyncIterator[Bus]:
+    """Connect to NATS, and close the connection at the end.
+
+    It reconnects for ever. Nothing waits in a buffer meanwhile: a command would be sent later (`pending_size`
+    of the client is 0), and events wait in the publisher.
+
+    Args:
+        servers: the address of a server, such as `tls://nats.example:4222`, or several of one cluster.
+        options: further arguments of `nats.connect`, such as `tls`, `user_credentials` or `name`.
+
+    Raises:
+        ConfigurationError: the bus sets this option itself.
+        ConnectionFailedError: the server cannot be reached.
+    """
+    if wrong := sorted(options.keys() & set(_OURS)):
+        raise ConfigurationError(f"the bus sets {', '.join(wrong)} itself")
+
+    async def log(error: Exception) -> None:
+        LOGGER.warning("NATS: %s", error or type(error).__name__)
+
+    client = await nats.connect(
+        servers,
+        pending_size=0,
+        max_reconnect_attempts=-1,
+        error_cb=log,
+        **{"reconnect_time_wait": 0.25, **options},
+    )
+    try:
+        yield Bus(Link(client, client.jetstream(timeout=TIMEOUT)))
+    finally:
+        await client.close()
+
+
+class Bus:
+    """A connection to NATS for any number of publishers, consumers and sessions; `connect` returns it."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    async def create(
+        self, *, max_age: float = 86_400.0, max_bytes: int = 8 * 1024**3, replicas: int = 1
+    ) -> None:
+        """Create the stream and the key-value store on the server, once for all sessions.
+
+        Args:
+            max_age: seconds for which events are kept.
+            max_bytes: bytes of events that are kept; the oldest are dropped.
+            replicas: number of servers of a cluster that keep them.
+
+        Raises:
+            ConfigurationError: they exist with other settings.
+        """
+        await self._link.create(max_age, max_bytes, replicas)
+
+    async def publisher(
+        self, client: Client, *, limit: int = 5_000, at_limit: AtLimit = "wait", buckets: int = 8
+    ) -> Publisher:
+        """Return a publisher of a client's events; `run` begins, and its attributes are its metrics.
+
+        Args:
+            client: the client, with `explicit_confirm`, whose events no other task takes.
+            limit: events that may wait for the broker, below the client's `queue_limit`.
+            at_limit: what happens then. `wait`: take no more events of the client, which stops reading when
+                its own queue is full; nothing is lost. `drop`, for market data only: drop it with a gap that
+                consumers see.
+            buckets: number of groups of symbols whose market data is published together; the same for all
+                publishers of a channel.
+
+        Raises:
+            ConfigurationError: the client confirms events by itself, `at_limit` is not for its session type,
+                or the server has no stream.
+        """
+        return await make_publisher(self._link, client, limit, at_limit, buckets)
+
+    async def publish(
+        self, client: Client, *, limit: int = 5_000, at_limit: AtLimit = "wait", buckets: int = 8
+    ) -> None:
+        """Publish the events of a client until it has ended, each confirmed when the broker has stored it.
+
+        The arguments and errors are those of `publisher`.
+        """
+        await (await self.publisher(client, limit=limit, at_limit=at_limit, buckets=buckets)).run()
+
+    def events(
+        self,
+        channel: Channel | str,
+        *,
+        machine: Machine | None = None,
+        start: Start = "first",
+        mark: Mark | None = None,
+    ) -> Events:
+        """Iterate over the events of a channel, each once.
+
+        Args:
+            channel: the channel, or its name, such as `demo.prediction.KalshiMD.desk`.
+            machine: a machine that applies each event before it is returned. It starts from the last
+                snapshot, if there is one.
+            start: where to start without a snapshot or mark.
+            mark: the position to continue from, of an earlier iterator. The machine must be as it was there.
+
+        Raises:
+            ValueError: it is not the name of a channel.
+        """
+        return Events(self._link, _channel(channel), machine, start, mark)
+
+    async def keep_snapshots(
+        self, channel: Channel | str, *, machine: Machine | None = None, every: float = 5.0
+    ) -> None:
+        """Write snapshots of a machine's state, from which late consumers continue, until cancelled.
+
+        One process of the channel does this, such as a recorder. With two, the newer snapshot counts.
+
+        Args:
+            channel: the channel, or its name.
+            machine: the machine; `OrderBooks()` by default.
+            every: seconds between two snapshots, while there are events.
+        """
+        name, kept = _channel(channel), OrderBooks() if machine is None else machine
+        events = self.events(name, machine=kept)
+        due, written = time.monotonic(), -1
+        while True:
+            if await events.wait(min(every, 1.0)):
+                events.take()
+            if time.monotonic() < due or events.mark.sequence == written:
+                continue
+            try:
+                await write_snapshot(self._link, name, kept, events.mark)
+                written = events.mark.sequence
+            except NATS_ERRORS as error:
+                LOGGER.warning("no snapshot of %s: %s", name, error)
+            due = time.monotonic() + every
+
+    async def serve(
+        self, client: Client, *, check: Check | None = None, clock_difference: float = 0.5
+    ) -> None:
+        """Send the messages of other processes by a client, until cancelled.
+
+        Args:
+            client: the client, whose store keeps the ids of sent requests, so a repeated command is
+                recognised, also by a process that takes the session over.
+            check: called with each new message; a Refusal refuses it.
+            clock_difference: seconds by which the clocks of other hosts may be ahead of this one's. A clock
+                that is behind refuses their commands early; one that is ahead lets them be sent so much
+                after their deadline.
+
+        Raises:
+            LocalProtocolError: the client is not open, or its store does not keep the ids.
+            ConfigurationError: the server has no stream and bucket.
+        """
+        await commands.serve(self._link, client, check, clock_difference)
+
+    def session(self, channel: Channel | str) -> commands.RemoteSession:
+        """Return a session in another process, through which messages are sent.
+
+        Raises:
+            ValueError: it is not the name of a channel.
+        """
+        return commands.RemoteSession(self._link, _channel(channel))
+
+
+def _channel(channel: Channel | str) -> Channel:
+    return Channel.parse(channel) if isinstance(channel, str) else channel

@@ -1,0 +1,229 @@
+"""The events of a channel, as a consumer takes them from JetStream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, Literal, Self
+
+import attrs
+from nats.aio.msg import Msg
+from nats.errors import ConnectionClosedError
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import NotFoundError
+
+from kalshi_fix_adapters.bus import BatchId, Channel, Machine, Mark, Receiver, Verdict
+from kalshi_fix_adapters.bus.batches import lane_of
+from kalshi_fix_adapters.bus.receiver import Position
+from kalshi_fix_adapters.bus_nats.link import LOGGER, MESSAGE_ID, NAME, NATS_ERRORS, PREVIOUS, Link
+from kalshi_fix_adapters.bus_nats.snapshots import read_snapshot
+from kalshi_fix_sansio.events import MessageReceived
+
+Start = Literal["first", "new"]
+"""Where a consumer without a mark or snapshot starts: with the oldest message stored, or the next one."""
+FETCHED: Final = 100
+"""Messages that a consumer requests at a time."""
+IDLE: Final = 1.0
+"""Seconds without a message after which a consumer checks that the server still has its state."""
+RETRY: Final = 0.1
+INACTIVE: Final = 60.0
+"""Seconds after which the server drops the state of a consumer that requests nothing."""
+
+
+class Events:
+    """An asynchronous iterator over the events of a channel: messages, losses and ends of sessions.
+
+    Each event is delivered once to one iterator, in the order of its lane. It survives a restart of the
+    server, and continues after the last message.
+
+    Attributes:
+        channel: The channel.
+        received: Messages of the bus.
+        redelivered: Those that were received before.
+        fenced: Those of a publisher after another one had taken over.
+        unreadable: Those that are not messages of this library, which are skipped and logged.
+        lag: Messages of the bus that the server had still to deliver when it delivered the last one.
+    """
+
+    def __init__(
+        self, link: Link, channel: Channel, machine: Machine | None, start: Start, mark: Mark | None
+    ) -> None:
+        self.channel = channel
+        self._link, self._machine, self._start = link, machine, start
+        self._receiver = Receiver()
+        self._started = mark is not None
+        self._pull: JetStreamContext.PullSubscription | None = None
+        self._continue(Mark() if mark is None else mark)
+        self._delivered = 0
+        """The consumer's number of the last message received; the server counts from 1."""
+        self._events: deque[tuple[Any, Callable[[], None] | None]] = deque()
+        self.received: int = 0
+        self.redelivered: int = 0
+        self.fenced: int = 0
+        self.unreadable: int = 0
+        self.lag: int = 0
+
+    @property
+    def mark(self) -> Mark:
+        """The position after the event taken last."""
+        return self._mark
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        while not self._events:
+            await self.wait(IDLE)
+        return self.take()
+
+    def take(self) -> Any:
+        """Return the next event of the messages received, after the machine has applied it.
+
+        Raises:
+            IndexError: there is none.
+        """
+        event, advance = self._events.popleft()
+        if self._machine is not None:
+            self._machine.apply(event)
+        if advance is not None:
+            advance()
+        return event
+
+    async def wait(self, timeout: float) -> bool:  # noqa: ASYNC109
+        """Wait for events for `take`; return whether there are any.
+
+        Raises:
+            ConnectionClosedError: the bus was closed.
+        """
+        if self._events:
+            return True
+        try:
+            await self._begin()
+            pull = self._pull
+            messages = [] if pull is None else await pull.fetch(FETCHED, timeout=timeout)
+        except ConnectionClosedError:
+            raise
+        except TimeoutError:
+            await self._check()
+            return False
+        except NATS_ERRORS as error:
+            LOGGER.warning("no events of %s: %s", self.channel, error)
+            await self._stop()
+            await asyncio.sleep(RETRY)
+            return False
+        for message in messages:
+            if not self._receive(message):
+                # A message was lost on its way, or the caller was cancelled.
+                await self._stop()
+                break
+        return bool(self._events)
+
+    async def close(self) -> None:
+        """Drop the server's state of this consumer."""
+        await self._stop()
+
+    def _continue(self, mark: Mark) -> None:
+        self._mark = mark
+        self._sequence = mark.sequence
+        """The stream's number of the last message received."""
+        self._receiver.start(mark.fence, mark.lanes, mark.event, mark.generation)
+
+    async def _begin(self) -> None:
+        if self._pull is not None:
+            return
+        if not self._started and self._machine is not None:
+            mark = await read_snapshot(self._link, self.channel, self._machine)
+            if mark is not None:
+                self._continue(mark)
+        # Later, this consumer may find messages of which it has not received any.
+        new = not self._started and self._start == "new" and not self._sequence
+        config = ConsumerConfig(
+            ack_policy=AckPolicy.NONE,
+            deliver_policy=DeliverPolicy.NEW if new else DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=None if new else self._sequence + 1,
+            inactive_threshold=INACTIVE,
+            mem_storage=True,
+        )
+        self._pull = await self._link.jetstream.pull_subscribe(
+            f"{self.channel.prefix}.>", stream=NAME, config=config
+        )
+        if new:
+            found = await self._pull.consumer_info()
+            self._sequence = 0 if found.delivered is None else found.delivered.stream_seq
+            self._mark = attrs.evolve(self._mark, sequence=self._sequence)
+        self._delivered, self._started = 0, True
+
+    async def _check(self) -> None:
+        """Begin again if the server has forgotten this consumer, as it does when it is restarted."""
+        if self._pull is None:
+            return
+        try:
+            await self._pull.consumer_info()
+        except NotFoundError:
+            await self._stop()
+        except NATS_ERRORS:
+            await asyncio.sleep(RETRY)
+
+    async def _stop(self) -> None:
+        pull, self._pull = self._pull, None
+        if pull is not None:
+            try:
+                await pull.unsubscribe()
+            except NATS_ERRORS:
+                LOGGER.debug("a subscription had ended", exc_info=True)
+
+    def _receive(self, message: Msg) -> bool:
+        """Add the events of a message; return whether it follows the one before."""
+        metadata = message.metadata
+        if metadata.sequence.consumer != self._delivered + 1:
+            return False
+        self._delivered += 1
+        self.received += 1
+        self.lag = metadata.num_pending or 0
+        receiver, sequence = self._receiver, metadata.sequence.stream
+        headers = message.headers or {}
+        try:
+            batch = BatchId.parse(headers.get(MESSAGE_ID, ""))
+            lane = lane_of(message.subject)
+            previous = headers.get(PREVIOUS)
+            events = receiver.receive(batch, lane, None if previous is None else int(previous), message.data)
+        except ValueError as error:
+            self.unreadable += 1
+            LOGGER.warning("message %d of %s was skipped: %s", sequence, self.channel, error)
+        else:
+            self.redelivered += receiver.verdict is Verdict.DUPLICATE
+            self.fenced += receiver.verdict is Verdict.FENCED
+            for event in events[:-1]:
+                self._events.append((event, self._partly(lane, batch, event)))
+            if events:
+                self._events.append((events[-1], self._wholly(sequence)))
+        self._sequence = sequence
+        return True
+
+    def _partly(self, lane: str, batch: BatchId, event: Any) -> Callable[[], None] | None:
+        """Return the function that advances the mark to an event within a message, which is requested again
+        by a process that continues there."""
+        if not isinstance(event, MessageReceived):
+            return None
+        at = Position(batch.fence, batch.generation, event.message.header.msg_seq_num)
+
+        def advance() -> None:
+            mark = self._mark
+            # The events of a higher fence are counted anew.
+            number = mark.event if batch.fence == mark.fence else 0
+            lanes = {**mark.lanes, lane: at}
+            self._mark = Mark(mark.sequence, batch.fence, number, mark.generation, lanes)
+
+        return advance
+
+    def _wholly(self, sequence: int) -> Callable[[], None]:
+        receiver = self._receiver
+        lanes = dict(receiver.positions)
+        mark = Mark(sequence, receiver.fence, receiver.event, receiver.generation, lanes)
+
+        def advance() -> None:
+            self._mark = mark
+
+        return advance

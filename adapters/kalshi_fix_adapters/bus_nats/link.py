@@ -1,0 +1,88 @@
+"""The connection to NATS, and the names of what the bus keeps there."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+import attrs
+from nats.aio.client import Client
+from nats.errors import Error
+from nats.js import JetStreamContext
+from nats.js.errors import BadRequestError, BucketNotFoundError, NotFoundError
+from nats.js.kv import KeyValue
+
+from kalshi_fix_adapters.bus import Channel
+from kalshi_fix_adapters.bus.names import COMMANDS, ROOT
+from kalshi_fix_sansio.errors import ConfigurationError
+
+LOGGER: Final = logging.getLogger("kalshi_fix.bus")
+NAME: Final = "KALSHI"
+"""The stream of events, and the bucket of snapshots and fences."""
+PREVIOUS: Final = "Kalshi-Previous"
+"""Header of a message: MsgSeqNum of the message before it in its lane."""
+MESSAGE_ID: Final = "Nats-Msg-Id"
+DEADLINE: Final = "Kalshi-Deadline"
+"""Header of a command: seconds since 1970 after which it must not be sent."""
+NATS_ERRORS: Final = (Error, OSError, TimeoutError)
+"""What calls of the client raise while the server is not reachable, among others."""
+
+
+@attrs.define(eq=False)
+class Link:
+    """A connection, with what the parts of the bus use of it.
+
+    Attributes:
+        client: The connection.
+        jetstream: Its JetStream.
+    """
+
+    client: Client
+    jetstream: JetStreamContext
+    _store: KeyValue | None = None
+
+    async def create(self, max_age: float, max_bytes: int, replicas: int) -> None:
+        """Create the stream and the bucket if they are missing."""
+        limits = {"max_age": max_age, "max_bytes": max_bytes, "num_replicas": replicas}
+        try:
+            await self.jetstream.add_stream(name=NAME, subjects=[f"{ROOT}.>"], **limits)
+            await self.jetstream.create_key_value(bucket=NAME, replicas=replicas)
+        except BadRequestError as error:
+            raise ConfigurationError(
+                f"the stream or bucket {NAME} exists with other settings: {error}"
+            ) from error
+
+    async def store(self) -> KeyValue:
+        """Return the bucket.
+
+        Raises:
+            ConfigurationError: it does not exist.
+        """
+        if self._store is None:
+            try:
+                await self.jetstream.stream_info(NAME)
+                self._store = await self.jetstream.key_value(NAME)
+            except (NotFoundError, BucketNotFoundError):
+                raise ConfigurationError(
+                    f"the server has no stream and bucket {NAME}; call Bus.create once"
+                ) from None
+        return self._store
+
+    async def take_fence(self, channel: Channel, role: str) -> int:
+        """Return a number above those of all earlier processes with this role in the channel."""
+        # The revision of a key rises with every write to the bucket.
+        return await (await self.store()).put(f"{channel}.{role}", b"")
+
+    async def read_fence(self, channel: Channel, role: str) -> int:
+        """Return the number of the last process with this role.
+
+        Raises:
+            KeyNotFoundError: there was none.
+        """
+        found = await (await self.store()).get(f"{channel}.{role}")
+        return found.revision or 0
+
+
+def command_subject(channel: Channel, fence: int, msg_type: str) -> str:
+    """Return the subject of commands to the process with this fence."""
+    return f"{COMMANDS}.{channel}.{fence}.{msg_type}"

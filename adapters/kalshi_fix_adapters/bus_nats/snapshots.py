@@ -1,0 +1,77 @@
+"""Snapshots of a machine in the key-value store, from which late consumers continue.
+
+A snapshot is larger than a value may be, so it is split. Two places are used in turn, and the head names the
+place that is complete: a reader finds the last one, or this one, whole.
+"""
+
+from __future__ import annotations
+
+import json
+from secrets import token_bytes
+from typing import Any, Final
+
+from nats.js.errors import KeyNotFoundError
+
+from kalshi_fix_adapters.bus import Channel, Machine, Mark
+from kalshi_fix_adapters.bus.marks import encode_snapshot, load_snapshot
+from kalshi_fix_adapters.bus.names import escape
+from kalshi_fix_adapters.bus_nats.link import LOGGER, Link
+
+_ID_SIZE: Final = 8
+_ROOM: Final = 1024
+"""Bytes of a message for its headers."""
+_TRIES: Final = 5
+
+
+def _key(channel: Channel, machine: Machine) -> str:
+    return f"{channel}.snapshot.{escape(type(machine).__name__)}"
+
+
+async def write_snapshot(link: Link, channel: Channel, machine: Machine, mark: Mark) -> None:
+    """Write the state of a machine at a mark, in place of the last but one."""
+    store, key = await link.store(), _key(channel, machine)
+    head = await _read_head(link, key)
+    place = 1 - head["place"] if head is not None else 0
+    number, data = token_bytes(_ID_SIZE), encode_snapshot(mark, machine)
+    size = link.client.max_payload - _ROOM - _ID_SIZE
+    parts = [data[at : at + size] for at in range(0, len(data), size)]
+    for index, part in enumerate(parts):
+        await store.put(f"{key}.{place}.{index}", number + part)
+    plain = {"place": place, "parts": len(parts), "id": number.hex(), "sequence": mark.sequence}
+    await store.put(key, json.dumps(plain).encode())
+
+
+async def read_snapshot(link: Link, channel: Channel, machine: Machine) -> Mark | None:
+    """Load the last snapshot into a machine; return its mark, None if there is none."""
+    store, key = await link.store(), _key(channel, machine)
+    for _ in range(_TRIES):
+        head = await _read_head(link, key)
+        if head is None:
+            return None
+        number = bytes.fromhex(head["id"])
+        try:
+            found = [
+                (await store.get(f"{key}.{head['place']}.{index}")).value or b""
+                for index in range(head["parts"])
+            ]
+        except KeyNotFoundError:
+            continue
+        if all(each.startswith(number) for each in found):
+            try:
+                return load_snapshot(b"".join(each[_ID_SIZE:] for each in found), machine)
+            except ValueError as error:
+                LOGGER.warning("the snapshot %s is not used: %s", key, error)
+                return None
+    LOGGER.warning("the snapshot %s is not used: it was replaced whenever it was read", key)
+    return None
+
+
+async def _read_head(link: Link, key: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads((await (await link.store()).get(key)).value or b"null")
+    except (KeyNotFoundError, ValueError):
+        return None
+    match found:
+        case {"place": 0 | 1, "parts": int(), "id": str()}:
+            return dict(found)
+    return None

@@ -1,0 +1,15 @@
+"""A NATS server for the tests of a module, and venues with a client that publishes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.nats import NatsServer
+
+
+@pytest.fixture
+def server() -> Iterator[NatsServer]:
+    with NatsServer() as running:
+        yield running

@@ -1,0 +1,338 @@
+"""Events over a real server: restarts, late joiners, snapshots, fences, marks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+pytest.importorskip("nats", reason="the bus needs nats-py (extra nats)")
+
+from kalshi_fix_adapters.bus import Publisher
+from kalshi_fix_adapters.bus_nats import Bus, Channel, Mark, connect
+from kalshi_fix_adapters.bus_nats.snapshots import write_snapshot
+from kalshi_fix_adapters.errors import SessionClosedError
+from kalshi_fix_adapters.stores import StoreOwner
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.events import MessageReceived, MessagesLost, SequenceSkipped
+from kalshi_fix_sansio.trading import BookState, OrderBooks
+from tests.adapters.bus.stream import MARKET_DATA, REPORTS, delta, logged_on, report, snapshot
+from tests.nats import NatsServer
+
+LONG = 60.0
+
+
+class Client:
+    """A client with given events, as `publisher` uses it."""
+
+    def __init__(self, channel: Channel, events: Iterable[Any] = ()) -> None:
+        self.queue: asyncio.Queue[Any] = asyncio.Queue()
+        self.confirmed: list[Any] = []
+        self.explicit_confirm = True
+        self.numbers_outlive_process = channel is REPORTS
+        self.logged_on = None
+        self.owner = StoreOwner(
+            environment=channel.environment,
+            product=channel.product,
+            sender_comp_id="key",
+            target_comp_id=channel.session,
+            account=channel.account,
+        )
+        self.add(*events)
+
+    def add(self, *events: Any) -> None:
+        for event in events:
+            self.queue.put_nowait(event)
+
+    def end(self) -> None:
+        self.queue.put_nowait(None)
+
+    async def receive(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - as clients have it
+        event = await self.queue.get()
+        if event is None:
+            raise SessionClosedError("over", None)
+        return event
+
+    def confirm(self, event: Any) -> None:
+        self.confirmed.append(event)
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(LONG):
+            await main
+
+    asyncio.run(bounded())
+
+
+@asynccontextmanager
+async def connected(server: NatsServer) -> AsyncIterator[Bus]:
+    async with connect(server.url, reconnect_time_wait=0.02) as bus:
+        await bus.create(max_bytes=1024**3)
+        yield bus
+
+
+async def publish(bus: Bus, channel: Channel, *events: Any, **options: Any) -> Publisher:
+    """Publish events, and wait until all are acknowledged."""
+    client: Any = Client(channel, events)
+    client.end()
+    publisher = await bus.publisher(client, **options)
+    await publisher.run()
+    assert client.confirmed[-1] is events[-1]
+    return publisher
+
+
+async def take(events: Any, count: int) -> list[Any]:
+    return [await anext(events) for _ in range(count)]
+
+
+def test_published_events_are_received_as_the_client_has_them(server: NatsServer) -> None:
+    async def main() -> None:
+        async with connected(server) as bus:
+            given = [logged_on(), *map(report, range(1, 400)), MessagesLost(400, 410), report(411)]
+            publisher = await publish(bus, REPORTS, *given)
+            found = await take(bus.events("demo.prediction.KalshiRT.desk"), len(given))
+            assert found == given
+            assert [each.frame for each in found if isinstance(each, MessageReceived)] == [
+                each.frame for each in given if isinstance(each, MessageReceived)
+            ]
+            assert publisher.published == publisher.acknowledged < len(given)
+
+    run(main())
+
+
+def test_no_event_is_lost_or_applied_twice_when_the_server_is_killed(server: NatsServer) -> None:
+    async def main() -> None:
+        async with connected(server) as bus:
+            client: Any = Client(REPORTS, [logged_on()])
+            publisher = await bus.publisher(client)
+            events = bus.events(REPORTS)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(publisher.run())
+                found: list[Any] = await take(events, 1)
+                number = 1
+                for _ in range(4):
+                    client.add(*map(report, range(number, number + 500)))
+                    number += 500
+                    found += await take(events, 100)
+                    server.kill()
+                    client.add(*map(report, range(number, number + 500)))
+                    number += 500
+                    server.start()
+                    found += await take(events, 900)
+                client.end()
+            assert [each.message.header.msg_seq_num for each in found[1:]] == [*range(1, number)]
+            assert client.confirmed[-1] is not None
+            assert publisher.waiting == 0
+
+    run(main())
+
+
+def test_a_frozen_server_delays_no_client_and_loses_nothing(server: NatsServer) -> None:
+    async def main() -> None:
+        async with connected(server) as bus:
+            client: Any = Client(REPORTS, [logged_on()])
+            publisher = await bus.publisher(client, limit=50)
+            events = bus.events(REPORTS)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(publisher.run())
+                await take(events, 1)
+                server.freeze()
+                client.add(*map(report, range(1, 200)))
+                while publisher.waiting < 50:
+                    await asyncio.sleep(0)
+                # One more is held by the task that waits for room; the others stay in the client's queue.
+                assert client.queue.qsize() >= 199 - 51
+                assert len(client.confirmed) == 1
+                server.thaw()
+                found = await take(events, 199)
+                client.end()
+            assert [each.message.header.msg_seq_num for each in found] == [*range(1, 200)]
+
+    run(main())
+
+
+def state(books: Any) -> Any:
+    """Return the state of books without their order: the lanes of a channel may overtake each other."""
+    dumped = books.dump()
+    dumped["books"].sort(key=lambda book: book["symbol"])
+    return dumped
+
+
+def market(first: int, count: int) -> list[Any]:
+    """Return deltas of ten markets, each of which adds a level."""
+    return [
+        delta(number, f"KX{number % 10}", price=f"0.{number % 9000 + 1:04}")
+        for number in range(first, first + count)
+    ]
+
+
+def test_a_late_consumer_has_the_books_of_the_session(server: NatsServer) -> None:
+    async def main() -> None:
+        async with connected(server) as bus:
+            own = OrderBooks()
+            opening = [logged_on(), *(snapshot(n + 1, f"KX{n}") for n in range(10))]
+            for event in (*opening, *market(11, 1500)):
+                own.apply(event)
+            client: Any = Client(MARKET_DATA, opening)
+            client.add(*market(11, 1000))
+            publisher = await bus.publisher(client)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(publisher.run())
+                early = bus.events(MARKET_DATA, machine=OrderBooks())
+                await take(early, 1011)
+                await write_snapshot(bus._link, MARKET_DATA, early._machine, early.mark)  # type: ignore[arg-type]
+                client.add(*market(1011, 500))
+                client.end()
+            late = bus.events(MARKET_DATA, machine=OrderBooks())
+            await take(late, 500)
+            assert late.received < early.received
+            assert state(late._machine) == state(own)
+            await take(early, 500)
+            assert state(early._machine) == state(own)
+
+    run(main())
+
+
+def test_snapshots_larger_than_a_message_are_written_by_a_task_and_replaced() -> None:
+    async def main(server: NatsServer) -> None:
+        async with connected(server) as bus:
+            client: Any = Client(
+                MARKET_DATA, [logged_on(), *(snapshot(n, f"KX{n}", 300) for n in range(1, 9))]
+            )
+            client.end()
+            await bus.publish(client)
+            task = asyncio.create_task(bus.keep_snapshots(MARKET_DATA, every=0.01))
+            late = bus.events(MARKET_DATA, machine=OrderBooks())
+            while not late.mark.sequence or late.received:
+                late = bus.events(MARKET_DATA, machine=OrderBooks())
+                await late.wait(0.05)
+                while late._events:
+                    late.take()
+            task.cancel()
+            books: Any = late._machine
+            assert {len(book.bids) for book in books.values()} == {300}
+            assert {book.state for book in books.values()} == {BookState.LIVE}
+
+    with NatsServer("max_payload: 8192") as server:
+        run(main(server))
+
+
+def test_the_messages_of_a_publisher_that_was_succeeded_are_discarded(server: NatsServer) -> None:
+    async def main() -> None:
+        async with connected(server) as bus:
+            old: Any = Client(REPORTS, [logged_on(), report(1), report(2)])
+            sleeper = await bus.publisher(old)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(sleeper.run())
+                events = bus.events(REPORTS)
+                found = await take(events, 3)
+                # The successor received 2 again, because the first one had not confirmed it to its store.
+                await publish(bus, REPORTS, logged_on(), report(2), report(3))
+                old.add(report(3), report(4, "WRONG"))
+                old.end()
+            await publish(bus, REPORTS, logged_on(), report(4), report(5))
+            found += await take(events, 5)
+            numbers = [each.message.header.msg_seq_num for each in found if isinstance(each, MessageReceived)]
+            assert numbers == [1, 2, 3, 4, 5]
+            assert "WRONG" not in [
+                getattr(each.message, "symbol", "") for each in found if isinstance(each, MessageReceived)
+            ]
+            assert events.fenced in (1, 2)
+
+    run(main())
+
+
+@pytest.mark.parametrize("channel", [REPORTS, MARKET_DATA], ids=lambda channel: channel.session)
+def test_a_consumer_continues_from_any_mark(server: NatsServer, channel: Channel) -> None:
+    async def main() -> None:
+        async with connected(server) as bus:
+            make = report if channel is REPORTS else lambda n: delta(n, f"KX{n % 3}")
+            given = [logged_on(), *map(make, range(1, 30)), MessagesLost(30, 31), *map(make, range(32, 40))]
+            await publish(bus, channel, *given)
+            events = bus.events(channel)
+            whole, marks = [], [Mark()]
+            for _ in given:
+                whole.append(await anext(events))
+                marks.append(Mark.load(json.loads(json.dumps(events.mark.dump()))))
+            for index, mark in enumerate(marks[:-1]):
+                again = bus.events(channel, mark=mark)
+                assert await take(again, len(whole) - index) == whole[index:]
+                await again.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+@pytest.mark.parametrize(
+    ("missing", "rest", "lost"),
+    [
+        ([delta(3, "KX")], [delta(4, "KX")], MessagesLost(3, 3)),
+        # The lane of another market has no message before it.
+        ([logged_on(), snapshot(1, "KX")], [delta(2, "KX")], MessagesLost(1, 1)),
+        ([MessagesLost(3, 4)], [SequenceSkipped(5, 6, gap_fill=True)], MessagesLost(1, 2)),
+        ([logged_on()], [SequenceSkipped(5, 6, gap_fill=True)], MessagesLost(1, 1)),
+    ],
+    ids=["message", "session", "event", "logon"],
+)
+def test_a_consumer_sees_what_the_stream_has_dropped(
+    server: NatsServer, missing: list[Any], rest: list[Any], lost: Any, resumed: bool
+) -> None:
+    async def main() -> None:
+        async with connected(server) as bus:
+            client: Any = Client(MARKET_DATA, [logged_on(), snapshot(1, "KX"), delta(2, "KX")])
+            events = bus.events(MARKET_DATA)
+            publisher = await bus.publisher(client)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(publisher.run())
+                await take(events, 3)
+                client.add(*missing)
+                while publisher.acknowledged < 3 + len(missing):
+                    await asyncio.sleep(0)
+                await bus._link.jetstream.purge_stream("KALSHI")
+                client.add(*rest)
+                client.end()
+            if resumed:
+                events = bus.events(MARKET_DATA, mark=events.mark)
+            assert await take(events, 2) == [lost, *rest]
+
+    run(main())
+
+
+def test_a_consumer_may_start_with_the_next_event(server: NatsServer) -> None:
+    async def main() -> None:
+        async with connected(server) as bus:
+            await publish(bus, REPORTS, logged_on(), report(1))
+            events = bus.events(REPORTS, start="new")
+            assert not await events.wait(0.05)
+            await publish(bus, REPORTS, logged_on(), report(2))
+            found = await take(events, 2)
+            assert found[-1].message.header.msg_seq_num == 2
+
+    run(main())
+
+
+def test_what_the_user_configured_wrongly_is_named(server: NatsServer) -> None:
+    async def main() -> None:
+        async with connect(server.url) as bus:
+            client: Any = Client(REPORTS)
+            with pytest.raises(ConfigurationError, match=r"call Bus\.create once"):
+                await bus.publish(client)
+            await bus.create()
+            await bus.create()
+            with pytest.raises(ConfigurationError, match="other settings"):
+                await bus.create(max_bytes=1)
+            with pytest.raises(ConfigurationError, match="only market data"):
+                await bus.publish(client, at_limit="drop")
+            client.explicit_confirm = False
+            with pytest.raises(ConfigurationError, match="explicit_confirm"):
+                await bus.publish(client)
+        with pytest.raises(ConfigurationError, match="sets pending_size itself"):
+            async with connect(server.url, pending_size=1):
+                pass
+
+    run(main())

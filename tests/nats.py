@@ -1,0 +1,89 @@
+"""Real NATS servers, of the distribution's package.
+
+The tests that use them are skipped where it is not installed (`make nats` installs it), or nats-py is not;
+`NATS_REQUIRED=1` makes a skip a failure.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+_PROGRAM = shutil.which("nats-server") or shutil.which("nats-server", path="/usr/sbin")
+
+
+def skip(reason: str) -> None:
+    """Skip a test, or fail it if it may not be skipped."""
+    if os.environ.get("NATS_REQUIRED"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+class NatsServer:
+    """A server with JetStream in a folder of its own, which can be killed, stopped and started again.
+
+    The port stays the same.
+    """
+
+    def __init__(self, config: str = "") -> None:
+        if importlib.util.find_spec("nats") is None:
+            skip("the bus needs nats-py (extra nats)")
+        if _PROGRAM is None:
+            skip("no NATS server is installed; make nats installs it")
+        self.folder = Path(tempfile.mkdtemp(prefix="nats-"))
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port: int = free.getsockname()[1]
+        (self.folder / "nats.conf").write_text(
+            f'listen: "127.0.0.1:{self.port}"\njetstream {{ store_dir: "{self.folder}" }}\n{config}'
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.kill()
+        shutil.rmtree(self.folder)
+
+    def start(self) -> None:
+        """Start the server, and wait until it accepts connections."""
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(_PROGRAM), "-c", str(self.folder / "nats.conf")], stdout=log, stderr=log
+            )
+        while True:
+            assert self._process.poll() is None, (self.folder / "log").read_text()
+            try:
+                socket.create_connection(("127.0.0.1", self.port)).close()
+            except ConnectionRefusedError:
+                continue
+            return
+
+    def kill(self) -> None:
+        """Kill the server, as a crash does."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def freeze(self) -> None:
+        """Stop the server without ending its connections, as a lost network does."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
