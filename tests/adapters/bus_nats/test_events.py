@@ -23,7 +23,7 @@ from kalshi_fix_sansio.trading import BookState, OrderBooks
 from tests.adapters.bus.stream import MARKET_DATA, REPORTS, delta, logged_on, report, snapshot
 from tests.nats import NatsServer
 
-LONG = 60.0
+LONG = 20.0
 
 
 class Client:
@@ -31,7 +31,9 @@ class Client:
 
     def __init__(self, channel: Channel, events: Iterable[Any] = ()) -> None:
         self.queue: asyncio.Queue[Any] = asyncio.Queue()
+        self.taken = 0
         self.confirmed: list[Any] = []
+        self.changed = asyncio.Event()
         self.explicit_confirm = True
         self.numbers_outlive_process = channel is REPORTS
         self.logged_on = None
@@ -53,12 +55,25 @@ class Client:
 
     async def receive(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - as clients have it
         event = await self.queue.get()
+        self.taken += 1
+        self.changed.set()
         if event is None:
             raise SessionClosedError("over", None)
         return event
 
     def confirm(self, event: Any) -> None:
         self.confirmed.append(event)
+        self.changed.set()
+
+    async def until_confirmed(self, event: Any) -> None:
+        while not self.confirmed or self.confirmed[-1] is not event:
+            self.changed.clear()
+            await self.changed.wait()
+
+    async def until_taken(self, count: int) -> None:
+        while self.taken < count:
+            self.changed.clear()
+            await self.changed.wait()
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
@@ -143,10 +158,9 @@ def test_a_frozen_server_delays_no_client_and_loses_nothing(server: NatsServer) 
                 await take(events, 1)
                 server.freeze()
                 client.add(*map(report, range(1, 200)))
-                while publisher.waiting < 50:
-                    await asyncio.sleep(0)
-                # One more is held by the task that waits for room; the others stay in the client's queue.
-                assert client.queue.qsize() >= 199 - 51
+                await client.until_taken(52)
+                # The logon was acknowledged before; one report is held by the task that waits for room.
+                assert publisher.waiting == 50
                 assert len(client.confirmed) == 1
                 server.thaw()
                 found = await take(events, 199)
@@ -291,8 +305,7 @@ def test_a_consumer_sees_what_the_stream_has_dropped(
                 tasks.create_task(publisher.run())
                 await take(events, 3)
                 client.add(*missing)
-                while publisher.acknowledged < 3 + len(missing):
-                    await asyncio.sleep(0)
+                await client.until_confirmed(missing[-1])
                 await bus._link.jetstream.purge_stream("KALSHI")
                 client.add(*rest)
                 client.end()
