@@ -60,7 +60,7 @@ ARGS :=
 EVENTS := 1000000
 
 .PHONY: help quick day ledger demo test check limits lint types imports coverage package matrix generate format interop bench \
-	bench-quick bench-docs browser animations fuzz soak stunnel postgres docs pins clean revise
+	bench-quick bench-docs browser animations fuzz soak stunnel postgres nats docs pins clean revise
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -164,6 +164,12 @@ browser: $(DEV) requirements/browser.txt ## Chromium, from the distribution's pa
 
 animations: browser ## the animations of the landing page, from screenshots of the venue's page and of watch
 	$(BIN)/python tools/animate.py
+
+nats: ## the NATS server for the tests of the bus, from the distribution's package, as root; does not start it
+	@test -x "$$(command -v nats-server || echo /usr/sbin/nats-server)" || { \
+		apt-get update -qq; \
+		RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends nats-server; \
+	}
 
 soak: $(DEV) ## SEEDS=n FROM=k: n seeds of the fault simulation from k on, on all processors or JOBS=j
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --from $(FROM) $(if $(JOBS),--jobs $(JOBS))

@@ -1,0 +1,243 @@
+"""Commands of other processes without a broker: deadlines, checks, repetition, answers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import attrs
+import pytest
+
+from kalshi_fix_adapters.bus import Refusal, Refused, Sent, Unknown
+from kalshi_fix_adapters.bus.commands import (
+    MAX_WAITING,
+    Commands,
+    decode_answer,
+    encode_answer,
+    encode_command,
+    request_id,
+)
+from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
+from kalshi_fix_sansio import (
+    MarketDataRequest,
+    NewOrderSingle,
+    OrderCancelRequest,
+    OrderMassCancelRequest,
+    Side,
+)
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.errors import InvalidMessageError, SendFailedError, StoreError
+
+NOW = 1_764_000_000.0
+
+
+def order(cl_ord_id: str = "one", **changes: Any) -> NewOrderSingle:
+    fields: dict[str, Any] = {"symbol": "KX", "side": Side.BUY, "price": "0.01", "order_qty": 1, **changes}
+    return NewOrderSingle(cl_ord_id=cl_ord_id, **fields)
+
+
+@attrs.frozen
+class Recorded:
+    msg_type: str
+    seq_num: int
+
+
+class Client:
+    """A client with a store, which may hold up or refuse messages."""
+
+    def __init__(self) -> None:
+        self.sent: list[Message] = []
+        self.store: dict[str, Recorded] = {}
+        self.timeouts: list[float | None] = []
+        self.error: Exception | None = None
+        self.may_send = asyncio.Event()
+        self.may_send.set()
+
+    async def send(self, message: Message, *, timeout: float | None = 10.0) -> int:  # noqa: ASYNC109
+        self.timeouts.append(timeout)
+        await self.may_send.wait()
+        if self.error is not None:
+            raise self.error
+        self.sent.append(message)
+        name = request_id(message)
+        if name is not None:
+            self.store[name] = Recorded(message.msg_type, len(self.sent))
+        return len(self.sent)
+
+    def sent_request(self, request_id: str) -> Recorded | None:
+        return self.store.get(request_id)
+
+
+def commands(client: Client, check: Any = None) -> Commands:
+    return Commands(client, check, lambda: NOW, clock_difference=0.5)
+
+
+async def answer(made: Commands, message: Message, left: float = 1.0) -> Any:
+    return await made.answer(encode_command(message), NOW + left)
+
+
+def test_a_message_is_sent_as_it_was_given_and_in_the_time_left() -> None:
+    async def main() -> None:
+        client = Client()
+        made = commands(client)
+        assert await answer(made, order(), 0.25) == Sent(1)
+        assert client.sent == [order()]
+        assert client.timeouts == [pytest.approx(0.25)]
+        assert (made.sent, made.known, made.refused, made.waiting) == (1, 0, 0, 0)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("left", "reason"),
+    [
+        (0.0, "after its deadline"),
+        (-5.0, "5.000 s after"),
+        (30.6, "check both clocks"),
+        (float("nan"), "check"),
+    ],
+)
+def test_a_message_is_not_sent_after_its_deadline_or_with_an_impossible_one(left: float, reason: str) -> None:
+    async def main() -> None:
+        client = Client()
+        found = await answer(commands(client), order(), left)
+        assert isinstance(found, Refused)
+        assert reason in found.reason
+        assert client.sent == []
+
+    asyncio.run(main())
+
+
+def test_a_repeated_command_is_recognised_also_by_a_successor_and_after_the_deadline() -> None:
+    async def main() -> None:
+        client = Client()
+        assert await answer(commands(client), order()) == Sent(1)
+        successor = commands(client)
+        assert await answer(successor, order()) == Sent(1, known=True)
+        assert await answer(successor, order(), -1) == Sent(1, known=True)
+        cancel = OrderCancelRequest(cl_ord_id="one", orig_cl_ord_id="zero", symbol="KX", side=Side.BUY)
+        assert await answer(successor, cancel) == Refused("one is the id of an earlier message of type D")
+        assert len(client.sent) == 1
+        assert (successor.sent, successor.known, successor.refused) == (0, 2, 1)
+
+    asyncio.run(main())
+
+
+def test_a_command_that_is_repeated_while_it_is_being_sent_waits_for_it() -> None:
+    async def main() -> None:
+        client = Client()
+        client.may_send.clear()
+        made = commands(client)
+        async with asyncio.TaskGroup() as tasks:
+            found = [tasks.create_task(answer(made, order(name))) for name in ("one", "one", "two", "one")]
+            await asyncio.sleep(0)
+            assert made.waiting == 4
+            client.may_send.set()
+        assert sorted(map(str, (each.result() for each in found))) == sorted(
+            map(str, [Sent(1), Sent(1, known=True), Sent(2), Sent(1, known=True)])
+        )
+        assert len(client.sent) == 2
+
+    asyncio.run(main())
+
+
+def test_a_repeated_command_sends_what_the_first_one_did_not() -> None:
+    async def main() -> None:
+        client = Client()
+        client.may_send.clear()
+        client.error = ClientTimeoutError("late")
+        made = commands(client)
+        async with asyncio.TaskGroup() as tasks:
+            found = [tasks.create_task(answer(made, order())) for _ in range(2)]
+            await asyncio.sleep(0)
+            client.may_send.set()
+        assert [each.result() for each in found] == [Refused("late"), Refused("late")]
+        client.error = None
+        assert await answer(made, order()) == Sent(1)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [InvalidMessageError("wrong", ()), ClientTimeoutError("late"), NotConnectedError("off")],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_message_that_the_client_did_not_send_is_refused_with_the_reason(error: Exception) -> None:
+    async def main() -> None:
+        client = Client()
+        client.error = error
+        assert await answer(commands(client), order()) == Refused(str(error))
+
+    asyncio.run(main())
+
+
+def test_a_message_that_may_have_been_sent_is_unknown() -> None:
+    async def main() -> None:
+        client = Client()
+        client.error = StoreError("disk")
+        assert await answer(commands(client), order()) == Unknown("disk")
+        failed = SendFailedError(StoreError("disk"))
+        client.error = failed
+        assert isinstance(await answer(commands(client), order()), Refused)
+        failed.may_have_been_sent = True
+        assert isinstance(await answer(commands(client), order()), Unknown)
+
+    asyncio.run(main())
+
+
+def test_the_check_refuses_new_messages_only() -> None:
+    async def main() -> None:
+        client = Client()
+        seen: list[Message] = []
+
+        def check(message: Message) -> Refusal | None:
+            seen.append(message)
+            return Refusal("too much") if getattr(message, "order_qty", 0) > 5 else None
+
+        made = commands(client, check)
+        assert await answer(made, order("one", order_qty=6)) == Refused("too much")
+        assert await answer(made, order("one", order_qty=5)) == Sent(1)
+        assert await answer(made, order("one", order_qty=5)) == Sent(1, known=True)
+        assert len(seen) == 2
+
+    asyncio.run(main())
+
+
+def test_messages_without_an_id_are_sent_each_time_and_others_are_bounded() -> None:
+    async def main() -> None:
+        client = Client()
+        made = commands(client)
+        request = MarketDataRequest.subscribe("KX")
+        assert [await answer(made, request) for _ in range(2)] == [Sent(1), Sent(2)]
+        client.may_send.clear()
+        tasks = [asyncio.create_task(answer(made, order(str(n)))) for n in range(MAX_WAITING)]
+        await asyncio.sleep(0)
+        assert await answer(made, order("more")) == Refused("1000 commands are waiting already")
+        client.may_send.set()
+        assert {type(each) for each in await asyncio.gather(*tasks)} == {Sent}
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("data", [b"", b"8=FIX", b"\xff" * 100])
+def test_a_payload_that_is_no_message_is_refused(data: bytes) -> None:
+    found = asyncio.run(commands(Client()).answer(data, NOW + 1))
+    assert isinstance(found, Refused)
+    assert found.reason.startswith("not a message")
+
+
+@pytest.mark.parametrize("given", [Sent(7), Sent(7, known=True), Refused("é"), Unknown("?")], ids=str)
+def test_answers_round_trip(given: Any) -> None:
+    assert decode_answer(encode_answer(given)) == given
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b'{"Sent":{"number":"7","known":true}}', b"[" * 10_000])
+def test_an_unreadable_answer_is_unknown(data: bytes) -> None:
+    assert isinstance(decode_answer(data), Unknown)
+
+
+def test_the_id_of_a_request() -> None:
+    assert request_id(order("one")) == "one"
+    assert request_id(OrderMassCancelRequest(cl_ord_id="m", mass_cancel_request_type="6")) == "m"
+    assert request_id(MarketDataRequest.subscribe("KX")) is None

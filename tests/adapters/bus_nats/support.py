@@ -1,0 +1,85 @@
+"""Clients, servers and connections for the tests of the bus over NATS."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+pytest.importorskip("nats", reason="the bus needs nats-py (extra nats)")
+
+from kalshi_fix_adapters.bus_nats import Bus, Channel, connect
+from kalshi_fix_adapters.errors import SessionClosedError
+from kalshi_fix_adapters.stores import StoreOwner
+from tests.adapters.bus.stream import REPORTS
+from tests.nats import NatsServer
+
+LONG = 20.0
+
+
+class Client:
+    """A client with given events, as `publisher` uses it."""
+
+    def __init__(self, channel: Channel, events: Iterable[Any] = ()) -> None:
+        self.queue: asyncio.Queue[Any] = asyncio.Queue()
+        self.taken = 0
+        self.confirmed: list[Any] = []
+        self.changed = asyncio.Event()
+        self.explicit_confirm = True
+        self.numbers_outlive_process = channel is REPORTS
+        self.logged_on = None
+        self.owner = StoreOwner(
+            environment=channel.environment,
+            product=channel.product,
+            sender_comp_id="key",
+            target_comp_id=channel.session,
+            account=channel.account,
+        )
+        self.add(*events)
+
+    def add(self, *events: Any) -> None:
+        for event in events:
+            self.queue.put_nowait(event)
+
+    def end(self) -> None:
+        self.queue.put_nowait(None)
+
+    async def receive(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - as clients have it
+        event = await self.queue.get()
+        self.taken += 1
+        self.changed.set()
+        if event is None:
+            raise SessionClosedError("over", None)
+        return event
+
+    def confirm(self, event: Any) -> None:
+        self.confirmed.append(event)
+        self.changed.set()
+
+    async def until_confirmed(self, event: Any) -> None:
+        while not self.confirmed or self.confirmed[-1] is not event:
+            self.changed.clear()
+            await self.changed.wait()
+
+    async def until_taken(self, count: int) -> None:
+        while self.taken < count:
+            self.changed.clear()
+            await self.changed.wait()
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(LONG):
+            await main
+
+    asyncio.run(bounded())
+
+
+@asynccontextmanager
+async def connected(server: NatsServer) -> AsyncIterator[Bus]:
+    async with connect(server.url, reconnect_time_wait=0.02) as bus:
+        await bus.create(max_bytes=1024**3)
+        yield bus
