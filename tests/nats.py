@@ -83,6 +83,7 @@ class NatsServer:
         """Stop the server without ending its connections, as a lost network does."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        os.waitpid(self._process.pid, os.WUNTRACED)  # until all its threads have stopped
 
     def thaw(self) -> None:
         assert self._process is not None

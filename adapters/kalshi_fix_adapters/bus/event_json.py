@@ -7,6 +7,7 @@ bytes. Only the classes listed here are built, whatever a sender writes.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -84,7 +85,7 @@ def _plain(value: Any) -> Any:
             return _frame(value)
         case tuple() | list():
             return [_plain(each) for each in value]
-        case dict():
+        case Mapping():
             return {"map": {str(key): _plain(each) for key, each in value.items()}}
     fields = {field.name: _plain(getattr(value, field.name)) for field in attrs.fields(type(value))}
     return {"class": type(value).__name__, "fields": fields}

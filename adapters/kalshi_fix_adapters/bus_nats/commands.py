@@ -106,27 +106,53 @@ class RemoteSession:
         if not 0 < within <= MAX_WITHIN:
             raise ValueError(f"within must be above 0, and at most {MAX_WITHIN:g} seconds, not {within!r}")
         data, deadline, end = encode_command(message), time.time() + within, time.monotonic() + within
-        fence, self._fence = self._fence, None
+        # A caller that repeats a refused message at once must not keep the loop from reconnecting.
+        await asyncio.sleep(0)
+        cached, self._fence = self._fence, None
         try:
-            if fence is None:
-                async with asyncio.timeout(within):
-                    fence = await self._link.read_fence(self.channel, ROLE)
+            fence = await self._look_up(within) if cached is None else cached
+            try:
+                reply = await self._request(message.msg_type, fence, data, deadline, end)
+            except NoRespondersError:
+                # Nobody has received it, so it may be sent to a process that has taken over since.
+                fence = await self._look_up(max(end - time.monotonic(), 0.001))
+                reply = await self._request(message.msg_type, fence, data, deadline, end)
         except KeyNotFoundError:
             return Refused(f"no process has ever served {self.channel}")
-        except NATS_ERRORS as error:
-            return Refused(f"the broker does not answer: {error or type(error).__name__}")
-        try:
-            reply = await self._link.client.request(
-                command_subject(self.channel, fence, message.msg_type),
-                data,
-                timeout=max(end - time.monotonic(), 0.001),
-                headers={DEADLINE: repr(deadline)},
-            )
         except NoRespondersError:
             return Refused(f"no process serves {self.channel} now")
+        except _NotAskedError as error:
+            return Refused(f"the broker does not answer: {error.__cause__ or 'no time left'}")
         except _NOT_WRITTEN as error:
             return Refused(f"not connected to the broker: {error or type(error).__name__}")
         except NATS_ERRORS as error:
             return Unknown(f"no answer within {within:g} s: {error or type(error).__name__}")
         self._fence = fence
         return decode_answer(reply.data)
+
+    async def _look_up(self, seconds: float) -> int:
+        """Return the fence of the process that serves; no message has been sent.
+
+        Raises:
+            KeyNotFoundError: there was none.
+            _NotAskedError: the broker did not answer.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._link.read_fence(self.channel, ROLE)
+        except KeyNotFoundError:
+            raise
+        except NATS_ERRORS as error:
+            raise _NotAskedError from error
+
+    async def _request(self, msg_type: str, fence: int, data: bytes, deadline: float, end: float) -> Msg:
+        return await self._link.client.request(
+            command_subject(self.channel, fence, msg_type),
+            data,
+            timeout=max(end - time.monotonic(), 0.001),
+            headers={DEADLINE: repr(deadline)},
+        )
+
+
+class _NotAskedError(Exception):
+    """The process that serves could not be found, so no command was sent."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from kalshi_fix_adapters.bus import Batcher, Channel, Outgoing, Receiver
@@ -79,7 +80,8 @@ def report(number: int, symbol: str = "KX") -> MessageReceived:
 
 def logged_on(generation: int = 0, *, reset: bool = True) -> LoggedOn:
     """Return the event of a logon."""
-    return LoggedOn(Logon(encrypt_method=0, heart_bt_int=30), 30, reset, generation=generation)
+    logon = Logon(encrypt_method=0, heart_bt_int=30)
+    return LoggedOn(logon, 30, reset, MappingProxyType({"use_dollars": True}), generation=generation)
 
 
 def batcher(channel: Channel = MARKET_DATA, fence: int = 1, **changes: Any) -> Batcher:

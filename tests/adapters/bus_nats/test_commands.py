@@ -1,0 +1,227 @@
+"""Orders of other processes over a real server: answers, deadlines, takeovers, permissions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("nats", reason="the bus needs nats-py (extra nats)")
+
+from kalshi_fix_adapters.asyncio import Client, order_entry
+from kalshi_fix_adapters.bus_nats import Bus, Refusal, Refused, Sent, Unknown, connect
+from kalshi_fix_adapters.bus_nats.link import DEADLINE, command_subject
+from kalshi_fix_adapters.bus_nats.publishing import channel_of
+from kalshi_fix_sansio import NewOrderSingle, OrderMassCancelRequest
+from kalshi_fix_sansio.errors import LocalProtocolError
+from kalshi_fix_venue.testing import Venue
+from tests.adapters.bus.test_commands import order
+from tests.adapters.bus_nats.support import connected, run
+from tests.nats import NatsServer
+
+
+@pytest.fixture(scope="module")
+def venue() -> Iterator[Venue]:
+    with Venue() as running:
+        yield running
+
+
+def priced(name: str, **changes: Any) -> NewOrderSingle:
+    return order(name, symbol="KXHIGHNY-26DEC31-B50", **changes)
+
+
+@asynccontextmanager
+async def serving(bus: Bus, venue: Venue, folder: Path, check: Any = None) -> AsyncIterator[Client]:
+    """Serve commands with a client; it has begun when the context is entered."""
+    async with order_entry(**venue.options(), store=folder) as client:
+        before = await fence(bus, client)
+        task = asyncio.create_task(bus.serve(client, check=check))
+        while await fence(bus, client) == before and not task.done():
+            pass
+        # The subscription is sent before the next request on its connection.
+        await bus._link.client.flush()
+        yield client
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def fence(bus: Bus, client: Client) -> int:
+    try:
+        return await bus._link.read_fence(channel_of(client), "server")
+    except Exception:  # noqa: BLE001 - there is none yet
+        return 0
+
+
+def test_an_order_of_another_process_is_sent_once(server: NatsServer, venue: Venue, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with connected(server) as bus, connected(server) as other:
+            async with serving(bus, venue, tmp_path) as client:
+                session = other.session(str(channel_of(client)))
+                first = await session.send(priced("a1"))
+                assert first == Sent(client.numbers.next_outgoing - 1)
+                assert await session.send(priced("a1")) == Sent(first.number, known=True)
+                bad = await session.send(priced("a2", price="-1"))
+                assert isinstance(bad, Refused)
+                report = await client.receive(5)
+                while not hasattr(report, "message"):
+                    report = await client.receive(5)
+            # A successor on the same store, as after a takeover.
+            async with serving(bus, venue, tmp_path) as client:
+                assert await session.send(priced("a1")) == Sent(first.number, known=True)
+
+    run(main())
+
+
+def test_a_check_decides_and_without_a_server_nothing_is_sent(
+    server: NatsServer, venue: Venue, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        async with connected(server) as bus:
+            nowhere = await bus.session("demo.prediction.KalshiNR.nobody").send(priced("b0"))
+            assert nowhere == Refused("no process has ever served demo.prediction.KalshiNR.nobody")
+            async with serving(bus, venue, tmp_path, lambda message: Refusal("not now")) as client:
+                session = bus.session(channel_of(client))
+                assert await session.send(priced("b1")) == Refused("not now")
+            assert await session.send(priced("b1")) == Refused(f"no process serves {session.channel} now")
+            with pytest.raises(ValueError, match="at most 30 seconds"):
+                await session.send(priced("b1"), within=31)
+
+    run(main())
+
+
+def test_serving_needs_a_store_that_keeps_the_ids(server: NatsServer, venue: Venue) -> None:
+    async def main() -> None:
+        async with connected(server) as bus, order_entry(**venue.options()) as client:
+            with pytest.raises(LocalProtocolError, match="no ids of sent requests"):
+                await bus.serve(client)
+
+    run(main())
+
+
+def test_an_order_given_while_disconnected_is_not_kept_for_later(
+    server: NatsServer, venue: Venue, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        async with (
+            connected(server) as bus,
+            connected(server) as other,
+            serving(bus, venue, tmp_path) as client,
+        ):
+            session = other.session(channel_of(client))
+            assert isinstance(await session.send(priced("c1")), Sent)
+            lost = asyncio.Event()
+
+            async def disconnected() -> None:
+                lost.set()
+
+            other._link.client._disconnected_cb = disconnected
+            server.kill()
+            await lost.wait()
+            found = await session.send(priced("c2"))
+            assert isinstance(found, Refused)
+            server.start()
+            while isinstance(answer := await session.send(priced("c3"), within=0.2), Refused):
+                pass
+            while isinstance(answer, Unknown):
+                answer = await session.send(priced("c3"), within=0.2)
+            assert isinstance(answer, Sent)
+            assert client.sent_request("c2") is None
+
+    run(main())
+
+
+def test_an_order_that_arrives_after_its_deadline_is_refused(
+    server: NatsServer, venue: Venue, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        async with (
+            connected(server) as bus,
+            connected(server) as other,
+            serving(bus, venue, tmp_path) as client,
+        ):
+            session = other.session(channel_of(client))
+            assert isinstance(await session.send(priced("d1")), Sent)
+            server.freeze()
+            found = await session.send(priced("d2"), within=0.05)
+            assert isinstance(found, Unknown)
+            server.thaw()
+            # The broker delivers d2 before this one.
+            answer: Any = found
+            while not isinstance(answer, Sent):
+                answer = await session.send(priced("d3"), within=2)
+            assert client.sent_request("d2") is None
+
+    run(main())
+
+
+def test_a_stopped_process_that_wakes_gets_no_commands(
+    server: NatsServer, venue: Venue, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        async with (
+            connected(server) as bus,
+            connected(server) as standby,
+            serving(bus, venue, tmp_path / "1") as client,
+        ):
+            session = standby.session(channel_of(client))
+            assert isinstance(await session.send(priced("e1")), Sent)
+            # It takes the role over, as a standby does once it has the lease of the store.
+            successor = await standby._link.take_fence(channel_of(client), "server")
+            subject = command_subject(channel_of(client), successor, "*")
+            taken = await standby._link.client.subscribe(subject)
+            session._fence = None
+            assert isinstance(await session.send(priced("e2"), within=0.2), Unknown)
+            assert DEADLINE in ((await taken.next_msg(1)).headers or {})
+            assert client.sent_request("e2") is None
+
+    run(main())
+
+
+CONFIG = (Path(__file__).parents[3] / "docs" / "how-to" / "nats.conf").read_text("utf-8")
+"""The accounts and permissions that docs/how-to/session-process.md shows."""
+NAME = "demo.prediction.KalshiNR.desk"
+
+
+def test_the_documented_permissions_decide_who_may_send(venue: Venue, tmp_path: Path) -> None:
+    async def main(server: NatsServer) -> None:
+        def login(user: str) -> Any:
+            return connect(server.url, user=user, password=user)
+
+        async with login("operator") as operator:
+            await operator.create(max_bytes=1024**3)
+        options: Any = {**venue.options(), "store": tmp_path, "account": "desk", "explicit_confirm": True}
+        async with login("session") as bus, order_entry(**options) as client, asyncio.TaskGroup() as tasks:
+            serving = tasks.create_task(bus.serve(client))
+            publishing = tasks.create_task(bus.publish(client))
+            async with login("strategy") as strategy, login("risk") as risk, login("recorder") as recorder:
+                session = strategy.session(NAME)
+                while not isinstance(await session.send(priced("p1")), Sent):
+                    pass
+                # Each of them sees the report.
+                for reader in (strategy, risk, recorder):
+                    async for event in reader.events(NAME):
+                        if getattr(getattr(event, "message", None), "cl_ord_id", "") == "p1":
+                            break
+                # Only cancels are allowed to risk, and nothing to the recorder.
+                cancel = OrderMassCancelRequest(cl_ord_id="p2", mass_cancel_request_type="6")
+                assert isinstance(await recorder.session(NAME).send(priced("p3"), within=0.3), Unknown)
+                assert isinstance(await recorder.session(NAME).send(cancel, within=0.3), Unknown)
+                assert isinstance(await risk.session(NAME).send(priced("p4"), within=0.3), Unknown)
+                found = await risk.session(NAME).send(cancel)
+                assert isinstance(found, Sent | Refused)
+                assert [client.sent_request(name) for name in ("p3", "p4")] == [None, None]
+                # Nor may they publish events in the name of the session.
+                forged = recorder._link.jetstream.publish(f"kalshi.{NAME}.8.KX", b"", timeout=0.3)
+                with pytest.raises(TimeoutError):
+                    await forged
+                with pytest.raises(TimeoutError):
+                    await strategy._link.take_fence(channel_of(client), "server")
+            serving.cancel()
+            publishing.cancel()
+
+    with NatsServer(CONFIG) as server:
+        run(main(server))
