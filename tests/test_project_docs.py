@@ -197,6 +197,7 @@ def test_every_exception_has_cause_and_cure() -> None:
         "kalshi_fix_sansio",
         "kalshi_fix_adapters.asyncio",
         "kalshi_fix_adapters.blocking",
+        "kalshi_fix_adapters.bus_nats",
         "kalshi_fix_adapters.logs",
         "kalshi_fix_adapters.store_postgres",
         "kalshi_fix_adapters.store_sqlite",

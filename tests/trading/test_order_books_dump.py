@@ -116,7 +116,7 @@ def test_a_request_of_a_dump_must_be_one_for_market_data() -> None:
 
 
 @pytest.mark.parametrize("limits", [{"max_books": 1}, {"max_levels": 1}], ids=str)
-def test_a_dump_beyond_the_limits_is_refused(limits: dict[str, int]) -> None:
+def test_a_dump_beyond_the_limits_is_refused(limits: dict[str, Any]) -> None:
     books = OrderBooks()
     books.apply(snapshot("bid 5 at 0.40", symbol=A))
     books.apply(snapshot("bid 5 at 0.40", symbol=B))

@@ -59,12 +59,13 @@ class Mark:
         """
         try:
             numbers = [dumped[name] for name in ("sequence", "fence", "event", "generation")]
+            sequence, fence, event, generation = numbers
             lanes = {lane: Position(*values) for lane, values in dumped["lanes"].items()}
             if not all(type(each) is int for at in lanes.values() for each in (*numbers, *attrs.astuple(at))):
                 raise ValueError("a number is not an integer")
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"not a mark: {str(dumped)[:200]}") from error
-        return cls(*numbers, lanes)
+        return cls(sequence, fence, event, generation, lanes)
 
 
 def encode_snapshot(mark: Mark, machine: Machine) -> bytes:

@@ -25,7 +25,7 @@ from kalshi_fix_adapters.bus.commands import (
     encode_answer,
     encode_command,
 )
-from kalshi_fix_adapters.bus_nats.link import DEADLINE, LOGGER, NATS_ERRORS, Link, command_subject
+from kalshi_fix_adapters.bus_nats.link import DEADLINE, LOGGER, NATS_ERRORS, Link, command_subject, text_of
 from kalshi_fix_adapters.bus_nats.publishing import channel_of
 from kalshi_fix_sansio.dialect.base import Message
 
@@ -114,7 +114,7 @@ class RemoteSession:
             try:
                 reply = await self._request(message.msg_type, fence, data, deadline, end)
             except NoRespondersError:
-                # Nobody has received it, so it may be sent to a process that has taken over since.
+                # No process has received it, so it may be sent to a process that has taken over since.
                 fence = await self._look_up(max(end - time.monotonic(), 0.001))
                 reply = await self._request(message.msg_type, fence, data, deadline, end)
         except KeyNotFoundError:
@@ -124,9 +124,9 @@ class RemoteSession:
         except _NotAskedError as error:
             return Refused(f"the broker does not answer: {error.__cause__ or 'no time left'}")
         except _NOT_WRITTEN as error:
-            return Refused(f"not connected to the broker: {error or type(error).__name__}")
+            return Refused(f"not connected to the broker: {text_of(error)}")
         except NATS_ERRORS as error:
-            return Unknown(f"no answer within {within:g} s: {error or type(error).__name__}")
+            return Unknown(f"no answer within {within:g} s: {text_of(error)}")
         self._fence = fence
         return decode_answer(reply.data)
 

@@ -13,7 +13,7 @@ from kalshi_fix_adapters.asyncio import Client
 from kalshi_fix_adapters.bus import AtLimit, Channel, Check, Machine, Mark, Publisher
 from kalshi_fix_adapters.bus_nats import commands
 from kalshi_fix_adapters.bus_nats.events import Events, Start
-from kalshi_fix_adapters.bus_nats.link import LOGGER, NATS_ERRORS, Link
+from kalshi_fix_adapters.bus_nats.link import LOGGER, NATS_ERRORS, Link, text_of
 from kalshi_fix_adapters.bus_nats.publishing import make_publisher
 from kalshi_fix_adapters.bus_nats.snapshots import write_snapshot
 from kalshi_fix_sansio.errors import ConfigurationError
@@ -44,7 +44,7 @@ async def connect(servers: str | list[str], **options: Any) -> AsyncIterator[Bus
         raise ConfigurationError(f"the bus sets {', '.join(wrong)} itself")
 
     async def log(error: Exception) -> None:
-        LOGGER.warning("NATS: %s", error or type(error).__name__)
+        LOGGER.warning("NATS: %s", text_of(error))
 
     client = await nats.connect(
         servers,

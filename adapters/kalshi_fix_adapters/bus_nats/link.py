@@ -9,6 +9,7 @@ import attrs
 from nats.aio.client import Client
 from nats.errors import Error
 from nats.js import JetStreamContext
+from nats.js.api import StreamConfig
 from nats.js.errors import BadRequestError, BucketNotFoundError, NotFoundError
 from nats.js.kv import KeyValue
 
@@ -43,9 +44,11 @@ class Link:
 
     async def create(self, max_age: float, max_bytes: int, replicas: int) -> None:
         """Create the stream and the bucket if they are missing."""
-        limits = {"max_age": max_age, "max_bytes": max_bytes, "num_replicas": replicas}
+        config = StreamConfig(
+            name=NAME, subjects=[f"{ROOT}.>"], max_age=max_age, max_bytes=max_bytes, num_replicas=replicas
+        )
         try:
-            await self.jetstream.add_stream(name=NAME, subjects=[f"{ROOT}.>"], **limits)
+            await self.jetstream.add_stream(config)
             await self.jetstream.create_key_value(bucket=NAME, replicas=replicas)
         except BadRequestError as error:
             raise ConfigurationError(
@@ -86,3 +89,8 @@ class Link:
 def command_subject(channel: Channel, fence: int, msg_type: str) -> str:
     """Return the subject of commands to the process with this fence."""
     return f"{COMMANDS}.{channel}.{fence}.{msg_type}"
+
+
+def text_of(error: BaseException) -> str:
+    """Return the text of an error; some of the client have none."""
+    return str(error) or type(error).__name__

@@ -72,10 +72,10 @@ def test_a_client_opens_and_closes_its_store_each_time_it_is_entered(tmp_path: P
         stage.core.send(order())
         number = stage.core.numbers.next_outgoing
         with pytest.raises(StoreError, match="is in use"):
-            folder.open(stage.core._sequence._owner())
+            folder.open(stage.core._sequence.owner)
         stage.leave()
         assert stage.core.numbers.next_outgoing == number + 1
-        with folder.open(stage.core._sequence._owner()) as store:
+        with folder.open(stage.core._sequence.owner) as store:
             assert store.next_outgoing == number + 1
         stage.open()
     stage.leave()
