@@ -1,0 +1,41 @@
+"""A session process that kills itself before an answer. Its options are read from stdin."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+from nats.aio.msg import Msg
+
+from kalshi_fix_adapters.asyncio import order_entry
+from kalshi_fix_adapters.bus_nats import connect
+from kalshi_fix_adapters.net.tls import Tls
+
+
+async def main(url: str, ca: str, options: dict[str, Any], answers: int) -> None:
+    """Serve commands until `answers` are given; 0 for ever."""
+    respond, given = Msg.respond, 0
+
+    async def respond_or_die(self: Msg, data: bytes) -> None:
+        nonlocal given
+        given += 1
+        if given == answers:
+            os.kill(os.getpid(), signal.SIGKILL)
+        await respond(self, data)
+
+    Msg.respond = respond_or_die  # type: ignore[method-assign]
+    async with (
+        connect(url) as bus,
+        order_entry(**options, tls=Tls(ca_data=ca), explicit_confirm=True) as client,
+        asyncio.TaskGroup() as tasks,
+    ):
+        tasks.create_task(bus.publish(client))
+        tasks.create_task(bus.serve(client))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(**json.load(sys.stdin)))

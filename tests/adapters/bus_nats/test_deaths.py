@@ -1,0 +1,111 @@
+"""The session process dies between sending and answering: no order is sent twice or forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+pytest.importorskip("nats", reason="the bus needs nats-py (extra nats)")
+
+from kalshi_fix_adapters.bus_nats import Sent
+from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown, RejectReceived
+from kalshi_fix_venue.gateway.order_entry import OrderEntry
+from kalshi_fix_venue.testing import Sandbox
+from tests.adapters.bus.test_commands import order
+from tests.adapters.bus_nats.support import connected
+from tests.nats import NatsServer
+
+ORDERS = int(os.environ.get("BUS_ORDERS", "120"))
+SENDERS = 20
+LIVES = 3
+CHANNEL = "demo.prediction.KalshiNR.desk"
+
+
+def start(server: NatsServer, sandbox: Sandbox, folder: Path, answers: int) -> subprocess.Popen[bytes]:
+    """Start a session process; it takes the store over from the one that was killed."""
+    options: dict[str, Any] = {**sandbox.options("me", "prediction", "KalshiNR")}
+    del options["tls"]
+    options |= {"store": str(folder), "account": "desk"}
+    if isinstance(options["private_key"], bytes):
+        options["private_key"] = options["private_key"].decode()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.adapters.bus_nats.session_process"], stdin=subprocess.PIPE
+    )
+    assert process.stdin is not None
+    given = {"url": server.url, "ca": sandbox.ca_pem, "options": options, "answers": answers}
+    with process.stdin:
+        process.stdin.write(json.dumps(given).encode())
+    return process
+
+
+def test_no_order_is_sent_twice_and_each_is_answered_or_uncertain(
+    server: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received: Counter[str] = Counter()
+    place = OrderEntry._place
+
+    def count(self: Any, message: Any, *rest: Any) -> Any:
+        received[message.cl_ord_id] += 1
+        return place(self, message, *rest)
+
+    monkeypatch.setattr(OrderEntry, "_place", count)
+    answers: dict[str, Sent] = {}
+    repeated: set[str] = set()
+    processes: list[subprocess.Popen[bytes]] = []
+    random = Random(1)
+
+    async def main(sandbox: Sandbox) -> None:
+        waiting = [f"order-{number}" for number in range(ORDERS)]
+        share = ORDERS // LIVES
+        lives = [*(random.randint(share // 2, share) for _ in range(LIVES - 1)), 0]
+        processes.append(start(server, sandbox, tmp_path, lives.pop(0)))
+        async with connected(server) as bus:
+
+            async def send() -> None:
+                session = bus.session(CHANNEL)
+                while waiting:
+                    name = waiting.pop()
+                    while name not in answers:
+                        found = await session.send(order(name, symbol="KXHIGHNY-26DEC31-B50"), within=0.5)
+                        if isinstance(found, Sent):
+                            answers[name] = found
+                        else:
+                            repeated.add(name)
+                            await asyncio.sleep(0.01)
+
+            senders = [asyncio.create_task(send()) for _ in range(SENDERS)]
+            while not all(each.done() for each in senders):
+                await asyncio.wait(senders, timeout=0.01)
+                if processes[-1].poll() is not None:
+                    processes.append(start(server, sandbox, tmp_path, lives.pop(0)))
+            await asyncio.gather(*senders)
+            accounted: set[str] = set()
+            async for event in bus.events(CHANNEL):
+                match event:
+                    case OutcomesUnknown():
+                        accounted.update(event.request_ids)
+                    case MessageReceived(message=message) | RejectReceived(sent=message):
+                        accounted.add(getattr(message, "cl_ord_id", ""))
+                if accounted >= answers.keys():
+                    break
+
+    with Sandbox(("me",)) as sandbox:
+        try:
+            asyncio.run(asyncio.wait_for(main(sandbox), 30 + ORDERS / 20))
+        finally:
+            processes[-1].kill()
+            processes[-1].wait()
+    assert len(answers) == ORDERS
+    assert {name: times for name, times in received.items() if times > 1} == {}
+    # Otherwise no process died between sending and answering.
+    assert repeated
+    assert any(answer.known for answer in answers.values())
