@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 from collections import Counter
@@ -24,9 +23,9 @@ from tests.adapters.bus.test_commands import order
 from tests.adapters.bus_nats.support import connected
 from tests.nats import NatsServer
 
-ORDERS = int(os.environ.get("BUS_ORDERS", "120"))
+ORDERS = 10_000
 SENDERS = 20
-LIVES = 3
+LIVES = 5
 CHANNEL = "demo.prediction.KalshiNR.desk"
 
 
