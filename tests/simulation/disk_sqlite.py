@@ -16,6 +16,7 @@ from shutil import rmtree
 from typing import Any
 
 from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner
+from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session import StoredMessage
 from tests.adapters.store_sqlite import power_loss
@@ -128,7 +129,12 @@ class MirroredStore:
         self._model.record_sent(seq_num, message)
 
     def advance_incoming(self, next_incoming: int) -> None:
-        self._model.advance_incoming(next_incoming)
+        try:
+            self._model.advance_incoming(next_incoming)
+        except StoreError as error:
+            # Otherwise the next commit would succeed in the file alone.
+            self._real._unusable = str(error)
+            raise
         self._real.advance_incoming(next_incoming)
         self._real._commits.wait(self._real._commits.begun)
 

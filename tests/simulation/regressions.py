@@ -205,4 +205,15 @@ REGRESSIONS = {
         reports=0,
         faults=(Fault(10.0, Kind.FLOOD, Side.CLIENT, 0.0, 3), Fault(12.0, Kind.VANISH, Side.CLIENT)),
     ),
+    "a file accepts a commit after its store failed": Schedule(
+        seed=41019808,
+        calm=12.0,
+        orders=0,
+        reports=0,
+        sqlite=True,
+        faults=(
+            Fault(11.0, Kind.DISK, Side.VENUE, 2.0, 2),
+            Fault(11.4, Kind.MAINTENANCE, Side.VENUE),
+        ),
+    ),
 }
