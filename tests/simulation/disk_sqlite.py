@@ -109,6 +109,10 @@ class MirroredStore:
     # Called by the session
 
     @property
+    def generation(self) -> int:
+        return self._real.generation
+
+    @property
     def next_outgoing(self) -> int:
         return self._real.next_outgoing
 

@@ -88,8 +88,8 @@ class PendingRange:
         epoch: `Orders.epoch` at the time of the request.
         since: Time of the first request, in UTC.
         state: Its progress.
-        refusals: Consecutive answers that did not complete it. faults: Those of them that were faults of the
-        venue.
+        refusals: Consecutive answers that did not complete it.
+        faults: Those of them that were faults of the venue.
         why: The reason of the last one, for humans.
         due: Time of the next request, in seconds of `Instant.monotonic`.
     """

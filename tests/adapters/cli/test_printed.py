@@ -30,6 +30,7 @@ PRINTED = [
     "doctor",
     "keygen key.pem",
     "mass-cancel --yes",
+    "mcp --help",
     "order buy KXHIGHNY-26DEC31-B50 10 0.10 --id o-1 --yes",
     "order sell KXHIGHNY-26DEC31-B50 1 0.43 --yes",
     "orders --once",
