@@ -74,8 +74,7 @@ def complaint(path: Path) -> str:
         ("  - {at: 1, events: [Surprise]}\n", "Surprise is not an event"),
         (
             "  - {at: 1, events: [LoggedOn: {speed: 3}]}\n",
-            "speed is not known here; use flags, generation, heart_bt_int, logon, missing, "
-            "resend_expected, reset",
+            "speed is not known here; use flags, generation, heart_bt_int, logon, missing",
         ),
         ("  []\n", "steps must be a list with at least one step"),
         ("  - at: [\n", "not YAML"),
