@@ -22,7 +22,7 @@ WORK: Final = ROOT / ".cache" / "fuzz"
 """Inputs with new coverage, logs, and reproducers."""
 LONGEST_INPUT_SECONDS: Final = 30
 LONGEST_SECONDS: Final = 24 * 3600
-"""Maximum duration of a search that ends when no new edge is found."""
+"""Least total duration allowed for searches that end when no new edge is found."""
 MEMORY_MB: Final = 1024
 AT_ONCE: Final = 2
 """Number of targets that are searched at a time."""
@@ -135,7 +135,7 @@ def search(
         report: A file for a table of the runs.
 
     Returns:
-        The number of violated invariants.
+        The number of runs that violated an invariant or failed.
     """
     waiting, running, broken, rows = list(targets), list[Run](), 0, [HEAD]
     each = seconds * min(AT_ONCE, len(targets)) / len(targets)

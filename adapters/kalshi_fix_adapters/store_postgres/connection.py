@@ -34,7 +34,7 @@ def place_of(dsn: str) -> str:
     """Return the host and the database of a DSN, without its password.
 
     Raises:
-        StoreError: it is not a DSN. It is not shown.
+        StoreError: the DSN is invalid. The error does not contain it, because it may contain a password.
     """
     try:
         parts = conninfo_to_dict(dsn)
@@ -89,7 +89,7 @@ def durable_transaction(connection: Connection, place: object, seconds: float) -
     """Run a transaction whose commit waits for the disk, and which waits this long for locks.
 
     Raises:
-        StoreInUseError: another process writes to the store meanwhile.
+        StoreInUseError: another process holds a lock on the store for longer than that.
     """
     try:
         with connection.transaction():

@@ -1,7 +1,7 @@
 """Recovery of missing incoming messages.
 
-FIXT 1.1 session layer, "Message recovery". On a session type with resend: one ResendRequest for exactly
-the missing messages; later messages are held (bounded) and then delivered in order; a resend that stalls is
+FIXT 1.1 session layer, "Message recovery". On a session type with resend: one ResendRequest for the
+missing messages; later messages are held (bounded) and then delivered in order; a resend that stalls is
 requested again, and finally the session logs out. A refused resend leads to a `Search` for the messages that
 the peer still has; the others are reported as lost. Without resend: a Logout with the reason.
 """
@@ -154,11 +154,12 @@ class Recovery:
             self.too_high(number, None, now, unrequested=unrequested)
 
     def too_high(self, seq_num: int, held: Frame | None, now: Instant, *, unrequested: bool = False) -> None:
-        """Process a message whose number is higher than expected. After a Logout was sent no resend is
-        requested: the
-        next logon will do it; during a reset none can be. With `unrequested` the peer resends without a
-        request, and gets one only if it does not. Messages received in a search are not held: they are resent
-        later."""
+        """Process a message whose number is higher than expected.
+
+        No resend is requested after a Logout was sent, because the next logon requests it, nor during a
+        reset. With `unrequested` the peer is expected to resend without a request, and gets one only if it
+        does not. Messages received in a search are not held: they are resent later.
+        """
         core = self._core
         if core.state is State.LOGOUT_SENT:
             return

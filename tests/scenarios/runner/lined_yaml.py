@@ -1,5 +1,5 @@
 """YAML with line numbers, and without two of its pitfalls: duplicate keys, and values silently converted to
-types other than text or whole numbers.
+types other than text, numbers and booleans.
 """
 
 from __future__ import annotations

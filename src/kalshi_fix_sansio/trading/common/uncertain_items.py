@@ -27,7 +27,7 @@ class Remedy(Enum):
     """
 
     DROP_COPY = "drop copy"
-    REQUEST = "another request"
+    REQUEST = "the venue again"
     REST = "REST"
 
 
@@ -60,8 +60,8 @@ T = TypeVar("T")
 
 @attrs.frozen(eq=False)
 class Found(Iterable[T], Generic[T]):
-    """Items that are determined while they are iterated over, since a list of those of many orders takes
-    long: `list` makes one. True if there are any."""
+    """A lazy iterable: items are computed during iteration, because a list of them takes long with many
+    orders. True if there is at least one."""
 
     _find: Callable[[], Iterator[T]]
 

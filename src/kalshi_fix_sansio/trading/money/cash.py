@@ -96,8 +96,8 @@ class _State:
 class Cash(Mapping[BalanceKey, Balance]):
     """Cash flows of fills and settlements. Pass every update of `Orders` and `Settlements` to `apply`.
 
-    Their order does not matter: a payout received before the first fill of its market is moved to the shard
-    of that fill.
+    Their order does not matter: a payout received before the fills of its market is moved to the
+    highest shard of those fills.
     """
 
     __slots__ = (

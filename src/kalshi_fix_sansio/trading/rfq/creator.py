@@ -232,7 +232,8 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
 
         Raises:
             RfqRequestError: the request is not open, a quote of it is or may be already accepted, the quote
-                does not have the side, or the ClOrdID has been used before.
+                does not have the side, or the ClOrdID was used for another acceptance of
+                this request.
         """
         self._check(rfq, quote, side, cl_ord_id)
         message = AcceptQuote(
@@ -518,7 +519,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         self._put(self._update_of(rfq), rfq, quote)
 
     def _put(self, update: CreatorUpdate, rfq: CreatorRfq, quote: CreatorQuote) -> None:
-        """Replace an older quote of the same maker, unless there is a newer one."""
+        """Add a quote in place of the maker's older one; ignore it if the maker has a newer one."""
         # A quote on it proves that the venue has the request and that it is open.
         if rfq.acceptance is None:
             rfq.uncertain_since = None
