@@ -76,6 +76,9 @@ def torture(venue: Venue, folder: Path, kills: int, cuts: int, random: Random) -
     options = venue.options(session="KalshiRT")
     environ = {
         **os.environ,
+        # Empty: not those of the user's own key.
+        "KALSHI_PRIVATE_KEY_PATH": "",
+        "KALSHI_PRIVATE_KEY_PASSPHRASE": "",
         "KALSHI_KEY_ID": str(options["key_id"]),
         "KALSHI_PRIVATE_KEY": options["private_key"].decode(),
         "KALSHI_FIX_ENDPOINTS": f"KalshiRT={options['host']}:{options['port']}",

@@ -87,7 +87,7 @@ def reading_tools(workspace: Workspace) -> Iterable[Tool]:
     ) -> str:
         """Print the contents of a client's message store: owner, sequence numbers, messages kept for resend,
         requests without a known outcome, and the user's rows. Messages and secrets are not shown."""
-        return run_subcommand(show, f"--rows={rows}", "--", workspace.file_or_folder(path))
+        return run_subcommand(show, f"--rows={rows}", "--", workspace.file_or_folder(path, "*.sqlite3"))
 
     def spec(
         words: Annotated[

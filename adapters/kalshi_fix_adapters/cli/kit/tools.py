@@ -78,10 +78,15 @@ class Workspace:
             raise ToolFailure(ErrorType.INVALID_ARGUMENT, f"give 1 to {MAX_FILES} files")
         return [self.file(name) for name in names]
 
-    def file_or_folder(self, name: str) -> str:
-        """Return the absolute path of a file or folder in the folders."""
+    def file_or_folder(self, name: str, pattern: str) -> str:
+        """Return the absolute path of a file, or of a folder whose files of this pattern are in the
+        folders."""
         found = self._resolve(name)
-        return str(found) if found.is_dir() else self.file(name)
+        if not found.is_dir():
+            return self.file(name)
+        for each in found.glob(pattern):
+            self.file(str(each))
+        return str(found)
 
     def _resolve(self, name: str) -> Path:
         # Links are followed before the path is checked.

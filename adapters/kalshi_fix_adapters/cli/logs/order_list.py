@@ -58,6 +58,9 @@ class OrderFact:
 class _Order:
     time: datetime | None
     ids: list[str] = attrs.field(factory=list)
+    """ClOrdIDs."""
+    named: int = 0
+    """Number of ClOrdIDs and OrderIDs."""
     known: dict[str, str] = attrs.field(factory=dict)
     """The values of the last message that had each."""
     filled: Decimal = Decimal(0)
@@ -104,9 +107,12 @@ class OrderList:
         )
         keys = [
             (client, kind, values[name])
-            for name, kind in (("OrigClOrdID", "c"), ("ClOrdID", "c"), ("OrderID", "o"))
+            for name, kind in (("OrigClOrdID", "c"), ("ClOrdID", "c"))
             if values.get(name)
         ]
+        # Without the client, since drop copy has a key of its own. That of an OrderCancelReject may be NONE.
+        if values.get("OrderID") and values["MsgType"] != "9":
+            keys.append(("", "o", values["OrderID"]))
         if not keys:
             return
         order = next((self._by_id[key] for key in keys if key in self._by_id), None)
@@ -117,9 +123,10 @@ class OrderList:
             order = _Order(fact.time)
             self._orders.append(order)
         for key in keys:
-            if key not in self._by_id and len(order.ids) < MAX_IDS:
+            if key not in self._by_id and order.named < MAX_IDS:
                 self._by_id[key] = order
-                if key[1] == "c":
+                order.named += 1
+                if key[1] == "c" and key[2] not in order.ids:
                     order.ids.append(key[2])
         self._update(order, values)
 

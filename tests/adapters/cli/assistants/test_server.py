@@ -96,6 +96,7 @@ WRONG: tuple[tuple[str, str, dict[str, Any], str], ...] = (
     ("not_allowed", "decode", {"files": ["link"]}, "'link' is outside of "),
     ("no_such_file", "store", {"path": "postgresql://user@host/base"}, "there is no 'postgresql://"),
     ("failed", "store", {"path": "orders.log"}, "is not a store"),
+    ("not_allowed", "store", {"path": "linked"}, "outside.sqlite3' is outside of "),
     ("failed", "store", {"path": "empty"}, "contains no store"),
     ("failed", "spec", {"words": "nonesuch"}, "the dialect has no 'nonesuch'"),
     ("failed", "decode", {"files": ["cut.gz"]}, "cut.gz cannot be read"),
@@ -113,6 +114,8 @@ def odd(planted: Path) -> None:
     (planted / "link").symlink_to("/etc/passwd")
     (planted / "cut.gz").write_bytes(b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x03")
     (planted / "empty").mkdir()
+    (planted / "linked").mkdir()
+    (planted / "linked" / "outside.sqlite3").symlink_to("/etc/passwd")
 
 
 @pytest.mark.usefixtures("odd")

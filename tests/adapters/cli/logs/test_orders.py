@@ -32,6 +32,11 @@ NOT_AMENDED = line("16:00:02.100000", "9", "37=9b1f6c2e-order|11=a2|41=a1|39=0|4
 FILL = report("a1", "1;1;3", "F", "31=0.50|32=4.00|").replace("39=F", "39=1").replace("14=0.00", "14=4.00")
 FILLED = line("16:00:03.000000", "8", FILL, 4)
 COPY = line("16:00:04.000000", "8", FILL, 2, venue="KalshiDC")
+OTHER_KEY = COPY.replace(b"|56=", b"|56=copy-")
+UNKNOWN = [
+    line("16:00:05.000000", "9", f"37=NONE|11=c{number}|41=x{number}|39=8|434=1|102=1|", number)
+    for number in (5, 6)
+]
 
 
 @pytest.mark.parametrize(
@@ -52,6 +57,10 @@ COPY = line("16:00:04.000000", "8", FILL, 2, venue="KalshiDC")
         ),
         # Drop copy reports the fill of an order that its session has not reported.
         ((NEW, COPY), [f"a1 BUY 4/10 {SYMBOL} at 0.50 PARTIALLY_FILLED"]),
+        # Its session has another key, so only the OrderID identifies a reported order.
+        ((NEW, ACCEPTED, OTHER_KEY), [f"a1 BUY 4/10 {SYMBOL} at 0.50 PARTIALLY_FILLED"]),
+        # Refusals of unknown orders have no OrderID in common.
+        (tuple(UNKNOWN), ["x5 > c5 - 0/- - at - REJECTED", "x6 > c6 - 0/- - at - REJECTED"]),
         # An older report, delivered again, takes back no fill.
         ((NEW, FILLED, ACCEPTED), [f"a1 BUY 4/10 {SYMBOL} at 0.50 NEW"]),
         (
@@ -88,11 +97,20 @@ def test_values_are_printable() -> None:
 
 def test_the_number_of_orders_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order_list, "MAX_ORDERS", 1)
-    monkeypatch.setattr(order_list, "MAX_IDS", 2)
+    monkeypatch.setattr(order_list, "MAX_IDS", 3)
     monkeypatch.setattr(order_list, "MAX_TEXT", 10)
     first, last = shown(ORDERS)
     assert first == "a1 > a2 BUY 0/10 KXHIGHNY-2 at 0.50 CANCELED"
     assert last.endswith("messages of further orders are not shown")
+
+
+def test_the_ids_of_an_order_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order_list, "MAX_IDS", 3)
+    orders = order_list.OrderList()
+    for number in range(5):
+        fact = {"MsgType": "8", "ClOrdID": "a1", "OrderID": f"o{number}"}
+        orders.take(order_list.OrderFact(None, fact))
+    assert len(orders._by_id) == 3
 
 
 @pytest.mark.parametrize("quantity", ["1e999999", "NaN", "-1", "9" * 50, "", "Infinity"])

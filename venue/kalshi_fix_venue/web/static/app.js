@@ -134,7 +134,7 @@ function live(text, isLive) {
 
 async function explain(id) {
   const answer = await fetch(`/messages/${id}`, { headers });
-  const lines = answer.ok ? await answer.json() : [[["", "This message is no longer kept."]]];
+  const lines = answer.ok ? await answer.json() : [[["", ""], ["", "This message is no longer kept."]]];
   fill($("message"), [h("h2", null, lines[0].slice(1).map(([, text]) => text).join("") || "Message"), ...lines.slice(1).map((line) => {
     const depth = line[0][1].length - line[0][1].trimStart().length - 2;
     const isField = line[0][0] === "cyan";
@@ -166,7 +166,8 @@ function operationForm(operation) {
 }
 
 async function perform(name, values) {
-  const answer = await fetch("/do", { method: "POST", headers, body: JSON.stringify({ do: name, with: values }) }).then((r) => r.json());
+  const answer = await fetch("/do", { method: "POST", headers, body: JSON.stringify({ do: name, with: values }) })
+    .then(async (r) => r.headers.get("content-type") === "application/json" ? r.json() : { error: await r.text() }, (e) => ({ error: e.message }));
   $("answer").className = answer.ok ? "" : "bad";
   fill($("answer"), [answer.ok ? answer.answer.text ?? "done" : answer.error]);
   clearTimeout(perform.timer);
