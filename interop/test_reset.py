@@ -14,6 +14,7 @@ from kalshi_fix_sansio.events import (
     CloseReason,
     GapDetected,
     LoggedOn,
+    LogoutReceived,
     MessagesLost,
     SequenceSkipped,
     SessionEnded,
@@ -98,7 +99,12 @@ def test_a_reset_that_never_ends_is_refused(start: Start) -> None:
     meeting.peer.send(*RESETTING_LOGON)
 
     assert ours.expect(LoggedOn).reset
-    ended = ours.expect(SessionEnded)
+    ended = ours.expect(object)
+    # Seldom: our answer arrived before the thread of QuickFIX that sent the Logon had reset its numbers.
+    if isinstance(ended, LogoutReceived):
+        assert ended.text == "MsgSeqNum too low, expecting 2 but received 1"
+        return
+    assert isinstance(ended, SessionEnded)
     assert ended.reason is CloseReason.PROTOCOL_ERROR
     assert ended.text == "MsgSeqNum must be 1 with ResetSeqNumFlag=Y"
     meeting.peer.inbox.wait_logged_out()
