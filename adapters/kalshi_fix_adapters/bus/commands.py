@@ -172,12 +172,13 @@ class Commands:
         self.known: int = 0
         self.refused: int = 0
 
-    async def answer(self, data: bytes, deadline: float) -> Answer:
+    async def answer(self, data: bytes, deadline: float, msg_type: str | None = None) -> Answer:
         """Send the message of a command unless it was sent before; return the answer.
 
         Args:
             data: the payload.
             deadline: seconds since 1970 after which the message must not be sent.
+            msg_type: the MsgType of the subject, which permissions are about; another one is refused.
 
         Raises:
             StoreError: the store cannot tell whether the message was sent before.
@@ -187,7 +188,7 @@ class Commands:
             return Refused(f"{MAX_WAITING} commands are waiting already")
         self.waiting += 1
         try:
-            found = await self._answer(data, deadline)
+            found = await self._answer(data, deadline, msg_type)
         finally:
             self.waiting -= 1
         if isinstance(found, Refused):
@@ -197,11 +198,13 @@ class Commands:
             self.known += found.known
         return found
 
-    async def _answer(self, data: bytes, deadline: float) -> Answer:
+    async def _answer(self, data: bytes, deadline: float, msg_type: str | None) -> Answer:
         try:
             message = decode(data)
         except DecodeError as error:
             return Refused(f"not a message: {error}")
+        if msg_type is not None and message.msg_type != msg_type:
+            return Refused(f"a message of type {message.msg_type} with the subject of type {msg_type}")
         name = request_id(message)
         if name is None:
             return await self._send(message, deadline)
@@ -234,9 +237,10 @@ class Commands:
             return Refused(refusal.reason)
         try:
             return Sent(await self._client.send(message, timeout=left))
-        except (LocalProtocolError, ClientTimeoutError, NotConnectedError, SendFailedError) as error:
-            if isinstance(error, SendFailedError) and error.may_have_been_sent:
-                return Unknown(str(error))
+        except SendFailedError as error:
+            # The store may have failed after the message was durable, and written.
+            return Unknown(str(error))
+        except (LocalProtocolError, ClientTimeoutError, NotConnectedError) as error:
             return Refused(str(error))
         except KalshiFixError as error:
             return Unknown(str(error))

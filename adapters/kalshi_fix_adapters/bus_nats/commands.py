@@ -31,6 +31,8 @@ from kalshi_fix_sansio.dialect.base import Message
 
 ROLE: Final = "server"
 """The key of the fence of the process that answers commands."""
+_ENDED_EVERY: Final = 0.2
+"""Seconds between checks of whether the client has ended."""
 _NOT_WRITTEN: Final = (
     ConnectionClosedError,
     ConnectionDrainingError,
@@ -41,7 +43,7 @@ _NOT_WRITTEN: Final = (
 
 
 async def serve(link: Link, client: Client, check: Check | None, clock_difference: float) -> None:
-    """Answer commands until cancelled."""
+    """Answer commands until the client has ended."""
     # Raises without a store that keeps the ids, before any order is taken.
     client.sent_request("")
     channel = channel_of(client)
@@ -50,7 +52,8 @@ async def serve(link: Link, client: Client, check: Check | None, clock_differenc
     async with asyncio.TaskGroup() as tasks:
 
         async def answer(message: Msg) -> None:
-            found = await commands.answer(message.data, _deadline(message))
+            msg_type = message.subject.rpartition(".")[2]
+            found = await commands.answer(message.data, _deadline(message), msg_type)
             try:
                 await message.respond(encode_answer(found))
             except NATS_ERRORS as error:
@@ -61,7 +64,8 @@ async def serve(link: Link, client: Client, check: Check | None, clock_differenc
 
         subscription = await link.client.subscribe(subject, cb=begin)
         try:
-            await asyncio.get_running_loop().create_future()
+            while client.ended is None:  # noqa: ASYNC110 - `publish` takes the events of the end
+                await asyncio.sleep(_ENDED_EVERY)
         finally:
             try:
                 await subscription.unsubscribe()

@@ -161,7 +161,7 @@ class Bus:
     async def serve(
         self, client: Client, *, check: Check | None = None, clock_difference: float = 0.5
     ) -> None:
-        """Send the messages of other processes by a client, until cancelled.
+        """Send the messages of other processes by a client, until its session has ended for good.
 
         Args:
             client: the client, whose store keeps the ids of sent requests, so a repeated command is

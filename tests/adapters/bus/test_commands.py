@@ -177,11 +177,18 @@ def test_a_message_that_may_have_been_sent_is_unknown() -> None:
         client = Client()
         client.error = StoreError("disk")
         assert await answer(commands(client), order()) == Unknown("disk")
-        failed = SendFailedError(StoreError("disk"))
-        client.error = failed
-        assert isinstance(await answer(commands(client), order()), Refused)
-        failed.may_have_been_sent = True
+        client.error = SendFailedError(StoreError("disk"))
         assert isinstance(await answer(commands(client), order()), Unknown)
+
+    asyncio.run(main())
+
+
+def test_the_type_of_the_subject_must_be_that_of_the_message() -> None:
+    async def main() -> None:
+        made = commands(Client())
+        found = await made.answer(encode_command(order()), NOW + 1, "F")
+        assert found == Refused("a message of type D with the subject of type F")
+        assert isinstance(await made.answer(encode_command(order()), NOW + 1, "D"), Sent)
 
     asyncio.run(main())
 
