@@ -44,7 +44,7 @@ class Checks(BaseHTTPRequestHandler):
         if self.path == "/metrics":
             self.wfile.write(generate_latest())
 
-    def log_message(self, *arguments: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Log no requests: there is one every few seconds."""
 
 
