@@ -8,10 +8,12 @@ from importlib.metadata import entry_points, version
 from typing import Any
 
 from mcp.server import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from pydantic import ValidationError
 
 from kalshi_fix_adapters.cli.assistants.reading import reading_tools
-from kalshi_fix_adapters.cli.kit.tools import Tool, ToolFailure, Workspace
+from kalshi_fix_adapters.cli.kit.tools import ErrorType, Tool, ToolFailure, Workspace
 
 _INSTRUCTIONS = (
     "Reads FIX logs, recordings and message stores of a client of Kalshi. Prices are dollars of yes, times "
@@ -20,9 +22,23 @@ _INSTRUCTIONS = (
 )
 
 
+class _Server(MCPServer):
+    """A server that also reports arguments which do not fit a tool's schema as errors with a type."""
+
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            if not isinstance(error.__cause__, ValidationError):
+                raise
+            problems = error.__cause__.errors(include_url=False, include_context=False, include_input=False)
+        texts = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in problems]
+        return _error(ToolFailure(ErrorType.INVALID_ARGUMENT, "; ".join(texts)))
+
+
 def make_server(workspace: Workspace) -> MCPServer:
     """Return a server with all tools for the files of a workspace."""
-    server = MCPServer(
+    server = _Server(
         "kalshi-fix",
         instructions=_INSTRUCTIONS,
         version=version("kalshi-fix-sansio"),
@@ -55,11 +71,15 @@ def _typed_errors(function: Callable[..., str]) -> Callable[..., Any]:
         try:
             return function(**arguments)
         except ToolFailure as failure:
-            kind = failure.kind.value
-            return CallToolResult(
-                content=[TextContent(type="text", text=f"{kind}: {failure.text}")],
-                structured_content={"error": kind, "message": failure.text},
-                is_error=True,
-            )
+            return _error(failure)
 
     return tool
+
+
+def _error(failure: ToolFailure) -> CallToolResult:
+    kind = failure.kind.value
+    return CallToolResult(
+        content=[TextContent(type="text", text=f"{kind}: {failure.text}")],
+        structured_content={"error": kind, "message": failure.text},
+        is_error=True,
+    )
