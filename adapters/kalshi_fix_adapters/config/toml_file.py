@@ -22,7 +22,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Any, Final, Literal, cast, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, NoReturn, cast, get_args, get_origin, get_type_hints
 
 import attrs
 
@@ -47,6 +47,7 @@ _KINDS: Final[Mapping[type, str]] = {
     str: "text in quotes",
 }
 _FLAGS: Final = {"bool | None": bool, "int | None": int}
+_INTEGER: Final = "has an integer of more than 64 bits"
 _LINE: Final = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
@@ -80,7 +81,7 @@ class _Reader:
 
     path: Path
 
-    def refuse(self, key: str | None, text: str, line: int | None = None) -> None:
+    def refuse(self, key: str | None, text: str, line: int | None = None) -> NoReturn:
         """Raise the error about a key or a line."""
         raise ConfigFileError(self.path, text, key=key, line=line)
 
@@ -99,6 +100,8 @@ class _Reader:
             found = _LINE.search(str(error))
             line = int(found[1]) if found else text.count("\n") + 1
             problem = f"is not valid TOML: {_LINE.sub('', str(error))}"
+        except ValueError:  # of int()
+            problem = _INTEGER
         except RecursionError:
             problem = "is nested too deeply"
         raise ConfigFileError(self.path, problem, line=line)
@@ -171,6 +174,14 @@ class _Reader:
             self.refuse(key, "must be " + " or ".join(f'"{each}"' for each in choices))
         if kinds and not (type(value) in kinds or (float in kinds and type(value) is int)):
             self.refuse(key, "must be " + " or ".join(_KINDS[each] for each in kinds))
+        if type(value) is int and value.bit_length() > 63:
+            self.refuse(key, _INTEGER)
         if name in _FILES and not (name == "store" and is_url(str(value))):
-            return self.path.parent / Path(str(value)).expanduser()
+            return self._file(key, Path(str(value)))
         return value
+
+    def _file(self, key: str, path: Path) -> Path:
+        try:
+            return self.path.parent / path.expanduser()
+        except RuntimeError:
+            self.refuse(key, "begins with ~, but that home folder is unknown; write the whole path")

@@ -169,6 +169,20 @@ ONE = "[sessions.one]\n"
         # an option of one product or environment, shared with another
         ("key_id = 'a'\n" + ONE + "product = 'margin'", ": sessions.one", "key_id of this config is for"),
         ("host = 'a'\n" + ONE + "environment = 'production'", ": sessions.one", "host of this config is for"),
+        (ONE + "store = '~unknown-user/store'", ": sessions.one.store", "begins with ~"),
+        (
+            ONE + "private_key_path = '~unknown-user/key.pem'",
+            ": sessions.one.private_key_path",
+            "begins with",
+        ),
+        (ONE + "tls = {ca_file = '~unknown-user/ca.pem'}", ": sessions.one.tls.ca_file", "begins with ~"),
+        (
+            ONE + f"heart_bt_int = {2**63}",
+            ": sessions.one.heart_bt_int",
+            "has an integer of more than 64 bits",
+        ),
+        (ONE + f"heart_bt_int = 0x{'f' * 4000}", ": sessions.one.heart_bt_int", "more than 64 bits"),
+        (ONE + f"timeout = {'9' * 4301}", "", "has an integer of more than 64 bits"),
         # what a file cannot contain
         (ONE + "observer = 'x'", ": sessions.one.observer", "cannot be set in a file; pass it to the client"),
         (ONE + "budget = 5", ": sessions.one.budget", "cannot be set in a file"),
