@@ -84,8 +84,18 @@ def make(
 
 def _fields(tags: Iterable[int], values: Iterable[str]) -> re.Pattern[bytes]:
     """Match a field with one of these tags and values; `*` matches any text."""
-    pattern = "|".join(re.escape(value).replace(r"\*", "[^\x01]*") for value in values)
+    pattern = "|".join(map(_glob, values))
     return re.compile(f"\x01(?:{'|'.join(map(str, tags))})=(?:{pattern})\x01".encode("latin-1", "replace"))
+
+
+def _glob(text: str) -> str:
+    """Return a pattern for a text with `*`, which matches in time linear in the value."""
+    first, *rest = map(re.escape, text.split("*"))
+    if not rest:
+        return first
+    # The first occurrence of each part is as good as a later one, so none is tried again (atomic groups).
+    middle = "".join(f"(?>[^\x01]*?{part})" for part in rest[:-1] if part)
+    return f"{first}{middle}[^\x01]*{rest[-1]}"
 
 
 def _msg_type(text: str) -> str:

@@ -126,6 +126,9 @@ def test_the_number_of_templates_is_bounded(monkeypatch: pytest.MonkeyPatch) -> 
         (["--id", "a"], ""),
         (["--symbol", SYMBOL[:4] + "*"], "D88"),
         (["--symbol", SYMBOL, "--direction", "received"], "88"),
+        (["--symbol", f"*{SYMBOL[2:5]}*{SYMBOL[-3:]}"], "D88"),
+        (["--symbol", f"{SYMBOL[:2]}**{SYMBOL[4:6]}*"], "D88"),
+        (["--symbol", f"*{SYMBOL[4:6]}*{SYMBOL[2:4]}*"], ""),
         (["--direction", "sent"], "D0"),
         (["--since", "16:00:01"], "08"),
         (["--until", "16:00:00.004001"], "D"),
@@ -135,6 +138,26 @@ def test_the_number_of_templates_is_bounded(monkeypatch: pytest.MonkeyPatch) -> 
 )
 def test_filters_select_messages(args: list[str], expected: str) -> None:
     found(expected, *args)
+
+
+@pytest.mark.parametrize(
+    ("glob", "text", "matches"),
+    [
+        ("a*b*a", "aba", True),
+        ("a*b*a", "ab", False),
+        ("*ab*ab", "abab", True),
+        ("*ab*ab", "aab", False),
+        ("a*a", "a", False),
+        ("*b*b", "abcbb", True),
+        ("*.*", "ab", False),
+        # Without an end, if each star were tried at each place.
+        ("*a" * 20 + "*b", "a" * 20_000, False),
+        ("*a" * 20 + "*b", "a" * 20_000 + "b", True),
+    ],
+)
+def test_several_stars_match_any_texts_between(glob: str, text: str, *, matches: bool) -> None:
+    result = run("--tag", f"58={glob}", log=wire("5", f"58={text}|"))
+    assert (result.exit_code, bool(result.stdout)) == ((0, True) if matches else (3, False))
 
 
 def test_excluded_messages_are_not_counted() -> None:
