@@ -22,6 +22,7 @@ MAX_IDS: Final = 1_000
 """Maximum number of ClOrdIDs and OrderIDs of an order."""
 MAX_TEXT: Final = 100
 """Maximum number of characters kept of a value."""
+_VENUE: Final = frozenset(name for each in SESSION_TYPES.values() for name in each.comp_ids)
 _QUANTITY: Final = re.compile("[0-9]{1,20}(?:[.][0-9]{1,20})?", re.ASCII)
 _REPORTS: Final = frozenset({"8", "9"})
 _TYPES: Final = _REPORTS | {"D", "F", "G"}
@@ -101,7 +102,7 @@ class OrderList:
             (
                 values[name]
                 for name in ("SenderCompID", "TargetCompID")
-                if values.get(name) not in SESSION_TYPES and name in values
+                if values.get(name) not in _VENUE and name in values
             ),
             "",
         )

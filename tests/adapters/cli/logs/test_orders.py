@@ -55,6 +55,8 @@ UNKNOWN = [
             (NEW, ACCEPTED, AMEND, NOT_AMENDED, FILLED),
             [f"a1 > a2 BUY 4/10 {SYMBOL} at 0.50 PARTIALLY_FILLED"],
         ),
+        # The venue may use the same SenderCompID on all sessions.
+        ((NEW, ACCEPTED.replace(b"49=KalshiNR", b"49=Kalshi")), [f"a1 BUY 0/10 {SYMBOL} at 0.50 NEW"]),
         # Drop copy reports the fill of an order that its session has not reported.
         ((NEW, COPY), [f"a1 BUY 4/10 {SYMBOL} at 0.50 PARTIALLY_FILLED"]),
         # Its session has another key, so only the OrderID identifies a reported order.
