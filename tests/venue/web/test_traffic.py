@@ -93,6 +93,22 @@ def test_bytes_that_wait_are_bounded_and_their_gap_is_no_message() -> None:
     assert numbers(kept.last())[0] == "1999"
 
 
+def test_the_gap_of_a_dropped_queue_is_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traffic, "MAX_QUEUES", 1)
+    kept, one, other = Traffic(), connection(), connection()
+    first, second = echo(1), echo(2)
+    kept(one, first[:-20], False)
+    kept.last()
+    kept(one, first[-20:], False)
+    kept(other, echo(9, "other"), False)
+    kept(one, second[20:] + echo(3), False)
+    kept.last()
+    kept(one, echo(4), False)
+    found = kept.last(("prediction", "KalshiNR", "me"))
+    assert numbers(found) == ["4", "3"]
+    assert not any(each["problems"] for each in found)
+
+
 def test_messages_connections_and_sessions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(traffic, "MAX_SESSIONS", 3)
     monkeypatch.setattr(traffic, "MAX_QUEUES", 5)

@@ -11,7 +11,7 @@ from collections import OrderedDict, deque
 from itertools import chain, count
 from threading import Lock
 from typing import Any, Final
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import attrs
 
@@ -84,6 +84,8 @@ class Traffic:
         self._lock = Lock()
         self._numbers, self._ids = count(1), count(1)
         self._queues: OrderedDict[ClientProtocol, _Queue] = OrderedDict()
+        self._dropped: WeakSet[ClientProtocol] = WeakSet()
+        """Connections whose next bytes follow a gap."""
         self._wires: WeakKeyDictionary[ClientProtocol, _Wire] = WeakKeyDictionary()
         self._kept: OrderedDict[SessionId, deque[Passed]] = OrderedDict()
         self._units: dict[str, Units] = {}
@@ -95,8 +97,10 @@ class Traffic:
             queue = self._queues.get(connection)
             if queue is None:
                 if len(self._queues) >= MAX_QUEUES:
-                    self._queues.popitem(last=False)
-                queue = self._queues[connection] = _Queue()
+                    dropped, _ = self._queues.popitem(last=False)
+                    self._dropped.add(dropped)
+                queue = self._queues[connection] = _Queue(has_gap=connection in self._dropped)
+                self._dropped.discard(connection)
             queue.has_gap |= len(data) > MAX_QUEUED
             kept = data[-MAX_QUEUED:]
             queue.chunks.append((next(self._numbers), kept, is_sent))
