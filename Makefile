@@ -19,7 +19,7 @@ PYTEST := python -bb -m pytest
 PARALLEL := -n auto
 # What `make quick` compares with.
 BASE := HEAD
-OTHER_PYTHONS := 3.11 3.12 3.13 3.14
+OTHER_PYTHONS := 3.11 3.12 3.13 3.14 3.14t # t: free-threaded
 # Tests that cover no line of the core that the others do not, and take long with it.
 BESIDE_COVERAGE := tests/simulation tests/kill tests/failover tests/codegen
 

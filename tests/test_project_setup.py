@@ -45,6 +45,25 @@ def test_a_missing_version_is_named() -> None:
     assert (found.returncode, found.stderr) == (1, "Python 3.99 is not on this machine\n")
 
 
+@pytest.mark.parametrize(
+    ("wanted", "free_threaded", "found"),
+    [("3.14", 0, True), ("3.14", 1, False), ("3.14t", 1, True), ("3.14t", 0, False), ("3.13t", 1, False)],
+)
+def test_a_free_threaded_interpreter_is_another_version(
+    tmp_path: Path, wanted: str, free_threaded: int, *, found: bool
+) -> None:
+    prologue = (
+        "import sys, sysconfig; sys.version_info = (3, 14, 0); "
+        f"sysconfig.get_config_var = lambda name: {free_threaded}; code = sys.argv[2]; sys.argv[1:3] = []; "
+    )
+    fake = tmp_path / f"python{wanted}"
+    fake.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{prologue} exec(code)" "$@"\n')
+    fake.chmod(0o700)
+    environ = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYENV_ROOT": str(tmp_path)}
+    command = [str(ROOT / "tools" / "find-python"), wanted]
+    assert (subprocess.run(command, env=environ, capture_output=True, check=False).returncode == 0) is found
+
+
 def test_an_installed_version_is_found_exactly() -> None:
     version = "{}.{}".format(*sys.version_info)
     found = find_python(version)
