@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from kalshi_fix_adapters.cli.commands import commands
@@ -59,6 +60,21 @@ def test_its_ports_are_those_that_the_venue_listens_on() -> None:
     first, last = map(int, ports.split("-"))
     assert last - first + 1 == len(all_ports())
     assert f"127.0.0.1:{ports}:{ports}" in (ROOT / "Containerfile").read_text()
+
+
+def test_the_services_container_of_the_docs_has_its_ports_and_its_folder() -> None:
+    page = (ROOT / "docs" / "how-to" / "testing.md").read_text("utf-8")
+    [block] = [each for each in re.findall("```yaml\n(.*?)```", page, re.DOTALL) if "services:" in each]
+    job = yaml.safe_load(block)["jobs"]["test"]
+    service = job["services"]["venue"]
+    [ports], [volume] = of("EXPOSE"), service["volumes"]
+    assert service["ports"] == [f"{ports}:{ports}"]
+    [entry] = of("ENTRYPOINT")
+    arguments = json.loads(entry)
+    folder = arguments[arguments.index("--folder") + 1]
+    # env.sh contains absolute paths.
+    assert volume == f"{folder}:{folder}"
+    assert f"{folder}/env.sh" in job["steps"][1]["run"]
 
 
 def test_its_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
