@@ -106,9 +106,9 @@ def take_events(feed: Client, books: Books) -> None:
 
 
 def html_of(books: Books) -> str:
-    """Return the picture that `watch` draws, as HTML."""
+    """Return the view that `watch` draws, as HTML."""
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
-    console.print(styled(books.picture(WIDTH, None)))
+    console.print(styled(books.render(WIDTH, None)))
     return console.export_html(theme=DIMMED_MONOKAI, inline_styles=True, code_format="{code}")
 
 

@@ -40,7 +40,7 @@ _OWN: Mapping[str, Subcommand] = {
 }
 
 
-_OF_THE_VENUE = ("demo", "venue")
+_VENUE_COMMANDS = ("demo", "venue")
 """Subcommands of the distribution kalshi-fix-venue, which need not be installed."""
 
 
@@ -113,7 +113,7 @@ class _Subcommands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in _OWN and name not in subcommands() and not name.startswith("-"):
-            if name in _OF_THE_VENUE:
+            if name in _VENUE_COMMANDS:
                 ctx.fail(f"{name!r} needs the simulated venue; pip install kalshi-fix-venue")
             from kalshi_fix_adapters.documents.names import did_you_mean
 

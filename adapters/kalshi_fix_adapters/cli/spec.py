@@ -14,9 +14,9 @@ import click
 from kalshi_fix_adapters.cli.kit.failures import CommandError
 from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, counted, plain
 
-MOST_LISTED = 20
-"""Descriptions that a search prints; the others are counted."""
-_MARK = "{http://fixprotocol.io/2024/orchestra/repository}"
+MAX_LISTED = 20
+"""Maximum number of descriptions that a search prints; the others are counted."""
+_NAMESPACE = "{http://fixprotocol.io/2024/orchestra/repository}"
 
 
 @attrs.frozen
@@ -46,7 +46,7 @@ def spec(word: tuple[str, ...]) -> None:
     status is 1 if nothing was found.
     """
     entries = list(_entries())
-    query = _key("".join(word))
+    query = _normalized("".join(word))
     found = [entry for entry in entries if query in entry.words]
     screen = Screen()
     if not found:
@@ -65,10 +65,10 @@ def spec(word: tuple[str, ...]) -> None:
 def _list(screen: Screen, query: str, entries: list[Entry]) -> None:
     """Print the titles and descriptions of the entries whose descriptions match, without their parts."""
     screen.lines([plain(f"{counted(len(entries), 'description')} with {query!r}")])
-    for entry in entries[:MOST_LISTED]:
+    for entry in entries[:MAX_LISTED]:
         screen.lines([(), *_shown(attrs.evolve(entry, rows=()), screen.text_width)])
-    if len(entries) > MOST_LISTED:
-        screen.lines([(), plain(f"and {len(entries) - MOST_LISTED} more; add a word")])
+    if len(entries) > MAX_LISTED:
+        screen.lines([(), plain(f"and {len(entries) - MAX_LISTED} more; add a word")])
 
 
 def _shown(entry: Entry, width: int) -> Iterator[Line]:
@@ -87,24 +87,24 @@ def _shown(entry: Entry, width: int) -> Iterator[Line]:
             yield (("", f"      {line}"),)
 
 
-def _key(word: str) -> str:
+def _normalized(word: str) -> str:
     return word.replace("_", "").replace(" ", "").lower()
 
 
 def _entries() -> Iterator[Entry]:
     """Read the dialect from the Orchestra repository in the package."""
     root = fromstring((files("kalshi_fix_sansio") / "dictionaries" / "orchestra.xml").read_bytes())  # noqa: S314
-    code_sets = {each.attrib["name"]: each for each in root.iter(f"{_MARK}codeSet")}
-    groups = {each.attrib["name"]: each for each in root.iter(f"{_MARK}group")}
-    messages = list(root.iter(f"{_MARK}message"))
-    for field in root.iter(f"{_MARK}field"):
+    code_sets = {each.attrib["name"]: each for each in root.iter(f"{_NAMESPACE}codeSet")}
+    groups = {each.attrib["name"]: each for each in root.iter(f"{_NAMESPACE}group")}
+    messages = list(root.iter(f"{_NAMESPACE}message"))
+    for field in root.iter(f"{_NAMESPACE}field"):
         yield _field(field, code_sets, messages, groups)
     for message in messages:
         yield _message(message, groups)
     for name, code_set in code_sets.items():
-        for code in code_set.iter(f"{_MARK}code"):
+        for code in code_set.iter(f"{_NAMESPACE}code"):
             about = f"{name.removesuffix('CodeSet')} = {code.attrib['value']} ({code.attrib['name']})"
-            yield Entry(frozenset({_key(code.attrib["name"])}), about, _text(code))
+            yield Entry(frozenset({_normalized(code.attrib["name"])}), about, _text(code))
     yield from _texts()
 
 
@@ -114,7 +114,7 @@ def _texts() -> Iterator[Entry]:
     for (msg_type, value), meaning in TEXTS.items():
         goes_with = f" Goes with {meaning.attribute} {meaning.code.name}." if meaning.code else ""
         title = f"Text {value} of {DIALECT.messages[msg_type].name}"
-        yield Entry(frozenset({_key(value)}), title, f"{meaning.meaning}{goes_with}")
+        yield Entry(frozenset({_normalized(value)}), title, f"{meaning.meaning}{goes_with}")
 
 
 def _field(
@@ -125,7 +125,7 @@ def _field(
     kind = field.attrib.get("type") or ("" if codes is None else codes.attrib["type"])
     rows = []
     if codes is not None:
-        for code in codes.iter(f"{_MARK}code"):
+        for code in codes.iter(f"{_NAMESPACE}code"):
             rows += [(f"{code.attrib['value']} {code.attrib['name']}", _text(code))]
     holders = dict.fromkeys(
         message.attrib["name"]
@@ -133,7 +133,7 @@ def _field(
         if any(tag in found for found in _members(message, groups))
     )
     rows.append(("in", ", ".join(holders) or "every message"))
-    return Entry(frozenset({tag, _key(name)}), f"{name} ({tag}), {kind}", _text(field), tuple(rows))
+    return Entry(frozenset({tag, _normalized(name)}), f"{name} ({tag}), {kind}", _text(field), tuple(rows))
 
 
 def _members(message: Element, groups: dict[str, Element]) -> Iterator[dict[str, Element]]:
@@ -141,24 +141,24 @@ def _members(message: Element, groups: dict[str, Element]) -> Iterator[dict[str,
     todo = [message]
     while todo:
         block = todo.pop()
-        yield {each.attrib["id"]: each for each in block.iter(f"{_MARK}fieldRef")} | {
-            each.attrib["id"]: each for each in block.iter(f"{_MARK}numInGroup")
+        yield {each.attrib["id"]: each for each in block.iter(f"{_NAMESPACE}fieldRef")} | {
+            each.attrib["id"]: each for each in block.iter(f"{_NAMESPACE}numInGroup")
         }
-        todo += [groups[each.attrib["name"]] for each in block.iter(f"{_MARK}groupRef")]
+        todo += [groups[each.attrib["name"]] for each in block.iter(f"{_NAMESPACE}groupRef")]
 
 
 def _message(message: Element, groups: dict[str, Element]) -> Entry:
     name, msg_type = message.attrib["name"], message.attrib["msgType"]
     rows = []
     for each in message.iter():
-        if each.tag == f"{_MARK}fieldRef":
+        if each.tag == f"{_NAMESPACE}fieldRef":
             rows.append((f"{each.attrib['name']} ({each.attrib['id']})", _description(each)))
-        elif each.tag == f"{_MARK}groupRef":
-            count = groups[each.attrib["name"]].find(f"{_MARK}numInGroup")
+        elif each.tag == f"{_NAMESPACE}groupRef":
+            count = groups[each.attrib["name"]].find(f"{_NAMESPACE}numInGroup")
             about = "" if count is None else f" ({count.attrib['id']})"
             rows.append((f"{each.attrib['name']}{about}", _description(each)))
     product = f", {message.attrib['scenario']}" if "scenario" in message.attrib else ""
-    words = frozenset({_key(name), msg_type.lower(), f"35={msg_type.lower()}"})
+    words = frozenset({_normalized(name), msg_type.lower(), f"35={msg_type.lower()}"})
     return Entry(words, f"{name} ({msg_type}){product}", _text(message), tuple(rows))
 
 
@@ -168,5 +168,5 @@ def _description(member: Element) -> str:
 
 
 def _text(element: Element) -> str:
-    found = element.find(f"{_MARK}annotation/{_MARK}documentation")
+    found = element.find(f"{_NAMESPACE}annotation/{_NAMESPACE}documentation")
     return "" if found is None else found.text or ""

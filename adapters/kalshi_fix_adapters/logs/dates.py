@@ -23,8 +23,8 @@ _MAX_DAYS: Final = 4096
 class Judge:
     """Decodes messages by the dialect of their dates, or of one date.
 
-    The codec of the previous message is tried first, because a log is nearly in the order of time: so no
-    message is decoded twice, and today's logs cost no more than without dates.
+    The codec of the previous message is tried first, because a log is nearly in time order: so
+    hardly any message is decoded twice, and reading today's logs costs nothing extra.
     """
 
     __slots__ = ("_as_of", "_begin", "_end", "codec")
@@ -57,7 +57,7 @@ class Judge:
         return message
 
     def select(self, frame: bytes) -> bool:
-        """Set `codec` to the one for a message, whole or not; return whether it was another."""
+        """Set `codec` to the one for a message, complete or not; return whether it has changed."""
         codec = self.codec if self._as_of is not None else _codec_by_date(frame)
         if codec is self.codec:
             return False
@@ -78,7 +78,7 @@ def _midnight(day: date) -> datetime:
 
 
 def _codec_by_date(frame: bytes) -> Codec:
-    """Return the codec for the date in SendingTime (52); today's if it contains none."""
+    """Return the codec for the date in SendingTime (52); today's if there is none."""
     at = frame.find(_SENDING_TIME)
     begin = at + len(_SENDING_TIME)
     return CODEC if at < 0 else _codec_of_day(frame[begin : begin + _DAY_SIZE])

@@ -27,7 +27,7 @@ _OWN: Final = re.compile(rb"(.{19}\.[0-9]{6}Z) ([0-9]{1,9}) (sent|received) +")
 _TIME: Final = re.compile(
     rb"(?<![0-9])([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})[-T ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:[.,][0-9]+)?"
 )
-_WAYS: Final[dict[bytes, Direction]] = {
+_DIRECTIONS: Final[dict[bytes, Direction]] = {
     b"sent": "sent",
     b"send": "sent",
     b"sending": "sent",
@@ -137,16 +137,16 @@ def parse_origin(before: bytes) -> tuple[datetime | None, Direction | None, int 
             time = datetime.fromisoformat(own[1].decode("ascii"))
         except ValueError:
             time = None
-        return time, _WAYS[own[3]], int(own[2])
+        return time, _DIRECTIONS[own[3]], int(own[2])
     found = _TIME.search(before)
     if found is None:
-        return None, _way(before), None
-    return _time(found), _way(before[: found.start()] + b" " + before[found.end() :]), None
+        return None, _direction(before), None
+    return _time(found), _direction(before[: found.start()] + b" " + before[found.end() :]), None
 
 
-def _way(before: bytes) -> Direction | None:
-    ways = [_WAYS[word] for word in _WORD.findall(before.lower()) if word in _WAYS]
-    # The last one before the message, because a name on the line may be such a word, too.
+def _direction(before: bytes) -> Direction | None:
+    ways = [_DIRECTIONS[word] for word in _WORD.findall(before.lower()) if word in _DIRECTIONS]
+    # The last one before the message, because a name earlier on the line may be the same word.
     return ways[-1] if ways else None
 
 

@@ -14,7 +14,7 @@ FIELD = re.compile(rb"[0-9]{1,9}=")
 """The start of a field."""
 _TEXT = b"58="
 _TEXT_BEGINS = SOH + _TEXT
-_SOUND = 2
+_BEST_SCORE = 2
 _ESCAPE = re.compile(rb"\\x([0-9a-f]{2})")
 _ENVELOPE = re.compile(rb"8=FIXT\.1\.1\x019=([0-9]{1,9})\x01(.*\x01)10=([0-9]{1,9})\x01", re.DOTALL)
 
@@ -76,10 +76,10 @@ class Fragments:
         best, most = b"", -1
         for reading in _READINGS if breaks else _READINGS[:1]:
             frame = self._read(found, breaks, reading)
-            soundness = _soundness(frame)
-            if soundness > most:
-                best, most = frame, soundness
-            if most == _SOUND:
+            score = _score(frame)
+            if score > most:
+                best, most = frame, score
+            if most == _BEST_SCORE:
                 return best
         return _unescaped(best)
 
@@ -95,7 +95,7 @@ class Fragments:
                 parts += (SOH.join(found[begin:place]), glue)
                 begin = place
         frame = b"".join((*parts, SOH.join(found[begin:]), SOH))
-        if self.separator == SOH or _TEXT_BEGINS not in frame or _soundness(frame) == _SOUND:
+        if self.separator == SOH or _TEXT_BEGINS not in frame or _score(frame) == _BEST_SCORE:
             return frame
         pieces: list[list[bytes]] = []
         for place, text in enumerate(found):
@@ -137,12 +137,12 @@ def _unescaped(frame: bytes) -> bytes:
     if b"\\x" not in frame:
         return frame
     plain = _ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), frame)
-    return max(frame, plain, key=_soundness)
+    return max(frame, plain, key=_score)
 
 
-def _soundness(frame: bytes) -> int:
+def _score(frame: bytes) -> int:
     """Return how many of BodyLength and CheckSum are correct: 0, 1 (the length), or 2."""
     found = _ENVELOPE.fullmatch(frame)
     if found is None or int(found[1]) != len(found[2]):
         return 0
-    return _SOUND if byte_sum(frame[: found.end(2)]) & 0xFF == int(found[3]) else 1
+    return _BEST_SCORE if byte_sum(frame[: found.end(2)]) & 0xFF == int(found[3]) else 1

@@ -50,7 +50,7 @@ MAX_CONNECTIONS: Final = 1_000
 """Maximum number of connections followed at a time; beyond it, the oldest is assumed to have ended."""
 _UNKNOWN_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECRETS: Final = frozenset(field.attribute for field in DIALECT.fields.values() if field.secret)
-_OF_SESSION: Final = frozenset((Heartbeat, TestRequest, ResendRequest, SequenceReset, Logon, Logout))
+_SESSION_MESSAGES: Final = frozenset((Heartbeat, TestRequest, ResendRequest, SequenceReset, Logon, Logout))
 
 
 @attrs.frozen
@@ -111,7 +111,7 @@ def replay(
                 try:
                     found = apply(item, _now(timed, time)) if timed else apply(item)
                 except LocalProtocolError:
-                    continue  # the machine forbids sending it, but it was sent
+                    continue  # the machine would refuse to send it, but it was sent
                 if found is not None:
                     events += found if isinstance(found, list) else [found]
             items = events if replaces else items + events
@@ -243,7 +243,7 @@ class _Sessions:
         return [] if session is None else session.end()
 
     def others(self, ids: Any, connection: int | None) -> list[Any]:
-        """Return the keys of other connections between the same two: they are over when a new one begins."""
+        """Return the keys of earlier connections between these CompIDs, which end when a new one begins."""
         if (ids, connection) in self._open:
             return []
         return [key for key in self._open if isinstance(key, tuple) and key[0] == ids]
@@ -276,7 +276,7 @@ class _Session:
             self._sent[number] = message
             if len(self._sent) > MAX_SENT:
                 del self._sent[next(iter(self._sent))]
-        return [] if message.__class__ in _OF_SESSION or isinstance(message, Reject) else [message]
+        return [] if message.__class__ in _SESSION_MESSAGES or isinstance(message, Reject) else [message]
 
     def received(self, message: Message, frame: bytes) -> list[object] | tuple[object, ...]:
         """Record a received message; return the arguments for `apply`."""
@@ -316,7 +316,7 @@ class _Session:
                 if after is not None:
                     self._expected = after if self._expected is None else max(after, self._expected)
                     self._missing = [range(max(each.start, after), each.stop) for each in self._missing]
-            case _ if message.__class__ not in _OF_SESSION:
+            case _ if message.__class__ not in _SESSION_MESSAGES:
                 events.append(MessageReceived(message, again, header.poss_resend is True, frame))
         return events
 
@@ -365,4 +365,4 @@ class _Session:
                 self.session_type, self._resend = kind.name, kind.resend
 
 
-_SPECIAL: Final = _OF_SESSION | {Reject, BusinessMessageReject}
+_SPECIAL: Final = _SESSION_MESSAGES | {Reject, BusinessMessageReject}

@@ -1,7 +1,7 @@
 """Read a log in several processes, split at message ends, so each part is read as in the complete log.
 
 A message always begins at `8=FIXT.1.1`, after any text, and a reader that has yielded it keeps no state
-of it. A part without the end of a message is read by the process that has read the previous part.
+about it. A part without the end of a message is read by the process that has read the previous part.
 """
 
 from __future__ import annotations
@@ -130,8 +130,8 @@ def _end_of_message(data: bytearray) -> int | None:
     begin = max(0, len(data) - _END_OF_PART)
     reader = LogReader()
     for number, found in enumerate(reader.feed(bytes(data[begin:]))):
-        # Not the first, which may be at the very begin: a digit before it would make it no message. A cut one
-        # leaves its rest.
+        # Not after the first message found: it may begin at the first byte of this section, and with a digit
+        # before it, it is none. Not after a truncated message either, whose rest follows.
         if number and not found.truncated:
             return begin + reader.position
     return None

@@ -74,7 +74,7 @@ _NAME_NO_ORDER: Final = frozenset(
     for layout in DIALECT.messages.values()
     if layout.name in ("OrderCancelReject", "OrderMassCancelReport")
 )
-"""Their OrderID may mean "none", or be the id of an operation."""
+"""In these messages OrderID may mean "none", or identify an operation instead of an order."""
 
 Log = Callable[[], Iterable[bytes]]
 """Yields the bytes of a log in pieces; called for each pass."""
@@ -244,7 +244,7 @@ class _ValuesOfTag:
             at = begin + len(part)
 
 
-class _Sought:
+class _Search:
     """IDs to search for."""
 
     def __init__(self, ids: Iterable[_Kind]) -> None:
@@ -289,9 +289,9 @@ def _places_of_marks(data: bytes) -> Iterator[int]:
 class _Tracer:
     def __init__(self, identifier: bytes) -> None:
         self._known: set[_Kind] = {(kind, identifier) for kind in _TAGS}
-        self._new = _Sought(sorted(self._known))
+        self._new = _Search(sorted(self._known))
         """IDs found in this pass."""
-        self._all = _Sought(())
+        self._all = _Search(())
         """IDs found in this and the previous pass."""
         self._steps: dict[_Place, Step] = {}
         self._size = 0
@@ -308,8 +308,8 @@ class _Tracer:
         known_before = len(self._new.ids)
         for number in range(MAX_PASSES):
             until = self._pass(logs, until, first=number == 0)
-            self._all = _Sought(self._new.ids[0 if number else known_before :])
-            self._new = _Sought(())
+            self._all = _Search(self._new.ids[0 if number else known_before :])
+            self._new = _Search(())
             if until == (0, 0):
                 break
         else:
@@ -331,8 +331,8 @@ class _Tracer:
                     count = len(self._new.ids)
                     for offset, found in block.messages(sought.places(block.data)):
                         self._take(block.place[0], offset, found)
-                    # In this part there may be something of those, too.
-                    sought = _Sought(self._new.ids[count:])
+                    # This block may contain the IDs just found, too.
+                    sought = _Search(self._new.ids[count:])
                     if sought.ids:
                         last = block.place
         return last

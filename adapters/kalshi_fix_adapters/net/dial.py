@@ -449,7 +449,7 @@ class _ThreadSteps:
         try:
             raw.connect(address)
         except (BlockingIOError, InterruptedError):
-            while not _is_there(raw):
+            while not _is_connected(raw):
                 left = end - time.monotonic()
                 if left <= 0:
                     raise TimeoutError from None
@@ -472,7 +472,7 @@ class _ThreadSteps:
         return secured
 
 
-def _is_there(raw: socket.socket) -> bool:
+def _is_connected(raw: socket.socket) -> bool:
     """Return whether a connecting socket is connected.
 
     Raises:
@@ -481,7 +481,7 @@ def _is_there(raw: socket.socket) -> bool:
     code = raw.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if code:
         raise OSError(code, os.strerror(code))
-    # There is no error while it is still connecting, either.
+    # A socket that is still connecting has no error either.
     try:
         raw.getpeername()
     except OSError:

@@ -12,7 +12,7 @@ import threading
 from typing import Final
 
 _PINGS: Final = 3
-"""Reports within the time after which the service manager kills a process without one."""
+"""Number of reports within the period after which the service manager kills a silent process."""
 
 
 class ServiceManager:
@@ -35,10 +35,10 @@ class ServiceManager:
             connection.sendto(state.replace("\n", " ").encode(), self._address)
 
     def start_watchdog(self) -> None:
-        """Report often that this process runs, if the service manager asks for it (WATCHDOG_USEC)."""
+        """Report regularly that this process runs, if the service manager requires it (WATCHDOG_USEC)."""
         microseconds = os.environ.get("WATCHDOG_USEC", "")
-        of_another = os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid())
-        if not self._address or of_another or not microseconds.isdecimal() or int(microseconds) == 0:
+        for_another_process = os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid())
+        if not self._address or for_another_process or not microseconds.isdecimal() or int(microseconds) == 0:
             return
         # Another event, so a thread that has not noticed its end yet cannot continue.
         self._stopped = threading.Event()
@@ -48,7 +48,7 @@ class ServiceManager:
         ).start()
 
     def stop_watchdog(self) -> None:
-        """Report no more that this process runs."""
+        """Stop reporting that this process runs."""
         self._stopped.set()
 
     def _ping(self, interval: float, stopped: threading.Event) -> None:

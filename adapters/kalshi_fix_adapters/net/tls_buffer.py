@@ -34,8 +34,8 @@ class TlsBytes:
         self._held = b""
         """Data that could not be encrypted yet: in TLS 1.2 a peer may request a renegotiation, during which
         nothing can be written. OpenSSL requires the same bytes at the next try."""
-        self._behind = bytearray()
-        """Data to encrypt after that."""
+        self._queued = bytearray()
+        """Data to encrypt after `_held`."""
 
     @property
     def certificate(self) -> bytes | None:
@@ -85,7 +85,7 @@ class TlsBytes:
         Raises:
             OSError: the handshake failed.
         """
-        return _goes_through(self._tls.do_handshake)
+        return _completes(self._tls.do_handshake)
 
     def close_notify(self) -> bool:
         """Send close_notify; return whether the peer has sent it, too.
@@ -93,7 +93,7 @@ class TlsBytes:
         Raises:
             OSError: it could not be sent, or was not answered.
         """
-        return _goes_through(self._tls.unwrap)
+        return _completes(self._tls.unwrap)
 
     def encrypt(self, data: bytes | bytearray) -> bytes:
         """Return the encrypted bytes to write for some data.
@@ -110,9 +110,9 @@ class TlsBytes:
             except ssl.SSLWantReadError:
                 self._held = bytes(data)
         else:
-            if len(self._held) + len(self._behind) + len(data) > MAX_HELD:
+            if len(self._held) + len(self._queued) + len(data) > MAX_HELD:
                 raise ConnectionAbortedError("the peer started a TLS renegotiation and has not finished it")
-            self._behind += data
+            self._queued += data
         return self._to_peer.read()
 
     def _write_held(self) -> None:
@@ -120,8 +120,8 @@ class TlsBytes:
             # The bytes that OpenSSL did not accept go first, alone; all later bytes follow in one piece.
             while self._held:
                 self._tls.write(self._held)
-                self._held = bytes(self._behind)
-                self._behind.clear()
+                self._held = bytes(self._queued)
+                self._queued.clear()
         except ssl.SSLWantReadError:
             pass
         # Not raised, because `decrypt` has data to return; the end is reported after that.
@@ -146,7 +146,7 @@ class TlsBytes:
         return b"".join(parts)
 
 
-def _goes_through(step: Callable[[], object]) -> bool:
+def _completes(step: Callable[[], object]) -> bool:
     try:
         step()
     except ssl.SSLWantReadError:

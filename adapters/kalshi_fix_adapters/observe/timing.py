@@ -10,12 +10,12 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import HeartbeatReceived, LoggedOn, MessageReceived, RejectReceived
 
 MAX_WAITING = 10_000
-"""Orders (and, apart from them, TestRequests) whose answer is waited for; beyond, the oldest is forgotten."""
+"""Maximum number of unanswered orders, and of unanswered TestRequests; beyond it, the oldest is dropped."""
 _T = TypeVar("_T")
 
 
 class Timings:
-    """The moments at which something began, until it ends. All times are seconds of the monotonic clock."""
+    """The start times of what is being measured, in seconds of the monotonic clock."""
 
     def __init__(self) -> None:
         self._connecting = 0.0
@@ -31,35 +31,35 @@ class Timings:
         """Time at which each TestRequest of this connection was sent, by TestReqID (112)."""
 
     def connecting(self, now: float) -> None:
-        """An attempt to connect begins."""
+        """Record the start of an attempt to connect."""
         self._connecting = self._tcp = now
         self._connected = None
         self._tests.clear()
 
     def tcp_connected(self, now: float) -> None:
-        """TCP is up, TLS not yet."""
+        """Record that TCP is connected, before TLS."""
         self._tcp = now
 
     def connected(self, now: float, *, secured: bool) -> None:
-        """The transport is up."""
+        """Record that the transport is connected."""
         self._connected = now
         # Without TLS there is no time between the two, and an adapter may not have called `tcp_connected`.
         if not secured:
             self._tcp = now
 
     def sent(self, message: Message, now: float) -> None:
-        """The session has taken a message of the user."""
+        """Record a message of the user that the session has accepted."""
         # Any message may be sent; many have no ClOrdID.
         cl_ord_id = getattr(message, "cl_ord_id", None)
         if cl_ord_id:
-            _remember(self._orders, cl_ord_id, (now, message.NAME))
+            _add(self._orders, cl_ord_id, (now, message.NAME))
 
     def tested(self, test_req_id: str, now: float) -> None:
-        """A TestRequest has left."""
-        _remember(self._tests, test_req_id, now)
+        """Record a TestRequest that was sent."""
+        _add(self._tests, test_req_id, now)
 
     def event(self, event: object, now: float) -> Timing | None:
-        """Return the timings that an event completes."""
+        """Return the timing that an event completes, if any."""
         if isinstance(event, MessageReceived):
             return self._answered(event.message, event.message, now) if self._orders else None
         if isinstance(event, RejectReceived):
@@ -81,7 +81,7 @@ class Timings:
         return None if found is None else OrderTiming(now - found[0], str(cl_ord_id), found[1], answer)
 
 
-def _remember(waiting: OrderedDict[str, _T], key: str, value: _T) -> None:
+def _add(waiting: OrderedDict[str, _T], key: str, value: _T) -> None:
     waiting[key] = value
     if len(waiting) > MAX_WAITING:
         waiting.popitem(last=False)

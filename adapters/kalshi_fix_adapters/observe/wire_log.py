@@ -44,12 +44,12 @@ class WireLog:
     def __init__(
         self, path: str | Path, *, max_bytes: int | None = MAX_BYTES, backups: int = BACKUPS
     ) -> None:
-        """Open the log, or go on with it.
+        """Open the log; append if the file exists.
 
         Args:
-            path: the file; it is made with mode 0600, and an old one gets this mode.
-            max_bytes: size at which the file is renamed to `path.1` and a new one begins; None for never.
-            backups: how many rotated files are kept (`path.1` is the newest).
+            path: the file; a new or existing one gets the mode 0600.
+            max_bytes: size at which the file is renamed to `path.1` and a new one begins; None for no limit.
+            backups: the number of rotated files to keep; `path.1` is the newest.
 
         Raises:
             ConfigurationError: the file cannot be written, or a limit makes no sense.
@@ -75,7 +75,7 @@ class WireLog:
 
     @property
     def path(self) -> Path:
-        """The file now written to."""
+        """The current file."""
         return self._file.path
 
     def __enter__(self) -> Self:
@@ -92,9 +92,11 @@ class WireLog:
     def connect(
         self, where: str, now: Instant, *, max_message_size: int = MAX_BODY_LENGTH
     ) -> WireLogConnection:
-        """Mark the beginning of a connection; return the object that takes its bytes. Of messages with a
-        longer BodyLength than `max_message_size` bytes, only the receipt is written, not the content."""
-        # Names given by users may contain line ends, with which a line could be forged.
+        """Write the beginning of a connection; return the object that writes its messages.
+
+        A message whose BodyLength exceeds `max_message_size` is noted without its content.
+        """
+        # Names given by users may contain line breaks, which could forge a line.
         where = where.encode("unicode_escape").decode("ascii")
         with self._file.lock:
             self._connections += 1
@@ -104,7 +106,7 @@ class WireLog:
         return WireLogConnection(self, number, max_message_size)
 
     def disconnect(self, number: int, now: Instant) -> None:
-        """Mark the end of a connection."""
+        """Write the end of a connection."""
         self.write(number, ["disconnected"], now)
         with self._file.lock:
             self._open_connections.pop(number, None)
@@ -183,15 +185,15 @@ class WireLogConnection:
 
 
 _borrowed: dict[Path, tuple[WireLog, int]] = {}
-"""The logs that clients share, each with the number of its clients."""
+"""The logs that clients share, by path, with the number of their clients."""
 _borrowing = Lock()
-"""For `_borrowed`: clients of several threads open and close."""
+"""Guards `_borrowed`, because clients may be opened and closed by several threads."""
 
 
 def borrow(path: str | Path) -> WireLog:
-    """Return the log at a path, the same one to all who name the path; `give_back` closes it in the end.
+    """Return the log at a path, which all clients with this path share; the last `give_back` closes it.
 
-    Two independent ones would rotate the same file.
+    Two separate logs would rotate the same file.
 
     Raises:
         ConfigurationError: the file cannot be written.
@@ -215,6 +217,6 @@ def give_back(log: WireLog) -> None:
 
 
 def stamp(time: datetime) -> str:
-    """Return the time at the beginning of a line."""
+    """Return a time in the format of the log."""
     # The first 26 characters are date and time; the offset behind them is written as Z.
     return time.astimezone(UTC).isoformat(" ", "microseconds")[:26] + "Z"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from kalshi_fix_adapters.cli.spec import MOST_LISTED, _entries, _shown, spec
+from kalshi_fix_adapters.cli.spec import MAX_LISTED, _entries, _shown, spec
 from kalshi_fix_sansio import DIALECT, TEXTS, NewOrderSingle, OrdStatus
 
 
@@ -60,6 +60,6 @@ def test_descriptions_are_searched_for_all_words() -> None:
 def test_a_name_is_preferred_to_descriptions_and_a_long_list_is_cut() -> None:
     assert shown_for("side").startswith("Side (54)")
     shown = shown_for("order")
-    assert int(shown.split()[0]) > MOST_LISTED
-    assert len(shown.split("\n\n")) == 2 + MOST_LISTED
+    assert int(shown.split()[0]) > MAX_LISTED
+    assert len(shown.split("\n\n")) == 2 + MAX_LISTED
     assert shown.endswith("more; add a word\n")

@@ -21,12 +21,12 @@ Span = tuple[str, str]
 """A style (empty for none) and a piece of a line."""
 Line = tuple[Span, ...]
 
-USUAL_WIDTH: Final = 80
+DEFAULT_WIDTH: Final = 80
 """Columns of a terminal of unknown size."""
 PLAIN_WIDTH = 1000
 """Columns of output that is not a terminal, more than any table needs."""
 
-WIDEST: Final = 100
+MAX_TEXT_WIDTH: Final = 100
 """Maximum number of columns of running text, for readability."""
 
 CUT_OFF = ">"
@@ -34,7 +34,7 @@ CUT_OFF = ">"
 
 PROGRESS_SECONDS: Final = 0.5
 """Seconds between two progress lines, and before the first."""
-NARROWEST: Final = 20
+MIN_WIDTH: Final = 20
 """Minimum number of columns assumed for a terminal."""
 _WORDS: Final = re.compile(r" *[^ ]+")
 
@@ -64,12 +64,12 @@ def columns_of(stream: TextIO) -> int | None:
     if found is None:
         with contextlib.suppress(OSError, ValueError):
             found = os.get_terminal_size(stream.fileno()).columns
-    return max(NARROWEST, found or USUAL_WIDTH)
+    return max(MIN_WIDTH, found or DEFAULT_WIDTH)
 
 
 def _columns_from_environment() -> int | None:
     with contextlib.suppress(KeyError, ValueError):
-        return max(NARROWEST, int(os.environ["COLUMNS"]))
+        return max(MIN_WIDTH, int(os.environ["COLUMNS"]))
     return None
 
 
@@ -105,7 +105,7 @@ class StatusLine:
         self.clear()
 
     @staticmethod
-    def is_seen() -> bool:
+    def is_visible() -> bool:
         """Whether standard error is a terminal."""
         return sys.stderr.isatty()
 
@@ -188,8 +188,8 @@ class Screen:
         self.is_terminal: bool = self._stream.isatty()
         self.width: int = columns_of(self._stream) or PLAIN_WIDTH
         """Number of columns."""
-        width = self.width if self.is_terminal else _columns_from_environment() or USUAL_WIDTH
-        self.text_width: int = min(width, WIDEST)
+        width = self.width if self.is_terminal else _columns_from_environment() or DEFAULT_WIDTH
+        self.text_width: int = min(width, MAX_TEXT_WIDTH)
         """Number of columns of running text."""
         self._console = Console(file=self._stream, width=self.width, highlight=False, markup=False)
         self._styled: bool = self.is_terminal and not self._console.no_color

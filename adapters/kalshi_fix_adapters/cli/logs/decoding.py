@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from kalshi_fix_adapters.cli.kit.terminal import Line, printable
-from kalshi_fix_adapters.cli.logs.explain import Explanation, explain, sound_message
+from kalshi_fix_adapters.cli.logs.explain import Explanation, explain, valid_message
 from kalshi_fix_adapters.cli.logs.filters import NO_FILTERS, Filters
 from kalshi_fix_adapters.cli.logs.order_list import OrderFact, order_fact
 from kalshi_fix_adapters.cli.logs.render import brief, json_fields, lines, name_of, passed
@@ -84,7 +84,7 @@ class Decoder:
         """Decode the frames of a `LogReader`."""
         batch, wants = Batch(), self._options.filters.wants
         # Each step runs over the whole batch. Finishing one message at a time is 1.5 times as slow, because
-        # no step's code stays in the processor's caches.
+        # then the processor's caches hold the code of no step.
         logged = list(found)
         if self._options.form is Form.NONE:
             batch.facts = [self._counted(each, wants(each)) for each in logged]
@@ -94,7 +94,7 @@ class Decoder:
         if self._options.form is Form.ORDERS:
             batch.orders = [fact for each in kept if (fact := order_fact(each)) is not None]
             return batch
-        for each, message in zip(kept, [self._sound(each) for each in kept], strict=True):
+        for each, message in zip(kept, [self._fitting(each) for each in kept], strict=True):
             if message is None:
                 self._show_explained(entry_of(each, self._judge), batch)
             elif self._options.form is Form.JSON:
@@ -114,9 +114,9 @@ class Decoder:
         else:
             self._add_lines(batch, list(self._explained(entry, explanation)))
 
-    def _sound(self, logged: LoggedMessage) -> Message | None:
+    def _fitting(self, logged: LoggedMessage) -> Message | None:
         """Return a valid message that a template can format; None if the full renderers are needed."""
-        message = None if self._options.form is Form.FULL else sound_message(logged, self._judge)
+        message = None if self._options.form is Form.FULL else valid_message(logged, self._judge)
         return message if message is not None and self._templates.fits(message) else None
 
     def _add_lines(self, batch: Batch, shown: list[Line]) -> None:
@@ -162,7 +162,7 @@ class Decoder:
         )
 
     def _counted(self, logged: LoggedMessage, selected: bool) -> tuple[Fact, bool, bool]:
-        message = sound_message(logged, self._judge)
+        message = valid_message(logged, self._judge)
         if message is not None:
             return _fact(logged, message), selected, False
         entry = entry_of(logged, self._judge)

@@ -18,7 +18,7 @@ STEP: Final = 40
 """Distance between two messages."""
 HEAD: Final = 8
 """Length of an arrow's head."""
-MOST_LETTERS: Final = 66
+MAX_LABEL: Final = 66
 """Longer labels are truncated."""
 
 STYLE: Final = """
@@ -57,13 +57,13 @@ def diagram(arrows: Sequence[Arrow]) -> str:
         *(f'<line class="life" x1="{x}" x2="{x}" y1="24" y2="{height}"/>' for x in (YOU, VENUE)),
     ]
     for number, arrow in enumerate(arrows, 1):
-        parts.append(_drawn(arrow, number, FIRST + STEP * (number - 1)))
+        parts.append(_arrow(arrow, number, FIRST + STEP * (number - 1)))
     return "\n".join((*parts, "</svg></div>"))
 
 
-def _drawn(arrow: Arrow, number: int, y: int) -> str:
+def _arrow(arrow: Arrow, number: int, y: int) -> str:
     tip, back = (VENUE, -HEAD) if arrow.to_venue else (YOU, HEAD)
-    label = arrow.label if len(arrow.label) <= MOST_LETTERS else f"{arrow.label[: MOST_LETTERS - 2]}.."
+    label = arrow.label if len(arrow.label) <= MAX_LABEL else f"{arrow.label[: MAX_LABEL - 2]}.."
     return (
         f'<a href="#m{number}" class="{"bad" if arrow.is_bad else "sound"}">'
         f'<text x="0" y="{y}">{escape(arrow.clock)}</text>'

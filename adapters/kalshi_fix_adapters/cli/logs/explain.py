@@ -42,7 +42,7 @@ class Explanation:
         return None if self.inspection.layout is None else self.inspection.layout.name
 
 
-def sound_message(logged: LoggedMessage, judge: Judge) -> Message | None:
+def valid_message(logged: LoggedMessage, judge: Judge) -> Message | None:
     """Return a message quickly if it is certainly valid; None if `explain` has to check it."""
     if logged.truncated:
         return None

@@ -22,12 +22,12 @@ from kalshi_fix_adapters.observe.wire_log import stamp
 from kalshi_fix_sansio.clock import Instant
 
 STDIN: Final = "-"
-_OTHER: Final = re.compile(
+_OTHER_VERSION: Final = re.compile(
     rb"8=(FIX\.[0-9]\.[0-9](?:SP[0-9])?)(?:%b)" % b"|".join(map(re.escape, SEPARATORS))
 )
 _DIRECTIONS: Final[Mapping[Kind, Direction]] = {Kind.RECEIVED: "received", Kind.SENT: "sent"}
-_LONGEST_OTHER: Final = 20
-_MEGA: Final = 1_000_000
+_LONGEST_BEGIN_STRING_VERSION: Final = 20
+_MEGABYTE: Final = 1_000_000
 
 
 class UnreadableError(Exception):
@@ -78,14 +78,14 @@ def _followed(path: Path, wait: Callable[[], None]) -> Iterator[bytes]:
         with path.open("rb") as file:
             while True:
                 yield from pieces_of(file)
-                if _is_over(path, file):
+                if _was_replaced(path, file):
                     # The bytes written before the file was renamed.
                     yield from pieces_of(file)
                     break
                 wait()
 
 
-def _is_over(path: Path, file: IO[bytes]) -> bool:
+def _was_replaced(path: Path, file: IO[bytes]) -> bool:
     opened = os.fstat(file.fileno())
     if opened.st_size < file.tell():
         return True
@@ -103,20 +103,20 @@ class OtherVersions:
         self._found: Counter[str] = Counter()
 
     def watch(self, found: Iterator[bytes]) -> Iterator[bytes]:
-        """Inspect a piece of the log."""
+        """Yield the pieces of a log unchanged, and count the messages of other versions in them."""
         rest = b""
         for piece in found:
             yield piece
             # Most logs have none, and this search is fast.
             data = rest + piece
             if data.find(b"8=FIX.") >= 0:
-                for each in _OTHER.finditer(data):
+                for each in _OTHER_VERSION.finditer(data):
                     if each.end() > len(rest):
                         self._found[each[1].decode()] += 1
-            rest = data[-_LONGEST_OTHER:]
+            rest = data[-_LONGEST_BEGIN_STRING_VERSION:]
 
     def sentences(self) -> Iterator[str]:
-        """Yield sentences about the findings."""
+        """Yield a sentence for each other version that was found."""
         for version, count in sorted(self._found.items()):
             verb = "message is" if count == 1 else "messages are"
             yield f"{count:,} {verb} {version}, not Kalshi's FIXT.1.1, and not shown"
@@ -126,7 +126,7 @@ class Progress:
     """Shows the progress of reading a large file on a terminal."""
 
     def __init__(self, name: str, *, shown: bool) -> None:
-        self._shown = shown and StatusLine.is_seen()
+        self._shown = shown and StatusLine.is_visible()
         self._name = name
         self._size = 0
         if self._shown and name != STDIN and not name.endswith(".gz"):
@@ -143,7 +143,7 @@ class Progress:
         self._line.clear()
 
     def watch(self, found: Iterator[bytes]) -> Iterator[bytes]:
-        """Count the bytes of a piece."""
+        """Yield the pieces of a log unchanged, and show the progress."""
         if not self._shown:
             yield from found
             return
@@ -155,6 +155,6 @@ class Progress:
                 self._show_progress(done, done / (time.monotonic() - begin))
 
     def _show_progress(self, done: int, speed: float) -> None:
-        part = f"{done / self._size:4.0%} of {self._size / _MEGA:,.0f} MB" if self._size else ""
-        text = part or f"{done / _MEGA:,.0f} MB"
-        self._line.show(f"{Path(self._name).name[:24]}: {text}, {speed / _MEGA:.0f} MB/s")
+        part = f"{done / self._size:4.0%} of {self._size / _MEGABYTE:,.0f} MB" if self._size else ""
+        text = part or f"{done / _MEGABYTE:,.0f} MB"
+        self._line.show(f"{Path(self._name).name[:24]}: {text}, {speed / _MEGABYTE:.0f} MB/s")

@@ -31,7 +31,7 @@ _SHOWN_OF_HEADER: Final = frozenset({"PossDupFlag", "PossResend"})
 
 
 def heading(explanation: Explanation, passed: str = "") -> Line:
-    """Return the header line of a message; `passed` has its time and direction."""
+    """Return the header line of a message; `origin` is its time and direction."""
     msg_type = explanation.inspection.msg_type
     kind = f" (35={printable(msg_type)})" if msg_type else ""
     origin = f", {passed}" if passed else ""

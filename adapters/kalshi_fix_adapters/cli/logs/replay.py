@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
@@ -38,7 +39,7 @@ from kalshi_fix_sansio.trading import (
 )
 
 NOTHING_FOUND = 3
-LOOKED_EVERY = 1_000
+PROGRESS_EVERY = 1_000
 """Number of messages between two checks of whether a progress line is due."""
 _SERVICES = {name: session_type.service for name, session_type in SESSION_TYPES.items()}
 
@@ -70,7 +71,7 @@ def replay(files: tuple[str, ...], product: str, everything: bool, as_of: AsOf) 
         recordings = [each for each in sources if isinstance(each, Recording)]
         for event in read_events(sources, as_of=as_of):
             state.take(event.session_type, event.what, event.time)
-            if not state.count % LOOKED_EVERY and line.is_due():
+            if not state.count % PROGRESS_EVERY and line.is_due():
                 speed = state.count / (time.monotonic() - begin)
                 line.show(f"{state.count:,}, up to {event.time:%Y-%m-%d %H:%M:%S}; {speed:,.0f} a second")
     screen.lines(list(state.lines(everything=everything)))
@@ -110,7 +111,7 @@ class _State:
         self.copies = DropCopy(product=product)
         self.positions, self.cash = Positions(), Cash(product=product)
         self.settlements = Settlements()
-        self.discrepancies: dict[str, int] = {}
+        self.discrepancies: Counter[str] = Counter()
         self._ended: dict[str, SessionEnded] = {}
         """The end of each session type's last session, unless messages have followed."""
 
@@ -128,9 +129,7 @@ class _State:
     def _take(self, session_type: str, what: object, time: Any) -> None:
         service = _SERVICES.get(session_type)
         if service == "market_data":
-            for change in self.books.apply(what):
-                for discrepancy in change.discrepancies:
-                    self._note(discrepancy.kind.value)
+            self._count_discrepancies(self.books.apply(what))
         elif service == "orders":
             self._settle(self.orders[session_type].apply(what))
         elif service == "drop_copy":
@@ -140,21 +139,16 @@ class _State:
                         self._settle(orders.apply(copied))
         elif service == "settlement":
             update = self.settlements.apply(what)
-            if update is not None:
-                self.positions.apply(update)
-                self.cash.apply(update)
-                for each in update.discrepancies:
-                    self._note(each.kind.value)
+            self._settle([] if update is None else [update])
 
     def _settle(self, updates: list[Any]) -> None:
         for update in updates:
             self.positions.apply(update)
             self.cash.apply(update)
-            for each in update.discrepancies:
-                self._note(each.kind.value)
+        self._count_discrepancies(updates)
 
-    def _note(self, kind: str) -> None:
-        self.discrepancies[kind] = self.discrepancies.get(kind, 0) + 1
+    def _count_discrepancies(self, updates: Iterable[Any]) -> None:
+        self.discrepancies.update(each.kind.value for update in updates for each in update.discrepancies)
 
     def lines(self, *, everything: bool) -> Iterator[Line]:
         """Yield the output."""

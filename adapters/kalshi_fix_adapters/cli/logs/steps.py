@@ -34,16 +34,9 @@ _SHOWN_FIELDS: Final = frozenset(
             "LastQty",
             "LastPx",
         ),
-        *(
-            "LeavesQty",
-            "CumQty",
-            "Text",
-            "OrdRejReason",
-            "CxlRejReason",
-            "ExecRestatementReason",
-            "RefSeqNum",
-        ),
-        *("RefTagID", "SessionRejectReason", "BusinessRejectReason", "BusinessRejectRefID", "TimeInForce"),
+        *("LeavesQty", "CumQty", "Text", "OrdRejReason", "CxlRejReason", "ExecRestatementReason"),
+        *("RefSeqNum", "RefTagID", "SessionRejectReason", "BusinessRejectReason", "BusinessRejectRefID"),
+        "TimeInForce",
     )
 )
 """The fields of a message that are shown unless all are requested."""

@@ -42,13 +42,13 @@ class Fact:
     msg_type: str
     sender: str
     target: str
-    number: int | None
+    seq_num: int | None
     """MsgSeqNum."""
-    again: bool
+    poss_dup: bool
     """PossDupFlag is Y."""
-    begins: bool
+    reset: bool
     """ResetSeqNumFlag is Y."""
-    next_number: int | None
+    new_seq_no: int | None
     """NewSeqNo of a SequenceReset."""
     client_id: str | None
 
@@ -92,7 +92,7 @@ class Summary:
             self._time(fact, fact.time)
 
     def _time(self, fact: Fact, time: datetime) -> None:
-        if fact.client_id is None or fact.again:
+        if fact.client_id is None or fact.poss_dup:
             return
         sent = fact.msg_type in _REQUESTS if fact.direction is None else fact.direction == "sent"
         if sent:
@@ -105,14 +105,14 @@ class Summary:
             self._latencies.append((time - since) / timedelta(microseconds=1))
 
     def _count(self, fact: Fact) -> None:
-        number = fact.number
+        number = fact.seq_num
         if number is None:
             return
         key = fact.sender, fact.target
         expected = self._next.get(key)
-        if fact.again:
+        if fact.poss_dup:
             self._fill(key, number, number)
-        elif fact.begins and fact.msg_type == _LOGON:
+        elif fact.reset and fact.msg_type == _LOGON:
             expected = None
         if expected is not None and number > expected:
             if len(self._gaps) < MAX_KEPT:
@@ -120,10 +120,10 @@ class Summary:
             else:
                 self._uncounted_gaps += 1
         after = number + 1
-        if fact.msg_type == _SEQUENCE_RESET and fact.next_number is not None:
-            self._fill(key, number, fact.next_number - 1)
-            after = fact.next_number
-        forward = expected is None or after > expected or (not fact.again and fact.msg_type == _LOGON)
+        if fact.msg_type == _SEQUENCE_RESET and fact.new_seq_no is not None:
+            self._fill(key, number, fact.new_seq_no - 1)
+            after = fact.new_seq_no
+        forward = expected is None or after > expected or (not fact.poss_dup and fact.msg_type == _LOGON)
         if forward and (key in self._next or len(self._next) < MAX_KEPT):
             self._next[key] = after
 

@@ -11,10 +11,10 @@ from kalshi_fix_adapters.cli.sessions.order_entry import (
     ID,
     NUMBER,
     SIDES,
-    carried_out,
     cost,
     order_id_option,
     order_plan,
+    perform,
     print_order,
     request_options,
     side_argument,
@@ -39,7 +39,7 @@ def amend(
     quantity: Decimal,
     price: Decimal,
     order_id: str | None,
-    own_id: str,
+    cl_ord_id: str,
     yes: bool,
 ) -> None:
     """Change ORDER, its latest ClOrdID, to QUANTITY contracts at PRICE dollars each.
@@ -51,7 +51,7 @@ def amend(
     with plain_errors():
         plan = order_plan(target)
         request = OrderCancelReplaceRequest(
-            cl_ord_id=own_id,
+            cl_ord_id=cl_ord_id,
             orig_cl_ord_id=order,
             order_id=order_id,
             symbol=symbol,
@@ -65,5 +65,5 @@ def amend(
             f"at {price:f} dollars",
             cost(target.product, side, quantity, price),
         ]
-        outcome = carried_out(plan, request, what, yes=yes, settle=True)
+        outcome = perform(plan, request, what, yes=yes, settle=True)
     print_order(outcome)

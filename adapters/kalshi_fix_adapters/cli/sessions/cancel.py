@@ -8,9 +8,9 @@ from kalshi_fix_adapters.cli.kit.failures import plain_errors
 from kalshi_fix_adapters.cli.sessions.order_entry import (
     ID,
     SIDES,
-    carried_out,
     order_id_option,
     order_plan,
+    perform,
     print_order,
     request_options,
     side_argument,
@@ -31,7 +31,7 @@ def cancel(
     side: str,
     symbol: str,
     order_id: str | None,
-    own_id: str,
+    cl_ord_id: str,
     yes: bool,
 ) -> None:
     """Cancel the open quantity of ORDER, its latest ClOrdID; SIDE and SYMBOL must be those of the order.
@@ -41,12 +41,12 @@ def cancel(
     with plain_errors():
         plan = order_plan(target)
         request = OrderCancelRequest(
-            cl_ord_id=own_id,
+            cl_ord_id=cl_ord_id,
             orig_cl_ord_id=order,
             order_id=order_id,
             symbol=symbol,
             side=SIDES[side],
         )
         what = [f"cancel {order}", f"an order to {side} {symbol}", "costs nothing; fills are kept"]
-        outcome = carried_out(plan, request, what, yes=yes)
+        outcome = perform(plan, request, what, yes=yes)
     print_order(outcome)

@@ -32,9 +32,9 @@ from kalshi_fix_sansio.events import LoggedOn
 WIDTH = len("certificate")
 """Columns of the longest step's name."""
 CLOCK_MARGIN = 0.5
-"""Fraction of the tolerance for SendingTime from which on the clock's difference is a warning."""
+"""Fraction of the tolerance for SendingTime at which a difference of the clocks becomes a warning."""
 EXPIRY_MARGIN = 3
-"""Days before the expiry of the venue's certificate from which on it is a warning."""
+"""Days before the expiry of the venue's certificate at which a warning is printed."""
 
 
 @click.command()
@@ -52,17 +52,17 @@ def doctor(session: str, target: Target) -> None:
     The API key is read from KALSHI_KEY_ID, KALSHI_PRIVATE_KEY or KALSHI_PRIVATE_KEY_PATH, and
     KALSHI_PRIVATE_KEY_PASSPHRASE; for margin these names begin with KALSHI_PERPS_. No order is sent.
     """
-    seen = _Seen()
+    clocks = _ClockComparison()
     with plain_errors():
         with _step("key"):
-            plan = target.plan(session, reconnect=None, observer=seen)
+            plan = target.plan(session, reconnect=None, observer=clocks)
         _print_step("key", "ok", f"{plan.config.sender_comp_id}, for {plan}")
         _check_synchronisation()
         _reach(plan)
         with _step("logon"), Client(plan) as client:
             agreed = client.logged_on
             _print_step("logon", "ok", "" if agreed is None else f"HeartBtInt {agreed.heart_bt_int} seconds")
-            _compare_clocks(seen.ahead, plan.config.sending_time_tolerance)
+            _compare_clocks(clocks.ahead, plan.config.sending_time_tolerance)
         ended = client.ended
         clean = ended is None or ended.clean
         _print_step("logout", "ok" if clean else "warning", "" if clean or ended is None else ended.text)
@@ -79,7 +79,7 @@ def _check_synchronisation() -> None:
 
 
 @attrs.define
-class _Seen(Observer):
+class _ClockComparison(Observer):
     """The difference between the clocks, measured at the logon."""
 
     ahead: float = 0.0
@@ -114,32 +114,32 @@ def _reach(plan: ConnectionPlan) -> None:
     Without TLS only the host is checked, because the Logon shows the rest.
     """
     host, port = plan.endpoint.host, plan.endpoint.port
-    begun, step = time.monotonic(), "address"
-    up: list[float] = []
+    started, step = time.monotonic(), "address"
+    connected_at: list[float] = []
     with contextlib.suppress(OSError):
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         _print_step("address", "ok", ", ".join(dict.fromkeys(str(each[4][0]) for each in found)))
-        begun, step = time.monotonic(), "TCP"
+        started, step = time.monotonic(), "TCP"
     if isinstance(plan.security, Plaintext):
         return
     try:
         with open_socket(
-            host, port, plan.security, plan.timeout, on_tcp=lambda: up.append(time.monotonic())
+            host, port, plan.security, plan.timeout, on_tcp=lambda: connected_at.append(time.monotonic())
         ) as connection:
-            _print_step("TCP", "ok", _milliseconds(up[0] - begun))
-            _say_tls(connection, time.monotonic() - up[0])
+            _print_step("TCP", "ok", _milliseconds(connected_at[0] - started))
+            _print_tls(connection, time.monotonic() - connected_at[0])
     except CertificateRejectedError:
         _print_step("TCP", "ok")
         _print_step("certificate", "FAILED")
         raise
     except Exception:
-        if up:
-            _print_step("TCP", "ok", _milliseconds(up[0] - begun))
-        _print_step("TLS" if up else step, "FAILED")
+        if connected_at:
+            _print_step("TCP", "ok", _milliseconds(connected_at[0] - started))
+        _print_step("TLS" if connected_at else step, "FAILED")
         raise
 
 
-def _say_tls(connection: socket.socket, seconds: float) -> None:
+def _print_tls(connection: socket.socket, seconds: float) -> None:
     if not isinstance(connection, ssl.SSLSocket):
         return
     _print_step("TLS", "ok", f"{connection.version()}, {_milliseconds(seconds)}")

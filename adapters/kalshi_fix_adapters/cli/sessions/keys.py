@@ -47,14 +47,14 @@ class Keys:
 
     def __enter__(self) -> Self:
         if sys.platform != "win32":
-            self._take()
+            self._enter_key_mode()
             for number in (signal.SIGTERM, signal.SIGHUP):
                 self._handlers[number] = signal.signal(number, _end)
-            self._handlers[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, self._note)
+            self._handlers[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, self._on_suspend)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._give_back()
+        self._restore()
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
 
@@ -82,26 +82,26 @@ class Keys:
         again."""
         if sys.platform != "win32":
             self._is_suspended = False
-            self._give_back()
+            self._restore()
             signal.signal(signal.SIGTSTP, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGTSTP)
-            signal.signal(signal.SIGTSTP, self._note)
-            self._take()
+            signal.signal(signal.SIGTSTP, self._on_suspend)
+            self._enter_key_mode()
 
-    def _take(self) -> None:
+    def _enter_key_mode(self) -> None:
         if sys.platform != "win32" and sys.stdin.isatty():
             # The terminal is closed, or belongs to another process group: no keys can be read.
             with contextlib.suppress(termios.error, OSError):
                 self._before = termios.tcgetattr(sys.stdin)
                 tty.setcbreak(sys.stdin)
 
-    def _give_back(self) -> None:
+    def _restore(self) -> None:
         if sys.platform != "win32" and self._before is not None:
             with contextlib.suppress(termios.error, OSError):
                 termios.tcsetattr(sys.stdin, termios.TCSAFLUSH, self._before)
             self._before = None
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _on_suspend(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         self._is_suspended = True
 

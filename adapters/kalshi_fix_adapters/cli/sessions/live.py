@@ -23,9 +23,9 @@ from kalshi_fix_adapters.events import ClientEvent, ConnectFailed, Connecting, D
 from kalshi_fix_sansio.events import LoggedOn
 
 REDRAWN_EVERY: Final = 0.1
-"""Minimum number of seconds between two pictures."""
+"""Minimum number of seconds between two redraws."""
 LINE_WIDTH: Final = 60
-"""Columns of a picture that is printed once without a terminal."""
+"""Columns of a view that is printed once, without a terminal."""
 MAX_REASON: Final = 300
 """Maximum number of characters of the reason of a lost connection."""
 
@@ -39,7 +39,7 @@ class View(Protocol):
     def tick(self) -> Sequence[str]:
         """Perform due work; called regularly. Return lines as `apply` does."""
 
-    def picture(self, width: int, height: int | None) -> Sequence[Line]:
+    def render(self, width: int, height: int | None) -> Sequence[Line]:
         """Return the current state, in `width` columns and, if possible, `height` rows."""
 
     @property
@@ -53,10 +53,10 @@ def clock() -> str:
 
 
 def follow(client: Client, plan: ConnectionPlan, view: View, *, once: bool) -> bool:
-    """Show events until the client ends or is interrupted; with `once`, one picture as soon as it is
+    """Show the view until the client ends or is interrupted; with `once`, print it once, as soon as it is
     complete.
 
-    Returns whether it was complete.
+    Returns whether the view was complete.
 
     Raises:
         SessionClosedError: the client has ended.
@@ -69,7 +69,7 @@ def follow(client: Client, plan: ConnectionPlan, view: View, *, once: bool) -> b
             _take(client, view, connection, max(0.0, min(REDRAWN_EVERY, deadline - time.monotonic())))
         screen = Screen()
         width = screen.width if screen.is_terminal else LINE_WIDTH
-        screen.lines(view.picture(width, None))
+        screen.lines(view.render(width, None))
         return view.is_complete
     if sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown"):
         _Display(client, view, connection).run()
@@ -134,7 +134,7 @@ class _Connection:
         return [f"{clock()} {what}, next attempt in {seconds:.0f} s: {self._why}"]
 
     def lines(self, width: int) -> list[Line]:
-        """Return the header of a picture."""
+        """Return the header of the view."""
         now = f"{clock()} UTC"
         head: Line = (("bold", f"{self.name:<{width - len(now)}}"), ("", now))
         if self._is_on:
@@ -190,7 +190,7 @@ class _Display:
         width, height = self._console.size
         above = self._connection.lines(width)
         room = max(1, height - len(above) - 1)
-        body = self._view.picture(width, room)
+        body = self._view.render(width, room)
         # The scroll position is kept while the body grows, and limited when it shrinks.
         self._top = min(self._top, max(0, len(body) - room))
         shown = list(body[self._top : self._top + room])

@@ -7,8 +7,8 @@ import click
 from kalshi_fix_adapters.cli.kit.failures import plain_errors
 from kalshi_fix_adapters.cli.sessions.order_entry import (
     SESSION,
-    carried_out,
     order_plan,
+    perform,
     print_labelled,
     request_options,
 )
@@ -18,20 +18,20 @@ from kalshi_fix_sansio import ExecType, OrderMassCancelRequest
 
 @click.command(name="mass-cancel")
 @request_options
-def mass_cancel(target: Target, own_id: str, yes: bool) -> None:
+def mass_cancel(target: Target, cl_ord_id: str, yes: bool) -> None:
     """Cancel all open orders that this API key has placed on KalshiNR.
 
     Exit status: 0 cancelled, 1 rejected or not sent, 3 outcome unknown.
     """
     with plain_errors():
         plan = order_plan(target)
-        request = OrderMassCancelRequest(cl_ord_id=own_id)
+        request = OrderMassCancelRequest(cl_ord_id=cl_ord_id)
         what = [
             f"cancel ALL open orders of this key on {SESSION}",
             f"key {plan.config.sender_comp_id}",
             "costs nothing; fills are kept",
         ]
-        outcome = carried_out(plan, request, what, yes=yes, settle=True)
+        outcome = perform(plan, request, what, yes=yes, settle=True)
     ended = {each.order_id: each for each in outcome.reports if each.exec_type == ExecType.CANCELED}
     print_labelled("accepted", f"the venue cancels all; {len(ended)} reported so far")
     for report in ended.values():

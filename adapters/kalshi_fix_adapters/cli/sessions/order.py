@@ -12,9 +12,9 @@ from kalshi_fix_adapters.cli.sessions.order_entry import (
     NUMBER,
     REFUSED,
     SIDES,
-    carried_out,
     cost,
     order_plan,
+    perform,
     print_order,
     request_options,
     side_argument,
@@ -53,7 +53,7 @@ def order(
     price: Decimal,
     expiry: str,
     post_only: bool,
-    own_id: str,
+    cl_ord_id: str,
     yes: bool,
 ) -> None:
     """Buy or sell QUANTITY contracts of SYMBOL at PRICE dollars each or better.
@@ -64,7 +64,7 @@ def order(
     with plain_errors():
         plan = order_plan(target)
         request = NewOrderSingle(
-            cl_ord_id=own_id,
+            cl_ord_id=cl_ord_id,
             symbol=symbol,
             side=SIDES[side],
             order_qty=quantity,
@@ -80,7 +80,7 @@ def order(
         ]
         at_once = request.time_in_force in AT_ONCE
 
-        outcome = carried_out(plan, request, what, yes=yes, settle=not at_once, at_once=at_once)
+        outcome = perform(plan, request, what, yes=yes, settle=not at_once, at_once=at_once)
     print_order(outcome)
     report = outcome.report
     if report is not None and not report.leaves_qty and not outcome.fills:

@@ -42,7 +42,7 @@ MAX_ID: Final = 64
 """Maximum number of characters of a ClOrdID in an argument."""
 MAX_TEXT: Final = 256
 """Maximum number of characters printed of the venue's Text."""
-ONE, ZERO, CENTICENT = Decimal(1), Decimal(0), Decimal("0.0001")
+ONE, ZERO, PRICE_STEP = Decimal(1), Decimal(0), Decimal("0.0001")
 
 
 _NUMBER: Final = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
@@ -70,7 +70,7 @@ order_id_option: Callable[[F], F] = click.option(
 )
 _id_option = click.option(
     "--id",
-    "own_id",
+    "cl_ord_id",
     type=ID,
     default=lambda: str(uuid4()),
     show_default=False,
@@ -140,7 +140,7 @@ def _at_terminal() -> bool:
 
 
 def cost(product: str, side: str, quantity: Decimal, price: Decimal) -> str:
-    """Return the value of an order in words."""
+    """Return a sentence about the cost of an order."""
     if product == "margin":
         return f"worth {quantity * price:f} dollars; requires margin, plus fees"
     if side == "buy":
@@ -148,7 +148,7 @@ def cost(product: str, side: str, quantity: Decimal, price: Decimal) -> str:
     return f"costs up to {quantity * (ONE - price):f} dollars, plus fees; less if you hold Yes"
 
 
-def carried_out(
+def perform(
     plan: ConnectionPlan,
     request: Request,
     what: Sequence[str],
@@ -157,10 +157,10 @@ def carried_out(
     settle: bool = False,
     at_once: bool = False,
 ) -> Outcome:
-    """Ask for confirmation of a request, which `what` describes, unless `yes` is set; send it and wait for
-    its outcome; if it was refused or is unknown, print that.
+    """Ask for confirmation (unless `yes` is set), send a request, and return its outcome.
 
-    The command then exits with status 1 or 3.
+    `what` has lines that describe the request. If it was refused, or its outcome is unknown, this prints the
+    reason and exits with status 1 or 3.
 
     Raises:
         CommandError: the request was not sent.
@@ -238,6 +238,6 @@ def print_fills(outcome: Outcome) -> None:
     value = sum((price * quantity for price, quantity in sound), ZERO)
     fees = sum((fee.misc_fee_amt for each in outcome.fills for fee in each.misc_fees), ZERO)
     print_labelled(
-        "filled", f"{filled:f} contracts at {(value / filled).quantize(CENTICENT):f} dollars on average"
+        "filled", f"{filled:f} contracts at {(value / filled).quantize(PRICE_STEP):f} dollars on average"
     )
     print_labelled("value", f"{value:f} dollars, plus {fees:f} dollars in fees")

@@ -87,7 +87,7 @@ class OpenOrders:
         self._latest: deque[str] = deque(maxlen=LATEST)
         self._started = False
         """Whether the reports requested at the start have been received, or are unavailable. Until then every
-        older order is uncertain, which is no news."""
+        older order is uncertain, so unknown outcomes are not printed."""
         self._requested_from: Mapping[int, ExecKey] = {}
         """Start of the ranges requested because of uncertainty, by shard."""
         self._printed: list[str] = []
@@ -137,12 +137,12 @@ class OpenOrders:
         self._printed = unknown
         return lines
 
-    def picture(self, width: int, height: int | None) -> list[Line]:
+    def render(self, width: int, height: int | None) -> list[Line]:
         """Return the open orders, the uncertain items and, in live mode, the recent events."""
         live = list(self._orders.live())
-        unsure = sum(order.state is not OrderState.OPEN for order in live)
+        uncertain = sum(order.state is not OrderState.OPEN for order in live)
         lines: list[Line] = [
-            (("bold", f"{len(live)} open" + (f", {unsure} uncertain" if unsure else "")),),
+            (("bold", f"{len(live)} open" + (f", {uncertain} uncertain" if uncertain else "")),),
             (),
         ]
         for order in live:
@@ -180,7 +180,7 @@ class OpenOrders:
         return lines
 
     def _unknown(self) -> Iterator[str]:
-        """Yield the uncertain items in words."""
+        """Yield a sentence for each unknown outcome."""
         newest = self._orders.newest
         for shard, begin in self._since.items():
             # A range includes its first ExecID, if there is such a report.
@@ -193,7 +193,7 @@ class OpenOrders:
             elif each.why:
                 yield f"  {printable(each.why)}"
             if each.why == EventResendRejectReason.BEGIN_TOO_SMALL.name:
-                yield "  set --since to an ExecID (17) of the last hours"
+                yield "  set --since to an ExecID (17) from the last few hours"
         for item in self._orders.uncertain():
             yield f"Uncertain: {printable(str(item))}"
 

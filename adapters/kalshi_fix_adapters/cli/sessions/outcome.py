@@ -40,7 +40,7 @@ class Outcome:
 
     request: Request
     at_once: bool = False
-    """Whether the order cannot rest, so its last report must have no leaves quantity."""
+    """Whether the order cannot stay open: only a report with LeavesQty 0 answers it."""
     reports: list[ExecutionReport] = attrs.field(factory=list)
     """All except pending ones, in the order of receipt, including those of other orders."""
     answer: Answer | None = None
@@ -49,7 +49,7 @@ class Outcome:
     why: str = ""
     """Why there is no answer, or why the answer is inconclusive."""
     unsure: bool = False
-    """Whether the answer reports that the outcome is unknown to the venue too."""
+    """Whether the venue has reported that it does not know the outcome either."""
 
     @property
     def is_answered(self) -> bool:
@@ -121,23 +121,23 @@ def carry_out(plan: ConnectionPlan, request: Request, *, settle: bool, at_once: 
         plan: for a client that does not reconnect.
         request: an order, a change, a cancel or a mass cancel.
         settle: whether to wait a little for further reports after the answer.
-        at_once: whether the order cannot rest.
+        at_once: whether the order cannot stay open.
 
     Raises:
         KalshiFixError: nothing was sent.
         KeyboardInterrupt: nothing was sent.
     """
     outcome = Outcome(request, at_once=at_once)
-    client, may_have_left = Client(plan), False
+    client, may_have_been_sent = Client(plan), False
     try:
         with client:
             # An interrupt in `send` may occur after the bytes were sent; an exception of `send` means that
             # they were not.
-            may_have_left = True
+            may_have_been_sent = True
             try:
                 client.send(request, timeout=plan.timeout)
             except KalshiFixError:
-                may_have_left = False
+                may_have_been_sent = False
                 raise
             _listen(client, outcome, plan.timeout, lambda: outcome.is_answered)
             if not outcome.is_answered:
@@ -145,11 +145,11 @@ def carry_out(plan: ConnectionPlan, request: Request, *, settle: bool, at_once: 
             elif settle:
                 _listen(client, outcome, SETTLING, lambda: False)
     except KeyboardInterrupt:
-        if not may_have_left:
+        if not may_have_been_sent:
             raise
         outcome.fail("interrupted before the answer")
     except KalshiFixError as error:
-        if not may_have_left:
+        if not may_have_been_sent:
             raise
         outcome.fail(str(error))
     # Messages that the venue sent before it answered the Logout.

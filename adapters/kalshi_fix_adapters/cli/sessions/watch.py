@@ -28,7 +28,7 @@ MAX_SYMBOLS: Final = 100
 DEPTH: Final = 5
 """Levels of a book with --once."""
 MAX_DEPTH: Final = 100
-LEAST_DEPTH: Final = 2
+MIN_DEPTH: Final = 2
 """Levels below which each book on a terminal is shown in one line."""
 BLOCK_WIDTH: Final = 56
 """Columns of a book."""
@@ -36,7 +36,7 @@ GAP: Final = 4
 """Columns between two books side by side."""
 BLOCK_ROWS: Final = 5
 """Rows of a book in addition to its levels."""
-NEW_SECONDS: Final = 1.0
+HIGHLIGHT_SECONDS: Final = 1.0
 """Seconds for which a changed level is highlighted."""
 _SYMBOL_WIDTH: Final = 22
 
@@ -70,7 +70,7 @@ def watch(target: Target, symbols: tuple[str, ...], depth: int | None, once: boo
 
 
 class Books:
-    """Books of some markets, requested again when they become stale."""
+    """The books of some markets. A stale book is requested again."""
 
     def __init__(self, client: Client, symbols: Sequence[str], depth: int | None = None) -> None:
         """Request the books; `depth` levels of each are shown, by default as many as fit."""
@@ -84,13 +84,13 @@ class Books:
         """The time of day of the last change, by market."""
         self._trades: dict[str, str] = {}
         """The displayed text of the last trade, by market."""
-        self._news: dict[tuple[str, MDEntryType, Decimal], float] = {}
+        self._recent: dict[tuple[str, MDEntryType, Decimal], float] = {}
         """The monotonic time of recent changes, by level."""
         self._request(self._symbols)
 
     @property
     def is_complete(self) -> bool:
-        """Whether each has been answered."""
+        """Whether the venue has answered for each book."""
         return all(book.state is not BookState.WAITING for book in self._shown())
 
     def apply(self, event: ClientEvent) -> list[str]:
@@ -113,17 +113,17 @@ class Books:
         """Do nothing: books have no deadlines."""
         return []
 
-    def picture(self, width: int, height: int | None) -> list[Line]:
+    def render(self, width: int, height: int | None) -> list[Line]:
         """Return all books, side by side if they fit, or in one line each on a small terminal."""
         now = time.monotonic()
-        self._news = {level: at for level, at in self._news.items() if now - at < NEW_SECONDS}
+        self._recent = {level: at for level, at in self._recent.items() if now - at < HIGHLIGHT_SECONDS}
         columns = max(1, (width + GAP) // (BLOCK_WIDTH + GAP))
         depth = self._depth or DEPTH
         if height is not None and self._depth is None:
             rows = -(-len(self._symbols) // columns)
             # The last row of books needs no blank line below it.
             depth = min(MAX_DEPTH, (height + 1) // rows - BLOCK_ROWS)
-            if depth < LEAST_DEPTH:
+            if depth < MIN_DEPTH:
                 return list(self._table(width))
         blocks = [list(self._block(book, depth)) for book in self._shown()]
         lines: list[Line] = []
@@ -148,7 +148,7 @@ class Books:
         if update.levels or update.snapshot or update.state_changed:
             self._changed[symbol] = now
         for change in update.levels:
-            self._news[symbol, change.side, change.price] = time.monotonic()
+            self._recent[symbol, change.side, change.price] = time.monotonic()
         begin = f"{now} {printable(symbol)}"
         lines = []
         for trade in update.trades:
@@ -199,12 +199,12 @@ class Books:
         size, price = f"{level.size:f}", f"{level.price:f}"
         is_bid = side is MDEntryType.BID
         style = "green" if is_bid else "red"
-        if (book.symbol, side, level.price) in self._news:
+        if (book.symbol, side, level.price) in self._recent:
             style = f"bold {style}"
         return style, f"{size:>14}{price:>10}" if is_bid else f"{price:<10}{size}"
 
     def _table(self, width: int) -> Iterator[Line]:
-        """Yield a line of each book."""
+        """Yield a line for each book."""
         room = max(_SYMBOL_WIDTH, min(width - 38, max(map(len, self._symbols))))
         head = f"{'market':<{room}} {'bid':>8} {'offer':>8} {'spread':>8}  changed"
         yield (("dim", head),)

@@ -53,7 +53,7 @@ def run(environ: dict[str, str], *arguments: str) -> str:
 
 
 def left_clean(terminal: Terminal) -> None:
-    """Assert that the terminal modes are restored, and that nothing was printed outside of the picture."""
+    """Assert that the terminal modes are restored, and that nothing was printed outside of the view."""
     before, _, rest = terminal.output.partition(OTHER_SCREEN)
     drawn, _, after = rest.rpartition(BACK)
     # For Ctrl-C the kernel sends the signal first and checks afterwards whether to echo "^C": a fast process
@@ -136,8 +136,8 @@ def test_books_are_stale_during_a_disconnect_and_requested_again(
         sandbox.server.perform(operation("cut", {}))
         lost = terminal.expect("stale: the session ended, ")
         assert "NO CONNECTION since " in lost
-        picture = lost[lost.rindex("NO CONNECTION") :]
-        assert "0.4300" not in picture
+        view = lost[lost.rindex("NO CONNECTION") :]
+        assert "0.4300" not in view
         terminal.expect("logon service busy")
         sandbox.server.perform(operation("release", {}))
         terminal.expect("connected since")
