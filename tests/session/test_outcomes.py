@@ -12,7 +12,6 @@ from kalshi_fix_sansio import ExecutionReportText
 from kalshi_fix_sansio._generated import (
     AcceptQuote,
     EventResendRequest,
-    OrderCancelReplaceRequest,
     OrderCancelRequest,
     OrderGroupRequest,
     OrderMassCancelRequest,
@@ -39,6 +38,7 @@ from tests.fix50sp2 import helpers as fix50sp2
 from tests.fix50sp2.dialect import OrderCancelRequest as PlainCancel
 from tests.helpers import LOGON, START, LoggedStore, Wired, connected, established, of_type, one, order, wire
 from tests.session.crash_world import report as answer
+from tests.session.steps import cases, play
 
 SYMBOL = "KXHIGHNY-26AUG21-B80"
 REST = f"17=1;1|54=1|55={SYMBOL}|38=10|151=10|14=0|6=0|"
@@ -86,6 +86,11 @@ def open_in(wired: Wired) -> list[str]:
     return [request.request_id for request in wired.session.store.open_requests()]
 
 
+@pytest.mark.parametrize(("group", "steps"), cases("outcomes"))
+def test_outcomes(group: dict[str, Any], steps: list[dict[str, Any]]) -> None:
+    play(group, steps, {"REST": REST, "O": REPORT, "UNAVAILABLE": UNAVAILABLE})
+
+
 def test_a_request_is_recorded_with_its_identifiers_before_it_is_sent() -> None:
     store = LoggedStore()
     wired = established(Role.INITIATOR, store=store)
@@ -114,23 +119,6 @@ def test_a_pending_report_does_not_settle_a_request(wired: Wired, exec_type: str
     assert open_in(wired) == ["a1"]
 
 
-def test_a_second_report_and_one_about_a_foreign_order_settle_nothing(wired: Wired) -> None:
-    send(wired, "a1", "a2")
-    wired.receive(report(wired, "a1"), report(wired, "a1", "F"), report(wired, "other"))
-    wired.session.confirm()
-    assert open_in(wired) == ["a2"]
-
-
-def test_an_order_cancel_reject_answers_a_cancel_and_not_an_order(wired: Wired) -> None:
-    send(wired, "a1")
-    cancel = OrderCancelRequest(cl_ord_id="c1", orig_cl_ord_id="a1", side="1", symbol=SYMBOL)
-    wired.session.send(cancel, wired.clock.now)
-    for name in ("a1", "c1"):
-        wired.receive(wired.peer.message("9", f"37=o|11={name}|39=8|434=1|"))
-    wired.session.confirm()
-    assert open_in(wired) == ["a1"]
-
-
 @pytest.mark.parametrize("msg_type", ["3", "j"])
 def test_a_reject_settles_the_request_with_its_number_once_confirmed(wired: Wired, msg_type: str) -> None:
     send(wired, "a1", "a2")
@@ -151,20 +139,6 @@ def test_a_reject_of_an_answered_request_finds_it_in_the_store(wired: Wired) -> 
     wired.receive(wired.peer.logon())
     event = one(wired.receive(wired.peer.message("3", "45=2|")), RejectReceived)
     assert event.sent == order("a1")
-
-
-def test_a_reused_id_is_open_again(wired: Wired) -> None:
-    send(wired, "a1")
-    wired.receive(report(wired, "a1", "8"))
-    send(wired, "a1")
-    wired.session.confirm()
-    assert open_in(wired) == ["a1"]
-    wired.receive(report_of(wired, "second", "0"))
-    send(wired, "a2")
-    wired.receive(report(wired, "a2"))
-    assert open_in(wired) == ["a2"]
-    wired.session.confirm()
-    assert open_in(wired) == []
 
 
 @pytest.mark.parametrize("first", [2, 3, 4])
@@ -209,56 +183,6 @@ def test_a_rejection_answers_the_next_order_of_an_id_whatever_its_order_id(nr: W
     assert [request.seq_num for request in nr.session.open_requests] == [4]
 
 
-def test_a_rejection_with_the_id_of_the_conflicting_order_may_precede_its_answer(nr: Wired) -> None:
-    send(nr, "a1", "a1", "a1")
-    nr.receive(report_of(nr, "o1", "8"), report_of(nr, "o1", "0"), report_of(nr, "o1", "F"))
-    assert [request.seq_num for request in nr.session.open_requests] == [4]
-
-
-def test_a_late_fill_of_an_unknown_order_answers_no_other_order(nr: Wired) -> None:
-    send(nr, "a1", "a1")
-    unknown = f"11=a1|150=8|39=8|58={ExecutionReportText.EXCHANGE_UNAVAILABLE}|103=99|37=o1|{REST}"
-    nr.receive(nr.peer.message("8", unknown), report_of(nr, "o1", "F"))
-    assert named(nr) == [("D", 3)]
-
-
-def test_reports_without_an_order_id_each_answer_an_order(nr: Wired) -> None:
-    send(nr, "a1", "a1", "a1")
-    nr.receive(report_of(nr, "", "0"), report_of(nr, "", "0"))
-    assert [request.seq_num for request in nr.session.open_requests] == [4]
-
-
-def test_one_order_id_may_answer_orders_with_different_ids(nr: Wired) -> None:
-    send(nr, "a1", "a2")
-    nr.receive(report_of(nr, "NONE", "0"), report_of(nr, "NONE", "0", "a2"))
-    assert nr.session.open_requests == ()
-
-
-def test_reports_of_one_order_answer_each_of_its_changes_and_cancels_under_one_id(nr: Wired) -> None:
-    send(nr, "a1")
-    nr.receive(report_of(nr, "o1", "0"))
-    change = OrderCancelReplaceRequest(
-        cl_ord_id="a1", orig_cl_ord_id="a1", side="1", symbol=SYMBOL, order_qty=5, ord_type="2", price="0.5"
-    )
-    cancel = OrderCancelRequest(cl_ord_id="a1", orig_cl_ord_id="a1", side="1", symbol=SYMBOL)
-    for request in (change, change, cancel):
-        nr.session.send(request, nr.clock.now)
-    send(nr, "a1")
-    nr.receive(report_of(nr, "o1", "5"), report_of(nr, "o1", "5"), report_of(nr, "o1", "4"))
-    assert [request.msg_type for request in nr.session.open_requests] == ["D"]
-
-
-def test_an_order_with_the_id_of_a_change_is_not_answered_by_fills_of_the_changed_order(nr: Wired) -> None:
-    change = OrderCancelReplaceRequest(
-        cl_ord_id="a2", orig_cl_ord_id="a1", side="1", symbol=SYMBOL, order_qty=5, ord_type="2", price="0.5"
-    )
-    nr.session.send(change, nr.clock.now)
-    nr.receive(report_of(nr, "o1", "5", "a2"))
-    send(nr, "a2")
-    nr.receive(report_of(nr, "o1", "F", "a2"))
-    assert named(nr) == [("D", 3)]
-
-
 def test_the_order_id_of_the_first_order_is_known_on_the_next_connection(nr: Wired) -> None:
     send(nr, "a1")
     nr.receive(report_of(nr, "o1", "0"))
@@ -289,13 +213,6 @@ def test_a_later_process_lists_the_second_order_of_an_id_and_waits_for_the_first
     assert [request.seq_num for request in wired.session.open_requests] == left
 
 
-def test_the_second_order_of_an_id_gets_its_outcome_in_the_same_process(wired: Wired) -> None:
-    send(wired, "a1", "a1")
-    wired.receive(report_of(wired, "o1", "0"), report_of(wired, "", "8"))
-    wired.session.confirm()
-    assert open_in(wired) == []
-
-
 def test_remembered_order_ids_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(open_requests, "MAX_REMEMBERED", 3)
     known = Remembered()
@@ -309,77 +226,7 @@ def test_remembered_order_ids_are_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     assert ("a", "o2") not in known
 
 
-def test_requests_with_one_id_are_listed_as_often_as_sent(nr: Wired) -> None:
-    send(nr, "a1", "a1")
-    nr.receive(report(nr, "a1"))
-    assert named(nr) == [("D", 3)]
-
-
-def test_a_fill_does_not_answer_a_cancel_or_change_with_the_id_of_its_order(nr: Wired) -> None:
-    send(nr, "a1")
-    nr.receive(report(nr, "a1"))
-    cancel = OrderCancelRequest(cl_ord_id="a1", orig_cl_ord_id="a1", side="1", symbol=SYMBOL)
-    change = OrderCancelReplaceRequest(
-        cl_ord_id="a1", orig_cl_ord_id="a1", side="1", symbol=SYMBOL, order_qty=5, ord_type="2"
-    )
-    nr.session.send(cancel, nr.clock.now)
-    nr.session.send(change, nr.clock.now)
-    nr.receive(report(nr, "a1", "F"), report(nr, "a1", "0"))
-    assert [request.msg_type for request in nr.session.open_requests] == ["F", "G"]
-    nr.receive(report(nr, "a1", "4"))
-    assert [request.msg_type for request in nr.session.open_requests] == ["G"]
-    assert named(nr) == [("G", 4)]
-
-
-def test_a_cancel_of_a_quote_leaves_the_quote_itself_open(rfq: Wired) -> None:
-    rfq.session.send(QUOTE, rfq.clock.now)
-    rfq.session.send(QuoteCancel(quote_id="q1"), rfq.clock.now)
-    rfq.receive(rfq.peer.message("U9", "117=q1|298=1|58=unknown quote|"))
-    assert named(rfq) == [("S", 2)]
-
-
-def test_the_end_of_a_request_for_quotes_leaves_the_request_itself_open(wired: Wired) -> None:
-    wired.session.send(QUOTE_REQUEST, wired.clock.now)
-    wired.session.send(RFQCancel(quote_req_id="r1"), wired.clock.now)
-    assert [request.msg_type for request in wired.session.open_requests] == ["R", "UE"]
-    wired.receive(wired.peer.message("UB", "131=r1|RFQCancelStatus=1|58=no such RFQ|"))
-    wired.session.confirm()
-    assert [request.msg_type for request in wired.session.store.open_requests()] == ["R"]
-
-
 # --- answers without an id, or with another one ---------------------------------------------------------
-
-
-def test_a_quote_rejected_without_its_id_is_found_by_its_request(rfq: Wired) -> None:
-    for quote_id, quote_req_id in (("q1", "r1"), ("q2", "r2"), ("q3", "r2")):
-        rfq.session.send(
-            Quote(quote_id=quote_id, quote_req_id=quote_req_id, symbol=SYMBOL, bid_px="0.5"), rfq.clock.now
-        )
-    rfq.receive(rfq.peer.message("AI", "117=|131=r2|297=5|58=no|"))
-    assert [request.request_id for request in rfq.session.open_requests] == ["q1", "q3"]
-    rfq.receive(rfq.peer.message("AI", "117=q9|131=r1|297=17|"))
-    assert [request.request_id for request in rfq.session.open_requests] == ["q1", "q3"]
-    rfq.receive(
-        rfq.peer.message("AI", "131=r1|297=5|58=no|"), rfq.peer.message("AI", "117=q3|131=r2|297=10|")
-    )
-    assert rfq.session.open_requests == ()
-
-
-def test_a_quote_reported_as_cancelled_answers_the_cancel(rfq: Wired) -> None:
-    rfq.session.send(QUOTE, rfq.clock.now)
-    rfq.session.send(QuoteCancel(quote_id="q1"), rfq.clock.now)
-    rfq.receive(rfq.peer.message("AI", "117=q1|131=r1|297=10|"))
-    assert [request.msg_type for request in rfq.session.open_requests] == ["Z"]
-    rfq.receive(rfq.peer.message("AI", "117=q1|131=r1|297=17|"))
-    assert rfq.session.open_requests == ()
-
-
-def test_a_quote_first_reported_as_cancelled_is_answered_like_its_cancel(rfq: Wired) -> None:
-    rfq.session.send(QUOTE, rfq.clock.now)
-    rfq.session.send(QuoteCancel(quote_id="q1"), rfq.clock.now)
-    rfq.receive(rfq.peer.message("AI", "117=q1|131=r1|297=17|"))
-    rfq.session.confirm()
-    assert open_in(rfq) == []
 
 
 def test_quotes_rejected_without_their_ids_do_not_block_sending() -> None:
@@ -420,15 +267,6 @@ def test_bytes_of_requests_with_unconfirmed_answers_are_bounded_too() -> None:
     assert open_in(wired) == ["c"]
 
 
-@pytest.mark.parametrize("body", ["131=x1|RFQCancelStatus=0|", "131=r1|RfqId=x1|RFQCancelStatus=2|"])
-def test_the_end_of_a_request_is_followed_by_the_exchanges_id_too(wired: Wired, body: str) -> None:
-    wired.session.send(RFQCancel(rfq_id="x1"), wired.clock.now)
-    assert open_in(wired) == ["x1"]
-    wired.receive(wired.peer.message("UB", body))
-    wired.session.confirm()
-    assert open_in(wired) == []
-
-
 GROUP = "770e8400-e29b-41d4-a716-446655440002"
 
 
@@ -437,23 +275,6 @@ def group_request(action: int, group: str | None = None) -> OrderGroupRequest:
     return OrderGroupRequest(
         order_group_action=action, order_group_id=group, order_group_contracts_limit=limit
     )
-
-
-def test_order_group_requests_are_identified_by_their_numbers(wired: Wired) -> None:
-    for request in (group_request(1), group_request(2, GROUP), group_request(1), group_request(3, GROUP)):
-        wired.session.send(request, wired.clock.now)
-    assert open_in(wired) == ["2", "3", "4", "5"]
-    for body, left in (
-        ("g9", ["3", "4", "5"]),
-        (GROUP, ["4", "5"]),
-        ("g8", ["5"]),
-        ("g7", ["5"]),
-        (GROUP, []),
-    ):
-        wired.receive(wired.peer.message("UOH", f"OrderGroupID={body}|"))
-        assert [request.request_id for request in wired.session.open_requests] == left
-    wired.session.confirm()
-    assert open_in(wired) == []
 
 
 def test_an_unanswered_order_group_request_is_listed_by_its_number(nr: Wired) -> None:
@@ -657,13 +478,6 @@ def test_requests_of_every_kind_are_settled_by_their_answer(case: str) -> None:
     assert of_type(wired.receive(wired.peer.message(msg_type, body)), MessageReceived)
     wired.session.confirm()
     assert open_in(wired) == []
-
-
-def test_an_answer_to_another_kind_of_request_settles_nothing(rfq: Wired) -> None:
-    rfq.session.send(QuoteCancel(quote_id="q1"), rfq.clock.now)
-    rfq.receive(rfq.peer.message("AI", "117=q1|131=r1|297=10|"))
-    rfq.session.confirm()
-    assert open_in(rfq) == ["q1"]
 
 
 # --- after a restart ------------------------------------------------------------------------------------
