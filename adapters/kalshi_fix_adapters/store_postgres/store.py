@@ -98,7 +98,7 @@ class PostgresStore(DurableStore):
                         f"{place} answered after {took:.1f} s, too late to keep a lease of {lease:g} s"
                     )
                 self._numbers = self._database.numbers
-                self._retention = Retention(max_age, max_messages, max_bytes, self._numbers.oldest_kept)
+                self._retention = Retention(max_age, max_messages, max_bytes)
                 self._kept = MemoryStore(
                     next_outgoing=self._numbers.oldest_kept,
                     max_messages=max_messages,

@@ -194,8 +194,8 @@ class StoreFile:
             database.executemany(_KEEP, rows)
             for message in pending.sent.values():
                 retention.apply(numbers, microseconds(message.sent_at), len(message.frame), self._sizes)
-            if retention.clears(numbers.oldest_kept):
-                database.execute(_CLEAR, (numbers.oldest_kept,))
+        if retention.clears(numbers.oldest_kept):
+            database.execute(_CLEAR, (numbers.oldest_kept,))
         if pending.settled:
             gone = [(key,) for key in pending.settled]
             database.executemany(_SETTLE, gone)

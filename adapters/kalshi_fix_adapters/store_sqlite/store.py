@@ -99,9 +99,7 @@ class SqliteStore(DurableStore):
             raise
         self._numbers = attrs.evolve(self._file.numbers)
         # Those of the kept messages are `_file`'s.
-        self._retention = Retention(
-            max_age, max_messages, max_bytes, self._numbers.oldest_kept, self._file.kept_bytes
-        )
+        self._retention = Retention(max_age, max_messages, max_bytes, self._file.kept_bytes)
 
     @property
     def path(self) -> Path:

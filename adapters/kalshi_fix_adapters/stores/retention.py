@@ -23,23 +23,22 @@ class Retention:
         max_age: maximum age, relative to the last sent message.
         max_messages: maximum number of messages kept.
         max_bytes: maximum size of the messages kept, in bytes.
-        oldest_kept: the lowest number still kept; the store may contain older rows.
         kept_bytes: size of the kept messages in bytes.
     """
 
-    def __init__(
-        self, max_age: timedelta, max_messages: int, max_bytes: int, oldest_kept: int, kept_bytes: int = 0
-    ) -> None:
+    def __init__(self, max_age: timedelta, max_messages: int, max_bytes: int, kept_bytes: int = 0) -> None:
         self._max_age = microseconds(max_age)
         self.max_messages: int = max_messages
         self._max_bytes = max_bytes
         self._kept_bytes = kept_bytes
         self._idle_bytes = 0
         self._oldest: deque[tuple[int, int, int]] = deque()
-        self._new_ids = 0
+        # How many expired rows an earlier process has left is unknown, so the first commit deletes them:
+        # counted from 0 in each process, they would exceed the limits.
+        self._new_ids = _AHEAD
         """Ids of sent requests added since the oldest were last deleted."""
-        self._cleared = oldest_kept
-        """Rows below this number have been deleted."""
+        self._cleared: int | None = None
+        """Rows below this number have been deleted; None before the first deletion."""
 
     def restart(self) -> None:
         """Reset the state; all messages are deleted."""
@@ -81,7 +80,11 @@ class Retention:
     def clears(self, oldest_kept: int) -> bool:
         """Return whether there are enough expired messages to delete their rows, which the caller then does.
         They are not needed: all reads begin at `oldest_kept`."""
-        if oldest_kept - self._cleared < _AHEAD and self._idle_bytes <= _IDLE_BYTES:
+        if (
+            self._cleared is not None
+            and oldest_kept - self._cleared < _AHEAD
+            and self._idle_bytes <= _IDLE_BYTES
+        ):
             return False
         self._cleared = oldest_kept
         self._idle_bytes = 0

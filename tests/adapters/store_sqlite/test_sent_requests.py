@@ -69,18 +69,26 @@ def test_ids_belong_to_the_account(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limits", "least"), [({"max_messages": 100}, 100), ({"max_age": timedelta(seconds=50)}, 51)]
+    ("limits", "minimum"), [({"max_messages": 100}, 100), ({"max_age": timedelta(seconds=50)}, 51)]
 )
-def test_the_oldest_ids_are_forgotten(tmp_path: Path, limits: dict[str, object], least: int) -> None:
+def test_the_oldest_ids_are_forgotten(tmp_path: Path, limits: dict[str, object], minimum: int) -> None:
     with opened(tmp_path, sync="normal", **limits) as store:
         for begin in range(0, 2000, 50):
             place(store, *(f"o{number}" for number in range(begin, begin + 50)))
             store.commit()
             [count] = execute(store.path, "SELECT count(*) FROM sent_request")
-            assert count <= least + 300
-        for number in range(2000 - least, 2000):
+            assert count <= minimum + 300
+        for number in range(2000 - minimum, 2000):
             assert store.sent_request(f"o{number}") is not None
         assert store.sent_request("o0") is None
+
+
+def test_expired_ids_do_not_accumulate_over_processes_that_each_leave_a_few(tmp_path: Path) -> None:
+    for process in range(5):
+        with opened(tmp_path, sync="normal", max_messages=10) as store:
+            place(store, *(f"{process}-{number}" for number in range(200)))
+            store.commit()
+    assert execute(store.path, "SELECT count(*) FROM sent_request") <= [10 + 256]
 
 
 def test_a_damaged_id_is_an_error(tmp_path: Path) -> None:

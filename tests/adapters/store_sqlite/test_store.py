@@ -307,11 +307,19 @@ def test_forgotten_messages_leave_the_file_also_after_a_reset(tmp_path: Path) ->
             store.reset()
 
 
+def test_expired_rows_do_not_accumulate_over_processes_that_each_leave_a_few(tmp_path: Path) -> None:
+    for _ in range(5):
+        with opened(tmp_path, sync="normal", max_messages=10) as store:
+            send(store, 200)
+            store.commit()
+    assert execute(store.path, "SELECT count(*) FROM sent") <= [10 + 256]
+
+
 # --- one process at a time
 
 
 def retention() -> Retention:
-    return Retention(timedelta(1), 10, 1000, oldest_kept=1, kept_bytes=0)
+    return Retention(timedelta(1), 10, 1000)
 
 
 TRY = """
