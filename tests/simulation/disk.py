@@ -50,8 +50,8 @@ class Disk:
     def write(self, entries: list[Entry]) -> None:
         self.log += entries
         self.marks.append(len(self.log))
-        must_last = any(name not in LAZY for name, _ in entries)
-        if must_last if self.synced_at_once else len(self.marks) % 8 == 0:
+        must_be_durable = any(name not in LAZY for name, _ in entries)
+        if must_be_durable if self.synced_at_once else len(self.marks) % 8 == 0:
             self.synced = len(self.log)
 
     def lose_power(self, random: Random) -> None:

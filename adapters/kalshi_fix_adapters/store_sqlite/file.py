@@ -170,7 +170,7 @@ class StoreFile:
             StoreError: another program has written to the file; it was left unchanged.
         """
         database, kept = self._database, self.numbers
-        wait_for_disk = self._wait_for_disk and pending.must_last
+        wait_for_disk = self._wait_for_disk and pending.must_be_durable
         if self.may_wait and not self._wait_for_disk:
             database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         numbers = attrs.evolve(pending.numbers or kept, oldest_kept=kept.oldest_kept, kept=kept.kept)

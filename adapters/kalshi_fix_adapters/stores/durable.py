@@ -117,7 +117,7 @@ class DurableStore(ABC):
         self._numbers.next_incoming = next_incoming
         self._pending.is_empty = False
         # If bytes wait to be sent, the commit that they need includes this.
-        if not self._pending.must_last:
+        if not self._pending.must_be_durable:
             self.begin_commit()
 
     def reset(self, *, unanswered: bool = False) -> None:
@@ -131,7 +131,7 @@ class DurableStore(ABC):
         self._check_usable()
         self._numbers.reset_unanswered = False
         # Losing this would cause another reset, and the loss of the messages that the peer has sent since.
-        self._pending.is_empty, self._pending.must_last = False, True
+        self._pending.is_empty, self._pending.must_be_durable = False, True
 
     def renumber(self, next_outgoing: int, next_incoming: int) -> None:
         """Set both numbers, regardless of the previous ones. If the outgoing number changes, all messages are

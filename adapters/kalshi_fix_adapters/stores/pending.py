@@ -30,7 +30,7 @@ class Pending:
         """Keys of settled requests, which may be in the file."""
         self.rows: dict[str, str | None] = {}
         """Texts of the user's rows by key; None for deleted ones."""
-        self.must_last: bool = False
+        self.must_be_durable: bool = False
         """Whether bytes may be sent that depend on these records, which then must survive a loss of power."""
         self.is_empty: bool = True
 
@@ -47,7 +47,7 @@ class Pending:
             self.note_sent(sent)
         self.rows.update(later.rows)
         self.renumbered |= later.renumbered
-        self.must_last |= later.must_last
+        self.must_be_durable |= later.must_be_durable
         self.is_empty &= later.is_empty
 
     def restart(self, oldest_kept: int) -> None:
@@ -58,18 +58,18 @@ class Pending:
 
     def renumber(self) -> None:
         """Set both numbers, regardless of the previous ones."""
-        self.is_empty, self.must_last = False, True
+        self.is_empty, self.must_be_durable = False, True
         self.renumbered = True
 
     def take(self, seq_num: int, message: StoredMessage | None) -> None:
         """Record an outgoing number, and its message if it is kept."""
-        self.is_empty, self.must_last = False, True
+        self.is_empty, self.must_be_durable = False, True
         if message is not None:
             self.sent[seq_num] = message
 
     def record_request(self, request: OpenRequest) -> None:
         """Record an open request."""
-        self.is_empty, self.must_last = False, True
+        self.is_empty, self.must_be_durable = False, True
         self.settled.discard(request.key)
         self.requests[request.key] = request
 

@@ -38,7 +38,7 @@ class SlowDisk:
     def write(self, original: Any, *arguments: Any, **named: Any) -> None:
         if self.fails_at_rows and arguments[1].rows:
             raise OSError(28, "No space left on device")
-        if self.is_full and arguments[1].must_last:  # not the confirmation of an earlier event
+        if self.is_full and arguments[1].must_be_durable:  # not the confirmation of an earlier event
             raise OSError(28, "No space left on device")
         if not self._gate.is_set():
             self.held.set()

@@ -159,7 +159,7 @@ def test_after_a_power_loss_all_synced_data_is_present(tmp_path: Path, sync: str
     with disk.open(OWNER, sync=sync, max_messages=KEEP) as store:
         for number in range(1, 150):
             commits = disk.commits
-            must_last = step(store, number)
+            must_be_durable = step(store, number)
             assert disk.commits == commits + 1
             if disk.restarted:  # the log is restarted only when all of it is in the database
                 safe = number - 1
@@ -167,7 +167,7 @@ def test_after_a_power_loss_all_synced_data_is_present(tmp_path: Path, sync: str
             course.which(found(torn), safe, number)
             if disk.all_synced:
                 safe = number
-            assert disk.all_synced or not must_last or sync == "normal"
+            assert disk.all_synced or not must_be_durable or sync == "normal"
             disk.after_power_loss(random).write(torn)
             lost += number - course.which(found(torn), safe, number)
     assert disk.checkpoints > 5
