@@ -6,13 +6,13 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal
 
-import attrs
 import psycopg
 
 from kalshi_fix_adapters.errors import StoreUnavailableError
 from kalshi_fix_adapters.store_postgres.connection import connect, durable_transaction, take
 from kalshi_fix_adapters.store_postgres.keys import change_key, find_store
 from kalshi_fix_adapters.store_postgres.schema import MESSAGES, REQUESTS, ROWS, SESSION, migrate
+from kalshi_fix_adapters.stores.keys import key_changed
 from kalshi_fix_adapters.stores.owner import StoreOwner, store_name
 from kalshi_fix_adapters.stores.pending import Pending
 from kalshi_fix_adapters.stores.retention import Retention
@@ -108,10 +108,10 @@ class Database:
                 connection.execute(_CREATE, (name, *owner_row(owner), *numbers_row(owner, Numbers())))
             store, fence, row = take(connection, self._place, name, self._lease)
             found, numbers = session_of(row)
-            own = attrs.evolve(owner, account=None)
-            if found != own:
-                if owner.account is None or attrs.evolve(found, sender_comp_id=own.sender_comp_id) != own:
-                    raise StoreError(f"store {name} in {self._place} belongs to {found}, not to {owner}")
+            changed = key_changed(owner, found)
+            if changed is None:
+                raise StoreError(f"store {name} in {self._place} belongs to {found}, not to {owner}")
+            if changed:
                 numbers = change_key(connection, store, found, numbers, owner)
         self._check_warnings()
         return store, fence, numbers

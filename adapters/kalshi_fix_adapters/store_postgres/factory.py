@@ -15,7 +15,7 @@ from kalshi_fix_adapters.store_postgres.schema import MESSAGES, READ, REQUESTS, 
 from kalshi_fix_adapters.store_postgres.store import LEASE, PostgresStore
 from kalshi_fix_adapters.stores.owner import StoreOwner, store_name
 from kalshi_fix_adapters.stores.rows import journal_text, message_of, request_of, session_of
-from kalshi_fix_adapters.stores.summary import StoreSummary
+from kalshi_fix_adapters.stores.summary import StoreSummary, summarize
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
 
 
@@ -99,20 +99,10 @@ class PostgresDatabase:
                     working()
                 parts.append(list(map(read, connection.execute(query, values))))
         messages, requests, journal = parts
-        return StoreSummary(
-            owner=owner,
-            next_outgoing=numbers.next_outgoing,
-            next_incoming=numbers.next_incoming,
-            reset_unanswered=numbers.reset_unanswered,
-            generation=numbers.generation,
-            kept=numbers.kept,
-            oldest_kept=numbers.oldest_kept,
-            oldest=messages[0] if messages else None,
-            newest=messages[-1] if messages else None,
-            open_requests=tuple(requests),
-            rows=len(journal),
-            row_bytes=sum(len(key.encode()) + len(text) for key, text in journal),
-            last_rows=tuple(journal[::-1][:rows]),
+        row_bytes = sum(len(key.encode()) + len(text) for key, text in journal)
+        last_rows = journal[::-1][:rows]
+        return summarize(
+            owner, numbers, messages, requests, rows=len(journal), row_bytes=row_bytes, last_rows=last_rows
         )
 
     def migrate(self, name: str, *, key_id: str | None = None, account: str | None = None) -> str:

@@ -9,6 +9,7 @@ import attrs
 
 from kalshi_fix_adapters.store_sqlite import tables
 from kalshi_fix_adapters.store_sqlite.mark import Mark, check_mark, read_mark
+from kalshi_fix_adapters.stores.keys import key_changed
 from kalshi_fix_adapters.stores.owner import StoreOwner
 from kalshi_fix_adapters.stores.pending import Pending
 from kalshi_fix_adapters.stores.retention import Retention
@@ -97,11 +98,8 @@ class StoreFile:
         try:
             self.numbers: Numbers
             found, self.numbers = tables.read_session(path, self._database)
-            own = attrs.evolve(owner, account=None)
-            key_changed = found != own
-            if key_changed and (
-                owner.account is None or attrs.evolve(found, sender_comp_id=own.sender_comp_id) != own
-            ):
+            changed = key_changed(owner, found)
+            if changed is None:
                 raise StoreError(
                     f"{path} belongs to {found}, not to {owner}: give each its own file, as store_path does"
                 )
@@ -123,7 +121,7 @@ class StoreFile:
             self.kept_bytes: int = rows.fetchone()[0]
             """Size of the kept messages in bytes when it was opened."""
             self._mark = Mark(path)
-            if key_changed:
+            if changed:
                 # Before the transaction, as in `write`: the new numbers may be lower.
                 self._mark.clear()
                 self.numbers = tables.change_key(self._database, owner)

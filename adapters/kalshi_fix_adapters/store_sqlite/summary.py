@@ -12,7 +12,7 @@ from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, explain
 from kalshi_fix_adapters.store_sqlite.mark import check_mark, read_mark
 from kalshi_fix_adapters.store_sqlite.tables import connect, read_requests, read_session
 from kalshi_fix_adapters.stores.rows import DamagedRowError, journal_text, message_of
-from kalshi_fix_adapters.stores.summary import StoreSummary
+from kalshi_fix_adapters.stores.summary import StoreSummary, summarize
 from kalshi_fix_sansio.errors import StoreError
 
 _KEPT = "SELECT seq_num, sent_at, frame, check_sum FROM sent WHERE seq_num >= ? ORDER BY seq_num {} LIMIT 1"
@@ -70,18 +70,5 @@ def _read(path: Path, mark: bytes | None, database: sqlite3.Connection, rows: in
     ]
     count, size = database.execute(_SIZES).fetchone()
     last = [(row[0], journal_text(row)) for row in database.execute(_LAST, (rows,))]
-    return StoreSummary(
-        owner=owner,
-        next_outgoing=numbers.next_outgoing,
-        next_incoming=numbers.next_incoming,
-        reset_unanswered=numbers.reset_unanswered,
-        generation=numbers.generation,
-        kept=numbers.kept,
-        oldest_kept=numbers.oldest_kept,
-        oldest=ends[0] if ends else None,
-        newest=ends[-1] if ends else None,
-        open_requests=tuple(read_requests(database)),
-        rows=count,
-        row_bytes=size,
-        last_rows=tuple(last),
-    )
+    requests = read_requests(database)
+    return summarize(owner, numbers, ends, requests, rows=count, row_bytes=size, last_rows=last)

@@ -34,6 +34,16 @@ def explain_missing(place: object, owner: StoreOwner, others: Sequence[str], mig
     return text, command
 
 
+def key_changed(owner: StoreOwner, found: StoreOwner) -> bool | None:
+    """Return whether a store that belongs to `found` must be moved to the key of `owner`, which is only
+    possible for a named account; None if it belongs to another owner."""
+    own = attrs.evolve(owner, account=None)
+    if found == own:
+        return False
+    same_but_key = attrs.evolve(found, sender_comp_id=own.sender_comp_id) == own
+    return True if owner.account is not None and same_but_key else None
+
+
 def moved(owner: StoreOwner, *, key_id: str | None, account: str | None) -> StoreOwner:
     """Return the owner of a store after it was moved to another key, or to a named account.
 

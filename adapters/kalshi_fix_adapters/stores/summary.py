@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import attrs
 
 from kalshi_fix_adapters.stores.owner import StoreOwner
+from kalshi_fix_adapters.stores.rows import Numbers
 from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
 
@@ -44,3 +47,31 @@ class StoreSummary:
     rows: int = 0
     row_bytes: int = 0
     last_rows: tuple[tuple[str, str], ...] = ()
+
+
+def summarize(
+    owner: StoreOwner,
+    numbers: Numbers,
+    messages: Sequence[StoredMessage],
+    requests: Iterable[OpenRequest],
+    *,
+    rows: int,
+    row_bytes: int,
+    last_rows: Iterable[tuple[str, str]],
+) -> StoreSummary:
+    """Return the summary of a store; of the `messages`, only the first and the last are used."""
+    return StoreSummary(
+        owner=owner,
+        next_outgoing=numbers.next_outgoing,
+        next_incoming=numbers.next_incoming,
+        reset_unanswered=numbers.reset_unanswered,
+        generation=numbers.generation,
+        kept=numbers.kept,
+        oldest_kept=numbers.oldest_kept,
+        oldest=messages[0] if messages else None,
+        newest=messages[-1] if messages else None,
+        open_requests=tuple(requests),
+        rows=rows,
+        row_bytes=row_bytes,
+        last_rows=tuple(last_rows),
+    )
