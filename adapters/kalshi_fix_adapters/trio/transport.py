@@ -82,7 +82,7 @@ class TlsTransport(Transport):
     def __init__(self, raw: socket.socket, context: ssl.SSLContext, server_name: str) -> None:
         super().__init__(raw)
         self._tls: Final = TlsBytes(context, server_name)
-        self._left = b""
+        self._unwritten = b""
         """Encrypted bytes that are not written yet."""
 
     async def do_handshake(self) -> bytes | None:
@@ -99,10 +99,10 @@ class TlsTransport(Transport):
         if self.full:
             return 0
         chunk = data if len(data) <= CHUNK else data[:CHUNK]
-        # Encrypted once, in the order of the stream. Unwritten bytes stay in `_left`, so the core counts the
-        # chunk as written; no more is accepted until `_left` is written (`full`).
-        encrypted = self._left + self._tls.encrypt(chunk)
-        self._left = encrypted[super().write(encrypted) :]
+        # Encrypted once, in the order of the stream. Bytes that the socket does not accept stay here, so the
+        # core counts the chunk as written; no more is accepted until they are written (`full`).
+        encrypted = self._unwritten + self._tls.encrypt(chunk)
+        self._unwritten = encrypted[super().write(encrypted) :]
         return len(chunk)
 
     def read(self) -> bytes:
@@ -128,10 +128,10 @@ class TlsTransport(Transport):
         await self._converse(self._tls.close_notify)
 
     def _push(self) -> None:
-        encrypted = self._left + self._tls.outgoing()
+        encrypted = self._unwritten + self._tls.outgoing()
         if encrypted:
-            self._left = encrypted
-            self._left = encrypted[super().write(encrypted) :]
+            self._unwritten = encrypted
+            self._unwritten = encrypted[super().write(encrypted) :]
 
     async def _converse(self, step: Callable[[], bool]) -> None:
         async def more() -> None:

@@ -62,11 +62,11 @@ def _checks(field: FieldLayout, *, allow_unknown_codes: bool) -> list[_Check]:
         form = re.compile(field.pattern)
         checks.append((lambda _, wire: form.fullmatch(wire) is None, f"the form {field.pattern}"))
     if field.minimum is not None:
-        least = field.minimum
-        checks.append((lambda value, _: value < least, f"{least} or more"))
+        minimum = field.minimum
+        checks.append((lambda value, _: value < minimum, f"{minimum} or more"))
     if field.maximum is not None:
-        most = field.maximum
-        checks.append((lambda value, _: value > most, f"{most} or less"))
+        maximum = field.maximum
+        checks.append((lambda value, _: value > maximum, f"{maximum} or less"))
     if field.max_length is not None:
         length = field.max_length
         checks.append((lambda _, wire: len(wire) > length, f"at most {length} characters"))
@@ -84,14 +84,14 @@ def _known(field: FieldLayout) -> _Check:
 
 
 def _limited(field: FieldLayout, limit: Limit, siblings: Mapping[str, Member]) -> _Check:
-    least, most, step, length = limit.minimum, limit.maximum, limit.step, limit.max_length
+    minimum, maximum, step, length = limit.minimum, limit.maximum, limit.step, limit.max_length
     form = None if limit.pattern is None else re.compile(limit.pattern)
     values, several = frozenset(limit.values), field.fix_type in MULTIPLE
 
     def broken(value: Any, wire: str) -> bool:
         return (
-            (least is not None and value < least)
-            or (most is not None and value > most)
+            (minimum is not None and value < minimum)
+            or (maximum is not None and value > maximum)
             or (step is not None and _REMAINDER(Decimal(value), Decimal(step)) != 0)
             or (length is not None and len(wire) > length)
             or (form is not None and form.fullmatch(wire) is None)

@@ -32,7 +32,7 @@ _MSG_TYPE_SIZE: Final = 9
 _CHECK_SUM_FIELD: Final = re.compile(rb"\x0110=[^\x01]{0,7}\x01")
 """A CheckSum field of a skipped message, with any value, and the SOH in front of it."""
 _CHECK_SUM_FIELD_SIZE: Final = 12
-"""The most bytes that it matches."""
+"""Maximum number of bytes that it matches."""
 
 
 @attrs.frozen

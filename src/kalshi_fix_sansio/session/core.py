@@ -228,9 +228,9 @@ class Core:
         missing = (expected, number - 1) if number is not None and number > expected else None
         # If this Logon is number 1, it is the peer's first message since its reset.
         restarted = reset or (self.ledger.restart_unreported and number != 1)
-        asked = requested or not restarted
+        was_requested = requested or not restarted
         generation = self.ledger.store.generation
-        self.emit(LoggedOn(logon, heart_bt_int, restarted, self.flags, missing, asked, generation))
+        self.emit(LoggedOn(logon, heart_bt_int, restarted, self.flags, missing, was_requested, generation))
         self.ledger.restart_unreported = False
 
     def learn_peer(self, peer_comp_id: str) -> None:

@@ -309,9 +309,9 @@ class Handshake:
         offered = next_expected_of(logon, config)
         # If the peer resets without a request, our next number is 1. If it answers our reset, it may or may
         # not have counted our Logon, so both 1 and 2 are correct.
-        most = 1 if resets and not self._resetting else core.store.next_outgoing
-        if offered is not None and offered > most:
-            return CloseReason.PROTOCOL_ERROR, next_expected_text(offered, most)
+        maximum = 1 if resets and not self._resetting else core.store.next_outgoing
+        if offered is not None and offered > maximum:
+            return CloseReason.PROTOCOL_ERROR, next_expected_text(offered, maximum)
         return None
 
     # Both

@@ -77,11 +77,11 @@ class Session:
             Timers.heartbeat_due: self._receiver.send_heartbeat,
             Timers.silence_due: self._silence,
             Timers.resend_due: self._receiver.recovery.stalled,
-            Timers.page_due: self._resender.go_on,
+            Timers.page_due: self._resender.continue_resend,
         }
         """The actions for expired deadlines. `Timers.call_due` has none: see `handle_timer`."""
         self._max_events, self._max_event_bytes = config.max_events, config.max_event_bytes
-        self._most_unsent = 2 * config.max_unsent
+        self._unsent_limit = 2 * config.max_unsent
         self._explicit_confirm = config.explicit_confirm
 
     @property
@@ -232,7 +232,7 @@ class Session:
             self._receiver.drain(now)
             if core.state is _LOGON_RECEIVED and core.framer.pending > core.config.max_message_size:
                 core.fail(CloseReason.PROTOCOL_ERROR, "too much was sent before the Logon was answered", now)
-            if len(core.outbound.buffer) > self._most_unsent:
+            if len(core.outbound.buffer) > self._unsent_limit:
                 self._watch_backlog()
         except StoreError as error:
             core.store_failed(error)
@@ -498,7 +498,7 @@ class Session:
         counted, because a peer cannot read it in part."""
         core, outbound = self._core, self._core.outbound
         waiting = len(outbound.buffer) - outbound.largest
-        if waiting <= self._most_unsent or core.state is _CLOSED:
+        if waiting <= self._unsent_limit or core.state is _CLOSED:
             return
         if core.timers.commit_at is not None:
             core.store_failed(StoreError(f"{waiting} bytes wait for a commit of the store"))
@@ -528,7 +528,7 @@ class Session:
                     due = rule(core.timers)
                     if due is not None and due <= now.monotonic and core.state is state:
                         self._actions[rule](now)
-            if len(core.outbound.buffer) > self._most_unsent:
+            if len(core.outbound.buffer) > self._unsent_limit:
                 self._watch_backlog()
         except StoreError as error:
             core.store_failed(error)

@@ -117,9 +117,9 @@ def next_expected_of(logon: Any, config: SessionConfig) -> int | None:
     return number
 
 
-def next_expected_text(offered: int, most: int) -> str:
+def next_expected_text(offered: int, maximum: int) -> str:
     """Return the text for a peer that expects a number that was never sent."""
-    return f"NextExpectedMsgSeqNum {offered} is too high, expected {most} at most"
+    return f"NextExpectedMsgSeqNum {offered} is too high, expected {maximum} at most"
 
 
 def _is_secret(member: Member) -> bool:
@@ -197,13 +197,13 @@ class Resets:
         self._restart(frame, now, unanswered=False)
         self._complete(logon, now, requested=False)
 
-    def _is_sound(self, logon: Any, most: int, now: Instant) -> bool:
-        """Return whether a resetting Logon has number 1, and expects at most `most` next."""
+    def _is_sound(self, logon: Any, maximum: int, now: Instant) -> bool:
+        """Return whether a resetting Logon has number 1, and expects at most `maximum` next."""
         offered = next_expected_of(logon, self._core.config)
         if logon.header.msg_seq_num != 1:
             text = RESET_FROM_ELSEWHERE
-        elif offered is not None and offered > most:
-            text = next_expected_text(offered, most)
+        elif offered is not None and offered > maximum:
+            text = next_expected_text(offered, maximum)
         else:
             return True
         self._core.break_off(CloseReason.PROTOCOL_ERROR, text, now)

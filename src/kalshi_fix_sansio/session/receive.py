@@ -146,7 +146,7 @@ class Receiver:
 
     def drain(self, now: Instant) -> None:
         """Process all complete messages, until a Logon waits for the user's answer or the session is over."""
-        core, lives = self._core, False
+        core, noted_alive = self._core, False
         framer, ledger, times = core.framer, core.ledger, core.times
         # Attributes used for each message, looked up once.
         next_frame, decode, emit, mark = (
@@ -166,18 +166,18 @@ class Receiver:
                     # Skipped bytes are reported before the next message, but may have to end the session
                     # before one is received.
                     if framer.skipped:
-                        self._mind_garbage(now)
+                        self._end_on_garbage(now)
                     return
                 if isinstance(found, Oversized):
                     core.emit(MessageTooLarge(found.body_length, found.limit, found.msg_type))
                 elif not found.oversized:  # reported when it began
                     core.emit(GarbledReceived(found.reason, found.data, found.size))
                 times.catch_up()  # the next message may have arrived earlier and waited behind it
-                self._mind_garbage(now)
+                self._end_on_garbage(now)
                 continue
-            if not lives:
+            if not noted_alive:
                 # Only a complete message shows that the peer is alive, not garbage.
-                lives = True
+                noted_alive = True
                 core.timers.last_received, core.timers.probed_at = now.monotonic, None
             data = found.data
             if strict or not data.startswith(start):
@@ -222,7 +222,7 @@ class Receiver:
             message, problems = self._core.codec.check(frame)
             self._take(message, problems, frame, now)
 
-    def _mind_garbage(self, now: Instant) -> None:
+    def _end_on_garbage(self, now: Instant) -> None:
         """End the connection for bytes that are not a message, if a Logon is awaited and the options require
         it, or if they may have been the answer to a reset: it would be unknown whether the following numbers
         are the old or the new ones."""
@@ -371,14 +371,14 @@ class Receiver:
         self.recovery.skip(message.new_seq_no, Skip.RESET)
         self.recovery.settle(now)
 
-    def _sequence_reset_problem(self, message: Any, least: int) -> Problem | None:
+    def _sequence_reset_problem(self, message: Any, minimum: int) -> Problem | None:
         session_type, new_seq_no = self._core.config.session_type, message.new_seq_no
         if not session_type.resend:
             return Problem(Reason.INVALID_MSG_TYPE, f"SequenceReset is not available on {session_type.name}")
         if new_seq_no is None:
             return Problem(Reason.REQUIRED_TAG_MISSING, "NewSeqNo is missing or unreadable", NEW_SEQ_NO)
-        if new_seq_no < least:
-            text = f"NewSeqNo {new_seq_no} would go back; the least possible is {least}"
+        if new_seq_no < minimum:
+            text = f"NewSeqNo {new_seq_no} would go back; the minimum is {minimum}"
             return Problem(Reason.VALUE_INCORRECT, text, NEW_SEQ_NO, str(new_seq_no))
         return None
 

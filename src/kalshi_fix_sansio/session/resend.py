@@ -66,7 +66,7 @@ class Resender:
         """Time at which the last page was produced, in seconds of `Instant.monotonic`."""
         self._turn: Instant | None = None
         """The Instant of the call to which `_messages_left` and `_bytes_left` apply, compared by identity.
-        Calls with the same Instant share a turn; `go_on` begins the next one."""
+        Calls with the same Instant share a turn; `continue_resend` begins the next one."""
         self._messages_left = self._bytes_left = 0
 
     def _begin_turn(self, now: Instant) -> None:
@@ -141,7 +141,7 @@ class Resender:
         text = f"BeginSeqNo {begin} is before the retention window, which begins at {oldest}"
         return Problem(Reason.VALUE_INCORRECT, text, BEGIN_SEQ_NO, str(begin))
 
-    def go_on(self, now: Instant) -> None:
+    def continue_resend(self, now: Instant) -> None:
         """Take the next turn of the resend in progress."""
         self._begin_turn(now)
         self._produce(now)

@@ -219,10 +219,10 @@ class _Writer:
                 guards.append(f"{self._name(re.compile(field.pattern).fullmatch)}(v) is None")
         elif not coded and field.kind in _INTEGERS and not formed and not limited:
             end = 10**MAX_INT_DIGITS
-            least = 1 - end if field.kind is Kind.INT else 0
-            least = least if field.minimum is None else max(least, field.minimum)
-            most = end - 1 if field.maximum is None else min(end - 1, field.maximum)
-            guards = ["v.__class__ is not int", f"not {least} <= v <= {most}"]
+            minimum = 1 - end if field.kind is Kind.INT else 0
+            minimum = minimum if field.minimum is None else max(minimum, field.minimum)
+            maximum = end - 1 if field.maximum is None else min(end - 1, field.maximum)
+            guards = ["v.__class__ is not int", f"not {minimum} <= v <= {maximum}"]
         guard = f"if {' or '.join(guards)}: " if guards else ""
         return [f"{guard}{self._name(judge)}(p, v, {where})"]
 
@@ -348,16 +348,16 @@ class _Writer:
         member: GroupMember,
         entries: str,
         where: str,
-        least: Decimal | int,
-        most: Decimal | int | None,
+        minimum: Decimal | int,
+        maximum: Decimal | int | None,
         after: str = "",
     ) -> list[str]:
         # A group that is present has at least one entry.
-        wrong = [f"len({entries}) < {least}"] if least > 1 else []
-        wrong += [f"len({entries}) > {most}"] if most is not None else []
+        wrong = [f"len({entries}) < {minimum}"] if minimum > 1 else []
+        wrong += [f"len({entries}) > {maximum}"] if maximum is not None else []
         if not wrong:
             return []
-        bounds = f"{least} or more" if most is None else f"{least} to {most}"
+        bounds = f"{minimum} or more" if maximum is None else f"{minimum} to {maximum}"
         statement = self._problem(
             rules.miscounted(member, f"{bounds}{after}".rstrip()), where, f"len({entries})"
         )
