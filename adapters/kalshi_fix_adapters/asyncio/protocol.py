@@ -271,19 +271,9 @@ class ClientProtocol(asyncio.BufferedProtocol):
             self._users.notify()
 
     def flush(self) -> None:
-        """Write the output after a send. A faster `_settle` for the usual case, in which nothing else
-        changes."""
-        if self._transport is None or self.finished.is_set():
-            return
-        core = self._core
+        """Write the output after a send, which lets no other call continue."""
         try:
-            if core.flush(self._write):
-                # Only `due` can have changed, and the timer is only set to an earlier time.
-                due = core.due()
-                if due is not None and due < self._timer.due:
-                    self._timer.set(due)
-            else:
-                self._settle()
+            self._settle()
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(error)
 

@@ -13,7 +13,6 @@ from kalshi_fix_adapters.blocking.standby import Standby
 from kalshi_fix_adapters.config.factories import ClientFactory, Factories, OrderEntryFactory
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.engine.client_core import Sent
-from kalshi_fix_adapters.engine.pacing import Turn
 from kalshi_fix_adapters.engine.standby import EVERY, Takeover
 from kalshi_fix_adapters.engine.user import (
     ClientBase,
@@ -195,33 +194,13 @@ class Client(ClientBase):
         allow_unknown_codes: bool,
         timeout: float | None,
     ) -> Sent:
-        """Number a message, wait for room if necessary, and write it once it is durable."""
+        """Number a message once there is room and the budget has tokens; it is written when it is durable."""
         shared, core = self._shared, self._core
-        if core.pacing is not None:
-            return self._send_in_turn(core.pacing.turn(message), header_fields, allow_unknown_codes, timeout)
-
-        def send_if_there_is_room() -> Sent | None:
-            if core.congested:
-                return None
-            # A separate change inside of `wait`, which writes as well: after an interrupt there must be no
-            # numbered message that is never written.
-            return shared.change(core.send, message, header_fields, allow_unknown_codes=allow_unknown_codes)
-
-        sent = shared.wait(send_if_there_is_room, timeout, NotConnectedError)
-        if sent is None:
-            raise no_room()
-        return sent
-
-    def _send_in_turn(
-        self,
-        turn: Turn,
-        header_fields: Mapping[str, Any] | None,
-        allow_unknown_codes: bool,
-        timeout: float | None,
-    ) -> Sent:
-        shared, core = self._shared, self._core
+        turn = core.turn(message)
 
         def send_in_turn() -> Sent | None:
+            # A separate change inside of `wait`, which writes as well: after an interrupt there must be no
+            # numbered message that is never written.
             return shared.change(
                 core.send_in_turn, turn, header_fields, allow_unknown_codes=allow_unknown_codes
             )
@@ -233,7 +212,7 @@ class Client(ClientBase):
             finally:
                 with shared.lock:
                     if turn.waits and not core.changing:
-                        shared.change(core.leave_line, turn)
+                        shared.change(core.leave_queue, turn)
         if sent is None:
             raise no_room() if core.congested else no_tokens()
         return sent

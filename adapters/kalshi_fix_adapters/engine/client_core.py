@@ -456,45 +456,35 @@ class ClientCore:
         self._preparing = True
         self._deliver(connection, now)
 
-    def flush(self, write: Callable[[bytearray], int]) -> bool:
+    def flush(self, write: Callable[[bytearray], int]) -> None:
         """Write `output` by a non-blocking function until it writes no more.
 
         `write` receives all of `output` and returns how many bytes it has written from its beginning, 0 if
         none can be written now; these are removed from `output`. If it raises OSError, the transport can no
         longer be written to. Data the venue has sent may still be readable, so reading continues to the end
         of the stream.
-
-        Returns whether only `output` and `due` have changed; if not, check `wants_read` and `finished`, too.
         """
-        as_before = True
         while self.output:
             try:
                 size = write(self.output)
             except OSError:
                 self.write_failed()
-                return False
+                return
             if not size:
-                break
-            # Before `_collect_held_back`, which compares the size of `output` with HIGH_WATER and appends.
-            del self.output[:size]
-            if self._connection is not None and self._connection.holds_back:
-                as_before = self._collect_held_back(self._connection) and as_before
-        return as_before
+                return
+            self.wrote(size)
 
     def wrote(self, size: int) -> None:
-        """Remove the first `size` bytes of `output`, which were written to the transport."""
+        """Remove the first `size` bytes of `output`, which were written to the transport, and append the
+        output that the session has held back."""
+        # First, because `collect` compares the size of `output` with HIGH_WATER and appends.
         del self.output[:size]
-        if self._connection is not None and self._connection.holds_back:
-            self._collect_held_back(self._connection)
-
-    def _collect_held_back(self, connection: Connection) -> bool:
-        """Collect output that the session has held back; return whether the session continues."""
-        # This uses the store, so it may end the session; it adds no other events.
-        connection.collect()
-        if not connection.session.wants_close:
-            return True
-        self._deliver(connection, self._clocks())
-        return False
+        connection = self._connection
+        if connection is not None and connection.holds_back:
+            # This uses the store, so it may end the session; it adds no other events.
+            connection.collect()
+            if connection.session.wants_close:
+                self._deliver(connection, self._clocks())
 
     def write_failed(self) -> None:
         """Record that the transport can no longer be written to; received bytes can still be read."""
@@ -694,6 +684,10 @@ class ClientCore:
             self._deliver_and_wake(connection)
         self.changing = session.took_number and not session.wants_close
 
+    def turn(self, message: Message) -> Turn:
+        """Return the place of a message's sender in the queue for the rate budget, for `send_in_turn`."""
+        return Turn(message) if self.pacing is None else self.pacing.turn(message)
+
     def send_in_turn(
         self,
         turn: Turn,
@@ -705,11 +699,13 @@ class ClientCore:
 
         In that case call again whenever users are woken, while holding `turn.held`.
         """
-        connection, pacing = self._connection, self.pacing
-        if pacing is None or connection is None or not connection.can_send:
+        pacing = self.pacing
+        if self.congested:
+            return None
+        if pacing is None or not self.is_logged_on:
             return self.send(turn.message, header_fields, allow_unknown_codes=allow_unknown_codes)
         now = self._clocks()
-        if connection.congested or not pacing.take(turn, now):
+        if not pacing.take(turn, now):
             return None
         try:
             return self.send(turn.message, header_fields, allow_unknown_codes=allow_unknown_codes)
@@ -717,7 +713,7 @@ class ClientCore:
             pacing.withdraw(turn.message, now)
             raise
 
-    def leave_line(self, turn: Turn) -> None:
+    def leave_queue(self, turn: Turn) -> None:
         """Remove a sender from its queue, whether its message was sent or not."""
         if self.pacing is not None:
             self.pacing.leave(turn, self._clocks())

@@ -30,7 +30,7 @@ class Turn:
 
     __slots__ = ("held", "lane", "message", "waits")
 
-    def __init__(self, message: Message, lane: str) -> None:
+    def __init__(self, message: Message, lane: str = "") -> None:
         self.message: Message = message
         self.lane: str = lane
         self.held: Lock = Lock()
@@ -43,7 +43,7 @@ class Pacing:
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
-        self._lines: dict[str, deque[Turn]] = {}
+        self._queues: dict[str, deque[Turn]] = {}
         self.due: float | None = None
         """Monotonic time at which a sender has to try again."""
         self.logon_due: float = -inf
@@ -58,14 +58,14 @@ class Pacing:
 
         Otherwise join the queue and return False; call again at `due`.
         """
-        line = self._lines.setdefault(turn.lane, deque())
+        queue = self._queues.setdefault(turn.lane, deque())
         if not turn.waits:
             turn.waits = True
-            line.append(turn)
+            queue.append(turn)
         # Drop places whose senders were interrupted before they could leave the queue.
-        while not line[0].held.locked():
-            line.popleft()
-        if line[0] is not turn:
+        while not queue[0].held.locked():
+            queue.popleft()
+        if queue[0] is not turn:
             return False
         seconds = self.charge(turn.message, now)
         if seconds:
@@ -76,16 +76,16 @@ class Pacing:
 
     def leave(self, turn: Turn, now: Instant) -> None:
         """Leave the queue; the next sender has to try."""
-        line = self._lines.get(turn.lane)
-        if not turn.waits or line is None:
+        queue = self._queues.get(turn.lane)
+        if not turn.waits or queue is None:
             return
         turn.waits = False
         with contextlib.suppress(ValueError):
-            line.remove(turn)
-        if line:
+            queue.remove(turn)
+        if queue:
             self._check_at(now.monotonic)
         else:
-            del self._lines[turn.lane]
+            del self._queues[turn.lane]
 
     def _check_at(self, at: float) -> None:
         if self.due is None or at < self.due:

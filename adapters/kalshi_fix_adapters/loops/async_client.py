@@ -6,7 +6,6 @@ how to write another one.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import TracebackType
@@ -149,43 +148,27 @@ class AsyncClient(ClientBase):
             SendFailedError: the store failed; `may_have_been_sent` is False, and the session is over.
         """
         adapter, core = self._adapter, self._core
-        # With a rate budget: `send_in_turn` is called again whenever users are woken.
-        if core.pacing is not None:
-            turn = core.pacing.turn(message)
+        turn = core.turn(message)
 
-            def send_in_turn() -> Sent | None:
-                sent = core.send_in_turn(turn, header_fields, allow_unknown_codes=allow_unknown_codes)
-                # Writes the message, or updates the time of the next try.
-                adapter.flush()
-                return sent
+        def send_in_turn() -> Sent | None:
+            sent = core.send_in_turn(turn, header_fields, allow_unknown_codes=allow_unknown_codes)
+            # Writes the message, or updates the time of the next try. No `await` precedes it, so no
+            # cancellation can prevent that a numbered message is written.
+            adapter.flush()
+            return sent
 
-            with turn.held:
-                try:
-                    sent = await adapter.wait(send_in_turn, timeout)
-                finally:
-                    if turn.waits:
-                        core.leave_line(turn)
-                        adapter.flush()
-            if sent is None:
-                raise no_room() if core.congested else no_tokens()
-            number, ticket = sent
-            if ticket:
-                await adapter.wait_shielded(partial(core.is_committed, ticket))
-            return number
-        # Repeated from `AsyncAdapter.wait`, to save that call for a send that need not wait.
-        if time.monotonic() >= adapter.before_due:
-            await adapter.before()
-        waits = core.congested
-        if waits and not await adapter.wait(lambda: not core.congested or None, timeout):
-            raise no_room()
-        # No `await` from here to `flush`, so no cancellation can occur in between: a numbered message is
-        # written, or waits in `output` or for its commit.
-        number, ticket = core.send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
-        adapter.flush()
+        with turn.held:
+            try:
+                sent = await adapter.wait(send_in_turn, timeout)
+            finally:
+                if turn.waits:
+                    core.leave_queue(turn)
+                    adapter.flush()
+        if sent is None:
+            raise no_room() if core.congested else no_tokens()
+        number, ticket = sent
         if ticket:
             await adapter.wait_shielded(partial(core.is_committed, ticket))
-        elif adapter.has_after and not waits:
-            await adapter.after()
         return number
 
     def send_nowait(
@@ -207,21 +190,15 @@ class AsyncClient(ClientBase):
                 committed earlier messages, or the client's `budget` has no tokens for it.
         """
         adapter, core = self._adapter, self._core
-        if core.pacing is None:
-            if core.congested:
-                raise no_room()
-            sent = core.send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
-        else:
-            turn = core.pacing.turn(message)
-            with turn.held:
-                try:
-                    found = core.send_in_turn(turn, header_fields, allow_unknown_codes=allow_unknown_codes)
-                finally:
-                    if turn.waits:
-                        core.leave_line(turn)
-            if found is None:
-                raise no_room() if core.congested else no_tokens()
-            sent = found
+        turn = core.turn(message)
+        with turn.held:
+            try:
+                sent = core.send_in_turn(turn, header_fields, allow_unknown_codes=allow_unknown_codes)
+            finally:
+                if turn.waits:
+                    core.leave_queue(turn)
+        if sent is None:
+            raise no_room() if core.congested else no_tokens()
         adapter.flush()
         return sent[0]
 

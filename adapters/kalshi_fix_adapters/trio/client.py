@@ -146,19 +146,13 @@ class _Adapter(AsyncAdapter):
 
     def flush(self) -> None:
         """Write as much output as possible without waiting."""
-        core, transport = self.core, self._transport
-        as_before = False
         try:
-            if transport is not None:
-                as_before = core.flush(transport.write)
+            if self._transport is not None:
+                self.core.flush(self._transport.write)
         except Exception as error:  # noqa: BLE001 - it is raised again where the user waits
-            core.failure(error)
+            self.core.failure(error)
             self.users.notify()
-        # Call `notify_tasks` only if it may wake a task; usually only `due` matters. 0.0 means at once: bytes
-        # are left, or the session has changed.
-        due = core.due() if as_before and not core.output else 0.0
-        if due is not None and (self._timer_at is None or due < self._timer_at):
-            self.notify_tasks()
+        self.notify_tasks()
 
     async def start(self) -> None:
         """Start the task that moves the bytes."""

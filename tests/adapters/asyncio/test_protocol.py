@@ -39,7 +39,7 @@ class Core:
         self.wants_read = True
         self.finished = False
 
-    flush = ClientCore.flush
+    flush, wrote = ClientCore.flush, ClientCore.wrote
     _connection = None
 
     def receive(self, data: bytes) -> None:

@@ -85,7 +85,7 @@ class Senders:
 
     def give_up(self, turn: Turn) -> None:
         self.waiting.remove(turn)
-        self.stage.core.leave_line(turn)
+        self.stage.core.leave_queue(turn)
         turn.held.release()
 
     def wait(self, seconds: float) -> None:
@@ -110,7 +110,7 @@ def test_a_message_is_sent_when_its_tokens_are_available_and_not_before() -> Non
     line.wait(5)
     assert [at for at, _ in line.sent] == [0, 0, 1, 2]
     assert line.stage.core.pacing is not None
-    assert line.stage.core.pacing._lines == {}
+    assert line.stage.core.pacing._queues == {}
 
 
 def test_waiting_messages_are_sent_in_order() -> None:
@@ -158,7 +158,7 @@ def test_giving_up_lets_the_next_message_go() -> None:
     line.give_up(gone)
     line.wait(3)
     assert [name for _, name in line.sent] == ["a1", "a2", "c0", "c0", "a4"]
-    line.stage.core.leave_line(gone)
+    line.stage.core.leave_queue(gone)
 
 
 def test_an_abandoned_wait_delays_no_other_message() -> None:
