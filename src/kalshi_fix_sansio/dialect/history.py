@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from datetime import date
+from operator import is_
 from types import MappingProxyType
 from typing import Final
 
@@ -106,7 +107,9 @@ class _Earlier:
             latest,
             header=self._block(latest.header),
             trailer=self._block(latest.trailer),
-            messages=MappingProxyType({key: self._message(each) for key, each in latest.messages.items()}),
+            messages=MappingProxyType(
+                {key: self._message(layout) for key, layout in latest.messages.items()}
+            ),
             since=since,
             until=until,
             history=None,
@@ -134,7 +137,7 @@ class _Earlier:
         )
         had = frozenset(tag for change in changes for tag in change.had)
         # Unchanged blocks are shared by all states, with their compiled checks.
-        if not had and all(map(_is, members, layout.members)):
+        if not had and all(map(is_, members, layout.members)):
             return layout
         return attrs.evolve(layout, members=members, past_tags=had)
 
@@ -142,28 +145,26 @@ class _Earlier:
         if changes:
             earliest, *later = changes
             if self.day < earliest.first_day:
-                member = earliest.was or _absent(member)
+                member = earliest.was or _forbidden(member)
             else:
-                member = _eased(next((change.was for change in later if change.was is not None), member))
+                member = _never_required(
+                    next((change.was for change in later if change.was is not None), member)
+                )
         if isinstance(member, GroupMember):
             entry = self._block(member.entry)
             return member if entry is member.entry else attrs.evolve(member, entry=entry)
         return member
 
 
-def _is(one: object, other: object) -> bool:
-    return one is other
-
-
-def _absent(member: Member) -> Member:
-    """Return a member that must not be sent, but is read."""
+def _forbidden(member: Member) -> Member:
+    """Return a member that must not be sent, but that decoders still accept."""
     return attrs.evolve(
         member, presence=Presence.FORBIDDEN, rules=(), required_when=(), forbidden_when=(), only_when=()
     )
 
 
-def _eased(member: Member) -> Member:
-    """Return a member that is nowhere required."""
+def _never_required(member: Member) -> Member:
+    """Return a member without the cases in which it is required."""
     rules = tuple(
         attrs.evolve(rule, presence=_optional(rule.presence)) if rule.presence is Presence.REQUIRED else rule
         for rule in member.rules
