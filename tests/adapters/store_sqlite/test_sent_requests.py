@@ -88,7 +88,7 @@ def test_expired_ids_do_not_accumulate_over_processes_that_each_leave_a_few(tmp_
         with opened(tmp_path, sync="normal", max_messages=10) as store:
             place(store, *(f"{process}-{number}" for number in range(200)))
             store.commit()
-    assert execute(store.path, "SELECT count(*) FROM sent_request") <= [10 + 256]
+            assert execute(store.path, "SELECT count(*) FROM sent_request") <= [10 + 256]
 
 
 def test_a_damaged_id_is_an_error(tmp_path: Path) -> None:

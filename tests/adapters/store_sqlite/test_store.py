@@ -312,7 +312,7 @@ def test_expired_rows_do_not_accumulate_over_processes_that_each_leave_a_few(tmp
         with opened(tmp_path, sync="normal", max_messages=10) as store:
             send(store, 200)
             store.commit()
-    assert execute(store.path, "SELECT count(*) FROM sent") <= [10 + 256]
+            assert execute(store.path, "SELECT count(*) FROM sent") <= [10 + 256]
 
 
 # --- one process at a time
