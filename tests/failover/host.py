@@ -33,7 +33,7 @@ SOON = ReconnectPolicy(initial=0.05, cap=0.05, key_in_use=0.05, maintenance=None
 
 
 class Host:
-    """The trader, and what its journal contains."""
+    """The trader, and the contents of its journal."""
 
     def __init__(self, name: str, journal: Path) -> None:
         self._name = name
@@ -42,7 +42,7 @@ class Host:
         self.ends = False
 
     def trade(self, client: Client) -> None:
-        """Send orders until asked to end, then wait until all of them are answered."""
+        """Send orders until SIGTERM, then wait until all of them are answered."""
         ids = (f"{self._name}-{number}" for number in count(1))
         while not self.ends:
             for _ in range(BURST):

@@ -20,7 +20,7 @@ from tests.kill.venue import TradingVenue
 from tests.postgres import Relay, Server, execute_at
 
 HEART_BT_INT = 8
-"""The venue drops a connection that is cut off after about twice this."""
+"""HeartBtInt of the sessions. The venue drops a silent connection after about twice this."""
 LEASE = 3.6
 """A commit may take that long: disks of busy machines take more than a second now and then."""
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @attrs.define(eq=False)
 class Site:
-    """The venue, the database, and what is between them and each host."""
+    """The venue, the database, and the networks between them and each host."""
 
     folder: Path
     venue: TradingVenue
@@ -62,7 +62,7 @@ class Site:
 
     def check(self) -> int:
         """Check that no number and no ClOrdID was used twice at the venue, that each order is reported or
-        listed as uncertain, and that all that the venue has received is in the database."""
+        listed as uncertain, and that the database has every message that the venue received."""
         known, record = Knowledge(), self.venue.record
         for journal in self.folder.glob("journal-*"):
             known.read(read(journal))

@@ -73,7 +73,7 @@ def cut_off_from_the_database(place: Site, primary: Script) -> int:
 
 
 def cut_off_from_both(place: Site, primary: Script) -> int:
-    """What it has sent arrives when the network is back: after the takeover."""
+    """Its last messages arrive when the network is back, which is after the takeover."""
     before = place.fence()
     for relay in (place.to_venue["a"], place.to_database["a"]):
         relay.flows.clear()
@@ -113,7 +113,7 @@ def test_a_process_that_wakes_after_the_standby_has_logged_on_sends_nothing(
 ) -> None:
     with site(tmp_path, server) as place, trading(place) as (primary, standby):
         primary.process.send_signal(signal.SIGSTOP)
-        # The venue ends the connection that sends no heartbeats.
+        # The venue ends a connection without heartbeats.
         standby.expect("primary")
         place.wait_for_orders(standby)
         primary.process.send_signal(signal.SIGCONT)
@@ -130,7 +130,7 @@ def test_a_watchdog_kills_a_process_that_was_stopped(tmp_path: Path, server: Ser
         environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "300000"}
         with trading(place, **environ) as (primary, standby):
             primary.process.send_signal(signal.SIGSTOP)
-            # What systemd does with WatchdogSec and WatchdogSignal.
+            # As systemd does with WatchdogSec and WatchdogSignal.
             with contextlib.suppress(TimeoutError):
                 while manager.recv(4096):
                     pass
@@ -219,7 +219,7 @@ def test_a_full_disk_ends_the_primary(tmp_path: Path) -> None:
 def finish_by_another(place: Site, standby: Script) -> None:
     """End the standby, which may have taken over and lost its store too, and compare after a third host."""
     standby.process.terminate()
-    # It may be asked to end while it ends, without its handler of the signal.
+    # It may receive the signal while it is ending, when its handler is no longer installed.
     assert standby.process.wait(PATIENCE) in {0, LOST, -signal.SIGTERM}
     with place.host("c") as third:
         finish(place, third)

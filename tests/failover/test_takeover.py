@@ -1,4 +1,5 @@
-"""Takeovers of a session by another process: how the primary ends, and what either of them does."""
+"""Takeovers of a session by another process: the ways in which the primary ends, and the behaviour of both
+processes."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ def pair(hosts: Place) -> Iterator[tuple[Script, Script]]:
 @pytest.mark.parametrize(
     ("ends_by", "status", "first"),
     [
-        (signal.SIGKILL, -signal.SIGKILL, 3),  # a Logon more
+        (signal.SIGKILL, -signal.SIGKILL, 3),  # one more Logon
         (signal.SIGTERM, 0, 4),  # a Logout and a Logon
         (signal.SIGINT, 130, 4),
     ],

@@ -54,9 +54,8 @@ class Session:
 
         `continues` is the session of the previous connection of the same process: this one takes over its
         store, its numbers, and the events that are waiting or unconfirmed. After a restart only the store is
-        available, whose numbers may be behind. Raises LocalProtocolError when that session has begun and is
-        not
-        over, or when a store is given as well.
+        available, whose numbers may be behind. Raises LocalProtocolError when that session has begun and has
+        not ended, or when a store is given as well.
         """
         if continues is None:
             self._core = Core(config, Ledger(MemoryStore() if store is None else store))

@@ -61,8 +61,8 @@ class Search:
 
     A peer that keeps messages for a time refuses a ResendRequest that begins before that time (Kalshi:
     "before the retention window"), without the start of the window. The messages that it has dropped are all
-    older than those that it has, so a binary search finds the border in as many requests as the count of the
-    uncertain numbers has binary digits.
+    older than those that it has, so a binary search finds the oldest one it has with one request for each
+    binary digit of the count of uncertain numbers.
     """
 
     low: int
@@ -144,8 +144,9 @@ class Recovery:
         self._skip_why = Skip.FILL
 
     def begin(self, number: int, now: Instant, *, unrequested: bool = False) -> None:
-        """Begin with the number of the peer's Logon. One that is ahead is accepted first and repaired then,
-        `unrequested` if the peer knows from NextExpectedMsgSeqNum which messages are missing."""
+        """Begin with the number of the peer's Logon. If it is too high, the Logon is accepted and the gap is
+        filled afterwards, `unrequested` if the peer knows from NextExpectedMsgSeqNum which messages are
+        missing."""
         core = self._core
         if number == core.ledger.expected:
             core.ledger.expected = number + 1
@@ -291,7 +292,7 @@ class Recovery:
             BUSINESS_REJECT,
         }:
             return False
-        if not self._request_number:  # no request yet: the peer resends unasked
+        if not self._request_number:  # no request yet: the peer resends without one
             return False
         fields: Any = message
         if (
@@ -354,7 +355,7 @@ class Recovery:
         self._core.timers.resend_at = None
 
     def _request_to(self, end: int, now: Instant, *, unrequested: bool = False) -> None:
-        """Start to wait for all messages up to `end`; request them, unless the peer resends `unrequested`."""
+        """Begin to wait for all messages up to `end`; request them, unless the peer resends `unrequested`."""
         self._requested_to = end
         self._attempts = 0
         self._search = None
