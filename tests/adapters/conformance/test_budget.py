@@ -42,7 +42,7 @@ def cancel(placed: Any) -> OrderCancelRequest:
 async def waits(client: Any, *, number: int = 1) -> None:
     """Return once `number` calls are waiting for the budget. The test requests in between also show that the
     session is alive."""
-    while sum(map(len, client._core.pacing._lines.values())) < number:
+    while sum(map(len, client._core.pacing._queues.values())) < number:
         await client.test_request(LONG)
 
 
@@ -90,7 +90,7 @@ async def test_a_message_that_times_out_is_not_sent(loop: Loop, sandbox: Sandbox
         for timeout in (0, 0.01):
             with pytest.raises(ClientTimeoutError, match="rate budget had no tokens"):
                 await client.send(order(), timeout=timeout)
-        assert client._core.pacing._lines == {}
+        assert client._core.pacing._queues == {}
         first: Message = cancel(order())
         assert await client.send(first) == 2
 
@@ -105,7 +105,7 @@ async def test_a_cancelled_wait_sends_nothing(loop: Loop, sandbox: Sandbox) -> N
             await loop.within(0.01, lambda: client.send(order(), timeout=None))
             left = True
         assert not left
-        assert client._core.pacing._lines == {}
+        assert client._core.pacing._queues == {}
         assert await client.send(cancel(order())) == 2
 
 
