@@ -10,19 +10,14 @@ import pytest
 
 from kalshi_fix_sansio import ExecutionReportText
 from kalshi_fix_sansio._generated import (
-    AcceptQuote,
     EventResendRequest,
     OrderCancelRequest,
     OrderGroupRequest,
-    OrderMassCancelRequest,
     Quote,
     QuoteCancel,
-    QuoteRequest,
-    QuoteRequestSymbol,
     RFQCancel,
 )
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import (
     MessageReceived,
@@ -43,10 +38,6 @@ from tests.session.steps import cases, play
 SYMBOL = "KXHIGHNY-26AUG21-B80"
 REST = f"17=1;1|54=1|55={SYMBOL}|38=10|151=10|14=0|6=0|"
 REPORT = f"37=o|{REST}"
-
-
-QUOTE_REQUEST = QuoteRequest(quote_req_id="r1", related_sym=[QuoteRequestSymbol(symbol=SYMBOL, order_qty=10)])
-QUOTE = Quote(quote_id="q1", quote_req_id="r1", symbol=SYMBOL, bid_px="0.5")
 
 
 @pytest.fixture
@@ -88,7 +79,16 @@ def open_in(wired: Wired) -> list[str]:
 
 @pytest.mark.parametrize(("group", "steps"), cases("outcomes"))
 def test_outcomes(group: dict[str, Any], steps: list[dict[str, Any]]) -> None:
-    play(group, steps, {"REST": REST, "O": REPORT, "UNAVAILABLE": UNAVAILABLE})
+    play(
+        group,
+        steps,
+        {
+            "REST": REST,
+            "O": REPORT,
+            "UNAVAILABLE": UNAVAILABLE,
+            "UNAVAILABLE_SOON": f"{UNAVAILABLE[:-1]} soon|",
+        },
+    )
 
 
 def test_a_request_is_recorded_with_its_identifiers_before_it_is_sent() -> None:
@@ -109,26 +109,6 @@ def test_an_answer_settles_once_it_is_confirmed(wired: Wired, exec_type: str) ->
     assert open_in(wired) == ["a1", "a2"]
     wired.session.confirm()
     assert open_in(wired) == ["a2"]
-
-
-@pytest.mark.parametrize("exec_type", ["A", "6", "E"])
-def test_a_pending_report_does_not_settle_a_request(wired: Wired, exec_type: str) -> None:
-    send(wired, "a1")
-    wired.receive(report(wired, "a1", exec_type))
-    wired.session.confirm()
-    assert open_in(wired) == ["a1"]
-
-
-@pytest.mark.parametrize("msg_type", ["3", "j"])
-def test_a_reject_settles_the_request_with_its_number_once_confirmed(wired: Wired, msg_type: str) -> None:
-    send(wired, "a1", "a2")
-    reported = wired.receive(
-        wired.peer.message(msg_type, "45=3|372=D|380=0|" if msg_type == "j" else "45=3|")
-    )
-    assert [type(event) for event in reported] == [RejectReceived]
-    assert open_in(wired) == ["a1", "a2"]
-    wired.session.confirm()
-    assert open_in(wired) == ["a1"]
 
 
 def test_a_reject_of_an_answered_request_finds_it_in_the_store(wired: Wired) -> None:
@@ -318,14 +298,6 @@ def test_an_answer_with_an_unknown_outcome_lists_the_request(name: str) -> None:
     assert [type(event) for event in wired.receive(report(wired, "a1"))] == [MessageReceived]
 
 
-@pytest.mark.parametrize("body", ["103=99|58=INTERNAL_ERROR|", "103=99|", f"{UNAVAILABLE[:-1]} soon|"])
-def test_other_refusals_are_outcomes(wired: Wired, body: str) -> None:
-    send(wired, "a1")
-    assert [type(event) for event in wired.receive(report(wired, "a1", "8", body))] == [MessageReceived]
-    wired.session.confirm()
-    assert open_in(wired) == []
-
-
 def test_a_cancel_with_an_unknown_outcome_is_listed_too(wired: Wired) -> None:
     cancel = OrderCancelRequest(cl_ord_id="c1", orig_cl_ord_id="a1", side="1", symbol=SYMBOL)
     wired.session.send(cancel, wired.clock.now)
@@ -443,41 +415,6 @@ def test_on_plain_fix_a_cancel_is_tracked_for_a_client_and_not_for_an_acceptor()
         )
         wired.session.send(cancel, wired.clock.now)
         assert open_in(wired) == found
-
-
-# --- answers that settle RFQs and mass cancels ----------------------------------------------------------
-
-
-RFQ: dict[str, tuple[str, Message, str, str]] = {
-    "mass cancel": (
-        "KalshiNR",
-        OrderMassCancelRequest(cl_ord_id="m1", mass_cancel_request_type="6"),
-        "r",
-        "11=m1|37=op|531=7|",
-    ),
-    "quote request taken": ("KalshiRT", QUOTE_REQUEST, "b", "131=r1|303=1|100=0|"),
-    "quote request refused": ("KalshiRT", QUOTE_REQUEST, "AG", "131=r1|658=1|58=no|"),
-    "quote": (
-        "KalshiRFQ",
-        QUOTE,
-        "AI",
-        "117=q1|131=r1|297=10|",
-    ),
-    "quote cancel": ("KalshiRFQ", QuoteCancel(quote_id="q1"), "U9", "117=q1|298=0|"),
-    "acceptance": ("KalshiRT", AcceptQuote(quote_id="q1", side="1"), "UC", "117=q1|AcceptQuoteStatus=0|"),
-    "end of a request": ("KalshiRT", RFQCancel(quote_req_id="r1"), "UB", "131=r1|RFQCancelStatus=0|"),
-}
-
-
-@pytest.mark.parametrize("case", RFQ)
-def test_requests_of_every_kind_are_settled_by_their_answer(case: str) -> None:
-    name, request, msg_type, body = RFQ[case]
-    wired = established(Role.INITIATOR, name)
-    wired.session.send(request, wired.clock.now)
-    assert len(open_in(wired)) == 1
-    assert of_type(wired.receive(wired.peer.message(msg_type, body)), MessageReceived)
-    wired.session.confirm()
-    assert open_in(wired) == []
 
 
 # --- after a restart ------------------------------------------------------------------------------------
