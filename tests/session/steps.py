@@ -20,18 +20,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from kalshi_fix_sansio import _generated as fix
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import Event, OutcomesUnknown
 from tests.helpers import Wired, established, of_type, order
+from tests.scenarios.runner.lined_yaml import read
 
 
 def cases(name: str) -> list[Any]:
     """Return the cases of a table, as parameters of a test."""
-    groups = yaml.safe_load((Path(__file__).parent / f"{name}.yaml").read_text(encoding="utf-8"))
+    groups = read((Path(__file__).parent / f"{name}.yaml").read_text(encoding="utf-8"))
     return [
         pytest.param(group, steps, id=title) for group in groups for title, steps in group["cases"].items()
     ]
