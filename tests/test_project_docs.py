@@ -26,6 +26,9 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 STANDBY = DOCS / "how-to" / "standby.md"  # tests/failover runs its example
 METRICS = DOCS / "how-to" / "metrics.md"
+BUS = {
+    DOCS / "how-to" / name for name in ("fan-out.md", "session-process.md")
+}  # tests/adapters/bus_nats runs them
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +60,7 @@ def run_page(page: Path) -> dict[str, object]:
     [
         page
         for page in PAGES
-        if python_of(page) and page.parent.name != "tutorial" and page not in (METRICS, STANDBY)
+        if python_of(page) and page.parent.name != "tutorial" and page not in {METRICS, STANDBY, *BUS}
     ],
 )
 def test_the_python_of_a_page_runs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:

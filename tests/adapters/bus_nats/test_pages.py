@@ -1,0 +1,89 @@
+"""The programs of docs/how-to/fan-out.md and session-process.md run as shown."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("nats", reason="the bus needs nats-py (extra nats)")
+
+from kalshi_fix_sansio.trading import OrderBooks
+from kalshi_fix_venue.testing import Venue
+from tests.adapters.bus.test_commands import order
+from tests.adapters.bus_nats.support import run
+from tests.nats import NatsServer
+
+HOW_TO = Path(__file__).parents[3] / "docs" / "how-to"
+SYMBOL = "KXHIGHNY-26DEC31-B50"
+
+
+def program(page: str, server: NatsServer) -> dict[str, Any]:
+    """Return the names that the Python of a page defines, with the address of the server."""
+    blocks = re.findall(
+        r"^```python\n(.*?)^```$", (HOW_TO / page).read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )
+    source = "\n".join(blocks).replace("asyncio.run(main())", "").replace("nats://127.0.0.1", server.url)
+    made: dict[str, Any] = {"__name__": page}
+    # A small disk has no room for the default.
+    exec(compile(source.replace("create()", "create(max_bytes=1024**3)"), page, "exec"), made)
+    return made
+
+
+def test_market_data_reaches_another_process(server: NatsServer, tmp_path: Path) -> None:
+    async def main() -> None:
+        made = program("fan-out.md", server)
+        books, has_book = OrderBooks(), asyncio.Event()
+
+        def printed(*_: Any) -> None:
+            if SYMBOL in books and books[SYMBOL].best_bid:
+                has_book.set()
+
+        made["print"], made["OrderBooks"] = printed, lambda: books
+        client, options = made["market_data"], venue.options(session="KalshiMD")
+        made["market_data"] = lambda **more: client(**options | more | {"store": tmp_path})
+        async with made["connect"](server.url) as bus:
+            await bus.create(max_bytes=1024**3)
+        tasks = [asyncio.create_task(each()) for each in (made["main"], made["follow"])]
+        done, _ = await asyncio.wait(
+            [*tasks, asyncio.create_task(has_book.wait())], return_when=asyncio.FIRST_COMPLETED
+        )
+        await end(tasks)
+        assert done.isdisjoint(tasks)
+        assert books[SYMBOL].best_bid
+
+    with Venue() as venue:
+        venue.trader().buy(SYMBOL, 5, "0.40")
+        run(main())
+
+
+def test_an_order_is_sent_or_refused_for_another_process(server: NatsServer, tmp_path: Path) -> None:
+    async def main() -> None:
+        made = program("session-process.md", server)
+        client, printed = made["order_entry"], []
+        made["order_entry"] = lambda **more: client(**venue.options() | more | {"store": tmp_path})
+        made["print"] = lambda *values: printed.append(values)
+        async with made["connect"](server.url) as bus:
+            await bus.create(max_bytes=1024**3)
+        holding = asyncio.create_task(made["hold"]())
+        while not printed or printed[-1][0] != "sent with MsgSeqNum":
+            assert not holding.done()
+            await made["trade"](order("p1", symbol=SYMBOL))
+        await made["trade"](order("p2", symbol=SYMBOL, order_qty=101))
+        await end([holding])
+        assert printed[-1] == ("not sent:", "more than 100 contracts")
+
+    with Venue() as venue:
+        run(main())
+
+
+async def end(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel tasks; raise the error of one that has failed."""
+    for task in tasks:
+        task.cancel()
+    for found in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(found, Exception):
+            raise found
