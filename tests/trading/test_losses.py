@@ -32,7 +32,10 @@ def apply(orders: Orders, *events: object) -> None:
 
 
 def knowledge(orders: Orders) -> list[Any]:
-    return [(order.knowledge, [(each.unknown, each.since) for each in order.pending]) for order in orders]
+    return [
+        (order.knowledge, [(each.uncertain_since_epoch, each.since) for each in order.pending])
+        for order in orders
+    ]
 
 
 def interrupted(random: Random, steps: list[Any]) -> list[Any]:
@@ -169,8 +172,8 @@ def test_an_order_looked_at_after_two_losses_has_the_time_of_the_first_and_the_e
     open_, sent, later, other = orders
     assert (open_.knowledge.epoch, open_.knowledge.since) == (orders.epoch, at(1))
     assert (open_.knowledge.begin, open_.knowledge.floor) == (ExecKey(0, 1, 1), ExecKey(0, 1, 1))
-    assert [(each.unknown, each.since) for each in open_.pending] == [(first, at(1))]
-    assert (sent.placed.unknown, sent.knowledge.epoch, sent.state) == (  # type: ignore[union-attr]
+    assert [(each.uncertain_since_epoch, each.since) for each in open_.pending] == [(first, at(1))]
+    assert (sent.placed.uncertain_since_epoch, sent.knowledge.epoch, sent.state) == (  # type: ignore[union-attr]
         first,
         orders.epoch,
         OrderState.UNKNOWN,

@@ -49,8 +49,9 @@ class MassCancel:
         state: Its progress.
         reason: The reason of a reject: MassCancelRejectReason (532) as text, or the text of the reject
             message.
-        unknown: The epoch (`Orders.epoch`) since which an answer or a report may be missing; 0 if none may.
-        since: When that epoch began, in UTC: SendingTime (52) of the last message received.
+        uncertain_since_epoch: `Orders.epoch` of the first event that may have lost its answer or a report of
+            its orders; 0 if none has.
+        since: Time of that event, in UTC: SendingTime (52) of the last message received before it.
         missed: Numbers of its orders that are known to be open although it may have been accepted.
     """
 
@@ -60,7 +61,7 @@ class MassCancel:
     newest: dict[int, ExecKey] = attrs.field(metadata=keyed_by("shard"))
     state: MassCancelState = MassCancelState.SENT
     reason: str = ""
-    unknown: int = 0
+    uncertain_since_epoch: int = 0
     since: datetime | None = None
     missed: set[int] = attrs.field(factory=set)
 
@@ -127,8 +128,8 @@ class MassCancels:
         """Record that the mass cancel with this ClOrdID will not be answered; without a ClOrdID, that answers
         and reports of all open mass cancels may be missing."""
         for each in self.open:
-            if cl_ord_id in (None, each.cl_ord_id) and not each.unknown:
-                each.unknown, each.since = epoch, since
+            if cl_ord_id in (None, each.cl_ord_id) and not each.uncertain_since_epoch:
+                each.uncertain_since_epoch, each.since = epoch, since
                 if each.state is MassCancelState.SENT:
                     each.state = MassCancelState.UNKNOWN
                     self._touch(each)
@@ -142,14 +143,14 @@ class MassCancels:
     def record_open(self, number: int) -> None:
         """Record that an order is known to be open, by the user."""
         for each in self.open:
-            if each.unknown and number in each.waiting:
+            if each.uncertain_since_epoch and number in each.waiting:
                 each.missed.add(number)
 
     def record_covered(self, numbers: AbstractSet[int], begin: ExecKey, epoch: int) -> None:
         """Record that orders of a shard are known to be open, by drop copy from a report on, requested at an
         epoch."""
         for each in self.open:
-            if 0 < each.unknown <= epoch and covers(begin, each.newest.get(begin.shard)):
+            if 0 < each.uncertain_since_epoch <= epoch and covers(begin, each.newest.get(begin.shard)):
                 each.missed |= each.waiting & numbers
 
     def take_updates(self) -> list[MassCancel]:
@@ -171,4 +172,4 @@ class MassCancels:
 
 
 def _is_unknown(one: MassCancel) -> bool:
-    return one.unknown > 0
+    return one.uncertain_since_epoch > 0

@@ -147,8 +147,8 @@ class PendingRequest:
         price: Dollars; None in a cancel, and if the price is unchanged.
         quantity: The requested total; None in a cancel.
         after: The newest report of the order's shard when it was sent.
-        unknown: The epoch (`Orders.epoch`) since which no answer is expected; 0 while one is expected.
-        since: When that epoch began, in UTC: SendingTime (52) of the last message received.
+        uncertain_since_epoch: `Orders.epoch` of the event after which no answer is expected; 0 while one is.
+        since: Time of that event, in UTC: SendingTime (52) of the last message received before it.
         named: Whether `OutcomesUnknown` has listed it.
     """
 
@@ -158,19 +158,19 @@ class PendingRequest:
     price: Decimal | None = None
     quantity: Decimal | None = None
     after: ExecKey | None = None
-    unknown: int = 0
+    uncertain_since_epoch: int = 0
     since: datetime | None = None
     named: bool = False
 
     @property
     def is_unknown(self) -> bool:
         """Whether no expected message will report its outcome."""
-        return self.unknown > 0
+        return self.uncertain_since_epoch > 0
 
     def leave_unanswered(self, epoch: int, since: datetime | None) -> None:
         """Record that it will have no answer. Called by `Orders`."""
-        if not self.unknown:
-            self.unknown, self.since = epoch, since
+        if not self.uncertain_since_epoch:
+            self.uncertain_since_epoch, self.since = epoch, since
 
     @property
     def renames(self) -> bool:
@@ -201,8 +201,8 @@ class Placed:
     ex_destination: int | None
     after: tuple[ExecKey, ...]
     """The newest report of each shard when it was sent."""
-    unknown: int = 0
-    """The epoch since which no answer is expected; 0 while one is."""
+    uncertain_since_epoch: int = 0
+    """`Orders.epoch` of the event after which no answer is expected; 0 while one is."""
     since: datetime | None = None
     unsure: bool = False
     """Whether its answer left its outcome open."""
@@ -381,8 +381,8 @@ class Order:
 
     def leave_unanswered(self, placed: Placed, epoch: int, since: datetime | None) -> None:
         """Record that the request that placed it will have no answer. Called by `Orders`."""
-        if not placed.unknown:
-            placed.unknown, placed.since = epoch, since
+        if not placed.uncertain_since_epoch:
+            placed.uncertain_since_epoch, placed.since = epoch, since
         self._knowledge = self.knowledge.leave_unanswered(epoch, since)
 
     @property
@@ -408,7 +408,7 @@ class Order:
             return OrderState.DONE
         if kind is RESOLVED_OPEN:
             return OrderState.OPEN
-        return OrderState.UNKNOWN if placed.unknown else OrderState.SENT
+        return OrderState.UNKNOWN if placed.uncertain_since_epoch else OrderState.SENT
 
     @property
     def ending(self) -> Ending | None:

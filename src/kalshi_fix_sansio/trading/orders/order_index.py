@@ -293,7 +293,7 @@ class OrderIndex:
             state is OrderState.DONE
             or state in UNCERTAIN
             or order.cum_qty > order.filled_qty
-            or any(request.unknown for request in order.pending)
+            or any(request.uncertain_since_epoch for request in order.pending)
         ):
             self._leave(order)
         else:

@@ -1124,11 +1124,11 @@ class Orders:
         arrived = [
             request
             for request in order.pending
-            if 0 < request.unknown <= covered.epoch and covers(covered.begin, request.after)
+            if 0 < request.uncertain_since_epoch <= covered.epoch and covers(covered.begin, request.after)
         ]
         if order.last is None:
             placed = order.placed
-            if placed is not None and 0 < placed.unknown <= covered.epoch:
+            if placed is not None and 0 < placed.uncertain_since_epoch <= covered.epoch:
                 placed.missing = covers(covered.begin, self._newest_before(order))
         else:
             needed = self._uncertain_from(order)
