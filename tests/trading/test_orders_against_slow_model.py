@@ -27,6 +27,7 @@ from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.orders import order as order_state
 from kalshi_fix_sansio.trading.orders import order_index
 from kalshi_fix_sansio.trading.orders import orders as machine
+from kalshi_fix_sansio.trading.orders.answers import Answers
 from tests.simulation.mutants.patching import around, instead
 from tests.trading.order_flow import (
     BUY,
@@ -91,15 +92,15 @@ def _take_the_first(order: Order, account: Account | None, key: ExecKey) -> None
         order.stated = key, account
 
 
-def _answer_all(settle: Any, orders: Orders, order: Order, request: PendingRequest, is_copy: bool) -> None:
-    settle(orders, order, request, is_copy)
+def _answer_all(settle: Any, answers: Answers, order: Order, request: PendingRequest, is_copy: bool) -> None:
+    settle(answers, order, request, is_copy)
     for other in [each for each in order.pending if each.cl_ord_id == request.cl_ord_id]:
-        orders._kept.answer(order, other)
+        answers._kept.answer(order, other)
 
 
 MUTANTS = {
     "the account of the first report": instead(machine, "_note_account", _take_the_first),
-    "an answer to all amends of its id": around(Orders, "_settle_chain", _answer_all),
+    "an answer to all amends of its id": around(Answers, "_settle_chain", _answer_all),
     "values in the caller's decimal context": instead(order_state, "multiply_add", lambda a, b, c: a * b + c),
 }
 

@@ -12,9 +12,9 @@ from kalshi_fix_sansio.events import RejectReceived
 from kalshi_fix_sansio.trading import DropCopyReport, OrderDiscrepancyKind, Orders, OrderState, OrderUpdate
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.common.received import MAX_ID_SIZE
-from kalshi_fix_sansio.trading.orders import orders as orders_module
+from kalshi_fix_sansio.trading.orders import answers as answers_module
+from kalshi_fix_sansio.trading.orders.newest_reports import MAX_SHARDS
 from kalshi_fix_sansio.trading.orders.order_index import MAX_NAMESAKES
-from kalshi_fix_sansio.trading.orders.orders import MAX_SHARDS
 from tests.trading.order_flow import (
     OTHER,
     cancel,
@@ -131,15 +131,15 @@ def test_symbols_are_bounded() -> None:
     orders = Orders(max_orders=2)
     for number in range(1, 20):
         feed(orders, report("canceled", f"1;{number}", f"o{number}", f"c{number}", symbol=f"s{number}"))
-    assert len(orders._shards) == len(orders) == 2
+    assert len(orders._reports.shards) == len(orders) == 2
 
 
 def test_remembered_answers_are_bounded(orders: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(orders_module, "MAX_ANSWERS", 5)
+    monkeypatch.setattr(answers_module, "MAX_ANSWERS", 5)
     feed(orders, place(), report("new", "1;1"))
     for number in range(1, 9):
         feed(orders, cancel("c"), refusal("c", number=number))
-    assert len(orders._answers) == 5
+    assert len(orders._answers.known) == 5
     feed(orders, cancel("c"))
     assert feed(orders, refusal("c", number=8)) == []
     feed(orders, refusal("c", number=1))
@@ -149,7 +149,7 @@ def test_remembered_answers_are_bounded(orders: Orders, monkeypatch: pytest.Monk
 def test_a_refusal_after_the_end_of_the_order_is_not_a_discrepancy(
     orders: Orders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(orders_module, "MAX_ANSWERS", 3)
+    monkeypatch.setattr(answers_module, "MAX_ANSWERS", 3)
     feed(orders, place(), report("new", "1;1"), cancel("x"), change("y"))
     # This one names a change that never existed; a refusal of it may name no order.
     feed(orders, cancel("z", "y"), report("canceled", "1;2", cl_ord_id="x", orig_cl_ord_id="a"))
@@ -159,7 +159,7 @@ def test_a_refusal_after_the_end_of_the_order_is_not_a_discrepancy(
     other.load(dump(orders))
     for each in (orders, other):
         assert names(feed(each, refusal("late", "NONE", "y", number=6))) == []
-        assert list(each._overtaken) == ["y", "z", "late"]
+        assert list(each._answers.overtaken) == ["y", "z", "late"]
     assert names(feed(orders, refusal("w", "NONE", "y", number=7))) == ["UNKNOWN_REQUEST"]
     assert names(feed(orders, refusal("v", "o1", number=8))) == []  # of a done order
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kalshi_fix_sansio.trading import Orders, OrderState
 from kalshi_fix_sansio.trading.common.dumping import VERSION
-from kalshi_fix_sansio.trading.orders import orders as orders_module
+from kalshi_fix_sansio.trading.orders import order_index as index_module
 from tests.trading.order_flow import (
     ENDED,
     SELL,
@@ -84,7 +84,7 @@ def test_loading_in_slices_gives_the_same_state(monkeypatch: pytest.MonkeyPatch,
     rows = json.loads(json.dumps(dump(full(session_type))))
     whole, sliced, abandoned = (Orders(session_type) for _ in range(3))
     expected = whole.load(rows)
-    monkeypatch.setattr(orders_module, "_SLICE", 2)
+    monkeypatch.setattr(index_module, "_SLICE", 2)
     empty = views(sliced)
     *before, (views_before, updates) = [(views(sliced), each) for each in sliced.load_in_slices(rows)]
     # Each order is read in one pass over the rows and indexed in another one, two at a time.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 from kalshi_fix_sansio._generated import Side
+from kalshi_fix_sansio.trading.common.dumping import dump_row, load_row
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
-from kalshi_fix_sansio.trading.orders.knowledge import KnowledgeKind, Losses
+from kalshi_fix_sansio.trading.orders.knowledge import KnowledgeKind, Losses, Mark
 from kalshi_fix_sansio.trading.orders.order import (
     UNCERTAIN,
     Cohort,
@@ -26,6 +27,10 @@ from kalshi_fix_sansio.trading.orders.order import (
 
 MAX_NAMESAKES: Final = 32
 """Maximum number of orders of one ClOrdID that are searched, the newest ones."""
+MISSING: Final = object()
+"""A row that a dump does not contain."""
+_SLICE: Final = 200
+"""Maximum number of orders loaded in one step."""
 
 
 class OrderIndex:
@@ -320,6 +325,58 @@ class OrderIndex:
                 self.ended += 1
                 order.ended = self.ended
 
+    def dump(self, *, full: bool) -> Iterator[tuple[int, dict[str, Any] | None]]:
+        """Yield the slots that have changed since the last dump, or all if `full`, with the rows of their
+        orders; None for a slot without an order. Orders may change meanwhile."""
+        if full:
+            orders = {order.slot: order for order in self.orders.values()}
+            self.changed = {**dict.fromkeys(self.free), **orders}
+        while self.changed:
+            slot, order = self.changed.popitem()
+            row = None
+            if order is not None:
+                order.take_cover()
+                order.dumped = order.mark  # kept until the next row of the order refers to another one
+                row = {**dump_row(order), "mark": order.mark.epoch}
+            yield slot, row
+
+    def load(self, rows: Iterable[Any], marks: Mapping[int, Mark]) -> Iterator[None]:
+        """Add the orders of a dump, given by the rows of all slots in sequence; yield after each step of 200.
+
+        Raises:
+            ValueError: a row is missing, or two orders have one number.
+        """
+        orders: list[Order] = []
+        for slot, row in enumerate(rows):
+            if not slot % _SLICE:
+                yield
+            if row is MISSING:
+                raise ValueError("rows are missing")
+            if row is None:
+                self.free.append(slot)
+                continue
+            order = load_row({name: value for name, value in row.items() if name != "mark"}, Order)
+            order.slot, order.losses = slot, self.losses
+            order.mark = order.dumped = marks[row["mark"]]
+            orders.append(order)
+        orders.sort(key=_number)
+        for count, order in enumerate(orders):
+            if not count % _SLICE:
+                yield
+            if order.number in self.orders:
+                raise ValueError(f"two orders of number {order.number}")
+            for fill in order.fills.values():
+                order.count(fill)
+            order.booked_to = order.account
+            self.orders[order.number] = order
+            if order.order_id is not None:
+                self.by_id[order.order_id] = order
+            self.index(order)
+        # Orders do not end in the sequence in which they were placed.
+        for order in sorted((each for each in orders if each.ended), key=_ended):
+            self.done.move_to_end(order.number)
+            self.ended = order.ended
+
     def _join(self, order: Order) -> None:
         """Add a certain order to the orders that are certain as long as it."""
         alone = order.last is None or order.pending or order.knowledge.kind is not KnowledgeKind.CLEAR
@@ -388,6 +445,10 @@ _slot: Final[Callable[[Order], int]] = attrgetter("slot")
 
 def _number(order: Order) -> int:
     return order.number
+
+
+def _ended(order: Order) -> int:
+    return order.ended
 
 
 def _first(order: Order) -> tuple[ExecKey, str]:

@@ -11,7 +11,6 @@ import attrs
 
 from kalshi_fix_sansio._generated import (
     SESSION_TYPES,
-    CxlRejResponseTo,
     ExecType,
     ExecutionReport,
     LogonFields,
@@ -37,11 +36,12 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.trading.common.amounts import ZERO, from_cents
-from kalshi_fix_sansio.trading.common.dumping import dump_row, dump_state, keyed_by, load_row, loading
+from kalshi_fix_sansio.trading.common.dumping import dump_state, keyed_by, loading
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey, covers
-from kalshi_fix_sansio.trading.common.received import clipped, remember, sending_time
+from kalshi_fix_sansio.trading.common.received import clipped, sending_time
 from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequests, UnplacedState
 from kalshi_fix_sansio.trading.common.uncertain_items import Found, Remedy
+from kalshi_fix_sansio.trading.orders.answers import Answers
 from kalshi_fix_sansio.trading.orders.knowledge import (
     CLEAR,
     RESOLVED,
@@ -52,6 +52,7 @@ from kalshi_fix_sansio.trading.orders.knowledge import (
     LossesState,
 )
 from kalshi_fix_sansio.trading.orders.mass_cancels import MassCancel, MassCancels, MassCancelState
+from kalshi_fix_sansio.trading.orders.newest_reports import NewestReports
 from kalshi_fix_sansio.trading.orders.order import (
     PRIMARY,
     UNCERTAIN,
@@ -66,7 +67,7 @@ from kalshi_fix_sansio.trading.orders.order import (
     ReportFacts,
     orders_table,
 )
-from kalshi_fix_sansio.trading.orders.order_index import OrderIndex
+from kalshi_fix_sansio.trading.orders.order_index import MISSING, OrderIndex
 from kalshi_fix_sansio.trading.orders.order_making import (
     OrderRequestError,
     check_cap,
@@ -80,7 +81,6 @@ from kalshi_fix_sansio.trading.orders.order_reports import (
     CHANGES,
     GONE,
     PENDING,
-    identity,
     leaves_open,
     missing_field,
     parse_report,
@@ -95,24 +95,12 @@ from kalshi_fix_sansio.trading.orders.uncertain_orders import (
     UncertainOrderKind,
 )
 
-MAX_SHARDS: Final = 64
-"""Maximum number of shards whose newest report is remembered."""
-MAX_ANSWERS: Final = 10_000
-"""Maximum number of remembered answers, to recognize redelivered ones, and of remembered requests whose
-order ended before their answer."""
 MARGIN: Final = "margin"
 _ROW: Final = "orders"
 """Key of the row of a dump that contains the state apart from the orders, and prefix of the others."""
-_SLICE: Final = 200
-"""Maximum number of orders loaded in one step."""
 _NAMES: Final = 20_000
 """Maximum number of rows whose names are read in one step."""
 _CHANGES: Final = (OrderCancelReplaceRequest, OrderCancelRequest)
-_ANSWERED: Final[Mapping[str | None, str]] = {
-    CxlRejResponseTo.ORDER_CANCEL_REQUEST: OrderCancelRequest.MSG_TYPE,
-    CxlRejResponseTo.ORDER_CANCEL_REPLACE_REQUEST: OrderCancelReplaceRequest.MSG_TYPE,
-}
-"""MsgType of the request that an OrderCancelReject answers, by CxlRejResponseTo (434)."""
 _REQUESTS: Final = frozenset(("D", "F", "G", "q"))
 _REPORTS: Final = frozenset(("8", "9", "3", "j", "r"))
 _REJECTED: Final = ExecType.REJECTED
@@ -158,21 +146,17 @@ class Orders:
 
     __slots__ = (
         "_answers",
-        "_copied",
         "_dollars",
         "_kept",
-        "_loaded",
         "_logon",
         "_losses",
         "_mass_cancels",
         "_max_fills",
-        "_newest",
         "_number",
         "_on",
-        "_overtaken",
         "_product",
+        "_reports",
         "_session_type",
-        "_shards",
         "_time",
         "epoch",
         "unplaced",
@@ -212,24 +196,12 @@ class Orders:
         self._on = False
         self._number = 0
         self._time: datetime | None = None
-        self._newest: dict[int, ExecKey] = {}
-        self._copied: dict[int, ExecKey] = {}
-        """The newest report of drop copy, by shard."""
-        self._shards: dict[str, int] = {}
-        """The shard of the reports, by symbol."""
-        self._answers: dict[str, None] = {}
-        """Hashes of answers without ExecID, and OrderID and ExecID of reports that settled one of several
-        requests with one ClOrdID; the oldest first."""
-        self._loaded: dict[int, ExecKey] = {}
-        """The newest unsolicited report when `load` was called, by shard. Reports about a request that is not
-        in the loaded state are newer."""
+        self._reports = NewestReports(max_orders)
+        self._answers = Answers(self._kept)
         self.unplaced: UnplacedRequests = UnplacedRequests(
             NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest, OrderMassCancelRequest
         )
         """Requests without outcome about unknown orders, and those that could not be read."""
-        self._overtaken: dict[str, None] = {}
-        """ClOrdIDs of changes and cancels that were settled before their answer, such as by drop copy or the
-        end of their order, the oldest first: a reject of them contains no new information."""
 
     def _set_logon(self, logon: Mapping[str, Any]) -> None:
         self._logon = dict(logon)
@@ -283,10 +255,10 @@ class Orders:
         for order in orders:
             state = order.state
             if state is OrderState.UNKNOWN and order.placed is not None:
-                begin = self._newest_before(order)
+                begin = self._reports.newest_before(order)
                 yield _uncertain_order(UncertainOrderKind.ORDER_UNKNOWN, order, order.placed.since, begin)
             elif state is OrderState.UNVERIFIED:
-                begin, since = self._uncertain_from(order), order.knowledge.since
+                begin, since = self._reports.uncertain_from(order), order.knowledge.since
                 yield _uncertain_order(UncertainOrderKind.ORDER_UNVERIFIED, order, since, begin)
             if order.unreported_qty:
                 yield _uncertain_order(UncertainOrderKind.FILLS_UNREPORTED, order, None, order.first_key)
@@ -319,7 +291,7 @@ class Orders:
     @property
     def newest(self) -> Mapping[int, ExecKey]:
         """The newest unsolicited report of each shard."""
-        return dict(self._newest)
+        return dict(self._reports.live)
 
     def copy_from(
         self,
@@ -487,7 +459,7 @@ class Orders:
         order.knowledge = RESOLVED[is_open]
         for request in list(order.pending):
             if request.is_unknown or not is_open:
-                self._overtake(order, request)
+                self._answers.overtake(order, request)
         if is_open:
             self._mass_cancels.record_open(order.number)
         return self._take_updates()
@@ -522,7 +494,7 @@ class Orders:
     def _place(self, message: NewOrderSingle) -> None:
         self._note_time(message)
         if not _is_repeated(message):
-            self._add(message, self._newest)
+            self._add(message, self._reports.live)
 
     def _add(self, message: NewOrderSingle, after: Mapping[int, ExecKey]) -> Order:
         order = Order(self._number + 1, message.symbol, message.side, losses=self._losses)
@@ -554,10 +526,10 @@ class Orders:
             self._kept.record_discrepancy(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
             return
         if order.is_done:  # the venue cannot accept it
-            remember(self._overtaken, message.cl_ord_id, None, MAX_ANSWERS)
+            self._answers.record_overtaken(message.cl_ord_id)
             return
         self._kept.begin(order)
-        order.pending.append(self._pending_request(message, self._newest_of(order)))
+        order.pending.append(self._pending_request(message, self._reports.newest_of(order)))
 
     def _order_of(self, message: _Change) -> Order | None:
         return self._kept.by_id.get(message.order_id or "") or self.by_cl_ord_id(message.orig_cl_ord_id)
@@ -583,35 +555,15 @@ class Orders:
     def _request_mass_cancel(self, message: OrderMassCancelRequest) -> None:
         self._note_time(message)
         if not _is_repeated(message):
-            newest = self._copied | {
-                shard: max(key, self._copied.get(shard, key)) for shard, key in self._newest.items()
-            }
-            self._mass_cancels.send(message.cl_ord_id, set(self._kept.own), newest)
+            self._mass_cancels.send(message.cl_ord_id, set(self._kept.own), self._reports.newest())
 
     def _awaited(self, one: MassCancel) -> dict[int, ExecKey]:
         """Return by shard the newest report when a mass cancel was sent, if orders of it have not ended."""
         known = [each for each in self._kept.cohorts if each.shard is not None]
         shards = {each.shard for each in known if not one.waiting.isdisjoint(each.numbers)}
         others = (order for order in self._kept.outside(known) if order.number in one.waiting)
-        shards.update(map(self._shard, others))
+        shards.update(map(self._reports.shard_of, others))
         return {shard: key for shard, key in one.newest.items() if shard in shards}
-
-    def _newest_of(self, order: Order) -> ExecKey | None:
-        """Return the newest key of the order's shard, by its reports and by unsolicited ones: the answer to a
-        request that is sent now has a higher one."""
-        shard = self._shard(order)
-        known = order.key, None if shard is None else self._newest.get(shard)
-        return max((key for key in known if key is not None), default=None)
-
-    def _newest_before(self, order: Order) -> ExecKey | None:
-        """Return the newest key of the order's shard at the time when the order was sent."""
-        shard = self._shard(order)
-        after = () if order.placed is None else order.placed.after
-        return next((key for key in after if key.shard == shard), None)
-
-    def _uncertain_from(self, order: Order) -> ExecKey | None:
-        """Return the key from which drop copy of an uncertain order must begin."""
-        return order.knowledge.begin or self._newest_before(order) or order.first_key
 
     def _price(self, price: Decimal) -> Decimal:
         return price if self._dollars else from_cents(price)
@@ -689,7 +641,7 @@ class Orders:
         if order.end is not None and order.last is not None and _revives(order.last, order.end):
             kept.record_discrepancy(order, OrderDiscrepancyKind.REVIVED, f"report {order.last.key}")
         if key is not None or order.end is not None:
-            self._settle_answered(order, report, key, copied is not None)
+            self._answers.settle(order, report, key, copied is not None)
         kept.rematch(order)
 
     def _note_key(
@@ -701,7 +653,7 @@ class Orders:
             if price is not None:
                 order.limit = key, price
             if last is None or last.key.shard != shard:
-                self._note_shard(order.symbol, shard)
+                self._reports.record_shard(order.symbol, shard)
         else:
             order.last, is_open = max(last, facts), False
             if price is not None and (order.limit is None or order.limit < (key, price)):
@@ -710,13 +662,7 @@ class Orders:
             order.seen_live = True
             if order.knowledge is not CLEAR:
                 order.knowledge = order.knowledge.report(key, is_open=is_open)
-        newest = self._newest if live else self._copied
-        if key > newest.get(shard, NO_KEY) and (shard in newest or len(newest) < MAX_SHARDS):
-            newest[shard] = key
-
-    def _note_shard(self, symbol: str, shard: int) -> None:
-        if symbol in self._shards or len(self._shards) < self._kept.max_orders:
-            self._shards[symbol] = shard
+        self._reports.record(key, live=live)
 
     def _apply_fill(
         self, order: Order, update: OrderUpdate, report: Any, key: ExecKey, dollars: bool
@@ -746,71 +692,6 @@ class Orders:
         if order.filled_qty > order.cum_qty:
             detail = f"{order.filled_qty:f} in fills, CumQty is {order.cum_qty:f}"
             self._kept.record_discrepancy(order, OrderDiscrepancyKind.OVERFILLED, detail)
-
-    def _settle_answered(self, order: Order, report: Any, key: ExecKey | None, is_copy: bool) -> None:
-        """Settle the requests that a report answers, or shows to have been accepted."""
-        if order.is_done:
-            for request in list(order.pending):
-                self._overtake(order, request)
-            return
-        shown = [report.orig_cl_ord_id]
-        if report.exec_type in CHANGES:
-            self._settle_change(order, report, key, is_copy)
-        else:
-            shown.append(report.cl_ord_id)
-        # An order has a ClOrdID only once a request has renamed it. Amends under the order's own id are
-        # confirmed only by their own reports.
-        for name in filter(None, shown):
-            for holder, request in self._kept.requests(name):
-                if not request.renames or request.is_after(key) or request not in holder.pending:
-                    continue
-                # A request may rename an order back, to an earlier ClOrdID: then only the request's own
-                # answer shows that it was accepted. Nor is it settled while the report or the order has an
-                # earlier ClOrdID.
-                names = {report.cl_ord_id, holder.cl_ord_id, request.cl_ord_id}
-                if names.isdisjoint(holder.origins(request)):
-                    self._settle_chain(holder, request, is_copy)
-
-    def _settle_change(self, order: Order, report: Any, key: ExecKey | None, is_copy: bool) -> None:
-        """Settle the request that a report shows to have been carried out: of several with one ClOrdID, the
-        first one that was sent and awaits its answer; for a copy the first that is uncertain."""
-        msg_type = OrderCancelReplaceRequest.MSG_TYPE if report.exec_type == ExecType.REPLACED else None
-        orig = report.orig_cl_ord_id
-        found = [
-            each
-            for each in self._kept.requests(report.cl_ord_id, msg_type)
-            if not each[1].is_after(key) and (each[1].renames or orig in (None, "", each[1].orig_cl_ord_id))
-        ]
-        known = f"{report.order_id} {key}"
-        if not found or known in self._answers:
-            return
-        holder, request = min(
-            found,
-            key=lambda each: (
-                each[0] is not order,
-                each[1].orig_cl_ord_id != orig,
-                each[1].is_unknown is not is_copy,
-            ),
-        )
-        self._settle_chain(holder, request, is_copy)
-        if len(found) > 1:  # when redelivered, it must not settle another one
-            remember(self._answers, known, None, MAX_ANSWERS)
-
-    def _settle_chain(self, order: Order, request: PendingRequest, is_copy: bool) -> None:
-        """Settle a request that was accepted, and those that it chains from: they were accepted before it."""
-        settle = self._overtake if is_copy else self._kept.answer
-        earlier = order.pending[: order.pending.index(request)]
-        settle(order, request)
-        name = request.orig_cl_ord_id
-        for each in reversed(earlier):
-            if each.renames and each.cl_ord_id == name:
-                settle(order, each)
-                name = each.orig_cl_ord_id
-
-    def _overtake(self, order: Order, request: PendingRequest) -> None:
-        """Settle a request by other evidence than its own answer, which may still be received."""
-        self._kept.answer(order, request)
-        remember(self._overtaken, request.cl_ord_id, None, MAX_ANSWERS)
 
     def _find(self, report: Any, key: ExecKey | None) -> Order | None:
         """Return the order of the first report with its OrderID: one of this side's, or a new one that
@@ -849,7 +730,7 @@ class Orders:
     def _find_rejected(self, report: Any) -> Order | None:
         """Return the order that a Rejected report ends. The report may contain the OrderID of another order
         that prevents it, and it may reject a change or a cancel."""
-        if self._is_repeated_answer(report):
+        if self._answers.is_repeated(report):
             return None
         waiting = self._kept.unlinked(report.cl_ord_id)
         if waiting:
@@ -862,24 +743,13 @@ class Orders:
                 del self._kept.by_id[order.order_id]
                 order.order_id = None
             return order
-        for order, request in self._answered_by(report)[:1]:
+        for order, request in self._answers.of_reject(report)[:1]:
             self._kept.answer(order, request)
         return None
 
-    def _answered_by(self, message: Any) -> list[tuple[Order, PendingRequest]]:
-        """Return the pending requests that a reject may answer, the likeliest first."""
-        orig, answers_to = message.orig_cl_ord_id, getattr(message, "cxl_rej_response_to", None)
-        return sorted(
-            self._kept.requests(message.cl_ord_id or ""),
-            key=lambda each: (
-                each[1].orig_cl_ord_id != orig,
-                each[1].msg_type != _ANSWERED.get(answers_to, each[1].msg_type),
-            ),
-        )
-
     def _leave_open(self, report: Any) -> None:
         """Apply an answer which states that the venue does not know the outcome of a request."""
-        if self._is_repeated_answer(report):
+        if self._answers.is_repeated(report):
             return
         self.epoch += 1
         waiting = self._kept.unlinked(report.cl_ord_id)
@@ -891,17 +761,17 @@ class Orders:
             order.leave_unanswered(placed, self.epoch, self._time)
             placed.unsure = True
         else:
-            for order, request in self._answered_by(report)[:1]:
+            for order, request in self._answers.of_reject(report)[:1]:
                 self._kept.begin(order)
                 request.leave_unanswered(self.epoch, self._time)
 
     def _handle_cancel_reject(self, message: OrderCancelReject) -> None:
         self._note_time(message)
-        if self._is_repeated_answer(message):
+        if self._answers.is_repeated(message):
             return
-        found = self._answered_by(message)
+        found = self._answers.of_reject(message)
         if not found and (
-            message.cl_ord_id in self._overtaken
+            message.cl_ord_id in self._answers.overtaken
             or (not leaves_open(message) and self.unplaced.answer(message.cl_ord_id, *_CHANGES))
         ):
             return
@@ -928,7 +798,7 @@ class Orders:
     def _handle_mass_cancel_report(self, message: OrderMassCancelReport) -> None:
         self._note_time(message)
         if not (
-            self._is_repeated_answer(message)
+            self._answers.is_repeated(message)
             or self._mass_cancels.answer(message)
             or self.unplaced.answer(message.cl_ord_id, OrderMassCancelRequest)
         ):
@@ -971,9 +841,9 @@ class Orders:
         if order is None and message is not None:
             if reported is not None and (reported.symbol, reported.side) == (message.symbol, message.side):
                 order = reported
-                order.placed = self._placed(message, self._loaded)
+                order.placed = self._placed(message, self._reports.loaded)
             else:
-                order, since = self._add(message, self._loaded), request.sent_at
+                order, since = self._add(message, self._reports.loaded), request.sent_at
         if order is None or order.placed is None:
             if reported is None:
                 self.unplaced.keep(request)
@@ -991,7 +861,7 @@ class Orders:
             if not self._kept.own:
                 self.unplaced.keep(request)
                 return
-            self._mass_cancels.send(name, set(self._kept.own), dict(self._loaded))
+            self._mass_cancels.send(name, set(self._kept.own), dict(self._reports.loaded))
             since = request.sent_at
         self._mass_cancels.lose(self.epoch, since, name)
 
@@ -1013,9 +883,9 @@ class Orders:
                 return
             order, since = about, request.sent_at
             if order.is_done:
-                remember(self._overtaken, message.cl_ord_id, None, MAX_ANSWERS)
+                self._answers.record_overtaken(message.cl_ord_id)
                 return
-            pending = self._pending_request(message, self._loaded_of(order))
+            pending = self._pending_request(message, self._reports.loaded_of(order))
             if pending.renames and order.cl_ord_id == pending.cl_ord_id:
                 return  # reports show that it was accepted
             order.pending.append(pending)
@@ -1023,18 +893,6 @@ class Orders:
         pending.named = True
         pending.leave_unanswered(self.epoch, since or self._time)
         self._kept.index(order)
-
-    def _loaded_of(self, order: Order) -> ExecKey | None:
-        shard = self._shard(order)
-        return None if shard is None else self._loaded.get(shard)
-
-    def _is_repeated_answer(self, message: Message) -> bool:
-        """Return whether an answer without ExecID has been received before."""
-        known = identity(message)
-        if known in self._answers:
-            return True
-        remember(self._answers, known, None, MAX_ANSWERS)
-        return False
 
     # --- session events -------------------------------------------------------------------------------
 
@@ -1085,7 +943,7 @@ class Orders:
             cancels: the venue should have cancelled the orders.
         """
         self.epoch += 1
-        loss = Loss(self.epoch, self._time, dict(self._newest))
+        loss = Loss(self.epoch, self._time, dict(self._reports.live))
         if order is not None:
             if not order.is_done:
                 self._kept.begin(order)
@@ -1104,7 +962,7 @@ class Orders:
         kept, alike, verified = self._kept, self._alike(), list[Order]()
         open_ = set()
         for order in kept.outside(each for each in alike if each.shard is not None):
-            if not order.is_done and self._shard(order) == covered.shard:
+            if not order.is_done and self._reports.shard_of(order) == covered.shard:
                 self._cover(order, covered)
                 if order.state is OrderState.OPEN:
                     open_.add(order.number)
@@ -1129,18 +987,14 @@ class Orders:
         if order.last is None:
             placed = order.placed
             if placed is not None and 0 < placed.uncertain_since_epoch <= covered.epoch:
-                placed.missing = covers(covered.begin, self._newest_before(order))
+                placed.missing = covers(covered.begin, self._reports.newest_before(order))
         else:
-            needed = self._uncertain_from(order)
+            needed = self._reports.uncertain_from(order)
             order.knowledge = order.knowledge.cover(covered.epoch, covered.begin, needed)
         if arrived or order.state is not before:
             self._kept.begin(order)
             for request in arrived:
-                self._overtake(order, request)
-
-    def _shard(self, order: Order) -> int | None:
-        shard = order.shard
-        return self._shards.get(order.symbol) if shard is None else shard
+                self._answers.overtake(order, request)
 
     # --- dump and load --------------------------------------------------------------------------------
 
@@ -1155,17 +1009,8 @@ class Orders:
         Args:
             full: yield all rows, to store them elsewhere, or if those of an earlier dump were not stored.
         """
-        kept = self._kept
-        if full:
-            kept.changed = {**dict.fromkeys(kept.free), **{order.slot: order for order in self}}
         yield _ROW, None
-        while kept.changed:
-            slot, order = kept.changed.popitem()
-            row = None
-            if order is not None:
-                order.take_cover()
-                order.dumped = order.mark  # kept until the next row of the order refers to another one
-                row = {**dump_row(order), "mark": order.mark.epoch}
+        for slot, row in self._kept.dump(full=full):
             yield f"{_ROW}/{slot}", row
         yield (
             _ROW,
@@ -1177,14 +1022,14 @@ class Orders:
                     self._on,
                     self._time,
                     {name: value for name, value in self._logon.items() if isinstance(value, bool)},
-                    self._newest,
+                    self._reports.live,
                     self._kept.floors,
-                    self._shards,
-                    self._answers,
-                    self._overtaken,
+                    self._reports.shards,
+                    self._answers.known,
+                    self._answers.overtaken,
                     self._mass_cancels.open,
                     self.unplaced.dump(),
-                    self._copied,
+                    self._reports.copied,
                 )
             ),
         )
@@ -1234,51 +1079,23 @@ class Orders:
         marks = self._losses.load(state.losses)
         self._time = state.time
         self._set_logon(state.logon)
-        self._newest, self._copied, self._shards = state.newest, state.copied, state.shards
+        reports = self._reports
+        reports.live, reports.copied, reports.shards = state.newest, state.copied, state.shards
         self._kept.floors = state.floors
-        self._answers, self._overtaken = state.answers, state.overtaken
-        orders: list[Order] = []
+        self._answers.known, self._answers.overtaken = state.answers, state.overtaken
         prefix = f"{_ROW}/"
         slots = 0
         for count, name in enumerate(rows):
             if not count % _NAMES:
                 yield []
             slots += name.startswith(prefix)
-        for slot in range(slots):
-            if not slot % _SLICE:
-                yield []
-            if f"{prefix}{slot}" not in rows:
-                raise ValueError("rows are missing")
-            row = rows[f"{prefix}{slot}"]
-            if row is None:
-                self._kept.free.append(slot)
-            else:
-                order = load_row({name: value for name, value in row.items() if name != "mark"}, Order)
-                order.slot, order.losses = slot, self._losses
-                order.mark = order.dumped = marks[row["mark"]]
-                orders.append(order)
-        orders.sort(key=lambda each: each.number)
-        for count, order in enumerate(orders):
-            if not count % _SLICE:
-                yield []
-            if order.number in self._kept.orders:
-                raise ValueError(f"two orders of number {order.number}")
-            for fill in order.fills.values():
-                order.count(fill)
-            order.booked_to = order.account
-            self._kept.orders[order.number] = order
-            if order.order_id is not None:
-                self._kept.by_id[order.order_id] = order
-            self._kept.index(order)
-        # Orders do not end in the sequence in which they were placed.
-        for order in sorted((each for each in orders if each.ended), key=lambda each: each.ended):
-            self._kept.done.move_to_end(order.number)
-            self._kept.ended = order.ended
+        for _ in self._kept.load((rows.get(f"{prefix}{slot}", MISSING) for slot in range(slots)), marks):
+            yield []
 
     def _load_rest(self, state: _State) -> list[OrderUpdate]:
         self._mass_cancels.open = state.mass_cancels
         self.unplaced.load(state.unplaced)
-        self._loaded = dict(self._newest)
+        self._reports.loaded = dict(self._reports.live)
         if state.on:
             self._handle_end()
         updates = self._take_updates()

@@ -1,0 +1,134 @@
+"""Requests that answers and reports settle, and the answers that were received before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from kalshi_fix_sansio._generated import (
+    CxlRejResponseTo,
+    ExecType,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+)
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.trading.common.exec_key import ExecKey
+from kalshi_fix_sansio.trading.common.received import remember
+from kalshi_fix_sansio.trading.orders.order import Order, PendingRequest
+from kalshi_fix_sansio.trading.orders.order_index import OrderIndex
+from kalshi_fix_sansio.trading.orders.order_reports import CHANGES, identity
+
+MAX_ANSWERS: Final = 10_000
+"""Maximum number of remembered answers, to recognize redelivered ones, and of remembered requests whose
+order ended before their answer."""
+_ANSWERED: Final[Mapping[str | None, str]] = {
+    CxlRejResponseTo.ORDER_CANCEL_REQUEST: OrderCancelRequest.MSG_TYPE,
+    CxlRejResponseTo.ORDER_CANCEL_REPLACE_REQUEST: OrderCancelReplaceRequest.MSG_TYPE,
+}
+"""MsgType of the request that an OrderCancelReject answers, by CxlRejResponseTo (434)."""
+
+
+class Answers:
+    """Finds the pending change or cancel that a message of the venue settles, and settles it.
+
+    Several requests may have one ClOrdID, and messages may be received repeatedly and in any order.
+    """
+
+    __slots__ = ("_kept", "known", "overtaken")
+
+    def __init__(self, kept: OrderIndex) -> None:
+        self._kept = kept
+        self.known: dict[str, None] = {}
+        """Hashes of answers without ExecID, and OrderID and ExecID of reports that settled one of several
+        requests with one ClOrdID; the oldest first."""
+        self.overtaken: dict[str, None] = {}
+        """ClOrdIDs of changes and cancels that were settled before their answer, such as by drop copy or the
+        end of their order, the oldest first: a reject of them contains no new information."""
+
+    def is_repeated(self, message: Message) -> bool:
+        """Return whether an answer without ExecID has been received before."""
+        known = identity(message)
+        if known in self.known:
+            return True
+        remember(self.known, known, None, MAX_ANSWERS)
+        return False
+
+    def of_reject(self, message: Any) -> list[tuple[Order, PendingRequest]]:
+        """Return the pending requests that a reject may answer, the likeliest first."""
+        orig, answers_to = message.orig_cl_ord_id, getattr(message, "cxl_rej_response_to", None)
+        return sorted(
+            self._kept.requests(message.cl_ord_id or ""),
+            key=lambda each: (
+                each[1].orig_cl_ord_id != orig,
+                each[1].msg_type != _ANSWERED.get(answers_to, each[1].msg_type),
+            ),
+        )
+
+    def overtake(self, order: Order, request: PendingRequest) -> None:
+        """Settle a request by other evidence than its own answer, which may still be received."""
+        self._kept.answer(order, request)
+        self.record_overtaken(request.cl_ord_id)
+
+    def record_overtaken(self, cl_ord_id: str) -> None:
+        """Remember a change or cancel that needs no answer, which may still be received."""
+        remember(self.overtaken, cl_ord_id, None, MAX_ANSWERS)
+
+    def settle(self, order: Order, report: Any, key: ExecKey | None, is_copy: bool) -> None:
+        """Settle the requests that a report answers, or shows to have been accepted."""
+        if order.is_done:
+            for request in list(order.pending):
+                self.overtake(order, request)
+            return
+        shown = [report.orig_cl_ord_id]
+        if report.exec_type in CHANGES:
+            self._settle_change(order, report, key, is_copy)
+        else:
+            shown.append(report.cl_ord_id)
+        # An order has a ClOrdID only once a request has renamed it. Amends under the order's own id are
+        # confirmed only by their own reports.
+        for name in filter(None, shown):
+            for holder, request in self._kept.requests(name):
+                if not request.renames or request.is_after(key) or request not in holder.pending:
+                    continue
+                # A request may rename an order back, to an earlier ClOrdID: then only the request's own
+                # answer shows that it was accepted. Nor is it settled while the report or the order has an
+                # earlier ClOrdID.
+                names = {report.cl_ord_id, holder.cl_ord_id, request.cl_ord_id}
+                if names.isdisjoint(holder.origins(request)):
+                    self._settle_chain(holder, request, is_copy)
+
+    def _settle_change(self, order: Order, report: Any, key: ExecKey | None, is_copy: bool) -> None:
+        """Settle the request that a report shows to have been carried out: of several with one ClOrdID, the
+        first one that was sent and awaits its answer; for a copy the first that is uncertain."""
+        msg_type = OrderCancelReplaceRequest.MSG_TYPE if report.exec_type == ExecType.REPLACED else None
+        orig = report.orig_cl_ord_id
+        found = [
+            each
+            for each in self._kept.requests(report.cl_ord_id, msg_type)
+            if not each[1].is_after(key) and (each[1].renames or orig in (None, "", each[1].orig_cl_ord_id))
+        ]
+        known = f"{report.order_id} {key}"
+        if not found or known in self.known:
+            return
+        holder, request = min(
+            found,
+            key=lambda each: (
+                each[0] is not order,
+                each[1].orig_cl_ord_id != orig,
+                each[1].is_unknown is not is_copy,
+            ),
+        )
+        self._settle_chain(holder, request, is_copy)
+        if len(found) > 1:  # when redelivered, it must not settle another one
+            remember(self.known, known, None, MAX_ANSWERS)
+
+    def _settle_chain(self, order: Order, request: PendingRequest, is_copy: bool) -> None:
+        """Settle a request that was accepted, and those that it chains from: they were accepted before it."""
+        settle = self.overtake if is_copy else self._kept.answer
+        earlier = order.pending[: order.pending.index(request)]
+        settle(order, request)
+        name = request.orig_cl_ord_id
+        for each in reversed(earlier):
+            if each.renames and each.cl_ord_id == name:
+                settle(order, each)
+                name = each.orig_cl_ord_id

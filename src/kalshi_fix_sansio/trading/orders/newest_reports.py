@@ -1,0 +1,74 @@
+"""The newest report of each shard, which determines the range of drop copy that an order needs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
+from kalshi_fix_sansio.trading.orders.order import Order
+
+MAX_SHARDS: Final = 64
+"""Maximum number of shards whose newest report is remembered."""
+
+
+class NewestReports:
+    """The newest reports of a session and of its drop copy by shard, and the shard of each symbol."""
+
+    __slots__ = ("_max_symbols", "copied", "live", "loaded", "shards")
+
+    def __init__(self, max_symbols: int) -> None:
+        self._max_symbols = max_symbols
+        self.live: dict[int, ExecKey] = {}
+        """The newest unsolicited report, by shard."""
+        self.copied: dict[int, ExecKey] = {}
+        """The newest report of drop copy, by shard."""
+        self.loaded: dict[int, ExecKey] = {}
+        """The newest unsolicited report when `Orders.load` was called, by shard. Reports about a request that
+        is not in the loaded state are newer."""
+        self.shards: dict[str, int] = {}
+        """The shard of the reports, by symbol."""
+
+    def record(self, key: ExecKey, *, live: bool) -> None:
+        """Record the key of a report; `live` if it is unsolicited, and not from drop copy."""
+        newest = self.live if live else self.copied
+        shard = key.shard
+        if key > newest.get(shard, NO_KEY) and (shard in newest or len(newest) < MAX_SHARDS):
+            newest[shard] = key
+
+    def record_shard(self, symbol: str, shard: int) -> None:
+        """Record the shard of a symbol."""
+        if symbol in self.shards or len(self.shards) < self._max_symbols:
+            self.shards[symbol] = shard
+
+    def newest(self) -> dict[int, ExecKey]:
+        """Return the newest report of each shard, unsolicited or from drop copy."""
+        return self.copied | {
+            shard: max(key, self.copied.get(shard, key)) for shard, key in self.live.items()
+        }
+
+    def shard_of(self, order: Order) -> int | None:
+        """Return the shard of an order; None if it is unknown."""
+        shard = order.shard
+        return self.shards.get(order.symbol) if shard is None else shard
+
+    def newest_of(self, order: Order) -> ExecKey | None:
+        """Return the newest key of the order's shard, by its reports and by unsolicited ones: the answer to a
+        request that is sent now has a higher one."""
+        shard = self.shard_of(order)
+        known = order.key, None if shard is None else self.live.get(shard)
+        return max((key for key in known if key is not None), default=None)
+
+    def newest_before(self, order: Order) -> ExecKey | None:
+        """Return the newest key of the order's shard at the time when the order was sent."""
+        shard = self.shard_of(order)
+        after = () if order.placed is None else order.placed.after
+        return next((key for key in after if key.shard == shard), None)
+
+    def uncertain_from(self, order: Order) -> ExecKey | None:
+        """Return the key from which drop copy of an uncertain order must begin."""
+        return order.knowledge.begin or self.newest_before(order) or order.first_key
+
+    def loaded_of(self, order: Order) -> ExecKey | None:
+        """Return the newest unsolicited report of the order's shard when the state was loaded."""
+        shard = self.shard_of(order)
+        return None if shard is None else self.loaded.get(shard)
