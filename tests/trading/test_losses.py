@@ -15,7 +15,7 @@ from kalshi_fix_sansio import OrderMassCancelRequest
 from kalshi_fix_sansio.events import MessageRejected, MessagesLost
 from kalshi_fix_sansio.trading import DropCopyRange, Order, Orders, OrderState
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
-from kalshi_fix_sansio.trading.orders import orders as orders_module
+from kalshi_fix_sansio.trading.orders import uncertainty
 from kalshi_fix_sansio.trading.orders.knowledge import KnowledgeKind, Mark
 from kalshi_fix_sansio.trading.orders.order_index import OrderIndex
 from tests.simulation.mutants.patching import around, instead
@@ -150,7 +150,7 @@ def _verify_without_dump(verify: Any, index: OrderIndex, cohort: Any) -> Any:
 COHORT_MUTANTS = {
     "an order stays with those that are certain": instead(OrderIndex, "_leave", lambda *_: None),
     "covered orders are not dumped": around(OrderIndex, "verify", _verify_without_dump),
-    "a range covers later losses": instead(orders_module, "covers", lambda *_: True),
+    "a range covers later losses": instead(uncertainty, "covers", lambda *_: True),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -37,10 +37,10 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.trading.common.amounts import ZERO, from_cents
 from kalshi_fix_sansio.trading.common.dumping import dump_state, keyed_by, loading
-from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey, covers
+from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
 from kalshi_fix_sansio.trading.common.received import clipped, sending_time
 from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequests, UnplacedState
-from kalshi_fix_sansio.trading.common.uncertain_items import Found, Remedy
+from kalshi_fix_sansio.trading.common.uncertain_items import Found
 from kalshi_fix_sansio.trading.orders.answers import Answers
 from kalshi_fix_sansio.trading.orders.knowledge import (
     CLEAR,
@@ -57,7 +57,6 @@ from kalshi_fix_sansio.trading.orders.order import (
     PRIMARY,
     UNCERTAIN,
     Account,
-    Cohort,
     Order,
     OrderDiscrepancyKind,
     OrderState,
@@ -92,8 +91,8 @@ from kalshi_fix_sansio.trading.orders.uncertain_orders import (
     DropCopyRange,
     DropCopyReport,
     UncertainOrder,
-    UncertainOrderKind,
 )
+from kalshi_fix_sansio.trading.orders.uncertainty import Uncertainty
 
 MARGIN: Final = "margin"
 _ROW: Final = "orders"
@@ -105,12 +104,6 @@ _REQUESTS: Final = frozenset(("D", "F", "G", "q"))
 _REPORTS: Final = frozenset(("8", "9", "3", "j", "r"))
 _REJECTED: Final = ExecType.REJECTED
 _TRADE: Final = ExecType.TRADE
-_UNPLACED: Final = {
-    NewOrderSingle.MSG_TYPE: (UncertainOrderKind.ORDER_UNKNOWN, "order"),
-    OrderCancelReplaceRequest.MSG_TYPE: (UncertainOrderKind.REQUEST_UNKNOWN, "request"),
-    OrderCancelRequest.MSG_TYPE: (UncertainOrderKind.REQUEST_UNKNOWN, "request"),
-    OrderMassCancelRequest.MSG_TYPE: (UncertainOrderKind.MASS_CANCEL_UNKNOWN, "mass cancel"),
-}
 _WORKING: Final = frozenset((OrderState.OPEN, OrderState.UNVERIFIED))
 _Change = OrderCancelReplaceRequest | OrderCancelRequest
 
@@ -158,6 +151,7 @@ class Orders:
         "_reports",
         "_session_type",
         "_time",
+        "_uncertainty",
         "epoch",
         "unplaced",
     )
@@ -201,7 +195,10 @@ class Orders:
         self.unplaced: UnplacedRequests = UnplacedRequests(
             NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest, OrderMassCancelRequest
         )
-        """Requests without outcome about unknown orders, and those that could not be read."""
+        """Requests without outcome that are about unknown orders, or that could not be read."""
+        self._uncertainty = Uncertainty(
+            self._kept, self._reports, self._answers, self._mass_cancels, self.unplaced
+        )
 
     def _set_logon(self, logon: Mapping[str, Any]) -> None:
         self._logon = dict(logon)
@@ -225,20 +222,19 @@ class Orders:
 
     def by_cl_ord_id(self, cl_ord_id: str) -> Order | None:
         """Return the order that has this ClOrdID (11) now, that was placed with it, or that has a pending
-        request with this id. If several match: an order that is not done, otherwise any; of those, the
-        newest."""
+        request with this id. If several match, return the newest one that is not done, or else the newest."""
         return self._kept.named(cl_ord_id)
 
     def live(self, symbol: str | None = None, side: Side | None = None) -> Found[Order]:
-        """Return the orders that are not done, in any state, the oldest first. Each is determined when the
-        iteration reaches it."""
+        """Return the orders that are not done, in any state, the oldest first. The result is lazy: each
+        order is looked up when the iteration reaches it."""
         return Found(lambda: self._kept.live_ones(symbol, side))
 
     def working(self, symbol: str | None = None, side: Side | None = None) -> Found[Order]:
         """Return the orders that are open at the venue, as far as is known: OPEN and UNVERIFIED ones, as
         `live` does."""
         live = self.live(symbol, side)
-        # One with a report that is not done is always in one of these states.
+        # An order that is not done and has a report is always in one of these states.
         return Found(lambda: (each for each in live if each.last is not None or each.state in _WORKING))
 
     @property
@@ -247,46 +243,9 @@ class Orders:
         return list(self._mass_cancels.open)
 
     def uncertain(self) -> Found[UncertainOrder]:
-        """Return the uncertain items that no expected message will resolve. Each is determined when the
-        iteration reaches it."""
-        return Found(lambda: self._uncertain(self._kept.doubtful()))
-
-    def _uncertain(self, orders: Iterable[Order]) -> Iterator[UncertainOrder]:
-        for order in orders:
-            state = order.state
-            if state is OrderState.UNKNOWN and order.placed is not None:
-                begin = self._reports.newest_before(order)
-                yield _uncertain_order(UncertainOrderKind.ORDER_UNKNOWN, order, order.placed.since, begin)
-            elif state is OrderState.UNVERIFIED:
-                begin, since = self._reports.uncertain_from(order), order.knowledge.since
-                yield _uncertain_order(UncertainOrderKind.ORDER_UNVERIFIED, order, since, begin)
-            if order.unreported_qty:
-                yield _uncertain_order(UncertainOrderKind.FILLS_UNREPORTED, order, None, order.first_key)
-            for request in list(order.pending):
-                if request.is_unknown:
-                    yield _uncertain_order(
-                        UncertainOrderKind.REQUEST_UNKNOWN, order, request.since, request.after, request
-                    )
-        for each in self.mass_cancels:
-            if each.is_unknown:
-                yield UncertainOrder(
-                    kind=UncertainOrderKind.MASS_CANCEL_UNKNOWN,
-                    what=UncertainOrderKind.MASS_CANCEL_UNKNOWN.value,
-                    about=f"mass cancel {each.cl_ord_id}",
-                    since=each.since,
-                    remedies=(Remedy.DROP_COPY, Remedy.REST),
-                    mass_cancel=each,
-                    begin=min(self._awaited(each).values(), default=None),
-                )
-        for unplaced in self.unplaced:
-            kind, about = _UNPLACED[unplaced.msg_type]
-            yield UncertainOrder(
-                kind=kind,
-                what=kind.value,
-                about=f"{about} {unplaced.request_id}",
-                since=unplaced.sent_at,
-                unplaced=unplaced,
-            )
+        """Return the uncertain items that no expected message will resolve. The result is lazy: each item is
+        determined when the iteration reaches it."""
+        return Found(lambda: self._uncertainty.items(self._kept.doubtful()))
 
     @property
     def newest(self) -> Mapping[int, ExecKey]:
@@ -304,20 +263,7 @@ class Orders:
             forgotten: by shard, a key that drop copy no longer has: uncertainties that need it, or an older
                 one, are left out too.
         """
-        found: dict[int, ExecKey] = {}
-        keys = [cohort.begin for cohort in self._kept.cohorts if cohort.numbers]
-        for item in self._uncertain(self._kept.outside(self._alike())):
-            keys.append(item.begin)
-            if item.mass_cancel is not None:
-                keys.extend(self._awaited(item.mass_cancel).values())
-        for key in keys:
-            if key is not None and key > forgotten.get(key.shard, NO_KEY):
-                found[key.shard] = min(key, found.get(key.shard, key))
-        return found
-
-    def _alike(self) -> list[Cohort]:
-        """Return the cohorts whose orders are certain, or need drop copy from the same report."""
-        return [each for each in self._kept.cohorts if not each.is_lost or each.begin is not None]
+        return self._uncertainty.copy_from(forgotten)
 
     @property
     def dollars(self) -> bool:
@@ -338,8 +284,8 @@ class Orders:
         """Return a new order, with its price in dollars; `fields` are further fields of NewOrderSingle.
 
         Raises:
-            OrderRequestError: an order with this ClOrdID is not done. One whose outcome is unknown is
-                accepted: the venue either accepts the order again, or reports the duplicate.
+            OrderRequestError: an order with this ClOrdID is not done. This does not apply to an order whose
+                outcome is unknown: the venue either accepts the order, or reports the duplicate.
             TypeError: price or quantity is a float, which is not exact.
         """
         check_free(cl_ord_id, self.by_cl_ord_id(cl_ord_id))
@@ -401,7 +347,7 @@ class Orders:
         """Return a cancel of all orders of the session; KalshiNR accepts at most one a second.
 
         Raises:
-            OrderRequestError: another one has no answer yet.
+            OrderRequestError: an earlier mass cancel has no answer yet.
         """
         for other in self._mass_cancels.open:
             if other.state is MassCancelState.SENT:
@@ -499,7 +445,7 @@ class Orders:
     def _add(self, message: NewOrderSingle, after: Mapping[int, ExecKey]) -> Order:
         order = Order(self._number + 1, message.symbol, message.side, losses=self._losses)
         order.placed = self._placed(message, after)
-        # An order of this side is kept regardless of the limit: the user controls their number.
+        # An order placed here is kept even beyond the limit: the user controls the number of these.
         self._kept.make_room()
         self._kept.add(order)
         return order
@@ -556,14 +502,6 @@ class Orders:
         self._note_time(message)
         if not _is_repeated(message):
             self._mass_cancels.send(message.cl_ord_id, set(self._kept.own), self._reports.newest())
-
-    def _awaited(self, one: MassCancel) -> dict[int, ExecKey]:
-        """Return by shard the newest report when a mass cancel was sent, if orders of it have not ended."""
-        known = [each for each in self._kept.cohorts if each.shard is not None]
-        shards = {each.shard for each in known if not one.waiting.isdisjoint(each.numbers)}
-        others = (order for order in self._kept.outside(known) if order.number in one.waiting)
-        shards.update(map(self._reports.shard_of, others))
-        return {shard: key for shard, key in one.newest.items() if shard in shards}
 
     def _price(self, price: Decimal) -> Decimal:
         return price if self._dollars else from_cents(price)
@@ -713,7 +651,7 @@ class Orders:
             return None
         self._number += 1
         order = Order(self._number, report.symbol, report.side, report.order_id, losses=self._losses)
-        # Its uncertainty dates from the last loss until other messages resolve it.
+        # It is uncertain since the last loss, until other messages resolve this.
         order.knowledge = Knowledge(KnowledgeKind.LOSS, self._losses.reports, self._time)
         self._kept.add(order)
         return order
@@ -736,8 +674,8 @@ class Orders:
         if waiting:
             named = [order for order, _ in waiting if order.order_id == report.order_id]
             order = named[0] if named else waiting[0][0]
-            # A pending report contained an OrderID. A rejected order has none: the reported one may belong to
-            # another order.
+            # A pending report contained an OrderID, which may belong to another order: a rejected order has
+            # none.
             if order.order_id is not None:
                 self._kept.begin(order)
                 del self._kept.by_id[order.order_id]
@@ -748,7 +686,7 @@ class Orders:
         return None
 
     def _leave_open(self, report: Any) -> None:
-        """Apply an answer which states that the venue does not know the outcome of a request."""
+        """Apply an answer that states that the venue does not know the outcome of the request."""
         if self._answers.is_repeated(report):
             return
         self.epoch += 1
@@ -823,8 +761,8 @@ class Orders:
             self._kept.record_discrepancy(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
 
     def _handle_outcomes_unknown(self, event: OutcomesUnknown) -> None:
-        """Mark requests uncertain that will have no answer; adopt unknown ones as if they had been
-        applied."""
+        """Mark the listed requests as uncertain, since they will have no answer; adopt unknown ones as if
+        they had been applied."""
         self.epoch += 1
         for request, message in self.unplaced.read(event):
             if request.msg_type == NewOrderSingle.MSG_TYPE:
@@ -955,47 +893,6 @@ class Orders:
         if self._kept.live:
             self._kept.touched.append(OrderUpdate(None, lost=self._kept.live))
 
-    def _handle_drop_copy_range(self, covered: DropCopyRange) -> None:
-        # A range with an end excludes later reports.
-        if covered.end is not None:
-            return
-        kept, alike, verified = self._kept, self._alike(), list[Order]()
-        open_ = set()
-        for order in kept.outside(each for each in alike if each.shard is not None):
-            if not order.is_done and self._reports.shard_of(order) == covered.shard:
-                self._cover(order, covered)
-                if order.state is OrderState.OPEN:
-                    open_.add(order.number)
-        for cohort in alike if self._losses.reports <= covered.epoch else ():
-            if cohort.shard == covered.shard and covers(covered.begin, cohort.begin):
-                verified += kept.verify(cohort)
-        if verified:
-            kept.touched.append(OrderUpdate(None, verified=verified))
-        self._mass_cancels.record_covered(open_, covered.begin, covered.epoch)
-        for cohort in kept.cohorts:
-            if cohort.shard == covered.shard and not cohort.is_lost:
-                self._mass_cancels.record_covered(cohort.numbers.keys(), covered.begin, covered.epoch)
-
-    def _cover(self, order: Order, covered: DropCopyRange) -> None:
-        """Resolve the uncertainties about an order that a complete drop copy range covers."""
-        before = order.state
-        arrived = [
-            request
-            for request in order.pending
-            if 0 < request.uncertain_since_epoch <= covered.epoch and covers(covered.begin, request.after)
-        ]
-        if order.last is None:
-            placed = order.placed
-            if placed is not None and 0 < placed.uncertain_since_epoch <= covered.epoch:
-                placed.missing = covers(covered.begin, self._reports.newest_before(order))
-        else:
-            needed = self._reports.uncertain_from(order)
-            order.knowledge = order.knowledge.cover(covered.epoch, covered.begin, needed)
-        if arrived or order.state is not before:
-            self._kept.begin(order)
-            for request in arrived:
-                self._answers.overtake(order, request)
-
     # --- dump and load --------------------------------------------------------------------------------
 
     def dump(self, *, full: bool = False) -> Iterator[tuple[str, Any]]:
@@ -1052,8 +949,8 @@ class Orders:
         return updates
 
     def load_in_slices(self, rows: Mapping[str, Any]) -> Iterator[list[OrderUpdate]]:
-        """Do the same as `load` in steps of at most 200 orders, about 10 ms: yield an empty list after each,
-        and last what `load` returns.
+        """Load in steps of at most 200 orders, about 10 ms each: yield an empty list after each step, and at
+        the end the updates that `load` returns.
 
         The state is replaced in the last step. Until then apply no messages, and leave the rows unchanged.
 
@@ -1114,7 +1011,7 @@ _HANDLERS: Final[Mapping[type, Callable[[Orders, Any], None]]] = {
     OrderCancelRequest: Orders._request_change,
     OrderMassCancelRequest: Orders._request_mass_cancel,
     DropCopyReport: Orders._handle_drop_copy_report,
-    DropCopyRange: Orders._handle_drop_copy_range,
+    DropCopyRange: lambda orders, covered: orders._uncertainty.cover(covered),
     RejectReceived: Orders._handle_reject_received,
     OutcomesUnknown: Orders._handle_outcomes_unknown,
     LoggedOn: Orders._handle_logon,
@@ -1129,26 +1026,6 @@ _HANDLERS: Final[Mapping[type, Callable[[Orders, Any], None]]] = {
 
 def _inherited(cls: type) -> Callable[[Orders, Any], None] | None:
     return next((_HANDLERS[each] for each in cls.__mro__ if each in _HANDLERS), None)
-
-
-def _uncertain_order(
-    kind: UncertainOrderKind,
-    order: Order,
-    since: datetime | None,
-    begin: ExecKey | None,
-    request: PendingRequest | None = None,
-) -> UncertainOrder:
-    name = order.cl_ord_id or order.order_id or order.symbol
-    return UncertainOrder(
-        kind=kind,
-        what=kind.value,
-        about=f"order {name}" if request is None else f"request {request.cl_ord_id} about order {name}",
-        since=since,
-        remedies=(Remedy.REST,) if begin is None else (Remedy.DROP_COPY, Remedy.REST),
-        order=order,
-        request=request,
-        begin=begin,
-    )
 
 
 def _note_account(order: Order, account: Account | None, key: ExecKey) -> None:

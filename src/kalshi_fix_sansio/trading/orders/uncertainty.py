@@ -1,0 +1,176 @@
+"""The uncertain items of the orders of a session, and the ranges of drop copy that resolve them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Final
+
+from kalshi_fix_sansio._generated import (
+    NewOrderSingle,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    OrderMassCancelRequest,
+)
+from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey, covers
+from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequests
+from kalshi_fix_sansio.trading.common.uncertain_items import Remedy
+from kalshi_fix_sansio.trading.orders.answers import Answers
+from kalshi_fix_sansio.trading.orders.mass_cancels import MassCancel, MassCancels
+from kalshi_fix_sansio.trading.orders.newest_reports import NewestReports
+from kalshi_fix_sansio.trading.orders.order import Cohort, Order, OrderState, OrderUpdate, PendingRequest
+from kalshi_fix_sansio.trading.orders.order_index import OrderIndex
+from kalshi_fix_sansio.trading.orders.uncertain_orders import (
+    DropCopyRange,
+    UncertainOrder,
+    UncertainOrderKind,
+)
+
+_UNPLACED: Final = {
+    NewOrderSingle.MSG_TYPE: (UncertainOrderKind.ORDER_UNKNOWN, "order"),
+    OrderCancelReplaceRequest.MSG_TYPE: (UncertainOrderKind.REQUEST_UNKNOWN, "request"),
+    OrderCancelRequest.MSG_TYPE: (UncertainOrderKind.REQUEST_UNKNOWN, "request"),
+    OrderMassCancelRequest.MSG_TYPE: (UncertainOrderKind.MASS_CANCEL_UNKNOWN, "mass cancel"),
+}
+
+
+class Uncertainty:
+    """Lists the uncertainties about orders and mass cancels of a session, and resolves them by drop copy."""
+
+    __slots__ = ("_answers", "_kept", "_mass_cancels", "_reports", "_unplaced")
+
+    def __init__(
+        self,
+        kept: OrderIndex,
+        reports: NewestReports,
+        answers: Answers,
+        mass_cancels: MassCancels,
+        unplaced: UnplacedRequests,
+    ) -> None:
+        self._kept, self._reports, self._answers = kept, reports, answers
+        self._mass_cancels, self._unplaced = mass_cancels, unplaced
+
+    def items(self, orders: Iterable[Order]) -> Iterator[UncertainOrder]:
+        """Yield the uncertain items about these orders, about mass cancels and about unplaced requests."""
+        for order in orders:
+            state = order.state
+            if state is OrderState.UNKNOWN and order.placed is not None:
+                begin = self._reports.newest_before(order)
+                yield _uncertain_order(UncertainOrderKind.ORDER_UNKNOWN, order, order.placed.since, begin)
+            elif state is OrderState.UNVERIFIED:
+                begin, since = self._reports.uncertain_from(order), order.knowledge.since
+                yield _uncertain_order(UncertainOrderKind.ORDER_UNVERIFIED, order, since, begin)
+            if order.unreported_qty:
+                yield _uncertain_order(UncertainOrderKind.FILLS_UNREPORTED, order, None, order.first_key)
+            for request in list(order.pending):
+                if request.is_unknown:
+                    yield _uncertain_order(
+                        UncertainOrderKind.REQUEST_UNKNOWN, order, request.since, request.after, request
+                    )
+        for each in list(self._mass_cancels.open):
+            if each.is_unknown:
+                yield UncertainOrder(
+                    kind=UncertainOrderKind.MASS_CANCEL_UNKNOWN,
+                    what=UncertainOrderKind.MASS_CANCEL_UNKNOWN.value,
+                    about=f"mass cancel {each.cl_ord_id}",
+                    since=each.since,
+                    remedies=(Remedy.DROP_COPY, Remedy.REST),
+                    mass_cancel=each,
+                    begin=min(self._awaited(each).values(), default=None),
+                )
+        for unplaced in self._unplaced:
+            kind, about = _UNPLACED[unplaced.msg_type]
+            yield UncertainOrder(
+                kind=kind,
+                what=kind.value,
+                about=f"{about} {unplaced.request_id}",
+                since=unplaced.sent_at,
+                unplaced=unplaced,
+            )
+
+    def copy_from(self, forgotten: Mapping[int, ExecKey]) -> dict[int, ExecKey]:
+        """Return by shard the key at which drop copy must begin; see `Orders.copy_from`."""
+        found: dict[int, ExecKey] = {}
+        keys = [cohort.begin for cohort in self._kept.cohorts if cohort.numbers]
+        for item in self.items(self._kept.outside(self._alike())):
+            keys.append(item.begin)
+            if item.mass_cancel is not None:
+                keys.extend(self._awaited(item.mass_cancel).values())
+        for key in keys:
+            if key is not None and key > forgotten.get(key.shard, NO_KEY):
+                found[key.shard] = min(key, found.get(key.shard, key))
+        return found
+
+    def _alike(self) -> list[Cohort]:
+        """Return the cohorts whose orders are certain, or need drop copy from the same report."""
+        return [each for each in self._kept.cohorts if not each.is_lost or each.begin is not None]
+
+    def _awaited(self, one: MassCancel) -> dict[int, ExecKey]:
+        """Return by shard the newest report when a mass cancel was sent, if orders of it have not ended."""
+        known = [each for each in self._kept.cohorts if each.shard is not None]
+        shards = {each.shard for each in known if not one.waiting.isdisjoint(each.numbers)}
+        others = (order for order in self._kept.outside(known) if order.number in one.waiting)
+        shards.update(map(self._reports.shard_of, others))
+        return {shard: key for shard, key in one.newest.items() if shard in shards}
+
+    def cover(self, covered: DropCopyRange) -> None:
+        """Apply a complete range of drop copy."""
+        # A range with an end excludes later reports.
+        if covered.end is not None:
+            return
+        kept, alike, verified = self._kept, self._alike(), list[Order]()
+        open_ = set()
+        for order in kept.outside(each for each in alike if each.shard is not None):
+            if not order.is_done and self._reports.shard_of(order) == covered.shard:
+                self._cover_order(order, covered)
+                if order.state is OrderState.OPEN:
+                    open_.add(order.number)
+        for cohort in alike if kept.losses.reports <= covered.epoch else ():
+            if cohort.shard == covered.shard and covers(covered.begin, cohort.begin):
+                verified += kept.verify(cohort)
+        if verified:
+            kept.touched.append(OrderUpdate(None, verified=verified))
+        self._mass_cancels.record_covered(open_, covered.begin, covered.epoch)
+        for cohort in kept.cohorts:
+            if cohort.shard == covered.shard and not cohort.is_lost:
+                self._mass_cancels.record_covered(cohort.numbers.keys(), covered.begin, covered.epoch)
+
+    def _cover_order(self, order: Order, covered: DropCopyRange) -> None:
+        """Resolve the uncertainties about an order that a complete drop copy range covers."""
+        before = order.state
+        arrived = [
+            request
+            for request in order.pending
+            if 0 < request.uncertain_since_epoch <= covered.epoch and covers(covered.begin, request.after)
+        ]
+        if order.last is None:
+            placed = order.placed
+            if placed is not None and 0 < placed.uncertain_since_epoch <= covered.epoch:
+                placed.missing = covers(covered.begin, self._reports.newest_before(order))
+        else:
+            needed = self._reports.uncertain_from(order)
+            order.knowledge = order.knowledge.cover(covered.epoch, covered.begin, needed)
+        if arrived or order.state is not before:
+            self._kept.begin(order)
+            for request in arrived:
+                self._answers.overtake(order, request)
+
+
+def _uncertain_order(
+    kind: UncertainOrderKind,
+    order: Order,
+    since: datetime | None,
+    begin: ExecKey | None,
+    request: PendingRequest | None = None,
+) -> UncertainOrder:
+    name = order.cl_ord_id or order.order_id or order.symbol
+    return UncertainOrder(
+        kind=kind,
+        what=kind.value,
+        about=f"order {name}" if request is None else f"request {request.cl_ord_id} about order {name}",
+        since=since,
+        remedies=(Remedy.REST,) if begin is None else (Remedy.DROP_COPY, Remedy.REST),
+        order=order,
+        request=request,
+        begin=begin,
+    )
