@@ -1,8 +1,8 @@
 """Requests for past execution reports (drop copy), repeated until each range is complete.
 
 A request contains a range of ExecIDs of one shard, both ends inclusive; the venue sends the reports, then
-their count. On KalshiNR live reports arrive in between without a distinguishing mark, so every report that
-may be a copy is treated as one, because less can be concluded from a copy. Source: Kalshi's page on drop
+their count. On KalshiNR live reports arrive among the copies, and nothing distinguishes them. So every report
+that may be a copy is treated as a copy, which proves less than a live report. Source: Kalshi's page on drop
 copy.
 """
 
@@ -206,7 +206,7 @@ class DropCopy:
         self.forgotten: dict[int, ExecKey] = {}
         """The newest key that the venue has rejected as too old, by shard. For `Orders.copy_from`."""
         self.left_out: int = 0
-        """Number of ranges that were not requested, because there are more shards than the limit."""
+        """Number of ranges that were not requested, or not kept, because there were too many shards."""
         self.unplaced: UnplacedRequests = UnplacedRequests(EventResendRequest)
         """Requests without outcome that could not be read."""
 
@@ -232,11 +232,14 @@ class DropCopy:
         found = [_uncertain_item(each) for each in self.pending]
         if self.left_out:
             found.append(
-                UncertainItem(what="they were not requested", about=f"{self.left_out} ranges of reports")
+                UncertainItem(
+                    what="not requested, because there are too many shards",
+                    about=f"{self.left_out} ranges of reports",
+                )
             )
         found.extend(
             UncertainItem(
-                what="what they were",
+                what="the requested range is unknown",
                 about=f"past reports requested under MsgSeqNum {each.seq_num}",
                 since=each.sent_at,
                 unplaced=each,

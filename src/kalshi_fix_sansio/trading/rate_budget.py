@@ -237,11 +237,11 @@ class RateBudget:
         if not 0 <= self._kept_back < 1:
             raise ConfigurationError(f"kept_back must be from 0 to below 1, not {self._kept_back!r}")
         bounds = self._limits
-        most = self._use * min(bounds.read_capacity, bounds.write_capacity * (1 - self._kept_back))
+        usable = self._use * min(bounds.read_capacity, bounds.write_capacity * (1 - self._kept_back))
         for cost in (self._default_cost, *self._costs.values()):
-            if not 0 <= cost <= most:
+            if not 0 <= cost <= usable:
                 raise ConfigurationError(
-                    f"a message costs {cost:g} tokens, but a bucket holds at most {most:g}"
+                    f"a message costs {cost:g} tokens, but a bucket holds at most {usable:g}"
                 )
         if not (bounds.write_rate > 0 and bounds.read_rate > 0):
             raise ConfigurationError("the refill rate of a bucket must be above 0")

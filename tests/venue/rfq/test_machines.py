@@ -171,7 +171,7 @@ def _drop_unknown(apply: Any, machine: Any, event: object, now: datetime) -> Any
 
 MUTANTS: dict[str, tuple[Patch, Callable[[], None]]] = {
     "a maker that drop copy proves nothing to": (
-        instead(RfqMaker, "_take_covered", lambda *_: None),
+        instead(RfqMaker, "_handle_range", lambda *_: None),
         test_drop_copy_after_the_windows_ends_the_exposure_of_lost_confirmations,
     ),
     "a maker that ignores what a former process has sent": (

@@ -57,25 +57,25 @@ def make_stale(update: BookUpdate, reason: StaleReason) -> BookUpdate:
 
 @attrs.define(eq=False)
 class Room:
-    """A count of the levels of all books, precise enough to keep them below a bound."""
+    """Counts the levels of all books, and keeps their number below a limit."""
 
     books: Mapping[str, OrderBook]
-    most: int
+    limit: int
     """Maximum number of levels of all books together."""
     added: int = 0
     """Levels at the last full count, plus those added since."""
 
-    def takes(self, levels: int) -> bool:
+    def reserve(self, levels: int) -> bool:
         """Return whether there is room for this many more levels, and count them if so.
 
-        Deleted levels are not subtracted. When `added` exceeds the bound, the levels of all books are counted
-        again, which takes time in proportion to the number of books. After such a count there is no room
-        above nine tenths of the bound: otherwise each new level would cause another.
+        Deleted levels are not subtracted. When `added` exceeds the limit, the levels of all books are counted
+        again, which takes time in proportion to the number of books. After such a count there must be room
+        for a tenth of the limit: otherwise each new level would cause another count.
         """
         self.added += levels
-        if self.added > self.most:
+        if self.added > self.limit:
             self.added = levels + sum(len(book.bids) + len(book.offers) for book in self.books.values())
-            if self.added > self.most - self.most // 10:
+            if self.added > self.limit - self.limit // 10:
                 self.added -= levels
                 return False
         return True
@@ -114,11 +114,11 @@ class Entries:
             detail = f"bid {book.bids.prices[-1]}, offer {book.offers.prices[0]}"
             self.report(update, DiscrepancyKind.CROSSED, detail)
 
-    def take(self, update: BookUpdate, entries: Iterator[MDIncEntry]) -> MDIncEntry | None:
+    def apply(self, update: BookUpdate, entries: Iterator[MDIncEntry]) -> MDIncEntry | None:
         """Apply entries of an update up to the first one of another market; return that one.
 
-        It has been removed from `entries`: the caller must put it in front of the rest. This is one function
-        because it runs for each change of each level.
+        That entry has been removed from `entries`: the caller must put it in front of the rest. This is one
+        long function because it runs for every change of a level.
         """
         book, levels = update.book, update.levels
         symbol = book.symbol
@@ -147,7 +147,7 @@ class Entries:
                 else:
                     book.utc_date, book.utc_time = utc_date, utc_time
             action, price, size = entry.md_update_action, entry.md_entry_px, entry.md_entry_size
-            # Looked up for each entry: a book that is cleared gets new ones.
+            # Looked up for each entry, because clearing a book replaces both.
             sizes, prices = side.sizes, side.prices
             before = sizes.get(price)
             if action is _CHANGE or action is _NEW:
@@ -179,7 +179,7 @@ class Entries:
             else:
                 self.report(update, DiscrepancyKind.UNKNOWN_ACTION, f"MDUpdateAction {action}", entry)
                 continue
-            # Half the cost of calling the class, in the hottest loop of the books.
+            # Costs half as much as a call of the class, in the hottest loop of the books.
             levels.append(_new_tuple(LevelChange, (kind, price, before, size)))
         return None
 
@@ -207,8 +207,8 @@ class Entries:
         if price <= ZERO:
             self._report_price(update, entry)
             return False
-        if not self.room.takes(1):
-            self.refuse(update, f"no room for another level: {self.room.most} in all books")
+        if not self.room.reserve(1):
+            self.refuse(update, f"no room for another level: {self.room.limit} in all books")
             return False
         return entry.md_update_action is _NEW or self.report(
             update, DiscrepancyKind.LEVEL_MISSING, f"nothing to change at {price}", entry
@@ -241,8 +241,8 @@ class Entries:
         # The new levels replace those of the book.
         book = update.book
         more = len(entries) - len(book.bids) - len(book.offers)
-        if more > 0 and not self.room.takes(more):
-            self.refuse(update, f"no room for {len(entries)} levels: {self.room.most} in all books")
+        if more > 0 and not self.room.reserve(more):
+            self.refuse(update, f"no room for {len(entries)} levels: {self.room.limit} in all books")
             return bids, offers
         for entry in entries:
             kind, price, size = entry.md_entry_type, entry.md_entry_px, entry.md_entry_size

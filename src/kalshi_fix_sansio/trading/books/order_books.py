@@ -154,7 +154,7 @@ class OrderBooks(Mapping[str, OrderBook]):
                 return self._handle_snapshot(message)
             case MarketDataRequest():
                 self._handle_request(message)
-            # A client's Resubscribed, matched by its attribute: the core cannot import the clients.
+            # Resubscribed of the adapters, matched by its attribute: the core cannot import the adapters.
             case object(request=MarketDataRequest() as request):
                 self._handle_request(request)
             case MarketDataRequestReject():
@@ -169,7 +169,7 @@ class OrderBooks(Mapping[str, OrderBook]):
                 return self._handle_own_reject(rejected, problems)
             case GapDetected() | SequenceSkipped() | MessagesLost():
                 return self._lose(StaleReason.GAP)
-            # Subscriptions end with their session, so none of their updates can be in transit.
+            # Subscriptions end with their session, so none of their updates can still arrive.
             case SessionEnded():
                 self._requests.clear()
                 self._forgotten.clear()
@@ -196,7 +196,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         with loading(dumped, _State, "OrderBooks") as state:
             requests = Subscriptions.load(state.subscribed, state.requests)
             levels = sum(len(book.bids) + len(book.offers) for book in state.books)
-            if len(state.books) > self._max_books or levels > self._entries.room.most:
+            if len(state.books) > self._max_books or levels > self._entries.room.limit:
                 raise ValueError(f"{len(state.books)} books with {levels} levels are too many")
             books = {book.symbol: _load_book(book) for book in state.books}
         # In place, because `_entries` counts the levels of the same dict.
@@ -221,7 +221,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         if update is None:
             return self._handle_entries(entries, {symbol: None})
         rest = iter(entries)
-        other = self._entries.take(update, rest)
+        other = self._entries.apply(update, rest)
         if other is not None:
             return self._handle_entries(chain((other,), rest), {symbol: update})
         # Only the best prices can cross, so if they are unchanged no check is needed.
@@ -238,7 +238,7 @@ class OrderBooks(Mapping[str, OrderBook]):
             # `touched` contains None for a forgotten book.
             update = touched[symbol] if symbol in touched else self._touch(symbol, touched)
             if update is not None:
-                self._entries.take(update, iter((entry,)))
+                self._entries.apply(update, iter((entry,)))
         return self._take_updates(touched)
 
     def _touch(self, symbol: str, touched: dict[str, BookUpdate | None]) -> BookUpdate | None:
@@ -299,7 +299,8 @@ class OrderBooks(Mapping[str, OrderBook]):
             self._suspect(None, problems[0].text, touched)
             return self._take_updates(touched)
         refused = None if symbol in self._books else self._refused(symbol)
-        # The request is answered even if the snapshot is not used: the next refusal is of another one.
+        # Recorded even if the snapshot is not used: the request is answered, and the next refusal is about
+        # another one.
         state = self._requests.answered(symbol, has_room=refused is None)
         if state is None:
             return []
@@ -368,7 +369,7 @@ class OrderBooks(Mapping[str, OrderBook]):
     def _handle_own_reject(self, message: Message | None, problems: Iterable[Problem]) -> list[BookUpdate]:
         """Handle a message that this side rejected and did not deliver."""
         symbols = _concerned(message, problems)
-        # The message still answers its request: a refusal that follows is of a later one.
+        # The message still answers its request, so a refusal that follows is about a later request.
         if isinstance(message, MarketDataSnapshotFullRefresh):
             for symbol in symbols or ():
                 self._requests.answered(symbol, has_room=symbol in self._books)

@@ -1,9 +1,10 @@
 """Dump the state of the state machines as JSON values, and load it: one codec over type annotations.
 
-Each machine declares the layout of its dump as an attrs class. Attrs objects become JSON objects by the names
-of their attributes, named tuples and other tuples arrays, numbers, keys and times texts, members of our own
-enums their names, and codes of the dialect the values on the wire. Loading checks every value against its
-annotation. An attribute that a dump does not contain gets its default, so a later release can add one.
+Each machine declares the layout of its dump as an attrs class. Attrs objects become JSON objects with the
+names of their attributes, tuples become arrays, and numbers, keys and times become strings. Members of our
+own enums are dumped by name, and codes of the dialect by their value on the wire. Loading checks every value
+against its annotation. An attribute that a dump does not contain gets its default, so a later release can add
+one.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ _DAMAGED: Final = (ArithmeticError, AttributeError, IndexError, KeyError, TypeEr
 """Exceptions that loading may raise for a damaged dump."""
 _KEY: Final = "kalshi_fix_sansio dump key"
 NOT_DUMPED: Final[Mapping[str, Any]] = {_KEY: None}
-"""Metadata of an attribute that is not dumped: the machine restores it. One without default is None until
-then."""
+"""Metadata of an attribute that is not dumped, because the machine restores it. An attribute without a
+default is None until then."""
 
 
 def keyed_by(attribute: str) -> Mapping[str, Any]:
@@ -84,7 +85,7 @@ def loading(dumped: Mapping[str, Any], layout: Callable[..., T], machine: str) -
 
 @cache
 def _codec(annotation: Any) -> _Codec:
-    """Return how values of an annotation are dumped and loaded."""
+    """Return the codec for values of an annotation."""
     if annotation in _SCALARS:
         return _SCALARS[annotation]
     origin, args = get_origin(annotation), get_args(annotation)

@@ -33,9 +33,9 @@ def first_sent(message: Any) -> datetime | None:
     return None if message.header is None else message.header.orig_sending_time or message.header.sending_time
 
 
-def remember(known: dict[K, V], key: K, value: V, most: int) -> None:
-    """Keep an entry as the newest of at most `most`; the oldest is removed to make room."""
+def remember(known: dict[K, V], key: K, value: V, limit: int) -> None:
+    """Keep an entry as the newest of at most `limit`; the oldest ones are removed to make room."""
     known.pop(key, None)
-    while len(known) >= most:
+    while len(known) >= limit:
         del known[next(iter(known))]
     known[key] = value

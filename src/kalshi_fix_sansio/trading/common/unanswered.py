@@ -20,7 +20,7 @@ from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.trading.common.received import remember
 
 MAX_NAMED: Final = 10_000
-"""Number of requests remembered in case a client reports them again."""
+"""Maximum number of requests remembered, to recognize those that a client reports again."""
 
 
 @attrs.frozen

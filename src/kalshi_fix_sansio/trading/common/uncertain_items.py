@@ -27,7 +27,7 @@ class Remedy(Enum):
     """
 
     DROP_COPY = "drop copy"
-    REQUEST = "the venue again"
+    REQUEST = "the venue by a new request"
     REST = "REST"
 
 
@@ -38,7 +38,7 @@ class UncertainItem:
     Attributes:
         what: Description, for humans.
         about: The subject: the id of an order, a group or a quote; a market; a range of reports.
-        since: UTC: the last time at which it was known, by the venue's timestamps; None if unknown.
+        since: The last time at which it was certain, in UTC by the venue's timestamps; None if unknown.
         remedies: How to resolve it, the best way first.
         unplaced: The request without outcome that its machine cannot relate to any known item, if the
             uncertainty is about one: once you know its outcome, pass it to `unplaced.resolve` of the machine.

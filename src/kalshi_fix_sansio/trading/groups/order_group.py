@@ -2,10 +2,10 @@
 
 The venue sends no message when a group triggers. It triggers when more contracts of its orders fill within
 the rolling window than the limit allows, when an update lowers the limit below that volume, or on request;
-the evidence is fills, cancels of its orders, and refusals of orders (Kalshi's pages on order groups).
-Evidence arrives late, repeatedly and in any order, so it is kept by the venue's times, and `state` is derived
-from the set of it. An answer to a request does not contain the time of the change, only bounds of it: the
-change took place between the newest time that the venue had sent before the request, and SendingTime (52) of
+the only evidence is fills, and cancels and refusals of its orders (Kalshi's pages on order groups).
+Evidence arrives late, repeatedly and in any order, so each piece is kept with the venue's time, and `state`
+is derived from all of them. An answer to a request does not contain the time of the change, which
+took place between the newest time that the venue had sent before the request, and SendingTime (52) of
 the answer.
 """
 
@@ -40,8 +40,8 @@ class GroupState(Enum):
             answer to `OrderGroups.learn`.
     """
 
-    ACTIVE = "takes orders"
-    TRIGGERED = "takes no orders until it is reset"
+    ACTIVE = "accepts orders"
+    TRIGGERED = "accepts no orders until it is reset"
     UNKNOWN = "may have triggered"
 
 
@@ -94,7 +94,7 @@ class OrderGroup:
     force."""
     _triggered_at: datetime = attrs.field(default=BEGINNING, repr=False)
     """Time of the newest cancel or refusal that proves that the group had triggered."""
-    _taken_at: datetime = attrs.field(default=BEGINNING, repr=False)
+    _accepted_at: datetime = attrs.field(default=BEGINNING, repr=False)
     """Time at which it last accepted an order."""
     _reported_at: datetime | None = attrs.field(default=None, repr=False)
     """Time at which it was triggered on request, or reported as triggered by REST, if no reset followed."""
@@ -102,20 +102,21 @@ class OrderGroup:
     _reset_by: datetime = attrs.field(default=BEGINNING, repr=False)
     """The last reset took place between these two times."""
     _may_be_reset_by: datetime = attrs.field(default=BEGINNING, repr=False)
-    """A request without a known outcome may have reset it, up to this time. REST has since reported its
-    state, but does not report resets."""
+    """Time until which a request without a known outcome may have reset it. REST has reported its state since
+    then, but does not report resets."""
     _settled_at: datetime = attrs.field(default=BEGINNING, repr=False)
     """Evidence up to this time does not count: a reset or REST has superseded it."""
     _lost_since: datetime | None = attrs.field(default=None, repr=False)
     _lost_until: datetime | None = attrs.field(default=BEGINNING, repr=False)
-    """Reports between these two times may be missing, or a request took effect between them; None while the
-    loss continues."""
+    """Reports of events between these two times may be missing, or a request may have taken effect between
+    them. The second one is None while the loss continues."""
     _request_lost: bool = attrs.field(default=False, repr=False)
     """Whether a request about it has no known outcome."""
     _known: tuple[datetime, frozenset[str]] = attrs.field(
         default=(BEGINNING, frozenset()), repr=False, metadata=NOT_DUMPED
     )
-    """`_triggered_at` and the fill keys when the request in flight was made: these preceded it."""
+    """`_triggered_at` and the keys of the fills at the time of the request in flight: that evidence preceded
+    the request."""
     deleting: bool = attrs.field(default=False, repr=False, metadata=NOT_DUMPED)
 
     def __attrs_post_init__(self) -> None:
@@ -145,12 +146,16 @@ class OrderGroup:
     # --- conclusions from the evidence ----------------------------------------------------------------
 
     def _is_triggered(self) -> bool:
-        # A request without a known outcome may have been a reset, after the evidence known at the request.
+        # A request without a known outcome may have reset the group after the evidence known at that time.
         lost_until = (self._lost_until or END) if self._request_lost else BEGINNING
-        if self._reported_at is not None and self._taken_at <= self._reported_at and not self._request_lost:
+        if (
+            self._reported_at is not None
+            and self._accepted_at <= self._reported_at
+            and not self._request_lost
+        ):
             return True
         after = max(self._settled_at, lost_until)
-        if self._taken_at <= self._triggered_at > max(self._reset_by, after):
+        if self._accepted_at <= self._triggered_at > max(self._reset_by, after):
             return True
         return self._alive_at <= self._exceeded_at > after
 
@@ -159,19 +164,19 @@ class OrderGroup:
         if self._lost_until is None:
             return True
         # An order accepted one window later proves that it had not triggered, and no missing fill counts.
-        return self._lost_until > BEGINNING and self._taken_at < shifted(self._lost_until, WINDOW)
+        return self._lost_until > BEGINNING and self._accepted_at < shifted(self._lost_until, WINDOW)
 
     def _is_uncertain(self) -> bool:
         if self._is_missing():
             return True
-        # A cancel or refusal that may have preceded the reset, or followed it.
+        # A cancel or refusal whose time does not show whether it preceded or followed the reset.
         if (
-            self._taken_at <= self._triggered_at > self._settled_at
+            self._accepted_at <= self._triggered_at > self._settled_at
             and self._triggered_at >= self._reset_after
         ):
             return True
-        # It continues to trade although the fills exceed the limit: another program may have reset or updated
-        # it, or the venue may be about to act. An order or fill one window later proves it is not triggered.
+        # Its fills exceed the limit, and it may still trade: another program may have reset or updated it, or
+        # the venue has not triggered it yet. An order or fill one window later proves that it did not.
         return self._may_exceed_at > self._settled_at and self._alive_at < shifted(
             self._may_exceed_at, WINDOW
         )
@@ -179,7 +184,7 @@ class OrderGroup:
     @property
     def _alive_at(self) -> datetime:
         """Time of its last accepted order or last fill."""
-        return max(self._taken_at, self._fills[-1][0]) if self._fills else self._taken_at
+        return max(self._accepted_at, self._fills[-1][0]) if self._fills else self._accepted_at
 
     def room(self, now: datetime) -> Decimal | None:
         """Return the number of contracts that may fill before it triggers; None if unknown."""
@@ -189,14 +194,14 @@ class OrderGroup:
         if self.state is GroupState.UNKNOWN or None in limits:
             return None
         first = bisect(self._fills, max(shifted(now, -WINDOW), self._certain_from), key=_time)
-        most = Decimal(max(limit or 0 for limit in limits))
-        return max(ZERO, subtract(most, _total(self._fills[first:])))
+        largest = Decimal(max(limit or 0 for limit in limits))
+        return max(ZERO, subtract(largest, _total(self._fills[first:])))
 
     # --- fills ----------------------------------------------------------------------------------------
 
-    def count_fill(self, time: datetime, key: str, quantity: Decimal, most: int) -> None:
-        """Count a fill of `quantity` contracts, and keep at most `most` fills. Further calls with the same
-        key have no effect."""
+    def count_fill(self, time: datetime, key: str, quantity: Decimal, max_fills: int) -> None:
+        """Count a fill of `quantity` contracts, and keep at most `max_fills` fills. Further calls with the
+        same key have no effect."""
         fills = self._fills
         if key in self._keys or time < self._reset_after or time <= self._implied_reset:
             return
@@ -209,8 +214,8 @@ class OrderGroup:
         else:
             self._recount()
         gone = bisect(fills, shifted(fills[-1][0], -2 * WINDOW), key=_time)
-        if len(fills) - gone > most:
-            gone = len(fills) - most
+        if len(fills) - gone > max_fills:
+            gone = len(fills) - max_fills
             self._dropped_at = fills[gone - 1][0]
         if gone > self._start:
             self._drop(gone)
@@ -227,7 +232,7 @@ class OrderGroup:
     @property
     def _implied_reset(self) -> datetime:
         """Time up to which fills do not count: the group had triggered, and has accepted an order since."""
-        return self._triggered_at if self._triggered_at < self._taken_at else BEGINNING
+        return self._triggered_at if self._triggered_at < self._accepted_at else BEGINNING
 
     def _drop(self, gone: int) -> None:
         """Drop this many of the oldest fills."""
@@ -305,7 +310,7 @@ class OrderGroup:
 
     def record_order(self, time: datetime) -> None:
         """Record that the group accepted an order at `time`."""
-        self._taken_at = max(self._taken_at, time)
+        self._accepted_at = max(self._accepted_at, time)
         self._drop_settled()
 
     def _drop_settled(self) -> None:
@@ -351,7 +356,7 @@ class OrderGroup:
 
     def trigger(self, by: datetime) -> None:
         """Record a trigger on request."""
-        self._reported_at, self._request_lost = max(by, self._taken_at), False
+        self._reported_at, self._request_lost = max(by, self._accepted_at), False
 
     def learn(self, now: datetime, *, triggered: bool) -> None:
         """Record the state reported by REST."""

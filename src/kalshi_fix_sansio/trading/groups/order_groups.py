@@ -199,17 +199,18 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._requested_at: datetime | None = None
         """The venue's newest time when the request was made."""
         self._by_cl_ord_id: dict[str, str] = {}
-        """OrderGroupID by the ClOrdID of each sent order, until a report contains its OrderID."""
+        """OrderGroupID of each sent order by its ClOrdID, until a report contains its OrderID."""
         self._by_order_id: dict[str, str] = {}
-        """The same by OrderID, which does not change when the order is replaced."""
+        """OrderGroupID of each open order by its OrderID, which does not change when the order is
+        replaced."""
         self._ended: dict[str, str] = {}
-        """The same for ended orders, which may still have late fills."""
+        """OrderGroupID of each ended order by its OrderID: fills may be reported late."""
         self._time: datetime | None = None
         """The venue's newest time."""
         self._on = False
         """Whether a session has logged on."""
         self._down = False
-        """Whether one has ended since, without resend of its reports."""
+        """Whether a session has ended since the last logon, and the venue will not resend its reports."""
         self._updates: dict[str | int, GroupUpdate] = {}
         """Updates of the current call, by OrderGroupID; by a number for groups not known."""
         self.lost_creates: int = 0
@@ -288,7 +289,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
                 room for one more group. Do not send it.
         """
         message = unwrapped(event)
-        # Of bare messages only received ones: a request has no header, or that of this side.
+        # A bare message counts only if the venue sends its type: the header of a request contains our time.
         if message is not event or isinstance(message, ExecutionReport | OrderGroupResponse):
             self._note_time(message)
         match message:
@@ -339,7 +340,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         if group is None:
             self._require_room()
             group = self._groups[group_id] = OrderGroup(group_id, limit, alloc_account)
-        # Also with an unchanged limit, if a request for another one has no known outcome.
+        # Even if `group.limit` is equal: a request for another limit may have no known outcome.
         if group.limits_at(END) != [limit]:
             group.change_limit(BEGINNING, self._time or END, limit)
         group.learn(self._time or BEGINNING, triggered=triggered)
@@ -358,7 +359,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
     def _handle_request(self, request: OrderGroupRequest) -> None:
         if self._in_flight is not None:
             raise LocalProtocolError(
-                "an order group request has no answer yet; answers do not identify their request"
+                "an order group request has no answer yet; send one at a time: answers do not identify them"
             )
         if request.order_group_action == OrderGroupAction.CREATE:
             self._require_room()
@@ -434,7 +435,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         )
         self._groups[group_id] = group
         if not made:
-            # Other requests about it are not known.
+            # Earlier requests about it are unknown, and so are their effects.
             self._lose_outcome(group, first_sent(response))
         return group
 
@@ -513,7 +514,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
             self._remember(self._by_cl_ord_id, order.cl_ord_id, group_id)
 
     def _lose_outcome(self, group: OrderGroup, since: datetime | None) -> None:
-        # If the venue executed it, then after it was sent.
+        # The venue can only have executed the request after it was sent.
         until = max(filter(None, (self._time, since)), default=None)
         group.lose(since, None if self._down else until, request=True)
 
@@ -521,7 +522,8 @@ class OrderGroups(Mapping[str, OrderGroup]):
 
     def _handle_logon(self, event: LoggedOn) -> None:
         self._note_time(event.logon)
-        # Without resend, a session end that was not reported; with it, a reset loses the messages before it.
+        # With resend, a reset of the sequence numbers loses the messages before it. Without resend, a second
+        # logon means that the end of the previous session was not reported.
         if event.reset if self._resend else self._on and not self._down:
             self._lose_reports(self._open_groups())
         self._on, self._down = True, False
@@ -576,7 +578,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
             forgotten = self._groups.get(known[next(iter(known))])
             self._lose_reports([] if forgotten is None else [forgotten])
         group = self._groups.get(group_id)
-        # One text for all orders of a group: `_open_groups` compares them in a quarter of the time.
+        # All orders of a group share one string object, which `_open_groups` compares four times as fast.
         remember(known, name, group_id if group is None else group.group_id, self._max_orders)
 
     def _follow(self, report: Any, group_id: str) -> None:
@@ -605,7 +607,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
             if time is None or not report.last_qty or report.last_qty < ZERO or not readable(report.exec_id):
                 self._lose_reports([group])
             else:
-                # A trade may be between two orders of the group.
+                # The OrderID is part of the key, because both sides of a trade may belong to the group.
                 key = f"{report.exec_id} {clipped(report.order_id)}"
                 group.count_fill(time, key, report.last_qty, self._max_fills)
         elif report.text in _TRIGGERED:
@@ -619,14 +621,15 @@ class OrderGroups(Mapping[str, OrderGroup]):
     def _event_time(self, report: Any, *, is_copy: bool) -> datetime | None:
         """Return the time of the event in a report, in UTC; None if unknown."""
         sent = first_sent(report)
-        # SendingTime of a copy is that of the copy.
+        # SendingTime of a drop copy report is the time of the copy, not of the event.
         time: datetime | None = report.transact_time or (None if is_copy else sent)
         if time is None or time == BEGINNING:
             return None
         if sent is None:
             self._time = max(self._time or time, time)
             return time
-        # The event precedes SendingTime: a later time would make all following events look old.
+        # An event cannot follow the SendingTime of its report; a later time would make all following events
+        # look old.
         return min(time, sent)
 
     def _update_of(self, group: OrderGroup | None) -> GroupUpdate:

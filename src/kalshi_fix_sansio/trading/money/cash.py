@@ -196,7 +196,7 @@ class Cash(Mapping[BalanceKey, Balance]):
                         self.refused += 1
                     else:
                         changed[key] = found
-                        self._take(found, order, fill)
+                        self._count_fill(found, order, fill)
             case SettlementUpdate(settlement=Settlement() as settlement) | (Settlement() as settlement):
                 for balance in self._pay(settlement):
                     changed[BalanceKey(balance.account, balance.shard)] = balance
@@ -216,7 +216,7 @@ class Cash(Mapping[BalanceKey, Balance]):
             found.append(fill)
             changed[key] = balance
             counted = Balance(*key)
-            self._take(counted, order, fill)
+            self._count_fill(counted, order, fill)
             for name in _SUMS:
                 setattr(balance, name, subtract(getattr(balance, name), getattr(counted, name)))
             balance.fills, balance.unreported_changes = (
@@ -304,7 +304,7 @@ class Cash(Mapping[BalanceKey, Balance]):
             )
         return found
 
-    def _take(self, balance: Balance, order: Order, fill: Any) -> None:
+    def _count_fill(self, balance: Balance, order: Order, fill: Any) -> None:
         balance.fills += 1
         balance.fees = add(balance.fees, fill.fee)
         value = multiply(fill.price, fill.quantity)

@@ -171,8 +171,8 @@ class Positions(Mapping[PositionKey, Position]):
         """ClearingBusinessDate and price of the latest settlement, by market."""
         self._positions: dict[PositionKey, Position] = {}
         self._lost: list[Mapping[str, Mapping[str, Mapping[int, Order]]]] = []
-        """`OrderUpdate.lost` of each `Orders`: orders that became uncertain by such a loss got no update of
-        their own."""
+        """`OrderUpdate.lost` of each `Orders`: the orders that became uncertain by such a loss have no
+        updates of their own."""
         self.refused: int = 0
         """Number of fills not counted for lack of room."""
 
@@ -227,7 +227,7 @@ class Positions(Mapping[PositionKey, Position]):
         """
         match update:
             case OrderUpdate(order=Order() as order):
-                return self._take(update, order)
+                return self._apply_update(update, order)
             case OrderUpdate(lost=lost) if lost is not None:
                 if not any(each is lost for each in self._lost):
                     self._lost.append(lost)
@@ -276,7 +276,7 @@ class Positions(Mapping[PositionKey, Position]):
             )
         return found
 
-    def _take(self, update: OrderUpdate, order: Order) -> list[Position]:
+    def _apply_update(self, update: OrderUpdate, order: Order) -> list[Position]:
         fills, is_uncertain = update.fills, order.cum_qty > order.filled_qty or order.state in UNCERTAIN
         changed: list[Position] = []
         if update.moved_from is not None:
@@ -312,7 +312,7 @@ class Positions(Mapping[PositionKey, Position]):
             return None
         position.incomplete_orders.pop(order.number, None)
         for fill in update.moved:
-            _trade(position, _signed(order, fill), fill.price, take=subtract)
+            _trade(position, _signed(order, fill), fill.price, combine=subtract)
             position.fees = subtract(position.fees, fill.fee)
             if position.reported_net is not None and position.reported_net[0] == fill.key:
                 position.reported_net = None
@@ -380,12 +380,12 @@ def _trade(
     position: Position,
     quantity: Decimal,
     price: Decimal,
-    take: Callable[[Decimal, Decimal], Decimal] = add,
+    combine: Callable[[Decimal, Decimal], Decimal] = add,
 ) -> None:
     size = quantity.copy_abs()
     if quantity > ZERO:
-        position.bought = take(position.bought, size)
-        position.bought_value = take(position.bought_value, multiply(price, size))
+        position.bought = combine(position.bought, size)
+        position.bought_value = combine(position.bought_value, multiply(price, size))
     else:
-        position.sold = take(position.sold, size)
-        position.sold_value = take(position.sold_value, multiply(price, size))
+        position.sold = combine(position.sold, size)
+        position.sold_value = combine(position.sold_value, multiply(price, size))

@@ -1,5 +1,5 @@
-"""Knowledge about one order beyond its reports, as one value; each method is a column of the table of
-transitions in `docs/orders.md`."""
+"""What is known about an order beyond its reports, as one value. Each method of `Knowledge` is a column of
+the table of transitions in `docs/orders.md`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey, covers
 
 
 class KnowledgeKind(Enum):
-    """Kinds of knowledge about an order beyond its reports."""
+    """Kinds of knowledge about an order beyond its reports.
+
+    Attributes:
+        LOSS: A newer unsolicited report shows the current state; drop copy does too.
+        NOT_AT_VENUE: The end of the order has not been reported: only the report of the end, drop copy or the
+            user can resolve this.
+    """
 
     CLEAR = "no report is missing"
     LOSS = "reports may be missing"
-    """A newer unsolicited report shows the current state; drop copy does too."""
     NOT_AT_VENUE = "a refusal states that the venue has no such order any more"
-    """Its end has not been reported: only the report of the end, drop copy or the user can resolve this."""
     RESOLVED_OPEN = "the user found out that it is open"
     RESOLVED_DONE = "the user found out that it is done"
 
@@ -33,7 +37,7 @@ _CLEAR, LOSS, NOT_AT_VENUE, RESOLVED_OPEN, RESOLVED_DONE = KnowledgeKind
 
 @attrs.frozen
 class Knowledge:
-    """Knowledge about an order beyond its reports, and its uncertainty."""
+    """What is known about an order beyond its reports, and since when it is uncertain."""
 
     kind: KnowledgeKind = _CLEAR
     epoch: int = 0
@@ -123,8 +127,8 @@ class Loss:
 
 @attrs.define(eq=False)
 class Mark:
-    """The losses that an order has not applied yet. Orders that are looked at between the same losses share
-    one, and it is released with the last of them.
+    """The losses that an order has not applied yet. All orders that were last evaluated between the same two
+    losses share one mark.
 
     Attributes:
         epoch: The last loss before it.
@@ -148,8 +152,8 @@ class LossesState:
 
 
 class Losses:
-    """The losses of reports about any order. To add one takes as long with 100,000 open orders as with one:
-    an order applies the first and the last since it was last looked at, which has the effect of all."""
+    """The losses of reports about any order. Adding one takes constant time, however many orders are open: an
+    order applies the first and the last loss since it was last evaluated, which has the effect of all."""
 
     __slots__ = ("_marks", "answers", "cancels", "mark", "reports")
 

@@ -1,8 +1,7 @@
 """Mass cancels (OrderMassCancelRequest) of all orders of the session, and their outcome.
 
-The answer reports that the orders are being cancelled; a report follows for each order. A mass cancel is
-therefore complete when all orders that were live when it was sent have ended, or are known to be open
-nevertheless.
+The answer only states that the orders are being cancelled; an execution report follows for each of them. So a
+mass cancel is complete when each order that was live when it was sent has ended, or is known to be open.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ class MassCancel:
         uncertain_since_epoch: `Orders.epoch` of the first event that may have lost its answer or a report of
             its orders; 0 if none has.
         since: Time of that event, in UTC: SendingTime (52) of the last message received before it.
-        missed: Numbers of its orders that are known to be open although it may have been accepted.
+        missed: Numbers of its orders that are known to be open still, although it may have been accepted.
     """
 
     number: int
@@ -87,8 +86,8 @@ class MassCancels:
         self._touch(MassCancel(self.open[-1].number + 1 if self.open else 1, cl_ord_id, orders, newest))
 
     def named(self, cl_ord_id: str | None) -> MassCancel | None:
-        """Return the mass cancel that an answer with this id is for: the oldest that awaits one, else one
-        whose answer was no longer expected."""
+        """Return the mass cancel that an answer with this id is for: the oldest that awaits its answer, or
+        else one whose answer was no longer expected."""
         found = [
             each
             for each in self.open

@@ -40,7 +40,8 @@ class OrderState(Enum):
     Attributes:
         SENT: It was sent; no report other than a pending one has been received.
         OPEN: It is open at the venue, by the newest report.
-        DONE: It has ended (`Order.ending`), or never began. Fills that are reported late still count.
+        DONE: It has ended, or never reached the venue (`Order.ending`). Fills that are reported late still
+            count.
         UNKNOWN: It was sent, and no expected message will report whether the venue has it.
         UNVERIFIED: It was open at the last report, and later reports may be missing.
     """
@@ -83,7 +84,7 @@ ENDS: Final[Mapping[str, Ending]] = {
 
 
 class Account(NamedTuple):
-    """Owner of an order, below the key of the session.
+    """The account that owns an order, within the account of the session's API key.
 
     Attributes:
         subaccount: AllocAccount (79); 0 is the primary one.
@@ -214,14 +215,15 @@ class Placed:
 
 @attrs.define(eq=False)
 class Cohort:
-    """Orders that losses of reports and drop copy affect alike, all at once: they were certain at the same
-    time, and unless `shard` is None they have a report of this shard and no pending request.
+    """Orders that became certain between the same losses, so a later loss, or drop copy that resolves it,
+    changes all of them at once. Each of them has a report of the shard and no pending request, unless `shard`
+    is None.
 
     Attributes:
-        mark: The losses that no order of it had applied when it was last certain.
-        shard: The shard of the newest report of each.
-        numbers: The numbers of the orders, in the order in which they joined. Not the orders, which refer to
-            their cohort: no object of a session or a state machine is part of a cycle.
+        mark: The losses that its orders had not applied when they were last certain.
+        shard: The shard of the newest report of each order; None for all other certain orders.
+        numbers: The numbers of the orders, in the order in which they joined. It does not contain the orders
+            themselves, which refer to their cohort: state machines create no reference cycles.
     """
 
     mark: Mark
@@ -235,8 +237,8 @@ class Cohort:
 
     @property
     def begin(self) -> ExecKey | None:
-        """The report from which drop copy of each of its orders must begin; None if none may be missing, or
-        if they differ."""
+        """The report from which drop copy must begin, the same for all of its orders; None if no report may
+        be missing, or if it differs between the orders."""
         loss = self.mark.reports
         return None if loss is None or self.shard is None else loss.newest.get(self.shard)
 
@@ -263,15 +265,15 @@ class Order:
         stated: The newest report that contains an account, and that account; `NO_KEY` for reports without a
             key.
         losses: The losses of reports about any order, shared by all orders.
-        mark: The first of them that it has not applied.
-        cohort: The orders that are certain, or uncertain, together with it; None if it is uncertain alone.
+        mark: The losses that it has not applied yet.
+        cohort: The orders that losses affect together with it; None if its uncertainty has another cause.
         seen_live: Whether an unsolicited report about it was received, not only drop copy.
         indexed: The ClOrdIDs by which it can be found.
         indexed_as: Its state after its last update; None while it is new.
         booked_to: Its account after its last update; None while it is new.
         ended: Sequential number among the orders that have ended, from 1; 0 while it is not done.
-        slot: Its place in dumps. A later order reuses it once this one is dropped.
-        dumped: Index of the first loss that it had not applied at the last dump.
+        slot: Index of its row in dumps. A later order reuses it once this one is dropped.
+        dumped: `mark` at the last dump.
         update: Its unfinished update; None between two calls of `Orders.apply`.
     """
 
@@ -334,9 +336,9 @@ class Order:
         self._knowledge = knowledge
 
     def settle(self) -> None:
-        """Apply the losses of reports since the order was last looked at; every attribute that depends on
-        them does so first."""
-        self.take_cover()
+        """Apply the losses of reports since the order was last evaluated. Every attribute that depends on
+        them calls this first."""
+        self.apply_coverage()
         mark, losses = self.mark, self.losses
         if mark.reports is None:
             return
@@ -353,8 +355,8 @@ class Order:
         if self.update is None and self.indexed_as is not None:
             self.indexed_as = self.state
 
-    def take_cover(self) -> None:
-        """Apply the drop copy that covers its cohort, if any has since it was last looked at."""
+    def apply_coverage(self) -> None:
+        """Apply a range of drop copy that has covered its cohort since it was last evaluated."""
         cohort = self.cohort
         if cohort is None or cohort.shard is None or self.mark.epoch > cohort.mark.epoch or self.update:
             return
@@ -475,7 +477,7 @@ class Order:
 
     @property
     def text(self) -> str:
-        """Text (58) of that report."""
+        """Text (58) of the report that determines `status`."""
         facts = self.end or self.last
         return "" if facts is None else facts.text
 
@@ -584,8 +586,8 @@ class OrderUpdate:
         answered: Changes and cancels that are no longer pending: done, refused, or known not to have been
             received by the venue.
         forgotten: Whether the order was removed to make room.
-        moved_from: The previous account of the order, when a report states another one: bookings of the order
-            before this update belong to `order.account`. None while the account is unchanged.
+        moved_from: The previous account of the order, if a report contains another one: then the fills of
+            earlier updates belong to `order.account` too. None while the account is unchanged.
         discrepancies: The inconsistencies found.
         mass_cancel: The cancel of all orders whose state changed. Each of the orders has a separate update.
         lost: A live view of the orders that are not done, by symbol and side, if reports about any of them
@@ -608,7 +610,8 @@ class OrderUpdate:
 
     @property
     def moved(self) -> list[Fill]:
-        """Fills counted by earlier updates as those of `moved_from`, which belong to `order.account`."""
+        """Fills that earlier updates reported for the account `moved_from`; they belong to
+        `order.account`."""
         if self.order is None or self.moved_from is None:
             return []
         new = {fill.key for fill in self.fills}

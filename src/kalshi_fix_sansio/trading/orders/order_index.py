@@ -60,9 +60,9 @@ class OrderIndex:
         self.max_orders: int = max_orders
         self.orders: dict[int, Order] = {}
         self.done: OrderedDict[int, None] = OrderedDict()
-        """Numbers of orders that have ended, the earliest ended first. An OrderedDict because a dict must
-        skip all deleted entries at its front to find the first one: with 100,000 orders, adding one took up
-        to four times as long."""
+        """Numbers of orders that have ended, the earliest ended first. This is an OrderedDict because
+        a dict skips all deleted entries at its front to find the first one: with 100,000 orders, adding an
+        order took up to four times as long."""
         self.ended: int = 0
         """`Order.ended` of the order that ended last."""
         self.free: list[int] = []
@@ -76,13 +76,14 @@ class OrderIndex:
         """Orders that are not done, by symbol and then by side: a query for one symbol takes as long with
         10,000 symbols as with two."""
         self.own: set[int] = set()
-        """Numbers of the orders of this side that are not done."""
+        """Numbers of the orders that were placed here and are not done."""
         self.unsettled: dict[int, Order] = {}
         """Orders that may be uncertain: not done, or with expected fills or answers."""
         self.cohorts: list[Cohort] = []
-        """The orders that were certain when they were last indexed."""
+        """All orders that were certain when they were last indexed, in groups."""
         self.current: dict[int | None, Cohort] = {}
-        """The cohort that new orders join, by shard, unless reports about it have been lost."""
+        """The cohort that orders join when they become certain, by shard. After a loss a new one replaces
+        it."""
         self.floors: dict[int, ExecKey] = {}
         """The key up to which a report may be about an order that is no longer kept, by shard."""
         self.touched: list[OrderUpdate] = []
@@ -101,7 +102,8 @@ class OrderIndex:
         return () if holders is None else islice(reversed(holders.values()), MAX_NAMESAKES)
 
     def live_ones(self, symbol: str | None = None, side: Side | None = None) -> Iterator[Order]:
-        """Yield the orders that are not done, in any state, the oldest first. Orders may change meanwhile."""
+        """Yield the orders that are not done, in any state, the oldest first. Orders may change during the
+        iteration."""
         orders = self.unsettled
         sides = [orders] if symbol is None else self.live.get(symbol, {}).values()
         # An order that was revived is indexed behind newer ones.
@@ -111,12 +113,13 @@ class OrderIndex:
                 yield order
 
     def doubtful(self) -> Iterator[Order]:
-        """Yield the orders that may be uncertain, the oldest first. Orders may change meanwhile."""
+        """Yield the orders that may be uncertain, the oldest first. Orders may change during the
+        iteration."""
         return self.outside(each for each in self.cohorts if not each.is_lost)
 
     def outside(self, cohorts: Iterable[Cohort]) -> Iterator[Order]:
         """Yield the unsettled orders that are in none of these cohorts, the oldest first. Orders may change
-        meanwhile."""
+        during the iteration."""
         orders = self.unsettled
         numbers = set(orders)
         for cohort in cohorts:
@@ -141,8 +144,8 @@ class OrderIndex:
         return found
 
     def unlinked(self, name: str) -> list[tuple[Order, Placed]]:
-        """Return the orders of this side whose outcome the venue has not reported, by a ClOrdID: unanswered
-        ones first, then the oldest."""
+        """Return the orders placed here with a ClOrdID whose outcome the venue has not reported: first those
+        without any answer, then the others; the oldest first in each group."""
         found = [
             (order, order.placed)
             for order in self.namesakes(name)
@@ -152,8 +155,9 @@ class OrderIndex:
         return sorted(found, key=_attempt) if len(found) > 1 else found
 
     def unnamed(self, name: str) -> Order | None:
-        """Return the order of a ClOrdID that may match a request without outcome: one that no earlier
-        `OutcomesUnknown` named and whose request has no answer. Uncertain ones first, then the oldest."""
+        """Return the order that a request with this ClOrdID in `OutcomesUnknown` may have placed: one that no
+        earlier event listed and whose request has no answer. Of several, it is the oldest uncertain one, or
+        else the oldest."""
         found = [
             order
             for order in self.namesakes(name)
@@ -176,11 +180,11 @@ class OrderIndex:
         )
 
     def rematch(self, order: Order) -> None:
-        """Assign the requests of one ClOrdID to its orders: the first order at the venue has the request that
-        was sent first.
+        """Assign the requests that share the ClOrdID of an order to the orders of that ClOrdID.
 
-        The order in which the reports were received does not matter. Requests whose answer left them open are
-        last: the venue's order belongs to another request, as long as there is one.
+        The first order at the venue gets the request that was sent first, in whatever order the reports were
+        received. A request whose answer left its outcome open is assigned last: a reported order rather
+        belongs to another request.
         """
         placed = order.placed
         if placed is None or len(self.names[placed.cl_ord_id]) == 1:
@@ -203,7 +207,8 @@ class OrderIndex:
                 each.placed = request
 
     def requests(self, name: str, msg_type: str | None = None) -> list[tuple[Order, PendingRequest]]:
-        """Return the pending requests of a ClOrdID in the order of sending, but uncertain ones last."""
+        """Return the pending requests with a ClOrdID: first those that await their answer, then the uncertain
+        ones, each in the order of sending."""
         found = [
             (order, request)
             for order in self.namesakes(name)
@@ -327,7 +332,7 @@ class OrderIndex:
 
     def dump(self, *, full: bool) -> Iterator[tuple[int, dict[str, Any] | None]]:
         """Yield the slots that have changed since the last dump, or all if `full`, with the rows of their
-        orders; None for a slot without an order. Orders may change meanwhile."""
+        orders; None for a slot without an order. Orders may change during the iteration."""
         if full:
             orders = {order.slot: order for order in self.orders.values()}
             self.changed = {**dict.fromkeys(self.free), **orders}
@@ -335,7 +340,7 @@ class OrderIndex:
             slot, order = self.changed.popitem()
             row = None
             if order is not None:
-                order.take_cover()
+                order.apply_coverage()
                 order.dumped = order.mark  # kept until the next row of the order refers to another one
                 row = {**dump_row(order), "mark": order.mark.epoch}
             yield slot, row
@@ -378,7 +383,7 @@ class OrderIndex:
             self.ended = order.ended
 
     def _join(self, order: Order) -> None:
-        """Add a certain order to the orders that are certain as long as it."""
+        """Add a certain order to the current cohort of its shard."""
         alone = order.last is None or order.pending or order.knowledge.kind is not KnowledgeKind.CLEAR
         shard = None if alone or order.last is None else order.last.key.shard
         cohort = order.cohort

@@ -1,4 +1,4 @@
-"""Checks of requests about orders, and the fields that the venue requires in them."""
+"""Checks before a request about an order is created, and the fields that the venue requires in it."""
 
 from __future__ import annotations
 
@@ -24,21 +24,22 @@ class OrderRequestError(LocalProtocolError):
 
 
 def check_free(cl_ord_id: str, other: Order | None) -> None:
-    """Reject a ClOrdID for a new order if the order that already has it prevents this."""
+    """Raise OrderRequestError if `other`, which has this ClOrdID, prevents a new order with it."""
     if other is not None and other.state not in (OrderState.DONE, OrderState.UNKNOWN):
         raise OrderRequestError(
-            f"ClOrdID {cl_ord_id} belongs to an order that is {other.state.value}; take another one", other
+            f"ClOrdID {cl_ord_id} belongs to an order that is {other.state.value}; use another ClOrdID", other
         )
 
 
 def check_live(order: Order) -> None:
-    """Reject a request about an order that is done."""
+    """Raise OrderRequestError if an order is done."""
     if order.ending is not None:
         raise OrderRequestError(f"{order.cl_ord_id} is done: {order.ending.value}", order)
 
 
 def check_cap(order: Order) -> None:
-    """Reject a change that a session with UseCapReservation does not allow now."""
+    """Raise OrderRequestError if a session with UseCapReservation does not allow a change of the order
+    now."""
     if order.last is None:
         raise OrderRequestError(
             f"{order.cl_ord_id} has no New report yet, and UseCapReservation allows no change before it",

@@ -20,15 +20,15 @@ MAX_SYMBOLS: Final = 10_000
 
 @attrs.define(eq=False)
 class Preceding:
-    """Reports that precede the order of a quote, if there is one."""
+    """Reports that precede the order of an accepted quote, if it has an order."""
 
     keys: dict[int, ExecKey] = attrs.field(factory=dict, metadata=keyed_by("shard"))
     """Key of the newest one, by shard."""
     time: datetime | None = None
     """The venue's time, in UTC, before which there was no order; None if unknown."""
     lost_at: datetime | None = None
-    """Time at which the machine marked it uncertain, in UTC by the clock of the caller. Its request had been
-    sent by then."""
+    """Time at which the machine marked the quote uncertain, in UTC by the clock of the caller. The request to
+    accept or confirm it had been sent by then."""
 
 
 @attrs.define(eq=False)
@@ -39,8 +39,8 @@ class ReportKeys:
     _shards: dict[str, int] = attrs.field(factory=dict)
 
     def note_report(self, report: Any, waiting: Iterable[Preceding]) -> None:
-        """Record the key of a report, also in those of `waiting` (accepted quotes) that it precedes by its
-        TransactTime."""
+        """Record the key of a report. Record it too for each accepted quote in `waiting` whose time is later
+        than the TransactTime of the report."""
         try:
             key = ExecKey.parse(report.exec_id or "")
         except ValueError:
@@ -83,7 +83,7 @@ class ReportKeys:
         return None if shard is None else preceding.keys.get(shard)
 
     def proves_none(self, covered: DropCopyRange, symbol: str, preceding: Preceding, due: datetime) -> bool:
-        """Return whether a range would contain the order, if there were one due by `due`.
+        """Return whether a range would contain the order, which would have been reported by `due`.
 
         A range contains the reports up to the time of its request.
         """

@@ -270,7 +270,8 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         if size is None:
             raise RfqRequestError(f"quote {quote.quote_id} has no size; give a quantity")
         if not self._dollars:
-            # A limit no worse than the quote; the order trades at the price of the quote.
+            # Rounded so that the limit does not exclude the quote; the order trades at the price of the
+            # quote.
             rounding = ROUND_CEILING if side is Side.BUY else ROUND_FLOOR
             price = to_cents(price).to_integral_value(rounding)
         message = NewOrderSingle(
@@ -342,7 +343,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
 
     # --- events ---------------------------------------------------------------------------------------
 
-    def _take(self, message: object, now: datetime, *, is_event: bool) -> None:
+    def _handle_message(self, message: object, now: datetime, *, is_event: bool) -> None:
         # A bare message is about to be sent, or was received; the two have different types.
         match message:
             case QuoteRequest() if not is_event:
@@ -575,7 +576,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         update.answered = acceptance
         quote = rfq.quotes.get(acceptance.quote_id)
         if quote is not None and text in GONE:
-            # It is not reported to the creator earlier.
+            # The venue does not report the end of a quote to the creator before this.
             quote.gone = text
         self._reindex(rfq)
 
@@ -590,7 +591,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             acceptance.lose(None, self._now)
             return
         update.answered = acceptance
-        acceptance.take_report(report)
+        acceptance.apply_report(report)
         self._reindex(acceptance.rfq)
 
     def _handle_no_order(self, deal: Acceptance) -> None:
@@ -657,7 +658,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         if message is not None and message.quote_id:
             rfq_id = message.rfq_id
             if isinstance(message, AcceptQuote) and readable(rfq_id) and rfq_id not in self._by_rfq_id:
-                # Only the acceptance is known, not its RFQ; it may trade.
+                # The RFQ is unknown, but its acceptance may trade, so it must be tracked.
                 rfq = CreatorRfq(rfq_id or "", None, rfq_id=rfq_id)
                 self._rfqs.setdefault(rfq.quote_req_id, rfq)
                 self._by_rfq_id[rfq.quote_req_id] = rfq

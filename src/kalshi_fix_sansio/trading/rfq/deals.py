@@ -20,8 +20,8 @@ from kalshi_fix_sansio.trading.rfq.values import RfqDiscrepancy
 class Fact(Enum):
     """A fact that a message has established about a quote, an acceptance or a request.
 
-    State is derived from the set of facts: messages arrive on several sessions, some repeatedly, in no
-    reliable order.
+    State is derived from the set of facts, because messages arrive on several sessions, some of them
+    repeatedly and in no reliable order.
     """
 
     OPEN = "the venue has the quote"
@@ -61,7 +61,7 @@ class Deal:
         """Keep the Text (58) of an answer, up to a maximum length."""
         self.text = clipped(message.text)
 
-    def take_report(self, report: Any) -> None:
+    def apply_report(self, report: Any) -> None:
         """Apply a report about its order."""
         if report.exec_type == ExecType.REJECTED:
             self.facts.add(Fact.ORDER_REFUSED)

@@ -170,7 +170,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
             case ExecutionReport():
                 self._handle_report(message)
             case DropCopyRange():
-                self._take_covered(message)
+                self._handle_range(message)
             case RejectReceived(sent=sent, reject=reject):
                 self._handle_reject(sent, reject)
             case OutcomesUnknown():
@@ -182,11 +182,11 @@ class RfqMachine(ABC, Generic[R, D, U]):
             case MessageRejected(will_be_resent=False, message=refused):
                 self._handle_undelivered(refused)
             case _:
-                self._take(message, now, is_event=message is not event)
+                self._handle_message(message, now, is_event=message is not event)
         return self._drain_updates()
 
     @abstractmethod
-    def _take(self, message: object, now: datetime, *, is_event: bool) -> None:
+    def _handle_message(self, message: object, now: datetime, *, is_event: bool) -> None:
         """Apply a message of this side of the RFQ, bare or from an event, or another event."""
 
     @abstractmethod
@@ -210,7 +210,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
     def _lose_answers(self) -> None:
         """Record that answers about any request or quote may be lost."""
 
-    def _take_covered(self, covered: DropCopyRange) -> None:
+    def _handle_range(self, covered: DropCopyRange) -> None:
         """End the deals whose orders drop copy proves not to exist."""
         for deal, due in list(self._unknown()):
             if self._keys.proves_none(covered, deal.rfq.symbol or "", deal.preceding, due):

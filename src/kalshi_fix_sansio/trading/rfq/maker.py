@@ -232,7 +232,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         if quote is None:
             return
         if isinstance(request, QuoteConfirm):
-            # Not below the number of answers: answered confirmations were sent.
+            # At least the number of refusals: a confirmation that the venue has refused was sent.
             quote.confirms = max(len(quote.refusals), quote.confirms - 1)
         elif isinstance(request, QuoteCancel):
             quote.canceling = False
@@ -266,7 +266,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
 
     # --- events ---------------------------------------------------------------------------------------
 
-    def _take(self, message: object, now: datetime, *, is_event: bool) -> None:
+    def _handle_message(self, message: object, now: datetime, *, is_event: bool) -> None:
         match message:
             case QuoteRequest():
                 self._handle_request(message)
@@ -282,7 +282,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             case Quote() if not is_event:
                 self._handle_quote(message)
             case QuoteConfirm() | QuoteCancel():
-                self._take_own(message)
+                self._handle_own(message)
             case LoggedOn(flags=flags):
                 # KalshiRFQ has no resend, so messages in transit at the end of a session are lost.
                 if self._on:  # its end was not reported
@@ -312,9 +312,9 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         rfq.created = entry.transact_time
         rfq.high_volatility = rfq.collection is not None or rfq.symbol in self._volatile_symbols
         update = self._update_of(rfq, None)
-        # Before the callback: if `quote` raises, the same request must not call it again.
+        # Set before the callback: if `quote` raises, the same request must not call it again.
         rfq.shown = True
-        # It has already ended, or the user has sent a quote on it without the callback.
+        # The request may have ended already, or the user may have sent a quote on it without the callback.
         if rfq.is_closed or rfq.quotes:
             return
         terms = self._quote(rfq)
@@ -405,7 +405,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             self._keys.record_begin(quote.preceding, None)
         return QuoteConfirm(quote_id=quote.quote_id, rfq_id=quote.rfq.rfq_id)
 
-    def _take_own(self, message: QuoteConfirm | QuoteCancel, *, sent_earlier: bool = False) -> None:
+    def _handle_own(self, message: QuoteConfirm | QuoteCancel, *, sent_earlier: bool = False) -> None:
         quote = self._quotes.get(message.quote_id)
         if quote is None:
             return
@@ -431,7 +431,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         if status == QuoteStatus.PENDING:
             quote.sizes = (report.bid_size, report.offer_size)
             quote.facts.add(Fact.OPEN)
-            # It does not affect an acceptance or confirmation, which are later.
+            # A Pending status precedes any acceptance or confirmation, so it resolves neither.
             if Fact.ACCEPTED not in quote.facts and not quote.confirms:
                 quote.end_uncertainty()
             self._replace(quote)
@@ -533,7 +533,8 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         self._close(rfq)
 
     def _close(self, rfq: MakerRfq) -> None:
-        # Their states depend on the request: updates are begun before its change, indexes updated after it.
+        # The states of the quotes depend on the request: their updates begin before its change, to contain
+        # the previous state, and the indexes are updated after it.
         for quote in rfq.quotes.values():
             self._update_of(rfq, quote)
         rfq.is_closed = True
@@ -549,7 +550,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             self.unplaced.answer(_quote_id(report))
             return
         self._update_of(quote.rfq, quote)
-        quote.take_report(report)
+        quote.apply_report(report)
         self._close(quote.rfq)
 
     def _order_due(self, quote: MakerQuote) -> datetime:
@@ -606,7 +607,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             self.unplaced.keep(request)
             return
         if isinstance(message, QuoteConfirm | QuoteCancel):
-            self._take_own(message, sent_earlier=True)
+            self._handle_own(message, sent_earlier=True)
         self._lose_answers([quote.quote_id], request.sent_at)
 
     def _adopt(self, message: Quote) -> MakerQuote | None:

@@ -34,7 +34,7 @@ class QuoteState(Enum):
     """
 
     SENT = "sent, not answered yet"
-    OPEN = "it stands"
+    OPEN = "open at the venue"
     UNKNOWN = "the outcome is unknown, and no message will report it"
     ACCEPTED = "accepted, and not confirmed"
     CONFIRMING = "a confirmation was sent, not answered yet"
@@ -222,7 +222,7 @@ class MakerQuote(Deal):
     def refuse_confirmation(self, answer: Any) -> None:
         """Record an answer that refuses a confirmation; a redelivered one counts once."""
         self.refusals.add(answer_key(answer, self.confirms))
-        # The refusal of a confirmation sent by another process.
+        # Another process may have sent the refused confirmation.
         self.confirms = max(self.confirms, len(self.refusals))
         self.record_text(answer)
         if not self.confirmation_unanswered and Fact.CONFIRMED not in self.facts:
