@@ -73,8 +73,8 @@ def quote(quote_id: str) -> Message:
 
 
 def work(session: str, uid: str, number: int) -> Message:
-    """Return the client's next message: an order, or now and then a cancel of the previous one; the
-    equivalents on other sessions."""
+    """Return the client's next message: an order, or sometimes a cancel of the previous order. On other
+    sessions it is the equivalent, such as a quote."""
     before = f"{uid.rstrip('0123456789')}{number - 1}"
     if session == "KalshiMD":
         return subscription(uid)
@@ -84,7 +84,7 @@ def work(session: str, uid: str, number: int) -> Message:
 
 
 def request_and_cancel(session: str, uid: str, *, quotes: bool) -> list[Message]:
-    """Return a request and its cancel under one id, as far as this session allows them."""
+    """Return a request and its cancel with one id, if the session allows both."""
     if session == "KalshiRFQ":
         return [quote(uid), QuoteCancel(quote_id=uid)]
     if session == "KalshiRT" and quotes:
@@ -171,7 +171,7 @@ class Exchange:
             self._unpublished.clear()
             self._world.venue_has_news()
 
-    # The outcome of a request, each step at its time
+    # The outcome of a request: steps that become due one after another
 
     def _order(self, message: Any) -> list[Make]:
         key, uid, random = key_of(message), message.cl_ord_id, self._random.random

@@ -34,7 +34,7 @@ CLOSE_PATIENCE = 2.0
 LATENESS = 0.05
 """Seconds that the driver may be late for a timer."""
 QUEUE_LIMIT = 30
-"""Events waiting for the user at which the driver stops reading."""
+"""Number of events waiting for the user at which the driver stops reading."""
 
 
 class Point(Enum):
@@ -221,7 +221,7 @@ class Process(ABC):
         self.close(connection)
 
     def _committed(self) -> None:
-        """Send what has become durable, or end the sessions of a store that has failed."""
+        """Send the bytes that have become durable, or end the sessions if the store has failed."""
         for connection in list(self.connections):
             try:
                 _ = connection.session.store.durable
@@ -230,7 +230,7 @@ class Process(ABC):
             self.attend(connection)
 
     def attend(self, connection: Connection) -> None:
-        """Do everything that a call to the session may have made necessary."""
+        """Handle the effects of a call to the session: its events, its bytes and its next deadline."""
         if connection.closed:
             return
         self.collect(connection)
@@ -260,7 +260,8 @@ class Process(ABC):
         self._pause_or_resume_reading(connection)
 
     def _collect_the_rest(self, connection: Connection) -> None:
-        """Pass every event to the user, without a queue; asking for more confirms the previous ones."""
+        """Pass every event to the user without a queue. Requesting the next one confirms the previous
+        ones."""
         while events := connection.session.events():
             self.point(Point.HANDED_OUT)
             for event in events:

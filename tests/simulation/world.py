@@ -46,9 +46,9 @@ RESEND_TIMEOUT, RESEND_ATTEMPTS = 10.0, 3
 LOGON_TIMEOUT, LOGOUT_TIMEOUT = 5.0, 5.0
 TOLERANCE = 30.0
 ROUND_TRIP = 0.005
-"""Most seconds that a commit takes where the store is shared, and the schedule gives none."""
+"""Longest duration of a commit to a shared store, in seconds, unless the schedule sets one."""
 RESTART_TIME = 2.0
-"""Seconds that a process whose store failed takes to restart."""
+"""Seconds until a process restarts after its store has failed."""
 STEPS = 200_000
 """Events after which a run is considered endless."""
 
@@ -76,7 +76,7 @@ class World:
         self.other_names = {Side.CLIENT: OTHER_KEY.encode(), Side.VENUE: self._other_name()}
         """The other accepted name of each side."""
         self.max_message = dict.fromkeys(Side, bounds.MAX_MESSAGE)
-        """Longest message that each side accepts, as its operator has set it."""
+        """Maximum size of a message that each side accepts, as its operator has configured it."""
         self.restarts = 0
         self.takeovers = 0
         """Takeovers from a process that was alive."""
@@ -110,7 +110,7 @@ class World:
         heapq.heappush(self._heap, (when, next(self._order), action))
 
     def finish(self) -> None:
-        """Run until all is quiet, or until the time for it is up."""
+        """Run until neither side has work left, or until the time limit."""
         page, resend.PAGE = resend.PAGE, self.schedule.page
         turn, resend.MESSAGES_A_TURN = resend.MESSAGES_A_TURN, bounds.MESSAGES_A_TURN
         try:
@@ -132,8 +132,9 @@ class World:
 
     @property
     def patience(self) -> float:
-        """Seconds after the last fault within which both sides must be logged on with nothing outstanding: to
-        find that the peer is gone (twice), log out, try again, and request a resend as often as allowed."""
+        """Seconds after the last fault within which both sides must be logged on with nothing outstanding:
+        the time to detect twice that the peer is gone, log out, reconnect, and repeat a ResendRequest as
+        often as allowed."""
         silence = 2.4 * self.schedule.heart_bt_int
         return 3 * silence + 4 * (LOGON_TIMEOUT + LOGOUT_TIMEOUT) + 2 * RESEND_TIMEOUT * RESEND_ATTEMPTS + 60
 
@@ -256,7 +257,7 @@ class World:
         return self._links
 
     def refusal(self) -> str | None:
-        """Return why the venue refuses every Logon at present."""
+        """Return the reason for which the venue refuses every Logon now; None if it accepts them."""
         return self.refused_with if self.now < self.refused_until else None
 
     # Reports of the sides

@@ -32,7 +32,6 @@ from kalshi_fix_sansio.trading import (
     Remedy,
 )
 from kalshi_fix_sansio.trading import drop_copy as drop_copy_module
-from kalshi_fix_sansio.trading.common.dumping import VERSION
 from tests.trading.order_flow import ENDED, NOON, feed, logged_on, place, raw_report, report
 
 REASON = EventResendRejectReason
@@ -488,14 +487,3 @@ def test_a_dump_is_loaded_by_the_next_process(harness: Harness) -> None:
     assert other.next_deadline() is None
     other.apply(logged_on(), at())
     assert other.handle_timer(at())
-
-
-@pytest.mark.parametrize(
-    "broken", [{}, {"version": VERSION + 1}, {"version": VERSION}, {"version": VERSION, "logon": 7}]
-)
-def test_an_invalid_dump_is_refused_and_changes_nothing(harness: Harness, broken: dict[str, Any]) -> None:
-    harness.request(key(3))
-    before = harness.copies.dump()
-    with pytest.raises(ValueError, match=r"version|valid dump of DropCopy"):
-        harness.copies.load(broken)
-    assert harness.copies.dump() == before

@@ -1,4 +1,4 @@
-"""The codec of dumps: a round trip of every kind of annotation, and the errors raised for damaged values."""
+"""Dumps: a round trip of every kind of annotation, and the errors raised for damaged values and machines."""
 
 from __future__ import annotations
 
@@ -13,9 +13,34 @@ from typing import Any, NamedTuple
 import attrs
 import pytest
 
-from kalshi_fix_sansio import MultivariateSelectedLeg, MultivariateSelectedSide, Side
+from kalshi_fix_sansio import (
+    EventResendRequest,
+    MarketDataRequest,
+    MarketResult,
+    MarketSettlementReport,
+    MultivariateSelectedLeg,
+    MultivariateSelectedSide,
+    OrderGroupResponse,
+    QuoteRequest,
+    Side,
+)
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.trading import (
+    Cash,
+    DropCopy,
+    OrderBooks,
+    OrderGroups,
+    Positions,
+    RfqCreator,
+    RfqMaker,
+    SettledParty,
+    Settlement,
+    Settlements,
+)
 from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, VERSION, dump_state, keyed_by, loading
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
+from tests.trading.order_flow import NOON, SYMBOL
+from tests.trading.rfq_flow import heard
 
 AT = datetime(2026, 11, 20, 15, 0, 0, 123456, UTC)
 
@@ -169,3 +194,68 @@ def test_errors_of_the_reader_are_reported_as_a_damaged_dump() -> None:
         loading(dump_state(State()), State, "Machine") as state,
     ):
         assert state.by_name["b"]
+
+
+# --- dumps of the machines ------------------------------------------------------------------------------
+
+PAYOUT = SettledParty("me", Decimal(1), Decimal(0), Decimal(1), Decimal(0))
+SETTLEMENT = Settlement(SYMBOL, NOON.date(), MarketResult.YES, Decimal(1), (PAYOUT,), 1)
+PAGE = MarketSettlementReport(
+    market_settlement_report_id="r1",
+    symbol=SYMBOL,
+    clearing_business_date=NOON.date(),
+    market_result=MarketResult.YES,
+    settlement_price="100",
+)
+_PAGES: dict[str, Any] = {"symbol": "A", "date": "2026-11-20", "by_id": {}}
+_REQUEST: dict[str, Any] = {"frame": None, "symbols": [], "answered": False}
+
+
+def _maker() -> RfqMaker:
+    return RfqMaker(lambda _: None, lambda _: False, lambda: "id")
+
+
+MACHINES: list[tuple[Any, tuple[object, ...], list[dict[str, Any]]]] = [
+    (
+        Settlements,
+        (PAGE,),
+        [{"settlements": [each]} for each in (3, _PAGES | {"date": "x"}, _PAGES | {"by_id": {"r": {}}})],
+    ),
+    (OrderGroups, (OrderGroupResponse(order_group_id="g"),), [{"groups": [{}]}]),
+    (DropCopy, (EventResendRequest(begin_exec_id="7;3"), Instant(1.0, NOON)), [{"logon": 7}]),
+    (_maker, (heard(), NOON), [{"now": 1}, {"on": 0}]),
+    (
+        RfqCreator,
+        (QuoteRequest.for_market(quote_req_id="r1", symbol=SYMBOL, order_qty=1), NOON),
+        [{"dollars": 0}],
+    ),
+    (Positions, (SETTLEMENT,), [{"refused": "x"}, {"positions": [{}]}]),
+    (Cash, (SETTLEMENT,), [{"refused": "x"}, {"balances": [{}]}, {"balances": []}]),  # a payout in no balance
+    (
+        OrderBooks,
+        (MarketDataRequest.subscribe(SYMBOL),),
+        [
+            {"books": [{}]},
+            {"requests": [_REQUEST | {"frame": "8=FIX"}]},
+            {"requests": [_REQUEST | {"symbols": 5}]},
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "event", "damages"), MACHINES)
+def test_a_damaged_dump_of_a_machine_is_refused_and_changes_nothing(
+    make: Any, event: tuple[object, ...], damages: list[dict[str, Any]]
+) -> None:
+    machine = make()
+    name, empty = type(machine).__name__, machine.dump()
+    machine.apply(*event)
+    before = machine.dump()
+    assert before != empty
+    for version in (VERSION - 1, VERSION + 1, None):
+        with pytest.raises(ValueError, match=f"dump of {name} of version {version} cannot be read"):
+            machine.load(before | {"version": version})
+    for damaged in ({"version": VERSION}, *(before | change for change in damages)):
+        with pytest.raises(ValueError, match=f"not a valid dump of {name}: "):
+            machine.load(damaged)
+    assert machine.dump() == before

@@ -78,24 +78,6 @@ def test_a_dump_contains_every_state_and_replaces_what_was_there() -> None:
     assert loaded.stale() == [A, B, C]
 
 
-DAMAGED: dict[str, dict[str, Any]] = {
-    "version": {"version": 1},
-    "a request that is none": {"requests": [{"frame": "8=FIX", "symbols": [], "answered": False}]},
-    "another message": {"requests": [{"frame": None, "symbols": 5, "answered": False}]},
-    "a price": {"books": [{}]},
-}
-
-
-@pytest.mark.parametrize("change", DAMAGED.values(), ids=DAMAGED)
-def test_a_damaged_dump_is_refused_and_changes_nothing(change: dict[str, Any]) -> None:
-    books = OrderBooks()
-    books.apply(snapshot("bid 5 at 0.40"))
-    before = books.dump()
-    with pytest.raises(ValueError, match="dump of OrderBooks"):
-        books.load(books.dump() | change)
-    assert books.dump() == before
-
-
 def test_a_refusal_of_a_loaded_request_is_attributed() -> None:
     request = MarketDataRequest.subscribe(A)
     books = OrderBooks()

@@ -27,7 +27,6 @@ from kalshi_fix_sansio.trading import (
     Settlement,
     SettlementUpdate,
 )
-from kalshi_fix_sansio.trading.common.dumping import VERSION
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from tests.trading.order_flow import BUY, ENDED, OTHER, SELL, SYMBOL, d, feed, logged_on, place, report
 
@@ -390,17 +389,3 @@ def test_the_whole_state_round_trips(name: str) -> None:
             each.reported_net,
             each.incomplete_orders,
         )
-
-
-@pytest.mark.parametrize("name", ["positions", "cash"])
-def test_another_version_and_invalid_dumps_are_refused(name: str) -> None:
-    kept: Any = getattr(full(), name)
-    before = kept.dump()
-    with pytest.raises(ValueError, match=f"{name.title()} of version {VERSION + 1} cannot be read"):
-        kept.load(before | {"version": VERSION + 1})
-    wrong: dict[str, Any]
-    for wrong in ({}, {"refused": "x"}, {name: [{}]}, {"balances": [{}], "positions": [{}]}):
-        spoilt: dict[str, Any] = {"version": VERSION, "refused": 0} | wrong
-        with pytest.raises(ValueError, match=f"not a valid dump of {name.title()}"):
-            kept.load(spoilt)
-        assert kept.dump() == before

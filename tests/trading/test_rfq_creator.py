@@ -48,7 +48,6 @@ from kalshi_fix_sansio.trading import (
     UncertainItems,
     UncertainRfqKind,
 )
-from kalshi_fix_sansio.trading.common.dumping import VERSION
 from kalshi_fix_sansio.trading.rfq.creator import MAX_ACCEPTANCES, MAX_EARLY
 from tests.trading.order_flow import ENDED, at, d, over_the_wire, unanswered
 from tests.trading.rfq_flow import (
@@ -729,17 +728,6 @@ def test_the_windows_are_those_of_the_kind_of_market(volatile: tuple[str, ...], 
     harness.opened().accept()
     harness.feed(accept_status("q1", 0, "c1"))
     assert harness.creator.next_deadline() == at(RFQ_CONFIRMATION[kind] + RFQ_EXECUTION[kind] + 1)
-
-
-@pytest.mark.parametrize(
-    "broken",
-    [{"version": VERSION + 1}, {"version": VERSION}, {"version": VERSION, "now": None, "dollars": 0}],
-)
-def test_an_invalid_dump_is_refused_and_changes_nothing(harness: Harness, broken: dict[str, Any]) -> None:
-    harness.opened()
-    with pytest.raises(ValueError, match=r"of version|valid dump of RfqCreator"):
-        harness.creator.load(broken)
-    assert harness.state() is RfqState.OPEN
 
 
 def test_a_dump_contains_quotes_received_before_their_request_was_known(harness: Harness) -> None:

@@ -40,7 +40,6 @@ from kalshi_fix_sansio.trading import (
     RfqWindows,
     UncertainRfqKind,
 )
-from kalshi_fix_sansio.trading.common.dumping import VERSION
 from kalshi_fix_sansio.trading.drop_copy import MAX_SHARDS
 from kalshi_fix_sansio.trading.rfq.coverage import MAX_SYMBOLS, ReportKeys
 from kalshi_fix_sansio.trading.rfq.maker import MAX_QUOTES
@@ -928,13 +927,3 @@ def test_the_dump_of_the_previous_process_is_loaded() -> None:
     assert (other.state("q3"), other.maker.next_deadline()) == (QuoteState.ACCEPTED, at(30))
     assert other.maker.exposure() == harness.maker.exposure()
     other.maker.confirm(other.quote("q3"), at(29))
-
-
-@pytest.mark.parametrize(
-    "broken", [{"version": VERSION + 1}, {"version": VERSION}, {"version": VERSION, "now": 1, "on": 0}]
-)
-def test_an_invalid_dump_is_refused_and_changes_nothing(harness: Harness, broken: dict[str, Any]) -> None:
-    harness.feed(heard())
-    with pytest.raises(ValueError, match=r"of version|valid dump of RfqMaker"):
-        harness.maker.load(broken)
-    assert harness.state() is QuoteState.SENT
