@@ -18,6 +18,7 @@ import attrs
 
 from kalshi_fix_sansio._generated import AggressorSide, Side
 from kalshi_fix_sansio.trading.common.amounts import ZERO, add, divide, multiply_add, subtract
+from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED
 
 
 class BookState(Enum):
@@ -125,9 +126,11 @@ class BookSide:
         prices: The same prices in ascending order.
     """
 
-    top: int
+    top: int = attrs.field(default=0, metadata=NOT_DUMPED)
     sizes: dict[Decimal, Decimal] = attrs.field(factory=dict)
-    prices: list[Decimal] = attrs.field(factory=list)
+    prices: list[Decimal] = attrs.field(
+        default=attrs.Factory(lambda self: sorted(self.sizes), takes_self=True), metadata=NOT_DUMPED
+    )
 
     @property
     def best(self) -> Level | None:
@@ -198,12 +201,12 @@ class OrderBook:
     symbol: str
     state: BookState = BookState.WAITING
     stale_reason: StaleReason | None = None
-    bids: BookSide = attrs.field(init=False, factory=lambda: BookSide(-1))
-    offers: BookSide = attrs.field(init=False, factory=lambda: BookSide(0))
+    bids: BookSide = attrs.field(factory=lambda: BookSide(-1))
+    offers: BookSide = attrs.field(factory=lambda: BookSide(0))
     last_trade: Trade | None = None
     utc_date: date = date.min
     utc_time: time = time.min
-    awaits_old_updates: bool = attrs.field(init=False, default=False)
+    awaits_old_updates: bool = False
 
     @property
     def is_live(self) -> bool:
@@ -258,10 +261,7 @@ class OrderBook:
                 sizes[price] = left
             else:
                 sizes.pop(price, None)
-        book = attrs.evolve(self)
-        book.bids.load(rest[Side.BUY])
-        book.offers.load(rest[Side.SELL])
-        return book
+        return attrs.evolve(self, bids=BookSide(-1, rest[Side.BUY]), offers=BookSide(0, rest[Side.SELL]))
 
     @property
     def updated(self) -> datetime | None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, time
-from decimal import Decimal
 from itertools import chain
 from typing import Any, Final
 
@@ -32,7 +30,7 @@ from kalshi_fix_sansio.events import (
     SequenceSkipped,
     SessionEnded,
 )
-from kalshi_fix_sansio.trading.books.book import BookState, OrderBook, StaleReason, Trade, show
+from kalshi_fix_sansio.trading.books.book import BookState, OrderBook, StaleReason, show
 from kalshi_fix_sansio.trading.books.changes import BookUpdate, DiscrepancyKind
 from kalshi_fix_sansio.trading.books.entries import Entries, Room, book_problems, is_complete, make_stale
 from kalshi_fix_sansio.trading.books.subscriptions import DumpedRequest, Subscriptions
@@ -50,21 +48,10 @@ a missing entry may have been of any market."""
 
 
 @attrs.frozen
-class _Book:
-    symbol: str
-    state: BookState
-    stale_reason: StaleReason | None
-    bids: dict[Decimal, Decimal]
-    offers: dict[Decimal, Decimal]
-    last_trade: Trade | None
-    utc_date: date
-    utc_time: time
-    awaits_old_updates: bool
-
-
-@attrs.frozen
 class _State:
-    books: list[_Book]
+    """The layout of a dump."""
+
+    books: list[OrderBook]
     forgotten: set[str]
     subscribed: set[str]
     requests: list[DumpedRequest]
@@ -182,9 +169,7 @@ class OrderBooks(Mapping[str, OrderBook]):
 
     def dump(self) -> dict[str, Any]:
         """Return the state as JSON values, for `load`."""
-        return dump_state(
-            _State([_dump_book(book) for book in self.values()], self._forgotten, *self._requests.dump())
-        )
+        return dump_state(_State(list(self.values()), self._forgotten, *self._requests.dump()))
 
     def load(self, dumped: Mapping[str, Any]) -> None:
         """Replace the state by a dump.
@@ -198,10 +183,11 @@ class OrderBooks(Mapping[str, OrderBook]):
             levels = sum(len(book.bids) + len(book.offers) for book in state.books)
             if len(state.books) > self._max_books or levels > self._entries.room.limit:
                 raise ValueError(f"{len(state.books)} books with {levels} levels are too many")
-            books = {book.symbol: _load_book(book) for book in state.books}
+            for book in state.books:
+                book.bids.top = -1
         # In place, because `_entries` counts the levels of the same dict.
         self._books.clear()
-        self._books.update(books)
+        self._books.update((book.symbol, book) for book in state.books)
         self._entries.room.added = levels
         self._requests, self._forgotten = requests, state.forgotten
 
@@ -408,27 +394,3 @@ def _concerned(message: Message | None, problems: Iterable[Problem]) -> list[str
         case None | MarketDataSnapshotFullRefresh() | MarketDataIncrementalRefresh():
             return None
     return []
-
-
-def _dump_book(book: OrderBook) -> _Book:
-    return _Book(
-        book.symbol,
-        book.state,
-        book.stale_reason,
-        book.bids.sizes,
-        book.offers.sizes,
-        book.last_trade,
-        book.utc_date,
-        book.utc_time,
-        book.awaits_old_updates,
-    )
-
-
-def _load_book(dumped: _Book) -> OrderBook:
-    book = OrderBook(dumped.symbol)
-    book.fill(dumped.state, dumped.bids, dumped.offers)
-    book.stale_reason = dumped.stale_reason
-    book.last_trade = dumped.last_trade
-    book.utc_date, book.utc_time = dumped.utc_date, dumped.utc_time
-    book.awaits_old_updates = dumped.awaits_old_updates
-    return book

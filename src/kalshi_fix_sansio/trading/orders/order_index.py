@@ -31,6 +31,9 @@ MISSING: Final = object()
 """A row that a dump does not contain."""
 _SLICE: Final = 200
 """Maximum number of orders loaded in one step."""
+_slot: Final[Callable[[Order], int]] = attrgetter("slot")
+_number: Final[Callable[[Order | Placed], int]] = attrgetter("number")
+_ended: Final[Callable[[Order], int]] = attrgetter("ended")
 
 
 class OrderIndex:
@@ -200,7 +203,7 @@ class OrderIndex:
         known = sorted((each for each in group if _is_reported(each)), key=_first)
         others = sorted((each for each in group if not _is_reported(each)), key=_number)
         requests = [each.placed for each in group if each.placed is not None]
-        requests.sort(key=_request_order if others else _request_number)
+        requests.sort(key=_request_order if others else _number)
         for each, request in zip([*known, *others], requests, strict=True):
             if each.placed is not request:
                 self.begin(each)
@@ -445,23 +448,8 @@ def _uncertain_first(order: Order) -> tuple[bool, int]:
     return order.state is not OrderState.UNKNOWN, order.number
 
 
-_slot: Final[Callable[[Order], int]] = attrgetter("slot")
-
-
-def _number(order: Order) -> int:
-    return order.number
-
-
-def _ended(order: Order) -> int:
-    return order.ended
-
-
 def _first(order: Order) -> tuple[ExecKey, str]:
     return order.first_key or NO_KEY, order.order_id or ""
-
-
-def _request_number(placed: Placed) -> int:
-    return placed.number
 
 
 def _request_order(placed: Placed) -> tuple[bool, int]:
