@@ -335,7 +335,7 @@ def test_a_request_that_send_refused_is_withdrawn(harness: Harness) -> None:
     assert harness.due() is not None
 
 
-def test_a_request_of_the_user_is_tracked_and_settles_no_doubt(harness: Harness) -> None:
+def test_a_request_of_the_user_is_tracked_and_resolves_no_uncertainty(harness: Harness) -> None:
     harness.apply(EventResendRequest(begin_exec_id="1;3", end_exec_id="1;5"))
     with pytest.raises(LocalProtocolError, match="one at a time"):
         harness.apply(EventResendRequest(begin_exec_id="1;3"))
@@ -408,7 +408,7 @@ def test_live_reports_during_a_request_are_newer_than_the_copies() -> None:
     assert harness.apply(copy(3), copy(3), complete(2)) == [DropCopyReport(copy(3))] * 2
 
 
-def test_an_order_in_doubt_is_settled_on_its_own_session() -> None:
+def test_an_uncertain_order_is_settled_on_its_own_session() -> None:
     orders, harness = Orders(), Harness("KalshiNR")
     feed(orders, logged_on(), place(), report("new", "1;1"))
     for each in harness.apply(ENDED, logged_on()):
@@ -432,7 +432,11 @@ def test_requested_shards_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     harness = Harness()
     harness.request(*(key(1, shard) for shard in range(4)))
     assert len(harness.copies.pending) == harness.copies.left_out == 2
-    assert harness.what()[-1] == ("2 ranges of reports", "they were not requested", Remedy.REST)
+    assert harness.what()[-1] == (
+        "2 ranges of reports",
+        "not requested, because there are too many shards",
+        Remedy.REST,
+    )
     for shard in range(10, 15):  # by the user's own requests
         harness.apply(EventResendRequest(begin_exec_id=f"1;1;{shard}"), complete(0))
         harness.apply(EventResendRequest(begin_exec_id=f"1;1;{shard}"), refused(REASON.BEGIN_TOO_SMALL))

@@ -80,7 +80,7 @@ class SlowVenue:
     st.integers(0, 10_000),
     st.sampled_from(("KalshiDC", "KalshiNR")),
 )
-def test_lost_reports_arrive_by_drop_copy_or_stay_in_doubt(
+def test_lost_reports_arrive_by_drop_copy_or_stay_uncertain(
     seed: int, length: int, chance: int, session_type: str
 ) -> None:
     random = Random(chance)
@@ -127,7 +127,7 @@ def test_lost_reports_arrive_by_drop_copy_or_stay_in_doubt(
         # No uncertainty is resolved for a shard whose reports are incomplete.
         for item in before:
             if item.begin is not None and item.begin.shard in {each.shard for each in copies.pending}:
-                assert settled_by_reports(item) or doubted(item, orders)
+                assert settled_by_reports(item) or is_listed(item, orders)
     failed = {each.shard for each in copies.pending}
     assert {item.begin.shard for item in orders.uncertain() if item.begin is not None} <= failed
     if not failed:
@@ -152,5 +152,5 @@ def settled_by_reports(item: UncertainOrder) -> bool:
     return item.request is not None and item.request not in item.order.pending
 
 
-def doubted(item: UncertainOrder, orders: Orders) -> bool:
+def is_listed(item: UncertainOrder, orders: Orders) -> bool:
     return any(each.order is item.order for each in orders.uncertain())

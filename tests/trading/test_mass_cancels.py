@@ -92,7 +92,7 @@ def test_a_mass_cancel_is_over_when_its_orders_have_ended(orders: Orders) -> Non
     assert not orders.uncertain()
 
 
-def test_the_answer_may_come_after_the_reports(orders: Orders) -> None:
+def test_the_answer_may_follow_the_reports(orders: Orders) -> None:
     send(orders)
     feed(orders, canceled(2), canceled(1))
     [one] = orders.mass_cancels
@@ -160,7 +160,7 @@ def test_a_redelivered_mass_cancel_is_not_a_new_one(orders: Orders) -> None:
 
 
 @pytest.mark.parametrize("how", ["ended", "outcome", "refused"])
-def test_an_unanswered_mass_cancel_is_in_doubt_until_its_orders_have_ended(orders: Orders, how: str) -> None:
+def test_an_unanswered_mass_cancel_is_uncertain_until_its_orders_have_ended(orders: Orders, how: str) -> None:
     request = send(orders)
     lost: dict[str, object] = {
         "ended": ENDED,
@@ -305,5 +305,7 @@ def test_its_state_does_not_depend_on_order_and_duplicates_of_messages() -> None
             ended = {"first", "second"} <= {*names}
             expected = [] if ended else [State.ACCEPTED if "answer" in names else State.UNKNOWN]
             assert [each.state for each in orders.mass_cancels] == expected
-            doubted = [each.kind for each in orders.uncertain()].count(UncertainOrderKind.MASS_CANCEL_UNKNOWN)
-            assert doubted == expected.count(State.UNKNOWN)
+            uncertain = [each.kind for each in orders.uncertain()].count(
+                UncertainOrderKind.MASS_CANCEL_UNKNOWN
+            )
+            assert uncertain == expected.count(State.UNKNOWN)

@@ -57,7 +57,7 @@ def test_loaded_books_continue_as_the_originals(seed: int) -> None:
         assert loaded.dump() == books.dump()
 
 
-def test_a_dump_contains_every_state_and_replaces_what_was_there() -> None:
+def test_a_dump_contains_every_state_and_replaces_the_previous_one() -> None:
     books = OrderBooks()
     books.apply(MarketDataRequest.subscribe(A))
     books.apply(snapshot("bid 5 at 0.40", symbol=A))

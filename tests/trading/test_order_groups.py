@@ -322,7 +322,7 @@ def test_limits_of_updates_without_a_known_outcome_are_bounded(groups: OrderGrou
     assert None in group.limits_at(at(2 * MAX_LIMITS))  # one of the dropped limits may be in effect
 
 
-def test_without_any_time_an_answer_does_not_show_what_followed_it() -> None:
+def test_without_any_time_evidence_cannot_be_ordered_after_an_answer() -> None:
     groups = OrderGroups()
     create(groups)
     dumped = groups.dump()["groups"]

@@ -365,7 +365,7 @@ def test_orders_of_others_are_adopted(orders: Orders) -> None:
     assert seen(order, "account shard state") == (Account(3), 2, OrderState.OPEN)
     feed(orders, cancel("c"))
     assert [request.cl_ord_id for request in order.pending] == ["c"]
-    feed(orders, cancel("d", "nobody", order_id="o1"))
+    feed(orders, cancel("d", "other", order_id="o1"))
     assert len(order.pending) == 2
 
 

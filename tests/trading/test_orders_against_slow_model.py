@@ -263,9 +263,9 @@ def test_a_disconnect_at_any_message_leads_to_no_false_state(seed: int) -> None:
     for cut in range(2, len(steps) + 1):
         orders = Orders()
         feed(orders, logged_on(), *steps[:cut], ENDED)
-        doubted = {item.order.number for item in orders.uncertain() if item.order}
+        uncertain = {item.order.number for item in orders.uncertain() if item.order}
         for order in orders:
-            assert order.is_done or order.number in doubted
+            assert order.is_done or order.number in uncertain
             assert order.state not in (OrderState.OPEN, OrderState.SENT)
             if order.is_done:  # The venue has nothing further to report.
                 assert order.ending is not None
@@ -277,7 +277,7 @@ def test_a_disconnect_at_any_message_leads_to_no_false_state(seed: int) -> None:
             names = [message.cl_ord_id, getattr(message, "orig_cl_ord_id", None) or ""]
             order_id = getattr(message, "order_id", "")
             about = orders.by_order_id(order_id) or next(filter(None, map(orders.by_cl_ord_id, names)), None)
-            assert about is None or about.is_done or about.number in doubted
+            assert about is None or about.is_done or about.number in uncertain
         # Lost reports are requested from drop copy, which has no rejects and no refusals.
         sent = {step.cl_ord_id for step in steps[:cut] if not is_answer(step)}
         mine = [step for step in steps if not is_answer(step) and step.MSG_TYPE == "D"]
@@ -308,7 +308,7 @@ def test_a_disconnect_at_any_message_leads_to_no_false_state(seed: int) -> None:
 
 @settings(max_examples=30)
 @given(st.integers(0, 10_000), st.integers(1, 30), st.data())
-def test_a_dump_continues_where_it_was_taken(seed: int, length: int, data: st.DataObject) -> None:
+def test_a_loaded_dump_continues_from_the_same_state(seed: int, length: int, data: st.DataObject) -> None:
     steps = History.drawn(seed, length).steps
     cut = data.draw(st.integers(0, len(steps)))
     orders, other = Orders("KalshiRT"), Orders("KalshiRT")

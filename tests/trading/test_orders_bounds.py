@@ -208,7 +208,7 @@ def test_a_final_report_without_a_key_ends_the_order(orders: Orders) -> None:
     assert only(orders).state is OrderState.DONE
 
 
-def test_an_order_known_only_by_a_report_without_a_key_is_in_doubt(orders: Orders) -> None:
+def test_an_order_known_only_by_a_report_without_a_key_is_uncertain(orders: Orders) -> None:
     feed(orders, raw_report(exec_id="?"))
     order = only(orders)
     assert seen(order, "state cl_ord_id status price leaves_qty shard") == (

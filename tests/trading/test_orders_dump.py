@@ -99,7 +99,7 @@ def test_loading_in_slices_gives_the_same_state(monkeypatch: pytest.MonkeyPatch,
     assert views(abandoned) == empty
 
 
-def test_without_resend_open_orders_are_in_doubt_in_the_next_process() -> None:
+def test_without_resend_open_orders_are_uncertain_in_the_next_process() -> None:
     orders, other = Orders(), Orders()
     feed(orders, logged_on(), place(), report("new", "1;1"), place("b"))
     assert [update.lost_reports for update in other.load(dump(orders))] == [True]

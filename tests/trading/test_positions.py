@@ -284,7 +284,7 @@ def test_a_different_reported_position_is_a_discrepancy_without_missing_fills(ha
     assert len(harness.positions.discrepancies()) == 1
 
 
-def test_a_missing_fill_is_in_doubt_until_it_arrives(harness: Harness) -> None:
+def test_a_missing_fill_is_listed_until_it_is_reported(harness: Harness) -> None:
     both: dict[str, Any] = {"short_qty": "0", "qty": "10"}
     harness.take(logged_on(), place())
     harness.take(report("trade", "1;3", cum="7", last=("3", "0.40"), long_qty="7", **both))
@@ -353,7 +353,7 @@ def test_initial_positions_may_be_given_in_parts() -> None:
     assert [key.symbol for key in positions] == ["a"]
 
 
-def test_an_evicted_order_keeps_its_missing_fills_in_doubt(harness: Harness) -> None:
+def test_the_missing_fills_of_an_evicted_order_stay_uncertain(harness: Harness) -> None:
     harness.orders = Orders(max_orders=1)
     harness.take(report("canceled", "1;3", cum="7"))
     position = harness.positions.of(SYMBOL)

@@ -341,7 +341,7 @@ def test_contracts_that_may_trade(
     assert harness.creator.exposure().bought == d(quantity)
 
 
-def test_a_better_quote_taken_instead_gives_the_price(harness: Harness) -> None:
+def test_a_better_quote_accepted_by_the_venue_determines_the_price(harness: Harness) -> None:
     harness.opened(forwarded_quote("a", offer="0.4"), forwarded_quote("b", offer="0.5"))
     rfq = harness.rfq()
     harness.creator.accept(rfq, rfq.quotes["a"], BUY, "c1", prefer_better=True)
@@ -486,7 +486,7 @@ def test_an_acceptance_may_be_applied_from_a_user_or_a_log(harness: Harness) -> 
 # --- timeouts and disconnects ---------------------------------------------------------------------------
 
 
-def test_an_overdue_trade_is_in_doubt_and_stays_exposure(harness: Harness) -> None:
+def test_an_overdue_trade_is_uncertain_and_stays_exposure(harness: Harness) -> None:
     harness.opened().accept()
     assert harness.creator.next_deadline() is None
     harness.feed(received(accept_status("q1", 0, "c1"), -2))
@@ -608,7 +608,7 @@ def test_a_disconnect_on_a_session_with_resend_causes_no_uncertainty(harness: Ha
         MessageRejected(ack(), ()),
     ],
 )
-def test_lost_messages_leave_doubts(harness: Harness, lost: object) -> None:
+def test_lost_messages_cause_uncertainty(harness: Harness, lost: object) -> None:
     harness.feed(request("r2"), ack("r2", "R2"), request("r3"), request("r4"), over("r4"))
     harness.opened().accept()
     harness.seconds = 5
@@ -627,7 +627,7 @@ def test_lost_messages_leave_doubts(harness: Harness, lost: object) -> None:
     assert harness.uncertain() == []
 
 
-def test_requests_without_an_outcome_are_in_doubt(harness: Harness) -> None:
+def test_requests_without_an_outcome_are_uncertain(harness: Harness) -> None:
     harness.feed(request("r2"), unknown(("R", "r2"), ("D", "?"), ("F", "x")))
     assert harness.uncertain() == [(UncertainRfqKind.RFQ_UNKNOWN, None)]
     harness.feed(request("r2"))  # a new request: the venue itself reports whether it has the previous one
@@ -662,7 +662,7 @@ def test_a_refused_report_or_an_unknown_outcome_causes_uncertainty(harness: Harn
 
 
 @pytest.mark.parametrize("state", ["OPEN", "ACCEPTED", "EXECUTED", "FAILED", "CANCELED", "EXPIRED"])
-def test_a_resolution_by_the_user_ends_a_doubt(harness: Harness, state: str) -> None:
+def test_a_resolution_by_the_user_ends_an_uncertainty(harness: Harness, state: str) -> None:
     harness.opened().accept()
     harness.feed(accept_status("q1", 0, "c1"), MessagesLost(3, 9))
     harness.creator.resolve(harness.rfq(), RfqState[state])

@@ -356,7 +356,7 @@ def test_times_and_markets_are_configurable() -> None:
         RfqWindows(confirmation=-1, execution=1)
 
 
-def test_an_overdue_trade_is_in_doubt_and_stays_exposure(harness: Harness) -> None:
+def test_an_overdue_trade_is_uncertain_and_stays_exposure(harness: Harness) -> None:
     harness.accepted(bid_size=100).feed(confirm_status("q1"))
     exposure = harness.maker.exposure()
     [update] = harness.maker.handle_timer(at(20))
@@ -460,7 +460,7 @@ def test_a_refused_confirmation_can_be_sent_again_in_time(harness: Harness) -> N
     assert harness.state() is QuoteState.CONFIRMING
     harness.feed(received(confirm_status("q1", 1, "TRADING_PAUSED"), 2, 6))
     assert harness.state() is QuoteState.ACCEPTED
-    harness.feed(received(confirm_status("q1", 1, "nobody asked"), 3, 7))
+    harness.feed(received(confirm_status("q1", 1, "not confirmed here"), 3, 7))
     assert harness.state() is QuoteState.ACCEPTED
     harness.feed(
         QuoteConfirm(quote_id="q1"), QuoteConfirm(quote_id="q1"), confirm_status("q1"), confirm_status("q1")
@@ -568,7 +568,7 @@ def test_a_duplicate_quote_id_raises(harness: Harness) -> None:
 # --- disconnects ----------------------------------------------------------------------------------------
 
 
-def test_after_a_disconnect_quotes_are_in_doubt_until_a_message_resolves_them(harness: Harness) -> None:
+def test_after_a_disconnect_quotes_are_uncertain_until_a_message_resolves_them(harness: Harness) -> None:
     harness.feed(logged_on(), heard(), heard("R2"), status("q2", S.PENDING, "R2"), heard("R3"))
     harness.feed(status("q3", S.REJECTED, "R3"))
     harness.seconds = 5
@@ -609,7 +609,7 @@ def test_a_quote_accepted_before_a_disconnect_can_be_confirmed_after_it() -> Non
     ],
 )
 @pytest.mark.parametrize("confirmed", [False, True])
-def test_a_confirmation_in_doubt_stays_exposure_until_resolved(
+def test_an_uncertain_confirmation_stays_exposure_until_resolved(
     harness: Harness, cut: object, confirmed: bool
 ) -> None:
     harness.feed(logged_on())
@@ -626,7 +626,7 @@ def test_a_confirmation_in_doubt_stays_exposure_until_resolved(
     assert (harness.uncertain(), harness.maker.exposure()) == ([], Exposure())
 
 
-def test_a_late_answer_ends_the_doubt(harness: Harness) -> None:
+def test_a_late_answer_ends_the_uncertainty(harness: Harness) -> None:
     harness.accepted().feed(unknown(("U7", "q1")))
     harness.feed(confirm_status("q1"))
     assert harness.state() is QuoteState.CONFIRMED
@@ -645,7 +645,7 @@ def test_a_late_answer_ends_the_doubt(harness: Harness) -> None:
 
 
 @pytest.mark.parametrize("state", ["OPEN", "CANCELED", "CONFIRMED", "EXECUTED", "FAILED"])
-def test_a_resolution_by_the_user_ends_a_doubt(harness: Harness, state: str) -> None:
+def test_a_resolution_by_the_user_ends_an_uncertainty(harness: Harness, state: str) -> None:
     harness.accepted(bid_size=1).feed(ENDED)
     harness.maker.resolve(harness.quote(), QuoteState[state])
     assert (harness.state(), harness.uncertain()) == (QuoteState[state], [])
@@ -659,7 +659,7 @@ def test_other_states_cannot_be_resolved(harness: Harness) -> None:
         harness.maker.resolve(harness.quote(), QuoteState.LAPSED)
 
 
-def test_a_refused_cancel_implies_that_a_quote_in_doubt_is_over(harness: Harness) -> None:
+def test_a_refused_cancel_implies_that_an_uncertain_quote_has_ended(harness: Harness) -> None:
     for number, name in enumerate(("R1", "R2", "R3"), 1):
         harness.feed(heard(name), status(f"q{number}", S.PENDING, name))
     harness.feed(ENDED)
@@ -720,7 +720,7 @@ def test_a_range_of_drop_copy_without_its_order_ends_the_exposure(
     assert harness.state() is QuoteState.EXECUTED
 
 
-def test_a_range_that_has_its_order_ends_the_doubt(harness: Harness) -> None:
+def test_a_range_that_contains_its_order_ends_the_uncertainty(harness: Harness) -> None:
     harness.feed(traded("5;1"))
     harness.accepted().feed(ENDED)
     harness.feed(DropCopyReport(report("quote:0:q1")), covered())
@@ -897,7 +897,7 @@ def test_quotes_of_a_request_are_evicted_for_new_ones() -> None:
     assert rfq.quote is harness.quote(f"q{3 * MAX_QUOTES}")
 
 
-def test_quotes_in_doubt_are_not_evicted() -> None:
+def test_uncertain_quotes_are_not_evicted() -> None:
     harness = Harness()
     harness.feed(heard())
     for _ in range(MAX_QUOTES - 1):

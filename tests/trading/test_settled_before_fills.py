@@ -157,7 +157,7 @@ def test_a_payout_is_not_moved_without_room_for_another_balance() -> None:
 
 @pytest.mark.parametrize(("remembered", "shard"), [(2, NO_SHARD), (3, 0)])
 def test_remembered_payouts_of_settlements_are_bounded(remembered: int, shard: int) -> None:
-    """Beyond the bound a payout is counted, but not moved to another purse."""
+    """Beyond the limit a payout is counted, but not moved to another balance."""
     cash = Cash(max_paid=remembered)
     paid = tuple(SettledParty(name, d(1), d(0), d(2), d(0)) for name in ("ann", "bob", "eve"))
     cash.apply(Settlement(SYMBOL, LATER, MarketResult.YES, d(1), paid, 1))

@@ -140,7 +140,7 @@ def test_every_kind_of_request_has_a_row() -> None:
 
 @pytest.mark.parametrize("frame", ["whole", "damaged", "of another type"])
 @pytest.mark.parametrize(("message", "expected"), REQUESTS.values(), ids=REQUESTS)
-def test_exactly_one_doubt_is_about_a_request_unknown_to_all_machines(
+def test_a_request_unknown_to_all_machines_is_one_uncertain_item(
     message: Message, expected: str, frame: str
 ) -> None:
     event = unanswered(message)

@@ -37,7 +37,7 @@ def lose_group_request(groups: OrderGroups, request: OrderGroupRequest) -> None:
     groups.apply(OutcomesUnknown((lost,), Uncertainty.CONNECTION_ENDED))
 
 
-def test_a_doubt_contains_its_subject_time_and_remedies() -> None:
+def test_an_item_contains_its_subject_time_and_remedies() -> None:
     item = UncertainItem(
         what="where it is", about="order a", since=NOON, remedies=(Remedy.DROP_COPY, Remedy.REST)
     )
@@ -53,7 +53,7 @@ def test_nothing_is_uncertain_at_first() -> None:
     assert uncertain_items.by_remedy(NOON) == {remedy: [] for remedy in Remedy}
 
 
-def test_doubts_of_all_machines_are_listed_oldest_first() -> None:
+def test_items_of_all_machines_are_listed_oldest_first() -> None:
     orders, copies, groups, settlements = Orders(), DropCopy(), OrderGroups(), Settlements()
     positions, cash = Positions(), Cash()
     uncertain_items = UncertainItems(orders, positions, cash, copies, groups, settlements)
@@ -121,7 +121,7 @@ def test_an_order_without_any_report_needs_rest() -> None:
     assert (item.about, item.begin, item.remedies) == ("order a", None, (Remedy.REST,))
 
 
-def test_a_doubt_about_a_request_names_its_order() -> None:
+def test_an_item_about_a_request_names_its_order() -> None:
     orders = Orders()
     feed(orders, logged_on(), place(), report("new", "1;1"))
     [order] = orders
@@ -129,7 +129,7 @@ def test_a_doubt_about_a_request_names_its_order() -> None:
     assert [each.about for each in orders.uncertain()] == ["order a", "request b about order a"]
 
 
-def test_doubts_about_groups_have_a_time_that_a_dump_keeps() -> None:
+def test_items_about_groups_have_a_time_that_a_dump_keeps() -> None:
     groups = OrderGroups()
     group = "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c11"
     groups.learn(group, limit=5)
@@ -146,7 +146,7 @@ def test_doubts_about_groups_have_a_time_that_a_dump_keeps() -> None:
     assert [each.since for each in groups.uncertain()] == [NOON, NOON + timedelta(hours=1)]
 
 
-def test_items_refused_for_lack_of_room_are_in_doubt() -> None:
+def test_items_refused_for_lack_of_room_are_uncertain() -> None:
     positions, cash = Positions(max_positions=0), Cash(max_balances=0)
     for update in feed(Orders(), report("trade", "1;2", cum="4", last=("4", "0.40"))):
         positions.apply(update)

@@ -109,7 +109,7 @@ def test_an_unreported_session_end_is_noticed_at_the_next_logon(orders: Orders) 
         MessageRejected(report("trade", "1;2", cum="4", last=("4", "0.40")), ()),
     ],
 )
-def test_lost_messages_leave_orders_in_doubt(event: object) -> None:
+def test_lost_messages_leave_orders_uncertain(event: object) -> None:
     orders = Orders("KalshiRT")
     feed(orders, place(), report("new", "1;1"), event)
     assert only(orders).state is OrderState.UNVERIFIED
@@ -123,7 +123,7 @@ def test_lost_messages_leave_orders_in_doubt(event: object) -> None:
         MessageRejected(place(), ()),
     ],
 )
-def test_redelivered_and_unrelated_messages_leave_no_doubt(event: object) -> None:
+def test_redelivered_and_unrelated_messages_cause_no_uncertainty(event: object) -> None:
     orders = Orders("KalshiRT")
     feed(orders, place(), report("new", "1;1"))
     assert feed(orders, event) == []
@@ -325,7 +325,7 @@ def test_a_cancel_on_disconnect_is_only_presumed(session_type: str) -> None:
     assert (mine.state, mine.cancel_expected) == (OrderState.DONE, False)
 
 
-def test_the_user_may_resolve_a_doubt(orders: Orders) -> None:
+def test_the_user_may_resolve_an_uncertainty(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), cancel("c"), place("b"), ENDED)
     first, second = orders
     [update] = orders.resolve(first, is_open=False)

@@ -175,5 +175,5 @@ def compare_uncertain(trader: Trader) -> None:
         # An order whose OrderID is unknown may be one that was sent without an answer.
         if (order_id in kept and order_id in ledger) or row[0] not in names:
             raise Difference(
-                "an order without a doubt", order_id, f"kept {kept.get(order_id)}", f"ledger {row}"
+                "an order without uncertainty", order_id, f"kept {kept.get(order_id)}", f"ledger {row}"
             )

@@ -77,7 +77,7 @@ MUTANTS = {
     "orders that ignore the requests of a former process": caught_by(
         around(Orders, "apply", _drop(OutcomesUnknown)),
         "an unanswered request is dropped",
-        "an order without a doubt",
+        "an order without uncertainty",
     ),
     "order groups that ignore what a former process has sent": caught_by(
         around(OrderGroups, "apply", _drop(OutcomesUnknown)),
@@ -85,7 +85,7 @@ MUTANTS = {
         "an answered order group request is in flight",
     ),
     "orders that do not become uncertain": caught_by(
-        instead(Orders, "_lose_reports", _nothing), "an order without a doubt", "orders"
+        instead(Orders, "_lose_reports", _nothing), "an order without uncertainty", "orders"
     ),
     "order groups that no fill triggers": caught_by(
         around(OrderGroup, "_extend", _exceed_nothing), "order groups"

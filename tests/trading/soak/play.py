@@ -150,11 +150,11 @@ class Run:
                     each.machines.learn_groups(list(order_groups(each)))
         for each in self.traders:
             if not self.is_settled(each):
-                raise Difference("a doubt remains", *each.machines.uncertain)
+                raise Difference("an uncertainty remains", *each.machines.uncertain)
             if [order for order in each.machines.orders if order.state is OrderState.UNKNOWN]:
                 raise Difference("an order remains unknown", *each.machines.orders.live())
             if each.machines.uncertain.by_remedy(self.harness.utc) != {remedy: [] for remedy in Remedy}:
-                raise Difference("a doubt remains", *each.machines.uncertain)
+                raise Difference("an uncertainty remains", *each.machines.uncertain)
 
 
 def play(

@@ -66,7 +66,7 @@ class Counts:
     losses: int = 0
     deaths: int = 0
     withheld: int = 0
-    doubted: int = 0
+    listed_items: int = 0
     copied: int = 0
     refused: int = 0
     on_own_session: int = 0
@@ -273,7 +273,7 @@ class Trader:
         self.recovers, self.blind = True, False
         self.asked.clear()
         self.counts.losses += 1
-        self.counts.doubted += len(list(self.machines.orders.uncertain()))
+        self.counts.listed_items += len(list(self.machines.orders.uncertain()))
 
     def die(self) -> None:
         """Crash the process with requests in transit, and continue from its journal, which may be older than

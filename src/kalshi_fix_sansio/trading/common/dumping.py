@@ -53,13 +53,13 @@ def dump_state(state: attrs.AttrsInstance) -> dict[str, Any]:
 
 
 def dump_row(row: attrs.AttrsInstance) -> dict[str, Any]:
-    """Return a part of the state that is dumped by itself."""
+    """Return a part of the state as JSON values, for a row of a dump."""
     dumped: dict[str, Any] = _codec(type(row)).dump(row)
     return dumped
 
 
 def load_row(row: Any, layout: Callable[..., T]) -> T:
-    """Load a part within `loading`."""
+    """Load a row of a dump, inside a `with loading(...)` block."""
     loaded: T = _codec(layout).load(row)
     return loaded
 
