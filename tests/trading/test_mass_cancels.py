@@ -81,30 +81,103 @@ def send(orders: Orders, name: str = "m") -> OrderMassCancelRequest:
     return request
 
 
-def test_a_mass_cancel_is_over_when_its_orders_have_ended(orders: Orders) -> None:
+# Each row is a list of steps on three open orders: 1 and 2 were placed here, 3 by another session.
+#
+#   send [id]            a mass cancel is about to be sent; its id is m
+#   answer [id]          its answer, each one with another MsgSeqNum; `again` is the same answer redelivered
+#   canceled 1           the live report that an order is cancelled; `copied 1` is the same from drop copy
+#   place 4, unsent 4    an order is about to be sent; `send` refused it
+#   lost                 the end of the session and the next logon
+#   range 1 [early]      a complete range of drop copy from report 1 on, requested now or before the loss
+#   open 1, done 1       the user reports the state of an order
+#   withdraw             `send` refused the newest mass cancel
+#
+# Each step is followed by the states that its updates report; `unfinished` is followed by the states of the
+# mass cancels that are not over.
+HISTORIES = {
+    "it is over when its orders have ended": (
+        "send SENT | answer ACCEPTED | canceled 1 | canceled 2 DONE | certain"
+    ),
+    "the answer may follow the reports": (
+        "send SENT | canceled 2 | canceled 1 | unfinished SENT | answer DONE | again | certain"
+    ),
+    "orders sent after it are not affected": (
+        "send SENT | place 4 | answer ACCEPTED | canceled 1 | canceled 2 DONE"
+    ),
+    "a withdrawn order does not delay its end": (
+        "canceled 1 | place 4 | send SENT | unsent 4 | answer ACCEPTED | canceled 2 DONE"
+    ),
+    "without orders it causes no uncertainty": "canceled 1 | canceled 2 | send SENT | lost DONE | unfinished",
+    "a late answer counts": "send SENT | lost UNKNOWN | answer ACCEPTED | unfinished ACCEPTED",
+    "two with one id are answered in the order of sending": (
+        "send SENT | lost UNKNOWN | send SENT | answer ACCEPTED | unfinished UNKNOWN ACCEPTED | "
+        "answer ACCEPTED"
+    ),
+    "one that send refused is withdrawn": "send SENT | withdraw | withdraw | unfinished",
+    # A range that was requested before the loss, or begins too late, proves nothing.
+    "orders that drop copy shows as open were missed": (
+        "send SENT | lost UNKNOWN | copied 1 | range 1 early | range 4 | range 1 MISSED | certain"
+    ),
+    "orders that drop copy shows as open were missed by one that was accepted": (
+        "send SENT | answer ACCEPTED | lost | copied 1 | range 1 early | range 4 | range 1 MISSED | certain"
+    ),
+    "an order that ends is no longer missed": (
+        "send SENT | lost UNKNOWN | open 1 | copied 1 | unfinished UNKNOWN | done 2 DONE"
+    ),
+    "the user may report all of its orders as open": "send SENT | lost UNKNOWN | open 1 | open 2 MISSED",
+}
+
+
+@pytest.mark.parametrize("steps", HISTORIES.values(), ids=HISTORIES)
+def test_a_history_leads_to_these_states(orders: Orders, steps: str) -> None:
+    number, early = 2, orders.epoch
+    placed = {str(count): order for count, order in enumerate(orders, 1)}
+    for step in steps.split(" | "):
+        words = [word for word in step.split() if word not in State.__members__]
+        expected = [MassCancelState[word] for word in step.split() if word in State.__members__]
+        updates: list[OrderUpdate] = []
+        match words:
+            case ["send"]:
+                updates = orders.apply(orders.cancel_all("m"))
+            case ["answer"]:
+                number += 1
+                updates = feed(orders, answer(number=number))
+            case ["again"]:
+                assert feed(orders, answer(number=number)) == []
+            case ["canceled", name]:
+                updates = feed(orders, canceled(int(name)))
+            case ["copied", name]:
+                updates = feed(orders, DropCopyReport(canceled(int(name))))
+            case ["place", name]:
+                feed(orders, place(f"c{name}"))
+            case ["unsent", name]:
+                orders.withdraw(place(f"c{name}"))
+            case ["lost"]:
+                early = orders.epoch
+                updates = [*feed(orders, ENDED), *feed(orders, logged_on())]
+            case ["range", event, *when]:
+                epoch = early if when else orders.epoch
+                updates = feed(orders, DropCopyRange(0, ExecKey(0, 1, int(event)), epoch))
+            case ["open" | "done" as state, name]:
+                updates = orders.resolve(placed[name], is_open=state == "open")
+            case ["withdraw"]:
+                assert orders.withdraw(OrderMassCancelRequest(cl_ord_id="m")) == []
+            case ["unfinished"]:
+                assert [each.state for each in orders.mass_cancels] == expected
+                continue
+            case ["certain"]:
+                assert (orders.mass_cancels, list(orders.uncertain())) == ([], [])
+        assert mass_cancel_states(updates) == expected
+
+
+def test_a_request_and_an_answer_must_match(orders: Orders) -> None:
     request = send(orders)
     assert (request.cl_ord_id, request.mass_cancel_request_type) == ("m", "6")
-    assert mass_cancel_states(feed(orders, answer())) == [State.ACCEPTED]
-    assert mass_cancel_states(feed(orders, canceled(1))) == []
-    assert orders.live()
-    assert mass_cancel_states(feed(orders, canceled(2))) == [State.DONE]
-    assert orders.mass_cancels == []
-    assert not orders.uncertain()
-
-
-def test_the_answer_may_follow_the_reports(orders: Orders) -> None:
-    send(orders)
-    feed(orders, canceled(2), canceled(1))
-    [one] = orders.mass_cancels
-    assert (one.state, one.waiting) == (State.SENT, set())
-    assert mass_cancel_states(feed(orders, answer())) == [State.DONE]
-    assert feed(orders, answer()) == []  # the same answer once more
-
-
-def test_orders_sent_after_a_mass_cancel_are_not_affected(orders: Orders) -> None:
-    send(orders)
-    feed(orders, place("c4"), answer(), canceled(1))
-    assert mass_cancel_states(feed(orders, canceled(2))) == [State.DONE]
+    with pytest.raises(OrderRequestError, match="m has no answer yet"):
+        orders.cancel_all("n")
+    assert [kind.name for kind in kinds(feed(orders, answer("x")))] == ["UNKNOWN_REQUEST"]
+    feed(orders, answer())
+    assert orders.cancel_all("n").cl_ord_id == "n"
 
 
 @pytest.mark.parametrize("response", [MassCancelResponse.REJECTED, "9"])
@@ -131,25 +204,6 @@ def test_a_reject_refuses_a_mass_cancel(orders: Orders, text: str | None, reason
     assert update.mass_cancel is not None
     assert (update.mass_cancel.state, update.mass_cancel.reason) == (State.REFUSED, reason)
     assert feed(orders, RejectReceived(reject, 3, request)) == []
-
-
-def test_only_one_mass_cancel_may_be_pending(orders: Orders) -> None:
-    send(orders)
-    with pytest.raises(OrderRequestError, match="m has no answer yet"):
-        orders.cancel_all("n")
-    feed(orders, answer())
-    assert orders.cancel_all("n").cl_ord_id == "n"
-
-
-def test_a_mass_cancel_that_send_refused_is_withdrawn(orders: Orders) -> None:
-    request = send(orders)
-    assert orders.withdraw(request) == []
-    assert orders.withdraw(request) == []
-    assert orders.mass_cancels == []
-
-
-def test_an_unsolicited_answer_is_reported(orders: Orders) -> None:
-    assert [kind.name for kind in kinds(feed(orders, answer("x")))] == ["UNKNOWN_REQUEST"]
 
 
 def test_a_redelivered_mass_cancel_is_not_a_new_one(orders: Orders) -> None:
@@ -180,53 +234,6 @@ def test_an_unanswered_mass_cancel_is_uncertain_until_its_orders_have_ended(orde
     assert orders.mass_cancels == []
 
 
-def test_a_late_answer_counts(orders: Orders) -> None:
-    send(orders)
-    feed(orders, ENDED, logged_on())
-    assert mass_cancel_states(feed(orders, answer())) == [State.ACCEPTED]
-    assert UncertainOrderKind.MASS_CANCEL_UNKNOWN not in [each.kind for each in orders.uncertain()]
-
-
-@pytest.mark.parametrize("accepted", [False, True])
-def test_orders_open_in_drop_copy_were_missed_by_the_mass_cancel(orders: Orders, accepted: bool) -> None:
-    send(orders)
-    if accepted:
-        feed(orders, answer())
-    before = orders.epoch
-    feed(orders, ENDED)
-    feed(orders, DropCopyReport(canceled(1)))
-    # A range requested earlier, or beginning too late, proves nothing.
-    for covered in (
-        DropCopyRange(0, ExecKey(0, 1, 1), before),
-        DropCopyRange(0, ExecKey(0, 1, 4), orders.epoch),
-    ):
-        assert mass_cancel_states(feed(orders, covered)) == []
-    assert mass_cancel_states(feed(orders, DropCopyRange(0, ExecKey(0, 1, 1), orders.epoch))) == [
-        State.MISSED
-    ]
-    assert orders.mass_cancels == []
-    assert not orders.uncertain()
-
-
-def test_an_order_that_ends_is_no_longer_missed(orders: Orders) -> None:
-    send(orders)
-    feed(orders, ENDED)
-    [first, second, _] = orders
-    assert mass_cancel_states(orders.resolve(first, is_open=True)) == []
-    feed(orders, DropCopyReport(canceled(1)))
-    [one] = orders.mass_cancels
-    assert (one.waiting, one.missed) == ({second.number}, set())
-    assert mass_cancel_states(orders.resolve(second, is_open=False)) == [State.DONE]
-
-
-def test_the_user_may_report_an_order_as_open(orders: Orders) -> None:
-    send(orders)
-    feed(orders, ENDED)
-    [first, second, _] = orders
-    orders.resolve(first, is_open=True)
-    assert mass_cancel_states(orders.resolve(second, is_open=True)) == [State.MISSED]
-
-
 def test_an_order_without_any_report_is_left_to_the_user() -> None:
     orders = Orders()
     feed(orders, logged_on(), place("c1"))
@@ -242,30 +249,6 @@ def test_an_order_without_any_report_is_left_to_the_user() -> None:
     assert [each.kind for each in orders.uncertain()] == [UncertainOrderKind.MASS_CANCEL_UNKNOWN]
     [order] = orders
     assert mass_cancel_states(orders.resolve(order, is_open=True)) == [State.MISSED]
-
-
-def test_a_withdrawn_order_is_no_longer_waited_for() -> None:
-    orders = Orders()
-    request = place("c1")
-    feed(orders, logged_on(), request)
-    send(orders)
-    orders.withdraw(request)
-    assert mass_cancel_states(feed(orders, answer())) == [State.DONE]
-
-
-def test_a_mass_cancel_without_orders_causes_no_uncertainty(orders: Orders) -> None:
-    feed(orders, canceled(1), canceled(2))
-    send(orders)
-    assert mass_cancel_states(feed(orders, ENDED)) == [State.DONE]
-
-
-def test_two_mass_cancels_with_one_id_are_answered_in_order(orders: Orders) -> None:
-    send(orders)
-    feed(orders, ENDED, logged_on())
-    send(orders)
-    assert mass_cancel_states(feed(orders, answer(number=5))) == [State.ACCEPTED]
-    assert [each.state for each in orders.mass_cancels] == [State.UNKNOWN, State.ACCEPTED]
-    assert mass_cancel_states(feed(orders, answer(number=6))) == [State.ACCEPTED]
 
 
 def test_a_dump_keeps_mass_cancels(orders: Orders) -> None:
