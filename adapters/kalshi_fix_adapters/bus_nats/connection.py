@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 import nats
 
 from kalshi_fix_adapters.asyncio import Client
 from kalshi_fix_adapters.bus import AtLimit, Channel, Check, Machine, Mark, Publisher
-from kalshi_fix_adapters.bus_nats import commands
+from kalshi_fix_adapters.bus_nats import commands, operators
 from kalshi_fix_adapters.bus_nats.events import Events, Start
 from kalshi_fix_adapters.bus_nats.link import LOGGER, NATS_ERRORS, Link, text_of
 from kalshi_fix_adapters.bus_nats.publishing import make_publisher
@@ -54,7 +59,8 @@ async def connect(servers: str | list[str], **options: Any) -> AsyncIterator[Bus
         **{"reconnect_time_wait": 0.25, **options},
     )
     try:
-        yield Bus(Link(client, client.jetstream(timeout=TIMEOUT)))
+        name = options.get("name") or f"{Path(sys.argv[0]).name} {os.getpid()} on {socket.gethostname()}"
+        yield Bus(Link(client, client.jetstream(timeout=TIMEOUT), name))
     finally:
         await client.close()
 
@@ -64,6 +70,11 @@ class Bus:
 
     def __init__(self, link: Link) -> None:
         self._link = link
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection now."""
+        return self._link.client.is_connected
 
     async def create(
         self, *, max_age: float = 86_400.0, max_bytes: int = 8 * 1024**3, replicas: int = 1
@@ -184,6 +195,52 @@ class Bus:
             ValueError: it is not the name of a channel.
         """
         return commands.RemoteSession(self._link, _channel(channel))
+
+    @property
+    def server_version(self) -> tuple[int, int, int]:
+        """The version of the server."""
+        found = self._link.client.connected_server_version
+        return found.major, found.minor, found.patch
+
+    async def stream(self) -> operators.StreamState:
+        """Return the state of the stream of events.
+
+        Raises:
+            ConfigurationError: the server has no JetStream, stream or bucket.
+        """
+        return await operators.stream(self._link)
+
+    def tail(
+        self, subject: str, *, since: datetime | None = None, follow: bool = True
+    ) -> AsyncIterator[operators.Stored]:
+        """Iterate over stored messages, for operators.
+
+        Args:
+            subject: their subject; it may contain wildcards.
+            since: the time from which on they were stored; by default all, or with `follow` new ones only.
+            follow: whether to wait for new messages after the last one.
+        """
+        return operators.tail(self._link, subject, since, follow=follow)
+
+    async def consumers(self) -> list[operators.ConsumerLag]:
+        """Return how far each consumer is behind, those furthest behind first."""
+        return await operators.consumers(self._link)
+
+    async def publishers(self, *, may_send: bool = False) -> list[operators.PublisherState]:
+        """Return the publisher of each channel.
+
+        Args:
+            may_send: find out by an empty command, which is refused, whether a process answers commands.
+        """
+        return await operators.publishers(self._link, may_send=may_send)
+
+    async def permissions(self, channel: Channel | str) -> operators.Permissions:
+        """Try what this connection's user may do in a channel; no message remains.
+
+        Raises:
+            ValueError: it is not the name of a channel.
+        """
+        return await operators.permissions(self._link, _channel(channel))
 
 
 def _channel(channel: Channel | str) -> Channel:

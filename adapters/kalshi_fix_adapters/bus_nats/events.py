@@ -45,6 +45,7 @@ class Events:
         fenced: Those of a publisher after another one had taken over.
         unreadable: Those that are not messages of this library, which are skipped and logged.
         lag: Messages of the bus that the server had still to deliver when it delivered the last one.
+        updates: What the machine returned for the event taken last.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Events:
         self.fenced: int = 0
         self.unreadable: int = 0
         self.lag: int = 0
+        self.updates: Any = None
 
     @property
     def mark(self) -> Mark:
@@ -86,7 +88,7 @@ class Events:
         """
         event, advance = self._events.popleft()
         if self._machine is not None:
-            self._machine.apply(event)
+            self.updates = self._machine.apply(event)
         if advance is not None:
             advance()
         return event
@@ -140,6 +142,7 @@ class Events:
         # Later, this consumer may find messages of which it has not received any.
         new = not self._started and self._start == "new" and not self._sequence
         config = ConsumerConfig(
+            description=self._link.name,
             ack_policy=AckPolicy.NONE,
             deliver_policy=DeliverPolicy.NEW if new else DeliverPolicy.BY_START_SEQUENCE,
             opt_start_seq=None if new else self._sequence + 1,

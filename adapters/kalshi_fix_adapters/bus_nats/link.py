@@ -17,7 +17,7 @@ from kalshi_fix_adapters.bus import Channel
 from kalshi_fix_adapters.bus.names import COMMANDS, ROOT
 from kalshi_fix_sansio.errors import ConfigurationError
 
-LOGGER: Final = logging.getLogger("kalshi_fix.bus")
+LOGGER: Final = logging.getLogger("kalshi_fix_adapters.bus")
 NAME: Final = "KALSHI"
 """The stream of events, and the bucket of snapshots and fences."""
 PREVIOUS: Final = "Kalshi-Previous"
@@ -36,10 +36,12 @@ class Link:
     Attributes:
         client: The connection.
         jetstream: Its JetStream.
+        name: The name of this process, for operators.
     """
 
     client: Client
     jetstream: JetStreamContext
+    name: str
     _store: KeyValue | None = None
 
     async def create(self, max_age: float, max_bytes: int, replicas: int) -> None:

@@ -21,6 +21,7 @@ _OWN: Mapping[str, Subcommand] = {
     name: Subcommand(f"kalshi_fix_adapters.cli.{module}", summary)
     for name, module, summary in (
         ("amend", "sessions.amend", "Change price and quantity of an open order."),
+        ("bus", "bus", "Show and check what a session process publishes to NATS."),
         ("cancel", "sessions.cancel", "Cancel an open order."),
         ("decode", "logs.decode", "Print the FIX messages of a log, and their problems."),
         ("dictionary", "dictionary", "Write QuickFIX dictionaries, or a FIX Orchestra repository."),

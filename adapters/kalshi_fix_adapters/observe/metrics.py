@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from kalshi_fix_adapters.events import ClientEvent
@@ -18,7 +19,9 @@ from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.session.states import State
 
 try:
-    from prometheus_client import Counter, Gauge, Histogram
+    from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+    from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+    from prometheus_client.registry import Collector
 except ModuleNotFoundError:
     raise ConfigurationError(
         "metrics need prometheus-client: pip install 'kalshi-fix-sansio[metrics]'"
@@ -70,3 +73,50 @@ class PrometheusMetrics(Observer):
             case LogonTiming():
                 for stage in ("tcp", "tls", "logon"):
                     _LOGON.labels(self._session, stage).observe(getattr(timing, stage))
+
+
+_BUS: Final = (
+    (CounterMetricFamily, "published", "Messages that were published to the bus"),
+    (CounterMetricFamily, "acknowledged", "Messages that the server has acknowledged"),
+    (CounterMetricFamily, "dropped", "Messages of market data that were dropped at the limit"),
+    (CounterMetricFamily, "received", "Messages that a consumer has received"),
+    (CounterMetricFamily, "redelivered", "Messages published again, or received before"),
+    (CounterMetricFamily, "fenced", "Messages of a publisher after another one had taken over"),
+    (CounterMetricFamily, "unreadable", "Messages that are not of this library"),
+    (GaugeMetricFamily, "waiting", "Events that the server has not acknowledged: the queue"),
+    (GaugeMetricFamily, "lag", "Messages that a consumer has still to receive"),
+)
+"""The attributes of publishers and consumers that are metrics."""
+
+
+class _BusMetrics(Collector):
+    """Reads the attributes when Prometheus asks, so publishing costs nothing more."""
+
+    def __init__(self) -> None:
+        self.sources: dict[tuple[str, str], object] = {}
+        REGISTRY.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics that any source has."""
+        for family, name, text in _BUS:
+            metric = family(f"fix_bus_{name}", text, labels=["channel", "name"])
+            for labels, source in [*self.sources.items()]:
+                if hasattr(source, name):
+                    metric.add_metric(labels, getattr(source, name))
+            if metric.samples:
+                yield metric
+
+
+_BUS_METRICS: Final = _BusMetrics()
+
+
+def export_bus(channel: str, name: str, source: object) -> None:
+    """Export the metrics of a publisher or an iterator over events to the default registry, as `fix_bus_...`.
+
+    Args:
+        channel: the label `channel`.
+        name: the label `name`, such as the name of your program; a later source replaces one of the same
+            channel and name.
+        source: the result of `Bus.publisher` or `Bus.events`.
+    """
+    _BUS_METRICS.sources[channel, name] = source

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
 import click
@@ -25,22 +25,24 @@ PROBLEMS_FOUND, UNREADABLE, NOTHING_FOUND = 1, 2, 3
 POLL_SECONDS = 0.2
 
 
+def form_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options for the form of each message to a command."""
+    command = click.option(
+        "--json", "form", flag_value=Form.JSON, type=Form, help="Print one JSON object per line."
+    )(command)
+    return click.option(
+        "--full", "form", flag_value=Form.FULL, type=Form, help="Print all fields, one per line."
+    )(command)
+
+
 @click.command()
 @click.argument("files", nargs=-1, metavar="[FILE]...")
-@click.option("--full", "form", flag_value=Form.FULL, type=Form, help="Print all fields, one per line.")
-@click.option("--json", "form", flag_value=Form.JSON, type=Form, help="Print one JSON object per line.")
+@form_options
 @click.option(
     "--summary", "form", flag_value=Form.NONE, type=Form, help="Print counts, gaps, problems and latencies."
 )
 @click.option("--orders", "form", flag_value=Form.ORDERS, type=Form, help="Print a line for each order.")
-@click.option("--type", "types", multiple=True, metavar="TYPE", help="Only this type: D, NewOrderSingle.")
-@click.option(
-    "--tag", "tags", multiple=True, metavar="TAG[=VALUE]", help="Only with this field: 58, Side=1, 55=KX*."
-)
-@click.option(
-    "--id", "client_ids", multiple=True, metavar="ID", help="Only with this ClOrdID or OrigClOrdID."
-)
-@click.option("--symbol", "symbols", multiple=True, metavar="SYMBOL", help="Only for this market: KX*.")
+@filters.field_options
 @click.option("--direction", type=click.Choice(["sent", "received"]), help="Only in this direction.")
 @click.option("--since", type=filters.TIME_BOUND, help="Only from this time on, in UTC: 14:30, 2026-11-21.")
 @click.option("--until", type=filters.TIME_BOUND, help="Only before this time, in UTC.")
@@ -79,7 +81,7 @@ def decode(
         )
     selected = filters.make(types, tags, client_ids, symbols, direction, since, until)
     options = OutputOptions(form or Form.BRIEF, selected, on_terminal=sys.stdout.isatty(), as_of=as_of)
-    output = _Output(options, titled=len(names) > 1)
+    output = Output(options, titled=len(names) > 1)
     try:
         for name in names:
             _decode(name, options, output, follow=follow, processes=processes)
@@ -93,7 +95,7 @@ def decode(
         raise
 
 
-class _Output:
+class Output:
     """The results of all files."""
 
     def __init__(self, options: OutputOptions, *, titled: bool) -> None:
@@ -104,6 +106,11 @@ class _Output:
         self._summary = Summary()
         self._orders = OrderList()
         self.versions = OtherVersions()
+
+    @property
+    def found(self) -> int:
+        """Number of messages printed."""
+        return self._found
 
     def begin(self, name: str) -> None:
         """Print the name of the next file, if there are several."""
@@ -149,7 +156,7 @@ def _is_problem(line: Line) -> bool:
     return bool(line) and line[0][1].startswith(PROBLEM)
 
 
-def _decode(name: str, options: OutputOptions, output: _Output, *, follow: bool, processes: int) -> None:
+def _decode(name: str, options: OutputOptions, output: Output, *, follow: bool, processes: int) -> None:
     output.begin(name)
     with Progress(
         name, shown=options.form in (Form.NONE, Form.ORDERS) or not options.on_terminal

@@ -59,14 +59,37 @@ def _at(when: datetime, like: TimeBound) -> Any:
     return when if isinstance(like, datetime) else when.time()
 
 
+_FIELD_OPTIONS = (
+    click.option("--type", "types", multiple=True, metavar="TYPE", help="Only this type: D, NewOrderSingle."),
+    click.option(
+        "--tag",
+        "tags",
+        multiple=True,
+        metavar="TAG[=VALUE]",
+        help="Only with this field: 58, Side=1, 55=KX*.",
+    ),
+    click.option(
+        "--id", "client_ids", multiple=True, metavar="ID", help="Only with this ClOrdID or OrigClOrdID."
+    ),
+    click.option("--symbol", "symbols", multiple=True, metavar="SYMBOL", help="Only for this market: KX*."),
+)
+
+
+def field_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options for conditions on fields to a command."""
+    for option in reversed(_FIELD_OPTIONS):
+        command = option(command)
+    return command
+
+
 def make(
     types: Sequence[str],
     tags: Sequence[str],
     client_ids: Sequence[str],
     symbols: Sequence[str],
-    direction: Direction | None,
-    since: TimeBound | None,
-    until: TimeBound | None,
+    direction: Direction | None = None,
+    since: TimeBound | None = None,
+    until: TimeBound | None = None,
 ) -> Filters:
     """Return the filters for the options of the command; raise BadParameter for an unknown name."""
     patterns = []

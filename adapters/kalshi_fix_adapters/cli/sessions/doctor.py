@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-import sys
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import attrs
@@ -16,7 +14,7 @@ from cryptography.x509 import load_der_x509_certificate
 
 from kalshi_fix_adapters.blocking import Client
 from kalshi_fix_adapters.cli.kit.failures import plain_errors
-from kalshi_fix_adapters.cli.kit.terminal import columns_of, wrapped
+from kalshi_fix_adapters.cli.kit.steps import print_step, step
 from kalshi_fix_adapters.cli.sessions.order_entry import SESSION
 from kalshi_fix_adapters.cli.sessions.system_clock import read_synchronisation
 from kalshi_fix_adapters.cli.sessions.target import Target, target_options
@@ -29,8 +27,6 @@ from kalshi_fix_adapters.observe.observer import Observer
 from kalshi_fix_sansio import SESSION_TYPES, Instant
 from kalshi_fix_sansio.events import LoggedOn
 
-WIDTH = len("certificate")
-"""Columns of the longest step's name."""
 CLOCK_MARGIN = 0.5
 """Fraction of the tolerance for SendingTime at which a difference of the clocks becomes a warning."""
 EXPIRY_MARGIN = 3
@@ -54,28 +50,28 @@ def doctor(session: str, target: Target) -> None:
     """
     clocks = _ClockComparison()
     with plain_errors():
-        with _step("key"):
+        with step("key"):
             plan = target.plan(session, reconnect=None, observer=clocks)
-        _print_step("key", "ok", f"{plan.config.sender_comp_id}, for {plan}")
+        print_step("key", "ok", f"{plan.config.sender_comp_id}, for {plan}")
         _check_synchronisation()
         _reach(plan)
-        with _step("logon"), Client(plan) as client:
+        with step("logon"), Client(plan) as client:
             agreed = client.logged_on
-            _print_step("logon", "ok", "" if agreed is None else f"HeartBtInt {agreed.heart_bt_int} seconds")
+            print_step("logon", "ok", "" if agreed is None else f"HeartBtInt {agreed.heart_bt_int} seconds")
             _compare_clocks(clocks.ahead, plan.config.sending_time_tolerance)
         ended = client.ended
         clean = ended is None or ended.clean
-        _print_step("logout", "ok" if clean else "warning", "" if clean or ended is None else ended.text)
+        print_step("logout", "ok" if clean else "warning", "" if clean or ended is None else ended.text)
 
 
 def _check_synchronisation() -> None:
     found = read_synchronisation()
     if found is None:
-        _print_step("NTP", "unknown", "this system does not report whether its clock is synchronised")
+        print_step("NTP", "unknown", "this system does not report whether its clock is synchronised")
     elif found.synchronised:
-        _print_step("NTP", "ok", f"synchronised, at most {found.max_error:.3f} s off")
+        print_step("NTP", "ok", f"synchronised, at most {found.max_error:.3f} s off")
     else:
-        _print_step("NTP", "warning", "the clock is not synchronised; run chrony or systemd-timesyncd")
+        print_step("NTP", "warning", "the clock is not synchronised; run chrony or systemd-timesyncd")
 
 
 @attrs.define
@@ -91,72 +87,55 @@ class _ClockComparison(Observer):
             self.ahead = (now.utc - event.logon.header.sending_time).total_seconds()
 
 
-def _print_step(name: str, verdict: str, details: str = "") -> None:
-    line = f"{name:<{WIDTH}}  {verdict:<7}  {details}".rstrip()
-    click.echo(wrapped(line, columns_of(sys.stdout) or len(line), indent=WIDTH + 11))
-
-
-@contextlib.contextmanager
-def _step(name: str) -> Iterator[None]:
-    """Report a failed step; its exception contains the cause and the remedy."""
-    try:
-        yield
-    except click.Abort:
-        raise
-    except Exception:
-        _print_step(name, "FAILED")
-        raise
-
-
 def _reach(plan: ConnectionPlan) -> None:
     """Check the host, the connection and the certificate separately.
 
     Without TLS only the host is checked, because the Logon shows the rest.
     """
     host, port = plan.endpoint.host, plan.endpoint.port
-    started, step = time.monotonic(), "address"
+    started, name = time.monotonic(), "address"
     connected_at: list[float] = []
     with contextlib.suppress(OSError):
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        _print_step("address", "ok", ", ".join(dict.fromkeys(str(each[4][0]) for each in found)))
-        started, step = time.monotonic(), "TCP"
+        print_step("address", "ok", ", ".join(dict.fromkeys(str(each[4][0]) for each in found)))
+        started, name = time.monotonic(), "TCP"
     if isinstance(plan.security, Plaintext):
         return
     try:
         with open_socket(
             host, port, plan.security, plan.timeout, on_tcp=lambda: connected_at.append(time.monotonic())
         ) as connection:
-            _print_step("TCP", "ok", _milliseconds(connected_at[0] - started))
+            print_step("TCP", "ok", _milliseconds(connected_at[0] - started))
             _print_tls(connection, time.monotonic() - connected_at[0])
     except CertificateRejectedError:
-        _print_step("TCP", "ok")
-        _print_step("certificate", "FAILED")
+        print_step("TCP", "ok")
+        print_step("certificate", "FAILED")
         raise
     except Exception:
         if connected_at:
-            _print_step("TCP", "ok", _milliseconds(connected_at[0] - started))
-        _print_step("TLS" if connected_at else step, "FAILED")
+            print_step("TCP", "ok", _milliseconds(connected_at[0] - started))
+        print_step("TLS" if connected_at else name, "FAILED")
         raise
 
 
 def _print_tls(connection: socket.socket, seconds: float) -> None:
     if not isinstance(connection, ssl.SSLSocket):
         return
-    _print_step("TLS", "ok", f"{connection.version()}, {_milliseconds(seconds)}")
+    print_step("TLS", "ok", f"{connection.version()}, {_milliseconds(seconds)}")
     der = connection.getpeercert(binary_form=True)
     if der is None:
         return
     certificate = load_der_x509_certificate(der)
     left = (certificate.not_valid_after_utc - datetime.now(UTC)).days
     until = f"{certificate.not_valid_after_utc:%Y-%m-%d}, {left} days"
-    _print_step("certificate", "ok" if left > EXPIRY_MARGIN else "warning", f"until {until}")
+    print_step("certificate", "ok" if left > EXPIRY_MARGIN else "warning", f"until {until}")
 
 
 def _compare_clocks(ahead: float, tolerance: float | None) -> None:
     off = f"{abs(ahead):.3f} s {'ahead of' if ahead > 0 else 'behind'} the venue's, network delay included"
     fine = tolerance is None or abs(ahead) < tolerance * CLOCK_MARGIN
     advice = "" if fine else f"; set it by NTP: from {tolerance:g} s on, messages are rejected"
-    _print_step("clock", "ok" if fine else "warning", off + advice)
+    print_step("clock", "ok" if fine else "warning", off + advice)
 
 
 def _milliseconds(seconds: float) -> str:

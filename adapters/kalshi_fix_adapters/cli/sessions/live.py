@@ -14,7 +14,6 @@ import click
 from rich.console import Console
 from rich.live import Live
 
-from kalshi_fix_adapters.blocking import Client
 from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, clipped, folded, plain, printable, styled
 from kalshi_fix_adapters.cli.sessions.keys import Keys
 from kalshi_fix_adapters.config.plan import ConnectionPlan
@@ -52,58 +51,78 @@ def clock() -> str:
     return f"{datetime.now(UTC):%H:%M:%S}"
 
 
-def follow(client: Client, plan: ConnectionPlan, view: View, *, once: bool) -> bool:
-    """Show the view until the client ends or is interrupted; with `once`, print it once, as soon as it is
-    complete.
+class Source(Protocol):
+    """A client, or events of a session that another process holds."""
+
+    def receive(self, timeout: float | None = None) -> ClientEvent | Receiving:
+        """Return the next event.
+
+        Raises:
+            ClientTimeoutError: there was none within the time.
+        """
+
+
+class Receiving:
+    """Events of another process's session are received, whose LoggedOn may have been earlier."""
+
+
+def session_name(plan: ConnectionPlan) -> str:
+    """Return the name of a client's session in the header of a picture."""
+    return f"{plan.config.session_type.name} {plan.config.product}, {plan.environment}"
+
+
+def follow(source: Source, name: str, view: View, *, once: float | None = None) -> bool:
+    """Show the view until the source ends or is interrupted; with `once`, print it once, as soon as it is
+    complete, or after that many seconds.
 
     Returns whether the view was complete.
 
     Raises:
-        SessionClosedError: the client has ended.
+        SessionClosedError: the source has ended.
         KeyboardInterrupt: the user interrupted it.
     """
-    connection = _Connection(plan)
-    if once:
-        deadline = time.monotonic() + plan.timeout
+    connection = _Connection(name)
+    if once is not None:
+        deadline = time.monotonic() + once
         while not view.is_complete and time.monotonic() < deadline:
-            _take(client, view, connection, max(0.0, min(REDRAWN_EVERY, deadline - time.monotonic())))
+            _take(source, view, connection, max(0.0, min(REDRAWN_EVERY, deadline - time.monotonic())))
         screen = Screen()
         width = screen.width if screen.is_terminal else LINE_WIDTH
         screen.lines(view.render(width, None))
         return view.is_complete
     if sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown"):
-        _Display(client, view, connection).run()
+        _Display(source, view, connection).run()
         return view.is_complete
     while True:
-        lines = _take(client, view, connection, REDRAWN_EVERY)
+        lines = _take(source, view, connection, REDRAWN_EVERY)
         if lines:
             click.echo("\n".join(lines))
 
 
-def _take(client: Client, view: View, connection: _Connection, timeout: float) -> list[str]:
+def _take(source: Source, view: View, connection: _Connection, timeout: float) -> list[str]:
     """Return lines for the changes of the next event; none if it times out."""
     lines: list[str] = []
     # A timeout means that time-based work may be due.
     with contextlib.suppress(ClientTimeoutError):
-        event = client.receive(timeout)
+        event = source.receive(timeout)
         lines += connection.apply(event)
-        lines += view.apply(event)
+        if not isinstance(event, Receiving):
+            lines += view.apply(event)
     return [*lines, *view.tick()]
 
 
 class _Connection:
     """The state of the connection."""
 
-    def __init__(self, plan: ConnectionPlan) -> None:
-        config = plan.config
-        self.name: str = f"{config.session_type.name} {config.product}, {plan.environment}"
+    def __init__(self, name: str) -> None:
+        self.name = name
         self._is_on = False
         self._since = clock()
         self._why = ""
         self._retry_at: float | None = None
         self._attempt = 0
 
-    def apply(self, event: ClientEvent) -> list[str]:
+    def apply(self, event: ClientEvent | Receiving) -> list[str]:
         """Apply an event; return lines that describe it.
 
         Raises:
@@ -113,7 +132,7 @@ class _Connection:
             case Connecting(attempt=attempt):
                 self._attempt, self._retry_at = attempt, None
                 return []
-            case LoggedOn():
+            case LoggedOn() | Receiving():
                 self._is_on, self._since, self._why, self._attempt = True, clock(), "", 0
                 return [f"{self._since} connected"]
             case Disconnected(ended=ended, retry_in=seconds, note=note):
@@ -151,8 +170,8 @@ class _Connection:
 class _Display:
     """The live view on a terminal, whose previous content is restored at the end."""
 
-    def __init__(self, client: Client, view: View, connection: _Connection) -> None:
-        self._client, self._view, self._connection = client, view, connection
+    def __init__(self, source: Source, view: View, connection: _Connection) -> None:
+        self._source, self._view, self._connection = source, view, connection
         self._console = Console(highlight=False, markup=False)
         self._is_plain = self._console.no_color
         self._top = 0
@@ -163,7 +182,7 @@ class _Display:
         with Keys() as keys, self._live() as live:
             drawn_at = 0.0
             while True:
-                _take(self._client, self._view, self._connection, REDRAWN_EVERY)
+                _take(self._source, self._view, self._connection, REDRAWN_EVERY)
                 for key in keys.pressed():
                     if key == "q":
                         return

@@ -14,7 +14,7 @@ from kalshi_fix_adapters.blocking import Client
 from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
 from kalshi_fix_adapters.cli.kit.terminal import Line, folded, plain, printable
 from kalshi_fix_adapters.cli.kit.values import Value
-from kalshi_fix_adapters.cli.sessions.live import clock, follow
+from kalshi_fix_adapters.cli.sessions.live import clock, follow, session_name
 from kalshi_fix_adapters.cli.sessions.order_entry import SESSION
 from kalshi_fix_adapters.cli.sessions.target import Target, target_options
 from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
@@ -65,7 +65,7 @@ def orders(target: Target, since: tuple[ExecKey, ...], once: bool) -> None:
         )
         with Client(plan) as client:
             view = OpenOrders(client, target.product, begins)
-            follow(client, plan, view, once=once)
+            follow(client, session_name(plan), view, once=plan.timeout if once else None)
             if not view.has_all_reports:
                 raise CommandError("some past reports are missing; the list of open orders may be wrong")
 

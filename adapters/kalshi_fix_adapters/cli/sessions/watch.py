@@ -10,9 +10,11 @@ from typing import Final
 import click
 
 from kalshi_fix_adapters.blocking import Client
+from kalshi_fix_adapters.cli.kit.bus_server import Server, server_options
 from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
 from kalshi_fix_adapters.cli.kit.terminal import CUT_OFF, Line, Span, plain, printable, side_by_side
-from kalshi_fix_adapters.cli.sessions.live import clock, follow
+from kalshi_fix_adapters.cli.sessions.bus_source import BusSource
+from kalshi_fix_adapters.cli.sessions.live import clock, follow, session_name
 from kalshi_fix_adapters.cli.sessions.order_entry import ID
 from kalshi_fix_adapters.cli.sessions.target import Target, target_options
 from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
@@ -49,65 +51,70 @@ _SYMBOL_WIDTH: Final = 22
     help=f"Number of levels. Default: as many as fit, {DEPTH} with --once.",
 )
 @click.option("--once", is_flag=True, help="Print the books once, and exit.")
+@click.option(
+    "--bus", "channel", metavar="CHANNEL", help="Read from NATS, such as demo.prediction.KalshiMD.desk."
+)
+@server_options
 @target_options
-def watch(target: Target, symbols: tuple[str, ...], depth: int | None, once: bool) -> None:
+def watch(
+    target: Target,
+    server: Server,
+    channel: str | None,
+    symbols: tuple[str, ...],
+    depth: int | None,
+    once: bool,
+) -> None:
     """Show the order books of markets: redrawn in place on a terminal, a line for each change in a pipe.
 
     Prices are dollars for Yes, sizes are contracts, times are UTC. If the terminal is too small, each market
-    is shown in one line; arrow keys scroll, and q quits. After a connection loss it reconnects. Exit status:
-    0 shown, 1 with --once if a book was not received in time, or if the logon failed, 130 after Ctrl-C.
+    is shown in one line; arrow keys scroll, and q quits. After a connection loss it reconnects.
+
+    With --bus, the events are those of a session process that publishes them to NATS: no key is needed, and
+    no request is sent. A market is shown from its last snapshot on the bus.
+
+    Exit status: 0 shown, 1 with --once if a book was not received in time, or if the logon failed, 130 after
+    Ctrl-C.
     """
     if len(symbols) > MAX_SYMBOLS:
         raise click.UsageError(f"at most {MAX_SYMBOLS} markets")
+    seconds = target.timeout if once else None
     with plain_errors():
-        plan = target.plan(
-            DIALECT.session_type_for("market_data").name, reconnect=None if once else ReconnectPolicy()
-        )
-        with Client(plan) as client:
-            books = Books(client, symbols, depth)
-            if not follow(client, plan, books, once=once) and once:
-                raise CommandError(f"not all books were received within {target.timeout:g} seconds")
+        if channel is not None:
+            with BusSource(server, channel, target.timeout) as source:
+                books = BusBooks(source, symbols, depth)
+                shown = follow(source, f"{channel} on {server}", books, once=seconds)
+        else:
+            shown = _watch_venue(target, symbols, depth, seconds)
+        if once and not shown:
+            raise CommandError(f"not all books were received within {target.timeout:g} seconds")
 
 
-class Books:
-    """The books of some markets. A stale book is requested again."""
+def _watch_venue(target: Target, symbols: Sequence[str], depth: int | None, seconds: float | None) -> bool:
+    reconnect = ReconnectPolicy() if seconds is None else None
+    plan = target.plan(DIALECT.session_type_for("market_data").name, reconnect=reconnect)
+    with Client(plan) as client:
+        books = Books(client, symbols, depth)
+        return follow(client, session_name(plan), books, once=seconds)
 
-    def __init__(self, client: Client, symbols: Sequence[str], depth: int | None = None) -> None:
-        """Request the books; `depth` levels of each are shown, by default as many as fit."""
-        self._client, self._depth = client, depth
-        self._books = OrderBooks()
+
+class BookView:
+    """Books of some markets, as lines and pictures."""
+
+    def __init__(self, books: OrderBooks, symbols: Sequence[str], depth: int | None = None) -> None:
+        """Show the books; `depth` levels of each, by default as many as fit."""
+        self._books, self._depth = books, depth
         self._symbols = tuple(dict.fromkeys(symbols))
-        self._unrequested: tuple[str, ...] = ()
-        """Requests that could not be sent: the connection was lost, and its event has not been received
-        yet."""
         self._changed: dict[str, str] = {}
         """The time of day of the last change, by market."""
         self._trades: dict[str, str] = {}
         """The displayed text of the last trade, by market."""
         self._recent: dict[tuple[str, MDEntryType, Decimal], float] = {}
         """The monotonic time of recent changes, by level."""
-        self._request(self._symbols)
 
     @property
     def is_complete(self) -> bool:
         """Whether the venue has answered for each book."""
         return all(book.state is not BookState.WAITING for book in self._shown())
-
-    def apply(self, event: ClientEvent) -> list[str]:
-        """Apply an event; return lines that describe the changes."""
-        updates = self._books.apply(event)
-        lines = [line for update in updates for line in self._lines(update)]
-        again = [
-            update.symbol
-            for update in updates
-            if update.book.state is BookState.STALE and update.book.stale_reason in RESUBSCRIBE_REASONS
-        ]
-        if isinstance(event, LoggedOn):
-            again += self._unrequested
-            self._unrequested = ()
-        if again:
-            self._request(again)
-        return lines
 
     def tick(self) -> list[str]:
         """Do nothing: books have no deadlines."""
@@ -132,15 +139,10 @@ class Books:
         return lines[:-1]
 
     def _shown(self) -> list[OrderBook]:
-        return [self._books[symbol] for symbol in self._symbols]
+        return [self._books.get(symbol) or OrderBook(symbol) for symbol in self._symbols]
 
-    def _request(self, symbols: Sequence[str]) -> None:
-        request = MarketDataRequest.subscribe(*symbols)
-        self._books.apply(request)
-        try:
-            self._client.send(request)
-        except NotConnectedError:
-            self._unrequested = (*self._unrequested, *symbols)
+    def _describe(self, updates: Sequence[BookUpdate]) -> list[str]:
+        return [line for each in updates if each.symbol in self._symbols for line in self._lines(each)]
 
     def _lines(self, update: BookUpdate) -> list[str]:
         """Record changes; return lines that describe them."""
@@ -229,6 +231,62 @@ class Books:
                 ("red", f"{offer:>8} "),
                 ("", f"{spread:>8}  {changed}"),
             )
+
+
+class Books(BookView):
+    """Books that are requested, and requested again when they become stale."""
+
+    def __init__(self, client: Client, symbols: Sequence[str], depth: int | None = None) -> None:
+        """Request the books."""
+        super().__init__(OrderBooks(), symbols, depth)
+        self._client = client
+        self._unrequested: tuple[str, ...] = ()
+        """Requests that could not be sent: the connection was lost, and its event has not been received
+        yet."""
+        self._request(self._symbols)
+
+    def apply(self, event: ClientEvent) -> list[str]:
+        """Apply an event; return lines that describe the changes."""
+        updates = self._books.apply(event)
+        lines = self._describe(updates)
+        again = [
+            update.symbol
+            for update in updates
+            if update.book.state is BookState.STALE and update.book.stale_reason in RESUBSCRIBE_REASONS
+        ]
+        if isinstance(event, LoggedOn):
+            again += self._unrequested
+            self._unrequested = ()
+        if again:
+            self._request(again)
+        return lines
+
+    def _request(self, symbols: Sequence[str]) -> None:
+        request = MarketDataRequest.subscribe(*symbols)
+        self._books.apply(request)
+        try:
+            self._client.send(request)
+        except NotConnectedError:
+            self._unrequested = (*self._unrequested, *symbols)
+
+
+class BusBooks(BookView):
+    """Books of another process's session, which requests the snapshot of a stale one."""
+
+    def __init__(self, source: BusSource, symbols: Sequence[str], depth: int | None = None) -> None:
+        """Show the source's books."""
+        super().__init__(source.books, symbols, depth)
+        self._source = source
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether each has been received, and the events stored since."""
+        return self._source.is_current and super().is_complete
+
+    def apply(self, event: ClientEvent) -> list[str]:
+        """Return lines that describe the changes of an event, which the source has applied."""
+        del event
+        return self._describe(self._source.updates)
 
 
 def _side(level: Level | None) -> str:

@@ -1,0 +1,344 @@
+"""What operators look at: stored messages, consumers and publishers, and permissions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from datetime import datetime
+from secrets import token_hex
+from typing import Final
+
+import attrs
+from nats.aio.msg import Msg
+from nats.errors import ConnectionClosedError, NoRespondersError
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy
+from nats.js.errors import KeyNotFoundError, ServiceUnavailableError
+
+from kalshi_fix_adapters.bus import BatchId, Channel, split_frames
+from kalshi_fix_adapters.bus_nats.commands import ROLE
+from kalshi_fix_adapters.bus_nats.events import FETCHED, IDLE, INACTIVE, RETRY
+from kalshi_fix_adapters.bus_nats.link import MESSAGE_ID, NAME, NATS_ERRORS, Link, command_subject
+from kalshi_fix_sansio.errors import ConfigurationError, DecodeError
+from kalshi_fix_sansio.messages import decode
+
+_WAIT: Final = 1.0
+"""Seconds to wait for the answer to a message that permissions may forbid."""
+_NOT_STORED: Final = {"Nats-Expected-Stream": "-"}
+"""A header with which no stream stores a message."""
+_PAGE: Final = 256
+"""Consumers that the server returns at a time."""
+
+
+@attrs.frozen
+class Stored:
+    """A message of the bus, as the server stores it.
+
+    Attributes:
+        subject: Its subject.
+        sequence: The stream's number.
+        time: The time at which the server stored it.
+        id: Its id; None if it is not a message of this library.
+        data: Its payload.
+        pending: Messages of the subject that follow.
+    """
+
+    subject: str
+    sequence: int
+    time: datetime
+    id: BatchId | None
+    data: bytes = attrs.field(repr=False)
+    pending: int
+
+    @property
+    def delay(self) -> float | None:
+        """Seconds from the venue's SendingTime to the time at which it was stored; None if it is an event."""
+        try:
+            frame = split_frames(self.data)[-1]
+            sent = decode(frame).header.sending_time
+        except (DecodeError, IndexError, ValueError):
+            return None
+        return None if sent is None else (self.time - sent).total_seconds()
+
+
+@attrs.frozen
+class ConsumerLag:
+    """How far a consumer is behind.
+
+    Attributes:
+        name: The process, or the server's name of the consumer.
+        subject: The subjects that it reads.
+        pending: Messages that it has still to receive.
+        reads: Whether it is waiting for messages.
+    """
+
+    name: str
+    subject: str
+    pending: int
+    reads: bool
+
+
+@attrs.frozen
+class PublisherState:
+    """The publisher of a channel.
+
+    Attributes:
+        channel: The channel.
+        fence: The fence of the newest publisher.
+        last: The channel's last message; None if the stream has none.
+        serves: Whether a process answers commands; None if none ever has, or this user may not ask.
+    """
+
+    channel: Channel
+    fence: int
+    last: Stored | None
+    serves: bool | None
+
+
+@attrs.frozen
+class Permissions:
+    """What the connection's user may do.
+
+    Attributes:
+        read: Read events and snapshots.
+        publish: Publish events.
+        send: Send commands, such as orders.
+        serve: Receive commands.
+        captured: Whether a stream stores commands, which must not be.
+        clock_ahead: Seconds by which this host's clock is ahead of the server's; None if it may not read.
+    """
+
+    read: bool
+    publish: bool
+    send: bool
+    serve: bool
+    captured: bool
+    clock_ahead: float | None
+
+
+@attrs.frozen
+class StreamState:
+    """The stream of events.
+
+    Attributes:
+        messages: Messages stored.
+        size: Their bytes.
+        max_age: Seconds for which events are kept; 0 without a limit.
+        max_bytes: Bytes of events that are kept; -1 without a limit.
+        replicas: Servers that keep them.
+        drops_oldest: Whether the oldest events are dropped at a limit; otherwise publishing fails.
+    """
+
+    messages: int
+    size: int
+    max_age: float
+    max_bytes: int
+    replicas: int
+    drops_oldest: bool
+
+
+async def stream(link: Link) -> StreamState:
+    """Return the state of the stream.
+
+    Raises:
+        ConfigurationError: the server has no JetStream, stream or bucket.
+    """
+    try:
+        await link.store()
+        found = await link.jetstream.stream_info(NAME)
+    except ServiceUnavailableError:
+        raise ConfigurationError(
+            "the server has no JetStream; add jetstream {} to its configuration"
+        ) from None
+    config = found.config
+    return StreamState(
+        messages=found.state.messages,
+        size=found.state.bytes,
+        max_age=config.max_age or 0.0,
+        max_bytes=config.max_bytes or -1,
+        replicas=config.num_replicas or 1,
+        drops_oldest=config.discard is not DiscardPolicy.NEW,
+    )
+
+
+async def tail(link: Link, subject: str, since: datetime | None, *, follow: bool) -> AsyncIterator[Stored]:
+    """Yield messages from a time on; without one, all stored ones, or with `follow` new ones only.
+
+    Ends at the last stored message unless `follow` is set.
+    """
+    last = 0
+    config = ConsumerConfig(
+        description=link.name,
+        ack_policy=AckPolicy.NONE,
+        inactive_threshold=INACTIVE,
+        mem_storage=True,
+        opt_start_time=since,
+        deliver_policy=DeliverPolicy.BY_START_TIME
+        if since is not None
+        else DeliverPolicy.NEW
+        if follow
+        else DeliverPolicy.ALL,
+    )
+    while True:
+        if last:
+            policy = DeliverPolicy.BY_START_SEQUENCE
+            config = config.evolve(
+                deliver_policy=policy, opt_start_seq=last + 1, opt_start_time=None, name=None
+            )
+        pull = await link.jetstream.pull_subscribe(subject, stream=NAME, config=config)
+        try:
+            while True:
+                try:
+                    messages = await pull.fetch(FETCHED, timeout=IDLE)
+                except TimeoutError:
+                    if not follow:
+                        return
+                    await pull.consumer_info()
+                    continue
+                for message in messages:
+                    found = _stored(message)
+                    last = found.sequence
+                    yield found
+                    if not (found.pending or follow):
+                        return
+        except ConnectionClosedError:
+            raise
+        except NATS_ERRORS:
+            # The server was restarted, and has forgotten the consumer.
+            await asyncio.sleep(RETRY)
+        finally:
+            with contextlib.suppress(*NATS_ERRORS):
+                await pull.unsubscribe()
+
+
+async def last_message(link: Link, channel: Channel) -> Stored | None:
+    """Return the last message of a channel."""
+    config = ConsumerConfig(
+        ack_policy=AckPolicy.NONE,
+        deliver_policy=DeliverPolicy.LAST,
+        inactive_threshold=IDLE,
+        mem_storage=True,
+    )
+    pull = await link.jetstream.pull_subscribe(f"{channel.prefix}.>", stream=NAME, config=config)
+    try:
+        return _stored((await pull.fetch(1, timeout=_WAIT))[0])
+    except TimeoutError:
+        return None
+    finally:
+        await pull.unsubscribe()
+
+
+def _stored(message: Msg) -> Stored:
+    metadata = message.metadata
+    try:
+        number = BatchId.parse((message.headers or {}).get(MESSAGE_ID, ""))
+    except ValueError:
+        number = None
+    return Stored(
+        subject=message.subject,
+        sequence=metadata.sequence.stream,
+        time=metadata.timestamp,
+        id=number,
+        data=message.data,
+        pending=metadata.num_pending or 0,
+    )
+
+
+async def consumers(link: Link) -> list[ConsumerLag]:
+    """Return the consumers of the stream, those furthest behind first."""
+    found: list[ConsumerLag] = []
+    while True:
+        page = await link.jetstream.consumers_info(NAME, len(found))
+        found += [
+            ConsumerLag(
+                each.config.description or each.name,
+                each.config.filter_subject or "",
+                each.num_pending or 0,
+                bool(each.num_waiting),
+            )
+            for each in page
+        ]
+        if len(page) < _PAGE:
+            return sorted(found, key=lambda each: -each.pending)
+
+
+async def publishers(link: Link, *, may_send: bool = False) -> list[PublisherState]:
+    """Return the publisher of each channel; with `may_send`, whether its commands are answered."""
+    keys = f"$KV.{NAME}.*.*.*.*.publisher"
+    found = await link.jetstream.stream_info(f"KV_{NAME}", subjects_filter=keys)
+    channels = [
+        Channel.parse(key.removeprefix(f"$KV.{NAME}.").removesuffix(".publisher"))
+        for key in sorted(found.state.subjects or ())
+    ]
+    return [
+        PublisherState(
+            each,
+            await link.read_fence(each, "publisher"),
+            await last_message(link, each),
+            await _serves(link, each) if may_send else None,
+        )
+        for each in channels
+    ]
+
+
+async def _serves(link: Link, channel: Channel) -> bool | None:
+    """Send an empty command, which is refused, to the process that answers commands."""
+    try:
+        fence = await link.read_fence(channel, ROLE)
+        await link.client.request(command_subject(channel, fence, "0"), timeout=_WAIT)
+    except KeyNotFoundError:
+        return None
+    except (NoRespondersError, TimeoutError):
+        return False
+    return True
+
+
+async def permissions(link: Link, channel: Channel) -> Permissions:
+    """Try what the user may do, without leaving a message anywhere."""
+    command = command_subject(channel, 0, "0")
+    clock_ahead = await _read(link, channel)
+    publish = await _ask(link, channel.subject("event", "check"))
+    send = await _ask(link, command)
+    before = link.client.last_error
+    subscription = await link.client.subscribe(command)
+    # The server reports a violation before it answers the flush.
+    await link.client.flush()
+    serve = link.client.last_error is before
+    await subscription.unsubscribe()
+    return Permissions(
+        clock_ahead is not None, bool(publish), send is not None, serve, bool(send), clock_ahead
+    )
+
+
+async def _read(link: Link, channel: Channel) -> float | None:
+    """Create a consumer, and read a key; return how far this clock is ahead of the server's."""
+    config = ConsumerConfig(
+        ack_policy=AckPolicy.NONE,
+        deliver_policy=DeliverPolicy.NEW,
+        filter_subject=f"{channel.prefix}.>",
+        inactive_threshold=IDLE,
+        mem_storage=True,
+        name=f"check-{token_hex(8)}",
+    )
+    begun = time.time()
+    try:
+        info = await link.jetstream.add_consumer(NAME, config, timeout=_WAIT)
+        ahead = (begun + time.time()) / 2 - info.created.timestamp()
+        with contextlib.suppress(KeyNotFoundError):
+            await link.read_fence(channel, ROLE)
+    except (NoRespondersError, TimeoutError):
+        return None
+    return ahead
+
+
+async def _ask(link: Link, subject: str) -> bool | None:
+    """Send a message that no stream stores; return whether a stream captures the subject, None if it must not
+    be sent."""
+    try:
+        await link.client.request(subject, timeout=_WAIT, headers=_NOT_STORED)
+    except NoRespondersError:
+        return False
+    except TimeoutError:
+        return None
+    return True

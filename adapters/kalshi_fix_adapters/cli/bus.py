@@ -1,0 +1,274 @@
+"""`kalshi-fix bus`: what a session process publishes to NATS, for operators."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, time
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from kalshi_fix_adapters.cli.kit.bus_server import Server, server_options
+from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
+from kalshi_fix_adapters.cli.kit.steps import print_step, step
+from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, print_stderr, printable
+from kalshi_fix_adapters.cli.logs import filters
+from kalshi_fix_adapters.cli.logs.decode import Output, form_options
+from kalshi_fix_adapters.cli.logs.decoding import Decoder, Form, OutputOptions
+from kalshi_fix_adapters.logs.reader import LogReader
+
+if TYPE_CHECKING:
+    from kalshi_fix_adapters.bus_nats import Bus
+    from kalshi_fix_adapters.bus_nats.operators import PublisherState, Stored, StreamState
+
+_NEEDED: Final = {"reader": ("read",), "sender": ("read", "send"), "session": ("read", "publish", "serve")}
+"""The permissions that each role needs."""
+_MAY: Final = {
+    "read": "read events",
+    "publish": "publish events",
+    "send": "send commands",
+    "serve": "answer commands",
+}
+CLOCK_MARGIN: Final = 0.5
+"""Seconds of difference between clocks from which on commands may be refused, as with `serve`."""
+OLDEST: Final = (2, 9)
+"""The oldest version of the server that the bus supports."""
+_timeout = click.option(
+    "--timeout", type=float, default=10.0, show_default=True, help="Seconds to wait for the server."
+)
+
+
+@click.group()
+def bus() -> None:
+    """Show and check what a session process publishes to NATS.
+
+    The server may be given in KALSHI_FIX_BUS; an address that begins with tls:// is used with TLS.
+    """
+
+
+@bus.command()
+@click.argument("subject", default="kalshi.>")
+@form_options
+@filters.field_options
+@click.option("--since", type=filters.TIME_BOUND, help="Begin at this time, in UTC: 14:30, 2026-11-21.")
+@click.option("--once", is_flag=True, help="Print the stored messages, and exit.")
+@_timeout
+@server_options
+def tail(
+    server: Server,
+    subject: str,
+    form: Form | None,
+    types: Sequence[str],
+    tags: Sequence[str],
+    client_ids: Sequence[str],
+    symbols: Sequence[str],
+    since: filters.TimeBound | None,
+    once: bool,
+    timeout: float,
+) -> None:
+    """Print the messages of SUBJECT, and wait for new ones: FIX messages as `kalshi-fix decode` does, and
+    events of the session by their names.
+
+    SUBJECT may contain the wildcards * and >, or be the name of a channel, such as
+    demo.prediction.KalshiRT.desk. The time is that at which the server stored a message. Without --since, new
+    messages are printed; with --once, the stored ones. Exit status: 0, 1 if a message had problems, 3 if none
+    was found, 130 after Ctrl-C.
+    """
+    selected = filters.make(types, tags, client_ids, symbols)
+    options = OutputOptions(form or Form.BRIEF, selected, on_terminal=sys.stdout.isatty())
+    printer = _Printer(options)
+    if isinstance(since, time):
+        since = datetime.combine(datetime.now(UTC), since, UTC)
+    if not subject.startswith("kalshi."):
+        subject = f"kalshi.{subject}.>"
+
+    async def run() -> None:
+        async with server.connect(timeout) as connected:
+            async for message in connected.tail(subject, since=since, follow=not once):
+                printer.print(message)
+
+    with plain_errors():
+        asyncio.run(run())
+    sys.exit(printer.finish())
+
+
+class _Printer:
+    """Prints the messages of the bus."""
+
+    def __init__(self, options: OutputOptions) -> None:
+        self._options = options
+        self._decoder, self._reader = Decoder(options), LogReader()
+        self._output, self._screen = Output(options, titled=False), Screen()
+        self._events = 0
+
+    def print(self, message: Stored) -> None:
+        """Print what a message contains."""
+        number = message.id
+        if number is None:
+            print_stderr(f"message {message.sequence} of {message.subject} is not one of this library")
+        elif number.event:
+            self._print_event(message)
+        else:
+            # As lines of a wire log. The parts of a large message are one line.
+            before = b"" if number.part > 1 else f"{message.time:%Y-%m-%d %H:%M:%S.%f} received ".encode()
+            lines = message.data.replace(b"\x018=FIXT", b"\x01\n" + before + b"8=FIXT")
+            after = b"\n" if number.part == number.parts else b""
+            self._output.take(self._decoder.batch(self._reader.feed(before + lines + after)))
+
+    def _print_event(self, message: Stored) -> None:
+        if self._options.filters.any:
+            return
+        self._events += 1
+        name, text = message.subject.rpartition(".")[2], message.data.decode("utf-8", "backslashreplace")
+        if self._options.form is Form.JSON:
+            self._screen.text([json.dumps({"time": message.time.isoformat(), "event": name, "fields": text})])
+        else:
+            when = message.time.isoformat(" ", "microseconds")[: len("2026-11-21 12:00:00.123456")]
+            self._screen.lines([(("dim", f"{when} - "), ("bold", name), ("", f" {printable(text)}"))])
+        self._screen.flush()
+
+    def finish(self) -> int:
+        """Return the exit status."""
+        return 0 if self._events and not self._output.found else self._output.finish()
+
+
+@bus.command()
+@_timeout
+@server_options
+def lag(server: Server, timeout: float) -> None:
+    """Print how far each publisher and each consumer is behind.
+
+    Of a publisher: the age of its last message, and the delay from the venue's SendingTime until the server
+    had stored it, which includes the difference between their clocks. Of a consumer: the messages that it has
+    still to receive. It needs a user who may list consumers.
+    """
+
+    async def run() -> None:
+        async with server.connect(timeout) as connected:
+            consumers, publishers = await connected.consumers(), await connected.publishers()
+        screen, now = Screen(), datetime.now(UTC)
+        rows = [
+            (
+                str(each.channel),
+                "-" if each.last is None else f"{(now - each.last.time).total_seconds():.0f}",
+                "-" if each.last is None or each.last.delay is None else f"{each.last.delay:.3f}",
+            )
+            for each in publishers
+        ]
+        screen.table("Publishers", ("Channel", "Last message, s ago", "Delay, s"), rows)
+        read = [
+            (each.name, each.subject, str(each.pending), "yes" if each.reads else "no") for each in consumers
+        ]
+        screen.table("Consumers", ("Process", "Subject", "Behind", "Waiting"), read)
+        screen.flush()
+
+    with plain_errors():
+        asyncio.run(run())
+
+
+@bus.command()
+@click.option(
+    "--role",
+    type=click.Choice(list(_NEEDED)),
+    default="reader",
+    show_default=True,
+    help="What the user does: read events, send orders through a session, or hold a session.",
+)
+@click.option(
+    "--channel", metavar="CHANNEL", help="Channel for which permissions are tried; default: the first one."
+)
+@_timeout
+@server_options
+def check(server: Server, role: str, channel: str | None, timeout: float) -> None:
+    """Check step by step that server, JetStream, stream, permissions, retention, clock and publishers are as
+    needed, and print the remedy for a step that fails.
+
+    Nothing is published, and no order is sent. Exit status: 0, or 1 if a step failed.
+    """
+    with plain_errors():
+        asyncio.run(_check(server, role, channel, timeout))
+
+
+async def _check(server: Server, role: str, channel: str | None, seconds: float) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        with step("server"):
+            connected = await stack.enter_async_context(server.connect(seconds))
+            version = ".".join(map(str, connected.server_version))
+            if connected.server_version < OLDEST:
+                raise CommandError(f"version {version} is too old; the bus needs 2.9")
+        print_step("server", "ok", f"version {version} at {server}")
+        with step("stream"):
+            stream = await connected.stream()
+        print_step("stream", "ok", f"JetStream has KALSHI and its key-value store; {_size(stream)}")
+        publishers = await connected.publishers()
+        names = [channel] if channel is not None else [str(each.channel) for each in publishers]
+        may_send = await _check_permissions(connected, role, (names or ["demo.prediction.KalshiMD.desk"])[0])
+        _check_retention(stream)
+        states = await connected.publishers(may_send=may_send)
+    for each in states:
+        _check_publisher(each)
+    if not states:
+        print_step("publisher", "warning", "no process has ever published; start one with Bus.publish")
+
+
+async def _check_permissions(connected: Bus, role: str, channel: str) -> bool:
+    with step("permissions"):
+        try:
+            found = await connected.permissions(channel)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+        missing = [_MAY[each] for each in _NEEDED[role] if not getattr(found, each)]
+        if missing:
+            raise CommandError(
+                f"a {role} must be able to {' and '.join(missing)} of {channel}; see docs/how-to/nats.conf"
+            )
+        if found.captured:
+            raise CommandError("a stream captures kalshi-commands.>; it would send stored orders late")
+    can = [text for name, text in _MAY.items() if getattr(found, name)]
+    print_step("permissions", "ok", f"may {', '.join(can)} of {channel}")
+    ahead = found.clock_ahead or 0.0
+    fine = abs(ahead) < CLOCK_MARGIN
+    text = f"{abs(ahead):.3f} s {'ahead of' if ahead > 0 else 'behind'} the server's"
+    print_step("clock", "ok" if fine else "warning", text if fine else f"{text}; set it by NTP")
+    return found.send
+
+
+def _check_retention(stream: StreamState) -> None:
+    age = "any age" if not stream.max_age else f"{stream.max_age / 3600:g} hours"
+    size = "any size" if stream.max_bytes < 0 else _gib(stream.max_bytes)
+    text = f"events of {age} and {size}, on {counted(stream.replicas, 'server')}"
+    if not stream.drops_oldest:
+        print_step(
+            "retention", "warning", f"{text}; publishing fails at the limit: discard the oldest instead"
+        )
+    elif 0 < stream.max_bytes < stream.size * 1.1:
+        print_step("retention", "warning", f"{text}; the size limits the age: raise it in Bus.create")
+    else:
+        print_step("retention", "ok", text)
+
+
+def _check_publisher(state: PublisherState) -> None:
+    serves = {True: "; commands are answered", False: "; no process answers commands now", None: ""}
+    after = serves[state.serves]
+    if state.last is None:
+        print_step("publisher", "warning", f"{state.channel}: the stream has no message{after}")
+        return
+    seconds = (datetime.now(UTC) - state.last.time).total_seconds()
+    is_newest = state.last.id is not None and state.last.id.fence == state.fence
+    text = f"{state.channel}: last message {seconds:.0f} s ago"
+    if not is_newest:
+        text += ", of an earlier publisher than the newest"
+    fine = is_newest and state.serves is not False
+    print_step("publisher", "ok" if fine else "warning", text + after)
+
+
+def _size(stream: StreamState) -> str:
+    return f"{counted(stream.messages, 'message')}, {_gib(stream.size)}"
+
+
+def _gib(size: int) -> str:
+    return f"{size / 1024**3:.3g} GiB" if size >= 1024**3 else f"{size / 1024**2:.3g} MiB"

@@ -1,0 +1,99 @@
+"""The options of subcommands that read from NATS, and the connection. They need the extra `nats`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import attrs
+import click
+
+from kalshi_fix_adapters.cli.kit.failures import CommandError
+
+if TYPE_CHECKING:
+    from kalshi_fix_adapters.bus_nats import Bus
+
+
+@attrs.frozen
+class Server:
+    """The server to connect to; its text has no password."""
+
+    address: str = attrs.field(repr=False)
+    credentials: Path | None
+
+    def __str__(self) -> str:
+        scheme, _, place = self.address.rpartition("//")
+        return f"{scheme}//{place.rpartition('@')[2]}" if scheme else place.rpartition("@")[2]
+
+    @asynccontextmanager
+    async def connect(self, seconds: float) -> AsyncIterator[Bus]:
+        """Connect within that time; afterwards reconnect for ever.
+
+        Raises:
+            CommandError: it was not possible, or a request of the body failed.
+        """
+        from kalshi_fix_adapters.bus_nats import connect
+        from kalshi_fix_adapters.bus_nats.link import NATS_ERRORS, text_of
+
+        options: dict[str, Any] = {}
+        if self.credentials is not None:
+            options["user_credentials"] = str(self.credentials)
+        with _LastWarning() as warning:
+            async with AsyncExitStack() as stack:
+                try:
+                    async with asyncio.timeout(seconds):
+                        bus = await stack.enter_async_context(connect(self.address, **options))
+                except TimeoutError:
+                    why = warning.text or "no answer"
+                    raise CommandError(f"no connection to {self} within {seconds:g} s: {why}") from None
+                try:
+                    yield bus
+                except BrokenPipeError:
+                    raise
+                except NATS_ERRORS as error:
+                    raise CommandError(f"{self}: {warning.text or text_of(error)}") from None
+
+
+def server_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options to a command, which receives them as `server`."""
+
+    @click.option(
+        "--server",
+        "address",
+        default="nats://127.0.0.1:4222",
+        envvar="KALSHI_FIX_BUS",
+        show_default=True,
+        help="Address of the NATS server; by default that of KALSHI_FIX_BUS.",
+    )
+    @click.option(
+        "--creds",
+        type=click.Path(path_type=Path, exists=True),
+        envvar="KALSHI_FIX_BUS_CREDS",
+        help="File with the credentials of a NATS user.",
+    )
+    @wraps(command)
+    def with_server(*, address: str, creds: Path | None, **others: Any) -> None:
+        command(server=Server(address, creds), **others)
+
+    return with_server
+
+
+class _LastWarning(logging.Handler):
+    """Keeps warnings of the bus from the output, and the text of the last one."""
+
+    text = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.text = record.getMessage()
+
+    def __enter__(self) -> Self:
+        logging.getLogger("kalshi_fix_adapters.bus").addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("kalshi_fix_adapters.bus").removeHandler(self)
