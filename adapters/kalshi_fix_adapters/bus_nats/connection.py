@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-import nats
+from nats.aio.client import Client as NatsClient
 
 from kalshi_fix_adapters.asyncio import Client
 from kalshi_fix_adapters.bus import AtLimit, Channel, Check, Machine, Mark, Publisher
@@ -51,14 +51,15 @@ async def connect(servers: str | list[str], **options: Any) -> AsyncIterator[Bus
     async def log(error: Exception) -> None:
         LOGGER.warning("NATS: %s", text_of(error))
 
-    client = await nats.connect(
-        servers,
-        pending_size=0,
-        max_reconnect_attempts=-1,
-        error_cb=log,
-        **{"reconnect_time_wait": 0.25, **options},
-    )
+    client = NatsClient()
     try:
+        await client.connect(
+            servers,
+            pending_size=0,
+            max_reconnect_attempts=-1,
+            error_cb=log,
+            **{"reconnect_time_wait": 0.25, **options},
+        )
         name = options.get("name") or f"{Path(sys.argv[0]).name} {os.getpid()} on {socket.gethostname()}"
         yield Bus(Link(client, client.jetstream(timeout=TIMEOUT), name))
     finally:

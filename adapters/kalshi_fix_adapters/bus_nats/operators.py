@@ -302,7 +302,9 @@ async def permissions(link: Link, channel: Channel) -> Permissions:
     send = await _ask(link, command)
     before = link.client.last_error
     subscription = await link.client.subscribe(command)
-    # The server reports a violation before it answers the flush.
+    # The server reports a violation before it answers a later ping. The first flush may overtake the
+    # subscription, which the client writes in a task of its own.
+    await link.client.flush()
     await link.client.flush()
     serve = link.client.last_error is before
     await subscription.unsubscribe()

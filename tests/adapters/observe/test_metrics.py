@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 from prometheus_client import REGISTRY
 
 from kalshi_fix_adapters.events import ReadingPaused
 from kalshi_fix_adapters.observe.dispatch import Dispatcher
-from kalshi_fix_adapters.observe.metrics import PrometheusMetrics
+from kalshi_fix_adapters.observe.metrics import PrometheusMetrics, export_bus
 from kalshi_fix_adapters.observe.observer import ALARMING, HeartbeatTiming, LogonTiming
 from kalshi_fix_sansio.session.states import State
 from tests.helpers import Clock
@@ -52,3 +53,22 @@ def test_without_prometheus_client_the_error_names_the_extra() -> None:
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     last = ran.stderr.splitlines()[-1]
     assert last.endswith("metrics need prometheus-client: pip install 'kalshi-fix-sansio[metrics]'")
+
+
+def test_attributes_of_publishers_and_consumers_of_the_bus_are_metrics() -> None:
+    def exported(metric: str, name: str) -> float | None:
+        return REGISTRY.get_sample_value(f"fix_bus_{metric}", {"channel": "c", "name": name})
+
+    assert exported("lag", "reader") is None
+    publisher = SimpleNamespace(published=3, acknowledged=2, redelivered=1, waiting=5, dropped=0)
+    reader = SimpleNamespace(received=4, redelivered=0, fenced=0, unreadable=0, lag=7)
+    export_bus("c", "desk", publisher)
+    export_bus("c", "reader", reader)
+    for name, found in [("desk", publisher), ("reader", reader)]:
+        for attribute, expected in vars(found).items():
+            total = "" if attribute in ("waiting", "lag") else "_total"
+            assert exported(f"{attribute}{total}", name) == expected
+    publisher.acknowledged = 3
+    assert exported("acknowledged_total", "desk") == 3
+    assert exported("lag", "desk") is None
+    assert exported("published_total", "reader") is None

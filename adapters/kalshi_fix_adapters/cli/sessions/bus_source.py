@@ -41,7 +41,11 @@ class BusSource:
 
     def __enter__(self) -> Self:
         self._runner.__enter__()
-        self._bus, self._events = self._runner.run(self._connect())
+        try:
+            self._bus, self._events = self._runner.run(self._connect())
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -173,7 +173,8 @@ class BookView:
             yield (("bold yellow", f"  {_why(book)}{text}"),)
             return
         spread = "" if book.spread is None else f"spread {book.spread:f}, "
-        about = f"{spread}changed {changed}"
+        # A snapshot on the bus does not contain when its books changed.
+        about = f"{spread}changed {changed or 'earlier'}"
         room = BLOCK_WIDTH - len(symbol) - len(about)
         if room >= 2:
             yield ("bold", symbol), ("", " " * room), ("", about)

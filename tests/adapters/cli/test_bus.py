@@ -1,0 +1,305 @@
+"""`kalshi-fix bus`, and `watch` over the bus, with a real NATS server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from kalshi_fix_adapters.cli.commands import commands
+from kalshi_fix_sansio.trading import OrderBooks
+from tests.adapters.bus.stream import MARKET_DATA, REPORTS, delta, logged_on, report, snapshot
+from tests.adapters.bus_nats.support import Client, connected
+from tests.adapters.cli.pipes import interrupted, lines_until, started
+from tests.nats import NatsServer
+
+PERMISSIONS = Path(__file__).parents[3] / "docs" / "how-to" / "nats.conf"
+MARKET = "KXA"
+BOOKS = [logged_on(), snapshot(2, MARKET, levels=3), delta(3, MARKET), delta(4, "KXB")]
+ORDERS = [logged_on(1), report(2), report(3, "KXB")]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[NatsServer]:
+    with NatsServer() as running:
+        publish(running, MARKET_DATA, BOOKS)
+        publish(running, REPORTS, ORDERS)
+        yield running
+
+
+def publish(server: NatsServer, channel: Any, events: list[Any]) -> None:
+    """Publish events until the server has acknowledged them."""
+
+    async def run() -> None:
+        client = Client(channel, events)
+        client.end()
+        async with connected(server) as bus:
+            await bus.publish(client)  # type: ignore[arg-type]
+
+    asyncio.run(run())
+
+
+def run(server: NatsServer | str, *arguments: str) -> Result:
+    url = server if isinstance(server, str) else server.url
+    return CliRunner().invoke(commands, arguments, env={"KALSHI_FIX_BUS": url})
+
+
+def steps(result: Result) -> list[tuple[str, str]]:
+    """Return the name and the verdict of each step."""
+    return [(line[:11].rstrip(), line[13:20].rstrip()) for line in result.stdout.splitlines()]
+
+
+# --- tail
+
+
+def test_tail_prints_messages_as_decode_does_and_events_by_their_names(server: NatsServer) -> None:
+    result = run(server, "bus", "tail", "--once")
+    assert (result.exit_code, result.stderr) == (0, "")
+    found = [re.sub(r"^\S+ \S+ ", "", line) for line in result.stdout.splitlines()]
+    assert [line[:50] for line in sorted(found)] == [
+        '- LoggedOn {"class":"LoggedOn","fields":{"logon":{'[:50],
+        '- LoggedOn {"class":"LoggedOn","fields":{"logon":{'[:50],
+        "< #2 ExecutionReport ClOrdID=2 ExecType=NEW OrdStat"[:50],
+        "< #2 MarketDataSnapshotFullRefresh Symbol=KXA NoMDEn"[:50],
+        "< #3 ExecutionReport ClOrdID=3 ExecType=NEW OrdStat"[:50],
+        "< #3 MarketDataIncrementalRefresh NoMDEntries=1 [MDU"[:50],
+        "< #4 MarketDataIncrementalRefresh NoMDEntries=1 [MDU"[:50],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        ((str(REPORTS),), ["ExecutionReport", "ExecutionReport", "LoggedOn"]),
+        ((f"{REPORTS.prefix}.*.KXB",), ["ExecutionReport"]),
+        (("--type", "X", "--symbol", "KXB"), ["MarketDataIncrementalRefresh"]),
+        (("--since", "2020-01-01", "--id", "3"), ["ExecutionReport"]),
+        (("--since", "2099-01-01"), []),
+        (("kalshi.production.>",), []),
+    ],
+)
+def test_tail_selects_by_subject_field_and_time(
+    server: NatsServer, arguments: tuple[str, ...], names: list[str]
+) -> None:
+    result = run(server, "bus", "tail", *arguments, "--once", "--json")
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert sorted(line.get("name", line.get("event")) for line in lines) == names
+    assert result.exit_code == (0 if names else 3)
+    assert all(line["time"] for line in lines)
+
+
+def test_tail_joins_the_parts_of_a_large_message() -> None:
+    with NatsServer("max_payload: 8192") as small:
+        publish(small, MARKET_DATA, [snapshot(2, MARKET, levels=1_000)])
+        result = run(small, "bus", "tail", "--once", "--json")
+    [line] = result.stdout.splitlines()
+    assert json.loads(line)["fields"]["NoMDEntries"][-1]["MDEntryPx"] == "0.1000"
+    assert result.exit_code == 0
+
+
+def test_tail_waits_for_new_messages_also_over_a_restart_of_the_server() -> None:
+    with NatsServer() as server:
+        publish(server, REPORTS, ORDERS)
+        arguments = ("bus", "tail", "--since", "2020-01-01", "--server", server.url)
+        with started(*arguments) as tail:
+            lines_until(tail, "#3 ExecutionReport")
+            server.kill()
+            server.start()
+            publish(server, REPORTS, [logged_on(2), report(2, "KXNEW")])
+            lines = lines_until(tail, "KXNEW")
+            assert sum("ExecutionReport" in line for line in lines) == 1
+            assert interrupted(tail) == (130, b"")
+
+
+def test_a_message_of_another_program_is_reported() -> None:
+    async def intrude(server: NatsServer) -> None:
+        async with connected(server) as bus:
+            await bus._link.client.publish("kalshi.x", b"else")
+            await bus._link.client.flush()
+
+    with NatsServer() as server:
+        asyncio.run(intrude(server))
+        result = run(server, "bus", "tail", "--once")
+    assert "message 1 of kalshi.x is not one of this library" in result.stderr
+    assert result.exit_code == 3
+
+
+# --- lag
+
+
+def test_lag_shows_publishers_and_consumers() -> None:
+    with NatsServer() as server:
+        publish(server, MARKET_DATA, BOOKS)
+
+        async def consume() -> Result:
+            async with connected(server) as bus:
+                await bus.events(MARKET_DATA).wait(1)
+                await bus._link.jetstream.pull_subscribe("kalshi.>", stream="KALSHI", durable="behind")
+                return await asyncio.to_thread(run, server, "bus", "lag")
+
+        result = asyncio.run(consume())
+    assert (result.exit_code, result.stderr) == (0, "")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in result.stdout.splitlines()]
+    by_name = {row[0]: row[1:] for row in rows if row}
+    assert [int(by_name[str(MARKET_DATA)][0]) >= 0, float(by_name[str(MARKET_DATA)][1]) > 0] == [True, True]
+    assert by_name["behind"][:2] == ["kalshi.>", "3"]
+    [reader] = [row for name, row in by_name.items() if " on " in name]
+    assert reader[:2] == [f"{MARKET_DATA.prefix}.>", "0"]
+
+
+# --- check
+
+FINE = [(name, "ok") for name in ("server", "stream", "permissions", "clock", "retention", "publisher")]
+
+
+@pytest.mark.parametrize("role", ["reader", "sender", "session"])
+def test_check_reports_each_successful_step(server: NatsServer, role: str) -> None:
+    result = run(server, "bus", "check", "--role", role)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert steps(result) == [*FINE, ("publisher", "ok")]
+    assert "may read events, publish events, send commands, answer commands" in result.stdout
+    # Nothing was published by the earlier ones either.
+    assert "; 6 messages" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("user", "role", "text"),
+    [
+        ("recorder", "reader", "may read events of demo"),
+        ("recorder", "sender", "must be able to send commands"),
+        ("strategy", "session", "must be able to publish events and answer commands"),
+        ("session", "reader", "must be able to read events"),
+        ("operator", "session", "may read events, publish events, send commands, answer commands"),
+    ],
+)
+def test_check_tries_the_permissions_of_a_role(user: str, role: str, text: str) -> None:
+    with NatsServer(PERMISSIONS.read_text("utf-8")) as server:
+
+        async def create() -> None:
+            async with connected(server, user="operator", password="operator"):
+                pass
+
+        asyncio.run(create())
+        url = server.url.replace("//", f"//{user}:{user}@")
+        arguments = ("bus", "check", "--role", role, "--channel", "demo.prediction.KalshiNR.desk")
+        result = run(url, *arguments)
+    shown = result.stdout + result.stderr
+    assert text in shown
+    assert f"{user}:{user}" not in shown
+    fine = text.startswith("may")
+    assert (result.exit_code, ("permissions", "ok") in steps(result)) == (0 if fine else 1, fine)
+
+
+async def _nothing(server: NatsServer) -> None:
+    """Change nothing."""
+
+
+async def _no_bucket(server: NatsServer) -> None:
+    async with connected(server) as bus:
+        await bus._link.jetstream.delete_key_value("KALSHI")
+
+
+async def _captured(server: NatsServer) -> None:
+    async with connected(server) as bus:
+        await bus._link.jetstream.add_stream(name="ALL", subjects=["kalshi-commands.>"])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "step", "text"),
+    [
+        (_nothing, ("stream", "FAILED"), "call Bus.create once"),
+        (_no_bucket, ("stream", "FAILED"), "call Bus.create once"),
+        (_captured, ("permissions", "FAILED"), "a stream captures kalshi-commands.>"),
+    ],
+)
+def test_check_fails_at_the_step_that_is_wrong(spoil: Any, step: tuple[str, str], text: str) -> None:
+    with NatsServer() as server:
+        asyncio.run(spoil(server))
+        result = run(server, "bus", "check")
+    assert result.exit_code == 1
+    assert steps(result)[-1] == step
+    assert text in result.stderr
+
+
+def test_check_needs_jetstream_and_a_server() -> None:
+    with NatsServer("accounts { DESK { users = [{user: desk, password: desk}] } }") as server:
+        result = run(server.url.replace("//", "//desk:desk@"), "bus", "check")
+    assert steps(result) == [("server", "ok"), ("stream", "FAILED")]
+    assert "the server has no JetStream" in result.stderr
+    result = run(server.url.replace("//", "//me:secret@"), "bus", "check", "--timeout", "0.2")
+    assert (result.exit_code, steps(result)) == (1, [("server", "FAILED")])
+    assert "no connection to nats://127.0.0.1" in result.stderr
+    assert "secret" not in result.stderr
+
+
+def test_check_warns_of_a_publisher_and_a_retention_that_lose_events() -> None:
+    with NatsServer() as server:
+        publish(server, MARKET_DATA, BOOKS)
+
+        async def spoil() -> None:
+            async with connected(server) as bus:
+                jetstream = bus._link.jetstream
+                await bus.publisher(Client(MARKET_DATA))  # type: ignore[arg-type]
+                await bus.publisher(Client(REPORTS))  # type: ignore[arg-type]
+                found = await jetstream.stream_info("KALSHI")
+                await jetstream.update_stream(found.config, max_bytes=found.state.bytes)
+
+        asyncio.run(spoil())
+        result = run(server, "bus", "check")
+    assert (result.exit_code, steps(result)[-3:]) == (
+        0,
+        [("retention", "warning"), ("publisher", "warning"), ("publisher", "warning")],
+    )
+    assert "the size limits the age" in result.stdout
+    assert "of an earlier publisher than the newest" in result.stdout
+    assert "the stream has no message" in result.stdout
+
+
+# --- watch
+
+
+def test_watch_shows_books_of_the_bus_once(server: NatsServer) -> None:
+    result = run(server, "watch", MARKET, "--bus", str(MARKET_DATA), "--once")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "5      0.35" in result.stdout
+    result = run(server, "watch", "KXZ", "--bus", str(MARKET_DATA), "--once", "--timeout", "0.5")
+    assert (result.exit_code, "KXZ" in result.stdout) == (1, True)
+    result = run(server, "watch", "KXZ", "--bus", "KalshiMD", "--once")
+    assert "not <environment>.<product>.<session>.<account>" in result.stderr
+
+
+def test_watch_starts_from_the_snapshot_and_follows_also_over_a_restart_of_the_server() -> None:
+    with NatsServer() as server:
+        publish(server, MARKET_DATA, BOOKS)
+
+        async def keep() -> None:
+            async with connected(server) as bus:
+                keeper = asyncio.create_task(bus.keep_snapshots(MARKET_DATA, every=0.01))
+                books = OrderBooks()
+                while MARKET not in books:  # from the snapshot alone
+                    events = bus.events(MARKET_DATA, machine=books, start="new")
+                    await events.wait(0.1)
+                keeper.cancel()
+                await asyncio.gather(keeper, return_exceptions=True)
+                await bus._link.jetstream.purge_stream("KALSHI")
+
+        asyncio.run(keep())
+        arguments = (MARKET, "KXB", "--bus", str(MARKET_DATA), "--server", server.url)
+        with started("watch", *arguments) as watch:
+            lines_until(watch, "connected")
+            more = [logged_on(), snapshot(2, "KXOTHER"), snapshot(3, MARKET), delta(4, MARKET, price="0.41")]
+            publish(server, MARKET_DATA, more)
+            assert "KXOTHER" not in "".join(lines_until(watch, f"{MARKET} 0.41x5"))
+            server.kill()
+            lines_until(watch, "connection lost")
+            server.start()
+            lines_until(watch, "connected")
+            publish(server, MARKET_DATA, [logged_on(), snapshot(2, "KXB")])
+            lines_until(watch, "KXB 0.0001x1")
+            assert interrupted(watch) == (130, b"")
