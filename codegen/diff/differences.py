@@ -26,7 +26,7 @@ class Difference:
     source: str
     element: str
     address: str
-    says: str
+    in_source: str
     evidence: str
     """Name of the evidence that the source belongs to, as in `Evidence.name`."""
     why: str
@@ -70,7 +70,13 @@ def _entry(entry: Map, spec: SpecIndex, mistakes: Mistakes) -> list[Difference]:
         for address, location in words(entry.get(elements[0])):
             found.append(
                 Difference(
-                    source, elements[0], address, text(entry, "says"), evidence, text(entry, "why"), location
+                    source,
+                    elements[0],
+                    address,
+                    text(entry, "in_source"),
+                    evidence,
+                    text(entry, "why"),
+                    location,
                 )
             )
     return found
@@ -85,14 +91,14 @@ def settle(
     about the same product, because sections move. It is outdated if its source was given and it settled
     nothing.
     """
-    by_key = grouped(differences, lambda each: (each.evidence, each.element, each.address, each.says))
+    by_key = grouped(differences, lambda each: (each.evidence, each.element, each.address, each.in_source))
     used: set[Difference] = set()
     left: list[Finding] = []
     kept: list[Finding] = []
     # Two passes: a difference that its own source matches must not be used up by another page first.
     elsewhere: list[tuple[Finding, list[Difference]]] = []
     for finding in findings:
-        fitting = by_key.get((finding.evidence, finding.element, finding.address, finding.says), [])
+        fitting = by_key.get((finding.evidence, finding.element, finding.address, finding.in_source), [])
         # If several entries match one source, all count as used, so none is reported as outdated.
         own = [each for each in fitting if each.source in finding.sources]
         if own:
@@ -116,10 +122,10 @@ def text_of(findings: Iterable[Finding], source: str, why: str) -> str:
     kept: dict[tuple[str, str], dict[str, None]] = {}
     for each in findings:
         if each.kind in KEEPABLE and each.element in ELEMENTS:
-            kept.setdefault((each.element, each.says), {})[each.address] = None
+            kept.setdefault((each.element, each.in_source), {})[each.address] = None
     entries = [
-        {"source": source, element: list(addresses), "says": says, "why": why}
-        for (element, says), addresses in kept.items()
+        {"source": source, element: list(addresses), "in_source": in_source, "why": why}
+        for (element, in_source), addresses in kept.items()
     ]
     if not entries:
         return ""
@@ -127,14 +133,14 @@ def text_of(findings: Iterable[Finding], source: str, why: str) -> str:
 
 
 def _stale(difference: Difference) -> Finding:
-    address, says = difference.address, difference.says
+    address, in_source = difference.address, difference.in_source
     edit = Edit(difference.location, f"remove {address} here, and correct the spec if it depended on it")
     return Finding(
         kind=STALE,
         element=difference.element,
         address=address,
-        says=says,
-        what=f"difference: {difference.source} no longer has `{says}` for {address}",
+        in_source=in_source,
+        what=f"difference: {difference.source} no longer has `{in_source}` for {address}",
         locations=(),
         edits=(edit,),
         evidence=difference.evidence,

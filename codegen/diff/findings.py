@@ -66,8 +66,8 @@ class Finding:
     """member, message, field, code, session, host, version, entry, text, page or source."""
     address: str
     """Name of the element: `Logon.HeartBtInt`, `OrdStatus=5`, `KalshiRT`."""
-    says: str
-    """The statement of the source in a word or two, repeated by `differences.yaml`."""
+    in_source: str
+    """What the source has instead, such as `absent` or `type CHAR`; also in `differences.yaml`."""
     what: str
     """The finding as a sentence."""
     locations: tuple[Location, ...]
@@ -91,7 +91,7 @@ class _Texts:
     kind: str
     element: str
     address: str
-    says: str
+    in_source: str
     what: str
     write: str
 
@@ -101,12 +101,12 @@ def _catalogue() -> dict[str, _Texts]:
     text = Path(__file__).with_name("findings.yaml").read_text(encoding="utf-8")
     found = {}
     for about, subject in yaml.safe_load(text).items():
-        for name, (kind, says, what, *write) in subject["findings"].items():
+        for name, (kind, in_source, what, *write) in subject["findings"].items():
             found[f"{about} {name}"] = _Texts(
                 kind=kind,
                 element=subject["element"],
                 address=subject["address"],
-                says=says,
+                in_source=in_source,
                 what=subject.get("label", "") + what,
                 write=subject.get("advice", "") + write[0] if write else "",
             )
@@ -202,7 +202,7 @@ class Evidence:
             kind=texts.kind,
             element=texts.element,
             address=texts.address.format(**values),
-            says=texts.says.format(**values),
+            in_source=texts.in_source.format(**values),
             what=texts.what.format(**values),
             locations=tuple(locations),
             edits=tuple(edits),
@@ -244,7 +244,7 @@ def evidence_of(given: GivenSources, spec: SpecIndex, product: str | None) -> li
 def merged(findings: Iterable[Finding], products: tuple[str, ...]) -> list[Finding]:
     """Merge equal findings on several products into one."""
     # Pages and the dictionary are not merged: a difference is kept or followed for each of them.
-    found = joined(findings, lambda e: (e.kind, e.element, e.address, e.says, e.evidence == DICTIONARY))
+    found = joined(findings, lambda e: (e.kind, e.element, e.address, e.in_source, e.evidence == DICTIONARY))
     # A finding on every product needs no restriction to products.
     scopes = ((each, () if len(each.products) == len(products) else each.products) for each in found)
     return [attrs.evolve(each, edits=tuple(edit.on(scope) for edit in each.edits)) for each, scope in scopes]

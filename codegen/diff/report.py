@@ -33,7 +33,7 @@ _HEADINGS = {
 }
 _MOST_SHOWN = 6
 """Maximum number of locations shown per finding; JSON has all of them."""
-_AS_THEY_ARE = ("kind", "element", "address", "says", "what", "products", "sources", "shown")
+_AS_THEY_ARE = ("kind", "element", "address", "in_source", "what", "products", "sources", "shown")
 """Attributes of a finding that JSON contains under the same names."""
 # Two findings are easier to read separately.
 _LEAST_GROUP = 3
@@ -101,13 +101,15 @@ def _keep(findings: list[Finding]) -> str:
     can_be_kept = first.kind in KEEPABLE and first.element in ELEMENTS and first.sources
     # An entry needs sources from the manifest (an unlisted page has its path instead), and has one statement
     # about one kind of element.
-    statements = {(each.element, each.says) for each in findings}
+    statements = {(each.element, each.in_source) for each in findings}
     if not can_be_kept or any("/" in source for source in sources) or len(statements) > 1:
         return ""
     # YAML punctuation requires quotes.
-    says = json.dumps(first.says) if any(c in first.says for c in ",:#{}[]") else first.says
+    in_source = (
+        json.dumps(first.in_source) if any(c in first.in_source for c in ",:#{}[]") else first.in_source
+    )
     listed = f"{first.element}: {yaml_words([each.address for each in findings])}"
-    return f'- {{source: {yaml_words(sources)}, {listed}, says: {says}, why: "…"}}'
+    return f'- {{source: {yaml_words(sources)}, {listed}, in_source: {in_source}, why: "…"}}'
 
 
 def as_json(findings: Iterable[Finding], kept: int, given: GivenSources) -> str:

@@ -20,7 +20,7 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
         rows = [*evidence.facts(MemberFact), *rows]
     laid_out = {fact.tag for fact in evidence.facts(MemberFact)}
     found = (finding for fact in rows for finding in _differences(evidence, fact, laid_out))
-    yield from joined(found, lambda each: (each.address, each.says))
+    yield from joined(found, lambda each: (each.address, each.in_source))
     yield from _mentions(evidence, laid_out | {row.tag for row in rows})
 
 

@@ -96,7 +96,7 @@ def _dictionaries() -> dict[str, str]:
 
 def reported(found: Iterable[Finding]) -> set[Reported]:
     """Return the findings without their texts."""
-    return {(each.kind, each.element, each.address, each.says) for each in found}
+    return {(each.kind, each.element, each.address, each.in_source) for each in found}
 
 
 def where(finding: Finding) -> list[str]:

@@ -164,7 +164,7 @@ def test_a_condition_of_another_product_is_none_to_miss(scratch: Scratch) -> Non
     members = scratch.spec / "messages/bookings.yaml"
     deck = "      Deck:        {required_when: {products: freight, BookingKind: Take}}"
     scratch.edit(members, "      Deck:        optional", deck)
-    found = [each for each in scratch.diff_pages() if each.says == "optional"]
+    found = [each for each in scratch.diff_pages() if each.in_source == "optional"]
     assert [(each.address, each.products) for each in found] == [("BookingRequest.Deck", ("freight",))]
 
 

@@ -134,7 +134,7 @@ def test_an_entry_that_was_changed_after_it_was_judged(scratch: Scratch) -> None
     keep(scratch, *advised(scratch, write(scratch, entry("May 3, 2024", "Longer pier"))))
     path = write(scratch, entry("May 3, 2024", "Longer pier", text="The pier is not longer after all."))
     (found,) = scratch.diff(path)
-    assert (found.kind, found.says) == ("different", "another text")
+    assert (found.kind, found.in_source) == ("different", "another text")
     assert found.edits[0].location.file.endswith("changelog.yaml")
 
 
@@ -157,28 +157,28 @@ def test_an_entry_about_a_version_needs_a_disposition_too(scratch: Scratch) -> N
     keep(scratch, *advised(scratch, path))
     assert scratch.diff(path) == []
     path = write(scratch, entry("May 20, 2024", "Pier FIX v1.1.0: HoldHours", text="For two hours more."))
-    assert [each.says for each in scratch.diff(path)] == ["another text"]
+    assert [each.in_source for each in scratch.diff(path)] == ["another text"]
 
 
 def test_an_entry_whose_date_changed_has_moved(scratch: Scratch) -> None:
     entries = [entry("May 3, 2024", "Longer pier"), entry("May 1, 2024", "Deeper water")]
     keep(scratch, *advised(scratch, write(scratch, *entries)))
     (found,) = scratch.diff(write(scratch, entry("May 5, 2024", "Longer pier"), entries[1]))
-    assert (found.kind, found.says, found.shown) == (
+    assert (found.kind, found.in_source, found.shown) == (
         "different",
         "moved from 2024-05-03",
         ("The pier is longer.",),
     )
     both = entry("May 5, 2024", "Longer pier", text="By a metre.")
     (found,) = scratch.diff(write(scratch, both, entries[1]))
-    assert found.says == "moved from 2024-05-03, another text"
+    assert found.in_source == "moved from 2024-05-03, another text"
     assert found.edits[0].text.startswith("review it; `date: 2024-05-05, entry: ")
 
 
 def test_a_judged_entry_that_no_longer_names_the_dialect_has_changed(scratch: Scratch) -> None:
     keep(scratch, *advised(scratch, write(scratch, entry("May 3, 2024", "Longer pier"))))
     (found,) = scratch.diff(write(scratch, entry("May 3, 2024", "Longer pier", '["REST"]')))
-    assert found.says == "another text"
+    assert found.in_source == "another text"
 
 
 @pytest.mark.parametrize(

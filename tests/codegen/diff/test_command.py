@@ -39,7 +39,7 @@ def test_remaining_work_is_reported_with_its_locations(scratch: Scratch) -> None
         "* BookingRequest: Length (9003) is optional, but required in the spec [freight]",
         f"    found at  {page}:{line_of(page, '| 9003 |')}",
         f"    write at  {write} `required_when`",
-        '    or keep   - {source: bookings, member: BookingRequest.Length, says: optional, why: "…"}',
+        '    or keep   - {source: bookings, member: BookingRequest.Length, in_source: optional, why: "…"}',
         "",
         "117 facts read from 7 files; 1 left to do.",
     ]
@@ -54,14 +54,18 @@ def test_the_same_as_json(scratch: Scratch) -> None:
     assert content["read"] == [{"file": page.as_posix(), "facts": 32}]
     assert content["kept"] == 0
     (finding,) = content["findings"]
-    assert finding["keep"] == '- {source: bookings, member: BookingRequest.Length, says: optional, why: "…"}'
+    assert (
+        finding["keep"]
+        == '- {source: bookings, member: BookingRequest.Length, in_source: optional, why: "…"}'
+    )
     assert {
-        key: finding[key] for key in ("kind", "element", "address", "says", "products", "sources", "places")
+        key: finding[key]
+        for key in ("kind", "element", "address", "in_source", "products", "sources", "places")
     } == {
         "kind": "different",
         "element": "member",
         "address": "BookingRequest.Length",
-        "says": "optional",
+        "in_source": "optional",
         "products": ["freight"],
         "sources": ["bookings"],
         "places": [{"file": page.as_posix(), "line": line_of(page, "| 9003 |")}],

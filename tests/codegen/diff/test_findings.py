@@ -36,7 +36,7 @@ def test_a_deleted_row_is_gone_from_the_message_on_that_product(scratch: Scratch
     page = scratch.pages / "pier/bookings.md"
     scratch.edit(page, row_of(page, "| 9005 |"), "")
     (finding,) = scratch.diff_pages()
-    assert (finding.kind, finding.address, finding.says) == ("gone", "BookingRequest.Deck", "absent")
+    assert (finding.kind, finding.address, finding.in_source) == ("gone", "BookingRequest.Deck", "absent")
     assert finding.products == ("freight",)
     assert where(finding) == [f"bookings.md:{line_of(page, '## Booking Request')}"]
     (edit,) = finding.edits
@@ -139,7 +139,11 @@ def test_an_element_that_a_page_allows_and_the_spec_forbids(scratch: Scratch) ->
         "| No       | Until     | 9006 | When it ends | UTCTimestamp |\n| No       | Text      | 58   |",
     )
     (finding,) = scratch.diff_pages()
-    assert (finding.address, finding.says, finding.products) == ("BookingReport.Until", "present", ("tours",))
+    assert (finding.address, finding.in_source, finding.products) == (
+        "BookingReport.Until",
+        "present",
+        ("tours",),
+    )
 
 
 def test_a_condition_counts_where_it_holds(scratch: Scratch) -> None:
@@ -322,7 +326,7 @@ def test_components_that_no_message_uses(scratch: Scratch) -> None:
 
 
 RENAMED = "| 9005 | DeckNo      |"
-KEPT = '{source: bookings, field: Deck, says: name DeckNo, why: "The old name is kept."}'
+KEPT = '{source: bookings, field: Deck, in_source: name DeckNo, why: "The old name is kept."}'
 
 
 def test_a_deliberate_difference_is_not_reported_until_it_is_out_of_date(scratch: Scratch) -> None:
@@ -332,7 +336,7 @@ def test_a_deliberate_difference_is_not_reported_until_it_is_out_of_date(scratch
     assert scratch.diff_pages() == []
     scratch.edit(page, RENAMED, "| 9005 | Deck        |")
     (finding,) = scratch.diff_pages()
-    assert (finding.kind, finding.address, finding.says) == ("stale", "Deck", "name DeckNo")
+    assert (finding.kind, finding.address, finding.in_source) == ("stale", "Deck", "name DeckNo")
     assert str(finding.edits[0].location) == f"{scratch.spec.as_posix()}/differences.yaml:2"
     # Without its page, the difference cannot be checked.
     assert scratch.diff(scratch.pages / "pier/tides.md") == []
@@ -348,7 +352,7 @@ def test_a_difference_holds_for_its_product_and_moves_with_its_section(scratch: 
 
 
 def test_a_difference_in_one_list_does_not_hide_another(scratch: Scratch) -> None:
-    scratch.keep('{source: tides, code: RefusalReason=2, says: absent, why: "The short list."}')
+    scratch.keep('{source: tides, code: RefusalReason=2, in_source: absent, why: "The short list."}')
     reasons = "\n## Reasons (9008)\n\n* No berth (1)\n* Other (99)\n"
     scratch.append(scratch.pages / "pier/tides.md", reasons)
     assert scratch.diff_pages() == []
@@ -360,12 +364,21 @@ def test_a_difference_in_one_list_does_not_hide_another(scratch: Scratch) -> Non
     ("entry", "mistake"),
     [
         (
-            "{source: rumours, field: Deck, says: x, why: y}",
+            "{source: rumours, field: Deck, in_source: x, why: y}",
             "`rumours` is not a page or dictionary of the sources",
         ),
-        ("{source: bookings, says: x, why: y}", "a difference is about no element; give it one of member,"),
-        ("{source: bookings, field: a, code: b, says: x, why: y}", "a difference is about field and code"),
-        ("{source: bookings, thing: Deck, says: x, why: y}", "`differences[1]` has an unknown key `thing`"),
+        (
+            "{source: bookings, in_source: x, why: y}",
+            "a difference is about no element; give it one of member,",
+        ),
+        (
+            "{source: bookings, field: a, code: b, in_source: x, why: y}",
+            "a difference is about field and code",
+        ),
+        (
+            "{source: bookings, thing: Deck, in_source: x, why: y}",
+            "`differences[1]` has an unknown key `thing`",
+        ),
     ],
 )
 def test_mistakes_in_differences(scratch: Scratch, entry: str, mistake: str) -> None:
@@ -389,5 +402,5 @@ def test_findings_of_a_group_are_reported_together(scratch: Scratch) -> None:
     assert report.count("or keep") == 1
     assert (
         "or keep   - {source: tours bookings, member: [BookingRequest.BookingKind, BookingRequest.Length, "
-        'BookingRequest.Deck], says: absent, why: "…"}'
+        'BookingRequest.Deck], in_source: absent, why: "…"}'
     ) in report
