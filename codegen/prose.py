@@ -174,13 +174,13 @@ def pedigree_sentences(pedigree: Pedigree) -> list[str]:
 
 def count_text(group: Group) -> str:
     """Return a sentence on the number of entries of a group; empty if it is not limited."""
-    least, most = group.minimum, group.maximum
-    entries = "entry" if most == 1 else "entries"
-    if most is None:
-        return f"At least {least} entries." if least > 1 else ""
-    if least == most:
-        return f"Exactly {most} {entries}."
-    return f"From {least} to {most} {entries}." if least > 1 else f"At most {most} {entries}."
+    minimum, maximum = group.minimum, group.maximum
+    entries = "entry" if maximum == 1 else "entries"
+    if maximum is None:
+        return f"At least {minimum} entries." if minimum > 1 else ""
+    if minimum == maximum:
+        return f"Exactly {maximum} {entries}."
+    return f"From {minimum} to {maximum} {entries}." if minimum > 1 else f"At most {maximum} {entries}."
 
 
 def unit_text(field: Field) -> str:
@@ -229,7 +229,13 @@ def _limit_text(limit: Limit, field: Field, siblings: Mapping[str, Field]) -> st
     return " ".join(parts)
 
 
-def _range(least: int | str | None, most: int | str | None) -> list[str]:
-    if least is not None and most is not None:
-        return [f"from {least} to {most}"]
-    return [f"at least {least}"] if least is not None else [f"at most {most}"] if most is not None else []
+def _range(minimum: int | str | None, maximum: int | str | None) -> list[str]:
+    if minimum is not None and maximum is not None:
+        return [f"from {minimum} to {maximum}"]
+    return (
+        [f"at least {minimum}"]
+        if minimum is not None
+        else [f"at most {maximum}"]
+        if maximum is not None
+        else []
+    )

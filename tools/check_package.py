@@ -96,7 +96,7 @@ def wheel_faults(distribution: Distribution, wheel: Path) -> Iterator[str]:
     code = {name for name in names if ".dist-info/" not in name}
     expected = distribution.source_files()
     yield from (f"{wheel.name} lacks {name}" for name in sorted(expected - code))
-    yield from (f"{wheel.name} carries {name}" for name in sorted(code - expected))
+    yield from (f"{wheel.name} contains {name}" for name in sorted(code - expected))
     yield from (
         f"{package} has no py.typed" for package in distribution.packages if f"{package}/py.typed" not in code
     )
@@ -149,14 +149,14 @@ def import_faults(wheels: list[Path]) -> Iterator[str]:
 
 
 def sdist_faults(distribution: Distribution, sdist: Path) -> Iterator[str]:
-    """Yield the files that the source archive lacks."""
+    """Yield the files that the source archive lacks, and the tests that fail in it."""
     with tarfile.open(sdist) as archive:
         names = [name.partition("/")[2] for name in archive.getnames()]
         archive.extractall(sdist.parent, filter="data")
     for wanted in distribution.in_sdist:
         if not any(name.startswith(wanted) for name in names):
             yield f"{sdist.name} lacks {wanted}"
-    yield from (f"{sdist.name} carries {name}" for name in names if name.startswith(WRITTEN_WHEN_NEEDED))
+    yield from (f"{sdist.name} contains {name}" for name in names if name.startswith(WRITTEN_WHEN_NEEDED))
     if distribution is not LIBRARY:
         return
     unpacked = sdist.parent / sdist.name.removesuffix(".tar.gz")
@@ -193,7 +193,7 @@ def install_faults(wheels: Path) -> Iterator[str]:
             yield f"kalshi-fix {command} of kalshi-fix-sansio[{extras}]:\n{done.stdout}{done.stderr}"
         exchange = run(python, "-I", "-c", "import kalshi_fix_venue")
         if (exchange.returncode == 0) != ("venue" in extras):
-            yield f"kalshi-fix-sansio[{extras}]: the exchange is there or not, against the extras"
+            yield f"kalshi-fix-sansio[{extras}]: the venue and its extra must be installed together"
 
 
 def main() -> int:

@@ -40,7 +40,7 @@ VERSION = version("kalshi-fix-sansio")
 FENCE = re.compile(r"^```mermaid\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 WIDTH = re.compile(r'width="100%"(.*?)style="max-width: ?([\d.]+)px;?"')
 
-ELSEWHERE = re.compile(
+EXTERNAL = re.compile(
     r"<(?:script|img|iframe)[^>]+src=\"?https?:|<link[^>]+rel=\"?stylesheet[^>]+href=\"?https?:"
 )
 """Matches the resources that a page would load from another host."""
@@ -167,7 +167,7 @@ def on_page_content(content: str, page: Any, **_: object) -> str:
 
 
 def on_post_page(output: str, **_: object) -> str:
-    """Allow line breaks in long names in tables; the search index is built before, from whole words."""
+    """Allow line breaks in long names in tables; the search index has been built from the unbroken words."""
     return with_breaks(output)
 
 
@@ -192,24 +192,26 @@ def on_post_build(config: Any, **_: object) -> None:
     lines += [f"- [{title}]({url}): {text}" for title, url, text in pages]
     site = Path(config.site_dir)
     (site / "llms.txt").write_text("\n".join(lines) + "\n", "utf-8")
-    elsewhere = [path for path in site.rglob("*.html") if ELSEWHERE.search(path.read_text("utf-8"))]
+    elsewhere = [path for path in site.rglob("*.html") if EXTERNAL.search(path.read_text("utf-8"))]
     if elsewhere:
-        raise PluginError(f"{elsewhere[0]} loads something from elsewhere")
+        raise PluginError(f"{elsewhere[0]} loads a resource from another host")
     if broken := [*broken_links(site)]:
-        raise PluginError("links that lead nowhere:\n" + "\n".join(broken))
+        raise PluginError("broken links:\n" + "\n".join(broken))
     for path in sorted((site / "api").rglob("*.html")):
-        if unsaid := [*undocumented(path.read_text("utf-8"))]:
-            raise PluginError(f"{path.name} has nothing to say of {', '.join(unsaid)}")
+        if missing := [*undocumented(path.read_text("utf-8"))]:
+            raise PluginError(f"{path.name} has no docstring for {', '.join(missing)}")
     search(site)
 
 
 def search(site: Path) -> None:
     """Check the first results of the search with the browser's code, if node is installed."""
     if (node := shutil.which("node")) is None:
-        print("node is not installed: what the search finds was not looked at")
+        print("node is not installed: the results of the search were not checked")
         return
     command = [node, str(ROOT / "tools" / "search.mjs"), str(site), *FOUND]
     found = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\n")
     for (words, address), first in zip(FOUND.items(), found, strict=False):
         if first != address:
-            raise PluginError(f'the search for "{words}" finds {first or "nothing"} first, and not {address}')
+            raise PluginError(
+                f'the search for "{words}" must list {address} first, and lists {first or "no page"}'
+            )

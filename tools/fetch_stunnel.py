@@ -52,7 +52,7 @@ def fetch(folder: Path) -> None:
             _run(["dpkg-deb", "--extract", str(archive), str(scratch / "unpacked")])
         _write_launcher(scratch / "unpacked")
         if not runs(scratch / "unpacked"):
-            raise UnavailableError(f"what the package {PACKAGE} holds does not run here")
+            raise UnavailableError(f"the program in the package {PACKAGE} does not run here")
         shutil.rmtree(folder, ignore_errors=True)
         (scratch / "unpacked").rename(folder)
 
@@ -79,7 +79,7 @@ def _run(command: list[str]) -> None:
     except FileNotFoundError:
         raise UnavailableError(f"this machine has no {command[0]}") from None
     if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or ["without a word"]
+        last = done.stderr.strip().splitlines()[-1:] or ["no error message"]
         raise UnavailableError(f"{command[0]} {' '.join(command[-2:])} failed: {last[0]}")
 
 

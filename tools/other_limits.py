@@ -1,9 +1,8 @@
-"""Run tests on a copy of the project in which every limit of the venue is another.
+"""Run tests on a copy of the project in which every limit of the venue has a different value.
 
 `make limits` runs it. In the copy's spec all rate limits, scopes, windows and bounds are changed, and the
 generated files are written again. A test that fails there repeats a figure of the venue, so the next revision
-of
-the spec would break it. Arguments are those of pytest; by default the tests of the quick gate run, with
+of the spec would break it. Arguments are passed to pytest; by default the tests of the quick gate run, and
 those of the rate limits and windows at the simulated venue.
 """
 
@@ -43,12 +42,12 @@ Change = tuple[yaml.Node, str]
 
 
 def doubled(node: yaml.Node) -> Change:
-    """Return twice the figure and one: figures keep their order, and no two of them become equal."""
+    """Return the change of a figure to twice its value plus one: figures keep their order, and differ."""
     return node, str(2 * int(node.value) + 1)
 
 
 def of_limits(root: yaml.Node) -> Iterator[Change]:
-    """Yield the changes of `limits.yaml`: of the figures, and of the last of the words."""
+    """Yield the changes of `limits.yaml`: the figures, and the last of the words."""
     for _, limit in entries(child(root, "limits")):
         for key, value in entries(limit):
             if key == "value":
@@ -106,7 +105,7 @@ def change(spec: Path) -> int:
     count = 0
     for name, changes in CHANGES.items():
         text = (spec / name).read_text("utf-8")
-        # From the end on, so places before a change stay where they are.
+        # From the end to the beginning, so that the positions of the remaining changes stay valid.
         root: Any = yaml.compose(text)
         found = sorted(changes(root), key=lambda each: -each[0].start_mark.index)
         for node, new in found:

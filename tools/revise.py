@@ -1,13 +1,12 @@
-"""Apply a change of the venue's documents to the spec: run this, write the missing texts of the spec, and run
-it again.
+"""Apply a change of the venue's documents to the spec, step by step.
+
+Run it, write the missing texts of the spec, and run it again.
 
 The first run fetches the venue's documents, compares them with the spec, starts a branch and writes the
 proposals. Each run then goes as far as it can: it compares, generates, lists the API changes and the elements
 that hand-written code does not handle, and runs the quick gate. `summary.md` in the folder of the revision,
-which
-is outside the repository, contains the duration of each step and the remaining work. The exit status is 0 if
-nothing is
-left, 1 if something is, and 2 if a step failed.
+which is outside the repository, contains the duration of each step and the remaining work. The exit status is
+0 if no work is left, 1 if some is, and 2 if a step failed.
 """
 
 from __future__ import annotations
@@ -113,11 +112,13 @@ class Tool:
         self.options, self.revision = options, revision
         self.spec = Path(options.spec)
 
-    def codegen(self, *arguments: str | Path, fine: Sequence[int] = (0,)) -> subprocess.CompletedProcess[str]:
-        """Run codegen on the spec; stop the revision with its errors unless the exit status is fine."""
+    def codegen(
+        self, *arguments: str | Path, expected: Sequence[int] = (0,)
+    ) -> subprocess.CompletedProcess[str]:
+        """Run codegen on the spec; stop the revision with its errors unless the exit status is expected."""
         spec = [] if self.options.spec == DEFAULT_SPEC else ["--spec", self.options.spec]
         done = run(sys.executable, "-m", "codegen", *spec, *map(str, arguments))
-        if done.returncode not in fine:
+        if done.returncode not in expected:
             raise StepError(2, f"Correct this, and run it again:\n\n{quoted(done.stderr or done.stdout)}")
         return done
 
@@ -142,7 +143,7 @@ class Tool:
         with self.revision.step("compare") as result:
             before = self._before()
             against = [] if before is None else ["--against", str(before)]
-            done = self.codegen("diff", self.revision.pages, *against, *more, fine=(0, 1))
+            done = self.codegen("diff", self.revision.pages, *against, *more, expected=(0, 1))
             self.revision.write("report.txt", done.stdout)
             result.append(done.stdout.splitlines()[-1])
             return done.returncode == 0
@@ -171,14 +172,14 @@ class Tool:
     def propose(self) -> None:
         """Write the proposals into the spec."""
         with self.revision.step("proposals") as result:
-            notes = self.codegen("diff", self.revision.pages, "--write", fine=(0, 1)).stderr.splitlines()
+            notes = self.codegen("diff", self.revision.pages, "--write", expected=(0, 1)).stderr.splitlines()
             others = [line.removeprefix("by hand  ") for line in notes if line.startswith("by hand  ")]
             self.revision.state["by hand"] = others
             written = sum(line.startswith("written  ") for line in notes)
             result.append(f"{written} written, {len(others)} by hand")
 
     def words(self) -> None:
-        """Stop if the spec lacks words."""
+        """Stop if a text of the spec is still a placeholder."""
         with self.revision.step("words") as result:
             report = self.revision.read("report.txt").splitlines()
             missing = [
@@ -209,7 +210,7 @@ class Tool:
     def api(self) -> None:
         """List the changes of the revision for users."""
         with self.revision.step("api") as result:
-            lines = self.codegen("api", "--against", self.revision.base, fine=(0, 1)).stdout.splitlines()
+            lines = self.codegen("api", "--against", self.revision.base, expected=(0, 1)).stdout.splitlines()
             self.revision.state["api"] = lines
             breaking = sum(line.startswith("BREAKING") for line in lines)
             result.append(
@@ -221,7 +222,7 @@ class Tool:
         if not (self.spec / "downstream.yaml").is_file():
             return
         with self.revision.step("downstream") as result:
-            done = self.codegen("downstream", fine=(0, 1))
+            done = self.codegen("downstream", expected=(0, 1))
             # A mistake in downstream.yaml goes to standard error.
             found = done.stdout or done.stderr
             result.append(found.splitlines()[-1])
@@ -256,7 +257,7 @@ class Tool:
         self.downstream()
         if not agrees:
             report = self.revision.folder / "report.txt"
-            how = "Once only new text is left, and you have read it, run it with --reviewed."
+            how = "When only new text is left, and you have read it, run it with --reviewed."
             raise StepError(1, f"Work through {report}, and run it again. {how}")
         self.gate()
         self.revision.state["done"] = True
@@ -329,7 +330,10 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     add = parser.add_argument
-    add("--name", help="name of the revision and end of its branch's [default: that of the branch, or today]")
+    add(
+        "--name",
+        help="name of the revision; its branch is venue-NAME [default: that of the current branch, or today]",
+    )
     add("--reviewed", action="store_true", help="record the text of the documents as read")
     add("--index", help="URL of the venue's llms.txt [default: that of the manifest]")
     add("--dictionary", help="URL of the venue's dictionary [default: that of the manifest]")

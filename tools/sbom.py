@@ -1,7 +1,7 @@
 """Write the software bill of materials of both distributions (CycloneDX), which their wheels contain.
 
 `sbom.py` writes, `sbom.py --check` exits with status 1 if a file is out of date. Neither wheel contains
-code of others: the listed components are the dependencies that pip installs beside it. The files contain
+third-party code: the listed components are the dependencies that pip installs with it. The files contain
 neither a time nor a random number, to keep builds reproducible.
 """
 
@@ -29,7 +29,7 @@ def component(name: str, kind: str = "library", **facts: Any) -> dict[str, Any]:
 
 
 def dependencies(project: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the packages that pip installs beside the wheel; those that only extras name are optional."""
+    """Return the packages that pip installs with the wheel; those of extras only are optional."""
     extras = [text for extra in project.get("optional-dependencies", {}).values() for text in extra]
     scopes = {Requirement(text).name: "optional" for text in extras}
     scopes |= {Requirement(text).name: "required" for text in project["dependencies"]}

@@ -1,7 +1,7 @@
 """Draw the session's states in docs/session-states.md, from the transition table.
 
     python tools/state_diagrams.py           writes the generated part of the page
-    python tools/state_diagrams.py --check   ends with status 1 if it would change anything
+    python tools/state_diagrams.py --check   exits with status 1 if the page is out of date
 
 Run by `make generate` and `make check`. The text outside the markers is written by hand.
 """
@@ -92,9 +92,11 @@ def cell(state: State, target: State | None) -> str:
 def generated() -> str:
     """Return the text between the markers."""
     fatal = ", ".join(what.value for what in always_fatal())
-    parts = [f"Not drawn are the inputs that lead to *closed* from every state of a connection: {fatal}.\n"]
+    parts = [
+        f"The diagrams omit the inputs that lead to *closed* from every state of a connection: {fatal}.\n"
+    ]
     parts += [f"## {title}\n\n{diagram(never)}" for title, never in ROLES.items()]
-    parts.append("## The whole table\n")
+    parts.append("## The complete table\n")
     parts += [f"### {title}\n\n{table(source)}" for source, title in SOURCES.items()]
     return "\n" + "\n".join(parts) + "\n"
 
@@ -117,7 +119,7 @@ def main(arguments: list[str]) -> int:
     if now == wanted:
         return 0
     if check:
-        print(f"{page.name} does not show the transition table as it is; run: python tools/state_diagrams.py")
+        print(f"{page.name} is out of date; run: python tools/state_diagrams.py")
         return 1
     page.write_text(wanted, "utf-8")
     return 0

@@ -25,7 +25,7 @@ MAX_QUOTED = 120
 
 
 def main(pages: Path, before: Path) -> int:
-    """Compare, and update the issue; return the exit status."""
+    """Compare the documents with the spec, and update the issue; return the exit status."""
     against = ["--against", str(before)] if before.is_dir() and any(before.iterdir()) else []
     report, found = (
         subprocess.run(
@@ -71,17 +71,18 @@ def update(*, agrees: bool, report: str) -> None:
             LABEL,
             "--force",
             "--description",
-            "What the venue changed and the spec does not have",
+            "Changes by the venue that the spec does not have yet",
         )
         gh("issue", "create", "--title", TITLE, "--label", LABEL, "--body-file", "-", text=text)
 
 
 def body(report: str) -> str:
-    """Return the report for an issue, with short quotations, in a code fence longer than any inside it."""
+    """Return the text of the issue: the report, with short quotations, in a code fence."""
+    # No fence within the report may be as long as the one around it.
     shown = re.sub("`{4,}", "```", "\n".join(map(_shortened, report.splitlines())))
     if len(shown) > MAX_BODY:
         shown = f"{shown[:MAX_BODY]}\n… and more"
-    head = "`python -m codegen diff` reports this; `make revise` takes it in (docs/revise-the-spec.md)."
+    head = "`python -m codegen diff` reports this; `make revise` applies it (docs/revise-the-spec.md)."
     return f"{head}\n\n````text\n{shown}\n````\n"
 
 

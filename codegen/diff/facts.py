@@ -32,7 +32,7 @@ class FieldFact(Fact):
     """MsgType named in the surrounding text, although the table is not that message's layout."""
 
     def __str__(self) -> str:
-        about = f" of {self.message}, by the way" if self.message else ""
+        about = f" mentioned with {self.message}" if self.message else ""
         return f"field {self.tag} {self.name}{f' {self.type}' if self.type else ''}{about}"
 
 
@@ -65,19 +65,19 @@ class MemberFact(Fact):
     """Session types that have it, if limited to some."""
     limits: tuple[int | None, int | None] | None = None
     """Minimum and maximum value."""
-    longest: int | None = None
+    max_length: int | None = None
     """Maximum number of characters."""
     table: int = 0
     """First line of its table."""
     under: int | None = None
     """Counter of the group that a heading above the table lays out."""
-    most: int | None = None
+    max_entries: int | None = None
     """Maximum number of entries, for the counter of a group."""
     ties: tuple[str, ...] = ()
     """Names of the fields that the row's text requires or forbids together with this one."""
     yes_no: bool = False
     """Whether the text lists Y and N as the values."""
-    of_header: bool = False
+    in_header: bool = False
     """Whether the text calls it a field of the header."""
 
     def __str__(self) -> str:
@@ -90,8 +90,8 @@ class MemberFact(Fact):
         parts.append(f"default {self.default}" if self.default else "")
         parts.append(f"only on {', '.join(self.sessions)}" if self.sessions else "")
         parts.append(f"limits {self.limits[0]}..{self.limits[1]}" if self.limits else "")
-        parts.append(f"at most {self.longest} characters" if self.longest else "")
-        parts.append(f"at most {self.most} entries" if self.most else "")
+        parts.append(f"at most {self.max_length} characters" if self.max_length else "")
+        parts.append(f"at most {self.max_entries} entries" if self.max_entries else "")
         parts.append(f"tied to {', '.join(self.ties)}" if self.ties else "")
         return " ".join(filter(None, parts))
 
@@ -110,7 +110,7 @@ class CodesFact(Fact):
 
     tag: int
     codes: tuple[CodeFact, ...]
-    whole: bool
+    complete: bool
     """Whether this is the complete list, rather than the value relevant here."""
     message: str = ""
     """MsgType of the table that contains them."""
@@ -118,7 +118,7 @@ class CodesFact(Fact):
     def __str__(self) -> str:
         listed = ", ".join(f"{code.value}={code.label}" for code in self.codes)
         where = f" in {self.message}" if self.message else ""
-        return f"{'codes' if self.whole else 'a code'} of {self.tag}{where}: {listed}"
+        return f"{'codes' if self.complete else 'a code'} of {self.tag}{where}: {listed}"
 
 
 @attrs.frozen

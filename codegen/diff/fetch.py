@@ -77,7 +77,7 @@ class _Host:
         self._until = self.now() + DEADLINE
         self._left = MAX_TOTAL
 
-    def get(self, url: str, most: int) -> tuple[str, HTTPMessage]:
+    def get(self, url: str, maximum: int) -> tuple[str, HTTPMessage]:
         """Return the text at a URL and the response headers.
 
         Raises:
@@ -90,7 +90,7 @@ class _Host:
             }
             request = Request(url, headers=headers)  # noqa: S310 - `fetch` has checked the scheme
             with self._opener.open(request, timeout=TIMEOUT) as answer:
-                data, response_headers = self._read(answer, url, most), answer.headers
+                data, response_headers = self._read(answer, url, maximum), answer.headers
         except HTTPError as error:
             error.close()
             raise FetchError(f"{url}: the response is {error.code} {error.reason}") from None
@@ -105,15 +105,15 @@ class _Host:
         except UnicodeDecodeError:
             raise FetchError(f"{url}: is not UTF-8") from None
 
-    def _read(self, answer: HTTPResponse, url: str, most: int) -> bytes:
+    def _read(self, answer: HTTPResponse, url: str, maximum: int) -> bytes:
         data = bytearray()
         # Reads the available bytes instead of a fixed size, which may take hours with a slow server.
-        while block := answer.read1(min(_BLOCK, most + 1 - len(data))):
+        while block := answer.read1(min(_BLOCK, maximum + 1 - len(data))):
             data += block
             # Counted over all pages while reading, so an endless page is noticed early.
             self._left -= len(block)
-            if len(data) > most:
-                raise FetchError(f"{url}: more than {most} bytes")
+            if len(data) > maximum:
+                raise FetchError(f"{url}: more than {maximum} bytes")
             if self._left < 0:
                 raise FetchError(f"{url}: all pages together have more than {MAX_TOTAL} bytes")
             if self.now() > self._until:

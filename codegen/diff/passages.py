@@ -35,17 +35,17 @@ _HEAD = """\
 # In order of how close they are to the date of the last change.
 _DATED = ("lastmod", "last_modified", "updated", "date")
 """Front matter keys with the date of the last change."""
-_SHOWN = 400
+_MAX_TEXT = 400
 """Maximum length in characters of a passage in the report."""
-_LEAST_PAGES = 2
-"""Number of pages from which on a new passage is reported once for all of them."""
+_MIN_PAGES = 2
+"""Minimum number of pages with the same new passage for which it is reported once."""
 # Any two sentences share some words; this is above that ratio.
-_LIKE = 0.4
+_MIN_SIMILARITY = 0.4
 """Minimum similarity, from 0 to 1, of a passage and the one it replaces."""
 # The time is quadratic in the number of words, for each old passage of the page.
-_MOST_WORDS = 400
+_MAX_WORDS = 400
 """Maximum number of words of a passage that is compared with the old ones."""
-_AROUND = 4
+_CONTEXT_WORDS = 4
 """Words of context shown around a difference."""
 _WIDTH = 111
 """Line length of the file: twelve fingerprints."""
@@ -225,7 +225,7 @@ def _repeated(changes: Sequence[_Change]) -> Iterator[Finding]:
     """Yield passages that are new on several pages, and remove them from each page's changes."""
     fresh = ((change, passage) for change in changes for passage in change.fresh)
     for text, found in grouped(fresh, lambda each: each[1].text).items():
-        if len({key_of(change.reading) for change, _ in found}) < _LEAST_PAGES:
+        if len({key_of(change.reading) for change, _ in found}) < _MIN_PAGES:
             continue
         for change, passage in found:
             change.fresh.remove(passage)
@@ -272,8 +272,8 @@ def _use_up(counted: Counter[str], item: str) -> bool:
 def _word_difference(passage: Passage, old: Sequence[Passage]) -> str:
     """Return a new passage, marking the words that differ from the one it replaces, if that is known."""
     words = passage.text.split()
-    near, best = [], _LIKE
-    for each in old if len(words) <= _MOST_WORDS else ():
+    near, best = [], _MIN_SIMILARITY
+    for each in old if len(words) <= _MAX_WORDS else ():
         matcher = difflib.SequenceMatcher(None, each.text.split(), words, autojunk=False)
         # The two quick ratios are cheap upper bounds.
         bounds = (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)
@@ -286,7 +286,11 @@ def _word_difference(passage: Passage, old: Sequence[Passage]) -> str:
     for operation, i1, i2, j1, j2 in difflib.SequenceMatcher(None, near, words, autojunk=False).get_opcodes():
         if operation == "equal":
             kept = words[j1:j2]
-            shown += kept if len(kept) <= 2 * _AROUND else [*kept[:_AROUND], "…", *kept[-_AROUND:]]
+            shown += (
+                kept
+                if len(kept) <= 2 * _CONTEXT_WORDS
+                else [*kept[:_CONTEXT_WORDS], "…", *kept[-_CONTEXT_WORDS:]]
+            )
             continue
         shown += [f"[-{' '.join(near[i1:i2])}-]"] if i1 < i2 else []
         shown += [f"{{+{' '.join(words[j1:j2])}+}}"] if j1 < j2 else []
@@ -295,7 +299,7 @@ def _word_difference(passage: Passage, old: Sequence[Passage]) -> str:
 
 def _shortened(text: str) -> str:
     text = " ".join(text.split())
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} …"
+    return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]} …"
 
 
 def write(readings: Sequence[Reading], spec: SpecIndex) -> Path:

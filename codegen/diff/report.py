@@ -31,12 +31,12 @@ _HEADINGS = {
     STALE: "Outdated: an intended difference that no longer exists",
     UNREVIEWED: "Text that has not been reviewed in this form",
 }
-_MOST_SHOWN = 6
+_MAX_LOCATIONS = 6
 """Maximum number of locations shown per finding; JSON has all of them."""
-_AS_THEY_ARE = ("kind", "element", "address", "in_source", "what", "products", "sources", "shown")
+_UNCHANGED = ("kind", "element", "address", "in_source", "what", "products", "sources", "shown")
 """Attributes of a finding that JSON contains under the same names."""
 # Two findings are easier to read separately.
-_LEAST_GROUP = 3
+_MIN_GROUP = 3
 """Minimum number of findings of a group that are reported as one."""
 
 
@@ -64,7 +64,7 @@ def _grouped(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
     for finding in findings:
         own = (finding.evidence, finding.group)
         members = [each for each in findings if finding.group and (each.evidence, each.group) == own]
-        if len(members) < _LEAST_GROUP:
+        if len(members) < _MIN_GROUP:
             yield [finding]
         # A group is at the position of its first finding.
         elif finding is members[0]:
@@ -78,8 +78,8 @@ def _group(findings: list[Finding]) -> Iterator[str]:
         products = f" [{', '.join(finding.products)}]" if finding.products else ""
         yield f"* {finding.what}{products}"
         if finding.locations:
-            shown = ", ".join(_relative(location) for location in finding.locations[:_MOST_SHOWN])
-            more = len(finding.locations) - _MOST_SHOWN
+            shown = ", ".join(_relative(location) for location in finding.locations[:_MAX_LOCATIONS])
+            more = len(finding.locations) - _MAX_LOCATIONS
             yield f"    found at  {shown}{f' and {more} more' if more > 0 else ''}"
         elif finding.sources:
             yield f"    expected  in {', '.join(finding.sources)}"
@@ -117,7 +117,7 @@ def as_json(findings: Iterable[Finding], kept: int, given: GivenSources) -> str:
     content = {
         "findings": [
             {
-                **{name: getattr(finding, name) for name in _AS_THEY_ARE},
+                **{name: getattr(finding, name) for name in _UNCHANGED},
                 "places": [{"file": each.file, "line": each.line} for each in finding.locations],
                 "edits": [
                     {"file": edit.location.file, "line": edit.location.line, "write": edit.text}

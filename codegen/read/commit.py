@@ -14,7 +14,7 @@ from codegen.errors import SpecError
 
 
 class CommitError(Exception):
-    """The spec folder of a commit cannot be had; the text contains the reason."""
+    """Raised if the spec folder of a commit cannot be read; the text contains the reason."""
 
 
 @contextmanager

@@ -28,7 +28,7 @@ PYTHON = {
 }
 """Python type of each lexical kind."""
 
-_COUNTER_DOC = "How many entries of the group follow."
+_COUNTER_DOC = "Number of entries in the group that follows."
 _INTEGER = re.compile(r"-?[0-9]+\Z")
 
 

@@ -452,13 +452,17 @@ class _Importer:
         codes: dict[str, Any] = {}
         constants: set[str] = set()
         known: set[str] = set()
-        whole = self._kind(field) == "INT"
+        integers = self._kind(field) == "INT"
         for value in values(field):
             enum = value.get("enum")
             name = code_name(value.get("description") or enum)
-            if enum in known or (whole and not re.fullmatch(r"-?[0-9]+", enum)):
+            if enum in known or (integers and not re.fullmatch(r"-?[0-9]+", enum)):
                 self.notes.append(
-                    Mistake(value.location, f"`{enum}` of {field.name}", "left out: it is not another value")
+                    Mistake(
+                        value.location,
+                        f"`{enum}` of {field.name}",
+                        "left out: it is a duplicate, or not a whole number",
+                    )
                 )
                 continue
             # Two descriptions may differ in case only.

@@ -28,17 +28,17 @@ def read_yaml(path: Path) -> Node:
     return parse(data, file, BOUNDS, mistakes, if_empty="fill it, or remove it")
 
 
-def read_bounded(path: Path, most: int) -> bytes:
+def read_bounded(path: Path, maximum: int) -> bytes:
     """Read a whole file.
 
     Raises:
         OSError: the file cannot be read.
-        SpecError: the file has more bytes than `most`.
+        SpecError: the file has more bytes than `maximum`.
     """
     with path.open("rb") as file:
         # One byte more than allowed detects a file that is too large, whatever size the file system reports.
-        data = file.read(most + 1)
-    if len(data) > most:
+        data = file.read(maximum + 1)
+    if len(data) > maximum:
         where = Location(path.as_posix(), 1)
-        Mistakes().refuse(where, f"has more than {most} bytes", "split it, or remove unused elements")
+        Mistakes().refuse(where, f"has more than {maximum} bytes", "split it, or remove unused elements")
     return data

@@ -80,17 +80,17 @@ class _Values:
         A list in the table of a message applies to that message; any other list applies to the field.
         """
         stated = {code.value for fact in self.lists for code in fact.codes}
-        whole = grouped((fact for fact in self.lists if fact.whole), lambda each: each.message)
+        complete = grouped((fact for fact in self.lists if fact.complete), lambda each: each.message)
         for code in self.field.codes:
             if not self._belongs(code) or code.pedigree.is_over:
                 continue
             # A value missing from a complete list was removed. Without a complete list, it was removed only
             # if no list contains it.
-            for owner, lists in whole.items():
+            for owner, lists in complete.items():
                 for fact in lists:
                     if code.value not in {each.value for each in fact.codes} | self._excluded(owner):
                         yield self._missing(code, owner, [fact])
-            if not whole and code.value not in stated and self.evidence.expects(code.source):
+            if not complete and code.value not in stated and self.evidence.expects(code.source):
                 yield self._missing(code, "", self.lists)
 
     def _belongs(self, code: model.Code) -> bool:

@@ -110,13 +110,22 @@ def _size(block: Block, counter: PlacedMember, rows: Sequence[Row]) -> Iterator[
     everywhere: dict[str, int] = {}
     for row in block.evidence.facts(MemberFact):
         if row.tag == tag:
-            everywhere[row.block] = max(everywhere.get(row.block, 0), row.most or 0)
+            everywhere[row.block] = max(everywhere.get(row.block, 0), row.max_entries or 0)
     for fact, placed in rows:
-        if group is None or fact.most is None or placed.field.tag != tag or fact.most == group.maximum:
+        if (
+            group is None
+            or fact.max_entries is None
+            or placed.field.tag != tag
+            or fact.max_entries == group.maximum
+        ):
             continue
-        too_many = group.maximum is not None and fact.most > group.maximum
-        if too_many or (all(everywhere.values()) and fact.most == max(everywhere.values())):
-            values = {"most": fact.most, "own": group.maximum or "any number", "group_name": group.name}
+        too_many = group.maximum is not None and fact.max_entries > group.maximum
+        if too_many or (all(everywhere.values()) and fact.max_entries == max(everywhere.values())):
+            values = {
+                "maximum": fact.max_entries,
+                "own": group.maximum or "any number",
+                "group_name": group.name,
+            }
             yield block.report("member entries", placed, fact, **values)
 
 

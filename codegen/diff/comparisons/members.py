@@ -52,7 +52,7 @@ def _block(block: Block) -> Iterator[Finding]:
         elif in_header is not None:
             yield from _in_header(block, fact, in_header)
         # A row marked as a header field is reported once for all messages, by `_new_in_header`.
-        elif not (fact.of_header and block.message is not None):
+        elif not (fact.in_header and block.message is not None):
             yield _new(block, fact)
     yield from groups.compare(block)
     yield from _absent(block)
@@ -171,8 +171,8 @@ class _Row:
         if differ and (field.minimum, field.maximum) != (None, None):
             span = f"from {low} to {high}" if low is not None else f"at most {high}"
             yield self.differs("range", span=span, low=field.minimum if low is None else low, high=high)
-        if fact.longest is not None and fact.longest != field.max_length:
-            yield self.differs("length", most=fact.longest, own=field.max_length or "any number")
+        if fact.max_length is not None and fact.max_length != field.max_length:
+            yield self.differs("length", maximum=fact.max_length, own=field.max_length or "any number")
 
     def ties(self) -> Iterator[Finding]:
         """Yield fields that the text requires or forbids together with this one, without a condition in the
@@ -226,7 +226,7 @@ def _new_in_header(evidence: Evidence) -> Iterator[Finding]:
     """Yield new fields that tables of messages list as header fields."""
     spec = evidence.spec
     known = {placed.field.tag for placed in spec.members("header")}
-    new = (fact for fact in evidence.facts(MemberFact) if fact.of_header and fact.tag not in known)
+    new = (fact for fact in evidence.facts(MemberFact) if fact.in_header and fact.tag not in known)
     for tag, rows in grouped((fact for fact in new if fact.block in spec.messages), lambda e: e.tag).items():
         name = spec.vocabulary.fields.get(tag, rows[0].name)
         names = list(dict.fromkeys(spec.messages[row.block].name for row in rows))
@@ -291,7 +291,7 @@ def _location(block: Block) -> Location:
 
 
 def _missing(block: Block, sender: str | None) -> Iterator[Finding]:
-    """Yield members without a row; a group missing as a whole is reported once."""
+    """Yield members without a row; a group that is missing completely is reported once."""
     seen = block.seen(fact for fact in block.rows if sender is None or fact.sender in (None, sender))
     if block.message is None:
         # Pages list header fields that only one message has in that message's table.
@@ -309,10 +309,10 @@ def _missing(block: Block, sender: str | None) -> Iterator[Finding]:
         if not placed.allowed(places) or not block.evidence.expects(placed.member.source):
             continue
         inner = {each.field.tag for each in block.members if field.tag in each.path}
-        whole = placed.member.group is not None and not inner & seen
-        reported |= {field.tag} if whole else set()
+        is_whole_group = placed.member.group is not None and not inner & seen
+        reported |= {field.tag} if is_whole_group else set()
         values = {
-            "the": "the group " if whole else "",
+            "the": "the group " if is_whole_group else "",
             "by": side(sender),
             "group": f"{block.key} absent {sender}",
         }

@@ -21,7 +21,7 @@ _LETTER = re.compile("[A-Za-z]")
 # Label of a host name: `fix`, `demo-fix`, `fix-margin`.
 _FIX_LABEL = re.compile(r"(?:\w[\w-]*-)?fix(?:-[\w-]+)?\Z")
 # A shorter prefix matches too many other words.
-_LEAST_PREFIX = 4
+_MIN_PREFIX = 4
 
 
 def session_names(text: str, vocabulary: Vocabulary) -> list[str]:
@@ -31,7 +31,7 @@ def session_names(text: str, vocabulary: Vocabulary) -> list[str]:
     counts too, and `KalshiNR/RT` names both.
     """
     prefix = commonprefix(vocabulary.sessions)  # noqa: RUF071 - of names, not of paths
-    if len(vocabulary.sessions) < 2 or len(prefix) < _LEAST_PREFIX:
+    if len(vocabulary.sessions) < 2 or len(prefix) < _MIN_PREFIX:
         return [name for name in vocabulary.sessions if re.search(rf"\b{re.escape(name)}\b", text)]
     found: list[str] = []
     for match in re.finditer(rf"\b{re.escape(prefix)}([A-Z0-9]{{2,}}(?:/[A-Z]{{2,}}\b)*)", text):

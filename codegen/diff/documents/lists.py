@@ -36,7 +36,7 @@ def read(
         return []
     what = f"an item of a list of values of {tag} has no value"
     unread = [Unread(location, what) for location, code in found if code is None]
-    return [*([CodesFact(codes[0].location, tag, codes, whole=True)] if codes else []), *unread]
+    return [*([CodesFact(codes[0].location, tag, codes, complete=True)] if codes else []), *unread]
 
 
 def _text(item: Item, location: Location, message: str | None) -> Fact:

@@ -86,7 +86,7 @@ class _Reader:
                 else:
                     yield Unread(value.location, "a value without enum")
             if codes:
-                yield CodesFact(field.location, tag, tuple(codes), whole=True)
+                yield CodesFact(field.location, tag, tuple(codes), complete=True)
 
     def blocks(self) -> Iterator[Fact]:
         """Yield header, trailer, messages, and the components that none of them uses."""

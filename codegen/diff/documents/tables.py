@@ -44,7 +44,7 @@ _RANGE = re.compile(
     r"|\b(?:must be|between) (\d+)\s*(?:-|\u2013|and|to)\s*(\d+)"
 )
 # A limit on time has no lower end: `max 24 hours`.
-_MOST = re.compile(r"\bmax(?:imum)?(?: of)? (\d[\d,]*) (?:hours|minutes|seconds|days)\b", re.IGNORECASE)
+_MAX_TIME = re.compile(r"\bmax(?:imum)?(?: of)? (\d[\d,]*) (?:hours|minutes|seconds|days)\b", re.IGNORECASE)
 _NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "eight": 8, "ten": 10}
 # Number of entries of a group; N is a number in digits or words.
 _ENTRIES = tuple(
@@ -61,8 +61,8 @@ _TIED = re.compile(
 )
 _NAME = re.compile(r"\b[A-Z][A-Za-z0-9]{2,}\b")
 _YES_NO = re.compile(r"\bY\s?/\s?N\b|\bY or N\b|`?Y`? ?= ?Yes\b")
-_OF_HEADER = re.compile(r"\bheader (?:field|tag)\b|\bin the (?:standard )?header\b", re.IGNORECASE)
-_LONGEST = re.compile(r"\bmax(?:imum)?(?: of)?:? (\d+) (?:ascii )?char", re.IGNORECASE)
+_IN_HEADER = re.compile(r"\bheader (?:field|tag)\b|\bin the (?:standard )?header\b", re.IGNORECASE)
+_MAX_LENGTH = re.compile(r"\bmax(?:imum)?(?: of)?:? (\d+) (?:ascii )?char", re.IGNORECASE)
 
 
 @attrs.frozen
@@ -218,7 +218,7 @@ class _FieldRow:
             self.counters.append(tag)
         under = tag_of(context.group) if context.group else None
         words = (word for clause in _TIED.findall(text) for word in _NAME.findall(clause))
-        longest = _LONGEST.search(text)
+        length = _MAX_LENGTH.search(text)
         return MemberFact(
             location=self.row.location,
             block=block,
@@ -233,13 +233,13 @@ class _FieldRow:
             default=self.row.plain("default"),
             sessions=endpoints.only_sessions(text, context.vocabulary),
             limits=_limits(text),
-            longest=int(longest[1]) if longest else None,
+            max_length=int(length[1]) if length else None,
             table=context.line,
             under=under if under != tag else None,
-            most=_most_entries(text) if counts else None,
+            max_entries=_max_entries(text) if counts else None,
             ties=tuple(dict.fromkeys(word for word in words if tag_of(word) not in (None, tag))),
             yes_no=_YES_NO.search(text) is not None,
-            of_header=_OF_HEADER.search(text) is not None,
+            in_header=_IN_HEADER.search(text) is not None,
         )
 
     def _inside(self, tag: int, text: str, depth: int) -> int | None:
@@ -265,7 +265,7 @@ class _FieldRow:
         return counts and (_OPENS_GROUP.search(text) is not None or folded(written) == "numingroup")
 
 
-def _most_entries(text: str) -> int | None:
+def _max_entries(text: str) -> int | None:
     """Return the maximum number of entries given in a counter's text, or None."""
     found = next((match for pattern in _ENTRIES if (match := pattern.search(text))), None)
     return None if found is None else _NUMBERS.get(found[1].lower()) or int(found[1])
@@ -276,8 +276,8 @@ def _limits(text: str) -> tuple[int | None, int | None] | None:
     if found := _RANGE.search(text):
         low, high = (int(each.replace(",", "")) for each in (found[1] or found[3], found[2] or found[4]))
         return low, high
-    most = _MOST.search(text)
-    return (None, int(most[1].replace(",", ""))) if most else None
+    maximum = _MAX_TIME.search(text)
+    return (None, int(maximum[1].replace(",", ""))) if maximum else None
 
 
 def _codes(rows: Sequence[_Row], context: Context) -> Iterator[Fact]:
@@ -293,7 +293,7 @@ def _codes(rows: Sequence[_Row], context: Context) -> Iterator[Fact]:
         else:
             codes.append(code)
     if codes:
-        yield CodesFact(codes[0].location, tag, tuple(codes), whole=True)
+        yield CodesFact(codes[0].location, tag, tuple(codes), complete=True)
 
 
 def _messages(rows: Sequence[_Row], context: Context) -> Iterator[Fact]:

@@ -191,7 +191,7 @@ def test_a_message_identified_by_its_name_only() -> None:
     row = table("Tag | Name", "9002 | Berth")
     assert facts(f"## Booking Request\n\n{row}\n\n## Logon flags\n\n{row}\n") == [
         "5: member B1 9002 Berth",
-        "11: field 9002 Berth of A, by the way",
+        "11: field 9002 Berth mentioned with A",
     ]
 
 

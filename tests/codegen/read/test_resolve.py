@@ -59,7 +59,7 @@ def test_a_codeset_is_of_integers_where_its_field_is(dialect: model.Dialect) -> 
 
 
 def test_a_counter_needs_no_doc(dialect: model.Dialect) -> None:
-    assert field(dialect, "NoLegs").doc == "How many entries of the group follow."
+    assert field(dialect, "NoLegs").doc == "Number of entries in the group that follows."
 
 
 def test_a_data_field_names_its_length(dialect: model.Dialect) -> None:
