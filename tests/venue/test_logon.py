@@ -14,10 +14,9 @@ from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import CloseReason
 from kalshi_fix_venue.config import AccountConfig, trading_zone
 from kalshi_fix_venue.identities import ClientKey
-from kalshi_fix_venue.programme import Held, Programme, Resting
 from tests.helpers import bounds
-from tests.venue.exchange_harness import MARKET, PERP, d
-from tests.venue.venue_harness import KEYS, START, VenueHarness, api_key, config, encode, order, raw_logon
+from tests.venue.exchange_harness import d
+from tests.venue.venue_harness import KEYS, START, VenueHarness, api_key, encode, order, raw_logon
 
 EVERYWHERE = [(product, kind.name) for kind in SESSION_TYPES.values() for product in kind.products]
 
@@ -239,49 +238,6 @@ def test_no_request_is_served_before_the_logon(harness: VenueHarness) -> None:
     harness.venue.receive_data(conn, data, harness.now)
     assert harness.venue.should_close(conn)
     assert harness.venue.exchange("prediction").find("ann", "a1") is None
-
-
-def test_invalid_settings_are_reported() -> None:
-    with pytest.raises(ConfigurationError, match="'options' is not a product"):
-        config(markets={"options": ()})
-    with pytest.raises(ConfigurationError, match="two accounts"):
-        config(accounts=(AccountConfig(owner="a", product="margin", balance=d(1)),) * 2, api_keys=())
-    with pytest.raises(ConfigurationError, match="key-ann is defined twice"):
-        config(api_keys=(api_key("ann"),) * 2)
-    with pytest.raises(ConfigurationError, match="'ann', who has no prediction account"):
-        config(accounts=())
-
-
-@pytest.mark.parametrize(
-    ("programme", "problem"),
-    [
-        (
-            {"held": [Held(product="prediction", owner="ann", ticker=MARKET, quantity=d(5), price=d("0.4"))]},
-            "needs a prediction account of 'liquidity', .*; add AccountConfig",
-        ),
-        (
-            {"held": [Held(product="margin", owner="ann", ticker=PERP, quantity=d(5), price=d(20))]},
-            "needs a margin account of 'ann', the owner; add AccountConfig",
-        ),
-        (
-            {"held": [Held(product="margin", owner="perp", ticker="NO", quantity=d(5), price=d(20))]},
-            "Held\\('NO'\\) names no margin market; add it to `markets`",
-        ),
-        (
-            {
-                "resting": [
-                    Resting(product="margin", ticker=PERP, middle=d(20), spacing=d(1), levels=1, largest=9)
-                ]
-            },
-            "needs a margin account of 'liquidity'",
-        ),
-    ],
-)
-def test_a_programme_without_its_accounts_and_markets_is_refused(
-    programme: dict[str, Any], problem: str
-) -> None:
-    with pytest.raises(ConfigurationError, match=problem):
-        config(programme=Programme(**{name: tuple(entries) for name, entries in programme.items()}))
 
 
 def test_missing_time_zone_data_is_reported_with_the_package_to_install(

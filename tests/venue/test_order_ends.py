@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import pytest
 
 from kalshi_fix_sansio import ExecInst, ExecType, Side, TimeInForce
-from kalshi_fix_venue.exchange import SetSettlementBounds
-from tests.venue.exchange_harness import MARKET
 from tests.venue.gateway.gateway_harness import GatewayHarness, reports
-from tests.venue.venue_harness import Client, VenueHarness, order
 
 BUY, SELL = Side.BUY, Side.SELL
 IOC, FOK = TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL
@@ -37,20 +32,3 @@ def test_on_margin_reduce_only_is_ioc_or_fok(tif: TimeInForce, quantity: int, en
         for r in reports(harness.send(ann, message), ann)
     ]
     assert received == ends
-
-
-@pytest.mark.parametrize(
-    ("command", "problem"),
-    [
-        (SetSettlementBounds("NO-SUCH", Decimal(0), Decimal(1)), "no market NO-SUCH"),
-        (SetSettlementBounds(MARKET, Decimal("0.5"), Decimal("0.4")), "above the highest"),
-    ],
-)
-def test_impossible_bounds_change_nothing(
-    harness: VenueHarness, ann: Client, command: SetSettlementBounds, problem: str
-) -> None:
-    ann.send(order("a1", BUY, 1, "0.10"))
-    ann.take()
-    with pytest.raises(ValueError, match=problem):
-        harness.execute(command)
-    assert ann.take() == []

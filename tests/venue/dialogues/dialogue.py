@@ -9,18 +9,22 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 import attrs
+import pytest
 import yaml
 
 from kalshi_fix_sansio import DIALECT, Side
 from kalshi_fix_sansio._generated import limits
 from kalshi_fix_sansio._generated.layouts.fields import FIELDS
 from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.framing import Frame, Framer
+from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_venue.exchange import (
     AccountId,
     MarketResult,
@@ -30,6 +34,8 @@ from kalshi_fix_venue.exchange import (
     SetPause,
     SetSettlementBounds,
 )
+from kalshi_fix_venue.exchange.pausing import ORDERS_REST_AFTER_CLOSE
+from kalshi_fix_venue.gateway.drop_copy import WINDOW
 from tests.helpers import TAGS, raw
 from tests.venue.exchange_harness import MARKET
 from tests.venue.venue_harness import CODEC, Client, VenueHarness, encode
@@ -61,6 +67,8 @@ class Dialogue:
 
 FIGURES: dict[str, Any] = {name.lower(): value for name, value in vars(limits).items() if name.isupper()}
 FIGURES |= {field.name: field for field in FIELDS.values()}
+FIGURES["rest_after_close"] = ORDERS_REST_AFTER_CLOSE.total_seconds()
+FIGURES["past_reports"] = WINDOW.total_seconds()
 """What `[[...]]` may contain: limits by name, and fields with their bounds."""
 SETUPS = Path(__file__).parent / "setups"
 HOLE = re.compile(r"\{(\d|\*)(?:\|([^}]*))?\}")
@@ -75,28 +83,34 @@ def load(path: Path) -> Iterator[Dialogue]:
         columns, *rows = [
             [cell.strip() for cell in row.split(" | ")] for row in entry.get("rows", "").splitlines()
         ] or [[], []]
+        names = {"MARKET": MARKET, **head.get("names", {})}
         for number, row in enumerate(rows):
-            venue, lines = [_fill(part, columns, row) for part in (entry.get("venue", {}), entry["lines"])]
+            cells = dict(zip(columns, row, strict=True))
+            venue, lines = (
+                _fill(part, r"<([^<>]+)>", cells) for part in (entry.get("venue", {}), entry["lines"])
+            )
+            venue = yaml.safe_load(venue) if isinstance(venue, str) else venue
             lines = re.sub(r"\[\[(.+?)\]\]", lambda match: str(round(eval(match[1], FIGURES), 3)), lines)
             yield Dialogue(
                 name=f"{name}-{number + 1}" if columns else name,
                 lines="\n".join(_expand(lines, head.get("blocks", {}))),
-                venue={**head.get("venue", {}), **venue},
+                venue=_fill({**head.get("venue", {}), **venue}, r"\$(\w+)", names),
                 clients=head["clients"],
                 words=head.get("words", {}),
-                names={"MARKET": MARKET, **head.get("names", {})},
+                names=names,
             )
 
 
-def _fill(part: Any, columns: list[str], row: list[str]) -> Any:
-    """Replace each column name, written as `<column>`, by the cell of the row."""
+def _fill(part: Any, reference: str, values: Mapping[str, str]) -> Any:
+    """Replace each reference to one of the values, as matched by a pattern, in texts and settings."""
     if isinstance(part, dict):
-        return {key: _fill(value, columns, row) for key, value in part.items()}
+        filled = {key: _fill(value, reference, values) for key, value in part.items()}
+        return {_fill(key, reference, values): value for key, value in filled.items()}
+    if isinstance(part, list):
+        return [_fill(each, reference, values) for each in part]
     if not isinstance(part, str):
         return part
-    for column, cell in zip(columns, row, strict=True):
-        part = part.replace(f"<{column}>", cell)
-    return part
+    return re.sub(reference, lambda match: values.get(match[1], match[0]), part)
 
 
 def _expand(lines: str, blocks: Mapping[str, str]) -> Iterator[str]:
@@ -134,6 +148,7 @@ class Play:
     clients: dict[str, Client] = attrs.field(factory=dict)
     _heard: dict[str, int] = attrs.field(factory=dict)
     """Number of bytes already compared, by client."""
+    _stores: dict[str, MemoryStore] = attrs.field(factory=dict)
     _unchecked: dict[str, int] = attrs.field(factory=dict)
     """Number of messages that bypassed the session, by client."""
 
@@ -169,10 +184,13 @@ class Play:
             return
         client = self.clients[first]
         match rest:
-            case (">", *words):
-                client.send(self._message(words))
-            case ("&", *words):
-                client.session.send(self._message(words), self.harness.now)
+            case (">" | "&" as how, *words):
+                operator = next((word[12:] for word in words if word.startswith("SenderSubID=")), None)
+                message = self._message([word for word in words if not word.startswith("SenderSubID=")])
+                fields = None if operator is None else {"sender_sub_id": operator}
+                client.session.send(message, self.harness.now, header_fields=fields)
+                if how == ">":
+                    self.harness.run()
             case (">>", *words):
                 self._send_unchecked(first, self._message(words))
             case ("<", *words):
@@ -181,6 +199,8 @@ class Play:
                 client.drop()
             case ("logs", "out"):
                 client.logout()
+            case ("stays",):
+                assert client.session.is_established
             case _:
                 raise AssertionError(f"what does {first} do?")
 
@@ -268,11 +288,17 @@ class Play:
     # --- all other lines --------------------------------------------------------------------------------
 
     def _on(self, name: str, session_type: str, *settings: str) -> None:
-        """Log a client on; `key=` selects a key other than that of its name."""
+        """Log a client on; `key=` selects a key other than that of its name, and `store=` names a store of
+        sequence numbers, which a later session can continue.
+        """
         found = {key: _setting(value) for key, _, value in (each.partition("=") for each in settings)}
         key = found.pop("key", name)
+        if "store" in found:
+            found["store"] = self._stores.setdefault(found["store"], MemoryStore())
         self.clients[name] = self.harness.connect(key, session_type, **found)
-        self.received(name)
+        self._heard[name] = 0
+        if "store" not in found:
+            self.received(name)
 
     def _refused(self, name: str, session_type: str, *settings: str) -> None:
         """Let a client of `clients` try to log on with other settings, and check that it is refused."""
@@ -287,6 +313,15 @@ class Play:
     def _unnoticed(self, seconds: str) -> None:
         """Let time pass without calling any timer."""
         self.harness._move_to(self.harness.monotonic + float(seconds))
+
+    def _at(self, time: str) -> None:
+        """Set the clock of a venue to which no client has logged on yet."""
+        self.harness.utc = datetime.fromisoformat(time)
+
+    def _timers(self) -> None:
+        """Let the venue handle its timers after `unnoticed`."""
+        self.harness.venue.handle_timer(self.harness.now)
+        self.harness.run()
 
     def _due(self, seconds: str) -> None:
         """Check that the gateway's next timer is due in this many seconds, or never."""
@@ -309,8 +344,34 @@ class Play:
         command = SetMarketState(ticker, MarketState[state], MarketResult[result] if result else chosen)
         self.harness.execute(command)
 
-    def _bounds(self, lowest: str, highest: str) -> None:
-        self.harness.execute(SetSettlementBounds(MARKET, Decimal(lowest), Decimal(highest)))
+    def _state(self, expected: str, ticker: str = MARKET) -> None:
+        """Check the state of a market."""
+        found = self._exchange(ticker).markets[ticker].state
+        assert found is MarketState[expected], found
+
+    def _pauses(self, *expected: str) -> None:
+        """Check the pauses of prediction and margin."""
+        found = [self.harness.venue.exchange(product).pause.name for product in ("prediction", "margin")]
+        assert found == list(expected), found
+
+    def _resting(self, *expected: str) -> None:
+        """Check the ClOrdIDs of the open orders on prediction; `-` for none."""
+        found = {each.cl_ord_id for each in self.harness.venue.exchange("prediction").open_orders()}
+        assert found == set(expected) - {"-"}, found
+
+    def _room(self, dollars: str) -> None:
+        """Check the room left under the daily cap of the customer $CAPPED."""
+        cap = self.harness.venue.exchange("prediction").daily_cap(self.names["CAPPED"])
+        assert cap is not None
+        self._is(cap.limit - cap.reserved - cap.used, dollars)
+
+    def _fails(self, problem: str, *line: str) -> None:
+        """Do another line, which must fail with this text."""
+        with pytest.raises((ConfigurationError, ValueError), match=re.escape(problem)):
+            self._do(*line)
+
+    def _bounds(self, lowest: str, highest: str, ticker: str = MARKET) -> None:
+        self.harness.execute(SetSettlementBounds(ticker, Decimal(lowest), Decimal(highest)))
 
     def _pause(self, state: str) -> None:
         self.harness.execute(SetPause(PauseState[state]))
@@ -326,8 +387,9 @@ class Play:
         account = attrs.evolve(_account(owner), shard=int(shard))
         self._is(self.harness.venue.exchange("prediction").account(account).balance, dollars)
 
-    def _reserved(self, owner: str, dollars: str) -> None:
-        self._is(self.harness.venue.exchange("prediction").account(_account(owner)).reserved, dollars)
+    def _reserved(self, owner: str, dollars: str, shard: str = "0") -> None:
+        account = attrs.evolve(_account(owner), shard=int(shard))
+        self._is(self.harness.venue.exchange("prediction").account(account).reserved, dollars)
 
     def _sum(self, dollars: str, *owners: str) -> None:
         """Check the total balance of these owners."""

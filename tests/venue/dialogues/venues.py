@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import time
 from decimal import Decimal
 from typing import Any
 
 import attrs
 
 from kalshi_fix_venue.assumptions import Assumptions
-from kalshi_fix_venue.config import CustomerConfig
-from kalshi_fix_venue.exchange import margin_market, prediction_market
+from kalshi_fix_venue.config import AccountConfig, ApiKey, CustomerConfig
+from kalshi_fix_venue.exchange import (
+    MarketGroup,
+    MarketRules,
+    PriceBand,
+    margin_market,
+    prediction_market,
+)
 from kalshi_fix_venue.exchange.fees import PREDICTION_FEES
 from kalshi_fix_venue.gateway.market_data import SymbolLimits
 from kalshi_fix_venue.gateway.rfq import Windows
-from tests.venue.exchange_harness import MARKET, PERP
+from kalshi_fix_venue.pauses import WeeklyPause
+from tests.venue.exchange_harness import MARKET, NO_FEES, PERP
 from tests.venue.rfq import rfq_harness
-from tests.venue.venue_harness import VenueHarness, accounts
+from tests.venue.venue_harness import REGISTERED, VenueHarness, accounts, api_key
 
-MARKETS = {
-    "prediction": (
+MEMBER = "550e8400-e29b-41d4-a716-446655440000"
+RULES: Mapping[str, MarketRules] = {
+    rules.ticker: rules
+    for rules in (
         prediction_market(MARKET),
         prediction_market("KXBTC-26AUG20", shard=2),
         prediction_market("KXSUBPENNY-26AUG20", subpenny=True),
         prediction_market("KXLIMITED-26AUG20", position_limit=Decimal(5)),
         prediction_market("KXFLOORED-26AUG20", sell_position_floor=Decimal(-5)),
-    ),
-    "margin": (margin_market(PERP),),
+        margin_market(PERP),
+    )
 }
+MAINTENANCE = WeeklyPause(weekday=3, begins=time(3), ends=time(5))
+"""Thursday from 3 to 5 in New York."""
 
 
 def venue(settings: Mapping[str, Any]) -> VenueHarness:
@@ -39,7 +52,7 @@ def venue(settings: Mapping[str, Any]) -> VenueHarness:
     if "symbol_limits" in changes:
         changes["symbol_limits"] = SymbolLimits(**changes["symbol_limits"])
     if "fees" in changes:
-        changes["fees"] = {"prediction": PREDICTION_FEES}
+        changes["fees"] = {"prediction": NO_FEES if changes["fees"] == "none" else PREDICTION_FEES}
     return _with_rfqs(changes) if kind == "rfq" else _with_orders(changes)
 
 
@@ -62,20 +75,64 @@ def _with_rfqs(changes: dict[str, Any]) -> VenueHarness:
 
 
 def _with_orders(changes: dict[str, Any]) -> VenueHarness:
-    member = "550e8400-e29b-41d4-a716-446655440000"
-    other = "110e8400-e29b-41d4-a716-446655440000"
-    capped = CustomerConfig(party_id=f"{member}_capped", balance=Decimal(1000), daily_cap=Decimal(10))
-    everybody: dict[str, dict[str, Any]] = {
+    """Return a venue of orders: `accounts`, `keys` and `markets` change the default ones by name."""
+    owners: dict[str, dict[str, Any]] = {
         "ann": {
             "subaccounts": {2: Decimal(100), 3: Decimal(100)},
             "on_shards": {2: {0: Decimal(100)}},
-            "customers": (capped,),
+            "customers": (
+                CustomerConfig(party_id=f"{MEMBER}_capped", balance=Decimal(1000), daily_cap=Decimal(10)),
+                CustomerConfig(party_id=f"{MEMBER}_customer1", balance=Decimal(100)),
+                CustomerConfig(party_id=f"{MEMBER}_2", balance=Decimal(100)),
+            ),
         },
         "bob": {
             "on_shards": {2: {0: Decimal(100)}},
-            "customers": (CustomerConfig(party_id=f"{other}_x", balance=Decimal(10)),),
+            "customers": (
+                CustomerConfig(party_id="110e8400-e29b-41d4-a716-446655440000_x", balance=Decimal(10)),
+            ),
         },
+        "perp": {},
     }
-    for owner, dollars in changes.pop("balances", {}).items():
-        everybody[owner]["balance"] = Decimal(dollars)
-    return VenueHarness(**({"markets": MARKETS, "accounts": accounts(**everybody)} | changes))
+    for owner, settings in changes.pop("accounts", {}).items():
+        owners[owner] |= {name: _dollars(value) for name, value in settings.items()}
+    other = AccountConfig(owner="other", product="margin", balance=Decimal(1000))
+    made = {"accounts": (*accounts(**owners), other), "markets": _markets(changes.pop("markets", {}))}
+    made["api_keys"] = _keys(changes.pop("keys", {}))
+    if "market_groups" in changes:
+        groups = changes.pop("market_groups")
+        made["market_groups"] = tuple(
+            MarketGroup(name=name, markets=tuple(tickers)) for name, tickers in groups.items()
+        )
+    if "maintenance" in changes:
+        made["pauses"] = (attrs.evolve(MAINTENANCE, **changes.pop("maintenance")),)
+    return VenueHarness(**(made | changes))
+
+
+def _keys(changed: Mapping[str, Mapping[str, Any]]) -> tuple[ApiKey, ...]:
+    changes: dict[str, dict[str, Any]] = {
+        name: {key: frozenset(value) if isinstance(value, list) else value for key, value in settings.items()}
+        for name, settings in changed.items()
+    }
+    return tuple(attrs.evolve(api_key(name), **changes.get(name, {})) for name in REGISTERED)
+
+
+def _markets(changed: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[MarketRules, ...]]:
+    found = dict(RULES)
+    for ticker, settings in changed.items():
+        make = margin_market if ticker == PERP else prediction_market
+        values = {name: _dollars(value) for name, value in settings.items() if name != "opened"}
+        if "band" in settings:
+            values["band"] = PriceBand(**values["band"] | {"ticks": settings["band"]["ticks"]})
+        found[ticker] = attrs.evolve(make(ticker, **values), opened=settings.get("opened", True))
+    return {
+        "prediction": tuple(rules for rules in found.values() if rules.ticker != PERP),
+        "margin": (found[PERP],),
+    }
+
+
+def _dollars(value: Any) -> Any:
+    """Return amounts, which are written as text, as decimals; other values unchanged."""
+    if isinstance(value, dict):
+        return {key: _dollars(each) for key, each in value.items()}
+    return Decimal(value) if isinstance(value, str) and re.fullmatch(r"-?[\d.]+", value) else value

@@ -12,8 +12,7 @@ from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_venue.exchange import AccountId, MoveCash, prediction_market
 from kalshi_fix_venue.operations.operator import Transfer
 from tests.venue.exchange_harness import BUY, MARKET, START, ExchangeHarness, d, ds
-from tests.venue.test_shards import sharded
-from tests.venue.venue_harness import VenueHarness
+from tests.venue.venue_harness import VenueHarness, accounts
 
 HERE, SAVED, THERE = AccountId("ann"), AccountId("ann", 1), AccountId("ann", 0, 1)
 
@@ -61,7 +60,10 @@ def test_an_impossible_transfer_changes_nothing(
 
 
 def test_an_operator_funds_a_shard() -> None:
-    harness: VenueHarness = sharded()
+    markets = (prediction_market(MARKET), prediction_market("KXBTC-26AUG20", shard=2))
+    harness = VenueHarness(
+        markets={"prediction": markets}, accounts=accounts(ann={"on_shards": {2: {0: d(50)}}})
+    )
     moved = Transfer(owner="ann", amount=d(100), to_shard=2)
     assert harness.perform(moved)["text"] == ("ann: 100 dollars moved; 900 are left, and 150 are there")
     with pytest.raises(ConfigurationError, match=r"account 0 of ann on shard 2 has 150 free dollars"):

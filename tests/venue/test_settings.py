@@ -1,0 +1,123 @@
+"""Settings of a venue that are refused, with the problem."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_venue.config import AccountConfig, CustomerConfig
+from kalshi_fix_venue.exchange import GroupKind, MarketGroup, margin_market, prediction_market
+from kalshi_fix_venue.programme import Held, Programme, Resting
+from tests.venue.exchange_harness import MARKET, PERP, d
+from tests.venue.venue_harness import accounts, api_key, config
+
+MEMBER = "550e8400-e29b-41d4-a716-446655440000"
+OTHERS = "110e8400-e29b-41d4-a716-446655440000_x"
+CRYPTO = "KXBTC-26AUG20"
+SHARDED = {
+    "prediction": (prediction_market(MARKET), prediction_market(CRYPTO, shard=2)),
+    "margin": (margin_market(PERP),),
+}
+GROUP = MarketGroup(name="CUP", markets=("CUP-A", "CUP-B"))
+
+
+def customers(*party_ids: str) -> tuple[CustomerConfig, ...]:
+    return tuple(CustomerConfig(party_id=each, balance=d(1)) for each in party_ids)
+
+
+def account(**changes: Any) -> dict[str, Any]:
+    """Return settings with this account alone, and without keys."""
+    values: dict[str, Any] = {"owner": "ann", "product": "prediction", "balance": d(1)}
+    return {"accounts": (AccountConfig(**(values | changes)),), "api_keys": ()}
+
+
+def allocated(allocation: dict[int, str]) -> dict[str, Any]:
+    shares = {shard: d(percent) for shard, percent in allocation.items()}
+    return {"markets": SHARDED, "accounts": accounts(ann={"allocation": shares})}
+
+
+def grouped(*groups: MarketGroup) -> dict[str, Any]:
+    markets = (
+        prediction_market("CUP-A"),
+        prediction_market("CUP-B"),
+        prediction_market("CUP-C", shard=1),
+    )
+    return {"markets": {"prediction": markets}, "market_groups": groups}
+
+
+def bad_group(*markets: str, kind: GroupKind = GroupKind.MUTUALLY_EXCLUSIVE) -> dict[str, Any]:
+    return grouped(MarketGroup(name="bad", markets=markets, kind=kind))
+
+
+def held(product: str, owner: str, ticker: str) -> dict[str, Any]:
+    entry = Held(product=product, owner=owner, ticker=ticker, quantity=d(5), price=d("0.4"))
+    return {"programme": Programme(held=(entry,))}
+
+
+RESTING = Resting(product="margin", ticker=PERP, middle=d(20), spacing=d(1), levels=1, largest=9)
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"markets": {"options": ()}}, "'options' is not a product"),
+        ({"accounts": account()["accounts"] * 2, "api_keys": ()}, "two accounts"),
+        ({"api_keys": (api_key("ann"),) * 2}, "key-ann is defined twice"),
+        ({"accounts": ()}, "'ann', who has no prediction account"),
+        # Customer accounts
+        *(
+            (account(customers=customers(party_id)), "is not a customer account")
+            for party_id in (
+                MEMBER,
+                f"{MEMBER}_",
+                f"{MEMBER}_{'x' * 17}",
+                f"{MEMBER}_a-b",
+                "ann_1",
+                f"{MEMBER}_1\n",
+            )
+        ),
+        (
+            {"accounts": accounts(**{name: {"customers": customers(OTHERS)} for name in ("ann", "bob")})},
+            "is defined twice",
+        ),
+        (
+            {
+                "accounts": accounts(bob={"customers": customers(OTHERS)}),
+                "api_keys": (attrs.evolve(api_key("ann"), customers=frozenset({OTHERS})),),
+            },
+            "add it to `customers`",
+        ),
+        # Shards
+        (
+            {"api_keys": (), "markets": {"margin": (margin_market(PERP), prediction_market("X", shard=1))}},
+            r"shard \d",
+        ),
+        ({"api_keys": (), "markets": {"prediction": (prediction_market("X", shard=-1),)}}, r"shard -\d"),
+        (account(on_shards={0: {0: d(1)}}), r"shard \d"),
+        (account(product="margin", on_shards={1: {0: d(1)}}), r"shard \d"),
+        (allocated({0: "80"}), "does not add up to 100"),
+        (allocated({0: "120", 2: "-20"}), "does not add up to 100"),
+        (allocated({0: "80", 7: "20"}), "names shard 7"),
+        # Market groups
+        (bad_group("CUP-A", "CUP-D"), "market group bad.*names CUP-D"),
+        (bad_group("CUP-A"), "market group bad.*two or more"),
+        (bad_group("CUP-A", "CUP-A"), "market group bad.*different markets"),
+        (bad_group("CUP-A", "CUP-C", kind=GroupKind.DIRECTIONAL), "different shards"),
+        (grouped(GROUP, attrs.evolve(GROUP, name="more")), "in another group"),
+        (grouped(GROUP, GROUP), "defined twice"),
+        # The programme
+        (
+            held("prediction", "ann", MARKET),
+            "needs a prediction account of 'liquidity', .*; add AccountConfig",
+        ),
+        (held("margin", "ann", PERP), "needs a margin account of 'ann', the owner; add AccountConfig"),
+        (held("margin", "perp", "NO"), r"Held\('NO'\) names no margin market; add it to `markets`"),
+        ({"programme": Programme(resting=(RESTING,))}, "needs a margin account of 'liquidity'"),
+    ],
+)
+def test_invalid_settings_are_refused(settings: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem):
+        config(**settings)
