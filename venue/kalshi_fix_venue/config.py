@@ -34,7 +34,7 @@ from kalshi_fix_venue.pauses import Schedule
 from kalshi_fix_venue.programme import Held, Programme, Resting
 
 SCOPES = frozenset({READING_SCOPES[0], TRADING_SCOPES[0]})
-"""Those of a key by default."""
+"""Scopes of a key by default."""
 MAX_SUBACCOUNT = ALLOC_ACCOUNT.maximum or 0
 """The highest number of a subaccount."""
 TRADING_ZONE = "America/New_York"
@@ -84,9 +84,9 @@ class CustomerConfig:
     """A customer account at a clearing member. Dollars."""
 
     party_id: str
-    """As in PartyID (448): the member's UUID, an underscore, and 1 to 16 letters and digits."""
+    """The value of PartyID (448): the member's UUID, an underscore, and 1 to 16 letters and digits."""
     balance: Decimal
-    """On shard 0."""
+    """Balance on shard 0."""
     on_shards: Mapping[int, Decimal] = attrs.field(factory=dict)
     """Balances on further shards; 0 where none is given."""
     daily_cap: Decimal | None = None

@@ -34,7 +34,7 @@ class Parameter:
     """One parameter of one operation."""
 
     name: str
-    """As a Python name; the command line uses hyphens."""
+    """Name in Python; the command line uses hyphens instead of underscores."""
     kind: Kind
     doc: str
     required: bool

@@ -57,7 +57,7 @@ class Programme:
     held: tuple[Held, ...] = ()
     resting: tuple[Resting, ...] = ()
     steps: tuple[Step, ...] = ()
-    """In any order. Steps of the same time happen in the order given."""
+    """Operations with their times, in any order; those with the same time run in the order given."""
 
 
 class Agenda:

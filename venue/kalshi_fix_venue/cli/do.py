@@ -35,8 +35,8 @@ _COMMON = (
     click.Option(
         ["--folder"],
         type=click.Path(path_type=Path, file_okay=False),
-        help=f"The folder of the venue. By default that of ${FOLDER_VARIABLE} (which env.sh sets), or of "
-        "the only venue that runs in a temporary folder.",
+        help=f"Folder of the venue. By default ${FOLDER_VARIABLE} (which env.sh sets), or the folder of the "
+        "only venue that runs in a temporary folder.",
     ),
     click.Option(["--json", "as_object"], is_flag=True, help="Print the whole answer as one JSON object."),
 )

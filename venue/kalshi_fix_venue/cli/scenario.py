@@ -43,7 +43,7 @@ def scenario_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--flow",
             is_flag=True,
-            help="Add simulated traders, who move all markets; those of the scenario, if it has some.",
+            help="Add simulated traders, who move all markets; if the scenario defines traders, add those.",
         ),
         click.option(
             "--owners",

@@ -1,4 +1,4 @@
-"""`kalshi-fix venue`: the simulated Kalshi, to be talked to from another program."""
+"""`kalshi-fix venue`: serve the simulated Kalshi to other programs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from kalshi_fix_venue.testing import Sandbox
 
 ENVIRONMENT_FILE = "env.sh"
 FIRST_PORT = 8228
-"""The first of the usual ports, as in Containerfile."""
+"""The first of the default ports, which Containerfile exposes."""
 _LAST_PORT = FIRST_PORT + len(all_ports()) - 1
 WEB_PORT = _LAST_PORT + 1
 """The usual port of the page."""

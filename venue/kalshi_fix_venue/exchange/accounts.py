@@ -181,7 +181,7 @@ class Account:
         holding.reserved = reserved
 
     def _share(self, market: str) -> GroupShare:
-        # By group and not by market: the markets of a group share one advance.
+        # Per group, not per market: the markets of a group share one advance.
         results = self.results[market]
         share = self.shares.get(results.group.name)
         if share is None:

@@ -59,7 +59,7 @@ class OrderGroup:
 
     def reset(self) -> None:
         """Accept orders again, with no fills counted."""
-        # A new window, rather than clearing the old one: earlier fills are still in the queue of all fills,
+        # The old window is replaced, not cleared: earlier fills are still in the queue of all fills,
         # and are later subtracted from the old window.
         self.triggered = False
         self.window = _Window()

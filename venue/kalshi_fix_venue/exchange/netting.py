@@ -63,7 +63,7 @@ class GroupResults:
         one_is_yes = self.group.exhaustive and all(result == _NO for result in results)
         if one_is_yes and len(nets) + len(self.settled) == len(self.group.markets):
             return shorts + min(nets.values(), default=ZERO)
-        # The market decided YES may be one without a position, or there may be none.
+        # The account may have no position in the market decided YES, or no market may be decided YES.
         return shorts + min(ZERO, min(nets.values(), default=ZERO))
 
     def _least_of_prefixes(self, nets: Mapping[str, Decimal]) -> Decimal:

@@ -70,7 +70,7 @@ class OrderRegistry:
         _drop(self._by_origin, order.origin, order)
         if order.group is not None:
             _drop(self._by_group, order.group, order)
-        # Under both ids: a late request may name the order by its previous one.
+        # The order is found under both ids, because a late request may contain its previous id.
         snapshot = order.snapshot()
         self._remember(order.cl_ord_id, snapshot)
         if cl_ord_id is not None:

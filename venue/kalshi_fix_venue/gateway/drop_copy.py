@@ -127,7 +127,7 @@ class DropCopy:
         last = place(latest) if message.end_exec_id is None else place(end)
         if last > place(latest):
             return [(login, _reject(message, EventResendRejectReason.END_TOO_LARGE))], ()
-        # Before `is_forgotten`: events that have become too old since the last one must not be sent.
+        # Forgets the events that have become too old since the last event, which must not be sent either.
         self._history.forget(now)
         if self._history.is_forgotten(begin.shard, place(begin)):
             return [(login, _reject(message, EventResendRejectReason.BEGIN_TOO_SMALL))], ()

@@ -182,7 +182,7 @@ class MarketData:
             return [_too_many(f"at most {limits.per_request} symbols per request")]
         if limits.per_session is not None and len(requested.union(mine)) > limits.per_session:
             return [_too_many(f"at most {limits.per_session} symbols per session")]
-        # Subscribed before the snapshots are read, both within one call: no change can occur in between.
+        # The subscription and the snapshots are made within one call, so no change can occur between them.
         if requested:
             for symbol in symbols:
                 self._books.add(login, symbol)

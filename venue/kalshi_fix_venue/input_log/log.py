@@ -211,7 +211,7 @@ class LoggedVenue(VenueModel):
             self._input_log.line(data=data.decode("latin-1"), of=line)
 
     def receive_data(self, conn: int, data: bytes, now: Instant) -> None:
-        """As `VenueModel` does. Bytes that may contain a secret are logged once the message is complete."""
+        """Pass bytes to the venue; those that may be secret are logged once the message is complete."""
         redaction = self._redactions.setdefault(conn, Redaction())
         arguments = {"conn": conn, "now": now}
         if redaction.take(self._input_log.lines + 1, data):

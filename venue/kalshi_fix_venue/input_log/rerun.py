@@ -39,7 +39,7 @@ class Replayed:
     states: int = 0
     """Digests of the state that were compared."""
     difference: str | None = None
-    """The first difference between the replay and the log, with its line; None if there is none."""
+    """The first difference between the replay and the log, with its line; None if they agree."""
     torn: str | None = None
     """The missing end of the log; None if the log is complete."""
 
@@ -199,7 +199,7 @@ class _Replay:
         try:
             result = getattr(venue, name)(**arguments)
         except _PartedError:
-            # The line with the verdict is the one that was torn off.
+            # The log was cut off before the line with the verdict.
             if not step.is_last:
                 raise
             self._found.torn = f"{self._path}:{step.line}: the results of the last call were not written"

@@ -68,7 +68,7 @@ MARKETS: Final[Mapping[str, tuple[Market, ...]]] = {
         Market(margin_market("ETH-PERP"), Decimal("7.25"), Decimal("0.01")),
     ),
 }
-"""Those of a scenario that names none."""
+"""Markets of a scenario that defines none."""
 
 
 @attrs.frozen(kw_only=True)

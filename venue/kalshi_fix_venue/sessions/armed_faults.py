@@ -41,7 +41,7 @@ class Armed:
     number: int
     fault: Fault
     begins: float
-    """In seconds of `Instant.monotonic`."""
+    """Time in seconds of `Instant.monotonic`."""
     ends: float | None
     skip: int
     left: int | None
@@ -93,7 +93,8 @@ class ArmedFaults:
         begins = now.monotonic + fault.after
         ends = None if fault.lasting is None else begins + fault.lasting
         skip, left = (fault.skip, fault.times or None) if isinstance(fault, OccasionalFault) else (0, None)
-        # Drawn only now: a venue without such a fault must draw the same ids as one without faults.
+        # The random number is drawn only here, so that a venue without such a fault draws the same ids as one
+        # without any faults.
         if isinstance(fault, OccasionalFault) and fault.chance < 1 and self._random is None:
             self._random = Random(self._draw_seed())  # noqa: S311 - not used for secrets
         armed = Armed(next(self._numbers), fault, begins, ends, skip, left)

@@ -37,7 +37,7 @@ class _Held:
     """A delayed message."""
 
     due: float
-    """In seconds of `Instant.monotonic`."""
+    """Time in seconds of `Instant.monotonic`."""
     data: bytes
     is_heartbeat: bool
 

@@ -111,7 +111,7 @@ class FaultInjection:
             self._deliver(gateway.handle(message, login, now.utc), now)
             return
         trigger, who, msg_type = self._armed.trigger, connection.who, message.MSG_TYPE
-        # One answer for one request: of several faults the one closest to the client applies.
+        # A request gets one answer: if several faults apply, the fault closest to the client determines it.
         if trigger(Throttle, who, now, msg_type) is not None:
             self._deliver([(login, over_the_limit(message))], now)
         elif (reject := trigger(Reject, who, now, msg_type)) is not None:

@@ -140,7 +140,7 @@ class Creators:
         rules, settings = self._context.rules(rfq.market), self._context.settings
         amount = rfq.cash if rfq.contracts is None else rfq.contracts
         mine = self._open(rfq)
-        # The session has checked that one of the two is given, and not negative.
+        # The session has checked that one of the two fields is present and not negative.
         if not amount:
             text = texts.INVALID_PARAMETERS
         elif rfq.contracts is not None and rfq.contracts > rules.maximum_quantity:
@@ -298,7 +298,7 @@ class Creators:
             quote = rfq.quotes.get(quote_id) if rfq is not None and mine else None
         if quote is None:
             return texts.QUOTE_NOT_FOUND
-        # Even if the named quote has ended: PreferBetterQuote selects one that is no worse.
+        # This applies even if the named quote has ended: PreferBetterQuote selects a quote that is no worse.
         if better and side is not None and quote.rfq.state is RfqState.OPEN:
             quote = _best(quote, side)
         if quote.rfq.state in (RfqState.ACCEPTED, RfqState.CONFIRMED):

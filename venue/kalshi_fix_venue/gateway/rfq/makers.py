@@ -38,7 +38,7 @@ class Makers:
             return [(login, messages.quote_refused(message, quote))], ()
         rfq = quote.rfq
         deliveries: list[Delivery] = []
-        # Before the new one is added, because an account has one quote on a request.
+        # An account has one quote on a request, so this must happen before the new quote is added.
         for old in self._replaced(quote):
             deliveries += self._lifecycle.cancel_quote(old)
         self._context.book.add_quote(quote)
