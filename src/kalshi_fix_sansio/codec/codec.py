@@ -160,7 +160,7 @@ class Codec:
         )
 
     def load_encoder(self, cls: type[Message]) -> None:
-        """Import the encoder of a class, which the first message would wait for."""
+        """Import the encoder of a class now, so its first message is not delayed by the import."""
         _ = self._encode_body[cls]
 
     def encode(self, message: Message, header: Any = None) -> bytes:

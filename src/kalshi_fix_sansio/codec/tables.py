@@ -24,7 +24,7 @@ from kalshi_fix_sansio.dialect.support import format_unknown
 from kalshi_fix_sansio.scalars import PARSERS
 
 Read = Callable[[str], Any]
-"""Parses wire text; raises ValueError whose text names the expected form."""
+"""Parses wire text; raises a ValueError that names the expected form."""
 
 
 HEADER, BODY, TRAILER = range(3)
@@ -317,12 +317,12 @@ class Tables:
             slots[field.length_tag] = LengthSlot(member, length_field, index, PARSERS[Kind.LENGTH])
         for tag in member.legacy_tags:
             older = self._field(tag, field.name, field.kind)
-            # A member whose current tag this is keeps it, whether it is before or after this member.
+            # If another member, before or after this one, has this as its current tag, it keeps the tag.
             slots.setdefault(tag, FieldSlot(member, older, index, True, read, codes, limit))
             self.tags.setdefault(str(tag), tag)
 
     def _field(self, tag: int, name: str, kind: Kind) -> FieldLayout:
-        """Return the layout of a tag; one is made if the dialect does not list the tag."""
+        """Return the layout of a tag, or a new one if the dialect does not list the tag."""
         known = self.dialect.fields.get(tag)
         return known or FieldLayout(tag=tag, name=name, attribute=name.lower(), kind=kind, fix_type=kind.name)
 

@@ -78,7 +78,7 @@ class History(Value):
         return state
 
     def unknown_on(self, day: date) -> tuple[str, ...]:
-        """Return what is not known of that day, as sentences."""
+        """Return the facts that are not known about that day, as sentences."""
         return tuple(self._unknown(day))
 
     def _unknown(self, day: date) -> Iterator[str]:

@@ -340,7 +340,7 @@ class BlockLayout(Value):
         for member in self.members:
             index[member.tag] = member
             if isinstance(member, FieldMember):
-                # The member whose current tag this is takes precedence over one with it as an older tag.
+                # A member's current tag takes precedence over the same tag as an older tag of another member.
                 for tag in member.legacy_tags:
                     index.setdefault(tag, member)
         return MappingProxyType(index)

@@ -1,9 +1,9 @@
-"""Framing: from a stream of bytes to complete messages, and from a body to a complete message.
+"""Framing: splits a stream of bytes into complete messages, and completes a body to a message.
 
 FIXT 1.1, "Message format" and "Garbled messages": a message begins with BeginString (8), BodyLength (9)
-and MsgType (35) in this order, BodyLength counts the bytes from behind its own SOH up to the CheckSum
+and MsgType (35) in this order, BodyLength counts the bytes from after its own SOH up to the CheckSum
 field, and CheckSum (10) is the sum of all bytes before its tag, modulo 256, in three digits. Bytes that
-violate this are garbled: they are skipped, and no message behind them is lost.
+violate this are garbled: they are skipped, and no message after them is lost.
 """
 
 from __future__ import annotations

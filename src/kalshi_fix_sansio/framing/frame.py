@@ -28,7 +28,7 @@ ADLER_ASCII_BLOCK: Final = 512
 
 @attrs.frozen
 class Frame:
-    """One whole message whose BodyLength and CheckSum are right, as the `Framer` gives it.
+    """One complete message with a correct BodyLength and CheckSum, as the `Framer` returns it.
 
     Attributes:
         data: All its bytes, from BeginString (8) to the SOH that ends CheckSum (10).
@@ -43,11 +43,11 @@ class Frame:
 
 
 def byte_sum(data: bytes | bytearray) -> int:
-    """Return the sum of all bytes, fast.
+    """Return the sum of all bytes.
 
-    The low half of Adler-32, started from 0, is the sum modulo 65521: the sum itself over a block of at most
-    256 bytes, or of 515 ASCII ones (256 * 255 and 515 * 127 are less). With `sum` instead, decoding a report
-    takes 1.24 times as long.
+    The low half of Adler-32, started from 0, is the sum modulo 65521. For a block of at most 256 bytes, or
+    515 ASCII bytes, that is the sum itself (256 * 255 and 515 * 127 are less). With `sum` instead, decoding a
+    report takes 1.24 times as long.
     """
     size = ADLER_ASCII_BLOCK if data.isascii() else ADLER_BLOCK
     if len(data) <= size:
@@ -61,7 +61,7 @@ def byte_sum(data: bytes | bytearray) -> int:
 SUMS_WITH_CHECK_SUM: Final = tuple(
     value + byte_sum(field) & 0xFF for value, field in enumerate(CHECK_SUM_FIELDS)
 )
-"""The sum of all bytes of a message modulo 256, its own included, by the value of CheckSum."""
+"""The sum of all bytes of a message modulo 256, the CheckSum field included, by the value of CheckSum."""
 
 
 def encode_frame(begin_string: str, body: bytes) -> bytes:
@@ -88,13 +88,13 @@ def is_frame(data: bytes) -> bool:
 
 
 def frame_problems(data: bytes) -> tuple[Problem, ...]:
-    """Return why the bytes are not one complete message: the bytes found, and the expected ones.
+    """Return the reasons why the bytes are not one complete message, with the bytes found and expected.
 
-    Empty exactly when `is_frame` holds.
+    Empty if and only if `is_frame` returns True.
     """
     fields = data.split(SOH, 3)
     for place, tag, name in ((0, 8, "BeginString"), (1, 9, "BodyLength"), (2, 35, "MsgType")):
-        # The last piece does not end with SOH, so it is not a whole field.
+        # The part after the last SOH is not a complete field.
         if place >= len(fields) - 1 or not fields[place].startswith(b"%d=" % tag):
             ordinal = ("first", "second", "third")[place]
             text = f"{name} ({tag}) is not the {ordinal} field"

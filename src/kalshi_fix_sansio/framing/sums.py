@@ -6,21 +6,21 @@ from kalshi_fix_sansio.framing.frame import ADLER_BLOCK, byte_sum
 
 
 class Sums:
-    """Byte sums over ranges that overlap, each byte added up a bounded number of times.
+    """Byte sums over overlapping ranges, for which each byte is summed a bounded number of times.
 
-    Without that, starts of messages one inside the other that all claim the same end would cost their length
-    each: quadratic work, which a peer could provoke.
+    Without it, nested message beginnings that all claim the same end would each be summed over their whole
+    length: quadratic work, which a peer could provoke.
 
-    The range is cut into blocks. The sum up to each block is kept, so that the sum of whole blocks is one
-    difference; only the odd bytes at both ends are added up for each range. Positions are those of the
-    framer's buffer, and `shift` follows when its front is cut off.
+    The range is divided into blocks. The sum up to each block is kept, so the sum of whole blocks is one
+    difference; only the bytes of incomplete blocks at both ends are summed for each range. Positions are
+    those of the framer's buffer; `shift` adjusts them when bytes are removed from its front.
     """
 
     __slots__ = ("_base", "_totals", "end")
 
     def __init__(self) -> None:
         self._base = 0
-        """Offset of the first block; negative once the front of the buffer was cut off after it."""
+        """Offset of the first block; negative once bytes of that block were removed from the buffer."""
         self._totals = [0]
         """Sum from `_base` to each multiple of the block size after it."""
         self.end: int = 0
@@ -47,10 +47,10 @@ class Sums:
             self._base += gone * ADLER_BLOCK
 
     def total(self, buffer: bytearray, start: int, end: int) -> int:
-        """Return the sum from start to end; `start` never lies before that of an earlier call.
+        """Return the sum from `start` to `end`; `start` must not be before that of an earlier call.
 
-        Only differences of `_totals` count, from the first whole block behind `start` on: the block that
-        the front of the buffer was cut off from is never among them.
+        Only differences of `_totals` are used, from the first whole block after `start`. The block that has
+        lost bytes at the front of the buffer is never among them.
         """
         self.end = max(self.end, end)
         # The first block that begins at or after `start`, and the one that contains `end`.
@@ -61,7 +61,8 @@ class Sums:
         totals = self._totals
         while len(totals) <= last:
             at = self._base + (len(totals) - 1) * ADLER_BLOCK
-            # A block in front of the buffer has no bytes; its end, below 0, would count from the other end.
+            # A block before the start of the buffer has no bytes left. Its negative end would count from the
+            # end of the buffer.
             totals.append(totals[-1] + byte_sum(buffer[max(at, 0) : max(at + ADLER_BLOCK, 0)]))
         return (
             byte_sum(buffer[start : self._base + first * ADLER_BLOCK])

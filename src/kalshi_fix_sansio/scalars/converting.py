@@ -12,7 +12,7 @@ from kalshi_fix_sansio.scalars.forms import EXPECTED, INT_END, is_integer
 from kalshi_fix_sansio.scalars.parsing import parse_decimal, parse_int
 
 MAX_DECIMALS: Final = 2048
-"""Cached decimals by their text, because prices and quantities repeat."""
+"""Maximum number of decimals cached by their text, because prices and quantities repeat."""
 
 
 def to_str(value: str) -> str:
@@ -20,7 +20,7 @@ def to_str(value: str) -> str:
 
     Raises:
         TypeError: it is not a string.
-        ValueError: it is empty, holds SOH or NUL, or characters outside latin-1.
+        ValueError: it is empty, or contains SOH, NUL or characters outside latin-1.
     """
     if value.__class__ is str and value and value.isascii() and "\x01" not in value and "\0" not in value:
         return value
@@ -68,10 +68,10 @@ def to_decimal(value: Decimal | int | str) -> Decimal:
     """Return an exact number for a PRICE, QTY, AMT, FLOAT or PERCENTAGE field.
 
     A string must have the form it has on the wire. A finite Decimal with an exponent, such as
-    `Decimal("1E+2")`, is fine: it is sent as `100`.
+    `Decimal("1E+2")`, is accepted: it is sent as `100`.
 
     Raises:
-        TypeError: it is a float (binary fractions are not exact), a bool or anything else.
+        TypeError: it is a float (binary fractions are not exact), a bool or of any other type.
         ValueError: it is NaN, infinite, has more than `MAX_DECIMAL_DIGITS` digits on one side of its
             point, or is text of another form.
     """
@@ -102,7 +102,7 @@ class Decimals(dict[str, Decimal]):
     __slots__ = ("_read",)
 
     def __init__(self, read: Callable[[str], Decimal]) -> None:
-        """Start empty; `read` makes a Decimal of a text, or raises."""
+        """Start empty; `read` converts text to a Decimal, or raises."""
         super().__init__()
         self._read = read
 

@@ -40,7 +40,7 @@ def to_time(value: time) -> time:
 
     Raises:
         TypeError: it is not a time.
-        ValueError: it carries another time zone: without a date it cannot be converted.
+        ValueError: it has another time zone: without a date it cannot be converted.
     """
     if not isinstance(value, time):
         raise TypeError(f"expected a time, not {type(value).__name__}")

@@ -1,4 +1,4 @@
-"""From values to wire text."""
+"""Functions that format values as wire text."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.scalars.datetimes import to_datetime, to_time
 from kalshi_fix_sansio.scalars.forms import EXPECTED, FORMS, INT_END, MAX_DECIMAL_DIGITS, is_date, is_integer
 
-# Looking digits up costs a fraction of formatting them, and every message carries its time.
+# Looking digits up takes a fraction of the time of formatting them, and every message contains a time.
 _TWO_DIGITS: Final = tuple(f"{number:02d}" for number in range(100))
 THREE_DIGITS: Final = tuple(f"{number:03d}" for number in range(1000))
 """The milliseconds of a time, as text."""
 
 
 def format_string(value: str) -> str:
-    """Write a STRING: not empty, latin-1, neither SOH nor NUL in it."""
+    """Write a STRING: latin-1 text that is not empty and contains neither SOH nor NUL."""
     if value.__class__ is not str:
         if not isinstance(value, str):
             raise EncodeError(f"expected a string, not {type(value).__name__}")
@@ -44,7 +44,7 @@ def require_latin_1(value: str) -> None:
 
 
 def format_char(value: str) -> str:
-    """Write a CHAR: exactly one latin-1 character, neither SOH nor NUL."""
+    """Write a CHAR: exactly one latin-1 character other than SOH and NUL."""
     if value.__class__ is not str:
         if not isinstance(value, str):
             raise EncodeError(f"expected a string, not {type(value).__name__}")
@@ -90,17 +90,17 @@ def format_numingroup(value: int) -> str:
 
 
 def format_decimal(value: Decimal) -> str:
-    """Write a FLOAT, PRICE, QTY, AMT or PERCENTAGE: never an exponent, the scale as it is."""
+    """Write a FLOAT, PRICE, QTY, AMT or PERCENTAGE, without an exponent and with the value's own scale."""
     if value.__class__ is not Decimal and not isinstance(value, Decimal):
         raise EncodeError(f"expected a Decimal, not {type(value).__name__}")
     if not value.is_finite():
         raise EncodeError("NaN and Infinity have no FIX form")
-    # So few characters cannot have more digits than allowed on either side of the point. The exponent is a
-    # small `e` where the thread's decimal context has `capitals=0`.
+    # Text this short cannot have more digits than allowed on either side of the point. The exponent is
+    # written as `e` where the thread's decimal context has `capitals=0`.
     text = str(value)
     if len(text) <= MAX_DECIMAL_DIGITS and "E" not in text and "e" not in text:
         return text
-    # Bounded before it is spelt out: 1E+1000000 would become a million zeros.
+    # Check the size before expanding the exponent: 1E+1000000 would become a million zeros.
     if abs(value.adjusted()) <= MAX_DECIMAL_DIGITS:
         text = f"{value:f}"
         if FORMS[Kind.DECIMAL].fullmatch(text):
@@ -142,7 +142,7 @@ NO_SECOND: Final[Second] = (datetime.max.replace(tzinfo=UTC), datetime.min.repla
 
 def second_of(value: datetime) -> Second:
     """Return the second that contains a time in UTC."""
-    # Not by `replace`: the value may be of a subclass with its own comparison.
+    # `value.replace` would keep the class of the value, which may define its own comparison.
     begin = datetime(value.year, value.month, value.day, value.hour, value.minute, value.second, tzinfo=UTC)
     return begin, begin.replace(microsecond=999_999), format_utctimestamp(begin)[:-3]
 
@@ -164,7 +164,7 @@ def format_utctimeonly(value: time) -> str:
 
 
 def format_data(value: bytes) -> str:
-    """Write a DATA field as latin-1 text; its length field is the encoder's business."""
+    """Write a DATA field as latin-1 text; the encoder writes its length field."""
     if not isinstance(value, bytes):
         raise EncodeError(f"expected bytes, not {type(value).__name__}")
     if not value:
@@ -188,9 +188,9 @@ FORMATTERS: Final[Mapping[Kind, Callable[[Any], str]]] = MappingProxyType(
         Kind.DATA: format_data,
     }
 )
-"""From value to wire text, by kind."""
+"""The function that writes a value as wire text, by kind."""
 
 
 def format_value(kind: Kind, value: Any) -> str:
-    """Write any value of a field of this kind, enum members of its codeset included."""
+    """Write any value of a field of this kind, including enum members of its codeset."""
     return FORMATTERS[kind](value.value if isinstance(value, Enum) else value)

@@ -11,11 +11,11 @@ from typing import Final
 from kalshi_fix_sansio.dialect.layout import Kind
 
 MAX_INT_DIGITS: Final = 18
-"""The largest number of digits of an integer on the wire: as many as always fit a signed 64-bit number."""
+"""Maximum number of digits of an integer on the wire: every such number fits in a signed 64-bit integer."""
 INT_END: Final = 10**MAX_INT_DIGITS
-"""Integers from here on have more digits."""
+"""The smallest integer with more digits."""
 MAX_DECIMAL_DIGITS: Final = 19
-"""Digits a decimal may have on either side of its point, in both directions."""
+"""Maximum number of digits of a decimal on either side of its point, when parsing and when encoding."""
 
 _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.(?:[0-9]{3}){1,3})?"
 _CLOCK_PLAIN = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{3}(?:[0-9]{3}(?:[0-9]{3})?)?)?"
@@ -52,7 +52,7 @@ LEXICAL_PLAIN: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.NUMINGROUP: rf"{_DIGITS}+",
         # Without a point both parts are one number, so together they have `MAX_DECIMAL_DIGITS`.
         Kind.DECIMAL: r"-?[0-9]{1,10}+\.?+[0-9]{0,9}+",
-        # Months and days are not looked at: `fromisoformat` refuses those that no calendar has.
+        # Months and days are not checked here: `fromisoformat` rejects those that do not exist.
         Kind.UTCTIMESTAMP: rf"[0-9]{{8}}-{_CLOCK_PLAIN}",
         Kind.UTCDATEONLY: r"[0-9]{8}",
         Kind.UTCTIMEONLY: _CLOCK_PLAIN,
@@ -88,7 +88,7 @@ EXPECTED: Final[Mapping[Kind, str]] = MappingProxyType(
 """The form of each kind, for error texts."""
 
 FORMS: Final = {kind: re.compile(pattern) for kind, pattern in LEXICAL.items()}
-"""The same, compiled."""
+"""`LEXICAL`, compiled."""
 
 
 def is_integer(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""From wire text to values."""
+"""Functions that parse wire text."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ parse_data: Callable[[str], bytes] = _parser(Kind.DATA, methodcaller("encode", "
 """Read a DATA field: any bytes, including SOH; their number is in the length field."""
 
 
-# The next three expect text whose lexical form was checked; a day or year that no calendar has is
-# still a ValueError.
+# The next three functions expect text whose lexical form was checked. They raise ValueError for a day or year
+# that does not exist.
 
 
 def convert_utctimestamp(raw: str) -> datetime:
@@ -73,7 +73,7 @@ def convert_utcdateonly(raw: str) -> date:
 
 def convert_utctimeonly(raw: str) -> time:
     """Make a time of text that has the form of a UTCTIMEONLY."""
-    # Only a datetime can be added to; which day it is does not matter.
+    # A time does not support addition, so use a datetime on an arbitrary day.
     if raw[6:8] == "60":
         return (datetime.fromisoformat("20000101T" + raw[:6] + "59" + raw[8:]) + _SECOND).time()
     return time.fromisoformat(raw)
@@ -92,14 +92,14 @@ def _on_calendar(convert: Callable[[str], _T]) -> Callable[[str], _T]:
 parse_utctimestamp: Callable[[str], datetime] = _parser(Kind.UTCTIMESTAMP, _on_calendar(convert_utctimestamp))
 """Read a UTCTIMESTAMP as an aware datetime in UTC.
 
-Digits past the microsecond are cut. A leap second (`:60`) is read as the second after it.
+Digits beyond microseconds are truncated. A leap second (`:60`) is read as the second after it.
 """
 parse_utcdateonly: Callable[[str], date] = _parser(Kind.UTCDATEONLY, _on_calendar(convert_utcdateonly))
 """Read a UTCDATEONLY or LOCALMKTDATE: `YYYYMMDD`."""
 parse_utctimeonly: Callable[[str], time] = _parser(Kind.UTCTIMEONLY, convert_utctimeonly)
 """Read a UTCTIMEONLY as a naive time of day that means UTC.
 
-Digits past the microsecond are cut. A leap second (`:60`) is read as the second after it, which after
+Digits beyond microseconds are truncated. A leap second (`:60`) is read as the second after it, which after
 `23:59:60` is `00:00:00`.
 """
 
@@ -119,4 +119,4 @@ PARSERS: Final[Mapping[Kind, Callable[[str], Any]]] = MappingProxyType(
         Kind.DATA: parse_data,
     }
 )
-"""From wire text to value, by kind."""
+"""The parser of wire text, by kind."""

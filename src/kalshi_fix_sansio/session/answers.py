@@ -75,8 +75,8 @@ class RequestMatcher:
         return lookups
 
     def note(self, message: Message) -> Sequence[OpenRequest] | None:
-        """Settle the requests that the message answers with its event, which must be emitted next; return
-        those whose outcome it leaves open."""
+        """Settle the requests that the message answers when its event, which must be emitted next, is
+        confirmed; return the requests whose outcome the message leaves open."""
         lookups = self._lookups.get(message.__class__)
         if lookups is None:
             lookups = self._learn(message)
@@ -91,15 +91,15 @@ class RequestMatcher:
             attribute = lookup.attribute
             name = lookup.value if attribute is None else getattr(message, attribute)
             found = lookup.named.get(name)
-            if found is None:  # as for most reports: they are about answered orders
+            if found is None:  # most reports are about orders that were already answered
                 continue
             for rule in lookup.rules.of(message):
                 # One message answers at most one request of each type.
                 if answered and any(each.msg_type in rule.requests for each in answered):
                     continue
                 made = rule.made
-                # About an order that was answered before. It may still answer a cancel or a replace of
-                # that order.
+                # A report about an order that was already answered may still answer a cancel or a replace
+                # of that order.
                 answered_before = made is not None and (name, getattr(message, made)) in known
                 msg_types = rule.others if answered_before else rule.requests
                 if isinstance(found, Several):
@@ -117,8 +117,8 @@ class RequestMatcher:
                     # A refusal may name the conflicting order, whose own answer is still pending.
                     known.add(name, getattr(message, made) if made else None)
                 if found is request:
-                    break  # no other has this name
-        # Those are settled by OutcomesUnknown, which the caller emits after this message.
+                    break  # no other request has this name
+        # The caller settles the requests in `unsure` by OutcomesUnknown, emitted after this message.
         if unsure:
             answered = [request for request in answered if request not in unsure]
         if answered:
@@ -137,7 +137,7 @@ class RequestMatcher:
 
 
 def _lookups(ways: Sequence[Answers], body: BlockLayout, requests: OpenRequests) -> Iterator[_Lookup]:
-    """Return the ways in which a message answers, those together that find the request by the same value."""
+    """Yield the ways in which a message answers requests, grouped by the value that identifies them."""
     for (attribute, names, value), group in groupby(ways, key=_place):
         rules = (
             (_rule(answers, body), terms(answers.when, body), terms(answers.unless, body))

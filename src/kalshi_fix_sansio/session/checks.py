@@ -3,8 +3,8 @@ MsgSeqNum (34).
 
 FIXT 1.1 session layer, "Message validation": a failed check is answered with a Reject (3) with the
 SessionRejectReason (373) returned here, and for CompIDs and SendingTime by a Logout after it. "Sequence
-numbers" and "Possible duplicates": the rules about MsgSeqNum are for every message but SequenceReset-Reset
-and a resetting Logon.
+numbers" and "Possible duplicates": the rules about MsgSeqNum apply to every message except
+SequenceReset-Reset and a resetting Logon.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DEFAULT_APPL_VER_ID = 1137
 
 
 def comp_id_problem(header: Any, config: SessionConfig, accepted: Collection[str]) -> Problem | None:
-    """Check that SenderCompID (49) is a name accepted of the peer, and TargetCompID (56) this side's own.
+    """Check that SenderCompID (49) is a name that the peer may use, and TargetCompID (56) this side's own.
 
     If no names are configured (an acceptor that takes the name from the Logon), any SenderCompID is accepted.
     """
@@ -40,8 +40,8 @@ def comp_id_problem(header: Any, config: SessionConfig, accepted: Collection[str
 
 
 def sending_time_problem(header: Any, config: SessionConfig, now: Instant) -> Problem | None:
-    """Check that SendingTime (52) is close to the wall clock. One that is missing or unreadable passes here:
-    the decoder has noted it among the problems of the message."""
+    """Check that SendingTime (52) is close to the wall clock. A missing or unreadable one passes here,
+    because the decoder has already reported it in the problems of the message."""
     if config.sending_time_tolerance is None or header.sending_time is None:
         return None
     if abs(now.utc - header.sending_time) <= timedelta(seconds=config.sending_time_tolerance):
@@ -156,7 +156,7 @@ def classify(seq_num: int, expected: int, *, poss_dup: bool) -> Verdict:
 
 
 def usable(number: int) -> int:
-    """Return a number that is about to be taken. Raises StoreError when all are used up."""
+    """Return a number that is about to be used; raise StoreError if all numbers are used up."""
     if number > LAST_NUMBER:
         raise StoreError(used_up_text())
     return number
@@ -168,7 +168,7 @@ def used_up_text() -> str:
 
 
 def too_low_text(seq_num: int, expected: int) -> str:
-    """Return the Text (58) of the Logout that answers a number too low."""
+    """Return the Text (58) of the Logout that answers a number that is too low."""
     return f"MsgSeqNum too low, expecting {expected} but received {seq_num}"
 
 

@@ -174,8 +174,9 @@ class Core:
     def give_up_on(self, requests: Sequence[OpenRequest], why: Uncertainty) -> None:
         """Emit OutcomesUnknown for these requests, if there are any.
 
-        If the numbers continue after a restart, the store records it first: otherwise a later process would
-        expect their answers. Elsewhere every request found at a restart is uncertain.
+        On a session type with resend, the store first records that the requests are uncertain; otherwise a
+        later process would expect their answers. Without resend, every request found at a restart is
+        uncertain anyway.
         """
         if requests:
             if self.config.session_type.resend and not self.ledger.broken:
@@ -250,7 +251,7 @@ class Core:
 
     def end(self, what: Input, reason: CloseReason, text: str, *, clean: bool = False) -> None:
         """Close the session and emit SessionEnded with the reason."""
-        # Read before the state changes.
+        # Evaluated before `move` changes the state.
         has_left = clean and reason is CloseReason.LOGGED_OUT and self.state is State.LOGOUT_SENT
         self.move(what)
         # With resend, requests stay open: their answers are resent at the next logon.

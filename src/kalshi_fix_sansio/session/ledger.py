@@ -99,8 +99,8 @@ class Ledger:
         self.ticket: int = 0
         """The ticket of the last commit that was begun."""
         self.unsaved: bool = False
-        """Whether there are records that must be durable before further messages are sent, and whose commit
-        was not begun."""
+        """Whether there are records that must be durable before further messages are sent, and for which no
+        commit was begun."""
         self._stale = False
         """Whether there are records that can wait for the next commit: confirmations. If they are lost in a
         crash, a few messages are resent, so they do not justify a separate disk flush."""
@@ -212,8 +212,8 @@ class Ledger:
         self._void_marks()
 
     def begin_commit(self, *, leaving: bool) -> int:
-        """Begin the commit of the records that must be durable; with `leaving`, when bytes wait to be sent,
-        of all. Return the ticket on which everything recorded so far depends."""
+        """Begin the commit of the records that must be durable or, with `leaving` (bytes wait to be sent), of
+        all records. Return the ticket on which everything recorded so far depends."""
         if self.unsaved or (leaving and self._stale):
             if self.broken:
                 raise StoreError(FAILED_BEFORE)

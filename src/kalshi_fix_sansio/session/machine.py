@@ -35,8 +35,8 @@ class Session:
 
     Bytes are released once the store's commit of their records is durable; all that is sent meanwhile joins
     the next commit. The store follows the user's confirmations. If it fails, was lost, or takes longer than
-    `commit_timeout`, the session ends with CloseReason.STORE_FAILED; only the methods that must return a
-    number raise.
+    `commit_timeout`, the session ends with CloseReason.STORE_FAILED; only methods that have to return a
+    number raise an exception.
 
     Everything it holds is bounded by its SessionConfig, in number and in bytes: a partial message, messages
     held during a gap, bytes and events not yet fetched, the record of sent messages, requests without an
@@ -281,8 +281,8 @@ class Session:
         This call confirms the events returned by earlier calls, unless `explicit_confirm` is set.
         """
         core, ledger = self._core, self._core.ledger
-        # Also without unconfirmed events, because the store advances past session messages. Before the events
-        # are collected, because the store may fail and emit one.
+        # Needed even without unconfirmed events, because the store also advances past session messages. Done
+        # before the events are collected, because a failure of the store emits another one.
         try:
             if self._explicit_confirm:
                 ledger.advance()
@@ -328,8 +328,9 @@ class Session:
         Optional: `send` compiles what it needs, which makes the first message of a type hundreds of times
         slower than the next. One call takes up to 5 ms, and next to nothing for checks and decoders that
         another session of the process has compiled. Call it while the answer to the Logon is awaited, and
-        serve the timers between the calls; later when nothing waits to be read. Deferred decoders are not
-        compiled while requests wait for their answers. `frames` are messages of the shapes to expect; bytes
+        run the timers between the calls; later, call it when there is nothing to read. Deferred decoders are
+        not compiled while requests wait for their answers. `frames` are messages of the expected shapes;
+        bytes
         that are not a valid message are ignored. Raises LocalProtocolError before the initiator's Logon,
         whose settings decide what is checked.
         """
@@ -396,12 +397,14 @@ class Session:
 
         `header_fields` are further attributes of its header, such as `{"poss_resend": True}`. With
         `allow_unknown_codes`, code values unknown to the dialect are sent, because the peer may have added
-        them. Raises InvalidMessageError when the message breaks the dialect's rules for this product,
-        session, side and for what the session was logged on with; EncodeError for a value without FIX form;
-        TypeError or ValueError for a value that the header cannot take; LocalProtocolError otherwise (not
-        logged on, a session-level message, the peer does not read, too many open requests). No message is
-        sent and no number used then. Raises SendFailedError when the store fails, which ends the session; if
-        it fails only in the commit, there are no bytes and `store_error` is set.
+        them.
+
+        Raises InvalidMessageError when the message breaks the dialect's rules for this product, session type,
+        side and the settings of the Logon; EncodeError for a value without a FIX form; TypeError or
+        ValueError for a value that the header does not accept; LocalProtocolError in other cases (not logged
+        on, a session-level message, the peer does not read, too many open requests). After any of these, no
+        message is sent and no number is used. Raises SendFailedError when the store fails, which ends the
+        session. If only the commit fails, `data_to_send` returns no bytes and `store_error` is set.
         """
         core = self._core
         core.outbound.took_number = False
@@ -423,13 +426,12 @@ class Session:
         header_fields: Mapping[str, Any] | None = None,
         allow_unknown_codes: bool = False,
     ) -> int:
-        """Send an application message received elsewhere, with an identical body; return its
-        MsgSeqNum.
+        """Send an application message received elsewhere, with an unchanged body; return its MsgSeqNum.
 
         `frame` is the whole message, such as `MessageReceived.frame`. Its header and trailer are replaced;
         `header_fields` and `allow_unknown_codes` are as in `send`. Raises DecodeError when it is not one
-        whole message, InvalidMessageError also when `decode` finds problems in its body, EncodeError when the
-        body would be read differently under another header, otherwise what `send` raises.
+        complete message, InvalidMessageError also when `decode` finds problems in its body, EncodeError when
+        the body would be decoded differently after another header, and the exceptions of `send`.
         """
         core, whole = self._core, Frame(frame)
         core.outbound.took_number = False
@@ -515,7 +517,7 @@ class Session:
     def handle_timer(self, now: Instant) -> None:
         """Run the due actions: heartbeats, probes of a silent peer, timeouts. No effect if none is due."""
         core, state = self._core, self._core.state
-        # This moves `call_at` ahead, so `Timers.call_due` is never due below.
+        # `note_call` sets `call_at` to a later time, so `Timers.call_due` is never due below.
         if core.times.note_call(now):
             self._receiver.restart_waits(now)
         first = core.timers.next_deadline(state)

@@ -35,8 +35,8 @@ BY_NUMBER: Final = (MSG_SEQ_NUM, "")
 """The first name of a request that is identified by its number. The value is empty because the names are
 determined before the number; `OpenRequests` finds by number without it."""
 UNNAMED = ""
-"""The attribute of requests that answers can name only by MsgSeqNum; their value is their MsgType. The answer
-to such a request applies to those of one type."""
+"""The attribute of requests that answers can name only by MsgSeqNum; its value is their MsgType. An answer
+without any name settles the oldest such request of its type."""
 
 MAX_REMEMBERED: Final = 40_000
 """Minimum number of hashes that are kept; the maximum is twice as many. An answer needs up to two."""
@@ -56,7 +56,7 @@ class Remembered:
         self.before: set[int] = set()
 
     def __contains__(self, what: object) -> bool:
-        """Return whether an answer contained this name, or this pair of a name and a created object."""
+        """Return whether a recorded answer contained this name, or this pair of a name and an OrderID."""
         known = hash(what)
         return known in self.recent or known in self.before
 
@@ -89,7 +89,7 @@ class Several:
         self._by_type.setdefault(request.msg_type, OrderedDict())[request.key] = request
 
     def remove(self, request: OpenRequest) -> bool:
-        """Remove one; return whether any is left."""
+        """Remove a request; return whether any is left."""
         of_its_type = self._by_type[request.msg_type]
         del of_its_type[request.key]
         if not of_its_type:
@@ -97,7 +97,7 @@ class Several:
         return bool(self._by_type)
 
     def oldest(self, msg_types: Collection[str]) -> OpenRequest | None:
-        """Return the oldest of these types."""
+        """Return the oldest request of these types; None if there is none."""
         found = [
             next(iter(requests.values())) for each, requests in self._by_type.items() if each in msg_types
         ]
@@ -136,7 +136,7 @@ class OpenRequests:
         """Names in answers, and names with the id of the created object (an OrderID)."""
 
     def index(self, attribute: str) -> Named:
-        """Return the requests by the value of this attribute, as they are at any time from now on."""
+        """Return a live view of the requests by the value of this attribute."""
         return self._by_number if attribute == MSG_SEQ_NUM else self._by_name[attribute]
 
     def add(self, request: OpenRequest, names: Names) -> None:
@@ -186,7 +186,7 @@ class OpenRequests:
         return self._by_number.get(seq_num)
 
     def between(self, begin: int, end: int) -> list[OpenRequest]:
-        """Return those with a number from `begin` to before `end`."""
+        """Return the requests with a number from `begin` up to, but not including, `end`."""
         numbers: Iterable[int] = range(begin, end)
         # The range comes from the peer and may be huge, so iterate over the shorter one of the two.
         if len(self._by_number) < end - begin:
@@ -195,8 +195,10 @@ class OpenRequests:
 
 
 def names_of(message: Any, layout: MessageLayout) -> Names:
-    """Return the names of a message in its answers, the one shown to the user first: its number if it has no
-    other, or where the dialect defines it."""
+    """Return the names by which answers may refer to a message; the first is the one shown to the user.
+
+    That is its number if the message has no other name, or if the dialect lists the number first.
+    """
     names = [
         (attribute, value)
         for attribute in layout.request
@@ -268,7 +270,8 @@ class RestingOrders:
                 self._size -= len(before)
 
     def unverified(self, codec: Codec) -> OrdersUnverified | None:
-        """Return the event about them for the end of the session, if there are any, and clear them."""
+        """Return the event that reports the orders at the end of the session, and clear them; None if no
+        order is resting."""
         if not self._reports and self._complete:
             return None
         orders = tuple(

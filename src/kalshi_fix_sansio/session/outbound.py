@@ -81,7 +81,7 @@ class Outbound:
         self._record: dict[int, bytes] = {}
         """The last sent messages by MsgSeqNum, to emit a Reject with the message that it names."""
         self._recorded: deque[int] = deque()
-        """The numbers that were put on record, oldest first; also those that `find_sent` has taken since."""
+        """The recorded numbers, oldest first, including those that `find_sent` has removed since."""
         self._record_bytes = 0
         self._max_record = config.max_sent_record
         self._max_record_bytes = config.max_sent_record_bytes
@@ -92,10 +92,10 @@ class Outbound:
         self._ready = 0
         """The number of bytes at its beginning that wait for no commit."""
         self._waiting: deque[tuple[int, int, float]] = deque()
-        """The parts of the buffer after these that wait for a commit: its ticket, the number of bytes, and
-        when the first of them was queued."""
+        """The parts of the buffer after `_ready` that wait for a commit: its ticket, the number of bytes, and
+        the time at which the last of them was queued."""
         self._waiting_bytes = 0
-        """The total of these bytes."""
+        """The total number of bytes in `_waiting`."""
         self.largest: int = 0
         """Size of the largest message in the buffer."""
         self.peer_comp_id: str | None = config.target_comp_id
@@ -127,7 +127,7 @@ class Outbound:
         return header
 
     def note_processed(self, header: Any) -> None:
-        """Put LastMsgSeqNumProcessed (369) into a header, where this session sends it."""
+        """Set LastMsgSeqNumProcessed (369) in a header, if this session sends it."""
         if self._send_last_processed:
             header.last_msg_seq_num_processed = self._ledger.expected - 1
 
@@ -202,7 +202,7 @@ class Outbound:
         """Use the number: record the encoded message in the store, then append it to the buffer."""
         ledger, recorded = self._ledger, self._recorded
         self.took_number = True
-        # The store first: if it fails, nothing has reached the buffer.
+        # The store first: if it fails, the message has not reached the buffer.
         if names is None:
             ledger.take_number(seq_num, stored, None, ())
         else:

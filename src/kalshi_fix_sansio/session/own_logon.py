@@ -1,12 +1,12 @@
-"""The Logons that this side sends, and the resets of the numbers that they make within a session.
+"""The Logons that this side sends, and resets of the sequence numbers within a session.
 
 FIXT 1.1 session layer, "Logon"; Kalshi, "Authentication & Sessions". `OwnLogon` builds, signs and checks a
 Logon before a number is taken for it.
 
 `Resets` restarts both directions at MsgSeqNum 1 while the connection lasts, by a Logon with
 ResetSeqNumFlag=Y. A reset has two halves, and either process may die between them. The side that requests it
-records in its store that the reset is unanswered, and requests it again at the next logon until it is. The
-side that answers records nothing: its own restart is complete.
+records in its store that the reset is unanswered, and requests it again at each logon until it is answered.
+The side that answers records nothing: its own restart is complete.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class OwnLogon:
         self.heart_bt_int: int = core.config.heart_bt_int
         fields = core.config.logon_fields
         self.fields: Mapping[str, Any] = {} if fields is None else values_of(fields)
-        """Additional fields; those added by `accept_logon` are in a later Logon of the same session too."""
+        """Additional fields. Those added by `accept_logon` are also sent in later Logons of the session."""
 
     def agreed(self, heart_bt_int: int, fields: Block | None) -> OwnLogon:
         """Return the settings of an acceptor's answer to the peer's Logon; pass them to `adopt` once it is
@@ -75,8 +75,8 @@ class OwnLogon:
         hidden = {"unknown", *(member.attribute for member in layout.body.members if _is_secret(member))}
         flags = MappingProxyType({name: value for name, value in values.items() if name not in hidden})
         header = core.outbound.header(LOGON, seq_num, now)
-        # Overwritten: `header` uses the ledger, which has the numbers before the reset until this Logon
-        # is encoded, and the number before the Logon that an acceptor answers.
+        # `header` has set this from the ledger, which is not up to date: until this Logon is encoded it
+        # still has the numbers before a reset, and has not counted the Logon that an acceptor answers.
         if config.send_last_processed:
             header.last_msg_seq_num_processed = processed
         if config.sign_logon is not None:
@@ -91,8 +91,8 @@ class OwnLogon:
         if next_expected is not None:
             values[NEXT_EXPECTED] = next_expected
         logon = core.outbound.admin(LOGON, **values)
-        # Before the check, which uses the settings of the Logon (`core.place`). An acceptor uses those of the
-        # peer's Logon instead.
+        # Recorded before the check, which uses the settings of the Logon (`core.place`). An acceptor uses
+        # those of the peer's Logon instead.
         if config.role is Role.INITIATOR:
             core.learn_logon(logon)
         problems = checker(layout, core.place(config.role.sender, LOGON))(logon)
@@ -142,7 +142,7 @@ class Resets:
 
     def begin(self, now: Instant) -> None:
         """Request a reset. Messages that the peer sent before its answer still have the old numbers."""
-        # First the calls that may raise: the state, then the signer.
+        # The calls that may raise come first: the check of the state, then the signer.
         self._core.require(Input.RESET)
         self._begin_reset(self._encode_request(self._own, now), now)
 

@@ -78,8 +78,8 @@ ADVICE: Mapping[int | None, str] = MappingProxyType(
 """The remedy if the same message is rejected on every connection, by the tag of the problem."""
 LOGON_ONLY = frozenset({State.AWAITING_LOGON, State.LOGON_SENT})
 """States before the Logon handshake is complete."""
-# A global is found faster than a member of an enum: with those of `machine` and `timers` that is 8 % of a
-# report, on CPython 3.11.
+# A global is looked up faster than an enum member. Together with the globals of `machine` and `timers` this
+# saves 8 % of the time for a report, on CPython 3.11.
 _ESTABLISHED: Final = State.ESTABLISHED
 _LOGON_RECEIVED: Final = State.LOGON_RECEIVED
 _CLOSED: Final = State.CLOSED
@@ -176,7 +176,7 @@ class Receiver:
                 self._end_on_garbage(now)
                 continue
             if not noted_alive:
-                # Only a complete message shows that the peer is alive, not garbage.
+                # Only a complete message shows that the peer is alive; garbage does not.
                 noted_alive = True
                 core.timers.last_received, core.timers.probed_at = now.monotonic, None
             data = found.data
@@ -341,7 +341,7 @@ class Receiver:
     def _take_logout(self, message: Any, now: Instant) -> None:
         """Logout (5): the answer to ours, or the peer's own, which is answered.
 
-        A number that is ahead is not counted, so that the next logon finds and repairs the gap.
+        A number that is too high is not counted, so the next logon detects and repairs the gap.
         """
         core = self._core
         if core.state is State.LOGOUT_SENT:
@@ -359,7 +359,7 @@ class Receiver:
         core.end(Input.PEER_LOGOUT, CloseReason.LOGGED_OUT, text, clean=True)
 
     def _take_reset_mode(self, message: Any, problems: tuple[Problem, ...], now: Instant) -> None:
-        """SequenceReset-Reset: its own number does not count, and it may not go backwards."""
+        """SequenceReset-Reset: its own number is ignored, and NewSeqNo must not decrease the number."""
         core = self._core
         # An unreadable GapFillFlag reads as absent, which means Reset mode: a damaged gap fill would move the
         # numbers. So it is rejected on a lenient session too.

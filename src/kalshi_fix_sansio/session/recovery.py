@@ -37,8 +37,8 @@ ABOUT_THE_HEADER = (
     Reason.DECRYPTION_PROBLEM,
     Reason.SIGNATURE_PROBLEM,
 )
-"""SessionRejectReasons (373) that concern the header alone: the peer may still have the requested
-messages, so its Reject is not a refusal to resend, and the request is repeated."""
+"""SessionRejectReasons (373) that concern only the header of our request: the peer may still have the
+requested messages, so its Reject is not a refusal to resend, and the request is repeated."""
 TEMPORARY_REASONS = (4, 8)
 """Temporary BusinessRejectReasons (380): the application is unavailable, too many messages."""
 
@@ -56,23 +56,22 @@ class Skip(Enum):
 
 @attrs.define
 class Search:
-    """A search for the oldest message that the peer still has, by requests for single messages: it is one of
-    `low` to `high`.
+    """A binary search for the oldest message that the peer still has, by requests for single messages. Its
+    number is from `low` to `high`, inclusive.
 
-    A peer that keeps messages for a time refuses a ResendRequest that begins before that time (Kalshi:
-    "before the retention window"), without the start of the window. The messages that it has dropped are all
-    older than those that it has, so a binary search finds the oldest one it has with one request for each
-    binary digit of the count of uncertain numbers.
+    A peer that keeps messages for a limited time refuses a ResendRequest that begins before that time
+    (Kalshi: "before the retention window"), without stating where the window begins. The messages that it
+    has dropped are all older than those that it has kept, so about log2(n) requests suffice for n numbers.
     """
 
     low: int
-    """All messages before it are refused."""
+    """The peer does not have any message before this number."""
     high: int
-    """It is served, or was not requested because it is not missing."""
+    """The peer has sent the message with this number, or it is the first number that is not missing."""
 
     @property
     def over(self) -> bool:
-        """Whether the oldest one is known: it is `low`."""
+        """Whether the search is complete: `low` is the oldest message that the peer has."""
         return self.low >= self.high
 
     @property
@@ -81,14 +80,15 @@ class Search:
         return (self.low + self.high) // 2
 
     def served(self, number: int) -> bool:
-        """Record that the peer has this one; return whether that narrows the search."""
+        """Record that the peer has sent the message with this number; return whether that narrows the
+        search."""
         if not self.low <= number < self.high:
             return False
         self.high = number
         return True
 
     def refused(self) -> None:
-        """Record that the peer does not have the requested one."""
+        """Record that the peer does not have the requested message."""
         self.low = self.probe + 1
 
 
@@ -123,11 +123,11 @@ class Recovery:
         self._order: list[int] = []
         """The numbers held, as a heap."""
         self._highest = 0
-        """The highest number seen since the gap was found, held or not. The gap is closed once it is
-        passed."""
+        """The highest number seen since the gap was detected, held or not. The gap is closed once the
+        expected number is beyond it."""
         self._requested_to = 0
-        """The last awaited number. The ResendRequest itself may contain EndSeqNo 0 instead, or, during a
-        search, a single number."""
+        """The last number of the range to wait for. The ResendRequest itself may contain EndSeqNo 0 instead
+        or, during a search, a single number."""
         self._attempts = 0
         """ResendRequests since the last progress."""
         self._request_number = 0
@@ -138,9 +138,9 @@ class Recovery:
         self._suspected = False
         """Whether a Reject was received that may refer to our ResendRequest without naming it."""
         self._sent_before = 0
-        """The first number of ours whose answer cannot be among the missing messages."""
+        """Our first outgoing number whose answer cannot be among the missing messages."""
         self._skip_to = 0
-        """The number to move on to, which may be far ahead of the one expected."""
+        """The number to which `settle` advances; it may be far above the expected one."""
         self._skip_why = Skip.FILL
 
     def begin(self, number: int, now: Instant, *, unrequested: bool = False) -> None:
@@ -219,13 +219,14 @@ class Recovery:
                     core.event_bytes += len(held.data)
                     self._process(held, now)
                     if core.state in OVER_STATES:
-                        # Possibly rejected and not counted: a skip of the peer must not advance beyond it.
+                        # The message may have been rejected and not counted, so do not skip beyond it.
                         return
             elif self._skip_to > expected:
                 # Only up to the next held message: the peer skips it, but it was received and may report a
                 # trade.
                 stop = min(self._skip_to, self._order[0]) if self._order else self._skip_to
-                # Emitted before it is counted: if the process crashes unconfirmed, it is detected again.
+                # Emitted before the numbers are counted: if the process crashes before the event is
+                # confirmed, the skip is detected again.
                 self._emit_skipped(expected, stop - 1)
                 ledger.expected = stop
             else:
@@ -233,7 +234,8 @@ class Recovery:
                 return
 
     def _emit_skipped(self, begin: int, end: int) -> None:
-        """Emit the skipped numbers. A gap fill, too, may replace a Reject, which is never resent."""
+        """Emit an event for the skipped numbers, and suspect the requests whose answers may be among them.
+        Even a gap fill may replace an answer: a Reject, which is never resent."""
         core = self._core
         # The peer sent the messages missing at our request before it could read any later message. A reset,
         # or an unrequested skip, may be as recent as our last message.
@@ -318,7 +320,7 @@ class Recovery:
             end = self._requested_to + 1
             begin = self._core.ledger.expected
             self._searched_from = begin
-            # A single message was requested alone already: it is lost, and not requested again.
+            # If only one message is missing, it was requested alone: it is lost, and not requested again.
             search = self._search = Search(end if begin == self._requested_to else begin, end)
         self._narrow(search, now)
 

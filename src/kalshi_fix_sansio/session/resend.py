@@ -26,7 +26,7 @@ from kalshi_fix_sansio.session.core import SEQUENCE_RESET, TO_THE_END, Core
 from kalshi_fix_sansio.session.store import StoredMessage
 
 PAGE = 256 * 1024
-"""Bytes waiting to be sent at which a resend pauses; `max_unsent` where that is less."""
+"""Number of bytes waiting to be sent at which a resend pauses; `max_unsent` if that is less."""
 MESSAGES_A_TURN = 500
 """Maximum number of stored messages read in one call of the session, for all its ResendRequests."""
 BYTES_A_TURN = 256 * 1024
@@ -100,7 +100,7 @@ class Resender:
             self._start(max(begin, 1), end, None, now)
 
     def _start(self, begin: int, end: int, request: Message | None, now: Instant) -> None:
-        """Begin a job, or extend the one in progress. It only goes back if the peer requests numbers that
+        """Begin a job, or extend the one in progress. It goes back only if the peer requests numbers that
         were already answered; declined messages are not read again."""
         end = min(end, self._core.store.next_outgoing - 1)
         job = self.job
@@ -134,7 +134,7 @@ class Resender:
         return self._forgotten(begin)
 
     def _forgotten(self, begin: int) -> Problem | None:
-        """Return why messages from this number on are not resent, if the store has dropped some of them."""
+        """Return a problem if the store has dropped messages from this number on, so none are resent."""
         oldest = self._core.store.oldest_kept
         if begin >= oldest or not self._core.config.reject_forgotten_resend:
             return None

@@ -35,7 +35,7 @@ MANAGED_HEADER_FIELDS = frozenset(
 )
 """Attributes of the header that the session writes itself."""
 _ANY_TIME = Instant(0.0, datetime(1970, 1, 1, tzinfo=UTC))
-"""The SendingTime of a header that is made to be checked, and never sent."""
+"""The SendingTime of a header that is only checked, never sent."""
 
 
 @attrs.frozen

@@ -85,8 +85,8 @@ class MessageStore(Protocol):
         """Record that all messages before this number were handled. Only `reset` lowers it."""
 
     def reset(self, *, unanswered: bool = False) -> None:
-        """Restart both directions at 1 and drop all messages, but no open request: the session settles those
-        after they are reported to the user.
+        """Restart both directions at 1 and drop all messages, but keep the open requests: the session settles
+        them after it has reported them to the user.
 
         `unanswered`: the peer has not answered the reset yet.
         """
@@ -191,7 +191,7 @@ class MemoryStore:
             self.oldest_kept = number + 1
             self._forgotten += 1
         if self._forgotten > len(messages):
-            # Only if they are more than half of the list, because all others are moved.
+            # Only when they are more than half of the list, because deleting them moves all others.
             del numbers[: self._forgotten]
             self._forgotten = 0
 
@@ -214,8 +214,9 @@ class MemoryStore:
         self.reset_unanswered = False
 
     def renumber(self, next_outgoing: int, next_incoming: int) -> None:
-        """Continue from these numbers. If the outgoing one changes, all messages are dropped. Only if the
-        peer expects these numbers, and while no session uses the store.
+        """Continue from these numbers. If the outgoing one changes, all messages are dropped.
+
+        Call this only if the peer expects these numbers, and while no session uses the store.
 
         Raises:
             ValueError: a number is below 1.

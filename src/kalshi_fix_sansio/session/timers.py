@@ -99,7 +99,7 @@ class Timers:
         return self.last_sent + self.heart_bt_int if self.heart_bt_int else None
 
     def silence_due(self) -> float | None:
-        """Return the time at which a silent peer is sent a TestRequest, or the deadline of its answer."""
+        """Return the time at which to send a TestRequest to a silent peer, or the deadline of its answer."""
         if not self.heart_bt_int or self.reading_paused:
             return None
         if self.probed_at is not None:

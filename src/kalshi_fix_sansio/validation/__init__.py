@@ -41,7 +41,7 @@ __all__ = [
 
 _L = TypeVar("_L", BlockLayout, MessageLayout)
 _MAX_KEPT: Final = 1024
-"""Maximum number of judges kept: far more than the layouts of a dialect in all its sessions."""
+"""Maximum number of compiled checks kept: far more than the layouts of a dialect in all its sessions."""
 
 
 def validate(
@@ -86,9 +86,9 @@ def validate_block(
     msg_type: str = "",
     logon: LogonFacts | None = None,
 ) -> tuple[Problem, ...]:
-    """Return everything that is wrong with one block: a body, a header, a trailer or a group entry.
+    """Return all problems of one block: a body, a header, a trailer or a group entry.
 
-    `msg_type` is the message that it belongs to, which matters to a header; `logon` is as in `validate`.
+    `msg_type` is the MsgType of its message, which is used only for a header; `logon` is as in `validate`.
     """
     return block_checker(layout, Place(product, session, sender, msg_type, logon))(block)
 
@@ -119,8 +119,8 @@ _kept: Final[dict[tuple[int, Place, object], tuple[object, Check]]] = {}
 
 
 def _lookup(layout: _L, work_out: Callable[[_L, Place], Check], place: Place) -> Check:
-    """Return the judge of a layout in one place, made when first needed."""
-    # By identity, for the hash of a layout is made of all that is in it, each time.
+    """Return the check of a layout in one place, compiled on first use."""
+    # The key contains the layout's id, because hashing a layout visits all its members each time.
     key = (id(layout), place, work_out)
     kept = _kept.get(key)
     if kept is None:

@@ -23,7 +23,7 @@ from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.scalars import FORMATTERS
 
 ProblemFactory = Callable[[str], Problem]
-"""Takes which entry it is, for people, empty outside of groups; returns the problem."""
+"""Takes the text that names the group entry, empty outside of groups; returns the problem."""
 
 MAX_SOUND: Final = 2048
 """Maximum number of valid decimals cached for a field; then all are dropped."""
@@ -35,7 +35,7 @@ MAX_SOUND: Final = 2048
 def presence_of(member: Member, place: Place) -> Presence:
     """Return whether a member is required, optional or forbidden, regardless of other members."""
     presence = member.presence
-    # The last rule that applies is used. A rule of undecided scope does not apply.
+    # The last rule that applies is used. A rule whose scope depends on an unknown Logon does not apply.
     for rule in member.rules:
         if rule.scope.covers(place):
             presence = rule.presence
@@ -44,7 +44,11 @@ def presence_of(member: Member, place: Place) -> Presence:
 
 @attrs.frozen
 class Conditions:
-    """A member is required or forbidden when any of these holds, or unless any of them does."""
+    """The conditions under which a member is required or forbidden.
+
+    It is required when any of `required_when` holds, forbidden when any of `forbidden_when` holds, and
+    forbidden unless any of `only_when` holds, if there are any.
+    """
 
     required_when: tuple[Condition, ...]
     forbidden_when: tuple[Condition, ...]
@@ -56,7 +60,7 @@ def conditions_of(member: Member, place: Place) -> Conditions | None:
 
     A condition on unknown settings neither requires nor forbids a member.
     """
-    # None of `covers` means that it depends on a Logon that is not known: such a condition may hold.
+    # `covers` returns None for a scope that depends on an unknown Logon: such a condition may hold.
     only = [condition for condition in member.only_when if condition.scope.covers(place) is not False]
     if member.only_when and not only:
         return None
@@ -164,7 +168,7 @@ def no_entry(member: GroupMember) -> Callable[[str, int, object], Problem]:
 
 @attrs.define(eq=False)
 class ValueJudge:
-    """Judges any value of one field: whether it can be written at all, and is within its limit."""
+    """Checks any value of one field: whether it can be encoded, and is within its limits."""
 
     field: FieldLayout
     limit: LimitCheck | None

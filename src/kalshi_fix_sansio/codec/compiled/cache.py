@@ -40,7 +40,8 @@ MAX_CLEARANCES: Final = 3
 """Maximum number of times that all shapes are discarded because they are too many or too large. After that
 the existing shapes are kept and no other is compiled, which bounds the work of compiling for any input."""
 MAX_SHAPES_PER_KEY: Final = 3
-"""Maximum number of shapes with runs that are tried for one message. Each may read it to its end in vain."""
+"""Maximum number of shapes with runs that are tried for one message, which each may read completely and then
+reject."""
 
 MAX_HEADS: Final = 1024
 """Maximum number of cached heads (the bytes before MsgSeqNum); at the maximum all of them are discarded."""
