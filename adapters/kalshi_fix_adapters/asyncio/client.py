@@ -55,7 +55,7 @@ class _Adapter(AsyncAdapter):
         """Wake all waiting calls and tasks."""
         super().wake()
         if self._protocol is not None:
-            # Not directly: the core calls this in the middle of a change, and `step` calls the core.
+            # Not called directly: the core calls `wake` in the middle of a change, and `step` calls the core.
             asyncio.get_running_loop().call_soon(self._protocol.step)
 
     def enter_loop(self) -> None:
@@ -63,9 +63,9 @@ class _Adapter(AsyncAdapter):
         self._loop = asyncio.get_running_loop()
 
     def call_committed(self) -> None:
-        """Have `committed` called in the loop, soon."""
+        """Schedule a call of `committed` in the loop, from any thread."""
         if self._loop is not None:
-            # It may have been closed since.
+            # The loop may have been closed meanwhile.
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self.committed)
 
@@ -88,7 +88,8 @@ class _Adapter(AsyncAdapter):
         finally:
             task = asyncio.current_task()
             if cancelled and task is not None:
-                # Later, and only if it was not withdrawn meanwhile, as the end of `asyncio.timeout` does.
+                # Cancel later, and only if the cancellation was not withdrawn meanwhile (`uncancel`), as the
+                # end of `asyncio.timeout` does.
                 asyncio.get_running_loop().call_soon(_cancel_again, task)
 
     def give_up(self) -> None:
@@ -142,7 +143,7 @@ class _Adapter(AsyncAdapter):
             raise cancelled
 
     def _forget(self) -> None:
-        # A remaining timer would keep this object alive until it fires, and would be useless if the client is
+        # A pending timer would keep this object alive until it fires, and would be useless if the client is
         # opened again in another loop.
         self.users.close()
         self.changes.close()

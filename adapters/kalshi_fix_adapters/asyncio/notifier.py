@@ -13,8 +13,8 @@ from kalshi_fix_adapters.loops.adapter import Notifier
 class Timer:
     """Calls a function at a monotonic time, or earlier.
 
-    The loop's timer is set again only for an earlier time: each message moves the deadline to a later one,
-    and setting and cancelling a timer costs 1.2 µs.
+    The loop's timer is set again only for an earlier time, because each message moves the deadline to a later
+    one, and setting and cancelling a timer takes 1.2 µs.
     """
 
     def __init__(self, act: Callable[[], object]) -> None:
@@ -45,7 +45,7 @@ class Timer:
 
 
 class LoopNotifier(Notifier):
-    """One future for each waiting task, and one timer for all: `asyncio.timeout` would cost 5.6 µs for each
+    """Wakes tasks by one future each, and one timer for all: `asyncio.timeout` would take 5.6 µs for each
     wait."""
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class LoopNotifier(Notifier):
         """Wake all waiting tasks."""
         if self._waiting:
             for future in self._waiting:
-                # If already done, it was cancelled or reached its deadline, and its task has not run since.
+                # A future that is done was cancelled or reached its deadline, and its task has not run yet.
                 if not future.done():
                     future.set_result(True)
             self._waiting.clear()

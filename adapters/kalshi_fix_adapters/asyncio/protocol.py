@@ -36,13 +36,14 @@ class ClientProtocol(asyncio.BufferedProtocol):
         self._in_tls_exchange = False
         """Whether a TLS handshake or close_notify is in progress."""
         self._tls_input = asyncio.Event()
-        """Set when bytes for that were received, or the connection was lost."""
+        """Set when bytes for that exchange were received, or the connection was lost."""
         self._timer = Timer(lambda: self.step(core.tick))
         self._room = memoryview(bytearray(CHUNK))
         self._begun = False
         """Whether the core is connected. Bytes received before that wait in TLS, or in `_early`."""
         self._early = b""
-        """Bytes received before that without TLS: uvloop reads once although reading is paused."""
+        """Bytes received without TLS before the core was connected: uvloop reads once although reading is
+        paused."""
         self._may_write = True
         """Whether the transport accepts more: False from `pause_writing` to `resume_writing`."""
         self._reads = False
@@ -168,7 +169,8 @@ class ClientProtocol(asyncio.BufferedProtocol):
         self._loss = exc if isinstance(exc, OSError) else ConnectionAbortedError("end of file")
         self._lost.set()
         self._tls_input.set()
-        # In this order: the venue's last bytes, which may contain a fill, then the end of the stream.
+        # The venue's last bytes, which may contain a fill, must be read before the end of the stream is
+        # reported.
         if self._begun and not self.finished.is_set():
             self._read_what_is_left()
         if self._begun and not self.finished.is_set():
@@ -230,7 +232,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
         Raises:
             OSError: the connection can no longer be written to.
         """
-        # Directly to the socket, unless bytes wait in the transport, because that would change their order.
+        # Write directly to the socket, unless bytes wait in the transport: they must be written first.
         transport = self._transport
         if not data or self._raw is None or transport is None:
             return
@@ -287,8 +289,8 @@ class ClientProtocol(asyncio.BufferedProtocol):
         core, transport = self._core, self._transport
         if transport is None or self.finished.is_set():
             return
-        # It may be closing because a write of its buffer has failed, which asyncio does not report before
-        # `connection_lost`. Received data is still read there.
+        # The transport may be closing because writing its buffer has failed, which asyncio does not report
+        # before `connection_lost`. Data from the venue can still be read then.
         if transport.is_closing():
             core.write_failed()
         if core.output:

@@ -6,7 +6,7 @@
             ...
 
 A background thread connects, reads, answers and sends heartbeats, also while your code computes, sleeps or
-waits for input. Your code must release the GIL now and then, as all but some C extensions do. Your thread
+waits for input. Your code must release the GIL now and then; only some C extensions do not. Your thread
 writes the messages that you send. A call that waits (`receive`, `events`, `messages`, `test_request`) sleeps
 until the background thread wakes it; with `timeout=0` it reads available data in your thread.
 

@@ -84,7 +84,7 @@ class Client(ClientBase):
         with shared.lock:
             if self._thread is not None and self._thread.alive:
                 raise LocalProtocolError("the client is open already; use one client for each connection")
-            # First: from here on, this call has to close whatever is open.
+            # Set first: from here on, this call has to close everything that is open.
             self._thread = thread
             shared.open()
             self._core.begin()
@@ -142,8 +142,8 @@ class Client(ClientBase):
 
         The message is durable in the client's store, and its bytes are passed to the operating system, before
         this returns, unless the system's buffer is full. A message is never queued for a later connection.
-        Messages of several threads share the waits for the disk. An interrupt during that wait does not
-        prevent that the message is sent.
+        Messages of several threads share the waits for the disk. After an interrupt during that wait the
+        message is still sent.
 
         Args:
             message: the message.
@@ -163,7 +163,7 @@ class Client(ClientBase):
         """
         number, ticket = self._number(message, header_fields, allow_unknown_codes, timeout)
         if ticket:
-            # Without a timeout: the session ends when the commit outlives `commit_timeout`.
+            # Without a timeout: the session ends if the commit takes longer than `commit_timeout`.
             self._shared.wait(partial(self._core.is_committed, ticket), None, NotConnectedError)
         return number
 
@@ -205,7 +205,7 @@ class Client(ClientBase):
                 core.send_in_turn, turn, header_fields, allow_unknown_codes=allow_unknown_codes
             )
 
-        # With `with`, an interrupt at any point frees the place in the queue (`pacing.Turn`).
+        # The `with` statement frees the place in the queue (`pacing.Turn`) after an interrupt at any point.
         with turn.held:
             try:
                 sent = shared.wait(send_in_turn, timeout, NotConnectedError)
@@ -320,10 +320,10 @@ class Client(ClientBase):
             self._change(self._core.logout, text)
             closed = self._join(self._longest_logout())
         except BaseException:
-            # Interrupted while waiting: no second wait.
+            # Interrupted while waiting: end at once, without another wait.
             self._change(self._core.abort, "interrupted")
             raise
-        # Inside a context `__exit__` does this, because it knows whether the user's code has raised.
+        # Inside a context, `__exit__` closes the store, because it knows whether the user's code has raised.
         if not self._entered:
             self._close(clean=True)
         if not closed:

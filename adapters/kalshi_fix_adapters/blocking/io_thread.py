@@ -29,7 +29,7 @@ class IoThread:
         self._runs = False
         """Whether `_run` has begun, which then closes the shared core."""
         self._called_off = False
-        """Whether `call_off` has closed the shared core, so that `_run` must not begin."""
+        """Whether `call_off` has closed the shared core, so `_run` must not begin."""
 
     def start(self) -> None:
         """Start the thread; may be called only once."""
@@ -128,7 +128,7 @@ class IoThread:
                     if not shared.turn(transport, ready=ready):
                         break
                     seconds = shared.prepare(transport)
-                # Without the lock, so other threads can send meanwhile.
+                # Sleep without the lock, so other threads can send meanwhile.
                 ready = bool(shared.sleeper.sleep(seconds) & READY)
         finally:
             with shared.lock:
@@ -166,7 +166,7 @@ class _CancellableWait:
                 results.append(error)
             sleeper.wake()
 
-        # Name resolution cannot be interrupted, so it runs in a thread that may be abandoned.
+        # Name resolution cannot be interrupted, so it runs in a separate thread, which may be abandoned.
         threading.Thread(target=resolve, name="kalshi-fix-resolver", daemon=True).start()
         end = time.monotonic() + seconds
         # A wake-up before the sleep is not lost, because its byte waits in the sleeper's socket.

@@ -57,7 +57,8 @@ class SharedCore:
         self._interrupted_by: BaseException | None = None
         """The exception that interrupted a change of the core (`core.changing`)."""
         self.forked: bool = False
-        """Whether this is the copy in a forked child, which has no such thread; the parent continues."""
+        """Whether this is the copy in a forked child, which has no I/O thread; the parent's client
+        continues."""
         self._transport: Transport | None = None
         """The connection, between `attach` and `detach`."""
         self._write: Callable[[bytearray], int] | None = None
@@ -84,12 +85,12 @@ class SharedCore:
         self.notify()
 
     def forked_off(self) -> None:
-        """In a forked child: leave the connection to the parent, whatever its threads were about to do."""
+        """Leave the connection to the parent, in a forked child, whatever the parent's threads were doing."""
         # A new lock, because a thread of the parent may have held the old one, and does not exist here.
         self.lock = ReentrantLock()
         self.core.changing = self.forked = True
         if self._transport is not None:
-            # No close_notify of TLS: it would be sent on the parent's connection and end that.
+            # Without close_notify of TLS, which would be sent on the parent's connection and end it.
             self._transport.abort()
             self._transport = self._write = None
         self._waiters.clear()
@@ -100,9 +101,10 @@ class SharedCore:
         self.sleeper.wake()
 
     def notify(self) -> None:
-        """Wake all waiting calls, because each waits for another condition."""
+        """Wake all waiting calls; each checks its own condition."""
         for each in self._waiters:
-            # A notification that an interrupt has ended may have released some; a second release would raise.
+            # An earlier notification, ended by an interrupt, may have released some of the locks already;
+            # releasing one again would raise.
             if each.locked():
                 each.release()
         # A call that continues to wait adds another lock.
@@ -111,7 +113,7 @@ class SharedCore:
     def committed(self) -> None:
         """Write what has become durable; called in the thread of the store.
 
-        Not in the I/O thread: waking that one first would delay every message.
+        Not called in the I/O thread, because waking that thread first would delay every message.
         """
         with self.lock:
             core = self.core
@@ -131,9 +133,9 @@ class SharedCore:
         """Call a function that changes the core, then write the core's output; an interrupt in between ends
         the client.
 
-        The function clears `core.changing` before it raises with everything as it was. A function that takes
-        an event from the core goes to `wait` instead, which does not write: the event would be lost if that
-        failed.
+        If the function raises without having changed the core, it clears `core.changing` first. Pass a
+        function that takes an event from the core to `wait` instead, which does not write: if writing
+        failed, the event would be lost.
         """
         core = self.core
         core.changing = True
@@ -143,8 +145,8 @@ class SharedCore:
                 core.flush(self._write)
             self._wake_if_needed()
         except BaseException as error:
-            # The thread that is woken finds the interrupt and ends the connection. A message that has its
-            # number may have been sent: the caller cannot send it again with this client.
+            # The I/O thread, which is woken below, finds `changing` set and ends the connection. A message
+            # that already has a number may have been sent, and cannot be sent again with this client.
             if core.changing:
                 self._interrupted_by = error
                 self.wake()
@@ -179,8 +181,8 @@ class SharedCore:
     def detach(self) -> None:
         """Stop using the connection, which is about to be closed."""
         if self._transport is not None:
-            # Before the socket is closed, because the system may reuse its file descriptor for the next file,
-            # and `poll` would watch that.
+            # Stop watching before the socket is closed, because the system may reuse its file descriptor, and
+            # `poll` would then watch another file.
             self.sleeper.watch(self._transport.number, 0)
             self._transport = self._write = None
 
@@ -191,12 +193,12 @@ class SharedCore:
         due = self._due = core.due()
         reading = core.wants_read
         interest = READ if reading else 0
-        # Watched for writing only if a write will follow: a socket is writable nearly always, and the thread
-        # would spin. So not while TLS has to read before it can write (`write_wants_read`).
+        # Watch for writing only if a write will follow: a socket is nearly always writable, so the thread
+        # would spin. Hence not while TLS has to read before it can write (`write_wants_read`).
         if (reading and transport.read_wants_write) or (core.output and not transport.write_wants_read):
             interest |= WRITE
         self.sleeper.watch(transport.number, interest)
-        # The socket does not show data inside the TLS layer, so do not sleep.
+        # Data inside the TLS layer does not make the socket readable, so do not sleep.
         if reading and transport.unread:
             return 0.0
         return None if due is None else max(0.0, due - time.monotonic())
@@ -319,7 +321,7 @@ def _has_ended(thread: int) -> bool:
 
 
 _all: weakref.WeakSet[SharedCore] = weakref.WeakSet()
-"""Those of this process. Weak, so that a client that is dropped can be freed."""
+"""All shared cores of this process. The references are weak, so an unused client can be freed."""
 
 
 def _forked() -> None:

@@ -19,8 +19,8 @@ class Transport:
         self._pending = connected.pending if isinstance(connected, ssl.SSLSocket) else None
         self.number: int = connected.fileno()
         self.unread: bool = False
-        """Whether there may be data that watching the socket does not show: inside the TLS layer, or more
-        than one read returns."""
+        """Whether there may be data for which the socket is not reported as readable: inside the TLS layer,
+        or more than one read returns."""
         self.read_wants_write: bool = False
         """Whether the TLS layer has to write before it can continue to read."""
         self.write_wants_read: bool = False
@@ -39,8 +39,8 @@ class Transport:
             return None
         except OSError:
             data = b""
-        # OpenSSL reads whole TLS records: data that `pending` does not count is still in the socket, where
-        # watching shows it.
+        # OpenSSL reads whole TLS records, so data that `pending` does not count is still in the socket, which
+        # is then readable.
         self.unread = len(data) == CHUNK or (self._pending is not None and self._pending() > 0)
         return data
 
@@ -51,8 +51,8 @@ class Transport:
             OSError: the connection can no longer be written to.
         """
         try:
-            # If it accepted nothing, OpenSSL requires the same bytes at the next try, or more. That holds:
-            # the caller removes bytes from `data` only once they are written.
+            # If OpenSSL accepted nothing, it requires the same bytes, or more, at the next try. That is the
+            # case, because the caller removes bytes from `data` only once they are written.
             return self._socket.send(data if len(data) <= CHUNK else data[:CHUNK])
         except ssl.SSLWantReadError:
             self.write_wants_read = True

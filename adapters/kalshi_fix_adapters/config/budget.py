@@ -1,8 +1,8 @@
 """The interface of a rate budget that a client requires: `kalshi_fix_sansio.trading.RateBudget` implements
 it.
 
-It is a protocol because a reference to that class would import the state machines with every client, and
-make that import a sixth slower.
+It is a protocol because importing that class would import the state machines with every client, which would
+make importing a client a sixth slower.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ class Budget(Protocol):
         """Withdraw a recorded message that was not sent after all."""
 
     def reserve_logon(self, owner: Hashable, seconds: float, now: Instant) -> float:
-        """Reserve a Logon for so many seconds; return 0, or the seconds after which to try again."""
+        """Reserve a Logon for this many seconds; return 0, or the seconds after which to try again."""
 
     def settle_logon(self, owner: Hashable, now: Instant, *, sent: bool) -> None:
         """End the reservation of a Logon, or the wait for one."""
 
     def spent(self, tokens: float, now: Instant, *, bucket: Bucket, shard: int | None) -> None:
-        """Record tokens spent elsewhere."""
+        """Record tokens spent outside the client, such as by REST."""
 
     def apply(self, event: object, now: Instant) -> object:
         """Process a rejection by the venue."""

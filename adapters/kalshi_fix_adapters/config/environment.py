@@ -6,9 +6,9 @@ For the prediction product the variables begin with `KALSHI_`, for margin with `
 | --- | --- |
 | `..._KEY_ID` | the API key's id: SenderCompID (49) |
 | `..._PRIVATE_KEY` | the private key as PEM text (line ends may be written as `\n`) |
-| `..._PRIVATE_KEY_PATH` | or a file with it |
-| `..._PRIVATE_KEY_PASSPHRASE` | if the key is encrypted |
-| `..._FIX_ENDPOINTS` | other addresses than Kalshi's: `KalshiNR=localhost:8228,KalshiMD=localhost:8233` |
+| `..._PRIVATE_KEY_PATH` | a PEM file with the private key, instead |
+| `..._PRIVATE_KEY_PASSPHRASE` | the passphrase of an encrypted key |
+| `..._FIX_ENDPOINTS` | addresses other than Kalshi's: `KalshiNR=localhost:8228,KalshiMD=localhost:8233` |
 | `..._FIX_CA_FILE` | PEM file with the CA to trust at those addresses |
 
 A key is used only with its own product and environment: each product reads separate variables, the
@@ -43,9 +43,9 @@ from kalshi_fix_sansio.signing import Signer, load_private_key
 PRODUCTION = "production"
 DEMO = "demo"
 MAX_KEY_FILE = 64 * 1024
-"""Bytes of a private key's file; the largest keys take a few thousand."""
+"""Maximum size of a private key file in bytes; the largest keys take a few thousand."""
 _HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}|\[[0-9A-Fa-f:.%]{2,60}\]")
-"""A host's name or address."""
+"""A host name or address."""
 
 _PORT = re.compile("[0-9]{1,5}")
 
@@ -142,7 +142,7 @@ def _load_key_file(path: Path, passphrase: str | None) -> Signer:
         with path.expanduser().open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             pem = file.read(MAX_KEY_FILE + 1)
-    except (OSError, RuntimeError, ValueError) as error:  # a home that is unknown, a NUL in the name
+    except (OSError, RuntimeError, ValueError) as error:  # also an unknown home folder, or NUL in the name
         problem = getattr(error, "strerror", None) or type(error).__name__
     if problem:
         # Raised outside of the handler, because the caught error, as context, would show the path unmasked.

@@ -31,9 +31,9 @@ from kalshi_fix_sansio.session import MessageStore
 from kalshi_fix_sansio.signing import Signer
 
 QUEUE_LIMIT = 10_000
-"""Waiting events at which the client stops reading (it processes the chunk already read)."""
+"""Number of waiting events at which the client stops reading (it still processes the chunk already read)."""
 QUEUE_BYTES = 64 * 1024 * 1024
-"""Bytes of waiting messages, in their wire format, at which the client stops reading."""
+"""Number of bytes of waiting messages, in their wire format, at which the client stops reading."""
 Observers = Observer | Iterable[Observer]
 
 
@@ -49,7 +49,7 @@ class ConnectionPlan:
     environment: str = "demo"
     """The environment of the API key, independent of the endpoint."""
     reconnect: ReconnectPolicy | None = attrs.field(factory=ReconnectPolicy)
-    """None: one connection only."""
+    """When to reconnect; None to make only one connection."""
     store: MessageStore | StoreFactory | None = None
     """The store of numbers and messages: an opened one, a factory that opens it, or None for memory."""
     account: str | None = None
@@ -221,7 +221,7 @@ def _known_sync(instance: object, attribute: attrs.Attribute[Any], value: str) -
 
 def _known_security(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     del instance, attribute
-    # An SSLContext that verifies nothing, or False, must not pass for "as it is by default".
+    # An SSLContext that verifies nothing, or False, must not be mistaken for the default.
     if not (value is None or isinstance(value, Tls | Plaintext | InProcess)):
         raise ConfigurationError(
             "tls must be a Tls, a Plaintext, an InProcess or None, of kalshi_fix_adapters.net.tls, "
@@ -283,7 +283,7 @@ def merge(config: ClientConfig | None, options: Options) -> ClientConfig:
     if (merged.product, merged.environment) != (config.product, config.environment):
         for name in _BOUND:
             kept = getattr(merged, name)
-            # By identity: an equal value that the options name anew is meant for the other place.
+            # By identity: an equal value that the options set explicitly is meant for the new place.
             if kept is not None and kept is getattr(config, name):
                 raise ConfigurationError(
                     f"{name} of this config is for {config.product} in {config.environment}, not for "

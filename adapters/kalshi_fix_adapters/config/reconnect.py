@@ -1,4 +1,4 @@
-"""When to reconnect, as a rule without I/O: it takes failures and times, and returns a wait or an end.
+"""The policy that decides when to reconnect, without I/O: from failures and times to a wait or an end.
 
 Full jitter: a wait is drawn uniformly between zero and a bound that doubles with every consecutive failure,
 so clients that were disconnected together do not reconnect together.
@@ -82,7 +82,7 @@ class Failure(Value):
     """A failed attempt or a lost connection.
 
     Attributes:
-        why: One sentence for humans.
+        why: One sentence for display.
         at_least: Seconds before which another attempt cannot succeed.
         key_in_use: Whether the venue refused the logon because the API key has another connection.
         times: Consecutive failures of this kind, including this one; those during maintenance do not
@@ -177,8 +177,8 @@ class ReconnectPolicy(Value):
             return GiveUp(failure.why)
         # Before the limits: during maintenance no failure counts, and none ends the client.
         if self.maintenance is not None and self.maintenance.contains(now):
-            # Between half of the cap and the cap: maintenance may take hours, and clients must spread all
-            # the same.
+            # Between half of the cap and the cap: maintenance may take hours, but clients must not all
+            # reconnect at the same time.
             wait = max(failure.at_least, self.cap * (0.5 + 0.5 * random()))
             return Wait(wait, f"the venue may be in maintenance ({self.maintenance})", counts=False)
         if failure.key_in_use and self.key_in_use is not None:

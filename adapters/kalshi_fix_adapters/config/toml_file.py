@@ -116,7 +116,7 @@ class _Reader:
         return cast("Options", found)
 
     def build(self, make: Callable[..., Any], key: str, values: Mapping[str, Any]) -> Any:
-        """Return what `make` returns for the values, whose own checks raise about the table."""
+        """Return the result of `make` for these values; report an error of its checks for this table."""
         try:
             return make(**values)
         except ConfigurationError as error:
@@ -158,7 +158,7 @@ class _Reader:
             if name in _SECRETS:
                 self.refuse(where, "is a secret; give private_key_path, or set an environment variable")
             if name not in known:
-                # The name may be text of a key that was pasted into the wrong place.
+                # The name may be the text of a private key that was pasted into the wrong place.
                 parent = key or None
                 self.refuse(parent, f"has no option {shown(name)}; {did_you_mean(name, known)}")
         return found

@@ -19,7 +19,8 @@ from kalshi_fix_sansio.errors import KalshiFixError
 from kalshi_fix_sansio.events import SessionEnded
 
 OLD_CONNECTION = 2.0
-"""Number of HeartBtInts after which the venue has dropped a dead connection (the page on authentication)."""
+"""Number of HeartBtInts after which the venue has dropped a dead connection (Kalshi's page on
+authentication)."""
 
 
 @attrs.frozen
@@ -75,13 +76,13 @@ class Retries:
     ) -> Wait | GiveUp:
         """Return the decision after the loss of a logged-on connection."""
         self._lost_at = now.monotonic
-        # A logon that is lost at once does not reset the backoff: a venue that accepts every Logon and then
-        # ends the session would otherwise be called every second, without end.
+        # A connection that is lost right after its logon does not reset the backoff: otherwise the client
+        # would reconnect forever, every second, to a venue that accepts a Logon and then ends the session.
         stable = now.monotonic - logged_on_at >= self.policy.stable_after
         if stable:
             self._failures = 0
         self._unclear = 0
-        # `failed` keeps the fault: failed attempts between two connections do not make it a new one.
+        # `failed` does not clear the fault: it is still the same one after failed attempts in between.
         if fault != self._fault or (stable and fault is not None and not fault.at_one_place):
             self._fault, self._same = fault, 0
         cure = cure_of(error)
@@ -140,7 +141,7 @@ class Attempts:
         self.leaving: bool = False
         """Whether the user has requested a logout."""
         self.error: KalshiFixError | None = None
-        """Why there will be no further attempts, unless the user requested that."""
+        """Why there will be no further attempts; None if the user requested that."""
         self._plan = plan
         self._retries = Retries(plan.reconnect or ReconnectPolicy(), plan.config.heart_bt_int, random, now)
         self._number = 0

@@ -85,7 +85,7 @@ Sent = tuple[int, int]
 
 
 class ClientCore:
-    """A client without its transport and its waiting. Not thread-safe."""
+    """A client without a transport, which never waits. Not thread-safe."""
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class ClientCore:
         self._ever_opened = False
         """Whether `begin` was ever called."""
         self._open = False
-        """Whether `begin` was called, and `close` not since."""
+        """Whether `begin` was called, without a later `close`."""
         self._failure: BaseException | None = None
         """The exception passed to `failure`: a bug in the adapter or in this class."""
         self._unconfirmed: deque[ClientEvent] = deque()
@@ -302,7 +302,8 @@ class ClientCore:
                 otherwise the user already has an exception, and nothing was confirmed here.
         """
         try:
-            # With `explicit_confirm`, events that the user has not confirmed stay so, and all after them.
+            # With `explicit_confirm`, events that the user has not confirmed, and all after them, stay
+            # unconfirmed.
             confirms = clean and not (self.plan.explicit_confirm and self._unconfirmed)
             taken = self._unconfirmed[-1] if self._unconfirmed else None
             if confirms and (
@@ -406,8 +407,8 @@ class ClientCore:
         attempts, pacing = self._attempts, self.pacing
         if attempts.phase is not Phase.WAITING or self._queue.paused or self.timeout() != 0:
             return None
-        # Reserved before connecting, because afterwards the Logon cannot wait for tokens. The reservation
-        # lasts longer than an attempt may take.
+        # Reserved before connecting, because a connected client cannot delay its Logon until there are
+        # tokens. The reservation lasts longer than an attempt may take.
         if pacing is not None and not pacing.try_reserve_logon(2 * self.plan.timeout, self._clocks()):
             return None
         attempt = attempts.next()
@@ -477,7 +478,7 @@ class ClientCore:
     def wrote(self, size: int) -> None:
         """Remove the first `size` bytes of `output`, which were written to the transport, and append the
         output that the session has held back."""
-        # First, because `collect` compares the size of `output` with HIGH_WATER and appends.
+        # Before `collect`, which appends to `output` only while it is smaller than HIGH_WATER.
         del self.output[:size]
         connection = self._connection
         if connection is not None and connection.holds_back:
@@ -918,8 +919,8 @@ class ClientCore:
 
     def _confirm(self) -> None:
         """Confirm the session's oldest unconfirmed event."""
-        # First, so after a store failure below the next `take` does not confirm the event again. Events that
-        # `close` confirms were never taken.
+        # Removed first, so that after a store failure below, the next `take` does not confirm the event
+        # again. The deque is empty for events that `close` confirms, because they were never taken.
         if self._unconfirmed:
             self._unconfirmed.popleft()
         session, connection = self._sequence.session, self._connection
@@ -933,7 +934,7 @@ class ClientCore:
         # Confirming writes to the store; a failure ends the session, and its events are still to be taken.
         if connection is not None and connection.session.wants_close:
             self._deliver_and_wake(connection)
-        # Committed here if `confirm` did not, because not every event advances a number.
+        # Begin a commit of the rows here, because `confirm` begins none if the event advances no number.
         if rows is not None:
             self._change_rows(rows.write)
 
@@ -966,7 +967,7 @@ class ClientCore:
 
         Must be called after every input to the session. The order of the statements matters.
         """
-        # Looked up once, because one read may yield many messages.
+        # Looked up only once, because one read may yield many messages.
         queue, observers, subscriptions = self._queue, self._observers, self._subscriptions
         session = connection.session
         # Before the events are taken: this uses the store, and a failure adds SessionEnded to them.
@@ -979,7 +980,7 @@ class ClientCore:
         for event in events:
             # Queued before it is handled, so Resubscribed follows its LoggedOn.
             queue.put(event)
-            # By class, here and below: nearly every event is a message, and isinstance would cost more.
+            # Compared by class, here and below: nearly every event is a message, and isinstance is slower.
             if event.__class__ is not MessageReceived:
                 connection.note(event, now)
                 self._faults.note(event)

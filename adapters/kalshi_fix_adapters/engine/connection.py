@@ -59,7 +59,7 @@ class Connection:
         self._tests: dict[str, float] = {}
         """Monotonic time at which each TestRequest was sent, by TestReqID."""
         self._answers: dict[str, float] = {}
-        """Seconds that each answer took, by TestReqID, until `round_trip` returns it."""
+        """Seconds that each answer took, by TestReqID; `round_trip` returns and removes them."""
 
     def test_request(self, now: Instant) -> str:
         """Send a TestRequest; return its TestReqID, which the answering Heartbeat repeats."""

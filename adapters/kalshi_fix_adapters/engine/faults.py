@@ -1,8 +1,9 @@
 """Faults of one connection that will probably end the next one, too.
 
 Sessions themselves recognise a message that is repeatedly refused for its SendingTime or CompIDs: the second
-time `SessionEnded.advice` is set, and the client gives up at once. The faults found here may have different
-numbers each time, or pass, so the client gives up after `ReconnectPolicy.same_failures` connections.
+time `SessionEnded.advice` is set, and the client gives up at once. The faults detected here may occur at a
+different sequence number each time, or be temporary, so the client gives up only after
+`ReconnectPolicy.same_failures` connections.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ class Fault:
     at_one_place: bool = attrs.field(default=True, eq=False)
     """Whether the key identifies a message of the venue (by number or type).
 
-    Then it is the same fault however long the connection lasted; otherwise a connection that lasted
-    `ReconnectPolicy.stable_after` restarts the count.
+    If so, it is the same fault however long the connection lasted. Otherwise a connection that lasted at
+    least `ReconnectPolicy.stable_after` restarts the count.
     """
 
 

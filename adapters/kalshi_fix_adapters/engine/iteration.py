@@ -1,4 +1,4 @@
-"""What `messages` of every client returns or raises for each event.
+"""Converts each event to the message that `messages` of a client returns, or to the error that it raises.
 
 No loss is silent, even for users of the simplest call: events of loss or uncertainty are raised, with the
 identifiers in the exception. They are confirmed like any event, by requesting the next one.

@@ -75,7 +75,7 @@ class Pacing:
         return True
 
     def leave(self, turn: Turn, now: Instant) -> None:
-        """Leave the queue; the next sender has to try."""
+        """Leave the queue, and have the next sender try at once."""
         queue = self._queues.get(turn.lane)
         if not turn.waits or queue is None:
             return
@@ -112,7 +112,7 @@ class Pacing:
             self._budget.withdraw(message, now)
 
     def try_reserve_logon(self, seconds: float, now: Instant) -> bool:
-        """Reserve the tokens of a Logon for so many seconds; return whether they were available.
+        """Reserve the tokens of a Logon for this many seconds; return whether they were available.
 
         If not, call again at `logon_due`.
         """

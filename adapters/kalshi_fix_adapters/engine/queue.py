@@ -34,8 +34,8 @@ class EventQueue:
         self.waiting: int = 0
         """Number of session events in it."""
         self.held: int = 0
-        """Size of the queued messages in bytes, as received. Limited as well, because a single message may be
-        as large as `max_message_size`."""
+        """Size of the queued messages in bytes, as received. It has its own limit, because a single message
+        may be as large as `max_message_size`."""
         self.paused: bool = False
         """Whether reading is paused."""
         self.at_bound: bool = False

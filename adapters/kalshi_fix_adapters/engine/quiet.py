@@ -100,7 +100,7 @@ class QuietWork:
                 self._remember()
             return True
         if self.freeze and (not self._is_frozen or gc.get_count()[0] >= ALLOCATIONS):
-            # Garbage in cycles that was frozen is found at the next logon.
+            # Objects frozen at an earlier logon may have become garbage since, so they are collected too.
             if not self._is_frozen:
                 gc.unfreeze()
             self._is_frozen = True

@@ -99,7 +99,7 @@ class RowBuffer:
 
 
 class Rows(MutableMapping[str, Any]):
-    """Your rows by key, in the file of the client's store; values must be JSON-serializable.
+    """Your own data, as rows by key in the client's store; values must be JSON-serializable.
 
     Your changes are written by the commit that confirms the last event taken, when you request the next one:
     after a crash either both are stored or neither. If an exception leaves an event unconfirmed, its changes

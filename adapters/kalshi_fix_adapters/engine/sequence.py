@@ -192,7 +192,7 @@ class SequenceState:
     def set(self, next_outgoing: int | None, next_incoming: int | None) -> tuple[LossEvent, ...]:
         """Set the numbers of the next session, without a reset; None keeps a number.
 
-        Only while the client is not open. Returns the resulting losses and uncertainties.
+        Allowed only while the client is not open. Returns the resulting losses and uncertainties.
 
         Raises:
             LocalProtocolError: the numbers cannot be set, or not to these values; nothing has changed.
@@ -221,8 +221,8 @@ class SequenceState:
             self._mark_uncertain(store, uncertain)
             store.renumber(outgoing, incoming)
             _commit(store)
-        # Otherwise the next logon would reset these numbers, as a client without a store does until a logon
-        # has agreed on its numbers.
+        # Without this the next logon would reset the numbers, as a client without a store does until a logon
+        # has been completed on its numbers.
         self._agreed = True
         costs: list[LossEvent] = [MessagesLost(lost[0], lost[-1])] if lost else []
         if uncertain:
@@ -233,8 +233,8 @@ class SequenceState:
     def reset(self) -> tuple[LossEvent, ...]:
         """Restart both directions at 1 with the next logon.
 
-        Only while the client is not open. Returns the resulting uncertainties, apart from messages of the
-        venue that were never received.
+        Allowed only while the client is not open. Returns the resulting uncertainties. Messages of the venue
+        that were never received are not included.
 
         Raises:
             LocalProtocolError: the session type restarts its numbers at every logon.

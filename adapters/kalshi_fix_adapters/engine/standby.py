@@ -1,4 +1,4 @@
-"""One session on two hosts: the process that opens the store is the primary, and the others wait for it."""
+"""One session on two hosts: the process that has the store open is the primary; the others wait for it."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Takeover:
 
     def is_lost(self) -> bool:
         """Return whether the store was lost, so this process is not the primary any more. Once the client is
-        closed, only a session that has ended for this reason is known."""
+        closed, the only evidence is a session that has ended for this reason."""
         return self._core.is_store_lost
 
     def leave(self, error: BaseException | None, *, lost: bool = False) -> None:

@@ -35,7 +35,7 @@ _OF_INTEREST = frozenset(
 
 _Live = dict[str, set[int] | None]
 """By symbol, in the order of the requests: the MsgSeqNums of this connection's requests for it that may still
-be rejected; None once one of them was answered; an empty set while not requested on this connection."""
+be rejected; None once one of them was answered; an empty set if it was not requested on this connection."""
 
 
 @attrs.define

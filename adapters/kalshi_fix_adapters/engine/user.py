@@ -108,12 +108,12 @@ class ClientBase:
     def set_numbers(
         self, *, next_outgoing: int | None = None, next_incoming: int | None = None
     ) -> tuple[LossEvent, ...]:
-        """Set the sequence numbers of the next logon, without a reset: because the venue's support named
-        them, or to skip a message of the venue that ends every session.
+        """Set the sequence numbers of the next logon, without a reset: for example, to numbers that the
+        venue's support has given you, or to skip a message of the venue that ends every session.
 
         Only on KalshiRT and KalshiPT, and while the client is not open: before it is entered, or after it was
-        left. With a store in a file they are on the disk when this returns. The venue refuses a Logon whose
-        number is too low, and requests the missing messages before one that is too high.
+        left. With a store in a file, the numbers are on the disk when this returns. The venue refuses a Logon
+        whose number is too low, and requests the missing messages before one that is too high.
 
         A higher `next_incoming` permanently skips the venue's messages in between. With a lower one they are
         delivered again. Another `next_outgoing` drops the messages kept for resend: the venue gets gap fills
@@ -234,7 +234,7 @@ class ClientBase:
         """
         core = self._core
         while (event := core.take(self._end_of_messages)) is not None:
-            if event.__class__ is MessageReceived:  # as nearly all are, which saves them the call below
+            if event.__class__ is MessageReceived:  # nearly every event; saves the call below
                 received: Message = event.message
                 return received
             found = message_or_error(event)

@@ -30,11 +30,12 @@ T = TypeVar("T")
 
 
 class Notifier(ABC):
-    """Wakes waiting tasks. It has no memory: a task that waits after `notify` waits for the next one."""
+    """Wakes waiting tasks. It has no memory: a task that begins to wait after a `notify` waits for the next
+    one."""
 
     @abstractmethod
     def notify(self) -> None:
-        """Wake all waiting tasks. It is called often, so it should cost nothing while no task waits."""
+        """Wake all waiting tasks. This is called often, so it should return at once if no task waits."""
 
     @abstractmethod
     async def wait(self, seconds: float | None) -> bool:
@@ -101,7 +102,7 @@ class AsyncAdapter(ABC):
 
     @abstractmethod
     def call_committed(self) -> None:
-        """Have `committed` called in the loop, soon. Called in any thread; without effect if the loop does
+        """Schedule a call of `committed` in the loop. May be called in any thread; no effect if the loop does
         not run."""
 
     @abstractmethod
@@ -137,7 +138,7 @@ class AsyncAdapter(ABC):
         """
 
     def flush(self) -> None:
-        """Have `core.output` written, after a call of the user has added to it."""
+        """Write `core.output`, or wake the task that writes it, after a call of the user has added to it."""
         self.notify_tasks()
 
     # For use by adapters
@@ -192,8 +193,8 @@ class AsyncAdapter(ABC):
         await self.wait(lambda: errors or None, None)
 
     def _call_in_thread(self, act: Callable[[], object]) -> list[BaseException | None]:
-        """Call a function in a thread, and wake the users afterwards; the list then has its exception, or
-        None."""
+        """Call a function in a thread, and wake the users afterwards; the returned list then contains its
+        exception, or None."""
         self.enter_loop()
         errors: list[BaseException | None] = []
 
@@ -227,7 +228,8 @@ class AsyncAdapter(ABC):
                 self.users.notify()
         except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
             core.failure(_alone(error))
-        # Cancelled from outside before the client was over: without this, waiting calls would never return.
+        # The task was cancelled from outside before the client was over. Without this, waiting calls would
+        # never return.
         except BaseException as error:
             if not core.over:
                 core.failure(error)

@@ -152,8 +152,8 @@ class AsyncClient(ClientBase):
 
         def send_in_turn() -> Sent | None:
             sent = core.send_in_turn(turn, header_fields, allow_unknown_codes=allow_unknown_codes)
-            # Writes the message, or updates the time of the next try. No `await` precedes it, so no
-            # cancellation can prevent that a numbered message is written.
+            # Write the message, or update the time of the next try. There is no `await` before this, so a
+            # cancellation cannot leave a numbered message unwritten.
             adapter.flush()
             return sent
 
@@ -290,7 +290,7 @@ class Stream(Generic[T]):
     ) -> None:
         self._adapter = adapter
         self._look = look
-        """Raises Ended at the end."""
+        """Returns the next item, or None if there is none yet; raises Ended at the end."""
         self._timeout = timeout
 
     def __aiter__(self) -> Self:

@@ -50,7 +50,7 @@ _OUT_OF_DATE = frozenset({9, 10})
 _NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
 """OpenSSL's reasons, by version, for an answer that is not TLS."""
 _MAX_CAUSES = 10
-"""Maximum number of errors followed in a chain of causes, which may be circular."""
+"""Maximum number of errors examined in a chain of causes, which may be circular."""
 AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
 """An entry of the result of `socket.getaddrinfo`."""
 Carrier_co = TypeVar("Carrier_co", covariant=True)
@@ -346,7 +346,7 @@ async def _reach_one_of(found: Sequence[AddressInfo], dialer: Dialer, steps: Ste
         dialer.check_address(str(address[0]))
         try:
             raw = socket.socket(family, kind, protocol)
-        except OSError as error:  # such as for IPv6 where the system has that switched off
+        except OSError as error:  # for example, IPv6 is disabled in the system
             failure = error
             continue
         try:
@@ -425,7 +425,7 @@ def open_socket(
     """
     dialer = Dialer(host, port, security, timeout)
     coroutine = dial(dialer, _ThreadSteps(dialer, waiting or _Waiting()), on_tcp)
-    # Because these steps block instead of awaiting, the coroutine completes at the first `send`.
+    # These steps block instead of awaiting, so the coroutine completes at the first `send`.
     try:
         coroutine.send(None)
     except StopIteration as done:

@@ -40,7 +40,7 @@ class ServiceManager:
         for_another_process = os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid())
         if not self._address or for_another_process or not microseconds.isdecimal() or int(microseconds) == 0:
             return
-        # Another event, so a thread that has not noticed its end yet cannot continue.
+        # A new event, so an earlier thread that has not seen its own event yet still ends.
         self._stopped = threading.Event()
         interval = int(microseconds) / 1_000_000 / _PINGS
         threading.Thread(
@@ -52,8 +52,8 @@ class ServiceManager:
         self._stopped.set()
 
     def _ping(self, interval: float, stopped: threading.Event) -> None:
-        # In a thread: it reports that the process is scheduled, not that its work advances. A commit or a
-        # connection that hangs is noticed by the client, whose session ends.
+        # The reports are sent by a thread of their own, so they show that the process runs, not that its work
+        # advances. The client itself detects a commit or a connection that hangs, and ends the session.
         self.notify("WATCHDOG=1")
         while not stopped.wait(interval):
             self.notify("WATCHDOG=1")

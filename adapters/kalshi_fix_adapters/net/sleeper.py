@@ -50,7 +50,7 @@ class Sleeper:
         for key, _ in self._selector.select(None if seconds is None else min(seconds, MAX_SLEEP)):
             if key.fileobj is self._receiver:
                 found |= WOKEN
-                # All wake-ups at once, because several require no more than one.
+                # Read the bytes of all wake-ups at once: several of them have the effect of one.
                 self._receiver.recv(4096)
             else:
                 found |= READY

@@ -117,7 +117,7 @@ class TlsBytes:
 
     def _write_held(self) -> None:
         try:
-            # The bytes that OpenSSL did not accept go first, alone; all later bytes follow in one piece.
+            # First write the bytes that OpenSSL did not accept, unchanged; then all later bytes in one piece.
             while self._held:
                 self._tls.write(self._held)
                 self._held = bytes(self._queued)

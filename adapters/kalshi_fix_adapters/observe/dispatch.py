@@ -87,7 +87,7 @@ class Dispatcher:
         if isinstance(event, Connecting):
             self._timings.connecting(now.monotonic)
         elif isinstance(event, PeerSilent):
-            # The session has sent this TestRequest automatically; it is timed like those of the user.
+            # The session has sent this TestRequest by itself; measure its time like that of a user's.
             self.tested(event.test_req_id, now)
         timing = self._timings.event(event, now.monotonic)
         if timing is not None:
@@ -110,7 +110,7 @@ class Dispatcher:
                 f"{self._name} at {where}", now, max_message_size=max_message_size
             )
         if WIRE.isEnabledFor(DEBUG):
-            # Decided once per connection: a start in the middle of a message could show half a signature.
+            # Decided once per connection: starting in the middle of a message could show half a signature.
             self._transcript = Transcript(max_message_size)
 
     @property

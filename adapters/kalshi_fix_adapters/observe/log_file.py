@@ -63,7 +63,8 @@ class LogFile:
                 self._size += written
                 data = data[written:]
         except OSError:
-            # A disk may fill up in the middle of a write; a partial line would run into the next one.
+            # The disk may fill up in the middle of a write. Remove the partial line, because the next line
+            # would be appended to it.
             with contextlib.suppress(OSError):
                 os.ftruncate(file, begin)
                 self._size = begin

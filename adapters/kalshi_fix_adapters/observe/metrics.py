@@ -30,7 +30,7 @@ except ModuleNotFoundError:
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 """Upper bounds of the histograms in seconds."""
 
-# Labels have few values each: a ClOrdID would create a time series per order.
+# Each label has only a few possible values: a ClOrdID as a label would create a time series for each order.
 _UP = Gauge("fix_up", "1 while the session is established", ["session"])
 _EVENTS = Counter("fix_events", "Events emitted by the client", ["session", "event"])
 _ANSWER = Histogram(
@@ -43,13 +43,13 @@ _LOGON = Histogram("fix_logon_seconds", "Duration of a logon", ["session", "stag
 class PrometheusMetrics(Observer):
     """Metrics of one client, in the default registry of prometheus-client.
 
-    They are labelled `session` with the name that you give the client.
+    Their label `session` has the name that you give the client.
     """
 
     def __init__(self, session: str) -> None:
         self._session = session
-        _UP.labels(session).set(0)  # exists from the start, so alerts see a failing first logon
-        for kind in ALARMING:  # Prometheus sees no increase in a counter that starts at 1
+        _UP.labels(session).set(0)  # exists from the start, so alerts see that the first logon fails
+        for kind in ALARMING:  # start at 0, because Prometheus sees no increase in a counter that starts at 1
             _EVENTS.labels(session, kind.__name__)
 
     def on_state(self, old: State, new: State, now: Instant) -> None:
@@ -90,7 +90,7 @@ _BUS: Final = (
 
 
 class _BusMetrics(Collector):
-    """Reads the attributes when Prometheus asks, so publishing costs nothing more."""
+    """Reads the attributes when Prometheus collects metrics, so publishing is not slowed down."""
 
     def __init__(self) -> None:
         self.sources: dict[tuple[str, str], object] = {}

@@ -32,8 +32,8 @@ _TAGS: Final = "|".join(map(str, sorted(SECRETS))).encode()
 # With leading zeros, because a lenient reader accepts them.
 _SECRET_FIELD: Final = re.compile(rb"\x010*(?:%b)=" % _TAGS)
 SECRET_NAME: Final = re.compile(f"0*({_TAGS.decode()})=")
-# Not after a digit other than 0, which would make it another tag. In bytes that are not a message the end of
-# a value is unknown, so everything after it is hidden.
+# Not after a digit other than 0, which would be part of another tag. In bytes that are not a message the end
+# of a value is unknown, so everything after the tag is hidden.
 _SECRET_ANYWHERE: Final = re.compile(rb"(?<![1-9])(?:%b)=.*" % _TAGS, re.DOTALL)
 _ODD: Final = bytes({*range(256)} - {*range(0x20, 0x7F), 1} | {*rb"|\\"})
 _TO_BARS: Final = bytes.maketrans(b"\x01", b"|")

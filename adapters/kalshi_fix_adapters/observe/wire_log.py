@@ -56,9 +56,9 @@ class WireLog:
         """
         check_limits(max_bytes, backups)
         self._open_connections: dict[int, str] = {}
-        """The endpoint of each connection, by number; a new file begins with them."""
+        """The endpoint of each open connection, by number; a new file begins with a line for each."""
         self._connections = 0
-        """Number of connections so far, which is the number of the newest."""
+        """Number of connections so far, which is also the number of the newest one."""
         self._lost = 0
         self._lost_in_a_row = 0
         """Lines lost since the last written line; the next line contains the count."""
@@ -129,7 +129,7 @@ class WireLog:
                     notes.append(f"cannot be written ({error.strerror}); the session continues without it")
                 self._lost += len(lines)
                 self._lost_in_a_row += len(lines)
-        # Without the lock: a handler of the user's may write to this log, too.
+        # Logged without holding the lock, because a logging handler of the user may write to this wire log.
         for text in notes:
             _log.warning("the wire log %s %s", self.path, text)
 
@@ -167,7 +167,7 @@ class WireLogConnection:
         self._transcript: Transcript | None = Transcript(max_message_size)
 
     def wire(self, direction: Direction, data: bytes, now: Instant) -> None:
-        """Write bytes that were sent or received, in portions of any size."""
+        """Write bytes that were sent or received, in chunks of any size."""
         if self._transcript is None:
             return
         lines = self._transcript.feed(direction, data, now)
@@ -218,5 +218,5 @@ def give_back(log: WireLog) -> None:
 
 def stamp(time: datetime) -> str:
     """Return a time in the format of the log."""
-    # The first 26 characters are date and time; the offset behind them is written as Z.
+    # The first 26 characters are date and time; the offset after them is replaced by Z.
     return time.astimezone(UTC).isoformat(" ", "microseconds")[:26] + "Z"
