@@ -1,4 +1,4 @@
-"""Decoders that are compiled ahead of their messages, or later."""
+"""Decoders that are compiled before the first message of their shape, or in a later quiet moment."""
 
 from __future__ import annotations
 

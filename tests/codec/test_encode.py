@@ -121,7 +121,7 @@ def test_a_deprecated_tag_is_sent_only_with_its_successor_and_only_once() -> Non
 
 
 def changed(block: Any, **values: Any) -> Any:
-    """Return the block after setting attributes past its constructor."""
+    """Return the block after setting attributes without the checks of its constructor."""
     for name, value in values.items():
         setattr(block, name, value)
     return block

@@ -1,4 +1,4 @@
-"""The fast path: same result as the careful path for every input, with bounded memory."""
+"""The fast path gives the same result as the careful path for every input, with bounded memory."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_fast_and_careful_agree_on_damaged_messages_of_kalshi(whole: bytes) -> N
 
 @st.composite
 def mangled(draw: st.DrawFn, sound: list[bytes]) -> bytes:
-    """A whole message with one to three bytes flipped, removed or inserted, its frame included."""
+    """Draw a complete message with one to three bytes flipped, removed or inserted, possibly in its frame."""
     data = bytearray(draw(st.sampled_from(sound)))
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, len(data) - 1))
@@ -291,7 +291,7 @@ def test_a_value_beyond_its_limit_is_accepted_but_not_strictly() -> None:
 
 
 def closed_roles() -> Dialect:
-    """The tiny dialect, with a role of a party whose code set is closed."""
+    """The tiny dialect, with a closed code set for the role of a party."""
     field = attrs.evolve(tiny_dialect.FIELDS[452], open_codes=False)
     party = attrs.evolve(
         tiny_dialect.PARTY,
@@ -705,7 +705,7 @@ def test_messages_share_no_mutable_state(codec: Codec) -> None:
 
 
 def shapes_of_orders() -> Iterator[str]:
-    """Yield orders with ever new shapes."""
+    """Yield orders, each with a shape of its own."""
     number = 9001
     while True:
         yield order(f"{number}=x|")

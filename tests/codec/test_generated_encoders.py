@@ -256,10 +256,10 @@ def test_timestamps_are_encoded_correctly_after_any_other_timestamp() -> None:
     moments = [begin + timedelta(microseconds=step) for step in steps]
     moments += [at.astimezone(timezone(timedelta(hours=2, microseconds=7))) for at in moments]
     heads = [Header(sender_comp_id="a", target_comp_id="b", msg_seq_num=1, sending_time=m) for m in moments]
-    # Constructor arguments as given: the constructor converts them to UTC.
+    # Set again after construction, because the constructor converts times to UTC.
     for head, at in zip(heads, moments, strict=True):
         head.sending_time = at
-    # Every timestamp after every other one.
+    # Encode every timestamp after every other one, because the encoder caches the text of the last second.
     for before in heads:
         for head in heads:
             for each in (before, head):
@@ -322,7 +322,7 @@ def test_names_are_encoded_or_refused_after_any_other_name() -> None:
     for place, pair in enumerate(pairs):
         head.sender_comp_id, head.target_comp_id = pair
         found[place] = agree(order, head)
-    # Again, each after itself and after one that differs in one name.
+    # Encode each pair again, after itself and after pairs that differ in one name.
     for place, (sender, target) in enumerate(pairs):
         for before in ((sender, target), (sender, "venue"), ("venue", target)):
             head.sender_comp_id, head.target_comp_id = before
@@ -340,7 +340,7 @@ def test_repeated_names_are_checked_once(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(blocks, "format_string", counted)
     order, head = NewOrderSingle(**ORDER), header()
-    # Other names first, because the tests share these in the cache.
+    # Encode other names first, because an earlier test may have left these in the cache.
     head.sender_comp_id = "someone else"
     CODEC.encode(order, head)
     looked.clear()

@@ -141,7 +141,7 @@ def test_a_known_tag_of_another_message_is_unknown_here() -> None:
 
 
 def test_unknown_fields_in_every_entry_do_not_end_the_group() -> None:
-    """Happened when a venue added fields to the entries of its market data."""
+    """Regression: a venue had added fields to the entries of its market data."""
     book = decode("W", "55=K|268=3|269=1|270=1|9001=x|269=2|9001=y|270=2|9001=z|269=1|270=3|58=after|")
     assert [entry.md_entry_px for entry in book.md_entries] == [1, 2, 3]
     assert [entry.unknown for entry in book.md_entries] == [((9001, b"x"),), ((9001, b"y"), (9001, b"z")), ()]

@@ -93,7 +93,7 @@ def joined(fields: Fields) -> bytes:
 
 @st.composite
 def damaged(draw: st.DrawFn, sound: list[Fields]) -> bytes:
-    """A whole message with a right BodyLength and CheckSum, and up to four changes to its fields."""
+    """Draw a complete message with correct BodyLength and CheckSum, and up to four changes to its fields."""
     fields = list(draw(st.sampled_from(sound)))
     places = st.integers(1, len(fields) - 1)
     for _ in range(draw(st.integers(0, 4))):

@@ -1,5 +1,5 @@
-"""`kalshi_fix_sansio.fuzzing`: events from any bytes, the same each time, of every kind, without
-exceptions."""
+"""`kalshi_fix_sansio.fuzzing` converts any bytes to events without an exception, to the same ones each time,
+and produces every kind of event."""
 
 from __future__ import annotations
 

@@ -393,7 +393,7 @@ def test_nested_beginnings_have_correct_check_sums(portion: int) -> None:
 
 @pytest.fixture
 def added(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Record how many bytes each call adds up for a checksum."""
+    """Record how many bytes each call sums for a CheckSum."""
     sizes: list[int] = []
 
     def counting(data: bytes | bytearray) -> int:
@@ -406,7 +406,7 @@ def added(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_work_is_linear_in_hostile_streams(added: list[int]) -> None:
-    """The bytes added up for checksums are at most a small multiple of the bytes received."""
+    """The number of bytes summed for CheckSum is at most a small multiple of the bytes received."""
     for size in (20_000, 40_000, 80_000):
         stream = nested(size) % 0 + nested(size) % 1
         added.clear()
@@ -439,7 +439,7 @@ def test_work_is_linear_where_a_message_continues_in_the_next_portion(added: lis
 
 
 def test_trimming_the_buffer_keeps_check_sums_correct() -> None:
-    """Many broken messages are received in portions, and a valid message follows far behind."""
+    """Many broken messages are received in chunks, and a valid message follows much later."""
     start = b"8=FIXT.1.1\x019=1000\x0135=0\x01"
     stretch = (start + b"y" * 400) * 20
     stream = bytearray(stretch + b"z" * 1200)

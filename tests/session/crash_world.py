@@ -53,7 +53,7 @@ class Side:
     known_resets: int = 0
     """Number of resets of the store at the time the user last received a reset event."""
     asked: list[str] = attrs.field(factory=list)
-    """Orders passed to the session."""
+    """Orders passed to the session by this run of the process."""
     left: set[str] = attrs.field(factory=set)
     """Orders that may have reached the wire."""
     owed: list[tuple[str, int]] = attrs.field(factory=list)
@@ -157,7 +157,10 @@ class World:
             side.session = Session(side.config, continues=side.session)
 
     def crash(self, *sides: Side, lucky: bool) -> None:
-        """Crash these processes; the others lose the connection."""
+        """Crash these processes, and start them again from their stores; the others lose the connection.
+
+        With `lucky`, records that were not committed survive the crash too.
+        """
         for side in sides:
             side.store = side.store.after_crash(lucky=lucky)
             side.session = Session(side.config, side.store)
@@ -185,8 +188,8 @@ class World:
 
 
 def check_seen(seen: list[tuple[int, int, str, bool]]) -> None:
-    """Check that a number identifies one message, that messages are in order, and that only marked ones are
-    duplicates.
+    """Check that a number identifies one message, and that messages not marked as possible duplicates are in
+    order and received once.
     """
     meanings: dict[tuple[int, int], str] = {}
     for resets, number, name, _ in seen:

@@ -1,7 +1,8 @@
-"""Player of the tables of steps in `*.yaml` beside it: what the user sends, what is received, what is open.
+"""Plays the tables of steps in the `*.yaml` files of this folder: messages sent, messages received, and the
+requests that are open afterwards.
 
 A table has groups of cases with the same `session` and `settings`. The name of a case is the behaviour that
-it shows. A step is a mapping of keys, which are performed in their order:
+it tests. A step is a mapping of keys, which are performed in their order:
 
 | key | meaning |
 |---|---|
@@ -92,7 +93,7 @@ def _frame(wired: Wired, text: str, names: dict[str, str]) -> bytes:
 
 
 def _open(wired: Wired, like: list[Any]) -> list[Any]:
-    """Return the open requests in the form of the first expected one."""
+    """Return the open requests, identified in the way of the first expected one."""
     requests = wired.session.open_requests
     if like and isinstance(like[0], int):
         return [each.seq_num for each in requests]

@@ -31,7 +31,7 @@ from tests.helpers import DUP, LOGON, NEWS, Wired, config, connected, establishe
 
 
 def news(wired: Wired, number: int | None = None, *, text: str = "x", again: bool = False) -> bytes:
-    """Return an application message, as long as its text."""
+    """Return an application message with this text, which determines its size."""
     body = f"{NEWS}58={text}|"
     if again:
         return wired.peer.message("9", body, number, **DUP)
@@ -46,7 +46,7 @@ def delivered(events: list[Event]) -> list[int]:
 
 
 def answers(wired: Wired, count: int, size: int = 1000) -> tuple[list[int], int]:
-    """Have `count` TestRequests answered; return the numbers of the answers, and the size of one in bytes."""
+    """Receive `count` TestRequests; return the numbers of the answers, and the size of the last in bytes."""
     first, length = wired.session.next_outgoing, 0
     for _ in range(count):
         wired.receive(wired.peer.message("1", f"112={'x' * size}|"))
@@ -55,8 +55,8 @@ def answers(wired: Wired, count: int, size: int = 1000) -> tuple[list[int], int]
 
 
 def found(wired: Wired, numbers: list[int]) -> list[bool]:
-    """Return which of these messages the session still has on record, by sending Rejects that refer
-    to them.
+    """Return for each of these messages whether the session still has it on record, by receiving a Reject
+    that refers to it.
     """
     reported = [wired.receive(wired.peer.message("3", f"45={number}|")) for number in numbers]
     return [event.sent is not None for events in reported for event in of_type(events, RejectReceived)]

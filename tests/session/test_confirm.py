@@ -25,7 +25,7 @@ def explicit(role: Role = Role.INITIATOR, name: str = "KalshiRT", **changes: obj
 
 @pytest.fixture
 def wired(role: Role) -> Wired:
-    """Return an explicitly confirming session in each role."""
+    """Return a session, in each role, whose user confirms explicitly."""
     return explicit(role)
 
 

@@ -53,7 +53,9 @@ def test_a_resent_message_is_identical_byte_for_byte(client: Wired) -> None:
 
 
 def test_a_body_whose_price_would_be_read_as_data_is_not_forwarded(client: Wired) -> None:
-    """A header field separated RawData from a length that covers the price as well."""
+    """The length also covers the price. It takes effect once the header field between it and RawData is
+    removed.
+    """
     hostile = raw(
         "35=D|34=7|49=x|56=y|52=20260101-00:00:00|11=a|55=K|54=1|40=2|38=1|95=10|43=N|96=abc|44=0.5|59=1|"
     )

@@ -32,7 +32,7 @@ def types(data: bytes) -> list[str]:
 
 
 def send(wired: Wired, *names: str) -> list[int]:
-    """Send orders, each of which the caller collects as an adapter does; return their tickets."""
+    """Send orders, with a call of `data_to_send` after each as in an adapter; return their tickets."""
     tickets = []
     for name in names:
         wired.session.send(order(name), wired.clock.now)
@@ -78,7 +78,7 @@ def test_a_resend_pauses_while_its_bytes_wait(monkeypatch: pytest.MonkeyPatch) -
         session.send(order_report(name), wired.clock.now)
     wired.receive(wired.peer.message("2", "7=2|16=0|"))
     assert session.data_to_send() == b""
-    # Otherwise the caller would call `handle_timer` again and again.
+    # A deadline in the past would make the caller call `handle_timer` in a busy loop.
     assert session.next_deadline() > wired.clock.monotonic  # type: ignore[operator]
     store.complete()
     resent = types(session.data_to_send())
@@ -158,7 +158,7 @@ def test_a_caller_that_was_held_up_is_not_taken_for_a_hanging_store() -> None:
     wired.clock.advance(6)
     wired.session.handle_timer(wired.clock.now)
     assert types(wired.session.data_to_send()) == ["D"]
-    # After a stop of the whole process its store has not had the time either.
+    # If the whole process was stopped, its store has had no time to commit either.
     send(wired, "a2")
     wired.clock.advance(25)
     wired.session.handle_timer(wired.clock.now)
@@ -174,7 +174,7 @@ def test_bytes_that_could_not_be_taken_do_not_wait_for_later_commits() -> None:
     store.complete(first)
     session.begin_commit()
     assert session.is_released(first)
-    # A confirmation is recorded, which another commit writes.
+    # Record a confirmation, which the next commit writes.
     wired.receive(wired.peer.message("9", NEWS))
     session.events()
     session.send(order("a2"), wired.clock.now)
@@ -237,7 +237,7 @@ def test_a_lost_store_ends_the_session_without_another_byte(role: Role, waiting:
     assert str(session.store_error) == LOST
     with pytest.raises(LocalProtocolError):
         session.test_request(wired.clock.now)
-    # The next session of this process cannot use it either.
+    # The next session of this process cannot use the failed store either.
     again = Session(session.config, continues=session)
     again.connect(wired.clock.now)
     if role is Role.INITIATOR:

@@ -126,7 +126,7 @@ def places() -> Iterator[tuple[MessageLayout, str, str, Sender]]:
 def outcome(check: Any, message: Any) -> tuple[Problem, ...] | str:
     try:
         return tuple(check(message))
-    except (EncodeError, TypeError) as error:  # raised by a condition or a limit that meets a strange value
+    except (EncodeError, TypeError) as error:  # a condition or a limit could not evaluate a value
         return f"{type(error).__name__}: {error}"
 
 
@@ -362,7 +362,7 @@ def test_the_error_names_the_allowed_values_and_their_conditions() -> None:
 
 
 class Asked(AssertionError):
-    """Raised when a value is judged one by one."""
+    """Raised when a value is passed to `ValueJudge`."""
 
 
 def test_a_usual_order_is_validated_only_by_fast_paths(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ _MAY: Final = {
     "serve": "answer commands",
 }
 CLOCK_MARGIN: Final = 0.5
-"""Seconds of difference between clocks from which on commands may be refused, as with `serve`."""
+"""Difference between the clocks, in seconds, from which a session process may refuse commands."""
 OLDEST: Final = (2, 9)
 """The oldest version of the server that the bus supports."""
 _timeout = click.option(
@@ -106,14 +106,14 @@ class _Printer:
         self._events = 0
 
     def print(self, message: Stored) -> None:
-        """Print what a message contains."""
+        """Print the content of a message."""
         number = message.id
         if number is None:
             print_stderr(f"message {message.sequence} of {message.subject} is not one of this library")
         elif number.event:
             self._print_event(message)
         else:
-            # As lines of a wire log. The parts of a large message are one line.
+            # Formatted as lines of a wire log. The parts of a large message form one line.
             before = b"" if number.part > 1 else f"{message.time:%Y-%m-%d %H:%M:%S.%f} received ".encode()
             lines = message.data.replace(b"\x018=FIXT", b"\x01\n" + before + b"8=FIXT")
             after = b"\n" if number.part == number.parts else b""

@@ -26,8 +26,8 @@ def mcp(folders: tuple[Path, ...]) -> None:
     read only files in the folders, change nothing and connect to nothing. With kalshi-fix-venue installed,
     the tool do operates a simulated venue that runs on this computer.
     """
-    # To the present standard error; otherwise the library would install its own handler, which would write
-    # into the output of a tool.
+    # Log to the current standard error. Otherwise the MCP library would install its own handler, which would
+    # write into the output of a tool.
     logging.basicConfig(level=logging.WARNING)
     try:
         from kalshi_fix_adapters.cli.assistants.server import make_server

@@ -32,10 +32,10 @@ class Server:
 
     @asynccontextmanager
     async def connect(self, seconds: float) -> AsyncIterator[Bus]:
-        """Connect within that time; afterwards reconnect for ever.
+        """Connect within this many seconds; after a later connection loss, reconnect without limit.
 
         Raises:
-            CommandError: it was not possible, or a request of the body failed.
+            CommandError: the connection failed, or a request in the body of the `async with` failed.
         """
         from kalshi_fix_adapters.bus_nats import connect
         from kalshi_fix_adapters.bus_nats.link import NATS_ERRORS, text_of

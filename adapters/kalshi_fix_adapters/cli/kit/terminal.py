@@ -123,9 +123,9 @@ class StatusLine:
         if columns is None:
             return
         text = text[: columns - 1]
-        # Spaces instead of an erase sequence, because the terminal may be configured as plain.
+        # Overwrite the previous line with spaces, because the terminal may not support erase sequences.
         line = f"\r{text:<{self._length}}"
-        # Set first, because an interrupt may occur as soon as the line is visible.
+        # Set before writing, so `clear` erases the line even if an interrupt occurs as soon as it is visible.
         self._length = max(self._length, len(text))
         sys.stderr.write(line)
         sys.stderr.flush()

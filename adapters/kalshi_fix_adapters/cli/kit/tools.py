@@ -17,7 +17,7 @@ from kalshi_fix_adapters.documents.names import did_you_mean
 MAX_OUTPUT: Final = 64 * 1024
 """Maximum bytes of a tool's output, as UTF-8."""
 MAX_NOTES: Final = 4 * 1024
-"""Maximum bytes of its part that a subcommand prints on standard error, and of an error."""
+"""Maximum bytes of the part of the output that a subcommand prints on standard error, and of an error."""
 MAX_FILES: Final = 100
 """Maximum number of files for one call."""
 UNREADABLE: Final = 2
@@ -150,7 +150,7 @@ def _within(text: str, limit: int) -> str:
 
 
 class _FullError(Exception):
-    """The output has its maximum size: the subcommand ends."""
+    """The output has reached its maximum size, so the subcommand ends."""
 
 
 class _Captured(io.TextIOBase):
@@ -178,7 +178,7 @@ class _Captured(io.TextIOBase):
         """The text, at most as long as the limit."""
         if not self._is_full:
             return self._kept.decode()
-        # Whole lines, unless the first one is longer than all the output may be.
+        # Keep whole lines, unless the first one alone exceeds the limit.
         end = self._kept.rfind(b"\n", 0, self._limit)
         kept = self._kept[: end if end > 0 else self._limit]
         return kept.decode("utf-8", "ignore") + _TRUNCATED

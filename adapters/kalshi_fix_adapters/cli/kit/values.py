@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     _ParamType = click.ParamType[Any]
 else:
-    _ParamType = click.ParamType  # which takes no type in click 8.1
+    _ParamType = click.ParamType  # not generic in click 8.1
 
 
 class Value(_ParamType):
@@ -22,7 +22,7 @@ class Value(_ParamType):
         self._read = read
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Convert the value; a default may not be text."""
+        """Convert the value, unless it is a default that is not text."""
         if not isinstance(value, str):
             return value
         try:

@@ -43,7 +43,7 @@ class Explanation:
 
 
 def valid_message(logged: LoggedMessage, judge: Judge) -> Message | None:
-    """Return a message quickly if it is certainly valid; None if `explain` has to check it."""
+    """Return a message if a fast check finds that it is valid; None if `explain` has to check it."""
     if logged.truncated:
         return None
     try:
@@ -75,7 +75,7 @@ def explain(logged: LoggedMessage | LogEntry, judge: Judge) -> Explanation:
     codec = judge.codec
     inspection = codec.inspect(logged.frame)
     missing = {p.tag for p in inspection.problems if p.reason is Reason.REQUIRED_TAG_MISSING}
-    # A field of the frame that is missing is not also in the wrong place.
+    # A missing field of the frame is reported as missing only, not also as out of order.
     found = [
         p for p in inspection.problems if p.reason is not Reason.TAG_OUT_OF_ORDER or p.tag not in missing
     ]

@@ -79,7 +79,7 @@ def _followed(path: Path, wait: Callable[[], None]) -> Iterator[bytes]:
             while True:
                 yield from pieces_of(file)
                 if _was_replaced(path, file):
-                    # The bytes written before the file was renamed.
+                    # First the rest of the old file, written before it was renamed.
                     yield from pieces_of(file)
                     break
                 wait()

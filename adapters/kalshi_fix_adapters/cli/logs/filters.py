@@ -38,7 +38,7 @@ class Filters:
         return self != NO_FILTERS
 
     def wants(self, logged: LoggedMessage) -> bool:
-        """Return whether a message matches. One without a required time or direction does not."""
+        """Return whether a message matches. A message without a required time or direction does not."""
         frame = logged.frame
         if any(pattern.search(frame) is None for pattern in self.patterns):
             return False
@@ -116,7 +116,8 @@ def _glob(text: str) -> str:
     first, *rest = map(re.escape, text.split("*"))
     if not rest:
         return first
-    # The first occurrence of each part is as good as a later one, so none is tried again (atomic groups).
+    # If there is a match after a later occurrence of a part, there is one after its first occurrence too. So
+    # the groups are atomic, and later occurrences are never tried.
     middle = "".join(f"(?>[^\x01]*?{part})" for part in rest[:-1] if part)
     return f"{first}{middle}[^\x01]*{rest[-1]}"
 

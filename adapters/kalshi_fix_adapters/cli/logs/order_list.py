@@ -63,7 +63,7 @@ class _Order:
     named: int = 0
     """Number of ClOrdIDs and OrderIDs."""
     known: dict[str, str] = attrs.field(factory=dict)
-    """The values of the last message that had each."""
+    """By field name, the value in the last message that contained the field."""
     filled: Decimal = Decimal(0)
     is_answered: bool = False
     """Whether the last message is a report."""
@@ -71,7 +71,7 @@ class _Order:
 
 
 def order_fact(logged: LoggedMessage) -> OrderFact | None:
-    """Return the values of a message about an order; None for another message."""
+    """Return the values of a message about an order; None if the message is not about an order."""
     values: dict[str, str] = {}
     for field in logged.frame.decode("latin-1").split("\x01"):
         tag, _, value = field.partition("=")
@@ -83,7 +83,7 @@ def order_fact(logged: LoggedMessage) -> OrderFact | None:
 
 
 def _quantity(text: str) -> Decimal | None:
-    """Return a quantity; None if the text is none."""
+    """Return a quantity; None if the text is not a quantity."""
     return Decimal(text).normalize() if _QUANTITY.fullmatch(text) else None
 
 
@@ -111,7 +111,8 @@ class OrderList:
             for name, kind in (("OrigClOrdID", "c"), ("ClOrdID", "c"))
             if values.get(name)
         ]
-        # Without the client, since drop copy has a key of its own. That of an OrderCancelReject may be NONE.
+        # The key of an OrderID has no client, because drop copy logs on with a separate API key. The OrderID
+        # of an OrderCancelReject is not used, because it may be NONE.
         if values.get("OrderID") and values["MsgType"] != "9":
             keys.append(("", "o", values["OrderID"]))
         if not keys:

@@ -25,13 +25,13 @@ _FIRST: Final = (
     *("ClOrdID", "OrigClOrdID", "ExecType", "OrdStatus", "Side", "OrderQty", "Price", "Symbol", "LastQty"),
     *("LastPx", "LeavesQty", "CumQty", "Text"),
 )
-"""The first fields of a line, since a terminal may have no room for the rest."""
+"""The fields shown first in a line, because a terminal may have no room for the others."""
 _RANKS: Final = {name: rank for rank, name in enumerate(_FIRST)}
 _SHOWN_OF_HEADER: Final = frozenset({"PossDupFlag", "PossResend"})
 
 
 def heading(explanation: Explanation, passed: str = "") -> Line:
-    """Return the header line of a message; `origin` is its time and direction."""
+    """Return the header line of a message; `passed` is the text of its time and direction."""
     msg_type = explanation.inspection.msg_type
     kind = f" (35={printable(msg_type)})" if msg_type else ""
     origin = f", {passed}" if passed else ""
@@ -44,7 +44,7 @@ def heading(explanation: Explanation, passed: str = "") -> Line:
 
 
 def name_of(explanation: Explanation) -> str:
-    """Return a message's name, or a substitute without one."""
+    """Return a message's name, or a description if it has none."""
     unnamed = "unknown message" if explanation.inspection.msg_type else "message without MsgType"
     return explanation.name or unnamed
 
@@ -156,7 +156,7 @@ def text_meaning(field: FieldLayout, text: str, inspection: Inspection) -> str |
 def json_fields(inspection: Inspection, show: _Show | None = None) -> _JSON:
     """Return the fields of a message: by FIX name, wire values as strings, groups as arrays of objects.
 
-    `show` gives values.
+    `show` formats values.
     """
     return _json_fields((*inspection.header, *inspection.body, *inspection.trailer), show or _wire_value)
 

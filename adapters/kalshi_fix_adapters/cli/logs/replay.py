@@ -117,7 +117,8 @@ class _State:
 
     def take(self, session_type: str, what: object, time: Any) -> None:
         self.count += 1
-        # An end clears books and makes orders uncertain, so the state before the last one is shown.
+        # The end of a session clears books and makes orders uncertain. It is applied only if messages follow,
+        # so the output shows the state before the last end.
         ended = self._ended.pop(session_type, None)
         if ended is not None:
             self._take(session_type, ended, time)

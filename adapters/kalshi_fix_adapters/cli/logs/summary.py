@@ -45,9 +45,9 @@ class Fact:
     seq_num: int | None
     """MsgSeqNum."""
     poss_dup: bool
-    """PossDupFlag is Y."""
+    """Whether PossDupFlag is Y."""
     reset: bool
-    """ResetSeqNumFlag is Y."""
+    """Whether ResetSeqNumFlag is Y."""
     new_seq_no: int | None
     """NewSeqNo of a SequenceReset."""
     client_id: str | None
@@ -128,7 +128,7 @@ class Summary:
             self._next[key] = after
 
     def _fill(self, key: tuple[str, str], first: int, last: int) -> None:
-        """Remove resent or skipped numbers from the front of a gap; they arrive in order."""
+        """Remove resent or skipped numbers from the front of a gap; they are received in order."""
         for gap in reversed(self._gaps):
             if (gap.sender, gap.target) == key and first <= gap.first <= last:
                 gap.first = last + 1

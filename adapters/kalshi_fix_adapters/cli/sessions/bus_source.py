@@ -22,11 +22,11 @@ RETRY: float = 0.25
 
 
 class BusSource:
-    """Reads the events of a channel, and applies them to its books. The loop runs while it waits.
+    """Reads the events of a channel, and applies them to its books. Its event loop runs in `receive` only.
 
     Attributes:
         books: The books of the channel.
-        updates: What the last event changed.
+        updates: The changes of the books by the last event.
         is_current: Whether all events that were stored at the start have been applied.
     """
 

@@ -63,11 +63,11 @@ class Source(Protocol):
 
 
 class Receiving:
-    """Events of another process's session are received, whose LoggedOn may have been earlier."""
+    """Reports that events of another process's session are received; its LoggedOn may have been earlier."""
 
 
 def session_name(plan: ConnectionPlan) -> str:
-    """Return the name of a client's session in the header of a picture."""
+    """Return the name of a client's session for the header of a view."""
     return f"{plan.config.session_type.name} {plan.config.product}, {plan.environment}"
 
 

@@ -33,7 +33,7 @@ from kalshi_fix_sansio.dialect.layout import Sender
 from kalshi_fix_sansio.validation import logon_facts, validate
 
 SESSION: Final = DIALECT.session_type_for("orders", resend=False).name
-"""Orders of a command end with it, so nothing could be resent later."""
+"""The session type without resend: the session ends with the command, so nothing could be resent later."""
 DONE, REFUSED, UNKNOWN = 0, 1, 3
 """Exit statuses; 2 is for usage errors."""
 WIDTH: Final = 60

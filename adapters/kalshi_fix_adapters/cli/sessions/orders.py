@@ -109,7 +109,7 @@ class OpenOrders:
         if isinstance(event, LoggedOn):
             self._requested = True
             self._requested_from = {}
-            # Only drop copy has the reports from the time without a connection.
+            # Reports sent while there was no connection are available only from drop copy.
             self._copies.request({**self._begins, **self._orders.newest}, self._orders.epoch, _now())
         return lines
 
@@ -127,7 +127,7 @@ class OpenOrders:
             lines += self._take(request)
             try:
                 self._client.send(request)
-            except NotConnectedError:  # its event has not been received yet
+            except NotConnectedError:  # the event of the connection loss has not been received yet
                 self._copies.withdraw(request)
         self._started |= self.is_complete and not uncertain
         unknown = list(self._unknown()) if self._started else []

@@ -131,8 +131,8 @@ def carry_out(plan: ConnectionPlan, request: Request, *, settle: bool, at_once: 
     client, may_have_been_sent = Client(plan), False
     try:
         with client:
-            # An interrupt in `send` may occur after the bytes were sent; an exception of `send` means that
-            # they were not.
+            # Set before `send`, because an interrupt may occur after the bytes were sent. An exception raised
+            # by `send` itself means that they were not.
             may_have_been_sent = True
             try:
                 client.send(request, timeout=plan.timeout)
@@ -152,7 +152,7 @@ def carry_out(plan: ConnectionPlan, request: Request, *, settle: bool, at_once: 
         if not may_have_been_sent:
             raise
         outcome.fail(str(error))
-    # Messages that the venue sent before it answered the Logout.
+    # Process messages that the venue sent before it answered the Logout.
     for event in client.events():
         outcome.take(event)
     return outcome

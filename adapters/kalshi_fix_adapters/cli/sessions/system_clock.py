@@ -1,8 +1,8 @@
 """Whether the clock of this machine is synchronised, according to the Linux kernel (adjtimex).
 
-chrony, ntpd, systemd-timesyncd and PTP daemons all report to the kernel, and any user may read it, so no
-service needs to be recognised or asked. The kernel reports an unsynchronised clock after a start, and about
-nine hours after the last correction.
+chrony, ntpd, systemd-timesyncd and PTP daemons all report to the kernel, and any user may read its state, so
+no particular service needs to be detected or queried. The kernel reports an unsynchronised clock after a
+start, and from about nine hours after the last correction.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MICROSECONDS = 1_000_000
 
 
 class Timex(ctypes.Structure):
-    """The beginning of `struct timex`, with room for its rest. With `modes` 0 nothing is changed."""
+    """The first fields of `struct timex`, with space for the others. With `modes` 0, adjtimex only reads."""
 
     _fields_ = (
         ("modes", ctypes.c_uint),
@@ -37,7 +37,7 @@ class Synchronisation:
 
     synchronised: bool
     max_error: float
-    """Seconds by which it may be off, according to the kernel."""
+    """Seconds by which the clock may be wrong, according to the kernel."""
 
 
 def read_synchronisation(adjtimex: Callable[[Any], int] | None = None) -> Synchronisation | None:

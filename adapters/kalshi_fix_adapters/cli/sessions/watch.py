@@ -98,7 +98,7 @@ def _watch_venue(target: Target, symbols: Sequence[str], depth: int | None, seco
 
 
 class BookView:
-    """Books of some markets, as lines and pictures."""
+    """The order books of some markets: a view that is redrawn, and lines that describe changes."""
 
     def __init__(self, books: OrderBooks, symbols: Sequence[str], depth: int | None = None) -> None:
         """Show the books; `depth` levels of each, by default as many as fit."""
@@ -173,7 +173,7 @@ class BookView:
             yield (("bold yellow", f"  {_why(book)}{text}"),)
             return
         spread = "" if book.spread is None else f"spread {book.spread:f}, "
-        # A snapshot on the bus does not contain when its books changed.
+        # A snapshot on the bus does not contain the time at which a book changed.
         about = f"{spread}changed {changed or 'earlier'}"
         room = BLOCK_WIDTH - len(symbol) - len(about)
         if room >= 2:
@@ -242,8 +242,8 @@ class Books(BookView):
         super().__init__(OrderBooks(), symbols, depth)
         self._client = client
         self._unrequested: tuple[str, ...] = ()
-        """Requests that could not be sent: the connection was lost, and its event has not been received
-        yet."""
+        """Books whose request could not be sent, because the connection was lost and the event about that has
+        not been received yet."""
         self._request(self._symbols)
 
     def apply(self, event: ClientEvent) -> list[str]:
@@ -281,7 +281,7 @@ class BusBooks(BookView):
 
     @property
     def is_complete(self) -> bool:
-        """Whether each has been received, and the events stored since."""
+        """Whether each book has been received, and all events that were stored after it."""
         return self._source.is_current and super().is_complete
 
     def apply(self, event: ClientEvent) -> list[str]:
