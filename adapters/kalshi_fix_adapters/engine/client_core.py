@@ -266,7 +266,7 @@ class ClientCore:
         """
         if not self.over:
             raise LocalProtocolError("the client is open already; use one client for each connection")
-        # A client that ended without its user still has its store and wire log open.
+        # A client that ended, but was not closed by its user, still has its store and wire log open.
         self.close(clean=False)
         self._open = True
         # Set before the rest, so `close` finds it even after Ctrl-C in between.
@@ -377,7 +377,7 @@ class ClientCore:
         return self._connection
 
     def _settle_logon(self, *, sent: bool) -> None:
-        """End the reservation of a Logon, or the wait for one: it is sent now or not at all."""
+        """End the reservation of a Logon, or the wait for one; `sent` is whether the Logon was sent."""
         if self.pacing is not None:
             self.pacing.settle_logon(self._clocks(), sent=sent)
 
@@ -447,8 +447,8 @@ class ClientCore:
             connection = Connection(session, clocks=self._clocks, on_wire=self._observers.on_wire)
             session.connect(now)
         except KalshiFixError as error:
-            # Not raised, because the adapter has to close a transport: without a connection `finished` is
-            # True, and `disconnected` reports this error as a failed attempt.
+            # Not raised, because the adapter has to close its transport first: without a connection
+            # `finished` is True, and `disconnected` reports this error as a failed attempt.
             self._begin_error = error
             self._settle_logon(sent=False)
             return
@@ -482,7 +482,7 @@ class ClientCore:
         del self.output[:size]
         connection = self._connection
         if connection is not None and connection.holds_back:
-            # This uses the store, so it may end the session; it adds no other events.
+            # `collect` uses the store, so it may end the session; it causes no other events.
             connection.collect()
             if connection.session.wants_close:
                 self._deliver(connection, self._clocks())
@@ -664,7 +664,7 @@ class ClientCore:
         """
         connection = self._connection
         try:
-            # `store_changed` releases them, and is about to be called if they are only durable.
+            # If they are durable but not released yet, `store_changed` is about to be called to release them.
             if self._sequence.durable >= ticket and (
                 connection is None or connection.session.is_released(ticket)
             ):
@@ -925,13 +925,13 @@ class ClientCore:
             self._unconfirmed.popleft()
         session, connection = self._sequence.session, self._connection
         rows = self._rows if self._rows is not None and self._rows.changes else None
-        # Passed to the store only now, so the same commit writes them and the confirmation. Otherwise the
-        # commit of a message sent in between would have written them without it.
+        # The rows are passed to the store only now, so the same commit writes them and the confirmation.
+        # Otherwise the commit of a message sent in between would have written the rows alone.
         if rows is not None:
             self._change_rows(rows.hand_over)
         if session is not None:
             session.confirm(1)
-        # Confirming writes to the store; a failure ends the session, and its events are still to be taken.
+        # Confirming writes to the store. A failure ends the session, whose events must then be delivered.
         if connection is not None and connection.session.wants_close:
             self._deliver_and_wake(connection)
         # Begin a commit of the rows here, because `confirm` begins none if the event advances no number.
@@ -970,11 +970,11 @@ class ClientCore:
         # Looked up only once, because one read may yield many messages.
         queue, observers, subscriptions = self._queue, self._observers, self._subscriptions
         session = connection.session
-        # Before the events are taken: this uses the store, and a failure adds SessionEnded to them.
+        # Done before the events are taken, because it uses the store: a failure adds SessionEnded to them.
         connection.collect()
         events, state = session.events(), session.state
         moved = state is not connection.state
-        # Before the events: handling LoggedOn sends the subscriptions, which requires `can_send`.
+        # Done before the events are handled, because LoggedOn renews subscriptions, which needs `can_send`.
         if moved:
             connection.moved_to(state)
         for event in events:
@@ -993,8 +993,8 @@ class ClientCore:
                 self._subscribe_at = now.monotonic + SUBSCRIBE_AGAIN
         if moved:
             observers.state(state, now)
-            # Renewing the subscriptions has ended the session, because the store failed. Its events follow
-            # those above, so they are taken only now.
+            # If the state has changed again, renewing the subscriptions has ended the session, because the
+            # store failed. Deliver its events now, after those above.
             if session.state is not state:
                 self._deliver(connection, now)
         if queue.at_bound:
@@ -1003,7 +1003,8 @@ class ClientCore:
     def _act_on(self, event: Event, connection: Connection, now: Instant) -> None:
         if isinstance(event, LoggedOn):
             self._logged_on = event
-            # Once per connection: a reset within the session emits LoggedOn again, but keeps subscriptions.
+            # Only once per connection: a reset within the session emits LoggedOn again, but the venue keeps
+            # the subscriptions.
             if self._attempts.logged_on():
                 self._sequence.agreed()
                 self._quiet.logged_on()

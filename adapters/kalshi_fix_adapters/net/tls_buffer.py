@@ -124,7 +124,7 @@ class TlsBytes:
                 self._queued.clear()
         except ssl.SSLWantReadError:
             pass
-        # Not raised, because `decrypt` has data to return; the end is reported after that.
+        # Not raised, because `decrypt` may have data to return; the end is reported after the data.
         except OSError:
             self.ended = True
 

@@ -208,7 +208,7 @@ class Explainer:
         block.items.append(FieldItem(token, self._position, None, known, discarded=not token.value))
         if not token.value:
             self._find(self._problem_of(Reason.TAG_WITHOUT_VALUE, token, "has no value"))
-        # A message of unknown type has one problem for its type, and none for each of its fields.
+        # For a message of unknown type only the type is reported, not each of its fields.
         if self.layout is None or token.tag in block.table.layout.past_tags:
             return
         if known is None:
@@ -283,7 +283,7 @@ class Explainer:
         problem = field_problem(Reason.TAG_REPEATED, slot.field, "appears more than once", token.value)
         self._find(problem)
         block.items.append(FieldItem(token, self._position, None, slot.field, True))
-        # Entries after a second counter are further entries of the group.
+        # Treat entries after a second counter as further entries of the group.
         if isinstance(slot, GroupSlot):
             self._open.append(block.groups[token.tag])
 
@@ -399,7 +399,7 @@ class Explainer:
         self._find(problem, strict=True, position=position)
 
     def _find(self, problem: Problem, *, strict: bool = False, position: float | None = None) -> None:
-        # Bounded: a problem takes two hundred times the memory of the byte that may cause it.
+        # Bounded, because a problem takes two hundred times the memory of the byte that may cause it.
         self._found[strict] += 1
         if self._found[strict] <= MAX_PROBLEMS:
             self._findings.append(Finding(self._position if position is None else position, problem, strict))

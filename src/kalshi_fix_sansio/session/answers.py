@@ -111,10 +111,12 @@ class RequestMatcher:
                 answered.append(request)
                 if rule.open_when and holds(rule.open_when, message):
                     unsure.append(request)
-                    # The order may be open nevertheless: its fills, if any, answer no other order.
+                    # The order may be open all the same. Record its id, so its fills are not taken for the
+                    # answer to another order of this ClOrdID.
                     made = id_attribute
                 if id_attribute is not None:
-                    # A refusal may name the conflicting order, whose own answer is still pending.
+                    # Without `made` only the name is recorded, not the id: a refusal may contain the id of
+                    # the conflicting order, whose own answer is still pending.
                     known.add(name, getattr(message, made) if made else None)
                 if found is request:
                     break  # no other request has this name

@@ -54,13 +54,13 @@ class Core:
 
     `reject` sends a Reject (3), and the session continues. These end it:
 
-    - `end` sends no message: the state becomes CLOSED and SessionEnded is emitted. The others lead to it;
+    - `end` sends no message: the state becomes CLOSED and SessionEnded is emitted. The others lead to `end`;
     - `refuse` is `fail` if `with_logout`, otherwise `end`: the caller passes the ProtocolOptions for messages
       before a Logon, or for silence;
-    - `fail` sends a Logout with the reason, and does not wait for the peer's;
+    - `fail` sends a Logout with the reason, and does not wait for the peer's Logout;
     - `break_off` is `fail` for an established session; with `ProtocolOptions.linger` it first waits for the
       peer's Logout (ENDING: no other message is processed);
-    - `begin_logout` always waits for the peer's, and processes the messages before it (LOGOUT_SENT).
+    - `begin_logout` always waits for the peer's Logout, and processes the messages before it (LOGOUT_SENT).
     """
 
     __slots__ = (
@@ -207,7 +207,7 @@ class Core:
     def learn_logon(self, logon: Message) -> None:
         """Record the settings of the initiator's Logon."""
         facts = logon_facts(self.config.dialect, logon)
-        # Compiled rules depend on the Logon's facts (prices in dollars or in cents), so all are recompiled.
+        # Compiled rules depend on these settings, such as prices in dollars or in cents, so drop all of them.
         if facts != self.client_logon:
             self.client_logon = facts
             self.send_rules.clear()
@@ -223,11 +223,13 @@ class Core:
         self.timers.start(heart_bt_int, now.monotonic)
         self.times.has_read(logon.header.sending_time)
         if reset and self.config.session_type.resend:
-            # Elsewhere the numbers restart at each logon, and the same message has the same number again.
+            # Kept on session types without resend: there the numbers restart at each logon, and the same
+            # message has the same number again.
             self.ledger.ended_by = None
         number, expected = logon.header.msg_seq_num, self.ledger.expected
         missing = (expected, number - 1) if number is not None and number > expected else None
-        # If this Logon is number 1, it is the peer's first message since its reset.
+        # A Logon with number 1 is the peer's first message since its reset, so no message of the peer can
+        # have been lost with the earlier process.
         restarted = reset or (self.ledger.restart_unreported and number != 1)
         was_requested = requested or not restarted
         generation = self.ledger.store.generation

@@ -302,8 +302,8 @@ class Ledger:
         """Return the suspected requests that have no answer after all messages were received."""
         if not self._held_at:
             return []
-        # A request resent after the loss was detected can only have been answered since, unless the peer had
-        # answered it before and lost that answer with its messages.
+        # A request that was resent after the loss was detected is not suspect: its answer follows the loss.
+        # If messages were lost, it is suspect all the same, because its answer may have been among them.
         lost_before, self._lost_before = self._lost_before, 0
         self._held_at = VOID
         again, suspected = self._resent_before, self._suspect_before

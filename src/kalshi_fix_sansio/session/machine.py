@@ -549,7 +549,7 @@ class Session:
         """
         core = self._core
         # A message whose BodyLength is too large includes the messages after it, so a live peer appears
-        # silent. The messages found after it arrived earlier.
+        # silent. Those messages arrived earlier, which `catch_up` allows for.
         if core.framer.is_overtaken:
             state = core.state
             core.framer.resync()
@@ -577,7 +577,7 @@ class Session:
         core = self._core
         # The StoreError of a commit that has failed meanwhile ends the session in `handle_timer`.
         if core.ledger.store.durable >= core.outbound.oldest_ticket:
-            # The caller was blocked, not the store: it has not collected the bytes yet.
+            # The commit is durable. The caller was blocked, and has not collected the bytes yet.
             core.timers.commit_at = now.monotonic + core.timers.commit_limit
             return
         text = f"the store has not completed a commit within {core.timers.commit_limit:g} seconds"

@@ -156,7 +156,7 @@ class Receiver:
             ledger.marks.append,
         )
         start, simple, strict, resting = self._start, self._simple, self._strict, core.resting
-        # Before the first message is checked: it may have arrived while the caller was blocked.
+        # Done before the first message is checked, because it may have arrived while the caller was blocked.
         if times.note_call(now):
             self.restart_waits(now)
         while (state := core.state) is not _LOGON_RECEIVED and state is not _CLOSED:
@@ -172,7 +172,7 @@ class Receiver:
                     core.emit(MessageTooLarge(found.body_length, found.limit, found.msg_type))
                 elif not found.oversized:  # reported when it began
                     core.emit(GarbledReceived(found.reason, found.data, found.size))
-                times.catch_up()  # the next message may have arrived earlier and waited behind it
+                times.catch_up()  # the next message may have arrived earlier and waited behind these bytes
                 self._end_on_garbage(now)
                 continue
             if not noted_alive:
@@ -234,7 +234,7 @@ class Receiver:
             core.fail(CloseReason.PROTOCOL_ERROR, "the answer to a reset may have been garbled", now)
 
     def _take_other_version(self, frame: Frame, now: Instant) -> None:
-        """Answer a message with another BeginString (8) by a Logout, or before a Logon not at all."""
+        """Answer a message with another BeginString (8) by a Logout; before the Logon, end without one."""
         core = self._core
         text = f"Incorrect BeginString {frame.begin_string}, expected {core.config.dialect.begin_string}"
         if core.state is State.ENDING:

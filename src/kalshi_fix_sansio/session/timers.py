@@ -132,7 +132,8 @@ RUNNING: Mapping[State, tuple[Rule, ...]] = MappingProxyType(
         State.DISCONNECTED: (),
         State.AWAITING_LOGON: _HANDSHAKE,
         State.LOGON_RECEIVED: _HANDSHAKE,
-        # An initiator accepts a late Logon that it read late; an acceptor never does (`Handshake`).
+        # With `call_due` an initiator detects that it was blocked, and then accepts an old answer. An
+        # acceptor never accepts an old Logon (`Handshake`), so it does not need these calls.
         State.LOGON_SENT: (*_HANDSHAKE, Timers.call_due),
         State.ESTABLISHED: _LOGGED_ON,
         State.RECOVERING: (*_LOGGED_ON, Timers.resend_due),
@@ -150,7 +151,8 @@ After a Logout no heartbeats are sent, and its deadline ends the session.
 
 
 SHORTEST_CALL = 1.0
-"""Shortest interval of the required calls, in seconds; usually a third of the tolerance."""
+"""Minimum interval of the required calls, in seconds; they are due every third of the tolerance if that is
+longer."""
 
 
 class SendingTimes:
@@ -173,7 +175,7 @@ class SendingTimes:
         self.latest: datetime = END
         """Range of the SendingTimes accepted at the caller's last call."""
         self.catching_up: bool = False
-        """Whether messages read now may have arrived earlier; until a recent one is read."""
+        """Whether messages read now may have arrived earlier. Cleared when a recent message is read."""
         self._since, self._until = BEGINNING, END
         """Range of the SendingTimes of messages that may have arrived earlier."""
         self._timers = timers

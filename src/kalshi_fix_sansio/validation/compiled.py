@@ -277,8 +277,8 @@ class _Writer:
         plain = _plain_class(member)
         if plain is not None:
             members = (True, False) if plain is bool else plain
-            # The matching members are known now. A value of another class is formatted, and its text
-            # compared.
+            # The matching members are computed here, once. A value of another class is formatted for each
+            # message, and its text is compared.
             known = f"{value} in {self._name(rules.satisfying(members, member, values))}"
             written = f"({known} if {value}.__class__ is {self._name(plain)} else {written})"
         return f"({value} is None or {written})" if "" in values else f"({present} and {written})"
