@@ -23,7 +23,8 @@ def _walk(node: Any, found: list[str]) -> None:
     for operator, argument in node:
         if operator is ops.MAX_REPEAT:
             least, most, inner = argument
-            # A group that begins with a literal SOH is checked at each field: see `starts`.
+            # Runs, which begin with a literal SOH, are exempt: when they backtrack, each entry given back
+            # fails at its first tag (see `DecoderWriter._run`).
             if most > 1 and least != most and inner[0] != (ops.LITERAL, 1):
                 found.append(f"{least} to {most} of {inner}")
             _walk(inner, found)

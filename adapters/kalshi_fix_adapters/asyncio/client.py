@@ -132,7 +132,7 @@ class _Adapter(AsyncAdapter):
         cancelled: asyncio.CancelledError | None = None
         while task is not None and not task.done():
             try:
-                # Not `await task`, which would cancel the task before `abort` below.
+                # `await task` would pass a cancellation on to the task, before `abort` below.
                 await asyncio.wait({task})
             except asyncio.CancelledError as error:
                 cancelled = error

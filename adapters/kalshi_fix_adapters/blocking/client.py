@@ -261,7 +261,8 @@ class Client(ClientBase):
                 found = self._shared.wait(look, timeout)
             except Ended:
                 return
-            # No call here, not even `isinstance`: a signal handler could raise after it.
+            # There is no call here, not even of `isinstance`: after a call, a signal handler could raise, and
+            # the event that was taken would be lost.
             match found:
                 case None:
                     return

@@ -62,7 +62,7 @@ class SharedCore:
         self._transport: Transport | None = None
         """The connection, between `attach` and `detach`."""
         self._write: Callable[[bytearray], int] | None = None
-        """Its `write`, bound once because every `send` calls it."""
+        """The connection's `write`, bound once because every `send` calls it."""
         self.sleeper: Sleeper = Sleeper()
         """Lets the I/O thread sleep until the socket is ready, a deadline, or a user's call."""
         self._due: float | None = None
@@ -121,7 +121,7 @@ class SharedCore:
                 try:
                     self.change(core.store_changed)
                 except BaseException as error:  # noqa: BLE001 - it is raised again in the user's calls
-                    # No signal handler runs in this thread.
+                    # No signal handler runs in this thread, so this is an internal error, not an interrupt.
                     core.failure(error)
                     core.changing = False
                     self.wake()
@@ -211,7 +211,7 @@ class SharedCore:
             try:
                 self._move_bytes(transport, ready=ready)
             except BaseException as error:  # noqa: BLE001 - it is raised again in the user's calls
-                # No signal handler runs in this thread.
+                # As in `committed`: an internal error, not an interrupt.
                 core.failure(error)
                 core.changing = False
         self.notify()
@@ -219,9 +219,10 @@ class SharedCore:
 
     def _move_bytes(self, transport: Transport, *, ready: bool) -> None:
         core = self.core
-        # Any exception from here to the last line leaves this set: bytes may have been read and not received.
+        # An exception before the last line leaves this set, because bytes may have been read from the socket
+        # and not passed to the core.
         core.changing = True
-        # Before the deadline is checked: received bytes may move it, such as that of a silent peer.
+        # Read before the deadline is checked, because received bytes may move it: the peer is not silent.
         if ready or transport.unread:
             for _ in range(_READS_PER_TURN):
                 if not core.wants_read or (data := transport.read()) is None:

@@ -344,7 +344,7 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         logout_timeout=config.timeout,
         **cast("dict[str, Any]", config.session),
     )
-    # Not passed above: None means the value for the session type, which is the default of SessionConfig.
+    # Passed only if it is set, because None means the session type's value, the default of SessionConfig.
     if config.max_message_size is not None:
         session_config = attrs.evolve(session_config, max_message_size=config.max_message_size)
     return ConnectionPlan(

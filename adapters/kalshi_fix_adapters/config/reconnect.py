@@ -175,7 +175,7 @@ class ReconnectPolicy(Value):
         """
         if failure.cure is Cure.ACTION:
             return GiveUp(failure.why)
-        # Before the limits: during maintenance no failure counts, and none ends the client.
+        # Checked before the limits: failures during maintenance do not count, and never end the client.
         if self.maintenance is not None and self.maintenance.contains(now):
             # Between half of the cap and the cap: maintenance may take hours, but clients must not all
             # reconnect at the same time.

@@ -269,7 +269,7 @@ class ClientCore:
         # A client that ended, but was not closed by its user, still has its store and wire log open.
         self.close(clean=False)
         self._open = True
-        # Set before the rest, so `close` finds it even after Ctrl-C in between.
+        # Set before the other steps, so `close` closes it even after Ctrl-C in between.
         self._observers = Dispatcher(self.plan.name, self.plan.observer, self.plan.wire_log)
         try:
             self._sequence.open()
@@ -435,7 +435,7 @@ class ClientCore:
             self._settle_logon(sent=False)
             return
         now, where = self._clocks(), str(self.plan.endpoint)
-        # Before `on_wire` is read below, because the wire log may request the bytes from here on.
+        # Called before `on_wire` is read below, because it decides whether a log needs the bytes.
         self._observers.connected(
             where,
             now,
@@ -603,7 +603,8 @@ class ClientCore:
             self._deliver(connection, now)
             self._connection, self.output, self.wants_read = None, bytearray(), False
         self._observers.disconnected(now)
-        # Without a session, or if it was never logged on, the attempt has failed; otherwise it was lost.
+        # If there was no session, or it was never logged on, the attempt has failed. Otherwise a logged-on
+        # connection was lost.
         if connection is None or self._ended is None:
             self._emit_outcome(self._attempts.failed(self._begin_error, now))
         elif connection.logged_on_at is None:

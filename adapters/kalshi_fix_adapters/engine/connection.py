@@ -81,7 +81,7 @@ class Connection:
             begun = self._tests.pop(event.test_req_id, None)
             if begun is not None:
                 self._answers[event.test_req_id] = now.monotonic - begun
-        # Only the first LoggedOn: a reset within the session emits another one.
+        # Only the first LoggedOn is the logon: a reset within the session emits another one.
         elif isinstance(event, LoggedOn) and self.logged_on_at is None:
             self.logged_on_at = now.monotonic
         elif isinstance(event, SessionEnded):

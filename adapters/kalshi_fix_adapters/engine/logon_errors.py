@@ -111,7 +111,7 @@ def cure_of(error: KalshiFixError) -> Cure:
             return explain_refusal(error.text)[1]
         case LogonFailedError() if error.ended is not None:
             return _CURES.get(error.ended.reason, Cure.UNCLEAR)
-        # Before ConnectionFailedError, its base class.
+        # Matched before ConnectionFailedError, which is a base class of CertificateRejectedError.
         case CertificateRejectedError() | SigningError():
             return Cure.UNCLEAR
         case SessionClosedError() if error.ended is not None:

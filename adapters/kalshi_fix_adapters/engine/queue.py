@@ -107,6 +107,6 @@ class EventQueue:
             return None
         self.paused = paused
         event = ReadingPaused(self.waiting) if paused else ReadingResumed()
-        # At the front, because behind a full queue the user would receive it too late.
+        # Inserted at the front, because the user would receive it too late at the end of a full queue.
         self.events.appendleft(event)
         return event

@@ -103,7 +103,7 @@ class Subscriptions:
     def _sent_books(self, message: MarketDataRequest, seq_num: int) -> None:
         kind, symbols = message.subscription_request_type, [entry.symbol for entry in message.related_sym]
         if kind == _OFF:
-            # Without symbols it ends the subscriptions of all books.
+            # A request without symbols ends the subscriptions of all books.
             for symbol in symbols or tuple(self._books):
                 self._books.pop(symbol, None)
             return

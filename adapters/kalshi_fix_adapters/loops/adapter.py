@@ -188,7 +188,7 @@ class AsyncAdapter(ABC):
 
     async def sleep(self, seconds: float) -> None:
         """Wait for some seconds, also while no task of the adapter runs; a cancellation ends the wait."""
-        # In a thread, because the timers of a loop may belong to the tasks of a connection.
+        # Sleep in a thread, because the timers of a loop may belong to the tasks of a connection.
         errors = self._call_in_thread(partial(time.sleep, seconds))
         await self.wait(lambda: errors or None, None)
 

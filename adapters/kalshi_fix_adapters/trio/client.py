@@ -198,8 +198,8 @@ class _Adapter(AsyncAdapter):
                 nursery.start_soon(self._write, transport)
                 await self.keep_time()
                 nursery.cancel_scope.cancel()
-            # After the tasks have ended: close_notify also reads and writes, and trio allows only one task to
-            # wait for either.
+            # Called after the tasks have ended, because close_notify also reads and writes, and trio allows
+            # only one task to wait for either.
             with trio.move_on_after(CLOSE_TIMEOUT), contextlib.suppress(OSError):
                 await transport.close_notify()
         finally:

@@ -20,7 +20,7 @@ class FieldItem:
     position: int
     """Index of the token in the message."""
     slot: FieldSlot | LengthSlot | None
-    """Its slot in the layout; None if its tag is not defined here, or its value is not used."""
+    """The field's slot in the layout; None if its tag is not defined here, or its value is not used."""
     layout: FieldLayout | None
     discarded: bool = False
     """Whether the value appears only in a problem, because it is repeated or empty."""

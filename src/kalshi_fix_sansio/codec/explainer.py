@@ -191,7 +191,7 @@ class Explainer:
         )
 
     def _place_undefined(self, token: Token) -> None:
-        # No open block defines the tag. If a closed group does, its entries continue.
+        # No open block defines the tag. If a closed group defines it, the entries of that group continue.
         block = self._innermost()
         for group in block.groups.values():
             slot = group.table.slots.get(token.tag)

@@ -48,7 +48,7 @@ class Choice(Generic[T]):
     __slots__ = ("_attribute", "_by_value", "_options", "_otherwise")
 
     def __init__(self, options: Iterable[tuple[T, Terms, Terms]]) -> None:
-        """Set the options, each with the terms that must hold, and terms that must not; both may be empty."""
+        """Set the options, each with terms that must hold and terms that must not hold; both may be empty."""
         self._options = tuple(options)
         terms = [term for _, when, unless in self._options for term in (*when, *unless)]
         attributes = {attribute for attribute, values in terms if values}

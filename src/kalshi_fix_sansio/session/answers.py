@@ -35,7 +35,7 @@ class _Rule:
     made: str | None
     """The attribute of the message with the id of the created object, such as the OrderID of an order."""
     others: Collection[str]
-    """Those of `requests` that create no object: a cancel, a replace."""
+    """The MsgTypes in `requests` that create no object, such as a cancel or a replace."""
     open_when: Terms
 
 
@@ -46,7 +46,7 @@ class _Lookup:
     named: Named
     attribute: str | None
     value: str
-    """Without an attribute: the value by which requests without an id are found."""
+    """If there is no `attribute`: the value by which requests without an id are found."""
     rules: Choice[_Rule]
 
 

@@ -137,7 +137,7 @@ class Handshake:
             text = "the Logon has no usable SenderCompID to answer to"
             core.end(Input.PEER_VIOLATION, CloseReason.PROTOCOL_ERROR, text)
             return
-        # Before the Logon is checked, because a refusal needs a TargetCompID as well.
+        # Set before the Logon is checked, because a refusal needs a TargetCompID as well.
         if core.outbound.peer_comp_id is None:
             core.outbound.peer_comp_id = header.sender_comp_id
         failure = self._request_failure(message, problems, now)
@@ -231,8 +231,8 @@ class Handshake:
         core.outbound.commit(seq_num, frame, now)
         core.move(Input.ACCEPT)
         self._own.adopt(own)
-        # Before `begin`, which counts the Logon or emits a gap: LoggedOn is emitted first, and the store
-        # passes the Logon's number only once it is confirmed.
+        # Called before `begin`, which counts the Logon or emits a gap: so LoggedOn is the first event, and
+        # the store advances past the Logon's number only once LoggedOn is confirmed.
         core.logged_on(logon, own.heart_bt_int, now, reset=reset)
         self._recovery.begin(number, now, unrequested=offered is not None)
         if offered is not None:
@@ -256,8 +256,8 @@ class Handshake:
             text = fields.text or self.refusal or "the peer refused the Logon without a reason"
             core.end(Input.PEER_LOGOUT, CloseReason.LOGON_REFUSED, text)
         elif msg_type == REJECT:
-            # Not the end yet: a Logout, the end of the connection, or the timeout follows. The Text is kept
-            # to explain it.
+            # This does not end the session: a Logout, the end of the connection, or the timeout follows. The
+            # Text is kept to explain that end.
             self.refusal = fields.text or "the peer rejected the Logon without a reason"
             core.emit(
                 RejectReceived(message, fields.ref_seq_num, core.outbound.find_sent(fields.ref_seq_num))

@@ -33,10 +33,10 @@ class Session:
     and leave the session unchanged; errors of the peer become events. A session serves one connection; the
     next one is a new Session that `continues` this one or, after a restart, begins on its store.
 
-    Bytes are released once the store's commit of their records is durable; all that is sent meanwhile joins
-    the next commit. The store follows the user's confirmations. If it fails, was lost, or takes longer than
-    `commit_timeout`, the session ends with CloseReason.STORE_FAILED; only methods that have to return a
-    number raise an exception.
+    Bytes are released once the store's commit of their records is durable; the records of messages sent
+    during a commit share the next one. The store's incoming number follows the user's confirmations. If the
+    store fails, was lost, or takes longer than `commit_timeout`, the session ends with
+    CloseReason.STORE_FAILED; only methods that have to return a number raise an exception.
 
     Everything it holds is bounded by its SessionConfig, in number and in bytes: a partial message, messages
     held during a gap, bytes and events not yet fetched, the record of sent messages, requests without an
@@ -90,7 +90,7 @@ class Session:
 
     @property
     def store(self) -> MessageStore:
-        """Its sequence numbers and the messages that the peer can request again."""
+        """The store with the sequence numbers and the messages that the peer can request again."""
         return self._core.store
 
     @property
@@ -409,7 +409,7 @@ class Session:
         core = self._core
         core.outbound.took_number = False
         names = self._send_validator.check(message, header_fields, allow_unknown_codes=allow_unknown_codes)
-        # Without resend the peer cannot request it again.
+        # Without resend the peer cannot request the message again, so it need not be kept.
         keep = core.config.session_type.resend
         try:
             return core.outbound.post(message, now, header_fields=header_fields, keep=keep, names=names)

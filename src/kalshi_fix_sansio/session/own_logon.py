@@ -175,8 +175,8 @@ class Resets:
         """Complete a reset that this side requested."""
         if not self._is_sound(logon, self._core.store.next_outgoing, now):
             return
-        # Before `reset_answered` sets the expected number to 1: missing messages are reported by their old
-        # numbers.
+        # Called before `reset_answered` sets the expected number to 1, because missing messages are reported
+        # by their old numbers.
         self._recovery.lose()
         self._core.give_up_on_all(Uncertainty.RESET)
         self._core.ledger.reset_answered()

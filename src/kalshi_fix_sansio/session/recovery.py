@@ -180,7 +180,8 @@ class Recovery:
             if self._search.served(seq_num):
                 self._narrow(self._search, now)
             return
-        # Also for a message that is dropped below for lack of space: `_look_for_the_rest` requests it.
+        # Updated even for a message that is dropped below for lack of space: `_look_for_the_rest` requests it
+        # again.
         self._highest = max(self._highest, seq_num)
         size = 0 if held is None else len(held.data)
         if (
@@ -215,15 +216,15 @@ class Recovery:
                     ledger.expected = expected + 1
                 else:
                     self._held_bytes -= len(held.data)
-                    # Its event is made now; the count of received bytes may have restarted meanwhile.
+                    # The message's event is emitted only now, so its bytes count as received now.
                     core.event_bytes += len(held.data)
                     self._process(held, now)
                     if core.state in OVER_STATES:
                         # The message may have been rejected and not counted, so do not skip beyond it.
                         return
             elif self._skip_to > expected:
-                # Only up to the next held message: the peer skips it, but it was received and may report a
-                # trade.
+                # Skip only up to the next held message. The peer skips that one too, but it was received, and
+                # may report a trade.
                 stop = min(self._skip_to, self._order[0]) if self._order else self._skip_to
                 # Emitted before the numbers are counted: if the process crashes before the event is
                 # confirmed, the skip is detected again.
@@ -325,7 +326,7 @@ class Recovery:
         self._narrow(search, now)
 
     def _narrow(self, search: Search, now: Instant) -> None:
-        """Request the next single message; once the oldest one is known, all messages from there on."""
+        """Request the next single message or, once the oldest one is known, all messages from that one on."""
         self._attempts = 0
         if not search.over:
             self._repeat(now)

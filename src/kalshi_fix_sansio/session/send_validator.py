@@ -108,7 +108,8 @@ class SendValidator:
         if not rules.is_request:
             return None
         ledger = core.ledger
-        # Requests whose answer is not confirmed have a bound of the same size: the store still has them.
+        # Answered requests have the same bounds until their answers are confirmed, because the store still
+        # contains them.
         requests, count = ledger.open, len(ledger.open.by_key)
         if count >= self._max_open or ledger.settling > self._max_open:
             raise LocalProtocolError(

@@ -207,7 +207,8 @@ class _Writer:
             # the judge; some are valid, such as text with several codes.
             guards = [f"v.__class__ is not {self._name(field.codes)}"]
         elif coded and not ranged and not formed and all(_only_values(limit) for limit in limits):
-            # Likewise, but only the members that the limit allows.
+            # Only the members that the limit allows are valid. There is exactly one limit, because at most
+            # one applies in a place (`rules.limits_of`).
             (limit,) = limits
             allowed = rules.satisfying(field.codes, member, limit.values)
             guards = [f"v.__class__ is not {self._name(field.codes)}", f"v not in {self._name(allowed)}"]

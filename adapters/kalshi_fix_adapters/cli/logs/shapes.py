@@ -38,7 +38,7 @@ def shapes(files: tuple[str, ...], session: str | None, out: Path) -> None:
         if not codec.shapes:
             print_stderr("no message of the venue was found often enough to learn its shape")
             sys.exit(NOTHING_FOUND)
-        # Those learned first are the most frequent ones.
+        # The shapes learned first are the most frequent ones.
         found = codec.shapes[:MAX_SHAPES]
         write_shapes(out, found)
     Screen().lines([plain(f"{counted(len(found), 'shape')} written to {out}")])

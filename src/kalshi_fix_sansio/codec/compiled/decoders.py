@@ -226,7 +226,7 @@ class DecoderWriter:
             )
         )
         items = [(item, target) for target in (header, body, trailer) for item in target.block.items]
-        # In wire order: header fields may occur in the body, and body fields in the header.
+        # Sort into wire order, because header fields may occur in the body, and body fields in the header.
         items.sort(key=lambda pair: pair[0].position)
         for item, target in items:
             self._item(target, item)
@@ -354,7 +354,7 @@ class DecoderWriter:
             target_of_entry = self._target(f"entry{self._position}", entry)
             for item in entry.items:
                 self._item(target_of_entry, item)
-            # After the lines of the nested groups, whose lists it refers to.
+            # Written after the lines of the nested groups, because it refers to their lists.
             self._lines += target_of_entry.lines()
             names.append(target_of_entry.name)
         target.values[attribute] = f"[{', '.join(names)}]"
