@@ -69,8 +69,8 @@ class Client(ClientBase):
             self._start(thread)
             self._shared.wait(self._first_logon, None)
         except BaseException:
-            # An interrupt may occur anywhere. This call started nothing if another thread has opened the
-            # client.
+            # An interrupt may occur anywhere, so check what this call has started. If `_thread` is another
+            # one, another thread has opened the client, and there is nothing to undo.
             if self._thread is thread:
                 self._change(self._core.abort, "interrupted")
                 thread.call_off()

@@ -60,7 +60,7 @@ class IoThread:
             if self._called_off:
                 return
             self._runs = True
-        # BaseException: if this thread died silently, calls that wait for it would never return.
+        # Every exception is caught: if this thread died silently, calls that wait for it would never return.
         try:
             while (attempt := self._next_attempt()) is not None:
                 self._connect(attempt)
@@ -77,8 +77,8 @@ class IoThread:
         core = shared.core
         while True:
             with shared.lock:
-                # An interrupt has left the core inconsistent; its numbers are uncertain, so make no further
-                # connection.
+                # `changing` means that an interrupt has left the core inconsistent: its numbers are
+                # uncertain, so make no further connection.
                 if core.changing:
                     core.failure(SessionClosedError("interrupted"))
                 if core.over:
@@ -194,9 +194,9 @@ class _CancellableWait:
         self._raise_if_abandoned()
 
     def _raise_if_abandoned(self) -> None:
-        """Raise _AbandonedError if the user has left the client or an interrupted call left it changing."""
+        """Raise _AbandonedError if the user has left the client, or an interrupt has left it inconsistent."""
         shared = self._shared
-        # Under the lock, because a change in progress in another thread is not an interrupted one.
+        # With the lock held, `changing` means an interrupted change, not one in progress in another thread.
         with shared.lock:
             if shared.core.leaving or shared.core.changing:
                 raise _AbandonedError

@@ -18,7 +18,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.dialect.base import Message
 
 _lock = Lock()
-"""For all budgets of the process, because clients may share a budget. Held for microseconds."""
+"""Held, for microseconds, while any budget is used, because clients in several threads may share one."""
 
 
 class Turn:

@@ -19,7 +19,7 @@ from kalshi_fix_sansio.events import Event, MessageReceived
 CONNECTION_EVENTS: Final = frozenset(get_args(ConnectionEvent))
 """Classes of the client's connection events; all other events are the session's."""
 MAX_CONNECTION_EVENTS = 1_000
-"""Waiting connection events beyond which only the last failed attempt is kept."""
+"""Number of waiting connection events beyond which a new attempt replaces the last failed one."""
 
 
 class EventQueue:
@@ -58,7 +58,7 @@ class EventQueue:
         """Append a connection event; the queue stays bounded if the user takes no events."""
         events = self.events
         crowded = isinstance(event, Connecting) and len(events) - self.waiting > MAX_CONNECTION_EVENTS
-        # The new attempt replaces the last failed one (Connecting, ConnectFailed).
+        # Drop the two events of the last failed attempt.
         if crowded and isinstance(events[-1], ConnectFailed) and isinstance(events[-2], Connecting):
             events.pop()
             events.pop()

@@ -53,7 +53,7 @@ class LogFile:
         """Append the data.
 
         Raises:
-            OSError: none of it was appended.
+            OSError: it could not be appended; a partial write is undone if possible.
         """
         file = self._open()
         begin = self._size
@@ -74,7 +74,7 @@ class LogFile:
         """Start a new file; rename the old one to `path.1`, and so on.
 
         Raises:
-            OSError: this failed; the old file is used for another `max_bytes`.
+            OSError: this failed; the old file may grow by another `max_bytes`.
         """
         # Set before a failure is possible; otherwise each further line would try to rename again.
         self._full_at = None if self._max_bytes is None else self._size + self._max_bytes
@@ -82,7 +82,7 @@ class LogFile:
         names = [self.path, *(Path(f"{self.path}.{number}") for number in range(1, self._backups + 1))]
         if self._backups == 0:
             self.path.unlink()
-        # Starting with the oldest, which is overwritten: each makes room for the next newer one.
+        # Rename from the oldest, which is overwritten, to the newest, so each new name is free.
         for older, newer in zip(names[:0:-1], names[-2::-1], strict=True):
             if newer.exists():
                 newer.replace(older)

@@ -29,7 +29,7 @@ _DATA_SECRETS: Final = SECRETS & (
     set(DATA_TAGS.values()) | {tag for tag, field in DIALECT.fields.items() if field.kind is Kind.DATA}
 )
 _TAGS: Final = "|".join(map(str, sorted(SECRETS))).encode()
-# With leading zeros, because a lenient reader accepts them.
+# Leading zeros are allowed, because a lenient reader accepts them.
 _SECRET_FIELD: Final = re.compile(rb"\x010*(?:%b)=" % _TAGS)
 SECRET_NAME: Final = re.compile(f"0*({_TAGS.decode()})=")
 # Not after a digit other than 0, which would be part of another tag. In bytes that are not a message the end
@@ -81,12 +81,12 @@ class Transcript:
         self._moved_at = {"sent": 0.0, "received": 0.0}
 
     def feed(self, direction: Direction, data: bytes, now: Instant) -> list[str]:
-        """Add bytes; return a line for each message, or piece of garbage, that they complete."""
+        """Add bytes; return a line for each message, or run of garbage, that they complete."""
         framer = self._framers[direction]
         if not framer.pending:
             self._moved_at[direction] = now.monotonic
         elif now.monotonic - self._moved_at[direction] > STALL:
-            # A wrong BodyLength would keep all later bytes out of the log.
+            # Otherwise a wrong BodyLength would keep all later bytes out of the log.
             framer.resync()
         framer.feed(data)
         lines = list(_lines(direction, framer))

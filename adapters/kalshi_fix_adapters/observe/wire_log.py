@@ -92,7 +92,7 @@ class WireLog:
     def connect(
         self, where: str, now: Instant, *, max_message_size: int = MAX_BODY_LENGTH
     ) -> WireLogConnection:
-        """Write the beginning of a connection; return the object that writes its messages.
+        """Write the line for a new connection; return the object that writes its messages.
 
         A message whose BodyLength exceeds `max_message_size` is noted without its content.
         """
@@ -106,7 +106,7 @@ class WireLog:
         return WireLogConnection(self, number, max_message_size)
 
     def disconnect(self, number: int, now: Instant) -> None:
-        """Write the end of a connection."""
+        """Write the line for the end of a connection."""
         self.write(number, ["disconnected"], now)
         with self._file.lock:
             self._open_connections.pop(number, None)
@@ -193,7 +193,7 @@ _borrowing = Lock()
 def borrow(path: str | Path) -> WireLog:
     """Return the log at a path, which all clients with this path share; the last `give_back` closes it.
 
-    Two separate logs would rotate the same file.
+    They share one object, because two separate ones would each rotate the file.
 
     Raises:
         ConfigurationError: the file cannot be written.

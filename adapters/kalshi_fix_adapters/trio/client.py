@@ -175,8 +175,8 @@ class _Adapter(AsyncAdapter):
                 raise
 
     async def _shielded(self) -> None:
-        # Shielded: leaving the context ends this task with a Logout; a cancellation from outside is raised
-        # in the user's task.
+        # `_running` is shielded, because leaving the context ends this task, with a Logout. A cancellation
+        # from outside is raised in the user's task instead.
         try:
             with self._running:
                 async with trio.open_nursery() as nursery:
@@ -228,7 +228,7 @@ class _Adapter(AsyncAdapter):
                 return
 
     async def _write(self, transport: Transport) -> None:
-        # Writes the output that could not be written at once.
+        # `flush` writes most messages at once; this task writes what the socket did not accept then.
         while True:
             if not (transport.full or self.core.output):
                 await self.output.wait(None)

@@ -147,6 +147,8 @@ class _Earlier:
             if self.day < earliest.first_day:
                 member = earliest.was or _forbidden(member)
             else:
+                # The earliest change may or may not have applied on this day, so neither form is required.
+                # The form after it is the one that the next change replaced.
                 member = _never_required(
                     next((change.was for change in later if change.was is not None), member)
                 )
