@@ -181,7 +181,7 @@ class Dispatcher:
             try:
                 getattr(observer, hook)(*arguments)
             except Exception as error:  # noqa: BLE001 - no error of an observer may affect the session
-                # New lists, because the current one is being iterated over.
+                # Replace the lists instead of changing them, because one is being iterated over.
                 for name, listed in self._hooks.items():
                     self._hooks[name] = [each for each in listed if each is not observer]
                 self._note_hooks()

@@ -147,7 +147,7 @@ class MemoryStore:
         self.generation: int = 0
         self.next_outgoing: int = next_outgoing
         self.next_incoming: int = next_incoming
-        # The messages sent under lower numbers are not known.
+        # Messages sent under lower numbers are not available.
         self.oldest_kept: int = next_outgoing
         self.reset_unanswered: bool = False
         self._requests: dict[int, OpenRequest] = {}
@@ -201,7 +201,7 @@ class MemoryStore:
             self.next_incoming = next_incoming
 
     def reset(self, *, unanswered: bool = False) -> None:
-        """Restart both directions at 1 and drop all messages, but no open request."""
+        """Restart both directions at 1 and drop all messages; the open requests are kept."""
         self.generation += 1
         self.next_outgoing = self.next_incoming = self.oldest_kept = 1
         self.reset_unanswered = unanswered
@@ -210,7 +210,7 @@ class MemoryStore:
         self._bytes = self._forgotten = 0
 
     def reset_answered(self) -> None:
-        """The peer has agreed to the reset."""
+        """Record that the peer has agreed to the reset."""
         self.reset_unanswered = False
 
     def renumber(self, next_outgoing: int, next_incoming: int) -> None:
@@ -234,7 +234,7 @@ class MemoryStore:
         self._requests[request.key] = request
 
     def settle_requests(self, keys: Iterable[int]) -> None:
-        """Remove these requests."""
+        """Remove the requests with these keys; unknown keys are ignored."""
         for key in keys:
             self._requests.pop(key, None)
 

@@ -92,7 +92,7 @@ def _was_replaced(path: Path, file: IO[bytes]) -> bool:
     try:
         now = path.stat()
     except FileNotFoundError:
-        return False  # the next file does not exist yet
+        return False  # renamed, and the new file does not exist yet
     return (now.st_ino, now.st_dev) != (opened.st_ino, opened.st_dev)
 
 
@@ -107,12 +107,13 @@ class OtherVersions:
         rest = b""
         for piece in found:
             yield piece
-            # Most logs have none, and this search is fast.
+            # Search for the bytes before using the expression, because most logs contain no other version.
             data = rest + piece
             if data.find(b"8=FIX.") >= 0:
                 for each in _OTHER_VERSION.finditer(data):
                     if each.end() > len(rest):
                         self._found[each[1].decode()] += 1
+            # A BeginString may be split between two pieces.
             rest = data[-_LONGEST_BEGIN_STRING_VERSION:]
 
     def sentences(self) -> Iterator[str]:

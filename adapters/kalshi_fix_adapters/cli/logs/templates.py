@@ -103,7 +103,8 @@ class Templates:
         text = frame.decode("latin-1")
         template = self._last.get(name)
         if template is not None and template.match is not None:
-            # One match for tags and values. If a value has to be escaped, the slow path is used.
+            # One match checks the tags and captures the values. If a value has to be escaped, the slow path
+            # below is used.
             found = template.match(text)
             if found is not None:
                 values = found.group(*template.groups)
@@ -128,7 +129,7 @@ class Templates:
 
     def _learn(self, tags: list[str], frame: bytes) -> _Template:
         inspection = CODEC.inspect(frame)
-        # By identity, because two fields may be equal.
+        # Keyed by identity, because two fields may be equal.
         places = {id(node): number for number, node in enumerate(_walk(inspection))}
 
         def marked(node: Node) -> str:
