@@ -238,7 +238,7 @@ class Commands:
         try:
             return Sent(await self._client.send(message, timeout=left))
         except SendFailedError as error:
-            # The store may have failed after the message was durable, and written.
+            # Nothing was sent, but a store that has failed may keep the message: a successor then answers Sent.
             return Unknown(str(error))
         except (LocalProtocolError, ClientTimeoutError, NotConnectedError) as error:
             return Refused(str(error))

@@ -663,7 +663,10 @@ class ClientCore:
         Raises:
             SendFailedError: they could not be made durable.
         """
-        connection = self._connection
+        connection, session = self._connection, self._sequence.session
+        if session is not None and session.released >= ticket:
+            # Also if a later commit has failed since: these messages were sent.
+            return True
         try:
             # If they are durable but not released yet, `store_changed` is about to be called to release them.
             if self._sequence.durable >= ticket and (

@@ -47,6 +47,7 @@ class Ledger:
         "marks",
         "next_key",
         "open",
+        "released",
         "restart_unreported",
         "settling",
         "settling_bytes",
@@ -98,6 +99,9 @@ class Ledger:
         """Whether the store's requests have been loaded."""
         self.ticket: int = 0
         """The ticket of the last commit that was begun."""
+        self.released: int = 0
+        """The last ticket whose bytes were returned to be written to a transport, by this session or those
+        before it."""
         self.unsaved: bool = False
         """Whether there are records that must be durable before further messages are sent, and for which no
         commit was begun."""
@@ -208,7 +212,7 @@ class Ledger:
         self.broken = False
         self._counting = True
         self.unsaved = self._stale = False
-        self.ticket = 0
+        self.ticket = self.released = 0
         self._void_marks()
 
     def begin_commit(self, *, leaving: bool) -> int:

@@ -138,6 +138,11 @@ class Session:
         return self._core.outbound.oldest_ticket > ticket
 
     @property
+    def released(self) -> int:
+        """The last ticket whose bytes `data_to_send` has returned, of this session or those before it."""
+        return self._core.ledger.released
+
+    @property
     def next_outgoing(self) -> int:
         """MsgSeqNum of the next message this side sends."""
         return self._core.store.next_outgoing

@@ -233,6 +233,7 @@ class Outbound:
     def release(self, ticket: int, durable: int) -> bytes:
         """Remove and return the bytes whose records are durable; see `assign`."""
         buffer = self.buffer
+        self._ledger.released = durable
         if ticket <= durable:
             data = bytes(buffer)
             buffer.clear()

@@ -386,6 +386,41 @@ def test_a_ticket_of_a_store_that_fails_raises(how: str) -> None:
     assert core.output == b""
 
 
+@pytest.mark.parametrize("released_by", ["store_changed", "send"])
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_sent_message_counts_as_sent_when_a_later_commit_fails(released_by: str, cut: bool) -> None:
+    """Its task wakes only after the failure."""
+    store = LateStore()
+    stage = opened(plan("KalshiRT", store=store))
+    core, store.at_once = stage.core, False
+    _, ticket = core.send(order("a1"))
+    store.complete()
+    if released_by == "store_changed":
+        core.store_changed()
+    _, later = core.send(order("a2"))
+    assert b"a1" in core.output
+    if cut:
+        stage.cut()
+    store.fail("disk full")
+    core.store_changed()
+    assert core.is_committed(ticket)
+    with pytest.raises(SendFailedError, match="disk full"):
+        core.is_committed(later)
+
+
+def test_a_durable_message_that_was_not_released_before_a_failure_is_not_sent() -> None:
+    store = LateStore()
+    stage = opened(plan("KalshiRT", store=store))
+    core, store.at_once = stage.core, False
+    _, ticket = core.send(order())
+    store.complete()
+    store.fail("disk full")
+    core.store_changed()
+    with pytest.raises(SendFailedError, match="disk full"):
+        core.is_committed(ticket)
+    assert core.output == b""
+
+
 def test_an_idle_session_ends_when_its_store_is_lost() -> None:
     store = LateStore()
     stage = opened(plan("KalshiRT", store=store, reconnect=None))
