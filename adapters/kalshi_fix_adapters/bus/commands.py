@@ -57,7 +57,8 @@ class Refused:
 
 @attrs.frozen
 class Unknown:
-    """The message may have been sent, or may still be until its deadline on the session's clock.
+    """The message may have been sent, or may still be: until its deadline on the session's clock, or once the
+    store has committed it, which takes `commit_timeout` at most.
 
     The same message with the same ClOrdID may be sent again: it is sent once in all. Otherwise look it up in
     the events of the session.
@@ -165,8 +166,10 @@ class Commands:
         """
         self._client, self._check, self._clock = client, check, clock
         self._clock_difference = clock_difference
-        self._begun: dict[str, asyncio.Future[Answer]] = {}
-        """The commands in progress, by the id of their message."""
+        self._sending: set[asyncio.Task[Answer]] = set()
+        """The messages that are being sent, perhaps beyond the deadline of their command."""
+        self._begun: dict[str, asyncio.Task[Answer]] = {}
+        """Those with an id."""
         self.waiting: int = 0
         self.sent: int = 0
         self.known: int = 0
@@ -183,7 +186,7 @@ class Commands:
         Raises:
             StoreError: the store cannot tell whether the message was sent before.
         """
-        if self.waiting >= MAX_WAITING:
+        if max(self.waiting, len(self._sending)) >= MAX_WAITING:
             self.refused += 1
             return Refused(f"{MAX_WAITING} commands are waiting already")
         self.waiting += 1
@@ -207,24 +210,18 @@ class Commands:
             return Refused(f"a message of type {message.msg_type} with the subject of type {msg_type}")
         name = request_id(message)
         if name is None:
-            return await self._send(message, deadline)
+            return await self._send(message, None, deadline)
         while (begun := self._begun.get(name)) is not None:
-            # Not cancelled with this command.
-            await asyncio.wait({begun})
+            if not await self._wait(begun, deadline):
+                return Unknown(f"an earlier command with the id {name} is not finished")
         before = self._client.sent_request(name)
         if before is not None:
             if before.msg_type == message.msg_type:
                 return Sent(before.seq_num, known=True)
             return Refused(f"{name} is the id of an earlier message of type {before.msg_type}")
-        done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._begun[name] = done
-        try:
-            return await self._send(message, deadline)
-        finally:
-            del self._begun[name]
-            done.cancel()
+        return await self._send(message, name, deadline)
 
-    async def _send(self, message: Message, deadline: float) -> Answer:
+    async def _send(self, message: Message, name: str | None, deadline: float) -> Answer:
         left = deadline - self._clock()
         if not 0 < left <= MAX_WITHIN + self._clock_difference:
             return Refused(
@@ -235,10 +232,31 @@ class Commands:
         refusal = None if self._check is None else self._check(message)
         if refusal is not None:
             return Refused(refusal.reason)
+        task = asyncio.create_task(self._outcome(message, left))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+        if name is not None:
+            self._begun[name] = task
+            task.add_done_callback(lambda _: self._begun.pop(name))
+        try:
+            done = await self._wait(task, deadline)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        return task.result() if done else Unknown("the store had not committed it by its deadline")
+
+    async def _wait(self, task: asyncio.Task[Answer], deadline: float) -> bool:
+        """Wait for a message that is being sent; return whether it was finished by the deadline. It is not
+        cancelled: it may be in the store already."""
+        left = min(max(0.0, deadline - self._clock()), MAX_WITHIN + self._clock_difference)
+        await asyncio.wait({task}, timeout=left)
+        return task.done()
+
+    async def _outcome(self, message: Message, left: float) -> Answer:
         try:
             return Sent(await self._client.send(message, timeout=left))
         except SendFailedError as error:
-            # Nothing was sent, but a store that has failed may keep the message: a successor then answers Sent.
+            # Nothing was sent, but a store that failed may keep it: then a successor answers Sent.
             return Unknown(str(error))
         except (LocalProtocolError, ClientTimeoutError, NotConnectedError) as error:
             return Refused(str(error))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final, Protocol, Self
 
 import attrs
@@ -37,6 +37,7 @@ class Mark:
         event: The number of the last event without a MsgSeqNum of that fence.
         generation: The generation of that event.
         lanes: The last message of each lane.
+        unproven: Lanes of which the broker may have dropped messages after the last one.
     """
 
     sequence: int = 0
@@ -44,11 +45,12 @@ class Mark:
     event: int = 0
     generation: int = 0
     lanes: Mapping[str, Position] = attrs.field(factory=dict)
+    unproven: Collection[str] = ()
 
     def dump(self) -> dict[str, Any]:
         """Return the mark as JSON values, to be stored with the effects of the event."""
         lanes = {lane: attrs.astuple(position) for lane, position in self.lanes.items()}
-        return {**attrs.asdict(self, recurse=False), "lanes": lanes}
+        return {**attrs.asdict(self, recurse=False), "lanes": lanes, "unproven": sorted(self.unproven)}
 
     @classmethod
     def load(cls, dumped: Any) -> Self:
@@ -61,11 +63,12 @@ class Mark:
             numbers = [dumped[name] for name in ("sequence", "fence", "event", "generation")]
             sequence, fence, event, generation = numbers
             lanes = {lane: Position(*values) for lane, values in dumped["lanes"].items()}
+            unproven = [str(lane) for lane in dumped["unproven"]]
             if not all(type(each) is int for at in lanes.values() for each in (*numbers, *attrs.astuple(at))):
                 raise ValueError("a number is not an integer")
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"not a mark: {str(dumped)[:200]}") from error
-        return cls(sequence, fence, event, generation, lanes)
+        return cls(sequence, fence, event, generation, lanes, unproven)
 
 
 def encode_snapshot(mark: Mark, machine: Machine) -> bytes:

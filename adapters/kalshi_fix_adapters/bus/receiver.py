@@ -8,7 +8,7 @@ numbers of a generation only rise.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Final
 
@@ -83,6 +83,8 @@ class Receiver:
         """The generation of that event."""
         self._lanes: dict[str, Position] = {}
         self._parts: _Parts | None = None
+        self.unproven: frozenset[str] = frozenset()
+        """Lanes of which the stream may have dropped messages after the last one received."""
         self.verdict: Verdict = Verdict.APPLIED
         """What became of the last message."""
 
@@ -107,11 +109,26 @@ class Receiver:
         return self._generation
 
     def start(
-        self, fence: int, positions: Mapping[str, Position], event: int = 0, generation: int = 0
+        self,
+        fence: int,
+        positions: Mapping[str, Position],
+        event: int = 0,
+        generation: int = 0,
+        unproven: Iterable[str] = (),
     ) -> None:
         """Continue after the positions of a snapshot."""
         self._fence, self._lanes = fence, dict(positions)
         self._event, self._generation = event, generation
+        self.unproven = frozenset(unproven)
+
+    def suspect(self) -> None:
+        """Record that the stream has dropped messages after the last one received, perhaps of this channel.
+
+        They are reported as lost unless the next message of each lane proves that none of its lane is
+        missing. A message of a later publisher or generation cannot.
+        """
+        if self._fence:
+            self.unproven = frozenset({*self._lanes, EVENT})
 
     def receive(self, batch: BatchId, lane: str, previous: int | None, data: bytes) -> list[object]:
         """Return the new events of a message; MessagesLost first, if messages or events are missing.
@@ -133,13 +150,16 @@ class Receiver:
             self.verdict = Verdict.DUPLICATE
             return []
         whole = data if batch.parts == 1 else self._collect(batch, data)
-        events = [] if whole is None else self._read(batch, lane, previous, whole)
+        lost = None if whole is None else self._lost(batch, lane, previous)
+        events = [] if whole is None else self._read(batch, lane, whole)
         # From here on nothing raises: a message that cannot be read changes nothing.
         if batch.fence > self._fence:
             self._fence, self._event = batch.fence, 0
         self.verdict = Verdict.APPLIED
         if whole is None:
             return []
+        # One loss is reported for all lanes; what another lane proves to be missing is reported with it.
+        self.unproven = frozenset() if lost is not None else self.unproven - {lane}
         if lane == EVENT:
             self._event, self._generation = batch.event, batch.generation
         else:
@@ -147,7 +167,7 @@ class Receiver:
             self._lanes[lane] = Position(batch.fence, batch.generation, batch.last)
             if len(self._lanes) > MAX_LANES:
                 del self._lanes[next(iter(self._lanes))]
-        return events
+        return events if lost is None else [lost, *events]
 
     def _is_new(self, batch: BatchId, lane: str) -> bool:
         at = self._lanes.get(lane, NOWHERE)
@@ -156,20 +176,32 @@ class Receiver:
             return batch.generation > at.generation or batch.fence > at.fence
         return batch.last > at.number
 
-    def _read(self, batch: BatchId, lane: str, previous: int | None, data: bytes) -> list[object]:
+    def _lost(self, batch: BatchId, lane: str, previous: int | None) -> MessagesLost | None:
+        """Return the loss that a new message shows."""
+        unproven = lane in self.unproven
         if lane == EVENT:
-            found = decode_event(data)
             before = self._event if batch.fence == self._fence else 0
-            is_missing = self._fence > 0 and batch.event > before + 1
-            return [MessagesLost(1, max(batch.last, 1)), found] if is_missing else [found]
+            is_missing = batch.event > before + 1 or (unproven and batch.fence > self._fence)
+            return MessagesLost(1, max(batch.last, 1)) if self._fence and is_missing else None
+        at = self._lanes.get(lane, NOWHERE)
+        continues = at.generation == batch.generation
+        last = at.number if continues else 0
+        if at is not NOWHERE and previous is not None and previous > last:
+            return MessagesLost(last + 1, previous)
+        # A generation begins with LoggedOn, which the stream no longer has.
+        if not continues and batch.generation != self._generation and self._event:
+            return MessagesLost(1, max(batch.first - 1, 1))
+        if unproven and not (continues and (previous is not None or batch.first <= last + 1)):
+            return MessagesLost(last + 1, max(batch.first - 1, last + 1))
+        return None
+
+    def _read(self, batch: BatchId, lane: str, data: bytes) -> list[object]:
+        """Return the new events of a whole message."""
+        if lane == EVENT:
+            return [decode_event(data)]
         at = self._lanes.get(lane, NOWHERE)
         last = at.number if at.generation == batch.generation else 0
         events: list[object] = []
-        if at is not NOWHERE and previous is not None and previous > last:
-            events.append(MessagesLost(last + 1, previous))
-        elif at.generation != batch.generation != self._generation and self._event:
-            # A generation begins with LoggedOn, which the stream no longer has.
-            events.append(MessagesLost(1, max(batch.first - 1, 1)))
         for frame in split_frames(data):
             try:
                 message = decode(frame)

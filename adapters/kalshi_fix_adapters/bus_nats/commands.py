@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from typing import Final
 
@@ -33,6 +34,8 @@ ROLE: Final = "server"
 """The key of the fence of the process that answers commands."""
 _ENDED_EVERY: Final = 0.2
 """Seconds between checks of whether the client has ended."""
+_INBOX: Final = re.compile(r"_INBOX(_[^.]*)?\.")
+"""Reply subjects that are answered: inboxes of the client of NATS, which may have a name for each user."""
 _NOT_WRITTEN: Final = (
     ConnectionClosedError,
     ConnectionDrainingError,
@@ -52,10 +55,14 @@ async def serve(link: Link, client: Client, check: Check | None, clock_differenc
     async with asyncio.TaskGroup() as tasks:
 
         async def answer(message: Msg) -> None:
+            if not _INBOX.match(message.reply):
+                # Nothing else may be written with the rights of this process.
+                LOGGER.warning("a command was ignored: its reply subject is no inbox")
+                return
             msg_type = message.subject.rpartition(".")[2]
             found = await commands.answer(message.data, _deadline(message), msg_type)
             try:
-                await message.respond(encode_answer(found))
+                await link.client.publish(message.reply, encode_answer(found))
             except NATS_ERRORS as error:
                 LOGGER.warning("a command was not answered with %s: %s", found, error)
 

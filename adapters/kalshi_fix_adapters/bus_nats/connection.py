@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import sys
@@ -21,6 +22,7 @@ from kalshi_fix_adapters.bus_nats.events import Events, Start
 from kalshi_fix_adapters.bus_nats.link import LOGGER, NATS_ERRORS, Link, text_of
 from kalshi_fix_adapters.bus_nats.publishing import make_publisher
 from kalshi_fix_adapters.bus_nats.snapshots import write_snapshot
+from kalshi_fix_adapters.errors import ConnectionFailedError
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.trading import OrderBooks
 
@@ -31,35 +33,45 @@ _OURS: Final = ("pending_size", "max_reconnect_attempts", "allow_reconnect", "er
 
 
 @asynccontextmanager
-async def connect(servers: str | list[str], **options: Any) -> AsyncIterator[Bus]:
+async def connect(servers: str | list[str], *, within: float = 10.0, **options: Any) -> AsyncIterator[Bus]:
     """Connect to NATS, and close the connection at the end.
 
-    It reconnects for ever. Nothing waits in a buffer meanwhile: a command would be sent later (`pending_size`
-    of the client is 0), and events wait in the publisher.
+    A connection that is lost later is renewed for ever. Nothing waits in a buffer meanwhile: a command would
+    be sent later (`pending_size` of the client is 0), and events wait in the publisher.
 
     Args:
         servers: the address of a server, such as `tls://nats.example:4222`, or several of one cluster.
+        within: seconds for the first connection, including further attempts.
         options: further arguments of `nats.connect`, such as `tls`, `user_credentials` or `name`.
 
     Raises:
         ConfigurationError: the bus sets this option itself.
-        ConnectionFailedError: the server cannot be reached.
+        ConnectionFailedError: no server has accepted the connection within that time.
     """
     if wrong := sorted(options.keys() & set(_OURS)):
         raise ConfigurationError(f"the bus sets {', '.join(wrong)} itself")
 
+    errors = ["none answers"]
+
     async def log(error: Exception) -> None:
-        LOGGER.warning("NATS: %s", text_of(error))
+        errors[0] = text_of(error)
+        LOGGER.warning("NATS: %s", errors[0])
 
     client = NatsClient()
     try:
-        await client.connect(
-            servers,
-            pending_size=0,
-            max_reconnect_attempts=-1,
-            error_cb=log,
-            **{"reconnect_time_wait": 0.25, **options},
-        )
+        try:
+            async with asyncio.timeout(within):
+                await client.connect(
+                    servers,
+                    pending_size=0,
+                    max_reconnect_attempts=-1,
+                    error_cb=log,
+                    **{"reconnect_time_wait": 0.25, **options},
+                )
+        except TimeoutError:
+            raise ConnectionFailedError(
+                f"no connection to a NATS server within {within:g} s: {errors[0]}"
+            ) from None
         name = options.get("name") or f"{Path(sys.argv[0]).name} {os.getpid()} on {socket.gethostname()}"
         yield Bus(Link(client, client.jetstream(timeout=TIMEOUT), name))
     finally:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Literal, Self
@@ -59,6 +61,10 @@ class Events:
         self._continue(Mark() if mark is None else mark)
         self._delivered = 0
         """The consumer's number of the last message received; the server counts from 1."""
+        self._fetched_at = -math.inf
+        """Monotonic time of the end of the last request for messages, which may have found none."""
+        self._interrupted = False
+        """Whether a request was cancelled, which may have lost messages."""
         self._events: deque[tuple[Any, Callable[[], None] | None]] = deque()
         self.received: int = 0
         self.redelivered: int = 0
@@ -102,13 +108,20 @@ class Events:
         if self._events:
             return True
         try:
+            if self._interrupted:
+                await self._check()
+            self._interrupted = True
             await self._begin()
             pull = self._pull
             messages = [] if pull is None else await pull.fetch(FETCHED, timeout=timeout)
+            oldest = await self._oldest()
+            self._interrupted, self._fetched_at = False, time.monotonic()
         except ConnectionClosedError:
             raise
         except TimeoutError:
+            self._fetched_at = time.monotonic()
             await self._check()
+            self._interrupted = False
             return False
         except NATS_ERRORS as error:
             LOGGER.warning("no events of %s: %s", self.channel, error)
@@ -116,7 +129,7 @@ class Events:
             await asyncio.sleep(RETRY)
             return False
         for message in messages:
-            if not self._receive(message):
+            if not self._receive(message, oldest):
                 # A message was lost on its way, or the caller was cancelled.
                 await self._stop()
                 break
@@ -130,7 +143,7 @@ class Events:
         self._mark = mark
         self._sequence = mark.sequence
         """The stream's number of the last message received."""
-        self._receiver.start(mark.fence, mark.lanes, mark.event, mark.generation)
+        self._receiver.start(mark.fence, mark.lanes, mark.event, mark.generation, mark.unproven)
 
     async def _begin(self) -> None:
         if self._pull is not None:
@@ -159,15 +172,29 @@ class Events:
         self._delivered, self._started = 0, True
 
     async def _check(self) -> None:
-        """Begin again if the server has forgotten this consumer, as it does when it is restarted."""
+        """Begin again if the server has forgotten this consumer, as it does when it is restarted, or has sent
+        messages that did not arrive, as it does when the connection is lost."""
         if self._pull is None:
             return
         try:
-            await self._pull.consumer_info()
+            found = await self._pull.consumer_info()
         except NotFoundError:
             await self._stop()
         except NATS_ERRORS:
             await asyncio.sleep(RETRY)
+        else:
+            if found.delivered is not None and found.delivered.consumer_seq != self._delivered:
+                await self._stop()
+
+    async def _oldest(self) -> int:
+        """Return the number of the oldest message in the stream if it may have dropped messages that this
+        consumer has not received; otherwise 0.
+
+        Only to a consumer that is behind, so others cause no request.
+        """
+        if not self._sequence or (not self.lag and time.monotonic() - self._fetched_at < 2 * IDLE):
+            return 0
+        return (await self._link.jetstream.stream_info(NAME)).state.first_seq
 
     async def _stop(self) -> None:
         pull, self._pull = self._pull, None
@@ -177,7 +204,7 @@ class Events:
             except NATS_ERRORS:
                 LOGGER.debug("a subscription had ended", exc_info=True)
 
-    def _receive(self, message: Msg) -> bool:
+    def _receive(self, message: Msg, oldest: int) -> bool:
         """Add the events of a message; return whether it follows the one before."""
         metadata = message.metadata
         if metadata.sequence.consumer != self._delivered + 1:
@@ -186,6 +213,8 @@ class Events:
         self.received += 1
         self.lag = metadata.num_pending or 0
         receiver, sequence = self._receiver, metadata.sequence.stream
+        if self._sequence + 1 < min(oldest, sequence):
+            receiver.suspect()
         headers = message.headers or {}
         try:
             batch = BatchId.parse(headers.get(MESSAGE_ID, ""))
@@ -217,14 +246,15 @@ class Events:
             # The events of a higher fence are counted anew.
             number = mark.event if batch.fence == mark.fence else 0
             lanes = {**mark.lanes, lane: at}
-            self._mark = Mark(mark.sequence, batch.fence, number, mark.generation, lanes)
+            unproven = {*mark.unproven} - {lane}
+            self._mark = Mark(mark.sequence, batch.fence, number, mark.generation, lanes, unproven)
 
         return advance
 
     def _wholly(self, sequence: int) -> Callable[[], None]:
         receiver = self._receiver
         lanes = dict(receiver.positions)
-        mark = Mark(sequence, receiver.fence, receiver.event, receiver.generation, lanes)
+        mark = Mark(sequence, receiver.fence, receiver.event, receiver.generation, lanes, receiver.unproven)
 
         def advance() -> None:
             self._mark = mark

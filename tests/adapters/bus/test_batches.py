@@ -285,6 +285,69 @@ def test_a_publisher_with_a_lower_fence_is_ignored() -> None:
     assert numbers(apply(receiver, published(other, [report(4)]))) == [4]
 
 
+def market(fence: int, *numbers: int, symbol: str = "KX") -> list[Outgoing]:
+    """Return the messages of a market data publisher: its LoggedOn, and deltas."""
+    return published(batcher(fence=fence), [logged_on(), *(delta(number, symbol) for number in numbers)])
+
+
+def reports(fence: int, *numbers: int, generation: int = 3) -> list[Outgoing]:
+    """Return the messages of a publisher of reports: its LoggedOn, and one for each report."""
+    events = [report(number, str(number)) for number in numbers]
+    return published(batcher(REPORTS, fence=fence), [logged_on(generation, reset=False), *events])
+
+
+@pytest.mark.parametrize(
+    ("received_before", "dropped", "rest", "lost"),
+    [
+        # A new publisher of the same numbers does not know what the one before it has published last.
+        (reports(1, 4, 5), True, reports(2, 11)[1:], MessagesLost(6, 10)),
+        (reports(1, 4, 5), True, reports(2, 6)[1:], None),
+        (reports(1, 4, 5), True, reports(2, 5, 6)[1:], None),
+        (reports(1, 4, 5), False, reports(2, 11)[1:], None),
+        (reports(1, 4, 5), True, reports(2, 11), MessagesLost(1, 1)),
+        # The next one is of another generation, of the same fence or another.
+        (reports(1, 4, 5), True, reports(1, 2, generation=4)[1:], MessagesLost(1, 1)),
+        (reports(1, 4, 5), True, reports(2, 2, generation=0)[1:], MessagesLost(1, 1)),
+        (market(1, 4, 5), True, market(2, 3), MessagesLost(1, 1)),
+        (market(1, 4, 5), True, market(2, 3)[1:], MessagesLost(1, 2)),
+        # The numbers themselves show that no message of the lane is missing.
+        (market(1, 4, 5)[:2], True, market(1, 4, 5)[2:], None),
+        (reports(1, 4, 5)[:2], True, reports(1, 4, 5)[2:], None),
+        # A consumer that starts here has lost nothing.
+        ([], True, reports(2, 11), None),
+    ],
+)
+def test_a_consumer_behind_the_stream_is_told_unless_the_numbers_are_complete(
+    received_before: list[Outgoing], dropped: bool, rest: list[Outgoing], lost: MessagesLost | None
+) -> None:
+    receiver = Receiver()
+    apply(receiver, received_before)
+    if dropped:
+        receiver.suspect()
+    found = apply(receiver, rest)
+    assert [each for each in found if isinstance(each, MessagesLost)] == ([] if lost is None else [lost])
+    assert lost is None or found[0] == lost
+
+
+def test_a_loss_in_one_lane_is_still_found_after_another_one_was_complete() -> None:
+    """The end of one bucket's messages of a session that is over is missing."""
+    first, second = (next(s for s in SYMBOLS if bucket_of(s, 8) != bucket_of(SYMBOLS[0], 8)), SYMBOLS[0])
+    publisher = batcher()
+    messages = published(publisher, [logged_on(), delta(1, first), delta(2, second)])
+    later = published(publisher, [delta(3, first), logged_on(), delta(1, second)])
+    receiver = Receiver()
+    apply(receiver, messages)
+    receiver.suspect()
+    found = apply(receiver, later)
+    assert [type(each).__name__ for each in found] == [
+        "MessageReceived",
+        "LoggedOn",
+        "MessagesLost",
+        "MessageReceived",
+    ]
+    assert not receiver.unproven
+
+
 def test_repeated_events_are_applied_once() -> None:
     receiver, messages = Receiver(), published(batcher(), [logged_on(), ENDED, ENDED])
     assert apply(receiver, [messages[0], messages[1], *messages]) == [logged_on(), ENDED, ENDED]

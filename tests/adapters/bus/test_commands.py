@@ -158,6 +158,57 @@ def test_a_repeated_command_sends_what_the_first_one_did_not() -> None:
     asyncio.run(main())
 
 
+def test_a_command_whose_commit_takes_longer_than_its_deadline_is_answered_unknown() -> None:
+    """The answer is in time for every repetition, and the message is sent once."""
+
+    async def main() -> None:
+        client = Client()
+        client.may_send.clear()
+        made = commands(client)
+        found = await asyncio.gather(*(answer(made, order(), 0.001) for _ in range(3)))
+        assert {type(each) for each in found} == {Unknown}
+        assert isinstance(await answer(made, order(), -1), Unknown)
+        assert made.waiting == 0
+        client.may_send.set()
+        assert await answer(made, order()) == Sent(1, known=True)
+        assert len(client.sent) == 1
+
+    asyncio.run(main())
+
+
+def test_messages_that_wait_for_the_store_beyond_their_deadline_are_bounded() -> None:
+    async def main() -> None:
+        client = Client()
+        client.may_send.clear()
+        made = commands(client)
+        names = map(str, range(MAX_WAITING))
+        found = await asyncio.gather(*(answer(made, order(name), 0.001) for name in names))
+        assert {type(each) for each in found} == {Unknown}
+        assert await answer(made, order("more")) == Refused("1000 commands are waiting already")
+        client.may_send.set()
+        assert await answer(made, order("0")) == Refused("1000 commands are waiting already")
+        await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
+        await asyncio.sleep(0)  # for the callbacks of the last one
+        assert await answer(made, order("more")) == Sent(MAX_WAITING + 1)
+
+    asyncio.run(main())
+
+
+def test_a_command_that_is_cancelled_before_it_is_sent_is_not_sent() -> None:
+    async def main() -> None:
+        client = Client()
+        client.may_send.clear()
+        made = commands(client)
+        task = asyncio.create_task(answer(made, order()))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait({task})
+        client.may_send.set()
+        assert await answer(made, order()) == Sent(1)
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize(
     "error",
     [InvalidMessageError("wrong", ()), ClientTimeoutError("late"), NotConnectedError("off")],

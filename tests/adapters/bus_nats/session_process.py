@@ -9,7 +9,7 @@ import signal
 import sys
 from typing import Any
 
-from nats.aio.msg import Msg
+from nats.aio.client import Client
 
 from kalshi_fix_adapters.asyncio import order_entry
 from kalshi_fix_adapters.bus_nats import connect
@@ -18,16 +18,17 @@ from kalshi_fix_adapters.net.tls import Tls
 
 async def main(url: str, ca: str, options: dict[str, Any], answers: int) -> None:
     """Serve commands until `answers` are given; 0 for ever."""
-    respond, given = Msg.respond, 0
+    publish, given = Client.publish, 0
 
-    async def respond_or_die(self: Msg, data: bytes) -> None:
+    async def publish_or_die(self: Client, subject: str, *rest: Any, **options: Any) -> None:
         nonlocal given
-        given += 1
-        if given == answers:
-            os.kill(os.getpid(), signal.SIGKILL)
-        await respond(self, data)
+        if subject.startswith("_INBOX"):
+            given += 1
+            if given == answers:
+                os.kill(os.getpid(), signal.SIGKILL)
+        await publish(self, subject, *rest, **options)
 
-    Msg.respond = respond_or_die  # type: ignore[method-assign]
+    Client.publish = publish_or_die  # type: ignore[method-assign]
     async with (
         connect(url) as bus,
         order_entry(**options, tls=Tls(ca_data=ca), explicit_confirm=True) as client,

@@ -43,6 +43,7 @@ class Client:
     def add(self, *events: Any) -> None:
         for event in events:
             self.queue.put_nowait(event)
+            self.last = event
 
     def end(self) -> None:
         self.queue.put_nowait(None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 pytest.importorskip("nats", reason="the bus needs nats-py (extra nats)")
 
 from kalshi_fix_adapters.asyncio import Client, order_entry
+from kalshi_fix_adapters.bus.commands import decode_answer, encode_command
 from kalshi_fix_adapters.bus_nats import Bus, Refusal, Refused, Sent, Unknown, connect
 from kalshi_fix_adapters.bus_nats.link import DEADLINE, command_subject
 from kalshi_fix_adapters.bus_nats.publishing import channel_of
@@ -130,6 +132,35 @@ def test_an_order_given_while_disconnected_is_not_kept_for_later(
                 answer = await session.send(priced("c3"), within=0.2)
             assert isinstance(answer, Sent)
             assert client.sent_request("c2") is None
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    "reply", ["kalshi.demo.prediction.KalshiNR.desk.8.KX", "$JS.API.STREAM.PURGE.KALSHI", ""]
+)
+def test_only_inboxes_are_answered_and_without_headers_of_the_sender(
+    server: NatsServer, venue: Venue, tmp_path: Path, reply: str
+) -> None:
+    async def main() -> None:
+        async with (
+            connected(server) as bus,
+            connected(server) as other,
+            serving(bus, venue, tmp_path) as client,
+        ):
+            subject = command_subject(channel_of(client), await fence(bus, client), "D")
+            headers = {DEADLINE: repr(time.time() + 5), "Nats-Rollup": "all"}
+            everything = await other._link.client.subscribe(">")
+            nats = other._link.client
+            await nats.publish(subject, encode_command(priced("x1")), reply=reply, headers=headers)
+            answer = await nats.request(subject, encode_command(priced("x2")), timeout=5, headers=headers)
+            assert answer.headers is None
+            assert isinstance(decode_answer(answer.data), Sent)
+            seen = []
+            while everything.pending_msgs:
+                seen.append((await everything.next_msg()).subject)
+            assert reply not in seen
+            assert client.sent_request("x1") is None
 
     run(main())
 

@@ -1,0 +1,169 @@
+"""Faults between the processes and a real server: lost connections, partitions, slow consumers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+pytest.importorskip("nats", reason="the bus needs nats-py (extra nats)")
+
+from kalshi_fix_adapters.bus_nats import Channel, Mark, connect, connection
+from kalshi_fix_adapters.errors import ConnectionFailedError
+from kalshi_fix_sansio.events import MessagesLost
+from tests.adapters.bus.stream import MARKET_DATA, REPORTS, delta, logged_on, report
+from tests.adapters.bus_nats.support import Client, connected, run
+from tests.adapters.bus_nats.test_events import publish, take
+from tests.adapters.conformance.relay import Relay
+from tests.nats import NatsServer
+
+
+def numbers(events: list[Any]) -> list[int]:
+    return [each.message.header.msg_seq_num for each in events if hasattr(each, "message")]
+
+
+def through(relay: Relay) -> Any:
+    return connect(f"nats://127.0.0.1:{relay.port}", reconnect_time_wait=0.02)
+
+
+@pytest.mark.parametrize("channel", [REPORTS, MARKET_DATA], ids=lambda channel: channel.session)
+@pytest.mark.parametrize("away", ["restarted", "slow"])
+def test_a_consumer_away_longer_than_the_stream_keeps_messages_is_told_by_the_next_publisher(
+    server: NatsServer, channel: Channel, away: str
+) -> None:
+    async def main() -> None:
+        make = report if channel is REPORTS else lambda number: delta(number, "KX")
+        async with connected(server) as bus:
+            await publish(bus, channel, logged_on(3), *map(make, range(1, 201)))
+            events = bus.events(channel)
+            found = await take(events, 150)
+            if away == "restarted":
+                events = bus.events(channel, mark=Mark.load(events.mark.dump()))
+                found = []
+            await publish(bus, channel, logged_on(3, reset=False), *map(make, range(201, 211)))
+            await bus._link.jetstream.purge_stream("KALSHI")
+            events._fetched_at = -100.0  # it takes events again after a long time
+            await publish(bus, channel, logged_on(3, reset=False), *map(make, range(211, 221)))
+            while len(numbers(found)) < 10 or numbers(found)[-1] != 220:
+                found.append(await anext(events))
+            assert len([each for each in found if isinstance(each, MessagesLost)]) == 1
+            assert numbers(found)[-10:] == [*range(211, 221)]
+
+    run(main())
+
+
+def test_a_message_that_a_lost_connection_swallowed_is_fetched_again_by_itself(server: NatsServer) -> None:
+    async def main() -> None:
+        with Relay(server.port) as relay:
+            async with connected(server) as bus, through(relay) as other:
+                client: Any = Client(REPORTS, [logged_on(), report(1)])
+                publisher = await bus.publisher(client)
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(publisher.run())
+                    events = other.events(REPORTS)
+                    await take(events, 2)
+                    client.add(last := report(2))
+                    await client.until_confirmed(last)
+                    relay.swallow("server")
+                    task = tasks.create_task(take(events, 1))
+                    await asyncio.to_thread(relay.wait, lambda: relay.swallowed > 0)
+                    relay.swallow()
+                    await asyncio.to_thread(relay.cut)
+                    assert await task == [last]
+                    client.end()
+
+    run(main())
+
+
+def test_a_message_that_a_cancelled_call_received_is_delivered_by_the_next_one(server: NatsServer) -> None:
+    async def main() -> None:
+        async with connected(server) as bus:
+            await publish(bus, REPORTS, logged_on(), report(1))
+            events = bus.events(REPORTS)
+            await events._begin()
+            assert events._pull is not None
+            fetched = asyncio.Event()
+            fetch = events._pull.fetch
+
+            async def fetch_slowly(*arguments: Any, **options: Any) -> Any:
+                found = await fetch(*arguments, **options)
+                fetched.set()
+                await asyncio.sleep(60)
+                return found
+
+            events._pull.fetch = fetch_slowly  # type: ignore[method-assign]
+            task = asyncio.create_task(events.wait(1.0))
+            await fetched.wait()
+            task.cancel()
+            await asyncio.wait({task})
+            # Nothing else is published.
+            assert await take(events, 2) == [logged_on(), report(1)]
+
+    run(main())
+
+
+@pytest.mark.parametrize("who", ["publisher", "consumer"])
+def test_nothing_is_lost_or_repeated_behind_a_network_that_pauses(
+    server: NatsServer, who: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First its answers are held, then its connections end."""
+    monkeypatch.setattr(connection, "TIMEOUT", 0.2)
+
+    async def main() -> None:
+        with Relay(server.port) as relay:
+            async with connected(server) as direct, through(relay) as paused:
+                client: Any = Client(REPORTS, [logged_on()])
+                publisher = await (paused if who == "publisher" else direct).publisher(client)
+                events = (paused if who == "consumer" else direct).events(REPORTS)
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(publisher.run())
+                    await take(events, 1)
+                    relay.hold()
+                    client.add(*map(report, range(1, 101)))
+                    if who == "publisher":
+                        # They are stored, and the publisher does not know it.
+                        found = await take(events, 1)
+                        while not publisher.redelivered:  # noqa: ASYNC110 - a counter of the publisher
+                            await asyncio.sleep(0.01)
+                        assert len(client.confirmed) == 1
+                    else:
+                        found = []
+                        await client.until_confirmed(client.last)
+                    relay.release()
+                    await asyncio.to_thread(relay.cut)
+                    client.add(*map(report, range(101, 151)))
+                    found += await take(events, 150 - len(found))
+                    assert numbers(found) == [*range(1, 151)]
+                    await client.until_confirmed(client.last)
+                    client.end()
+
+    run(main())
+
+
+def test_a_slow_consumer_delays_no_publisher_and_misses_nothing(server: NatsServer) -> None:
+    async def main() -> None:
+        async with connected(server) as bus, connected(server) as other:
+            slow = other.events(REPORTS)
+            await publish(bus, REPORTS, logged_on())
+            await take(slow, 1)
+            # All are acknowledged, and so confirmed, while it takes none.
+            await publish(bus, REPORTS, logged_on(1), *map(report, range(1, 3001)))
+            found = await take(slow, 3001)
+            assert numbers(found) == [*range(1, 3001)]
+            assert slow.lag == 0
+
+    run(main())
+
+
+@pytest.mark.parametrize("why", ["no server", "no permission"])
+def test_connecting_is_bounded_and_has_a_typed_error(why: str) -> None:
+    async def main(server: NatsServer) -> None:
+        if why == "no server":
+            server.kill()
+        with pytest.raises(ConnectionFailedError, match=r"no connection to a NATS server within 0\.3 s: "):
+            async with connect(server.url, within=0.3, user="x", password="secret-word"):
+                pass
+
+    with NatsServer("authorization { user: a, password: b }") as server:
+        run(main(server))
