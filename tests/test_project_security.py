@@ -57,9 +57,9 @@ def test_a_row_names_existing_tests(row: list[str]) -> None:
         # A name without a folder belongs to the folder of the name before it.
         found = ROOT / path if "/" in path else folder / path
         assert found.is_file(), f"{row[0]}: there is no {path}"
-        # A Python test, or a dialogue by its name.
-        starts = f"def {test}(", f"\n{test}:"
-        assert not test or any(start in found.read_text("utf-8") for start in starts), f"{row[0]}: {test}?"
+        # A Python test, or a dialogue or a case of a table by its name.
+        begin = rf"def {re.escape(test)}\(|^ *{re.escape(test)}:"
+        assert not test or re.search(begin, found.read_text("utf-8"), re.MULTILINE), f"{row[0]}: {test}?"
         folder = found.parent
 
 

@@ -105,7 +105,7 @@ class Output:
         self._found = self._problems = 0
         self._summary = Summary()
         self._orders = OrderList()
-        self.versions = OtherVersions()
+        self.versions: OtherVersions = OtherVersions()
 
     @property
     def found(self) -> int:
