@@ -6,7 +6,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from itertools import count as counting
@@ -29,6 +29,7 @@ PACED = "j: order at 1,000/s, until it is durable"
 BATCH = 100
 SESSIONS = 16
 RATE, SECONDS = 1000, 2
+PACED_ROUNDS = 3
 Sync = Literal["full", "normal"]
 SYNCS: tuple[Sync, ...] = ("full", "normal")
 NOW = Instant(1.0, samples.NOON + timedelta(seconds=1))
@@ -48,7 +49,7 @@ def storing(rounds: int = 9) -> list[Result]:
                 opened = [open_store(f"{sessions}-{number}") for number in range(sessions)]
                 contenders.append(Contender(STORE, label, _sender(opened), BATCH, max_calls=4))
             if "normal" not in name:
-                paced += _paced(name, open_store("paced"))
+                paced += _paced(name, [open_store(f"paced-{number}") for number in range(PACED_ROUNDS)])
         return [*measure(contenders, rounds), *paced]
 
 
@@ -109,16 +110,29 @@ def _sender(stores: list[Store] | tuple[()]) -> Callable[[], None]:
     return send
 
 
-def _paced(name: str, store: Store) -> list[Result]:
-    """Send orders when they are due, whatever became of the others, and measure from then until they may
-    leave. Every order completes."""
+def _paced(name: str, stores: Iterable[Store]) -> list[Result]:
+    """Send orders when they are due, even while earlier ones wait, and measure from then until they may be
+    written. Every order completes. Each store is a round."""
+    rounds = [quantiles(_delays(store), n=100) for store in stores]
+    return [
+        result(
+            PACED, f"{name}, p{percent}", [hundredths[percent - 1] for hundredths in rounds], by_round=True
+        )
+        for percent in (50, 99)
+    ]
+
+
+def _delays(store: Store) -> list[float]:
+    """Return the microseconds of each order."""
     session = established(name="KalshiRT", store=store)
+    while session.prepare():  # as the clients do before the logon
+        pass
     committed = threading.Event()
     store.on_commit = committed.set
     due: deque[float] = deque()
     times: list[float] = []
-    begun = time.perf_counter()
     orders = [samples.order(number) for number in range(RATE * SECONDS)]
+    begun = time.perf_counter()
     for number, order in enumerate(orders):
         at = begun + number / RATE
         while (left := at - time.perf_counter()) > 0:
@@ -130,12 +144,11 @@ def _paced(name: str, store: Store) -> list[Result]:
     while due:
         committed.wait()
         _collect(session, committed, due, times)
-    hundredths = quantiles(times, n=100)
-    return [result(PACED, f"{name}, p{percent}", [hundredths[percent - 1]]) for percent in (50, 99)]
+    return times
 
 
 def _collect(session: Session, committed: threading.Event, due: deque[float], times: list[float]) -> None:
-    """Note how long the orders took that may leave."""
+    """Record the time of each order whose commit is complete."""
     committed.clear()
     sent = session.data_to_send().count(b"\x0135=D\x01")
     now = time.perf_counter()
