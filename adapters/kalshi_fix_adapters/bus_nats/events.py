@@ -183,7 +183,9 @@ class Events:
         except NATS_ERRORS:
             await asyncio.sleep(RETRY)
         else:
-            if found.delivered is not None and found.delivered.consumer_seq != self._delivered:
+            # Messages that arrived after the time of a request are taken by the next one.
+            arrived = self._delivered + self._pull.pending_msgs
+            if found.delivered is not None and found.delivered.consumer_seq > arrived:
                 await self._stop()
 
     async def _oldest(self) -> int:

@@ -53,6 +53,27 @@ def test_a_consumer_away_longer_than_the_stream_keeps_messages_is_told_by_the_ne
     run(main())
 
 
+def test_messages_that_arrive_after_the_wait_are_taken_by_the_next_one(server: NatsServer) -> None:
+    """Beginning anew instead would never end where each answer takes longer than the wait."""
+
+    async def main() -> None:
+        with Relay(server.port) as relay:
+            async with connected(server) as direct, through(relay) as bus:
+                events = bus.events(REPORTS)
+                assert not await events.wait(0.05)
+                pull = events._pull
+                relay.hold()
+                await publish(direct, REPORTS, logged_on(), *map(report, range(1, 101)))
+                waiting = asyncio.create_task(events.wait(0.05))
+                await asyncio.wait({waiting}, timeout=0.2)
+                relay.release()
+                assert not await waiting
+                assert events._pull is pull is not None
+                assert numbers(await take(events, 101)) == [*range(1, 101)]
+
+    run(main())
+
+
 def test_a_message_that_a_lost_connection_swallowed_is_fetched_again_by_itself(server: NatsServer) -> None:
     async def main() -> None:
         with Relay(server.port) as relay:
@@ -108,7 +129,7 @@ def test_nothing_is_lost_or_repeated_behind_a_network_that_pauses(
     server: NatsServer, who: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """First its answers are held, then its connections end."""
-    monkeypatch.setattr(connection, "TIMEOUT", 0.2)
+    monkeypatch.setattr(connection, "TIMEOUT", 1.0)
 
     async def main() -> None:
         with Relay(server.port) as relay:
