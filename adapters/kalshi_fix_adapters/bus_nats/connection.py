@@ -171,7 +171,7 @@ class Bus:
         events = self.events(name, machine=kept)
         due, written = time.monotonic(), -1
         while True:
-            if await events.wait(min(every, 1.0)):
+            if await events.wait(1.0):
                 events.take()
             if time.monotonic() < due or events.mark.sequence == written:
                 continue
