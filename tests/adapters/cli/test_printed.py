@@ -37,6 +37,7 @@ PRINTED = [
     "replay orders.log",
     "replay orders.log --all",
     f"shapes {'orders.log ' * 10}--out orders.shapes",
+    "bus check --help",
     "spec ExecutionReport",
     "spec 150",
     "store store.sqlite3",
