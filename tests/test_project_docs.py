@@ -86,7 +86,10 @@ def test_the_metrics_page_runs_and_its_alerts_use_exported_metrics() -> None:
     # Those of the bus need a server: `tests/adapters/observe/test_metrics.py`.
     exported = set(re.findall(r"^ *\| `(fix_(?!bus_)\w+)` \|", page, re.MULTILINE))
     types = re.findall(r"^# TYPE (fix_\w+) ", scraped, re.MULTILINE)
-    assert exported == {name for name in types if not name.endswith("_created")}
+    # A test of the bus may have registered its metrics in this process before.
+    assert exported == {
+        name for name in types if not name.endswith("_created") and not name.startswith("fix_bus_")
+    }
     assert set(re.findall(r"^\| `(Fix\w+)` \|", page, re.MULTILINE)) == set(alerts)
 
 
