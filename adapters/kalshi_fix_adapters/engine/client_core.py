@@ -693,6 +693,27 @@ class ClientCore:
         """Return the place of a message's sender in the queue for the rate budget, for `send_in_turn`."""
         return Turn(message) if self.pacing is None else self.pacing.turn(message)
 
+    def try_send(
+        self,
+        message: Message,
+        header_fields: Mapping[str, Any] | None = None,
+        *,
+        allow_unknown_codes: bool = False,
+    ) -> Sent | None:
+        """Send a message as `send` does, or return None if it had to wait for the venue or the budget."""
+        if self.pacing is None:
+            # Without a place in a queue, which saves 3 of 30 microseconds.
+            if self.congested:
+                return None
+            return self.send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
+        turn = self.turn(message)
+        with turn.held:
+            try:
+                return self.send_in_turn(turn, header_fields, allow_unknown_codes=allow_unknown_codes)
+            finally:
+                if turn.waits:
+                    self.leave_queue(turn)
+
     def send_in_turn(
         self,
         turn: Turn,

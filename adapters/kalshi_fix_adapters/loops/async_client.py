@@ -6,6 +6,7 @@ how to write another one.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import TracebackType
@@ -148,12 +149,36 @@ class AsyncClient(ClientBase):
             SendFailedError: the store failed; `may_have_been_sent` is False, and the session is over.
         """
         adapter, core = self._adapter, self._core
+        # As in `AsyncAdapter.wait`, which only a send that has to wait needs.
+        if time.monotonic() >= adapter.before_due:
+            await adapter.before()
+        # There is no `await` between a send and `flush`, so a cancellation cannot leave a numbered message
+        # unwritten.
+        sent = core.try_send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
+        adapter.flush()
+        if sent is None:
+            sent = await self._wait_to_send(message, header_fields, allow_unknown_codes, timeout)
+        elif adapter.has_after and not sent[1]:
+            await adapter.after()
+        number, ticket = sent
+        if ticket:
+            await adapter.wait_shielded(partial(core.is_committed, ticket))
+        return number
+
+    async def _wait_to_send(
+        self,
+        message: Message,
+        header_fields: Mapping[str, Any] | None,
+        allow_unknown_codes: bool,
+        timeout: float | None,  # noqa: ASYNC109 - the caller's parameter
+    ) -> Sent:
+        """Send a message when there is room and its turn has come."""
+        adapter, core = self._adapter, self._core
         turn = core.turn(message)
 
         def send_in_turn() -> Sent | None:
             sent = core.send_in_turn(turn, header_fields, allow_unknown_codes=allow_unknown_codes)
-            # Write the message, or update the time of the next try. There is no `await` before this, so a
-            # cancellation cannot leave a numbered message unwritten.
+            # Write the message, or update the time of the next try.
             adapter.flush()
             return sent
 
@@ -166,10 +191,7 @@ class AsyncClient(ClientBase):
                     adapter.flush()
         if sent is None:
             raise no_room() if core.congested else no_tokens()
-        number, ticket = sent
-        if ticket:
-            await adapter.wait_shielded(partial(core.is_committed, ticket))
-        return number
+        return sent
 
     def send_nowait(
         self,
@@ -190,13 +212,7 @@ class AsyncClient(ClientBase):
                 committed earlier messages, or the client's `budget` has no tokens for it.
         """
         adapter, core = self._adapter, self._core
-        turn = core.turn(message)
-        with turn.held:
-            try:
-                sent = core.send_in_turn(turn, header_fields, allow_unknown_codes=allow_unknown_codes)
-            finally:
-                if turn.waits:
-                    core.leave_queue(turn)
+        sent = core.try_send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
         if sent is None:
             raise no_room() if core.congested else no_tokens()
         adapter.flush()
