@@ -1,7 +1,7 @@
-"""Kalshi's FIX dialect without I/O: typed messages, the codec, and a session for either side.
+"""Kalshi's FIX dialect without I/O: typed messages, the codec, and a session for both roles.
 
 Every message class, group entry, codeset and table of the dialect is generated from the spec and exported
-here by its FIX name; a family of messages is imported when one of them is first accessed or received.
+here with its FIX name. A family of messages is imported when one of them is first accessed or received.
 `kalshi_fix_sansio.signing` must be imported explicitly, because signing a Logon needs a cryptography library.
 All I/O is in `kalshi_fix_adapters`.
 """

@@ -12,7 +12,8 @@ MOST_ROWS: Final = 100
 
 def table(title: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a table as HTML with all text escaped; None becomes an empty cell. Rows beyond `MOST_ROWS` are
-    not shown, and an ellipsis takes their place."""
+    replaced with an ellipsis.
+    """
     lines = [f"<table><caption>{escape(title)}</caption>"]
     lines.append("<tr>" + "".join(f"<th>{escape(each)}</th>" for each in head) + "</tr>")
     left = iter(rows)

@@ -1,7 +1,7 @@
 """A decorator that keeps secrets out of the tracebacks of exceptions.
 
-A traceback keeps the local variables of its frames, and crash reporters record them. When a private key is
-rejected, these would include the key.
+A traceback keeps the local variables of its frames, and crash reporters record them. If a private key is
+rejected, they would include the key.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _C = TypeVar("_C", bound=type[Any])
 def hides_locals(function: Callable[_P, _T]) -> Callable[_P, _T]:
     """Return a function that, when it raises, clears the local variables of all frames below it.
 
-    The frames of the exception's causes and contexts are cleared too. Their lines remain in the traceback.
+    The frames of the exception's causes and contexts are cleared too. The tracebacks still show their lines.
     """
 
     @wraps(function)

@@ -1,7 +1,7 @@
 """Imports that are deferred until first use.
 
-A program uses two or three families of messages, and creating the classes of all of them takes longer than
-the rest of the package's import.
+A program typically uses two or three families of messages, and creating the classes of all families takes
+longer than the rest of the import of the package.
 """
 
 from __future__ import annotations

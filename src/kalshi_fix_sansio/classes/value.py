@@ -1,8 +1,8 @@
 """A base class with comparison, hash and repr over attrs fields.
 
-attrs generates and compiles these methods for each class. This takes a tenth of the package's import time, so
-the many classes that are rarely compared or printed are defined with `eq=False` and `repr=False` and inherit
-these methods.
+attrs generates and compiles these methods for each class, which takes a tenth of the import time of the
+package. The many classes that are rarely compared or printed are therefore defined with `eq=False` and
+`repr=False`, and inherit these methods.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import attrs
 
 
 class Value:
-    """Base of classes with these methods. Fields with `eq=False` or `repr=False` are left out, as in
-    attrs."""
+    """Base class with comparison, hash and repr. Fields with `eq=False` or `repr=False` are left out, as in
+    attrs.
+    """
 
     __slots__ = ()
 

@@ -1,7 +1,7 @@
-"""Functions whose source is written at run time, from a dialect and, in `codec.compiled`, a peer's tags.
+"""Functions whose source is written at run time, from a dialect and, in `codec.compiled`, the tags of a peer.
 
-All of them are compiled here, so there is a single place to audit. Their source contains names chosen by the
-library, numbers, and references to objects, but never values of messages.
+All of them are compiled in this module, so there is a single place to audit. Their source contains names
+chosen by the library, numbers, and references to objects, but never values from messages.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The codec: converts the messages of a dialect between bytes and typed objects.
 
 `Codec` is constructed from a `layout.Dialect`. It decodes leniently (a venue may add fields and values at any
-time) or strictly, breaks damaged messages down for display, and encodes.
+time) or strictly, splits damaged messages into fields for display, and encodes messages.
 """
 
 from __future__ import annotations

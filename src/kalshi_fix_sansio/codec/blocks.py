@@ -1,4 +1,4 @@
-"""The explainer's working data: blocks and groups as far as they have been read."""
+"""Working data of the explainer: the blocks and groups read so far."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ class FieldItem:
     position: int
     """Index of the token in the message."""
     slot: FieldSlot | LengthSlot | None
-    """The field's slot in the layout; None if its tag is not defined here, or its value is not used."""
+    """The field's slot in the layout; None if its tag is not defined in this place, or its value is not
+    used.
+    """
     layout: FieldLayout | None
     discarded: bool = False
-    """Whether the value appears only in a problem, because it is repeated or empty."""
+    """Whether the field is repeated or empty, so that its value appears only in a problem."""
 
     @property
     def is_unknown(self) -> bool:
-        """Whether it is added to the block's `unknown`."""
+        """Whether the field is added to the block's `unknown`."""
         return self.slot is None and not self.discarded
 
     def node(self) -> FieldNode:
@@ -58,9 +60,9 @@ class GroupItem:
     def opens_entry(self, tag: int) -> bool:
         """Return whether a field of the group begins a new entry.
 
-        The tag that opened the first entry opens each entry. A repeated delimiter with another tag also opens
-        one while there are fewer entries than the counter states. Otherwise it is a repeated field of the
-        last entry.
+        The tag that opened the first entry opens each entry. Another repeated delimiter also opens an entry
+        while there are fewer entries than the counter states; otherwise it is a repeated field of the last
+        entry.
         """
         if not self.entries:
             return True
@@ -85,25 +87,28 @@ class BlockItem:
         self.table: BlockTable = table
         self.items: list[FieldItem | GroupItem] = []
         self.seen: set[int] = set()
-        """Tags found so far, including counters: a tag found again is repeated."""
+        """Tags found so far, including counters. A tag that is found again is repeated."""
         self.values: dict[str, Any] = {}
-        """Values by attribute, without those that could not be parsed."""
+        """Values by attribute, except those that could not be parsed."""
         self.groups: dict[int, GroupItem] = {}
-        """By the counter's tag."""
+        """The groups by the tag of their counter."""
         self.last_index: int = -1
-        """Highest index in the layout of a member found so far, to check the order of entries."""
+        """Highest index in the layout of the members found so far, to check the sequence of fields in
+        entries.
+        """
         self.legacy: list[FieldItem] = []
-        """Fields of older tags, which are parsed only if their successors are absent."""
+        """Fields with obsolete tags, which are parsed only if their successors are absent."""
 
     def nodes(self) -> tuple[Node, ...]:
         """Return the block for display."""
         return tuple(item.node() for item in self.items)
 
     def build(self) -> Any:
-        """Make the instance of the block's class.
+        """Create the instance of the block's class.
 
-        The constructor is bypassed: it would reject None for a required field, which here means missing or
-        malformed, and would warn about deprecated messages, which concerns only code that sends them.
+        The constructor is bypassed, because it would reject None for a required field, which here means
+        missing or malformed, and would warn about deprecated messages, which concerns only code that sends
+        them.
         """
         instance = self.table.blank()
         for attribute, value in self.values.items():

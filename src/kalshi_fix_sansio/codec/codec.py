@@ -28,7 +28,9 @@ from kalshi_fix_sansio.scalars import format_string
 
 
 class _BodyEncoders(dict[type[Message], tuple[Callable[..., str], str]]):
-    """The encoder of each message class and the MsgType field written before it, cached on first use."""
+    """The encoder of each message class and the MsgType field written before the body, cached on first
+    use.
+    """
 
     __slots__ = ("_dialect",)
 
@@ -59,19 +61,24 @@ class Codec:
         self._encode_header = dialect.header.encode
         self._encode_body = _BodyEncoders(dialect)
         self.deferred: dict[int, str] | None = None
-        """Messages whose shapes `compile_deferred` compiles; None if they are compiled while decoding."""
+        """Messages whose shapes `compile_deferred` will compile; None if shapes are compiled while
+        decoding.
+        """
         self.shapes: list[bytes] = []
         """A message with invented values for each shape that `compile_deferred` has compiled."""
 
     def deferring(self) -> Self:
-        """Return a codec with the same decoders that compiles none while it decodes, which would delay the
-        message by milliseconds: call `compile_deferred` when there is time for it."""
+        """Return a codec with the same decoders that does not compile others while it decodes, which would
+        delay a message by milliseconds. Call `compile_deferred` when there is time for it.
+        """
         codec = copy(self)
         codec.deferred, codec.shapes = {}, []
         return codec
 
     def compile_deferred(self) -> bool:
-        """Compile the decoder of one deferred shape, in some milliseconds; return False if there is none."""
+        """Compile the decoder for one deferred shape, which takes milliseconds; return False if there is
+        none.
+        """
         if not self.deferred:
             return False
         _, text = self.deferred.popitem()
@@ -81,11 +88,11 @@ class Codec:
         return True
 
     def prepare(self, frame: bytes) -> bytes | None:
-        """Compile the decoder of all messages with the shape of this one, unless there is one.
+        """Compile the decoder for all messages with the shape of this message, unless it exists.
 
-        Without a decoder, decoding a message takes about six times as long. Compiling takes 2 to 5 ms.
-        Returns a message of the same shape with invented values, to be prepared in another process. Returns
-        None for bytes that are not a valid message of the dialect, which are ignored.
+        Without a compiled decoder, decoding a message takes about six times as long. Compiling takes 2 to 5
+        ms. Returns a message of the same shape with invented values, which another process can pass to
+        `prepare`. Returns None for bytes that are not a valid message of the dialect, which are ignored.
         """
         if not is_frame(frame):
             return None
@@ -99,7 +106,7 @@ class Codec:
         return sample_of(explained, self.dialect.fields)
 
     def decode(self, frame: bytes | Frame) -> Message:
-        """Decode leniently: new and malformed fields are kept.
+        """Decode a message leniently: unknown and malformed fields are kept.
 
         Fields that the dialect does not define for the message are kept in `unknown`, on the message and on
         group entries. Errors are listed in `problems`, and an attribute whose value could not be parsed is
@@ -117,16 +124,16 @@ class Codec:
         return self._read(frame)[0] if message is None else message
 
     def decode_strict(self, frame: bytes | Frame) -> Message:
-        """Decode, and raise DecodeError unless the message is valid.
+        """Decode a message, and raise DecodeError unless it is valid.
 
         In addition to the problems that `decode` lists, these are errors: tags that the dialect does not
         define, or not in this place; fields of header, body or trailer in a different part; group entries
-        whose order differs from the dialect's; values that break a field's limits. Rules that depend on the
-        product, the session type or other fields are checked by `validation.validate`.
+        whose fields are not in the dialect's sequence; values that violate the limits of a field.
+        `validation.validate` checks rules that depend on the product, the session type or other fields.
 
         Raises:
             DecodeError: its `problems` are classified by SessionRejectReason (373). At most 1,000 of those
-                that `decode` lists and 1,000 others are included, then the number of the rest.
+                that `decode` lists and 1,000 others are included, followed by the number of the rest.
         """
         message, problems = self.check(frame)
         if problems:
@@ -148,7 +155,7 @@ class Codec:
         return self._read(frame, strict=True)
 
     def inspect(self, frame: bytes) -> Inspection:
-        """Break a message down into its fields for display, even if it is damaged."""
+        """Split a message into its fields for display, even if it is damaged."""
         explained = Explainer(self._tables, frame.decode("latin-1"))
         return Inspection(
             msg_type=explained.msg_type,
@@ -166,19 +173,20 @@ class Codec:
     def encode(self, message: Message, header: Any = None) -> bytes:
         """Encode a message with the given header, by default the message's own.
 
-        The codec writes BeginString, BodyLength, MsgType and CheckSum; without a header, no other field
-        surrounds the body. The dialect's presence rules are not checked here.
+        The codec sets BeginString, BodyLength, MsgType and CheckSum; without a header, no other fields are
+        added to the body. The dialect's presence rules are not checked.
 
         Raises:
             EncodeError: a value has no FIX representation, or an unknown field would be parsed as a defined
-                one, or would make the receiver lose the fields after it. The text names the field.
+                field, or would make the receiver lose the fields after it. The text contains the name of the
+                field.
             LocalProtocolError: the dialect does not define this message.
         """
         if header is None:
             header = message.header
         try:
             encode, text = self._encode_body[type(message)]
-            # Each encoder appends to the text so far. Joining the parts afterwards takes 1/30 longer for a
+            # Each encoder appends to the text so far. Joining the parts afterwards takes 3 % longer for a
             # small order.
             if header is not None:
                 text = self._encode_header(header, False, text)
@@ -186,16 +194,19 @@ class Codec:
             if message.trailer is not None:
                 text = self.dialect.trailer.encode(message.trailer, False, text)
         except ENCODE_ERRORS:
-            # The encoders do not name the field. NUL triggers `_encode_carefully` below, which does.
+            # The encoders do not report which field is at fault. NUL triggers `_encode_carefully` below,
+            # which does.
             text = "\0"
-        # NUL and non-ASCII characters are rare: one check of the whole text. The encoders check each string
-        # for SOH only.
+        # NUL and non-ASCII characters are rare, so the whole text is checked once. The encoders check each
+        # string only for SOH.
         if "\0" in text or not text.isascii():
             return self._encode_carefully(message, header)
         return encode_frame(self.dialect.begin_string, text.encode())
 
     def _encode_carefully(self, message: Message, header: Any) -> bytes:
-        """Encode a message with unknown fields or non-ASCII characters, or name the field at fault."""
+        """Encode a message that contains non-ASCII characters, or raise EncodeError with the name of the
+        field at fault.
+        """
         table = self._body_tables.get(type(message)) or self._table_of(message)
         head = "" if header is None else _encode_block(header, self.dialect.header)
         body = _encode_block(message, table.layout)
@@ -212,10 +223,10 @@ class Codec:
         )
 
     def with_header(self, frame: bytes | Frame, header: Any) -> bytes:
-        """Return a message with a new header; the body is kept byte for byte, the trailer is dropped.
+        """Return a message with a new header. The body is kept byte for byte; the trailer is removed.
 
         Fields of the header and the trailer are removed wherever they occur. Fields that the dialect does not
-        define are kept, including those in entries of header groups. Used to forward and to resend messages.
+        define are kept, including those in entries of header groups. Used to forward and resend messages.
 
         Raises:
             DecodeError: the bytes are not one complete message.
@@ -228,7 +239,7 @@ class Codec:
         tokens = tokenize(text, self._tables.data_tags)
         kept = [token for token in tokens if token.tag not in outer]
         body = "".join(map(_wire, kept))
-        # CheckSum is appended because a length at the end of the body would count it as data.
+        # CheckSum is appended, because a length at the end of the body would count it as data.
         check_sum = Token(CHECK_SUM_TAG, "000", TokenForm.PLAIN)
         if tokenize(f"{body}{_wire(check_sum)}", self._tables.data_tags) != [*kept, check_sum]:
             raise EncodeError(
@@ -252,7 +263,7 @@ class Codec:
         raise LocalProtocolError(f"{type(message).__name__} is not a message of {self.dialect.name}")
 
     def _read(self, frame: bytes | Frame, *, strict: bool = False) -> tuple[Message, tuple[Problem, ...]]:
-        """Read a message that no compiled decoder accepts, and learn its shape if it has no problems.
+        """Decode a message that no compiled decoder accepts, and learn its shape if it has no problems.
 
         Returns the message and, if `strict` is set, the problems for which strict decoding rejects it.
         """
@@ -272,7 +283,9 @@ class Codec:
 
 
 def _encode_block(block: Any, layout: BlockLayout) -> str:
-    """Encode a block with its unknown fields; EncodeError names a field whose value cannot be encoded."""
+    """Encode a block with its unknown fields; raise EncodeError with the name of a field that cannot be
+    encoded.
+    """
     raise_if_unencodable(block, layout)
     return layout.encode(block)
 

@@ -1,7 +1,7 @@
-"""Checks that the generated encoders leave out: naming the field at fault, and validating unknown fields.
+"""Checks that the generated encoders leave out: finding the field at fault, and validating unknown fields.
 
-The encoders are defined next to the classes, in the generated package. This module writes no wire text: if an
-encoder fails on a message, the functions here either name the field at fault or find the message valid.
+The encoders are next to the classes, in the generated package. This module writes no wire text. If an encoder
+fails on a message, these functions report the field at fault, or find the message valid.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ def raise_if_unencodable(block: Any, layout: BlockLayout, where: str = "") -> No
     """Check that every value of a block, and of its entries, can be encoded.
 
     Raises:
-        EncodeError: a value has no FIX representation. The text names the field and, with `where`, its entry.
+        EncodeError: a value has no FIX representation. The text contains the name of the field, followed by
+            `where`, the place of its entry.
     """
     format_unknown(block.unknown)
     for member in layout.members:
@@ -68,8 +69,8 @@ def check_unknown(
 
     Raises:
         EncodeError: an unknown field has a tag that its block, an enclosing block, the header or the trailer
-            defines (one older tag is allowed if the field itself is set); its value contains SOH and is not
-            data; data does not directly follow its length, or the length is wrong.
+            defines (an obsolete tag is allowed once if the field itself is set); its value contains SOH and
+            is not data; data does not directly follow its length, or the length is wrong.
     """
     if block.unknown:
         _check_fields(block, table, tables, enclosing)
@@ -85,15 +86,15 @@ def check_header(header: Any, message: Any, body: str, table: BlockTable, tables
     """Reject unknown fields in and after the header that a receiver would assign to another block.
 
     Raises:
-        EncodeError: the header has unknown fields, which a receiver would assign to the body; its entries
-            have unknown fields that the body defines; or the body, given as the text `body`, begins with
-            unknown fields directly after a header group, whose last entry would get them.
+        EncodeError: the header has unknown fields, which a receiver would assign to the body; group entries
+            of the header have unknown fields that the body defines; or the body (its text is `body`) begins
+            with unknown fields directly after a group of the header, whose last entry would get them.
     """
     if header.unknown:
         raise EncodeError("the header cannot have unknown fields: a reader would assign them to the body")
     check_unknown(header, tables.header, tables, (table,))
-    # An encoder writes unknown fields before the first group, or at the end. If they are the first fields of
-    # the body, they directly follow the header.
+    # An encoder writes unknown fields before the first group, or else at the end. If they are the first
+    # fields of the body, they directly follow the header.
     if (
         message.unknown
         and any(getattr(header, attribute) for attribute, _ in tables.header.groups)
@@ -108,7 +109,7 @@ def _check_fields(block: Block, table: BlockTable, tables: Tables, enclosing: tu
     superseded: set[int] = set()
     for tag, value in block.unknown:
         own = table.slots.get(tag)
-        # An older tag is allowed once if the field itself is set: a second one is reported as repeated.
+        # An obsolete tag is allowed once if the field itself is set; a second one is reported as repeated.
         if own is not None and tag not in superseded and _is_superseded(own, block):
             superseded.add(tag)
             own = None
@@ -122,7 +123,7 @@ def _check_fields(block: Block, table: BlockTable, tables: Tables, enclosing: tu
             raise EncodeError(f"{_label(tag, tables)} is data, but is not preceded by its length")
         if b"\x01" in value and tag not in tables.length_tags:
             raise EncodeError(f"the value of unknown field {tag} contains SOH but is not known to be data")
-        # Length fields of the FIX standard are included: a peer that knows them uses them.
+        # Length fields of the FIX standard are included, because a peer that knows them uses them.
         length = (tag, value) if tag in tables.standard_data_tags else None
     if length is not None:
         _check_data(length, None, b"", tables)
@@ -146,5 +147,7 @@ def _label(tag: int, tables: Tables) -> str:
 
 
 def _is_superseded(slot: Slot, block: Block) -> bool:
-    """Return whether the slot is an older tag of a field that is set, which a receiver keeps as unknown."""
+    """Return whether the slot is an obsolete tag of a field that is set; a receiver keeps such a tag as
+    unknown.
+    """
     return isinstance(slot, FieldSlot) and slot.legacy and getattr(block, slot.member.attribute) is not None

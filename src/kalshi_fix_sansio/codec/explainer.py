@@ -1,15 +1,16 @@
-"""The explainer: assigns fields to blocks, and reports all problems.
+"""The explainer: assigns the fields of a message to blocks, and reports all problems.
 
-Fields are assigned by FIX 5.0 SP2 volume 1, "Repeating groups", and by this library's rules for additions
-that a venue makes without notice:
+Fields are assigned according to FIX 5.0 SP2 volume 1, "Repeating groups", and to this library's rules for
+fields that a venue adds without notice:
 
-- A field belongs to the innermost block that defines its tag, searching outwards from the open group entry;
-  the field closes all entries inside that block.
+- A field belongs to the innermost block that defines its tag, searching outwards from the open group entry.
+  The field closes all entries inside that block.
 - A tag that no open block defines continues a closed group of the innermost open block, if the entries of
-  that group define it: an unexpected field between two entries does not lose the entries after it.
+  that group define it. An unexpected field between two entries therefore does not lose the entries after it.
 - Any other tag is unknown and belongs to the innermost open entry, or to the body.
 
-The value of a counter decides nothing unless it contradicts the entries that follow.
+The value of a counter does not affect the assignment; if it differs from the number of entries, that is a
+problem.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ BEGIN_STRING_TAG, MSG_TYPE_TAG, CHECK_SUM_TAG = 8, 35, 10
 
 
 class Explainer:
-    """Assigns the fields of one message. The constructor does the work; the attributes hold the results."""
+    """Assigns the fields of one message. The constructor does all the work; the attributes contain the
+    results.
+    """
 
     __slots__ = (
         "_dialect",
@@ -68,9 +71,11 @@ class Explainer:
         self._tables = tables
         self._dialect: Dialect = tables.dialect
         self.begin_string: str = tables.dialect.begin_string
-        """BeginString of the dialect; the message's may differ."""
+        """BeginString of the dialect; that of the message may differ."""
         self.in_place: bool = True
-        """Whether every field is where the dialect defines it. If so, strict decoding rejects only values."""
+        """Whether every field is in a place where the dialect defines it. If so, strict decoding can only
+        reject values.
+        """
         self._findings: list[Finding] = []
         self._found = [0, 0]
         """Number of problems that `decode` also reports, and of those that only strict decoding reports. The
@@ -82,11 +87,11 @@ class Explainer:
         self._position = 0
         self.header: BlockItem = BlockItem(tables.header)
         self.trailer: BlockItem = BlockItem(tables.trailer)
-        # MsgType selects the body in which tags are looked up, so it is needed before any field is placed.
+        # MsgType selects the body in which tags are looked up, so it is needed before any field is assigned.
         self.msg_type: str | None = self._first(MSG_TYPE_TAG)
         """MsgType of the message; None if it is absent."""
         self.layout: MessageLayout | None = self._dialect.messages.get(self.msg_type or "")
-        """None if the dialect does not define the MsgType."""
+        """The layout of the message; None if the dialect does not define the MsgType."""
         body = UNKNOWN_BODY if self.layout is None else tables.body(self.layout)
         self.body: BlockItem = BlockItem(body)
         self._place_all()
@@ -111,7 +116,8 @@ class Explainer:
     def problems(self, *, strict: bool) -> tuple[Problem, ...]:
         """Return the problems in wire order; with `strict`, include those that only strict decoding reports.
 
-        At most `MAX_PROBLEMS` of each kind are listed; a last problem contains the number of the others.
+        At most `MAX_PROBLEMS` problems of `decode`, and as many others, are listed; a last problem contains
+        the number of the rest.
         """
         reported = [finding.problem for finding in self._findings if strict or not finding.strict]
         more = sum(max(0, count - MAX_PROBLEMS) for count in self._found[: 2 if strict else 1])
@@ -137,7 +143,8 @@ class Explainer:
             if form is not plain and form is not counted and not self._is_field(token, before):
                 continue
             before = token
-            # Entries take precedence: a tag that both an open entry and the body define belongs to the entry.
+            # Entries take precedence: if both an open entry and the body define a tag, it belongs to the
+            # entry.
             group = self._group_of(tag) if groups else None
             if group is not None:
                 slot = group.table.slots[tag]
@@ -157,7 +164,7 @@ class Explainer:
         self._position = len(self.tokens)
 
     def _is_field(self, token: Token, before: Token | None) -> bool:
-        """Return whether a token can be placed; if not, record why. `before` is the previous field."""
+        """Return whether a token is a field; if not, record the problem. `before` is the previous field."""
         if token.form is TokenForm.INVALID:
             self._note_invalid(token, before)
         elif token.form is TokenForm.TRUNCATED:
@@ -176,7 +183,9 @@ class Explainer:
         return None
 
     def _note_invalid(self, token: Token, before: Token | None) -> None:
-        """Record a malformed field. It may be the rest of secret data that contains SOH and has no length."""
+        """Record a malformed field. Its value is hidden if it may be the rest of secret data that contains
+        SOH and has no length.
+        """
         fields = self._dialect.fields
         data = None if before is None or before.form is TokenForm.COUNTED else fields.get(before.tag)
         known = fields.get(token.tag)
@@ -208,7 +217,7 @@ class Explainer:
         block.items.append(FieldItem(token, self._position, None, known, discarded=not token.value))
         if not token.value:
             self._find(self._problem_of(Reason.TAG_WITHOUT_VALUE, token, "has no value"))
-        # For a message of unknown type only the type is reported, not each of its fields.
+        # For a message of unknown type, only the type is reported, not each field.
         if self.layout is None or token.tag in block.table.layout.past_tags:
             return
         if known is None:
@@ -223,7 +232,7 @@ class Explainer:
         self._misplace(problem)
 
     def _innermost(self) -> BlockItem:
-        # A group without entries cannot hold a field: the enclosing block gets it.
+        # A group without entries cannot contain a field, so the enclosing block gets it.
         for group in reversed(self._open):
             if group.entries:
                 return group.entries[-1]
@@ -233,7 +242,7 @@ class Explainer:
         """Begin a part of the message; a field of an earlier part is out of order."""
         if section > self._section:
             self._section = section
-        # A repeated field is reported as repeated only, not as out of order too.
+        # A repeated field is reported only as repeated, not also as out of order.
         elif token.tag not in block.seen:
             begun = "the body" if self._section == BODY else "the trailer"
             text = f"is located after the beginning of {begun}"
@@ -242,7 +251,7 @@ class Explainer:
     # --- storing fields in a block -----------------------------------------------------------------
 
     def _entry(self, group: GroupItem, slot: Slot, token: Token) -> BlockItem:
-        """Return the entry of a group that a field belongs to; a new one if the field opens an entry."""
+        """Return the entry of a group that a field belongs to, which is new if the field opens an entry."""
         if group.opens_entry(token.tag):
             if not group.entries:
                 group.opener = token.tag
@@ -350,8 +359,8 @@ class Explainer:
             self._misplace(problem, position=2)
 
     def _finish(self, block: BlockItem, where: str) -> None:
-        """Parse older tags whose successors are absent; check required members and counts."""
-        # Older tags first, since one may give a required field its value.
+        """Parse obsolete tags whose successors are absent; check required members and counts."""
+        # Obsolete tags first, because one may give a required field its value.
         for item in block.legacy:
             self._finish_legacy(block, item)
         for group in block.groups.values():
@@ -367,8 +376,8 @@ class Explainer:
     def _finish_legacy(self, block: BlockItem, item: FieldItem) -> None:
         slot = item.slot
         assert isinstance(slot, FieldSlot)  # noqa: S101
-        # The successor takes precedence even if its value could not be parsed. Without a slot the older tag
-        # is kept as an unknown field.
+        # The successor takes precedence even if its value could not be parsed. Without a slot, the obsolete
+        # tag is kept as an unknown field.
         if slot.member.tag in block.seen or slot.member.attribute in block.values:
             item.slot = None
         else:
@@ -387,7 +396,7 @@ class Explainer:
             self._find(problem, position=group.position)
 
     def _problem_of(self, reason: Reason, token: Token, text: str) -> Problem:
-        """Return a problem of a field; the dialect's name is used even where the field is misplaced."""
+        """Return a problem with a field, with the name from the dialect even if the field is misplaced."""
         field: FieldLayout | None = self._dialect.fields.get(token.tag)
         if field is None:
             return tag_problem(reason, token.tag, text, token.value)
@@ -399,7 +408,7 @@ class Explainer:
         self._find(problem, strict=True, position=position)
 
     def _find(self, problem: Problem, *, strict: bool = False, position: float | None = None) -> None:
-        # Bounded, because a problem takes two hundred times the memory of the byte that may cause it.
+        # Limited, because a problem takes 200 times the memory of the byte that may cause it.
         self._found[strict] += 1
         if self._found[strict] <= MAX_PROBLEMS:
             self._findings.append(Finding(self._position if position is None else position, problem, strict))

@@ -1,4 +1,4 @@
-"""Problems of a message: their positions, and their texts."""
+"""Problems of a message: positions and texts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kalshi_fix_sansio.dialect.problems import Problem, Reason
 MAX_PROBLEMS = 1_000
 """Maximum number of problems listed for one message."""
 MAX_SHOWN = 60
-"""Maximum number of characters of a value that a text quotes; `Problem.value` contains all of them."""
+"""Maximum number of characters of a value that a text quotes; `Problem.value` contains the whole value."""
 
 
 @attrs.frozen
@@ -18,28 +18,28 @@ class Finding:
     """A problem and its position in the message."""
 
     position: float
-    """Index of the token; a missing field is placed after the last token of its block."""
+    """Index of the token; for a missing field, a position after the last token of its block."""
     problem: Problem
     strict: bool
-    """Whether only strict decoding reports it."""
+    """Whether only strict decoding reports the problem."""
 
 
 def quoted(value: str) -> str:
-    """Return a value quoted, and shortened to `MAX_SHOWN` characters."""
+    """Return a value in quotes, shortened to `MAX_SHOWN` characters."""
     return repr(value if len(value) <= MAX_SHOWN else value[:MAX_SHOWN] + "...")
 
 
 def field_problem(reason: Reason, field: FieldLayout, text: str, value: str | None = None) -> Problem:
-    """Return a problem of a named field; a secret value is left out."""
+    """Return a problem with a field that has a name; a secret value is left out."""
     return Problem(reason, f"{field.label} {text}", field.tag, None if field.secret else value)
 
 
 def value_problem(reason: Reason, field: FieldLayout, value: str, explanation: str) -> Problem:
-    """Return a problem with a field's value: the value, and the explanation."""
+    """Return a problem with the value of a field; the text contains the value and the explanation."""
     found = "has an unfit value" if field.secret else f"is {quoted(value)}"
     return field_problem(reason, field, f"{found}: {explanation}", value)
 
 
 def tag_problem(reason: Reason, tag: int, text: str, value: str) -> Problem:
-    """Return a problem of a tag without a name."""
+    """Return a problem with a tag that has no name."""
     return Problem(reason, f"tag {tag} {text}", tag, value)

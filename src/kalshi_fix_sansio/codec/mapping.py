@@ -1,8 +1,8 @@
 """Convert messages to and from dicts and JSON, with FIX names or tags as keys.
 
-A dict contains Python values; JSON contains wire text as strings, so no reader turns a price into a float.
-Both omit fields that are not set, hide secrets as `repr` does, and keep unknown fields in their order. The
-header is converted separately: `block_to_dict(message.header)`.
+A dict contains Python values; JSON contains wire text as strings, so that no reader converts a price to a
+float. Both omit fields that are not set, hide secrets as `repr` does, and keep unknown fields in sequence.
+The header is converted separately, with `block_to_dict(dialect, message.header)`.
 """
 
 from __future__ import annotations
@@ -19,19 +19,22 @@ from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.scalars import PARSERS, format_value
 
 By = Literal["name", "tag"]
-"""The form of the keys: FIX names such as ClOrdID, or tags such as 11, also as strings."""
+"""The form of the keys: FIX names such as ClOrdID, or tags such as 11, as strings."""
 HIDDEN: Final = "<hidden>"
-"""Replaces the value of a secret field: a signature or a password."""
+"""Text that replaces the value of a secret field, such as a signature or a password."""
 UNKNOWN: Final = "unknown"
-"""The key of the unknown fields, a list of (tag, value) pairs. No FIX name is spelt like this."""
+"""The key of the unknown fields, a list of (tag, value) pairs. No FIX name begins with a lower-case
+letter.
+"""
 MSG_TYPE: Final = 35
 
 _Value = Callable[[FieldLayout, Any], Any]
 
 
 def to_dict(dialect: Dialect, message: Message, by: By = "name") -> dict[str, Any]:
-    """Return a message as a dict: MsgType, then the fields set in its body, in the order of the spec. Groups
-    are lists of dicts, with the name of their counter as the key."""
+    """Return a message as a dict: MsgType, then the fields set in its body, in the sequence of the spec.
+    Groups are lists of dicts, with the name of the counter as the key.
+    """
     return {_msg_type_key(dialect, by): message.msg_type, **block_to_dict(dialect, message, by)}
 
 
@@ -41,7 +44,7 @@ def block_to_dict(dialect: Dialect, block: Block, by: By = "name") -> dict[str, 
 
 
 def to_json(dialect: Dialect, message: Message, by: By = "name") -> str:
-    """Return a message as a JSON object: like `to_dict`, with values as wire text.
+    """Return a message as a JSON object, like `to_dict` but with values as wire text.
 
     Raises:
         EncodeError: a value has no FIX representation.
@@ -119,7 +122,7 @@ def _written(
 
 def _wire_text(field: FieldLayout, value: Any) -> str:
     text = format_value(field.kind, value)
-    # Times on the wire have milliseconds; here microseconds are kept.
+    # Times on the wire have milliseconds; JSON keeps microseconds.
     if isinstance(value, datetime | time) and value.microsecond % 1000:
         return f"{text}{value.microsecond % 1000:03d}"
     return text
@@ -149,7 +152,7 @@ def _read_member(layout: BlockLayout, member: FieldMember | GroupMember, value: 
             raise DecodeError(f"{layout.name}.{member.attribute} is not a list of entries")
         return [_read(member.entry, entry) for entry in value]
     field = member.field
-    # The type is checked first: under `python -b`, comparing bytes with a string warns.
+    # The type is checked first, because comparing bytes with a string warns under `python -b`.
     if field.secret and isinstance(value, str) and value == HIDDEN:
         raise DecodeError(f"{layout.name}.{member.attribute} is hidden; put its value in")
     # Enum members may be strings too; they need no parsing.

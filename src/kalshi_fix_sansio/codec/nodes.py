@@ -13,10 +13,10 @@ class FieldNode:
     """One field.
 
     Attributes:
-        tag: Its tag.
-        layout: Its layout; None if the dialect does not define the tag.
+        tag: Tag of the field.
+        layout: Layout of the field; None if the dialect does not define the tag.
         raw: The value on the wire.
-        placed: False if the tag is not defined here, or is repeated.
+        placed: Whether the dialect defines the tag in this place, and the field is not repeated.
     """
 
     tag: int
@@ -35,9 +35,9 @@ class GroupNode:
     """A repeating group with the entries that were found.
 
     Attributes:
-        layout: Its counter and the layout of its entries.
+        layout: The counter and the layout of the entries.
         raw: The counter's value on the wire; the number of entries found may differ.
-        entries: Its entries, each with its fields and groups in wire order.
+        entries: The entries, each with its fields and groups in wire order.
     """
 
     layout: GroupMember = attrs.field(repr=False)
@@ -63,8 +63,8 @@ class Inspection:
         header: Fields of the header, in wire order.
         body: Fields and groups of the body, in wire order.
         trailer: Fields of the trailer, in wire order.
-        problems: Problems of the frame first, then those of the fields, in wire order. Malformed fields are
-            listed only here.
+        problems: Problems of the frame, then those of the fields in wire order. Malformed fields are listed
+            only here.
     """
 
     msg_type: str | None

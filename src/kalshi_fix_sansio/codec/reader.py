@@ -1,8 +1,8 @@
-"""The reader: decodes regular messages of any shape, field by field, by tables.
+"""The reader: decodes regular messages of any shape, field by field, using tables.
 
-The reader never diagnoses. If anything is irregular it returns None, and the explainer decodes the message
-again and lists the problems. The reader accepts only messages in which the explainer finds no problem, except
-fields that the dialect does not define yet.
+The reader never diagnoses. If a message is irregular in any way, it returns None, and the explainer decodes
+the message again and lists the problems. The reader accepts only messages in which the explainer finds no
+problem, except fields that the dialect does not define yet.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ def read(tables: Tables, columns: Columns, *, strict: bool) -> Message | None:
     then uses the explainer.
     """
     tags, texts = columns
-    # Every field needs a value. `split` gives malformed fields an empty value, so the loops below need not
-    # check for them.
+    # Every field needs a value. `split` gives malformed fields an empty value, so this check finds them too.
     if "" in texts:
         return None
     try:
@@ -35,7 +34,7 @@ def read(tables: Tables, columns: Columns, *, strict: bool) -> Message | None:
 
 
 class _Reading:
-    """One message while it is read. ValueError or LookupError mean that it is irregular."""
+    """One message while it is read. ValueError or LookupError means that it is irregular."""
 
     __slots__ = ("_known", "_strict", "_tables", "_tags", "_texts")
 
@@ -54,8 +53,9 @@ class _Reading:
         blocks = (self._tables.header.blank(), table.blank(), self._tables.trailer.blank())
         unknown: list[tuple[int, bytes]] = []
         section, block = HEADER, blocks[HEADER]
-        # `begin` is the index of the first field after the last group, `outside` the tags before it that are
-        # in no group. `_entries` works with indexes, so the loop over fields restarts after each group.
+        # `begin` is the index of the first field after the last group; `outside` contains the tags before
+        # `begin` that are in no group. `_entries` uses indexes, so the loop over fields restarts after each
+        # group.
         begin, outside = 0, []
         groups: set[str] = set()
         fields = zip(tags, texts, strict=True)
@@ -76,9 +76,9 @@ class _Reading:
                 value = convert(text)
                 if limit_or_group is not None:
                     if limit_or_group.__class__ is GroupSlot:
-                        # A second counter is rejected here, not below with other repeated fields: the rest
-                        # of the message is copied after each group, so many counters would take quadratic
-                        # time.
+                        # A repeated counter is rejected here, not below with other repeated fields, because
+                        # the rest of the message is copied after each group, so many counters would take
+                        # quadratic time.
                         if tag in groups:
                             raise ValueError
                         groups.add(tag)
@@ -104,11 +104,11 @@ class _Reading:
         return message  # type: ignore[no-any-return]
 
     def _entries(self, group: GroupSlot, count: int, at: int) -> tuple[list[Any], int]:
-        """Read the entries of a group, the first of which begins at the field `at`; return them, and the
-        index after them.
+        """Read the entries of a group, which begin at the field `at`; return the entries, and the index after
+        them.
 
         CheckSum always ends the message and belongs to no group, so reading past the last field raises
-        IndexError, and the explainer takes over.
+        IndexError, and the message is left to the explainer.
         """
         tags = self._tags
         table = group.entry
@@ -128,7 +128,7 @@ class _Reading:
         return entries, at
 
     def _entry(self, table: BlockTable, opener: str, at: int) -> tuple[Any, int]:
-        """Read the entry that begins at the field `at`; return it, and the index after it."""
+        """Read the entry that begins at the field `at`; return the entry, and the index after it."""
         tags, texts, find = self._tags, self._texts, table.reader_slots.get
         made = table.blank()
         unknown: list[tuple[int, bytes]] = []
@@ -138,7 +138,7 @@ class _Reading:
             slot = find(tag)
             if slot is None:
                 if tag in self._known:
-                    break  # a field of an enclosing block, or of none
+                    break  # a field of an enclosing block, or misplaced
                 unknown.append(self._unknown(tag, texts[at]))
                 at += 1
                 continue
@@ -146,7 +146,7 @@ class _Reading:
             if index <= last:
                 if tag == opener:
                     break  # the next entry begins
-                raise ValueError  # not in the dialect's order, or repeated
+                raise ValueError  # not in the dialect's sequence, or repeated
             last = index
             text = texts[at]
             value = convert(text)
@@ -163,8 +163,9 @@ class _Reading:
         return made, at
 
     def _unknown(self, tag: str, text: str) -> tuple[int, bytes]:
-        """Return a field that the dialect does not define; raise ValueError if the explainer must report
-        it."""
+        """Return the tag and value of a field that the dialect does not define; raise ValueError if the
+        explainer must report the field.
+        """
         if self._strict or tag in self._known or not TAG.fullmatch(tag):
             raise ValueError
         return int(tag), text.encode("latin-1")

@@ -1,4 +1,6 @@
-"""Tables that the codec computes once per block of a dialect: the place of each tag, and how to parse it."""
+"""Tables that the codec computes once for each block of a dialect: the place of each tag, and how to parse
+its value.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ from kalshi_fix_sansio.dialect.support import format_unknown
 from kalshi_fix_sansio.scalars import PARSERS
 
 Read = Callable[[str], Any]
-"""Parses wire text; raises a ValueError that names the expected form."""
+"""A function that parses wire text. It raises a ValueError whose text contains the expected form."""
 
 
 HEADER, BODY, TRAILER = range(3)
@@ -32,7 +34,7 @@ HEADER, BODY, TRAILER = range(3)
 
 
 class CodeValues(dict[str, Any]):
-    """Maps wire text to an enum member; other text is parsed to a plain value, which is not cached.
+    """Maps wire text to an enum member. Other text is parsed to a plain value, which is not cached.
 
     Look values up with `[]`: `get` does not call `__missing__`, and returns None for unknown values.
     """
@@ -46,19 +48,23 @@ class CodeValues(dict[str, Any]):
 
     def __missing__(self, raw: str) -> Any:
         value = self._parse(raw)
-        # A code may have other spellings, such as 01 for 1.
+        # A code may be written differently, such as 01 for 1.
         return self._by_value.get(value, value)
 
 
 @attrs.frozen(eq=False)
 class FieldSlot:
-    """The place of a field or, if `legacy` is set, of an older tag of the field."""
+    """The place of a field or, if `legacy` is set, of an obsolete tag of the field."""
 
     member: FieldMember
     field: FieldLayout
-    """The field whose name is shown: the member's, or the field that the older tag denotes elsewhere."""
+    """The field whose name is shown: that of the member or, for an obsolete tag, the field that the tag
+    denotes elsewhere.
+    """
     index: int
-    """Index of the member in its block, here and in the other slots. Entries must follow this order."""
+    """Index of the member in its block, here and in the other slots. Fields in group entries must be in this
+    sequence.
+    """
     legacy: bool
     read: Read
     codes: CodeValues | None
@@ -69,7 +75,9 @@ class FieldSlot:
 
 @attrs.frozen(eq=False)
 class LengthSlot:
-    """The place of a field that contains the length of the next field, which is data; it has no attribute."""
+    """The place of a field that contains the length of the next field, which is data. The length has no
+    attribute.
+    """
 
     data: FieldMember
     field: FieldLayout
@@ -95,12 +103,13 @@ ReaderSlot = tuple[int, str, Read, "LimitCheck | GroupSlot | None"]
 """A slot in the form that the reader uses: the part of the message (HEADER, BODY or TRAILER) or, in an entry,
 the index of the member; the attribute; the parser; and the field's limit or, for a counter, its `GroupSlot`.
 
-A tuple, because the reader needs all four for each field: reading them from a slot takes twice as long.
+A tuple, because the reader needs all four values for each field, and reading them from a slot takes twice as
+long.
 """
 
 
 def _leave_to_explainer(raw: str) -> Any:
-    """Raise ValueError: the reader does not parse this field."""
+    """Raise ValueError, because the reader does not parse this field."""
     raise ValueError(raw)
 
 
@@ -108,7 +117,7 @@ def _reader_slot(slot: Slot, first: int) -> ReaderSlot:
     if isinstance(slot, GroupSlot):
         return first, slot.member.attribute, slot.read, slot
     if isinstance(slot, LengthSlot) or slot.legacy or slot.field.length_tag is not None:
-        # Data may contain SOH, and an older tag is used only if its successor is absent.
+        # Data may contain SOH, and an obsolete tag is used only if its successor is absent.
         return first, "", _leave_to_explainer, None
     return first, slot.member.attribute, slot.read, slot.limit
 
@@ -119,7 +128,7 @@ class BlockTable:
 
     layout: BlockLayout
     slots: dict[int, Slot]
-    """By tag: members, their older tags, and the length fields of data."""
+    """By tag: members, their obsolete tags, and the length fields of data."""
     required: tuple[Member, ...]
     """Members that must be present wherever the block is used."""
     required_tags: frozenset[int]
@@ -140,7 +149,7 @@ class BlockTable:
         object.__setattr__(self, "reader_slots", slots)
 
     def blank(self) -> Any:
-        """Make an empty instance without calling its constructor: see `BlockItem.build`."""
+        """Create an empty instance without calling its constructor: see `BlockItem.build`."""
         made = object.__new__(self.layout.cls)
         for attribute in self.fields:
             setattr(made, attribute, None)
@@ -173,12 +182,15 @@ def always_required(member: Member) -> bool:
 
 
 ReaderTable = tuple[BlockTable, dict[str, ReaderSlot], frozenset[str]]
-"""The table of a body; the slots of the whole message, header and trailer included, by tag; the required
-tags. Tags are wire text here, which saves the reader an `int` call for each field."""
+"""The table of a body; the slots of the whole message, including header and trailer, by tag; and the required
+tags. Tags are wire text, which saves the reader an `int` call for each field.
+"""
 
 
 class _ReaderTables(dict[str, ReaderTable]):
-    """Reader tables by MsgType, computed on first use. A dict: each message costs one lookup and no call."""
+    """Reader tables by MsgType, computed on first use. This is a dict, so that each message needs one lookup
+    and no call.
+    """
 
     __slots__ = ("_make",)
 
@@ -203,17 +215,18 @@ class Tables:
     length_tags: dict[int, int] = attrs.field(init=False)
     """Tag of each length field, by the tag of its data field."""
     standard_data_tags: dict[int, int] = attrs.field(init=False)
-    """`data_tags` and those of the FIX standard that the dialect does not define but a peer may use."""
+    """`data_tags`, and those of the FIX standard that the dialect does not define but a peer may use."""
     standard_length_tags: dict[int, int] = attrs.field(init=False)
     tags: dict[str, int] = attrs.field(init=False)
-    """Every tag of the dialect by its text. Older tags that the dialect does not list are added with the
-    block that has them."""
+    """Every tag of the dialect by its text. Obsolete tags that the dialect does not list are added with the
+    block that has them.
+    """
     outer_tags: frozenset[int] = attrs.field(init=False)
     """Every tag of header and trailer, including their groups."""
     _session_tags: frozenset[int] | None = attrs.field(init=False, default=None)
     _bodies: dict[str, BlockTable] = attrs.field(init=False, factory=dict)
     _sections: dict[int, dict[int, tuple[int, Slot]]] = attrs.field(init=False, factory=dict)
-    """By the id of a body's table, which lives as long as this object."""
+    """By the `id` of a body's table, which exists as long as this object."""
     reader_tables: Mapping[str, ReaderTable] = attrs.field(init=False)
     """The reader's tables, by MsgType."""
 
@@ -244,7 +257,7 @@ class Tables:
     def session_tags(self) -> frozenset[int]:
         """Every tag of header, trailer and session messages.
 
-        FIXT 1.1 separates the session layer from the version of the application messages: other tags are
+        FIXT 1.1 separates the session layer from the version of the application messages, so other tags are
         undefined in session messages.
         """
         if self._session_tags is None:
@@ -257,8 +270,8 @@ class Tables:
         tags of header and trailer."""
         sections = self._sections.get(id(body))
         if sections is None:
-            # For a tag in several parts the last assignment wins, so the body's fields take precedence over
-            # those of header and trailer.
+            # For a tag in several parts, the last assignment counts, so fields of the body take precedence
+            # over those of header and trailer.
             parts = ((TRAILER, self.trailer), (HEADER, self.header), (BODY, body))
             sections = self._sections[id(body)] = {
                 tag: (section, slot) for section, table in parts for tag, slot in table.slots.items()
@@ -317,7 +330,8 @@ class Tables:
             slots[field.length_tag] = LengthSlot(member, length_field, index, PARSERS[Kind.LENGTH])
         for tag in member.legacy_tags:
             older = self._field(tag, field.name, field.kind)
-            # If another member, before or after this one, has this as its current tag, it keeps the tag.
+            # If this is the current tag of another member, before or after this one, that member keeps the
+            # tag.
             slots.setdefault(tag, FieldSlot(member, older, index, True, read, codes, limit))
             self.tags.setdefault(str(tag), tag)
 

@@ -1,14 +1,14 @@
-"""The matching of incoming messages to the requests that they answer.
+"""The matching of incoming messages with the requests that they answer.
 
-A request is settled by the first message that reports its outcome: one that answers it according to the
-dialect (`MessageLayout.answers`), or a Reject or BusinessMessageReject that names its number. A message may
-also report that the peer does not know the outcome; then no message settles the request, and
+A request is settled by the first message that reports its outcome: a message that answers it according to the
+dialect (`MessageLayout.answers`), or a Reject or BusinessMessageReject that contains its number. A message
+may also report that the peer does not know the outcome. No message will settle the request then, and
 OutcomesUnknown is emitted.
 
-Ids are not unique. Users may send a ClOrdID twice, a cancel may have the id of its order, and each fill of
-an order contains the same ClOrdID. So requests are matched by type as well as id, the oldest of several is
-taken, and the OrderID of an answered order is remembered: a later report with that OrderID is about the
-answered order, not about the next one of the same ClOrdID.
+Ids are not unique. Users may send a ClOrdID twice, a cancel may have the id of its order, and each fill of an
+order contains the same ClOrdID. Requests are therefore matched by type as well as id, and the oldest of
+several is chosen. The OrderID of an answered order is remembered: a later report with this OrderID concerns
+the answered order, not the next order with the same ClOrdID.
 """
 
 from __future__ import annotations
@@ -29,38 +29,42 @@ from kalshi_fix_sansio.session.open_requests import UNNAMED, Named, OpenRequests
 
 @attrs.frozen
 class _Rule:
-    """`layout.Answers`, ready for use."""
+    """A compiled `layout.Answers`."""
 
     requests: Collection[str]
     made: str | None
-    """The attribute of the message with the id of the created object, such as the OrderID of an order."""
+    """The attribute of the message that contains the id of the object that the request created, such as the
+    OrderID of an order.
+    """
     others: Collection[str]
-    """The MsgTypes in `requests` that create no object, such as a cancel or a replace."""
+    """The MsgTypes in `requests` that create no such object, such as a cancel or a replace."""
     open_when: Terms
 
 
 @attrs.frozen
 class _Lookup:
-    """Rules that find their requests in the same place."""
+    """Rules whose requests are found by the same attribute."""
 
     named: Named
     attribute: str | None
     value: str
-    """If there is no `attribute`: the value by which requests without an id are found."""
+    """If `attribute` is None, the value by which requests without an id are found."""
     rules: Choice[_Rule]
 
 
 class RequestMatcher:
-    """Matches incoming messages to sent requests."""
+    """Matches incoming messages with sent requests."""
 
     __slots__ = ("_core", "_lookups", "_made")
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._lookups: dict[type[Message], tuple[_Lookup, ...]] = {}
-        """By class, compiled for the first message of each; empty for messages that are not answers."""
+        """By class, compiled when the first message of the class is received; empty for messages that are not
+        answers.
+        """
         self._made: dict[type[Message], str] = {}
-        """By class, the attribute with the id of the object that a request created."""
+        """By class, the attribute that contains the id of the object that a request created."""
         for layout in core.config.dialect.messages.values():
             for answers in layout.answers:
                 if answers.makes is not None:
@@ -75,8 +79,9 @@ class RequestMatcher:
         return lookups
 
     def note(self, message: Message) -> Sequence[OpenRequest] | None:
-        """Settle the requests that the message answers when its event, which must be emitted next, is
-        confirmed; return the requests whose outcome the message leaves open."""
+        """Settle the requests that the message answers, as soon as the next emitted event, which must be that
+        of the message, is confirmed. Return the requests whose outcome the message leaves open.
+        """
         lookups = self._lookups.get(message.__class__)
         if lookups is None:
             lookups = self._learn(message)
@@ -98,8 +103,7 @@ class RequestMatcher:
                 if answered and any(each.msg_type in rule.requests for each in answered):
                     continue
                 made = rule.made
-                # A report about an order that was already answered may still answer a cancel or a replace
-                # of that order.
+                # A report about an answered order may still answer a cancel or a replace of the order.
                 answered_before = made is not None and (name, getattr(message, made)) in known
                 msg_types = rule.others if answered_before else rule.requests
                 if isinstance(found, Several):
@@ -111,16 +115,16 @@ class RequestMatcher:
                 answered.append(request)
                 if rule.open_when and holds(rule.open_when, message):
                     unsure.append(request)
-                    # The order may be open all the same. Record its id, so its fills are not taken for the
-                    # answer to another order of this ClOrdID.
+                    # The order may be open nevertheless. Record its id, so its fills are not mistaken for the
+                    # answer to another order with this ClOrdID.
                     made = id_attribute
                 if id_attribute is not None:
-                    # Without `made` only the name is recorded, not the id: a refusal may contain the id of
-                    # the conflicting order, whose own answer is still pending.
+                    # Without `made`, only the name is recorded: the OrderID in a refusal may be that of the
+                    # conflicting order, whose own answer is still pending.
                     known.add(name, getattr(message, made) if made else None)
                 if found is request:
                     break  # no other request has this name
-        # The caller settles the requests in `unsure` by OutcomesUnknown, emitted after this message.
+        # The caller settles the requests in `unsure` with OutcomesUnknown, which it emits after this message.
         if unsure:
             answered = [request for request in answered if request not in unsure]
         if answered:
@@ -128,9 +132,11 @@ class RequestMatcher:
         return unsure
 
     def rejected(self, message: Any) -> None:
-        """Reject (3) and BusinessMessageReject (j): emitted with the message that they answer."""
+        """Emit RejectReceived for a Reject (3) or BusinessMessageReject (j), with the message that it
+        answers.
+        """
         core, ref_seq_num = self._core, message.ref_seq_num
-        # Look it up before it is settled, which removes it from the open requests.
+        # Look the message up first: settling the request removes it from the open requests.
         sent = core.outbound.find_sent(ref_seq_num)
         request = core.ledger.open.numbered(ref_seq_num)
         if request is not None:

@@ -1,10 +1,9 @@
-"""Checks of incoming messages before they are counted: CompIDs, SendingTime, the dialect's rules, and
-MsgSeqNum (34).
+"""Checks of incoming messages: CompIDs, SendingTime, the dialect's rules, and MsgSeqNum (34).
 
-FIXT 1.1 session layer, "Message validation": a failed check is answered with a Reject (3) with the
-SessionRejectReason (373) returned here, and for CompIDs and SendingTime by a Logout after it. "Sequence
-numbers" and "Possible duplicates": the rules about MsgSeqNum apply to every message except
-SequenceReset-Reset and a resetting Logon.
+FIXT 1.1 session layer, "Message validation": a failed check is answered with a Reject (3) that contains the
+SessionRejectReason (373) returned here, followed by a Logout if CompIDs or SendingTime are wrong. "Sequence
+numbers" and "Possible duplicates": the rules about MsgSeqNum apply to every message except a
+SequenceReset-Reset and a Logon that resets the numbers.
 """
 
 from __future__ import annotations
@@ -28,9 +27,10 @@ DEFAULT_APPL_VER_ID = 1137
 
 
 def comp_id_problem(header: Any, config: SessionConfig, accepted: Collection[str]) -> Problem | None:
-    """Check that SenderCompID (49) is a name that the peer may use, and TargetCompID (56) this side's own.
+    """Check that SenderCompID (49) is a name that the peer may use, and TargetCompID (56) is this side's
+    name.
 
-    If no names are configured (an acceptor that takes the name from the Logon), any SenderCompID is accepted.
+    If `accepted` is empty (for an acceptor that learns the name from the Logon), any SenderCompID passes.
     """
     if header.sender_comp_id is None or (accepted and header.sender_comp_id not in accepted):
         return Problem(Reason.COMP_ID_PROBLEM, "Invalid SenderCompID", SENDER_COMP_ID)
@@ -40,8 +40,9 @@ def comp_id_problem(header: Any, config: SessionConfig, accepted: Collection[str
 
 
 def sending_time_problem(header: Any, config: SessionConfig, now: Instant) -> Problem | None:
-    """Check that SendingTime (52) is close to the wall clock. A missing or unreadable one passes here,
-    because the decoder has already reported it in the problems of the message."""
+    """Check that SendingTime (52) is close to the wall clock. A missing or unreadable SendingTime passes,
+    because the decoder has already reported it in the problems of the message.
+    """
     if config.sending_time_tolerance is None or header.sending_time is None:
         return None
     if abs(now.utc - header.sending_time) <= timedelta(seconds=config.sending_time_tolerance):
@@ -83,10 +84,10 @@ def is_served(layout: MessageLayout, config: SessionConfig) -> bool:
 
 
 def rule_problems(message: Message, config: SessionConfig, rules: PeerRules) -> tuple[Problem, ...]:
-    """Return the problems that strict decoding cannot find: violations of the rules of this product, session
-    type and sender, of the settings of the session's Logon, and of possible duplicates.
+    """Return the problems that strict decoding cannot find: violations of the rules for this product, session
+    type and sender, for the settings in the session's Logon, and for possible duplicates.
 
-    The message must be of a type that the dialect has.
+    The dialect must contain the type of the message.
     """
     header = message.header
     duplicate = poss_dup_problem(header)
@@ -101,7 +102,8 @@ def rule_problems(message: Message, config: SessionConfig, rules: PeerRules) -> 
 
 
 class PeerRules(dict[str, tuple[Check, Check]]):
-    """The rules of a strict session for the peer's messages, by MsgType: for the header and for the body.
+    """The rules of a strict session for the peer's messages: by MsgType, the checks of the header and of the
+    body.
 
     Rules are compiled when the first message of a type is received.
     """
@@ -127,26 +129,27 @@ class PeerRules(dict[str, tuple[Check, Check]]):
 
 
 LAST_NUMBER: Final = 10**MAX_INT_DIGITS - 1
-"""Maximum MsgSeqNum; after it, the numbers must be reset."""
+"""Maximum MsgSeqNum. When it is used, the numbers must be reset."""
 
 
 class Verdict(Enum):
-    """The classification of an incoming number."""
+    """The classification of an incoming MsgSeqNum."""
 
     EXPECTED = "expected"
-    """The next one: the message is processed and the number advances."""
+    """The expected number: the message is processed, and the expected number advances."""
     TOO_HIGH = "too high"
     """Earlier messages are missing: see `recovery`."""
     TOO_LOW = "too low"
-    """Used before, and not marked as a possible duplicate: the session cannot continue (Logout, end)."""
+    """Used before, and the message is not marked PossDupFlag=Y: a Logout ends the session."""
     DUPLICATE = "duplicate"
-    """Used before and marked PossDupFlag=Y: received already, so it is checked and then ignored."""
+    """Used before, and the message is marked PossDupFlag=Y: it is checked and then ignored."""
 
 
 def classify(seq_num: int, expected: int, *, poss_dup: bool) -> Verdict:
-    """Classify an incoming MsgSeqNum when `expected` is the next one.
+    """Classify an incoming MsgSeqNum; `expected` is the next expected number.
 
-    PossDupFlag matters only below it: a message that is resent into a gap carries it, and is new here.
+    PossDupFlag matters only below `expected`: messages resent to fill a gap have it too, although they are
+    new.
     """
     if seq_num == expected:
         return Verdict.EXPECTED
@@ -156,14 +159,14 @@ def classify(seq_num: int, expected: int, *, poss_dup: bool) -> Verdict:
 
 
 def usable(number: int) -> int:
-    """Return a number that is about to be used; raise StoreError if all numbers are used up."""
+    """Return a number that is about to be used; raise StoreError if it exceeds the maximum."""
     if number > LAST_NUMBER:
         raise StoreError(used_up_text())
     return number
 
 
 def used_up_text() -> str:
-    """Return the text for a session that has used the maximum number."""
+    """Return the error text for a session that has used the maximum number."""
     return f"the sequence numbers end at {LAST_NUMBER}: log on with ResetSeqNumFlag=Y"
 
 

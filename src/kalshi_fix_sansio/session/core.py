@@ -1,4 +1,4 @@
-"""The shared state of the parts of one session, and their common actions: change state, emit, reject, end."""
+"""The state that the parts of a session share, and their common actions: change state, emit, reject, end."""
 
 from __future__ import annotations
 
@@ -44,23 +44,25 @@ HEARTBEAT, TEST_REQUEST, RESEND_REQUEST, REJECT, SEQUENCE_RESET, LOGOUT, LOGON =
 )
 BUSINESS_REJECT = "j"
 TO_THE_END = 0
-"""EndSeqNo (16) that requests all messages sent so far."""
+"""EndSeqNo (16) that requests all messages up to the latest."""
 UNSUPPORTED_MESSAGE_TYPE = 3
-"""BusinessRejectReason (380)."""
+"""BusinessRejectReason (380) for a message type that the session does not support."""
 
 
 class Core:
-    """The shared state of one session, and the actions on it that every part uses.
+    """The state of one session that its parts share, and the actions that they have in common.
 
-    `reject` sends a Reject (3), and the session continues. These end it:
+    `reject` sends a Reject (3), and the session continues. The following methods end the session:
 
-    - `end` sends no message: the state becomes CLOSED and SessionEnded is emitted. The others lead to `end`;
-    - `refuse` is `fail` if `with_logout`, otherwise `end`: the caller passes the ProtocolOptions for messages
-      before a Logon, or for silence;
+    - `end` sends no message: the state becomes CLOSED and SessionEnded is emitted. The other methods call
+      `end`, at once or later;
+    - `refuse` is `fail` with `with_logout`, otherwise `end`; the caller passes the ProtocolOptions setting
+      that applies;
     - `fail` sends a Logout with the reason, and does not wait for the peer's Logout;
-    - `break_off` is `fail` for an established session; with `ProtocolOptions.linger` it first waits for the
-      peer's Logout (ENDING: no other message is processed);
-    - `begin_logout` always waits for the peer's Logout, and processes the messages before it (LOGOUT_SENT).
+    - `break_off` is `fail` for an established session; with `ProtocolOptions.linger` it waits for the peer's
+      Logout before the end (in the state ENDING, which processes no other message);
+    - `begin_logout` always waits for the peer's Logout, and processes the messages before it (in the state
+      LOGOUT_SENT).
     """
 
     __slots__ = (
@@ -107,31 +109,31 @@ class Core:
         self.outbound: Outbound = Outbound(config, self.codec, ledger, self.timers)
         self.events: list[Event] = []
         self.event_bytes: int = 0
-        """Bytes received since the event queue was last empty, plus the bytes of messages released when a
-        gap was closed."""
+        """Size of the waiting events: bytes received since the event queue was last empty, plus the bytes of
+        held messages that were released when a gap was closed.
+        """
         self.state: State = State.DISCONNECTED
         self.store_error: StoreError | None = None
         """The error with which the store failed."""
         self.peer_comp_id: str | None = None
-        """SenderCompID of the peer's Logon."""
+        """SenderCompID of the peer's Logon; None before it."""
         self.peer_names: frozenset[str] = config.accepted_sender_comp_ids
-        """The SenderCompIDs that the peer may use. Empty until the peer's Logon if the name is taken from
-        it."""
+        """The SenderCompIDs that the peer may use. Empty before the peer's Logon if none are configured."""
         self.client_logon: LogonFacts | None = None
-        """The settings in the initiator's Logon on which rules depend; None until it was sent."""
+        """The settings in the initiator's Logon on which rules depend; None before the Logon."""
         self.send_rules: dict[tuple[type[Message], bool], Any] = {}
-        """The SendValidator's cache, which depends on that Logon."""
+        """Cache of the SendValidator, which depends on `client_logon`."""
         self.peer_rules: PeerRules = PeerRules(config, None)
         self.ending: tuple[CloseReason, str] = (CloseReason.LOGGED_OUT, "")
-        """The reason and text of SessionEnded once the Logout handshake that this side began is over."""
+        """The reason and text for SessionEnded when the Logout handshake that this side began is complete."""
         self._ended_by: EndedBy | None = None
         self._advice = ""
 
     def hand_over(self) -> list[Event]:
         """Pass the state to the session that continues this one; return the waiting events.
 
-        The ledger belongs to that session now. This session gets a new one, so a late call, such as
-        `confirm`, does not affect the other's.
+        The ledger then belongs to the other session. This session gets a new ledger, so that a late call,
+        such as `confirm`, does not affect the other session.
         """
         events, self.events = self.events, []
         self.ledger = Ledger(self.ledger.store)
@@ -140,18 +142,18 @@ class Core:
 
     @property
     def store(self) -> MessageStore:
-        """The numbers and messages that survive the process."""
+        """The store of the numbers and messages that survive the process."""
         return self.ledger.store
 
     def __enter__(self) -> None:
-        """Begin a step that needs the store.
+        """Begin a step that needs the store; the exit handles a failure of the store.
 
-        On the path of every message, a plain `try` with `store_failed` is used instead: each `with` would
-        take 2 % of a session step.
+        The code that runs for every message uses a plain `try` with `store_failed` instead, because each
+        `with` would take 2 % of a session step.
         """
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
-        """End the session if the store failed meanwhile, and continue after the `with` block."""
+        """End the session if the store failed in the `with` block, and continue after the block."""
         if not isinstance(error, StoreError):
             return False
         self.store_failed(error)
@@ -166,8 +168,9 @@ class Core:
         self.outbound.drop()
 
     def emit(self, event: Event) -> None:
-        """Emit an event, before the message's number is counted: the store may pass that number only once
-        this event is confirmed."""
+        """Emit an event. Call this before the number of its message is counted: the store may advance past
+        that number only when this event is confirmed.
+        """
         self.ledger.marks.append(self.ledger.mark)
         self.events.append(event)
 
@@ -175,13 +178,13 @@ class Core:
         """Emit OutcomesUnknown for these requests, if there are any.
 
         On a session type with resend, the store first records that the requests are uncertain; otherwise a
-        later process would expect their answers. Without resend, every request found at a restart is
-        uncertain anyway.
+        later process would expect their answers. Without resend, every request in the store is uncertain
+        after a restart anyway.
         """
         if requests:
             if self.config.session_type.resend and not self.ledger.broken:
                 self.ledger.mark_uncertain(requests)
-            # Directly before the event, which settles them once it is confirmed.
+            # Must be called directly before the event, whose confirmation settles the requests.
             self.ledger.answered(requests)
             self.emit(OutcomesUnknown(tuple(requests), why))
 
@@ -190,7 +193,7 @@ class Core:
         self.give_up_on(tuple(self.ledger.open.by_key.values()), why)
 
     def names_of(self, request: OpenRequest) -> Names:
-        """Return the ids by which answers may name a request of an earlier process."""
+        """Return the ids by which answers may refer to a request of an earlier process."""
         layout = self.config.dialect.messages.get(request.msg_type)
         if layout is None:
             return (BY_NUMBER, (UNNAMED, request.msg_type))
@@ -207,7 +210,7 @@ class Core:
     def learn_logon(self, logon: Message) -> None:
         """Record the settings of the initiator's Logon."""
         facts = logon_facts(self.config.dialect, logon)
-        # Compiled rules depend on these settings, such as prices in dollars or in cents, so drop all of them.
+        # Compiled rules depend on these settings, such as prices in dollars or cents, so discard them all.
         if facts != self.client_logon:
             self.client_logon = facts
             self.send_rules.clear()
@@ -216,20 +219,22 @@ class Core:
     def logged_on(
         self, logon: Message, heart_bt_int: int, now: Instant, *, reset: bool, requested: bool = False
     ) -> None:
-        """Begin the established session after the handshake. A `reset` may be `requested` by this side."""
+        """Begin the established session after the handshake; `reset` if the numbers were reset, `requested`
+        if this side requested that.
+        """
         if self.config.role is Role.ACCEPTOR:
             self.learn_logon(logon)
         self.timers.logon_at = None
         self.timers.start(heart_bt_int, now.monotonic)
         self.times.has_read(logon.header.sending_time)
         if reset and self.config.session_type.resend:
-            # Kept on session types without resend: there the numbers restart at each logon, and the same
+            # Kept on session types without resend, where the numbers restart at each logon, so the same
             # message has the same number again.
             self.ledger.ended_by = None
         number, expected = logon.header.msg_seq_num, self.ledger.expected
         missing = (expected, number - 1) if number is not None and number > expected else None
-        # A Logon with number 1 is the peer's first message since its reset, so no message of the peer can
-        # have been lost with the earlier process.
+        # A Logon with number 1 is the peer's first message since its reset, so the earlier process cannot
+        # have lost a message of the peer.
         restarted = reset or (self.ledger.restart_unreported and number != 1)
         was_requested = requested or not restarted
         generation = self.ledger.store.generation
@@ -253,10 +258,10 @@ class Core:
 
     def end(self, what: Input, reason: CloseReason, text: str, *, clean: bool = False) -> None:
         """Close the session and emit SessionEnded with the reason."""
-        # Evaluated before `move` changes the state.
+        # Must be evaluated before `move` changes the state.
         has_left = clean and reason is CloseReason.LOGGED_OUT and self.state is State.LOGOUT_SENT
         self.move(what)
-        # With resend, requests stay open: their answers are resent at the next logon.
+        # With resend, requests stay open, because their answers are resent at the next logon.
         if reason is CloseReason.STORE_FAILED:
             self.give_up_on_all(Uncertainty.STORE_FAILED)
         elif not self.config.session_type.resend:
@@ -270,22 +275,22 @@ class Core:
     def blame(self, seq_num: int, why: Hashable, advice: str) -> None:
         """Record the message that ends the session, and the reason.
 
-        A rejected message is not counted, so it is resent at the next logon. If the previous session ended
-        for the same reason at the same message, the next one will too: SessionEnded then contains this
+        The message is not counted, so the peer resends it at the next logon. If the previous session ended
+        for the same reason at the same message, the next session will too; SessionEnded then contains this
         advice.
         """
         self._ended_by = (seq_num, why)
         self._advice = advice if self._ended_by == self.ledger.ended_by else ""
 
     def send_logout(self, text: str | None, now: Instant) -> None:
-        """Send a Logout, with a Text that fits."""
+        """Send a Logout; characters that cannot be sent are replaced in its Text."""
         fitting = None if text is None else plain_text(text)
         self.outbound.post(self.outbound.admin(LOGOUT, text=fitting), now, keep=False)
 
     def fail(
         self, reason: CloseReason, text: str, now: Instant, *, what: Input = Input.PEER_VIOLATION
     ) -> None:
-        """End immediately because of the peer, with a Logout that contains the reason."""
+        """End at once because of a mistake of the peer, with a Logout that contains the reason."""
         self.send_logout(text, now)
         self.end(what, reason, text)
 
@@ -298,19 +303,22 @@ class Core:
         what: Input = Input.PEER_VIOLATION,
         with_logout: bool,
     ) -> None:
-        """End immediately because of the peer; with `with_logout`, send a Logout with the reason."""
+        """End at once because of a mistake of the peer; with `with_logout`, send a Logout that contains the
+        reason.
+        """
         if with_logout:
             self.fail(reason, text, now, what=what)
         else:
             self.end(what, reason, text)
 
     def break_off(self, reason: CloseReason, text: str, now: Instant, *, rejected: bool = False) -> None:
-        """End an established session because of the peer: send a Logout, and optionally wait for the peer's.
+        """End an established session because of a mistake of the peer: send a Logout, and with
+        `ProtocolOptions.linger` wait for the peer's Logout.
 
-        With `rejected`, a Reject with the same `text` was sent before.
+        `rejected` means that a Reject with the same `text` was sent before.
         """
         options = self.config.protocol_options
-        if self.state is State.LOGOUT_SENT:  # a second Logout would be redundant
+        if self.state is State.LOGOUT_SENT:  # a Logout was already sent
             self.end(Input.PEER_VIOLATION, reason, text)
             return
         self.send_logout(text if options.repeat_reject or not rejected else None, now)
@@ -366,7 +374,7 @@ class Core:
             text=plain_text(problem.text),
         )
         route = reply_route(message.header)
-        # Unlike a Reject this is an application message, so the peer may request it again.
+        # Unlike a Reject, this is an application message, so the peer may request it again.
         self.outbound.post(reply, now, header_fields=route, keep=self.config.session_type.resend)
         self.emit(MessageRejected(message, (problem,)))
 

@@ -1,10 +1,9 @@
-"""The state of a process beyond a single connection: the store, the received numbers, and the confirmed
-events.
+"""The state that survives a connection: the store, the received numbers, and the confirmed events.
 
-There are two counts of the peer's numbers. `expected` is in memory and advances with each message. The
-store's advances only when the events of all messages before it are confirmed: if the process crashes, the
-messages between the two are resent rather than lost. A session that continues another one takes over its
-ledger, so the waiting events are neither requested again nor lost.
+There are two counts of the peer's numbers. `expected`, in memory, advances with each message. The count in
+the store advances only when the events of all earlier messages are confirmed: if the process crashes, the
+messages between the two counts are resent rather than lost. A session that continues another one takes over
+its ledger, so the messages of waiting events are neither requested again nor lost.
 """
 
 from __future__ import annotations
@@ -20,15 +19,18 @@ from kalshi_fix_sansio.session.open_requests import Names, OpenRequests
 from kalshi_fix_sansio.session.store import MessageStore, StoredMessage
 
 VOID = 0
-"""The mark of an event that precedes a reset of the numbers. It is below every number, so confirming the
-event does not advance the store."""
+"""The mark of an event that precedes a reset of the numbers. It is lower than every number, so confirming the
+event does not advance the store.
+"""
 FAILED_BEFORE = "the store has already failed; reopen it and start a new Session"
 EndedBy = tuple[int, Hashable]
-"""The number of the message that ended a session, and the reason."""
+"""MsgSeqNum of the message that ended a session, and the reason."""
 
 
 class Ledger:
-    """Counts incoming messages, confirms them to the store, and tracks records that are not durable yet."""
+    """Counts incoming messages, records in the store which are confirmed, and tracks records that are not
+    durable yet.
+    """
 
     __slots__ = (
         "_confirmed",
@@ -61,59 +63,75 @@ class Ledger:
         self.expected: int = store.next_incoming
         """MsgSeqNum expected next from the peer."""
         self.restart_unreported: bool = _has_sent_unanswered(store)
-        """Whether the numbers may have restarted in a process that crashed before its user was notified."""
+        """Whether the numbers may have been reset in a process that crashed before it notified its user."""
         self.broken: bool = False
         """Whether the store has failed."""
         self.ended_by: EndedBy | None = None
-        """The message that ended the last session; None once a later session has received a higher number."""
+        """The message that ended the last session; None if no message did, or a later session has received a
+        higher number.
+        """
         self.marks: list[int] = []
-        """For each event that has not been fetched yet: the number to which the store may advance once all
-        events before it are confirmed."""
+        """For each event that has not been fetched yet, the number to which the store may advance when all
+        events before it are confirmed.
+        """
         self.open: OpenRequests = OpenRequests()
-        """Requests without an answer that have not been reported as unanswered yet."""
+        """Requests that have neither been answered nor reported as unanswered."""
         self.next_key: int = 1
         """The key of the next request."""
         self.handed: deque[int] = deque()
-        """The marks of the events that were fetched and are not confirmed."""
+        """The marks of the events that were fetched but are not confirmed."""
         self._confirmed = 0
         """The number of events confirmed since the ledger was opened, which is the index of the oldest
-        unconfirmed one."""
+        unconfirmed event.
+        """
         self._counting = True
-        """Whether the peer's numbers are those that the store counts; False while a reset is requested."""
+        """Whether the store counts the peer's current numbers; False while a requested reset is
+        unanswered.
+        """
         self._held_at = VOID
         """The number beyond which the store must not advance for now; see `suspect`."""
         self._suspect_before = 0
-        """Requests with a lower number may have lost their answers, unless they were resent since."""
+        """The answers to requests with a lower number may have been lost, unless the requests were resent
+        since.
+        """
         self._lost_before = 0
-        """Requests with a lower number may have lost their answers even if they were resent."""
+        """The answers to requests with a lower number may have been lost, even if the requests were
+        resent.
+        """
         self._settling: deque[tuple[int, Sequence[int], int]] = deque()
-        """Indexes of events, and the keys and bytes of the requests to settle when the event is
-        confirmed."""
+        """Indexes of events, each with the keys and the total bytes of the requests to settle when the event
+        is confirmed.
+        """
         self.settling: int = 0
         """The number of requests in `_settling`."""
         self.settling_bytes: int = 0
-        """The total bytes of their messages, which are still in the store."""
+        """Total bytes of the messages of these requests, which are still in the store."""
         self._resent_before: dict[int, int] = {}
-        """By key, for open requests that were resent to the peer: the next outgoing number at that time."""
+        """By key of an open request that was resent to the peer, the next outgoing number when it was
+        resent.
+        """
         self._loaded = False
         """Whether the store's requests have been loaded."""
         self.ticket: int = 0
-        """The ticket of the last commit that was begun."""
+        """Ticket of the last commit that was begun."""
         self.released: int = 0
-        """The last ticket whose bytes were returned to be written to a transport, by this session or those
-        before it."""
+        """The last ticket whose bytes were returned to be written to a transport, by this session or earlier
+        ones.
+        """
         self.unsaved: bool = False
         """Whether there are records that must be durable before further messages are sent, and for which no
-        commit was begun."""
+        commit has begun.
+        """
         self._stale = False
-        """Whether there are records that can wait for the next commit: confirmations. If they are lost in a
-        crash, a few messages are resent, so they do not justify a separate disk flush."""
+        """Whether there are confirmations, which can wait for the next commit. If a crash loses them, a few
+        messages are resent, so they do not justify a separate disk flush.
+        """
 
     # Confirmed events
 
     @property
     def mark(self) -> int:
-        """The number to which the store may advance once all events emitted so far are confirmed."""
+        """The number to which the store may advance when all events emitted so far are confirmed."""
         return self._held_at or self.expected
 
     def confirm(self, count: int | None) -> None:
@@ -128,8 +146,9 @@ class Ledger:
             else:
                 for _ in range(count):
                     handed.popleft()
-            # Settle before the number advances: a crash may preserve any prefix of the records. With the
-            # number alone, the answer would not be resent, and its request would stay open forever.
+            # Settle before the number advances, because a crash may preserve any prefix of the records. If
+            # only the number advanced, the answer would not be resent, and its request would stay open
+            # forever.
             if self._settling:
                 self._settle_confirmed()
         self.advance()
@@ -138,7 +157,7 @@ class Ledger:
         """Advance the store's number as far as the oldest unconfirmed event allows."""
         if not self._counting or self.broken:
             return
-        # The first mark is sufficient: marks never decrease, except for void ones.
+        # Only the first mark matters: marks never decrease, except for void ones.
         if self.handed:
             reached = self.handed[0]
         else:
@@ -151,7 +170,7 @@ class Ledger:
         """Settle the requests answered by confirmed events."""
         settling = self._settling
         settled: list[int] = []
-        # Indexes begin at 0: event n is confirmed once n + 1 events are.
+        # Indexes begin at 0, so event n is confirmed when n + 1 events are.
         while settling and settling[0][0] < self._confirmed:
             _, keys, size = settling.popleft()
             settled.extend(keys)
@@ -166,7 +185,9 @@ class Ledger:
     def take_number(
         self, seq_num: int, message: StoredMessage | None, request: OpenRequest | None, names: Names
     ) -> None:
-        """Use a number for a message about to be sent, which may be a request with names."""
+        """Record the number of a message that is about to be sent. If it is a request, `names` are the ids by
+        which answers refer to it.
+        """
         if self.broken:
             raise StoreError(FAILED_BEFORE)
         self.unsaved = True
@@ -174,23 +195,25 @@ class Ledger:
         store.record_sent(seq_num, message)
         if request is not None:
             self.next_key = request.key + 1
-            # This process distinguishes two orders of one ClOrdID by their OrderIDs, which are not stored. A
-            # later process could mistake a report about the first for the answer to this one, so it must
-            # report this one as uncertain.
+            # This process distinguishes two orders with the same ClOrdID by their OrderIDs, which are not
+            # stored. A later process could mistake a report about the first order for the answer to this
+            # request, so it must report this request as uncertain.
             repeated = self.open.is_repeated(request.msg_type, names)
             store.record_request(attrs.evolve(request, uncertain=True) if repeated else request)
             self.open.add(request, names)
 
     def reset(self, *, unanswered: bool) -> None:
-        """Restart both directions at 1. Until the peer agrees, incoming messages have the old numbers."""
+        """Restart the numbers of both directions at 1. With `unanswered`, the peer has not accepted the reset
+        yet.
+        """
         if self.broken:
             raise StoreError(FAILED_BEFORE)
         self.unsaved = True
         self.store.reset(unanswered=unanswered)
         self._void_marks()
         self._counting = not unanswered
-        # Until the peer answers, its earlier messages still have the old numbers. These are still expected,
-        # but must not reach the store, which already counts from 1.
+        # Until the peer answers, its messages still have the old numbers. `expected` continues to count them,
+        # but they must not reach the store, which already counts from 1.
         if not unanswered:
             self.expected = 1
 
@@ -205,7 +228,7 @@ class Ledger:
     def use_store(self, store: MessageStore) -> None:
         """Switch to the numbers and messages of another store."""
         if store is self.store:
-            return  # keep `expected`, which is ahead of the store
+            return  # keep `expected`, which may be ahead of the store
         self.store = store
         self.expected = store.next_incoming
         self.restart_unreported = _has_sent_unanswered(store)
@@ -216,8 +239,9 @@ class Ledger:
         self._void_marks()
 
     def begin_commit(self, *, leaving: bool) -> int:
-        """Begin the commit of the records that must be durable or, with `leaving` (bytes wait to be sent), of
-        all records. Return the ticket on which everything recorded so far depends."""
+        """Begin a commit, if there are records that must be durable or, with `leaving` (bytes wait to be
+        sent), any records. Return the ticket of the commit that makes everything recorded so far durable.
+        """
         if self.unsaved or (leaving and self._stale):
             if self.broken:
                 raise StoreError(FAILED_BEFORE)
@@ -226,17 +250,18 @@ class Ledger:
         return self.ticket
 
     def _void_marks(self) -> None:
-        """Void the marks of the waiting events. The events remain: `confirm` counts them, and requests are
-        settled with them."""
+        """Void the marks of the waiting events. The events themselves remain: `confirm` counts them, and
+        settles their requests.
+        """
         self._held_at, self._lost_before = VOID, 0
         self.marks[:] = [VOID] * len(self.marks)
         self.handed = deque([VOID] * len(self.handed))
 
     def note_end(self, ended_by: EndedBy | None) -> None:
-        """Record the end of a session, by one message or otherwise.
+        """Record the end of a session; `ended_by` is None if no message caused it.
 
-        A connection loss gives no information about that message, so the record is kept until a session
-        receives a later number.
+        A connection loss proves nothing about the message that ended an earlier session, so this record is
+        kept until a session receives a higher number.
         """
         if ended_by is not None:
             self.ended_by = ended_by
@@ -246,7 +271,9 @@ class Ledger:
     # Requests
 
     def load_requests(self, names_of: Callable[[OpenRequest], Names]) -> Sequence[OpenRequest]:
-        """Load the open requests of earlier processes from the store; return them on the first call."""
+        """Load the open requests of earlier processes from the store and return them; later calls return
+        none.
+        """
         if self._loaded:
             return ()
         self._loaded = True
@@ -262,16 +289,17 @@ class Ledger:
         return None if request is None else request.frame
 
     def record_resend(self, seq_num: int) -> None:
-        """Record that the message of this number was resent, so its answer is still pending."""
+        """Record that the message with this number was resent, so its answer is still pending."""
         request = self.open.numbered(seq_num)
         if request is not None:
             self._resent_before[request.key] = self.store.next_outgoing
 
     def answered(self, requests: Iterable[OpenRequest]) -> None:
-        """Settle these requests with the event that is emitted next, once it is confirmed.
+        """Settle these requests when the event that is emitted next is confirmed.
 
-        They stay in the store until then: if the process crashes first, the next one still has them open, and
-        the answer is resent. So no other event may be emitted between this call and the event.
+        They stay in the store until then: if the process crashes first, the requests are still open in the
+        next process, and the answer is resent. No other event may be emitted between this call and the event
+        of the answer.
         """
         keys = []
         size = self.open.size
@@ -286,28 +314,28 @@ class Ledger:
         self._settling.append((self._confirmed + len(self.handed) + len(self.marks), keys, size))
 
     def suspect(self, sent_before: int, *, lost: bool) -> None:
-        """Record that the peer will not resend the message of the number expected next, which may have
-        answered a request with a number below `sent_before`.
+        """Record that the peer will not resend the message with the expected number, which may have answered
+        a request with a number below `sent_before`.
 
-        A gap fill (`lost` False) can hide only Rejects, and the peer does not request a rejected message
-        again, so resent requests are not suspect. If messages are `lost`, resent requests are suspect too.
-
-        Until `release` returns the requests without an answer, the store's number does not advance: after a
-        crash the same loss is detected again.
+        A gap fill (`lost` is False) can hide only Rejects, and the peer does not request a rejected message
+        again, so resent requests are not suspect. If messages were `lost`, resent requests are suspect too.
+        Until `release` returns the requests without an answer, the number in the store does not advance, so
+        the same loss is detected again after a crash.
         """
         oldest = next(iter(self.open.by_key.values()), None)
         if oldest is not None and oldest.seq_num < sent_before:
-            self._held_at = self.mark  # unchanged if an earlier loss holds it already
+            self._held_at = self.mark  # unchanged if an earlier loss already holds it
             self._suspect_before = sent_before
             if lost:
                 self._lost_before = sent_before
 
     def release(self) -> list[OpenRequest]:
-        """Return the suspected requests that have no answer after all messages were received."""
+        """Return the suspect requests that have no answer although all messages have been received."""
         if not self._held_at:
             return []
-        # A request that was resent after the loss was detected is not suspect: its answer follows the loss.
-        # If messages were lost, it is suspect all the same, because its answer may have been among them.
+        # A request that was resent after the loss was detected is not suspect, because its answer follows the
+        # loss. If messages were lost, the request is suspect nevertheless, because its answer may have been
+        # among them.
         lost_before, self._lost_before = self._lost_before, 0
         self._held_at = VOID
         again, suspected = self._resent_before, self._suspect_before
@@ -318,13 +346,14 @@ class Ledger:
         ]
 
     def mark_uncertain(self, requests: Iterable[OpenRequest]) -> None:
-        """Record that no answer to these requests is expected, before further messages are sent."""
+        """Record that no answer to these requests is expected. The record becomes durable before further
+        messages are sent.
+        """
         self.unsaved = True
         for request in requests:
             self.store.record_request(attrs.evolve(request, uncertain=True))
 
 
 def _has_sent_unanswered(store: MessageStore) -> bool:
-    """Return whether this side has sent messages, and none of the peer's was confirmed, since the last
-    reset."""
+    """Return whether, since the last reset, this side has sent messages but confirmed none of the peer's."""
     return store.next_incoming == 1 < store.next_outgoing

@@ -1,4 +1,4 @@
-"""The Logon handshake from both sides: the messages sent, and the checks of the other side's Logon.
+"""The Logon handshake in both roles: the messages sent, and the checks of the peer's Logon.
 
 FIXT 1.1 session layer, "Logon"; Kalshi, "Authentication & Sessions". A Logon that fails a check is answered
 with a Logout whose Text contains the reason.
@@ -46,8 +46,9 @@ from kalshi_fix_sansio.validation import logon_facts
 
 Failure = tuple[CloseReason, str]
 UNSOUND = frozenset({Reason.COMP_ID_PROBLEM, Reason.SENDING_TIME_ACCURACY, Reason.REQUIRED_TAG_MISSING})
-"""Problems that make a message an invalid Logon: `ProtocolOptions.explain_violation` decides whether it is
-answered. A Logon with another problem is refused for its content, and `explain_refusal` decides."""
+"""Problems that make a message an invalid Logon: `ProtocolOptions.explain_violation` decides whether a Logout
+answers it. A Logon with another problem is refused for its content, and `explain_refusal` decides.
+"""
 RESET_NOT_ANSWERED = "the Logon with ResetSeqNumFlag=Y was answered without a reset"
 
 
@@ -72,27 +73,28 @@ class Handshake:
         self._own = OwnLogon(core)
         self.resets: Resets = Resets(core, recovery, resender, self._own)
         self._request: Any = None
-        """The peer's Logon, while an acceptor's user decides."""
+        """The peer's Logon, while the user of an acceptor decides."""
         self._resetting = False
-        """Whether an initiator's Logon restarts the numbers."""
+        """Whether this initiator's Logon resets the numbers."""
         self.refusal: str | None = None
         """The Text of a Reject received instead of an answer to the Logon."""
 
     def begin(self, now: Instant) -> None:
         """Send the Logon of an initiator.
 
-        It also resets the numbers if an earlier reset was not answered, since the peer may or may not have
-        received it, and if the peer's numbers are used up, since the session cannot continue otherwise.
+        The Logon also resets the numbers if an earlier reset was not answered, because the peer may or may
+        not have received it, and if the peer's numbers are used up, because the session cannot continue
+        otherwise.
 
-        Open requests of earlier processes are reported by OutcomesUnknown. On session types with resend,
-        answers are resent, so only requests marked uncertain in the store are reported. All requests are
-        reported if the numbers restarted and the user was not notified, because answers received before that
-        may have been lost with the process.
+        OutcomesUnknown reports open requests of earlier processes. On session types with resend, answers are
+        resent, so only requests marked uncertain in the store are reported. All requests are reported if the
+        numbers were reset and the user was not notified, because answers received before that may have been
+        lost with the process.
         """
         core, config = self._core, self._core.config
         core.require(Input.CONNECT)
-        # Record and emit only after the Logon is encoded: `sign_logon` may raise, and the caller may
-        # call again, or have another session continue this one.
+        # Record and emit only after the Logon is encoded: `sign_logon` may raise, and the caller may then
+        # call again, or continue with another session.
         used_up = core.ledger.expected > LAST_NUMBER
         reset = self._resetting = config.reset_seq_num or core.store.reset_unanswered or used_up
         seq_num = 1 if reset else usable(core.store.next_outgoing)
@@ -112,7 +114,7 @@ class Handshake:
         if reset:
             core.give_up_on_all(Uncertainty.RESET)
             core.outbound.restart(unanswered=True)
-            # On a new connection no message has an old number, unlike at a reset within one.
+            # On a new connection no message has an old number, unlike at a reset within a connection.
             core.ledger.expected = 1
         core.outbound.commit(seq_num, frame, now)
         core.timers.logon_at = now.monotonic + config.logon_timeout
@@ -121,8 +123,9 @@ class Handshake:
     # The acceptor
 
     def take_first(self, message: Message, problems: tuple[Problem, ...], frame: Frame, now: Instant) -> None:
-        """Check the first message received by an acceptor: unless it is a Logon, end the connection without
-        an answer."""
+        """Process the first message that an acceptor receives. Unless it is a Logon, the connection ends
+        without an answer.
+        """
         core = self._core
         header = message.header
         if header.msg_type != LOGON:
@@ -137,7 +140,7 @@ class Handshake:
             text = "the Logon has no usable SenderCompID to answer to"
             core.end(Input.PEER_VIOLATION, CloseReason.PROTOCOL_ERROR, text)
             return
-        # Set before the Logon is checked, because a refusal needs a TargetCompID as well.
+        # Set before the Logon is checked, because a refusal needs a TargetCompID too.
         if core.outbound.peer_comp_id is None:
             core.outbound.peer_comp_id = header.sender_comp_id
         failure = self._request_failure(message, problems, now)
@@ -166,7 +169,9 @@ class Handshake:
     def _request_failure(
         self, logon: Any, problems: tuple[Problem, ...], now: Instant
     ) -> tuple[CloseReason, str, bool] | None:
-        """Return the reason for which this Logon is refused, and whether it is invalid."""
+        """Return the reason and text for refusing this Logon, and whether it is invalid; None if it is
+        acceptable.
+        """
         config, header = self._core.config, logon.header
         problem = self._problem(logon, problems, now)
         if problem is not None:
@@ -188,11 +193,11 @@ class Handshake:
         return None
 
     def accept(self, store: MessageStore | None, fields: Block | None, now: Instant) -> None:
-        """Answer the peer's Logon with a Logon, unless its number is impossible."""
+        """Answer the peer's Logon with a Logon, or with a Logout if its numbers are impossible."""
         core, logon = self._core, self._request
         core.require(Input.ACCEPT)
-        # Check `numbers` and encode the answer before switching to the store: if `sign_logon` raises, or the
-        # dialect forbids `fields`, the session is unchanged and the caller can accept or refuse again.
+        # Check the numbers and encode the answer before switching to the store: if `sign_logon` raises, or
+        # the dialect forbids `fields`, the session is unchanged, and the caller can accept or refuse again.
         numbers = core.store if store is None else store
         reset = logon.reset_seq_num_flag is True
         if numbers.reset_unanswered and not reset:
@@ -206,14 +211,14 @@ class Handshake:
             impossible = CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected)
         elif verdict is Verdict.TOO_HIGH and not core.config.session_type.resend:
             impossible = CloseReason.SEQUENCE_GAP, too_high_text(number, expected)
-        elif number == LAST_NUMBER:  # the number expected after it would not exist
+        elif number == LAST_NUMBER:  # there is no next number to expect
             impossible = CloseReason.SEQUENCE_TOO_LOW, used_up_text()
         seq_num = 1 if reset else usable(numbers.next_outgoing)
         offered = next_expected_of(logon, core.config)
         if offered is not None and offered > seq_num:
             impossible = CloseReason.PROTOCOL_ERROR, next_expected_text(offered, seq_num)
         if impossible is not None:
-            core.ledger.use_store(numbers)  # the Logout uses a number of this peer's store
+            core.ledger.use_store(numbers)  # the Logout uses a number from this peer's store
             core.fail(*impossible, now)
             return
         awaited = number + 1 if verdict is Verdict.EXPECTED else expected
@@ -231,8 +236,8 @@ class Handshake:
         core.outbound.commit(seq_num, frame, now)
         core.move(Input.ACCEPT)
         self._own.adopt(own)
-        # Called before `begin`, which counts the Logon or emits a gap: so LoggedOn is the first event, and
-        # the store advances past the Logon's number only once LoggedOn is confirmed.
+        # Called before `begin`, which counts the Logon or emits a gap, so that LoggedOn is the first event,
+        # and the store advances past the number of the Logon only when LoggedOn is confirmed.
         core.logged_on(logon, own.heart_bt_int, now, reset=reset)
         self._recovery.begin(number, now, unrequested=offered is not None)
         if offered is not None:
@@ -246,7 +251,7 @@ class Handshake:
     # The initiator
 
     def take_answer(self, message: Message, problems: tuple[Problem, ...], now: Instant) -> None:
-        """Process a message received by an initiator before it is logged on: a Logon or a refusal."""
+        """Process a message that an initiator receives before it is logged on: a Logon or a refusal."""
         core = self._core
         fields: Any = message
         msg_type = message.header.msg_type
@@ -256,8 +261,8 @@ class Handshake:
             text = fields.text or self.refusal or "the peer refused the Logon without a reason"
             core.end(Input.PEER_LOGOUT, CloseReason.LOGON_REFUSED, text)
         elif msg_type == REJECT:
-            # This does not end the session: a Logout, the end of the connection, or the timeout follows. The
-            # Text is kept to explain that end.
+            # A Reject does not end the session: a Logout, the end of the connection, or the timeout follows.
+            # Its Text is kept to explain that end.
             self.refusal = fields.text or "the peer rejected the Logon without a reason"
             core.emit(
                 RejectReceived(message, fields.ref_seq_num, core.outbound.find_sent(fields.ref_seq_num))
@@ -279,7 +284,8 @@ class Handshake:
         if self._resetting:
             core.ledger.reset_answered()
         core.move(Input.PEER_LOGON)
-        # `last` is read first: `begin` may send a ResendRequest, and the peer cannot be missing that one.
+        # `last` is read first, because `begin` may send a ResendRequest, which the peer cannot be missing
+        # yet.
         offered, last = next_expected_of(logon, core.config), core.store.next_outgoing - 1
         unasked = offered is not None and core.config.offer_next_expected
         resetting = self._resetting
@@ -300,36 +306,40 @@ class Handshake:
             text = f"HeartBtInt must be {config.heart_bt_int} as in the Logon, not {logon.heart_bt_int}"
             return CloseReason.PROTOCOL_ERROR, text
         resets = logon.reset_seq_num_flag is True
-        # A peer that answers a reset with number 1 has performed it, even if it omits the flag.
+        # A peer that answers a reset with number 1 has reset its numbers, even if it omits the flag.
         if resets or self._resetting:
             if number != 1:
                 return CloseReason.PROTOCOL_ERROR, RESET_FROM_ELSEWHERE if resets else RESET_NOT_ANSWERED
         elif classify(number, expected, poss_dup=False) is Verdict.TOO_LOW:
             return CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected)
         offered = next_expected_of(logon, config)
-        # If the peer resets without a request, our next number is 1. If it answers our reset, it may or may
-        # not have counted our Logon, so both 1 and 2 are correct.
+        # If the peer resets without a request, this side's next number is 1. If the peer answers this side's
+        # reset, it may or may not have counted this side's Logon, so both 1 and 2 are correct.
         maximum = 1 if resets and not self._resetting else core.store.next_outgoing
         if offered is not None and offered > maximum:
             return CloseReason.PROTOCOL_ERROR, next_expected_text(offered, maximum)
         return None
 
-    # Both
+    # Both roles
 
     def _expected_in(self, store: MessageStore) -> int:
-        """Return the number expected next by a store that may be the one in use."""
+        """Return the number expected next from the peer, according to a store or, if that store is in use,
+        the ledger.
+        """
         ledger = self._core.ledger
-        # A store follows the user's confirmations, so it may be behind the messages of earlier connections.
+        # The store follows the user's confirmations, so it may be behind the messages received on earlier
+        # connections.
         return ledger.expected if store is ledger.store else store.next_incoming
 
     def _problem(self, logon: Message, problems: tuple[Problem, ...], now: Instant) -> Problem | None:
-        """Return the first problem of a Logon according to the general checks; a strict session also applies
-        the dialect's rules."""
+        """Return the first problem of a Logon; None if there is none. A strict session also applies the
+        dialect's rules.
+        """
         core, config, header = self._core, self._core.config, logon.header
         problem = comp_id_problem(header, config, config.accepted_sender_comp_ids)
         problem = problem or sending_time_problem(header, config, now)
         if problem is not None and problem.tag == SENDING_TIME and config.role is Role.INITIATOR:
-            # An acceptor never accepts an old Logon, however long it was delayed: a recorded one could be
+            # An acceptor never accepts an old Logon, even if reading was delayed: a recorded Logon could be
             # replayed with its valid signature.
             problem = None if self._core.times.may_have_waited(header.sending_time) else problem
         if problem is None and config.strict:
@@ -363,9 +373,11 @@ def _is_printable(text: str) -> bool:
 
 
 def _wire_sending_time(frame: Frame, header: Any) -> str:
-    """Return the exact text of SendingTime (52) in the frame; empty if another 52 precedes the header's."""
-    # A data field in front of the header's own 52 may contain text that looks like another one. The signature
-    # would then be checked against that time instead of the header's; with "" the check fails.
+    """Return the exact text of SendingTime (52) in the frame; empty if another 52 precedes the one of the
+    header.
+    """
+    # A data field before the header's 52 may contain text that looks like another 52. The signature would
+    # then be checked against that text instead of the header's; with "" the check fails.
     text = next(field[3:] for field in frame.data.decode("latin-1").split("\x01") if field.startswith("52="))
     try:
         return text if scalars.parse_utctimestamp(text) == header.sending_time else ""

@@ -19,28 +19,29 @@ from kalshi_fix_sansio.session.states import LOGGED_ON_STATES, RECEIVING_STATES,
 from kalshi_fix_sansio.session.store import MemoryStore, MessageStore
 from kalshi_fix_sansio.session.timers import RUNNING, Rule, Timers
 
-# Looked up once, for speed: see `receive`.
+# Globals, for speed: see `receive`.
 _CLOSED: Final = State.CLOSED
 _LOGON_RECEIVED: Final = State.LOGON_RECEIVED
 
 
 class Session:
-    """One FIX connection, initiator or acceptor, fed with bytes and time from outside.
+    """One FIX connection, as initiator or acceptor. The caller passes in bytes and the time.
 
-    An adapter calls `connect` once the transport is up, then after every call here writes `data_to_send`,
-    takes `events`, closes the transport when `wants_close`, and sleeps until bytes arrive, the store has
-    committed (`MessageStore.on_commit`) or `next_deadline`. Errors of the caller raise a LocalProtocolError
-    and leave the session unchanged; errors of the peer become events. A session serves one connection; the
-    next one is a new Session that `continues` this one or, after a restart, begins on its store.
+    An adapter calls `connect` when the transport is open. After every call it writes `data_to_send`, handles
+    `events`, closes the transport if `wants_close`, and sleeps until bytes arrive, the store has committed
+    (`MessageStore.on_commit`), or `next_deadline` is reached. Errors of the caller raise a LocalProtocolError
+    and leave the session unchanged; errors of the peer become events. A session serves one connection. The
+    next connection needs a new Session that `continues` this one or, after a restart, is created with the
+    same store.
 
-    Bytes are released once the store's commit of their records is durable; the records of messages sent
-    during a commit share the next one. The store's incoming number follows the user's confirmations. If the
-    store fails, was lost, or takes longer than `commit_timeout`, the session ends with
-    CloseReason.STORE_FAILED; only methods that have to return a number raise an exception.
+    Bytes are released when the store's commit of their records is durable; the records of messages sent
+    during a commit share the next commit. The incoming number in the store follows the user's confirmations.
+    If the store fails, is lost, or takes longer than `commit_timeout`, the session ends with
+    CloseReason.STORE_FAILED; only methods that must return a number raise an exception.
 
-    Everything it holds is bounded by its SessionConfig, in number and in bytes: a partial message, messages
-    held during a gap, bytes and events not yet fetched, the record of sent messages, requests without an
-    answer.
+    The SessionConfig limits everything that a session holds, in number and in bytes: a partial message,
+    messages held during a gap, bytes and events not fetched yet, the record of sent messages, and requests
+    without an answer.
     """
 
     def __init__(
@@ -52,17 +53,17 @@ class Session:
     ) -> None:
         """Create the session of one connection.
 
-        `continues` is the session of the previous connection of the same process: this one takes over its
-        store, its numbers, and the events that are waiting or unconfirmed. After a restart only the store is
-        available, whose numbers may be behind. Raises LocalProtocolError when that session has begun and has
-        not ended, or when a store is given as well.
+        `continues` is the session of the previous connection in the same process. The new session takes over
+        its store, its numbers, and the events that are waiting or unconfirmed. After a restart only the store
+        is available, whose numbers may be behind. Raises LocalProtocolError if the previous session is still
+        running, or if a store is passed as well.
         """
         if continues is None:
             self._core = Core(config, Ledger(MemoryStore() if store is None else store))
         elif store is not None or continues.state not in {State.CLOSED, State.DISCONNECTED}:
             raise LocalProtocolError("a session continues one that has ended, on the store that this one had")
         else:
-            # The ledger is taken before `hand_over`, which gives the former session another one.
+            # The ledger is read before `hand_over`, which gives the previous session a new one.
             self._core = Core(config, continues._core.ledger)
             self._core.event_bytes = continues._core.event_bytes
             self._core.events = continues._core.hand_over()
@@ -78,7 +79,7 @@ class Session:
             Timers.resend_due: self._receiver.recovery.stalled,
             Timers.page_due: self._resender.continue_resend,
         }
-        """The actions for expired deadlines. `Timers.call_due` has none: see `handle_timer`."""
+        """The actions for expired deadlines. `Timers.call_due` has no action: see `handle_timer`."""
         self._max_events, self._max_event_bytes = config.max_events, config.max_event_bytes
         self._unsent_limit = 2 * config.max_unsent
         self._explicit_confirm = config.explicit_confirm
@@ -100,8 +101,9 @@ class Session:
 
     @property
     def took_number(self) -> bool:
-        """Whether the last call of `send`, `forward` or `test_request` used a number. If an
-        exception, for example from a signal handler, is raised before that, the session is unchanged."""
+        """Whether the last call of `send`, `forward` or `test_request` used a number. If the call raised an
+        exception, for example from a signal handler, and this is False, the session is unchanged.
+        """
         return self._core.outbound.took_number
 
     @property
@@ -111,19 +113,21 @@ class Session:
 
     @property
     def is_established(self) -> bool:
-        """Whether the Logon handshake is complete and no Logout has been sent: `send` is possible."""
+        """Whether the Logon handshake is complete and no Logout has been sent, so that `send` is possible."""
         return self._core.state in LOGGED_ON_STATES
 
     @property
     def wants_close(self) -> bool:
-        """Whether the caller must close the transport as soon as `data_to_send` is written. The last bytes,
-        such as a Logout, may still wait for a commit (`unreleased`)."""
+        """Whether the caller must close the transport after `data_to_send` is written. The last bytes, such
+        as a Logout, may still wait for a commit (`unreleased`).
+        """
         return self._core.state is _CLOSED
 
     @property
     def ticket(self) -> int:
         """The ticket of the last commit that was begun. After `data_to_send` or `begin_commit`, all messages
-        sent so far are durable once the store's `durable` has reached it."""
+        sent so far are durable when the store's `durable` has reached this ticket.
+        """
         return self._core.ledger.ticket
 
     @property
@@ -133,18 +137,19 @@ class Session:
         return len(self._core.outbound.buffer)
 
     def is_released(self, ticket: int) -> bool:
-        """Return whether all bytes that waited for the commit of this ticket were released by `data_to_send`
-        or `begin_commit`, or dropped at the end of the session."""
+        """Return whether no bytes wait for the commit of this ticket any more: it is durable, or the bytes
+        were dropped at the end of the session.
+        """
         return self._core.outbound.oldest_ticket > ticket
 
     @property
     def released(self) -> int:
-        """The last ticket whose bytes `data_to_send` has returned, of this session or those before it."""
+        """The last ticket whose bytes `data_to_send` has returned, in this session or earlier ones."""
         return self._core.ledger.released
 
     @property
     def next_outgoing(self) -> int:
-        """MsgSeqNum of the next message this side sends."""
+        """MsgSeqNum of the next message that this side sends."""
         return self._core.store.next_outgoing
 
     @property
@@ -154,19 +159,22 @@ class Session:
 
     @property
     def open_requests(self) -> tuple[OpenRequest, ...]:
-        """The requests that were sent and have no answer yet, oldest first; not those that OutcomesUnknown
-        has reported. Before `connect`, those that an earlier process left in the store are not included."""
+        """The requests that were sent and have no answer yet, oldest first, except those that OutcomesUnknown
+        has reported. Before `connect`, requests that an earlier process left in the store are not
+        included.
+        """
         return tuple(self._core.ledger.open.by_key.values())
 
     @property
     def peer_comp_id(self) -> str | None:
-        """SenderCompID of the peer, once its Logon was read."""
+        """SenderCompID of the peer; None before its Logon was received."""
         return self._core.peer_comp_id
 
     # Logon
 
     def connect(self, now: Instant) -> None:
-        """Begin, with the transport up: an initiator queues its Logon, an acceptor starts to wait for one.
+        """Begin when the transport is open: an initiator queues its Logon, an acceptor starts to wait for
+        one.
 
         Raises InvalidMessageError when the dialect does not allow `logon_fields` on this session type, and
         the exceptions of `sign_logon`.
@@ -185,9 +193,10 @@ class Session:
     ) -> None:
         """Accept the Logon of the last LogonRequested: send the answer and continue reading.
 
-        `store` is the peer's, for an acceptor that identifies the peer by its Logon; its numbers
-        apply, so a Logon whose MsgSeqNum is too low ends the session here. `fields` are additional fields of
-        the answer, in the dialect's `LogonFields`; they take precedence over those of the SessionConfig.
+        `store` is the store of this peer, for an acceptor that identifies the peer by its Logon. The numbers
+        of this store apply, so a Logon whose MsgSeqNum is too low ends the session. `fields` are additional
+        fields of the answer, in the dialect's `LogonFields`; they take precedence over those of the
+        SessionConfig.
         """
         with self._core:
             self._receiver.handshake.accept(store, fields, now)
@@ -205,19 +214,19 @@ class Session:
     # Incoming
 
     def receive_data(self, data: bytes, now: Instant) -> None:
-        """Take bytes from the transport; after the end of the session they are ignored.
+        """Process bytes received from the transport; after the end of the session they are ignored.
 
-        Raises LocalProtocolError before `connect`, and when `max_events` events wait to be fetched (with
-        `explicit_confirm`: or to be confirmed), or events made of `max_event_bytes` bytes; and the
-        exceptions of `sign_logon`, if the peer restarts the numbers within the session, which requires a
-        Logon in answer: call `abort` then.
+        Raises LocalProtocolError before `connect`, and if too many events wait to be fetched (`max_events` or
+        `max_event_bytes`) or, with `explicit_confirm`, to be fetched or confirmed. Raises the exceptions of
+        `sign_logon` if the peer resets the numbers within the session, which must be answered with a Logon;
+        call `abort` then.
         """
         core = self._core
         if core.state not in RECEIVING_STATES:
             core.require(Input.PEER_MESSAGE)
         if core.state is _CLOSED:
             return
-        # Refused before any bytes are consumed: the caller can pass the same bytes again.
+        # Checked before any bytes are consumed, so the caller can pass the same bytes again.
         if not core.events:
             core.event_bytes = 0
         elif len(core.events) >= self._max_events or core.event_bytes >= self._max_event_bytes:
@@ -249,7 +258,7 @@ class Session:
             return
         reason, text = CloseReason.CONNECTION_LOST, "the connection ended without a Logout"
         if core.state in {State.LOGOUT_SENT, State.ENDING}:
-            # The session was already ending: that reason is more informative than the end of the connection.
+            # The session was already ending, and the reason for that is more informative.
             reason, reported = core.ending
             text = reported or "the connection ended before the peer answered the Logout"
         elif self._receiver.handshake.refusal is not None:
@@ -260,16 +269,16 @@ class Session:
     def pause_reading(self) -> None:
         """Record that the caller has paused reading from the transport, for example because of a slow user.
 
-        Heartbeats continue; the peer's silence is ignored until `resume_reading`, and then the age of the
-        messages that it sent meanwhile.
+        Heartbeats continue. Until `resume_reading`, the peer's silence is ignored; after it, so is the age of
+        messages that arrived during the pause.
         """
         self._core.timers.reading_paused = True
 
     def resume_reading(self, now: Instant, *, waited: float | None = None) -> None:
-        """Record that the caller reads again; the peer's silence is measured from now on.
+        """Record that the caller reads again. The peer's silence is measured from now on.
 
-        `waited` is the number of seconds for which the caller has kept the next bytes, if known: messages
-        that were too old when they arrived are then rejected.
+        `waited` is the number of seconds for which the caller has kept the next bytes, if known. With it,
+        messages that were too old when they arrived are rejected.
         """
         timers, times = self._core.timers, self._core.times
         if timers.reading_paused:
@@ -281,13 +290,13 @@ class Session:
             self._receiver.restart_waits(now)
 
     def events(self) -> list[Event]:
-        """Return the events since the last call, in order.
+        """Return the events since the last call, in sequence.
 
         This call confirms the events returned by earlier calls, unless `explicit_confirm` is set.
         """
         core, ledger = self._core, self._core.ledger
         # Needed even without unconfirmed events, because the store also advances past session messages. Done
-        # before the events are collected, because a failure of the store emits another one.
+        # before the events are collected, because a failure of the store emits another event.
         try:
             if self._explicit_confirm:
                 ledger.advance()
@@ -303,12 +312,12 @@ class Session:
         return events
 
     def confirm(self, count: int | None = None) -> None:
-        """Confirm that the oldest `count` fetched events, or all of them, have been handled: after a crash
-        they are not resent.
+        """Confirm that the oldest `count` fetched events, or all fetched events, have been handled, so their
+        messages are not resent after a crash.
 
-        Only this call advances the store. It may be called at any time, after the end of the session too;
-        events of the session that this one continues are first. Raises LocalProtocolError when fewer events
-        wait for it.
+        With `explicit_confirm`, the store advances only by this call. It may be called at any time, even
+        after the end of the session. Events of the session that this one continues count first. Raises
+        LocalProtocolError if fewer than `count` events wait to be confirmed.
         """
         ledger = self._core.ledger
         if count is not None and not 0 <= count <= len(ledger.handed):
@@ -327,17 +336,16 @@ class Session:
 
     def prepare(self, frames: Iterator[bytes] | None = None) -> bool:
         """Compile the checks of one more type of message that this side may send, or else the decoder for the
-        next of `frames`, or else a decoder that the codec has deferred (`Codec.deferring`); return False if
+        next of `frames`, or else a decoder that the codec has deferred (`Codec.deferring`). Return False if
         none is left.
 
-        Optional: `send` compiles what it needs, which makes the first message of a type hundreds of times
-        slower than the next. One call takes up to 5 ms, and next to nothing for checks and decoders that
-        another session of the process has compiled. Call it while the answer to the Logon is awaited, and
-        run the timers between the calls; later, call it when there is nothing to read. Deferred decoders are
-        not compiled while requests wait for their answers. `frames` are messages of the expected shapes;
-        bytes
-        that are not a valid message are ignored. Raises LocalProtocolError before the initiator's Logon,
-        whose settings decide what is checked.
+        Calling this is optional: `send` compiles missing checks itself, which makes the first message of a
+        type hundreds of times slower than the next. One call takes up to 5 ms, and almost no time for checks
+        and decoders that another session of the process has compiled. Call it while the answer to the Logon
+        is awaited, with the timers run between the calls; later, call it when there is nothing to read.
+        Deferred decoders are not compiled while requests wait for their answers. `frames` are messages of the
+        expected shapes; bytes that are not a valid message are ignored. Raises LocalProtocolError before the
+        initiator's Logon, whose settings determine the checks.
         """
         if self._send_validator.prepare():
             return True
@@ -349,11 +357,11 @@ class Session:
         return not core.ledger.open.by_key and core.codec.compile_deferred()
 
     def data_to_send(self) -> bytes:
-        """Return the bytes to be written to the transport, which must not be lost or reordered: those whose
-        records are durable in the store.
+        """Return the bytes to write to the transport, whose records are durable in the store. The caller must
+        not lose or reorder them.
 
-        The commit of the other records is begun. Call this again when it is durable; if it fails, the bytes
-        that wait for it are dropped.
+        If other bytes wait for a commit, it is begun: call this again when it is durable. If the commit
+        fails, the bytes that wait for it are dropped.
         """
         core, data = self._core, b""
         ledger, outbound = core.ledger, core.outbound
@@ -364,7 +372,7 @@ class Session:
                 data = outbound.release(ticket, ledger.store.durable)
             except StoreError as error:
                 core.store_failed(error)
-        # While bytes wait for a commit, another page would have to wait too.
+        # While bytes wait for a commit, another page of a resend would have to wait too.
         if self._resender.job is not None and not outbound.buffer:
             self._resender.written()
         return data
@@ -372,8 +380,8 @@ class Session:
     def begin_commit(self) -> int:
         """Begin the commit of everything recorded so far; return its `ticket`.
 
-        Call this instead of `data_to_send` while earlier bytes cannot be written: `commit_timeout` begins
-        here.
+        Call this instead of `data_to_send` while earlier bytes cannot be written, so that `commit_timeout` is
+        measured from here.
         """
         core = self._core
         ledger, outbound = core.ledger, core.outbound
@@ -386,8 +394,9 @@ class Session:
         return ledger.ticket
 
     def store_lost(self, error: StoreError) -> None:
-        """Record that the store was lost, for example because another process has taken it over: the session
-        ends with CloseReason.STORE_FAILED, and bytes that are not durable are not sent."""
+        """Record that the store was lost, for example because another process has taken it over. The session
+        ends with CloseReason.STORE_FAILED, and bytes that are not durable are not sent.
+        """
         self._core.store_failed(error)
 
     def send(
@@ -404,23 +413,24 @@ class Session:
         `allow_unknown_codes`, code values unknown to the dialect are sent, because the peer may have added
         them.
 
-        Raises InvalidMessageError when the message breaks the dialect's rules for this product, session type,
-        side and the settings of the Logon; EncodeError for a value without a FIX form; TypeError or
-        ValueError for a value that the header does not accept; LocalProtocolError in other cases (not logged
-        on, a session-level message, the peer does not read, too many open requests). After any of these, no
-        message is sent and no number is used. Raises SendFailedError when the store fails, which ends the
-        session. If only the commit fails, `data_to_send` returns no bytes and `store_error` is set.
+        Raises InvalidMessageError if the message violates the dialect's rules for this product, session type,
+        side and the settings of the Logon; EncodeError if a value cannot be represented in FIX; TypeError or
+        ValueError if the header does not accept a value; LocalProtocolError in other cases (not logged on, a
+        session-level message, the peer does not read, too many open requests). After any of these, no message
+        is sent and no number is used. Raises SendFailedError if the store fails, which ends the session. If
+        only the commit fails, `data_to_send` returns no bytes and `store_error` is set.
         """
         core = self._core
         core.outbound.took_number = False
         names = self._send_validator.check(message, header_fields, allow_unknown_codes=allow_unknown_codes)
-        # Without resend the peer cannot request the message again, so it need not be kept.
+        # Without resend, the peer cannot request the message again, so it is not kept.
         keep = core.config.session_type.resend
         try:
             return core.outbound.post(message, now, header_fields=header_fields, keep=keep, names=names)
         except StoreError as error:
             core.store_failed(error)
-        # The events report the end of the session; the caller gets an exception, since there is no number.
+        # The events report the end of the session; the caller gets an exception, because there is no number
+        # to return.
         raise SendFailedError(core.store_error)
 
     def forward(
@@ -431,12 +441,13 @@ class Session:
         header_fields: Mapping[str, Any] | None = None,
         allow_unknown_codes: bool = False,
     ) -> int:
-        """Send an application message received elsewhere, with an unchanged body; return its MsgSeqNum.
+        """Send an application message that was received elsewhere, with an unchanged body; return its
+        MsgSeqNum.
 
         `frame` is the whole message, such as `MessageReceived.frame`. Its header and trailer are replaced;
-        `header_fields` and `allow_unknown_codes` are as in `send`. Raises DecodeError when it is not one
-        complete message, InvalidMessageError also when `decode` finds problems in its body, EncodeError when
-        the body would be decoded differently after another header, and the exceptions of `send`.
+        `header_fields` and `allow_unknown_codes` are as in `send`. Raises DecodeError if the frame is not one
+        complete message, InvalidMessageError also if its body has problems, EncodeError if the body would be
+        decoded differently after another header, and the exceptions of `send`.
         """
         core, whole = self._core, Frame(frame)
         core.outbound.took_number = False
@@ -453,13 +464,13 @@ class Session:
             return core.outbound.forward(
                 whole, message.msg_type, now, header_fields=header_fields, keep=keep, names=names
             )
-        # Reached when the store failed: `with core` has ended the session and taken the StoreError.
+        # Reached if the store failed: `with core` has caught the StoreError and ended the session.
         raise SendFailedError(core.store_error)
 
     def test_request(self, now: Instant, *, test_req_id: str | None = None) -> str:
         """Send a TestRequest with this TestReqID (112); return the TestReqID.
 
-        Raises SendFailedError when the store fails.
+        Raises SendFailedError if the store fails.
         """
         core = self._core
         core.outbound.took_number = False
@@ -469,12 +480,12 @@ class Session:
         raise SendFailedError(core.store_error)
 
     def reset(self, now: Instant) -> None:
-        """Restart both directions at MsgSeqNum 1 within the session, by a Logon with ResetSeqNumFlag=Y
-        (FIXT 1.1 session layer, "Logon").
+        """Restart both directions at MsgSeqNum 1 within the session, with a Logon that contains
+        ResetSeqNumFlag=Y (FIXT 1.1 session layer, "Logon").
 
-        Until the peer has answered, reported by a LoggedOn event with `reset`, no message can be sent, and
-        the peer's earlier messages are still received. Neither side can request earlier messages any more.
-        If the session ends before the answer, the next logon has to reset as well. Raises LocalProtocolError
+        Until the peer has answered, which a LoggedOn event with `reset` reports, no message can be sent, and
+        the peer's earlier messages are still received. Neither side can request earlier messages any more. If
+        the session ends before the answer, the next logon resets the numbers too. Raises LocalProtocolError
         unless the session is established and no gap is open.
         """
         with self._core:
@@ -490,18 +501,20 @@ class Session:
             self._core.begin_logout(Input.LOGOUT, CloseReason.LOGGED_OUT, text, now)
 
     def abort(self, text: str, now: Instant) -> None:
-        """End immediately: send a Logout with this Text if the peer is logged on, and do not wait for an
-        answer."""
+        """End at once: send a Logout with this Text if the peer is logged on, and do not wait for an
+        answer.
+        """
         core = self._core
         if core.is_logged_on or core.state is State.RESETTING:
             with core:
                 core.send_logout(text, now)
-        if core.state is not State.CLOSED:  # if the store failed to record the Logout, the session has ended
+        if core.state is not State.CLOSED:  # not if the store failed to record the Logout
             core.end(Input.ABORT, CloseReason.LOCAL_ABORT, text)
 
     def _watch_backlog(self) -> None:
-        """End the session if the peer provokes answers and does not read them. The largest message is not
-        counted, because a peer cannot read it in part."""
+        """End the session if the peer causes answers but does not read them. The largest message is not
+        counted, because it must fit whatever the limit.
+        """
         core, outbound = self._core, self._core.outbound
         waiting = len(outbound.buffer) - outbound.largest
         if waiting <= self._unsent_limit or core.state is _CLOSED:
@@ -514,13 +527,16 @@ class Session:
     # Time
 
     def next_deadline(self) -> float | None:
-        """Return the latest time to call `handle_timer`, in seconds of `Instant.monotonic`; None for
-        never."""
+        """Return the time by which to call `handle_timer`, in seconds of `Instant.monotonic`; None for
+        never.
+        """
         core = self._core
         return core.timers.next_deadline(core.state)
 
     def handle_timer(self, now: Instant) -> None:
-        """Run the due actions: heartbeats, probes of a silent peer, timeouts. No effect if none is due."""
+        """Run the due actions: Heartbeats, TestRequests to a silent peer, timeouts. Does nothing if none is
+        due.
+        """
         core, state = self._core, self._core.state
         # `note_call` sets `call_at` to a later time, so `Timers.call_due` is never due below.
         if core.times.note_call(now):
@@ -529,8 +545,8 @@ class Session:
         try:
             if first is not None and first <= now.monotonic:
                 for rule in RUNNING[state]:
-                    # Evaluated again for each deadline, because an action may move the next one or end the
-                    # session: a TestRequest to a silent peer replaces the due Heartbeat.
+                    # Evaluated for each deadline in turn, because an action may move the next deadline or end
+                    # the session: a TestRequest to a silent peer replaces the due Heartbeat.
                     due = rule(core.timers)
                     if due is not None and due <= now.monotonic and core.state is state:
                         self._actions[rule](now)
@@ -547,13 +563,13 @@ class Session:
         return test_req_id
 
     def _silence(self, now: Instant) -> None:
-        """Handle the lack of complete messages: search after an incomplete message, then send a TestRequest,
-        then end the session.
+        """Handle a lack of complete messages: first search behind an incomplete message, then send a
+        TestRequest, then end the session.
 
-        An incomplete message with no other message after it is only late.
+        An incomplete message with no other message behind it is only late.
         """
         core = self._core
-        # A message whose BodyLength is too large includes the messages after it, so a live peer appears
+        # A message whose BodyLength is too large swallows the messages after it, so a live peer appears
         # silent. Those messages arrived earlier, which `catch_up` allows for.
         if core.framer.is_overtaken:
             state = core.state
@@ -580,9 +596,10 @@ class Session:
 
     def _commit_overdue(self, now: Instant) -> None:
         core = self._core
-        # The StoreError of a commit that has failed meanwhile ends the session in `handle_timer`.
+        # If the commit has failed in the meantime, `durable` raises a StoreError, and `handle_timer` ends the
+        # session.
         if core.ledger.store.durable >= core.outbound.oldest_ticket:
-            # The commit is durable. The caller was blocked, and has not collected the bytes yet.
+            # The commit is durable, but the caller was blocked and has not fetched the bytes yet.
             core.timers.commit_at = now.monotonic + core.timers.commit_limit
             return
         text = f"the store has not completed a commit within {core.timers.commit_limit:g} seconds"

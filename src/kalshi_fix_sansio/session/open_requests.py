@@ -1,14 +1,14 @@
-"""Open requests without an answer, and resting orders.
+"""Requests without an answer, and resting orders.
 
-`OpenRequests` finds each request by the fields of an answer. A request is identified by its key, since no
-other attribute is unique: a QuoteCancel has the id of its Quote, a user may send one ClOrdID twice, and
-numbers restart with a reset. Every operation takes constant time, regardless of the number of open requests
-and of the number that share a name.
+`OpenRequests` finds requests by the fields of an answer. A request is identified by its key, because no other
+attribute is unique: a QuoteCancel has the id of its Quote, a user may send a ClOrdID twice, and numbers
+restart with a reset. Every operation takes constant time, regardless of the number of open requests and of
+the number that share a name.
 
-`RestingOrders` holds the resting orders at the peer, according to its reports on this connection. Without
-resend, the session does not learn about changes to them while the connection is down. So they are reported
-when it ends, and the user can look them up. The dialect defines which messages report a resting order, and
-in which attribute (`MessageLayout.tracks`).
+`RestingOrders` holds the orders resting at the peer, according to its reports on this connection. Without
+resend, the session does not learn about changes to them while it is disconnected. It therefore reports them
+when the connection ends, so that the user can look them up. The dialect defines which messages report a
+resting order, and in which attribute (`MessageLayout.tracks`).
 """
 
 from __future__ import annotations
@@ -28,25 +28,29 @@ from kalshi_fix_sansio.events import OpenRequest, OrdersUnverified, RestingOrder
 from kalshi_fix_sansio.framing import Frame
 
 Names = tuple[tuple[str, str], ...]
-"""The names of a request in answers: attributes, each with its value."""
+"""The names by which answers refer to a request: pairs of an attribute and its value."""
 MSG_SEQ_NUM = "msg_seq_num"
-"""The attribute of the header by which every request can be named."""
+"""The header attribute by which an answer can refer to every request."""
 BY_NUMBER: Final = (MSG_SEQ_NUM, "")
 """The first name of a request that is identified by its number. The value is empty because the names are
-determined before the number; `OpenRequests` finds by number without it."""
+determined before the number is known; `OpenRequests` does not need it to find a request by number.
+"""
 UNNAMED = ""
-"""The attribute of requests that answers can name only by MsgSeqNum; its value is their MsgType. An answer
-without any name settles the oldest such request of its type."""
+"""The attribute in the name of a request to which answers can refer only by MsgSeqNum; the value is its
+MsgType. An answer without any id settles the oldest such request of its type.
+"""
 
 MAX_REMEMBERED: Final = 40_000
-"""Minimum number of hashes that are kept; the maximum is twice as many. An answer needs up to two."""
+"""Number of hashes after which a new set begins; at most twice as many are kept. An answer needs up to
+two.
+"""
 
 
 class Remembered:
-    """The names in the last answers, and the OrderIDs in them, as hashes: the memory does not depend on the
+    """The names and OrderIDs in the latest answers, as hashes, so that the memory does not depend on the
     length of the peer's ids.
 
-    Two alternating sets keep the size bounded without recording the order of the names.
+    Two sets used in turn limit the size without recording the sequence of the names.
     """
 
     __slots__ = ("before", "recent")
@@ -64,7 +68,7 @@ class Remembered:
         return len(self.recent) + len(self.before)
 
     def add(self, name: str, made: str | None) -> None:
-        """Record an answer; at the bound, the older half is discarded."""
+        """Record an answer. When a set is full, the older set is discarded."""
         recent = self.recent
         if len(recent) >= MAX_REMEMBERED:
             self.before, self.recent = recent, set()
@@ -75,7 +79,7 @@ class Remembered:
 
 
 class Several:
-    """Requests that share a name, by type, oldest first."""
+    """Requests that share a name, by type, the oldest first."""
 
     __slots__ = ("_by_type",)
 
@@ -89,7 +93,7 @@ class Several:
         self._by_type.setdefault(request.msg_type, OrderedDict())[request.key] = request
 
     def remove(self, request: OpenRequest) -> bool:
-        """Remove a request; return whether any is left."""
+        """Remove a request; return whether any others are left."""
         of_its_type = self._by_type[request.msg_type]
         del of_its_type[request.key]
         if not of_its_type:
@@ -109,7 +113,7 @@ Named = Mapping[Any, "OpenRequest | Several"]
 
 
 class OpenRequests:
-    """Requests without an answer, oldest first."""
+    """Requests without an answer."""
 
     __slots__ = (
         "_by_name",
@@ -123,17 +127,17 @@ class OpenRequests:
 
     def __init__(self) -> None:
         self.by_key: dict[int, OpenRequest] = {}
-        """All of them, oldest first."""
+        """All requests by key, the oldest first."""
         self._by_number: dict[int, OpenRequest] = {}
         self._by_name: defaultdict[str, dict[str, OpenRequest | Several]] = defaultdict(dict)
         self._names: dict[int, Names] = {}
-        """By key."""
+        """The names of each request, by its key."""
         self.size: int = 0
-        """Bytes of all messages together."""
+        """Total bytes of the messages of all requests."""
         self.makers: set[str] = set()
-        """MsgTypes of requests that each create an object (`layout.Answers.makes`)."""
+        """MsgTypes of requests that create an object, such as an order (`layout.Answers.makes`)."""
         self.answered: Remembered = Remembered()
-        """Names in answers, and names with the id of the created object (an OrderID)."""
+        """Names in answers, and pairs of a name and the id of the created object (an OrderID)."""
 
     def index(self, attribute: str) -> Named:
         """Return a live view of the requests by the value of this attribute."""
@@ -143,7 +147,7 @@ class OpenRequests:
         """Add a request."""
         key = request.key
         self.by_key[key] = request
-        # The number of an uncertain request may predate a reset, and identify another message now.
+        # The number of an uncertain request may precede a reset, and now identify another message.
         if not request.uncertain:
             self._by_number[request.seq_num] = request
         self.size += len(request.frame)
@@ -159,8 +163,9 @@ class OpenRequests:
                 index[value] = Several(there, request)
 
     def is_repeated(self, msg_type: str, names: Names) -> bool:
-        """Return whether a request of this type and name creates an object like another request of that
-        name, in which case reports may be about either."""
+        """Return whether a request creates an object, and another request had the same name, so that reports
+        may concern either object.
+        """
         if msg_type not in self.makers:
             return False
         attribute, value = names[0]
@@ -171,7 +176,7 @@ class OpenRequests:
         key = request.key
         del self.by_key[key]
         names = self._names.pop(key)
-        # The number may belong to another request: uncertain requests are not indexed by number.
+        # The number may belong to another request, because uncertain requests are not indexed by number.
         if self._by_number.get(request.seq_num) is request:
             del self._by_number[request.seq_num]
         self.size -= len(request.frame)
@@ -182,22 +187,22 @@ class OpenRequests:
                 index[value] = there
 
     def numbered(self, seq_num: int) -> OpenRequest | None:
-        """Return the request that was sent under this number."""
+        """Return the request that was sent with this number; None if there is none."""
         return self._by_number.get(seq_num)
 
     def between(self, begin: int, end: int) -> list[OpenRequest]:
         """Return the requests with a number from `begin` up to, but not including, `end`."""
         numbers: Iterable[int] = range(begin, end)
-        # The range comes from the peer and may be huge, so iterate over the shorter one of the two.
+        # The peer determines the range, which may be huge, so iterate over the shorter of the two.
         if len(self._by_number) < end - begin:
             numbers = [number for number in self._by_number if begin <= number < end]
         return [self._by_number[number] for number in numbers if number in self._by_number]
 
 
 def names_of(message: Any, layout: MessageLayout) -> Names:
-    """Return the names by which answers may refer to a message; the first is the one shown to the user.
+    """Return the names by which answers may refer to a message; the first is shown to the user.
 
-    That is its number if the message has no other name, or if the dialect lists the number first.
+    The first name is the number if the message has no other name, or if the dialect lists the number first.
     """
     names = [
         (attribute, value)
@@ -215,10 +220,10 @@ def _key(request: OpenRequest) -> int:
 
 @attrs.frozen
 class TrackingRule:
-    """`layout.Tracks`, ready for use."""
+    """A compiled `layout.Tracks`."""
 
     attribute: str
-    """The attribute of the report with the venue's id of the order."""
+    """The attribute of the report that contains the venue's id of the order."""
     resting: Terms
     done: Terms
 
@@ -231,10 +236,11 @@ class RestingOrders:
     def __init__(self, config: SessionConfig) -> None:
         self._max_orders, self._max_bytes = config.max_resting_orders, config.max_resting_order_bytes
         self.rules: dict[type[Message], TrackingRule] = {}
-        """By class of the messages that report on orders; empty if orders are not tracked."""
+        """The rules by class of message; empty if orders are not tracked."""
         self._reports: dict[str, bytes] = {}
-        """By the venue's id, the last report of each order, as received. It is decoded only when it is
-        emitted, because decoded it takes many times the memory of its bytes."""
+        """By the venue's id, the last report of each order, as received. Reports are decoded only when they
+        are emitted, because a decoded report takes many times the memory of its bytes.
+        """
         self._size = 0
         """Bytes of all reports."""
         self._complete = True
@@ -259,7 +265,7 @@ class RestingOrders:
             before = reports.get(order_id)
             size = self._size + len(frame) - (0 if before is None else len(before))
             if size > self._max_bytes or (before is None and len(reports) >= self._max_orders):
-                # An order that is already tracked stays, with its earlier report; a new one is left out.
+                # An order that is already tracked keeps its earlier report; a new order is left out.
                 self._complete = self._complete and before is not None
                 return
             reports[order_id] = frame
@@ -270,8 +276,9 @@ class RestingOrders:
                 self._size -= len(before)
 
     def unverified(self, codec: Codec) -> OrdersUnverified | None:
-        """Return the event that reports the orders at the end of the session, and clear them; None if no
-        order is resting."""
+        """Return the event that reports the orders at the end of the session, and remove the orders; None if
+        no order is resting.
+        """
         if not self._reports and self._complete:
             return None
         orders = tuple(

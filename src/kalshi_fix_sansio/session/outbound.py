@@ -1,7 +1,7 @@
-"""Outgoing messages: header, number, bytes, and the record of sent messages.
+"""Outgoing messages: their headers, numbers and bytes, and the record of sent messages.
 
-A number is used only once the bytes exist, and the bytes can be fetched only once the record of the number is
-durable (`Outbound.release`).
+A number is used only after the bytes exist, and the bytes can be fetched only when the record of the number
+is durable (`Outbound.release`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MAX_TEXT = 200
 
 
 _FROM_TO = ((115, 128), (116, 129), (144, 145))
-"""OnBehalfOfCompID and DeliverToCompID, their SubIDs, their LocationIDs."""
+"""Tags of OnBehalfOfCompID and DeliverToCompID, of their SubIDs, and of their LocationIDs."""
 REVERSED: Mapping[int, int] = MappingProxyType(
     {**dict(_FROM_TO), **{there: here for here, there in _FROM_TO}}
 )
@@ -75,11 +75,14 @@ class Outbound:
         self._timers = timers
         self._header_class = config.dialect.header.cls
         self._own_header: Any = None
-        """The header of the last message, reused for the next one and never passed to the caller. With a new
-        header for each message the session step of an order takes 1.3 times as long.
-        `tests/session/test_send.py` compares the bytes."""
+        """The header of the last message, reused for the next message and never passed to the caller. With a
+        new header for each message, the session step of an order takes 1.3 times as long.
+        `tests/session/test_send.py` compares the bytes.
+        """
         self._record: dict[int, bytes] = {}
-        """The last sent messages by MsgSeqNum, to emit a Reject with the message that it names."""
+        """The latest sent messages by MsgSeqNum, to emit a Reject together with the message that it
+        rejects.
+        """
         self._recorded: deque[int] = deque()
         """The recorded numbers, oldest first, including those that `find_sent` has removed since."""
         self._record_bytes = 0
@@ -88,12 +91,13 @@ class Outbound:
         self._send_last_processed = config.send_last_processed
         self._ledger = ledger
         self.buffer: bytearray = bytearray()
-        """Bytes that were not released, oldest first."""
+        """Bytes that have not been released, the oldest first."""
         self._ready = 0
-        """The number of bytes at its beginning that wait for no commit."""
+        """The number of bytes at the beginning of the buffer that wait for no commit."""
         self._waiting: deque[tuple[int, int, float]] = deque()
-        """The parts of the buffer after `_ready` that wait for a commit: its ticket, the number of bytes, and
-        the time at which the last of them was queued."""
+        """The parts of the buffer after `_ready` that wait for a commit: the ticket of the commit, the number
+        of bytes, and the time at which the last of them was queued.
+        """
         self._waiting_bytes = 0
         """The total number of bytes in `_waiting`."""
         self.largest: int = 0
@@ -101,8 +105,9 @@ class Outbound:
         self.peer_comp_id: str | None = config.target_comp_id
         """TargetCompID of outgoing messages; None until an acceptor has read a Logon."""
         self.took_number: bool = False
-        """Whether a number was taken, or the store failed while recording one, since a caller last cleared
-        this."""
+        """Whether a number was used, or the store failed while recording one, since a caller last cleared
+        this.
+        """
 
     def admin(self, msg_type: str, **fields: Any) -> Message:
         """Build a session message of the dialect from attributes; None values are left out."""
@@ -114,7 +119,7 @@ class Outbound:
     def header(
         self, msg_type: str, seq_num: int, now: Instant, *, fields: Mapping[str, Any] | None = None
     ) -> Any:
-        """Build the header of a message about to be sent."""
+        """Build the header of a message that is about to be sent."""
         header = self._header_class(
             msg_type=msg_type,
             msg_seq_num=seq_num,
@@ -140,14 +145,14 @@ class Outbound:
         keep: bool,
         names: Names | None = None,
     ) -> int:
-        """Send a message under the next number; with `keep` it can be resent later. Returns the number.
+        """Send a message with the next number; with `keep` it can be resent later. Return the number.
 
-        `names` marks a request: the session tracks its outcome.
+        `names` marks a request, whose outcome the session tracks.
         """
         seq_num, msg_type, sending_time = usable(self._ledger.store.next_outgoing), message.MSG_TYPE, now.utc
         header = self._own_header
-        # A header with `header_fields` is not used again, or the following messages would carry PossResend
-        # too. The constructor converts times to UTC but assignment does not, so the time zone is checked.
+        # A header with `header_fields` is not used again, or the following messages would contain them too.
+        # The constructor converts times to UTC but assignment does not, so the time zone is checked.
         if (
             header_fields
             or header is None
@@ -160,7 +165,7 @@ class Outbound:
                 self._own_header = header
         else:
             header.msg_type, header.msg_seq_num, header.sending_time = msg_type, seq_num, sending_time
-        # Encoded before anything is recorded: if it raises, no number is taken.
+        # Encoded before anything is recorded: if encoding raises, no number is used.
         frame = self._codec.encode(message, header)
         self.commit(
             seq_num,
@@ -182,7 +187,7 @@ class Outbound:
         keep: bool,
         names: Names | None,
     ) -> int:
-        """Send the unchanged body of a message under the next number; return the number."""
+        """Send the unchanged body of a message with the next number; return the number."""
         seq_num = usable(self._ledger.store.next_outgoing)
         data = self._codec.with_header(frame, self.header(msg_type, seq_num, now, fields=header_fields))
         stored = StoredMessage(seq_num, now.utc, data) if keep else None
@@ -199,20 +204,21 @@ class Outbound:
         msg_type: str = "",
         names: Names | None = None,
     ) -> None:
-        """Use the number: record the encoded message in the store, then append it to the buffer."""
+        """Use a number: record the encoded message in the store, then append it to the buffer."""
         ledger, recorded = self._ledger, self._recorded
         self.took_number = True
         # The store first: if it fails, the message has not reached the buffer.
         if names is None:
             ledger.take_number(seq_num, stored, None, ())
         else:
-            request_id = names[0][1] or str(seq_num)  # an empty name means that the number identifies it
+            request_id = names[0][1] or str(seq_num)  # no name: the number identifies the request
             request = OpenRequest(request_id, msg_type, seq_num, now.utc, frame, ledger.next_key)
             ledger.take_number(seq_num, stored, request, names)
         self._record[seq_num] = frame
         recorded.append(seq_num)
         self._record_bytes += len(frame)
-        # A number that `find_sent` has taken is no longer in the record, so dropping it frees no bytes.
+        # A message that `find_sent` has returned is no longer in the record, so dropping its number frees no
+        # bytes.
         while len(recorded) > self._max_record or self._record_bytes > self._max_record_bytes:
             self._record_bytes -= len(self._record.pop(recorded.popleft(), b""))
         self.buffer += frame
@@ -223,7 +229,7 @@ class Outbound:
     def write(self, frame: bytes, now: Instant) -> None:
         """Queue a message that uses no new number: a resent message, or a gap fill in place of one.
 
-        It is not recorded. Its number was recorded when it was first sent.
+        Nothing is recorded, because the number was recorded when it was first used.
         """
         self.buffer += frame
         if len(frame) > self.largest:
@@ -248,11 +254,11 @@ class Outbound:
         return data
 
     def assign(self, ticket: int, durable: int) -> None:
-        """Assign this ticket to the bytes queued since the last call, and release those whose commit is
-        durable.
+        """Assign this ticket to the bytes queued since the last call, and mark those whose commit is durable
+        as ready.
 
-        Called whenever a commit is begun, also if no bytes can be taken: otherwise older bytes would wait for
-        a commit that was begun long after them.
+        Called whenever a commit is begun, even if no bytes can be written: otherwise older bytes would wait
+        for a commit that was begun long after they were queued.
         """
         waiting, timers = self._waiting, self._timers
         new = len(self.buffer) - self._ready - self._waiting_bytes
@@ -278,9 +284,9 @@ class Outbound:
         self._timers.commit_at = None
 
     def restart(self, *, unanswered: bool) -> None:
-        """Restart the numbers at 1 in the store, and clear the record of sent messages.
+        """Restart the numbers in the store at 1, and clear the record of sent messages.
 
-        With `unanswered`, the peer has not agreed yet.
+        With `unanswered`, the peer has not accepted the reset yet.
         """
         self._ledger.reset(unanswered=unanswered)
         self._record.clear()
@@ -288,11 +294,11 @@ class Outbound:
         self._record_bytes = 0
 
     def find_sent(self, seq_num: int | None) -> Message | None:
-        """Return the message that was sent under this number: from the record, from the open requests, or
-        from the store. None if none of them has it.
+        """Return the message that was sent with this number, from the record, the open requests, or the
+        store; None if none of them has it.
 
-        It is removed from the record, so that repeated Rejects of one number decode the message only once;
-        where messages are kept for resend, the store still has it.
+        The message is removed from the record, so that repeated Rejects of one number decode it only once. If
+        messages are kept for resend, the store still has it.
         """
         if seq_num is None:
             return None
@@ -310,10 +316,10 @@ class Outbound:
 
 
 def reply_route(header: Any) -> dict[str, str]:
-    """Return the header attributes of an answer to a message with this header, routing reversed.
+    """Return the header attributes for an answer to a message with this header, with the routing reversed.
 
-    FIXT 1.1, "Standard message header": a message forwarded by a third party names the originating
-    and the receiving firm; in the answer the two are swapped.
+    FIXT 1.1, "Standard message header": a message forwarded by a third party contains the originating and the
+    receiving firm; in the answer the two are swapped.
 
     Empty for a message that was not routed, and for a dialect whose header has no routing fields. A value
     that can be received but not sent, such as one with NUL in it, is left out.

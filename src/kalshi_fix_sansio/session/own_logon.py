@@ -1,12 +1,12 @@
 """The Logons that this side sends, and resets of the sequence numbers within a session.
 
 FIXT 1.1 session layer, "Logon"; Kalshi, "Authentication & Sessions". `OwnLogon` builds, signs and checks a
-Logon before a number is taken for it.
+Logon before a number is used for it.
 
-`Resets` restarts both directions at MsgSeqNum 1 while the connection lasts, by a Logon with
-ResetSeqNumFlag=Y. A reset has two halves, and either process may die between them. The side that requests it
-records in its store that the reset is unanswered, and requests it again at each logon until it is answered.
-The side that answers records nothing: its own restart is complete.
+`Resets` restarts both directions at MsgSeqNum 1 within a connection, with a Logon that contains
+ResetSeqNumFlag=Y. A reset consists of a request and an answer, and either process may crash between them. The
+requesting side records in its store that the reset is unanswered, and requests it again at each logon until
+it is answered. The answering side records nothing, because its reset is complete.
 """
 
 from __future__ import annotations
@@ -40,11 +40,12 @@ class OwnLogon:
         self.heart_bt_int: int = core.config.heart_bt_int
         fields = core.config.logon_fields
         self.fields: Mapping[str, Any] = {} if fields is None else values_of(fields)
-        """Additional fields. Those added by `accept_logon` are also sent in later Logons of the session."""
+        """Additional fields. Fields added by `accept_logon` are also sent in later Logons of the session."""
 
     def agreed(self, heart_bt_int: int, fields: Block | None) -> OwnLogon:
-        """Return the settings of an acceptor's answer to the peer's Logon; pass them to `adopt` once it is
-        encoded."""
+        """Return the settings for an acceptor's answer to the peer's Logon; pass them to `adopt` when the
+        answer is encoded.
+        """
         try:
             added = own_logon_fields(fields, self._core.config.dialect)
         except ConfigurationError as error:
@@ -62,7 +63,7 @@ class OwnLogon:
     def encode(
         self, seq_num: int, now: Instant, *, reset: bool, processed: int, next_expected: int | None = None
     ) -> bytes:
-        """Build, sign, check and encode a Logon, with a SendingTime and signature of the current attempt.
+        """Build, sign, check and encode a Logon; its SendingTime is `now`.
 
         `processed` is the last number of the peer that was processed since the last reset.
 
@@ -75,8 +76,8 @@ class OwnLogon:
         hidden = {"unknown", *(member.attribute for member in layout.body.members if _is_secret(member))}
         flags = MappingProxyType({name: value for name, value in values.items() if name not in hidden})
         header = core.outbound.header(LOGON, seq_num, now)
-        # `header` has set this from the ledger, which is not up to date: until this Logon is encoded it
-        # still has the numbers before a reset, and has not counted the Logon that an acceptor answers.
+        # `header` has set this from the ledger, which is not up to date: until this Logon is encoded, the
+        # ledger still has the old numbers, and has not counted the Logon that an acceptor answers.
         if config.send_last_processed:
             header.last_msg_seq_num_processed = processed
         if config.sign_logon is not None:
@@ -91,8 +92,8 @@ class OwnLogon:
         if next_expected is not None:
             values[NEXT_EXPECTED] = next_expected
         logon = core.outbound.admin(LOGON, **values)
-        # Recorded before the check, which uses the settings of the Logon (`core.place`). An acceptor uses
-        # those of the peer's Logon instead.
+        # Recorded before the check, which uses the settings of the Logon (`core.place`). An acceptor uses the
+        # settings of the peer's Logon instead.
         if config.role is Role.INITIATOR:
             core.learn_logon(logon)
         problems = checker(layout, core.place(config.role.sender, LOGON))(logon)
@@ -104,12 +105,12 @@ class OwnLogon:
 
 
 def next_expected_of(logon: Any, config: SessionConfig) -> int | None:
-    """Return the number that the peer expects next (789), if its Logon contains it and it applies here.
+    """Return NextExpectedMsgSeqNum (789) of the peer's Logon; None if it is absent, or does not apply.
 
-    FIXT 1.1 session layer, "Using NextExpectedMsgSeqNum to facilitate message recovery". An initiator offers
-    it if set in its SessionConfig; an acceptor answers an offer with its own. With ResetSeqNumFlag it can
-    only be 1 in the Logon that requests the reset and 2 in the answer, as in QuickFIX/J, and there are no
-    messages to resend. On a session type without resend it is ignored.
+    FIXT 1.1 session layer, "Using NextExpectedMsgSeqNum to facilitate message recovery". An initiator sends
+    it if set in its SessionConfig; an acceptor answers with its own. With ResetSeqNumFlag it can only be 1 in
+    the Logon that requests the reset and 2 in the answer, as in QuickFIX/J, and there are no messages to
+    resend. On a session type without resend it is ignored.
     """
     if not config.session_type.resend:
         return None
@@ -118,7 +119,7 @@ def next_expected_of(logon: Any, config: SessionConfig) -> int | None:
 
 
 def next_expected_text(offered: int, maximum: int) -> str:
-    """Return the text for a peer that expects a number that was never sent."""
+    """Return the error text for a peer that expects a number that was never sent."""
     return f"NextExpectedMsgSeqNum {offered} is too high, expected {maximum} at most"
 
 
@@ -130,7 +131,7 @@ RESET_FROM_ELSEWHERE = "MsgSeqNum must be 1 with ResetSeqNumFlag=Y"
 
 
 class Resets:
-    """Resets of the numbers of one session, begun by either side."""
+    """Resets of the numbers within one session, requested by either side."""
 
     __slots__ = ("_core", "_own", "_recovery", "_resender")
 
@@ -142,21 +143,22 @@ class Resets:
 
     def begin(self, now: Instant) -> None:
         """Request a reset. Messages that the peer sent before its answer still have the old numbers."""
-        # The calls that may raise come first: the check of the state, then the signer.
+        # The calls that may raise are made first: the check of the state, then the signer.
         self._core.require(Input.RESET)
         self._begin_reset(self._encode_request(self._own, now), now)
 
     def accept(self, logon: Any, store: MessageStore, fields: Block | None, now: Instant) -> None:
-        """Answer the peer's Logon with one that resets, because a reset of ours was never answered.
+        """Answer the peer's Logon with a Logon that resets the numbers, because an earlier reset was never
+        answered.
 
-        Our reset may or may not have reached the peer, so any number of its Logon is accepted. The
-        session is established once the peer has answered with a Logon that resets, too.
+        The earlier reset may or may not have reached the peer, so its Logon may have any number. The session
+        is established when the peer has answered with a Logon that also resets the numbers.
         """
         core, own = self._core, self._own.agreed(logon.heart_bt_int, fields)
         frame = self._encode_request(own, now)
         self._own.adopt(own)
         core.ledger.use_store(store)
-        # Messages that the peer sends before it reads our answer continue from the number of its Logon.
+        # Messages that the peer sends before it reads the answer continue from the number of its Logon.
         core.ledger.expected = logon.header.msg_seq_num + 1
         core.timers.start(own.heart_bt_int, now.monotonic)
         core.move(Input.ACCEPT)
@@ -176,21 +178,22 @@ class Resets:
         if not self._is_sound(logon, self._core.store.next_outgoing, now):
             return
         # Called before `reset_answered` sets the expected number to 1, because missing messages are reported
-        # by their old numbers.
+        # with their old numbers.
         self._recovery.lose()
         self._core.give_up_on_all(Uncertainty.RESET)
         self._core.ledger.reset_answered()
         self._complete(logon, now, requested=True)
 
     def take(self, logon: Any, now: Instant) -> None:
-        """Apply an unrequested Logon with ResetSeqNumFlag=Y: both directions restart at 1 once, and the
-        answer is a Logon with the same flag."""
+        """Apply a Logon with ResetSeqNumFlag=Y that this side did not request: both directions restart at 1,
+        and the answer is a Logon with the same flag.
+        """
         if not self._is_sound(logon, 1, now):
             return
         offered = next_expected_of(logon, self._core.config)
         awaited = None if offered is None else 2
-        # Encoded before any state is changed: `sign_logon` may raise. The peer's Logon has been consumed,
-        # so the caller can only `abort`.
+        # Encoded before any state is changed, because `sign_logon` may raise. The caller can then only
+        # `abort`, because the peer's Logon has been consumed.
         frame = self._own.encode(1, now, reset=True, processed=1, next_expected=awaited)
         self._recovery.lose()
         self._core.give_up_on_all(Uncertainty.RESET)
@@ -198,7 +201,9 @@ class Resets:
         self._complete(logon, now, requested=False)
 
     def _is_sound(self, logon: Any, maximum: int, now: Instant) -> bool:
-        """Return whether a resetting Logon has number 1, and expects at most `maximum` next."""
+        """Return whether a Logon that resets the numbers has number 1 and expects at most `maximum` next; end
+        the session otherwise.
+        """
         offered = next_expected_of(logon, self._core.config)
         if logon.header.msg_seq_num != 1:
             text = RESET_FROM_ELSEWHERE
@@ -210,7 +215,7 @@ class Resets:
         return False
 
     def _restart(self, frame: bytes, now: Instant, *, unanswered: bool) -> None:
-        """Send a resetting Logon as number 1 of the following messages."""
+        """Send a Logon that resets the numbers, as message number 1."""
         self._core.outbound.restart(unanswered=unanswered)
         self._resender.forget()
         self._core.outbound.commit(1, frame, now)

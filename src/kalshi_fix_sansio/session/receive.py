@@ -1,9 +1,11 @@
-"""Processing of incoming messages, in the order in which the rules apply.
+"""Processing of incoming messages, in the sequence in which the rules apply.
 
-FIXT 1.1 session layer, "Message validation" and "Session level messages". Bytes that are not a message are
-skipped; a message without MsgSeqNum, with a foreign CompID or a wrong SendingTime ends the session, and is
-not counted; Logout and SequenceReset-Reset count whatever their number; a ResendRequest or TestRequest is
-served even when a message before it is missing; all other messages are processed in sequence.
+FIXT 1.1 session layer, "Message validation" and "Session level messages":
+- bytes that are not a message are skipped;
+- a message without MsgSeqNum, with a wrong CompID or a wrong SendingTime ends the session and is not counted;
+- Logout and SequenceReset-Reset are processed whatever their number;
+- a ResendRequest or TestRequest is served even if an earlier message is missing;
+- all other messages are processed in sequence.
 """
 
 from __future__ import annotations
@@ -60,10 +62,11 @@ from kalshi_fix_sansio.session.states import Input, State
 
 NEW_SEQ_NO, TEST_REQ_ID, GAP_FILL_FLAG = 36, 112, 123
 SERVED_EARLY = frozenset({HEARTBEAT, TEST_REQUEST, RESEND_REQUEST, REJECT})
-"""Messages processed although an earlier message is missing. A Reject is among them because it may be the
-peer's refusal to resend: held until the gap is filled, it would never be read. A BusinessMessageReject may be
-that, too, but is an application message: it is delivered in sequence, and `recovery` checks it when
-received."""
+"""Messages processed although an earlier message is missing. They include Reject, because it may be the
+peer's refusal to resend, which would never be read if it were held until the gap is filled. A
+BusinessMessageReject may be such a refusal too, but is an application message: it is delivered in sequence,
+and `recovery` checks it when it is received.
+"""
 ADVICE: Mapping[int | None, str] = MappingProxyType(
     {
         SENDING_TIME: "set this machine's clock; if it is right, report the peer's to its operator, or set "
@@ -75,18 +78,18 @@ ADVICE: Mapping[int | None, str] = MappingProxyType(
         TARGET_COMP_ID: "check sender_comp_id, the CompID that the peer expects for this side",
     }
 )
-"""The remedy if the same message is rejected on every connection, by the tag of the problem."""
+"""The remedies if the same message is rejected on every connection, by the tag of the problem."""
 LOGON_ONLY = frozenset({State.AWAITING_LOGON, State.LOGON_SENT})
 """States before the Logon handshake is complete."""
-# A global is looked up faster than an enum member. Together with the globals of `machine` and `timers` this
-# saves 8 % of the time for a report, on CPython 3.11.
+# A global is looked up faster than an enum member. Together with the globals of `machine` and `timers`, this
+# saves 8 % of the time for a report on CPython 3.11.
 _ESTABLISHED: Final = State.ESTABLISHED
 _LOGON_RECEIVED: Final = State.LOGON_RECEIVED
 _CLOSED: Final = State.CLOSED
 
 
 class Receiver:
-    """Parses received bytes by the rules of the session layer, and processes each message."""
+    """Splits received bytes into messages, and processes each message by the rules of the session layer."""
 
     __slots__ = (
         "_answers",
@@ -126,15 +129,17 @@ class Receiver:
         self._simple: frozenset[type[Message]] = (
             frozenset() if self._strict else frozenset((*delivered, UnknownMessage))
         )
-        """Classes whose messages are delivered without a check of their content. Empty on a strict session,
-        which checks all of them."""
+        """Classes whose messages are delivered without a check of their content; empty on a strict session,
+        which checks all messages.
+        """
         in_turn = (TEST_REQUEST,) if core.config.protocol_options.test_requests_in_turn else ()
         self._served_early = SERVED_EARLY.difference(in_turn)
         self._answers = RequestMatcher(core)
 
     def restart_waits(self, now: Instant) -> None:
-        """Restart the timers for the peer's answers, which were not read while the caller was blocked, and
-        for the store's commit, which was delayed too."""
+        """Restart the timers for the peer's answers, which could not be read while the caller was blocked,
+        and for the store's commit, whose end could not be noticed.
+        """
         core, timers = self._core, self._core.timers
         timers.last_received, timers.probed_at = now.monotonic, None
         if timers.resend_at is not None:
@@ -145,7 +150,9 @@ class Receiver:
             timers.logout_at = now.monotonic + core.config.logout_timeout
 
     def drain(self, now: Instant) -> None:
-        """Process all complete messages, until a Logon waits for the user's answer or the session is over."""
+        """Process all complete messages, until a Logon waits for the user's decision or the session is
+        over.
+        """
         core, noted_alive = self._core, False
         framer, ledger, times = core.framer, core.ledger, core.times
         # Attributes used for each message, looked up once.
@@ -156,21 +163,22 @@ class Receiver:
             ledger.marks.append,
         )
         start, simple, strict, resting = self._start, self._simple, self._strict, core.resting
-        # Done before the first message is checked, because it may have arrived while the caller was blocked.
+        # Done before the first message is checked, because the message may have arrived while the caller was
+        # blocked.
         if times.note_call(now):
             self.restart_waits(now)
         while (state := core.state) is not _LOGON_RECEIVED and state is not _CLOSED:
             found = next_frame()
             if not isinstance(found, Frame):
                 if found is None:
-                    # Skipped bytes are reported before the next message, but may have to end the session
-                    # before one is received.
+                    # Skipped bytes are reported only before the next message, but may have to end the session
+                    # earlier.
                     if framer.skipped:
                         self._end_on_garbage(now)
                     return
                 if isinstance(found, Oversized):
                     core.emit(MessageTooLarge(found.body_length, found.limit, found.msg_type))
-                elif not found.oversized:  # reported when it began
+                elif not found.oversized:  # otherwise reported when it began
                     core.emit(GarbledReceived(found.reason, found.data, found.size))
                 times.catch_up()  # the next message may have arrived earlier and waited behind these bytes
                 self._end_on_garbage(now)
@@ -198,14 +206,14 @@ class Receiver:
             ):
                 self._take(message, (), found, now)
                 continue
-            # Nearly all messages of a running session get here. For these, the code below is `_take` and
-            # its callees, inlined. Calling `_take` instead makes the session step of a report or a book
-            # update 1.6 times as slow, and tick to order, with pauses, 1.1 times.
-            # `tests/session/test_receive.py` plays messages through both.
+            # Nearly all messages of a running session reach this point. For these, the code below is `_take`
+            # and its callees, inlined. Calling `_take` instead makes the session step of a report or a book
+            # update 1.6 times as slow, and tick to order, with pauses, 1.1 times as slow.
+            # `tests/session/test_receive.py` passes messages through both.
             times.catching_up = False
-            # Requests are settled with the next event, so call `note` before the event's mark.
+            # Requests are settled with the next event, so call `note` before adding the mark of the event.
             unsure = self._answers.note(message) if ledger.open.by_key else None
-            # This is `ledger.mark`: the store is held at an earlier number only while a gap is open.
+            # Equal to `ledger.mark`, because the store is held at an earlier number only while a gap is open.
             mark(number)
             ledger.expected = number + 1
             emit(MessageReceived(message, False, header.poss_resend is True, data))
@@ -215,7 +223,7 @@ class Receiver:
                 core.give_up_on(unsure, Uncertainty.PEER_UNSURE)
 
     def _take_carefully(self, frame: Frame, now: Instant) -> None:
-        """Process a message of another version, or of a strict session."""
+        """Process a message with another BeginString, or on a strict session."""
         if not frame.data.startswith(self._start):
             self._take_other_version(frame, now)
         else:
@@ -223,9 +231,10 @@ class Receiver:
             self._take(message, problems, frame, now)
 
     def _end_on_garbage(self, now: Instant) -> None:
-        """End the connection for bytes that are not a message, if a Logon is awaited and the options require
-        it, or if they may have been the answer to a reset: it would be unknown whether the following numbers
-        are the old or the new ones."""
+        """End the session because of bytes that are not a message, if a Logon is awaited and the options
+        require it, or if they may have been the answer to a reset. In that case it would be unknown whether
+        the following numbers are old or new.
+        """
         core = self._core
         if core.config.protocol_options.end_on_garbage_before_logon and core.state in LOGON_ONLY:
             text = "the bytes received instead of a Logon are not a message"
@@ -234,7 +243,9 @@ class Receiver:
             core.fail(CloseReason.PROTOCOL_ERROR, "the answer to a reset may have been garbled", now)
 
     def _take_other_version(self, frame: Frame, now: Instant) -> None:
-        """Answer a message with another BeginString (8) by a Logout; before the Logon, end without one."""
+        """Answer a message with another BeginString (8) with a Logout; before the Logon, end without a
+        Logout.
+        """
         core = self._core
         text = f"Incorrect BeginString {frame.begin_string}, expected {core.config.dialect.begin_string}"
         if core.state is State.ENDING:
@@ -263,8 +274,8 @@ class Receiver:
         if header.msg_seq_num is None:
             core.break_off(CloseReason.PROTOCOL_ERROR, "MsgSeqNum missing", now)
             return
-        # A strict decoder reports a missing CompID as a missing field, which is answered by a Reject (373=1)
-        # only; a wrong CompID by a Reject (373=9) and a Logout.
+        # A strict decoder reports a missing CompID as a missing field, which is answered with a Reject
+        # (373=1) only; a wrong CompID is answered with a Reject (373=9) and a Logout.
         incomplete = problems and (header.sender_comp_id is None or header.target_comp_id is None)
         fatal = None if incomplete else comp_id_problem(header, core.config, core.peer_names)
         fatal = fatal or self._time_problem(header, now)
@@ -273,9 +284,9 @@ class Receiver:
             return
         core.times.has_read(header.sending_time)
         msg_type = header.msg_type
-        # The first four precede the check of MsgSeqNum: a Logout ends the session in spite of a gap, a
-        # resetting Logon is number 1 regardless of the expected one, SequenceReset-Reset ignores its own
-        # number.
+        # The first four cases precede the check of MsgSeqNum: a Logout ends the session in spite of a gap, a
+        # Logon that resets the numbers is number 1 whatever is expected, and a SequenceReset-Reset ignores
+        # its own number.
         if msg_type == LOGOUT:
             self._take_logout(message, now)
         elif msg_type == LOGON and core.state is State.RESETTING:
@@ -288,9 +299,9 @@ class Receiver:
             self._take_numbered(message, problems, frame, now)
 
     def _time_problem(self, header: Any, now: Instant) -> Problem | None:
-        """Check SendingTime (52), except of resent messages.
+        """Check SendingTime (52), except for resent messages.
 
-        These may have their original time, which is independent of the peer's clock. A Logon is never resent.
+        Resent messages may contain their original time. A Logon is never resent.
         """
         if header.poss_dup_flag is True and header.msg_type != LOGON:
             return None
@@ -301,18 +312,19 @@ class Receiver:
     def _refuse(
         self, message: Message, problems: tuple[Problem, ...], fatal: Problem, frame: Frame, now: Instant
     ) -> None:
-        """End the session because of the time or the names in a message's header, with a Reject and a Logout.
+        """End the session because of the time or a CompID in the header of a message, with a Reject and a
+        Logout.
 
-        It is not counted, contrary to FIXT 1.1: it may be a late fill, and a message that is not counted is
-        resent. Without resend, a message that has no other problem is delivered first.
+        Contrary to FIXT 1.1, the message is not counted: it may be a late fill, and a message that is not
+        counted is resent. Without resend, a message that has no other problem is delivered first.
         """
         core, number = self._core, message.header.msg_seq_num
         expected = core.ledger.expected
-        # During a reset no message is resent either: its answer ends the old numbers.
+        # During a reset no message is resent either, because the answer ends the old numbers.
         kept = core.config.session_type.resend and core.state is not State.RESETTING
         only_late = fatal.reason is Reason.SENDING_TIME_ACCURACY and not problems
         if only_late and not kept and number == expected and self._is_for_the_user(message):
-            # Delivered, so it is counted: by `_process`.
+            # `_process` delivers the message, and therefore counts it.
             message.problems = (*message.problems, fatal)
             self._process(message, (), frame, now)
             core.send_reject(message, fatal, now)
@@ -322,7 +334,9 @@ class Receiver:
         core.break_off(CloseReason.PROTOCOL_ERROR, fatal.text, now, rejected=True)
 
     def _is_for_the_user(self, message: Message) -> bool:
-        """Return whether a message is for the user (an application message or a Reject) and deliverable."""
+        """Return whether a message is for the user (an application message or a Reject) and can be
+        delivered.
+        """
         core, msg_type = self._core, message.header.msg_type
         handler = self._handlers.get(msg_type)
         if handler is not None or msg_type in {LOGOUT, SEQUENCE_RESET}:
@@ -334,19 +348,19 @@ class Receiver:
         return is_served(layout, core.config) and not rule_problems(message, core.config, core.peer_rules)
 
     def _count(self, number: int) -> None:
-        """Advance past a message that counts only if its number is the expected one."""
+        """Count a message only if it has the expected number."""
         if number == self._core.ledger.expected:
             self._core.ledger.expected = number + 1
 
     def _take_logout(self, message: Any, now: Instant) -> None:
-        """Logout (5): the answer to ours, or the peer's own, which is answered.
+        """Process a Logout (5): the answer to this side's Logout, or the peer's own, which is answered.
 
-        A number that is too high is not counted, so the next logon detects and repairs the gap.
+        A Logout whose number is too high is not counted, so the next logon detects and repairs the gap.
         """
         core = self._core
         if core.state is State.LOGOUT_SENT:
             self._count(message.header.msg_seq_num)
-            # Where this side logged out because of a fault, report its own reason, not the peer's Text.
+            # If this side logged out because of a fault, report its own reason, not the peer's Text.
             reason, text = core.ending
             if reason is CloseReason.LOGGED_OUT:
                 text = message.text or text or "logged out"
@@ -359,10 +373,12 @@ class Receiver:
         core.end(Input.PEER_LOGOUT, CloseReason.LOGGED_OUT, text, clean=True)
 
     def _take_reset_mode(self, message: Any, problems: tuple[Problem, ...], now: Instant) -> None:
-        """SequenceReset-Reset: its own number is ignored, and NewSeqNo must not decrease the number."""
+        """Process a SequenceReset-Reset. Its own number is ignored, and NewSeqNo must not be below the
+        expected number.
+        """
         core = self._core
-        # An unreadable GapFillFlag reads as absent, which means Reset mode: a damaged gap fill would move the
-        # numbers. So it is rejected on a lenient session too.
+        # An unreadable GapFillFlag decodes as absent, which means Reset mode, so a damaged gap fill would
+        # change the numbers. It is therefore rejected on a lenient session too.
         problems = problems or tuple(found for found in message.problems if found.tag == GAP_FILL_FLAG)
         problem = problems[0] if problems else self._sequence_reset_problem(message, core.ledger.expected)
         if problem is not None:
@@ -392,9 +408,10 @@ class Receiver:
             self._process(message, problems, frame, now)
             self.recovery.settle(now)
         elif verdict is Verdict.TOO_HIGH:
-            # Three steps in this order. A Reject that itself reveals a gap cannot mean the ResendRequest
-            # which `too_high` sends for that gap, so it is judged first. And the peer's ResendRequest is
-            # answered before ours is sent, or two sides that both miss messages keep sending requests.
+            # The sequence of these steps matters. A Reject that itself reveals a gap cannot reject the
+            # ResendRequest that `too_high` sends for this gap, so it is checked first. The peer's
+            # ResendRequest is answered before this side sends its own; otherwise two sides that both miss
+            # messages would keep sending requests.
             refused = self.recovery.is_refused_by(message)
             served = not problems and self._serve_early(message, now)
             self.recovery.too_high(number, None if served else frame, now)
@@ -412,8 +429,9 @@ class Receiver:
             core.break_off(CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected), now)
 
     def _serve_early(self, message: Message, now: Instant) -> bool:
-        """Process messages that must not wait until a gap is filled: otherwise two peers with a gap each
-        would wait forever."""
+        """Process a message that must not wait until a gap is filled, because two peers that both have a gap
+        would wait forever. Return whether it was processed.
+        """
         msg_type = message.header.msg_type
         if not self._core.config.session_type.resend or msg_type not in self._served_early:
             return False
@@ -443,14 +461,14 @@ class Receiver:
         if msg_type == SEQUENCE_RESET and not problems:
             problem = self._sequence_reset_problem(message, number + 1)
             if problem is None:
-                # The fill's own number is not counted here. `settle` advances to NewSeqNo, and reports
-                # the skipped numbers, in one place for sequenced and held messages.
+                # The number of the gap fill is not counted here: `settle` advances to NewSeqNo and reports
+                # the skipped numbers, for messages in sequence and for held ones.
                 fields: Any = message
                 self.recovery.skip(fields.new_seq_no, Skip.FILL)
                 return
             problems = (problem,)
-        # Counted afterwards: the events emitted meanwhile use the message's number as their mark, so the
-        # store passes it only once they are confirmed.
+        # Counted afterwards, because events emitted in the meantime have the number of the message as their
+        # mark, so the store advances past it only when they are confirmed.
         self._deal_with(message, problems, frame, now)
         core.ledger.expected = number + 1
 
@@ -460,7 +478,7 @@ class Receiver:
         msg_type = header.msg_type
         layout = config.dialect.messages.get(msg_type)
         handler = self._handlers.get(msg_type)
-        # FIXT 1.1: a Reject is never answered by a Reject, or two sides may continue forever.
+        # FIXT 1.1: a Reject is never answered with a Reject, or the two sides might continue forever.
         if problems and handler != self._rejected:
             core.reject(message, problems, now)
         elif handler is not None:
@@ -469,8 +487,8 @@ class Receiver:
             text = f"{layout.name} is not served on {config.session_type.name}"
             core.reject_unsupported(message, Problem(Reason.INVALID_MSG_TYPE, text), now)
         else:
-            # A possible duplicate in sequence was not received before, so it is delivered, with the
-            # problem of its OrigSendingTime among its problems.
+            # A possible duplicate with the expected number was not received before, so it is delivered; a
+            # problem with its OrigSendingTime is added to its problems.
             duplicate = poss_dup_problem(header)
             if duplicate is not None:
                 message.problems = (*message.problems, duplicate)
@@ -480,28 +498,29 @@ class Receiver:
             )
             core.resting.note(message, frame.data)
             if unsure:
-                # Counted first, as in `drain`: a restart finds these requests uncertain in the store, so once
-                # the message is confirmed it need not be received again, even if OutcomesUnknown is not.
+                # Counted first, as in `drain`. After a restart these requests are found uncertain in the
+                # store, so the message, once confirmed, need not be received again even if OutcomesUnknown
+                # was not confirmed.
                 core.ledger.expected = header.msg_seq_num + 1
                 core.give_up_on(unsure, Uncertainty.PEER_UNSURE)
 
     def send_heartbeat(self, now: Instant) -> None:
-        """Send a Heartbeat because no other message was sent for HeartBtInt."""
+        """Send a Heartbeat, because no message was sent for HeartBtInt seconds."""
         self._core.outbound.post(self._core.outbound.admin(HEARTBEAT), now, keep=False)
 
     # Session messages in sequence
 
     def _heartbeat(self, message: Message, now: Instant) -> None:  # noqa: ARG002 - as every handler
-        """Heartbeat (0): no action, unless it answers a TestRequest."""
+        """Process a Heartbeat (0), which is reported only if it answers a TestRequest."""
         fields: Any = message
         if fields.test_req_id is not None:
             self._core.emit(HeartbeatReceived(fields.test_req_id))
 
     def _test_request(self, message: Message, now: Instant) -> None:
-        """TestRequest (1): answered by a Heartbeat with the same TestReqID."""
+        """Answer a TestRequest (1) with a Heartbeat that contains its TestReqID."""
         fields: Any = message
-        # A lenient decoder keeps a TestReqID that cannot be sent back, such as one with NUL in it. Without
-        # this check the answer would raise an EncodeError out of `receive_data`.
+        # A lenient decoder accepts a TestReqID that cannot be sent, such as one that contains NUL. Without
+        # this check, `receive_data` would raise the EncodeError of the answer.
         try:
             scalars.format_string(fields.test_req_id or "")
         except EncodeError as error:
@@ -512,9 +531,9 @@ class Receiver:
         self._core.outbound.post(answer, now, keep=False)
 
     def _rejected(self, message: Message, now: Instant) -> None:  # noqa: ARG002 - every handler gets it
-        """Reject (3) and BusinessMessageReject (j)."""
+        """Process a Reject (3) or BusinessMessageReject (j)."""
         self._answers.rejected(message)
 
     def _second_logon(self, message: Message, now: Instant) -> None:
-        """Logon (A) without ResetSeqNumFlag=Y, which is an error on an established session."""
+        """Reject a Logon (A) without ResetSeqNumFlag=Y on an established session."""
         self._core.reject(message, (Problem(Reason.OTHER, "already logged on"),), now)

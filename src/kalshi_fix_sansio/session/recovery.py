@@ -1,9 +1,10 @@
 """Recovery of missing incoming messages.
 
-FIXT 1.1 session layer, "Message recovery". On a session type with resend: one ResendRequest for the
-missing messages; later messages are held (bounded) and then delivered in order; a resend that stalls is
-requested again, and finally the session logs out. A refused resend leads to a `Search` for the messages that
-the peer still has; the others are reported as lost. Without resend: a Logout with the reason.
+FIXT 1.1 session layer, "Message recovery". On a session type with resend, one ResendRequest is sent for the
+missing messages; later messages are held, up to a limit, and then delivered in sequence. A resend that stalls
+is requested again, and after several attempts the session logs out. If the peer refuses to resend, a `Search`
+finds the messages that it still has; the others are reported as lost. Without resend, a Logout with the
+reason is sent.
 """
 
 from __future__ import annotations
@@ -37,17 +38,18 @@ ABOUT_THE_HEADER = (
     Reason.DECRYPTION_PROBLEM,
     Reason.SIGNATURE_PROBLEM,
 )
-"""SessionRejectReasons (373) that concern only the header of our request: the peer may still have the
-requested messages, so its Reject is not a refusal to resend, and the request is repeated."""
+"""SessionRejectReasons (373) that concern only the header of the ResendRequest. The peer may still have the
+requested messages, so such a Reject is not a refusal to resend, and the request is repeated.
+"""
 TEMPORARY_REASONS = (4, 8)
-"""Temporary BusinessRejectReasons (380): the application is unavailable, too many messages."""
+"""BusinessRejectReasons (380) that are temporary: application unavailable, rate limit exceeded."""
 
 Process = Callable[[Frame, Instant], None]
-"""Processes a held message when its number is the next."""
+"""A function that processes a held message when its number is the expected one."""
 
 
 class Skip(Enum):
-    """The reason for which numbers are skipped."""
+    """The reason why numbers are skipped."""
 
     FILL = "SequenceReset-GapFill"
     RESET = "SequenceReset-Reset"
@@ -56,12 +58,12 @@ class Skip(Enum):
 
 @attrs.define
 class Search:
-    """A binary search for the oldest message that the peer still has, by requests for single messages. Its
-    number is from `low` to `high`, inclusive.
+    """A binary search, with requests for single messages, for the oldest message that the peer still has. Its
+    number is between `low` and `high`, inclusive.
 
     A peer that keeps messages for a limited time refuses a ResendRequest that begins before that time
-    (Kalshi: "before the retention window"), without stating where the window begins. The messages that it
-    has dropped are all older than those that it has kept, so about log2(n) requests suffice for n numbers.
+    (Kalshi: "before the retention window") without stating where the window begins. All dropped messages are
+    older than all kept ones, so about log2(n) requests suffice for n numbers.
     """
 
     low: int
@@ -93,7 +95,7 @@ class Search:
 
 
 class Recovery:
-    """The gap in the incoming numbers, if there is one, and the messages held until it is closed."""
+    """The gap in the incoming numbers, if any, and the messages held until it is closed."""
 
     __slots__ = (
         "_attempts",
@@ -117,36 +119,41 @@ class Recovery:
         self._core = core
         self._process = process
         self._held: dict[int, Frame | None] = {}
-        """By MsgSeqNum; None for a session message that was served when received. A message is decoded again
-        when it is processed, because decoded it takes many times the memory of its bytes."""
+        """Held messages by MsgSeqNum; None for a session message that was already processed when received. A
+        message is decoded again when it is processed, because a decoded message takes many times the memory
+        of its bytes.
+        """
         self._held_bytes = 0
         self._order: list[int] = []
         """The numbers held, as a heap."""
         self._highest = 0
-        """The highest number seen since the gap was detected, held or not. The gap is closed once the
-        expected number is beyond it."""
+        """The highest number received since the gap was detected, held or not. The gap is closed when the
+        expected number exceeds it.
+        """
         self._requested_to = 0
-        """The last number of the range to wait for. The ResendRequest itself may contain EndSeqNo 0 instead
-        or, during a search, a single number."""
+        """The last number of the range that must arrive. The ResendRequest itself may contain EndSeqNo 0 or,
+        during a search, a single number.
+        """
         self._attempts = 0
-        """ResendRequests since the last progress."""
+        """Number of ResendRequests since the last progress."""
         self._request_number = 0
-        """MsgSeqNum of our last ResendRequest."""
+        """MsgSeqNum of the last ResendRequest sent; 0 if none was sent for this gap."""
         self._search: Search | None = None
         self._searched_from = 0
         """The first number that was missing when the search began."""
         self._suspected = False
-        """Whether a Reject was received that may refer to our ResendRequest without naming it."""
+        """Whether a Reject without RefSeqNum was received that may refer to the ResendRequest."""
         self._sent_before = 0
-        """Our first outgoing number whose answer cannot be among the missing messages."""
+        """The first outgoing number whose answer cannot be among the missing messages."""
         self._skip_to = 0
-        """The number to which `settle` advances; it may be far above the expected one."""
+        """The number to which `settle` advances; it may be far above the expected number."""
         self._skip_why = Skip.FILL
 
     def begin(self, number: int, now: Instant, *, unrequested: bool = False) -> None:
-        """Begin with the number of the peer's Logon. If it is too high, the Logon is accepted and the gap is
-        filled afterwards, `unrequested` if the peer knows from NextExpectedMsgSeqNum which messages are
-        missing."""
+        """Begin with the number of the peer's Logon. If it is too high, the Logon is accepted, and the gap is
+        filled afterwards. With `unrequested`, the peer knows from NextExpectedMsgSeqNum which messages are
+        missing.
+        """
         core = self._core
         if number == core.ledger.expected:
             core.ledger.expected = number + 1
@@ -155,18 +162,19 @@ class Recovery:
             self.too_high(number, None, now, unrequested=unrequested)
 
     def too_high(self, seq_num: int, held: Frame | None, now: Instant, *, unrequested: bool = False) -> None:
-        """Process a message whose number is higher than expected.
+        """Process a message whose number is higher than expected; `held` is its frame, or None if it must not
+        be held.
 
-        No resend is requested after a Logout was sent, because the next logon requests it, nor during a
-        reset. With `unrequested` the peer is expected to resend without a request, and gets one only if it
-        does not. Messages received in a search are not held: they are resent later.
+        No resend is requested during a reset, or after a Logout was sent, because the next logon requests it.
+        With `unrequested`, the peer is expected to resend without a request, which is sent only if it does
+        not. Messages received during a search are not held, because they are resent later.
         """
         core = self._core
         if core.state is State.LOGOUT_SENT:
             return
         expected = core.ledger.expected
-        # While a reset is awaited, no earlier message can be requested: our Logon was sent, so the peer would
-        # read BeginSeqNo as one of the new numbers.
+        # While the answer to a reset is awaited, no earlier message can be requested: this side's Logon was
+        # sent, so the peer would interpret BeginSeqNo as one of the new numbers.
         if not core.config.session_type.resend or core.state is State.RESETTING:
             core.emit(GapDetected(expected, seq_num - 1, recoverable=False))
             text = too_high_text(seq_num, expected)
@@ -180,8 +188,8 @@ class Recovery:
             if self._search.served(seq_num):
                 self._narrow(self._search, now)
             return
-        # Updated even for a message that is dropped below for lack of space: `_look_for_the_rest` requests it
-        # again.
+        # Updated even for a message that is dropped below for lack of space, so that `_look_for_the_rest`
+        # requests it again.
         self._highest = max(self._highest, seq_num)
         size = 0 if held is None else len(held.data)
         if (
@@ -194,17 +202,17 @@ class Recovery:
             heapq.heappush(self._order, seq_num)
 
     def skip(self, new_seq_no: int, why: Skip) -> None:
-        """Let `settle` advance to this number, unless it is already further: the peer will not send the
-        messages before it."""
-        # A held gap fill may be processed inside a longer skip; it must not shorten that.
+        """Let `settle` advance to this number, because the peer will not send the messages before it."""
+        # A held gap fill may be processed within a longer skip, and must not shorten it.
         if new_seq_no > self._skip_to:
             self._skip_to = new_seq_no
             self._skip_why = why
 
     def settle(self, now: Instant) -> None:
-        """Continue after a message in sequence: deliver held messages, skip skipped numbers, check the rest.
+        """Continue after a message in sequence: deliver held messages, advance past skipped numbers, and
+        check whether others are missing.
 
-        A held message is delivered even when the peer gap-fills over its number.
+        A held message is delivered even if a gap fill of the peer includes its number.
         """
         core, ledger = self._core, self._core.ledger
         while True:
@@ -216,15 +224,15 @@ class Recovery:
                     ledger.expected = expected + 1
                 else:
                     self._held_bytes -= len(held.data)
-                    # The message's event is emitted only now, so its bytes count as received now.
+                    # The event is emitted only now, so its bytes count as received now.
                     core.event_bytes += len(held.data)
                     self._process(held, now)
                     if core.state in OVER_STATES:
-                        # The message may have been rejected and not counted, so do not skip beyond it.
+                        # The message may have been rejected and not counted, so do not advance past it.
                         return
             elif self._skip_to > expected:
-                # Skip only up to the next held message. The peer skips that one too, but it was received, and
-                # may report a trade.
+                # Skip only up to the next held message. The peer skips this message too, but it was received,
+                # and may report a trade.
                 stop = min(self._skip_to, self._order[0]) if self._order else self._skip_to
                 # Emitted before the numbers are counted: if the process crashes before the event is
                 # confirmed, the skip is detected again.
@@ -235,11 +243,12 @@ class Recovery:
                 return
 
     def _emit_skipped(self, begin: int, end: int) -> None:
-        """Emit an event for the skipped numbers, and suspect the requests whose answers may be among them.
-        Even a gap fill may replace an answer: a Reject, which is never resent."""
+        """Emit an event for the skipped numbers, and mark the requests whose answers may be among them as
+        suspect. Even a gap fill may replace an answer, because a Reject is never resent.
+        """
         core = self._core
-        # The peer sent the messages missing at our request before it could read any later message. A reset,
-        # or an unrequested skip, may be as recent as our last message.
+        # The peer sent the missing messages before it could read any message sent after the ResendRequest. A
+        # reset, or a skip that was not requested, may be newer.
         waited_for = core.state is State.RECOVERING and self._skip_why is not Skip.RESET
         sent_before = self._sent_before if waited_for else core.store.next_outgoing
         core.ledger.suspect(sent_before, lost=self._skip_why is not Skip.FILL)
@@ -251,19 +260,19 @@ class Recovery:
     def _look_for_the_rest(self, expected: int, now: Instant) -> None:
         """Check whether the gap is closed; if not, wait for or request the missing messages."""
         if self._core.state is not State.RECOVERING:
-            if self._highest < expected:  # after a Logout, the next logon requests the rest of a gap
+            if self._highest < expected:  # otherwise the next logon requests the rest
                 self._core.give_up_on(self._core.ledger.release(), Uncertainty.ANSWERS_LOST)
             return
         if self._search is not None and expected == self._searched_from:
-            return  # no message in sequence: the search continues
+            return  # no message arrived in sequence, so the search continues
         if expected <= self._requested_to and self._search is None:
             self._wait(now)
         elif expected <= self._requested_to:
-            # The refused messages were sent after all, or their beginning was skipped: the search is
-            # obsolete.
+            # The peer sent some of the refused messages after all, or skipped the first of them, so the
+            # search is obsolete.
             self._request_to(self._requested_to, now)
         elif expected <= self._highest:
-            # A second gap after the first, or messages dropped for lack of space.
+            # There is a second gap behind the first, or messages were dropped for lack of space.
             self._request_to(self._order[0] - 1 if self._order else self._highest, now)
         else:
             unanswered = self._core.ledger.release()
@@ -287,15 +296,15 @@ class Recovery:
     def is_refused_by(self, message: Message) -> bool:
         """Return whether a message is the peer's refusal of the pending ResendRequest.
 
-        A refusal without a reference is remembered: it applies if no resend follows. Messages refused because
-        of the header, or temporarily, may still be available.
+        A refusal without RefSeqNum is remembered, and counts if no resend follows. If the request was refused
+        temporarily, or because of its header, the messages may still be available.
         """
         if self._core.state is not State.RECOVERING or message.header.msg_type not in {
             REJECT,
             BUSINESS_REJECT,
         }:
             return False
-        if not self._request_number:  # no request yet: the peer resends without one
+        if not self._request_number:  # no request was sent, because the peer resends without one
             return False
         fields: Any = message
         if (
@@ -308,10 +317,11 @@ class Recovery:
         return bool(fields.ref_seq_num == self._request_number)
 
     def refused(self, now: Instant) -> None:
-        """Search for the oldest message that the peer still has of a refused range; earlier ones are lost.
+        """Search for the oldest message of a refused range that the peer still has; earlier ones are lost.
 
-        The reason for refusing a range is uncertain, so its first message is requested as well: it is
-        received or lost, which bounds the requests to a peer that keeps refusing messages it has just served.
+        The reason for the refusal is uncertain, so the first message of the range may be requested again. It
+        is then either received or lost, which limits the number of requests to a peer that keeps refusing
+        messages that it has just sent.
         """
         search = self._search
         self._suspected = False
@@ -321,12 +331,14 @@ class Recovery:
             end = self._requested_to + 1
             begin = self._core.ledger.expected
             self._searched_from = begin
-            # If only one message is missing, it was requested alone: it is lost, and not requested again.
+            # If only one message is missing, it was requested alone, so it is lost and not requested again.
             search = self._search = Search(end if begin == self._requested_to else begin, end)
         self._narrow(search, now)
 
     def _narrow(self, search: Search, now: Instant) -> None:
-        """Request the next single message or, once the oldest one is known, all messages from that one on."""
+        """Request the next single message or, when the oldest available message is known, all messages from
+        there on.
+        """
         self._attempts = 0
         if not search.over:
             self._repeat(now)
@@ -335,19 +347,19 @@ class Recovery:
         last = self._request_number
         self.skip(search.low, Skip.LOST)
         self.settle(now)
-        # After the search, `settle` would treat the rest as a resend in progress and only set the timer, but
-        # only single messages were requested so far.
+        # `settle` treats the rest as a resend in progress and only sets the timer, but only single messages
+        # were requested so far.
         if self._core.state is State.RECOVERING and self._request_number == last:
             self._repeat(now)
 
     def lose(self) -> None:
-        """Emit MessagesLost for missing and held messages, because the numbers are about to restart."""
+        """Emit MessagesLost for missing and held messages, because the numbers are about to be reset."""
         begin = self._core.ledger.expected
         if self._highest >= begin:
             self._core.emit(MessagesLost(begin, self._highest))
 
     def forget(self) -> None:
-        """Reset the state, because no message is missing or the numbers start again at 1."""
+        """Clear the state, because no message is missing or the numbers restart at 1."""
         self._held.clear()
         self._held_bytes = 0
         self._order.clear()
@@ -363,7 +375,7 @@ class Recovery:
         self._attempts = 0
         self._search = None
         self._suspected = False
-        # The peer reads all later messages after it has sent the missing ones.
+        # The peer reads all later messages only after it has sent the missing ones.
         self._sent_before = self._core.store.next_outgoing
         if unrequested:
             self._core.timers.resend_at = now.monotonic + self._core.config.resend_timeout

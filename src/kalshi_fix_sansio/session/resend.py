@@ -3,11 +3,11 @@
 FIXT 1.1 session layer, "Message recovery": application messages that the policy allows are resent with
 PossDupFlag=Y and OrigSendingTime; all others, such as session messages, become gap fills. A long answer is
 sent in pages, each when the previous one is written, so it is never in memory as a whole. One call of the
-session reads a bounded number of stored messages, whether they are resent or not, so no request of a peer
-blocks the caller. A request (an order, a cancel) that is not resent does not reach a peer that lacks it,
-which is reported by an event.
+session reads a limited number of stored messages, whether they are resent or not, so that no ResendRequest
+blocks the caller. If an order or another request is not resent, the peer may never receive it, which an event
+reports.
 
-No new numbers are used here: each resent message and gap fill has its original number.
+No new numbers are used: resent messages and gap fills have the original numbers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from kalshi_fix_sansio.session.core import SEQUENCE_RESET, TO_THE_END, Core
 from kalshi_fix_sansio.session.store import StoredMessage
 
 PAGE = 256 * 1024
-"""Number of bytes waiting to be sent at which a resend pauses; `max_unsent` if that is less."""
+"""Number of unsent bytes at which a resend pauses; `max_unsent` if that is less."""
 MESSAGES_A_TURN = 500
 """Maximum number of stored messages read in one call of the session, for all its ResendRequests."""
 BYTES_A_TURN = 256 * 1024
@@ -43,18 +43,19 @@ class _Job:
     end: int
     """The last requested number."""
     position: int
-    """The next number to answer for."""
+    """The next number to be answered, by a resent message or a gap fill."""
     looked_to: int
-    """The next number to read. Messages between the two were declined or are not kept: they become one gap
-    fill, sent before the next resent message or at the end."""
+    """The next number to read from the store. The messages from `position` to here are not resent: they
+    become one gap fill, sent before the next resent message or at the end.
+    """
     request: Message | None
-    """The last ResendRequest for this range; None without one."""
+    """The last ResendRequest for this range; None if there was none."""
     resent: int = 0
     """The number of messages resent."""
 
 
 class Resender:
-    """Serves one ResendRequest at a time; a second one during the first extends it."""
+    """Serves one ResendRequest at a time; a second ResendRequest extends the resend in progress."""
 
     __slots__ = ("_bytes_left", "_core", "_messages_left", "_paused_at", "_turn", "job")
 
@@ -66,7 +67,8 @@ class Resender:
         """Time at which the last page was produced, in seconds of `Instant.monotonic`."""
         self._turn: Instant | None = None
         """The Instant of the call to which `_messages_left` and `_bytes_left` apply, compared by identity.
-        Calls with the same Instant share a turn; `continue_resend` begins the next one."""
+        Calls with the same Instant share a turn; `continue_resend` begins the next turn.
+        """
         self._messages_left = self._bytes_left = 0
 
     def _begin_turn(self, now: Instant) -> None:
@@ -82,8 +84,8 @@ class Resender:
         fields: Any = request
         if problem is not None:
             self._core.reject(request, (problem,), now)
-            # Messages that the store has dropped will not reach the peer. If BeginSeqNo was not sent yet, the
-            # range is empty.
+            # Messages that the store has dropped will not reach the peer. If BeginSeqNo has not been sent
+            # yet, this range is empty.
             if problem.tag == BEGIN_SEQ_NO and fields.begin_seq_no:
                 self._give_up_between(fields.begin_seq_no, self._core.store.oldest_kept)
             return
@@ -92,16 +94,19 @@ class Resender:
         self._start(fields.begin_seq_no, end, request, now)
 
     def offer(self, begin: int, end: int, now: Instant) -> None:
-        """Resend the messages missing according to the peer's NextExpectedMsgSeqNum (789), unrequested.
+        """Resend the messages that are missing according to the peer's NextExpectedMsgSeqNum (789), without a
+        ResendRequest.
 
-        A range that would be refused to a ResendRequest is not resent: the peer requests it, and is refused.
+        If a ResendRequest for the range would be refused, nothing is resent: the peer will send one, which is
+        refused.
         """
         if begin <= end and self._forgotten(begin) is None:
             self._start(max(begin, 1), end, None, now)
 
     def _start(self, begin: int, end: int, request: Message | None, now: Instant) -> None:
-        """Begin a job, or extend the one in progress. It goes back only if the peer requests numbers that
-        were already answered; declined messages are not read again."""
+        """Begin a resend, or extend the one in progress. It goes back only if the peer requests numbers that
+        were already answered.
+        """
         end = min(end, self._core.store.next_outgoing - 1)
         job = self.job
         if job is None:
@@ -134,7 +139,9 @@ class Resender:
         return self._forgotten(begin)
 
     def _forgotten(self, begin: int) -> Problem | None:
-        """Return a problem if the store has dropped messages from this number on, so none are resent."""
+        """Return a problem if the store no longer has the message with this number and such requests must be
+        rejected.
+        """
         oldest = self._core.store.oldest_kept
         if begin >= oldest or not self._core.config.reject_forgotten_resend:
             return None
@@ -142,7 +149,7 @@ class Resender:
         return Problem(Reason.VALUE_INCORRECT, text, BEGIN_SEQ_NO, str(begin))
 
     def continue_resend(self, now: Instant) -> None:
-        """Take the next turn of the resend in progress."""
+        """Run the next turn of the resend in progress."""
         self._begin_turn(now)
         self._produce(now)
 
@@ -151,11 +158,12 @@ class Resender:
         core, job = self._core, self.job
         core.timers.page_at = None
         self._paused_at = now.monotonic
-        # Beyond twice `max_unsent` the peer counts as one that does not read; a resend must not cause this.
+        # Beyond twice `max_unsent`, the session ends because the peer does not read; a resend must not cause
+        # this.
         page = min(PAGE, core.config.max_unsent)
         if job is None or len(core.outbound.buffer) >= page or self._turn_is_over():
             return
-        # Checked again for each page: the store may drop messages during a long resend.
+        # Checked for each page, because the store may drop messages during a long resend.
         problem = self._forgotten(job.looked_to)
         if problem is not None:
             self._break_off(job, problem, now)
@@ -169,7 +177,7 @@ class Resender:
             message = core.codec.decode(Frame(stored.frame))
             age = (now.utc - stored.sent_at).total_seconds()
             if core.config.resend_policy(message, age):
-                # The numbers before it first: otherwise the peer would detect a gap.
+                # Fill the earlier numbers first; otherwise the peer would detect a gap.
                 self._fill(job, stored.seq_num, now)
                 self._resend_message(message, stored, now)
                 core.ledger.record_resend(stored.seq_num)
@@ -182,11 +190,12 @@ class Resender:
         core.emit(ResendServed(job.begin, job.end, job.resent))
 
     def _break_off(self, job: _Job, problem: Problem, now: Instant) -> None:
-        """Stop the resend, because the store has dropped the next messages meanwhile: a gap fill in their
-        place would hide the loss. A peer that requested them is refused, as if it requested them now; one
-        that did not (NextExpectedMsgSeqNum) will request them, and is refused then.
+        """Stop the resend, because the store has dropped the next messages in the meantime, and a gap fill in
+        their place would hide the loss. If the peer requested them, the request is rejected as if it were
+        received now. Otherwise (NextExpectedMsgSeqNum) the peer will request them, which is rejected then.
 
-        If the last request of several begins with a message that is still kept, it is served from there.
+        If the last of several requests begins with a message that is still kept, the resend continues from
+        there.
         """
         self._fill(job, job.looked_to, now)
         self.forget()
@@ -201,8 +210,8 @@ class Resender:
             self._start(request.begin_seq_no, job.end, request, now)
 
     def written(self) -> None:
-        """Record that all bytes produced so far were taken: the next page of the job is due."""
-        # The time at which the page was produced, so it is due at once.
+        """Record that all bytes produced so far were fetched, so the next page of the resend is due."""
+        # This time has passed, so the next page is due at once.
         self._core.timers.page_at = self._paused_at
 
     def forget(self) -> None:
@@ -211,12 +220,13 @@ class Resender:
         self._core.timers.page_at = None
 
     def _fill(self, job: _Job, new_seq_no: int, now: Instant) -> None:
-        """Gap-fill from the position of the job up to the number before `new_seq_no`."""
+        """Send a gap fill from the position of the job up to, but not including, `new_seq_no`."""
         if new_seq_no <= job.position:
             return
         outbound = self._core.outbound
         fill = outbound.admin(SEQUENCE_RESET, gap_fill_flag=True, new_seq_no=usable(new_seq_no))
-        # FIXT 1.1, "Standard message header": where the original time is not known, it is SendingTime.
+        # FIXT 1.1, "Standard message header": if the original time is unknown, OrigSendingTime is
+        # SendingTime.
         again = {"poss_dup_flag": True, "orig_sending_time": now.utc}
         header = outbound.header(SEQUENCE_RESET, job.position, now, fields=again)
         self._give_up_between(job.position, new_seq_no)
@@ -224,15 +234,17 @@ class Resender:
         job.position = new_seq_no
 
     def _give_up_between(self, begin: int, end: int) -> None:
-        """Report requests numbered `begin` to before `end` to the user: the peer will not get them."""
+        """Report the requests with numbers from `begin` up to, but not including, `end`: the peer may never
+        receive them.
+        """
         self._core.give_up_on(self._core.ledger.open.between(begin, end), Uncertainty.NOT_RESENT)
 
     def _resend_message(self, message: Message, stored: StoredMessage, now: Instant) -> None:
         header = message.header
         header.poss_dup_flag = True
         header.orig_sending_time = stored.sent_at
-        # A peer refuses OrigSendingTime (122) after SendingTime (52). So if our clock was set back since the
-        # message was first sent, SendingTime keeps its original value.
+        # Peers reject an OrigSendingTime (122) after SendingTime (52). If this side's clock was set back
+        # since the message was first sent, SendingTime therefore keeps its original value.
         header.sending_time = max(now.utc, stored.sent_at)
         self._core.outbound.note_processed(header)
         self._core.outbound.write(self._core.codec.with_header(Frame(stored.frame), header), now)

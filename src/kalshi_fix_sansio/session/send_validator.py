@@ -1,4 +1,4 @@
-"""Checks of the user's messages before they are encoded: a rejection leaves the session unchanged."""
+"""Checks of the user's messages before they are encoded. A refused message leaves the session unchanged."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ MANAGED_HEADER_FIELDS = frozenset(
         "unknown",
     }
 )
-"""Attributes of the header that the session writes itself."""
+"""Attributes of the header that the session sets itself."""
 _ANY_TIME = Instant(0.0, datetime(1970, 1, 1, tzinfo=UTC))
-"""The SendingTime of a header that is only checked, never sent."""
+"""Time for a header that is only checked, never sent."""
 
 
 @attrs.frozen
 class _SendRules:
-    """The rules for one type of message, with or without code values that the dialect does not know."""
+    """The rules for one type of message."""
 
     layout: MessageLayout
     check: Check
     is_request: bool
-    """Whether a message of the type, sent by this side, needs an answer."""
+    """Whether messages of this type, sent by this side, expect an answer."""
 
 
 class SendValidator:
-    """The rules for messages of the user on one session."""
+    """Checks the messages that the user sends on one session."""
 
     __slots__ = ("_core", "_header_fields", "_max_open", "_max_open_bytes", "_max_unsent", "_rules")
 
@@ -59,12 +59,14 @@ class SendValidator:
         self._max_unsent, self._max_open = core.config.max_unsent, core.config.max_open_requests
         self._max_open_bytes = core.config.max_open_request_bytes
         self._rules: dict[tuple[type[Message], bool], _SendRules] = core.send_rules
-        """By class and whether unknown codes are allowed, compiled by `prepare` or for the first message. The
-        dict is `core`'s, which empties it when a Logon changes settings on which rules depend."""
+        """By class and whether unknown codes are allowed; compiled by `prepare` or for the first message. The
+        dict belongs to `core`, which empties it when a Logon changes settings on which rules depend.
+        """
 
     def prepare(self) -> bool:
         """Compile the rules for one more type of message that this side may send; return False if none is
-        left. The rarely used rules that allow unknown codes are compiled for the first such message."""
+        left. The rules that allow unknown codes, rarely needed, are compiled for the first such message.
+        """
         config = self._core.config
         if self._core.client_logon is None:
             raise LocalProtocolError("the rules depend on the client's Logon, which is not known yet")
@@ -83,7 +85,8 @@ class SendValidator:
         *,
         allow_unknown_codes: bool = False,
     ) -> Names | None:
-        """Reject a message that this session must not or cannot send; return the names of a request.
+        """Raise an exception if this session must not or cannot send a message; return its names if it is a
+        request.
 
         Raises InvalidMessageError or LocalProtocolError.
         """
@@ -108,7 +111,7 @@ class SendValidator:
         if not rules.is_request:
             return None
         ledger = core.ledger
-        # Answered requests have the same bounds until their answers are confirmed, because the store still
+        # Answered requests have the same limits until their answers are confirmed, because the store still
         # contains them.
         requests, count = ledger.open, len(ledger.open.by_key)
         if count >= self._max_open or ledger.settling > self._max_open:
@@ -132,7 +135,8 @@ class SendValidator:
             raise LocalProtocolError(f"{layout.name} belongs to the session, which sends it by itself")
         sender = config.role.sender
         place = self._core.place(sender, layout.msg_type, allow_unknown_codes=allow_unknown_codes)
-        # The dialect defines the types of requests. An acceptor that sends one expects no answer.
+        # The dialect defines which types are requests. An acceptor that sends such a message expects no
+        # answer.
         is_request = config.role is Role.INITIATOR and bool(layout.request)
         rules = _SendRules(layout, checker(layout, place), is_request)
         self._rules[cls, allow_unknown_codes] = rules
@@ -150,5 +154,5 @@ class SendValidator:
         core = self._core
         place = core.place(core.config.role.sender, layout.msg_type, allow_unknown_codes=allow_unknown_codes)
         header = core.outbound.header(layout.msg_type, core.store.next_outgoing, _ANY_TIME, fields=fields)
-        header.begin_string, header.body_length = core.config.dialect.begin_string, 0  # the codec writes both
+        header.begin_string, header.body_length = core.config.dialect.begin_string, 0  # the codec sets both
         return block_checker(core.config.dialect.header, place)(header)

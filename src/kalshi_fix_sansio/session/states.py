@@ -1,9 +1,8 @@
 """The states of a session and the table of its transitions.
 
-The table is independent of the role: an initiator and an acceptor differ only in the transition from
-DISCONNECTED. It is total: every input in every state leads to a state, or to `None`, which is a
-LocalProtocolError. Only the caller can cause that: inputs of the peer or a timer lead to a state once
-there is a connection.
+The table does not depend on the role: an initiator and an acceptor differ only in the transition from
+DISCONNECTED. The table is complete: every input in every state leads to a state or to None, which means
+LocalProtocolError. While there is a connection, only inputs of the caller lead to None.
 """
 
 from __future__ import annotations
@@ -20,15 +19,16 @@ class State(Enum):
     Attributes:
         DISCONNECTED: New; `connect` has not been called.
         AWAITING_LOGON: Connected as the acceptor; the first message must be a Logon.
-        LOGON_RECEIVED: The user decides about the peer's Logon; no further message is read.
+        LOGON_RECEIVED: The user must accept or refuse the peer's Logon; no further message is read.
         LOGON_SENT: Connected as the initiator; the answer to the Logon is awaited.
         ESTABLISHED: Logged on, without a gap in the incoming numbers.
         RECOVERING: Established, with a gap in the incoming numbers that the peer was asked to fill.
         RESETTING: A Logon with ResetSeqNumFlag=Y was sent within the session; the answer is awaited, and
             messages before it are still received.
-        LOGOUT_SENT: A Logout was sent; the peer's is awaited, and messages before it are still received.
-        ENDING: A Logout was sent because the peer broke the protocol; only the peer's Logout is awaited.
-        CLOSED: The session has ended; close the transport once all bytes are sent.
+        LOGOUT_SENT: A Logout was sent; the peer's Logout is awaited, and messages before it are still
+            received.
+        ENDING: A Logout was sent because the peer violated the protocol; only the peer's Logout is awaited.
+        CLOSED: The session has ended; close the transport when all bytes are sent.
     """
 
     DISCONNECTED = "disconnected"
@@ -42,8 +42,8 @@ class State(Enum):
     ENDING = "ending"
     CLOSED = "closed"
 
-    # States are looked up in a set for each read. Each member is a single object, so it can be hashed by
-    # identity, which runs in C, unlike Enum's own hash. This line saves 2 % of the time for a report.
+    # States are looked up in a set at each read. Each member is a single object, so it can be hashed by
+    # identity, which runs in C, unlike the hash of Enum. This saves 2 % of the time for a report.
     __hash__: ClassVar[Callable[[Any], int]] = object.__hash__
 
 
@@ -84,7 +84,7 @@ class Input(Enum):
 
     @property
     def source(self) -> Source:
-        """The party that causes it."""
+        """The party that causes the input."""
         if self in _CALLER:
             return Source.CALLER
         if self is Input.STORE_FAILED:
@@ -108,7 +108,7 @@ Row = Mapping[Input, State | None]
 
 
 def _row(state: State, changes: Mapping[Input, State | None]) -> Row:
-    """Complete a row: any other input of the caller is refused, and any other input keeps the state."""
+    """Complete a row: the other inputs of the caller are refused, and all other inputs keep the state."""
     rest = {i: None if i.source is Source.CALLER else state for i in Input}
     return MappingProxyType({**rest, Input.STORE_FAILED: State.CLOSED, **changes})
 
@@ -119,7 +119,7 @@ _LOGGED_ON = {
     **_CONNECTED,
     Input.SEND: State.ESTABLISHED,
     Input.LOGOUT: State.LOGOUT_SENT,
-    # A Logon with ResetSeqNumFlag, which also ends a gap. Any other Logon is rejected and is no input here.
+    # A Logon with ResetSeqNumFlag, which also ends a gap. Any other Logon is rejected and is not an input.
     Input.PEER_LOGON: State.ESTABLISHED,
     Input.PEER_LOGOUT: State.CLOSED,
     Input.PEER_GAP: State.RECOVERING,
@@ -182,7 +182,7 @@ TRANSITIONS: Mapping[State, Row] = MappingProxyType(
             State.RESETTING,
             {
                 **_LOGGED_ON,
-                # Until the peer has answered the reset, it might expect either the old or the new numbers.
+                # Until the peer has answered the reset, it may expect either the old or the new numbers.
                 Input.SEND: None,
                 Input.PEER_GAP: State.RESETTING,
                 Input.LOGON_OVERDUE: State.CLOSED,
@@ -205,7 +205,7 @@ LOGGED_ON_STATES = frozenset({State.ESTABLISHED, State.RECOVERING})
 SENDING_STATES = frozenset(state for state, row in TRANSITIONS.items() if row[Input.SEND] is not None)
 """States in which the user may send messages."""
 OVER_STATES = frozenset({State.ENDING, State.CLOSED})
-"""States in which the session has ended, except that the peer's Logout may still arrive."""
+"""States in which no message but the peer's Logout is processed."""
 RECEIVING_STATES = frozenset(
     state for state, row in TRANSITIONS.items() if row[Input.PEER_MESSAGE] is not None
 )

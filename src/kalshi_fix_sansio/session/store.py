@@ -1,4 +1,6 @@
-"""The state that outlives a connection: the numbers of both directions and the messages for resend."""
+"""The state that survives the process: the numbers of both directions, open requests, and messages for
+resend.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ import attrs
 from kalshi_fix_sansio.events import OpenRequest
 
 MAX_KEPT_BYTES = 64 * 1024 * 1024
-"""The default limit of messages kept for resend, in bytes."""
+"""Default limit of the messages kept for resend, in bytes."""
 
 
 @attrs.frozen
@@ -20,8 +22,8 @@ class StoredMessage:
     """An application message as it was sent.
 
     Attributes:
-        seq_num: Its MsgSeqNum.
-        sent_at: Its SendingTime, in UTC.
+        seq_num: MsgSeqNum of the message.
+        sent_at: SendingTime of the message, in UTC.
         frame: The complete message in its wire format.
     """
 
@@ -31,22 +33,21 @@ class StoredMessage:
 
 
 class MessageStore(Protocol):
-    """The interface of a store for a session. One store belongs to one pair of CompIDs, and to one session at
-    a time.
+    """The interface of a store. A store belongs to one pair of CompIDs, and to one session at a time.
 
-    The methods that change it only record, and may write lazily. `begin_commit` makes the records durable
-    without waiting for it, and returns a ticket; once `durable` has reached the ticket, everything recorded
-    before that call survives a crash. After an earlier crash, any prefix of the other records may survive,
-    but nothing else. No byte that depends on a record is sent before the record is durable. Any method may
-    raise StoreError; the store is unusable afterwards until it is opened again.
+    The methods that change the store only record, and may write later. `begin_commit` starts to make the
+    records durable, and returns a ticket without waiting. When `durable` has reached the ticket, everything
+    recorded before that call survives a crash. If the process crashes earlier, any prefix of the other
+    records may survive, but nothing else. No byte that depends on a record is sent before the record is
+    durable. Any method may raise StoreError; the store is then unusable until it is opened again.
 
     A session calls a store from one thread at a time, and never waits for it. A store that writes to a disk
-    or a database does so in a thread of its own, and one in a database answers reads from memory: what it
-    keeps is bounded, and was loaded when it was opened.
+    or a database does so in a separate thread. A store in a database answers reads from memory: its content
+    is limited, and was loaded when it was opened.
 
     Attributes:
-        on_commit: Called after `durable` has changed, and when the store has failed or was lost, in any
-            thread and without a lock of the store. The user of the store sets it; a store that commits at
+        on_commit: Set by the user of the store. The store calls it, in any thread and without holding a lock,
+            after `durable` has changed and when the store has failed or was lost. A store that commits at
             once never calls it.
     """
 
@@ -54,16 +55,19 @@ class MessageStore(Protocol):
 
     @property
     def durable(self) -> int:
-        """The last ticket whose records survive a crash; 0 before the first. Raises StoreError if a commit
-        has failed or the store was lost."""
+        """The last ticket whose records survive a crash; 0 before the first commit. Raises StoreError if a
+        commit has failed or the store was lost.
+        """
 
     @property
     def generation(self) -> int:
-        """The number of resets since the store was created. With MsgSeqNum it identifies a sent message."""
+        """The number of resets since the store was created. Together with MsgSeqNum it identifies a sent
+        message.
+        """
 
     @property
     def next_outgoing(self) -> int:
-        """MsgSeqNum of the next message to be sent."""
+        """MsgSeqNum of the next message to send."""
 
     @property
     def next_incoming(self) -> int:
@@ -71,12 +75,13 @@ class MessageStore(Protocol):
 
     @property
     def reset_unanswered(self) -> bool:
-        """Whether a reset was sent that the peer has not answered. It may or may not have reached the peer,
-        so the next logon must reset too."""
+        """Whether a reset was sent that the peer has not answered. The reset may or may not have reached the
+        peer, so the next logon must reset too.
+        """
 
     @property
     def oldest_kept(self) -> int:
-        """The lowest number whose message the store still has; lower ones were dropped."""
+        """The lowest number from which the store still has the messages; lower ones were dropped."""
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
         """Use `seq_num` (the value of `next_outgoing`), and keep the message unless it is None."""
@@ -85,18 +90,17 @@ class MessageStore(Protocol):
         """Record that all messages before this number were handled. Only `reset` lowers it."""
 
     def reset(self, *, unanswered: bool = False) -> None:
-        """Restart both directions at 1 and drop all messages, but keep the open requests: the session settles
-        them after it has reported them to the user.
+        """Restart both directions at 1 and drop all messages, but keep the open requests, which the session
+        settles after it has reported them to the user.
 
-        `unanswered`: the peer has not answered the reset yet.
+        `unanswered` means that the peer has not answered the reset yet.
         """
 
     def reset_answered(self) -> None:
-        """The peer has agreed to the reset."""
+        """Record that the peer has accepted the reset."""
 
     def record_request(self, request: OpenRequest) -> None:
-        """Record a request before it is sent, or replace the record with the same `key` when more is
-        known."""
+        """Record a request before it is sent, or replace the record with the same `key`."""
 
     def settle_requests(self, keys: Iterable[int]) -> None:
         """Remove requests whose outcome is known, or was reported to the user as unknown. Unknown keys are
@@ -107,16 +111,18 @@ class MessageStore(Protocol):
 
     def begin_commit(self) -> int:
         """Begin a commit of everything recorded so far; return its ticket. Tickets never decrease, and the
-        records of a lower ticket are durable no later than those of a higher one. A store that
-        is durable at once returns `durable`. While a commit is under way, the records of all further calls
-        may share the next one."""
+        records of a lower ticket are durable no later than those of a higher one. A store that is durable at
+        once returns `durable`. While a commit is in progress, the records of all further calls may share the
+        next commit.
+        """
 
     def find(self, seq_num: int) -> StoredMessage | None:
         """Return the message kept under this number, or None."""
 
     def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
-        """Yield the messages kept from `begin` to `end` inclusive, in order. Messages that the caller does
-        not consume, and numbers without a message, cost no time."""
+        """Yield the messages kept from `begin` to `end` inclusive, in sequence. Numbers without a message,
+        and messages that the caller does not consume, cost no time.
+        """
 
 
 def _do_nothing() -> None:
@@ -126,9 +132,9 @@ def _do_nothing() -> None:
 class MemoryStore:
     """A store in memory.
 
-    It is bounded: messages older than `max_age` are dropped, and the oldest ones beyond `max_messages` or
-    `max_bytes`. Age is relative to the newest message, because a store has no clock; `max_age` may be changed
-    at any time.
+    Its size is limited: messages older than `max_age` are dropped, and the oldest messages beyond
+    `max_messages` or `max_bytes`. Age is relative to the newest message, because a store has no clock.
+    `max_age` may be changed at any time.
     """
 
     def __init__(
@@ -147,7 +153,7 @@ class MemoryStore:
         self.generation: int = 0
         self.next_outgoing: int = next_outgoing
         self.next_incoming: int = next_incoming
-        # Messages sent under lower numbers are not available.
+        # Messages with lower numbers are not available.
         self.oldest_kept: int = next_outgoing
         self.reset_unanswered: bool = False
         self._requests: dict[int, OpenRequest] = {}
@@ -158,7 +164,9 @@ class MemoryStore:
         self._bytes = 0
         """Total bytes of the frames in `_messages`."""
         self._kept_numbers: list[int] = []
-        """The numbers of the messages, in order. The first `_forgotten` of them are no longer kept."""
+        """The numbers of the messages in ascending sequence. The first `_forgotten` of them are no longer
+        kept.
+        """
         self._forgotten = 0
 
     @property
@@ -191,7 +199,7 @@ class MemoryStore:
             self.oldest_kept = number + 1
             self._forgotten += 1
         if self._forgotten > len(messages):
-            # Only when they are more than half of the list, because deleting them moves all others.
+            # Deleted only when they are more than half of the list, because deleting them moves all others.
             del numbers[: self._forgotten]
             self._forgotten = 0
 
@@ -210,11 +218,11 @@ class MemoryStore:
         self._bytes = self._forgotten = 0
 
     def reset_answered(self) -> None:
-        """Record that the peer has agreed to the reset."""
+        """Record that the peer has accepted the reset."""
         self.reset_unanswered = False
 
     def renumber(self, next_outgoing: int, next_incoming: int) -> None:
-        """Continue from these numbers. If the outgoing one changes, all messages are dropped.
+        """Continue from these numbers. If the outgoing number changes, all messages are dropped.
 
         Call this only if the peer expects these numbers, and while no session uses the store.
 
@@ -230,7 +238,7 @@ class MemoryStore:
         self.reset_unanswered = False
 
     def record_request(self, request: OpenRequest) -> None:
-        """Record a request; one with the same `key` is replaced."""
+        """Record a request; a record with the same `key` is replaced."""
         self._requests[request.key] = request
 
     def settle_requests(self, keys: Iterable[int]) -> None:

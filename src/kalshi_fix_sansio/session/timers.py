@@ -2,11 +2,12 @@
 
 Deadlines are seconds of `Instant.monotonic`. FIXT 1.1 session layer: "Heartbeats", "Test request processing".
 
-"Message validation": SendingTime must be close to the reader's clock. This detects wrong clocks and stale
-messages. It would also reject valid messages after the reader was blocked: by a long computation in the event
-loop, a stopped process, a suspended computer. The caller must therefore call regularly (`Timers.call_due`).
-After a gap between its calls, by either clock, messages sent during the gap are accepted, until the first
-recent message is read. Messages older than the gap, or ahead of the clock, are rejected.
+FIXT 1.1 session layer, "Message validation": SendingTime must be close to the reader's clock. This detects
+wrong clocks and stale messages, but would also reject valid messages after the reader was blocked, for
+example by a long computation in the event loop, a stopped process or a suspended computer. The caller must
+therefore call regularly (`Timers.call_due`). If too much time passes between two calls, by either clock,
+messages sent in that time are accepted until the first recent message is read. Older messages, or messages
+ahead of the clock, are rejected.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ SILENCE_FACTOR = 1.2
 """Silence after which a TestRequest is sent, as a multiple of HeartBtInt: FIX requires HeartBtInt plus "some
 reasonable transmission time", and suggests 20 percent."""
 COMMIT_SHARE = 0.5
-"""Maximum duration of a commit, as a share of HeartBtInt: a Heartbeat cannot be sent before its commit."""
+"""Maximum duration of a commit, as a share of HeartBtInt, because a Heartbeat cannot be sent before its
+commit.
+"""
 NEVER: Final = math.inf
 
 
@@ -43,22 +46,23 @@ class Timers:
     last_received: float = 0.0
     """Time at which the last complete message was received."""
     call_at: float = NEVER
-    """Time at which the caller must pass the time even if no other deadline is due: a longer gap between its
-    calls means that it was blocked."""
+    """Time by which the caller must call again even if no other deadline is due. A later call means that the
+    caller was blocked.
+    """
     reading_paused: bool = False
-    """Whether the caller has paused reading; silence is then no sign of a dead peer."""
+    """Whether the caller has paused reading; silence then does not indicate a dead peer."""
     probed_at: float | None = None
     """Time at which the unanswered TestRequest was sent because of silence; None if there is none."""
     logon_at: float | None = None
-    """Deadline of the Logon handshake, or of the answer to a reset."""
+    """Deadline for the Logon handshake, or for the answer to a reset."""
     logout_at: float | None = None
-    """Deadline of the answer to a Logout."""
+    """Deadline for the answer to a Logout."""
     resend_at: float | None = None
     """Deadline for progress of the resend that this side waits for."""
     commit_limit: float = NEVER
     """Maximum age in seconds of a message whose record is not durable."""
     commit_at: float | None = None
-    """Deadline of the store's commit; None while no message waits for one."""
+    """Deadline for the store's commit; None while no message waits for one."""
     page_at: float | None = None
     """Time at which the resend to the peer continues; None until its previous part is written."""
 
@@ -71,11 +75,11 @@ class Timers:
         self.probed_at = None
 
     def logon_due(self) -> float | None:
-        """Return the deadline of the Logon handshake."""
+        """Return the deadline for the Logon handshake."""
         return self.logon_at
 
     def logout_due(self) -> float | None:
-        """Return the deadline of the answer to a Logout."""
+        """Return the deadline for the answer to a Logout."""
         return self.logout_at
 
     def resend_due(self) -> float | None:
@@ -83,11 +87,11 @@ class Timers:
         return None if self.reading_paused else self.resend_at
 
     def call_due(self) -> float | None:
-        """Return the time of the next call that is required even if no other deadline is due."""
+        """Return the time by which the caller must call even if no other deadline is due."""
         return None if self.call_at == NEVER else self.call_at
 
     def commit_due(self) -> float | None:
-        """Return the deadline of the store's commit."""
+        """Return the deadline for the store's commit."""
         return self.commit_at
 
     def page_due(self) -> float | None:
@@ -99,7 +103,7 @@ class Timers:
         return self.last_sent + self.heart_bt_int if self.heart_bt_int else None
 
     def silence_due(self) -> float | None:
-        """Return the time at which to send a TestRequest to a silent peer, or the deadline of its answer."""
+        """Return the time at which to send a TestRequest to a silent peer, or the deadline for the answer."""
         if not self.heart_bt_int or self.reading_paused:
             return None
         if self.probed_at is not None:
@@ -117,7 +121,7 @@ class Timers:
 
 
 Rule = Callable[[Timers], float | None]
-"""Returns the time of a deadline, or None."""
+"""A function that returns the time of a deadline, or None."""
 _HANDSHAKE: tuple[Rule, ...] = (Timers.commit_due, Timers.logon_due)
 _LOGGED_ON: tuple[Rule, ...] = (
     Timers.commit_due,
@@ -132,7 +136,7 @@ RUNNING: Mapping[State, tuple[Rule, ...]] = MappingProxyType(
         State.DISCONNECTED: (),
         State.AWAITING_LOGON: _HANDSHAKE,
         State.LOGON_RECEIVED: _HANDSHAKE,
-        # With `call_due` an initiator detects that it was blocked, and then accepts an old answer. An
+        # With `call_due`, an initiator detects that it was blocked, and then accepts an old answer. An
         # acceptor never accepts an old Logon (`Handshake`), so it does not need these calls.
         State.LOGON_SENT: (*_HANDSHAKE, Timers.call_due),
         State.ESTABLISHED: _LOGGED_ON,
@@ -143,16 +147,16 @@ RUNNING: Mapping[State, tuple[Rule, ...]] = MappingProxyType(
         State.CLOSED: (),
     }
 )
-"""The deadlines that apply in each state, in the order in which they are handled: first a late commit,
-because no message can be sent without it; silence before the heartbeat, because a TestRequest replaces a
-Heartbeat.
-After a Logout no heartbeats are sent, and its deadline ends the session.
+"""The deadlines that apply in each state, in the sequence in which they are handled: a late commit first,
+because no message can be sent without it, and silence before the heartbeat, because a TestRequest replaces a
+Heartbeat. After a Logout, no heartbeats are sent, and the deadline for its answer ends the session.
 """
 
 
 SHORTEST_CALL = 1.0
-"""Minimum interval of the required calls, in seconds; they are due every third of the tolerance if that is
-longer."""
+"""Minimum interval of the required calls, in seconds. The interval is a third of the tolerance if that is
+longer.
+"""
 
 
 class SendingTimes:
@@ -173,33 +177,33 @@ class SendingTimes:
     def __init__(self, tolerance: float | None, timers: Timers) -> None:
         self.earliest: datetime = BEGINNING
         self.latest: datetime = END
-        """Range of the SendingTimes accepted at the caller's last call."""
+        """Range of SendingTimes accepted at the caller's last call."""
         self.catching_up: bool = False
         """Whether messages read now may have arrived earlier. Cleared when a recent message is read."""
         self._since, self._until = BEGINNING, END
-        """Range of the SendingTimes of messages that may have arrived earlier."""
+        """Range of SendingTimes of messages that may have arrived earlier."""
         self._timers = timers
         self._tolerance = None if tolerance is None else timedelta(seconds=tolerance)
         self._call_within = NEVER if tolerance is None else max(SHORTEST_CALL, tolerance / 3)
         self._grace = self._call_within / 2
-        """Maximum delay of a call that does not count as blocked."""
+        """Maximum delay of a call, in seconds, before the caller counts as blocked."""
 
     def note_call(self, now: Instant) -> bool:
-        """Record a call of the caller; return whether it was blocked since the last one.
+        """Record a call; return whether the caller was blocked since the last call.
 
-        A wall clock that advances by more than the tolerance while the monotonic clock does not counts as
-        well: the computer was suspended.
+        The caller also counts as blocked if only the wall clock advances by more than the tolerance, because
+        the computer was suspended.
         """
         tolerance = self._tolerance
         if tolerance is None:
             return False
         timers, utc, monotonic = self._timers, now.utc, now.monotonic
-        # `latest` is the last call by the wall clock, plus the tolerance. Either clock may miss a gap: the
-        # monotonic one may stop while a computer is suspended, the wall clock may be set back.
+        # `latest` is the time of the last call by the wall clock, plus the tolerance. Either clock may miss a
+        # gap: the monotonic clock may stop while a computer is suspended, and the wall clock may be set back.
         held_up = monotonic > timers.call_at + self._grace or utc > self.latest
         if held_up:
             # Time since the last call, by each clock. A message sent shortly before that call may also be
-            # late by the tolerance, as at any other time.
+            # late by the tolerance, as at any time.
             by_monotonic = timedelta(seconds=monotonic - timers.call_at + self._call_within)
             by_utc = utc - self.latest + tolerance
             self.catch_up(utc - max(by_monotonic, by_utc) - tolerance, utc)
@@ -209,24 +213,24 @@ class SendingTimes:
 
     def catch_up(self, since: datetime = BEGINNING, until: datetime = END) -> None:
         """Expect messages that were sent between these times and have not been read yet."""
-        # Messages of an earlier gap may not all be read yet.
+        # Not all messages of an earlier gap may have been read yet.
         if self.catching_up:
             since, until = min(since, self._since), max(until, self._until)
         self.catching_up = True
         self._since, self._until = since, until
 
     def catch_up_with(self, waited: float, now: Instant) -> None:
-        """Expect messages that arrived in time and were read this many seconds later."""
+        """Expect messages that arrived in time but are read this many seconds later."""
         if self._tolerance is not None:
             self.catch_up(now.utc - timedelta(seconds=waited) - self._tolerance, now.utc)
 
     def has_read(self, sending_time: datetime | None) -> None:
-        """Record that a message was read: if it is recent, all later ones must be recent too."""
+        """Record that a message was read. If it is recent, all later messages must be recent too."""
         if sending_time is not None and sending_time >= self.earliest:
             self.catching_up = False
 
     def may_have_waited(self, sending_time: datetime) -> bool:
-        """Return whether a message is late, possibly because it was read late."""
+        """Return whether a message is too old, possibly because it was read late."""
         return (
             self.catching_up and sending_time < self.earliest and self._since <= sending_time <= self._until
         )

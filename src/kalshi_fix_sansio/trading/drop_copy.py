@@ -1,9 +1,9 @@
 """Requests for past execution reports (drop copy), repeated until each range is complete.
 
-A request contains a range of ExecIDs of one shard, both ends inclusive; the venue sends the reports, then
-their count. On KalshiNR live reports arrive among the copies, and nothing distinguishes them. So every report
-that may be a copy is treated as a copy, which proves less than a live report. Source: Kalshi's page on drop
-copy.
+A request contains a range of ExecIDs of one shard, both ends inclusive. The venue sends the reports, and then
+their count. On KalshiNR live reports arrive among the copies, and nothing distinguishes the two. Every report
+that may be a copy is therefore treated as a copy, which proves less than a live report. Source: Kalshi's page
+on drop copy.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class CopyState(Enum):
     """Progress of a range.
 
     Attributes:
-        FAILED: Use REST. It may be requested again with `DropCopy.request`.
+        FAILED: Use REST, or request the range again with `DropCopy.request`.
     """
 
     WAITING = "not requested yet"
@@ -71,7 +71,7 @@ class CopyRange(NamedTuple):
 
     Attributes:
         begin: Key of the first report.
-        end: Key of the last one.
+        end: Key of the last report.
     """
 
     begin: ExecKey
@@ -84,13 +84,13 @@ class PendingRange:
 
     Attributes:
         begin: Key of the first report.
-        end: Key of the last report; None: up to the latest report.
+        end: Key of the last report; None for a range up to the latest report.
         epoch: `Orders.epoch` at the time of the request.
         since: Time of the first request, in UTC.
-        state: Its progress.
-        refusals: Consecutive answers that did not complete it.
-        faults: Those of them that were faults of the venue.
-        why: The reason of the last one, for humans.
+        state: Progress of the range.
+        refusals: Number of consecutive answers that did not complete the range.
+        faults: Number of these answers that were faults of the venue.
+        why: Reason why the last answer did not complete the range, for humans.
         due: Time of the next request, in seconds of `Instant.monotonic`.
     """
 
@@ -106,7 +106,7 @@ class PendingRange:
 
     @property
     def shard(self) -> int:
-        """The exchange shard of its reports."""
+        """The exchange shard of the reports."""
         return self.begin.shard
 
     def has(self, key: ExecKey) -> bool:
@@ -116,15 +116,16 @@ class PendingRange:
 
 @attrs.define(eq=False)
 class _Reply:
-    """The reports received of the requested range."""
+    """The reports received so far for the requested range."""
 
     pending: PendingRange
     request: EventResendRequest
     sent_at: datetime
     """UTC."""
     seen: dict[tuple[ExecKey, str, str], None] = attrs.field(factory=dict)
-    """ExecID, OrderID and ExecType of its reports, in the order of receipt: both sides of one trade may
-    belong to the same user."""
+    """ExecID, OrderID and ExecType of the reports, in the sequence of receipt. The ExecID alone is not
+    enough, because both sides of one trade may belong to the same user.
+    """
     overflow: bool = False
     """Whether there were more reports than are kept."""
 
@@ -144,8 +145,8 @@ class _State:
 class DropCopy:
     """Requests past execution reports, one range at a time, and reports when a range is complete.
 
-    Pass `apply` every event of the session, and its results to `Orders.apply`. On KalshiNR, where the orders
-    use the same session, pass events to `Orders` only in this way.
+    Pass every event of the session to `apply`, and pass its results to `Orders.apply`. On KalshiNR, where the
+    orders use the same session, pass events to `Orders` only in this way.
     """
 
     __slots__ = (
@@ -181,15 +182,15 @@ class DropCopy:
 
         Args:
             session_type: KalshiDC, or KalshiNR.
-            product: on margin, prices are in dollars regardless of the Logon.
+            product: prediction or margin. On margin, prices are in dollars regardless of the Logon.
             logon: the fields of the session's Logon; needed only before the first LoggedOn, which contains
                 them. Default: UseDollars.
-            pause: seconds before a range is requested again; doubled after each reject.
-            max_pause: seconds of the longest pause.
-            max_faults: consecutive faults of the venue after which a range is FAILED. A reject for exceeding
+            pause: seconds before a range is requested again; doubled after each further failure.
+            max_pause: longest pause, in seconds.
+            max_faults: number of faults of the venue after which a range is FAILED. A reject for exceeding
                 the rate limit does not count.
-            max_reports: reports of one answer that are kept to verify the count, about 250 bytes each. A
-                range with more reports is not complete.
+            max_reports: maximum number of reports of one answer that are kept to verify the count, about 250
+                bytes each. A range with more reports is FAILED.
         """
         self._session_type, self._product = session_type, product
         given: Any = {"use_dollars": True} if logon is None else logon
@@ -198,23 +199,23 @@ class DropCopy:
         self._max_faults, self._max_reports = max_faults, max_reports
         self._on = False
         self._waiting: dict[int, PendingRange] = {}
-        """Ranges that wait for their request, by shard."""
+        """Ranges that wait to be requested, by shard."""
         self._failed: dict[int, PendingRange] = {}
         """Ranges that drop copy cannot return, by shard."""
         self._reply: _Reply | None = None
         self._covered: dict[int, list[CopyRange]] = {}
         self.forgotten: dict[int, ExecKey] = {}
-        """The newest key that the venue has rejected as too old, by shard. For `Orders.copy_from`."""
+        """The newest key that the venue has rejected as too old, by shard. Pass it to `Orders.copy_from`."""
         self.left_out: int = 0
         """Number of ranges that were not requested, or not kept, because there were too many shards."""
         self.unplaced: UnplacedRequests = UnplacedRequests(EventResendRequest)
-        """Requests without outcome that could not be read."""
+        """Requests with unknown outcome that could not be decoded."""
 
     # --- queries --------------------------------------------------------------------------------------
 
     @property
     def requested(self) -> PendingRange | None:
-        """The range that awaits its answer; no other is requested until it arrives."""
+        """The range that awaits its answer; no other range is requested until it arrives."""
         return None if self._reply is None else self._reply.pending
 
     @property
@@ -250,7 +251,7 @@ class DropCopy:
 
     @property
     def dollars(self) -> bool:
-        """Whether prices of the session are in dollars, not in cents."""
+        """Whether prices of the session are in dollars rather than cents."""
         return self._product == MARGIN or self._logon.get("use_dollars") is True
 
     # --- requests to send -----------------------------------------------------------------------------
@@ -258,16 +259,16 @@ class DropCopy:
     def request(
         self, begin: Mapping[int, ExecKey], epoch: int, now: Instant, *, end: ExecKey | None = None
     ) -> None:
-        """Request all reports from these keys on, by shard: `orders.copy_from()`, with `orders.epoch`.
+        """Request all reports from the given keys on. Pass `orders.copy_from()` and `orders.epoch`.
 
-        A range of a shard that is already waiting is merged with the new one.
+        If a range of a shard is already waiting, the new range is merged with it.
 
         Args:
-            begin: the first report of each shard, inclusive.
+            begin: by shard, the key of the first report, inclusive.
             epoch: the current `Orders.epoch`.
-            now: the time.
-            end: the last report of its shard, inclusive; None for up to the latest. Only ranges without an
-                end resolve uncertainties.
+            now: the current time.
+            end: key of the last report of its shard, inclusive; None for a range up to the latest report.
+                Only ranges without an end resolve uncertainties.
         """
         for shard, key in begin.items():
             if shard not in self._waiting and len(self._waiting) >= MAX_SHARDS:
@@ -279,13 +280,14 @@ class DropCopy:
     def follow(self, epoch: int, now: Instant) -> None:
         """Request the reports since the last complete range of each shard.
 
-        The new range begins with the last report of the complete one, which merges the two.
+        The new range begins with the last report of the complete range, so that the two can be merged.
         """
         self.request({shard: ranges[-1].end for shard, ranges in self._covered.items()}, epoch, now)
 
     def next_deadline(self) -> float | None:
-        """Return when to call `handle_timer`, in seconds of `Instant.monotonic`; None while there is no
-        request to send."""
+        """Return the time at which to call `handle_timer`, in seconds of `Instant.monotonic`; None while
+        there is no request to send.
+        """
         if self._reply is not None or not self._on:
             return None
         return min((each.due for each in self._waiting.values()), default=None)
@@ -295,20 +297,21 @@ class DropCopy:
         due = self.next_deadline()
         if due is None or due > now.monotonic:
             return []
-        # It remains in `_waiting` until it is passed to `apply`, so a request that was never sent is returned
-        # again.
+        # The range remains in `_waiting` until its request is passed to `apply`, so a request that was never
+        # sent is returned again.
         first = min(self._waiting.values(), key=_due)
         end = None if first.end is None else str(first.end)
         return [EventResendRequest(begin_exec_id=str(first.begin), end_exec_id=end)]
 
     def withdraw(self, request: EventResendRequest) -> None:
-        """Undo `apply` for a request that `send` refused, so it was not sent."""
+        """Undo `apply` for a request that was not sent because `send` refused it."""
         if self._reply is not None and request is self._reply.request:
             self._put(self._waiting, self._reply.pending)
 
     def resolve(self, shard: int) -> None:
-        """Remove the FAILED range of a shard: the user has obtained its reports elsewhere, such as by
-        REST."""
+        """Remove the FAILED range of a shard, after the user has obtained its reports elsewhere, for example
+        from REST.
+        """
         self._failed.pop(shard, None)
 
     # --- applying messages and events -----------------------------------------------------------------
@@ -316,11 +319,11 @@ class DropCopy:
     def apply(self, event: object, now: Instant) -> list[object]:
         """Apply an event of the session, a received message, or a request that is about to be sent.
 
-        Returns the input of `Orders.apply`, and of `RfqMaker.apply` or `RfqCreator.apply`: `DropCopyReport`
-        and `DropCopyRange`, and on KalshiNR every other event unchanged.
+        Returns the objects to pass to `Orders.apply`, and to `RfqMaker.apply` or `RfqCreator.apply`:
+        `DropCopyReport` and `DropCopyRange`, and on KalshiNR every other event unchanged.
 
         Raises:
-            LocalProtocolError: the EventResendRequest follows another one without an answer, or contains a
+            LocalProtocolError: an EventResendRequest was passed while another is unanswered, or contains a
                 malformed ExecID. Do not send it.
         """
         message = event.message if isinstance(event, MessageReceived) else event
@@ -343,7 +346,7 @@ class DropCopy:
                 self._handle_unanswered(message, now)
             case LoggedOn(flags=flags):
                 self._logon, self._on = dict(flags), True
-            # Neither session type of drop copy has resend: an incomplete answer must be requested anew.
+            # Neither session type of drop copy has resend, so an incomplete answer must be requested again.
             case SessionEnded():
                 self._on = False
                 if self._reply is not None:
@@ -358,13 +361,13 @@ class DropCopy:
         if pending is not None and (pending.begin, pending.end) == (begin, end):
             del self._waiting[begin.shard]
         else:
-            # The user's own request: it resolves no uncertainty, since the epoch of the request is unknown.
+            # A request that the user created. It resolves no uncertainty, because its epoch is unknown.
             pending = PendingRange(begin, end, 0, now.utc, due=now.monotonic)
         pending.state = CopyState.REQUESTED
         self._reply = _Reply(pending, request, now.utc)
 
     def _handle_unanswered(self, event: OutcomesUnknown, now: Instant) -> None:
-        """Request ranges again that were not answered, unless they are waiting already."""
+        """Request unanswered ranges again, unless a pending range already contains them."""
         for each, message in self.unplaced.read(event):
             try:
                 if message is None:
@@ -392,7 +395,7 @@ class DropCopy:
             else:
                 reply.overflow = True
             return copied
-        # A session of drop copy only: each report proves its content, regardless of the requested range.
+        # On a session only for drop copy, each report is a copy, regardless of the requested range.
         return copied if self._session_type == DROP_COPY else []
 
     def _handle_complete(self, complete: Any, now: Instant) -> list[object]:
@@ -410,9 +413,9 @@ class DropCopy:
         if count is None or not 0 <= count <= received or (count < received and not more):
             self._try_again(pending, f"{received} reports were received instead of {count}", now)
             return []
-        # Live reports received meanwhile are newer than all copies, so the first `count` are the copies; the
-        # range is complete only up to the last of these.
-        # Sorting is fast because copies arrive in order: 15 ms for 100,000, where nsmallest takes 120 to 350.
+        # Live reports received in the meantime are newer than all copies, so the `count` lowest keys are the
+        # copies. The range is complete only up to the last of them. Sorting is fast because copies arrive in
+        # ascending sequence: 15 ms for 100,000 keys; `nsmallest` takes 120 to 350 ms.
         last = sorted(map(itemgetter(0), reply.seen))[count - 1] if count else pending.begin
         begin = self._join(CopyRange(pending.begin, pending.end or last))
         failed = self._failed.get(pending.shard)
@@ -421,8 +424,9 @@ class DropCopy:
         return [DropCopyRange(pending.shard, begin, pending.epoch, pending.end, reply.sent_at)]
 
     def _join(self, covered: CopyRange) -> ExecKey:
-        """Remember a complete range, merged with those that it overlaps; return the begin of the merged
-        range."""
+        """Remember a complete range, merged with the ranges that it overlaps; return the begin of the merged
+        range.
+        """
         shard = covered.begin.shard
         apart: list[CopyRange] = []
         for other in self._covered.pop(shard, ()):
@@ -445,19 +449,19 @@ class DropCopy:
             case EventResendRejectReason.TOO_MANY_REQUESTS:
                 self._wait(pending, name, now)
             case EventResendRejectReason.BEGIN_TOO_SMALL:
-                # The venue will never return it: reports only get older. The entry is removed and added again
-                # to make it the newest.
+                # The venue will never return these reports, because they only get older. The entry is removed
+                # and added again to make it the newest.
                 known = self.forgotten.pop(pending.shard, pending.begin)
                 while len(self.forgotten) >= MAX_SHARDS:
                     del self.forgotten[next(iter(self.forgotten))]
                 self.forgotten[pending.shard] = max(known, pending.begin)
                 self._fail(pending, name)
-            # The reject is about the account and not the range.
+            # This reject concerns the account, not the range.
             case EventResendRejectReason.NOT_ENABLED:
                 for each in [pending, *self._waiting.values()]:
                     self._fail(each, name)
                 self._waiting.clear()
-            # The end is in the future: a range up to the latest report contains all existing reports.
+            # The end is in the future. A range up to the latest report contains all existing reports.
             case EventResendRejectReason.END_TOO_LARGE if pending.end is not None:
                 pending.end = None
                 self._put(self._waiting, pending)
@@ -495,12 +499,12 @@ class DropCopy:
         self._put(self._failed, pending)
 
     def _put(self, kept: dict[int, PendingRange], pending: PendingRange) -> None:
-        """Keep an incomplete range, merged with the kept range of its shard."""
+        """Keep an incomplete range, merged with the range already kept for its shard."""
         if self._reply is not None and self._reply.pending is pending:
             self._reply = None
         pending.state = CopyState.FAILED if kept is self._failed else CopyState.WAITING
-        # One range for each shard: the two and the reports between them. Duplicate reports do no harm, and a
-        # second request would count toward the venue's limit.
+        # One range per shard, which covers both ranges and the reports between them. Duplicate reports do no
+        # harm, and a second request would count toward the venue's limit.
         other = kept.get(pending.shard)
         if other is not None:
             pending.begin = min(pending.begin, other.begin)
@@ -514,8 +518,9 @@ class DropCopy:
     # --- dump and load --------------------------------------------------------------------------------
 
     def dump(self) -> dict[str, Any]:
-        """Return the state as JSON values, for `load`. Dump `Orders` at the same time: it contains the
-        reports of the complete ranges."""
+        """Return the state as JSON values, for `load`. Dump `Orders` at the same time, because it contains
+        the reports of the complete ranges.
+        """
         return dump_state(
             _State(
                 {name: value for name, value in self._logon.items() if isinstance(value, bool)},
@@ -528,15 +533,14 @@ class DropCopy:
         )
 
     def load(self, dumped: Mapping[str, Any]) -> None:
-        """Replace the state with one returned by `dump`, for a session before its logon. Incomplete ranges
-        are requested again.
+        """Replace the state with one that `dump` returned. Call it before the session logs on; incomplete
+        ranges are requested again.
 
         Raises:
-            ValueError: another version wrote the dump, or `dump` of this class did not; the state is
-                unchanged then.
+            ValueError: the dump is not a result of `dump` of this class and version; the state is unchanged.
         """
         with loading(dumped, _State, "DropCopy") as state:
-            # Load into a new object by the same rules, so an unreadable dump changes no state here.
+            # Load into a new object first, so an unreadable dump leaves this one unchanged.
             fresh = DropCopy(self._session_type, product=self._product, logon=state.logon)
             for pending in state.pending:
                 failed = pending.state is CopyState.FAILED
@@ -565,7 +569,7 @@ def _range(request: EventResendRequest) -> tuple[ExecKey, ExecKey | None]:
 
 
 def _reaches(end: ExecKey | None, other: ExecKey | None) -> bool:
-    """Return whether a range ends at or after another one."""
+    """Return whether the end of a range is at or after that of another; None means no end."""
     return end is None or (other is not None and other <= end)
 
 

@@ -1,9 +1,9 @@
-"""A model of the venue's token buckets: the tokens left, and the wait before the next message.
+"""A model of the venue's token buckets: how many tokens are left, and how long the next message must wait.
 
 A bucket refills continuously, up to its capacity; a message is accepted if the bucket covers its cost
-(Kalshi's page on rate limits). The venue has one read and one write bucket for each product, and one more
-write bucket for each shard that messages name, and counts REST requests on the same ones. Heartbeats and
-other session messages are free, except Logons.
+(Kalshi's page on rate limits). For each product the venue has one read and one write bucket, and one more
+write bucket for each shard that messages name. REST requests draw on the same buckets. Heartbeats and other
+session messages are free, except Logons.
 """
 
 from __future__ import annotations
@@ -50,13 +50,15 @@ TOKEN_COSTS: Final[Mapping[Product, Mapping[str, float]]] = {
     },
     "margin": {OrderCancelRequest.MSG_TYPE: limits.MARGIN_CANCEL_COST},
 }
-"""Tokens by product and MsgType (35), where they differ from `default_cost`."""
+"""Cost in tokens by product and MsgType (35), where it differs from `default_cost`."""
 LOGON_INTERVAL: Final = 1.0
-"""Average seconds between Logons. An assumption: the venue limits them, but publishes no figure."""
+"""Average seconds between Logons. This is an assumption: the venue limits Logons, but publishes no figure."""
 LOGON_BURST: Final = 10
-"""Maximum number of Logons at once; also an assumption."""
+"""Maximum number of Logons in quick succession; also an assumption."""
 MAX_SHARDS: Final = 64
-"""Maximum number of shards with a separate bucket; messages to further ones use the bucket without shard."""
+"""Maximum number of shards with a separate bucket; messages to further shards use the bucket without a
+shard.
+"""
 _FREE: Final = frozenset("012345")
 """MsgTypes of the session layer, except the Logon."""
 _ORDERS: Final = frozenset(
@@ -73,19 +75,21 @@ _CANCELING_ACTIONS: Final = (OrderGroupAction.TRIGGER, OrderGroupAction.DELETE)
 _READ: Final = "read"
 _WRITE: Final = "write"
 _SHARD: Final = "write "
-"""Prefix of the number of a shard."""
+"""Prefix of the name of a shard's bucket, followed by the number of the shard."""
 _LOGON: Final = "logon"
 _MASS_CANCEL: Final = "mass cancel"
 _NAMES: Final = (_READ, _WRITE, _LOGON, _MASS_CANCEL)
 _PATIENCE: Final = 5.0
-"""Seconds after which a client waiting for a Logon loses its place, if it has not called again."""
+"""Seconds by which a client that waits for a Logon may be late for its next call before it loses its
+place.
+"""
 _ROUNDING: Final = 1e-4
-"""Tolerance in tokens: times are floats of a clock that may have run for years."""
+"""Tolerance in tokens, because times are floats of a clock that may have run for years."""
 
 
 @attrs.frozen
 class TokenLimits:
-    """Capacities and refill rates of an account's buckets, as in the account limits of REST.
+    """Capacities and refill rates of an account's buckets, as REST reports them in the account limits.
 
     Attributes:
         write_rate: Refill of the write bucket in tokens per second.
@@ -101,7 +105,8 @@ class TokenLimits:
 
     @classmethod
     def of_tier(cls, tier: str, product: Product = "prediction") -> TokenLimits:
-        """Return the limits of a tier, such as "Premier". The rates on margin are assumed to be the same.
+        """Return the limits of a tier, such as "Premier". Margin is assumed to have the same rates as
+        prediction.
 
         Raises:
             ConfigurationError: the tier does not exist.
@@ -120,7 +125,7 @@ class TokenBucket:
     Attributes:
         rate: Refill in tokens per second.
         capacity: Maximum number of tokens.
-        level: Tokens at the time `at`; negative if it was overdrawn.
+        level: Number of tokens at the time `at`; negative if the bucket was overdrawn.
         at: Time of the last refill, in seconds of `Instant.monotonic`.
     """
 
@@ -140,7 +145,7 @@ class TokenBucket:
         return missing if missing > _ROUNDING else 0.0
 
     def spend(self, tokens: float) -> None:
-        """Take tokens, overdrawing the bucket by at most its capacity."""
+        """Remove tokens, overdrawing the bucket by at most its capacity; a negative number returns tokens."""
         self.level = max(-self.capacity, min(self.capacity, self.level - tokens))
 
 
@@ -167,15 +172,15 @@ class _State:
 
     at: datetime
     levels: dict[str, float]
-    """Tokens by name of the bucket."""
+    """Number of tokens by name of the bucket."""
 
 
 class RateBudget:
-    """The token buckets of one account on one product, over all its sessions, and REST.
+    """The token buckets of one account on one product, shared by all its sessions and REST.
 
-    Call `wait` before a message, and `sent` when it is sent; or pass the budget to the clients, which do
-    both. Pass every event to `apply`: a refusal for the rate limit (BusinessRejectReason (380) 8) empties the
-    bucket that the message drew on. Report the tokens spent by REST requests with `spent`.
+    Call `wait` before sending a message, and `sent` when it is sent; or pass the budget to the clients, which
+    do both. Pass every event to `apply`: a reject for the rate limit (BusinessRejectReason (380) 8) empties
+    the bucket that the message drew on. Report the tokens spent by REST requests with `spent`.
     """
 
     __slots__ = (
@@ -206,13 +211,13 @@ class RateBudget:
         Args:
             tier: the tier of the account, such as "Premier", or its limits.
             product: the product that the account trades; each has separate buckets.
-            use: the fraction of rate and capacity that is used. The rest is a margin for unknown effects,
-                such as messages that reach the venue closer together than they were sent.
+            use: the fraction of rate and capacity to use. The rest is a margin for unknown effects, such as
+                messages that reach the venue closer together than they were sent.
             kept_back: the fraction of a write bucket reserved for cancels, which orders and quotes cannot
                 use.
-            costs: tokens by MsgType (35) that override `TOKEN_COSTS`, such as
+            costs: costs in tokens by MsgType (35) that override `TOKEN_COSTS`, such as
                 `{QuoteConfirm.MSG_TYPE: 2}`.
-            default_cost: tokens of all other messages.
+            default_cost: cost of all other messages in tokens.
 
         Raises:
             ConfigurationError: the tier does not exist; `use` is 0 or less, or above 1; `kept_back` is
@@ -227,8 +232,9 @@ class RateBudget:
         self._reserved: dict[Hashable, float] = {}
         """The end of the reservation of each owner's unsent Logon, in monotonic seconds."""
         self._waiting: dict[Hashable, float] = {}
-        """Owners that wait to reserve a Logon, in order of their first call, with the time at which each
-        loses its place."""
+        """Owners that wait to reserve a Logon, in the sequence of their first calls, with the time at which
+        each loses its place.
+        """
         self._check()
 
     def _check(self) -> None:
@@ -250,7 +256,7 @@ class RateBudget:
         return f"<RateBudget {self.tier} {self.product}>"
 
     def cost(self, message: Message) -> float:
-        """Return the tokens that a message costs."""
+        """Return the cost of a message in tokens."""
         return self._costs.get(message.MSG_TYPE, self._default_cost)
 
     def wait(self, message: Message | type[Logon], now: Instant) -> float:
@@ -262,28 +268,30 @@ class RateBudget:
         return seconds
 
     def sent(self, message: Message | type[Logon], now: Instant) -> None:
-        """Record that a message is sent."""
+        """Record that a message was sent."""
         for bucket, tokens, _ in self._draws(message, now):
             bucket.spend(tokens)
 
     def withdraw(self, message: Message | type[Logon], now: Instant) -> None:
-        """Undo `sent` for a message that a session's `send` refused, so it was not sent."""
+        """Undo `sent` for a message that was not sent because `send` of the session refused it."""
         for bucket, tokens, _ in self._draws(message, now):
             bucket.spend(-tokens)
 
     def reserve_logon(self, owner: Hashable, seconds: float, now: Instant) -> float:
-        """Reserve a Logon before its connection is made; return 0, or the seconds until the next call.
+        """Reserve a Logon before connecting. Return 0 if it is reserved, or the seconds after which to call
+        again.
 
-        A reserved token is not refilled while it is held, so Logons reserved at different times may be sent
-        at once. Waiting owners are served in the order of their first call.
+        The bucket does not refill the token of a reserved Logon while it is held, so Logons reserved at
+        different times may be sent at once. Waiting owners are served in the sequence of their first calls.
 
         Args:
             owner: identifies the reservation.
-            seconds: how long to hold it unless `settle_logon` is called: the time that connecting may take.
+            seconds: how long to hold the reservation unless `settle_logon` is called: the time that
+                connecting may take.
             now: the current time.
         """
         time = now.monotonic
-        # First, because the refill is limited by the reservations held until now.
+        # Refill first, because the reservations held until now limit the refill.
         bucket = self._bucket(_LOGON, now)
         for line in (self._waiting, self._reserved):
             for each in [each for each, end in line.items() if end <= time]:
@@ -301,7 +309,7 @@ class RateBudget:
         return 0.0
 
     def settle_logon(self, owner: Hashable, now: Instant, *, sent: bool) -> None:
-        """End the reservation of a Logon, sent or abandoned, or the wait for one."""
+        """End the reservation of a Logon, or the wait for one, because the Logon was sent or is given up."""
         bucket = self._bucket(_LOGON, now)
         self._waiting.pop(owner, None)
         # A reservation that has expired counts as sent.
@@ -314,9 +322,9 @@ class RateBudget:
         """Record tokens that were spent elsewhere, such as by REST requests.
 
         Args:
-            tokens: their number; 0 for a request that was refused for the limit (429).
+            tokens: number of tokens; 0 for a request that was refused for the rate limit (429).
             now: the current time.
-            bucket: the bucket they were taken from.
+            bucket: the bucket that the request drew on.
             shard: the shard of a single order, amend or cancel; None for all other requests.
 
         Raises:
@@ -327,14 +335,16 @@ class RateBudget:
         self._bucket(self._name(bucket, shard), now).spend(tokens)
 
     def left(self, now: Instant, *, bucket: Bucket = _WRITE, shard: int | None = None) -> float:
-        """Return the tokens in a bucket, including those kept back; negative if it was overdrawn."""
+        """Return the number of tokens in a bucket, including those kept back; negative if it was
+        overdrawn.
+        """
         return self._bucket(self._name(bucket, shard), now).level
 
     def apply(self, event: object, now: Instant) -> bool:
-        """Apply an event of a session or client; return whether it was a refusal for the rate limit.
+        """Apply an event of a session or client; return whether it was a reject for the rate limit.
 
-        A refusal empties the bucket that the refused message drew on. If that message is not known, its
-        MsgType decides: all write buckets, or the read bucket.
+        Such a reject empties the bucket that the rejected message drew on. If that message is not known, its
+        MsgType determines whether all write buckets or the read bucket are emptied.
         """
         sent = event.sent if isinstance(event, RejectReceived) else None
         reject = event.reject if isinstance(event, RejectReceived) else event
@@ -365,7 +375,9 @@ class RateBudget:
     # Buckets
 
     def _draws(self, message: Message | type[Logon], now: Instant) -> list[tuple[TokenBucket, float, float]]:
-        """Return the buckets that a message draws on, with the tokens to take and the tokens to keep back."""
+        """Return the buckets that a message draws on, each with the message's cost and the tokens to keep
+        back.
+        """
         msg_type = message.MSG_TYPE
         if msg_type in _FREE:
             return []
@@ -426,10 +438,11 @@ class RateBudget:
         return dump_state(_State(now.utc, levels))
 
     def load(self, dumped: Mapping[str, Any], now: Instant) -> None:
-        """Replace the levels by those of a dump, refilled for the time since then by the wall clock.
+        """Replace the levels with those of a dump, refilled for the time that has passed since on the wall
+        clock.
 
         Raises:
-            ValueError: the dump is of another version, or not a result of `dump`; the state is unchanged.
+            ValueError: the dump is not a result of `dump` of this class and version; the state is unchanged.
         """
         buckets = {}
         with loading(dumped, _State, "RateBudget") as state:
@@ -438,7 +451,7 @@ class RateBudget:
                 rate, capacity = self._figures(name)
                 shard = name.removeprefix(_SHARD)
                 if not isfinite(level) or not (name in _NAMES or (shard != name and shard.isdecimal())):
-                    raise ValueError(f"there is no bucket {name!r} of {level!r}")
+                    raise ValueError(f"{name!r} is not a bucket, or {level!r} not a level")
                 bucket = buckets[name] = TokenBucket(rate, capacity, level, now.monotonic - passed)
                 bucket.refill(now.monotonic)
                 bucket.spend(0)

@@ -1,4 +1,4 @@
-"""The cache of compiled decoders: the shapes of message that have code, and the rules for compiling."""
+"""The cache of compiled decoders, and the rules for when to compile one. A shape is a sequence of tags."""
 
 from __future__ import annotations
 
@@ -14,37 +14,45 @@ from kalshi_fix_sansio.framing import CHECK_SUM_SIZE
 from kalshi_fix_sansio.scalars import Decimals
 
 SIGHTINGS_TO_COMPILE: Final = 100
-"""Number of messages with the same set of tags that are read before the shape of the last one is compiled.
+"""Number of messages with the same set of tags after which the shape of the last one is compiled.
 
-Writing and compiling the code takes about as long as a hundred reads, so compiling never takes longer in
-total than reading has taken, even if a peer keeps sending new shapes. A shape that recurs costs at most twice
-as much as if it had been compiled at once. Shapes with the same set of tags (updates of one to four levels)
-share the count, so the most frequent ones tend to be compiled first.
+Writing and compiling the code takes about as long as decoding a hundred messages with the reader. Compiling
+therefore never takes longer in total than the reader has taken, even if a peer keeps sending new shapes, and
+a shape that recurs costs at most twice as much as if it had been compiled at once. Shapes with the same set
+of tags (updates of one to four levels) share the count, so the most frequent shapes tend to be compiled
+first.
 """
 SIGHTINGS_TO_DEFER: Final = 10
-"""The same for a codec that defers compiling to a quiet moment, where it delays no message. A lower number
-would compile shapes that never recur."""
+"""The same number for a codec that defers compiling to a quiet moment, when it delays no message. A lower
+number would compile shapes that never recur.
+"""
 MAX_DEFERRED: Final = 32
-"""Maximum number of deferred shapes; one more is counted again from the start."""
+"""Maximum number of deferred shapes. A further shape is counted again from the start."""
 MAX_DEFERRED_SIZE: Final = 16 * 1024
-"""Maximum size of a message whose shape is deferred, in bytes. Nothing is lost for larger messages: a long
-group has the same decoder for any number of entries, so a smaller message can be compiled instead."""
+"""Maximum size of a message whose shape is deferred, in bytes. Larger messages are not needed: a long group
+has the same decoder for any number of entries, so a smaller message can be compiled instead.
+"""
 MAX_SIGHTINGS: Final = 1024
-"""Maximum number of tag sets that are counted; one more resets all counts."""
+"""Maximum number of tag sets that are counted. A further tag set resets all counts."""
 MAX_SHAPES: Final = 512
 """Maximum number of compiled shapes."""
 MAX_PATTERN_SIZE: Final = 512 * 1024
-"""Maximum total length of the patterns of all shapes, in characters. A shape takes up to about twenty bytes
-of memory per character."""
+"""Maximum total length of the patterns of all shapes, in characters. A shape takes up to about 20 bytes of
+memory per character.
+"""
 MAX_CLEARANCES: Final = 3
 """Maximum number of times that all shapes are discarded because they are too many or too large. After that
-the existing shapes are kept and no other is compiled, which bounds the work of compiling for any input."""
+the existing shapes are kept and no others are compiled, which limits the work of compiling for any input.
+"""
 MAX_SHAPES_PER_KEY: Final = 3
-"""Maximum number of shapes with runs that are tried for one message, which each may read completely and then
-reject."""
+"""Maximum number of shapes with runs that are tried for one message. Each of them may read the whole message
+before it rejects it.
+"""
 
 MAX_HEADS: Final = 1024
-"""Maximum number of cached heads (the bytes before MsgSeqNum); at the maximum all of them are discarded."""
+"""Maximum number of cached heads (the bytes before MsgSeqNum). When it is reached, all of them are
+discarded.
+"""
 MAX_HEAD_SIZE: Final = 256
 """Maximum size of a cached head, in bytes."""
 
@@ -55,11 +63,11 @@ argument."""
 
 
 class DecoderCache:
-    """Decodes messages of known shapes, and learns shapes from messages that had no decoder and no problems.
+    """Decodes messages of known shapes, and learns the shapes of other messages without problems.
 
-    Messages with the same head (the bytes before MsgSeqNum), and so the same MsgType and BodyLength, mostly
-    have the same shape: the shape of the last one is tried first for the next, and its head need not be
-    parsed again. Without this a report takes 1.4 times as long, an update of one level 1.7 times.
+    Messages with the same head (the bytes before MsgSeqNum), and therefore the same MsgType and BodyLength,
+    usually have the same shape. The shape of the last such message is tried first, and the head need not be
+    parsed again. Without this, a report takes 1.4 times as long, and an update of one level 1.7 times.
     """
 
     __slots__ = (
@@ -77,14 +85,15 @@ class DecoderCache:
         self._tables = tables
         self._length_at = len(f"8={tables.dialect.begin_string}\x019=")
         self._heads: dict[bytes, _Known] = {}
-        """By the head's bytes."""
+        """The last message with each head, by the bytes of the head."""
         self._decimals = Decimals(Decimal)
-        """Prices by their text, because the same prices recur. Without this cache a snapshot of 40 levels
-        takes 1.14 times as long."""
+        """Prices by their text, because the same prices recur. Without this cache, a snapshot of 40 levels
+        takes 1.14 times as long.
+        """
         self._shapes: dict[int, tuple[Shape, ...]] = {}
-        """By `_key` or `_run_key`; empty for a shape that cannot be compiled."""
+        """Compiled shapes by `_key` or `_run_key`; empty for a shape that cannot be compiled."""
         self._pattern_size = 0
-        """Characters of the patterns in `_shapes`."""
+        """Total number of characters of the patterns in `_shapes`."""
         self._clearances = 0
         self._sightings: dict[int, int] = {}
         """Number of messages read without a compiled decoder, by the `_run_key` of their tags."""
@@ -92,11 +101,11 @@ class DecoderCache:
     def decode(self, data: bytes, framed: bool, strict: bool = False) -> Message | None:
         """Return the message if its shape is known and all its values have the plain form.
 
-        Otherwise returns None; the caller then uses the reader. With `framed`, BodyLength and CheckSum have
-        been checked; otherwise they are checked here. With `strict`, the message is returned only if strict
-        decoding accepts it.
+        Otherwise return None; the caller then uses the reader. `framed` means that BodyLength and CheckSum
+        have been checked; otherwise they are checked here. With `strict`, the message is returned only if
+        strict decoding accepts it.
         """
-        # 0 without MsgSeqNum: no head is cached for that, and no shape fits.
+        # 0 without MsgSeqNum, for which no head is cached and no shape matches.
         at = data.find(_MSG_SEQ_NUM) + 1
         known = self._heads.get(data[:at])
         try:
@@ -109,7 +118,7 @@ class DecoderCache:
                         return message
             return self._search(data, at, framed, strict)
         except ValueError:
-            # A value matches its expression and is invalid, such as 30 February. The explainer reports it.
+            # A value matches its expression but is invalid, such as 30 February. The explainer reports it.
             return None
 
     def _search(self, data: bytes, at: int, framed: bool, strict: bool) -> Message | None:
@@ -123,7 +132,7 @@ class DecoderCache:
             if found is None:
                 continue
             digits, *others = found.groups()
-            # Every shape captures the same BodyLength: if it is wrong for one, it is wrong for all.
+            # Every shape captures the same BodyLength, so if it is wrong for one, it is wrong for all.
             length = int(digits)
             if length != len(data) - self._length_at - len(digits) - 1 - CHECK_SUM_SIZE:
                 return None
@@ -140,17 +149,18 @@ class DecoderCache:
     def learn(
         self, text: str, columns: Columns, message: Message, deferred: dict[int, str] | None = None
     ) -> None:
-        """Count a message without problems that had no decoder, and compile its shape when the count is
-        reached.
+        """Count a message that had no decoder, and compile its shape when the required number is reached.
 
         Args:
             text: the message as latin-1 text.
             columns: the tags and values in `text`.
             message: the decoded message, which must have no problems.
-            deferred: receives the text of a message whose shape should be compiled; None compiles it now.
+            deferred: dict to which the text of a message is added whose shape should be compiled later; None
+                compiles it now.
         """
-        # Counted by the set of tags, not by the shape, so one lookup decides whether to continue. When the
-        # count is reached, the shape of this message is compiled, and counting starts again for the others.
+        # Counted by the set of tags, not by the shape, so that one lookup decides whether to continue. When
+        # the number is reached, the shape of this message is compiled, and counting restarts for the other
+        # shapes.
         run_key = _run_key(columns)
         count = self._sightings.get(run_key, 0) + 1
         if count < (SIGHTINGS_TO_COMPILE if deferred is None else SIGHTINGS_TO_DEFER):
@@ -174,24 +184,25 @@ class DecoderCache:
             self._add(*place, DecoderWriter(explained, self._tables.data_tags, self._decimals))
 
     def _place(self, columns: Columns, message: Message) -> tuple[int, tuple[Shape, ...]] | None:
-        """Return the key for the shape of a message, and the shapes that have it; None if no other may be
-        compiled."""
+        """Return the key for the shape of a message, and the compiled shapes with this key; None if no
+        further shape may be compiled for it.
+        """
         layout = self._tables.dialect.layout_of(message.__class__)
         if layout is None:
             return None
-        # A decoder with a run accepts any number of entries, so its key must not depend on their number.
+        # A decoder with a run accepts any number of entries, so its key must not depend on the number.
         groups = self._tables.body(layout).groups
         has_run = any(len(getattr(message, attribute)) > MAX_SINGLE_ENTRIES for attribute, _ in groups)
         key = _run_key(columns) if has_run else _key(columns)
         known = self._shapes.get(key)
-        # If the shape is compiled already, it rejected a value of this message. With runs, a key may have
-        # several patterns; only writing this one shows whether it is among them.
+        # If the shape is already compiled, its decoder rejected a value of this message. With runs, a key may
+        # have several patterns, and only writing the pattern of this message shows whether it is among them.
         if known is not None and (not has_run or len(known) >= MAX_SHAPES_PER_KEY):
             return None
         return key, known or ()
 
     def _add(self, key: int, known: tuple[Shape, ...], writer: DecoderWriter) -> None:
-        """Compile a shape and add it to those with the same key, within the limits."""
+        """Compile a shape and add it to the shapes with the same key, within the limits."""
         size = len(writer.pattern)
         if any(shape.pattern == writer.pattern for shape in known):
             return
@@ -201,15 +212,15 @@ class DecoderCache:
             self._clearances += 1
             self._shapes.clear()
             self._pattern_size, known = 0, ()
-        # A cached head would keep using its old shape although this one may be faster, and would keep the
-        # code of a discarded shape alive.
+        # A cached head would keep using its old shape although the new one may be faster, and would keep the
+        # code of a discarded shape in memory.
         self._heads.clear()
         self._pattern_size += size
         self._shapes[key] = (*known, writer.compile()) if writer.pattern else known
 
 
-# Keys are hashes, because the tags may take up a complete message. Two shapes with the same hash cost little:
-# the messages of one of them are decoded by the reader.
+# Keys are hashes, because the tags may be as large as the message. If two shapes have the same hash, the
+# messages of one of them are decoded by the reader, which only takes longer.
 
 
 def _key(columns: Columns) -> int:
@@ -219,7 +230,8 @@ def _key(columns: Columns) -> int:
 
 
 def _run_key(columns: Columns) -> int:
-    """Return the key of a shape with runs, which does not depend on the number of entries, nor on which of
-    them has an optional field first."""
+    """Return the key of a shape with runs, which does not depend on the number of entries, or on which entry
+    is the first with an optional field.
+    """
     tags, values = columns
     return hash(frozenset((*tags, *values[2:3])))

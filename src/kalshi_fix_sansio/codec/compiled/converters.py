@@ -1,4 +1,4 @@
-"""Converters of the compiled decoders, for texts that have matched the lexical expressions."""
+"""Converters for the compiled decoders, for texts that have matched the lexical expressions."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def to_timestamp(text: str) -> datetime:
 
 
 def optional(convert: Callable[[str], Any] | None, column: Sequence[str | None]) -> Iterable[Any]:
-    """Convert a field of all entries of a group; None where an entry does not have it."""
-    # No lexical form allows empty text, so a false value is absent.
+    """Convert one field of all entries of a group; None where an entry does not have the field."""
+    # No lexical form allows an empty text, so a false value means that the field is absent.
     if all(column):
         return column if convert is None else map(convert, column)  # type: ignore[arg-type]
     if convert is None:
@@ -31,7 +31,7 @@ def optional(convert: Callable[[str], Any] | None, column: Sequence[str | None])
 def any_broken(
     limit: LimitCheck, entries: Iterable[Any], attribute: str, column: Iterable[str | None]
 ) -> bool:
-    """Return whether a field breaks its limit in any entry of a group that has it."""
+    """Return whether any entry of a group has a value of a field that violates its limit."""
     return any(
         text is not None and limit(getattr(entry, attribute), text) is not None
         for entry, text in zip(entries, column, strict=True)
@@ -54,7 +54,7 @@ CONVERTERS: Final[Mapping[Kind, Callable[[str], Any] | None]] = MappingProxyType
         Kind.DATA: methodcaller("encode", "latin-1"),
     }
 )
-"""Functions that convert the text of a value, by kind; None if the value is the text.
+"""Functions that convert the text of a value, by kind; None if the value is the text itself.
 
 Python's conversions accept more than FIX does, such as `1_0` and `+5`. They are safe only here, where the
 text has already matched `LEXICAL_PLAIN`.

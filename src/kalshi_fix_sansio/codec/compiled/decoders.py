@@ -1,14 +1,14 @@
 """Compiled decoders: a regular expression and a function written for one shape of message.
 
-The shape of a message is the sequence of its tags with the counts of its groups. After the reader or the
-explainer has decoded a message without problems, all facts that depend on the shape alone are known: the
-place of each field, that no required field is missing or repeated, where group entries begin and end. The
-facts that depend on the values are checked for each message: the regular expression matches exactly these
-tags and the lexical form of each value; the function checks CheckSum, converts the values directly into their
+The shape of a message is the sequence of its tags, with the counts of its groups. When the reader or the
+explainer has decoded a message without problems, all facts that depend only on the shape are known: the place
+of each field, that no required field is missing or repeated, and where group entries begin and end. The facts
+that depend on the values are checked for each message. The regular expression matches exactly these tags and
+the lexical form of each value. The function checks CheckSum, assigns the converted values to their
 attributes, and raises ValueError for days that do not exist. A message that does not match is left to the
 reader.
 
-The entries of long groups are not part of the shape one by one: see `runs`.
+Long groups with regular entries are decoded by a loop instead: see `runs`.
 
 Part of the function written for a Heartbeat with TestReqID:
 
@@ -50,17 +50,19 @@ from kalshi_fix_sansio.framing import SUMS_WITH_CHECK_SUM, byte_sum
 from kalshi_fix_sansio.scalars import Decimals
 
 MAX_VALUES: Final = 250
-"""Maximum number of fields that a shape writes out one by one."""
+"""Maximum number of fields in the code of a shape that are not in a loop."""
 MAX_SINGLE_ENTRIES: Final = 4
-"""Maximum number of group entries that are written out one by one; more become a loop if they are regular. As
-a loop, updates of three levels take 1.6 times as long, and those of one level 1.8 times."""
+"""Maximum number of group entries decoded without a loop; more become a loop if they are regular. With a
+loop, updates of three levels take 1.6 times as long, and updates of one level 1.8 times.
+"""
 
 _LITERAL_TAGS: Final = frozenset((BEGIN_STRING_TAG, MSG_TYPE_TAG))
 """Header fields whose values belong to the shape."""
 _MSG_SEQ_NUM_TAG: Final = 34
 _ROUTE_TAGS: Final = frozenset((8, 9, 35, 49, 50, 56, 57, 142, 143))
 """Header fields whose values recur: framing, message type, sender and target. A head with any other field,
-such as a time, is not cached: it would displace heads that recur."""
+such as a time, is not cached, because it would displace heads that recur.
+"""
 
 _REPEATED: Final = frozenset(("PRICE", "QTY"))
 _REPEATED_IN_ENTRIES: Final = frozenset(("PRICE",))
@@ -68,28 +70,30 @@ _REPEATED_IN_ENTRIES: Final = frozenset(("PRICE",))
 _BODY_LENGTH: Final = "9=([1-9][0-9]{0,8}+)\x01"
 _CHECK_SUM: Final = "10=([0-9]{3})\x01"
 _FRAMING: Final = {9: _BODY_LENGTH, 10: _CHECK_SUM}
-"""Expressions of the framing fields (see `framing`)."""
+"""Expressions for the framing fields (see `framing`)."""
 _SUMS: Final = {f"{value:03d}": total for value, total in enumerate(SUMS_WITH_CHECK_SUM)}
-"""The sum of all bytes modulo 256, the CheckSum field included, by the text of CheckSum. `get` returns None
-for 256 to 999, which are not valid sums."""
+"""The sum of all bytes modulo 256, including the CheckSum field, by the text of CheckSum. `get` returns None
+for 256 to 999, which are not valid.
+"""
 
 Head = tuple[Any, ...]
 """The fields before MsgSeqNum: BodyLength as a number, and the captured texts of other fields."""
 Read = Callable[[bytes, int, Head, bool, bool], Message | None]
-"""Decodes a message. Returns None, or raises ValueError, if it does not fit; the caller then uses the reader.
+"""A function that decodes a message. If the message does not match, it returns None or raises ValueError, and
+the caller uses the reader.
 
-Args: the message; the offset of MsgSeqNum in it; its head, in which BodyLength is correct; whether it is a
-`Frame`, whose CheckSum is correct too; whether to return it only if strict decoding accepts it.
+Arguments: the message; the offset of MsgSeqNum; the head, in which BodyLength is correct; whether the message
+is a `Frame`, whose CheckSum is correct too; whether to return it only if strict decoding accepts it.
 """
 
 
 @attrs.frozen(eq=False)
 class Shape:
-    """One shape, ready to decode."""
+    """A compiled shape."""
 
     pattern: str
     match_head: Callable[[str], re.Match[str] | None]
-    """Matches the head: the fields before MsgSeqNum."""
+    """Matches the head, which consists of the fields before MsgSeqNum."""
     is_head_common: bool
     """Whether many messages are expected to have the same head."""
     read: Read
@@ -97,19 +101,19 @@ class Shape:
 
 @attrs.define(eq=False)
 class _Target:
-    """One instance that the function makes, and the values assigned to its attributes."""
+    """One instance that the function creates, and the values assigned to its attributes."""
 
     name: str
     block: BlockItem
     values: dict[str, str] = attrs.field(factory=dict)
-    """Expression by attribute."""
+    """The expressions of the values, by attribute."""
     unknown: list[str] = attrs.field(factory=list)
-    """Expressions of (tag, value)."""
+    """Expressions of (tag, value) pairs."""
 
     def lines(self) -> Iterator[str]:
-        """Write the statements that make the instance.
+        """Yield the statements that create the instance and assign its attributes.
 
-        They bypass its constructor, because the values are converted already. Every slot must be assigned, or
+        They bypass the constructor, because the values are already converted. Every slot must be assigned, or
         reading the attribute raises AttributeError.
         """
         yield f"{self.name} = new({self.name}_class)"
@@ -118,7 +122,7 @@ class _Target:
         yield from self.lines_of_rest()
 
     def lines_of_rest(self) -> Iterator[str]:
-        """Write the assignments of absent and of unknown fields."""
+        """Yield the assignments for absent and unknown fields."""
         table = self.block.table
         absent = [f"{self.name}.{name} = " for name in table.fields if name not in self.values]
         if absent:
@@ -130,39 +134,40 @@ class _Target:
 
 
 class _NoShapeError(Exception):
-    """The message has a form that cannot be compiled."""
+    """The shape of the message cannot be compiled."""
 
 
 class DecoderWriter:
-    """Writes the pattern and the source for the shape of one message that was read without problems."""
+    """Writes the pattern and the source for the shape of a message that was decoded without problems."""
 
     def __init__(self, explained: Explainer, data_tags: Mapping[int, int], decimals: Decimals) -> None:
-        """Compute the shape; `pattern` is empty for a form that cannot be compiled."""
+        """Write the code; `pattern` is empty for a shape that cannot be compiled."""
         self._data_tags = data_tags
         self._parts: list[str] = []
         self._lines: list[str] = []
-        """Statements that make the objects, each after those of the objects that it refers to."""
+        """Statements that create the objects; an object comes after those that it refers to."""
         self._checks: list[str] = []
         """Statements before all of `_lines`, which may return None. They include the loops of runs, each
-        after the check of its count."""
+        after the check of its count.
+        """
         self._limits: list[str] = []
-        """Expressions that are true if a value breaks a limit, which only strict decoding checks."""
+        """Expressions that are true if a value violates a limit, which only strict decoding checks."""
         self._is_strict = explained.in_place
         self._values: list[str] = []
         """Variables, one for each captured value."""
         self._position = 0
-        """Number of fields written: each must be where the pattern expects it."""
+        """Number of fields written so far, to check that each field is where the pattern expects it."""
         self._data_length: tuple[int, str] = (0, "")
-        """Tag and variable of a data field's length, if that was the previous field."""
+        """Tag and variable of the previous field if it was the length of a data field."""
         self._decimals = decimals
         self._run_start: tuple[int, int] | None = None
         """Indexes of the first run's part and value, if there is a run."""
         self._step = 0
-        """Number of texts into which the first run is split for each entry."""
+        """Number of texts per entry when the first run is split."""
         self._splits: dict[str, str] = {}
-        """Expression of an entry, by the name of the split function in the written code."""
+        """The expression of an entry, by the name of the split function in the written code."""
         self._head = (0, 0)
-        """Number of parts and values before MsgSeqNum, once that has been written."""
+        """Number of parts and values before MsgSeqNum; zeros before MsgSeqNum has been written."""
         self._is_head_common = True
         self._names: dict[str, Any] = {
             "new": object.__new__,
@@ -179,10 +184,10 @@ class DecoderWriter:
         self.pattern: str = "".join(self._parts)
 
     def compile(self) -> Shape:
-        """Compile the shape; takes some milliseconds."""
+        """Compile the shape, which takes milliseconds."""
         first, first_value = self._head
         end, end_value = self._run_start or (len(self._parts), len(self._values))
-        # The head is left out: the caller has matched it, or has found it in the cache byte for byte.
+        # The head is left out, because the caller has matched it or found the same bytes in the cache.
         front, rest = "".join(self._parts[:first]), "".join(self._parts[first:end])
         values = [f"{_unpacked(self._values[first_value:end_value])} = found.groups()"]
         if self._run_start is None:
@@ -191,7 +196,7 @@ class DecoderWriter:
         else:
             self._names["match"] = re.compile(rest).match
             self._names["match_rest"] = re.compile("\x01" + "".join(self._parts[end + 1 :])).fullmatch
-            # Splitting finds an entry anywhere in the rest of the message, so no text may be left over
+            # Splitting finds entries anywhere in the rest of the message, so check that no text is left over
             # between the counter, the entries, and the fields after them.
             lines = [
                 "text = data.decode('latin-1')",
@@ -210,8 +215,8 @@ class DecoderWriter:
             *self._checks,
             *self._lines,
         ]
-        # Tags are the only part of the peer's bytes in the source, as numbers. MsgType and BeginString are
-        # the dialect's, or there would be no shape; all other text is captured.
+        # The source contains nothing that the peer sent except tags, as numbers. MsgType and BeginString are
+        # known to the dialect, or there would be no shape; all other text is captured.
         read = make_function("read(data, at, head, framed, strict)", lines, self._names, "shape")
         match_head = re.compile(front).fullmatch
         return Shape(self.pattern, match_head, self._is_head_common, read)
@@ -234,7 +239,8 @@ class DecoderWriter:
         body.values.update(header="header", trailer="trailer", problems="()")
         for target in (header, trailer, body):
             self._lines += target.lines()
-        # A misplaced field is misplaced in every message of this shape; a value beyond its limit is not.
+        # A misplaced field is misplaced in every message of this shape, so strict decoding never uses it.
+        # Limits depend on the values.
         if not self._is_strict:
             self._checks.insert(0, "if strict: return None")
         elif self._limits:
@@ -242,12 +248,13 @@ class DecoderWriter:
         self._lines.append("return body")
 
     def _frame(self, explained: Explainer, header: _Target) -> None:
-        """Write the handling of BodyLength and CheckSum; the framing fields must be where every frame has
-        them."""
+        """Write the handling of BodyLength and CheckSum, after checking that the framing fields are in their
+        places.
+        """
         start = [f"8={re.escape(explained.begin_string)}\x01", _BODY_LENGTH]
         parts = self._parts
-        # The function begins at MsgSeqNum, so there must be one, before any run. A `Frame` that the caller
-        # constructed may have its fields anywhere.
+        # The function begins at MsgSeqNum, which must therefore be present and precede any run. A `Frame`
+        # that the caller constructed may have its fields anywhere.
         if (
             parts[:2] != start
             or not parts[2].startswith("35=")
@@ -256,7 +263,7 @@ class DecoderWriter:
             or (self._run_start is not None and self._run_start[0] < self._head[0])
         ):
             raise _NoShapeError
-        # The cache compares BodyLength with the size of the message, and passes it as a number.
+        # The cache compares BodyLength with the size of the message, and passes it in as a number.
         header.values = {
             attribute: "length" if expression.endswith(f"({self._values[0]})") else expression
             for attribute, expression in header.values.items()
@@ -296,7 +303,8 @@ class DecoderWriter:
             target.values[slot.member.attribute] = value
             return
         name = self._capture(tag, slot)
-        # The expression ends data at the next SOH, the explainer at the given length: the two must agree.
+        # The expression ends a data field at the next SOH, the explainer at the given length, so the two must
+        # agree.
         if self._data_tags.get(length_tag) == tag:
             self._checks.append(f"if int({length}) != len({name}): return None")
         if tag in self._data_tags:
@@ -321,7 +329,7 @@ class DecoderWriter:
         return name if convert is None else f"{self._name('convert', convert)}({name})"
 
     def _converter(self, slot: FieldSlot, *, in_entry: bool) -> Callable[[str], Any] | None:
-        """Return the function that converts a field's text; None if the value is the text."""
+        """Return the function that converts a field's text; None if the value is the text itself."""
         if slot.codes is not None:
             return slot.codes.__getitem__
         if _is_repeated(slot, in_entry=in_entry):
@@ -338,8 +346,8 @@ class DecoderWriter:
 
     def _group(self, target: _Target, group: GroupItem) -> None:
         self._data_length = (0, "")
-        # Entries are written one after another, so a field of the enclosing block between them would be in
-        # the wrong place of the expression.
+        # The expression contains the entries one after another, so it cannot match a field of the enclosing
+        # block between them.
         if group.interrupted:
             raise _NoShapeError
         attribute = group.slot.member.attribute
@@ -347,7 +355,7 @@ class DecoderWriter:
         if run is not None:
             target.values[attribute] = self._run(group, run)
             return
-        # The counter is a literal, so the number of entries is part of the shape.
+        # The counter is matched literally, so the number of entries is part of the shape.
         self._parts.append(f"{group.slot.field.tag}={re.escape(group.raw)}\x01")
         names = []
         for entry in group.entries:
@@ -372,7 +380,7 @@ class DecoderWriter:
                 entryv7.md_entry_date = entryv7.md_entry_time = None
                 entryv7.unknown = ()
 
-        The targets of the loop are the attributes: each value is assigned directly from its column.
+        The loop assigns each value directly to its attribute, from the column of texts.
         """
         for entry in group.entries:
             for item in entry.items:
@@ -380,10 +388,10 @@ class DecoderWriter:
                     raise _NoShapeError
                 self._position += 1
         count = self._capture(group.slot.field.tag, group.slot)
-        # Fields of a run begin with the SOH of the previous field: see `RunField.pattern`.
+        # Fields of a run include the SOH of the previous field instead of their own: see `RunField.pattern`.
         self._parts[-1] = self._parts[-1].removesuffix("\x01")
         captured = "".join(field.pattern(captured=True) for field in fields)
-        # The texts are: the text before an entry, its values, the text before the next entry, and so on.
+        # The texts are the text before an entry, its values, the text before the next entry, and so on.
         step = len(fields) + 1
         run = f"v{len(self._values)}"
         if self._run_start is None:
@@ -397,8 +405,8 @@ class DecoderWriter:
             self._checks.append(f"{texts} = {split}({run})")
         plain = "".join(field.pattern(captured=False) for field in fields)
         # The repetition may backtrack over entries, but never reads one again: if the rest of the message
-        # does not match, each entry given back fails at its first tag. The field after a run has none of the
-        # run's tags, or the explainer would have assigned it to the last entry.
+        # does not match, each entry that is given up fails at its first tag. The tag of the field after a run
+        # is not one of the run's tags, or the explainer would have assigned the field to the last entry.
         self._parts.append(f"((?:{plain})+)\x01")
         self._values.append(run)
         entries = f"entries{run}"
@@ -418,7 +426,8 @@ class DecoderWriter:
                 if field.slot.limit is not None:
                     limit = self._name("limit", field.slot.limit)
                     self._limits.append(f"any_broken({limit}, {entries}, {attribute!r}, {column})")
-        # The count is checked before it is used: a counter of 999999999 would allocate as many objects.
+        # The count is checked before it is used, because a counter of 999999999 would allocate as many
+        # objects.
         self._checks += [
             f"if len({texts}) != int({count}) * {step} + 1: return None",
             f"{entries} = list(map(new, repeat({target.name}_class, int({count}))))",
@@ -428,7 +437,7 @@ class DecoderWriter:
         return entries
 
     def _column(self, field: RunField, slot: FieldSlot, column: str) -> str:
-        """Return the expression for a field's values in all entries."""
+        """Return the expression for the values of a field in all entries."""
         convert = self._converter(slot, in_entry=True)
         if field.optional:
             return f"optional({self._name('convert', convert)}, {column})"
@@ -436,10 +445,11 @@ class DecoderWriter:
 
 
 def _is_repeated(slot: FieldSlot, *, in_entry: bool) -> bool:
-    """Return whether a field's values recur, so caching them is worthwhile.
+    """Return whether the values of a field recur, so that caching them is worthwhile.
 
-    Prices recur: a venue has few. Order quantities do too. Quantities in group entries are sums over many
-    orders, and fees and balances seldom recur: with every decimal cached a report takes 1.2 times as long.
+    Prices recur, because a venue has few, and so do order quantities. Quantities in group entries, which are
+    sums over many orders, fees and balances rarely recur: with every decimal cached, a report takes 1.2 times
+    as long.
     """
     return slot.field.fix_type in (_REPEATED_IN_ENTRIES if in_entry else _REPEATED)
 

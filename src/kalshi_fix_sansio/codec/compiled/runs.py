@@ -1,7 +1,7 @@
 """Runs: long groups with regular entries, for which one expression and one loop decode any number of entries.
 
-Entries are regular if all have the same tags in the same order (the faster form), or if each has a subset of
-the layout's tags in the layout's order.
+Entries are regular if all have the same tags in the same sequence (the faster form), or if each has a subset
+of the layout's tags in the sequence of the layout.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ class RunField:
 
     tag: int
     slot: FieldSlot | None
-    """None if the dialect does not define it here."""
+    """The slot of the field; None if the dialect does not define the tag in these entries."""
     optional: bool
 
     def pattern(self, *, captured: bool) -> str:
-        """Return its part of the entry's expression.
+        """Return the part of the entry's expression for this field.
 
-        It begins with the SOH of the previous field, and does not end with its own SOH, so entries are
-        searched only where a field begins. With `448=` alone, every `448=` inside a long text would be
-        another start, from which the text is read to its end.
+        It begins with the SOH of the previous field and does not end with the field's own SOH, so that
+        entries are searched only where a field begins. With `448=` alone, every `448=` inside a long text
+        would be a possible start, from which the text would be read to its end.
         """
         form = lexical(self.slot)
         field = f"\x01{self.tag}={f'({form})' if captured else f'(?:{form})'}"
@@ -38,7 +38,7 @@ class RunField:
 
 
 def lexical(slot: Slot | None) -> str:
-    """Return the expression of a field's values; without a slot, that of an unknown field."""
+    """Return the expression for the values of a field; `slot` is None for an unknown field."""
     return LEXICAL_PLAIN[Kind.STRING if slot is None else slot.field.kind]
 
 
@@ -60,9 +60,9 @@ def run_of(group: GroupItem, data_tags: Mapping[int, int]) -> list[RunField] | N
 
 
 def _ordered_run(group: GroupItem, always: set[int]) -> list[RunField]:
-    """Return every field of the layout from the opener on; those not in `always` are optional."""
-    # The opener is in every entry, and so never optional: an entry of only optional fields would match the
-    # empty string between any two characters.
+    """Return the fields of the layout from the opener on; those not in `always` are optional."""
+    # Every entry contains the opener, so at least one field is not optional: an entry of only optional fields
+    # would match the empty string between any two characters.
     begin = group.table.slots[group.opener].index
     return [
         RunField(tag, slot, tag not in always)
@@ -79,7 +79,9 @@ def _field_slot(item: FieldItem) -> FieldSlot | None:
 
 
 def _is_simple(item: FieldItem, data_tags: Mapping[int, int]) -> bool:
-    """Return whether a run can contain the field: it is not data, a length of data, or an older tag."""
+    """Return whether a run can contain the field, because it is neither data, nor the length of data, nor an
+    obsolete tag.
+    """
     slot = _field_slot(item)
     if slot is None:
         return item.slot is None and item.token.tag not in data_tags
@@ -87,6 +89,6 @@ def _is_simple(item: FieldItem, data_tags: Mapping[int, int]) -> bool:
 
 
 def _is_ordered(fields: Sequence[FieldItem]) -> bool:
-    """Return whether all fields are defined by the layout and are in its order."""
+    """Return whether the layout defines all fields, and they are in its sequence."""
     places = [-1 if item.slot is None else item.slot.index for item in fields]
     return -1 not in places and places == sorted(places)

@@ -1,4 +1,6 @@
-"""Samples: messages with the tags of a shape and invented values, to compile its decoder elsewhere."""
+"""Samples: messages with the tags of a shape and invented values, for compiling its decoder in another
+process.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +20,13 @@ _VALUES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.UTCTIMEONLY: "00:00:00",
     }
 )
-"""Values by kind; "1" for all others."""
+"""Invented values by kind; "1" for all other kinds."""
 
 
 def sample_of(explained: Explainer, fields: Mapping[int, FieldLayout]) -> bytes:
-    """Return a message with the shape of a valid one. Only its tags, MsgType and the numbers of group entries
-    are those of the original."""
+    """Return a message with the same shape as a valid message. Only the tags, MsgType and the numbers of
+    group entries are those of the original.
+    """
     parts = []
     for tag, value, _ in explained.tokens[2:-1]:
         kind = fields[tag].kind if tag in fields else Kind.STRING

@@ -1,1 +1,1 @@
-"""Order books, kept from market data."""
+"""Order books, built from market data."""

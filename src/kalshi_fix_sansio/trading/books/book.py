@@ -1,8 +1,8 @@
 """The order book of one market: its levels in price order, and its reliability.
 
 Prices are Decimal dollars and sizes Decimal contracts (multiples of 0.01 on prediction, whole contracts on
-margin). A market has one book on either product: bids and offers for the YES contract on prediction, for
-the perpetual on margin (the venue's pages on market data). A bid for NO at a price is an offer of YES at one
+margin). A market has one book: bids and offers for the YES contract on prediction, or for the perpetual on
+margin (according to the venue's pages on market data). A bid for NO at a price is an offer of YES at one
 dollar minus that price, so NO has no separate book.
 """
 
@@ -27,7 +27,7 @@ class BookState(Enum):
     Attributes:
         WAITING: Requested; the snapshot has not been received.
         LIVE: Subscribed and up to date.
-        SNAPSHOT: Requested without updates: correct when it was sent, not updated since.
+        SNAPSHOT: Requested without updates: correct when the venue sent it, not updated since.
         STALE: Updates are missing or inconsistent (`OrderBook.stale_reason`); a new snapshot is required.
     """
 
@@ -41,9 +41,10 @@ class StaleReason(Enum):
     """Reason why a book became stale.
 
     Attributes:
-        NEW_SESSION: Subscriptions end with their session; a new session logged on without a SessionEnded.
-        MESSAGE_REFUSED: A strict session answered market data with a Reject, and did not deliver it.
-        DISCREPANCY: The discrepancies are in the BookUpdate that reported the change of state.
+        NEW_SESSION: A new session logged on without a SessionEnded before; subscriptions end with their
+            session.
+        MESSAGE_REFUSED: A strict session answered market data with a Reject and did not deliver the message.
+        DISCREPANCY: The BookUpdate that reported the change of state contains the discrepancies.
     """
 
     GAP = "messages are missing"
@@ -67,7 +68,7 @@ class Level(NamedTuple):
 
 
 LEVELS_DISPLAYED: Final = 10
-"""Levels of each side that a notebook shows."""
+"""Number of levels per side displayed in a notebook."""
 
 
 class Sweep(NamedTuple):
@@ -75,8 +76,8 @@ class Sweep(NamedTuple):
 
     Attributes:
         size: Contracts available: the requested size, or the size of the whole side if that is less.
-        amount: Dollars: the sum of price times size.
-        worst: The last price reached, in dollars; None if the size is 0.
+        amount: Sum of price times size, in dollars.
+        worst: The worst price reached, in dollars; None if the size is 0.
     """
 
     size: Decimal
@@ -85,7 +86,7 @@ class Sweep(NamedTuple):
 
     @property
     def average(self) -> Decimal | None:
-        """Dollars per contract, with 28 digits; None if the size is 0."""
+        """Average price in dollars, with 28 digits; None if the size is 0."""
         return divide(self.amount, self.size) if self.size else None
 
 
@@ -98,7 +99,7 @@ class Trade(NamedTuple):
         size: Contracts.
         aggressor: The side that took liquidity; None if the venue did not send it.
         utc_date: Date of the trade in UTC; None if the venue did not send it.
-        utc_time: Time of day of the trade, likewise.
+        utc_time: Time of day of the trade in UTC; None if the venue did not send it.
     """
 
     symbol: str
@@ -110,7 +111,7 @@ class Trade(NamedTuple):
 
     @property
     def traded_at(self) -> datetime | None:
-        """Time of the trade in UTC; None where market data had no times (margin until September 2026)."""
+        """Time of the trade in UTC; None if the venue did not send it (margin until September 2026)."""
         if self.utc_date is None or self.utc_time is None:
             return None
         return datetime.combine(self.utc_date, self.utc_time, UTC)
@@ -118,7 +119,7 @@ class Trade(NamedTuple):
 
 @attrs.define(eq=False)
 class BookSide:
-    """The bids or the offers of a book. Iterating it yields the levels, the best one first.
+    """The bids or the offers of a book. Iteration yields the levels, the best first.
 
     Attributes:
         top: Index of the best price in `prices`: -1 for bids, 0 for offers.
@@ -141,7 +142,7 @@ class BookSide:
         return Level(price, self.sizes[price])
 
     def depth(self, levels: int) -> list[Level]:
-        """Return the best `levels` levels, the best one first, or as many as there are."""
+        """Return at most `levels` levels, the best first."""
         if levels <= 0:
             return []
         # Prices ascend: the best bid is the last one, the best offer the first.
@@ -176,7 +177,7 @@ class BookSide:
         return iter(self.depth(len(self.prices)))
 
     def load(self, sizes: dict[Decimal, Decimal]) -> None:
-        """Replace all levels; the dict is used without a copy."""
+        """Replace all levels; the dict is not copied."""
         self.sizes = sizes
         self.prices = sorted(sizes)
 
@@ -188,14 +189,14 @@ class OrderBook:
     Attributes:
         symbol: Ticker of the market.
         state: Reliability of the book.
-        stale_reason: Why it is stale; None in any other state.
+        stale_reason: Reason why the book is stale; None in any other state.
         bids: The bids, the best price first.
         offers: The offers, the best price first.
         last_trade: The latest trade, in any state of the book.
         utc_date: Date of the newest change since the snapshot; `date.min` before the first one.
         utc_time: Time of day of that change; `time.min` before the first one.
         awaits_old_updates: Whether updates of an earlier subscription may precede the snapshot. They are
-            ignored, and are not a discrepancy.
+            ignored without reporting a discrepancy.
     """
 
     symbol: str
@@ -210,7 +211,7 @@ class OrderBook:
 
     @property
     def is_live(self) -> bool:
-        """Whether it is up to date, and can be traded on."""
+        """Whether the book is up to date, so it can be traded on."""
         return self.state is BookState.LIVE
 
     @property
@@ -242,10 +243,10 @@ class OrderBook:
         return divide(add(bids[-1], offers[0]), 2) if bids and offers else None
 
     def without(self, orders: Iterable[tuple[Side | str, Decimal, Decimal]]) -> OrderBook:
-        """Return a copy of the book without these orders, such as your own.
+        """Return a copy of the book without the given orders, such as your own.
 
         The copy receives no updates. No level is reduced below zero: order reports and book updates arrive on
-        different sessions, so an order may be known before it is in the book, and after it was removed.
+        different sessions, so a given order may not be in the book yet, or no longer.
 
         Args:
             orders: for each order its Side (54), its price in dollars, and its open contracts (LeavesQty).
@@ -265,8 +266,9 @@ class OrderBook:
 
     @property
     def updated(self) -> datetime | None:
-        """Time of the newest change of a level since the snapshot, in UTC; None without one, or where market
-        data had no times."""
+        """Time of the newest change of a level since the snapshot, in UTC; None if there was no change, or
+        the venue did not send its time.
+        """
         return None if self.utc_date == date.min else datetime.combine(self.utc_date, self.utc_time, UTC)
 
     def fill(self, state: BookState, bids: dict[Decimal, Decimal], offers: dict[Decimal, Decimal]) -> None:
@@ -278,7 +280,7 @@ class OrderBook:
         self.offers.load(offers)
 
     def clear(self, state: BookState, reason: StaleReason | None = None) -> None:
-        """Drop all levels, to prevent trading on outdated ones."""
+        """Remove all levels, to prevent trading on outdated ones."""
         self.state = state
         self.stale_reason = reason
         self.bids.load({})

@@ -1,4 +1,4 @@
-"""Changes of a book by a message or event, as reported to the caller."""
+"""The changes that a message or event makes to a book, as reported to the caller."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class LevelChange(NamedTuple):
 
 
 class DiscrepancyKind(Enum):
-    """Kind of an inconsistency between a message and the book, or within a message.
+    """Kinds of inconsistency between a message and the book, or within a message.
 
     Attributes:
-        OUT_OF_ORDER: By MDEntryDate (272) and MDEntryTime (273), where present. The times of a
-            snapshot are of another clock, and not compared.
-        TOO_MANY: Never tolerated: see the arguments of `OrderBooks`.
+        OUT_OF_ORDER: Detected by MDEntryDate (272) and MDEntryTime (273), if present. The times of a snapshot
+            come from another clock and are not compared.
+        TOO_MANY: Cannot be tolerated. The limits are arguments of `OrderBooks`.
     """
 
     NO_SNAPSHOT = "an update was received before any snapshot"
@@ -57,7 +57,7 @@ class Discrepancy:
     Attributes:
         kind: The kind of inconsistency.
         symbol: Ticker of the market.
-        detail: The values found, as text for people.
+        detail: The values found, as text for humans.
         entry: The entry as received; None if the discrepancy is not about a single entry.
     """
 
@@ -72,15 +72,15 @@ class Discrepancy:
 
 @attrs.define(eq=False)
 class BookUpdate:
-    """The changes of one book by one message or event.
+    """The changes that one message or event makes to one book.
 
     Attributes:
-        book: The live object, which later calls change: read it before the next `apply`.
+        book: The book itself. Later messages change it, so read it before the next `apply`.
         snapshot: Whether the message was a snapshot, so any level may have changed.
         state_changed: Whether the state of the book has changed.
         best_changed: Whether the price or size of the best bid or offer may have changed.
-        levels: The single changes in order; empty for a snapshot and for a book that is not live.
-        trades: Trades, the oldest first, in any state of the book.
+        levels: The changes of levels in sequence; empty for a snapshot and for a book that is not live.
+        trades: Trades, the oldest first; reported in any state of the book.
         discrepancies: Inconsistencies found.
     """
 
@@ -94,7 +94,7 @@ class BookUpdate:
 
     @property
     def symbol(self) -> str:
-        """The market's ticker."""
+        """Ticker of the market."""
         return self.book.symbol
 
     @property

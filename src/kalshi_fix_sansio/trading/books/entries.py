@@ -16,8 +16,9 @@ from kalshi_fix_sansio.trading.books.changes import BookUpdate, Discrepancy, Dis
 from kalshi_fix_sansio.trading.common.amounts import ZERO
 
 _BOOK_TAGS: Final = frozenset((55, 268, 269, 270, 271, 279))
-"""The fields of a book: Symbol, NoMDEntries, MDEntryType, MDEntryPx, MDEntrySize, MDUpdateAction. If one of
-these is wrong, a level may be wrong or missing."""
+"""Tags of the fields that a book depends on: Symbol, NoMDEntries, MDEntryType, MDEntryPx, MDEntrySize and
+MDUpdateAction. An error in one of these fields may make a level wrong or missing.
+"""
 _NEW, _CHANGE, _DELETE = MDUpdateAction.NEW, MDUpdateAction.CHANGE, MDUpdateAction.DELETE
 _BID, _OFFER, _TRADE = MDEntryType.BID, MDEntryType.OFFER, MDEntryType.TRADE
 _LIVE = BookState.LIVE
@@ -27,7 +28,8 @@ _new_tuple = tuple.__new__
 def book_problems(problems: Iterable[Problem]) -> list[Problem]:
     """Return the problems of a message that may affect a book.
 
-    An unreadable date, for example, does not. Bytes that do not form a field do: it may have been any field.
+    An unreadable date, for example, does not affect a book. Bytes that do not form a field may, because they
+    may have been any field.
     """
     return [
         problem
@@ -49,7 +51,7 @@ def make_stale(update: BookUpdate, reason: StaleReason) -> BookUpdate:
     book = update.book
     update.state_changed |= book.state is not BookState.STALE
     update.best_changed |= len(book.bids) + len(book.offers) > 0
-    # The changes collected so far are of levels that are dropped now. Trades and discrepancies are kept.
+    # The level changes collected so far concern levels that are removed now. Trades and discrepancies stay.
     update.levels.clear()
     book.clear(BookState.STALE, reason)
     return update
@@ -57,20 +59,20 @@ def make_stale(update: BookUpdate, reason: StaleReason) -> BookUpdate:
 
 @attrs.define(eq=False)
 class Room:
-    """Counts the levels of all books, and keeps their number below a limit."""
+    """Limits the total number of levels in all books."""
 
     books: Mapping[str, OrderBook]
     limit: int
     """Maximum number of levels of all books together."""
     added: int = 0
-    """Levels at the last full count, plus those added since."""
+    """Number of levels at the last full count, plus those added since."""
 
     def reserve(self, levels: int) -> bool:
         """Return whether there is room for this many more levels, and count them if so.
 
         Deleted levels are not subtracted. When `added` exceeds the limit, the levels of all books are counted
-        again, which takes time in proportion to the number of books. After such a count there must be room
-        for a tenth of the limit: otherwise each new level would cause another count.
+        again, which takes time proportional to the number of books. After a full count, a tenth of the limit
+        must be free, or the levels are refused: otherwise each new level would cause another full count.
         """
         self.added += levels
         if self.added > self.limit:
@@ -108,17 +110,17 @@ class Entries:
         make_stale(update, StaleReason.DISCREPANCY)
 
     def check_crossed(self, update: BookUpdate) -> None:
-        """Check the best prices after a complete message: between its entries they may cross."""
+        """Check the best prices after a complete message; they may cross temporarily between its entries."""
         book = update.book
         if book.is_crossed:
             detail = f"bid {book.bids.prices[-1]}, offer {book.offers.prices[0]}"
             self.report(update, DiscrepancyKind.CROSSED, detail)
 
     def apply(self, update: BookUpdate, entries: Iterator[MDIncEntry]) -> MDIncEntry | None:
-        """Apply entries of an update up to the first one of another market; return that one.
+        """Apply entries of an update until one belongs to another market; return that entry.
 
-        That entry has been removed from `entries`: the caller must put it in front of the rest. This is one
-        long function because it runs for every change of a level.
+        The returned entry has been consumed from `entries`, so the caller must process it before the rest.
+        This is one long function because it runs for every change of a level.
         """
         book, levels = update.book, update.levels
         symbol = book.symbol
@@ -133,7 +135,7 @@ class Entries:
             else:
                 self._handle_other(update, entry)
                 continue
-            # Checked for each entry: the previous one may have made the book stale, and the rest is ignored.
+            # Checked for each entry, because the previous one may have made the book stale.
             if book.state is not _LIVE:
                 self._handle_early(update, entry)
                 continue
@@ -147,7 +149,7 @@ class Entries:
                 else:
                     book.utc_date, book.utc_time = utc_date, utc_time
             action, price, size = entry.md_update_action, entry.md_entry_px, entry.md_entry_size
-            # Looked up for each entry, because clearing a book replaces both.
+            # Looked up for each entry, because clearing the book replaces both.
             sizes, prices = side.sizes, side.prices
             before = sizes.get(price)
             if action is _CHANGE or action is _NEW:
@@ -161,7 +163,8 @@ class Entries:
                     insort(prices, price)
                 elif action is _NEW and not self._may_replace(update, entry, before):
                     continue
-                # After the checks, which may make the book stale: a stale book must have no levels.
+                # Set only after the checks: they may make the book stale, and a stale book must have no
+                # levels.
                 sizes[price] = size
                 if prices[side.top] == price:
                     update.best_changed = True
@@ -184,7 +187,7 @@ class Entries:
         return None
 
     def _handle_other(self, update: BookUpdate, entry: MDIncEntry) -> None:
-        """Apply an entry that is not a level."""
+        """Apply an entry that is neither a bid nor an offer."""
         if entry.md_entry_type is _TRADE:
             self._handle_trade(update, entry)
         elif update.book.state is not _LIVE:
@@ -195,14 +198,14 @@ class Entries:
     def _handle_early(self, update: BookUpdate, entry: MDIncEntry) -> None:
         """Handle a change of a book that is not live."""
         book = update.book
-        # Other states are not reported: a stale book was reported when it became stale, and a single snapshot
-        # is not updated.
+        # Not reported in other states: a stale book was reported when it became stale, and a single snapshot
+        # has no updates.
         if book.state is BookState.WAITING and not book.awaits_old_updates:
             detail = "there is no level to change yet"
             self.report(update, DiscrepancyKind.NO_SNAPSHOT, detail, entry)
 
     def _may_add(self, update: BookUpdate, entry: MDIncEntry) -> bool:
-        """Return whether a level may be added where there is none."""
+        """Return whether an entry may add a level at a price that has none."""
         price = entry.md_entry_px
         if price <= ZERO:
             self._report_price(update, entry)
@@ -258,8 +261,8 @@ class Entries:
             elif size <= ZERO:
                 self._report_size(update, entry)
             else:
-                # Continues after a discrepancy, to report all of them. The caller checks the state of the
-                # book before it uses the returned levels.
+                # Continue after a discrepancy, to report all of them. The caller checks the state of the book
+                # before it uses the returned levels.
                 if price in levels:
                     self.report(update, DiscrepancyKind.LEVEL_EXISTS, f"twice at {price}", entry)
                 levels[price] = size

@@ -37,14 +37,16 @@ from kalshi_fix_sansio.trading.books.subscriptions import DumpedRequest, Subscri
 from kalshi_fix_sansio.trading.common.dumping import dump_state, loading
 
 TOLERATED: Final = frozenset((DiscrepancyKind.UNKNOWN_ENTRY_TYPE, DiscrepancyKind.OUT_OF_ORDER))
-"""Discrepancies tolerated by default: the venue adds kinds of entries without notice, and its clocks may
-disagree by a millisecond although MsgSeqNum shows that no message is missing."""
+"""Discrepancies tolerated by default. The venue adds types of entries without notice, and its clocks may
+disagree by a millisecond although MsgSeqNum shows that no message is missing.
+"""
 MAX_SYMBOL_SIZE: Final = 256
 """Maximum length of the symbol of a book that is created without a request."""
 _RELIED_ON: Final = frozenset((BookState.WAITING, BookState.LIVE))
 _ENTRY_TAGS: Final = frozenset((269, 270, 271, 279))
-"""Fields whose errors leave the market of their entry certain. Symbol is not among them, nor is NoMDEntries:
-a missing entry may have been of any market."""
+"""Tags of the fields whose errors leave the market of their entry certain. They do not include Symbol, or
+NoMDEntries, because a missing entry may belong to any market.
+"""
 
 
 @attrs.frozen
@@ -60,12 +62,12 @@ class _State:
 class OrderBooks(Mapping[str, OrderBook]):
     """The books of one KalshiMD session by symbol, over any number of its connections.
 
-    Pass every event to `apply` in order. A book is live from its snapshot until messages are missing, the
-    session ends or a discrepancy is found: then it is stale and empty until the next snapshot, which the user
+    Pass every event to `apply` in sequence. A book is live from its snapshot until messages are missing, the
+    session ends or a discrepancy is found. Then it is stale and empty until the next snapshot, which the user
     must request. No message of the venue raises an exception.
 
-    Requests may be passed to `apply` too, once they are sent. Then a book exists while it waits for its
-    snapshot, a refusal is reported, a single snapshot is not mistaken for a live book, and unsubscribed
+    Optionally, pass each MarketDataRequest to `apply` when it is sent. Then a book exists while it waits for
+    its snapshot, a refusal is reported, a single snapshot is not mistaken for a live book, and unsubscribed
     books are removed.
     """
 
@@ -82,9 +84,9 @@ class OrderBooks(Mapping[str, OrderBook]):
 
         Args:
             tolerated: discrepancies that are reported without making the book stale. The entry is applied if
-                possible, such as a change of a missing level; otherwise it is ignored.
-            max_books: maximum number of books created without a request, about 1 KB each. A further one is
-                reported as stale, and not kept.
+                possible (a change of a missing level adds it, for example) and ignored otherwise.
+            max_books: maximum number of books created without a request, about 1 KB each. A further book is
+                reported as stale and not kept.
             max_levels: maximum number of levels of all books together, about 350 bytes each. A book without
                 room for its levels becomes stale.
         """
@@ -122,7 +124,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         return [book.symbol for book in self._books.values() if book.state is BookState.STALE]
 
     def forget(self, *symbols: str) -> None:
-        """Drop the books of these markets, and ignore their updates still in transit."""
+        """Remove the books of these markets, and ignore updates that are still in transit."""
         self._drop(symbols)
         self._requests.stop(symbols)
 
@@ -172,11 +174,11 @@ class OrderBooks(Mapping[str, OrderBook]):
         return dump_state(_State(list(self.values()), self._forgotten, *self._requests.dump()))
 
     def load(self, dumped: Mapping[str, Any]) -> None:
-        """Replace the state by a dump.
+        """Replace the state with a dump.
 
         Raises:
-            ValueError: the dump is of another version, not a result of `dump`, or larger than the limits
-                allow; the state is unchanged.
+            ValueError: the dump is not a result of `dump` of this class and version, or is larger than the
+                limits allow; the state is unchanged.
         """
         with loading(dumped, _State, "OrderBooks") as state:
             requests = Subscriptions.load(state.subscribed, state.requests)
@@ -185,7 +187,7 @@ class OrderBooks(Mapping[str, OrderBook]):
                 raise ValueError(f"{len(state.books)} books with {levels} levels are too many")
             for book in state.books:
                 book.bids.top = -1
-        # In place, because `_entries` counts the levels of the same dict.
+        # Updated in place, because `_entries` counts the levels of the same dict.
         self._books.clear()
         self._books.update((book.symbol, book) for book in state.books)
         self._entries.room.added = levels
@@ -200,7 +202,7 @@ class OrderBooks(Mapping[str, OrderBook]):
             return self._handle_entries(self._readable(message, touched), touched)
         if not entries:
             return []
-        # Usually all entries are of one market, and the bookkeeping for several is skipped.
+        # Usually all entries belong to one market. This path skips the bookkeeping for several.
         symbol = entries[0].symbol
         book = self._books.get(symbol)
         update = self._begin(symbol) if book is None else BookUpdate(book)
@@ -257,11 +259,11 @@ class OrderBooks(Mapping[str, OrderBook]):
         return update
 
     def _take_updates(self, touched: dict[str, BookUpdate | None]) -> list[BookUpdate]:
-        """End the updates of a message; return those with content."""
+        """Complete the updates of a message; return those with content."""
         return [update for update in touched.values() if update is not None and self._ends_with_news(update)]
 
     def _ends_with_news(self, update: BookUpdate) -> bool:
-        """End the update of a book by a message; return whether it has content."""
+        """Complete the update of a book; return whether it has content."""
         if update.best_changed:
             self._entries.check_crossed(update)
         return bool(update.levels or update.trades or update.discrepancies)
@@ -269,7 +271,9 @@ class OrderBooks(Mapping[str, OrderBook]):
     def _readable(
         self, message: MarketDataIncrementalRefresh, touched: dict[str, BookUpdate | None]
     ) -> list[MDIncEntry]:
-        """Report a message's problems to the affected books; return the complete entries."""
+        """Report the problems of a message in the updates of the affected books; return the complete
+        entries.
+        """
         problems = book_problems(message.problems)
         if not problems:
             return message.md_entries
@@ -285,8 +289,8 @@ class OrderBooks(Mapping[str, OrderBook]):
             self._suspect(None, problems[0].text, touched)
             return self._take_updates(touched)
         refused = None if symbol in self._books else self._refused(symbol)
-        # Recorded even if the snapshot is not used: the request is answered, and the next refusal is about
-        # another one.
+        # Recorded even if the snapshot is not used: the request has its answer, so a later refusal concerns
+        # another request.
         state = self._requests.answered(symbol, has_room=refused is None)
         if state is None:
             return []
@@ -296,8 +300,8 @@ class OrderBooks(Mapping[str, OrderBook]):
         book = self._books.get(symbol)
         if book is None:
             book = self._books[symbol] = OrderBook(symbol)
-        # WAITING while the snapshot is read: a different state afterwards means that an untolerated
-        # discrepancy made the book stale.
+        # WAITING while the snapshot is read. Another state afterwards means that a discrepancy that is not
+        # tolerated made the book stale.
         was, book.state = book.state, BookState.WAITING
         update = BookUpdate(book, snapshot=True)
         if problems:
@@ -315,7 +319,7 @@ class OrderBooks(Mapping[str, OrderBook]):
     def _suspect(
         self, symbols: Iterable[str] | None, detail: str, touched: dict[str, BookUpdate | None]
     ) -> None:
-        """Report an unreadable message to the books it is about; None for all of them."""
+        """Report an unreadable message in the updates of these books; None for all books."""
         for symbol in tuple(self._books) if symbols is None else symbols:
             update = self._touch(symbol, touched)
             if update is not None and update.book.state in _RELIED_ON:
@@ -346,23 +350,23 @@ class OrderBooks(Mapping[str, OrderBook]):
                 # The venue may have sent updates before it processed the unsubscribe.
                 book.awaits_old_updates = symbol in self._forgotten
                 self._forgotten.discard(symbol)
-            # A live book stays live while its next snapshot is in transit; a stale one may still be
-            # subscribed.
+            # A live book stays live until its next snapshot arrives. A stale book may still be subscribed, so
+            # old updates may precede the snapshot.
             elif book.state is BookState.STALE:
                 book.clear(BookState.WAITING)
                 book.awaits_old_updates = True
 
     def _handle_own_reject(self, message: Message | None, problems: Iterable[Problem]) -> list[BookUpdate]:
-        """Handle a message that this side rejected and did not deliver."""
+        """Handle a message of the venue that this side rejected and did not deliver."""
         symbols = _concerned(message, problems)
-        # The message still answers its request, so a refusal that follows is about a later request.
+        # The rejected message still answered its request, so a later refusal concerns another request.
         if isinstance(message, MarketDataSnapshotFullRefresh):
             for symbol in symbols or ():
                 self._requests.answered(symbol, has_room=symbol in self._books)
         return self._lose(StaleReason.MESSAGE_REFUSED, symbols)
 
     def _refuse(self, request: MarketDataRequest | None) -> list[BookUpdate]:
-        """Handle a refusal, of a request if it is known which."""
+        """Handle a refusal of this request; None if the request is unknown."""
         waiting = [
             symbol
             for symbol in self._requests.refuse(request)
@@ -371,7 +375,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         return self._lose(StaleReason.REQUEST_REFUSED, waiting)
 
     def _lose(self, reason: StaleReason, symbols: Iterable[str] | None = None) -> list[BookUpdate]:
-        """Make live and waiting books stale; None for all of them."""
+        """Make those of these books stale that are live or waiting; None for all books."""
         books = [self._books.get(symbol) for symbol in (self._books if symbols is None else symbols)]
         return [
             make_stale(BookUpdate(book), reason)
@@ -381,7 +385,7 @@ class OrderBooks(Mapping[str, OrderBook]):
 
 
 def _concerned(message: Message | None, problems: Iterable[Problem]) -> list[str] | None:
-    """Return the markets of a message with problems; None if it may be about any market."""
+    """Return the markets that a message with problems concerns; None if it may concern any market."""
     match message:
         case MarketDataSnapshotFullRefresh(symbol=str() as symbol):
             return [symbol]

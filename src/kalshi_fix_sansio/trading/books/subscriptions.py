@@ -1,9 +1,9 @@
-"""Market data requests, and the assignment of answers to them.
+"""Market data requests, matched with their answers.
 
-Market data requests have no id: a snapshot contains only its market, and a refusal (Y) no reference at all.
-The venue answers in order, so a snapshot belongs to the oldest request that still waits for one of its
-market, and a refusal to the oldest request without any answer. A snapshot makes its book LIVE if the market
-was subscribed when the venue sent it.
+Market data requests have no id: a snapshot contains only its market, and a refusal (Y) contains no reference
+at all. The venue answers in sequence, so a snapshot belongs to the oldest request that still waits for this
+market, and a refusal belongs to the oldest request without any answer. A snapshot makes its book LIVE if the
+market was subscribed when the venue sent the snapshot.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from kalshi_fix_sansio.trading.books.book import BookState
 _HEADER: Final = Header(
     sender_comp_id="-", target_comp_id="-", msg_seq_num=1, sending_time=datetime(2000, 1, 1, tzinfo=UTC)
 )
-"""The header of a dumped request, which was perhaps not sent yet. Requests are compared without it."""
+"""Header for dumped requests, because a request may have none before it is sent. Comparisons of requests
+ignore headers.
+"""
 
 
 @attrs.define(eq=False)
@@ -31,15 +33,16 @@ class _Request:
     request: MarketDataRequest
     subscribes: bool
     awaited: dict[str, None]
-    """Markets whose snapshots are pending, in the order of the request."""
+    """Markets whose snapshots are pending, in the sequence of the request."""
     answered: bool = False
-    """Whether any answer to it was received."""
+    """Whether any answer to the request was received."""
 
 
 @attrs.frozen(eq=False)
 class _Stop:
-    """An unsubscribe, which has no answer: it takes effect once all earlier requests or a later one are
-    answered."""
+    """An unsubscribe request, which has no answer. It has certainly taken effect when all earlier requests,
+    or a later one, are answered.
+    """
 
     symbols: frozenset[str] | None
     """The markets; None for all of them."""
@@ -50,12 +53,12 @@ class _Stop:
 
 @attrs.frozen
 class DumpedRequest:
-    """A request or an unsubscribe, for a dump.
+    """A request or an unsubscribe, as stored in a dump.
 
     Attributes:
         frame: The request in its wire format; None for an unsubscribe.
         symbols: Markets whose snapshots are pending, or that are unsubscribed; None for all of them.
-        answered: Whether the request has any answer.
+        answered: Whether the request has had any answer.
     """
 
     frame: str | None
@@ -68,11 +71,13 @@ class Subscriptions:
     """The requests of one session that the user has passed in."""
 
     _subscribed: set[str] = attrs.field(factory=set)
-    """Markets that were subscribed when the venue sent its latest answer."""
+    """Markets that were subscribed when the venue sent its latest answer, as far as is known."""
     _open: list[_Request | _Stop] = attrs.field(factory=list)
-    """Requests and unsubscribes since the oldest unanswered request, in order."""
+    """Requests and unsubscribes since the oldest unanswered request, in the sequence in which they were
+    sent.
+    """
     _stops: int = 0
-    """The number of unsubscribes among them."""
+    """The number of unsubscribes in `_open`."""
 
     def request(self, request: MarketDataRequest) -> list[str]:
         """Record a request for books; return its markets."""
@@ -88,14 +93,15 @@ class Subscriptions:
         self._settle()
 
     def answered(self, symbol: str, *, has_room: bool) -> BookState | None:
-        """Record a snapshot; return the new state of its book, None if it was unsubscribed since.
+        """Record a snapshot; return the new state of its book, or None if the market has been unsubscribed
+        since.
 
-        An unsolicited snapshot for which there is no room is not recorded: a venue could send any number of
-        them.
+        An unsolicited snapshot for which there is no room is not recorded, because the venue could send any
+        number of them.
         """
         for index, each in enumerate(self._open):
             if isinstance(each, _Request) and symbol in each.awaited:
-                # Answers are in order, so the venue has processed all requests before this one.
+                # Answers are in sequence, so the venue has processed all requests before this one.
                 self._settle(index)
                 del each.awaited[symbol]
                 each.answered = True
@@ -105,7 +111,7 @@ class Subscriptions:
                 self._subscribed.add(symbol)
                 break
         else:
-            # Of a market that was already subscribed, or unsolicited.
+            # The market was already subscribed, or the snapshot is unsolicited.
             if has_room:
                 self._subscribed.add(symbol)
         # The venue sent this snapshot before it processed an unsubscribe that is still open here.
@@ -151,8 +157,10 @@ class Subscriptions:
         return cls(subscribed, requests, sum(isinstance(each, _Stop) for each in requests))
 
     def _settle(self, taken: int = 0) -> None:
-        """Apply the unsubscribes that the venue must have processed; drop completed entries."""
-        # Requests stay in the list: one that is never answered does not block later ones.
+        """Apply the unsubscribes that the venue must have processed: those before index `taken`, and those
+        before which every request is answered. Remove completed entries.
+        """
+        # Unanswered requests stay in the list: one that is never answered does not block later ones.
         if taken and self._stops:
             before = self._open[:taken]
             self._open[:taken] = [each for each in before if isinstance(each, _Request)]

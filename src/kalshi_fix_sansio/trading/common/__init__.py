@@ -1,1 +1,3 @@
-"""Shared parts of the state machines: amounts, report keys, uncertainties, dumps, adopted requests."""
+"""Parts that the state machines share: amounts, report keys, uncertain items, dumps, requests with unknown
+outcome.
+"""

@@ -1,8 +1,8 @@
 """Arithmetic of prices, quantities and money, independent of the caller's decimal context.
 
-Operators, `sum`, `abs` and unary minus of Decimal use the context of the current thread or task, so the
-caller's precision or traps would round amounts or raise in the middle of a change. Use the functions of this
-module instead. Comparisons, `min`, `max`, `bool` and `copy_negate` are exact everywhere.
+Operators, `sum`, `abs` and unary minus of Decimal use the context of the current thread or task. The caller's
+precision or traps could therefore round amounts, or raise in the middle of a change. Use the functions of
+this module instead. Comparisons, `min`, `max`, `bool` and `copy_negate` are always exact.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ EXACT: Final = Context(
     flags=[],
     traps=[Inexact, InvalidOperation],
 )
-"""Context for exact arithmetic that never rounds. A message's numbers have at most 38 digits, so no sum of
-products reaches its precision."""
+"""Context for exact arithmetic that never rounds. Numbers in messages have at most 38 digits, so no sum of
+products reaches the precision of the context.
+"""
 _QUOTIENT: Final = EXACT.copy()
 _QUOTIENT.prec = 28
 _QUOTIENT.traps[Inexact] = False

@@ -1,10 +1,11 @@
-"""Dump the state of the state machines as JSON values, and load it: one codec over type annotations.
+"""Dump the state of the state machines as JSON values, and load it, with codecs derived from type
+annotations.
 
 Each machine declares the layout of its dump as an attrs class. Attrs objects become JSON objects with the
-names of their attributes, tuples become arrays, and numbers, keys and times become strings. Members of our
-own enums are dumped by name, and codes of the dialect by their value on the wire. Loading checks every value
-against its annotation. An attribute that a dump does not contain gets its default, so a later release can add
-one.
+names of their attributes, tuples become arrays, and numbers, keys and times become strings. Members of this
+library's own enums are dumped by name, and codes of the dialect by their value on the wire. Loading checks
+every value against its annotation. An attribute that a dump does not contain gets its default, so a later
+release can add one.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ _DAMAGED: Final = (ArithmeticError, AttributeError, IndexError, KeyError, TypeEr
 """Exceptions that loading may raise for a damaged dump."""
 _KEY: Final = "kalshi_fix_sansio dump key"
 NOT_DUMPED: Final[Mapping[str, Any]] = {_KEY: None}
-"""Metadata of an attribute that is not dumped, because the machine restores it. An attribute without a
-default is None until then."""
+"""Metadata of an attribute that is not dumped, because the machine restores it. Until it is restored, an
+attribute without a default is None.
+"""
 
 
 def keyed_by(attribute: str) -> Mapping[str, Any]:
@@ -48,7 +50,7 @@ class _Codec(NamedTuple):
 
 
 def dump_state(state: attrs.AttrsInstance) -> dict[str, Any]:
-    """Return the state of a machine as JSON values, with the version of the layout."""
+    """Return the state of a machine as JSON values, including the version of the layout."""
     return {"version": VERSION, **_codec(type(state)).dump(state)}
 
 
@@ -66,11 +68,11 @@ def load_row(row: Any, layout: Callable[..., T]) -> T:
 
 @contextmanager
 def loading(dumped: Mapping[str, Any], layout: Callable[..., T], machine: str) -> Iterator[T]:
-    """Load a dump for a `with` block that checks it further. The machine may change only after the block, so
-    a damaged dump changes nothing.
+    """Load a dump for a `with` block that checks it further. The machine must not change before the end of
+    the block, so a damaged dump changes nothing.
 
     Raises:
-        ValueError: another version wrote the dump, or `dump` of this machine did not.
+        ValueError: the dump is not a result of `dump` of this machine and version.
     """
     version = dumped.get("version")
     if version != VERSION or type(version) is not int:
@@ -132,7 +134,7 @@ def _load_time(value: Any) -> datetime:
 
 
 def _load_texts(items: Any) -> dict[str, str]:
-    """Load a dict of texts, in a fifth of the time that a check of each one takes."""
+    """Load a dict of texts. Checking the set of types takes a fifth of the time of checking each text."""
     found: dict[str, str] = dict(_object(items))
     if not {*map(type, found), *map(type, found.values())} <= {str}:
         raise ValueError(f"{shortened(found)} where texts are needed")
@@ -144,7 +146,8 @@ def _dump_key(key: ExecKey) -> str:
 
 
 _SCALARS: Final[Mapping[Any, _Codec]] = {
-    # Method wrappers instead of the types themselves, which would turn None into a text.
+    # Methods instead of the types themselves: `str(None)` would turn None into a text, and these methods
+    # raise.
     str: _Codec(str.__str__, _text),
     int: _Codec(int.__int__, _checked(int)),
     bool: _Codec(bool.__bool__, _checked(bool)),
@@ -158,7 +161,7 @@ _SCALARS: Final[Mapping[Any, _Codec]] = {
 
 
 def _union(members: list[Any], *, optional: bool) -> _Codec:
-    """Return the codec of a value that may be None, or of a code that may be one unknown to the dialect."""
+    """Return the codec of a value that may be None, or of a code that may be unknown to the dialect."""
     if len(members) > 1:
         [codes] = (each for each in members if each is not str)
         known = {each.value: each for each in codes}
@@ -196,8 +199,9 @@ def _row(make: Callable[[list[Any]], Any], columns: list[_Codec]) -> _Codec:
 
 
 def _dict(key: Any, value: Any) -> _Codec:
-    """Return the codec of a dict: an object if its keys are texts, the list of its keys if its values are
-    None, else a list of pairs."""
+    """Return the codec of a dict. It is dumped as an object if its keys are texts, as the list of its keys if
+    its values are None, and otherwise as a list of pairs.
+    """
     if value is None:
         keys = _collection(list, _codec(key))
         return _Codec(keys.dump, lambda items: dict.fromkeys(keys.load(items)))

@@ -8,19 +8,19 @@ from typing import Final, NamedTuple
 _FORM: Final = re.compile(r"([0-9]{1,18});([0-9]{1,18})(?:;([0-9]{1,9}))?", re.ASCII)
 _NONE: Final = re.compile(r"-1;-1(?:;[0-9]{1,9})?", re.ASCII)
 MAX_SHOWN: Final = 60
-"""Characters of a malformed ExecID in the error message."""
+"""Maximum number of characters of a malformed ExecID that an error message shows."""
 
 
 class ExecKey(NamedTuple):
     """The position of an execution report in the sequence of its shard.
 
-    Keys of one shard are in chronological order. Between shards there is no such order: keys of different
-    shards compare by the shard first, which is useful for sorting only.
+    Keys of one shard compare in chronological order. Keys of different shards compare by shard first, which
+    is not chronological and only makes sorting possible.
 
     Attributes:
         shard: Index of the exchange shard (ExDestination 100, LastMkt 30).
         clock: The first number of an ExecID (17).
-        event: The second one.
+        event: The second number.
     """
 
     shard: int
@@ -29,7 +29,8 @@ class ExecKey(NamedTuple):
 
     @staticmethod
     def parse(text: str) -> ExecKey | None:
-        """Parse `clock;event` (shard 0) or `clock;event;shard`; None for `-1;-1`, which pending reports have.
+        """Parse `clock;event` (shard 0) or `clock;event;shard`. Return None for `-1;-1`, the ExecID of
+        pending reports.
 
         Raises:
             ValueError: the text has another format.
@@ -44,13 +45,13 @@ class ExecKey(NamedTuple):
         raise ValueError(f"ExecID must be `clock;event` or `clock;event;shard`, not {shown!r}")
 
     def __str__(self) -> str:
-        """Return the key in its wire format: without the shard if that is 0."""
+        """Return the key in its wire format, which omits shard 0."""
         text = f"{self.clock};{self.event}"
         return f"{text};{self.shard}" if self.shard else text
 
 
 NO_KEY: Final = ExecKey(-1, -1, -1)
-"""Placeholder for the key of a report without one; lower than every other key."""
+"""Placeholder key for a report without one; lower than every other key."""
 
 
 def covers(begin: ExecKey, key: ExecKey | None) -> bool:

@@ -1,4 +1,4 @@
-"""Reading of received messages, whose fields may be missing and whose texts have no length limit."""
+"""Helpers for received messages, whose fields may be missing and whose texts have no length limit."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any, Final, TypeVar
 K = TypeVar("K")
 V = TypeVar("V")
 MAX_ID_SIZE: Final = 256
-"""Characters of an id, symbol or text of the venue that are kept."""
+"""Maximum number of characters kept of an id, symbol or text of the venue."""
 
 
 def readable(text: str | None) -> bool:
-    """Return whether an id is present and short enough to be kept whole: a truncated id would name another
-    item."""
+    """Return whether an id is present and short enough to be kept whole. A truncated id could identify
+    another item.
+    """
     return bool(text) and len(text or "") <= MAX_ID_SIZE
 
 
@@ -28,13 +29,16 @@ def sending_time(message: Any) -> datetime | None:
 
 
 def first_sent(message: Any) -> datetime | None:
-    """Return the time of the first transmission of a message, in UTC: OrigSendingTime (122) of a resent one;
-    None if unreadable."""
+    """Return the time when a message was first sent, in UTC: OrigSendingTime (122) if it was resent, else
+    SendingTime (52); None if unreadable.
+    """
     return None if message.header is None else message.header.orig_sending_time or message.header.sending_time
 
 
 def remember(known: dict[K, V], key: K, value: V, limit: int) -> None:
-    """Keep an entry as the newest of at most `limit`; the oldest ones are removed to make room."""
+    """Add an entry as the newest of at most `limit`, or make an existing one the newest. The oldest entries
+    are removed to make room.
+    """
     known.pop(key, None)
     while len(known) >= limit:
         del known[next(iter(known))]

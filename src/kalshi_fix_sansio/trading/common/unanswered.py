@@ -1,8 +1,8 @@
-"""Requests that a client reports without outcome (`OutcomesUnknown`), read from their frames.
+"""Requests whose outcome is unknown, as a client reports them (`OutcomesUnknown`), decoded from their frames.
 
-After a restart such a request may be missing from the loaded state, because it was sent after the state was
-written. Its frame contains the whole request, so the tracker adds it as if it had been applied before it was
-sent.
+After a restart, such a request may be missing from the loaded state, because it was sent after the state was
+written. Its frame contains the whole request, so the machine adds it as if it had been passed to `apply`
+before it was sent.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.trading.common.received import remember
 
 MAX_NAMED: Final = 10_000
-"""Maximum number of requests remembered, to recognize those that a client reports again."""
+"""Maximum number of reported requests remembered, to recognize those that a client reports again."""
 
 
 @attrs.frozen
 class UnplacedRequest:
-    """A request without outcome that its machine cannot relate to any known item.
+    """A request with unknown outcome that its machine cannot relate to any known item.
 
     Attributes:
         msg_type: MsgType (35), such as F.
-        request_id: Its id, such as the ClOrdID (11); MsgSeqNum (34) for messages without an id.
+        request_id: Id of the request, such as its ClOrdID (11); MsgSeqNum (34) for messages without an id.
         seq_num: Its MsgSeqNum (34).
         sent_at: Its SendingTime (52), in UTC.
     """
@@ -49,10 +49,10 @@ class UnplacedState:
 
 
 class UnplacedRequests:
-    """The requests of one machine that a client has reported without outcome and that belong to no order,
-    group or quote that the machine knows, or that could not be read.
+    """The requests of one machine that have an unknown outcome and that the machine cannot relate to a known
+    order, group or quote, or could not decode.
 
-    They remain until their answer is received, or until you have determined their outcome: `resolve`.
+    They remain until their answer is received, or until you have determined their outcome and call `resolve`.
     """
 
     __slots__ = ("_kept", "_named", "_types")
@@ -69,14 +69,15 @@ class UnplacedRequests:
         return len(self._kept)
 
     def resolve(self, request: UnplacedRequest) -> None:
-        """Remove a request from the list: you have determined its outcome elsewhere."""
+        """Remove a request whose outcome you have determined elsewhere."""
         self._kept.remove(request)
 
-    # Used by the machine.
+    # The following methods are for the machine.
 
     def read(self, event: OutcomesUnknown) -> Iterator[tuple[OpenRequest, Any]]:
-        """Yield the machine's requests that no earlier event has named, each with its message, or None if its
-        frame cannot be read."""
+        """Yield the requests of the machine that no earlier event has listed, each with its message, or None
+        if its frame cannot be decoded.
+        """
         for request in event.requests:
             cls = self._types.get(request.msg_type)
             sent_at = request.sent_at.isoformat(timespec="milliseconds")  # as on the wire
@@ -92,8 +93,9 @@ class UnplacedRequests:
         )
 
     def answer(self, request_id: str | None, *types: type[Message]) -> bool:
-        """Remove the requests with this id, of the given types or of all, because a message answers them.
-        Return whether there were any."""
+        """Remove the requests with this id, of the given types or of all types, because a message answers
+        them. Return whether there were any.
+        """
         msg_types = {each.MSG_TYPE for each in types or self._types.values()}
         left = [
             each for each in self._kept if each.request_id != request_id or each.msg_type not in msg_types
@@ -102,11 +104,11 @@ class UnplacedRequests:
         return found
 
     def dump(self) -> UnplacedState:
-        """Return the state, for the dump of the machine."""
+        """Return the state to include in the dump of the machine."""
         return UnplacedState(self._named, self._kept)
 
     def load(self, state: UnplacedState) -> None:
-        """Replace the state with one returned by `dump`."""
+        """Replace the state with one that `dump` returned."""
         self._named, self._kept = state.named, state.kept
 
 

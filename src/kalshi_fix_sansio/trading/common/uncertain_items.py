@@ -1,4 +1,4 @@
-"""Uncertain items of all machines: since when, and how to resolve them."""
+"""Uncertain items of all machines: since when they are uncertain, and how to resolve them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ class Remedy(Enum):
     """How an uncertain item can be resolved.
 
     Attributes:
-        DROP_COPY: `DropCopy`, on KalshiDC or KalshiNR: it returns the reports of orders, within its window.
-        REQUEST: A new request on the session: see the machine that lists the item.
-        REST: The venue's REST interface; pass the result to the machine (`resolve`, `learn`).
+        DROP_COPY: Request the reports of orders again with `DropCopy`, on KalshiDC or KalshiNR, while they
+            are within its window.
+        REQUEST: Send a new request on the session; the machine that lists the item documents which one.
+        REST: Query the venue's REST interface, and pass the result to the machine (`resolve`, `learn`).
     """
 
     DROP_COPY = "drop copy"
@@ -36,12 +37,12 @@ class UncertainItem:
     """An uncertain item that no expected message will resolve.
 
     Attributes:
-        what: Description, for humans.
+        what: Description of the uncertainty, for humans.
         about: The subject: the id of an order, a group or a quote; a market; a range of reports.
         since: The last time at which it was certain, in UTC by the venue's timestamps; None if unknown.
-        remedies: How to resolve it, the best way first.
-        unplaced: The request without outcome that its machine cannot relate to any known item, if the
-            uncertainty is about one: once you know its outcome, pass it to `unplaced.resolve` of the machine.
+        remedies: Ways to resolve the uncertainty, the best first.
+        unplaced: The request with unknown outcome, if its machine cannot relate it to any known item. When
+            you know the outcome, pass the request to `unplaced.resolve` of the machine.
     """
 
     what: str
@@ -60,8 +61,9 @@ T = TypeVar("T")
 
 @attrs.frozen(eq=False)
 class Found(Iterable[T], Generic[T]):
-    """A lazy iterable: items are computed during iteration, because a list of them takes long with many
-    orders. True if there is at least one."""
+    """A lazy iterable, true if it contains at least one item. Items are computed during iteration, because
+    computing all of them takes long with many orders.
+    """
 
     _find: Callable[[], Iterator[T]]
 
@@ -86,8 +88,9 @@ class UncertainItems:
     __slots__ = ("_machines",)
 
     def __init__(self, *machines: HasUncertainItems) -> None:
-        """Combine these machines: `Orders`, `Positions`, `Cash`, `DropCopy` and any other with
-        `uncertain`."""
+        """Combine machines that have the method `uncertain`: `Orders`, `Positions`, `Cash`, `DropCopy` and
+        others.
+        """
         self._machines = machines
 
     def __iter__(self) -> Iterator[UncertainItem]:
@@ -98,10 +101,10 @@ class UncertainItems:
         return sum(1 for machine in self._machines for _ in machine.uncertain())
 
     def by_remedy(self, now: datetime) -> dict[Remedy, list[UncertainItem]]:
-        """Return the uncertain items by the best remaining remedy, the oldest first.
+        """Return the uncertain items grouped by the best remaining remedy, the oldest first.
 
         Args:
-            now: the time, aware: drop copy no longer returns reports older than its window.
+            now: the current time, timezone-aware. Drop copy does not return reports older than its window.
         """
         found: dict[Remedy, list[UncertainItem]] = {each: [] for each in Remedy}
         for item in self:

@@ -1,1 +1,1 @@
-"""Order groups, their state and their limits."""
+"""Order groups: their states and limits."""

@@ -1,11 +1,12 @@
 """One order group: the evidence in the venue's messages, and the state derived from it.
 
-The venue sends no message when a group triggers. It triggers when more contracts of its orders fill within
-the rolling window than the limit allows, when an update lowers the limit below that volume, or on request;
-the only evidence is fills, and cancels and refusals of its orders (Kalshi's pages on order groups).
-Evidence arrives late, repeatedly and in any order, so each piece is kept with the venue's time, and `state`
-is derived from all of them. An answer to a request does not contain the time of the change, which
-took place between the newest time that the venue had sent before the request, and SendingTime (52) of
+The venue sends no message when a group triggers. A group triggers when more contracts of its orders fill
+within the rolling window than the limit allows, when an update lowers the limit below that volume, or on
+request. The only evidence is fills, and cancels and refusals of its orders (Kalshi's pages on order groups).
+
+Evidence arrives late, repeatedly and in any sequence, so each piece is kept with the venue's time, and
+`state` is derived from all of them. An answer to a request does not contain the time of the change. The
+change took place between the newest time that the venue had sent before the request and SendingTime (52) of
 the answer.
 """
 
@@ -27,17 +28,17 @@ from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED
 WINDOW: Final = timedelta(seconds=ORDER_GROUP_WINDOW)
 """Length of the rolling window in which fills count."""
 MAX_LIMITS: Final = 16
-"""Maximum number of limits kept per group: the current one and earlier ones, which apply to late fills."""
+"""Maximum number of limits kept per group: the current limit and earlier ones, which apply to late fills."""
 
 
 class GroupState(Enum):
-    """State of a group: whether it accepts orders.
+    """Whether a group accepts orders.
 
     Attributes:
-        ACTIVE: According to the messages received.
-        UNKNOWN: Reports about its orders may be missing, a request about it has no known outcome, or the
-            times of the messages do not determine the order of events. Reset it, or query REST and pass the
-            answer to `OrderGroups.learn`.
+        ACTIVE: The messages received show that the group has not triggered, or has been reset since.
+        UNKNOWN: Reports about its orders may be missing, a request about the group has no known outcome, or
+            the times of the messages do not determine the sequence of events. Reset the group, or query REST
+            and pass the answer to `OrderGroups.learn`.
     """
 
     ACTIVE = "accepts orders"
@@ -61,10 +62,10 @@ class OrderGroup:
     Attributes:
         group_id: OrderGroupID.
         limit: Contracts that may fill within the window; None if unknown.
-        alloc_account: The subaccount that owns it; 0 is the primary one.
-        orphan: Whether it was not created by a known request of this program.
-        filled_qty: Contracts filled after the last reset, within the window that ends at the newest fill.
-        deleting: Whether the request in flight deletes it.
+        alloc_account: The subaccount that owns the group; 0 is the primary account.
+        orphan: Whether the group was created by an unknown request, such as one of another program.
+        filled_qty: Contracts filled since the last reset, within the window that ends at the newest fill.
+        deleting: Whether the unanswered request deletes the group.
     """
 
     group_id: str
@@ -72,51 +73,58 @@ class OrderGroup:
     alloc_account: int
     orphan: bool = False
     filled_qty: Decimal = attrs.field(default=ZERO, metadata=NOT_DUMPED)
-    # All times are the venue's, in UTC; BEGINNING means never.
+    # All times are the venue's, in UTC. BEGINNING means never.
     _limits: list[Limit] = attrs.field(factory=list, repr=False)
-    """The oldest first."""
+    """Limits that may have been in effect, the oldest first."""
     _fills: list[tuple[datetime, str, Decimal]] = attrs.field(factory=list, repr=False)
     """Time, key and contracts of fills, oldest first. Two windows of fills are kept, because a late fill may
     complete a window that ended up to one window ago."""
     _keys: set[str] = attrs.field(factory=set, repr=False)
-    """The keys of these fills, and of the fills that the last reset dropped without proof, by their times,
-    that they preceded it."""
+    """The keys of `_fills`, and of fills that the last reset removed although their times do not prove that
+    they preceded the reset.
+    """
     _start: int = attrs.field(default=0, repr=False, metadata=NOT_DUMPED)
-    """Index of the first fill of the newest window."""
+    """Index of the first fill in the newest window."""
     _volume: Decimal = attrs.field(default=ZERO, repr=False, metadata=NOT_DUMPED)
-    """Contracts of the newest window, including fills that may have preceded the last reset."""
+    """Contracts filled in the newest window, including fills that may have preceded the last reset."""
     _dropped_at: datetime = attrs.field(default=BEGINNING, repr=False)
     """Time of the newest fill that was dropped because of `max_fills`."""
     _exceeded_at: datetime = attrs.field(default=BEGINNING, repr=False, metadata=NOT_DUMPED)
     """Time at which the fills last exceeded the limit."""
     _may_exceed_at: datetime = attrs.field(default=BEGINNING, repr=False, metadata=NOT_DUMPED)
-    """The same, including fills that may have preceded the last reset and limits that may have been in
-    force."""
+    """Time at which the fills may last have exceeded the limit: like `_exceeded_at`, but including fills that
+    may have preceded the last reset, and limits that may have been in effect.
+    """
     _triggered_at: datetime = attrs.field(default=BEGINNING, repr=False)
-    """Time of the newest cancel or refusal that proves that the group had triggered."""
+    """Time of the newest cancel or refusal of an order, which proves that the group had triggered."""
     _accepted_at: datetime = attrs.field(default=BEGINNING, repr=False)
-    """Time at which it last accepted an order."""
+    """Time at which the group last accepted an order."""
     _reported_at: datetime | None = attrs.field(default=None, repr=False)
-    """Time at which it was triggered on request, or reported as triggered by REST, if no reset followed."""
+    """Time at which the group was triggered on request, or REST reported it as triggered; None if a reset
+    followed.
+    """
     _reset_after: datetime = attrs.field(default=BEGINNING, repr=False)
     _reset_by: datetime = attrs.field(default=BEGINNING, repr=False)
     """The last reset took place between these two times."""
     _may_be_reset_by: datetime = attrs.field(default=BEGINNING, repr=False)
-    """Time until which a request without a known outcome may have reset it. REST has reported its state since
-    then, but does not report resets."""
+    """Time until which a request without a known outcome may have reset the group. REST has reported the
+    state since then, but does not report resets.
+    """
     _settled_at: datetime = attrs.field(default=BEGINNING, repr=False)
-    """Evidence up to this time does not count: a reset or REST has superseded it."""
+    """Evidence up to this time does not count, because a reset or a REST report has superseded it."""
     _lost_since: datetime | None = attrs.field(default=None, repr=False)
     _lost_until: datetime | None = attrs.field(default=BEGINNING, repr=False)
     """Reports of events between these two times may be missing, or a request may have taken effect between
-    them. The second one is None while the loss continues."""
+    them. `_lost_until` is None while the loss continues.
+    """
     _request_lost: bool = attrs.field(default=False, repr=False)
-    """Whether a request about it has no known outcome."""
+    """Whether a request about the group has an unknown outcome."""
     _known: tuple[datetime, frozenset[str]] = attrs.field(
         default=(BEGINNING, frozenset()), repr=False, metadata=NOT_DUMPED
     )
-    """`_triggered_at` and the keys of the fills at the time of the request in flight: that evidence preceded
-    the request."""
+    """`_triggered_at` and the keys of the fills when the unanswered request was sent. This evidence preceded
+    the request.
+    """
     deleting: bool = attrs.field(default=False, repr=False, metadata=NOT_DUMPED)
 
     def __attrs_post_init__(self) -> None:
@@ -127,7 +135,8 @@ class OrderGroup:
     def state(self) -> GroupState:
         """State derived from the evidence received."""
         if self._is_triggered():
-            # A deletion cancels the orders of a group like a trigger does.
+            # A deletion cancels the orders of a group as a trigger does, so cancels prove nothing while one
+            # is pending.
             return GroupState.UNKNOWN if self.deleting else GroupState.TRIGGERED
         return GroupState.UNKNOWN if self._is_uncertain() else GroupState.ACTIVE
 
@@ -138,7 +147,7 @@ class OrderGroup:
 
     @property
     def since(self) -> datetime | None:
-        """Start of the UNKNOWN state, in UTC; None in another state, or if the time is unknown."""
+        """Time at which the UNKNOWN state began, in UTC; None in another state, or if the time is unknown."""
         if self.state is not GroupState.UNKNOWN:
             return None
         return self._lost_since if self._is_missing() else max(self._triggered_at, self._may_exceed_at)
@@ -146,7 +155,8 @@ class OrderGroup:
     # --- conclusions from the evidence ----------------------------------------------------------------
 
     def _is_triggered(self) -> bool:
-        # A request without a known outcome may have reset the group after the evidence known at that time.
+        # A request without a known outcome may have reset the group until `lost_until`, so earlier evidence
+        # does not count.
         lost_until = (self._lost_until or END) if self._request_lost else BEGINNING
         if (
             self._reported_at is not None
@@ -163,31 +173,33 @@ class OrderGroup:
         """Return whether missing reports, or a missing outcome of a request, may affect the state."""
         if self._lost_until is None:
             return True
-        # An order accepted one window later proves that it had not triggered, and no missing fill counts.
+        # An order accepted one window later proves that the group had not triggered, and by then no missing
+        # fill counts any more.
         return self._lost_until > BEGINNING and self._accepted_at < shifted(self._lost_until, WINDOW)
 
     def _is_uncertain(self) -> bool:
         if self._is_missing():
             return True
-        # A cancel or refusal whose time does not show whether it preceded or followed the reset.
+        # There is a cancel or refusal whose time does not show whether it preceded or followed the reset.
         if (
             self._accepted_at <= self._triggered_at > self._settled_at
             and self._triggered_at >= self._reset_after
         ):
             return True
-        # Its fills exceed the limit, and it may still trade: another program may have reset or updated it, or
-        # the venue has not triggered it yet. An order or fill one window later proves that it did not.
+        # The fills exceed the limit, but the group may still trade: another program may have reset or updated
+        # it, or the venue has not triggered it yet. An order or fill one window later proves that it had not
+        # triggered.
         return self._may_exceed_at > self._settled_at and self._alive_at < shifted(
             self._may_exceed_at, WINDOW
         )
 
     @property
     def _alive_at(self) -> datetime:
-        """Time of its last accepted order or last fill."""
+        """Time of the last accepted order or the last fill."""
         return max(self._accepted_at, self._fills[-1][0]) if self._fills else self._accepted_at
 
     def room(self, now: datetime) -> Decimal | None:
-        """Return the number of contracts that may fill before it triggers; None if unknown."""
+        """Return the number of contracts that may fill before the group triggers; None if unknown."""
         if self.state is GroupState.TRIGGERED:
             return ZERO
         limits = self.limits_at(END)
@@ -226,16 +238,18 @@ class OrderGroup:
 
     @property
     def _certain_from(self) -> datetime:
-        """Time after which fills certainly count; earlier ones may have preceded a reset."""
+        """Time after which fills certainly count; earlier fills may have preceded a reset."""
         return max(self._reset_by, self._may_be_reset_by)
 
     @property
     def _implied_reset(self) -> datetime:
-        """Time up to which fills do not count: the group had triggered, and has accepted an order since."""
+        """Time up to which fills do not count, because the group had triggered and has accepted an order
+        since, so it was reset in between.
+        """
         return self._triggered_at if self._triggered_at < self._accepted_at else BEGINNING
 
     def _drop(self, gone: int) -> None:
-        """Drop this many of the oldest fills."""
+        """Remove this many of the oldest fills."""
         self._keys.difference_update(key for _, key, _ in self._fills[:gone])
         del self._fills[:gone]
 
@@ -290,8 +304,8 @@ class OrderGroup:
         self._recount()
 
     def _check_update(self, limit: Limit) -> None:
-        """Compare a new limit with the volume of the window at the time of the update."""
-        if limit.until == END:  # without a known outcome: covered by `_request_lost`
+        """Compare a new limit with the volume of the window when the limit was updated."""
+        if limit.until == END:  # its outcome is unknown, which `_request_lost` records
             return
         first, last = shifted(limit.since, -WINDOW), shifted(limit.until, -WINDOW)
         counted = [each for each in self._fills if first < each[0] <= limit.until]
@@ -320,8 +334,9 @@ class OrderGroup:
             self._recount()
 
     def lose(self, since: datetime | None, until: datetime | None, *, request: bool = False) -> None:
-        """Record that reports of events until a time may be missing, or that a request may have taken effect
-        by then."""
+        """Record that reports of events between two times may be missing or, with `request`, that a request
+        may have taken effect between them.
+        """
         if not self._is_missing():
             self._lost_since, self._request_lost = since, False
         if self._lost_until is not None:
@@ -329,7 +344,7 @@ class OrderGroup:
         self._request_lost |= request
 
     def logged_on(self, time: datetime | None) -> None:
-        """End a continuing loss: a session has logged on."""
+        """End a continuing loss, because a session has logged on."""
         if self._lost_until is None:
             self._lost_until = time
 
@@ -349,13 +364,13 @@ class OrderGroup:
         self._keys = {key for _, key, _ in self._fills}
         self._fills = [each for each in self._fills if each[1] not in known]
         self._dropped_at = BEGINNING
-        # Losses before the request was made no longer count.
+        # Losses before the request was sent no longer count.
         if self._lost_until is not None and self._lost_until <= after:
             self.end_loss()
         self._recount()
 
     def trigger(self, by: datetime) -> None:
-        """Record a trigger on request."""
+        """Record that a request triggered the group."""
         self._reported_at, self._request_lost = max(by, self._accepted_at), False
 
     def learn(self, now: datetime, *, triggered: bool) -> None:

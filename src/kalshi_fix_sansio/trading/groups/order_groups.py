@@ -1,9 +1,10 @@
 """Order groups of an account, their states, and the contracts that may still fill.
 
-A group triggers when more contracts of its orders fill within a rolling window than its limit allows: then
-its resting orders are cancelled, and it accepts no orders until it is reset (Kalshi's page on order groups).
-The venue's answer contains the id of the group but not of the request, so only one request may be in flight,
-and a request left unanswered by a connection loss has an unknown outcome.
+A group triggers when more contracts of its orders fill within a rolling window than its limit allows. The
+venue then cancels its resting orders, and the group accepts no orders until it is reset (Kalshi's page on
+order groups). The venue's answer contains the id of the group but no id of the request. Therefore only one
+request may be unanswered at a time, and the outcome of a request that is unanswered when the connection is
+lost is unknown.
 """
 
 from __future__ import annotations
@@ -48,21 +49,22 @@ from kalshi_fix_sansio.trading.orders.order_reports import GONE
 from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyReport, unwrapped
 
 MAX_LOST: Final = 64
-"""Maximum number of unanswered requests of previous processes that are recognized when a client reports
-them."""
+"""Maximum number of unanswered requests of earlier processes that are remembered until a client reports
+them.
+"""
 _TRIGGERED: Final = frozenset(
     (ExecutionReportText.ORDER_GROUP_CANCEL.value, ExecutionReportText.EXCEEDED_ORDER_GROUP_RISK_LIMIT.value)
 )
-"""Texts (58) of reports about orders whose group had triggered."""
+"""Texts (58) of reports that show that the group of the order had triggered."""
 
 
 class GroupDiscrepancyKind(Enum):
-    """Kind of an inconsistency between a response and the known requests and groups.
+    """Kinds of inconsistency between a response and the known requests and groups.
 
     Attributes:
-        ORPHAN: The group is kept: the response answers a request sent before a connection loss, or by another
-            program.
-        OTHER_LIMIT: The venue's limit is used.
+        ORPHAN: The response answers a request that was sent before a connection loss, or by another program.
+            The group is kept.
+        OTHER_LIMIT: The limit in the response counts.
     """
 
     ORPHAN = "a response about a group that was not requested here"
@@ -77,7 +79,7 @@ class GroupDiscrepancy:
     Attributes:
         kind: The kind of inconsistency.
         group_id: OrderGroupID.
-        detail: The values found, as text for people.
+        detail: The values found, as text for humans.
     """
 
     kind: GroupDiscrepancyKind
@@ -90,12 +92,12 @@ class GroupDiscrepancy:
 
 @attrs.define(eq=False)
 class GroupUpdate:
-    """The changes of a group by an event or message.
+    """The changes that an event or message makes to a group.
 
     Attributes:
-        group: The live object, which later calls change; None if the group is not known.
+        group: The group itself, which later messages change; None if the group is not known.
         before: Its previous state; None if it is new or not known.
-        request: The request that the message answers.
+        request: The request that the message answers; None if it answers none.
         discrepancies: Inconsistencies found.
     """
 
@@ -104,7 +106,7 @@ class GroupUpdate:
     request: OrderGroupRequest | None = None
     discrepancies: list[GroupDiscrepancy] = attrs.field(factory=list)
     _filled_before: Decimal = attrs.field(default=ZERO, repr=False)
-    """Previous value of `OrderGroup.filled_qty`."""
+    """Value of `OrderGroup.filled_qty` before the event."""
 
     @property
     def state_changed(self) -> bool:
@@ -119,7 +121,7 @@ class GroupUpdate:
 
 
 class _Terms(NamedTuple):
-    """Terms that identify a request, since its MsgSeqNum is not known before it is sent."""
+    """Terms that identify a request. Its MsgSeqNum is not known before it is sent."""
 
     action: int
     group_id: str | None
@@ -140,7 +142,7 @@ class _State:
     time: datetime | None
     on: bool
     in_flight: str | None
-    """OrderGroupID of the request in flight."""
+    """OrderGroupID of the unanswered request."""
     groups: list[OrderGroup]
 
 
@@ -148,8 +150,8 @@ class OrderGroups(Mapping[str, OrderGroup]):
     """The order groups of one account by OrderGroupID, over all its order entry sessions.
 
     Pass to `apply` every event, every report of drop copy, and, before it is sent, every OrderGroupRequest
-    and every NewOrderSingle that joins a group. No message of the venue raises an exception. A group's state
-    depends on the set of the messages and not on their order.
+    and every NewOrderSingle that joins a group. No message of the venue raises an exception. The state of a
+    group depends on which messages were received, not on their sequence.
     """
 
     __slots__ = (
@@ -183,12 +185,12 @@ class OrderGroups(Mapping[str, OrderGroup]):
         """Start without groups.
 
         Args:
-            session_type: the type of the sessions; KalshiNR if any of them has it. It determines whether the
-                venue resends missed reports.
-            max_groups: maximum number of groups, about 1 KB each. A response about a further one is reported
-                as TOO_MANY.
-            max_orders: maximum number of open orders whose group is kept, and of ended ones. Beyond it the
-                oldest is dropped; the group of a dropped open order becomes UNKNOWN.
+            session_type: the type of the sessions, which determines whether the venue resends missed reports.
+                Pass KalshiNR if any of them has this type.
+            max_groups: maximum number of groups, about 1 KB each. A response about a further group is
+                reported as TOO_MANY.
+            max_orders: maximum number of open orders whose group is remembered, and of ended orders. Beyond
+                it the oldest is removed; the group of a removed open order becomes UNKNOWN.
             max_fills: maximum number of fills kept per group; with more within twice the window, the group
                 is UNKNOWN.
         """
@@ -197,7 +199,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._groups: dict[str, OrderGroup] = {}
         self._in_flight: OrderGroupRequest | None = None
         self._requested_at: datetime | None = None
-        """The venue's newest time when the request was made."""
+        """The venue's newest time when the unanswered request was sent."""
         self._by_cl_ord_id: dict[str, str] = {}
         """OrderGroupID of each sent order by its ClOrdID, until a report contains its OrderID."""
         self._by_order_id: dict[str, str] = {}
@@ -212,13 +214,17 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._down = False
         """Whether a session has ended since the last logon, and the venue will not resend its reports."""
         self._updates: dict[str | int, GroupUpdate] = {}
-        """Updates of the current call, by OrderGroupID; by a number for groups not known."""
+        """Updates of the current call, by OrderGroupID, or by a number for unknown groups."""
         self.lost_creates: int = 0
-        """Number of create requests with unknown outcome: each may have created a group not known here."""
+        """Number of create requests with unknown outcome; each may have created a group that is not known
+        here.
+        """
         self._lost: list[_Terms] = []
-        """Unanswered requests of previous processes that no client has reported since."""
+        """Unanswered requests of earlier processes that no client has reported since."""
         self.unplaced: UnplacedRequests = UnplacedRequests(OrderGroupRequest, NewOrderSingle)
-        """Requests without outcome that are unreadable, or about groups for which there is no room."""
+        """Requests with unknown outcome that could not be decoded, or concern groups for which there is no
+        room.
+        """
 
     def __getitem__(self, group_id: str) -> OrderGroup:
         return self._groups[group_id]
@@ -231,18 +237,18 @@ class OrderGroups(Mapping[str, OrderGroup]):
 
     @property
     def in_flight(self) -> OrderGroupRequest | None:
-        """The unanswered request. No other may be made until it is answered."""
+        """The unanswered request. No other may be sent until it is answered."""
         return self._in_flight
 
     def room(self, group_id: str, now: datetime) -> Decimal | None:
         """Return the maximum number of contracts of a group's orders that may fill before it triggers.
 
-        Unreported fills may have used some of it. None for a group whose limit or state is unknown, 0 for one
-        that accepts no orders.
+        Fills that are not reported yet may have used part of this number. None if the limit or state of the
+        group is unknown, 0 if the group accepts no orders.
 
         Args:
             group_id: OrderGroupID.
-            now: the current time, aware.
+            now: the current time, timezone-aware.
 
         Raises:
             KeyError: there is no such group.
@@ -289,7 +295,8 @@ class OrderGroups(Mapping[str, OrderGroup]):
                 room for one more group. Do not send it.
         """
         message = unwrapped(event)
-        # A bare message counts only if the venue sends its type: the header of a request contains our time.
+        # Only times of the venue count. A bare message is used only if the venue sends its type, because the
+        # header of a request contains the client's time.
         if message is not event or isinstance(message, ExecutionReport | OrderGroupResponse):
             self._note_time(message)
         match message:
@@ -318,7 +325,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         return self._drain_updates()
 
     def withdraw(self, message: OrderGroupRequest | NewOrderSingle) -> None:
-        """Undo `apply` for a request that `send` refused, so it was not sent."""
+        """Undo `apply` for a request that was not sent because `send` refused it."""
         if message is self._in_flight:
             self._answer(message)
             self._updates.clear()
@@ -330,8 +337,8 @@ class OrderGroups(Mapping[str, OrderGroup]):
     ) -> OrderGroup:
         """Record the current state of a group from another source, such as REST; return the group.
 
-        While a session is down, a group with an open order may change: it stays UNKNOWN until `learn` is
-        called again after the Logon.
+        While a session without resend is disconnected, a group may change unnoticed: it stays UNKNOWN until
+        `learn` is called again after the logon.
 
         Raises:
             LocalProtocolError: there is no room for one more group.
@@ -340,7 +347,8 @@ class OrderGroups(Mapping[str, OrderGroup]):
         if group is None:
             self._require_room()
             group = self._groups[group_id] = OrderGroup(group_id, limit, alloc_account)
-        # Even if `group.limit` is equal: a request for another limit may have no known outcome.
+        # Compares all possible limits, not only `group.limit`: a request for another limit may have an
+        # unknown outcome.
         if group.limits_at(END) != [limit]:
             group.change_limit(BEGINNING, self._time or END, limit)
         group.learn(self._time or BEGINNING, triggered=triggered)
@@ -350,7 +358,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         return group
 
     def forget(self, group_id: str) -> None:
-        """Drop a group that no longer exists."""
+        """Remove a group that no longer exists."""
         self._groups.pop(group_id, None)
         self._settle_lost(group_id)
 
@@ -375,7 +383,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
             )
 
     def _answer(self, request: OrderGroupRequest) -> GroupUpdate:
-        """End the request in flight; return the update of its group."""
+        """Record that the pending request is answered; return the update of its group."""
         self._in_flight = None
         update = self._update_of(self._groups.get(request.order_group_id or ""))
         update.request = request
@@ -403,14 +411,14 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._carry_out(group, request, response)
 
     def _handle_unsolicited(self, response: Any, group: OrderGroup | None) -> None:
-        """Apply a response to a request of another program, or to one whose outcome was unknown."""
+        """Apply a response to a request of another program, or to a request whose outcome was unknown."""
         group_id = response.order_group_id or ""
         self._settle_lost(group_id, made=group is None)
         if group is None:
             update = self._update_of(None)
             group = update.group = self._adopt(update, response, group_id, made=False)
             if group is not None:
-                # It may have been created by a request whose answer was lost.
+                # The group may have been created by a request whose answer was lost.
                 self.lost_creates = max(0, self.lost_creates - 1)
                 _note(update, GroupDiscrepancyKind.ORPHAN, group_id, f"limit {group.limit}")
             return
@@ -435,7 +443,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         )
         self._groups[group_id] = group
         if not made:
-            # Earlier requests about it are unknown, and so are their effects.
+            # Earlier requests about the group, and their effects, are unknown.
             self._lose_outcome(group, first_sent(response))
         return group
 
@@ -453,7 +461,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
             case OrderGroupAction.DELETE:
                 del self._groups[group.group_id]
             case _:
-                # Without a limit in the answer, the requested one is not confirmed.
+                # If the answer contains no limit, the requested one is not confirmed.
                 if limit is None and group.limit is None:
                     limit = request.order_group_contracts_limit
                 if limit is not None and limit != group.limit:
@@ -502,8 +510,9 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._lose_outcome(group, lost.sent_at)
 
     def _settle_lost(self, group_id: str, *, made: bool = False) -> None:
-        """Drop the lost requests about a group with newer information, and one create request if the group is
-        new."""
+        """Remove the lost requests about a group for which there is newer information, and one create request
+        if `made`, because the group may be the one it created.
+        """
         creates = [each for each in self._lost if each.action == OrderGroupAction.CREATE]
         gone = creates[:1] if made else []
         self._lost = [each for each in self._lost if each.group_id != group_id and each not in gone]
@@ -522,8 +531,8 @@ class OrderGroups(Mapping[str, OrderGroup]):
 
     def _handle_logon(self, event: LoggedOn) -> None:
         self._note_time(event.logon)
-        # With resend, a reset of the sequence numbers loses the messages before it. Without resend, a second
-        # logon means that the end of the previous session was not reported.
+        # With resend, only a reset of the sequence numbers loses messages. Without resend, a second logon
+        # means that the end of the previous session was not reported, so reports may have been lost.
         if event.reset if self._resend else self._on and not self._down:
             self._lose_reports(self._open_groups())
         self._on, self._down = True, False
@@ -562,7 +571,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
     # Execution reports
 
     def _group_id(self, report: Any) -> str | None:
-        """Return the OrderGroupID of the order of a report."""
+        """Return the OrderGroupID of the order that a report is about; None if it is in no known group."""
         for known, name in (
             (self._by_order_id, report.order_id),
             (self._by_cl_ord_id, report.cl_ord_id),
@@ -573,16 +582,17 @@ class OrderGroups(Mapping[str, OrderGroup]):
         return None
 
     def _remember(self, known: dict[str, str], name: str, group_id: str) -> None:
-        """Keep the group of an open order; drop the oldest one beyond the limit."""
+        """Remember the group of an open order. Beyond the limit, the oldest order is removed."""
         if len(known) >= self._max_orders and name not in known:
             forgotten = self._groups.get(known[next(iter(known))])
             self._lose_reports([] if forgotten is None else [forgotten])
         group = self._groups.get(group_id)
-        # All orders of a group share one string object, which `_open_groups` compares four times as fast.
+        # All orders of a group share one string object, which makes the comparisons in `_open_groups` four
+        # times as fast.
         remember(known, name, group_id if group is None else group.group_id, self._max_orders)
 
     def _follow(self, report: Any, group_id: str) -> None:
-        """Keep the group of an order by its OrderID, and whether it has ended."""
+        """Remember the group of an order by its OrderID, and whether the order has ended."""
         name = report.order_id
         if not readable(name):
             return
@@ -649,8 +659,9 @@ class OrderGroups(Mapping[str, OrderGroup]):
     # Dump and load
 
     def dump(self) -> dict[str, Any]:
-        """Return the state as JSON values, for `load`. The request in flight is dumped as unanswered: after a
-        crash its outcome is unknown."""
+        """Return the state as JSON values, for `load`. An unanswered request is dumped as lost, because its
+        outcome is unknown after a crash.
+        """
         request = self._in_flight
         creates = request is not None and request.order_group_action == OrderGroupAction.CREATE
         unknown = None if request is None else request.order_group_id
@@ -671,10 +682,10 @@ class OrderGroups(Mapping[str, OrderGroup]):
         )
 
     def load(self, dumped: Mapping[str, Any]) -> None:
-        """Replace the state by a dump. The sessions at the time of the dump count as ended.
+        """Replace the state with a dump. The sessions at the time of the dump count as ended.
 
         Raises:
-            ValueError: the dump is of another version, or not a result of `dump`; the state is unchanged.
+            ValueError: the dump is not a result of `dump` of this class and version; the state is unchanged.
         """
         with loading(dumped, _State, "OrderGroups") as state:
             for group in state.groups:

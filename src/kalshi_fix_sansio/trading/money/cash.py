@@ -1,4 +1,4 @@
-"""Cash flows of fills and settlements, by account and shard: each shard has separate balances."""
+"""Cash flows of fills and settlements, by account and by shard, because each shard has separate balances."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kalshi_fix_sansio.trading.money.settlements import Settlement, SettlementUp
 from kalshi_fix_sansio.trading.orders.order import Account, Fill, Order, OrderUpdate
 
 NO_SHARD: Final = -1
-"""The shard of payouts for markets without a known fill: settlement reports do not contain the shard."""
+"""The shard of payouts for markets without a known fill. Settlement reports do not contain the shard."""
 
 
 class BalanceKey(NamedTuple):
@@ -35,23 +35,22 @@ class BalanceKey(NamedTuple):
 
 @attrs.define(eq=False)
 class Balance:
-    """Changes of the balance of one account on one shard by fills and settlements, in dollars; read-only.
-
-    FIX does not report deposits and transfers.
+    """Changes that fills and settlements made to the balance of one account on one shard, in dollars;
+    read-only. FIX does not report deposits and transfers.
 
     Attributes:
         account: Owner of the balance.
         shard: Index of the exchange shard.
         change: Sum of the reported balance changes (1704 of type BALANCE), net of fees.
         fees: Sum of the reported fees of fills (MiscFeeAmt, 137).
-        paid: Value of contracts bought, less the value of contracts sold.
+        paid: Value of the contracts bought minus the value of the contracts sold.
         unexplained: The part of `change` not explained by price, position and fee: collateral released or
             required by the positions in a group of markets. Only on prediction, and only for fills whose
             reports contain balance change and position.
         payouts: Sum of settlement payouts (1704 of type PAYOUT), net of fees.
         settlement_fees: Sum of the fees of settlements (137).
         fills: Number of fills counted.
-        unreported_changes: Number of fills whose reports do not contain a balance change: while it is 0,
+        unreported_changes: Number of fills whose reports do not contain a balance change. While it is 0,
             `change` is complete.
         settlements: Number of payouts counted.
     """
@@ -96,8 +95,8 @@ class _State:
 class Cash(Mapping[BalanceKey, Balance]):
     """Cash flows of fills and settlements. Pass every update of `Orders` and `Settlements` to `apply`.
 
-    Their order does not matter: a payout received before the fills of its market is moved to the
-    highest shard of those fills.
+    Their sequence does not matter: a payout received before the fills of its market is moved to the highest
+    shard of those fills.
     """
 
     __slots__ = (
@@ -123,21 +122,21 @@ class Cash(Mapping[BalanceKey, Balance]):
         """Start without balances.
 
         Args:
-            product: on margin, the balance change of a fill cannot be computed from its price.
+            product: prediction or margin. On margin, the balance change of a fill cannot be computed from its
+                price.
             parties: account of each party of settlements, by MarketSettlementPartyID. Other parties are
                 treated as customers of a clearing member.
-            max_balances: maximum number of balances (account and shard), about 1 KB each. Fills and payouts
-                of a further one are not counted (`refused`).
-            max_paid: maximum number of payouts kept, at most 2 KB each. A payout is kept to count a
-                redelivery once, and to move it to the right shard if its fills are received later. It is
-                also the maximum number of markets whose shard is kept, at most 0.5 KB each. The oldest is
-                dropped.
+            max_balances: maximum number of balances, about 1 KB each. Fills and payouts of further balances
+                are not counted (`refused`).
+            max_paid: maximum number of payouts kept, at most 2 KB each, and of markets whose shard is kept,
+                at most 0.5 KB each. Beyond it the oldest is removed. A payout is kept so that a redelivery is
+                counted once, and to move it to the right shard if its fills are received later.
         """
         self._parties = dict(parties or {})
         self._payouts: dict[str, dict[tuple[str, str], _Payout]] = {}
-        """The counted payouts, by market, and by date and party."""
+        """The counted payouts, by market, then by date and party."""
         self._remembered = 0
-        """The number of these payouts."""
+        """The number of payouts in `_payouts`."""
         self._shards: dict[str, int] = {}
         """The shard of each market's fills; the highest if there are several."""
         self._max_paid = max_paid
@@ -177,8 +176,8 @@ class Cash(Mapping[BalanceKey, Balance]):
     def apply(self, update: object) -> list[Balance]:
         """Apply an update of `Orders`, or a settlement; return the changed balances.
 
-        They include balances from which fills or payouts are moved to another account or shard, even those
-        that are removed because they have no others.
+        They include balances from which fills or payouts move to another account or shard, even if such a
+        balance is removed because it is now empty.
         """
         changed: dict[BalanceKey, Balance] = {}
         match update:
@@ -237,7 +236,7 @@ class Cash(Mapping[BalanceKey, Balance]):
         symbol, day = settlement.symbol, settlement.clearing_business_date.isoformat()
         shard = self._shards.get(symbol, NO_SHARD)
         paid: dict[str, tuple[Decimal, Decimal]] = {}
-        for party in settlement.parties:  # pages may contain a party twice: both count
+        for party in settlement.parties:  # if a party is listed twice, both amounts count
             amount, fee = paid.get(party.party_id, (ZERO, ZERO))
             paid[party.party_id] = add(amount, party.payout), add(fee, party.fee)
         for party_id, (amount, fee) in paid.items():
@@ -253,7 +252,7 @@ class Cash(Mapping[BalanceKey, Balance]):
                 _book(balance, amount, fee, 1)
             elif (payout.amount, payout.fee) == (amount, fee):
                 continue
-            else:  # a further page of the settlement changed it
+            else:  # a further page of the settlement changed the amount
                 balance = self._balances[payout.key]
                 _book(balance, subtract(amount, payout.amount), subtract(fee, payout.fee), 0)
                 payout.amount, payout.fee = amount, fee
@@ -271,7 +270,9 @@ class Cash(Mapping[BalanceKey, Balance]):
         self._remembered += 1
 
     def _move_payouts(self, symbol: str, shard: int) -> Iterator[Balance]:
-        """Record the shard of a market from a fill; move its earlier payouts to that shard."""
+        """Record the shard of a market, known from a fill; move earlier payouts of the market to that
+        shard.
+        """
         remember(self._shards, symbol, shard, self._max_paid)
         for payout in self._payouts.get(symbol, {}).values():
             before = self._balances[payout.key]
@@ -279,7 +280,7 @@ class Cash(Mapping[BalanceKey, Balance]):
             if not (before.fills or before.settlements):
                 del self._balances[payout.key]
             balance = self._balance(BalanceKey(payout.account, shard))
-            if balance is None:  # no room: it stays in its previous balance
+            if balance is None:  # no room, so the payout stays in its previous balance
                 _book(before, payout.amount, payout.fee, 1)
                 continue
             payout.shard = shard
@@ -288,7 +289,7 @@ class Cash(Mapping[BalanceKey, Balance]):
             yield balance
 
     def uncertain(self) -> list[UncertainItem]:
-        """Return the gaps in the cash flows that the received reports leave."""
+        """Return the parts of the cash flows that the received reports do not determine."""
         found = [
             UncertainItem(
                 what=f"balance change of {each.unreported_changes} fills is unknown",
@@ -321,15 +322,16 @@ class Cash(Mapping[BalanceKey, Balance]):
     # Dump and load
 
     def dump(self) -> dict[str, Any]:
-        """Return the state as JSON values, for `load`. Dump `Orders` at the same time: its dump determines
-        which fills have been counted."""
+        """Return the state as JSON values, for `load`. Dump `Orders` at the same time, because its dump
+        determines which fills have been counted.
+        """
         return dump_state(_State(self.refused, self._payouts, self._shards, list(self._balances.values())))
 
     def load(self, dumped: Mapping[str, Any]) -> None:
-        """Replace the state by a dump.
+        """Replace the state with a dump.
 
         Raises:
-            ValueError: the dump is of another version, or not a result of `dump`; the state is unchanged.
+            ValueError: the dump is not a result of `dump` of this class and version; the state is unchanged.
         """
         with loading(dumped, _State, "Cash") as state:
             balances = {BalanceKey(each.account, each.shard): each for each in state.balances}

@@ -1,8 +1,9 @@
-"""Expected fees of fills by the venue's page on fee rounding, and their comparison with reported fees.
+"""Expected fees of fills according to the venue's page on fee rounding, and their comparison with reported
+fees.
 
 Each fill has a trade fee, rounded up to 0.0001 dollars, and a rounding fee, which makes the balance change a
-multiple of the member's precision. The rounding fees of an order are rebated in whole cents, once they exceed
-one cent.
+multiple of the member's precision. When the rounding fees of an order exceed one cent, they are rebated in
+whole cents.
 """
 
 from __future__ import annotations
@@ -26,14 +27,15 @@ ONE: Final = Decimal(1)
 def trade_fee(
     price: Decimal, quantity: Decimal, rate: Decimal, *, variance: bool, step: Decimal = CENTICENT
 ) -> Decimal:
-    """Return the trade fee of one fill in dollars: a fraction of the value at stake, rounded up to a step.
+    """Return the trade fee of one fill in dollars: a fraction of the value at stake, rounded up.
 
     Args:
-        price: dollars.
-        quantity: contracts.
-        rate: fraction of the value at stake.
-        variance: whether that value is price times (1 - price), as on prediction, rather than the price.
-        step: the fee is rounded up to a multiple of it.
+        price: price in dollars.
+        quantity: number of contracts.
+        rate: the fraction.
+        variance: whether the value at stake per contract is price times (1 - price), as on prediction, rather
+            than the price.
+        step: the fee is rounded up to a multiple of this amount in dollars.
     """
     stake = multiply(price, subtract(ONE, price)) if variance else price
     steps, rest = EXACT.divmod(multiply(multiply(rate, quantity), stake), step)
@@ -50,7 +52,7 @@ class Charge:
     """Fees of one fill, in dollars.
 
     Attributes:
-        trade_fee: Fee by the rate of the market.
+        trade_fee: Fee computed from the rate of the market.
         rounding_fee: Fee that rounds the balance change to its precision.
         rebate: Rebate of the order's earlier rounding fees, in whole cents.
     """
@@ -67,7 +69,7 @@ class Charge:
 
 @attrs.define
 class FeeAccumulator:
-    """Rounding fees of one order not rebated yet, over all its fills as taker and as maker."""
+    """The rounding fees of one order that are not rebated yet, over all its fills as taker and as maker."""
 
     overpaid: Decimal = ZERO
 
@@ -79,11 +81,11 @@ class FeeAccumulator:
         Rounding fees in excess of a cent are rebated in whole cents.
 
         Args:
-            change: balance change of the fill before fees.
-            trade_fee: the trade fee of the fill.
-            precision: the balance changes by multiples of it.
-            rebate_waits: whether a rebate is limited to the fees of its fill, and the rest is rebated with a
-                later fill.
+            change: balance change of the fill in dollars, before fees.
+            trade_fee: the trade fee of the fill in dollars.
+            precision: the balance changes by multiples of this amount in dollars.
+            rebate_waits: whether a rebate is limited to the fees of its fill, so that the rest is rebated
+                with a later fill.
         """
         after_fee = subtract(change, trade_fee)
         rounding_fee = subtract(after_fee, floor(after_fee, precision))
@@ -99,8 +101,8 @@ class FeeTerms:
     """Fee rates of a market, and precision of the owner's balance.
 
     Attributes:
-        taker_rate: Fraction of the value at stake: price times (1 - price), or the price itself.
-        maker_rate: The same, for fills that did not take liquidity.
+        taker_rate: Trade fee of fills that took liquidity, as a fraction of the value at stake.
+        maker_rate: The same for fills that did not take liquidity.
         precision: Step of balance changes in dollars: 0.01, or 0.0001 for direct members.
         variance: Whether the value at stake is price times (1 - price), as on prediction, rather than the
             price.
@@ -118,7 +120,7 @@ class FeeTerms:
 
 
 class FeeDiscrepancyKind(Enum):
-    """Kind of a difference between reported and expected fees."""
+    """Kinds of difference between reported and expected fees."""
 
     FEE = "the fee differs from the venue's page on fee rounding"
     PRECISION = "the balance change is not a multiple of its precision"
@@ -142,16 +144,17 @@ class FeeDiscrepancy:
 
 
 def revenue(side: Side | str, fill: Fill) -> Decimal | None:
-    """Return the balance change of a fill on prediction before fees, in dollars, by price and position.
+    """Return the balance change of a fill on prediction before fees, in dollars, computed from price and
+    position.
 
-    Closed contracts are paid out at once: a long and a short contract are worth a dollar together. Offsets
-    between the positions in a group of markets are not included. None if the report does not contain the
+    Closed contracts are paid out at once: a long and a short contract together are worth one dollar. Offsets
+    between positions in a group of markets are not included. None if the report does not contain the
     position.
     """
     if fill.long_qty is None or fill.short_qty is None:
         return None
     after = subtract(fill.long_qty, fill.short_qty)
-    # Buying opens long and closes short contracts; selling the reverse.
+    # Buying opens long contracts and closes short ones; selling does the reverse.
     opened = min(fill.quantity, max(ZERO, after if side == Side.BUY else after.copy_negate()))
     closed = subtract(fill.quantity, opened)
     price = fill.price if side == Side.BUY else subtract(ONE, fill.price)
@@ -161,8 +164,8 @@ def revenue(side: Side | str, fill: Fill) -> Decimal | None:
 def expected_charges(order: Order, terms: FeeTerms) -> dict[ExecKey, Charge] | None:
     """Return the expected fees of an order's fills, by key.
 
-    None if the reports lack the necessary fields, or fills are missing: rounding fees accumulate over all of
-    an order's fills.
+    None if the reports lack the necessary fields, or if fills are missing, because rounding fees accumulate
+    over all fills of an order.
     """
     if order.unreported_qty:
         return None
@@ -170,8 +173,8 @@ def expected_charges(order: Order, terms: FeeTerms) -> dict[ExecKey, Charge] | N
     fees = FeeAccumulator()
     for key in sorted(order.fills):
         fill = order.fills[key]
-        # The balance change is net of the fee. Whether it includes a rebate makes no difference here: rebates
-        # are whole cents.
+        # The reported balance change has the fee deducted. Whether it includes a rebate makes no difference
+        # here, because rebates are whole cents.
         if fill.balance_change is not None:
             before_fees: Decimal | None = add(fill.balance_change, fill.fee)
         else:

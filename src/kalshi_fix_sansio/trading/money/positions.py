@@ -1,7 +1,7 @@
 """Positions computed from fills, by account and symbol.
 
-Positions are sums over the set of fills and the settlements, so they do not depend on the order in which
-these are received: contracts bought and sold are matched at their average prices.
+Positions are sums over fills and settlements, so they do not depend on the sequence in which these are
+received: contracts bought and sold are matched at their average prices.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ class Position:
         bought: Contracts bought.
         sold: Contracts sold.
         bought_value: Sum of price times quantity of the contracts bought, in dollars.
-        sold_value: The same for the contracts sold.
+        sold_value: Sum of price times quantity of the contracts sold, in dollars.
         fees: Fees of the fills, in dollars.
         settled_at: Settlement price of a contract of YES in dollars; None until the market is settled.
-        reported_net: The key of the newest report that contains the position (704, 705), and that position:
-            long less short.
-        incomplete_orders: Numbers of the orders of which fills may be missing.
+        reported_net: Key of the newest report that contains the position (704, 705), and that position: long
+            minus short contracts.
+        incomplete_orders: Numbers of the orders whose fills may be incomplete.
     """
 
     account: Account
@@ -66,7 +66,7 @@ class Position:
 
     @property
     def counted(self) -> Decimal:
-        """Contracts bought less contracts sold, settled or not; negative if short."""
+        """Contracts bought minus contracts sold, settled or not; negative if short."""
         return subtract(self.bought, self.sold)
 
     @property
@@ -85,7 +85,7 @@ class Position:
 
     @property
     def realized(self) -> Decimal:
-        """Dollars gained or lost by closed contracts: bought and sold again, or settled. Fees are not
+        """Profit or loss in dollars of closed contracts, which were bought and sold, or settled. Fees are not
         deducted.
 
         Exact when the position is closed; otherwise contracts are matched at average prices, with 28 digits.
@@ -99,40 +99,41 @@ class Position:
         return multiply(matched, gain)
 
     def unrealized(self, mark: Decimal) -> Decimal:
-        """Return the gain or loss in dollars of the open contracts, at a price of YES (or of the
-        perpetual) in dollars; 0 when none are open. Fees are not deducted."""
+        """Return the profit or loss in dollars of the open contracts at `mark`, a price of YES (or of the
+        perpetual) in dollars; 0 if no contracts are open. Fees are not deducted.
+        """
         return subtract(self._gain(mark), self.realized) if self.net else ZERO
 
     def profit(self, mark: Decimal) -> Decimal:
-        """Return all profit or loss of the position in dollars after the fees of its fills:
-        `realized + unrealized(mark) - fees`, exactly.
+        """Return the total profit or loss of the position in dollars after the fees of its fills: `realized +
+        unrealized(mark) - fees`, without rounding.
 
-        Fees of the settlement, and of a trade that would close the open contracts, are not deducted.
+        Fees of a settlement, and of a trade that would close the open contracts, are not deducted.
         """
         return subtract(self._gain(mark), self.fees)
 
     def _gain(self, mark: Decimal) -> Decimal:
-        """Return the gain of all contracts before fees, the open ones at a price."""
+        """Return the profit or loss of all contracts before fees, with open contracts valued at `mark`."""
         at = mark if self.settled_at is None else self.settled_at
         return multiply_add(self.counted, at, subtract(self.sold_value, self.bought_value))
 
     @property
     def unexplained(self) -> Decimal:
-        """Position reported by the venue less `counted`, in contracts; 0 if the venue has reported none."""
+        """Position reported by the venue minus `counted`, in contracts; 0 if the venue has reported none."""
         return ZERO if self.reported_net is None else subtract(self.reported_net[1], self.counted)
 
 
 @attrs.frozen
 class PositionDiscrepancy:
-    """A position reported by the venue that differs from the sum of the fills, with no fill known to be
-    missing.
+    """A position reported by the venue that differs from the sum of the fills, although no fill is known to
+    be missing.
 
     Attributes:
         account: Owner of the position.
         symbol: Ticker of the market.
-        counted: Contracts by the fills: long less short.
-        reported_net: Contracts by the venue: long less short.
-        key: Key of the report that contains it.
+        counted: Contracts according to the fills: long minus short.
+        reported_net: Contracts according to the venue: long minus short.
+        key: Key of the report that contains the venue's position.
     """
 
     account: Account
@@ -152,7 +153,9 @@ class _State:
 
 
 class Positions(Mapping[PositionKey, Position]):
-    """The positions from the fills of `Orders`. Pass every update of `Orders` to `apply`."""
+    """Positions computed from the fills of `Orders`. Pass every update of `Orders` and `Settlements` to
+    `apply`.
+    """
 
     __slots__ = ("_lost", "_max_positions", "_max_settled", "_positions", "_settled", "refused")
 
@@ -160,19 +163,21 @@ class Positions(Mapping[PositionKey, Position]):
         """Start without positions; call `begin` for existing ones.
 
         Args:
-            max_positions: maximum number of positions, about 1 KB each. A further one replaces the oldest
-                flat one without missing fills; if there is none, its fills are not counted.
-            max_settled: maximum number of settled markets kept, at most 1 KB each, to settle a position
-                whose first fill is received later. Beyond it the one whose settlement was received
-                first is dropped: a position that begins afterwards counts as open.
+            max_positions: maximum number of positions, about 1 KB each. Beyond it, a new position replaces
+                the oldest flat one without missing fills; if there is none, fills of the new position are not
+                counted.
+            max_settled: maximum number of settled markets remembered, at most 1 KB each, to settle positions
+                whose first fill is received later. Beyond it, the market whose settlement was received first
+                is removed: a position in it that begins afterwards counts as open.
         """
         self._max_positions, self._max_settled = max_positions, max_settled
         self._settled: dict[str, tuple[date, Decimal]] = {}
         """ClearingBusinessDate and price of the latest settlement, by market."""
         self._positions: dict[PositionKey, Position] = {}
         self._lost: list[Mapping[str, Mapping[str, Mapping[int, Order]]]] = []
-        """`OrderUpdate.lost` of each `Orders`: the orders that became uncertain by such a loss have no
-        updates of their own."""
+        """`OrderUpdate.lost` of each `Orders`. Orders that became uncertain by a loss have no separate
+        updates.
+        """
         self.refused: int = 0
         """Number of fills not counted for lack of room."""
 
@@ -203,7 +208,7 @@ class Positions(Mapping[PositionKey, Position]):
         return table(f"Positions: {len(self)}", head, rows)
 
     def of(self, symbol: str, account: Account = Account()) -> Position:  # noqa: B008 it is a constant
-        """Return a position; an empty one if it has no fills."""
+        """Return the position of an account in a market; an empty one if it has no fills."""
         return self._positions.get(PositionKey(account, symbol)) or self._empty(account, symbol)
 
     def begin(
@@ -213,8 +218,9 @@ class Positions(Mapping[PositionKey, Position]):
         price: Decimal,
         account: Account = Account(),  # noqa: B008
     ) -> None:
-        """Add the contracts held before the first fill, negative if short, at their average price in
-        dollars."""
+        """Add contracts held before the first fill (`net` is negative if short), at their average price in
+        dollars.
+        """
         position = self._position(account, symbol)
         if position is not None:
             _trade(position, net, price)
@@ -222,8 +228,8 @@ class Positions(Mapping[PositionKey, Position]):
     def apply(self, update: object) -> list[Position]:
         """Apply an update of `Orders`, or a settlement; return the changed positions.
 
-        When a report moves an order to another account, they include the position that its fills are moved
-        from, even if it is removed because it has no other fills.
+        When a report moves an order to another account, the result includes the position from which its fills
+        are moved, even if that position is removed because it has no other fills.
         """
         match update:
             case OrderUpdate(order=Order() as order):
@@ -236,10 +242,11 @@ class Positions(Mapping[PositionKey, Position]):
         return []
 
     def discrepancies(self) -> list[PositionDiscrepancy]:
-        """Return the positions that differ from the venue's, where no fills are known to be missing: no order
-        of that account and symbol is uncertain or has missing fills.
+        """Return the positions that differ from those reported by the venue, although no order of the account
+        and symbol is uncertain or has missing fills.
 
-        Fills of other sessions are not counted unless a listener follows them, and neither are transfers.
+        Fills of other sessions are not counted unless a listener session receives them; transfers are not
+        counted.
         """
         return [
             PositionDiscrepancy(
@@ -250,7 +257,7 @@ class Positions(Mapping[PositionKey, Position]):
         ]
 
     def may_miss_fills(self, position: Position) -> bool:
-        """Return whether fills may be missing: of an order of its account and market."""
+        """Return whether fills of an order of its account and market may be missing."""
         return bool(position.incomplete_orders) or any(
             order.state in UNCERTAIN and order.account == position.account
             for lost in self._lost
@@ -259,7 +266,7 @@ class Positions(Mapping[PositionKey, Position]):
         )
 
     def uncertain(self) -> list[UncertainItem]:
-        """Return the uncertain positions without an uncertain order: `Orders` reports the others."""
+        """Return the positions that are uncertain although no order is. `Orders` lists uncertain orders."""
         found = [
             UncertainItem(
                 what=f"position is {each.counted:f} by its fills, {each.reported_net:f} by the venue",
@@ -325,7 +332,7 @@ class Positions(Mapping[PositionKey, Position]):
         known = self._settled.get(symbol)
         if known is not None and day < known[0]:
             return []
-        # Also without a position: its fills may be received later.
+        # Recorded even if there is no position, because its fills may be received later.
         remember(self._settled, symbol, (day, settlement.price), self._max_settled)
         found = [each for each in self._positions.values() if each.symbol == symbol]
         for position in found:
@@ -356,15 +363,16 @@ class Positions(Mapping[PositionKey, Position]):
     # Dump and load
 
     def dump(self) -> dict[str, Any]:
-        """Return the state as JSON values, for `load`. Dump `Orders` at the same time: its dump determines
-        which fills have been counted."""
+        """Return the state as JSON values, for `load`. Dump `Orders` at the same time, because its dump
+        determines which fills have been counted.
+        """
         return dump_state(_State(self.refused, self._settled, list(self._positions.values())))
 
     def load(self, dumped: Mapping[str, Any]) -> None:
-        """Replace the state by a dump.
+        """Replace the state with a dump.
 
         Raises:
-            ValueError: the dump is of another version, or not a result of `dump`; the state is unchanged.
+            ValueError: the dump is not a result of `dump` of this class and version; the state is unchanged.
         """
         with loading(dumped, _State, "Positions") as state:
             positions = {PositionKey(each.account, each.symbol): each for each in state.positions}

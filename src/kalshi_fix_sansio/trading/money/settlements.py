@@ -1,8 +1,8 @@
 """Settlements of markets, assembled from the pages that the venue sends.
 
-A settlement with many parties is split into several MarketSettlementReports with different ids; they belong
-together by Symbol and ClearingBusinessDate (Kalshi's page on market settlement). Amounts are in dollars,
-quantities in contracts.
+A settlement with many parties is split into several MarketSettlementReports with different ids. Symbol and
+ClearingBusinessDate identify the reports that belong together (Kalshi's page on market settlement). Amounts
+are in dollars, quantities in contracts.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _NO_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class SettlementDiscrepancyKind(Enum):
-    """Kind of an inconsistency of a report.
+    """Kinds of inconsistency in settlement reports.
 
     Attributes:
-        UNREADABLE: The page is not counted: the settlement stays incomplete.
-        CHANGED: The first version is kept.
-        TOO_MANY_PAGES: The page is counted, and the settlement is reported again.
+        UNREADABLE: The page is not counted, so the settlement stays incomplete.
+        CHANGED: The version received first counts.
+        TOO_MANY_PAGES: The page is counted, and the settlement is returned again in the update.
     """
 
     UNREADABLE = "a field of the settlement is missing, unreadable or too long"
@@ -54,7 +54,7 @@ class SettlementDiscrepancy:
     Attributes:
         kind: The kind of inconsistency.
         symbol: Ticker of the market.
-        detail: The values found, as text for people.
+        detail: The values found, as text for humans.
     """
 
     kind: SettlementDiscrepancyKind
@@ -67,7 +67,7 @@ class SettlementDiscrepancy:
 
 @attrs.frozen
 class SettledParty:
-    """The part of a settlement for one party.
+    """The result of a settlement for one party.
 
     Attributes:
         party_id: PartyID (448).
@@ -96,7 +96,7 @@ class Settlement:
     Attributes:
         symbol: Ticker of the market.
         clearing_business_date: ClearingBusinessDate (715).
-        market_result: MarketResult as sent: a known code, or another value.
+        market_result: MarketResult as sent: a member of the enum, or an unknown code as text.
         price: Settlement price of a contract of YES in dollars, before fees.
         parties: The parties, sorted by id.
         pages: Number of pages received.
@@ -127,13 +127,12 @@ class Settlement:
 
 @attrs.frozen
 class IncompleteSettlement:
-    """A settlement of which pages are missing.
+    """A settlement with missing pages.
 
     Attributes:
         symbol: Ticker of the market.
         clearing_business_date: ClearingBusinessDate (715).
-        since: The earliest SendingTime (52) of its pages, in UTC; None if the caller passed messages without
-            one.
+        since: The earliest SendingTime (52) of its pages, in UTC; None if the messages had none.
         pages: Number of pages received.
         of: Total number of pages; None if no page contains it.
     """
@@ -147,11 +146,11 @@ class IncompleteSettlement:
 
 @attrs.define(eq=False)
 class SettlementUpdate:
-    """The effect of one report.
+    """The effect of one MarketSettlementReport.
 
     Attributes:
         symbol: Ticker of the market.
-        settlement: The settlement, if it is complete with this report.
+        settlement: The settlement, if this report completes it; None otherwise.
         discrepancies: Inconsistencies found.
     """
 
@@ -162,7 +161,7 @@ class SettlementUpdate:
 
 @attrs.frozen
 class _Page:
-    """The kept fields of one report."""
+    """The fields of one report that are kept."""
 
     market_result: MarketResult | str
     price: Decimal
@@ -174,16 +173,16 @@ class _Page:
 
 @attrs.define(eq=False)
 class _Pages:
-    """The reports of one market and date by id, with summary values."""
+    """The reports of one market and date by id, with values summarized from them."""
 
     symbol: str
     date: date
     by_id: dict[str, _Page] = attrs.field(factory=dict)
     party_ids: set[str] = attrs.field(factory=set, metadata=NOT_DUMPED)
     since: datetime | None = attrs.field(default=None, metadata=NOT_DUMPED)
-    """The earliest SendingTime."""
+    """The earliest SendingTime of the pages."""
     total: int | None = attrs.field(default=None, metadata=NOT_DUMPED)
-    """Total number of pages: the greatest one that a page contains; None if none contains it."""
+    """Total number of pages: the highest number that a page contains; None if no page contains it."""
     marked: bool = attrs.field(default=False, metadata=NOT_DUMPED)
     """Whether a page contains LastFragment (893)."""
     has_last: bool = attrs.field(default=False, metadata=NOT_DUMPED)
@@ -194,25 +193,27 @@ class _Pages:
         self.party_ids.update(party.party_id for party in page.parties)
         if page.sent_at is not None:
             self.since = page.sent_at if self.since is None else min(self.since, page.sent_at)
-        # If pages differ the greatest number counts: a settlement reported too early lacks payouts, one
-        # reported too late is listed as incomplete.
+        # If pages differ, the highest number counts: a settlement reported too early would lack payouts,
+        # while one reported too late is listed as incomplete in the meantime.
         if page.total is not None:
             self.total = page.total if self.total is None else max(self.total, page.total)
         self.marked |= page.last is not None
         self.has_last |= page.last is True
 
     def is_complete(self) -> bool:
-        """Return whether all pages are received: their total number, or without one, the last page. Without
-        either field a single report is complete."""
-        # TotNumMarketSettlementReports and LastFragment (893) are both optional, and pages may be received
-        # in any order, and repeatedly after a resend.
+        """Return whether all pages have been received. The pages contain their total number, or else the last
+        page is marked; without either field, a single report is complete.
+        """
+        # TotNumMarketSettlementReports and LastFragment (893) are both optional. Pages may arrive in any
+        # sequence, and repeatedly after a resend.
         if self.total is not None:
             return len(self.by_id) >= self.total
         return self.has_last or not self.marked
 
     def settlement(self) -> Settlement:
-        """Return the settlement assembled from the pages, independent of their order of arrival."""
-        # By report id: the result must be the same after `load` and for any order of arrival.
+        """Return the settlement assembled from the pages."""
+        # Sorted by report id, because the result must be the same after `load` and for any sequence of
+        # arrival.
         pages = [self.by_id[report_id] for report_id in sorted(self.by_id)]
         return Settlement(
             self.symbol,
@@ -225,7 +226,7 @@ class _Pages:
 
     @property
     def weight(self) -> int:
-        """Its count against `max_parties`: a page without parties counts as one."""
+        """Number of parties, counted against `max_parties`; a page without parties counts as one."""
         return sum(map(_weight, self.by_id.values()))
 
 
@@ -239,7 +240,7 @@ class _State:
 class Settlements(Mapping[tuple[str, date], Settlement]):
     """The settlements received on the sessions of one account, by Symbol and ClearingBusinessDate.
 
-    Pass every event to `apply` in any order; redelivered reports have no effect. A complete settlement is
+    Pass every event to `apply`, in any sequence; redelivered reports have no effect. A complete settlement is
     reported once and kept; `incomplete` returns the others, with the time of their first page. No message of
     the venue raises an exception.
     """
@@ -250,14 +251,14 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         """Start without settlements.
 
         Args:
-            max_settlements: maximum number of settlements (market and date). A further one replaces the
-                oldest complete one.
-            max_parties: maximum number of parties of all settlements together, about 1 KB each. A page is
-                not kept if dropping complete settlements does not make enough room.
+            max_settlements: maximum number of settlements. Beyond it, a new settlement replaces the oldest
+                complete one.
+            max_parties: maximum number of parties in all settlements together, about 1 KB each. A page is not
+                kept if removing complete settlements does not make enough room.
         """
         self._max_settlements, self._max_parties = max_settlements, max_parties
         self._kept: dict[tuple[str, date], _Pages] = {}
-        """The least recently changed one first."""
+        """The pages by market and date, the least recently changed first."""
         self._weight = 0
         """Number of parties of all pages."""
 
@@ -274,7 +275,7 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         return sum(1 for _ in self)
 
     def incomplete(self) -> list[IncompleteSettlement]:
-        """Return the settlements with missing pages, the longest waiting first."""
+        """Return the settlements with missing pages; the one that has waited longest comes first."""
         waiting = [
             IncompleteSettlement(pages.symbol, pages.date, pages.since, len(pages.by_id), pages.total)
             for pages in self._kept.values()
@@ -302,7 +303,7 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         if not isinstance(message, MarketSettlementReport):
             return None
         report: Any = message
-        # A field that a lenient session could not read is None, despite its declared type.
+        # On a lenient session an unreadable field is None, despite its declared type.
         update = SettlementUpdate(clipped(report.symbol))
         page = _page(report)
         if isinstance(page, str):
@@ -325,11 +326,12 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         return update
 
     def _add(self, update: SettlementUpdate, key: tuple[str, date], report_id: str, page: _Page) -> None:
-        # Removed and reinserted as the newest: `_make_room` drops from the oldest.
+        # Removed and reinserted as the newest, because `_make_room` removes the oldest first.
         pages = self._kept.pop(key, None) or _Pages(*key)
         self._kept[key] = pages
         if pages.by_id:
-            # Kept, because it contains payouts: the settlement reported as complete was not.
+            # The page is kept because it contains payouts: the settlement that was reported as complete was
+            # not.
             if pages.is_complete():
                 _note(update, SettlementDiscrepancyKind.TOO_MANY_PAGES, f"report {report_id}")
             other = next(iter(pages.by_id.values()))
@@ -349,14 +351,15 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
             update.settlement = pages.settlement()
 
     def _make_room(self, key: tuple[str, date], weight: int) -> bool:
-        """Drop complete settlements, the oldest first, until there is room for a page; return whether there
-        is."""
+        """Remove complete settlements, the oldest first, until there is room for a page; return whether there
+        is room.
+        """
         more = key not in self._kept
         if self._has_room(more, weight):
             return True
-        if weight > self._max_parties:  # dropping others would not suffice
+        if weight > self._max_parties:  # removing others would not suffice
             return False
-        # Incomplete ones are kept: their pages are not resent, so they could never become complete.
+        # Incomplete settlements are kept: their pages are not resent, so they could never become complete.
         for other in [other for other, pages in self._kept.items() if other != key and pages.is_complete()]:
             self._weight -= self._kept.pop(other).weight
             if self._has_room(more, weight):
@@ -373,10 +376,10 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         return dump_state(_State(list(self._kept.values())))
 
     def load(self, dumped: Mapping[str, Any]) -> None:
-        """Replace the state by a dump.
+        """Replace the state with a dump.
 
         Raises:
-            ValueError: the dump is of another version, or not a result of `dump`; the state is unchanged.
+            ValueError: the dump is not a result of `dump` of this class and version; the state is unchanged.
         """
         with loading(dumped, _State, "Settlements") as state:
             kept = {(each.symbol, each.date): _restored(each) for each in state.settlements}
@@ -396,15 +399,14 @@ def _weight(page: _Page) -> int:
 
 
 def _page(report: Any) -> _Page | str:
-    """Return the kept fields of a report, or a description of its error."""
+    """Return the fields of a report to keep, or a description of its error."""
     for name in ("market_settlement_report_id", "symbol", "market_result"):
         value = getattr(report, name)
         if not readable(value):
             return f"{name} is {clipped(value)!r}"
     if report.clearing_business_date is None or report.settlement_price is None:
         return "no ClearingBusinessDate" if report.clearing_business_date is None else "no SettlementPrice"
-    # A lenient session delivers messages that it could not fully read. A missing payout would make all sums
-    # wrong.
+    # A lenient session delivers messages with unreadable fields. A missing payout would make all sums wrong.
     if report.problems:
         return str(report.problems[0])
     parties: list[SettledParty] = []

@@ -1,1 +1,1 @@
-"""Orders, kept from requests, execution reports and the events of the session."""
+"""Order state, computed from requests, execution reports and session events."""

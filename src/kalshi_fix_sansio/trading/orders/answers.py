@@ -1,4 +1,4 @@
-"""Requests that answers and reports settle, and the answers that were received before."""
+"""Match answers and reports with pending requests, and recognize redelivered answers."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from kalshi_fix_sansio.trading.orders.order_index import OrderIndex
 from kalshi_fix_sansio.trading.orders.order_reports import CHANGES, identity
 
 MAX_ANSWERS: Final = 10_000
-"""Maximum number of remembered answers, to recognize redelivered ones, and of remembered requests whose
-order ended before their answer."""
+"""Limit for each of two memories: answers already received, to recognize redelivered ones, and requests that
+were settled before their answer.
+"""
 _ANSWERED: Final[Mapping[str | None, str]] = {
     CxlRejResponseTo.ORDER_CANCEL_REQUEST: OrderCancelRequest.MSG_TYPE,
     CxlRejResponseTo.ORDER_CANCEL_REPLACE_REQUEST: OrderCancelReplaceRequest.MSG_TYPE,
@@ -39,11 +40,14 @@ class Answers:
     def __init__(self, kept: OrderIndex) -> None:
         self._kept = kept
         self.known: dict[str, None] = {}
-        """Hashes of answers without ExecID, and OrderID and ExecID of reports that settled one of several
-        requests with one ClOrdID; the oldest first."""
+        """Messages already received, the oldest first: hashes of answers without ExecID, and "OrderID ExecID"
+        of reports that settled one of several requests with the same ClOrdID.
+        """
         self.overtaken: dict[str, None] = {}
-        """ClOrdIDs of changes and cancels that were settled before their answer, such as by drop copy or the
-        end of their order, the oldest first: a reject of them contains no new information."""
+        """ClOrdIDs of changes and cancels that were settled before their answer, for example by drop copy or
+        the end of their order; the oldest first. A later reject of such a request contains no new
+        information.
+        """
 
     def is_repeated(self, message: Message) -> bool:
         """Return whether an answer without ExecID has been received before."""
@@ -65,16 +69,16 @@ class Answers:
         )
 
     def overtake(self, order: Order, request: PendingRequest) -> None:
-        """Settle a request by other evidence than its own answer, which may still be received."""
+        """Settle a request on evidence other than its own answer, which may still arrive."""
         self._kept.answer(order, request)
         self.record_overtaken(request.cl_ord_id)
 
     def record_overtaken(self, cl_ord_id: str) -> None:
-        """Remember a change or cancel that needs no answer, which may still be received."""
+        """Remember a change or cancel whose answer is no longer needed but may still arrive."""
         remember(self.overtaken, cl_ord_id, None, MAX_ANSWERS)
 
     def settle(self, order: Order, report: Any, key: ExecKey | None, is_copy: bool) -> None:
-        """Settle the requests that a report answers, or shows to have been accepted."""
+        """Settle the requests that a report answers, or whose acceptance it implies."""
         if order.is_done:
             for request in list(order.pending):
                 self.overtake(order, request)
@@ -84,22 +88,23 @@ class Answers:
             self._settle_change(order, report, key, is_copy)
         else:
             shown.append(report.cl_ord_id)
-        # An order has a ClOrdID only once a request has renamed it. Amends under the order's own id are
-        # confirmed only by their own reports.
+        # A report with the new ClOrdID of a request implies that the request was accepted. Amends that keep
+        # the order's ClOrdID are confirmed only by their own reports.
         for name in filter(None, shown):
             for holder, request in self._kept.requests(name):
                 if not request.renames or request.is_after(key) or request not in holder.pending:
                     continue
-                # A request may rename an order back, to an earlier ClOrdID: then only the request's own
-                # answer shows that it was accepted. Nor is it settled while the report or the order has an
-                # earlier ClOrdID.
+                # A request may also rename an order back to an earlier ClOrdID. Then the ClOrdID proves
+                # nothing, and only the request's own answer settles it. The same holds while the report or
+                # the order still has an earlier ClOrdID.
                 names = {report.cl_ord_id, holder.cl_ord_id, request.cl_ord_id}
                 if names.isdisjoint(holder.origins(request)):
                     self._settle_chain(holder, request, is_copy)
 
     def _settle_change(self, order: Order, report: Any, key: ExecKey | None, is_copy: bool) -> None:
-        """Settle the request that a report shows to have been carried out: of several with one ClOrdID, the
-        first one that was sent and awaits its answer; for a copy the first that is uncertain."""
+        """Settle the request that a report confirms. If several share the ClOrdID, choose the first one sent
+        that awaits its answer or, for a report of drop copy, the first uncertain one.
+        """
         msg_type = OrderCancelReplaceRequest.MSG_TYPE if report.exec_type == ExecType.REPLACED else None
         orig = report.orig_cl_ord_id
         found = [
@@ -119,11 +124,13 @@ class Answers:
             ),
         )
         self._settle_chain(holder, request, is_copy)
-        if len(found) > 1:  # when redelivered, it must not settle another one
+        if len(found) > 1:  # a redelivered report must not settle another request
             remember(self.known, known, None, MAX_ANSWERS)
 
     def _settle_chain(self, order: Order, request: PendingRequest, is_copy: bool) -> None:
-        """Settle a request that was accepted, and those that it chains from: they were accepted before it."""
+        """Settle an accepted request and the earlier requests it chains from, which must have been accepted
+        too.
+        """
         settle = self.overtake if is_copy else self._kept.answer
         earlier = order.pending[: order.pending.index(request)]
         settle(order, request)

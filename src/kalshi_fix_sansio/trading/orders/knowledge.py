@@ -1,5 +1,6 @@
-"""What is known about an order beyond its reports, as one value. Each method of `Knowledge` is a column of
-the table of transitions in `docs/orders.md`."""
+"""Certainty about the state of an order, as one value. Each method of `Knowledge` is a column of the
+transition table in `docs/orders.md`.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +16,12 @@ from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey, covers
 
 
 class KnowledgeKind(Enum):
-    """Kinds of knowledge about an order beyond its reports.
+    """Whether the reports received determine the state of an order, and if not, why.
 
     Attributes:
-        LOSS: A newer unsolicited report shows the current state; drop copy does too.
-        NOT_AT_VENUE: The end of the order has not been reported: only the report of the end, drop copy or the
-            user can resolve this.
+        LOSS: Ends with a newer unsolicited report or with drop copy, which show the current state.
+        NOT_AT_VENUE: The venue has not reported how the order ended. Ends with that report, with drop copy,
+            or when the user resolves the order.
     """
 
     CLEAR = "no report is missing"
@@ -37,18 +38,22 @@ _CLEAR, LOSS, NOT_AT_VENUE, RESOLVED_OPEN, RESOLVED_DONE = KnowledgeKind
 
 @attrs.frozen
 class Knowledge:
-    """What is known about an order beyond its reports, and since when it is uncertain."""
+    """Certainty about the state of an order, and when an uncertainty began."""
 
     kind: KnowledgeKind = _CLEAR
     epoch: int = 0
-    """`Orders.epoch` of the latest loss or reject: drop copy requested earlier does not cover it."""
+    """`Orders.epoch` of the latest loss or reject. Drop copy requested before that epoch does not resolve the
+    uncertainty.
+    """
     since: datetime | None = None
-    """UTC: SendingTime (52) of the last message before the uncertainty began."""
+    """SendingTime (52), in UTC, of the last message before the uncertainty began."""
     begin: ExecKey | None = None
-    """Newest unsolicited report before the uncertainty began: drop copy must be requested from here. None
-    for the newest report when the order was sent, or the first report about it."""
+    """Newest unsolicited report before the uncertainty began, from which drop copy must be requested. If
+    None, drop copy must begin at the newest report when the order was sent, or else at the first report about
+    the order.
+    """
     floor: ExecKey = NO_KEY
-    """Newest report about the order before the latest loss: a newer unsolicited one ends a LOSS."""
+    """Newest report about the order before the latest loss. A newer unsolicited report ends a LOSS."""
     cancel_expected: bool = False
     """Whether the venue should have cancelled the order when the connection ended."""
 
@@ -58,13 +63,13 @@ class Knowledge:
         return self.kind is LOSS or self.kind is NOT_AT_VENUE
 
     def lose(self, epoch: int, time: datetime | None, begin: ExecKey, last: ExecKey) -> Knowledge:
-        """Return the knowledge after a loss of reports about an order; `last` is its newest report."""
+        """Return the knowledge after a loss of reports; `last` is the order's newest report."""
         if self.is_uncertain:
             return attrs.evolve(self, epoch=epoch, floor=last)
         return Knowledge(LOSS, epoch, time, begin, last)
 
     def leave_unanswered(self, epoch: int, time: datetime | None) -> Knowledge:
-        """Return the knowledge once the request of an order without reports will have no answer."""
+        """Return the knowledge when an order has no report and its request will not be answered."""
         if self.kind is RESOLVED_DONE:
             return self
         if self.is_uncertain:
@@ -72,8 +77,9 @@ class Knowledge:
         return Knowledge(LOSS, epoch, time)
 
     def record_absence(self, epoch: int, time: datetime | None, last: ExecKey | None) -> Knowledge:
-        """Return the knowledge after a reject that states that the order no longer exists; `last` is its
-        newest report."""
+        """Return the knowledge after a reject stating that the order no longer exists; `last` is the order's
+        newest report.
+        """
         if self.is_uncertain:
             return attrs.evolve(
                 self,
@@ -85,20 +91,22 @@ class Knowledge:
         return Knowledge(NOT_AT_VENUE, epoch, time, last)
 
     def report(self, key: ExecKey, *, is_open: bool) -> Knowledge:
-        """Return the knowledge after an unsolicited report; `is_open` if it is the newest and does not end
-        the order."""
+        """Return the knowledge after an unsolicited report; `is_open` is set if the report is the newest and
+        does not end the order.
+        """
         if self.kind is LOSS:
             return CLEAR if key > self.floor else self
         # Only a new report can contradict the user's resolution.
         return CLEAR if self.kind is RESOLVED_DONE and is_open else self
 
     def cover(self, epoch: int, begin: ExecKey, needed: ExecKey | None) -> Knowledge:
-        """Return the knowledge after drop copy from `begin` on, requested at an epoch; `needed` is the report
-        from which it must be requested."""
+        """Return the knowledge after drop copy that was requested from `begin` at an epoch; `needed` is the
+        report from which this order needs it.
+        """
         return CLEAR if self.is_uncertain and self.epoch <= epoch and covers(begin, needed) else self
 
     def expect_cancel(self) -> Knowledge:
-        """Return the knowledge after the end of a connection with CancelOrdersOnDisconnect."""
+        """Return the knowledge after a connection with CancelOrdersOnDisconnect has ended."""
         return attrs.evolve(self, cancel_expected=True) if self.is_uncertain else self
 
 
@@ -107,17 +115,19 @@ RESOLVED: Final = {
     True: Knowledge(RESOLVED_OPEN),
     False: Knowledge(RESOLVED_DONE),
 }
-"""The resolved knowledge, by whether the user reports the order as open."""
+"""The knowledge after the user has resolved an order; the keys are whether the user reported the order as
+open.
+"""
 
 
 @attrs.frozen
 class Loss:
-    """A loss of reports about any order.
+    """An event, such as a disconnect, after which reports about any order may be missing.
 
     Attributes:
-        epoch: `Orders.epoch` since then.
-        time: UTC: SendingTime (52) of the last message before it.
-        newest: By shard, the newest unsolicited report before it.
+        epoch: `Orders.epoch` after the event.
+        time: SendingTime (52), in UTC, of the last message before the event.
+        newest: By shard, the newest unsolicited report before the event.
     """
 
     epoch: int
@@ -127,13 +137,13 @@ class Loss:
 
 @attrs.define(eq=False)
 class Mark:
-    """The losses that an order has not applied yet. All orders that were last evaluated between the same two
-    losses share one mark.
+    """The position of an order in the sequence of losses: which losses it has not applied yet. All orders
+    that were last evaluated between the same two losses share one mark.
 
     Attributes:
-        epoch: The last loss before it.
-        reports: The first loss of reports after it; None if there is none.
-        answers: The first loss of reports and of the answers to requests.
+        epoch: Epoch of the last loss before the mark.
+        reports: The first loss of reports after the mark; None if there is none.
+        answers: The first loss after the mark that also affected answers to requests; None if there is none.
     """
 
     epoch: int
@@ -152,8 +162,10 @@ class LossesState:
 
 
 class Losses:
-    """The losses of reports about any order. Adding one takes constant time, however many orders are open: an
-    order applies the first and the last loss since it was last evaluated, which has the effect of all."""
+    """All losses of reports. Adding a loss takes constant time, however many orders are open: each order
+    later applies the first and the last loss since it was last evaluated, which has the same effect as
+    applying all of them.
+    """
 
     __slots__ = ("_marks", "answers", "cancels", "mark", "reports")
 
@@ -169,7 +181,9 @@ class Losses:
         self._marks: WeakValueDictionary[int, Mark] = WeakValueDictionary({1: self.mark})
 
     def add(self, loss: Loss, *, answers: bool, cancels: bool) -> None:
-        """Add a loss of reports, of the answers to requests too if `answers`."""
+        """Add a loss of reports. With `answers`, answers to requests may be lost too; with `cancels`, the
+        venue should have cancelled the orders.
+        """
         self.reports = loss.epoch
         if cancels:
             self.cancels = loss.epoch
@@ -181,11 +195,11 @@ class Losses:
         self.mark = self._marks[loss.epoch] = Mark(loss.epoch)
 
     def dump(self) -> LossesState:
-        """Return the state, for the dump of `Orders`."""
+        """Return the state to include in the dump of `Orders`."""
         return LossesState(self.reports, self.answers, self.cancels, list(self._marks.values()))
 
     def load(self, state: LossesState) -> dict[int, Mark]:
-        """Replace the state with one returned by `dump`; return the marks by their epochs."""
+        """Replace the state with one that `dump` returned; return the marks by their epochs."""
         self.reports, self.answers, self.cancels = state.reports, state.answers, state.cancels
         marks = {each.epoch: each for each in state.marks}
         self._marks.clear()

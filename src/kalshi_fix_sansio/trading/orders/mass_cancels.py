@@ -1,7 +1,8 @@
 """Mass cancels (OrderMassCancelRequest) of all orders of the session, and their outcome.
 
-The answer only states that the orders are being cancelled; an execution report follows for each of them. So a
-mass cancel is complete when each order that was live when it was sent has ended, or is known to be open.
+The answer only states that the venue is cancelling the orders; an execution report follows for each of them.
+A mass cancel is complete when every order that was live when the request was sent has ended or is known to be
+open.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ class MassCancelState(Enum):
     """Progress of a mass cancel.
 
     Attributes:
-        MISSED: Its outcome was unknown, and drop copy or the user has shown that some orders are still open.
+        MISSED: The outcome was unknown, and drop copy or the user has reported that some orders are still
+            open.
     """
 
     SENT = "no answer has been received"
@@ -42,16 +44,16 @@ class MassCancel:
 
     Attributes:
         number: Unique among the open mass cancels; later ones have larger numbers.
-        cl_ord_id: Its ClOrdID (11).
-        waiting: Numbers of its orders that have not ended.
-        newest: By shard, the newest report when it was sent.
-        state: Its progress.
-        reason: The reason of a reject: MassCancelRejectReason (532) as text, or the text of the reject
-            message.
-        uncertain_since_epoch: `Orders.epoch` of the first event that may have lost its answer or a report of
-            its orders; 0 if none has.
+        cl_ord_id: ClOrdID (11) of the request.
+        waiting: Numbers of the orders it should cancel that have not ended.
+        newest: By shard, the newest report when the request was sent.
+        state: Progress of the mass cancel.
+        reason: Reason for a reject: MassCancelRejectReason (532) as text, or the text of the reject message.
+        uncertain_since_epoch: `Orders.epoch` of the first event that may have lost the answer, or a report
+            about one of the orders; 0 if there was no such event.
         since: Time of that event, in UTC: SendingTime (52) of the last message received before it.
-        missed: Numbers of its orders that are known to be open still, although it may have been accepted.
+        missed: Numbers of the orders that are known to be still open, although the venue may have accepted
+            the mass cancel.
     """
 
     number: int
@@ -66,7 +68,7 @@ class MassCancel:
 
     @property
     def is_unknown(self) -> bool:
-        """Whether no expected message will report its outcome."""
+        """Whether the outcome is unknown and no expected message will report it."""
         return self.state is MassCancelState.UNKNOWN
 
 
@@ -77,17 +79,18 @@ class MassCancels:
 
     def __init__(self) -> None:
         self.open: list[MassCancel] = []
-        """The oldest first."""
+        """Mass cancels that are not complete, the oldest first."""
         self.touched: dict[int, MassCancel] = {}
-        """Mass cancels with changes to report, by number."""
+        """Changed mass cancels that have not been reported to the user yet, by number."""
 
     def send(self, cl_ord_id: str, orders: set[int], newest: dict[int, ExecKey]) -> None:
-        """Record a request that is about to be sent."""
+        """Record a mass cancel that is about to be sent for these orders."""
         self._touch(MassCancel(self.open[-1].number + 1 if self.open else 1, cl_ord_id, orders, newest))
 
     def named(self, cl_ord_id: str | None) -> MassCancel | None:
-        """Return the mass cancel that an answer with this id is for: the oldest that awaits its answer, or
-        else one whose answer was no longer expected."""
+        """Return the mass cancel that an answer with this ClOrdID belongs to: the oldest one that awaits its
+        answer, or else one whose answer was no longer expected.
+        """
         found = [
             each
             for each in self.open
@@ -96,7 +99,7 @@ class MassCancels:
         return min(found, key=_is_unknown, default=None)
 
     def withdraw(self, cl_ord_id: str) -> None:
-        """Remove the newest sent request of this id."""
+        """Remove the newest unanswered mass cancel with this ClOrdID, which was not sent after all."""
         sent = [
             each for each in self.open if each.cl_ord_id == cl_ord_id and each.state is MassCancelState.SENT
         ]
@@ -124,8 +127,9 @@ class MassCancels:
             found.state, found.reason = MassCancelState.REFUSED, reason
 
     def lose(self, epoch: int, since: datetime | None, cl_ord_id: str | None = None) -> None:
-        """Record that the mass cancel with this ClOrdID will not be answered; without a ClOrdID, that answers
-        and reports of all open mass cancels may be missing."""
+        """Record that the mass cancel with this ClOrdID will not be answered. Without a ClOrdID, record that
+        answers and reports for all open mass cancels may be missing.
+        """
         for each in self.open:
             if cl_ord_id in (None, each.cl_ord_id) and not each.uncertain_since_epoch:
                 each.uncertain_since_epoch, each.since = epoch, since
@@ -134,20 +138,21 @@ class MassCancels:
                     self._touch(each)
 
     def record_end(self, number: int) -> None:
-        """Record that an order is done, or no longer kept."""
+        """Record that an order is done or has been removed."""
         for each in self.open:
             each.waiting.discard(number)
             each.missed.discard(number)
 
     def record_open(self, number: int) -> None:
-        """Record that an order is known to be open, by the user."""
+        """Record that the user has reported an order as open."""
         for each in self.open:
             if each.uncertain_since_epoch and number in each.waiting:
                 each.missed.add(number)
 
     def record_covered(self, numbers: AbstractSet[int], begin: ExecKey, epoch: int) -> None:
-        """Record that orders of a shard are known to be open, by drop copy from a report on, requested at an
-        epoch."""
+        """Record that orders are known to be open from drop copy, which was requested from `begin` at an
+        epoch.
+        """
         for each in self.open:
             if 0 < each.uncertain_since_epoch <= epoch and covers(begin, each.newest.get(begin.shard)):
                 each.missed |= each.waiting & numbers

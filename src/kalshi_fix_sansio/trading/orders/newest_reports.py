@@ -1,4 +1,4 @@
-"""The newest report of each shard, which determines the range of drop copy that an order needs."""
+"""The newest report of each shard. It determines the range of drop copy that an order needs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_SHARDS: Final = 64
 
 
 class NewestReports:
-    """The newest reports of a session and of its drop copy by shard, and the shard of each symbol."""
+    """By shard, the newest reports of a session and of its drop copy; and the shard of each symbol."""
 
     __slots__ = ("_max_symbols", "copied", "live", "loaded", "shards")
 
@@ -29,7 +29,7 @@ class NewestReports:
         """The shard of the reports, by symbol."""
 
     def record(self, key: ExecKey, *, live: bool) -> None:
-        """Record the key of a report; `live` if it is unsolicited, and not from drop copy."""
+        """Record the key of a report; `live` means that the report was unsolicited, not from drop copy."""
         newest = self.live if live else self.copied
         shard = key.shard
         if key > newest.get(shard, NO_KEY) and (shard in newest or len(newest) < MAX_SHARDS):
@@ -52,8 +52,9 @@ class NewestReports:
         return self.shards.get(order.symbol) if shard is None else shard
 
     def newest_of(self, order: Order) -> ExecKey | None:
-        """Return the newest key of the order's shard, by its reports and by unsolicited ones: the answer to a
-        request that is sent now has a higher one."""
+        """Return the newest key of the order's shard, among the order's reports and all unsolicited ones. The
+        answer to a request that is sent now has a higher key.
+        """
         shard = self.shard_of(order)
         known = order.key, None if shard is None else self.live.get(shard)
         return max((key for key in known if key is not None), default=None)
@@ -69,6 +70,6 @@ class NewestReports:
         return order.knowledge.begin or self.newest_before(order) or order.first_key
 
     def loaded_of(self, order: Order) -> ExecKey | None:
-        """Return the newest unsolicited report of the order's shard when the state was loaded."""
+        """Return what was the newest unsolicited report of the order's shard when the state was loaded."""
         shard = self.shard_of(order)
         return None if shard is None else self.loaded.get(shard)

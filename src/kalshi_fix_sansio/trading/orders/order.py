@@ -1,9 +1,9 @@
-"""State of one order: facts from reports and requests, the state derived from them, and the updates of a
-message.
+"""State of one order: facts from reports and requests, the state derived from them, and the updates that one
+message causes.
 
-The state does not depend on the order in which facts were received. The newest report of an order is the one
-with the highest ExecKey, a report of its end is valid whenever it is received, and fills are counted once by
-their keys.
+The state does not depend on the sequence in which the messages were received. The newest report of an order
+is the one with the highest ExecKey, a report of its end is valid whenever it is received, and each fill is
+counted once, identified by its key.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ class OrderState(Enum):
     """State of an order, by the reports received.
 
     Attributes:
-        SENT: It was sent; no report other than a pending one has been received.
-        OPEN: It is open at the venue, by the newest report.
-        DONE: It has ended, or never reached the venue (`Order.ending`). Fills that are reported late still
-            count.
-        UNKNOWN: It was sent, and no expected message will report whether the venue has it.
-        UNVERIFIED: It was open at the last report, and later reports may be missing.
+        SENT: The order was sent; at most a Pending New report has been received.
+        OPEN: The newest report shows the order as open at the venue.
+        DONE: The order has ended, or never reached the venue (`Order.ending`). Fills that are reported late
+            still count.
+        UNKNOWN: The order was sent, and no expected message will report whether the venue has it.
+        UNVERIFIED: The last report showed the order as open, and later reports may be missing.
     """
 
     SENT = "sent"
@@ -62,7 +62,7 @@ class Ending(Enum):
     Attributes:
         REJECTED: By an ExecutionReport.
         REFUSED: By a Reject (3) or a BusinessMessageReject (j).
-        MISSING: Drop copy has no report about it: see `DropCopyRange`.
+        MISSING: Drop copy has no report about the order: see `DropCopyRange`.
         CLOSED: By the user: see `Orders.resolve`.
     """
 
@@ -87,7 +87,7 @@ class Account(NamedTuple):
     """The account that owns an order, within the account of the session's API key.
 
     Attributes:
-        subaccount: AllocAccount (79); 0 is the primary one.
+        subaccount: AllocAccount (79); 0 is the primary account.
         customer: PartyID (448) of a clearing member's customer.
     """
 
@@ -125,8 +125,10 @@ class Fill(NamedTuple):
 
 
 class ReportFacts(NamedTuple):
-    """Facts about an order in one report. The newest report is the greatest: of two with one key, which can
-    differ between sessions, the one that reports an end or the higher cumulative quantity."""
+    """Facts about an order in one report. Comparing two of them gives the newer: the one with the higher key.
+    Two sessions can receive different reports with the same key; then the one that reports an end, or else
+    the higher cumulative quantity, counts as newer.
+    """
 
     key: ExecKey
     ends: bool
@@ -139,18 +141,18 @@ class ReportFacts(NamedTuple):
 
 @attrs.define(eq=False)
 class PendingRequest:
-    """A change (G) or a cancel (F) that was sent and has no answer.
+    """A change (G) or a cancel (F) that was sent and has not been answered.
 
     Attributes:
         msg_type: MsgType (35): G or F.
         cl_ord_id: ClOrdID (11) of the request.
         orig_cl_ord_id: OrigClOrdID (41): the ClOrdID of the order or request that it changes or cancels.
-        price: Dollars; None in a cancel, and if the price is unchanged.
-        quantity: The requested total; None in a cancel.
-        after: The newest report of the order's shard when it was sent.
+        price: Price in dollars; None in a cancel, or if the change keeps the price.
+        quantity: The requested total quantity (OrderQty); None in a cancel.
+        after: The newest report of the order's shard when the request was sent.
         uncertain_since_epoch: `Orders.epoch` of the event after which no answer is expected; 0 while one is.
         since: Time of that event, in UTC: SendingTime (52) of the last message received before it.
-        named: Whether `OutcomesUnknown` has listed it.
+        named: Whether an `OutcomesUnknown` event has listed the request.
     """
 
     msg_type: str
@@ -165,27 +167,28 @@ class PendingRequest:
 
     @property
     def is_unknown(self) -> bool:
-        """Whether no expected message will report its outcome."""
+        """Whether the outcome is unknown and no expected message will report it."""
         return self.uncertain_since_epoch > 0
 
     def leave_unanswered(self, epoch: int, since: datetime | None) -> None:
-        """Record that it will have no answer. Called by `Orders`."""
+        """Record that the request will have no answer. Called by `Orders`."""
         if not self.uncertain_since_epoch:
             self.uncertain_since_epoch, self.since = epoch, since
 
     @property
     def renames(self) -> bool:
-        """Whether the order has another ClOrdID once the request is accepted."""
+        """Whether the order gets a new ClOrdID when the request is accepted."""
         return self.cl_ord_id != self.orig_cl_ord_id
 
     @property
     def terms(self) -> tuple[str, Decimal | None, Decimal | None]:
-        """OrigClOrdID, price and quantity, which differ between requests of one ClOrdID."""
+        """OrigClOrdID, price and quantity, which distinguish requests with the same ClOrdID."""
         return self.orig_cl_ord_id, self.price, self.quantity
 
     def is_after(self, key: ExecKey | None) -> bool:
-        """Return whether the request was sent after a report was received, which therefore cannot answer
-        it."""
+        """Return whether the request was sent after this report was received, so the report cannot answer
+        it.
+        """
         after = self.after
         return after is not None and key is not None and after.shard == key.shard and key <= after
 
@@ -206,24 +209,24 @@ class Placed:
     """`Orders.epoch` of the event after which no answer is expected; 0 while one is."""
     since: datetime | None = None
     unsure: bool = False
-    """Whether its answer left its outcome open."""
+    """Whether the venue answered, but the answer left the outcome open."""
     refused: bool = False
     missing: bool = False
     named: bool = False
-    """Whether `OutcomesUnknown` has named it."""
+    """Whether an `OutcomesUnknown` event has listed the request."""
 
 
 @attrs.define(eq=False)
 class Cohort:
-    """Orders that became certain between the same losses, so a later loss, or drop copy that resolves it,
-    changes all of them at once. Each of them has a report of the shard and no pending request, unless `shard`
-    is None.
+    """Orders that became certain between the same two losses. A later loss, or the drop copy that resolves
+    it, changes all of them at once. Unless `shard` is None, each order has a report of the shard and no
+    pending request.
 
     Attributes:
         mark: The losses that its orders had not applied when they were last certain.
         shard: The shard of the newest report of each order; None for all other certain orders.
-        numbers: The numbers of the orders, in the order in which they joined. It does not contain the orders
-            themselves, which refer to their cohort: state machines create no reference cycles.
+        numbers: The numbers of the orders, in the sequence in which they joined. Not the orders themselves:
+            they refer to their cohort, and state machines create no reference cycles.
     """
 
     mark: Mark
@@ -237,8 +240,9 @@ class Cohort:
 
     @property
     def begin(self) -> ExecKey | None:
-        """The report from which drop copy must begin, the same for all of its orders; None if no report may
-        be missing, or if it differs between the orders."""
+        """The report from which drop copy must begin, if it is the same for all orders of the cohort; None if
+        it differs, or if no report can be missing.
+        """
         loss = self.mark.reports
         return None if loss is None or self.shard is None else loss.newest.get(self.shard)
 
@@ -250,31 +254,31 @@ class Order:
     Attributes:
         number: Sequential number of the order within its `Orders`, from 1.
         symbol: Ticker of the market.
-        side: Side (54); of YES on prediction.
+        side: Side (54); on prediction, buying or selling YES.
         order_id: OrderID (37); None until the venue has reported it, and for an order that it has rejected.
         fills: In the order in which they were received.
-        filled_qty: Contracts, by the fills received.
+        filled_qty: Contracts, summed over the fills received.
         value: Dollars: the sum of price times quantity over the fills.
-        fees: Dollars.
+        fees: Fees in dollars, summed over the fills received.
         cum_qty: The highest cumulative quantity (CumQty) of any report.
         last: The newest report that has a key.
         end: The newest report that ends the order.
-        first_key: Key of the oldest report about it.
+        first_key: Key of the oldest report about the order.
         first_cl_ord_id: OrigClOrdID (41) of that report, or else its ClOrdID (11).
-        limit: The newest report that contains a price, and that price in dollars.
-        stated: The newest report that contains an account, and that account; `NO_KEY` for reports without a
-            key.
+        limit: Key of the newest report that contains a price, and that price in dollars.
+        stated: Key of the newest report that contains an account, and that account; the key is `NO_KEY` for
+            reports without a key.
         losses: The losses of reports about any order, shared by all orders.
-        mark: The losses that it has not applied yet.
-        cohort: The orders that losses affect together with it; None if its uncertainty has another cause.
-        seen_live: Whether an unsolicited report about it was received, not only drop copy.
-        indexed: The ClOrdIDs by which it can be found.
+        mark: The losses that the order has not applied yet.
+        cohort: Group of certain orders that losses affect together; None if the order is in no such group.
+        seen_live: Whether an unsolicited report about the order was received, not only drop copy.
+        indexed: The ClOrdIDs by which the order can be found.
         indexed_as: Its state after its last update; None while it is new.
         booked_to: Its account after its last update; None while it is new.
         ended: Sequential number among the orders that have ended, from 1; 0 while it is not done.
-        slot: Index of its row in dumps. A later order reuses it once this one is dropped.
+        slot: Index of its row in dumps. A later order reuses the slot when this order is dropped.
         dumped: `mark` at the last dump.
-        update: Its unfinished update; None between two calls of `Orders.apply`.
+        update: The update in progress; None between two calls of `Orders.apply`.
     """
 
     number: int
@@ -311,7 +315,7 @@ class Order:
 
     @property
     def placed(self) -> Placed | None:
-        """The request of this side; None if another session placed it."""
+        """The request that placed the order; None if another session placed it."""
         self.settle()
         return self._placed
 
@@ -327,7 +331,7 @@ class Order:
 
     @property
     def knowledge(self) -> Knowledge:
-        """Knowledge about it beyond its reports, including uncertainty."""
+        """Whether the reports received determine the state, and if not, why."""
         self.settle()
         return self._knowledge
 
@@ -337,7 +341,8 @@ class Order:
 
     def settle(self) -> None:
         """Apply the losses of reports since the order was last evaluated. Every attribute that depends on
-        them calls this first."""
+        losses calls this method first.
+        """
         self.apply_coverage()
         mark, losses = self.mark, self.losses
         if mark.reports is None:
@@ -356,7 +361,7 @@ class Order:
             self.indexed_as = self.state
 
     def apply_coverage(self) -> None:
-        """Apply a range of drop copy that has covered its cohort since it was last evaluated."""
+        """Apply drop copy that has covered the cohort since the order was last evaluated."""
         cohort = self.cohort
         if cohort is None or cohort.shard is None or self.mark.epoch > cohort.mark.epoch or self.update:
             return
@@ -366,8 +371,8 @@ class Order:
     def lose(self, reports: Loss, epoch: int, answers: Loss | None, answers_epoch: int) -> None:
         """Apply losses of reports about the order, and of answers to its requests. Called by `Orders`.
 
-        `reports` is the first loss of reports and `epoch` that of the last one; `answers` and
-        `answers_epoch` are the same for answers.
+        `reports` is the first loss of reports, and `epoch` is the epoch of the last; `answers` and
+        `answers_epoch` are the same for losses that affect answers.
         """
         if self.last is not None:
             key = self.last.key
@@ -389,7 +394,9 @@ class Order:
 
     @property
     def account(self) -> Account:
-        """Account of the order, by the newest report that contains one, else by its request."""
+        """Account of the order: from the newest report that contains one, else from the request that placed
+        it.
+        """
         if self.stated is not None:
             return self.stated[1]
         return PRIMARY if self._placed is None else self._placed.account
@@ -439,15 +446,16 @@ class Order:
 
     @property
     def cl_ord_id(self) -> str:
-        """ClOrdID (11) of the last request that changed it, by the venue's reports."""
+        """ClOrdID (11) of the newest report; before any report, that of the request that placed the order."""
         if self.last is not None:
             return self.last.cl_ord_id
         return "" if self._placed is None else self._placed.cl_ord_id
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Its ClOrdIDs: as it was placed or first reported, the current one, and those of its pending
-        requests."""
+        """ClOrdIDs of the order: the one it was placed with or first reported under, the current one, and
+        those of its pending requests.
+        """
         last = self.last
         placed = self.first_cl_ord_id if self._placed is None else self._placed.cl_ord_id
         now = placed if last is None else last.cl_ord_id
@@ -457,8 +465,9 @@ class Order:
         return tuple(filter(None, names))
 
     def origins(self, request: PendingRequest) -> set[str]:
-        """Return the known ClOrdIDs of the order before a pending request renames it: its first one, and
-        those that the request chains from."""
+        """Return the known ClOrdIDs of the order before a pending request renames it: the first ClOrdID, and
+        those that the request chains from.
+        """
         earlier = self.pending[: self.pending.index(request)]
         found = {
             self.first_cl_ord_id if self.placed is None else self.placed.cl_ord_id,
@@ -471,7 +480,7 @@ class Order:
 
     @property
     def status(self) -> OrdStatus | str | None:
-        """OrdStatus (39) of the newest report; that of its end, if it has ended by a report."""
+        """OrdStatus (39) of the report that ended the order, or else of the newest report."""
         facts = self.end or self.last
         return None if facts is None else facts.status
 
@@ -496,15 +505,16 @@ class Order:
 
     @property
     def price(self) -> Decimal | None:
-        """Price in dollars, as reported last or else as sent; None if unknown."""
+        """Price in dollars as last reported, or else as sent; None if unknown."""
         if self.limit is not None:
             return self.limit[1]
         return None if self._placed is None else self._placed.price
 
     @property
     def leaves_qty(self) -> Decimal:
-        """Contracts that may still trade: LeavesQty (151) of the newest report; the whole quantity without a
-        report."""
+        """Contracts that may still trade: LeavesQty (151) of the newest report; before any report, the whole
+        quantity.
+        """
         if self.is_done:
             return ZERO
         if self.last is not None:
@@ -513,12 +523,12 @@ class Order:
 
     @property
     def unreported_qty(self) -> Decimal:
-        """Contracts that are in the cumulative quantity, but whose fills have not been received."""
+        """Contracts included in the cumulative quantity whose fills have not been received."""
         return max(ZERO, subtract(self.cum_qty, self.filled_qty))
 
     @property
     def average_price(self) -> Decimal | None:
-        """Dollars, of the fills received, with 28 digits; None without fills."""
+        """Average price of the fills received, in dollars with 28 digits; None without fills."""
         return divide(self.value, self.filled_qty) if self.filled_qty else None
 
     def count(self, fill: Fill) -> None:
@@ -564,7 +574,7 @@ class OrderDiscrepancy:
 
     Attributes:
         kind: The kind of inconsistency.
-        detail: Description, for humans.
+        detail: Description for humans.
     """
 
     kind: OrderDiscrepancyKind
@@ -579,22 +589,24 @@ class OrderUpdate:
     """The effect of one message or event on one order.
 
     Attributes:
-        order: The order itself, which later messages change: read it before the next `apply`. None for a mass
-            cancel, a loss of reports about any order, and a discrepancy about no known order.
+        order: The order itself. Later messages change it, so read it before the next `apply`. None in an
+            update about a mass cancel, a loss of reports about any order, or a discrepancy that concerns no
+            known order.
         before: Its previous state; None if it is new.
         fills: The newly counted fills; each is reported once.
-        answered: Changes and cancels that are no longer pending: done, refused, or known not to have been
-            received by the venue.
-        forgotten: Whether the order was removed to make room.
-        moved_from: The previous account of the order, if a report contains another one: then the fills of
-            earlier updates belong to `order.account` too. None while the account is unchanged.
+        answered: Changes and cancels that are no longer pending: done, refused, or known not to have reached
+            the venue.
+        forgotten: Whether the order was removed to make room for another.
+        moved_from: The previous account of the order, if this message shows that the order belongs to another
+            account. Fills of earlier updates then belong to `order.account` too. None while the account is
+            unchanged.
         discrepancies: The inconsistencies found.
-        mass_cancel: The cancel of all orders whose state changed. Each of the orders has a separate update.
+        mass_cancel: The mass cancel whose state changed. Each of its orders has a separate update.
         lost: A live view of the orders that are not done, by symbol and side, if reports about any of them
             may be missing. These orders are UNVERIFIED, or UNKNOWN without an answer, and have no separate
             updates. None in other updates.
-        verified: Orders that were UNVERIFIED and that a range of drop copy shows to be OPEN. They have no
-            separate updates. Empty in other updates.
+        verified: Orders that were UNVERIFIED and that drop copy shows to be OPEN. They have no separate
+            updates. Empty in other updates.
     """
 
     order: Order | None
@@ -610,8 +622,9 @@ class OrderUpdate:
 
     @property
     def moved(self) -> list[Fill]:
-        """Fills that earlier updates reported for the account `moved_from`; they belong to
-        `order.account`."""
+        """Fills that earlier updates reported for the account `moved_from` and that belong to
+        `order.account`.
+        """
         if self.order is None or self.moved_from is None:
             return []
         new = {fill.key for fill in self.fills}

@@ -1,4 +1,4 @@
-"""The orders that are kept, and their indexes by OrderID, ClOrdID, symbol and side."""
+"""The orders of `Orders`, indexed by OrderID, ClOrdID, symbol and side."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from kalshi_fix_sansio.trading.orders.order import (
 )
 
 MAX_NAMESAKES: Final = 32
-"""Maximum number of orders of one ClOrdID that are searched, the newest ones."""
+"""Maximum number of orders with the same ClOrdID that are searched, the newest first."""
 MISSING: Final = object()
-"""A row that a dump does not contain."""
+"""Placeholder for a row that a dump does not contain."""
 _SLICE: Final = 200
 """Maximum number of orders loaded in one step."""
 _slot: Final[Callable[[Order], int]] = attrgetter("slot")
@@ -37,7 +37,7 @@ _ended: Final[Callable[[Order], int]] = attrgetter("ended")
 
 
 class OrderIndex:
-    """The orders of `Orders`, within its limit, and the updates of each message."""
+    """The orders of `Orders`, up to its limit, and the updates that each message causes."""
 
     __slots__ = (
         "by_id",
@@ -74,33 +74,35 @@ class OrderIndex:
         """The orders that have changed since the last dump, by slot; None for a removed one."""
         self.by_id: dict[str, Order] = {}
         self.names: dict[str, dict[int, Order]] = {}
-        """Orders by the ClOrdIDs of the orders and of their requests."""
+        """Orders by ClOrdID, both their own and those of their requests."""
         self.live: dict[str, dict[str, dict[int, Order]]] = {}
         """Orders that are not done, by symbol and then by side: a query for one symbol takes as long with
         10,000 symbols as with two."""
         self.own: set[int] = set()
         """Numbers of the orders that were placed here and are not done."""
         self.unsettled: dict[int, Order] = {}
-        """Orders that may be uncertain: not done, or with expected fills or answers."""
+        """Orders that may become uncertain: not done, or with fills or answers still expected."""
         self.cohorts: list[Cohort] = []
-        """All orders that were certain when they were last indexed, in groups."""
+        """All orders that were certain when last indexed, grouped into cohorts."""
         self.current: dict[int | None, Cohort] = {}
-        """The cohort that orders join when they become certain, by shard. After a loss a new one replaces
-        it."""
+        """The cohort that orders join when they become certain, by shard. After a loss, a new cohort replaces
+        it.
+        """
         self.floors: dict[int, ExecKey] = {}
-        """The key up to which a report may be about an order that is no longer kept, by shard."""
+        """By shard, the key up to which a report may be about an order that has been removed."""
         self.touched: list[OrderUpdate] = []
         """Updates to report; each is the `update` of its order."""
 
     def named(self, cl_ord_id: str) -> Order | None:
-        """Return the order of a ClOrdID; see `Orders.by_cl_ord_id`."""
+        """Return the order with a ClOrdID; see `Orders.by_cl_ord_id`."""
         return max(
             self.namesakes(cl_ord_id), key=lambda order: (not order.is_done, order.number), default=None
         )
 
     def namesakes(self, name: str) -> Iterable[Order]:
-        """Return the newest orders that have a ClOrdID, or had it when they were placed, or have a request
-        with that id."""
+        """Return the newest orders that have a ClOrdID, were placed with it, or have a pending request with
+        it.
+        """
         holders = self.names.get(name)
         return () if holders is None else islice(reversed(holders.values()), MAX_NAMESAKES)
 
@@ -109,7 +111,7 @@ class OrderIndex:
         iteration."""
         orders = self.unsettled
         sides = [orders] if symbol is None else self.live.get(symbol, {}).values()
-        # An order that was revived is indexed behind newer ones.
+        # A revived order is indexed after newer ones, so the numbers must be sorted.
         for number in sorted(number for each in sides for number in each):
             order = orders.get(number)
             if order is not None and order.indexed_as is not OrderState.DONE and side in (None, order.side):
@@ -121,8 +123,9 @@ class OrderIndex:
         return self.outside(each for each in self.cohorts if not each.is_lost)
 
     def outside(self, cohorts: Iterable[Cohort]) -> Iterator[Order]:
-        """Yield the unsettled orders that are in none of these cohorts, the oldest first. Orders may change
-        during the iteration."""
+        """Yield the orders that may become uncertain and are in none of these cohorts, the oldest first.
+        Orders may change during the iteration.
+        """
         orders = self.unsettled
         numbers = set(orders)
         for cohort in cohorts:
@@ -132,7 +135,9 @@ class OrderIndex:
                 yield orders[number]
 
     def verify(self, cohort: Cohort) -> Collection[Order]:
-        """Record that drop copy has returned all reports about the orders of a lost cohort; return them."""
+        """Record that drop copy has returned all reports about the orders of a lost cohort; return the
+        orders.
+        """
         found = [self.orders[number] for number in cohort.numbers]
         self.changed.update(zip(map(_slot, found), found, strict=True))
         cohort.mark = self.losses.mark
@@ -147,8 +152,10 @@ class OrderIndex:
         return found
 
     def unlinked(self, name: str) -> list[tuple[Order, Placed]]:
-        """Return the orders placed here with a ClOrdID whose outcome the venue has not reported: first those
-        without any answer, then the others; the oldest first in each group."""
+        """Return the orders that this session placed with a ClOrdID and whose outcome the venue has not
+        reported: first those without any answer, then those whose answer left the outcome open; the oldest
+        first in both groups.
+        """
         found = [
             (order, order.placed)
             for order in self.namesakes(name)
@@ -159,8 +166,9 @@ class OrderIndex:
 
     def unnamed(self, name: str) -> Order | None:
         """Return the order that a request with this ClOrdID in `OutcomesUnknown` may have placed: one that no
-        earlier event listed and whose request has no answer. Of several, it is the oldest uncertain one, or
-        else the oldest."""
+        earlier event listed and whose request has no answer. If there are several, return the oldest
+        uncertain one, or else the oldest.
+        """
         found = [
             order
             for order in self.namesakes(name)
@@ -172,7 +180,7 @@ class OrderIndex:
         return min(found, key=_uncertain_first, default=None)
 
     def reported(self, name: str) -> Order | None:
-        """Return the newest order of a ClOrdID that is known only by reports."""
+        """Return the newest order with a ClOrdID that is known only from reports."""
         return next(
             (
                 each
@@ -183,11 +191,11 @@ class OrderIndex:
         )
 
     def rematch(self, order: Order) -> None:
-        """Assign the requests that share the ClOrdID of an order to the orders of that ClOrdID.
+        """Assign requests that share a ClOrdID to the orders with that ClOrdID.
 
-        The first order at the venue gets the request that was sent first, in whatever order the reports were
-        received. A request whose answer left its outcome open is assigned last: a reported order rather
-        belongs to another request.
+        The first order at the venue gets the request that was sent first, in whatever sequence the reports
+        were received. A request whose answer left the outcome open is assigned last, because a reported order
+        more likely belongs to another request.
         """
         placed = order.placed
         if placed is None or len(self.names[placed.cl_ord_id]) == 1:
@@ -211,7 +219,8 @@ class OrderIndex:
 
     def requests(self, name: str, msg_type: str | None = None) -> list[tuple[Order, PendingRequest]]:
         """Return the pending requests with a ClOrdID: first those that await their answer, then the uncertain
-        ones, each in the order of sending."""
+        ones, both in the sequence in which they were sent.
+        """
         found = [
             (order, request)
             for order in self.namesakes(name)
@@ -234,7 +243,7 @@ class OrderIndex:
             self.by_id[order.order_id] = order
 
     def drop(self, order: Order) -> None:
-        """Remove an order; its update reports this."""
+        """Remove an order, which its update reports."""
         self.begin(order).forgotten = True
         number = order.number
         self.changed[order.slot] = None
@@ -258,7 +267,7 @@ class OrderIndex:
         order = self.orders[number]
         first, last = order.first_key, order.key
         if first is not None and last is not None:
-            # If both are on one shard, so are all reports between them.
+            # If both are on the same shard, so are all reports between them.
             for key in (last,) if first.shard == last.shard else (last, *order.fills):
                 if key > self.floors.get(key.shard, NO_KEY):
                     self.floors[key.shard] = key
@@ -266,7 +275,7 @@ class OrderIndex:
         return True
 
     def begin(self, order: Order) -> OrderUpdate:
-        """Begin the update of an order, at most one for each message."""
+        """Begin the update of an order, or return the one already begun for this message."""
         update = order.update
         if update is None:
             order.settle()
@@ -275,7 +284,7 @@ class OrderIndex:
         return update
 
     def record_discrepancy(self, order: Order | None, kind: OrderDiscrepancyKind, detail: str) -> None:
-        """Record a discrepancy, of an order if it can be identified."""
+        """Record a discrepancy, in the update of the order if it can be identified."""
         if order is None:
             update = OrderUpdate(None)
             self.touched.append(update)
@@ -284,7 +293,7 @@ class OrderIndex:
         update.discrepancies.append(OrderDiscrepancy(kind, detail))
 
     def take_updates(self) -> list[OrderUpdate]:
-        """End the updates of the applied message; return them."""
+        """Complete and return the updates of the applied message."""
         updates, self.touched = self.touched, []
         for update in updates:
             order = update.order
@@ -334,8 +343,9 @@ class OrderIndex:
                 order.ended = self.ended
 
     def dump(self, *, full: bool) -> Iterator[tuple[int, dict[str, Any] | None]]:
-        """Yield the slots that have changed since the last dump, or all if `full`, with the rows of their
-        orders; None for a slot without an order. Orders may change during the iteration."""
+        """Yield the slots that have changed since the last dump, or all slots if `full`, each with the row of
+        its order, or None if the slot is empty. Orders may change during the iteration.
+        """
         if full:
             orders = {order.slot: order for order in self.orders.values()}
             self.changed = {**dict.fromkeys(self.free), **orders}
@@ -344,15 +354,16 @@ class OrderIndex:
             row = None
             if order is not None:
                 order.apply_coverage()
-                order.dumped = order.mark  # kept until the next row of the order refers to another one
+                order.dumped = order.mark  # keeps the mark alive until the next row of the order
                 row = {**dump_row(order), "mark": order.mark.epoch}
             yield slot, row
 
     def load(self, rows: Iterable[Any], marks: Mapping[int, Mark]) -> Iterator[None]:
-        """Add the orders of a dump, given by the rows of all slots in sequence; yield after each step of 200.
+        """Add the orders of a dump, given by the rows of all slots in sequence; yield after every 200 rows or
+        orders.
 
         Raises:
-            ValueError: a row is missing, or two orders have one number.
+            ValueError: a row is missing, or two orders have the same number.
         """
         orders: list[Order] = []
         for slot, row in enumerate(rows):
@@ -401,7 +412,9 @@ class OrderIndex:
             order.cohort = None
 
     def _current(self, shard: int | None, new: Cohort | None = None) -> Cohort:
-        """Return the cohort that orders of a shard join."""
+        """Return the cohort that certain orders of a shard join; if none is current, start one, `new` if
+        given.
+        """
         cohort = self.current.get(shard)
         if cohort is None or cohort.is_lost:
             cohort = self.current[shard] = new or Cohort(self.losses.mark, shard)
@@ -410,7 +423,7 @@ class OrderIndex:
         return cohort
 
     def _name(self, order: Order, names: tuple[str, ...]) -> None:
-        """Index an order by these ClOrdIDs only."""
+        """Replace the ClOrdIDs by which an order is indexed."""
         for name in order.indexed:
             if name not in names:
                 holders = self.names[name]
@@ -423,7 +436,7 @@ class OrderIndex:
         order.indexed = names
 
     def _end(self, order: Order) -> None:
-        """Remove an order from those that are not done."""
+        """Remove an order from the indexes of orders that are not done."""
         self.own.discard(order.number)
         sides = self.live.get(order.symbol, {})
         orders = sides.get(order.side, {})

@@ -1,4 +1,6 @@
-"""Checks before a request about an order is created, and the fields that the venue requires in it."""
+"""Checks before a request about an order is created, and the fields that the venue requires in the
+request.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ class OrderRequestError(LocalProtocolError):
 
     def __init__(self, text: str, order: Order | None = None) -> None:
         self.order = order
-        """The subject of the request, or the order that prevents it."""
+        """The order that the request concerns, or the order that prevents it."""
         super().__init__(text)
 
 
@@ -61,14 +63,16 @@ def total(order: Order, leaves_qty: Decimal | int | str | None) -> Decimal:
 
 
 def _change_before(order: Order) -> PendingRequest | None:
-    """Return the newest pending change, whose ClOrdID the order has once it is accepted."""
+    """Return the newest pending change; the order gets its ClOrdID when the venue accepts it."""
     return next(
         (each for each in reversed(order.pending) if each.msg_type == _CHANGE and not each.is_unknown), None
     )
 
 
 def repeated(order: Order, cl_ord_id: str) -> dict[str, Any]:
-    """Return the fields by which the venue finds an order, and those that must repeat the order's values."""
+    """Return the fields by which the venue identifies an order, and those that must repeat the order's
+    values.
+    """
     before = _change_before(order)
     account = order.account
     fields: dict[str, Any] = {
@@ -91,8 +95,8 @@ def wire_price(price: Decimal | int | str, *, dollars: bool) -> Decimal:
     """Return a price in dollars in the unit of the session.
 
     Raises:
-        OrderRequestError: the session's prices are in cents, and this one is not a whole number of them.
-        TypeError: a float, which is not exact.
+        OrderRequestError: the session's prices are in cents, and this price is not a whole number of cents.
+        TypeError: the price is a float, which is not exact.
     """
     price = to_decimal(price)
     if dollars:

@@ -1,4 +1,4 @@
-"""Reading of messages about orders, whose fields may be missing, in cents, or of any size."""
+"""Parsing of messages about orders. Fields may be missing, in cents, or of any length."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ from kalshi_fix_sansio.trading.common.received import MAX_ID_SIZE, clipped
 from kalshi_fix_sansio.trading.orders.order import ENDS, Account, Fill, ReportFacts
 
 PENDING: Final = frozenset((ExecType.PENDING_NEW, ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE))
-"""ExecTypes of reports that a request is pending. They have no key, and prove no change."""
+"""ExecTypes of pending reports, which have no key and prove no change."""
 CHANGES: Final = frozenset((ExecType.CANCELED, ExecType.REPLACED, ExecType.EXPIRED))
-"""ExecTypes of reports whose ClOrdID is that of the completed request, even if it is the order's own."""
+"""ExecTypes of reports whose ClOrdID is that of the completed request, even if the request kept the order's
+ClOrdID.
+"""
 GONE: Final = frozenset((OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED))
 _NEEDED: Final = ("order_id", "cl_ord_id", "symbol", "side", "ord_status", "exec_type")
 _BALANCE: Final = CollateralAmountType.BALANCE
@@ -32,8 +34,9 @@ _IDS: Final = ("order_id", "cl_ord_id", "orig_cl_ord_id", "symbol")
 
 
 def _open_when(cls: type[Message]) -> tuple[Terms, ...]:
-    """Return the conditions under which an answer states that the venue does not know the outcome of the
-    request either."""
+    """Return the conditions under which an answer leaves the outcome of the request open, because even the
+    venue does not know it.
+    """
     layout = cls.MESSAGE
     return tuple(
         terms(answers.open_when, layout.body) for answers in layout.answers if answers.open_when is not None
@@ -51,13 +54,14 @@ def leaves_open(message: Message) -> bool:
 
 
 def too_long(report: Any) -> str | None:
-    """Return the name of an id of a report that is longer than the limit; None if none is."""
+    """Return the name of the first id in a report that is longer than the limit; None if all are short
+    enough.
+    """
     return next((name for name in _IDS if len(getattr(report, name) or "") > MAX_ID_SIZE), None)
 
 
 def missing_field(report: Any) -> str | None:
-    """Return the name of a missing or invalid field that every report needs; None if all are present and
-    valid."""
+    """Return the name of a required field that is missing or invalid; None if all are present and valid."""
     for name in _NEEDED:
         if not getattr(report, name):
             return name
@@ -82,7 +86,7 @@ def parse_report(report: Any, key: ExecKey | None) -> ReportFacts:
 
 
 def read_fill(report: Any, key: ExecKey, price: Decimal, quantity: Decimal) -> Fill:
-    """Return the trade of a report; its price is in dollars."""
+    """Return the fill in a report; `price` is in dollars."""
     fee, balance = ZERO, None
     for each in report.misc_fees:
         if each.misc_fee_amt is not None:

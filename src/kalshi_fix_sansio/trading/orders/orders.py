@@ -1,4 +1,4 @@
-"""Orders tracked from requests, reports and events of the session."""
+"""The orders of one session, tracked from requests, reports and session events."""
 
 from __future__ import annotations
 
@@ -96,9 +96,11 @@ from kalshi_fix_sansio.trading.orders.uncertainty import Uncertainty
 
 MARGIN: Final = "margin"
 _ROW: Final = "orders"
-"""Key of the row of a dump that contains the state apart from the orders, and prefix of the others."""
+"""Key of the dump row that contains the state apart from the orders, and prefix of the keys of the order
+rows.
+"""
 _NAMES: Final = 20_000
-"""Maximum number of rows whose names are read in one step."""
+"""Maximum number of row keys that are read in one step of loading."""
 _CHANGES: Final = (OrderCancelReplaceRequest, OrderCancelRequest)
 _REQUESTS: Final = frozenset(("D", "F", "G", "q"))
 _REPORTS: Final = frozenset(("8", "9", "3", "j", "r"))
@@ -129,10 +131,10 @@ class _State:
 
 
 class Orders:
-    """The orders of one session, over any number of its connections: KalshiNR or KalshiRT, or a listener.
+    """The orders of one session (KalshiNR, KalshiRT or a listener session), over any number of connections.
 
-    Pass `apply` each request just before it is sent, every event of the session, and the results of drop
-    copy. The state of an order depends on the set of received messages and not on their order, fills are
+    Pass to `apply` each request just before it is sent, every event of the session, and the results of drop
+    copy. The state of an order depends on which messages were received, not on their sequence. Fills are
     counted once, and an uncertainty remains until a message or the user resolves it. No message of the venue
     raises an exception.
     """
@@ -172,9 +174,10 @@ class Orders:
             product: on margin, prices are in dollars regardless of the Logon.
             logon: the fields of the session's Logon; needed only before the first LoggedOn, which contains
                 them. Default: UseDollars.
-            max_orders: orders that are kept, about 3 KB each without fills. A further one replaces the order
-                that ended first; if none has ended, an order reported only by the venue is not kept.
-            max_fills: fills of one order that are kept and counted, about 1 KB each.
+            max_orders: maximum number of orders kept, about 3 KB each without fills. Beyond it, a new order
+                replaces the order that ended first. If none has ended, an order that another session placed
+                is not kept.
+            max_fills: maximum number of fills kept and counted for one order, about 1 KB each.
         """
         self._session_type = SESSION_TYPES[session_type]
         self._product = product
@@ -185,8 +188,9 @@ class Orders:
         self._kept = OrderIndex(max_orders, self._losses)
         self._mass_cancels = MassCancels()
         self.epoch: int = 1
-        """Epoch: increases with each event that makes an outcome uncertain. Record it when drop copy is
-        requested, for `DropCopyRange.epoch`."""
+        """Counter that increases with each event that makes an outcome uncertain. Record its value when drop
+        copy is requested, for `DropCopyRange.epoch`.
+        """
         self._on = False
         self._number = 0
         self._time: datetime | None = None
@@ -195,7 +199,7 @@ class Orders:
         self.unplaced: UnplacedRequests = UnplacedRequests(
             NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest, OrderMassCancelRequest
         )
-        """Requests without outcome that are about unknown orders, or that could not be read."""
+        """Requests with unknown outcome that concern unknown orders or could not be decoded."""
         self._uncertainty = Uncertainty(
             self._kept, self._reports, self._answers, self._mass_cancels, self.unplaced
         )
@@ -221,8 +225,9 @@ class Orders:
         return self._kept.by_id.get(order_id)
 
     def by_cl_ord_id(self, cl_ord_id: str) -> Order | None:
-        """Return the order that has this ClOrdID (11) now, that was placed with it, or that has a pending
-        request with this id. If several match, return the newest one that is not done, or else the newest."""
+        """Return the order that has this ClOrdID (11) now, was placed with it, or has a pending request with
+        it. If several match, return the newest one that is not done, or else the newest.
+        """
         return self._kept.named(cl_ord_id)
 
     def live(self, symbol: str | None = None, side: Side | None = None) -> Found[Order]:
@@ -231,10 +236,11 @@ class Orders:
         return Found(lambda: self._kept.live_ones(symbol, side))
 
     def working(self, symbol: str | None = None, side: Side | None = None) -> Found[Order]:
-        """Return the orders that are open at the venue, as far as is known: OPEN and UNVERIFIED ones, as
-        `live` does."""
+        """Return the orders that are open at the venue as far as is known, OPEN and UNVERIFIED; lazy like
+        `live`.
+        """
         live = self.live(symbol, side)
-        # An order that is not done and has a report is always in one of these states.
+        # A live order with a report is always OPEN or UNVERIFIED.
         return Found(lambda: (each for each in live if each.last is not None or each.state in _WORKING))
 
     @property
@@ -243,8 +249,9 @@ class Orders:
         return list(self._mass_cancels.open)
 
     def uncertain(self) -> Found[UncertainOrder]:
-        """Return the uncertain items that no expected message will resolve. The result is lazy: each item is
-        determined when the iteration reaches it."""
+        """Return the uncertainties that no expected message will resolve. The result is lazy: each item is
+        determined when the iteration reaches it.
+        """
         return Found(lambda: self._uncertainty.items(self._kept.doubtful()))
 
     @property
@@ -256,18 +263,18 @@ class Orders:
         self,
         forgotten: Mapping[int, ExecKey] = {},
     ) -> Mapping[int, ExecKey]:
-        """Return by shard the key at which drop copy must begin (EventResendRequest, BeginExecID) to resolve
-        the uncertainties. Those without a known key are left out.
+        """Return by shard the key at which drop copy must begin (BeginExecID of EventResendRequest) to
+        resolve the uncertainties. Uncertainties without a known key are left out.
 
         Args:
-            forgotten: by shard, a key that drop copy no longer has: uncertainties that need it, or an older
-                one, are left out too.
+            forgotten: by shard, a key that drop copy no longer has. Uncertainties that need this key or an
+                older one are left out too.
         """
         return self._uncertainty.copy_from(forgotten)
 
     @property
     def dollars(self) -> bool:
-        """Whether prices of the session are in dollars, not in cents."""
+        """Whether prices of the session are in dollars rather than cents."""
         return self._dollars
 
     # --- requests to send -----------------------------------------------------------------------------
@@ -281,11 +288,12 @@ class Orders:
         price: Decimal | int | str,
         **fields: Any,
     ) -> NewOrderSingle:
-        """Return a new order, with its price in dollars; `fields` are further fields of NewOrderSingle.
+        """Return a request for a new order. `price` is in dollars; `fields` are further fields of
+        NewOrderSingle.
 
         Raises:
-            OrderRequestError: an order with this ClOrdID is not done. This does not apply to an order whose
-                outcome is unknown: the venue either accepts the order, or reports the duplicate.
+            OrderRequestError: an order with this ClOrdID is not done. An order whose outcome is unknown does
+                not prevent a new one: the venue either accepts the new order or reports the duplicate.
             TypeError: price or quantity is a float, which is not exact.
         """
         check_free(cl_ord_id, self.by_cl_ord_id(cl_ord_id))
@@ -308,19 +316,20 @@ class Orders:
         time_in_force: TimeInForce | None = None,
         expire_time: datetime | None = None,
     ) -> OrderCancelReplaceRequest:
-        """Return a change of an order.
+        """Return a request to change an order.
 
         Args:
-            order: the order.
-            cl_ord_id: the id of the request, which the order has once the request is accepted.
+            order: the order to change.
+            cl_ord_id: ClOrdID of the request; the order takes it when the venue accepts the request.
             price: the new price in dollars; None leaves it unchanged.
-            leaves_qty: the new number of open contracts; None leaves it unchanged. The known filled quantity
-                is added for OrderQty (38). The venue subtracts later fills.
+            leaves_qty: the new number of open contracts; None leaves it unchanged. OrderQty (38) is this
+                number plus the filled quantity known here; the venue subtracts fills that happen in the
+                meantime.
             time_in_force: the new expiry; None leaves it unchanged.
             expire_time: for GOOD_TILL_DATE.
 
         Raises:
-            OrderRequestError: the order is done, or may not be changed now.
+            OrderRequestError: the order is done, or the session does not allow a change now.
             TypeError: `price` or `leaves_qty` is a float, which is not exact.
         """
         check_live(order)
@@ -335,7 +344,7 @@ class Orders:
         )
 
     def cancel(self, order: Order, cl_ord_id: str) -> OrderCancelRequest:
-        """Return a cancel of an order; `cl_ord_id` is the ClOrdID of the cancel.
+        """Return a request to cancel an order; `cl_ord_id` is the ClOrdID of the request.
 
         Raises:
             OrderRequestError: the order is done.
@@ -344,7 +353,7 @@ class Orders:
         return OrderCancelRequest(**repeated(order, cl_ord_id))
 
     def cancel_all(self, cl_ord_id: str) -> OrderMassCancelRequest:
-        """Return a cancel of all orders of the session; KalshiNR accepts at most one a second.
+        """Return a request to cancel all orders of the session; KalshiNR accepts at most one per second.
 
         Raises:
             OrderRequestError: an earlier mass cancel has no answer yet.
@@ -360,15 +369,15 @@ class Orders:
         return self._logon.get("use_cap_reservation") is True
 
     def withdraw(self, request: Message) -> list[OrderUpdate]:
-        """Undo `apply` for a request that `send` refused, so it was not sent.
+        """Undo `apply` for a request that was not sent because `send` refused it.
 
-        Do not withdraw a request that may have been sent in part: its outcome is unknown once the session
-        has ended.
+        Do not withdraw a request that may have been partly sent: its outcome becomes unknown when the session
+        ends.
         """
         message: Any = request
         if isinstance(request, NewOrderSingle):
             waiting = [order for order, _ in self._kept.unlinked(message.cl_ord_id)]
-            # An order of this ClOrdID whose outcome is unknown is not changed.
+            # An order with this ClOrdID whose outcome is unknown was sent earlier and stays.
             sent = [order for order in waiting if order.state is OrderState.SENT]
             if sent:
                 self._kept.drop(max(sent, key=lambda order: order.number))
@@ -385,10 +394,10 @@ class Orders:
 
     def apply(self, event: object) -> list[OrderUpdate]:
         """Apply a request that is about to be sent, an event of the session or client, a received message, or
-        a drop copy result: `DropCopyReport` and `DropCopyRange`.
+        a drop copy result (`DropCopyReport` or `DropCopyRange`).
 
-        Returns the changes, one update for each order; a loss that may affect every order is one
-        update without an order (`OrderUpdate.lost`). Any other event or message has no effect.
+        Returns one update for each changed order. A loss that may affect every order is one update without an
+        order (`OrderUpdate.lost`). Other events and messages have no effect.
         """
         handler = _HANDLERS.get(type(event)) or _inherited(type(event))
         if handler is not None:
@@ -396,10 +405,10 @@ class Orders:
         return self._take_updates()
 
     def resolve(self, order: Order, *, is_open: bool) -> list[OrderUpdate]:
-        """Apply the user's knowledge about an order from elsewhere, such as REST: whether it is open.
+        """Apply what the user has learned elsewhere, for example from REST: whether an order is open.
 
-        This removes the uncertainty about its state, and about its changes and cancels. Fills that are
-        missing stay listed until their reports arrive. Later reports of the venue still count.
+        This resolves the uncertainty about the order's state, changes and cancels. Missing fills stay listed
+        until their reports arrive. Later reports of the venue still count.
         """
         self._kept.begin(order)
         order.knowledge = RESOLVED[is_open]
@@ -411,7 +420,7 @@ class Orders:
         return self._take_updates()
 
     def _take_updates(self) -> list[OrderUpdate]:
-        """Return the updates of the applied message, and start a new batch."""
+        """Complete and return the updates of the applied message, and those of mass cancels."""
         updates = self._kept.take_updates()
         if self._mass_cancels.open:
             for update in updates:
@@ -445,7 +454,7 @@ class Orders:
     def _add(self, message: NewOrderSingle, after: Mapping[int, ExecKey]) -> Order:
         order = Order(self._number + 1, message.symbol, message.side, losses=self._losses)
         order.placed = self._placed(message, after)
-        # An order placed here is kept even beyond the limit: the user controls the number of these.
+        # An order placed here is kept even beyond the limit, because the user controls how many there are.
         self._kept.make_room()
         self._kept.add(order)
         return order
@@ -493,7 +502,9 @@ class Orders:
         )
 
     def _pending_like(self, message: _Change) -> list[tuple[Order, PendingRequest]]:
-        """Return the pending requests that a sent message may repeat, those with its terms first."""
+        """Return the pending requests with the ClOrdID and type of a sent message, those with the same terms
+        first.
+        """
         terms = self._pending_request(message).terms
         found = self._kept.requests(message.cl_ord_id, message.MSG_TYPE)
         return sorted(found, key=lambda each: each[1].terms != terms)
@@ -509,7 +520,7 @@ class Orders:
     # --- reports --------------------------------------------------------------------------------------
 
     def _handle_report(self, message: ExecutionReport, copied: DropCopyReport | None = None) -> None:
-        report: Any = message  # unreadable fields are None, regardless of their type annotations
+        report: Any = message  # an unreadable field is None, whatever its type annotation
         header = report.header
         if header is not None:
             self._time = header.sending_time or self._time
@@ -519,8 +530,8 @@ class Orders:
             self._kept.record_discrepancy(
                 about, OrderDiscrepancyKind.UNREADABLE, f"a report without {missing}"
             )
-            # The content of the report is unknown: the order that it names is uncertain, or every order if
-            # it names none.
+            # The content of the report is unknown, so the order that the report names becomes uncertain, or
+            # every order if it names none.
             if report.exec_type not in PENDING:
                 self._lose_reports(about)
             return
@@ -632,8 +643,9 @@ class Orders:
             self._kept.record_discrepancy(order, OrderDiscrepancyKind.OVERFILLED, detail)
 
     def _find(self, report: Any, key: ExecKey | None) -> Order | None:
-        """Return the order of the first report with its OrderID: one of this side's, or a new one that
-        another session placed."""
+        """Return the order for the first report with a new OrderID: one that this session placed, or else a
+        new order, which another session placed.
+        """
         mine = self._mine(report)
         if mine is not None:
             mine.order_id = report.order_id
@@ -651,7 +663,7 @@ class Orders:
             return None
         self._number += 1
         order = Order(self._number, report.symbol, report.side, report.order_id, losses=self._losses)
-        # It is uncertain since the last loss, until other messages resolve this.
+        # Earlier reports about this order may be among those lost at the last loss.
         order.knowledge = Knowledge(KnowledgeKind.LOSS, self._losses.reports, self._time)
         self._kept.add(order)
         return order
@@ -666,16 +678,16 @@ class Orders:
     # --- answers that are not reports of a change -----------------------------------------------------
 
     def _find_rejected(self, report: Any) -> Order | None:
-        """Return the order that a Rejected report ends. The report may contain the OrderID of another order
-        that prevents it, and it may reject a change or a cancel."""
+        """Return the order that a Rejected report ends; None if the report rejects a change or a cancel, or
+        is redelivered. The report may contain the OrderID of another order, which prevents this one.
+        """
         if self._answers.is_repeated(report):
             return None
         waiting = self._kept.unlinked(report.cl_ord_id)
         if waiting:
             named = [order for order, _ in waiting if order.order_id == report.order_id]
             order = named[0] if named else waiting[0][0]
-            # A pending report contained an OrderID, which may belong to another order: a rejected order has
-            # none.
+            # The OrderID was in a pending report and may belong to another order; a rejected order has none.
             if order.order_id is not None:
                 self._kept.begin(order)
                 del self._kept.by_id[order.order_id]
@@ -686,13 +698,13 @@ class Orders:
         return None
 
     def _leave_open(self, report: Any) -> None:
-        """Apply an answer that states that the venue does not know the outcome of the request."""
+        """Apply an answer stating that the venue does not know the outcome of the request."""
         if self._answers.is_repeated(report):
             return
         self.epoch += 1
         waiting = self._kept.unlinked(report.cl_ord_id)
         if waiting:
-            # The newest request that had no answer until now: this report answers it.
+            # The report answers the newest request that had no answer until now.
             named = [each for each in waiting if each[0].order_id == report.order_id]
             order, placed = max(named or waiting, key=lambda each: (not each[1].unsure, each[0].number))
             self._kept.begin(order)
@@ -717,7 +729,7 @@ class Orders:
             detail = f"OrderCancelReject for {clipped(message.cl_ord_id)}"
             order = self._kept.by_id.get(message.order_id or "")
             order = order or self._kept.named(message.orig_cl_ord_id or "")
-            # The answer to a request about an order that is done contains no new information.
+            # If the order is done, the answer contains no new information.
             if order is None or not order.is_done:
                 self._kept.record_discrepancy(order, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
             return
@@ -728,7 +740,7 @@ class Orders:
             request.leave_unanswered(self.epoch, self._time)
             return
         self._kept.answer(order, request)
-        # The venue no longer has the order, regardless of the reports received.
+        # The venue no longer has the order, although no report of its end has been received.
         if message.ord_status in GONE and not order.is_done:
             self.epoch += 1
             order.knowledge = order.knowledge.record_absence(self.epoch, self._time, order.key)
@@ -761,8 +773,9 @@ class Orders:
             self._kept.record_discrepancy(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
 
     def _handle_outcomes_unknown(self, event: OutcomesUnknown) -> None:
-        """Mark the listed requests as uncertain, since they will have no answer; adopt unknown ones as if
-        they had been applied."""
+        """Mark the listed requests as uncertain, because they will have no answer. Adopt unknown requests as
+        if they had been passed to `apply` when they were sent.
+        """
         self.epoch += 1
         for request, message in self.unplaced.read(event):
             if request.msg_type == NewOrderSingle.MSG_TYPE:
@@ -795,7 +808,7 @@ class Orders:
     def _handle_unknown_mass_cancel(self, request: OpenRequest) -> None:
         name, since = request.request_id, self._time
         if self._mass_cancels.named(name) is None:
-            # Without a known order, no report could show that it was carried out.
+            # Without a known order, no report could show that the mass cancel was carried out.
             if not self._kept.own:
                 self.unplaced.keep(request)
                 return
@@ -825,7 +838,7 @@ class Orders:
                 return
             pending = self._pending_request(message, self._reports.loaded_of(order))
             if pending.renames and order.cl_ord_id == pending.cl_ord_id:
-                return  # reports show that it was accepted
+                return  # reports show that the request was accepted
             order.pending.append(pending)
         self._kept.begin(order)
         pending.named = True
@@ -836,8 +849,8 @@ class Orders:
 
     def _handle_logon(self, event: LoggedOn) -> None:
         self._note_time(event.logon)
-        # With resend, a reset loses earlier messages. Without resend, reports may be lost if the end of the
-        # previous session was not reported.
+        # On a session type with resend, only a sequence reset loses earlier messages. Without resend, reports
+        # may have been lost if this logon follows a session whose end was not applied.
         if event.reset if self._session_type.resend else self._on:
             self._lose_reports()
         self._set_logon(event.flags)
@@ -847,7 +860,8 @@ class Orders:
         self._on = False
         resend = self._session_type.resend
         cancels = self._logon.get("cancel_orders_on_disconnect") is True
-        # With resend, the outcome of the cancels is reported at the next logon; it is uncertain until then.
+        # With resend, the venue reports the cancels after the next logon; until then the orders are
+        # uncertain.
         if cancels or not resend:
             self._lose_reports(answers=not resend, cancels=cancels)
 
@@ -856,7 +870,7 @@ class Orders:
             self._lose_reports()
 
     def _handle_message_rejected(self, event: MessageRejected) -> None:
-        """Handle a message that this side rejected and did not deliver."""
+        """Handle a message of the venue that this side rejected and did not deliver."""
         refused = event.message
         if event.will_be_resent:
             return
@@ -873,12 +887,12 @@ class Orders:
     def _lose_reports(
         self, order: Order | None = None, *, answers: bool = True, cancels: bool = False
     ) -> None:
-        """Record that reports about an order, or about all orders if None, may be missing from now on.
+        """Record that reports about an order, or about all orders, may be missing from now on.
 
         Args:
-            order: the order that they are about; None for all orders.
-            answers: answers to its requests may be missing too.
-            cancels: the venue should have cancelled the orders.
+            order: the order concerned; None for all orders.
+            answers: whether answers to requests may be missing too.
+            cancels: whether the venue should have cancelled the orders.
         """
         self.epoch += 1
         loss = Loss(self.epoch, self._time, dict(self._reports.live))
@@ -896,15 +910,16 @@ class Orders:
     # --- dump and load --------------------------------------------------------------------------------
 
     def dump(self, *, full: bool = False) -> Iterator[tuple[str, Any]]:
-        """Yield the changes since the last dump, for `load`: keys and JSON values of rows, one for each order
-        that has changed, and "orders". Store them over earlier rows with the same keys:
+        """Yield the changes since the last dump, for `load`, as keys and JSON values of rows: one row for
+        each order that has changed, and the row "orders". Store them over earlier rows with the same keys:
         `rows.update(orders.dump())`.
 
         The row "orders" is yielded twice: first as None, and last with its value. Until that value is stored,
         the rows are incomplete and cannot be loaded. Messages may be applied between two rows.
 
         Args:
-            full: yield all rows, to store them elsewhere, or if those of an earlier dump were not stored.
+            full: yield all rows. Needed to store them in a new place, or when the rows of an earlier dump
+                were not stored.
         """
         yield _ROW, None
         for slot, row in self._kept.dump(full=full):
@@ -932,16 +947,16 @@ class Orders:
         )
 
     def load(self, rows: Mapping[str, Any]) -> list[OrderUpdate]:
-        """Replace the state with that of the rows of `dump`, of this process or an earlier one. Rows with
-        other keys are ignored. It takes about 40 ms for each 1,000 orders; see `load_in_slices`.
+        """Replace the state with the rows of `dump`, written by this process or an earlier one. Rows with
+        other keys are ignored. Loading takes about 40 ms per 1,000 orders; see `load_in_slices`.
 
-        The session of the dump has ended. On a session type without resend, and if the venue cancels orders
-        at disconnect, this makes the open orders uncertain. An update reports the uncertain orders, including
-        those that were uncertain when the dump was written.
+        The session of the dump counts as ended. On a session type without resend, or if the venue cancels
+        orders at disconnect, this makes the open orders uncertain. An update reports the uncertain orders,
+        including those that were uncertain when the dump was written.
 
         Raises:
-            ValueError: another version wrote the dump, or `dump` of this class did not, or rows of it are
-                missing; the state is unchanged then.
+            ValueError: the rows are not those of `dump` of this class and version, or some are missing. The
+                state is unchanged.
         """
         updates: list[OrderUpdate] = []
         for updates in self.load_in_slices(rows):  # noqa: B007 the last ones are returned
@@ -949,7 +964,7 @@ class Orders:
         return updates
 
     def load_in_slices(self, rows: Mapping[str, Any]) -> Iterator[list[OrderUpdate]]:
-        """Load in steps of at most 200 orders, about 10 ms each: yield an empty list after each step, and at
+        """Load in steps of at most 200 orders, about 10 ms each. Yield an empty list after each step, and at
         the end the updates that `load` returns.
 
         The state is replaced in the last step. Until then apply no messages, and leave the rows unchanged.
@@ -1021,7 +1036,7 @@ _HANDLERS: Final[Mapping[type, Callable[[Orders, Any], None]]] = {
     MessageRejected: Orders._handle_message_rejected,
     Message: Orders._note_time,
 }
-"""The method for each type that `Orders.apply` accepts."""
+"""The method that handles each type accepted by `Orders.apply`."""
 
 
 def _inherited(cls: type) -> Callable[[Orders, Any], None] | None:
@@ -1029,12 +1044,12 @@ def _inherited(cls: type) -> Callable[[Orders, Any], None] | None:
 
 
 def _note_account(order: Order, account: Account | None, key: ExecKey) -> None:
-    """Keep the account that a report contains, unless a newer report contains one."""
+    """Set the account of an order from a report, unless a newer report contains one."""
     if account is None:
         return
     stated = order.stated
-    # Two sessions may report one key with different accounts. Comparing the accounts too makes the result
-    # independent of which report is received first.
+    # Two sessions may receive reports with the same key and different accounts. Comparing the accounts too
+    # makes the result independent of which report arrives first.
     if stated is None or (key, *_account_order(account)) > (stated[0], *_account_order(stated[1])):
         order.stated = key, account
 
@@ -1048,5 +1063,5 @@ def _revives(last: ReportFacts, end: ReportFacts) -> bool:
 
 
 def _is_repeated(message: Any) -> bool:
-    """Return whether a request is a retransmission of an earlier one, as in a log."""
+    """Return whether a request is a retransmission of an earlier one, as found in logs."""
     return message.header is not None and message.header.poss_dup_flag is True

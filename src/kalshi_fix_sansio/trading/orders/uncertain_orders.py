@@ -1,4 +1,4 @@
-"""Uncertain items of `Orders`, and the drop copy results that resolve them."""
+"""Uncertain items that `Orders` lists, and the drop copy results that resolve them."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class UncertainOrder(UncertainItem):
     Attributes:
         kind: The kind of uncertainty.
         order: The order; None for a mass cancel.
-        request: The change or cancel.
-        mass_cancel: The cancel of all orders; None for an order.
-        begin: The first report that drop copy must return to resolve it; None if unknown: use REST. A mass
-            cancel is resolved by the drop copy of its orders.
+        request: The change or cancel whose outcome is unknown; None for other kinds.
+        mass_cancel: The mass cancel; None for an order.
+        begin: Key at which drop copy must begin to resolve the uncertainty; None if unknown, then use REST.
+            For a mass cancel, drop copy of its orders is needed on each shard: see `Orders.copy_from`.
     """
 
     kind: UncertainOrderKind
@@ -47,11 +47,11 @@ class UncertainOrder(UncertainItem):
 
 @attrs.frozen
 class DropCopyReport:
-    """An execution report returned by drop copy: it proves its content, but not that no later report exists.
+    """An execution report returned by drop copy. It proves its content, but not that no later report exists.
 
     Attributes:
         report: The report.
-        dollars: Whether its session has prices in dollars (UseDollars), not in cents.
+        dollars: Whether the session that received it has prices in dollars (UseDollars) rather than cents.
     """
 
     report: ExecutionReport
@@ -60,15 +60,15 @@ class DropCopyReport:
 
 @attrs.frozen
 class DropCopyRange:
-    """A range of drop copy is complete: each of its reports was received, and passed to `apply` as
+    """A complete range of drop copy: every report of the range was received and passed to `apply` as
     `DropCopyReport`.
 
     Attributes:
         shard: Index of the exchange shard.
         begin: The first key of the range, inclusive.
-        epoch: `Orders.epoch` when the range was requested: it resolves no later uncertainty.
+        epoch: `Orders.epoch` when the range was requested. Uncertainties that began later are not resolved.
         end: The last key, inclusive; None for a range up to the latest report at the time of the request.
-        requested_at: UTC, by the caller's clock: when the request was sent; None if unknown.
+        requested_at: Time when the request was sent, in UTC by the caller's clock; None if unknown.
     """
 
     shard: int
@@ -79,7 +79,7 @@ class DropCopyRange:
 
 
 def unwrapped(event: object) -> object:
-    """Return the message of an event that contains one, also that of a report from drop copy."""
+    """Return the message inside a MessageReceived or DropCopyReport; return any other event unchanged."""
     if isinstance(event, MessageReceived):
         return event.message
     return event.report if isinstance(event, DropCopyReport) else event

@@ -35,7 +35,9 @@ _UNPLACED: Final = {
 
 
 class Uncertainty:
-    """Lists the uncertainties about orders and mass cancels of a session, and resolves them by drop copy."""
+    """Lists the uncertainties about the orders and mass cancels of a session, and resolves them with drop
+    copy.
+    """
 
     __slots__ = ("_answers", "_kept", "_mass_cancels", "_reports", "_unplaced")
 
@@ -102,11 +104,13 @@ class Uncertainty:
         return found
 
     def _alike(self) -> list[Cohort]:
-        """Return the cohorts whose orders are certain, or need drop copy from the same report."""
+        """Return the cohorts whose orders are all certain, or all need drop copy from the same report."""
         return [each for each in self._kept.cohorts if not each.is_lost or each.begin is not None]
 
     def _awaited(self, one: MassCancel) -> dict[int, ExecKey]:
-        """Return by shard the newest report when a mass cancel was sent, if orders of it have not ended."""
+        """Return by shard the newest report when a mass cancel was sent, for the shards of its orders that
+        have not ended.
+        """
         known = [each for each in self._kept.cohorts if each.shard is not None]
         shards = {each.shard for each in known if not one.waiting.isdisjoint(each.numbers)}
         others = (order for order in self._kept.outside(known) if order.number in one.waiting)
@@ -115,7 +119,7 @@ class Uncertainty:
 
     def cover(self, covered: DropCopyRange) -> None:
         """Apply a complete range of drop copy."""
-        # A range with an end excludes later reports.
+        # A range with an end proves nothing about later reports.
         if covered.end is not None:
             return
         kept, alike, verified = self._kept, self._alike(), list[Order]()

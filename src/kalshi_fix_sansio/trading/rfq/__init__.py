@@ -1,1 +1,1 @@
-"""Requests for quotes: the creator, the maker, and their common base."""
+"""Requests for quotes (RFQs): the creator's side, the maker's side, and their common base."""

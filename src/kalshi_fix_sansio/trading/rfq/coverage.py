@@ -1,4 +1,4 @@
-"""The range of drop copy that proves that an accepted quote has no order."""
+"""Which range of drop copy proves that an accepted quote has no order."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from kalshi_fix_sansio.trading.drop_copy import MAX_SHARDS
 from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyRange
 
 MAX_SYMBOLS: Final = 10_000
-"""Maximum number of markets whose shard is kept."""
+"""Maximum number of markets whose shard is remembered."""
 
 
 @attrs.define(eq=False)
 class Preceding:
-    """Reports that precede the order of an accepted quote, if it has an order."""
+    """Bounds of the reports that precede the order of an accepted quote, if it has an order."""
 
     keys: dict[int, ExecKey] = attrs.field(factory=dict, metadata=keyed_by("shard"))
-    """Key of the newest one, by shard."""
+    """Key of the newest report that precedes the order, by shard."""
     time: datetime | None = None
-    """The venue's time, in UTC, before which there was no order; None if unknown."""
+    """Time, in UTC by the venue, before which there was no order; None if unknown."""
     lost_at: datetime | None = None
-    """Time at which the machine marked the quote uncertain, in UTC by the clock of the caller. The request to
-    accept or confirm it had been sent by then."""
+    """Time at which the machine marked the quote as uncertain, in UTC by the caller's clock. The message that
+    accepts or confirms the quote had been sent by then.
+    """
 
 
 @attrs.define(eq=False)
@@ -39,8 +40,9 @@ class ReportKeys:
     _shards: dict[str, int] = attrs.field(factory=dict)
 
     def note_report(self, report: Any, waiting: Iterable[Preceding]) -> None:
-        """Record the key of a report. Record it too for each accepted quote in `waiting` whose time is later
-        than the TransactTime of the report."""
+        """Record the key of a report, also for each accepted quote in `waiting` whose time is later than the
+        TransactTime of the report.
+        """
         try:
             key = ExecKey.parse(report.exec_id or "")
         except ValueError:
@@ -60,7 +62,7 @@ class ReportKeys:
         remember(self._shards, symbol, shard, MAX_SYMBOLS)
 
     def record_begin(self, preceding: Preceding, time: datetime | None) -> None:
-        """Record that an order can only follow now: all reports received so far precede it."""
+        """Record that all reports received so far precede the order."""
         for key in self._newest.values():
             _keep(preceding.keys, key)
         if time is not None:
@@ -70,7 +72,8 @@ class ReportKeys:
         self, overdue: Iterable[tuple[str, Preceding]], forgotten: Mapping[int, ExecKey]
     ) -> dict[int, ExecKey]:
         """Return by shard the key from which drop copy must be requested for overdue orders, given by their
-        markets; orders for which it is unknown are omitted."""
+        markets. Orders for which the key is unknown are left out.
+        """
         found: dict[int, ExecKey] = {}
         for symbol, preceding in overdue:
             key = self._first_key(symbol, preceding)
@@ -83,7 +86,8 @@ class ReportKeys:
         return None if shard is None else preceding.keys.get(shard)
 
     def proves_none(self, covered: DropCopyRange, symbol: str, preceding: Preceding, due: datetime) -> bool:
-        """Return whether a range would contain the order, which would have been reported by `due`.
+        """Return whether a range that does not contain the order proves that there is none; `due` is the time
+        by which the order would have been reported.
 
         A range contains the reports up to the time of its request.
         """

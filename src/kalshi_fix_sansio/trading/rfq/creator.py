@@ -64,9 +64,9 @@ from kalshi_fix_sansio.trading.rfq.values import (
 )
 
 MAX_ACCEPTANCES: Final = 16
-"""Maximum number of acceptances kept per request, including the current one."""
+"""Maximum number of acceptances kept per request, including the current acceptance."""
 MAX_EARLY: Final = 1_000
-"""Maximum number of quotes kept for requests whose RfqId is not known yet."""
+"""Maximum number of quotes kept whose RfqId does not belong to a known request yet."""
 _ANSWERS: Final = frozenset(
     (
         QuoteRequestAck.MSG_TYPE,
@@ -84,7 +84,7 @@ _FOUND_OF_ACCEPTANCE: Final = {
     RfqState.EXECUTED: {Fact.EXECUTED},
     RfqState.FAILED: {Fact.ACCEPTED, Fact.ORDER_REFUSED},
 }
-"""The resulting fact about an acceptance of the request."""
+"""Facts about the acceptance that follow from the state that the user reports."""
 
 
 @attrs.frozen
@@ -96,16 +96,16 @@ class _State:
     keys: ReportKeys
     rfqs: list[CreatorRfq]
     early: list[tuple[str, CreatorQuote]]
-    """Quotes on requests that are not known yet, with their RfqIds."""
+    """Quotes for requests that are not known yet, with their RfqIds."""
     unplaced: UnplacedState
 
 
 class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
-    """The requests for quotes of a session (KalshiRT), over any number of its connections.
+    """The requests for quotes that a session (KalshiRT) creates, over any number of connections.
 
     Pass every event of the session to `apply`, and each QuoteRequest just before it is sent. Messages
-    returned by `accept`, `accept_by_order` and `cancel` count as sent: `withdraw` them otherwise. State
-    depends on the set of received messages and not on their order. No message of the venue raises an
+    returned by `accept`, `accept_by_order` and `cancel` count as sent; call `withdraw` if they were not. The
+    state depends on which messages were received, not on their sequence. No message of the venue raises an
     exception.
     """
 
@@ -126,14 +126,14 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         """Start without requests.
 
         Args:
-            standard: times of standard markets.
-            high_volatility: times of high volatility markets.
-            volatile_symbols: high volatility markets, in addition to all combinations.
-            grace: seconds beyond confirmation and execution after which the report of a trade counts as
-                missing.
+            standard: time windows of standard markets.
+            high_volatility: time windows of high volatility markets.
+            volatile_symbols: tickers of the high volatility markets, in addition to all combinations.
+            grace: seconds after the windows for confirmation and execution before the report of a trade
+                counts as missing.
             dollars: whether the session logs on with UseDollars; needed only before the first LoggedOn.
-            max_rfqs: number of requests kept, about 2 KB each; beyond it ended requests are dropped, the
-                oldest first. Active requests are always kept.
+            max_rfqs: maximum number of requests kept, about 2 KB each. Beyond it ended requests are removed,
+                the oldest first. Active requests are always kept.
             max_quotes: maximum number of quotes per active request, about 1 KB each.
         """
         super().__init__(
@@ -150,7 +150,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         self._accepted: dict[str, CreatorRfq] = {}
         """Requests by the ClOrdIDs and QuoteIDs of their acceptances."""
         self._early: dict[tuple[str, str], CreatorQuote] = {}
-        """Quotes on requests that are not known yet, by RfqId and QuoteID."""
+        """Quotes for requests that are not known yet, by RfqId and QuoteID."""
 
     # --- queries --------------------------------------------------------------------------------------
 
@@ -177,7 +177,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
     def _unknown(self) -> Iterator[tuple[Acceptance, datetime]]:
         for stake in self._at_stake.values():
             for each in stake.rfq.acceptances:
-                # Without a ClOrdID no report can be attributed to its order.
+                # Without a ClOrdID, no report can be matched with its order.
                 if each.is_at_stake and each.uncertain_since is not None and each.cl_ord_id is not None:
                     yield each, each.deadline or self._deadline(each.rfq, None, each.preceding.lost_at or END)
 
@@ -220,20 +220,19 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         quantity: Decimal | int | str | None = None,
         prefer_better: bool = False,
     ) -> AcceptQuote:
-        """Return the acceptance of a quote.
+        """Return a message that accepts a quote.
 
         Args:
-            rfq: the request.
-            quote: one of its quotes, such as `rfq.best(side)`.
+            rfq: the request for quotes.
+            quote: a quote for it, such as `rfq.best(side)`.
             side: BUY takes the maker's offer, SELL its bid.
             cl_ord_id: ClOrdID of the resulting order.
             quantity: contracts; None for the whole quote.
-            prefer_better: let the venue take a better quote, if there is one.
+            prefer_better: let the venue accept a better quote instead, if there is one.
 
         Raises:
-            RfqRequestError: the request is not open, a quote of it is or may be already accepted, the quote
-                does not have the side, or the ClOrdID was used for another acceptance of
-                this request.
+            RfqRequestError: the request is not open, one of its quotes has been or may have been accepted,
+                the quote has no price for this side, or another acceptance of the request used the ClOrdID.
         """
         self._check(rfq, quote, side, cl_ord_id)
         message = AcceptQuote(
@@ -258,7 +257,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         quantity: Decimal | int | str | None = None,
         **fields: Any,
     ) -> NewOrderSingle:
-        """Return an order that accepts a quote, at its price; pass it to `Orders` too.
+        """Return an order that accepts a quote at the price of the quote; pass it to `Orders` too.
 
         The arguments are those of `accept`; `fields` are further fields of NewOrderSingle.
 
@@ -270,7 +269,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         if size is None:
             raise RfqRequestError(f"quote {quote.quote_id} has no size; give a quantity")
         if not self._dollars:
-            # Rounded so that the limit does not exclude the quote; the order trades at the price of the
+            # Rounded in the direction that does not exclude the quote; the order trades at the price of the
             # quote.
             rounding = ROUND_CEILING if side is Side.BUY else ROUND_FLOOR
             price = to_cents(price).to_integral_value(rounding)
@@ -298,11 +297,11 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         """
         if rfq.is_over:
             raise RfqRequestError(f"request {rfq.quote_req_id} has ended: {rfq.state.value}")
-        # No state is kept: until the venue answers, the request is unchanged, and may still trade.
+        # No state changes: until the venue answers, the request stays as it is and may still trade.
         return RFQCancel(quote_req_id=rfq.quote_req_id, party_ids=_parties(rfq))
 
     def withdraw(self, request: Message) -> None:
-        """Undo a message that `send` refused, so it was not sent."""
+        """Undo the effect of a message that was not sent because `send` refused it."""
         if isinstance(request, QuoteRequest):
             rfq = self._rfqs.get(request.quote_req_id)
             if rfq is not None and rfq.state is RfqState.SENT:
@@ -314,12 +313,12 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
                 self._reindex(acceptance.rfq)
 
     def resolve(self, rfq: CreatorRfq, state: RfqState) -> None:
-        """Set the state that the user has found elsewhere, such as by REST: OPEN, ACCEPTED, EXECUTED, FAILED,
-        CANCELED or EXPIRED. This ends the uncertainty of the request.
+        """Set the state that the user has found elsewhere, for example from REST: OPEN, ACCEPTED, EXECUTED,
+        FAILED, CANCELED or EXPIRED. This ends the uncertainty about the request.
 
         Raises:
-            RfqRequestError: another state was passed, or the request has no acceptance that it could apply
-                to.
+            RfqRequestError: another state was passed, or one that needs an acceptance, and the request has
+                none.
         """
         acceptance = rfq.acceptance
         needs = (RfqState.ACCEPTED, RfqState.EXECUTED, RfqState.FAILED)
@@ -344,7 +343,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
     # --- events ---------------------------------------------------------------------------------------
 
     def _handle_message(self, message: object, now: datetime, *, is_event: bool) -> None:
-        # A bare message is about to be sent, or was received; the two have different types.
+        # A bare message is either about to be sent or was received; the two have different types.
         match message:
             case QuoteRequest() if not is_event:
                 self._updates[message.quote_req_id] = CreatorUpdate(self.request(message))
@@ -360,8 +359,8 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
                 self._refuse(message, message.quote_req_id, message.text)
             case RFQCancelStatus():
                 self._handle_cancel_status(message)
-            # KalshiRT has resend: after a logon the venue resends the missed messages, unless the numbers
-            # were reset. The end of a session therefore causes no uncertainty.
+            # On KalshiRT the venue resends missed messages after a logon, unless the sequence numbers were
+            # reset. The end of a session therefore causes no uncertainty.
             case LoggedOn(reset=reset, flags=flags):
                 if reset:
                     self._lose_answers()
@@ -398,7 +397,9 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
     def _handle_acceptance(
         self, message: AcceptQuote | NewOrderSingle, *, sent_earlier: bool = False
     ) -> None:
-        """Record an acceptance made by the user, read from a log, or without outcome."""
+        """Record an acceptance that the user created, that was read from a log, or whose outcome is
+        unknown.
+        """
         quote_id = message.quote_id or ""
         rfq = self._by_rfq_id.get(message.rfq_id or "") or next(
             (each for each in self._rfqs.values() if quote_id in each.quotes), None
@@ -472,12 +473,12 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         if rfq.symbol is not None and ack.ex_destination is not None:
             self._keys.note_shard(rfq.symbol, ack.ex_destination)
         self._by_rfq_id[ack.rfq_id] = rfq
-        # Quotes contain the RfqId, which the creator learns here: they may arrive before the ack.
+        # Quotes contain the RfqId, which the creator learns only here, and may arrive before the ack.
         for key in [key for key in self._early if key[0] == ack.rfq_id]:
             self._put(update, rfq, self._early.pop(key))
 
     def _refuse(self, message: Any, quote_req_id: str | None, text: str | None) -> None:
-        """Record that the venue refused a request, or reported its end."""
+        """Record that the venue refused a request, at first or later."""
         rfq = self.rfq(quote_req_id or "")
         if rfq is None:
             self._note_unknown(RfqDiscrepancyKind.UNKNOWN_RFQ, message, quote_req_id, QuoteRequest, RFQCancel)
@@ -521,14 +522,14 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
 
     def _put(self, update: CreatorUpdate, rfq: CreatorRfq, quote: CreatorQuote) -> None:
         """Add a quote in place of the maker's older one; ignore it if the maker has a newer one."""
-        # A quote on it proves that the venue has the request and that it is open.
+        # A quote proves that the venue has the request and that the request is open.
         if rfq.acceptance is None:
             rfq.uncertain_since = None
         if rfq.is_over or quote.quote_id in rfq.quotes:
             return
         if quote.maker is not None:
-            # The venue does not report replaced quotes to the creator. After a resend an older one may be
-            # last.
+            # The venue does not report replaced quotes to the creator. After a resend, an older quote may
+            # arrive last.
             others = [each for each in rfq.quotes.values() if each.maker == quote.maker]
             if any(each.age > quote.age for each in others):
                 return
@@ -576,7 +577,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         update.answered = acceptance
         quote = rfq.quotes.get(acceptance.quote_id)
         if quote is not None and text in GONE:
-            # The venue does not report the end of a quote to the creator before this.
+            # This reject is the venue's first message to the creator about the end of the quote.
             quote.gone = text
         self._reindex(rfq)
 
@@ -612,8 +613,9 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
                 self._refuse_acceptance(acceptance, reject.text)
 
     def _find(self, cl_ord_id: str | None, quote_id: str | None) -> Acceptance | None:
-        """Return the acceptance with this ClOrdID, or without one, with this QuoteID; of several the newest
-        without an answer."""
+        """Return the acceptance with this ClOrdID or, if it is None, with this QuoteID. If several match,
+        return the newest without an answer, or else the newest.
+        """
         name = cl_ord_id or quote_id or ""
         rfq = self._accepted.get(name)
         if rfq is None:
@@ -625,13 +627,14 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
     # --- session and deadlines ------------------------------------------------------------------------
 
     def _handle_unanswered(self, request: OpenRequest, message: Any) -> None:
-        # `Orders` follows every order.
+        # `Orders` already lists every order with unknown outcome.
         if not self._lose_request(request, message) and request.msg_type != NewOrderSingle.MSG_TYPE:
             self.unplaced.keep(request)
 
     def _lose_request(self, request: OpenRequest, message: Any) -> bool:
-        """Apply a request that will not be answered, and adopt an unknown one as if it had been applied;
-        return False if it cannot be assigned to a request."""
+        """Apply a request that will not be answered. Adopt an unknown request as if it had been passed to
+        `apply`. Return False if the message cannot be matched with a request for quotes.
+        """
         if request.msg_type in (AcceptQuote.MSG_TYPE, NewOrderSingle.MSG_TYPE):
             acceptance = self._lost_acceptance(request, message)
             if acceptance is None:
@@ -658,7 +661,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         if message is not None and message.quote_id:
             rfq_id = message.rfq_id
             if isinstance(message, AcceptQuote) and readable(rfq_id) and rfq_id not in self._by_rfq_id:
-                # The RFQ is unknown, but its acceptance may trade, so it must be tracked.
+                # The request for quotes is unknown, but its acceptance may trade, so it must be tracked.
                 rfq = CreatorRfq(rfq_id or "", None, rfq_id=rfq_id)
                 self._rfqs.setdefault(rfq.quote_req_id, rfq)
                 self._by_rfq_id[rfq.quote_req_id] = rfq
@@ -699,7 +702,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
     # --- indexes and updates --------------------------------------------------------------------------
 
     def _reindex(self, rfq: CreatorRfq) -> None:
-        """Update the index of deals at stake after a change of a request's state."""
+        """Update the index of acceptances that may still trade, after the state of a request has changed."""
         if rfq.is_over:
             rfq.quotes.clear()
         acceptance = rfq.acceptance
@@ -731,12 +734,12 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         )
 
     def load(self, dumped: Mapping[str, Any]) -> None:
-        """Replace the state by a dump, of an earlier process or this one.
+        """Replace the state with a dump of this process or an earlier one.
 
-        Messages that the venue sent since then are received at the next logon: KalshiRT has resend.
+        On KalshiRT, the venue resends the messages since the dump at the next logon.
 
         Raises:
-            ValueError: the dump is of another version, or not a result of `dump`; the state is unchanged.
+            ValueError: the dump is not a result of `dump` of this class and version; the state is unchanged.
         """
         with loading(dumped, _State, "RfqCreator") as state:
             rfqs = {rfq.quote_req_id: rfq for rfq in state.rfqs}
@@ -757,7 +760,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
 
 
 def _bought(rfq: CreatorRfq, side: Side, price: Decimal | None) -> Decimal:
-    """Return the maximum number of contracts of a request; 0 if unknown."""
+    """Return the number of contracts that a request asks for, or that its cash buys; 0 if unknown."""
     if rfq.contracts is not None or rfq.cash is None or price is None:
         return rfq.contracts or ZERO
     return divide(rfq.cash, price if side is Side.BUY else subtract(ONE, price))

@@ -1,4 +1,4 @@
-"""A creator's requests, the quotes on them, and their state."""
+"""The creator's requests for quotes, their quotes and acceptances, and their states."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from kalshi_fix_sansio.trading.rfq.values import (
 
 
 class RfqState(Enum):
-    """State of a request.
+    """State of a request for quotes.
 
     Attributes:
         UNKNOWN: See `RfqCreator.uncertain`.
-        EXECUTED: From then on it is an ordinary order, which `Orders` follows.
+        EXECUTED: Its order is now an ordinary order, which `Orders` tracks.
     """
 
     SENT = "sent, not answered yet"
@@ -57,20 +57,20 @@ _CLOSED: Final = (
 
 @attrs.define(eq=False)
 class CreatorQuote:
-    """A maker's quote on a request of the creator. Read-only.
+    """A maker's quote for a request of the creator. Read-only.
 
     Attributes:
-        quote_id: QuoteID, used to accept it.
+        quote_id: QuoteID, which identifies the quote when it is accepted.
         symbol: Ticker of the market.
         bid: Price in dollars that the maker pays for YES; None without a bid.
         offer: Price in dollars that the maker pays for NO; None without an offer.
         bid_size: Contracts of the bid.
         offer_size: Contracts of the offer.
-        contracts: Contracts of the request; None if it has none.
+        contracts: Contracts that the request asks for; None if it specifies cash.
         maker: The maker's public id.
-        made: Time of the quote in UTC, by the venue.
-        gone: The text by which the venue reported that it is no longer open.
-        age: TransactTime, SendingTime and MsgSeqNum: the newer of two quotes compares higher.
+        made: Time of the quote, in UTC by the venue.
+        gone: Text with which the venue reported that the quote is no longer open; None before.
+        age: TransactTime, SendingTime and MsgSeqNum; the newer of two quotes compares higher.
     """
 
     quote_id: str
@@ -86,8 +86,9 @@ class CreatorQuote:
     age: tuple[datetime, datetime, int] = attrs.field(default=(BEGINNING, BEGINNING, 0), repr=False)
 
     def price(self, side: Side) -> Decimal | None:
-        """Return the YES price in dollars at which the creator trades on a side; None if the quote does not
-        have it. The price of a buyer is one dollar minus the maker's price for NO."""
+        """Return the YES price in dollars at which the creator can trade on a side; None if the quote has no
+        price for it. A buyer pays one dollar minus the maker's price for NO.
+        """
         if side is Side.SELL:
             return self.bid
         return None if self.offer is None else subtract(ONE, self.offer)
@@ -99,23 +100,23 @@ class CreatorQuote:
 
 @attrs.define(eq=False)
 class Acceptance(Deal):
-    """An acceptance of a quote by the creator, or an attempt. Read-only.
+    """An acceptance of a quote by the creator, successful or not. Read-only.
 
     Attributes:
-        rfq: The request.
-        quote_id: QuoteID of the requested quote.
-        side: BUY to buy YES, SELL to sell it.
+        rfq: The request for quotes.
+        quote_id: QuoteID of the quote that the creator chose.
+        side: BUY to buy YES, SELL to sell YES.
         cl_ord_id: ClOrdID of the resulting order.
-        price: YES price of the quote in dollars; with `prefers_better` a better one may be taken.
+        price: YES price of the quote in dollars; with `prefers_better` the trade may have a better price.
         quantity: Maximum number of contracts that may trade.
-        by_order: Whether it is a NewOrderSingle, and not an AcceptQuote.
-        prefers_better: Whether the best quote of the request is taken, if it is at least as good as this one.
+        by_order: Whether it was sent as a NewOrderSingle rather than an AcceptQuote.
+        prefers_better: Whether the venue may accept a better quote for the request instead.
         accepted_quote_id: QuoteID of the quote that was finally accepted.
-        deadline: Latest time of the report of the trade, in UTC, once the venue has answered.
-        cum_qty: Filled contracts of its order, by the reports received.
-        text: The reason why it or its order was refused.
+        deadline: Time by which the trade must be reported, in UTC; None before the venue has answered.
+        cum_qty: Filled contracts of its order, according to the reports received.
+        text: The reason why the acceptance or its order was refused.
         facts: Facts that messages have established about it.
-        preceding: The reports that precede its order.
+        preceding: Bounds of the reports that precede its order.
         uncertain_since: Time since which its answers may be lost, in UTC; None while they are not.
     """
 
@@ -131,16 +132,16 @@ class Acceptance(Deal):
 
     @property
     def is_refused(self) -> bool:
-        """Whether the venue refused it. The request stays open."""
-        # A refused order means this only for an acceptance by order: AcceptQuote is refused by its status,
-        # and the order that results from an accepted one may be refused later, which ends the request.
+        """Whether the venue refused the acceptance. The request then stays open."""
+        # A refused order counts only if the acceptance itself was the order. An AcceptQuote is refused by its
+        # AcceptQuoteStatus; if the order that results from it is refused later, that ends the request.
         if Fact.ACCEPTED in self.facts:
             return False
         return Fact.REFUSED in self.facts or (self.by_order and Fact.ORDER_REFUSED in self.facts)
 
     @property
     def is_at_stake(self) -> bool:
-        """Whether it may still trade."""
+        """Whether the acceptance may still trade."""
         return self.facts.isdisjoint(_ENDS) and not self.is_refused
 
 
@@ -151,17 +152,17 @@ class CreatorRfq:
     Attributes:
         quote_req_id: QuoteReqID, the creator's id.
         symbol: Ticker of the market; None for a combination until the venue has found or created it.
-        contracts: Contracts requested; None if `cash` is requested.
-        cash: Dollars to spend; None if `contracts` are requested.
+        contracts: Number of contracts requested; None if `cash` is specified.
+        cash: Dollars to spend; None if `contracts` is specified.
         rest_remainder: RestRemainder: whether the remainder may rest in the book.
-        alloc_account: Number of the subaccount; None for the primary one.
+        alloc_account: Number of the subaccount; None for the primary account.
         customer: The customer of a clearing member.
-        collection: The collection of the combination, if the market is one.
+        collection: The collection of a combination; None if the market is not a combination.
         legs: The legs of the combination.
         rfq_id: RfqId, the venue's id; None until it is known.
         quotes: The newest quote of each maker, by QuoteID.
         acceptances: The last acceptances, the newest last.
-        text: The venue's reason for refusing the request, or a cancel of it.
+        text: The venue's reason for refusing the request or its cancel.
         facts: Facts that messages have established about it.
         uncertain_since: Time since which its answers may be lost, in UTC; None while they are not.
     """
@@ -185,7 +186,8 @@ class CreatorRfq:
     @property
     def state(self) -> RfqState:
         """State derived from the established facts."""
-        # From the strongest evidence to the weakest: an order in the book is proof, in any order of messages.
+        # Evaluated from the strongest evidence to the weakest, so the sequence of the messages does not
+        # matter. A report of an executed order is proof.
         if any(Fact.EXECUTED in each.facts for each in self.acceptances):
             return RfqState.EXECUTED
         if any(Fact.ORDER_REFUSED in each.facts and not each.is_refused for each in self.acceptances):
@@ -213,7 +215,9 @@ class CreatorRfq:
         return next((each for each in reversed(self.acceptances) if each.is_at_stake), None)
 
     def best(self, side: Side) -> CreatorQuote | None:
-        """Return the best quote for the creator on a side, the oldest of equal ones; None without quotes."""
+        """Return the best quote for the creator on a side, the oldest if several are equal; None without
+        quotes.
+        """
         open_quotes = [
             quote for quote in self.quotes.values() if quote.price(side) is not None and quote.gone is None
         ]
@@ -227,13 +231,14 @@ class CreatorRfq:
 
 @attrs.define(eq=False)
 class CreatorUpdate(RfqUpdate):
-    """The changes of a request by an event, message or deadline.
+    """The changes that an event, message or deadline makes to a request.
 
     Attributes:
-        rfq: The live object, which later calls change; None for a discrepancy without a request.
+        rfq: The request itself, which later messages change; None for a discrepancy that concerns no known
+            request.
         before: Its previous state; None if it is new.
-        quote: A new quote.
-        answered: An acceptance that was accepted or refused by the venue, or has ended.
+        quote: A new quote; None without one.
+        answered: An acceptance that the venue accepted or refused, or that has ended; None without one.
         discrepancies: Inconsistencies found.
     """
 

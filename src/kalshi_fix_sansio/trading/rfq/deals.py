@@ -1,5 +1,6 @@
-"""Deals: quotes of a maker and acceptances of a creator, with the facts that messages establish about
-them."""
+"""Deals: the quotes of a maker and the acceptances of a creator, and the facts that messages establish about
+them.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ from kalshi_fix_sansio.trading.rfq.values import RfqDiscrepancy
 class Fact(Enum):
     """A fact that a message has established about a quote, an acceptance or a request.
 
-    State is derived from the set of facts, because messages arrive on several sessions, some of them
-    repeatedly and in no reliable order.
+    State is derived from the set of facts, because messages arrive on several sessions, sometimes repeatedly
+    and in no reliable sequence.
     """
 
     OPEN = "the venue has the quote"
@@ -49,20 +50,20 @@ class Deal:
     uncertain_since: datetime | None = attrs.field(default=None, kw_only=True, repr=False)
 
     def lose(self, since: datetime | None, now: datetime | None) -> None:
-        """Record that its answers may be lost, since a time."""
+        """Record that answers about the deal may have been lost since a time."""
         if self.uncertain_since is None:
             self.uncertain_since, self.preceding.lost_at = since or now, now
 
     def end_uncertainty(self) -> None:
-        """End the uncertainty of its state."""
+        """End the uncertainty about the deal."""
         self.uncertain_since = None
 
     def record_text(self, message: Any) -> None:
-        """Keep the Text (58) of an answer, up to a maximum length."""
+        """Record the Text (58) of an answer, truncated to a maximum length."""
         self.text = clipped(message.text)
 
     def apply_report(self, report: Any) -> None:
-        """Apply a report about its order."""
+        """Apply a report about the order of the deal."""
         if report.exec_type == ExecType.REJECTED:
             self.facts.add(Fact.ORDER_REFUSED)
             self.record_text(report)

@@ -1,4 +1,4 @@
-"""Base of the state machines of both sides of requests for quotes."""
+"""Common base of the state machines for both sides of requests for quotes (RFQs)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ U = TypeVar("U", bound=RfqUpdate)
 
 
 class RfqMachine(ABC, Generic[R, D, U]):
-    """The base of `RfqMaker` and `RfqCreator`: time, exposure, uncertain items, and session events."""
+    """The base of `RfqMaker` and `RfqCreator`: deadlines, exposure, uncertain items, and session events."""
 
     __slots__ = (
         "_at_stake",
@@ -81,10 +81,11 @@ class RfqMachine(ABC, Generic[R, D, U]):
         self._keys = ReportKeys()
         self._now: datetime | None = None
         self.unplaced: UnplacedRequests = UnplacedRequests(*requests)
-        """Requests without outcome that are about unknown RFQs and quotes, or unreadable."""
+        """Requests with unknown outcome that concern unknown RFQs or quotes, or could not be decoded."""
         self._updates: dict[Any, U] = {}
-        """Updates of the current call by request; a discrepancy without a request has a running number as
-        key."""
+        """Updates of the current call by request. A discrepancy without a request has a sequential number as
+        key.
+        """
 
     # --- queries --------------------------------------------------------------------------------------
 
@@ -95,7 +96,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
         return len(self._rfqs)
 
     def exposure(self, symbol: str | None = None) -> Exposure:
-        """Return the exposure of accepted quotes, confirmed or not, on one market or on all.
+        """Return the exposure from accepted quotes, confirmed or not, in one market or in all markets.
 
         A quote counts until its order is reported, or the venue reports the end of the request.
         """
@@ -103,31 +104,31 @@ class RfqMachine(ABC, Generic[R, D, U]):
         for deal in self._at_stake.values():
             if symbol in (None, deal.rfq.symbol) and deal.side is not None:
                 price = deal.price
-                if price is None:  # not reported: on either side it costs less than a dollar
+                if price is None:  # not reported, so assume the highest cost: a dollar per contract
                     price = ONE if deal.side is Side.BUY else ZERO
                 found = found.plus(deal.side, deal.quantity, price)
         return found
 
     def uncertain(self) -> list[UncertainRfq]:
-        """Return the unknown outcomes that no further message will resolve."""
+        """Return the uncertainties that no expected message will resolve."""
         return [*self._uncertain(), *unplaced_items(self.unplaced)]
 
     def next_deadline(self) -> datetime | None:
-        """Return the time of the next call of `handle_timer`, in UTC; None without a deadline."""
+        """Return the time at which to call `handle_timer`, in UTC; None without a deadline."""
         now = self._now or BEGINNING
         due = [deadline for _, deadline in self._awaited()]
         due += [overdue for _, overdue in self._unknown() if overdue > now]
         return min(due, default=None)
 
     def copy_from(self, now: datetime, forgotten: Mapping[int, ExecKey] = {}) -> dict[int, ExecKey]:
-        """Return by shard the key from which drop copy must be requested, to find the orders of uncertain
+        """Return by shard the key from which drop copy must be requested to find the orders of uncertain
         deals.
 
-        Omitted are deals whose order is not overdue yet, because an earlier range proves nothing, and deals
-        for which the preceding reports are unknown.
+        Deals whose order is not overdue yet are left out, because drop copy requested now would prove
+        nothing, and so are deals whose preceding reports are unknown.
 
         Args:
-            now: the current time, aware.
+            now: the current time, timezone-aware.
             forgotten: as for `Orders.copy_from`.
         """
         overdue = [(deal.rfq.symbol or "", deal.preceding) for deal, due in self._unknown() if due <= now]
@@ -148,22 +149,24 @@ class RfqMachine(ABC, Generic[R, D, U]):
     # --- events ---------------------------------------------------------------------------------------
 
     def handle_timer(self, now: datetime) -> list[U]:
-        """Advance the clock to an aware time, ignoring an earlier one; return the deals that ended or became
-        uncertain."""
+        """Advance the clock to `now`, a timezone-aware time (an earlier time is ignored); return the updates
+        of deals that ended or became uncertain.
+        """
         self._advance(now)
         return self._drain_updates()
 
     def apply(self, event: object, now: datetime) -> list[U]:
         """Apply an event of the session or client, a received message, a result of drop copy
-        (`DropCopyReport`, `DropCopyRange`), or a request that is about to be sent. Requests made by this
-        machine may be passed, and have no effect.
+        (`DropCopyReport`, `DropCopyRange`), or a request that is about to be sent. Requests that this machine
+        returned may be passed too; they have no effect.
 
         Returns the changes, with the messages to send now. Other events and messages have no effect.
 
         Raises:
-            RfqRequestError: a creator's QuoteRequest has the id of one that is still active. Do not send it.
+            RfqRequestError: the QuoteReqID of a creator's QuoteRequest belongs to a request that is still
+                active. Do not send it.
         """
-        # First, because deadlines before the event have passed before it.
+        # Deadlines before the event must be handled first.
         now = self._advance(now)
         message = unwrapped(event)
         match message:
@@ -187,7 +190,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
 
     @abstractmethod
     def _handle_message(self, message: object, now: datetime, *, is_event: bool) -> None:
-        """Apply a message of this side of the RFQ, bare or from an event, or another event."""
+        """Apply a message that only this side of the RFQ handles, bare or from an event, or another event."""
 
     @abstractmethod
     def _handle_report(self, report: Any) -> None:
@@ -199,12 +202,15 @@ class RfqMachine(ABC, Generic[R, D, U]):
 
     @abstractmethod
     def _handle_unanswered(self, request: OpenRequest, message: Any) -> None:
-        """Apply a request that will not be answered; adopt an unknown one as if it had been applied."""
+        """Apply a request that will not be answered. Adopt an unknown request as if it had been passed to
+        `apply`.
+        """
 
     @abstractmethod
     def _handle_undelivered(self, refused: Any) -> None:
-        """Handle a message that this side rejected and did not deliver; None for one that could not be
-        decoded and may be about any deal."""
+        """Handle a message of the venue that this side rejected and did not deliver; None for a message that
+        could not be decoded and may concern any deal.
+        """
 
     @abstractmethod
     def _lose_answers(self) -> None:
@@ -221,7 +227,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
         """Record that a deal has no order."""
 
     def _advance(self, now: datetime) -> datetime:
-        # An earlier time would reopen windows whose end has been reported.
+        # The clock never goes back: an earlier time would reopen windows whose end has been reported.
         if self._now is None or now > self._now:
             self._now = now
         for deal, deadline in list(self._awaited()):
@@ -246,7 +252,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
     def _note_unknown(
         self, kind: RfqDiscrepancyKind, answer: Any, name: str | None, *requests: type[Message]
     ) -> None:
-        """Report an answer about an unknown id, unless it answers an unplaced request."""
+        """Record a discrepancy for an answer with an unknown id, unless it answers an unplaced request."""
         if not (requests and self.unplaced.answer(name, *requests)):
             self._note(None, kind, f"{answer.NAME} of {clipped(name)!r}")
 

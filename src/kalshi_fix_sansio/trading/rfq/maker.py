@@ -63,7 +63,7 @@ MAX_QUOTES: Final = 16
 _AWAITS_ANSWER: Final = frozenset(
     (QuoteState.SENT, QuoteState.OPEN, QuoteState.CONFIRMING, QuoteState.CONFIRMED)
 )
-"""States in which further messages of the venue are due, which a connection loss may lose."""
+"""States in which further messages of the venue are expected, so a connection loss may lose them."""
 _ANSWERS: Final = frozenset(
     (QuoteStatusReport.MSG_TYPE, QuoteConfirmStatus.MSG_TYPE, QuoteCancelStatus.MSG_TYPE)
 )
@@ -75,7 +75,7 @@ _RESOLVED: Final = {
     QuoteState.EXECUTED: Fact.EXECUTED,
     QuoteState.FAILED: Fact.ORDER_REFUSED,
 }
-"""States of a quote that the user can pass to `resolve`, and the resulting facts."""
+"""States that the user can pass to `resolve`, each with the fact that follows."""
 _BOTH: Final = "a quote is confirmed and cancelled"
 
 
@@ -92,11 +92,12 @@ class _State:
 
 
 class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
-    """The requests that a maker receives and its quotes on them, over any number of connections of a session.
+    """The requests for quotes that a session (KalshiRFQ) receives and the maker's quotes, over any number of
+    connections.
 
-    Pass every event of the session to `apply`. It calls `quote` for the terms of a quote on each request, and
-    `confirm` to decide whether to confirm an accepted quote, and returns the messages to send. No message of
-    the venue raises an exception; exceptions of `quote` and `confirm` propagate.
+    Pass every event of the session to `apply`. It calls `quote` to get the terms of a quote for each request,
+    and `confirm` to decide whether to confirm an accepted quote. The updates contain the messages to send. No
+    message of the venue raises an exception; exceptions of `quote` and `confirm` propagate.
     """
 
     _UPDATE = MakerUpdate
@@ -119,20 +120,20 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         """Start without requests.
 
         Args:
-            quote: returns the terms of a quote on a request; None for no quote.
-            confirm: returns whether to confirm an accepted quote: the last look. Without it, call the method
-                `confirm` later, until `MakerQuote.deadline`.
-            new_id: returns a new, unique QuoteID, such as `lambda: str(uuid4())`.
-            standard: times of standard markets.
-            high_volatility: times of high volatility markets.
-            volatile_symbols: high volatility markets, in addition to all combinations; messages do not
-                contain this. It is read for each request, so it may change.
-            grace: seconds beyond the execution timer after which the report of a trade counts as missing.
+            quote: function that returns the terms of a quote for a request; None for no quote.
+            confirm: function that returns whether to confirm an accepted quote now (last look). If it returns
+                False, the method `confirm` can confirm the quote later, until `MakerQuote.deadline`.
+            new_id: function that returns a new, unique QuoteID, such as `lambda: str(uuid4())`.
+            standard: time windows of standard markets.
+            high_volatility: time windows of high volatility markets.
+            volatile_symbols: tickers of the high volatility markets, in addition to all combinations, because
+                messages do not mark them. Read for each request, so it may change.
+            grace: seconds after the window for execution before the report of a trade counts as missing.
             dollars: whether the session logs on with UseDollars; needed only before the first LoggedOn.
             alloc_account: the subaccount that quotes.
-            max_rfqs: maximum number of requests, about 2 KB each with a quote, and up to 16 KB with many. A
-                further one replaces the oldest without an open quote, then the oldest without an accepted
-                quote; if there is none, it is not quoted on.
+            max_rfqs: maximum number of requests, about 2 KB each with one quote, and up to 16 KB with many.
+                Beyond it, a new request replaces the oldest without an open quote, or else the oldest without
+                an accepted quote. If there is none, the new request is ignored.
         """
         super().__init__(
             (Quote, QuoteConfirm, QuoteCancel),
@@ -146,7 +147,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         self._quote, self._confirm, self._new_id = quote, confirm, new_id
         self.alloc_account: int | None = alloc_account
         self._idle: dict[str, None] = {}
-        """Ids of requests without an open quote."""
+        """RfqIds of requests without an open quote, the oldest first."""
         self._quotes: dict[str, MakerQuote] = {}
         self._on = False
         """Whether the session is logged on, according to its events."""
@@ -187,9 +188,10 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
     # --- outgoing messages ----------------------------------------------------------------------------
 
     def requote(self, rfq: MakerRfq) -> Quote | QuoteCancel | None:
-        """Call `quote` again after a move of the market; return the message to send, if any: a quote that
-        replaces the open one, or a cancel of it. Ended requests, and those with an accepted quote, are
-        skipped."""
+        """Call the `quote` callback again, for example after the market has moved. Return the message to
+        send, if any: a quote that replaces the open quote, or a cancel of the open quote. Requests that have
+        ended or have an accepted quote are skipped.
+        """
         before = rfq.quote
         if rfq.is_closed or rfq.rfq_id not in self._rfqs or (before is not None and before.is_at_stake):
             return None
@@ -202,7 +204,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         return self._make(rfq, terms)
 
     def cancel(self, quote: MakerQuote) -> QuoteCancel:
-        """Return a cancel of a quote, which may be accepted but not confirmed.
+        """Return a message that cancels a quote. The quote may be accepted, but not confirmed.
 
         Raises:
             RfqRequestError: the quote has ended, or is confirmed.
@@ -213,11 +215,11 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         return QuoteCancel(quote_id=quote.quote_id, rfq_id=quote.rfq.rfq_id)
 
     def confirm(self, quote: MakerQuote, now: datetime) -> QuoteConfirm:
-        """Return the confirmation of an accepted quote: one left open by the `confirm` callback, or whose
-        confirmation the venue has refused.
+        """Return a message that confirms an accepted quote: one for which the `confirm` callback returned
+        False, or whose confirmation the venue has refused.
 
         Raises:
-            RfqRequestError: the quote does not wait for a confirmation, or it is too late.
+            RfqRequestError: the quote does not await a confirmation, or its deadline has passed.
         """
         self._advance(now)
         if quote.state is not QuoteState.ACCEPTED:
@@ -225,14 +227,14 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         return self._confirmation(quote)
 
     def withdraw(self, request: Message) -> None:
-        """Undo a message that `send` refused, so it was not sent."""
+        """Undo the effect of a message that was not sent because `send` refused it."""
         if not isinstance(request, Quote | QuoteConfirm | QuoteCancel):
             return
         quote = self._quotes.get(request.quote_id)
         if quote is None:
             return
         if isinstance(request, QuoteConfirm):
-            # At least the number of refusals: a confirmation that the venue has refused was sent.
+            # Not below the number of refusals, because refused confirmations were sent.
             quote.confirms = max(len(quote.refusals), quote.confirms - 1)
         elif isinstance(request, QuoteCancel):
             quote.canceling = False
@@ -241,8 +243,8 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         self._reindex(quote.rfq, quote)
 
     def resolve(self, quote: MakerQuote, state: QuoteState) -> None:
-        """Set the state that the user has found elsewhere, such as by REST: OPEN, CANCELED, CONFIRMED,
-        EXECUTED or FAILED. This ends the uncertainty of the quote.
+        """Set the state that the user has found elsewhere, for example from REST: OPEN, CANCELED, CONFIRMED,
+        EXECUTED or FAILED. This ends the uncertainty about the quote.
 
         Raises:
             RfqRequestError: another state was passed.
@@ -278,14 +280,14 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
                 self._handle_cancel_status(message)
             case QuoteRequestReject():
                 self._handle_rfq_end(message)
-            # KalshiRFQ sends no Quote to makers: a bare Quote is the maker's, about to be sent.
+            # The venue sends no Quote on KalshiRFQ, so a bare Quote is one that the maker is about to send.
             case Quote() if not is_event:
                 self._handle_quote(message)
             case QuoteConfirm() | QuoteCancel():
                 self._handle_own(message)
             case LoggedOn(flags=flags):
                 # KalshiRFQ has no resend, so messages in transit at the end of a session are lost.
-                if self._on:  # its end was not reported
+                if self._on:  # the end of the previous session was not reported
                     self._lose_answers()
                 self._on, self._dollars = True, flags.get("use_dollars") is True
             case SessionEnded():
@@ -312,9 +314,10 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         rfq.created = entry.transact_time
         rfq.high_volatility = rfq.collection is not None or rfq.symbol in self._volatile_symbols
         update = self._update_of(rfq, None)
-        # Set before the callback: if `quote` raises, the same request must not call it again.
+        # Set before the callback is called: if `quote` raises, it must not be called again for the same
+        # request.
         rfq.shown = True
-        # The request may have ended already, or the user may have sent a quote on it without the callback.
+        # The request may have ended already, or the user may have sent a quote for it without the callback.
         if rfq.is_closed or rfq.quotes:
             return
         terms = self._quote(rfq)
@@ -323,7 +326,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             update.quote = rfq.quote
 
     def _rfq_of(self, rfq_id: str, symbol: str) -> MakerRfq | None:
-        """Return the request with an id, adding it if it is new; None if there is no room for it."""
+        """Return the request with this id, which is added if it is new; None if there is no room for it."""
         rfq = self._rfqs.get(rfq_id)
         if rfq is None:
             if not self._make_room():
@@ -339,7 +342,8 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         if len(self._rfqs) < self._max_rfqs:
             return True
         stakes = {quote.rfq.rfq_id for quote in self._at_stake.values()}
-        # Never one with a quote that may trade: its execution report could not be assigned.
+        # Requests with a quote that may trade are not removed, because execution reports could then not be
+        # matched.
         evicted = next(iter(self._idle), None) or next(
             (each for each in self._rfqs if each not in stakes), None
         )
@@ -354,8 +358,8 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         """Return a new quote, which counts as sent.
 
         Raises:
-            RfqRequestError: its id is in use, its prices are not whole cents on a session that requires them,
-                or too many quotes of the request are uncertain.
+            RfqRequestError: the QuoteID is in use, the prices are not whole cents on a session that requires
+                them, or too many quotes for the request have not ended.
         """
         message = Quote(
             quote_id=self._new_id(),
@@ -383,7 +387,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         self._reindex(rfq, quote)
 
     def _handle_quote(self, message: Quote) -> None:
-        """Record a quote made by the user, or read from a log."""
+        """Record a quote that the user created, or that was read from a log."""
         if message.quote_id in self._quotes:
             return
         rfq = self._rfq_of(message.quote_req_id, message.symbol)
@@ -397,8 +401,11 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         self._add(rfq, message.quote_id, terms, message.alloc_account or 0)
 
     def _confirmation(self, quote: MakerQuote, *, sent_earlier: bool = False) -> QuoteConfirm:
-        """Return a confirmation, which counts as sent: now, or before the reports already received."""
-        # Counted, because each is answered: one is open while there are more of them than refusals.
+        """Return a confirmation, which counts as sent now or, with `sent_earlier`, at an unknown earlier
+        time.
+        """
+        # Counted, because the venue answers each confirmation: one is open while there are more confirmations
+        # than refusals.
         quote.confirms += 1
         quote.end_uncertainty()
         if not sent_earlier:
@@ -431,7 +438,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         if status == QuoteStatus.PENDING:
             quote.sizes = (report.bid_size, report.offer_size)
             quote.facts.add(Fact.OPEN)
-            # A Pending status precedes any acceptance or confirmation, so it resolves neither.
+            # The venue sends Pending before any acceptance or confirmation, so this status resolves neither.
             if Fact.ACCEPTED not in quote.facts and not quote.confirms:
                 quote.end_uncertainty()
             self._replace(quote)
@@ -447,14 +454,16 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         self._reindex(quote.rfq, quote)
 
     def _refused_without_id(self, report: Any) -> MakerQuote | None:
-        """Return the quote of a refusal without QuoteID: the oldest waiting one of its request."""
+        """Return the quote that a refusal without QuoteID concerns: the oldest unanswered quote for its
+        request.
+        """
         rfq = self._rfqs.get(report.quote_req_id or "")
         if rfq is None or report.quote_id or report.quote_status != QuoteStatus.REJECTED:
             return None
         return next((each for each in rfq.quotes.values() if each.state is QuoteState.SENT), None)
 
     def _replace(self, quote: MakerQuote) -> None:
-        """Record that earlier quotes were replaced by one that the venue has accepted."""
+        """Record that a quote that the venue has admitted replaced the earlier quotes of its subaccount."""
         for other in takewhile(lambda each: each is not quote, quote.rfq.quotes.values()):
             if other.alloc_account == quote.alloc_account:
                 self._update_of(quote.rfq, other)
@@ -464,7 +473,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         if Fact.ACCEPTED in quote.facts:
             return
         windows = self._windows(volatile=quote.rfq.high_volatility)
-        # A confirmation may be answered before this repeated acceptance arrives: its deadline is later.
+        # The answer to a confirmation may arrive before this acceptance, and sets a later deadline.
         if Fact.CONFIRMED not in quote.facts:
             quote.deadline = window_end(report, windows.confirmation, now)
             if not quote.confirms:
@@ -481,7 +490,8 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             return
         size = report.bid_size if quote.side is Side.BUY else report.offer_size
         quote.taken = size or report.order_qty
-        # The exposure that `confirm` may read includes this quote.
+        # Updated before `confirm` is called, because `confirm` may read the exposure, which must include this
+        # quote.
         self._reindex(quote.rfq, quote)
         if quote.state is QuoteState.ACCEPTED and self._confirm(quote):
             update.send = self._confirmation(quote)
@@ -517,7 +527,8 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             self._handle_cancel(update, quote)
         elif code == QuoteCancelStatusCode.REJECTED:
             quote.record_text(status)
-            # Without a confirmation it cannot trade. After one of another process the refusal text differs.
+            # Without a confirmation, the quote cannot trade. If another process had confirmed it, the text
+            # would differ.
             if status.text in GONE and not quote.was_confirmed:
                 quote.facts.add(Fact.CANCELED)
         else:
@@ -533,8 +544,8 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         self._close(rfq)
 
     def _close(self, rfq: MakerRfq) -> None:
-        # The states of the quotes depend on the request: their updates begin before its change, to contain
-        # the previous state, and the indexes are updated after it.
+        # The states of the quotes depend on the request. Their updates must begin before it changes, to
+        # contain the previous states; the indexes are updated afterwards.
         for quote in rfq.quotes.values():
             self._update_of(rfq, quote)
         rfq.is_closed = True
@@ -561,7 +572,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         seconds = windows.execution + self._grace
         if quote.deadline is not None:
             return shifted(quote.deadline, timedelta(seconds=seconds))
-        # Its acceptance was not received, so the window may have begun at the loss.
+        # The acceptance was not received, so the window for confirmation may have begun as late as the loss.
         return shifted(quote.preceding.lost_at or END, timedelta(seconds=windows.confirmation + seconds))
 
     def _handle_no_order(self, deal: MakerQuote) -> None:
@@ -592,7 +603,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         return quote
 
     def _handle_cancel(self, update: MakerUpdate, quote: MakerQuote) -> None:
-        """Record that a quote is cancelled. A confirmed one stays at stake: it may trade."""
+        """Record that a quote is cancelled. A confirmed quote may still trade."""
         if Fact.CONFIRMED in quote.facts and Fact.CANCELED not in quote.facts:
             self._note(update, RfqDiscrepancyKind.CONFLICT, f"{_BOTH}: {quote.quote_id}")
         quote.facts.add(Fact.CANCELED)
@@ -613,7 +624,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
     def _adopt(self, message: Quote) -> MakerQuote | None:
         try:
             self._handle_quote(message)
-        except RfqRequestError:  # no room among the quotes of its request
+        except RfqRequestError:  # the request already has too many quotes
             return None
         quote = self._quotes.get(message.quote_id)
         if quote is not None:
@@ -621,7 +632,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         return quote
 
     def _lose_answers(self, quote_ids: list[str] | None = None, since: datetime | None = None) -> None:
-        """Record that messages about these quotes, or about any, may be lost."""
+        """Record that messages about these quotes, or about any quote, may have been lost."""
         known = self._quotes.values() if quote_ids is None else map(self._quotes.get, quote_ids)
         for quote in known:
             if quote is not None and quote.state in _AWAITS_ANSWER:
@@ -638,7 +649,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             deal.lose(None, self._now)
 
     def _handle_undelivered(self, refused: Any) -> None:
-        # A message that could not be decoded may be about any quote.
+        # A message that could not be decoded may concern any quote.
         if refused is None:
             self._lose_answers()
         elif refused.msg_type == ExecutionReport.MSG_TYPE:
@@ -649,7 +660,9 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
     # --- indexes and updates --------------------------------------------------------------------------
 
     def _reindex(self, rfq: MakerRfq, quote: MakerQuote | None) -> None:
-        """Update the indexes of quotes at stake and of open quotes after a change of a quote's state."""
+        """Update the indexes of quotes that may trade and of open quotes, after the state of a quote has
+        changed.
+        """
         if quote is not None and quote.is_at_stake:
             self._at_stake[quote.quote_id] = quote
         elif quote is not None:
@@ -661,7 +674,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
 
     def _update_of(self, rfq: MakerRfq, quote: MakerQuote | None) -> MakerUpdate:
         """Return the update of a quote that is about to change."""
-        # Called before the change: the update contains the previous state.
+        # Must be called before the change, because the update contains the previous state.
         key = (rfq.rfq_id, "" if quote is None else quote.quote_id)
         found = self._updates.get(key)
         if found is None:
@@ -684,13 +697,13 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         )
 
     def load(self, dumped: Mapping[str, Any]) -> list[MakerUpdate]:
-        """Replace the state by a dump, of an earlier process or this one.
+        """Replace the state with a dump of this process or an earlier one.
 
-        The session at the time of the dump counts as ended: quotes with further messages due become
-        uncertain, which the returned updates report.
+        The session at the time of the dump counts as ended. Quotes for which further messages were expected
+        become uncertain, which the returned updates report.
 
         Raises:
-            ValueError: the dump is of another version, or not a result of `dump`; the state is unchanged.
+            ValueError: the dump is not a result of `dump` of this class and version; the state is unchanged.
         """
         with loading(dumped, _State, "RfqMaker") as state:
             rfqs = {rfq.rfq_id: rfq for rfq in state.rfqs}
@@ -712,7 +725,9 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
 
 
 def _unreadable(request: Any) -> str | None:
-    """Return why a request is not quoted on: its terms are not fully readable. None if they are."""
+    """Return why the terms of a request cannot be read, so that it is not quoted; None if they are
+    readable.
+    """
     if not request.related_sym:
         return "no market"
     if request.problems:

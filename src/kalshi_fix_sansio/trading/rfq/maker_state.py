@@ -1,4 +1,4 @@
-"""The requests that a maker receives, its quotes on them, and their state."""
+"""The requests for quotes that a maker receives, the maker's quotes, and their states."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class QuoteState(Enum):
 
     Attributes:
         UNKNOWN: See `RfqMaker.uncertain`.
-        EXECUTED: From then on it is an ordinary order, which `Orders` follows.
+        EXECUTED: Its order is now an ordinary order, which `Orders` tracks.
     """
 
     SENT = "sent, not answered yet"
@@ -73,17 +73,17 @@ def _dollars(price: Decimal | int | str | None) -> Decimal | None:
 
 @attrs.frozen
 class QuoteTerms:
-    """The terms of a maker's quote, in dollars; at least one side.
+    """The terms of a maker's quote, in dollars, with at least one side.
 
     Raises:
-        ValueError: no side is given, a price is not from 0 to 1, or both prices add up to more than one
-            dollar.
+        ValueError: no side is given, a price is negative or not below one dollar, or the prices add up to
+            more than one dollar.
         TypeError: a price is a float, which is not exact.
 
     Attributes:
         bid: Price paid for a contract of YES; None or 0 without a bid.
         offer: Price paid for a contract of NO; None or 0 without an offer.
-        post_only: Whether its order must not take liquidity.
+        post_only: Whether the resulting order must not take liquidity.
         rest_remainder: RestRemainder: whether the remainder may rest in the book.
     """
 
@@ -107,16 +107,16 @@ class MakerRfq:
     Attributes:
         rfq_id: RfqId, the venue's id.
         symbol: Ticker of the market; for a combination, of the market created for it.
-        contracts: Contracts requested; None if `cash` is requested.
-        cash: Dollars that the creator spends; None if `contracts` are requested.
-        collection: The collection of the combination, if the market is one.
+        contracts: Number of contracts requested; None if `cash` is specified.
+        cash: Dollars that the creator wants to spend; None if `contracts` is specified.
+        collection: The collection of a combination; None if the market is not a combination.
         legs: The legs of the combination.
         requester: The creator's public id, or the shared id of anonymous creators.
-        created: Time of the request in UTC, by the venue.
+        created: Time of the request, in UTC by the venue.
         high_volatility: Whether it is a high volatility market, with less time to confirm.
-        is_closed: Whether the venue has reported its end.
-        quotes: The maker's last quotes by QuoteID, the oldest first.
-        shown: Whether it was passed to the `quote` callback.
+        is_closed: Whether the venue has reported the end of the request.
+        quotes: The maker's latest quotes by QuoteID, the oldest first.
+        shown: Whether its terms have been received and the `quote` callback was considered.
     """
 
     rfq_id: str
@@ -144,22 +144,24 @@ class MakerQuote(Deal):
 
     Attributes:
         quote_id: QuoteID, the maker's id.
-        rfq: The request that it answers.
-        terms: Its prices and options.
-        alloc_account: Number of the subaccount; 0 is the primary one.
-        side: The accepted side: BUY for its bid, where the maker buys YES, SELL for its offer; None before.
-        deadline: End of the time to confirm it once it is accepted, in UTC; for a CONFIRMED one, the time its
-            report is due.
-        cum_qty: Filled contracts of its order, by the reports received.
-        text: The reason why it, or a request about it, was refused.
-        facts: Facts that messages have established about it.
-        preceding: The reports that precede its order.
-        uncertain_since: Time since which its answers may be lost, in UTC; None while they are not.
-        sizes: Contracts of bid and offer, by the venue.
-        taken: Contracts that were accepted, if the acceptance contains them.
+        rfq: The request for quotes that it answers.
+        terms: Prices and options of the quote.
+        alloc_account: Number of the subaccount; 0 is the primary account.
+        side: The accepted side: BUY for the bid, where the maker buys YES, SELL for the offer; None before
+            the acceptance.
+        deadline: For an ACCEPTED quote, the end of the window for confirmation, in UTC; for a CONFIRMED one,
+            the time by which its trade must be reported.
+        cum_qty: Filled contracts of its order, according to the reports received.
+        text: The reason why the quote, its confirmation or its cancel was refused.
+        facts: Facts that messages have established about the quote.
+        preceding: Bounds of the reports that precede its order.
+        uncertain_since: Time since which answers about the quote may have been lost, in UTC; None while the
+            quote is certain.
+        sizes: Contracts of bid and offer, as reported by the venue.
+        taken: Number of contracts accepted; None if the acceptance does not contain it.
         confirms: Number of confirmations sent.
-        refusals: The answers that refused a confirmation.
-        canceling: Whether a cancel of it is unanswered.
+        refusals: Keys of the answers that refused a confirmation.
+        canceling: Whether a cancel of the quote is unanswered.
     """
 
     quote_id: str
@@ -176,9 +178,9 @@ class MakerQuote(Deal):
     @property
     def state(self) -> QuoteState:
         """State derived from the established facts."""
-        # From the strongest evidence to the weakest: a report of the order proves that it was accepted and
-        # confirmed, even if neither message was received; a cancel does not revoke a confirmation, which may
-        # trade.
+        # Evaluated from the strongest evidence to the weakest. A report of the order proves that the quote
+        # was accepted and confirmed, even if neither message was received. A cancel does not revoke a
+        # confirmation, so a confirmed quote may trade.
         facts, uncertain = self.facts, self.uncertain_since is not None
         for fact, state in _ENDS:
             if fact in facts:
@@ -191,7 +193,7 @@ class MakerQuote(Deal):
             return QuoteState.REJECTED
         if self.confirmation_unanswered:
             return QuoteState.UNKNOWN if uncertain else QuoteState.CONFIRMING
-        # After an unanswered confirmation: the request may have ended because this quote has traded.
+        # Checked after unanswered confirmations, because the request may have ended by a trade of this quote.
         if self.rfq.is_closed:
             return QuoteState.CANCELED
         if Fact.ACCEPTED in facts:
@@ -204,23 +206,25 @@ class MakerQuote(Deal):
 
     @property
     def confirmation_unanswered(self) -> bool:
-        """Whether any confirmation of the quote has no answer yet. The venue answers each of them, and any of
-        them may be accepted."""
+        """Whether any confirmation of the quote is unanswered. The venue answers each confirmation, and may
+        accept any of them.
+        """
         return self.confirms > len(self.refusals)
 
     @property
     def was_confirmed(self) -> bool:
-        """Whether a confirmation of it was sent, or accepted."""
+        """Whether a confirmation of the quote was sent or accepted."""
         return self.confirms > 0 or Fact.CONFIRMED in self.facts
 
     @property
     def is_at_stake(self) -> bool:
-        """Whether it may still trade without further action of the taker; a confirmation by the maker may be
-        needed."""
+        """Whether the quote may still trade without further action of the creator; it may still need the
+        maker's confirmation.
+        """
         return (Fact.ACCEPTED in self.facts or self.was_confirmed) and self.state not in OVER
 
     def refuse_confirmation(self, answer: Any) -> None:
-        """Record an answer that refuses a confirmation; a redelivered one counts once."""
+        """Record an answer that refuses a confirmation; redelivered answers are counted once."""
         self.refusals.add(answer_key(answer, self.confirms))
         # Another process may have sent the refused confirmation.
         self.confirms = max(self.confirms, len(self.refusals))
@@ -230,7 +234,7 @@ class MakerQuote(Deal):
 
     @property
     def price(self) -> Decimal | None:
-        """YES price of the accepted side, in dollars."""
+        """YES price of the accepted side, in dollars; None before the acceptance."""
         if self.side is Side.BUY:
             return self.terms.bid
         if self.side is None or self.terms.offer is None:
@@ -245,22 +249,23 @@ class MakerQuote(Deal):
             return ZERO
         size = self.sizes[0 if self.side is Side.BUY else 1] or self.rfq.contracts
         if size is None and self.rfq.cash is not None:
-            # The contracts that the cash buys for the creator, who is on the other side.
+            # The number of contracts that the cash buys for the creator, who is on the other side.
             size = divide(self.rfq.cash, subtract(ONE, price) if self.side is Side.BUY else price)
-        # With RestRemainder the order has the size of the whole quote.
+        # With RestRemainder, the order has the size of the whole quote.
         found = [each for each in (self.taken, size if self.terms.rest_remainder else None) if each]
         return max(found, default=size or ZERO)
 
 
 @attrs.define(eq=False)
 class MakerUpdate(RfqUpdate):
-    """The changes of a request or a quote by an event, message or deadline.
+    """The changes that an event, message or deadline makes to a request or a quote.
 
     Attributes:
-        rfq: The live object, which later calls change; None for a discrepancy without a request.
-        quote: The live object, which later calls change; None if the update is not about a quote.
-        before: The quote's previous state; None if it is new, or there is no quote.
-        send: The message to send now, if any; it counts as sent (see `RfqMaker.withdraw`).
+        rfq: The request itself, which later messages change; None for a discrepancy that concerns no known
+            request.
+        quote: The quote itself, which later messages change; None if the update is not about a quote.
+        before: Previous state of the quote; None if it is new, or there is no quote.
+        send: The message to send now; None without one. It counts as sent: see `RfqMaker.withdraw`.
         discrepancies: Inconsistencies found.
     """
 

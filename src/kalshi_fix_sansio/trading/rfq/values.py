@@ -1,4 +1,6 @@
-"""Values shared by both sides of requests for quotes: times, exposure, uncertain items, discrepancies."""
+"""Values shared by both sides of requests for quotes: time windows, exposure, uncertain items,
+discrepancies.
+"""
 
 from __future__ import annotations
 
@@ -34,16 +36,16 @@ GONE: Final = frozenset((AcceptQuoteStatusText.NOT_FOUND.value, AcceptQuoteStatu
 
 
 class RfqRequestError(LocalProtocolError):
-    """A request about an RFQ or a quote is not possible in its current state; nothing was changed."""
+    """A message about an RFQ or a quote is not allowed in its current state; no state was changed."""
 
 
 @attrs.frozen(kw_only=True)
 class RfqWindows:
-    """The time limits of one kind of market, in seconds.
+    """The time windows of one kind of market, in seconds.
 
     Attributes:
-        confirmation: Time for a maker to confirm an accepted quote. At its end it is too late.
-        execution: Time between the confirmation and the orders in the book.
+        confirmation: Time for a maker to confirm an accepted quote.
+        execution: Time from the confirmation until the orders are in the book.
     """
 
     confirmation: float = attrs.field(validator=attrs.validators.ge(0))
@@ -54,16 +56,16 @@ STANDARD: Final = RfqWindows(confirmation=RFQ_CONFIRMATION["standard"], executio
 HIGH_VOLATILITY: Final = RfqWindows(
     confirmation=RFQ_CONFIRMATION["high_volatility"], execution=RFQ_EXECUTION["high_volatility"]
 )
-"""Times of high volatility markets; all combos are among them."""
+"""Time windows of high volatility markets, which include all combinations."""
 
 
 @attrs.frozen
 class Exposure:
-    """The trades that may still result from accepted quotes: an upper bound, before fees.
+    """Upper bounds for the trades that may still result from accepted quotes, before fees.
 
     Attributes:
         bought: Contracts of YES that may be bought.
-        sold: Contracts of YES that may be sold (equivalently, NO bought).
+        sold: Contracts of YES that may be sold (which is the same as buying NO).
         cost: Cost of all these trades in dollars.
     """
 
@@ -72,7 +74,7 @@ class Exposure:
     cost: Decimal = ZERO
 
     def plus(self, side: Side, quantity: Decimal, price: Decimal) -> Exposure:
-        """Return the sum of this exposure and a trade of one side at a YES price."""
+        """Return this exposure plus a trade on one side at a YES price."""
         each = price if side is Side.BUY else subtract(ONE, price)
         return Exposure(
             add(self.bought, quantity) if side is Side.BUY else self.bought,
@@ -82,11 +84,11 @@ class Exposure:
 
 
 class UncertainRfqKind(Enum):
-    """Kind of an unknown fact about a request or a quote.
+    """Kinds of uncertainty about a request or a quote.
 
     Attributes:
-        QUOTE_UNKNOWN: It cannot trade without being confirmed. The answer to a cancel of it, or to a new
-            quote, resolves it.
+        QUOTE_UNKNOWN: The quote cannot trade without a confirmation. The answer to a cancel, or to a new
+            quote, resolves the uncertainty.
     """
 
     RFQ_UNKNOWN = "the venue may have the request"
@@ -104,13 +106,13 @@ _REMEDIES: Final = {
 
 @attrs.frozen(kw_only=True, eq=False)
 class UncertainRfq(UncertainItem):
-    """An unknown fact about a request or a quote. Its times are by the clock of the caller.
+    """An uncertainty about a request or a quote. Its times are by the caller's clock.
 
     Attributes:
-        kind: The kind of unknown fact.
+        kind: The kind of uncertainty.
         symbol: Ticker of the market; empty if unknown.
-        rfq_id: The venue's id; None if unknown.
-        quote_id: QuoteID; None if it is not about a quote.
+        rfq_id: RfqId, the venue's id; None if unknown.
+        quote_id: QuoteID; None if the uncertainty is not about a quote.
     """
 
     kind: UncertainRfqKind
@@ -127,7 +129,7 @@ def uncertain_rfq(
     quote_id: str | None,
     since: datetime | None,
 ) -> UncertainRfq:
-    """Return the uncertain item about a request, given by the user's id, with its remedies."""
+    """Return the uncertain item about a request or a quote, with its remedies."""
     return UncertainRfq(
         what=kind.value,
         about=f"request {request}" if quote_id is None else f"quote {quote_id} on request {request}",
@@ -173,7 +175,7 @@ def unplaced_items(requests: Iterable[UnplacedRequest]) -> list[UncertainRfq]:
 
 
 class RfqDiscrepancyKind(Enum):
-    """Kind of an inconsistency in the venue's messages."""
+    """Kinds of inconsistency in the venue's messages."""
 
     UNREADABLE = "a required field is missing, unreadable or too long"
     UNKNOWN_QUOTE = "a message about an unknown quote"
@@ -188,7 +190,7 @@ class RfqDiscrepancy:
 
     Attributes:
         kind: The kind of inconsistency.
-        detail: The values found, as text for people.
+        detail: The values found, as text for humans.
     """
 
     kind: RfqDiscrepancyKind
@@ -199,18 +201,19 @@ class RfqDiscrepancy:
 
 
 def window_end(message: Any, seconds: float, now: datetime) -> datetime:
-    """Return the end of a window that the venue began when it sent a message, received at `now`.
+    """Return the end of a time window that began when the venue sent a message, which was received at `now`.
 
     If SendingTime is missing, or later than `now`, the window begins at `now`.
     """
-    # For a resent message, the window began with the first copy.
+    # For a resent message, the window began when it was first sent.
     sent = first_sent(message)
     return shifted(now if sent is None else min(now, sent), timedelta(seconds=seconds))
 
 
 def answer_key(message: Any, number: int) -> str:
-    """Return a key that identifies an answer, so a redelivered one counts once: its number and its first
-    SendingTime. Without header (the caller made the message) `number` is used."""
+    """Return a key that identifies an answer, so that a redelivered answer is counted once: its MsgSeqNum and
+    first SendingTime, or `number` if the message has no header.
+    """
     return str(number) if message.header is None else f"{message.header.msg_seq_num} {first_sent(message)}"
 
 
