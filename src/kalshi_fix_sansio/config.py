@@ -1,4 +1,6 @@
-"""The settings of one session. Contradictory settings raise ConfigurationError with the valid values."""
+"""The settings of one session. Invalid or contradictory settings raise ConfigurationError, whose text
+contains the remedy.
+"""
 
 from __future__ import annotations
 
@@ -37,32 +39,35 @@ class LogonToSign:
 
 
 SignLogon = Callable[[LogonToSign], bytes]
-"""Returns the RawData (96) of a Logon; called for every attempt, so no signature is sent twice."""
+"""A function that returns the RawData (96) of a Logon. It is called for every attempt, so no signature is
+sent twice.
+"""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ProtocolOptions(Value):
-    """Choices within FIXT 1.1, each a setting of one session.
+    """Settings for behaviour that FIXT 1.1 leaves open.
 
     Attributes:
-        explain_violation: Send a Logout with a Text before the end where FIXT makes it optional: when a Logon
-            lacks a field or has a wrong CompID or SendingTime, and when the peer is silent.
-        explain_refusal: Send one in answer to a valid Logon that is refused for its HeartBtInt, its
-            DefaultApplVerID or another value.
+        explain_violation: Send a Logout with a Text before the end in cases where FIXT makes it optional:
+            when a Logon lacks a field or has a wrong CompID or SendingTime, and when the peer is silent.
+        explain_refusal: Send a Logout with a Text in answer to a valid Logon that is refused for its
+            HeartBtInt, its DefaultApplVerID or another value.
         repeat_reject: Repeat the Text of the preceding Reject in a Logout.
-        linger: Seconds to wait, after a Logout that ends the session for a protocol violation, for the
-            peer's Logout before the connection is closed. FIXT recommends 2; with 0 the connection is closed
-            immediately.
+        linger: Seconds to wait for the peer's Logout before the connection is closed, after a Logout that
+            ends the session because of a protocol violation. FIXT recommends 2; with 0 the connection is
+            closed at once.
         end_on_garbage_before_logon: End the connection on garbled bytes while a Logon is awaited, instead of
             skipping them.
-        open_ended_resend: Request all messages from the gap on (EndSeqNo 0) instead of only the gap.
-        test_req_id: TestReqID of the TestRequest to a silent peer. None derives one from its MsgSeqNum.
-        answer_patience: Time for the answer to that TestRequest, in multiples of HeartBtInt.
-        test_requests_in_turn: Answer a TestRequest after a gap only when the gap is filled.
+        open_ended_resend: Request all messages from the first missing one on (EndSeqNo 0), instead of only
+            the missing ones.
+        test_req_id: TestReqID of the TestRequest to a silent peer; None derives it from the MsgSeqNum.
+        answer_patience: Maximum wait for the answer to this TestRequest, in multiples of HeartBtInt.
+        test_requests_in_turn: Answer a TestRequest received after a gap only when the gap is filled.
         serve_low_resend_requests: Serve a ResendRequest whose MsgSeqNum is too low, instead of ending the
             session.
-        end_on_late_orig_sending_time: End the session for an OrigSendingTime after SendingTime, in addition
-            to the Reject.
+        end_on_late_orig_sending_time: End the session after the Reject of a message whose OrigSendingTime is
+            after SendingTime.
         reject_without_tag: Problems whose Reject omits RefTagID (371), by SessionRejectReason (373) and
             tag.
         undefined_tag_reason: SessionRejectReason for an undefined tag.
@@ -119,22 +124,25 @@ QUICKFIXJ: Final = attrs.evolve(
 
 
 ResendPolicy = Callable[[Message, float], bool]
-"""Takes a sent message and its age in seconds; returns whether it may be resent."""
+"""A function that is called with a sent message and its age in seconds, and returns whether it may be
+resent.
+"""
 
 STALE_TYPES = frozenset({"D", "E", "G", "s", "t", "AB", "AC", "R", "S", "i"})
-"""MsgTypes of FIX 5.0 SP2 that commit to a price at the time they are sent: new orders of every form (D,
-E, s, AB), their replacements (G, t, AC), quote requests (R) and quotes (S, i)."""
+"""MsgTypes of FIX 5.0 SP2 that commit the sender to a price: new orders of every form (D, E, s, AB), their
+replacements (G, t, AC), quote requests (R) and quotes (S, i).
+"""
 
 DEFAULT_MAX_AGE = 60.0
-"""Age in seconds above which the default policy of an initiator resends no message."""
+"""Maximum age in seconds of the messages that the default policy of an initiator resends."""
 
 
 @attrs.frozen
 class ResendFresh:
-    """The default of an initiator: only recent messages, and never one that could trade.
+    """The default policy of an initiator: resend only recent messages, and never one that could trade.
 
-    A user-defined MsgType (one that begins with U) is never resent either, because its effect is unknown;
-    list it in `safe_types` to allow it.
+    Messages with a user-defined MsgType (one that begins with U) are not resent either, because their effect
+    is unknown. List the MsgType in `safe_types` to allow them.
 
     Attributes:
         max_age: Maximum age in seconds.
@@ -148,7 +156,7 @@ class ResendFresh:
 
     def __call__(self, message: Message, age: float) -> bool:
         """Return whether this message, sent `age` seconds ago, may be resent."""
-        # First: a type in `safe_types` is allowed, but no longer than any other.
+        # Checked first, because the maximum age also applies to types in `safe_types`.
         if age > self.max_age:
             return False
         msg_type = message.MSG_TYPE
@@ -158,23 +166,25 @@ class ResendFresh:
 
 
 def resend_everything(message: Message, age: float) -> bool:  # noqa: ARG001
-    """Allow all stored messages: the default of an acceptor, whose messages report facts."""
+    """Allow all stored messages. This is the default of an acceptor, whose messages report facts."""
     return True
 
 
 LOGON = "A"
 LAST_PROCESSED = "last_msg_seq_num_processed"
 MOST_SECONDS = 10**9
-"""Longest configurable time, about 31 years. Added to a clock or a date, longer ones may overflow."""
+"""Longest configurable time in seconds, about 31 years. Longer times may overflow when added to a clock or a
+date.
+"""
 NEXT_EXPECTED = "next_expected_msg_seq_num"
 
 
 class Role(Enum):
-    """The role of a session (FIX session layer: initiator, acceptor).
+    """The role of a session in the terms of the FIX session layer.
 
     Attributes:
-        INITIATOR: Connects and sends the first Logon: a client.
-        ACCEPTOR: Accepts the connection and answers the Logon: a venue.
+        INITIATOR: Connects and sends the first Logon, like a client.
+        ACCEPTOR: Accepts the connection and answers the Logon, like a venue.
     """
 
     INITIATOR = "initiator"
@@ -193,7 +203,7 @@ class Role(Enum):
 
 def _positive(instance: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
     del instance
-    # Not `value <= 0`, which NaN would pass: it compares as False with everything.
+    # Not `value <= 0`, which is False for NaN.
     if value is not None and not value > 0:
         raise ConfigurationError(f"{attribute.name} must be above 0, not {value!r}; set a positive number")
 
@@ -208,7 +218,7 @@ def own_logon_fields(fields: Block | None, dialect: Dialect) -> Block | None:
     """Return a copy of the fields of a Logon, or None.
 
     Raises:
-        ConfigurationError: they are not of the dialect's class for Logon fields.
+        ConfigurationError: they are not an instance of the dialect's class for Logon fields.
     """
     if fields is None:
         return None
@@ -216,7 +226,7 @@ def own_logon_fields(fields: Block | None, dialect: Dialect) -> Block | None:
     if layout is None:
         raise ConfigurationError(f"logon_fields are of no use with {dialect.name}, which has no Logon")
     if type(fields) is not layout.cls:
-        # Its content is not quoted: it may be a password.
+        # The content is not quoted, because it may be a password.
         raise ConfigurationError(
             f"logon_fields must be a {layout.name} of {layout.cls.__module__}, such as "
             f"{layout.name}({layout.members[-1].attribute}=...), not {type(fields).__name__}"
@@ -224,7 +234,7 @@ def own_logon_fields(fields: Block | None, dialect: Dialect) -> Block | None:
     return attrs.evolve(fields)
 
 
-# Defaults that depend on other settings. Not by `@codec.default`, which pyright ignores.
+# Defaults that depend on other settings. They do not use `@codec.default`, which pyright ignores.
 
 
 def _codec(config: SessionConfig) -> Codec:
@@ -263,70 +273,74 @@ class SessionConfig(Value):
         role: The side of this session.
         dialect: The messages and rules: `DIALECT`.
         session_type: The rules of the session type, such as `SESSION_TYPES["KalshiNR"]`.
-        codec: Decodes and encodes the dialect's messages. Default: a new one; sessions that share one compile
-            the shapes of messages once.
+        codec: Decodes and encodes the dialect's messages. Default: a new codec. Sessions that share a codec
+            compile the shapes of messages only once.
         product: The product of the dialect; empty for a dialect with only one.
-        sender_comp_id: SenderCompID (49) of sent messages: an API key as a Kalshi client, KalshiNR and
-            so on as the venue.
-        target_comp_id: TargetCompID (56) of sent messages. Required for an initiator; an acceptor with None
-            takes it from the Logon, one with a value accepts only this peer.
-        accepted_sender_comp_ids: SenderCompID values the peer may use. Default: `target_comp_id`, and for an
-            initiator also those of the session type. Empty (an acceptor with any peer): all.
+        sender_comp_id: SenderCompID (49) of sent messages: the API key for a Kalshi client; KalshiNR, for
+            example, for the venue.
+        target_comp_id: TargetCompID (56) of sent messages. Required for an initiator. For an acceptor, None
+            means the name in the peer's Logon; otherwise only this peer is accepted.
+        accepted_sender_comp_ids: SenderCompID values that the peer may use. Default: `target_comp_id`, and
+            for an initiator also those of the session type. If empty, an acceptor accepts any peer.
         heart_bt_int: HeartBtInt (108) of an initiator's Logon; 0 disables heartbeats if
             `min_heart_bt_int` allows it.
-        min_heart_bt_int: Least HeartBtInt that an acceptor accepts (and an initiator may set).
+        min_heart_bt_int: Smallest HeartBtInt that an acceptor accepts (and an initiator may set).
         max_heart_bt_int: Largest HeartBtInt that an acceptor accepts (and an initiator may set).
-        reset_seq_num: An initiator's Logon restarts both directions at 1 (ResetSeqNumFlag, 141).
+        reset_seq_num: Whether an initiator's Logon restarts both directions at 1 (ResetSeqNumFlag, 141).
             Default: as the session type requires.
-        offer_next_expected: An initiator's Logon contains NextExpectedMsgSeqNum (789); a peer
-            that answers with its own then resends missing messages without a ResendRequest. An acceptor
-            always answers an offer.
-        offer_next_expected_at_reset: A Logon that restarts the numbers contains it too, with the value 1, for
-            peers that expect it.
-        send_last_processed: Every sent header contains LastMsgSeqNumProcessed (369), the peer's last
-            processed number. Requires a dialect whose header has it.
+        offer_next_expected: Whether an initiator's Logon contains NextExpectedMsgSeqNum (789). A peer that
+            answers with this field too resends missing messages without a ResendRequest. An acceptor always
+            answers with it.
+        offer_next_expected_at_reset: Whether a Logon that resets the numbers contains NextExpectedMsgSeqNum
+            too, with the value 1, for peers that expect it.
+        send_last_processed: Whether every sent header contains LastMsgSeqNumProcessed (369), the peer's last
+            processed number. Requires a dialect whose header has this field.
         logon_fields: Further fields of this side's Logon: the dialect's `LogonFields`, such as
             `LogonFields(use_dollars=True)`. They are copied when the session is created.
-        sign_logon: Returns RawData (96) of every Logon sent; None sends none.
+        sign_logon: Function that returns RawData (96) for every Logon sent; None sends no RawData.
         logon_timeout: Maximum duration of the Logon handshake, from `connect` on.
         logout_timeout: Maximum wait for the answer to this side's Logout.
-        commit_timeout: Maximum time that a commit of the store may take, at most half of HeartBtInt, because
-            Heartbeats wait for it. After that the session ends with CloseReason.STORE_FAILED.
-        resend_timeout: Time without progress of a resend after which it is requested again.
-        resend_attempts: Requests for missing messages without progress after which the session logs out.
+        commit_timeout: Maximum duration of a commit of the store, limited to half of HeartBtInt, because
+            Heartbeats wait for commits. After this time the session ends with CloseReason.STORE_FAILED.
+        resend_timeout: Time without progress after which a resend is requested again.
+        resend_attempts: Number of requests for missing messages without progress after which the session logs
+            out.
         sending_time_tolerance: Maximum difference between SendingTime (52) of received messages and
             `Instant.utc`; None disables the check.
-        strict: Reject received messages that violate the dialect (Reject, BusinessMessageReject) instead of
-            delivering them with their problems.
-        protocol_options: Choices where FIXT 1.1 allows several.
-        resend_policy: Decides which stored messages may be resent. Default: `ResendFresh()` for an
-            initiator, all for an acceptor.
-        reject_forgotten_resend: Reject a ResendRequest that begins before the oldest stored message (as
-            Kalshi does) instead of sending a gap fill. Default: True for an acceptor.
-        max_message_size: Longest BodyLength (9) accepted, in bytes; a longer message is skipped
+        strict: Whether received messages that violate the dialect are rejected (with a Reject or
+            BusinessMessageReject) instead of delivered with their problems.
+        protocol_options: Settings for behaviour that FIXT 1.1 leaves open.
+        resend_policy: Function that decides which stored messages may be resent. Default: `ResendFresh()` for
+            an initiator, `resend_everything` for an acceptor.
+        reject_forgotten_resend: Whether a ResendRequest that begins before the oldest stored message is
+            rejected (as Kalshi does) instead of answered with a gap fill. Default: True for an acceptor.
+        max_message_size: Largest accepted BodyLength (9), in bytes; a larger message is skipped
             (MessageTooLarge). The session buffers at most this much of a message, and as much again while a
-            Logon waits for `accept_logon`. Default: 256 KiB, or for an initiator the size that the session
-            type needs if that is more.
-        max_held: Messages held during a gap; further ones are dropped and requested again.
-        max_held_bytes: Bytes of these messages in their wire format; further ones are dropped and requested
-            again as well.
-        max_unsent: Unsent bytes in `data_to_send` at which `send` raises; answers to the peer may use twice
-            as much, not counting the largest unsent message; then the session ends, because the peer has
-            stopped reading.
-        max_events: Events waiting in `events` at which `receive_data` raises; with `explicit_confirm`,
-            together with the unconfirmed ones.
-        max_event_bytes: Received bytes of the events waiting in `events` at which `receive_data`
-            raises: everything received since they were taken last, and messages held during a gap and
-            released since. A message of many short fields takes up to 17 times its bytes.
-        max_sent_record: Number of recently sent messages that are kept to attribute Rejects, once each.
-        max_sent_record_bytes: Bytes of these messages; beyond, the oldest are dropped.
-        max_open_requests: Unanswered requests at which `send` raises; it also raises beyond the same number
-            of requests whose answer is not confirmed.
-        max_open_request_bytes: Bytes of such requests, in their wire format, at which `send` raises.
-        max_resting_orders: Open orders tracked on a session type without resend, to be listed when it ends.
-        max_resting_order_bytes: Bytes of their last reports.
-        explicit_confirm: Confirm events only by `confirm`. Otherwise each call of `events` confirms those of
-            the previous call.
+            Logon waits for `accept_logon`. Default: 256 KiB or, for an initiator, the size that the session
+            type needs if that is larger.
+        max_held: Maximum number of messages held during a gap; further messages are dropped and requested
+            again.
+        max_held_bytes: Maximum size of the held messages in their wire format; further messages are also
+            dropped and requested again.
+        max_unsent: Number of unsent bytes at which `send` raises. Answers to the peer may take twice as much,
+            not counting the largest unsent message; then the session ends, because the peer has stopped
+            reading.
+        max_events: Number of waiting events at which `receive_data` raises; with `explicit_confirm`,
+            unconfirmed events count too.
+        max_event_bytes: Size of the waiting events at which `receive_data` raises: all bytes received since
+            `events` was last called, and the held messages released since. In memory, a message of many short
+            fields takes up to 17 times its bytes.
+        max_sent_record: Number of recently sent messages that are kept to find the message that a Reject
+            rejects.
+        max_sent_record_bytes: Maximum size of these messages; beyond it, the oldest are dropped.
+        max_open_requests: Number of unanswered requests at which `send` raises. It also raises above the same
+            number of requests whose answer is not confirmed.
+        max_open_request_bytes: Size of these requests, in their wire format, at which `send` raises.
+        max_resting_orders: Maximum number of open orders tracked on a session type without resend, to list
+            them when the session ends.
+        max_resting_order_bytes: Maximum size of the last reports of these orders.
+        explicit_confirm: Whether events are confirmed only by `confirm`. Otherwise each call of `events`
+            confirms the events of the previous calls.
     """
 
     role: Role
@@ -379,8 +393,8 @@ class SessionConfig(Value):
     explicit_confirm: bool = False
 
     def __attrs_post_init__(self) -> None:
-        """Check what concerns more than one setting."""
-        # The class is frozen, and mypy knows no converter that sees the instance.
+        """Check rules that concern more than one setting."""
+        # The class is frozen, and mypy does not support converters that get the instance.
         object.__setattr__(self, "logon_fields", own_logon_fields(self.logon_fields, self.dialect))
         if not self.sender_comp_id:
             raise ConfigurationError("sender_comp_id is empty; set the SenderCompID of this side")

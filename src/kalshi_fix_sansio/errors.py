@@ -1,7 +1,7 @@
 """The exceptions of the library, in one hierarchy.
 
-Errors of the caller raise; errors of the peer become state and events
-(`kalshi_fix_sansio.events`), never an exception from `Session.receive_data`.
+Errors of the caller raise exceptions. Errors of the peer change the state and cause events
+(`kalshi_fix_sansio.events`); they never raise an exception from `Session.receive_data`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ class KalshiFixError(Exception):
 class LocalProtocolError(KalshiFixError):
     """The protocol does not allow this call; the session is unchanged.
 
-    No sequence number is used and no byte is produced when this is raised.
+    When this is raised, no sequence number has been used and no bytes have been queued.
     """
 
 
 class InvalidMessageError(LocalProtocolError):
-    """A message to be sent violates the dialect; `problems` lists the violations."""
+    """A message cannot be sent because it violates the dialect; `problems` lists the violations."""
 
     def __init__(self, message_name: str, problems: tuple[Problem, ...]) -> None:
         self.message_name = message_name
@@ -34,13 +34,13 @@ class InvalidMessageError(LocalProtocolError):
 
 
 class EncodeError(LocalProtocolError, ValueError):
-    """A value of a message cannot be encoded in FIX (for example a string that contains SOH)."""
+    """A value of a message cannot be encoded in FIX, for example a string that contains SOH."""
 
 
 class DecodeError(KalshiFixError, ValueError):
-    """Bytes given to `decode` or `decode_strict` are not an acceptable message.
+    """The input of a decoding function is not an acceptable message.
 
-    `problems` lists all problems, in the order of the message.
+    `problems` lists the problems, in wire order.
     """
 
     def __init__(self, text: str, problems: tuple[Problem, ...] = ()) -> None:
@@ -49,11 +49,11 @@ class DecodeError(KalshiFixError, ValueError):
 
 
 class ConfigurationError(KalshiFixError, ValueError):
-    """A setting is missing or contradicts another; the message names the setting and its valid values."""
+    """A setting is missing, invalid or contradicts another; the text contains the remedy."""
 
 
 class StoreError(KalshiFixError):
-    """A store could not read or write, or is the wrong one; the message contains the remedy.
+    """A store could not read or write, or is the wrong store; the text contains the remedy.
 
     A session ends when its store raises this (`CloseReason.STORE_FAILED`). The store cannot be used until it
     is reopened.
@@ -67,8 +67,9 @@ class SendFailedError(StoreError):
 
     def __init__(self, error: StoreError | None) -> None:
         self.may_have_been_sent: bool = False
-        """Whether the peer may have the message. False in this version: no byte is sent before the store has
-        it."""
+        """Whether the peer may have received the message. Always False in this version, because no byte is
+        sent before the store has the message.
+        """
         super().__init__(f"nothing was sent: the store failed ({error}), and the session is over")
         self.__cause__ = error
 

@@ -1,6 +1,7 @@
-"""The events of a session: frozen values, in the order in which they occurred.
+"""The events of a session.
 
-An adapter takes them with `Session.events()` after each call that passes data to the session.
+An adapter fetches them with `Session.events()`, in the sequence in which they occurred, after each call that
+passes data to the session.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ from kalshi_fix_sansio.dialect.problems import Problem
 
 @attrs.frozen(eq=False, repr=False)
 class OpenRequest(Value):
-    """A message that was sent, and whose outcome is unknown.
+    """A request that was sent and whose outcome is not known yet.
 
     Attributes:
-        request_id: The ClOrdID (11) of an order, a cancel or a replace; the MsgSeqNum of a message without an
-            id, such as an order group request. Not unique: a cancel may repeat the id of a quote, and a user
-            may send an id twice.
+        request_id: ClOrdID (11) of an order, a cancel or a replace; MsgSeqNum of a message without an id,
+            such as an order group request. Not unique: a cancel may repeat the id of a quote, and a user may
+            send an id twice.
         msg_type: MsgType (35), such as D.
-        seq_num: Its MsgSeqNum. 0 if it was found uncertain by a version whose store did not keep the number.
-        sent_at: Its SendingTime, in UTC.
+        seq_num: MsgSeqNum of the message.
+        sent_at: SendingTime of the message, in UTC.
         frame: The complete message in its wire format.
-        key: Unique among the open requests of its store; later ones have larger keys.
-        uncertain: Whether a process that finds it in the store must report it (OutcomesUnknown) instead of
-            waiting for its answer.
+        key: Number that is unique among the open requests of its store; later requests have larger keys.
+        uncertain: Whether a process that finds the request in the store must report it (OutcomesUnknown)
+            instead of waiting for its answer.
     """
 
     request_id: str
@@ -46,7 +47,7 @@ class OpenRequest(Value):
 
     @property
     def label(self) -> str:
-        """The name of the request in a sentence: its id, or `MsgSeqNum 7` without one."""
+        """The name of the request in texts: its id, or `MsgSeqNum 7` if it has none."""
         number = str(self.seq_num)
         return f"MsgSeqNum {number}" if self.request_id == number else self.request_id
 
@@ -60,7 +61,7 @@ class RestingOrder(Value):
         cl_ord_id: ClOrdID (11) of the last request that changed it.
         symbol: Symbol (55), the ticker of the market.
         side: Side (54), as on the wire.
-        price: In the unit of the session's prices.
+        price: Price (44), in the unit of the session's prices.
         leaves_qty: LeavesQty (151), the open quantity.
     """
 
@@ -73,7 +74,7 @@ class RestingOrder(Value):
 
 
 class Uncertainty(Enum):
-    """Why this session cannot learn the outcome of a request."""
+    """Reason why this session cannot learn the outcome of a request."""
 
     PEER_UNSURE = "the peer answered that it does not know the outcome"
     CONNECTION_ENDED = "the connection ended, and this session type has no resend"
@@ -85,16 +86,16 @@ class Uncertainty(Enum):
 
 
 class CloseReason(Enum):
-    """Why a session ended, so programs can decide whether and when to reconnect.
+    """Reason why a session ended, for programs that decide whether and when to reconnect.
 
     Attributes:
         LOGGED_OUT: A Logout handshake, started by either side, was completed or timed out.
         LOGON_REFUSED: The peer answered the Logon with a Logout (its Text is in the event), or this side
             refused the peer's Logon.
-        PEER_SILENT: No message was received for HeartBtInt and more, and a TestRequest was not answered.
-        CONNECTION_LOST: End of file or a transport error without a Logout.
+        PEER_SILENT: No message was received for more than HeartBtInt, and a TestRequest was not answered.
+        CONNECTION_LOST: The connection ended, by end of file or a transport error, without a Logout.
         LOCAL_ABORT: The user ended the session without a Logout handshake.
-        STORE_FAILED: Numbers and messages could not be made durable, so no more messages were sent.
+        STORE_FAILED: Numbers and messages could not be made durable, so no further messages were sent.
     """
 
     LOGGED_OUT = "logged out"
@@ -111,13 +112,13 @@ class CloseReason(Enum):
 
 @attrs.frozen(eq=False, repr=False)
 class LogonRequested(Value):
-    """Acceptor only: a peer requests to log on; answer with `accept_logon` or `refuse_logon`.
+    """A peer requests to log on to an acceptor, which must answer with `accept_logon` or `refuse_logon`.
 
-    The session reads no further data of the peer until then.
+    The session processes no further messages until then.
 
     Attributes:
         logon: The peer's Logon.
-        signed: The values that the signature in its RawData (96) must cover, exactly as on the wire
+        signed: The values that the signature in RawData (96) must cover, exactly as on the wire
             (`signing.verify_logon`).
     """
 
@@ -127,24 +128,24 @@ class LogonRequested(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class LoggedOn(Value):
-    """The Logon handshake is complete: application messages may be sent from now on.
+    """The Logon handshake is complete, so application messages may be sent.
 
     Attributes:
         logon: The peer's Logon.
-        heart_bt_int: The agreed interval in seconds.
-        reset: Whether both directions restarted at MsgSeqNum 1: now, or in a process that died before this
-            was confirmed. Earlier unconfirmed messages of the peer are not delivered again.
-        flags: The flags of this side's Logon, by attribute, such as `{"use_dollars": True}`: the
-            fields of `SessionConfig.logon_fields` and of `accept_logon`, without secrets and without unknown
-            fields. Absent ones have the dialect's default.
-        missing: The first and the last number that the peer used before this Logon and that has not been
-            received. They are being requested, and GapClosed reports the end. None if no message is missing,
-            or none can be requested, because both sides begin at 1.
-        reset_requested: Whether a `reset` answers this side's Logon that requested it. Otherwise
-            the peer began it, or a process that died: messages of the peer that were not received are lost,
-            and their number is unknown.
-        generation: The number of resets of this side's store so far, with which MsgSeqNum identifies a
-            message. Not compared.
+        heart_bt_int: The agreed HeartBtInt in seconds.
+        reset: Whether both directions restarted at MsgSeqNum 1, with this logon or in a process that crashed
+            before this was confirmed. Earlier unconfirmed messages of the peer are not delivered again.
+        flags: Settings in this side's Logon, by attribute, such as `{"use_dollars": True}`: the fields of
+            `SessionConfig.logon_fields` and of `accept_logon`, without secrets and unknown fields. Absent
+            fields have the dialect's default.
+        missing: First and last number of the messages that the peer sent before this Logon and that have not
+            been received. They are being requested; GapClosed reports the end. None if no message is missing,
+            or if none can be requested because both sides begin at 1.
+        reset_requested: Whether this side requested the `reset`, if there was one. Otherwise the peer
+            requested it, or a process that crashed: messages of the peer that were not received are lost, and
+            it is unknown how many.
+        generation: Number of resets of this side's store so far; together with MsgSeqNum it identifies a
+            message. Ignored in comparisons.
     """
 
     logon: Message
@@ -158,21 +159,23 @@ class LoggedOn(Value):
 
     @property
     def resend_expected(self) -> bool:
-        """Whether earlier messages are still expected: until then, the state of orders may be outdated."""
+        """Whether earlier messages are still expected. Until they arrive, the state of orders may be
+        outdated.
+        """
         return self.missing is not None
 
 
 @attrs.frozen(eq=False, repr=False)
 class MessageReceived(Value):
-    """An application message, in sequence, delivered once.
+    """An application message was received in sequence. Each message is delivered once.
 
-    `message.problems` is empty unless the message violates the dialect and the session
-    is lenient; `poss_dup` and `poss_resend` are flags 43 and 97 of its header.
+    `message.problems` is empty unless the message violates the dialect and the session is lenient.
 
     Attributes:
-        message: The message, of the class of its MsgType; an UnknownMessage if the dialect has none.
-        poss_dup: PossDupFlag (43): it is resent with its original number.
-        poss_resend: PossResend (97): its content may have been sent with another number.
+        message: The message, an instance of the class for its MsgType; an UnknownMessage if the dialect has
+            none.
+        poss_dup: PossDupFlag (43): the message was resent with its original number.
+        poss_resend: PossResend (97): the content may have been sent before with another number.
         frame: The complete message in its wire format, for `Session.forward` and for archives.
     """
 
@@ -184,10 +187,10 @@ class MessageReceived(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class RejectReceived(Value):
-    """The peer rejected a message: a Reject (3) or a BusinessMessageReject (j).
+    """The peer rejected a message with a Reject (3) or a BusinessMessageReject (j).
 
-    `sent` is the message that it answers, found by RefSeqNum (45), or None if that is not
-    in the bounded record of sent messages.
+    `sent` is the rejected message, found by RefSeqNum (45), or None if it is not in the limited record of
+    sent messages.
 
     Attributes:
         reject: A Reject (3) or a BusinessMessageReject (j); its Text contains the reason.
@@ -206,8 +209,9 @@ class MessageRejected(Value):
 
     Attributes:
         message: The rejected message, as far as it could be read.
-        problems: Its problems; the Reject names the first.
-        will_be_resent: Whether its number was not counted, so it is requested again on the next connection.
+        problems: Problems of the message; the Reject contains the first.
+        will_be_resent: Whether the message was not counted, so that it is requested again on the next
+            connection.
     """
 
     message: Message | None
@@ -217,7 +221,7 @@ class MessageRejected(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class GarbledReceived(Value):
-    """Bytes that are not a FIX message were skipped, as FIX requires; no other data was lost.
+    """Bytes that are not a FIX message were skipped, as FIX requires. No other data was lost.
 
     Attributes:
         reason: Description of the first problem, for humans.
@@ -234,13 +238,13 @@ class GarbledReceived(Value):
 class MessageTooLarge(Value):
     """A message longer than the session accepts (`SessionConfig.max_message_size`) is being skipped.
 
-    Unless its BodyLength is wrong, its number is then missing, and a gap follows: on a session with resend
-    it is requested again, and arrives with the same size.
+    Unless its BodyLength is wrong, its number is then missing, which causes a gap. On a session with resend
+    the message is requested again, and arrives with the same size.
 
     Attributes:
-        size: Its BodyLength (9), in bytes.
+        size: BodyLength (9) of the message, in bytes.
         limit: The largest accepted size.
-        msg_type: Its MsgType (35); None if unreadable.
+        msg_type: MsgType (35) of the message; None if unreadable.
     """
 
     size: int
@@ -250,10 +254,10 @@ class MessageTooLarge(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class GapDetected(Value):
-    """The peer's MsgSeqNum jumped: `begin` to `end` (inclusive) have not arrived.
+    """The peer's MsgSeqNum is too high: the messages from `begin` to `end` (inclusive) have not arrived.
 
-    With `recoverable` a ResendRequest was sent, and later messages are held until the gap is filled.
-    Without, the session logs out, and no message from `begin` on is delivered.
+    If `recoverable`, the messages were requested, and later messages are held until the gap is filled.
+    Otherwise the session logs out, and no message from `begin` on is delivered.
 
     Attributes:
         begin: The first missing MsgSeqNum.
@@ -268,8 +272,8 @@ class GapDetected(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class GapClosed(Value):
-    """All messages missing since the last GapDetected have arrived, or are known to be lost: SequenceSkipped
-    and MessagesLost have reported these.
+    """All messages missing since the last GapDetected have arrived, or are known to be lost, which
+    SequenceSkipped and MessagesLost have reported.
 
     Attributes:
         next_expected: The next expected MsgSeqNum of the peer.
@@ -280,9 +284,10 @@ class GapClosed(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class SequenceSkipped(Value):
-    """The peer skipped its numbers `begin` to `end` (inclusive) by a SequenceReset.
+    """The peer skipped its numbers from `begin` to `end` (inclusive) with a SequenceReset.
 
-    With `gap_fill` these messages are not worth resending; without (Reset mode) they are lost.
+    If `gap_fill`, the peer has nothing to resend for these numbers; otherwise (Reset mode) their messages are
+    lost.
 
     Attributes:
         begin: The first skipped MsgSeqNum.
@@ -297,10 +302,10 @@ class SequenceSkipped(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class MessagesLost(Value):
-    """The peer no longer has its messages `begin` to `end` (inclusive), and refused to resend them.
+    """The peer no longer has its messages from `begin` to `end` (inclusive), and refused to resend them.
 
-    Find out their contents by drop copy or REST. Messages from `end` + 1 on follow in
-    order. A peer that skips its numbers instead is reported as SequenceSkipped.
+    Use drop copy or REST to find out their contents. Messages from `end` + 1 on follow in sequence. If the
+    peer skips numbers with a SequenceReset, SequenceSkipped is emitted instead.
 
     Attributes:
         begin: The first lost MsgSeqNum.
@@ -313,13 +318,13 @@ class MessagesLost(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class OutcomesUnknown(Value):
-    """This session cannot learn the outcome of these requests: look them up by drop copy or REST.
+    """This session cannot learn the outcome of these requests. Look them up with drop copy or REST.
 
-    A late answer is still delivered. Once this event is confirmed, the requests are no longer reported.
+    A late answer is still delivered. When this event is confirmed, the requests are not reported again.
 
     Attributes:
         requests: The requests, oldest first.
-        why: The reason.
+        why: The reason why the outcomes are unknown.
     """
 
     requests: tuple[OpenRequest, ...]
@@ -333,15 +338,15 @@ class OutcomesUnknown(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class OrdersUnverified(Value):
-    """The connection of a session without resend ended, and these orders were open: look them up by drop copy
-    or REST before you rely on them.
+    """The connection of a session without resend ended while these orders were open. Look them up with drop
+    copy or REST before you rely on them.
 
     They may have been filled, or cancelled (as the Logon may have requested for a disconnect), without a
-    report. Emitted once, by the process that saw them open, and not after a Logout that this side began and
-    the peer answered.
+    report. Emitted once, by the process that received the reports, and not after a Logout that this side
+    began and the peer answered.
 
     Attributes:
-        orders: The orders, each by its last report.
+        orders: The orders, according to their last reports.
         complete: Whether these are all open orders; False if there were more than `max_resting_orders` or
             `max_resting_order_bytes`.
     """
@@ -352,7 +357,8 @@ class OrdersUnverified(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class ResendServed(Value):
-    """The peer requested `begin` to `end` again: `resent` messages were resent, the others gap-filled.
+    """The resend of the messages from `begin` to `end` that the peer requested is complete: `resent` of them
+    were resent, and gap fills replaced the others.
 
     Attributes:
         begin: The first requested MsgSeqNum.
@@ -367,7 +373,8 @@ class ResendServed(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class PeerSilent(Value):
-    """No message was received for too long; a TestRequest was sent to check whether the peer is alive.
+    """No message has been received for too long, so a TestRequest was sent to check whether the peer is
+    alive.
 
     Attributes:
         test_req_id: TestReqID (112) of that TestRequest.
@@ -378,10 +385,11 @@ class PeerSilent(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class HeartbeatReceived(Value):
-    """A Heartbeat with a TestReqID (112), the answer to a TestRequest. Other Heartbeats cause no event.
+    """A Heartbeat with a TestReqID (112) was received, which answers a TestRequest. Other Heartbeats cause no
+    event.
 
     Attributes:
-        test_req_id: TestReqID (112) of the TestRequest that it answers.
+        test_req_id: TestReqID (112) of the answered TestRequest.
     """
 
     test_req_id: str
@@ -389,10 +397,10 @@ class HeartbeatReceived(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class LogoutReceived(Value):
-    """The peer sent Logout; it is answered, and the session ends.
+    """The peer sent a Logout. It is answered, and the session ends.
 
     Attributes:
-        text: Its Text (58); None if it has none.
+        text: Text (58) of the Logout; None if it has none.
     """
 
     text: str | None
@@ -400,16 +408,16 @@ class LogoutReceived(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class SessionEnded(Value):
-    """The last event of a connection; the adapter closes the transport once
-    `data_to_send` is flushed.
+    """The session has ended. This is its last event; the adapter closes the transport when `data_to_send` is
+    written.
 
     Attributes:
         reason: The reason, for programs.
-        text: A description for humans; the peer's Text if there is one.
+        text: A description of the reason for humans; the peer's Text if there is one.
         clean: Whether a Logout handshake was completed.
         unsent: The number of unsent bytes.
-        advice: The remedy if another connection would end in the same way, because the previous one was ended
-            by the same message for the same reason; otherwise empty.
+        advice: The remedy if the next connection would end in the same way, because the same message ended
+            the previous one for the same reason; empty otherwise.
     """
 
     reason: CloseReason

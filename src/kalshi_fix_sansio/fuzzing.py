@@ -1,9 +1,9 @@
-"""Turn arbitrary bytes into messages and session events, to fuzz programs that handle them.
+"""Convert arbitrary bytes to messages and session events, to fuzz programs that handle them.
 
 The same bytes always give the same result, so they can be stored and replayed. `messages` returns messages
 that the venue may send; `events` returns the events of a session whose messages are received, lost,
-duplicated or damaged, and whose connection ends. Values repeat on purpose, so several reports refer to the
-same orders.
+duplicated or damaged, and whose connection ends. Values repeat on purpose, so that several reports refer to
+the same orders.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from kalshi_fix_sansio.session import Session, State
 T = TypeVar("T")
 
 START: Final = datetime(2026, 8, 21, 14, 3, 7, tzinfo=UTC)
-"""Time at which the session connects, and SendingTime of the messages of `messages`."""
+"""Time at which the session connects, and SendingTime of the messages that `messages` returns."""
 CLIENT: Final = "fuzzed-client"
 """SenderCompID of the session."""
 SESSION: Final = DIALECT.session_type_for("orders", resend=True).name
-"""The default session type: the one with most messages."""
+"""The default session type, which has the most messages."""
 _MOST_STEPS: Final = 32
-"""Maximum number of messages that `messages` returns, and of steps that `events` takes."""
+"""Maximum number of messages that `messages` returns, and of steps that `events` runs."""
 _CODEC_TAGS: Final = frozenset((8, 9, 10, 35))
 
 
@@ -67,7 +67,7 @@ class Choices:
         return int.from_bytes(self.take(size), "big") % count if size else 0
 
     def one_in(self, count: int) -> bool:
-        """Return True once in `count` times, and False after the last byte."""
+        """Return True in one of `count` cases, and False after the last byte."""
         return self.below(count) == count - 1
 
     def pick(self, options: Sequence[T]) -> T:
@@ -180,7 +180,7 @@ def _encoded(
 
 
 def _block(choices: Choices, layout: BlockLayout) -> Any:
-    """Choose a message or an entry: required fields always, other fields sometimes."""
+    """Choose a message or an entry. Required fields are always set, other fields sometimes."""
     given: dict[str, Any] = {}
     for member in layout.members:
         if isinstance(member, FieldMember):

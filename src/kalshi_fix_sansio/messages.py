@@ -25,7 +25,7 @@ changes, so there is one codec per version."""
 def codec_as_of(day: date) -> Codec:
     """Return the codec of the dialect as it was on a day, in UTC (`Dialect.as_of`).
 
-    It decodes to today's classes. Fields that only the earlier dialect had are kept in `unknown`.
+    It decodes to the current classes. Fields that only the earlier dialect had are kept in `unknown`.
     """
     dialect = DIALECT.as_of(day)
     if dialect is DIALECT:
@@ -37,7 +37,7 @@ def codec_as_of(day: date) -> Codec:
 
 
 def decode(frame: bytes | Frame) -> Message:
-    """Decode one Kalshi message leniently: new and malformed fields are kept.
+    """Decode one Kalshi message leniently: unknown and malformed fields are kept.
 
     Unknown fields are kept in `unknown`, unknown code values remain plain values, and errors are listed in
     `problems`; a value that could not be parsed is None. A message of an unknown type becomes an
@@ -65,7 +65,7 @@ def decode_strict(frame: bytes | Frame) -> Message:
 
 
 def inspect(frame: bytes) -> Inspection:
-    """Break a message down into its fields for display, even if it is damaged.
+    """Split a message into its fields for display, even if it is damaged.
 
     Never raises for bytes that begin with `8=`.
     """
@@ -75,22 +75,22 @@ def inspect(frame: bytes) -> Inspection:
 def encode(message: Message, header: Header | None = None) -> bytes:
     """Encode a Kalshi message with the given header, by default the message's own, if any.
 
-    BeginString, BodyLength, MsgType and CheckSum are written automatically. The spec's rules are not checked
-    here: a session checks them before it sends.
+    BeginString, BodyLength, MsgType and CheckSum are set automatically. The rules of the spec are not
+    checked; a session checks them before it sends.
 
     Raises:
-        EncodeError: a value has no FIX representation; the text names the field.
+        EncodeError: a value has no FIX representation; the text contains the name of the field.
     """
     return CODEC.encode(message, header)
 
 
 def to_dict(block: Block, by: By = "name") -> dict[str, Any]:
-    """Return the fields set in a message, a header or an entry as a dict, by FIX names or tags as strings.
+    """Return the fields set in a message, a header or an entry as a dict, with FIX names or tags as keys.
 
     Values are those of the attributes: Decimal, datetime, members of enums. Groups are lists of dicts, with
-    the name of their counter as the key. A message begins with MsgType and does not include its header, which
-    is converted separately. Secrets are `<hidden>`; unknown fields are (tag, bytes) pairs, with the key
-    `unknown`.
+    the name of the counter as the key. The dict of a message begins with MsgType and does not include the
+    header, which is converted separately. Secrets are `<hidden>`; unknown fields are (tag, bytes) pairs, with
+    the key `unknown`.
     """
     if isinstance(block, Message):
         return mapping.to_dict(DIALECT, block, by)
@@ -100,7 +100,7 @@ def to_dict(block: Block, by: By = "name") -> dict[str, Any]:
 def from_dict(data: Mapping[str, Any]) -> Message:
     """Return the message that `to_dict` converted, or `to_json` followed by `json.loads`.
 
-    It is equal to the original message. Names and tags may be mixed; strings are parsed as wire text.
+    The result is equal to the original message. Names and tags may be mixed; strings are parsed as wire text.
 
     Raises:
         DecodeError: `data` is not a message, contains a field twice or a hidden value, or a value is invalid.
@@ -109,9 +109,9 @@ def from_dict(data: Mapping[str, Any]) -> Message:
 
 
 def to_json(message: Message, by: By = "name") -> str:
-    """Return a message as a JSON object: like `to_dict`, with each value as a string of its wire text.
+    """Return a message as a JSON object, like `to_dict` but with each value as a string of its wire text.
 
-    Unlike on the wire, times have microseconds if they need them.
+    Unlike on the wire, times have microseconds if needed.
 
     Raises:
         EncodeError: a value has no FIX representation.

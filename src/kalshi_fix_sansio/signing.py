@@ -1,8 +1,8 @@
-"""Signatures of a Logon: RSA-PSS and Ed25519 keys from PEM text, signing and verification.
+"""Signatures of Logons: RSA-PSS and Ed25519 keys from PEM text, signing and verification.
 
-The session only calls `SessionConfig.sign_logon`; this module implements it for Kalshi accounts. It is the
-only module that needs a cryptography library, which is imported with the first key, because importing it is
-slow. Rules: Kalshi, "Authentication & Sessions".
+The session only calls `SessionConfig.sign_logon`; this module implements that function for Kalshi accounts.
+It is the only module that needs a cryptography library, which is imported when the first key is loaded,
+because the import is slow. Rules: Kalshi, "Authentication & Sessions".
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _pss() -> tuple[padding.PSS, hashes.SHA256]:
     from cryptography.hazmat.primitives.asymmetric import padding
 
     digest = hashes.SHA256()
-    # The venue's rule: the salt is as long as the digest.
+    # The venue requires a salt as long as the digest.
     return padding.PSS(mgf=padding.MGF1(digest), salt_length=digest.digest_size), digest
 
 
@@ -97,7 +97,7 @@ class Signer:
 
     @property
     def verifier(self) -> Verifier:
-        """The verifier with the public key."""
+        """A verifier with the public key."""
         return Verifier(self._key.public_key())
 
 
@@ -115,7 +115,7 @@ def load_private_key(pem: bytes, passphrase: bytes | str | None = None) -> Signe
     An empty passphrase means none.
 
     Raises:
-        KeyFileError: the key cannot be used; its text is one sentence with the remedy.
+        KeyFileError: the key cannot be used; the text contains the remedy.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
@@ -161,7 +161,7 @@ def load_public_key(pem: bytes) -> Verifier:
     """Read a public key from PEM text: RSA (2048 bits or more) or Ed25519.
 
     Raises:
-        KeyFileError: the key cannot be used; its text is one sentence with the remedy.
+        KeyFileError: the key cannot be used; the text contains the remedy.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization

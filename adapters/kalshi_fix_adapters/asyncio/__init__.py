@@ -7,19 +7,19 @@
 
 A background task makes the connections. Received bytes pass from asyncio's transport to the session at once,
 and a message is written before `send` returns, unless the venue reads too slowly. The task belongs to the
-context: leaving it logs out and waits for the task, even if your code raises or is cancelled. A second
-cancellation, while the client waits for the venue's Logout, drops the connection instead.
+context: leaving the context logs out and waits for the task, even if your code raises or is cancelled. A
+second cancellation, while the client waits for the venue's Logout, drops the connection instead.
 
-A call that need not wait returns without a turn of the event loop, such as taking a queued event or sending a
-message. After some milliseconds of such calls (`SLICE`), a call yields to other tasks, and a cancellation
-takes effect there. Any asyncio event loop can be used, including uvloop.
+A call that need not wait, such as one that takes a queued event or sends a message, returns without an
+iteration of the event loop. After some milliseconds of such calls (`SLICE`), a call yields to other tasks,
+and a cancellation takes effect. Any asyncio event loop can be used, including uvloop.
 
-Events are kept in a bounded queue. When it is full the client stops reading, so TCP flow control slows down
-the venue, and nothing is lost; heartbeats continue. Heartbeats need the event loop, so run long computations
-in a thread (`asyncio.to_thread`), or use the blocking client.
+Events are kept in a queue with a limit. When it is full, the client stops reading, so TCP flow control slows
+down the venue, and no messages are lost; heartbeats continue. Heartbeats need the event loop, so run long
+computations in a thread (`asyncio.to_thread`), or use the blocking client.
 
-The modules: `client`, `protocol` (bytes and TLS) and `notifier` (wakes waiting tasks). They may import
-`loops` and everything that `loops` may import; no other client imports them.
+Modules: `client`, `protocol` (bytes and TLS) and `notifier` (wakes waiting tasks). They may import `loops`
+and everything that `loops` may import; no other client imports them.
 """
 
 from kalshi_fix_adapters.asyncio.client import Client, drop_copy, market_data, order_entry, post_trade, rfq

@@ -18,8 +18,9 @@ from kalshi_fix_adapters.loops.async_client import AsyncClient
 from kalshi_fix_adapters.net.dial import AddressInfo, Dialer, dial
 
 SLICE = 0.005
-"""Seconds after which a task whose calls never wait yields to other tasks. Short compared with any heartbeat,
-long compared with the 3 µs of a turn of the loop."""
+"""Seconds after which a task whose calls never wait yields to other tasks. Short compared with any heartbeat
+interval, long compared with the 3 µs of a loop iteration.
+"""
 
 
 T = TypeVar("T")
@@ -41,9 +42,9 @@ class _Adapter(AsyncAdapter):
         self._dialling: asyncio.Timeout | None = None
         """The timeout of the current connection attempt."""
         self._protocol: ClientProtocol | None = None
-        """The connection, once it is established."""
+        """The established connection; None without one."""
         self._turned = True
-        """Whether the loop has turned since the last call of `before`."""
+        """Whether the loop has run an iteration since the last call of `before`."""
         super().__init__(plan)
 
     @staticmethod
@@ -55,7 +56,8 @@ class _Adapter(AsyncAdapter):
         """Wake all waiting calls and tasks."""
         super().wake()
         if self._protocol is not None:
-            # Not called directly: the core calls `wake` in the middle of a change, and `step` calls the core.
+            # Not called directly, because the core calls `wake` in the middle of a change, and `step` calls
+            # the core.
             asyncio.get_running_loop().call_soon(self._protocol.step)
 
     def enter_loop(self) -> None:
@@ -65,12 +67,12 @@ class _Adapter(AsyncAdapter):
     def call_committed(self) -> None:
         """Schedule a call of `committed` in the loop, from any thread."""
         if self._loop is not None:
-            # The loop may have been closed meanwhile.
+            # The loop may have been closed in the meantime.
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self.committed)
 
     def committed(self) -> None:
-        """Write what has become durable in the store."""
+        """Write the messages that have become durable in the store."""
         if self._protocol is not None:
             self._protocol.step(self.core.store_changed)
         else:
@@ -88,8 +90,8 @@ class _Adapter(AsyncAdapter):
         finally:
             task = asyncio.current_task()
             if cancelled and task is not None:
-                # Cancel later, and only if the cancellation was not withdrawn meanwhile (`uncancel`), as the
-                # end of `asyncio.timeout` does.
+                # Cancel later, and only if the cancellation is not withdrawn before (`uncancel`), as the end
+                # of `asyncio.timeout` does.
                 asyncio.get_running_loop().call_soon(_cancel_again, task)
 
     def give_up(self) -> None:
@@ -104,11 +106,11 @@ class _Adapter(AsyncAdapter):
             self._protocol.flush()
 
     async def before(self) -> None:
-        """Yield to other tasks, and to a cancellation, if the loop has not turned since the last call, at
-        least `SLICE` ago.
+        """Yield to other tasks, and to a cancellation, if the loop has run no iteration since the last call,
+        at least `SLICE` ago.
 
-        Otherwise return at once: a turn costs as much as reading a small message, and would read received
-        data before the user's message is sent.
+        Otherwise return at once, because an iteration costs as much as reading a small message, and would
+        read received data before the user's message is sent.
         """
         self.before_due = time.monotonic() + SLICE
         if not self._turned:
@@ -127,7 +129,7 @@ class _Adapter(AsyncAdapter):
         self._task = asyncio.create_task(self.run(), name="kalshi-fix")
 
     async def finish(self) -> None:
-        """Wait until the task has ended; if cancelled, end it at once."""
+        """Wait until the task has ended. If this call is cancelled, end the task at once."""
         task, self._task = self._task, None
         cancelled: asyncio.CancelledError | None = None
         while task is not None and not task.done():
@@ -143,7 +145,7 @@ class _Adapter(AsyncAdapter):
             raise cancelled
 
     def _forget(self) -> None:
-        # A pending timer would keep this object alive until it fires, and would be useless if the client is
+        # A pending timer would keep this object alive until it fires, and would not work if the client is
         # opened again in another loop.
         self.users.close()
         self.changes.close()
@@ -197,7 +199,7 @@ class _Adapter(AsyncAdapter):
 class Client(AsyncClient):
     """A client of one session type, as an async context manager that logs on when entered and out when left.
 
-    In between it reconnects automatically (`reconnect`). It may be entered again after it has ended.
+    While open, it reconnects automatically (option `reconnect`). It may be entered again after it has ended.
     """
 
     def __init__(self, plan: ConnectionPlan) -> None:

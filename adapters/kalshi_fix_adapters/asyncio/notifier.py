@@ -13,8 +13,8 @@ from kalshi_fix_adapters.loops.adapter import Notifier
 class Timer:
     """Calls a function at a monotonic time, or earlier.
 
-    The loop's timer is set again only for an earlier time, because each message moves the deadline to a later
-    one, and setting and cancelling a timer takes 1.2 µs.
+    The loop's timer is set again only for an earlier time, because each message moves the deadline later, and
+    setting and cancelling a timer takes 1.2 µs.
     """
 
     def __init__(self, act: Callable[[], object]) -> None:
@@ -24,12 +24,13 @@ class Timer:
         """Monotonic time of the next call."""
 
     def set(self, due: float) -> None:
-        """Call the function once, at `due` at the latest; it checks what is due, and sets the timer
-        again."""
+        """Call the function once, no later than `due`. The function must check what is due, and set the timer
+        again.
+        """
         if due < self.due:
             self.cancel()
             self.due = due
-            # Set by a delay instead of a time, because the loop's clock may differ from `time.monotonic`.
+            # Set with a delay instead of a time, because the loop's clock may differ from `time.monotonic`.
             self._handle = asyncio.get_running_loop().call_later(due - time.monotonic(), self._fire)
 
     def cancel(self) -> None:
@@ -45,8 +46,9 @@ class Timer:
 
 
 class LoopNotifier(Notifier):
-    """Wakes tasks by one future each, and one timer for all: `asyncio.timeout` would take 5.6 µs for each
-    wait."""
+    """Wakes tasks with one future for each and one timer for all, because `asyncio.timeout` would take 5.6 µs
+    for each wait.
+    """
 
     def __init__(self) -> None:
         self._waiting: dict[asyncio.Future[bool], float] = {}
@@ -57,7 +59,8 @@ class LoopNotifier(Notifier):
         """Wake all waiting tasks."""
         if self._waiting:
             for future in self._waiting:
-                # A future that is done was cancelled or reached its deadline, and its task has not run yet.
+                # A future may be done because it was cancelled or reached its deadline, and its task has not
+                # run yet.
                 if not future.done():
                     future.set_result(True)
             self._waiting.clear()
@@ -75,8 +78,8 @@ class LoopNotifier(Notifier):
     def _expire(self) -> None:
         now = time.monotonic()
         for future, end in self._waiting.items():
-            # The timer may have been set for a task that was notified meanwhile, and loops fire a little
-            # early.
+            # The timer may have been set for a task that has been notified since, and loops call timers a
+            # little early.
             if end > now:
                 self._timer.set(end)
             elif not future.done():

@@ -1,12 +1,12 @@
 """One connection under asyncio: passes received bytes and deadlines to the core, and writes its output.
 
-When a write fails, an asyncio transport closes and stops reading, so a fill that the venue has sent, but that
-was not read yet, would be lost. Therefore the transport is used for reading, and the socket is written to
-directly; bytes that the socket does not accept at once wait in the transport. TLS is implemented here
-(`net.tls_buffer`), because asyncio's TLS writes by a transport.
+When a write fails, an asyncio transport closes and stops reading, so a fill that the venue has sent but that
+was not read yet would be lost. Therefore the transport is used for reading, while bytes are written directly
+to the socket; bytes that the socket does not accept at once wait in the transport. TLS is implemented here
+(with `net.tls_buffer`), because asyncio's TLS writes to the transport.
 
-A protocol is used instead of a reading task, so received bytes reach the core within the callback. Waking a
-task would take a turn of the loop for each read.
+A protocol is used instead of a reading task, so that received bytes reach the core within the callback.
+Waking a task would take an iteration of the loop for each read.
 """
 
 from __future__ import annotations
@@ -36,24 +36,25 @@ class ClientProtocol(asyncio.BufferedProtocol):
         self._in_tls_exchange = False
         """Whether a TLS handshake or close_notify is in progress."""
         self._tls_input = asyncio.Event()
-        """Set when bytes for that exchange were received, or the connection was lost."""
+        """Set when bytes for the exchange were received, or the connection was lost."""
         self._timer = Timer(lambda: self.step(core.tick))
         self._room = memoryview(bytearray(CHUNK))
         self._begun = False
         """Whether the core is connected. Bytes received before that wait in TLS, or in `_early`."""
         self._early = b""
-        """Bytes received without TLS before the core was connected: uvloop reads once although reading is
-        paused."""
+        """Bytes received without TLS before the core was connected, because uvloop reads once although
+        reading is paused.
+        """
         self._may_write = True
-        """Whether the transport accepts more: False from `pause_writing` to `resume_writing`."""
+        """Whether the transport accepts more bytes: False from `pause_writing` to `resume_writing`."""
         self._reads = False
-        """Whether the transport reads; it starts paused."""
+        """Whether the transport reads; it is paused at first."""
         self._lost = asyncio.Event()
-        """Set by `connection_lost`, after which no more bytes are received."""
+        """Set by `connection_lost`, after which no bytes are received."""
         self._loss: OSError | None = None
         """The error with which the connection was lost; also set at the end of the stream."""
         self.finished: asyncio.Event = asyncio.Event()
-        """Set once the transport must be closed."""
+        """Set when the transport must be closed."""
 
     # From the handshake to close_notify
 
@@ -72,7 +73,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
             raise
 
     def begin(self) -> None:
-        """Start passing bytes to the core, which is connected now."""
+        """Start passing bytes to the core, which is now connected."""
         self._begun = True
         if self._tls is not None:
             # More data may have been received with the end of the handshake.
@@ -81,7 +82,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
             self.step(self._core.receive, self._early)
         else:
             self.step()
-        # The connection was lost before the core was connected.
+        # If so, the connection was lost before the core was connected.
         if self._lost.is_set():
             self.step(self._core.receive, b"")
 
@@ -125,7 +126,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
             await tls.converse(step, self._push, more)
         finally:
             self._in_tls_exchange = False
-        # Bytes after the handshake are for the core, which is not connected yet: `_settle` resumes reading.
+        # Bytes after the handshake are for the core, which is not connected yet; `_settle` resumes reading.
         if not transport.is_closing():
             transport.pause_reading()
 
@@ -135,15 +136,15 @@ class ClientProtocol(asyncio.BufferedProtocol):
         """Store the transport, and pause reading."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.pause_reading()
-        # The core does not know about bytes in the transport. From this many bytes on `_write` writes no
-        # more, so they stay in the core's `output`, and `send` waits.
+        # The core does not know about bytes in the transport. Above this number of bytes, `_write` writes no
+        # more, so further bytes stay in the core's `output`, and `send` waits.
         self._transport.set_write_buffer_limits(CHUNK)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
         """Return the buffer to read into.
 
         For a plain `asyncio.Protocol`, asyncio allocates and frees 256 KiB of memory for each read, which
-        costs 12 µs (docs/design/where-time-goes.md). All reads use the same buffer, so bytes that are kept
+        takes 12 µs (docs/design/where-time-goes.md). All reads use the same buffer, so bytes that are kept
         must be copied.
         """
         return self._room
@@ -177,7 +178,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
             self.step(self._core.receive, b"")
 
     def pause_writing(self) -> None:
-        """Leave unwritten bytes in the core, which paces the session by their size."""
+        """Leave unwritten bytes in the core, which uses their size to pace the session."""
         self._may_write = False
 
     def resume_writing(self) -> None:
@@ -203,8 +204,9 @@ class ClientProtocol(asyncio.BufferedProtocol):
             return
         data = tls.decrypt()
         if tls.has_outgoing:
-            # TLS answers, such as to a renegotiation. If writing fails here, it fails for the next message,
-            # too, which reports it to the core; the decrypted data reaches the core first.
+            # TLS sends an answer, for example to a renegotiation. If writing fails here, it also fails for
+            # the next message, which reports the failure to the core; the decrypted data reaches the core
+            # first.
             with contextlib.suppress(OSError):
                 self._push()
         if data:
@@ -232,7 +234,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
         Raises:
             OSError: the connection can no longer be written to.
         """
-        # Write directly to the socket, unless bytes wait in the transport: they must be written first.
+        # Write directly to the socket, unless bytes wait in the transport, which must be written first.
         transport = self._transport
         if not data or self._raw is None or transport is None:
             return
@@ -251,7 +253,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
     def _write(self, output: bytearray) -> int:
         """Write some of `output`; return the number of bytes, for `ClientCore.flush`.
 
-        Bytes that wait in the transport count as written: either they are, or the connection is lost.
+        Bytes that wait in the transport count as written: either they will be, or the connection is lost.
         """
         if not self._may_write:
             return 0
@@ -273,7 +275,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
             self._users.notify()
 
     def flush(self) -> None:
-        """Write the output after a send, which lets no other call continue."""
+        """Write the output after a send, after which no other call can continue."""
         try:
             self._settle()
         except Exception as error:  # noqa: BLE001 - as above
@@ -290,7 +292,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
         if transport is None or self.finished.is_set():
             return
         # The transport may be closing because writing its buffer has failed, which asyncio does not report
-        # before `connection_lost`. Data from the venue can still be read then.
+        # before `connection_lost`. Data from the venue can still be read.
         if transport.is_closing():
             core.write_failed()
         if core.output:

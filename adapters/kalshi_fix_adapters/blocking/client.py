@@ -42,8 +42,8 @@ T = TypeVar("T")
 class Client(ClientBase):
     """A client of one session type, as a context manager that logs on when entered and out when left.
 
-    It logs out even if your code raises; the exception is passed on afterwards. In between it reconnects
-    automatically (`reconnect`). It may be entered again after it has ended.
+    It logs out even if your code raises an exception, which is passed on afterwards. While open, it
+    reconnects automatically (option `reconnect`). It may be entered again after it has ended.
     """
 
     def __init__(self, plan: ConnectionPlan) -> None:
@@ -55,22 +55,22 @@ class Client(ClientBase):
         self._entered = False
 
     def open(self) -> Self:
-        """Connect and log on; entering the context does this. Without one, call `logout` at the end.
+        """Connect and log on; entering the context does this. Without a context, call `logout` at the end.
 
         Raises:
-            ConnectionFailedError: or a subclass: no connection, or TLS failed.
+            ConnectionFailedError: (or a subclass) no connection could be made, or TLS failed.
             LogonRefusedError: the venue refused the Logon.
             LogonFailedError: the Logon was not answered correctly.
             StoreError: the store cannot be opened or read.
-            LocalProtocolError: the client is open, or the Logon's fields are not allowed.
+            LocalProtocolError: the client is already open, or the Logon's fields are not allowed.
         """
         thread = IoThread(self._shared)
         try:
             self._start(thread)
             self._shared.wait(self._first_logon, None)
         except BaseException:
-            # An interrupt may occur anywhere, so check what this call has started. If `_thread` is another
-            # one, another thread has opened the client, and there is nothing to undo.
+            # An interrupt may occur anywhere, so check what this call has started. If `_thread` is not the
+            # thread of this call, another thread has opened the client, and there is nothing to undo.
             if self._thread is thread:
                 self._change(self._core.abort, "interrupted")
                 thread.call_off()
@@ -84,7 +84,7 @@ class Client(ClientBase):
         with shared.lock:
             if self._thread is not None and self._thread.alive:
                 raise LocalProtocolError("the client is open already; use one client for each connection")
-            # Set first: from here on, this call has to close everything that is open.
+            # Set first: from here on, this call must close everything that is open.
             self._thread = thread
             shared.open()
             self._core.begin()
@@ -93,13 +93,15 @@ class Client(ClientBase):
     def standby(
         self, *, every: float = EVERY, on_wait: Callable[[StoreUnavailableError], object] | None = None
     ) -> Standby:
-        """Return a context that waits until no other process uses the client's store, then opens the client:
-        of the same program on two hosts, one is the primary, and the other takes over when it has gone.
+        """Return a context that waits until no other process uses the client's store, and then opens the
+        client. If the same program runs on two hosts, one is the primary, and the other takes over when the
+        primary has gone.
 
-        Enter it instead of the client. A server that cannot be reached is waited for, too. The client tries
-        its first logon again, and often while the venue still has the connection of the former primary. When
-        the store is lost, which ends the session, leaving the context raises SystemExit with status 75
-        (`EX_TEMPFAIL`), so a service manager starts the process again as the standby.
+        Enter this context instead of the client. It also waits while the server of the store cannot be
+        reached. The client repeats a failed first logon, at short intervals while the venue still has the
+        connection of the former primary. If the store is lost, the session ends, and leaving the context
+        raises SystemExit with status 75 (`EX_TEMPFAIL`), so that a service manager starts the process again
+        as the standby.
 
         Args:
             every: seconds between attempts to open the store.
@@ -140,30 +142,29 @@ class Client(ClientBase):
     ) -> int:
         """Send an application message and return its MsgSeqNum (34).
 
-        The message is durable in the client's store, and its bytes are passed to the operating system, before
-        this returns, unless the system's buffer is full. A message is never queued for a later connection.
-        Messages of several threads share the waits for the disk. After an interrupt during that wait the
-        message is still sent.
+        When this returns, the message is durable in the client's store, and its bytes have been passed to the
+        operating system, unless the system's buffer is full. A message is never queued for a later
+        connection. Messages of several threads share the waits for the disk. If an interrupt occurs during
+        such a wait, the message is still sent.
 
         Args:
-            message: the message.
+            message: the message to send.
             header_fields: further attributes of its header, such as `{"poss_resend": True}`.
-            allow_unknown_codes: send code values that this version does not know, because the venue has
-                added them since.
-            timeout: seconds to wait while the venue does not read earlier messages, or the client's
-                `budget` has no tokens for it.
+            allow_unknown_codes: whether to send code values that this version does not know, because the
+                venue may have added them since.
+            timeout: maximum wait in seconds while the venue does not read earlier messages, or the client's
+                `budget` has no tokens.
 
         Raises:
-            InvalidMessageError: it violates the dialect; like the other errors, this means that it was not
-                sent.
+            InvalidMessageError: the message violates the dialect. As with the other errors, it was not sent.
             EncodeError: a value cannot be encoded in FIX.
-            ClientTimeoutError: it could not be sent in time.
+            ClientTimeoutError: the message could not be sent in time.
             NotConnectedError: the client is not logged on, or no longer.
             SendFailedError: the store failed; `may_have_been_sent` is False, and the session is over.
         """
         number, ticket = self._number(message, header_fields, allow_unknown_codes, timeout)
         if ticket:
-            # Without a timeout: the session ends if the commit takes longer than `commit_timeout`.
+            # No timeout is needed, because the session ends if the commit takes longer than `commit_timeout`.
             self._shared.wait(partial(self._core.is_committed, ticket), None, NotConnectedError)
         return number
 
@@ -176,14 +177,14 @@ class Client(ClientBase):
     ) -> int:
         """Send an application message as `send` does, but without waiting, and return its MsgSeqNum (34).
 
-        The bytes are written when the message is durable in the client's store. If it cannot be made durable,
-        it is not sent, and the session ends: OutcomesUnknown lists it if it is a request, and SessionEnded
-        follows with `CloseReason.STORE_FAILED`.
+        The bytes are written when the message is durable in the client's store. If the message cannot be made
+        durable, it is not sent, and the session ends: OutcomesUnknown lists the message if it is a request,
+        and SessionEnded follows with `CloseReason.STORE_FAILED`.
 
         Raises:
-            InvalidMessageError, EncodeError, NotConnectedError, SendFailedError: as `send` raises.
-            ClientTimeoutError: it cannot be sent now, because the venue does not read, the store has not
-                committed earlier messages, or the client's `budget` has no tokens for it.
+            InvalidMessageError, EncodeError, NotConnectedError, SendFailedError: as for `send`.
+            ClientTimeoutError: the message cannot be sent now, because the venue does not read, the store has
+                not committed earlier messages, or the client's `budget` has no tokens.
         """
         return self._number(message, header_fields, allow_unknown_codes, 0.0)[0]
 
@@ -194,13 +195,13 @@ class Client(ClientBase):
         allow_unknown_codes: bool,
         timeout: float | None,
     ) -> Sent:
-        """Number a message once there is room and the budget has tokens; it is written when it is durable."""
+        """Number a message when there is room and the budget has tokens; it is written when it is durable."""
         shared, core = self._shared, self._core
         turn = core.turn(message)
 
         def send_in_turn() -> Sent | None:
-            # A separate change inside of `wait`, which writes as well: after an interrupt there must be no
-            # numbered message that is never written.
+            # This is a separate change inside `wait`, and also writes, because after an interrupt there must
+            # be no numbered message that is never written.
             return shared.change(
                 core.send_in_turn, turn, header_fields, allow_unknown_codes=allow_unknown_codes
             )
@@ -218,10 +219,10 @@ class Client(ClientBase):
         return sent
 
     def receive(self, timeout: float | None = None) -> ClientEvent:
-        """Wait for the next event and return it. This confirms the previous one.
+        """Wait for the next event and return it. This confirms the previous event.
 
         Raises:
-            ClientTimeoutError: there was none within `timeout` seconds.
+            ClientTimeoutError: there was no event within `timeout` seconds.
             LocalProtocolError: another thread has taken a message and may still be processing it.
             SessionClosedError: the client has ended, and its last event was taken.
         """
@@ -233,20 +234,20 @@ class Client(ClientBase):
     def events(self, timeout: float | None = None) -> Iterator[ClientEvent]:
         """Iterate over events until the client has ended, or until there is none for `timeout` seconds.
 
-        Taking the next one confirms the previous one.
+        Taking an event confirms the previous one.
         """
         return self._each(self._take_until_over, timeout)
 
     def messages(self, timeout: float | None = None) -> Iterator[Message]:
-        """Iterate over the venue's application messages, and its rejects of yours.
+        """Iterate over the venue's application messages, and its rejects of your messages.
 
-        Stops when there is none for `timeout` seconds, and after `logout`. `events` contains more, such as
-        the message that a reject answers. Its events of loss or uncertainty are raised here; to continue,
-        iterate again, which confirms that you have handled them.
+        Stops when there is none for `timeout` seconds, and after `logout`. `events` yields more, such as the
+        message that a reject answers. Events that report loss or uncertainty are raised as exceptions; to
+        continue, iterate again, which confirms that you have handled them.
 
         Raises:
             SessionInterruptedError: the connection was lost; the client reconnects.
-            OutcomesUnknownError: the outcome of the requests it lists is unknown.
+            OutcomesUnknownError: the outcome of the listed requests is unknown.
             OrdersUnverifiedError: orders were open when the connection of a session without resend ended.
             MessagesLostError: messages of the venue are lost.
             MessageRejectedError: a message of the venue was rejected.
@@ -261,8 +262,8 @@ class Client(ClientBase):
                 found = self._shared.wait(look, timeout)
             except Ended:
                 return
-            # There is no call here, not even of `isinstance`: after a call, a signal handler could raise, and
-            # the event that was taken would be lost.
+            # There must be no call here, not even of `isinstance`: after a call, a signal handler could raise
+            # an exception, and the event that was taken would be lost.
             match found:
                 case None:
                     return
@@ -272,10 +273,10 @@ class Client(ClientBase):
                     yield found
 
     def test_request(self, timeout: float = 10.0) -> float:
-        """Request a Heartbeat of the venue and return the seconds it took.
+        """Send a TestRequest, and return the number of seconds until the venue's Heartbeat arrived.
 
         Raises:
-            ClientTimeoutError: it did not arrive within `timeout` seconds.
+            ClientTimeoutError: the Heartbeat did not arrive within `timeout` seconds.
             NotConnectedError: the client is not logged on, or no longer.
             SendFailedError: the store failed.
         """
@@ -290,11 +291,11 @@ class Client(ClientBase):
         return seconds
 
     def confirm(self, event: ClientEvent) -> None:
-        """Confirm an event that you have taken, and all that you took before it: they are not delivered again
-        after a crash.
+        """Confirm an event that you have taken, and all events taken before it, so that they are not
+        delivered again after a crash.
 
-        Only needed with the option `explicit_confirm`, with which several events may be in progress. No
-        effect on events that are confirmed already, and on those of the connection.
+        Needed only with the option `explicit_confirm`, with which several events may be in progress. Has no
+        effect on events that are already confirmed, and on connection events.
 
         Raises:
             SessionClosedError: an interrupt has ended the client.
@@ -306,7 +307,7 @@ class Client(ClientBase):
             shared.change(self._core.confirm, event)
 
     def stop_reconnecting(self) -> None:
-        """Keep the current connection, but make no other; a pending attempt is cancelled."""
+        """Keep the current connection, but make no other. A pending attempt is cancelled."""
         self._change(self._core.stop_reconnecting)
 
     def logout(self, text: str | None = None) -> SessionEnded | None:
@@ -321,7 +322,7 @@ class Client(ClientBase):
             self._change(self._core.logout, text)
             closed = self._join(self._longest_logout())
         except BaseException:
-            # Interrupted while waiting: end at once, without another wait.
+            # The wait was interrupted: end at once, without another wait.
             self._change(self._core.abort, "interrupted")
             raise
         # Inside a context, `__exit__` closes the store, because it knows whether the user's code has raised.
@@ -341,14 +342,16 @@ class Client(ClientBase):
             shared.wake()
 
     def _join(self, timeout: float) -> bool:
-        """Wait for the connection to be closed and the thread to end; return whether it has ended."""
+        """Wait until the connection is closed and the thread has ended; return whether it has."""
         return self._thread is None or self._thread.join(timeout)
 
     def _close(self, *, clean: bool) -> None:
-        """Close store and wire log; raise if the last confirmation could not be written."""
+        """Close the store and the wire log; raise StoreError if the last confirmation could not be
+        written.
+        """
         shared = self._shared
         with shared.lock:
-            # In a forked child the store's file belongs to the parent, which continues to use it.
+            # In a forked child, the store's file belongs to the parent, which continues to use it.
             if not shared.forked:
                 self._core.close(clean=clean and not self._core.changing)
 

@@ -27,9 +27,9 @@ class IoThread:
         self._shared = shared
         self._thread = threading.Thread(target=self._run, name="kalshi-fix", daemon=True)
         self._runs = False
-        """Whether `_run` has begun, which then closes the shared core."""
+        """Whether `_run` has begun, which closes the shared core at the end."""
         self._called_off = False
-        """Whether `call_off` has closed the shared core, so `_run` must not begin."""
+        """Whether `call_off` has closed the shared core, so that `_run` must not begin."""
 
     def start(self) -> None:
         """Start the thread; may be called only once."""
@@ -60,7 +60,8 @@ class IoThread:
             if self._called_off:
                 return
             self._runs = True
-        # Every exception is caught: if this thread died silently, calls that wait for it would never return.
+        # Every exception is caught, because calls that wait for this thread would never return if it ended
+        # silently.
         try:
             while (attempt := self._next_attempt()) is not None:
                 self._connect(attempt)
@@ -77,8 +78,8 @@ class IoThread:
         core = shared.core
         while True:
             with shared.lock:
-                # `changing` means that an interrupt has left the core inconsistent: its numbers are
-                # uncertain, so make no further connection.
+                # `changing` means that an interrupt has left the core inconsistent, with uncertain numbers,
+                # so make no further connection.
                 if core.changing:
                     core.failure(SessionClosedError("interrupted"))
                 if core.over:
@@ -128,7 +129,7 @@ class IoThread:
                     if not shared.turn(transport, ready=ready):
                         break
                     seconds = shared.prepare(transport)
-                # Sleep without the lock, so other threads can send meanwhile.
+                # Sleep without the lock, so that other threads can send in the meantime.
                 ready = bool(shared.sleeper.sleep(seconds) & READY)
         finally:
             with shared.lock:
@@ -146,15 +147,17 @@ class _AbandonedError(Exception):
 
 
 class _CancellableWait:
-    """Waits of a connection attempt, which end when the user leaves the client, such as by Ctrl-C."""
+    """The waits of a connection attempt, which end when the user leaves the client, for example with
+    Ctrl-C.
+    """
 
     def __init__(self, shared: SharedCore) -> None:
         self._shared = shared
 
     def resolve(self, host: str, port: int, seconds: float) -> Sequence[AddressInfo]:
-        """Return the addresses of a host; an empty sequence if it takes longer than `seconds`."""
+        """Return the addresses of a host; an empty sequence if this takes longer than `seconds`."""
         with contextlib.suppress(socket.gaierror):
-            # A numeric address needs no other thread.
+            # A numeric address is resolved at once, without another thread.
             return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         results: list[Sequence[AddressInfo] | BaseException] = []
         sleeper = self._shared.sleeper
@@ -182,7 +185,7 @@ class _CancellableWait:
         return found
 
     def until_ready(self, raw: socket.socket, interest: int, seconds: float) -> None:
-        """Wait until a socket can be read or written."""
+        """Wait until a socket can be read or written, or for `seconds`."""
         sleeper = self._shared.sleeper
         number = raw.fileno()
         self._raise_if_abandoned()

@@ -1,18 +1,19 @@
-"""The core and connection of a client under one lock, shared by its I/O thread and its users' threads.
+"""The core and the connection of a client, protected by one lock, and shared by the I/O thread and the user's
+threads.
 
 The I/O thread (`io_thread`) connects, reads, runs timers and closes. A user's thread that waits (`wait`)
-sleeps until that thread calls `notify`. A user's thread writes the messages that it sends (`change`), or the
-thread of the store does, once they are durable (`committed`); so the operating system has the bytes when
-`send` returns.
+sleeps until the I/O thread calls `notify`. The user's thread writes the messages that it sends (`change`), or
+the store's thread does when they are durable (`committed`), so the operating system has the bytes when `send`
+returns.
 
 Ctrl-C, or any exception of a signal handler, may interrupt the user's thread anywhere. In the middle of a
-change it leaves core or stream inconsistent. So `core.changing` is set during a change, and a thread that
-later finds it set ends the client, rather than continuing with uncertain numbers. No thread sleeps in the
-middle of a change.
+change, such an interrupt leaves the core or the stream inconsistent. Therefore `core.changing` is set during
+a change, and a thread that later finds it set ends the client rather than continue with uncertain numbers. No
+thread sleeps in the middle of a change.
 
-The class of an exception is irrelevant, because a signal handler may raise any. An exception that leaves
-`core.changing` set has interrupted a change; any other leaves the client as it was, and `wait` puts back the
-event that the call had taken.
+The class of an exception is irrelevant, because a signal handler may raise any exception. If `core.changing`
+is still set afterwards, the exception has interrupted a change. Otherwise the client is unchanged, and `wait`
+puts back the event that the call had taken.
 """
 
 from __future__ import annotations
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
     from kalshi_fix_adapters.blocking.transport import Transport
 
 _READS_PER_TURN = 8
-"""Reads after which the thread runs timers and writes, even if more data is available: a venue that never
-pauses must not delay heartbeats."""
+"""Number of reads after which the thread runs timers and writes, even if more data is available, because a
+venue that never pauses must not delay heartbeats.
+"""
 P = ParamSpec("P")
 T = TypeVar("T")
 _INTERRUPTED = "a call was interrupted halfway, so the connection was dropped; reconcile what was sent last"
@@ -43,7 +45,9 @@ _FORKED = "this process was forked from the one that has the connection; make an
 
 
 class SharedCore:
-    """The core and the connection of one client. Everything but `wait` and `wake` needs `lock`."""
+    """The core and the connection of one client. All methods except `wait`, `wake` and `committed` need
+    `lock`.
+    """
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self.core: ClientCore = ClientCore(
@@ -57,19 +61,22 @@ class SharedCore:
         self._interrupted_by: BaseException | None = None
         """The exception that interrupted a change of the core (`core.changing`)."""
         self.forked: bool = False
-        """Whether this is the copy in a forked child, which has no I/O thread; the parent's client
-        continues."""
+        """Whether this is the copy in a forked child, which has no I/O thread. The parent's client
+        continues.
+        """
         self._transport: Transport | None = None
         """The connection, between `attach` and `detach`."""
         self._write: Callable[[bytearray], int] | None = None
         """The connection's `write`, bound once because every `send` calls it."""
         self.sleeper: Sleeper = Sleeper()
-        """Lets the I/O thread sleep until the socket is ready, a deadline, or a user's call."""
+        """Lets the I/O thread sleep until the socket is ready, a deadline is reached, or a user's call wakes
+        it.
+        """
         self._due: float | None = None
-        """Monotonic end of that sleep; None if only `wake` or the socket ends it."""
+        """Monotonic time at which this sleep ends; None if only `wake` or the socket ends it."""
         self._waiters: set[threading.Lock] = set()
-        """A lock for each waiting call, which sleeps by acquiring it a second time."""
-        # Closed, because `wake` may be called before `open`; on a closed sleeper it has no effect.
+        """One lock for each waiting call, which sleeps by acquiring the lock a second time."""
+        # Closed, because `wake` may be called before `open`, and has no effect on a closed sleeper.
         self.close()
         _all.add(self)
 
@@ -85,12 +92,12 @@ class SharedCore:
         self.notify()
 
     def forked_off(self) -> None:
-        """Leave the connection to the parent, in a forked child, whatever the parent's threads were doing."""
-        # A new lock, because a thread of the parent may have held the old one, and does not exist here.
+        """In a forked child, leave the connection to the parent, whatever the parent's threads were doing."""
+        # A new lock, because the old one may be held by a thread of the parent, which does not exist here.
         self.lock = ReentrantLock()
         self.core.changing = self.forked = True
         if self._transport is not None:
-            # Without close_notify of TLS, which would be sent on the parent's connection and end it.
+            # Closed without close_notify of TLS, which would end the parent's connection.
             self._transport.abort()
             self._transport = self._write = None
         self._waiters.clear()
@@ -103,17 +110,17 @@ class SharedCore:
     def notify(self) -> None:
         """Wake all waiting calls; each checks its own condition."""
         for each in self._waiters:
-            # An earlier notification, ended by an interrupt, may have released some of the locks already;
-            # releasing one again would raise.
+            # An earlier notification that was interrupted may have released some of the locks; releasing a
+            # lock again would raise.
             if each.locked():
                 each.release()
         # A call that continues to wait adds another lock.
         self._waiters.clear()
 
     def committed(self) -> None:
-        """Write what has become durable; called in the thread of the store.
+        """Write the messages that have become durable; called in the store's thread.
 
-        Not called in the I/O thread, because waking that thread first would delay every message.
+        Waking the I/O thread to write them would delay every message.
         """
         with self.lock:
             core = self.core
@@ -121,7 +128,8 @@ class SharedCore:
                 try:
                     self.change(core.store_changed)
                 except BaseException as error:  # noqa: BLE001 - it is raised again in the user's calls
-                    # No signal handler runs in this thread, so this is an internal error, not an interrupt.
+                    # No signal handler runs in this thread, so this is an internal error rather than an
+                    # interrupt.
                     core.failure(error)
                     core.changing = False
                     self.wake()
@@ -130,12 +138,12 @@ class SharedCore:
     # Changes that must be complete, or end the client
 
     def change(self, act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a function that changes the core, then write the core's output; an interrupt in between ends
-        the client.
+        """Call a function that changes the core, and then write the core's output. An interrupt in between
+        ends the client.
 
-        If the function raises without having changed the core, it clears `core.changing` first. Pass a
-        function that takes an event from the core to `wait` instead, which does not write: if writing
-        failed, the event would be lost.
+        If the function raises without having changed the core, it must clear `core.changing` first. A
+        function that takes an event from the core must be passed to `wait` instead, which does not write,
+        because the event would be lost if writing failed.
         """
         core = self.core
         core.changing = True
@@ -155,8 +163,9 @@ class SharedCore:
         return result
 
     def _wake_if_needed(self) -> None:
-        """Wake the I/O thread if it has to wait until the socket is writable, or if a deadline is earlier
-        than the end of its sleep, such as that of a Logout."""
+        """Wake the I/O thread if it must wait until the socket is writable, or if there is a deadline before
+        the end of its sleep, such as that of a Logout.
+        """
         core = self.core
         due = core.due()
         if (
@@ -181,20 +190,22 @@ class SharedCore:
     def detach(self) -> None:
         """Stop using the connection, which is about to be closed."""
         if self._transport is not None:
-            # Stop watching before the socket is closed, because the system may reuse its file descriptor, and
-            # `poll` would then watch another file.
+            # Stop watching before the socket is closed, because the system may reuse its file descriptor, so
+            # that `poll` would watch another file.
             self.sleeper.watch(self._transport.number, 0)
             self._transport = self._write = None
 
     def prepare(self, transport: Transport) -> float | None:
-        """Set the events that end the sleep before the next turn; return the seconds to sleep, None for no
-        limit."""
+        """Set the events that end the sleep before the next turn; return the number of seconds to sleep, None
+        for no limit.
+        """
         core = self.core
         due = self._due = core.due()
         reading = core.wants_read
         interest = READ if reading else 0
-        # Watch for writing only if a write will follow: a socket is nearly always writable, so the thread
-        # would spin. Hence not while TLS has to read before it can write (`write_wants_read`).
+        # Watch for writing only if a write will follow, because a socket is nearly always writable, so the
+        # thread would spin. This excludes the case that TLS must read before it can write
+        # (`write_wants_read`).
         if (reading and transport.read_wants_write) or (core.output and not transport.write_wants_read):
             interest |= WRITE
         self.sleeper.watch(transport.number, interest)
@@ -220,9 +231,10 @@ class SharedCore:
     def _move_bytes(self, transport: Transport, *, ready: bool) -> None:
         core = self.core
         # An exception before the last line leaves this set, because bytes may have been read from the socket
-        # and not passed to the core.
+        # but not passed to the core.
         core.changing = True
-        # Read before the deadline is checked, because received bytes may move it: the peer is not silent.
+        # Read before the deadline is checked, because received bytes may move it, as they show that the peer
+        # is not silent.
         if ready or transport.unread:
             for _ in range(_READS_PER_TURN):
                 if not core.wants_read or (data := transport.read()) is None:
@@ -245,15 +257,15 @@ class SharedCore:
         timeout: float | None,
         error: type[SessionClosedError] = SessionClosedError,
     ) -> T | None:
-        """Call `look` whenever its result may have changed, until it is not None; return that, or None after
-        `timeout` seconds. Exceptions of `look` are passed on.
+        """Call `look` whenever its result may have changed, until it returns one. Return the result, or None
+        after `timeout` seconds. Exceptions of `look` are passed on.
 
-        `look` may change the core: it is called under the lock, and an interrupt in the middle of a change
-        ends the client. After any other exception, an event that it has taken is put back; so an event that
-        the caller raises as an error must be returned by `look`.
+        `look` is called with the lock held and may change the core; an interrupt in the middle of a change
+        ends the client. After any other exception, an event that `look` has taken is put back. If the caller
+        raises an event as an error, `look` must therefore return it.
 
         Raises:
-            SessionClosedError: or the subclass `error`: an interrupt has ended the client.
+            SessionClosedError: (or the subclass `error`) an interrupt has ended the client.
         """
         core = self.core
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -272,19 +284,19 @@ class SharedCore:
                             found = look()
                         if found is not None or not in_time:
                             return found
-                        # Acquired once here, and a second time to wait: that blocks until `notify` releases
-                        # it, and a notification in between is not missed.
+                        # Acquired once here, and a second time to wait, which blocks until `notify` releases
+                        # the lock. A notification in between is not missed.
                         waiter = threading.Lock()
                         waiter.acquire()
                         self._waiters.add(waiter)
                     finally:
-                        # Interrupted: the I/O thread has to end the client.
+                        # If a change was interrupted, the I/O thread must end the client.
                         if core.changing:
                             self.wake()
                 in_time = self._is_notified(waiter, deadline)
         except BaseException as raised:
-            # The exception may have interrupted the release of the lock, after `look` returned: an event
-            # taken then has not reached the caller, and is put back.
+            # The exception may have interrupted the release of the lock after `look` returned. An event taken
+            # by `look` has then not reached the caller, and is put back.
             with self.lock:
                 if not core.changing:
                     core.give_back(before)
@@ -293,8 +305,9 @@ class SharedCore:
             raise
 
     def _read_now(self) -> None:
-        """Read available data in the calling thread: a program that only polls (`timeout=0`) may leave the
-        client's thread no time to run."""
+        """Read available data in the calling thread, because a program that only polls (`timeout=0`) may
+        leave the I/O thread no time to run.
+        """
         transport = self._transport
         if transport is not None and self.core.wants_read:
             self._move_bytes(transport, ready=True)
@@ -322,7 +335,7 @@ def _has_ended(thread: int) -> bool:
 
 
 _all: weakref.WeakSet[SharedCore] = weakref.WeakSet()
-"""All shared cores of this process. The references are weak, so an unused client can be freed."""
+"""All shared cores of this process. The references are weak, so that unused clients can be freed."""
 
 
 def _forked() -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Standby:
-    """Waits until the client's store is free, then is the client's context; see `Client.standby`."""
+    """Waits until the client's store is free, and then acts as the client's context; see `Client.standby`."""
 
     def __init__(self, client: Client, takeover: Takeover) -> None:
         self._client = client

@@ -19,15 +19,16 @@ class Transport:
         self._pending = connected.pending if isinstance(connected, ssl.SSLSocket) else None
         self.number: int = connected.fileno()
         self.unread: bool = False
-        """Whether there may be data for which the socket is not reported as readable: inside the TLS layer,
-        or more than one read returns."""
+        """Whether there may be data for which the socket is not reported as readable, because the data is
+        inside the TLS layer or exceeds one read.
+        """
         self.read_wants_write: bool = False
-        """Whether the TLS layer has to write before it can continue to read."""
+        """Whether the TLS layer must write before it can continue to read."""
         self.write_wants_read: bool = False
-        """Whether it has to read before it can continue to write, because the peer renegotiates."""
+        """Whether the TLS layer must read before it can continue to write, because the peer renegotiates."""
 
     def read(self) -> bytes | None:
-        """Return received bytes; b"" at the end of the stream, None if there are none yet."""
+        """Return received bytes: b"" at the end of the stream, None if there are none yet."""
         self.read_wants_write = self.write_wants_read = False
         try:
             data = self._socket.recv(CHUNK)
@@ -51,8 +52,8 @@ class Transport:
             OSError: the connection can no longer be written to.
         """
         try:
-            # If OpenSSL accepted nothing, it requires the same bytes, or more, at the next try. That is the
-            # case, because the caller removes bytes from `data` only once they are written.
+            # If OpenSSL accepted no bytes, it requires the same bytes, or more, at the next try. This holds,
+            # because the caller removes bytes from `data` only after they are written.
             return self._socket.send(data if len(data) <= CHUNK else data[:CHUNK])
         except ssl.SSLWantReadError:
             self.write_wants_read = True
@@ -64,7 +65,7 @@ class Transport:
         """Close the connection."""
         with contextlib.suppress(OSError, ValueError):
             if isinstance(self._socket, ssl.SSLSocket):
-                self._socket.unwrap()  # sends close_notify, and does not wait for the answer
+                self._socket.unwrap()  # sends close_notify without waiting for the answer
         self.abort()
 
     def abort(self) -> None:

@@ -1,4 +1,4 @@
-"""The connection attempts of a client: the first one, and those after a failure or a connection loss."""
+"""The connection attempts of a client: the first attempt, and those after a failure or a connection loss."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from kalshi_fix_sansio.errors import KalshiFixError
 from kalshi_fix_sansio.events import SessionEnded
 
 OLD_CONNECTION = 2.0
-"""Number of HeartBtInts after which the venue has dropped a dead connection (Kalshi's page on
-authentication)."""
+"""Time after which the venue has dropped a dead connection, in multiples of HeartBtInt (Kalshi's page on
+authentication).
+"""
 
 
 @attrs.frozen
@@ -32,7 +33,7 @@ class Attempt:
     timeout: float
     """Seconds for name resolution, TCP and TLS together."""
     number: int
-    """1 for the first one after the client was opened or a connection was lost."""
+    """Number of the attempt; 1 for the first after the client was opened or a connection was lost."""
 
 
 class Phase(Enum):
@@ -43,7 +44,7 @@ class Phase(Enum):
     WAITING = "waiting"
     """Waiting for the time of the next attempt."""
     CONNECTING = "connecting"
-    """The adapter is making a transport."""
+    """The adapter is opening a transport."""
     CONNECTED = "connected"
     """The adapter has a transport, whether its session is logged on or not."""
 
@@ -58,14 +59,14 @@ class Retries:
         self.due: float = now.monotonic
         """Monotonic time of the next attempt."""
         self._expiry = OLD_CONNECTION * heart_bt_int
-        """Seconds after which the venue has dropped a dead connection."""
+        """Time in seconds after which the venue has dropped a dead connection."""
         self._random = random
         self._failures = 0
         """Consecutive counted failures since the last stable logon (`ReconnectPolicy.stable_after`)."""
         self._unclear = 0
         """Consecutive unclear failures without a logon in between."""
         self._fault: Fault | None = None
-        """The fault that ended the last logged-on connection, if it is known to recur."""
+        """The fault that ended the last logged-on connection, if it may recur."""
         self._same = 0
         """Consecutive connections that this fault has ended."""
         self._lost_at: float | None = None
@@ -82,7 +83,7 @@ class Retries:
         if stable:
             self._failures = 0
         self._unclear = 0
-        # `failed` does not clear the fault: it is still the same one after failed attempts in between.
+        # `failed` does not clear the fault, which is still the same after failed attempts in between.
         if fault != self._fault or (stable and fault is not None and not fault.at_one_place):
             self._fault, self._same = fault, 0
         cure = cure_of(error)
@@ -90,7 +91,7 @@ class Retries:
             return self._decide(Failure(cure=cure, why=str(error)), now)
         why = f"{error}; {fault.advice}"
         verdict = self._decide(Failure(cure=Cure.SAME, why=why, times=self._same + 1), now)
-        # Failures during the venue's maintenance are not counted, here and below.
+        # Here and below, failures during the venue's maintenance are not counted.
         self._same += isinstance(verdict, Wait) and verdict.counts
         return verdict
 
@@ -118,10 +119,11 @@ class Retries:
         return verdict
 
     def _at_least(self, error: KalshiFixError, now: Instant) -> float:
-        """Return the seconds for which the venue may still keep a connection of this API key.
+        """Return the number of seconds for which the venue may still keep a connection of this API key.
 
-        0 unless the venue reported such a connection. If this client lost one recently, the time counts from
-        that loss. Otherwise another client has the connection, and the time counts from now.
+        0 unless the venue reported such a connection. If this client lost a connection recently, the time is
+        measured from that loss. Otherwise another client has the connection, and the time is measured from
+        now.
         """
         if not is_already_connected(error):
             return 0.0
@@ -133,7 +135,7 @@ class Retries:
 class Attempts:
     """The connection phase of a client, and the outcome of its attempts.
 
-    Methods return the resulting event, if there is one; the caller queues it.
+    Methods return the resulting event, if any, which the caller queues.
     """
 
     def __init__(self, plan: ConnectionPlan, random: Callable[[], float], now: Instant) -> None:
@@ -141,13 +143,13 @@ class Attempts:
         self.leaving: bool = False
         """Whether the user has requested a logout."""
         self.error: KalshiFixError | None = None
-        """Why there will be no further attempts; None if the user requested that."""
+        """Reason why there will be no further attempts; None if the user requested that."""
         self._plan = plan
         self._retries = Retries(plan.reconnect or ReconnectPolicy(), plan.config.heart_bt_int, random, now)
         self._number = 0
-        """Number of the current or last attempt; 0 once it is logged on."""
+        """Number of the current or last attempt; 0 after a logon."""
         self._stopped = False
-        """Whether the current connection is the last one, at the user's request."""
+        """Whether the user requested that no connection is made after the current one."""
         self._ever_logged_on = False
         """Whether a logon was completed; until then `open` raises the failure, unless
         `ReconnectPolicy.retry_first` is set."""
@@ -165,8 +167,9 @@ class Attempts:
         return Attempt(plan.endpoint, plan.security, plan.timeout, self._number)
 
     def logged_on(self) -> bool:
-        """Record a complete logon; return whether it is the connection's first, not a reset within it."""
-        # A reset within the session emits LoggedOn again and finds 0 here: no attempt was made since.
+        """Record a completed logon; return whether it is the first on the connection, and not a reset."""
+        # A reset within the session emits LoggedOn again, and finds the number 0, because no attempt was made
+        # since.
         first, self._number = self._number > 0, 0
         self._ever_logged_on = True
         return first
@@ -186,7 +189,7 @@ class Attempts:
             self.phase = Phase.OVER
 
     def failed(self, error: KalshiFixError | None, now: Instant) -> ConnectFailed | GaveUp | None:
-        """Record a failed attempt; `error` is None if the user has logged out meanwhile."""
+        """Record a failed attempt; `error` is None if the user has logged out in the meantime."""
         policy = self._plan.reconnect
         if error is None or self.leaving:
             self.phase = Phase.OVER

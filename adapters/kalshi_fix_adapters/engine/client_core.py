@@ -22,14 +22,15 @@ An adapter has one task or thread that moves the bytes:
         close the transport, in bounded time
         core.disconnected()
 
-After every call by either side, calls that wait for events, for room to send, for the logon or for the end
-must check again (`take`, `congested`, `is_logged_on`, `over`), and the task must be woken. Exceptions other
-than KalshiFixError must be passed to `failure`. A store that commits in a thread of its own calls `on_commit`
-there; then call `store_changed` as after every other input, which releases what has become durable. Only
-`begin`, `close` and `release` wait for a store's disk; a loop calls them in another thread if `may_wait`.
+After every call, by the task or by the user, the task must be woken, and callers that wait for events, for
+room to send, for the logon or for the end must check again (`take`, `congested`, `is_logged_on`, `over`).
+Exceptions other than KalshiFixError must be passed to `failure`. A store that commits in a separate thread
+calls `on_commit` there; the adapter must then call `store_changed`, which releases the messages that have
+become durable. Only `begin`, `close` and `release` wait for a store's disk; an event loop calls them in
+another thread if `may_wait`.
 
-`due` is a `time.monotonic` time, which most messages move to a later one. A timer set to an earlier time may
-be kept, because an early tick is harmless. `timeout` is the same in seconds from now.
+`due` returns a `time.monotonic` time, which most messages move later. A timer set to an earlier time may be
+kept, because an early tick is harmless. `timeout` returns the same deadline in seconds from now.
 """
 
 from __future__ import annotations
@@ -77,15 +78,15 @@ if TYPE_CHECKING:
 MARKET_DATA = DIALECT.session_type_for("market_data")
 """The session type whose subscriptions are renewed."""
 SUBSCRIBE_AGAIN = 1.0
-"""Seconds until the next batch of renewals, which includes those that the venue rejected for their rate."""
+"""Seconds until the next batch of renewals, which includes those rejected for exceeding the rate limit."""
 SUBSCRIBE_AT_ONCE = MARKET_DATA.requests_per_second
-"""Maximum number of renewals in a batch, as the venue accepts per second; None for no limit."""
+"""Maximum number of renewals in a batch: the number that the venue accepts per second; None for no limit."""
 Sent = tuple[int, int]
 """The MsgSeqNum (34) of a message, and the ticket of its commit."""
 
 
 class ClientCore:
-    """A client without a transport, which never waits. Not thread-safe."""
+    """A client without a transport. It never waits, and is not thread-safe."""
 
     def __init__(
         self,
@@ -106,10 +107,10 @@ class ClientCore:
                 and `test_request` do not call it: their caller checks `output` for unwritten bytes.
             on_commit: called by the store, in its thread, when `store_changed` must be called.
             clocks: returns the current time.
-            random: returns a number from 0 up to, but not including, 1, and spreads the waits before an
-                attempt.
+            random: returns a random number from 0 up to, but not including, 1, to spread the waits before
+                attempts.
             current_task: returns the running thread or task.
-            has_ended: returns whether a thread or task that `current_task` returned has ended.
+            has_ended: returns whether a thread or task, as returned by `current_task`, has ended.
         """
         self.plan = plan
         self._wake = wake
@@ -120,7 +121,7 @@ class ClientCore:
         self.pacing: Pacing | None = None if plan.budget is None else Pacing(plan.budget)
         """The queues for the rate budget; None without one."""
         self._rows: RowBuffer | None = None
-        """The user's rows; None while the client is not open, or if its store cannot keep them."""
+        """The user's rows; None while the client is not open, or if its store cannot store rows."""
         self._ever_opened = False
         """Whether `begin` was ever called."""
         self._open = False
@@ -128,23 +129,28 @@ class ClientCore:
         self._failure: BaseException | None = None
         """The exception passed to `failure`: a bug in the adapter or in this class."""
         self._unconfirmed: deque[ClientEvent] = deque()
-        """The session events that were taken and not confirmed. The next `take` confirms the only one, or
-        `close`; with `explicit_confirm`, `confirm` does."""
+        """The session events that were taken but not confirmed. Without `explicit_confirm` there is at most
+        one, which the next `take` or `close` confirms; otherwise `confirm` does.
+        """
         self.last_taken: ClientEvent | None = None
-        """The last event taken, of the session or the connection, for `give_back`; None once the next one was
-        requested."""
+        """The last event taken, of the session or the connection, for `give_back`; None after the next event
+        was requested.
+        """
         self._taken_by: object = None
-        """The thread or task that took it."""
+        """The thread or task that took the last event."""
         self.changing: bool = False
-        """Whether a change is in progress. An adapter whose calls may be interrupted (the blocking one) sets
-        it around them. If it is set between two calls, an exception has interrupted a change halfway. A
-        method clears it before it raises in a consistent state."""
+        """Whether a change is in progress. An adapter whose calls may be interrupted (`blocking`) sets it
+        around each call. If it is still set between two calls, an exception has interrupted a change halfway.
+        A method clears it before it raises an exception in a consistent state.
+        """
         self._current_task = current_task
         self._has_ended = has_ended
         self._reset(Dispatcher(plan.name))
 
     def _reset(self, observers: Dispatcher) -> None:
-        """Reset all state except the numbers, which `_sequence` keeps from one `begin` to the next."""
+        """Reset all state except the sequence numbers, which `_sequence` keeps from one `begin` to the
+        next.
+        """
         plan = self.plan
         self._observers = observers
         self._queue = EventQueue(plan.queue_limit, plan.queue_bytes)
@@ -160,18 +166,20 @@ class ClientCore:
         """Monotonic time of the next batch of renewals."""
         self._connection: Connection | None = None
         self.output: bytearray = bytearray()
-        """Unwritten bytes, oldest first. It is the connection's bytearray, not a property, because adapters
-        check it after each message."""
+        """Unwritten bytes, oldest first. This is the bytearray of the connection rather than a property,
+        because adapters check it after each message.
+        """
         self.wants_read: bool = False
         """Whether to read from the transport now: the session has not ended, and the queue has room."""
         self._preparing = False
-        """Whether the session may still have to compile checks (`Session.prepare`): the answer to the Logon
-        is read only afterwards, so the first message is sent without that delay."""
+        """Whether the session may still have to compile checks (`Session.prepare`). The answer to the Logon
+        is read only afterwards, so that compiling does not delay the first message.
+        """
         self._quiet_at: float | None = None
-        """Monotonic time of the next quiet moment; None if it is not needed."""
+        """Monotonic time of the next quiet moment; None if there is no work for one."""
         self._faults = Faults()
         self._begin_error: KalshiFixError | None = None
-        """Why the session of this connection could not begin."""
+        """Error because of which the session of this connection could not begin."""
         self._logged_on: LoggedOn | None = None
         """The last logon, of this connection or an earlier one."""
         self._ended: SessionEnded | None = None
@@ -183,7 +191,7 @@ class ClientCore:
 
     @property
     def over(self) -> bool:
-        """Whether there is no connection and there will be none; events may still be queued."""
+        """Whether there is no connection and no further one will be made. Events may still be queued."""
         return self._attempts.phase is Phase.OVER
 
     @property
@@ -244,32 +252,32 @@ class ClientCore:
 
     @property
     def ended(self) -> SessionEnded | None:
-        """The end of the last session, once the client is over; None before, and if there was none."""
+        """The end of the last session, when the client is over; None before, and if there was no session."""
         return self._ended if self.over else None
 
     @property
     def error(self) -> KalshiFixError | None:
-        """Why the client gave up, or why the first connection failed; None otherwise."""
+        """Error because of which the client gave up or the first connection failed; None otherwise."""
         return self._attempts.error
 
     # The life of a client
 
     def begin(self) -> None:
-        """Open the client: the first attempt is due at once. The caller must call `close` at the end.
+        """Open the client, so that the first attempt is due at once. The caller must call `close` at the end.
 
-        Events not taken before are dropped; on a session type with resend they are delivered again.
+        Events that were not taken before are dropped; on a session type with resend they are delivered again.
 
         Raises:
-            LocalProtocolError: it is open already.
+            LocalProtocolError: the client is already open.
             StoreError: the store cannot be used.
             ConfigurationError: the wire log cannot be written.
         """
         if not self.over:
             raise LocalProtocolError("the client is open already; use one client for each connection")
-        # A client that ended, but was not closed by its user, still has its store and wire log open.
+        # If the client ended but its user did not close it, its store and wire log are still open.
         self.close(clean=False)
         self._open = True
-        # Set before the other steps, so `close` closes it even after Ctrl-C in between.
+        # Set before the other steps, so that `close` closes the observers even after Ctrl-C in between.
         self._observers = Dispatcher(self.plan.name, self.plan.observer, self.plan.wire_log)
         try:
             self._sequence.open()
@@ -284,25 +292,25 @@ class ClientCore:
         self._attempts.phase = Phase.WAITING
 
     def close(self, *, clean: bool) -> None:
-        """Close the store and the wire log, because the user has left: `settle` and `release`."""
+        """Close the store and the wire log, because the user has left: call `settle` and `release`."""
         try:
             self.settle(clean=clean)
         finally:
             self.release(clean=clean)
 
     def settle(self, *, clean: bool) -> None:
-        """Confirm what the user has handled, and stop using the store; `release` must follow.
+        """Confirm the events that the user has handled, and stop using the store; `release` must follow.
 
-        If `clean`, and if no other thread or task may still be processing it, confirm the last event taken,
-        and the following ones up to the first message. Afterwards `take` still returns queued events, but
-        confirms none. Harmless when nothing is open.
+        If `clean`, and if no other thread or task may still be processing the last event taken, confirm this
+        event and the following ones up to the first message. Afterwards `take` still returns queued events,
+        but confirms none. Harmless if the client is not open.
 
         Raises:
-            StoreError: the store has failed, so these events will be delivered again. Only if `clean`:
-                otherwise the user already has an exception, and nothing was confirmed here.
+            StoreError: the store has failed, so these events will be delivered again. Raised only if `clean`;
+                otherwise the user already has an exception, and nothing was confirmed.
         """
         try:
-            # With `explicit_confirm`, events that the user has not confirmed, and all after them, stay
+            # With `explicit_confirm`, events that the user has not confirmed, and all later events, stay
             # unconfirmed.
             confirms = clean and not (self.plan.explicit_confirm and self._unconfirmed)
             taken = self._unconfirmed[-1] if self._unconfirmed else None
@@ -312,7 +320,7 @@ class ClientCore:
                 if taken is not None:
                     self._confirm()
                 # A user that only sends takes no events. Events without a message (Logons, Heartbeats) are
-                # confirmed for such a user; otherwise the next process would request all of them again.
+                # confirmed for such a user; otherwise the next process would request their messages again.
                 for _ in range(self._queue.without_message()):
                     self._confirm()
                 if self._rows is not None and self._rows.changes:
@@ -325,10 +333,10 @@ class ClientCore:
             self._unconfirmed.clear()
 
     def release(self, *, clean: bool) -> None:
-        """Close the store, once its commits are complete, and the wire log.
+        """Close the store after its commits are complete, and close the wire log.
 
         Raises:
-            StoreError: the last confirmations could not be written. Only if `clean`.
+            StoreError: the last confirmations could not be written. Raised only if `clean`.
         """
         try:
             self._sequence.close()
@@ -346,9 +354,9 @@ class ClientCore:
         return isinstance(self.plan.store, StoreFactory)
 
     def logout(self, text: str | None = None) -> None:
-        """Begin the Logout handshake if logged on, otherwise end at once; make no more attempts.
+        """Begin the Logout handshake if logged on, otherwise end at once; make no further attempts.
 
-        From now on the queue is unbounded, so the venue's answer is always read.
+        From then on the queue has no limit, so that the venue's answer is always read.
         """
         connection = self._leave()
         if connection is not None:
@@ -357,12 +365,14 @@ class ClientCore:
                 connection.session.logout(now, text=text)
             elif connection.logged_on_at is None:
                 connection.session.abort("closed before the logon was complete", now)
-            # Otherwise the session is already ending, and needs no second Logout.
+            # In the remaining case the session is already ending, and needs no second Logout.
             self._deliver(connection, now)
         self._wake()
 
     def abort(self, text: str) -> None:
-        """End at once: send a Logout if logged on, but do not wait for the answer; make no more attempts."""
+        """End at once: send a Logout if logged on, without waiting for the answer; make no further
+        attempts.
+        """
         connection = self._leave()
         if connection is not None:
             now = self._clocks()
@@ -382,14 +392,16 @@ class ClientCore:
             self.pacing.settle_logon(self._clocks(), sent=sent)
 
     def stop_reconnecting(self) -> None:
-        """Keep the current connection, but make no other; a pending attempt is cancelled."""
+        """Keep the current connection, but make no other. A pending attempt is cancelled."""
         self._attempts.stop()
         if self.over:
             self._settle_logon(sent=False)
         self._wake()
 
     def failure(self, error: BaseException) -> None:
-        """Record a failure of the adapter itself: the client is over, and `take` and `send` raise it."""
+        """Record an internal failure of the adapter: the client is over, and `take` and `send` raise an error
+        caused by it.
+        """
         self._failure = error
         self._attempts.phase = Phase.OVER
         self._settle_logon(sent=False)
@@ -397,12 +409,12 @@ class ClientCore:
         self._connection, self.output, self.wants_read = None, bytearray(), False
         self._observers.disconnected(self._clocks())
 
-    # For the task or thread that moves the bytes. Each call reads the clocks at most once.
+    # Methods for the task or thread that moves the bytes. Each call reads the clocks at most once.
 
     def next_attempt(self) -> Attempt | None:
-        """Return the connection to make now; None while none is due, and when the client is over.
+        """Return the connection to make now.
 
-        None also while reading is paused because the queue is full.
+        Return None while none is due, when the client is over, and while reading is paused for a full queue.
         """
         attempts, pacing = self._attempts, self.pacing
         if attempts.phase is not Phase.WAITING or self._queue.paused or self.timeout() != 0:
@@ -429,13 +441,13 @@ class ClientCore:
         self._attempts.phase = Phase.CONNECTED
         self._begin_error = None
         self._faults = Faults()
-        # The user logged out while the connection was being made. Without a session `finished` is True, so
-        # the adapter closes the transport, and `disconnected` ends the client.
+        # If the user logged out while the connection was being made, no session begins. Then `finished` is
+        # True, so the adapter closes the transport, and `disconnected` ends the client.
         if self.leaving:
             self._settle_logon(sent=False)
             return
         now, where = self._clocks(), str(self.plan.endpoint)
-        # Called before `on_wire` is read below, because it decides whether a log needs the bytes.
+        # Called before `on_wire` is read below, because this call determines whether a log needs the bytes.
         self._observers.connected(
             where,
             now,
@@ -447,8 +459,8 @@ class ClientCore:
             connection = Connection(session, clocks=self._clocks, on_wire=self._observers.on_wire)
             session.connect(now)
         except KalshiFixError as error:
-            # Not raised, because the adapter has to close its transport first: without a connection
-            # `finished` is True, and `disconnected` reports this error as a failed attempt.
+            # Not raised, because the adapter must close its transport first: without a connection `finished`
+            # is True, and `disconnected` reports this error as a failed attempt.
             self._begin_error = error
             self._settle_logon(sent=False)
             return
@@ -458,12 +470,12 @@ class ClientCore:
         self._deliver(connection, now)
 
     def flush(self, write: Callable[[bytearray], int]) -> None:
-        """Write `output` by a non-blocking function until it writes no more.
+        """Write `output` with a non-blocking function until it writes no more.
 
-        `write` receives all of `output` and returns how many bytes it has written from its beginning, 0 if
-        none can be written now; these are removed from `output`. If it raises OSError, the transport can no
-        longer be written to. Data the venue has sent may still be readable, so reading continues to the end
-        of the stream.
+        `write` is called with `output` and returns how many bytes it has written from its beginning, or 0 if
+        none can be written now. The written bytes are removed from `output`. If `write` raises OSError, the
+        transport can no longer be written to, but reading continues to the end of the stream, because data of
+        the venue may still be readable.
         """
         while self.output:
             try:
@@ -476,13 +488,14 @@ class ClientCore:
             self.wrote(size)
 
     def wrote(self, size: int) -> None:
-        """Remove the first `size` bytes of `output`, which were written to the transport, and append the
-        output that the session has held back."""
-        # Before `collect`, which appends to `output` only while it is smaller than HIGH_WATER.
+        """Remove the first `size` bytes of `output`, which were written to the transport, and append output
+        that the session has held back.
+        """
+        # Done before `collect`, which appends to `output` only while it is smaller than HIGH_WATER.
         del self.output[:size]
         connection = self._connection
         if connection is not None and connection.holds_back:
-            # `collect` uses the store, so it may end the session; it causes no other events.
+            # `collect` uses the store, so it may end the session, but it causes no other events.
             connection.collect()
             if connection.session.wants_close:
                 self._deliver(connection, self._clocks())
@@ -508,16 +521,17 @@ class ClientCore:
                 else:
                     session.receive_eof(now)
             except KalshiFixError as error:
-                # The peer's bytes raise no exception, but the signer may: answering a Logon with
-                # ResetSeqNumFlag (141) in the middle of a session needs a signature.
+                # The peer's bytes raise no exception, but the signer may: the answer to a Logon with
+                # ResetSeqNumFlag (141) during a session must be signed.
                 session.abort(str(error), now)
             self._deliver(connection, now)
             if self._quiet.codec.deferred or self._quiet.freeze:
                 self._quiet_at = self._quiet.moment(now.monotonic)
 
     def store_changed(self) -> None:
-        """Release the messages whose commit is durable; end the session if the store has failed, or make no
-        further attempt if there is none."""
+        """Release the messages whose commit is durable. If the store has failed, end the session or, without
+        a connection, make no further attempt.
+        """
         connection = self._connection
         try:
             _ = self._sequence.durable
@@ -561,7 +575,7 @@ class ClientCore:
         connection = self._connection
         if connection is not None:
             due, again = connection.close_by, self._subscribe_at
-            # Once the session is over, only the deadline for closing the transport remains.
+            # When the session is over, only the deadline for closing the transport remains.
             if due is None:
                 due = 0.0 if self._preparing else connection.session.next_deadline()
                 if self._quiet_at is not None:
@@ -571,12 +585,12 @@ class ClientCore:
             return due if again is None else again if due is None else min(due, again)
         if self._attempts.phase is Phase.WAITING and not self._queue.paused:
             due = self._attempts.due
-            # A Logon counts towards the venue's rate limit as well.
+            # A Logon also counts towards the venue's rate limit.
             return due if self.pacing is None else max(due, self.pacing.logon_due)
         return None
 
     def timeout(self) -> float | None:
-        """Return the seconds until `due`; None for never."""
+        """Return the number of seconds until `due`; None for never."""
         due = self.due()
         return None if due is None else max(0.0, due - self._clocks().monotonic)
 
@@ -586,19 +600,19 @@ class ClientCore:
         connection = self._connection
         if connection is None or connection.close_by is None:
             return connection is None
-        # The session is over. Its last bytes, such as the Logout, may take LINGER seconds to be committed and
-        # written.
+        # The session is over. Committing and writing its last bytes, such as the Logout, may take up to
+        # LINGER seconds.
         if not self.output and not connection.session.unreleased:
             return True
         return self._clocks().monotonic >= connection.close_by
 
     def disconnected(self) -> None:
-        """Record that the transport is closed, by either side."""
+        """Record that the transport was closed, by either side."""
         now, connection, self._subscribe_at = self._clocks(), self._connection, None
         if connection is not None:
             if not connection.session.wants_close:
-                # The adapter closed it without reading the end of the stream, but the session still has to
-                # emit SessionEnded.
+                # The adapter closed the transport without reading the end of the stream, but the session must
+                # still emit SessionEnded.
                 connection.session.receive_eof(now)
             self._deliver(connection, now)
             self._connection, self.output, self.wants_read = None, bytearray(), False
@@ -623,15 +637,15 @@ class ClientCore:
         *,
         allow_unknown_codes: bool = False,
     ) -> Sent:
-        """Number a message; return its MsgSeqNum (34) and the ticket of its commit.
+        """Send a message; return its MsgSeqNum (34) and the ticket of its commit.
 
-        With ticket 0 it is in `output` already, and the caller must write it: see `flush`. Otherwise it is
-        released when its commit is durable: see `is_committed`.
+        With ticket 0, the message is already in `output`, and the caller must write it: see `flush`.
+        Otherwise it is released when its commit is durable: see `is_committed`.
 
         Raises:
             NotConnectedError: the client is not logged on.
             SendFailedError: the store has failed; nothing was sent, and the session is over.
-            LocalProtocolError: or a subclass, as `Session.send` raises.
+            LocalProtocolError: (or a subclass) as for `Session.send`.
         """
         connection = self._connection
         if connection is None or not connection.can_send:
@@ -645,7 +659,7 @@ class ClientCore:
                 header_fields=header_fields,
                 allow_unknown_codes=allow_unknown_codes,
             )
-            # A commit that fails at once ends the session, and then there is no output.
+            # If a commit fails at once, it ends the session, and there is no output.
             if not connection.collect() and session.wants_close:
                 raise SendFailedError(session.store_error)
         except BaseException:
@@ -658,17 +672,18 @@ class ClientCore:
         return number, session.ticket if session.unreleased else 0
 
     def is_committed(self, ticket: int) -> bool | None:
-        """Return True once the messages of this ticket are durable and released; None before.
+        """Return True when the messages of this ticket are durable and released; None before.
 
         Raises:
-            SendFailedError: they could not be made durable.
+            SendFailedError: the messages could not be made durable.
         """
         connection, session = self._connection, self._sequence.session
         if session is not None and session.released >= ticket:
-            # Also if a later commit has failed since: these messages were sent.
+            # This holds even if a later commit has failed since, because these messages were sent.
             return True
         try:
-            # If they are durable but not released yet, `store_changed` is about to be called to release them.
+            # If the messages are durable but not released yet, the adapter is about to call `store_changed`,
+            # which releases them.
             if self._sequence.durable >= ticket and (
                 connection is None or connection.session.is_released(ticket)
             ):
@@ -690,7 +705,7 @@ class ClientCore:
         self.changing = session.took_number and not session.wants_close
 
     def turn(self, message: Message) -> Turn:
-        """Return the place of a message's sender in the queue for the rate budget, for `send_in_turn`."""
+        """Return a place in the queue for the rate budget for the sender of a message, for `send_in_turn`."""
         return Turn(message) if self.pacing is None else self.pacing.turn(message)
 
     def try_send(
@@ -721,9 +736,9 @@ class ClientCore:
         *,
         allow_unknown_codes: bool = False,
     ) -> Sent | None:
-        """Send a message as `send` does, or return None if it has to wait for the venue or the budget.
+        """Send a message as `send` does, or return None if it must wait for the venue or the budget.
 
-        In that case call again whenever users are woken, while holding `turn.held`.
+        In that case, call again whenever waiting callers are woken, while holding `turn.held`.
         """
         pacing = self.pacing
         if self.congested:
@@ -756,7 +771,7 @@ class ClientCore:
         self.pacing.spent(tokens, bucket, shard, self._clocks())
 
     def test_request(self) -> str:
-        """Request a Heartbeat of the venue; return the id to pass to `round_trip`.
+        """Send a TestRequest; return the id to pass to `round_trip`.
 
         Raises:
             NotConnectedError: the client is not logged on.
@@ -776,21 +791,23 @@ class ClientCore:
         return test_req_id
 
     def round_trip(self, test_req_id: str) -> float | None:
-        """Return the seconds that a TestRequest took, only once; None if this connection has no answer."""
+        """Return, only once, the number of seconds that the answer to a TestRequest took; None if it has not
+        been received on this connection.
+        """
         return None if self._connection is None else self._connection.round_trip(test_req_id)
 
     @property
     def owner(self) -> StoreOwner:
-        """The account and session of the numbers."""
+        """The account and session to which the numbers belong."""
         return self._sequence.owner
 
     @property
     def numbers_outlive_process(self) -> bool:
-        """Whether the next process continues from the numbers."""
+        """Whether the next process continues from the current numbers."""
         return self._sequence.outlive_process
 
     def sent_request(self, request_id: str) -> SentRequest | None:
-        """Return the last request sent with this id, as the store has it.
+        """Return the last request sent with this id, from the store.
 
         Raises:
             LocalProtocolError: the store does not keep the ids.
@@ -822,18 +839,18 @@ class ClientCore:
 
     @property
     def congested(self) -> bool:
-        """Whether senders should wait because the venue reads, or the store commits, too slowly. Never if no
-        message can be sent, because then waiting would not help."""
+        """Whether senders should wait because the venue reads, or the store commits, too slowly. False if no
+        message can be sent, because then waiting would not help.
+        """
         connection = self._connection
         return connection is not None and connection.congested and connection.can_send
 
     def take(self, at_end: Callable[[], Exception] | None = None) -> ClientEvent | None:
         """Confirm the previous event, and return the next one; None if there is none now.
 
-        Requesting the next event confirms that the user has handled the previous one. Only then the store
-        advances: after a crash before that, a session with resend requests the event's message again.
-
-        With `explicit_confirm`, only `confirm` does that.
+        Requesting the next event confirms that the user has handled the previous one. Only then does the
+        store advance: if the process crashes earlier, a session with resend requests the message of the event
+        again. With `explicit_confirm`, only `confirm` confirms events.
 
         Raises:
             LocalProtocolError: another thread or task may still be processing the previous event; or, with
@@ -855,7 +872,7 @@ class ClientCore:
             self.changing = True
             self._confirm()
         elif self._rows is not None and self._rows.changes:
-            # The previous event was a connection event: nothing is confirmed, but the rows are written.
+            # The previous event was a connection event, so nothing is confirmed, but the rows are written.
             self._rows.write()
         self.last_taken = None
         queue = self._queue
@@ -879,12 +896,12 @@ class ClientCore:
         return event
 
     def give_back(self, before: ClientEvent | None) -> None:
-        """Put back the event that a call has taken, because an exception prevented its return.
+        """Put back the event that a call has taken, because an exception prevented it from being returned.
 
         `before` is the value of `last_taken` at the start of the call.
         """
         event = self.last_taken
-        # Another thread or task may have taken it.
+        # Another thread or task may have taken the event.
         if event is None or event is before or self._current_task() != self._taken_by:
             return
         self.last_taken = None
@@ -893,9 +910,9 @@ class ClientCore:
         self._queue.put_back(event)
 
     def confirm(self, event: ClientEvent) -> None:
-        """Confirm an event that was taken, and all that were taken before it.
+        """Confirm an event that was taken, and all events taken before it.
 
-        No effect on other events: those of the connection need no confirmation.
+        Other events are ignored; connection events need no confirmation.
         """
         if not any(each is event for each in self._unconfirmed):
             return
@@ -906,8 +923,9 @@ class ClientCore:
                 return
 
     def _is_done_with(self, taken: ClientEvent) -> bool:
-        """Return whether an event taken by another thread or task is certainly handled: it contains no
-        message and no uncertainty, or that thread or task has ended."""
+        """Return whether an event taken by another thread or task has certainly been handled, because it
+        contains no message or uncertainty, or because that thread or task has ended.
+        """
         return message_or_error(taken) is None or self._has_ended(self._taken_by)
 
     def rows(self) -> RowBuffer:
@@ -926,7 +944,7 @@ class ClientCore:
         return self.over and self.leaving and self._ended is not None and self._ended.clean
 
     def closed_error(self, kind: type[SessionClosedError] = SessionClosedError) -> SessionClosedError:
-        """Return the error for an ended client, or for one that cannot send, with the reason."""
+        """Return the error for a client that has ended or cannot send, with the reason."""
         if self._failure is not None:
             error = kind(f"the client failed internally ({type(self._failure).__name__}); please report it")
             error.__cause__ = self._failure
@@ -944,39 +962,40 @@ class ClientCore:
 
     def _confirm(self) -> None:
         """Confirm the session's oldest unconfirmed event."""
-        # Removed first, so that after a store failure below, the next `take` does not confirm the event
-        # again. The deque is empty for events that `close` confirms, because they were never taken.
+        # Removed first, so that the next `take` does not confirm the event again if the store fails below.
+        # The deque is empty for events that `close` confirms, because they were never taken.
         if self._unconfirmed:
             self._unconfirmed.popleft()
         session, connection = self._sequence.session, self._connection
         rows = self._rows if self._rows is not None and self._rows.changes else None
-        # The rows are passed to the store only now, so the same commit writes them and the confirmation.
+        # The rows are passed to the store only now, so that the same commit writes them and the confirmation.
         # Otherwise the commit of a message sent in between would have written the rows alone.
         if rows is not None:
             self._change_rows(rows.hand_over)
         if session is not None:
             session.confirm(1)
-        # Confirming writes to the store. A failure ends the session, whose events must then be delivered.
+        # Confirming uses the store. If it fails, the session ends, and its events must be delivered.
         if connection is not None and connection.session.wants_close:
             self._deliver_and_wake(connection)
-        # Begin a commit of the rows here, because `confirm` begins none if the event advances no number.
+        # Begin a commit of the rows here, because `confirm` does not begin one.
         if rows is not None:
             self._change_rows(rows.write)
 
     def _change_rows(self, act: Callable[[], None]) -> None:
-        """Change the user's rows within another change. Only the store changes, so an exception leaves the
-        rest consistent."""
+        """Change the user's rows within another change. Only the store changes, so an exception leaves all
+        other state consistent.
+        """
         self.changing = False
         act()
         self.changing = True
 
     def _deliver_and_wake(self, connection: Connection) -> None:
-        """Deliver the events that a call of the user has caused: a store failure ends the session."""
+        """Deliver the events after a store failure in a call of the user, which ends the session."""
         self._deliver(connection, self._clocks())
         self._wake()
 
     def _emit_outcome(self, event: ConnectionEvent | None) -> None:
-        """Emit the event that follows a failed attempt or a lost connection, if there is one."""
+        """Emit the event that reports a failed attempt or a lost connection, if any."""
         if event is None:
             return
         if isinstance(event, GaveUp) and is_about_numbers(event.error):
@@ -990,12 +1009,13 @@ class ClientCore:
     def _deliver(self, connection: Connection, now: Instant) -> None:
         """Collect the session's output and events, and act on them.
 
-        Must be called after every input to the session. The order of the statements matters.
+        Must be called after every input to the session. The sequence of the statements matters.
         """
-        # Looked up only once, because one read may yield many messages.
+        # Attributes are looked up once, because one read may yield many messages.
         queue, observers, subscriptions = self._queue, self._observers, self._subscriptions
         session = connection.session
-        # Done before the events are taken, because it uses the store: a failure adds SessionEnded to them.
+        # Done before the events are fetched, because it uses the store, and a failure adds SessionEnded to
+        # them.
         connection.collect()
         events, state = session.events(), session.state
         moved = state is not connection.state
@@ -1003,9 +1023,9 @@ class ClientCore:
         if moved:
             connection.moved_to(state)
         for event in events:
-            # Queued before it is handled, so Resubscribed follows its LoggedOn.
+            # Queued before it is handled, so that Resubscribed follows its LoggedOn.
             queue.put(event)
-            # Compared by class, here and below: nearly every event is a message, and isinstance is slower.
+            # Compared by class because nearly every event is a message, and isinstance is slower.
             if event.__class__ is not MessageReceived:
                 connection.note(event, now)
                 self._faults.note(event)
@@ -1018,8 +1038,8 @@ class ClientCore:
                 self._subscribe_at = now.monotonic + SUBSCRIBE_AGAIN
         if moved:
             observers.state(state, now)
-            # If the state has changed again, renewing the subscriptions has ended the session, because the
-            # store failed. Deliver its events now, after those above.
+            # If the state has changed again, the store has failed while subscriptions were renewed, which
+            # ended the session. Deliver its events now, after those above.
             if session.state is not state:
                 self._deliver(connection, now)
         if queue.at_bound:
@@ -1028,7 +1048,7 @@ class ClientCore:
     def _act_on(self, event: Event, connection: Connection, now: Instant) -> None:
         if isinstance(event, LoggedOn):
             self._logged_on = event
-            # Only once per connection: a reset within the session emits LoggedOn again, but the venue keeps
+            # Done once per connection: a reset within the session emits LoggedOn again, but the venue keeps
             # the subscriptions.
             if self._attempts.logged_on():
                 self._sequence.agreed()
@@ -1043,8 +1063,9 @@ class ClientCore:
             self.pacing.apply(event, now)
 
     def _subscribe(self, subscriptions: Subscriptions, connection: Connection, now: Instant) -> None:
-        """Send the next batch of renewals; the rest follows at the venue's rate limit, and only once earlier
-        output is written."""
+        """Send the next batch of renewals. The rest follows at the venue's rate limit, and only after earlier
+        output has been written.
+        """
         self._subscribe_at = None
         for count, request in enumerate(subscriptions.requests()):
             if not connection.can_send or connection.session.wants_close:
@@ -1063,13 +1084,13 @@ class ClientCore:
             self._emit(Resubscribed(request, number))
 
     def _pace_reading(self) -> None:
-        """Pause or resume reading, by the size of the queue."""
+        """Pause or resume reading, depending on the size of the queue."""
         event = self._queue.update_paused(bounded=not self.leaving)
         if event is None:
             return
         now = self._clocks()
         self._observers.event(event, now)
-        # While reading is paused, the peer must not be treated as silent, nor its messages as late.
+        # While reading is paused, the session must not treat the peer as silent or its messages as late.
         connection, paused = self._connection, self._queue.paused
         if connection is not None:
             if paused:

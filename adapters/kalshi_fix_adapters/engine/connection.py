@@ -1,4 +1,4 @@
-"""One connection, independent of the event loop: a session, and its unwritten output."""
+"""One connection, independent of the event loop: a session and its unwritten output."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from kalshi_fix_sansio.session import Session
 from kalshi_fix_sansio.session.states import State
 
 HIGH_WATER = 64 * 1024
-"""Output of the session is not collected while this many bytes are unwritten, which paces long resends."""
+"""Number of unwritten bytes at which no further output of the session is collected, which paces long
+resends.
+"""
 LINGER = 2.0
 """Seconds allowed for writing the last bytes of an ended session."""
 MAX_TESTS = 1_000
-"""Maximum number of the user's unanswered TestRequests; beyond it, the oldest is dropped."""
+"""Maximum number of unanswered TestRequests of the user that are kept; beyond it, the oldest is dropped."""
 
 
 def read_clocks() -> Instant:
@@ -29,9 +31,10 @@ class Connection:
     """One session and its unwritten output.
 
     `now` is the time of the call; the caller reads the clocks once per input. After every input to the
-    session the caller calls `collect`, takes the session's `events`, passes them to `note` (MessageReceived
-    may be left out), and calls `moved_to` when the state has changed. `test_request`, and `collect` after
-    `session.send` or after a write, add no events unless they end the session (`session.wants_close`).
+    session, the caller calls `collect`, fetches the session's `events`, passes them to `note` (except
+    MessageReceived, which has no effect), and calls `moved_to` if the state has changed. `test_request`, and
+    `collect` after `session.send` or after a write, add no events unless they end the session
+    (`session.wants_close`).
     """
 
     def __init__(
@@ -39,27 +42,28 @@ class Connection:
     ) -> None:
         self.session = session
         self.state: State = State.DISCONNECTED
-        """The session's state, as last passed to `moved_to`."""
+        """The state last passed to `moved_to`."""
         self.can_send: bool = False
         """Whether a message can be sent now."""
         self.logged_on_at: float | None = None
-        """Monotonic time at which the logon was complete."""
+        """Monotonic time at which the logon was complete; None before."""
         self.output: bytearray = bytearray()
         """Unwritten bytes, oldest first."""
         self.holds_back: bool = False
-        """Whether the session may have more output once some of `output` is written."""
+        """Whether the session may have more output when some of `output` has been written."""
         self._clocks = clocks
         self.on_wire = on_wire
-        """Called with all bytes sent and received, if set."""
+        """Function that is called with all bytes sent and received; None for none."""
         self._mute = False
         """Whether the transport can no longer be written to."""
         self.close_by: float | None = None
-        """Monotonic time at which to close the transport even if bytes are unwritten; None before the
-        session's end."""
+        """Monotonic time at which to close the transport even if bytes are unwritten; None before the session
+        ends.
+        """
         self._tests: dict[str, float] = {}
         """Monotonic time at which each TestRequest was sent, by TestReqID."""
         self._answers: dict[str, float] = {}
-        """Seconds that each answer took, by TestReqID; `round_trip` returns and removes them."""
+        """Number of seconds that each answer took, by TestReqID; `round_trip` returns and removes them."""
 
     def test_request(self, now: Instant) -> str:
         """Send a TestRequest; return its TestReqID, which the answering Heartbeat repeats."""
@@ -72,7 +76,9 @@ class Connection:
         return test_req_id
 
     def round_trip(self, test_req_id: str) -> float | None:
-        """Return the seconds that a TestRequest took, only once; None before it is answered."""
+        """Return, only once, the number of seconds that the answer to a TestRequest took; None before the
+        answer.
+        """
         return self._answers.pop(test_req_id, None)
 
     def note(self, event: Event, now: Instant) -> None:
@@ -81,7 +87,7 @@ class Connection:
             begun = self._tests.pop(event.test_req_id, None)
             if begun is not None:
                 self._answers[event.test_req_id] = now.monotonic - begun
-        # Only the first LoggedOn is the logon: a reset within the session emits another one.
+        # Only the first LoggedOn is the logon, because a reset within the session emits another.
         elif isinstance(event, LoggedOn) and self.logged_on_at is None:
             self.logged_on_at = now.monotonic
         elif isinstance(event, SessionEnded):
@@ -101,11 +107,11 @@ class Connection:
         """Record that the transport can no longer be written to; received bytes can still be read."""
         self._mute = True
         self.can_send = False
-        # Cleared and not replaced: `ClientCore.output` is this same bytearray.
+        # Cleared rather than replaced, because `ClientCore.output` is the same bytearray.
         self.output.clear()
 
     def collect(self) -> bool:
-        """Append the session's output to `output`, unless that is full; return whether there was any.
+        """Append the session's output to `output`, unless `output` is full; return whether there was any.
 
         Must be called after every input to the session, after a commit of its store, and after a write while
         `holds_back`.
@@ -113,11 +119,11 @@ class Connection:
         output = self.output
         self.holds_back = len(output) >= HIGH_WATER
         if self.holds_back:
-            # The session continues a long resend when its bytes are collected, so it pauses until then.
+            # A long resend continues only when its bytes are collected, so it pauses here.
             self.session.begin_commit()
             return False
-        # Collected and dropped while mute: accumulating answers would end the session (`max_unsent`) before
-        # everything the peer has sent is read.
+        # While writing is impossible, output is collected and dropped; otherwise answers would accumulate and
+        # end the session (`max_unsent`) before everything that the peer has sent is read.
         data = self.session.data_to_send()
         if data and not self._mute:
             if self.on_wire is not None:

@@ -1,7 +1,7 @@
-"""Faults of one connection that will probably end the next one, too.
+"""Faults of one connection that will probably end the next connection too.
 
-Sessions themselves recognise a message that is repeatedly refused for its SendingTime or CompIDs: the second
-time `SessionEnded.advice` is set, and the client gives up at once. The faults detected here may occur at a
+The session itself recognizes a message that is rejected repeatedly for its SendingTime or CompIDs: the second
+time it sets `SessionEnded.advice`, and the client gives up at once. The faults detected here may occur at a
 different sequence number each time, or be temporary, so the client gives up only after
 `ReconnectPolicy.same_failures` connections.
 """
@@ -26,13 +26,13 @@ class Fault:
     """A fault that will probably recur on the next connection."""
 
     key: tuple[object, ...]
-    """Identifies the same fault on another connection."""
+    """Key that identifies the same fault on another connection."""
     advice: str = attrs.field(eq=False)
     at_one_place: bool = attrs.field(default=True, eq=False)
     """Whether the key identifies a message of the venue (by number or type).
 
-    If so, it is the same fault however long the connection lasted. Otherwise a connection that lasted at
-    least `ReconnectPolicy.stable_after` restarts the count.
+    If so, the fault counts as the same however long the connection lasted. Otherwise a connection that lasted
+    at least `ReconnectPolicy.stable_after` restarts the count.
     """
 
 
@@ -41,7 +41,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._too_large: MessageTooLarge | None = None
-        """The last message skipped for its size on this connection."""
+        """The last message that was skipped because of its size on this connection."""
         self._gap: GapDetected | None = None
         """The open sequence gap."""
 
@@ -55,9 +55,10 @@ class Faults:
             self._gap = None
 
     def behind(self, ended: SessionEnded) -> Fault | None:
-        """Return the fault that ended the session; None if the next connection may well succeed."""
+        """Return the fault that ended the session; None if the next connection will probably succeed."""
         too_large, gap = self._too_large, self._gap
-        # Checked before the gap: a message skipped for its size leaves a gap, whose advice would not help.
+        # Checked before the gap, because a message skipped for its size leaves a gap, and the advice for gaps
+        # would not help.
         if ended.reason is CloseReason.SEQUENCE_GAP and too_large is not None:
             return Fault(
                 ("too large", too_large.msg_type),
@@ -72,7 +73,8 @@ class Faults:
             )
         if ended.reason is CloseReason.SEQUENCE_TOO_LOW:
             return Fault((ended.reason, ended.text), RESET_ADVICE)
-        # The venue violated the protocol, mostly without a sequence number: only the text identifies it.
+        # The venue violated the protocol. Only the text identifies the violation, because most have no
+        # sequence number.
         if ended.reason is CloseReason.PROTOCOL_ERROR:
             return Fault(
                 (ended.reason, ended.text),

@@ -1,7 +1,7 @@
-"""Converts each event to the message that `messages` of a client returns, or to the error that it raises.
+"""Converts each event to the message that the client's `messages` returns, or to the error that it raises.
 
-No loss is silent, even for users of the simplest call: events of loss or uncertainty are raised, with the
-identifiers in the exception. They are confirmed like any event, by requesting the next one.
+No loss is silent, even for users of the simplest call: events that report loss or uncertainty are raised as
+exceptions, which contain the identifiers. They are confirmed like any event, by requesting the next one.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from kalshi_fix_sansio.events import (
 
 
 def message_or_error(event: ClientEvent) -> Message | AdapterError | None:
-    """Return the message to return for an event, the error to raise, or None to skip the event.
+    """Return the message for an event, the error to raise, or None to skip the event.
 
-    Skipped events do not concern messages (`Connecting`, heartbeats, a `LoggedOn` as requested), or are
-    followed by another event: a gap being filled ends with the messages or with MessagesLost, and the end of
-    a session is followed by `Disconnected` or by the SessionClosedError at the end of the iteration.
+    Skipped events do not concern messages (`Connecting`, heartbeats, a `LoggedOn` as requested), or another
+    event follows: a gap that is being filled ends with the messages or with MessagesLost, and after the end
+    of a session follows `Disconnected` or, at the end of the iteration, SessionClosedError.
     """
-    # Unlisted events are skipped: a new event of loss or uncertainty has to be added here.
+    # Unlisted events are skipped, so a new event that reports loss or uncertainty must be added here.
     match event:
         case MessageReceived():
             return event.message

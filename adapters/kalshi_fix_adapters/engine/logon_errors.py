@@ -1,7 +1,7 @@
-"""Why a logon failed, and the remedy, from the venue's Text (58).
+"""The reason why a logon failed, and the remedy, according to the venue's Text (58).
 
-The dialect defines the meaning of a Text (`REFUSALS`); this module adds the remedies. After a Text of unknown
-meaning the client tries again `ReconnectPolicy.unclear_attempts` times.
+The dialect defines the meaning of a Text (`REFUSALS`); this module adds the remedies. After a Text with
+unknown meaning, the client tries again up to `ReconnectPolicy.unclear_attempts` attempts.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ RESET_ADVICE = (
     "reset_seq_num=True, and look up missed reports by drop copy or REST"
 )
 NUMBERS = "SequenceNumber"
-"""The refusal because of sequence numbers."""
+"""Name of the refusal because of sequence numbers."""
 ALREADY_CONNECTED = "SessionExists"
-"""The refusal because of another connection of the same API key."""
+"""Name of the refusal because of another connection of the same API key."""
 
 _ADVICE = {
     "Signature": "check that the private key belongs to this API key id, and that both are for this product "
@@ -50,15 +50,16 @@ _ADVICE = {
 _UNKNOWN = "see the venue's reason, and check API key, product, environment and session type"
 
 MAX_SEARCHED = 256
-"""Characters of a Text that are searched: it may be as long as a message, and matching a pattern may take
-time quadratic in its length."""
+"""Maximum number of characters of a Text that are searched. A Text may be as long as a message, and matching
+a pattern may take time quadratic in its length.
+"""
 _PATTERNS = [(refusal, re.compile(refusal.pattern, re.IGNORECASE)) for refusal in REFUSALS]
 
 
 def _refusal(text: str) -> Refusal | None:
     """Return the meaning of a Text; None if it is unknown."""
-    # The first match. The spec lists permanent reasons before temporary ones, so "Invalid signature, please
-    # try again" is not retried without end.
+    # The first match counts. The spec lists permanent reasons before temporary ones, so that "Invalid
+    # signature, please try again" is not retried forever.
     return next((refusal for refusal, pattern in _PATTERNS if pattern.search(text, 0, MAX_SEARCHED)), None)
 
 
@@ -101,11 +102,11 @@ _CURES = {
     CloseReason.SEQUENCE_TOO_LOW: Cure.ACTION,
     CloseReason.STORE_FAILED: Cure.ACTION,
 }
-"""Remedies, by the reason for which a session ended before it was logged on."""
+"""What can make the next attempt succeed, by the reason why a session ended before it was logged on."""
 
 
 def cure_of(error: KalshiFixError) -> Cure:
-    """Return what can make the next attempt succeed after one that failed with this error."""
+    """Return what can make the next attempt succeed after an attempt that failed with this error."""
     match error:
         case LogonRefusedError():
             return explain_refusal(error.text)[1]

@@ -1,8 +1,8 @@
 """Rate limiting by a budget: the queues of senders that wait for tokens.
 
-Senders whose messages use the same bucket are served first come, first served. Cancels have a separate queue
-and reserved tokens (`RateBudget`), so they overtake. Clients in several threads may share a budget, so all
-budgets are used under one lock per process.
+Senders whose messages draw on the same bucket are served first come, first served. Cancels have a separate
+queue and reserved tokens (`RateBudget`), so they overtake other messages. Clients in several threads may
+share a budget, so all budgets are used under one lock per process.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.dialect.base import Message
 
 _lock = Lock()
-"""Held, for microseconds, while any budget is used, because clients in several threads may share one."""
+"""Held, for microseconds, while any budget is used."""
 
 
 class Turn:
     """A sender's place in the queue.
 
-    It is valid while `held` is locked. The sender locks it in a `with` statement, so an interrupt at any
-    point releases the place.
+    The place is valid while `held` is locked. The sender locks it in a `with` statement, so that an interrupt
+    at any point gives up the place.
     """
 
     __slots__ = ("held", "lane", "message", "waits")
@@ -35,7 +35,7 @@ class Turn:
         self.lane: str = lane
         self.held: Lock = Lock()
         self.waits: bool = False
-        """Whether it is in the queue."""
+        """Whether the sender is in the queue."""
 
 
 class Pacing:
@@ -45,7 +45,7 @@ class Pacing:
         self._budget = budget
         self._queues: dict[str, deque[Turn]] = {}
         self.due: float | None = None
-        """Monotonic time at which a sender has to try again."""
+        """Monotonic time at which a sender must try again; None if no sender waits."""
         self.logon_due: float = -inf
         """Monotonic time at which to try again to reserve a Logon."""
 
@@ -54,7 +54,8 @@ class Pacing:
         return Turn(message, self._budget.lane(message))
 
     def take(self, turn: Turn, now: Instant) -> bool:
-        """Take the tokens for a message and return True, if it is first in its queue and they are available.
+        """Spend the tokens for a message and return True, if the message is first in its queue and they are
+        available.
 
         Otherwise join the queue and return False; call again at `due`.
         """
@@ -75,7 +76,7 @@ class Pacing:
         return True
 
     def leave(self, turn: Turn, now: Instant) -> None:
-        """Leave the queue, and have the next sender try at once."""
+        """Leave the queue, and let the next sender try at once."""
         queue = self._queues.get(turn.lane)
         if not turn.waits or queue is None:
             return
@@ -99,7 +100,9 @@ class Pacing:
     # The budget
 
     def charge(self, message: Message, now: Instant) -> float:
-        """Take the tokens for a message and return 0, or return the seconds until they are available."""
+        """Spend the tokens for a message and return 0, or return the number of seconds until they are
+        available.
+        """
         with _lock:
             seconds = self._budget.wait(message, now)
             if not seconds:
@@ -112,7 +115,7 @@ class Pacing:
             self._budget.withdraw(message, now)
 
     def try_reserve_logon(self, seconds: float, now: Instant) -> bool:
-        """Reserve the tokens of a Logon for this many seconds; return whether they were available.
+        """Reserve a Logon for this many seconds; return whether that was possible.
 
         If not, call again at `logon_due`.
         """

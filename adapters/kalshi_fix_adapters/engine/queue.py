@@ -19,7 +19,9 @@ from kalshi_fix_sansio.events import Event, MessageReceived
 CONNECTION_EVENTS: Final = frozenset(get_args(ConnectionEvent))
 """Classes of the client's connection events; all other events are the session's."""
 MAX_CONNECTION_EVENTS = 1_000
-"""Number of waiting connection events beyond which a new attempt replaces the last failed one."""
+"""Number of waiting connection events above which the events of a new attempt replace those of the last
+failed attempt.
+"""
 
 
 class EventQueue:
@@ -30,17 +32,19 @@ class EventQueue:
         self._limit = limit
         self._max_bytes = max_bytes
         self.events: deque[ClientEvent] = deque()
-        """Oldest first; only methods of this class change it."""
+        """The events, oldest first. Only methods of this class change it."""
         self.waiting: int = 0
-        """Number of session events in it."""
+        """Number of session events in the queue."""
         self.held: int = 0
-        """Size of the queued messages in bytes, as received. It has its own limit, because a single message
-        may be as large as `max_message_size`."""
+        """Size of the queued messages in bytes, as received. It has a separate limit, because a single
+        message may be as large as `max_message_size`.
+        """
         self.paused: bool = False
         """Whether reading is paused."""
         self.at_bound: bool = False
-        """Whether `update_paused` must be called, because a limit was reached. While False, `update_paused`
-        would return None, so most messages need no call."""
+        """Whether `update_paused` must be called, because a limit was reached. While this is False,
+        `update_paused` would return None, so most messages need no call.
+        """
 
     def __len__(self) -> int:
         return len(self.events)
@@ -55,10 +59,10 @@ class EventQueue:
             self.at_bound = True
 
     def put_connection_event(self, event: ConnectionEvent) -> None:
-        """Append a connection event; the queue stays bounded if the user takes no events."""
+        """Append a connection event, and limit the size of the queue even if the user takes no events."""
         events = self.events
         crowded = isinstance(event, Connecting) and len(events) - self.waiting > MAX_CONNECTION_EVENTS
-        # Drop the two events of the last failed attempt.
+        # Drop the two events that report the last failed attempt.
         if crowded and isinstance(events[-1], ConnectFailed) and isinstance(events[-2], Connecting):
             events.pop()
             events.pop()
@@ -87,14 +91,14 @@ class EventQueue:
         for event in self.events:
             if event.__class__ in CONNECTION_EVENTS:
                 continue
-            # The session confirms events in order, so none after this one can be confirmed separately.
+            # The session confirms events in sequence, so no later event can be confirmed before this one.
             if message_or_error(event) is not None:
                 break
             found += 1
         return found
 
     def update_paused(self, *, bounded: bool) -> ReadingPaused | ReadingResumed | None:
-        """Pause reading when a limit is reached, and resume when both are at most half used.
+        """Pause reading when a limit is reached, and resume when the queue is at most half of both limits.
 
         On a change, the event that reports it is inserted at the front and returned.
         """

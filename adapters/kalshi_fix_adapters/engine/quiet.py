@@ -1,5 +1,6 @@
-"""Work that a client does at the logon and in quiet moments, because it would delay messages at other times:
-compiling decoders, and collecting garbage."""
+"""Work that would delay messages, and that a client therefore does at the logon and in quiet moments:
+compiling decoders and collecting garbage.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +16,19 @@ from kalshi_fix_sansio.framing import is_frame
 from kalshi_fix_sansio.session import Session
 
 QUIET = 0.02
-"""Seconds without received bytes after which a moment is quiet. A decoder takes 2 to 5 ms to compile."""
+"""Seconds without received bytes after which a quiet moment begins. A decoder takes 2 to 5 ms to compile."""
 PATIENCE = 1.0
 """Seconds without a quiet moment after which `SHORT` is used instead of `QUIET`."""
 SHORT = 0.002
-"""Seconds without received bytes after which a moment is quiet, once `PATIENCE` is over."""
+"""Seconds without received bytes after which a quiet moment begins when `PATIENCE` has passed."""
 MAX_SHAPES = 64
 """Maximum number of shapes in a file; beyond it, the oldest are dropped."""
 MAX_BYTES = MAX_SHAPES * 32 * 1024
-"""Maximum size of a file of shapes. A shape takes less than twice the size of a deferred message."""
+"""Maximum size of a file of shapes, in bytes. A shape takes less than twice the size of a deferred
+message.
+"""
 ALLOCATIONS = 5_000
-"""Number of new objects that make a quiet moment worth a garbage collection, which takes about 1 ms."""
+"""Number of new objects from which on garbage is collected in a quiet moment, which takes about 1 ms."""
 MAX_ALLOCATIONS = 1_000_000
 """Number of new objects after which Python collects garbage without waiting for a quiet moment."""
 
@@ -33,7 +36,7 @@ _log = logging.getLogger(__name__)
 _freezing: set[int] = set()
 """The clients with the option `freeze` that have logged on, by `id`."""
 _thresholds: list[tuple[int, int, int]] = []
-"""The thresholds of Python's garbage collector before the first of these clients logged on."""
+"""The thresholds of Python's garbage collector before the first client with the option `freeze` logged on."""
 
 
 class QuietWork:
@@ -46,17 +49,20 @@ class QuietWork:
         self._is_frozen = False
         """Whether the objects of this connection's logon are frozen."""
         self.codec: Codec = plan.config.codec.deferring()
-        """The codec of the client's sessions. While it has `deferred` shapes, a quiet moment is needed."""
+        """The codec of the client's sessions. While it has `deferred` shapes, there is work for a quiet
+        moment.
+        """
         self._due_since: float | None = None
-        """Monotonic time since which a quiet moment is needed."""
+        """Monotonic time since which there has been work for a quiet moment; None if there is none."""
         self._path: Path | None = None
         self._known: list[bytes] = []
         """The shapes in the file."""
         self._frames: Iterator[bytes] = iter(())
 
     def begin(self, store: Path | None) -> None:
-        """Read the shapes to prepare: those in the plan's file, or in the one beside the store; without them,
-        the examples of the spec."""
+        """Read the shapes to prepare, from the plan's file or the file next to the store; if there are none,
+        use the examples of the spec.
+        """
         beside = None if store is None else store.with_name(f"{store.name}.shapes")
         self._path = self._plan.shapes or beside
         self._known = [] if self._path is None else read_shapes(self._path)
@@ -85,13 +91,13 @@ class QuietWork:
                 gc.unfreeze()
 
     def moment(self, now: float) -> float:
-        """Return the monotonic time of the next quiet moment, if nothing more is received until then."""
+        """Return the monotonic time at which the next quiet moment begins if no more bytes are received."""
         if self._due_since is None:
             self._due_since = now
         return now + (QUIET if now < self._due_since + PATIENCE else SHORT)
 
     def work(self, session: Session) -> bool:
-        """Do one piece of work, unless requests wait for their answers; return whether to call it again."""
+        """Do one piece of work, unless requests wait for their answers; return whether to call this again."""
         if session.open_requests or not session.is_established:
             return False
         self._due_since = None
@@ -100,7 +106,7 @@ class QuietWork:
                 self._remember()
             return True
         if self.freeze and (not self._is_frozen or gc.get_count()[0] >= ALLOCATIONS):
-            # Objects frozen at an earlier logon may have become garbage since, so they are collected too.
+            # Objects frozen at an earlier logon may have become garbage since, so unfreeze them first.
             if not self._is_frozen:
                 gc.unfreeze()
             self._is_frozen = True
@@ -120,7 +126,7 @@ class QuietWork:
 
     def _examples(self) -> Iterator[bytes]:
         """Yield the spec's examples of the application messages that the venue sends on the session type."""
-        # Imported here, because it is slow to import and seldom needed.
+        # Imported here, because the import is slow and rarely needed.
         from importlib.resources import files
 
         config = self._plan.config
@@ -154,7 +160,7 @@ def read_shapes(path: Path) -> list[bytes]:
 
 
 def write_shapes(path: Path, frames: Iterable[bytes]) -> None:
-    """Replace a file of shapes, one message a line; raise OSError if it cannot be written."""
+    """Replace a file of shapes, with one message per line; raise OSError if it cannot be written."""
     new = path.with_name(f"{path.name}.new")
     new.write_bytes(b"".join(frame.replace(b"\x01", b"|") + b"\n" for frame in frames))
     new.replace(path)

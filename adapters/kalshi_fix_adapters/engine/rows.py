@@ -1,4 +1,4 @@
-"""Rows of the user, stored in the client's store by the commit that confirms an event."""
+"""Rows of user data, written to the client's store by the commit that confirms an event."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class RowStore(Protocol):
     """A `MessageStore` that also stores rows; `store_sqlite.SqliteStore` is one."""
 
     max_row_bytes: int
-    """Maximum total size of all rows, keys and texts, in bytes."""
+    """Maximum total size of the keys and texts of all rows, in bytes."""
     max_rows: int
 
     def row(self, key: str) -> str | None:
@@ -36,7 +36,7 @@ class RowStore(Protocol):
 
 
 class RowBuffer:
-    """The user's changes since the last confirmation, in front of a store."""
+    """The user's changes since the last confirmation, which hide the rows of a store."""
 
     def __init__(self, store: RowStore) -> None:
         self._store = store
@@ -59,7 +59,7 @@ class RowBuffer:
         """Set the text of a row; None deletes it.
 
         Raises:
-            LocalProtocolError: it exceeds the limits of the store; nothing has changed.
+            LocalProtocolError: the text exceeds the limits of the store; nothing has changed.
         """
         store, size = self._store, 0 if text is None else len(key.encode()) + len(text)
         more = size - self._sizes.get(key, 0)
@@ -99,11 +99,11 @@ class RowBuffer:
 
 
 class Rows(MutableMapping[str, Any]):
-    """Your own data, as rows by key in the client's store; values must be JSON-serializable.
+    """Your own data, stored as rows by key in the client's store. Values must be JSON-serializable.
 
-    Your changes are written by the commit that confirms the last event taken, when you request the next one:
-    after a crash either both are stored or neither. If an exception leaves an event unconfirmed, its changes
-    are dropped, too. Available while the client is open.
+    The commit that confirms the last event taken, when you request the next one, also writes your changes, so
+    after a crash either both are stored or neither. If an exception leaves an event unconfirmed, the changes
+    are dropped too. Available while the client is open.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The sequence numbers of a client across connections, and when they are reset."""
+"""The sequence numbers of a client across connections, and the rules for resetting them."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class SequenceNumbers(Value):
     """The sequence numbers of a client, read at one time.
 
     Attributes:
-        next_outgoing: MsgSeqNum (34) of the next message to be sent.
-        next_incoming: MsgSeqNum expected next from the venue. Equals `next_unconfirmed` while the client is
+        next_outgoing: MsgSeqNum (34) of the next message to send.
+        next_incoming: MsgSeqNum expected next from the venue. Equal to `next_unconfirmed` while the client is
             not open.
         next_unconfirmed: The lowest MsgSeqNum of the venue whose message you have not confirmed. After a
             crash, messages from this number on are delivered again, on a session type with resend.
-        reset_due: Whether a reset is due, or was sent and not answered: the next Logon restarts both
-            directions at 1.
+        reset_due: Whether the next Logon restarts both directions at 1, because a reset is due, or was sent
+            and not answered.
     """
 
     next_outgoing: int
@@ -60,15 +60,16 @@ class NumberStore(Protocol):
     """A `MessageStore` whose numbers can be set, as in the stores of this library."""
 
     def renumber(self, next_outgoing: int, next_incoming: int) -> None:
-        """Continue from these numbers with the next commit; drop all messages if the outgoing number
-        changes."""
+        """Continue from these numbers when the next commit is durable; drop all messages if the outgoing
+        number changes.
+        """
 
 
 class SequenceState:
     """The store of one client across all its connections, and whether the venue agrees with its numbers.
 
-    Session types without resend restart their numbers at every logon. The others continue, except at the
-    first logon of a client without a `store`, and when a reset is requested.
+    Session types without resend restart their numbers at every logon. Other session types continue them,
+    except at the first logon of a client without a `store`, and when a reset is requested.
     """
 
     def __init__(self, plan: ConnectionPlan, on_commit: Callable[[], object]) -> None:
@@ -77,23 +78,26 @@ class SequenceState:
         own = plan.store
         self._factory: StoreFactory | None = own if isinstance(own, StoreFactory) else None
         self._store: MessageStore = MemoryStore() if own is None or isinstance(own, StoreFactory) else own
-        """The sessions' store: the user's object, `_opened` while that is open, or memory."""
+        """The store for the sessions: the user's object, `_opened` while it is open, or a store in memory."""
         self._opened: OpenedStore | None = None
-        """The store that `open` opened by the factory, and that `close` closes. A store object of the user is
-        closed by the user."""
+        """The store that `open` opened with the factory, and that `close` closes. The user closes a store
+        object that the user passed in.
+        """
         self._agreed = False
-        """Whether a logon has been completed on these numbers."""
+        """Whether a logon has been completed with these numbers."""
         self.session: Session | None = None
-        """The session of the current or last connection; None before the first, and once closed."""
+        """The session of the current or last connection; None before the first connection, and after
+        `close`.
+        """
 
     def open(self) -> None:
         """Prepare the store for connections; earlier sessions are not continued.
 
         Raises:
-            StoreError: it cannot be used.
+            StoreError: the store cannot be used.
         """
-        # `_agreed` is kept: a reopened client continues from its numbers, and a requested reset happens only
-        # once.
+        # `_agreed` is kept, because a reopened client continues from its numbers, and a requested reset
+        # happens only once.
         self.session = None
         if self._factory is not None:
             self._store = self._opened = self._factory.open(self.owner)
@@ -150,11 +154,12 @@ class SequenceState:
         return None if self._opened is None else self._opened.path
 
     def next_session(self, codec: Codec) -> Session:
-        """Return the session of the next connection, which continues the previous one, even if that never
-        logged on."""
+        """Return the session of the next connection, which continues the previous session, even if that
+        session never logged on.
+        """
         config = self._plan.config
-        # Without a `store`, numbers start at 1 in each process, but the venue's continue: the first logon has
-        # to reset them.
+        # Without a `store`, the numbers start at 1 in each process, but those of the venue continue, so the
+        # first logon must reset them.
         forced = self._plan.reset_seq_num or self._plan.store is None
         reset = config.session_type.reset_required or (forced and not self._agreed)
         config = attrs.evolve(
@@ -190,12 +195,12 @@ class SequenceState:
         )
 
     def set(self, next_outgoing: int | None, next_incoming: int | None) -> tuple[LossEvent, ...]:
-        """Set the numbers of the next session, without a reset; None keeps a number.
+        """Set the numbers for the next session, without a reset; None keeps a number.
 
         Allowed only while the client is not open. Returns the resulting losses and uncertainties.
 
         Raises:
-            LocalProtocolError: the numbers cannot be set, or not to these values; nothing has changed.
+            LocalProtocolError: the numbers cannot be set, or the values are invalid; nothing has changed.
             StoreError: the store could not be read or written.
         """
         self._require_numbers("set")
@@ -203,7 +208,7 @@ class SequenceState:
         if not given:
             raise LocalProtocolError("there is no number to set; give next_outgoing, next_incoming or both")
         for number in given:
-            # By type, because isinstance would accept a bool.
+            # Compared by type, because isinstance would accept a bool.
             if type(number) is not int or not 1 <= number <= LAST_NUMBER:
                 raise LocalProtocolError(f"a sequence number is an int from 1 to {LAST_NUMBER}")
         with self._closed_store() as store:
@@ -215,14 +220,14 @@ class SequenceState:
             incoming = store.next_incoming if next_incoming is None else next_incoming
             lost = range(store.next_incoming, incoming)
             found = store.open_requests()
-            # Their answers may be among the lost messages, or their numbers, by which a Reject identifies
-            # them, will be used again.
+            # The answers to these requests may be among the lost messages, or their numbers, by which a
+            # Reject identifies them, will be used again.
             uncertain = [request for request in found if lost or request.seq_num >= outgoing]
             self._mark_uncertain(store, uncertain)
             store.renumber(outgoing, incoming)
             _commit(store)
-        # Without this the next logon would reset the numbers, as a client without a store does until a logon
-        # has been completed on its numbers.
+        # Otherwise the next logon would reset the numbers, as a client without a store does until a logon has
+        # been completed with its numbers.
         self._agreed = True
         costs: list[LossEvent] = [MessagesLost(lost[0], lost[-1])] if lost else []
         if uncertain:
@@ -250,7 +255,9 @@ class SequenceState:
 
     @staticmethod
     def _mark_uncertain(store: MessageStore, requests: Iterable[OpenRequest]) -> None:
-        """Mark requests as uncertain, so the next session, in any process, lists them in OutcomesUnknown."""
+        """Mark requests as uncertain, so that the next session, in any process, lists them in
+        OutcomesUnknown.
+        """
         for request in requests:
             store.record_request(attrs.evolve(request, uncertain=True))
 
@@ -276,16 +283,16 @@ class SequenceState:
         return () if self.session is None else self.session.open_requests
 
     def agreed(self) -> None:
-        """Record a complete logon on these numbers."""
+        """Record a completed logon with these numbers."""
         self._agreed = True
 
     def disputed(self) -> None:
-        """Record that the venue has other numbers, so those in memory are invalid."""
+        """Record that the venue has other numbers, so that those in memory are invalid."""
         self._agreed = False
 
     @property
     def owner(self) -> StoreOwner:
-        """The account and session of the numbers."""
+        """The account and session to which the numbers belong."""
         config = self._plan.config
         return StoreOwner(
             environment=self._plan.environment,
@@ -297,7 +304,7 @@ class SequenceState:
 
 
 def _commit(store: MessageStore) -> None:
-    """Make everything recorded durable, and wait for it, while no session uses the store."""
+    """Make all records durable, and wait until they are; no session may use the store."""
     changed = threading.Event()
     store.on_commit = changed.set
     ticket = store.begin_commit()
@@ -307,9 +314,10 @@ def _commit(store: MessageStore) -> None:
 
 
 def _guarded(sign: SignLogon | None) -> SignLogon | None:
-    """Return a signer that raises only KalshiFixErrors, for a key in a device or service of the user.
+    """Return a signer that raises only KalshiFixErrors, even if the key is in a device or service of the
+    user.
 
-    The original exception may quote a secret, so it is only the cause.
+    The text of the original exception may contain a secret, so the exception is only attached as the cause.
     """
     if sign is None:
         return None

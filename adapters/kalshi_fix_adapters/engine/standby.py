@@ -1,4 +1,6 @@
-"""One session on two hosts: the process that has the store open is the primary; the others wait for it."""
+"""One session on two hosts: the process that has the store open is the primary; the others wait for the
+store.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +18,18 @@ from kalshi_fix_adapters.stores import StoreFactory
 from kalshi_fix_sansio.errors import ConfigurationError
 
 LOST: Final = getattr(os, "EX_TEMPFAIL", 75)
-"""Exit status of a process whose store was lost: start it again, and it waits as the standby."""
+"""Exit status of a process whose store was lost. When it is started again, it waits as the standby."""
 KEY_IN_USE: Final = 0.2
 """Seconds between logons while the venue still has the connection of the former primary, unless the client's
-`ReconnectPolicy` has another value."""
+`ReconnectPolicy` sets another value.
+"""
 EVERY: Final = 0.5
 """Seconds between attempts to open the store."""
 LOG: Final = logging.getLogger("kalshi_fix_adapters.standby")
 
 
 class Takeover:
-    """The part of a standby that does not depend on the event loop. It also reports to the service manager.
+    """The part of a standby that does not depend on the event loop. It also notifies the service manager.
 
     Args:
         core: the client, not open.
@@ -34,7 +37,7 @@ class Takeover:
         on_wait: called with the reason before each wait.
 
     Raises:
-        ConfigurationError: the client has no place of stores, or never reconnects.
+        ConfigurationError: the client has no store that another process can open, or never reconnects.
     """
 
     def __init__(
@@ -51,7 +54,7 @@ class Takeover:
         if not every > 0:
             raise ConfigurationError(f"every must be above 0 seconds, not {every!r}")
         policy = plan.reconnect
-        # The venue refuses the first logon while it has the connection of the former primary.
+        # The venue refuses the first logon while it still has the connection of the former primary.
         core.plan = attrs.evolve(
             plan,
             reconnect=attrs.evolve(
@@ -88,16 +91,17 @@ class Takeover:
         self._manager.notify("STATUS=primary")
 
     def is_lost(self) -> bool:
-        """Return whether the store was lost, so this process is not the primary any more. Once the client is
-        closed, the only evidence is a session that has ended for this reason."""
+        """Return whether the store was lost, so that this process is no longer the primary. After the client
+        is closed, the only evidence is a session that has ended for this reason.
+        """
         return self._core.is_store_lost
 
     def leave(self, error: BaseException | None, *, lost: bool = False) -> None:
-        """Report that this process ends, with `error`; `lost` is what `is_lost` returned before the client
+        """Report that this process ends, with `error`; `lost` is the result of `is_lost` before the client
         was closed.
 
         Raises:
-            SystemExit: the store was lost: with the status `LOST`.
+            SystemExit: (with the status `LOST`) the store was lost.
         """
         self._manager.notify("STOPPING=1")
         self._manager.stop_watchdog()

@@ -1,8 +1,8 @@
 """The active market data subscriptions, for renewal on the next connection.
 
-At Kalshi, MarketDataRequest has no MDReqID (262): subscriptions are identified by Symbol (55), requests are
-answered in order by one snapshot (W) for each symbol, and a MarketDataRequestReject (Y) does not identify the
-request it rejects (Kalshi's page on market data).
+At Kalshi, MarketDataRequest has no MDReqID (262). Subscriptions are identified by Symbol (55), requests are
+answered in sequence by one snapshot (W) for each symbol, and a MarketDataRequestReject (Y) does not identify
+the request that it rejects (Kalshi's page on market data).
 """
 
 from __future__ import annotations
@@ -34,8 +34,10 @@ _OF_INTEREST = frozenset(
 """MsgTypes that may concern a subscription; most received messages do not."""
 
 _Live = dict[str, set[int] | None]
-"""By symbol, in the order of the requests: the MsgSeqNums of this connection's requests for it that may still
-be rejected; None once one of them was answered; an empty set if it was not requested on this connection."""
+"""Subscriptions by symbol, in the sequence of the requests. The value is the set of MsgSeqNums of this
+connection's requests for the symbol that may still be rejected, which is empty if it was not requested on
+this connection; or None after one of the requests was answered.
+"""
 
 
 @attrs.define
@@ -44,27 +46,29 @@ class _PendingRequest:
 
     seq_num: int
     subscribes: bool
-    """Whether it requests updates, not only one snapshot."""
+    """Whether the request asks for updates, not only for one snapshot."""
     awaited: set[str]
-    """Its symbols without a snapshot yet."""
+    """The symbols whose snapshots have not been received."""
     begun: bool = False
-    """Whether a snapshot was received for it."""
+    """Whether any snapshot was received for the request."""
 
 
 class Subscriptions:
     """The subscriptions of a client, derived from the messages it sends and receives."""
 
     def __init__(self, per_request: int | None = None) -> None:
-        """Start without subscriptions; `per_request` limits the symbols of a request (None: no limit)."""
+        """Start without subscriptions; `per_request` is the maximum number of symbols in a request, None for
+        no limit.
+        """
         self._per_request = per_request
         self._books: _Live = {}
         """Subscriptions of MarketDataRequest (V)."""
         self._statuses: _Live = {}
         """Subscriptions of SecurityStatusRequest (e)."""
         self._pending: deque[_PendingRequest] = deque()
-        """MarketDataRequests of this connection, oldest first, which is the order of their answers."""
+        """MarketDataRequests of this connection, oldest first, which is the sequence of their answers."""
         self._again: set[int] = set()
-        """MsgSeqNums of this connection's renewals, which the client sent without the user."""
+        """MsgSeqNums of this connection's renewals, which the client sent automatically."""
 
     def start_connection(self) -> None:
         """Mark all subscriptions as not requested yet, because a new connection is logged on."""
@@ -74,15 +78,15 @@ class Subscriptions:
             live.update({symbol: set() for symbol in live})
 
     def requests(self) -> Iterator[MarketDataRequest | SecurityStatusRequest]:
-        """Yield requests for all active subscriptions not yet requested on this connection.
+        """Yield requests for all active subscriptions that have not been requested on this connection.
 
-        `sent` may be called for each before the next one is requested from the iterator.
+        `sent` may be called for each request before the iteration continues.
         """
         symbols = [symbol for symbol, owners in self._books.items() if owners == set()]
         size = self._per_request or max(len(symbols), 1)
         for begin in range(0, len(symbols), size):
             yield MarketDataRequest.subscribe(*symbols[begin : begin + size])
-        # `sent` may be called during the iteration: it adds to a symbol's set, but no symbol to the dict.
+        # `sent`, if called during the iteration, changes the sets of symbols but adds no symbol to the dict.
         for symbol, owners in self._statuses.items():
             if owners == set():
                 yield SecurityStatusRequest.subscribe(symbol)
@@ -113,7 +117,7 @@ class Subscriptions:
                 _own(self._books, symbol, seq_num)
 
     def received(self, event: Event) -> bool:
-        """Process a received event; return whether to send `requests` again a little later.
+        """Process a received event; return whether to send `requests` again shortly.
 
         That is necessary if the venue rejected a renewal for its rate limit.
         """
@@ -124,8 +128,8 @@ class Subscriptions:
                 case MarketDataSnapshotFullRefresh(symbol=symbol):
                     self._answered(symbol)
                 case MarketDataRequestReject():
-                    # Y does not identify its request. Requests are answered in order, and one that was
-                    # answered by a snapshot was not rejected.
+                    # Y does not identify its request. Requests are answered in sequence, and a request that
+                    # was answered by a snapshot was not rejected.
                     first = next((pending for pending in self._pending if not pending.begun), None)
                     if first is not None:
                         self._refused(first.seq_num, event.message)
@@ -136,7 +140,8 @@ class Subscriptions:
         return False
 
     def _answered(self, symbol: str) -> None:
-        # Requests are answered in order: this snapshot answers the oldest one that awaits the symbol.
+        # Requests are answered in sequence, so this snapshot answers the oldest request that awaits the
+        # symbol.
         for pending in self._pending:
             if symbol in pending.awaited:
                 pending.awaited.discard(symbol)
@@ -158,7 +163,7 @@ class Subscriptions:
                 self._pending.remove(pending)
                 break
         for live in (self._books, self._statuses):
-            # An accepted subscription (None) stays: a rejected repetition does not end it.
+            # An accepted subscription (None) stays, because a rejected repetition does not end it.
             for symbol in [symbol for symbol, owners in live.items() if owners and seq_num in owners]:
                 owners = live[symbol] or set()
                 owners.discard(seq_num)

@@ -22,33 +22,34 @@ from kalshi_fix_sansio.events import LoggedOn, MessageReceived, OpenRequest, Ses
 from kalshi_fix_sansio.session.states import State
 
 CLOSING = 6.0
-"""Seconds that closing may take beyond the session's deadline for the Logout: for the last bytes
-(`connection.LINGER`), the end of TLS, and a busy machine."""
+"""Seconds that closing may take after the session's deadline for the Logout: for the last bytes
+(`connection.LINGER`), the end of TLS, and delays on a busy machine.
+"""
 
 
 @attrs.frozen
 class Raised:
     """An error that replaces an event.
 
-    It is returned, because the event counts as taken only when the error reaches the user, and raised in the
-    user's call.
+    The error is returned rather than raised, because the event counts as taken only when the error reaches
+    the user; the user's call raises it.
     """
 
     error: AdapterError
 
 
 class Ended(Exception):  # noqa: N818 - not an error, and never reaches a user
-    """The end of an iteration."""
+    """Signals the end of an iteration."""
 
 
 class ClientBase:
     """The state of a client, and the conditions that its calls wait for.
 
     Each condition is a function that returns None until it is met, and may be called repeatedly. The loop
-    waits in between, and must return the result: an event that was taken must reach the user.
+    waits in between, and must return the result, because an event that was taken must reach the user.
 
     Attributes:
-        rows: Your rows, written in the commit that confirms an event.
+        rows: Your own data, written by the commit that confirms an event.
     """
 
     def __init__(
@@ -56,10 +57,10 @@ class ClientBase:
         core: ClientCore,
         lock: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        """Use a core; `lock` returns the lock to hold while reading it, if there is one."""
+        """Use a core; `lock` returns the lock to hold while the core is read, if any."""
         self._core = core
         self._locked = lock
-        # `take` itself, for `receive` and `events`: a method around it would cost a call per message.
+        # `take` itself, for `receive` and `events`, because a method around it would cost a call per message.
         self._take: Callable[[], ClientEvent | None] = partial(core.take, core.closed_error)
         self._take_until_over: Callable[[], ClientEvent | None] = partial(core.take, Ended)
         self.rows: Rows = Rows(core.rows, lock)
@@ -69,7 +70,7 @@ class ClientBase:
 
     @property
     def owner(self) -> StoreOwner:
-        """The account and session type of the client, by which its store is named."""
+        """The account and session type of the client, which identify its store."""
         return self._core.owner
 
     @property
@@ -97,7 +98,8 @@ class ClientBase:
 
     @property
     def numbers(self) -> SequenceNumbers:
-        """The sequence numbers of both directions. While the client is not open, those read from its store.
+        """The sequence numbers of both directions. While the client is not open, they are read from its
+        store.
 
         Raises:
             StoreError: the file cannot be read.
@@ -108,30 +110,30 @@ class ClientBase:
     def set_numbers(
         self, *, next_outgoing: int | None = None, next_incoming: int | None = None
     ) -> tuple[LossEvent, ...]:
-        """Set the sequence numbers of the next logon, without a reset: for example, to numbers that the
-        venue's support has given you, or to skip a message of the venue that ends every session.
+        """Set the sequence numbers for the next logon, without a reset: for example, to numbers that you got
+        from the venue's support, or to skip a message of the venue that ends every session.
 
-        Only on KalshiRT and KalshiPT, and while the client is not open: before it is entered, or after it was
-        left. With a store in a file, the numbers are on the disk when this returns. The venue refuses a Logon
-        whose number is too low, and requests the missing messages before one that is too high.
+        Possible only on KalshiRT and KalshiPT, and while the client is not open. With a store in a file, the
+        numbers are on the disk when this returns. The venue refuses a Logon whose number is too low, and
+        requests the missing messages if its number is too high.
 
-        A higher `next_incoming` permanently skips the venue's messages in between. With a lower one they are
-        delivered again. Another `next_outgoing` drops the messages kept for resend: the venue gets gap fills
-        instead. With a lower one, numbers are used twice.
+        A higher `next_incoming` permanently skips the venue's messages in between; with a lower one they are
+        delivered again. Another `next_outgoing` drops the messages kept for resend, for which the venue then
+        gets gap fills; with a lower one, numbers are used twice.
 
         Args:
-            next_outgoing: MsgSeqNum (34) of the next Logon; None keeps it.
-            next_incoming: the next expected MsgSeqNum of the venue; None keeps it.
+            next_outgoing: MsgSeqNum (34) of the next Logon; None for no change.
+            next_incoming: the next expected MsgSeqNum of the venue; None for no change.
 
         Returns:
-            The resulting losses and uncertainties as session events, for you and for `apply` of the trading
-            machines: MessagesLost with the skipped numbers, OutcomesUnknown with the open requests whose
-            answer may be among them, or whose numbers will be used again. The client reports these requests
-            once more at the next logon, whichever process makes it.
+            The resulting losses and uncertainties as session events, to handle and to pass to `apply` of the
+                trading machines: MessagesLost with the skipped numbers, and OutcomesUnknown with the open
+                requests whose answers may be lost or whose numbers will be used again. The client reports
+                these requests once more at the next logon, in whichever process.
 
         Raises:
             LocalProtocolError: the client is open, the session type restarts its numbers at every logon, a
-                number is below 1 or has more than 18 digits, or your store object cannot set them. Nothing
+                number is below 1 or has more than 18 digits, or your store object cannot set numbers. Nothing
                 has changed.
             StoreError: the file is in use, or could not be read or written.
         """
@@ -140,15 +142,15 @@ class ClientBase:
 
     def reset_numbers(self) -> tuple[LossEvent, ...]:
         """Restart both directions at 1 with the next logon (ResetSeqNumFlag=Y), whatever the store contains,
-        also if another process makes it.
+        even if another process logs on.
 
-        As with `set_numbers`, only on KalshiRT and KalshiPT and while the client is not open. Unconfirmed
-        messages of the venue are not delivered again, and their number is unknown: use drop copy. Messages
-        kept for resend are dropped.
+        As for `set_numbers`, possible only on KalshiRT and KalshiPT and while the client is not open.
+        Unconfirmed messages of the venue are not delivered again, and it is unknown how many there are: use
+        drop copy. Messages kept for resend are dropped.
 
         Returns:
-            OutcomesUnknown with all open requests, if there are any. The client reports them once more at the
-            next logon.
+            OutcomesUnknown with all open requests, if any. The client reports them once more at the next
+                logon.
 
         Raises:
             LocalProtocolError: the client is open, or the session type restarts its numbers at every logon.
@@ -159,8 +161,9 @@ class ClientBase:
 
     @property
     def logged_on(self) -> LoggedOn | None:
-        """The venue's last Logon with the agreed flags, such as `logged_on.flags["use_dollars"]`; None before
-        the first."""
+        """The last logon, with the agreed flags, such as `logged_on.flags["use_dollars"]`; None before the
+        first.
+        """
         with self._locked():
             return self._core.logged_on
 
@@ -168,18 +171,18 @@ class ClientBase:
     def open_requests(self) -> tuple[OpenRequest, ...]:
         """The unanswered requests, oldest first: orders, cancels, quotes.
 
-        On a session type with resend they are kept across reconnects. Those listed by OutcomesUnknown are not
-        among them. Empty once the client is closed.
+        On a session type with resend they are kept across reconnects. Requests listed by OutcomesUnknown are
+        not included. Empty after the client is closed.
         """
         with self._locked():
             return self._core.open_requests
 
     def sent_request(self, request_id: str) -> SentRequest | None:
-        """Return the last request sent with this ClOrdID, or other id, by this or an earlier process,
+        """Return the last request sent with this id, such as a ClOrdID, by this or an earlier process,
         answered or not; None if there was none.
 
-        With it a command that is delivered again after a crash is recognised, also on session types that keep
-        no messages, and after a reset. The store keeps the ids for 72 hours, and up to 100,000.
+        Use it to recognize a command that is delivered again after a crash, even on session types that keep
+        no messages, and after a reset. The store keeps the ids for 72 hours, and at most 100,000 of them.
 
         Raises:
             LocalProtocolError: the client is not open, or its store does not keep the ids.
@@ -190,7 +193,7 @@ class ClientBase:
 
     @property
     def ended(self) -> SessionEnded | None:
-        """The end of the last session, once the client has ended; None before."""
+        """The end of the last session, after the client has ended; None before."""
         with self._locked():
             return self._core.ended
 
@@ -201,7 +204,7 @@ class ClientBase:
             return self._core.is_logged_on
 
     def spent(self, tokens: float, *, bucket: Bucket = "write", shard: int | None = None) -> None:
-        """Record tokens spent elsewhere, such as by REST, in the client's `budget`.
+        """Record in the client's `budget` tokens spent elsewhere, such as by REST requests.
 
         Thread-safe, unlike `RateBudget.spent`.
 
@@ -225,8 +228,8 @@ class ClientBase:
         return core.logged_on
 
     def _next_message(self) -> Message | Raised | None:
-        """Return the next message, or the error of an event of loss or uncertainty: SessionInterruptedError
-        or a ReconcileError.
+        """Return the next message, or the error for an event that reports loss or uncertainty:
+        SessionInterruptedError or a ReconcileError.
 
         Raises:
             Ended: after the user's logout.
@@ -248,7 +251,7 @@ class ClientBase:
         return Ended() if self._core.ended_cleanly else self._core.closed_error()
 
     def _longest_logout(self) -> float:
-        """Return the seconds after which an unfinished logout has failed.
+        """Return the number of seconds after which an unfinished logout has failed.
 
         The session's deadline for the venue's answer is the plan's `timeout`.
         """
@@ -258,8 +261,8 @@ class ClientBase:
         """Return the answer to a TestRequest, if there is one.
 
         Raises:
-            NotConnectedError: there will be none.
-            SendFailedError: because the store has failed.
+            NotConnectedError: there will be no answer.
+            SendFailedError: there will be no answer, because the store has failed.
         """
         seconds = self._core.round_trip(test_req_id)
         if seconds is None and not self._core.is_logged_on:

@@ -1,7 +1,8 @@
-"""The loop's side of `AsyncClient`: the methods that an adapter to an event loop implements and inherits.
+"""The part of `AsyncClient` for the loop: the methods that an adapter to an event loop implements and
+inherits.
 
 docs/write-an-adapter.md is a tutorial. Timings here and in `asyncio` and `trio` were measured with CPython
-3.11 on one machine; read them in relation to some 3 µs for a turn of either loop.
+3.11 on one machine, on which an iteration of either loop takes about 3 µs.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ T = TypeVar("T")
 
 class Notifier(ABC):
     """Wakes waiting tasks. It has no memory: a task that begins to wait after a `notify` waits for the next
-    one."""
+    `notify`.
+    """
 
     @abstractmethod
     def notify(self) -> None:
@@ -41,12 +43,14 @@ class Notifier(ABC):
     async def wait(self, seconds: float | None) -> bool:
         """Wait until notified, or for `seconds` (not at all if negative); return whether it was notified.
 
-        In both cases other tasks have run meanwhile.
+        In both cases other tasks have run in the meantime.
         """
 
 
 class AsyncAdapter(ABC):
-    """Transports the bytes of a client in one event loop. All its methods are called in that loop."""
+    """Moves the bytes of a client in one event loop. All methods are called in that loop, unless documented
+    otherwise.
+    """
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self.core: ClientCore = ClientCore(
@@ -57,17 +61,19 @@ class AsyncAdapter(ABC):
             has_ended=self.has_ended,
         )
         self.users: Notifier = self.notifier()
-        """Notified when a user's call may continue: an event, room to send, the logon, the end."""
+        """Notified when a user's call may be able to continue: an event, room to send, the logon, the end."""
         self.output: Notifier = self.notifier()
         """Notified when there is output to write."""
         self.changes: Notifier = self.notifier()
-        """Notified of other changes for the tasks of the adapter: an earlier deadline, reading resumed, the
-        end."""
+        """Notified of other changes that concern the adapter's tasks: an earlier deadline, reading resumed,
+        the end.
+        """
         self.before_due: float = 0.0
-        """Monotonic time until which users' calls skip `before`. An adapter whose `before` is only needed
-        from time to time sets it, which saves most calls a coroutine."""
+        """Monotonic time until which users' calls skip `before`. Set by an adapter that needs `before` only
+        from time to time, which saves most calls a coroutine.
+        """
         self.has_after: bool = type(self).after is not AsyncAdapter.after
-        """Whether `after` is overridden; looked up once, to avoid a coroutine that does nothing."""
+        """Whether `after` is overridden, to avoid a coroutine that does nothing."""
         self._timer_at: float | None = None
         """Monotonic time until which `keep_time` waits; None for no limit."""
 
@@ -80,16 +86,17 @@ class AsyncAdapter(ABC):
 
     @abstractmethod
     async def before(self) -> None:
-        """Raise a pending cancellation at the start of a user's call. Other tasks may run, too."""
+        """Raise a pending cancellation at the start of a user's call. Other tasks may run too."""
 
     async def after(self) -> None:  # noqa: B027 - not needed in every loop
-        """Yield to other tasks, if the loop's conventions require it, after a user's call that succeeded
-        without waiting. Must not be cancelled, because the result has to reach the user."""
+        """Yield to other tasks after a user's call that succeeded without waiting, if the loop's conventions
+        require it. Must not be cancelled, because the result must reach the user.
+        """
 
     @staticmethod
     @abstractmethod
     def current_task() -> object:
-        """Return the running task; it must not equal any other task."""
+        """Return the running task, as an object that does not equal that of any other task."""
 
     @staticmethod
     def has_ended(task: Any) -> bool:
@@ -102,26 +109,29 @@ class AsyncAdapter(ABC):
 
     @abstractmethod
     def call_committed(self) -> None:
-        """Schedule a call of `committed` in the loop. May be called in any thread; no effect if the loop does
-        not run."""
+        """Schedule a call of `committed` in the loop. May be called in any thread, and has no effect if the
+        loop is not running.
+        """
 
     @abstractmethod
     async def wait_shielded(self, ready: Callable[[], T | None]) -> T | None:
-        """Wait as `wait` does, without a timeout and without being cancelled: a cancellation takes effect
-        after it. The message of the waiting call is being sent already."""
+        """Wait as `wait` does, without a timeout. A cancellation takes effect only afterwards, because the
+        message of the waiting call is already being sent.
+        """
 
     @abstractmethod
     def give_up(self) -> None:
-        """Cancel the current connection attempt, if there is one."""
+        """Cancel the current connection attempt, if any."""
 
     @abstractmethod
     async def start(self) -> None:
-        """Start a task with `run`, after `enter_loop`."""
+        """Call `enter_loop`, and start a task with `run`."""
 
     @abstractmethod
     async def finish(self) -> None:
-        """Wait until that task has ended. If this call is cancelled, end the task promptly if possible, but
-        still wait for it."""
+        """Wait until the task of `start` has ended. If this call is cancelled, end the task promptly if
+        possible, but still wait for it.
+        """
 
     async def enter(self) -> None:  # noqa: B027
         """Prepare for a client whose context is entered."""
@@ -131,9 +141,9 @@ class AsyncAdapter(ABC):
 
     @abstractmethod
     async def connect(self, attempt: Attempt) -> None:
-        """Make one connection and transport its bytes until `core.finished`.
+        """Make one connection, and move its bytes until `core.finished`.
 
-        Calls `core.connected` first and `core.disconnected` at the end, or raises a KalshiFixError if the
+        Call `core.connected` first and `core.disconnected` at the end, or raise a KalshiFixError if the
         connection cannot be made.
         """
 
@@ -144,7 +154,7 @@ class AsyncAdapter(ABC):
     # For use by adapters
 
     def committed(self) -> None:
-        """Write what has become durable in the store."""
+        """Write the messages that have become durable in the store."""
         try:
             self.core.store_changed()
         except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
@@ -154,7 +164,7 @@ class AsyncAdapter(ABC):
         self.users.notify()
 
     def wake(self) -> None:
-        """Wake all waiting calls and tasks; the core calls this after a call of the user."""
+        """Wake all waiting calls and tasks. The core calls this after a call of the user."""
         self.users.notify()
         self.output.notify()
         self.changes.notify()
@@ -162,9 +172,10 @@ class AsyncAdapter(ABC):
             self.give_up()
 
     def notify_tasks(self) -> None:
-        """Wake the adapter's tasks that a call of the core may concern.
+        """Wake the adapter's tasks that a call of the core may affect.
 
-        Usually none: a message that was received or sent leaves no output, and moves `due` to a later time.
+        Usually there are none, because a received or sent message leaves no output, and moves `due` to a
+        later time.
         """
         core = self.core
         if core.output:
@@ -176,8 +187,9 @@ class AsyncAdapter(ABC):
             self.changes.notify()
 
     async def call_waiting(self, act: Callable[[], object]) -> None:
-        """Call a method of the core that may wait for a disk or a database, in a thread if it does; a
-        cancellation takes effect afterwards."""
+        """Call a method of the core, in a thread if it may wait for a disk or a database. A cancellation
+        takes effect afterwards.
+        """
         if not self.core.may_wait:
             act()
             return
@@ -187,14 +199,15 @@ class AsyncAdapter(ABC):
             raise errors[0]
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for some seconds, also while no task of the adapter runs; a cancellation ends the wait."""
-        # Sleep in a thread, because the timers of a loop may belong to the tasks of a connection.
+        """Wait for some seconds, even if no task of the adapter runs. A cancellation ends the wait."""
+        # Sleep in a thread, because timers may need the tasks of a connection.
         errors = self._call_in_thread(partial(time.sleep, seconds))
         await self.wait(lambda: errors or None, None)
 
     def _call_in_thread(self, act: Callable[[], object]) -> list[BaseException | None]:
-        """Call a function in a thread, and wake the users afterwards; the returned list then contains its
-        exception, or None."""
+        """Call a function in a thread, and wake the users afterwards. The returned list then contains the
+        exception of the function, or None.
+        """
         self.enter_loop()
         errors: list[BaseException | None] = []
 
@@ -228,8 +241,8 @@ class AsyncAdapter(ABC):
                 self.users.notify()
         except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
             core.failure(_alone(error))
-        # The task was cancelled from outside before the client was over. Without this, waiting calls would
-        # never return.
+        # The task was cancelled from outside before the client was over. Without the failure, waiting calls
+        # would never return.
         except BaseException as error:
             if not core.over:
                 core.failure(error)
@@ -238,7 +251,9 @@ class AsyncAdapter(ABC):
             self.users.notify()
 
     async def read_by(self, receive: Callable[[int], Awaitable[bytes | bytearray]]) -> None:
-        """Pass received bytes to the core until the end of the stream; `receive` takes the maximum size."""
+        """Pass received bytes to the core until the end of the stream; `receive` is called with the maximum
+        size.
+        """
         while True:
             if not self.core.wants_read:
                 await self.changes.wait(None)
@@ -247,7 +262,7 @@ class AsyncAdapter(ABC):
                 data = await receive(CHUNK)
             except self.broken:
                 data = b""
-            # b"" is the end of the stream, for the core as well.
+            # For the core, too, b"" is the end of the stream.
             self.core.receive(bytes(data))
             self.users.notify()
             self.notify_tasks()
@@ -255,7 +270,7 @@ class AsyncAdapter(ABC):
                 return
 
     async def write_by(self, send: Callable[[bytes], Awaitable[object]]) -> None:
-        """Write the core's output by `send`; never returns."""
+        """Write the core's output with `send`; never returns."""
         while True:
             if not self.core.output:
                 await self.output.wait(None)
@@ -266,7 +281,7 @@ class AsyncAdapter(ABC):
             try:
                 await send(chunk)
             except self.broken:
-                # The task continues: `output` stays empty from now on, and `read_by` finds the end.
+                # The task continues: `output` stays empty from now on, and `read_by` detects the end.
                 self.core.write_failed()
             else:
                 self.core.wrote(len(chunk))
@@ -289,13 +304,14 @@ class AsyncAdapter(ABC):
         ready: Callable[[], T],
         timeout: float | None,  # noqa: ASYNC109 - the callers' parameter
     ) -> T | None:
-        """Call `ready` now and whenever users are woken, until it returns a result; return that, or None
-        after `timeout` seconds."""
+        """Call `ready` now and whenever users are woken, until it returns a result. Return the result, or
+        None after `timeout` seconds.
+        """
         now = time.monotonic()
         if now >= self.before_due:
             await self.before()
-        # Between a successful `ready` and the return there is no cancellable `await`, because a taken event
-        # would be lost.
+        # Between a successful `ready` and the return there must be no `await` that can be cancelled, because
+        # a taken event would be lost.
         found = ready()
         if found is not None:
             if self.has_after:

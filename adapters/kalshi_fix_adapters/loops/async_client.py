@@ -1,7 +1,7 @@
 """The user's API of every client in an event loop.
 
-`kalshi_fix_adapters.asyncio` and `kalshi_fix_adapters.trio` have such clients; docs/write-an-adapter.md shows
-how to write another one.
+`kalshi_fix_adapters.asyncio` and `kalshi_fix_adapters.trio` provide such clients; docs/write-an-adapter.md
+shows how to write one for another loop.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ T = TypeVar("T")
 class AsyncClient(ClientBase):
     """A client of one session type.
 
-    Its methods may be called from any number of tasks of one loop, but only one task takes the events,
-    because taking the next one confirms the previous one. Another task gets a LocalProtocolError until the
-    task that took a message has ended.
+    Its methods may be called from any number of tasks of one loop, but only one task may take the events,
+    because taking an event confirms the previous one. Another task gets a LocalProtocolError until the task
+    that took a message has ended.
     """
 
     def __init__(self, adapter: AsyncAdapter) -> None:
@@ -53,11 +53,11 @@ class AsyncClient(ClientBase):
         Without a context (which trio and anyio need), call `logout` at the end.
 
         Raises:
-            ConnectionFailedError: or a subclass: no connection, or TLS failed.
+            ConnectionFailedError: (or a subclass) no connection could be made, or TLS failed.
             LogonRefusedError: the venue refused the Logon.
             LogonFailedError: the Logon was not answered correctly.
             StoreError: the store cannot be opened or read.
-            LocalProtocolError: the client is open, or the Logon's fields are not allowed.
+            LocalProtocolError: the client is already open, or the Logon's fields are not allowed.
         """
         await self._adapter.call_waiting(self._core.begin)
         try:
@@ -71,13 +71,15 @@ class AsyncClient(ClientBase):
     def standby(
         self, *, every: float = EVERY, on_wait: Callable[[StoreUnavailableError], object] | None = None
     ) -> AsyncStandby[Self]:
-        """Return a context that waits until no other process uses the client's store, then opens the client:
-        of the same program on two hosts, one is the primary, and the other takes over when it has gone.
+        """Return a context that waits until no other process uses the client's store, and then opens the
+        client. If the same program runs on two hosts, one is the primary, and the other takes over when the
+        primary has gone.
 
-        Enter it instead of the client. A server that cannot be reached is waited for, too. The client tries
-        its first logon again, and often while the venue still has the connection of the former primary. When
-        the store is lost, which ends the session, leaving the context raises SystemExit with status 75
-        (`EX_TEMPFAIL`), so a service manager starts the process again as the standby.
+        Enter this context instead of the client. It also waits while the server of the store cannot be
+        reached. The client repeats a failed first logon, at short intervals while the venue still has the
+        connection of the former primary. If the store is lost, the session ends, and leaving the context
+        raises SystemExit with status 75 (`EX_TEMPFAIL`), so that a service manager starts the process again
+        as the standby.
 
         Args:
             every: seconds between attempts to open the store.
@@ -113,8 +115,8 @@ class AsyncClient(ClientBase):
     async def logout(self, text: str | None = None) -> SessionEnded | None:
         """Log out, wait for the venue's answer and close the connection; leaving the context does this.
 
-        Events that are still in the queue can be taken afterwards. Returns the end of the session. If
-        cancelled, it stops waiting; the logout continues.
+        Events that are still in the queue can be taken afterwards. Returns the end of the session. If this
+        call is cancelled, it stops waiting, but the logout continues.
 
         Raises:
             ClientTimeoutError: the connection could not be closed in time.
@@ -136,16 +138,15 @@ class AsyncClient(ClientBase):
     ) -> int:
         """Send a message and return its MsgSeqNum.
 
-        Waits while the venue reads too slowly, or the client's `budget` has no tokens for it, and until the
-        message is durable in the client's store; messages of several tasks share the waits for the disk. If
-        cancelled, it has not sent the message: the wait for the store is not cancelled. A message is never
-        queued for a later connection. `allow_unknown_codes` allows code values that this version does not
-        know.
+        Waits while the venue reads too slowly or the client's `budget` has no tokens, and until the message
+        is durable in the client's store. Messages of several tasks share the waits for the disk. A cancelled
+        call has not sent the message: the wait for the store cannot be cancelled. A message is never queued
+        for a later connection. `allow_unknown_codes` allows code values that this version does not know.
 
         Raises:
-            LocalProtocolError: or a subclass: the message is not allowed here, and was not sent.
-            ClientTimeoutError: it could not be sent in time, and was not sent.
-            NotConnectedError: the client is not logged on, or not any more; nothing was sent.
+            LocalProtocolError: (or a subclass) the message is not allowed, and was not sent.
+            ClientTimeoutError: the message could not be sent in time, and was not sent.
+            NotConnectedError: the client is not logged on, or no longer; nothing was sent.
             SendFailedError: the store failed; `may_have_been_sent` is False, and the session is over.
         """
         adapter, core = self._adapter, self._core
@@ -202,14 +203,14 @@ class AsyncClient(ClientBase):
     ) -> int:
         """Send an application message as `send` does, but without waiting, and return its MsgSeqNum (34).
 
-        The bytes are written when the message is durable in the client's store. If it cannot be made durable,
-        it is not sent, and the session ends: OutcomesUnknown lists it if it is a request, and SessionEnded
-        follows with `CloseReason.STORE_FAILED`.
+        The bytes are written when the message is durable in the client's store. If the message cannot be made
+        durable, it is not sent, and the session ends: OutcomesUnknown lists the message if it is a request,
+        and SessionEnded follows with `CloseReason.STORE_FAILED`.
 
         Raises:
-            InvalidMessageError, EncodeError, NotConnectedError, SendFailedError: as `send` raises.
-            ClientTimeoutError: it cannot be sent now, because the venue does not read, the store has not
-                committed earlier messages, or the client's `budget` has no tokens for it.
+            InvalidMessageError, EncodeError, NotConnectedError, SendFailedError: as for `send`.
+            ClientTimeoutError: the message cannot be sent now, because the venue does not read, the store has
+                not committed earlier messages, or the client's `budget` has no tokens.
         """
         adapter, core = self._adapter, self._core
         sent = core.try_send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
@@ -219,12 +220,12 @@ class AsyncClient(ClientBase):
         return sent[0]
 
     async def receive(self, timeout: float | None = None) -> ClientEvent:  # noqa: ASYNC109
-        """Wait for the next event and return it. This confirms the previous one.
+        """Wait for the next event and return it. This confirms the previous event.
 
-        If cancelled, it has taken no event.
+        A cancelled call has taken no event.
 
         Raises:
-            ClientTimeoutError: there was none within `timeout` seconds.
+            ClientTimeoutError: there was no event within `timeout` seconds.
             LocalProtocolError: another task has taken a message and may still be processing it.
             SessionClosedError: the client has ended, and its last event was taken.
         """
@@ -238,15 +239,15 @@ class AsyncClient(ClientBase):
         return Stream(self._adapter, self._take_until_over, timeout)
 
     def messages(self, timeout: float | None = None) -> Stream[Message]:
-        """Iterate over the venue's application messages, and its rejects of yours.
+        """Iterate over the venue's application messages, and its rejects of your messages.
 
-        Stops when there is none for `timeout` seconds, and after `logout`. `events` contains more, such as
-        the message that a reject answers. Its events of loss or uncertainty are raised here; to continue,
-        iterate again, which confirms that you have handled them.
+        Stops when there is none for `timeout` seconds, and after `logout`. `events` yields more, such as the
+        message that a reject answers. Events that report loss or uncertainty are raised as exceptions; to
+        continue, iterate again, which confirms that you have handled them.
 
         Raises:
             SessionInterruptedError: the connection was lost; the client reconnects.
-            OutcomesUnknownError: the outcome of the requests it lists is unknown.
+            OutcomesUnknownError: the outcome of the listed requests is unknown.
             OrdersUnverifiedError: orders were open when the connection of a session without resend ended.
             MessagesLostError: messages of the venue are lost.
             MessageRejectedError: a message of the venue was rejected.
@@ -256,10 +257,10 @@ class AsyncClient(ClientBase):
         return Stream(self._adapter, self._next_message, timeout)
 
     async def test_request(self, timeout: float = 10.0) -> float:  # noqa: ASYNC109
-        """Request a Heartbeat of the venue and return the seconds it took.
+        """Send a TestRequest, and return the number of seconds until the venue's Heartbeat arrived.
 
         Raises:
-            ClientTimeoutError: it did not arrive within `timeout` seconds.
+            ClientTimeoutError: the Heartbeat did not arrive within `timeout` seconds.
             NotConnectedError: the client is not logged on, or no longer.
             SendFailedError: the store failed.
         """
@@ -271,17 +272,17 @@ class AsyncClient(ClientBase):
         return seconds
 
     def confirm(self, event: ClientEvent) -> None:
-        """Confirm an event that you have taken, and all that you took before it: they are not delivered again
-        after a crash.
+        """Confirm an event that you have taken, and all events taken before it, so that they are not
+        delivered again after a crash.
 
-        Only needed with the option `explicit_confirm`, with which several events may be in progress. No
-        effect on events that are confirmed already, and on those of the connection.
+        Needed only with the option `explicit_confirm`, with which several events may be in progress. Has no
+        effect on events that are already confirmed, and on connection events.
         """
         self._core.confirm(event)
         self._core.changing = False
 
     def stop_reconnecting(self) -> None:
-        """Keep the current connection, but make no other; a pending attempt is cancelled."""
+        """Keep the current connection, but make no other. A pending attempt is cancelled."""
         self._core.stop_reconnecting()
 
     async def _leave(self, *, clean: bool) -> None:
@@ -306,7 +307,7 @@ class Stream(Generic[T]):
     ) -> None:
         self._adapter = adapter
         self._look = look
-        """Returns the next item, or None if there is none yet; raises Ended at the end."""
+        """Function that returns the next item, or None if there is none yet, and raises Ended at the end."""
         self._timeout = timeout
 
     def __aiter__(self) -> Self:

@@ -16,7 +16,9 @@ C = TypeVar("C", bound="AsyncClient")
 
 
 class AsyncStandby(Generic[C]):
-    """Waits until the client's store is free, then is the client's context; see `AsyncClient.standby`."""
+    """Waits until the client's store is free, and then acts as the client's context; see
+    `AsyncClient.standby`.
+    """
 
     def __init__(self, client: C, adapter: AsyncAdapter, takeover: Takeover) -> None:
         self._client = client

@@ -6,19 +6,20 @@
             ...
 
 The client's tasks run in a nursery of the context, so the task that entered the context must leave it; any
-task may call its methods. Leaving the context logs out and waits for that, shielded, even if your code raises
-or is cancelled; your exception is passed on unchanged, not in a group. The wait is bounded: `timeout` for the
-venue's answer, and two seconds each for the last bytes and for the end of TLS.
+task may call the client's methods. Leaving the context logs out and waits for the end of the session,
+shielded from cancellation, even if your code raises or is cancelled; your exception is passed on unchanged,
+not in a group. The wait is limited: `timeout` for the venue's answer, and two seconds each for the last bytes
+and for the end of TLS.
 
-Every call is exactly one checkpoint. A cancelled call has done nothing; once it has sent a message or taken
-an event, it yields to other tasks, but is not cancelled. Before it yields, the message is written, unless
-the venue reads too slowly.
+Every call is exactly one checkpoint. A cancelled call has had no effect: after a call has sent a message or
+taken an event, it yields to other tasks, but cannot be cancelled. The message is written before the call
+yields, unless the venue reads too slowly.
 
-Events are kept in a bounded queue. When it is full the client stops reading, so TCP flow control slows down
-the venue, and nothing is lost; heartbeats continue. Heartbeats need the event loop, so run long computations
-in a thread (`trio.to_thread`), or use the blocking client.
+Events are kept in a queue with a limit. When it is full, the client stops reading, so TCP flow control slows
+down the venue, and no messages are lost; heartbeats continue. Heartbeats need the event loop, so run long
+computations in a thread (`trio.to_thread`), or use the blocking client.
 
-The modules: `client` and `transport` (bytes and TLS). They may import `loops` and everything that `loops` may
+Modules: `client` and `transport` (bytes and TLS). They may import `loops` and everything that `loops` may
 import; no other client imports them.
 """
 

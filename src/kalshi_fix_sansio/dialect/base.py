@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kalshi_fix_sansio.dialect.layout import BlockLayout, MessageLayout
 
 UnknownField = tuple[int, bytes]
-"""A tag that the dialect does not define here, and its value on the wire."""
+"""A tag that the dialect does not define in this place, and the value on the wire."""
 
 MAX_ENTRIES_SHOWN = 10
 """Maximum number of group entries that a repr contains."""
@@ -30,12 +30,12 @@ def _to_unknown(fields: Iterable[UnknownField]) -> tuple[UnknownField, ...]:
 class Block:
     """A set of fields: a message body, a group entry, a header or a trailer.
 
-    Only constructors convert and check values. An attribute that is set later is not checked until the
+    Only constructors convert and check values. Attributes that are set later are not checked until the
     message is validated or encoded.
 
     Attributes:
-        unknown: Fields that the dialect does not define here, in the order received; they are included when
-            the block is encoded.
+        unknown: Fields that the dialect does not define in this block, in the sequence received. They are
+            included when the block is encoded.
     """
 
     LAYOUT: ClassVar[BlockLayout]
@@ -47,9 +47,8 @@ class Block:
         return next((value for known, value in self.unknown if known == tag), None)
 
     def __repr__(self) -> str:
-        """Return the class and the fields that are set, with units unless they depend on the session.
-
-        Secrets are hidden.
+        """Return the class and the fields that are set. Units are shown unless they depend on the session;
+        secrets are hidden.
         """
         return f"{type(self).__name__}({', '.join(self._shown())})"
 
@@ -81,10 +80,10 @@ class Message(Block):
     """Base of every message class.
 
     Attributes:
-        header: The header received or sent; None on a message that has been constructed and not sent.
-        trailer: The trailer received; None on a message that has been constructed.
+        header: The header received or sent; None before a constructed message is sent.
+        trailer: The trailer received; None for a constructed message.
         problems: Problems found when the message was decoded; empty if it was valid. A required field that
-            was missing or malformed is None, and is listed here.
+            was missing or malformed is None and has a problem.
     """
 
     MSG_TYPE: ClassVar[str]

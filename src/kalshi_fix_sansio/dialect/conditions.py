@@ -1,4 +1,4 @@
-"""Evaluate the dialect's conditions on fields (`layout.Condition`) on the attributes of a message."""
+"""Evaluation of the dialect's conditions (`layout.Condition`) for a message."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from kalshi_fix_sansio.dialect.layout import BlockLayout, Condition, FieldMember
 
 T = TypeVar("T")
 Terms = tuple[tuple[str, Collection[object] | None], ...]
-"""Attributes, each with its allowed values: an empty collection allows any value, None means that the
-attribute must be absent. All terms must hold."""
+"""Attributes with their allowed values. An empty collection allows any value; None means that the attribute
+must be absent. All terms must hold.
+"""
 
 
 def terms(condition: Condition | None, body: BlockLayout) -> Terms:
@@ -30,19 +31,19 @@ def holds(condition: Terms, message: Any) -> bool:
         if values:
             if value not in values:
                 return False
-        # A field without a value counts as absent: the venue sends such fields (QuoteID of a rejected quote).
-        # Zero and False are values, and equal to 0.
+        # A field with an empty value counts as absent, because the venue sends such fields (QuoteID of a
+        # rejected quote). Zero and False are values, and equal to 0.
         elif (not value and value != 0) is not (values is None):
             return False
     return True
 
 
 class Choice(Generic[T]):
-    """Options with conditions, of which those that apply to a message are selected.
+    """Selects, among options with conditions, those that apply to a message.
 
-    Nearly all choices have conditions on the values of a single field. Those are evaluated in advance, once
-    for each value that they contain, so selecting for a message is one lookup. With conditions evaluated for
-    each message, a report that answers an order takes 10 % longer.
+    Usually all conditions concern the values of a single field. They are then evaluated in advance, once for
+    each value that they contain, so that selecting for a message is one lookup. If the conditions were
+    evaluated for each message, a report that answers an order would take 10 % longer.
     """
 
     __slots__ = ("_attribute", "_by_value", "_options", "_otherwise")
@@ -63,7 +64,7 @@ class Choice(Generic[T]):
             self._attribute = name
 
     def of(self, message: Message) -> tuple[T, ...]:
-        """Return the options that apply to a message, in their order."""
+        """Return the options that apply to a message, in the sequence in which they were given."""
         if self._attribute is not None:
             return self._by_value.get(getattr(message, self._attribute), self._otherwise)
         return self._chosen(message)

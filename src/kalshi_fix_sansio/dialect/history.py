@@ -1,4 +1,6 @@
-"""Derive the dialect of an earlier date from today's and a list of changes, to read older data."""
+"""Derive the dialect of an earlier date from the current dialect and a list of changes, to read older
+data.
+"""
 
 from __future__ import annotations
 
@@ -23,21 +25,21 @@ from kalshi_fix_sansio.dialect.layout import (
 )
 
 _NOWHERE: Final = (Scope(sessions=("",)),)
-"""Flows of a message that did not exist yet: no session type has an empty name."""
+"""Flows for a message that did not exist yet. No session type has an empty name."""
 
 
 @attrs.frozen(eq=False, repr=False)
 class Change(Value):
-    """A change of the dialect, with what it replaced.
+    """A change of the dialect, with the parts that it replaced.
 
     Attributes:
-        first_day: The first day on which it may have applied; `settled` is the first on which it certainly
-            did. They differ if only the month is known.
-        text: What changed, for display.
-        block: Name of the block that it affects; empty if the change is known in words only.
-        tag: The member that it affects; None if it affects the whole message.
+        first_day: The first day on which the change may have applied.
+        settled: The first day on which the change certainly applied. It differs from `first_day` if only the
+            month is known.
+        text: Description of the change, for display.
+        tag: Tag of the member that the change affects; None if it affects the whole message.
         was: The member before the change; None if it did not exist.
-        had: Tags that the block had before the change and has no longer.
+        had: Tags that the block had before the change and no longer has.
     """
 
     first_day: date
@@ -51,11 +53,11 @@ class Change(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class History(Value):
-    """The changes that lead to a dialect.
+    """The changes that led to the current dialect.
 
     Attributes:
         since: The day from which the changes are known.
-        changes: In the order in which they were settled.
+        changes: The changes, sorted by `settled`.
     """
 
     since: date
@@ -63,7 +65,7 @@ class History(Value):
     _states: dict[int, Dialect] = attrs.field(init=False, factory=dict, eq=False)
 
     def dialect_on(self, day: date, latest: Dialect) -> Dialect:
-        """Return the state of a day; `latest` is the dialect to which the changes lead."""
+        """Return the dialect as it was on a day; `latest` is the dialect to which the changes led."""
         effective = [change for change in self.changes if change.block]
         edges = sorted({edge for change in effective for edge in (change.first_day, change.settled)})
         number = bisect_right(edges, day)
@@ -78,7 +80,7 @@ class History(Value):
         return state
 
     def unknown_on(self, day: date) -> tuple[str, ...]:
-        """Return the facts that are not known about that day, as sentences."""
+        """Return sentences about facts that are not known for that day."""
         return tuple(self._unknown(day))
 
     def _unknown(self, day: date) -> Iterator[str]:
@@ -95,14 +97,14 @@ class History(Value):
 
 @attrs.frozen(eq=False)
 class _Earlier:
-    """Undoes changes that had not been settled on a day."""
+    """Undoes the changes that had not certainly applied on a day."""
 
     day: date
     pending: Iterable[Change]
-    """In the order in which they were settled."""
+    """The changes to undo, sorted by `settled`."""
 
     def dialect(self, latest: Dialect, since: date | None, until: date) -> Dialect:
-        """Return the dialect of the day, which applied from `since` until `until`."""
+        """Return the dialect of the day, which was the same from `since` until `until`."""
         return attrs.evolve(
             latest,
             header=self._block(latest.header),
@@ -136,7 +138,7 @@ class _Earlier:
             for member in layout.members
         )
         had = frozenset(tag for change in changes for tag in change.had)
-        # Unchanged blocks are shared by all states, with their compiled checks.
+        # All states share unchanged blocks and their compiled checks.
         if not had and all(map(is_, members, layout.members)):
             return layout
         return attrs.evolve(layout, members=members, past_tags=had)
@@ -147,8 +149,8 @@ class _Earlier:
             if self.day < earliest.first_day:
                 member = earliest.was or _forbidden(member)
             else:
-                # The earliest change may or may not have applied on this day, so neither form is required.
-                # The form after it is the one that the next change replaced.
+                # The earliest change may or may not have applied on this day, so the member is not required.
+                # Its form after that change is the one that the next change replaced.
                 member = _never_required(
                     next((change.was for change in later if change.was is not None), member)
                 )
@@ -166,7 +168,7 @@ def _forbidden(member: Member) -> Member:
 
 
 def _never_required(member: Member) -> Member:
-    """Return a member without the cases in which it is required."""
+    """Return a copy of a member that is never required."""
     rules = tuple(
         attrs.evolve(rule, presence=_optional(rule.presence)) if rule.presence is Presence.REQUIRED else rule
         for rule in member.rules

@@ -1,7 +1,7 @@
 """The types of the generated tables that describe a dialect at run time.
 
-Instances are created by generated code and used by the codec, the validation and the session. The types do
-not depend on a venue.
+Generated code creates the instances; the codec, the validation and the session use them. The types do not
+depend on the venue.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class Kind(Enum):
     """Lexical form of a value on the wire, and its Python type.
 
-    FIX 5.0 SP2 volume 1, "Data types". Several FIX types share a lexical form: PRICE, QTY,
-    AMT, FLOAT and PERCENTAGE are all DECIMAL here.
+    FIX 5.0 SP2 volume 1, "Data types". Several FIX types share a lexical form: PRICE, QTY, AMT, FLOAT and
+    PERCENTAGE are all DECIMAL.
     """
 
     STRING = "str"
@@ -60,10 +60,11 @@ class Sender(Enum):
 
 
 Terms = tuple[tuple[str, tuple[str, ...] | None], ...]
-"""FIX names of fields, each with the wire values that satisfy the term; an empty value among them allows the
-field to be absent. An empty tuple means "present", None means "absent"."""
+"""FIX names of fields, each with the wire values that satisfy the term. An empty string among the values
+allows the field to be absent. Instead of values, an empty tuple means "present", and None means "absent".
+"""
 LogonFacts = tuple[tuple[str, str], ...]
-"""Fields of the client's Logon on which rules depend: FIX names and wire values of those that are set."""
+"""FIX names and wire values of the fields set in the client's Logon on which rules depend."""
 
 
 @attrs.frozen
@@ -76,9 +77,11 @@ class Place:
     """The session type's name, such as KalshiNR."""
     sender: Sender
     msg_type: str = ""
-    """MsgType (35) of the message, for rules about its header; empty if they are not needed."""
+    """MsgType (35) of the message, for rules about its header; empty if these rules are not needed."""
     logon: LogonFacts | None = None
-    """Fields of the session's Logon. None if unknown: rules that depend on them are not checked."""
+    """Fields of the session's Logon. If None, they are unknown, and rules that depend on them are not
+    checked.
+    """
     allow_unknown_codes: bool = True
     """Whether undefined code values are valid in fields to which the venue may add values."""
 
@@ -89,7 +92,7 @@ class Scope(Value):
 
     Attributes:
         sessions: Names of session types.
-        sender: The side that sends; None for either.
+        sender: The side that sends; None for both sides.
         messages: MsgTypes (35).
         logon: Terms that the client's Logon must satisfy.
     """
@@ -101,7 +104,9 @@ class Scope(Value):
     logon: Terms = ()
 
     def matches(self, product: str, session: str, sender: Sender) -> bool:
-        """Return whether the scope includes messages from this side on this product and session type."""
+        """Return whether the scope includes messages that this side sends on this product and session
+        type.
+        """
         return (
             (not self.products or product in self.products)
             and (not self.sessions or session in self.sessions)
@@ -109,7 +114,7 @@ class Scope(Value):
         )
 
     def covers(self, place: Place) -> bool | None:
-        """Return whether the scope includes a place; None if that depends on an unknown Logon."""
+        """Return whether the scope includes a place; None if this depends on a Logon that is unknown."""
         if not self.matches(place.product, place.session, place.sender):
             return False
         if self.messages and place.msg_type not in self.messages:
@@ -129,7 +134,7 @@ def _satisfy(facts: Mapping[str, str], terms: Terms) -> bool:
 
 @attrs.frozen(eq=False, repr=False)
 class Condition(Value):
-    """A condition on the scope of a message and on other fields of a member's block: all parts must hold."""
+    """A condition on the scope of a message and on other fields of the same block. All parts must hold."""
 
     terms: Terms = ()
     scope: Scope = Scope()
@@ -137,15 +142,16 @@ class Condition(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Limit(Value):
-    """A limit on a field's values if a condition holds; for a counter, on the number of entries.
+    """A limit on the values of a field (or, for a counter, on the number of entries) that applies if a
+    condition holds.
 
     Attributes:
-        minimum: The smallest allowed value, in `unit`; `maximum` is the largest.
-        step: Values must be multiples of it.
+        minimum: The smallest allowed value, in `unit`; `maximum` is the largest allowed value.
+        step: Values must be multiples of this number.
         max_length: Maximum number of characters of the wire value.
         pattern: A regular expression that the whole wire value must match.
         values: The allowed wire values; empty for no restriction.
-        unit: The unit if the condition holds, for display.
+        unit: The unit of the values if the condition holds, for display.
     """
 
     when: Condition = Condition()
@@ -170,16 +176,18 @@ class FieldLayout(Value):
         name: The FIX name, such as ClOrdID.
         attribute: The Python name, such as cl_ord_id.
         fix_type: The FIX datatype in the spec, such as PRICE.
-        codes: The enum class of the code values, or None. Unknown values are kept as plain values.
+        codes: The enum class of the code values; None if the field has none. Unknown values are kept as plain
+            values.
         open_codes: Whether strict checks accept values that the enum does not list.
         unit: Unit for display: `dollars`, `cents`, `contracts`, `seconds`, `hours`, or `BY_SESSION`.
         length_tag: For data fields, the tag that contains the length.
-        minimum: The smallest value, in `unit`; None for any. `maximum` is the largest.
+        minimum: The smallest allowed value, in `unit`; None for no limit. `maximum` is the largest allowed
+            value.
         max_length: Maximum number of characters of the wire value.
-        pattern: A regular expression that the whole value must match; checked before sending and by strict
-            decoding.
+        pattern: A regular expression that the whole value must match. It is checked before sending and by
+            strict decoding.
         limits: Limits that depend on the context; the last one that applies is used.
-        secret: Whether the value must never be shown (signatures, passwords).
+        secret: Whether the value must never be displayed (signatures, passwords).
     """
 
     tag: int
@@ -206,7 +214,7 @@ class FieldLayout(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class PresenceRule(Value):
-    """A presence that differs from the member's own where `scope` applies (last match wins)."""
+    """A presence that replaces that of the member where `scope` applies; the last matching rule counts."""
 
     scope: Scope
     presence: Presence
@@ -217,11 +225,11 @@ class FieldMember(Value):
     """A field in the body of a message, a group entry, the header or the trailer.
 
     Attributes:
-        required_when: Required when any of these holds.
-        only_when: Forbidden unless any of these holds, if there are any.
+        required_when: The field is required when any of these conditions holds.
+        only_when: If there are such conditions, the field is forbidden unless one of them holds.
         limits: Limits that replace the field's limits where they apply.
-        legacy_tags: Older tags that are still read into this attribute if its current tag is absent; never
-            sent.
+        legacy_tags: Obsolete tags, which are still decoded to this attribute if the current tag is absent,
+            but never sent.
     """
 
     field: FieldLayout
@@ -251,12 +259,12 @@ class GroupMember(Value):
     """A repeating group in a body or in another group's entry.
 
     Attributes:
-        attribute: The list's Python name: the counter's name without the No (`misc_fees`).
-        delimiters: Tags that may open an entry, the usual one first.
+        attribute: The Python name of the list: the counter's name without No, such as `misc_fees`.
+        delimiters: Tags that may open an entry, the usual tag first.
         limits: Limits on the number of entries in addition to `minimum` and `maximum`; they replace the
             counter's limits where they apply.
         minimum: The smallest number of entries if the group is present. An empty list means that the group is
-            absent, unless it is required and this is 0: then a count of 0 is sent.
+            absent, unless the group is required and the minimum is 0: then a count of 0 is sent.
     """
 
     counter: FieldLayout
@@ -289,7 +297,7 @@ class OneOf(Value):
     """Exactly one (or, with `optional`, at most one) of these fields must be present.
 
     Attributes:
-        at_least: If True, one or more of them must be present.
+        at_least: If set, one or more of the fields must be present.
     """
 
     names: tuple[str, ...]
@@ -300,8 +308,9 @@ class OneOf(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class BlockLayout(Value):
-    """The ordered members and the class of a block: a message body, a group entry, the header or the
-    trailer."""
+    """The members, in sequence, and the class of a block: a message body, a group entry, the header or the
+    trailer.
+    """
 
     name: str
     _cls: type[Any] | str
@@ -311,25 +320,26 @@ class BlockLayout(Value):
     """The encoder, or its dotted name."""
     one_of: tuple[OneOf, ...] = ()
     past_tags: frozenset[int] = frozenset()
-    """Tags that the block had at the date of the dialect and for which the class has no attribute: they are
-    kept in `unknown`, and are no problem."""
+    """Tags that the block had at the date of the dialect and for which the class has no attribute. They are
+    kept in `unknown` without a problem.
+    """
     by_tag: Mapping[int, Member] = attrs.field(init=False, repr=False, eq=False)
 
     @cached_property
     def cls(self) -> type[Any]:
-        """The class with the members."""
+        """The class whose attributes are the members."""
         found: type[Any] = imported(self._cls) if isinstance(self._cls, str) else self._cls
         return found
 
     @cached_property
     def encode(self) -> Callable[..., str]:
-        """The generated encoder: appends the members of an instance to a text, as `tag=value SOH`.
+        """The generated encoder, which appends the members of an instance to a text, as `tag=value SOH`.
 
         Its arguments are the instance, `checked` (whether its unknown fields have been checked), and the
-        text. It raises AttributeError, TypeError or ValueError for a value that has no FIX representation,
-        without naming the field. Unless `checked` is set, it also raises for unknown fields of the instance
-        or an entry, because a receiver might interpret them differently. Strings are checked for SOH only:
-        the codec checks the text of the whole message for NUL and for characters beyond latin-1.
+        text. It raises AttributeError, TypeError or ValueError for a value that has no FIX representation;
+        the error does not name the field. Unless `checked` is set, it also raises for unknown fields of the
+        instance or an entry, because a receiver might interpret them differently. Strings are checked only
+        for SOH; the codec checks the text of the whole message for NUL and for characters beyond latin-1.
         """
         found: Callable[..., str] = imported(self._encode) if isinstance(self._encode, str) else self._encode
         return found
@@ -340,7 +350,8 @@ class BlockLayout(Value):
         for member in self.members:
             index[member.tag] = member
             if isinstance(member, FieldMember):
-                # A member's current tag takes precedence over the same tag as an older tag of another member.
+                # The current tag of a member takes precedence over the same tag as an obsolete tag of another
+                # member.
                 for tag in member.legacy_tags:
                     index.setdefault(tag, member)
         return MappingProxyType(index)
@@ -348,21 +359,24 @@ class BlockLayout(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Answers(Value):
-    """One way in which a message answers requests, and how it identifies the request.
+    """One way in which a message answers a request, and how it identifies the request.
 
     If it matches several open requests, it answers the oldest.
 
     Attributes:
         requests: MsgTypes (35) of the requests.
         attribute: The attribute that identifies the request; None if the answer contains no identifier, and
-            so answers a request without one.
-        names: The attribute of the request that `attribute` repeats; `msg_seq_num` refers to the header.
-        when: Condition on the message for it to be this kind of answer.
-        unless: Condition under which it is not an answer, such as a pending status.
-        open_when: Condition under which the outcome remains open, because the peer does not know it either.
-        makes: The MsgType of requests that each create an object (an order), and the attribute that
-            identifies it (OrderID): reports of an object that an earlier request created do not answer a
-            later one.
+            therefore answers a request without one.
+        names: The attribute of the request that has the same value as `attribute`; `msg_seq_num` is that of
+            the header.
+        when: Condition under which the message is such an answer.
+        unless: Condition under which it is not such an answer, for example because it reports a pending
+            status.
+        open_when: Condition under which the outcome remains unknown, because the peer does not know it
+            either.
+        makes: MsgType of requests that create an object (an order), and the attribute that identifies the
+            object (OrderID). Reports about an object that an earlier request created do not answer a later
+            request.
     """
 
     requests: frozenset[str]
@@ -396,13 +410,13 @@ class MessageLayout(Value):
     """One message type of the dialect.
 
     Attributes:
-        admin: Session-level (True) or application-level (False).
-        flows: Scopes in which the message may be sent. Empty for a dialect that does not restrict it.
-        request: For a request: the attributes by which answers may identify it, `msg_seq_num` for the
-            header's. The first that has a value identifies the request to users. Only the client's messages
+        admin: Whether it is a session message rather than an application message.
+        flows: Scopes in which the message may be sent; empty for no restriction.
+        request: For a request, the attributes by which answers may identify it; `msg_seq_num` is that of the
+            header. The first that has a value identifies the request to users. Only messages of the client
             are requests.
-        answers: The ways in which the message answers requests, at most one of each type. The first that
-            matches an open request is used.
+        answers: The ways in which the message answers requests, at most one request of each type. The first
+            way that matches an open request is used.
     """
 
     msg_type: str
@@ -425,28 +439,28 @@ class MessageLayout(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class SessionType(Value):
-    """The rules of one session type, which the session follows.
+    """The rules of one session type.
 
     Attributes:
-        name: Its name, also used as TargetCompID (56), such as KalshiNR.
-        resend: Whether ResendRequest and SequenceReset work: a gap is repaired, not fatal.
+        name: Name, also used as TargetCompID (56), such as KalshiNR.
+        resend: Whether ResendRequest and SequenceReset are available, so that a gap can be filled.
         reset_required: Whether every Logon must contain ResetSeqNumFlag=Y.
-        products: The products that have it; empty for all.
+        products: The products that have this session type; empty for all.
         port: The venue's port.
-        host_role: The host of an environment that serves it: `orders` or `market_data`.
-        service: What it is for, such as `orders`, `drop_copy` or `market_data`; None if the spec does not
-            contain it.
-        purpose: Its purpose, in a sentence.
+        host_role: Which host of an environment serves it: `orders` or `market_data`.
+        service: The service that it provides, such as `orders`, `drop_copy` or `market_data`; None if the
+            spec does not state it.
+        purpose: Description of the purpose, in a sentence.
         comp_ids: SenderCompID values that the venue may use on it.
         max_message_size: The largest BodyLength (9) that the venue's messages need, in bytes; None for the
             default.
-        requests_per_second: Number of requests per second that the venue accepts; None if unknown.
-        symbols_per_request: Number of different symbols that the venue accepts in one request; None if
-            undocumented.
-        subscriptions: Number of subscriptions that the venue keeps for a session; None if undocumented.
-        past_reports_hours: How many hours of past execution reports the venue sends; None if it sends none.
-        retention_hours: How many hours the venue keeps messages for resend unless the Logon sets another
-            value; None if it keeps none.
+        requests_per_second: Maximum number of requests per second; None if unknown.
+        symbols_per_request: Maximum number of different symbols in one request; None if undocumented.
+        subscriptions: Maximum number of subscriptions of a session; None if undocumented.
+        past_reports_hours: Maximum age in hours of the past execution reports that the venue sends; None if
+            it sends none.
+        retention_hours: Number of hours for which the venue keeps messages for resend, unless the Logon sets
+            another value; None if it keeps none.
     """
 
     name: str
@@ -472,7 +486,7 @@ class TextMeaning(Value):
 
     Attributes:
         meaning: The meaning, for display.
-        attribute: The attribute of the coded field that accompanies it, such as `ord_rej_reason`; None if no
+        attribute: The attribute of the code that accompanies the text, such as `ord_rej_reason`; None if no
             such field is known.
         code: The value of that field, such as OrdRejReason.EXCHANGE_CLOSED.
     """
@@ -484,12 +498,12 @@ class TextMeaning(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Refusal(Value):
-    """A reason for which the venue rejects a Logon, recognized by the Text (58) of its Logout.
+    """A reason why the venue refuses a Logon, recognized by the Text (58) of its Logout.
 
     Attributes:
         pattern: A regular expression that is searched in the Text, ignoring case.
-        cure: Whether a later Logon succeeds after an action of the user, or after some time; `unclear` if it
-            may be either.
+        cure: Whether a later Logon can succeed after an action of the user (`action`) or after some time
+            (`time`); `unclear` if it may be either.
     """
 
     name: str
@@ -502,21 +516,22 @@ class Dialect(Value):
     """The complete description of one dialect, used by the codec and the session.
 
     Attributes:
-        name: Its name, for display.
-        begin_string: BeginString (8) of its messages.
-        appl_ver_id: DefaultApplVerID (1137) of its Logon.
+        name: Name of the dialect, for display.
+        begin_string: BeginString (8) of the messages.
+        appl_ver_id: DefaultApplVerID (1137) of the Logon.
         header: The standard header.
         trailer: The standard trailer.
-        messages: By MsgType (35).
-        fields: By tag; every field of the dialect.
-        session_types: By name, such as KalshiNR.
+        messages: The layouts of the messages, by MsgType (35).
+        fields: All fields of the dialect, by tag.
+        session_types: The session types by name, such as KalshiNR.
         validated: The version of the venue's documents that the dialect was last compared with: the last
             entry of its changelog, and the date of its pages.
-        standard_data: Tags of the FIX standard's data fields by the tags of their lengths: a peer may know
-            fields that the dialect does not define.
-        logon_fields: Fields of a Logon other than those the session sets; None for a dialect without Logon.
+        standard_data: Tags of the data fields in the FIX standard, by the tags of their lengths. A peer may
+            know fields that the dialect does not define.
+        logon_fields: Fields of a Logon other than those that the session sets; None for a dialect without
+            Logon.
         since: The first day from which the dialect is certainly as described here; None if unknown.
-        until: The first day from which it no longer is; None for today's.
+        until: The first day on which it may be different; None for the current dialect.
         logon_names: FIX names of the fields of the client's Logon on which rules depend.
     """
 
@@ -536,7 +551,7 @@ class Dialect(Value):
     _history: str | None = None
     """Dotted name of the `History` that leads to this dialect, imported on first use."""
     _latest: Dialect | None = attrs.field(default=None, eq=False, repr=False)
-    """The dialect of today, if this is an older state of it."""
+    """The current dialect, if this is an earlier state; None otherwise."""
     logon_names: frozenset[str] = attrs.field(init=False, repr=False, eq=False)
 
     @logon_names.default
@@ -562,20 +577,22 @@ class Dialect(Value):
         return layout if layout is not None and layout.cls is cls else None
 
     def as_of(self, day: date) -> Dialect:
-        """Return the dialect as it was on a day, in UTC; from the last change on, today's dialect itself.
+        """Return the dialect as it was on a day, in UTC. For days since the last change, this is the current
+        dialect itself.
 
-        Message classes, code values and limits of values are today's. Presence is that of the day: what was
-        added later is forbidden, what was required then is required. In a month in which something changed
-        on an unknown day, neither form is required. Days before the first known state have that state;
-        `unknown_as_of` lists what is not known. Each state is computed once.
+        Message classes, code values and limits of values are the current ones. Presence is that of the day:
+        fields added later are forbidden, and fields required then are required. If a field changed on an
+        unknown day of that month, it is not required. Days before the first known state have this state;
+        `unknown_as_of` lists the facts that are not known. Each state is computed once.
         """
         latest = self._latest or self
         history = latest._load_history()
         return latest if history is None else history.dialect_on(day, latest)
 
     def unknown_as_of(self, day: date) -> tuple[str, ...]:
-        """Return what is not known of the dialect on a day, as sentences: later changes that the spec
-        contains in words only, and changes on an unknown day of that month."""
+        """Return sentences about facts of the dialect that are not known for a day: later changes of which
+        the spec contains only a description, and changes on an unknown day of that month.
+        """
         history = (self._latest or self)._load_history()
         return () if history is None else history.unknown_on(day)
 

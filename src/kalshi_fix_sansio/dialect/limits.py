@@ -1,7 +1,7 @@
-"""Limits of a field's value beyond its lexical form: code values, pattern, range, step, length.
+"""Limits on the values of a field beyond the lexical form: code values, pattern, range, step, length.
 
-Limits that always apply are checked before sending and by strict decoding, not by lenient decoding. Limits
-that depend on the context are checked by `validation`.
+Limits that always apply are checked before sending and by strict decoding, but not by lenient decoding.
+Limits that depend on the context are checked by `validation`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,16 @@ from typing import Any, Final
 from kalshi_fix_sansio.dialect.layout import Condition, FieldLayout, Limit, Member
 
 LimitCheck = Callable[[Any, str], str | None]
-"""Checks a value and its wire text; returns a description of the expected value, or None if it is valid."""
+"""A function that checks a value and its wire text, and returns a description of the expected value, or None
+if the value is valid.
+"""
 
 _REMAINDER: Final = Context(
     prec=60, Emin=MIN_EMIN, Emax=MAX_EMAX, clamp=0, flags=[], traps=[InvalidOperation]
 ).remainder
-"""Exact for every decimal that has a FIX representation, independent of the caller's decimal context."""
+"""The remainder of a division, exact for every decimal that has a FIX representation, independent of the
+caller's decimal context.
+"""
 MULTIPLE: Final = frozenset(("MULTIPLECHARVALUE", "MULTIPLESTRINGVALUE"))
 """Datatypes whose values are several codes separated by spaces."""
 NO_SIBLINGS: Final[Mapping[str, Member]] = MappingProxyType({})
@@ -33,10 +37,10 @@ def limit_check(
     allow_unknown_codes: bool = True,
     siblings: Mapping[str, Member] = NO_SIBLINGS,
 ) -> LimitCheck | None:
-    """Return a check of the field's own limits and of the given limits; None if there are none.
+    """Return a check of the field's own limits and of `limits`; None if there are none.
 
     Without `allow_unknown_codes`, an undefined code value is an error even in fields to which the venue may
-    add values. `siblings` has the members of the field's block by name, for the description of a limit.
+    add values. `siblings` contains the members of the field's block by name, for the description of a limit.
     """
     checks = (
         *_checks(field, allow_unknown_codes=allow_unknown_codes),
@@ -130,7 +134,9 @@ def limit_words(
 
 
 def where_words(when: Condition, siblings: Mapping[str, Member] = NO_SIBLINGS) -> str:
-    """Return a description of a condition: `on margin with A Y in the Logon when Side (54) is 1`."""
+    """Return a description of a condition, such as `on margin with UseDollars Y in the Logon when Side (54)
+    is 1`.
+    """
     scope = when.scope
     words = [f"on {' and '.join(names)}" for names in (scope.products, scope.sessions) if names]
     for name, values in scope.logon:

@@ -8,7 +8,7 @@ import attrs
 
 
 class Reason(IntEnum):
-    """SessionRejectReason (373), FIXT 1.1 session layer; the venue uses the same numbers."""
+    """SessionRejectReason (373) of the FIXT 1.1 session layer; the venue uses the same numbers."""
 
     INVALID_TAG_NUMBER = 0
     REQUIRED_TAG_MISSING = 1
@@ -37,9 +37,9 @@ class Problem:
     """A problem with one field or, if `tag` is None, with the message as a whole.
 
     Attributes:
-        reason: SessionRejectReason (373) for a Reject that reports it.
+        reason: SessionRejectReason (373) for a Reject of the message.
         text: A sentence for display: the name of the field, the value found and the value expected.
-        tag: The tag concerned (sent as RefTagID, 371).
+        tag: The tag concerned, which a Reject contains as RefTagID (371).
         value: The value on the wire; None for secret fields and missing ones.
     """
 

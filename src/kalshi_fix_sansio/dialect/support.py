@@ -1,4 +1,4 @@
-"""Helpers of the generated code: code values, lists of entries, unknown fields."""
+"""Helpers for the generated code: code values, lists of entries, unknown fields."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from kalshi_fix_sansio.errors import EncodeError
 MAX_TAG = 999_999_999
 """The largest tag that is accepted."""
 EMPTY: Final = ()
-"""Default of a constructor's arguments for groups and for unknown fields. Compared by identity, because
-CPython has a single empty tuple. Any other empty sequence is converted, with the same result."""
+"""Default for the arguments of constructors for groups and unknown fields. It is compared by identity,
+because CPython has a single empty tuple; any other empty sequence is converted, with the same result.
+"""
 MAX_NAMES: Final = 256
-"""Maximum size of a header's names that an encoder caches as text for the next message, in characters."""
+"""Maximum total length, in characters, of the names in a header that an encoder caches as text for the next
+message.
+"""
 MAX_SHOWN: Final = 60
 """Maximum number of characters of a value that an error text contains."""
 MAX_CODES_SHOWN: Final = 20
@@ -39,10 +42,10 @@ def known(codes: type[_C]) -> dict[Any, _C]:
 def to_str_code(codes: type[_S], value: str, plain: Callable[[str], str]) -> _S | str:
     """Return the member of `codes` with this value, or the unchanged value if there is none.
 
-    Venues add code values without notice, so an unknown one remains usable as a plain string.
+    Venues add code values without notice, so an unknown value remains usable as a plain string.
 
     Raises:
-        TypeError: it is a member of another codeset, or not a string.
+        TypeError: the value is a member of another codeset, or not a string.
         ValueError: it does not have the lexical form that `plain` checks, or is the name of a member.
     """
     _refuse_other_codes(codes, value)
@@ -54,7 +57,7 @@ def to_int_code(codes: type[_I], value: int | str, plain: Callable[[int | str], 
     """Return the member of `codes` with this value, or the unchanged number if there is none.
 
     Raises:
-        TypeError: it is a member of another codeset, a bool, or not a number.
+        TypeError: the value is a member of another codeset, a bool, or not a number.
         ValueError: it does not have the lexical form that `plain` checks, or is the name of a member.
     """
     _refuse_other_codes(codes, value)
@@ -90,8 +93,8 @@ def constructor_error(
 ) -> TypeError | ValueError:
     """Return the error for a constructor argument that could not be converted, of the same kind as `error`.
 
-    The text names class, attribute, field, value (unless it is secret) and the accepted values. `block` is
-    the incomplete instance: the first attribute that it lacks is the one at fault. `given` has the arguments.
+    The text contains class, attribute, field, value (unless it is secret) and the accepted values. `block` is
+    the incomplete instance: the first attribute that it lacks is at fault. `given` contains the arguments.
     """
     name, label, secret, codes = "unknown", "", False, None
     for member in block.LAYOUT.members:
@@ -118,7 +121,9 @@ def codes_listed(codes: type[Enum]) -> str:
 
 
 def shown_value(value: object) -> str:
-    """Return a value for an error text, of bounded length; for types that no field has, the class."""
+    """Return a value as text of limited length, for error texts; for types that no field has, return the
+    class.
+    """
     if isinstance(value, Enum):
         return f"{type(value).__name__}.{value.name}"
     if isinstance(value, (str, bytes)):
@@ -132,19 +137,19 @@ def shown_value(value: object) -> str:
 
 
 def warn_deprecated(text: str) -> None:
-    """Warn the caller of a constructor that the venue has deprecated the message, or a field that is set.
+    """Warn the caller of a constructor that the venue has deprecated the message, or one of the fields set.
 
     Only constructors warn; decoding does not.
     """
-    # 3 is the line that calls the constructor; 1 is this function, 2 the constructor.
+    # Level 1 is this function, 2 is the constructor, and 3 is the line that calls the constructor.
     warnings.warn(text, DeprecationWarning, stacklevel=3)
 
 
 class CodeFields(dict[Any, str]):
-    """The encoded fields of known code values; the field of an unknown value is formatted each time.
+    """The encoded fields of known code values. The field of an unknown value is formatted each time.
 
-    A lookup takes a tenth of the time of checking and formatting a value. Use `[]` only: `get` does not call
-    `__missing__`.
+    A lookup takes a tenth of the time of checking and formatting a value. Use only `[]`, because `get` does
+    not call `__missing__`.
     """
 
     __slots__ = ("_format", "_tag")
@@ -169,7 +174,7 @@ def code_fields(
 
 
 def never_encoded(block: object, checked: bool = True) -> str:
-    """Raise EncodeError: the encoder of a block that is not part of a message."""
+    """Raise EncodeError. This is the encoder of blocks that are not part of a message."""
     del checked
     raise EncodeError(f"{type(block).__name__} is not a message; pass it to a SessionConfig or a client")
 
@@ -188,13 +193,13 @@ def require_entry(entry: object, cls: type[Any]) -> None:
 
 
 def format_unknown(fields: Iterable[tuple[int, bytes]], checked: bool = True) -> str:
-    """Encode unknown fields in their order, as `tag=value SOH` text.
+    """Encode unknown fields in sequence, as `tag=value SOH` text.
 
     A value may contain SOH if the previous field contains its length, as with data fields.
 
     Raises:
-        EncodeError: a tag or a value has no FIX representation; or `checked` is not set: only the codec can
-            check how a receiver would interpret the fields.
+        EncodeError: a tag or a value has no FIX representation; or `checked` is not set, because only the
+            codec can check how a receiver would interpret the fields.
     """
     if not checked:
         raise EncodeError("unknown fields have not been checked")

@@ -1,4 +1,4 @@
-"""Complete messages: their exact format, and the diagnosis of bytes that do not match it."""
+"""The exact format of complete messages, and the diagnosis of bytes that do not match it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ HEAD: Final = re.compile(rb"8=(FIX[ -~]{0,20})\x019=([1-9][0-9]{0,8})\x0135=")
 CHECK_SUM: Final = re.compile(rb"10=([0-9]{3})\x01")
 """The end of every message."""
 CHECK_SUM_SIZE: Final = 7
-"""Bytes of the CheckSum field with its SOH."""
+"""Size of the CheckSum field with its SOH, in bytes."""
 CHECK_SUM_FIELDS: Final = tuple(b"10=%03d\x01" % value for value in range(256))
 """The CheckSum (10) field for each value, with its SOH."""
 ADLER_BLOCK: Final = 256
-"""Block size: the number of bytes whose sum cannot exceed the modulus of Adler-32."""
+"""Block size: a number of bytes whose sum is always below the modulus of Adler-32."""
 ADLER_ASCII_BLOCK: Final = 512
 """Block size for ASCII bytes, whose values are below 128."""
 
@@ -31,7 +31,7 @@ class Frame:
     """One complete message with a correct BodyLength and CheckSum, as the `Framer` returns it.
 
     Attributes:
-        data: All its bytes, from BeginString (8) to the SOH that ends CheckSum (10).
+        data: All bytes of the message, from BeginString (8) to the SOH that ends CheckSum (10).
     """
 
     data: bytes = attrs.field(repr=False)
@@ -46,8 +46,8 @@ def byte_sum(data: bytes | bytearray) -> int:
     """Return the sum of all bytes.
 
     The low half of Adler-32, started from 0, is the sum modulo 65521. For a block of at most 256 bytes, or
-    515 ASCII bytes, that is the sum itself (256 * 255 and 515 * 127 are less). With `sum` instead, decoding a
-    report takes 1.24 times as long.
+    515 ASCII bytes, this is the sum itself, because 256 * 255 and 515 * 127 are below 65521. With `sum`
+    instead, decoding a report takes 1.24 times as long.
     """
     size = ADLER_ASCII_BLOCK if data.isascii() else ADLER_BLOCK
     if len(data) <= size:
@@ -61,11 +61,13 @@ def byte_sum(data: bytes | bytearray) -> int:
 SUMS_WITH_CHECK_SUM: Final = tuple(
     value + byte_sum(field) & 0xFF for value, field in enumerate(CHECK_SUM_FIELDS)
 )
-"""The sum of all bytes of a message modulo 256, the CheckSum field included, by the value of CheckSum."""
+"""The sum of all bytes of a message modulo 256, including the CheckSum field, by the value of CheckSum."""
 
 
 def encode_frame(begin_string: str, body: bytes) -> bytes:
-    """Put BeginString and BodyLength before a body (from `35=` to its last SOH) and CheckSum after it."""
+    """Return a body (from `35=` to its last SOH) with BeginString and BodyLength before it and CheckSum after
+    it.
+    """
     message = b"8=%b\x019=%d\x01%b" % (begin_string.encode("latin-1"), len(body), body)
     return message + CHECK_SUM_FIELDS[byte_sum(message) & 0xFF]
 
@@ -77,8 +79,7 @@ def is_frame(data: bytes) -> bool:
         return False
     end = len(data) - CHECK_SUM_SIZE
     check_sum = CHECK_SUM.fullmatch(data, max(end, 0))
-    # The SOH in front of CheckSum is part of the body: without it `10=` may be the end of another tag or
-    # value.
+    # The SOH before CheckSum is part of the body. Without it, `10=` may be the end of another tag or value.
     return (
         check_sum is not None
         and end - head.end(2) - 1 == int(head[2])
@@ -107,7 +108,7 @@ def frame_problems(data: bytes) -> tuple[Problem, ...]:
     if check_sum is None or data[end - 1] != 1:
         text = "CheckSum (10) with three digits is not the last field: the message is cut short or damaged"
         return (*problems, Problem(Reason.REQUIRED_TAG_MISSING, text, 10))
-    # Compared as text, so leading zeros are refused, as by `HEAD`.
+    # Compared as text, so that leading zeros are rejected, as `HEAD` does.
     length = b"%d" % (end - len(fields[0]) - len(fields[1]) - 2)
     if fields[1] != b"9=" + length:
         problems.append(_wrong(9, "BodyLength", fields[1][2:], length.decode(), Reason.VALUE_INCORRECT))

@@ -21,16 +21,16 @@ from kalshi_fix_sansio.framing.sums import Sums
 MAX_BODY_LENGTH: Final = 256 * 1024
 """The default limit of BodyLength, in bytes."""
 MAX_SAMPLE: Final = 256
-"""Maximum number of bytes of skipped garbage kept for inspection."""
+"""Maximum number of skipped bytes kept for inspection."""
 
 _HEAD_BEGUN: Final = re.compile(
     rb"8(?:=(?:F(?:I(?:X[ -~]{0,20}(?:\x01(?:9(?:=(?:[1-9][0-9]{0,8}(?:\x01(?:35?)?)?)?)?)?)?)?)?)?)?"
 )
-"""Matches every incomplete beginning of text that `HEAD` matches; change the two together."""
+"""Matches every incomplete beginning of a text that `HEAD` matches. Change the two together."""
 _MSG_TYPE: Final = re.compile(rb"([!-~]{1,8})\x01")
 _MSG_TYPE_SIZE: Final = 9
 _CHECK_SUM_FIELD: Final = re.compile(rb"\x0110=[^\x01]{0,7}\x01")
-"""A CheckSum field of a skipped message, with any value, and the SOH in front of it."""
+"""A CheckSum field of a skipped message, with any value, and the SOH before it."""
 _CHECK_SUM_FIELD_SIZE: Final = 12
 """Maximum number of bytes that `_CHECK_SUM_FIELD` matches."""
 
@@ -40,10 +40,10 @@ class Garbled:
     """Bytes that are not a message and were skipped.
 
     Attributes:
-        reason: The error in the first of them, as text for the user.
-        data: The first of the bytes, at most `MAX_SAMPLE`.
+        reason: Description of the error in the first skipped message start, for humans.
+        data: The first skipped bytes, at most `MAX_SAMPLE`.
         size: The total number of bytes skipped.
-        oversized: Whether the first of them begin a message that was reported as `Oversized`.
+        oversized: Whether the skipped bytes begin with a message that was reported as `Oversized`.
     """
 
     reason: str
@@ -54,13 +54,13 @@ class Garbled:
 
 @attrs.frozen
 class Oversized:
-    """The start of a message that is too large. The message is skipped, and its bytes follow as `Garbled`
-    before the next message.
+    """The start of a message that is too large. The message is skipped, and its bytes are reported as
+    `Garbled` before the next message.
 
     Attributes:
-        body_length: The value of its BodyLength, in bytes.
-        limit: The largest BodyLength that is accepted, in bytes.
-        msg_type: Its MsgType; None if unreadable.
+        body_length: BodyLength of the message, in bytes.
+        limit: The largest accepted BodyLength, in bytes.
+        msg_type: MsgType of the message; None if unreadable.
     """
 
     body_length: int
@@ -74,22 +74,25 @@ _SUMS_BY_END: Final = {
 """The sum of all bytes of a message modulo 256, by its last bytes: the SOH before CheckSum, and CheckSum."""
 _END_SIZE: Final = 1 + CHECK_SUM_SIZE
 MAX_HEADS: Final = 1024
-"""Maximum number of message beginnings whose size is cached; at the maximum all of them are discarded."""
+"""Maximum number of message beginnings whose size is cached. When it is reached, all of them are
+discarded.
+"""
 
 
 class Framer:
-    """Splits a stream into messages. Feed it bytes in chunks of any size; take complete messages with `next`.
+    """Splits a stream into messages. Pass in bytes with `feed`, in chunks of any size; get complete messages
+    with `next`.
 
     Bytes that are not a message are skipped and reported in one piece, before the next message. A complete
-    message with a wrong CheckSum is reported immediately. A message that is too large is reported once its
-    length is known, and then skipped. The results do not depend on how the stream was split into chunks, and
-    the work is linear in the length of the stream, whatever it contains.
+    message with a wrong CheckSum is reported at once. A message that is too large is reported when its length
+    is known, and then skipped. The results do not depend on how the stream was split into chunks, and the
+    work is linear in the length of the stream, whatever it contains.
 
-    All stored positions (`_at`, `_required`, `_looked_to`, those in `_sums`) are relative to the front of the
-    buffer, and are adjusted with it in `feed`.
+    All stored positions (`_at`, `_required`, `_looked_to`, those in `_sums`) are relative to the beginning of
+    the buffer; `feed` adjusts them when it removes bytes there.
 
     Messages of other FIX versions that follow a complete message are returned too, because the session
-    answers them: check `Frame.begin_string`.
+    answers them. Check `Frame.begin_string`.
     """
 
     __slots__ = (
@@ -125,7 +128,7 @@ class Framer:
             begin_string: the FIX version to search for in garbage.
             max_body_length: the largest BodyLength accepted, in bytes; a larger message is skipped.
             skip_by_check_sum: whether a message with a wrong BodyLength is skipped up to the first CheckSum
-                field after the end that BodyLength gives, as some engines do. A valid message that begins
+                field after the end according to BodyLength, as some engines do. A valid message that begins
                 before that end is then lost.
         """
         self._start = b"8=%b\x019=" % begin_string.encode("latin-1")
@@ -141,7 +144,7 @@ class Framer:
         self._required = 1
         """The buffer length required before another scan can make progress."""
         self._lost = False
-        """Whether this place was reached by skipping, so that only the expected version can begin here."""
+        """Whether the position was reached by skipping, so that only the expected version can begin there."""
         self._looked_to = 0
         """Position up to which a search has found no CheckSum field."""
         self._sums = Sums()
@@ -154,16 +157,16 @@ class Framer:
         self._report_now = False
         """Whether to report the skipped bytes without waiting for the next message."""
         self._next: Frame | None = None
-        """A message that waits until the garbage in front of it is reported."""
+        """A message that waits until the garbage before it is reported."""
 
     @property
     def pending(self) -> int:
-        """The number of bytes that wait for the rest of their message: at most one message and one chunk."""
+        """Number of bytes that wait for the rest of their message: at most one message and one chunk."""
         return len(self._buffer) - self._at
 
     @property
     def is_overtaken(self) -> bool:
-        """Whether another message seems to begin after the start of the incomplete one."""
+        """Whether another message seems to begin within the incomplete message."""
         return self._buffer.find(self._start, self._at + 1) >= 0
 
     def feed(self, data: bytes) -> None:
@@ -180,7 +183,7 @@ class Framer:
         self._buffer += data
 
     def next(self) -> Frame | Garbled | Oversized | None:
-        """Return the next message, or a report of skipped bytes; None until more is fed."""
+        """Return the next message, or a report of skipped bytes; None if more bytes are needed."""
         buffer, at = self._buffer, self._at
         # The fast path below is for consecutive messages. Garbage, and bytes that were already summed for a
         # message that proved invalid, are left to `_search`, which sums each byte a bounded number of times.
@@ -188,10 +191,9 @@ class Framer:
             return self._garbage_first(self._next or self._search())
         if len(buffer) < self._required:
             return None
-        # A message with the same beginning as an earlier one, BodyLength included, has the same size, so only
-        # its end and its CheckSum remain to be checked.
-        # With `_search` alone framing takes 1.6 times as long, and the replay of market data 1.2 times.
-        # `tests/framing/test_framing.py` compares the two.
+        # A message with the same beginning as an earlier one, including BodyLength, has the same size, so
+        # only its end and its CheckSum must be checked. With `_search` alone, framing takes 1.6 times as
+        # long, and the replay of market data 1.2 times. `tests/framing/test_framing.py` compares the two.
         size = self._sizes.get(bytes(buffer[at : at + self._head_size]))
         if size is None:
             return self._garbage_first(self._search())
@@ -201,8 +203,9 @@ class Framer:
             return None
         data = bytes(buffer[at:end])
         if _SUMS_BY_END.get(data[-_END_SIZE:]) != byte_sum(data) & 0xFF:
-            # CheckSum is wrong or missing. Sum these bytes in blocks from now on, so each is summed once for
-            # all message beginnings among them. Otherwise each beginning would sum its whole length again.
+            # CheckSum is wrong or missing. Sum these bytes in blocks from now on, so that each byte is summed
+            # once for all message beginnings among them. Otherwise each beginning would sum its whole length
+            # again.
             self._sums.restart(at, end)
             return self._garbage_first(self._search())
         self._at = end
@@ -210,8 +213,8 @@ class Framer:
         return Frame(data)
 
     def _garbage_first(self, frame: Frame | Oversized | None) -> Frame | Garbled | Oversized | None:
-        """Return the skipped bytes in front of a message, or the message."""
-        # Returned at once. Garbage before it is reported later, together with the bytes of this message.
+        """Return a report of the bytes skipped before a message or, if there are none, the message."""
+        # Returned at once. Garbage before it is reported later, together with the bytes of the large message.
         if isinstance(frame, Oversized):
             return frame
         if self.skipped and (frame is not None or self._report_now):
@@ -235,7 +238,7 @@ class Framer:
         while len(buffer) >= self._required:
             at = self._at
             head = HEAD.match(buffer, at)
-            # In garbage any bytes may look like a message: only the expected version ends it.
+            # In garbage any bytes may look like a message, so only the expected version ends it.
             if head is None or (self._lost and not buffer.startswith(self._start, at)):
                 if self._may_become_head(at):
                     self._required = len(buffer) + 1
@@ -269,8 +272,8 @@ class Framer:
             self._required = end + 1
             self._lost = False
             data = bytes(buffer[at:end])
-            # Only for the expected version: with a longer BeginString, the first `_head_size` bytes may end
-            # within BodyLength, so messages of different sizes would share them.
+            # Cached only for the expected version. With a longer BeginString, the first `_head_size` bytes
+            # may end within BodyLength, so messages of different sizes could share them.
             if data.startswith(self._start):
                 if len(self._sizes) >= MAX_HEADS:
                     self._sizes.clear()
@@ -292,7 +295,7 @@ class Framer:
         return byte_sum(self._buffer[start:end]) & 0xFF
 
     def _give_up(self, reason: str) -> None:
-        """Skip to where the next message may begin."""
+        """Skip to the position at which the next message may begin."""
         found = self._buffer.find(self._start, self._at + 1)
         self._skip_to(len(self._buffer) - self._start_begun() if found < 0 else found, reason)
         self._lost = True
@@ -309,7 +312,8 @@ class Framer:
         """Skip a complete message with a wrong CheckSum, unless another begins inside it."""
         if self._at >= self._sums.end:
             self._sums.restart(self._at, end)
-        # If another message begins inside, BodyLength may be wrong instead of CheckSum: continue from there.
+        # If another message begins inside, BodyLength may be wrong instead of CheckSum, so continue from
+        # there.
         found = self._buffer.find(self._start, self._at + 1, end)
         self._report_now = found < 0
         self._lost = found >= 0
@@ -322,7 +326,7 @@ class Framer:
             self._give_up(reason)
             return
         size, limit = len(self._buffer), sum_end + self._max_body_length
-        # Begin at the SOH before the expected CheckSum, or where the last search ended, so no byte is
+        # Begin at the SOH before the expected CheckSum, or where the last search ended, so that bytes are not
         # searched again with each chunk.
         found = _CHECK_SUM_FIELD.search(self._buffer, max(sum_end - 1, self._looked_to), limit)
         if found is not None:

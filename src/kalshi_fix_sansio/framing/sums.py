@@ -1,4 +1,4 @@
-"""Byte sums over ranges of a buffer that overlap."""
+"""Byte sums over overlapping ranges of a buffer."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from kalshi_fix_sansio.framing.frame import ADLER_BLOCK, byte_sum
 
 
 class Sums:
-    """Byte sums over overlapping ranges, for which each byte is summed a bounded number of times.
+    """Byte sums over overlapping ranges, computed so that each byte is summed a limited number of times.
 
-    Without it, nested message beginnings that all claim the same end would each be summed over their whole
-    length: quadratic work, which a peer could provoke.
+    Without this class, nested message beginnings with the same end would each be summed over their whole
+    length, which is quadratic work that a peer could cause.
 
-    The range is divided into blocks. The sum up to each block is kept, so the sum of whole blocks is one
-    difference; only the bytes of incomplete blocks at both ends are summed for each range. Positions are
-    those of the framer's buffer; `shift` adjusts them when bytes are removed from its front.
+    The range is divided into blocks. The sum up to each block is stored, so the sum of whole blocks is one
+    difference, and only the bytes of incomplete blocks at both ends are summed for each range. Positions are
+    those in the framer's buffer; `shift` adjusts them when bytes are removed from its beginning.
     """
 
     __slots__ = ("_base", "_totals", "end")
@@ -24,8 +24,9 @@ class Sums:
         self._totals = [0]
         """Sum from `_base` to each multiple of the block size after it."""
         self.end: int = 0
-        """End of the bytes that were already summed for a false message start; a start before it can use the
-        stored sums. 0 if there are none."""
+        """End of the bytes that were already summed for a false message start; 0 if there are none. A start
+        before it can use the stored sums.
+        """
 
     def restart(self, start: int, end: int) -> None:
         """Discard the sums; the bytes from `start` to `end` were summed once, for a false message start."""
@@ -34,13 +35,13 @@ class Sums:
         self.end = end
 
     def shift(self, size: int) -> None:
-        """Adjust the offsets after `size` bytes were removed from the front of the buffer."""
+        """Adjust the positions after `size` bytes were removed from the beginning of the buffer."""
         self.end -= size
         if self.end <= 0:  # no later start can be before it
             self.restart(0, 0)
             return
         self._base -= size
-        # Keep the last sum even if its bytes are dropped: the next ones are computed from it.
+        # Keep the last sum even if its bytes are removed, because the next sums are computed from it.
         gone = min(-self._base // ADLER_BLOCK, len(self._totals) - 1)
         if gone > 0:
             del self._totals[:gone]
@@ -49,11 +50,11 @@ class Sums:
     def total(self, buffer: bytearray, start: int, end: int) -> int:
         """Return the sum from `start` to `end`; `start` must not be before that of an earlier call.
 
-        Only differences of `_totals` are used, from the first whole block after `start`. The block that has
-        lost bytes at the front of the buffer is never among them.
+        Only differences of `_totals` are used, from the first whole block after `start`. They never include
+        the block that has lost bytes at the beginning of the buffer.
         """
         self.end = max(self.end, end)
-        # The first block that begins at or after `start`, and the one that contains `end`.
+        # The first block that begins at or after `start`, and the block that contains `end`.
         first = -(-(start - self._base) // ADLER_BLOCK)
         last = (end - self._base) // ADLER_BLOCK
         if last < first:

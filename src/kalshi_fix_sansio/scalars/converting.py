@@ -1,4 +1,4 @@
-"""Converters of the values passed to the constructors of messages."""
+"""Converters for the values passed to the constructors of messages."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from kalshi_fix_sansio.scalars.forms import EXPECTED, INT_END, is_integer
 from kalshi_fix_sansio.scalars.parsing import parse_decimal, parse_int
 
 MAX_DECIMALS: Final = 2048
-"""Maximum number of decimals cached by their text, because prices and quantities repeat."""
+"""Maximum number of decimals cached by their text."""
 
 
 def to_str(value: str) -> str:
     """Return a string for a STRING field.
 
     Raises:
-        TypeError: it is not a string.
-        ValueError: it is empty, or contains SOH, NUL or characters outside latin-1.
+        TypeError: the value is not a string.
+        ValueError: the value is empty, or contains SOH, NUL or characters outside latin-1.
     """
     if value.__class__ is str and value and value.isascii() and "\x01" not in value and "\0" not in value:
         return value
@@ -30,7 +30,9 @@ def to_str(value: str) -> str:
 
 
 def to_char(value: str) -> str:
-    """Return one character for a CHAR field; raises like `to_str`, and ValueError for more than one."""
+    """Return one character for a CHAR field; raise as `to_str` does, and ValueError for more than one
+    character.
+    """
     if not isinstance(value, str):
         raise TypeError(f"expected a string of one character, not {type(value).__name__}")
     return format_char(value)
@@ -40,8 +42,8 @@ def to_int(value: int | str) -> int:
     """Convert an int, or digits in wire format, for an INT field.
 
     Raises:
-        TypeError: it is a bool or neither an int nor a string.
-        ValueError: it has more than `MAX_INT_DIGITS` digits, or is text of another form.
+        TypeError: the value is a bool, or neither an int nor a string.
+        ValueError: the value has more than `MAX_INT_DIGITS` digits, or is text of another form.
     """
     if value.__class__ is int and -INT_END < value < INT_END:
         return value
@@ -55,7 +57,7 @@ def to_int(value: int | str) -> int:
 
 
 def to_seqnum(value: int | str) -> int:
-    """Return a number of 0 or more, for SEQNUM, LENGTH and NUMINGROUP fields; raises like `to_int`."""
+    """Return a number of 0 or more, for SEQNUM, LENGTH and NUMINGROUP fields; raise as `to_int` does."""
     if value.__class__ is int and 0 <= value < INT_END:
         return value
     number = to_int(value)
@@ -67,12 +69,12 @@ def to_seqnum(value: int | str) -> int:
 def to_decimal(value: Decimal | int | str) -> Decimal:
     """Return an exact number for a PRICE, QTY, AMT, FLOAT or PERCENTAGE field.
 
-    A string must have the form it has on the wire. A finite Decimal with an exponent, such as
-    `Decimal("1E+2")`, is accepted: it is sent as `100`.
+    A string must have the form used on the wire. A finite Decimal with an exponent, such as
+    `Decimal("1E+2")`, is accepted, and is sent as `100`.
 
     Raises:
-        TypeError: it is a float (binary fractions are not exact), a bool or of any other type.
-        ValueError: it is NaN, infinite, has more than `MAX_DECIMAL_DIGITS` digits on one side of its
+        TypeError: the value is a float (binary fractions are not exact), a bool or of any other type.
+        ValueError: the value is NaN, infinite, has more than `MAX_DECIMAL_DIGITS` digits on one side of its
             point, or is text of another form.
     """
     if value.__class__ is str:
@@ -92,11 +94,11 @@ def to_decimal(value: Decimal | int | str) -> Decimal:
 
 
 class Decimals(dict[str, Decimal]):
-    """Cache of decimals by their text, parsed on first use, and cleared when it is full.
+    """Cache of decimals by their text, which are parsed on first use. The cache is cleared when it is full.
 
-    A hit takes a third of the time of making the Decimal, and returns one whose hash is known; a miss takes
-    three times as long. Use it only for values that repeat. Look up by `[]`: `get` does not call
-    `__missing__`.
+    A hit takes a third of the time of creating the Decimal, and returns a Decimal whose hash is already
+    computed; a miss takes three times as long. Use this only for values that repeat, and look up with `[]`,
+    because `get` does not call `__missing__`.
     """
 
     __slots__ = ("_read",)
@@ -128,8 +130,8 @@ def to_data(value: bytes | str) -> bytes:
     """Return bytes for a DATA field, from bytes or latin-1 text.
 
     Raises:
-        TypeError: it is neither.
-        ValueError: it is empty, or text outside latin-1.
+        TypeError: the value is neither.
+        ValueError: the value is empty, or text outside latin-1.
     """
     if isinstance(value, str):
         require_latin_1(value)

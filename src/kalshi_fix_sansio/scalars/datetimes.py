@@ -1,4 +1,4 @@
-"""Converters of the dates and times passed to the constructors of messages."""
+"""Converters for the dates and times passed to the constructors of messages."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ def to_datetime(value: datetime) -> datetime:
     """Return an aware datetime for a UTCTIMESTAMP field, converted to UTC.
 
     Raises:
-        TypeError: it is not a datetime.
-        ValueError: it is naive (its instant is ambiguous), or cannot be represented in UTC.
+        TypeError: the value is not a datetime.
+        ValueError: the value is naive (its instant is ambiguous), or cannot be represented in UTC.
     """
     if not isinstance(value, datetime):
         raise TypeError(f"expected a datetime, not {type(value).__name__}")
@@ -29,18 +29,20 @@ def to_datetime(value: datetime) -> datetime:
 
 
 def to_date(value: date) -> date:
-    """Return a date for a UTCDATEONLY or LOCALMKTDATE field; a datetime or another type raises TypeError."""
+    """Return a date for a UTCDATEONLY or LOCALMKTDATE field; raise TypeError for a datetime or another
+    type.
+    """
     if not is_date(value):
         raise TypeError(f"expected a date, not {type(value).__name__}")
     return value
 
 
 def to_time(value: time) -> time:
-    """Return a time of day in UTC for a UTCTIMEONLY field; a naive one is taken to be UTC.
+    """Return a time of day in UTC for a UTCTIMEONLY field; a naive time is interpreted as UTC.
 
     Raises:
-        TypeError: it is not a time.
-        ValueError: it has another time zone: without a date it cannot be converted.
+        TypeError: the value is not a time.
+        ValueError: the value has another time zone; it cannot be converted without a date.
     """
     if not isinstance(value, time):
         raise TypeError(f"expected a time, not {type(value).__name__}")

@@ -17,7 +17,7 @@ from kalshi_fix_sansio.scalars.forms import EXPECTED, FORMS, INT_END, MAX_DECIMA
 # Looking digits up takes a fraction of the time of formatting them, and every message contains a time.
 _TWO_DIGITS: Final = tuple(f"{number:02d}" for number in range(100))
 THREE_DIGITS: Final = tuple(f"{number:03d}" for number in range(1000))
-"""The milliseconds of a time, as text."""
+"""Milliseconds as text, by number."""
 
 
 def format_string(value: str) -> str:
@@ -25,7 +25,7 @@ def format_string(value: str) -> str:
     if value.__class__ is not str:
         if not isinstance(value, str):
             raise EncodeError(f"expected a string, not {type(value).__name__}")
-        value = str.__str__(value)  # a code value's own formatting costs more than all the rest
+        value = str.__str__(value)  # an enum's own `str` takes longer than the rest of this function
     if not value:
         raise EncodeError("an empty string has no FIX form; leave the field None")
     if "\x01" in value or "\0" in value:
@@ -48,7 +48,7 @@ def format_char(value: str) -> str:
     if value.__class__ is not str:
         if not isinstance(value, str):
             raise EncodeError(f"expected a string, not {type(value).__name__}")
-        value = str.__str__(value)  # a code value's own formatting costs more than all the rest
+        value = str.__str__(value)  # an enum's own `str` takes longer than the rest of this function
     if len(value) != 1:
         raise EncodeError(f"expected {EXPECTED[Kind.CHAR]}")
     return value if " " <= value <= "~" else format_string(value)

@@ -11,11 +11,11 @@ from typing import Final
 from kalshi_fix_sansio.dialect.layout import Kind
 
 MAX_INT_DIGITS: Final = 18
-"""Maximum number of digits of an integer on the wire: every such number fits in a signed 64-bit integer."""
+"""Maximum number of digits of an integer on the wire. Every such number fits in a signed 64-bit integer."""
 INT_END: Final = 10**MAX_INT_DIGITS
 """The smallest integer with more digits."""
 MAX_DECIMAL_DIGITS: Final = 19
-"""Maximum number of digits of a decimal on either side of its point, when parsing and when encoding."""
+"""Maximum number of digits of a decimal on either side of its point, for parsing and encoding."""
 
 _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.(?:[0-9]{3}){1,3})?"
 _CLOCK_PLAIN = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{3}(?:[0-9]{3}(?:[0-9]{3})?)?)?"
@@ -50,21 +50,21 @@ LEXICAL_PLAIN: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.LENGTH: rf"{_DIGITS}+",
         Kind.SEQNUM: rf"{_DIGITS}+",
         Kind.NUMINGROUP: rf"{_DIGITS}+",
-        # Without a point both parts are one number, so together they have `MAX_DECIMAL_DIGITS`.
+        # Without a point, both parts are one number, so together they have at most `MAX_DECIMAL_DIGITS`.
         Kind.DECIMAL: r"-?[0-9]{1,10}+\.?+[0-9]{0,9}+",
-        # Months and days are not checked here: `fromisoformat` rejects those that do not exist.
+        # Months and days are not checked, because `fromisoformat` rejects those that do not exist.
         Kind.UTCTIMESTAMP: rf"[0-9]{{8}}-{_CLOCK_PLAIN}",
         Kind.UTCDATEONLY: r"[0-9]{8}",
         Kind.UTCTIMEONLY: _CLOCK_PLAIN,
         Kind.DATA: r"[^\x01]++",
     }
 )
-"""Forms that Python's conversions read correctly or reject with ValueError.
+"""Lexical forms of values that Python's conversions parse correctly or reject with ValueError.
 
-They exclude rare and irregular cases: leap seconds, decimals that begin with the point or are very long,
-data that contains SOH. Use them in front of the SOH that ends the value. They never backtrack, because that
-would only delay the rejection of a wrong value. Only repetitions of single characters are possessive:
-possessive repetitions of groups were broken before CPython 3.11.5.
+They exclude rare and irregular cases: leap seconds, decimals that begin with the point or are very long, and
+data that contains SOH. An expression must be followed by the SOH that ends the value. The expressions never
+backtrack, which would only delay the rejection of a wrong value. Only repetitions of single characters are
+possessive, because possessive repetitions of groups were broken before CPython 3.11.5.
 """
 
 EXPECTED: Final[Mapping[Kind, str]] = MappingProxyType(
@@ -92,10 +92,10 @@ FORMS: Final = {kind: re.compile(pattern) for kind, pattern in LEXICAL.items()}
 
 
 def is_integer(value: object) -> bool:
-    """Return whether the value is an integer; a bool is not."""
+    """Return whether a value is an integer, but not a bool."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def is_date(value: object) -> bool:
-    """Return whether the value is a date; a datetime is not."""
+    """Return whether a value is a date, but not a datetime."""
     return isinstance(value, date) and not isinstance(value, datetime)

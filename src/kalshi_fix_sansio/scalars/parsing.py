@@ -19,7 +19,7 @@ _SECOND = timedelta(seconds=1)
 def _parser(kind: Kind, convert: Callable[[str], _T]) -> Callable[[str], _T]:
     """Return a parser that reads text in the form of a kind, and raises ValueError for other text.
 
-    The form is bound once, because the lookup by its kind takes longer than the match.
+    The expression is bound once, because looking it up by kind takes longer than the match.
     """
     matches, text = FORMS[kind].fullmatch, f"expected {EXPECTED[kind]}"
 
@@ -56,7 +56,9 @@ parse_data: Callable[[str], bytes] = _parser(Kind.DATA, methodcaller("encode", "
 
 
 def convert_utctimestamp(raw: str) -> datetime:
-    """Make a datetime of text that has the form of a UTCTIMESTAMP; ValueError if no such day exists."""
+    """Convert text with the form of a UTCTIMESTAMP to a datetime; raise ValueError if the day does not
+    exist.
+    """
     # `fromisoformat` refuses 60 seconds.
     if raw[15:17] == "60":
         try:
@@ -67,12 +69,12 @@ def convert_utctimestamp(raw: str) -> datetime:
 
 
 def convert_utcdateonly(raw: str) -> date:
-    """Make a date of text that has the form of a UTCDATEONLY; ValueError if no such day exists."""
+    """Convert text with the form of a UTCDATEONLY to a date; raise ValueError if the day does not exist."""
     return date.fromisoformat(raw)
 
 
 def convert_utctimeonly(raw: str) -> time:
-    """Make a time of text that has the form of a UTCTIMEONLY."""
+    """Convert text with the form of a UTCTIMEONLY to a time."""
     # A time does not support addition, so use a datetime on an arbitrary day.
     if raw[6:8] == "60":
         return (datetime.fromisoformat("20000101T" + raw[:6] + "59" + raw[8:]) + _SECOND).time()

@@ -1,12 +1,13 @@
 """Validation of a message against its layout, for one product, session type and sender.
 
-The session validates before sending, so `send` raises for a message that the peer would reject; a strict
-receiver applies the same rules to incoming messages. The rules are those of the dialect: where a message may
-be sent, which members are required, optional or forbidden there, conditions between fields, bounds of
-groups, limits of values.
+The session validates messages before sending, so `send` raises for a message that the peer would reject; a
+strict session applies the same rules to incoming messages. The dialect defines the rules: where a message may
+be sent, which members are required, optional or forbidden there, conditions between fields, the number of
+group entries, and limits of values.
 
-The rules of a layout are compiled once for each place (product, session type, side, settings of the Logon)
-to one function (`compiled`) that checks rule by rule (`rules`) and returns the problems; it is cached.
+The rules of a layout are compiled once for each place (product, session type, side, settings of the Logon) to
+a function that returns the problems, and the function is cached. `compiled` writes the function; `rules`
+determines the rules for a place and the texts of the problems.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ __all__ = [
 
 _L = TypeVar("_L", BlockLayout, MessageLayout)
 _MAX_KEPT: Final = 1024
-"""Maximum number of compiled checks kept: far more than the layouts of a dialect in all its sessions."""
+"""Maximum number of compiled checks kept; far more than a dialect has layouts in all its session types."""
 
 
 def validate(
@@ -54,7 +55,7 @@ def validate(
     logon: LogonFacts | None = None,
     allow_unknown_codes: bool = True,
 ) -> tuple[Problem, ...]:
-    """Return all problems of a message to be sent by this side; empty if it may be sent.
+    """Return all problems of a message that a side wants to send; empty if it may be sent.
 
     Args:
         message: an instance of the layout's class.
@@ -63,8 +64,8 @@ def validate(
         session: the session type's name, such as KalshiNR.
         sender: which side sends the message.
         logon: the settings of the session's Logon (`logon_facts`); None skips the rules that depend on them.
-        allow_unknown_codes: whether code values unknown to the dialect may be sent in fields where a venue
-            may add some. The default of `Session.send` is False, because they are most likely mistakes.
+        allow_unknown_codes: whether code values unknown to the dialect are valid in fields to which the venue
+            may add values. `Session.send` uses False by default, because they are most likely mistakes.
     """
     return checker(layout, Place(product, session, sender, layout.msg_type, logon, allow_unknown_codes))(
         message
@@ -88,7 +89,7 @@ def validate_block(
 ) -> tuple[Problem, ...]:
     """Return all problems of one block: a body, a header, a trailer or a group entry.
 
-    `msg_type` is the MsgType of its message, which is used only for a header; `logon` is as in `validate`.
+    `msg_type` is the MsgType of the message, which is needed only for a header; `logon` is as in `validate`.
     """
     return block_checker(layout, Place(product, session, sender, msg_type, logon))(block)
 
@@ -120,13 +121,13 @@ _kept: Final[dict[tuple[int, Place, object], tuple[object, Check]]] = {}
 
 def _lookup(layout: _L, work_out: Callable[[_L, Place], Check], place: Place) -> Check:
     """Return the check of a layout in one place, compiled on first use."""
-    # The key contains the layout's id, because hashing a layout visits all its members each time.
+    # The key contains the layout's `id`, because hashing a layout visits all its members each time.
     key = (id(layout), place, work_out)
     kept = _kept.get(key)
     if kept is None:
         if len(_kept) >= _MAX_KEPT:
             _kept.clear()
-        # Keep the layout next to its checker: while it is alive, no other layout can get its id.
+        # Keep the layout with its check: while the layout exists, no other layout can have its `id`.
         kept = _kept[key] = (layout, work_out(layout, place))
     return kept[1]
 

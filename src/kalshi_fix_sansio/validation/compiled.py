@@ -1,9 +1,9 @@
 """The compiled check: one generated function for each layout and place, which finds all problems.
 
-Each rule becomes a line with its test, followed by the call that adds its problem; there is no other list of
-rules. For a value the line contains only a fast test for clearly valid values: the class that its
-converter returns, ASCII, a known code. Other values are passed to `ValueJudge`, which handles every case.
-A valid order takes 1.1 µs this way, and 35 µs when its rules are interpreted one by one from a list.
+Each rule becomes a line that contains its test and the call that adds its problem. For a value, the line
+contains only a fast test for clearly valid values: the class that the converter returns, ASCII, a known code.
+Other values are passed to `ValueJudge`, which handles every case. The check of a valid order takes 1.1 µs,
+compared with 35 µs if the rules are interpreted one by one from a list.
 
 The function is generated at run time because a place includes the settings of the session's Logon.
 
@@ -56,23 +56,23 @@ from kalshi_fix_sansio.scalars import MAX_INT_DIGITS
 from kalshi_fix_sansio.validation import rules
 
 Check = Callable[[Any], tuple[Problem, ...]]
-"""Takes a message; returns all its problems."""
+"""A function that returns all problems of a message."""
 
 _TEXTS: Final = frozenset((Kind.STRING, Kind.CHAR))
 _INTEGERS: Final = frozenset((Kind.INT, Kind.LENGTH, Kind.SEQNUM, Kind.NUMINGROUP))
 
 
 def compile_rules(layout: BlockLayout, place: Place) -> Check:
-    """Compile the check of a block in one place, which takes a millisecond or two.
+    """Compile the check of a block in one place, which takes 1 to 2 ms.
 
-    The check raises EncodeError or TypeError if a condition or a limit has to evaluate a value that has no
-    FIX form.
+    The check raises EncodeError or TypeError if a condition or a limit must evaluate a value that has no FIX
+    form.
     """
     return _compiled(layout, _Writer(place))
 
 
 def compile_presence(layout: BlockLayout, place: Place) -> Check:
-    """Compile a check of presence only, without limits of values."""
+    """Compile a check only of presence, without limits of values."""
     return _compiled(layout, _Writer(place, limits=False))
 
 
@@ -84,18 +84,19 @@ def _compiled(layout: BlockLayout, writer: _Writer) -> Check:
 
 @attrs.define(eq=False)
 class _Writer:
-    """Writes the source; `names` contains the objects that it refers to."""
+    """Writes the source of a check; `names` contains the objects that the source refers to."""
 
     place: Place
     limits: bool = True
-    """Whether to check values, and not only presence."""
+    """Whether values are checked, not only presence."""
     names: dict[str, Any] = attrs.field(factory=lambda: {"Decimal": Decimal})
 
     def block(self, layout: BlockLayout, at: str, where: str) -> list[str]:
         """Return the lines that check the block in the variable `at`.
 
-        `where` is the source of the expression that names the entry. Rules of one kind are grouped, in the
-        order of the reported problems: missing and forbidden members first.
+        `where` is the source of an expression for the text that identifies the group entry. Problems are
+        reported in the sequence of the lines: missing members, forbidden members, limits, conditions,
+        choices, groups.
         """
         by_name = {member.name: member for member in layout.members}
         required: list[str] = []
@@ -107,7 +108,7 @@ class _Writer:
             value = f"{at}.{member.attribute}"
             presence = rules.presence_of(member, self.place)
             when = rules.conditions_of(member, self.place)
-            # A forbidden member is reported only as forbidden: its value is not checked.
+            # A forbidden member is reported only as forbidden; its value is not checked.
             if when is None or presence is Presence.FORBIDDEN:
                 statement = self._problem(rules.unwanted(member, "must not be sent here"), where)
                 forbidden += [f"if {_present(member, value)}: {statement}"]
@@ -143,7 +144,7 @@ class _Writer:
         always, instead = rules.limits_of(member, self.place)
         judge = self._judge(member, always)
         if not instead and judge.limit is None:
-            return []  # a value without a FIX form is reported by the encoder
+            return []  # the encoder reports a value without a FIX form
         lines = self._value_lines(member, judge, where, always)
         if instead:
             lines = self._limit_choice_lines(
@@ -165,8 +166,9 @@ class _Writer:
         at: str,
         by_name: dict[str, Member],
     ) -> list[str]:
-        """Return the lines that check the limit that applies: the last one whose condition holds, so they are
-        tested in reverse."""
+        """Return the lines that check the limit that applies, which is the last one whose condition holds;
+        the conditions are therefore tested in reverse.
+        """
         lines: list[str] = []
         for limit in reversed(instead):
             lines += [
@@ -185,15 +187,16 @@ class _Writer:
     def _value_lines(
         self, member: FieldMember, judge: rules.ValueJudge, where: str, limits: tuple[Limit, ...]
     ) -> list[str]:
-        """Return the lines that call `ValueJudge` for values not clearly within the limits of field and
-        place."""
+        """Return the lines that call `ValueJudge` for values that are not clearly within the limits of field
+        and place.
+        """
         field = member.field
         limited = bool(limits)
         ranged = field.minimum is not None or field.maximum is not None
         formed = field.pattern is not None or field.max_length is not None
         coded = field.codes is not None
-        # A value for which every guard is false must be valid. All others are checked in full, which is only
-        # slower.
+        # A value for which every guard is false must be valid. All other values are checked in full, which
+        # only takes longer.
         guards: list[str] = []
         if field.kind is Kind.DECIMAL and not formed and not coded:
             check = f"{self._name(judge.note)}(p, v, {where})"
@@ -203,8 +206,8 @@ class _Writer:
                 f"except TypeError: {check}  # a signaling NaN has no hash",
             ]
         if coded and not ranged and not formed and not limited:
-            # Nothing else restricts the value, so every enum member is valid. Values of other classes go to
-            # the judge; some are valid, such as text with several codes.
+            # Nothing else restricts the value, so every enum member is valid. The judge checks values of
+            # other classes, some of which are valid, such as text with several codes.
             guards = [f"v.__class__ is not {self._name(field.codes)}"]
         elif coded and not ranged and not formed and all(_only_values(limit) for limit in limits):
             # Only the members that the limit allows are valid. There is exactly one limit, because at most
@@ -254,9 +257,9 @@ class _Writer:
         return lines + ([f"if not ({is_there}):", *_inner(absent)] if absent else [])
 
     def _holds(self, condition: Condition, at: str, by_name: dict[str, Member]) -> str:
-        """Return the source of the test whether a block meets a condition.
+        """Return the source of an expression that is true if a block satisfies a condition.
 
-        A condition without terms depends only on the place, for which it is already decided: it holds.
+        A condition without terms depends only on the place. It holds, or it would have been left out.
         """
         terms = [
             self._term(by_name[name], values, f"{at}.{by_name[name].attribute}")
@@ -266,7 +269,8 @@ class _Writer:
 
     def _term(self, member: Member, values: tuple[str, ...] | None, value: str) -> str:
         present = _present(member, value)
-        # `layout.Terms`: None requires absence, an empty tuple presence; "" among the values allows absence.
+        # See `layout.Terms`: None requires absence, an empty tuple presence, and "" among the values allows
+        # absence.
         if values is None:
             return f"not ({present})"
         if not values or isinstance(member, GroupMember):
@@ -278,7 +282,7 @@ class _Writer:
         plain = _plain_class(member)
         if plain is not None:
             members = (True, False) if plain is bool else plain
-            # The matching members are computed here, once. A value of another class is formatted for each
+            # The matching members are computed once, here. A value of another class is formatted for each
             # message, and its text is compared.
             known = f"{value} in {self._name(rules.satisfying(members, member, values))}"
             written = f"({known} if {value}.__class__ is {self._name(plain)} else {written})"
@@ -291,7 +295,7 @@ class _Writer:
             for member in members
             for value in [_present(member, f"{at}.{member.attribute}")]
         )
-        # A tuple, because every choice in the spec has at least two members.
+        # This is always a tuple, because every choice in the spec has at least two members.
         lines = [f"there = ({there})", "n = there.count(True)"]
         if not rule.optional:
             lines += [f"if not n: {self._problem(rules.none_of(members), where)}"]
@@ -371,13 +375,16 @@ def _only_values(limit: Limit) -> bool:
 
 
 def _present(member: Member, value: str) -> str:
-    """Return the source of the test whether a member is present: as in the encoder, a field unless it is
-    None, a group if it has entries."""
+    """Return the source of an expression that is true if a member is present. As in the encoder, a field is
+    present unless it is None, and a group if it has entries.
+    """
     return value if isinstance(member, GroupMember) else f"{value} is not None"
 
 
 def _plain_class(member: FieldMember) -> Any:
-    """Return the class whose instances can be checked by lookup, without encoding them."""
+    """Return the class whose instances can be checked by lookup, without encoding them; None if there is
+    none.
+    """
     return bool if member.field.kind is Kind.BOOLEAN else member.field.codes
 
 

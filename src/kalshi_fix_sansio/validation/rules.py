@@ -1,4 +1,4 @@
-"""The requirements of a layout for its members in one place, and the texts for violations."""
+"""The requirements for the members of a layout in one place, and the texts for violations."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.scalars import FORMATTERS
 
 ProblemFactory = Callable[[str], Problem]
-"""Takes the text that names the group entry, empty outside of groups; returns the problem."""
+"""A function that returns a problem, for the text that identifies the group entry (empty outside groups)."""
 
 MAX_SOUND: Final = 2048
-"""Maximum number of valid decimals cached for a field; then all are dropped."""
+"""Maximum number of valid decimals cached for a field. When it is reached, all of them are discarded."""
 
 
 # --- requirements of a place -------------------------------------------------------------------------
@@ -35,7 +35,7 @@ MAX_SOUND: Final = 2048
 def presence_of(member: Member, place: Place) -> Presence:
     """Return whether a member is required, optional or forbidden, regardless of other members."""
     presence = member.presence
-    # The last rule that applies is used. A rule whose scope depends on an unknown Logon does not apply.
+    # The last rule that applies counts. A rule whose scope depends on an unknown Logon does not apply.
     for rule in member.rules:
         if rule.scope.covers(place):
             presence = rule.presence
@@ -46,8 +46,8 @@ def presence_of(member: Member, place: Place) -> Presence:
 class Conditions:
     """The conditions under which a member is required or forbidden.
 
-    It is required when any of `required_when` holds, forbidden when any of `forbidden_when` holds, and
-    forbidden unless any of `only_when` holds, if there are any.
+    The member is required when any of `required_when` holds, and forbidden when any of `forbidden_when`
+    holds. If `only_when` is not empty, the member is also forbidden unless any of `only_when` holds.
     """
 
     required_when: tuple[Condition, ...]
@@ -56,15 +56,15 @@ class Conditions:
 
 
 def conditions_of(member: Member, place: Place) -> Conditions | None:
-    """Return a member's conditions; None if they forbid it regardless of other members.
+    """Return the conditions of a member; None if the member is forbidden regardless of other members.
 
     A condition on unknown settings neither requires nor forbids a member.
     """
-    # `covers` returns None for a scope that depends on an unknown Logon: such a condition may hold.
+    # `covers` returns None for a scope that depends on an unknown Logon; such a condition may hold.
     only = [condition for condition in member.only_when if condition.scope.covers(place) is not False]
     if member.only_when and not only:
         return None
-    # If one of them holds for every message, or may hold, the others have no effect.
+    # If one of these conditions holds for every message, or may hold, the others have no effect.
     unknown = any(condition.scope.covers(place) is None or not condition.terms for condition in only)
     return Conditions(
         tuple(condition for condition in member.required_when if condition.scope.covers(place)),
@@ -75,8 +75,8 @@ def conditions_of(member: Member, place: Place) -> Conditions | None:
 
 def limits_of(member: Member, place: Place) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
     """Return the limits of a member in this place that apply regardless of other members, and those that
-    replace them when their terms hold; the last of several applies. A limit that depends on unknown settings
-    is not applied, and cancels the limits before it.
+    replace them when their terms hold; if several hold, the last one applies. A limit that depends on unknown
+    settings is not applied, and cancels the limits before it.
     """
     always: tuple[Limit, ...] = ()
     instead: tuple[Limit, ...] = ()
@@ -101,12 +101,14 @@ def label(member: Member) -> str:
 
 
 def any_of(conditions: Iterable[Condition], by_name: Mapping[str, Member]) -> str:
-    """Return conditions of which one is enough, as text for the user."""
+    """Return text for the user about conditions of which one is enough."""
     return ", or ".join(where_words(condition, by_name) for condition in conditions)
 
 
 def missing(member: Member, when: str = "") -> ProblemFactory:
-    """Return a builder of the problem of a missing required member; `when` is from `where_words`."""
+    """Return a function that builds the problem for a missing required member; `when` is text from
+    `where_words`.
+    """
     after = when and f" {when}"
     return lambda where: Problem(
         Reason.REQUIRED_TAG_MISSING, f"{label(member)} is required{where}{after}", member.tag
@@ -114,14 +116,14 @@ def missing(member: Member, when: str = "") -> ProblemFactory:
 
 
 def unwanted(member: Member, before: str, after: str = "") -> ProblemFactory:
-    """Return a builder of the problem of a forbidden member."""
+    """Return a function that builds the problem for a forbidden member."""
     return lambda where: Problem(
         Reason.TAG_NOT_DEFINED_FOR_MESSAGE, f"{label(member)} {before}{where}{after}", member.tag
     )
 
 
 def none_of(members: tuple[Member, ...]) -> ProblemFactory:
-    """Return a builder of the problem that none of these members is present."""
+    """Return a function that builds the problem for the case that none of these members is present."""
     names = ", ".join(map(label, members))
     return lambda where: Problem(
         Reason.REQUIRED_TAG_MISSING, f"one of {names} is required{where}", members[0].tag
@@ -129,8 +131,9 @@ def none_of(members: tuple[Member, ...]) -> ProblemFactory:
 
 
 def several_of(members: tuple[Member, ...]) -> Callable[[str, tuple[bool, ...]], Problem]:
-    """Return a builder of the problem that several of these members are present; it takes their presence in
-    order."""
+    """Return a function that builds the problem for the case that several of these members are present. Its
+    second argument contains, for each member, whether it is present.
+    """
     names = ", ".join(map(label, members))
 
     def say(where: str, there: tuple[bool, ...]) -> Problem:
@@ -142,7 +145,7 @@ def several_of(members: tuple[Member, ...]) -> Callable[[str, tuple[bool, ...]],
 
 
 def miscounted(member: GroupMember, bounds: str) -> Callable[[str, int], Problem]:
-    """Return a builder of the problem of a group with too few or too many entries."""
+    """Return a function that builds the problem for a group with too few or too many entries."""
     return lambda where, count: Problem(
         Reason.VALUE_INCORRECT,
         f"{label(member)}{where} has {count} entries: expected {bounds}",
@@ -152,12 +155,12 @@ def miscounted(member: GroupMember, bounds: str) -> Callable[[str, int], Problem
 
 
 def place_of_entry(member: GroupMember) -> Callable[[int, str], str]:
-    """Return a function that names an entry, counted from 1."""
+    """Return a function that builds the text that identifies an entry, counted from 1."""
     return lambda number, where: f" in entry {number} of {label(member)}{where}"
 
 
 def no_entry(member: GroupMember) -> Callable[[str, int, object], Problem]:
-    """Return a builder of the problem of an object that is not an entry of this group."""
+    """Return a function that builds the problem for an object that is not an entry of this group."""
     expected = member.entry.cls.__name__
     return lambda where, number, entry: Problem(
         Reason.INCORRECT_DATA_FORMAT,
@@ -168,19 +171,20 @@ def no_entry(member: GroupMember) -> Callable[[str, int, object], Problem]:
 
 @attrs.define(eq=False)
 class ValueJudge:
-    """Checks any value of one field: whether it can be encoded, and is within its limits."""
+    """Checks whether a value of one field can be encoded and is within its limits."""
 
     field: FieldLayout
     limit: LimitCheck | None
     sound: set[Any] = attrs.field(factory=set)
     """Cache of valid decimals, because prices and quantities repeat: a lookup takes 0.2 µs, the check of
-    range and step 7 µs. An equal decimal with too many digits to be encoded passes as well; the encoder
-    rejects it."""
+    range and step 7 µs. An equal decimal with too many digits to be encoded passes too, but the encoder
+    rejects it.
+    """
 
     def __call__(self, problems: list[Problem], value: Any, where: str) -> None:
         """Add the problems of a value."""
         field = self.field
-        # Encode first: comparing a value that has no FIX form with a limit may raise, as with NaN.
+        # Encode first, because comparing a value that has no FIX form, such as NaN, with a limit may raise.
         try:
             wire = FORMATTERS[field.kind](value)
         except EncodeError as error:
@@ -195,7 +199,7 @@ class ValueJudge:
             problems.append(Problem(Reason.VALUE_INCORRECT, text, field.tag, shown))
 
     def note(self, problems: list[Problem], value: Any, where: str) -> None:
-        """Add the problems of a decimal, and cache a valid one."""
+        """Add the problems of a decimal, and cache it if it is valid."""
         before = len(problems)
         self(problems, value, where)
         if len(problems) == before:
@@ -205,10 +209,10 @@ class ValueJudge:
 
 
 def formatted(member: FieldMember) -> Callable[[Any], str]:
-    """Return the function that encodes the member's values, to which conditions are compared."""
+    """Return the function that encodes the member's values, to compare them with conditions."""
     return FORMATTERS[member.field.kind]
 
 
 def satisfying(values: Iterable[Any], member: FieldMember, terms: tuple[str, ...]) -> frozenset[Any]:
-    """Return those of the values that a condition requires, or a limit allows."""
+    """Return the values that a condition requires, or a limit allows."""
     return frozenset(value for value in values if formatted(member)(value) in terms)
