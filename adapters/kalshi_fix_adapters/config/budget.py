@@ -1,8 +1,7 @@
-"""The interface of a rate budget that a client requires: `kalshi_fix_sansio.trading.RateBudget` implements
-it.
+"""The interface of a rate budget, as a client needs it; `kalshi_fix_sansio.trading.RateBudget` implements it.
 
-It is a protocol because importing that class would import the state machines with every client, which would
-make importing a client a sixth slower.
+This is a protocol, because importing the class would import the state machines with every client, and
+importing a client would take a sixth longer.
 """
 
 from __future__ import annotations
@@ -18,26 +17,28 @@ Bucket = Literal["read", "write"]
 
 
 class Budget(Protocol):
-    """The rate limits of an account; `RateBudget` describes the methods. Used under a lock."""
+    """The rate limits of an account; `RateBudget` describes the methods. Clients use it with a lock held."""
 
     @property
     def product(self) -> Product:
-        """The product of the account; clients of the other product are refused."""
+        """The product of the account; clients of the other product cannot use the budget."""
 
     def lane(self, message: Message) -> str:
         """Return the queue in which a message waits; messages in different queues do not block each other."""
 
     def wait(self, message: Message, now: Instant) -> float:
-        """Return the seconds until a message may be sent."""
+        """Return the number of seconds until a message may be sent."""
 
     def sent(self, message: Message, now: Instant) -> None:
         """Record a sent message."""
 
     def withdraw(self, message: Message, now: Instant) -> None:
-        """Withdraw a recorded message that was not sent after all."""
+        """Undo `sent` for a message that was not sent after all."""
 
     def reserve_logon(self, owner: Hashable, seconds: float, now: Instant) -> float:
-        """Reserve a Logon for this many seconds; return 0, or the seconds after which to try again."""
+        """Reserve a Logon for this many seconds; return 0, or the number of seconds after which to try
+        again.
+        """
 
     def settle_logon(self, owner: Hashable, now: Instant, *, sent: bool) -> None:
         """End the reservation of a Logon, or the wait for one."""
@@ -46,4 +47,4 @@ class Budget(Protocol):
         """Record tokens spent outside the client, such as by REST."""
 
     def apply(self, event: object, now: Instant) -> object:
-        """Process a rejection by the venue."""
+        """Apply a reject of the venue."""

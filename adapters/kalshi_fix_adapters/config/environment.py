@@ -11,11 +11,10 @@ For the prediction product the variables begin with `KALSHI_`, for margin with `
 | `..._FIX_ENDPOINTS` | addresses other than Kalshi's: `KalshiNR=localhost:8228,KalshiMD=localhost:8233` |
 | `..._FIX_CA_FILE` | PEM file with the CA to trust at those addresses |
 
-A key is used only with its own product and environment: each product reads separate variables, the
-environment is Kalshi's demo unless the call names production, and the overrides above are refused for
-production.
-If `..._FIX_ENDPOINTS` is set, it must name every session type in use, so none connects to Kalshi by
-oversight.
+A key is used only with its own product and environment: each product has separate variables, the environment
+is Kalshi's demo unless the call selects production, and the variables for endpoints and CA are refused for
+production. If `..._FIX_ENDPOINTS` is set, it must contain every session type in use, so that no client
+connects to Kalshi by mistake.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ DEMO = "demo"
 MAX_KEY_FILE = 64 * 1024
 """Maximum size of a private key file in bytes; the largest keys take a few thousand."""
 _HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}|\[[0-9A-Fa-f:.%]{2,60}\]")
-"""A host name or address."""
+"""Pattern of a host name or address."""
 
 _PORT = re.compile("[0-9]{1,5}")
 
@@ -60,7 +59,7 @@ class KeyFileWarning(UserWarning):
 
 @attrs.frozen
 class Credentials:
-    """An API key: its id and its signer. The key itself is never shown.
+    """An API key: its id and its signer. The private key is never displayed.
 
     Attributes:
         key_id: Id of the API key, a UUID.
@@ -87,15 +86,15 @@ def find_credentials(
     passphrase: str | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Credentials:
-    """Return the API key of a product, from the arguments and, for omitted ones, the environment.
+    """Return the API key of a product, from the arguments and, for omitted arguments, the environment.
 
     Args:
         product: `prediction` or `margin`.
         key_id: the API key's id, a UUID.
         private_key: PEM text, or an already loaded key.
-        private_key_path: file with PEM text, instead of `private_key`.
-        passphrase: for an encrypted key.
-        environ: read instead of `os.environ`.
+        private_key_path: file with PEM text, as an alternative to `private_key`.
+        passphrase: passphrase of an encrypted key.
+        environ: variables to read instead of `os.environ`.
 
     Raises:
         ConfigurationError: a value is missing or given twice.
@@ -145,7 +144,8 @@ def _load_key_file(path: Path, passphrase: str | None) -> Signer:
     except (OSError, RuntimeError, ValueError) as error:  # also an unknown home folder, or NUL in the name
         problem = getattr(error, "strerror", None) or type(error).__name__
     if problem:
-        # Raised outside of the handler, because the caught error, as context, would show the path unmasked.
+        # Raised outside the handler, because the caught error would be shown as context, with the unmasked
+        # path.
         raise KeyFileError(
             f"the private key file {shown(path)} cannot be read ({problem}); give the path of the PEM file"
         )
@@ -174,8 +174,8 @@ def find_endpoint(
     port: int | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Endpoint:
-    """Return the endpoint of a session type: from the arguments, else from the environment variables, else
-    Kalshi's.
+    """Return the endpoint of a session type: from the arguments, or else from the environment variables, or
+    else that of Kalshi.
 
     Raises:
         ConfigurationError: Kalshi has no such environment, or it does not offer the session type.
@@ -212,10 +212,11 @@ def find_endpoint(
 
 @hides_locals
 def find_security(product: str, environment: str, *, environ: Mapping[str, str] | None = None) -> Security:
-    """Return the TLS settings of the environment: its CA file, else the system's authorities.
+    """Return the TLS settings: the CA file from the environment variables, or else the authorities of the
+    system.
 
     Raises:
-        ConfigurationError: production was requested, and the environment sets another CA.
+        ConfigurationError: production was requested, and the environment variables set another CA.
     """
     name = f"{_prefix(product)}_FIX_CA_FILE"
     path = _override(name, environment, environ)
@@ -249,6 +250,8 @@ def _overrides(name: str, environment: str, environ: Mapping[str, str] | None) -
 
 
 def export_lines(product: str, values: Mapping[str, Any]) -> list[str]:
-    """Return shell lines that set variables of a product, given without prefix, such as `{"KEY_ID": ...}`."""
+    """Return shell lines that set variables of a product. Names are given without prefix, such as `{"KEY_ID":
+    ...}`.
+    """
     prefix = _prefix(product)
     return [f"export {prefix}_{name}={shlex.quote(str(value))}" for name, value in values.items()]

@@ -42,8 +42,8 @@ class ClientFactory(Protocol[C_co]):
 class Factories(Generic[C]):
     """Creates clients of one kind. A client connects when it is opened.
 
-    Every method raises ConfigurationError when a setting is missing or contradicts another, and its subclass
-    KeyFileError when the private key file cannot be used.
+    Every method raises ConfigurationError if a setting is missing or contradicts another, and its subclass
+    KeyFileError if the private key file cannot be used.
     """
 
     def __init__(self, client: Callable[[ConnectionPlan], C]) -> None:
@@ -62,8 +62,9 @@ class Factories(Generic[C]):
         """Return a client for orders: KalshiNR, or KalshiRT with `retransmission`.
 
         Args:
-            retransmission: KalshiRT: missed messages are resent; also RFQs and settlement reports.
-            listener: a read-only feed of the account's execution reports; requires a separate API key.
+            retransmission: use KalshiRT, which resends missed messages and also has RFQs and settlement
+                reports.
+            listener: get a read-only feed of the account's execution reports; requires a separate API key.
             config: shared settings.
             **options: see `Options`.
         """
@@ -74,22 +75,22 @@ class Factories(Generic[C]):
 
     @hides_locals
     def drop_copy(self, *, config: ClientConfig | None = None, **options: Unpack[Options]) -> C:
-        """Return a client for KalshiDC: requests for past execution reports."""
+        """Return a client for KalshiDC, to request past execution reports."""
         return self._make("drop_copy", config, options)
 
     @hides_locals
     def market_data(self, *, config: ClientConfig | None = None, **options: Unpack[Options]) -> C:
-        """Return a client for KalshiMD: books, trades and trading status."""
+        """Return a client for KalshiMD, to receive books, trades and trading status."""
         return self._make("market_data", config, options)
 
     @hides_locals
     def post_trade(self, *, config: ClientConfig | None = None, **options: Unpack[Options]) -> C:
-        """Return a client for KalshiPT: settlement reports (prediction only)."""
+        """Return a client for KalshiPT, to receive settlement reports (prediction only)."""
         return self._make("settlement", config, options)
 
     @hides_locals
     def rfq(self, *, config: ClientConfig | None = None, **options: Unpack[Options]) -> C:
-        """Return a client for KalshiRFQ: market makers in requests for quotes (prediction only)."""
+        """Return a client for KalshiRFQ, for market makers in requests for quotes (prediction only)."""
         return self._make("rfq", config, options)
 
     def _make(

@@ -31,7 +31,7 @@ from kalshi_fix_sansio.session import MessageStore
 from kalshi_fix_sansio.signing import Signer
 
 QUEUE_LIMIT = 10_000
-"""Number of waiting events at which the client stops reading (it still processes the chunk already read)."""
+"""Number of waiting events at which the client stops reading; it still processes the data already read."""
 QUEUE_BYTES = 64 * 1024 * 1024
 """Number of bytes of waiting messages, in their wire format, at which the client stops reading."""
 Observers = Observer | Iterable[Observer]
@@ -45,19 +45,19 @@ class ConnectionPlan:
     security: Security
     config: SessionConfig
     timeout: float
-    """Seconds for connecting, for the Logon and for the Logout, each."""
+    """Maximum time in seconds for each of connecting, the Logon and the Logout."""
     environment: str = "demo"
-    """The environment of the API key, independent of the endpoint."""
+    """The environment of the API key, whatever the endpoint."""
     reconnect: ReconnectPolicy | None = attrs.field(factory=ReconnectPolicy)
     """When to reconnect; None to make only one connection."""
     store: MessageStore | StoreFactory | None = None
-    """The store of numbers and messages: an opened one, a factory that opens it, or None for memory."""
+    """The store of numbers and messages: an opened store, a factory that opens it, or None for memory."""
     account: str | None = None
     """Name of the store; None for the key's id."""
     reset_seq_num: bool = False
-    """Whether the first logon restarts the numbers of a session with resend, whatever the store contains."""
+    """Whether the first logon resets the numbers of a session with resend, whatever the store contains."""
     shapes: Path | None = None
-    """The file of shapes; None for the one beside the store's file, if that is in a folder."""
+    """The file of shapes; None for the file next to the store's file, if the store is a file."""
     freeze: bool = False
     queue_limit: int = QUEUE_LIMIT
     queue_bytes: int = QUEUE_BYTES
@@ -76,8 +76,7 @@ class ConnectionPlan:
 
 
 class SessionSettings(TypedDict, total=False):
-    """Settings that a client passes to its sessions, with the names of `SessionConfig`, where each is
-    described."""
+    """Settings that a client passes to its sessions; `SessionConfig` describes them."""
 
     accepted_sender_comp_ids: Iterable[str]
     commit_timeout: float
@@ -104,52 +103,53 @@ class SessionSettings(TypedDict, total=False):
 
 
 class Options(TypedDict, total=False):
-    """The keyword arguments of every client. Omitted ones are taken from its `config`, then from the
-    environment variables, then from the defaults.
+    """The keyword arguments of every client. Omitted arguments are taken from `config`, or else from the
+    environment variables, or else from the defaults.
 
     Attributes:
         product: `prediction` (default) or `margin`.
         environment: `demo` (default) or `production`.
         key_id: Id of the API key, a UUID. Default: KALSHI_KEY_ID (or KALSHI_PERPS_KEY_ID for margin).
-        private_key: The private key as PEM text, or loaded. Default: KALSHI_PRIVATE_KEY.
+        private_key: The private key, as PEM text or an already loaded key. Default: KALSHI_PRIVATE_KEY.
         private_key_path: File with the private key. Default: KALSHI_PRIVATE_KEY_PATH.
-        passphrase: For an encrypted private key. Default: KALSHI_PRIVATE_KEY_PASSPHRASE.
+        passphrase: Passphrase of an encrypted private key. Default: KALSHI_PRIVATE_KEY_PASSPHRASE.
         host: Host to connect to instead of Kalshi's.
         port: Port of `host`. Default: Kalshi's port for the session type.
         tls: Trusted certificates, see `kalshi_fix_adapters.net.tls`.
         heart_bt_int: HeartBtInt (108) in seconds; 30 by default.
         logon_fields: Flags of the Logon, such as `LogonFields(cancel_orders_on_disconnect=True)`. UseDollars
             is set on prediction by default.
-        timeout: Seconds for connecting, for the Logon and for the Logout, each; 10 by default.
+        timeout: Maximum time in seconds for each of connecting, the Logon and the Logout; 10 by default.
         reconnect: When to reconnect after a lost connection; None for never.
-        store: Keeps the session's state across processes: a folder, in which each account and session type
-            has a file, the URL of another place, a `StoreFactory`, or a store object that you open and close.
-            Default: memory, with which KalshiRT and KalshiPT continue over the connections of one client, and
-            restart their numbers with the next process.
-        account: Name of the store in the folder or place `store`, which then stays the same when the API key
-            changes. Each client of a session type needs a different name. Default: the key's id.
+        store: Where the state of the session is kept across processes: a folder, in which each account and
+            session type has a file, the URL of another kind of store, a `StoreFactory`, or a store object
+            that you open and close. Default: memory. KalshiRT and KalshiPT then continue their numbers across
+            the connections of one client, and reset them in the next process.
+        account: Name of the store in `store`, so that the store stays the same when the API key changes. Each
+            client of a session type needs a different name. Default: the key's id.
         sync: Durability of the files of `store`: `full` (default) or `normal`, see
             `store_sqlite.SqliteStore`.
-        reset_seq_num: Restart the numbers of KalshiRT or KalshiPT at the first logon, whatever the store
+        reset_seq_num: Reset the numbers of KalshiRT or KalshiPT at the first logon, whatever the store
             contains.
-        shapes: File that remembers the shapes of the venue's messages, whose decoders are compiled during the
-            first logon. Default: beside the file in the folder `store`, or none.
-        freeze: Collect garbage in quiet moments only, and exempt the objects that exist then from later
+        shapes: File with the shapes of the venue's messages, whose decoders are compiled during the first
+            logon. Default: a file next to that in the folder `store`, or none.
+        freeze: Collect garbage only in quiet moments, and exempt the objects that exist then from later
             collections; off by default. Applies to the whole process, see docs/performance.md.
-        queue_limit: Waiting events at which the client stops reading; 10,000 by default.
-        queue_bytes: Bytes of waiting messages, in their wire format, at which the client stops reading; 64
+        queue_limit: Number of waiting events at which the client stops reading; 10,000 by default.
+        queue_bytes: Size of the waiting messages, in their wire format, at which the client stops reading; 64
             MiB by default.
-        max_message_size: Longest BodyLength (9) accepted from the venue, in bytes; a longer message
-            is skipped (`MessageTooLarge`). Default: the maximum of the session type, 2 MiB on KalshiMD and
-            256 KiB elsewhere.
-        session: Settings of its sessions that differ from the defaults, such as
-            `{"strict": True, "resend_policy": ResendFresh(max_age=1.0)}`.
-        explicit_confirm: Confirm events only by `client.confirm(event)`. By default, taking the next event
+        max_message_size: Largest BodyLength (9) accepted from the venue, in bytes; a larger message is
+            skipped (`MessageTooLarge`). Default: the maximum of the session type, 2 MiB on KalshiMD and 256
+            KiB elsewhere.
+        session: Settings of the sessions that differ from the defaults, such as `{"strict": True,
+            "resend_policy": ResendFresh(max_age=1.0)}`.
+        explicit_confirm: Confirm events only with `client.confirm(event)`. By default, taking the next event
             confirms the previous one.
-        observer: Receives bytes, states, events and timings, see `kalshi_fix_adapters.observe.observer`.
-        wire_log: Records every message, see `kalshi_fix_adapters.observe.wire_log`.
-        budget: The rate limits of the account, a `RateBudget` of `kalshi_fix_sansio.trading`: messages wait
-            until it has tokens for them. All clients of one account on one product share one.
+        observer: Object that is notified of bytes, states, events and timings, see
+            `kalshi_fix_adapters.observe.observer`.
+        wire_log: Log in which every message is recorded, see `kalshi_fix_adapters.observe.wire_log`.
+        budget: The rate limits of the account, a `RateBudget` of `kalshi_fix_sansio.trading`; messages wait
+            until it has tokens for them. All clients of one account on one product must share one budget.
     """
 
     product: Product
@@ -188,7 +188,7 @@ def _positive(instance: object, attribute: attrs.Attribute[Any], value: float | 
 
 
 def _no_logon_fields() -> kalshi_fix_sansio.LogonFields:
-    # Through the package, which imports messages when one is first used.
+    # Accessed through the package, which imports messages when one is first used.
     return kalshi_fix_sansio.LogonFields()
 
 
@@ -221,7 +221,7 @@ def _known_sync(instance: object, attribute: attrs.Attribute[Any], value: str) -
 
 def _known_security(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     del instance, attribute
-    # An SSLContext that verifies nothing, or False, must not be mistaken for the default.
+    # An SSLContext without verification, or False, must not be mistaken for the default.
     if not (value is None or isinstance(value, Tls | Plaintext | InProcess)):
         raise ConfigurationError(
             "tls must be a Tls, a Plaintext, an InProcess or None, of kalshi_fix_adapters.net.tls, "
@@ -283,7 +283,8 @@ def merge(config: ClientConfig | None, options: Options) -> ClientConfig:
     if (merged.product, merged.environment) != (config.product, config.environment):
         for name in _BOUND:
             kept = getattr(merged, name)
-            # By identity: an equal value that the options set explicitly is meant for the new place.
+            # Compared by identity, because an equal value that the options set explicitly is meant for the
+            # new environment.
             if kept is not None and kept is getattr(config, name):
                 raise ConfigurationError(
                     f"{name} of this config is for {config.product} in {config.environment}, not for "
@@ -324,7 +325,7 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         private_key_path=config.private_key_path,
         passphrase=config.passphrase,
     )
-    # Prices are in dollars on prediction only if the Logon requests it; margin has no other unit.
+    # On prediction, prices are in dollars only if the Logon requests it; on margin, they always are.
     logon_fields = _no_logon_fields()
     if config.product == "prediction":
         logon_fields.use_dollars = True
@@ -335,7 +336,7 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         session_type=session_type,
         product=config.product,
         sender_comp_id=credentials.key_id,
-        # Kalshi names the session type by TargetCompID (56); SenderCompID (49) is the API key's id.
+        # At Kalshi, TargetCompID (56) is the session type, and SenderCompID (49) is the API key's id.
         target_comp_id=session_type.name,
         heart_bt_int=config.heart_bt_int,
         logon_fields=attrs.evolve(logon_fields, **values_of(config.logon_fields)),
@@ -344,7 +345,7 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         logout_timeout=config.timeout,
         **cast("dict[str, Any]", config.session),
     )
-    # Passed only if it is set, because None means the session type's value, the default of SessionConfig.
+    # Passed only if it is set, because None means the default of SessionConfig.
     if config.max_message_size is not None:
         session_config = attrs.evolve(session_config, max_message_size=config.max_message_size)
     return ConnectionPlan(

@@ -1,7 +1,7 @@
-"""The policy that decides when to reconnect, without I/O: from failures and times to a wait or an end.
+"""The policy that decides, without I/O, whether and when to reconnect after a failure.
 
-Full jitter: a wait is drawn uniformly between zero and a bound that doubles with every consecutive failure,
-so clients that were disconnected together do not reconnect together.
+It uses full jitter: a wait is drawn uniformly between zero and a limit that doubles with every consecutive
+failure, so that clients that were disconnected together do not reconnect together.
 """
 
 from __future__ import annotations
@@ -22,20 +22,22 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 _DOUBLINGS = 30
-"""Maximum number of doublings: 34 years, from one second. After 1,024 a float would overflow."""
+"""Maximum number of doublings; from one second, this gives 34 years. After 1,024 doublings a float would
+overflow.
+"""
 
 
 class Cure(Enum):
     """The condition under which the next attempt can succeed."""
 
     TIME = "time"
-    """Waiting."""
+    """The next attempt can succeed after some time."""
     ACTION = "action"
-    """An action of the user."""
+    """The next attempt can succeed only after an action of the user."""
     UNCLEAR = "unclear"
-    """Unknown; a limited number of attempts is made."""
+    """Unknown, so a limited number of attempts is made."""
     SAME = "same"
-    """Waiting, unless the same fault has ended the previous connections."""
+    """The next attempt can succeed after some time, unless the same fault has ended several connections."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -43,9 +45,9 @@ class Maintenance(Value):
     """A weekly window in which the venue may drop sessions and refuse logons for unclear reasons.
 
     Attributes:
-        weekday: 0 is Monday.
-        begin: Local time in `zone`, inclusive.
-        end: Local time in `zone`, exclusive.
+        weekday: Day of the week; 0 is Monday.
+        begin: Beginning as local time in `zone`, inclusive.
+        end: End as local time in `zone`, exclusive.
         zone: Name of the time zone.
     """
 
@@ -59,7 +61,7 @@ class Maintenance(Value):
         return f"{days[self.weekday]} {self.begin:%H:%M} to {self.end:%H:%M} {self.zone}"
 
     def contains(self, at: datetime) -> bool:
-        """Return whether a time is inside; False if this machine has no time zone database."""
+        """Return whether a time is in the window; False if this machine has no time zone database."""
         zone = _zone(self.zone)
         if zone is None:
             return False
@@ -82,11 +84,11 @@ class Failure(Value):
     """A failed attempt or a lost connection.
 
     Attributes:
-        why: One sentence for display.
-        at_least: Seconds before which another attempt cannot succeed.
+        why: The reason, for display.
+        at_least: Number of seconds before which another attempt cannot succeed.
         key_in_use: Whether the venue refused the logon because the API key has another connection.
-        times: Consecutive failures of this kind, including this one; those during maintenance do not
-            count.
+        times: Number of consecutive failures of this kind, including this one; failures during maintenance do
+            not count.
     """
 
     cure: Cure
@@ -98,10 +100,10 @@ class Failure(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Wait(Value):
-    """Try again after `seconds`.
+    """The decision to try again after `seconds`.
 
     Attributes:
-        note: Why the wait differs from the usual one; otherwise empty.
+        note: Reason why the wait differs from the usual one; empty if it does not.
         counts: Whether the failure counts towards `ReconnectPolicy.attempts`.
     """
 
@@ -112,7 +114,7 @@ class Wait(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class GiveUp(Value):
-    """Do not try again."""
+    """The decision not to try again."""
 
     reason: str
 
@@ -134,20 +136,21 @@ class ReconnectPolicy(Value):
     """Whether and when a client reconnects. All times are in seconds.
 
     Attributes:
-        initial: Bound of the wait after the first failure; it doubles with each consecutive one.
-        cap: Maximum of the bound.
-        attempts: Consecutive failures after which the client gives up; None: never. Failures during
-            maintenance do not count.
-        unclear_attempts: Consecutive failures of unclear cause (such as a refusal with an unknown Text)
-            after which the client gives up.
-        same_failures: Consecutive connections ended by the same fault, such as a message that is too large,
-            after which the client gives up. A protocol violation later than `stable_after` restarts the
-            count.
-        retry_first: Retry the first connection, on opening the client, instead of raising.
-        stable_after: Duration of a session after which waits begin at `initial` again.
-        key_in_use: Seconds between attempts while the venue reports that the API key has another connection,
+        initial: Limit of the wait after the first failure; it doubles with each consecutive failure.
+        cap: Maximum of this limit.
+        attempts: Number of consecutive failures after which the client gives up; None for no limit. Failures
+            during maintenance do not count.
+        unclear_attempts: Number of consecutive failures with unclear cause (such as a refusal with an unknown
+            Text) after which the client gives up.
+        same_failures: Number of consecutive connections ended by the same fault, such as a message that is
+            too large, after which the client gives up. A protocol violation later than `stable_after`
+            restarts the count.
+        retry_first: Whether opening the client retries a failed first connection instead of raising.
+        stable_after: Duration of a session after which waits restart at `initial`.
+        key_in_use: Time between attempts while the venue reports that the API key has another connection,
             such as 0.2 for a standby, which must log on soon after the other client has gone. These attempts
-            do not count. None: wait until the venue must have noticed the loss of an old connection.
+            do not count. If None, the client waits until the venue must have noticed the loss of an old
+            connection.
         maintenance: A window in which attempts are made at intervals of about `cap` and do not count.
             Default: the venue's weekly maintenance.
     """
@@ -170,14 +173,15 @@ class ReconnectPolicy(Value):
         Args:
             failure: the failure.
             failures: the number of consecutive failures that count, including this one.
-            now: the time, with its zone.
-            random: draws from 0 up to, but not including, 1.
+            now: the current time, timezone-aware.
+            random: returns a random number from 0 up to, but not including, 1.
         """
         if failure.cure is Cure.ACTION:
             return GiveUp(failure.why)
-        # Checked before the limits: failures during maintenance do not count, and never end the client.
+        # Checked before the limits, because failures during maintenance do not count and never end the
+        # client.
         if self.maintenance is not None and self.maintenance.contains(now):
-            # Between half of the cap and the cap: maintenance may take hours, but clients must not all
+            # Between half of `cap` and `cap`, because maintenance may take hours, but clients must not all
             # reconnect at the same time.
             wait = max(failure.at_least, self.cap * (0.5 + 0.5 * random()))
             return Wait(wait, f"the venue may be in maintenance ({self.maintenance})", counts=False)

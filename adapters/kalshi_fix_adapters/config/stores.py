@@ -1,4 +1,4 @@
-"""The stores at a place: a folder, or the URL of another kind of store."""
+"""Finds the stores at a place, which is a folder or the URL of another kind of store."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ BACKENDS: Final = {
     "sqlite": "kalshi_fix_adapters.store_sqlite.folder",
     "postgresql": "kalshi_fix_adapters.store_postgres.factory",
 }
-"""For each scheme of a URL the module whose `stores_at(place, sync=...)` returns the StoreFactory. It is
-imported when it is used, so other clients do not load its library."""
+"""For each scheme of a URL, the module whose `stores_at(place, sync=...)` returns the StoreFactory. The
+module is imported when it is used, so that other clients do not load its library.
+"""
 _SCHEME: Final = re.compile("([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 
 
 def is_url(place: str | Path) -> bool:
-    """Return whether a place is a URL, and not a folder."""
+    """Return whether a place is a URL rather than a folder."""
     return _SCHEME.match(str(place)) is not None
 
 
 def stores_at(place: str | Path, *, sync: Sync = "full") -> StoreFactory:
-    """Return the stores at a place.
+    """Return the factory that opens the stores at a place.
 
     Args:
         place: a folder of SQLite files, or a URL, such as `sqlite:///var/lib/stores` or
@@ -34,8 +35,8 @@ def stores_at(place: str | Path, *, sync: Sync = "full") -> StoreFactory:
         sync: the durability of SQLite files.
 
     Raises:
-        ConfigurationError: there is no store for the URL's scheme. The URL is not shown, because it may
-            contain a password.
+        ConfigurationError: there is no store for the URL's scheme. The text does not contain the URL, because
+            it may contain a password.
     """
     found = _SCHEME.match(str(place))
     scheme = "sqlite" if found is None else found[1].lower()

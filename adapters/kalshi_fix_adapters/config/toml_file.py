@@ -12,7 +12,7 @@
 
 The keys are those of `Options`. `tls`, `reconnect`, `logon_fields` and `session` are tables with the fields
 of `Tls`, `ReconnectPolicy`, `LogonFields` and `SessionSettings`; `tls = "plaintext"` and `reconnect = false`
-are allowed too. Objects (an observer, a budget) and secrets are not read from a file.
+are allowed too. Objects (an observer, a budget) and secrets cannot be set in a file.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from kalshi_fix_sansio.errors import ConfigurationError
 
 _SECRETS: Final = ("private_key", "passphrase")
 _FILES: Final = ("private_key_path", "store", "shapes", "wire_log", "ca_file", "pinned_file")
-"""Options that name a file or a folder, relative to the folder of the TOML file."""
+"""Options that are the path of a file or a folder, relative to the folder of the TOML file."""
 _KINDS: Final[Mapping[type, str]] = {
     bool: "true or false",
     int: "an integer",
@@ -53,19 +53,19 @@ _LINE: Final = re.compile(r" \(at line (\d+), column \d+\)$")
 
 @hides_locals
 def load_configs(path: str | Path) -> dict[str, ClientConfig]:
-    """Return the options of each session in a TOML file, by its name, for the argument `config` of a client.
+    """Return the options of each session in a TOML file, by name, to pass to a client as `config`.
 
     Raises:
-        ConfigFileError: the file cannot be read, or an option in it is unknown, of the wrong type, or
-            contradicts another.
+        ConfigFileError: the file cannot be read, or an option is unknown, has the wrong type, or contradicts
+            another.
     """
     reader = _Reader(Path(path))
     tables = reader.parse()
     sessions = tables.pop("sessions", {})
     if not isinstance(sessions, dict) or not sessions:
         reader.refuse("sessions", "is missing; add a table for each session, such as [sessions.orders]")
-    # Sessions are merged into the shared options as `merge` does for clients: an option given for one product
-    # is not used for another.
+    # Sessions are merged with the shared options as `merge` does for clients, so an option set for one
+    # product is not used for another.
     shared = reader.build(ClientConfig, "", reader.options("", tables))
     configs: dict[str, ClientConfig] = {}
     for name, table in sessions.items():
@@ -82,7 +82,7 @@ class _Reader:
     path: Path
 
     def refuse(self, key: str | None, text: str, line: int | None = None) -> NoReturn:
-        """Raise the error about a key or a line."""
+        """Raise the error for a key or a line."""
         raise ConfigFileError(self.path, text, key=key, line=line)
 
     def parse(self) -> dict[str, Any]:
@@ -116,7 +116,9 @@ class _Reader:
         return cast("Options", found)
 
     def build(self, make: Callable[..., Any], key: str, values: Mapping[str, Any]) -> Any:
-        """Return the result of `make` for these values; report an error of its checks for this table."""
+        """Return the result of `make` for these values; report a ConfigurationError as an error in this
+        table.
+        """
         try:
             return make(**values)
         except ConfigurationError as error:
@@ -149,7 +151,7 @@ class _Reader:
         return self.build(make, key, checked)
 
     def _table(self, key: str, table: object, known: Mapping[str, Any]) -> dict[str, object]:
-        """Return a table whose keys are known."""
+        """Return a table, after checking that its keys are known."""
         if not isinstance(table, dict):
             self.refuse(key, f"must be a table: write [{key}] and its options below")
         found = cast("dict[str, object]", table)
@@ -164,7 +166,7 @@ class _Reader:
         return found
 
     def _value(self, key: str, name: str, value: object, kind: Any) -> object:
-        """Return a plain value, after a check of its type."""
+        """Return a plain value, after checking its type."""
         choices = get_args(kind) if get_origin(kind) is Literal else ()
         listed = get_args(kind) if isinstance(kind, UnionType) else (kind,)
         kinds = [each for each in _KINDS if each in listed or (each is str and Path in listed)]

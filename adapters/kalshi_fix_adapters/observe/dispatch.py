@@ -1,6 +1,6 @@
-"""Dispatch to all observers of a client: user observers, wire log, `logging`, timings.
+"""Calls everything that observes a client: observers of the user, wire log, `logging`, timings.
 
-A client has one `Dispatcher` and makes these calls:
+A client has one `Dispatcher`, and makes these calls:
 
 | call | when |
 | --- | --- |
@@ -14,7 +14,8 @@ A client has one `Dispatcher` and makes these calls:
 | `disconnected(now)` | the transport is closed |
 | `close()` | at the end of the client, in all cases |
 
-Observers cannot affect the session: one that raises is logged and disabled.
+Observers cannot affect the session: if an observer raises, the exception is logged, and the observer is
+disabled.
 """
 
 from __future__ import annotations
@@ -52,21 +53,21 @@ class Dispatcher:
 
         Args:
             name: name of the client in logs.
-            observer: one observer of the user, or several.
-            wire_log: a wire log of the user, who closes it; or a path: clients with the same path share one.
+            observer: one or several observers of the user.
+            wire_log: a wire log, which the user closes, or a path; clients with the same path share one log.
 
         Raises:
             ConfigurationError: the wire log cannot be written.
         """
         observers = (observer,) if isinstance(observer, Observer) else tuple(observer or ())
-        # Only overridden hooks are listed, to save a call for each message.
+        # Only overridden hooks are listed, which saves a call for each message.
         self._hooks = {hook: [each for each in observers if _is_overridden(each, hook)] for hook in HOOKS}
         self.follows_orders: bool = False
         """Whether `sent` must be called."""
         self.follows_messages: bool = False
         """Whether `event` must be called for messages without problems."""
         self._note_hooks()
-        # The user closes a WireLog object; a log given by its path is shared, and given back.
+        # The user closes a WireLog object; a log given by its path is shared, and must be given back.
         self._borrowed = None if wire_log is None or isinstance(wire_log, WireLog) else borrow(wire_log)
         self._wire_log = wire_log if isinstance(wire_log, WireLog) else self._borrowed
         self._log = EventLog(name)
@@ -87,7 +88,7 @@ class Dispatcher:
         if isinstance(event, Connecting):
             self._timings.connecting(now.monotonic)
         elif isinstance(event, PeerSilent):
-            # The session has sent this TestRequest by itself; measure its time like that of a user's.
+            # The session sent this TestRequest itself; measure it like a TestRequest of the user.
             self.tested(event.test_req_id, now)
         timing = self._timings.event(event, now.monotonic)
         if timing is not None:
@@ -101,7 +102,7 @@ class Dispatcher:
     def connected(
         self, where: str, now: Instant, *, secured: bool, max_message_size: int = MAX_BODY_LENGTH
     ) -> None:
-        """Report a connected transport, with TLS if `secured`; `where` is the venue's address."""
+        """Report that the transport is connected, with TLS if `secured`; `where` is the venue's address."""
         self._connected = True
         self._timings.connected(now.monotonic, secured=secured)
         self._log.connected(where)
@@ -110,7 +111,8 @@ class Dispatcher:
                 f"{self._name} at {where}", now, max_message_size=max_message_size
             )
         if WIRE.isEnabledFor(DEBUG):
-            # Decided once per connection: starting in the middle of a message could show half a signature.
+            # Decided once per connection, because starting in the middle of a message could show part of a
+            # signature.
             self._transcript = Transcript(max_message_size)
 
     @property
@@ -141,7 +143,7 @@ class Dispatcher:
             self._notify("on_state", old, state, now)
 
     def sent(self, message: Message, now: Instant) -> None:
-        """Report a message of the user that the session has accepted."""
+        """Report that the session has accepted a message of the user."""
         if self.follows_orders:
             self._timings.sent(message, now.monotonic)
 
@@ -150,7 +152,7 @@ class Dispatcher:
         self._timings.tested(test_req_id, now.monotonic)
 
     def disconnected(self, now: Instant) -> None:
-        """Report that the transport is closed; harmless if it was never connected."""
+        """Report that the transport is closed; has no effect if it was never connected."""
         if not self._connected:
             return
         self._connected = False
@@ -181,7 +183,7 @@ class Dispatcher:
             try:
                 getattr(observer, hook)(*arguments)
             except Exception as error:  # noqa: BLE001 - no error of an observer may affect the session
-                # Replace the lists instead of changing them, because one is being iterated over.
+                # The lists are replaced rather than changed, because one is being iterated over.
                 for name, listed in self._hooks.items():
                     self._hooks[name] = [each for each in listed if each is not observer]
                 self._note_hooks()

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 class JsonFormatter(logging.Formatter):
     """Formats each record as a JSON object in one line.
 
-    Keys: `time` (UTC), `level`, `logger`, `message`; `fix` with the fields of a record of this library, such
-    as `session` and `event`; `exception` with a traceback. Other attributes of a record are left out.
+    Keys: `time` (UTC), `level`, `logger`, `message`; `fix` with the fields that this library adds to a
+    record, such as `session` and `event`; `exception` with a traceback. Other attributes of a record are left
+    out.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -27,5 +28,5 @@ class JsonFormatter(logging.Formatter):
             entry["fix"] = fields
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        # ASCII only, so control characters and line separators in any text are escaped.
+        # Only ASCII, so that control characters and line separators in any text are escaped.
         return json.dumps(entry, default=str)

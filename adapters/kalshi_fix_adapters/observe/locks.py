@@ -1,9 +1,10 @@
 """Locks that an interrupt in a `with` statement cannot leave held.
 
-Ctrl-C raises between two steps of the interpreter. Up to Python 3.13 there is no step between the end of a
-lock's `__enter__` and the start of the block that releases it. Since 3.14 `with` calls `__enter__` like any
-function, and after a call of a C function the interpreter checks for signals: then the lock is acquired, the
-block has not begun, and the lock is never released. The interpreter does not check after a Python function.
+Ctrl-C raises KeyboardInterrupt between two steps of the interpreter. Up to Python 3.13 there is no step
+between the end of a lock's `__enter__` and the start of the block that releases the lock. Since 3.14 `with`
+calls `__enter__` like any function, and the interpreter checks for signals after a call of a C function. If
+it raises there, the lock has been acquired but the block has not begun, so the lock is never released. The
+interpreter does not check after a call of a Python function.
 """
 
 from __future__ import annotations
@@ -23,13 +24,14 @@ if sys.version_info >= (3, 14):
             try:
                 return self.acquire()
             except BaseException:
-                # `threading.Condition` uses the same test. A thread that already held the lock did not have
-                # to wait, so it has acquired it once more in every case.
+                # `threading.Condition` uses the same test. If the thread already held the lock, it did not
+                # have to wait, so it has certainly acquired the lock once more.
                 if self._is_owned():
                     self.release()
                 raise
 
-        # `__exit__` remains the C function: an interrupt could occur before the first line of a Python one.
+        # `__exit__` remains the C function, because an interrupt could occur before the first line of a
+        # Python function.
 
     Lock = ReentrantLock
     """A non-reentrant lock; `locked()` returns whether it is held."""

@@ -1,4 +1,4 @@
-"""A rotating log file that only its owner may read. Each write is atomic: complete, or absent."""
+"""A rotating log file that only its owner may read. Each write is complete or absent."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from kalshi_fix_sansio.errors import ConfigurationError
 
 _MODE = 0o600
 """Accessible to the owner only, because the file shows accounts, orders and positions."""
-# Without O_BINARY Windows writes two bytes for each line end, and the size counted here is wrong.
+# Without O_BINARY, Windows writes two bytes for each line end, and the counted size would be wrong.
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
 
 def check_limits(max_bytes: int | None, backups: int) -> None:
-    """Raise ConfigurationError if these limits of a file make no sense."""
+    """Raise ConfigurationError if the limits of a file are invalid."""
     if max_bytes is not None and max_bytes < 1:
         raise ConfigurationError(f"max_bytes must be 1 or more, or None for no limit, not {max_bytes}")
     if backups < 0:
@@ -30,19 +30,19 @@ class LogFile:
         """Open the file.
 
         Raises:
-            OSError: it cannot be opened for writing.
+            OSError: the file cannot be opened for writing.
         """
         self.path = path
         self.lock: Lock = Lock()
-        """Held while related data is written, because several threads may write."""
+        """Lock for writing related data, because several threads may write."""
         self._max_bytes = max_bytes
         self._backups = backups
         self._full_at = max_bytes
-        """Size in bytes at which it is rotated: `max_bytes`, or more after a rotation has failed."""
+        """Size in bytes at which the file is rotated: `max_bytes`, or more after a rotation has failed."""
         self._file: int | None = None
-        """File descriptor; None while it is closed."""
+        """File descriptor; None while the file is closed."""
         self._size = 0
-        """Size in bytes, counted here to save a system call for each line."""
+        """Size of the file in bytes, counted to save a system call for each line."""
         self._open()
 
     def exceeds_limit(self, size: int) -> bool:
@@ -53,7 +53,7 @@ class LogFile:
         """Append the data.
 
         Raises:
-            OSError: it could not be appended; a partial write is undone if possible.
+            OSError: the data could not be appended; a partial write is undone if possible.
         """
         file = self._open()
         begin = self._size
@@ -71,10 +71,10 @@ class LogFile:
             raise
 
     def rotate(self) -> None:
-        """Start a new file; rename the old one to `path.1`, and so on.
+        """Start a new file; rename the old file to `path.1`, and so on.
 
         Raises:
-            OSError: this failed; the old file may grow by another `max_bytes`.
+            OSError: the rotation failed; the old file may grow by another `max_bytes`.
         """
         # Set before a failure is possible; otherwise each further line would try to rename again.
         self._full_at = None if self._max_bytes is None else self._size + self._max_bytes
@@ -82,7 +82,7 @@ class LogFile:
         names = [self.path, *(Path(f"{self.path}.{number}") for number in range(1, self._backups + 1))]
         if self._backups == 0:
             self.path.unlink()
-        # Rename from the oldest, which is overwritten, to the newest, so each new name is free.
+        # Rename from the oldest file, which is overwritten, to the newest, so that each new name is free.
         for older, newer in zip(names[:0:-1], names[-2::-1], strict=True):
             if newer.exists():
                 newer.replace(older)
@@ -90,7 +90,7 @@ class LogFile:
         self._full_at = self._max_bytes
 
     def close(self) -> None:
-        """Close it; `append` opens it again."""
+        """Close the file; `append` opens it again."""
         file, self._file = self._file, None
         if file is not None:
             os.close(file)

@@ -1,6 +1,6 @@
-"""The messages of a client to the standard `logging`, with their loggers and levels.
+"""The log messages of a client, with their loggers and levels, for the standard `logging`.
 
-The library configures no handlers. `docs/observability.md` has the table. Each record has the attribute
+The library configures no handlers. `docs/observability.md` lists the messages. Each record has the attribute
 `fix`, a mapping of plain values for structured logs (`observe.json_log`).
 """
 
@@ -93,7 +93,7 @@ class EventLog:
         self._write(SESSION, DEBUG, f"{old.value} -> {new.value}", {"old": old.value, "new": new.value})
 
     def timing(self, timing: Timing) -> None:
-        """Log a timing, if it is that of a logon."""
+        """Log the timing of a logon; ignore other timings."""
         if isinstance(timing, LogonTiming):
             parts = f"TCP {timing.tcp:.3f}, TLS {timing.tls:.3f}, logon {timing.logon:.3f}"
             text = f"logged on within {timing.total:.3f} s ({parts})"
@@ -104,7 +104,7 @@ class EventLog:
         self._log(WIRE, DEBUG, line)
 
     def failed(self, what: str, error: Exception) -> None:
-        """Log that an observer has raised, without the exception's text, which may quote a signature."""
+        """Log that an observer has raised an exception, without its text, which may contain a signature."""
         where = "".join(traceback.format_tb(error.__traceback__))
         self._log(SESSION, ERROR, f"{what} raised {type(error).__name__} and is disabled, from\n{where}")
 
@@ -125,9 +125,9 @@ class EventLog:
 
 
 def _facts(event: object) -> dict[str, object]:
-    """Return the plain values of an event, the names of its messages, and the ids of its requests or orders.
+    """Return the plain values in an event, the names of its messages, and the ids of its requests or orders.
 
-    Contents of messages are left out, except ClOrdID (11): a Logon contains a signature.
+    Contents of messages are left out, except ClOrdID (11), because a Logon contains a signature.
     """
     facts: dict[str, object] = {}
     for field in attrs.fields(type(event)):  # type: ignore[arg-type]

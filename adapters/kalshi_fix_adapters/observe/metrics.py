@@ -1,4 +1,4 @@
-"""An observer that exports metrics to Prometheus. It needs the extra `metrics`."""
+"""An observer that exports metrics to Prometheus. Requires the extra `metrics`."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ except ModuleNotFoundError:
     ) from None
 
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
-"""Upper bounds of the histograms in seconds."""
+"""Upper limits of the histogram buckets, in seconds."""
 
-# Each label has only a few possible values: a ClOrdID as a label would create a time series for each order.
+# Each label has few possible values: a ClOrdID as a label, for example, would create a time series for each
+# order.
 _UP = Gauge("fix_up", "1 while the session is established", ["session"])
 _EVENTS = Counter("fix_events", "Events emitted by the client", ["session", "event"])
 _ANSWER = Histogram(
@@ -43,7 +44,7 @@ _LOGON = Histogram("fix_logon_seconds", "Duration of a logon", ["session", "stag
 class PrometheusMetrics(Observer):
     """Metrics of one client, in the default registry of prometheus-client.
 
-    Their label `session` has the name that you give the client.
+    The label `session` contains the name that you pass in.
     """
 
     def __init__(self, session: str) -> None:
@@ -86,18 +87,18 @@ _BUS: Final = (
     (GaugeMetricFamily, "waiting", "Events that the server has not acknowledged: the queue"),
     (GaugeMetricFamily, "lag", "Messages that a consumer has still to receive"),
 )
-"""The attributes of publishers and consumers that are metrics."""
+"""The attributes of publishers and consumers that are exported as metrics."""
 
 
 class _BusMetrics(Collector):
-    """Reads the attributes when Prometheus collects metrics, so publishing is not slowed down."""
+    """Reads the attributes when Prometheus collects metrics, so that publishing is not slowed down."""
 
     def __init__(self) -> None:
         self.sources: dict[tuple[str, str], object] = {}
         REGISTRY.register(self)
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the metrics that any source has."""
+        """Yield the metrics that at least one source has."""
         for family, name, text in _BUS:
             metric = family(f"fix_bus_{name}", text, labels=["channel", "name"])
             for labels, source in [*self.sources.items()]:
@@ -115,7 +116,7 @@ def export_bus(channel: str, name: str, source: object) -> None:
 
     Args:
         channel: the label `channel`.
-        name: the label `name`, such as the name of your program; a later source replaces one of the same
+        name: the label `name`, such as the name of your program. A later source replaces one with the same
             channel and name.
         source: the result of `Bus.publisher` or `Bus.events`.
     """

@@ -8,9 +8,9 @@
     with order_entry(observer=Latencies()) as client:
         ...
 
-Hooks run inside the client, in its event loop or in the thread that reads or writes, often under its lock:
-they must be quick, must not block and must not call the client. If one raises, the exception is logged, its
-observer is disabled, and the session continues.
+Hooks run inside the client, in its event loop or in the thread that reads or writes, often with its lock
+held. They must be quick, must not block and must not call the client. If a hook raises an exception, it is
+logged, the observer is disabled, and the session continues.
 """
 
 from __future__ import annotations
@@ -29,9 +29,11 @@ from kalshi_fix_sansio.session.states import State
 Direction = Literal["sent", "received"]
 """The direction of bytes, as seen from the client."""
 OnWire = Callable[[Direction, bytes, Instant], object]
-"""Called with all bytes read or written, including signatures; it must be quick and must not raise."""
+"""A function that is called with all bytes read or written, including signatures. It must be quick and must
+not raise.
+"""
 ALARMING: Final = (OutcomesUnknown, OrdersUnverified, MessagesLost, MessageRejected, ReadingPaused, GaveUp)
-"""Events that are worth an alert, see docs/how-to/metrics.md."""
+"""Events that should cause an alert, see docs/how-to/metrics.md."""
 
 
 @attrs.frozen
@@ -50,13 +52,13 @@ class LogonTiming:
 
     @property
     def total(self) -> float:
-        """The sum."""
+        """Total duration of the logon."""
         return self.tcp + self.tls + self.logon
 
 
 @attrs.frozen
 class HeartbeatTiming:
-    """The time from a TestRequest (1) to its Heartbeat.
+    """The time from a TestRequest (1) to the Heartbeat that answers it.
 
     Attributes:
         seconds: Duration by the monotonic clock.
@@ -75,8 +77,8 @@ class OrderTiming:
         seconds: Duration by the monotonic clock.
         cl_ord_id: ClOrdID (11) of both.
         request: Name of the sent message, such as NewOrderSingle.
-        answer: Name of the answer: usually an ExecutionReport, the one with ExecType PENDING_NEW where the
-            venue sends it.
+        answer: The answer, usually an ExecutionReport, with ExecType PENDING_NEW if the venue sends such a
+            report.
     """
 
     seconds: float
@@ -89,10 +91,10 @@ Timing = LogonTiming | HeartbeatTiming | OrderTiming
 
 
 class Observer:
-    """Base class of observers. Override the hooks you need; the others cost nothing."""
+    """Base class of observers. Override the hooks you need; hooks that are not overridden take no time."""
 
     def on_wire(self, direction: Direction, data: bytes, now: Instant) -> None:
-        """Handle bytes of the wire: Logons contain their signatures, and messages may be split or merged.
+        """Handle bytes on the wire. Logons contain their signatures, and messages may be split or merged.
 
         Sent bytes are reported when the session returns them, just before they are written.
         """
@@ -100,8 +102,8 @@ class Observer:
     def on_state(self, old: State, new: State, now: Instant) -> None:
         """Handle a change of the session's state.
 
-        Every connection begins and ends as DISCONNECTED. Intermediate states within one input of the session
-        are left out.
+        Every connection begins and ends with DISCONNECTED. Intermediate states while the session processes
+        one input are left out.
         """
 
     def on_event(self, event: ClientEvent, now: Instant) -> None:

@@ -1,7 +1,7 @@
 r"""Bytes on the wire as lines of printable ASCII, one for each message, with secrets hidden.
 
 SOH is shown as `|`. Any other byte that is not printable ASCII, and `|` and the backslash themselves, are
-written as `\xNN`, so the form is unambiguous. `kalshi-fix decode` reads this form.
+written as `\xNN`, so that the form is unambiguous. `kalshi-fix decode` reads this form.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kalshi_fix_sansio.dialect.layout import Kind
 from kalshi_fix_sansio.framing import MAX_BODY_LENGTH, Frame, Framer, Garbled, Oversized, encode_frame
 
 STALL: Final = 60.0
-"""Seconds after which an incomplete message is abandoned, to show the bytes that follow it."""
+"""Seconds after which an incomplete message is abandoned, so that the bytes after it are shown."""
 HIDDEN: Final = b"***"
 
 SECRETS: Final = frozenset(tag for tag, field in DIALECT.fields.items() if field.secret)
@@ -32,8 +32,8 @@ _TAGS: Final = "|".join(map(str, sorted(SECRETS))).encode()
 # Leading zeros are allowed, because a lenient reader accepts them.
 _SECRET_FIELD: Final = re.compile(rb"\x010*(?:%b)=" % _TAGS)
 SECRET_NAME: Final = re.compile(f"0*({_TAGS.decode()})=")
-# Not after a digit other than 0, which would be part of another tag. In bytes that are not a message the end
-# of a value is unknown, so everything after the tag is hidden.
+# Does not match after a digit other than 0, which would be part of another tag. In bytes that are not a
+# message, the end of a value is unknown, so everything after the tag is hidden.
 _SECRET_ANYWHERE: Final = re.compile(rb"(?<![1-9])(?:%b)=.*" % _TAGS, re.DOTALL)
 _ODD: Final = bytes({*range(256)} - {*range(0x20, 0x7F), 1} | {*rb"|\\"})
 _TO_BARS: Final = bytes.maketrans(b"\x01", b"|")
@@ -50,12 +50,13 @@ def printable(data: bytes) -> str:
 def without_secrets(frame: bytes) -> bytes:
     """Return a valid message with its secrets replaced, and with the CheckSum of the result.
 
-    A counted value keeps its length. If the end of a secret is uncertain, the bytes after it are hidden too.
+    A value whose length is given keeps this length. If the end of a secret is uncertain, the bytes after it
+    are hidden too.
     """
     if _SECRET_FIELD.search(frame) is None:
         return frame
     shown: list[bytes] = []
-    # All fields but BeginString, BodyLength and CheckSum, which `encode_frame` adds.
+    # All fields except BeginString, BodyLength and CheckSum, which `encode_frame` adds.
     for tag, value, form in tokenize(frame.decode("latin-1"), DATA_TAGS)[2:-1]:
         field = value if form is TokenForm.INVALID else f"{tag}={value}"
         # A tag with leading zeros is invalid, but its value may still be a secret.
@@ -66,7 +67,8 @@ def without_secrets(frame: bytes) -> bytes:
             continue
         counted = form is TokenForm.COUNTED
         shown.append(b"%d=%b" % (tag, b"*" * len(value) if counted else HIDDEN))
-        # Without a correct length the value may contain SOH: an apparent next field may be part of it.
+        # Without a correct length, the value may contain SOH, so an apparent next field may be part of the
+        # secret.
         if tag in _DATA_SECRETS and not counted:
             break
     begin_string = frame[2 : frame.index(b"\x01")].decode("latin-1")
@@ -74,19 +76,19 @@ def without_secrets(frame: bytes) -> bytes:
 
 
 class Transcript:
-    """The bytes of one connection, assembled into messages separately for each direction."""
+    """The bytes of one connection, split into messages for each direction."""
 
     def __init__(self, max_message_size: int = MAX_BODY_LENGTH) -> None:
         self._framers = {each: Framer(max_body_length=max_message_size) for each in ("sent", "received")}
         self._moved_at = {"sent": 0.0, "received": 0.0}
 
     def feed(self, direction: Direction, data: bytes, now: Instant) -> list[str]:
-        """Add bytes; return a line for each message, or run of garbage, that they complete."""
+        """Add bytes; return a line for each message, or sequence of garbled bytes, that they complete."""
         framer = self._framers[direction]
         if not framer.pending:
             self._moved_at[direction] = now.monotonic
         elif now.monotonic - self._moved_at[direction] > STALL:
-            # Otherwise a wrong BodyLength would keep all later bytes out of the log.
+            # Otherwise a wrong BodyLength would prevent all later bytes from being logged.
             framer.resync()
         framer.feed(data)
         lines = list(_lines(direction, framer))

@@ -10,12 +10,14 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import HeartbeatReceived, LoggedOn, MessageReceived, RejectReceived
 
 MAX_WAITING = 10_000
-"""Maximum number of unanswered orders, and of unanswered TestRequests; beyond it, the oldest is dropped."""
+"""Maximum number of unanswered orders, and of unanswered TestRequests, that are kept; beyond it, the oldest
+is dropped.
+"""
 _T = TypeVar("_T")
 
 
 class Timings:
-    """The start times of what is being measured, in seconds of the monotonic clock."""
+    """The start times of the durations being measured, in seconds of the monotonic clock."""
 
     def __init__(self) -> None:
         self._connecting = 0.0
@@ -23,10 +25,11 @@ class Timings:
         self._tcp = 0.0
         """Time at which TCP was connected."""
         self._connected: float | None = None
-        """Time at which the transport was connected; None once its logon was measured."""
+        """Time at which the transport was connected; None after its logon was measured."""
         self._orders: OrderedDict[str, tuple[float, str]] = OrderedDict()
-        """The time and message name of each sent request, by ClOrdID (11). They are kept when a connection is
-        lost, because the answer may be received on the next one."""
+        """Time and message name of each sent request, by ClOrdID (11). They are kept when a connection is
+        lost, because the answer may be received on the next connection.
+        """
         self._tests: OrderedDict[str, float] = OrderedDict()
         """Time at which each TestRequest of this connection was sent, by TestReqID (112)."""
 
@@ -49,7 +52,7 @@ class Timings:
 
     def sent(self, message: Message, now: float) -> None:
         """Record a message of the user that the session has accepted."""
-        # Any message may be sent; many have no ClOrdID.
+        # Not every message has a ClOrdID.
         cl_ord_id = getattr(message, "cl_ord_id", None)
         if cl_ord_id:
             _add(self._orders, cl_ord_id, (now, message.NAME))

@@ -33,7 +33,7 @@ class _Notifier(Notifier):
         self._waiting: dict[trio.lowlevel.Task, float] = {}
         """The monotonic deadline of each waiting task."""
         self._late: set[trio.lowlevel.Task] = set()
-        """Tasks that were rescheduled because of their deadline, and have not run since."""
+        """Tasks that were rescheduled because of their deadline and have not run since."""
         self._timer_due = math.inf
         """Monotonic time of the next check by `keep_time`."""
         self._timer = trio.CancelScope()
@@ -49,7 +49,7 @@ class _Notifier(Notifier):
     async def wait(self, seconds: float | None) -> bool:
         """Wait until notified, or for `seconds`; return whether it was notified."""
         if seconds is not None and seconds <= 0:
-            # Other tasks run meanwhile, as `Notifier.wait` requires.
+            # Other tasks run in the meantime, as `Notifier.wait` requires.
             await trio.lowlevel.checkpoint()
             return False
         task = trio.lowlevel.current_task()
@@ -69,13 +69,13 @@ class _Notifier(Notifier):
 
     def _set_timer(self, deadline: float) -> None:
         self._timer_due = deadline
-        # trio's clock has another origin than `time.monotonic`.
+        # trio's clock and `time.monotonic` have different origins.
         self._timer.deadline = trio.current_time() + deadline - time.monotonic()
 
     async def keep_time(self) -> None:
         """Wake tasks at their deadlines; never returns."""
         while True:
-            # A scope cancelled by its deadline cannot be used again.
+            # A scope that was cancelled by its deadline cannot be used again.
             self._timer = trio.CancelScope()
             self._set_timer(min(self._waiting.values(), default=math.inf))
             with self._timer:
@@ -101,9 +101,9 @@ class _Adapter(AsyncAdapter):
         self._token: trio.lowlevel.TrioToken | None = None
         """The loop of the context."""
         self._nursery: trio.Nursery | None = None
-        """The nursery of the context; None outside of it."""
+        """The nursery of the context; None outside the context."""
         self._running = trio.CancelScope()
-        """The scope of `run`; cancelled only by Ctrl-C, while `finish` waits."""
+        """The scope of `run`, which is cancelled only by Ctrl-C while `finish` waits."""
         self._finished = trio.Event()
         """Set while `run` is not running."""
         self._finished.set()
@@ -114,7 +114,7 @@ class _Adapter(AsyncAdapter):
         super().__init__(plan)
 
     async def enter(self) -> None:
-        """Open the nursery; manually, because `async with` would wrap exceptions in groups."""
+        """Open the nursery. Not with `async with`, which would wrap exceptions in groups."""
         self._manager = trio.open_nursery()
         self._nursery = await self._manager.__aenter__()
 
@@ -134,7 +134,7 @@ class _Adapter(AsyncAdapter):
                 self._token.run_sync_soon(self.committed, idempotent=True)
 
     async def wait_shielded(self, ready: Callable[[], T | None]) -> T | None:
-        """Wait as `wait` does, without a timeout and without being cancelled."""
+        """Wait as `wait` does, without a timeout and shielded from cancellation."""
         with trio.CancelScope(shield=True):
             return await self.wait(ready, None)
         return None  # for type checkers, since a scope may suppress exceptions
@@ -164,7 +164,7 @@ class _Adapter(AsyncAdapter):
         self._nursery.start_soon(self._shielded, name="kalshi-fix")
 
     async def finish(self) -> None:
-        """Wait until that task has ended; on Ctrl-C, end it at once."""
+        """Wait until the task has ended; on Ctrl-C, end it at once."""
         with trio.CancelScope(shield=True):
             try:
                 await self._finished.wait()
@@ -175,8 +175,8 @@ class _Adapter(AsyncAdapter):
                 raise
 
     async def _shielded(self) -> None:
-        # `_running` is shielded, because leaving the context ends this task, with a Logout. A cancellation
-        # from outside is raised in the user's task instead.
+        # `_running` is shielded, because this task must end with a Logout when the context is left. A
+        # cancellation from outside is raised in the user's task instead.
         try:
             with self._running:
                 async with trio.open_nursery() as nursery:
@@ -212,7 +212,8 @@ class _Adapter(AsyncAdapter):
         core = self.core
         while True:
             await (transport.readable() if core.wants_read else self.changes.wait(None))
-            # Checked again: the queue may have become full meanwhile, or the wake-up had another reason.
+            # Checked again, because the queue may have become full in the meantime, or the wake-up had
+            # another reason.
             if not core.wants_read:
                 continue
             data = transport.read()
@@ -228,7 +229,7 @@ class _Adapter(AsyncAdapter):
                 return
 
     async def _write(self, transport: Transport) -> None:
-        # `flush` writes most messages at once; this task writes what the socket did not accept then.
+        # `flush` writes most messages at once; this task writes the bytes that the socket did not accept.
         while True:
             if not (transport.full or self.core.output):
                 await self.output.wait(None)
@@ -279,7 +280,7 @@ class _Adapter(AsyncAdapter):
 class Client(AsyncClient):
     """A client of one session type, as an async context manager that logs on when entered and out when left.
 
-    In between it reconnects automatically (`reconnect`). It may be entered again after it has ended.
+    While open, it reconnects automatically (option `reconnect`). It may be entered again after it has ended.
     """
 
     def __init__(self, plan: ConnectionPlan) -> None:
@@ -294,8 +295,9 @@ post_trade: ClientFactory[Client] = _factories.post_trade
 rfq: ClientFactory[Client] = _factories.rfq
 
 # trio raises KeyboardInterrupt in the running task or, if that is protected, in the main task at a
-# checkpoint. Ctrl-C must not interrupt between numbering a message and writing it, nor between taking an
-# event and returning it. Inherited methods are protected for every adapter on trio, such as one for anyio.
+# checkpoint. Ctrl-C must not interrupt between numbering a message and writing it, or between taking an event
+# and returning it. The inherited methods are protected for every adapter that runs on trio, such as one for
+# anyio.
 for _method in (
     *(
         AsyncClient.__aenter__,

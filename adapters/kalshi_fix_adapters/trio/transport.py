@@ -1,7 +1,7 @@
 """A connection under trio that can be written to without waiting.
 
-Writing to trio's own streams may wait, and a cancelled write leaves the stream unusable. They would need a
-separate task for writing, and so two turns of the scheduler (3 µs each) for each message.
+Writing to trio's own streams may wait, and a cancelled write leaves the stream unusable. They would therefore
+need a separate task for writing, and two iterations of the scheduler (3 µs each) for each message.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Transport:
         """Take over a non-blocking socket."""
         self._raw: Final = raw
         self.ended: bool = False
-        """Whether the end of the stream was read."""
+        """Whether the end of the stream has been read."""
         self.full: bool = False
-        """Whether writing has to wait for `writable`."""
+        """Whether writing must wait for `writable`."""
 
     def write(self, data: bytes | bytearray) -> int:
         """Write as many bytes as possible without waiting; return their number, 0 while `full`.
@@ -67,7 +67,7 @@ class Transport:
             self.full = False
 
     async def close_notify(self) -> None:
-        """Announce the end of the stream, which only TLS supports. A checkpoint in any case."""
+        """Announce the end of the stream, which only TLS supports. Always a checkpoint."""
         await trio.lowlevel.checkpoint()
 
     def abort(self) -> None:
@@ -77,13 +77,13 @@ class Transport:
 
 
 class TlsTransport(Transport):
-    """TLS on a connected socket. Unwritten encrypted bytes are kept here."""
+    """TLS on a connected socket. It keeps encrypted bytes that have not been written."""
 
     def __init__(self, raw: socket.socket, context: ssl.SSLContext, server_name: str) -> None:
         super().__init__(raw)
         self._tls: Final = TlsBytes(context, server_name)
         self._unwritten = b""
-        """Encrypted bytes that are not written yet."""
+        """Encrypted bytes that have not been written yet."""
 
     async def do_handshake(self) -> bytes | None:
         """Perform the TLS handshake; return the peer's certificate.
@@ -99,8 +99,8 @@ class TlsTransport(Transport):
         if self.full:
             return 0
         chunk = data if len(data) <= CHUNK else data[:CHUNK]
-        # Encrypted once, in the order of the stream. Bytes that the socket does not accept stay here, so the
-        # core counts the chunk as written; no more is accepted until they are written (`full`).
+        # Encrypted once, in the sequence of the stream. Bytes that the socket does not accept are kept, so
+        # the core counts the chunk as written; no more is accepted until they are written (`full`).
         encrypted = self._unwritten + self._tls.encrypt(chunk)
         self._unwritten = encrypted[super().write(encrypted) :]
         return len(chunk)
@@ -113,13 +113,14 @@ class TlsTransport(Transport):
         data = self._tls.decrypt()
         self.ended: bool = self._tls.ended
         if self._tls.has_outgoing:
-            # If writing fails here, it fails for the next message, too, which reports it to the core.
+            # If writing fails here, it also fails for the next message, which reports the failure to the
+            # core.
             with contextlib.suppress(OSError):
                 self._push()
         return data
 
     async def writable(self) -> None:
-        """Wait until writing is possible again, and write the bytes kept here."""
+        """Wait until writing is possible again, and write the encrypted bytes that were kept."""
         await super().writable()
         self._push()
 
