@@ -13,7 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.postgres import Server
 
-# Before tests of kills or of failover import it.
+# This must come before tests of kills or failovers import the module.
 pytest.register_assert_rewrite("tests.kill.reconcile")
 
 # Deterministic by default, so a failure can be repeated; `HYPOTHESIS_PROFILE=explore` generates new inputs.
@@ -30,7 +30,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """A Postgres server; the test is skipped where none is installed."""
+    """A Postgres server; the test is skipped if none is installed."""
     with Server() as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""The examples, as programs of their own against a simulated venue."""
+"""The examples, run as separate programs against a simulated venue."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Script:
 @contextmanager
 def run_script(environ: dict[str, str], *arguments: object) -> Iterator[Script]:
     """Run Python with these arguments."""
-    # SIGINT must work even if this test runner was started with it ignored.
+    # SIGINT must work even if it is ignored in this test runner.
     process = subprocess.Popen(
         [sys.executable, "-W", "error", *map(str, arguments)],
         stdout=subprocess.PIPE,
@@ -90,7 +90,7 @@ class Place:
         return self.sandbox.server.inspect(lambda venue: venue.exchange("prediction").levels(SYMBOL, side))
 
     def improve_bid(self, price: str) -> None:
-        """Let another trader bid more."""
+        """Let another trader bid higher."""
         with order_entry(**self.sandbox.options("other", "prediction", "KalshiNR")) as client:
             bid = NewOrderSingle(
                 cl_ord_id="other-1",

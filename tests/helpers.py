@@ -29,7 +29,8 @@ from kalshi_fix_sansio.session.states import State
 
 KEY_ID = "3a6b0c1e-52d5-4d06-9d3e-0a4f3d1c9b77"
 UNNOTICED = 14.0
-"""Seconds without a call that a session with the default tolerance does not treat as a held-up caller."""
+"""Seconds without a call after which a session with the default tolerance does not yet assume that its caller
+was suspended."""
 START = datetime(2026, 8, 21, 14, 3, 7, 123000, tzinfo=UTC)
 CODEC = Codec(DIALECT)
 NEWS = "434=1|37=o|11=a|39=8|"
@@ -41,14 +42,14 @@ DUP = {"t43": "Y", "t122": "20260821-14:03:07.123"}
 SUB_ID_LENGTH = next(
     member.limits[0].max_length or 0 for member in DIALECT.header.members if member.name == "SenderSubID"
 )
-"""Most characters of a client's SenderSubID (50)."""
+"""The maximum length of a client's SenderSubID (50)."""
 IN_MAINTENANCE = (
     datetime(2026, 8, 17, MAINTENANCE_WINDOW["begin"], 30, tzinfo=ZoneInfo("America/New_York"))
     + timedelta(days=MAINTENANCE_WINDOW["weekday"])
 ).astimezone(UTC)
 """A time half an hour into the weekly maintenance, in summer."""
 SHORTEST = SHORTEST_HEARTBEAT["prediction"]
-"""The least HeartBtInt (108) on prediction."""
+"""The minimum of HeartBtInt (108) on prediction."""
 E = TypeVar("E")
 
 
@@ -167,7 +168,7 @@ def by_tags(fields: str) -> str:
 
 
 def wire_time(time: datetime) -> str:
-    """Return a time as SendingTime has it on the wire."""
+    """Return a time in the wire format of SendingTime."""
     return time.strftime("%Y%m%d-%H:%M:%S.") + f"{time.microsecond // 1000:03d}"
 
 
@@ -181,7 +182,7 @@ class Peer:
     next_number: int = 1
 
     def message(self, msg_type: str, body: str = "", number: int | str | None = None, **header: str) -> bytes:
-        """Return one message; `header` replaces or adds fields by tag, as in `t52="x"`; "-" leaves one out.
+        """Return one message; `header` replaces or adds fields by tag, as in `t52="x"`; "-" omits a field.
         Fields of the body may be written with Kalshi's field names.
 
         Without `number` the next sequence number is used, and the counter advances.
@@ -240,8 +241,8 @@ class Wired:
         return messages(self.session.data_to_send())
 
     def wait(self, seconds: float) -> list[Event]:
-        """Advance the clock; the timer fires at the end, and before that as often as needed for the caller
-        not to seem held up."""
+        """Advance the clock in steps short enough that the caller does not seem suspended, and fire the timer
+        after each."""
         events = []
         while seconds > UNNOTICED:
             self.session.handle_timer(self.clock.advance(UNNOTICED))
@@ -352,7 +353,7 @@ def pair(
 
 
 def kinds(sent: list[Message]) -> list[str]:
-    """Return the class names of messages, for assertions that read like a script."""
+    """Return the class names of messages."""
     return [message.NAME for message in sent]
 
 
@@ -370,8 +371,7 @@ class LoggedStore(MemoryStore):
         self.resets = 0
 
     def after_crash(self, *, lucky: bool = False) -> LoggedStore:
-        """Return the store that the next process opens; with `lucky`, records that were not committed survive
-        too."""
+        """Return the store that the next process opens; with `lucky`, uncommitted records survive too."""
         found = LoggedStore(**self._numbers)
         for record in self.log if lucky else self.log[: self.committed]:
             record(found)
@@ -434,7 +434,7 @@ class LateStore(MemoryStore):
 
     @durable.setter
     def durable(self, value: int) -> None:
-        """Do nothing: it follows from the commits."""
+        """Do nothing; the value follows from the commits."""
 
     def complete(self, ticket: int | None = None) -> None:
         """Complete all commits up to a ticket, or all."""
@@ -442,7 +442,7 @@ class LateStore(MemoryStore):
         self.on_commit()
 
     def fail(self, why: str) -> None:
-        """Fail the commits under way and all others."""
+        """Fail the commits in progress and all later ones."""
         self._error = StoreError(why)
         self.on_commit()
 

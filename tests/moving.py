@@ -1,4 +1,4 @@
-"""What the tests of the programs in examples/moving share."""
+"""Helpers shared by the tests of the programs in examples/moving."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def environ_of(venue: Venue, folder: Path, *sessions: str) -> dict[str, str]:
 
 
 def write_keys(venue: Venue, folder: Path) -> dict[str, str]:
-    """Write the private key of each session of the gateway to a file; return the keys' ids by session."""
+    """Write the private key of each session of the gateway to a file, and return the key ids by session."""
     ids = {}
     for session, name in SESSIONS.items():
         options: Any = venue.options(session=session)
@@ -44,7 +44,7 @@ def write_keys(venue: Venue, folder: Path) -> dict[str, str]:
 
 
 def write_settings(name: str, folder: Path, changes: Mapping[str, str]) -> Path:
-    """Copy a file of settings into a folder, with each text replaced by another; each must occur."""
+    """Copy a settings file into a folder with these texts replaced; each of them must occur."""
     text = (EXAMPLES / name).read_text("utf-8")
     for before, after in changes.items():
         assert before in text, before
@@ -56,7 +56,8 @@ def write_settings(name: str, folder: Path, changes: Mapping[str, str]) -> Path:
 
 @contextmanager
 def gateway_after(venue: Venue, folder: Path) -> Iterator[Piped]:
-    """Run the gateway on this library in a folder, which has the FileStore of the other in `filestore`."""
+    """Run the gateway that uses this library in a folder, which contains the other gateway's FileStore in
+    `filestore`."""
     ids = write_keys(venue, folder)
     published = ("0e4f1c52-7d0b-4b6e-9d55-1f6a0c1d2e3f", "9d3c6b0c-5d1a-4f5e-8a43-6f0e2b7c9d10")
     names = ("stores", "filestore", "orders.pem", "orders.log", "settlements.pem", "settlements.log")
@@ -76,7 +77,7 @@ def wait_logged_on(process: Piped) -> list[str]:
 
 
 def reports_of(process: Piped, lines: list[str], count: int) -> list[list[str]]:
-    """Return the reports among the lines that were read, and read on until there are so many."""
+    """Return the reports among these lines, and read more lines until there are this many reports."""
     found = [line.split()[1:] for line in lines if line.startswith("report")]
     while len(found) < count:
         found.append(lines_until(process, "report")[-1].split()[1:])
@@ -84,7 +85,7 @@ def reports_of(process: Piped, lines: list[str], count: int) -> list[list[str]]:
 
 
 def finish(process: Piped) -> list[str]:
-    """End the input of a gateway, and return the rest of its output."""
+    """End the input of a gateway and return its remaining output."""
     process.stdin.close()
     rest = process.stdout.read().decode().splitlines()
     assert process.wait() == 0, process.stderr.read().decode()
@@ -92,6 +93,6 @@ def finish(process: Piped) -> list[str]:
 
 
 def order(process: Piped, cl_ord_id: str, price: str = "0.40") -> None:
-    """Give an order to buy ten contracts."""
+    """Write an order to buy ten contracts to the gateway's input."""
     process.stdin.write(f"{cl_ord_id} {SYMBOL} 1 10 {price}{os.linesep}".encode())
     process.stdin.flush()

@@ -1,8 +1,7 @@
-"""Real NATS servers, of the distribution's package.
+"""Real NATS servers from the distribution's package.
 
-The tests that use them are skipped where it is not installed (`make nats` installs it), or nats-py is not;
-`NATS_REQUIRED=1` makes a skip a failure.
-"""
+Tests that use them are skipped unless both this package (`make nats` installs it) and nats-py are installed;
+`NATS_REQUIRED=1` makes a skip a failure."""
 
 from __future__ import annotations
 
@@ -29,7 +28,7 @@ def skip(reason: str) -> None:
 
 
 class NatsServer:
-    """A server with JetStream in a folder of its own, which can be killed, stopped and started again.
+    """A server with JetStream in a temporary folder, which can be killed, suspended and started again.
 
     The port stays the same.
     """
@@ -80,10 +79,10 @@ class NatsServer:
         self._process.wait()
 
     def freeze(self) -> None:
-        """Stop the server without ending its connections, as a lost network does."""
+        """Suspend the server without ending its connections, as if the network were lost."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
-        os.waitpid(self._process.pid, os.WUNTRACED)  # until all its threads have stopped
+        os.waitpid(self._process.pid, os.WUNTRACED)  # until all threads of the server have stopped
 
     def thaw(self) -> None:
         assert self._process is not None

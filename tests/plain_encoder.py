@@ -1,4 +1,4 @@
-"""A reference encoder that follows the layouts member by member; the generated encoders must agree with it.
+"""A reference encoder that follows the layouts member by member; generated encoders must agree with it.
 
 It also encodes the dialects that tests define by hand.
 """
@@ -20,7 +20,8 @@ CODEC_TAGS = frozenset((8, 9, 10, 35))
 
 
 def encode(begin_string: str, message: Message, header: Any) -> bytes:
-    """Return a complete message, without checking whether a reader takes its unknown fields for others."""
+    """Return a complete message, without checking whether a reader would take its unknown fields for other
+    fields."""
     head = "" if header is None else encode_block(header)
     text = f"35={message.msg_type}\x01{head}{encode_block(message)}"
     return encode_frame(begin_string, text.encode("latin-1"))

@@ -1,8 +1,7 @@
-"""Real Postgres servers and PgBouncer, of the distribution's packages, each in a folder of its own.
+"""Real Postgres servers and PgBouncer from the distribution's packages, each in a temporary folder.
 
-The tests that use them are skipped where they are not installed (`make postgres` installs them), or psycopg
-is not; `POSTGRES_REQUIRED=1` makes a skip a failure.
-"""
+Tests that use them are skipped unless both these packages (`make postgres` installs them) and psycopg are
+installed; `POSTGRES_REQUIRED=1` makes a skip a failure."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 PORT = 5432
-"""Only part of the name of a socket."""
+"""Part of the name of the socket; there is no TCP port."""
 _PROGRAMS = [
     found
     for found in sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
@@ -31,7 +30,7 @@ _POOLER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin
 
 def skip(reason: str) -> None:
     """Skip a test, or fail it if it may not be skipped."""
-    import pytest  # the benchmarks use the servers without it
+    import pytest  # the benchmarks use the servers without pytest
 
     if os.environ.get("POSTGRES_REQUIRED"):
         pytest.fail(reason)
@@ -48,10 +47,10 @@ def execute_at(dsn: str, statement: str) -> list[Any]:
 
 
 class _Folder:
-    """A folder of an unprivileged user: Postgres and PgBouncer refuse to run as root."""
+    """A folder that belongs to an unprivileged user, because Postgres and PgBouncer refuse to run as root."""
 
     def __init__(self, parent: Path = Path("/tmp")) -> None:
-        # The name of a socket has at most 107 characters.
+        # The path of a socket has at most 107 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=parent))
         if os.getuid() == 0:
             shutil.chown(self.folder, "nobody")
@@ -141,14 +140,14 @@ class Server(_Folder):
 
 
 class Replica(Server):
-    """A synchronous replica of a server, whose commits wait for it from now on."""
+    """A synchronous replica of a server; from now on the server's commits wait for it."""
 
     def __init__(self, primary: Server) -> None:
         self._primary = primary
         super().__init__()
 
     def _create(self) -> None:
-        # First, so the replica has the setting too, which it needs once it is promoted.
+        # Set this first, so the replica inherits the setting, which it needs once it is promoted.
         self._primary.configure("synchronous_standby_names", "*")
         source = ("-h", str(self._primary.folder), "-U", "store", "--checkpoint=fast", "--no-sync")
         self.run(_PROGRAMS[-1] / "pg_basebackup", "-D", self._data, "--write-recovery-conf", *source)
@@ -160,7 +159,7 @@ class Replica(Server):
 
 
 class Pooler(_Folder):
-    """PgBouncer before a server; each transaction uses another connection to it."""
+    """PgBouncer in front of a server; each transaction uses another connection to the server."""
 
     def __init__(self, server: Server) -> None:
         if _POOLER is None:
@@ -191,15 +190,15 @@ class Pooler(_Folder):
 
 
 class Relay(_Folder):
-    """The network between a program and a server, or a port of this machine: it forwards, can pause, and can
-    lose an answer."""
+    """The network between a program and a server or a port of this machine. It forwards bytes, can pause, and
+    can lose an answer."""
 
     def __init__(self, target: Server | int) -> None:
         super().__init__()
         self.loses_answer_to: bytes | None = None
-        """The connection of the next request that contains this ends in place of the answer."""
+        """The next request that contains this text gets no answer: its connection ends instead."""
         self.flows = threading.Event()
-        """While it is clear, what is sent waits here, including the ends of connections."""
+        """Bytes and ends of connections wait here while this event is clear."""
         self.flows.set()
         self._target = target
         if isinstance(target, int):

@@ -33,5 +33,5 @@ def dsn(server: Server, database: str) -> str:
 
 @pytest.fixture
 def execute(dsn: str) -> Callable[[str], list[Any]]:
-    """Runs a statement in this test's database, as another program would."""
+    """Return a function that runs a statement in this test's database, as another program would."""
     return partial(execute_at, dsn)

@@ -1,4 +1,4 @@
-"""Signals at chosen points, for tests of the state that an interrupt leaves behind."""
+"""Exceptions at chosen points, for tests of the state that an interrupt leaves behind."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Interrupter:
         self._files = files
         self._raises = raises
         self.where: str | None = None
-        """Where it was raised."""
+        """The function in which the exception was raised."""
 
     def __enter__(self) -> None:
         sys.setprofile(self._point)

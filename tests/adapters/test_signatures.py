@@ -1,4 +1,5 @@
-"""The three clients have one interface: the same names, parameters, order, defaults and kinds of results."""
+"""The three clients have the same interface: names, parameters, their order, defaults and kinds of
+results."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ AT_ONCE = frozenset(
         *FACTORIES,
     }
 )
-"""Methods that never wait, and so are ordinary functions in every client."""
+"""Methods that never wait, which are therefore ordinary functions in every client."""
 
 
 def methods(module: ModuleType) -> dict[str, Any]:
@@ -77,7 +78,7 @@ def test_waiting_methods_are_coroutines_and_iterating_ones_iterators(module: Mod
 
 @pytest.mark.parametrize("module", OTHERS, ids=lambda module: module.__name__)
 @pytest.mark.parametrize("name", FACTORIES)
-def test_the_client_factories_are_the_same(module: ModuleType, name: str) -> None:
+def test_the_client_factories_have_the_same_signatures(module: ModuleType, name: str) -> None:
     ours, theirs = getattr(module, name), getattr(BLOCKING, name)
     assert inspect.signature(ours) == inspect.signature(theirs)
     assert inspect.getdoc(ours) == inspect.getdoc(theirs)
@@ -85,7 +86,7 @@ def test_the_client_factories_are_the_same(module: ModuleType, name: str) -> Non
 
 @pytest.mark.parametrize("module", OTHERS, ids=lambda module: module.__name__)
 def test_every_adapter_documents_the_same_script(module: ModuleType) -> None:
-    """The example at the head of a module is the blocking one adapted to its loop."""
+    """The example at the head of a module is the blocking example, adapted to the loop."""
     assert script(module).replace("async ", "").replace("await ", "") == script(BLOCKING)
 
 

@@ -40,7 +40,7 @@ def _walk(node: Any, found: list[str]) -> None:
 
 
 def first_literals(pattern: str) -> str:
-    """Return the literal prefix of an expression: a search can only match where it occurs."""
+    """Return the literal prefix of an expression; a search can only match where this prefix occurs."""
     text = ""
     for operator, argument in parser.parse(pattern):
         if operator is not ops.LITERAL:

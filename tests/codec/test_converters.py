@@ -1,4 +1,4 @@
-"""Converters of the fast path: they return the same values as the parsers of the careful path."""
+"""The converters of the fast path return the same values as the parsers of the careful path."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PLAIN = {
 @pytest.mark.parametrize(
     ("kind", "text"), [(kind, text) for kind, texts in PLAIN.items() for text in texts], ids=str
 )
-def test_the_values_are_those_of_the_parsers(kind: Kind, text: str) -> None:
+def test_converted_values_are_those_of_the_parsers(kind: Kind, text: str) -> None:
     expected = PARSERS[kind](text)
     convert: Callable[[str], Any] = CONVERTERS[kind] or str
     found = convert(text)
@@ -49,7 +49,7 @@ def test_impossible_dates_are_refused(kind: Kind, text: str) -> None:
 
 @pytest.mark.parametrize("convert", [None, str])
 @pytest.mark.parametrize("column", [["1", "2"], ["1", None], [None, None]])
-def test_a_value_missing_in_an_entry_is_none(
+def test_a_value_missing_from_an_entry_is_none(
     convert: Callable[[str], Any] | None, column: list[str | None]
 ) -> None:
     assert list(optional(convert, column)) == column

@@ -1,4 +1,4 @@
-"""Upper bounds on the cost of decoding: it is linear for all bytes and after any earlier messages.
+"""Upper bounds on the cost of decoding: linear for any bytes and after any earlier messages.
 
 The expressions of the fast path are compiled at run time, and the steps of the regular expression engine
 cannot be counted from Python. Their structure is checked instead, for the shapes of every message.
@@ -38,7 +38,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compile a shape at its second occurrence."""
+    """Make the codec compile a shape at its second occurrence."""
     monkeypatch.setattr(cache, "SIGHTINGS_TO_COMPILE", 2)
 
 
@@ -126,7 +126,7 @@ def test_a_run_before_the_sequence_number_is_not_compiled() -> None:
 
 
 def calls(codec: Codec, data: bytes) -> int:
-    """Return how many Python and C functions are called to decode a message."""
+    """Return the number of Python and C functions called to decode a message."""
     count = 0
 
     def count_calls(_frame: Any, event: str, _argument: Any) -> None:
@@ -152,7 +152,7 @@ def calls(codec: Codec, data: bytes) -> int:
 )
 @pytest.mark.parametrize("head", ["35=W|55=K|268=999999999999999999|", "35=D|11=a|38=1|453=2|"])
 def test_the_work_of_the_careful_path_is_linear(head: str, unit: str) -> None:
-    """Each further part of a repetitive message costs no more than the parts before it."""
+    """Each additional part of a repetitive message costs no more than the parts before it."""
     codec = Codec(DIALECT)
     _, one, two, four = (  # The first decode builds the tables.
         calls(codec, encode_frame("FIXT.1.1", (head + unit * count).replace("|", "\x01").encode("latin-1")))

@@ -1,4 +1,4 @@
-"""Decoders that are compiled before the first message of their shape, or in a later quiet moment."""
+"""Decoders that are compiled before the first message of their shape, or later in an idle moment."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ SHAPES = {
     "an unknown tag": f"{REPORT}29999=secret|",
     "parties": f"{REPORT}453=2|448=secret|452=24|448=secret|452=24|",
     "a run": f"35=W|{HEAD}55=X|268=9|{LEVELS}",
-    "a field in another part": f"35=9|43=N|{HEAD}37=NONE|11=secret|41=gone|39=8|434=1|97=N|",
+    "a field in another block": f"35=9|43=N|{HEAD}37=NONE|11=secret|41=gone|39=8|434=1|97=N|",
     "data": f"35=A|{HEAD}98=0|108=30|95=6|96=secret|1137=9|",
 }
 
 
 @pytest.fixture
 def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The texts whose shapes were compiled."""
+    """Collect the messages whose shapes are compiled."""
     found: list[str] = []
     compile_ = DecoderCache.compile
 
@@ -41,7 +41,7 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.parametrize("body", SHAPES.values(), ids=SHAPES)
-def test_a_prepared_shape_is_decoded_by_its_decoder_from_the_first_message_on(body: str) -> None:
+def test_the_decoder_of_a_prepared_shape_is_used_from_the_first_message_on(body: str) -> None:
     """The sample that `prepare` returns contains no value of the message, and prepares the same decoder."""
     frame = raw(body)
     sample = Codec(DIALECT).prepare(frame)
@@ -102,7 +102,7 @@ def test_no_decoder_is_compiled_while_decoding(compilations: list[str]) -> None:
     assert not codec.compile_deferred()
     assert len(compilations) == 1
     assert codec.shapes == [shared.prepare(raw(REPORT))]
-    # The other codec uses the same decoders, and compiles while decoding as before.
+    # The other codec uses the same decoders, and still compiles while decoding.
     assert shared._compiled.decode(raw(REPORT), False) is not None
     for _ in range(cache.SIGHTINGS_TO_COMPILE):
         shared.decode(raw(SHAPES["parties"]))
@@ -137,5 +137,5 @@ def test_nothing_is_compiled_for_a_message_that_only_the_explainer_accepts(
     leap_second = REPORT.replace("52=20260821-12:00:00.000", "52=20261231-23:59:60.000")
     assert leap_second != REPORT
     sample = codec.prepare(raw(REPORT))
-    monkeypatch.setattr(cache, "DecoderWriter", None)  # compiling would raise
+    monkeypatch.setattr(cache, "DecoderWriter", None)  # compiling it would raise
     assert codec.prepare(raw(leap_second)) == sample

@@ -1,6 +1,4 @@
-"""Encoding: encoded messages decode to the same values, and values that cannot be encoded are reported by
-name.
-"""
+"""Encoded messages decode to the same values, and values that cannot be encoded are reported by name."""
 
 from __future__ import annotations
 
@@ -48,7 +46,7 @@ def body(message: Message) -> str:
     return text(message).split("|", 3)[3].rpartition("10=")[0]
 
 
-def test_a_message_with_a_header() -> None:
+def test_a_message_is_encoded_with_its_header() -> None:
     order = Order(cl_ord_id="a", order_qty="10.00", side="1", text="x")
     body = "35=D|49=key|56=venue|34=7|52=20260801-12:30:15.123|11=a|38=10.00|54=1|58=x|"
     whole = f"8=FIXT.1.1|9={len(body)}|{body}"
@@ -56,7 +54,7 @@ def test_a_message_with_a_header() -> None:
     assert text(order, header("D")) == f"{whole}10={check_sum:03d}|"
 
 
-def test_a_message_without_header() -> None:
+def test_a_message_without_header_cannot_be_encoded() -> None:
     assert text(Book(symbol="K")) == "8=FIXT.1.1|9=16|35=W|55=K|268=0|10=075|"
 
 
@@ -111,7 +109,7 @@ def test_a_message_of_unknown_type_is_sent_unchanged() -> None:
     assert again.header.msg_seq_num == 7
 
 
-def test_a_deprecated_tag_is_sent_only_with_its_successor_and_only_once() -> None:
+def test_a_deprecated_tag_is_sent_once_and_only_with_its_successor() -> None:
     assert body(Logon(new_flag=True, unknown=[(5001, b"N")])) == "5002=Y|5001=N|"
     for refused in (Logon(unknown=[(5001, b"N")]), Logon(new_flag=True, unknown=[(5001, b"N")] * 2)):
         with pytest.raises(
@@ -287,8 +285,8 @@ def test_a_new_header_leaves_the_body_unchanged() -> None:
     "fields",
     [
         "11=a|95=10|43=N|96=abc|44=0.50|38=1|",
-        # The length covered the field after the data in the previous trailer; now it would cover CheckSum
-        # only.
+        # In the previous trailer the length covered the field after the data; now it would cover only
+        # CheckSum.
         "11=a|38=1|44=0.50|95=10|96=abc|93=2|89=ss|",
     ],
 )
@@ -325,7 +323,7 @@ def test_standard_length_fields_are_correct(pair: tuple[int, int], value: bytes,
     def sent(*fields: tuple[int, bytes]) -> tuple[tuple[int, bytes], ...]:
         return codec.decode(codec.encode(UnknownMessage(msg_type="ZZ", unknown=fields))).unknown
 
-    if pair == (93, 89):  # in the trailer
+    if pair == (93, 89):  # these fields are in the trailer
         with pytest.raises(EncodeError, match="cannot be sent as an unknown field"):
             sent(*right)
         return
@@ -344,7 +342,7 @@ def test_standard_length_fields_are_correct(pair: tuple[int, int], value: bytes,
             sent((length, b"3"), (tag, b"a\x01b"))
 
 
-def test_a_tag_used_otherwise_by_the_dialect_is_not_a_length() -> None:
+def test_a_tag_with_another_meaning_in_the_dialect_is_not_a_length() -> None:
     codec = Codec(attrs.evolve(DIALECT, standard_data={9003: 9004, 9005: 38, 38: 9006}))
     for fields in (((9005, b"1"),), ((9006, b"1"),)):
         assert codec.decode(codec.encode(UnknownMessage(msg_type="ZZ", unknown=fields))).unknown == fields

@@ -36,7 +36,7 @@ KALSHI_CAREFUL = Codec(KALSHI)
 TABLES = Tables(DIALECT)
 
 
-SOUND_FIELDS = [fields_of(body) for body in SOUND]
+VALID_FIELDS = [fields_of(body) for body in SOUND]
 
 
 def kalshi_messages() -> list[Fields]:
@@ -58,7 +58,7 @@ KALSHI_FIELDS = kalshi_messages()
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compile a shape at its second occurrence."""
+    """Make the codec compile a shape at its second occurrence."""
     monkeypatch.setattr(caching, "SIGHTINGS_TO_COMPILE", 2)
 
 
@@ -78,7 +78,7 @@ def trained(dialect: Dialect, sound: list[Fields]) -> Codec:
     return codec
 
 
-TRAINED = trained(DIALECT, SOUND_FIELDS)
+TRAINED = trained(DIALECT, VALID_FIELDS)
 KALSHI_TRAINED = trained(KALSHI, KALSHI_FIELDS)
 
 
@@ -100,14 +100,14 @@ def agree(codec: Codec, careful: Codec, whole: bytes) -> None:
 
 
 @settings(max_examples=600)
-@given(damaged(SOUND_FIELDS))
+@given(damaged(VALID_FIELDS))
 def test_fast_and_careful_agree_on_damaged_messages(whole: bytes) -> None:
     for _ in range(3):
         agree(TRAINED, CAREFUL, whole)
 
 
 @settings(max_examples=150)
-@given(damaged(SOUND_FIELDS))
+@given(damaged(VALID_FIELDS))
 def test_fast_and_careful_agree_on_shapes_learned_from_damaged_messages(whole: bytes) -> None:
     codec = Codec(DIALECT)
     for _ in range(3):
@@ -152,7 +152,7 @@ def agree_on_bytes(trained_codec: Codec, careful: Codec, data: bytes) -> None:
 
 
 @settings(max_examples=600)
-@given(mangled([joined(fields) for fields in SOUND_FIELDS]))
+@given(mangled([joined(fields) for fields in VALID_FIELDS]))
 def test_fast_and_careful_agree_on_arbitrary_bytes(data: bytes) -> None:
     agree_on_bytes(TRAINED, CAREFUL, data)
 
@@ -189,22 +189,22 @@ def text(whole: bytes) -> str:
     return whole.decode("latin-1")
 
 
-def sight(cache: DecoderCache, whole: bytes) -> None:
+def show(cache: DecoderCache, whole: bytes) -> None:
     """Decode a message so that the cache learns its shape."""
     cache.learn(text(whole), split(text(whole)), Explainer(TABLES, text(whole)).message())
 
 
-def learnt(*bodies: str) -> DecoderCache:
+def cache_trained_with(*bodies: str) -> DecoderCache:
     """Return a cache that has decoded each of these messages twice."""
     cache = DecoderCache(TABLES)
     for body in bodies:
         for _ in range(2):
-            sight(cache, joined(fields_of(body)))
+            show(cache, joined(fields_of(body)))
     return cache
 
 
 def taken(cache: DecoderCache, body: str) -> Message | None:
-    """Decode a message by the fast path alone; return None if it does not take it."""
+    """Decode a message by the fast path only; return None if the fast path leaves it to the careful path."""
     whole = joined(fields_of(body))
     found = cache.decode(whole, framed=False)
     if found is not None:
@@ -215,7 +215,7 @@ def taken(cache: DecoderCache, body: str) -> Message | None:
 
 
 def taken_strictly(cache: DecoderCache, body: str) -> bool:
-    """Return whether the fast path alone takes a message with strict checks."""
+    """Return whether the fast path decodes a message with strict checks."""
     whole = joined(fields_of(body))
     found = cache.decode(whole, framed=False, strict=True)
     if found is not None:
@@ -236,14 +236,14 @@ def book(*entries: str, rest: str = "") -> str:
 def test_a_shape_is_compiled_at_its_second_occurrence(body: str) -> None:
     cache = DecoderCache(TABLES)
     whole = joined(fields_of(body))
-    sight(cache, whole)
+    show(cache, whole)
     assert taken(cache, body) is None
-    sight(cache, whole)
+    show(cache, whole)
     assert taken(cache, body) is not None
 
 
 def test_a_shape_accepts_other_values_but_not_other_tags() -> None:
-    cache = learnt(order("44=0.45|58=x|"))
+    cache = cache_trained_with(order("44=0.45|58=x|"))
     assert taken(cache, order("44=99|58=a=b é|"))
     assert taken(cache, order("58=x|44=0.45|")) is None
     assert taken(cache, order("44=0.45|")) is None
@@ -276,14 +276,14 @@ def test_a_strict_session_uses_the_fast_path_too(monkeypatch: pytest.MonkeyPatch
     ],
 )
 def test_a_misplaced_field_is_accepted_but_not_strictly(body: str) -> None:
-    cache = learnt(body)
+    cache = cache_trained_with(body)
     assert taken(cache, body)
     assert not taken_strictly(cache, body)
 
 
 def test_a_value_beyond_its_limit_is_accepted_but_not_strictly() -> None:
     fit, unfit = order("79=63|44=1|"), order("79=64|44=1|")
-    for cache in (learnt(fit), learnt(unfit)):
+    for cache in (cache_trained_with(fit), cache_trained_with(unfit)):
         assert taken(cache, fit)
         assert taken(cache, unfit)
         assert taken_strictly(cache, fit)
@@ -291,7 +291,7 @@ def test_a_value_beyond_its_limit_is_accepted_but_not_strictly() -> None:
 
 
 def closed_roles() -> Dialect:
-    """The tiny dialect, with a closed code set for the role of a party."""
+    """Return the tiny dialect with a closed code set for the role of a party."""
     field = attrs.evolve(tiny_dialect.FIELDS[452], open_codes=False)
     party = attrs.evolve(
         tiny_dialect.PARTY,
@@ -328,13 +328,13 @@ def test_header_fields_use_the_code_classes_of_the_dialect() -> None:
         for member in tiny_dialect.HEADER.members
     )
     dialect = attrs.evolve(DIALECT, header=attrs.evolve(tiny_dialect.HEADER, members=members))
-    codec = trained(dialect, SOUND_FIELDS)
-    for fields in SOUND_FIELDS:
+    codec = trained(dialect, VALID_FIELDS)
+    for fields in VALID_FIELDS:
         whole = joined(fields)
         agree(codec, Codec(dialect), whole)
         header: Any = codec.decode(whole).header
         assert header.begin_string is BeginString.FIXT11
-        # A type that is not in the code set stays a plain string.
+        # A MsgType that is not in the code set stays a plain string.
         assert header.msg_type.__class__ is (MsgType if header.msg_type == "D" else str)
 
 
@@ -373,14 +373,14 @@ def test_every_entry_of_a_run_is_checked_against_its_limits() -> None:
 )
 def test_rare_and_malformed_values_are_left_to_the_careful_path(tag: str, rare: str) -> None:
     plain = {"44": "1", "54": "1", "45": "1", "79": "1", "126": "20260801-23:59:59", "64": "20260801"}[tag]
-    cache = learnt(order(f"{tag}={plain}|"))
+    cache = cache_trained_with(order(f"{tag}={plain}|"))
     assert taken(cache, order(f"{tag}={plain}|"))
     assert taken(cache, order(f"{tag}={rare}|")) is None
 
 
 def test_data_with_a_correct_length_is_accepted() -> None:
     body = f"35=A|{HEAD}95=3|96=abc|383=5|"
-    cache = learnt(body)
+    cache = cache_trained_with(body)
     assert taken(cache, body)
     assert taken(cache, body.replace("abc", "a=c"))
     assert taken(cache, body.replace("95=3", "95=03"))
@@ -392,12 +392,12 @@ def test_data_that_contains_soh_is_left_to_the_careful_path() -> None:
     whole = joined([*fields_of(f"35=A|{HEAD}95=3|"), ("96", "a\x01b")])
     cache = DecoderCache(TABLES)
     for _ in range(3):
-        sight(cache, whole)
+        show(cache, whole)
     assert cache.decode(whole, framed=True) is None
 
 
-def test_a_counter_is_part_of_a_short_group_s_shape() -> None:
-    cache = learnt(order("453=2|448=p|448=q|"))
+def test_the_counter_of_a_short_group_is_part_of_the_shape() -> None:
+    cache = cache_trained_with(order("453=2|448=p|448=q|"))
     assert taken(cache, order("453=2|448=r|448=s|"))
     assert taken(cache, order("453=1|448=r|448=s|")) is None
     assert taken(cache, order("453=02|448=r|448=s|")) is None
@@ -417,7 +417,7 @@ def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("short_runs")
 def test_one_shape_serves_any_number_of_ordered_entries() -> None:
     full = "269=2|270=1|271=5|273=10:00:00|"
-    cache = learnt(book(ENTRY, full, ENTRY))
+    cache = cache_trained_with(book(ENTRY, full, ENTRY))
     assert taken(cache, book(full))
     assert taken(cache, book(*[ENTRY] * 50, full))
     assert taken(cache, book("269=1|270=1|273=10:00:00|", *["269=1|270=1|271=2|"] * 7))
@@ -435,14 +435,14 @@ def test_runs_with_the_same_tags_need_few_shapes(monkeypatch: pytest.MonkeyPatch
     alike = [ENTRY + "271=5|273=10:00:00|"] * 3
     rare = [ENTRY + "271=5|", ENTRY + "273=10:00:00|", ENTRY]
     sized = [ENTRY + "271=5|", ENTRY + "271=5|273=10:00:00|", ENTRY + "271=5|"]
-    cache = learnt(book(*alike), book(*rare), book(*alike))
+    cache = cache_trained_with(book(*alike), book(*rare), book(*alike))
     assert (taken(cache, book(*alike)), compiled.count) != (None, 1)
     assert compiled.count == 2
     assert taken(cache, book(*rare))
     assert taken(cache, book(*sized))
     monkeypatch.setattr(caching, "MAX_SHAPES_PER_KEY", 2)
     for _ in range(4):
-        sight(cache, joined(fields_of(book(*sized))))
+        show(cache, joined(fields_of(book(*sized))))
     assert compiled.count == 2
     monkeypatch.undo()
 
@@ -450,15 +450,15 @@ def test_runs_with_the_same_tags_need_few_shapes(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.usefixtures("short_runs")
 def test_one_shape_serves_any_number_of_equal_entries_with_unknown_fields() -> None:
     like = "269=1|9001=x|270=0.5|"
-    cache = learnt(book(like, like, like))
+    cache = cache_trained_with(book(like, like, like))
     assert taken(cache, book(like))
     assert taken(cache, book(*[like] * 9, rest="")).md_entries[8].unknown == ((9001, b"x"),)  # type: ignore[union-attr]
     assert taken(cache, book(like, "269=1|270=0.5|")) is None
 
 
 @pytest.mark.usefixtures("short_runs")
-def test_equal_entries_make_a_run_of_that_form_only() -> None:
-    cache = learnt(book(ENTRY, ENTRY, ENTRY))
+def test_a_run_of_equal_entries_accepts_only_entries_of_this_form() -> None:
+    cache = cache_trained_with(book(ENTRY, ENTRY, ENTRY))
     assert taken(cache, book(*[ENTRY] * 7))
     assert taken(cache, book(ENTRY, "269=1|270=0.5|271=5|", ENTRY)) is None
     assert taken(cache, book(ENTRY, "269=1|270=0.5|9001=x|", ENTRY)) is None
@@ -478,17 +478,17 @@ def test_equal_entries_make_a_run_of_that_form_only() -> None:
         book("269=1|270=0.5", ENTRY, ENTRY, rest="58=x|"),
     ],
 )
-def test_a_run_has_a_single_place(body: str) -> None:
-    cache = learnt(book(ENTRY, ENTRY, ENTRY, rest="58=x|"))
+def test_a_run_has_only_one_position_in_a_message(body: str) -> None:
+    cache = cache_trained_with(book(ENTRY, ENTRY, ENTRY, rest="58=x|"))
     assert taken(cache, book(ENTRY, rest="58=y|"))
     assert taken(cache, body) is None
 
 
 @pytest.mark.usefixtures("short_runs")
 def test_a_group_may_be_empty() -> None:
-    cache = learnt(book(ENTRY, ENTRY, ENTRY, rest="58=x|"))
+    cache = cache_trained_with(book(ENTRY, ENTRY, ENTRY, rest="58=x|"))
     assert taken(cache, book(rest="58=x|")) is None
-    cache = learnt(book(rest="58=x|"))
+    cache = cache_trained_with(book(rest="58=x|"))
     assert taken(cache, book(rest="58=x|"))
     assert taken(cache, book(rest=f"58={ENTRY}")) is None
 
@@ -496,7 +496,7 @@ def test_a_group_may_be_empty() -> None:
 @pytest.mark.usefixtures("short_runs")
 def test_two_groups_may_be_runs() -> None:
     parties = "453=3|448=p|448=q|448=r|"
-    cache = learnt(book(ENTRY, ENTRY, ENTRY, rest=parties))
+    cache = cache_trained_with(book(ENTRY, ENTRY, ENTRY, rest=parties))
     found: Any = taken(cache, book(*[ENTRY] * 5, rest="453=1|448=z|"))
     assert (len(found.md_entries), found.party_ids[0].party_id) == (5, "z")
     assert taken(cache, book(*[ENTRY] * 5, rest="453=2|448=z|")) is None
@@ -504,25 +504,25 @@ def test_two_groups_may_be_runs() -> None:
 
 
 @pytest.mark.usefixtures("short_runs")
-def test_a_counter_that_claims_too_much_costs_no_memory() -> None:
-    cache = learnt(book(ENTRY, ENTRY, ENTRY))
+def test_a_counter_that_claims_too_many_entries_costs_no_memory() -> None:
+    cache = cache_trained_with(book(ENTRY, ENTRY, ENTRY))
     assert taken(cache, book(ENTRY, ENTRY, ENTRY).replace("268=3", "268=999999999999999999")) is None
 
 
 @pytest.mark.usefixtures("short_runs")
-def test_entries_with_a_single_field_make_a_run_too() -> None:
+def test_entries_with_a_single_field_also_form_a_run() -> None:
     body = order("453=3|448=p|448=q|448=r|")
-    cache = learnt(body)
+    cache = cache_trained_with(body)
     assert taken(cache, body)
     alike = f"35=R|{HEAD}146=4|38=1|38=2|38=3|38=4|79=5|"
-    assert taken(learnt(alike), alike)
+    assert taken(cache_trained_with(alike), alike)
     lone = order("453=1|448=p|802=3|523=s|523=t|523=u|")
-    assert taken(learnt(lone), lone)
+    assert taken(cache_trained_with(lone), lone)
 
 
 @pytest.mark.usefixtures("short_runs")
 def test_fields_after_a_run_belong_to_the_body() -> None:
-    cache = learnt(book(ENTRY, ENTRY, ENTRY, rest="453=3|448=p|448=q|448=r|58=x|"))
+    cache = cache_trained_with(book(ENTRY, ENTRY, ENTRY, rest="453=3|448=p|448=q|448=r|58=x|"))
     assert taken(cache, book(ENTRY, rest="453=1|448=p|58=y|"))
     assert taken(cache, book(ENTRY, rest="58=y|")) is None
 
@@ -537,7 +537,7 @@ def test_fields_after_a_run_belong_to_the_body() -> None:
     ],
 )
 def test_irregular_entries_are_compiled_one_by_one(body: str) -> None:
-    cache = learnt(body)
+    cache = cache_trained_with(body)
     assert taken(cache, body)
 
 
@@ -555,12 +555,12 @@ def test_groups_interleaved_with_other_fields_are_not_compiled(body: str) -> Non
     whole = joined(fields_of(body))
     assert CAREFUL.decode(whole).problems == ()
     assert DecoderWriter(Explainer(TABLES, text(whole)), TABLES.data_tags, Decimals(Decimal)).pattern == ""
-    assert taken(learnt(body), body) is None
+    assert taken(cache_trained_with(body), body) is None
 
 
 def test_a_shape_with_too_many_fields_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoders, "MAX_VALUES", 9)
-    cache = learnt(order("58=x|"), order("58=x|79=5|44=1|54=1|"))
+    cache = cache_trained_with(order("58=x|"), order("58=x|79=5|44=1|54=1|"))
     assert taken(cache, order("58=x|"))
     assert taken(cache, order("58=x|79=5|44=1|54=1|")) is None
 
@@ -640,7 +640,7 @@ def test_long_heads_are_not_cached(codec: Codec, size: int) -> None:
 )
 def test_rarely_repeated_heads_are_not_cached(head: str) -> None:
     body = f"35=D|{head}11=a|38=1|"
-    cache = learnt(body)
+    cache = cache_trained_with(body)
     found = taken(cache, body)
     if "628" not in head and "9001" not in head:
         assert found
@@ -705,7 +705,7 @@ def test_messages_share_no_mutable_state(codec: Codec) -> None:
 
 
 def shapes_of_orders() -> Iterator[str]:
-    """Yield orders, each with a shape of its own."""
+    """Yield orders of different shapes."""
     number = 9001
     while True:
         yield order(f"{number}=x|")
@@ -733,7 +733,7 @@ def test_shapes_that_occur_once_are_not_compiled_and_use_little_memory(
     monkeypatch.setattr(caching, "MAX_SIGHTINGS", 20)
     cache = DecoderCache(TABLES)
     for _, body in zip(range(70), shapes_of_orders(), strict=False):
-        sight(cache, joined(fields_of(body)))
+        show(cache, joined(fields_of(body)))
         assert len(cache._sightings) <= 20
     assert compiled.count == 0
 
@@ -781,7 +781,7 @@ def test_a_value_left_to_the_reader_does_not_prevent_compiling_other_shapes(
     plain, careful, other = order("58=x|44=1|"), order("58=x|44=+1|"), order("44=1|58=x|")
     for _ in range(10):
         sent(plain, codec)
-    # The counter of these tags is full each time the already compiled shape is received.
+    # Whenever the already compiled shape is received, the counter of these tags is full.
     for number in range(20):
         sent((other, careful)[number % 2], codec)
     assert taken(codec._compiled, other) is not None
@@ -795,7 +795,7 @@ def test_the_total_number_of_cached_shapes_is_bounded(monkeypatch: pytest.Monkey
         other = body if number % 2 else body.replace("35=D|", "35=R|").replace("11=a|38=1|", "146=0|")
         before = cache._clearances
         for _ in range(2):
-            sight(cache, joined(fields_of(other)))
+            show(cache, joined(fields_of(other)))
         kept = sum(len(shape.pattern) for shapes in cache._shapes.values() for shape in shapes)
         assert kept == cache._pattern_size
         most = max(most, kept)
@@ -829,7 +829,7 @@ def test_forms_that_are_not_compiled_share_the_same_bound(
 
 
 @pytest.mark.parametrize("count", [5, 300])
-def test_a_message_is_tried_only_with_shapes_of_its_tags(count: int) -> None:
+def test_a_message_is_only_matched_against_shapes_with_its_tags(count: int) -> None:
     tried: list[int] = []
 
     def noted(shape: decoders.Shape, number: int) -> decoders.Shape:
@@ -840,7 +840,7 @@ def test_a_message_is_tried_only_with_shapes_of_its_tags(count: int) -> None:
         return attrs.evolve(shape, read=read)
 
     levels = [f"269=1|270=0.40|{number}=x|" for number in range(9001, 9009)]
-    cache = learnt(*(book(*[level] * 5) for level in levels), book(levels[0]))
+    cache = cache_trained_with(*(book(*[level] * 5) for level in levels), book(levels[0]))
     assert len(cache._shapes) == 9
     for number, (key, shapes) in enumerate(cache._shapes.items()):
         cache._shapes[key] = tuple(noted(shape, number) for shape in shapes)
@@ -907,13 +907,13 @@ def test_a_message_without_a_valid_frame_is_not_compiled(codec: Codec, place: in
         codec.decode(data)
 
 
-def test_a_short_message_uses_a_shape_of_any_length_until_it_has_its_own() -> None:
+def test_a_short_message_uses_a_shape_of_any_length_until_one_of_its_length_is_compiled() -> None:
     level = "269=1|270=0.40|271=5|"
     one, many = book(level), book(*[level] * 5)
-    cache = learnt(many)
+    cache = cache_trained_with(many)
     assert taken(cache, one)
     for _ in range(2):
-        sight(cache, joined(fields_of(one)))
+        show(cache, joined(fields_of(one)))
     assert [shape.pattern.count("268=1\x01") for (shape,) in cache._shapes.values()] == [0, 1]
     assert taken(cache, one)
     assert taken(cache, many)

@@ -1,6 +1,5 @@
-"""Generated encoders: they write any value as the layouts define, or report by name a value that cannot be
-encoded.
-"""
+"""Generated encoders write any value as the layouts define, and report a value that cannot be encoded by
+name."""
 
 from __future__ import annotations
 
@@ -138,9 +137,7 @@ def outcome(encode: Callable[[Any, Any], bytes], message: Any, head: Any) -> obj
 
 
 def agree(message: Any, head: Any) -> object:
-    """Encode with the generated encoders and with the plain one, check that they agree and return the
-    outcome.
-    """
+    """Encode with the generated and the plain encoder, check that they agree, and return the outcome."""
     found = outcome(CODEC.encode, message, head)
     assert found == outcome(partial(encode, KALSHI.begin_string), message, head)
     return found
@@ -156,7 +153,7 @@ def places(block: Any) -> Iterator[tuple[Any, str]]:
 
 
 def plain(block: Any) -> Any:
-    """Return the block without unknown fields, those of its entries included."""
+    """Return the block without unknown fields, including those of its entries."""
     block.unknown = ()
     for member in block.LAYOUT.members:
         if isinstance(member, GroupMember):
@@ -192,7 +189,7 @@ def test_any_message_is_encoded_as_the_layouts_define(layout: MessageLayout, dat
 
 @every_message
 def test_common_values_need_no_careful_path(layout: MessageLayout, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With every field set, groups included: only rare values need the careful path."""
+    """Every field is set, also in groups: only rare values need the careful path."""
     monkeypatch.delattr(Codec, "_encode_carefully")
     message, head = plain(full(layout.body)), plain(full(KALSHI.header))
     codec = Codec(KALSHI)

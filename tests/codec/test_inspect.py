@@ -1,4 +1,4 @@
-"""Inspection: a message as a tree of nodes for display, however damaged it is."""
+"""Inspection shows any message as a tree of nodes, however damaged it is."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def shown(nodes: tuple[Node, ...]) -> str:
     return " ".join(parts)
 
 
-def test_a_valid_message() -> None:
+def test_a_valid_message_is_shown_with_all_its_fields() -> None:
     inspection = CODEC.inspect(frame("D", "11=a|38=10.00|453=1|448=p|802=1|523=s|58=x|"))
     assert inspection.msg_type == "D"
     assert inspection.layout is ORDER
@@ -41,7 +41,7 @@ def test_a_valid_message() -> None:
     assert parties.layout.entry is PARTIES.entry
 
 
-def test_every_field_on_the_wire_is_shown_in_its_place() -> None:
+def test_every_field_on_the_wire_is_shown_in_its_position() -> None:
     inspection = CODEC.inspect(frame("D", "11=a|9001=x|11=b|383=5|453=2|448=p|9002=y|43=Y|38=1|9003=|"))
     assert shown(inspection.body) == "11=a 9001=x? 11=b? 383=5? 453=2[448=p 9002=y?] 38=1 9003=?"
     assert shown(inspection.header).endswith("52=20260801-12:30:15.123 43=Y")
@@ -72,7 +72,7 @@ def test_a_wrong_frame_is_reported_first_and_its_fields_are_shown() -> None:
 
 
 @pytest.mark.parametrize("size", range(1, len(frame("D", "11=a|38=1|453=1|448=p|"))))
-def test_a_message_truncated_anywhere(size: int) -> None:
+def test_a_message_truncated_anywhere_is_shown(size: int) -> None:
     whole = frame("D", "11=a|38=1|453=1|448=p|")
     inspection = CODEC.inspect(whole[:size])
     assert inspection.problems
@@ -107,7 +107,7 @@ def test_messages_of_unknown_type_are_shown_field_by_field() -> None:
     assert [problem.reason for problem in inspection.problems] == [Reason.INVALID_MSG_TYPE]
 
 
-def test_bytes_that_are_not_a_message() -> None:
+def test_bytes_that_are_not_a_message_are_shown_as_garbage() -> None:
     inspection = CODEC.inspect(b"8=")
     assert inspection.msg_type is None
     assert CODEC.inspect(b"").problems

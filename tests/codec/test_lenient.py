@@ -136,12 +136,12 @@ def test_unknown_fields_are_kept_in_their_place() -> None:
     assert order.problems == ()
 
 
-def test_a_known_tag_of_another_message_is_unknown_here() -> None:
+def test_a_tag_of_another_message_is_an_unknown_field() -> None:
     assert decode("W", "55=K|268=0|44=0.45|").unknown == ((44, b"0.45"),)
 
 
 def test_unknown_fields_in_every_entry_do_not_end_the_group() -> None:
-    """Regression: a venue had added fields to the entries of its market data."""
+    """Regression: a venue added fields to the entries of its market data."""
     book = decode("W", "55=K|268=3|269=1|270=1|9001=x|269=2|9001=y|270=2|9001=z|269=1|270=3|58=after|")
     assert [entry.md_entry_px for entry in book.md_entries] == [1, 2, 3]
     assert [entry.unknown for entry in book.md_entries] == [((9001, b"x"),), ((9001, b"y"), (9001, b"z")), ()]
@@ -156,7 +156,7 @@ def test_a_body_field_between_entries_does_not_lose_the_following_entries() -> N
     assert book.problems == ()
 
 
-def test_a_body_field_inside_an_entry_does_not_lose_the_rest_of_the_entry() -> None:
+def test_a_body_field_inside_an_entry_does_not_end_the_entry() -> None:
     book = decode("W", "55=K|268=2|269=1|58=inside|270=1|269=2|270=2|")
     assert book.md_entries == [
         Entry(md_entry_type="1", md_entry_px=1),
@@ -181,7 +181,7 @@ def test_group_fields_without_their_counter_are_unknown() -> None:
     assert order.party_ids == []
 
 
-def test_entries_in_another_order_than_the_layout() -> None:
+def test_entries_may_have_another_order_than_the_layout() -> None:
     order = decode("D", "11=a|38=1|453=2|452=3|448=p|448=q|452=35|")
     assert order.party_ids == [Party(party_id="p", party_role=3), Party(party_id="q", party_role=35)]
     assert order.problems == ()
@@ -227,7 +227,7 @@ def test_an_invalid_counter_is_reported_and_every_entry_kept(counter: str) -> No
     assert found(book) == [(Reason.INCORRECT_DATA_FORMAT, 268, counter)]
 
 
-def test_a_counter_without_value() -> None:
+def test_a_counter_without_value_is_reported_and_every_entry_kept() -> None:
     book = decode("W", "55=K|268=|269=1|270=1|")
     assert len(book.md_entries) == 1
     assert found(book) == [(Reason.TAG_WITHOUT_VALUE, 268, "")]
@@ -282,7 +282,7 @@ def test_an_unreadable_value_is_none_and_reported(
     assert order.unknown == ()
 
 
-def test_the_first_of_repeated_fields_counts_and_the_others_are_reported() -> None:
+def test_the_first_of_repeated_fields_is_used_and_the_others_are_reported() -> None:
     order = decode("D", "11=a|38=1|11=b|11=c|453=1|448=p|448=q|")
     assert order.cl_ord_id == "a"
     assert [party.party_id for party in order.party_ids] == ["p", "q"]
@@ -486,7 +486,7 @@ def test_long_values_are_quoted_in_part_and_kept_whole() -> None:
     assert problem.value == "x" * 500
 
 
-def test_an_order_of_decimals_keeps_its_scale() -> None:
+def test_decimals_keep_their_scale() -> None:
     assert str(decode("D", "11=a|38=10.00|").order_qty) == "10.00"
     assert decode("D", "11=a|38=10.00|").order_qty == Decimal(10)
 
@@ -498,7 +498,7 @@ def test_requests_and_books_without_groups_are_complete() -> None:
 
 
 @pytest.mark.parametrize("more", [-1, 0, 1, 7])
-def test_the_first_thousand_problems_are_reported_and_the_rest_counted(more: int) -> None:
+def test_the_first_thousand_problems_are_reported_and_later_ones_counted(more: int) -> None:
     count = MAX_PROBLEMS + more
     problems = decode("D", "11=a|38=1|" + "nonsense|" * count).problems
     assert sum(problem.value == "nonsense" for problem in problems) == min(count, MAX_PROBLEMS)

@@ -1,4 +1,4 @@
-"""Messages as dicts and as JSON, and back: only secrets are lost, and invalid input is refused."""
+"""Messages convert to dicts and JSON and back: only secrets are lost, and invalid input is refused."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ EVERY = [
 
 
 def without_secrets(message: Message) -> Message:
-    """Return the message without secret values, those in groups included."""
+    """Return the message without secret values, including those in groups."""
 
     def clean(block: Any) -> None:
         for member in block.LAYOUT.members:
@@ -85,7 +85,7 @@ def test_every_message_round_trips(dialect: Dialect, layout: BlockLayout, by: ma
         assert all(key == "unknown" or key.isdigit() is (by == "tag") for key in as_dict)
 
 
-def test_an_example_of_each_form() -> None:
+def test_the_forms_of_values_in_json() -> None:
     about = order(expire_time=datetime(2026, 10, 1, 12, tzinfo=UTC), party_ids=[kalshi.Party(party_id="p")])
     assert to_dict(about) == {
         "MsgType": "D",
@@ -140,7 +140,7 @@ def test_a_timestamp_keeps_its_microseconds(microsecond: int) -> None:
     assert from_json(to_json(book)) == book
 
 
-def test_new_fields_and_codes_keep_their_place_and_text() -> None:
+def test_unknown_fields_and_codes_keep_their_position_and_text() -> None:
     fields = [(9001, b"a"), (9002, b"\xe9\xff"), (9001, b"b"), (9003, b"x\x01y")]
     message = order(side="Z", unknown=fields)
     assert to_dict(message)["unknown"] == [[tag, value] for tag, value in fields]
@@ -155,7 +155,7 @@ def test_new_fields_and_codes_keep_their_place_and_text() -> None:
 @pytest.mark.parametrize("by", BY)
 def test_secrets_are_hidden_and_not_restored(by: mapping.By) -> None:
     logon = Logon(heart_bt_int=30, raw_data=b"hush1", password="hush2", unknown=[(9001, b"x")])
-    # Out of its place a signature is an unknown field, and still secret.
+    # A misplaced signature is an unknown field, and still secret.
     misplaced = order(unknown=[(96, b"hush3"), (9001, b"x")])
     for message in (logon, misplaced):
         shown = f"{to_dict(message, by)} {to_json(message, by)}"

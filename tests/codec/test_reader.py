@@ -1,6 +1,5 @@
-"""Which messages the reader takes and which it leaves to the explainer. `carefully` checks that both
-agree.
-"""
+"""Which messages the reader decodes and which it leaves to the explainer. `carefully` checks that both
+agree."""
 
 from __future__ import annotations
 
@@ -31,7 +30,7 @@ def book(entries: str) -> str:
     return f"35=W|{HEAD}55=K|{entries}"
 
 
-def test_the_reader_takes_valid_messages_except_data_deprecated_tags_and_other_orders() -> None:
+def test_the_reader_decodes_valid_messages_except_data_deprecated_tags_and_unusual_field_orders() -> None:
     left = [body for body in SOUND if taken(body) is None]
     data_or_older = [body for body in SOUND if any(f"|{tag}=" in body for tag in (95, 354, 355, 93, 5001))]
     opened_otherwise, unknown_type = (
@@ -50,7 +49,7 @@ def test_the_reader_takes_valid_messages_except_data_deprecated_tags_and_other_o
     [
         order("44=0.45|58=x|"),
         order("453=2|448=p|452=3|448=q|802=1|523=s|803=4|58=x|"),
-        order("58=x|44=0.45|"),  # the body has no fixed order
+        order("58=x|44=0.45|"),  # the fields of the body have no fixed order
         book("268=0|58=x|"),
         book("268=2|269=1|270=1|269=2|270=2|"),
         book("268=4|269=1|270=1|269=2|270=2|269=1|270=3|269=2|270=4|58=x|"),
@@ -59,7 +58,7 @@ def test_the_reader_takes_valid_messages_except_data_deprecated_tags_and_other_o
         order("58=a=b|"),
     ],
 )
-def test_the_reader_takes_fully_valid_messages_strictly_too(body: str) -> None:
+def test_the_reader_also_decodes_fully_valid_messages_strictly(body: str) -> None:
     assert taken(body) is not None
     assert taken(body, strict=True) is not None
 
@@ -78,7 +77,7 @@ def test_the_reader_takes_fully_valid_messages_strictly_too(body: str) -> None:
         order("453=1|448=p|452=3|802=1|523=s|803=4|58=x|9001=x|"),
     ],
 )
-def test_violations_of_strict_rules_are_taken_by_lenient_decoding(body: str) -> None:
+def test_violations_of_strict_rules_are_accepted_by_lenient_decoding(body: str) -> None:
     assert taken(body) is not None
     assert taken(body, strict=True) is None
 
@@ -128,7 +127,7 @@ def test_messages_with_problems_are_left_to_the_explainer(body: str) -> None:
     assert taken(body, strict=True) is None
 
 
-def test_messages_without_an_end_or_a_known_beginning_are_left_to_the_explainer() -> None:
+def test_messages_with_an_unknown_beginning_or_no_end_are_left_to_the_explainer() -> None:
     whole = joined(fields_of(order(""))).decode("latin-1")
     for text in (
         whole[:-1],

@@ -13,7 +13,7 @@ from tests.tiny_dialect import DIALECT, Order, frame
 CODEC = Codec(DIALECT)
 
 ORDER = "11=a|38=1|"
-BREACHES: list[tuple[str, str, list[tuple[Reason, int | None]]]] = [
+VIOLATIONS: list[tuple[str, str, list[tuple[Reason, int | None]]]] = [
     ("D", f"{ORDER}0=x|", [(Reason.INVALID_TAG_NUMBER, 0)]),
     ("D", f"{ORDER}-1=x|", [(Reason.INVALID_TAG_NUMBER, -1)]),
     ("D", f"{ORDER}x|", [(Reason.INVALID_TAG_NUMBER, None)]),
@@ -64,8 +64,10 @@ BREACHES: list[tuple[str, str, list[tuple[Reason, int | None]]]] = [
 ]
 
 
-@pytest.mark.parametrize(("msg_type", "body", "expected"), BREACHES)
-def test_violations(msg_type: str, body: str, expected: list[tuple[Reason, int | None]]) -> None:
+@pytest.mark.parametrize(("msg_type", "body", "expected"), VIOLATIONS)
+def test_each_violation_is_reported_with_its_reason_and_tag(
+    msg_type: str, body: str, expected: list[tuple[Reason, int | None]]
+) -> None:
     whole = frame(msg_type, body)
     message, problems = CODEC.check(whole)
     assert [(problem.reason, problem.tag) for problem in problems] == expected
@@ -76,7 +78,7 @@ def test_violations(msg_type: str, body: str, expected: list[tuple[Reason, int |
     assert all(str(problem) in str(refused.value) for problem in problems)
 
 
-SOUND = [
+VALID = [
     f"35=D|{HEAD}38=1|11=a|",
     "35=D|56=b|43=N|52=20260801-12:30:15|49=a|34=1|58=x|11=a|38=1|40=2|44=0|79=63|93=3|89=a\x01b|",
     f"35=D|{HEAD}11=a|38=1|453=2|448=p|452=99|802=2|523=s|803=1|523=t|354=1|355=x|448=q|",
@@ -86,7 +88,7 @@ SOUND = [
 ]
 
 
-@pytest.mark.parametrize("body", SOUND)
+@pytest.mark.parametrize("body", VALID)
 def test_valid_messages_pass(body: str) -> None:
     whole = joined(fields_of(body))
     message = CODEC.decode_strict(whole)

@@ -127,7 +127,7 @@ def damaged(draw: st.DrawFn, sound: list[Fields]) -> bytes:
 
 
 def dump(block: Block | None) -> Any:
-    """Return every value of a block, comparable to the last digit, with types, scales and unknown fields."""
+    """Return every value of a block with its type and scale, and the unknown fields, for exact comparison."""
     if block is None:
         return None
     layout = getattr(block, "LAYOUT", None)
@@ -148,7 +148,7 @@ def dump(block: Block | None) -> Any:
 def carefully(codec: Codec, data: bytes) -> tuple[Message, tuple[Problem, ...]]:
     """Return the explainer's message and every problem found by strict decoding.
 
-    Check that a message that the reader takes has the same values and no problems according to the explainer.
+    Check that the explainer finds the same values and no problems in a message that the reader decodes.
     """
     text = data.decode("latin-1")
     explained = Explainer(codec._tables, text)

@@ -19,5 +19,5 @@ def kalshi() -> Dialect:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> SpecCopy:
-    """A copy of the harbour dialect for tests to edit."""
+    """A copy of the harbour dialect that a test may edit."""
     return SpecCopy(tmp_path)

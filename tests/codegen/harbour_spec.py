@@ -1,4 +1,4 @@
-"""The made-up dialect `tests/codegen/harbour`: its path, and editable copies of it or another dialect."""
+"""The invented dialect `tests/codegen/harbour`: its path, and editable copies of it or of another dialect."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def imported(spec: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Modul
 
 
 class SpecCopy:
-    """An editable copy of a made-up dialect and of the folder it extends.
+    """An editable copy of an invented dialect and of the folder that it extends.
 
-    Files are named relative to the spec folder; files elsewhere by their whole path.
+    Files in the spec folder are named relative to it, other files by their whole path.
     """
 
     def __init__(self, folder: Path, original: Path = HARBOUR) -> None:
@@ -53,7 +53,7 @@ class SpecCopy:
         """Replace a passage of a file."""
         path = self.spec / file
         text = path.read_text(encoding="utf-8")
-        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path.name}"
+        assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times in {path.name}"
         path.write_text(text.replace(old, new), encoding="utf-8")
 
     def append(self, file: str | Path, more: str) -> None:

@@ -201,7 +201,7 @@ def message(dialect: Dialect, name: str) -> Message:
 
 
 def member(dialect: Dialect, name: str, owner: str = "NewOrder") -> Member:
-    """Return a member of a message by its field's name."""
+    """Return a member of a message by the name of its field."""
     return next(each for each in message(dialect, owner).members if each.field.name == name)
 
 
@@ -211,18 +211,18 @@ def field(dialect: Dialect, name: str) -> Field:
 
 
 def path_of(name: str) -> str:
-    """Return the path of a short name: `messages_orders` is `messages/orders.yaml`."""
+    """Return the path for a short name: `messages_orders` is `messages/orders.yaml`."""
     return name.replace("messages_", "messages/") + ".yaml"
 
 
 def edited(name: str, old: str, new: str) -> str:
     """Return a file of the small spec with one passage changed."""
     text = FILES[path_of(name)]
-    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {name}"
+    assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times in {name}"
     return text.replace(old, new)
 
 
 def line_of(text: str, needle: str) -> int:
-    """Return the line in which a passage that occurs once begins."""
-    assert text.count(needle) == 1, f"{needle!r} stands {text.count(needle)} times"
+    """Return the line in which a passage begins, which must occur only once."""
+    assert text.count(needle) == 1, f"{needle!r} occurs {text.count(needle)} times"
     return text[: text.index(needle)].count("\n") + 1

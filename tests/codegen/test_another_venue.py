@@ -41,7 +41,7 @@ def follow(folder: Path, title: str) -> str:
 
 
 def follow_page(folder: Path, dictionary: Path) -> None:
-    """Run the commands of the page, from a dictionary on, and compare their output with the page."""
+    """Run the commands of the page on a dictionary, and compare their output with the page."""
     shutil.copy(dictionary, folder / "FIX44.xml")
     follow(folder, "generate")
     (folder / "two_sessions.py").write_text(BLOCKS["two_sessions.py"], "utf-8")
@@ -50,7 +50,7 @@ def follow_page(folder: Path, dictionary: Path) -> None:
 
 
 def members(dictionary: Path) -> dict[str, list[tuple[str, str]]]:
-    """Return names and flags of all members by message, with components in place."""
+    """Return the names and flags of all members by message, with components replaced by their members."""
     root = ET.parse(dictionary).getroot()
     components = {each.attrib["name"]: each for each in root.iter("component") if len(each)}
 
@@ -133,7 +133,7 @@ def test_a_spec_is_adapted_by_the_steps_of_the_page(tmp_path: Path, monkeypatch:
     client.connect(clock.now)
     logon = client.data_to_send()
     assert b"\x01553=me\x01" in logon
-    assert b"\x011137=" not in logon  # DefaultApplVerID belongs to FIXT
+    assert b"\x011137=" not in logon  # DefaultApplVerID is a field of FIXT only
     venue.receive_data(logon, clock.now)
     [requested] = venue.events()
     assert isinstance(requested, LogonRequested)

@@ -30,7 +30,7 @@ def desk(message, *, arrival):
 
 @attrs.define
 class Place:
-    """A copy of the harbour's spec, and code next to it."""
+    """A copy of the harbour's spec with code next to it."""
 
     spec: SpecCopy
     root: Path
@@ -40,7 +40,7 @@ class Place:
         (self.spec.spec / "downstream.yaml").write_text(text, encoding="utf-8")
         return downstream.compare(load_dialect(self.spec.spec), self.spec.spec, self.root)
 
-    def left(self, **about: Any) -> set[str]:
+    def unhandled(self, **about: Any) -> set[str]:
         return {f"{each.kind} {each.element}" for each in self.report(**about).unhandled}
 
 
@@ -56,7 +56,7 @@ KINDS = {"desk": {"in": "code", "kinds": ["messages", "members", "codes", "texts
 
 
 def test_each_unmentioned_element_is_listed_once(place: Place) -> None:
-    assert place.left(areas=KINDS, known=[SESSION]) == {
+    assert place.unhandled(areas=KINDS, known=[SESSION]) == {
         *("messages BerthOffer", "members BerthRequest.Length", "members BerthRequest.Draught"),
         *("members BerthRequest.NoCargo", "members BerthRequest.Manifest"),
         *("members Cargo.CargoName", "members Cargo.CargoCode", "members Cargo.Weight"),
@@ -66,12 +66,12 @@ def test_each_unmentioned_element_is_listed_once(place: Place) -> None:
 
 
 def test_a_new_member_is_reported_with_its_line(place: Place) -> None:
-    before = place.left(areas=KINDS, known=[SESSION])
+    before = place.unhandled(areas=KINDS, known=[SESSION])
     spec = place.spec
     spec.edit("codesets.yaml", "      Anchor:", '      Buoy: {value: 3, doc: "At a buoy."}\n      Anchor:')
     spec.edit("messages/berths.yaml", "      Draught:", "      Seen: optional\n      Draught:")
     spec.append("fields.yaml", '  Seen: {tag: 5900, type: BOOLEAN, doc: "Seen."}\n')
-    assert place.left(areas=KINDS, known=[SESSION]) - before == {
+    assert place.unhandled(areas=KINDS, known=[SESSION]) - before == {
         "codes BerthKind.Buoy",
         "members BerthRequest.Seen",
     }
@@ -82,22 +82,22 @@ def test_a_new_member_is_reported_with_its_line(place: Place) -> None:
     assert line == f"desk: BerthKind.Buoy (codes), of {spec.spec.as_posix()}/codesets.yaml:{number}"
 
 
-def test_a_text_is_known_by_its_constant_or_its_words_and_its_code_with_it(place: Place) -> None:
+def test_code_may_name_a_text_by_its_constant_or_its_words_and_its_code_is_covered_too(place: Place) -> None:
     (place.spec.spec / "texts.yaml").write_text(
         'source: rules\ntexts:\n  BerthOffer:\n    FULL: {means: {Answer: Refused}, doc: "Full."}\n',
         encoding="utf-8",
     )
     code = place.root / "code" / "desk.py"
     code.write_text("BerthOffer(answer=x)")
-    assert {"texts BerthOffer.FULL", "codes Answer.Refused"} <= place.left(areas=KINDS, known=[SESSION])
+    assert {"texts BerthOffer.FULL", "codes Answer.Refused"} <= place.unhandled(areas=KINDS, known=[SESSION])
     for named in ("BerthOfferText.FULL", "tell('FULL')"):
         code.write_text(f"BerthOffer(answer=x)\n{named}\n")
-        left = place.left(areas=KINDS, known=[SESSION])
-        assert not {"texts BerthOffer.FULL", "codes Answer.Refused"} & left
-        assert "codes Answer.Granted" in left
+        unhandled = place.unhandled(areas=KINDS, known=[SESSION])
+        assert not {"texts BerthOffer.FULL", "codes Answer.Refused"} & unhandled
+        assert "codes Answer.Granted" in unhandled
 
 
-def test_known_members_are_left_out_and_entries_without_effect_are_reported(place: Place) -> None:
+def test_known_members_are_omitted_and_entries_without_effect_are_reported(place: Place) -> None:
     known = [
         SESSION,
         {"area": "desk", "messages": "BerthOffer", "why": "It only listens."},
@@ -114,17 +114,17 @@ def test_known_members_are_left_out_and_entries_without_effect_are_reported(plac
 
 def test_a_known_message_covers_its_elements(place: Place) -> None:
     known = [SESSION, {"area": "desk", "messages": "BerthRequest", "why": "Not yet open."}]
-    assert not any("BerthRequest." in each for each in place.left(areas=KINDS, known=known))
+    assert not any("BerthRequest." in each for each in place.unhandled(areas=KINDS, known=known))
 
 
-def test_prose_is_searched_by_its_words(place: Place) -> None:
+def test_prose_is_searched_for_whole_words(place: Place) -> None:
     areas = {"docs": {"in": "pages", "kinds": "sessions"}}
     (place.root / "pages").mkdir()
     page = place.root / "pages" / "a.md"
     page.write_text("Nothing.", encoding="utf-8")
-    assert "sessions DESK" in place.left(areas=areas)
+    assert "sessions DESK" in place.unhandled(areas=areas)
     page.write_text("Call at the DESK.", encoding="utf-8")
-    assert "sessions DESK" not in place.left(areas=areas)
+    assert "sessions DESK" not in place.unhandled(areas=areas)
 
 
 @pytest.mark.parametrize(

@@ -59,13 +59,13 @@ def test_values_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("opening", ["[", "- ", "{a: ", "? "])
-def test_deep_nesting_is_refused_where_it_is_too_deep(tmp_path: Path, opening: str) -> None:
+def test_the_error_for_deep_nesting_names_the_line_where_it_is_too_deep(tmp_path: Path, opening: str) -> None:
     assert ":2: is not valid YAML: it is nested more than 64 levels deep" in refused(
         tmp_path, "# deep\n" + opening * 3000
     )
 
 
-def test_the_deepest_nesting_allowed(tmp_path: Path) -> None:
+def test_nesting_up_to_the_limit_is_accepted(tmp_path: Path) -> None:
     accept(tmp_path, "[" * nodes.BOUNDS.depth + "]" * nodes.BOUNDS.depth)
     assert "nested more" in refused(tmp_path, "[" * (nodes.BOUNDS.depth + 1) + "]" * (nodes.BOUNDS.depth + 1))
 
@@ -99,7 +99,7 @@ def test_mistakes_are_bounded_in_number_and_length(tmp_path: Path) -> None:
     assert len(str(mistakes.found[0])) < 1200
 
 
-def test_many_unlike_items_are_compared_in_linear_time() -> None:
+def test_many_different_items_are_compared_in_linear_time() -> None:
     class Item(dict[str, int]):
         compared = 0
 
@@ -121,7 +121,7 @@ def test_many_unlike_items_are_compared_in_linear_time() -> None:
 
 
 def mistakes(folder: Path) -> str:
-    """Return the mistakes of a spec folder as reported."""
+    """Return the reported mistakes of a spec folder."""
     return "\n".join(map(str, mistakes_of(folder)))
 
 
@@ -145,27 +145,27 @@ def with_components(tmp_path: Path, text: str) -> Path:
     )
 
 
-def test_components_that_double_with_each_level_are_named(tmp_path: Path) -> None:
+def test_the_error_for_components_that_double_with_each_level_names_them(tmp_path: Path) -> None:
     found = mistakes(with_components(tmp_path, chained(28, both=True)))
     assert "components.yaml:" in found
     assert "message `OrderReport` has component `A28` twice; remove one of the two" in found
     assert len(found.split("\n")) < 100
 
 
-def test_a_component_inside_itself_is_named(tmp_path: Path) -> None:
+def test_the_error_for_a_component_inside_itself_names_it(tmp_path: Path) -> None:
     loop = "components:\n  A0: {members: {B0: include}}\n  B0: {members: {A0: include}}\n"
     found = mistakes(with_components(tmp_path, loop))
     assert "message `OrderReport` has component `A0` inside itself" in found
 
 
 @pytest.mark.parametrize("levels", [members.MAX_NESTING - 1, members.MAX_NESTING, 300])
-def test_components_are_nested_to_a_bound(tmp_path: Path, levels: int) -> None:
+def test_the_nesting_of_components_is_bounded(tmp_path: Path, levels: int) -> None:
     found = mistakes(with_components(tmp_path, chained(levels, both=False)))
     assert ("components are nested more than 32 deep" in found) is (levels >= members.MAX_NESTING)
 
 
 @pytest.mark.parametrize("levels", [members.MAX_NESTING - 1, members.MAX_NESTING, 300])
-def test_groups_are_nested_to_a_bound(tmp_path: Path, levels: int) -> None:
+def test_the_nesting_of_groups_is_bounded(tmp_path: Path, levels: int) -> None:
     groups = "".join(
         f"  G{n}: {{doc: d, counter: NoLegs, entry: E{n}, delimiter: LegSymbol,"
         f" members: {{LegSymbol: required{f', G{n + 1}: optional' if n < levels - 1 else ''}}}}}\n"
@@ -244,7 +244,7 @@ def test_a_document_type_without_declarations_is_accepted() -> None:
 
 
 @pytest.mark.parametrize("levels", [60, 61, 100_000])
-def test_elements_are_nested_to_a_bound(tmp_path: Path, levels: int) -> None:
+def test_the_nesting_of_elements_is_bounded(tmp_path: Path, levels: int) -> None:
     groups = "<group name='NoLegs' required='Y'>" * levels + "</group>" * levels
     text = dictionary("", message=groups)
     is_over = levels + 3 > bounded_xml.MAX_XML_DEPTH
@@ -269,7 +269,7 @@ def test_components_of_a_dictionary_that_double_are_bounded(
     assert "goes beyond 1000 members with its components expanded" in imported(tmp_path, text)
 
 
-def test_components_of_a_dictionary_are_nested_to_a_bound(tmp_path: Path) -> None:
+def test_the_nesting_of_components_of_a_dictionary_is_bounded(tmp_path: Path) -> None:
     text = dictionary(nested(3000, both=False))
     assert "component A32 is nested too deep" in unread(text)
     assert "goes beyond 32 levels with its components expanded" in imported(tmp_path, text)
@@ -300,7 +300,7 @@ def test_sources_have_a_bounded_size(tmp_path: Path, name: str, monkeypatch: pyt
         sources.gather([path], spec, None)
 
 
-def test_the_nearest_name_is_looked_for_among_a_bounded_number() -> None:
+def test_the_nearest_name_is_searched_among_a_bounded_number() -> None:
     names = [f"Name{number}" for number in range(5000)]
     assert nearest("Name77x", names) == "Name77"
     assert nearest("Name77x", [*names, "Other"]) is None
@@ -309,7 +309,7 @@ def test_the_nearest_name_is_looked_for_among_a_bounded_number() -> None:
 # --- pages ----------------------------------------------------------------------------------------------
 
 
-def test_long_lines_and_tags_are_reported_as_unread() -> None:
+def test_lines_and_tags_that_are_too_long_are_reported_as_unread() -> None:
     long, line = "x" * (markdown.MAX_LINE + 1), "y" * markdown.MAX_LINE
     assert markdown.blocks(f"{line}\n\n{long}\n\n{line}") == [
         markdown.Paragraph(1, line),
@@ -344,11 +344,11 @@ def test_long_lines_and_tags_are_reported_as_unread() -> None:
         "<table><tr ",
     ],
 )
-def test_blocks_of_any_number_and_depth_are_taken_apart(piece: str) -> None:
+def test_blocks_of_any_number_and_depth_are_parsed(piece: str) -> None:
     assert markdown.blocks(piece * (markdown.MAX_LINE // len(piece)))
 
 
-def test_parts_nested_too_deep_are_reported_as_unread() -> None:
+def test_parts_that_are_nested_too_deeply_are_reported_as_unread() -> None:
     for mark in ("> ", "- "):
         last, *rest = reversed(markdown.blocks(f"{mark * 19}a\n\nb\n\n{mark * 40}c\n"))
         what = "lists and quotes are nested more than 40 levels deep; the rest of the page"
@@ -356,7 +356,7 @@ def test_parts_nested_too_deep_are_reported_as_unread() -> None:
         assert not any(isinstance(block, markdown.Unparsable) for block in rest)
 
 
-def test_cells_are_counted_with_those_that_rows_leave_out() -> None:
+def test_the_limit_of_cells_includes_cells_that_rows_omit() -> None:
     head = "|a" * 200 + "\n" + "|-" * 200 + "\n"
     found = markdown.blocks((head + "|b\n" * 100 + "\n") * 20)
     tables = [block for block in found if isinstance(block, markdown.Table)]
@@ -367,7 +367,7 @@ def test_cells_are_counted_with_those_that_rows_leave_out() -> None:
     ]
 
 
-def test_tags_end_text_however_deep_they_are_indented() -> None:
+def test_a_tag_ends_text_whatever_its_indentation() -> None:
     assert markdown.blocks("<Tab title='t'>\n      text\n      </Tab>\n* <B>b</B> c\n") == [
         markdown.Component(1, "Tab", {"title": "t"}, empty=False),
         markdown.Paragraph(2, "text"),
@@ -396,8 +396,8 @@ def test_tags_end_text_however_deep_they_are_indented() -> None:
         "<",
     ],
 )
-def test_markup_that_never_ends_stays_as_it_is(piece: str) -> None:
-    """Following each opening mark to the end would take minutes for a text of this size."""
+def test_markup_without_an_end_is_left_unchanged(piece: str) -> None:
+    """Searching for the end of every opening mark would take minutes in a text of this size."""
     text = piece * 20_000
     assert inline.marked(text)
 
@@ -419,12 +419,12 @@ def test_markup_that_never_ends_stays_as_it_is(piece: str) -> None:
         ("[a](b) ![c](d) [e", "a c [e"),
     ],
 )
-def test_markup_is_taken_away(text: str, plain: str) -> None:
+def test_markup_is_removed(text: str, plain: str) -> None:
     assert inline.plain(text) == plain
 
 
 @pytest.mark.parametrize("below", ["-" + " " * 9000 + "x", "|-" * 4000 + "x", "|", ""])
-def test_a_line_that_is_not_a_separator_makes_no_table(below: str) -> None:
+def test_a_line_that_is_not_a_separator_does_not_start_a_table(below: str) -> None:
     assert not any(isinstance(block, markdown.Table) for block in markdown.blocks(f"a|b\n{below}\n"))
 
 
@@ -446,7 +446,7 @@ def test_headings_are_read_in_linear_time(line: str, text: str) -> None:
     assert heading.text == text
 
 
-def test_hosts_are_found_behind_any_text_in_linear_time() -> None:
+def test_hosts_are_found_after_any_text_in_linear_time() -> None:
     place = Location("page.md", 1)
     text = "a _b" * 20_000 + ". Order Entry Host: fix.example.com"
     found = list(endpoints.hosts_with_roles(text, place, ""))

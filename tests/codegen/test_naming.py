@@ -29,7 +29,7 @@ from codegen import naming
         ("URLLink", "url_link"),
     ],
 )
-def test_an_attribute_is_the_fix_name_in_small_words(name: str, expected: str) -> None:
+def test_an_attribute_is_the_fix_name_in_snake_case(name: str, expected: str) -> None:
     assert naming.snake_case(name) == expected
 
 
@@ -53,7 +53,7 @@ def test_an_attribute_that_is_a_python_keyword_gets_an_underscore(name: str, exp
         ("LinesOfText", "lines_of_text"),
     ],
 )
-def test_a_list_is_the_counter_without_its_no(counter: str, expected: str) -> None:
+def test_the_name_of_a_list_is_that_of_its_counter_without_no(counter: str, expected: str) -> None:
     assert naming.list_attribute(counter) == expected
 
 
@@ -70,7 +70,7 @@ def test_a_list_is_the_counter_without_its_no(counter: str, expected: str) -> No
         ("None", "NONE"),
     ],
 )
-def test_an_enum_member_is_in_capitals(code: str, expected: str) -> None:
+def test_the_name_of_an_enum_member_is_in_capitals(code: str, expected: str) -> None:
     assert naming.upper_snake(code) == expected
 
 
@@ -80,11 +80,11 @@ def test_reserved_names_are_not_attributes(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["Header", "Message", "Session", "Decimal", "Problem", "None", "2Legs"])
-def test_names_that_the_library_needs_are_not_classes(name: str) -> None:
+def test_names_that_the_library_uses_are_not_class_names(name: str) -> None:
     assert not naming.is_class_name(name)
 
 
-def test_ordinary_names_are_free() -> None:
+def test_ordinary_names_are_allowed() -> None:
     assert naming.is_attribute("cl_ord_id")
     assert naming.is_class_name("NewOrderSingle")
 

@@ -47,8 +47,8 @@ def test_docs_are_sentences(kalshi: model.Dialect) -> None:
     assert [doc for doc in docs if not re.match(r"[A-Z].*\.\Z", doc) or "  " in doc] == []
 
 
-def test_the_base_is_of_use_to_other_dialects(tmp_path: Path) -> None:
-    """A folder that extends fixt11 and names its versions is a dialect, without products or sessions."""
+def test_other_dialects_can_extend_the_base(tmp_path: Path) -> None:
+    """A folder that extends fixt11 and declares its versions is a dialect without products or sessions."""
     base = SPEC.parent / "fixt11"
     (tmp_path / "manifest.yaml").write_text(
         f"name: plain\ntitle: Plain\nextends: {base.as_posix()}\nappl_ver_id: 9\nsources: {{}}\n"
@@ -69,7 +69,7 @@ def test_the_base_is_of_use_to_other_dialects(tmp_path: Path) -> None:
 
 
 def test_every_constructor_creates_a_message_that_the_client_may_send(kalshi: model.Dialect) -> None:
-    """With all its arguments, each constructor breaks only rules that depend on the session."""
+    """With all arguments, the message of each constructor violates only rules that depend on the session."""
     made = {
         "MarketDataRequest.snapshot": MarketDataRequest.snapshot("A", "B"),
         "MarketDataRequest.subscribe": MarketDataRequest.subscribe("A"),
@@ -109,7 +109,7 @@ def test_every_constructor_creates_a_message_that_the_client_may_send(kalshi: mo
 
 LOOKED_THROUGH = ("adapters", "examples", "fuzz", "interop", "src", "tests")
 ALLOWED = ("_generated", "codegen", "fix50sp2", "fixt", "quickfix_before.py")
-"""Folders that are generated, or handle specs, and a program for another engine."""
+"""Generated folders, folders that handle specs, and a program for another engine."""
 
 
 def test_no_other_module_contains_a_tag_of_the_venue(kalshi: model.Dialect) -> None:
@@ -124,7 +124,7 @@ def test_no_other_module_contains_a_tag_of_the_venue(kalshi: model.Dialect) -> N
         for folder in LOOKED_THROUGH
         for path in (root / folder).rglob("*")
         if path.suffix in (".py", ".yaml") and not set(path.relative_to(root).parts) & set(ALLOWED)
-        if not path.name.startswith("test_kalshi_")  # which handle the spec
+        if not path.name.startswith("test_kalshi_")  # these handle the spec
     ]
     assert len(files) > 300
     found = [

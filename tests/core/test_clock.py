@@ -12,7 +12,7 @@ from attrs.exceptions import FrozenInstanceError
 from kalshi_fix_sansio.clock import Instant
 
 
-def test_an_instant_is_both_clocks_at_once() -> None:
+def test_an_instant_contains_both_clocks() -> None:
     time = datetime(2026, 8, 21, tzinfo=UTC)
     assert Instant(1.5, time) == Instant(1.5, time)
     assert Instant(1.5, time).utc == time

@@ -13,7 +13,7 @@ from kalshi_fix_sansio.dialect.layout import Condition
 
 
 def report(**changes: Any) -> QuoteStatusReport:
-    """Return an execution report with these values, some of which only a received message can have."""
+    """Return a report with these values, some of which only a received message can have."""
     message = QuoteStatusReport(quote_id="q1", quote_req_id="r1", quote_status=17)
     for name, value in changes.items():
         setattr(message, name, value)
@@ -37,7 +37,9 @@ def report(**changes: Any) -> QuoteStatusReport:
         (("OrderQty", None), {}, {"order_qty": Decimal(0)}),
     ],
 )
-def test_a_term(condition: Any, right: dict[str, Any], wrong: dict[str, Any]) -> None:
+def test_a_term_holds_for_its_values_only(
+    condition: Any, right: dict[str, Any], wrong: dict[str, Any]
+) -> None:
     compiled = terms(Condition((condition,)), QuoteStatusReport.LAYOUT)
     assert holds(compiled, report(**right))
     assert not holds(compiled, report(**wrong))
@@ -69,7 +71,7 @@ OF_ONE_FIELD = [
         [(None, None)],
         [],
     ],
-    ids=["one field", "two fields", "absent", "any value", "none", "nothing"],
+    ids=["one field", "two fields", "absent", "any value", "no term", "no choice"],
 )
 @pytest.mark.parametrize("status", [5, 10, 17, 18, None])
 @pytest.mark.parametrize("quote_id", ["q1", None])

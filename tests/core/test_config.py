@@ -34,7 +34,7 @@ def test_an_acceptor_accepts_any_peer_or_the_configured_one() -> None:
     assert config(Role.ACCEPTOR, target_comp_id=KEY_ID).accepted_sender_comp_ids == {KEY_ID}
 
 
-def test_each_role_has_its_side() -> None:
+def test_each_role_is_client_or_venue() -> None:
     assert (Role.INITIATOR.sender, Role.INITIATOR.peer) == (Sender.CLIENT, Sender.VENUE)
     assert (Role.ACCEPTOR.sender, Role.ACCEPTOR.peer) == (Sender.VENUE, Sender.CLIENT)
 
@@ -62,7 +62,7 @@ def test_each_role_has_its_side() -> None:
         ({"sending_time_tolerance": 0.0}, "sending_time_tolerance must be above 0"),
     ],
 )
-def test_the_error_for_a_contradiction_names_the_setting(changes: dict[str, Any], text: str) -> None:
+def test_the_error_for_an_invalid_setting_names_it(changes: dict[str, Any], text: str) -> None:
     with pytest.raises(ConfigurationError, match=text):
         config(Role.INITIATOR, "KalshiNR", **changes)
 

@@ -23,7 +23,7 @@ def test_every_event_is_frozen_and_part_of_the_union() -> None:
         for thing in vars(events).values()
         if isinstance(thing, type) and attrs.has(thing) and thing.__module__ == events.__name__
     }
-    assert defined - {events.OpenRequest, events.RestingOrder} == set(members)  # parts of events
+    assert defined - {events.OpenRequest, events.RestingOrder} == set(members)  # attributes
 
 
 def test_an_event_is_immutable() -> None:

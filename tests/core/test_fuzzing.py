@@ -1,4 +1,4 @@
-"""`kalshi_fix_sansio.fuzzing` converts any bytes to events without an exception, to the same ones each time,
+"""`kalshi_fix_sansio.fuzzing` converts any bytes to events without an exception, always to the same events,
 and produces every kind of event."""
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def test_an_unknown_session_type_is_refused() -> None:
         events(b"", "KalshiRFQ", "margin")
 
 
-def test_choices_beyond_the_end_of_the_input_are_the_first_option() -> None:
+def test_after_the_end_of_the_input_every_choice_is_the_first_option() -> None:
     choices = Choices(b"\x03\x02ab")
     assert choices.pick("abcd") == "d"
     assert choices.chunk() == b"ab"

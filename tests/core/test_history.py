@@ -50,14 +50,14 @@ def problems(dialect: Dialect, body: str) -> list[str]:
         ("2024-02-01", [SYMBOL]),
         ("2024-02-02", [SYMBOL]),
         ("2024-02-29", [SYMBOL]),
-        ("2024-03-01", [SYMBOL]),  # on an unknown day of this month
+        ("2024-03-01", [SYMBOL]),  # the change is on an unknown day of this month
         ("2024-03-31", [SYMBOL]),
         ("2024-04-01", [SYMBOL, ORD_TYPE]),
         ("2024-04-02", [SYMBOL, ORD_TYPE]),
         ("9999-12-31", [SYMBOL, ORD_TYPE]),
     ],
 )
-def test_a_member_is_required_from_its_day_on(day: str, expected: list[str]) -> None:
+def test_a_member_is_required_from_the_day_of_its_addition(day: str, expected: list[str]) -> None:
     assert sorted(problems(DATED.as_of(date.fromisoformat(day)), ORDER)) == sorted(expected)
 
 
@@ -65,7 +65,7 @@ def presence(day: str, name: str, tag: int) -> Presence:
     return DATED.as_of(date.fromisoformat(day)).messages[name].body.by_tag[tag].presence
 
 
-def test_the_presence_of_a_member_before_in_and_after_its_month() -> None:
+def test_a_member_is_optional_in_the_month_of_its_addition() -> None:
     days = ("2024-02-29", "2024-03-01", "2024-03-31", "2024-04-01")
     found = [presence(day, "D", 40) for day in days]
     assert found == [Presence.FORBIDDEN, Presence.OPTIONAL, Presence.OPTIONAL, Presence.REQUIRED]
@@ -74,7 +74,7 @@ def test_the_presence_of_a_member_before_in_and_after_its_month() -> None:
 @pytest.mark.parametrize(
     ("day", "expected"), [("2024-04-30", Presence.FORBIDDEN), ("2024-05-01", Presence.REQUIRED)]
 )
-def test_a_member_of_a_group(day: str, expected: Presence) -> None:
+def test_a_member_of_a_group_is_required_from_the_day_of_its_addition(day: str, expected: Presence) -> None:
     for msg_type in ("D", "8", "F"):
         group = DATED.as_of(date.fromisoformat(day)).messages[msg_type].body.by_tag[453]
         assert isinstance(group, GroupMember)
@@ -88,27 +88,27 @@ def test_a_member_of_a_group(day: str, expected: Presence) -> None:
         ("2024-06-01", ["OrderQty (38) is not defined for OrderCancelRequest"]),
     ],
 )
-def test_a_field_that_a_message_has_no_longer(day: str, expected: list[str]) -> None:
+def test_a_removed_field_is_reported_from_the_day_of_its_removal(day: str, expected: list[str]) -> None:
     dialect = DATED.as_of(date.fromisoformat(day))
     codec = Codec(dialect)
     frame = encode_frame("FIXT.1.1", f"{CANCEL}38=5|".replace("|", "\x01").encode())
-    for _ in range(8):  # a compiled decoder reads the later ones
+    for _ in range(8):  # a compiled decoder reads the later messages
         message, found = codec.check(frame)
         assert [str(each) for each in found] == expected
         assert message.unknown == ((38, b"5"),)
         assert codec.decode(codec.encode(message, message.header)).unknown == message.unknown
     assert problems(dialect, f"{CANCEL}9998=5|") == ["tag 9998 is not defined by kalshi"]
-    # An entry of a group never had it.
+    # The field was never part of a group entry.
     assert problems(dialect, f"{CANCEL}453=1|448=x|38=5|452=24|") != []
 
 
 @pytest.mark.parametrize(("day", "expected"), [("2024-06-30", False), ("2024-07-01", True)])
-def test_a_message_may_be_sent_from_its_day_on(day: str, expected: bool) -> None:
+def test_a_message_may_be_sent_from_the_day_of_its_addition(day: str, expected: bool) -> None:
     layout = DATED.as_of(date.fromisoformat(day)).messages["f"]
     assert layout.allowed("prediction", "KalshiMD", Sender.VENUE) is expected
 
 
-def test_an_added_member_is_invalid_before_its_day_but_still_read() -> None:
+def test_an_added_member_is_invalid_before_its_addition_but_still_read() -> None:
     frame = encode_frame("FIXT.1.1", f"{ORDER}40=2|55=x|".replace("|", "\x01").encode())
     dialect = DATED.as_of(date(2024, 2, 15))
     message, found = Codec(dialect).check(frame)
@@ -133,7 +133,7 @@ def test_states_are_derived_once_and_share_unchanged_parts() -> None:
     assert DATED.as_of(date(2024, 7, 1)) is DATED is january.as_of(date(2024, 7, 1))
 
 
-def test_a_dialect_without_history_is_that_of_every_day() -> None:
+def test_a_dialect_without_history_is_the_same_on_every_day() -> None:
     plain = attrs.evolve(DIALECT, since=None, history=None)
     assert plain.as_of(date(1, 1, 1)) is plain
     assert plain.unknown_as_of(date(1, 1, 1)) == ()
@@ -162,7 +162,7 @@ def test_a_dialect_without_history_is_that_of_every_day() -> None:
         ("2024-09-01", []),
     ],
 )
-def test_unknown_facts_are_listed(day: str, expected: list[str]) -> None:
+def test_unknown_elements_in_the_history_are_listed(day: str, expected: list[str]) -> None:
     assert list(DATED.unknown_as_of(date.fromisoformat(day))) == expected
     assert list(DATED.as_of(date(2024, 1, 1)).unknown_as_of(date.fromisoformat(day))) == expected
 
@@ -207,7 +207,7 @@ def test_each_change_of_kalshi_has_an_effect(change: Change) -> None:
         assert one.by_tag[change.tag] != other.by_tag[change.tag]
 
 
-def test_codecs_of_the_same_state_are_the_same() -> None:
+def test_dates_with_the_same_dialect_share_a_codec() -> None:
     assert codec_as_of(date(2026, 6, 10)) is codec_as_of(date(2026, 6, 11))
     assert codec_as_of(date(2026, 6, 10)) is not codec_as_of(date(2026, 9, 10))
     assert codec_as_of(date(2027, 1, 1)) is CODEC

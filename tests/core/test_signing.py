@@ -59,7 +59,7 @@ FORMS: dict[str, tuple[bytes, bytes | str | None]] = {
     "RSA in encrypted PKCS#1": (pem(RSA, PrivateFormat.TraditionalOpenSSL, LOCKED), "sesame"),
     "Ed25519 in PKCS#8": (pem(ED25519), None),
     "Ed25519 in encrypted PKCS#8": (pem(ED25519, encryption=LOCKED), "sesame"),
-    "with other text around it": (b"my key:\n" + pem(RSA) + b"\n", None),
+    "with other text around the key": (b"my key:\n" + pem(RSA) + b"\n", None),
 }
 
 
@@ -68,7 +68,7 @@ def test_the_payload_is_sending_time_type_number_and_comp_ids() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_key_in_any_usual_form_signs_what_its_public_half_verifies(form: str) -> None:
+def test_signatures_of_a_key_in_any_usual_form_are_verified_by_its_public_half(form: str) -> None:
     text, passphrase = FORMS[form]
     signer = load_private_key(text, passphrase)
     raw_data = signer.sign_logon(LOGON)
@@ -100,7 +100,7 @@ def test_rsa_signatures_of_other_kinds_are_not_accepted() -> None:
         assert not verifier(PAYLOAD, base64.b64encode(RSA.sign(PAYLOAD, scheme, hashes.SHA256())))
 
 
-def test_an_rsa_public_key_in_pkcs1_is_read_too() -> None:
+def test_an_rsa_public_key_in_pkcs1_is_accepted() -> None:
     verifier = load_public_key(public_pem(RSA, PublicFormat.PKCS1))
     assert verifier(PAYLOAD, load_private_key(pem(RSA))(PAYLOAD))
 
@@ -147,7 +147,7 @@ def test_an_unusable_private_key_is_refused_with_one_sentence(
         (public_pem(SMALL_RSA), "1024 bits"),
         (public_pem(CURVE), "neither RSA nor Ed25519"),
     ],
-    ids=["text", "half", "private", "small", "curve"],  # the generated keys differ from process to process
+    ids=["text", "half", "private", "small", "curve"],  # not the keys, which are random
 )
 def test_an_unusable_public_key_is_refused_with_one_sentence(text: bytes, message: str) -> None:
     with pytest.raises(KeyFileError, match=message):
@@ -179,7 +179,7 @@ def test_a_logon_is_verified_over_its_own_header(
     assert not verify_logon(verifier, request(None))
 
 
-def test_a_key_of_an_unknown_public_kind_is_refused() -> None:
+def test_a_public_key_of_an_unsupported_kind_is_refused() -> None:
     key = dsa.generate_private_key(key_size=2048)
     text = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     with pytest.raises(KeyFileError, match="neither RSA nor Ed25519"):

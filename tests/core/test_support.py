@@ -127,7 +127,7 @@ def test_unknown_fields_are_written_in_their_order() -> None:
 
 
 @pytest.mark.parametrize("tag", [0, -5, 10**9, "5"])
-def test_an_unknown_field_needs_a_tag(tag: Any) -> None:
+def test_an_unknown_field_needs_a_valid_tag(tag: Any) -> None:
     with pytest.raises(EncodeError, match=f"needs a tag from 1 to 999999999, not {tag!r}"):
         format_unknown(((tag, b"x"),))
 

@@ -1,6 +1,6 @@
 """`python -m tests.failover.host SETTINGS NAME`: a trader on one of the hosts, until SIGTERM.
 
-It sends orders, and writes each to its journal before and each event before it is confirmed.
+It writes each order to its journal before sending it, and each event before confirming it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.kill.trader import MARKET
 BURST = 5
 """Orders sent at a time."""
 PAUSE = 0.02
-"""Seconds without an event after which it sends more."""
+"""Seconds without an event after which the trader sends more orders."""
 SOON = ReconnectPolicy(initial=0.05, cap=0.05, key_in_use=0.05, maintenance=None)
 
 

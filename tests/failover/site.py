@@ -22,7 +22,8 @@ from tests.postgres import Relay, Server, execute_at
 HEART_BT_INT = 8
 """HeartBtInt of the sessions. The venue drops a silent connection after about twice this."""
 LEASE = 3.6
-"""A commit may take that long: disks of busy machines take more than a second now and then."""
+"""Seconds of the lease. A commit may take this long: disks of busy machines sometimes take more than a
+second."""
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -61,8 +62,8 @@ class Site:
             self.venue.position()  # in the venue's thread
 
     def check(self) -> int:
-        """Check that no number and no ClOrdID was used twice at the venue, that each order is reported or
-        listed as uncertain, and that the database has every message that the venue received."""
+        """Check that the venue received no number and no ClOrdID twice, that each order was reported or
+        listed as uncertain, and that the database contains every message that the venue received."""
         known, record = Knowledge(), self.venue.record
         for journal in self.folder.glob("journal-*"):
             known.read(read(journal))
@@ -70,7 +71,7 @@ class Site:
         stored = {
             request_id for (request_id,) in self.query("SELECT request_id FROM kalshi_fix.sent_request")
         }
-        # A process that ended between its journal and its store has sent nothing.
+        # A process that ended after writing to its journal and before its store has not sent the order.
         known.never_left |= known.unresolved - stored
         check_requests(known, self.venue, wire)
         assert not known.never_left & stored

@@ -1,4 +1,5 @@
-"""A host that trades fails in each way, another one takes over, and both are compared with the venue."""
+"""The trading host fails in every way, another host takes over, and the records of both are compared with the
+venue's."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from tests.kill.journal import read
 from tests.postgres import Replica, Server
 
 Fault = Callable[[Site, Script], int]
-"""Makes the primary end, and returns its exit status."""
+"""A function that makes the primary end and returns its exit status."""
 
 
 @contextmanager
@@ -35,7 +36,7 @@ def trading(place: Site, **environ: str) -> Iterator[tuple[Script, Script]]:
 
 
 def finish(place: Site, primary: Script) -> None:
-    """Have the primary trade and end, and compare."""
+    """Let the primary trade and end, then compare its records with the venue's."""
     primary.expect("primary")
     place.wait_for_orders(primary)
     end(primary)
@@ -43,7 +44,8 @@ def finish(place: Site, primary: Script) -> None:
 
 
 def end(primary: Script) -> None:
-    """Terminate the primary. On a busy machine it may have lost its lease: its commits wait for the disk."""
+    """Terminate the primary. On a busy machine it may have lost its lease, because its commits wait for the
+    disk."""
     primary.process.terminate()
     assert primary.process.wait(PATIENCE) in (0, LOST)
 
@@ -73,7 +75,7 @@ def cut_off_from_the_database(place: Site, primary: Script) -> int:
 
 
 def cut_off_from_both(place: Site, primary: Script) -> int:
-    """Its last messages arrive when the network is back, which is after the takeover."""
+    """The last messages of the primary arrive when the network is back, after the takeover."""
     before = place.fence()
     for relay in (place.to_venue["a"], place.to_database["a"]):
         relay.flows.clear()
@@ -101,14 +103,14 @@ def crash_the_database(place: Site, primary: Script) -> int:
         crash_the_database,
     ],
 )
-def test_a_standby_takes_over(tmp_path: Path, server: Server, fault: Fault) -> None:
+def test_a_standby_takes_over_after_any_fault(tmp_path: Path, server: Server, fault: Fault) -> None:
     with site(tmp_path, server) as place, trading(place) as (primary, standby):
         status = fault(place, primary)
         assert primary.process.wait(PATIENCE) == status
         finish(place, standby)
 
 
-def test_a_process_that_wakes_after_the_standby_has_logged_on_sends_nothing(
+def test_a_suspended_primary_that_resumes_after_the_takeover_sends_nothing(
     tmp_path: Path, server: Server
 ) -> None:
     with site(tmp_path, server) as place, trading(place) as (primary, standby):
@@ -123,14 +125,14 @@ def test_a_process_that_wakes_after_the_standby_has_logged_on_sends_nothing(
         place.check()
 
 
-def test_a_watchdog_kills_a_process_that_was_stopped(tmp_path: Path, server: Server) -> None:
+def test_a_watchdog_kills_a_suspended_process(tmp_path: Path, server: Server) -> None:
     with site(tmp_path, server) as place, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(0.5)
         environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "300000"}
         with trading(place, **environ) as (primary, standby):
             primary.process.send_signal(signal.SIGSTOP)
-            # As systemd does with WatchdogSec and WatchdogSignal.
+            # Kill the process as systemd does with WatchdogSec and WatchdogSignal.
             with contextlib.suppress(TimeoutError):
                 while manager.recv(4096):
                     pass
@@ -138,7 +140,7 @@ def test_a_watchdog_kills_a_process_that_was_stopped(tmp_path: Path, server: Ser
             finish(place, standby)
 
 
-def test_a_primary_that_is_cut_off_from_the_venue_only_stays_the_primary(
+def test_a_primary_that_is_cut_off_only_from_the_venue_stays_the_primary(
     tmp_path: Path, server: Server
 ) -> None:
     with site(tmp_path, server) as place, trading(place) as (primary, standby):
@@ -159,14 +161,14 @@ def replicated(tmp_path: Path) -> Iterator[tuple[Site, Replica]]:
         yield place, replica
 
 
-def test_a_promoted_replica_has_all_that_was_sent(replicated: tuple[Site, Replica]) -> None:
+def test_a_promoted_replica_has_every_sent_message(replicated: tuple[Site, Replica]) -> None:
     place, replica = replicated
     with trading(place) as (primary, standby):
         primary.process.kill()
         place.server.crash()
         replica.control("-w", "promote")
         place.server = replica
-        # Its commits wait for a replica, too.
+        # The promoted server also needs a replica, for which its commits wait.
         with Replica(replica):
             finish(place, standby)
 
@@ -217,9 +219,9 @@ def test_a_full_disk_ends_the_primary(tmp_path: Path) -> None:
 
 
 def finish_by_another(place: Site, standby: Script) -> None:
-    """End the standby, which may have taken over and lost its store too, and compare after a third host."""
+    """End the standby, which may also have taken over and lost its store, run a third host, and compare."""
     standby.process.terminate()
-    # It may receive the signal while it is ending, when its handler is no longer installed.
+    # The standby may receive the signal while it is ending, when its handler is no longer installed.
     assert standby.process.wait(PATIENCE) in {0, LOST, -signal.SIGTERM}
     with place.host("c") as third:
         finish(place, third)

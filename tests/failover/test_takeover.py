@@ -1,4 +1,4 @@
-"""Takeovers of a session by another process: the ways in which the primary ends, and the behaviour of both
+"""Takeovers of a session by another process: every way in which the primary ends, and the behaviour of both
 processes."""
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ PROGRAM = "standby.py"
 
 @contextmanager
 def pair(hosts: Place) -> Iterator[tuple[Script, Script]]:
-    """Run the program twice: the first is the primary, and has used number 1; the second waits."""
+    """Run the program twice: the first process is the primary and has used number 1, the second is the
+    standby and waits."""
     with hosts.run(PROGRAM) as primary:
         primary.expect("primary from 2")
         with hosts.run(PROGRAM) as standby:
@@ -48,11 +49,11 @@ def test_the_standby_takes_over_and_the_former_primary_becomes_the_standby(
             again.expect("standby:", f"in use by process {standby.process.pid}")
 
 
-def test_the_unit_is_valid() -> None:
+def test_the_systemd_unit_is_valid() -> None:
     if not any(Path(folder, "systemd-analyze").exists() for folder in os.environ["PATH"].split(":")):
         pytest.skip("systemd-analyze is not installed")
     unit = Path(__file__).resolve().parents[2] / "examples" / "kalshi-fix.service"
     found = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True)
-    # The program of the example is not installed here.
+    # The example's program is not installed on this machine.
     problems = [line for line in found.stderr.splitlines() if "is not executable" not in line]
     assert problems == []

@@ -1,6 +1,6 @@
-"""Plain FIX 5.0 SP2 over FIXT 1.1: a second dialect for the session layer, without anything of Kalshi's.
+"""Plain FIX 5.0 SP2 over FIXT 1.1: a second dialect for the session layer, without Kalshi's extensions.
 
-Only its spec is committed. Codegen writes the package `tests.fix50sp2.dialect` when this package is first
+Only the spec is committed. Codegen writes the package `tests.fix50sp2.dialect` when this package is first
 imported, and again after a change to the spec or to codegen.
 """
 

@@ -19,7 +19,7 @@ NOON = datetime(2026, 8, 21, 12, tzinfo=UTC)
 
 
 def config(role: Role, **changes: Any) -> SessionConfig:
-    """Return the settings of one side: strict, behaving as QuickFIX does, without a signature."""
+    """Return the settings of one side: strict, with the behaviour of QuickFIX and without a signature."""
     ours, theirs = (CLIENT, VENUE) if role is Role.INITIATOR else (VENUE, CLIENT)
     values: dict[str, Any] = {
         "role": role,

@@ -1,4 +1,4 @@
-"""A mypy plugin that generates the dialects of which only the spec is committed. It does not change type
+"""A mypy plugin that generates the dialects whose packages are not committed. It does not change type
 checking."""
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def plugin(version: str) -> type[Plugin]:
     before = [*sys.path]
     sys.path += [str(ROOT), str(ROOT / "examples")]
     try:
-        # Importing them brings their generated dialects up to date.
+        # Importing these packages brings their generated dialects up to date.
         import fixt  # noqa: F401
         import tests.fix50sp2  # noqa: F401
     finally:

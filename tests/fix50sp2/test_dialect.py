@@ -1,4 +1,4 @@
-"""The second dialect without a session: the contents of its messages, encoded and decoded."""
+"""The messages of the second dialect, encoded and decoded without a session."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_message_survives_a_round_trip(message: Any) -> None:
     assert CODEC.decode_strict(CODEC.encode(message, header())) == message
 
 
-def test_the_header_is_read_by_tag_and_may_have_a_group() -> None:
+def test_the_header_is_read_in_any_order_and_may_have_a_group() -> None:
     routed = header(
         on_behalf_of_comp_id="A",
         deliver_to_sub_id="B",
@@ -130,7 +130,7 @@ def test_fields_required_by_the_standard_are_required(msg_type: str, required: s
     assert {member.tag for member in members if member.presence is Presence.REQUIRED} == required
 
 
-def test_groups_begin_with_the_field_that_the_standard_puts_first() -> None:
+def test_groups_begin_with_the_first_field_of_the_standard() -> None:
     def check(members: tuple[FieldMember | GroupMember, ...]) -> int:
         groups = [member for member in members if isinstance(member, GroupMember)]
         for group in groups:
@@ -157,7 +157,7 @@ def test_groups_begin_with_the_field_that_the_standard_puts_first() -> None:
         ("11=|40=1|54=1|60=20260821-12:00:00|", 11, Reason.TAG_WITHOUT_VALUE),
     ],
 )
-def test_strict_decoding_reports_problems_in_an_order(body: str, tag: int, reason: Reason) -> None:
+def test_strict_decoding_reports_problems_of_an_order(body: str, tag: int, reason: Reason) -> None:
     assert reasons(f"35=D|{HEAD}{body}") == [(tag, reason)]
 
 
@@ -172,7 +172,7 @@ def test_strict_decoding_reports_problems_in_an_order(body: str, tag: int, reaso
         (5000, Reason.UNDEFINED_TAG),
     ],
 )
-def test_to_a_session_message_only_tags_of_the_session_layer_exist(tag: int, reason: Reason) -> None:
+def test_in_session_messages_only_tags_of_the_session_layer_are_known(tag: int, reason: Reason) -> None:
     assert reasons(f"35=0|{HEAD}{tag}=1|") == [(tag, reason)]
 
 
@@ -197,7 +197,7 @@ def test_changing_the_header_keeps_the_body() -> None:
     assert CODEC.decode_strict(new) == CODEC.decode_strict(CODEC.with_header(new, header()))
 
 
-def test_header_fields_are_removed_at_any_position_and_the_rest_is_kept() -> None:
+def test_header_fields_are_removed_at_any_position_and_the_others_are_kept() -> None:
     old = raw(f"35=D|{HEAD}11=i|43=N|no field|0=x|122=20260101-00:00:00|54=1|")
     new = CODEC.with_header(old, header())
     assert new.count(b"\x0111=i\x01no field\x010=x\x0154=1\x01") == 1

@@ -1,4 +1,4 @@
-"""The package of the second dialect is generated on first import, completely, also by concurrent
+"""The package of the second dialect is generated completely on its first import, even by concurrent
 processes."""
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def tree(folder: Path) -> dict[str, str]:
 
 @pytest.fixture
 def rendered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Replace the slow code generator with a stub, and return the list of packages it was called for."""
+    """Replace the slow code generator with a stub, and return the list of the packages that it writes."""
     requested: list[str] = []
 
     def render(dialect: object, package: str, command: str) -> dict[str, str]:
@@ -67,7 +67,7 @@ def test_a_package_older_than_the_spec_is_replaced(
     assert tree(out) == sealed(digest(spec))
 
 
-def test_a_digest_covers_names_and_contents_and_no_compiled_files(tmp_path: Path) -> None:
+def test_the_digest_covers_names_and_contents_but_no_compiled_files(tmp_path: Path) -> None:
     seen: list[str] = []
     for name, text in (("a", "12"), ("a", "1"), ("b", "1"), ("a1", ""), ("c/a", "1")):
         folder = tmp_path / str(len(seen)) / "spec"
@@ -93,7 +93,7 @@ def test_an_interrupted_package_is_written_again(
         assert len(tree(out)) == allowed
         assert bring_up_to_date(SPEC, PACKAGE, out)
         assert tree(out) == sealed(digest(SPEC, *SHARED))
-        # The next round begins with a package made from another spec.
+        # The next round begins with a package generated from another spec.
         (out / SEAL).write_text("one\n\n# Made of another spec\n")
         (out / "deep/er/module.py").unlink()
 

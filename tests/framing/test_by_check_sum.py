@@ -14,7 +14,7 @@ SIZES = pytest.mark.parametrize("size", [1, 2, 7, 10_000])
 
 
 def with_length(message: bytes, length: int) -> bytes:
-    """Return the message with another BodyLength and nothing else changed."""
+    """Return the message with only BodyLength changed."""
     begin, _, rest = message.split(b"\x01", 2)
     return b"%b\x019=%d\x01%b" % (begin, length, rest)
 
@@ -47,7 +47,7 @@ def test_a_body_length_that_reaches_into_the_next_message_loses_both(
 
 
 @SIZES
-def test_a_missing_check_sum_field_is_not_waited_for(size: int) -> None:
+def test_the_framer_does_not_wait_for_a_missing_check_sum_field(size: int) -> None:
     wrong = b"8=FIXT.1.1\x019=5\x0135=0\x0158=" + b"x" * 200
     found = framed(wrong + SECOND, size, skip_by_check_sum=True, max_body_length=100)
     assert found == [
@@ -56,7 +56,7 @@ def test_a_missing_check_sum_field_is_not_waited_for(size: int) -> None:
     ]
 
 
-def test_searching_a_check_sum_field_takes_linear_time() -> None:
+def test_searching_for_a_check_sum_field_takes_linear_time() -> None:
     wrong = b"8=FIXT.1.1\x019=5\x0135=0\x0158=" + b"x" * 200_000
     framer = Framer(skip_by_check_sum=True)
     assert frames_of(cut(wrong, 1), framer) == []
@@ -66,7 +66,7 @@ def test_searching_a_check_sum_field_takes_linear_time() -> None:
     assert frame == Frame(FIRST)
 
 
-def test_giving_up_an_incomplete_message_finds_the_next_one() -> None:
+def test_abandoning_an_incomplete_message_finds_the_next_one() -> None:
     framer = Framer(skip_by_check_sum=True)
     wrong = with_length(FIRST, 60)
     assert frames_of([wrong, SECOND], framer) == []

@@ -1,4 +1,4 @@
-"""Framing: every stream yields its messages, however it is split, and garbage costs no valid message."""
+"""Framing: every stream yields its messages, however it is split, and no valid message is lost to garbage."""
 
 from __future__ import annotations
 
@@ -220,7 +220,7 @@ def test_garbage_is_searched_for_the_expected_version_only() -> None:
     assert frames_of([b"?" + OTHER_VERSION], other)[1:] == [Frame(OTHER_VERSION)]
 
 
-def test_a_length_that_never_arrives_can_be_given_up(framer: Framer) -> None:
+def test_an_incomplete_message_can_be_abandoned(framer: Framer) -> None:
     hanging = b"8=FIXT.1.1\x019=200000\x0135=D\x01"
     assert frames_of([hanging, HEARTBEAT, ORDER], framer) == []
     assert framer.pending == len(hanging + HEARTBEAT + ORDER)
@@ -230,7 +230,7 @@ def test_a_length_that_never_arrives_can_be_given_up(framer: Framer) -> None:
     assert framer.pending == 0
 
 
-def test_giving_up_also_reports_bytes_skipped_before(framer: Framer) -> None:
+def test_abandoning_a_message_also_reports_bytes_skipped_earlier(framer: Framer) -> None:
     assert frames_of([b"garbage8=FIXT"], framer) == []
     assert framer.pending == 6
     framer.resync()
@@ -240,7 +240,7 @@ def test_giving_up_also_reports_bytes_skipped_before(framer: Framer) -> None:
     assert framer.next() is None
 
 
-def test_giving_up_when_nothing_is_pending_changes_nothing(framer: Framer) -> None:
+def test_abandoning_without_a_pending_message_has_no_effect(framer: Framer) -> None:
     framer.resync()
     assert framer.next() is None
     assert frames_of([b"x"], framer) == []
@@ -310,18 +310,24 @@ def test_every_byte_is_in_a_frame_or_counted_as_skipped(stream: bytes) -> None:
 
 
 class Forgetful(dict[bytes, int]):
-    """A dictionary that stores nothing."""
+    """A dictionary that never stores a value."""
 
     def __setitem__(self, key: bytes, value: int) -> None:
         pass
 
 
-LIKE_ONES = [*PIECES, encode_frame("FIXT.1.1", b"35=0\x0134=3\x01"), HEARTBEAT[:20], ORDER[:30], ORDER[20:]]
+SIMILAR_MESSAGES = [
+    *PIECES,
+    encode_frame("FIXT.1.1", b"35=0\x0134=3\x01"),
+    HEARTBEAT[:20],
+    ORDER[:30],
+    ORDER[20:],
+]
 
 
 @settings(max_examples=800)
 @given(
-    st.lists(st.sampled_from(LIKE_ONES) | st.binary(max_size=3), max_size=30).map(b"".join),
+    st.lists(st.sampled_from(SIMILAR_MESSAGES) | st.binary(max_size=3), max_size=30).map(b"".join),
     st.integers(1, 60),
     st.booleans(),
 )
@@ -366,7 +372,7 @@ def test_a_cached_message_is_not_returned_before_its_last_byte(framer: Framer) -
 
 
 def nested(total: int) -> bytes:
-    """Return the beginnings of messages that each claim the same end with a wrong CheckSum."""
+    """Return the beginnings of messages that all claim the same end, with a wrong CheckSum."""
     starts = []
     left = total
     while left > 60:
@@ -378,7 +384,7 @@ def nested(total: int) -> bytes:
 
 @pytest.mark.parametrize("portion", [97, 10_000])
 def test_nested_beginnings_have_correct_check_sums(portion: int) -> None:
-    """The valid message is found, however many beginnings failed before over the same bytes."""
+    """The valid message is found, however many attempts over the same bytes have failed."""
     template = nested(5000)
     for check_sum in range(0, 256, 37):
         stream = template % check_sum
@@ -393,7 +399,7 @@ def test_nested_beginnings_have_correct_check_sums(portion: int) -> None:
 
 @pytest.fixture
 def added(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Record how many bytes each call sums for a CheckSum."""
+    """Record the number of bytes that each call sums for a CheckSum."""
     sizes: list[int] = []
 
     def counting(data: bytes | bytearray) -> int:
@@ -414,8 +420,8 @@ def test_work_is_linear_in_hostile_streams(added: list[int]) -> None:
         assert sum(added) < 40 * len(stream)
 
 
-def test_work_is_linear_where_broken_messages_begin_like_valid_ones(added: list[int]) -> None:
-    """Each beginning claims a long message, like an earlier valid one, and a short valid message follows."""
+def test_work_is_linear_if_broken_messages_begin_like_valid_ones(added: list[int]) -> None:
+    """Each beginning claims a long message like an earlier valid one, but a short valid message follows."""
     good = encode_frame("FIXT.1.1", b"35=D\x0158=" + b"x" * 20_000 + b"\x01")
     head = good[: good.index(b"35=D\x01") + 5]
     stream = good + (head + HEARTBEAT) * 1000 + good
@@ -424,8 +430,8 @@ def test_work_is_linear_where_broken_messages_begin_like_valid_ones(added: list[
     assert sum(added) < 10 * len(stream)
 
 
-def test_work_is_linear_where_a_message_continues_in_the_next_portion(added: list[int]) -> None:
-    """The buffer is trimmed between two messages of which the second begins inside the first."""
+def test_work_is_linear_if_a_message_continues_in_the_next_portion(added: list[int]) -> None:
+    """The buffer is trimmed between two messages, the second of which begins inside the first."""
     for size in (20_000, 80_000):
         end = b"\x0110=000\x01"
         second = b"8=FIXT.1.1\x019=%d\x0135=0\x01" % (len(b"35=0\x01") + len(end) + size + 1)
@@ -484,7 +490,7 @@ def test_problems_contain_the_found_and_the_expected_value() -> None:
 
 @settings(max_examples=300)
 @given(st.data())
-def test_one_changed_byte_is_always_detected(data: st.DataObject) -> None:
+def test_a_single_changed_byte_is_always_detected(data: st.DataObject) -> None:
     changed = bytearray(ORDER)
     at = data.draw(st.integers(0, len(changed) - 1))
     changed[at] = data.draw(st.integers(0, 255).filter(lambda value: value != changed[at]))
@@ -495,7 +501,7 @@ def test_one_changed_byte_is_always_detected(data: st.DataObject) -> None:
 @pytest.mark.parametrize("size", [1, 10_000])
 @pytest.mark.parametrize("skip_by_check_sum", [False, True])
 @pytest.mark.parametrize("warm", [False, True])
-def test_a_check_sum_field_without_a_preceding_soh_ends_no_message(
+def test_a_check_sum_field_without_a_preceding_soh_does_not_end_a_message(
     size: int, skip_by_check_sum: bool, warm: bool
 ) -> None:
     good = with_sum(b"8=FIXT.1.1\x019=12\x0135=0\x0134=2\x017\x01")

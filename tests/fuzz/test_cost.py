@@ -1,4 +1,4 @@
-"""The limit of `python -m fuzz cost`, tested with counted work in place of time."""
+"""The limit of `python -m fuzz cost`, tested with counted work instead of time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fuzz import cost
         (lambda size: 50 * size, lambda size: size, "as long as the careful path"),
         (lambda size: (size // 4096) ** 2, None, ""),
     ],
-    ids=["linear", "twice the careful path", "quadratic", "50 times the careful path", "too short to tell"],
+    ids=["linear", "twice the careful path", "quadratic", "50 times the careful path", "too short"],
 )
 def test_superlinear_or_slow_work_is_reported(
     monkeypatch: pytest.MonkeyPatch,

@@ -1,4 +1,4 @@
-"""The limit of `python -m fuzz memory`, tested with counted bytes in place of resident memory."""
+"""The limit of `python -m fuzz memory`, tested with counted bytes instead of resident memory."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def test_growing_memory_is_reported(monkeypatch: pytest.MonkeyPatch, keeps: int,
     assert bool(memory.too_much("toy", size)) is is_too_much
 
 
-def test_the_peak_memory_counts_and_not_the_final_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_peak_memory_counts_rather_than_final_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = [10, 10, 50, 10]
     monkeypatch.setattr(memory, "resident", lambda: sizes.pop(0))
     assert memory.grown(lambda _: None, 18) == 40
 
 
-@pytest.mark.skipif(platform.system() != "Linux", reason="elsewhere only the most so far is known")
+@pytest.mark.skipif(platform.system() != "Linux", reason="other systems report only the peak memory")
 def test_the_memory_of_this_process_is_measured() -> None:
     before = memory.resident()
     held = b"x" * (100 << 20)
@@ -44,7 +44,7 @@ def test_the_memory_of_this_process_is_measured() -> None:
     del held
 
 
-def test_a_sample_has_every_kind_taken_and_not() -> None:
+def test_the_sample_has_every_kind_of_message_both_taken_and_not_taken() -> None:
     kinds = {(case.kind, case.taken) for case in memory.CASES}
     assert {(case.kind, case.taken) for case in memory.SAMPLE} == kinds
     assert {case.state for case in memory.CASES} == set(session.STATES)

@@ -1,4 +1,4 @@
-"""Regressions, each as an input of the fuzz target whose invariant it violated."""
+"""Regressions, each an input of the fuzz target whose invariant it violated."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def test_repeated_group_openers_in_a_text_of_a_known_shape_are_text() -> None:
     decode.check_invariant(KALSHI, [*known, framed([*report, (b"58", b"448=" * 4000), *parties])], warm=False)
 
 
-def test_a_check_sum_without_a_preceding_soh_ends_no_message() -> None:
+def test_a_check_sum_without_a_preceding_soh_does_not_end_a_message() -> None:
     wrong = b"8=FIXT.1.1\x019=12\x0135=0\x0134=2\x0177"
     wrong += b"10=%03d\x01" % (byte_sum(wrong) & 0xFF)
     good = encode_frame("FIXT.1.1", b"35=0\x0134=2\x017\x01")
     assert framing.check_invariant(wrong + good, [1], [good])[-1] == Frame(good)
 
 
-def test_a_text_of_separators_and_an_endless_message_are_read_completely() -> None:
+def test_a_text_of_separators_and_a_message_without_an_end_are_read_completely() -> None:
     text = b"8=FIXT.1.1|35=0|58=x" + b"|" * 500 + b"|10=000|\n"
     assert len(log_reader.check_invariant(text + b"8=FIXT.1.1|35=0|58=x" + b"y" * 5000, [7])) == 2
 
@@ -132,7 +132,7 @@ def test_a_message_with_an_old_time_is_delivered_when_it_is_resent() -> None:
     assert player.session.next_incoming == 4
 
 
-def test_exhausted_sequence_numbers_raise_nothing() -> None:
+def test_exhausted_sequence_numbers_do_not_raise() -> None:
     player = established()
     player.peer(b"4", b"36=999999999999999999\x01")
     player.peer(b"8", b"37=o\x01", number=999999999999999999)
@@ -157,7 +157,7 @@ def test_without_resend_a_message_with_an_old_time_is_delivered_before_the_end()
 
 
 @pytest.mark.parametrize("clock", ["both", "monotonic"])
-def test_messages_that_waited_while_the_caller_was_held_up_are_delivered(clock: str) -> None:
+def test_messages_received_while_the_caller_was_suspended_are_delivered(clock: str) -> None:
     player = established()
     sent = session._stamp(player.utc)
     player.monotonic += 33
@@ -166,7 +166,7 @@ def test_messages_that_waited_while_the_caller_was_held_up_are_delivered(clock: 
     assert delivered(player) == [2]
 
 
-def test_a_logon_after_a_lost_reset_is_counted_from_its_own_number() -> None:
+def test_after_a_lost_reset_numbers_continue_from_that_of_the_logon() -> None:
     player = Player(Setting(Role.ACCEPTOR, "KalshiRT"))
     session.log_on(player)
     player.call(lambda: player.session.reset(player.now))
@@ -184,7 +184,7 @@ def test_a_logon_after_a_lost_reset_is_counted_from_its_own_number() -> None:
     assert [event.reset for event in player.told if isinstance(event, LoggedOn)] == [True]
 
 
-def test_a_message_that_is_too_large_is_reported_by_name() -> None:
+def test_the_event_for_a_message_that_is_too_large_has_its_type() -> None:
     player = established("KalshiMD")
     player.peer(b"W", b"55=" + b"x" * session.MAX_MESSAGE_SIZE + b"\x01")
     player.take()
@@ -192,7 +192,7 @@ def test_a_message_that_is_too_large_is_reported_by_name() -> None:
     assert (reported.limit, reported.msg_type) == (session.MAX_MESSAGE_SIZE, "W")
 
 
-def test_a_request_and_its_cancel_of_one_id_are_open_separately() -> None:
+def test_a_quote_and_its_cancel_with_the_same_id_are_two_open_requests() -> None:
     player = established("KalshiRFQ")
     for message in (
         Quote(quote_id="a", quote_req_id="r", symbol="M", bid_px="0.5", offer_px="0.6"),
@@ -203,7 +203,7 @@ def test_a_request_and_its_cancel_of_one_id_are_open_separately() -> None:
     assert [each.msg_type for each in player.session.store.open_requests()] == ["S", "Z"]
 
 
-def test_two_orders_of_one_id_are_open_separately() -> None:
+def test_two_orders_with_the_same_id_are_two_open_requests() -> None:
     player = established()
     for _ in range(2):
         player.session.send(order(), player.now)
@@ -211,7 +211,7 @@ def test_two_orders_of_one_id_are_open_separately() -> None:
     assert len(player.session.store.open_requests()) == 2
 
 
-def test_requests_whose_answer_is_not_confirmed_are_bounded() -> None:
+def test_open_requests_with_unconfirmed_answers_are_bounded() -> None:
     player = established(explicit_confirm=True)
     for number in range(player.config.max_open_requests + 1):
         player.session.send(order(cl_ord_id=f"a{number}"), player.now)

@@ -1,4 +1,4 @@
-"""Every fuzz target holds on its seeds and on inputs from Hypothesis, and documents its invariant."""
+"""The invariant of every fuzz target holds on its seeds and on inputs from Hypothesis, and is documented."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_invariant_holds_on_other_inputs(target: Target) -> None:
 
 
 @targets
-def test_no_seed_is_longer_than_an_input(target: Target) -> None:
+def test_no_seed_exceeds_the_maximum_input_length(target: Target) -> None:
     assert not [name for name, data in target.seeds.items() if len(data) > target.max_len]
 
 
@@ -42,6 +42,6 @@ def test_the_committed_seeds_are_up_to_date(target: Target) -> None:
     assert seed.path(target.name).read_text("ascii") == seed.text(target.name), "run: python -m fuzz seed"
 
 
-def test_seeds_exist_for_exactly_the_targets() -> None:
+def test_every_target_and_nothing_else_has_seeds() -> None:
     assert sorted(path.stem for path in CORPUS.iterdir()) == sorted(TARGETS) == sorted(seed.MAKERS)
     assert sum(path.stat().st_size for path in CORPUS.iterdir()) < 1_000_000

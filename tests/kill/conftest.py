@@ -1,4 +1,4 @@
-"""Report at the end of the run how often clients were killed, and the counts of the reconciliation."""
+"""A report at the end of the run: how often clients were killed, and the counts of the reconciliation."""
 
 from __future__ import annotations
 

@@ -25,9 +25,9 @@ from tests.kill.venue import TradingVenue
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 1.0
-"""Seconds after which a process is killed when its drawn kill has not happened."""
+"""Seconds after which a process is killed if its planned kill has not happened."""
 BUSY = 10
-"""How many times another account trades while a client logs on."""
+"""The number of trades of another account while a client logs on."""
 
 
 @attrs.define
@@ -85,7 +85,7 @@ class ForkServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Wait until the process has ended, which it does after its last child."""
+        """Wait until the process has ended, which happens after its last child has ended."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
@@ -163,9 +163,9 @@ class Course:
     _dead = True
     _killed = False
     _late = False
-    """Whether the current process was killed late because its drawn kill did not happen."""
+    """Whether the current process was killed late, because its planned kill did not happen."""
     _busy = False
-    """Whether another account still has to trade while the client logs on."""
+    """Whether another account must still trade while the client logs on."""
     _logons = 0
     _kill_at: float | None = None
     _give_up_at = 0.0
@@ -211,8 +211,8 @@ class Course:
             self._relay.turn(max(0.0, due - now))
 
     def _trade_meanwhile(self) -> None:
-        """Trade once the client is logged on. Its next message, even one that reports a gap, reaches the
-        venue only afterwards."""
+        """Trade once the client is logged on. The client's next message, even one that reports a gap, reaches
+        the venue only after the trade."""
         self._busy = False
         self._relay.hold()
         for _ in range(BUSY):
@@ -231,7 +231,7 @@ class Course:
     def _kill(self) -> bool:
         if not self._dead:
             self._killed = True
-            self._kill_at = time.monotonic() + LONG  # from here on only the exit has to be noticed
+            self._kill_at = time.monotonic() + LONG  # from here on the loop only waits for the exit
             os.kill(self._child, signal.SIGKILL)
             if self._life.loses:
                 self._relay.lose()

@@ -25,7 +25,7 @@ class KillCounter:
         self._cells = cells
 
     def begin(self) -> None:
-        """Begin to count; calls before this are not the client's."""
+        """Begin to count; earlier calls are not made by the client."""
         _watch_commits(self, self._cells)
         if self._death is Death.CALL:
             threading.setprofile(self._called)
@@ -46,7 +46,7 @@ class KillCounter:
 
 
 def _watch_commits(kill_counter: KillCounter, cells: mmap) -> None:
-    """Count the commits that a message or a Logon waits for."""
+    """Count the commits for which a message or a Logon waits."""
     for kind in DurableStore.__subclasses__():
 
         def watched(self: Any, pending: Pending, write: Any = kind._write) -> None:

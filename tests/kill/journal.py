@@ -1,5 +1,5 @@
 """The journal of the client's user: an append-only file with one line per entry. An order is written before
-it is sent, an event before it is confirmed."""
+it is sent, and an event before it is confirmed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Entry = dict[str, Any]
 
 
 class Journal:
-    """The open file. A line that was truncated by a kill is terminated and ignored."""
+    """The open file. A line that a kill has truncated is terminated and ignored."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

@@ -1,6 +1,6 @@
 """State derived from a client's journal: requests and their outcomes, fills, open orders.
 
-The client uses it after a restart, and it is compared with the venue at the end.
+The client uses this state after a restart, and at the end it is compared with the venue.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ class Fill:
 
 @attrs.define
 class Knowledge:
-    """Reads one entry at a time."""
+    """The state after the entries read so far."""
 
     intended: dict[str, int] = attrs.field(factory=dict)
-    """By ClOrdID, the number of the process that intended to send it."""
+    """The number of the process that intended to send the request, by ClOrdID."""
     sent: dict[str, int] = attrs.field(factory=dict)
-    """MsgSeqNum, where `send` returned."""
+    """The MsgSeqNum of requests for which `send` returned."""
     answered: set[str] = attrs.field(factory=set)
     uncertain: dict[str, str] = attrs.field(factory=dict)
     """Requests whose outcome was reported as unknown, with the reason."""
     never_left: set[str] = attrs.field(factory=set)
     """Requests that were not in the store after a kill, and so cannot have been sent."""
     fills: dict[str, Fill] = attrs.field(factory=dict)
-    """By ExecID."""
+    """Fills by ExecID."""
     open: dict[str, tuple[str, Decimal]] = attrs.field(factory=dict)
-    """Side and leaves quantity of orders that may trade, by ClOrdID."""
+    """The side and leaves quantity of orders that may still trade, by ClOrdID."""
 
     def read(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
@@ -79,7 +79,7 @@ class Knowledge:
 
     @property
     def unresolved(self) -> set[str]:
-        """Return the intended requests that have neither an outcome nor a report that it is unknown."""
+        """Return the intended requests whose outcome was neither reported nor declared unknown."""
         return self.intended.keys() - self.answered - self.uncertain.keys() - self.never_left
 
     @property

@@ -1,4 +1,4 @@
-"""The process lives of a client and their ends, drawn from a seed."""
+"""The lives of a client's processes and how they end, drawn at random from a seed."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ import attrs
 
 
 class Death(StrEnum):
-    """When SIGKILL is raised; `Life.at` is the count."""
+    """The event at which SIGKILL is raised; `Life.at` is the count."""
 
     CALL = "at any call"
-    """In the client's code: calls and returns of functions, in either thread, since it began."""
+    """Counts calls and returns of functions in the client's code, in either thread, since it began."""
     WRITE = "while it writes"
-    """On the way to the venue: bytes passed on; the rest may be lost."""
+    """Counts bytes forwarded to the venue; later bytes may be lost."""
     READ = "while it reads"
-    """On the way from the venue: bytes passed on."""
+    """Counts bytes forwarded from the venue."""
     TIME = "at any time"
-    """Microseconds since it was forked."""
-    LOGON = "with the Logon on its way"
+    """Counts microseconds since the client was forked."""
+    LOGON = "with the Logon in transit"
     BEFORE_COMMIT = "before a commit"
-    """Commits to the store that outgoing bytes wait for."""
+    """Counts commits to the store for which outgoing bytes wait."""
     AFTER_COMMIT = "between commit and write"
-    HANDED = "with an event just handed out"
-    """Events received; the last of them is not in the journal yet."""
-    TAKEN = "with an event in hand"
-    """Events written to the journal; the last of them is not confirmed."""
-    UNKNOWN = "about to note an unknown outcome"
-    GAP = "while it gets what it missed"
-    """Events since a gap was found."""
+    HANDED = "with an event just received"
+    """Counts events received; the last event is not in the journal yet."""
+    TAKEN = "with an unconfirmed event"
+    """Counts events written to the journal; the last event is not confirmed."""
+    UNKNOWN = "about to record an unknown outcome"
+    GAP = "while it recovers missed messages"
+    """Counts events since a gap was found."""
     IDLE = "while idle"
-    """Microseconds since the client was idle."""
+    """Counts microseconds since the client was idle."""
     NONE = "not at all"
 
 
@@ -70,15 +70,15 @@ class Life:
     death: Death
     at: int = 0
     loses: bool = False
-    """Whether bytes in transit are lost when it dies."""
+    """Whether bytes in transit are lost when the process dies."""
     cut_at: int = 0
     """Bytes towards the venue after which the connection is closed and the client reconnects; 0 for never."""
     orders: int = 0
-    """How many orders it sends before it waits for events."""
+    """The number of orders that the client sends before it waits for events."""
     trades: int = 0
-    """How many times another account trades before it begins."""
+    """The number of trades of another account before the client begins."""
     busy: bool = False
-    """Whether another account also trades while it logs on, with the client's next messages delayed."""
+    """Whether another account also trades while the client logs on and its next messages are delayed."""
 
     def to_values(self) -> dict[str, Any]:
         return attrs.asdict(self)
@@ -101,9 +101,9 @@ _DECK = (
     Death.LOGON,
     Death.BEFORE_COMMIT,
 )
-"""Every sequence of this many processes has all of these deaths."""
+"""Every sequence of as many processes contains each of these deaths."""
 _MAKING_STORE = 1_500
-"""Number of calls that creating the store takes; the first processes die among them."""
+"""Number of calls that creating the store takes; the first processes die during these."""
 _FIRST = 4
 _LOGGED_ON_CALLS, _CALLS_PER_ORDER = 12_000, 7_000
 _LOGGED_ON_WRITTEN, _WRITTEN_PER_ORDER = 1_100, 150
@@ -112,7 +112,7 @@ _LOGGED_ON_READ, _READ_PER_ORDER = 2_300, 400
 
 
 def lives(random: Random) -> Iterator[Life]:
-    """Yield processes that end in a kill."""
+    """Yield lives that end in a kill."""
     numbers = count(1)
     for number in islice(numbers, _FIRST):
         yield Life(number=number, death=Death.CALL, at=random.randint(50, _MAKING_STORE))
@@ -161,7 +161,7 @@ def _moment(death: Death, orders: int, random: Random) -> int:
 
 
 def _early_or_late(logged_on: int, more: int, random: Random) -> int:
-    """Return a count that is reached before the logon, or one that is reached while trading."""
+    """Return a count that is reached either before the logon or while trading."""
     return random.randint(1, logged_on) if random.random() < 0.3 else logged_on + random.randrange(more)
 
 

@@ -46,9 +46,9 @@ class Sum:
     duplicates: int
     """Messages that were redelivered to the client, marked as possible duplicates."""
     unknown: int
-    """Requests whose outcome was reported as unknown to the client."""
+    """Requests whose outcome was reported to the client as unknown."""
     unknown_at_venue: int
-    """Those of them that the venue had received."""
+    """The requests of unknown outcome that the venue had received."""
     never_left: int
 
     def __str__(self) -> str:
@@ -127,7 +127,7 @@ def reconcile(folder: Path, venue: TradingVenue, summary: StoreSummary) -> Sum:
     assert known.position == venue.position()
     left = {name: quantity for name, (_, quantity) in known.open.items()}
     assert venue.left_of(list(known.intended)) == left
-    assert not from_venue.filled() & from_venue.originals.keys(), "the venue kept something back"
+    assert not from_venue.filled() & from_venue.originals.keys(), "the venue did not send a report"
     assert not summary.open_requests
     fills = {key.removeprefix(FILL) for key in rows_of(summary) if key.startswith(FILL)}
     assert fills == record.fills.keys()
@@ -145,8 +145,8 @@ def reconcile(folder: Path, venue: TradingVenue, summary: StoreSummary) -> Sum:
 
 
 def _check_events(entries: Sequence[Entry]) -> None:
-    """Check that nothing was lost or given up. The event for new numbers may be repeated until it is
-    confirmed."""
+    """Check that no message was lost and that the client did not give up. The event for new numbers may be
+    repeated until it is confirmed."""
     incoming = 1
     for entry in entries:
         assert entry["kind"] in HARMLESS, entry
@@ -170,8 +170,8 @@ def _check_deliveries(entries: Sequence[Entry], from_venue: Wire) -> int:
             case "opened":
                 incoming = entry["incoming"] or 0
                 assert entry["incoming"] is None or incoming > durable, (entry, durable)
-                # A row exists if and only if its event is confirmed. Events confirmed while a gap was being
-                # filled are redelivered, though their rows exist.
+                # A row exists if and only if its event is confirmed. Events that were confirmed while a gap
+                # was being filled are redelivered although their rows exist.
                 row = entry.get("row", 0)
                 assert all(number >= incoming for number in delivered if number > row), (entry, delivered)
                 assert row < incoming or behind or not row, (entry, delivered)
@@ -192,13 +192,13 @@ def _check_deliveries(entries: Sequence[Entry], from_venue: Wire) -> int:
         if entry["kind"] not in DELIVERED:
             continue
         number = entry["seq"]
-        assert number > last, f"{entry} came after {last}"
-        assert number >= incoming, f"{entry} was confirmed before"
+        assert number > last, f"{entry} was delivered after {last}"
+        assert number >= incoming, f"{entry} was already confirmed"
         last = number
         delivered.append(number)
         content = {name: value for name, value in entry.items() if name != "dup"}
         if number in contents:
-            assert entry["dup"], f"came again without a mark: {entry}"
+            assert entry["dup"], f"redelivered without a mark: {entry}"
             duplicates += 1
         else:
             assert number > max(contents, default=0), f"too late: {entry}"
@@ -222,8 +222,8 @@ def _check_numbers(entries: Sequence[Entry], known: Knowledge, from_client: Wire
 
 
 def check_requests(known: Knowledge, venue: TradingVenue, from_client: Wire) -> None:
-    """Check that every intention has an outcome or was reported as unknown, and that the venue received
-    exactly those with an outcome, each once."""
+    """Check that every intended request has an outcome or was reported as unknown, and that the venue
+    received each request with an outcome exactly once, and no others."""
     taken = venue.record.taken
     assert not known.unresolved
     assert known.answered == taken.keys()
@@ -236,5 +236,6 @@ def check_requests(known: Knowledge, venue: TradingVenue, from_client: Wire) -> 
         mark = b"\x0111=%b\x01" % cl_ord_id.encode()
         assert not any(mark in content for content in from_client.originals.values())
     for cl_ord_id, why in known.uncertain.items():
-        # A request that was not resent on the venue's request cannot be there; the others may be.
+        # The venue cannot have received a request that was not resent on its request; it may have received
+        # the others.
         assert why != Uncertainty.NOT_RESENT.name or cl_ord_id not in taken, (cl_ord_id, why)

@@ -1,5 +1,5 @@
-"""The network path between the client and the venue: forwards bytes unchanged, counts them, and can stop at
-any of them."""
+"""The network path between the client and the venue: it forwards bytes unchanged, counts them, and can stop
+after any byte."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class _Way:
 
 
 class Relay:
-    """Forwards bytes when `turn` is called, in the thread that calls it."""
+    """Forwards bytes in `turn`, in the thread of the caller."""
 
     def __init__(self, target: int) -> None:
         self._target = target
@@ -83,8 +83,8 @@ class Relay:
         self._selector.register(file, selectors.EVENT_READ, act)
 
     def expect(self, direction: int, size: int, act: Callable[[], bool]) -> None:
-        """Call a function once exactly this many bytes have passed in a direction. If it returns True, all
-        bytes already read beyond them, and all that follow, are lost."""
+        """Call a function once exactly this many bytes were forwarded in a direction. If it returns True, all
+        later bytes are lost, including those already read."""
         self._limits[direction] = size, act
 
     def begin(self) -> None:
@@ -102,7 +102,7 @@ class Relay:
         self._mute = True
 
     def cut(self) -> None:
-        """End the connection: first towards the venue, and once it has noticed, towards the client."""
+        """End the connection towards the venue, and once the venue has noticed, towards the client."""
         for to_venue, to_client in self._ways:
             self._unwatch(to_venue.source)
             to_venue.ended = True
@@ -177,7 +177,7 @@ class Relay:
             way.waiting += data
 
     def _finish_writing(self, way: _Way) -> None:
-        """Wait for the sink, which certainly reads or dies."""
+        """Write all waiting bytes; this ends, because the sink either reads or dies."""
         way.sink.setblocking(True)
         way.write()
         way.sink.setblocking(False)
@@ -187,8 +187,7 @@ class Relay:
             self._selector.unregister(end)
 
     def _close(self, pair: tuple[_Way, _Way]) -> None:
-        """Close the pair: the venue has ended the connection, and the client notices it by the closed
-        socket."""
+        """Close the pair: the venue has ended the connection, and the client notices the closed socket."""
         self._ways.remove(pair)
         for way in pair:
             self._unwatch(way.source)

@@ -14,7 +14,7 @@ FILL = "fill "
 
 
 MANY = 1_000_000
-"""More rows than a course has."""
+"""A limit above the number of rows in any course."""
 
 
 def rows_of(summary: StoreSummary) -> dict[str, Any]:

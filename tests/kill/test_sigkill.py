@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "waitid"), reason="this system l
 
 
 def kill(folder: Path, seed: int, sync: Sync, stores: str, kills: int) -> str:
-    """Kill a client repeatedly, then compare all that it knows with the venue; return what happened."""
+    """Kill a client repeatedly, then compare its knowledge with the venue; return the totals."""
     mortal = lives(Random(seed))
     with Course(folder, seed, sync, stores) as course:
         while course.deaths.total < kills:
@@ -59,7 +59,7 @@ def test_a_client_killed_repeatedly_agrees_with_the_venue_on_every_fill(
     record_property("kills", f"sync={sync}: {found}")
 
 
-def test_a_client_with_a_store_in_postgres_agrees_with_the_venue_too(
+def test_a_client_with_a_store_in_postgres_also_agrees_with_the_venue(
     tmp_path: Path, server: Server, record_property: Property
 ) -> None:
     place = f"{server.dsn(server.new())}&failover=none"
@@ -93,8 +93,8 @@ class Maker:
         self.kills = 0
 
     def make(self, at: int = 0, *, microseconds: int | None = None) -> bool:
-        """Start a process that creates the store and is killed at this call, or after this many microseconds;
-        return whether it finished before."""
+        """Start a process that creates the store and is killed at this call or after this many microseconds;
+        return whether it finished first."""
         fork_server = self.fork_server
         child = fork_server.fork(
             Life(number=1, death=Death.CALL if at else Death.NONE, at=at), only_store=True

@@ -47,7 +47,7 @@ from tests.postgres import execute_at
 IDLE, SENT, EVENT, DONE = b"i", b"s", b"e", b"d"
 """Progress that the client reports on its pipe."""
 LONG = 60.0
-"""Seconds after which a wait has failed."""
+"""Seconds after which a wait fails."""
 MARKET = "KXHIGHNY-26DEC31-B50"
 AT_ONCE = ReconnectPolicy(initial=1e-6, cap=1e-6, attempts=100, retry_first=True, maintenance=None)
 LAST = {"side": Side.BUY, "price": Decimal("0.01"), "time_in_force": TimeInForce.GOOD_TILL_CANCEL}
@@ -89,7 +89,7 @@ class Settings:
         return stores_at(self.stores, sync=self.sync)
 
     def summary(self) -> StoreSummary | None:
-        """Return the content of the store, with all rows; None if there is none yet."""
+        """Return the content of the store with all rows, or None if there is no store yet."""
         factory = self.factory
         if is_url(self.stores):
             self._fence(factory)
@@ -100,12 +100,13 @@ class Settings:
         return factory.summary(name, rows=MANY)
 
     def _fence(self, factory: StoreFactory) -> None:
-        """Take the store over from a process that was killed: its last commit may be under way until then."""
+        """Take over the store of a killed process, whose last commit may be in progress until then."""
         while True:
             try:
                 factory.open(self.owner).close()
             except StoreInUseError:
-                # Its lease need not be waited for, as it would be killed meanwhile in most cases.
+                # Do not wait for the lease of the killed process: this process would usually be killed
+                # meanwhile.
                 execute_at(
                     self.stores.partition("&")[0],
                     "UPDATE kalshi_fix.session SET leased_until = clock_timestamp()",
@@ -146,15 +147,15 @@ class Trader:
         self._life = life
         self._cells = cells
         self._pipe = pipe
-        _ = settings.factory  # imports the kind of store whose commits are counted
+        _ = settings.factory  # importing the class of the store starts the count of its commits
         self._kill_counter = KillCounter(life, cells)
         self._random = Random(f"{settings.seed}/{life.number}")
         self._known = Knowledge()
         self._count = 0
 
     def live(self) -> None:
-        """Open the journal and the store, log on, and trade until killed; without a kill, until every outcome
-        that can be known is known."""
+        """Open the journal and the store, log on, and trade until killed, or, without a kill, until every
+        outcome that can be known is known."""
         settings = self._settings
         self._known.read(read(settings.journal))
         self._journal = Journal(settings.journal)
@@ -172,7 +173,7 @@ class Trader:
             tls=Tls(ca_data=settings.ca),
             timeout=LONG,
             reconnect=AT_ONCE,
-            # With and without pending reports, which are not outcomes.
+            # Half of the seeds have pending reports, which are not outcomes.
             logon_fields=LogonFields(skip_pending_exec_reports=settings.seed % 2 == 0),
             observer=_StateObserver(self._cells, self._kill_counter),
         )
@@ -184,7 +185,7 @@ class Trader:
         self._signal(DONE)
 
     def _look_into_store(self) -> None:
-        """Find the intentions that were never sent: those without an outcome that are not in the store."""
+        """Find the requests that were never sent: they have no outcome and are not in the store."""
         summary = self._settings.summary()
         if summary is None:
             self._note("opened", life=self._life.number, outgoing=None, incoming=None)
@@ -221,8 +222,8 @@ class Trader:
             self._take(client, event)
 
     def _finish(self, client: Client) -> None:
-        """Send a last order, which rests. The venue answers in order, so its report as new implies that
-        everything before it is known."""
+        """Send a last order, which rests. The venue answers in order, so the report of this order implies
+        that all earlier outcomes are known."""
         self._place(client, last=True)
         last = next(reversed(self._known.intended))
         while last not in self._known.answered:
@@ -240,7 +241,7 @@ class Trader:
         try:
             seq = client.send(message, timeout=LONG)
         except NotConnectedError:
-            # The exception guarantees that nothing was sent.
+            # The exception guarantees that the order was not sent.
             self._note("never left", id=cl_ord_id)
         else:
             self._note("sent", id=cl_ord_id, seq=seq)
@@ -299,7 +300,7 @@ class Trader:
         self._kill_counter.count(Death.HANDED)
         entry = entry_of(event)
         self._note(**entry)
-        # The client's own journal: after every kill, its rows must agree with the confirmed events.
+        # Rows in the client's store: after every kill they must agree with the confirmed events.
         if entry["kind"] in DELIVERED:
             client.rows[LAST_TAKEN] = entry["seq"]
         if entry.get("type") == ExecType.TRADE:
@@ -309,7 +310,8 @@ class Trader:
         self._signal(EVENT)
 
     def _count_unknown(self, client: Client) -> None:
-        """Count for a kill after the gap fill that replaced the request was sent, before any other event."""
+        """Count an event for a kill that comes after the gap fill that replaced the request was sent and
+        before any other event."""
         with contextlib.suppress(NotConnectedError):
             client.test_request(LONG)
         self._kill_counter.count(Death.UNKNOWN)

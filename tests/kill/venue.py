@@ -44,21 +44,22 @@ _SIDES = {Side.BUY: "1", Side.SELL: "2"}
 
 @attrs.define
 class Record:
-    """The venue's record of the client's account, written where each fact arises."""
+    """The venue's record of the client's account, written at the places where the facts arise."""
 
     taken: Counter[str] = attrs.field(factory=Counter)
     """Requests by ClOrdID that the session passed to the gateway."""
     accepted: Counter[str] = attrs.field(factory=Counter)
     """Orders by ClOrdID that the exchange accepted."""
     fills: dict[str, Fill] = attrs.field(factory=dict)
-    """By ExecID."""
+    """Fills by ExecID."""
     logons: int = 0
     """The number of logons, accepted and refused."""
     wires: list[tuple[bytearray, bytearray]] = attrs.field(factory=list)
-    """For each connection, the decrypted bytes from the client and to it."""
+    """For each connection, the decrypted bytes from and to the client."""
 
     def wire(self) -> str:
-        """Return both wires in readable form, one direction after the other, without signatures."""
+        """Return the bytes of both directions in readable form, one direction after the other, without
+        signatures."""
         lines = []
         for number, streams in enumerate(self.wires):
             for direction, stream in zip("<>", streams, strict=True):
@@ -83,19 +84,19 @@ class Record:
 def recorded(record: Record) -> Iterator[type[VenueModel]]:
     """Record the next venue that this context creates."""
 
-    class Told(Exchange):
+    class RecordedExchange(Exchange):
         def apply(self, command: Command, now: datetime) -> tuple[Outcome, ...]:
             outcomes = super().apply(command, now)
             record.exchange(outcomes)
             return outcomes
 
-    class Front(ProductGateway):
+    class RecordedGateway(ProductGateway):
         def handle(self, message: Message, login: Login, now: datetime) -> list[Delivery]:
             fields: Any = message
             record.taken[fields.cl_ord_id] += 1
             return super().handle(message, login, now)
 
-    class Wired(VenueModel):
+    class RecordedVenue(VenueModel):
         wires: dict[int, tuple[bytearray, bytearray]]
 
         def connection_made(self, product: str, session_type: str, now: Instant) -> int:
@@ -117,10 +118,10 @@ def recorded(record: Record) -> Iterator[type[VenueModel]]:
             return data
 
     with (
-        patch("kalshi_fix_venue.venue.Exchange", Told),
-        patch("kalshi_fix_venue.venue.ProductGateway", Front),
+        patch("kalshi_fix_venue.venue.Exchange", RecordedExchange),
+        patch("kalshi_fix_venue.venue.ProductGateway", RecordedGateway),
     ):
-        yield Wired
+        yield RecordedVenue
 
 
 class TradingVenue:
@@ -186,7 +187,7 @@ class TradingVenue:
         return self.server.inspect(lambda venue: venue.exchange(PREDICTION).position(ME, MARKET).net)
 
     def left_of(self, cl_ord_ids: Sequence[str]) -> dict[str, Decimal]:
-        """Return the leaves quantity of those of these orders that may still trade."""
+        """Return the leaves quantity of each of these orders that may still trade."""
 
         def look(venue: VenueModel) -> dict[str, Decimal]:
             found = ((name, venue.exchange(PREDICTION).find(ME.owner, name)) for name in cl_ord_ids)

@@ -1,4 +1,4 @@
-"""asyncio's protocol on a socket that accepts few bytes or none: plain and over TLS."""
+"""asyncio's protocol on a socket that accepts only a few bytes at a time, or none, plain and over TLS."""
 
 from __future__ import annotations
 
@@ -63,18 +63,18 @@ class Core:
         pass
 
 
-class Reluctant:
-    """A socket that accepts as many bytes as a function returns; None for none at present."""
+class SlowSocket:
+    """A socket whose `send` accepts as many bytes as a function returns, or blocks if it returns None."""
 
-    def __init__(self, raw: socket.socket, takes: Callable[[], int | None]) -> None:
+    def __init__(self, raw: socket.socket, accepts: Callable[[], int | None]) -> None:
         self._raw = raw
-        self._takes = takes
+        self._accepts = accepts
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._raw, name)
 
     def send(self, data: bytes) -> int:
-        taken = self._takes()
+        taken = self._accepts()
         if taken is None:
             raise BlockingIOError
         return self._raw.send(data[:taken])
@@ -84,7 +84,7 @@ def run(
     secure: bool,
     handler: Handler,
     use: Callable[[ClientProtocol, Core, socket.socket], Awaitable[None]],
-    takes: Callable[[], int | None] | None = None,
+    accepts: Callable[[], int | None] | None = None,
 ) -> None:
     """Connect to a peer, and use the connection."""
 
@@ -98,8 +98,8 @@ def run(
         try:
             async with asyncio.timeout(LONG):
                 await protocol.connect(raw, Dialer(HOST, port, TRUST if secure else Plaintext(), LONG))
-                if takes is not None:
-                    protocol._raw = cast("socket.socket", Reluctant(raw, takes))
+                if accepts is not None:
+                    protocol._raw = cast("socket.socket", SlowSocket(raw, accepts))
                 await use(protocol, core, raw)
                 await protocol.close()
         finally:
@@ -110,12 +110,12 @@ def run(
         asyncio.run(main(port), debug=True)
 
 
-@pytest.mark.parametrize("waits", [False, True], ids=["at once", "what had waited"])
+@pytest.mark.parametrize("waits", [False, True], ids=["writes at once", "writes waiting bytes"])
 @pytest.mark.parametrize("reads", [True, False], ids=["reading", "paused"])
 def test_bytes_received_before_a_failed_write_are_read(secure: bool, waits: bool, reads: bool) -> None:
     begun, text = threading.Event(), threading.Event()
 
-    def say(connection: socket.socket) -> None:
+    def send_and_close(connection: socket.socket) -> None:
         assert begun.wait(LONG)
         connection.sendall(BIG[:1000])
         connection.sendall(BIG[1000:3000])
@@ -144,14 +144,14 @@ def test_bytes_received_before_a_failed_write_are_read(secure: bool, waits: bool
         assert core.received.count(b"") == 1
         assert core.failed_writes
 
-    run(secure, say, use, (lambda: None) if waits else None)
+    run(secure, send_and_close, use, (lambda: None) if waits else None)
 
 
 @pytest.mark.parametrize(
-    "takes", [(1,), (None,), (None, 1, 5000), (100_000,)], ids=["one", "none", "changing", "all"]
+    "accepts", [(1,), (None,), (None, 1, 5000), (100_000,)], ids=["one", "none", "changing", "all"]
 )
-def test_the_order_of_bytes_is_kept_however_few_the_socket_accepts(
-    secure: bool, takes: tuple[int | None]
+def test_bytes_are_sent_in_order_however_few_the_socket_accepts_at_a_time(
+    secure: bool, accepts: tuple[int | None]
 ) -> None:
     reads = threading.Event()
     found = bytearray()
@@ -179,14 +179,14 @@ def test_the_order_of_bytes_is_kept_however_few_the_socket_accepts(
         core.finished, core.wants_read = True, False
         protocol.step()
 
-    run(secure, read_late, use, itertools.cycle(takes).__next__)
+    run(secure, read_late, use, itertools.cycle(accepts).__next__)
     assert found == BIG
 
 
 def test_bytes_after_the_handshake_reach_the_core(secure: bool) -> None:
     text = threading.Event()
 
-    def say(connection: socket.socket) -> None:
+    def send_and_close(connection: socket.socket) -> None:
         connection.sendall(b"hello")
         text.set()
         keep_silent(connection)
@@ -200,7 +200,7 @@ def test_bytes_after_the_handshake_reach_the_core(secure: bool) -> None:
         await core.heard.wait()
         assert core.received == [b"hello"]
 
-    run(secure, say, use)
+    run(secure, send_and_close, use)
 
 
 def test_a_close_notify_is_answered(secure: bool) -> None:

@@ -32,7 +32,7 @@ def next_of(client: Client, kind: type[E]) -> E:
     for event in client.events(LONG):
         if isinstance(event, kind):
             return event
-    pytest.fail(f"no {kind.__name__} came")
+    pytest.fail(f"no {kind.__name__} was received")
 
 
 def taken(client: Client) -> str:
@@ -61,7 +61,7 @@ class Orders:
         self.wanted.put(send)
 
     def beat(self, test_req_id: str) -> None:
-        """Send a Heartbeat, whose event any thread may take."""
+        """Send a Heartbeat. Any thread may take its event."""
         beat = Heartbeat(test_req_id=test_req_id)
 
         def send(peer: Acceptor) -> None:
@@ -76,7 +76,7 @@ class Orders:
 
 @contextmanager
 def trading(sandbox: Sandbox, **changes: Any) -> Iterator[tuple[Client, Orders]]:
-    """Yield a client that is logged on, and its peer; the events of the logon were taken."""
+    """Yield a client that is logged on and has taken the events of its logon, and its peer."""
     orders = Orders()
     with logged_on_peer(orders) as port:
         client = order_entry(**plaintext_options(sandbox, port, **changes))

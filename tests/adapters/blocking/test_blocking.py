@@ -1,4 +1,5 @@
-"""Behaviour of the blocking client alone: a thread, users in several threads, interrupts anywhere.
+"""Behaviour that only the blocking client has: its own thread, users in several threads, interrupts at any
+point.
 
 The behaviour that all clients share is tested in `conformance`.
 """
@@ -146,7 +147,7 @@ def test_an_interrupt_while_waiting_changes_nothing(
         next_of(client, MessageReceived)
 
 
-def test_an_interrupt_while_waiting_for_the_logout_ends_it(
+def test_an_interrupt_while_waiting_for_the_logout_ends_the_wait(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with order_entry(**options(sandbox)) as client:
@@ -169,7 +170,7 @@ def test_a_failure_during_the_logon_reaches_the_user(
 
 
 @pytest.mark.parametrize("error", [None, OwnError])
-def test_a_store_that_cannot_be_closed(
+def test_an_error_while_closing_the_store_is_raised_unless_the_user_raised_one(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, error: type[Exception] | None
 ) -> None:
     def close(*_: object) -> None:
@@ -193,7 +194,7 @@ def test_session_messages_are_not_resent_to_a_client_that_takes_no_events(
         assert not any(isinstance(event, GapDetected) for event in client.events(timeout=0))
 
 
-# --- a venue that returns
+# --- a venue that comes back
 
 
 def test_a_market_data_client_is_subscribed_again_after_a_reconnect() -> None:

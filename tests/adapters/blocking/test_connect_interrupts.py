@@ -1,6 +1,6 @@
 """Ctrl-C while a blocking client connects ends it at once, in every stage of connecting.
 
-The signals are real, and the deadline of each connection is days away.
+The signals are real, and every connection timeout is days long, so only the interrupt can end an attempt.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ except KeyboardInterrupt:
 
 
 @contextlib.contextmanager
-def nobody_answers(stage: str) -> Iterator[int]:
-    """Yield a port where that stage of connecting never ends."""
+def unanswered_stage(stage: str) -> Iterator[int]:
+    """Yield a port at which this stage of connecting never ends."""
     if stage == "resolve":  # the name is never resolved
         yield unused_port()
         return
@@ -75,7 +75,7 @@ def nobody_answers(stage: str) -> Iterator[int]:
 @pytest.mark.parametrize("stage", ["resolve", "connect", "handshake", "logon"])
 def test_an_interrupt_ends_a_connection_attempt(stage: str) -> None:
     with (
-        nobody_answers(stage) as port,
+        unanswered_stage(stage) as port,
         started(stage, str(port), program=("-c", LOG_ON), environ=ENVIRON) as process,
     ):
         assert process.stdout.readline() == b"waiting\n"

@@ -1,8 +1,7 @@
 """Ctrl-C in a thread that uses the blocking client, at every point where Python runs signal handlers.
 
-After each interrupt the client still works, or every call reports that it does not: no lock stays held, and
-no thread is left.
-"""
+After each interrupt the client either still works or reports in every call that it was interrupted. No lock
+stays locked and no thread keeps running."""
 
 from __future__ import annotations
 
@@ -39,8 +38,8 @@ from tests.adapters.net.peers import Acceptor
 
 FILES = {module.__file__ for module in (shared_core, transport, sleeper, client, user)}
 OPENING = {module.__file__ for module in (client_core, sequence, store, lock)}
-MOST = 2_000
-"""Upper bound of the points in a call."""
+MAX_POINTS = 2_000
+"""Limit of the points in one call; every call has fewer."""
 
 
 class Alarm(Exception):
@@ -58,10 +57,10 @@ RAISED = (
     *(KeyboardInterrupt, Alarm, TimeoutError, ValueError, LookupError, TypeError, AttributeError),
     *(ArithmeticError, KalshiFixError, StoreError, LocalProtocolError, Refused, Ended),
 )
-"""Exceptions that handlers raise; the class makes no difference."""
+"""Exceptions that a signal handler may raise; the client treats them all alike."""
 
 
-def assert_let_go(client: Client, interrupted: str | None = None) -> None:
+def assert_lock_is_free(client: Client, interrupted: str | None = None) -> None:
     """Assert that no thread holds a lock of the client."""
     shared = client._shared
     free: list[bool] = []
@@ -106,7 +105,7 @@ def trade(client: Client) -> None:
             pass
 
 
-def trade_by_budget(client: Client) -> None:
+def trade_within_budget(client: Client) -> None:
     """Send an order that waits for half a millisecond in the rate budget, and wait for both of its
     reports."""
     client.spent(20)
@@ -116,7 +115,7 @@ def trade_by_budget(client: Client) -> None:
 COSTS: dict[str, Any] = {"use": 1.0, "kept_back": 0.0, "costs": {"F": 2}, "default_cost": 10}
 CALLS: dict[str, Callable[[Client], object]] = {
     "trade": trade,
-    "trade by a budget": trade_by_budget,
+    "trade within a budget": trade_within_budget,
     "test_request": lambda client: client.test_request(LONG),
     "receive nothing": lambda client: list(client.events(0)),
     "is_logged_on": lambda client: client.is_logged_on,
@@ -124,15 +123,15 @@ CALLS: dict[str, Callable[[Client], object]] = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside another user"])
+@pytest.mark.parametrize("beside", [False, True], ids=["one user", "two users"])
 def test_an_interrupt_at_every_point_of_a_call(sandbox: Sandbox, name: str, beside: bool) -> None:
     threads = set(threading.enumerate())
     works = dropped = 0
     tight = TokenLimits(write_rate=20_000, write_capacity=20, read_rate=100, read_capacity=100)
-    rates = RateBudget(tight, **COSTS) if CALLS[name] is trade_by_budget else None
+    rates = RateBudget(tight, **COSTS) if CALLS[name] is trade_within_budget else None
     client = order_entry(**options(sandbox, budget=rates))
     client.open()
-    for at in range(MOST):
+    for at in range(MAX_POINTS):
         other = threading.Thread(target=_ask if beside else bool, args=(client,))
         other.start()
         interrupter = Interrupter(at, FILES)
@@ -143,7 +142,7 @@ def test_an_interrupt_at_every_point_of_a_call(sandbox: Sandbox, name: str, besi
             assert interrupter.where is not None
         other.join(LONG)
         assert not other.is_alive()
-        assert_let_go(client, interrupter.where)
+        assert_lock_is_free(client, interrupter.where)
         if still_works(client):
             works += 1
         else:
@@ -188,27 +187,28 @@ def test_an_event_lost_to_an_interrupt_is_redelivered(
                 interrupter = Interrupter(at, FILES | {client_core.__file__}, raises)
                 with contextlib.suppress(raises, SessionClosedError, StopIteration), interrupter:
                     seen.append(look(client))
-                # A client that is already closed yields no events, and has no such point.
+                # Iterating over a client that is already closed ends at once, so there was nothing to
+                # interrupt.
                 at, interrupted = at + 1, interrupter.where is not None or not seen
                 try:
                     while "1" not in seen:
                         seen.append(look(client))
-                except SessionClosedError:  # interrupted in the middle of a change
+                except SessionClosedError:  # the core was interrupted while it changed its state
                     break
-                if "SessionEnded" in seen:  # it was treated as an exception of the signer
+                if "SessionEnded" in seen:  # the interrupt was taken for an exception of the signer
                     break
                 assert seen == ["GarbledReceived", "1"], interrupter.where
                 works += 1
     assert works > 1
 
 
-# An object that the interrupt kept from being assigned is closed by the garbage collector.
+# If the interrupt prevents an assignment, the garbage collector closes the object.
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 def test_an_interrupt_at_every_point_of_opening(sandbox: Sandbox, tmp_path: Path) -> None:
-    """A client that was not opened holds nothing: another one can open its store at once."""
+    """After a failed `open` another client can open the store at once."""
     threads, interrupted = set(threading.enumerate()), []
-    for at in range(MOST):
-        # Resets, because other tests have used sequence numbers of this key.
+    for at in range(MAX_POINTS):
+        # Reset the sequence numbers, because other tests have used this key.
         chosen = options(sandbox, "KalshiRT", store=tmp_path, reset_seq_num=True)
         client = order_entry(retransmission=True, **chosen)
         interrupter = Interrupter(at, FILES | OPENING)
@@ -218,10 +218,10 @@ def test_an_interrupt_at_every_point_of_opening(sandbox: Sandbox, tmp_path: Path
             client.logout()
             break
         interrupted.append(interrupter.where)
-        assert_let_go(client, interrupter.where)
+        assert_lock_is_free(client, interrupter.where)
         for lock_file in tmp_path.rglob("*.lock"):
             FileLock(lock_file.with_suffix("")).release()
-    # A thread that has made the last commit ends soon after; `close` waits for the commit only.
+    # `close` waits for the last commit only; the thread that made it ends a little later.
     for thread in set(threading.enumerate()) - threads:
         thread.join(LONG)
         assert not thread.is_alive()
@@ -230,7 +230,7 @@ def test_an_interrupt_at_every_point_of_opening(sandbox: Sandbox, tmp_path: Path
     }
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["it runs", "the system starts it later"])
+@pytest.mark.parametrize("late", [False, True], ids=["started", "not yet started"])
 def test_an_interrupt_while_the_thread_is_starting(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, late: bool
 ) -> None:
@@ -266,7 +266,7 @@ def is_coverage_measured() -> bool:
     return coverage is not None and coverage.Coverage.current() is not None
 
 
-@pytest.mark.skipif(is_coverage_measured(), reason="interrupts would hit coverage.py as well")
+@pytest.mark.skipif(is_coverage_measured(), reason="the signals would interrupt coverage.py too")
 def test_hundreds_of_signals_leave_the_client_usable(sandbox: Sandbox) -> None:
     draw = random.Random(7)
     old = signal.signal(signal.SIGALRM, signal.default_int_handler)
@@ -285,7 +285,7 @@ def test_hundreds_of_signals_leave_the_client_usable(sandbox: Sandbox) -> None:
                     trade(client)
             except KeyboardInterrupt:
                 pass
-            assert_let_go(client)
+            assert_lock_is_free(client)
             if still_works(client):
                 works += 1
             else:

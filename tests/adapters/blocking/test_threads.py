@@ -29,7 +29,7 @@ from tests.helpers import SHORTEST
 
 
 def queued(client: Client) -> int:
-    """Return how many events wait for the user."""
+    """Return the number of events that wait for the user."""
     with client._shared.lock:
         return len(client._core._queue)
 
@@ -147,7 +147,7 @@ def test_an_interrupt_with_an_unwritten_message_ends_the_client(
         raise KeyboardInterrupt
 
     with trading(sandbox) as (client, _), monkeypatch.context() as patch:
-        patch.setattr(client._shared, "_write", lambda _: 0)  # as if the socket accepted no bytes at present
+        patch.setattr(client._shared, "_write", lambda _: 0)  # as if the socket's buffer were full
         patch.setattr(client._shared, "_wake_if_needed", interrupt)
         with pytest.raises(KeyboardInterrupt):
             client.send(order())
@@ -191,7 +191,7 @@ def test_a_failed_core_is_not_disconnected_again(sandbox: Sandbox, monkeypatch: 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_a_forked_child_leaves_the_connection_to_its_parent(sandbox: Sandbox, tmp_path: Path) -> None:
-    text = tmp_path / "said"
+    text = tmp_path / "error"
     with order_entry(**options(sandbox)) as client, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
@@ -220,7 +220,7 @@ def test_a_forked_child_leaves_the_connection_to_its_parent(sandbox: Sandbox, tm
 def test_bytes_waiting_inside_the_tls_layer_are_read(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, timeout: float
 ) -> None:
-    """Watching the socket does not report these bytes."""
+    """The socket is not readable while these bytes wait in the TLS layer."""
     monkeypatch.setattr(transport, "CHUNK", 50)
     with order_entry(**options(sandbox)) as client:
         for _ in range(3):
@@ -235,7 +235,7 @@ def test_bytes_waiting_inside_the_tls_layer_are_read(
 def test_a_renegotiation_does_not_wake_the_thread_while_the_queue_is_full(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, output: bytes
 ) -> None:
-    """TLS 1.2: reading continues only after TLS has written, and no user reads."""
+    """In TLS 1.2 reading can only continue after TLS has written, but no user reads."""
     with trading(sandbox, queue_limit=4) as (client, orders):
         shared, sleeper = client._shared, Sleeper()
         orders.report(*map(str, range(20)))
@@ -253,7 +253,7 @@ def test_a_renegotiation_does_not_wake_the_thread_while_the_queue_is_full(
         sleeper.close()
 
 
-def look_now_and_then(client: Client, done: threading.Event) -> None:
+def look_occasionally(client: Client, done: threading.Event) -> None:
     while not done.is_set():
         list(client.events(0.001))
 
@@ -267,12 +267,12 @@ def compute(_: Client, done: threading.Event) -> None:
     done.wait(LONG)
 
 
-def sit(client: Client, done: threading.Event) -> None:
+def stop_taking_events(client: Client, done: threading.Event) -> None:
     list(client.events(LONG))
     done.wait(0)
 
 
-@pytest.mark.parametrize("behave", [look_now_and_then, poll, compute, sit])
+@pytest.mark.parametrize("behave", [look_occasionally, poll, compute, stop_taking_events])
 def test_heartbeats_are_sent_whatever_the_user_does(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, behave: Callable[[Client, threading.Event], object]
 ) -> None:

@@ -1,4 +1,4 @@
-"""Events of sessions as a client delivers them, and the messages of the bus made of them."""
+"""Constructors for the events that a client delivers, and for the bus messages that carry them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 def received(number: int, message: Message) -> MessageReceived:
-    """Return the event of a message with a number."""
+    """Return the event of a received message with this sequence number."""
     header = Header(sender_comp_id="K", target_comp_id="me", msg_seq_num=number, sending_time=NOON)
     frame = encode(message, header)
     return MessageReceived(decode(frame), frame=frame)
@@ -52,7 +52,7 @@ def delta(number: int, *symbols: str, price: str = "0.35", size: str = "5") -> M
 
 
 def snapshot(number: int, symbol: str, levels: int = 1) -> MessageReceived:
-    """Return the event of a full refresh with that many bids."""
+    """Return the event of a full refresh with this many bids."""
     entries = [
         MDFullEntry(md_entry_type=MDEntryType.BID, md_entry_px=f"0.{index + 1:04}", md_entry_size="1")
         for index in range(levels)
@@ -91,7 +91,7 @@ def batcher(channel: Channel = MARKET_DATA, fence: int = 1, **changes: Any) -> B
 
 
 def rounds(publisher: Batcher) -> list[tuple[Outgoing, ...]]:
-    """Return the messages of all rounds."""
+    """Return the messages of all waiting rounds."""
     found = []
     while (each := publisher.next_round()) is not None:
         found.append(each.messages)
@@ -106,7 +106,7 @@ def published(publisher: Batcher, events: Iterable[object] = ()) -> list[Outgoin
 
 
 def apply(receiver: Receiver, messages: Iterable[Outgoing]) -> list[object]:
-    """Return the events that a receiver makes of messages."""
+    """Return the events that a receiver delivers for messages."""
     return [
         event for each in messages for event in receiver.receive(each.id, each.lane, each.previous, each.data)
     ]

@@ -80,7 +80,7 @@ def of(symbol: str, events: list[object]) -> list[object]:
 def test_consumers_get_every_event_once_and_in_order(
     events: list[object], buckets: int, max_bytes: int, data: st.DataObject
 ) -> None:
-    """However messages of a round are repeated and reordered, each symbol's events arrive once, in order."""
+    """Messages of a round may be repeated and reordered: each symbol's events still arrive once, in order."""
     publisher, receiver, found = batcher(buckets=buckets, max_bytes=max_bytes), Receiver(), []
     for event in events:
         publisher.add(event)
@@ -93,7 +93,7 @@ def test_consumers_get_every_event_once_and_in_order(
 
 
 @given(streams(), st.data())
-def test_missing_messages_are_reported_before_the_next_one_of_their_lane(
+def test_missing_messages_are_reported_before_the_next_message_of_their_lane(
     events: list[object], data: st.DataObject
 ) -> None:
     messages = [each for each in published(batcher(buckets=3), events) if not each.id.event]
@@ -177,7 +177,7 @@ def test_a_message_above_the_limit_is_published_in_parts() -> None:
     parts = [each for each in messages if each.id.parts > 1]
     assert all(len(each.data) <= 1000 for each in parts)
     assert b"".join(each.data for each in parts) == large.frame
-    # An event is complete, and may be confirmed, with its last part.
+    # An event is complete when its last part was acknowledged; only then may it be confirmed.
     assert [each.last for each in found[1 : len(parts) + 1] if each is not None] == [
         *[None] * (len(parts) - 1),
         large,
@@ -256,7 +256,7 @@ def test_messages_redelivered_to_the_next_process_are_applied_once(again: list[i
     assert numbers(apply(receiver, second)) == [number for number in again if number > 5]
 
 
-def test_numbers_that_restart_are_new() -> None:
+def test_restarted_numbers_are_applied_and_their_repetition_is_not() -> None:
     receiver = Receiver()
     for fence in (1, 2):
         for _ in range(2):
@@ -267,7 +267,7 @@ def test_numbers_that_restart_are_new() -> None:
     assert receiver.verdict is Verdict.DUPLICATE
 
 
-def test_a_store_that_was_replaced_begins_new_numbers() -> None:
+def test_the_numbers_of_a_replaced_store_are_not_mistaken_for_duplicates() -> None:
     receiver = Receiver()
     apply(receiver, published(batcher(REPORTS, fence=1), [logged_on(7), report(9)]))
     later = published(batcher(REPORTS, fence=2), [logged_on(0), report(2)])
@@ -275,7 +275,7 @@ def test_a_store_that_was_replaced_begins_new_numbers() -> None:
 
 
 def test_a_publisher_with_a_lower_fence_is_ignored() -> None:
-    """A stopped process wakes after another one has taken over."""
+    """A suspended process resumes after another process has taken over."""
     receiver = Receiver()
     stopped, other = batcher(REPORTS, fence=1), batcher(REPORTS, fence=2)
     apply(receiver, published(stopped, [logged_on(1), report(2)]))
@@ -297,15 +297,15 @@ def reports(fence: int, *numbers: int, generation: int = 3) -> list[Outgoing]:
 
 
 @pytest.mark.parametrize(
-    ("received_before", "dropped", "rest", "lost"),
+    ("earlier", "dropped", "later", "lost"),
     [
-        # A new publisher of the same numbers does not know what the one before it has published last.
+        # A new publisher of the same numbers does not know the last message of the previous publisher.
         (reports(1, 4, 5), True, reports(2, 11)[1:], MessagesLost(6, 10)),
         (reports(1, 4, 5), True, reports(2, 6)[1:], None),
         (reports(1, 4, 5), True, reports(2, 5, 6)[1:], None),
         (reports(1, 4, 5), False, reports(2, 11)[1:], None),
         (reports(1, 4, 5), True, reports(2, 11), MessagesLost(1, 1)),
-        # The next one is of another generation, of the same fence or another.
+        # The next message belongs to another generation, with the same fence or another one.
         (reports(1, 4, 5), True, reports(1, 2, generation=4)[1:], MessagesLost(1, 1)),
         (reports(1, 4, 5), True, reports(2, 2, generation=0)[1:], MessagesLost(1, 1)),
         (market(1, 4, 5), True, market(2, 3), MessagesLost(1, 1)),
@@ -317,20 +317,20 @@ def reports(fence: int, *numbers: int, generation: int = 3) -> list[Outgoing]:
         ([], True, reports(2, 11), None),
     ],
 )
-def test_a_consumer_behind_the_stream_is_told_unless_the_numbers_are_complete(
-    received_before: list[Outgoing], dropped: bool, rest: list[Outgoing], lost: MessagesLost | None
+def test_messages_lost_is_delivered_after_a_drop_unless_the_numbers_are_complete(
+    earlier: list[Outgoing], dropped: bool, later: list[Outgoing], lost: MessagesLost | None
 ) -> None:
     receiver = Receiver()
-    apply(receiver, received_before)
+    apply(receiver, earlier)
     if dropped:
         receiver.suspect()
-    found = apply(receiver, rest)
+    found = apply(receiver, later)
     assert [each for each in found if isinstance(each, MessagesLost)] == ([] if lost is None else [lost])
     assert lost is None or found[0] == lost
 
 
-def test_a_loss_in_one_lane_is_still_found_after_another_one_was_complete() -> None:
-    """The end of one bucket's messages of a session that is over is missing."""
+def test_a_loss_in_one_lane_is_found_after_another_lane_was_complete() -> None:
+    """The last messages of one bucket in a session that has ended are missing."""
     first, second = (next(s for s in SYMBOLS if bucket_of(s, 8) != bucket_of(SYMBOLS[0], 8)), SYMBOLS[0])
     publisher = batcher()
     messages = published(publisher, [logged_on(), delta(1, first), delta(2, second)])

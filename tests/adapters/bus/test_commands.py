@@ -1,4 +1,4 @@
-"""Commands of other processes without a broker: deadlines, checks, repetition, answers."""
+"""Commands of other processes, without a broker: deadlines, checks, repeated commands, answers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Recorded:
 
 
 class Client:
-    """A client with a store, which may hold up or refuse messages."""
+    """A client with a store. A test can make it delay or refuse messages."""
 
     def __init__(self) -> None:
         self.sent: list[Message] = []
@@ -72,18 +72,18 @@ def commands(client: Client, check: Any = None) -> Commands:
     return Commands(client, check, lambda: NOW, clock_difference=0.5)
 
 
-async def answer(made: Commands, message: Message, left: float = 1.0) -> Any:
-    return await made.answer(encode_command(message), NOW + left)
+async def answer(handler: Commands, message: Message, left: float = 1.0) -> Any:
+    return await handler.answer(encode_command(message), NOW + left)
 
 
-def test_a_message_is_sent_as_it_was_given_and_in_the_time_left() -> None:
+def test_a_message_is_sent_unchanged_with_the_remaining_time_as_its_timeout() -> None:
     async def main() -> None:
         client = Client()
-        made = commands(client)
-        assert await answer(made, order(), 0.25) == Sent(1)
+        handler = commands(client)
+        assert await answer(handler, order(), 0.25) == Sent(1)
         assert client.sent == [order()]
         assert client.timeouts == [pytest.approx(0.25)]
-        assert (made.sent, made.known, made.refused, made.waiting) == (1, 0, 0, 0)
+        assert (handler.sent, handler.known, handler.refused, handler.waiting) == (1, 0, 0, 0)
 
     asyncio.run(main())
 
@@ -97,7 +97,7 @@ def test_a_message_is_sent_as_it_was_given_and_in_the_time_left() -> None:
         (float("nan"), "check"),
     ],
 )
-def test_a_message_is_not_sent_after_its_deadline_or_with_an_impossible_one(left: float, reason: str) -> None:
+def test_a_message_with_a_past_or_impossible_deadline_is_refused(left: float, reason: str) -> None:
     async def main() -> None:
         client = Client()
         found = await answer(commands(client), order(), left)
@@ -108,7 +108,7 @@ def test_a_message_is_not_sent_after_its_deadline_or_with_an_impossible_one(left
     asyncio.run(main())
 
 
-def test_a_repeated_command_is_recognised_also_by_a_successor_and_after_the_deadline() -> None:
+def test_a_repeated_command_is_recognised_by_a_successor_and_after_its_deadline() -> None:
     async def main() -> None:
         client = Client()
         assert await answer(commands(client), order()) == Sent(1)
@@ -123,15 +123,15 @@ def test_a_repeated_command_is_recognised_also_by_a_successor_and_after_the_dead
     asyncio.run(main())
 
 
-def test_a_command_that_is_repeated_while_it_is_being_sent_waits_for_it() -> None:
+def test_a_command_repeated_while_it_is_being_sent_waits_for_the_first_result() -> None:
     async def main() -> None:
         client = Client()
         client.may_send.clear()
-        made = commands(client)
+        handler = commands(client)
         async with asyncio.TaskGroup() as tasks:
-            found = [tasks.create_task(answer(made, order(name))) for name in ("one", "one", "two", "one")]
+            found = [tasks.create_task(answer(handler, order(name))) for name in ("one", "one", "two", "one")]
             await asyncio.sleep(0)
-            assert made.waiting == 4
+            assert handler.waiting == 4
             client.may_send.set()
         assert sorted(map(str, (each.result() for each in found))) == sorted(
             map(str, [Sent(1), Sent(1, known=True), Sent(2), Sent(1, known=True)])
@@ -141,19 +141,19 @@ def test_a_command_that_is_repeated_while_it_is_being_sent_waits_for_it() -> Non
     asyncio.run(main())
 
 
-def test_a_repeated_command_sends_what_the_first_one_did_not() -> None:
+def test_a_command_that_timed_out_can_be_repeated_and_sent() -> None:
     async def main() -> None:
         client = Client()
         client.may_send.clear()
         client.error = ClientTimeoutError("late")
-        made = commands(client)
+        handler = commands(client)
         async with asyncio.TaskGroup() as tasks:
-            found = [tasks.create_task(answer(made, order())) for _ in range(2)]
+            found = [tasks.create_task(answer(handler, order())) for _ in range(2)]
             await asyncio.sleep(0)
             client.may_send.set()
         assert [each.result() for each in found] == [Refused("late"), Refused("late")]
         client.error = None
-        assert await answer(made, order()) == Sent(1)
+        assert await answer(handler, order()) == Sent(1)
 
     asyncio.run(main())
 
@@ -164,13 +164,13 @@ def test_a_command_whose_commit_takes_longer_than_its_deadline_is_answered_unkno
     async def main() -> None:
         client = Client()
         client.may_send.clear()
-        made = commands(client)
-        found = await asyncio.gather(*(answer(made, order(), 0.001) for _ in range(3)))
+        handler = commands(client)
+        found = await asyncio.gather(*(answer(handler, order(), 0.001) for _ in range(3)))
         assert {type(each) for each in found} == {Unknown}
-        assert isinstance(await answer(made, order(), -1), Unknown)
-        assert made.waiting == 0
+        assert isinstance(await answer(handler, order(), -1), Unknown)
+        assert handler.waiting == 0
         client.may_send.set()
-        assert await answer(made, order()) == Sent(1, known=True)
+        assert await answer(handler, order()) == Sent(1, known=True)
         assert len(client.sent) == 1
 
     asyncio.run(main())
@@ -180,16 +180,16 @@ def test_messages_that_wait_for_the_store_beyond_their_deadline_are_bounded() ->
     async def main() -> None:
         client = Client()
         client.may_send.clear()
-        made = commands(client)
+        handler = commands(client)
         names = map(str, range(MAX_WAITING))
-        found = await asyncio.gather(*(answer(made, order(name), 0.001) for name in names))
+        found = await asyncio.gather(*(answer(handler, order(name), 0.001) for name in names))
         assert {type(each) for each in found} == {Unknown}
-        assert await answer(made, order("more")) == Refused("1000 commands are waiting already")
+        assert await answer(handler, order("more")) == Refused("1000 commands are waiting already")
         client.may_send.set()
-        assert await answer(made, order("0")) == Refused("1000 commands are waiting already")
+        assert await answer(handler, order("0")) == Refused("1000 commands are waiting already")
         await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
-        await asyncio.sleep(0)  # for the callbacks of the last one
-        assert await answer(made, order("more")) == Sent(MAX_WAITING + 1)
+        await asyncio.sleep(0)  # for the callbacks of the last task
+        assert await answer(handler, order("more")) == Sent(MAX_WAITING + 1)
 
     asyncio.run(main())
 
@@ -198,13 +198,13 @@ def test_a_command_that_is_cancelled_before_it_is_sent_is_not_sent() -> None:
     async def main() -> None:
         client = Client()
         client.may_send.clear()
-        made = commands(client)
-        task = asyncio.create_task(answer(made, order()))
+        handler = commands(client)
+        task = asyncio.create_task(answer(handler, order()))
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait({task})
         client.may_send.set()
-        assert await answer(made, order()) == Sent(1)
+        assert await answer(handler, order()) == Sent(1)
 
     asyncio.run(main())
 
@@ -234,17 +234,17 @@ def test_a_message_that_may_have_been_sent_is_unknown() -> None:
     asyncio.run(main())
 
 
-def test_the_type_of_the_subject_must_be_that_of_the_message() -> None:
+def test_the_message_type_in_the_subject_must_be_that_of_the_message() -> None:
     async def main() -> None:
-        made = commands(Client())
-        found = await made.answer(encode_command(order()), NOW + 1, "F")
+        handler = commands(Client())
+        found = await handler.answer(encode_command(order()), NOW + 1, "F")
         assert found == Refused("a message of type D with the subject of type F")
-        assert isinstance(await made.answer(encode_command(order()), NOW + 1, "D"), Sent)
+        assert isinstance(await handler.answer(encode_command(order()), NOW + 1, "D"), Sent)
 
     asyncio.run(main())
 
 
-def test_the_check_refuses_new_messages_only() -> None:
+def test_the_check_is_applied_to_new_messages_only() -> None:
     async def main() -> None:
         client = Client()
         seen: list[Message] = []
@@ -253,25 +253,25 @@ def test_the_check_refuses_new_messages_only() -> None:
             seen.append(message)
             return Refusal("too much") if getattr(message, "order_qty", 0) > 5 else None
 
-        made = commands(client, check)
-        assert await answer(made, order("one", order_qty=6)) == Refused("too much")
-        assert await answer(made, order("one", order_qty=5)) == Sent(1)
-        assert await answer(made, order("one", order_qty=5)) == Sent(1, known=True)
+        handler = commands(client, check)
+        assert await answer(handler, order("one", order_qty=6)) == Refused("too much")
+        assert await answer(handler, order("one", order_qty=5)) == Sent(1)
+        assert await answer(handler, order("one", order_qty=5)) == Sent(1, known=True)
         assert len(seen) == 2
 
     asyncio.run(main())
 
 
-def test_messages_without_an_id_are_sent_each_time_and_others_are_bounded() -> None:
+def test_messages_without_an_id_are_sent_every_time_and_waiting_commands_are_bounded() -> None:
     async def main() -> None:
         client = Client()
-        made = commands(client)
+        handler = commands(client)
         request = MarketDataRequest.subscribe("KX")
-        assert [await answer(made, request) for _ in range(2)] == [Sent(1), Sent(2)]
+        assert [await answer(handler, request) for _ in range(2)] == [Sent(1), Sent(2)]
         client.may_send.clear()
-        tasks = [asyncio.create_task(answer(made, order(str(n)))) for n in range(MAX_WAITING)]
+        tasks = [asyncio.create_task(answer(handler, order(str(n)))) for n in range(MAX_WAITING)]
         await asyncio.sleep(0)
-        assert await answer(made, order("more")) == Refused("1000 commands are waiting already")
+        assert await answer(handler, order("more")) == Refused("1000 commands are waiting already")
         client.may_send.set()
         assert {type(each) for each in await asyncio.gather(*tasks)} == {Sent}
 
@@ -279,7 +279,7 @@ def test_messages_without_an_id_are_sent_each_time_and_others_are_bounded() -> N
 
 
 @pytest.mark.parametrize("data", [b"", b"8=FIX", b"\xff" * 100])
-def test_a_payload_that_is_no_message_is_refused(data: bytes) -> None:
+def test_a_payload_that_is_not_a_message_is_refused(data: bytes) -> None:
     found = asyncio.run(commands(Client()).answer(data, NOW + 1))
     assert isinstance(found, Refused)
     assert found.reason.startswith("not a message")
@@ -295,7 +295,7 @@ def test_an_unreadable_answer_is_unknown(data: bytes) -> None:
     assert isinstance(decode_answer(data), Unknown)
 
 
-def test_the_id_of_a_request() -> None:
+def test_the_request_id_is_the_id_field_of_the_message() -> None:
     assert request_id(order("one")) == "one"
     assert request_id(OrderMassCancelRequest(cl_ord_id="m", mass_cancel_request_type="6")) == "m"
     assert request_id(MarketDataRequest.subscribe("KX")) is None

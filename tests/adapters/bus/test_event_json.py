@@ -55,7 +55,7 @@ EVENTS = [
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
-def test_events_return_equal(event: object) -> None:
+def test_events_survive_a_round_trip_through_json(event: object) -> None:
     found = decode_event(encode_event(event))
     assert found == event
     assert type(found) is type(event)
@@ -65,13 +65,13 @@ def test_every_published_event_is_in_the_table() -> None:
     assert {type(event) for event in EVENTS} == set(PUBLISHED)
 
 
-def test_the_generation_is_kept() -> None:
+def test_the_generation_survives_the_round_trip() -> None:
     found = decode_event(encode_event(logged_on(4)))
     assert isinstance(found, LoggedOn)
     assert found.generation == 4
 
 
-def test_a_logon_with_secrets_is_left_out() -> None:
+def test_a_logon_with_secrets_is_not_published() -> None:
     logon = Logon(encrypt_method=0, heart_bt_int=30, raw_data=b"the-signature")
     data = encode_event(RejectReceived(Reject(ref_seq_num=1), 1, logon))
     assert b"the-signature" not in data
@@ -96,6 +96,6 @@ def test_a_logon_with_secrets_is_left_out() -> None:
         b'{"enum":["CloseReason","NONE"]}',
     ],
 )
-def test_other_data_is_refused(data: bytes) -> None:
+def test_other_json_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="not an event of the bus"):
         decode_event(data)

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from kalshi_fix_adapters.bus import BatchId, Channel, escape, parse_subject, unescape
 
 KEY = re.compile(r"[-/_=.a-zA-Z0-9]+")
-"""What the key-value store of NATS accepts."""
+"""The keys that the key-value store of NATS accepts."""
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 NUMBER = st.integers(0, 10**18)
 
 
 @given(TEXT)
-def test_names_are_valid_and_return_their_text(text: str) -> None:
+def test_encoded_names_are_valid_and_decode_to_the_original_text(text: str) -> None:
     name = escape(text)
     assert KEY.fullmatch(name)
     assert not set(name) & set(".*> \t:")

@@ -1,4 +1,4 @@
-"""The publisher with a broker that acknowledges late, twice, never: order, bounds, confirmation."""
+"""The publisher with a broker that acknowledges late, twice or never: order, bounds, confirmation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONG = 30.0
 
 
 class Client:
-    """A client with given events."""
+    """A client that delivers prepared events."""
 
     def __init__(self, *events: Any) -> None:
         self.events = list(events)
@@ -78,7 +78,7 @@ async def until_idle() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("channel", [MARKET_DATA, REPORTS], ids=lambda channel: channel.session)
-def test_every_event_is_applied_once_whatever_is_acknowledged(seed: int, channel: Any) -> None:
+def test_every_event_is_applied_once_however_the_broker_acknowledges(seed: int, channel: Any) -> None:
     async def main() -> None:
         number = range(1, 40)
         messages = [delta(n, f"KX{n % 5}") if channel is MARKET_DATA else report(n) for n in number]
@@ -97,14 +97,14 @@ def test_every_event_is_applied_once_whatever_is_acknowledged(seed: int, channel
     run(main())
 
 
-def test_without_acknowledgement_no_event_is_confirmed_and_few_are_taken() -> None:
+def test_without_acknowledgements_no_event_is_confirmed_and_the_number_taken_is_bounded() -> None:
     async def main() -> None:
         client, broker = Client(logged_on(), *map(report, range(1, 100))), Broker()
         broker.up.clear()
         publisher = Publisher(client, batcher(REPORTS), broker.publish, limit=5)
         task = asyncio.create_task(publisher.run())
         await until_idle()
-        # One event more is held by the task that waits for room.
+        # The task that waits for room holds one more event.
         assert (len(client.taken), client.confirmed, publisher.waiting) == (6, 0, 5)
         broker.up.set()
         await task
@@ -113,7 +113,7 @@ def test_without_acknowledgement_no_event_is_confirmed_and_few_are_taken() -> No
     run(main())
 
 
-def test_market_data_is_dropped_with_a_gap_when_that_was_chosen() -> None:
+def test_market_data_is_dropped_with_a_gap_if_dropping_is_enabled() -> None:
     async def main() -> None:
         client, broker = Client(*(delta(n, "KX") for n in range(1, 20))), Broker()
         client.ends = False
@@ -135,7 +135,7 @@ def test_market_data_is_dropped_with_a_gap_when_that_was_chosen() -> None:
     run(main())
 
 
-def test_an_error_of_the_broker_is_raised_as_it_is() -> None:
+def test_an_error_of_the_broker_is_raised_unchanged() -> None:
     async def refuse(message: Outgoing) -> None:
         raise PermissionError(message.subject)
 

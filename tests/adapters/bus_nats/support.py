@@ -21,7 +21,7 @@ LONG = 20.0
 
 
 class Client:
-    """A client with given events, as `publisher` uses it."""
+    """A client that delivers prepared events, with the methods that `publisher` uses."""
 
     def __init__(self, channel: Channel, events: Iterable[Any] = ()) -> None:
         self.queue: asyncio.Queue[Any] = asyncio.Queue()

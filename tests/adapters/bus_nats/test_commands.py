@@ -38,13 +38,13 @@ def priced(name: str, **changes: Any) -> NewOrderSingle:
 
 @asynccontextmanager
 async def serving(bus: Bus, venue: Venue, folder: Path, check: Any = None) -> AsyncIterator[Client]:
-    """Serve commands with a client; it has begun when the context is entered."""
+    """Serve commands with a client; on entry the subscription exists."""
     async with order_entry(**venue.options(), store=folder) as client:
         before = await fence(bus, client)
         task = asyncio.create_task(bus.serve(client, check=check))
         while await fence(bus, client) == before and not task.done():
             pass
-        # The subscription is sent before the next request on its connection.
+        # NATS handles the messages of a connection in order: this request comes after the subscription.
         await bus._link.client.flush()
         yield client
         task.cancel()
@@ -78,7 +78,7 @@ def test_an_order_of_another_process_is_sent_once(server: NatsServer, venue: Ven
     run(main())
 
 
-def test_a_check_decides_and_without_a_server_nothing_is_sent(
+def test_the_check_refuses_orders_and_without_a_server_nothing_is_sent(
     server: NatsServer, venue: Venue, tmp_path: Path
 ) -> None:
     async def main() -> None:
@@ -139,7 +139,7 @@ def test_an_order_given_while_disconnected_is_not_kept_for_later(
 @pytest.mark.parametrize(
     "reply", ["kalshi.demo.prediction.KalshiNR.desk.8.KX", "$JS.API.STREAM.PURGE.KALSHI", ""]
 )
-def test_only_inboxes_are_answered_and_without_headers_of_the_sender(
+def test_answers_go_only_to_inboxes_and_without_the_headers_of_the_sender(
     server: NatsServer, venue: Venue, tmp_path: Path, reply: str
 ) -> None:
     async def main() -> None:
@@ -180,7 +180,7 @@ def test_an_order_that_arrives_after_its_deadline_is_refused(
             found = await session.send(priced("d2"), within=0.05)
             assert isinstance(found, Unknown)
             server.thaw()
-            # The broker delivers d2 before this one.
+            # The broker has delivered d2 before this answer.
             answer: Any = found
             while not isinstance(answer, Sent):
                 answer = await session.send(priced("d3"), within=2)
@@ -189,7 +189,7 @@ def test_an_order_that_arrives_after_its_deadline_is_refused(
     run(main())
 
 
-def test_a_stopped_process_that_wakes_gets_no_commands(
+def test_a_suspended_process_that_resumes_after_a_takeover_gets_no_commands(
     server: NatsServer, venue: Venue, tmp_path: Path
 ) -> None:
     async def main() -> None:
@@ -200,7 +200,7 @@ def test_a_stopped_process_that_wakes_gets_no_commands(
         ):
             session = standby.session(channel_of(client))
             assert isinstance(await session.send(priced("e1")), Sent)
-            # It takes the role over, as a standby does once it has the lease of the store.
+            # The other process takes over the role, as a standby does once it holds the lease of the store.
             successor = await standby._link.take_fence(channel_of(client), "server")
             subject = command_subject(channel_of(client), successor, "*")
             taken = await standby._link.client.subscribe(subject)
@@ -232,12 +232,12 @@ def test_the_documented_permissions_decide_who_may_send(venue: Venue, tmp_path: 
                 session = strategy.session(NAME)
                 while not isinstance(await session.send(priced("p1")), Sent):
                     pass
-                # Each of them sees the report.
+                # Every login receives the report.
                 for reader in (strategy, risk, recorder):
                     async for event in reader.events(NAME):
                         if getattr(getattr(event, "message", None), "cl_ord_id", "") == "p1":
                             break
-                # Only cancels are allowed to risk, and nothing to the recorder.
+                # `risk` may send cancels only, and `recorder` may send nothing.
                 cancel = OrderMassCancelRequest(cl_ord_id="p2", mass_cancel_request_type="6")
                 assert isinstance(await recorder.session(NAME).send(priced("p3"), within=0.3), Unknown)
                 assert isinstance(await recorder.session(NAME).send(cancel, within=0.3), Unknown)
@@ -245,7 +245,7 @@ def test_the_documented_permissions_decide_who_may_send(venue: Venue, tmp_path: 
                 found = await risk.session(NAME).send(cancel)
                 assert isinstance(found, Sent | Refused)
                 assert [client.sent_request(name) for name in ("p3", "p4")] == [None, None]
-                # Nor may they publish events in the name of the session.
+                # Nor may any of them publish events in the name of the session.
                 forged = recorder._link.jetstream.publish(f"kalshi.{NAME}.8.KX", b"", timeout=0.3)
                 with pytest.raises(TimeoutError):
                     await forged

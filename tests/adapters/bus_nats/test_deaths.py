@@ -1,4 +1,4 @@
-"""The session process dies between sending and answering: no order is sent twice or forgotten."""
+"""A session process that dies between sending and answering neither sends an order twice nor forgets one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CHANNEL = "demo.prediction.KalshiNR.desk"
 
 
 def start(server: NatsServer, sandbox: Sandbox, folder: Path, answers: int) -> subprocess.Popen[bytes]:
-    """Start a session process; it takes the store over from the one that was killed."""
+    """Start a session process, which takes over the store of the killed process."""
     options: dict[str, Any] = {**sandbox.options("me", "prediction", "KalshiNR")}
     del options["tls"]
     options |= {"store": str(folder), "account": "desk"}
@@ -46,7 +46,7 @@ def start(server: NatsServer, sandbox: Sandbox, folder: Path, answers: int) -> s
     return process
 
 
-def test_no_order_is_sent_twice_and_each_is_answered_or_uncertain(
+def test_no_order_is_sent_twice_and_every_order_is_answered_or_reported_as_uncertain(
     server: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     received: Counter[str] = Counter()
@@ -105,6 +105,6 @@ def test_no_order_is_sent_twice_and_each_is_answered_or_uncertain(
             processes[-1].wait()
     assert len(answers) == ORDERS
     assert {name: times for name, times in received.items() if times > 1} == {}
-    # Otherwise no process died between sending and answering.
+    # Fewer would mean that no process died between sending and answering.
     assert repeated
     assert any(answer.known for answer in answers.values())

@@ -35,7 +35,7 @@ async def take(events: Any, count: int) -> list[Any]:
     return [await anext(events) for _ in range(count)]
 
 
-def test_published_events_are_received_as_the_client_has_them(server: NatsServer) -> None:
+def test_consumers_receive_events_equal_to_the_published_ones(server: NatsServer) -> None:
     async def main() -> None:
         async with connected(server) as bus:
             given = [logged_on(), *map(report, range(1, 400)), MessagesLost(400, 410), report(411)]
@@ -89,7 +89,7 @@ def test_a_frozen_server_delays_no_client_and_loses_nothing(server: NatsServer) 
                 server.freeze()
                 client.add(*map(report, range(1, 200)))
                 await client.until_taken(52)
-                # The logon was acknowledged before; one report is held by the task that waits for room.
+                # The logon was acknowledged before the freeze; the task that waits for room holds one report.
                 assert publisher.waiting == 50
                 assert len(client.confirmed) == 1
                 server.thaw()
@@ -101,7 +101,7 @@ def test_a_frozen_server_delays_no_client_and_loses_nothing(server: NatsServer) 
 
 
 def state(books: Any) -> Any:
-    """Return the state of books without their order: the lanes of a channel may overtake each other."""
+    """Return the state of the books, sorted, because the lanes of a channel may overtake each other."""
     dumped = books.dump()
     dumped["books"].sort(key=lambda book: book["symbol"])
     return dumped
@@ -115,7 +115,7 @@ def market(first: int, count: int) -> list[Any]:
     ]
 
 
-def test_a_late_consumer_has_the_books_of_the_session(server: NatsServer) -> None:
+def test_a_late_consumer_builds_the_same_books_as_the_session(server: NatsServer) -> None:
     async def main() -> None:
         async with connected(server) as bus:
             own = OrderBooks()
@@ -166,7 +166,7 @@ def test_snapshots_larger_than_a_message_are_written_by_a_task_and_replaced() ->
         run(main(server))
 
 
-def test_the_messages_of_a_publisher_that_was_succeeded_are_discarded(server: NatsServer) -> None:
+def test_the_messages_of_a_superseded_publisher_are_discarded(server: NatsServer) -> None:
     async def main() -> None:
         async with connected(server) as bus:
             old: Any = Client(REPORTS, [logged_on(), report(1), report(2)])
@@ -175,7 +175,7 @@ def test_the_messages_of_a_publisher_that_was_succeeded_are_discarded(server: Na
                 tasks.create_task(sleeper.run())
                 events = bus.events(REPORTS)
                 found = await take(events, 3)
-                # The successor received 2 again, because the first one had not confirmed it to its store.
+                # The successor received 2 again, because its predecessor had not confirmed it to the store.
                 await publish(bus, REPORTS, logged_on(), report(2), report(3))
                 old.add(report(3), report(4, "WRONG"))
                 old.end()
@@ -223,7 +223,7 @@ def test_a_consumer_continues_from_any_mark(server: NatsServer, channel: Channel
     ],
     ids=["message", "session", "event", "logon"],
 )
-def test_a_consumer_sees_what_the_stream_has_dropped(
+def test_a_consumer_is_notified_of_messages_that_the_stream_has_dropped(
     server: NatsServer, missing: list[Any], rest: list[Any], lost: Any, resumed: bool
 ) -> None:
     async def main() -> None:
@@ -259,7 +259,7 @@ def test_a_consumer_may_start_with_the_next_event(server: NatsServer) -> None:
     run(main())
 
 
-def test_what_the_user_configured_wrongly_is_named(server: NatsServer) -> None:
+def test_errors_name_the_wrong_part_of_the_configuration(server: NatsServer) -> None:
     async def main() -> None:
         async with connect(server.url) as bus:
             client: Any = Client(REPORTS)

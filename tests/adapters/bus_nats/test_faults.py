@@ -29,7 +29,7 @@ def through(relay: Relay) -> Any:
 
 @pytest.mark.parametrize("channel", [REPORTS, MARKET_DATA], ids=lambda channel: channel.session)
 @pytest.mark.parametrize("away", ["restarted", "slow"])
-def test_a_consumer_away_longer_than_the_stream_keeps_messages_is_told_by_the_next_publisher(
+def test_a_consumer_away_longer_than_the_retention_learns_of_the_loss_from_the_next_publisher(
     server: NatsServer, channel: Channel, away: str
 ) -> None:
     async def main() -> None:
@@ -43,7 +43,7 @@ def test_a_consumer_away_longer_than_the_stream_keeps_messages_is_told_by_the_ne
                 found = []
             await publish(bus, channel, logged_on(3, reset=False), *map(make, range(201, 211)))
             await bus._link.jetstream.purge_stream("KALSHI")
-            events._fetched_at = -100.0  # it takes events again after a long time
+            events._fetched_at = -100.0  # the consumer continues after a long time
             await publish(bus, channel, logged_on(3, reset=False), *map(make, range(211, 221)))
             while len(numbers(found)) < 10 or numbers(found)[-1] != 220:
                 found.append(await anext(events))
@@ -53,8 +53,8 @@ def test_a_consumer_away_longer_than_the_stream_keeps_messages_is_told_by_the_ne
     run(main())
 
 
-def test_messages_that_arrive_after_the_wait_are_taken_by_the_next_one(server: NatsServer) -> None:
-    """Beginning anew instead would never end where each answer takes longer than the wait."""
+def test_messages_that_arrive_after_a_wait_are_returned_by_the_next_wait(server: NatsServer) -> None:
+    """A new request instead would never succeed if every answer took longer than the wait."""
 
     async def main() -> None:
         with Relay(server.port) as relay:
@@ -74,7 +74,7 @@ def test_messages_that_arrive_after_the_wait_are_taken_by_the_next_one(server: N
     run(main())
 
 
-def test_a_message_that_a_lost_connection_swallowed_is_fetched_again_by_itself(server: NatsServer) -> None:
+def test_a_message_lost_with_a_connection_is_fetched_again_automatically(server: NatsServer) -> None:
     async def main() -> None:
         with Relay(server.port) as relay:
             async with connected(server) as bus, through(relay) as other:
@@ -97,7 +97,7 @@ def test_a_message_that_a_lost_connection_swallowed_is_fetched_again_by_itself(s
     run(main())
 
 
-def test_a_message_that_a_cancelled_call_received_is_delivered_by_the_next_one(server: NatsServer) -> None:
+def test_a_message_received_by_a_cancelled_call_is_delivered_by_the_next_call(server: NatsServer) -> None:
     async def main() -> None:
         async with connected(server) as bus:
             await publish(bus, REPORTS, logged_on(), report(1))
@@ -128,7 +128,7 @@ def test_a_message_that_a_cancelled_call_received_is_delivered_by_the_next_one(s
 def test_nothing_is_lost_or_repeated_behind_a_network_that_pauses(
     server: NatsServer, who: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """First its answers are held, then its connections end."""
+    """The network first delays the server's answers, then drops the connections."""
     monkeypatch.setattr(connection, "TIMEOUT", 1.0)
 
     async def main() -> None:
@@ -143,7 +143,7 @@ def test_nothing_is_lost_or_repeated_behind_a_network_that_pauses(
                     relay.hold()
                     client.add(*map(report, range(1, 101)))
                     if who == "publisher":
-                        # They are stored, and the publisher does not know it.
+                        # The messages are stored, but the publisher does not know it.
                         found = await take(events, 1)
                         while not publisher.redelivered:  # noqa: ASYNC110 - a counter of the publisher
                             await asyncio.sleep(0.01)
@@ -168,7 +168,7 @@ def test_a_slow_consumer_delays_no_publisher_and_misses_nothing(server: NatsServ
             slow = other.events(REPORTS)
             await publish(bus, REPORTS, logged_on())
             await take(slow, 1)
-            # All are acknowledged, and so confirmed, while it takes none.
+            # All are acknowledged, and so confirmed, while the consumer takes none.
             await publish(bus, REPORTS, logged_on(1), *map(report, range(1, 3001)))
             found = await take(slow, 3001)
             assert numbers(found) == [*range(1, 3001)]
@@ -178,7 +178,7 @@ def test_a_slow_consumer_delays_no_publisher_and_misses_nothing(server: NatsServ
 
 
 @pytest.mark.parametrize("why", ["no server", "no permission"])
-def test_connecting_is_bounded_and_has_a_typed_error(why: str) -> None:
+def test_a_failed_connection_attempt_ends_in_time_with_a_typed_error(why: str) -> None:
     async def main(server: NatsServer) -> None:
         if why == "no server":
             server.kill()

@@ -25,7 +25,7 @@ def environ(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def place(environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run in a folder that contains a log, with the variables that `env.sh` sets."""
+    """Change to a folder that contains a log, with the variables that `env.sh` sets."""
     monkeypatch.chdir(tmp_path)
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
@@ -34,5 +34,6 @@ def place(environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The simulated venue sends all reports of an answer at once, so the command need not wait for more."""
+    """Shorten the command's wait for further reports: the simulated venue sends all reports of an answer at
+    once."""
     monkeypatch.setattr("kalshi_fix_adapters.cli.sessions.outcome.SETTLING", 0.0)

@@ -1,4 +1,4 @@
-"""The examples of the spec as messages, and the log that `python -m codegen` makes of them."""
+"""The examples of the spec as messages, and the log that `python -m codegen` writes of them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from kalshi_fix_sansio.dialect.layout import Sender
 ROOT = Path(__file__).resolve().parents[3]
 KEY = "3c6e2a5e-7f7d-4d3a-9a50-1f3f6f0c8d11"
 SYMBOL = "KXHIGHNY-26AUG17-B80.5"
-Spoken = tuple[str, str, Sender, Message]
+Exchanged = tuple[str, str, Sender, Message]
 """Product, session type, side, message."""
 
 
 @cache
-def conversation() -> tuple[Spoken, ...]:
+def conversation() -> tuple[Exchanged, ...]:
     """Return every example, in the order of the log."""
     spec = ROOT / "spec" / "kalshi"
     found = examples.load(load_dialect(spec), spec)

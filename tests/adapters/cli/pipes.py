@@ -29,7 +29,7 @@ class Piped(subprocess.Popen[bytes]):
 def started(
     *arguments: str, program: tuple[str, str] = COMMAND, environ: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[Piped]:
-    """Run the command with these arguments, and these variables in addition to ours; kill it at the end."""
+    """Run the command with these arguments and additional environment variables, and kill it at the end."""
     # A test run started in the background by a shell ignores SIGINT, and its child processes would too.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = Piped(

@@ -142,12 +142,12 @@ class Terminal:
         return True
 
     @property
-    def is_as_before(self) -> bool:
-        """Return whether its modes are the original ones."""
+    def has_original_modes(self) -> bool:
+        """Return whether the terminal has its original modes."""
         return termios.tcgetattr(self._slave) == self._modes
 
     def frames(self) -> list[list[str]]:
-        """Return the pictures drawn, each from the upper left corner on."""
+        """Return the pictures drawn; each begins at the upper left corner."""
         pictures = self.output.split("\x1b[H")[1:]
         return [[line.rstrip() for line in plain(each).split("\n")] for each in pictures]
 
@@ -175,7 +175,7 @@ def on_terminal(
         readers[-1].start()
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", files[0])
-        patch.setattr(sys, "__stdout__", files[0])  # `shutil` reads the size of this file's terminal
+        patch.setattr(sys, "__stdout__", files[0])  # `shutil` asks this file for the size of the terminal
         patch.setattr(sys, "stderr", files[1])
         patch.setenv("TERM", "xterm-256color")
         patch.delenv("COLUMNS", raising=False)

@@ -1,4 +1,4 @@
-"""The page of bad inputs agrees with the command: each of its rows is run, in a pipe and on a terminal."""
+"""The page of bad inputs agrees with the command: every row is run, in a pipe and on a terminal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.adapters.store_sqlite.stores import OWNER, execute
 
 PAGE = Path(__file__).parents[3] / "docs" / "bad-input.md"
 WITHOUT = {"the extra `cli` is not installed": "click", "the extra `mcp` is not installed": "mcp"}
-"""A row of the page; some rows name a module that is missing."""
+"""The module that is missing in rows with these descriptions."""
 WITHOUT_MODULE = """
 import sys
 sys.modules[sys.argv.pop(1)] = None
@@ -119,7 +119,8 @@ def outcome(row: Row, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
 
 
 def placed(shown: str, output: str) -> str:
-    """Return the error: sentences on standard error, else the refusal, else a problem of a message."""
+    """Return the documented error: a sentence on standard error, otherwise the refusal, otherwise a problem
+    of a message."""
     sentences = [line.removeprefix(BEGIN) for line in masked(output).splitlines() if line.startswith(BEGIN)]
     if sentences:
         return " / ".join(sentences)

@@ -103,7 +103,7 @@ def test_tail_joins_the_parts_of_a_large_message() -> None:
     assert result.exit_code == 0
 
 
-def test_tail_waits_for_new_messages_also_over_a_restart_of_the_server() -> None:
+def test_tail_waits_for_new_messages_across_a_restart_of_the_server() -> None:
     with NatsServer() as server:
         publish(server, REPORTS, ORDERS)
         arguments = ("bus", "tail", "--since", "2020-01-01", "--server", server.url)
@@ -164,7 +164,7 @@ def test_check_reports_each_successful_step(server: NatsServer, role: str) -> No
     assert (result.exit_code, result.stderr) == (0, "")
     assert steps(result) == [*FINE, ("publisher", "ok")]
     assert "may read events, publish events, send commands, answer commands" in result.stdout
-    # Nothing was published by the earlier ones either.
+    # The earlier checks have not published anything either.
     assert "; 6 messages" in result.stdout
 
 
@@ -197,7 +197,7 @@ def test_check_tries_the_permissions_of_a_role(user: str, role: str, text: str) 
 
 
 async def _nothing(server: NatsServer) -> None:
-    """Change nothing."""
+    """Leave the server as it is."""
 
 
 async def _no_bucket(server: NatsServer) -> None:
@@ -218,7 +218,7 @@ async def _captured(server: NatsServer) -> None:
         (_captured, ("permissions", "FAILED"), "a stream captures kalshi-commands.>"),
     ],
 )
-def test_check_fails_at_the_step_that_is_wrong(spoil: Any, step: tuple[str, str], text: str) -> None:
+def test_check_fails_at_the_faulty_step(spoil: Any, step: tuple[str, str], text: str) -> None:
     with NatsServer() as server:
         asyncio.run(spoil(server))
         result = run(server, "bus", "check")
@@ -274,7 +274,7 @@ def test_watch_shows_books_of_the_bus_once(server: NatsServer) -> None:
     assert "not <environment>.<product>.<session>.<account>" in result.stderr
 
 
-def test_watch_starts_from_the_snapshot_and_follows_also_over_a_restart_of_the_server() -> None:
+def test_watch_starts_from_the_snapshot_and_follows_across_a_restart_of_the_server() -> None:
     with NatsServer() as server:
         publish(server, MARKET_DATA, BOOKS)
 

@@ -24,7 +24,7 @@ from tests.adapters.net.peers import hang_up, keep_silent, listening
 
 SYNCHRONISATION = "kalshi_fix_adapters.cli.sessions.doctor.read_synchronisation"
 STRANGER = ClientKey.generate(ed25519_key=True).private_key_pem.decode()
-"""A key that belongs to no API key."""
+"""A private key that no API key uses."""
 
 
 def doctor(environ: dict[str, Any], *args: str) -> Result:
@@ -38,7 +38,7 @@ def steps(result: Result) -> dict[str, str]:
 
 
 def failed(step: str, result: Result) -> str:
-    """Return the one sentence about the failed step, which is the last one tried."""
+    """Return the sentence about the failed step, which must be the last step."""
     *before, (last, verdict) = steps(result).items()
     assert (last, verdict) == (step, "FAILED")
     assert "FAILED" not in dict(before).values()
@@ -47,7 +47,7 @@ def failed(step: str, result: Result) -> str:
 
 
 def refused(result: Result) -> str:
-    """Return the one error sentence of a failed command."""
+    """Return the error of a failed command, which must be a single sentence."""
     assert result.exit_code == 1
     assert result.stdout == ""
     [sentence] = result.stderr.splitlines()
@@ -80,7 +80,7 @@ def test_the_doctor_reports_each_successful_step(
         (None, "unknown", "this system does not report whether its clock is synchronised"),
     ],
 )
-def test_an_unsynchronised_clock_is_a_warning_and_no_failure(
+def test_an_unsynchronised_clock_is_a_warning_and_not_a_failure(
     environ: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
     found: Synchronisation | None,
@@ -219,7 +219,7 @@ def test_the_environment_of_a_venue_in_a_chosen_folder_is_found(
             assert (result.exit_code, result.stdout) == (0, f"{folder / 'env.sh'}\n")
 
 
-@pytest.mark.skipif(os.name != "posix", reason="files have other permissions here")
+@pytest.mark.skipif(os.name != "posix", reason="this system has no POSIX permissions")
 def test_venue_does_not_put_files_into_a_folder_that_others_can_write(tmp_path: Path) -> None:
     folder = tmp_path / "shared"
     folder.mkdir()
@@ -247,7 +247,8 @@ commands()
 
 
 def free_ports() -> int:
-    """Return the first of as many free ports as a venue needs, below those that the system picks itself."""
+    """Return the first of a row of free ports, enough for a venue, below the range from which the system
+    picks ports."""
     for first in range(20_000, 30_000, 100):
         with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
             for number in range(len(all_ports())):
@@ -256,7 +257,7 @@ def free_ports() -> int:
     raise AssertionError("no free ports")
 
 
-def test_venue_uses_its_usual_ports_or_free_ones_if_these_are_in_use(tmp_path: Path) -> None:
+def test_venue_uses_free_ports_if_its_usual_ports_are_in_use(tmp_path: Path) -> None:
     first = free_ports()
     endpoints = []
     with contextlib.ExitStack() as stack:

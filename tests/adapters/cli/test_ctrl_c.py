@@ -18,7 +18,7 @@ MARKET = "KXHIGHNY-26DEC31-B50"
 LONG = 120
 """Repetitions of `MUCH` that take some seconds."""
 MUCH = ORDERS * (512 * 1024 // len(ORDERS))
-"""More than a pipe buffers: when it is written, the reader has begun to read."""
+"""More than a pipe buffers: once all of it is written, the reader has begun to read."""
 
 
 def drained(process: Piped) -> threading.Thread:
@@ -56,7 +56,7 @@ def test_ctrl_c_while_a_file_is_read(arguments: tuple[str, ...], tmp_path: Path)
 
 
 def feed(pipe: Path) -> None:
-    """Write until the reader stops, so no machine is too fast for the interrupt."""
+    """Write until the reader stops, so the interrupt arrives in time on any machine."""
     with suppress(BrokenPipeError), pipe.open("wb", buffering=0) as file:
         while True:
             file.write(MUCH)
@@ -147,7 +147,9 @@ def test_end_of_input_at_a_question_sends_nothing(environ: dict[str, str]) -> No
 @pytest.mark.parametrize(
     "arguments", [("spec", "ExecutionReport"), ("decode", "-"), ("trace", "a1", "-")], ids=" ".join
 )
-def test_it_ends_as_by_sigpipe_when_the_reader_closes_the_pipe(arguments: tuple[str, ...]) -> None:
+def test_the_command_ends_as_if_by_sigpipe_when_the_reader_closes_the_pipe(
+    arguments: tuple[str, ...],
+) -> None:
     with started(*arguments) as process:
         process.stdout.close()
         with suppress(BrokenPipeError), process.stdin:

@@ -13,7 +13,7 @@ from kalshi_fix_sansio.signing import load_private_key
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "rsa"])
-def test_the_key_is_private_and_its_public_half_is_shown(tmp_path: Path, kind: str) -> None:
+def test_the_key_file_is_private_and_the_public_key_is_printed(tmp_path: Path, kind: str) -> None:
     file = tmp_path / "key.pem"
     result = CliRunner().invoke(keygen, [str(file), "--type", kind])
     assert result.exit_code == 0, result.stderr

@@ -100,7 +100,7 @@ def test_on_a_terminal_of_60_columns_every_line_fits(
 
 
 @pytest.mark.parametrize("line", [each for each in PRINTED if not each.startswith("venue do")])
-def test_in_a_pipe_it_is_plain(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_output_in_a_pipe_is_plain(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for forced in ("FORCE_COLOR", "CLICOLOR_FORCE"):
         monkeypatch.setenv(forced, "1")
     arguments = words(line, "p")

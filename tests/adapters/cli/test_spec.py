@@ -57,7 +57,7 @@ def test_descriptions_are_searched_for_all_words() -> None:
         assert "trade" in text
 
 
-def test_a_name_is_preferred_to_descriptions_and_a_long_list_is_cut() -> None:
+def test_a_name_is_preferred_to_descriptions_and_a_long_list_is_truncated() -> None:
     assert shown_for("side").startswith("Side (54)")
     shown = shown_for("order")
     assert int(shown.split()[0]) > MAX_LISTED

@@ -69,10 +69,10 @@ def test_stores_at_a_url_are_shown(path: Path) -> None:
     assert "secret" not in result.stderr
 
 
-def test_a_store_in_use_by_another_process(path: Path) -> None:
+def test_a_store_in_use_by_another_process_is_shown_as_last_committed(path: Path) -> None:
     with SqliteStore(path, owner=OWNER) as store:
         fill(store)
-        store.record_sent(4, None)  # not committed, so not shown
+        store.record_sent(4, None)  # is not committed and therefore not shown
         command = [sys.executable, "-m", "kalshi_fix_adapters.cli", "store", str(path)]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         assert (result.returncode, result.stderr) == (0, "")
@@ -166,7 +166,7 @@ def in_folder(folder: Path, *arguments: str) -> Result:
     return CliRunner().invoke(commands, ["store", str(folder), *arguments])
 
 
-def test_a_folder_without_stores(tmp_path: Path) -> None:
+def test_a_folder_without_stores_is_an_error(tmp_path: Path) -> None:
     for arguments in ((), ("--json",)):
         result = in_folder(tmp_path, *arguments)
         assert (result.exit_code, result.stdout) == (1, "")
@@ -217,7 +217,7 @@ ROWS = {
     "2026-08-21T14:03:08 fill": '["0.41", {"RawData": "not-to-be-shown", "PASSWORD": ["not-to-be-shown"]}]',
     "2026-08-21T14:03:09 \x1b[1mkey": '{"pem": "-----BEGIN PRIVATE KEY----- not-to-be-shown"}',
     "api token": '"not-to-be-shown"',
-    "no json": "8=FIXT.1.1\x01096=not-to-be-shown\x01",
+    "not json": "8=FIXT.1.1\x01096=not-to-be-shown\x01",
     "orders": json.dumps({"n": list(range(500))}),
 }
 

@@ -1,4 +1,5 @@
-"""The reconnect policy without a client: failures and times in, a wait or an end out."""
+"""The reconnect policy without a client: it takes failures and times and returns a wait, or None to give
+up."""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ def test_a_wait_is_drawn_uniformly_up_to_the_bound() -> None:
     assert [wait(policy, 3, drawn) for drawn in (0.0, 0.25, 0.5)] == [0, 1, 2]
 
 
-def test_permanent_failures_are_given_up_at_once() -> None:
+def test_the_policy_gives_up_at_once_after_a_permanent_failure() -> None:
     for now in (QUIET, IN_MAINTENANCE):
         verdict = ReconnectPolicy().decide(HOPELESS, failures=1, now=now, random=lambda: 0.5)
         assert verdict == GiveUp("wrong key")
@@ -49,7 +50,7 @@ def test_permanent_failures_are_given_up_at_once() -> None:
         (ReconnectPolicy(maintenance=None), Cure.SAME, 3),
     ],
 )
-def test_unclear_or_repeated_failures_are_given_up_after_a_limit(
+def test_the_policy_gives_up_after_a_limited_number_of_unclear_or_repeated_failures(
     policy: ReconnectPolicy, cure: Cure, limit: int
 ) -> None:
     def decide(times: int, now: datetime = QUIET) -> Wait | GiveUp:
@@ -91,7 +92,7 @@ def test_attempts_can_be_limited() -> None:
 
 
 @pytest.mark.parametrize("now", [QUIET, IN_MAINTENANCE])
-def test_no_attempt_before_it_can_succeed(now: datetime) -> None:
+def test_no_attempt_is_made_before_it_can_succeed(now: datetime) -> None:
     failure = Failure(cure=Cure.TIME, why="already exists", at_least=100.0)
     verdict = ReconnectPolicy().decide(failure, failures=1, now=now, random=lambda: 0.5)
     assert isinstance(verdict, Wait)
@@ -99,7 +100,7 @@ def test_no_attempt_before_it_can_succeed(now: datetime) -> None:
     assert verdict.note
 
 
-def test_at_least_is_a_lower_bound() -> None:
+def test_a_wait_is_never_shorter_than_the_given_minimum() -> None:
     failure = Failure(cure=Cure.TIME, why="already exists", at_least=1.0)
     verdict = ReconnectPolicy().decide(failure, failures=6, now=QUIET, random=lambda: 0.5)
     assert verdict == Wait(16.0)
@@ -150,7 +151,7 @@ def test_a_standby_has_a_separate_wait_while_another_client_has_the_key() -> Non
     for failures in (1, 4, 1000):
         verdict = policy.decide(in_use, failures=failures, now=QUIET, random=lambda: 0.5)
         assert verdict == Wait(0.2, "another connection has the API key", counts=False)
-    # Other failures, maintenance and other clients have the usual waits.
+    # Other failures, maintenance and clients without this option use the usual waits.
     assert wait(policy, 1, 1.0) == 1.0
     for other, now in ((policy, IN_MAINTENANCE), (ReconnectPolicy(), QUIET)):
         verdict = other.decide(in_use, failures=1, now=now, random=lambda: 0.5)

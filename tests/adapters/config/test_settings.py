@@ -46,7 +46,7 @@ ENCRYPTED = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEn
 PUBLIC = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 NR, PT = SESSION_TYPES["KalshiNR"], SESSION_TYPES["KalshiPT"]
 CONFIG = ClientConfig(key_id=KEY_ID, private_key=PEM, tls=Tls())
-"""Complete without environment variables."""
+"""A configuration that needs no environment variables."""
 
 
 def signs_like_the_key(signer: Signer) -> bool:
@@ -140,14 +140,15 @@ def test_missing_or_invalid_settings_are_named(
 
 PASTED = {
     "PEM text": PEM,
-    "its line ends escaped": PEM.replace("\n", "\\n"),
+    "escaped line ends": PEM.replace("\n", "\\n"),
     "on one line": PEM.replace("\n", " "),
-    "its base64 alone": PEM.splitlines()[1],
+    "base64 only": PEM.splitlines()[1],
 }
 
 
-def everything_told(error: BaseException) -> str:
-    """Return the text that a log with tracebacks may show of an exception, including suppressed causes."""
+def full_text(error: BaseException) -> str:
+    """Return all text that a log with tracebacks may contain about an exception, including suppressed
+    causes."""
     reported = ""
     each: BaseException | None = error
     while each is not None:
@@ -172,7 +173,7 @@ def test_a_key_pasted_into_another_setting_is_not_repeated(place: str, pasted: s
                 for item in (pasted, f"KalshiNR={pasted}:8228", f"KalshiNR=host:{pasted}"):
                     with pytest.raises(ConfigurationError) as found:
                         find_endpoint("prediction", "demo", NR, environ={"KALSHI_FIX_ENDPOINTS": item})
-                    assert PEM.splitlines()[1][4:20] not in everything_told(found.value)
+                    assert PEM.splitlines()[1][4:20] not in full_text(found.value)
                 find_endpoint("prediction", "demo", NR, environ={"KALSHI_FIX_ENDPOINTS": pasted})
             case "host":
                 find_endpoint("prediction", "demo", NR, host=pasted, environ={})
@@ -185,7 +186,7 @@ def test_a_key_pasted_into_another_setting_is_not_repeated(place: str, pasted: s
 
     with pytest.raises(ConfigurationError) as caught:
         use()
-    assert PEM.splitlines()[1][4:20] not in everything_told(caught.value)
+    assert PEM.splitlines()[1][4:20] not in full_text(caught.value)
 
 
 BODY = PEM.splitlines()[1]
@@ -210,20 +211,20 @@ REFUSALS: dict[str, tuple[str | bytes, Callable[[], object]]] = {
     "a small key": (RSA_1024, lambda: CLIENT.drop_copy(**PATH | {"passphrase": ""})),
     "a file that is too large": (PEM + " " * MAX_KEY_FILE, lambda: CLIENT.post_trade(**PATH)),
     "a public key": (PUBLIC, lambda: CLIENT.market_data(**PATH)),
-    "no key": ("", lambda: CLIENT.market_data(**PATH)),
+    "not a key": ("", lambda: CLIENT.market_data(**PATH)),
     "the text as an argument": ("", lambda: CLIENT.order_entry(**GIVEN)),
     "the text as a path": ("", lambda: CLIENT.order_entry(key_id=KEY_ID, private_key_path=PEM)),
-    "the text as the key's id": ("", lambda: CLIENT.order_entry(key_id=PEM, private_key=PEM)),
+    "the text as the key id": ("", lambda: CLIENT.order_entry(key_id=PEM, private_key=PEM)),
     "the text as the host": ("", lambda: CLIENT.order_entry(**GIVEN, host=PEM, port=1)),
     "the text as the CA": ("", lambda: Tls(ca_file=PEM)),
     "both": ("", lambda: CLIENT.order_entry(**GIVEN, private_key_path="key.pem")),
-    "an option of a misspelled name": (
+    "a misspelled option": (
         "",
         lambda: CLIENT.order_entry(**PATH, private_key_passphrase=PASSPHRASE),
     ),
-    "another option that is wrong": ("", lambda: ClientConfig(**GIVEN, timeout=-1)),
-    "another option of a client that is wrong": ("", lambda: CLIENT.order_entry(**GIVEN, timeout=-1)),
-    "a config of another place": (
+    "another invalid option": ("", lambda: ClientConfig(**GIVEN, timeout=-1)),
+    "another invalid option of a client": ("", lambda: CLIENT.order_entry(**GIVEN, timeout=-1)),
+    "a config for another endpoint": (
         "",
         lambda: CLIENT.order_entry(config=ClientConfig(**GIVEN), product="margin", passphrase=PASSPHRASE),
     ),
@@ -231,10 +232,10 @@ REFUSALS: dict[str, tuple[str | bytes, Callable[[], object]]] = {
     "the environment": ("", lambda: find_credentials("prediction", environ=SECRETS)),
     "the endpoint's environment": ("", lambda: find_endpoint("prediction", "demo", NR, environ=SECRETS)),
     "the CA's environment": ("", lambda: find_security("prediction", "demo", environ=SECRETS)),
-    "what signs": ("", lambda: load_private_key(PEM.encode(), PASSPHRASE)),
-    "what verifies": ("", lambda: load_public_key(PEM.encode())),
+    "the signer": ("", lambda: load_private_key(PEM.encode(), PASSPHRASE)),
+    "the verifier": ("", lambda: load_public_key(PEM.encode())),
 }
-"""The content of a key file, and a use of it that is refused."""
+"""The content of a key file and a call with it that is refused, by description."""
 
 
 @pytest.mark.filterwarnings("ignore::kalshi_fix_adapters.config.environment.KeyFileWarning")
@@ -269,7 +270,7 @@ def test_a_key_file_readable_by_others_gives_a_warning(tmp_path: Path) -> None:
             find_credentials("prediction", key_id=KEY_ID, private_key_path=path, environ={})
 
 
-def test_a_file_too_large_for_a_key_is_not_read_completely(tmp_path: Path) -> None:
+def test_a_file_too_large_for_a_key_is_not_read_to_its_end(tmp_path: Path) -> None:
     path = tmp_path / "key.pem"
     path.touch(0o600)
     path.write_text(PEM + "x" * MAX_KEY_FILE)
@@ -472,14 +473,14 @@ def test_a_config_with_key_or_address_cannot_change_product_or_environment(
 def test_a_config_without_key_or_address_may_change_the_environment() -> None:
     config = ClientConfig(timeout=3.0)
     assert merge(config, {"product": "margin", "environment": "production"}).timeout == 3.0
-    # The same product again is no conflict.
+    # Naming the same product again is not a conflict.
     assert merge(ClientConfig(key_id=KEY_ID), {"product": "prediction"}).key_id == KEY_ID
 
 
 FACTORIES = Factories(lambda plan: plan)
 
 
-def test_each_function_makes_the_client_of_its_session_type() -> None:
+def test_each_factory_returns_a_client_of_its_session_type() -> None:
     plans = [
         FACTORIES.order_entry(config=CONFIG),
         FACTORIES.order_entry(retransmission=True, config=CONFIG),
@@ -538,7 +539,7 @@ DECIDED = {
     *("logon_timeout", "logout_timeout", "heart_bt_int", "logon_fields", "max_message_size", "reset_seq_num"),
     *("min_heart_bt_int", "max_heart_bt_int", "reject_forgotten_resend", "explicit_confirm"),
 }
-"""Every session setting: options of a client, settings derived from them, and settings of an acceptor."""
+"""Session settings that are not options of a client: derived from other options, or only for acceptors."""
 
 
 def test_every_session_setting_is_a_client_option_or_derived() -> None:
@@ -551,7 +552,7 @@ def test_every_session_setting_is_a_client_option_or_derived() -> None:
 @pytest.mark.parametrize("name", SETTINGS)
 def test_settings_reach_the_session(name: str) -> None:
     expected = cast("dict[str, Any]", SETTINGS)[name]
-    # One of them has no effect without another.
+    # One of the settings has no effect without `offer_next_expected`.
     settings = cast("SessionSettings", {"offer_next_expected": True, name: expected})
     config = attrs.evolve(CONFIG, session=settings)
     for found in (
@@ -591,7 +592,7 @@ def test_a_plan_contains_the_settings(tmp_path: Path) -> None:
     assert str(found) == "KalshiNR prediction at mm.fix.elections.kalshi.com:8228"
 
 
-def test_a_store_is_a_folder_a_url_or_a_factory(tmp_path: Path) -> None:
+def test_a_store_may_be_a_folder_a_url_or_a_factory(tmp_path: Path) -> None:
     expected = SqliteFolder(tmp_path)
     for store in (tmp_path, str(tmp_path), f"sqlite://{tmp_path}", expected):
         assert FACTORIES.order_entry(config=CONFIG, store=store, account="a").store == expected

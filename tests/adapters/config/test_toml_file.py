@@ -124,7 +124,7 @@ ONE = "[sessions.one]\n"
 @pytest.mark.parametrize(
     ("text", "place", "problem"),
     [
-        # syntax: the line
+        # syntax errors: the line is named
         ("timeout = \n", ":1", "is not valid TOML: Invalid value"),
         ("timeout = 5\ntimeout = 6\n", ":2", "is not valid TOML: Cannot overwrite a value"),
         ("timeout = 5\n[sessions.one\n", ":2", "is not valid TOML: Expected ']'"),
@@ -212,7 +212,7 @@ def test_a_mistake_is_reported_with_its_place(tmp_path: Path, text: str, place: 
 
 
 @pytest.mark.parametrize("write", ["nothing", "a folder", "latin-1"])
-def test_a_file_that_cannot_be_read(tmp_path: Path, write: str) -> None:
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path, write: str) -> None:
     path = tmp_path / "desk.toml"
     if write == "a folder":
         path.mkdir()
@@ -237,7 +237,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, write: str) -> None:
         ONE + f"tls.ca_file = '''{PEM}'''",
         ONE + f"private_key = {PEM}",
     ],
-    ids=range(9),  # not the text, which differs between the processes of pytest-xdist
+    ids=range(9),  # not the key's text, which differs between the processes of pytest-xdist
 )
 def test_a_key_in_the_wrong_place_is_in_no_message_and_no_traceback(tmp_path: Path, text: str) -> None:
     body = PEM.splitlines()[1]

@@ -16,7 +16,7 @@ from tests.adapters.conformance.loops import LOOPS, Loop
 from tests.adapters.conformance.relay import Relay
 
 BRIEF = 0.2
-"""Seconds in place of longer timeouts for peers that never answer."""
+"""Seconds that replace longer timeouts for peers that never answer."""
 
 
 @pytest.fixture(params=LOOPS, ids=lambda loop: loop.name)
@@ -40,7 +40,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 @pytest.fixture
 def relay(sandbox: Sandbox) -> Iterator[Relay]:
-    """A relay to the venue that can drop connections, lead elsewhere and swallow bytes."""
+    """A relay to the venue that can drop connections, redirect them and swallow bytes."""
     with Relay(sandbox.server.port("prediction", "KalshiNR")) as running:
         yield running
 

@@ -1,6 +1,6 @@
 """One form of test for every client: an asynchronous function, run by the client's own loop.
 
-The blocking client gets asynchronous methods that never suspend, so a single step runs them.
+The blocking client gets asynchronous methods that never suspend, so a coroutine runs in a single step.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _example(name: str) -> ModuleType:
 
 
 class Loop(ABC):
-    """An event loop, or none, and the client that belongs to it."""
+    """An event loop and the client for it; the blocking client has none."""
 
     name: str
     module: Any
@@ -64,7 +64,7 @@ class Loop(ABC):
 
     @abstractmethod
     def run(self, main: Main[T]) -> T:
-        """Run a test; it fails when it takes too long."""
+        """Run a test, which fails if it takes too long."""
 
     @abstractmethod
     async def in_thread(self, function: Callable[[], T]) -> T:
@@ -72,7 +72,7 @@ class Loop(ABC):
 
     @abstractmethod
     def together(self) -> contextlib.AbstractAsyncContextManager[Start]:
-        """Run functions concurrently with the body, and wait for them."""
+        """Run functions concurrently with the body, and wait for them at the end."""
 
     async def within(self, seconds: float, function: Main[T]) -> T:
         """Await an awaitable under a deadline of the loop."""

@@ -1,4 +1,4 @@
-"""A relay on loopback between clients and a server, which simulates network failures."""
+"""A relay on loopback between clients and a server that simulates network failures."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Relay:
     """Forwards bytes both ways unless a test changes that."""
 
     def __init__(self, target: int | Callable[[], socket.socket]) -> None:
-        """Lead to a port, or to the socket that a function connects."""
+        """Forward to a port, or to the socket that a function connects."""
         self._target = target
         self._changed = threading.Condition()
         self._swallows: frozenset[str] = frozenset()
         self._answers_pass = threading.Event()
-        """Cleared while bytes of the server wait here."""
+        """Cleared while the relay holds the server's bytes."""
         self._answers_pass.set()
         self.swallowed = 0
         """Bytes that were not forwarded."""
@@ -46,12 +46,12 @@ class Relay:
             thread.join(_PATIENCE)
 
     def retarget(self, port: int) -> None:
-        """Lead the next connections to another server."""
+        """Forward later connections to another server."""
         self._target = port
 
     def swallow(self, *of: str) -> None:
-        """Read the bytes of one side ("client", "server"), or both, and forward nothing: the peer has
-        disappeared without notice."""
+        """Read the bytes of one side ("client", "server"), or both, and forward nothing, as if the peer had
+        vanished."""
         self._swallows = frozenset(of)
 
     def hold(self) -> None:
@@ -83,7 +83,7 @@ class Relay:
         self.cut()
 
     def come_back(self) -> None:
-        """Listen, always on the same port."""
+        """Listen again on the same port."""
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self.port = self._listener.getsockname()[1]
         self._start(partial(self._accept, self._listener))

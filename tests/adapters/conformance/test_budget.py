@@ -1,4 +1,4 @@
-"""A client that waits for a rate budget: in order, up to a timeout, a cancellation or the session's end."""
+"""A client that waits for a rate budget: in order, until a timeout, a cancellation or the session's end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.adapters.conftest import ME, OTHER
 
 
 def budget(rate: float) -> RateBudget:
-    """Return a budget for a burst of ten orders; a third of it is kept back for cancels."""
+    """Return a budget for a burst of ten orders, a third of which is reserved for cancels."""
     limits = TokenLimits(write_rate=rate, write_capacity=150, read_rate=rate, read_capacity=150)
     costs = {OrderCancelRequest.MSG_TYPE: 2}
     return RateBudget(limits, use=1.0, kept_back=1 / 3, costs=costs, default_cost=10)
@@ -39,9 +39,9 @@ def cancel(placed: Any) -> OrderCancelRequest:
     )
 
 
-async def waits(client: Any, *, number: int = 1) -> None:
-    """Return once `number` calls are waiting for the budget. The test requests in between also show that the
-    session is alive."""
+async def until_calls_wait(client: Any, *, number: int = 1) -> None:
+    """Return once `number` calls wait for the budget. The test requests meanwhile also show that the session
+    is alive."""
     while sum(map(len, client._core.pacing._queues.values())) < number:
         await client.test_request(LONG)
 
@@ -75,7 +75,7 @@ async def test_a_cancel_overtakes_waiting_orders(loop: Loop, sandbox: Sandbox) -
         async with loop.together() as start:
             for _ in range(2):
                 start(late)
-            await waits(client, number=2)
+            await until_calls_wait(client, number=2)
             await client.send(cancel(placed), timeout=0)
             await acknowledged(client, placed.cl_ord_id)
             await client.test_request(LONG)
@@ -118,7 +118,7 @@ async def test_an_invalid_message_uses_no_tokens(loop: Loop, sandbox: Sandbox) -
         await client.send(order(), timeout=0)
 
 
-async def test_a_connection_that_is_lost_ends_the_wait(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
+async def test_a_lost_connection_ends_the_wait(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
     settings = options(sandbox, port=relay.port, reconnect=AT_ONCE, budget=budget(0.001))
     ended: list[bool] = []
     async with loop.client("KalshiNR", **settings) as client:
@@ -131,7 +131,7 @@ async def test_a_connection_that_is_lost_ends_the_wait(loop: Loop, sandbox: Sand
 
         async with loop.together() as start:
             start(late)
-            await waits(client)
+            await until_calls_wait(client)
             relay.cut()
         assert ended == [True]
         await event_of(client, LoggedOn)

@@ -1,6 +1,6 @@
 """A cancellation at every point where one can arrive.
 
-Afterwards the venue has noticed the end of the connection, and no task is left.
+Afterwards the venue has noticed the end of the connection and no task is still running.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from tests.adapters.conformance.support import (
 from tests.adapters.net.peers import Acceptor, keep_silent, logged_on_peer
 
 T = TypeVar("T")
-MOST = 1000
-"""Upper bound of the points at which a scenario may wait."""
+MAX_POINTS = 1000
+"""Limit of the points at which a scenario waits; every scenario has fewer."""
 pytestmark = pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
 
 
 @types.coroutine
 def watched(main: Coroutine[Any, Any, T], at_suspension: Callable[[], object]) -> Generator[Any, Any, T]:
-    """Run a coroutine, and call a function whenever it is about to wait."""
+    """Run a coroutine, and call `at_suspension` whenever it is about to wait."""
     resume: Callable[[], Any] = partial(main.send, None)
     while True:
         try:
@@ -90,7 +90,7 @@ class Canceller:
             self._cancel = task.cancel
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-            # No cancellation was swallowed.
+            # Every cancellation was raised, and none was swallowed.
             assert task.cancelled() is self.cancelled
         elif self._name == "trio":
             with trio.CancelScope() as trio_scope:
@@ -109,7 +109,7 @@ def at_every_point(
     loop: Loop, relay: Relay, scenario: Callable[[], Coroutine[Any, Any, None]], *, times: int = 1
 ) -> int:
     """Run a scenario once for each of its suspension points, and cancel it there."""
-    for at in range(MOST):
+    for at in range(MAX_POINTS):
         canceller = Canceller(loop, at, times)
         loop.run(partial(canceller.run, scenario))
         relay.wait(lambda: relay.closed == relay.opened)
@@ -120,7 +120,7 @@ def at_every_point(
     raise AssertionError("it never came to its end")
 
 
-@pytest.mark.parametrize("times", [1, 2, MOST])
+@pytest.mark.parametrize("times", [1, 2, MAX_POINTS])
 def test_a_cancellation_at_every_point_from_logon_to_logout(
     loop: Loop, sandbox: Sandbox, relay: Relay, times: int
 ) -> None:
@@ -148,7 +148,7 @@ def test_a_cancellation_at_every_point_of_a_reconnection(loop: Loop, sandbox: Sa
 
 
 def test_a_cancelled_wait_loses_no_event(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
-    """Every event is taken by exactly one of the calls that are not cancelled, wherever the others are."""
+    """Exactly one call that is not cancelled takes each event, wherever the other calls are cancelled."""
 
     async def main(at: int) -> bool:
         async with loop.client("KalshiNR", **options(sandbox, port=relay.port)) as client:
@@ -186,7 +186,7 @@ def test_a_cancelled_wait_loses_no_event(loop: Loop, sandbox: Sandbox, relay: Re
         assert client.ended.clean
         return cancelled
 
-    for at in range(MOST):
+    for at in range(MAX_POINTS):
         # How often `take` waits after the first time depends on how the reports arrive: try again.
         if not any(loop.run(partial(main, at)) for _ in range(3)):
             break

@@ -1,4 +1,4 @@
-"""Stores that commit in the background: every client waits for them without holding up anything else."""
+"""Stores that commit in the background: every client waits for a commit without delaying anything else."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.adapters.conformance.support import acknowledged, event_of, options, 
 
 
 class SlowDisk:
-    """Holds the writes of a client's file back until a test allows them."""
+    """Holds back the writes of a client's file until a test allows them."""
 
     def __init__(self) -> None:
         self.writes = 0
@@ -89,7 +89,7 @@ async def test_messages_that_are_sent_during_a_commit_share_the_next_one(
             await acknowledged(client)
 
 
-async def test_a_commit_does_not_hold_up_timers_events_and_answers(
+async def test_a_commit_does_not_delay_timers_events_or_answers(
     loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
 ) -> None:
     async with loop.client("KalshiRT", **durable(sandbox, tmp_path)) as client:
@@ -98,7 +98,7 @@ async def test_a_commit_does_not_hold_up_timers_events_and_answers(
         placed = order()
         client.send_nowait(placed)
         await loop.until(disk.held)
-        # The client answers calls and times meanwhile; the message is not on its way.
+        # Meanwhile the client handles calls and timers, and the message is not sent.
         assert client.is_logged_on
         assert await gather(client.messages(0)) == []
         assert placed.cl_ord_id in {request.request_id for request in client.open_requests}
@@ -106,7 +106,7 @@ async def test_a_commit_does_not_hold_up_timers_events_and_answers(
         await acknowledged(client, placed.cl_ord_id)
 
 
-async def test_a_commit_that_outlives_its_limit_ends_the_session(
+async def test_a_commit_that_exceeds_its_timeout_ends_the_session(
     loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
 ) -> None:
     settings = durable(sandbox, tmp_path, commit_timeout=0.2)
@@ -130,7 +130,7 @@ async def test_a_commit_that_outlives_its_limit_ends_the_session(
             disk.release()
 
 
-async def test_send_nowait_reports_a_failed_commit_by_events(
+async def test_a_failed_commit_after_send_nowait_is_reported_by_events(
     loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
 ) -> None:
     async with loop.client("KalshiRT", **durable(sandbox, tmp_path)) as client:
@@ -161,7 +161,7 @@ async def test_a_cancellation_during_a_commit_takes_effect_after_it(
                     await anyio.sleep(LONG)
             assert len(numbers) == 1
             await acknowledged(client, placed.cl_ord_id)
-            # No cancellation is left behind.
+            # No cancellation is still pending.
             await place_order(client)
 
 
@@ -187,7 +187,7 @@ async def cancel_in_commit(loop: Loop, disk: SlowDisk, cancel: Callable[[], obje
 
 @pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
 @pytest.mark.parametrize(("owner", "method"), [(SqliteFolder, "open"), (SqliteStore, "close")])
-async def test_opening_and_closing_a_store_do_not_hold_up_the_loop(
+async def test_opening_and_closing_a_store_do_not_block_the_loop(
     loop: Loop, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: type, method: str
 ) -> None:
     original, begun, allowed = getattr(owner, method), threading.Event(), threading.Event()

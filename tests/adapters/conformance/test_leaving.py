@@ -1,4 +1,4 @@
-"""Leaving: by logout, by an exception, in every state, and from several tasks at once."""
+"""Leaving a client: by logout, by an exception, in every state, and from several tasks at once."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def test_an_exception_propagates_unchanged_after_an_orderly_logout(
     assert client.ended.clean
 
 
-async def test_leaving_does_not_wait_for_a_connection_attempt(
+async def test_leaving_the_context_does_not_wait_for_a_connection_attempt(
     loop: Loop, sandbox: Sandbox, relay: Relay
 ) -> None:
     with listening(keep_silent) as silent:
@@ -174,7 +174,9 @@ async def test_both_sides_log_out_at_once(loop: Loop, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.usefixtures("brief_logouts")
-async def test_a_venue_that_does_not_answer_the_logout(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_venue_that_does_not_answer_the_logout_ends_the_session_uncleanly(
+    loop: Loop, sandbox: Sandbox
+) -> None:
     def ignore(peer: Acceptor) -> None:
         peer.send(report())
         keep_silent(peer.connection)
@@ -209,7 +211,7 @@ async def test_a_logout_while_shaking_hands(loop: Loop, sandbox: Sandbox, relay:
         keep_silent(connection)
 
     with listening(say_nothing) as silent:
-        # A thread cannot be interrupted in the handshake, a task can.
+        # A thread cannot be interrupted in the handshake, but a task can.
         timeout = 0.5 if loop.name == "blocking" else 2 * LONG
         settings = options(sandbox, port=relay.port, reconnect=AT_ONCE, timeout=timeout)
         async with loop.client("KalshiNR", **settings) as client:
@@ -241,7 +243,7 @@ async def test_a_logout_while_logging_on(loop: Loop, sandbox: Sandbox) -> None:
         assert not client.is_logged_on
 
 
-async def test_a_client_can_stop_and_leave_while_the_venue_is_down(
+async def test_a_client_can_stop_reconnecting_and_be_left_while_the_venue_is_down(
     loop: Loop, sandbox: Sandbox, relay: Relay
 ) -> None:
     soon = ReconnectPolicy(initial=0.01, cap=0.01, maintenance=None)

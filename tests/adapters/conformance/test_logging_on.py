@@ -1,4 +1,4 @@
-"""Logons that are refused or not answered, by kind."""
+"""Logons that the venue refuses or does not answer."""
 
 from __future__ import annotations
 
@@ -40,40 +40,40 @@ def refused(loop: Loop, settings: Any, kind: type[AdapterError] = LogonRefusedEr
     return loop.run(main)
 
 
-def test_a_key_that_does_not_match(loop: Loop, sandbox: Sandbox) -> None:
+def test_a_key_that_does_not_match_the_key_id_is_refused(loop: Loop, sandbox: Sandbox) -> None:
     stranger = ClientKey.generate(ed25519_key=True)
     error = refused(loop, options(sandbox, private_key=stranger.private_key_pem))
     assert "private key belongs to this API key id" in str(error)
     assert not error.retryable
 
 
-def test_an_unknown_key(loop: Loop, sandbox: Sandbox) -> None:
+def test_an_unknown_key_is_refused(loop: Loop, sandbox: Sandbox) -> None:
     assert "check the API key id" in str(refused(loop, options(sandbox, key_id=str(uuid4()))))
 
 
-def test_the_port_of_another_session_type(loop: Loop, sandbox: Sandbox) -> None:
+def test_a_logon_at_the_port_of_another_session_type_is_refused(loop: Loop, sandbox: Sandbox) -> None:
     port = sandbox.server.port("prediction", "KalshiMD")
     assert "TargetCompID" in str(refused(loop, options(sandbox, port=port)))
 
 
-async def test_the_first_message_finds_its_check_compiled(
+async def test_the_checks_of_messages_are_compiled_before_the_first_message_is_sent(
     loop: Loop, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiled = []
 
-    def noting(layout: Any, place: Any) -> Any:
+    def compile_and_record(layout: Any, place: Any) -> Any:
         if place.sender is Sender.CLIENT:
             compiled.append(layout.msg_type)
         return checker(layout, place)
 
-    monkeypatch.setattr(send_validator, "checker", noting)
+    monkeypatch.setattr(send_validator, "checker", compile_and_record)
     async with loop.client("KalshiNR", **options(sandbox)) as client:
         assert compiled == ["D", "G", "F", "q", "UOG", "U1"]
         await client.send(order())
         assert len(compiled) == 6
 
 
-async def test_a_second_connection_with_the_same_key(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_second_connection_with_the_same_key_is_refused(loop: Loop, sandbox: Sandbox) -> None:
     async with loop.client("KalshiNR", **options(sandbox)):
         second = loop.client("KalshiNR", **options(sandbox))
         with pytest.raises(LogonRefusedError, match="another connection uses this API key") as caught:
@@ -95,7 +95,7 @@ async def test_an_invalid_logon_is_refused(loop: Loop, sandbox: Sandbox) -> None
         (talk_nonsense, 0.5, "did not answer the Logon in time"),
     ],
 )
-def test_a_peer_that_does_not_log_on(
+def test_a_peer_that_does_not_answer_the_logon_is_reported(
     loop: Loop, sandbox: Sandbox, handler: Any, timeout: float, text: str
 ) -> None:
     with listening(handler) as port:

@@ -222,7 +222,7 @@ async def test_messages_are_read_when_writing_fails(
     with listening(say_and_go, GOOD.ssl_context() if secure else None) as port:
         settings = options(sandbox, port=port, tls=TRUST if secure else Plaintext())
         async with loop.client("KalshiNR", **settings) as client:
-            # The event loop is blocked meanwhile, so nothing is read before the order is written.
+            # This blocks the event loop, so nothing is read before the order is written.
             entered.set()
             assert text.wait(LONG)
             await client.send(order())
@@ -280,7 +280,7 @@ async def test_without_resend_unknown_outcomes_are_reported(loop: Loop) -> None:
 
 
 @pytest.mark.parametrize("durable", [False, True], ids=["in memory", "on disk"])
-async def test_with_resend_nothing_is_lost(loop: Loop, tmp_path: Path, durable: bool) -> None:
+async def test_with_resend_no_report_is_lost(loop: Loop, tmp_path: Path, durable: bool) -> None:
     async def reports_of(client: Any, cl_ord_id: str) -> list[MessageReceived]:
         found: list[MessageReceived] = []
         async for event in client.events(LONG):
@@ -356,7 +356,9 @@ async def test_unconfirmed_messages_are_redelivered(loop: Loop, tmp_path: Path, 
 
 
 @pytest.mark.parametrize("how", ["receive", "events", "messages"])
-async def test_a_second_taker_is_refused_and_confirms_nothing(loop: Loop, tmp_path: Path, how: str) -> None:
+async def test_a_second_concurrent_receive_is_refused_and_confirms_nothing(
+    loop: Loop, tmp_path: Path, how: str
+) -> None:
     """While another task or thread may still process a message, no other call may confirm it."""
 
     async def take(client: Any) -> Any:
@@ -428,7 +430,7 @@ async def test_after_a_crash_iteration_reports_losses_until_they_are_confirmed(
     settings = options(sandbox, port=relay.port, store=tmp_path)
     lost = order()
     with contextlib.suppress(OutcomesUnknownError):
-        # A process that dies here has learned nothing.
+        # A process that dies here has not confirmed anything.
         async with loop.client("KalshiNR", **settings) as client:
             relay.swallow("client")
             await client.send(lost)
@@ -488,10 +490,11 @@ async def test_an_internal_error_is_raised_and_not_hidden(
     settings = options(sandbox, port=relay.port, reconnect=AT_ONCE, heart_bt_int=SHORTEST)
     async with loop.client("KalshiNR", **settings) as client:
         monkeypatch.setattr(ClientCore, method, fail)
-        if method == "wrote":  # the adapter decides which of the two methods it uses
+        if method == "wrote":  # which of the two methods is called depends on the adapter
             monkeypatch.setattr(ClientCore, "flush", fail)
         if method in {"receive", "wrote"}:
-            # In the thread of a blocking call it is raised unchanged: a signal handler may have raised it.
+            # A blocking call raises it unchanged in its own thread, because a signal handler may have raised
+            # it.
             with contextlib.suppress(Mistake):
                 await client.send(order())
         elif method != "tick":

@@ -1,5 +1,5 @@
-"""State and sequence numbers of every client: readable at any time, settable where that makes sense, with
-every consequence reported."""
+"""State and sequence numbers of every client: readable at any time, settable where this makes sense, and all
+consequences are reported."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ RESETTING = sorted(name for name, kind in DIALECT.session_types.items() if kind.
 
 
 def at_venue(sandbox: Sandbox) -> SeqNums:
-    """Return the venue's numbers of a session that it keeps."""
+    """Return the venue's sequence numbers of a session that it stores."""
     key_id = str(sandbox.options(ME, "prediction", SESSION)["key_id"])
     found = sandbox.server.inspect(lambda model: model.seq_nums(key_id, SESSION))
     assert found is not None
     return found
 
 
-def stand(numbers: SequenceNumbers) -> tuple[int, int, int]:
+def as_pair(numbers: SequenceNumbers) -> tuple[int, int, int]:
     return numbers.next_outgoing, numbers.next_incoming, numbers.next_unconfirmed
 
 
@@ -46,11 +46,11 @@ def files_of(folder: Path) -> list[Path]:
 
 
 class Crash(Exception):
-    """An exception of the user's code in the middle of an event."""
+    """An exception of the user's code while it handles an event."""
 
 
 async def begun(loop: Loop, sandbox: Sandbox, store: Path | MemoryStore) -> Options:
-    """Trade under new numbers, and leave; return the options that continue the session."""
+    """Trade with new numbers and log out; return the options that continue the session."""
     settings = options(sandbox, SESSION, store=store)
     async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
         await place_order(client)
@@ -79,18 +79,18 @@ async def test_state_and_numbers_can_be_read_at_any_time(
     client: Any = loop.client(SESSION, **settings, reset_seq_num=True)
     assert client.state == State.DISCONNECTED
     assert not client.is_reconnecting
-    # There is no file yet, and reading creates none.
-    assert stand(client.numbers) == (1, 1, 1)
+    # There is no file yet, and reading does not create one.
+    assert as_pair(client.numbers) == (1, 1, 1)
     assert files_of(tmp_path) == []
     async with client:
         assert client.state == State.ESTABLISHED
         await event_of(client, LoggedOn)
-        assert stand(client.numbers) == (2, 2, 1)
+        assert as_pair(client.numbers) == (2, 2, 1)
         await client.send(order())
         report: Any = await acknowledged(client)
         seen = report.header.msg_seq_num
-        # Its number is confirmed when the next event is requested.
-        assert stand(client.numbers) == (3, seen + 1, seen)
+        # The report's number is confirmed when the next event is requested.
+        assert as_pair(client.numbers) == (3, seen + 1, seen)
         assert client.logged_on.flags["use_dollars"] is True
         assert not client.is_reconnecting
     assert client.state == State.DISCONNECTED
@@ -98,7 +98,7 @@ async def test_state_and_numbers_can_be_read_at_any_time(
     assert left.next_outgoing == 4  # with the Logout
     assert left.next_incoming == left.next_unconfirmed
     assert not left.reset_due
-    # Another process, which has only the file, reads the same.
+    # Another process, which has only the file, reads the same numbers.
     assert loop.client(SESSION, **settings).numbers == left
     assert at_venue(sandbox).incoming == left.next_outgoing
 
@@ -124,7 +124,7 @@ async def test_the_state_of_a_reconnecting_client_is_reconnecting(loop: Loop, sa
         assert not client.is_reconnecting
 
 
-async def test_the_state_after_a_reconnect_is_not_reconnecting(loop: Loop, sandbox: Sandbox) -> None:
+async def test_the_state_after_a_reconnect_is_logged_on(loop: Loop, sandbox: Sandbox) -> None:
     with Relay(sandbox.server.port("prediction", SESSION)) as relay:
         settings = options(sandbox, SESSION, port=relay.port, reconnect=AT_ONCE)
         async with loop.client(SESSION, **settings) as client:
@@ -151,9 +151,9 @@ async def test_the_next_logon_uses_the_set_numbers(loop: Loop, sandbox: Sandbox,
         client = loop.client(SESSION, **options(sandbox, SESSION, store=store))
         now = at_venue(sandbox)
         lost = client.set_numbers(next_outgoing=now.incoming, next_incoming=now.outgoing)
-        # Nothing is known of earlier messages, so all of them count as skipped.
+        # The new store knows no earlier messages, so all of them count as skipped.
         assert lost == (MessagesLost(1, now.outgoing - 1),)
-        assert stand(client.numbers) == (now.incoming, now.outgoing, now.outgoing)
+        assert as_pair(client.numbers) == (now.incoming, now.outgoing, now.outgoing)
         async with client:
             logon = await event_of(client, LoggedOn)
             assert not logon.reset
@@ -169,19 +169,19 @@ async def test_set_numbers_are_durable_and_setting_them_twice_is_harmless(
     client = loop.client(SESSION, **settings)
     for _ in range(2):
         client.set_numbers(next_outgoing=70, next_incoming=7)
-        # As another process would read it.
-        assert stand(loop.client(SESSION, **settings).numbers) == (70, 7, 7)
+        # A new client reads the file as another process would.
+        assert as_pair(loop.client(SESSION, **settings).numbers) == (70, 7, 7)
     assert client.set_numbers(next_outgoing=70, next_incoming=7) == ()
     assert client.set_numbers(next_outgoing=5) == ()
-    assert stand(client.numbers) == (5, 7, 7)
+    assert as_pair(client.numbers) == (5, 7, 7)
     assert client.set_numbers(next_incoming=9) == (MessagesLost(7, 8),)
     assert client.set_numbers(next_incoming=1) == ()
-    assert stand(client.numbers) == (5, 1, 1)
-    # The store is consistent: it is not mistaken for an older copy of itself.
+    assert as_pair(client.numbers) == (5, 1, 1)
+    # The store is consistent: it is not taken for an outdated copy.
     assert client.set_numbers(next_outgoing=LAST_NUMBER, next_incoming=LAST_NUMBER) == (
         MessagesLost(1, LAST_NUMBER - 1),
     )
-    assert stand(loop.client(SESSION, **settings).numbers) == (LAST_NUMBER,) * 3
+    assert as_pair(loop.client(SESSION, **settings).numbers) == (LAST_NUMBER,) * 3
 
 
 @pytest.mark.parametrize("number", [0, -1, LAST_NUMBER + 1, 10**40, True, 1.0, "7"])
@@ -199,7 +199,7 @@ async def test_an_invalid_number_is_refused_and_changes_nothing(
             client.set_numbers(**given)
     with pytest.raises(LocalProtocolError, match="no number to set"):
         client.set_numbers()
-    assert stand(client.numbers) == (3, 4, 4)
+    assert as_pair(client.numbers) == (3, 4, 4)
 
 
 @pytest.mark.parametrize("session", RESETTING)
@@ -211,7 +211,7 @@ async def test_session_types_that_reset_their_numbers_refuse_to_set_them(
         client.set_numbers(next_outgoing=2)
     with pytest.raises(LocalProtocolError, match="nothing to reset"):
         client.reset_numbers()
-    assert stand(client.numbers) == (1, 1, 1)
+    assert as_pair(client.numbers) == (1, 1, 1)
     assert files_of(tmp_path) == []
 
 

@@ -1,4 +1,4 @@
-"""Every client reports the same to observers and logs, without secrets."""
+"""Every client reports the same to observers and in logs, without secrets."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ async def test_no_secret_is_shown_anywhere(
     assert raising.calls == 1
     for name in ("connection", "session", "wire"):
         assert f"kalshi_fix_adapters.{name}: KalshiNR prediction: " in shown
-    assert shown.count("|35=D|") == 2  # in the wire log and by `logging`
+    assert shown.count("|35=D|") == 2  # once in the wire log and once through `logging`
 
 
 async def test_the_command_reads_the_wire_log(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:

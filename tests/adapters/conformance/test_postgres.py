@@ -27,7 +27,7 @@ def durable(sandbox: Sandbox, dsn: str, **changes: Any) -> Any:
     return options(sandbox, "KalshiRT", store=PostgresDatabase(dsn, "none", lease=600), **changes)
 
 
-async def test_a_commit_whose_answer_is_lost_ends_the_session_and_uses_a_number(
+async def test_a_commit_whose_answer_is_lost_ends_the_session_and_uses_up_the_number(
     loop: Loop, sandbox: Sandbox, server: Server, database: str, execute: Execute
 ) -> None:
     with Relay(server) as relay:
@@ -50,13 +50,13 @@ async def test_a_commit_whose_answer_is_lost_ends_the_session_and_uses_a_number(
         [(committed,)] = execute(NUMBERS)
         assert committed == before + 1
         async with loop.client("KalshiRT", **found) as client:
-            # The venue has not received it; its number is not used again, and the order is listed.
+            # The venue has not received the order. Its number is not used again, and its outcome is reported.
             unknown = await event_of(client, OutcomesUnknown)
             assert unknown.request_ids == (placed.cl_ord_id,)
             assert await place_order(client) > before
 
 
-async def test_a_client_that_was_taken_over_ends_and_sends_nothing_more(
+async def test_a_client_whose_store_was_taken_over_ends_and_sends_nothing_more(
     loop: Loop, sandbox: Sandbox, dsn: str, execute: Execute
 ) -> None:
     async with loop.client("KalshiRT", **durable(sandbox, dsn), reset_seq_num=True) as client:

@@ -100,7 +100,7 @@ def test_waiting_bytes_are_bounded() -> None:
         tls.encrypt(b"x")
 
 
-def test_waiting_bytes_may_fail_to_be_written() -> None:
+def test_an_error_while_writing_waiting_bytes_is_raised() -> None:
     tls, inner, memory = renegotiating()
     inner.begin()
     tls.encrypt(b"a")
@@ -115,7 +115,7 @@ def test_waiting_bytes_may_fail_to_be_written() -> None:
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not on this machine")
-def test_openssl_renegotiates_while_we_write(tmp_path: Path) -> None:
+def test_renegotiation_with_openssl_while_we_write(tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(GOOD.private_key_pem)
     (tmp_path / "certificate").write_bytes(GOOD.certificate_pem)
     port = unused_port()
@@ -177,7 +177,7 @@ class Socket:
         raise ssl.SSLWantReadError
 
 
-def test_a_blocking_client_waits_to_read_before_it_writes_on() -> None:
+def test_a_blocking_client_waits_until_it_can_read_before_it_continues_to_write() -> None:
     transport = Transport(Socket())  # type: ignore[arg-type]
     assert transport.write(bytearray(b"a")) == 0
     assert transport.write_wants_read

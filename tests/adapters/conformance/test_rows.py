@@ -1,4 +1,4 @@
-"""Rows of the user and the events they are about: after a crash both are stored or neither is."""
+"""Rows of the user and the events they belong to: after a crash either both are stored or neither is."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SESSION = "KalshiNR"
 
 
 class Crash(Exception):
-    """An exception of the user's code in the middle of an event."""
+    """An exception of the user's code while it handles an event."""
 
 
 async def report(client: Any) -> str:
@@ -55,8 +55,8 @@ async def test_rows_are_present_at_the_next_start(loop: Loop, sandbox: Sandbox, 
 async def test_rows_and_events_are_confirmed_together_or_not_at_all(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Crash once in the middle of each event: while it is handled, also if an order is sent meanwhile, whose
-    commit must not include its rows."""
+    """Crash while each event is handled, once also after sending an order, whose commit must not include the
+    rows of the event."""
     settings = options(sandbox, "KalshiRT", store=tmp_path)
     seen: list[str] = []
     async with loop.client("KalshiRT", **settings, reset_seq_num=True) as client:
@@ -71,7 +71,7 @@ async def test_rows_and_events_are_confirmed_together_or_not_at_all(
                 await client.send(order())
                 seen.append(await report(client))
                 client.rows[seen[-1]] = len(seen)
-                again = await report(client)  # which confirms the previous one
+                again = await report(client)  # which confirms the previous event
                 client.rows[again] = "halfway"
                 await client.send(order())
                 raise Crash
@@ -88,7 +88,7 @@ async def test_rows_and_events_are_confirmed_together_or_not_at_all(
     assert len(seen) == len(set(seen)) == 10
 
 
-async def test_a_row_about_no_event_is_written_when_the_next_event_is_requested(
+async def test_a_row_without_an_event_is_written_when_the_next_event_is_requested(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     settings = options(sandbox, SESSION, store=tmp_path)

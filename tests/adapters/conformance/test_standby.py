@@ -43,7 +43,7 @@ async def test_a_standby_takes_over_and_continues_the_numbers(
             await place_order(primary)
             entered.set()
             await loop.until(waits)
-            # The standby has read the number that the primary has used, and nothing is committed after it.
+            # The standby reads the number that the primary has used; the primary commits nothing after it.
             assert client.numbers.next_outgoing == 3
         leaves.set()
 
@@ -54,7 +54,7 @@ async def test_a_standby_takes_over_and_continues_the_numbers(
         client = loop.client("KalshiRT", **durable(sandbox, tmp_path))
         async with client.standby(every=EVERY, on_wait=note) as standby:
             assert isinstance(reasons[0], StoreInUseError)
-            # Logon, order and Logout of the primary, and the Logon.
+            # Logon, order and Logout of the primary, then the Logon of the standby.
             assert standby.numbers.next_outgoing == 5
             assert await place_order(standby) == 5
         await loop.until(leaves)
@@ -78,7 +78,9 @@ async def test_a_lost_store_ends_the_process_with_its_own_status(
     assert isinstance(exited.value.__cause__, SendFailedError)
 
 
-async def test_an_exception_of_the_user_is_passed_on(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_an_exception_of_the_user_is_raised_unchanged(
+    loop: Loop, sandbox: Sandbox, tmp_path: Path
+) -> None:
     with pytest.raises(KeyError):
         async with loop.client("KalshiRT", **durable(sandbox, tmp_path, reset_seq_num=True)).standby():
             raise KeyError
@@ -87,7 +89,7 @@ async def test_an_exception_of_the_user_is_passed_on(loop: Loop, sandbox: Sandbo
         pass
 
 
-async def test_a_store_that_no_wait_will_open_is_not_waited_for(
+async def test_a_standby_does_not_wait_for_a_store_that_can_never_be_opened(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
@@ -129,7 +131,7 @@ def test_a_standby_needs_a_place_for_its_store_and_reconnects(
 
 
 @pytest.mark.parametrize(("given", "used"), [(None, 0.2), (3.0, 3.0)])
-def test_the_first_logon_is_tried_often(
+def test_a_standby_repeats_its_first_logon_at_short_intervals(
     loop: Loop, sandbox: Sandbox, tmp_path: Path, given: float | None, used: float
 ) -> None:
     policy = ReconnectPolicy(key_in_use=given, cap=7.0)

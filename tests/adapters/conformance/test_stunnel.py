@@ -115,26 +115,29 @@ def to_venue(binary: str, tmp_path: Path, sandbox: Sandbox) -> Iterator[Tunnel]:
         yield running
 
 
-async def test_an_order_through_stunnel(loop: Loop, sandbox: Sandbox, to_venue: Tunnel) -> None:
+async def test_an_order_is_acknowledged_through_stunnel(
+    loop: Loop, sandbox: Sandbox, to_venue: Tunnel
+) -> None:
     async with loop.client("KalshiNR", **through(sandbox, to_venue)) as client:
         await place_order(client)
     assert (client.ended.reason, client.ended.clean) == (CloseReason.LOGGED_OUT, True)
 
 
 def refused(loop: Loop, sandbox: Sandbox, running: Tunnel) -> None:
-    """Assert that a client cannot log on through this tunnel, and reports the cause as far as it is known."""
+    """Assert that a client cannot log on through this tunnel and reports the cause as far as it can know
+    it."""
 
     async def main() -> None:
         async with loop.client("KalshiNR", **through(sandbox, running)):
             pytest.fail("it has connected")
 
-    # A reset may arrive before the client first reads from its connection.
+    # A connection reset may arrive before the client first reads.
     text = "closed the connection before it answered the Logon|cannot be reached"
     with pytest.raises((LogonFailedError, ConnectionFailedError), match=text):
         loop.run(main)
 
 
-def test_stunnel_that_does_not_trust_the_venue(
+def test_a_venue_that_stunnel_does_not_trust_is_a_failed_connection(
     binary: str, loop: Loop, tmp_path: Path, sandbox: Sandbox
 ) -> None:
     server, stranger = sandbox.server, Authority().certificate_pem.decode()
@@ -144,12 +147,14 @@ def test_stunnel_that_does_not_trust_the_venue(
         running.wait_for(re.compile("certificate verify failed"))
 
 
-def test_stunnel_with_nothing_behind_it(binary: str, loop: Loop, tmp_path: Path, sandbox: Sandbox) -> None:
+def test_stunnel_without_a_server_is_a_failed_connection(
+    binary: str, loop: Loop, tmp_path: Path, sandbox: Sandbox
+) -> None:
     with tunnel(binary, tmp_path, "127.0.0.1", unused_port(), sandbox.ca_pem) as running:
         refused(loop, sandbox, running)
 
 
-async def test_stunnel_that_dies(loop: Loop, sandbox: Sandbox, to_venue: Tunnel) -> None:
+async def test_the_death_of_stunnel_is_a_disconnect(loop: Loop, sandbox: Sandbox, to_venue: Tunnel) -> None:
     async with loop.client("KalshiNR", **through(sandbox, to_venue)) as client:
         to_venue.stop()
         ended = await event_of(client, SessionEnded)

@@ -19,7 +19,7 @@ from tests.adapters.net.peers import unused_port
 from tests.adapters.net.tls_cases import HOST, TLS_CASES, TlsCase
 
 NOWHERE = "192.0.2.1"
-"""RFC 5737: an address that nothing uses."""
+"""An address of the range that RFC 5737 reserves for documentation; no host has it."""
 
 
 def failure(loop: Loop, sandbox: Sandbox, **changes: Any) -> KalshiFixError:

@@ -67,11 +67,11 @@ async def test_unknown_codes_are_sent_when_allowed(loop: Loop, sandbox: Sandbox)
     async with loop.client("KalshiNR", **options(sandbox)) as client:
         with pytest.raises(InvalidMessageError, match="TimeInForce"):
             await client.send(newer)
-        assert await client.send(newer, allow_unknown_codes=True) == 2  # the refused one used no number
+        assert await client.send(newer, allow_unknown_codes=True) == 2  # the refused message used no number
 
 
 @pytest.mark.parametrize("session", SESSIONS)
-async def test_every_session_type_has_its_client(loop: Loop, sandbox: Sandbox, session: str) -> None:
+async def test_every_session_type_has_a_client(loop: Loop, sandbox: Sandbox, session: str) -> None:
     async with loop.client(session, **options(sandbox, session)) as client:
         assert client.logged_on.logon.header.sender_comp_id == session
 
@@ -96,7 +96,7 @@ async def test_a_client_can_be_opened_again_and_without_a_context(loop: Loop, sa
             await client.logout("enough")
             assert client.ended.clean
             await client.open()
-            # The answer to that order was not taken.
+            # The answer to the order of the first session was not taken.
             with pytest.raises(OutcomesUnknownError):
                 await gather(client.messages(LONG))
             await place_order(client)
@@ -141,7 +141,7 @@ async def test_waiting_without_an_event_times_out(loop: Loop, sandbox: Sandbox) 
         for timeout in (0, 0.01, -1):
             with pytest.raises(ClientTimeoutError, match="no event within"):
                 await client.receive(timeout)
-        # Waiting events are returned without waiting, too.
+        # With a timeout of zero, queued events are still returned.
         await client.test_request(LONG)
         assert await client.receive(0)
 
@@ -195,7 +195,7 @@ async def test_a_venue_that_stops_reading_blocks_senders_until_it_reads_again(
 
 
 @pytest.mark.usefixtures("brief_logouts")
-async def test_a_client_leaves_a_venue_that_never_reads_again_in_time(loop: Loop, sandbox: Sandbox) -> None:
+async def test_leaving_a_venue_that_never_reads_again_ends_in_time(loop: Loop, sandbox: Sandbox) -> None:
     done = threading.Event()
     big = order(symbol="X" * 20_000)
 

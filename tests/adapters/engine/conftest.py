@@ -1,4 +1,4 @@
-"""The fixture with which most of these tests begin."""
+"""The client fixture of these tests."""
 
 from __future__ import annotations
 

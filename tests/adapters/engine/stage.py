@@ -27,11 +27,12 @@ ENDPOINT = Endpoint("venue.example", 1)
 
 
 def plan(name: str = "KalshiNR", *, session: dict[str, Any] | None = None, **changes: Any) -> ConnectionPlan:
-    """Return a client's plan: `session` changes the session's settings, the keywords its own."""
+    """Return a client's plan; `session` changes settings of the session, keywords change settings of the
+    plan."""
     if isinstance(changes.get("store"), Path):
         changes["store"] = SqliteFolder(changes["store"])
     session = session or {}
-    # Its own codec, because the work of quiet moments depends on all messages that a codec has decoded.
+    # A separate codec for each plan, because idle work depends on all messages that a codec has decoded.
     own = {} if "dialect" in session else {"codec": Codec(DIALECT)}
     return ConnectionPlan(ENDPOINT, Tls(), config(Role.INITIATOR, name, **(own | session)), 10.0, **changes)
 
@@ -54,7 +55,7 @@ def report(cl_ord_id: str) -> ExecutionReport:
 
 
 class FailingStore(MemoryStore):
-    """A store whose disk becomes full on request, in one of its methods."""
+    """A store in which a chosen method fails, as if the disk were full."""
 
     fails: str | None = None
     """The method's name."""
@@ -74,7 +75,7 @@ class FailingStore(MemoryStore):
 
     @durable.setter
     def durable(self, value: int) -> None:
-        """Do nothing: it is constant."""
+        """Do nothing; the value is constant."""
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
         self._call("record_sent")
@@ -91,7 +92,7 @@ class Stage:
     def __init__(self, the_plan: ConnectionPlan | None = None) -> None:
         self.clock = Clock()
         self.drawn = 0.5
-        """The value of every random draw."""
+        """The result of every random draw."""
         self.woken = 0
         self._committed = threading.Event()
         self.core = ClientCore(
@@ -106,7 +107,7 @@ class Stage:
         self.venue_settings: dict[str, Any] = {}
         self.at_venue: list[Event] = []
         self.attempts: list[tuple[float, Attempt]] = []
-        """Each with the seconds since the beginning."""
+        """Events, each with the seconds since the beginning."""
         self.fails: KalshiFixError | None = None
         """The error of attempts to connect; None lets them succeed."""
         self.refuses: str | None = None
@@ -131,7 +132,7 @@ class Stage:
         self.woken += 1
 
     def open(self) -> None:
-        """Begin, and run everything that is due at once."""
+        """Begin, and run everything that is due immediately."""
         self.core.begin()
         self.run()
 
@@ -185,7 +186,7 @@ class Stage:
         assert connection.holds_back or session.data_to_send() == b""
 
     def accept(self) -> None:
-        """Complete the transport of an attempt."""
+        """Complete a connection attempt."""
         settings = config(Role.ACCEPTOR, self.core.plan.config.session_type.name, **self.venue_settings)
         self._venue = Session(settings, self.venue_store)
         self._venue.connect(self.clock.now)
@@ -254,7 +255,7 @@ class Stage:
         self.run()
 
     def take(self) -> list[ClientEvent]:
-        """Take all waiting events; the last one stays unconfirmed."""
+        """Take all waiting events; the last event stays unconfirmed."""
         taken = []
         while len(self.core._queue):
             event = self.core.take()
@@ -276,7 +277,7 @@ class Stage:
 
 
 def opened(the_plan: ConnectionPlan | None = None, before: Callable[[Stage], object] | None = None) -> Stage:
-    """Return a client that is logged on, and whose first events were taken."""
+    """Return a client that is logged on and has taken its first events."""
     stage = Stage(the_plan)
     if before is not None:
         before(stage)

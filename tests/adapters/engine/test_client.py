@@ -1,4 +1,4 @@
-"""A client's core against a venue in memory: its life, its queue, its confirmations. Virtual time."""
+"""A client's core against a venue in memory, in virtual time: life cycle, queue and confirmations."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from tests.helpers import order
 DOWN = ConnectionFailedError("venue.example:1 cannot be reached")
 
 
-# --- a life
+# --- the life of a client
 
 
-def test_from_the_first_attempt_to_the_last_event() -> None:
+def test_the_life_of_a_client_from_the_first_attempt_to_the_last_event() -> None:
     stage = Stage()
     core = stage.core
     assert core.over
@@ -67,7 +67,7 @@ def test_from_the_first_attempt_to_the_last_event() -> None:
     core.close(clean=True)
 
 
-def test_before_it_begins_nothing_is_sent_or_received() -> None:
+def test_before_a_client_begins_nothing_is_sent_or_received() -> None:
     core = Stage().core
     with pytest.raises(NotConnectedError, match="is not open"):
         core.send(order())
@@ -102,7 +102,7 @@ def test_the_first_connection_is_tried_once() -> None:
 
 
 @pytest.mark.parametrize("comes_up", [True, False])
-def test_leaving_during_a_connection_attempt(comes_up: bool) -> None:
+def test_leaving_during_a_connection_attempt_ends_the_attempt(comes_up: bool) -> None:
     stage = Stage()
     stage.core.begin()
     assert stage.core.next_attempt() is not None
@@ -121,7 +121,7 @@ def test_leaving_during_a_connection_attempt(comes_up: bool) -> None:
     assert "it was left" in str(stage.core.closed_error())
 
 
-def test_leaving_in_the_middle_of_the_logon() -> None:
+def test_leaving_during_the_logon_ends_the_session() -> None:
     stage = Stage()
     stage.mute = True
     stage.open()
@@ -193,7 +193,7 @@ def test_the_bytes_of_waiting_events_are_bounded() -> None:
     for _ in range(2):
         stage.core.take()
         reads.append(stage.core.wants_read)
-    assert reads == [False, False, True]  # again at half of the bound
+    assert reads == [False, False, True]  # reading resumes at half of the bound
     stage.run()
     rest = stage.take()
     assert ReadingResumed() in rest
@@ -204,7 +204,7 @@ def test_the_bytes_of_waiting_events_are_bounded() -> None:
 # --- messages
 
 
-def test_how_long_a_heartbeat_takes(stage: Stage) -> None:
+def test_round_trips_of_test_requests_are_measured(stage: Stage) -> None:
     test_req_id = stage.core.test_request()
     assert stage.core.round_trip(test_req_id) is None
     stage.clock.advance(0.25)
@@ -233,7 +233,7 @@ def test_unclaimed_round_trips_are_bounded(monkeypatch: pytest.MonkeyPatch) -> N
 # --- a venue that does not read
 
 
-def test_senders_must_wait_while_the_venue_does_not_read(stage: Stage) -> None:
+def test_senders_wait_while_the_venue_does_not_read(stage: Stage) -> None:
     while not stage.core.congested:
         stage.core.send(order())
     sent = len(stage.core.output)
@@ -254,7 +254,7 @@ def full(limit: int = 4) -> Stage:
     return stage
 
 
-def test_at_the_bound_reading_stops_and_the_user_is_notified_first() -> None:
+def test_reading_stops_when_the_queue_is_full_and_the_user_is_notified_first() -> None:
     stage = full()
     assert not stage.core.wants_read
     stage.say(report("late"))
@@ -271,7 +271,7 @@ def test_at_the_bound_reading_stops_and_the_user_is_notified_first() -> None:
     assert stage.ids() == ["2", "3", "late"]
 
 
-def test_the_bound_of_the_queue_applies_in_place_of_the_sessions() -> None:
+def test_the_bound_of_the_queue_replaces_that_of_the_session() -> None:
     """A session with explicit confirmation bounds its unconfirmed events; the client bounds its queue."""
     stage = opened(plan(session={"max_events": 2}))
     for number in range(5):
@@ -336,7 +336,7 @@ def confirmed(stage: Stage) -> int:
 def test_requesting_the_next_event_confirms_the_previous_one() -> None:
     stage = rt()
     stage.say(report("a"), report("b"))
-    assert confirmed(stage) == 1  # only LoggedOn was taken
+    assert confirmed(stage) == 1  # only LoggedOn has been taken
     stage.core.take()
     assert confirmed(stage) == 2
     stage.core.take()
@@ -363,7 +363,9 @@ def test_leaving_without_an_exception_confirms_the_last_event(clean: bool, reach
 
 
 @pytest.mark.parametrize(("is_over", "reached"), [(False, 2), (True, 4)])
-def test_leaving_does_not_confirm_an_event_another_thread_may_process(is_over: bool, reached: int) -> None:
+def test_leaving_does_not_confirm_an_event_that_another_thread_may_still_process(
+    is_over: bool, reached: int
+) -> None:
     stage = opened(plan("KalshiRT"))
     core = stage.core
     core._has_ended = lambda _: is_over
@@ -378,7 +380,7 @@ def test_leaving_does_not_confirm_an_event_another_thread_may_process(is_over: b
     assert store.next_incoming == reached
 
 
-def test_one_order_of_events_over_all_connections() -> None:
+def test_events_keep_their_order_across_connections() -> None:
     stage = rt()
     stage.say(report("a"), report("b"))
     stage.cut()
@@ -396,7 +398,7 @@ def test_one_order_of_events_over_all_connections() -> None:
     assert not any(event.poss_dup for event in events if isinstance(event, MessageReceived))
 
 
-def test_events_can_be_confirmed_after_the_end() -> None:
+def test_events_can_be_confirmed_after_the_session_has_ended() -> None:
     stage = rt(reconnect=None)
     stage.say(report("a"))
     stage.cut()
@@ -416,7 +418,7 @@ def test_an_unwritable_wire_log_is_a_configuration_error(tmp_path: Any) -> None:
 # --- timers
 
 
-def test_the_due_time_through_the_life_of_a_client() -> None:
+def test_the_due_time_follows_the_state_of_the_client() -> None:
     unchecked = {"heart_bt_int": 30, "sending_time_tolerance": None}
     stage = Stage(plan(reconnect=ReconnectPolicy(), session=unchecked))
     core, clock = stage.core, stage.clock
@@ -449,7 +451,7 @@ def test_the_due_time_through_the_life_of_a_client() -> None:
     assert core.due() is None
 
 
-def test_each_tick_compiles_one_check_and_the_answer_to_the_logon_is_read_after_the_last(
+def test_each_tick_compiles_one_check_and_the_answer_to_the_logon_is_read_after_the_last_tick(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stage = Stage()
@@ -466,7 +468,7 @@ def test_each_tick_compiles_one_check_and_the_answer_to_the_logon_is_read_after_
     core.begin()
     assert core.next_attempt() is not None
     stage.accept()
-    # The session's timers are served after each.
+    # The session's timers are handled after each check.
     assert timers == [(2, False, True), (1, False, True), (0, True, False)]
     stage.run()
     assert core.is_logged_on
@@ -489,7 +491,7 @@ def test_a_client_that_is_left_compiles_no_more(monkeypatch: pytest.MonkeyPatch)
 # --- passing time
 
 
-def test_a_step_of_the_wall_clock_moves_no_attempt(stage: Stage) -> None:
+def test_a_step_of_the_wall_clock_does_not_move_connection_attempts(stage: Stage) -> None:
     stage.cut()
     left = stage.core.timeout()
     stage.clock.utc = datetime(2031, 1, 1, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""How a client's core reconnects: when, with which numbers, and when it does not. Virtual time."""
+"""How a client's core reconnects, in virtual time: when, with which numbers, and when it gives up."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_every_step_of_a_reconnect_is_reported(stage: Stage) -> None:
     assert isinstance(logged_on, LoggedOn)
 
 
-def test_waits_grow_with_every_failure_in_a_row() -> None:
+def test_waits_grow_with_each_consecutive_failure() -> None:
     stage = opened(plan(reconnect=ReconnectPolicy(cap=8.0)))
     stage.fails = DOWN
     stage.cut()
@@ -87,7 +87,7 @@ def test_attempts_never_overlap(stage: Stage) -> None:
     assert stage.core.next_attempt() is None
 
 
-def test_a_lasting_session_resets_the_waits() -> None:
+def test_a_session_that_lasts_resets_the_waits() -> None:
     stage = opened(plan(reconnect=ReconnectPolicy(stable_after=30.0)))
     waits = []
     for lasts in (1, 1, 1, 40, 1):
@@ -100,7 +100,7 @@ def test_a_lasting_session_resets_the_waits() -> None:
     assert waits == [0.5, 1, 2, 0.5, 1]
 
 
-def test_logons_that_do_not_last_count_as_failures(stage: Stage) -> None:
+def test_sessions_that_end_soon_after_the_logon_count_as_failures(stage: Stage) -> None:
     waits = []
     for _ in range(4):
         stage.cut()
@@ -161,23 +161,23 @@ def test_the_client_reconnects_to_a_busy_venue(stage: Stage, text: str) -> None:
     assert stage.core.is_logged_on
 
 
-def test_the_venues_memory_of_the_old_connection_is_waited_for(stage: Stage) -> None:
+def test_a_reconnect_waits_until_the_venue_forgets_the_old_connection(stage: Stage) -> None:
     stage.refuses = "session already exists"
     stage.cut()
     stage.advance(0.5)
     failed = only(stage.take(), ConnectFailed)
-    # Twice the heartbeat after the loss, and a margin.
+    # Two heartbeat intervals after the loss, plus a margin.
     assert failed.retry_in == 59.5 + 0.5
     assert "time out" in failed.note
     stage.advance(60)
     failed = only(stage.take(), ConnectFailed)
-    assert failed.retry_in == 60 + 0.5  # then the key is in use by another client
+    assert failed.retry_in == 60 + 0.5  # after that time, the key must be in use by another client
     stage.refuses = None
     stage.advance(61)
     assert stage.core.is_logged_on
 
 
-def test_a_key_in_use_elsewhere_is_waited_for_at_the_first_logon_too() -> None:
+def test_the_first_logon_also_waits_for_a_key_that_is_in_use_elsewhere() -> None:
     stage = Stage(plan(reconnect=ReconnectPolicy(retry_first=True)))
     stage.refuses = "already exists"
     stage.open()
@@ -226,7 +226,7 @@ def test_the_client_waits_for_a_restarting_gateway(stage: Stage) -> None:
 
 
 def test_a_temporarily_wrong_clock_does_not_end_the_client(stage: Stage) -> None:
-    """This machine has just resumed: its Logon is a minute old."""
+    """The machine has just resumed, so its Logon is a minute old."""
     right = stage.core._clocks
     stage.core._clocks = lambda: attrs.evolve(right(), utc=right().utc - timedelta(seconds=60))
     stage.cut()
@@ -255,7 +255,7 @@ def test_failed_connections_are_retried_or_given_up(
     assert stage.core.over is not again
 
 
-def test_a_certificate_that_stays_invalid_is_given_up(stage: Stage) -> None:
+def test_the_client_gives_up_if_the_certificate_stays_invalid(stage: Stage) -> None:
     stage.fails = CertificateRejectedError("another certificate")
     stage.cut()
     stage.advance(10_000)
@@ -296,7 +296,7 @@ def test_unclear_refusals_during_maintenance_are_retried(stage: Stage, text: str
 
 
 def signing(stage: Stage, *results: Exception | bytes) -> None:
-    """Sign the Logons of a client with these results in turn; the last one repeats for ever."""
+    """Sign the Logons of a client with these results in turn; the last result is repeated."""
     left = list(results)
 
     def sign(_: LogonToSign) -> bytes:
@@ -397,7 +397,7 @@ def resets(stage: Stage) -> list[bool]:
 
 def test_numbers_in_memory_continue_across_connections_after_an_initial_reset() -> None:
     stage = rt()
-    stage.venue_store.record_sent(1, None)  # the venue remembers a previous process
+    stage.venue_store.record_sent(1, None)  # the venue remembers the numbers of an earlier process
     stage.open()
     assert resets(stage) == [True]
     stage.say(report("a"))
@@ -443,7 +443,7 @@ def test_a_single_reset_can_be_requested() -> None:
     assert resets(stage) == [True, False]
 
 
-def test_numbers_that_the_venue_refuses_are_given_up_with_advice() -> None:
+def test_the_client_gives_up_with_advice_if_the_venue_refuses_its_numbers() -> None:
     store = MemoryStore()
     stage = rt(store, reconnect=ReconnectPolicy(retry_first=True))
     stage.venue_store = MemoryStore(next_outgoing=9, next_incoming=9)
@@ -453,7 +453,7 @@ def test_numbers_that_the_venue_refuses_are_given_up_with_advice() -> None:
     assert "reset_seq_num=True, and look up missed reports" in gave_up.reason
 
 
-def test_numbers_of_the_venue_that_are_too_low_are_given_up_with_advice() -> None:
+def test_the_client_gives_up_with_advice_if_the_venues_numbers_are_too_low() -> None:
     stage = rt(MemoryStore(next_outgoing=2, next_incoming=9))
     stage.venue_store = MemoryStore(next_outgoing=2, next_incoming=2)
     stage.open()
@@ -502,7 +502,7 @@ def test_unconfirmed_messages_are_redelivered_to_the_next_process(tmp_path: Path
     first.take()
     first.say(report("a"), report("b"))
     first.core.take()
-    first.core.take()  # which confirms the previous one
+    first.core.take()  # which confirms the previous event
     first.core.close(clean=False)
     second = rt(store=tmp_path)
     second.venue_store = venue_store
@@ -554,7 +554,7 @@ def test_a_store_that_fails_while_a_message_is_sent_raises_and_ends_the_client(c
     stage.run()
     events = stage.take()
     assert only(events, SessionEnded).reason is CloseReason.STORE_FAILED
-    # The store may contain it all the same, and the next process would name it then.
+    # The store may contain the message nevertheless; the next process would report it.
     unknown = [each for each in events if isinstance(each, OutcomesUnknown)]
     assert [each.request_ids for each in unknown] == (
         [("a1",)] if fails == "begin_commit" and "send" in call else []

@@ -1,4 +1,4 @@
-"""A client whose session refuses messages of the venue: nothing is lost, and it does not reconnect
+"""A client whose session refuses messages of the venue loses none of them, and does not reconnect
 endlessly."""
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ def test_a_fill_refused_once_is_delivered_after_the_reconnect(tag: int, value: s
 
 @pytest.mark.parametrize("name", ["KalshiRT", "KalshiNR"])
 @pytest.mark.parametrize(("monotonic", "utc"), [(33, 33), (0, 33), (7200, 7200)])
-def test_fills_that_waited_while_the_client_was_held_up_are_delivered(
+def test_fills_received_while_the_client_was_suspended_are_delivered(
     name: str, monotonic: float, utc: float
 ) -> None:
-    """The event loop computed for long, the process was stopped, or the computer was suspended."""
+    """The event loop was busy, the process was stopped, or the computer was suspended."""
     stage = opened(plan(name, reconnect=ReconnectPolicy()))
     stage.mute = True
     stage.say(report("a1"), report("a2"))
@@ -69,7 +69,7 @@ def test_fills_that_waited_while_the_client_was_held_up_are_delivered(
     assert len(stage.attempts) == 1
 
 
-def test_the_same_refusal_again_ends_with_advice_instead_of_another_reconnect() -> None:
+def test_a_second_identical_refusal_ends_the_client_with_advice() -> None:
     stage = resumed()
     stage.on_the_way = changed(49, "Mallory")
     stage.say(report("a1"))

@@ -50,7 +50,7 @@ def book(symbol: str) -> MarketDataSnapshotFullRefresh:
     return MarketDataSnapshotFullRefresh(symbol=symbol, md_entries=[])
 
 
-def no(number: int, reason: BusinessRejectReason = BusinessRejectReason.OTHER) -> BusinessMessageReject:
+def rejected(number: int, reason: BusinessRejectReason = BusinessRejectReason.OTHER) -> BusinessMessageReject:
     return BusinessMessageReject(ref_seq_num=number, ref_msg_type="V", business_reject_reason=reason)
 
 
@@ -73,7 +73,8 @@ class Failing(MemoryStore):
 
 
 def come_back(stage: Stage) -> list[Message]:
-    """Lose the connection; return the requests repeated on the next one, which the venue has received too."""
+    """Lose the connection; return the requests repeated on the next one, all of which the venue has
+    received."""
     stage.take()
     stage.cut()
     stage.at_venue.clear()
@@ -104,7 +105,7 @@ def test_subscriptions_are_repeated_directly_after_the_logon() -> None:
     assert stage.core.send(books("B")) == (3, 0)
 
 
-def test_large_lists_are_split_to_the_size_of_a_request() -> None:
+def test_long_lists_of_symbols_are_split_into_several_requests() -> None:
     stage = md()
     most = SESSION_TYPES["KalshiMD"].symbols_per_request
     assert most is not None
@@ -125,7 +126,7 @@ def test_without_a_bound_all_symbols_are_in_one_request() -> None:
 
 
 def test_repeated_subscriptions_are_paced() -> None:
-    """A venue that accepts ten requests a second refuses none, and receives all of them."""
+    """A venue that accepts ten requests a second receives all of them and refuses none."""
     stage = md()
     symbols = [f"S{number}" for number in range(105)]
     for symbol in symbols:
@@ -179,7 +180,7 @@ def test_subscriptions_are_not_repeated_while_the_venue_does_not_read(
     # After the Logon, a commit is due for the reset that it answers.
     [("numbers", 1, False), ("commits", 2, False), ("numbers", 0, True), ("commits", 0, True)],
 )
-def test_a_store_that_fails_while_subscriptions_are_repeated_ends_the_client_as_such(
+def test_a_store_failure_while_subscriptions_are_repeated_ends_the_client_with_a_store_error(
     what: str, left: int, later: bool
 ) -> None:
     store = Failing()
@@ -204,12 +205,12 @@ def test_a_store_that_fails_while_subscriptions_are_repeated_ends_the_client_as_
     else:
         setattr(store, what, left)
         core.receive(venue.data_to_send())
-    # It is reported without an event being taken.
+    # The failure is reported even if no event is taken.
     reported = [type(event).__name__ for event in core._queue.events]
-    # Messages after the Logon are in their place, and the end follows them.
+    # The messages received after the Logon are delivered first, then the end.
     assert reported == ["Connecting", "LoggedOn", *reported[2:-2], "MessageReceived", "SessionEnded"]
     assert set(reported[2:-2]) == {"Resubscribed"}
-    # The venue has not read the earlier bytes; the client does not wait for that for ever.
+    # The venue has not read the earlier bytes; the client does not wait for it for ever.
     core.output.extend(b"x")
     assert (core.finished, core.timeout()) == (False, LINGER)
     stage.clock.advance(LINGER)
@@ -227,7 +228,7 @@ def test_subscriptions_refused_for_the_rate_are_repeated_later() -> None:
         stage.core.send(status(symbol))
     come_back(stage)
     stage.at_venue.clear()
-    stage.say(no(3, TOO_MANY), no(4, TOO_MANY))
+    stage.say(rejected(3, TOO_MANY), rejected(4, TOO_MANY))
     stage.core.send(status("C", OFF))
     stage.run()
     stage.at_venue.clear()
@@ -241,7 +242,7 @@ def test_postponed_subscriptions_are_repeated_on_the_next_connection() -> None:
     stage = md()
     stage.core.send(status("A"))
     come_back(stage)
-    stage.say(no(2, TOO_MANY))
+    stage.say(rejected(2, TOO_MANY))
     assert come_back(stage) == [status("A")]
 
 
@@ -251,13 +252,13 @@ HISTORIES: dict[str, tuple[list[Message], list[Message]]] = {
     "one of a list ended": ([books("A", "B", "C"), books("B", kind=OFF)], [books("A", "C")]),
     "all books ended": ([books("A"), status("A"), books(kind=OFF)], [status("A")]),
     "one status ended": ([status("A"), status("B"), status("A", OFF)], [status("B")]),
-    "never begun": ([books("A", kind=OFF), status("A", OFF)], []),
-    "a snapshot alone": ([books("A", kind=SNAPSHOT)], []),
-    "begun again": ([books("A"), books("A", kind=OFF), books("A")], [books("A")]),
-    "refused by number": ([books("A", "B"), status("C"), no(2)], [status("C")]),
+    "never subscribed": ([books("A", kind=OFF), status("A", OFF)], []),
+    "a snapshot only": ([books("A", kind=SNAPSHOT)], []),
+    "subscribed again": ([books("A"), books("A", kind=OFF), books("A")], [books("A")]),
+    "refused by number": ([books("A", "B"), status("C"), rejected(2)], [status("C")]),
     "rejected by the session": ([books("A", "B"), status("C"), Reject(ref_seq_num=2)], [status("C")]),
-    "a status refused": ([books("A"), status("C"), no(3)], [books("A")]),
-    # The oldest request without an answer.
+    "a status refused": ([books("A"), status("C"), rejected(3)], [books("A")]),
+    # The reject applies to the oldest unanswered request.
     "refused without a number": (
         [
             *(books("A", "B"), books("Z", kind=SNAPSHOT), books("C"), books("D")),
@@ -265,13 +266,13 @@ HISTORIES: dict[str, tuple[list[Message], list[Message]]] = {
         ],
         [books("A", "B", "D")],
     ),
-    "answered in part": ([books("A", "B"), books("C"), book("A"), REFUSED], [books("A", "B")]),
-    # It was granted before.
+    "partly answered": ([books("A", "B"), books("C"), book("A"), REFUSED], [books("A", "B")]),
+    # The subscription was granted earlier, and stays active.
     "a repetition refused": (
-        [books("A"), book("A"), books("A", "B"), status("C"), status("C"), no(3), no(5)],
+        [books("A"), book("A"), books("A", "B"), status("C"), status("C"), rejected(3), rejected(5)],
         [books("A"), status("C")],
     ),
-    "a book that nobody asked for": ([books("A"), books("A", kind=OFF), book("A"), book("B")], []),
+    "an unsolicited book": ([books("A"), books("A", kind=OFF), book("A"), book("B")], []),
     "a market that is settled": (
         [
             *(status("A"), status("B")),
@@ -280,7 +281,7 @@ HISTORIES: dict[str, tuple[list[Message], list[Message]]] = {
         ],
         [status("B")],
     ),
-    "a rate limit that the user met": ([status("A"), no(2, TOO_MANY)], []),
+    "refused for the rate limit": ([status("A"), rejected(2, TOO_MANY)], []),
 }
 
 
@@ -327,7 +328,7 @@ def test_other_session_types_repeat_no_requests(stage: Stage) -> None:
     assert [type(event) for event in stage.take()][-1] is LoggedOn
 
 
-def test_a_subscription_lost_in_the_logon_is_repeated_on_the_next_connection() -> None:
+def test_a_subscription_lost_during_the_logon_is_repeated_on_the_next_connection() -> None:
     stage = md()
     stage.core.send(books("A"))
     stage.cut()

@@ -1,4 +1,5 @@
-"""Work that a client's core does for each message, and work that it must avoid: clocks, observers, copies."""
+"""The work of a client's core per message, and work that it must avoid: reading clocks, notifying observers,
+copying."""
 
 from __future__ import annotations
 
@@ -67,7 +68,7 @@ def test_no_call_reads_the_clocks_twice(stage: Stage) -> None:
 
 
 def calls(act: Callable[[], object]) -> int:
-    """Return how many Python functions of the two packages are called; C code does not count."""
+    """Return the number of calls of Python functions in the two packages; C code does not count."""
     count = 0
 
     def note(frame: FrameType, event: str, _argument: object) -> None:
@@ -83,7 +84,7 @@ def calls(act: Callable[[], object]) -> int:
     return count
 
 
-def test_an_order_and_its_report_take_few_function_calls() -> None:
+def test_an_order_and_its_report_take_the_documented_number_of_function_calls() -> None:
     stage = opened()
     core, venue = stage.core, stage.venue
 
@@ -96,11 +97,11 @@ def test_an_order_and_its_report_take_few_function_calls() -> None:
         back = calls(lambda: core.receive(data)) + calls(core.take) + calls(core.take)
         return out, back
 
-    for number in range(2 * SIGHTINGS_TO_COMPILE):  # the shape of the report gets its compiled decoder
+    for number in range(2 * SIGHTINGS_TO_COMPILE):  # compiles the decoder for the shape of the report
         go(f"{number:04}")
     stage.clock.monotonic += QUIET
     core.tick()
-    go("next")  # finds the decoder for the first time
+    go("next")  # uses this decoder for the first time
     out, back = go("last")
     # docs/architecture.md lists the calls. Explain there any call that you add.
     assert (out, back) <= (28, 40), (out, back)
@@ -155,7 +156,7 @@ def test_an_observer_with_on_wire_gets_all_bytes() -> None:
     assert [passed["received"].count(kind) for kind in (b"\x0135=A\x01", b"\x0135=8\x01")] == [1, 1]
 
 
-def test_bytes_are_not_dispatched_without_an_observer_of_them(
+def test_bytes_are_not_dispatched_without_an_observer_of_bytes(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(Dispatcher, "wire", lambda *_: pytest.fail("nobody looks"))
@@ -168,7 +169,7 @@ def test_bytes_are_not_dispatched_without_an_observer_of_them(
     assert "|35=A|" in caplog.text
 
 
-def test_a_message_with_problems_is_logged_without_an_observer(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_message_with_problems_is_logged_even_without_an_observer(caplog: pytest.LogCaptureFixture) -> None:
     stage = opened(plan(session={"strict": False}))
     stage.venue.send(report("a"), stage.clock.now)
     [body] = re.findall(b"\\x01(35=.*\\x01)10=", stage.venue.data_to_send())
@@ -183,7 +184,7 @@ def test_a_message_with_problems_is_logged_without_an_observer(caplog: pytest.Lo
 # --- the bytes
 
 
-def test_data_written_in_pieces_arrives_once(stage: Stage) -> None:
+def test_data_written_in_pieces_is_sent_exactly_once(stage: Stage) -> None:
     core, venue = stage.core, stage.venue
     sent = 0
     while len(core.output) < HIGH_WATER:
@@ -234,7 +235,7 @@ def test_a_transport_that_accepts_few_bytes_gets_everything_in_order(stage: Stag
     assert arrived == [f"o{number}" for number in range(sent)]
 
 
-def test_a_write_that_fails_ends_writing_and_not_reading(stage: Stage) -> None:
+def test_a_failed_write_ends_writing_but_not_reading(stage: Stage) -> None:
     core, venue = stage.core, stage.venue
     core.send(order())
     pieces = iter([5])
@@ -305,7 +306,7 @@ def test_resuming_reading_moves_a_deadline_closer() -> None:
 # --- consequences of events
 
 
-def test_a_reset_within_the_session_makes_no_new_connection() -> None:
+def test_a_reset_within_the_session_does_not_reconnect() -> None:
     stage = opened(plan("KalshiRT"))
     stage.venue.reset(stage.clock.now)
     stage.run()
@@ -359,7 +360,7 @@ def test_senders_wait_while_many_bytes_wait_for_the_store() -> None:
     assert core.is_committed(ticket - 1)
     assert core.is_committed(ticket) is None
     store.complete()
-    assert core.is_committed(ticket) is None  # durable, and not released yet
+    assert core.is_committed(ticket) is None  # durable, but not yet released
     core.store_changed()
     assert core.is_committed(ticket)
     stage.run()
@@ -389,7 +390,7 @@ def test_a_ticket_of_a_store_that_fails_raises(how: str) -> None:
 @pytest.mark.parametrize("released_by", ["store_changed", "send"])
 @pytest.mark.parametrize("cut", [False, True])
 def test_a_sent_message_counts_as_sent_when_a_later_commit_fails(released_by: str, cut: bool) -> None:
-    """Its task wakes only after the failure."""
+    """The sending task wakes only after the failure."""
     store = LateStore()
     stage = opened(plan("KalshiRT", store=store))
     core, store.at_once = stage.core, False
@@ -433,7 +434,7 @@ def test_an_idle_session_ends_when_its_store_is_lost() -> None:
     stage.core.store_changed()
 
 
-def test_the_last_bytes_of_a_session_may_wait_for_the_store() -> None:
+def test_the_last_bytes_of_a_session_wait_for_the_store() -> None:
     store = LateStore()
     stage = opened(plan("KalshiRT", store=store, reconnect=None))
     core, store.at_once = stage.core, False

@@ -1,4 +1,4 @@
-"""Confirmation of events by `confirm`, several of which may be in progress."""
+"""Confirmation of events by `confirm`, while several may be in progress."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def messages(stage: Stage, *names: str) -> list[MessageReceived]:
     return [event for event in stage.take() if isinstance(event, MessageReceived)]
 
 
-def test_an_event_confirms_all_that_were_taken_before_it() -> None:
+def test_confirming_an_event_confirms_all_events_taken_before_it() -> None:
     stage, store = explicit()
     first, second, third = messages(stage, "a1", "a2", "a3")
     assert store.next_incoming == 2
     stage.core.confirm(second)
     assert store.next_incoming == 4
-    # Confirmed already.
+    # This event is already confirmed.
     stage.core.confirm(first)
     stage.core.confirm(second)
     assert store.next_incoming == 4
@@ -41,7 +41,7 @@ def test_an_event_confirms_all_that_were_taken_before_it() -> None:
     assert store.next_incoming == 5
 
 
-def test_other_events_confirm_none() -> None:
+def test_confirming_an_event_without_a_number_confirms_no_message() -> None:
     stage, store = explicit()
     messages(stage, "a1")
     stage.cut()
@@ -51,7 +51,7 @@ def test_other_events_confirm_none() -> None:
     [connecting] = [event for event in events if isinstance(event, Connecting)]
     stage.core.confirm(connecting)
     assert store.next_incoming == 2
-    # Those of an earlier connection are confirmed on the session that continues it.
+    # Messages of an earlier connection are confirmed on the session that continues it.
     stage.core.confirm(events[-1])
     assert store.next_incoming == stage.core.numbers.next_incoming
 
@@ -75,7 +75,7 @@ def test_unconfirmed_events_are_bounded() -> None:
     assert stage.core.take() is not None
 
 
-def test_without_the_option_it_confirms_before_the_next_event_is_taken() -> None:
+def test_without_explicit_confirm_an_event_can_be_confirmed_before_the_next_is_taken() -> None:
     store = MemoryStore()
     stage = opened(plan("KalshiRT", store=store))
     stage.say(report("a1"), report("a2"))

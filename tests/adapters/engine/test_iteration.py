@@ -131,7 +131,7 @@ def test_other_events_are_skipped(event: ClientEvent) -> None:
     assert message_or_error(event) is None
 
 
-def test_errors_have_the_identifiers() -> None:
+def test_errors_contain_the_identifiers_of_their_events() -> None:
     unknown = OutcomesUnknownError(UNKNOWN)
     assert unknown.requests == UNKNOWN.requests
     assert unknown.request_ids == UNKNOWN.request_ids
@@ -148,7 +148,7 @@ def test_errors_have_the_identifiers() -> None:
     assert "300 bytes" in str(GarbledReceivedError(GarbledReceived("CheckSum is 001", b"secret", 300)))
 
 
-def test_a_text_names_ten_of_many() -> None:
+def test_an_error_text_names_ten_of_many_identifiers() -> None:
     requests = tuple(OpenRequest(f"o{number}", "D", number, START, b"", 1) for number in range(1, 12))
     error = OutcomesUnknownError(OutcomesUnknown(requests, Uncertainty.RESET))
     assert "o10, ...; look" in str(error)
@@ -159,7 +159,7 @@ def test_a_text_names_ten_of_many() -> None:
 
 
 def iterate(stage: Stage) -> list[Any]:
-    """Return what `messages` yields until nothing waits: messages, and the errors that it raises."""
+    """Return the messages that `messages` yields and the errors that it raises, until no event waits."""
     reader, found = ClientBase(stage.core), list[Any]()
     while len(stage.core._queue):
         message = reader._next_message()
@@ -204,7 +204,7 @@ def test_a_raised_event_is_confirmed_when_the_next_is_requested(stage: Stage) ->
 
 
 @pytest.mark.parametrize("clean", [False, True])
-def test_untaken_events_keep_their_requests_open(stage: Stage, clean: bool) -> None:
+def test_requests_stay_open_until_their_events_are_taken(stage: Stage, clean: bool) -> None:
     stage.core.send(order("a1"))
     stage.run()
     stage.cut()
@@ -214,7 +214,7 @@ def test_untaken_events_keep_their_requests_open(stage: Stage, clean: bool) -> N
     assert [each.request_id for each in store.open_requests()] == ["a1"]
 
 
-def test_a_message_that_was_refused_is_named() -> None:
+def test_a_refused_message_is_named() -> None:
     stage = opened(plan(session={"strict": True}))
     stage.venue._core.outbound.post(order("not for a client"), stage.clock.now, keep=False)
     stage.run()
@@ -223,7 +223,7 @@ def test_a_message_that_was_refused_is_named() -> None:
     assert only([error.message], NewOrderSingle).cl_ord_id == "not for a client"
 
 
-def test_resting_orders_are_named_with_the_number_of_further_ones() -> None:
+def test_resting_orders_are_named_with_the_number_of_omitted_ones() -> None:
     error = OrdersUnverifiedError(UNVERIFIED)
     assert "1 orders were open when the connection ended: a1, and others that were not tracked; look" in str(
         error

@@ -1,4 +1,5 @@
-"""Messages larger than a client accepts: how large they can be, and how the client handles them."""
+"""Messages larger than a client accepts: the largest that the venue can send, and how the client handles
+them."""
 
 from __future__ import annotations
 
@@ -44,7 +45,7 @@ SIGNER = Signer(rsa.generate_private_key(public_exponent=65537, key_size=2048))
 LEVELS = 9_999
 """Prices in dollars with four decimals, above 0 and below 1."""
 NANOSECONDS = 3
-"""Digits that a time may have on the wire beyond those of Python's datetime."""
+"""Digits that a time on the wire may have in addition to those of Python's datetime."""
 
 
 def snapshot(levels: int, size: str = "10.00") -> MarketDataSnapshotFullRefresh:
@@ -79,7 +80,7 @@ def test_the_largest_book_of_the_venue_is_accepted() -> None:
 # --- the option
 
 
-def test_the_limit_is_an_option() -> None:
+def test_the_maximum_message_size_is_an_option() -> None:
     def limit(**options: Any) -> int:
         config = ClientConfig(key_id=KEY_ID, private_key=SIGNER, tls=Tls(), **options)
         return make_plan("KalshiMD", config).config.max_message_size
@@ -114,7 +115,7 @@ def watching(**changes: Any) -> Stage:
     return stage
 
 
-def test_a_book_that_is_too_large_ends_with_advice() -> None:
+def test_a_book_that_is_too_large_ends_the_client_with_advice() -> None:
     stage = watching()
     watch_large_book(stage, 1_000)
     events = stage.take()
@@ -146,7 +147,7 @@ def test_the_error_while_iterating_names_the_option_to_set() -> None:
     assert "a message of 9 bytes" in str(MessageTooLargeError(MessageTooLarge(9, 8, None)))
 
 
-def test_the_same_gap_at_each_connection_ends_with_advice(stage: Stage) -> None:
+def test_the_same_gap_on_every_connection_ends_the_client_with_advice(stage: Stage) -> None:
     for _ in range(10):
         if stage.is_connected:
             stage.venue._core.ledger.store.record_sent(2, None)
@@ -158,7 +159,7 @@ def test_the_same_gap_at_each_connection_ends_with_advice(stage: Stage) -> None:
     assert "the venue does not resend its message 2" in only(events, GaveUp).reason
 
 
-def test_gaps_at_other_numbers_are_other_failures(stage: Stage) -> None:
+def test_gaps_at_different_numbers_are_different_failures(stage: Stage) -> None:
     for turn in range(10):
         for _ in range(turn % 2):
             stage.venue.test_request(stage.clock.now)
@@ -189,7 +190,7 @@ GAP = GapDetected(5, 7, recoverable=True)
 START = Instant(0.0, datetime(2026, 8, 21, tzinfo=UTC))
 
 
-def test_failures_are_the_same_if_the_venue_sent_the_same() -> None:
+def test_failures_are_the_same_if_the_venue_sent_the_same_text() -> None:
     gap, protocol = CloseReason.SEQUENCE_GAP, CloseReason.PROTOCOL_ERROR
     assert fault(gap, GAP) == fault(gap, GapDetected(5, 9, recoverable=True))
     assert fault(gap, GAP) != fault(gap, GapDetected(6, 7, recoverable=True))
@@ -201,7 +202,8 @@ def test_failures_are_the_same_if_the_venue_sent_the_same() -> None:
 
 
 def gives_up(reason: CloseReason, *events: Any, seconds: float) -> bool:
-    """Return whether a client gives up after three connections of this many seconds that end so."""
+    """Return whether a client gives up after three connections that last this many seconds and end in this
+    way."""
     retries = Retries(ReconnectPolicy(maintenance=None), 30, lambda: 0.5, START)
     error = SessionClosedError("it ended", ended(reason))
     verdicts = [retries.lost(error, fault(reason, *events), -seconds, START) for _ in range(3)]
@@ -209,15 +211,13 @@ def gives_up(reason: CloseReason, *events: Any, seconds: float) -> bool:
 
 
 @pytest.mark.parametrize(("seconds", "same"), [(1.0, True), (59.0, True), (60.0, False), (86400.0, False)])
-def test_the_same_breach_of_the_protocol_days_apart_is_not_the_same_failure(
-    seconds: float, same: bool
-) -> None:
+def test_equal_protocol_violations_days_apart_are_different_failures(seconds: float, same: bool) -> None:
     assert gives_up(CloseReason.PROTOCOL_ERROR, seconds=seconds) is same
     assert gives_up(CloseReason.SEQUENCE_GAP, GAP, seconds=seconds)
     assert gives_up(CloseReason.SEQUENCE_GAP, MessageTooLarge(10, 9, "W"), seconds=seconds)
 
 
-def test_temporary_failures_do_not_count_as_the_same() -> None:
+def test_temporary_failures_do_not_count_as_repetitions() -> None:
     assert fault(CloseReason.SEQUENCE_GAP) is None
     assert fault(CloseReason.SEQUENCE_GAP, GAP, GapClosed(8)) is None
     for reason in (CloseReason.CONNECTION_LOST, CloseReason.PEER_SILENT, CloseReason.LOGGED_OUT):

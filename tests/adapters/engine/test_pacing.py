@@ -1,4 +1,5 @@
-"""A client with a rate budget: which calls wait, how long, in which order, and what is charged."""
+"""A client with a rate budget: which calls wait, for how long and in which order, and what they are
+charged."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ from tests.helpers import order
 
 
 def budget(rate: float = 10, capacity: float = 20, **changes: Any) -> RateBudget:
-    """Return a budget of one order a second, two of them at once; a cancel costs a fifth of an order."""
+    """Return a budget of one order a second and two at once; a cancel costs a fifth of an order."""
     limits = TokenLimits(write_rate=rate, write_capacity=capacity, read_rate=rate, read_capacity=capacity)
     costs = {OrderCancelRequest.MSG_TYPE: 2}
     fixed: dict[str, Any] = {"use": 1.0, "kept_back": 0.0, "default_cost": 10, "costs": costs}
@@ -52,14 +53,14 @@ def mass_cancel(number: int) -> OrderMassCancelRequest:
 
 
 class Senders:
-    """Calls that wait to send, as in an adapter: they check whenever the core has work."""
+    """Calls that wait to send, as in an adapter: they check whenever the core has work to do."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.waiting: list[Turn] = []
         self.begin = stage.clock.monotonic
         self.sent: list[tuple[float, str]] = []
-        """Seconds since the beginning, and ClOrdIDs."""
+        """The ClOrdIDs sent, each with the seconds since the beginning."""
 
     def send(self, *messages: Message) -> None:
         for message in messages:
@@ -74,7 +75,7 @@ class Senders:
         looked = True
         while looked:
             looked = False
-            # In the worst order: the latest callers check first.
+            # The worst order: the latest callers check first.
             for turn in reversed(tuple(self.waiting)):
                 if self.stage.core.send_in_turn(turn) is not None:
                     self.waiting.remove(turn)
@@ -103,7 +104,7 @@ def senders(rates: RateBudget, **changes: Any) -> Senders:
 # --- waiting
 
 
-def test_a_message_is_sent_when_its_tokens_are_available_and_not_before() -> None:
+def test_a_message_is_sent_as_soon_as_its_tokens_are_available() -> None:
     line = senders(budget())
     line.send(*(order(f"a{number}") for number in range(4)))
     assert len(line.sent) == 2
@@ -147,7 +148,7 @@ def test_a_mass_cancel_waiting_for_its_interval_delays_no_cancel() -> None:
     assert line.sent == [(0, "m1"), (0, "c1"), (MASS_CANCEL_INTERVAL, "m2")]
 
 
-def test_giving_up_lets_the_next_message_go() -> None:
+def test_the_next_message_is_sent_when_a_caller_gives_up() -> None:
     line = senders(budget())
     for number in range(1, 5):
         line.send(order(f"a{number}"))
@@ -198,7 +199,7 @@ def test_a_message_refused_locally_costs_no_tokens() -> None:
     assert rates.left(line.stage.clock.now) == 20
 
 
-def test_a_connection_that_is_lost_ends_the_wait_and_nothing_is_sent_or_charged() -> None:
+def test_a_lost_connection_ends_the_wait_and_nothing_is_sent_or_charged() -> None:
     rates = budget()
     line = senders(rates)
     line.send(order("a1"), order("a2"))
@@ -214,7 +215,7 @@ def test_a_connection_that_is_lost_ends_the_wait_and_nothing_is_sent_or_charged(
     assert line.sent[-1][1] == "a4"
 
 
-def test_a_refusal_for_the_limit_empties_the_bucket() -> None:
+def test_a_rate_limit_refusal_empties_the_bucket() -> None:
     rates = budget()
     line = senders(rates)
     line.send(order("a1"))
@@ -229,7 +230,7 @@ def test_a_refusal_for_the_limit_empties_the_bucket() -> None:
     assert line.sent == [(0, "a1"), (1, "a2")]
 
 
-def test_tokens_spent_by_rest_calls_are_waited_for() -> None:
+def test_messages_wait_for_tokens_that_rest_calls_have_spent() -> None:
     rates = budget()
     line = senders(rates)
     line.stage.core.spent(15, "write", None)
@@ -259,7 +260,7 @@ def test_two_clients_of_an_account_share_its_budget() -> None:
 
 
 def test_the_end_of_a_wait_is_reported_once() -> None:
-    """The core reports a due time once, not continuously until the waiting call has checked."""
+    """The core reports a due time once, and does not repeat it until the waiting call has checked."""
     line = senders(budget())
     line.send(order("a1"), order("a2"))
     line.send(order("a3"))
@@ -272,7 +273,7 @@ def test_the_end_of_a_wait_is_reported_once() -> None:
 # --- messages that the client sends on its own
 
 
-def test_logons_are_charged_and_waited_for() -> None:
+def test_logons_are_charged_and_wait_for_the_budget() -> None:
     rates = budget()
     stage = Stage(plan(budget=rates))
     for _ in range(10):
@@ -287,7 +288,7 @@ def test_logons_are_charged_and_waited_for() -> None:
     assert rates.wait(Logon, stage.clock.now) > 0.9
 
 
-def test_clients_that_begin_together_keep_the_rate_of_logons() -> None:
+def test_clients_that_begin_together_stay_within_the_rate_of_logons() -> None:
     rates = budget()
     stages = [Stage(plan(budget=rates)) for _ in range(20)]
     connecting = []
@@ -296,7 +297,7 @@ def test_clients_that_begin_together_keep_the_rate_of_logons() -> None:
         stage.core.begin()
         if stage.core.next_attempt() is not None:
             connecting.append(stage)
-    # None of them has sent its Logon yet, and tokens reserved for unsent ones are not refilled.
+    # No client has sent its Logon yet, and tokens reserved for unsent Logons are not refilled.
     assert len(connecting) == 10
     for _ in range(10):
         stages[0].clock.advance(1)
@@ -308,11 +309,11 @@ def test_clients_that_begin_together_keep_the_rate_of_logons() -> None:
         stages[0].clock.advance(1)
         for stage in reversed(stages):
             stage.run()
-        # In the order in which they began.
+        # The Logons are sent in the order in which the clients began.
         assert [stage.core.is_logged_on for stage in stages].index(False) == 10 + seconds
 
 
-def begun(rates: RateBudget, **changes: Any) -> Stage:
+def connecting(rates: RateBudget, **changes: Any) -> Stage:
     """Return a client that connects."""
     stage = Stage(plan(budget=rates, **changes))
     stage.core.begin()
@@ -320,7 +321,7 @@ def begun(rates: RateBudget, **changes: Any) -> Stage:
     return stage
 
 
-def waits(rates: RateBudget) -> Stage:
+def waiting_for_logon(rates: RateBudget) -> Stage:
     """Return a client that waits for a Logon."""
     stage = Stage(plan(budget=rates))
     for owner in range(9):
@@ -333,13 +334,13 @@ def waits(rates: RateBudget) -> Stage:
 
 
 def left_while_connecting(rates: RateBudget) -> None:
-    stage = begun(rates)
+    stage = connecting(rates)
     stage.core.logout()
     stage.core.connected()
 
 
 def given_up(rates: RateBudget, call: str, *args: Any) -> None:
-    stage = waits(rates)
+    stage = waiting_for_logon(rates)
     getattr(stage.core, call)(*args)
     assert stage.core.over
 
@@ -349,10 +350,10 @@ def not_signed(_: object) -> bytes:
 
 
 NOT_SENT: dict[str, Callable[[RateBudget], object]] = {
-    "no connection": lambda rates: begun(rates).core.connect_failed(ConnectionFailedError("refused")),
-    "left meanwhile": left_while_connecting,
-    "no signature": lambda rates: begun(rates, session={"sign_logon": not_signed}).core.connected(),
-    "a mistake of our own": lambda rates: begun(rates).core.failure(OSError()),
+    "no connection": lambda rates: connecting(rates).core.connect_failed(ConnectionFailedError("refused")),
+    "left while it connects": left_while_connecting,
+    "no signature": lambda rates: connecting(rates, session={"sign_logon": not_signed}).core.connected(),
+    "an internal error": lambda rates: connecting(rates).core.failure(OSError()),
     "left while it waits": lambda rates: given_up(rates, "logout"),
     "stopped while it waits": lambda rates: given_up(rates, "stop_reconnecting"),
     "failed while it waits": lambda rates: given_up(rates, "failure", OSError()),
@@ -371,7 +372,7 @@ def test_the_tokens_of_an_unsent_logon_are_returned(why: str) -> None:
     assert logons == (10 if "waits" not in why else 1)
 
 
-def test_repeated_reconnects_keep_the_rate_of_logons() -> None:
+def test_repeated_reconnects_stay_within_the_rate_of_logons() -> None:
     stage = opened(plan(budget=budget()))
     stage.drawn = 0.0  # the policy adds no wait
     for _ in range(20):
@@ -385,7 +386,7 @@ def test_repeated_reconnects_keep_the_rate_of_logons() -> None:
         assert moments[begin + 10] - moments[begin] >= 1 - 1e-6
 
 
-def test_repeated_subscriptions_are_charged_and_waited_for() -> None:
+def test_repeated_subscriptions_are_charged_and_wait_for_the_budget() -> None:
     rates = budget()
     stage = opened(plan("KalshiMD", budget=rates))
     stage.drawn = 0.0  # the policy adds no wait

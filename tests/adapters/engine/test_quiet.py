@@ -1,4 +1,5 @@
-"""Work for the logon and for quiet moments: decoders of remembered shapes, and garbage."""
+"""Work that is done during the logon and in idle moments: compiling decoders of remembered shapes, collecting
+garbage."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ from tests.trading import feed, order_flow
 
 
 class Started(Stage):
-    """A client in a new process: its codec has no decoders."""
+    """A client in a new process, whose codec has no compiled decoders."""
 
     def __init__(self, **changes: Any) -> None:
         self.codec = Codec(DIALECT)
@@ -37,10 +38,10 @@ class Started(Stage):
         self.core.receive(data)
         return data
 
-    def knows(self, data: bytes) -> bool:
+    def has_decoder(self, data: bytes) -> bool:
         return self.codec._compiled.decode(data, False) is not None
 
-    def rest(self, seconds: float = QUIET) -> None:
+    def idle(self, seconds: float = QUIET) -> None:
         """Let time pass without bytes."""
         self.clock.advance(seconds)
         while self.core.timeout() == 0:
@@ -50,15 +51,15 @@ class Started(Stage):
 def reported(stage: Started, count: int = SIGHTINGS_TO_DEFER) -> bytes:
     """Let a client receive reports of a new shape; return the last one."""
     data = [stage.report(f"{number}") for number in range(count)][-1]
-    assert not stage.knows(data)
+    assert not stage.has_decoder(data)
     return data
 
 
 def learned(stage: Started) -> bytes:
     """Let a client learn the shape of a report."""
     data = reported(stage)
-    stage.rest()
-    assert stage.knows(data)
+    stage.idle()
+    assert stage.has_decoder(data)
     return data
 
 
@@ -74,61 +75,61 @@ def collector() -> Iterator[None]:
 # --- decoders
 
 
-def test_a_new_shape_is_compiled_once_nothing_is_received() -> None:
+def test_a_new_shape_is_compiled_when_no_message_is_received() -> None:
     stage = Started()
     reported(stage)
-    stage.rest(QUIET / 2)
+    stage.idle(QUIET / 2)
     data = stage.report("late")
-    stage.rest(QUIET / 2)
-    assert not stage.knows(data)
-    stage.rest(QUIET / 2)
-    assert stage.knows(data)
+    stage.idle(QUIET / 2)
+    assert not stage.has_decoder(data)
+    stage.idle(QUIET / 2)
+    assert stage.has_decoder(data)
 
 
-def test_a_steady_stream_ends_the_patience_for_a_quiet_moment() -> None:
+def test_during_a_steady_stream_a_shape_is_compiled_after_a_limited_time() -> None:
     stage = Started()
     data = reported(stage)
     for number in range(int(PATIENCE / SHORT / 2)):
-        stage.rest(2 * SHORT)
-        assert not stage.knows(data)
+        stage.idle(2 * SHORT)
+        assert not stage.has_decoder(data)
         stage.report(f"{number}")
-    stage.rest(SHORT / 2)
-    assert not stage.knows(data)
-    stage.rest(SHORT / 2)
-    assert stage.knows(data)
+    stage.idle(SHORT / 2)
+    assert not stage.has_decoder(data)
+    stage.idle(SHORT / 2)
+    assert stage.has_decoder(data)
 
 
 def test_nothing_is_compiled_while_an_order_waits_for_its_answer() -> None:
     stage = Started()
     data = reported(stage)
     stage.core.send(order("a1"))
-    stage.rest(10 * QUIET)
-    assert not stage.knows(data)
-    # No timer is due meanwhile but those of the session.
+    stage.idle(10 * QUIET)
+    assert not stage.has_decoder(data)
+    # Meanwhile only timers of the session are due.
     assert (stage.core.timeout() or 0) > 1
     stage.report("a1")
-    stage.rest()
-    assert stage.knows(data)
+    stage.idle()
+    assert stage.has_decoder(data)
 
 
-def test_the_next_process_knows_the_shapes_at_its_first_message(tmp_path: Path) -> None:
+def test_the_next_process_has_the_decoders_before_its_first_message(tmp_path: Path) -> None:
     stage = Started(store=tmp_path)
     data = learned(stage)
     (path,) = tmp_path.glob("*.shapes")
     assert b"KXHIGH" not in path.read_bytes()
     stage.leave()
     again = Started(store=tmp_path)
-    assert again.knows(data)
+    assert again.has_decoder(data)
     again.leave()
 
 
-def test_a_file_given_by_the_user_is_read_and_extended(tmp_path: Path) -> None:
+def test_a_shape_file_given_by_the_user_is_read_and_extended(tmp_path: Path) -> None:
     path = tmp_path / "shapes"
     other = Codec(DIALECT).prepare(next(quiet.QuietWork(plan())._examples()))
     assert other is not None
     write_shapes(path, [other])
     stage = Started(shapes=path)
-    assert stage.knows(other)
+    assert stage.has_decoder(other)
     learned(stage)
     assert len(read_shapes(path)) == 2
     assert read_shapes(path)[0] == other
@@ -136,8 +137,8 @@ def test_a_file_given_by_the_user_is_read_and_extended(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", DIALECT.session_types)
-def test_the_first_start_knows_the_shapes_of_the_examples(name: str) -> None:
-    """In the order of the venue's examples, with MsgSeqNum and SendingTime first."""
+def test_the_first_process_has_the_decoders_of_the_examples(name: str) -> None:
+    """The fields have the order of the venue's examples, with MsgSeqNum and SendingTime first."""
     examples = list(quiet.QuietWork(plan(name))._examples())
     assert examples
     assert all(b"\x0134=7\x0152=" in example.split(b"\x0149=")[0] + b"\x01" for example in examples)
@@ -147,7 +148,7 @@ def test_the_first_start_knows_the_shapes_of_the_examples(name: str) -> None:
 
 def test_examples_are_compiled_before_the_answer_to_the_logon_is_read() -> None:
     stage = Started()
-    assert all(map(stage.knows, quiet.QuietWork(stage.core.plan)._examples()))
+    assert all(map(stage.has_decoder, quiet.QuietWork(stage.core.plan)._examples()))
     stage.leave()
 
 
@@ -162,7 +163,7 @@ def test_examples_are_compiled_before_the_answer_to_the_logon_is_read() -> None:
         lambda data: data[:40] + b"\x00" * 40 + data[80:],
     ],
 )
-def test_a_damaged_file_is_ignored_and_replaced(
+def test_a_damaged_shape_file_is_ignored_and_replaced(
     tmp_path: Path, damage: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     data = learned(Started(shapes=tmp_path / "shapes"))
@@ -170,13 +171,13 @@ def test_a_damaged_file_is_ignored_and_replaced(
     path.write_bytes(damage(path.read_bytes()))
     with caplog.at_level(logging.WARNING):
         stage = Started(shapes=path)
-    if not stage.knows(data):
+    if not stage.has_decoder(data):
         learned(stage)
     assert "is damaged and is ignored" in caplog.text
     assert len(read_shapes(path)) == 1
 
 
-def test_a_file_that_cannot_be_used_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_shape_file_that_cannot_be_used_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     stage = Started(shapes=tmp_path)
     learned(stage)
     assert "cannot be read" in caplog.text
@@ -184,7 +185,7 @@ def test_a_file_that_cannot_be_used_is_logged(tmp_path: Path, caplog: pytest.Log
     assert stage.core.is_logged_on
 
 
-def test_a_file_keeps_the_newest_shapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shape_file_keeps_the_newest_shapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quiet, "MAX_SHAPES", 1)
     path = tmp_path / "shapes"
     stage = Started(shapes=path)
@@ -200,7 +201,7 @@ def test_a_file_keeps_the_newest_shapes(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 class Cycle:
-    """An object that only a collection frees."""
+    """An object in a reference cycle, which only a garbage collection frees."""
 
     def __init__(self, freed: list[str], name: str) -> None:
         self.freed, self.name, self.itself = freed, name, self
@@ -217,28 +218,28 @@ def test_garbage_is_collected_in_quiet_moments_and_what_remains_is_frozen(
     assert gc.get_threshold()[0] == quiet.MAX_ALLOCATIONS
     Cycle(freed, "before")
     frozen = gc.get_freeze_count()
-    stage.rest(QUIET / 2)
+    stage.idle(QUIET / 2)
     assert (freed, gc.get_freeze_count()) == ([], frozen)
-    stage.rest(QUIET / 2)
+    stage.idle(QUIET / 2)
     assert freed == ["before"]
     assert gc.get_freeze_count() > 10_000
-    # Then only if there may be something to collect.
+    # After that, only if there may be garbage.
     Cycle(freed, "few")
     stage.report()
-    stage.rest()
+    stage.idle()
     assert freed == ["before"]
     monkeypatch.setattr(quiet, "ALLOCATIONS", 1)
     stage.report()
-    stage.rest()
+    stage.idle()
     assert freed == ["before", "few"]
-    # Not while an order waits for its answer.
+    # No collection runs while an order waits for its answer.
     Cycle(freed, "late")
     stage.core.send(order("a1"))
     stage.report()
-    stage.rest()
+    stage.idle()
     assert freed == ["before", "few"]
     stage.report("a1")
-    stage.rest()
+    stage.idle()
     assert freed == ["before", "few", "late"]
     stage.leave()
     assert gc.get_freeze_count() == 0
@@ -247,10 +248,10 @@ def test_garbage_is_collected_in_quiet_moments_and_what_remains_is_frozen(
 def test_frozen_garbage_is_found_after_the_next_logon() -> None:
     freed: list[str] = []
     stage, cycle = Started(freeze=True), Cycle(freed, "frozen")
-    stage.rest()
+    stage.idle()
     del cycle
     stage.report()
-    stage.rest()
+    stage.idle()
     assert not freed
     stage.cut()
     stage.advance(60)
@@ -270,7 +271,7 @@ def test_without_the_option_the_collector_is_unchanged() -> None:
     before = gc.get_freeze_count(), gc.get_threshold()
     stage = Started()
     stage.report()
-    stage.rest()
+    stage.idle()
     assert (gc.get_freeze_count(), gc.get_threshold()) == before
     assert stage.core.timeout() != 0
 
@@ -300,7 +301,7 @@ def test_a_session_and_the_trading_machines_make_no_cycles() -> None:
 
     for number in range(200):
         trade(number)
-    stage.rest()
+    stage.idle()
     gc.collect()
     gc.disable()
     try:
@@ -309,7 +310,7 @@ def test_a_session_and_the_trading_machines_make_no_cycles() -> None:
         assert gc.collect() == 0
     finally:
         gc.enable()
-    # One that is dropped with all its state leaves none behind either.
+    # A session that is dropped with all its state leaves no cycles behind either.
     assert len(list(orders[0])) >= 400
     stage.leave()
     gc.collect()

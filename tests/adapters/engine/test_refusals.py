@@ -30,7 +30,7 @@ from kalshi_fix_sansio.events import CloseReason, SessionEnded
         ("Internal error", "see the venue's reason", Cure.UNCLEAR),
         ("Gateway restarting", "see the venue's reason", Cure.UNCLEAR),
         ("Server shutting down", "the venue is not ready", Cure.TIME),
-        # Permanent, whatever else the text contains
+        # permanent, whatever else the text contains
         ("Invalid signature, please try again", "private key belongs to this API key", Cure.ACTION),
         ("Signature verification failed: service unavailable for this key", "private key", Cure.ACTION),
         ("permission denied: too many sessions not allowed", "ask the venue to allow", Cure.ACTION),
@@ -61,7 +61,7 @@ def test_permanent_reasons_are_matched_before_temporary_ones() -> None:
 
 
 def test_only_the_beginning_of_a_long_text_is_matched() -> None:
-    """Patterns may take quadratic time: 40 KB of these words took half a minute."""
+    """Some patterns take quadratic time: 40 KB of these words took half a minute."""
     assert explain_refusal("key " * 100_000)[1] is Cure.UNCLEAR
     assert explain_refusal("x" * (MAX_SEARCHED - 4) + "busy" + "y" * 100_000)[1] is Cure.TIME
     assert explain_refusal("x" * (MAX_SEARCHED - 3) + "busy")[1] is Cure.UNCLEAR
@@ -86,7 +86,7 @@ def test_a_refusal_keeps_the_text_of_the_venue() -> None:
         (CloseReason.PROTOCOL_ERROR, "text of the venue"),
     ],
 )
-def test_other_ends_have_an_error_with_their_cause(reason: CloseReason, text: str) -> None:
+def test_other_causes_of_an_end_are_errors_with_that_cause(reason: CloseReason, text: str) -> None:
     error = logon_error(ended(reason), "host:1")
     assert isinstance(error, LogonFailedError)
     assert text in str(error)

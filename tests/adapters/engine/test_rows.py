@@ -16,7 +16,7 @@ from tests.helpers import order
 
 
 class Store(MemoryStore):
-    """Writes its rows with its commits, and can fail to."""
+    """A store that writes its rows with its commits, and can fail."""
 
     max_rows = max_row_bytes = 1000
 
@@ -25,7 +25,7 @@ class Store(MemoryStore):
         self.fails = False
         self.recorded: dict[str, str | None] = {}
         self.written: list[tuple[dict[str, str | None], int]] = []
-        """Rows, and the number that was committed with them."""
+        """Rows, each with the sequence number that was committed with it."""
         self.row_sizes: Mapping[str, int] = {}
 
     def row(self, key: str) -> str | None:
@@ -52,21 +52,21 @@ def trading(store: Store) -> tuple[Stage, Rows]:
     return stage, Rows(stage.core.rows, nullcontext)
 
 
-def test_rows_are_written_with_the_number_that_their_event_moves() -> None:
+def test_rows_are_written_with_the_sequence_number_of_their_event() -> None:
     store = Store()
     stage, rows = trading(store)
     stage.say(report("a1"), report("a2"))
     for name in ("a1", "a2"):
         assert stage.core.take() is not None
         rows[name] = 1
-        stage.core.send(order(f"other-{name}"))  # whose commit includes no rows of the event
+        stage.core.send(order(f"other-{name}"))  # the commit for this order includes no rows of the event
         stage.run()
     assert store.written == [({"a1": "1"}, 3)]
     stage.core.take()
     assert store.written == [({"a1": "1"}, 3), ({"a2": "1"}, 4)]
 
 
-def test_rows_of_an_event_without_a_number_are_written_too() -> None:
+def test_rows_of_an_event_without_a_sequence_number_are_written_too() -> None:
     store = Store()
     stage, rows = trading(store)
     rows["a"] = 1
@@ -89,7 +89,7 @@ def test_a_commit_that_fails_is_raised_and_ends_the_session() -> None:
 
 
 @pytest.mark.parametrize("clean", [True, False])
-def test_leaving_writes_rows_only_with_their_event(clean: bool) -> None:
+def test_leaving_writes_rows_only_if_it_confirms_their_event(clean: bool) -> None:
     store = Store()
     stage, rows = trading(store)
     stage.say(report("a1"))

@@ -1,4 +1,4 @@
-"""Messages of a log are judged by the dialect of the date of their SendingTime."""
+"""Messages of a log are checked against the dialect that was in force on the date of their SendingTime."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ REPORT = (
     "151=10.00|14=0.00|6=0.0000|60=20260831-12:00:00|"
 )
 CANCEL = f"35=F|34=2|49={KEY}|56=KalshiNR|52=%s|11=a2|41=a1|54=1|55={MARKET}|38=10|"
-FORMER = tag_of("ResendEventCount")  # then SkipPendingExecReports
+FORMER = tag_of("ResendEventCount")  # the tag was SkipPendingExecReports then
 OLD_LOGON = f"35=A|34=1|49={KEY}|56=KalshiNR|52=%s|98=0|108=30|141=Y|1137=9|{FORMER}=Y|95=3|96=abc|"
 NO_DATE = "MDEntryDate (272) is required in entry 1 of NoMDEntries (268)"
 NO_TIME = "MDEntryTime (273) is required in entry 1 of NoMDEntries (268)"
@@ -67,42 +67,45 @@ def problems(body: str, time: str, *options: str) -> list[str]:
 @pytest.mark.parametrize(
     ("body", "day", "expected"),
     [
-        # Added in an unknown day of August, required from then on.
+        # The field was added on an unknown day of August, and is required since.
         (SNAPSHOT, "2026-06-15", []),
         (SNAPSHOT, "2026-07-31", []),
         (SNAPSHOT, "2026-08-01", []),
         (SNAPSHOT, "2026-08-31", []),
-        # The log does not show the product: from September on prediction requires them, since November both.
+        # The log does not show the product: prediction requires them from September on, both products from
+        # November on.
         (SNAPSHOT, "2026-09-01", []),
         (SNAPSHOT, "2026-10-31", []),
         (SNAPSHOT, "2026-11-01", [NO_DATE, NO_TIME]),
-        (DATED, "2026-07-31", []),  # the venue may send a field before its date, as on demo
+        (DATED, "2026-07-31", []),  # the venue may send a field before its date, as it does on demo
         (DATED, "2026-11-01", []),
-        # Added on a known day.
+        # The field was added on a known day.
         (QUOTE, "2026-09-30", []),
         (QUOTE, "2026-10-01", [NO_TRANSACT_TIME]),
         (QUOTE, "2026-10-02", [NO_TRANSACT_TIME]),
-        # Required under a condition.
+        # The field is required under a condition.
         (REPORT, "2026-09-30", []),
         (REPORT, "2026-10-31", []),
         (REPORT, "2026-11-01", [NO_EXPIRY]),
-        # Only an older dialect had it.
+        # Only an older dialect has the field.
         (CANCEL, "2025-06-11", []),
         (CANCEL, "2025-06-12", [NO_QUANTITY]),
         (CANCEL, "2025-06-13", [NO_QUANTITY]),
-        # Before the first known change: the oldest known state.
+        # Before the first known change the oldest known dialect applies.
         (CANCEL, "2024-02-29", []),
         (SNAPSHOT, "0001-01-01", []),
     ],
 )
-def test_a_message_is_judged_by_its_date(body: str, day: str, expected: list[str]) -> None:
+def test_a_message_is_checked_against_the_dialect_of_its_date(
+    body: str, day: str, expected: list[str]
+) -> None:
     assert problems(body, at(day)) == expected
 
 
 @pytest.mark.parametrize(
     ("time", "expected"),
     [
-        ("20260615", []),  # a date is enough
+        ("20260615", []),  # a date without a time is enough
         ("20260615-99:99:99", []),
         ("20261340-12:00:00", [NO_DATE, NO_TIME]),
         ("2026-06-15 12:00:00", [NO_DATE, NO_TIME]),
@@ -111,13 +114,15 @@ def test_a_message_is_judged_by_its_date(body: str, day: str, expected: list[str
         ("99991231-12:00:00", [NO_DATE, NO_TIME]),
     ],
 )
-def test_a_message_with_a_wrong_sending_time(time: str, expected: list[str]) -> None:
-    """Without a date, a message is judged by today's dialect."""
+def test_a_message_with_an_invalid_sending_time_is_checked_against_todays_dialect(
+    time: str, expected: list[str]
+) -> None:
+    """Without a date, a message is checked against today's dialect."""
     found = [each for each in problems(SNAPSHOT, time) if not each.startswith("SendingTime")]
     assert found == expected
 
 
-def test_a_message_without_sending_time() -> None:
+def test_a_message_without_sending_time_is_checked_against_todays_dialect() -> None:
     assert problems(SNAPSHOT.replace("52=%s|", ""), "") == ["SendingTime (52) is missing", NO_DATE, NO_TIME]
 
 
@@ -131,15 +136,15 @@ def test_a_message_without_sending_time() -> None:
         (CANCEL, "2026-11-15", "2025-06-11", []),
     ],
 )
-def test_another_date_can_be_set(body: str, day: str, as_of: str, expected: list[str]) -> None:
+def test_an_option_sets_the_date_of_the_dialect(body: str, day: str, as_of: str, expected: list[str]) -> None:
     assert problems(body, at(day), "--as-of", as_of) == expected
-    # Each form of the output judges alike.
+    # The result is the same in every form of output.
     log = frame(body, at(day)) + b"\n"
     for form in ("--json", "--summary", "--full"):
         assert decoded(log, form, "--as-of", as_of).exit_code == bool(expected)
 
 
-def test_dates_in_any_order_are_judged_one_by_one() -> None:
+def test_messages_with_dates_in_any_order_are_checked_one_by_one() -> None:
     days = ["2026-11-01", "2025-06-11", "2025-06-12", "2026-06-15", "2026-11-02", "2024-01-01"] * 3
     frames = [frame(body, at(day)) for day in days for body in (SNAPSHOT, CANCEL)]
     frames.insert(5, frames[5][:-4] + b"999\x01")  # damaged: CheckSum
@@ -151,7 +156,7 @@ def test_dates_in_any_order_are_judged_one_by_one() -> None:
         line.strip().partition(": ")[2] for each in alone for line in each.splitlines()[:1]
     ]
     assert len(found) > len(days)
-    # In several processes too, and for another date.
+    # The same in several processes, and with another date.
     assert decoded(log, "--processes", "2").output == result.output
     latest = decoded(log, "--processes", "2", "--as-of", "latest").output
     assert latest == decoded(log, "--as-of", "latest").output != result.output
@@ -177,7 +182,7 @@ def names(entry: Any) -> str:
         ("2026-11-11", date(2025, 6, 11), ""),
     ],
 )
-def test_read_log_and_map_log_judge_alike(day: str, as_of: AsOf, expected: str) -> None:
+def test_read_log_and_map_log_report_the_same_problems(day: str, as_of: AsOf, expected: str) -> None:
     log = frame(CANCEL, at(day)) + b"\n"
     (entry,) = read_log(io.BytesIO(log), as_of=as_of)
     assert names(entry) == expected
@@ -185,9 +190,9 @@ def test_read_log_and_map_log_judge_alike(day: str, as_of: AsOf, expected: str) 
     assert list(map_log(names, io.BytesIO(log), processes=1, as_of=as_of)) == [expected]
 
 
-def test_a_value_that_only_an_older_dialect_had_is_kept_and_shown() -> None:
+def test_a_field_that_only_an_older_dialect_has_is_kept_and_shown() -> None:
     log = frame(CANCEL, at("2025-06-11")) + b"\n"
-    for number in range(6):  # a compiled decoder reads the later ones
+    for number in range(6):  # a compiled decoder reads the later messages
         (entry,) = read_log(io.BytesIO(log))
         assert entry.message is not None, number
         assert entry.message.get_unknown(38) == b"10"
@@ -198,7 +203,7 @@ def test_a_value_that_only_an_older_dialect_had_is_kept_and_shown() -> None:
 
 
 @pytest.mark.parametrize(("options", "status"), [((), 0), (("--as-of", "latest"), 1)])
-def test_trace_judges_by_date(tmp_path: Path, options: tuple[str, ...], status: int) -> None:
+def test_trace_uses_the_dialect_of_the_date(tmp_path: Path, options: tuple[str, ...], status: int) -> None:
     log = tmp_path / "orders.log"
     log.write_bytes(frame(CANCEL, at("2025-06-11")))
     for form in ((), ("--full",)):
@@ -206,7 +211,7 @@ def test_trace_judges_by_date(tmp_path: Path, options: tuple[str, ...], status: 
 
 
 @pytest.mark.parametrize("recorded", [False, True])
-def test_replay_judges_by_date(tmp_path: Path, recorded: bool) -> None:
+def test_replay_uses_the_dialect_of_the_date(tmp_path: Path, recorded: bool) -> None:
     sent = [frame(SNAPSHOT, at("2026-06-15")), frame(DATED, at("2026-11-15"))]
     path = tmp_path / "market.log"
     if recorded:
@@ -224,7 +229,7 @@ def test_replay_judges_by_date(tmp_path: Path, recorded: bool) -> None:
     assert MARKET in result.output
 
 
-# --- logs of the examples of each older state
+# --- logs of the examples in each older dialect
 
 
 STATES = {edge for each in HISTORY.changes if each.block for edge in (each.first_day, each.settled)}
@@ -251,7 +256,7 @@ def strip(block: Block, layout: BlockLayout) -> None:
 
 
 def example_on(wire: str, day: date) -> bytes | None:
-    """Return an example as it was on a day; None if its message did not exist."""
+    """Return an example as it was on a day, or None if its message did not exist."""
     message = CODEC.decode(wire.replace("|", "\x01").encode())
     layout = DIALECT.as_of(day).messages[message.msg_type]
     if not any(
@@ -269,7 +274,7 @@ def example_on(wire: str, day: date) -> bytes | None:
 
 
 @pytest.mark.parametrize("day", DAYS, ids=str)
-def test_a_log_of_the_examples_of_an_older_state_has_no_problem(
+def test_a_log_of_the_examples_in_an_older_dialect_has_no_problem(
     day: date, wires: list[examples.Example]
 ) -> None:
     frames = [example_on(each.wire, day) for each in wires]

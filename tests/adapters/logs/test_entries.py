@@ -13,7 +13,7 @@ from kalshi_fix_adapters.logs import LogEntry, read_log
 from kalshi_fix_adapters.observe.wire_log import WireLog
 from kalshi_fix_sansio import Heartbeat, Logon
 from kalshi_fix_sansio.clock import Instant
-from tests.adapters.logs.test_reader import ORDER, SOUND, fields
+from tests.adapters.logs.test_reader import ORDER, VALID, fields
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -22,13 +22,13 @@ def entries(log: bytes) -> list[LogEntry]:
     return list(read_log(io.BytesIO(log)))
 
 
-def only(log: bytes) -> LogEntry:
+def only_entry(log: bytes) -> LogEntry:
     (entry,) = entries(log)
     return entry
 
 
 def parse_origin(before: str) -> tuple[object, ...]:
-    entry = only(before.encode() + SOUND)
+    entry = only_entry(before.encode() + VALID)
     return entry.time, entry.direction, entry.connection
 
 
@@ -36,8 +36,8 @@ def test_a_wire_log_has_time_direction_and_connection(tmp_path: Path) -> None:
     path = tmp_path / "wire.log"
     with WireLog(path) as log:
         first, second = (log.connect(name, Instant(0.0, NOON)) for name in ("KalshiNR", "KalshiMD"))
-        first.wire("sent", SOUND.replace(b"|", b"\x01"), Instant(1.0, NOON.replace(microsecond=7)))
-        second.wire("received", SOUND.replace(b"|", b"\x01"), Instant(1.0, NOON.replace(second=1)))
+        first.wire("sent", VALID.replace(b"|", b"\x01"), Instant(1.0, NOON.replace(microsecond=7)))
+        second.wire("received", VALID.replace(b"|", b"\x01"), Instant(1.0, NOON.replace(second=1)))
         first.close(Instant(2.0, NOON))
     found = list(read_log(path))
     assert [(each.time, each.direction, each.connection, each.line) for each in found] == [
@@ -45,7 +45,7 @@ def test_a_wire_log_has_time_direction_and_connection(tmp_path: Path) -> None:
         (NOON.replace(second=1), "received", 2, 4),
     ]
     assert all(isinstance(each.message, Heartbeat) for each in found)
-    assert {each.frame for each in found} == {SOUND.replace(b"|", b"\x01")}
+    assert {each.frame for each in found} == {VALID.replace(b"|", b"\x01")}
     assert [each.frame for each in read_log(str(path))] == [each.frame for each in found]
 
 
@@ -77,26 +77,26 @@ def test_the_format_of_a_wire_log_does_not_apply_to_other_logs() -> None:
 
 def test_a_valid_message_has_no_problems() -> None:
     head = ("35=0", "49=KalshiNR", "56=me", "34=2", "52=20261121-12:00:00.000")
-    entry = only(fields(*head, "112=a"))
+    entry = only_entry(fields(*head, "112=a"))
     assert isinstance(entry.message, Heartbeat)
     assert (entry.message.test_req_id, entry.problems) == ("a", ())
 
 
-def test_a_message_has_its_problems() -> None:
-    entry = only(fields("35=A", "98=0", "9999=x"))
+def test_an_entry_has_the_problems_of_its_message() -> None:
+    entry = only_entry(fields("35=A", "98=0", "9999=x"))
     assert isinstance(entry.message, Logon)
     assert [problem.tag for problem in entry.problems if problem.tag == 9999] == [9999]
 
 
 def test_a_damaged_entry_has_no_message() -> None:
-    entry = only(b"12:00 " + ORDER + b" rest")
+    entry = only_entry(b"12:00 " + ORDER + b" rest")
     assert (entry.message, entry.line, entry.truncated) == (None, 1, False)
     assert "CheckSum (10)" in str(entry.problems[-1]) or "CheckSum (10)" in " ".join(map(str, entry.problems))
     assert entry.frame == ORDER.replace(b"|", b"\x01")
 
 
-def test_a_message_that_does_not_end_is_given_up() -> None:
-    entry = only(b"8=FIXT.1.1|35=0|58=" + b"x" * 3_000_000)
+def test_a_message_without_an_end_is_abandoned() -> None:
+    entry = only_entry(b"8=FIXT.1.1|35=0|58=" + b"x" * 3_000_000)
     assert (entry.truncated, entry.message) == (True, None)
 
 
@@ -106,13 +106,13 @@ def test_a_log_without_messages_has_no_entries() -> None:
 
 def test_a_compressed_log_is_decompressed(tmp_path: Path) -> None:
     path = tmp_path / "wire.log.gz"
-    path.write_bytes(gzip.compress(SOUND + b"\n" + SOUND))
+    path.write_bytes(gzip.compress(VALID + b"\n" + VALID))
     assert [entry.line for entry in read_log(path)] == [1, 2]
 
 
 def test_a_truncated_compressed_log_yields_its_messages_and_then_raises(tmp_path: Path) -> None:
     path = tmp_path / "wire.log.gz"
-    path.write_bytes(gzip.compress((SOUND + b"\n") * 20_000)[:-100])
+    path.write_bytes(gzip.compress((VALID + b"\n") * 20_000)[:-100])
     found: list[LogEntry] = []
     with pytest.raises(EOFError):
         found.extend(read_log(path))
@@ -123,7 +123,7 @@ def test_an_unreadable_file_raises_the_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         list(read_log(tmp_path / "missing.log"))
     plain = tmp_path / "plain.gz"
-    plain.write_bytes(SOUND)
+    plain.write_bytes(VALID)
     with pytest.raises(gzip.BadGzipFile):
         list(read_log(plain))
 
@@ -134,7 +134,7 @@ def test_a_log_is_read_lazily() -> None:
 
         def read(self, size: int = -1) -> bytes:
             self.reads += 1
-            return SOUND + b"\n"
+            return VALID + b"\n"
 
     log = Endless()
     found = read_log(log)  # type: ignore[arg-type]

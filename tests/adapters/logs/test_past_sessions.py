@@ -1,4 +1,4 @@
-"""Replaying a recording or a log restores the state that the state machines had at the time."""
+"""Replaying a recording or a log restores the state that the trading state had at the time."""
 
 from __future__ import annotations
 
@@ -110,8 +110,8 @@ def order(cl_ord_id: str) -> Message:
 
 
 def passing(session: str, messages: Iterable[Passed | tuple[str, Message, int]]) -> list[tuple[str, bytes]]:
-    """Return numbered frames of one connection; a third item is another number: below the next one with
-    PossDup."""
+    """Return the numbered frames of one connection. A third item of a message replaces its number; below the
+    next number the frame has PossDup."""
     numbers = {"sent": 1, "received": 1}
     found = []
     for way, message, *number in messages:
@@ -169,7 +169,7 @@ def test_orders_positions_and_cash_are_restored(tmp_path: Path, log: bool, piece
     path = write(tmp_path / "day", TRADING, log=log, pieces=pieces)
     live, live_positions = Orders(), Positions()
     orders, positions, cash = Orders(), Positions(), Cash()
-    # The events that a user would have applied at the time.
+    # the events that a user would have applied at the time
     reported: list[object] = [LoggedOn(logon(), 30, reset=True, flags={"use_dollars": True}), order("a")]
     reported += [MessageReceived(report("a", 1)), MessageReceived(fill("a", 2)), order("b")]
     reported += [MessageReceived(report("b", 3)), order("c")]
@@ -203,7 +203,7 @@ def test_books_are_restored(tmp_path: Path, log: bool) -> None:
     assert books[MARKET].state is BookState.STALE
 
 
-def what_happened(path: Path) -> list[str]:
+def events_of(path: Path) -> list[str]:
     return [type(each.what).__name__ for each in read_events(path)]
 
 
@@ -237,7 +237,7 @@ def test_on_a_session_with_resend_a_resent_message_counts_once(tmp_path: Path) -
         if isinstance(each.what, MessageReceived)
     ]
     assert ids == ["a", "d", "b", "e"]
-    assert "MessagesLost" not in what_happened(path)
+    assert "MessagesLost" not in events_of(path)
 
 
 @pytest.mark.parametrize("log", [False, True], ids=["recording", "log"])
@@ -255,14 +255,14 @@ def test_a_reject_names_its_request_and_a_session_ends_once(tmp_path: Path, log:
         ],
     )
     path = write(tmp_path / "day", first, TRADING[:3], log=log)
-    assert what_happened(path) == [
+    assert events_of(path) == [
         *["LoggedOn", "NewOrderSingle", "RejectReceived", "SessionEnded", "LoggedOn", "NewOrderSingle"],
         *([] if log else ["SessionEnded"]),
     ]
     rejects = [each.what for each in read_events(path) if isinstance(each.what, RejectReceived)]
     assert [getattr(each.sent, "cl_ord_id", None) for each in rejects] == ["a"]
     crashed = write(tmp_path / "crashed", TRADING[:4], TRADING[:3], log=log)
-    assert what_happened(crashed).count("SessionEnded") == 1 + (not log)
+    assert events_of(crashed).count("SessionEnded") == 1 + (not log)
 
 
 def test_drop_copy_is_applied_before_orders(tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ def packed(frames: Iterable[tuple[str, bytes]]) -> bytes:
 
 
 @pytest.mark.parametrize("behind", [b"", pack(NOON, 2, Kind.ENDED, b"")], ids=["at the end", "in the middle"])
-def test_damage_makes_books_stale_and_the_command_reports_it(behind: bytes, tmp_path: Path) -> None:
+def test_damage_makes_books_stale_and_is_reported_by_the_command(behind: bytes, tmp_path: Path) -> None:
     path = tmp_path / "day"
     damaged = b"!" + pack(NOON, 1, Kind.RECEIVED, b"?")[1:]
     whole = MAGIC + packed(DATA)

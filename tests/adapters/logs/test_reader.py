@@ -27,7 +27,7 @@ def frames(log: bytes) -> list[bytes]:
     return [message.frame.replace(b"\x01", b"|") for message in read(log)]
 
 
-def test_each_separator_is_understood() -> None:
+def test_every_separator_is_recognised() -> None:
     for separator in SEPARATORS:
         assert frames(ORDER.replace(b"|", separator) + b"\n") == [ORDER]
         assert frames(b"b'%b'\n" % ORDER.replace(b"|", separator)) == [ORDER]
@@ -39,14 +39,15 @@ CUT = b"8=FIXT.1.1|35=V|263=2|"
 @pytest.mark.parametrize(
     ("log", "expected"),
     [
-        # Text around a message is ignored, and it needs no end of line.
+        # Text around a message is ignored, and the line needs no line end.
         (b"12:00:01,123 [io] <- '" + ORDER + b"' 99 bytes\n", [ORDER]),
         (ORDER, [ORDER]),
         (ORDER.rstrip(b"|"), [ORDER]),
-        # Several are on a line, with different separators.
+        # A line contains several messages, with different separators.
         (ORDER + LOGON + b" then " + ORDER + b"\n" + LOGON, [ORDER, LOGON, ORDER, LOGON]),
         (ORDER.replace(b"|", b"\x01") + LOGON + ORDER.replace(b"|", b"^A"), [ORDER, LOGON, ORDER]),
-        # One is on several lines, which end with a separator or without, with a remark between them.
+        # A message spans several lines, which end with or without a separator, and with a remark between
+        # them.
         (
             ORDER.replace(b"|11=", b"|\n11=").replace(b"|55=", b"|\r\n   55=").replace(b"|10=", b"|  \n\t10=")
             + b"\n"
@@ -56,15 +57,15 @@ CUT = b"8=FIXT.1.1|35=V|263=2|"
         (b"sent:\n" + ORDER.replace(b"|", b"\n") + b"\n" + LOGON, [ORDER, LOGON]),
         (ORDER.replace(b"|11=", b"\n11="), [ORDER]),
         (ORDER.replace(b"|10=", b"|\n      ^^ price\n10="), [ORDER]),
-        # Lines that belong to other text, or an empty one, end a message.
+        # A line of other text or an empty line ends a message.
         (CUT + b"\n12:00 the market\n12:01 is closed\n11=a1|\n" + LOGON, [CUT, LOGON]),
         (CUT + b"\n\n11=a1|\n" + LOGON, [CUT, LOGON]),
         (CUT + b"\r\n\r\n11=a1|", [CUT]),
-        # A message without an end ends where the next begins.
+        # An incomplete message ends where the next message begins.
         (CUT + LOGON, [CUT, LOGON]),
         (CUT + b"55=BTC" + LOGON, [CUT + b"55=BTC|", LOGON]),
         (CUT + b"\n12:00 " + LOGON, [CUT, LOGON]),
-        # Text after the last field of a line is no field.
+        # Text after the last field of a line is not part of the message.
         (b"8=FIXT.1.1|35=D|11=1|...\n", [b"8=FIXT.1.1|35=D|11=1|"]),
         (b"['8=FIXT.1.1|35=D|11=1|'] ||\n", [b"8=FIXT.1.1|35=D|11=1|"]),
         # Only BeginString begins a message.
@@ -99,13 +100,13 @@ def test_a_text_may_contain_escapes_like_the_separators() -> None:
 def test_a_valid_message_is_found_in_any_notation() -> None:
     for separator in SEPARATORS:
         for end in (b"\n", b"\r\n", b"'\n", b" and more\n", b""):
-            for log in (SOUND + end, SOUND[:-1] + end):
+            for log in (VALID + end, VALID[:-1] + end):
                 [found] = read(b"12:00 " + log.replace(b"|", separator))
-                assert found.frame == SOUND.replace(b"|", b"\x01")
-    for log in (SOUND.replace(b"|", b"\n"), SOUND.replace(b"|", b" \r\n\t")):
+                assert found.frame == VALID.replace(b"|", b"\x01")
+    for log in (VALID.replace(b"|", b"\n"), VALID.replace(b"|", b" \r\n\t")):
         first, second = read(b"sent 12:00\n" + log + b"\n12:00 " + log)
-        assert (first.line, second.line) == (2, 2 + SOUND.count(b"|") + 1)
-        assert {first.frame, second.frame} == {SOUND.replace(b"|", b"\x01")}
+        assert (first.line, second.line) == (2, 2 + VALID.count(b"|") + 1)
+        assert {first.frame, second.frame} == {VALID.replace(b"|", b"\x01")}
 
 
 def test_the_checksum_detects_a_line_break_in_a_value() -> None:
@@ -119,7 +120,7 @@ def test_lines_are_counted() -> None:
     assert [message.line for message in read(log)] == [3, 4, 19, 19]
 
 
-def test_an_endless_message_is_truncated() -> None:
+def test_a_message_without_an_end_is_truncated() -> None:
     [first, second] = read(b"8=FIXT.1.1|35=D|11=1|58=" + b"x" * 5000 + b"\n" + LOGON)
     assert first == LoggedMessage(b"8=FIXT.1.1\x0135=D\x0111=1\x01", 1, truncated=True)
     assert second.frame.startswith(b"8=FIXT.1.1\x019=10\x01")
@@ -146,8 +147,8 @@ def test_memory_is_bounded_on_a_log_without_line_ends() -> None:
     assert [message.truncated for message in found] == [True]
 
 
-class Looks:
-    """Counts the bytes that a log reader's searches examine."""
+class SearchCounter:
+    """Counts the bytes that the searches of a log reader examine."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, reader: LogReader) -> None:
         self.bytes = 0
@@ -214,7 +215,7 @@ class Looks:
         b"8=FIXT.1.1|" * 2_000,
         b"8=FIXT.1.1|10=0|" * 1_200,
         b"8=FIXT.1.1" * 2_000,
-        # Each of these has a BodyLength that leads to a CheckSum.
+        # In each of these, BodyLength leads to a CheckSum.
         b"".join(b"8=FIXT.1.1|9=%05d|" % (19 * (1000 - each)) for each in range(1, 1001)) + b"10=000|",
         b"".join(b"8=FIXT.1.1|9=00005|35=0|10=000|" for each in range(600)),
         b"8" * 20_000,
@@ -224,17 +225,17 @@ def test_every_byte_is_examined_a_bounded_number_of_times(
     log: bytes, piece: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader = LogReader()
-    looks = Looks(monkeypatch, reader)
+    looks = SearchCounter(monkeypatch, reader)
     for at in range(0, len(log), piece):
         list(reader.feed(log[at : at + piece]))
     list(reader.close())
-    # A start may be split anywhere: with each piece, its length is examined again by each of a few searches.
+    # The start of a message may be split anywhere, so with each piece a few searches examine it again.
     assert looks.bytes <= 6 * len(log) + 100 * (len(log) // piece + 1)
 
 
 @pytest.mark.parametrize("rest", [b"|" * 1_000_000, b"y|z\n" * 50_000, b"|z" * 300_000])
 def test_a_text_of_many_pieces_is_joined_once(rest: bytes) -> None:
-    """It took quadratic time: two minutes for a million separators."""
+    """This used to take quadratic time: two minutes for a million separators."""
     log = b"8=FIXT.1.1|35=0|58=x" + rest + b"|10=000|"
     [message] = read(log, max_message=2_000_000)
     text = b"x" + rest.replace(b"\n", b"")
@@ -318,18 +319,18 @@ def fields(*values: str) -> bytes:
     return f"{text}10={sum(text.encode()) % 256:03}\x01".replace("\x01", "|").encode()
 
 
-SOUND = fields("35=0", "112=a")
-NEARLY = [
-    SOUND,
-    SOUND.replace(b"|", b"\x01"),
-    *(SOUND.replace(b"|", each) for each in SEPARATORS),
-    SOUND.replace(b"|", b"\n"),
-    SOUND.replace(b"|", b" \r\n\t"),
-    SOUND.replace(b"|", b"|\n"),
-    SOUND.replace(b"112=a", b"112=b"),
-    SOUND[:-1],
-    SOUND[:-4],
-    SOUND[12:],
+VALID = fields("35=0", "112=a")
+NEARLY_VALID = [
+    VALID,
+    VALID.replace(b"|", b"\x01"),
+    *(VALID.replace(b"|", each) for each in SEPARATORS),
+    VALID.replace(b"|", b"\n"),
+    VALID.replace(b"|", b" \r\n\t"),
+    VALID.replace(b"|", b"|\n"),
+    VALID.replace(b"112=a", b"112=b"),
+    VALID[:-1],
+    VALID[:-4],
+    VALID[12:],
     fields("35=j", "58=x|y=z"),
     fields("35=j", "58=x", "y=z"),
     fields("35=j", "58=x", "", "=5"),
@@ -347,7 +348,7 @@ NEARLY = [
 ]
 
 
-@given(st.lists(st.sampled_from(NEARLY), max_size=12).map(b"".join), st.integers(1, 60))
+@given(st.lists(st.sampled_from(NEARLY_VALID), max_size=12).map(b"".join), st.integers(1, 60))
 def test_the_fast_path_agrees_with_the_full_reader(log: bytes, piece: int) -> None:
     careful = Careful(1024)
     assert read(log, piece=piece) == [*careful.feed(log), *careful.close()]
@@ -355,8 +356,8 @@ def test_the_fast_path_agrees_with_the_full_reader(log: bytes, piece: int) -> No
 
 def test_a_message_has_the_text_before_it_on_its_line() -> None:
     stamp = b"2026-11-21 12:00:00.123456Z 1 sent     "
-    log = b"begin\n" + stamp + SOUND + b" and " + SOUND + b"\n" + SOUND + b"\n" + b"x" * 1000 + SOUND
-    expected = [stamp, (stamp + SOUND + b" and ")[:MAX_BEFORE], b"", b"x" * MAX_BEFORE]
+    log = b"begin\n" + stamp + VALID + b" and " + VALID + b"\n" + VALID + b"\n" + b"x" * 1000 + VALID
+    expected = [stamp, (stamp + VALID + b" and ")[:MAX_BEFORE], b"", b"x" * MAX_BEFORE]
     for piece in (len(log), 1):
         assert [message.before for message in read(log, piece=piece)] == expected
 
@@ -365,5 +366,5 @@ def test_a_valid_message_with_a_malformed_field_is_read_alike_in_any_pieces() ->
     log = fields("35=5", "58=a", "ba", "b")
     whole = read(log)
     assert read(log, piece=1) == whole
-    # By BodyLength and CheckSum, there was no | in the Text.
+    # BodyLength and CheckSum show that the Text contained no |.
     assert [message.frame for message in whole] == [log.replace(b"|", b"\x01")]

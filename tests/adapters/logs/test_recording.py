@@ -58,7 +58,7 @@ def test_received_bytes_are_recorded_exactly_with_their_time(tmp_path: Path) -> 
     assert recorded(path)[-1] == (5, 2, Kind.RECEIVED, b"more")
 
 
-def test_a_truncated_file_is_cut_to_its_complete_records(tmp_path: Path) -> None:
+def test_a_truncated_file_is_shortened_to_its_complete_records(tmp_path: Path) -> None:
     path = tmp_path / "day.rec"
     records = [pack(NOON, 1, Kind.RECEIVED, b"one"), pack(NOON, 1, Kind.RECEIVED, b"two")]
     data = MAGIC + b"".join(records)
@@ -85,7 +85,7 @@ def flipped(data: bytes, place: int, bit: int = 0x80) -> bytes:
 
 ONE, TWO, THREE = record(b"one"), record(b"two"), record(b"three")
 HOSTILE = record(b"<" + ONE + TWO)
-"""Its data ends with bytes that look like records."""
+"""A record whose data ends with bytes that look like records."""
 EACH = len(ONE)
 START = len(MAGIC)
 LONG_AGO = HEAD.pack(0, 0, 2**62, 1, 0)
@@ -115,12 +115,12 @@ OUT_OF_RANGE = HEAD.pack(0, crc32(LONG_AGO[8:]), 2**62, 1, 0)
         (flipped(HOSTILE, HEAD.size) + THREE, [b"three"], [(0, len(HOSTILE))]),
         (flipped(HOSTILE, 20) + THREE, [b"three"], [(0, len(HOSTILE))]),
         (flipped(HOSTILE, 4), [], [(0, len(HOSTILE))]),
-        # The stated size leads to the end of the next record; the checksum finds the actual end.
+        # The stated size leads to the end of the next record; the checksum reveals the actual end.
         (flipped(ONE, 0, 3 ^ (3 + EACH)) + TWO + THREE, [b"two", b"three"], [(0, EACH)]),
         (flipped(ONE, 0, 3 ^ (3 + EACH)) + TWO, [b"two"], [(0, EACH)]),
     ],
 )
-def test_damage_ends_with_the_damaged_record_and_is_reported(
+def test_damage_affects_only_the_damaged_record_and_is_reported(
     data: bytes,
     read: list[bytes],
     damaged: list[tuple[int, int]],
@@ -184,7 +184,7 @@ def test_the_list_of_damaged_ranges_is_bounded(tmp_path: Path, monkeypatch: pyte
     assert (len(recording.damaged), recording.damaged_bytes) == (2, 3 * EACH)
 
 
-def test_heads_with_false_sizes_are_read_in_linear_time(
+def test_record_headers_with_false_sizes_are_read_in_linear_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "day.rec"
@@ -199,7 +199,7 @@ def test_heads_with_false_sizes_are_read_in_linear_time(
     monkeypatch.setattr("kalshi_fix_adapters.logs.recording._SEARCH_BASE", 0)
     size = 200_000
     false = HEAD.pack(size // 2, 0, 0, 1, 0)
-    # Each false head alone, and one between two complete records.
+    # Only false headers, then one between two complete records.
     for piece in (false, false + record(b"")):
         data = MAGIC + piece * (size // len(piece))
         path.write_bytes(data + ONE)
@@ -220,7 +220,7 @@ def test_a_recording_that_is_shortened_while_it_is_read_ends(tmp_path: Path) -> 
     assert list(records) == []
 
 
-def test_the_connection_after_the_last_number_is_the_first(tmp_path: Path) -> None:
+def test_connection_numbers_wrap_around_after_the_last_one(tmp_path: Path) -> None:
     path = tmp_path / "day.rec"
     path.write_bytes(MAGIC + pack(NOON, MAX_CONNECTION, Kind.ENDED, b""))
     with Recorder(path) as recorder:

@@ -1,4 +1,4 @@
-"""A log split among processes is read as in one process."""
+"""A log split among processes is read as it is in one process."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from kalshi_fix_adapters.logs import LogEntry, map_log, read_log, split
 from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
-from tests.adapters.logs.test_reader import NEARLY, SOUND, read
+from tests.adapters.logs.test_reader import NEARLY_VALID, VALID, read
 
-SENT = b"2026-11-21 12:00:00.123456Z 1 sent     " + SOUND + b"\n"
+SENT = b"2026-11-21 12:00:00.123456Z 1 sent     " + VALID + b"\n"
 
 
 def in_parts(log: bytes, piece: int) -> tuple[list[LoggedMessage], int]:
-    """Return the messages that the processes would find, and the number of parts."""
+    """Return the messages that the processes would find and the number of parts."""
     found: list[LoggedMessage] = []
     reader, number = LogReader(), 0
     for part in split._parts(log[at : at + piece] for at in range(0, len(log), piece)):
@@ -30,11 +30,11 @@ def in_parts(log: bytes, piece: int) -> tuple[list[LoggedMessage], int]:
 
 
 @given(
-    st.lists(st.sampled_from([*NEARLY, SENT]), max_size=30).map(b"".join),
+    st.lists(st.sampled_from([*NEARLY_VALID, SENT]), max_size=30).map(b"".join),
     st.integers(1, 80),
     st.integers(20, 400),
 )
-def test_parts_are_read_as_the_whole(log: bytes, piece: int, size: int) -> None:
+def test_the_parts_of_a_log_contain_the_messages_of_the_whole(log: bytes, piece: int, size: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(split, "PART", size)
         patch.setattr(split, "_END_OF_PART", 100)
@@ -49,10 +49,12 @@ def test_a_log_is_split_between_messages(monkeypatch: pytest.MonkeyPatch) -> Non
     assert in_parts((b"3" + SENT) * 100, 64)[0] == read((b"3" + SENT) * 100)
 
 
-def test_a_part_that_begins_behind_a_digit_begins_with_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_that_begins_after_a_digit_does_not_begin_with_a_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(split, "PART", 50)
-    # No second message ends in the first part, so it is split anywhere.
-    log = b"8=FIXT.1.1^A35=0^A58=" + b"x" * 40 + b"5" + SOUND + b" more^A10=000^A\n" + SENT * 3
+    # Only one message ends in the first part, so the split may be anywhere.
+    log = b"8=FIXT.1.1^A35=0^A58=" + b"x" * 40 + b"5" + VALID + b" more^A10=000^A\n" + SENT * 3
     for piece in range(50, 70):
         assert in_parts(log, piece)[0] == read(log)
 
@@ -63,7 +65,7 @@ def line_of(entry: LogEntry) -> tuple[int, str] | None:
 
 def test_several_processes_give_the_same_result_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(split, "PART", 2_000)
-    # No message ends in the middle, so parts wait for each other.
+    # No message ends in the middle, so the parts wait for each other.
     log = SENT * 100 + b"58=x\n" * 2_000 + SENT * 100
     expected = [line_of(entry) for entry in read_log(io.BytesIO(log)) if entry.message is not None]
     assert list(map_log(line_of, io.BytesIO(log), processes=2)) == expected
@@ -74,6 +76,6 @@ def fail(found: Iterable[LoggedMessage]) -> None:
     raise LookupError("not for this one")
 
 
-def test_exceptions_of_the_function_are_raised() -> None:
+def test_exceptions_raised_by_the_function_reach_the_caller() -> None:
     with pytest.raises(LookupError, match="not for this one"):
         list(split.in_processes(fail, [SENT], 1))

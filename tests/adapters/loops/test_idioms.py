@@ -32,9 +32,9 @@ def test_tasks_of_trio_need_an_owner(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("factory", ["lazy", "eager"])
-def test_asyncio_in_debug_mode_and_with_eager_tasks(sandbox: Sandbox, factory: str) -> None:
+def test_an_asyncio_client_works_in_debug_mode_and_with_eager_tasks(sandbox: Sandbox, factory: str) -> None:
     async def main() -> None:
-        # Python 3.12 has eager tasks; before, this is the same test twice.
+        # Eager tasks exist since Python 3.12; on older versions the two cases are equal.
         if factory == "eager" and hasattr(asyncio, "eager_task_factory"):
             asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
         async with kalshi_fix_adapters.asyncio.order_entry(**options(sandbox)) as client:
@@ -51,7 +51,7 @@ def test_calls_that_need_not_wait_let_other_tasks_run_on_asyncio(
     many = 50
 
     async def turns(seconds: float) -> int:
-        """Return how often the loop turns while messages are sent and waiting events are taken."""
+        """Return the number of turns of the loop while messages are sent and waiting events are taken."""
         turned = 0
 
         def turn() -> None:

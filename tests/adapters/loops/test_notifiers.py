@@ -1,4 +1,4 @@
-"""The notifiers on which tasks of asynchronous clients wait for each other."""
+"""The notifiers with which tasks of asynchronous clients wait for each other."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def run(loop: Loop, use: Callable[[Notifier, Callable[[], Awaitable[None]]], Awa
     loop.run(main)
 
 
-def test_all_current_waiters_are_woken_and_no_later_ones(loop: Loop) -> None:
+def test_a_notification_wakes_all_current_waiters_and_no_later_ones(loop: Loop) -> None:
     async def use(notifier: Notifier, turn: Callable[[], Awaitable[None]]) -> None:
         woken = []
 
@@ -77,10 +77,10 @@ def test_each_waiter_has_its_own_timeout(loop: Loop) -> None:
             while len(reported) < 3:
                 await notifier.wait(-1)
             notifier.notify()
-        # In any order: a machine under load finds several of them due at once.
+        # In any order: under load several of them are due at once.
         assert sorted(reported[:3]) == [(0.02, False), (0.05, False), (0.08, False)]
         assert reported[3:] == [(LONG, True)]
-        # The timer was moved for all of them, and works for the next one.
+        # The timer was set for each of them in turn, and still works for the next.
         assert await notifier.wait(0.001) is False
 
     run(loop, use)

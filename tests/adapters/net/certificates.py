@@ -1,4 +1,4 @@
-"""Server certificates that are wrong in one way, and in no other that newer Pythons check."""
+"""Server certificates with exactly one fault, also by the stricter checks of newer Pythons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Single-purpose servers on loopback: peers that are not a venue."""
+"""Single-purpose servers on loopback: peers other than a venue."""
 
 from __future__ import annotations
 
@@ -130,6 +130,6 @@ class Acceptor:
             self._flush()
 
 
-def logged_on_peer(then: Callable[[Acceptor], object]) -> contextlib.AbstractContextManager[int]:
+def logged_on_peer(handle: Callable[[Acceptor], object]) -> contextlib.AbstractContextManager[int]:
     """Serve one connection of KalshiNR, without TLS; yields the port."""
-    return listening(lambda connection: then(Acceptor(connection)))
+    return listening(lambda connection: handle(Acceptor(connection)))

@@ -26,7 +26,7 @@ def at(*hosts: str) -> list[AddressInfo]:
 
 
 class Steps:
-    """Answers each address from `answers`; takes no time except where a test advances `clock`."""
+    """Answers each address from `answers`, and takes no time unless a test advances `clock`."""
 
     def __init__(self, found: Sequence[AddressInfo] | Exception, *answers: BaseException | None) -> None:
         self._found = found
@@ -35,11 +35,11 @@ class Steps:
         """The exception raised when the socket is taken over."""
         self.tried: list[socket.socket] = []
         self.allowed: list[float] = []
-        """Seconds that each address was given."""
+        """Seconds allowed for each address."""
         self.seen: list[str] = []
         self.now = 100.0
         self.resolving = 0.0
-        """Seconds that resolving the name takes."""
+        """Seconds that name resolution takes."""
 
     async def resolve(self, host: str, port: int) -> Sequence[AddressInfo]:
         self.seen.append("resolve")
@@ -91,7 +91,7 @@ def test_the_transport_is_the_result_of_the_last_step(monkeypatch: pytest.Monkey
     assert steps.allowed == [6.0]
 
 
-def test_an_unreachable_address_leaves_time_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_address_leaves_time_for_the_other_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = Steps(at(*LOCAL), TimeoutError(), ConnectionRefusedError(), None)
     assert run(steps, monkeypatch) == "carried"
     assert steps.allowed == [2.0, 2.0, 4.0]
@@ -105,7 +105,7 @@ def test_the_name_and_the_connection_share_one_deadline(monkeypatch: pytest.Monk
     assert steps.allowed == [1.0, 2.0]
 
 
-def test_a_name_that_takes_all_the_time_leaves_none_for_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_name_resolution_leaves_no_time_to_connect(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = Steps(at(*LOCAL), None)
     steps.resolving = 6.0
     with pytest.raises(ConnectTimeoutError) as caught:
@@ -126,7 +126,7 @@ def test_a_name_that_takes_all_the_time_leaves_none_for_a_connection(monkeypatch
         (at("192.0.2.1"), PlaintextRefusedError, "plain TCP"),
     ],
 )
-def test_a_host_that_cannot_be_dialled(
+def test_a_host_that_cannot_be_dialled_is_an_error(
     monkeypatch: pytest.MonkeyPatch, found: Any, kind: type[Exception], text: str
 ) -> None:
     steps = Steps(found)
@@ -142,7 +142,7 @@ def test_the_error_of_the_last_address_is_raised(monkeypatch: pytest.MonkeyPatch
         run(Steps(at(*LOCAL[:2]), ConnectionRefusedError(), TimeoutError()), monkeypatch)
 
 
-def test_an_address_that_this_machine_has_no_sockets_for_leaves_the_others(
+def test_addresses_of_an_unsupported_family_are_skipped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def make(family: int, *args: Any) -> socket.socket:

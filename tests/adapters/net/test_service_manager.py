@@ -34,7 +34,7 @@ def test_a_standby_reports_its_state(sandbox: Sandbox, tmp_path: Path, reports: 
         waiting = blocking.order_entry(retransmission=True, **chosen).standby(
             every=0.01, on_wait=lambda _: other.logout()
         )
-        other._entered = False  # so `logout` closes its store, as leaving the context would
+        other._entered = False  # so `logout` closes the store, as leaving the context would
         with waiting:
             pass
     states = [reports.recv(4096).decode() for _ in range(4)]
@@ -83,7 +83,7 @@ def test_without_a_watchdog_nothing_is_reported(
         reports.recv(100)
 
 
-def test_a_service_manager_that_has_gone_is_ignored(
+def test_the_absence_of_the_service_managers_socket_is_ignored(
     monkeypatch: pytest.MonkeyPatch, reports: socket.socket
 ) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "1000")

@@ -43,7 +43,7 @@ def shake_hands(settings: Tls, identity: ServerIdentity = GOOD, host: str = HOST
 # --- trust
 
 
-def test_an_own_authority_in_a_file(tmp_path: Path) -> None:
+def test_a_private_certificate_authority_may_be_given_as_a_file(tmp_path: Path) -> None:
     path = tmp_path / "ca.pem"
     path.write_text(ISSUER.pem)
     assert shake_hands(Tls(ca_file=path))
@@ -99,7 +99,7 @@ def test_the_error_for_unusable_settings_names_the_remedy(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", [".", "a..b", "x" * 70])
-def test_a_server_name_must_be_one(name: str) -> None:
+def test_an_invalid_server_name_is_refused(name: str) -> None:
     with pytest.raises(ConfigurationError, match="give a name or an address"):
         open_socket(HOST, 1, attrs.evolve(TRUST, server_name=name), 10)
 
@@ -124,7 +124,7 @@ def test_the_second_address_is_tried_when_the_first_refuses(monkeypatch: pytest.
             assert found.getpeername() == (HOST, port)
 
 
-def test_a_handshake_has_no_more_time_than_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_handshake_is_limited_by_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = itertools.chain([0.0, 4.0, 4.0, 4.0, 4.0], itertools.repeat(5.0))
     monkeypatch.setattr("kalshi_fix_adapters.net.dial.time.monotonic", lambda: next(clock))
     with (
@@ -134,7 +134,7 @@ def test_a_handshake_has_no_more_time_than_the_timeout(monkeypatch: pytest.Monke
         open_socket(HOST, port, Tls(), 5)
 
 
-def test_a_host_that_accepts_nothing_more_is_given_up_in_time() -> None:
+def test_connecting_to_a_host_with_a_full_backlog_times_out() -> None:
     with (
         full_backlog() as port,
         pytest.raises(ConnectTimeoutError, match=r"did not accept a connection within 0\.2 s"),
@@ -142,7 +142,7 @@ def test_a_host_that_accepts_nothing_more_is_given_up_in_time() -> None:
         open_socket(HOST, port, Tls(), 0.2)
 
 
-def test_a_server_that_closes_before_the_handshake(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_closes_before_the_handshake_is_a_tls_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         ssl.SSLContext, "wrap_socket", _raiser(ssl.SSLError(1, "Closed before TLS handshake"))
     )
@@ -167,7 +167,7 @@ def test_exceptions_wrapped_by_an_event_loop_are_unwrapped() -> None:
     group = ExceptionGroup("all of them", [refused, ValueError()])
     for error in (refused, group):
         assert str(dialer.not_connected(error)).startswith("[::1]:1 refused the connection")
-    assert "(no address)" in str(dialer.not_connected(chained))  # the first of a group represents it
+    assert "(no address)" in str(dialer.not_connected(chained))  # the first exception represents the group
     wrapped = RuntimeError("broken")
     wrapped.__context__ = _ssl_error("WRONG_VERSION_NUMBER")
     assert str(dialer.not_secured(wrapped)).startswith("[::1]:1 does not speak TLS")
@@ -202,12 +202,12 @@ def _ssl_error(reason: str) -> ssl.SSLError:
 # --- plain TCP
 
 
-def test_plain_tcp_to_this_machine() -> None:
+def test_plain_tcp_to_this_machine_is_allowed() -> None:
     with listening(keep_silent) as port, open_socket("localhost", port, Plaintext(), 10) as found:
         assert not isinstance(found, ssl.SSLSocket)
 
 
-def test_plain_tcp_to_other_machines_must_be_requested(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_tcp_to_other_machines_must_be_allowed_explicitly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", _raiser(ConnectionRefusedError()))
     with pytest.raises(ConnectionFailedError, match="refused"):
         open_socket("192.0.2.1", 8228, Plaintext(allow_remote=True), 10)

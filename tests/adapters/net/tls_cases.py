@@ -1,4 +1,4 @@
-"""Everything that can be wrong with the peer's TLS, and the error that the client must raise."""
+"""Every fault of a peer's TLS, and the error that the client must raise."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _DAY = timedelta(days=1)
 
 
 def reset(connection: socket.socket) -> None:
-    """Reset the connection, as a crash would, once the client has begun."""
+    """Reset the connection, as a crash would, after the client's first bytes."""
     connection.recv(1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
@@ -72,12 +72,12 @@ class TlsCase:
     def serve(self) -> contextlib.AbstractContextManager[int]:
         """Serve one connection; yields the port."""
         if isinstance(self.server, ServerIdentity):
-            return listening(self.no_byte_comes, self.server.ssl_context())
+            return listening(self.assert_no_byte_is_sent, self.server.ssl_context())
         if self.server is old_tls:
-            return listening(self.no_byte_comes, old_tls())
+            return listening(self.assert_no_byte_is_sent, old_tls())
         return listening(self.server)  # type: ignore[arg-type]
 
-    def no_byte_comes(self, connection: socket.socket) -> None:
+    def assert_no_byte_is_sent(self, connection: socket.socket) -> None:
         """Assert that nothing is sent to an untrusted peer."""
         with contextlib.suppress(OSError):
             self.received.append(connection.recv(4096))
@@ -195,8 +195,8 @@ TLS_CASES = (
 TRUSTED = {
     "an authority": TRUST,
     "an authority and a pin": attrs.evolve(TRUST, pinned_sha256=fingerprint(GOOD)),
-    "a pin alone": Tls(pinned_sha256=fingerprint(GOOD)),
-    "a pin alone, another name": Tls(pinned_sha256=fingerprint(GOOD), server_name="fix.example"),
+    "a pin only": Tls(pinned_sha256=fingerprint(GOOD)),
+    "a pin only, with another name": Tls(pinned_sha256=fingerprint(GOOD), server_name="fix.example"),
 }
 """Trust settings with which a client accepts the right server."""
 GOOD_PEM = leaf(GOOD)

@@ -42,7 +42,7 @@ REFUSED = LogonRefusedError("no", "ask", retryable=False)
 
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
-    """The lines of all loggers of the library at every level."""
+    """Collect the lines of all loggers of the library at every level."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
@@ -97,7 +97,9 @@ def objects(lines: io.StringIO) -> list[dict[str, Any]]:
     ],
     ids=lambda each: type(each).__name__,
 )
-def test_the_fields_of_an_event(event: ClientEvent, fields: dict[str, Any], lines: io.StringIO) -> None:
+def test_an_event_has_its_fields_in_json(
+    event: ClientEvent, fields: dict[str, Any], lines: io.StringIO
+) -> None:
     Dispatcher("KalshiNR prediction").event(event, Clock().now)
     [found] = objects(lines)
     assert found["fix"] == {"session": "KalshiNR prediction", "event": type(event).__name__, **fields}

@@ -23,7 +23,7 @@ def is_free(lock: Any) -> bool:
 
 
 def interrupt_at(lock: Any, at: int) -> bool:
-    """Interrupt a `with` of a lock at this point; return whether it has that many points."""
+    """Interrupt a `with` statement of a lock at this point; return whether there is such a point."""
     interrupter = Interrupter(at, {__file__, locks.__file__})
 
     def use() -> None:

@@ -20,7 +20,7 @@ def value(name: str, **labels: str) -> float | None:
     return REGISTRY.get_sample_value(name, labels)
 
 
-def test_alarms_are_counted_from_zero_and_clients_by_their_name() -> None:
+def test_alarms_are_counted_from_zero_and_labelled_with_the_clients_name() -> None:
     clock = Clock()
     one, two = PrometheusMetrics("one"), PrometheusMetrics("two")
     for kind in ALARMING:

@@ -96,7 +96,7 @@ class Notes(Observer):
 
 
 class Raising(Observer):
-    """Fails with the arguments of the call."""
+    """Raises an exception that contains the arguments of the call."""
 
     calls = 0
 
@@ -249,7 +249,7 @@ def test_observers_are_notified_of_everything_with_the_time(clock: Clock, notes:
     assert notes.times == {clock.monotonic}
 
 
-def test_an_observer_that_raises_is_disabled_and_affects_no_other(
+def test_an_observer_that_raises_is_disabled_without_affecting_others(
     clock: Clock, notes: Notes, caplog: pytest.LogCaptureFixture
 ) -> None:
     raising, same = Raising(), Raising()
@@ -285,7 +285,7 @@ def test_the_default_hooks_of_an_observer_do_nothing(clock: Clock) -> None:
     assert not any(Dispatcher("x", observer)._hooks.values())
 
 
-def test_a_wire_log_that_fails_ends_no_session(
+def test_a_failing_wire_log_does_not_end_the_session(
     clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     secret = "the signature"
@@ -309,7 +309,9 @@ def test_a_wire_log_that_fails_ends_no_session(
     assert secret not in "".join(reported)
 
 
-def test_a_filter_that_raises_ends_no_session(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_raising_log_filter_does_not_end_the_session(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
     def fail(_: logging.LogRecord) -> bool:
         raise RuntimeError
 

@@ -71,7 +71,7 @@ def test_oversized_messages_are_noted(path: Path) -> None:
     assert in_log(path)[0] == ORDER
 
 
-def test_a_connection_from_beginning_to_end(path: Path) -> None:
+def test_the_lines_of_a_connection_from_beginning_to_end(path: Path) -> None:
     with WireLog(path) as log:
         connection = log.connect("KalshiNR at 127.0.0.1:8228", NOW)
         connection.wire("sent", HEARTBEAT, later(0.5))
@@ -90,13 +90,13 @@ def test_a_connection_from_beginning_to_end(path: Path) -> None:
     assert in_log(path) == [HEARTBEAT, ORDER]
 
 
-def test_time_is_utc_whatever_the_zone(path: Path) -> None:
+def test_times_are_in_utc_in_every_time_zone(path: Path) -> None:
     with WireLog(path) as log:
         log.connect("a\nb\\ü", Instant(0.0, NOW.utc.astimezone(timezone(timedelta(hours=5)))))
     assert path.read_text() == "2026-11-21 12:00:00.000007Z 1 connected to a\\nb\\\\\\xfc\n"
 
 
-def test_a_log_is_continued_and_gets_the_right_mode(path: Path) -> None:
+def test_an_existing_log_is_continued_and_its_file_mode_corrected(path: Path) -> None:
     path.write_text("old\n")
     path.chmod(0o644)
     with WireLog(str(path)) as log:
@@ -167,7 +167,7 @@ def test_an_incomplete_message_is_shown_at_the_end(path: Path) -> None:
     ]
 
 
-def test_an_endless_message_does_not_hide_later_ones_for_ever() -> None:
+def test_a_message_without_an_end_does_not_hide_later_ones_for_ever() -> None:
     transcript = Transcript()
     stuck = b"8=FIXT.1.1\x019=90000\x0135=D\x01"
     assert transcript.feed("received", stuck, NOW) == []
@@ -176,7 +176,7 @@ def test_an_endless_message_does_not_hide_later_ones_for_ever() -> None:
     assert [line[9:].split()[0] for line in lines] == [str(len(stuck)), shown(HEARTBEAT), shown(ORDER)]
 
 
-def test_a_busy_stream_that_always_ends_within_a_message_loses_none() -> None:
+def test_no_message_is_lost_when_every_read_ends_within_a_message() -> None:
     transcript, count = Transcript(), 0
     transcript.feed("received", HEARTBEAT[:20], NOW)
     for second in range(1, 200):
@@ -197,7 +197,7 @@ def test_a_line_is_unambiguous_for_any_value(text: str) -> None:
     assert line.isprintable()
     reader = LogReader()
     found = [*reader.feed(f"2026-11-21 12:00:00.000007Z 1 sent     {line}\n".encode()), *reader.close()]
-    # A log reader takes a BeginString inside a value for the start of another message.
+    # A log reader would take a BeginString inside a value for the start of another message.
     if "8=FIXT.1.1^A" not in text:
         assert [logged.frame for logged in found] == [frame]
 
@@ -316,7 +316,7 @@ def test_a_log_may_have_no_limit_and_a_message_may_exceed_the_limit(path: Path) 
     assert [file.name for file in path.parent.iterdir()] == ["wire.log"]
     path.unlink()
     full_log(path, max_bytes=1, backups=30)[0].close()
-    assert path.read_text().count("\n") == 2  # the line that the connection continues, and the message
+    assert path.read_text().count("\n") == 2  # a line about the continued connection, and the message
 
 
 def test_invalid_settings_are_refused(path: Path, tmp_path: Path) -> None:
@@ -352,7 +352,7 @@ def test_several_threads_may_write(path: Path) -> None:
 
 
 class FullDisk:
-    """Replaces os.write: accepts this many bytes and no more."""
+    """A replacement for os.write that accepts this many bytes and then fails."""
 
     def __init__(self, room: int) -> None:
         self.room = room
@@ -404,7 +404,7 @@ def test_a_full_disk_is_reported_once_and_counted(
     log.close()
 
 
-def test_a_real_limit_of_the_system(path: Path) -> None:
+def test_a_file_size_limit_of_the_system_is_reported(path: Path) -> None:
     resource = pytest.importorskip("resource")
     log = WireLog(path)
     connection = log.connect("x", NOW)

@@ -1,4 +1,4 @@
-"""The same database without and with a pooler."""
+"""Fixtures: the same database without and with a pooler."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def pooler(server: Server) -> Iterator[Pooler]:
 
 @pytest.fixture(params=["direct", "pooled"])
 def either(request: pytest.FixtureRequest, dsn: str, database: str) -> str:
-    """A DSN without and with PgBouncer."""
+    """A DSN, once without and once with PgBouncer."""
     if request.param == "direct":
         return dsn
     pooler: Pooler = request.getfixturevalue("pooler")

@@ -46,7 +46,7 @@ def run(*arguments: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_the_most_recently_used_store_is_proposed_and_no_password(dsn: str) -> None:
+def test_the_most_recently_used_store_is_proposed_without_the_password(dsn: str) -> None:
     place = PostgresDatabase(dsn.replace("store@", "store:secret@"), "none")
     names = [fill(place, attrs.evolve(OWNER, sender_comp_id="key-1"))]
     names.insert(0, place.migrate(fill(place, NAMED), account="key-2"))
@@ -61,7 +61,7 @@ def test_a_refused_migration_leaves_the_row_of_the_store_unchanged(
     place: PostgresDatabase, execute: Callable[[str], list[Any]]
 ) -> None:
     with pytest.raises(StoreError, match="has no store missing"):
-        place.migrate("missing", account="maker")  # nor tables
+        place.migrate("missing", account="maker")  # nor does it create tables
     old, session = fill(place), "SELECT name, fence, check_sum FROM kalshi_fix.session"
     before = execute(session)
     execute("UPDATE kalshi_fix.journal SET value = '\"6\"'")

@@ -22,7 +22,7 @@ from tests.postgres import Relay, Server, execute_at
 
 Execute = Callable[[str], list[Any]]
 LONG = 600.0
-"""A lease that no test outlives."""
+"""A lease longer than any test."""
 END_LEASE = "UPDATE kalshi_fix.session SET leased_until = '-infinity'"
 
 
@@ -152,7 +152,7 @@ def test_a_lease_that_cannot_be_renewed_is_lost_once() -> None:
     assert not lost.acquire(blocking=False)
 
 
-def test_a_hung_commit_is_not_outlived_by_the_lease(dsn: str, server: Server) -> None:
+def test_the_lease_is_not_renewed_while_a_commit_hangs(dsn: str, server: Server) -> None:
     store = opened(dsn, lease=1.0)
     failed = threading.Event()
     psycopg = pytest.importorskip("psycopg")
@@ -171,7 +171,7 @@ def test_a_hung_commit_is_not_outlived_by_the_lease(dsn: str, server: Server) ->
     ("setting", "failover", "refused"),
     [("fsync", "none", "fsync is off"), ("full_page_writes", "none", "full_page_writes is off")],
 )
-def test_a_server_that_may_lose_commits_is_refused_also_later(
+def test_a_server_that_may_lose_commits_is_refused_at_any_time(
     server: Server, dsn: str, setting: str, failover: str, refused: str
 ) -> None:
     store = opened(dsn)
@@ -197,7 +197,7 @@ def test_invalid_options_are_refused(dsn: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_commits_wait_for_the_disk_whatever_the_database_is_set_to(
+def test_commits_wait_for_the_disk_whatever_the_settings_of_the_database(
     database: str, either: str, execute: Execute
 ) -> None:
     execute(f"ALTER DATABASE {database} SET synchronous_commit = off")
@@ -213,7 +213,7 @@ def test_commits_wait_for_the_disk_whatever_the_database_is_set_to(
     with opened(either) as store:
         send_and_commit(store, 5)
         assert execute("SELECT DISTINCT value FROM seen") == [("on",)]
-    # The setting has ended with each transaction: other users of the connection have their own.
+    # The setting ends with each transaction, so it does not affect other users of the connection.
     assert execute_at(either, "SHOW synchronous_commit") == [("off",)]
 
 
@@ -272,11 +272,11 @@ def test_a_commit_whose_answer_is_lost_ends_the_store(
             store.record_sent(3, None)
         store.close()
         execute(END_LEASE)
-        with opened(relay.dsn(database)) as store:  # it was committed
+        with opened(relay.dsn(database)) as store:  # the row was committed
             assert (store.next_outgoing, kept(store)) == (3, [1, 2])
 
 
-def test_a_takeover_does_not_wait_long_for_a_commit_under_way(dsn: str, execute: Execute) -> None:
+def test_a_takeover_does_not_wait_long_for_a_commit_in_progress(dsn: str, execute: Execute) -> None:
     import psycopg
 
     opened(dsn).close()
@@ -287,7 +287,7 @@ def test_a_takeover_does_not_wait_long_for_a_commit_under_way(dsn: str, execute:
     opened(dsn).close()
 
 
-def test_a_server_that_does_not_answer_does_not_keep_a_store_from_being_closed(
+def test_a_store_can_be_closed_while_its_server_does_not_answer(
     dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kalshi_fix_adapters.store_postgres.store.CLOSING", 0.01)
@@ -312,7 +312,7 @@ def test_a_lost_connection_ends_the_store(dsn: str, execute: Execute) -> None:
     store.close()
 
 
-def test_a_newer_version_and_damage_are_reported(dsn: str, execute: Execute) -> None:
+def test_a_newer_version_and_damaged_data_are_errors(dsn: str, execute: Execute) -> None:
     with opened(dsn) as store:
         send(store, 1)
     execute("UPDATE kalshi_fix.sent SET sent_at = sent_at + 1")

@@ -1,11 +1,11 @@
 """A disk that loses unsynced data: the possible contents of a store's files after a power loss.
 
 SQLite writes a commit as frames at the end of the log (`-wal`) and, with `synchronous = FULL`, waits until
-they are on the disk. From time to time it copies the pages of a log that is wholly on the disk into the
-database (a checkpoint), waits for that too, and restarts the log at its beginning. The safe part is therefore
-a length of the log; of later writes, any part may be there, with arbitrary bytes in place of the rest.
+they are on the disk. Occasionally, when the whole log is on the disk, it copies the pages of the log into the
+database (a checkpoint), waits for that too, and restarts the log at its beginning. So the log is safe up to
+some length; any part of the later writes may be on the disk, with arbitrary bytes in the other places.
 
-`Disk` finds that length by watching the statements of the store and reading the index of the log. It can
+`Disk` determines that length by watching the statements of the store and reading the index of the log. It can
 truncate, mix and damage the files as they are now, or as they were before the last commit, and write them to
 another place as if the machine had restarted. (Reading a file closes SQLite's own locks on it within this
 process, which does not matter here: no other process uses it.)
@@ -40,7 +40,7 @@ class Files:
 
     @classmethod
     def read(cls, path: Path) -> Files:
-        """Read the files as they are, such as a killed process leaves them."""
+        """Read the current files, as a killed process leaves them."""
         log = log_of(path)
         return cls(path.read_bytes(), log.read_bytes() if log.exists() else b"")
 
@@ -92,7 +92,7 @@ class Disk:
         """The length of the log that is on the disk."""
         self.commits = 0
         self.checkpoints = 0
-        """How often the log was restarted."""
+        """The number of restarts of the log."""
         self.before = Files(b"", b"")
         """The files before the last commit."""
         self.unmerged = self.merged = Files(b"", b"")
@@ -154,8 +154,8 @@ class Disk:
         return attrs.evolve(self.before, log=sectors_mixed(self.before.log, self.files().log, random, begin))
 
     def within_checkpoint(self, random: Random) -> Files:
-        """Return the files as they may be if the power failed during the last checkpoint of
-        `sync="normal"`. By then all of the log is on the disk."""
+        """Return the files as they may be if the power failed during the last checkpoint of `sync="normal"`,
+        which begins when the whole log is on the disk."""
         database = sectors_mixed(self.unmerged.database, self.merged.database, random)
         return attrs.evolve(self.unmerged, database=database)
 
@@ -176,8 +176,8 @@ class Disk:
             self._look()
 
     def _look(self) -> None:
-        """Find the end of the log, and how much of it is on the disk. If it was restarted, everything in the
-        previous log is in the database."""
+        """Find the end of the log and how much of it is on the disk. If the log was restarted, the database
+        contains everything in the previous log."""
         with self.path.with_name(self.path.name + "-shm").open("rb") as index:
             page_size, frames, salts, copied = _INDEX.unpack(index.read(_INDEX.size))
         frame = _FRAME_HEADER + page_size

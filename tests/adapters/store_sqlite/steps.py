@@ -2,9 +2,8 @@
 some number of steps. The memory store computes that state.
 
 As a program, `python -m tests.adapters.store_sqlite.steps PATH SYNC`, it reads numbers of steps from its
-standard input; for each it forks a child that prints its process id and then continues from that step,
-printing the number of each finished step, until it is killed; then it prints "dead".
-"""
+standard input; for each it forks a child, which prints its process id and continues from that step, printing
+the number of each finished step until it is killed. Then the program prints "dead"."""
 
 from __future__ import annotations
 
@@ -65,7 +64,7 @@ def step(store: MemoryRowStore | SqliteStore, number: int) -> bool:
 
 
 def states() -> Iterator[tuple[Any, ...]]:
-    """Yield the contents of a store after no step, one step, two steps, and so on, with the user's rows
+    """Yield the contents of a store after zero steps, one step, two steps and so on, with the user's rows
     last."""
     store = MemoryRowStore(max_messages=KEEP)
     yield (*contents(store), store.rows)
@@ -75,7 +74,7 @@ def states() -> Iterator[tuple[Any, ...]]:
 
 
 def run(path: Path, sync: str, done: int) -> None:
-    """Run steps, and print the number of each once it is finished."""
+    """Run steps, and print the number of each finished step."""
     store = opened(path, sync=sync, max_messages=KEEP)
     os.write(1, b"%d\n" % os.getpid())
     for number in count(done + 1):

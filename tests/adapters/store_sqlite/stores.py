@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def stored(number: int, seconds: float = 0, size: int = 0) -> StoredMessage:
-    """Return a message as it may have been sent, of at least this size."""
+    """Return a sent message of at least this size."""
     frame = b"frame %d\x01\x00\xff" % number
     return StoredMessage(
         number, START + timedelta(seconds=seconds, microseconds=number), frame.ljust(size, b".")
@@ -31,13 +31,13 @@ def stored(number: int, seconds: float = 0, size: int = 0) -> StoredMessage:
 
 
 def asked(key: int, number: int = 1, *, uncertain: bool = False) -> OpenRequest:
-    """Return a request sent under this number; others have its id, too."""
+    """Return a request sent with this number; every fourth id repeats."""
     sent_at = START + timedelta(seconds=number)
     return OpenRequest(f"order-{key % 3}", "D", number, sent_at, b"request %d" % number, key, uncertain)
 
 
 def send(store: MessageStore, count: int, *, size: int = 0) -> None:
-    """Record messages under the next numbers, one second apart."""
+    """Record messages with the next numbers, one second apart."""
     for number in range(store.next_outgoing, store.next_outgoing + count):
         store.record_sent(number, stored(number, number, size))
 
@@ -73,7 +73,7 @@ def opened(path: Path, **options: Any) -> SqliteStore:
 
 
 def execute(path: Path, *statements: str) -> list[Any]:
-    """Run SQL statements on a file, as another program would; return the last one's first row."""
+    """Run SQL statements on a file, as another program would; return the first row of the last statement."""
     row: tuple[Any, ...] | None = None
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         for statement in statements:

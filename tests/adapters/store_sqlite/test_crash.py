@@ -1,4 +1,4 @@
-"""The durable store after its process was killed, or its machine lost power, at any moment."""
+"""The durable store after its process was killed or its machine lost power at any moment."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Course:
         return self._known[number]
 
     def which(self, state: State, first: int, last: int) -> int:
-        """Return the number of steps, from the first to the last, that lead to this state."""
+        """Return the number of steps between `first` and `last` after which the store has this state."""
         [number] = [number for number in range(first, last + 1) if self.after(number) == state]
         return number
 
@@ -95,7 +95,7 @@ def test_a_killed_process_leaves_every_step_that_it_reported(tmp_path: Path, syn
             last = int(lines[-1])
             if kill % 2:
                 done = course.which(found(path), last, last + 1)
-            else:  # and leave it unchanged for the next process
+            else:  # and leaves it unchanged for the next process
                 [done] = [n for n in (last, last + 1) if glimpsed(course.after(n)) == glimpse(path)]
     assert done > 400
 
@@ -118,14 +118,16 @@ def test_reading_a_store_that_is_being_written_gives_a_consistent_snapshot(tmp_p
 
 
 def with_small_pages(path: Path) -> None:
-    """Give an empty store pages of 512 bytes, so every byte of a commit can be tried."""
+    """Give an empty store pages of 512 bytes, so a test can try every byte of a commit."""
     opened(path).close()
     execute(
         path, "PRAGMA journal_mode = DELETE", "PRAGMA page_size = 512", "VACUUM", "PRAGMA journal_mode = WAL"
     )
 
 
-@pytest.mark.parametrize("rest", [b"", bytes(600), bytes(range(256)) * 3], ids=["cut", "zeros", "garbage"])
+@pytest.mark.parametrize(
+    "rest", [b"", bytes(600), bytes(range(256)) * 3], ids=["shorter", "zeros", "garbage"]
+)
 def test_a_commit_truncated_at_any_byte_is_complete_or_absent(tmp_path: Path, rest: bytes) -> None:
     course, disk = Course(), Disk(tmp_path / FILE)
     with_small_pages(disk.path)
@@ -135,7 +137,7 @@ def test_a_commit_truncated_at_any_byte_is_complete_or_absent(tmp_path: Path, re
             step(store, number)
             files = disk.files()
             assert disk.synced == len(files.log)
-            if number not in (3, 4):  # one message; two, and a request
+            if number not in (3, 4):  # one message; then two messages and a request
                 continue
             before, after = glimpsed(course.after(number - 1)), glimpsed(course.after(number))
             seen, true = [], []
@@ -143,7 +145,7 @@ def test_a_commit_truncated_at_any_byte_is_complete_or_absent(tmp_path: Path, re
                 cut = files.cut(length, rest)
                 cut.write(torn)
                 seen.append(glimpse(torn))
-                # The old log may follow the cut.
+                # Bytes of the old log may follow.
                 true.append(after if cut.log.startswith(files.log[: disk.synced]) else before)
             assert seen == true
             files.cut(disk.synced, rest).write(torn)
@@ -161,7 +163,7 @@ def test_after_a_power_loss_all_synced_data_is_present(tmp_path: Path, sync: str
             commits = disk.commits
             must_be_durable = step(store, number)
             assert disk.commits == commits + 1
-            if disk.restarted:  # the log is restarted only when all of it is in the database
+            if disk.restarted:  # the log is restarted only when the database contains all of it
                 safe = number - 1
             disk.within_last_commit(random).write(torn)
             course.which(found(torn), safe, number)
@@ -171,8 +173,8 @@ def test_after_a_power_loss_all_synced_data_is_present(tmp_path: Path, sync: str
             disk.after_power_loss(random).write(torn)
             lost += number - course.which(found(torn), safe, number)
     assert disk.checkpoints > 5
-    # With "full", only changes that no sent bytes depend on: which of the peer's messages were handled since
-    # the last send.
+    # With "full", only changes on which no sent bytes depend may be lost: which of the peer's messages were
+    # handled since the last send.
     assert 0 < lost < 40 if sync == "full" else lost > 100
 
 

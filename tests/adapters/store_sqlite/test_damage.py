@@ -1,4 +1,5 @@
-"""Files that are no store, are damaged, or cannot be written: an error with advice, and no wrong number."""
+"""Files that are not stores, are damaged or cannot be written cause an error with advice, never a wrong
+number."""
 
 from __future__ import annotations
 
@@ -32,14 +33,14 @@ from tests.adapters.store_sqlite.stores import (
 
 
 def refused(path: Path) -> str:
-    """Return the error when this file is opened, for use and for reading."""
+    """Return the error when this file is opened for use; opening it for reading must fail too."""
     with pytest.raises(StoreError) as opening:
         opened(path)
     if path.exists():
         with pytest.raises(StoreError) as looking:
             read_summary(path)
         assert str(looking.value) == str(opening.value)
-    # A refused opening holds no lock.
+    # A refused `open` keeps no lock.
     with pytest.raises(StoreError) as again:
         opened(path)
     assert str(again.value) == str(opening.value)
@@ -48,7 +49,7 @@ def refused(path: Path) -> str:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Return a store that was closed, with messages on several pages."""
+    """Return the path of a closed store with messages on several pages."""
     with opened(tmp_path) as store:
         send(store, 40, size=300)
         store.advance_incoming(17)
@@ -60,14 +61,14 @@ def path(tmp_path: Path) -> Path:
 # --- files that are not our stores
 
 
-def test_a_file_that_is_not_a_database(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / FILE
     path.write_text("35=A" * 2000)
     assert "is not a store, or its header is damaged" in refused(path)
     assert path.read_text() == "35=A" * 2000
 
 
-def test_an_empty_file_is_not_a_new_store(tmp_path: Path) -> None:
+def test_an_empty_file_is_not_taken_for_a_new_store(tmp_path: Path) -> None:
     (tmp_path / FILE).touch()
     assert "is empty or belongs to another program" in refused(tmp_path / FILE)
 
@@ -128,7 +129,7 @@ def test_an_interrupted_creation_is_repeated(tmp_path: Path, monkeypatch: pytest
 
 
 def is_noticed(path: Path, data: bytes, truth: tuple[Any, ...]) -> bool:
-    """Return whether damage is noticed when everything is read; if not, everything read must be correct."""
+    """Return whether damage is noticed when the whole store is read; if not, all values must be correct."""
     path.unlink()
     path.write_bytes(data)
     try:
@@ -159,7 +160,7 @@ def test_a_file_with_a_changed_byte_never_gives_wrong_numbers_or_messages(path: 
         data = bytearray(whole)
         data[random.randrange(len(data))] ^= random.randrange(1, 256)
         noticed += is_noticed(path, bytes(data), truth)
-    assert noticed > 180  # the rest hits bytes without content
+    assert noticed > 180  # the other changes affect bytes without content
 
 
 def test_a_changed_message_is_not_returned(path: Path) -> None:
@@ -221,7 +222,7 @@ def test_reading_a_summary_checks_the_whole_file(path: Path) -> None:
 
 
 def failing(statement: str) -> type[SqliteStore]:
-    """Return a store whose database first executes a statement."""
+    """Return a store whose database first executes this statement."""
 
     class Connection(sqlite3.Connection):
         def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -297,7 +298,7 @@ store.close()
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no limits on this system")
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no limits of file sizes")
 @pytest.mark.parametrize("limit", [40_000, 300_001, 5_000_000])
 def test_a_file_size_limit_is_an_error(tmp_path: Path, limit: int) -> None:
     committed, text = python(LIMITED, tmp_path, str(limit)).split(" ", 1)
@@ -335,7 +336,7 @@ def test_a_read_only_folder_is_an_error(path: Path) -> None:
         path.parent.chmod(0o700)
 
 
-def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_system_without_locks_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: int) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
@@ -344,7 +345,7 @@ def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyP
         opened(tmp_path)
 
 
-def test_a_file_system_without_shared_memory(path: Path) -> None:
+def test_a_file_system_without_shared_memory_is_an_error(path: Path) -> None:
     class Connection(sqlite3.Connection):
         def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
             return super().execute(sql.replace("journal_mode = WAL", "journal_mode = DELETE"), *arguments)

@@ -54,11 +54,11 @@ def test_the_most_recently_written_store_is_proposed_for_migration(tmp_path: Pat
     assert str(paths[1]) in caught.value.command
 
 
-def test_other_files_and_a_missing_folder_are_no_stores_of_the_account(tmp_path: Path) -> None:
+def test_other_files_and_a_missing_folder_are_not_stores_of_the_account(tmp_path: Path) -> None:
     (tmp_path / "demo-prediction-of-somebody-else-KalshiRT-1.sqlite3").touch()
     for folder in (tmp_path, tmp_path / "missing"):
         assert find_store(folder, NEW) == store_path(folder, NEW)
-    # The name of an account is not that of a key.
+    # The name of an account is not the name of a key.
     assert store_path(tmp_path, attrs.evolve(OWNER, account=KEY_ID)) != store_path(tmp_path, OWNER)
 
 
@@ -92,7 +92,7 @@ def test_an_interrupted_migration_is_completed_by_the_same_call(
         patch.setattr(keys, "_rename", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             migrate_store(old, key_id=NEW_KEY)
-    # Neither key can start without it.
+    # Until it is completed neither key can start.
     with pytest.raises(StoreError, match="belongs to"):
         SqliteStore(find_store(tmp_path, OWNER), owner=OWNER)
     with pytest.raises(KeyChangedError):

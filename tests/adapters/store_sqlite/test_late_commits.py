@@ -1,4 +1,4 @@
-"""Commits that the disk does not complete at once: the caller continues, reads included."""
+"""Commits that the disk completes late: meanwhile the caller continues, and can read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONG = 30.0
 
 
 class SlowDisk:
-    """Holds a store's transactions back at their end."""
+    """Holds back the end of a store's transactions."""
 
     def __init__(self, path: Path) -> None:
         self.commits = 0
@@ -51,7 +51,7 @@ def disk(tmp_path: Path) -> Iterator[SlowDisk]:
 
 
 def hold(disk: SlowDisk) -> int:
-    """Begin a commit of everything recorded, which is not completed; return its ticket."""
+    """Begin a commit of everything recorded, which the disk does not complete yet; return its ticket."""
     disk.gate.clear()
     ticket = disk.store.begin_commit()
     assert disk.begun.acquire(timeout=LONG)
@@ -101,7 +101,7 @@ def test_a_reset_that_is_not_durable_yet_applies_to_reads(disk: SlowDisk, first:
     assert kept(store) == ([1, 2] if first else [1, 2, 3])
 
 
-def test_all_that_is_recorded_during_a_commit_is_one_transaction(disk: SlowDisk) -> None:
+def test_all_changes_recorded_during_a_commit_are_one_transaction(disk: SlowDisk) -> None:
     store = disk.store
     send(store, 1)
     hold(disk)
@@ -145,7 +145,7 @@ def test_a_store_whose_commit_hangs_cannot_be_closed_or_opened_again(
 
 
 class Log:
-    """Notes in which thread a store begins its log again, and holds the merging of the log back."""
+    """Records the thread in which a store restarts its log, and holds back the merging of the log."""
 
     def __init__(self, path: Path) -> None:
         self.begun_in: dict[bytes, str] = {}
@@ -174,7 +174,7 @@ class Log:
 def test_the_sending_thread_never_waits_for_the_log_to_be_merged(tmp_path: Path) -> None:
     log = Log(tmp_path / FILE)
     with log.store as store:
-        # The header of the first log waits for the disk, too.
+        # Writing the header of the first log waits for the disk, too.
         send(store, 1)
         store.commit()
         log.gate.clear()

@@ -19,7 +19,7 @@ LOG_HEADER, FRAME_HEADER, PAGE = 32, 24, 4096
 
 
 def left_by_a_kill(tmp_path: Path, *, sync: str = "full") -> Path:
-    """Return a store's files as a process leaves them that dies after some commits."""
+    """Return a store's files as left by a process that dies after some commits."""
     alive, dead = tmp_path / "alive", tmp_path / "dead"
     alive.mkdir()
     dead.mkdir()
@@ -41,7 +41,7 @@ def numbers(store: SqliteStore) -> tuple[int, int]:
     return store.next_outgoing, store.next_incoming
 
 
-def start_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def restart_system(monkeypatch: pytest.MonkeyPatch) -> None:
     """Simulate a restart of the system since the store was written, as after a power loss."""
     monkeypatch.setattr(mark, "_boot_id", lambda: "another")
 
@@ -86,9 +86,9 @@ def test_a_missing_log_and_an_older_copy_are_detected(tmp_path: Path) -> None:
 
 def test_a_power_loss_reverts_only_unsynced_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = left_by_a_kill(tmp_path)
-    start_anew(monkeypatch)
+    restart_system(monkeypatch)
     log = log_of(path).read_bytes()
-    # The last number from the venue was confirmed without waiting for the disk, all sent numbers with a wait.
+    # Confirming the last number from the venue did not wait for the disk; every sent number did.
     log_of(path).write_bytes(log[: -(FRAME_HEADER + PAGE)])
     with opened(path) as store:
         assert numbers(store) == (14, 8)
@@ -98,7 +98,7 @@ def test_a_power_loss_that_reverted_synced_changes_is_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = left_by_a_kill(tmp_path)
-    start_anew(monkeypatch)
+    restart_system(monkeypatch)
     log_of(path).unlink()
     with pytest.raises(StoreError, match="14 and 8 had been reached"):
         opened(path)
@@ -108,14 +108,14 @@ def test_with_sync_normal_a_power_loss_may_revert_any_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = left_by_a_kill(tmp_path, sync="normal")
-    start_anew(monkeypatch)
+    restart_system(monkeypatch)
     log_of(path).unlink()
     with opened(path, sync="normal") as store:
         assert numbers(store) == (6, 1)
 
 
 @pytest.mark.parametrize("to", [None, (3, 5), (21, 4), (90, 1)])
-def test_reset_or_set_numbers_are_not_damage_wherever_the_process_dies(
+def test_numbers_being_reset_or_set_are_not_damage_wherever_the_process_dies(
     tmp_path: Path, to: tuple[int, int] | None
 ) -> None:
     died = []
@@ -190,7 +190,7 @@ def test_an_unwritable_mark_does_not_prevent_opening(tmp_path: Path) -> None:
     with opened(path) as store:
         assert numbers(store) == (4, 1)
         store.reset()
-        # But an old mark that cannot be removed would make later commits look damaged.
+        # An old mark that cannot be removed, however, would make later commits look like damage.
         with pytest.raises(StoreError):
             store.commit()
 

@@ -17,7 +17,7 @@ from tests.helpers import START
 
 
 def place(store: SqliteStore, *names: str) -> None:
-    """Record orders as a session does; a message a second."""
+    """Record orders as a session does, one message a second."""
     for name in names:
         number = store.next_outgoing
         store.record_sent(number, None)
@@ -29,7 +29,7 @@ def sent(name: str, number: int, generation: int = 0) -> SentRequest:
     return SentRequest(name, "D", number, generation, START + timedelta(seconds=number))
 
 
-def test_an_id_is_found_before_and_after_its_commit_settled_or_not(tmp_path: Path) -> None:
+def test_an_id_is_found_before_and_after_its_commit_whether_settled_or_not(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         place(store, "a1", "a2")
         assert (store.sent_request("a1"), store.sent_request("other")) == (sent("a1", 1), None)
@@ -43,11 +43,11 @@ def test_an_id_is_found_before_and_after_its_commit_settled_or_not(tmp_path: Pat
         assert (store.sent_request("a1"), store.sent_request("a2")) == (sent("a1", 1), sent("a2", 2))
 
 
-def test_ids_outlive_resets_and_other_numbers(tmp_path: Path) -> None:
+def test_ids_survive_resets_and_changed_numbers(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         place(store, "a1", "a2")
         store.reset(unanswered=True)
-        # More is known about the first; when it was sent remains.
+        # The first request now has other data; the time at which it was sent is unchanged.
         store.record_request(OpenRequest("a1", "D", 1, START, b"frame", key=1, uncertain=True))
         store.record_sent(1, None)
         place(store, "a2")
@@ -83,7 +83,7 @@ def test_the_oldest_ids_are_forgotten(tmp_path: Path, limits: dict[str, object],
         assert store.sent_request("o0") is None
 
 
-def test_expired_ids_do_not_accumulate_over_processes_that_each_leave_a_few(tmp_path: Path) -> None:
+def test_expired_ids_do_not_accumulate_over_many_processes(tmp_path: Path) -> None:
     for process in range(5):
         with opened(tmp_path, sync="normal", max_messages=10) as store:
             place(store, *(f"{process}-{number}" for number in range(200)))

@@ -1,6 +1,6 @@
 """The public behaviour of the durable store: names, owners, retention, one process at a time, errors.
 
-`test_model` checks that it returns the recorded data, also after a restart.
+`test_model` checks that the store returns the recorded data, also after a restart.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from tests.adapters.store_sqlite.stores import (
 # --- files and owners
 
 
-def test_each_owner_has_a_file_of_a_plain_name(tmp_path: Path) -> None:
+def test_each_owner_has_a_file_with_a_plain_name(tmp_path: Path) -> None:
     path = store_path(tmp_path, OWNER)
     assert path == store_path(str(tmp_path), OWNER)
     assert path.parent == tmp_path
@@ -92,7 +92,7 @@ def test_invalid_settings_are_refused(tmp_path: Path, options: dict[str, Any]) -
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no such names on this system")
+@pytest.mark.skipif(sys.platform == "win32", reason="this system does not allow such names")
 def test_a_store_file_may_have_any_name(tmp_path: Path) -> None:
     path = tmp_path / "of [me]?mode=memory#%41*" / "a [b]?c=d#%25*"
     for _ in range(2):
@@ -117,7 +117,7 @@ def test_a_resend_continues_while_messages_are_recorded_and_committed(tmp_path: 
         assert numbers == list(range(1, 104))
 
 
-def test_incoming_numbers_are_written_at_once_or_with_a_pending_commit(tmp_path: Path) -> None:
+def test_incoming_numbers_are_written_immediately_or_with_a_pending_commit(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         store.advance_incoming(5)
         store._commits.wait(store._commits.begun)
@@ -164,7 +164,7 @@ def test_closing_commits_and_may_be_repeated(tmp_path: Path) -> None:
         assert kept(store) == [1]
 
 
-def test_any_thread_may_use_and_close_it(tmp_path: Path) -> None:
+def test_any_thread_may_use_and_close_the_store(tmp_path: Path) -> None:
     store = opened(tmp_path)
 
     def use() -> None:
@@ -204,7 +204,7 @@ def test_the_last_number_of_the_file_cannot_be_exceeded(
             store.record_sent(3, None)
 
 
-def test_a_number_is_never_taken_twice(tmp_path: Path) -> None:
+def test_a_number_is_never_recorded_twice(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         send(store, 3)
         store.commit()
@@ -216,7 +216,7 @@ def test_a_number_is_never_taken_twice(tmp_path: Path) -> None:
         assert store.next_outgoing == 4
 
 
-def test_a_commit_that_fails_internally_ends_the_use_of_the_store(
+def test_the_store_cannot_be_used_after_a_commit_fails_internally(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: object) -> None:
@@ -239,7 +239,7 @@ def test_a_commit_that_fails_internally_ends_the_use_of_the_store(
 # --- retention
 
 
-def test_messages_beyond_the_byte_limit_are_forgotten_at_a_commit_also_after_a_restart(
+def test_messages_beyond_the_byte_limit_are_forgotten_at_a_commit_even_after_a_restart(
     tmp_path: Path,
 ) -> None:
     with opened(tmp_path, max_bytes=300) as store:
@@ -265,7 +265,7 @@ def test_messages_beyond_the_byte_limit_are_forgotten_at_a_commit_also_after_a_r
         assert kept(store) == [2, 3, 4]
 
 
-def test_large_messages_leave_the_file_soon_after_they_are_forgotten(tmp_path: Path) -> None:
+def test_large_messages_are_removed_from_the_file_soon_after_they_are_forgotten(tmp_path: Path) -> None:
     with opened(tmp_path, sync="normal", max_bytes=1_000_000) as store:
         for _ in range(40):
             send(store, 1, size=200_000)
@@ -296,7 +296,7 @@ def test_the_file_stays_small_over_many_messages(tmp_path: Path) -> None:
     assert size() < 600_000
 
 
-def test_forgotten_messages_leave_the_file_also_after_a_reset(tmp_path: Path) -> None:
+def test_forgotten_messages_are_removed_from_the_file_even_after_a_reset(tmp_path: Path) -> None:
     with opened(tmp_path, sync="normal", max_messages=10) as store:
         for count in (3000, 2000):
             for _ in range(count // 10):
@@ -307,7 +307,7 @@ def test_forgotten_messages_leave_the_file_also_after_a_reset(tmp_path: Path) ->
             store.reset()
 
 
-def test_expired_rows_do_not_accumulate_over_processes_that_each_leave_a_few(tmp_path: Path) -> None:
+def test_expired_rows_do_not_accumulate_over_many_processes(tmp_path: Path) -> None:
     for _ in range(5):
         with opened(tmp_path, sync="normal", max_messages=10) as store:
             send(store, 200)
@@ -374,7 +374,7 @@ def test_a_store_stops_writing_when_its_lock_file_was_removed(tmp_path: Path, re
 
 def test_numbers_changed_by_another_process_are_not_overwritten(tmp_path: Path) -> None:
     store = opened(tmp_path)
-    # As if the lock file had been removed between its check and the commit.
+    # As if the lock file had been removed between the check and the commit.
     with closing(StoreFile(store.path, OWNER, wait_for_disk=False)) as file:
         pending = Pending()
         pending.numbers = attrs.evolve(file.numbers, next_outgoing=2)
@@ -438,7 +438,7 @@ store.commit()
 send(store, 1)
 assert kept(store) == [1, 2, 3, 4]
 store.close()
-# The child still lives, and holds nothing.
+# The child is still alive, but holds no lock.
 with opened(Path(sys.argv[1])) as store:
     assert kept(store) == [1, 2, 3, 4]
 os.write(go[1], b"x")
@@ -463,7 +463,7 @@ os._exit(0)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_a_forked_child_cannot_use_it_and_does_not_disturb_its_parent(tmp_path: Path) -> None:
+def test_a_forked_child_cannot_use_the_store_and_does_not_disturb_its_parent(tmp_path: Path) -> None:
     python(FORK, tmp_path)
     with opened(tmp_path) as store:
         assert kept(store) == [1, 2, 3, 4]
@@ -475,13 +475,13 @@ def test_a_child_that_outlives_its_parent_releases_the_file(tmp_path: Path) -> N
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
         assert process.wait(60) == 0
         assert process.stdout is not None
-        # It releases the file as soon as it runs, which may be after its parent has ended.
+        # The child releases the file as soon as it runs, which may be after its parent has ended.
         assert process.stdout.read() == b"forked"
         with opened(tmp_path) as store:
             assert kept(store) == [1]
 
 
-def test_the_owner_is_not_guessed_from_the_name(tmp_path: Path) -> None:
+def test_the_owner_is_read_from_the_file_and_not_from_its_name(tmp_path: Path) -> None:
     other = StoreOwner(environment="demo", product="margin", sender_comp_id="me", target_comp_id="KalshiRT")
     SqliteStore(store_path(tmp_path, OWNER), owner=other).close()
     with pytest.raises(StoreError, match="belongs to KalshiRT as me"):

@@ -110,7 +110,7 @@ def test_a_failed_write_fails_every_later_ticket(disk: Disk, error: BaseExceptio
     assert str(commits.error) in text or text in str(commits.error).replace("(", ".")
 
 
-def test_a_write_under_way_when_the_store_is_lost_is_not_durable(disk: Disk) -> None:
+def test_a_write_in_progress_when_the_store_is_lost_is_not_durable(disk: Disk) -> None:
     commits = disk.commits
     ticket = commits.add(Numbers(1))
     disk.under_way()
@@ -144,7 +144,7 @@ def test_a_batch_written_in_the_callers_thread_is_durable_at_once(disk: Disk) ->
     assert threading.active_count() == threads
 
 
-def test_no_batch_is_written_in_the_callers_thread_before_those_of_the_other(disk: Disk) -> None:
+def test_no_batch_overtakes_batches_of_the_writer_thread_in_the_callers_thread(disk: Disk) -> None:
     disk.commits.add(Numbers(1))
     disk.under_way()
     disk.waits = False
@@ -163,7 +163,7 @@ def test_no_batch_is_written_in_the_callers_thread_before_those_of_the_other(dis
     ("error", "text"),
     [(StoreError("the disk is full"), "the disk is full"), (KeyboardInterrupt(), "was interrupted while")],
 )
-def test_a_failed_write_in_the_callers_thread_is_the_last(
+def test_no_write_follows_a_failed_write_in_the_callers_thread(
     disk: Disk, error: BaseException, text: str
 ) -> None:
     disk.waits = False

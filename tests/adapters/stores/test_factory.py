@@ -1,4 +1,4 @@
-"""Stores that a client opens by itself: from a folder, a URL or a factory of the user."""
+"""Stores that a client opens itself: from a folder, a URL or a factory of the user."""
 
 from __future__ import annotations
 

@@ -43,7 +43,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 @pytest.fixture
 def change(place: Place) -> Callable[[str], object]:
-    """Runs a statement, in which {} is the prefix of the tables, in the only store, as another program."""
+    """Return a function that runs a statement in the only store, as another program would; {} is the prefix
+    of the tables."""
 
     def run(statement: str) -> object:
         if isinstance(place, SqliteFolder):
@@ -78,7 +79,9 @@ def run(*arguments: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("use", ["read", "open"])
-def test_a_new_key_next_to_the_store_of_another_is_an_error_with_the_command(place: Place, use: str) -> None:
+def test_a_new_key_next_to_the_store_of_another_key_is_an_error_that_names_the_command(
+    place: Place, use: str
+) -> None:
     old = fill(place)
     with pytest.raises(KeyChangedError, match=r"has no store of KalshiRT as 9d3c6b0c.*run: ") as caught:
         getattr(place, use)(NEW)
@@ -100,7 +103,7 @@ def test_a_new_key_next_to_the_store_of_another_is_an_error_with_the_command(pla
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_other_accounts_environments_products_and_session_types_have_stores_of_their_own(
+def test_accounts_environments_products_and_session_types_have_separate_stores(
     place: Place, other: dict[str, str]
 ) -> None:
     fill(place)
@@ -157,7 +160,7 @@ def test_damaged_numbers_of_an_earlier_key_are_not_used(
     place.open(ROTATED).close()
 
 
-def test_a_migration_changes_nothing_where_it_is_refused(place: Place) -> None:
+def test_a_refused_migration_changes_nothing(place: Place) -> None:
     with pytest.raises(StoreError, match=r"has no store missing|there is no file"):
         place.migrate("missing", account="maker")
     old = fill(place)

@@ -1,5 +1,5 @@
-"""Random operations on each store, compared with a simple model. Durable stores are also compared after being
-reopened, and after a crash that keeps some of the changes since the last commit."""
+"""Random operations on each store are compared with a simple model. Durable stores are also compared after
+being reopened, and after a crash that keeps only some of the changes since the last commit."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class Model:
-    """The protocol in its simplest form: lists, searched from end to end."""
+    """The simplest implementation of the protocol: lists that are searched from end to end."""
 
     def __init__(self, max_messages: int, max_bytes: int, max_age: timedelta) -> None:
         self.limits = max_messages, max_bytes, max_age
@@ -66,7 +66,7 @@ class Model:
             self.new.append(message)
 
     def forget(self) -> None:
-        """Forget old messages. A store in memory does it at once, a durable one when it commits."""
+        """Forget old messages. A store in memory does this immediately, a durable one when it commits."""
         max_messages, max_bytes, max_age = self.limits
         for message in self.new:
             self.messages.append(message)
@@ -100,7 +100,7 @@ keys = st.integers(1, 6)
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """One store next to its model."""
+    """A store and its model."""
 
     store: MessageStore
 
@@ -185,7 +185,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert self.store.find(begin) == (found[0] if found else None)
 
     @invariant()
-    def same(self) -> None:
+    def check_contents(self) -> None:
         assert contents(self.store) == self.model.contents()
 
 
@@ -263,7 +263,7 @@ class SqliteMachine(DurableMachine):
 
 
 class PostgresMachine(DurableMachine):
-    """A row of a database; after a takeover the previous holder writes in vain, whenever it does."""
+    """A row of a database; after a takeover all writes of the previous holder are ignored."""
 
     store: PostgresStore
     dsn: str
@@ -279,12 +279,13 @@ class PostgresMachine(DurableMachine):
         return PostgresStore(self.dsn, owner=self.owner, failover="none", lease=600, **self.limits)  # type: ignore[arg-type]
 
     def recorded(self) -> None:
-        self.model.forget()  # at once, since it is in memory too
+        self.model.forget()  # immediately, because it is also in memory
         super().recorded()
 
     @rule()
     def begin_commit(self) -> None:
-        """Begin a commit that the next steps do not wait for: a takeover comes before or after it."""
+        """Begin a commit for which the next steps do not wait, so a takeover may happen before or after
+        it."""
         self.store.begin_commit()
 
     def lose(self) -> None:
@@ -313,11 +314,11 @@ class PostgresMachine(DurableMachine):
 
 TestMemoryStore = StoreMachine.TestCase
 TestSqliteStore = SqliteMachine.TestCase
-# Opening and closing wait for the disk.
+# Fewer examples, because opening and closing wait for the disk.
 SETTINGS = settings(max_examples=settings().max_examples // 2, stateful_step_count=40)
 TestMemoryStore.settings = TestSqliteStore.settings = SETTINGS
 
 
-def test_a_store_in_postgres(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_in_postgres_agrees_with_its_model(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PostgresMachine, "dsn", dsn, raising=False)
     run_state_machine_as_test(PostgresMachine, settings=SETTINGS)

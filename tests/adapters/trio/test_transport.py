@@ -45,7 +45,7 @@ def run(secure: bool, handler: Handler, use: Use) -> None:
 
 
 async def write_all(transport: Transport, data: bytes) -> int:
-    """Write the data as the client does; return how often that had to wait."""
+    """Write the data as the client does; return how often it had to wait."""
     waits = 0
     while data or transport.full:
         if transport.full:
@@ -56,7 +56,7 @@ async def write_all(transport: Transport, data: bytes) -> int:
     return waits
 
 
-def test_everything_arrives_however_often_the_socket_is_full(secure: bool) -> None:
+def test_all_bytes_are_sent_however_often_the_socket_is_full(secure: bool) -> None:
     reads = threading.Event()
     found = bytearray()
 
@@ -83,11 +83,11 @@ def test_everything_arrives_however_often_the_socket_is_full(secure: bool) -> No
     assert found == BIG
 
 
-def test_bytes_before_the_end_are_read_with_it(secure: bool) -> None:
+def test_bytes_sent_before_the_end_are_read_before_it(secure: bool) -> None:
     def say_and_go(connection: socket.socket) -> None:
         connection.sendall(BIG)
         with contextlib.suppress(OSError):
-            # Over TLS the end is announced and the socket stays open.
+            # Over TLS only the end of the stream is announced; the socket stays open.
             connection.unwrap() if isinstance(connection, ssl.SSLSocket) else None
 
     async def use(transport: Transport) -> None:

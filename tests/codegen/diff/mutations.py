@@ -15,7 +15,7 @@ class Mutation:
     line: int
     what: str
     text: str
-    """The whole file after the change."""
+    """The content of the file after the change."""
 
 
 _FLAGS = {"Y": ("N", "C"), "N": ("Y", "C"), "C": ("Y", "N"), "Yes": ("No",), "No": ("Yes",)}
@@ -148,7 +148,8 @@ def _replace(text: str, found: re.Match[str], value: str) -> str:
 
 
 def of_dictionary(text: str) -> Iterator[Mutation]:
-    """Yield the dictionary with each element deleted (also of field lists), and each attribute changed."""
+    """Yield the dictionary with each element deleted, including those of field lists, and with each attribute
+    changed."""
     lines = text.split("\n")
     for at, line in enumerate(lines):
         tag = re.match(r"\s*<(\w+) ([^>]*?)(/?)>\s*\Z", line)

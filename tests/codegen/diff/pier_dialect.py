@@ -1,4 +1,4 @@
-"""The made-up dialect `pier` with its pages and dictionary: copies to edit, and their findings."""
+"""The invented dialect `pier` with its pages and dictionary: copies that tests edit, and their findings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SPEC = HERE / "pier"
 PAGES = HERE / "pages"
 
 Reported = tuple[str, str, str, str]
-"""Kind, element, address and the text of the source."""
+"""The kind, element, address and source text of a finding."""
 
 
 class Scratch(SpecCopy):
@@ -50,7 +50,7 @@ class Scratch(SpecCopy):
         return self._view[1]
 
     def keep(self, *entries: str) -> None:
-        """Record these differences as intended, and no others."""
+        """Record exactly these differences as intended."""
         listed = "".join(f"  - {entry}\n" for entry in entries)
         (self.spec / "differences.yaml").write_text(f"differences:\n{listed}", encoding="utf-8")
 
@@ -84,7 +84,7 @@ def _originals() -> dict[Path, str]:
 
 @cache
 def original() -> SpecIndex:
-    """Return the spec as it is in the repository."""
+    """Return the unedited spec."""
     return SpecIndex(SPEC)
 
 
@@ -112,7 +112,7 @@ def row_of(path: Path, start: str) -> str:
 
 
 def line_of(path: Path, needle: str) -> int:
-    """Return the line in which a passage that occurs once begins."""
+    """Return the line in which a passage begins, which must occur only once."""
     return spec_folder.line_of(path.read_text(encoding="utf-8"), needle)
 
 

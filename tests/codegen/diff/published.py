@@ -1,4 +1,4 @@
-"""The documents of the made-up dialect `pier` as its venue publishes them, and a later state of them."""
+"""The documents of the invented dialect `pier` as its venue publishes them, and a later version of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def documents() -> dict[str, str]:
 
 
 def revised() -> dict[str, str]:
-    """Return the documents with a new field and another sentence."""
+    """Return the documents with a new field and a changed sentence."""
     files = documents()
     names = {"FIX50SP2.xml": "fix/pier.xml"}
     for each in (*DRAUGHT["pages"], *DRAUGHT["dictionary"]):

@@ -1,4 +1,5 @@
-"""The edits that `diff` proposes, applied unchanged: codegen accepts them, and `diff` finds nothing more."""
+"""The edits that `diff` proposes are applied unchanged: codegen accepts them, and `diff` finds no more
+differences."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ BOOKINGS, TOURS, TIDES = "pier/bookings.md", "pier-tours/bookings.md", "pier/tid
 
 
 def follow(scratch: Scratch, found: list[Finding], words: str = "As they say.") -> None:
-    """Write all proposals, with words in place of each `…`."""
+    """Write all proposals to the copy, with these words in place of each `…`."""
     edits = [
         attrs.evolve(edit, location=attrs.evolve(edit.location, file=moved(scratch, edit.location.file)))
         for finding in found
@@ -32,7 +33,7 @@ def follow(scratch: Scratch, found: list[Finding], words: str = "As they say.") 
 
 
 def moved(scratch: Scratch, file: str) -> str:
-    """Return the path of a file of the spec in the copy."""
+    """Return the path in the copy of a file of the spec."""
     return file.replace(SPEC.as_posix(), scratch.spec.as_posix())
 
 
@@ -68,19 +69,19 @@ CHANGES = {
         before(TIDES, "| 9006 | Until ", "| 9040 | Watch | String | N | Header field. |"),
     ],
     "a value": [(TIDES, "`H`=High, `L`=Low", "`H`=High, `L`=Low, `S`=Slack water")],
-    "a text that comes with a code": [
+    "a text with a code": [
         before(
             BOOKINGS,
             "* **SHIP\\_TOO\\_LONG**",
             '* **PIER\\_CLOSED** - maps to RefusalReason "No berth"',
         )
     ],
-    "a value that one message does not take": [
+    "a value that one message excludes": [
         (BOOKINGS, "`1`=Take, `2`=Extend (for longer), `3`=Leave.", "`1`=Take, `3`=Leave."),
         (TOURS, *KINDS_OF_TOURS),
         (BOOKINGS, EXTEND, ""),
     ],
-    "a value that one message of one product does not take": [(TOURS, *KINDS_OF_TOURS)],
+    "a value that one message of one product excludes": [(TOURS, *KINDS_OF_TOURS)],
 }
 
 
@@ -112,7 +113,7 @@ def test_a_setting_of_a_missing_or_multi_line_member_is_not_written(tmp_path: Pa
 
 @pytest.mark.parametrize(("at", "line"), [(2, 4), (4, 5), (5, 7), (9, 11)])
 def test_a_member_is_written_into_its_own_message(tmp_path: Path, at: int, line: int) -> None:
-    """After a member on one line or more, or as the first one of a message."""
+    """It follows a member on one or more lines, or is the first member of the message."""
     text = """\
 messages:
   One:
@@ -154,13 +155,13 @@ def test_a_field_on_two_pages_has_one_proposal(scratch: Scratch) -> None:
 
 
 def test_names_of_the_spec_are_proposed(scratch: Scratch) -> None:
-    scratch.revise(scratch.pages, CHANGES["a text that comes with a code"])
+    scratch.revise(scratch.pages, CHANGES["a text with a code"])
     (found,) = scratch.diff_pages()
     assert "`PIER_CLOSED: {means: {RefusalReason: NoBerth}, source: bookings, doc: " in found.edits[0].text
 
 
-def test_a_condition_of_another_product_is_none_to_miss(scratch: Scratch) -> None:
-    """Both pages mark a field as optional, which the spec requires on freight alone."""
+def test_a_condition_is_missed_only_on_the_pages_of_its_product(scratch: Scratch) -> None:
+    """Both pages mark a field as optional that the spec requires only on freight."""
     members = scratch.spec / "messages/bookings.yaml"
     deck = "      Deck:        {required_when: {products: freight, BookingKind: Take}}"
     scratch.edit(members, "      Deck:        optional", deck)

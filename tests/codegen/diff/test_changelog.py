@@ -53,7 +53,7 @@ def keep(scratch: Scratch, *lines: str) -> None:
 
 
 def advised(scratch: Scratch, path: Path) -> list[str]:
-    """Return the proposed entry to keep, with a reason in place of the dots."""
+    """Return the proposed disposition, with a reason in place of the dots."""
     found = [edit.text for finding in scratch.diff(path) for edit in finding.edits]
     return [each.split("`")[1][3:-1].replace('"…"', '"Seen to."') for each in found]
 
@@ -68,7 +68,7 @@ def the_entry(text: str) -> EntryFact:
     return entry_fact
 
 
-def test_an_entry_is_known_by_its_date_and_title() -> None:
+def test_an_entry_is_identified_by_its_date_and_title() -> None:
     entry_fact = the_entry(entry("May 3, 2024", "Longer pier", '["REST", "FIX"]'))
     assert (entry_fact.date, entry_fact.title, entry_fact.tags, entry_fact.location.line) == (
         "2024-05-03",
@@ -96,14 +96,14 @@ def test_a_title_may_contain_any_characters(title: str) -> None:
         ("", "The page is new. See [there](/fix/there); a prefix.", False),
     ],
 )
-def test_entries_that_are_tagged_or_speak_of_fix_count(
+def test_only_entries_that_are_tagged_fix_or_mention_it_count(
     scratch: Scratch, tags: str, text: str, counts: bool
 ) -> None:
     found = scratch.diff(write(scratch, entry("May 3, 2024", "Longer pier", tags, text)))
     assert [each.element for each in found] == (["entry"] if counts else [])
 
 
-def test_each_entry_needs_a_disposition_and_the_proposed_line_is_one(scratch: Scratch) -> None:
+def test_each_entry_needs_a_disposition_such_as_the_proposed_line(scratch: Scratch) -> None:
     path = write(scratch, *(entry(f"May {day}, 2024", f"Change {day}") for day in (3, 4, 5)))
     lines = advised(scratch, path)
     assert len(lines) == 3
@@ -113,7 +113,7 @@ def test_each_entry_needs_a_disposition_and_the_proposed_line_is_one(scratch: Sc
     assert scratch.diff(path) == []
 
 
-def test_two_of_one_day_are_two(scratch: Scratch) -> None:
+def test_two_entries_of_one_day_are_distinguished(scratch: Scratch) -> None:
     first, second = entry("May 3, 2024", "Longer pier"), entry("May 3, 2024", "Deeper water")
     keep(scratch, *advised(scratch, write(scratch, first)))
     assert [each.what for each in scratch.diff(write(scratch, first, second))] == [
@@ -130,7 +130,7 @@ def test_entries_of_the_same_day_and_title_are_distinguished_by_their_text(scrat
     keep(scratch, *advised(scratch, write(scratch, first, second)), *advised(scratch, write(scratch, first)))
 
 
-def test_an_entry_that_was_changed_after_it_was_judged(scratch: Scratch) -> None:
+def test_an_entry_changed_after_its_disposition_is_reported(scratch: Scratch) -> None:
     keep(scratch, *advised(scratch, write(scratch, entry("May 3, 2024", "Longer pier"))))
     path = write(scratch, entry("May 3, 2024", "Longer pier", text="The pier is not longer after all."))
     (found,) = scratch.diff(path)
@@ -152,7 +152,7 @@ def test_a_removed_entry_is_reported_unless_it_is_older_than_the_page(scratch: S
     assert (found.kind, found.address[:10]) == ("gone", "2024-05-04")
 
 
-def test_an_entry_about_a_version_needs_a_disposition_too(scratch: Scratch) -> None:
+def test_an_entry_about_a_version_also_needs_a_disposition(scratch: Scratch) -> None:
     path = write(scratch, entry("May 20, 2024", "Pier FIX v1.1.0: HoldHours"))
     keep(scratch, *advised(scratch, path))
     assert scratch.diff(path) == []
@@ -175,7 +175,7 @@ def test_an_entry_whose_date_changed_has_moved(scratch: Scratch) -> None:
     assert found.edits[0].text.startswith("review it; `date: 2024-05-05, entry: ")
 
 
-def test_a_judged_entry_that_no_longer_names_the_dialect_has_changed(scratch: Scratch) -> None:
+def test_an_entry_that_no_longer_mentions_the_dialect_has_changed(scratch: Scratch) -> None:
     keep(scratch, *advised(scratch, write(scratch, entry("May 3, 2024", "Longer pier"))))
     (found,) = scratch.diff(write(scratch, entry("May 3, 2024", "Longer pier", '["REST"]')))
     assert found.in_source == "another text"
@@ -225,7 +225,7 @@ def test_the_dialect_contains_the_last_compared_version(scratch: Scratch) -> Non
     assert load_dialect(scratch.spec).pages_of == "2024-06-07"
 
 
-def test_a_long_changelog_takes_time_linear_in_its_length() -> None:
+def test_a_long_changelog_is_read_in_linear_time() -> None:
     """The inputs are an unterminated object and an object with ten thousand strings."""
     entry_fact = the_entry(entry("May 3, 2024", "x " * 3000))
     strings = ", ".join('"FIX"' for _ in range(2000))
@@ -237,7 +237,7 @@ def test_a_long_changelog_takes_time_linear_in_its_length() -> None:
     assert [type(each).__name__ for each in read(unended)] == ["Unread"]
 
 
-def test_an_entry_without_an_end_goes_up_to_the_next() -> None:
+def test_an_entry_without_an_end_extends_to_the_next_entry() -> None:
     first = entry("May 3, 2024", "Longer pier").replace("</Update>\n", "")
     found = read(first + entry("May 4, 2024", "Deeper water") + first)
     assert [each.title for each in found if isinstance(each, EntryFact)] == [

@@ -18,7 +18,7 @@ def diff(spec: Path, *arguments: str | Path) -> Result:
     return run("--spec", spec, "diff", "--partial", *arguments)
 
 
-def test_no_remaining_work(scratch: Scratch) -> None:
+def test_without_differences_no_work_remains(scratch: Scratch) -> None:
     result = diff(scratch.spec, scratch.pages)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == "117 facts read from 7 files; nothing left to do.\n"
@@ -45,7 +45,7 @@ def test_remaining_work_is_reported_with_its_locations(scratch: Scratch) -> None
     ]
 
 
-def test_the_same_as_json(scratch: Scratch) -> None:
+def test_remaining_work_is_reported_as_json(scratch: Scratch) -> None:
     page = scratch.pages / "pier/bookings.md"
     scratch.edit(page, "| 9003 | Length      | Decimal      | Y ", "| 9003 | Length      | Decimal      | N ")
     result = diff(scratch.spec, "--json", page)
@@ -74,7 +74,7 @@ def test_the_same_as_json(scratch: Scratch) -> None:
     assert edit["file"].endswith("messages/bookings.yaml")
 
 
-def test_a_difference_can_be_kept_by_the_line_in_the_report(scratch: Scratch) -> None:
+def test_the_line_of_the_report_keeps_a_difference(scratch: Scratch) -> None:
     scratch.edit(scratch.pages / "pier/bookings.md", "| 9005 | Deck        |", "| 9005 | DeckNo      |")
     scratch.edit(scratch.pages / "pier/sessions.md", "**PierBK only.**", "**PierBK and PierTD only.**")
     lines = diff(scratch.spec, scratch.pages).stdout.splitlines()
@@ -100,7 +100,7 @@ def test_unreadable_parts_are_remaining_work(scratch: Scratch) -> None:
     assert "could not read: `9003-9005` is not a tag" in result.stdout
 
 
-def test_every_fact_on_demand() -> None:
+def test_facts_are_printed_on_request() -> None:
     result = diff(SPEC, "--facts", PAGES / "pier/tides.md")
     assert result.exit_code == 0
     lines = [line.rpartition("tides.md:")[2] for line in result.stdout.splitlines()]
@@ -132,7 +132,9 @@ def test_every_fact_on_demand() -> None:
         ),
     ],
 )
-def test_the_product_of_a_page_from_its_text(content: str, expected: tuple[str, str], tmp_path: Path) -> None:
+def test_the_product_of_a_page_is_read_from_its_text(
+    content: str, expected: tuple[str, str], tmp_path: Path
+) -> None:
     page = tmp_path / "page.md"
     page.write_text(content, encoding="utf-8")
     (reading,) = sources.gather([page], original(), None).readings
@@ -140,7 +142,7 @@ def test_the_product_of_a_page_from_its_text(content: str, expected: tuple[str, 
 
 
 @pytest.mark.parametrize("name", ["pier-tours/page.mdx", "later/pier-tours/page.md", "tours/page.md"])
-def test_the_product_of_a_page_by_where_it_lies(name: str, tmp_path: Path) -> None:
+def test_the_product_of_a_page_follows_from_its_folder(name: str, tmp_path: Path) -> None:
     page = tmp_path / name
     page.parent.mkdir(parents=True)
     page.write_text("# Fees\n", encoding="utf-8")
@@ -148,7 +150,7 @@ def test_the_product_of_a_page_by_where_it_lies(name: str, tmp_path: Path) -> No
     assert (reading.page, reading.product) == ("pier-tours/page", "tours")
 
 
-def test_the_product_of_a_page_can_be_given(tmp_path: Path) -> None:
+def test_the_product_of_a_page_can_be_an_option(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# Fees\n", encoding="utf-8")
     with pytest.raises(SourceError, match="unknown product"):
@@ -189,7 +191,8 @@ def test_a_file_that_is_not_a_dictionary_is_remaining_work(tmp_path: Path) -> No
 
 
 def test_files_about_other_subjects_are_reported_and_skipped(tmp_path: Path, scratch: Scratch) -> None:
-    """Sources: XML of another kind, a page of another API, and a page that does not state its subject."""
+    """The sources are XML of another kind, a page of another API, and a page that does not state its
+    subject."""
     folder = scratch.pages / "pier"
     (folder / "rss.xml").write_text("<rss>\n</rss>", encoding="utf-8")
     other = scratch.folder / "other"
@@ -209,7 +212,7 @@ def test_files_about_other_subjects_are_reported_and_skipped(tmp_path: Path, scr
     ]
     listed = json.loads(diff(scratch.spec, "--json", scratch.pages, other).stdout)["skipped"]
     assert listed[2] == {"file": f"{other}/rest.md", "why": "rest/orders is not a page about the dialect"}
-    # The product applies to pages that do not state theirs.
+    # The option applies to pages that do not state their product.
     (folder / "rss.xml").unlink()
     (other / "rest.md").unlink()
     given = sources.gather([scratch.pages, other], original(), "tours")

@@ -1,4 +1,4 @@
-"""Fetching the venue's pages from a local server: the pages that are saved, and each kind of failure."""
+"""Fetching the venue's pages from a local server: which pages are saved, and every kind of failure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Answer:
 
 
 class Site:
-    """A server on this machine that serves pages and an index of them, and its answers by path."""
+    """A server on this machine that serves pages and an index of them; a test may replace answers by path."""
 
     def __init__(self, pages: Path) -> None:
         self.answers: dict[str, Answer] = {}
@@ -80,7 +80,7 @@ class Site:
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    """Serve the pages of the pier, and those of another API."""
+    """Serve the pages of the pier and pages of another API."""
     with Site(PAGES) as made:
         yield made
 
@@ -120,7 +120,7 @@ def test_the_dictionary_is_fetched_from_its_own_address(site: Site, tmp_path: Pa
         assert not (tmp_path / "other").exists()
 
 
-def test_the_manifest_has_the_addresses(site: Site, tmp_path: Path) -> None:
+def test_the_addresses_are_those_of_the_manifest(site: Site, tmp_path: Path) -> None:
     copy_of_pier = SpecCopy(tmp_path / "copy", SPEC)
     site.put("/fix/pier.xml", DICTIONARY, Content_Type="application/xml")
     none = run("--spec", copy_of_pier.spec, "fetch", "--out", tmp_path / "out")
@@ -147,14 +147,14 @@ def test_the_index_may_write_its_links_in_several_ways() -> None:
     ]
 
 
-def test_a_page_without_address_and_date_gets_them(site: Site) -> None:
+def test_a_page_without_address_and_date_gets_those_of_the_download(site: Site) -> None:
     site.put("/pier/tides.md", "# Tides\n", Last_Modified="Mon, 03 Jun 2024 10:00:00 GMT")
     site.put("/pier/messages.md", "# Messages\n", Last_Modified="some day")
     pages = {page.path: page.text for page in fetch.fetch(f"{site.url}/llms.txt", original())}
     assert (
         pages["pier/tides.md"] == f"---\nurl: {site.url}/pier/tides.md\nlastmod: 2024-06-03\n---\n# Tides\n"
     )
-    # Without it, the date of the server's clock is used.
+    # Without a valid Last-Modified, the date of the server's clock is used.
     settings = markdown.front_matter(pages["pier/messages.md"])[0]
     assert len(settings["lastmod"]) == len("2024-06-03")
     assert pages["pier/bookings.md"].startswith("---\nurl: https://pier.example.org/pier/bookings\n")
@@ -213,7 +213,7 @@ def test_no_file_is_written_if_a_download_fails(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_page_of_the_greatest_size_is_taken(site: Site, tmp_path: Path) -> None:
+def test_a_page_of_the_maximum_size_is_accepted(site: Site, tmp_path: Path) -> None:
     site.answers["/pier/tides.md"] = Answer(b"x" * markdown.MAX_PAGE_SIZE)
     assert fetched(site, tmp_path / "out").exit_code == 0
 
@@ -226,7 +226,7 @@ def test_a_page_of_the_greatest_size_is_taken(site: Site, tmp_path: Path) -> Non
         ("MAX_INDEX", 10, "more than 10"),
     ],
 )
-def test_all_of_it_is_bounded(
+def test_the_number_and_total_size_of_pages_are_bounded(
     site: Site, monkeypatch: pytest.MonkeyPatch, name: str, value: int, expected: str
 ) -> None:
     monkeypatch.setattr(fetch, name, value)
@@ -234,8 +234,8 @@ def test_all_of_it_is_bounded(
         fetch.fetch(f"{site.url}/llms.txt", original())
 
 
-def test_it_ends_at_its_deadline_even_if_data_arrives_slowly(site: Site) -> None:
-    """The clock advances by two minutes at each call."""
+def test_fetching_ends_at_its_deadline_even_if_data_arrives_slowly(site: Site) -> None:
+    """The clock advances by two minutes with every call."""
     clock = iter(range(0, 100_000, 120))
     with pytest.raises(fetch.FetchError, match="within 600 seconds"):
         fetch.fetch(f"{site.url}/llms.txt", original(), now=lambda: next(clock))
@@ -266,7 +266,7 @@ def test_an_index_is_fetched_over_https_or_from_this_machine(index: str) -> None
         fetch.fetch(index, original())
 
 
-def test_a_server_that_is_not_there(site: Site) -> None:
+def test_a_missing_server_is_an_error(site: Site) -> None:
     port = site.server.server_port
     site.server.shutdown()
     site.server.server_close()

@@ -32,7 +32,7 @@ def test_a_page_is_compared_only_with_the_elements_it_covers(scratch: Scratch) -
         assert scratch.diff(page) == [], page
 
 
-def test_a_deleted_row_is_gone_from_the_message_on_that_product(scratch: Scratch) -> None:
+def test_a_deleted_row_is_missing_from_the_message_of_that_product(scratch: Scratch) -> None:
     page = scratch.pages / "pier/bookings.md"
     scratch.edit(page, row_of(page, "| 9005 |"), "")
     (finding,) = scratch.diff_pages()
@@ -67,20 +67,20 @@ def test_a_removed_message_is_reported_once_for_all_its_fields(scratch: Scratch)
     assert reported(scratch.diff_pages()) == {("gone", "message", "TideRequest", "absent")}
 
 
-def test_a_message_without_a_table_of_fields(scratch: Scratch) -> None:
+def test_a_message_without_a_table_of_fields_is_reported(scratch: Scratch) -> None:
     page = scratch.pages / "pier/tides.md"
     without_section(page, "Tide Request (35=T1)")
     scratch.append(page, "\n## Tide Request (35=T1)\n\nJust ask.\n")
     assert reported(scratch.diff_pages()) == {("gone", "message", "TideRequest", "no fields")}
 
 
-def test_messages_that_a_dictionary_leaves_out_are_reported_by_family(scratch: Scratch) -> None:
+def test_messages_missing_from_a_dictionary_are_reported_by_family(scratch: Scratch) -> None:
     path = scratch.dictionary / "FIX50SP2.xml"
     whole = path.read_text(encoding="utf-8")
     path.write_text(
         re.sub(r'  <message name="[BT].*?</message>\n', "", whole, flags=re.DOTALL), encoding="utf-8"
     )
-    assert scratch.diff_dictionary() == []  # without application messages it is about the session layer
+    assert scratch.diff_dictionary() == []  # a dictionary of the session layer
     path.write_text(
         re.sub(r'  <message name="Tide.*?</message>\n', "", whole, flags=re.DOTALL), encoding="utf-8"
     )
@@ -107,7 +107,7 @@ def test_a_section_on_another_page_has_moved(scratch: Scratch) -> None:
     assert scratch.diff_pages() == []
 
 
-def test_a_new_or_removed_page(scratch: Scratch) -> None:
+def test_a_new_or_removed_page_is_reported(scratch: Scratch) -> None:
     folder = scratch.pages / "pier"
     page = (folder / "tides.md").read_text(encoding="utf-8").replace("pier/tides", "pier/water")
     (folder / "tides.md").unlink()
@@ -118,11 +118,11 @@ def test_a_new_or_removed_page(scratch: Scratch) -> None:
         ("different", "message", "TideRequest", "on pier/water"),
         ("different", "message", "TideReport", "on pier/water"),
     }
-    # A single page does not imply that the others are gone.
+    # A single page does not imply that the other pages are gone.
     assert scratch.diff(folder / "bookings.md") == []
 
 
-def test_a_new_or_removed_environment(scratch: Scratch) -> None:
+def test_a_new_or_removed_environment_is_reported(scratch: Scratch) -> None:
     page = scratch.pages / "pier/sessions.md"
     scratch.edit(page, '<Tab title="Trial">', '<Tab title="Playground">')
     found = reported(scratch.diff_pages())
@@ -131,7 +131,7 @@ def test_a_new_or_removed_environment(scratch: Scratch) -> None:
     assert ("gone", "host", "trial freight tides", "absent") in found
 
 
-def test_an_element_that_a_page_allows_and_the_spec_forbids(scratch: Scratch) -> None:
+def test_an_element_that_a_page_allows_and_the_spec_forbids_is_reported(scratch: Scratch) -> None:
     page = scratch.pages / "pier-tours/bookings.md"
     scratch.edit(
         page,
@@ -146,7 +146,7 @@ def test_an_element_that_a_page_allows_and_the_spec_forbids(scratch: Scratch) ->
     )
 
 
-def test_a_condition_counts_where_it_holds(scratch: Scratch) -> None:
+def test_a_condition_is_compared_only_where_it_applies(scratch: Scratch) -> None:
     """A field that one product requires under a condition may be optional on the pages of another."""
     row = "| 9006 | Until       | UTCTimestamp | {}        | {}"
     scratch.edit(
@@ -173,9 +173,7 @@ def test_a_condition_counts_where_it_holds(scratch: Scratch) -> None:
         ("{values: [Take, Extend, Leave]}", True),
     ],
 )
-def test_values_that_limits_leave_out_are_not_missed(
-    scratch: Scratch, limits: str, is_reported: bool
-) -> None:
+def test_values_excluded_by_limits_are_not_missed(scratch: Scratch, limits: str, is_reported: bool) -> None:
     listed = "`1`=Take, `2`=Extend (for longer), `3`=Leave."
     scratch.edit(scratch.pages / "pier/bookings.md", listed, "`1`=Take, `2`=Extend (for longer).")
     messages = scratch.spec / "messages/bookings.yaml"
@@ -205,7 +203,7 @@ def test_proposals_name_the_products_only_if_needed(scratch: Scratch) -> None:
     )
 
 
-def test_a_new_tag_behind_a_group_may_belong_to_it(scratch: Scratch) -> None:
+def test_a_new_tag_after_a_group_may_belong_to_the_group(scratch: Scratch) -> None:
     scratch.edit(
         scratch.pages / "pier/tides.md",
         "Repeating group field. Metres.            |",
@@ -227,14 +225,14 @@ def test_a_change_of_a_dictionary_is_found(scratch: Scratch, case: dict[str, Any
     assert tuple(case["found"]) in reported(scratch.diff_dictionary())
 
 
-def test_a_dictionary_of_another_edition(scratch: Scratch) -> None:
+def test_a_dictionary_of_another_edition_is_reported(scratch: Scratch) -> None:
     path = scratch.dictionary / "FIX50SP2.xml"
     page = path.read_text(encoding="utf-8")
     path.write_text(page.replace("<!--", "<!-- Pier dictionary v2.1 --><!--", 1), encoding="utf-8")
     assert reported(scratch.diff_dictionary()) == {("different", "source", "dictionary 2.0", "edition 2.1")}
 
 
-def test_one_side_without_tables(scratch: Scratch) -> None:
+def test_a_message_without_tables_of_one_sender_is_reported(scratch: Scratch) -> None:
     page = scratch.pages / "pier-tours/sessions.md"
     whole = page.read_text(encoding="utf-8")
     whole = whole.replace("### Required Fields\n", "### Required Fields, Ship \u2192 Exchange\n")
@@ -242,7 +240,7 @@ def test_one_side_without_tables(scratch: Scratch) -> None:
     assert reported(scratch.diff_pages()) == {("gone", "message", "Logon", "no fields from the venue")}
 
 
-def test_values_that_are_listed_no_more(scratch: Scratch) -> None:
+def test_values_that_are_no_longer_listed_are_reported(scratch: Scratch) -> None:
     page = scratch.pages / "pier/bookings.md"
     whole = page.read_text(encoding="utf-8")
     start, end = whole.index("### Answers (9007)"), whole.index("### Reasons (9008)")
@@ -250,7 +248,7 @@ def test_values_that_are_listed_no_more(scratch: Scratch) -> None:
     assert reported(scratch.diff_pages()) == {("gone", "code", "Answer", "no values")}
 
 
-def test_a_flag_with_one_value(scratch: Scratch) -> None:
+def test_a_flag_with_a_missing_or_new_value_is_reported(scratch: Scratch) -> None:
     page = scratch.pages / "pier/sessions.md"
     table = "\n## QuietReports\n\n| Value | Meaning |\n| ----- | ------- |\n| Y | Quiet |\n"
     scratch.append(page, table)
@@ -259,13 +257,13 @@ def test_a_flag_with_one_value(scratch: Scratch) -> None:
     assert reported(scratch.diff_pages()) == {("new", "code", "QuietReports=M", "present")}
 
 
-def test_a_table_about_a_message_that_is_not_its_own(scratch: Scratch) -> None:
+def test_a_table_about_a_message_of_another_page_is_compared(scratch: Scratch) -> None:
     rows = "| Tag | Name |\n| --- | ---- |\n| 9030 | QuietReports |\n| 9003 | Length |\n"
     scratch.append(scratch.pages / "pier/tides.md", f"\n## Logon for tides\n\n{rows}")
     assert reported(scratch.diff_pages()) == {("new", "member", "Logon.Length", "present")}
 
 
-def test_values_of_msgtype_are_the_messages(scratch: Scratch) -> None:
+def test_the_values_of_msgtype_are_compared_with_the_messages(scratch: Scratch) -> None:
     path = scratch.dictionary / "FIXT11.xml"
     names = ("HEARTBEAT", "TEST_REQUEST", "RESEND_REQUEST", "REJECT", "SEQUENCE_RESET", "LOGOUT")
     values = {str(number): name for number, name in enumerate(names)}
@@ -293,7 +291,7 @@ def test_values_of_msgtype_are_the_messages(scratch: Scratch) -> None:
     }
 
 
-def test_components_that_no_message_uses(scratch: Scratch) -> None:
+def test_components_that_no_message_uses_are_compared(scratch: Scratch) -> None:
     spare = """<components>
       <component name='Lots'>
        <group name='NoLots' required='Y'>
@@ -338,11 +336,11 @@ def test_a_deliberate_difference_is_not_reported_until_it_is_out_of_date(scratch
     (finding,) = scratch.diff_pages()
     assert (finding.kind, finding.address, finding.in_source) == ("stale", "Deck", "name DeckNo")
     assert str(finding.edits[0].location) == f"{scratch.spec.as_posix()}/differences.yaml:2"
-    # Without its page, the difference cannot be checked.
+    # Without the page the difference cannot be checked.
     assert scratch.diff(scratch.pages / "pier/tides.md") == []
 
 
-def test_a_difference_holds_for_its_product_and_moves_with_its_section(scratch: Scratch) -> None:
+def test_a_kept_difference_applies_to_its_product_and_moves_with_its_section(scratch: Scratch) -> None:
     tours = scratch.pages / "pier-tours/bookings.md"
     scratch.edit(tours, "| Deck        | 9005 |", "| DeckNo      | 9005 |")
     scratch.keep(KEPT)
@@ -351,7 +349,7 @@ def test_a_difference_holds_for_its_product_and_moves_with_its_section(scratch: 
     assert scratch.diff_pages() == []
 
 
-def test_a_difference_in_one_list_does_not_hide_another(scratch: Scratch) -> None:
+def test_a_kept_difference_in_one_list_does_not_hide_another(scratch: Scratch) -> None:
     scratch.keep('{source: tides, code: RefusalReason=2, in_source: absent, why: "The short list."}')
     reasons = "\n## Reasons (9008)\n\n* No berth (1)\n* Other (99)\n"
     scratch.append(scratch.pages / "pier/tides.md", reasons)
@@ -381,7 +379,7 @@ def test_a_difference_in_one_list_does_not_hide_another(scratch: Scratch) -> Non
         ),
     ],
 )
-def test_mistakes_in_differences(scratch: Scratch, entry: str, mistake: str) -> None:
+def test_mistakes_in_kept_differences_are_reported(scratch: Scratch, entry: str, mistake: str) -> None:
     scratch.keep(entry)
     with pytest.raises(SpecError) as caught:
         scratch.diff_pages()

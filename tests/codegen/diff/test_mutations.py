@@ -1,4 +1,4 @@
-"""Each single change to a source is reported: every row, tag, name, flag, value, port and host."""
+"""Every single change to a source is reported: to any row, tag, name, flag, value, port or host."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_every_change_of_a_page_is_noticed(scratch: Scratch) -> None:
     passages.write(given.readings, spec)
     trial = Trial(given, SpecIndex(scratch.spec), None)
     assert kinds(trial.unnoticed()) == []
-    # Most are facts; the others are reported as unreviewed text.
+    # Most changes are reported as facts, the others as unreviewed text.
     assert trial.by_facts > 0.9 * count
 
 

@@ -67,7 +67,7 @@ B1 = "# Booking Request (35=B1)\n"
         ("Tag | Name | Description", "9099 (new) | Sort* | A pipe: a \\| b", "9099 Sort"),
     ],
 )
-def test_a_row_of_fields(head: str, row: str, expected: str) -> None:
+def test_a_row_of_a_table_of_fields_is_read(head: str, row: str, expected: str) -> None:
     assert facts(B1 + table(head, row)) == [
         "1: message B1 Booking Request",
         f"4: member B1 {expected}",
@@ -92,7 +92,7 @@ def test_a_row_of_fields(head: str, row: str, expected: str) -> None:
         ("TAKE or LEAVE", "codes of 9004 in B1: TAKE=, LEAVE="),
     ],
 )
-def test_codes_in_a_description(text: str, expected: str) -> None:
+def test_codes_in_a_description_are_read(text: str, expected: str) -> None:
     found = facts(B1 + table("Tag | Name | Description", f"9004 | BookingKind | {text}"))
     assert found[1:] == ["4: member B1 9004 BookingKind", f"4: {expected}"]
 
@@ -108,8 +108,9 @@ def test_codes_in_a_description(text: str, expected: str) -> None:
         (9006, "Expires as Over\\<O>, `1`=Take"),
     ],
 )
-def test_values_that_are_not_codes_of_the_field(tag: int, text: str) -> None:
-    """Cases: references to fields, messages and codes of other fields; fields of kinds without codes."""
+def test_values_that_are_not_codes_of_the_field_are_ignored(tag: int, text: str) -> None:
+    """They are references to fields, messages and codes of other fields, and fields of types without
+    codes."""
     found = facts(B1 + table("Tag | Name | Description", f"{tag} | X | {text}"))
     assert [each for each in found if "code" in each] == []
 
@@ -133,7 +134,7 @@ def test_values_that_are_not_codes_of_the_field(tag: int, text: str) -> None:
         ("Since then (2024)", "* Whatever else", []),
     ],
 )
-def test_a_list_of_codes(heading: str, list_: str, expected: list[str]) -> None:
+def test_a_list_of_codes_is_read(heading: str, list_: str, expected: list[str]) -> None:
     assert facts(f"## {heading}\n\n{list_}\n") == expected
 
 
@@ -145,7 +146,7 @@ def test_a_paragraph_can_announce_codes() -> None:
 
 
 @pytest.mark.parametrize("head", ["Code | Reason | Description", "Value | Meaning", "Enum | Name"])
-def test_a_table_of_codes(head: str) -> None:
+def test_a_table_of_codes_is_read(head: str) -> None:
     rest = " | x" * (head.count("|") - 1)
     text = "## Kinds (9004)\n" + table(
         head, f"1 | Take{rest}", f"2 (default) | Extend{rest}", f"and so on | x{rest}"
@@ -156,7 +157,7 @@ def test_a_table_of_codes(head: str) -> None:
     ]
 
 
-def test_values_in_a_column_of_their_own() -> None:
+def test_values_in_a_separate_column_are_read() -> None:
     text = B1 + table(
         "Tag | Name | Type/Values",
         "9004 | BookingKind | Take\\<1>, Leave\\<3>",
@@ -172,7 +173,7 @@ def test_values_in_a_column_of_their_own() -> None:
     ]
 
 
-def test_sub_headings_belong_to_the_message_above_until_the_next() -> None:
+def test_subheadings_belong_to_the_message_above() -> None:
     row = table("Tag | Name", "9002 | Berth")
     headings = ("## Report (35=B2)\n\n### Berths", "### Request (35=B1)", "### Again", "## Other")
     text = "".join(f"{heading}\n\n{row}\n\n" for heading in headings)
@@ -187,7 +188,7 @@ def test_sub_headings_belong_to_the_message_above_until_the_next() -> None:
     ]
 
 
-def test_a_message_identified_by_its_name_only() -> None:
+def test_a_message_may_be_identified_by_its_name_only() -> None:
     row = table("Tag | Name", "9002 | Berth")
     assert facts(f"## Booking Request\n\n{row}\n\n## Logon flags\n\n{row}\n") == [
         "5: member B1 9002 Berth",
@@ -195,7 +196,7 @@ def test_a_message_identified_by_its_name_only() -> None:
     ]
 
 
-def test_header_and_trailer() -> None:
+def test_tables_of_header_and_trailer_are_read() -> None:
     text = (
         "## Standard Header\n\n"
         + table("Tag | Name", "8 | BeginString")
@@ -218,12 +219,12 @@ def test_header_and_trailer() -> None:
         ("**Message body**", ""),
     ],
 )
-def test_a_sub_heading_applies_to_its_rows(heading: str, expected: str) -> None:
+def test_a_subheading_applies_to_its_rows(heading: str, expected: str) -> None:
     found = facts(f"{B1}\n{heading}\n\n" + table("Tag | Name", "9012 | LotWeight"))
     assert found[-1] == f"7: member B1 9012 LotWeight {expected}".rstrip()
 
 
-def test_markers_of_groups() -> None:
+def test_markers_of_groups_are_read() -> None:
     text = B1 + table(
         "Tag | Name | Type | Description",
         "9010 | NoLots | Integer | Number of lots",
@@ -247,7 +248,7 @@ def test_markers_of_groups() -> None:
     ]
 
 
-def test_messages_and_where_they_flow() -> None:
+def test_messages_and_their_directions_are_read() -> None:
     text = table(
         "MsgType | Name | Sessions | Direction",
         "A | Logon | All | Both",
@@ -310,7 +311,7 @@ def test_a_direction_may_name_the_sessions() -> None:
         ),
     ],
 )
-def test_endpoints(text: str, expected: list[str]) -> None:
+def test_endpoints_are_read(text: str, expected: list[str]) -> None:
     found = [each for each in facts(text) if not each.endswith("host t.fix.pier.org")]
     assert found == expected
 
@@ -330,11 +331,11 @@ def test_endpoints(text: str, expected: list[str]) -> None:
         ('<Update label="September 1, 2024">\nText\n</Update>\n', "1: version (none) of 2024-09-01"),
     ],
 )
-def test_entries_of_the_changelog(text: str, expected: str) -> None:
+def test_entries_of_the_changelog_are_read(text: str, expected: str) -> None:
     assert facts(text) == [expected]
 
 
-def test_values_of_text() -> None:
+def test_values_of_text_are_read() -> None:
     text = (
         "## Report (35=B2)\n\n### Texts (58)\n\n"
         '* **NO\\_BERTH** - maps to Answer "Refused"\n* `TOO_LONG`\n* or so\n\n'
@@ -349,7 +350,7 @@ def test_values_of_text() -> None:
     ]
 
 
-def test_mentions_in_running_text() -> None:
+def test_mentions_in_running_text_are_read() -> None:
     text = (
         "Tag 9099, `Speed` (9098), `Size<9097>` in (35=B9) on PierXX at `new-fix.pier.org`, not `9096`.\n\n"
         "```bash\nconnect old.fix.pier.org:7001 # docs at https://fix.pier.org/x\n```\n\nAgain tag 9099.\n"
@@ -415,7 +416,7 @@ def test_unreadable_parts_are_reported_with_their_lines(text: str, line: int, wh
     )
 
 
-def test_headings_in_titles_of_components() -> None:
+def test_titles_of_components_are_headings() -> None:
     row = table("Tag | Name", "9002 | Berth")
     text = f'<Accordion title="Booking Report (35=B2)">\n\n{row}\n\n</Accordion>\n\n{row}\n'
     assert [each.partition(": ")[2] for each in facts(text)] == [

@@ -1,4 +1,4 @@
-"""Unreviewed text: fingerprints of the reviewed passages, and the changes since."""
+"""Unreviewed text: fingerprints of the reviewed passages, and changes since the review."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.codegen.diff.pier_dialect import Scratch, line_of
 
 @pytest.fixture
 def scratch(tmp_path: Path) -> Scratch:
-    """Return a copy with every passage reviewed."""
+    """Return a copy in which every passage is reviewed."""
     made = Scratch(tmp_path)
     assert review(made).exit_code == 0
     return made
@@ -28,7 +28,7 @@ def diff(scratch: Scratch, *options: str) -> Result:
     return run("--spec", scratch.spec, "diff", "--partial", *options, scratch.pages)
 
 
-def left(scratch: Scratch) -> list[str]:
+def unreviewed(scratch: Scratch) -> list[str]:
     return [finding.what for finding in scratch.diff_pages()]
 
 
@@ -36,15 +36,15 @@ def test_reviewed_text_is_kept_only_as_fingerprints(scratch: Scratch) -> None:
     text = (scratch.spec / "reviewed.yaml").read_text(encoding="utf-8")
     assert "  pier-tours/bookings: >-\n" in text
     assert "berth" not in text.lower()
-    assert left(scratch) == []
+    assert unreviewed(scratch) == []
 
 
-def test_a_sentence_that_changed(scratch: Scratch) -> None:
+def test_a_changed_sentence_is_reported(scratch: Scratch) -> None:
     page = scratch.pages / "pier/tides.md"
     scratch.edit(page, "Tides are told on", "Tides are whispered on")
-    assert left(scratch) == [f"pier/tides: changed text in line {line_of(page, 'whispered')}"]
+    assert unreviewed(scratch) == [f"pier/tides: changed text in line {line_of(page, 'whispered')}"]
     assert review(scratch).exit_code == 0
-    assert left(scratch) == []
+    assert unreviewed(scratch) == []
 
 
 def test_differences_from_the_previous_page_are_shown_word_by_word(scratch: Scratch, tmp_path: Path) -> None:
@@ -60,25 +60,25 @@ def test_text_that_is_new_on_several_pages_is_reported_once(scratch: Scratch) ->
     pages = [scratch.pages / f"pier/{name}.md" for name in ("tides", "bookings")]
     for page in pages:
         scratch.append(page, "\nShips wait their turn.\n")
-    assert left(scratch) == ["the same new text on 2 pages"]
+    assert unreviewed(scratch) == ["the same new text on 2 pages"]
     shown = diff(scratch).stdout
     assert shown.count("Ships wait their turn.") == 1
     assert all(page.as_posix() in shown for page in pages)
     scratch.edit(pages[0], "Ships wait their turn.", "")
-    assert left(scratch) == [f"pier/bookings: new text in line {line_of(pages[1], 'Ships wait')}"]
+    assert unreviewed(scratch) == [f"pier/bookings: new text in line {line_of(pages[1], 'Ships wait')}"]
 
 
-def test_new_and_removed_text(scratch: Scratch) -> None:
+def test_new_and_removed_text_is_reported(scratch: Scratch) -> None:
     page = scratch.pages / "pier/bookings.md"
     scratch.edit(page, "A ship asks for a berth.\n", "A ship asks for a berth.\n\nIt may.\n\n* Or not.\n")
     line = line_of(page, "It may.")
-    assert left(scratch) == [f"pier/bookings: new text in lines {line} to {line + 2}"]
+    assert unreviewed(scratch) == [f"pier/bookings: new text in lines {line} to {line + 2}"]
     scratch.edit(page, "A ship asks for a berth.\n\nIt may.\n\n* Or not.\n", "")
     heading = line_of(page, "## Booking Request")
-    assert left(scratch) == [f"pier/bookings: 1 passage gone after line {heading}"]
+    assert unreviewed(scratch) == [f"pier/bookings: 1 passage gone after line {heading}"]
 
 
-def test_layout_is_not_text(scratch: Scratch) -> None:
+def test_changes_of_layout_are_not_reported(scratch: Scratch) -> None:
     page = scratch.pages / "pier/tides.md"
     scratch.edit(
         page,
@@ -88,14 +88,14 @@ def test_layout_is_not_text(scratch: Scratch) -> None:
     scratch.edit(
         page, "Tides are told on the **PierTD** session.", "Tides are told on the\n`PierTD` session."
     )
-    assert left(scratch) == []
+    assert unreviewed(scratch) == []
 
 
-def test_an_example_that_changed(scratch: Scratch) -> None:
+def test_a_changed_example_is_reported(scratch: Scratch) -> None:
     page = scratch.pages / "pier/bookings.md"
     scratch.edit(page, "9003=80.5", "9003=81.5")
     line = line_of(page, "```fix Example")
-    assert left(scratch) == [f"pier/bookings: changed text in line {line}"]
+    assert unreviewed(scratch) == [f"pier/bookings: changed text in line {line}"]
 
 
 def test_a_section_that_only_moved_need_not_be_read_again(scratch: Scratch) -> None:
@@ -104,7 +104,7 @@ def test_a_section_that_only_moved_need_not_be_read_again(scratch: Scratch) -> N
     assert review(scratch).exit_code == 0
     scratch.edit(tides, "\n## Fog\n\nShips wait in fog.\n", "")
     scratch.append(bookings, "\n## 3. Fog\n\nShips wait in fog.\n")
-    assert left(scratch) == []
+    assert unreviewed(scratch) == []
 
 
 def test_a_line_with_a_finding_is_not_also_reported_as_text(scratch: Scratch) -> None:
@@ -122,13 +122,15 @@ def test_changes_without_facts_are_reported_as_text(scratch: Scratch) -> None:
     """The spec does not distinguish an optional field from a conditional one without a formal condition."""
     page = scratch.pages / "pier/bookings.md"
     scratch.edit(page, "| 9002 | Berth     | String       | N ", "| 9002 | Berth     | String       | C ")
-    assert left(scratch) == [f"pier/bookings: changed text in line {line_of(page, '| 9002 | Berth     |')}"]
+    assert unreviewed(scratch) == [
+        f"pier/bookings: changed text in line {line_of(page, '| 9002 | Berth     |')}"
+    ]
 
 
-def test_a_page_without_a_reader_is_reported(scratch: Scratch) -> None:
+def test_a_page_that_no_parser_reads_is_reported(scratch: Scratch) -> None:
     page = scratch.pages / "pier/fees.md"
     page.write_text("# Fees\n\nThere are none.\n", encoding="utf-8")
-    assert left(scratch) == [
+    assert unreviewed(scratch) == [
         "page pier/fees: is not among the sources; 0 facts were read from it",
         "pier/fees: new text in line 3",
     ]
@@ -137,10 +139,10 @@ def test_a_page_without_a_reader_is_reported(scratch: Scratch) -> None:
         "  changes:        page pier/changes\n",
         "  changes:        page pier/changes\n  fees:           page pier/fees\n",
     )
-    assert left(scratch) == ["pier/fees: new text in lines 1 to 3"]
+    assert unreviewed(scratch) == ["pier/fees: new text in lines 1 to 3"]
 
 
-def test_comments_of_a_dictionary(scratch: Scratch) -> None:
+def test_changed_comments_of_a_dictionary_are_reported(scratch: Scratch) -> None:
     arguments = ("--product", "freight", scratch.dictionary, "--reviewed")
     assert run("--spec", scratch.spec, "diff", "--partial", *arguments).exit_code == 0
     path = scratch.dictionary / "FIX50SP2.xml"

@@ -58,7 +58,7 @@ def facts(text: str) -> list[str]:
 
 
 def changed(old: str, new: str) -> list[str]:
-    """Return the facts that one change adds."""
+    """Return the facts that one edit adds."""
     assert DICTIONARY.count(old) == 1
     return [each for each in facts(DICTIONARY.replace(old, new)) if each not in facts(DICTIONARY)]
 

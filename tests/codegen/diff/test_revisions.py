@@ -1,4 +1,4 @@
-"""Typical revisions of a venue: each is found in both kinds of source, and resolved by editing YAML only."""
+"""Typical revisions of a venue are found in both kinds of sources, and resolved by editing only YAML."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def package() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("revision", REVISIONS, ids=lambda revision: revision["name"])
-def test_a_revision_is_found_in_the_pages_and_mended_by_yaml(
+def test_a_revision_is_found_in_the_pages_and_resolved_in_the_yaml(
     scratch: Scratch, revision: dict[str, Any]
 ) -> None:
     scratch.revise(scratch.pages, edits(revision, "pages"))
@@ -52,7 +52,7 @@ def test_a_revision_is_found_in_the_pages_and_mended_by_yaml(
 @pytest.mark.parametrize(
     "revision", [each for each in REVISIONS if "dictionary" in each], ids=lambda revision: revision["name"]
 )
-def test_a_revision_is_found_in_the_dictionary_and_mended_by_yaml(
+def test_a_revision_is_found_in_the_dictionary_and_resolved_in_the_yaml(
     scratch: Scratch, revision: dict[str, Any]
 ) -> None:
     scratch.revise(scratch.dictionary, edits(revision, "dictionary"))

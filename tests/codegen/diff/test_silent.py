@@ -1,4 +1,5 @@
-"""Changes at the venue after which a source was once left unread, or changed text was not reported.
+"""Changes at the venue that `diff` once missed, because a source was not read or changed text was not
+reported.
 
 Each row changes the site of the pier, which is then fetched and compared as the daily workflow does.
 """
@@ -50,7 +51,7 @@ limits:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Scratch:
-    """Return a dialect with four guides and a changelog, all reviewed."""
+    """Return a dialect with four guides and a changelog, all of which are reviewed."""
     made = Scratch(tmp_path_factory.mktemp("base"))
     listed = "".join(f"  {name}: page guides/{name}\n" for name in GUIDES)
     manifest = made.spec / "manifest.yaml"

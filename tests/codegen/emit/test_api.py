@@ -1,4 +1,5 @@
-"""The effect of a revision on users: deprecated elements warn, and a break with the last release is named."""
+"""The effect of a revision on users: deprecated elements warn, and breaking changes since the last release
+are named."""
 
 from __future__ import annotations
 
@@ -85,7 +86,7 @@ def test_reading_a_deprecated_field_does_not_warn(deprecated: ModuleType) -> Non
             assert message.ship_id == "x"
 
 
-# The API of two versions
+# --- the API of two versions
 
 
 @pytest.fixture(scope="module")
@@ -210,9 +211,7 @@ def old(harbour: api.Api) -> api.Api:
 
 
 @pytest.mark.parametrize(("words", "path", "value"), EACH)
-def test_each_difference_is_named_with_whom_it_concerns(
-    old: api.Api, words: str, path: str, value: Any
-) -> None:
+def test_each_difference_names_the_affected_users(old: api.Api, words: str, path: str, value: Any) -> None:
     new = changed(old, (path, value))
     assert [str(each) for each in api.compare(old, new)] == [words]
     assert api.compare(new, new) == []
@@ -228,7 +227,7 @@ def test_each_difference_is_named_with_whom_it_concerns(
         ("draught", {"unit": "feet"}, ["BREAKING venue: BerthRequest.depth: unit is feet, and was metres"]),
     ],
 )
-def test_a_field_that_has_another_name_is_one_difference_besides_its_own_changes(
+def test_a_renamed_field_is_one_difference_in_addition_to_its_other_changes(
     old: api.Api, name: str, change: dict[str, Any], more: list[str]
 ) -> None:
     about = old["classes"]["BerthRequest"][name] | change
@@ -298,7 +297,7 @@ def git(folder: Path, *arguments: str) -> str:
     ).stdout.strip()
 
 
-def test_any_commit_of_any_spec_can_be_compared_with(copy: SpecCopy) -> None:
+def test_any_spec_can_be_compared_with_any_commit(copy: SpecCopy) -> None:
     outside = run("--spec", copy.spec, "api", "--against", "HEAD")
     assert (outside.exit_code, outside.output) == (1, f"{copy.spec}: is not in a git repository\n")
     git(copy.folder, "init", "--quiet")
@@ -332,6 +331,6 @@ def test_any_commit_of_any_spec_can_be_compared_with(copy: SpecCopy) -> None:
     assert other[1].startswith("HEAD:tests/codegen/harbour/messages/berths.yaml:")
 
 
-def test_the_last_release_of_this_repository_can_be_compared_with() -> None:
+def test_this_repository_can_be_compared_with_its_last_release() -> None:
     result = run("api")
     assert result.exit_code == any(line.startswith("BREAKING") for line in result.output.splitlines())

@@ -1,4 +1,4 @@
-"""`python -m codegen`: its files, the findings of its check, and its failures."""
+"""`python -m codegen`: the files it writes, the findings of its check, and its failures."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def generate(spec: Path, out: Path, *more: str) -> Result:
 
 @pytest.fixture
 def package(repository: Path) -> Path:
-    """Generate a package and add all of it to git."""
+    """Generate a package and add all its files to git."""
     out = repository / "harbour_dialect"
     assert generate(HARBOUR, out).exit_code == 0
     git(repository, "add", ".")
@@ -92,13 +92,13 @@ def test_compiled_bytecode_is_not_a_stale_file(package: Path) -> None:
     assert generate(HARBOUR, package, "--check").exit_code == 0
 
 
-def test_outside_of_a_work_tree_nothing_is_untracked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outside_a_work_tree_no_file_is_untracked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     (tmp_path / "a.py").write_text("", encoding="utf-8")
     assert check({"a.py": ""}, tmp_path) == []
 
 
-def test_without_git_nothing_is_untracked(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_git_no_file_is_untracked(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     git(package, "rm", "--cached", "--quiet", "messages/berths.py")
     monkeypatch.setenv("PATH", "")
     assert checking.tracked_files(package) is None

@@ -69,7 +69,7 @@ def parameters(method: Any) -> dict[str, Any]:
 
 def test_preset_fields_determine_the_arguments(harbour: ModuleType) -> None:
     found = parameters(harbour.BerthRequest.at_quay)
-    # Set: BerthKind and Flag. Left out: Manifest and HighWater. FirstDay is required at the quay.
+    # BerthKind and Flag are preset, Manifest and HighWater are omitted, and FirstDay is required at the quay.
     assert list(found) == [
         *("ship_id", "length", "draught", "arrival", "first_day", "dangerous", "cargo", "pilots", "tugs")
     ]
@@ -81,7 +81,7 @@ def test_preset_fields_determine_the_arguments(harbour: ModuleType) -> None:
     }
 
 
-def test_the_message_is_the_one_that_its_class_makes(harbour: ModuleType) -> None:
+def test_the_message_equals_one_that_its_class_creates(harbour: ModuleType) -> None:
     about: dict[str, Any] = {
         "length": "90",
         "arrival": ARRIVAL,
@@ -95,13 +95,13 @@ def test_the_message_is_the_one_that_its_class_makes(harbour: ModuleType) -> Non
         harbour.BerthRequest.at_quay("DE123", flag="F", **about)
 
 
-def test_one_value_or_more_become_entries_and_none_is_a_mistake(harbour: ModuleType) -> None:
+def test_one_or_more_values_become_entries_and_an_empty_list_is_an_error(harbour: ModuleType) -> None:
     about = AT_ANCHOR
     make = harbour.BerthRequest.at_anchor
     names = [f"p{number}" for number in range(1000)]
     assert [entry.pilot_name for entry in make(*names, **about).pilots] == names
     assert [entry.pilot_name for entry in make("Ann", **about).pilots] == ["Ann"]
-    # An empty list could have another meaning, such as all entries.
+    # An empty list might have another meaning to the venue, such as all entries.
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'pilot_name'"):
         make(*[], **about)
     with pytest.raises(TypeError, match=r"Pilot.pilot_name, PilotName \(5901\), cannot be of class list"):
@@ -110,15 +110,15 @@ def test_one_value_or_more_become_entries_and_none_is_a_mistake(harbour: ModuleT
         make("Ann", **{name: value for name, value in about.items() if name != "draught"})
 
 
-def test_the_fields_of_a_single_entry_stand_beside_the_others(harbour: ModuleType) -> None:
+def test_the_fields_of_a_single_entry_are_arguments_like_the_others(harbour: ModuleType) -> None:
     found = parameters(harbour.BerthRequest.with_tug)
-    assert list(found)[-2:] == ["tug_name", "tug_power"]  # fields that only the venue sends are no arguments
+    assert list(found)[-2:] == ["tug_name", "tug_power"]  # fields that only the venue sends are not arguments
     assert found["tug_name"].default is inspect.Parameter.empty
     assert found["tug_power"].default is None
     assert "tugs" not in found
 
 
-def test_a_subclass_makes_its_own(harbour: ModuleType) -> None:
+def test_a_constructor_of_a_subclass_returns_the_subclass(harbour: ModuleType) -> None:
     class Mine(harbour.BerthRequest):  # type: ignore[misc, name-defined]
         __slots__ = ()
 

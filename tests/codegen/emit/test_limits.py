@@ -19,7 +19,7 @@ limits:
 """
 
 
-def test_limits_are_constants_whole_numbers_as_int_and_others_exactly(
+def test_limits_are_constants_of_type_int_or_decimal(
     copy: SpecCopy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (copy.spec / "limits.yaml").write_text(LIMITS, encoding="utf-8")
@@ -48,6 +48,6 @@ def test_limits_are_constants_whole_numbers_as_int_and_others_exactly(
         ("source: rules", "source: rumour", "1: source `rumour` is not defined"),
     ],
 )
-def test_mistakes(copy: SpecCopy, old: str, new: str, mistake: str) -> None:
+def test_mistakes_are_reported(copy: SpecCopy, old: str, new: str, mistake: str) -> None:
     (copy.spec / "limits.yaml").write_text(LIMITS.replace(old, new), encoding="utf-8")
     assert any(f"limits.yaml:{mistake}" in str(each) for each in mistakes_of(copy.spec))

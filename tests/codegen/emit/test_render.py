@@ -67,7 +67,7 @@ def test_the_package_has_a_module_for_each_family(files: dict[str, str]) -> None
     ]
 
 
-def test_rendering_twice_gives_the_same(files: dict[str, str]) -> None:
+def test_rendering_twice_gives_the_same_files(files: dict[str, str]) -> None:
     assert rendered(HARBOUR) == files
 
 
@@ -110,7 +110,7 @@ def test_a_new_field_adds_lines_and_changes_none(copy: SpecCopy, presence: str) 
     assert all(removed == [] for removed, _ in found.values())
     for _, added in found.values():
         named = [line for line in added if "beam" in line.lower() or "5099" in line]
-        # A decimal that is always present is checked before it is written.
+        # A required decimal is checked before it is written.
         assert [line for line in added if line not in {"if (", "):"}] == named
 
 
@@ -140,7 +140,7 @@ def test_the_first_field_of_a_type_adds_its_imports(copy: SpecCopy) -> None:
     ]
 
 
-def test_a_family_may_not_be_called_like_a_module_of_every_dialect(copy: SpecCopy) -> None:
+def test_a_family_may_not_have_the_name_of_a_common_module(copy: SpecCopy) -> None:
     copy.edit("manifest.yaml", "[session, berths]", "[session, groups]")
     (copy.spec / "messages" / "berths.yaml").rename(copy.spec / "messages" / "groups.yaml")
     with pytest.raises(
@@ -149,12 +149,12 @@ def test_a_family_may_not_be_called_like_a_module_of_every_dialect(copy: SpecCop
         rendered(copy.spec)
 
 
-def test_a_formatter_that_refuses_is_an_error_that_names_the_file() -> None:
+def test_the_error_of_a_failing_formatter_names_the_file() -> None:
     with pytest.raises(FormatError, match=r"(?s)cannot be formatted: .*blocks\.py"):
         format_sources({"blocks.py": "class :\n", "groups.py": "a = 1\n"})
 
 
-# --- the generated package at work -------------------------------------------------------------------
+# --- the generated package in use -------------------------------------------------------------------
 
 
 def request(harbour: ModuleType, **more: object) -> object:
@@ -195,7 +195,7 @@ def test_a_message_is_encoded_in_the_order_of_the_spec(harbour: ModuleType) -> N
     ]
 
 
-def test_groups_nest_and_unknown_fields_stand_before_the_first_group(harbour: ModuleType) -> None:
+def test_groups_nest_and_unknown_fields_precede_the_first_group(harbour: ModuleType) -> None:
     seals = [harbour.Seal(seal_number=7, unknown=((9001, b"s"),)), harbour.Seal(seal_number=8)]
     lots = [
         harbour.CargoLot(cargo_name="Tea", weight=1, seals=seals, unknown=((9002, b"c"),)),
@@ -220,7 +220,7 @@ def test_groups_nest_and_unknown_fields_stand_before_the_first_group(harbour: Mo
     ]
 
 
-def test_unknown_fields_are_at_the_end_without_a_group(harbour: ModuleType) -> None:
+def test_without_a_group_unknown_fields_are_at_the_end(harbour: ModuleType) -> None:
     assert encoded(request(harbour, unknown=((9003, b"m"), (9004, b"n"))))[-2:] == ["9003=m", "9004=n"]
 
 
@@ -235,18 +235,18 @@ def test_an_empty_group_that_is_not_required_is_not_sent(harbour: ModuleType) ->
     assert encoded(request(harbour)) == ["5001=DE123", "5002=120", "5004=H", "5006=20260501-12:00:00.000"]
 
 
-def test_constants_have_their_value_from_the_start(harbour: ModuleType) -> None:
+def test_constants_have_their_value_when_a_message_is_created(harbour: ModuleType) -> None:
     logon = harbour.Logon(heart_bt_int=30)
     assert logon.encrypt_method is harbour.EncryptMethod.NONE
     assert encoded(logon) == ["98=0", "108=30", "1137=9"]
 
 
-def test_a_data_field_brings_its_length(harbour: ModuleType) -> None:
+def test_a_data_field_is_preceded_by_its_length(harbour: ModuleType) -> None:
     assert encoded(harbour.Logon(heart_bt_int=30, raw_data="abc"))[2:4] == ["95=3", "96=abc"]
     assert not hasattr(harbour.Logon, "raw_data_length")
 
 
-def test_values_are_converted_when_a_message_is_made(harbour: ModuleType) -> None:
+def test_values_are_converted_when_a_message_is_created(harbour: ModuleType) -> None:
     message = request(harbour, berth_kind="1", cargo=(harbour.CargoLot(cargo_name="Tea", weight="0.5"),))
     assert message.flag is harbour.Flag.HOME  # type: ignore[attr-defined]
     assert message.berth_kind is harbour.BerthKind.QUAY  # type: ignore[attr-defined]

@@ -53,14 +53,14 @@ def test_the_attributes_of_a_class_are_a_section() -> None:
     assert all(len(line) <= 110 for line in value.splitlines())
 
 
-def test_scopes_as_text() -> None:
+def test_scopes_are_described() -> None:
     assert prose.scope_text(Scope()) == ""
     assert prose.scope_text(Scope(("margin",))) == "on margin"
     assert prose.scope_text(Scope((), ("A", "B", "C"), "client")) == "from the client on A, B and C"
     assert prose.scope_text(Scope(("margin",), ("A",), "venue")) == "from the venue on margin, on A"
 
 
-def test_pedigrees_as_text() -> None:
+def test_the_history_of_an_element_is_described() -> None:
     changes = (
         Change("added", "1.0.2", "2025-01-02"),
         Change("updated", None, "2025-03", "may be negative"),
@@ -72,7 +72,7 @@ def test_pedigrees_as_text() -> None:
     )
 
 
-def test_where_a_condition_holds_as_text() -> None:
+def test_the_scope_of_a_condition_is_described() -> None:
     scope = Scope(
         ("spot",), ("Orders",), "client", (("NewOrder", "D"), ("Cancel", "F")), (("Urgent", ("N", "")),)
     )
@@ -105,7 +105,7 @@ def test_where_a_condition_holds_as_text() -> None:
         ),
     ],
 )
-def test_limits_as_text(limit: Limit, text: str) -> None:
+def test_limits_are_described(limit: Limit, text: str) -> None:
     plain = attrs.evolve(
         load_dialect(HARBOUR).fields[0],
         minimum=None,
@@ -119,7 +119,7 @@ def test_limits_as_text(limit: Limit, text: str) -> None:
     assert prose.limits_text(attrs.evolve(plain, limits=(limit,)), (own,)) == prose.limits_text(plain, (own,))
 
 
-def test_the_only_values_as_text() -> None:
+def test_the_only_allowed_values_are_described() -> None:
     fields = {field.name: field for field in load_dialect(HARBOUR).fields}
     kind = fields["BerthKind"]
     beside = Condition((("Flag", ("H",)), ("FirstDay", None)))
@@ -139,7 +139,7 @@ def test_limits_of_a_counter_count_entries() -> None:
     assert prose.limits_text(counter, (two,)) == "At most 2 entries from the client."
 
 
-def test_conditions_as_text() -> None:
+def test_conditions_are_described() -> None:
     dialect = load_dialect(HARBOUR)
     siblings = {field.name: field for field in dialect.fields}
     conditions = (

@@ -1,4 +1,4 @@
-"""QuickFIX dictionaries: the requirements of QuickFIX's loader and validation, checked on the text.
+"""QuickFIX dictionaries meet the requirements of QuickFIX's loader and validation, checked on their text.
 
 `make interop` loads the same files into QuickFIX itself.
 """
@@ -46,7 +46,7 @@ def names(parent: ET.Element) -> list[str]:
 
 
 def changed(dialect: Dialect, change: Callable[[Member], Member]) -> Dialect:
-    """Return a dialect with each member of its messages changed."""
+    """Return a dialect in which each member of its messages is changed."""
     messages = (attrs.evolve(each, members=tuple(map(change, each.members))) for each in dialect.messages)
     return attrs.evolve(dialect, messages=tuple(messages))
 
@@ -101,7 +101,7 @@ def test_each_message_is_in_one_file_of_each_of_its_products(
     assert parsed["prediction", "FIX50SP2.xml"].find("messages/message[@msgtype='S']") is not None
 
 
-def test_presence_is_that_of_the_product(parsed: dict[tuple[str, str], ET.Element]) -> None:
+def test_the_presence_of_a_member_is_that_of_the_product(parsed: dict[tuple[str, str], ET.Element]) -> None:
     prediction, margin = parsed["prediction", "FIX50SP2.xml"], parsed["margin", "FIX50SP2.xml"]
     assert required(message(prediction, "NewOrderSingle"), "ExDestination") == "N"
     assert required(message(margin, "NewOrderSingle"), "ExDestination") is None
@@ -109,13 +109,13 @@ def test_presence_is_that_of_the_product(parsed: dict[tuple[str, str], ET.Elemen
     assert required(message(margin, "ExecutionReport"), "TransactTime") == "Y"
 
 
-def test_two_bodies_of_one_type_are_merged_to_fields_either_allows_and_both_require(
+def test_two_bodies_of_one_type_are_merged_and_a_field_is_required_if_both_require_it(
     parsed: dict[tuple[str, str], ET.Element],
 ) -> None:
     quote = message(parsed["prediction", "FIX50SP2.xml"], "Quote")
     assert required(quote, "QuoteID") == "Y"
-    assert required(quote, "OrderQty") == "N"  # only the venue sends it
-    assert required(quote, "ExecInst") == "N"  # only the maker sends it
+    assert required(quote, "OrderQty") == "N"  # only the venue sends this field
+    assert required(quote, "ExecInst") == "N"  # only the maker sends this field
     request = message(parsed["prediction", "FIX50SP2.xml"], "QuoteRequest")
     [entry] = request.findall("group[@name='NoRelatedSym']")
     assert required(entry, "Symbol") == "N"  # combos omit it
@@ -165,7 +165,7 @@ def test_an_open_codeset_restricts_nothing_and_a_closed_one_lists_its_values(kal
     ]
 
 
-def test_an_old_tag_is_allowed_beside_the_new_one_unless_it_was_reused(
+def test_an_old_tag_is_allowed_next_to_the_new_one_unless_it_was_reused(
     parsed: dict[tuple[str, str], ET.Element],
 ) -> None:
     confirm = message(parsed["prediction", "FIX50SP2.xml"], "QuoteConfirmStatus")

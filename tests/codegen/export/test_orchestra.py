@@ -59,7 +59,7 @@ def duplicates(keys: Iterable[object]) -> list[object]:
     return [each for each, count in Counter(keys).items() if count > 1]
 
 
-def test_every_reference_leads_somewhere_and_every_id_is_unique(root: ET.Element) -> None:
+def test_every_reference_resolves_and_every_id_is_unique(root: ET.Element) -> None:
     defined = {
         "fieldRef": {key(each) for each in part(root, "fields", "field")},
         "groupRef": {key(each) for each in part(root, "groups", "group")},
@@ -95,7 +95,7 @@ def test_every_message_is_listed_for_each_of_its_products(kalshi: Dialect, root:
     assert all(len(where) == 1 or "base" not in where for where in found.values())
 
 
-def test_every_field_with_its_values(kalshi: Dialect, root: ET.Element) -> None:
+def test_every_field_is_exported_with_its_values(kalshi: Dialect, root: ET.Element) -> None:
     assert {int(each.attrib["id"]) for each in part(root, "fields", "field")} == {
         each.tag for each in kalshi.fields
     }
@@ -107,7 +107,7 @@ def test_every_field_with_its_values(kalshi: Dialect, root: ET.Element) -> None:
     assert text(sides).endswith("Other values may occur.")
 
 
-def test_presence_conditions_and_constants(root: ET.Element) -> None:
+def test_presence_conditions_and_constants_are_exported(root: ET.Element) -> None:
     order = members(message(root, "NewOrderSingle", "prediction"))
     assert order["ClOrdID"].attrib["presence"] == "required"
     assert rules(order["ExpireTime"]) == [("required", "TimeInForce == ^GoodTillDate")]
@@ -192,7 +192,7 @@ def test_differences_by_session_type_or_sender_are_documented(root: ET.Element) 
     assert "flow" not in message(root, "Heartbeat").attrib
 
 
-def test_groups_have_their_counter_and_stand_once_where_the_products_agree(
+def test_groups_have_their_counter_and_are_exported_once_if_the_products_agree(
     root: ET.Element, kalshi: Dialect
 ) -> None:
     groups = part(root, "groups", "group")
@@ -208,7 +208,7 @@ def test_groups_have_their_counter_and_stand_once_where_the_products_agree(
     assert {reference.attrib["name"] for reference in references} <= known.keys()
 
 
-def test_history_is_the_venues(root: ET.Element) -> None:
+def test_the_history_has_the_versions_of_the_venue(root: ET.Element) -> None:
     dated = [each for each in root.iter() if "added" in each.attrib]
     assert dated
     assert all(each.attrib["added"][0].isdigit() for each in dated)

@@ -1,4 +1,4 @@
-"""The reference pages: complete, linked, and their examples run while they are rendered."""
+"""The reference pages are complete and linked, and their examples run while they are rendered."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def rows(page: str) -> dict[str, list[str]]:
     return {row[0].strip(): [each.strip() for each in row[1:]] for row in cells}
 
 
-def test_every_message_and_every_tag_has_a_page_and_every_link_leads_to_one(
+def test_every_message_and_every_tag_has_a_page_and_every_link_resolves(
     kalshi: Dialect, written: dict[str, str]
 ) -> None:
     assert {name for name in written if name.startswith("tags/")} == {
@@ -76,7 +76,7 @@ def test_a_tags_page_has_its_values_and_its_messages(written: dict[str, str]) ->
     assert "NoPartyIDs" in written["tags/448.md"]
 
 
-def test_sessions_hosts_and_history(kalshi: Dialect, written: dict[str, str]) -> None:
+def test_sessions_hosts_and_history_have_pages(kalshi: Dialect, written: dict[str, str]) -> None:
     found = rows(written["sessions.md"])
     for session in kalshi.session_types:
         assert found[session.name][:2] == [session.service, str(session.port)]

@@ -165,7 +165,7 @@ def test_the_facts_of_the_dictionary_are_in_the_spec(old: Path, tmp_path: Path) 
     assert fields["NoRoutingIDs"].datatype.name == "NUMINGROUP"
     codes = fields["News"].codeset
     assert codes is not None
-    assert codes.name == "NewsCode"  # News is a message
+    assert codes.name == "NewsCode"  # News is an application message
     assert [(code.name, code.value) for code in codes.codes] == [
         ("UpTick", "1"),
         ("UpTickX1", "2"),
@@ -225,7 +225,9 @@ def test_only_the_requested_messages_are_imported(old: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("product", ["prediction", "margin"])
-def test_our_own_dictionaries_come_back_as_they_were(product: str, kalshi: Dialect, tmp_path: Path) -> None:
+def test_importing_our_own_dictionaries_gives_the_original_facts(
+    product: str, kalshi: Dialect, tmp_path: Path
+) -> None:
     session, application = dictionary.write(kalshi, product, tmp_path)
     assert run("import", session, application, "--out", tmp_path / "spec").exit_code == 0
     back = load_dialect(tmp_path / "spec")
@@ -246,7 +248,7 @@ def test_our_own_dictionaries_come_back_as_they_were(product: str, kalshi: Diale
     assert facts(again) == facts([session, application])
 
 
-def test_bad_input_is_named(old: Path, tmp_path: Path) -> None:
+def test_the_error_for_bad_input_names_it(old: Path, tmp_path: Path) -> None:
     full = tmp_path / "full"
     full.mkdir()
     (full / "file").touch()

@@ -127,7 +127,7 @@ def test_a_header_that_extends_another_adds_to_it(extended: model.Dialect) -> No
     ]
 
 
-def test_a_header_can_take_the_place_of_the_base_s(tmp_path: Path) -> None:
+def test_a_header_can_replace_that_of_the_base(tmp_path: Path) -> None:
     members = "{BeginString: required, BodyLength: required, MsgType: optional}"
     header = f"source: notice\nreplace: true\nmembers: {members}\n"
     found = load_dialect(child(tmp_path, header=header)).header
@@ -175,7 +175,7 @@ def test_a_group_may_not_have_the_name_of_a_field(tmp_path: Path) -> None:
         (".", "the folder extends itself", "remove `extends`"),
     ],
 )
-def test_a_wrong_base_is_named(tmp_path: Path, extends: str, what: str, advice: str) -> None:
+def test_the_error_for_a_wrong_base_names_it(tmp_path: Path, extends: str, what: str, advice: str) -> None:
     text = CHILD["manifest"].replace("../base", extends)
     (mistake,) = mistakes_of(child(tmp_path, manifest=text))
     assert (mistake.location.line, mistake.what) == (3, what)
@@ -201,7 +201,7 @@ def test_a_family_needs_its_file(tmp_path: Path, families: str, what: str, advic
     assert (mistake.location.line, mistake.what, mistake.advice) == (5, what, advice)
 
 
-def test_a_family_must_be_able_to_name_a_module(tmp_path: Path) -> None:
+def test_the_name_of_a_family_must_be_a_valid_module_name(tmp_path: Path) -> None:
     text = edited("manifest", "[session, orders]", "[session, orders, class]")
     (mistake,) = mistakes_of(write(tmp_path, manifest=text, messages_class="messages: {}\n"))
     assert mistake.what == "family `class` cannot name a Python module"
@@ -232,7 +232,7 @@ def test_a_dialect_needs_header_and_trailer(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["begin_string: FIXT.1.1", "appl_ver_id: 9"])
-def test_a_dialect_needs_to_know_its_versions(tmp_path: Path, key: str) -> None:
+def test_a_dialect_must_declare_its_versions(tmp_path: Path, key: str) -> None:
     (mistake,) = mistakes_of(write(tmp_path, manifest=edited("manifest", f"{key}\n", "")))
     name = key.partition(":")[0]
     assert (mistake.what, mistake.advice) == (f"the manifest has no `{name}`", f"add `{name}`")

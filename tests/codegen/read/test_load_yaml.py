@@ -59,7 +59,7 @@ def test_the_text_of_a_number_is_kept_as_written(tmp_path: Path) -> None:
     assert node.entries["key"] == Scalar(12, "12", node.entries["key"].location)
 
 
-def test_every_node_and_key_knows_its_line(tmp_path: Path) -> None:
+def test_every_node_and_key_has_its_line_number(tmp_path: Path) -> None:
     node = read(tmp_path, "# a comment\nfirst: 1\nsecond:\n  - a\n  - {b: 2}\n")
     assert isinstance(node, Map)
     assert (node.at("first").line, node.at("second").line) == (2, 3)

@@ -10,12 +10,14 @@ import yaml
 
 from tests.codegen.spec_folder import FILES, edited, line_of, mistakes_of, path_of, write
 
-SLIPS: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("mistakes.yaml").read_text(encoding="utf-8"))
+STRUCTURAL_MISTAKES: dict[str, Any] = yaml.safe_load(
+    Path(__file__).with_name("mistakes.yaml").read_text(encoding="utf-8")
+)
 
 
-@pytest.mark.parametrize("kind", SLIPS, ids=lambda kind: kind.replace(" ", "-"))
+@pytest.mark.parametrize("kind", STRUCTURAL_MISTAKES, ids=lambda kind: kind.replace(" ", "-"))
 def test_a_mistake_is_named_with_file_line_and_advice(tmp_path: Path, kind: str) -> None:
-    slip = SLIPS[kind]
+    slip = STRUCTURAL_MISTAKES[kind]
     changed = {file: edited(file, old, new) for file, old, new in (slip["change"], *slip.get("and", ()))}
     named, passage = slip["named"]
     texts = FILES | {path_of(file): text for file, text in changed.items()}
@@ -27,7 +29,7 @@ def test_a_mistake_is_named_with_file_line_and_advice(tmp_path: Path, kind: str)
     assert found[0].advice.startswith(slip["advice"])
 
 
-def test_everything_has_a_source(tmp_path: Path) -> None:
+def test_every_element_needs_a_source(tmp_path: Path) -> None:
     texts = {name: FILES[path_of(name)].replace("source: manual\n", "") for name in ("fields", "codesets")}
     found = mistakes_of(write(tmp_path, **texts))
     assert {Path(each.location.file).name for each in found} == {"fields.yaml", "codesets.yaml"}
@@ -36,7 +38,7 @@ def test_everything_has_a_source(tmp_path: Path) -> None:
     assert {each.advice.partition(",")[0] for each in found} == {"add `source`"}
 
 
-def test_independent_mistakes_in_meaning_are_found_in_one_run(tmp_path: Path) -> None:
+def test_all_independent_mistakes_in_content_are_found_in_one_run(tmp_path: Path) -> None:
     found = mistakes_of(
         write(
             tmp_path,
@@ -54,7 +56,7 @@ def test_independent_mistakes_in_meaning_are_found_in_one_run(tmp_path: Path) ->
     ]
 
 
-def test_all_slips_in_the_shape_of_files_are_found_in_one_run(tmp_path: Path) -> None:
+def test_all_mistakes_in_the_structure_of_files_are_found_in_one_run(tmp_path: Path) -> None:
     folder = write(
         tmp_path,
         fields=edited("fields", "tag: 54, type: CHAR", "tag: x, typ: CHAR"),

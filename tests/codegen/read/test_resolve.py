@@ -47,7 +47,7 @@ def test_a_datatype_has_a_python_type_and_a_quickfix_name(tmp_path: Path) -> Non
     assert (price.python, price.quickfix) == ("Decimal", "PRICEY")
 
 
-def test_a_codeset_is_of_integers_where_its_field_is(dialect: model.Dialect) -> None:
+def test_the_codes_of_an_integer_field_are_integers(dialect: model.Dialect) -> None:
     side, level = field(dialect, "Side").codeset, field(dialect, "Level").codeset
     assert side is not None
     assert level is not None
@@ -67,7 +67,7 @@ def test_a_data_field_names_its_length(dialect: model.Dialect) -> None:
     assert "NoteLength" not in [each.field.name for each in message(dialect, "NewOrder").members]
 
 
-def test_messages_stand_admin_first(dialect: model.Dialect) -> None:
+def test_administrative_messages_come_first(dialect: model.Dialect) -> None:
     assert [(each.msg_type, each.admin) for each in dialect.messages] == [
         ("0", True),
         ("D", False),
@@ -75,13 +75,13 @@ def test_messages_stand_admin_first(dialect: model.Dialect) -> None:
     ]
 
 
-def test_a_component_is_put_in_place_with_its_rule(dialect: model.Dialect) -> None:
+def test_the_members_of_a_component_are_inserted_with_its_presence(dialect: model.Dialect) -> None:
     order = message(dialect, "NewOrder")
     assert [each.field.name for each in order.members][:5] == ["ClOrdID", "Side", "Price", "StopPx", "Level"]
     assert order.one_of == (model.OneOf(("Price", "StopPx"), "exactly_one", model.Scope()),)
 
 
-def test_conditions_carry_field_names_and_wire_values(dialect: model.Dialect) -> None:
+def test_conditions_contain_field_names_and_wire_values(dialect: model.Dialect) -> None:
     level = member(dialect, "Level")
     assert level.required_when == (model.Condition((("Side", ("1",)), ("Price", ()))),)
     assert level.forbidden_when == (model.Condition((("Side", ("2",)),)),)
@@ -99,7 +99,9 @@ def test_conditions_carry_field_names_and_wire_values(dialect: model.Dialect) ->
         ),
     ],
 )
-def test_forms_of_conditions(tmp_path: Path, written: str, expected: tuple[model.Condition, ...]) -> None:
+def test_conditions_have_several_forms(
+    tmp_path: Path, written: str, expected: tuple[model.Condition, ...]
+) -> None:
     text = edited("messages_orders", "{Side: Buy, Price: present}", written)
     dialect = load_dialect(write(tmp_path, messages_orders=text))
     assert member(dialect, "Level").required_when == expected
@@ -147,7 +149,7 @@ def test_a_condition_also_states_where_it_holds(
     assert member(dialect, "Note").only_when == (expected,)
 
 
-def test_limits_stand_at_the_field_and_at_the_member(tmp_path: Path) -> None:
+def test_limits_may_belong_to_a_field_or_to_a_member(tmp_path: Path) -> None:
     limits = "[{minimum: 0.01, step: 0.01, unit: dollars}, {when: {products: futures}, maximum: -5}]"
     fields = edited("fields", "unit: dollars, doc", f"unit: dollars, limits: {limits}, doc")
     orders = edited(
@@ -163,7 +165,7 @@ def test_limits_stand_at_the_field_and_at_the_member(tmp_path: Path) -> None:
     assert member(dialect, "Price").field == field(dialect, "Price")
 
 
-def test_the_only_values_are_those_of_codes_or_of_the_wire(tmp_path: Path) -> None:
+def test_the_only_allowed_values_may_be_codes_or_wire_values(tmp_path: Path) -> None:
     values = "{limits: [{when: {Side: Buy}, values: [High, 1]}, {values: Low}]}"
     rank = "Rank: {limits: {values: [7, -1]}}"
     orders = edited("messages_orders", "Note:    optional", rank).replace(
@@ -208,12 +210,12 @@ def test_only_forbids_outside_each_of_its_dimensions(tmp_path: Path) -> None:
 
 
 def test_only_needs_no_rule_for_impossible_flows(tmp_path: Path) -> None:
-    """NewOrder is sent by clients on Orders alone, so a scope with these values restricts nothing."""
+    """Only clients send NewOrder, and only on Orders, so a scope with these values restricts nothing."""
     text = edited("messages_orders", "{only: {products: spot}", "{only: {sessions: Orders, sender: client}")
     assert member(load_dialect(write(tmp_path, messages_orders=text)), "Urgent").rules == ()
 
 
-def test_rules_of_presence_stand_in_the_order_of_the_file(tmp_path: Path) -> None:
+def test_rules_of_presence_keep_the_order_of_the_file(tmp_path: Path) -> None:
     text = edited(
         "messages_orders",
         "{required_on: {products: futures}}",
@@ -232,11 +234,11 @@ def test_a_constant_is_a_separate_presence(dialect: model.Dialect) -> None:
     assert (level.presence, level.constant) == ("constant", "2")
 
 
-def test_legacy_fields_are_followed(dialect: model.Dialect) -> None:
+def test_legacy_tags_are_resolved(dialect: model.Dialect) -> None:
     assert [each.tag for each in member(dialect, "Urgent").legacy_fields] == [5000]
 
 
-def test_a_group_is_a_member_by_its_counter(dialect: model.Dialect) -> None:
+def test_a_group_is_a_member_under_the_name_of_its_counter(dialect: model.Dialect) -> None:
     legs = member(dialect, "NoLegs")
     assert legs.group is not None
     assert (legs.attribute, legs.doc, legs.group.entry_class) == ("legs", "Legs.", "Leg")
@@ -244,14 +246,14 @@ def test_a_group_is_a_member_by_its_counter(dialect: model.Dialect) -> None:
     assert (legs.group.minimum, legs.group.maximum) == (1, None)
 
 
-def test_inner_groups_come_before_those_that_nest_them(dialect: model.Dialect) -> None:
+def test_inner_groups_precede_the_groups_that_contain_them(dialect: model.Dialect) -> None:
     assert [(each.name, each.minimum, each.maximum) for each in dialect.groups] == [
         ("Notes", 0, 3),
         ("Legs", 1, None),
     ]
 
 
-def test_doc_and_history_of_a_member_are_its_own_or_its_field_s(dialect: model.Dialect) -> None:
+def test_doc_and_history_of_a_member_default_to_those_of_its_field(dialect: model.Dialect) -> None:
     added = model.Pedigree((model.Change("added", "1.1.0", "2026-05-18"),))
     assert member(dialect, "Urgent").doc == "Urgency."
     assert member(dialect, "Urgent").pedigree == added
@@ -259,7 +261,7 @@ def test_doc_and_history_of_a_member_are_its_own_or_its_field_s(dialect: model.D
     assert member(dialect, "ClOrdID", "OrderReport").doc == "The order."
 
 
-def test_history_takes_versions_dates_and_months(tmp_path: Path) -> None:
+def test_history_may_contain_versions_dates_and_months(tmp_path: Path) -> None:
     text = edited(
         "fields",
         "since: 1.1.0, ",
@@ -287,7 +289,7 @@ def test_the_earlier_form_of_a_member_is_resolved_like_the_member(tmp_path: Path
     assert earlier.presence == "required"
 
 
-def test_a_removed_member_is_required_only_before(tmp_path: Path) -> None:
+def test_a_removed_member_is_required_only_before_its_removal(tmp_path: Path) -> None:
     text = edited(
         "messages_orders", "Note:    optional", "Note: {presence: required, until: {2026-03: Gone.}}"
     )
@@ -296,7 +298,7 @@ def test_a_removed_member_is_required_only_before(tmp_path: Path) -> None:
     assert (change.kind, note.presence, earlier.presence) == ("removed", "optional", "required")
 
 
-def test_the_fields_that_a_message_had_are_resolved(tmp_path: Path) -> None:
+def test_removed_fields_of_a_message_are_resolved(tmp_path: Path) -> None:
     text = edited(
         "messages_orders",
         "flows: {sender: client",
@@ -315,19 +317,21 @@ def test_the_fields_that_a_message_had_are_resolved(tmp_path: Path) -> None:
         ("2026-12", date(2026, 12, 1), date(2027, 1, 1)),
     ],
 )
-def test_a_change_of_a_month_is_settled_at_its_end(written: str, first_day: date, settled: date) -> None:
+def test_a_change_in_an_unknown_day_of_a_month_applies_from_its_end(
+    written: str, first_day: date, settled: date
+) -> None:
     change = model.Change("added", None, written)
     assert (change.first_day, change.settled) == (first_day, settled)
 
 
-def test_sources_and_reasons_are_kept(tmp_path: Path) -> None:
+def test_sources_and_reasons_are_part_of_the_model(tmp_path: Path) -> None:
     manifest = edited("manifest", "{manual: the manual}", "{manual: the manual, notice: a notice}")
     text = edited("messages_orders", "Note:    optional", 'Note: {source: [notice, manual], why: "Newer."}')
     note = member(load_dialect(write(tmp_path, manifest=manifest, messages_orders=text)), "Note")
     assert (note.source, note.why) == ("notice, manual", "Newer.")
 
 
-def test_session_types_and_hosts(dialect: model.Dialect, tmp_path: Path) -> None:
+def test_session_types_and_hosts_are_resolved(dialect: model.Dialect, tmp_path: Path) -> None:
     orders, quotes = dialect.session_types
     assert orders == model.SessionType(
         name="Orders",
@@ -350,7 +354,7 @@ def test_session_types_and_hosts(dialect: model.Dialect, tmp_path: Path) -> None
     ]
 
 
-def test_a_terse_dialect_leaves_the_meaning_of_fields_to_a_standard(tmp_path: Path) -> None:
+def test_a_terse_dialect_needs_no_docs_for_fields_of_the_standard(tmp_path: Path) -> None:
     manifest = edited("manifest", "appl_ver_id: 9\n", "appl_ver_id: 9\nterse: true\n")
     fields = edited("fields", ', doc: "Stop price."', "")
     found = field(load_dialect(write(tmp_path, manifest=manifest, fields=fields)), "StopPx")

@@ -21,7 +21,7 @@ texts:
 """
 
 
-def test_a_text_and_its_equivalent_code(tmp_path: Path) -> None:
+def test_a_text_may_have_an_equivalent_code(tmp_path: Path) -> None:
     low, no_way = load_dialect(write(tmp_path, texts=TEXTS)).texts
     assert (low.message.name, low.value, low.doc) == ("NewOrder", "TOO_LOW", "Below the floor.")
     assert low.field is not None
@@ -47,7 +47,7 @@ def test_any_text_has_a_name_in_python(value: str, constant: str) -> None:
 
 
 @pytest.mark.parametrize(("expected", "right"), [("NO_WAY", True), ("NOWAY", False)])
-def test_a_condition_of_an_answer_takes_texts_that_are_known(
+def test_the_condition_of_an_answer_may_contain_known_texts(
     tmp_path: Path, expected: str, right: bool
 ) -> None:
     rank = "  Rank:        {tag: 5007"
@@ -76,7 +76,7 @@ def test_a_condition_of_an_answer_takes_texts_that_are_known(
         (', doc: "Below the floor."', "", "4: `texts.NewOrder.TOO_LOW` has no `doc`"),
     ],
 )
-def test_mistakes(tmp_path: Path, old: str, new: str, mistake: str) -> None:
+def test_mistakes_are_reported(tmp_path: Path, old: str, new: str, mistake: str) -> None:
     found = mistakes_of(write(tmp_path, texts=TEXTS.replace(old, new)))
     assert any(f"texts.yaml:{mistake}" in str(each) for each in found)
 
@@ -91,7 +91,7 @@ texts: {}
 """
 
 
-def test_the_meaning_of_the_text_of_a_refused_logon(tmp_path: Path) -> None:
+def test_texts_of_refused_logons_have_their_meanings(tmp_path: Path) -> None:
     locked, tide, busy = load_dialect(write(tmp_path, texts=REFUSALS)).refusals
     assert (locked.name, locked.pattern, locked.cure, locked.source) == (
         "Locked",
@@ -113,6 +113,6 @@ def test_the_meaning_of_the_text_of_a_refused_logon(tmp_path: Path) -> None:
         ("source: manual, why", "source: manuel, why", "5: source `manuel` is not defined"),
     ],
 )
-def test_mistakes_in_refusals(tmp_path: Path, old: str, new: str, mistake: str) -> None:
+def test_mistakes_in_refusals_are_reported(tmp_path: Path, old: str, new: str, mistake: str) -> None:
     found = mistakes_of(write(tmp_path, texts=REFUSALS.replace(old, new)))
     assert any(f"texts.yaml:{mistake}" in str(each) for each in found)

@@ -26,7 +26,7 @@ HOSTILE = "<script>&"
 ESCAPED = "&lt;script&gt;&amp;"
 
 
-def test_a_message_by_field_with_its_secrets_hidden() -> None:
+def test_a_message_is_displayed_by_field_with_its_secrets_hidden() -> None:
     order = NewOrderSingle(cl_ord_id="a=1", symbol=HOSTILE, side=Side.BUY, order_qty=10, price="0.40")
     shown = order._repr_html_()
     assert "<tr><td>cl_ord_id</td><td>&#x27;a=1&#x27;</td></tr>" in shown
@@ -38,7 +38,7 @@ def test_a_message_by_field_with_its_secrets_hidden() -> None:
     assert "<tr><td>raw_data</td><td>&lt;hidden&gt;</td></tr>" in logon._repr_html_()
 
 
-def test_a_book_with_offers_above_bids() -> None:
+def test_a_book_is_displayed_with_offers_above_bids() -> None:
     books = OrderBooks()
     levels = [(MDEntryType.BID, "0.35"), (MDEntryType.BID, "0.34"), (MDEntryType.OFFER, "0.65")]
     books.apply(
@@ -103,7 +103,7 @@ def test_positions_and_balances_are_displayed() -> None:
     assert "<td>0</td><td>0</td><td>0</td><td>0</td><td>0</td><td>0</td><td>1</td>" in cash._repr_html_()
 
 
-def test_a_long_table_is_cut_off_and_shows_that_it_is() -> None:
+def test_a_long_table_is_truncated_visibly() -> None:
     rows = [(str(number),) for number in range(MOST_ROWS)]
     assert "..." not in table("All", ["number"], rows)
     shown = table("All", ["number"], [*rows, ("one more",)])
@@ -113,7 +113,7 @@ def test_a_long_table_is_cut_off_and_shows_that_it_is() -> None:
 
 
 def test_unexpected_attribute_values_are_displayed() -> None:
-    """A message made by hand: unknown codes, a group, attributes set to values of wrong types."""
+    """The message is hand-made, with unknown codes, a group, and attributes with values of wrong types."""
     order = NewOrderSingle(
         cl_ord_id="1",
         symbol="X",

@@ -30,7 +30,7 @@ class Refused:
         refuse(text)
 
 
-def test_the_lines_stay_and_the_local_variables_go() -> None:
+def test_line_numbers_are_kept_and_local_variables_removed() -> None:
     for call in (refused, Refused):
         with pytest.raises(LookupError) as caught:
             call(SECRET)
@@ -42,7 +42,7 @@ def test_the_lines_stay_and_the_local_variables_go() -> None:
     assert refused.__doc__ == "Refuse a text."
 
 
-def test_exceptions_the_caller_was_handling_keep_their_local_variables() -> None:
+def test_an_exception_that_the_caller_was_handling_keeps_its_local_variables() -> None:
     def fail() -> None:
         mine = "mine"
         raise ValueError(mine)

@@ -1,4 +1,4 @@
-"""Classes that inherit comparison, hash and repr from the base class behave as attrs classes do."""
+"""Classes that inherit comparison, hash and repr from the base class behave like attrs classes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Theirs:
 @pytest.mark.parametrize(
     "values", [(1,), (1, "text", 5), (1, "text", 0, 5), (2, None), (1, float("nan")), (True, "text")]
 )
-def test_a_value_compares_hashes_and_shows_as_with_attrs(values: tuple[Any, ...]) -> None:
+def test_comparison_hash_and_repr_are_those_of_attrs(values: tuple[Any, ...]) -> None:
     assert (Ours(*values) == Ours(1)) is (Theirs(*values) == Theirs(1))
     assert (Ours(*values) != Ours(1)) is (Theirs(*values) != Theirs(1))
     assert (hash(Ours(*values)) == hash(Ours(1))) is (hash(Theirs(*values)) == hash(Theirs(1)))

@@ -1,4 +1,4 @@
-"""A server for a folder with planted logs, called as a client of the Model Context Protocol calls it."""
+"""A server for a folder with planted logs, called through a client of the Model Context Protocol."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.adapters.cli.assistants.planted import SECRET, plant
 
 @attrs.frozen
 class Result:
-    """The answer of a tool."""
+    """The result of a tool call."""
 
     text: str
     is_error: bool

@@ -1,4 +1,5 @@
-"""Logs, a recording and a store of a trading day with incidents, and a password and a signature in each."""
+"""The logs, a recording and a store of a trading day with incidents; each contains a password and a
+signature."""
 
 from __future__ import annotations
 
@@ -38,7 +39,7 @@ from tests.adapters.store_sqlite.stores import OWNER
 from tests.helpers import START
 
 SECRET = "hunter2-not-to-be-shown"
-"""Planted as a signature, a password, and in the store's rows."""
+"""The secret planted as a signature, as a password and in the store's rows."""
 OTHER_MARKET = "KXRAINNYC-26NOV22"
 
 
@@ -155,9 +156,9 @@ def plant(folder: Path) -> None:
     )
     write(folder / "copy.log", copy, log=True)
     data = (folder / "copy.log").read_bytes()
-    # A report that was edited, or damaged on its way.
+    # A report that was edited or damaged in transit.
     (folder / "damaged.log").write_bytes(data.replace(b"=lost-1", b"=lost-7", 1))
-    # Another engine's log, which has the secrets.
+    # Another engine's log, which contains the secrets in plain text.
     data = b"".join(data for _, data in first).replace(b"\x01", b"|")
     (folder / "engine.log").write_bytes(data)
     write(folder / "day.rec", DATA, log=False)

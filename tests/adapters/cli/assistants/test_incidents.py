@@ -1,4 +1,4 @@
-"""Questions about incidents that the output of one tool call answers, on planted logs."""
+"""Questions about incidents in the planted logs, each answered by a single tool call."""
 
 from __future__ import annotations
 

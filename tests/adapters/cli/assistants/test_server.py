@@ -34,7 +34,7 @@ EACH: tuple[tuple[str, dict[str, Any]], ...] = (
     ("store", {"path": "stores/orders.sqlite3", "rows": 100}),
     ("spec", {"words": "self trade"}),
 )
-"""A call of each tool, and of each form."""
+"""One call for each tool and each of its forms."""
 
 
 @pytest.fixture(params=EACH, ids=[f"{name}-{number}" for number, (name, _) in enumerate(EACH)])
@@ -50,7 +50,7 @@ def digest(folder: Path) -> dict[str, str]:
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def test_each_tool_changes_no_file(call: Call, planted: Path, each: tuple[str, dict[str, Any]]) -> None:
+def test_no_tool_changes_a_file(call: Call, planted: Path, each: tuple[str, dict[str, Any]]) -> None:
     before = digest(planted)
     result = call(each[0], **each[1])
     assert not result.is_error, result.text
@@ -118,7 +118,7 @@ WRONG: tuple[tuple[str, str, dict[str, Any], str], ...] = (
 
 @pytest.fixture
 def odd(planted: Path) -> None:
-    """Add a pipe, a link that leads out of the folder, a truncated file and an empty folder."""
+    """Add a pipe, a link to a file outside the folder, a truncated file and an empty folder."""
     if (planted / "pipe").exists():
         return
     os.mkfifo(planted / "pipe")
@@ -144,7 +144,7 @@ def test_a_bad_input_is_a_typed_error(
 
 
 @pytest.mark.parametrize("name", ["decode", "trace", "replay"])
-def test_no_match_is_an_answer(call: Call, name: str) -> None:
+def test_a_search_without_a_match_is_not_an_error(call: Call, name: str) -> None:
     more = {"identifier": "nobody"} if name == "trace" else {}
     result = call(name, files=["stores/orders.sqlite3"], **more)
     assert not result.is_error
@@ -161,7 +161,7 @@ def test_output_is_bounded(call: Call, planted: Path) -> None:
         *lines, _, last = text.splitlines()
         assert last.startswith("[truncated: ") or lines[-1].startswith("[truncated: ")
         assert len(text) > MAX_OUTPUT - 2 * MAX_NOTES
-    # All of it is read, and little is printed.
+    # The whole log is read, but only a little is printed.
     assert "8,000 messages" in call("decode", files=["long.log"], form="summary").text
 
 
@@ -174,7 +174,7 @@ def test_a_long_line_and_a_long_error_are_bounded(call: Call, planted: Path) -> 
     assert len(result.text) < MAX_NOTES + 100
 
 
-def test_calls_at_the_same_time_do_not_mix_their_output(planted: Path) -> None:
+def test_concurrent_calls_do_not_mix_their_output(planted: Path) -> None:
     names = ("maker-1", "lost-1", "slow-1", "rain-1")
 
     async def calling() -> list[Any]:
@@ -215,7 +215,7 @@ async def main():
 asyncio.run(main())
 """
 DIALING = ("asyncio", "blocking", "trio", "loops", "engine", "net", "store_postgres", "cli.sessions")
-"""The packages of the adapters that open connections, or choose where to."""
+"""The packages of the adapters that open connections or choose their endpoints."""
 
 
 def test_without_the_venue_no_module_that_connects_is_imported(planted: Path) -> None:

@@ -213,7 +213,7 @@ def test_a_valid_message_has_no_problems() -> None:
     assert run(log=message()).exit_code == 0
 
 
-def test_a_wrong_body_length_and_check_sum_are_reported_with_the_expected_ones() -> None:
+def test_a_wrong_body_length_and_check_sum_are_reported_with_the_expected_values() -> None:
     size = len(HEAD + BODY)
     wrong = message().replace(b"9=%d|" % size, b"9=7|", 1)
     found = " ".join(problems(wrong))
@@ -226,7 +226,7 @@ def test_a_wrong_body_length_and_check_sum_are_reported_with_the_expected_ones()
     assert check_sum in problem
 
 
-def test_missing_body_length_and_check_sum_are_named_once() -> None:
+def test_a_missing_body_length_and_check_sum_are_each_reported_once() -> None:
     found = problems(b"8=FIXT.1.1|" + HEAD + BODY + b"\n")
     assert sorted(text.split(" is ")[0] for text in found) == ["BodyLength (9)", "CheckSum (10)"]
 
@@ -297,7 +297,7 @@ def test_a_message_without_type_is_reported() -> None:
     assert "MsgType (35) is missing" in found["problems"]
 
 
-def test_an_endless_message_is_given_up() -> None:
+def test_a_message_without_an_end_is_abandoned() -> None:
     [found] = objects(b"8=FIXT.1.1|35=5|58=" + b"x" * (MAX_MESSAGE + 1))
     assert "does not end" in found["problems"][-1]
 

@@ -93,7 +93,7 @@ ODD = (
 
 @pytest.mark.parametrize("form", [Form.BRIEF, Form.JSON])
 def test_the_fast_renderers_agree_with_the_full_ones(form: Form) -> None:
-    """Repeated messages: the first creates a template, and later ones compile it."""
+    """Messages are repeated: the first creates a template, which later messages compile."""
     messages = [*LogReader().feed(LOG.read_bytes() * 10)]
     messages += LogReader().feed(b"\n".join(wire("3", "45=2|" + text) for text in ODD * 12))
     fast, careful = Decoder(OutputOptions(form)), CarefulDecoder(OutputOptions(form))
@@ -150,7 +150,7 @@ def test_filters_select_messages(args: list[str], expected: str) -> None:
         ("a*a", "a", False),
         ("*b*b", "abcbb", True),
         ("*.*", "ab", False),
-        # Without an end, if each star were tried at each place.
+        # This would take forever if every star were tried at every position.
         ("*a" * 20 + "*b", "a" * 20_000, False),
         ("*a" * 20 + "*b", "a" * 20_000 + "b", True),
     ],
@@ -227,7 +227,7 @@ def test_the_fast_renderer_of_times_agrees_with_the_full_one() -> None:
         assert len(fast.text or fast.lines) == len(found) == 3 * len(befores)
 
 
-def test_another_version_is_named() -> None:
+def test_a_log_of_another_version_is_reported() -> None:
     other = b"8=FIX.4.4|9=5|35=0|10=163|\n"
     result = run(log=DAY + other * 2)
     assert result.exit_code == 0

@@ -1,4 +1,4 @@
-"""`kalshi-fix decode --orders`: the orders of a log, and what became of each."""
+"""`kalshi-fix decode --orders`: the orders in a log and their final states."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ UNKNOWN = [
         ((NEW, COPY), [f"a1 BUY 4/10 {SYMBOL} at 0.50 PARTIALLY_FILLED"]),
         # Its session has another key, so only the OrderID identifies a reported order.
         ((NEW, ACCEPTED, OTHER_KEY), [f"a1 BUY 4/10 {SYMBOL} at 0.50 PARTIALLY_FILLED"]),
-        # Refusals of unknown orders have no OrderID in common.
+        # Refusals of unknown orders share the OrderID NONE, which identifies no order.
         (tuple(UNKNOWN), ["x5 > c5 - 0/- - at - REJECTED", "x6 > c6 - 0/- - at - REJECTED"]),
-        # An older report, delivered again, takes back no fill.
+        # Redelivery of an older report does not undo a fill.
         ((NEW, FILLED, ACCEPTED), [f"a1 BUY 4/10 {SYMBOL} at 0.50 NEW"]),
         (
             (ORDERS,),
@@ -79,13 +79,13 @@ def test_each_order_has_a_line(logs: tuple[bytes, ...], expected: list[str]) -> 
     assert shown(*logs) == expected
 
 
-def test_orders_of_two_clients_with_the_same_id_are_two() -> None:
+def test_equal_ids_of_two_clients_are_two_orders() -> None:
     other = NEW.replace(b"|49=", b"|49=other-")
     result = CliRunner().invoke(commands, ["decode", "--orders"], input=NEW + other)
     assert result.stdout.startswith("2 orders\n")
 
 
-def test_filters_and_processes_apply(tmp_path: Path) -> None:
+def test_filters_and_parallel_processes_work_with_orders(tmp_path: Path) -> None:
     assert shown(ORDERS, args=("--id", "b1")) == [f"b1 BUY 0/10 {SYMBOL} at 0.10 NEW"]
     path = tmp_path / "orders.log"
     path.write_bytes(ORDERS)
@@ -116,7 +116,7 @@ def test_the_ids_of_an_order_are_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("quantity", ["1e999999", "NaN", "-1", "9" * 50, "", "Infinity"])
-def test_a_value_that_is_no_quantity_is_shown_as_it_is(quantity: str) -> None:
+def test_a_value_that_is_not_a_quantity_is_shown_unchanged(quantity: str) -> None:
     log = ACCEPTED.replace(b"|14=0.00", f"|14={quantity}".encode()).replace(
         b"|38=10.00", f"|38={quantity}".encode()
     )

@@ -33,7 +33,7 @@ def traced(expected: str, *logs: bytes, size: int = 64 * 1024) -> Trace:
 
 
 def lines_of(found: Trace) -> list[tuple[int, int]]:
-    """Return log and line of each message."""
+    """Return the log and the line number of each message."""
     return [(step.log, step.logged.line) for step in found.steps]
 
 
@@ -161,7 +161,7 @@ def test_each_of_many_ids_matches_whole_values_only() -> None:
 
 def test_the_number_of_followed_ids_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     log = chained(30)
-    # An OrderID leads to all reports; requests are found only if their ClOrdIDs are followed.
+    # The OrderID finds all reports; requests are found only if their ClOrdIDs are followed.
     for name, bound, most in (
         ("MAX_STEPS", 12, 12),
         ("MAX_IDS", 9, 40),
@@ -247,7 +247,7 @@ def test_problems_are_reported(tmp_path: Path) -> None:
     assert "  ! CheckSum (10) is" in result.stdout
 
 
-def test_an_order_that_is_nowhere(logs: list[str], tmp_path: Path) -> None:
+def test_an_order_that_is_in_no_log_is_an_error(logs: list[str], tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     for args in ([], ["--html", str(page)]):
         result = run("gone\x1b", *args, *logs)

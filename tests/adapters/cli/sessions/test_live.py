@@ -53,15 +53,15 @@ def run(environ: dict[str, str], *arguments: str) -> str:
 
 
 def left_clean(terminal: Terminal) -> None:
-    """Assert that the terminal modes are restored, and that nothing was printed outside of the view."""
+    """Assert that the terminal modes are restored and that nothing was printed outside the view."""
     before, _, rest = terminal.output.partition(OTHER_SCREEN)
     drawn, _, after = rest.rpartition(BACK)
     # For Ctrl-C the kernel sends the signal first and checks afterwards whether to echo "^C": a fast process
-    # has switched echoing on again by then.
+    # has already switched echoing on again.
     assert (plain(before), plain(after).removeprefix("^C")) == ("", "")
     assert HIDE_CURSOR in before + drawn
     assert (drawn + after).rindex(SHOW_CURSOR) > (before + drawn).rindex(HIDE_CURSOR) - len(before)
-    assert terminal.is_as_before
+    assert terminal.has_original_modes
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(60, 24), (120, 30)])
@@ -102,7 +102,7 @@ def test_the_picture_follows_the_size_of_the_terminal(environ: dict[str, str]) -
         wide = terminal.expect("q or Ctrl-C to quit")
         while not any(MARKET in line and OTHER in line for line in wide.split("\n")):
             wide = terminal.expect("q or Ctrl-C to quit")
-        # Too low for two books: one line for each.
+        # Too few rows for two books: each gets one line.
         terminal.resize(60, 10)
         terminal.expect("market                      bid    offer   spread  changed")
         terminal.expect(f"{MARKET}     0.4300   0.4700   0.0400  ")
@@ -147,7 +147,7 @@ def test_books_are_stale_during_a_disconnect_and_requested_again(
         left_clean(terminal)
 
 
-def test_a_final_refusal_by_the_venue_ends_it_with_a_sentence(
+def test_a_final_refusal_by_the_venue_ends_the_command_with_one_sentence(
     environ: dict[str, str], sandbox: Sandbox
 ) -> None:
     with Terminal(["watch", MARKET], environ) as terminal:
@@ -160,7 +160,7 @@ def test_a_final_refusal_by_the_venue_ends_it_with_a_sentence(
         assert all(len(line) <= 60 for line in after.splitlines())
         assert "INVALID_SIGNATURE" in after
         assert text
-        assert terminal.is_as_before
+        assert terminal.has_original_modes
     sandbox.server.perform(operation("release", {}))
 
 
@@ -176,7 +176,7 @@ def test_sigterm_and_ctrl_z_restore_the_terminal(environ: dict[str, str]) -> Non
         terminal.signal(signal.SIGTERM)
         assert terminal.status() == 128 + signal.SIGTERM
         assert terminal.output.count(BACK) == 2
-        assert terminal.is_as_before
+        assert terminal.has_original_modes
 
 
 def test_open_orders_are_followed_over_a_lost_connection(
@@ -186,7 +186,7 @@ def test_open_orders_are_followed_over_a_lost_connection(
         terminal.expect("0 open")
         run(environ, "order", "buy", MARKET, "10", "0.10", "--id", "o-1")
         terminal.expect(f"buy 10.00 {MARKET} at 0.1000")
-        # Busy until the text is on the screen, as above.
+        # The venue is busy until the text is on the screen, as above.
         sandbox.server.perform(operation("busy", {"session": "KalshiNR", "times": 0}))
         sandbox.server.perform(operation("cut", {"session": "KalshiNR"}))
         lost = terminal.expect("Uncertain: order o-1: it may have been")
@@ -291,7 +291,7 @@ def test_book_requests_that_fail_are_repeated_after_the_next_logon() -> None:
     assert len(client.sent) == 1
 
 
-def test_report_requests_that_fail_are_repeated_later() -> None:
+def test_report_requests_that_fail_are_repeated_after_the_next_logon() -> None:
     client: Any = Cut()
     orders = OpenOrders(client, "prediction", {})
     orders.apply(logged_on())

@@ -71,7 +71,7 @@ def test_all_orders_of_the_key_are_cancelled(environ: dict[str, str]) -> None:
     result = run(environ, "mass-cancel", "--yes")
     assert result.exit_code == 0
     assert "m-1" in result.stdout
-    # The venue accepts one a second. Only the command's own lines are printed.
+    # The venue accepts one mass cancel a second. Only the command's own lines are printed.
     again = run(environ, "mass-cancel", "--yes")
     assert (again.exit_code, again.stdout) == (1, "refused  Rate limit exceeded\n")
     assert "MsgSeqNum" not in again.stderr

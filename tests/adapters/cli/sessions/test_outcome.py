@@ -35,7 +35,7 @@ CUT = OutcomesUnknown((LOST,), Uncertainty.CONNECTION_ENDED)
         ((), None),
     ],
 )
-def test_a_failure_after_the_answer_does_not_replace_its_reason(
+def test_a_failure_after_the_answer_does_not_replace_the_reason(
     monkeypatch: pytest.MonkeyPatch, events: tuple[object, ...], why: str | None, failure: BaseException
 ) -> None:
     class Client:

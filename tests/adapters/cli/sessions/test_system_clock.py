@@ -1,4 +1,4 @@
-"""The answer of adjtimex, from a stand-in and from this machine's kernel."""
+"""The result of adjtimex, from a stub and from this machine's kernel."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def test_the_state_is_the_result_of_the_call(result: int, found: Synchronisation
     assert read_synchronisation(adjtimex) == found
 
 
-def test_other_systems_do_not_report_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_systems_other_than_linux_report_no_state(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert read_synchronisation() is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="adjtimex is a system call of Linux")
 def test_this_machine_agrees_with_the_raw_structure() -> None:
-    """Read in another process, by offset: an int and its padding, then longs."""
+    """Another process reads the structure by offset: an int and its padding, then longs."""
     code = (
         "import ctypes, sys; raw = ctypes.create_string_buffer(1024); "
         "print(ctypes.CDLL(None).adjtimex(raw)); sys.stdout.flush(); sys.stdout.buffer.write(raw.raw[:32])"
@@ -56,6 +56,7 @@ def test_this_machine_agrees_with_the_raw_structure() -> None:
     assert found is not None
     assert found.synchronised is (int(result) != ERROR)
     [max_error] = struct.unpack_from("@l", raw, Timex.maxerror.offset)
-    # It grows between the two calls, by 500 microseconds a second, and shrinks when the clock is corrected.
+    # The error bound grows by 500 microseconds a second between the calls, and shrinks when the clock is
+    # corrected.
     assert Timex.maxerror.offset == 3 * ctypes.sizeof(ctypes.c_long)
     assert (max_error > 0) is (found.max_error > 0)

@@ -1,4 +1,4 @@
-"""Books and open orders shown once, against a simulated venue."""
+"""Books and open orders printed once, against a simulated venue."""
 
 from __future__ import annotations
 
