@@ -1,8 +1,13 @@
-"""Events of a session for many processes, without a broker: names, batches, de-duplication.
+"""Distribution of a session's events to other processes, independent of the broker.
 
-Modules: `names` (subjects and ids), `batches` (messages of the bus), `publisher` (publishes and confirms the
-events of a client), `receiver` (the events that a consumer applies) and `event_json` (events that are no
-message of the venue). The package does no I/O, and may import `events`, `errors` and the core.
+The package does no I/O, and may import `events`, `errors` and the core. Modules:
+- `names`: subjects and ids of messages
+- `event_json`: the encoding of events that are not messages of the venue
+- `batches`: the messages to be published
+- `publisher`: publishes the events of a client, and confirms them
+- `receiver`: turns received messages into events, without duplicates
+- `marks`: positions in a stream, and snapshots
+- `commands`: messages that other processes send through a session
 """
 
 from kalshi_fix_adapters.bus.batches import Batcher, Outgoing, Round, bucket_of

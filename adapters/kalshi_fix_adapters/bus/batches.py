@@ -1,9 +1,9 @@
-"""The publisher's side without a broker: events that are published together, their order and their ids.
+"""The publisher's side: which events are published together, in which order, and with which ids.
 
-Messages of a session are published in lanes. A market data session has a lane for each bucket of symbols, so
-consumers may follow some symbols only, and one for messages about several buckets; every other session has
-one lane. Within a lane the order is kept, and every message states the MsgSeqNum before it (`previous`), so
-consumers see what is missing.
+The messages of a session are published in lanes. A market data session has a lane for each bucket of symbols,
+so that consumers can follow some symbols only, and one lane for messages about several buckets. Every other
+session has one lane. The order within a lane is kept. Every message contains the MsgSeqNum of the previous
+message of its lane (`previous`), so that consumers detect missing messages.
 """
 
 from __future__ import annotations
@@ -21,21 +21,26 @@ from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived
 
 BATCH: Final = "batch"
-"""In place of MsgType in subjects of market data, whose symbol is a bucket or MIXED."""
+"""Takes the place of MsgType in the subjects of market data, where a bucket or MIXED takes the place of the
+symbol.
+"""
 EVENT: Final = "event"
-"""In place of MsgType in subjects of events, whose symbol is the name of their class."""
+"""Takes the place of MsgType in the subjects of events, where the name of the event's class takes the place
+of the symbol.
+"""
 MIXED: Final = "mixed"
 SESSION: Final = "session"
-"""The lane of a session that has only one."""
+"""The lane of a session that has only one lane."""
 MAX_FRAMES: Final = 256
-"""Maximum number of the venue's messages in one message of the bus. Publishing one takes as much processor
-time as adding 80 messages to it."""
+"""Maximum number of the venue's messages in one message of the bus. Publishing a message of the bus takes as
+much processor time as adding 80 messages to it.
+"""
 CACHED: Final = 10_000
-"""Symbols and subjects of which the lane is cached."""
+"""Maximum number of cached lanes and subjects."""
 
 
 def bucket_of(symbol: str, buckets: int) -> int:
-    """Return the bucket of a symbol, the same in every process."""
+    """Return the bucket of a symbol, which is the same in every process."""
     return crc32(symbol.encode()) % buckets
 
 
@@ -50,12 +55,13 @@ class Outgoing:
     """A message to be published.
 
     Attributes:
-        subject: Its subject.
-        id: Its id.
-        lane: Its lane.
-        previous: MsgSeqNum of the message before it in its lane; 0 for the first one of a generation, None if
-            unknown.
-        data: The bytes of one or more messages of the venue as received, an event, or a part of either.
+        subject: Subject of the message.
+        id: Id of the message.
+        lane: Lane of the message.
+        previous: MsgSeqNum of the previous message of the lane; 0 if this is the first message of its
+            generation, None if unknown.
+        data: The bytes of one or more messages of the venue as received, an encoded event, or a part of
+            either.
     """
 
     subject: str
@@ -67,12 +73,13 @@ class Outgoing:
 
 @attrs.frozen
 class Round:
-    """Messages of different lanes that are published at the same time, before the next round.
+    """Messages of different lanes that are published at the same time, before the messages of the next round.
 
     Attributes:
-        messages: The messages, at most one for each lane; none if its events are not published.
-        last: The last event that is complete with this round; None if it needs another round.
-        count: The number of events that are complete with this round.
+        messages: The messages, at most one for each lane; none if the events of this round are not published.
+        last: The last event whose publication ends with this round; None if the event continues in the next
+            round.
+        count: The number of events whose publication ends with this round.
     """
 
     messages: tuple[Outgoing, ...]
@@ -93,7 +100,7 @@ class _Batch:
     frames: list[bytes]
     size: int
     event: int = 0
-    """The number of an event without a MsgSeqNum."""
+    """Consecutive number of an event without a MsgSeqNum; 0 for a message."""
     part: int = 1
     parts: int = 1
 
@@ -103,7 +110,7 @@ class _Collected:
     """A round that is being collected."""
 
     is_full: bool
-    """Whether it takes no more events."""
+    """Whether no more events can be added to the round."""
     batches: dict[str, _Batch] = attrs.field(factory=dict)
     """The messages, by lane."""
     last: object | None = None
@@ -113,8 +120,8 @@ class _Collected:
 class Batcher:
     """Turns the events of a client into rounds of messages.
 
-    The caller bounds the events that wait in it: it takes no more of the client for a while, or it drops
-    those of market data (`drop`), with a gap that consumers see.
+    The caller limits the number of waiting events: it stops receiving events from the client for a while, or
+    drops market data (`drop`), which consumers detect as a gap.
     """
 
     def __init__(
@@ -126,14 +133,15 @@ class Batcher:
         max_bytes: int,
         buckets: int = 8,
     ) -> None:
-        """Start without events.
+        """Create a batcher without events.
 
         Args:
             channel: the session whose events are published.
             fence: a number higher than that of every earlier publisher of the channel.
-            lasting: whether the numbers of the session continue in the next process, so the generations of
-                its store identify messages. Otherwise every logon begins a generation of this publisher.
-            max_bytes: bytes of a message that the broker accepts.
+            lasting: whether the sequence numbers of the session continue in the next process. If so,
+                MsgSeqNum and the generation of the store identify a message. Otherwise the publisher begins a
+                new generation at every logon.
+            max_bytes: maximum size of a message that the broker accepts, in bytes.
             buckets: number of buckets of symbols; all publishers and filtering consumers of a channel must
                 use the same.
         """
@@ -143,11 +151,12 @@ class Batcher:
         self._max_bytes, self._buckets = max_bytes, buckets
         self._market_data = is_market_data(channel)
         self._places: dict[object, tuple[str, str]] = {}
-        """Lane and subject, by symbol for market data, otherwise by MsgType and symbol."""
+        """Cached lanes and subjects, by symbol for market data, otherwise by MsgType and symbol."""
         self._rounds: deque[_Collected] = deque()
         self._lanes: dict[str, int] = {}
         """The last MsgSeqNum of each lane in this generation, including dropped messages."""
-        # A lasting session may continue the lanes of an earlier process, which this one does not know.
+        # A session with lasting numbers may continue the lanes of an earlier process, whose last messages are
+        # unknown here.
         self._first: int | None = None if lasting else 0
         self._generation = 0
         self._logons = 0
@@ -160,12 +169,13 @@ class Batcher:
         return sum(each.count for each in self._rounds)
 
     def continue_generation(self, logged_on: LoggedOn) -> None:
-        """Use the generation of a LoggedOn that was taken before this object existed."""
+        """Use the generation of a LoggedOn that the client returned before this object was created."""
         self._begin_generation(logged_on)
 
     def add(self, event: object) -> None:
-        """Add an event. Those that only concern the client's process are part of a round without a
-        message."""
+        """Add an event. Events that only concern the client's process are counted in a round but not
+        published.
+        """
         if isinstance(event, MessageReceived):
             self._add_message(event)
         elif isinstance(event, PUBLISHED):
@@ -181,9 +191,9 @@ class Batcher:
         collected.count += 1
 
     def drop(self, event: object) -> bool:
-        """Drop a message of a market data session; return False, and do nothing, for any other event.
+        """Drop a message of a market data session. For any other event, do nothing and return False.
 
-        The next message of its lane states the gap.
+        The next message of the lane shows consumers that a message is missing.
         """
         if not self._market_data or not isinstance(event, MessageReceived):
             return False
@@ -193,9 +203,9 @@ class Batcher:
         return True
 
     def next_round(self) -> Round | None:
-        """Remove and return the next messages; None if no event is waiting.
+        """Remove and return the next round; None if no event is waiting.
 
-        All of them must be acknowledged before the messages of the next round are published.
+        The broker must have acknowledged all its messages before the next round is published.
         """
         if not self._rounds:
             return None
@@ -225,8 +235,9 @@ class Batcher:
     def _begin(
         self, lane: str, subject: str, previous: int | None, number: int, data: bytes, event: int = 0
     ) -> None:
-        """Begin a message, in the last round if possible. One that must not overtake, or be overtaken by,
-        messages of other lanes, has a round of its own, and each part of a large one."""
+        """Begin a message of the bus, in the last round if possible. A message that must keep its order
+        relative to all lanes, or a part of a large message, gets a round of its own.
+        """
         rounds, size = self._rounds, self._max_bytes
         parts = -(-len(data) // size) or 1
         alone = event > 0 or lane == MIXED or parts > 1
@@ -250,7 +261,7 @@ class Batcher:
 
     def _begin_generation(self, logged_on: LoggedOn) -> None:
         self._logons += 1
-        # Generations of this publisher exceed those of every lower fence.
+        # The generations of this publisher are higher than those of every publisher with a lower fence.
         generation = logged_on.generation if self._lasting else (self._fence << 32) + self._logons
         if generation != self._generation:
             self._generation, self._number = generation, 0
@@ -311,7 +322,7 @@ def lane_of(subject: str) -> str:
     """Return the lane of a subject.
 
     Raises:
-        ValueError: it is not a subject of this library.
+        ValueError: the subject was not made by this library.
     """
     _, msg_type, symbol = parse_subject(subject)
     return symbol if msg_type == BATCH else EVENT if msg_type == EVENT else SESSION

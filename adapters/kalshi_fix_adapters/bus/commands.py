@@ -1,8 +1,7 @@
-"""Messages that other processes send through a session, and their answers.
+"""Messages that other processes send through a session, and the answers to them.
 
-A command is a message of the user in its wire format with a deadline. It is answered once: it was sent, it
-was refused and not sent, or its outcome is unknown. Commands are never stored, and never sent again without
-the user.
+A command is a message of the user in its wire format, with a deadline. It has one answer: Sent, Refused (and
+not sent), or Unknown. Commands are never stored, and never repeated automatically.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ from kalshi_fix_sansio.errors import DecodeError, KalshiFixError, LocalProtocolE
 from kalshi_fix_sansio.messages import decode, encode
 
 MAX_WITHIN: Final = 30.0
-"""Seconds that a command may wait for its answer."""
+"""Maximum number of seconds that a command may wait for its answer."""
 MAX_WAITING: Final = 1_000
-"""Commands that a session process works on at the same time."""
+"""Maximum number of commands that a session process handles at the same time."""
 _HEADER: Final = Header(
     sender_comp_id="-", target_comp_id="-", msg_seq_num=1, sending_time=datetime(2000, 1, 1, tzinfo=UTC)
 )
@@ -32,12 +31,12 @@ _HEADER: Final = Header(
 
 @attrs.frozen
 class Sent:
-    """The session has taken a MsgSeqNum for the message, and sends it once.
+    """The session has assigned a MsgSeqNum to the message, and sends it once.
 
     Attributes:
-        number: Its MsgSeqNum.
-        known: Whether an earlier command with the same id took it. If its process died meanwhile, the
-            session's event OutcomesUnknown lists the request.
+        number: MsgSeqNum of the message.
+        known: Whether the number was assigned to an earlier command with the same id. If the session process
+            died before it sent the message, the event OutcomesUnknown of the session contains the request.
     """
 
     number: int
@@ -46,7 +45,7 @@ class Sent:
 
 @attrs.frozen
 class Refused:
-    """The message was not sent, and will not be.
+    """The message was not sent, and will not be sent.
 
     Attributes:
         reason: The reason, for humans.
@@ -57,11 +56,11 @@ class Refused:
 
 @attrs.frozen
 class Unknown:
-    """The message may have been sent, or may still be: until its deadline on the session's clock, or once the
-    store has committed it, which takes `commit_timeout` at most.
+    """The message may have been sent, or may still be sent. It can be sent until its deadline on the clock of
+    the session process, or later if it waits for a commit of the store, which takes at most `commit_timeout`.
 
-    The same message with the same ClOrdID may be sent again: it is sent once in all. Otherwise look it up in
-    the events of the session.
+    A second command with the same message and ClOrdID is safe: the message is sent at most once. Otherwise
+    look for the message in the events of the session.
 
     Attributes:
         reason: The reason, for humans.
@@ -75,7 +74,7 @@ Answer = Sent | Refused | Unknown
 
 @attrs.frozen
 class Refusal:
-    """The answer of a check that refuses a message.
+    """The result of a check that refuses a message.
 
     Attributes:
         reason: The reason, for humans.
@@ -85,7 +84,7 @@ class Refusal:
 
 
 Check = Callable[[Message], Refusal | None]
-"""Called for each new message before it is sent; None allows it."""
+"""Called for each new message before it is sent; the result None allows the message."""
 
 
 class Sender(Protocol):
@@ -95,7 +94,7 @@ class Sender(Protocol):
         """Send a message, and return its MsgSeqNum."""
 
     def sent_request(self, request_id: str) -> Any:
-        """Return the last request sent with this id; None if there was none."""
+        """Return the last request sent with this id; None if there is none."""
 
 
 def encode_command(message: Message) -> bytes:
@@ -113,7 +112,7 @@ def encode_answer(answer: Answer) -> bytes:
 
 
 def decode_answer(data: bytes) -> Answer:
-    """Return the answer; Unknown if it cannot be read."""
+    """Return the answer of a payload; Unknown if the payload is invalid."""
     try:
         match json.loads(data):
             case {"Sent": {"number": int(number), "known": bool(known)}}:
@@ -128,7 +127,7 @@ def decode_answer(data: bytes) -> Answer:
 
 
 def request_id(message: Message) -> str | None:
-    """Return the ClOrdID or other id of a request; None if it has none."""
+    """Return the ClOrdID or other id of a request; None if the message has none."""
     layout = DIALECT.messages.get(message.msg_type)
     names = () if layout is None else layout.request
     for name in names:
@@ -139,13 +138,13 @@ def request_id(message: Message) -> str | None:
 
 
 class Commands:
-    """Sends the messages of commands by a client, each once.
+    """Sends the messages of commands through a client, each message once.
 
     Attributes:
-        waiting: Commands that are not answered yet.
-        sent: Messages sent.
-        known: Commands whose message had been sent before.
-        refused: Commands refused.
+        waiting: Number of commands that are not answered yet.
+        sent: Number of messages sent.
+        known: Number of commands whose message had been sent before.
+        refused: Number of refused commands.
     """
 
     def __init__(
@@ -156,20 +155,23 @@ class Commands:
         *,
         clock_difference: float = 0.5,
     ) -> None:
-        """Prepare.
+        """Create the object; nothing is sent yet.
 
         Args:
             client: the client.
             check: called for each new message.
             clock: returns the seconds since 1970.
-            clock_difference: seconds by which the clock of a process that sends commands may be ahead.
+            clock_difference: number of seconds by which the clock of a process that sends commands may be
+                ahead of this clock.
         """
         self._client, self._check, self._clock = client, check, clock
         self._clock_difference = clock_difference
         self._sending: set[asyncio.Task[Answer]] = set()
-        """The messages that are being sent, perhaps beyond the deadline of their command."""
+        """The tasks of messages that are being sent. They may continue after the deadline of their
+        command.
+        """
         self._begun: dict[str, asyncio.Task[Answer]] = {}
-        """Those with an id."""
+        """The tasks in `_sending` whose message has an id, by id."""
         self.waiting: int = 0
         self.sent: int = 0
         self.known: int = 0
@@ -181,10 +183,11 @@ class Commands:
         Args:
             data: the payload.
             deadline: seconds since 1970 after which the message must not be sent.
-            msg_type: the MsgType of the subject, which permissions are about; another one is refused.
+            msg_type: the MsgType in the subject, for which the sender needs a permission. A message with
+                another MsgType is refused.
 
         Raises:
-            StoreError: the store cannot tell whether the message was sent before.
+            StoreError: the store cannot be read, so it is unknown whether the message was sent before.
         """
         if max(self.waiting, len(self._sending)) >= MAX_WAITING:
             self.refused += 1
@@ -246,8 +249,9 @@ class Commands:
         return task.result() if done else Unknown("the store had not committed it by its deadline")
 
     async def _wait(self, task: asyncio.Task[Answer], deadline: float) -> bool:
-        """Wait for a message that is being sent; return whether it was finished by the deadline. It is not
-        cancelled: it may be in the store already."""
+        """Wait for a message that is being sent; return whether it was finished by the deadline. The task is
+        not cancelled, because the message may already be in the store.
+        """
         left = min(max(0.0, deadline - self._clock()), MAX_WITHIN + self._clock_difference)
         await asyncio.wait({task}, timeout=left)
         return task.done()
@@ -256,7 +260,8 @@ class Commands:
         try:
             return Sent(await self._client.send(message, timeout=left))
         except SendFailedError as error:
-            # Nothing was sent, but a store that failed may keep it: then a successor answers Sent.
+            # Nothing was sent, but the failed store may contain the message. In this case the next session
+            # process answers Sent.
             return Unknown(str(error))
         except (LocalProtocolError, ClientTimeoutError, NotConnectedError) as error:
             return Refused(str(error))

@@ -1,7 +1,7 @@
-"""Events without a message of the venue as JSON, such as losses and the end of a session.
+"""The JSON of events that are not messages of the venue, such as losses and the end of a session.
 
-Messages themselves are always published as the bytes received; those inside an event are a string of their
-bytes. Only the classes listed here are built, whatever a sender writes.
+Messages are always published as the received bytes; a message inside an event is encoded as a string. The
+decoder creates only objects of the classes listed in this module.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ PUBLISHED: Final = (
     events.SequenceSkipped,
     events.SessionEnded,
 )
-"""The events that are published, besides messages: losses, uncertainties, rejects, and sessions. Attempts to
-connect, heartbeats and the client's own pauses concern its process alone."""
+"""The events that are published in addition to messages: losses, uncertainties, rejects, and the start and
+end of a session. Other events, such as attempts to connect, concern only the client's process.
+"""
 _VALUES: Final[dict[str, Any]] = {
     each.__name__: each for each in (*PUBLISHED, events.OpenRequest, events.RestingOrder, Problem)
 }
@@ -53,7 +54,7 @@ def encode_event(event: object) -> bytes:
 
 
 def decode_event(data: bytes) -> Any:
-    """Return the event.
+    """Return the event of a JSON text.
 
     Raises:
         ValueError: the data is not the JSON of a published event.
@@ -98,12 +99,12 @@ def _frame(message: Message) -> Any:
         for member in members
         if isinstance(member, FieldMember)
     ):
-        # A Reject may answer this side's Logon, whose signature stays in the process.
+        # A Reject may answer this side's Logon, whose signature must not leave the process.
         return None
     try:
         return {"message": encode(message).decode("latin-1")}
     except KalshiFixError:
-        # A malformed message of the venue, which lacks what its encoding needs.
+        # A malformed message of the venue may lack a field that its encoding needs.
         return None
 
 

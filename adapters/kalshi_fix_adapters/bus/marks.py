@@ -1,4 +1,4 @@
-"""The position of a consumer in a stream, and snapshots of the state that it has built up to there."""
+"""Marks (the position of a consumer in a stream) and snapshots (the consumer's state at this position)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ _VERSION: Final = 1
 
 
 class Machine(Protocol):
-    """A machine of `kalshi_fix_sansio.trading` whose state can be in a snapshot, such as `OrderBooks`."""
+    """A machine of `kalshi_fix_sansio.trading` whose state can be saved in a snapshot, such as
+    `OrderBooks`.
+    """
 
     def apply(self, event: Any) -> Any:
         """Apply an event."""
@@ -24,7 +26,7 @@ class Machine(Protocol):
         """Return the state as JSON values."""
 
     def load(self, dumped: Any) -> Any:
-        """Replace the state by a dump."""
+        """Replace the state with the state of a dump."""
 
 
 @attrs.frozen
@@ -32,12 +34,14 @@ class Mark:
     """The position after an event, from which another process can continue.
 
     Attributes:
-        sequence: The broker's number of the last message whose events were all taken; 0 before the first.
+        sequence: The broker's number of the last message whose events were all returned; 0 before the first
+            message.
         fence: The highest fence received.
-        event: The number of the last event without a MsgSeqNum of that fence.
-        generation: The generation of that event.
-        lanes: The last message of each lane.
-        unproven: Lanes of which the broker may have dropped messages after the last one.
+        event: The consecutive number of the last event from the publisher with this fence; messages are not
+            counted.
+        generation: The generation of this event.
+        lanes: The position of the last message of each lane.
+        unproven: Lanes in which the broker may have dropped messages after the last position.
     """
 
     sequence: int = 0
@@ -57,7 +61,7 @@ class Mark:
         """Return the mark of a dump.
 
         Raises:
-            ValueError: it is not the dump of a mark.
+            ValueError: the argument is not the dump of a mark.
         """
         try:
             numbers = [dumped[name] for name in ("sequence", "fence", "event", "generation")]
@@ -72,16 +76,16 @@ class Mark:
 
 
 def encode_snapshot(mark: Mark, machine: Machine) -> bytes:
-    """Return the state of a machine at a mark."""
+    """Return a snapshot: the mark, and the state of a machine at this position."""
     plain = {"version": _VERSION, "mark": mark.dump(), "state": machine.dump()}
     return zlib.compress(json.dumps(plain, separators=(",", ":")).encode(), 1)
 
 
 def load_snapshot(data: bytes, machine: Machine) -> Mark:
-    """Replace the state of a machine by that of a snapshot; return the mark.
+    """Replace the state of a machine with the state of a snapshot; return the mark of the snapshot.
 
     Raises:
-        ValueError: it is not a snapshot of this machine, or another version wrote it; the machine is
+        ValueError: the data is not a snapshot of this machine, or has another version; the machine is
             unchanged.
     """
     inflated = zlib.decompressobj()

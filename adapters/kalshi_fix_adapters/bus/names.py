@@ -1,8 +1,8 @@
-"""Subjects and ids: the names under which messages of a session are published.
+"""Subjects and ids of published messages.
 
-A subject is `kalshi.<environment>.<product>.<session>.<account>.<MsgType>.<symbol>`. In a name, every byte of
-UTF-8 other than letters, digits, `-` and `_` is written `=XX`, and an empty name is `=`. The result is valid
-in subjects and in keys of the key-value store.
+A subject is `kalshi.<environment>.<product>.<session>.<account>.<MsgType>.<symbol>`. In each of these names,
+every byte of UTF-8 except letters, digits, `-` and `_` is written as `=XX`, and an empty name as `=`. The
+result is valid in subjects and in keys of the key-value store.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import attrs
 
 ROOT: Final = "kalshi"
 COMMANDS: Final = "kalshi-commands"
-"""The first name of commands, which no stream may capture: a stored order would be sent later."""
+"""The first name in the subjects of commands. No stream may capture these subjects, because a stored order
+could be sent much later.
+"""
 _PLAIN: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 _WRITTEN: Final = tuple(chr(byte) if byte in _PLAIN else f"={byte:02X}" for byte in range(256))
 _NAME: Final = re.compile(r"=|(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+")
@@ -23,7 +25,7 @@ _ID: Final = re.compile(r"([^:]+):([^:]+):(\d+):(\d+):(\d+)-(\d+)(?::e(\d+))?(?:
 
 
 def escape(text: str) -> str:
-    """Return a name for any text, including an empty one."""
+    """Return the name for any text, including an empty text."""
     if text.isascii() and text.isalnum():
         return text
     return "".join([_WRITTEN[byte] for byte in text.encode()]) or "="
@@ -33,7 +35,7 @@ def unescape(name: str) -> str:
     """Return the text of a name.
 
     Raises:
-        ValueError: `escape` returns this name for no text.
+        ValueError: `escape` never returns this name.
     """
     if not _NAME.fullmatch(name):
         raise ValueError(f"not a name of a subject: {name[:80]!r}")
@@ -49,13 +51,13 @@ def _byte(found: re.Match[bytes]) -> bytes:
 
 @attrs.frozen
 class Channel:
-    """One account on one session type, whose messages share the front of their subjects.
+    """One account on one session type. The subjects of its messages have a common prefix.
 
     Attributes:
         environment: `demo` or `production`.
         product: `prediction` or `margin`.
         session: The session type, such as KalshiMD.
-        account: Name of the store, or the id of the API key.
+        account: Name of the account or, without one, the id of the API key.
     """
 
     environment: str
@@ -65,10 +67,10 @@ class Channel:
 
     @classmethod
     def parse(cls, name: str) -> Self:
-        """Return the channel of a name, such as `demo.prediction.KalshiRT.desk`.
+        """Return the channel with a name such as `demo.prediction.KalshiRT.desk`.
 
         Raises:
-            ValueError: it is not the name of a channel.
+            ValueError: the text is not the name of a channel.
         """
         names = name.split(".")
         if len(names) != 4:
@@ -80,7 +82,7 @@ class Channel:
 
     @property
     def prefix(self) -> str:
-        """The front of its subjects, without the last dot."""
+        """The common prefix of the channel's subjects, without the last dot."""
         return f"{ROOT}.{self}"
 
     def subject(self, msg_type: str, symbol: str) -> str:
@@ -92,7 +94,7 @@ def parse_subject(subject: str) -> tuple[Channel, str, str]:
     """Return the channel, the MsgType and the symbol of a subject.
 
     Raises:
-        ValueError: it is not a subject of this library.
+        ValueError: the subject was not made by this library.
     """
     root, *names = subject.split(".")
     if root != ROOT or len(names) != 6:
@@ -105,19 +107,20 @@ def parse_subject(subject: str) -> tuple[Channel, str, str]:
 class BatchId:
     """The id of a published message: `<account>:<session>:<fence>:<generation>:<first>-<last>`.
 
-    An event without a MsgSeqNum adds `:e<event>`, and a part of a message that was too large
+    The id of an event has the suffix `:e<event>`, and the id of one part of a large message the suffix
     `:p<part>.<parts>`.
 
     Attributes:
         account: The account of the channel.
-        session: Its session type.
-        fence: A number that every later publisher of the channel exceeds.
-        generation: With MsgSeqNum it identifies a message of the venue within the channel.
-        first: The lowest MsgSeqNum of its messages.
-        last: The highest one. Of an event, both are the MsgSeqNum of the message before it.
-        event: The number of an event without a MsgSeqNum, counted by the publisher from 1; 0 for messages.
+        session: The session type of the channel.
+        fence: The number of the publisher; every later publisher of the channel has a higher number.
+        generation: Together with MsgSeqNum it identifies a message of the venue within the channel.
+        first: The lowest MsgSeqNum of the contained messages; for an event, MsgSeqNum of the message before
+            it.
+        last: The highest MsgSeqNum of the contained messages; for an event, the same as `first`.
+        event: The consecutive number of an event, counted by the publisher from 1; 0 for messages.
         part: The number of this part, from 1.
-        parts: The number of parts.
+        parts: The number of parts of the message.
     """
 
     account: str
@@ -140,10 +143,10 @@ class BatchId:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the id that is written in a header.
+        """Return the id of a header's text.
 
         Raises:
-            ValueError: it is not an id.
+            ValueError: the text is not an id.
         """
         found = _ID.fullmatch(text) if len(text) <= 1000 else None
         if found is None:

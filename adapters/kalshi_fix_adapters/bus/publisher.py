@@ -1,4 +1,4 @@
-"""Publishes the events of a client, whatever the broker: bounded, in order, confirmed when acknowledged."""
+"""The publisher of a client's events, independent of the broker."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from kalshi_fix_adapters.bus.batches import Batcher, Outgoing
 from kalshi_fix_adapters.errors import SessionClosedError
 
 AtLimit = Literal["wait", "drop"]
-"""What happens while too many events are not acknowledged. `wait`: the publisher takes no more of the client,
-whose own queue fills until it stops reading, and nothing is lost. `drop`: market data is dropped, with a gap
-that consumers see. Heartbeats and sent orders continue in both cases."""
+"""What happens while too many events are not acknowledged. `wait`: the publisher takes no further events from
+the client, whose queue fills until the client stops reading; nothing is lost. `drop`: market data is dropped,
+and consumers detect the gap. Heartbeats and sent orders continue in both cases.
+"""
 
 
 class NotAcknowledged(Exception):  # noqa: N818 - not an error: the message is published again
-    """The broker did not acknowledge a message, which may be stored or not."""
+    """The broker did not acknowledge a message, which may or may not be stored."""
 
 
 class Source(Protocol):
@@ -26,20 +27,21 @@ class Source(Protocol):
         """Wait for the next event."""
 
     def confirm(self, event: Any) -> None:
-        """Confirm an event, and all before it."""
+        """Confirm an event and all earlier events."""
 
 
 class Publisher:
-    """Takes the events of a client, and confirms each once the broker has acknowledged it.
+    """Publishes the events of a client in order, and confirms each event once the broker has acknowledged it.
 
-    A crash of this process or of the broker between the two repeats events, and loses none on a session with
-    resend. Events dropped by the choice `drop` are lost; with it, events are confirmed as they are taken.
+    After a crash of this process or of the broker before the acknowledgement, events are repeated; on a
+    session with resend, none is lost. With `drop`, dropped events are lost, and every event is confirmed when
+    it is taken from the client.
 
     Attributes:
-        published: Messages of the bus that were published, without repetitions.
-        acknowledged: Those that the broker has acknowledged.
-        redelivered: Messages published again because the broker did not acknowledge them in time.
-        waiting: Events that were taken and not acknowledged.
+        published: Number of messages published on the bus, without repetitions.
+        acknowledged: Number of messages that the broker has acknowledged.
+        redelivered: Number of repetitions of messages that the broker did not acknowledge in time.
+        waiting: Number of events that were taken from the client and are not yet acknowledged.
     """
 
     def __init__(
@@ -52,15 +54,16 @@ class Publisher:
         at_limit: AtLimit = "wait",
         retry: float = 0.1,
     ) -> None:
-        """Prepare; `run` begins.
+        """Create the publisher; `run` starts it.
 
         Args:
-            client: the client, whose events no other task takes.
-            batcher: makes messages of its events.
-            publish: publishes a message, and returns when the broker has stored it; raises NotAcknowledged
-                if that is not known.
-            limit: events that may wait for their acknowledgement, below the client's `queue_limit`.
-            at_limit: what happens at this limit; `drop` for market data only.
+            client: the client; no other task may take its events.
+            batcher: turns the client's events into messages.
+            publish: publishes a message, and returns when the broker has stored it; raises NotAcknowledged if
+                the broker did not confirm this.
+            limit: maximum number of events that wait for their acknowledgement; it must be below the client's
+                `queue_limit`.
+            at_limit: what happens at this limit; `drop` is for market data only.
             retry: seconds before a message is published again.
         """
         self._client, self._batcher, self._publish = client, batcher, publish

@@ -1,8 +1,8 @@
-"""The consumer's side without a broker: fences, de-duplication, gaps, and parts of large messages.
+"""The consumer's side: fences, removal of duplicates, gaps, and parts of large messages.
 
-JetStream drops a repeated id for two minutes only, and a publisher that continues after a crash forms other
-batches. So messages are recognised by their own numbers, for any time, in bounded memory: within a lane the
-numbers of a generation only rise.
+JetStream drops a message with a repeated id for two minutes only, and a publisher that continues after a
+crash forms other batches. So a receiver recognizes duplicates by their numbers, which only rise within a lane
+and a generation. This works after any time, in bounded memory.
 """
 
 from __future__ import annotations
@@ -22,20 +22,21 @@ from kalshi_fix_sansio.events import MessageReceived, MessagesLost
 from kalshi_fix_sansio.messages import decode
 
 MAX_LANES: Final = 4096
-"""Lanes of a channel that a receiver remembers."""
+"""Maximum number of lanes that a receiver remembers."""
 MAX_WHOLE: Final = 64 * 1024 * 1024
-"""Bytes of a message that was published in parts."""
+"""Maximum size in bytes of a message that was published in parts, or of the state in a snapshot."""
 _HEAD: Final = re.compile(rb"8=[^\x01]{1,16}\x019=(\d{1,9})\x01")
 _TRAILER: Final = len(b"10=000\x01")
 
 
 class Verdict(Enum):
-    """What became of a message of the bus.
+    """What the receiver has done with a message of the bus.
 
     Attributes:
-        APPLIED: It contained at least one new message or event, or is a part of one.
-        DUPLICATE: Everything in it was received before.
-        FENCED: A later publisher has taken over; its own messages contain what is missing.
+        APPLIED: The message contained a new event or message of the venue, or a part of one.
+        DUPLICATE: The whole content was received before.
+        FENCED: A later publisher has taken over. Its messages contain the content of this message if it is
+            still missing.
     """
 
     APPLIED = "applied"
@@ -48,9 +49,9 @@ class Position:
     """The last message of a lane.
 
     Attributes:
-        fence: The fence of its publisher.
-        generation: Its generation.
-        number: Its MsgSeqNum.
+        fence: The fence of the message's publisher.
+        generation: The generation of the message.
+        number: MsgSeqNum of the message.
     """
 
     fence: int
@@ -59,7 +60,7 @@ class Position:
 
 
 NOWHERE: Final = Position(-1, -1, 0)
-"""The position of a lane of which no message was received."""
+"""The position of a lane before its first message."""
 
 
 @attrs.define
@@ -70,23 +71,23 @@ class _Parts:
 
 
 class Receiver:
-    """Turns the messages of one channel into the events of its session, each once.
+    """Turns the messages of one channel into the events of its session, without duplicates.
 
-    Pass messages in the order of the stream; a repeated one has no effect.
+    Pass messages in the order of the stream; a repeated message has no effect.
     """
 
     def __init__(self) -> None:
         self._fence = 0
         self._event = 0
-        """The last event of this fence."""
+        """The number of the last event from the publisher with `_fence`."""
         self._generation = 0
         """The generation of that event."""
         self._lanes: dict[str, Position] = {}
         self._parts: _Parts | None = None
         self.unproven: frozenset[str] = frozenset()
-        """Lanes of which the stream may have dropped messages after the last one received."""
+        """Lanes in which the stream may have dropped messages after the last received message."""
         self.verdict: Verdict = Verdict.APPLIED
-        """What became of the last message."""
+        """What was done with the last message."""
 
     @property
     def fence(self) -> int:
@@ -100,7 +101,9 @@ class Receiver:
 
     @property
     def event(self) -> int:
-        """The number of the last event without a MsgSeqNum of this fence."""
+        """The consecutive number of the last event from the publisher with this fence; messages are not
+        counted.
+        """
         return self._event
 
     @property
@@ -122,22 +125,23 @@ class Receiver:
         self.unproven = frozenset(unproven)
 
     def suspect(self) -> None:
-        """Record that the stream has dropped messages after the last one received, perhaps of this channel.
+        """Record that the stream has dropped messages after the last received message, perhaps messages of
+        this channel.
 
-        They are reported as lost unless the next message of each lane proves that none of its lane is
-        missing. A message of a later publisher or generation cannot.
+        Messages are reported as lost unless the next message of each lane proves that no message of its lane
+        is missing. A message of a later publisher or generation cannot prove this.
         """
         if self._fence:
             self.unproven = frozenset({*self._lanes, EVENT})
 
     def receive(self, batch: BatchId, lane: str, previous: int | None, data: bytes) -> list[object]:
-        """Return the new events of a message; MessagesLost first, if messages or events are missing.
+        """Return the new events of a message, after a MessagesLost if earlier messages or events are missing.
 
-        Its numbers are those of the missing messages, or of all earlier ones of the generation if it is
-        unknown which are missing.
+        MessagesLost has the range of the missing numbers. If it is unknown which messages are missing, the
+        range contains all earlier messages of the generation.
 
         Raises:
-            ValueError: it is not a message of this library; it has no effect.
+            ValueError: the message was not made by this library; it has no effect.
         """
         if batch.fence < self._fence:
             self.verdict = Verdict.FENCED
@@ -152,13 +156,14 @@ class Receiver:
         whole = data if batch.parts == 1 else self._collect(batch, data)
         lost = None if whole is None else self._lost(batch, lane, previous)
         events = [] if whole is None else self._read(batch, lane, whole)
-        # From here on nothing raises: a message that cannot be read changes nothing.
+        # The state changes only below, where nothing raises an exception, so an unreadable message changes
+        # nothing.
         if batch.fence > self._fence:
             self._fence, self._event = batch.fence, 0
         self.verdict = Verdict.APPLIED
         if whole is None:
             return []
-        # One loss is reported for all lanes; what another lane proves to be missing is reported with it.
+        # One MessagesLost covers all unproven lanes.
         self.unproven = frozenset() if lost is not None else self.unproven - {lane}
         if lane == EVENT:
             self._event, self._generation = batch.event, batch.generation
@@ -172,12 +177,12 @@ class Receiver:
     def _is_new(self, batch: BatchId, lane: str) -> bool:
         at = self._lanes.get(lane, NOWHERE)
         if batch.generation != at.generation:
-            # A publisher with a higher fence may use a new store, which counts from 0.
+            # A publisher with a higher fence may use a new store, whose generations start at 0.
             return batch.generation > at.generation or batch.fence > at.fence
         return batch.last > at.number
 
     def _lost(self, batch: BatchId, lane: str, previous: int | None) -> MessagesLost | None:
-        """Return the loss that a new message shows."""
+        """Return the loss that a new message reveals; None if nothing is missing."""
         unproven = lane in self.unproven
         if lane == EVENT:
             before = self._event if batch.fence == self._fence else 0
@@ -188,7 +193,7 @@ class Receiver:
         last = at.number if continues else 0
         if at is not NOWHERE and previous is not None and previous > last:
             return MessagesLost(last + 1, previous)
-        # A generation begins with LoggedOn, which the stream no longer has.
+        # A generation begins with LoggedOn. The stream has dropped that event, and perhaps messages after it.
         if not continues and batch.generation != self._generation and self._event:
             return MessagesLost(1, max(batch.first - 1, 1))
         if unproven and not (continues and (previous is not None or batch.first <= last + 1)):
@@ -196,7 +201,7 @@ class Receiver:
         return None
 
     def _read(self, batch: BatchId, lane: str, data: bytes) -> list[object]:
-        """Return the new events of a whole message."""
+        """Return the new events of a complete message."""
         if lane == EVENT:
             return [decode_event(data)]
         at = self._lanes.get(lane, NOWHERE)
@@ -215,9 +220,8 @@ class Receiver:
         return events
 
     def _collect(self, batch: BatchId, data: bytes) -> bytes | None:
-        """Return the whole message with its last part; None before, and if an earlier part is missing.
-
-        The message is then missing, too, which the next one of its lane shows.
+        """Return the whole message after its last part; None before the last part, or if an earlier part is
+        missing. In the latter case the next message of the lane reveals that this message is missing.
         """
         whole = attrs.evolve(batch, part=1)
         if batch.part == 1:
@@ -236,8 +240,8 @@ class Receiver:
 def split_frames(data: bytes) -> list[bytes]:
     """Return the messages of the venue in a message of the bus.
 
-    They were checked when the session received them, and `decode` checks them again, so only their length is
-    read here.
+    The session has checked the messages, and `decode` checks them again, so this function only reads their
+    lengths.
 
     Raises:
         ValueError: the data is not a sequence of whole messages.

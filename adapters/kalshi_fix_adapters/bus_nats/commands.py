@@ -1,4 +1,4 @@
-"""Commands over NATS: plain request and reply, in no stream."""
+"""Commands over NATS, as plain requests and replies without a stream."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ from kalshi_fix_adapters.bus_nats.publishing import channel_of
 from kalshi_fix_sansio.dialect.base import Message
 
 ROLE: Final = "server"
-"""The key of the fence of the process that answers commands."""
+"""The role of the process that answers commands, in the key of its fence."""
 _ENDED_EVERY: Final = 0.2
-"""Seconds between checks of whether the client has ended."""
+"""Seconds between two checks whether the client has ended."""
 _INBOX: Final = re.compile(r"_INBOX(_[^.]*)?\.")
-"""Reply subjects that are answered: inboxes of the client of NATS, which may have a name for each user."""
+"""The accepted reply subjects: inboxes of a NATS client, which may contain the name of a user."""
 _NOT_WRITTEN: Final = (
     ConnectionClosedError,
     ConnectionDrainingError,
     MaxPayloadError,
     OutboundBufferLimitError,
 )
-"""Errors with which the client of NATS has not written the message."""
+"""Errors after which the NATS client has not written the message."""
 
 
 async def serve(link: Link, client: Client, check: Check | None, clock_difference: float) -> None:
     """Answer commands until the client has ended."""
-    # Raises without a store that keeps the ids, before any order is taken.
+    # This raises LocalProtocolError if the store does not keep ids, before the first order is accepted.
     client.sent_request("")
     channel = channel_of(client)
     commands = Commands(client, check, time.time, clock_difference=clock_difference)
@@ -56,7 +56,7 @@ async def serve(link: Link, client: Client, check: Check | None, clock_differenc
 
         async def answer(message: Msg) -> None:
             if not _INBOX.match(message.reply):
-                # Nothing else may be written with the rights of this process.
+                # A sender must not be able to make this process publish on other subjects.
                 LOGGER.warning("a command was ignored: its reply subject is no inbox")
                 return
             msg_type = message.subject.rpartition(".")[2]
@@ -91,24 +91,25 @@ class RemoteSession:
     """A session in another process, through which messages are sent.
 
     Attributes:
-        channel: Its channel.
+        channel: The channel of the session.
     """
 
     def __init__(self, link: Link, channel: Channel) -> None:
         self.channel = channel
         self._link = link
         self._fence: int | None = None
-        """The fence of the process that answered last; None if it must be looked up."""
+        """The fence of the process that answered last; None if the fence must be looked up."""
 
     async def send(self, message: Message, *, within: float = 1.0) -> Answer:
         """Send a message through the session process, and return its answer.
 
-        Nothing is sent again automatically. After Unknown, sending the same message with the same ClOrdID is
-        safe: the session process, or its successor with the same store, sends it once.
+        Nothing is repeated automatically. After Unknown, it is safe to send the same message with the same
+        ClOrdID again: the session process, or its successor with the same store, sends it at most once.
 
         Args:
             message: the message.
-            within: seconds until the session process must not send it any more; at most 30.
+            within: number of seconds after which the session process must no longer send the message; at most
+                30.
 
         Raises:
             LocalProtocolError: the message cannot be encoded.
@@ -117,7 +118,8 @@ class RemoteSession:
         if not 0 < within <= MAX_WITHIN:
             raise ValueError(f"within must be above 0, and at most {MAX_WITHIN:g} seconds, not {within!r}")
         data, deadline, end = encode_command(message), time.time() + within, time.monotonic() + within
-        # A caller that repeats a refused message at once must not keep the loop from reconnecting.
+        # Without this, a caller that repeats a refused message at once would block the event loop, which must
+        # reconnect.
         await asyncio.sleep(0)
         cached, self._fence = self._fence, None
         try:
@@ -125,7 +127,8 @@ class RemoteSession:
             try:
                 reply = await self._request(message.msg_type, fence, data, deadline, end)
             except NoRespondersError:
-                # No process has received it, so it may be sent to a process that has taken over since.
+                # No process has received the message, so it can be sent to a process that has taken over in
+                # the meantime.
                 fence = await self._look_up(max(end - time.monotonic(), 0.001))
                 reply = await self._request(message.msg_type, fence, data, deadline, end)
         except KeyNotFoundError:
@@ -142,10 +145,10 @@ class RemoteSession:
         return decode_answer(reply.data)
 
     async def _look_up(self, seconds: float) -> int:
-        """Return the fence of the process that serves; no message has been sent.
+        """Return the fence of the process that answers commands. This sends no command.
 
         Raises:
-            KeyNotFoundError: there was none.
+            KeyNotFoundError: no process has ever answered commands.
             _NotAskedError: the broker did not answer.
         """
         try:
@@ -166,4 +169,4 @@ class RemoteSession:
 
 
 class _NotAskedError(Exception):
-    """The process that serves could not be found, so no command was sent."""
+    """The process that answers commands could not be found, so no command was sent."""

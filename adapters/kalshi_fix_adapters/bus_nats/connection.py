@@ -1,4 +1,4 @@
-"""The user's side: `connect`, and what a connection is used for."""
+"""The public interface: `connect` and `Bus`."""
 
 from __future__ import annotations
 
@@ -27,26 +27,27 @@ from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.trading import OrderBooks
 
 TIMEOUT: Final = 2.0
-"""Seconds to wait for an acknowledgement of JetStream."""
+"""Maximum number of seconds to wait for an acknowledgement from JetStream."""
 _OURS: Final = ("pending_size", "max_reconnect_attempts", "allow_reconnect", "error_cb")
-"""Options of the client that the bus sets."""
+"""Options of the NATS client that only the bus may set."""
 
 
 @asynccontextmanager
 async def connect(servers: str | list[str], *, within: float = 10.0, **options: Any) -> AsyncIterator[Bus]:
-    """Connect to NATS, and close the connection at the end.
+    """Connect to NATS; close the connection at the end of the `async with` block.
 
-    A connection that is lost later is renewed for ever. Nothing waits in a buffer meanwhile: a command would
-    be sent later (`pending_size` of the client is 0), and events wait in the publisher.
+    After the loss of a connection, the client tries to reconnect without limit. Nothing is buffered while
+    there is no connection (`pending_size` is 0): a buffered command would be sent too late, and events wait
+    in the publisher.
 
     Args:
         servers: the address of a server, such as `tls://nats.example:4222`, or several of one cluster.
-        within: seconds for the first connection, including further attempts.
+        within: maximum number of seconds for the first connection, including repeated attempts.
         options: further arguments of `nats.connect`, such as `tls`, `user_credentials` or `name`.
 
     Raises:
-        ConfigurationError: the bus sets this option itself.
-        ConnectionFailedError: no server has accepted the connection within that time.
+        ConfigurationError: one of the options is reserved for the bus.
+        ConnectionFailedError: no server has accepted the connection within this time.
     """
     if wrong := sorted(options.keys() & set(_OURS)):
         raise ConfigurationError(f"the bus sets {', '.join(wrong)} itself")
@@ -79,7 +80,7 @@ async def connect(servers: str | list[str], *, within: float = 10.0, **options: 
 
 
 class Bus:
-    """A connection to NATS for any number of publishers, consumers and sessions; `connect` returns it."""
+    """A connection to NATS for any number of publishers, consumers and sessions, returned by `connect`."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -95,41 +96,44 @@ class Bus:
         """Create the stream and the key-value store on the server, once for all sessions.
 
         Args:
-            max_age: seconds for which events are kept.
-            max_bytes: bytes of events that are kept; the oldest are dropped.
-            replicas: number of servers of a cluster that keep them.
+            max_age: number of seconds for which events are kept.
+            max_bytes: maximum total size of the kept events in bytes; the oldest are dropped.
+            replicas: number of servers of a cluster that keep the events.
 
         Raises:
-            ConfigurationError: they exist with other settings.
+            ConfigurationError: the stream or the store exists with other settings.
         """
         await self._link.create(max_age, max_bytes, replicas)
 
     async def publisher(
         self, client: Client, *, limit: int = 5_000, at_limit: AtLimit = "wait", buckets: int = 8
     ) -> Publisher:
-        """Return a publisher of a client's events; `run` begins, and its attributes are its metrics.
+        """Return a publisher of a client's events. Its method `run` starts it, and its attributes are
+        metrics.
 
         Args:
-            client: the client, with `explicit_confirm`, whose events no other task takes.
-            limit: events that may wait for the broker, below the client's `queue_limit`.
-            at_limit: what happens then. `wait`: take no more events of the client, which stops reading when
-                its own queue is full; nothing is lost. `drop`, for market data only: drop it with a gap that
-                consumers see.
-            buckets: number of groups of symbols whose market data is published together; the same for all
-                publishers of a channel.
+            client: the client, which must have `explicit_confirm`; no other task may take its events.
+            limit: maximum number of events that wait for the broker; it must be below the client's
+                `queue_limit`.
+            at_limit: what happens at this limit. `wait`: take no further events from the client, which stops
+                reading when its own queue is full; nothing is lost. `drop`, for market data only: drop
+                messages; consumers detect the gap.
+            buckets: number of groups of symbols whose market data is published together. All publishers of a
+                channel must use the same number.
 
         Raises:
-            ConfigurationError: the client confirms events by itself, `at_limit` is not for its session type,
-                or the server has no stream.
+            ConfigurationError: the client confirms events automatically, `at_limit` is not allowed for its
+                session type, or the server has no stream.
         """
         return await make_publisher(self._link, client, limit, at_limit, buckets)
 
     async def publish(
         self, client: Client, *, limit: int = 5_000, at_limit: AtLimit = "wait", buckets: int = 8
     ) -> None:
-        """Publish the events of a client until it has ended, each confirmed when the broker has stored it.
+        """Publish the events of a client until it has ended. Each event is confirmed when the broker has
+        stored it.
 
-        The arguments and errors are those of `publisher`.
+        See `publisher` for the arguments and errors.
         """
         await (await self.publisher(client, limit=limit, at_limit=at_limit, buckets=buckets)).run()
 
@@ -141,31 +145,34 @@ class Bus:
         start: Start = "first",
         mark: Mark | None = None,
     ) -> Events:
-        """Iterate over the events of a channel, each once.
+        """Iterate over the events of a channel, without duplicates.
 
         Args:
             channel: the channel, or its name, such as `demo.prediction.KalshiMD.desk`.
-            machine: a machine that applies each event before it is returned. It starts from the last
+            machine: a machine that applies each event before the event is returned. It starts from the last
                 snapshot, if there is one.
-            start: where to start without a snapshot or mark.
-            mark: the position to continue from, of an earlier iterator. The machine must be as it was there.
+            start: where to start if there is neither a snapshot nor a mark.
+            mark: the position of an earlier iterator, from which to continue. The machine must have its state
+                at this position.
 
         Raises:
-            ValueError: it is not the name of a channel.
+            ValueError: `channel` is not the name of a channel.
         """
         return Events(self._link, _channel(channel), machine, start, mark)
 
     async def keep_snapshots(
         self, channel: Channel | str, *, machine: Machine | None = None, every: float = 5.0
     ) -> None:
-        """Write snapshots of a machine's state, from which late consumers continue, until cancelled.
+        """Write snapshots of a machine's state until cancelled. Consumers that start late continue from a
+        snapshot.
 
-        One process of the channel does this, such as a recorder. With two, the newer snapshot counts.
+        Run this in one process for each channel, such as a recorder. If two processes write snapshots, the
+        newest snapshot is used.
 
         Args:
             channel: the channel, or its name.
             machine: the machine; `OrderBooks()` by default.
-            every: seconds between two snapshots, while there are events.
+            every: number of seconds between two snapshots. Without new events no snapshot is written.
         """
         name, kept = _channel(channel), OrderBooks() if machine is None else machine
         events = self.events(name, machine=kept)
@@ -185,19 +192,20 @@ class Bus:
     async def serve(
         self, client: Client, *, check: Check | None = None, clock_difference: float = 0.5
     ) -> None:
-        """Send the messages of other processes by a client, until its session has ended for good.
+        """Send messages of other processes through a client, until the client has ended.
 
         Args:
-            client: the client, whose store keeps the ids of sent requests, so a repeated command is
-                recognised, also by a process that takes the session over.
-            check: called with each new message; a Refusal refuses it.
-            clock_difference: seconds by which the clocks of other hosts may be ahead of this one's. A clock
-                that is behind refuses their commands early; one that is ahead lets them be sent so much
-                after their deadline.
+            client: the client. Its store must keep the ids of sent requests, so that a repeated command is
+                recognized, also by a process that takes the session over.
+            check: called with each new message. If it returns a Refusal, the message is not sent.
+            clock_difference: number of seconds by which the clocks of other hosts may be ahead of the clock
+                of this host. Because deadlines are compared with the clock of this host, commands of a host
+                whose clock is ahead can be sent after their deadline by the difference, and commands of a
+                host whose clock is behind are refused too early.
 
         Raises:
-            LocalProtocolError: the client is not open, or its store does not keep the ids.
-            ConfigurationError: the server has no stream and bucket.
+            LocalProtocolError: the client is not open, or its store does not keep ids.
+            ConfigurationError: the server has no stream or key-value store.
         """
         await commands.serve(self._link, client, check, clock_difference)
 
@@ -205,7 +213,7 @@ class Bus:
         """Return a session in another process, through which messages are sent.
 
         Raises:
-            ValueError: it is not the name of a channel.
+            ValueError: `channel` is not the name of a channel.
         """
         return commands.RemoteSession(self._link, _channel(channel))
 
@@ -226,32 +234,33 @@ class Bus:
     def tail(
         self, subject: str, *, since: datetime | None = None, follow: bool = True
     ) -> AsyncIterator[operators.Stored]:
-        """Iterate over stored messages, for operators.
+        """Iterate over stored messages. This is meant for operators.
 
         Args:
-            subject: their subject; it may contain wildcards.
-            since: the time from which on they were stored; by default all, or with `follow` new ones only.
+            subject: the subject of the messages; it may contain wildcards.
+            since: the time of the oldest message to return. The default is all messages or, with `follow`,
+                only new messages.
             follow: whether to wait for new messages after the last one.
         """
         return operators.tail(self._link, subject, since, follow=follow)
 
     async def consumers(self) -> list[operators.ConsumerLag]:
-        """Return how far each consumer is behind, those furthest behind first."""
+        """Return how far each consumer is behind, the slowest consumer first."""
         return await operators.consumers(self._link)
 
     async def publishers(self, *, may_send: bool = False) -> list[operators.PublisherState]:
         """Return the publisher of each channel.
 
         Args:
-            may_send: find out by an empty command, which is refused, whether a process answers commands.
+            may_send: send an empty command, which is refused, to find out whether a process answers commands.
         """
         return await operators.publishers(self._link, may_send=may_send)
 
     async def permissions(self, channel: Channel | str) -> operators.Permissions:
-        """Try what this connection's user may do in a channel; no message remains.
+        """Test what the user of this connection may do in a channel. No message is stored.
 
         Raises:
-            ValueError: it is not the name of a channel.
+            ValueError: `channel` is not the name of a channel.
         """
         return await operators.permissions(self._link, _channel(channel))
 

@@ -1,4 +1,4 @@
-"""The events of a channel, as a consumer takes them from JetStream."""
+"""The consumer: reads the events of a channel from JetStream."""
 
 from __future__ import annotations
 
@@ -24,30 +24,33 @@ from kalshi_fix_adapters.bus_nats.snapshots import read_snapshot
 from kalshi_fix_sansio.events import MessageReceived
 
 Start = Literal["first", "new"]
-"""Where a consumer without a mark or snapshot starts: with the oldest message stored, or the next one."""
+"""Where a consumer without a mark or snapshot starts: with the oldest stored message, or with the next new
+message.
+"""
 FETCHED: Final = 100
-"""Messages that a consumer requests at a time."""
+"""Maximum number of messages in one request."""
 IDLE: Final = 1.0
 """Seconds without a message after which a consumer checks that the server still has its state."""
 RETRY: Final = 0.1
 INACTIVE: Final = 60.0
-"""Seconds after which the server drops the state of a consumer that requests nothing."""
+"""Number of seconds without a request after which the server drops the state of a consumer."""
 
 
 class Events:
     """An asynchronous iterator over the events of a channel: messages, losses and ends of sessions.
 
-    Each event is delivered once to one iterator, in the order of its lane. It survives a restart of the
-    server, and continues after the last message.
+    An iterator returns each event once. The events of one lane are in order. After a restart of the server,
+    the iterator continues after the last message.
 
     Attributes:
-        channel: The channel.
-        received: Messages of the bus.
-        redelivered: Those that were received before.
-        fenced: Those of a publisher after another one had taken over.
-        unreadable: Those that are not messages of this library, which are skipped and logged.
-        lag: Messages of the bus that the server had still to deliver when it delivered the last one.
-        updates: What the machine returned for the event taken last.
+        channel: The channel whose events are returned.
+        received: Number of messages of the bus that were received.
+        redelivered: Number of messages that were received before, and skipped.
+        fenced: Number of messages of a publisher that were sent after another publisher had taken over, and
+            skipped.
+        unreadable: Number of messages that were not made by this library; they are skipped and logged.
+        lag: Number of messages that the server still had to deliver when it delivered the last message.
+        updates: The result of the machine for the last event that was returned.
     """
 
     def __init__(
@@ -60,11 +63,11 @@ class Events:
         self._pull: JetStreamContext.PullSubscription | None = None
         self._continue(Mark() if mark is None else mark)
         self._delivered = 0
-        """The consumer's number of the last message received; the server counts from 1."""
+        """The number of messages that this consumer has received; the server numbers them from 1."""
         self._fetched_at = -math.inf
-        """Monotonic time of the end of the last request for messages, which may have found none."""
+        """Monotonic time of the end of the last request for messages, even if it returned no message."""
         self._interrupted = False
-        """Whether a request was cancelled, which may have lost messages."""
+        """Whether a request was cancelled, so that messages may have been lost."""
         self._events: deque[tuple[Any, Callable[[], None] | None]] = deque()
         self.received: int = 0
         self.redelivered: int = 0
@@ -75,7 +78,7 @@ class Events:
 
     @property
     def mark(self) -> Mark:
-        """The position after the event taken last."""
+        """The position after the last event that was returned."""
         return self._mark
 
     def __aiter__(self) -> Self:
@@ -87,10 +90,10 @@ class Events:
         return self.take()
 
     def take(self) -> Any:
-        """Return the next event of the messages received, after the machine has applied it.
+        """Return the next received event, after the machine has applied it.
 
         Raises:
-            IndexError: there is none.
+            IndexError: no event is waiting.
         """
         event, advance = self._events.popleft()
         if self._machine is not None:
@@ -100,7 +103,7 @@ class Events:
         return event
 
     async def wait(self, timeout: float) -> bool:  # noqa: ASYNC109
-        """Wait for events for `take`; return whether there are any.
+        """Wait for events; return whether `take` can return one.
 
         Raises:
             ConnectionClosedError: the bus was closed.
@@ -130,19 +133,19 @@ class Events:
             return False
         for message in messages:
             if not self._receive(message, oldest):
-                # A message was lost on its way, or the caller was cancelled.
+                # A message was lost in transit, or the caller was cancelled.
                 await self._stop()
                 break
         return bool(self._events)
 
     async def close(self) -> None:
-        """Drop the server's state of this consumer."""
+        """Delete this consumer on the server."""
         await self._stop()
 
     def _continue(self, mark: Mark) -> None:
         self._mark = mark
         self._sequence = mark.sequence
-        """The stream's number of the last message received."""
+        """The stream's number of the last received message."""
         self._receiver.start(mark.fence, mark.lanes, mark.event, mark.generation, mark.unproven)
 
     async def _begin(self) -> None:
@@ -152,7 +155,8 @@ class Events:
             mark = await read_snapshot(self._link, self.channel, self._machine)
             if mark is not None:
                 self._continue(mark)
-        # Later, this consumer may find messages of which it has not received any.
+        # "new" applies only to the first start. After an interruption the consumer continues after the last
+        # message, because new messages may have arrived in the meantime.
         new = not self._started and self._start == "new" and not self._sequence
         config = ConsumerConfig(
             description=self._link.name,
@@ -172,8 +176,10 @@ class Events:
         self._delivered, self._started = 0, True
 
     async def _check(self) -> None:
-        """Begin again if the server has forgotten this consumer, as it does when it is restarted, or has sent
-        messages that did not arrive, as it does when the connection is lost."""
+        """Stop the subscription, so that the next request creates a new one, if the server no longer knows
+        this consumer (after a restart), or if messages from the server did not arrive (after a lost
+        connection).
+        """
         if self._pull is None:
             return
         try:
@@ -183,7 +189,7 @@ class Events:
         except NATS_ERRORS:
             await asyncio.sleep(RETRY)
         else:
-            # Messages that arrived after the time of a request are taken by the next one.
+            # Messages that arrived after the timeout of a request are returned by the next request.
             arrived = self._delivered + self._pull.pending_msgs
             if found.delivered is not None and found.delivered.consumer_seq > arrived:
                 await self._stop()
@@ -192,7 +198,7 @@ class Events:
         """Return the number of the oldest message in the stream if it may have dropped messages that this
         consumer has not received; otherwise 0.
 
-        Only to a consumer that is behind, so others cause no request.
+        The server is only asked if the consumer may be behind.
         """
         if not self._sequence or (not self.lag and time.monotonic() - self._fetched_at < 2 * IDLE):
             return 0
@@ -207,7 +213,7 @@ class Events:
                 LOGGER.debug("a subscription had ended", exc_info=True)
 
     def _receive(self, message: Msg, oldest: int) -> bool:
-        """Add the events of a message; return whether it follows the one before."""
+        """Add the events of a message; return False if a message before it is missing."""
         metadata = message.metadata
         if metadata.sequence.consumer != self._delivered + 1:
             return False
@@ -237,15 +243,16 @@ class Events:
         return True
 
     def _partly(self, lane: str, batch: BatchId, event: Any) -> Callable[[], None] | None:
-        """Return the function that advances the mark to an event within a message, which is requested again
-        by a process that continues there."""
+        """Return the function that advances the mark to an event within a message of the bus. A process that
+        continues from this mark requests the same message again, and skips the events up to the mark.
+        """
         if not isinstance(event, MessageReceived):
             return None
         at = Position(batch.fence, batch.generation, event.message.header.msg_seq_num)
 
         def advance() -> None:
             mark = self._mark
-            # The events of a higher fence are counted anew.
+            # Each publisher counts its events from 1.
             number = mark.event if batch.fence == mark.fence else 0
             lanes = {**mark.lanes, lane: at}
             unproven = {*mark.unproven} - {lane}

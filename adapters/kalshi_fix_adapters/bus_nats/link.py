@@ -1,4 +1,4 @@
-"""The connection to NATS, and the names of what the bus keeps there."""
+"""The connection to NATS, and the names of the stream, the key-value store and the headers."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from kalshi_fix_sansio.errors import ConfigurationError
 
 LOGGER: Final = logging.getLogger("kalshi_fix_adapters.bus")
 NAME: Final = "KALSHI"
-"""The stream of events, and the bucket of snapshots and fences."""
+"""The name of the stream of events, and of the key-value store of snapshots and fences."""
 PREVIOUS: Final = "Kalshi-Previous"
-"""Header of a message: MsgSeqNum of the message before it in its lane."""
+"""Header of a message: MsgSeqNum of the previous message of the lane."""
 MESSAGE_ID: Final = "Nats-Msg-Id"
 DEADLINE: Final = "Kalshi-Deadline"
-"""Header of a command: seconds since 1970 after which it must not be sent."""
+"""Header of a command: the time in seconds since 1970 after which the message must not be sent."""
 NATS_ERRORS: Final = (Error, OSError, TimeoutError)
-"""What calls of the client raise while the server is not reachable, among others."""
+"""Errors that methods of the NATS client raise, for example while the server cannot be reached."""
 
 
 @attrs.define(eq=False)
 class Link:
-    """A connection, with what the parts of the bus use of it.
+    """A connection to NATS, as the parts of the bus use it.
 
     Attributes:
         client: The connection.
-        jetstream: Its JetStream.
+        jetstream: JetStream of this connection.
         name: The name of this process, for operators.
     """
 
@@ -45,7 +45,7 @@ class Link:
     _store: KeyValue | None = None
 
     async def create(self, max_age: float, max_bytes: int, replicas: int) -> None:
-        """Create the stream and the bucket if they are missing."""
+        """Create the stream and the key-value store if they are missing."""
         config = StreamConfig(
             name=NAME, subjects=[f"{ROOT}.>"], max_age=max_age, max_bytes=max_bytes, num_replicas=replicas
         )
@@ -58,7 +58,7 @@ class Link:
             ) from error
 
     async def store(self) -> KeyValue:
-        """Return the bucket.
+        """Return the key-value store.
 
         Raises:
             ConfigurationError: it does not exist.
@@ -74,15 +74,17 @@ class Link:
         return self._store
 
     async def take_fence(self, channel: Channel, role: str) -> int:
-        """Return a number above those of all earlier processes with this role in the channel."""
+        """Return a new fence, which is higher than those of all earlier processes with this role in the
+        channel.
+        """
         # The revision of a key rises with every write to the bucket.
         return await (await self.store()).put(f"{channel}.{role}", b"")
 
     async def read_fence(self, channel: Channel, role: str) -> int:
-        """Return the number of the last process with this role.
+        """Return the fence of the last process with this role.
 
         Raises:
-            KeyNotFoundError: there was none.
+            KeyNotFoundError: there has been no process with this role.
         """
         found = await (await self.store()).get(f"{channel}.{role}")
         return found.revision or 0
@@ -94,5 +96,5 @@ def command_subject(channel: Channel, fence: int, msg_type: str) -> str:
 
 
 def text_of(error: BaseException) -> str:
-    """Return the text of an error; some of the client have none."""
+    """Return the text of an error, or the name of its class if it has no text."""
     return str(error) or type(error).__name__

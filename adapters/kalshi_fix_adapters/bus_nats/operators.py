@@ -1,4 +1,4 @@
-"""What operators look at: stored messages, consumers and publishers, and permissions."""
+"""Functions for operators: stored messages, consumers, publishers, and permissions."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from kalshi_fix_sansio.errors import ConfigurationError, DecodeError
 from kalshi_fix_sansio.messages import decode
 
 _WAIT: Final = 1.0
-"""Seconds to wait for the answer to a message that permissions may forbid."""
+"""Number of seconds to wait for the answer to a message that may be forbidden."""
 _NOT_STORED: Final = {"Nats-Expected-Stream": "-"}
-"""A header with which no stream stores a message."""
+"""A header that prevents every stream from storing a message."""
 _PAGE: Final = 256
-"""Consumers that the server returns at a time."""
+"""Maximum number of consumers that the server returns at a time."""
 
 
 @attrs.frozen
@@ -36,12 +36,12 @@ class Stored:
     """A message of the bus, as the server stores it.
 
     Attributes:
-        subject: Its subject.
-        sequence: The stream's number.
+        subject: Subject of the message.
+        sequence: The stream's number of the message.
         time: The time at which the server stored it.
-        id: Its id; None if it is not a message of this library.
-        data: Its payload.
-        pending: Messages of the subject that follow.
+        id: Id of the message; None if it was not made by this library.
+        data: Payload of the message.
+        pending: Number of later stored messages with the requested subject.
     """
 
     subject: str
@@ -53,7 +53,9 @@ class Stored:
 
     @property
     def delay(self) -> float | None:
-        """Seconds from the venue's SendingTime to the time at which it was stored; None if it is an event."""
+        """Seconds from the venue's SendingTime to the time at which the message was stored; None for an
+        event.
+        """
         try:
             frame = split_frames(self.data)[-1]
             sent = decode(frame).header.sending_time
@@ -67,10 +69,10 @@ class ConsumerLag:
     """How far a consumer is behind.
 
     Attributes:
-        name: The process, or the server's name of the consumer.
-        subject: The subjects that it reads.
-        pending: Messages that it has still to receive.
-        reads: Whether it is waiting for messages.
+        name: Name of the process, or the server's name for the consumer.
+        subject: The subjects that the consumer reads.
+        pending: Number of messages that the consumer has not yet received.
+        reads: Whether the consumer is waiting for messages.
     """
 
     name: str
@@ -86,8 +88,8 @@ class PublisherState:
     Attributes:
         channel: The channel.
         fence: The fence of the newest publisher.
-        last: The channel's last message; None if the stream has none.
-        serves: Whether a process answers commands; None if none ever has, or this user may not ask.
+        last: The last message of the channel; None if the stream has none.
+        serves: Whether a process answers commands; None if no process ever has, or if this was not tested.
     """
 
     channel: Channel
@@ -98,15 +100,16 @@ class PublisherState:
 
 @attrs.frozen
 class Permissions:
-    """What the connection's user may do.
+    """The permissions of the connection's user.
 
     Attributes:
-        read: Read events and snapshots.
-        publish: Publish events.
-        send: Send commands, such as orders.
-        serve: Receive commands.
-        captured: Whether a stream stores commands, which must not be.
-        clock_ahead: Seconds by which this host's clock is ahead of the server's; None if it may not read.
+        read: Whether the user may read events and snapshots.
+        publish: Whether the user may publish events.
+        send: Whether the user may send commands, such as orders.
+        serve: Whether the user may receive commands.
+        captured: Whether a stream stores commands, which must not happen.
+        clock_ahead: Number of seconds by which the clock of this host is ahead of the server's clock; None if
+            the user may not read.
     """
 
     read: bool
@@ -122,11 +125,11 @@ class StreamState:
     """The stream of events.
 
     Attributes:
-        messages: Messages stored.
-        size: Their bytes.
-        max_age: Seconds for which events are kept; 0 without a limit.
-        max_bytes: Bytes of events that are kept; -1 without a limit.
-        replicas: Servers that keep them.
+        messages: Number of stored messages.
+        size: Total size of the stored messages in bytes.
+        max_age: Number of seconds for which events are kept; 0 without a limit.
+        max_bytes: Maximum total size of the kept events in bytes; -1 without a limit.
+        replicas: Number of servers that keep the events.
         drops_oldest: Whether the oldest events are dropped at a limit; otherwise publishing fails.
     """
 
@@ -163,7 +166,8 @@ async def stream(link: Link) -> StreamState:
 
 
 async def tail(link: Link, subject: str, since: datetime | None, *, follow: bool) -> AsyncIterator[Stored]:
-    """Yield messages from a time on; without one, all stored ones, or with `follow` new ones only.
+    """Yield messages from the time `since` on; without it, all stored messages or, with `follow`, only new
+    messages.
 
     Ends at the last stored message unless `follow` is set.
     """
@@ -205,7 +209,7 @@ async def tail(link: Link, subject: str, since: datetime | None, *, follow: bool
         except ConnectionClosedError:
             raise
         except NATS_ERRORS:
-            # The server was restarted, and has forgotten the consumer.
+            # After a restart, the server no longer knows the consumer.
             await asyncio.sleep(RETRY)
         finally:
             with contextlib.suppress(*NATS_ERRORS):
@@ -246,7 +250,7 @@ def _stored(message: Msg) -> Stored:
 
 
 async def consumers(link: Link) -> list[ConsumerLag]:
-    """Return the consumers of the stream, those furthest behind first."""
+    """Return the consumers of the stream, the slowest consumer first."""
     found: list[ConsumerLag] = []
     while True:
         page = await link.jetstream.consumers_info(NAME, len(found))
@@ -264,7 +268,7 @@ async def consumers(link: Link) -> list[ConsumerLag]:
 
 
 async def publishers(link: Link, *, may_send: bool = False) -> list[PublisherState]:
-    """Return the publisher of each channel; with `may_send`, whether its commands are answered."""
+    """Return the publisher of each channel; with `may_send`, also whether a process answers commands."""
     keys = f"$KV.{NAME}.*.*.*.*.publisher"
     found = await link.jetstream.stream_info(f"KV_{NAME}", subjects_filter=keys)
     channels = [
@@ -283,7 +287,7 @@ async def publishers(link: Link, *, may_send: bool = False) -> list[PublisherSta
 
 
 async def _serves(link: Link, channel: Channel) -> bool | None:
-    """Send an empty command, which is refused, to the process that answers commands."""
+    """Return whether a process answers commands: send an empty command, which is refused."""
     try:
         fence = await link.read_fence(channel, ROLE)
         await link.client.request(command_subject(channel, fence, "0"), timeout=_WAIT)
@@ -295,15 +299,15 @@ async def _serves(link: Link, channel: Channel) -> bool | None:
 
 
 async def permissions(link: Link, channel: Channel) -> Permissions:
-    """Try what the user may do, without leaving a message anywhere."""
+    """Test what the user may do. No message is stored."""
     command = command_subject(channel, 0, "0")
     clock_ahead = await _read(link, channel)
     publish = await _ask(link, channel.subject("event", "check"))
     send = await _ask(link, command)
     before = link.client.last_error
     subscription = await link.client.subscribe(command)
-    # The server reports a violation before it answers a later ping. The first flush may overtake the
-    # subscription, which the client writes in a task of its own.
+    # The server reports a violation before it answers a later ping. Two flushes are necessary, because the
+    # client writes the subscription in a separate task, and the first flush may overtake it.
     await link.client.flush()
     await link.client.flush()
     serve = link.client.last_error is before
@@ -314,7 +318,9 @@ async def permissions(link: Link, channel: Channel) -> Permissions:
 
 
 async def _read(link: Link, channel: Channel) -> float | None:
-    """Create a consumer, and read a key; return how far this clock is ahead of the server's."""
+    """Test whether the user may read: create a consumer, and read a key. Return the number of seconds by
+    which this clock is ahead of the server's; None if reading is forbidden.
+    """
     config = ConsumerConfig(
         ack_policy=AckPolicy.NONE,
         deliver_policy=DeliverPolicy.NEW,
@@ -335,8 +341,9 @@ async def _read(link: Link, channel: Channel) -> float | None:
 
 
 async def _ask(link: Link, subject: str) -> bool | None:
-    """Send a message that no stream stores; return whether a stream captures the subject, None if it must not
-    be sent."""
+    """Send a message that no stream stores; return whether a stream captures the subject, or None if sending
+    is forbidden.
+    """
     try:
         await link.client.request(subject, timeout=_WAIT, headers=_NOT_STORED)
     except NoRespondersError:

@@ -1,4 +1,4 @@
-"""Publishes messages to JetStream."""
+"""The publisher of a client's events to JetStream."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kalshi_fix_adapters.bus_nats.link import LOGGER, MESSAGE_ID, NAME, NATS_ERR
 from kalshi_fix_sansio.errors import ConfigurationError
 
 ROOM: Final = 4096
-"""Bytes of a message for its headers, and those of the broker."""
+"""Number of bytes of a message that are reserved for headers."""
 
 
 async def make_publisher(

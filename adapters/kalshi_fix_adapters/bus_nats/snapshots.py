@@ -1,7 +1,8 @@
-"""Snapshots of a machine in the key-value store, from which late consumers continue.
+"""Snapshots of a machine in the key-value store, from which consumers that start late continue.
 
-A snapshot is larger than a value may be, so it is split. Two places are used in turn, and the head names the
-place that is complete: a reader finds the last one, or this one, whole.
+A snapshot can exceed the maximum size of a value, so it is split into several values. Two places are used in
+turn. The value `head` names the place with the last complete snapshot, so that a reader never uses a snapshot
+that is being written.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from kalshi_fix_adapters.bus_nats.link import LOGGER, Link
 
 _ID_SIZE: Final = 8
 _ROOM: Final = 1024
-"""Bytes of a message for its headers."""
+"""Number of bytes of a message that are reserved for headers."""
 _TRIES: Final = 5
 
 
@@ -28,7 +29,7 @@ def _key(channel: Channel, machine: Machine) -> str:
 
 
 async def write_snapshot(link: Link, channel: Channel, machine: Machine, mark: Mark) -> None:
-    """Write the state of a machine at a mark, in place of the last but one."""
+    """Write a snapshot with the state of a machine at a mark. It replaces the last snapshot but one."""
     store, key = await link.store(), _key(channel, machine)
     head = await _read_head(link, key)
     place = 1 - head["place"] if head is not None else 0
@@ -42,7 +43,7 @@ async def write_snapshot(link: Link, channel: Channel, machine: Machine, mark: M
 
 
 async def read_snapshot(link: Link, channel: Channel, machine: Machine) -> Mark | None:
-    """Load the last snapshot into a machine; return its mark, None if there is none."""
+    """Load the last snapshot into a machine; return the mark, or None if there is no usable snapshot."""
     store, key = await link.store(), _key(channel, machine)
     for _ in range(_TRIES):
         head = await _read_head(link, key)

@@ -11,7 +11,7 @@ def main() -> None:
         from kalshi_fix_adapters.cli.commands import commands
 
         commands()  # imports the modules of its subcommand
-    except KeyboardInterrupt:  # while it was being imported
+    except KeyboardInterrupt:  # Ctrl-C during the imports
         sys.exit(130)
     except ModuleNotFoundError as error:
         if str(error.name).partition(".")[0] not in {"click", "rich"}:

@@ -1,4 +1,4 @@
-"""`python -m kalshi_fix_adapters.cli` is `kalshi-fix`."""
+"""`python -m kalshi_fix_adapters.cli` runs the `kalshi-fix` command."""
 
 from kalshi_fix_adapters.cli import main
 

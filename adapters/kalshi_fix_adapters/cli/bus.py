@@ -1,4 +1,4 @@
-"""`kalshi-fix bus`: what a session process publishes to NATS, for operators."""
+"""`kalshi-fix bus`: shows operators what session processes publish to NATS."""
 
 from __future__ import annotations
 

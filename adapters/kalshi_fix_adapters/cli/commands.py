@@ -1,4 +1,6 @@
-"""The command and its subcommands, which are imported only when called, so `--help` is fast."""
+"""The command and its subcommands. A subcommand is imported only when it is called, so that `--help` is
+fast.
+"""
 
 from __future__ import annotations
 
@@ -42,12 +44,12 @@ _OWN: Mapping[str, Subcommand] = {
 
 
 _VENUE_COMMANDS = ("demo", "venue")
-"""Subcommands of the distribution kalshi-fix-venue, which need not be installed."""
+"""Subcommands of the distribution kalshi-fix-venue, which may not be installed."""
 
 
 @cache
 def subcommands() -> Mapping[str, Subcommand]:
-    """Return all subcommands by name, with those that other distributions register.
+    """Return all subcommands by name, including those of other distributions.
 
     Each entry point of the group `kalshi_fix.commands` names a mapping of names to `Subcommand`.
     """
@@ -66,7 +68,7 @@ class _Subcommands(click.Group):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run, report a failure in one sentence, and exit with its status."""
+        """Run the command; report a failure in one sentence, and exit with the status of the failure."""
         more = {"standalone_mode": False, **extra}
         run: Callable[[], Any] = partial(super().main, args, prog_name, complete_var, **more)
         if not standalone_mode:
@@ -91,7 +93,8 @@ class _Subcommands(click.Group):
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
         except BrokenPipeError:
-            # Buffered output cannot be flushed when Python exits, either.
+            # Redirect the output, because otherwise Python would fail again when it flushes its buffers at
+            # exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(PIPE_CLOSED)
         return result
@@ -128,7 +131,7 @@ class _Subcommands(click.Group):
 
 
 def _validated() -> str:
-    """Return `DIALECT.validated` from a file, so `--version` need not import the core."""
+    """Return `DIALECT.validated`, read from a file so that `--version` need not import the core."""
     core = Path(getattr(find_spec("kalshi_fix_sansio"), "origin", "")).parent
     return (core / "dictionaries" / "validated.txt").read_text(encoding="utf-8").strip()
 

@@ -1,4 +1,4 @@
-"""`kalshi-fix keygen`: generate a private key in a file that only the user can read."""
+"""`kalshi-fix keygen`: generates a private key in a file that only the user can read."""
 
 from __future__ import annotations
 
@@ -68,6 +68,6 @@ def keygen(file: Path, kind: str, passphrase: bool) -> None:
 
 
 def _write(path: Path, data: bytes, *, mode: int) -> None:
-    """Write a new file that has this mode from its creation on."""
+    """Write a new file, which has this mode from its creation on."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(data)

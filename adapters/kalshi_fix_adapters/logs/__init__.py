@@ -1,12 +1,18 @@
-"""Reading FIX messages out of logs, and recording what a session receives.
+"""Reading FIX messages from logs, and recording the messages of a session.
 
-`read_log` yields the messages of any log with the time, direction and connection from its lines; `map_log`
-does so in several processes; `LogReader` finds messages in bytes in pieces of any size. `Recorder` is an
-observer of a client and writes a file with times; `Recording` reads it; `replay` passes recordings and wire
-logs to any objects with `apply`; `to_parquet` writes the market data of one as tables (extra `parquet`).
+Logs:
+- `read_log` yields the messages of any log, with the time, direction and connection found on their lines.
+- `map_log` calls a function with each message of a log, in several processes.
+- `LogReader` finds the messages in a stream of bytes.
 
-The modules for recording and replay are imported when one of their names is first used: reading logs requires
-only the codec of the core.
+Recordings:
+- `Recorder` is an observer of a client and writes a recording, which contains the messages and their times.
+- `Recording` reads a recording.
+- `replay` passes recordings and wire logs to any objects with `apply`.
+- `to_parquet` writes market data as a table (extra `parquet`).
+
+The modules for recordings are imported when one of their names is first used. Reading logs needs only the
+codec of the core.
 """
 
 from typing import TYPE_CHECKING

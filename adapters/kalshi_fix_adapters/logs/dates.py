@@ -1,4 +1,4 @@
-"""The dialect by which a message of a log is judged: that of its SendingTime, unless a date is set."""
+"""The choice of the dialect for a message of a log: by its SendingTime, unless a date is set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.messages import CODEC, codec_as_of
 
 AsOf = date | Literal["latest"] | None
-"""A date, `latest` for today's dialect, or None for the date of each message's SendingTime."""
+"""The date of the dialect: a date, `latest` for today's dialect, or None for the date in each message's
+SendingTime.
+"""
 _SENDING_TIME: Final = b"\x0152="
 _DAY_SIZE: Final = len("20261101")
 _MAX_DAYS: Final = 4096
@@ -21,10 +23,10 @@ _MAX_DAYS: Final = 4096
 
 
 class Judge:
-    """Decodes messages by the dialect of their dates, or of one date.
+    """Decodes messages with the dialect of their dates, or of one date.
 
-    The codec of the previous message is tried first, because a log is nearly in time order: so
-    hardly any message is decoded twice, and reading today's logs costs nothing extra.
+    The codec of the previous message is tried first, because the messages of a log are nearly in time order.
+    So hardly any message is decoded twice, and reading today's logs costs nothing extra.
     """
 
     __slots__ = ("_as_of", "_begin", "_end", "codec")
@@ -35,11 +37,11 @@ class Judge:
         self._use(codec_as_of(as_of) if isinstance(as_of, date) else CODEC)
 
     def __reduce__(self) -> tuple[type[Judge], tuple[AsOf]]:
-        """Pickle the date only: another process makes its own codecs."""
+        """Pickle only the date, because another process creates its own codecs."""
         return Judge, (self._as_of,)
 
     def check(self, frame: bytes) -> tuple[Message, tuple[Problem, ...]]:
-        """Return the result of `Codec.check`; raise DecodeError if the bytes are not one complete message."""
+        """Return the result of `Codec.check`. Raise DecodeError if the bytes are not one complete message."""
         message, problems = self.codec.check(frame)
         sent = message.header.sending_time
         if (sent is None or not self._begin <= sent < self._end) and self.select(frame):
@@ -47,7 +49,9 @@ class Judge:
         return message, problems
 
     def decode(self, frame: bytes | Frame) -> Message:
-        """Return the result of `Codec.decode`; raise DecodeError as `check`."""
+        """Return the result of `Codec.decode`. Raise DecodeError if the bytes are not one complete
+        message.
+        """
         message = self.codec.decode(frame)
         sent = message.header.sending_time
         if (sent is None or not self._begin <= sent < self._end) and self.select(
@@ -57,7 +61,9 @@ class Judge:
         return message
 
     def select(self, frame: bytes) -> bool:
-        """Set `codec` to the one for a message, complete or not; return whether it has changed."""
+        """Set `codec` to the codec for a message, which may be incomplete; return whether `codec` has
+        changed.
+        """
         codec = self.codec if self._as_of is not None else _codec_by_date(frame)
         if codec is self.codec:
             return False
@@ -78,7 +84,7 @@ def _midnight(day: date) -> datetime:
 
 
 def _codec_by_date(frame: bytes) -> Codec:
-    """Return the codec for the date in SendingTime (52); today's if there is none."""
+    """Return the codec for the date in SendingTime (52), or today's codec if there is no such date."""
     at = frame.find(_SENDING_TIME)
     begin = at + len(_SENDING_TIME)
     return CODEC if at < 0 else _codec_of_day(frame[begin : begin + _DAY_SIZE])

@@ -1,4 +1,4 @@
-"""The messages of a log one by one, each with its time, direction and connection."""
+"""The messages of a log, each with its time, direction and connection."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kalshi_fix_sansio.dialect.problems import Problem
 from kalshi_fix_sansio.errors import DecodeError
 
 CHUNK: Final = 128 * 1024
-"""Bytes read at once."""
+"""Maximum number of bytes read at once."""
 Direction = Literal["sent", "received"]
 """The direction of a message according to its line, from the perspective of the log's writer."""
 _OWN: Final = re.compile(rb"(.{19}\.[0-9]{6}Z) ([0-9]{1,9}) (sent|received) +")
@@ -51,14 +51,17 @@ class LogEntry:
     """One message of a log.
 
     Attributes:
-        line: Line on which it begins, from 1 on.
-        time: Its time in the log, taken as UTC; None if no date and time precede it on its line.
-        direction: `sent` or `received`, by the words before it on its line; None without such words.
+        line: Number of the line on which the message begins, counted from 1.
+        time: The time before the message on its line, interpreted as UTC; None if there is no date and time.
+        direction: `sent` or `received`, according to the words before the message on its line; None without
+            such words.
         connection: Number of the connection in a wire log; None in other logs.
-        frame: Its fields in wire format, or the remaining ones of a damaged message, with SOH after each.
-        message: The message; None if these bytes are not one complete message.
-        problems: Its problems, independent of product and session type; empty for a valid message.
-        truncated: Whether it was truncated because it did not end within 2 MiB.
+        frame: The fields in wire format, with SOH after each. For a damaged message, the fields that were
+            found.
+        message: The decoded message; None if `frame` is not one complete message.
+        problems: The problems of the message, independent of product and session type; empty for a valid
+            message.
+        truncated: Whether the message was truncated because it did not end within 2 MiB.
     """
 
     line: int
@@ -72,16 +75,17 @@ class LogEntry:
 
 
 def read_log(log: str | Path | IO[bytes], *, as_of: AsOf = None) -> Iterator[LogEntry]:
-    """Yield the FIX messages of a log, one after the other, in little memory regardless of its size.
+    """Yield the FIX messages of a log. The memory needed is small, regardless of the size of the log.
 
-    Any log is accepted: fields may be separated by SOH or a replacement (`|`, `^A`, `<SOH>`, an escape),
-    messages may be surrounded by any text, and span one line or several.
-    A damaged message is yielded with its problems.
+    Any log is accepted: fields may be separated by SOH or a replacement (`|`, `^A`, `<SOH>`, an escape), and
+    messages may be surrounded by any text, and span several lines. A damaged message is yielded with its
+    problems.
 
     Args:
-        log: the path of a file, unpacked if its name ends with .gz, or a file open for reading bytes.
-        as_of: the date of the dialect by which messages are judged; `latest` for today's dialect, None for
-            that of the date of each message's SendingTime.
+        log: the path of a file, which is decompressed if its name ends with .gz, or a file open for reading
+            bytes.
+        as_of: the date of the dialect for decoding and checking; `latest` for today's dialect, None for the
+            date in each message's SendingTime.
 
     Raises:
         OSError: the file cannot be read, or is not a gzip file.
@@ -89,8 +93,8 @@ def read_log(log: str | Path | IO[bytes], *, as_of: AsOf = None) -> Iterator[Log
     """
     reader, judge = LogReader(), Judge(as_of)
     for data in pieces_of(log):
-        # All messages of a piece are extracted before the first is decoded: alternating takes a quarter
-        # longer, because the code of neither step stays in the processor's caches.
+        # All messages of a piece are extracted before the first is decoded. Alternating between the two steps
+        # takes a quarter longer, because the code of neither step stays in the processor's caches.
         yield from map(entry_of, list(reader.feed(data)), repeat(judge))
     yield from map(entry_of, reader.close(), repeat(judge))
 
@@ -130,7 +134,9 @@ def entry_of(found: LoggedMessage, judge: Judge) -> LogEntry:
 
 
 def parse_origin(before: bytes) -> tuple[datetime | None, Direction | None, int | None]:
-    """Return the time, direction and connection that precede the message on its line; None if missing."""
+    """Return the time, direction and connection found before a message on its line; each None if it is
+    missing.
+    """
     own = _OWN.fullmatch(before)
     if own is not None:
         try:
@@ -146,7 +152,7 @@ def parse_origin(before: bytes) -> tuple[datetime | None, Direction | None, int 
 
 def _direction(before: bytes) -> Direction | None:
     ways = [_DIRECTIONS[word] for word in _WORD.findall(before.lower()) if word in _DIRECTIONS]
-    # The last one before the message, because a name earlier on the line may be the same word.
+    # The last matching word is used, because a name earlier on the line may contain such a word.
     return ways[-1] if ways else None
 
 

@@ -1,4 +1,4 @@
-"""Restore the fields of a logged message from its pieces, and interpret line breaks inside it."""
+"""Restores the fields of a logged message from its pieces, and interprets line breaks inside the message."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ _ENVELOPE = re.compile(rb"8=FIXT\.1\.1\x019=([0-9]{1,9})\x01(.*\x01)10=([0-9]{1,
 
 
 class Fragments:
-    """The pieces of one message between separators and line ends, in the order of the log."""
+    """The pieces of one message: the texts between separators and line ends, in the order of the log."""
 
     def __init__(self, separator: bytes) -> None:
         self.separator = separator
         self._found = [b"8=FIXT.1.1"]
         self._breaks: dict[int, bytes] = {}
-        """The indent of a piece on its line, by the index of the piece, if the previous line ended without a
-        separator: the line end replaces a separator, or is inside a value."""
+        """For each piece after a line that ended without a separator: the index of the piece and its indent.
+        At this place, the line end either replaces a separator, or is inside a value.
+        """
         self._indent = b""
         self._broken = False
 
@@ -40,14 +41,14 @@ class Fragments:
         return self._broken
 
     def add(self, texts: list[bytes]) -> None:
-        """Add the next pieces of a line; at least one."""
+        """Add the next pieces of a line, at least one."""
         if self._broken:
             self._breaks[len(self._found)] = self._indent
         self._found += texts
         self._indent, self._broken = b"", False
 
     def end_line(self, text: bytes) -> None:
-        """Add the rest of a line; its last piece is empty if the line ended with a separator."""
+        """Add the rest of a line. After a final separator, the last piece is empty and ignored."""
         *texts, last = text.split(self.separator)
         if texts:
             self.add(texts)
@@ -61,18 +62,19 @@ class Fragments:
         self._indent = indent
 
     def frame(self) -> bytes:
-        """Return the fields with SOH after each.
+        """Return the fields of the message, with SOH after each.
 
-        A line end without a separator may replace one, a terminal may have wrapped a value, or the value
-        itself may contain a line break; BodyLength (9) and CheckSum (10) distinguish these cases. If they
-        do not, a line that begins with a tag begins a field.
+        A line end without a separator may replace a separator, a terminal may have wrapped a value, or the
+        value itself may contain a line break. BodyLength (9) and CheckSum (10) show which case it is. If both
+        are wrong in every case, a line that begins with a tag is taken for a new field.
         """
         end = len(self._found)
         while not FIELD.match(self._found[end - 1]):
-            end -= 1  # text after the last separator of a log line: a bracket, an ellipsis
+            end -= 1  # text after the last separator of a log line, such as a bracket
         found = self._found[:end]
         breaks = [(place, indent) for place, indent in self._breaks.items() if place < end]
-        # Among equal results the first is kept: if none is valid, a line that begins with a tag is a field.
+        # Among results with equal scores the first is kept, which takes a line that begins with a tag for a
+        # field.
         best, most = b"", -1
         for reading in _READINGS if breaks else _READINGS[:1]:
             frame = self._read(found, breaks, reading)
@@ -84,7 +86,7 @@ class Fragments:
         return _unescaped(best)
 
     def _read(self, found: list[bytes], breaks: list[tuple[int, bytes]], reading: _Reading) -> bytes:
-        # Joined once at the end: a value may be in a quarter of a million pieces.
+        # The parts are joined once at the end, because a value may consist of a quarter of a million pieces.
         glued: dict[int, bytes] = {}
         parts: list[bytes] = []
         begin = 0
@@ -105,7 +107,7 @@ class Fragments:
                 pieces.append([text])
         fields: list[list[bytes]] = []
         for piece in map(b"".join, pieces):
-            # A piece that does not begin like a field is text after the message.
+            # A piece that does not begin like a field belongs to a Text field that contains the separator.
             if FIELD.match(piece) or not fields[-1][0].startswith(_TEXT):
                 fields.append([piece])
             else:
@@ -114,7 +116,9 @@ class Fragments:
 
 
 _Reading = Callable[[bytes, bytes], bytes | None]
-"""Returns the replacement for the line end before a piece, given it and its indent; None for a new field."""
+"""A function that receives a piece and its indent, and returns the text for the line end before the piece;
+None if the piece is a new field.
+"""
 
 
 def _by_tag(text: bytes, _indent: bytes) -> bytes | None:
@@ -133,7 +137,7 @@ _READINGS: tuple[_Reading, ...] = (_by_tag, _unbroken, _with_line_break)
 
 
 def _unescaped(frame: bytes) -> bytes:
-    """Undo the escapes of a wire log, where BodyLength and CheckSum confirm them."""
+    """Undo the escapes of a wire log, if BodyLength and CheckSum are correct then."""
     if b"\\x" not in frame:
         return frame
     plain = _ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), frame)
@@ -141,7 +145,7 @@ def _unescaped(frame: bytes) -> bytes:
 
 
 def _score(frame: bytes) -> int:
-    """Return how many of BodyLength and CheckSum are correct: 0, 1 (the length), or 2."""
+    """Return 2 if BodyLength and CheckSum are correct, 1 if only BodyLength is correct, otherwise 0."""
     found = _ENVELOPE.fullmatch(frame)
     if found is None or int(found[1]) != len(found[2]):
         return 0

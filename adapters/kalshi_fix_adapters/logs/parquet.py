@@ -1,4 +1,4 @@
-"""Market data of recordings as a Parquet table. It needs the extra `parquet`."""
+"""Writes the market data of recordings as a Parquet table. This needs the extra `parquet`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import MessageReceived
 
 ROWS: Final = 100_000
-"""Number of rows written together."""
+"""Maximum number of rows in one write."""
 DIGITS, SCALE = 38, 10
-"""Precision and scale of prices and sizes, in digits."""
+"""Precision and scale of prices and sizes: the number of digits, and of decimal places."""
 COLUMNS: Final = ("time", "sent", "number", "snapshot", "symbol", "type", "action", "price", "size")
 _Row = tuple[
     datetime, datetime | None, int, bool, str | None, str | None, str | None, Decimal | None, Decimal | None
@@ -25,12 +25,12 @@ _Row = tuple[
 
 
 def to_parquet(source: Source | Iterable[Source], path: str | Path) -> int:
-    """Write the market data of recordings or wire logs as one table; return how many rows it has.
+    """Write the market data of recordings or wire logs as one table; return the number of rows.
 
-    A row is an entry of a snapshot (35=W) or an update (35=X); a message without entries is a row without
-    type, action, price and size. Columns: `time` (when it was received) and `sent` (SendingTime), `number`
+    A row is one entry of a snapshot (35=W) or an update (35=X). A message without entries is one row without
+    type, action, price and size. Columns: `time` (time of receipt), `sent` (SendingTime), `number`
     (MsgSeqNum), `snapshot`, `symbol`, `type` (BID, OFFER, TRADE), `action` (NEW, CHANGE, DELETE; null in a
-    snapshot), `price` and `size`, which are exact decimals, in dollars and contracts.
+    snapshot), `price` in dollars, and `size` in contracts. Prices and sizes are exact decimals.
 
     Raises:
         ConfigurationError: pyarrow is not installed.

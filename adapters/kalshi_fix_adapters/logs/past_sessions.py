@@ -1,7 +1,7 @@
-"""Replay of recordings and wire logs through the machines that a program uses next to its session.
+"""Replay of recordings and wire logs through machines such as `Orders` and `OrderBooks`.
 
-The events of the session are reconstructed from its messages: logons, ends, missing messages, and the message
-that a reject answers.
+The events of a session are reconstructed from its messages: logons, the end of the session, missing messages,
+and the message that a reject answers.
 """
 
 from __future__ import annotations
@@ -43,11 +43,13 @@ from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.trading import DropCopy
 
 MAX_SENT: Final = 10_000
-"""Maximum number of messages of a connection that are kept, for rejects that answer them."""
+"""Maximum number of sent messages of a connection that are kept, because a reject may answer them."""
 MAX_MISSING: Final = 1_000
-"""Ranges of missing numbers of a connection."""
+"""Maximum number of ranges of missing numbers of a connection."""
 MAX_CONNECTIONS: Final = 1_000
-"""Maximum number of connections followed at a time; beyond it, the oldest is assumed to have ended."""
+"""Maximum number of connections that are open at the same time. With more, the oldest is assumed to have
+ended.
+"""
 _UNKNOWN_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECRETS: Final = frozenset(field.attribute for field in DIALECT.fields.values() if field.secret)
 _SESSION_MESSAGES: Final = frozenset((Heartbeat, TestRequest, ResendRequest, SequenceReset, Logon, Logout))
@@ -58,9 +60,9 @@ class SessionEvent:
     """An event or sent message of one session.
 
     Attributes:
-        time: UTC; 1970 if the log has no time.
-        session_type: Such as KalshiMD; empty if the CompIDs are not Kalshi's.
-        what: The argument for `apply`: an event of a session, or a sent message.
+        time: The time in UTC; in the year 1970 if the log has no time.
+        session_type: The session type, such as KalshiMD; empty if the CompIDs are not Kalshi's.
+        what: The argument for `apply`: an event of the session, or a sent message.
     """
 
     time: datetime
@@ -76,15 +78,16 @@ def replay(
 ) -> int:
     """Replay a recording or log through machines; return the number of its messages and events.
 
-    A machine is any object with `apply(event)`, or `apply(event, now)`. Each also receives the updates
-    that the preceding ones returned: `Orders` before `Positions` and `Cash`, `DropCopy` before `Orders`.
+    A machine is any object with `apply(event)` or `apply(event, now)`. Each machine also receives the updates
+    returned by the machines before it. So pass `DropCopy` before `Orders`, and `Orders` before `Positions`
+    and `Cash`.
 
     Args:
-        source: a file, or several in their order; compressed if the name ends with .gz. A `Recording` lists
-            the damaged records that were skipped in its `damaged`.
+        source: a file, or several files in order of time. A file is decompressed if its name ends with .gz.
+            Pass a `Recording` to find the skipped damaged ranges in `damaged` afterwards.
         machines: the objects whose `apply` is called.
-        session_type: replay only sessions of this type; all by default. Set it if a file contains several,
-            since each ends separately.
+        session_type: replay only sessions of this type; the default is all. Set this if a file contains
+            several sessions, because they end at different times.
         as_of: as in `read_log`.
 
     Raises:
@@ -111,7 +114,7 @@ def replay(
                 try:
                     found = apply(item, _now(timed, time)) if timed else apply(item)
                 except LocalProtocolError:
-                    continue  # the machine would refuse to send it, but it was sent
+                    continue  # the machine rejects this message, which was nevertheless sent
                 if found is not None:
                     events += found if isinstance(found, list) else [found]
             items = events if replaces else items + events
@@ -119,7 +122,9 @@ def replay(
 
 
 _Step = tuple[Any, type | None, bool]
-"""`apply`, its kind of time argument (None without one), and whether its result replaces its input."""
+"""The method `apply`, the type of its time argument (None if there is no such argument), and whether its
+result replaces the event for later machines.
+"""
 
 
 def _step(machine: Any) -> _Step:
@@ -135,10 +140,10 @@ def _now(timed: type, time: datetime) -> object:
 
 
 def read_events(source: Source | Iterable[Source], *, as_of: AsOf = None) -> Iterator[SessionEvent]:
-    """Yield the events and sent messages of recordings, wire logs and other logs, in their order.
+    """Yield the events and sent messages of recordings, wire logs and other logs, in order.
 
-    Invalid FIX messages are skipped; in a log, also messages without a direction. Damage in a recording is
-    treated as lost messages on every open session. `as_of` is as in `read_log`.
+    Invalid FIX messages are skipped and, in a log, messages without a direction. Damage in a recording is
+    reported as lost messages for every open session. See `read_log` for `as_of`.
 
     Raises:
         RecordingError, OSError, EOFError: as from `Recording` and `read_log`.
@@ -218,7 +223,7 @@ def _logged(path: str | Path, sessions: _Sessions, as_of: AsOf) -> Iterator[_Pas
 
 
 class _Sessions:
-    """The connections that are open."""
+    """The open connections."""
 
     def __init__(self) -> None:
         self._open: dict[Any, _Session] = {}
@@ -232,18 +237,22 @@ class _Sessions:
         return session
 
     def lose(self, time: datetime) -> Iterator[_Passed]:
-        """Record that messages of unknown sessions are missing; yield the events of every open session."""
+        """Record that messages of any session may be missing; yield the resulting events of every open
+        session.
+        """
         for session in list(self._open.values()):
             for what in session.lose():
                 yield time, session.session_type, what
 
     def end(self, key: Any) -> list[object]:
-        """Forget a connection; return the events of its end."""
+        """Remove a connection; return the events of its end."""
         session = self._open.pop(key, None)
         return [] if session is None else session.end()
 
     def others(self, ids: Any, connection: int | None) -> list[Any]:
-        """Return the keys of earlier connections between these CompIDs, which end when a new one begins."""
+        """Return the keys of earlier connections between these CompIDs, which have ended if this connection
+        is new.
+        """
         if (ids, connection) in self._open:
             return []
         return [key for key in self._open if isinstance(key, tuple) and key[0] == ids]
@@ -335,14 +344,14 @@ class _Session:
             return True
         for place, missing in enumerate(self._missing):
             if number in missing:
-                # Resent messages are in order; a gap fill replaces the omitted ones.
+                # Resent messages are in order, and a gap fill replaces the messages that are not resent.
                 self._missing[place] = range(number + 1, missing.stop)
                 self._missing = [each for each in self._missing if each]
                 return True
         return not again
 
     def lose(self) -> list[object]:
-        """Record that messages are missing from the recording; return the resulting events."""
+        """Record that messages are missing in the recording; return the resulting events."""
         self.framer = Framer()
         expected, self._expected = self._expected, None
         return [MessagesLost(expected, expected)] if expected is not None else []
@@ -354,7 +363,7 @@ class _Session:
         *,
         clean: bool = False,
     ) -> list[object]:
-        """Record the end of the connection; return its events, once."""
+        """Record the end of the connection; return a SessionEnded if the session was logged on."""
         on, self._on = self._on, False
         return [SessionEnded(reason, text, clean)] if on else []
 

@@ -1,10 +1,10 @@
-"""Find FIX messages in logs, with any surrounding text, separators (SOH or a replacement) and line breaks.
+"""Finds FIX messages in logs, with any surrounding text, separators (SOH or a replacement) and line breaks.
 
-`LogReader` takes bytes in pieces of any size and yields each message as one frame with SOH between its
-fields, complete or not: `Codec.inspect` diagnoses it. Memory is bounded for any input.
+`LogReader` accepts bytes in pieces of any size and yields each message as one frame with SOH between its
+fields. A frame may be incomplete; `Codec.inspect` diagnoses it. The memory used is bounded for any input.
 
-A message begins at `8=FIXT.1.1` and ends with its CheckSum (10), at the beginning of the next one, at an
-empty line, or at a line that does not continue it.
+A message begins at `8=FIXT.1.1` and ends with its CheckSum (10), before the next message, at an empty line,
+or at a line that does not belong to the message.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from kalshi_fix_adapters.logs.fields import FIELD, SEPARATORS, SOH, Fragments
 from kalshi_fix_sansio.framing import CHECK_SUM_SIZE, is_frame
 
 MAX_MESSAGE = 2 * 1024 * 1024
-"""Maximum size of a message in bytes; a longer one is truncated."""
+"""Maximum size of a message in bytes; longer messages are truncated."""
 
 MAX_BEFORE = 256
-"""Maximum number of bytes before a message on its line that are returned with it."""
+"""Maximum number of bytes before a message, on the same line, that are returned with the message."""
 _BEGIN_STRING = b"8=FIXT.1.1"
-# The lookbehind follows the first byte, so the search can skip to occurrences of that byte.
+# The lookbehind is placed after the first byte, so that the search can skip to occurrences of this byte.
 START = re.compile(
     rb"8(?:(?<![0-9]8)%b)=FIXT\.1\.1(?:(%b)|[ \t\r]{0,8}\n)"
     % (
@@ -32,19 +32,22 @@ START = re.compile(
         b"|".join(map(re.escape, SEPARATORS)),
     )
 )
-"""The beginning of a message, after any text."""
+"""The beginning of a message, which may follow any text."""
 LONGEST_START = 20
-"""Bytes of a beginning at most."""
+"""Maximum length of a match of `START`, in bytes."""
 _LONGEST_SEPARATOR = max(map(len, SEPARATORS))
 _ENDS = {each: re.compile(re.escape(each) + rb"|\n") for each in (*SEPARATORS, b"\n")}
-"""The field separator, by the bytes after BeginString; a log with a line per field has only a line end
-there."""
+"""For each separator, the end of a field. In a log with one field on each line, the line end is the
+separator.
+"""
 _STOPS = {
     separator: re.compile(b"\n|%b|1(?<=%b1)0=" % (START.pattern, re.escape(separator))) for separator in _ENDS
 }
-"""Where plain fields end: at the end of the line, at the next start, or in front of CheckSum."""
+"""For each separator, where a sequence of fields ends: at the end of the line, at the start of the next
+message, or before CheckSum.
+"""
 _LINES = re.compile(rb"(?:[ \t]*+(?!10=|8=FIXT\.1\.1)[0-9]{1,9}=[^\n8]*+(?:8(?!=FIXT\.1\.1)[^\n8]*+)*+\n)+")
-"""Lines with one field each, without the start of a message, before the line of CheckSum."""
+"""Lines with one field each, except CheckSum and the start of a message."""
 _BLANKS = re.compile(rb"[ \t]*")
 _CHECKSUM_BEGINS = b"10="
 _CHECKSUM = re.compile(rb"10=[0-9]*")
@@ -57,11 +60,11 @@ class LoggedMessage:
     """One message in a log.
 
     Attributes:
-        frame: Its fields with SOH after each, from BeginString on.
-        line: Line of the log on which it begins, from 1 on.
-        truncated: Whether it was truncated because it did not end.
-        before: The text in front of it on that line, at most the first `MAX_BEFORE` bytes of the line, such
-            as a time and the origin of the message.
+        frame: The fields from BeginString on, with SOH after each.
+        line: Number of the line on which the message begins, counted from 1.
+        truncated: Whether the message was truncated because it was too long.
+        before: The text before the message on the same line, such as a time and the origin of the message; at
+            most the first `MAX_BEFORE` bytes of the line.
     """
 
     frame: bytes
@@ -78,7 +81,7 @@ class _Pending:
     before: bytes
     fragments: Fragments
     room: int
-    """Bytes it may still take."""
+    """Number of bytes that the message may still contain."""
     at_line_start: bool = False
     remarks: int = 0
 
@@ -95,33 +98,35 @@ class LogReader:
     """Extracts messages from a log given in pieces of any size."""
 
     def __init__(self, max_message: int = MAX_MESSAGE, *, line: int = 1, before: bytes = b"") -> None:
-        """Begin outside of any message.
+        """Create a reader that is not inside a message.
 
         Args:
-            max_message: maximum size of a message in bytes; a longer one is truncated.
+            max_message: maximum size of a message in bytes; longer messages are truncated.
             line: number of the line on which the log begins.
-            before: how that line begins, if it began before.
+            before: the beginning of this line, if the log begins within a line.
         """
         self._max_message = max_message
         self._buffer = bytearray()
         self._at = 0
         self._blank_to = self._looked_to = 0
-        """The ends of the skipped blanks and of the unsuccessful search for an end, so incomplete data is not
-        scanned again with each piece."""
+        """The positions up to which blanks were skipped, and up to which the end was searched in vain. They
+        avoid repeated scans of incomplete data.
+        """
         self._line = line
         self._before = before
-        """How the line at the position begins, as far as it was read and up to `MAX_BEFORE` bytes."""
+        """The beginning of the current line up to the current position, at most `MAX_BEFORE` bytes."""
         self._final = False
         self._message: _Pending | None = None
 
     @property
     def position(self) -> int:
-        """Number of bytes consumed of the first piece."""
+        """Number of consumed bytes of the first piece."""
         return self._at
 
     def feed(self, data: bytes) -> Iterator[LoggedMessage]:
-        """Add the next bytes of the log; yield the messages that are complete now."""
-        # Some bytes before the position are kept: a start must not follow a digit, except one of a separator.
+        """Add the next bytes of the log; yield the messages that are complete."""
+        # Some bytes before the position are kept, because a digit before `8=FIXT.1.1` means that no message
+        # starts there, unless the digit belongs to a separator.
         kept = max(self._at - _LONGEST_SEPARATOR, 0)
         del self._buffer[:kept]
         self._buffer += data
@@ -131,7 +136,7 @@ class LogReader:
         yield from self._scan()
 
     def close(self) -> Iterator[LoggedMessage]:
-        """End the log; yield the incomplete message."""
+        """End the log; yield the last message, which may be incomplete."""
         self._final = True
         yield from self._scan()
 
@@ -175,12 +180,14 @@ class LogReader:
 
     def _wait(self, message: _Pending) -> _Step:
         self._looked_to = max(self._looked_to, len(self._buffer))
-        # An end that begins within the limit may be detected up to LONGEST_START bytes after it.
+        # An end of the message within the limit may be detected up to LONGEST_START bytes after the limit.
         is_over = self._looked_to - self._at > message.room + LONGEST_START
         return _Step.TRUNCATED if is_over else _Step.WAIT
 
     def _seek(self) -> re.Match[bytes] | None:
-        """Advance to the start of the next message; return None if more of the log is needed to find it."""
+        """Advance to the start of the next message and return its match; return None if more data is
+        needed.
+        """
         found = START.search(self._buffer, self._at)
         if found is None:
             end = len(self._buffer) if self._final else len(self._buffer) - LONGEST_START
@@ -190,10 +197,10 @@ class LogReader:
         return found
 
     def _take_whole(self, found: re.Match[bytes]) -> LoggedMessage | None:
-        """Return a valid message that is complete on one line, or None if the slower steps must find it.
+        """Return a valid message that is complete on one line; None if the slower steps must process the
+        message.
 
-        The slower steps would return the same message; without this method decoding a log takes twice as
-        long.
+        The slower steps would return the same result, but decoding a log would take twice as long.
         """
         buffer, separator = self._buffer, found[1]
         if separator is None:
@@ -208,7 +215,7 @@ class LogReader:
         end = check_sum + len(separator) + CHECK_SUM_SIZE - 1
         text = bytes(buffer[self._at : end + len(separator)])
         frame = text.replace(separator, SOH)
-        # An SOH among other separators ends no field.
+        # If another separator is used, SOH does not end a field.
         if (
             end - self._at > self._max_message
             or b"\n" in text
@@ -228,14 +235,15 @@ class LogReader:
         return _Step.GO_ON
 
     def _take_fields(self, message: _Pending) -> _Step:
-        """Take the complete fields at this position, up to the end of the line, the next start or
-        CheckSum."""
+        """Read the complete fields at this position, up to the end of the line, the next message or
+        CheckSum.
+        """
         buffer, at = self._buffer, self._at
         if buffer.startswith(_CHECKSUM_BEGINS, at):
             return self._take_checksum(message)
         fragments, room_end = message.fragments, at + message.room
         separator = fragments.separator
-        # A start or separator that was incomplete begins before the scanned position.
+        # A start or separator that was incomplete at the last search begins before the searched position.
         looked_to = max(at, self._looked_to - LONGEST_START)
         found = _STOPS[separator].search(buffer, looked_to, max(room_end, at) + LONGEST_START)
         if found is not None and found.start() <= room_end:
@@ -265,10 +273,10 @@ class LogReader:
         return _Step.DONE
 
     def _take_checksum(self, message: _Pending) -> _Step:
-        """Take CheckSum, once it is known where it ends."""
+        """Read CheckSum, if its end is known."""
         buffer, at = self._buffer, self._at
         separator = message.fragments.separator
-        # The separator may have been incomplete.
+        # The separator may have been incomplete at the last search.
         looked_to = max(at, self._looked_to - len(separator) + 1)
         found = _ENDS[separator].search(buffer, looked_to)
         if found is None and not self._final:
@@ -286,7 +294,7 @@ class LogReader:
         return _Step.DONE
 
     def _begin_line(self, message: _Pending) -> _Step:
-        """Classify a line that follows a line of the message."""
+        """Decide whether a line after a line of the message belongs to the message."""
         buffer, at = self._buffer, self._at
         if message.fragments.separator == b"\n" and self._take_lines(message):
             return _Step.GO_ON
@@ -317,7 +325,9 @@ class LogReader:
         return _Step.GO_ON
 
     def _take_lines(self, message: _Pending) -> bool:
-        """Read several lines with one field each at once, if there are any; others are read one by one."""
+        """Read several lines with one field each at once. Return False if there are none, and the next line
+        must be read by the slower steps.
+        """
         buffer, at = self._buffer, self._at
         found = _LINES.match(buffer, at, max(at, min(len(buffer), at + message.room)))
         if found is None:

@@ -1,4 +1,4 @@
-"""Writing a recording, as an observer of a client or with the bytes of a program with its own loop."""
+"""Writes a recording, as the observer of a client, or with bytes passed by a program with its own loop."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _log = logging.getLogger(__name__)
 
 
 class Recorder(Observer):
-    """Writes the bytes one client receives, as read and with their time, and its sent messages without
-    secrets.
+    """Writes the bytes that a client receives, in the pieces in which they were read, and the messages that
+    the client sends, without secrets. Each record has a time.
 
-    Pass it as `observer`. It appends to an existing file after removing an incomplete last record, which a
-    crash leaves; damage elsewhere is kept and logged (`damaged`). File system errors never affect the
-    session: records that cannot be written are counted, and a record reports the count once writing works
-    again. Records are not buffered, so a crash of the process loses none. One client, and one process, at a
-    time.
+    Pass the recorder as `observer`. An existing file is continued. If its last record is incomplete after a
+    crash, this record is removed; other damage is kept and logged (`damaged`). Errors of the file system
+    never affect the session: records that cannot be written are counted, and a later record contains this
+    count. Records are not buffered, so a crash of the process loses none. Only one client of one process may
+    use a file at a time.
     """
 
     def __init__(
@@ -38,10 +38,10 @@ class Recorder(Observer):
         """Open the file.
 
         Args:
-            path: the file; a new one is accessible to its owner only.
-            max_bytes: size at which it is renamed to `path.1`, and so on, and a new one begins; None for no
+            path: the file; a new file is accessible to its owner only.
+            max_bytes: size at which the file is renamed to `path.1`, and a new file begins; None for no
                 limit.
-            backups: the number of renamed files to keep; the oldest is deleted.
+            backups: the number of renamed files to keep; older files are deleted.
 
         Raises:
             ConfigurationError: the file cannot be written or is not a recording, or a limit is invalid.
@@ -49,9 +49,9 @@ class Recorder(Observer):
         check_limits(max_bytes, backups)
         self.path: Path = Path(path)
         self.truncated_bytes: int = 0
-        """Size in bytes of an incomplete last record that was removed when the file was opened."""
+        """Size in bytes of the incomplete last record that was removed when the file was opened."""
         self.damaged: list[range] = []
-        """Positions of damaged bytes in the file when it was opened, as `Recording.damaged` lists them."""
+        """The value of `Recording.damaged` for the file when it was opened."""
         self.lost: int = 0
         """Number of records that could not be written."""
         self._lost_in_a_row = 0
@@ -76,7 +76,7 @@ class Recorder(Observer):
         self.close()
 
     def _mend(self) -> int:
-        """Cut off an incomplete record at the end of the file; return its size."""
+        """Remove an incomplete record at the end of the file; return the remaining size of the file."""
         if not self.path.exists():
             return 0
         recording = Recording(self.path)
@@ -109,20 +109,20 @@ class Recorder(Observer):
                     self._write(Kind.SENT, without_secrets(found.data), now)
 
     def on_state(self, old: State, new: State, now: Instant) -> None:
-        """Record the end of a connection when the session's state changes to it."""
+        """Record the end of the connection when the new state is DISCONNECTED."""
         del old
         if new is State.DISCONNECTED:
             self.end(now)
 
     def end(self, now: Instant) -> None:
-        """Record the end of the connection; called by programs with their own loop."""
+        """Record the end of the connection. A program with its own loop calls this."""
         with self._file.lock:
             if self._framer is not None:
                 self._framer = None
                 self._write(Kind.ENDED, b"", now)
 
     def close(self) -> None:
-        """Close the file; a later record opens it again."""
+        """Close the file. A later record opens the file again."""
         with self._file.lock:
             self._file.close()
 

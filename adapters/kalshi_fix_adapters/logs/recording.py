@@ -1,11 +1,13 @@
-"""A recording: bytes of the wire with their time, in records with checksums.
+"""A recording: received bytes and sent messages with their times, in records with checksums.
 
-A file begins with `MAGIC`. A record is its head (`HEAD`: size of the data, CRC-32 of all that follows it,
-microseconds since 1970 in UTC, number of the connection, kind) and its data. Numbers are little-endian.
+A file begins with `MAGIC`. A record consists of its head (`HEAD`) and its data. The head contains the size of
+the data, the CRC-32 of everything after this checksum, the microseconds since 1970 in UTC, the number of the
+connection, and the kind. Numbers are little-endian.
 
-After a damaged record, the reader searches for the next complete one and continues there. It prefers a record
-at the end position in the damaged head, so bytes inside the damaged record that look like a record are not
-read as one, unless the checksum shows that only the size in the head is wrong.
+After a damaged record, the reader searches for the next complete record and continues there. If a record
+begins at the end position given by the damaged head, the reader continues with this record, and ignores bytes
+inside the damaged record that look like a record. An exception is a checksum that shows that only the size in
+the head is wrong.
 """
 
 from __future__ import annotations
@@ -28,11 +30,11 @@ from kalshi_fix_adapters.errors import AdapterError
 MAGIC: Final = b"KFIXREC1"
 HEAD: Final = Struct("<IIqIB")
 _SUM_FROM: Final = 8
-"""Offset in a head at which the checksummed part begins."""
+"""Offset in a record at which the checksummed part begins."""
 MAX_DATA: Final = 16 * 1024 * 1024
 """Maximum size of a record's data in bytes."""
 MAX_CONNECTION: Final = 2**32 - 1
-"""Highest number of a connection; the next one is 1 again."""
+"""Highest number of a connection. The next connection has the number 1 again."""
 MAX_DAMAGED: Final = 1_000
 """Maximum number of damaged ranges listed for a file."""
 _CHUNK: Final = 1024 * 1024
@@ -42,14 +44,17 @@ _TIMES: Final = range(
     (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND,
     (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND + 1,
 )
-"""Microseconds since 1970 that a datetime can hold."""
+"""The range of microseconds since 1970 that a datetime can represent."""
 _SEARCH_BASE, _SEARCH_RATIO = 64 * 1024 * 1024, 16
-"""A search may read and checksum this many bytes, and this many more for each byte of the file before its
-position: otherwise heads with wrong sizes could make it quadratic."""
+"""All searches together may read and checksum `_SEARCH_BASE` bytes, plus `_SEARCH_RATIO` bytes for each byte
+before the current position. Without this limit, heads with wrong sizes could make the time quadratic.
+"""
 _HEAD_PATTERN: Final = re.compile(
     rb"(?=...[\x00\x01]....(?:.......\x00)(?!\x00\x00\x00\x00)....[\x00-\x03])", re.DOTALL
 )
-"""A possible head of a record: a size up to `MAX_DATA`, a time after 1970, a connection, a kind."""
+"""A possible head of a record: a size up to `MAX_DATA`, a time after 1970, a connection other than 0, and a
+kind.
+"""
 
 _log = logging.getLogger(__name__)
 
@@ -62,10 +67,11 @@ class Kind(IntEnum):
     """The kind of a record.
 
     Attributes:
-        RECEIVED: Bytes were received, as they were read.
-        SENT: A message was sent; signatures and passwords are replaced by `*`.
-        ENDED: The connection ended.
-        LOST: Some records before this one could not be written; the data is their number in digits.
+        RECEIVED: Received bytes, in the pieces in which they were read.
+        SENT: A sent message; signatures and passwords are replaced by `*`.
+        ENDED: The end of the connection.
+        LOST: The number of records before this record that could not be written, as decimal digits in the
+            data.
     """
 
     RECEIVED = 0
@@ -79,10 +85,10 @@ class Record:
     """One record.
 
     Attributes:
-        time: UTC, with microseconds.
-        connection: Number of the connection in this recording, from 1 on.
+        time: The time in UTC, with microseconds.
+        connection: Number of the connection in this recording, counted from 1.
         kind: The kind of the record.
-        data: Bytes of the wire, or other data, depending on `kind`.
+        data: Bytes received or sent, or other data, depending on `kind`.
     """
 
     time: datetime
@@ -102,7 +108,9 @@ def pack(time: datetime, connection: int, kind: Kind, data: bytes) -> bytes:
 
 
 class _Reader:
-    """The bytes of a file by position, up to its size at opening; only a part is in memory."""
+    """Access to the bytes of a file by position, up to its size at opening. Only a part of the file is in
+    memory.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -110,25 +118,27 @@ class _Reader:
         self._buffer = b""
         self._base = 0
         self.spent = 0
-        """Number of bytes read or checksummed by searches."""
+        """Number of bytes that searches have read or checksummed."""
         self._is_last = False
         """Whether a search has found that no complete record follows."""
 
     def window(self, at: int, count: int) -> tuple[bytes, int]:
-        """Return a buffer with `count` bytes from `at`, fewer at the end of the file, and the offset of `at`
-        in it."""
+        """Return a buffer that contains `count` bytes from position `at` (fewer at the end of the file), and
+        the offset of `at` in this buffer.
+        """
         if at < self._base or min(at + count, self.size) > self._base + len(self._buffer):
             self._file.seek(at)
             self._buffer, self._base = self._file.read(max(_CHUNK, count)), at
             self.spent += len(self._buffer)
-            # The file was truncated meanwhile.
+            # The file was truncated in the meantime.
             if len(self._buffer) < min(count, self.size - at):
                 self.size = at + len(self._buffer)
         return self._buffer, at - self._base
 
     def begins_a_recording(self) -> bool:
-        """Return whether the file is a recording of this version. If its first bytes are damaged, it is one
-        if a complete record follows. A shorter file may be the beginning of one."""
+        """Return whether the file is a recording of this version. If its first bytes are damaged, a complete
+        record must follow. A file shorter than `MAGIC` may be the beginning of a recording.
+        """
         begin = self.window(0, len(MAGIC))[0][: len(MAGIC)]
         if MAGIC.startswith(begin):
             return True
@@ -136,8 +146,10 @@ class _Reader:
         return begin[:-1] != MAGIC[:-1] and self.end_of(len(MAGIC)) is not None
 
     def head(self, at: int) -> tuple[int, int, bool]:
-        """Return the end and the checksum in the head at a position, and whether its values are possible. The
-        end is 0 if there is no head, or if the record would be too large."""
+        """Return the end position and the checksum according to the head at a position, and whether the
+        values of the head are possible. The end position is 0 if there is no head, or if the record would be
+        too large.
+        """
         buffer, place = self.window(at, HEAD.size)
         if place + HEAD.size > len(buffer):
             return 0, 0, False
@@ -146,7 +158,7 @@ class _Reader:
         return end, total, end > 0 and microseconds in _TIMES and kind < len(_KINDS)
 
     def end_of(self, at: int) -> int | None:
-        """Return the end of the record at a position; None if there is no complete one."""
+        """Return the end of the record at a position; None if there is no complete record."""
         limit = _SEARCH_BASE + _SEARCH_RATIO * at
         if self.spent > limit:
             return None
@@ -162,17 +174,17 @@ class _Reader:
         return crc32(buffer[place + _SUM_FROM : place + end - at])
 
     def search(self, damaged: int) -> int | None:
-        """Return the position of the next complete record after the start of a damaged one; None if there is
-        none."""
+        """Return the position of the next complete record after a damaged record; None if there is none."""
         end, total, _ = self.head(damaged)
-        # The size in a damaged head is right if the next record, or the end of the file, is at that position.
+        # The size in the damaged head is correct if the next record, or the end of the file, is at the
+        # resulting position.
         intact = end == self.size or (0 < end < self.size and self.end_of(end) is not None)
         summed, running = damaged + _SUM_FROM, 0
         at, stop = damaged + 1, end if intact else 0 if self._is_last else self.size
         while at + HEAD.size <= stop:
             buffer, place = self.window(at, HEAD.size)
             if len(buffer) - place < HEAD.size:
-                break  # the file was shortened meanwhile
+                break  # the file was truncated in the meantime
             for found in _HEAD_PATTERN.finditer(buffer, place, place + stop - at):
                 start = at + found.start() - place
                 if self.end_of(start) is None:
@@ -181,7 +193,8 @@ class _Reader:
                     return start
                 if start < damaged + HEAD.size:
                     continue
-                # Part of the damaged record, unless the damaged record ends here with a correct checksum.
+                # This is a part of the damaged record, unless the checksum is correct for a record that ends
+                # here.
                 while summed < start:
                     piece, offset = self.window(summed, min(_CHUNK, start - summed))
                     part = piece[offset : offset + start - summed]
@@ -195,7 +208,7 @@ class _Reader:
         return self._end_by_sum(damaged, total) if end > self.size else None
 
     def _end_by_sum(self, at: int, total: int) -> int | None:
-        """Return the end of a record whose size is wrong: the position at which its checksum is correct."""
+        """Return the end of a record with a wrong size: the position for which the checksum is correct."""
         buffer, place = self.window(at, self.size - at)
         running = crc32(buffer[place + _SUM_FROM : place + HEAD.size])
         for end in range(place + HEAD.size, place + self.size - at + 1):
@@ -205,35 +218,35 @@ class _Reader:
         return None
 
     def is_torn(self, at: int) -> bool:
-        """Return whether the incomplete record at a position is one whose rest was never written."""
+        """Return whether the record at a position is incomplete because its end was never written."""
         end, _, possible = self.head(at)
         return self.size - at < HEAD.size or (possible and end > self.size)
 
 
 class Recording:
-    """Reads a recording from its beginning, record by record, in little memory. One iteration at a time.
+    """Reads a recording record by record, in little memory. Only one iteration is possible at a time.
 
-    Damaged records are skipped, and the complete ones after them are read: `damaged` lists the skipped
-    ranges, and a warning is logged.
+    Damaged records are skipped, and reading continues with the next complete record. `damaged` lists the
+    skipped ranges, and a warning is logged.
     """
 
     def __init__(self, path: str | Path) -> None:
         """Store the path; the file is opened when the iteration begins."""
         self.path: Path = Path(path)
         self.whole: int = 0
-        """Size of the file without the incomplete record at its end, known once all records are read."""
+        """Size of the file without an incomplete record at its end. It is set when all records were read."""
         self.torn: int = 0
         """Size of the incomplete record that a crash left at the end; 0 until all records are read."""
         self.damaged: list[range] = []
-        """Positions of the damaged bytes that were left out so far, the first `MAX_DAMAGED` ranges."""
+        """Positions of the damaged bytes that were skipped so far; only the first `MAX_DAMAGED` ranges."""
         self.damaged_bytes: int = 0
-        """Bytes in all damaged ranges so far."""
+        """Number of bytes in all damaged ranges so far."""
 
     def __iter__(self) -> Iterator[Record]:
         """Yield the records.
 
         Raises:
-            RecordingError: this is not a recording.
+            RecordingError: the file is not a recording.
             OSError: the file cannot be read.
         """
         self.whole = self.torn = self.damaged_bytes = 0
@@ -265,7 +278,7 @@ class Recording:
                     time = _EPOCH + timedelta(microseconds=microseconds)
                     yield Record(time, connection, _KINDS[kind], buffer[begin:end])
                 if at > first or reader.end_of(at) is not None:
-                    continue  # with the rest of the file, or with more of it in memory
+                    continue  # continue with the next part of the file
                 found = reader.search(at)
                 if found is None and reader.is_torn(at):
                     self.torn = reader.size - at
@@ -301,10 +314,10 @@ class Recording:
 
 
 def is_recording(path: str | Path) -> bool:
-    """Return whether a file is a recording; one that is shorter than `MAGIC` is not.
+    """Return whether a file is a recording; False for a file that is shorter than `MAGIC`.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     with Path(path).open("rb") as file:
         reader = _Reader(file)

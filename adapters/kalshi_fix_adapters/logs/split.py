@@ -1,7 +1,9 @@
-"""Read a log in several processes, split at message ends, so each part is read as in the complete log.
+"""Reads a log in several processes. The log is split at the ends of messages, so each part is read as in the
+complete log.
 
-A message always begins at `8=FIXT.1.1`, after any text, and a reader that has yielded it keeps no state
-about it. A part without the end of a message is read by the process that has read the previous part.
+Splitting at an end is correct because a message always begins at `8=FIXT.1.1`, and a reader keeps no state
+about a message that it has yielded. If no end is found near the end of a part, the reader of this part
+continues with the next part.
 """
 
 from __future__ import annotations
@@ -23,9 +25,9 @@ if TYPE_CHECKING:
 PART: Final = 2 * 1024 * 1024
 """Approximate size of a part in bytes."""
 _END_OF_PART: Final = 64 * 1024
-"""Number of bytes at its end in which the place to split is searched."""
+"""Number of bytes at the end of a part in which the place to split is searched."""
 _PARTS_AHEAD: Final = 2
-"""Number of parts that wait for a process, in addition to those being processed."""
+"""Number of parts that wait for a process, in addition to the parts that are being processed."""
 
 _T = TypeVar("_T")
 Work = Callable[[Iterable[LoggedMessage]], _T]
@@ -38,12 +40,12 @@ def map_log(
     processes: int = 2,
     as_of: AsOf = None,
 ) -> Iterator[_T]:
-    """Call a function with each message of a log in several processes; yield its results in the order of the
-    log, without None.
+    """Call a function with each message of a log, in several processes. Yield the results other than None, in
+    the order of the log.
 
-    The processes are spawned, so the function must be importable, and a program must call this under
-    `if __name__ == "__main__"`. Results are transferred between processes: transferring a complete `LogEntry`
-    costs as much as reading it.
+    The processes are spawned, so the function must be importable, and a script must call `map_log` under `if
+    __name__ == "__main__"`. Results are transferred between processes. Transferring a complete `LogEntry`
+    costs as much time as reading it.
 
     Args:
         function: called with each message.
@@ -71,8 +73,8 @@ class _Each:
 
 
 def in_processes(work: Work[_T], pieces: Iterable[bytes], processes: int) -> Iterator[_T]:
-    """Yield the results of `work` for the messages of each part of a log, in its order."""
-    # Imported here, because they are not needed to read a log in one process.
+    """Yield the results of `work` for the messages of each part of a log, in the order of the log."""
+    # Imported here, because reading a log in one process does not need these modules.
     from concurrent.futures import Future, ProcessPoolExecutor
     from multiprocessing import get_context
 
@@ -105,7 +107,7 @@ def _read(work: Work[_T], reader: LogReader, data: bytes, *, closed: bool) -> tu
 class _Part:
     data: bytes
     follows: LogReader | None
-    """The reader of the next part; None if the reader of this part continues with it."""
+    """The reader for the next part; None if the reader of this part continues with the next part."""
 
 
 def _parts(pieces: Iterable[bytes]) -> Iterator[_Part]:
@@ -126,12 +128,13 @@ def _parts(pieces: Iterable[bytes]) -> Iterator[_Part]:
 
 
 def _end_of_message(data: bytearray) -> int | None:
-    """Return where a message ends near the end of the data; None if there is none."""
+    """Return the end of a message near the end of the data; None if no end is found."""
     begin = max(0, len(data) - _END_OF_PART)
     reader = LogReader()
     for number, found in enumerate(reader.feed(bytes(data[begin:]))):
-        # Not after the first message found: it may begin at the first byte of this section, and with a digit
-        # before it, it is none. Not after a truncated message either, whose rest follows.
+        # The first message found is not used: if it begins at the first byte of this section, a digit before
+        # this section would mean that it is not a message. A truncated message is not used, because its rest
+        # follows.
         if number and not found.truncated:
             return begin + reader.position
     return None

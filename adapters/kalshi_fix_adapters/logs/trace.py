@@ -1,8 +1,8 @@
-"""The history of an order in logs: every message of its chain of ClOrdIDs, found without parsing the others.
+"""The history of an order in logs: all messages of its chain of ClOrdIDs.
 
-The bytes are searched for the IDs, and only the bytes around them are parsed as messages. A new ID, such as
-the OrderID of the first report, is searched for from that position on at once, and in the preceding bytes in
-another pass.
+The bytes of a log are searched for the IDs of the order, and only the messages around matches are parsed.
+When a new ID is found, such as the OrderID in the first report, the rest of the pass searches for this ID
+too. A further pass searches the bytes before this position.
 """
 
 from __future__ import annotations
@@ -32,15 +32,19 @@ from kalshi_fix_sansio.dialect.layout import FieldMember, MessageLayout
 
 MAX_STEPS: Final = 10_000
 MAX_STEP_BYTES: Final = 64 * 1024 * 1024
-"""Maximum number of messages kept of an order, and of their bytes."""
+"""Maximum number of messages of an order that are kept (`MAX_STEPS`), and maximum total size of these
+messages in bytes.
+"""
 MAX_IDS: Final = 10_000
-"""Maximum number of ClOrdIDs and OrderIDs followed."""
+"""Maximum number of ClOrdIDs and OrderIDs of an order that are searched for."""
 MAX_MARKS: Final = 10_000
-"""Maximum number of Rejects, and of Logons that reset the numbers, kept because they may affect an order."""
+"""Maximum number of Rejects, and of Logons that reset the sequence numbers, that are kept because they may
+affect an order.
+"""
 MAX_PASSES: Final = 20
 """Maximum number of passes over the logs."""
 FEW: Final = 8
-"""Maximum number of IDs that are searched for one by one."""
+"""Maximum number of IDs that are searched for separately."""
 
 _BEGIN = b"8=FIXT.1.1"
 _ENDS: Final = frozenset(each[:1] for each in (*SEPARATORS, b"\r", b"\n"))
@@ -55,7 +59,7 @@ _TAGS: Final = {
 _IDS = re.compile(rb"\x01(11|17|37|379|41)=([^\x01]+)(?=\x01)")
 _HEADER = re.compile(rb"\x01(34|35|43|45|49|52|56|372)=([^\x01]*)(?=\x01)")
 _MARKS: Final = (b"45=", b"141=Y")
-"""RefSeqNum, and ResetSeqNumFlag."""
+"""The bytes of RefSeqNum and of ResetSeqNumFlag=Y, which may occur in Rejects and Logons."""
 _LOGON = b"A"
 
 
@@ -77,9 +81,9 @@ _NAME_NO_ORDER: Final = frozenset(
 """In these messages OrderID may mean "none", or identify an operation instead of an order."""
 
 Log = Callable[[], Iterable[bytes]]
-"""Yields the bytes of a log in pieces; called for each pass."""
+"""A function that yields the bytes of a log in pieces. It is called for each pass."""
 _Place = tuple[int, int]
-"""A log, and a position in it in bytes."""
+"""The index of a log, and a position in this log in bytes."""
 _Kind = tuple[str, bytes]
 _Number = tuple[int, bytes, bytes, bytes]
 """Log, SenderCompID, TargetCompID, MsgSeqNum."""
@@ -90,25 +94,25 @@ class Step:
     """One message in the history of an order."""
 
     log: int
-    """Index of the log, from 0 on."""
+    """Index of the log, counted from 0."""
     offset: int
-    """Position in the log."""
+    """Position of the message in the log, in bytes."""
     logged: LoggedMessage
     time: datetime | None
-    """Its time in the log, or else its SendingTime; None without either."""
+    """The time of the message in the log or, without one, its SendingTime; None if both are missing."""
     direction: Direction | None
     connection: int | None
     header: dict[bytes, bytes]
-    """The first of each of the identifying fields, by tag."""
+    """The first value of each header field that identifies the message, by tag."""
 
     @property
     def sender(self) -> str:
-        """SenderCompID, empty without one."""
+        """SenderCompID; empty if it is missing."""
         return self.header.get(b"49", b"").decode("latin-1")
 
     @property
     def target(self) -> str:
-        """TargetCompID, empty without one."""
+        """TargetCompID; empty if it is missing."""
         return self.header.get(b"56", b"").decode("latin-1")
 
 
@@ -117,40 +121,41 @@ class Trace:
     """The messages of an order."""
 
     steps: tuple[Step, ...]
-    """The messages, in the order of each log, and by time between logs."""
+    """The messages. Those of one log are in the order of the log; different logs are merged by time."""
     client_ids: tuple[str, ...]
-    """Its ClOrdIDs, in the order in which they were used."""
+    """The ClOrdIDs of the order, in the order of their use."""
     order_ids: tuple[str, ...]
     complete: bool
-    """Whether no limit was reached."""
+    """Whether the trace is complete, because no limit was reached."""
     logons: tuple[LoggedMessage, ...]
-    """Logons that reset the numbers, the last of each session and side."""
+    """The last Logon of each session and side that reset the sequence numbers."""
 
 
 def trace(identifier: str, logs: Sequence[Log]) -> Trace:
     """Return the messages of the order that has this ClOrdID, OrderID or ExecID.
 
-    Memory is bounded regardless of the size of the logs. An ID that is wrapped over two lines is not found.
+    The memory used is bounded, regardless of the size of the logs. An ID that is wrapped over two lines is
+    not found.
     """
     return _Tracer(identifier.encode("latin-1", "replace")).run(logs)
 
 
 @attrs.frozen
 class _Block:
-    """A part of a log that ends where a message begins."""
+    """A part of a log. Except for the last block, it ends before the beginning of a message."""
 
     data: bytes
     place: _Place
     line: int
     before: bytes
-    """The beginning of the line on which it begins."""
+    """The text before the block on its first line."""
 
     def messages(self, places: Iterable[int]) -> Iterator[tuple[int, LoggedMessage]]:
-        """Yield the messages around some places, with where they begin."""
+        """Yield the messages that contain one of these places, each with its position in the log."""
         done = counted = 0
         line = self.line
         for at in sorted(places):
-            # A message may contain an ID any number of times.
+            # This place is in the message that was yielded last.
             if at < done:
                 continue
             begin = last_start(self.data, 0, at)
@@ -165,7 +170,7 @@ class _Block:
             line += self.data.count(b"\n", counted, begin)
             counted = begin
             reader = LogReader(line=line, before=before)
-            # Including the next beginning, which ends this message.
+            # The data includes the beginning of the next message, which ends this message.
             end = len(self.data) if following is None else following.end()
             found = next(chain(reader.feed(self.data[begin:end]), reader.close()), None)
             if found is not None:
@@ -173,7 +178,9 @@ class _Block:
 
 
 def last_start(data: bytes, first: int, end: int) -> int:
-    """Return where the last message begins before `end`, not before `first`; -1 if none does."""
+    """Return the position of the last beginning of a message between `first` and `end`; -1 if there is
+    none.
+    """
     at = data.rfind(_BEGIN, first, end)
     while at >= 0 and START.match(data, at) is None:
         at = data.rfind(_BEGIN, first, at)
@@ -186,7 +193,7 @@ def _blocks(number: int, pieces: Iterable[bytes]) -> Iterator[_Block]:
         end = len(waiting)
         if piece is not None:
             waiting += piece
-            # Bytes without a beginning within the largest message size are not part of a message.
+            # If no message begins within the largest message size, the bytes are not part of a message.
             end = last_start(waiting, max(looked_to, 1), len(waiting))
             if end < 0 and len(waiting) > MAX_MESSAGE + LONGEST_START:
                 end = len(waiting)
@@ -204,14 +211,14 @@ def _blocks(number: int, pieces: Iterable[bytes]) -> Iterator[_Block]:
 
 
 class _ValuesOfTag:
-    """The values to search for after one tag."""
+    """The values of one tag that are searched for."""
 
     def __init__(self, tag: bytes) -> None:
         self._tag = tag
         self._values: set[bytes] = set()
         self._sizes: set[int] = set()
         self._heads: set[bytes] = set()
-        """Their prefixes, of the length of the shortest."""
+        """The prefixes of the values, with the length of the shortest value."""
         self._size = 0
 
     def add(self, value: bytes) -> None:
@@ -259,9 +266,9 @@ class _Search:
             behind.add(each[1])
 
     def places(self, data: bytes) -> Iterator[int]:
-        """Yield the possible positions of one of them."""
+        """Yield positions at which one of the IDs may occur."""
         if len(self.ids) > FEW:
-            # The time of separate searches would grow with the number of IDs.
+            # With many IDs, separate searches would take too long.
             kinds = {kind for kind, _ in self.ids}
             for kind in kinds:
                 for behind in self._behind[kind]:
@@ -303,7 +310,7 @@ class _Tracer:
 
     def run(self, logs: Sequence[Log]) -> Trace:
         until: _Place = (0, 0)
-        """Position before which the IDs found in the last pass were not searched."""
+        """The last pass did not search for its new IDs before this position."""
         # The requested ID is searched for everywhere in the first pass.
         known_before = len(self._new.ids)
         for number in range(MAX_PASSES):
@@ -318,7 +325,9 @@ class _Tracer:
         return self._result(len(logs))
 
     def _pass(self, logs: Sequence[Log], until: _Place, *, first: bool) -> _Place:
-        """Read all logs, as far as there are IDs to search for; return where the last ID was found."""
+        """Read the logs until no IDs are left to search for; return the position at which the last new ID was
+        found.
+        """
         last: _Place = (0, 0)
         for number, log in enumerate(logs):
             for block in _blocks(number, log()):
@@ -331,7 +340,7 @@ class _Tracer:
                     count = len(self._new.ids)
                     for offset, found in block.messages(sought.places(block.data)):
                         self._take(block.place[0], offset, found)
-                    # This block may contain the IDs just found, too.
+                    # This block may also contain the IDs that were just found.
                     sought = _Search(self._new.ids[count:])
                     if sought.ids:
                         last = block.place
@@ -383,7 +392,7 @@ class _Tracer:
                 self._rejects.append(step)
 
     def _add_rejects(self) -> None:
-        """Add Rejects that name a message of the order by its number."""
+        """Add Rejects that refer to a message of the order by its MsgSeqNum."""
         by_number: dict[_Number, list[Step]] = {}
         for step in self._steps.values():
             by_number.setdefault(_number(step, b"49", b"56", b"34"), []).append(step)
@@ -393,10 +402,10 @@ class _Tracer:
                 self._add(reject)
 
     def _is_about(self, reject: Step, step: Step) -> bool:
-        """Return whether a Reject with a message's number refers to this message."""
+        """Return whether a Reject refers to a message whose MsgSeqNum equals its RefSeqNum."""
         if reject.offset < step.offset or reject.header.get(b"372") not in (None, step.header.get(b"35")):
             return False
-        # A message that was lost with its connection may be resent on the next one.
+        # A Reject that was lost with its connection may be resent on the next connection.
         if reject.connection != step.connection and reject.header.get(b"43") != b"Y":
             return False
         resets = self._resets.get((step.log, _session(step)), [])
@@ -409,7 +418,7 @@ class _Tracer:
         steps = tuple(heapq.merge(*in_logs, key=_when))
         ids: dict[_Kind, None] = {}
         for step in steps:
-            # The earlier ClOrdID first.
+            # OrigClOrdID (41) is sorted first, because it was used before ClOrdID.
             for tag, value in sorted(_IDS.findall(step.logged.frame), key=lambda each: each[0] != b"41"):
                 kind = _KINDS[tag], value
                 if tag in _FOLLOWED and kind in self._known:

@@ -5,8 +5,8 @@
     2026-11-21 12:00:00.164230Z 1 received 8=FIXT.1.1|9=...|35=A|...|10=045|
     2026-11-21 12:00:09.000417Z 1 disconnected
 
-Times are UTC; the number identifies the connection within the log. `kalshi-fix decode` reads it. It contains
-no signatures and passwords, and only its owner may read it.
+Times are UTC; the number identifies the connection within the log. `kalshi-fix decode` reads the file.
+Signatures and passwords are masked, and the mode of the file allows access for its owner only.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.framing import MAX_BODY_LENGTH
 
 MAX_BYTES = 64 * 1024 * 1024
-"""Size in bytes at which the file is rotated, by default."""
+"""The default size in bytes at which the file is rotated."""
 BACKUPS = 5
-"""Rotated files that are kept, by default."""
+"""The default number of rotated files to keep."""
 
 _log = logging.getLogger("kalshi_fix_adapters.wire")
 
@@ -52,7 +52,7 @@ class WireLog:
             backups: the number of rotated files to keep; `path.1` is the newest.
 
         Raises:
-            ConfigurationError: the file cannot be written, or a limit makes no sense.
+            ConfigurationError: the file cannot be written, or a limit is invalid.
         """
         check_limits(max_bytes, backups)
         self._open_connections: dict[int, str] = {}
@@ -61,7 +61,7 @@ class WireLog:
         """Number of connections so far, which is also the number of the newest one."""
         self._lost = 0
         self._lost_in_a_row = 0
-        """Lines lost since the last written line; the next line contains the count."""
+        """Number of lines lost since the last written line; the next line contains this number."""
         self._closed = False
         try:
             self._file = LogFile(Path(path), max_bytes, backups)
@@ -94,7 +94,7 @@ class WireLog:
     ) -> WireLogConnection:
         """Write the line for a new connection; return the object that writes its messages.
 
-        A message whose BodyLength exceeds `max_message_size` is noted without its content.
+        For a message whose BodyLength exceeds `max_message_size`, the log has a line without the content.
         """
         # Names given by users may contain line breaks, which could forge a line.
         where = where.encode("unicode_escape").decode("ascii")
@@ -112,7 +112,7 @@ class WireLog:
             self._open_connections.pop(number, None)
 
     def write(self, number: int, lines: Sequence[str], now: Instant) -> None:
-        """Write lines of a connection; file system errors are never raised."""
+        """Write lines of a connection. Errors of the file system are logged and never raised."""
         at = stamp(now.utc)
         data = "".join(f"{at} {number} {line}\n" for line in lines).encode("ascii")
         notes: list[str] = []
@@ -187,13 +187,13 @@ class WireLogConnection:
 _borrowed: dict[Path, tuple[WireLog, int]] = {}
 """The logs that clients share, by path, with the number of their clients."""
 _borrowing = Lock()
-"""Guards `_borrowed`, because clients may be opened and closed by several threads."""
+"""Guards `_borrowed`, because several threads may open and close clients."""
 
 
 def borrow(path: str | Path) -> WireLog:
     """Return the log at a path, which all clients with this path share; the last `give_back` closes it.
 
-    They share one object, because two separate ones would each rotate the file.
+    Two separate logs with the same path would both rotate the file.
 
     Raises:
         ConfigurationError: the file cannot be written.
@@ -206,7 +206,7 @@ def borrow(path: str | Path) -> WireLog:
 
 
 def give_back(log: WireLog) -> None:
-    """Close a log that was borrowed, unless others still use it."""
+    """Return a borrowed log. It is closed when no other client uses it."""
     key = log.path.absolute()
     with _borrowing:
         _, users = _borrowed.pop(key)

@@ -1,4 +1,4 @@
-"""A connection to the database, its errors, and taking a store over."""
+"""Connections to the database, their errors, and the takeover of a store."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _HOLDER: Final = """
 
 
 def place_of(dsn: str) -> str:
-    """Return the host and the database of a DSN, without its password.
+    """Return a text with the host and the database of a DSN, without its password.
 
     Raises:
-        StoreError: the DSN is invalid. The error does not contain it, because it may contain a password.
+        StoreError: the DSN is invalid. The error does not contain the DSN, which may contain a password.
     """
     try:
         parts = conninfo_to_dict(dsn)
@@ -44,7 +44,7 @@ def place_of(dsn: str) -> str:
 
 
 def connect(dsn: str, **options: Any) -> Connection:
-    """Connect without prepared statements, which poolers do not keep."""
+    """Connect without prepared statements, which do not work behind some connection poolers."""
     found = conninfo_to_dict(dsn)
     defaults: dict[str, Any] = {
         "connect_timeout": _CONNECTING,
@@ -76,8 +76,8 @@ def explain(place: object, error: psycopg.Error) -> StoreError:
         return StoreError(f"{place} was taken over by another process; nothing more is written")
     if error.sqlstate == UNSAFE:
         return StoreError(f"{place}: {text.partition(' CONTEXT:')[0]}")
-    # Without a SQLSTATE there is no connection; class 53 is a server without disk, memory or room for another
-    # connection, class 57 one that starts, ends or recovers.
+    # Without a SQLSTATE there is no connection. Class 53 means that the server lacks disk space, memory or a
+    # free connection; class 57 that it is starting, stopping or recovering.
     state = error.sqlstate or "57"
     unavailable = isinstance(error, psycopg.OperationalError) and state.startswith(("53", "57"))
     kind = StoreUnavailableError if unavailable else StoreError
@@ -86,10 +86,10 @@ def explain(place: object, error: psycopg.Error) -> StoreError:
 
 @contextlib.contextmanager
 def durable_transaction(connection: Connection, place: object, seconds: float) -> Iterator[None]:
-    """Run a transaction whose commit waits for the disk, and which waits this long for locks.
+    """Run a transaction whose commit waits for the disk. It waits at most this many seconds for a lock.
 
     Raises:
-        StoreInUseError: another process holds a lock on the store for longer than that.
+        StoreInUseError: another process held a lock on the store for longer.
     """
     try:
         with connection.transaction():
@@ -106,11 +106,12 @@ def durable_transaction(connection: Connection, place: object, seconds: float) -
 
 
 def take(connection: Connection, place: object, name: str, lease: float) -> tuple[int, int, Row]:
-    """Take the lease of a store, fence its previous holder, and return its key, the fence and its row.
+    """Acquire the lease of a store and fence its previous holder; return the store's primary key, the new
+    fence, and the columns of `SESSION`.
 
     Raises:
         StoreInUseError: another process holds the lease.
-        StoreError: it does not exist.
+        StoreError: the store does not exist.
     """
     holder = f"process {os.getpid()} on {socket.gethostname()}"
     row = connection.execute(_TAKE, (lease, holder, name)).fetchone()

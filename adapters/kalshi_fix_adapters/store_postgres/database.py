@@ -1,4 +1,4 @@
-"""The connection to a store's row and messages: taking it over, reading it once, writing commits."""
+"""Access to one store in a database: the takeover, the initial read, and the commits."""
 
 from __future__ import annotations
 
@@ -38,8 +38,9 @@ from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
 
 Failover = Literal["none", "synchronous"]
-"""What happens to the database when its server dies: "none": the same server comes back with its disk;
-"synchronous": a synchronous replica may take its place."""
+"""Which server may continue after a failure of the database server. "none": only the same server with the
+same disk; "synchronous": also a synchronous replica.
+"""
 _CREATE: Final = f"""
     INSERT INTO kalshi_fix.session (name, fence, leased_until, holder, {SESSION})
     VALUES (%s, 0, '-infinity', '', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (name) DO NOTHING
@@ -65,13 +66,15 @@ _WRITE: Final = """
 
 
 class Database:
-    """A store's part of a database, taken over from its previous holder.
+    """One store in a database, taken over from its previous holder.
 
     Raises:
         StoreInUseError: another process has the lease.
-        KeyChangedError: it is missing, and there is one of another key of the account.
-        StoreError: it belongs to another owner or a newer version, or the server is not safe.
-        psycopg.Error: it cannot be read, as from every method.
+        KeyChangedError: the store is missing, and there is a store of another key that may be the intended
+            one.
+        StoreError: the store belongs to another owner or to a newer version of the library, or the server may
+            lose commits.
+        psycopg.Error: the database cannot be read. Every method may raise this.
     """
 
     def __init__(self, dsn: str, owner: StoreOwner, failover: Failover, lease: float, place: str) -> None:
@@ -80,7 +83,7 @@ class Database:
         self._lease = lease
         self._place = place
         self._warnings: list[str] = []
-        # Otherwise a write over a broken network, or for an answer from it, would wait for minutes.
+        # Otherwise a write to a broken network, or the wait for an answer, would take minutes to fail.
         limit = max(1, int(lease * 1000))
         self._connection = connect(dsn, tcp_user_timeout=limit, keepalives_idle=1, keepalives_interval=1)
         try:
@@ -88,7 +91,7 @@ class Database:
             row = self._connection.execute("SELECT pg_is_in_recovery(), current_setting('server_encoding')")
             is_replica, encoding = row.fetchone() or (None, None)
             if is_replica:
-                # It may be promoted while a standby waits.
+                # The replica may be promoted while a standby process waits.
                 raise StoreUnavailableError(f"{place} is a replica: connect to the primary server")
             if encoding != "UTF8":
                 raise StoreError(f"{place} has the encoding {encoding}: create a database with UTF8")
@@ -100,7 +103,7 @@ class Database:
             raise
 
     def _take(self, dsn: str) -> tuple[int, int, Numbers]:
-        """Take the lease, and fence the previous holder."""
+        """Acquire the lease, and fence the previous holder."""
         connection, owner, name = self._connection, self._owner, store_name(self._owner)
         with durable_transaction(connection, self._place, self._lease):
             connection.execute("SELECT kalshi_fix.check_server(%s)", (self._failover,))
@@ -117,7 +120,7 @@ class Database:
         return store, fence, numbers
 
     def messages(self) -> Iterator[StoredMessage]:
-        """Return the messages kept, in order."""
+        """Return the kept messages, in order."""
         return map(message_of, self._connection.execute(MESSAGES, (self._store, self.numbers.oldest_kept)))
 
     def requests(self) -> Iterator[OpenRequest]:
@@ -136,11 +139,11 @@ class Database:
         """Write the recorded changes and renew the lease, in one transaction and one round trip.
 
         Args:
-            pending: the changes; without any, only the lease is renewed.
+            pending: the changes. If there are none, only the lease is renewed.
             retention: decides which rows of expired messages and ids are deleted.
 
         Raises:
-            StoreError: the transaction may be durable on this server only.
+            StoreError: the transaction may be durable on this server only, not on the replica.
         """
         numbers, ids_since = pending.numbers, None
         restarts = pending.restarts_at is not None
@@ -172,13 +175,13 @@ class Database:
         self._check_warnings()
 
     def release(self) -> None:
-        """End the lease, so another process need not wait for it."""
+        """End the lease, so that another process need not wait for its expiry."""
         with contextlib.suppress(psycopg.Error):
             self._connection.execute(_RELEASE, (self._store, self._fence))
         self.close()
 
     def close(self) -> None:
-        """Close the connection, and leave the lease to end by itself."""
+        """Close the connection. The lease is not ended, and expires."""
         self._connection.close()
 
     def _note_warning(self, diagnostic: psycopg.errors.Diagnostic) -> None:
@@ -186,7 +189,9 @@ class Database:
             self._warnings.append(f"{diagnostic.sqlstate} {diagnostic.message_primary}")
 
     def _check_warnings(self) -> None:
-        """Raise if a commit may not be on the synchronous replica: the server reports this by a warning."""
+        """Raise StoreError if the server has warned that a commit may be missing on the synchronous
+        replica.
+        """
         if self._warnings:
             raise StoreError(
                 f"{self._place} has committed with a warning, so the commit may be lost in a failover: "
@@ -195,5 +200,5 @@ class Database:
 
 
 def _columns(count: int, rows: Iterable[Row]) -> list[list[Any]]:
-    """Return rows as an array for each column."""
+    """Return one array for each column of the rows."""
     return list(map(list, zip(*rows, strict=True))) or [[] for _ in range(count)]

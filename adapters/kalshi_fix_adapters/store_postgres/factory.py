@@ -25,7 +25,7 @@ class PostgresDatabase:
 
     Attributes:
         dsn: The database, see `PostgresStore`.
-        failover: What may take its server's place, see `PostgresStore`; only needed by `open`.
+        failover: Which server may continue after a failure, see `PostgresStore`. Only `open` needs this.
         lease: Seconds after which another process may take a store over.
     """
 
@@ -37,12 +37,12 @@ class PostgresDatabase:
         return place_of(self.dsn)
 
     def open(self, owner: StoreOwner) -> PostgresStore:
-        """Open an owner's store, and create it if it is missing.
+        """Open an owner's store; create it if it does not exist.
 
         Raises:
             StoreInUseError: another process holds its lease.
-            KeyChangedError: it is missing, and the database has one of another key of the account.
-            StoreError: it cannot be used.
+            KeyChangedError: the store is missing, but another store of the database may be the intended one.
+            StoreError: the store cannot be used.
             ConfigurationError: `failover` is missing.
         """
         if self.failover is None:
@@ -52,11 +52,11 @@ class PostgresDatabase:
         return PostgresStore(self.dsn, owner=owner, failover=self.failover, lease=self.lease)
 
     def read(self, owner: StoreOwner) -> StoreSummary | None:
-        """Return the content of an owner's store without opening it; None if it is missing.
+        """Return the content of an owner's store without opening it; None if there is no such store.
 
         Raises:
-            StoreError: it cannot be read.
-            KeyChangedError: it is missing, and the database has one of another key of the account.
+            StoreError: the store cannot be read.
+            KeyChangedError: the store is missing, but another store of the database may be the intended one.
         """
         with errors_of(self), closing(connect(self.dsn)) as connection:
             exists = check_version(connection, self) and find_store(connection, self, self.dsn, owner)
@@ -66,7 +66,7 @@ class PostgresDatabase:
         """Return the names of the stores.
 
         Raises:
-            StoreError: they cannot be read.
+            StoreError: the database cannot be read.
         """
         with errors_of(self), closing(connect(self.dsn)) as connection:
             if not check_version(connection, self):
@@ -74,13 +74,14 @@ class PostgresDatabase:
             return [row[0] for row in connection.execute("SELECT name FROM kalshi_fix.session ORDER BY name")]
 
     def summary(self, name: str, *, rows: int = 0, working: Callable[[], None] | None = None) -> StoreSummary:
-        """Return the content of a store, which may be in use, and check every row of it.
+        """Read the content of a store, which may be in use, and verify the checksums of its messages,
+        requests and rows.
 
         Raises:
-            StoreError: it does not exist, is damaged, or cannot be read.
+            StoreError: the store does not exist, is damaged, or cannot be read.
         """
         with errors_of(self), closing(connect(self.dsn)) as connection, connection.transaction():
-            # All of it as of the same commit.
+            # All queries must see the same commit.
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             found = None
             if check_version(connection, self):
@@ -106,20 +107,21 @@ class PostgresDatabase:
         )
 
     def migrate(self, name: str, *, key_id: str | None = None, account: str | None = None) -> str:
-        """Move a store that is not in use to another key, or to a named account; return its new name.
+        """Move a store that is not in use to another API key, or to a named account; return its new name.
 
         Raises:
             ConfigurationError: neither a key nor an account is given, or both.
-            StoreError: it is missing, in use, damaged or cannot be written, or the new one exists.
+            StoreError: the store is missing, in use, damaged or cannot be written, or the new name is taken.
         """
         return migrate_store(self.dsn, name, key_id=key_id, account=account)
 
 
 def stores_at(place: str, *, sync: object = None) -> PostgresDatabase:  # noqa: ARG001 - of files
-    """Return the stores of the database at a URL, whose parameters `failover` and `lease` are ours.
+    """Return the stores of the database at a URL. Its parameters `failover` and `lease` are evaluated here;
+    the others are passed to libpq.
 
     Raises:
-        ConfigurationError: one is invalid.
+        ConfigurationError: `failover` or `lease` is invalid.
     """
     address, _, query = place.partition("?")
     own = {"failover": "", "lease": str(LEASE)}

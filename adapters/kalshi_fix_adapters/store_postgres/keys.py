@@ -50,15 +50,15 @@ _CHANGE = """
     WHERE store = %s
 """
 _LOCKED = 5.0
-"""Seconds that a migration waits for a commit."""
+"""Maximum number of seconds that a migration waits for a commit of another process."""
 
 
 def find_store(connection: Connection, place: object, dsn: str, owner: StoreOwner) -> bool:
     """Return whether this owner's store exists.
 
     Raises:
-        KeyChangedError: it is missing, and the database has a store that may be meant: of another key or, for
-            a named account, of this key.
+        KeyChangedError: the store is missing, and the database has one that may be the intended one: a store
+            of another key or, for a named account, of this key.
     """
     rows = connection.execute(_OTHERS, (owner.environment, owner.product, owner.target_comp_id))
     others = [name for (name,) in rows]
@@ -77,11 +77,11 @@ def find_store(connection: Connection, place: object, dsn: str, owner: StoreOwne
 def change_key(
     connection: Connection, store: int, old: StoreOwner, numbers: Numbers, owner: StoreOwner
 ) -> Numbers:
-    """Move a store to another key, in the caller's transaction; return its numbers.
+    """Move a store to another API key, in the caller's transaction; return its numbers.
 
-    Sequence numbers and kept messages belong to the key. The numbers of the old key are kept in case it is
-    used again, but its messages are deleted. Open requests become uncertain, because their answers go to the
-    old key. The user's rows are kept.
+    Sequence numbers and kept messages belong to one key. The numbers of the old key are kept in case the key
+    is used again, but its messages are deleted. Open requests become uncertain, because the venue sends their
+    answers to the old key. The user's rows are kept.
     """
     connection.execute(
         "DELETE FROM kalshi_fix.earlier_key WHERE store = %s AND sender_comp_id = %s",
@@ -105,13 +105,13 @@ def change_key(
 
 
 def migrate_store(dsn: str, name: str, *, key_id: str | None = None, account: str | None = None) -> str:
-    """Move a store to another key, or to a named account, in one transaction; return its new name.
+    """Move a store to another API key, or to a named account, in one transaction; return its new name.
 
-    What it keeps is described at `store_sqlite.migrate_store`.
+    What the store keeps is described at `store_sqlite.migrate_store`.
 
     Raises:
         ConfigurationError: neither a key nor an account is given, or both.
-        StoreError: the store is missing, in use, damaged or cannot be written, or the new one exists.
+        StoreError: the store is missing, in use, damaged or cannot be written, or the new name is taken.
     """
     place = place_of(dsn)
     with errors_of(place), closing(connect(dsn)) as connection:
@@ -126,7 +126,7 @@ def migrate_store(dsn: str, name: str, *, key_id: str | None = None, account: st
             if new == name:
                 raise StoreError(f"store {name} already has this name: nothing was changed")
             for _ in map(journal_text, connection.execute(ROWS, (store,))):
-                pass  # It is checked.
+                pass  # `journal_text` verifies the checksum of the row.
             if found.sender_comp_id != owner.sender_comp_id:
                 change_key(connection, store, found, numbers, owner)
             try:
@@ -137,6 +137,6 @@ def migrate_store(dsn: str, name: str, *, key_id: str | None = None, account: st
 
 
 def _url_of(dsn: str) -> str:
-    """Return a URL for a DSN without its password, which commands and logs must not contain."""
+    """Return a DSN as a URL without the password, which commands and logs must not contain."""
     parts = {name: value for name, value in conninfo_to_dict(dsn).items() if name != "password"}
     return f"postgresql://?{urlencode(parts, quote_via=quote)}"

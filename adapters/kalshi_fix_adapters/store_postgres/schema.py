@@ -11,11 +11,11 @@ from kalshi_fix_sansio.errors import StoreError
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
 FENCED: Final = "KF001"
-"""The SQLSTATE of a write by a store that another one has taken over from."""
+"""The SQLSTATE of a write by a process whose store was taken over."""
 UNSAFE: Final = "KF002"
-"""The SQLSTATE of a write to a server whose settings do not keep commits."""
+"""The SQLSTATE of a write to a server whose settings may lose commits."""
 _LOCK: Final = int.from_bytes(b"kFIX", "big")
-"""The advisory lock of a migration."""
+"""The key of the advisory lock for migrations."""
 
 SESSION: Final = """
     environment, product, sender_comp_id, target_comp_id,
@@ -118,9 +118,9 @@ BEGIN
     END IF;
 END $$;
 """
-# One statement, so the row of the session is locked only while the server executes it: a client that is
-# stopped or cut off in between does not keep the lock. The setting ends with the transaction, so it is safe
-# behind a pooler.
+# A commit is one statement, so the row of the session is locked only while the server executes this
+# statement. With several statements, a client that stops between two of them would keep the lock. The setting
+# of `synchronous_commit` ends with the transaction, so it is safe behind a connection pooler.
 _WRITE: Final = f"""
 CREATE FUNCTION kalshi_fix.write(
     of_store bigint, own_fence bigint, failover text, lease interval, numbers bigint[], restarts boolean,
@@ -174,12 +174,12 @@ BEGIN
 END $$;
 """
 MIGRATIONS: Final = (_TABLES + _CHECK_SERVER + _WRITE,)
-"""The statements that lead from each version to the next; a released one is never changed."""
+"""The statements that lead from each version to the next. Released statements are never changed."""
 VERSION: Final = len(MIGRATIONS)
 
 
 def read_version(connection: Connection) -> int:
-    """Return the version of the tables; 0 if there are none."""
+    """Return the version of the tables; 0 if there are no tables."""
     row = connection.execute("SELECT to_regclass('kalshi_fix.version') IS NOT NULL").fetchone()
     if row is None or not row[0]:
         return 0
@@ -188,28 +188,28 @@ def read_version(connection: Connection) -> int:
 
 
 def migrate(connection: Connection, place: object) -> None:
-    """Create the tables, or bring them to this version.
+    """Create the tables, or update them to the version of this library.
 
     Raises:
-        StoreError: they are of a newer version.
-        psycopg.Error: they cannot be changed, and were not.
+        StoreError: the tables have a newer version.
+        psycopg.Error: the tables cannot be changed, and are unchanged.
     """
     if check_version(connection, place) == VERSION:
         return
     with connection.transaction():
         connection.execute("SELECT set_config('synchronous_commit', 'on', true)")
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-        # Another process may have done it meanwhile.
+        # Another process may have migrated them in the meantime.
         for statements in MIGRATIONS[check_version(connection, place) :]:
             connection.execute(statements)
         connection.execute("UPDATE kalshi_fix.version SET version = %s", (VERSION,))
 
 
 def check_version(connection: Connection, place: object) -> int:
-    """Return the version of the tables; 0 if there are none.
+    """Return the version of the tables; 0 if there are no tables.
 
     Raises:
-        StoreError: this version of the library does not know it.
+        StoreError: the tables have a newer version than this library knows.
     """
     version = read_version(connection)
     if version > VERSION:

@@ -1,4 +1,4 @@
-"""The store of a session in Postgres."""
+"""A store in Postgres for one session."""
 
 from __future__ import annotations
 
@@ -24,38 +24,41 @@ from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import MAX_KEPT_BYTES, MemoryStore, StoredMessage
 
 LEASE: Final = 3.0
-"""Seconds after which another process may take the store over from one that does not renew its lease."""
+"""The default number of seconds after which another process may take the store over, if the lease is not
+renewed.
+"""
 
 
 class PostgresStore(DurableStore):
     """A `MessageStore` in Postgres: one account on one session, one process at a time on any host.
 
-    Everything that it keeps is in memory too, where reads find it. A thread writes the changes, as with
-    `SqliteStore`. Opening the store takes it over from a process that has not renewed its lease in time, and
-    fences that process: none of its writes has an effect any more. A process that cannot renew its lease in
-    time gives up before the lease ends.
+    The whole content is also in memory, from where it is read. A thread writes the changes, as with
+    `SqliteStore`. When the previous holder has not renewed its lease in time, opening the store takes it over
+    and fences this holder, so all later writes of the holder are rejected. A process that cannot renew its
+    lease in time gives up before the lease ends.
 
-    After a StoreError the outcome of the last commit is unknown: the store can only be closed, and opened
-    again, which reads what the database has.
+    After a StoreError the outcome of the last commit is unknown. The store can then only be closed. Opening
+    it again reads the content of the database.
 
     Args:
-        dsn: the database, as libpq takes it: `postgresql://user@host/database`. The tables are in its schema
-            `kalshi_fix`, and are created if they are missing.
+        dsn: the database in a form accepted by libpq, such as `postgresql://user@host/database`. The tables
+            are in its schema `kalshi_fix`, and are created if they are missing.
         owner: the account and session of the sequence numbers.
-        failover: "none": no other server takes the database's place; "synchronous": a synchronous replica
-            may, which needs `synchronous_standby_names` on the server.
+        failover: which server may continue after a failure. "none": only the same server with the same disk;
+            "synchronous": also a synchronous replica, which needs `synchronous_standby_names` on the server.
         lease: seconds after which another process may take over.
-        max_age: messages older than this are deleted, relative to the newest.
-        max_messages: beyond this number the oldest messages are deleted.
-        max_bytes: beyond this many bytes of messages the oldest are deleted.
+        max_age: messages that are older than the newest message by more than this are deleted.
+        max_messages: maximum number of kept messages; the oldest are deleted.
+        max_bytes: maximum total size of the kept messages; the oldest are deleted.
         max_rows: maximum number of rows of the user (`row`).
-        max_row_bytes: maximum number of bytes of their keys and texts.
+        max_row_bytes: maximum total size of their keys and texts, in bytes.
 
     Raises:
         StoreInUseError: another process holds the lease.
-        KeyChangedError: it is missing, and the database has one of another key of the account.
-        StoreError: it belongs to another owner, is damaged, or cannot be read or written; or the server may
-            lose commits, because `fsync` or `full_page_writes` is off.
+        KeyChangedError: the store is missing, and the database has a store of another key that may be the
+            intended one.
+        StoreError: the store belongs to another owner, is damaged, or cannot be read or written; or the
+            server may lose commits, because `fsync` or `full_page_writes` is off.
         ConfigurationError: an option is invalid.
     """
 
@@ -93,7 +96,7 @@ class PostgresStore(DurableStore):
             self._database = Database(dsn, owner, failover, lease, place)
             self._lease.start(since)
             try:
-                if (took := now() - since) > lease / 2:  # such as a commit that waited for a replica
+                if (took := now() - since) > lease / 2:  # for example because a commit waited for a replica
                     raise StoreUnavailableError(
                         f"{place} answered after {took:.1f} s, too late to keep a lease of {lease:g} s"
                     )
@@ -126,7 +129,7 @@ class PostgresStore(DurableStore):
         """The last ticket of `begin_commit` whose changes are in the database.
 
         Raises:
-            StoreError: they could not be written, or the lease was lost.
+            StoreError: the changes could not be written, or the lease was lost.
         """
         self._lease.check()
         return super().durable
@@ -137,7 +140,7 @@ class PostgresStore(DurableStore):
         return self._kept.oldest_kept
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
-        """Use up `seq_num` (the value of `next_outgoing`), and keep the message unless it is None."""
+        """Increase `next_outgoing`, which must equal `seq_num`, and keep the message unless it is None."""
         super().record_sent(seq_num, message)
         self._kept.record_sent(seq_num, message)
 
@@ -147,9 +150,9 @@ class PostgresStore(DurableStore):
         self._kept.reset()
 
     def renumber(self, next_outgoing: int, next_incoming: int) -> None:
-        """Set both numbers, regardless of the previous ones. If the outgoing number changes, all messages are
-        deleted. Only for a user who knows that the peer expects these numbers, and while no session uses the
-        store.
+        """Set both numbers, regardless of their previous values. If the outgoing number changes, all messages
+        are deleted. Use this only if you know that the peer expects these numbers, and while no session uses
+        the store.
 
         Raises:
             ValueError: a number is below 1, or too large for a store.
@@ -160,7 +163,7 @@ class PostgresStore(DurableStore):
             self._kept.renumber(next_outgoing, next_incoming)
 
     def record_request(self, request: OpenRequest) -> None:
-        """Keep a request with an unknown outcome; one with the same `key` is replaced."""
+        """Keep a request whose outcome is unknown. It replaces a request with the same `key`."""
         super().record_request(request)
         self._kept.record_request(request)
 
@@ -172,8 +175,10 @@ class PostgresStore(DurableStore):
             del self._ids[next(iter(self._ids))]
 
     def sent_request(self, request_id: str) -> SentRequest | None:
-        """Return the last request sent with this id, whether it is answered or not. Ids are kept through
-        resets, up to `max_messages` of them; those older than `max_age` may be missing."""
+        """Return the last request sent with this id, whether it was answered or not; None if there is none. A
+        reset does not delete ids. At most `max_messages` ids are kept, and ids older than `max_age` may be
+        missing.
+        """
         self._check_usable()
         return self._ids.get(request_id)
 
@@ -204,12 +209,12 @@ class PostgresStore(DurableStore):
         return {key: len(key.encode()) + len(text) for key, text in self._rows.items()}
 
     def row(self, key: str) -> str | None:
-        """Return the text of a row; None if there is none."""
+        """Return the text of a row; None if there is no such row."""
         self._check_usable()
         return self._rows.get(key)
 
     def record_rows(self, rows: Mapping[str, str | None]) -> None:
-        """Store texts by key, and delete rows whose text is None, with the next commit."""
+        """Store these texts by key with the next commit, and delete the rows whose text is None."""
         super().record_rows(rows)
         for key, text in rows.items():
             if text is None:
@@ -227,7 +232,7 @@ class PostgresStore(DurableStore):
         self._lease.renewed(since)
 
     def _renew(self) -> None:
-        """Renew the lease with the next commit. One that hangs thereby keeps the lease from being renewed."""
+        """Renew the lease with the next commit. A commit that hangs therefore also prevents the renewal."""
         if self._commits.error is None:
             self._commits.add(Pending())
 
@@ -238,7 +243,7 @@ class PostgresStore(DurableStore):
 
     def _release(self) -> None:
         self._lease.close()
-        # A lease that cannot be ended, because the server does not answer, ends by itself.
+        # If the server does not answer, the lease is not ended and expires.
         releasing = threading.Thread(target=self._database.release, daemon=True)
         releasing.start()
         releasing.join(CLOSING)

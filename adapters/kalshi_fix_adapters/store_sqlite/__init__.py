@@ -1,9 +1,14 @@
 """A message store that survives the process: one SQLite file for each account and session.
 
-Modules: `folder` opens the stores of a folder; `owner` names the file of an owner; `keys` moves stores to
-another API key; `lock` limits a file to one process at a time; `tables` has the tables and creates a file;
-`failures` converts errors into sentences; `store` is the store itself; `summary` inspects a file, also while
-in use.
+Modules:
+- `folder`: the stores of a folder
+- `store`: the store itself
+- `owner`: the file name for an owner
+- `keys`: moving a store to another API key
+- `lock`: one process at a time for each file
+- `tables`: the tables, and the creation of a file
+- `failures`: error texts with remedies
+- `summary`: the inspection of a file, which may be in use
 """
 
 from kalshi_fix_adapters.store_sqlite.folder import SqliteFolder

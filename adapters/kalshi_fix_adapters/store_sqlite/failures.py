@@ -1,4 +1,4 @@
-"""Errors of a file, as a sentence with the remedy."""
+"""Error texts for a store file, each with a remedy."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _WORDS = {
 
 FileError = sqlite3.Error | OSError | UnicodeDecodeError | DamagedRowError
 FILE_ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError, DamagedRowError)
-"""Exceptions of file access; SQLite causes UnicodeDecodeError when it reports a damaged name."""
+"""Exceptions raised by file access. UnicodeDecodeError occurs when SQLite reports a damaged name."""
 
 
 def explain(path: Path, error: FileError) -> StoreError:

@@ -1,4 +1,4 @@
-"""The open file: its queries, and the single transaction that writes."""
+"""The open file of a store: its queries, and the transaction that writes a commit."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
 
 _LOG_LIMIT = 4 * 1024 * 1024
-"""Bytes of the write-ahead log beyond which it is merged into the file, and begins again."""
+"""Size in bytes beyond which the write-ahead log is merged into the file and restarted."""
 _AT_ONCE = 64
-"""Number of messages read at once for a resend."""
+"""Maximum number of messages that one query reads for a resend."""
 
 _MESSAGES = """
     SELECT seq_num, sent_at, frame, check_sum FROM sent WHERE seq_num BETWEEN ? AND ? ORDER BY seq_num LIMIT ?
@@ -71,14 +71,14 @@ _NUMBERS = """
 
 
 class StoreFile:
-    """A store's database, opened for its owner, and created if it is missing.
+    """The SQLite database of a store, opened for its owner, and created if it is missing.
 
-    With `wait_for_disk`, commits that must survive a loss of power wait for the disk. Without it, only those
-    do that merge the log into the file (`may_wait`).
+    With `wait_for_disk`, every commit that must survive a loss of power waits for the disk. Otherwise only
+    commits that merge the log into the file wait (`may_wait`).
 
     Raises:
-        StoreError: it belongs to another owner, is not a store, or cannot be created.
-        sqlite3.Error: it cannot be read, as from every method.
+        StoreError: the file belongs to another owner, is not a store, or cannot be created.
+        sqlite3.Error: the file cannot be read. Every method may raise this.
     """
 
     def __init__(
@@ -94,7 +94,9 @@ class StoreFile:
         self._owner = owner
         mark = read_mark(path)
         self._database = tables.connect(path, "rw", connection_class)
-        """Only for `write`, which may take as long as the disk; all reads have a connection of their own."""
+        """The connection for `write`, which may wait for the disk. Reads use `_reader`, so they do not
+        wait.
+        """
         try:
             self.numbers: Numbers
             found, self.numbers = tables.read_session(path, self._database)
@@ -110,24 +112,25 @@ class StoreFile:
             if wait_for_disk:
                 self._database.execute(f"PRAGMA journal_size_limit = {_LOG_LIMIT}")
             else:
-                # SQLite would merge the log within any commit; `write` does it instead, when `may_wait` is
-                # set. With a limit of 0, a log that begins again is truncated to its contents, which `write`
-                # measures.
+                # SQLite could merge the log in any commit; instead, `write` merges it when `may_wait` is set.
+                # With a limit of 0, a restarted log is truncated to its content, so that `write` can measure
+                # it.
                 self._database.execute("PRAGMA wal_autocheckpoint = 0")
                 self._database.execute("PRAGMA journal_size_limit = 0")
             if self._database.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
                 raise StoreError(f"{path} cannot have a write-ahead log: put it on a disk of this machine")
             rows = self._database.execute(_KEPT_BYTES, (self.numbers.oldest_kept,))
             self.kept_bytes: int = rows.fetchone()[0]
-            """Size of the kept messages in bytes when it was opened."""
+            """Total size of the kept messages in bytes when the file was opened."""
             self._mark = Mark(path)
             if changed:
-                # Before the transaction, as in `write`: the new numbers may be lower.
+                # The mark is cleared before the transaction, as in `write`, because the new numbers may be
+                # lower.
                 self._mark.clear()
                 self.numbers = tables.change_key(self._database, owner)
                 self.kept_bytes = 0
             self.row_sizes: dict[str, int] = dict(self._database.execute(_ROW_SIZES))
-            """Bytes of the user's rows by key, as of the last commit."""
+            """Sizes of the user's rows in bytes, by key, as of the last commit."""
             self._reader = tables.connect(path, "ro", connection_class)
         except BaseException:
             self._database.close()
@@ -137,14 +140,15 @@ class StoreFile:
         self._wait_for_disk = wait_for_disk
         self._log_limit = _LOG_LIMIT
         self.may_wait: bool = True
-        """Whether the next `write` may wait for the disk: always, or because the log begins, whose header
-        SQLite writes through to the disk."""
+        """Whether the next `write` may wait for the disk. With `wait_for_disk` this is always True; otherwise
+        when the log must be merged, or is new, because SQLite flushes the header of a new log to the disk.
+        """
         self._row = numbers_row(owner, self.numbers)
-        """The numbers in the file, as this store read or wrote them last."""
+        """The row of numbers that this store last read from or wrote to the file."""
         self._waits_for_disk: bool | None = None
 
     def messages(self, begin: int, end: int) -> list[StoredMessage]:
-        """Return the first messages from `begin` to `end` inclusive, in order."""
+        """Return up to `_AT_ONCE` messages, the first from `begin` to `end` inclusive, in order."""
         rows = self._reader.execute(_MESSAGES, (begin, end, _AT_ONCE))
         return [message_of(row) for row in rows.fetchall()]
 
@@ -165,24 +169,25 @@ class StoreFile:
         """Write the recorded changes and delete expired messages, in one transaction.
 
         Raises:
-            StoreError: another program has written to the file; it was left unchanged.
+            StoreError: another program has written to the file. This method has left the file unchanged.
         """
         database, kept = self._database, self.numbers
         wait_for_disk = self._wait_for_disk and pending.must_be_durable
         if self.may_wait and not self._wait_for_disk:
             database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         numbers = attrs.evolve(pending.numbers or kept, oldest_kept=kept.oldest_kept, kept=kept.kept)
-        # Before the transaction: if the process died in between, a note with the old, higher numbers would
-        # make the new ones look like damage.
+        # The mark is cleared before the transaction. Otherwise, if the process died after the transaction, a
+        # mark with the old, higher numbers would make the file look damaged.
         if pending.renumbered:
             self._mark.clear()
         if wait_for_disk is not self._waits_for_disk:
-            # Only between transactions; it holds for those that follow.
+            # SQLite accepts this setting only between transactions. It applies to all later transactions.
             database.execute(f"PRAGMA synchronous = {'FULL' if wait_for_disk else 'NORMAL'}")
             self._waits_for_disk = wait_for_disk
-        # An exception below needs no ROLLBACK: the store can only be closed then, which rolls back.
+        # After an exception below, no ROLLBACK is needed: the store can then only be closed, which rolls
+        # back.
         database.execute("BEGIN IMMEDIATE")
-        # Deletes the messages sent before the reset; those sent after it are inserted below.
+        # Delete the messages sent before the reset; the messages sent after it are inserted below.
         if pending.restarts_at is not None:
             numbers.oldest_kept, numbers.kept = pending.restarts_at, 0
             retention.restart()
@@ -221,16 +226,16 @@ class StoreFile:
         database.execute("COMMIT")
         self._row, self.numbers = row, numbers
         if not self._wait_for_disk:
-            # Another program that reads the file may keep the log from being merged: then the next commit
-            # tries it again.
+            # Another program that reads the file may prevent a merge of the log. In this case the next commit
+            # tries again.
             self.may_wait = self._log.stat().st_size > self._log_limit
         pending.resize(self.row_sizes)
-        # After the commit: a note that was ahead of the file when the process died would make it look
-        # damaged.
+        # The mark is written after the commit. If the process died before the commit, a newer mark would make
+        # the file look damaged.
         self._mark.note(numbers, durable=wait_for_disk)
 
     def _sizes(self, begin: int, count: int) -> sqlite3.Cursor:
-        """Return number, time and size of the first messages from `begin`."""
+        """Return number, time and size of the first `count` messages from `begin`."""
         return self._database.execute(_SIZES, (begin, count))
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A folder of stores, a file for each owner."""
+"""A folder with one store file for each owner."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class SqliteFolder:
     """A `StoreFactory` for the files of a folder.
 
     Attributes:
-        folder: The folder; it is created with the first store.
+        folder: The folder, which is created with the first store.
         sync: The durability of the stores, see `SqliteStore`.
     """
 
@@ -31,20 +31,20 @@ class SqliteFolder:
         return str(self.folder)
 
     def open(self, owner: StoreOwner) -> SqliteStore:
-        """Open an owner's store, and create it if it is missing.
+        """Open an owner's store; create it if it does not exist.
 
         Raises:
-            StoreError: it cannot be used.
-            KeyChangedError: it is missing, and the folder has one of another key of the account.
+            StoreError: the store cannot be used.
+            KeyChangedError: the store is missing, but another store of the folder may be the intended one.
         """
         return SqliteStore(find_store(self.folder, owner), owner=owner, sync=self.sync)
 
     def read(self, owner: StoreOwner) -> StoreSummary | None:
-        """Return the content of an owner's store without opening it; None if it is missing.
+        """Return the content of an owner's store without opening it; None if there is no such store.
 
         Raises:
-            StoreError: it cannot be read.
-            KeyChangedError: it is missing, and the folder has one of another key of the account.
+            StoreError: the store cannot be read.
+            KeyChangedError: the store is missing, but another store of the folder may be the intended one.
         """
         path = find_store(self.folder, owner)
         return read_summary(path) if path.exists() else None
@@ -57,12 +57,14 @@ class SqliteFolder:
         """Return the content of a file, as `read_summary` does.
 
         Raises:
-            StoreError: it cannot be read.
+            StoreError: the store cannot be read.
         """
         return read_summary(self.folder / name, rows=rows, working=working)
 
     def migrate(self, name: str, *, key_id: str | None = None, account: str | None = None) -> str:
-        """Move a file to another key, or to a named account, as `migrate_store` does; return its new name."""
+        """Move a store to another API key, or to a named account, as `migrate_store` does; return its new
+        name.
+        """
         return migrate_store(self.folder / name, key_id=key_id, account=account).name
 
 

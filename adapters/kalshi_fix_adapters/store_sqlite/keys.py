@@ -22,11 +22,11 @@ from kalshi_fix_sansio.errors import StoreError
 
 
 def find_store(folder: str | Path, owner: StoreOwner) -> Path:
-    """Return the path of this owner's store in a folder, whether it exists or will be created.
+    """Return the path of this owner's store in a folder. The store need not exist.
 
     Raises:
-        KeyChangedError: it is missing, and the folder has a store that may be meant: of another key or, for a
-            named account, of this key.
+        KeyChangedError: the store is missing, and the folder has one that may be the intended one: a store of
+            another key or, for a named account, of this key.
     """
     path = store_path(folder, owner)
     if path.exists():
@@ -44,16 +44,16 @@ def find_store(folder: str | Path, owner: StoreOwner) -> Path:
 
 
 def migrate_store(store: str | Path, *, key_id: str | None = None, account: str | None = None) -> Path:
-    """Move a store to another key, or to a named account; return its new path.
+    """Move a store to another API key, or to a named account; return its new path.
 
-    The user's rows and the open requests are kept. For another key the sequence numbers start at 1, or
-    continue from that key's last numbers in this store, and the requests become uncertain; for an account the
-    numbers are unchanged. The file is changed in one transaction and then renamed. After an interruption in
-    between, no client opens the file, and repeating the call completes it.
+    The user's rows and the open requests are kept. After a move to another key the sequence numbers start at
+    1, or continue from the last numbers of this key in the store, and the open requests become uncertain. A
+    move to an account changes no numbers. The file is changed in one transaction and then renamed. If the
+    call is interrupted between the two steps, no client opens the file, and a second call completes the move.
 
     Raises:
         ConfigurationError: neither a key nor an account is given, or both.
-        StoreError: the store is missing, in use, damaged or cannot be written, or the new one exists.
+        StoreError: the store is missing, in use, damaged or cannot be written, or the new file exists.
     """
     old = Path(store).resolve()
     owner = moved(read_summary(old).owner, key_id=key_id, account=account)
@@ -81,11 +81,13 @@ def _change(path: Path, database: sqlite3.Connection, owner: StoreOwner) -> None
     found, _ = tables.read_session(path, database)
     tables.check_rows(database)
     if found.sender_comp_id != owner.sender_comp_id:
-        # Before the transaction, as in `StoreFile.write`: the new numbers may be lower.
+        # The mark is cleared before the transaction, as in `StoreFile.write`, because the new numbers may be
+        # lower.
         with contextlib.closing(Mark(path)) as mark:
             mark.clear()
         tables.change_key(database, owner)
-    # The WAL must be empty before the rename, because its name is derived from the file's.
+    # The write-ahead log must be empty before the rename, because SQLite derives its name from the name of
+    # the file.
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 

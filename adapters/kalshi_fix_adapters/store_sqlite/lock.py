@@ -1,6 +1,6 @@
-"""A lock file next to the store, so only one process at a time uses it.
+"""A lock file next to the store, which only one process at a time can hold.
 
-The operating system releases the lock when the process ends for any reason. SQLite's own locks are not
+The operating system releases the lock when the process ends for any reason. The locks of SQLite are not
 sufficient: they let two programs write in turn, and they are released when the same process closes any other
 handle of the file.
 """
@@ -19,7 +19,7 @@ from kalshi_fix_sansio.errors import StoreError
 if sys.platform == "win32":
     import msvcrt
 
-    # Other processes cannot read a locked byte, so it is after the text.
+    # Other processes cannot read a locked byte, so the locked byte is behind the text.
     _LOCKED_BYTE = 1 << 30
 
     def _take(descriptor: int) -> None:
@@ -36,8 +36,8 @@ else:
     import fcntl
 
     def _take(descriptor: int) -> None:
-        # Not `lockf`, whose locks belong to the process: a second store in this process could acquire it,
-        # too, and closing any handle of the file would release it.
+        # `lockf` is not suitable, because its locks belong to the process: a second store in this process
+        # could acquire the same lock, and closing any handle of the file would release it.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _give_back(descriptor: int) -> None:
@@ -50,7 +50,7 @@ class FileLock:
     """Holds the lock of a store until `release`; any thread may release it.
 
     Raises:
-        StoreInUseError: another store has it, in this process or in another.
+        StoreInUseError: another store object has the lock, in this process or in another.
         StoreError: the file cannot be opened.
     """
 
@@ -58,10 +58,10 @@ class FileLock:
         self.path: Path = store.with_name(store.name + ".lock")
         self._open(store)
         while not self._is_named():
-            # Removed or replaced between opening and locking.
+            # The file was removed or replaced between opening and locking.
             self._file.close()
             self._open(store)
-        # The holder is noted only for the error text of other processes, so a full disk is ignored.
+        # The process id is only needed for the error text in other processes, so a failed write is ignored.
         with contextlib.suppress(OSError):
             self._file.truncate(0)
             self._file.write(b"%d\n" % os.getpid())
@@ -88,7 +88,7 @@ class FileLock:
             ) from None
 
     def _is_named(self) -> bool:
-        """Return whether the locked file is still the one at the path."""
+        """Return whether the path still names the locked file."""
         try:
             return os.path.samestat(self.path.stat(), os.fstat(self._file.fileno()))
         except FileNotFoundError:
@@ -98,7 +98,7 @@ class FileLock:
         """Check that the lock still excludes other processes.
 
         Raises:
-            StoreError: the file was removed or replaced, so that another process may have locked a new one.
+            StoreError: the lock file was removed or replaced, so another process may have locked a new file.
             OSError: the folder cannot be read.
         """
         if not self._is_named():
@@ -109,13 +109,14 @@ class FileLock:
 
     def release(self) -> None:
         """Release the lock."""
-        # Explicitly, because a child that is being started may still have a copy of the descriptor. The file
-        # is not removed: otherwise one process could lock the old file, and another one a new file.
+        # The lock is released explicitly, because a child process that is being started may still have a copy
+        # of the descriptor. The file is not removed. Otherwise one process could lock the old file, and
+        # another process a new file.
         _give_back(self._file.fileno())
         self.forget()
 
     def forget(self) -> None:
-        """Close this process's handle of a lock that another process holds on."""
+        """Close the handle in this process, without releasing the lock for its parent."""
         _held.discard(self)
         self._file.close()
 
@@ -135,7 +136,9 @@ _held: weakref.WeakSet[FileLock] = weakref.WeakSet()
 
 
 def _forget_all() -> None:
-    """A forked child gives up its copies, or its parent's death would not release the locks."""
+    """Close the copies of the locks in a forked child. Otherwise the locks would remain after the end of the
+    parent.
+    """
     for lock in list(_held):
         lock.forget()
 

@@ -1,10 +1,11 @@
-"""The progress of a store, noted in a file next to it, because SQLite treats a damaged log as a truncated
-one.
+"""The mark: a file next to a store with the numbers that the store has reached. It detects lost commits,
+because SQLite treats a damaged log as a truncated log.
 
-Each frame of the write-ahead log has a checksum. At the first wrong one SQLite stops reading and drops the
-rest, which is correct after a loss of power and wrong after a flipped bit: committed numbers would be used
-again. The note survives the process as the log does, so a store that is behind it is damaged, or an older
-copy. The commits that a loss of power may revert are noted separately.
+Each frame of the write-ahead log has a checksum. At the first wrong checksum SQLite stops reading and drops
+the rest. This is correct after a loss of power, but not after a flipped bit: committed numbers would be used
+again. The mark survives the end of the process as the log does, so a store with lower numbers than its mark
+is damaged, or an older copy. The mark also contains the numbers of the last commit that survives a loss of
+power.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from kalshi_fix_adapters.stores.rows import Numbers
 from kalshi_fix_sansio.errors import StoreError
 
 _SIZE = 160
-"""Size of a note in bytes. All have the same size, so overwriting one needs no disk space."""
+"""Size of a mark in bytes. All marks have the same size, so overwriting needs no disk space."""
 _NONE = b"\n" * _SIZE
 
 
@@ -33,17 +34,17 @@ class Reached:
     incoming: int = 0
 
     def is_ahead_of(self, numbers: Numbers) -> bool:
-        """Return whether a store with these numbers lacks commits."""
+        """Return whether a store with these numbers lacks commits that were recorded here."""
         return numbers.next_outgoing < self.outgoing or numbers.next_incoming < self.incoming
 
 
 def mark_path(store: Path) -> Path:
-    """Return the path of the note about a store."""
+    """Return the path of the mark of a store."""
     return store.with_name(store.name + ".mark")
 
 
 class Mark:
-    """The note next to an open store."""
+    """The mark of an open store."""
 
     def __init__(self, store: Path) -> None:
         self._path = mark_path(store)
@@ -52,10 +53,10 @@ class Mark:
         self._file: int | None = None
 
     def clear(self) -> None:
-        """Record that the numbers will be reset or set, before they are.
+        """Delete the recorded numbers, before the numbers of the store are reset or set.
 
         Raises:
-            OSError: it cannot be written; an old note would make the store look damaged.
+            OSError: the mark cannot be cleared. An old mark would make the store look damaged.
         """
         self._durable = Reached()
         descriptor = self._open()
@@ -71,8 +72,9 @@ class Mark:
         durable_numbers = f"{self._durable.outgoing} {self._durable.incoming}"
         text = f"{self._boot or '-'} {reached.outgoing} {reached.incoming} {durable_numbers}"
         data = f"{text} {zlib.crc32(text.encode())}".encode().ljust(_SIZE)
-        # The commit is safe without a note, and an older note is behind the store, which is harmless. So this
-        # does not wait for the disk either; a note that a loss of power tears is taken for none.
+        # The commit is safe without a mark, and a mark with lower numbers than the store is harmless. So
+        # errors are ignored, and this method does not wait for the disk. A mark that is half written after a
+        # loss of power is ignored.
         with contextlib.suppress(OSError):
             descriptor = self._open()
             os.lseek(descriptor, 0, os.SEEK_SET)
@@ -92,14 +94,14 @@ class Mark:
 
 
 def check_mark(store: Path, mark: bytes | None, numbers: Numbers) -> None:
-    """Compare a store with the note about it (`read_mark`), which was read before the store was.
+    """Compare the numbers of a store with its mark (`read_mark`), which must be read before the store.
 
     Raises:
         StoreError: the store has lost commits.
     """
     boot, reached, durable = _parsed(mark)
-    # Commits that were not synced to the disk are guaranteed only while the system stays up. After a restart
-    # of the system the store is compared with the synced ones.
+    # Commits that were not synced to the disk may be lost when the system restarts. After a restart, the
+    # store is compared only with the synced commits.
     known = reached if boot and boot == _boot_id() else durable
     if known.is_ahead_of(numbers):
         raise StoreError(
@@ -110,7 +112,7 @@ def check_mark(store: Path, mark: bytes | None, numbers: Numbers) -> None:
 
 
 def read_mark(store: Path) -> bytes | None:
-    """Return the note about a store unparsed; None without a note, which is not an error."""
+    """Return the bytes of the mark of a store; None if there is no mark, which is not an error."""
     try:
         with mark_path(store).open("rb") as file:
             return file.read(_SIZE)
@@ -119,7 +121,9 @@ def read_mark(store: Path) -> bytes | None:
 
 
 def _parsed(mark: bytes | None) -> tuple[str, Reached, Reached]:
-    """Return the boot id for which the note is valid, the progress, and the progress synced to the disk."""
+    """Return the boot id for which the mark is valid, the numbers reached, and the numbers synced to the
+    disk.
+    """
     parts = (mark or b"").decode("latin-1").split()
     if len(parts) == 6 and parts[-1] == str(zlib.crc32(" ".join(parts[:-1]).encode())):
         outgoing, incoming, durable_outgoing, durable_incoming = map(int, parts[1:-1])

@@ -1,4 +1,4 @@
-"""The name of an owner's file."""
+"""The file name of an owner's store."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ def store_path(folder: str | Path, owner: StoreOwner) -> Path:
 
 
 def other_stores(folder: str | Path, owner: StoreOwner) -> list[Path]:
-    """Return the stores of a folder that have this owner's environment, product and session type, and
-    another name; the most recently written one first."""
+    """Return the stores of a folder with this owner's environment, product and session type but another name,
+    the most recently written first.
+    """
     name = store_path(folder, owner).name
     environment, product, _, session, _ = name.split("-")
     found = [
@@ -26,6 +27,6 @@ def other_stores(folder: str | Path, owner: StoreOwner) -> list[Path]:
 
 
 def _written(store: Path) -> float:
-    """Return when a store was last written: its log may be newer than the file."""
+    """Return the time at which a store was last written. Its log may be newer than the file."""
     files = (store, store.with_name(f"{store.name}-wal"), store.with_name(f"{store.name}.mark"))
     return max((path.stat().st_mtime for path in files if path.exists()), default=0.0)

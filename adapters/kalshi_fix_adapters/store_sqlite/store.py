@@ -1,4 +1,4 @@
-"""The store of a session in a SQLite file."""
+"""A store in a SQLite file for one session."""
 
 from __future__ import annotations
 
@@ -24,36 +24,37 @@ from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import MAX_KEPT_BYTES, StoredMessage
 
 Sync = Literal["full", "normal"]
-"""Durability of a commit: "full" survives a loss of power, "normal" a crash of the process."""
+"""Durability of a commit: "full" survives a loss of power, "normal" only a crash of the process."""
 
 
 class SqliteStore(DurableStore):
     """A `MessageStore` in a file: one account on one session, one process at a time.
 
     Changes are kept in memory until `begin_commit`. With `sync="full"` a thread of the store writes them as
-    one transaction; all that is recorded meanwhile shares the next one, and so one wait for the disk. With
-    `sync="normal"` most are durable when `begin_commit` returns; the thread writes those that begin a new
-    log, which waits for the disk. Incoming numbers are committed at once
-    unless other changes await a commit. Different threads may use the store one after the other, but not at
-    the same time, and not in a forked child.
+    one transaction. Changes recorded during this transaction are combined in the next one, and so share one
+    wait for the disk. With `sync="normal"` most changes are durable when `begin_commit` returns; the thread
+    writes only commits that begin a new log, which waits for the disk. Incoming numbers are committed at
+    once, unless other changes await a commit. Different threads may use the store one after the other, but
+    not at the same time. A forked child must not use the store.
 
-    After a StoreError the store can only be closed, and the file opened again.
+    After a StoreError the store can only be closed. Then the file can be opened again.
 
     Args:
-        path: the file; it and its folder are created if missing, readable by this user only.
-            `store_path` returns one for each owner.
+        path: the file. A missing file or folder is created, readable by this user only. `store_path` returns
+            a separate path for each owner.
         owner: the account and session of the sequence numbers.
-        sync: "full": a commit is durable once it is on the disk, so not even a loss of power causes a
-            number to be used twice. "normal": once it was passed to the operating system, which survives a
-            crash of the process; a loss of power may revert the last commits.
-        max_age: messages older than this are deleted, except the newest.
-        max_messages: beyond this number the oldest messages are deleted.
-        max_bytes: beyond this many bytes of messages the oldest are deleted.
+        sync: when a commit is durable. "full": once it is on the disk, so a number is never used twice, not
+            even after a loss of power. "normal": once it was passed to the operating system. Such a commit
+            survives a crash of the process, but a loss of power may revert the last commits.
+        max_age: messages that are older than the newest message by more than this are deleted.
+        max_messages: maximum number of kept messages; the oldest are deleted.
+        max_bytes: maximum total size of the kept messages; the oldest are deleted.
         max_rows: maximum number of rows of the user (`row`).
-        max_row_bytes: maximum number of bytes of their keys and texts.
+        max_row_bytes: maximum total size of their keys and texts, in bytes.
 
     Raises:
-        StoreError: the file is in use, of another owner, of another kind, damaged, or cannot be written.
+        StoreError: the file is in use, belongs to another owner, is not a store, is damaged, or cannot be
+            written.
         ConfigurationError: `sync` or a limit is invalid.
     """
 
@@ -98,7 +99,7 @@ class SqliteStore(DurableStore):
                 raise explain(self._path, error) from error
             raise
         self._numbers = attrs.evolve(self._file.numbers)
-        # Those of the kept messages are `_file`'s.
+        # `oldest_kept` and `kept` of these numbers are not used: the values of `_file.numbers` are.
         self._retention = Retention(max_age, max_messages, max_bytes, self._file.kept_bytes)
 
     @property
@@ -108,13 +109,15 @@ class SqliteStore(DurableStore):
 
     @property
     def oldest_kept(self) -> int:
-        """The lowest number whose sent message is known; messages are deleted at a commit."""
+        """The lowest number whose sent message is known. Messages are deleted during commits."""
         restarts_at = self._unwritten().restarts_at
         return self._file.numbers.oldest_kept if restarts_at is None else restarts_at
 
     def sent_request(self, request_id: str) -> SentRequest | None:
-        """Return the last request sent with this id, whether it is answered or not. Ids are kept through
-        resets and changes of the key, for `max_age` and up to `max_messages` of them (and 256 more)."""
+        """Return the last request sent with this id, whether it was answered or not; None if there is none. A
+        reset or a change of the key does not delete ids. They are kept for `max_age`, and up to
+        `max_messages` of them (sometimes 256 more).
+        """
         self._check_usable()
         pending = self._unwritten()
         if request_id in pending.sent_requests:
@@ -157,7 +160,7 @@ class SqliteStore(DurableStore):
         return sizes
 
     def row(self, key: str) -> str | None:
-        """Return the text of a row; None if there is none."""
+        """Return the text of a row; None if there is no such row."""
         self._check_usable()
         pending = self._unwritten()
         if key in pending.rows:
@@ -172,7 +175,9 @@ class SqliteStore(DurableStore):
         return self._file.may_wait
 
     def _write(self, pending: Pending) -> None:
-        """Write changes to the file, in the thread for commits unless it waits for no disk."""
+        """Write changes to the file: in the thread for commits or, if the write does not wait for the disk,
+        in the caller's.
+        """
         try:
             self._lock.check()
             self._file.write(pending, self._retention)
@@ -186,7 +191,8 @@ class SqliteStore(DurableStore):
     def _unwritten(self) -> Pending:
         """Return all changes that may not be in the file.
 
-        Called before the file is read: a commit that completes in between is found in both.
+        Call this before reading the file: a commit that completes in between is then found in both. In the
+        other order it could be missed.
         """
         found = Pending()
         for each in (*self._commits.waiting(), self._pending):
@@ -194,7 +200,9 @@ class SqliteStore(DurableStore):
         return found
 
     def _some_between(self, begin: int, end: int) -> list[StoredMessage]:
-        """Return the first messages from `begin` to `end` inclusive; none if there are none."""
+        """Return some messages from `begin` to `end` inclusive, starting with the first; an empty list if
+        there are none.
+        """
         self._check_usable()
         begin, end = max(begin, self.oldest_kept), min(end, self._numbers.next_outgoing - 1)
         if begin > end:

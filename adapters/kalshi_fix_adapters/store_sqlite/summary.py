@@ -1,4 +1,4 @@
-"""Inspection of a store's file by another program, even while a session has it open."""
+"""Inspection of a store's file, even while a session of another process has it open."""
 
 from __future__ import annotations
 
@@ -19,21 +19,23 @@ _KEPT = "SELECT seq_num, sent_at, frame, check_sum FROM sent WHERE seq_num >= ? 
 _SIZES = "SELECT COUNT(*), IFNULL(SUM(LENGTH(CAST(key AS BLOB)) + LENGTH(value)), 0) FROM journal"
 _LAST = "SELECT key, value, check_sum FROM journal ORDER BY key DESC LIMIT ?"
 _STEPS: Final = 1_000_000
-"""Instructions of SQLite's virtual machine between two calls of `working`: some hundredths of a second."""
+"""Instructions of SQLite's virtual machine between two calls of `working`; they take some hundredths of a
+second.
+"""
 
 
 def read_summary(
     path: str | Path, *, rows: int = 0, working: Callable[[], None] | None = None
 ) -> StoreSummary:
-    """Read the content of a store, and check the whole file.
+    """Read the content of a store, and check the whole file for damage.
 
-    The session that has it open is not affected, and the file is not written to.
+    A session that has the file open is not affected, and the file is not changed.
 
     Args:
         path: the file.
         rows: the number of the user's rows to read.
-        working: called repeatedly while the file is read and checked, which takes seconds for a large one. It
-            must not raise.
+        working: called repeatedly while the file is read and checked, which takes seconds for a large file.
+            It must not raise exceptions.
 
     Raises:
         StoreError: the file does not exist, is not a store, is damaged, or cannot be read.
@@ -44,7 +46,7 @@ def read_summary(
     try:
         mark = read_mark(path)
         with contextlib.closing(connect(path, "ro")) as database:
-            # One transaction, so all of it is as of the same commit.
+            # One transaction, so that all queries see the same commit.
             database.execute("BEGIN")
             if working is not None:
                 database.set_progress_handler(working, _STEPS)
@@ -58,7 +60,7 @@ def read_summary(
 
 def _read(path: Path, mark: bytes | None, database: sqlite3.Connection, rows: int) -> StoreSummary:
     owner, numbers = read_session(path, database)
-    if read_mark(path) == mark:  # otherwise another process is writing, perhaps a reset
+    if read_mark(path) == mark:  # otherwise another process is writing to the store
         check_mark(path, mark, numbers)
     [problem] = database.execute("PRAGMA quick_check(1)").fetchone()
     if problem != "ok":

@@ -1,4 +1,4 @@
-"""The file: its tables, the creation of a new one, and the checks of an existing one before use.
+"""The tables of a store file, the creation of a new file, and the checks of an existing file before use.
 
 `user_version` is the version of the layout. A file of any other version is refused and left unchanged,
 because no other version has been released.
@@ -108,18 +108,18 @@ _READ = """
 """
 REPLACE_REQUEST = "INSERT OR REPLACE INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 BUSY_SECONDS = 5.0
-"""Seconds that a commit or an inspection waits for another program that uses the file."""
+"""Maximum number of seconds that a commit or an inspection waits for another program that uses the file."""
 
 
 def create(path: Path, owner: StoreOwner) -> None:
     """Create an empty store.
 
-    It gets its name only when it is complete and on the disk, so an existing file was complete once: an empty
-    one is damaged, not new.
+    The file gets its name only when it is complete and on the disk. So an empty file with this name is not
+    new, but damaged.
 
     Raises:
         StoreError: files of an older store exist.
-        sqlite3.Error, OSError: it cannot be created.
+        sqlite3.Error, OSError: the file cannot be created.
     """
     log = path.with_name(path.name + "-wal")
     if log.exists() and log.stat().st_size:
@@ -127,20 +127,20 @@ def create(path: Path, owner: StoreOwner) -> None:
             f"{path} is missing, but {log.name} next to it is not: restore {path.name}, or move "
             f"{log.name} away too and log on again with a reset"
         )
-    # A note about a file that was moved away does not apply to this one.
+    # The mark of a file that was moved away does not apply to the new file.
     mark_path(path).unlink(missing_ok=True)
     new = path.with_name(path.name + ".new")
     for suffix in ("", "-wal", "-shm"):
         new.with_name(new.name + suffix).unlink(missing_ok=True)
     os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as database:
-        # No other process uses the file before `replace`, and `sync` waits for the disk once.
+        # No other process uses the file before `replace`, and `sync` below waits for the disk.
         database.execute("PRAGMA synchronous = OFF")
         database.execute("PRAGMA journal_mode = WAL")
         database.executescript(_TABLES)
         database.execute(_BEGIN, (*owner_row(owner), *numbers_row(owner, Numbers())))
         database.execute("COMMIT")
-    # Once closed, it has no log, so it is complete without the files next to it.
+    # A closed database has no log, so the file is complete without the files next to it.
     sync(new)
     new.replace(path)
     sync(path.parent)
@@ -149,7 +149,7 @@ def create(path: Path, owner: StoreOwner) -> None:
 def connect(
     path: Path, mode: str, connection_class: type[sqlite3.Connection] = sqlite3.Connection
 ) -> sqlite3.Connection:
-    """Open an existing file; `mode` is SQLite's, rw or ro. Transactions are explicit."""
+    """Open an existing file. `mode` is "rw" or "ro", as defined by SQLite. Transactions are explicit."""
     database = sqlite3.connect(
         f"{path.as_uri()}?mode={mode}",
         uri=True,
@@ -158,7 +158,8 @@ def connect(
         check_same_thread=False,
         timeout=BUSY_SECONDS,
     )
-    # A damaged text is detected by its checksum; SQLite's own error would show the text.
+    # Text that is not UTF-8 is not an error here: its checksum detects the damage. The error of the sqlite3
+    # module would show the text.
     database.text_factory = _text
     return database
 
@@ -167,8 +168,8 @@ def read_session(path: Path, database: sqlite3.Connection) -> tuple[StoreOwner, 
     """Return the owner of the store, and its numbers.
 
     Raises:
-        StoreError: it is another program's database, or has a layout that this version does not know.
-        sqlite3.Error: it is not a database, is damaged, or cannot be read.
+        StoreError: the file belongs to another program, or has a layout that this version does not know.
+        sqlite3.Error: the file is not a database, is damaged, or cannot be read.
     """
     application_id = database.execute("PRAGMA application_id").fetchone()[0]
     version = database.execute("PRAGMA user_version").fetchone()[0]
@@ -191,20 +192,20 @@ def read_requests(database: sqlite3.Connection) -> list[OpenRequest]:
     """Return the open requests, in the order of their keys.
 
     Raises:
-        sqlite3.Error: they are damaged, or cannot be read.
+        sqlite3.Error: the requests are damaged, or cannot be read.
     """
     return list(map(request_of, database.execute(_REQUESTS)))
 
 
 def change_key(database: sqlite3.Connection, owner: StoreOwner) -> Numbers:
-    """Move a store to another key, in one transaction; return its numbers.
+    """Move a store to another API key, in one transaction; return its numbers.
 
-    Sequence numbers and kept messages belong to the key. The numbers of the old key are kept in case it is
-    used again, but its messages are deleted. Open requests become uncertain, because their answers go to the
-    old key. The user's rows are kept.
+    Sequence numbers and kept messages belong to one key. The numbers of the old key are kept in case the key
+    is used again, but its messages are deleted. Open requests become uncertain, because the venue sends their
+    answers to the old key. The user's rows are kept.
 
     Raises:
-        sqlite3.Error: it is damaged, or cannot be written. The file is unchanged.
+        sqlite3.Error: the file is damaged, or cannot be written. It is unchanged.
     """
     old, numbers = session_of(database.execute(_READ).fetchone())
     requests = [attrs.evolve(request, uncertain=True) for request in read_requests(database)]
@@ -224,10 +225,10 @@ def change_key(database: sqlite3.Connection, owner: StoreOwner) -> Numbers:
 
 
 def check_rows(database: sqlite3.Connection) -> None:
-    """Check the user's rows of a store.
+    """Verify the checksums of the user's rows.
 
     Raises:
-        sqlite3.Error: one is damaged, or they cannot be read.
+        sqlite3.Error: a row is damaged, or cannot be read.
     """
     for row in database.execute("SELECT key, value, check_sum FROM journal"):
         journal_text(row)
@@ -238,8 +239,9 @@ def _text(data: bytes) -> str:
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder that only this user can access, and missing parents, so that they survive a loss of
-    power: each new name is on the disk before the folder is used."""
+    """Create a folder and its missing parents, accessible by this user only. They survive a loss of power,
+    because each new name is synced to the disk.
+    """
     missing = [path, *path.parents]
     for each in reversed(missing[: next(n for n, each in enumerate(missing) if each.is_dir())]):
         each.mkdir(mode=0o700, exist_ok=True)
@@ -249,7 +251,7 @@ def make_folder(path: Path) -> None:
 def sync(path: Path) -> None:
     """Wait until a file, or the names in a folder, are on the disk."""
     if path.is_dir() and os.name == "nt":
-        return  # Windows writes names through, and cannot open folders.
+        return  # Windows writes new names to the disk at once, and does not allow a program to open a folder.
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

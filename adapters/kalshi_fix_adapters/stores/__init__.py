@@ -1,11 +1,17 @@
 """The parts that all durable stores share.
 
-Modules: `owner` names the account and session of a store; `summary` is its content for inspection; `commits`
-makes records durable in a thread; `durable` is the store that records for it; `pending` has the recorded but
-unwritten changes; `rows` encodes values, each with a checksum; `sent_requests` are the ids that outlive
-messages; `retention` decides when old messages are deleted; `keys` is for changes of the API key; `lease`
-ends the use of a store that another process may take over; `factory` is the interface by which clients and
-commands open a store of any kind.
+Modules:
+- `factory`: the interface through which clients and commands open a store of any kind
+- `owner`: the account and session of a store
+- `durable`: the base class of the durable stores
+- `commits`: the thread that writes commits
+- `pending`: the changes that are recorded but not yet written
+- `rows`: the encoding of values as rows with checksums
+- `sent_requests`: the ids of sent requests, which are kept longer than the messages
+- `retention`: when old messages are deleted
+- `keys`: changes of the API key
+- `lease`: the time until another process may take a store over
+- `summary`: the content of a store, for inspection
 """
 
 from kalshi_fix_adapters.stores.factory import OpenedStore, StoreFactory

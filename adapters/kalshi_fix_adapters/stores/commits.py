@@ -1,4 +1,4 @@
-"""Commits of a store in a thread of its own, for every store that writes to a disk or a database."""
+"""A thread that writes the commits of a store to a disk or a database."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ B = TypeVar("B", bound=Batch)
 
 
 class CommitThread(Generic[B]):
-    """Writes batches, one after the other. All that are added while one is being written are merged, so they
-    share the next write. A write that waits for no disk is made by the caller, since the hand-over to the
-    thread takes longer.
+    """Writes batches, one after the other. Batches that are added during a write are merged into one, which
+    is written next. A batch whose write need not wait for a disk is written in the caller's thread, because a
+    hand-over to the other thread would take longer.
 
     Its methods may be called from any thread. The thread is a daemon: a process that ends without `close`
     loses the batches that were not written yet, as in a crash.
@@ -34,12 +34,12 @@ class CommitThread(Generic[B]):
         on_commit: Callable[[], object],
         waits: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Prepare the thread, which begins with the first batch that it writes.
+        """Prepare the thread. It is started by the first batch that it has to write.
 
         Args:
-            write: makes a batch durable. If it raises, the batch may be durable or not, and no other is
-                written.
-            on_commit: called after each write of this thread, in it.
+            write: makes a batch durable. If it raises an exception, the batch may be durable or not, and no
+                further batches are written.
+            on_commit: called in this thread after each of its writes.
             waits: returns whether the next write may wait for a disk or a database.
         """
         self._write = write
@@ -54,13 +54,13 @@ class CommitThread(Generic[B]):
         self._durable = 0
         self._error: StoreError | None = None
         self.is_reported: bool = False
-        """Whether the error was raised to a caller."""
+        """Whether a caller has seen the error."""
         self.begun: int = 0
         """The ticket of the last batch that was added."""
 
     @property
     def durable(self) -> int:
-        """The last ticket that is durable.
+        """The ticket of the last durable batch. All earlier batches are durable too.
 
         Raises:
             StoreError: a write has failed, or `fail` was called.
@@ -74,7 +74,7 @@ class CommitThread(Generic[B]):
         return self._error
 
     def raise_error(self) -> None:
-        """Raise the error of a write that has failed, if one has."""
+        """Raise the error of the failed write, if there is one."""
         if self._error is not None:
             self.is_reported = True
             raise self._error
@@ -85,7 +85,8 @@ class CommitThread(Generic[B]):
         The caller must not change it any more.
 
         Raises:
-            StoreError: this batch could not be written, if it was written at once, or an earlier one.
+            StoreError: an earlier batch could not be written, or this one, if it is written in the caller's
+                thread.
         """
         with self._changed:
             self.raise_error()
@@ -108,7 +109,8 @@ class CommitThread(Generic[B]):
     def _write_now(self, batch: B) -> None:
         """Write a batch in the caller's thread."""
         self.begun += 1
-        # This error remains after any other exception, such as an interrupt: the batch is durable or not.
+        # This error remains set after any other exception, such as an interrupt, because the batch may or may
+        # not be durable then.
         self._error = StoreError("the store was interrupted while it was being written")
         try:
             self._write(batch)
@@ -123,24 +125,28 @@ class CommitThread(Generic[B]):
             return tuple(batch for batch in (self._writing, self._queued) if batch is not None)
 
     def wait(self, ticket: int, timeout: float | None = None) -> bool:
-        """Wait until a ticket is durable; return False if it is not after `timeout` seconds.
+        """Wait until the batch with a ticket is durable; return False if it is not durable after `timeout`
+        seconds.
 
         Raises:
-            StoreError: it could not be written.
+            StoreError: the batch could not be written.
         """
         with self._changed:
             return self._changed.wait_for(lambda: self.durable >= ticket, timeout)
 
     def fail(self, error: StoreError) -> None:
-        """Write no more batches, because the store was lost; a write under way is not reported as durable."""
+        """Write no more batches, because the store was lost. A write in progress is not reported as
+        durable.
+        """
         with self._changed:
             self._error = self._error or error
             self._changed.notify_all()
         self._on_commit()
 
     def close(self, timeout: float) -> bool:
-        """End the thread once everything is written, or after a failure; return False if a write is still
-        under way after `timeout` seconds."""
+        """End the thread once everything is written, or after a failure; return False if a write is still in
+        progress after `timeout` seconds.
+        """
         with self._changed:
             self._closing = True
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""The records of a store that writes them in a thread: what SQLite and Postgres have in common."""
+"""The base class of the stores in SQLite and Postgres."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
 
 CLOSING = 5.0
-"""Seconds that `close` waits for a commit that the disk or the database does not complete."""
+"""The maximum number of seconds that `close` waits for the last commit."""
 
 
 def _do_nothing() -> None:
@@ -28,16 +28,17 @@ def _do_nothing() -> None:
 
 
 class DurableStore(ABC):
-    """The part of a `MessageStore` that records changes and has a thread commit them.
+    """The part of a `MessageStore` that records changes and lets a thread commit them.
 
-    Changes are kept in memory until `begin_commit`. The thread writes them as one transaction; all that is
-    recorded meanwhile shares the next one, and so one wait. Without a wait, `begin_commit` writes them. A
-    subclass opens its place, sets `_numbers`, and implements the reads.
+    Changes are kept in memory until `begin_commit`. The thread writes them as one transaction; changes
+    recorded during this transaction are combined in the next one. If the write need not wait for a disk,
+    `begin_commit` itself writes the changes. A subclass opens the file or database, sets `_numbers`, and
+    implements the methods that read.
 
     Args:
-        place: the file or the database, for error texts.
+        place: the file or the database, as named in error texts.
         owner: the account and session of the sequence numbers.
-        max_age: maximum age of the messages kept.
+        max_age: maximum age of the kept messages.
         limits: the other limits, by name.
 
     Raises:
@@ -45,7 +46,7 @@ class DurableStore(ABC):
     """
 
     _numbers: Numbers
-    """With the uncommitted changes."""
+    """The numbers, including changes that are not yet committed."""
 
     def __init__(self, place: object, owner: StoreOwner, max_age: timedelta, **limits: int) -> None:
         if max_age < timedelta(0) or min(limits.values()) < 0:
@@ -63,7 +64,7 @@ class DurableStore(ABC):
 
     @property
     def owner(self) -> StoreOwner:
-        """The owner of the numbers."""
+        """The account and session of the sequence numbers."""
         return self._owner
 
     @property
@@ -92,11 +93,11 @@ class DurableStore(ABC):
 
     @property
     def reset_unanswered(self) -> bool:
-        """Whether a reset was sent that the peer has not answered: the next logon has to reset as well."""
+        """Whether a reset was sent that the peer has not answered. If so, the next logon must reset too."""
         return self._numbers.reset_unanswered
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
-        """Use up `seq_num` (the value of `next_outgoing`), and keep the message unless it is None."""
+        """Increase `next_outgoing`, which must equal `seq_num`, and keep the message unless it is None."""
         self._check_usable()
         if seq_num != self._numbers.next_outgoing:
             self._give_up(
@@ -108,7 +109,9 @@ class DurableStore(ABC):
         self._pending.take(seq_num, message)
 
     def advance_incoming(self, next_incoming: int) -> None:
-        """All messages before this number have been processed. Only `reset` decreases it."""
+        """Record that all messages before this number have been processed. Only `reset` and `renumber`
+        decrease the number.
+        """
         self._check_usable()
         if next_incoming <= self._numbers.next_incoming:
             return
@@ -116,7 +119,7 @@ class DurableStore(ABC):
             self._give_up(f"the peer's number {next_incoming} is too large: log on again with a reset")
         self._numbers.next_incoming = next_incoming
         self._pending.is_empty = False
-        # If bytes wait to be sent, the commit that they need includes this.
+        # If bytes wait to be sent, the commit that they wait for includes this change.
         if not self._pending.must_be_durable:
             self.begin_commit()
 
@@ -130,13 +133,14 @@ class DurableStore(ABC):
         """Record that the peer has confirmed the reset."""
         self._check_usable()
         self._numbers.reset_unanswered = False
-        # Losing this would cause another reset, and the loss of the messages that the peer has sent since.
+        # If this record were lost, the next logon would reset again, and lose the messages that the peer has
+        # sent since this reset.
         self._pending.is_empty, self._pending.must_be_durable = False, True
 
     def renumber(self, next_outgoing: int, next_incoming: int) -> None:
-        """Set both numbers, regardless of the previous ones. If the outgoing number changes, all messages are
-        deleted. Only for a user who knows that the peer expects these numbers, and while no session uses the
-        store.
+        """Set both numbers, regardless of their previous values. If the outgoing number changes, all messages
+        are deleted. Use this only if you know that the peer expects these numbers, and while no session uses
+        the store.
 
         Raises:
             ValueError: a number is below 1, or too large for a store.
@@ -152,10 +156,10 @@ class DurableStore(ABC):
         self._pending.renumber()
 
     def record_request(self, request: OpenRequest) -> None:
-        """Keep a request with an unknown outcome; one with the same `key` is replaced."""
+        """Keep a request whose outcome is unknown. It replaces a request with the same `key`."""
         self._check_usable()
         self._pending.record_request(request)
-        # Otherwise it was sent before, and its record is replaced because more is known.
+        # Otherwise the request was sent earlier, and only its record is updated.
         if request.seq_num + 1 == self._numbers.next_outgoing:
             self._note_sent(
                 SentRequest(
@@ -164,7 +168,7 @@ class DurableStore(ABC):
             )
 
     def _note_sent(self, sent: SentRequest) -> None:
-        """Record the id of a request that is sent."""
+        """Record the id of a request that is being sent."""
         self._pending.note_sent(sent)
 
     def settle_requests(self, keys: Iterable[int]) -> None:
@@ -173,12 +177,14 @@ class DurableStore(ABC):
         self._pending.settle(keys)
 
     def record_rows(self, rows: Mapping[str, str | None]) -> None:
-        """Store texts by key, and delete rows whose text is None, with the next commit."""
+        """Store these texts by key with the next commit, and delete the rows whose text is None."""
         self._check_usable()
         self._pending.note(rows)
 
     def begin_commit(self) -> int:
-        """Begin to write the recorded changes, and return their ticket: see `durable`."""
+        """Begin to write the recorded changes; return their ticket. They are written once `durable` has
+        reached it.
+        """
         self._check_usable()
         pending = self._pending
         if pending.is_empty:
@@ -192,10 +198,11 @@ class DurableStore(ABC):
         return attrs.evolve(self._numbers)
 
     def commit(self) -> None:
-        """Write the recorded changes and wait until they are durable, for a program without a session.
+        """Write the recorded changes and wait until they are durable. This is meant for a program without a
+        session.
 
         Raises:
-            StoreError: they could not be written. Earlier commits are safe.
+            StoreError: the changes could not be written. Earlier commits are safe.
         """
         self._commits.wait(self.begin_commit())
 
@@ -211,27 +218,27 @@ class DurableStore(ABC):
         """Make changes durable, in the thread for commits.
 
         Raises:
-            StoreError: they may be durable or not.
+            StoreError: the write failed. The changes may be durable or not.
         """
 
     @abstractmethod
     def _release(self) -> None:
-        """Leave the place to other processes, after the last commit."""
+        """Let other processes use the file or the database row, after the last commit."""
 
     def close(self) -> None:
-        """Commit the recorded changes and leave the store to other processes. Calling it again has no effect.
+        """Commit the recorded changes, and let other processes use the store. A second call has no effect.
 
         Raises:
-            StoreError: the last commit failed; the store is closed nevertheless. Or it was not completed
-                within `CLOSING` seconds: the store stays in use until this process ends.
+            StoreError: the last commit failed, and the store is closed nevertheless. Or the last commit was
+                not completed within `CLOSING` seconds, and the store stays in use until this process ends.
         """
         if self._closed:
             return
         self._closed = True
         if getpid() != self._pid:
-            return  # The parent's files and connections; a child must not touch them.
+            return  # A forked child must not touch the files and connections of its parent.
         try:
-            # Otherwise a caller knows already that the last commits are lost.
+            # Otherwise the caller has already seen an error, and knows that the last commits are lost.
             if not self._unusable and not self._commits.is_reported:
                 self._commits.raise_error()
                 self._commits.wait(self.begin_commit(), CLOSING)

@@ -1,4 +1,4 @@
-"""Opening a store of any kind."""
+"""The interface through which a store of any kind is opened."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from kalshi_fix_sansio.session.store import MessageStore
 
 
 class OpenedStore(MessageStore, Protocol):
-    """A store that one process uses at a time, until it closes it."""
+    """A store that belongs to one process, from its opening until `close`."""
 
     @property
     def path(self) -> Path | None:
-        """The file beside which the client keeps its shapes; None if the store is not a file."""
+        """The file of the store; the client keeps its file of message shapes in the same folder. None if the
+        store is not a file.
+        """
 
     def renumber(self, next_outgoing: int, next_incoming: int) -> None:
-        """Continue from these numbers with the next commit; drop all messages if the outgoing number
-        changes."""
+        """Set both numbers with the next commit; drop all messages if the outgoing number changes."""
 
     def close(self) -> None:
-        """Wait for the recorded changes to be durable, and leave the store to other processes.
+        """Wait until the recorded changes are durable, and let other processes use the store.
 
         Raises:
-            StoreError: they could not be made durable.
+            StoreError: the changes could not be made durable.
         """
 
 
@@ -34,24 +35,25 @@ class OpenedStore(MessageStore, Protocol):
 class StoreFactory(Protocol):
     """A place with the stores of several owners, such as a folder or a database.
 
-    A client opens its store when it is entered, and closes it when it is left, so it may be entered again.
-    All methods may wait for a disk or a network, and raise StoreError.
+    A client opens its store at the start of its `with` block and closes it at the end, so a later `with`
+    block can use the same client again. All methods may wait for a disk or a network, and may raise
+    StoreError.
     """
 
     def open(self, owner: StoreOwner) -> OpenedStore:
-        """Open an owner's store, and create it if it is missing."""
+        """Open an owner's store; create it if it does not exist."""
 
     def read(self, owner: StoreOwner) -> StoreSummary | None:
-        """Return the content of an owner's store without opening it; None if it is missing."""
+        """Return the content of an owner's store without opening it; None if there is no such store."""
 
     def names(self) -> Sequence[str]:
-        """Return the names of all stores, for `summary`."""
+        """Return the names of all stores, which `summary` and `migrate` accept."""
 
     def summary(self, name: str, *, rows: int = 0, working: Callable[[], None] | None = None) -> StoreSummary:
         """Return the content of a store, which may be in use.
 
-        `rows` is the number of the user's rows to read; `working` is called repeatedly meanwhile.
+        `rows` is the number of the user's rows to read; `working` is called repeatedly during the read.
         """
 
     def migrate(self, name: str, *, key_id: str | None = None, account: str | None = None) -> str:
-        """Move a store that is not in use to another key, or to a named account; return its new name."""
+        """Move a store that is not in use to another API key, or to a named account; return its new name."""

@@ -1,4 +1,4 @@
-"""Changes of the API key, for every store: the error for a missing store, and the owner of a moved one."""
+"""Changes of the API key: the error for a missing store, and the owner of a moved store."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from kalshi_fix_sansio.errors import ConfigurationError
 
 
 def explain_missing(place: object, owner: StoreOwner, others: Sequence[str], migrate: str) -> tuple[str, str]:
-    """Return an error text and a command for an owner whose store is missing, although others may be meant.
+    """Return an error text and a command for an owner whose store is missing, when an existing store of
+    another key or account may be the intended one.
 
     Args:
-        place: where it is missing.
-        owner: its owner.
-        others: the names of the others, the most recently written one first.
-        migrate: the arguments of `kalshi-fix store migrate` for the first of them.
+        place: the folder or the database without the store.
+        owner: the owner of the missing store.
+        others: the names of the existing stores, the most recently written first.
+        migrate: the arguments of `kalshi-fix store migrate` that select the first of `others`.
     """
     if owner.account is None:
         missing, option, name = f"no store of {owner}", "--key-id", owner.sender_comp_id
@@ -35,8 +36,9 @@ def explain_missing(place: object, owner: StoreOwner, others: Sequence[str], mig
 
 
 def key_changed(owner: StoreOwner, found: StoreOwner) -> bool | None:
-    """Return whether a store that belongs to `found` must be moved to the key of `owner`, which is only
-    possible for a named account; None if it belongs to another owner."""
+    """Return whether a store that belongs to `found` must be moved to the key of `owner`; only a store with a
+    named account can be. Return None if the store belongs to another owner.
+    """
     own = attrs.evolve(owner, account=None)
     if found == own:
         return False
@@ -45,7 +47,7 @@ def key_changed(owner: StoreOwner, found: StoreOwner) -> bool | None:
 
 
 def moved(owner: StoreOwner, *, key_id: str | None, account: str | None) -> StoreOwner:
-    """Return the owner of a store after it was moved to another key, or to a named account.
+    """Return the owner of a store after a move to another API key, or to a named account.
 
     Raises:
         ConfigurationError: neither a key nor an account is given, or both.

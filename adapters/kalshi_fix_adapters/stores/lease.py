@@ -1,4 +1,4 @@
-"""The lease of a store, as its holder knows it: renewed in time, or lost."""
+"""The holder's view of the lease of a store: renewed in time, or lost."""
 
 from __future__ import annotations
 
@@ -6,28 +6,31 @@ import threading
 import time
 from collections.abc import Callable
 
-# Unlike the monotonic clock, it runs while the machine sleeps.
+# Unlike the monotonic clock, this clock also counts the time while the machine is suspended.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _MARGIN = 0.1
-"""The share of a lease by which its holder gives up early, for clocks of different speed."""
+"""The fraction of a lease by which its holder gives up early, because two clocks may run at different
+speeds.
+"""
 
 
 def now() -> float:
-    """Return the time in seconds, which is used for differences only."""
+    """Return the time in seconds since an arbitrary moment; only differences are meaningful."""
     return time.clock_gettime(_CLOCK)
 
 
 class Lease:
-    """Has the lease renewed by a third of its time, and reports when it could not be renewed in time.
+    """Requests a renewal after each third of the lease, and reports a lease that was not renewed in time.
 
-    Its thread does no I/O, so neither a database nor a network can delay the report. The server counts from a
-    later moment than the holder, so the holder gives up first.
+    Its thread does no I/O, so neither a database nor a network can delay the report. The holder counts from
+    its request, and the server from the later moment at which it grants the lease, so the holder gives up
+    first.
 
     Args:
-        seconds: how long the server grants it.
-        renew: begins a renewal, and must not wait for it.
-        lose: called once, when the lease is lost.
-        clock: returns the time in seconds. It runs while the machine sleeps.
+        seconds: the duration of the lease.
+        renew: begins a renewal, without waiting for its end.
+        lose: called once, when the lease was lost.
+        clock: returns the time in seconds, which must advance while the machine is suspended.
     """
 
     def __init__(
@@ -56,22 +59,23 @@ class Lease:
         self._ends = since + self._seconds * (1 - _MARGIN)
 
     def check(self) -> None:
-        """Report the loss if the lease has ended. A process that was stopped calls this before its thread has
-        noticed."""
+        """Report the loss if the lease has ended. After a suspension of the process, this may run before the
+        thread has noticed the loss.
+        """
         if not self._is_lost and not self._closed.is_set() and self._clock() >= self._ends:
             self._is_lost = True
             self._lose()
 
     def close(self) -> None:
-        """End the watch."""
+        """Stop watching the lease."""
         self._closed.set()
 
     def due_in(self) -> float | None:
-        """Return the seconds after which `step` must be called; None once the lease is lost."""
+        """Return the number of seconds until the next call of `step`; None after the lease was lost."""
         return None if self._is_lost else max(0.0, min(self._seconds / 3, self._ends - self._clock()))
 
     def step(self) -> None:
-        """Have the lease renewed, or report its loss."""
+        """Request a renewal, or report the loss of the lease."""
         self.check()
         if not self._is_lost:
             self._renew()

@@ -20,8 +20,8 @@ class StoreOwner:
         product: `prediction` or `margin`.
         sender_comp_id: Id of the API key: SenderCompID (49) of sent messages.
         target_comp_id: The session type, such as KalshiRT: TargetCompID (56) of sent messages.
-        account: Name of the store, which stays the same when the key changes; None for a store of this key
-            only. It is in the name of the file, not in the file.
+        account: Name of the account, which stays the same when the API key changes; None for a store of this
+            key only. The name of the store contains the account, its content does not.
     """
 
     environment: str
@@ -35,15 +35,15 @@ class StoreOwner:
 
 
 def store_name(owner: StoreOwner) -> str:
-    """Return the name of this owner's store: by the account, or by the key without one.
+    """Return the name of this owner's store, which contains the account or, without an account, the key.
 
-    The name is unique and readable. The digest at its end distinguishes owners whose names differ only in
-    case, or in characters that are not allowed in a file name.
+    The digest at the end of the name distinguishes owners whose names differ only in case, or in characters
+    that are not allowed in a file name.
     """
     name = owner.sender_comp_id if owner.account is None else owner.account
     values = (owner.environment, owner.product, name, owner.target_comp_id)
     parts = [_NOT_PLAIN.sub("_", value)[:_LONGEST_PART] for value in values]
-    # An account may have the name of a key.
+    # The digest must differ for an account and a key with the same text.
     kind = () if owner.account is None else ("account",)
     digest = hashlib.sha256("\0".join((*values, *kind)).encode()).hexdigest()[:12]
     return "-".join((*parts, digest))

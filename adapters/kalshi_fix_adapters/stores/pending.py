@@ -15,27 +15,32 @@ class Pending:
 
     def __init__(self) -> None:
         self.numbers: Numbers | None = None
-        """The numbers with these changes, set when the commit begins. Those of the kept messages are the
-        file's."""
+        """The numbers including these changes, set when the commit begins. A store in SQLite ignores
+        `oldest_kept` and `kept`, and computes them while writing.
+        """
         self.restarts_at: int | None = None
-        """If not None, all written messages will be deleted, and the next one has this number."""
+        """If not None, the commit deletes all messages written before, and the next outgoing message has this
+        number.
+        """
         self.renumbered: bool = False
-        """Whether a number may be lower than the one in the file."""
+        """Whether a number may be lower than the number in the store."""
         self.sent: dict[int, StoredMessage] = {}
         self.requests: dict[int, OpenRequest] = {}
         """New open requests, by key."""
         self.sent_requests: dict[str, SentRequest] = {}
-        """By id, also of requests that are settled already; the last one is the newest."""
+        """Ids of the requests sent, including settled requests, oldest first."""
         self.settled: set[int] = set()
-        """Keys of settled requests, which may be in the file."""
+        """Keys of settled requests, which the store may contain."""
         self.rows: dict[str, str | None] = {}
-        """Texts of the user's rows by key; None for deleted ones."""
+        """Texts of the user's rows by key; None for a deleted row."""
         self.must_be_durable: bool = False
-        """Whether bytes may be sent that depend on these records, which then must survive a loss of power."""
+        """Whether these changes must survive a loss of power, because bytes that depend on them may be sent
+        after the commit.
+        """
         self.is_empty: bool = True
 
     def merge(self, later: Pending) -> None:
-        """Add the changes that were recorded after these."""
+        """Add changes that were recorded later."""
         self.numbers = later.numbers or self.numbers
         if later.restarts_at is not None:
             self.restart(later.restarts_at)
@@ -51,13 +56,13 @@ class Pending:
         self.is_empty &= later.is_empty
 
     def restart(self, oldest_kept: int) -> None:
-        """Record a reset: all messages will be deleted, here and in the file."""
+        """Record a reset, which deletes all messages here and in the store."""
         self.renumber()
         self.restarts_at = oldest_kept
         self.sent.clear()
 
     def renumber(self) -> None:
-        """Set both numbers, regardless of the previous ones."""
+        """Record that both numbers are set, regardless of their previous values."""
         self.is_empty, self.must_be_durable = False, True
         self.renumbered = True
 
@@ -74,14 +79,14 @@ class Pending:
         self.requests[request.key] = request
 
     def note_sent(self, sent: SentRequest) -> None:
-        """Record the id of a request, beside the request itself."""
+        """Record the id of a request, which is kept longer than the request."""
         self.sent_requests.pop(sent.request_id, None)
         self.sent_requests[sent.request_id] = sent
 
     def settle(self, keys: Iterable[int]) -> None:
         """Record that these requests are settled."""
-        # It need not survive a loss of power: then a request is open again and reported once more, but none
-        # is lost.
+        # This need not survive a loss of power. After a loss, the request is open again and reported once
+        # more, but no request is missing.
         self.is_empty = False
         for key in keys:
             self.requests.pop(key, None)
@@ -89,12 +94,12 @@ class Pending:
 
     def note(self, rows: Mapping[str, str | None]) -> None:
         """Record rows of the user."""
-        # They need not survive a loss of power without the changes that are committed with them.
+        # Rows alone do not require a commit that survives a loss of power.
         self.is_empty = False
         self.rows.update(rows)
 
     def resize(self, sizes: dict[str, int]) -> None:
-        """Update the sizes of the user's rows, by key, with these changes."""
+        """Apply these changes to `sizes`, the sizes of the user's rows by key."""
         for key, text in self.rows.items():
             if text is None:
                 sizes.pop(key, None)

@@ -1,4 +1,6 @@
-"""Deletion of old messages: those beyond a number or a size, and those much older than the newest one."""
+"""Deletion of old messages, limited by their number, their total size, and their age relative to the newest
+message.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,8 @@ _IDLE_BYTES = 1024 * 1024
 
 
 class Retention:
-    """Decides which messages expire, the oldest first, and when their rows are deleted. A store that keeps
-    messages in memory lets that `MemoryStore` decide which, and does not call `apply`.
+    """Decides which messages expire, the oldest first, and when their rows are deleted. A store that also
+    keeps its messages in a `MemoryStore` uses the decision of that store, and does not call `apply`.
 
     Args:
         max_age: maximum age, relative to the last sent message.
@@ -33,15 +35,15 @@ class Retention:
         self._kept_bytes = kept_bytes
         self._idle_bytes = 0
         self._oldest: deque[tuple[int, int, int]] = deque()
-        # How many expired rows an earlier process has left is unknown, so the first commit deletes them:
-        # counted from 0 in each process, they would exceed the limits.
+        # The first commit deletes the expired rows, because an earlier process may have left some. Otherwise
+        # their number could exceed the limits after many restarts.
         self._new_ids = _AHEAD
-        """Ids of sent requests added since the oldest were last deleted."""
+        """Number of ids of sent requests that were added since expired ids were last deleted."""
         self._cleared: int | None = None
         """Rows below this number have been deleted; None before the first deletion."""
 
     def restart(self) -> None:
-        """Reset the state; all messages are deleted."""
+        """Reset the state, because all messages are deleted."""
         self._oldest.clear()
         self._kept_bytes = self._idle_bytes = 0
         self._cleared = 1
@@ -53,9 +55,10 @@ class Retention:
         size: int,
         read: Callable[[int, int], Iterable[tuple[int, int, int]]],
     ) -> None:
-        """Drop expired messages from the kept range, after a message of this time and size was added.
+        """Exclude expired messages from the kept range, after a message with this time and size was added.
 
-        `read` returns number, time and size of the first messages from a number, up to a count of them.
+        `read(begin, count)` returns number, time and size of up to `count` messages, starting with number
+        `begin`.
         """
         numbers.kept += 1
         self._kept_bytes += size
@@ -78,8 +81,9 @@ class Retention:
             numbers.oldest_kept = seq_num + 1
 
     def clears(self, oldest_kept: int) -> bool:
-        """Return whether there are enough expired messages to delete their rows, which the caller then does.
-        They are not needed: all reads begin at `oldest_kept`."""
+        """Return whether there are so many expired messages that the caller must delete their rows. Until
+        then the rows have no effect, because all reads begin at `oldest_kept`.
+        """
         if (
             self._cleared is not None
             and oldest_kept - self._cleared < _AHEAD
@@ -91,8 +95,10 @@ class Retention:
         return True
 
     def ids_since(self, added: int, sent_at: int) -> int | None:
-        """Return the time before which ids of sent requests are deleted, after this many were added, if it is
-        time to delete them and those beyond `max_messages`; otherwise None."""
+        """Count added ids of sent requests. When it is time to delete expired ids, return the time before
+        which ids have expired; otherwise None. The caller then also deletes the oldest ids in excess of
+        `max_messages`.
+        """
         self._new_ids += added
         if self._new_ids < _AHEAD:
             return None

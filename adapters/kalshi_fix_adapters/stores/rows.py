@@ -1,4 +1,6 @@
-"""The encoding of messages, requests and numbers as rows with checksums, beyond those of the databases."""
+"""The encoding of messages, requests and numbers as rows. Each row has a checksum, in addition to the
+checksums of the databases.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ class DamagedRowError(Exception):
 
 @attrs.define
 class Numbers:
-    """The state of a store apart from messages and requests."""
+    """The state of a store except its messages, requests and rows."""
 
     next_outgoing: int = 1
     next_incoming: int = 1

@@ -1,7 +1,7 @@
 """The ids of sent requests, which a store keeps longer than the requests and their messages.
 
-A command that is delivered again after a crash or a takeover is recognised by its ClOrdID, also on session
-types that keep no messages, and after a reset has dropped them.
+With these ids a user recognizes a command that is delivered a second time after a crash or a takeover. They
+are also kept on session types that keep no messages, and after a reset, which drops the messages.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ class SentRequest:
     """A request that was sent, or may have been.
 
     Attributes:
-        request_id: The ClOrdID or other id by which answers name it.
-        msg_type: Its MsgType.
-        seq_num: Its MsgSeqNum.
-        generation: The number of resets before it, which makes `seq_num` unique.
-        sent_at: Its SendingTime, in UTC.
+        request_id: The ClOrdID or other id that answers to the request contain.
+        msg_type: MsgType of the request.
+        seq_num: MsgSeqNum of the request.
+        generation: The number of resets before the request. Together with `seq_num` it is unique.
+        sent_at: SendingTime of the request, in UTC.
     """
 
     request_id: str
@@ -36,5 +36,6 @@ class SentRequestStore(Protocol):
     """A `MessageStore` that keeps the ids of sent requests; `store_sqlite.SqliteStore` is one."""
 
     def sent_request(self, request_id: str) -> SentRequest | None:
-        """Return the last request sent with this id, whether it is answered or not; None if there was none
-        within the limits of the store."""
+        """Return the last request sent with this id, whether it was answered or not; None if the store has
+        none. The store deletes old ids, see its limits.
+        """

@@ -20,8 +20,8 @@ class StoreSummary:
         owner: The account and session of the sequence numbers.
         next_outgoing: MsgSeqNum of the next message to be sent.
         next_incoming: The lowest MsgSeqNum of the peer whose message the user has not processed.
-        reset_unanswered: Whether a reset was sent that the peer has not answered: the next logon must reset
-            as well.
+        reset_unanswered: Whether a reset was sent that the peer has not answered. If so, the next logon must
+            reset too.
         generation: The number of resets since the store was created.
         kept: The number of messages kept for resend.
         oldest_kept: The lowest number whose sent message is known.
@@ -29,9 +29,9 @@ class StoreSummary:
         newest: The newest message kept.
         open_requests: Sent requests without a known outcome, oldest first.
         rows: The number of rows of the user (`Client.rows`).
-        row_bytes: Bytes of their keys and texts.
-        last_rows: Keys and texts (JSON) of the last ones by key, the last one first, because they have no
-            times. As many as requested.
+        row_bytes: Total size of the keys and texts of these rows, in bytes.
+        last_rows: Keys and texts (JSON) of the requested number of rows with the largest keys, the largest
+            first. Rows have no times.
     """
 
     owner: StoreOwner
@@ -59,7 +59,7 @@ def summarize(
     row_bytes: int,
     last_rows: Iterable[tuple[str, str]],
 ) -> StoreSummary:
-    """Return the summary of a store; of the `messages`, only the first and the last are used."""
+    """Return the summary of a store. Only the first and the last of `messages` are used."""
     return StoreSummary(
         owner=owner,
         next_outgoing=numbers.next_outgoing,

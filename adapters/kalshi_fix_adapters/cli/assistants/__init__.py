@@ -1,5 +1,5 @@
-"""`kalshi-fix mcp`: read logs and stores from an assistant. It needs the extra `mcp`.
+"""`kalshi-fix mcp`: lets an assistant read logs and stores. It needs the extra `mcp`.
 
-The server imports no client and opens no connection. Other distributions register further tools by the
+The server imports no client and opens no connection. Other distributions register further tools through the
 entry-point group `kalshi_fix.tools`.
 """

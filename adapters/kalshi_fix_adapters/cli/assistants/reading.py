@@ -1,4 +1,6 @@
-"""The tools of every server: subcommands that read files, with the same output and the same redaction."""
+"""The tools that every server has: subcommands that read files. Their output is the same as on the command
+line, including the masking of secrets.
+"""
 
 from __future__ import annotations
 

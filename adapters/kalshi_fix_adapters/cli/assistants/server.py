@@ -23,7 +23,7 @@ _INSTRUCTIONS = (
 
 
 class _Server(MCPServer):
-    """A server that also reports arguments which do not fit a tool's schema as errors with a type."""
+    """A server that also reports arguments that do not match a tool's schema as typed errors."""
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
         try:
@@ -54,7 +54,7 @@ def make_server(workspace: Workspace) -> MCPServer:
 
 
 def _tools(workspace: Workspace) -> Iterator[Tool]:
-    """Yield the tools, with those that other distributions register.
+    """Yield the tools of this distribution and of others.
 
     Each entry point of the group `kalshi_fix.tools` names a function that returns tools for a workspace.
     """
@@ -64,7 +64,7 @@ def _tools(workspace: Workspace) -> Iterator[Tool]:
 
 
 def _typed_errors(function: Callable[..., str]) -> Callable[..., Any]:
-    """Return a function that reports a ToolFailure as a tool error with its type."""
+    """Return a function that reports a ToolFailure as a typed tool error."""
 
     @wraps(function)
     def tool(**arguments: Any) -> str | CallToolResult:

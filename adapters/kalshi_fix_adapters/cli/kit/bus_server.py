@@ -1,4 +1,4 @@
-"""The options of subcommands that read from NATS, and the connection. They need the extra `nats`."""
+"""The options of the subcommands that read from NATS, and their connection. This needs the extra `nats`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Server:
-    """The server to connect to; its text has no password."""
+    """The server to connect to. `str` returns the address without a password."""
 
     address: str = attrs.field(repr=False)
     credentials: Path | None
@@ -32,7 +32,8 @@ class Server:
 
     @asynccontextmanager
     async def connect(self, seconds: float) -> AsyncIterator[Bus]:
-        """Connect within this many seconds; after a later connection loss, reconnect without limit.
+        """Connect within this many seconds. After a later loss of the connection, try to reconnect without
+        limit.
 
         Raises:
             CommandError: the connection failed, or a request in the body of the `async with` failed.
@@ -60,7 +61,7 @@ class Server:
 
 
 def server_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options to a command, which receives them as `server`."""
+    """Add the options to a command, which receives a `Server` as the argument `server`."""
 
     @click.option(
         "--server",
@@ -84,7 +85,7 @@ def server_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 class _LastWarning(logging.Handler):
-    """Keeps warnings of the bus from the output, and the text of the last one."""
+    """Hides the warnings of the bus, and keeps the text of the last one."""
 
     text = ""
 

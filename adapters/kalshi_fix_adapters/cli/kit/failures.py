@@ -1,4 +1,4 @@
-"""Failures of the command: one sentence on standard error, no traceback."""
+"""Failures of the command are reported as one sentence on standard error, without a traceback."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class CommandError(click.ClickException):
 
 
 def sentence(error: click.ClickException) -> str:
-    """Return the text for a failure; for a usage error, with a reference to the help."""
+    """Return the text for a failure. For a usage error it includes a reference to the help."""
     text = error.format_message()
     if isinstance(error, click.UsageError) and error.ctx is not None:
         return f"{text.rstrip('.')}; see {error.ctx.command_path} --help"
@@ -26,7 +26,7 @@ def sentence(error: click.ClickException) -> str:
 
 @contextlib.contextmanager
 def plain_errors() -> Iterator[None]:
-    """Convert exceptions of the library and errors of the system into a sentence."""
+    """Convert exceptions of the library and of the operating system into a `CommandError`."""
     # Imported here, because `--version` and `--help` need this module, but not the core.
     from kalshi_fix_sansio.errors import KalshiFixError
 
@@ -39,5 +39,5 @@ def plain_errors() -> Iterator[None]:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise CommandError(f"{where}{error.strerror or error}") from None
-    except (EOFError, zlib.error) as error:  # of a compressed file, not of a prompt
+    except (EOFError, zlib.error) as error:  # raised while reading a compressed file
         raise CommandError(f"a compressed file cannot be read: {error}") from None

@@ -1,4 +1,6 @@
-"""The lines of commands that check step by step: a name, a verdict, and details."""
+"""The output of commands that check something step by step. A line has the name of the step, the verdict, and
+details.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ import click
 from kalshi_fix_adapters.cli.kit.terminal import columns_of, wrapped
 
 WIDTH = len("certificate")
-"""Columns of the longest step's name."""
+"""Width of the longest name of a step, in columns."""
 
 
 def print_step(name: str, verdict: str, details: str = "") -> None:

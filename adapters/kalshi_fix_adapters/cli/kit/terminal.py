@@ -22,18 +22,18 @@ Span = tuple[str, str]
 Line = tuple[Span, ...]
 
 DEFAULT_WIDTH: Final = 80
-"""Columns of a terminal of unknown size."""
+"""The number of columns assumed for a terminal of unknown size."""
 PLAIN_WIDTH = 1000
-"""Columns of output that is not a terminal, more than any table needs."""
+"""The number of columns for output that is not a terminal, more than any table needs."""
 
 MAX_TEXT_WIDTH: Final = 100
 """Maximum number of columns of running text, for readability."""
 
 CUT_OFF = ">"
-"""The end of a truncated line."""
+"""Marks the end of a truncated line."""
 
 PROGRESS_SECONDS: Final = 0.5
-"""Seconds between two progress lines, and before the first."""
+"""Seconds between two progress lines, and before the first progress line."""
 MIN_WIDTH: Final = 20
 """Minimum number of columns assumed for a terminal."""
 _WORDS: Final = re.compile(r" *[^ ]+")
@@ -45,14 +45,16 @@ def plain(text: str) -> Line:
 
 
 def printable(text: str) -> str:
-    """Return external text with control characters escaped, so it cannot control the terminal."""
+    """Return a text with control characters escaped, so that text from outside cannot control the
+    terminal.
+    """
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
 def counted(number: int, noun: str) -> str:
-    """Return a number with its noun in singular or plural."""
+    """Return a number and its noun, in the singular or plural."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
@@ -82,7 +84,9 @@ def print_stderr(text: str) -> None:
 
 @contextlib.contextmanager
 def without_log_lines() -> Iterator[None]:
-    """Suppress warnings of the library's logger between the output lines, unless there is a handler."""
+    """Keep warnings of the library's logger out of the output, unless the program has configured a
+    handler.
+    """
     logger, handler = logging.getLogger("kalshi_fix_adapters"), logging.NullHandler()
     logger.addHandler(handler)
     try:
@@ -92,7 +96,7 @@ def without_log_lines() -> Iterator[None]:
 
 
 class StatusLine:
-    """A progress line on standard error, which replaces the previous one."""
+    """A progress line on standard error, which is overwritten by each new text."""
 
     def __init__(self) -> None:
         self._length = 0
@@ -125,7 +129,7 @@ class StatusLine:
         text = text[: columns - 1]
         # Overwrite the previous line with spaces, because the terminal may not support erase sequences.
         line = f"\r{text:<{self._length}}"
-        # Set before writing, so `clear` erases the line even if an interrupt occurs as soon as it is visible.
+        # Set before writing, so that `clear` erases the line even if an interrupt occurs during the write.
         self._length = max(self._length, len(text))
         sys.stderr.write(line)
         sys.stderr.flush()
@@ -146,12 +150,13 @@ def wrapped(text: str, width: int, *, indent: int | None = None) -> str:
 def folded(line: Line, width: int, *, indent: int | None = None) -> list[Line]:
     """Fold a line into lines of at most `width` columns, at spaces.
 
-    A longer word is not split, so it can be copied: the terminal wraps it.
+    A word that is longer than a line is not split, so that it can be copied.
 
     Args:
         line: the line to fold.
         width: number of columns.
-        indent: indent of the continuation lines; by default two columns more than that of the first.
+        indent: indent of the continuation lines; the default is two columns more than the indent of the first
+            line.
     """
     if sum(len(part) for _, part in line) <= width:
         return [line]
@@ -200,7 +205,7 @@ class Screen:
             )
 
     def lines(self, lines: Sequence[Line], *, truncate: bool = False) -> None:
-        """Print lines: on a terminal folded to its width, or, with `truncate`, truncated to it."""
+        """Print lines. On a terminal they are folded to its width or, with `truncate`, truncated."""
         if self.is_terminal:
             width = self.width
             if truncate:
@@ -243,7 +248,7 @@ def styled(lines: Sequence[Line]) -> Text:
 
 
 def side_by_side(blocks: Sequence[Sequence[Line]], width: int) -> list[Line]:
-    """Return blocks of lines side by side, each but the last padded to `width` columns."""
+    """Return blocks of lines side by side, padded to `width` columns except for the last block."""
     lines: list[Line] = []
     for row in range(max(map(len, blocks))):
         spans: list[Span] = []

@@ -1,4 +1,4 @@
-"""Tools of `kalshi-fix mcp`: subcommands as functions whose files, output and errors are bounded."""
+"""Tools of `kalshi-fix mcp`: subcommands as functions that read only permitted files, with limited output."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ import click
 from kalshi_fix_adapters.documents.names import did_you_mean
 
 MAX_OUTPUT: Final = 64 * 1024
-"""Maximum bytes of a tool's output, as UTF-8."""
+"""Maximum size of a tool's output in bytes, encoded as UTF-8."""
 MAX_NOTES: Final = 4 * 1024
-"""Maximum bytes of the part of the output that a subcommand prints on standard error, and of an error."""
+"""Maximum size in bytes of the text that a subcommand prints on standard error, and of an error."""
 MAX_FILES: Final = 100
 """Maximum number of files for one call."""
 UNREADABLE: Final = 2
-"""Exit status of the commands that read logs if one cannot be read."""
+"""Exit status of a command that cannot read one of its logs."""
 _TRUNCATED: Final = "\n[truncated: only the beginning is shown; narrow the request]\n"
 _MAX_NAMED: Final = 1_000
-"""Maximum number of files in a folder that are compared with a name that does not exist."""
+"""Maximum number of files in a folder that are compared with the name of a missing file, for a suggestion."""
 
 
 class ErrorType(Enum):
@@ -41,10 +41,10 @@ class ErrorType(Enum):
 
 
 class ToolFailure(Exception):  # noqa: N818 - it is an answer, not an error of the server
-    """Ends a tool with an error that the assistant reads."""
+    """Ends a tool with an error that is returned to the assistant."""
 
     def __init__(self, kind: ErrorType, text: str) -> None:
-        """Store the type, and the sentence within its bound."""
+        """Store the type and the text, truncated to its maximum size."""
         super().__init__(kind, _within(text, MAX_NOTES))
         self.kind: ErrorType = kind
         self.text: str = _within(text, MAX_NOTES)
@@ -55,14 +55,14 @@ class Tool(NamedTuple):
 
     function: Callable[..., str]
     read_only: bool = True
-    """Whether it changes nothing, neither files nor a venue."""
+    """Whether the tool changes neither files nor a venue."""
 
 
 class Workspace:
     """The folders that tools may read."""
 
     def __init__(self, folders: list[Path]) -> None:
-        """Store the folders; relative paths are resolved in the first one."""
+        """Store the folders. Relative paths are resolved in the first folder."""
         self.folders: list[Path] = [folder.resolve() for folder in folders]
 
     def file(self, name: str) -> str:
@@ -79,8 +79,9 @@ class Workspace:
         return [self.file(name) for name in names]
 
     def file_or_folder(self, name: str, pattern: str) -> str:
-        """Return the absolute path of a file, or of a folder whose files of this pattern are in the
-        folders."""
+        """Return the absolute path of a file or folder. The files of a folder that match the pattern are
+        checked too.
+        """
         found = self._resolve(name)
         if not found.is_dir():
             return self.file(name)
@@ -89,7 +90,7 @@ class Workspace:
         return str(found)
 
     def _resolve(self, name: str) -> Path:
-        # Links are followed before the path is checked.
+        # `resolve` follows symbolic links, so that a link cannot lead out of the folders.
         try:
             path = (self.folders[0] / name).resolve()
             exists = path.exists()
@@ -115,7 +116,7 @@ def run_subcommand(command: click.Command, *arguments: str) -> str:
 
     Raises:
         ToolFailure: an argument is invalid, or the subcommand failed. A negative result, such as no match, is
-            no failure.
+            not a failure.
     """
     output, notes = _Captured(MAX_OUTPUT - MAX_NOTES), _Captured(MAX_NOTES)
     status: object = None
@@ -138,7 +139,7 @@ def run_subcommand(command: click.Command, *arguments: str) -> str:
 
 
 def bounded(text: str) -> str:
-    """Return a text within the bound of a tool's output."""
+    """Return a text, truncated to the maximum size of a tool's output."""
     return _within(text, MAX_OUTPUT)
 
 
@@ -154,7 +155,7 @@ class _FullError(Exception):
 
 
 class _Captured(io.TextIOBase):
-    """A stream that keeps its first bytes, and ends the program that writes more."""
+    """A stream that keeps its first bytes, and raises `_FullError` when more is written."""
 
     def __init__(self, limit: int) -> None:
         self._kept = bytearray()
@@ -175,10 +176,10 @@ class _Captured(io.TextIOBase):
 
     @property
     def text(self) -> str:
-        """The text, at most as long as the limit."""
+        """The text, truncated to the limit."""
         if not self._is_full:
             return self._kept.decode()
-        # Keep whole lines, unless the first one alone exceeds the limit.
+        # Keep whole lines, unless the first line alone exceeds the limit.
         end = self._kept.rfind(b"\n", 0, self._limit)
         kept = self._kept[: end if end > 0 else self._limit]
         return kept.decode("utf-8", "ignore") + _TRUNCATED

@@ -14,10 +14,12 @@ else:
 
 
 class Value(_ParamType):
-    """A value that a function converts from text; its ValueError is the error message."""
+    """A parameter type whose values are converted from text by a function. A ValueError of the function is
+    shown as a usage error.
+    """
 
     def __init__(self, name: str, read: Callable[[str], Any]) -> None:
-        """Store the name, which help shows in capitals, and the function."""
+        """Store the name, which the help shows in capitals, and the function."""
         self.name = name
         self._read = read
 

@@ -131,7 +131,7 @@ class Output:
         # Messages are truncated to the width of the terminal; their problems are not.
         for is_problem, lines in groupby(batch.lines, _is_problem):
             self._screen.lines(list(lines), truncate=is_brief and not is_problem)
-        # A log that is still being written is shown up to its current end.
+        # Flush, so that a log that is still being written is shown up to its current end.
         self._screen.flush()
 
     def finish(self) -> int:

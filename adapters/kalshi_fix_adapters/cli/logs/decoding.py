@@ -1,4 +1,4 @@
-"""Converts messages of a log to the output of `kalshi-fix decode`, with a fast path for valid ones."""
+"""Converts messages of a log to the output of `kalshi-fix decode`, with a fast path for valid messages."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ class Batch:
     """Lines without style."""
     lines: list[Line] = attrs.field(factory=list)
     facts: list[tuple[Fact, bool, bool]] = attrs.field(factory=list)
-    """For the summary: each message, whether it matches the filters, and whether it has problems."""
+    """For the summary: for each message, its facts, whether it matches the filters, and whether it has
+    problems.
+    """
     orders: list[OrderFact] = attrs.field(factory=list)
     """For the list of orders."""
 
@@ -66,7 +68,7 @@ class OutputOptions:
     form: Form
     filters: Filters = NO_FILTERS
     on_terminal: bool = False
-    """Whether the output is a terminal: then lines have no date, because space is limited."""
+    """Whether the output is a terminal. If so, lines have no date, because space is limited."""
     as_of: AsOf = None
     """The date of the dialect, as in `read_log`."""
 
@@ -83,8 +85,8 @@ class Decoder:
     def batch(self, found: Iterable[LoggedMessage]) -> Batch:
         """Decode the frames of a `LogReader`."""
         batch, wants = Batch(), self._options.filters.wants
-        # Each step runs over the whole batch. Finishing one message at a time is 1.5 times as slow, because
-        # then the processor's caches hold the code of no step.
+        # Each step runs over the whole batch. Finishing one message at a time takes 1.5 times as long,
+        # because the code of the steps then does not stay in the processor's caches.
         logged = list(found)
         if self._options.form is Form.NONE:
             batch.facts = [self._counted(each, wants(each)) for each in logged]
@@ -126,7 +128,7 @@ class Decoder:
             batch.text += ["".join(part for _, part in line) for line in shown]
 
     def _when(self, time: datetime | None) -> str:
-        """Return the time of a message; on a terminal only the time of day."""
+        """Return the text for the time of a message; on a terminal only the time of day."""
         if time is None:
             return "-"
         if self._options.on_terminal:
@@ -141,7 +143,7 @@ class Decoder:
 
     def _explained(self, entry: LogEntry, explanation: Explanation) -> Iterator[Line]:
         number = _header(explanation, _NUMBER) or "-"
-        if number.isdecimal():  # without leading zeros, as a decoded message has it
+        if number.isdecimal():  # without leading zeros, as in a decoded message
             number = number.lstrip("0") or "0"
         fields = brief(explanation.inspection)
         when = self._when(entry.time)

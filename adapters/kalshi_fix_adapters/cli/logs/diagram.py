@@ -1,4 +1,6 @@
-"""The messages of an order as a sequence diagram in SVG: time, you, and the venue."""
+"""The messages of an order as a sequence diagram in SVG, with a column for the time, the client and the
+venue.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +11,17 @@ from typing import Final
 import attrs
 
 YOU: Final = 190
-"""Horizontal position of the client's line."""
+"""Horizontal position of the client's vertical line."""
 VENUE: Final = 700
 WIDTH: Final = 760
 FIRST: Final = 56
-"""Vertical position of the first message."""
+"""Vertical position of the first arrow."""
 STEP: Final = 40
-"""Distance between two messages."""
+"""Vertical distance between two arrows."""
 HEAD: Final = 8
 """Length of an arrow's head."""
 MAX_LABEL: Final = 66
-"""Longer labels are truncated."""
+"""Maximum length of a label; longer labels are truncated."""
 
 STYLE: Final = """
 .diagram { overflow-x: auto; }

@@ -1,4 +1,6 @@
-"""The fields of a message from a log, and its problems, as far as the log identifies its session."""
+"""The fields of a message from a log, and its problems. The CompIDs in the message determine which rules
+apply.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.validation import Check, presence_checker
 
 MAX_PLACES: Final = 4096
-"""Maximum number of cached rules, by type, sender and target."""
+"""Maximum number of cached sets of checks, by message type, sender and target."""
 SENDER_COMP_ID, TARGET_COMP_ID = 49, 56
 
 _Context = tuple[str, str, Sender]
@@ -38,12 +40,12 @@ class Explanation:
 
     @property
     def name(self) -> str | None:
-        """The message's name; None if the dialect does not know its MsgType, or it has none."""
+        """The name of the message; None if its MsgType is unknown or missing."""
         return None if self.inspection.layout is None else self.inspection.layout.name
 
 
 def valid_message(logged: LoggedMessage, judge: Judge) -> Message | None:
-    """Return a message if a fast check finds that it is valid; None if `explain` has to check it."""
+    """Return a message if a fast check finds that it is valid; None if `explain` must check the message."""
     if logged.truncated:
         return None
     try:
@@ -54,7 +56,7 @@ def valid_message(logged: LoggedMessage, judge: Judge) -> Message | None:
         return None
     header = message.header
     judges = _judges_of(judge.codec, message.MSG_TYPE, header.sender_comp_id, header.target_comp_id)
-    # A missing field is only reported if it is required on every session where the message may have been
+    # A missing field is only reported if it is required on every session on which the message may have been
     # sent.
     for check, check_header in judges:
         if not check(message) and not check_header(header):
@@ -67,15 +69,16 @@ def valid_message(logged: LoggedMessage, judge: Judge) -> Message | None:
 def explain(logged: LoggedMessage | LogEntry, judge: Judge) -> Explanation:
     """Parse a message and collect all its problems.
 
-    Fields required everywhere are always checked. Fields required on one session type only, or from one side,
-    are checked if the CompIDs identify it; they do not identify the product, so only fields that both
-    products require are checked.
+    Fields that are required everywhere are always checked. Fields that are only required on some session
+    types, or from one side, are checked if the CompIDs identify the session type and side. CompIDs do not
+    identify the product, so a field is only reported if both products require it.
     """
     judge.select(logged.frame)
     codec = judge.codec
     inspection = codec.inspect(logged.frame)
     missing = {p.tag for p in inspection.problems if p.reason is Reason.REQUIRED_TAG_MISSING}
-    # A missing field of the frame is reported as missing only, not also as out of order.
+    # A missing BeginString, BodyLength, MsgType or CheckSum is only reported as missing, not also as out of
+    # order.
     found = [
         p for p in inspection.problems if p.reason is not Reason.TAG_OUT_OF_ORDER or p.tag not in missing
     ]
@@ -121,7 +124,9 @@ def _judges_of(
 def _judges(
     dialect: Dialect, layout: MessageLayout, sender_id: str | None, target_id: str | None
 ) -> tuple[_Judge, ...]:
-    """Return the checks of a message type, one pair for each session where it may have been sent."""
+    """Return the checks of a message type, one pair for each session on which the message may have been
+    sent.
+    """
     return tuple(
         (
             presence_checker(layout.body, Place(product, session, sender, layout.msg_type)),
@@ -145,7 +150,7 @@ def _contexts(layout: MessageLayout, sender_id: str | None, target_id: str | Non
 
 
 def _typed(codec: Codec, frame: bytes) -> Message | None:
-    """Decode a message whose BodyLength and CheckSum may be wrong or missing."""
+    """Decode a message whose BodyLength and CheckSum may be wrong or missing; None if this fails."""
     fields = frame.split(b"\x01")[1:-1]
     if fields and fields[0].startswith(b"9="):
         del fields[0]

@@ -1,4 +1,6 @@
-"""The sources of a log: files, compressed or still being written, recordings, and standard input."""
+"""The sources of a log: files (which may be compressed, or still being written), recordings, and standard
+input.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ class UnreadableError(Exception):
 def pieces(name: str, wait: Callable[[], None] | None = None) -> Iterator[bytes]:
     """Yield the bytes of a file in pieces; raise UnreadableError if it is truncated.
 
-    With `wait`, bytes that are added later are yielded too: it is called whenever there are no new bytes.
+    With `wait`, bytes that are added later are yielded too. `wait` is called whenever there are no new bytes.
     """
     try:
         if name == STDIN:
@@ -73,13 +75,15 @@ def _recorded(name: str) -> Iterator[bytes]:
 
 
 def _followed(path: Path, wait: Callable[[], None]) -> Iterator[bytes]:
-    """Yield a file's content as it grows; if it is replaced or truncated, the new content from the start."""
+    """Yield the content of a growing file. If the file is replaced or truncated, continue with the new
+    content from its start.
+    """
     while True:
         with path.open("rb") as file:
             while True:
                 yield from pieces_of(file)
                 if _was_replaced(path, file):
-                    # First the rest of the old file, written before it was renamed.
+                    # Bytes may have been written to the old file just before it was renamed.
                     yield from pieces_of(file)
                     break
                 wait()
@@ -107,7 +111,7 @@ class OtherVersions:
         rest = b""
         for piece in found:
             yield piece
-            # Search for the bytes before using the expression, because most logs contain no other version.
+            # This search is faster than the regular expression, and most logs contain no other version.
             data = rest + piece
             if data.find(b"8=FIX.") >= 0:
                 for each in _OTHER_VERSION.finditer(data):

@@ -1,6 +1,6 @@
 """Filters for messages of a log: by type, tag, ID, symbol, direction and time.
 
-All of them match the bytes, before a message is decoded.
+All filters match the bytes of a message, before it is decoded.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ TimeBound = datetime | time
 
 @attrs.frozen
 class Filters:
-    """Conditions on messages; each given condition must match with one of its values."""
+    """Conditions on messages. A message must match every condition, with one of the values of the
+    condition.
+    """
 
     patterns: tuple[re.Pattern[bytes], ...] = ()
     direction: Direction | None = None
@@ -106,18 +108,18 @@ def make(
 
 
 def _fields(tags: Iterable[int], values: Iterable[str]) -> re.Pattern[bytes]:
-    """Match a field with one of these tags and values; `*` matches any text."""
+    """Return a pattern for a field with one of these tags and values. In a value, `*` matches any text."""
     pattern = "|".join(map(_glob, values))
     return re.compile(f"\x01(?:{'|'.join(map(str, tags))})=(?:{pattern})\x01".encode("latin-1", "replace"))
 
 
 def _glob(text: str) -> str:
-    """Return a pattern for a text with `*`, which matches in time linear in the value."""
+    """Return a pattern for a text with `*`. Matching takes time linear in the length of the value."""
     first, *rest = map(re.escape, text.split("*"))
     if not rest:
         return first
-    # If there is a match after a later occurrence of a part, there is one after its first occurrence too. So
-    # the groups are atomic, and later occurrences are never tried.
+    # If there is a match after a later occurrence of a part, there is also a match after its first
+    # occurrence. So the groups are atomic, and later occurrences are never tried.
     middle = "".join(f"(?>[^\x01]*?{part})" for part in rest[:-1] if part)
     return f"{first}{middle}[^\x01]*{rest[-1]}"
 
@@ -141,7 +143,7 @@ def _tag(name: str) -> int:
 
 
 def _time_bound(text: str) -> TimeBound:
-    """Read a time of day, or a date with or without one, in UTC."""
+    """Parse a time of day, a date, or a date with a time of day, in UTC."""
     parse: tuple[Callable[[str], TimeBound], ...] = (time.fromisoformat, datetime.fromisoformat)
     for each in parse:
         try:
