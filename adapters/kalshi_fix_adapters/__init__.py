@@ -1,1 +1,1 @@
-"""The I/O around `kalshi_fix_sansio`: clients, TLS, settings, stores, logs and the command."""
+"""The I/O for `kalshi_fix_sansio`: clients, TLS, settings, stores, logs and the command."""

@@ -1,4 +1,4 @@
-"""Exceptions of the clients, each with the remedy in one sentence."""
+"""Exceptions of the clients. The text of each contains the remedy."""
 
 from __future__ import annotations
 
@@ -25,20 +25,21 @@ from kalshi_fix_sansio.events import (
 )
 
 _MAX_SHOWN: Final = 10
-"""Ids and problems in a message; the attributes contain all of them."""
+"""Maximum number of ids or problems in the text of an exception. The attributes contain all of them."""
 
 
 class AdapterError(KalshiFixError):
-    """Base of the exceptions of the adapters."""
+    """The base class of the adapters' exceptions."""
 
 
 class StoreUnavailableError(StoreError):
-    """The store cannot be opened now, but a later attempt may succeed: its server is not ready, or see the
-    subclass."""
+    """The store cannot be opened now, for example because its server is not ready. A later attempt may
+    succeed.
+    """
 
 
 class StoreInUseError(StoreUnavailableError):
-    """Another process, or another client of this one, uses the store."""
+    """Another process, or another client of this process, uses the store."""
 
 
 class ConnectionFailedError(AdapterError, ConnectionError):
@@ -46,11 +47,11 @@ class ConnectionFailedError(AdapterError, ConnectionError):
 
 
 class HostNotFoundError(ConnectionFailedError):
-    """The host's name has no address."""
+    """The host name has no address."""
 
 
 class ConnectTimeoutError(ConnectionFailedError, TimeoutError):
-    """TCP or TLS was not ready within the deadline."""
+    """The connection was not established before the deadline."""
 
 
 class TlsError(ConnectionFailedError):
@@ -58,7 +59,9 @@ class TlsError(ConnectionFailedError):
 
 
 class CertificateRejectedError(TlsError):
-    """The venue's certificate could not be verified, is for another host, or is not the pinned one."""
+    """The venue's certificate could not be verified, is for another host, or is not the pinned
+    certificate.
+    """
 
 
 class PlaintextRefusedError(ConfigurationError):
@@ -74,7 +77,7 @@ class ConfigFileError(ConfigurationError):
         self.key = key
         """The option or table, such as `sessions.orders.timeout`; None for the whole file."""
         self.line = line
-        """The line of a mistake in the syntax."""
+        """The line of a syntax error; otherwise None."""
         place = f"{path}:{line}" if line is not None else str(path)
         super().__init__(f"{place}: {text}" if key is None else f"{place}: {key}: {text}")
 
@@ -88,12 +91,14 @@ class LogonRefusedError(AdapterError):
         self.advice = advice
         """The remedy."""
         self.retryable = retryable
-        """Whether waiting can help."""
+        """Whether a later attempt may succeed."""
         super().__init__(f"the venue refused the logon: {text or 'no reason given'}; {advice}")
 
 
 class LogonFailedError(AdapterError):
-    """The Logon got no valid answer: none in time, the connection ended, or a protocol violation."""
+    """The Logon got no valid answer: there was no answer in time, the connection ended, or the answer
+    violated the protocol.
+    """
 
     def __init__(self, text: str, ended: SessionEnded | None = None) -> None:
         self.ended = ended
@@ -102,7 +107,7 @@ class LogonFailedError(AdapterError):
 
 
 class SigningError(AdapterError):
-    """The signer of the Logon raised; its exception is `__cause__`."""
+    """The signer of the Logon raised an exception, which is `__cause__`."""
 
 
 class ClientTimeoutError(AdapterError, TimeoutError):
@@ -110,22 +115,23 @@ class ClientTimeoutError(AdapterError, TimeoutError):
 
 
 class KeyChangedError(StoreError):
-    """A folder or a database has no store of this key, but one of another key that may belong to the same
-    account.
+    """A folder or a database has no store of this key, but has a store of another key that may belong to the
+    same account.
 
-    A new, empty store would lose the rows of `Client.rows` and the open requests."""
+    With a new, empty store, the rows of `Client.rows` and the open requests would be missing."""
 
     def __init__(self, text: str, stores: tuple[Path, ...] | tuple[str, ...], command: str) -> None:
         self.stores = stores
-        """The files, or the names in a database, of the stores found, the most recently written one first."""
+        """The files of the stores found, or their names in a database, the most recently written first."""
         self.command = command
-        """The shell command that moves the first of them to this key."""
+        """The shell command that moves the first of these stores to this key."""
         super().__init__(text)
 
 
 class SessionClosedError(AdapterError):
-    """The session has ended; `ended` has the reason, unless the client was never opened or failed
-    internally."""
+    """The session has ended. `ended` contains the reason; it is None if the client was never opened or failed
+    internally.
+    """
 
     def __init__(self, text: str, ended: SessionEnded | None = None) -> None:
         self.ended = ended
@@ -141,10 +147,10 @@ class SessionInterruptedError(SessionClosedError):
 
 
 class ReconcileError(AdapterError):
-    """Messages were lost, or an outcome is uncertain: look it up by drop copy or REST.
+    """Messages were lost, or an outcome is uncertain. Look up the missing information by drop copy or REST.
 
-    `messages` raises it for the event of the same content in `events`. The client keeps running; iterating
-    again confirms that you have handled it.
+    `messages` raises this exception instead of yielding an event, which `events` would yield. The client
+    keeps running. Iterating again confirms that you have handled the exception.
     """
 
 
@@ -171,7 +177,7 @@ class OutcomesUnknownError(ReconcileError):
 
     @property
     def why(self) -> Uncertainty:
-        """Why the outcome cannot be learned."""
+        """The reason why the outcome is unknown."""
         return self.event.why
 
 
@@ -189,18 +195,19 @@ class OrdersUnverifiedError(ReconcileError):
 
     @property
     def orders(self) -> tuple[RestingOrder, ...]:
-        """The last report of each."""
+        """The last report of each order."""
         return self.event.orders
 
     @property
     def complete(self) -> bool:
-        """Whether these are all open orders."""
+        """Whether `orders` contains all open orders."""
         return self.event.complete
 
 
 class MessagesLostError(ReconcileError):
-    """Messages of the venue are lost: it no longer has them (MessagesLost), has skipped them without a gap
-    fill (SequenceSkipped), or they are missing on a session without resend (GapDetected)."""
+    """Messages of the venue are lost: the venue no longer has them (MessagesLost), it has skipped them
+    without a gap fill (SequenceSkipped), or they are missing on a session without resend (GapDetected).
+    """
 
     def __init__(self, event: MessagesLost | SequenceSkipped | GapDetected) -> None:
         self.event = event
@@ -211,18 +218,19 @@ class MessagesLostError(ReconcileError):
 
     @property
     def begin(self) -> int:
-        """MsgSeqNum of the first."""
+        """MsgSeqNum of the first lost message."""
         return self.event.begin
 
     @property
     def end(self) -> int:
-        """MsgSeqNum of the last."""
+        """MsgSeqNum of the last lost message."""
         return self.event.end
 
 
 class NumbersResetError(ReconcileError):
-    """The numbers restarted at 1 without a request of this side: messages of the venue that had not been
-    received are lost."""
+    """The sequence numbers restarted at 1, although this side had not requested a reset. Messages of the
+    venue that had not been received are lost.
+    """
 
     def __init__(self, event: LoggedOn) -> None:
         self.event = event
@@ -233,7 +241,7 @@ class NumbersResetError(ReconcileError):
 
 
 class MessageRejectedError(ReconcileError):
-    """A message of the venue violated the protocol, and was rejected and not delivered."""
+    """A message of the venue violated the protocol. It was rejected, and not delivered."""
 
     def __init__(self, event: MessageRejected) -> None:
         self.event = event
@@ -245,18 +253,19 @@ class MessageRejectedError(ReconcileError):
 
     @property
     def message(self) -> Message | None:
-        """The message, as far as it could be read."""
+        """The message; None if it could not be decoded."""
         return self.event.message
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """Its problems."""
+        """The problems of the message."""
         return self.event.problems
 
 
 class GarbledReceivedError(ReconcileError):
-    """Bytes that are not a FIX message were skipped. If they were a damaged message, it is resent, or
-    MessagesLostError follows, unless the session ends before the gap is detected."""
+    """Bytes that are not a FIX message were skipped. If they were a damaged message, the message is resent or
+    MessagesLostError follows, unless the session ends before the gap is detected.
+    """
 
     def __init__(self, event: GarbledReceived) -> None:
         self.event = event
@@ -279,7 +288,7 @@ class MessageTooLargeError(ReconcileError):
 
     @property
     def size(self) -> int:
-        """Its BodyLength (9), in bytes."""
+        """BodyLength (9) of the message, in bytes."""
         return self.event.size
 
     @property
@@ -289,7 +298,7 @@ class MessageTooLargeError(ReconcileError):
 
     @property
     def msg_type(self) -> str | None:
-        """Its MsgType (35); None if unreadable."""
+        """MsgType (35) of the message; None if it could not be read."""
         return self.event.msg_type
 
 

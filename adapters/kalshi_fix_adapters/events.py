@@ -1,8 +1,9 @@
-"""Events of a client about its connections, in the same stream as the session's events.
+"""Events about the connections of a client, in the same stream as the events of the session.
 
-Their order: `Connecting`, then `ConnectFailed` or the session's LoggedOn; on a market data session that
-reconnects, `Resubscribed` for each renewed request; after SessionEnded, `Disconnected` if the client will
-reconnect. `GaveUp` is the last event of a client that stops reconnecting. All times are in seconds.
+`Connecting` is followed by `ConnectFailed` or by LoggedOn of the session. After a reconnection of a market
+data session, `Resubscribed` follows for each renewed request. SessionEnded is followed by `Disconnected` if
+the client will reconnect. `GaveUp` is the last event of a client that stops reconnecting. All times are in
+seconds.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Connecting(Value):
 
     Attributes:
         endpoint: Host and port.
-        attempt: 1 for the first one after the client was opened or a connection was lost.
+        attempt: Number of the attempt, counted from 1 after the client was opened or a connection was lost.
     """
 
     endpoint: Endpoint
@@ -47,7 +48,7 @@ class ConnectFailed(Value):
     Attributes:
         error: The cause and the remedy.
         retry_in: Seconds until the next attempt.
-        note: Why the wait differs from the usual one; otherwise empty.
+        note: Why the wait differs from the usual wait; otherwise empty.
     """
 
     error: KalshiFixError
@@ -57,12 +58,12 @@ class ConnectFailed(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Disconnected(Value):
-    """A logged-on connection has ended; the client will reconnect.
+    """A connection with a completed logon has ended; the client will reconnect.
 
     Attributes:
         ended: How the session ended.
         retry_in: Seconds until the next attempt.
-        note: Why the wait differs from the usual one; otherwise empty.
+        note: Why the wait differs from the usual wait; otherwise empty.
     """
 
     ended: SessionEnded
@@ -98,7 +99,8 @@ class GaveUp(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class ReadingPaused(Value):
-    """The client has stopped reading because too many events are waiting; this event precedes them.
+    """The client has stopped reading because too many events are waiting. This event precedes the waiting
+    events.
 
     Attributes:
         waiting: The number of waiting events.
@@ -109,7 +111,7 @@ class ReadingPaused(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class ReadingResumed(Value):
-    """The client reads again because enough events were taken; this event precedes the waiting ones."""
+    """The client reads again because enough events were taken. This event precedes the waiting events."""
 
 
 ConnectionEvent = (

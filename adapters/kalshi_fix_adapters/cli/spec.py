@@ -1,4 +1,4 @@
-"""`kalshi-fix spec`: the meaning of a tag, a field, a message, a code value or a Text of the dialect."""
+"""`kalshi-fix spec`: explains a tag, a field, a message, a code value or a Text of the dialect."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kalshi_fix_adapters.cli.kit.failures import CommandError
 from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, counted, plain
 
 MAX_LISTED = 20
-"""Maximum number of descriptions that a search prints; the others are counted."""
+"""Maximum number of descriptions that a search prints. The remaining descriptions are only counted."""
 _NAMESPACE = "{http://fixprotocol.io/2024/orchestra/repository}"
 
 
@@ -24,11 +24,11 @@ class Entry:
     """A named element of the dialect."""
 
     words: frozenset[str]
-    """Its search terms, in lower case without underscores."""
+    """The search terms of the element, in lower case without underscores."""
     title: str
     text: str
     rows: tuple[tuple[str, str], ...] = ()
-    """Its parts: a name and a description each."""
+    """The parts of the element, each with a name and a description."""
 
     def mentions(self, words: tuple[str, ...]) -> bool:
         """Return whether the title or the description contains every word, in any case."""
@@ -63,7 +63,7 @@ def spec(word: tuple[str, ...]) -> None:
 
 
 def _list(screen: Screen, query: str, entries: list[Entry]) -> None:
-    """Print the titles and descriptions of the entries whose descriptions match, without their parts."""
+    """Print the titles and descriptions of matching entries, without their parts."""
     screen.lines([plain(f"{counted(len(entries), 'description')} with {query!r}")])
     for entry in entries[:MAX_LISTED]:
         screen.lines([(), *_shown(attrs.evolve(entry, rows=()), screen.text_width)])
@@ -137,7 +137,7 @@ def _field(
 
 
 def _members(message: Element, groups: dict[str, Element]) -> Iterator[dict[str, Element]]:
-    """Yield the fields of a message by tag, and those of its groups' entries."""
+    """Yield the fields of a message by tag, and the fields of the entries of each group."""
     todo = [message]
     while todo:
         block = todo.pop()

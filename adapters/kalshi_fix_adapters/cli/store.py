@@ -1,5 +1,6 @@
-"""`kalshi-fix store`: print the owner, sequence numbers, open requests and user's rows of message stores; or
-`migrate` a store to another key."""
+"""`kalshi-fix store`: `show` prints the owner, sequence numbers, open requests and user's rows of message
+stores; `migrate` moves a store to another key.
+"""
 
 from __future__ import annotations
 
@@ -28,20 +29,20 @@ from kalshi_fix_sansio.session import StoredMessage
 _LABEL_WIDTH = 30
 HIDDEN: Final = "<hidden>"
 MAX_VALUE: Final = 300
-"""Maximum number of characters printed of a row's value."""
+"""Maximum number of characters of a row's value that are printed."""
 _SECRET_FIELDS: Final = [field for field in DIALECT.fields.values() if field.secret]
 _SECRET_NAMES: Final = frozenset(
     name.lower() for field in _SECRET_FIELDS for name in (field.attribute, field.name, str(field.tag))
 )
 _SECRET_WORDS: Final = ("password", "passphrase", "privatekey", "secret", "token")
-"""Rows are defined by the user: values with such names are not shown either."""
+"""Rows are defined by the user. Values whose names contain one of these words are not shown either."""
 _SECRET_IN_FRAME: Final = re.compile(
     rf"((?:^|[\x01|])0*(?:{'|'.join(str(field.tag) for field in _SECRET_FIELDS)})=)[^\x01|]*"
 )
 
 
 class _ShowByDefault(click.Group):
-    """A group whose first argument may be left out if it is `show`."""
+    """A group with `show` as its default subcommand."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and args[0] not in (*self.commands, *self.get_help_option_names(ctx)):
@@ -134,7 +135,7 @@ def migrate(place: str, name: str | None, key_id: str | None, account: str | Non
 
 
 def _with_status(read: Callable[..., StoreSummary]) -> StoreSummary:
-    """Read a store, and show how long it takes."""
+    """Read a store, and show the elapsed time on a terminal."""
     with StatusLine() as line:
         return read(working=_Working(line))
 
@@ -176,7 +177,7 @@ def _print_tables(summary: StoreSummary, *before: Line) -> None:
 
 
 class _Working:
-    """Shows that the check is in progress, and its duration so far."""
+    """Shows that the check is in progress, and the elapsed time."""
 
     def __init__(self, line: StatusLine) -> None:
         self._line = line
@@ -194,7 +195,9 @@ def _row_lines(key: str, text: str) -> Iterator[Line]:
 
 
 def _value(key: str, text: str) -> Any:
-    """Return the content of a row, without secrets; text that is not JSON was written by another program."""
+    """Return the content of a row, without secrets. A text that is not JSON was written by another
+    program.
+    """
     try:
         value = json.loads(text)
     except ValueError:
@@ -203,7 +206,7 @@ def _value(key: str, text: str) -> Any:
 
 
 def _without_secrets(value: Any, name: str = "") -> Any:
-    """Return a row's value without values that have the name or the form of a secret."""
+    """Return a row's value, with values replaced that have the name or the form of a secret."""
     plain = name.lower()
     if plain in _SECRET_NAMES or any(word in plain.replace("_", "") for word in _SECRET_WORDS):
         return HIDDEN
@@ -254,7 +257,7 @@ def _format_time(at: datetime) -> str:
 
 def _as_json(summary: StoreSummary) -> dict[str, Any]:
     return {
-        # The account is in the name of the file, not in its contents.
+        # The account is part of the name of a store, but not of its content.
         "owner": attrs.asdict(summary.owner, filter=lambda field, _: field.name != "account"),
         "next_outgoing": summary.next_outgoing,
         "next_incoming": summary.next_incoming,

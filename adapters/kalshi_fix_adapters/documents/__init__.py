@@ -1,5 +1,5 @@
-"""Readers of hand-written documents that keep the line numbers.
+"""Reads hand-written documents, and keeps their line numbers.
 
-This package imports no other package of the project: codegen uses it, too, and must run while generated code
-is broken.
+This package imports no other package of the project, because codegen uses it too, and must run while
+generated code is broken.
 """

@@ -1,4 +1,4 @@
-"""Mistakes in hand-written documents: position, problem and remedy."""
+"""Mistakes in hand-written documents, with position, problem and remedy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NoReturn
 import attrs
 
 MAX_TEXT = 1000
-"""Maximum number of characters of a mistake's texts that are shown."""
+"""Maximum number of characters of a text in a mistake that are shown."""
 
 
 @attrs.frozen(order=True)
@@ -23,7 +23,7 @@ class Location:
 
 
 def _shortened(text: str) -> str:
-    # Text of a file must not control the terminal.
+    # Text from a file must not control the terminal.
     shown = "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text[:MAX_TEXT])
     return shown if len(text) <= MAX_TEXT else f"{shown}... ({len(text)} characters)"
 
@@ -49,17 +49,19 @@ class Mistake:
 
 @attrs.define
 class Mistakes:
-    """Collects mistakes, so one run reports all independent ones."""
+    """Collects mistakes, so that one run reports all independent mistakes."""
 
     most: int
-    """Maximum number of reported mistakes, because a malicious file could contain any number."""
+    """Maximum number of reported mistakes. A malicious file could contain any number."""
     error: Callable[[Sequence[Mistake]], Exception]
-    """Creates the exception that reports them."""
+    """Creates the exception that reports the mistakes."""
     found: list[Mistake] = attrs.field(factory=list)
     _seen: set[Mistake] = attrs.field(factory=set)
 
     def add(self, location: Location, what: str, advice: str) -> None:
-        """Record a mistake, once. Raises `error` if there are `most` already."""
+        """Record a mistake, unless it was recorded before. Raise `error` if there are `most` mistakes
+        already.
+        """
         mistake = Mistake(location, what, advice)
         if mistake in self._seen:
             return
@@ -70,7 +72,7 @@ class Mistakes:
         self.found.append(mistake)
 
     def refuse(self, location: Location, what: str, advice: str) -> NoReturn:
-        """Raise `error` with a mistake after which parsing cannot continue, and the earlier mistakes."""
+        """Raise `error` with the earlier mistakes and this one, after which parsing cannot continue."""
         self.add(location, what, advice)
         raise self._error()
 

@@ -6,13 +6,13 @@ import difflib
 from collections.abc import Iterable
 
 _LISTED = 24
-"""Maximum number of names listed in one line."""
+"""Maximum number of names in a list."""
 _MANY_NAMES = 5000
-"""Maximum number of names among which the nearest is searched."""
+"""Maximum number of names that are compared with an unknown name."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the most similar known name; None if none is similar, or there are too many names."""
+    """Return the most similar known name; None if no name is similar, or there are too many names."""
     known = tuple(known)
     if len(known) > _MANY_NAMES:
         return None
@@ -22,7 +22,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a hint: the name that was probably meant, or the valid names, the most similar ones first."""
+    """Return a hint: the name that was probably meant, or the valid names, the most similar first."""
     choice = sorted(set(known))
     near = nearest(name, choice)
     if near is not None:

@@ -1,8 +1,8 @@
 """Reads YAML into nodes with line numbers, within limits of size and depth.
 
-Scalars follow YAML 1.2: `yes`, `no`, `on`, dates, versions and decimals stay text as written; only `true`,
-`false`, `null`, `~`, empty values and integers are converted. So 0.10 is exactly a tenth, and NO is not
-false. A duplicate key is a mistake.
+Only `true`, `false`, `null`, `~`, empty values and integers are converted, as in YAML 1.2. Other scalars,
+such as `yes`, `no`, `on`, dates, versions and decimals, stay text as written. So 0.10 is exactly a tenth, and
+NO is not false. A duplicate key is a mistake.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from yaml.reader import ReaderError
 from kalshi_fix_adapters.documents.mistakes import Location, Mistakes
 
 MAX_DIGITS = 18
-"""Digits of a whole number."""
+"""Maximum number of digits of an integer."""
 _TAG = "tag:yaml.org,2002:"
 
 
 @attrs.frozen(kw_only=True)
 class Bounds:
-    """Maximum content of a file."""
+    """Limits for the content of a file."""
 
     depth: int
     """Maximum depth of mappings and lists."""
@@ -36,11 +36,11 @@ class Bounds:
 
 @attrs.frozen
 class Scalar:
-    """Text, a whole number, a boolean or nothing."""
+    """Text, an integer, a boolean or null."""
 
     value: str | int | bool | None
     text: str
-    """The value as written in the file: as an integer, a wire value such as 007 would lose its zeros."""
+    """The value as written in the file. An integer would lose the zeros of a wire value such as 007."""
     location: Location
 
     @property
@@ -58,7 +58,7 @@ class Seq:
 
     @property
     def line(self) -> int:
-        """The line where it begins."""
+        """The line number of the beginning."""
         return self.location.line
 
 
@@ -73,7 +73,7 @@ class Map:
 
     @property
     def line(self) -> int:
-        """The line where it begins."""
+        """The line number of the beginning."""
         return self.location.line
 
     def get(self, key: str) -> Node | None:
@@ -81,7 +81,7 @@ class Map:
         return self.entries.get(key)
 
     def mapping(self, key: str) -> Map:
-        """Return the mapping under a key; an empty one where there is none."""
+        """Return the mapping under a key; an empty mapping if there is none."""
         value = self.entries.get(key)
         return value if isinstance(value, Map) else Map({}, {}, self.location)
 
@@ -109,7 +109,7 @@ def plain(node: Node) -> Any:
 
 
 def parse(data: bytes, file: str, bounds: Bounds, mistakes: Mistakes, *, if_empty: str) -> Node:
-    """Read a file, or raise all its mistakes; `if_empty` is the advice for an empty file."""
+    """Parse the content of a file, or raise all its mistakes; `if_empty` is the advice for an empty file."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -134,7 +134,9 @@ def parse(data: bytes, file: str, bounds: Bounds, mistakes: Mistakes, *, if_empt
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's parser with the scalar rules of YAML 1.2, less floats, octal and hexadecimal; bounded."""
+    """PyYAML's parser with the scalar rules of YAML 1.2, without floats, octal and hexadecimal numbers, and
+    with limits.
+    """
 
     def __init__(self, text: str, bounds: Bounds) -> None:
         super().__init__(text)
@@ -158,7 +160,7 @@ class _Loader(yaml.SafeLoader):
         raise ComposerError(None, None, why, self.peek_event().start_mark)  # type: ignore[no-untyped-call]
 
 
-# PyYAML reads YAML 1.1, where NO is false, 1:30 is 90, 0.10 a float and 2024-09-01 a date.
+# By default, PyYAML follows YAML 1.1, where NO is false, 1:30 is 90, 0.10 is a float and 2024-09-01 a date.
 _Loader.yaml_implicit_resolvers = {}
 _Loader.add_implicit_resolver(f"{_TAG}bool", re.compile(r"^(?:true|false)$"), list("tf"))
 _Loader.add_implicit_resolver(f"{_TAG}null", re.compile(r"^(?:null|~|)$"), ["n", "~", ""])
@@ -167,7 +169,7 @@ _Loader.add_implicit_resolver(f"{_TAG}int", re.compile(r"^-?(?:0|[1-9][0-9]*)$")
 
 @attrs.define
 class _Converter:
-    """Converts PyYAML's nodes to ours, with aliases expanded."""
+    """Converts PyYAML's nodes to the nodes of this module, and expands aliases."""
 
     file: str
     bounds: Bounds
@@ -175,18 +177,19 @@ class _Converter:
     _room: int = attrs.field(init=False)
     """Remaining number of values that aliases may expand to."""
     _converted: set[int] = attrs.field(init=False, factory=set)
-    """The ids of the converted nodes: a repeated one is an alias, or within one."""
+    """The ids of the converted nodes. A node that is converted again is an alias, or inside an alias."""
 
     def __attrs_post_init__(self) -> None:
         self._room = self.bounds.aliased
 
     def convert(self, node: yaml.Node, outer: tuple[yaml.Node, ...]) -> Node:
-        """Return a node; `outer` are those around it."""
+        """Convert a node; `outer` contains the nodes around it."""
         location, mistakes = self._at(node), self.mistakes
         if any(node is each for each in outer):
             mistakes.add(location, "an anchor contains itself", "write the value out")
             return Scalar(None, "", location)
-        # Ten lines of nested aliases can expand to billions of values; PyYAML uses the same node for each.
+        # Ten lines of nested aliases can expand to billions of values. PyYAML returns the same node for each
+        # alias.
         self._room -= id(node) in self._converted
         self._converted.add(id(node))
         if self._room < 0 or len(outer) >= self.bounds.depth:

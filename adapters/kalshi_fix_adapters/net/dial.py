@@ -1,8 +1,8 @@
 """Connecting: the stages of an attempt, its checks, and its errors.
 
-A `Dialer` is one attempt without I/O, so every adapter has the same checks and errors. `dial` performs the
-stages, for every loop and for a thread (`open_socket`); the three methods of `Steps` wait with the loop's
-primitives. An adapter whose loop has no sockets performs the same stages on its own:
+A `Dialer` represents one attempt, without I/O, so that every adapter has the same checks and errors. `dial`
+performs the stages for every event loop and for a thread (`open_socket`); only the three methods of `Steps`
+wait, with the primitives of the loop. An adapter whose loop has no sockets performs the same stages itself:
 
     dialer = Dialer(host, port, security, timeout)
     addresses = resolve host                            or raise dialer.not_resolved()
@@ -13,7 +13,7 @@ primitives. An adapter whose loop has no sockets performs the same stages on its
         TLS handshake by dialer.context as dialer.server_name   or raise dialer.not_secured(error)
         dialer.check_certificate(the peer's certificate, DER)
 
-If all of that takes longer than `timeout` seconds, raise `late(Stage)`.
+If all stages together take longer than `timeout` seconds, raise `late(Stage)`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _HOSTNAME_MISMATCH = frozenset({62, 64})
 _OUT_OF_DATE = frozenset({9, 10})
 """X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED."""
 _NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
-"""OpenSSL's reasons, by version, for an answer that is not TLS."""
+"""The reasons that versions of OpenSSL give for an answer that is not TLS."""
 _MAX_CAUSES = 10
 """Maximum number of errors examined in a chain of causes, which may be circular."""
 AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
@@ -69,7 +69,7 @@ class Dialer:
     """One attempt to connect."""
 
     def __init__(self, host: str, port: int, security: Security, timeout: float) -> None:
-        """Check the settings, before a connection is made.
+        """Check the settings, before any connection.
 
         Args:
             host: name or address to connect to.
@@ -86,7 +86,7 @@ class Dialer:
         self.stage = Stage.RESOLVE
         """The current stage of `dial`."""
         self._end = math.inf
-        """Monotonic deadline, once `start_clock` was called."""
+        """The monotonic deadline, set by `start_clock`."""
         self.peer: str = str(Endpoint(host, port))
         self._plaintext = security if isinstance(security, Plaintext) else None
         self._in_process = security if isinstance(security, InProcess) else None
@@ -130,7 +130,7 @@ class Dialer:
         return raw
 
     def check_address(self, address: str) -> None:
-        """Refuse plain TCP to another machine without `allow_remote`.
+        """Refuse plain TCP to another machine, unless `allow_remote` is set.
 
         Raises:
             PlaintextRefusedError: the address is not a loopback address.
@@ -153,7 +153,7 @@ class Dialer:
             certificate: the venue's own certificate in DER form, from `getpeercert(binary_form=True)`.
 
         Raises:
-            CertificateRejectedError: it is not the pinned one.
+            CertificateRejectedError: the certificate is not the pinned certificate.
         """
         if not self._pins:
             return
@@ -184,7 +184,7 @@ class Dialer:
         )
 
     def not_secured(self, error: BaseException) -> TlsError:
-        """Return the error for a failed TLS handshake, for any exception that the event loop raised."""
+        """Return the error for a failed TLS handshake, for any exception of the event loop."""
         cause = _system_error(error)
         if isinstance(cause, ssl.SSLCertVerificationError):
             return CertificateRejectedError(self._explain_certificate(cause))
@@ -197,7 +197,7 @@ class Dialer:
         )
 
     def late(self, stage: Stage | None = None) -> ConnectTimeoutError:
-        """Return the error for a stage that timed out, by default the current stage of `dial`."""
+        """Return the error for a stage that timed out; the default is the current stage of `dial`."""
         stage = stage or self.stage
         if stage is Stage.RESOLVE:
             return ConnectTimeoutError(
@@ -243,7 +243,7 @@ def _is_end(error: ssl.SSLError) -> bool:
 
 
 def _reason(error: ssl.SSLError) -> str:
-    """Return OpenSSL's name of the failure; empty for errors of Python itself."""
+    """Return OpenSSL's name for the failure; empty for errors of Python itself."""
     return getattr(error, "reason", None) or ""
 
 
@@ -296,8 +296,8 @@ class Steps(Protocol[Carrier_co]):
     async def secure(self, raw: socket.socket, dialer: Dialer) -> Carrier_co:
         """Take over a connected socket and return the connection.
 
-        With a `context`, performs the TLS handshake and calls the dialer's `check_certificate`. Must close
-        the socket on failure.
+        If the dialer has a `context`, perform the TLS handshake and call the dialer's `check_certificate`.
+        Close the socket after a failure.
 
         Raises:
             OSError: TLS failed.
@@ -305,10 +305,10 @@ class Steps(Protocol[Carrier_co]):
 
 
 async def dial(dialer: Dialer, steps: Steps[Carrier_co], on_tcp: Callable[[], object]) -> Carrier_co:
-    """Make a connection; return the result of `steps.secure`. `on_tcp` is called after TCP and before TLS.
+    """Connect; return the result of `steps.secure`. `on_tcp` is called after TCP is connected, before TLS.
 
-    All stages share the dialer's `timeout`. The caller must limit the time of this coroutine with its
-    loop's primitives, and raise `dialer.late()`.
+    The dialer's `timeout` is for all stages together. The caller must limit the time of this coroutine with
+    the primitives of its loop, and then raise `dialer.late()`.
 
     Raises:
         ConnectionFailedError: or a subclass, with the remedy.
@@ -322,7 +322,7 @@ async def dial(dialer: Dialer, steps: Steps[Carrier_co], on_tcp: Callable[[], ob
     try:
         return await steps.secure(raw, dialer)
     except OSError as error:
-        # The dialer's own errors, such as for a wrong pin, are OSErrors as well (`ConnectionError`).
+        # The dialer's own errors, for example for a wrong pin, are also OSErrors (`ConnectionError`).
         raise error if isinstance(error, KalshiFixError) else dialer.not_secured(error) from None
 
 
@@ -353,7 +353,8 @@ async def _reach_one_of(found: Sequence[AddressInfo], dialer: Dialer, steps: Ste
             raw.setblocking(False)
             # Without this, the system delays a small order until the previous one is acknowledged (Nagle).
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            # The time is shared, so an unresponsive address leaves time for the others.
+            # The remaining time is divided, so that an unresponsive address leaves time for the other
+            # addresses.
             await steps.reach(raw, address, dialer.seconds_left() / (len(found) - number))
         except OSError as error:
             raw.close()
@@ -372,7 +373,7 @@ async def _reach_one_of(found: Sequence[AddressInfo], dialer: Dialer, steps: Ste
 
 
 class Waiting(Protocol):
-    """The waits of a connecting thread, which an implementation can make cancellable."""
+    """The waits of a connecting thread. An implementation can make them cancellable."""
 
     def resolve(self, host: str, port: int, seconds: float) -> Sequence[AddressInfo]:
         """Return the addresses of a host; an empty sequence if it takes longer than `seconds`.
@@ -382,8 +383,9 @@ class Waiting(Protocol):
         """
 
     def until_ready(self, raw: socket.socket, interest: int, seconds: float) -> None:
-        """Wait until a non-blocking socket is readable (`READ`) or writable (`WRITE`), or for `seconds`; may
-        return early."""
+        """Wait until a non-blocking socket is readable (`READ`) or writable (`WRITE`), but at most `seconds`.
+        This may return early.
+        """
 
 
 class _Waiting:
@@ -416,7 +418,7 @@ def open_socket(
         timeout: seconds for name resolution, TCP and TLS together. By default the system's name resolution
             cannot be interrupted: if it takes longer, the attempt fails only afterwards.
         on_tcp: called when TCP is connected, before TLS.
-        waiting: performs the waits; an exception it raises ends the attempt.
+        waiting: performs the waits. An exception raised by it ends the attempt.
 
     Raises:
         ConnectionFailedError: or a subclass, with the remedy.
@@ -481,7 +483,7 @@ def _is_connected(raw: socket.socket) -> bool:
     code = raw.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if code:
         raise OSError(code, os.strerror(code))
-    # A socket that is still connecting has no error either.
+    # A socket that is still connecting has no error, so `getpeername` must be called too.
     try:
         raw.getpeername()
     except OSError:
@@ -490,7 +492,7 @@ def _is_connected(raw: socket.socket) -> bool:
 
 
 def _shake_hands(secured: ssl.SSLSocket) -> int | None:
-    """Continue the handshake; return the event to wait for, None if it is done."""
+    """Continue the handshake; return the event to wait for, or None if the handshake is done."""
     try:
         secured.do_handshake()
     except ssl.SSLWantReadError:

@@ -1,7 +1,7 @@
 """Keeps private keys out of error messages.
 
-Errors about a path or an address repeat it, and it is easy to paste the text of a private key there, such as
-into KALSHI_PRIVATE_KEY_PATH instead of KALSHI_PRIVATE_KEY.
+Errors about a path or an address quote the value, and users may paste the text of a private key in its place,
+for example into KALSHI_PRIVATE_KEY_PATH instead of KALSHI_PRIVATE_KEY.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import re
 from typing import Final
 
 LONGEST_SHOWN: Final = 300
-"""Maximum number of characters of a setting that an error repeats."""
+"""Maximum number of characters of a setting that an error quotes."""
 _KEY_TEXT: Final = re.compile(r"-----|[\x00-\x1f\x7f]|\\n|M[A-Za-z0-9+/]{39}")
-"""PEM markers, line ends (also written as backslash and n), or the base64 of a key: it starts with M, because
-every key is a SEQUENCE in DER."""
+"""PEM markers, line ends (also written as backslash and n), or the base64 text of a key, which starts with M,
+because every key is a SEQUENCE in DER.
+"""
 
 
 def looks_like_key(value: str) -> bool:

@@ -1,6 +1,6 @@
-"""Reports of this process to the service manager that has started it, by the protocol of systemd (sd_notify).
+"""Reports to the service manager that has started this process, with the protocol of systemd (sd_notify).
 
-Without a service manager, or on a system without Unix sockets, all of it does nothing.
+Without a service manager, or on a system without Unix sockets, these functions do nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import threading
 from typing import Final
 
 _PINGS: Final = 3
-"""Number of reports within the period after which the service manager kills a silent process."""
+"""Number of reports within the period after which the service manager kills a process that does not
+report.
+"""
 
 
 class ServiceManager:
@@ -20,13 +22,14 @@ class ServiceManager:
 
     def __init__(self) -> None:
         self._address = os.environ.get("NOTIFY_SOCKET", "") if hasattr(socket, "AF_UNIX") else ""
-        # A name that begins with @ is in the abstract namespace, whose names begin with a zero byte.
+        # A name that begins with @ is in the abstract namespace. The address of such a socket begins with a
+        # zero byte instead.
         if self._address.startswith("@"):
             self._address = "\0" + self._address[1:]
         self._stopped = threading.Event()
 
     def notify(self, state: str) -> None:
-        """Report a state, such as `READY=1`; a report that cannot be sent is dropped."""
+        """Report a state, such as `READY=1`. A report that cannot be sent is dropped."""
         if not self._address:
             return
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
@@ -40,7 +43,8 @@ class ServiceManager:
         for_another_process = os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid())
         if not self._address or for_another_process or not microseconds.isdecimal() or int(microseconds) == 0:
             return
-        # A new event, so an earlier thread that has not seen its own event yet still ends.
+        # Each thread has its own event, so that an earlier thread still ends if it has not yet seen its
+        # event.
         self._stopped = threading.Event()
         interval = int(microseconds) / 1_000_000 / _PINGS
         threading.Thread(
@@ -52,8 +56,8 @@ class ServiceManager:
         self._stopped.set()
 
     def _ping(self, interval: float, stopped: threading.Event) -> None:
-        # The reports are sent by a thread of their own, so they show that the process runs, not that its work
-        # advances. The client itself detects a commit or a connection that hangs, and ends the session.
+        # A separate thread sends the reports, so they only show that the process runs, not that its work
+        # makes progress. The client itself detects a commit or a connection that hangs, and ends the session.
         self.notify("WATCHDOG=1")
         while not stopped.wait(interval):
             self.notify("WATCHDOG=1")

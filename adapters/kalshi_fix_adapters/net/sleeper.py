@@ -1,4 +1,4 @@
-"""Sleeping in a thread until a socket is ready, or until another thread wakes it."""
+"""Lets a thread sleep until a socket is ready, or until another thread wakes it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ WRITE: Final = selectors.EVENT_WRITE
 READY, WOKEN = 1, 2
 """Why a sleep ended: the socket is ready, or another thread called `wake`."""
 MAX_SLEEP: Final = 86_400.0
-"""Maximum sleep in seconds: some systems accept at most some days, and a sleep may end early anyway."""
+"""Maximum duration of a sleep in seconds. Some systems do not accept more than some days, and a sleep may end
+early anyway.
+"""
 
 
 class Sleeper:
@@ -37,27 +39,26 @@ class Sleeper:
         elif interest:
             self._selector.modify(number, interest)
         else:
-            # Registered without events, it would still report a hangup repeatedly.
+            # A socket that is registered without events would still report a hangup repeatedly.
             self._selector.unregister(number)
         self.interest = interest
 
     def sleep(self, seconds: float | None) -> int:
-        """Sleep for `seconds`, without limit if None; return flags `READY` and `WOKEN`, or 0 at the deadline.
-
-        It may return early, so check the clock.
+        """Sleep for `seconds`, or without limit if None. Return the flags `READY` and `WOKEN`, or 0 if there
+        was neither. The sleep may end early, so check the clock.
         """
         found = 0
         for key, _ in self._selector.select(None if seconds is None else min(seconds, MAX_SLEEP)):
             if key.fileobj is self._receiver:
                 found |= WOKEN
-                # Read the bytes of all wake-ups at once: several of them have the effect of one.
+                # Read the bytes of all calls of `wake`, because several calls have the effect of one.
                 self._receiver.recv(4096)
             else:
                 found |= READY
         return found
 
     def wake(self) -> None:
-        """End the sleep of the other thread, or its next one if it is awake."""
+        """End the sleep of the other thread, or its next sleep if the thread is awake."""
         with contextlib.suppress(OSError):  # full or closed: the other thread is awake or has ended
             self._sender.send(b"\0")
 

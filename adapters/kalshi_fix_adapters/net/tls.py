@@ -1,8 +1,8 @@
 """TLS settings: the certificates to trust.
 
 Kalshi's gateways require TLS 1.2 or newer (page "Connectivity"). Verification cannot be disabled; only the
-trusted certificates can be chosen. Plain TCP is for a TLS proxy on this machine; to another machine it must
-be allowed explicitly. A peer in the same process needs neither.
+trusted certificates can be chosen. Plain TCP is for a TLS proxy on this machine. Plain TCP to another machine
+must be allowed explicitly. A peer in the same process needs neither TLS nor TCP.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Tls(Value):
 
     Attributes:
         ca_file: PEM file with the certificate authorities to trust instead of the system's.
-        ca_data: The same as PEM text.
+        ca_data: These certificate authorities as PEM text.
         pinned_file: PEM file with the venue's own certificate.
         pinned_sha256: SHA-256 of the venue's own certificate (DER), in hexadecimal, colons allowed.
         server_name: The name in the certificate, also sent as SNI, if it differs from the host.
@@ -81,8 +81,7 @@ class Tls(Value):
         Raises:
             ConfigurationError: the CA file or text cannot be read.
         """
-        # Imported here, as everywhere in this module, because importing ssl is slow and settings do not need
-        # it.
+        # Imported here, because importing ssl is slow and most uses of the settings do not need it.
         import ssl
 
         try:
@@ -102,8 +101,8 @@ class Tls(Value):
             ) from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self._pinned and not self._own_ca:
-            # The pin is checked before any data is sent, and is stricter than any chain.
-            # In this order, because Python rejects CERT_NONE while check_hostname is set.
+            # The pin is checked before any data is sent, and is stricter than the verification of a chain.
+            # The order of these lines matters, because Python rejects CERT_NONE while check_hostname is set.
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
@@ -137,7 +136,7 @@ def _first_certificate(pem: str) -> str:
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class Plaintext(Value):
-    """No TLS: for a proxy such as stunnel on this machine.
+    """Plain TCP without TLS, for a proxy such as stunnel on this machine.
 
     Signatures, orders and fills would be readable in transit, so another machine requires
     `allow_remote=True`.
@@ -148,13 +147,13 @@ class Plaintext(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class InProcess(Value):
-    """No network and no TLS: the peer is in this process, such as a simulated venue in a test.
+    """A connection within this process, without network and TLS, for example to a simulated venue in a test.
 
     Only clients that connect by `net.dial.dial` support it; the host is not resolved.
 
     Attributes:
-        connect: Called with the client's host and port. Returns one end of a connection whose other end the
-            peer has, or raises OSError if there is no such peer.
+        connect: A function that is called with the client's host and port. It returns one end of a
+            connection, whose other end belongs to the peer, or raises OSError if there is no such peer.
     """
 
     connect: Callable[[str, int], socket.socket] = attrs.field(repr=False)

@@ -1,7 +1,8 @@
 """TLS in memory buffers, independent of sockets and event loops.
 
-An event loop's own streams close both directions when writing fails, and unread data of the peer is lost.
-Therefore the async clients write to the socket without them, and continue to read to the end of the stream.
+The streams of an event loop close both directions when writing fails, so unread data of the peer is lost. The
+async clients therefore use the socket directly, and after a failed write continue to read to the end of the
+stream.
 """
 
 from __future__ import annotations
@@ -14,26 +15,28 @@ from typing import Final
 _RECORD = 16 * 1024
 """Maximum size of a TLS record in bytes."""
 MAX_HELD: Final = 1024 * 1024
-"""Maximum number of bytes held back while the peer renegotiates."""
+"""Maximum number of bytes that are held back while the peer renegotiates."""
 
 
 class TlsBytes:
     """The client's side of TLS without a socket, with encrypted bytes in and out.
 
-    After every call there may be `outgoing` bytes, even if it failed, such as an alert to the peer.
+    After every call there may be `outgoing` bytes, for example an alert to the peer, even after a failure.
     """
 
     def __init__(self, context: ssl.SSLContext, server_name: str) -> None:
         self._from_peer, self._to_peer = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: Final = context.wrap_bio(self._from_peer, self._to_peer, server_hostname=server_name)
         self.ended: bool = False
-        """Whether the end of the stream, or a TLS error, was reached, and all data before it was
-        decrypted."""
+        """Whether the end of the stream or a TLS error was reached. All data before this position was
+        decrypted.
+        """
         self.has_outgoing: bool = False
         """Whether there were `outgoing` bytes after the last `decrypt`."""
         self._held = b""
-        """Data that could not be encrypted yet: in TLS 1.2 a peer may request a renegotiation, during which
-        nothing can be written. OpenSSL requires the same bytes at the next try."""
+        """Data that could not be encrypted yet, because in TLS 1.2 a peer may request a renegotiation, during
+        which nothing can be written. OpenSSL requires the same bytes at the next attempt.
+        """
         self._queued = bytearray()
         """Data to encrypt after `_held`."""
 
@@ -50,11 +53,11 @@ class TlsBytes:
     ) -> None:
         """Repeat `do_handshake` or `close_notify` until it is done.
 
-        After each step `push` writes the `outgoing` bytes, and before the next one `more` waits for received
-        bytes, which are passed to `feed`.
+        After each step, `push` writes the `outgoing` bytes. Before the next step, `more` waits for received
+        bytes and passes them to `feed`.
 
         Raises:
-            OSError: the step raised it; the alert was passed to `push`.
+            OSError: the step failed. `push` was called to write the alert.
         """
         done = False
         while not done:
@@ -69,7 +72,7 @@ class TlsBytes:
                 await more()
 
     def feed(self, encrypted: bytes | memoryview) -> None:
-        """Process received bytes; b"" means the end of the stream."""
+        """Process received bytes. b"" means the end of the stream."""
         if encrypted:
             self._from_peer.write(encrypted)
         else:
@@ -88,18 +91,18 @@ class TlsBytes:
         return _completes(self._tls.do_handshake)
 
     def close_notify(self) -> bool:
-        """Send close_notify; return whether the peer has sent it, too.
+        """Send close_notify; return whether the peer has sent it too.
 
         Raises:
-            OSError: it could not be sent, or was not answered.
+            OSError: close_notify could not be sent, or was not answered.
         """
         return _completes(self._tls.unwrap)
 
     def encrypt(self, data: bytes | bytearray) -> bytes:
-        """Return the encrypted bytes to write for some data.
+        """Encrypt data; return the bytes to write.
 
-        While the peer renegotiates, these are only messages of TLS itself; the data follows in the `outgoing`
-        bytes after a later `decrypt`.
+        While the peer renegotiates, these bytes contain only messages of TLS itself. The data follows in the
+        `outgoing` bytes after a later `decrypt`.
 
         Raises:
             OSError: TLS has ended, or more than MAX_HELD bytes wait for a renegotiation.
@@ -117,26 +120,28 @@ class TlsBytes:
 
     def _write_held(self) -> None:
         try:
-            # First write the bytes that OpenSSL did not accept, unchanged; then all later bytes in one piece.
+            # First write the bytes that OpenSSL did not accept, unchanged. Then write all later bytes at
+            # once.
             while self._held:
                 self._tls.write(self._held)
                 self._held = bytes(self._queued)
                 self._queued.clear()
         except ssl.SSLWantReadError:
             pass
-        # Not raised, because `decrypt` may have data to return; the end is reported after the data.
+        # The error is not raised, because `decrypt` may have data to return. The end is reported after the
+        # data.
         except OSError:
             self.ended = True
 
     def decrypt(self) -> bytes:
-        """Return received data; b"" if there is no complete record yet, or if `ended`."""
+        """Return decrypted data; b"" if there is no complete record yet, or if `ended` is set."""
         parts = []
         try:
             # Each call returns at most one record, and the number of received records is unknown.
             while part := self._tls.read(_RECORD):
                 parts.append(part)
             self.ended = True
-        # Reading advances a renegotiation, so try again to write here.
+        # Reading advances a renegotiation, so try to write again here.
         except ssl.SSLWantReadError:
             if self._held:
                 self._write_held()

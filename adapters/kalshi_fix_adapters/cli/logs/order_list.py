@@ -17,11 +17,11 @@ from kalshi_fix_adapters.logs.reader import LoggedMessage
 from kalshi_fix_sansio import DIALECT, SESSION_TYPES
 
 MAX_ORDERS: Final = 100_000
-"""Maximum number of orders; further ones are counted."""
+"""Maximum number of orders; the messages of further orders are only counted."""
 MAX_IDS: Final = 1_000
 """Maximum number of ClOrdIDs and OrderIDs of an order."""
 MAX_TEXT: Final = 100
-"""Maximum number of characters kept of a value."""
+"""Maximum number of characters of a value that are kept."""
 _VENUE: Final = frozenset(name for each in SESSION_TYPES.values() for name in each.comp_ids)
 _QUANTITY: Final = re.compile("[0-9]{1,20}(?:[.][0-9]{1,20})?", re.ASCII)
 _REPORTS: Final = frozenset({"8", "9"})
@@ -52,18 +52,18 @@ class OrderFact:
 
     time: datetime | None
     values: dict[str, str]
-    """By name."""
+    """The values by field name."""
 
 
 @attrs.define
 class _Order:
     time: datetime | None
     ids: list[str] = attrs.field(factory=list)
-    """ClOrdIDs."""
+    """The ClOrdIDs of the order, in the order of their use."""
     named: int = 0
-    """Number of ClOrdIDs and OrderIDs."""
+    """Number of ClOrdIDs and OrderIDs of the order."""
     known: dict[str, str] = attrs.field(factory=dict)
-    """By field name, the value in the last message that contained the field."""
+    """The value in the last message that contained the field, by field name."""
     filled: Decimal = Decimal(0)
     is_answered: bool = False
     """Whether the last message is a report."""
@@ -141,12 +141,12 @@ class OrderList:
             order.known.pop("Text", None)
             # Drop copy may repeat an older report.
             order.filled = max(order.filled, _quantity(values.get("CumQty", "")) or order.filled)
-        # The price and quantity of a change count once a report has confirmed them.
+        # The price and quantity of a change are used after a report has confirmed them.
         if is_report or not order.known:
             order.known |= values
 
     def lines(self) -> Iterator[Line]:
-        """Yield a line for each order, after a line with their number."""
+        """Yield a line with the number of orders, then a line for each order."""
         yield (("bold", counted(len(self._orders), "order")),)
         for order in self._orders:
             yield self._line(order)

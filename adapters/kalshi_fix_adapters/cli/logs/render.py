@@ -1,4 +1,4 @@
-"""Messages as text for people and as JSON for programs."""
+"""Formats messages as text for people and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kalshi_fix_sansio.dialect.layout import FieldLayout, Kind
 
 TEXT = "Text"
 HIDDEN = "<hidden>"
-"""Replaces the value of a secret: a signature, a password."""
+"""Replaces the value of a secret, such as a signature or a password."""
 INDENT = "  "
 _LABEL_WIDTH = 36
 _JSON = dict[str, Any]
@@ -25,7 +25,7 @@ _FIRST: Final = (
     *("ClOrdID", "OrigClOrdID", "ExecType", "OrdStatus", "Side", "OrderQty", "Price", "Symbol", "LastQty"),
     *("LastPx", "LeavesQty", "CumQty", "Text"),
 )
-"""The fields shown first in a line, because a terminal may have no room for the others."""
+"""The fields that are shown first on a line, because a terminal may have no room for the other fields."""
 _RANKS: Final = {name: rank for rank, name in enumerate(_FIRST)}
 _SHOWN_OF_HEADER: Final = frozenset({"PossDupFlag", "PossResend"})
 
@@ -44,7 +44,7 @@ def heading(explanation: Explanation, passed: str = "") -> Line:
 
 
 def name_of(explanation: Explanation) -> str:
-    """Return a message's name, or a description if it has none."""
+    """Return the name of a message, or a description if it has no name."""
     unnamed = "unknown message" if explanation.inspection.msg_type else "message without MsgType"
     return explanation.name or unnamed
 
@@ -60,7 +60,9 @@ def passed(entry: LogEntry) -> str:
 
 
 def lines(explanation: Explanation, units: Units, passed: str = "") -> Iterator[Line]:
-    """Yield a message as indented lines: fields by name, code values decoded, units, then its problems."""
+    """Yield a message as indented lines: the fields with names, meanings of codes and units, then the
+    problems.
+    """
     inspection = explanation.inspection
     yield heading(explanation, passed)
     for part in (inspection.header, inspection.body, inspection.trailer):
@@ -107,13 +109,13 @@ def value(node: FieldNode, inspection: Inspection, units: Units) -> str:
 
 
 def code_name(field: FieldLayout, text: str) -> str | None:
-    """Return the name of a code value; None for an unknown one."""
+    """Return the name of a code value; None if the value is unknown."""
     return None if field.codes is None else names_of_codes(field.codes).get(text)
 
 
 @cache
 def names_of_codes(codes: Any) -> dict[str, str]:
-    """Return the names of a codeset by the values on the wire."""
+    """Return the names of a code set, by the values on the wire."""
     return {str(member.value): str(member.name) for member in codes}
 
 
@@ -148,13 +150,14 @@ def _short_value(node: Node) -> str:
 
 
 def text_meaning(field: FieldLayout, text: str, inspection: Inspection) -> str | None:
-    """Return the meaning of a known Text; None for an unknown one, and for other fields."""
+    """Return the meaning of a known value of Text; None for an unknown value, and for other fields."""
     known = TEXTS.get((inspection.msg_type or "", text)) if field.name == TEXT else None
     return None if known is None else known.meaning
 
 
 def json_fields(inspection: Inspection, show: _Show | None = None) -> _JSON:
-    """Return the fields of a message: by FIX name, wire values as strings, groups as arrays of objects.
+    """Return the fields of a message by FIX name, with wire values as strings, and groups as arrays of
+    objects.
 
     `show` formats values.
     """
@@ -164,7 +167,7 @@ def json_fields(inspection: Inspection, show: _Show | None = None) -> _JSON:
 def _json_fields(nodes: Iterable[Node], show: _Show) -> _JSON:
     fields: _JSON = {}
     for node in nodes:
-        # A duplicate field is listed among the problems.
+        # Only the first of duplicate fields is shown; the duplicate is one of the problems.
         if isinstance(node, FieldNode):
             fields.setdefault(_name(node), show(node))
         else:

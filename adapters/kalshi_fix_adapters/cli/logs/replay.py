@@ -1,4 +1,6 @@
-"""`kalshi-fix replay`: the final state of a recording or wire log, as tracked by the state machines."""
+"""`kalshi-fix replay`: prints the final state of a recording or wire log, as tracked by the state
+machines.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,7 @@ from kalshi_fix_sansio.trading import (
 
 NOTHING_FOUND = 3
 PROGRESS_EVERY = 1_000
-"""Number of messages between two checks of whether a progress line is due."""
+"""Number of messages between two checks whether a progress line is due."""
 _SERVICES = {name: session_type.service for name, session_type in SESSION_TYPES.items()}
 
 
@@ -113,12 +115,12 @@ class _State:
         self.settlements = Settlements()
         self.discrepancies: Counter[str] = Counter()
         self._ended: dict[str, SessionEnded] = {}
-        """The end of each session type's last session, unless messages have followed."""
+        """The end of the last session of each type, unless a message has followed."""
 
     def take(self, session_type: str, what: object, time: Any) -> None:
         self.count += 1
         # The end of a session clears books and makes orders uncertain. It is applied only if messages follow,
-        # so the output shows the state before the last end.
+        # so that the output shows the state before the end of the last session.
         ended = self._ended.pop(session_type, None)
         if ended is not None:
             self._take(session_type, ended, time)

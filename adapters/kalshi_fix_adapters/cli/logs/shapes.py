@@ -1,4 +1,4 @@
-"""`kalshi-fix shapes`: learn the shapes of the venue's messages from logs."""
+"""`kalshi-fix shapes`: learns the shapes of the venue's messages from logs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def shapes(files: tuple[str, ...], session: str | None, out: Path) -> None:
         if not codec.shapes:
             print_stderr("no message of the venue was found often enough to learn its shape")
             sys.exit(NOTHING_FOUND)
-        # The shapes learned first are the most frequent ones.
+        # Frequent shapes are learned first.
         found = codec.shapes[:MAX_SHAPES]
         write_shapes(out, found)
     Screen().lines([plain(f"{counted(len(found), 'shape')} written to {out}")])

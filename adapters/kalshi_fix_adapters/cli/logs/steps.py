@@ -39,26 +39,28 @@ _SHOWN_FIELDS: Final = frozenset(
         "TimeInForce",
     )
 )
-"""The fields of a message that are shown unless all are requested."""
+"""The fields of a message that are shown unless all fields are requested."""
 _DRAWN_FIELDS: Final = frozenset(("ClOrdID", "ExecType", "LastQty", "LastPx", "Text"))
-"""The fields of a message in the diagram."""
+"""The fields of a message that are shown in the diagram."""
 _MAX_NAME: Final = 14
-"""Longer CompIDs are truncated on a terminal; the lines above contain them in full."""
+"""Maximum length of a CompID on a terminal. Longer CompIDs are truncated; the summary contains them in
+full.
+"""
 _MAX_IDS: Final = 20
 """Maximum number of ClOrdIDs, and of OrderIDs, in the summary."""
 
 
 class OrderHistory:
-    """The output for an order."""
+    """The history of an order, prepared for output."""
 
     def __init__(self, identifier: str, found: Trace, names: Sequence[str], as_of: AsOf = None) -> None:
-        """Prepare the messages found in logs with these names; `as_of` is as in `read_log`."""
+        """Store the messages found in logs with these names. See `read_log` for `as_of`."""
         self.steps: tuple[Step, ...] = found.steps
         self.complete: bool = found.complete
         self.names = names
         self.title: str = f"Order {printable(identifier)}"
         self.has_problems: bool = False
-        """Whether a message that `rows` has yielded has problems."""
+        """Whether a message yielded by `rows` has problems."""
         self.units: Units = Units()
         self._judge = Judge(as_of)
         for logon in found.logons:
@@ -66,7 +68,7 @@ class OrderHistory:
         self._found = found
 
     def summary(self) -> Iterator[tuple[str, str]]:
-        """Yield the lines of the summary, as pairs of name and text."""
+        """Yield the lines of the summary as pairs of a name and a text."""
         found = self._found
         yield "ClOrdID", _listed(found.client_ids)
         yield "OrderID", _listed(found.order_ids)
@@ -85,13 +87,13 @@ class OrderHistory:
             yield "duration", f"{(times[-1] - times[0]).total_seconds():.6f} s"
 
     def rows(self) -> Iterator[_Row]:
-        """Yield the messages in their order."""
+        """Yield the messages in order."""
         before: datetime | None = None
         with StatusLine() as line:
             for number, step in enumerate(self.steps):
                 if line.is_due():
                     line.show(f"{number:,} of {len(self.steps):,} messages of the order")
-                # Not kept, because an explanation is forty times as large as its message.
+                # Explanations are not kept, because each is forty times as large as its message.
                 explanation = explain(step.logged, self._judge)
                 self.has_problems |= bool(explanation.problems)
                 gap = ""
@@ -123,7 +125,7 @@ class _Row:
 
     @property
     def arrow(self) -> Arrow:
-        """The message in the diagram."""
+        """The arrow for the message in the diagram."""
         return Arrow(
             clock=self.clock,
             gap=f"{self.gap} s" if self.gap else "",

@@ -1,4 +1,4 @@
-"""Summary of a log: number of messages of each type, gaps, problems, and latency of reports."""
+"""The summary of a log: number of messages of each type, gaps, problems, and latencies of reports."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.dialect.layout import Sender
 
 MAX_KEPT: Final = 10_000
-"""Maximum number of pairs of CompIDs, of message types, and of gaps kept."""
+"""Maximum number of pairs of CompIDs, of message types, and of gaps that are kept."""
 MAX_WAITING: Final = 100_000
-"""Maximum number of requests without a report; beyond it, the oldest is dropped."""
+"""Maximum number of requests without a report. With more requests, the oldest is dropped."""
 MAX_LATENCIES: Final = 1_000_000
-"""Maximum number of latencies kept; later ones are ignored."""
+"""Maximum number of latencies that are kept; later latencies are ignored."""
 MAX_GAPS_SHOWN: Final = 20
 _LOGON, _SEQUENCE_RESET = "A", "4"
 _REQUESTS: Final = frozenset(
@@ -29,12 +29,12 @@ _REQUESTS: Final = frozenset(
     if any(member.name == "ClOrdID" for member in layout.body.members)
     and any(layout.allowed(p, s, Sender.CLIENT) for s, k in DIALECT.session_types.items() for p in k.products)
 )
-"""Client messages with a ClOrdID, which a report answers."""
+"""MsgTypes of client messages with a ClOrdID, which a report answers."""
 
 
 @attrs.frozen
 class Fact:
-    """The data of one message for the summary."""
+    """The facts about one message that the summary needs."""
 
     line: int
     time: datetime | None
@@ -78,7 +78,7 @@ class Summary:
         self._latencies = array("d")
 
     def take(self, fact: Fact, *, selected: bool, wrong: bool) -> None:
-        """Add a message; if it is not `selected`, only its sequence number is checked."""
+        """Add a message. If it is not `selected`, only its sequence number is checked."""
         self._count(fact)
         if not selected:
             return
@@ -128,7 +128,7 @@ class Summary:
             self._next[key] = after
 
     def _fill(self, key: tuple[str, str], first: int, last: int) -> None:
-        """Remove resent or skipped numbers from the front of a gap; they are received in order."""
+        """Remove resent or skipped numbers from the beginning of a gap. They are received in order."""
         for gap in reversed(self._gaps):
             if (gap.sender, gap.target) == key and first <= gap.first <= last:
                 gap.first = last + 1

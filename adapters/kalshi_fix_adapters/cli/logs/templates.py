@@ -1,8 +1,8 @@
-"""Fast formatting of valid messages as a line or as JSON, by a template for each sequence of tags.
+"""Fast formatting of valid messages as a line or as JSON, with a template for each sequence of tags.
 
-A template is the output of the complete renderers for the first such message, with placeholders for the
-values. Messages that are invalid, or may contain a secret or arbitrary bytes, are never passed to this
-module.
+A template is the output of the complete renderers for the first message with these tags, with placeholders
+for the values. Messages that are invalid, or may contain a secret or arbitrary bytes, are never passed to
+this module.
 """
 
 from __future__ import annotations
@@ -22,13 +22,17 @@ from kalshi_fix_sansio.dialect.layout import BlockLayout, FieldMember, Kind
 from kalshi_fix_sansio.messages import CODEC
 
 MAX_SIZE: Final = 4 * 1024 * 1024
-"""Maximum total size of the cached templates in characters; beyond it, all are dropped."""
+"""Maximum total size of the cached templates in characters. When it is exceeded, all templates are
+dropped.
+"""
 USES_TO_COMPILE: Final = 8
-"""Uses of a template before it is compiled to a regular expression, which takes as long as 100 uses."""
+"""Number of uses after which a template is compiled to a regular expression. Compiling takes as long as 100
+uses.
+"""
 MAX_COMPILED: Final = 200
-"""Maximum number of fields of a template compiled to a regular expression."""
+"""Maximum number of fields of a template that is compiled to a regular expression."""
 _PLACE: Final = re.compile(r"(?:\0|\\u0000)([0-9]+)(?:\0|\\u0000)")
-"""Placeholder of a value while a template is created, and its JSON form."""
+"""The placeholder of a value while a template is created, in plain or JSON form."""
 
 
 def _may_hide(layout: BlockLayout) -> bool:
@@ -49,14 +53,14 @@ class _Template:
     text: str
     """The output, with `%s` for each value."""
     order: tuple[int, ...]
-    """The positions in the message of the values of `text`."""
+    """For each `%s` in `text`, the position of the value in the message."""
     codes: _Codes
-    """The displayed text of each code, by position."""
+    """For each value that is a code: its index in `order`, and the displayed texts of the codes."""
     used: int = 0
     match: Callable[[str], re.Match[str] | None] | None = None
-    """The compiled regular expression for messages with these tags, if there is one."""
+    """The compiled regular expression for messages with these tags; None before it is compiled."""
     groups: tuple[int, ...] = ()
-    """The groups of a match, in the order of `text`."""
+    """For each `%s` in `text`, the group of a match."""
 
     def compile(self) -> None:
         """Compile the regular expression."""
@@ -69,7 +73,7 @@ class _Template:
         self.groups = tuple(shown.index(place) + 1 for place in self.order)
 
     def fill(self, values: list[str]) -> str:
-        """Return the text with these values, given in the order of `text`."""
+        """Return the text with these values, one for each `%s`."""
         for place, codes in self.codes:
             value = values[place]
             if value in codes:
@@ -78,7 +82,7 @@ class _Template:
 
 
 class Templates:
-    """Formats the fields of valid messages as `brief` does, or, with `as_json`, as `json_fields` does."""
+    """Formats the fields of valid messages as `brief` does or, with `as_json`, as `json_fields` does."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
@@ -88,10 +92,12 @@ class Templates:
         """The last template by message name, because the next message usually has the same tags."""
         self._size = 0
         self._fits: dict[type[Message], bool] = {}
-        """Whether messages of a class have neither secrets nor data."""
+        """Whether the messages of a class contain neither secrets nor data."""
 
     def fits(self, message: Message) -> bool:
-        """Return whether a valid message fits these templates, and has neither secrets nor data."""
+        """Return whether a valid message may be formatted with templates, because it has neither secrets nor
+        data.
+        """
         cls = message.__class__
         fits = self._fits.get(cls)
         if fits is None:
@@ -99,11 +105,13 @@ class Templates:
         return fits and message.trailer.signature is None
 
     def fields(self, frame: bytes, name: str) -> str:
-        """Return the formatted fields of a valid message that `fits`; `name` is the message's name."""
+        """Return the formatted fields of a valid message for which `fits` is true; `name` is the name of the
+        message.
+        """
         text = frame.decode("latin-1")
         template = self._last.get(name)
         if template is not None and template.match is not None:
-            # One match checks the tags and captures the values. If a value has to be escaped, the slow path
+            # One match checks the tags and captures the values. If a value must be escaped, the slower code
             # below is used.
             found = template.match(text)
             if found is not None:
@@ -116,7 +124,7 @@ class Templates:
                     shown = template.fill([*values])
                     if shown.isprintable():
                         return shown
-        # The value begins after the first `=` of a field, and may contain more of them.
+        # The value begins after the first `=` of a field, and may contain further `=`.
         pairs = [field.partition("=") for field in text.split("\x01")[:-1]]
         tags = [pair[0] for pair in pairs]
         if template is None or tags != template.tags:
@@ -129,7 +137,7 @@ class Templates:
 
     def _learn(self, tags: list[str], frame: bytes) -> _Template:
         inspection = CODEC.inspect(frame)
-        # Keyed by identity, because two fields may be equal.
+        # The keys are identities, because two fields may be equal.
         places = {id(node): number for number, node in enumerate(_walk(inspection))}
 
         def marked(node: Node) -> str:
@@ -155,7 +163,7 @@ class Templates:
 
 
 def _walk(inspection: Inspection) -> Iterator[Node]:
-    """Yield all nodes in the order of the wire."""
+    """Yield all nodes in wire order."""
     yield from _walked((*inspection.header, *inspection.body, *inspection.trailer))
 
 

@@ -1,4 +1,4 @@
-"""`kalshi-fix trace`: the history of an order in logs, as text or as an HTML page."""
+"""`kalshi-fix trace`: prints the history of an order in logs, as text or as an HTML page."""
 
 from __future__ import annotations
 
@@ -93,12 +93,12 @@ def _print_trace(
 
 
 class _Log:
-    """A log that can be read repeatedly; other inputs than files are copied to a temporary file."""
+    """A log that can be read repeatedly. Input that is not a file is copied to a temporary file."""
 
     def __init__(self, name: str, versions: OtherVersions) -> None:
         self.name = name
         self.problem = ""
-        """The error that prevented reading it to its end."""
+        """The error that prevented reading the log to its end; empty if there was none."""
         self._versions: OtherVersions | None = versions
         self._copy: IO[bytes] | None = None
 

@@ -1,4 +1,4 @@
-"""The unit of prices that follow UseDollars, learned from the Logons in a log."""
+"""The unit of prices whose unit depends on UseDollars, learned from the Logons in a log."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Units:
     def __init__(self, *, always_dollars: bool = False) -> None:
         self._always_dollars = always_dollars
         self._units: dict[str, str] = {}
-        """Whether prices are in dollars, by API key."""
+        """The unit of prices, "dollars" or "cents", by API key."""
 
     def learn(self, inspection: Inspection) -> None:
-        """Record a message; the Logons of clients determine the unit."""
+        """Learn the unit from a message, if it is the Logon of a client."""
         client, _ = comp_ids(inspection)
         if inspection.msg_type != _LOGON or client is None or client in _VENUE_IDS:
             return
@@ -36,7 +36,9 @@ class Units:
             self._units[client] = "dollars" if flags == ["Y"] else "cents"
 
     def of(self, field: FieldLayout, inspection: Inspection) -> str | None:
-        """Return the unit of a field in a message, for display; None if the log does not determine it."""
+        """Return the unit of a field in a message, for display; None if it is unknown or the field has no
+        unit.
+        """
         if field.unit != BY_SESSION:
             return field.unit
         if self._always_dollars:

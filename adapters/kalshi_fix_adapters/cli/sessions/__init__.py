@@ -1,5 +1,5 @@
 """The subcommands that log on: `doctor`, `order`, `amend`, `cancel`, `mass-cancel`, `orders`, `watch`.
 
-`target` decides where they connect. `order_entry` and `outcome` are shared by those that trade, `live` and
-`keys` by those with a live display.
+`target` determines the address to connect to. The subcommands that trade share `order_entry` and `outcome`;
+the subcommands with a live display share `live` and `keys`.
 """

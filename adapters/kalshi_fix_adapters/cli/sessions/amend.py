@@ -1,4 +1,4 @@
-"""`kalshi-fix amend`: change price and quantity of an open order, and report the outcome."""
+"""`kalshi-fix amend`: changes price and quantity of an open order, and reports the outcome."""
 
 from __future__ import annotations
 

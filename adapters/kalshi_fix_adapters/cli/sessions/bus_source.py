@@ -1,4 +1,4 @@
-"""The events of a market data session over the bus, in place of a client."""
+"""Reads the events of a market data session from the bus, in place of a client."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ RETRY: float = 0.25
 
 
 class BusSource:
-    """Reads the events of a channel, and applies them to its books. Its event loop runs in `receive` only.
+    """Reads the events of a channel, and applies them to its books. The event loop only runs during
+    `receive`.
 
     Attributes:
         books: The books of the channel.
@@ -31,7 +32,7 @@ class BusSource:
     """
 
     def __init__(self, server: Server, channel: str, seconds: float) -> None:
-        """Store the channel, and the time to connect."""
+        """Store the channel, and the maximum number of seconds to connect."""
         self._server, self._channel, self._seconds = server, channel, seconds
         self._runner, self._stack = asyncio.Runner(), AsyncExitStack()
         self._is_on = False

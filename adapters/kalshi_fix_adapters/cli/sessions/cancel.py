@@ -1,4 +1,4 @@
-"""`kalshi-fix cancel`: cancel an open order, and report the outcome."""
+"""`kalshi-fix cancel`: cancels an open order, and reports the outcome."""
 
 from __future__ import annotations
 

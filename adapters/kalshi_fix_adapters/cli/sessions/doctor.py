@@ -1,4 +1,4 @@
-"""`kalshi-fix doctor`: check key, network, certificate, clock and permission, without trading."""
+"""`kalshi-fix doctor`: checks key, network, certificate, clock and permission, without trading."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from kalshi_fix_sansio import SESSION_TYPES, Instant
 from kalshi_fix_sansio.events import LoggedOn
 
 CLOCK_MARGIN = 0.5
-"""Fraction of the tolerance for SendingTime at which a difference of the clocks becomes a warning."""
+"""Fraction of the tolerance for SendingTime from which a difference between the clocks causes a warning."""
 EXPIRY_MARGIN = 3
-"""Days before the expiry of the venue's certificate at which a warning is printed."""
+"""A warning is printed if the venue's certificate expires within this number of days."""
 
 
 @click.command()
@@ -79,7 +79,7 @@ class _ClockComparison(Observer):
     """The difference between the clocks, measured at the logon."""
 
     ahead: float = 0.0
-    """Seconds that this machine's clock is ahead of the venue's."""
+    """Number of seconds by which the clock of this machine is ahead of the venue's clock."""
 
     def on_event(self, event: ClientEvent, now: Instant) -> None:
         """Compare the venue's SendingTime with the time at which its Logon was received."""
@@ -90,7 +90,7 @@ class _ClockComparison(Observer):
 def _reach(plan: ConnectionPlan) -> None:
     """Check the host, the connection and the certificate separately.
 
-    Without TLS only the host is checked, because the Logon shows the rest.
+    Without TLS only the host is checked; the logon then tests the connection.
     """
     host, port = plan.endpoint.host, plan.endpoint.port
     started, name = time.monotonic(), "address"

@@ -1,4 +1,6 @@
-"""Keys pressed during a live view. Not supported on Windows, or if the input is not a terminal."""
+"""Reads the keys pressed during a live view. On Windows, or if the input is not a terminal, no keys are
+read.
+"""
 
 from __future__ import annotations
 
@@ -35,9 +37,9 @@ _LONGEST_FIRST: Final = sorted(_NAMES, key=len, reverse=True)
 
 
 class Keys:
-    """Reads keys one by one without echo, as a context manager; Ctrl-C still interrupts.
+    """A context manager that reads keys one by one without echo. Ctrl-C still interrupts.
 
-    Signals that end or stop the process (SIGTERM, SIGHUP, Ctrl-Z) restore the terminal first.
+    Before a signal (SIGTERM, SIGHUP, Ctrl-Z) ends or stops the process, the terminal is restored.
     """
 
     def __init__(self) -> None:
@@ -59,7 +61,7 @@ class Keys:
             signal.signal(number, handler)
 
     def pressed(self) -> Iterator[str]:
-        """Yield the names of keys that were pressed; never waits."""
+        """Yield the names of the keys that were pressed, without waiting."""
         if self._before is None:
             return
         descriptor = sys.stdin.fileno()
@@ -78,8 +80,9 @@ class Keys:
         return self._is_suspended
 
     def suspend(self) -> None:
-        """Restore the terminal and stop; return when the process continues, with the terminal in key mode
-        again."""
+        """Restore the terminal and stop the process. When the process continues, set the terminal to key mode
+        again.
+        """
         if sys.platform != "win32":
             self._is_suspended = False
             self._restore()
@@ -90,7 +93,7 @@ class Keys:
 
     def _enter_key_mode(self) -> None:
         if sys.platform != "win32" and sys.stdin.isatty():
-            # The terminal is closed, or belongs to another process group: no keys can be read.
+            # If the terminal is closed, or belongs to another process group, no keys can be read.
             with contextlib.suppress(termios.error, OSError):
                 self._before = termios.tcgetattr(sys.stdin)
                 tty.setcbreak(sys.stdin)

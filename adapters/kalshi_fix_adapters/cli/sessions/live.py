@@ -24,9 +24,9 @@ from kalshi_fix_sansio.events import LoggedOn
 REDRAWN_EVERY: Final = 0.1
 """Minimum number of seconds between two redraws."""
 LINE_WIDTH: Final = 60
-"""Columns of a view that is printed once, without a terminal."""
+"""Number of columns of a view that is printed once, without a terminal."""
 MAX_REASON: Final = 300
-"""Maximum number of characters of the reason of a lost connection."""
+"""Maximum number of characters of the reason for a lost connection."""
 
 
 class View(Protocol):
@@ -36,10 +36,10 @@ class View(Protocol):
         """Apply an event; return lines that describe the changes."""
 
     def tick(self) -> Sequence[str]:
-        """Perform due work; called regularly. Return lines as `apply` does."""
+        """Perform work that is due; return lines as `apply` does. This is called regularly."""
 
     def render(self, width: int, height: int | None) -> Sequence[Line]:
-        """Return the current state, in `width` columns and, if possible, `height` rows."""
+        """Return lines with the current state, in `width` columns and, if possible, `height` rows."""
 
     @property
     def is_complete(self) -> bool:
@@ -47,23 +47,25 @@ class View(Protocol):
 
 
 def clock() -> str:
-    """Return the time of day, in UTC as in messages and logs."""
+    """Return the time of day in UTC, as in messages and logs."""
     return f"{datetime.now(UTC):%H:%M:%S}"
 
 
 class Source(Protocol):
-    """A client, or events of a session that another process holds."""
+    """A client, or the events of another process's session."""
 
     def receive(self, timeout: float | None = None) -> ClientEvent | Receiving:
         """Return the next event.
 
         Raises:
-            ClientTimeoutError: there was none within the time.
+            ClientTimeoutError: there was no event within the timeout.
         """
 
 
 class Receiving:
-    """Reports that events of another process's session are received; its LoggedOn may have been earlier."""
+    """Reports that the events of another process's session are being received. The LoggedOn of that session
+    may have been published earlier.
+    """
 
 
 def session_name(plan: ConnectionPlan) -> str:
@@ -72,14 +74,14 @@ def session_name(plan: ConnectionPlan) -> str:
 
 
 def follow(source: Source, name: str, view: View, *, once: float | None = None) -> bool:
-    """Show the view until the source ends or is interrupted; with `once`, print it once, as soon as it is
-    complete, or after that many seconds.
+    """Show the view until the source ends or the user interrupts. With `once`, print the view once, when it
+    is complete, but at the latest after `once` seconds.
 
-    Returns whether the view was complete.
+    Return whether the view was complete.
 
     Raises:
         SessionClosedError: the source has ended.
-        KeyboardInterrupt: the user interrupted it.
+        KeyboardInterrupt: the user pressed Ctrl-C.
     """
     connection = _Connection(name)
     if once is not None:
@@ -100,9 +102,9 @@ def follow(source: Source, name: str, view: View, *, once: float | None = None) 
 
 
 def _take(source: Source, view: View, connection: _Connection, timeout: float) -> list[str]:
-    """Return lines for the changes of the next event; none if it times out."""
+    """Wait for the next event; return lines that describe the changes."""
     lines: list[str] = []
-    # A timeout means that time-based work may be due.
+    # After a timeout, `tick` may have work to do.
     with contextlib.suppress(ClientTimeoutError):
         event = source.receive(timeout)
         lines += connection.apply(event)
@@ -168,7 +170,7 @@ class _Connection:
 
 
 class _Display:
-    """The live view on a terminal, whose previous content is restored at the end."""
+    """The live view on a terminal. The previous content of the terminal is restored at the end."""
 
     def __init__(self, source: Source, view: View, connection: _Connection) -> None:
         self._source, self._view, self._connection = source, view, connection
@@ -197,7 +199,7 @@ class _Display:
                     self._draw(live)
 
     def _live(self) -> Live:
-        # On the terminal's alternate screen, so the previous output is visible again at the end.
+        # The alternate screen of the terminal is used, so the previous output is visible again at the end.
         return Live(console=self._console, auto_refresh=False, screen=True, vertical_overflow="crop")
 
     def _scroll(self, key: str) -> None:

@@ -1,4 +1,4 @@
-"""`kalshi-fix mass-cancel`: cancel all orders of the session, and report the outcome."""
+"""`kalshi-fix mass-cancel`: cancels all orders of the session, and reports the outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kalshi-fix order`: place one order, and report the outcome."""
+"""`kalshi-fix order`: places one order, and reports the outcome."""
 
 from __future__ import annotations
 

@@ -33,15 +33,17 @@ from kalshi_fix_sansio.dialect.layout import Sender
 from kalshi_fix_sansio.validation import logon_facts, validate
 
 SESSION: Final = DIALECT.session_type_for("orders", resend=False).name
-"""The session type without resend: the session ends with the command, so nothing could be resent later."""
+"""The session type without resend is used, because the session ends with the command, and nothing could be
+resent later.
+"""
 DONE, REFUSED, UNKNOWN = 0, 1, 3
 """Exit statuses; 2 is for usage errors."""
 WIDTH: Final = 60
-"""Columns of the output."""
+"""Number of columns of the output."""
 MAX_ID: Final = 64
 """Maximum number of characters of a ClOrdID in an argument."""
 MAX_TEXT: Final = 256
-"""Maximum number of characters printed of the venue's Text."""
+"""Maximum number of characters of the venue's Text that are printed."""
 ONE, ZERO, PRICE_STEP = Decimal(1), Decimal(0), Decimal("0.0001")
 
 
@@ -49,7 +51,7 @@ _NUMBER: Final = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
 
 
 def _number(text: str) -> Decimal:
-    """Read an exact number in plain digits."""
+    """Parse a decimal number without sign or exponent."""
     if _NUMBER.fullmatch(text) is None:
         raise ValueError(f"{text!r} is not a number such as 10 or 0.40")
     return Decimal(text)
@@ -81,12 +83,12 @@ SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL}
 
 
 def request_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of every request, and the connection options (`target_options`)."""
+    """Add the options that all requests have, and the connection options (`target_options`)."""
     return _id_option(_yes_option(target_options(command)))
 
 
 def order_plan(target: Target) -> ConnectionPlan:
-    """Return the plan of an order session. Its orders stay open after the disconnect."""
+    """Return the plan of an order session whose orders stay open after the disconnect."""
     fields = LogonFields(skip_pending_exec_reports=True)
     return target.plan(SESSION, reconnect=None, logon_fields=fields)
 
@@ -95,7 +97,7 @@ def _check(plan: ConnectionPlan, request: Message) -> None:
     """Validate a request before the confirmation.
 
     Raises:
-        CommandError: it is invalid.
+        CommandError: the request is invalid.
     """
     config = plan.config
     facts = logon_facts(DIALECT, config.logon_fields)
@@ -159,8 +161,8 @@ def perform(
 ) -> Outcome:
     """Ask for confirmation (unless `yes` is set), send a request, and return its outcome.
 
-    `what` has lines that describe the request. If it was refused, or its outcome is unknown, this prints the
-    reason and exits with status 1 or 3.
+    `what` contains lines that describe the request. If the request was refused, or its outcome is unknown,
+    print the reason and exit with status 1 or 3.
 
     Raises:
         CommandError: the request was not sent.
@@ -183,7 +185,7 @@ def perform(
 
 
 def _refusal(outcome: Outcome) -> str | None:
-    """Return why a request was refused; None if it was not."""
+    """Return the reason why a request was refused; None if it was not refused."""
     answer = outcome.answer
     if outcome.reject is not None:
         return _reason(outcome.reject.MSG_TYPE, getattr(outcome.reject, "text", None), "")

@@ -1,4 +1,4 @@
-"""`kalshi-fix orders`: the open orders, according to drop copy and live reports."""
+"""`kalshi-fix orders`: shows the open orders, according to drop copy and live reports."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ from kalshi_fix_sansio.trading import CopyState, DropCopy, ExecKey, Order, Order
 
 NOT_SHOWN = "Older orders without recent activity are not shown."
 LATEST: Final = 8
-"""Lines of recent events kept on a terminal."""
+"""Number of lines with recent events that are shown on a terminal."""
 MAX_CHANGED: Final = 10_000
-"""Orders whose times are kept; beyond that, those of finished orders are dropped."""
+"""Maximum number of orders whose time of change is kept. With more orders, the times of finished orders are
+dropped.
+"""
 
 
 def _key(text: str) -> ExecKey:
@@ -74,28 +76,32 @@ class OpenOrders:
     """The open orders, according to past and live reports."""
 
     def __init__(self, client: Client, product: str, begins: dict[int, ExecKey]) -> None:
-        """Request past reports from these ExecIDs on, by shard; if empty, all that drop copy still has."""
+        """Request past reports, starting with these ExecIDs by shard. Without ExecIDs, request all reports
+        that drop copy still has.
+        """
         self._client = client
         self._orders = Orders(SESSION, product=product)
         self._copies = DropCopy(SESSION, product=product)
         self._since = begins
-        # The lowest possible ExecID. The venue rejects it as too small once it has dropped old reports.
+        # The default is the lowest possible ExecID, which the venue rejects as too small when it has dropped
+        # old reports.
         self._begins = begins or {0: ExecKey(0, 0, 0)}
         self._requested = False
         self._changed: dict[int, str] = {}
-        """Time of day of each order's last change, by the order's number."""
+        """Time of day of the last change of each order, by `Order.number`."""
         self._latest: deque[str] = deque(maxlen=LATEST)
         self._started = False
-        """Whether the reports requested at the start have been received, or are unavailable. Until then every
-        older order is uncertain, so unknown outcomes are not printed."""
+        """Whether the reports requested at the start have been received, or are unavailable. Before that,
+        every older order is uncertain, so unknown outcomes are not printed.
+        """
         self._requested_from: Mapping[int, ExecKey] = {}
-        """Start of the ranges requested because of uncertainty, by shard."""
+        """By shard, the start of the range that was requested because orders were uncertain."""
         self._printed: list[str] = []
-        """The last printed lines about unknown outcomes."""
+        """The lines about unknown outcomes that were printed last."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether all requests for past reports have ended: completed or failed."""
+        """Whether all requests for past reports have completed or failed."""
         return self._requested and all(each.state is CopyState.FAILED for each in self._copies.pending)
 
     @property
@@ -109,17 +115,17 @@ class OpenOrders:
         if isinstance(event, LoggedOn):
             self._requested = True
             self._requested_from = {}
-            # Reports sent while there was no connection are available only from drop copy.
+            # Reports that were sent while there was no connection are only available from drop copy.
             self._copies.request({**self._begins, **self._orders.newest}, self._orders.epoch, _now())
         return lines
 
     def tick(self) -> list[str]:
-        """Send due requests; return lines as `apply` does, with newly uncertain items."""
+        """Send requests that are due; return lines as `apply` does, including newly uncertain items."""
         lines: list[str] = []
         now = _now()
-        # Orders that a lost connection has made uncertain.
+        # Request the reports of orders that a lost connection has made uncertain.
         uncertain = self._orders.copy_from(self._copies.forgotten) if not self._copies.pending else {}
-        # Request a range once: items still uncertain after its reports stay uncertain.
+        # A range is requested only once. Orders that are still uncertain after its reports stay uncertain.
         if uncertain and uncertain != self._requested_from:
             self._requested_from = uncertain
             self._copies.request(uncertain, self._orders.epoch, now)
@@ -127,7 +133,7 @@ class OpenOrders:
             lines += self._take(request)
             try:
                 self._client.send(request)
-            except NotConnectedError:  # the event of the connection loss has not been received yet
+            except NotConnectedError:  # the event about the lost connection has not been received yet
                 self._copies.withdraw(request)
         self._started |= self.is_complete and not uncertain
         unknown = list(self._unknown()) if self._started else []
@@ -180,10 +186,10 @@ class OpenOrders:
         return lines
 
     def _unknown(self) -> Iterator[str]:
-        """Yield a sentence for each unknown outcome."""
+        """Yield a sentence for each unknown outcome or missing report."""
         newest = self._orders.newest
         for shard, begin in self._since.items():
-            # A range includes its first ExecID, if there is such a report.
+            # A range includes its first ExecID, so there should be a report with this ExecID or a later one.
             if self.has_all_reports and (shard not in newest or newest[shard] < begin):
                 yield f"No report of shard {shard} since {begin}: is it an ExecID of this account?"
         for each in self._copies.pending:

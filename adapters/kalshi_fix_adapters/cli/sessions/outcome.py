@@ -27,9 +27,11 @@ from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown, RejectRec
 from kalshi_fix_sansio.trading.orders.order_reports import PENDING
 
 SETTLING: Final = 0.25
-"""Seconds to wait for further reports after the answer: of fills, or of the orders of a mass cancel."""
+"""Number of seconds to wait for further reports after the answer, such as fills, or the orders of a mass
+cancel.
+"""
 MAX_REPORTS: Final = 10_000
-"""Maximum number of reports kept; each order of a mass cancel has one."""
+"""Maximum number of reports that are kept. A mass cancel causes a report for each order."""
 Answer = ExecutionReport | OrderCancelReject | OrderMassCancelReport
 Request = NewOrderSingle | OrderCancelReplaceRequest | OrderCancelRequest | OrderMassCancelRequest
 
@@ -40,14 +42,16 @@ class Outcome:
 
     request: Request
     at_once: bool = False
-    """Whether the order cannot stay open: only a report with LeavesQty 0 answers it."""
+    """Whether the order cannot stay open, so that only a report with LeavesQty 0 is its answer."""
     reports: list[ExecutionReport] = attrs.field(factory=list)
-    """All except pending ones, in the order of receipt, including those of other orders."""
+    """All reports in the order of receipt, including reports about other orders, but without pending
+    reports.
+    """
     answer: Answer | None = None
     reject: Message | None = None
-    """A Reject or BusinessMessageReject of the request."""
+    """A Reject or BusinessMessageReject that answers the request."""
     why: str = ""
-    """Why there is no answer, or why the answer is inconclusive."""
+    """The reason why there is no answer, or why the answer is inconclusive."""
     unsure: bool = False
     """Whether the venue has reported that it does not know the outcome either."""
 
@@ -63,7 +67,7 @@ class Outcome:
 
     @property
     def report(self) -> ExecutionReport | None:
-        """The newest report about the order of the request; None without one."""
+        """The newest report about the order of the request; None if there is none."""
         return next((each for each in reversed(self.reports) if self._is_own(each)), None)
 
     @property
@@ -99,14 +103,16 @@ class Outcome:
                     self.why = self.why or why.value
 
     def fail(self, why: str) -> None:
-        """Record why the session ended, unless the outcome or the reason why it is unknown was received."""
+        """Record why the session ended, unless the outcome is known, or the venue has reported that it is
+        unknown.
+        """
         if not (self.is_answered or self.unsure):
             self.why = why
 
     def _take(self, message: Answer) -> None:
         if message.cl_ord_id != self.request.cl_ord_id:
             return
-        # Reports about the orders of a mass cancel may have its id, but do not answer it.
+        # Reports about the orders of a mass cancel may contain its ClOrdID, but do not answer it.
         if isinstance(message, ExecutionReport) and (
             isinstance(self.request, OrderMassCancelRequest) or (self.at_once and message.leaves_qty)
         ):
@@ -118,9 +124,9 @@ def carry_out(plan: ConnectionPlan, request: Request, *, settle: bool, at_once: 
     """Log on, send a request, wait for its answer, and log out.
 
     Args:
-        plan: for a client that does not reconnect.
+        plan: the plan of a client that does not reconnect.
         request: an order, a change, a cancel or a mass cancel.
-        settle: whether to wait a little for further reports after the answer.
+        settle: whether to wait `SETTLING` seconds for further reports after the answer.
         at_once: whether the order cannot stay open.
 
     Raises:
@@ -131,8 +137,8 @@ def carry_out(plan: ConnectionPlan, request: Request, *, settle: bool, at_once: 
     client, may_have_been_sent = Client(plan), False
     try:
         with client:
-            # Set before `send`, because an interrupt may occur after the bytes were sent. An exception raised
-            # by `send` itself means that they were not.
+            # Set before `send`, because an interrupt may occur after the bytes were sent. A KalshiFixError
+            # from `send` means that they were not sent.
             may_have_been_sent = True
             try:
                 client.send(request, timeout=plan.timeout)
@@ -159,7 +165,7 @@ def carry_out(plan: ConnectionPlan, request: Request, *, settle: bool, at_once: 
 
 
 def _listen(client: Client, outcome: Outcome, seconds: float, is_enough: Callable[[], bool]) -> None:
-    """Process events for some time, or until `is_enough`."""
+    """Process events until `is_enough` returns True, for at most `seconds`."""
     deadline = time.monotonic() + seconds
     while not is_enough():
         try:

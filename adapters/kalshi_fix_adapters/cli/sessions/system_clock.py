@@ -1,8 +1,8 @@
 """Whether the clock of this machine is synchronised, according to the Linux kernel (adjtimex).
 
-chrony, ntpd, systemd-timesyncd and PTP daemons all report to the kernel, and any user may read its state, so
-no particular service needs to be detected or queried. The kernel reports an unsynchronised clock after a
-start, and from about nine hours after the last correction.
+chrony, ntpd, systemd-timesyncd and PTP daemons all report to the kernel, and any user may read its state. So
+it is not necessary to detect or query a particular service. The kernel reports that the clock is not
+synchronised after a boot, and when the last correction was more than about nine hours ago.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from typing import Any
 import attrs
 
 _TIME_ERROR = 5
-"""Result of adjtimex for a clock that is not synchronised."""
+"""The result of adjtimex if the clock is not synchronised."""
 _MICROSECONDS = 1_000_000
 
 
 class Timex(ctypes.Structure):
-    """The first fields of `struct timex`, with space for the others. With `modes` 0, adjtimex only reads."""
+    """The first fields of `struct timex`, with space for the other fields. With `modes` 0, adjtimex changes
+    nothing.
+    """
 
     _fields_ = (
         ("modes", ctypes.c_uint),
@@ -37,7 +39,7 @@ class Synchronisation:
 
     synchronised: bool
     max_error: float
-    """Seconds by which the clock may be wrong, according to the kernel."""
+    """Maximum error of the clock in seconds, as estimated by the kernel."""
 
 
 def read_synchronisation(adjtimex: Callable[[Any], int] | None = None) -> Synchronisation | None:

@@ -53,10 +53,10 @@ class Target:
     port: int | None
     tls: Security | None
     timeout: float
-    """Seconds."""
+    """The timeout in seconds."""
 
     def plan(self, session: str, **more: Any) -> ConnectionPlan:
-        """Return the plan of a client; `more` are further settings of `ClientConfig`.
+        """Return the plan of a client; `more` contains further settings of `ClientConfig`.
 
         Raises:
             ConfigurationError: a setting is missing or contradicts another.
@@ -80,7 +80,7 @@ class Target:
 
 
 def target_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options to a command, which receives them as `target`."""
+    """Add the options to a command, which receives a `Target` as the argument `target`."""
 
     @wraps(command)
     def with_target(

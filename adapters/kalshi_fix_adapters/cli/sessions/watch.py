@@ -1,4 +1,4 @@
-"""`kalshi-fix watch`: show order books live."""
+"""`kalshi-fix watch`: shows order books live."""
 
 from __future__ import annotations
 
@@ -25,21 +25,23 @@ from kalshi_fix_sansio.events import LoggedOn
 from kalshi_fix_sansio.trading import BookState, BookUpdate, Level, OrderBook, OrderBooks, StaleReason
 
 RESUBSCRIBE_REASONS = frozenset((StaleReason.GAP, StaleReason.DISCREPANCY, StaleReason.MESSAGE_REFUSED))
-"""Reasons to request a book again; after the end of a session the client itself renews subscriptions."""
+"""Stale reasons for which a book is requested again. After the end of a session, the client itself renews its
+subscriptions.
+"""
 MAX_SYMBOLS: Final = 100
 DEPTH: Final = 5
-"""Levels of a book with --once."""
+"""Default number of levels of a book with --once."""
 MAX_DEPTH: Final = 100
 MIN_DEPTH: Final = 2
-"""Levels below which each book on a terminal is shown in one line."""
+"""If fewer levels fit on a terminal, each book is shown on one line."""
 BLOCK_WIDTH: Final = 56
-"""Columns of a book."""
+"""Width of a book in columns."""
 GAP: Final = 4
-"""Columns between two books side by side."""
+"""Number of columns between two books side by side."""
 BLOCK_ROWS: Final = 5
-"""Rows of a book in addition to its levels."""
+"""Number of rows of a book in addition to its levels."""
 HIGHLIGHT_SECONDS: Final = 1.0
-"""Seconds for which a changed level is highlighted."""
+"""Number of seconds for which a changed level is highlighted."""
 _SYMBOL_WIDTH: Final = 22
 
 
@@ -98,10 +100,10 @@ def _watch_venue(target: Target, symbols: Sequence[str], depth: int | None, seco
 
 
 class BookView:
-    """The order books of some markets: a view that is redrawn, and lines that describe changes."""
+    """The order books of some markets, as a view that is redrawn, and as lines that describe changes."""
 
     def __init__(self, books: OrderBooks, symbols: Sequence[str], depth: int | None = None) -> None:
-        """Show the books; `depth` levels of each, by default as many as fit."""
+        """Show the books with `depth` levels each; the default is as many levels as fit."""
         self._books, self._depth = books, depth
         self._symbols = tuple(dict.fromkeys(symbols))
         self._changed: dict[str, str] = {}
@@ -109,19 +111,19 @@ class BookView:
         self._trades: dict[str, str] = {}
         """The displayed text of the last trade, by market."""
         self._recent: dict[tuple[str, MDEntryType, Decimal], float] = {}
-        """The monotonic time of recent changes, by level."""
+        """The monotonic time of the last change of a level, for recently changed levels."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether the venue has answered for each book."""
+        """Whether the venue has answered the request for each book."""
         return all(book.state is not BookState.WAITING for book in self._shown())
 
     def tick(self) -> list[str]:
-        """Do nothing: books have no deadlines."""
+        """Do nothing, because books have no deadlines."""
         return []
 
     def render(self, width: int, height: int | None) -> list[Line]:
-        """Return all books, side by side if they fit, or in one line each on a small terminal."""
+        """Return all books, side by side if they fit; on a small terminal, one line for each book."""
         now = time.monotonic()
         self._recent = {level: at for level, at in self._recent.items() if now - at < HIGHLIGHT_SECONDS}
         columns = max(1, (width + GAP) // (BLOCK_WIDTH + GAP))
@@ -165,7 +167,7 @@ class BookView:
         return lines
 
     def _block(self, book: OrderBook, depth: int) -> Iterator[Line]:
-        """Yield a book, the best prices first."""
+        """Yield the lines of a book, the best prices first."""
         symbol, changed = printable(book.symbol), self._changed.get(book.symbol)
         text = "" if changed is None else f", {changed}"
         if book.state is not BookState.LIVE:
@@ -235,15 +237,16 @@ class BookView:
 
 
 class Books(BookView):
-    """Books that are requested, and requested again when they become stale."""
+    """Books that are requested from the venue, and requested again when they become stale."""
 
     def __init__(self, client: Client, symbols: Sequence[str], depth: int | None = None) -> None:
         """Request the books."""
         super().__init__(OrderBooks(), symbols, depth)
         self._client = client
         self._unrequested: tuple[str, ...] = ()
-        """Books whose request could not be sent, because the connection was lost and the event about that has
-        not been received yet."""
+        """Symbols of books whose request could not be sent, because the connection was lost. They are
+        requested after the next logon.
+        """
         self._request(self._symbols)
 
     def apply(self, event: ClientEvent) -> list[str]:
@@ -272,16 +275,18 @@ class Books(BookView):
 
 
 class BusBooks(BookView):
-    """Books of another process's session, which requests the snapshot of a stale one."""
+    """Books of another process's session. That process requests a new snapshot of a stale book."""
 
     def __init__(self, source: BusSource, symbols: Sequence[str], depth: int | None = None) -> None:
-        """Show the source's books."""
+        """Show the books of the source."""
         super().__init__(source.books, symbols, depth)
         self._source = source
 
     @property
     def is_complete(self) -> bool:
-        """Whether each book has been received, and all events that were stored after it."""
+        """Whether each book has been received, and all events that were stored at the start have been
+        applied.
+        """
         return self._source.is_current and super().is_complete
 
     def apply(self, event: ClientEvent) -> list[str]:
