@@ -13,13 +13,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from nats.aio.client import Client as NatsClient
-
 from kalshi_fix_adapters.asyncio import Client
 from kalshi_fix_adapters.bus import AtLimit, Channel, Check, Machine, Mark, Publisher
 from kalshi_fix_adapters.bus_nats import commands, operators
 from kalshi_fix_adapters.bus_nats.events import Events, Start
-from kalshi_fix_adapters.bus_nats.link import LOGGER, NATS_ERRORS, Link, text_of
+from kalshi_fix_adapters.bus_nats.link import LOGGER, NATS_ERRORS, Link, NatsClient, text_of
 from kalshi_fix_adapters.bus_nats.publishing import make_publisher
 from kalshi_fix_adapters.bus_nats.snapshots import write_snapshot
 from kalshi_fix_adapters.errors import ConnectionFailedError
@@ -59,20 +57,27 @@ async def connect(servers: str | list[str], *, within: float = 10.0, **options: 
         LOGGER.warning("NATS: %s", errors[0])
 
     client = NatsClient()
+    connecting = asyncio.create_task(
+        client.connect(
+            servers,
+            pending_size=0,
+            max_reconnect_attempts=-1,
+            error_cb=log,
+            **{"reconnect_time_wait": 0.25, **options},
+        )
+    )
     try:
         try:
-            async with asyncio.timeout(within):
-                await client.connect(
-                    servers,
-                    pending_size=0,
-                    max_reconnect_attempts=-1,
-                    error_cb=log,
-                    **{"reconnect_time_wait": 0.25, **options},
+            if not (await asyncio.wait({connecting}, timeout=within))[0]:
+                raise ConnectionFailedError(
+                    f"no connection to a NATS server within {within:g} s: {errors[0]}"
                 )
-        except TimeoutError:
-            raise ConnectionFailedError(
-                f"no connection to a NATS server within {within:g} s: {errors[0]}"
-            ) from None
+            connecting.result()
+        finally:
+            # Repeated, because the client may lose a cancellation (see `cancellable`) and try for ever.
+            while not connecting.done():
+                connecting.cancel()
+                await asyncio.sleep(0)
         name = options.get("name") or f"{Path(sys.argv[0]).name} {os.getpid()} on {socket.gethostname()}"
         yield Bus(Link(client, client.jetstream(timeout=TIMEOUT), name))
     finally:

@@ -19,7 +19,15 @@ from nats.js.errors import NotFoundError
 from kalshi_fix_adapters.bus import BatchId, Channel, Machine, Mark, Receiver, Verdict
 from kalshi_fix_adapters.bus.batches import lane_of
 from kalshi_fix_adapters.bus.receiver import Position
-from kalshi_fix_adapters.bus_nats.link import LOGGER, MESSAGE_ID, NAME, NATS_ERRORS, PREVIOUS, Link
+from kalshi_fix_adapters.bus_nats.link import (
+    LOGGER,
+    MESSAGE_ID,
+    NAME,
+    NATS_ERRORS,
+    PREVIOUS,
+    Link,
+    fetch,
+)
 from kalshi_fix_adapters.bus_nats.snapshots import read_snapshot
 from kalshi_fix_sansio.events import MessageReceived
 
@@ -116,7 +124,7 @@ class Events:
             self._interrupted = True
             await self._begin()
             pull = self._pull
-            messages = [] if pull is None else await pull.fetch(FETCHED, timeout=timeout)
+            messages = [] if pull is None else await fetch(pull, FETCHED, timeout)
             oldest = await self._oldest()
             self._interrupted, self._fetched_at = False, time.monotonic()
         except ConnectionClosedError:

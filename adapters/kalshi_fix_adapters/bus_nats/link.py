@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from typing import Final
+from collections.abc import Awaitable
+from typing import Any, Final, TypeVar
 
 import attrs
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.errors import Error
 from nats.js import JetStreamContext
 from nats.js.api import StreamConfig
@@ -27,6 +30,44 @@ DEADLINE: Final = "Kalshi-Deadline"
 """Header of a command: the time in seconds since 1970 after which the message must not be sent."""
 NATS_ERRORS: Final = (Error, OSError, TimeoutError)
 """Errors that methods of the NATS client raise, for example while the server cannot be reached."""
+_Found = TypeVar("_Found")
+
+
+async def cancellable(call: Awaitable[_Found]) -> _Found:
+    """Await a call of the client; raise CancelledError if the task was cancelled meanwhile.
+
+    The client uses `asyncio.wait_for`, which on Python 3.11 returns its result, and swallows the
+    cancellation, when both happen in one turn of the loop. A loop of ours would then continue, and its
+    TaskGroup never end.
+    """
+    task: Any = asyncio.current_task()
+    before = task.cancelling()
+    try:
+        return await call
+    finally:
+        if task.cancelling() > before:
+            raise asyncio.CancelledError
+
+
+async def fetch(
+    pull: JetStreamContext.PullSubscription,
+    count: int,
+    timeout: float,  # noqa: ASYNC109 - as the client has it
+) -> list[Msg]:
+    """Return up to `count` messages that arrive within a time.
+
+    Raises:
+        TimeoutError: there are none.
+    """
+    return await cancellable(pull.fetch(count, timeout=timeout))
+
+
+class NatsClient(Client):
+    """The client of NATS; a cancelled request raises CancelledError."""
+
+    async def request(self, *arguments: Any, **options: Any) -> Msg:
+        """Send a request, and return its answer."""
+        return await cancellable(super().request(*arguments, **options))
 
 
 @attrs.define(eq=False)

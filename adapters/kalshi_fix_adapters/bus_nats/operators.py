@@ -19,7 +19,14 @@ from nats.js.errors import KeyNotFoundError, ServiceUnavailableError
 from kalshi_fix_adapters.bus import BatchId, Channel, split_frames
 from kalshi_fix_adapters.bus_nats.commands import ROLE
 from kalshi_fix_adapters.bus_nats.events import FETCHED, IDLE, INACTIVE, RETRY
-from kalshi_fix_adapters.bus_nats.link import MESSAGE_ID, NAME, NATS_ERRORS, Link, command_subject
+from kalshi_fix_adapters.bus_nats.link import (
+    MESSAGE_ID,
+    NAME,
+    NATS_ERRORS,
+    Link,
+    command_subject,
+    fetch,
+)
 from kalshi_fix_sansio.errors import ConfigurationError, DecodeError
 from kalshi_fix_sansio.messages import decode
 
@@ -194,7 +201,7 @@ async def tail(link: Link, subject: str, since: datetime | None, *, follow: bool
         try:
             while True:
                 try:
-                    messages = await pull.fetch(FETCHED, timeout=IDLE)
+                    messages = await fetch(pull, FETCHED, IDLE)
                 except TimeoutError:
                     if not follow:
                         return
@@ -226,7 +233,7 @@ async def last_message(link: Link, channel: Channel) -> Stored | None:
     )
     pull = await link.jetstream.pull_subscribe(f"{channel.prefix}.>", stream=NAME, config=config)
     try:
-        return _stored((await pull.fetch(1, timeout=_WAIT))[0])
+        return _stored((await fetch(pull, 1, _WAIT))[0])
     except TimeoutError:
         return None
     finally:

@@ -72,9 +72,18 @@ class Client:
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run a test for a bounded time, also if one of its tasks does not end when it is cancelled."""
+
     async def bounded() -> None:
-        async with asyncio.timeout(LONG):
-            await main
+        task = asyncio.create_task(main)
+        done, _ = await asyncio.wait({task}, timeout=LONG)
+        # Repeated, because a task that loses its cancellation would keep `asyncio.run` waiting for ever.
+        while left := asyncio.all_tasks() - {asyncio.current_task()}:
+            for each in left:
+                each.cancel()
+            await asyncio.wait(left, timeout=0.1)
+        assert done, "the test did not end by itself"
+        task.result()
 
     asyncio.run(bounded())
 

@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("nats", reason="the bus needs nats-py (extra nats)")
 
+from kalshi_fix_sansio.trading import OrderBooks
 from kalshi_fix_venue.testing import Venue
 from tests.adapters.bus.test_commands import order
 from tests.adapters.bus_nats.support import run
@@ -30,6 +31,35 @@ def program(page: str, server: NatsServer) -> dict[str, Any]:
     # A small disk has no room for the default.
     exec(compile(source.replace("create()", "create(max_bytes=1024**3)"), page, "exec"), made)
     return made
+
+
+def test_market_data_reaches_another_process(server: NatsServer, tmp_path: Path) -> None:
+    async def main() -> None:
+        made = program("fan-out.md", server)
+        books, has_book = OrderBooks(), asyncio.Event()
+
+        def printed(*_: Any) -> None:
+            if SYMBOL in books and books[SYMBOL].best_bid:
+                has_book.set()
+
+        made["print"], made["OrderBooks"] = printed, lambda: books
+        client, options = made["market_data"], venue.options(session="KalshiMD")
+        made["market_data"] = lambda **more: client(**options | more | {"store": tmp_path})
+        async with made["connect"](server.url) as bus:
+            await bus.create(max_bytes=1024**3)
+        tasks = [asyncio.create_task(each()) for each in (made["main"], made["follow"])]
+        waiting, done = [*tasks, asyncio.create_task(has_book.wait())], set[asyncio.Task[Any]]()
+        while not done:
+            # A consumer that starts from a snapshot prints nothing until the next update.
+            trader.buy(SYMBOL, 5, "0.40")
+            done, _ = await asyncio.wait(waiting, timeout=0.1, return_when=asyncio.FIRST_COMPLETED)
+        await end(tasks)
+        assert done.isdisjoint(tasks)
+        assert books[SYMBOL].best_bid
+
+    with Venue() as venue:
+        trader = venue.trader()
+        run(main())
 
 
 def test_an_order_is_sent_or_refused_for_another_process(server: NatsServer, tmp_path: Path) -> None:

@@ -1,0 +1,97 @@
+"""Tasks of the bus end when they are cancelled, also while an answer of the server arrives."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+pytest.importorskip("nats", reason="the bus needs nats-py (extra nats)")
+
+from kalshi_fix_adapters.bus_nats import Bus
+from tests.adapters.bus.stream import MARKET_DATA, NOON, delta, logged_on
+from tests.adapters.bus.test_commands import order
+from tests.adapters.bus_nats.support import LONG, Client, connected, run
+from tests.adapters.bus_nats.test_events import publish
+from tests.nats import NatsServer
+
+TURNS = 10
+"""Turns of the event loop after an answer within which it has reached the task."""
+
+
+def market() -> list[Any]:
+    """Return events of which each message of the bus has one only."""
+    return [logged_on(), *(delta(number, f"KX{number % 2}") for number in range(1, 200))]
+
+
+async def keep_publishing(bus: Bus) -> None:
+    client: Any = Client(MARKET_DATA, market())
+    await bus.publish(client)
+
+
+async def keep_iterating(bus: Bus) -> None:
+    async for _ in bus.events(MARKET_DATA):
+        pass
+
+
+async def keep_tailing(bus: Bus) -> None:
+    async for _ in bus.tail("kalshi.>", since=NOON):
+        pass
+
+
+async def keep_sending(bus: Bus) -> None:
+    while True:
+        await bus.session(MARKET_DATA).send(order("x"))
+
+
+async def keep_looking(bus: Bus) -> None:
+    while True:
+        await bus.publishers()
+
+
+async def keep_snapshots(bus: Bus) -> None:
+    await bus.keep_snapshots(MARKET_DATA, every=0.0)
+
+
+@pytest.mark.parametrize(
+    "use", [keep_publishing, keep_iterating, keep_tailing, keep_sending, keep_looking, keep_snapshots]
+)
+@pytest.mark.parametrize("answer", [3, 5])
+def test_a_task_cancelled_when_an_answer_arrives_ends(server: NatsServer, use: Any, answer: int) -> None:
+    async def main() -> None:
+        async with connected(server) as bus:
+            await publish(bus, MARKET_DATA, *market()[:50])
+        for turns in range(TURNS):
+            async with connected(server) as bus:
+                task = asyncio.create_task(use(bus))
+                await cancel_at(bus, task, answer, turns)
+                # A task that continues would use the whole time of the test.
+                await asyncio.wait({task}, timeout=LONG / 2)
+                assert task.cancelled(), f"after {turns} turns"
+
+    run(main())
+
+
+async def cancel_at(bus: Bus, task: asyncio.Task[None], answer: int, turns: int) -> None:
+    """Cancel a task some turns of the event loop after its connection has received that many messages."""
+    client: Any = bus._link.client
+    process, done, left = client._process_msg, asyncio.Event(), answer
+    loop = asyncio.get_running_loop()
+
+    def wait(turns: int) -> None:
+        if turns:
+            loop.call_soon(wait, turns - 1)
+        else:
+            task.cancel()
+            done.set()
+
+    async def count(*message: Any) -> None:
+        nonlocal left
+        await process(*message)
+        left -= 1
+        if not left:
+            wait(turns)
+
+    client._process_msg = count
+    await done.wait()
