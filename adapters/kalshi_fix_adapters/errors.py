@@ -253,7 +253,7 @@ class MessageRejectedError(ReconcileError):
 
     @property
     def message(self) -> Message | None:
-        """The message; None if it could not be decoded."""
+        """The message, without fields that could not be read; None if it could not be decoded at all."""
         return self.event.message
 
     @property

@@ -332,7 +332,7 @@ class SessionConfig(Value):
             fields takes up to 17 times its bytes.
         max_sent_record: Number of recently sent messages that are kept to find the message that a Reject
             rejects.
-        max_sent_record_bytes: Maximum size of these messages; beyond it, the oldest are dropped.
+        max_sent_record_bytes: Maximum total size of these messages in bytes; the oldest are dropped.
         max_open_requests: Number of unanswered requests at which `send` raises. It also raises above the same
             number of requests whose answer is not confirmed.
         max_open_request_bytes: Size of these requests, in their wire format, at which `send` raises.

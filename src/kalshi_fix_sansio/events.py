@@ -208,7 +208,8 @@ class MessageRejected(Value):
     """This side rejected a message of the peer with a Reject (3) and did not deliver it.
 
     Attributes:
-        message: The rejected message, as far as it could be read.
+        message: The rejected message, without fields that could not be read; None if it could not be decoded
+            at all.
         problems: Problems of the message; the Reject contains the first.
         will_be_resent: Whether the message was not counted, so that it is requested again on the next
             connection.

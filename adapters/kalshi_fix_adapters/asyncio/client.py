@@ -42,7 +42,7 @@ class _Adapter(AsyncAdapter):
         self._dialling: asyncio.Timeout | None = None
         """The timeout of the current connection attempt."""
         self._protocol: ClientProtocol | None = None
-        """The established connection; None without one."""
+        """The established connection; None if there is none."""
         self._turned = True
         """Whether the loop has run an iteration since the last call of `before`."""
         super().__init__(plan)

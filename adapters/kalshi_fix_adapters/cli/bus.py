@@ -46,7 +46,8 @@ _timeout = click.option(
 def bus() -> None:
     """Show and check what a session process publishes to NATS.
 
-    The server may be given in KALSHI_FIX_BUS; an address that begins with tls:// is used with TLS.
+    The environment variable KALSHI_FIX_BUS can contain the address of the server. If the address begins with
+    tls://, the connection uses TLS.
     """
 
 
@@ -74,9 +75,9 @@ def tail(
     events of the session by their names.
 
     SUBJECT may contain the wildcards * and >, or be the name of a channel, such as
-    demo.prediction.KalshiRT.desk. The time is that at which the server stored a message. Without --since, new
-    messages are printed; with --once, the stored ones. Exit status: 0, 1 if a message had problems, 3 if none
-    was found, 130 after Ctrl-C.
+    demo.prediction.KalshiRT.desk. The printed time is the time at which the server stored the message.
+    Without --since, new messages are printed or, with --once, all stored messages. Exit status: 0, 1 if a
+    message had problems, 3 if no message was found, 130 after Ctrl-C.
     """
     selected = filters.make(types, tags, client_ids, symbols)
     options = OutputOptions(form or Form.BRIEF, selected, on_terminal=sys.stdout.isatty())
@@ -109,7 +110,7 @@ class _Printer:
         """Print the content of a message."""
         number = message.id
         if number is None:
-            print_stderr(f"message {message.sequence} of {message.subject} is not one of this library")
+            print_stderr(f"message {message.sequence} of {message.subject} was not made by this library")
         elif number.event:
             self._print_event(message)
         else:
@@ -142,9 +143,9 @@ class _Printer:
 def lag(server: Server, timeout: float) -> None:
     """Print how far each publisher and each consumer is behind.
 
-    Of a publisher: the age of its last message, and the delay from the venue's SendingTime until the server
-    had stored it, which includes the difference between their clocks. Of a consumer: the messages that it has
-    still to receive. It needs a user who may list consumers.
+    For a publisher: the age of its last message, and the delay of this message from the venue's SendingTime
+    until the server stored it, which includes the difference between the two clocks. For a consumer: the
+    number of messages that it has not yet received. The user needs the permission to list consumers.
     """
 
     async def run() -> None:
@@ -176,16 +177,16 @@ def lag(server: Server, timeout: float) -> None:
     type=click.Choice(list(_NEEDED)),
     default="reader",
     show_default=True,
-    help="What the user does: read events, send orders through a session, or hold a session.",
+    help="What the user does: read events, send orders through a session, or run a session.",
 )
 @click.option(
-    "--channel", metavar="CHANNEL", help="Channel for which permissions are tried; default: the first one."
+    "--channel", metavar="CHANNEL", help="Channel to test the permissions for. Default: the first channel."
 )
 @_timeout
 @server_options
 def check(server: Server, role: str, channel: str | None, timeout: float) -> None:
-    """Check step by step that server, JetStream, stream, permissions, retention, clock and publishers are as
-    needed, and print the remedy for a step that fails.
+    """Check server, JetStream, stream, permissions, retention, clock and publishers step by step, and print
+    the remedy if a step fails.
 
     Nothing is published, and no order is sent. Exit status: 0, or 1 if a step failed.
     """

@@ -74,9 +74,10 @@ def show(place: str, as_object: bool, rows: int) -> None:
     """Print the contents of a message store, or of each store in a folder or at a URL: the owner, sequence
     numbers, messages kept for resend, sent requests without a known outcome, and your rows.
 
-    Rows have no timestamps: if keys begin with a time or an ExecID, the last ones are the newest. A running
-    session may be using the file: it is only read, as of that session's last commit. Messages and secrets in
-    rows are not shown. Exit status: 1 if there is no store, or if one is damaged or cannot be read.
+    Rows have no timestamps. If their keys begin with a time or an ExecID, the last rows are the newest. A
+    running session may be using the file, which is only read, as of the session's last commit. Messages, and
+    secrets in rows, are not shown. Exit status: 1 if there is no store, or if a store is damaged or cannot be
+    read.
     """
     with plain_errors():
         if not is_url(place) and not Path(place).is_dir():

@@ -10,9 +10,9 @@
     [sessions.orders.tls]
     pinned_file = "venue.pem"
 
-The keys are those of `Options`. `tls`, `reconnect`, `logon_fields` and `session` are tables with the fields
-of `Tls`, `ReconnectPolicy`, `LogonFields` and `SessionSettings`; `tls = "plaintext"` and `reconnect = false`
-are allowed too. Objects (an observer, a budget) and secrets cannot be set in a file.
+The keys are the attributes of `Options`. `tls`, `reconnect`, `logon_fields` and `session` are tables with the
+fields of `Tls`, `ReconnectPolicy`, `LogonFields` and `SessionSettings`; `tls = "plaintext"` and `reconnect =
+false` are allowed too. Objects (an observer, a budget) and secrets cannot be set in a file.
 """
 
 from __future__ import annotations

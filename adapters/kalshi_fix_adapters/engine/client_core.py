@@ -119,7 +119,7 @@ class ClientCore:
         self._sequence = SequenceState(plan, on_commit)
         self._quiet = QuietWork(plan)
         self.pacing: Pacing | None = None if plan.budget is None else Pacing(plan.budget)
-        """The queues for the rate budget; None without one."""
+        """The queues for the rate budget; None without a budget."""
         self._rows: RowBuffer | None = None
         """The user's rows; None while the client is not open, or if its store cannot store rows."""
         self._ever_opened = False
@@ -206,7 +206,7 @@ class ClientCore:
 
     @property
     def state(self) -> State:
-        """The state of the current connection's session; DISCONNECTED without one."""
+        """The state of the current connection's session; DISCONNECTED if there is no connection."""
         return State.DISCONNECTED if self._connection is None else self._connection.state
 
     @property

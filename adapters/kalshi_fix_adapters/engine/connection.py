@@ -19,7 +19,7 @@ resends.
 LINGER = 2.0
 """Seconds allowed for writing the last bytes of an ended session."""
 MAX_TESTS = 1_000
-"""Maximum number of unanswered TestRequests of the user that are kept; beyond it, the oldest is dropped."""
+"""Maximum number of unanswered TestRequests of the user that are kept. With more, the oldest is dropped."""
 
 
 def read_clocks() -> Instant:

@@ -22,7 +22,7 @@ PATIENCE = 1.0
 SHORT = 0.002
 """Seconds without received bytes after which a quiet moment begins when `PATIENCE` has passed."""
 MAX_SHAPES = 64
-"""Maximum number of shapes in a file; beyond it, the oldest are dropped."""
+"""Maximum number of shapes in a file. With more, the oldest are dropped."""
 MAX_BYTES = MAX_SHAPES * 32 * 1024
 """Maximum size of a file of shapes, in bytes. A shape takes less than twice the size of a deferred
 message.

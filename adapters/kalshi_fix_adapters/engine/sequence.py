@@ -150,7 +150,7 @@ class SequenceState:
 
     @property
     def path(self) -> Path | None:
-        """The file of the open store; None without one."""
+        """The file of the open store; None if there is none."""
         return None if self._opened is None else self._opened.path
 
     def next_session(self, codec: Codec) -> Session:
@@ -158,8 +158,8 @@ class SequenceState:
         session never logged on.
         """
         config = self._plan.config
-        # Without a `store`, the numbers start at 1 in each process, but those of the venue continue, so the
-        # first logon must reset them.
+        # Without a `store`, the numbers of this side start at 1 in each process, but the numbers of the venue
+        # continue, so the first logon must reset them.
         forced = self._plan.reset_seq_num or self._plan.store is None
         reset = config.session_type.reset_required or (forced and not self._agreed)
         config = attrs.evolve(

@@ -86,7 +86,7 @@ class ClientBase:
 
     @property
     def state(self) -> State:
-        """The state of the current connection's session; DISCONNECTED without one."""
+        """The state of the current connection's session; DISCONNECTED if there is no connection."""
         with self._locked():
             return self._core.state
 
@@ -220,7 +220,7 @@ class ClientBase:
         """Return the first logon, if there is one.
 
         Raises:
-            KalshiFixError: the client has ended without one; the error contains the reason.
+            KalshiFixError: the client has ended without a logon; the error contains the reason.
         """
         core = self._core
         if core.logged_on is None and core.over:

@@ -96,7 +96,7 @@ class AsyncAdapter(ABC):
     @staticmethod
     @abstractmethod
     def current_task() -> object:
-        """Return the running task, as an object that does not equal that of any other task."""
+        """Return the running task, as an object that differs from the objects of all other tasks."""
 
     @staticmethod
     def has_ended(task: Any) -> bool:

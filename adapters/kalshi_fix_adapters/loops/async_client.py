@@ -150,11 +150,12 @@ class AsyncClient(ClientBase):
             SendFailedError: the store failed; `may_have_been_sent` is False, and the session is over.
         """
         adapter, core = self._adapter, self._core
-        # As in `AsyncAdapter.wait`, which only a send that has to wait needs.
+        # This is the first step of `AsyncAdapter.wait`. The other steps are only needed if the send must
+        # wait.
         if time.monotonic() >= adapter.before_due:
             await adapter.before()
-        # There is no `await` between a send and `flush`, so a cancellation cannot leave a numbered message
-        # unwritten.
+        # There is no `await` between `try_send` and `flush`, so a cancellation cannot leave a numbered
+        # message unwritten.
         sent = core.try_send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
         adapter.flush()
         if sent is None:
@@ -173,7 +174,7 @@ class AsyncClient(ClientBase):
         allow_unknown_codes: bool,
         timeout: float | None,  # noqa: ASYNC109 - the caller's parameter
     ) -> Sent:
-        """Send a message when there is room and its turn has come."""
+        """Send a message when its turn has come and there is room in the output."""
         adapter, core = self._adapter, self._core
         turn = core.turn(message)
 

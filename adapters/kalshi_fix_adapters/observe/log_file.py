@@ -24,7 +24,7 @@ def check_limits(max_bytes: int | None, backups: int) -> None:
 
 
 class LogFile:
-    """An append-only file. The limits are those of `WireLog`; writes are not buffered."""
+    """An append-only file. It has the same limits as `WireLog`, and does not buffer."""
 
     def __init__(self, path: Path, max_bytes: int | None, backups: int) -> None:
         """Open the file.

@@ -34,7 +34,7 @@ class CommitThread(Generic[B]):
         on_commit: Callable[[], object],
         waits: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Prepare the thread. It is started by the first batch that it has to write.
+        """Prepare the thread. It is started for the first batch that it must write.
 
         Args:
             write: makes a batch durable. If it raises an exception, the batch may be durable or not, and no
@@ -70,7 +70,7 @@ class CommitThread(Generic[B]):
 
     @property
     def error(self) -> StoreError | None:
-        """The error after which no more batches are written."""
+        """The error after which no further batches are written; None if there is none."""
         return self._error
 
     def raise_error(self) -> None:
@@ -82,7 +82,7 @@ class CommitThread(Generic[B]):
     def add(self, batch: B) -> int:
         """Write a batch as soon as the earlier ones are durable; return its ticket.
 
-        The caller must not change it any more.
+        The caller must not change the batch afterwards.
 
         Raises:
             StoreError: an earlier batch could not be written, or this one, if it is written in the caller's

@@ -71,7 +71,7 @@ class Explainer:
         self._tables = tables
         self._dialect: Dialect = tables.dialect
         self.begin_string: str = tables.dialect.begin_string
-        """BeginString of the dialect; that of the message may differ."""
+        """BeginString of the dialect. The BeginString of the message may differ."""
         self.in_place: bool = True
         """Whether every field is in a place where the dialect defines it. If so, strict decoding can only
         reject values.

@@ -271,7 +271,7 @@ class Tables:
         sections = self._sections.get(id(body))
         if sections is None:
             # For a tag in several parts, the last assignment counts, so fields of the body take precedence
-            # over those of header and trailer.
+            # over the fields of header and trailer.
             parts = ((TRAILER, self.trailer), (HEADER, self.header), (BODY, body))
             sections = self._sections[id(body)] = {
                 tag: (section, slot) for section, table in parts for tag, slot in table.slots.items()

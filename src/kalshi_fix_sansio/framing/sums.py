@@ -48,7 +48,7 @@ class Sums:
             self._base += gone * ADLER_BLOCK
 
     def total(self, buffer: bytearray, start: int, end: int) -> int:
-        """Return the sum from `start` to `end`; `start` must not be before that of an earlier call.
+        """Return the sum from `start` to `end`; `start` must not be lower than in an earlier call.
 
         Only differences of `_totals` are used, from the first whole block after `start`. They never include
         the block that has lost bytes at the beginning of the buffer.

@@ -569,7 +569,7 @@ def _range(request: EventResendRequest) -> tuple[ExecKey, ExecKey | None]:
 
 
 def _reaches(end: ExecKey | None, other: ExecKey | None) -> bool:
-    """Return whether the end of a range is at or after that of another; None means no end."""
+    """Return whether the end of a range is at or after the end of another range; None means no end."""
     return end is None or (other is not None and other <= end)
 
 

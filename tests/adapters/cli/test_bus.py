@@ -126,7 +126,7 @@ def test_a_message_of_another_program_is_reported() -> None:
     with NatsServer() as server:
         asyncio.run(intrude(server))
         result = run(server, "bus", "tail", "--once")
-    assert "message 1 of kalshi.x is not one of this library" in result.stderr
+    assert "message 1 of kalshi.x was not made by this library" in result.stderr
     assert result.exit_code == 3
 
 

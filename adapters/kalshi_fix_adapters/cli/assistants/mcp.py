@@ -22,9 +22,9 @@ def mcp(folders: tuple[Path, ...]) -> None:
     """Let an assistant read logs, recordings and stores in FOLDERs (by default the current one).
 
     An assistant starts this command and talks to it over standard input and output (Model Context Protocol).
-    Its tools are decode, trace, replay, store and spec, with the output of the commands of these names. They
-    read only files in the folders, change nothing and connect to nothing. With kalshi-fix-venue installed,
-    the tool do operates a simulated venue that runs on this computer.
+    The tools decode, trace, replay, store and spec have the same output as the commands with these names.
+    They read only files in the folders, change nothing and connect to nothing. If kalshi-fix-venue is
+    installed, the tool `do` operates a simulated venue that runs on this computer.
     """
     # Log to the current standard error. Otherwise the MCP library would install its own handler, which would
     # write into the output of a tool.

@@ -1,1 +1,1 @@
-"""Shared by all subcommands, including those of other distributions."""
+"""Code shared by all subcommands, including the subcommands of other distributions."""

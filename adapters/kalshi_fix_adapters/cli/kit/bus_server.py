@@ -69,7 +69,7 @@ def server_options(command: Callable[..., None]) -> Callable[..., None]:
         default="nats://127.0.0.1:4222",
         envvar="KALSHI_FIX_BUS",
         show_default=True,
-        help="Address of the NATS server; by default that of KALSHI_FIX_BUS.",
+        help="Address of the NATS server. KALSHI_FIX_BUS replaces the default.",
     )
     @click.option(
         "--creds",

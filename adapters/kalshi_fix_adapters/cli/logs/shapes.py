@@ -27,7 +27,7 @@ def shapes(files: tuple[str, ...], session: str | None, out: Path) -> None:
     """Learn the shapes of the venue's messages from recordings or wire logs, for the option `shapes` of
     clients. Values are not written, only tags, types of messages and numbers of group entries.
 
-    A shape is learned once it was found ten times. Exit status: 3 if there is none.
+    A shape is learned when it was found ten times. Exit status: 3 if no shape was learned.
     """
     codec = Codec(DIALECT).deferring()
     with plain_errors():

@@ -35,8 +35,8 @@ from kalshi_fix_adapters.logs.trace import trace as trace_order
 def trace(identifier: str, files: tuple[str, ...], *, full: bool, html: Path | None, as_of: AsOf) -> None:
     """Print the history of the order with this ClOrdID, OrderID or ExecID, from LOGs (- for standard input).
 
-    Its messages are found by the chain of ClOrdIDs, by the OrderID, and by the sequence numbers in Rejects.
-    Logs are read as by `kalshi-fix decode`. Signatures and passwords are not shown.
+    The messages are found by the order's chain of ClOrdIDs, its OrderID, and the sequence numbers in Rejects.
+    Logs are read in the same way as by `kalshi-fix decode`. Signatures and passwords are not shown.
 
     Exit status: 0 if the order was found, 1 if one of its messages has problems, 2 if a log could not be
     read, 3 if the order was not found, 130 after Ctrl-C, 141 if the reader of the output closed the pipe.

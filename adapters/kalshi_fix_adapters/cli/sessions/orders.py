@@ -50,11 +50,11 @@ def _key(text: str) -> ExecKey:
 def orders(target: Target, since: tuple[ExecKey, ...], once: bool) -> None:
     """Show the account's open orders, and follow them live.
 
-    FIX has no list of open orders. Therefore this requests the reports since an ExecID from drop copy, which
-    keeps some hours, and follows live reports: older orders without recent activity are not shown. It logs
-    on as a listener, which needs a separate API key. Times are UTC. On a terminal, arrow keys scroll, and q
-    quits. After a connection loss it reconnects. Exit status: 0 shown, 1 drop copy is incomplete, or the
-    logon failed, 130 after Ctrl-C.
+    FIX has no list of open orders. Therefore this command requests past reports from drop copy, which keeps
+    them for some hours, and follows live reports. Older orders without recent activity are not shown. The
+    command logs on as a listener, which needs a separate API key. Times are UTC. On a terminal, arrow keys
+    scroll, and q quits. After a connection loss the command reconnects. Exit status: 0 shown, 1 drop copy is
+    incomplete, or the logon failed, 130 after Ctrl-C.
     """
     begins = {key.shard: key for key in since}
     if len(begins) != len(since):

@@ -34,10 +34,12 @@ _OPTIONS = (
         help="Kalshi's environment.",
     ),
     click.option("--host", help="Host to connect to, instead of Kalshi's."),
-    click.option("--port", type=click.IntRange(1, 65535), help="Default: that of the session type."),
+    click.option(
+        "--port", type=click.IntRange(1, 65535), help="TCP port. Default: the port of the session type."
+    ),
     click.option("--ca-file", type=click.Path(path_type=Path), help="PEM file with the CA to trust."),
     click.option("--pin", help="SHA-256 of the venue's certificate, or a PEM file with it."),
-    click.option("--server-name", help="The name in the venue's certificate, if not the host."),
+    click.option("--server-name", help="The name in the venue's certificate, if it differs from the host."),
     click.option("--plaintext", is_flag=True, help="Do not use TLS: for a TLS proxy on this machine."),
     click.option("--timeout", type=float, default=10.0, show_default=True, help="Seconds for each step."),
 )

@@ -69,10 +69,10 @@ def watch(
     """Show the order books of markets: redrawn in place on a terminal, a line for each change in a pipe.
 
     Prices are dollars for Yes, sizes are contracts, times are UTC. If the terminal is too small, each market
-    is shown in one line; arrow keys scroll, and q quits. After a connection loss it reconnects.
+    is shown on one line; arrow keys scroll, and q quits. After a connection loss the command reconnects.
 
-    With --bus, the events are those of a session process that publishes them to NATS: no key is needed, and
-    no request is sent. A market is shown from its last snapshot on the bus.
+    With --bus, the events come from a session process that publishes them to NATS. No key is needed, and no
+    request is sent. A market is shown from its last snapshot on the bus.
 
     Exit status: 0 shown, 1 with --once if a book was not received in time, or if the logon failed, 130 after
     Ctrl-C.

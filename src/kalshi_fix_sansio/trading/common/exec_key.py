@@ -51,7 +51,7 @@ class ExecKey(NamedTuple):
 
 
 NO_KEY: Final = ExecKey(-1, -1, -1)
-"""Placeholder key for a report without one; lower than every other key."""
+"""Placeholder for the key of a report without a key; lower than every other key."""
 
 
 def covers(begin: ExecKey, key: ExecKey | None) -> bool:

@@ -446,7 +446,7 @@ class Order:
 
     @property
     def cl_ord_id(self) -> str:
-        """ClOrdID (11) of the newest report; before any report, that of the request that placed the order."""
+        """ClOrdID (11) of the newest report or, before any report, of the request that placed the order."""
         if self.last is not None:
             return self.last.cl_ord_id
         return "" if self._placed is None else self._placed.cl_ord_id

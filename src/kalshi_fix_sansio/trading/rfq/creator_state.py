@@ -236,9 +236,9 @@ class CreatorUpdate(RfqUpdate):
     Attributes:
         rfq: The request itself, which later messages change; None for a discrepancy that concerns no known
             request.
-        before: Its previous state; None if it is new.
-        quote: A new quote; None without one.
-        answered: An acceptance that the venue accepted or refused, or that has ended; None without one.
+        before: The previous state of the request; None if the request is new.
+        quote: A new quote; None if the update is not about a new quote.
+        answered: An acceptance that the venue accepted or refused, or that has ended; None if there is none.
         discrepancies: Inconsistencies found.
     """
 

@@ -265,7 +265,8 @@ class MakerUpdate(RfqUpdate):
             request.
         quote: The quote itself, which later messages change; None if the update is not about a quote.
         before: Previous state of the quote; None if it is new, or there is no quote.
-        send: The message to send now; None without one. It counts as sent: see `RfqMaker.withdraw`.
+        send: The message to send now; None if there is none. The machine treats it as sent; see
+            `RfqMaker.withdraw`.
         discrepancies: Inconsistencies found.
     """
 
