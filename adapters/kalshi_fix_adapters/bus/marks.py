@@ -9,8 +9,8 @@ from typing import Any, Final, Protocol, Self
 
 import attrs
 
-from kalshi_fix_adapters.bus.receiver import MAX_WHOLE, Position
-
+MAX_WHOLE: Final = 64 * 1024 * 1024
+"""Maximum size in bytes of a message that was published in parts, or of the state in a snapshot."""
 _VERSION: Final = 1
 
 
@@ -27,6 +27,21 @@ class Machine(Protocol):
 
     def load(self, dumped: Any) -> Any:
         """Replace the state with the state of a dump."""
+
+
+@attrs.frozen
+class Position:
+    """The last message of a lane.
+
+    Attributes:
+        fence: The fence of the message's publisher.
+        generation: The generation of the message.
+        number: MsgSeqNum of the message.
+    """
+
+    fence: int
+    generation: int
+    number: int
 
 
 @attrs.frozen

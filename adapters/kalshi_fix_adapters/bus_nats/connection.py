@@ -149,6 +149,7 @@ class Bus:
         machine: Machine | None = None,
         start: Start = "first",
         mark: Mark | None = None,
+        decode: bool = True,
     ) -> Events:
         """Iterate over the events of a channel, without duplicates.
 
@@ -159,11 +160,13 @@ class Bus:
             start: where to start if there is neither a snapshot nor a mark.
             mark: the position of an earlier iterator, from which to continue. The machine must have its state
                 at this position.
+            decode: whether messages are decoded. Otherwise the iterator returns each message as the bytes
+                that the session received.
 
         Raises:
-            ValueError: `channel` is not the name of a channel.
+            ValueError: `channel` is not the name of a channel, or a machine needs decoded messages.
         """
-        return Events(self._link, _channel(channel), machine, start, mark)
+        return Events(self._link, _channel(channel), machine, start, mark, decode=decode)
 
     async def keep_snapshots(
         self, channel: Channel | str, *, machine: Machine | None = None, every: float = 5.0

@@ -6,7 +6,6 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Callable
 from typing import Any, Final, Literal, Self
 
 import attrs
@@ -18,7 +17,8 @@ from nats.js.errors import NotFoundError
 
 from kalshi_fix_adapters.bus import BatchId, Channel, Machine, Mark, Receiver, Verdict
 from kalshi_fix_adapters.bus.batches import lane_of
-from kalshi_fix_adapters.bus.receiver import Position
+from kalshi_fix_adapters.bus.marks import Position
+from kalshi_fix_adapters.bus.receiver import number_of, received
 from kalshi_fix_adapters.bus_nats.link import (
     LOGGER,
     MESSAGE_ID,
@@ -29,7 +29,6 @@ from kalshi_fix_adapters.bus_nats.link import (
     fetch,
 )
 from kalshi_fix_adapters.bus_nats.snapshots import read_snapshot
-from kalshi_fix_sansio.events import MessageReceived
 
 Start = Literal["first", "new"]
 """Where a consumer without a mark or snapshot starts: with the oldest stored message, or with the next new
@@ -62,11 +61,19 @@ class Events:
     """
 
     def __init__(
-        self, link: Link, channel: Channel, machine: Machine | None, start: Start, mark: Mark | None
+        self,
+        link: Link,
+        channel: Channel,
+        machine: Machine | None,
+        start: Start,
+        mark: Mark | None,
+        *,
+        decode: bool,
     ) -> None:
+        if machine is not None and not decode:
+            raise ValueError("a machine needs decoded messages")
         self.channel = channel
-        self._link, self._machine, self._start = link, machine, start
-        self._receiver = Receiver()
+        self._link, self._machine, self._start, self._decode = link, machine, start, decode
         self._started = mark is not None
         self._pull: JetStreamContext.PullSubscription | None = None
         self._continue(Mark() if mark is None else mark)
@@ -76,7 +83,16 @@ class Events:
         """Monotonic time of the end of the last request for messages, even if it returned no message."""
         self._interrupted = False
         """Whether a request was cancelled, so that messages may have been lost."""
-        self._events: deque[tuple[Any, Callable[[], None] | None]] = deque()
+        self._messages: deque[Msg] = deque()
+        """Received messages whose events are not in `_events` yet."""
+        self._oldest = 0
+        """The result of `_find_oldest` when these messages were received."""
+        self._events: deque[Any] = deque()
+        """Events of one message that were not returned yet."""
+        self._batch: tuple[Mark, BatchId, str] | None = None
+        """The position before the message with these events, its id and its lane."""
+        self._taken: Any = None
+        """The last event of that message that was returned; a message of the venue as its bytes."""
         self.received: int = 0
         self.redelivered: int = 0
         self.fenced: int = 0
@@ -87,7 +103,22 @@ class Events:
     @property
     def mark(self) -> Mark:
         """The position after the last event that was returned."""
-        return self._mark
+        if self._batch is None or not self._events:
+            return self._receiver.mark(self._complete)
+        mark, batch, lane = self._batch
+        taken = self._taken
+        if not isinstance(taken, bytes):
+            return mark
+        # A process that continues from this mark requests the same message again, and skips the events up to
+        # the mark.
+        return attrs.evolve(
+            mark,
+            fence=batch.fence,
+            # Each publisher counts its events from 1.
+            event=mark.event if batch.fence == mark.fence else 0,
+            lanes={**mark.lanes, lane: Position(batch.fence, batch.generation, number_of(taken))},
+            unproven={*mark.unproven} - {lane},
+        )
 
     def __aiter__(self) -> Self:
         return self
@@ -103,11 +134,15 @@ class Events:
         Raises:
             IndexError: no event is waiting.
         """
-        event, advance = self._events.popleft()
+        if not self._events:
+            self._open()
+        event = found = self._events[0]
+        if self._decode and found.__class__ is bytes:
+            event = received(found)
         if self._machine is not None:
             self.updates = self._machine.apply(event)
-        if advance is not None:
-            advance()
+        self._events.popleft()
+        self._taken = found
         return event
 
     async def wait(self, timeout: float) -> bool:  # noqa: ASYNC109
@@ -116,7 +151,9 @@ class Events:
         Raises:
             ConnectionClosedError: the bus was closed.
         """
-        if self._events:
+        if self._messages and not self._events:
+            await asyncio.sleep(0)  # other tasks wait at most for the events of one message
+        if self._open():
             return True
         try:
             if self._interrupted:
@@ -125,7 +162,7 @@ class Events:
             await self._begin()
             pull = self._pull
             messages = [] if pull is None else await fetch(pull, FETCHED, timeout)
-            oldest = await self._oldest()
+            self._oldest = await self._find_oldest()
             self._interrupted, self._fetched_at = False, time.monotonic()
         except ConnectionClosedError:
             raise
@@ -140,21 +177,26 @@ class Events:
             await asyncio.sleep(RETRY)
             return False
         for message in messages:
-            if not self._receive(message, oldest):
+            if message.metadata.sequence.consumer != self._delivered + 1:
                 # A message was lost in transit, or the caller was cancelled.
                 await self._stop()
                 break
-        return bool(self._events)
+            self._delivered += 1
+            self.received += 1
+            self.lag = message.metadata.num_pending or 0
+            self._messages.append(message)
+        return self._open()
 
     async def close(self) -> None:
         """Delete this consumer on the server."""
         await self._stop()
 
     def _continue(self, mark: Mark) -> None:
-        self._mark = mark
-        self._sequence = mark.sequence
-        """The stream's number of the last received message."""
-        self._receiver.start(mark.fence, mark.lanes, mark.event, mark.generation, mark.unproven)
+        self._receiver = Receiver(mark)
+        self._sequence = self._complete = mark.sequence
+        """The stream's number of the last message that the receiver has processed, and of the last one that
+        had events: marks are not between the parts of a message.
+        """
 
     async def _begin(self) -> None:
         if self._pull is not None:
@@ -179,8 +221,7 @@ class Events:
         )
         if new:
             found = await self._pull.consumer_info()
-            self._sequence = 0 if found.delivered is None else found.delivered.stream_seq
-            self._mark = attrs.evolve(self._mark, sequence=self._sequence)
+            self._sequence = self._complete = 0 if found.delivered is None else found.delivered.stream_seq
         self._delivered, self._started = 0, True
 
     async def _check(self) -> None:
@@ -202,7 +243,7 @@ class Events:
             if found.delivered is not None and found.delivered.consumer_seq > arrived:
                 await self._stop()
 
-    async def _oldest(self) -> int:
+    async def _find_oldest(self) -> int:
         """Return the number of the oldest message in the stream if it may have dropped messages that this
         consumer has not received; otherwise 0.
 
@@ -220,18 +261,20 @@ class Events:
             except NATS_ERRORS:
                 LOGGER.debug("a subscription had ended", exc_info=True)
 
-    def _receive(self, message: Msg, oldest: int) -> bool:
-        """Add the events of a message; return False if a message before it is missing."""
-        metadata = message.metadata
-        if metadata.sequence.consumer != self._delivered + 1:
-            return False
-        self._delivered += 1
-        self.received += 1
-        self.lag = metadata.num_pending or 0
-        receiver, sequence = self._receiver, metadata.sequence.stream
-        if self._sequence + 1 < min(oldest, sequence):
+    def _open(self) -> bool:
+        """Process the next messages until one has events, unless events are waiting; return whether events
+        are waiting.
+        """
+        while not self._events and self._messages:
+            self._receive(self._messages.popleft())
+        return bool(self._events)
+
+    def _receive(self, message: Msg) -> None:
+        receiver, sequence = self._receiver, message.metadata.sequence.stream
+        mark, headers = receiver.mark(self._complete), message.headers or {}
+        if self._sequence + 1 < min(self._oldest, sequence):
             receiver.suspect()
-        headers = message.headers or {}
+        self._sequence = sequence
         try:
             batch = BatchId.parse(headers.get(MESSAGE_ID, ""))
             lane = lane_of(message.subject)
@@ -243,37 +286,7 @@ class Events:
         else:
             self.redelivered += receiver.verdict is Verdict.DUPLICATE
             self.fenced += receiver.verdict is Verdict.FENCED
-            for event in events[:-1]:
-                self._events.append((event, self._partly(lane, batch, event)))
             if events:
-                self._events.append((events[-1], self._wholly(sequence)))
-        self._sequence = sequence
-        return True
-
-    def _partly(self, lane: str, batch: BatchId, event: Any) -> Callable[[], None] | None:
-        """Return the function that advances the mark to an event within a message of the bus. A process that
-        continues from this mark requests the same message again, and skips the events up to the mark.
-        """
-        if not isinstance(event, MessageReceived):
-            return None
-        at = Position(batch.fence, batch.generation, event.message.header.msg_seq_num)
-
-        def advance() -> None:
-            mark = self._mark
-            # Each publisher counts its events from 1.
-            number = mark.event if batch.fence == mark.fence else 0
-            lanes = {**mark.lanes, lane: at}
-            unproven = {*mark.unproven} - {lane}
-            self._mark = Mark(mark.sequence, batch.fence, number, mark.generation, lanes, unproven)
-
-        return advance
-
-    def _wholly(self, sequence: int) -> Callable[[], None]:
-        receiver = self._receiver
-        lanes = dict(receiver.positions)
-        mark = Mark(sequence, receiver.fence, receiver.event, receiver.generation, lanes, receiver.unproven)
-
-        def advance() -> None:
-            self._mark = mark
-
-        return advance
+                self._complete = sequence
+                self._events.extend(events)
+                self._batch, self._taken = (mark, batch, lane), None

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from kalshi_fix_adapters.bus import Batcher, Channel, Outgoing, Receiver
+from kalshi_fix_adapters.bus.receiver import received as event_of
 from kalshi_fix_sansio import (
     ExecutionReport,
     Header,
@@ -108,5 +109,7 @@ def published(publisher: Batcher, events: Iterable[object] = ()) -> list[Outgoin
 def apply(receiver: Receiver, messages: Iterable[Outgoing]) -> list[object]:
     """Return the events that a receiver delivers for messages."""
     return [
-        event for each in messages for event in receiver.receive(each.id, each.lane, each.previous, each.data)
+        event_of(event) if isinstance(event, bytes) else event
+        for each in messages
+        for event in receiver.receive(each.id, each.lane, each.previous, each.data)
     ]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from kalshi_fix_adapters.bus import (
     Channel,
+    Mark,
     Outgoing,
     Receiver,
     Verdict,
@@ -19,7 +20,8 @@ from kalshi_fix_adapters.bus import (
     split_frames,
 )
 from kalshi_fix_adapters.bus.batches import MAX_FRAMES, MIXED, lane_of
-from kalshi_fix_adapters.bus.receiver import MAX_LANES, Position
+from kalshi_fix_adapters.bus.marks import Position
+from kalshi_fix_adapters.bus.receiver import MAX_LANES
 from kalshi_fix_adapters.events import ReadingResumed
 from kalshi_fix_sansio import Heartbeat
 from kalshi_fix_sansio.events import (
@@ -357,8 +359,7 @@ def test_a_receiver_continues_after_a_snapshot() -> None:
     messages = published(
         batcher(REPORTS), [logged_on(1), *(report(number, str(number)) for number in range(2, 6))]
     )
-    receiver = Receiver()
-    receiver.start(1, {"session": Position(1, 1, 3)})
+    receiver = Receiver(Mark(fence=1, lanes={"session": Position(1, 1, 3)}))
     assert numbers(apply(receiver, messages[1:])) == [4, 5]
 
 
@@ -373,7 +374,8 @@ def test_an_unreadable_message_changes_nothing(changed: dict[str, Any]) -> None:
     damaged: Outgoing = attrs.evolve(two, **changed, id=attrs.evolve(two.id, fence=9))
     with pytest.raises(ValueError, match="not a"):
         apply(receiver, [damaged])
-    assert (receiver.fence, receiver.positions) == (1, {"session": Position(1, 1, 2)})
+    mark = receiver.mark()
+    assert (mark.fence, mark.lanes) == (1, {"session": Position(1, 1, 2)})
     assert numbers(apply(receiver, [two, three])) == [3, 4]
 
 
@@ -382,7 +384,7 @@ def test_a_receiver_remembers_a_bounded_number_of_lanes() -> None:
     [message] = published(batcher(), [delta(2, "KX")])
     for number in range(MAX_LANES + 10):
         apply(receiver, [attrs.evolve(message, lane=str(number))])
-    assert len(receiver.positions) == MAX_LANES
+    assert len(receiver.mark().lanes) == MAX_LANES
 
 
 @pytest.mark.parametrize("option", ["max_bytes", "buckets"])
