@@ -1,69 +1,259 @@
-"""Plays the tables of steps in the `*.yaml` files of this folder: messages sent, messages received, and the
-requests that are open afterwards.
+"""Plays the tables of steps in the `*.yaml` files of this folder: what the user and the peer do, and what the
+session emits, sends and keeps.
 
-A table has groups of cases with the same `session` and `settings`. The name of a case is the behaviour that
-it tests. A step is a mapping of keys, which are performed in their order:
+A table is a list of groups. A group has `cases`, and settings that its cases share. A case is a list of
+steps, or a mapping of `steps` and its own settings. Its name is the behaviour that it tests.
+
+| setting | meaning |
+|---|---|
+| `session` | the session type, KalshiRT by default |
+| `roles` | `initiator` by default, `acceptor`, or `both`, one after the other |
+| `settings` | settings of SessionConfig, as in scenarios |
+| `store` | a class of `tests.helpers`, or arguments of MemoryStore |
+| `begin` | steps before those of the case |
+| `with` | values of each `{NAME}` in the case: a list of mappings, or lists to combine with each other |
+
+A step is a mapping of keys, which are performed in their order:
 
 | key | meaning |
 |---|---|
 | `send` | the ClOrdIDs of orders, separated by spaces; or one or more messages: `{Quote: {quote_id: q1}}` |
-| `receive` | one or more messages: MsgType and body in wire form, where `{NAME}` is a text in `names` |
+| `receive` | one or more messages in one piece: MsgType and fields in wire form. Header fields |
+| | replace those of the peer; `{bytes: text}` is not a message, and `eof` ends the connection |
+| `arrive` | as `receive`, but the user does not fetch the events |
+| `fetch` | null: the user fetches the events |
 | `events` | the events that the preceding key has emitted |
-| `confirm` | null: the user confirms all events |
+| `sent` | the messages sent since the last such key, or since the first logon |
+| `session` | attributes of the session |
+| `confirm` | the user confirms this many events, or all (null) |
+| `confirm_each` | the user fetches and confirms the events one by one; lists their classes, each with the |
+| | next incoming number in the store before its confirmation |
+| `call` | a method of the session that needs the time only |
+| `wait` | seconds that pass |
 | `lose` | the connection is lost; lists the requests reported as unknown, as `MsgType MsgSeqNum` |
+| `reconnect` | the next connection of the process, logged on with these fields, or as usual (null) |
+| `restart` | the process crashes and connects again on its LoggedStore; `lucky` if all records survive |
+| `peer_next` | the peer continues with this number |
 | `open` | the requests that are open in the session, by id (text), number (integer) or `[MsgType]` |
 | `stored` | the ids of the requests that are open in the store |
+| `raises` | a part of the text of the LocalProtocolError that the next key raises |
+
+An event or message is written as its class, or as a mapping of its class to attributes, whose names may have
+dots and indexes: `{MessageReceived: {message.problems.0.tag: 52}}`. Enums are written by name, and
+`{contains: text}` matches any text that contains it.
 """
 
 from __future__ import annotations
 
+import itertools
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import attrs
 import pytest
 
 from kalshi_fix_sansio import _generated as fix
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.dialect.base import Message
-from kalshi_fix_sansio.events import Event, OutcomesUnknown
-from tests.helpers import Wired, established, of_type, order
+from kalshi_fix_sansio.errors import LocalProtocolError
+from kalshi_fix_sansio.events import Event, LogonRequested, OutcomesUnknown
+from kalshi_fix_sansio.session import MemoryStore, Session
+from tests import helpers
+from tests.helpers import DUP, LOGON, NEWS, LoggedStore, established, of_type, order
+from tests.scenarios.runner import words
 from tests.scenarios.runner.lined_yaml import read
 
+DEFAULTS: Final[dict[str, Any]] = {
+    "session": "KalshiRT",
+    "roles": "initiator",
+    "settings": {},
+    "store": None,
+    "begin": [],
+}
+HEADER: Final = re.compile(r"(?<=[| ])(34|43|49|52|56|97|122)=([^|]*)\|")
+NAMES: Final[dict[str, Any]] = {
+    "LATE": "52=20260821-14:02:37.122|",
+    "EARLY": "52=20260821-14:03:37.124|",
+    "NEWS": NEWS,
+    "LOGON": LOGON,
+    "DUP": "".join(f"{tag[1:]}={value}|" for tag, value in DUP.items()),
+}
+"""Texts for all tables: SendingTimes beyond the tolerance at the start, bodies, and a possible duplicate."""
 
-def cases(name: str) -> list[Any]:
-    """Return the cases of a table, as parameters of a test."""
+
+def cases(name: str, **names: str) -> list[Any]:
+    """Return the cases of a table, as parameters of a test; `names` are further texts for `{NAME}`."""
     groups = read((Path(__file__).parent / f"{name}.yaml").read_text(encoding="utf-8"))
     return [
-        pytest.param(group, steps, id=title) for group in groups for title, steps in group["cases"].items()
+        pytest.param(Case(title, role, filled), id=f"{title}-{role.name.lower()}-{number}")
+        for group in groups
+        for title, case in group["cases"].items()
+        for number, filled in enumerate(_runs(DEFAULTS | group | _mapping(case), NAMES | names))
+        for role in Role
+        if filled["roles"] in {"both", role.name.lower()}
     ]
 
 
-def play(group: dict[str, Any], steps: list[dict[str, Any]], names: dict[str, str]) -> None:
-    """Play the steps of a case with an established client."""
-    wired = established(Role.INITIATOR, group["session"], **group.get("settings", {}))
-    emitted: list[Event] = []
-    for number, step in enumerate(steps, 1):
-        for key, value in step.items():
-            where = f"step {number}, {key}"
-            if key == "send":
-                for message in _messages(value):
-                    wired.session.send(message, wired.clock.now)
-            elif key == "receive":
-                emitted = wired.receive(*(_frame(wired, text, names) for text in _listed(value)))
-            elif key == "events":
-                assert [type(event).__name__ for event in emitted] == value, where
-            elif key == "confirm":
-                wired.session.confirm()
-            elif key == "lose":
-                unknown = of_type(wired.cut(), OutcomesUnknown)
-                found = [f"{each.msg_type} {each.seq_num}" for event in unknown for each in event.requests]
-                assert found == value, where
-            elif key == "open":
-                assert _open(wired, value) == value, where
-            elif key == "stored":
-                assert [each.request_id for each in wired.session.store.open_requests()] == value, where
-            else:
-                raise AssertionError(f"{where}: there is no such key")
+def _mapping(case: Any) -> dict[str, Any]:
+    return {"steps": case} if isinstance(case, list) else case
+
+
+def _runs(case: dict[str, Any], names: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the case with each of its sets of values."""
+    values = case.get("with", [{}])
+    if isinstance(values, dict):
+        values = [dict(zip(values, row, strict=True)) for row in itertools.product(*values.values())]
+    plain = {key: value for key, value in case.items() if key not in {"with", "cases"}}
+    assert plain.keys() <= {*DEFAULTS, "steps"}, f"unknown settings in {list(plain)}"
+    for row in values:
+        yield _filled(plain, names | _filled(row, names))
+
+
+def _filled(value: Any, names: dict[str, Any]) -> Any:
+    """Return a value with every `{NAME}` replaced; a text that is only a name becomes the value as it is."""
+    if isinstance(value, dict):
+        return {key: _filled(each, names) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_filled(each, names) for each in value]
+    if not isinstance(value, str):
+        return value
+    whole = re.fullmatch(r"\{(\w+)\}", value)
+    return names[whole[1]] if whole else value.format_map(names)
+
+
+@attrs.define
+class Case:
+    """A case in one role."""
+
+    title: str
+    role: Role
+    group: dict[str, Any]
+
+    def play(self) -> None:
+        """Play the steps with an established session."""
+        group, store = self.group, self.group["store"]
+        settings = {name: words.setting(name, value) for name, value in group["settings"].items()}
+        if store is not None:
+            store = getattr(helpers, store)() if isinstance(store, str) else MemoryStore(**store)
+        player = _Player(established(self.role, group["session"], store, **settings))
+        for number, step in enumerate([*group["begin"], *group["steps"]], 1):
+            text = None
+            for key, value in step.items():
+                player.where = f"step {number}, {key}"
+                if key == "raises":
+                    text = value
+                elif text is None:
+                    getattr(player, key)(value)
+                else:
+                    with pytest.raises(LocalProtocolError, match=re.escape(text)):
+                        getattr(player, key)(value)
+                    text = None
+
+
+class _Player:
+    """Performs keys of steps, by the method of their name."""
+
+    def __init__(self, wired: helpers.Wired) -> None:
+        self.where = ""
+        self._wired = wired
+        self._emitted: list[Event] = []
+
+    def send(self, value: Any) -> None:
+        for message in _messages(value):
+            self._wired.session.send(message, self._wired.clock.now)
+
+    def receive(self, value: Any) -> None:
+        self.arrive(value)
+        self.fetch()
+
+    def arrive(self, value: Any) -> None:
+        session, now = self._wired.session, self._wired.clock.now
+        texts = _listed(value)
+        session.receive_data(b"".join(self._frame(text) for text in texts if text != "eof"), now)
+        if "eof" in texts:
+            session.receive_eof(now)
+
+    def fetch(self, _: None = None) -> None:
+        self._emitted = self._wired.session.events()
+
+    def events(self, value: list[Any]) -> None:
+        self._compare(_shown(self._emitted, value), value)
+
+    def sent(self, value: list[Any]) -> None:
+        self._compare(_shown(self._wired.sent(), value), value)
+
+    def session(self, value: dict[str, Any]) -> None:
+        found = {name: _value(_attribute(self._wired.session, name), each) for name, each in value.items()}
+        self._compare(found, value)
+
+    def confirm(self, value: int | None) -> None:
+        self._wired.session.confirm(value)
+
+    def confirm_each(self, value: list[str]) -> None:
+        found = []
+        for event in self._wired.session.events():
+            found.append(f"{type(event).__name__} {self._wired.session.store.next_incoming}")
+            self._wired.session.confirm(1)
+        self._compare(found, value)
+
+    def call(self, value: str) -> None:
+        getattr(self._wired.session, value)(self._wired.clock.now)
+
+    def wait(self, value: float) -> None:
+        self._emitted = self._wired.wait(value)
+
+    def lose(self, value: list[str]) -> None:
+        unknown = of_type(self._wired.cut(), OutcomesUnknown)
+        found = [f"{each.msg_type} {each.seq_num}" for event in unknown for each in event.requests]
+        self._compare(found, value)
+
+    def reconnect(self, value: str | None) -> None:
+        wired = self._wired
+        if value is None:
+            value = LOGON + "141=Y|" * wired.session.config.session_type.reset_required
+        if "141=Y|" in value:
+            wired.peer.next_number = 1
+        wired.reconnect()
+        self._emitted = [event for event in wired.log_on(value) if not isinstance(event, LogonRequested)]
+
+    def restart(self, value: str | None) -> None:
+        wired, store = self._wired, self._wired.session.store
+        assert isinstance(store, LoggedStore)
+        wired.session = Session(wired.session.config, store.after_crash(lucky=value == "lucky"))
+        wired.session.connect(wired.clock.now)
+        self.fetch()
+
+    def peer_next(self, value: int) -> None:
+        self._wired.peer.next_number = value
+
+    def open(self, value: list[Any]) -> None:
+        requests = self._wired.session.open_requests
+        if value and isinstance(value[0], int):
+            found: list[Any] = [each.seq_num for each in requests]
+        elif value and isinstance(value[0], list):
+            found = [[each.msg_type] for each in requests]
+        else:
+            found = [each.request_id for each in requests]
+        self._compare(found, value)
+
+    def stored(self, value: list[str]) -> None:
+        found = [each.request_id for each in self._wired.session.store.open_requests()]
+        self._compare(found, value)
+
+    def _compare(self, found: Any, expected: Any) -> None:
+        assert found == expected, f"{self.where}: {found}, not {expected}"
+
+    def _frame(self, text: Any) -> bytes:
+        if isinstance(text, dict):
+            return bytes(text["bytes"], "ascii")
+        header = dict(HEADER.findall(text))
+        msg_type, _, body = HEADER.sub("", text).partition(" ")
+        number = header.pop("34", None)
+        return self._wired.peer.message(
+            msg_type, body, number, **{f"t{tag}": each for tag, each in header.items()}
+        )
 
 
 def _listed(value: Any) -> list[Any]:
@@ -87,16 +277,32 @@ def _built(value: dict[str, Any]) -> Any:
     )
 
 
-def _frame(wired: Wired, text: str, names: dict[str, str]) -> bytes:
-    msg_type, _, body = text.partition(" ")
-    return wired.peer.message(msg_type, body.format_map(names))
+def _shown(found: list[Any], like: list[Any]) -> list[Any]:
+    """Return events or messages in the form in which the expected ones are written."""
+    shown: list[Any] = []
+    for each, pattern in itertools.zip_longest(found, like[: len(found)]):
+        name = type(each).__name__
+        if isinstance(pattern, dict) and name in pattern:
+            shown.append(
+                {name: {at: _value(_attribute(each, at), value) for at, value in pattern[name].items()}}
+            )
+        else:
+            shown.append(name)
+    return shown
 
 
-def _open(wired: Wired, like: list[Any]) -> list[Any]:
-    """Return the open requests, identified in the way of the first expected one."""
-    requests = wired.session.open_requests
-    if like and isinstance(like[0], int):
-        return [each.seq_num for each in requests]
-    if like and isinstance(like[0], list):
-        return [[each.msg_type] for each in requests]
-    return [each.request_id for each in requests]
+def _attribute(found: Any, path: str) -> Any:
+    for part in path.split("."):
+        found = found[int(part)] if part.lstrip("-").isdecimal() else getattr(found, part)
+    return found
+
+
+def _value(found: Any, expected: Any) -> Any:
+    """Return a value as the expected one is written, if they are equal."""
+    if isinstance(expected, dict):
+        equal = expected["contains"] in found
+    elif isinstance(expected, list):
+        equal = list(found) == expected
+    else:
+        equal = expected in (found, getattr(found, "name", found))
+    return expected if equal else found

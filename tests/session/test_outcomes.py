@@ -33,11 +33,12 @@ from tests.fix50sp2 import helpers as fix50sp2
 from tests.fix50sp2.dialect import OrderCancelRequest as PlainCancel
 from tests.helpers import LOGON, START, LoggedStore, Wired, connected, established, of_type, one, order, wire
 from tests.session.crash_world import report as answer
-from tests.session.steps import cases, play
+from tests.session.steps import Case, cases
 
 SYMBOL = "KXHIGHNY-26AUG21-B80"
 REST = f"17=1;1|54=1|55={SYMBOL}|38=10|151=10|14=0|6=0|"
 REPORT = f"37=o|{REST}"
+UNAVAILABLE = f"103=99|58={ExecutionReportText.EXCHANGE_UNAVAILABLE}|"
 
 
 @pytest.fixture
@@ -77,18 +78,14 @@ def open_in(wired: Wired) -> list[str]:
     return [request.request_id for request in wired.session.store.open_requests()]
 
 
-@pytest.mark.parametrize(("group", "steps"), cases("outcomes"))
-def test_outcomes(group: dict[str, Any], steps: list[dict[str, Any]]) -> None:
-    play(
-        group,
-        steps,
-        {
-            "REST": REST,
-            "O": REPORT,
-            "UNAVAILABLE": UNAVAILABLE,
-            "UNAVAILABLE_SOON": f"{UNAVAILABLE[:-1]} soon|",
-        },
-    )
+@pytest.mark.parametrize(
+    "case",
+    cases(
+        "outcomes", REST=REST, O=REPORT, UNAVAILABLE=UNAVAILABLE, UNAVAILABLE_SOON=f"{UNAVAILABLE[:-1]} soon|"
+    ),
+)
+def test_outcomes(case: Case) -> None:
+    case.play()
 
 
 def test_a_request_is_recorded_with_its_identifiers_before_it_is_sent() -> None:
@@ -280,8 +277,6 @@ def test_requests_for_past_reports_are_identified_by_their_numbers(msg_type: str
 
 
 # --- answers that leave the outcome unknown -------------------------------------------------------------
-
-UNAVAILABLE = f"103=99|58={ExecutionReportText.EXCHANGE_UNAVAILABLE}|"
 
 
 @pytest.mark.parametrize("name", ["KalshiNR", "KalshiRT"])
