@@ -39,8 +39,8 @@ A step is a mapping of keys, which are performed in their order:
 | `raises` | a part of the text of the LocalProtocolError that the next key raises |
 
 An event or message is written as its class, or as a mapping of its class to attributes, whose names may have
-dots and indexes: `{MessageReceived: {message.problems.0.tag: 52}}`. Enums are written by name, and
-`{contains: text}` matches any text that contains it.
+dots, indexes, and `*` for all items: `{OrdersUnverified: {orders.*.order_id: [o1]}}`. Enums are written by
+name, and `{contains: text}` matches any text that contains it.
 """
 
 from __future__ import annotations
@@ -292,9 +292,11 @@ def _shown(found: list[Any], like: list[Any]) -> list[Any]:
 
 
 def _attribute(found: Any, path: str) -> Any:
-    for part in path.split("."):
-        found = found[int(part)] if part.lstrip("-").isdecimal() else getattr(found, part)
-    return found
+    part, _, rest = path.partition(".")
+    if part == "*":
+        return [_attribute(each, rest) for each in found]
+    found = found[int(part)] if part.lstrip("-").isdecimal() else getattr(found, part)
+    return _attribute(found, rest) if rest else found
 
 
 def _value(found: Any, expected: Any) -> Any:

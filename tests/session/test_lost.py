@@ -8,23 +8,21 @@ import pytest
 
 from kalshi_fix_sansio._generated import Header
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.events import Event, GapClosed, MessageReceived, MessagesLost, SequenceSkipped
+from kalshi_fix_sansio.events import GapClosed, MessageReceived, MessagesLost, SequenceSkipped
 from kalshi_fix_sansio.session import MemoryStore, State, StoredMessage
 from kalshi_fix_sansio.session.recovery import Search
 from tests.helpers import (
     CODEC,
     KEY_ID,
-    NEWS,
     START,
     Pair,
-    Wired,
     config,
-    established,
     messages,
     of_type,
     pair,
 )
 from tests.session.crash_world import report
+from tests.session.steps import Case, cases
 
 
 @pytest.mark.parametrize("count", [*range(10), 100, 1000, 1023, 1024])
@@ -136,75 +134,9 @@ def test_a_gap_fill_instead_of_a_refusal_reports_no_lost_messages() -> None:
     assert of_type(both.client_events, SequenceSkipped)[0] == SequenceSkipped(1, 5, gap_fill=True)
 
 
-def news(wired: Wired, number: int) -> bytes:
-    return wired.peer.message("9", NEWS, number)
+AGAIN = "43=Y|122=20260821-14:03:07|"
 
 
-def told(events: list[Event]) -> list[str]:
-    return [type(event).__name__ for event in events]
-
-
-def test_messages_ahead_during_the_search_are_held_within_bounds(role: Role) -> None:
-    wired = established(role, max_held=1)
-    wired.receive(news(wired, 4))
-    wired.receive(wired.peer.message("3", "45=2|", 5))
-    wired.receive(news(wired, 6), news(wired, 7))
-    events = wired.receive(wired.peer.message("3", "45=3|", 8))
-    assert told(events) == ["RejectReceived", "MessagesLost", "MessageReceived"]
-    assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent()] == [(2, 3), (3, 3), (5, 8)]
-
-
-def test_a_reset_to_the_expected_number_does_not_disturb_the_search(wired: Wired) -> None:
-    wired.receive(news(wired, 5))
-    wired.receive(wired.peer.message("3", "45=2|", 6))
-    assert wired.receive(wired.peer.message("4", "36=2|", 7)) == []
-    assert wired.session.state is State.RECOVERING
-    assert [m.begin_seq_no for m in wired.sent()] == [2, 3]
-
-
-@pytest.mark.parametrize("number", [4, 5])
-def test_a_reset_over_the_searched_range_ends_the_search(wired: Wired, number: int) -> None:
-    wired.receive(news(wired, 5))
-    wired.receive(wired.peer.message("3", "45=2|", 6))
-    wired.sent()
-    events = wired.receive(wired.peer.message("4", f"36={number}|", 7))
-    assert told(events)[0] == "SequenceSkipped"
-    assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent()] == ([(4, 4)] if number == 4 else [])
-    assert (wired.session.state is State.ESTABLISHED) is (number == 5)
-
-
-@pytest.mark.parametrize(
-    "refusal", [("3", f"373={reason}|") for reason in (7, 8, 9, 10)] + [("j", "380=4|"), ("j", "380=8|")]
-)
-def test_a_reject_for_the_header_or_a_temporary_reason_is_not_a_loss(
-    role: Role, refusal: tuple[str, str]
-) -> None:
-    msg_type, reason = refusal
-    wired = established(role)
-    wired.receive(news(wired, 3))
-    events = wired.receive(wired.peer.message(msg_type, f"45=2|372=2|{reason}", 4))
-    assert not of_type(events, MessagesLost)
-    wired.sent()
-    assert wired.session.state is State.RECOVERING
-    assert wired.session.next_incoming == 2
-    wired.wait(30)
-    assert [m.begin_seq_no for m in wired.sent() if m.NAME == "ResendRequest"] == [2]
-
-
-def test_a_resend_after_an_ambiguous_reject_is_accepted(wired: Wired) -> None:
-    wired.receive(news(wired, 5))
-    wired.receive(wired.peer.message("3", "58=something|", 6))
-    dup = {"t43": "Y", "t122": "20260821-14:03:07"}
-    wired.receive(wired.peer.message("9", NEWS, 2, **dup))
-    wired.sent()
-    assert told(wired.wait(30)) == []
-    assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent() if m.NAME == "ResendRequest"] == [(3, 4)]
-
-
-def test_messages_served_beyond_the_request_do_not_affect_the_search(wired: Wired) -> None:
-    wired.receive(news(wired, 9))
-    wired.receive(wired.peer.message("3", "45=2|", 10))
-    dup = {"t43": "Y", "t122": "20260821-14:03:07"}
-    for number in (5, 6, 7):
-        wired.receive(wired.peer.message("9", NEWS, number, **dup))
-    assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent()] == [(2, 8), (5, 5), (3, 3)]
+@pytest.mark.parametrize("case", cases("lost", AGAIN=AGAIN))
+def test_search(case: Case) -> None:
+    case.play()
