@@ -13,15 +13,10 @@ import pytest
 
 from kalshi_fix_sansio import (
     TEXTS,
-    BusinessMessageReject,
-    BusinessRejectReason,
     CxlRejReason,
     ExecType,
     ExecutionReport,
-    MarketDataRequest,
-    MassCancelResponse,
     OrderCancelReject,
-    OrderMassCancelReport,
     OrdRejReason,
     OrdStatus,
     Side,
@@ -31,11 +26,7 @@ from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import (
     CloseReason,
     GapDetected,
-    LoggedOn,
     MessageReceived,
-    PeerSilent,
-    RejectReceived,
-    SessionEnded,
 )
 from kalshi_fix_sansio.framing import Frame, Framer, Garbled
 from kalshi_fix_sansio.session import MemoryStore
@@ -60,7 +51,6 @@ from tests.venue.venue_harness import (
     amend,
     cancel,
     config,
-    mass_cancel,
     order,
     reports,
 )
@@ -77,14 +67,6 @@ def book(harness: VenueHarness) -> dict[str, OrderSnapshot]:
     return {each.cl_ord_id: each for each in harness.venue.exchange(PREDICTION).open_orders()}
 
 
-def refused_by(client: Client) -> BusinessMessageReject:
-    """Return the only BusinessMessageReject (j) received since the last call."""
-    (event,) = (event for event in client.events if isinstance(event, RejectReceived))
-    client.events.clear()
-    assert isinstance(event.reject, BusinessMessageReject)
-    return event.reject
-
-
 def garbage(client: Client) -> int:
     """Return how many bytes were received that are not part of a message."""
     framer, size = Framer(), 0
@@ -97,63 +79,6 @@ def garbage(client: Client) -> int:
 
 
 # --- target, time and count -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("who", "names"),
-    [
-        ({}, ("ann", "ann-2", "bob")),
-        ({"key": KEYS["bob"].key_id}, ("bob",)),
-        ({"owner": "ann"}, ("ann", "ann-2")),
-        ({"session": "KalshiRT"}, ("ann-2",)),
-        ({"product": "margin"}, ()),
-        ({"owner": "ann", "session": "KalshiNR"}, ("ann",)),
-    ],
-    ids=lambda value: "+".join(value) or "all",
-)
-def test_a_fault_applies_to_its_targets(
-    harness: VenueHarness, who: dict[str, str], names: tuple[str, ...]
-) -> None:
-    clients = {
-        "ann": harness.connect("ann"),
-        "ann-2": harness.connect("ann-2", "KalshiRT"),
-        "bob": harness.connect("bob"),
-    }
-    harness.do("reject", text="INTERNAL_ERROR", times=0, **who)
-    for name, client in clients.items():
-        client.send(order(f"o-{name}", BUY, 1, "0.10"))
-        (report,) = reports(client)
-        assert (report.text == "INTERNAL_ERROR") is (name in names)
-    assert set(book(harness)) == {f"o-{name}" for name in clients if name not in names}
-
-
-def test_a_fault_skips_fires_count_times_and_ends(harness: VenueHarness, ann: Client) -> None:
-    harness.do("reject", text="INTERNAL_ERROR", skip=2, times=3)
-    for number in range(7):
-        ann.send(order(f"o{number}", BUY, 1, "0.10"))
-    struck = [report.exec_type == ExecType.REJECTED for report in reports(ann)]
-    assert struck == [False, False, True, True, True, False, False]
-    assert armed(harness) == 0
-
-
-def test_a_fault_begins_and_ends_on_time(harness: VenueHarness, ann: Client) -> None:
-    harness.do("reject", text="INTERNAL_ERROR", times=0, after=5, lasting=10)
-
-    def refused(name: str) -> bool:
-        ann.send(order(name, BUY, 1, "0.10"))
-        return reports(ann)[0].exec_type == ExecType.REJECTED
-
-    harness.wait(4.999)
-    assert not refused("early")
-    harness.wait(0.001)
-    assert refused("first")
-    harness.wait(9.999)
-    assert refused("last")
-    assert armed(harness) == 1
-    harness.wait(0.001)
-    assert not refused("late")
-    assert armed(harness) == 0
-    assert harness.do("faults")["text"] == "0 faults are armed"
 
 
 def test_random_faults_are_reproducible_for_a_seed() -> None:
@@ -221,13 +146,6 @@ def test_a_connection_is_cut_before_it_has_logged_on(harness: VenueHarness) -> N
     assert harness.do("cut") == {"text": "0 connections cut", "keys": []}
 
 
-def test_a_cut_cancels_orders_of_sessions_with_cancel_on_disconnect(harness: VenueHarness) -> None:
-    ann = harness.connect("ann", cancel_orders_on_disconnect=True)
-    ann.send(order("a", BUY, 5, "0.40"))
-    harness.do("cut")
-    assert book(harness) == {}
-
-
 def test_a_cut_in_the_middle_of_a_report_is_repaired_by_resend(harness: VenueHarness) -> None:
     store = MemoryStore()
     ann = harness.connect("ann", "KalshiRT", store=store)
@@ -289,50 +207,7 @@ def test_a_cut_that_waits_for_a_request_ignores_heartbeats_and_garbage(
     assert not ann.session.is_established
 
 
-@pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])
-def test_a_cut_before_the_reply_leaves_the_order_applied(session_type: str) -> None:
-    harness, store = VenueHarness(), MemoryStore()
-    resend = session_type == "KalshiRT"
-    ann = harness.connect("ann", session_type, store=store)
-    harness.do("cut", at="reply")
-    ann.send(order("a", BUY, 5, "0.40"))
-    assert reports(ann) == []
-    assert set(book(harness)) == {"a"}
-    again = harness.connect("ann", session_type, store=store if resend else None)
-    assert [report.cl_ord_id for report in reports(again)] == (["a"] if resend else [])
-    assert again.session.is_established
-    assert again.answer_to(order("a", BUY, 5, "0.40"), ExecutionReport).text == "ORDER_ALREADY_EXISTS"
-
-
-def test_requests_read_after_the_one_whose_reply_is_cut_are_not_processed(
-    harness: VenueHarness, ann: Client
-) -> None:
-    harness.do("cut", at="reply")
-    for name in "ab":
-        ann.session.send(order(name, BUY, 1, "0.10"), harness.now)
-    harness.run()
-    assert set(book(harness)) == {"a"}
-
-
 # --- delays and losses ----------------------------------------------------------------------------------
-
-
-def test_messages_arrive_with_the_given_delay_and_in_order(harness: VenueHarness, ann: Client) -> None:
-    harness.do("delay", by=2)
-    ann.send(order("a", BUY, 1, "0.10"))
-    harness.wait(1)
-    ann.send(order("b", BUY, 1, "0.10"))
-    assert ann.take() == []
-    harness.wait(1)
-    assert [report.cl_ord_id for report in reports(ann)] == ["a"]
-    assert set(book(harness)) == {"a", "b"}
-    harness.do("release")  # Messages in transit keep their delay.
-    ann.send(order("c", BUY, 1, "0.10"))
-    assert ann.take() == []
-    harness.wait(1)
-    assert [report.cl_ord_id for report in reports(ann)] == ["b", "c"]
-    ann.send(order("d", BUY, 1, "0.10"))
-    assert [report.cl_ord_id for report in reports(ann)] == ["d"]
 
 
 def test_a_logout_waits_with_the_rest_before_the_connection_closes(
@@ -343,35 +218,6 @@ def test_a_logout_waits_with_the_rest_before_the_connection_closes(
     assert not harness.venue.should_close(ann.conn)
     harness.wait(1)
     assert ann.ending().clean
-
-
-def test_a_silent_venue_processes_requests_and_sends_the_answers_later(
-    harness: VenueHarness, ann: Client, bob: Client
-) -> None:
-    harness.do("silence", owner="ann")
-    ann.send(order("a", BUY, 5, "0.40"))
-    bob.send(order("b", SELL, 2, "0.40"))
-    assert len(reports(bob)) == 1
-    harness.wait(20)
-    assert ann.take() == []
-    harness.do("release")
-    assert [report.cum_qty for report in reports(ann)] == [0, 2]
-    assert ann.session.is_established
-    harness.do("silence", lasting=5)
-    ann.send(order("a2", BUY, 5, "0.40"))
-    harness.wait(5)  # the fault expires
-    assert len(reports(ann)) == 1
-    assert armed(harness) == 0
-
-
-def test_a_client_ends_the_session_with_a_silent_venue(harness: VenueHarness, ann: Client) -> None:
-    harness.do("silence")
-    ann.events.clear()
-    harness.wait(120)
-    assert any(isinstance(event, PeerSilent) for event in ann.events)
-    assert ann.ending().reason is CloseReason.PEER_SILENT
-    harness.do("release")
-    assert harness.connect("ann").is_logged_on
 
 
 def test_delayed_output_is_bounded() -> None:
@@ -399,37 +245,6 @@ def test_heartbeats_are_late_and_other_messages_are_not(harness: VenueHarness) -
     assert len(ann.wire) == before
     harness.wait(1.5)
     assert b"\x0135=0\x01" in bytes(ann.wire[before:])
-
-
-def test_heartbeats_that_are_too_late_end_the_session(harness: VenueHarness) -> None:
-    ann = harness.connect("ann", heart_bt_int=10)
-    harness.do("late-heartbeats", by=60)
-    harness.wait(60)
-    assert ann.ending().reason is CloseReason.PEER_SILENT
-
-
-def test_reports_are_withheld_while_heartbeats_continue(harness: VenueHarness) -> None:
-    ann = harness.connect("ann", heart_bt_int=10)
-    harness.do("withhold", message="8")
-    ann.send(order("a", BUY, 5, "0.40"))
-    assert isinstance(ann.answer_to(cancel("c", "nothing"), OrderCancelReject), OrderCancelReject)
-    harness.wait(45)
-    assert ann.session.is_established
-    assert ann.take() == []
-    harness.do("release")
-    assert [report.cl_ord_id for report in reports(ann)] == ["a"]
-
-
-def test_withheld_reports_wait_for_a_client_with_resend() -> None:
-    for session_type, expected in (("KalshiRT", ["a"]), ("KalshiNR", [])):
-        harness, store = VenueHarness(), MemoryStore()
-        ann = harness.connect("ann", session_type, store=store)
-        harness.do("withhold")
-        ann.send(order("a", BUY, 5, "0.40"))
-        ann.drop()
-        harness.do("release")
-        again = harness.connect("ann", session_type, store=store if expected else None)
-        assert [report.cl_ord_id for report in reports(again)] == expected
 
 
 def test_withheld_reports_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -467,18 +282,6 @@ def test_a_lost_report_is_requested_again_with_resend(
     assert (garbage(ann) > 0) is (name == "garble")
 
 
-@pytest.mark.parametrize(("name", "values"), GAPS, ids=str)
-def test_a_lost_report_ends_a_session_without_resend(
-    harness: VenueHarness, ann: Client, name: str, values: dict[str, str]
-) -> None:
-    harness.do(name, **values)
-    ann.send(order("a", BUY, 1, "0.10"))
-    ann.send(order("b", BUY, 1, "0.10"))
-    assert ann.ending().reason is CloseReason.SEQUENCE_GAP
-    assert set(book(harness)) == {"a", "b"}
-    assert harness.connect("ann").is_logged_on
-
-
 def test_several_messages_of_one_type_are_lost(harness: VenueHarness) -> None:
     ann = harness.connect("ann", "KalshiRT")
     harness.do("gap", message="8", times=3)
@@ -488,18 +291,6 @@ def test_several_messages_of_one_type_are_lost(harness: VenueHarness) -> None:
         ann.send(order(f"o{number}", BUY, 1, "0.10"))
     harness.wait(1)
     assert [report.cl_ord_id for report in reports(ann)] == ["o0", "o1", "o2", "o3"]
-
-
-def test_a_heartbeat_is_lost_only_if_its_type_is_given(harness: VenueHarness) -> None:
-    ann = harness.connect("ann", heart_bt_int=10)
-    harness.do("gap")
-    harness.wait(35)
-    assert armed(harness) == 1
-    harness.do("release")
-    harness.do("gap", message="Heartbeat")
-    harness.wait(25)
-    assert armed(harness) == 0
-    assert ann.ending().reason is CloseReason.SEQUENCE_GAP
 
 
 def test_a_duplicate_has_its_original_number_and_is_delivered_once(harness: VenueHarness) -> None:
@@ -585,109 +376,6 @@ def test_a_change_is_refused_with_any_text_and_its_code(
     assert refusal.order_id == before["a"].order_id
     assert refusal.cxl_rej_reason == (CxlRejReason.OTHER if known is None else known.code)
     assert book(harness) == before
-
-
-def test_other_requests_are_refused_as_they_can_be(harness: VenueHarness) -> None:
-    ann, md = harness.connect("ann"), harness.connect("ann-md", "KalshiMD")
-    ann.send(order("a", BUY, 5, "0.40"))
-    ann.take()
-    harness.do("reject", text="TRY_LATER", times=2)
-    report = ann.answer_to(mass_cancel(), OrderMassCancelReport)
-    assert (report.mass_cancel_response, report.mass_cancel_reject_reason) == (
-        MassCancelResponse.REJECTED,
-        99,
-    )
-    assert set(book(harness)) == {"a"}
-    md.send(MarketDataRequest.snapshot(MARKET))
-    refusal = refused_by(md)
-    assert (refusal.business_reject_reason, refusal.text) == (BusinessRejectReason.OTHER, "TRY_LATER")
-
-
-def test_a_listener_gets_reports_of_refused_orders(harness: VenueHarness) -> None:
-    ann, listener = harness.connect("ann"), harness.connect("ann-2", listener_session=True)
-    harness.do("reject", text="INTERNAL_ERROR")
-    ann.send(order("a", BUY, 5, "0.40"))
-    for client in (ann, listener):
-        assert client.take_only(ExecutionReport).text == "INTERNAL_ERROR"
-
-
-def test_only_the_given_message_type_is_refused(harness: VenueHarness, ann: Client) -> None:
-    harness.do("reject", text="INTERNAL_ERROR", message="OrderCancelRequest")
-    assert ann.answer_to(order("a", BUY, 5, "0.40"), ExecutionReport).exec_type == ExecType.NEW
-    assert ann.answer_to(cancel("c", "a"), OrderCancelReject).text == "INTERNAL_ERROR"
-    assert ann.answer_to(cancel("c", "a"), ExecutionReport).exec_type == ExecType.CANCELED
-
-
-@pytest.mark.parametrize("applied", [True, False])
-def test_a_retry_shows_whether_an_order_with_an_unknown_outcome_was_applied(
-    harness: VenueHarness, applied: bool
-) -> None:
-    ann, listener = harness.connect("ann"), harness.connect("ann-2", listener_session=True)
-    harness.do("unavailable", applied=applied)
-    report = ann.answer_to(order("a", BUY, 5, "0.40"), ExecutionReport)
-    assert (report.text, report.ord_rej_reason) == ("EXCHANGE_UNAVAILABLE", OrdRejReason.OTHER)
-    assert set(book(harness)) == ({"a"} if applied else set())
-    assert [each.cl_ord_id for each in reports(listener)] == (["a"] if applied else [])
-    retried = ann.answer_to(order("a", BUY, 5, "0.40"), ExecutionReport)
-    assert retried.text == ("ORDER_ALREADY_EXISTS" if applied else None)
-    assert set(book(harness)) == {"a"}
-
-
-def test_an_applied_order_trades_and_only_its_own_answer_is_missing(
-    harness: VenueHarness, ann: Client, bob: Client
-) -> None:
-    bob.send(order("b", SELL, 5, "0.40"))
-    bob.take()
-    harness.do("unavailable", applied=True)
-    assert ann.answer_to(order("a", BUY, 2, "0.40"), ExecutionReport).text == "EXCHANGE_UNAVAILABLE"
-    assert bob.take_only(ExecutionReport).cum_qty == 2
-    harness.do("unavailable", applied=True, message="F")
-    ann.send(order("a2", BUY, 9, "0.30"))
-    ann.take()
-    assert ann.answer_to(cancel("c", "a2"), OrderCancelReject).text == "EXCHANGE_UNAVAILABLE"
-    assert set(book(harness)) == {"b"}
-
-
-def test_a_rate_limit_refusal_can_be_injected(harness: VenueHarness, ann: Client) -> None:
-    harness.do("throttle", times=2)
-    for name in "ab":
-        ann.send(order(name, BUY, 1, "0.10"))
-        refusal = refused_by(ann)
-        assert refusal.business_reject_reason == BusinessRejectReason.RATE_LIMIT_EXCEEDED
-        assert refusal.business_reject_ref_id == name
-    ann.send(order("c", BUY, 1, "0.10"))
-    assert set(book(harness)) == {"c"}
-
-
-# --- logons ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("name", "values", "text"),
-    [
-        ("refuse-logon", {"text": "API key is locked"}, "API key is locked"),
-        ("busy", {}, "FIX logon service busy; retry with backoff"),
-        ("hold-key", {"times": 1}, "already exists"),
-    ],
-)
-def test_a_logon_is_refused_by_logout_with_the_text_and_the_next_is_taken(
-    harness: VenueHarness, name: str, values: dict[str, Any], text: str
-) -> None:
-    harness.do(name, **values)
-    ended = harness.connect("ann").ending()
-    assert ended.reason is CloseReason.LOGON_REFUSED
-    assert text in ended.text
-    assert harness.connect("ann").is_logged_on
-
-
-def test_a_key_can_be_blocked_for_a_time(harness: VenueHarness) -> None:
-    harness.do("hold-key", key=KEYS["ann"].key_id, lasting=60)
-    for _ in range(3):
-        assert "already exists" in harness.connect("ann").ending().text
-        harness.wait(15)
-    assert harness.connect("bob").is_logged_on
-    harness.wait(15)
-    assert harness.connect("ann").is_logged_on
 
 
 # --- the state of the exchange --------------------------------------------------------------------------
@@ -782,16 +470,6 @@ def test_an_input_log_with_faults_replays_to_the_same(seed: int, tmp_path: Path)
     assert found.difference is None
     assert found.is_same
     assert found.sent > 5000
-
-
-def test_a_timed_cut_ends_the_session_at_its_time(harness: VenueHarness, ann: Client) -> None:
-    harness.do("cut", after=3)
-    harness.wait(2.9)
-    assert ann.session.is_established
-    harness.wait(0.2)
-    assert [type(event) for event in ann.events] == [LoggedOn, SessionEnded]
-    assert ann.ending().reason is CloseReason.CONNECTION_LOST
-    assert armed(harness) == 0
 
 
 def test_a_scenario_can_schedule_a_cut() -> None:

@@ -199,6 +199,8 @@ class Play:
                 client.drop()
             case ("logs", "out"):
                 client.logout()
+            case ("ends", reason):
+                assert client.ending().reason.name == reason
             case ("stays",):
                 assert client.session.is_established
             case _:
@@ -379,6 +381,12 @@ class Play:
     def _operator(self, name: str, *values: str) -> None:
         """Perform an operation by its name."""
         self.harness.do(name, **dict(each.split("=", 1) for each in values))
+
+    def _armed(self, count: str) -> None:
+        """Check the number of armed faults."""
+        found = self.harness.do("faults")
+        assert len(found["faults"]) == int(count), found
+        assert found["text"].startswith(f"{count} fault"), found
 
     def _net(self, owner: str, quantity: str, ticker: str = MARKET) -> None:
         self._is(self._exchange(ticker).position(_account(owner), ticker).net, quantity)
