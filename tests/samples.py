@@ -20,7 +20,7 @@ CODEC_TAGS = frozenset({8, 9, 10, 35})
 """BeginString, BodyLength, CheckSum and MsgType, which the codec writes."""
 
 BY_PATTERN = {"[0-9]{3}": "123", "[A-Z]{2}[0-9]{1,10}": "DE123"}
-"""Values for patterns that the name of a field does not match."""
+"""Values for fields whose pattern does not match their own name."""
 
 
 def is_required(member: Member) -> bool:

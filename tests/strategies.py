@@ -1,4 +1,4 @@
-"""Hypothesis strategies that build instances of any dialect's classes from its layouts."""
+"""Hypothesis strategies that build instances of the classes of any dialect from its layouts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LATIN_1 = PRINTABLE + "".join(chr(code) for code in range(0xA0, 0x100))
 
 
 def moments() -> st.SearchStrategy[datetime]:
-    """Times that a UTCTIMESTAMP represents exactly: to the millisecond."""
+    """Times in whole milliseconds, which a UTCTIMESTAMP represents exactly."""
     start = datetime(1970, 1, 1, tzinfo=UTC)
     return st.integers(0, 32 * 10**12).map(lambda number: start + timedelta(milliseconds=number))
 
@@ -52,7 +52,8 @@ def data() -> st.SearchStrategy[bytes]:
 
 
 def values(field: FieldLayout) -> st.SearchStrategy[Any]:
-    """Valid values of a field: of its codeset (mostly known ones), or of its kind and limits."""
+    """Valid values of a field: mostly known values of its codeset, or values of its kind within its
+    limits."""
     plain = _plain(field)
     if field.codes is None:
         return plain
@@ -102,7 +103,7 @@ def unknown_fields(dialect: Dialect) -> st.SearchStrategy[tuple[tuple[int, bytes
 
 
 def hostile_fields(dialect: Dialect) -> st.SearchStrategy[tuple[tuple[int, bytes], ...]]:
-    """Fields made to be mistaken for others: any tag, and data with wrong lengths."""
+    """Fields that a reader could mistake for others: any tag, and data with wrong lengths."""
     pairs = [(field.length_tag, field.tag) for field in dialect.fields.values() if field.length_tag]
     pairs += dialect.standard_data.items()
     lone = st.sampled_from(sorted(dialect.fields)) | st.integers(1, 99_999)
@@ -168,8 +169,8 @@ def messages(layout: MessageLayout, dialect: Dialect, *, unknown: bool = True) -
 def headers(dialect: Dialect) -> st.SearchStrategy[Any]:
     """Instances of the header's class.
 
-    They have no unknown fields: an unknown field behind the last header field is read as part of the body.
-    """
+    They have no unknown fields, because an unknown field after the last header field is read as part of the
+    body."""
     return blocks(dialect.header, dialect, unknown=False)
 
 

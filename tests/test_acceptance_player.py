@@ -1,4 +1,4 @@
-"""The player of acceptance definitions: parsing, sending and comparing, also run against the examples."""
+"""The player of acceptance definitions: parsing, sending and comparing, and a run against the examples."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_lines_that_are_not_steps_are_skipped(tmp_path: Path) -> None:
     assert [step.line for step in definition(tmp_path, "q\niCONNECT\n\n #\nxE8=a|\nE8=a|\n").steps] == [2, 6]
 
 
-def test_sending_time_and_transact_time_are_compared_where_a_definition_has_them() -> None:
+def test_sending_time_and_transact_time_are_compared_if_a_definition_has_them() -> None:
     sent = "8=a|35=D|34=2|52=20260821-12:00:00|11=id|60=20260821-12:00:00|"
     for expected in ("8=a|35=D|34=2|52=|11=id|60=|", "8=a|35=D|34=2|11=id|", "8=a|35=D|34=2|52=|11=id|"):
         assert difference(soh(expected), soh(sent)) is None
@@ -113,7 +113,7 @@ def test_a_reversed_definition_lets_the_engine_log_on_first(tmp_path: Path) -> N
     ]
 
 
-def test_sent_messages_get_their_envelope() -> None:
+def test_header_and_trailer_are_added_to_sent_messages() -> None:
     frame = to_wire(soh("8=FIXT.1.1|35=0|52=<TIME+10>|60=<TIME>|"))
     assert frame_complaint(frame) is None
     times = re.findall(rb"=\d{8}-(\d\d):(\d\d):(\d\d)\x01", frame)
@@ -121,7 +121,7 @@ def test_sent_messages_get_their_envelope() -> None:
     assert (later - sent) % 86400 == 10
 
 
-def test_intentionally_wrong_fields_stay_wrong() -> None:
+def test_intentionally_wrong_fields_are_sent_unchanged() -> None:
     assert to_wire(soh("8=FIXT.1.1|9=5|35=0|")).startswith(b"8=FIXT.1.1\x019=5\x0135=0\x0110=")
     assert to_wire(soh("8=FIXT.1.1|35=0|10=256|")) == b"8=FIXT.1.1\x019=5\x0135=0\x0110=256\x01"
     assert to_wire(soh("35=0|8=FIXT.1.1|")) == b"35=0\x018=FIXT.1.1\x01"
@@ -136,7 +136,7 @@ def test_intentionally_wrong_fields_stay_wrong() -> None:
         ("8=FIXT.1.1|35=0|10=164|", "not a FIX message"),
     ],
 )
-def test_the_envelope_of_received_messages_is_checked(frame: str, complaint: str | None) -> None:
+def test_header_and_trailer_of_received_messages_are_checked(frame: str, complaint: str | None) -> None:
     assert frame_complaint(soh(frame).encode()) == complaint
 
 

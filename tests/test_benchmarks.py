@@ -59,7 +59,7 @@ def test_no_message_is_repeated() -> None:
     assert len({str(samples.order_values(number)) for number in range(FEW)}) == FEW
 
 
-def test_an_order_is_the_same_for_typed_and_untyped_engines() -> None:
+def test_typed_and_untyped_engines_send_the_same_order() -> None:
     for number in range(FEW):
         values = samples.order_values(number)
         written = fields(ours.order_writer()(NewOrderSingle(**values)))
@@ -134,7 +134,7 @@ def test_logs_and_recordings_run() -> None:
     assert len({contender.per_call for contender in contenders if contender.case == logs.LOG}) == 1
 
 
-def test_the_stream_of_a_million_messages_is_made_of_distinct_messages() -> None:
+def test_the_stream_of_a_million_messages_consists_of_distinct_messages() -> None:
     chunks = [chunk for chunk, _ in alone.chunks(FEW)]
     read: list[Any] = [*chain.from_iterable(ours.read_stream(chunks))]
     assert len({message.exec_id for message in read}) == FEW
@@ -199,7 +199,7 @@ def test_each_update_of_the_book_is_answered_by_an_order(client: str, setting: t
     assert len(ticks.play(client, setting, 3)) == 3
 
 
-def test_first_ticks_are_reported_apart() -> None:
+def test_first_ticks_are_reported_separately() -> None:
     seconds = [0.02] * ticks.FIRST + [0.001] * 998 + [0.002, 0.003]
     assert ticks.figures(seconds) == {
         "p50": 1000.0,
@@ -226,7 +226,7 @@ def test_a_target_is_a_ratio_of_sums() -> None:
     assert least.bound == "at least 9"
 
 
-def test_a_ratio_is_computed_by_round_where_rounds_are_recorded() -> None:
+def test_a_ratio_is_computed_per_round_if_rounds_are_recorded() -> None:
     target = Target("t", "t", (("f: c", "a"),), (("f: c", "b"),), at_least=1)
     pair = found("f: c", "a", 9, (10, 90, 12)), found("f: c", "b", 1, (5, 45, 4))
     assert target.ratio(by_key(pair)) == 2

@@ -44,7 +44,7 @@ def tool() -> ModuleType:
     return module
 
 
-def test_the_python_of_a_page_keeps_its_lines_and_its_tabs_apart() -> None:
+def test_python_extracted_from_a_page_keeps_its_line_numbers_and_separates_its_tabs() -> None:
     parts = tool().python_of(PAGE)
     assert list(parts) == ["asyncio", "trio"]
     for label, code in parts.items():

@@ -1,4 +1,4 @@
-"""The container file agrees with the project. No container is run here."""
+"""The container file agrees with the project. These tests do not run a container."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def of(instruction: str) -> list[str]:
     return [line.partition(" ")[2] for line in LINES if line.startswith(f"{instruction} ")]
 
 
-def test_its_python_version_is_a_tested_one() -> None:
+def test_the_python_version_of_the_image_is_tested() -> None:
     [image] = of("FROM")
     version = re.fullmatch(r"python:(3\.\d+)-slim", image)
     assert version is not None
@@ -44,7 +44,7 @@ def test_the_copied_files_are_exactly_the_sources_of_a_wheel() -> None:
     assert {project["project"]["readme"], *project["project"]["license-files"]} <= copied
 
 
-def test_it_installs_like_the_makefile() -> None:
+def test_the_image_installs_like_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text()
     first, second = of("RUN")
     for option in ("--require-hashes", "--no-deps", "requirements/run.txt"):
@@ -55,14 +55,14 @@ def test_it_installs_like_the_makefile() -> None:
     assert re.search(r"^hatchling==", (ROOT / "requirements/run.txt").read_text(), re.MULTILINE)
 
 
-def test_its_ports_are_those_that_the_venue_listens_on() -> None:
+def test_the_exposed_ports_are_those_of_the_venue() -> None:
     [ports] = of("EXPOSE")
     first, last = map(int, ports.split("-"))
     assert last - first + 1 == len(all_ports())
     assert f"127.0.0.1:{ports}:{ports}" in (ROOT / "Containerfile").read_text()
 
 
-def test_the_services_container_of_the_docs_has_its_ports_and_its_folder() -> None:
+def test_the_service_container_of_the_docs_has_the_ports_and_folder_of_the_image() -> None:
     page = (ROOT / "docs" / "how-to" / "testing.md").read_text("utf-8")
     [block] = [each for each in re.findall("```yaml\n(.*?)```", page, re.DOTALL) if "services:" in each]
     job = yaml.safe_load(block)["jobs"]["test"]
@@ -77,13 +77,13 @@ def test_the_services_container_of_the_docs_has_its_ports_and_its_folder() -> No
     assert f"{folder}/env.sh" in job["steps"][1]["run"]
 
 
-def test_its_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_of_the_image_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [entry] = of("ENTRYPOINT")
     program, *arguments = json.loads(entry)
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     assert program in scripts
     assert arguments[arguments.index("--first-port") + 1] == of("EXPOSE")[0].partition("-")[0]
-    # The command as written, except for its ports and its folder.
+    # This is the command of the image with other ports and another folder.
     at = arguments.index("--first-port")
     arguments = [*arguments[:at], *arguments[at + 2 :]]
     arguments[arguments.index("--folder") + 1] = str(tmp_path / "venue")

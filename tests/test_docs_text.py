@@ -24,12 +24,12 @@ TERMS = terms_of(GLOSSARY)
 
 
 def linked(content: str, terms: dict[str, Term] = TERMS) -> list[tuple[str, str]]:
-    """Return which words of a page are linked, and to which entry."""
+    """Return the linked words of a page and the entries to which they link."""
     page = with_terms(content, terms, "../glossary.html")
     links = re.findall(
         r'<a class="term" href="\.\./glossary\.html#(.*?)" title=".*?">(.*?)</a>', page, re.DOTALL
     )
-    # Nothing else was changed.
+    # The rest of the page is unchanged.
     assert re.sub(r'<a class="term".*?>(.*?)</a>', r"\1", page, flags=re.DOTALL) == content
     return [(word, anchor) for anchor, word in links]
 
@@ -52,7 +52,7 @@ def test_every_entry_of_the_glossary_is_a_term_or_an_everyday_word() -> None:
         ("<p>Drop\ncopy</p>", [("Drop\ncopy", "drop-copy")]),
         ("<p>execution reports</p>", [("execution reports", "execution-report")]),
         ("<p>OrigClOrdID, KalshiNRs, drop-copy.md, no-resend, AcceptQuote</p>", []),
-        ("<p>Logon, then Logout</p>", [("Logon", "logon-35a-logout-355")]),  # one glossary entry
+        ("<p>Logon, then Logout</p>", [("Logon", "logon-35a-logout-355")]),  # this is one glossary entry
         ("<p>a logon of yours</p>", []),
         ('<p title="KalshiNR">The market has no gap in its session.</p>', []),
         (
@@ -118,7 +118,7 @@ def anchors(page: str) -> set[str]:
     [*ROOT.glob("*.md"), *(ROOT / "spec").glob("*.md")],
     ids=lambda path: path.name,
 )
-def test_links_of_pages_outside_of_the_site_exist(page: Path) -> None:
+def test_links_of_pages_outside_the_site_exist(page: Path) -> None:
     for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
         if re.match(r"[a-z]+:", link):
             continue
@@ -151,7 +151,7 @@ API_PAGE = """# Things
 """
 
 
-def test_classes_of_the_api_get_pages_of_their_own_and_functions_stay() -> None:
+def test_classes_of_the_api_get_separate_pages_and_functions_do_not() -> None:
     found = api_objects(API_PAGE)
     assert [(each.section, each.name) for each in found] == [
         ("Orders", "Order"),

@@ -47,7 +47,7 @@ def test_the_clients_of_all_loops_have_the_same_examples() -> None:
 
 
 @pytest.mark.parametrize("name", ["first_order.py", "first_order_asyncio.py", "first_order_trio.py"])
-def test_a_first_order(place: Place, name: str) -> None:
+def test_the_first_order_example_runs(place: Place, name: str) -> None:
     with place.run(name, SYMBOL) as script:
         script.expect("ExecType.PENDING_NEW")
         script.expect("ExecType.NEW", f"symbol='{SYMBOL}'", "price=0.01")
@@ -55,7 +55,7 @@ def test_a_first_order(place: Place, name: str) -> None:
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_a_book_watcher(place: Place, loop: str) -> None:
+def test_the_book_watcher_example_runs(place: Place, loop: str) -> None:
     with place.run(f"book_watcher_{loop}.py", SYMBOL) as script:
         first = script.expect(SYMBOL, "LIVE")
         bid = Decimal(first.split()[2])
@@ -73,7 +73,7 @@ def test_a_market_maker_follows_the_book_and_cancels_its_quotes(place: Place, lo
         price = Decimal(bid.split("price=")[1].partition(",")[0])
         place.improve_bid(str(price + Decimal("0.02")))
         script.expect("OrderCancelReplaceRequest", "Side.BUY", f"price={price + Decimal('0.01')}")
-        # Without a connection no order rests; after reconnecting, the example quotes again.
+        # Without a connection no order rests; the example quotes again after it has reconnected.
         place.sandbox.server.perform(operation("cut", {"owner": "you"}))
         script.expect("NewOrderSingle", "Side.BUY", f"price={price + Decimal('0.01')}")
         script.expect("NewOrderSingle", "Side.SELL")
@@ -111,7 +111,7 @@ account = "desk"
 
 
 def becomes(url: str, status: int) -> bool:
-    """Request a page until it has the status; give up after some thousand requests."""
+    """Request a page until it has this status, or fail after some thousand requests."""
     return any(answer(url)[0] == status for _ in range(20_000))
 
 

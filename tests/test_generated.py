@@ -114,7 +114,7 @@ def test_a_required_field_with_one_code_defaults_to_it(layout: BlockLayout) -> N
     least = layout.cls(**given)
     assert {name: getattr(least, name) for name in only} == only
     for name, code in only.items():
-        # The codeset is open, so another value may be sent. None does not select the default.
+        # The codeset is open, so another value may be sent. The value None does not select the default.
         other = type(code.value)(7)
         assert getattr(layout.cls(**given, **{name: other}), name) == other
         with pytest.raises(TypeError, match=f"{layout.name}.{name}"):
@@ -130,7 +130,7 @@ def test_fields_the_peer_omits_are_not_filled_with_defaults() -> None:
     body = frame.split(b"\x01", 2)[2].rpartition(b"10=")[0]
     field = b"%d=%s\x01" % (tag_of(order, "ord_type"), order.ord_type.encode())
     assert body.count(b"\x01" + field) == 1
-    for _ in range(4):  # the full decoder first, then the shape that it learned
+    for _ in range(4):  # the full decoder reads the first messages, the compiled shape the later ones
         read: Any = kalshi_fix_sansio.decode(
             encode_frame(DIALECT.begin_string, body.replace(b"\x01" + field, b"\x01"))
         )
@@ -158,7 +158,7 @@ def test_attributes_and_layout_agree(layout: BlockLayout) -> None:
 
 
 @every_block
-def test_classes_are_plain_slots(layout: BlockLayout) -> None:
+def test_instances_have_slots_and_no_dict(layout: BlockLayout) -> None:
     made = minimal(layout)
     assert not hasattr(made, "__dict__")
     assert "__setattr__" not in {name for cls in layout.cls.__mro__[:-1] for name in vars(cls)}
@@ -195,7 +195,7 @@ def test_copies_are_equal_and_independent(layout: BlockLayout) -> None:
 
 
 class Other(StrEnum):
-    """Code values of a field that no message has."""
+    """Code values of a field that no message contains."""
 
     ONE = "1"
     BUY = "buy"
@@ -254,7 +254,7 @@ def test_accepted_values_can_be_encoded(layout: BlockLayout) -> None:
 
 
 @every_block
-def test_a_group_takes_entries_from_any_iterable_and_refuses_other_objects(layout: BlockLayout) -> None:
+def test_a_group_accepts_entries_from_any_iterable_and_refuses_other_objects(layout: BlockLayout) -> None:
     for member in layout.members:
         if not isinstance(member, GroupMember):
             continue
@@ -280,7 +280,7 @@ def test_floats_are_refused(layout: BlockLayout) -> None:
 
 
 @every_block
-def test_a_constructor_s_error_names_class_attribute_field_and_value(layout: BlockLayout) -> None:
+def test_the_error_of_a_constructor_names_class_attribute_field_and_value(layout: BlockLayout) -> None:
     for member in layout.members:
         with pytest.raises(TypeError) as caught:
             with_value(layout, member.attribute, frozenset({1}))
@@ -331,14 +331,14 @@ def test_datetimes_become_utc_and_naive_ones_are_refused(layout: BlockLayout) ->
 
 
 @every_block
-def test_whole_numbers_refuse_truth_values(layout: BlockLayout) -> None:
+def test_integer_fields_refuse_booleans(layout: BlockLayout) -> None:
     for member in fields_of(layout, Kind.INT, Kind.SEQNUM, Kind.LENGTH):
         with pytest.raises(TypeError, match="expected an integer, not bool"):
             with_value(layout, member.attribute, True)
 
 
 @every_block
-def test_known_codes_become_members_and_unknown_ones_stay_plain(layout: BlockLayout) -> None:
+def test_known_codes_become_enum_members_and_unknown_ones_stay_plain(layout: BlockLayout) -> None:
     for member in layout.members:
         if not isinstance(member, FieldMember) or member.field.codes is None:
             continue

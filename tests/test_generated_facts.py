@@ -59,11 +59,11 @@ def test_the_dialect_runs_on_fixt() -> None:
         (AcceptQuoteStatusCode.REJECTED, 1),
     ],
 )
-def test_code_values(code: object, value: object) -> None:
+def test_code_values_are_those_of_the_venue(code: object, value: object) -> None:
     assert code == value
 
 
-def test_names_in_python() -> None:
+def test_names_follow_the_python_conventions() -> None:
     names = {member.name: member.attribute for member in ExecutionReport.LAYOUT.members}
     assert names["TrdMatchID"] == "trd_match_id"
     assert names["NoMiscFees"] == "misc_fees"

@@ -19,7 +19,7 @@ from kalshi_fix_sansio.dialect.layout import BY_SESSION, BlockLayout, FieldMembe
 
 API = Path(__file__).parent.parent / "docs" / "api"
 ELSEWHERE: dict[type[Any], type[Any]] = {ClientConfig: Options, SessionSettings: SessionConfig}
-"""Classes whose docstring refers to another one, which documents the attributes of the same names."""
+"""Classes whose docstring refers to another class, which documents the attributes with the same names."""
 
 
 def public_classes() -> list[type[Any]]:
@@ -36,7 +36,7 @@ def attributes_of(cls: type[Any]) -> set[str]:
     found = {each.name for each in getattr(cls, "__attrs_attrs__", ())}
     if isinstance(cls, EnumMeta):
         # Some enum members are documented by their value.
-        found |= {name for name, each in cls.__members__.items() if not says_it(name, each.value)}
+        found |= {name for name, each in cls.__members__.items() if not describes(name, each.value)}
     for base in cls.__mro__:
         if base.__module__.startswith("kalshi_fix"):
             annotations = vars(base).get("__annotations__", {})
@@ -44,7 +44,7 @@ def attributes_of(cls: type[Any]) -> set[str]:
     return {name for name in found if not name.startswith("_")}
 
 
-def says_it(name: str, value: object) -> bool:
+def describes(name: str, value: object) -> bool:
     return " " in str(value) or value == name.lower()
 
 
@@ -73,7 +73,7 @@ def blocks() -> list[BlockLayout]:
 
 
 @pytest.mark.parametrize("block", blocks(), ids=lambda block: block.name)
-def test_every_field_has_its_tag_its_unit_its_codes_and_where_it_is_required(block: BlockLayout) -> None:
+def test_every_field_is_described_with_tag_unit_codes_and_where_it_is_required(block: BlockLayout) -> None:
     presence = "Required|Optional|Not allowed|Allowed only|Always|the codec writes it|Fixed"
     for member in block.members:
         text = listed(block.cls)[member.attribute]

@@ -75,9 +75,9 @@ def test_every_layout_finds_its_class_and_its_encoder() -> None:
         assert callable(layout.body.encode)
 
 
-def test_classes_outside_of_the_dialect_have_no_layout() -> None:
+def test_classes_outside_the_dialect_have_no_layout() -> None:
     class Mine(MarketDataRequest):
-        """A class outside the dialect that uses the same MsgType."""
+        """A class outside the dialect with a MsgType of the dialect."""
 
     assert DIALECT.layout_of(Mine) is None
     assert DIALECT.layout_of(Header) is None
@@ -93,7 +93,7 @@ def test_a_session_type_is_found_by_its_service() -> None:
         DIALECT.session_type_for("market_data", resend=True)
 
 
-def test_an_unknown_name_raises_the_usual_attribute_error() -> None:
+def test_an_unknown_name_raises_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'kalshi_fix_sansio' has no attribute 'Ordre'"):
         _ = kalshi_fix_sansio.Ordre  # type: ignore[attr-defined]
     with pytest.raises(ImportError, match="cannot import name 'Ordre' from 'kalshi_fix_sansio'"):

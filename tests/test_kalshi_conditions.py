@@ -1,5 +1,5 @@
-"""Kalshi's conditional rules, as a session enforces them: by product, by another field of the message, and by
-the flags of the Logon. Each rule is tested at its limits, from both sides."""
+"""Kalshi's conditional rules as a session enforces them, by product, by other fields of the message and by
+the flags of the Logon. Each rule is tested on both sides of its limits."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def logged_on(
 
 
 def refusal(wired: Wired, message: Message) -> str:
-    """Return why a message is refused, with no number used and no byte written; empty if it is sent."""
+    """Return why a message is refused, or an empty text if it is sent; a refusal must use no number and write
+    no byte."""
     wired.session.data_to_send()
     before = wired.session.next_outgoing
     try:
@@ -183,7 +184,7 @@ def test_a_strict_venue_applies_the_rules_of_the_received_logon(flag: str, requi
 
 
 @pytest.mark.parametrize("product", ["prediction", "margin"])
-def test_a_change_needs_a_possible_expiry(product: str) -> None:
+def test_the_expiry_of_a_change_must_be_valid(product: str) -> None:
     wired = logged_on(product)
     for kind, until in ((None, None), ("0", None), ("1", None), ("6", LATER)):
         assert refusal(wired, amended(time_in_force=kind, expire_time=until)) == ""

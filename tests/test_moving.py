@@ -1,4 +1,4 @@
-"""The programs to which users move, in examples/moving; `interop` runs those that they move from."""
+"""The programs in examples/moving to which users move; `interop` runs the programs from which they move."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def venue(shared: Venue) -> Iterator[Venue]:
     shared.reset()
 
 
-def test_the_gateway_starts_from_a_file_store_and_receives_what_was_missed_once(
+def test_the_gateway_starts_from_a_file_store_and_receives_missed_messages_once(
     venue: Venue, tmp_path: Path
 ) -> None:
     options: Any = venue.options(session="KalshiRT")
@@ -52,14 +52,14 @@ def test_the_gateway_starts_from_a_file_store_and_receives_what_was_missed_once(
         assert [report[1:] for report in reports_of(first, [], 2)] == [["new", "A"], ["new", "0"]]
         rest = finish(first)
         assert not any(line.startswith("report") for line in rest)
-    # The second run continues from its own store, and not from the FileStore again.
+    # The second run continues from the library's store and does not read the FileStore again.
     with gateway_after(venue, tmp_path) as second:
         lines = wait_logged_on(second)
         assert f"created KalshiRT {numbers.next_outgoing}" not in lines
         assert not any(line.startswith("report") for line in lines + finish(second))
 
 
-def test_the_tests_of_the_programs_pass() -> None:
+def test_the_programs_pass_their_own_tests() -> None:
     command = [sys.executable, "-bb", "-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider"]
     command += [
         "-W",

@@ -1,4 +1,4 @@
-"""The notebook of docs/how-to/notebooks.md, in a running event loop as Jupyter has one."""
+"""The notebook of docs/how-to/notebooks.md, in a running event loop, as in Jupyter."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_cells_without_pandas_run_in_a_running_loop() -> None:
     assert isinstance(cash, Cash)
     position = positions.of(made["MARKET"])
     assert [position.net, position.bought, position.sold] == [0, 10, 10]
-    # 4 sold at 0.40 and 6 at 0.43 or better, of 10 bought at 0.44
+    # of 10 contracts bought at 0.44, 4 were sold at 0.40 and 6 at 0.43 or better
     assert [fill["net"] for fill in made["fills"]] == [10, 6, 0]
     assert made["fills"][-1]["profit"] == position.profit(Decimal("0.5"))
     assert position.realized < 0

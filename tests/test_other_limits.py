@@ -1,4 +1,4 @@
-"""The copy of the spec in which every limit is another (`make limits`)."""
+"""The copy of the spec in which every limit has another value (`make limits`)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from codegen.read.resolve import load_dialect
 ROOT = Path(__file__).resolve().parent.parent
 TOOL: dict[str, Any] = runpy.run_path(str(ROOT / "tools" / "other_limits.py"))
 UNCHANGED = {"", "None", "0", "-1"}
-"""No limit at all, or one that no rate or count can be below."""
+"""These are no limits, or no rate or count can be lower."""
 
 
 def limits(dialect: Dialect) -> Iterator[tuple[str, str]]:
@@ -28,7 +28,7 @@ def limits(dialect: Dialect) -> Iterator[tuple[str, str]]:
         yield from ((f"{session.name} {name}", str(getattr(session, name))) for name in numbers - {"port"})
     for field in dialect.fields:
         for each in (field, *field.limits):
-            # Prices and quantities have steps; the payout of a contract bounds its price.
+            # Prices and quantities have steps, and the payout of a contract bounds its price.
             if not getattr(each, "step", None):
                 yield from ((f"{field.name} {name}", str(getattr(each, name))) for name in TOOL["BOUNDS"])
     for member in dialect.header:
@@ -38,7 +38,7 @@ def limits(dialect: Dialect) -> Iterator[tuple[str, str]]:
             )
 
 
-def test_every_limit_is_another_and_the_spec_is_valid(tmp_path: Path) -> None:
+def test_every_limit_has_another_value_and_the_spec_is_valid(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "spec", tmp_path / "spec")
     changed = TOOL["change"](tmp_path / TOOL["SPEC"])
     before = list(limits(load_dialect(ROOT / TOOL["SPEC"])))

@@ -1,4 +1,4 @@
-"""What the page on production promises, with its own commands and against the simulated venue."""
+"""The commands and claims of the page on production, checked against the simulated venue."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SESSION = "KalshiRT"
 
 
 def run(title: str, cwd: Path | None = None, **variables: object) -> str:
-    """Run a block of shell commands, with the installed command and these variables; return its output."""
+    """Run a block of shell commands with the installed command and these variables; return the output."""
     environ = {name: str(value) for name, value in variables.items()}
     environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     command = ["sh", "-euc", BLOCKS[title]]
@@ -51,7 +51,7 @@ def test_the_page_shows_the_current_service() -> None:
     assert BLOCKS["examples/service.py"] == (ROOT / "examples" / "service.py").read_text("utf-8")
 
 
-def test_the_file_of_options_and_its_mistake(tmp_path: Path) -> None:
+def test_the_file_of_options_is_accepted_and_its_mistake_reported(tmp_path: Path) -> None:
     path = tmp_path / "desk.toml"
     path.write_text(BLOCKS["desk.toml"], encoding="utf-8")
     configs = load_configs(path)
@@ -71,7 +71,7 @@ def test_the_file_of_options_and_its_mistake(tmp_path: Path) -> None:
         assert load_configs(path)["orders"].tls is not None
 
 
-def test_the_line_of_the_log_has_the_fields_that_are_written() -> None:
+def test_the_log_line_of_the_page_has_the_fields_that_are_written() -> None:
     [shown] = re.findall(r"^```json\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)

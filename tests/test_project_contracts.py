@@ -1,4 +1,4 @@
-"""The import contracts and lint rules that keep the core pure detect violations.
+"""The import contracts and lint rules that keep the core pure report violations.
 
 Each case copies the packages, plants one violation and runs the real checker with the project's settings.
 """
@@ -111,7 +111,7 @@ def test_a_planted_clock_file_or_thread_is_banned_in_the_core(copy: Path, line: 
 
 
 NAMED_TUPLES = frozenset(("_asdict", "_fields", "_make", "_replace"))
-"""Public despite their names: the underscore separates them from fields."""
+"""Methods of named tuples that are public despite their names: the underscore separates them from fields."""
 
 
 def foreign_privates(source: str) -> list[str]:
@@ -144,7 +144,7 @@ def test_no_trading_module_uses_private_attributes_of_another() -> None:
     assert {name: uses for name, uses in found.items() if uses} == {}
 
 
-def test_code_outside_of_trading_finds_session_types_by_their_service() -> None:
+def test_code_outside_trading_finds_session_types_by_their_service() -> None:
     """Another venue's session types have other names."""
     generated, trading = (ROOT / "src" / "kalshi_fix_sansio" / each for each in ("_generated", "trading"))
     found = []

@@ -24,11 +24,11 @@ from kalshi_fix_sansio import KalshiFixError, _generated
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
-STANDBY = DOCS / "how-to" / "standby.md"  # tests/failover runs its example
+STANDBY = DOCS / "how-to" / "standby.md"  # tests/failover runs the example of this page
 METRICS = DOCS / "how-to" / "metrics.md"
 BUS = {
     DOCS / "how-to" / name for name in ("fan-out.md", "session-process.md")
-}  # tests/adapters/bus_nats runs them
+}  # tests/adapters/bus_nats runs these pages
 
 
 @pytest.fixture(autouse=True)
@@ -83,10 +83,10 @@ def test_the_metrics_page_runs_and_its_alerts_use_exported_metrics() -> None:
         for name in names.split("|")
     }
     assert watched == {kind.__name__ for kind in ALARMING}
-    # Those of the bus need a server: `tests/adapters/observe/test_metrics.py`.
+    # The metrics of the bus need a server; `tests/adapters/observe/test_metrics.py` checks them.
     exported = set(re.findall(r"^ *\| `(fix_(?!bus_)\w+)` \|", page, re.MULTILINE))
     types = re.findall(r"^# TYPE (fix_\w+) ", scraped, re.MULTILINE)
-    # A test of the bus may have registered its metrics in this process before.
+    # An earlier test of the bus may have registered its metrics in this process.
     assert exported == {
         name for name in types if not name.endswith("_created") and not name.startswith("fix_bus_")
     }
@@ -102,7 +102,7 @@ def test_the_decode_page_shows_the_output_of_the_command(tmp_path: Path) -> None
     for title, text in shown.items():
         command = [sys.executable, "-m", "kalshi_fix_adapters.cli", *title.split()[1:]]
         printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert printed.returncode == ("--orders" not in title)  # which does not look for problems
+        assert printed.returncode == ("--orders" not in title)  # the page shows no problems
         assert printed.stdout.strip() == text.strip()
 
 
@@ -185,7 +185,7 @@ def errors(base: type[Exception]) -> set[type[Exception]]:
     return {below for each in base.__subclasses__() for below in (each, *errors(each))}
 
 
-def test_every_exception_has_cause_and_cure() -> None:
+def test_the_docs_give_the_cause_and_the_remedy_of_every_exception() -> None:
     import_module("kalshi_fix_adapters.errors")
     page = (DOCS / "exceptions.md").read_text("utf-8")
     named = {
@@ -241,7 +241,7 @@ def test_the_page_of_the_command_has_every_subcommand_and_its_examples_are_valid
     for name, example in rows.items():
         words = shlex.split(example)
         assert words[0] == name
-        # `--help` ends a command after the arguments before it were parsed.
+        # `--help` ends a command after the preceding arguments were parsed.
         result = CliRunner().invoke(commands, [*words, "--help"])
         assert result.exit_code == 0, result.output
         for option in (word for word in words if word.startswith("--")):

@@ -54,7 +54,7 @@ def test_a_row_names_existing_tests(row: list[str]) -> None:
     folder = ROOT
     for name in named:
         path, _, test = name.partition("::")
-        # A name without a folder belongs to the folder of the name before it.
+        # A name without a folder is in the folder of the previous name.
         found = ROOT / path if "/" in path else folder / path
         assert found.is_file(), f"{row[0]}: there is no {path}"
         # A Python test, or a dialogue or a case of a table by its name.
@@ -64,7 +64,8 @@ def test_a_row_names_existing_tests(row: list[str]) -> None:
 
 
 def test_the_assumptions_of_the_simulated_venue_are_documented_and_can_be_switched() -> None:
-    """A row may name several, or describe a case that another setting controls and names that setting."""
+    """A row may name several assumptions, or describe a case that another setting controls and name that
+    setting."""
     rows = {name: row for row in ASSUMED for name in row[0].strip("`").split("`, `")}
     fields = attrs.fields_dict(Assumptions)
     assert sorted(set(fields) - set(rows)) == []
@@ -72,7 +73,7 @@ def test_the_assumptions_of_the_simulated_venue_are_documented_and_can_be_switch
     for name, row in rows.items():
         assert all(row), f"{name}: a cell is empty"
         default = fields[name].default if name in fields else None
-        assert not row[3].startswith(f"`{default!r}`:"), f"{name}: the switch is what it already is"
+        assert not row[3].startswith(f"`{default!r}`:"), f"{name}: the documented switch is the default"
 
 
 def test_every_regression_of_a_fuzz_target_is_in_the_table() -> None:

@@ -49,7 +49,7 @@ def test_a_missing_version_is_named() -> None:
     ("wanted", "free_threaded", "found"),
     [("3.14", 0, True), ("3.14", 1, False), ("3.14t", 1, True), ("3.14t", 0, False), ("3.13t", 1, False)],
 )
-def test_a_free_threaded_interpreter_is_another_version(
+def test_a_free_threaded_interpreter_does_not_count_as_the_version(
     tmp_path: Path, wanted: str, free_threaded: int, *, found: bool
 ) -> None:
     prologue = (
@@ -67,7 +67,7 @@ def test_a_free_threaded_interpreter_is_another_version(
 def test_an_installed_version_is_found_exactly() -> None:
     version = "{}.{}".format(*sys.version_info)
     found = find_python(version)
-    if found.returncode == 0:  # this interpreter itself may be outside of its search path
+    if found.returncode == 0:  # the search path may not include this interpreter itself
         text = subprocess.check_output([found.stdout.strip(), "--version"], text=True)
         assert text.startswith(f"Python {version}.")
 
@@ -91,7 +91,7 @@ def test_all_requirement_files_agree_on_versions() -> None:
     conflicts = {name: found for name, found in versions.items() if len(found) > 1}
     assert set(conflicts) <= {"pymdown-extensions"}, (
         conflicts
-    )  # of the documentation; pinned by Python version
+    )  # requirements of the documentation, pinned by Python version
 
 
 @pytest.mark.parametrize(
@@ -101,8 +101,8 @@ def test_every_action_of_a_workflow_is_pinned_by_its_hash(path: Path) -> None:
     used = re.findall(r"uses:\s*(\S+)(.*)", path.read_text(encoding="utf-8"))
     assert used
     for action, comment in used:
-        assert re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}", action), f"{action} may change under its name"
-        assert re.search(r"# v\d+\.\d+\.\d+", comment), f"{action}: say which version the hash is"
+        assert re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}", action), f"{action} is not pinned by a hash"
+        assert re.search(r"# v\d+\.\d+\.\d+", comment), f"{action}: add the version of this hash"
 
 
 def test_the_citation_names_the_sources_of_the_spec() -> None:

@@ -58,7 +58,7 @@ def test_the_script_needs_only_environment_variables(tmp_path: Path, product: st
     prefix, symbol = PRODUCTS[product], market.rules.ticker
     text = SCRIPT.read_text("utf-8").replace("order_entry()", f'order_entry(product="{product}")')
     if product == MARGIN:
-        # Nearer to the market: bids may be at most a fifth below the best bid.
+        # Use a higher price: bids may be at most a fifth below the best bid.
         text = text.replace('"0.01"', f'"{market.middle * Decimal("0.9")}"')
     script.write_text(text)
     with Sandbox(("you",), keys_each=1) as sandbox:
@@ -98,8 +98,7 @@ def test_every_make_target_exists() -> None:
 
 
 def test_the_readme_takes_two_minutes_to_read() -> None:
-    """Reading speed is 240 words a minute, without code, the table of alternatives and the addresses of
-    links."""
+    """At 240 words a minute, without code, the table of alternatives and the addresses of links."""
     read = re.sub(r"^```.*?^```$", "", README, flags=re.DOTALL | re.MULTILINE)
     read = read[: read.index("| | here |")] + read[read.index("## A first order") :]
     read = re.sub(r"\]\([^)]*\)", "]", read)

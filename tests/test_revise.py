@@ -1,4 +1,4 @@
-"""A revision from changed documents to a passed gate, in a throw-away repository, with a local server."""
+"""A revision from changed documents to a passed gate, in a temporary repository and with a local server."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Clone:
         return done.returncode, done.stdout.partition("# Revision ")[2] or done.stderr
 
     def fill_in(self) -> None:
-        """Write words in place of each placeholder, and the type of the dictionary, as a maintainer does."""
+        """Replace each placeholder by words and add the type of the dictionary, as a maintainer does."""
         for path in (self.root / PIER).rglob("*.yaml"):
             text = path.read_text(encoding="utf-8")
             text = text.replace('"…"', '"How deep the ship lies."').replace(
@@ -107,7 +107,7 @@ def test_a_revision_from_changed_documents_to_a_passed_gate(clone: Clone) -> Non
     assert re.search(r"/fields.yaml:\d+: Draught: .*\(BookingRequest: has new field 9040 Draught ", summary)
     report = (clone.revisions / "2024-06-02" / "report.txt").read_text("utf-8")
     assert "Tides are [-told-] {+whispered+} on" in report
-    assert clone.revise()[0] == 1  # nothing was written meanwhile
+    assert clone.revise()[0] == 1  # no file was written meanwhile
 
     clone.fill_in()
     status, summary = clone.revise()
@@ -127,7 +127,7 @@ def test_a_revision_from_changed_documents_to_a_passed_gate(clone: Clone) -> Non
     assert clone.git("status", "--porcelain", "--", "codegen", "tools", "spec") == ""
     changes = clone.git("diff", "HEAD")
     assert "draught: Decimal | None" in changes
-    assert "whispered" not in changes  # the text of the documents stays outside of the repository
+    assert "whispered" not in changes  # the text of the documents stays outside the repository
 
 
 def test_a_step_that_fails_ends_the_run(clone: Clone) -> None:
@@ -145,7 +145,7 @@ def test_a_step_that_fails_ends_the_run(clone: Clone) -> None:
     assert clone.revise("--name", "a") == (2, "Revision a has begun: switch to its branch.\n")
 
 
-def test_code_that_does_not_handle_a_new_field_and_a_failed_gate_are_left(clone: Clone) -> None:
+def test_code_that_does_not_handle_a_new_field_and_a_failed_gate_are_reported(clone: Clone) -> None:
     areas = "areas:\n  tools: {in: tools, kinds: messages}\n"
     known = "known:\n  - {area: tools, families: [session, bookings, tides], why: None.}\n"
     (clone.root / PIER / "downstream.yaml").write_text(areas + known, encoding="utf-8")

@@ -86,7 +86,7 @@ def test_a_truncated_message_is_refused_and_can_be_inspected(layout: MessageLayo
 
 @settings(max_examples=200)
 @given(message=any_message(DIALECT), data=st.data())
-def test_a_damaged_message_raises_no_other_exception(message: Any, data: st.DataObject) -> None:
+def test_a_damaged_message_raises_only_documented_exceptions(message: Any, data: st.DataObject) -> None:
     wire = bytearray(encode(message, header()))
     for _ in range(data.draw(st.integers(1, 4))):
         wire[data.draw(st.integers(2, len(wire) - 1))] = data.draw(st.integers(0, 255))

@@ -20,7 +20,7 @@ all = ["one[fast]"]
 """
 
 
-def test_it_lists_what_pip_installs(tmp_path: Path) -> None:
+def test_the_bill_of_materials_lists_the_packages_that_pip_installs(tmp_path: Path) -> None:
     file = tmp_path / "pyproject.toml"
     file.write_text(PROJECT, "utf-8")
     document = json.loads(sbom.sbom(file))

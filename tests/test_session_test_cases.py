@@ -41,7 +41,7 @@ def test_every_scenario_is_named_and_every_name_is_a_scenario() -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]} {row[1][:40]}")
-def test_a_row_names_its_proof_and_its_side(row: list[str]) -> None:
+def test_a_row_names_its_tests_and_its_side(row: list[str]) -> None:
     assert len(row) == 4
     files = named(row)
     if files:

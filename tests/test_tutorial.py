@@ -45,14 +45,14 @@ def commands_of(page: str) -> list[list[str]]:
 
 @contextmanager
 def making(environ: dict[str, str]) -> Iterator[Piped]:
-    """Run the market maker of the page, with the rounds that it suggests, until it quotes both sides."""
+    """Run the market maker of the page with the suggested number of rounds until it quotes both sides."""
     code = "\n".join(blocks("quoting", "python"))
     page = (PAGES / "quoting.md").read_text("utf-8")
     [rounds] = re.findall(r"`(rounds=\d+)`", page)
     assert rounds in (PAGES / "crash.md").read_text("utf-8")
     assert code.count("rounds=3") == 1
     with started(program=("-c", code.replace("rounds=3", rounds)), environ=environ) as maker:
-        # Drain its log: a full pipe would block it.
+        # Read its log, because a full pipe would block it.
         Thread(target=maker.stderr.read, daemon=True).start()
         assert lines_until(maker, "SELL 0.4800 OPEN") == blocks("quoting", "text")[0].splitlines()
         yield maker
@@ -99,7 +99,7 @@ def test_the_market_maker_follows_the_trades_of_others(environ: dict[str, str]) 
         lines_until(maker, "SELL 0.4800 DONE")
 
 
-def test_the_market_maker_quotes_again_after_its_connections_were_lost(environ: dict[str, str]) -> None:
+def test_the_market_maker_quotes_again_after_losing_its_connections(environ: dict[str, str]) -> None:
     [shown] = blocks("crash", 'text title="the market maker"')
     with making(environ) as maker:
         for command in commands_of("crash"):
@@ -109,7 +109,7 @@ def test_the_market_maker_quotes_again_after_its_connections_were_lost(environ: 
 
 
 def test_every_command_of_the_tutorial_is_tested() -> None:
-    """A page that suggests another experiment needs a test of it."""
+    """A page that suggests another experiment needs a test."""
     proposed = {page.stem: len(commands_of(page.stem)) for page in PAGES.glob("*.md")}
     assert {page: count for page, count in proposed.items() if count} == {
         "index": 2,

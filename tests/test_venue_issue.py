@@ -1,4 +1,5 @@
-"""The scheduled comparison: one issue, updated while differences remain, closed when none do."""
+"""The scheduled comparison: one issue, which is updated while differences remain and closed when there are
+none."""
 
 from __future__ import annotations
 
@@ -65,7 +66,7 @@ class Runner:
         self.open_by_hand()
         for each in ("codegen", "tools", "spec/fixt11"):
             shutil.copytree(ROOT / each, self.root / each, ignore=shutil.ignore_patterns("__pycache__"))
-        # The pier in place of Kalshi, with documents on this machine.
+        # The venue is the pier instead of Kalshi, and its documents are on this machine.
         shutil.copytree(SPEC, self.root / "spec" / "kalshi")
         manifest = self.root / "spec" / "kalshi" / "manifest.yaml"
         text = manifest.read_text("utf-8").replace("../../../../spec/fixt11", "../fixt11")
@@ -132,7 +133,7 @@ class Runner:
 
     @property
     def shown(self) -> str:
-        """The body of the only open issue; empty if there is none."""
+        """The body of the only open issue, or an empty text."""
         bodies = [each["body"] for each in self.issues.values() if each["open"]]
         assert len(bodies) <= 1
         return "".join(bodies)
@@ -164,7 +165,7 @@ def test_the_issue_shows_the_changed_words_until_the_documents_agree(runner: Run
     assert runner.day()
     assert runner.issues == {}
     publish(site, revised())
-    for _ in range(2):  # the words are those since the documents agreed, not since the day before
+    for _ in range(2):  # the report shows changes since the documents last agreed, not since the previous day
         assert runner.day()
         assert "Tides are [-told-] {+whispered+} on" in runner.shown
         assert "9040 Draught" in runner.shown
@@ -198,7 +199,7 @@ def test_a_second_open_issue_is_closed(runner: Runner) -> None:
     assert runner.issues["2"]["comment"] == "See #1."
 
 
-def test_a_comparison_that_failed_leaves_the_issue_as_it_is(runner: Runner) -> None:
+def test_a_failed_comparison_does_not_change_the_issue(runner: Runner) -> None:
     runner.open_by_hand(1)
     before = runner.issues
     assert runner.report(2) == 1
@@ -208,7 +209,7 @@ def test_a_comparison_that_failed_leaves_the_issue_as_it_is(runner: Runner) -> N
 @pytest.mark.parametrize(
     ("status", "findings"), [(1, []), (1, [{"kind": "unread"}]), (0, [{"kind": "unread"}])]
 )
-def test_a_report_with_unread_sources_never_closes_it(
+def test_a_report_with_unread_sources_never_closes_the_issue(
     runner: Runner, status: int, findings: list[dict[str, str]]
 ) -> None:
     runner.open_by_hand(1)

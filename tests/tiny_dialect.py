@@ -1,8 +1,7 @@
 """A hand-written dialect for tests of the generic core.
 
-It has every kind of value, nested groups, data fields, older tags, open and closed code values, secrets and
-every kind of rule, in as few messages as possible.
-"""
+With as few messages as possible it has every kind of value, nested groups, data fields, older tags, open and
+closed code sets, secrets, and every kind of rule."""
 
 from __future__ import annotations
 
@@ -53,21 +52,21 @@ FORBIDDEN = Presence.FORBIDDEN
 
 
 class Side(StrEnum):
-    """Open: a venue may add values."""
+    """An open codeset: a venue may add values."""
 
     BUY = "1"
     SELL = "2"
 
 
 class OrdType(StrEnum):
-    """Closed: strict checks accept no other value."""
+    """A closed codeset: strict checks accept no other value."""
 
     MARKET = "1"
     LIMIT = "2"
 
 
 class Role(IntEnum):
-    """Open, of integers."""
+    """An open codeset of integers."""
 
     CLIENT = 3
     MAKER = 35

@@ -202,7 +202,7 @@ def test_common_values_need_no_careful_path(layout: MessageLayout, monkeypatch: 
     assert codec.decode(data) == message
 
 
-def test_a_message_of_another_class_than_the_dialect_s_is_refused() -> None:
+def test_a_message_of_a_class_outside_the_dialect_is_refused() -> None:
     class Own(NewOrderSingle):
         pass
 

@@ -1,4 +1,4 @@
-"""Scalars: which text is a FIX value, which is not, and that every value survives a round trip."""
+"""Scalars: which texts are valid FIX values and which are not; every value survives a round trip."""
 
 from __future__ import annotations
 
@@ -287,7 +287,7 @@ REFUSED_TYPES: list[tuple[Callable[[Any], Any], Any]] = [
 
 
 @pytest.mark.parametrize(("convert", "value"), REFUSED_TYPES)
-def test_refuses_types(convert: Callable[[Any], Any], value: Any) -> None:
+def test_values_of_wrong_types_are_refused(convert: Callable[[Any], Any], value: Any) -> None:
     with pytest.raises(TypeError):
         convert(value)
 
@@ -317,7 +317,7 @@ REFUSED_VALUES: list[tuple[Callable[[Any], Any], Any]] = [
 
 
 @pytest.mark.parametrize(("convert", "value"), REFUSED_VALUES)
-def test_refuses_values(convert: Callable[[Any], Any], value: Any) -> None:
+def test_invalid_values_are_refused(convert: Callable[[Any], Any], value: Any) -> None:
     with pytest.raises(ValueError, match=r"."):
         convert(value)
 
@@ -341,7 +341,7 @@ def test_the_cache_of_decimals_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 class Posing(str):
-    """Text that compares equal to another text in a lookup."""
+    """A text that compares equal to another text in a lookup."""
 
     def __eq__(self, other: object) -> bool:
         return other == "1"
@@ -358,8 +358,8 @@ def test_a_cached_decimal_is_not_found_under_another_text() -> None:
     assert to_side(Posing("2")) is Side.SELL
 
 
-def test_fast_path_values_are_valid_values() -> None:
-    """Times that the fast path accepts are valid on any date that exists."""
+def test_values_accepted_by_the_fast_path_are_valid() -> None:
+    """Times that the fast path accepts are valid on every existing date."""
     for kind, raw, _ in READS:
         plain = re.fullmatch(LEXICAL_PLAIN[kind], raw)
         assert plain is None or re.fullmatch(LEXICAL[kind], raw)

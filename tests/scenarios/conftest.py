@@ -1,4 +1,4 @@
-"""Count the scenarios of a test run: how many per role, in virtual time and over sockets."""
+"""A count of the scenarios of a test run by role, in virtual time and over sockets."""
 
 from __future__ import annotations
 

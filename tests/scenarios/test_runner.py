@@ -1,4 +1,4 @@
-"""The scenario player: it fails when it should, reports where and why, and rejects input it does not know."""
+"""The scenario player fails when it should, reports where and why, and rejects unknown input."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_a_file_that_is_not_a_mapping_is_refused(tmp_path: Path) -> None:
         roles(path)
 
 
-def test_the_roles_of_a_file(tmp_path: Path) -> None:
+def test_the_roles_of_a_file_are_read(tmp_path: Path) -> None:
     assert roles(written(tmp_path, "  - at: 1\n")) == (Role.INITIATOR, Role.ACCEPTOR)
     (tmp_path / "one").mkdir()
     path = written(tmp_path / "one", "  - at: 1\n", HEAD.replace("both", "acceptor"))

@@ -43,10 +43,10 @@ def _play(path: Path, role: Role, transport: Open) -> None:
 
 
 @pytest.mark.parametrize(("path", "role"), _cases())
-def test_in_virtual_time(path: Path, role: Role) -> None:
+def test_scenarios_pass_in_virtual_time(path: Path, role: Role) -> None:
     _play(path, role, InMemory)
 
 
 @pytest.mark.parametrize(("path", "role"), _cases())
-def test_over_sockets(path: Path, role: Role) -> None:
+def test_scenarios_pass_over_sockets(path: Path, role: Role) -> None:
     _play(path, role, Loopback)

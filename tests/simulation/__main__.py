@@ -15,7 +15,7 @@ from tests.simulation.run import Result, run, run_seed
 from tests.simulation.shrink import Shrinker
 
 SHOWN = 3
-"""Number of failures that are shrunk and shown; further ones are only counted."""
+"""Number of failures that are shrunk and shown; later ones are only counted."""
 EVERY = 10.0
 """Seconds between two lines of progress."""
 

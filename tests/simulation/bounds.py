@@ -1,4 +1,4 @@
-"""Invariants after every step of a process: memory stays within its bounds, and no heartbeat is late."""
+"""Invariants after every step of a process: memory stays within its bounds and no heartbeat is late."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from tests.simulation.process import Connection, Process
 
 HEARTBEAT_MARGIN = 0.2
-"""Seconds beyond HeartBtInt: four times the greatest delay of a timer in the simulated driver."""
+"""Seconds in addition to HeartBtInt: four times the longest delay of a timer in the simulated driver."""
 MAX_MESSAGE, MAX_HUGE = 4096, 8192
-"""Longest message that a side accepts, before and after its operator had to raise the limit."""
+"""The longest message that a side accepts, before and after its operator raises the limit."""
 MAX_UNSENT = 8192
 MAX_HELD = 8
 MAX_EVENTS = 60
@@ -25,11 +25,11 @@ MAX_HELD_BYTES, MAX_RECORD_BYTES, MAX_EVENT_BYTES = 1000, 3000, 32 * 1024
 KEPT_BYTES = 200
 """Bytes that a store keeps for each message that it may keep."""
 MESSAGES_A_TURN = 10
-"""Stored messages that one call of a session reads for resends."""
+"""The number of stored messages that one call of a session reads for resends."""
 ONE_READ = 64 * 1024
-"""Most bytes that one call feeds to a session."""
+"""The maximum number of bytes that one call feeds to a session."""
 SHORTEST = 60
-"""Bytes of the shortest message."""
+"""The number of bytes of the shortest message."""
 
 
 def check(process: Process, connection: Connection) -> None:
@@ -56,10 +56,10 @@ def check(process: Process, connection: Connection) -> None:
     if core.framer.pending > session.config.max_message_size + ONE_READ:
         raise Violation("unbounded", f"{side} holds {core.framer.pending} bytes of a message")
     requests = core.ledger.open
-    if len(requests.by_key) > MAX_OPEN + MAX_EVENTS:  # after a restart, with answers that were not confirmed
+    if len(requests.by_key) > MAX_OPEN + MAX_EVENTS:  # this is after a restart with unconfirmed answers
         raise Violation("unbounded", f"{side} has {len(requests.by_key)} open requests")
     if requests.size >= MAX_OPEN_BYTES and process.life == 1:
-        # A request that began below the bound may exceed it, and must then be the last.
+        # A request that was sent below the bound may exceed it, but must then be the last request.
         *_, last = requests.by_key.values()
         if requests.size - len(last.frame) >= MAX_OPEN_BYTES:
             raise Violation("unbounded", f"{side} has open requests of {requests.size} bytes")
@@ -81,7 +81,7 @@ def check(process: Process, connection: Connection) -> None:
         and connection.heart_bt_int
     ):
         silence = process.now.monotonic - connection.heard_at
-        # A Heartbeat waits for a commit, but no longer than a commit may take.
+        # A Heartbeat may wait for a commit, but only as long as a commit may take.
         commit = core.timers.commit_limit if session.unreleased else process.world.schedule.commits
         if silence > connection.heart_bt_int + commit + HEARTBEAT_MARGIN:
             raise Violation(

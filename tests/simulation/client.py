@@ -1,6 +1,6 @@
 """The client's program: it connects, sends orders while it is logged on, and reconnects with backoff.
 
-The reports received by its user are recorded outside of the process.
+The reports that its user receives are recorded outside the process.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 15.0
-"""Seconds between two attempts to connect, at first and at most."""
+"""The first and the longest wait between two attempts to connect, in seconds."""
 CONNECT_TIME = 0.1
 TOO_LOW = "MsgSeqNum too low"
 
@@ -59,20 +59,22 @@ class Client(Process):
         """Whether the next Logon resets the numbers, because the operator or a refusal requires it."""
         self.established_at: float | None = None
         self._rested: set[str] = set()
-        """OrderIDs of the resting orders, as far as this user knows."""
+        """OrderIDs of the orders that are resting as far as this user knows."""
         self._attempt_at(0.0)
         self._watch_lease()
 
     @property
     def _is_former(self) -> bool:
-        """Whether another process has taken the store over."""
+        """Whether another process has taken over the store."""
         return self.store is not self.world.stores[Side.CLIENT]
 
     # The store that is shared with a standby
 
     def _watch_lease(self) -> None:
         if isinstance(self.store, SharedStore) and (due := self.store.lease.due_in()) is not None:
-            self.after(due + 1e-6, self._step_lease)  # or rounding might keep it from coming
+            self.after(
+                due + 1e-6, self._step_lease
+            )  # otherwise rounding could keep the timer from ever being due
 
     def _step_lease(self) -> None:
         self.store.lease.step()
@@ -112,7 +114,7 @@ class Client(Process):
         self.restart_numbers = False
         self._session = session
         connection = self.open(link, session)
-        # Events that the user still has to take are confirmed to the session that continues it.
+        # Events that the user has not taken yet will be confirmed to the session that continues this one.
         self.queue = deque((connection, event) for _, event in self.queue)
         session.connect(self.now)
         self.attend(connection)
@@ -160,7 +162,7 @@ class Client(Process):
         world = self.world
         world.record_event(self.side, event)
         if self._is_former:
-            return  # its successor's user receives the same
+            return  # the user of the next process receives the same message
         world.users_orders.take(event)
         down, requests = world.down, world.requests
         lost: list[Entry] = []
@@ -212,7 +214,7 @@ class Client(Process):
 
 
 def record_restart(world: World, sender: Side, event: LoggedOn) -> None:
-    """Record in which epoch of the sender's numbers the receiver is."""
+    """Record the epoch of the sender's numbers that the receiver has reached."""
     ledger = world.ledgers[sender]
     header: Any = event.logon.header
     logon = world.wire.logons[sender, scalars.format_utctimestamp(header.sending_time)]

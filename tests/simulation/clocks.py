@@ -9,11 +9,11 @@ from kalshi_fix_sansio.clock import Instant
 
 START = datetime(2026, 8, 21, 14, 0, 0, tzinfo=UTC)
 MAX_OFFSET = 8.0
-"""How far a wall clock may be off, so two of them and a delay stay within the tolerance."""
+"""The maximum error of a wall clock in seconds: two such errors and a delay stay within the tolerance."""
 
 
 class SideClock:
-    """A monotonic clock that runs at its own rate, and a wall clock that drifts and is corrected."""
+    """A monotonic clock with a slightly wrong rate, and a wall clock that drifts and is corrected."""
 
     __slots__ = ("_base", "_rate", "_utc_rate", "offset", "wrong")
 
@@ -33,15 +33,16 @@ class SideClock:
         return Instant(self._base + virtual * self._rate, utc)
 
     def since_boot(self, virtual: float) -> float:
-        """Return the time of the clock that continues while the machine sleeps, for differences only."""
+        """Return the time of a clock that continues while the machine sleeps; only differences are
+        meaningful."""
         return virtual * self._rate
 
     def virtual(self, monotonic: float) -> float:
-        """Return the virtual time at which the monotonic clock shows this."""
+        """Return the virtual time at which the monotonic clock has this value."""
         return (monotonic - self._base) / self._rate
 
     def step(self, seconds: float) -> None:
-        """Step the wall clock, as far as the clocks of both sides stay within the tolerance."""
+        """Step the wall clock, limited so that the clocks of both sides stay within the tolerance."""
         self.offset = max(-MAX_OFFSET, min(MAX_OFFSET, self.offset + seconds))
 
     def stand_still(self, seconds: float) -> None:

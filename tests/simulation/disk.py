@@ -1,8 +1,9 @@
-"""A durable store on a simulated disk: recorded, committed, synced.
+"""A durable store on a simulated disk, with changes that are recorded, committed or synced.
 
-A commit is durable at once, or some time later (`Disk.later`): everything recorded meanwhile shares the next.
-A crash loses changes that are only recorded. A power loss also loses commits that were not synced: all after
-a random one. Changes that no outgoing bytes depend on are committed and not synced, as in the SQLite store.
+A commit is durable immediately or some time later (`Disk.later`); changes recorded meanwhile share the
+next commit. A crash loses changes that are only recorded. A power loss also loses commits that were not
+synced, from a random one on. Changes on which no outgoing bytes depend are committed but not synced, as in
+the SQLite store.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tests.simulation.orders import Key, keys_of
 
 Entry = tuple[str, tuple[Any, ...]]
 RETRY = 0.1
-"""Seconds after which a commit that hangs is looked at again."""
+"""Seconds after which a hanging commit is checked again."""
 LAZY = frozenset({"advance", "settle", "forget"})
 """Changes whose loss only causes redelivery."""
 
@@ -32,19 +33,19 @@ class Disk:
         self.eager = eager
         self.log: list[Entry] = []
         self.marks: list[int] = [0]
-        """Lengths of `log` after each commit."""
+        """The length of `log` after each commit."""
         self.synced_at_once = synced
         self.synced = 0
         """Length of `log` that survives a power loss."""
         self.failure: str | None = None
-        """How the disk fails at present."""
+        """The current failure of the disk."""
         self.commits = 0.0
-        """Most seconds that a commit takes."""
+        """The maximum duration of a commit in seconds."""
         self.after: Callable[[float, Callable[[], None]], None] | None = None
-        """Calls a function after some seconds; None if commits take no time."""
+        """A function that calls another one after some seconds, or None if commits take no time."""
         self.random = Random(keep)
-        """Draws how much of a commit under way survives a crash."""
-        self.lied = False
+        """Draws how much of a commit in progress survives a crash."""
+        self.has_lost_commits = False
         """Whether a power loss lost changes that were reported as durable."""
 
     def write(self, entries: list[Entry]) -> None:
@@ -60,7 +61,7 @@ class Disk:
 
     def keep_first(self, length: int) -> None:
         """Keep this many changes of the log."""
-        self.lied |= any(name not in LAZY for name, _ in self.log[length:])
+        self.has_lost_commits |= any(name not in LAZY for name, _ in self.log[length:])
         self.marks = [mark for mark in self.marks if mark <= length]
         del self.log[length:]
 
@@ -69,7 +70,7 @@ class Disk:
         return DiskStore(self)
 
     def remove(self) -> None:
-        """Do nothing at the end of a run."""
+        """Do nothing; no file remains at the end of a run."""
 
 
 class DiskStore(MemoryStore):
@@ -82,19 +83,19 @@ class DiskStore(MemoryStore):
         self.kept_bytes = 0
         """Bytes of the kept messages."""
         self.walked = 0
-        """How many messages were read for resends since this was last set to 0."""
+        """The number of messages read for resends since this was last set to 0."""
         self.epoch = 0
-        """How often the numbers were reset."""
+        """The number of resets of the sequence numbers."""
         self.durable_epoch = 0
-        """The epoch of the durable changes, which is that of the bytes that a session releases."""
+        """The epoch of the durable changes, which is also the epoch of the bytes that a session releases."""
         self._disk = disk
         self._pending: list[Entry] = []
         self._begun = 0
-        """The ticket of the last commit that was begun."""
+        """The ticket of the most recent commit."""
         self._queued: list[Entry] = []
-        """Changes whose commit waits for the one under way."""
+        """Changes that wait for the end of the commit in progress."""
         self._writing: list[Entry] = []
-        """Changes whose commit is under way."""
+        """Changes in the commit in progress."""
         self._is_writing = False
         self._writing_ticket = 0
         self._gone = False
@@ -119,8 +120,8 @@ class DiskStore(MemoryStore):
         self._gone = True
 
     def crash(self, torn: Random | None) -> None:
-        """End the process. With `torn`, a first part of the uncommitted changes is on the disk all the same,
-        as with a store that writes lazily."""
+        """End the process. With `torn`, the first part of the uncommitted changes survives, as in a store
+        that writes lazily."""
         self._gone = True
         if torn is not None and not self._broken:
             left = self._writing + self._queued + self._pending
@@ -134,12 +135,12 @@ class DiskStore(MemoryStore):
         self._disk.lose_power(random)
 
     @property
-    def lied(self) -> bool:
+    def has_lost_commits(self) -> bool:
         """Whether the disk has lost changes that it had committed."""
-        return self._disk.lied
+        return self._disk.has_lost_commits
 
     def peek_requests(self) -> set[Key]:
-        """Return the open requests, whatever fails at present."""
+        """Return the open requests, even while the disk fails."""
         return set(keys_of(super().open_requests()))
 
     def keep_only(self, count: int) -> None:
@@ -205,7 +206,7 @@ class DiskStore(MemoryStore):
         return self._begun
 
     def _commit_later(self) -> None:
-        """Begin the commit of what is recorded, or add it to the next one."""
+        """Begin to commit the recorded changes, or add them to the next commit."""
         self._begun += 1
         self._queued += self._pending
         self._pending = []
@@ -227,7 +228,7 @@ class DiskStore(MemoryStore):
         return self._disk.failure == "hang"
 
     def _complete(self) -> None:
-        """Complete the commit under way, and begin the next."""
+        """Complete the commit in progress, and begin the next one."""
         if self._gone:
             return
         if self._hangs:
@@ -255,7 +256,7 @@ class DiskStore(MemoryStore):
         self._writing = []
         self.durable = self._writing_ticket
 
-    # The changes, as they are recorded and as they are replayed
+    # The changes, both when they are recorded and when they are replayed
 
     def _do_sent(self, seq_num: int, message: StoredMessage | None) -> None:
         super().record_sent(seq_num, message)
@@ -266,7 +267,7 @@ class DiskStore(MemoryStore):
         self._weigh()
 
     def _weigh(self) -> None:
-        """Recompute the bytes, because messages are forgotten by number, age and size."""
+        """Recompute the number of kept bytes, because messages are forgotten by number, age and size."""
         self.kept_bytes = sum(len(message.frame) for message in self._messages.values())
 
     def _do_advance(self, next_incoming: int) -> None:

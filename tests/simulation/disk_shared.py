@@ -1,10 +1,9 @@
-"""A store that two hosts share, as one in Postgres: the holder of its lease writes, and a takeover fences the
-former holder.
+"""A store that two hosts share, like one in Postgres: the holder of the lease writes, and a takeover fences
+the former holder.
 
-The lease on the holder's side is that of `PostgresStore`, in virtual time. A commit also renews it; without
-changes, one is begun for that alone. The commit under way is complete at the server some time later, whatever
-has become of the process that began it.
-"""
+The holder's lease is that of `PostgresStore`, in virtual time. Every commit renews the lease; without changes
+an empty commit does. The server completes a commit some time later, even if the process that began it has
+ended."""
 
 from __future__ import annotations
 
@@ -31,14 +30,15 @@ class SharedDisk(Disk):
         super().__init__(synced=True, keep=keep, eager=eager)
         self.world = world
         self.fence = 0
-        """How often the store was taken over."""
+        """The number of takeovers of the store."""
         self._leased_until = 0.0
         self._holder: SharedStore | None = None
         self.isolated: set[int] = set()
-        """Hosts that do not reach the server at present."""
+        """Hosts that currently cannot reach the server."""
 
     def open(self, host: int = 0) -> SharedStore | None:
-        """Take the store over for a host; None if another process has the lease, or the server cannot."""
+        """Take over the store for a host; return None if another process holds the lease or the server cannot
+        commit."""
         now = self.world.now
         if host in self.isolated:
             return None
@@ -59,7 +59,7 @@ class SharedDisk(Disk):
         self.renew()
 
     def renew(self) -> None:
-        """Grant the lease for a while."""
+        """Extend the lease."""
         self._leased_until = self.world.now + LEASE
 
     def release(self) -> None:
@@ -78,7 +78,7 @@ class SharedStore(DiskStore):
         self._fence = disk.fence
         self._requested_at = self._clock()
         self.writing_since: float | None = None
-        """When the commit under way began, in virtual time."""
+        """The virtual time at which the commit in progress began."""
         self.lease = Lease(LEASE, self._renew, self._lose, self._clock)
         self.lease.renewed(self._requested_at)
 
@@ -99,11 +99,11 @@ class SharedStore(DiskStore):
         self.on_commit()
 
     def crash(self, torn: Random | None) -> None:
-        """End the process. The server completes the commit under way."""
+        """End the process. The server still completes the commit in progress."""
         self._gone = True
 
     def lose_power(self, random: Random) -> None:
-        """End the process with its host, which is not the server."""
+        """End the process with its host. The server runs on another host and keeps its power."""
         self._gone = True
 
     @property
@@ -112,7 +112,7 @@ class SharedStore(DiskStore):
         return self._error is not None
 
     def leave(self) -> None:
-        """End the lease, if the server can be reached and does not have to complete a commit before."""
+        """End the lease, if the server can be reached and no commit is in progress."""
         if not self._is_writing and not self._hangs and self._fence == self._disk.fence:
             self._disk.release()
 

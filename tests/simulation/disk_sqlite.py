@@ -1,8 +1,7 @@
 """The SQLite store on a disk that loses unsynced data, compared with the simulated store at every step.
 
-Every change is applied to both. After a crash or a power loss the file is opened again, and its content must
-equal that of the simulated store after some first part of the changes that is no shorter than promised.
-"""
+Every change is applied to both. After a crash or a power loss the file is opened again. Its content must
+equal that of the simulated store after a prefix of the changes that includes at least all durable ones."""
 
 from __future__ import annotations
 
@@ -39,11 +38,11 @@ class SqliteDisk(Disk):
         self.remains: power_loss.Files | None = None
         """Expected content left by the previous life."""
         self.begun = 0
-        """Length of the log when it began."""
+        """The length of the log when the current life began."""
         self.dark = False
-        """Whether it ended with a power loss."""
+        """Whether the previous life ended with a power loss."""
         self.unsure: list[Entry] = []
-        """Changes that it had recorded and not committed."""
+        """Changes that the previous life had recorded but not committed."""
 
     def open(self) -> MirroredStore:
         self.life += 1
@@ -60,7 +59,7 @@ class SqliteDisk(Disk):
         return MirroredStore(self, DiskStore(self), store, real)
 
     def _find(self, store: SqliteStore) -> None:
-        """Find how many of the changes are in the file."""
+        """Determine how many of the changes are in the file."""
         promised = len(self.log)
         if self.dark:
             promised = self.synced if self.synced_at_once else self.begun
@@ -104,7 +103,7 @@ class MirroredStore:
         self.walked = 0
         self.durable = 0
         self.on_commit: Callable[[], object] = lambda: None
-        _fail_as_told(real, disk)
+        _fail_like_disk(real, disk)
 
     # Called by the session
 
@@ -136,7 +135,7 @@ class MirroredStore:
         try:
             self._model.advance_incoming(next_incoming)
         except StoreError as error:
-            # Otherwise the next commit would succeed in the file alone.
+            # Otherwise the next commit would succeed in the file only.
             self._real._unusable = str(error)
             raise
         self._real.advance_incoming(next_incoming)
@@ -177,7 +176,7 @@ class MirroredStore:
         return found
 
     def begin_commit(self) -> int:
-        """Commit and wait: a run must not depend on threads."""
+        """Commit and wait, because a run must not depend on threads."""
         self._real.commit()
         self._model.begin_commit()
         return self.durable
@@ -193,8 +192,8 @@ class MirroredStore:
         return self._model.durable_epoch
 
     @property
-    def lied(self) -> bool:
-        return self._disk.lied
+    def has_lost_commits(self) -> bool:
+        return self._disk.has_lost_commits
 
     @property
     def _messages(self) -> dict[int, StoredMessage]:
@@ -208,7 +207,7 @@ class MirroredStore:
         return self._model.peek_requests()
 
     def keep_only(self, count: int) -> None:
-        """Do nothing: the SQLite store forgets by number and age alone."""
+        """Do nothing; the SQLite store forgets messages only by number and age."""
 
     def crash(self, torn: Random | None) -> None:
         self._abandon(self._under.files(), dark=False)
@@ -222,12 +221,12 @@ class MirroredStore:
         self.close()
 
     def close(self) -> None:
-        """Close the file without another statement."""
+        """Close the file without executing another statement."""
         self._real._unusable = self._real._unusable or "the process is gone"
         self._real.close()
 
 
-def _fail_as_told(store: SqliteStore, disk: SqliteDisk) -> None:
+def _fail_like_disk(store: SqliteStore, disk: SqliteDisk) -> None:
     """Make the database fail where the simulated disk fails."""
     full = sqlite3.OperationalError("database or disk is full")
     full.sqlite_errorcode = sqlite3.SQLITE_FULL

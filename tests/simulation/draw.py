@@ -1,4 +1,5 @@
-"""Draws a schedule from a seed, with only a few of the kinds of faults, so each run tests a few deeply."""
+"""Draws a schedule from a seed. It has only a few kinds of faults, so each run tests these kinds
+thoroughly."""
 
 from __future__ import annotations
 
@@ -19,15 +20,15 @@ WEIGHTS = {
     Kind.PROBE: 0.5,
     Kind.CRASH: 3.0,
 }
-"""Relative frequency of a kind of fault in a run; 1 for the others."""
+"""Relative frequency of kinds of faults in a run; other kinds have 1."""
 SQLITE_SHARE = 0.1
 STANDBY_SHARE = 0.2
-"""Share of the other runs with a standby."""
+"""Share of runs with a standby among runs without SQLite."""
 UNSYNCED_SHARE = 0.05
 """Share of runs in which commits are not synced."""
 
 Shape = Callable[[Random, int], tuple[float, int]]
-"""Draws seconds and number of a fault, given HeartBtInt."""
+"""A function that draws the seconds and the number of a fault for a HeartBtInt."""
 
 _OF_THE_VENUE = frozenset({Kind.MAINTENANCE, Kind.REFUSE, Kind.PAUSE, Kind.UNSURE})
 _OF_THE_CLIENT = frozenset({Kind.RESTART, Kind.FLOOD, Kind.REUSE})

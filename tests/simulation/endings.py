@@ -1,4 +1,4 @@
-"""Which faults explain the end of a session. An end that no fault of the run explains is a violation."""
+"""The faults that explain the end of a session. An end that no fault of the run explains is a violation."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ _DEAD = frozenset({Kind.VANISH, Kind.POWER})
 _GONE = frozenset({Kind.CUT, Kind.CRASH, Kind.MAINTENANCE, Kind.DISK, Kind.ISOLATE})
 
 _HELD_UP = frozenset({Kind.FREEZE})
-"""Faults that a session always notices. A sleep shorter than the tolerance is visible on the wall
-clock alone, and too short to be noticed there; with clocks that differ, messages that waited may then be too
-old."""
+"""Faults that a session always notices. A sleep shorter than the tolerance shows only on the wall clock,
+where it is too short to be noticed; with clocks that differ, messages that waited may then be too old."""
 TOO_OLD = "SendingTime is more than"
 
 _BY_TEXT: dict[str, frozenset[Kind]] = {
@@ -33,7 +32,7 @@ _BY_TEXT: dict[str, frozenset[Kind]] = {
     "MsgSeqNum too low": frozenset({Kind.RESET}),
     "MsgSeqNum must be 1": frozenset({Kind.RESET}),
 }
-"""Faults of which at least one is required, by a substring of the end's text."""
+"""Faults by a substring of the end's text; at least one of them is required."""
 _BY_REASON: dict[CloseReason, frozenset[Kind]] = {
     CloseReason.PEER_SILENT: _LATE | _LOST | _DEAD,
     CloseReason.LOGON_TIMEOUT: _LATE | _LOST | _DEAD | {Kind.RESET, Kind.CRASH, Kind.DISK, Kind.ISOLATE},
@@ -46,14 +45,14 @@ _BY_REASON: dict[CloseReason, frozenset[Kind]] = {
     CloseReason.SEQUENCE_GAP: _LATE | _LOST | _DEAD | _GONE,
     CloseReason.SEQUENCE_TOO_LOW: frozenset({Kind.RESET}),
 }
-_SAID = frozenset({"enough", "maintenance"})
+_OPERATOR_TEXTS = frozenset({"enough", "maintenance"})
 """Texts of an operator who logs out or gives up."""
 
 
 def is_explained(event: SessionEnded, schedule: Schedule, side: Side, *, logged_on: bool) -> bool:
     """Return whether a fault of this run can have ended a session of this side with this event.
 
-    A session that was held up after its logon does not blame its peer for messages that it reads late.
+    A session that was suspended after its logon does not blame its peer for messages that it reads late.
     """
     faults = schedule.faults
     if logged_on and event.text.startswith(TOO_OLD):
@@ -63,12 +62,12 @@ def is_explained(event: SessionEnded, schedule: Schedule, side: Side, *, logged_
     if schedule.pace:
         kinds.add(Kind.SLOW)
     if schedule.standby and kinds & {Kind.FREEZE, Kind.SUSPEND}:
-        kinds.add(Kind.ISOLATE)  # a lease ends meanwhile
+        kinds.add(Kind.ISOLATE)  # the lease may end meanwhile
     for text, causes in _BY_TEXT.items():
         if text in event.text:
             return bool(kinds & causes)
     if event.reason in _BY_REASON:
         return bool(kinds & _BY_REASON[event.reason])
-    if event.text in _SAID:
+    if event.text in _OPERATOR_TEXTS:
         return bool(kinds & {Kind.LOGOUT, Kind.ABORT, Kind.MAINTENANCE})
     return event.reason is not CloseReason.PROTOCOL_ERROR

@@ -1,6 +1,6 @@
 """The venue's application and its own database, which survive every crash of the session's process.
 
-Messages wait in its outbox until a session, or the store where there is resend, has taken them.
+Messages wait in its outbox until they are taken by a session or, if the session resends, by the store.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def quote(quote_id: str) -> Message:
 
 
 def work(session: str, uid: str, number: int) -> Message:
-    """Return the client's next message: an order, or sometimes a cancel of the previous order. On other
-    sessions it is the equivalent, such as a quote."""
+    """Return the client's next message: an order or sometimes a cancel of the previous order, or the
+    equivalent of other sessions, such as a quote."""
     before = f"{uid.rstrip('0123456789')}{number - 1}"
     if session == "KalshiMD":
         return subscription(uid)
@@ -84,7 +84,7 @@ def work(session: str, uid: str, number: int) -> Message:
 
 
 def request_and_cancel(session: str, uid: str, *, quotes: bool) -> list[Message]:
-    """Return a request and its cancel with one id, if the session allows both."""
+    """Return a request and its cancel with the same id, if the session allows both."""
     if session == "KalshiRFQ":
         return [quote(uid), QuoteCancel(quote_id=uid)]
     if session == "KalshiRT" and quotes:
@@ -119,7 +119,7 @@ class Exchange:
         self._ids: set[str] = set()
         """ClOrdIDs of orders."""
         self._answered_by: dict[str, float] = {}
-        """When the last answer to a request is due."""
+        """The time at which the last answer to a request is due."""
         self.outbox: deque[Message] = deque()
         self._unpublished: deque[Make] = deque()
         """Reports that wait while the exchange is paused, in order."""
@@ -127,21 +127,21 @@ class Exchange:
         self.unsure_until = 0.0
         """The time until which the order gateway does not know the outcome of orders."""
         self.about: dict[str, Key | None] = {}
-        """The request whose outcome a message reports."""
+        """The request whose outcome a message reports, by message."""
         self.unsure: Counter[bool] = Counter()
-        """How many orders answered by EXCHANGE_UNAVAILABLE are (True) or are not in the book."""
+        """The number of orders answered by EXCHANGE_UNAVAILABLE that are in the book (True) or are not."""
 
     def _uid(self) -> str:
         self._count += 1
         return f"e{self._count}"
 
     def take(self, message: Any) -> None:
-        """Accept a request or a subscription; a known one is a duplicate and changes nothing."""
+        """Accept a request or a subscription. A known one is a duplicate and has no effect."""
         uid = uid_of(message)
         if message.MSG_TYPE == "V" or uid in self._known:
             return
         self._known.add(uid)
-        # Requests about an order or a quote are answered after it.
+        # Requests about an order or a quote are answered after the order or quote itself.
         subject = _SUBJECTS.get(message.MSG_TYPE, lambda _: "")(message)
         delay = max(0.0, self._answered_by.get(subject, 0.0) - self._world.now)
         for make in _PLANS[message.MSG_TYPE](self, message):
@@ -171,7 +171,7 @@ class Exchange:
             self._unpublished.clear()
             self._world.venue_has_news()
 
-    # The outcome of a request: steps that become due one after another
+    # Outcomes of requests: steps that become due one after another
 
     def _order(self, message: Any) -> list[Make]:
         key, uid, random = key_of(message), message.cl_ord_id, self._random.random
@@ -221,7 +221,7 @@ class Exchange:
     # Messages
 
     def _answering(self, request: Message, make: Make) -> Make:
-        """Return a function that creates the message with the outcome of a request, when it is due."""
+        """Return a function that creates the message with the outcome of a request at the time it is due."""
         key = key_of(request)
         return lambda: self._with_outcome_of(key, make())
 
@@ -230,7 +230,7 @@ class Exchange:
         self.about[uid_of(message)] = key
         return message
 
-    def unasked(self, text: str | None = None) -> Message:
+    def unsolicited(self, text: str | None = None) -> Message:
         """Return an unsolicited message of a type that the session allows."""
         session = self._world.schedule.session
         if session == "KalshiPT":
@@ -284,7 +284,7 @@ _SUBJECTS: dict[str, Callable[[Any], str]] = {
     "Z": lambda message: str(message.quote_id),
     "UE": lambda message: str(message.quote_req_id),
 }
-"""Which object a request is about, by MsgType."""
+"""The object of a request, by MsgType."""
 _PLANS: dict[str, Callable[[Exchange, Any], list[Make]]] = {
     "D": Exchange._order,
     "F": Exchange._cancel,

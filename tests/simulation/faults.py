@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 DISK_FAILURES = ("commit", "written", "advance", "read", "hang")
-"""The failing operation: a commit; a commit that is on the disk all the same; advancing numbers; reading; or
-commits do not end, if they take time (`Schedule.commits`)."""
+"""The failing operation: a commit, a commit that reaches the disk nevertheless, advancing numbers, reading,
+or commits that never end if they take time (`Schedule.commits`)."""
 DOWNTIME = 1.0
 
 
@@ -68,7 +68,7 @@ class Injector:
                     self._world.at(self._world.now, pipe.writer.writable)
 
     def _lasting(self, fault: Fault, end: Callable[[], None]) -> bool:
-        """End an effect after the fault's seconds, unless a similar one lasts longer."""
+        """End an effect after the fault's seconds, unless a similar fault lasts longer."""
         world, key = self._world, (fault.side, fault.kind)
         self._until[key] = max(self._until.get(key, 0.0), world.now + fault.seconds)
 
@@ -313,7 +313,7 @@ class Injector:
         world = self._world
         for number in range(fault.number):
             if fault.side is Side.VENUE:
-                world.exchange.publish(world.exchange.unasked)
+                world.exchange.publish(world.exchange.unsolicited)
             elif world.schedule.session != "KalshiPT":
                 world.client_sends(exchange.work(world.schedule.session, f"b{index}-{number}", number))
         return True
@@ -323,7 +323,7 @@ class Injector:
         if fault.side is Side.VENUE:
             if world.schedule.session in {"KalshiPT", "KalshiMD"}:
                 return False
-            world.exchange.publish(lambda: world.exchange.unasked(text="x" * fault.number))
+            world.exchange.publish(lambda: world.exchange.unsolicited(text="x" * fault.number))
         elif world.schedule.session in {"KalshiRT", "KalshiNR"}:
             world.client_sends(exchange.order(f"h{index}", note="x" * fault.number))
         else:

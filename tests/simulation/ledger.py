@@ -1,8 +1,7 @@
-"""The true state of one direction, recorded outside of every crash: the messages sent and their fate.
+"""The true state of one direction, which no crash affects: the messages sent and what became of them.
 
-Before any later message is taken, a message must be taken by the receiving user or reported to it as lost. A
-message taken twice must be marked as a possible duplicate.
-"""
+The receiving user must take every message, or receive a report of its loss, before any later message. A
+message taken twice must be marked as a possible duplicate."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ from tests.simulation.schedule import Side
 from tests.simulation.violation import Violation
 
 QUANTITY = 10
-"""OrderQty of every order, except where orders of one id differ by their OrderQty."""
+"""OrderQty of every order, unless orders with the same id are distinguished by OrderQty."""
 
 
 @attrs.define
@@ -28,12 +27,12 @@ class Entry:
     number: int
     position: int
     left: bool = False
-    """Whether its bytes can have been written by the process."""
+    """Whether the process may have written the bytes of the message."""
     taken: bool = False
     lost: str = ""
     """How its loss was reported to the receiving user."""
     filled: bool = False
-    """Whether the sender filled the gap in its place."""
+    """Whether the sender sent a gap fill instead of the message."""
 
     def __str__(self) -> str:
         return f"{self.uid} (number {self.number} of epoch {self.epoch})"
@@ -42,9 +41,9 @@ class Entry:
 _NAMES = {"D": "cl_ord_id", "F": "cl_ord_id", "8": "exec_id", "9": "order_id", "W": "symbol"}
 _NAMES |= {"S": "quote_id", "Z": "quote_id", "AI": "quote_req_id", "U9": "text"}
 _NAMES |= {"R": "quote_req_id", "UE": "quote_req_id", "UMS": "market_settlement_report_id"}
-"""Which attribute identifies a message among others of its MsgType; by default it is `rfq_id`."""
+"""The attribute that identifies a message among others of its MsgType; the default is `rfq_id`."""
 _CANCELS = frozenset({"F", "Z", "UE"})
-"""Types that contain the id of the message they cancel, or may have the same one."""
+"""Types of messages that contain the id of the message that they cancel, or may have the same id."""
 
 
 def uid_of(message: Any) -> str:
@@ -59,13 +58,13 @@ def uid_of(message: Any) -> str:
 
 
 class Ledger:
-    """Messages of one direction, in the order in which they took their numbers."""
+    """Messages of one direction, in the order of their sequence numbers."""
 
     def __init__(self, sender: Side) -> None:
         self.sender = sender
         self.entries: list[Entry] = []
         self.epoch = 0
-        """The epoch of the sender's numbers that the receiver's user knows of."""
+        """The epoch of the sender's numbers that the receiver's user knows."""
         self.duplicates = 0
         self.forgiven = False
         """Whether a disk lost committed changes, which voids all guarantees."""
@@ -74,9 +73,9 @@ class Ledger:
         self._settled = 0
         """All entries before this position were taken or are lost."""
         self._last = -1
-        """Position of the last one taken in this life of the receiver."""
+        """Position of the last entry taken in this life of the receiver."""
         self._floor = (0, 0)
-        """Epoch and number below which nothing is redelivered, because its confirmation is durable."""
+        """Epoch and number below which no message is redelivered, because the confirmations are durable."""
 
     # The sender
 
@@ -174,7 +173,7 @@ class Ledger:
         return found
 
     def at(self, number: int) -> Entry | None:
-        """Return the message with a number of the receiver's epoch."""
+        """Return the message with this number in the receiver's epoch."""
         return self._by_number.get((self.epoch, number))
 
     def outstanding(self) -> list[Entry]:

@@ -1,8 +1,8 @@
-"""The orders that the client's user keeps, over all lives of its process.
+"""The orders that the client's user tracks over all lives of its process.
 
-A process writes its journal with each event that it takes. A crash loses the requests sent since, which only
-the store contains: OutcomesUnknown names them to the next process, or it receives the answers again.
-"""
+A process writes its journal with each event that it takes. A crash loses the requests sent after that, which
+only the store contains. The next process learns of them from OutcomesUnknown, or receives their answers
+again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class UsersOrders:
         self._orders = Orders(session)
         self._journal = dict(self._orders.dump())
         self._is_written = True
-        """Whether the journal is complete; otherwise it lacks the requests since the last event."""
+        """Whether the journal is complete; otherwise it lacks the requests sent after the last event."""
         self._follows = session in SESSIONS
 
     def send(self, message: Message) -> None:

@@ -1,4 +1,4 @@
-"""The network: a link of two pipes, and the network conditions of each direction.
+"""The network: a link of two pipes, and the conditions of each direction.
 
 The conditions outlast links, so a fault that finds no connection waits for the next one.
 """
@@ -46,13 +46,13 @@ class Conditions:
         self.latency = random.uniform(0.001, 0.05)
         self.extra = 0.0
         self.split = 0
-        """Longest piece; 0 while writes arrive whole."""
+        """The maximum size of a piece in bytes; 0 while writes arrive in one piece."""
         self.grid = 0.0
         self.stalled_until = 0.0
         self.room = ROOM
         self.cut_after: int | None = None
         self.spoil: deque[Callable[[bytes], bytes]] = deque()
-        """Changes to the next writes, one for each write."""
+        """Changes to the next writes, one per write."""
         self.habits: dict[str, Callable[[bytes], bytes]] = {}
         """Current deviations in how this side writes its messages."""
 
@@ -116,7 +116,7 @@ class Pipe:
 
     @property
     def room(self) -> int:
-        """How many bytes may be written."""
+        """The number of bytes that may be written."""
         return max(self.conditions.room - self.used, 0)
 
     def write(self, data: bytes) -> None:
@@ -177,7 +177,7 @@ class Pipe:
         self._plan()
 
     def _hand_over(self, reader: End) -> None:
-        """Give the reader one piece, or everything that has arrived where pieces are merged."""
+        """Give the reader one piece, or all bytes that have arrived if pieces are merged."""
         conditions, now = self.conditions, self._world.now
         _, data = self._pieces.popleft()
         if conditions.grid:
@@ -205,7 +205,7 @@ class Link:
     def __init__(self, world: Scheduler, conditions: dict[Side, Conditions]) -> None:
         self._world = world
         self.pipes = {side: Pipe(world, conditions[side], self) for side in Side}
-        """By the side that writes."""
+        """Pipes by the side that writes."""
 
     def attach(self, side: Side, end: End) -> None:
         self.pipes[side].writer = end

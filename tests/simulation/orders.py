@@ -1,10 +1,9 @@
-"""The true state of requests: each one that can have been sent has an outcome, or was reported to the user as
-without one.
+"""The true state of requests: each request that may have been sent has an outcome, or was reported to the
+user as having none.
 
-Several requests may have one id. The venue knows which of them an answer is about. The client's session
-cannot tell for a refusal, which it applies to the oldest of them, so requests of one id are compared by
-count. Further reports about an answered request, such as fills, are not counted.
-"""
+Several requests may have the same id. The venue knows which of them it answers. The client's session does not
+know this for a refusal and applies it to the oldest request, so requests with the same id are compared by
+count. Later reports about an answered request, such as fills, are not counted."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ _NUMBER = re.compile(rb"\x0134=(\d+)\x01")
 
 
 def key_of(message: Any, number: int | None = None) -> Key | None:
-    """Return the keys of a message if it is a request; after sending, its header contains its number."""
+    """Return the keys of a message if it is a request. Once it is sent, its header contains its number."""
     name = _IDS.get(message.MSG_TYPE)
     if name is None:
         return None
@@ -48,7 +47,7 @@ class Request:
     outcome: bool = False
     """Whether the user has taken its outcome."""
     listed: str = ""
-    """Why its outcome was reported to the user as unknown."""
+    """The reason for which its outcome was reported to the user as unknown."""
 
     @property
     def settled(self) -> bool:
@@ -66,13 +65,14 @@ class Requests:
         self.known: dict[Key, Request] = {}
         self.forgiven = False
         self._may_be_listed: set[Key] = set()
-        """Requests open in the store when this life of the client began, and those sent since."""
+        """Requests that were open in the store when this life of the client began, and those sent since
+        then."""
 
     def sent(self, key: Key, life: int) -> None:
         self.known[key] = Request(key, life)
         self._may_be_listed.add(key)
 
-    def taken_back(self, key: Key) -> None:
+    def never_sent(self, key: Key) -> None:
         """Remove a request that was never sent because the process died first."""
         self.known.pop(key, None)
 
@@ -80,8 +80,7 @@ class Requests:
         """Begin a new life; the requests that are still open in the store may be named from now on."""
         self._may_be_listed = set(open_keys)
         for group in self._groups():
-            # A request with an outcome may have been named, or may be named later, in place of another of the
-            # same id.
+            # Instead of a request without an outcome, another request with the same id may be reported.
             spare = sum(1 for one in group if one.outcome and (one.listed or one.key in open_keys))
             for request in group:
                 if request.settled or request.key in open_keys:
@@ -117,7 +116,8 @@ class Requests:
             request.listed = why
 
     def open(self) -> list[Request]:
-        """Return the requests neither answered nor named; requests under one id are compared by count."""
+        """Return the requests that were neither answered nor reported; requests with the same id are compared
+        by count."""
         found: list[Request] = []
         for group in self._groups():
             unanswered = sorted((one for one in group if not one.outcome), key=lambda one: bool(one.listed))

@@ -1,8 +1,7 @@
-"""The part that both sides' programs share: one life of a process, its connections and its queue of events.
+"""The common part of both sides' programs: one life of a process, its connections and its queue of events.
 
-It is a driver as an adapter is: bytes in, bytes out, events to the user, timers. It can crash at the points
-where a crash does the most damage.
-"""
+It is a driver, as an adapter is: it passes bytes in and out, events to the user, and serves timers. It can
+crash at the points where a crash does the most damage."""
 
 from __future__ import annotations
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 CLOSE_PATIENCE = 2.0
 """Seconds that writing the last bytes of a closed session may take."""
 LATENESS = 0.05
-"""Seconds that the driver may be late for a timer."""
+"""The maximum delay of a timer in the driver, in seconds."""
 QUEUE_LIMIT = 30
 """Number of events waiting for the user at which the driver stops reading."""
 
@@ -46,13 +45,13 @@ class Point(Enum):
     COMMITTED = 2
     """After the store was committed and the bytes were handed out, before they are written."""
     WRITTEN = 3
-    """After a part of them was written."""
+    """After a part of the bytes was written."""
     HANDED_OUT = 4
     """After events were handed out, before the user took one."""
     TAKEN = 5
     """After the user took an event, before it was confirmed."""
     CONFIRMED = 6
-    """After it was confirmed, before the store was committed."""
+    """After the event was confirmed, before the store was committed."""
 
 
 class Died(Exception):
@@ -69,10 +68,10 @@ class Connection:
     id: int
     session: Session
     output: bytes = b""
-    """Bytes that the session handed out and the link has not accepted."""
+    """Bytes returned by the session that the link has not accepted yet."""
     heart_bt_int: int = 0
     heard_at: float = 0.0
-    """When the session last handed out bytes, by the monotonic clock."""
+    """The time at which the session last returned bytes, by the monotonic clock."""
     blocked: bool = False
     paused: bool = False
     ended: SessionEnded | None = None
@@ -109,9 +108,9 @@ class Process(ABC):
         self.clock = world.clocks[self.side]
         self.frozen_until = 0.0
         self._deferred: list[Callable[[], None]] = []
-        """Actions to run once it gets the processor again."""
+        """Actions to run when the process gets the processor again."""
         self._timers_first = False
-        """Whether it fires its timers before it reads, once it gets the processor again."""
+        """Whether the process fires its timers before it reads when it gets the processor again."""
         self._asleep_from: float | None = None
         self._asleep_until = 0.0
         self.connections: list[Connection] = []
@@ -137,7 +136,7 @@ class Process(ABC):
         return self.clock.instant(self.world.now)
 
     def run(self, action: Callable[[], None]) -> None:
-        """Run an action in this process if it is alive; later, if it is frozen."""
+        """Run an action in this process if it is alive; if it is frozen, run the action later."""
         if not self.alive:
             return
         if self.world.now < self.frozen_until:
@@ -153,7 +152,7 @@ class Process(ABC):
         self.world.at(self.world.now + seconds, lambda: self.run(action))
 
     def crash_at(self, point: Point) -> None:
-        """Crash at the next such point."""
+        """Crash when this point is reached next."""
         if point is Point.ANYWHERE:
             self.world.died(self)
         else:
@@ -246,7 +245,7 @@ class Process(ABC):
         self._set_alarm(connection)
 
     def collect(self, connection: Connection) -> None:
-        """Take the events of a session into the queue, and pass on those that the user is ready for."""
+        """Add the events of a session to the queue, and pass on those for which the user is ready."""
         if self.explicit:
             events = connection.session.events()
             if events:
@@ -256,11 +255,11 @@ class Process(ABC):
                     self.queue.append((connection, event))
             self.take()
         elif not self.slow:
-            self._collect_the_rest(connection)
+            self._collect_without_queue(connection)
         self._pause_or_resume_reading(connection)
 
-    def _collect_the_rest(self, connection: Connection) -> None:
-        """Pass every event to the user without a queue. Requesting the next one confirms the previous
+    def _collect_without_queue(self, connection: Connection) -> None:
+        """Pass every event to the user without a queue. Requesting the next event confirms the previous
         ones."""
         while events := connection.session.events():
             self.point(Point.HANDED_OUT)
@@ -270,7 +269,7 @@ class Process(ABC):
                 self.point(Point.TAKEN)
 
     def watch(self, connection: Connection, event: Event) -> None:
-        """Record the events that the driver itself depends on."""
+        """Record the events on which the driver itself depends."""
         if isinstance(event, LoggedOn):
             connection.heart_bt_int = event.heart_bt_int
             connection.heard_at = self.now.monotonic
@@ -283,8 +282,7 @@ class Process(ABC):
             self._check_late(connection, event)
 
     def _check_late(self, connection: Connection, event: MessageRejected) -> None:
-        """Check that a message that is late and otherwise valid is not refused finally: it is redelivered
-        later."""
+        """Check that a late but otherwise valid message is not refused for good: it is redelivered later."""
         message: Any = event.message
         if (
             not event.will_be_resent
@@ -295,7 +293,7 @@ class Process(ABC):
             raise Violation("refused for good", f"{uid_of(message)} was late, and is not delivered")
 
     def _pause_or_resume_reading(self, connection: Connection) -> None:
-        """Stop reading when the user falls behind, and read again when it has caught up."""
+        """Stop reading when the user falls behind, and resume when the user has caught up."""
         behind = len(self.queue) >= QUEUE_LIMIT or (self.slow and not self.explicit)
         if behind and not connection.paused:
             connection.paused = True
@@ -338,7 +336,7 @@ class Process(ABC):
             if self.explicit:
                 self.collect(connection)
             else:
-                self._collect_the_rest(connection)
+                self._collect_without_queue(connection)
             connection.closed = True
             self.connections.remove(connection)
             connection.link.leave(self.side)
@@ -378,7 +376,7 @@ class Process(ABC):
         return self.world.now < self.slow_until
 
     def slow_down(self, seconds: float, pace: float) -> None:
-        """Take no event for a while, then one by one."""
+        """Let the user take no event for a while, then take events one by one."""
         self.slow_until = self.world.now + seconds
         self.pace = max(pace, self.world.schedule.pace)
         self.after(seconds, self._wake_user)
@@ -389,7 +387,7 @@ class Process(ABC):
             self.attend(connection)
 
     def take(self) -> None:
-        """Let the user take events: all of them, or one now and the next one later."""
+        """Let the user take all events, or one event now and the next one later."""
         while self.queue and not self.slow:
             if self._taking_at is not None and self.world.now < self._taking_at:
                 return
@@ -422,7 +420,7 @@ class Process(ABC):
         self.after(0.0, self._wake_user)
 
     def die(self, *, power: bool) -> None:
-        """End the process: its connections are closed, or after a power loss just stop."""
+        """End the process. Its connections are closed, or, after a power loss, simply silent."""
         self.alive = False
         for connection in self.connections:
             connection.closed = True

@@ -1,4 +1,4 @@
-"""`messages()` must report as much of losses and unknown outcomes as `events()` does."""
+"""`messages()` must report losses and unknown outcomes as completely as `events()` does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.simulation.ledger import Entry
 from tests.simulation.violation import Violation
 
 _NAMES = ("begin", "end", "requests", "message", "orders", "complete")
-"""Attributes that events of loss and unknown outcomes share with their errors."""
+"""Attributes that events of losses and unknown outcomes share with their errors."""
 
 
 def check(event: Event, lost: Sequence[Entry]) -> None:

@@ -1,4 +1,4 @@
-"""Shortened schedules that once violated an invariant, by the bug they found; README.md describes each
+"""Shortened schedules that once violated an invariant, by the bug that they found; README.md describes each
 bug."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ REGRESSIONS = {
             Fault(11.0, Kind.RESET, Side.VENUE),
         ),
     ),
-    "a request of more bytes than may be open counts as several": Schedule(
+    "a request larger than the limit of open bytes counts as several": Schedule(
         seed=8013988,
         heart_bt_int=30,
         calm=31.9,
@@ -42,7 +42,7 @@ REGRESSIONS = {
         reports=0,
         faults=(Fault(13.0, Kind.VANISH, Side.CLIENT), Fault(23.0, Kind.RESET, Side.VENUE)),
     ),
-    "an acceptor forgets it across a failed store": Schedule(
+    "an acceptor forgets an unanswered reset when its store fails": Schedule(
         seed=966,
         heart_bt_int=5,
         calm=17.2,
@@ -197,7 +197,7 @@ REGRESSIONS = {
             Fault(12.0, Kind.CLOCK, Side.VENUE, 33.0, -53),
         ),
     ),
-    "a fill of one order answers another of its id": Schedule(
+    "a fill of one order answers another order with the same id": Schedule(
         seed=10,
         session="KalshiNR",
         calm=60.0,

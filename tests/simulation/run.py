@@ -19,18 +19,18 @@ class Result:
 
     schedule: Schedule
     rule: str = ""
-    """The violated invariant; empty if none."""
+    """The violated invariant, or an empty text."""
     text: str = ""
     faults: Counter[str] = attrs.field(factory=Counter)
     endings: Counter[str] = attrs.field(factory=Counter)
     messages: int = 0
     restarts: int = 0
     takeovers: int = 0
-    """Takeovers of a store whose former holder was alive."""
+    """The number of takeovers of a store whose former holder was alive."""
     duplicates: int = 0
     virtual: float = 0.0
     event_counts: Counter[str] = attrs.field(factory=Counter)
-    """Events that users took."""
+    """Counts of the events that users took."""
     log: list[str] = attrs.field(factory=list)
 
 

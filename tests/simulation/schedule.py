@@ -11,7 +11,7 @@ import attrs
 
 
 class Side(Enum):
-    """One of the two parties; of a direction on the wire, its sender."""
+    """One of the two parties; for a direction on the wire, the sender."""
 
     CLIENT = "client"
     VENUE = "venue"
@@ -40,7 +40,7 @@ class Kind(Enum):
     VANISH = "vanish"
     """The connection drops all bytes, and neither side is notified."""
     GARBAGE = "garbage"
-    """Bytes that are no message, drawn from `number`, are inserted anywhere into the bytes of `side`."""
+    """Bytes that are not a message, drawn from `number`, are inserted anywhere into the bytes of `side`."""
     FLIP = "flip"
     """One byte of the next bytes of `side`, chosen by `number`, is changed."""
     REPEAT = "repeat"
@@ -54,8 +54,8 @@ class Kind(Enum):
     CRASH = "crash"
     """The process of `side` dies at the next crash point `number` and starts again after `seconds`."""
     POWER = "power"
-    """The machine of `side` loses power, and the writes that its disk had not synced (to the point that
-    `number` draws); it starts again after `seconds`."""
+    """The machine of `side` loses power and unsynced writes, as many as `number` draws; it starts again after
+    `seconds`."""
     FREEZE = "freeze"
     """The process of `side` gets no processor for `seconds`; then it fires its timers before it reads if
     `number` is 1."""
@@ -75,7 +75,7 @@ class Kind(Enum):
     REFUSE = "refuse"
     """The venue refuses every Logon for `seconds`, with its text number `number`."""
     FORGET = "forget"
-    """The retention window passes over all messages of `side` but the last `number`."""
+    """All but the last `number` messages of `side` become older than the retention window."""
     RESET = "reset"
     """`side` resets the sequence numbers during the session."""
     RESTART = "restart"
@@ -85,21 +85,22 @@ class Kind(Enum):
     ABORT = "abort"
     """`side` ends its session without waiting for an answer."""
     BURST = "burst"
-    """`side` sends `number` messages at once."""
+    """`side` sends `number` messages without a pause."""
     HUGE = "huge"
     """`side` sends a message with `number` bytes of text."""
     FLOOD = "flood"
-    """The client sends `number` requests under one id."""
+    """The client sends `number` requests with the same id."""
     REUSE = "reuse"
-    """The client sends a request and at once its cancel, under the same id: an order, or with `number` 1 a
-    quote or a request for quotes."""
+    """The client sends a request and immediately its cancel with the same id: an order or, if `number` is 1,
+    a quote or a request for quotes."""
     UNSURE = "unsure"
-    """For `seconds` the venue answers orders by EXCHANGE_UNAVAILABLE: some of them are in the book."""
+    """For `seconds` the venue answers orders with EXCHANGE_UNAVAILABLE, although some of them are in the
+    book."""
     PAUSE = "pause"
     """The venue answers no order for `seconds`."""
     ISOLATE = "isolate"
-    """The client's host does not reach the store that it shares with the standby, for `seconds`: its commits
-    wait, and are complete afterwards."""
+    """For `seconds` the client's host cannot reach the store that it shares with the standby: its commits
+    wait and complete afterwards."""
     PROBE = "probe"
     """`side` sends a TestRequest."""
 
@@ -136,13 +137,13 @@ class Schedule:
     calm: float = 120.0
     """Seconds after which no fault begins or lasts, and no order is sent."""
     orders: int = 20
-    """Messages that the client sends, besides bursts."""
+    """The number of messages that the client sends, without bursts."""
     reports: int = 20
-    """Unsolicited messages that the venue sends, besides bursts."""
+    """The number of unsolicited messages that the venue sends, without bursts."""
     explicit: bool = True
     """Whether users confirm event by event (SessionConfig.explicit_confirm)."""
     pace: float = 0.0
-    """Seconds that users take for each event, where they confirm one by one."""
+    """Seconds that users take for each event if they confirm events one by one."""
     resend_orders: bool = False
     """Whether the client's resend policy allows everything instead of the default."""
     next_expected: bool = False
@@ -150,7 +151,7 @@ class Schedule:
     strict: bool = True
     """Whether the venue's session is strict."""
     like_quickfix: bool = False
-    """Whether both sides behave as QuickFIX does, instead of as by default."""
+    """Whether both sides have the behaviour of QuickFIX instead of the default."""
     keep: int = 1000
     """Messages that a store keeps for resends."""
     page: int = 2048
@@ -158,15 +159,16 @@ class Schedule:
     sqlite: bool = False
     """Whether both sides use the SQLite store instead of the simulated disk."""
     eager: bool = False
-    """Whether a store writes changes at once that it need not commit before bytes are sent, as the SQLite
+    """Whether a store immediately writes changes that need no commit before bytes are sent, as the SQLite
     store does."""
     commits: float = 0.0
-    """Most seconds that a commit takes until it is durable; 0: all are durable at once. Not with `sqlite`."""
+    """The maximum duration of a commit in seconds; 0 if commits are durable immediately. Not with
+    `sqlite`."""
     standby: bool = False
     """Whether the client runs on two hosts that share a store: one is the primary, the other the standby. Not
     with `sqlite`."""
     synced: bool = True
-    """Whether every commit is also a sync, so a power loss loses nothing committed."""
+    """Whether every commit is also synced, so a power loss loses no commit."""
     faults: tuple[Fault, ...] = ()
 
     def __repr__(self) -> str:

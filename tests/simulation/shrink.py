@@ -1,4 +1,4 @@
-"""Shrinks a failing schedule as long as the same invariant fails: fewer faults, less work, simpler
+"""Shrinks a failing schedule while the same invariant still fails: fewer faults, less work, simpler
 settings."""
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Shrinker:
         return self._execute(schedule).rule == self._rule
 
     def _fewer_faults(self, schedule: Schedule) -> Schedule:
-        """Leave out ever smaller parts (delta debugging)."""
+        """Remove faults in ever smaller groups (delta debugging)."""
         size = len(schedule.faults)
         while size >= 1:
             at = 0
@@ -56,7 +56,7 @@ class Shrinker:
         return schedule
 
     def _first(self, schedule: Schedule, simpler: Callable[[Schedule], Iterator[Schedule]]) -> Schedule:
-        """Take the first of some simpler schedules that fails, repeatedly."""
+        """Repeatedly take the first of some simpler schedules that still fails."""
         found = True
         while found:
             found = False

@@ -1,8 +1,7 @@
 """Faults in the bytes on the wire: garbage, a changed byte, a repeated earlier message.
 
-None of them produces a message that the sender never wrote: CheckSum always detects one changed byte. The
-module also has valid variations in how a peer writes its messages.
-"""
+None of them produces a message that the sender never wrote, because CheckSum always detects a single changed
+byte. The module also contains valid variations in the way a peer writes its messages."""
 
 from __future__ import annotations
 
@@ -50,7 +49,7 @@ def flip(random: Random) -> Spoiler:
 
 
 def repeat(random: Random, seen: Callable[[], Mapping[int, bytes]], utc: Callable[[], datetime]) -> Spoiler:
-    """Write an earlier application message once more, as a peer does that resends more than requested."""
+    """Write an earlier application message again, like a peer that resends more than was requested."""
 
     def act(data: bytes) -> bytes:
         found = [frame for frame in seen().values() if _msg_type(frame) not in ADMIN]
@@ -73,7 +72,8 @@ def _with_first_time(frame: bytes) -> bytes:
 
 
 def under_another_name(name: bytes, *, by_turns: bool) -> Spoiler:
-    """Give every message, or every other one, this SenderCompID. A client logs on under its own name."""
+    """Set this SenderCompID in every message, or in every other one. A client always logs on with its own
+    name."""
     turn = False
 
     def renamed(frame: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Every invariant can fail: sessions and stores with one fault each are caught within a few seeds."""
+"""Every invariant can fail: sessions and stores with one fault each violate it within a few seeds."""
 
 from __future__ import annotations
 

@@ -18,10 +18,10 @@ GROUP = 50
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, GROUP))
-def test_seeds_keep_every_invariant(first: int) -> None:
+def test_every_invariant_holds_for_the_seeds(first: int) -> None:
     for seed in range(first, first + GROUP):
         result = run(draw(seed))
-        assert not result.rule, f"{result.rule}: {result.text}; make soak FROM={seed} SEEDS=1 says more"
+        assert not result.rule, f"{result.rule}: {result.text}; make soak FROM={seed} SEEDS=1 shows more"
 
 
 @pytest.mark.parametrize("name", REGRESSIONS)
@@ -30,7 +30,7 @@ def test_fixed_bugs_do_not_return(name: str) -> None:
     assert not result.rule, "\n".join([*result.log, f"{result.rule}: {result.text}"])
 
 
-def test_a_seed_is_the_same_run_every_time() -> None:
+def test_the_same_seed_gives_the_same_run() -> None:
     for seed in (3, 7, 11):
         schedule = draw(seed)
         assert schedule == draw(seed)
@@ -91,7 +91,7 @@ def test_a_failure_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_failure_is_shrunk_to_its_necessary_faults() -> None:
-    """Shrinking uses a made-up rule: a run fails if the client logs out and the venue's disk fails."""
+    """The invented rule: a run fails if the client logs out and the venue's disk fails."""
 
     def execute(schedule: Schedule) -> Result:
         kinds = {(fault.kind, fault.side) for fault in schedule.faults}

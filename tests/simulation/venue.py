@@ -69,8 +69,8 @@ class SimulatedVenue(Process):
         connection.session.accept_logon(self.now, store=self.world.stores[Side.VENUE])
 
     def _unfinished(self, connection: Connection) -> bool:
-        """Return whether events of a session that had the store before still wait; they must be confirmed
-        first."""
+        """Return whether events of the session that previously used the store still wait; they must be
+        confirmed first."""
         store = self.world.stores[Side.VENUE]
         return any(other is not connection and other.session.store is store for other, _ in self.queue)
 
@@ -83,7 +83,7 @@ class SimulatedVenue(Process):
                 self._admit(connection)
             case MessageReceived():
                 entry = up.took(event.message, poss_dup=event.poss_dup)
-                # A request for everything after a gap is answered by a gap fill for messages that were
+                # A request for all messages after a gap is also answered by a gap fill for messages that were
                 # already received.
                 if entry.filled and not event.poss_dup and not world.schedule.like_quickfix:
                     raise Violation("resurrected", f"{entry} was received after its gap was filled")

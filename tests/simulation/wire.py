@@ -1,8 +1,7 @@
-"""An observer at both ends of the wire: sees what each side writes, before any fault is applied.
+"""An observer at both ends of the wire, which sees the bytes of each side before any fault is applied.
 
-It keeps the log that is printed with a failure, and checks sequence numbers: none is used twice, none is
-skipped within a connection, and resent messages equal the original ones.
-"""
+It keeps the log that is printed with a failure, and checks sequence numbers: no number is used twice or
+skipped within a connection, and resent messages equal the original ones."""
 
 from __future__ import annotations
 
@@ -25,7 +24,8 @@ OnFill = Callable[[Side, int, int, int], None]
 
 
 def frames(data: bytes) -> list[bytes]:
-    """Split the bytes that a session wrote; no simulated message contains the start of another."""
+    """Split the bytes that a session wrote into messages; no simulated message contains the start of
+    another."""
     return [_START + part for part in data.split(_START)[1:]]
 
 
@@ -68,7 +68,7 @@ class Wire:
         self.on_fill = on_fill
         self.written = {side: Written() for side in Side}
         self.logons: dict[tuple[Side, str], Logon] = {}
-        """By the SendingTime of the Logon."""
+        """Logons by their SendingTime."""
         self.log: list[Line] = []
         self.messages = 0
         self.longest = 0
@@ -81,12 +81,11 @@ class Wire:
     def note(
         self, at: float, side: Side, connection: int, data: bytes, epoch: int, *, void: bool
     ) -> list[tuple[int, int]]:
-        """Check the bytes that a session hands out; `epoch` is that of its store. Return epoch and number of
-        the application messages among them.
+        """Check the bytes that a session returns; `epoch` is that of its store. Return the epoch and number
+        of each application message among them.
 
-        While the peer waits for the answer to a reset, it ignores the number of a Logon (`void`): a side may
-        have done the reset, and died before its answer was sent.
-        """
+        While the peer waits for the answer to a reset it ignores the number of a Logon (`void`), because a
+        side may have reset its numbers and died before it sent the answer."""
         applications: list[tuple[int, int]] = []
         parts = [(frame, _FIELD.findall(frame)) for frame in frames(data)]
         resets = sum(1 for _, fields in parts if self._restarts(fields))
@@ -130,13 +129,13 @@ class Wire:
         return values[b"35"] == b"A" and values.get(b"141") == b"Y" and values[b"34"] == b"1"
 
     def remark(self, at: float, side: Side, text: str, connection: int = 0) -> None:
-        """Add a remark to the log; without a connection it is not about the wire."""
+        """Add a remark to the log, with a connection if it concerns one."""
         if self._keep_log:
             self.log.append(Line(at, side, connection, text))
 
     def _number(self, side: Side, connection: int, number: int, values: dict[bytes, bytes]) -> None:
-        """Check a message that is sent for the first time: the next number, or on a new connection a later
-        one."""
+        """Check that a message sent for the first time has the next number, or a later one on a new
+        connection."""
         written, kind = self.written[side], values[b"35"].decode()
         if number <= written.last and not self.forgiven:
             raise Violation(
@@ -151,7 +150,8 @@ class Wire:
     def _again(
         self, side: Side, number: int, values: dict[bytes, bytes], fields: Fields, frame: bytes
     ) -> bool:
-        """Check a possible duplicate: a gap fill over used numbers, or the original message (True)."""
+        """Check a possible duplicate: a gap fill over used numbers, or the original message, for which the
+        result is True."""
         written = self.written[side]
         if values[b"35"] == b"4":
             end = int(values[b"36"])
@@ -160,7 +160,9 @@ class Wire:
             self.on_fill(side, written.epoch, number, end)
             return False
         before = written.seen.get(number)
-        if before is None or self.forgiven:  # it was recorded, but its connection ended before it was written
+        if (
+            before is None or self.forgiven
+        ):  # the message was recorded, but its connection ended before it was written
             written.seen[number] = frame
             return True
         then = _FIELD.findall(before)
@@ -175,7 +177,7 @@ class Wire:
 
 
 def readable(fields: Fields) -> str:
-    """Return a message for the log, without secrets and shortened."""
+    """Return a shortened message without secrets, for the log."""
     hidden = {b"96", b"10", b"9", b"8", b"49", b"56"}
     return "|".join(
         f"{tag.decode()}={value[:100].decode('latin-1')}" for tag, value in fields if tag not in hidden

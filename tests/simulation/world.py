@@ -54,7 +54,7 @@ STEPS = 200_000
 
 
 class World:
-    """A run in progress. `finish` runs it; it raises Violation where an invariant does not hold."""
+    """A run in progress. `finish` runs it to its end, and raises Violation if an invariant does not hold."""
 
     def __init__(self, schedule: Schedule, *, keep_log: bool = False) -> None:
         self.schedule = schedule
@@ -79,7 +79,7 @@ class World:
         """Maximum size of a message that each side accepts, as its operator has configured it."""
         self.restarts = 0
         self.takeovers = 0
-        """Takeovers from a process that was alive."""
+        """The number of takeovers from a process that was alive."""
         self.settled_at: float | None = None
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
@@ -132,9 +132,9 @@ class World:
 
     @property
     def patience(self) -> float:
-        """Seconds after the last fault within which both sides must be logged on with nothing outstanding:
-        the time to detect twice that the peer is gone, log out, reconnect, and repeat a ResendRequest as
-        often as allowed."""
+        """Seconds after the last fault within which both sides must be logged on with no work outstanding.
+        This is the time to detect twice that the peer is gone, to log out and reconnect, and to repeat a
+        ResendRequest as often as allowed."""
         silence = 2.4 * self.schedule.heart_bt_int
         return 3 * silence + 4 * (LOGON_TIMEOUT + LOGOUT_TIMEOUT) + 2 * RESEND_TIMEOUT * RESEND_ATTEMPTS + 60
 
@@ -150,7 +150,9 @@ class World:
                 self.at(when, lambda message=message: self.client_sends(message))  # type: ignore[misc]
         times = Random(schedule.seed + 2)
         for _ in range(schedule.reports):
-            self.at(times.uniform(0.5, schedule.calm), lambda: self.exchange.publish(self.exchange.unasked))
+            self.at(
+                times.uniform(0.5, schedule.calm), lambda: self.exchange.publish(self.exchange.unsolicited)
+            )
 
     def client_sends(self, message: Message) -> None:
         client = self.client
@@ -257,7 +259,7 @@ class World:
         return self._links
 
     def refusal(self) -> str | None:
-        """Return the reason for which the venue refuses every Logon now; None if it accepts them."""
+        """Return the reason for which the venue currently refuses every Logon, or None if it accepts them."""
         return self.refused_with if self.now < self.refused_until else None
 
     # Reports of the sides
@@ -290,7 +292,7 @@ class World:
         """Record that the user of a side takes an event."""
         self.event_counts[type(event).__name__] += 1
         if isinstance(event, MessageTooLarge):
-            self.max_message[side] = bounds.MAX_HUGE  # an operator who reads it raises the limit
+            self.max_message[side] = bounds.MAX_HUGE  # an operator who reads this event raises the limit
         if self._keep_log:
             self.wire.remark(self.now, side, f"-- the user takes {brief(event)}")
 
@@ -320,8 +322,8 @@ class World:
     # Crashes and restarts
 
     def died(self, process: Process, *, power: Random | None = None, seconds: float | None = None) -> None:
-        """End a process and plan its next life, from its disk. With `power` the machine ends too, and `power`
-        draws what its disk keeps."""
+        """End a process and plan its next life on the same disk. With `power` the machine ends too, and
+        `power` draws which changes the disk keeps."""
         if not process.alive:
             return
         process.die(power=power is not None)
@@ -342,7 +344,7 @@ class World:
             self.at(self.now + wait, lambda: self._begin_life(side, self.disks[side].open()))
 
     def _forgive(self) -> None:
-        """A disk has lost committed changes: from here on only recovery is guaranteed."""
+        """Check only recovery from here on, because a disk has lost committed changes."""
         self.wire.forgiven = self.down.forgiven = self.up.forgiven = self.requests.forgiven = True
 
     def end_takeover_faults(self) -> None:
@@ -362,7 +364,7 @@ class World:
             self.died(process, seconds=RESTART_TIME)
 
     def _stand_by(self, host: int) -> None:
-        """Try to take the shared store over, until it succeeds."""
+        """Try to take over the shared store until it succeeds."""
         disk = self.disks[Side.CLIENT]
         assert isinstance(disk, SharedDisk)
         store = disk.open(host)
@@ -377,7 +379,7 @@ class World:
     def _begin_life(self, side: Side, store: Any) -> None:
         former = self.processes[side]
         self.stores[side] = store
-        if store.lied:
+        if store.has_lost_commits:
             self._forgive()
         self.wire.remark(
             self.now, side, f"-- new life: next {store.next_outgoing} out, {store.next_incoming} in"
@@ -390,7 +392,7 @@ class World:
             for entry in gone:
                 key = key_of(entry.message, entry.number)
                 if key is not None:
-                    self.requests.taken_back(key)
+                    self.requests.never_sent(key)
             self.requests.client_restarted(open_keys, self._left)
             self.users_orders.restart()
             self.processes[side] = Client(self, former.life + 1)
@@ -425,7 +427,7 @@ class World:
             self.settled_at = self.now
 
     def _leftovers(self) -> list[str]:
-        """Return everything that is unresolved when all is quiet."""
+        """Return the messages and requests that are unresolved when both sides are idle."""
         found = []
         if any(process.alive for process in self.former):
             return ["a process whose store was taken over is still alive"]
@@ -459,7 +461,7 @@ class World:
         if self.wire.forgiven:
             return
         if isinstance(shared := self.disks[Side.CLIENT], SharedDisk):
-            SharedStore(shared, 0)  # which reads what every process has written
+            SharedStore(shared, 0)  # which reads the writes of every process
         for side in Side:
             store, peer = self.stores[side], self.stores[side.other]
             if (

@@ -15,5 +15,5 @@ def books() -> OrderBooks:
 
 @pytest.fixture
 def orders() -> Orders:
-    """Return orders without any order."""
+    """Return an empty `Orders`."""
     return Orders()

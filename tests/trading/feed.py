@@ -36,7 +36,7 @@ _ENTRY = re.compile(
 
 
 def from_wire(fields: str) -> Message:
-    """Decode a message whose fields are given from MsgType on, with `|` for SOH."""
+    """Decode a message given as its fields from MsgType on, with `|` for SOH."""
     msg_type, _, body = fields.partition("|")
     head = f"49=KalshiMD|56={KEY_ID}|34=2|52=20260821-12:00:00.000|"
     return CODEC.decode(raw(f"{msg_type}|{head}{body}"))
@@ -98,7 +98,7 @@ def request(kind: str, *symbols: str) -> MarketDataRequest:
 
 
 def apply(books: OrderBooks, *messages: Message) -> BookUpdate:
-    """Apply messages in the order given by the session; return the one update made by the last of them."""
+    """Apply messages in the order of the session; return the only update that the last of them causes."""
     updates: list[BookUpdate] = []
     for message in messages:
         updates = books.apply(MessageReceived(message))
@@ -107,7 +107,7 @@ def apply(books: OrderBooks, *messages: Message) -> BookUpdate:
 
 
 def shown(book: OrderBook) -> str:
-    """Return bids and offers, the best ones next to the bar: `10@0.39 5@0.40 | 3@0.41`."""
+    """Return bids and offers with the best prices next to the bar: `10@0.39 5@0.40 | 3@0.41`."""
     bids = [_level(level) for level in book.bids][::-1]
     return " ".join([*bids, "|", *(_level(level) for level in book.offers)])
 

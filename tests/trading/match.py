@@ -1,4 +1,4 @@
-"""Order books and the slow model, run through the same steps."""
+"""Order books and the slow model, compared after each of the same steps."""
 
 from __future__ import annotations
 

@@ -103,9 +103,8 @@ def report(
     at: datetime = NOON,
     **fields: Any,
 ) -> ExecutionReport:
-    """Return the venue's report on an order of `qty` contracts of which `cum` are filled; `last` is the
-    quantity and the price of a trade.
-    """
+    """Return the venue's report on an order of `qty` contracts, of which `cum` are filled; `last` is the
+    quantity and the price of a trade."""
     exec_type, status = _KINDS[kind]
     ends = kind in ("filled", "ioc", "canceled", "expired", "rejected")
     leaves = Decimal(0) if ends else Decimal(qty) - Decimal(cum)
@@ -206,18 +205,18 @@ def open_request(message: Any, number: int = 3, *, at: datetime = NOON) -> OpenR
 
 
 def unanswered(*messages: Any, at: datetime = NOON) -> OutcomesUnknown:
-    """Return the event in which a restarted client reports requests of the previous process."""
+    """Return the event with which a restarted client reports requests of the previous process."""
     found = (open_request(each, number, at=at) for number, each in enumerate(messages, 3))
     return OutcomesUnknown(tuple(found), Uncertainty.RESTARTED)
 
 
 def feed(orders: Orders, *event: object) -> list[OrderUpdate]:
-    """Apply messages as the session does, the venue's as received and our own as they are; return the last
-    updates.
+    """Apply messages as the session does, with the venue's messages as received; return the updates of the
+    last one.
 
-    Check that each order has at most one update, with its previous state, and that every order whose state
-    changed has one, unless reports about any order may be missing. The caller's decimal context is hostile.
-    """
+    Check that each order has at most one update, which contains its previous state, and that every order
+    whose state changed has one unless reports about any order may be missing. The caller's decimal context is
+    hostile."""
     reported: list[OrderUpdate] = []
     for each in event:
         venue = isinstance(each, (ExecutionReport, OrderCancelReject))
@@ -237,7 +236,7 @@ def feed(orders: Orders, *event: object) -> list[OrderUpdate]:
 
 
 def dump(machine: Any) -> dict[str, Any]:
-    """Return the dump of a machine: all rows in the order of their keys, if it has rows."""
+    """Return the dump of a machine. If the dump has rows, return all of them in the order of their keys."""
     if not isinstance(machine, Orders):
         found: dict[str, Any] = machine.dump()
         return found

@@ -1,4 +1,4 @@
-"""Random order histories at a venue with two shards, and a plain model of their results."""
+"""Random order histories at a venue with two shards, and a simple model of their results."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class History:
     def _say(self, order: Resting, kind: str, **fields: Any) -> None:
         self.clocks[order.shard] += self.random.choice((1, 1, 3))
         key = str(ExecKey(order.shard, self.clocks[order.shard] // 3, self.clocks[order.shard]))
-        # Not every report contains the account; the newest one that does counts.
+        # Not every report contains the account; the newest report with an account determines it.
         account = {"alloc_account": self.random.choice((None, None, 0, 1, 2))}
         values = {"cl_ord_id": order.cl_ord_id, **order.terms, **account, **fields}
         self.steps.append(report(kind, key, order.order_id, number=len(self.steps) + 2, **values))
@@ -114,7 +114,7 @@ class History:
             case "rejected":
                 order.done = "8"
                 self._say(order, "rejected")
-            case "trade":  # The fill is the first report, without a New before it.
+            case "trade":  # The fill is the first report; no New precedes it.
                 self._trade(order)
             case "ioc":
                 self._trade(order, ends=True)
@@ -190,7 +190,7 @@ def is_answer(message: Message) -> bool:
 
 
 def keeps_id(message: Any) -> bool:
-    """Return whether a change, or an answer to it, keeps the ClOrdID of its order."""
+    """Return whether a change, or the answer to one, keeps the ClOrdID of the order."""
     return bool(message.cl_ord_id == message.orig_cl_ord_id)
 
 
@@ -225,7 +225,7 @@ def model(steps: Iterable[Message]) -> list[Row]:
         ends = [each for each in text if each.ord_status in ENDS]
         gone = any(root(each.cl_ord_id) == name and each.ord_status in ENDS for each in refused)
         shown: Any = ends[-1] if ends else None
-        # Amends under one ClOrdID are answered in the order of sending, each by a report or a refusal.
+        # Amends with the same ClOrdID are answered in the order of sending, each by a report or a refusal.
         answered = [each for each in text if each.exec_type == ExecType.REPLACED and keeps_id(each)]
         answered += {each.header.msg_seq_num: each for each in refused if keeps_id(each)}.values()
         kept = [each.cl_ord_id for each in answered]
@@ -280,7 +280,7 @@ def model(steps: Iterable[Message]) -> list[Row]:
 
 
 def rows(orders: Iterable[Any]) -> list[Row]:
-    """Return the same rows, read from `Orders`."""
+    """Return rows in the form of `model`, read from `Orders`."""
     found = [
         {
             "order_id": order.order_id,

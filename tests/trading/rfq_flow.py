@@ -42,7 +42,7 @@ WINDOWS: dict[str, Any] = {
     "high_volatility": RfqWindows(confirmation=3, execution=1),
 }
 DUE = 30 + 15 + 5
-"""When the order of a quote that is accepted at 0 seconds is overdue."""
+"""The time at which the order of a quote that is accepted at 0 seconds is overdue."""
 
 
 def received(message: Message, seconds: float | None = None, number: int = 2) -> MessageReceived:
@@ -62,7 +62,7 @@ def logged_on(*, dollars: bool = True, reset: bool = False) -> LoggedOn:
 
 
 def unknown(*requests: tuple[str, str]) -> OutcomesUnknown:
-    """Return the event for requests, given by MsgType and id, without a known outcome."""
+    """Return the event for requests without a known outcome, given by MsgType and id."""
     found = tuple(OpenRequest(name, kind, 7, NOON, b"", 1) for kind, name in requests)
     return OutcomesUnknown(found, Uncertainty.CONNECTION_ENDED)
 

@@ -157,7 +157,7 @@ class SlowBooks:
         return next((price for price, _ in book.side(kind)), None)
 
     def _misfit(self, book: SlowBook, update: ExpectedUpdate, kind: str) -> bool:
-        """Return whether the book stays usable."""
+        """Record an entry that does not fit the book; return whether the book stays usable."""
         update.kinds.append(kind)
         if kind in self.tolerated:
             return True

@@ -1,6 +1,7 @@
-"""A venue with one order group, as its pages describe it, and a program that trades through lossy sessions.
+"""A venue with one order group, as the venue's pages describe it, and a program that trades through lossy
+sessions.
 
-The venue adds up all fills anew for each query. It shares only the messages with `OrderGroups`.
+The venue sums all fills again for each query. It shares only the message classes with `OrderGroups`.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class SlowVenue:
     fills: list[tuple[datetime, int]] = attrs.field(factory=list)
     """Fills since the last reset."""
     orders: dict[str, int] = attrs.field(factory=dict)
-    """Contracts that are open."""
+    """The number of open contracts."""
     reports: list[ExecutionReport] = attrs.field(factory=list)
     """All messages sent."""
     cum: dict[str, int] = attrs.field(factory=dict)
@@ -129,14 +130,13 @@ class Program:
     venue: SlowVenue = attrs.field(init=False)
     groups: OrderGroups = attrs.field(factory=OrderGroups)
     wire: list[Message] = attrs.field(factory=list)
-    """Sent by the venue and not delivered."""
+    """Messages sent by the venue but not delivered yet."""
     transit: OrderGroupRequest | None = None
-    """Sent by the program and not received."""
+    """Requests sent by the program but not received yet."""
     is_on: bool = True
     hidden: bool = False
-    """Whether another program has triggered the group without any visible report, because no order
-    was open.
-    """
+    """Whether another program has triggered the group without a visible report, because no order was
+    open. """
     count: int = 0
 
     def start(self, limit: int, window: timedelta) -> None:
@@ -178,7 +178,8 @@ class Program:
             self._deliver(self.wire.pop(self._next()))
 
     def reset(self) -> None:
-        """Reset the group while no message is in transit, as a program that does not know its state."""
+        """Reset the group while no message is in transit, as a program does that does not know the group's
+        state."""
         self.settle()
         self.venue.now += timedelta(milliseconds=1)
         self._send(OrderGroupRequest.reset(GROUP))
@@ -207,7 +208,7 @@ class Program:
 
     def _send(self, request: OrderGroupRequest) -> None:
         if not self.lossy:
-            # The session is not idle, so the machine has received the venue's time.
+            # The session is active, so the machine has received the venue's time.
             unrelated = report("new", "1;1", "o-other", "other", at=self.venue.now)
             self.groups.apply(MessageReceived(unrelated))
         self.groups.apply(request)
@@ -270,13 +271,13 @@ class Program:
         return event
 
     def check(self) -> None:
-        """Check that every state the machine reports as certain is true."""
+        """Check that every state that the machine reports as certain is true."""
         if not self.is_settled or self.hidden:
             return
         state, triggered = self.group.state, self.venue.triggered
-        assert not (triggered and state is GroupState.ACTIVE), "it has triggered, and seems active"
+        assert not (triggered and state is GroupState.ACTIVE), "the group has triggered, but seems active"
         if not self.foreign:
-            assert triggered or state is not GroupState.TRIGGERED, "it is active, and seems triggered"
+            assert triggered or state is not GroupState.TRIGGERED, "the group is active, but seems triggered"
 
     def check_exactly(self) -> None:
         """Check that the machine knows the exact state if every message arrives in time and in order."""

@@ -15,14 +15,13 @@ LONG = (b"999999999999999999.9999999999999999999", b"x" * 300)
 
 
 @st.composite
-def spoilt(draw: st.DrawFn, sound: Sequence[Message], values: bytes, most: int) -> bytes:
-    """One of these messages after at most `most` changes, with values drawn from `values`, separated
-    by `|`.
-    """
+def spoilt(draw: st.DrawFn, sound: Sequence[Message], values: bytes, maximum: int) -> bytes:
+    """Draw one of these messages after at most `maximum` changes, with values drawn from `values`, separated
+    by `|`."""
     message = draw(st.sampled_from(sound))
     wire = CODEC.encode(message, header(message))
     kind, *fields = [field.split(b"=", 1) for field in wire.split(b"\x01")[2:-2]]
-    for _ in range(draw(st.integers(0, most))):
+    for _ in range(draw(st.integers(0, maximum))):
         at = draw(st.integers(0, len(fields) - 1))
         match draw(st.sampled_from(["change", "lose", "twice"])):
             case "change":

@@ -1,4 +1,4 @@
-"""Payouts of settlements are counted once, for the account and shard they belong to."""
+"""Payouts of settlements are counted once, for the account and shard to which they belong."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def test_a_payout_belongs_to_the_shard_of_its_market() -> None:
     assert cash.apply(SettlementUpdate(SYMBOL)) == []
 
 
-def test_a_payout_counts_once_however_often_it_is_reported() -> None:
+def test_a_payout_is_counted_once_however_often_it_is_reported() -> None:
     cash = Cash(parties={"me": MINE})
     traded(cash)
     cash.apply(settled({"me": "3.95"}))
     again = Cash()
     again.load(cash.dump())
     assert cash.apply(settled({"me": "3.95"})) == again.apply(settled({"me": "3.95"})) == []
-    # Another page, and another day.
+    # The same payout on another page, and on another day.
     assert [each.account for each in cash.apply(settled({"me": "3.95", "you": "1"}))] == [
         Account(customer="you")
     ]

@@ -1,4 +1,4 @@
-"""Machines compute the same amounts, without raising, in any decimal context of their caller."""
+"""Machines compute the same amounts in any decimal context of their caller, without raising."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def fill(number: int, side: Side, quantity: str, price: str, balance: str, **mor
     )  # fmt: skip
 
 
-# Built in the decimal context of the tests.
+# These are built in the decimal context of the tests.
 REPORTS = (
     fill(1, BUY, "12345.67", "0.4567", "-5639.50"),
     fill(2, BUY, "98765.43", "0.4321", "-42677.77"),
@@ -124,28 +124,30 @@ def orders_and_money() -> Iterator[object]:
     groups.apply(OrderGroupRequest.create(123_456))
     groups.apply(GROUP_ANSWER)
 
-    def tell(*event: object) -> None:
+    def read_results(*event: object) -> None:
         for each in event:
             groups.apply(each)
             for made in (*orders.apply(each), settlements.apply(each)):
                 positions.apply(made)
                 cash.apply(made)
 
-    tell(logged_on())
+    read_results(logged_on())
     for number, side in enumerate((BUY, BUY, SELL, BUY, BUY), 1):
         placed = orders.new(f"c{number}", SYMBOL, side, "98765.43", "0.4567", secondary_cl_ord_id=G)
         yield CODEC.encode(placed, header(placed))
-        tell(placed)
-    tell(*map(MessageReceived, REPORTS))
+        read_results(placed)
+    read_results(*map(MessageReceived, REPORTS))
     order = orders.by_cl_ord_id("c5")
     assert order is not None
     replaced = orders.replace(order, "c6", price="0.4568", leaves_qty="12345.67")
     yield CODEC.encode(replaced, header(replaced))
-    tell(replaced, orders.cancel_all("all"), MessageReceived(CANCELED))
+    read_results(replaced, orders.cancel_all("all"), MessageReceived(CANCELED))
     copies.request({0: ExecKey(0, 1, 1)}, orders.epoch, NOW)
-    tell(*(DropCopyReport(each) for each in REPORTS), ENDED, DropCopyRange(0, ExecKey(0, 1, 9), orders.epoch))
+    read_results(
+        *(DropCopyReport(each) for each in REPORTS), ENDED, DropCopyRange(0, ExecKey(0, 1, 9), orders.epoch)
+    )
     for settled in PAGES:
-        tell(settled)
+        read_results(settled)
         yield list(settlements.values())
     terms = FeeTerms(taker_rate=Decimal("0.0712"))
     for each in orders:
@@ -220,7 +222,7 @@ def requesting() -> Iterator[object]:
         yield from dumps(creator)
 
 
-def the_rest() -> Iterator[object]:
+def decisions() -> Iterator[object]:
     """Decisions based on numbers of the caller, and on times."""
     budget, order = RateBudget("Basic"), place()
     budget.sent(order, NOW)
@@ -232,7 +234,7 @@ def the_rest() -> Iterator[object]:
 
 
 def dumps(machine: Any) -> Iterator[object]:
-    """Yield the dump, also after a restart."""
+    """Yield the dump of a machine, then that of the machine loaded from it."""
     dumped = json.dumps(dump(machine))
     yield dumped
     machine.load(json.loads(dumped))
@@ -241,7 +243,7 @@ def dumps(machine: Any) -> Iterator[object]:
 
 def play() -> list[str]:
     """Return all results of the machines, as text."""
-    given = [each for part in (orders_and_money, books, quoting, requesting, the_rest) for each in part()]
+    given = [each for part in (orders_and_money, books, quoting, requesting, decisions) for each in part()]
     with localcontext(Context(capitals=1)):  # `str` writes exponents as the context specifies.
         return list(map(repr, given))
 

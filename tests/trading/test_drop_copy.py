@@ -1,4 +1,4 @@
-"""Drop copy: the ranges requested, the results, and the handling of refusals."""
+"""Drop copy: the requested ranges, the results, and the handling of refusals."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Harness:
         assert deadline is not None
         return deadline - at(self.second).monotonic
 
-    def what(self) -> list[tuple[str, str, Remedy]]:
+    def uncertain_items(self) -> list[tuple[str, str, Remedy]]:
         return [(each.about, each.what, each.remedies[0]) for each in self.copies.uncertain()]
 
 
@@ -223,14 +223,14 @@ def test_faults_of_the_venue_are_retried_with_backoff_and_then_reported(
     harness.send_request(key(3))
     for _ in range(2):
         harness.apply(refused(reason))
-        [(_, _, remedy)] = harness.what()
+        [(_, _, remedy)] = harness.uncertain_items()
         assert remedy is Remedy.DROP_COPY
         harness.second += harness.pause()
         assert harness.due() is not None
     harness.apply(refused(reason))
-    [(about, what, remedy)] = harness.what()
+    [(about, problem, remedy)] = harness.uncertain_items()
     assert about == "reports from 1;3"
-    assert what.startswith("they are not available from drop copy (")
+    assert problem.startswith("they are not available from drop copy (")
     assert remedy is Remedy.REST
     assert harness.copies.next_deadline() is None
     # A second request may succeed.
@@ -243,7 +243,7 @@ def test_a_range_that_is_too_old_needs_rest_and_does_not_block_others(harness: H
     harness.send_request(key(3))
     harness.apply(refused(REASON.BEGIN_TOO_SMALL))
     assert harness.copies.forgotten == {0: key(3)}
-    [(_, _, remedy)] = harness.what()
+    [(_, _, remedy)] = harness.uncertain_items()
     assert remedy is Remedy.REST
     harness.send_request(key(8))
     assert harness.apply(complete(0)) == [covered(0, key(8), 1)]
@@ -276,7 +276,7 @@ def test_an_account_that_is_not_enabled_sends_no_further_requests(harness: Harne
     harness.apply(refused(REASON.NOT_ENABLED))
     assert harness.copies.next_deadline() is None
     assert {each.state for each in harness.copies.pending} == {CopyState.FAILED}
-    assert [remedy for _, _, remedy in harness.what()] == [Remedy.REST] * 3
+    assert [remedy for _, _, remedy in harness.uncertain_items()] == [Remedy.REST] * 3
 
 
 @pytest.mark.parametrize(
@@ -287,14 +287,16 @@ def test_an_account_that_is_not_enabled_sends_no_further_requests(harness: Harne
         (BusinessRejectReason.NOT_AUTHORIZED, CopyState.FAILED),
     ],
 )
-def test_other_refusals(harness: Harness, reason: BusinessRejectReason, state: CopyState) -> None:
+def test_other_refusals_are_reported(
+    harness: Harness, reason: BusinessRejectReason, state: CopyState
+) -> None:
     harness.request(key(3))
     [request] = harness.copies.handle_timer(at())
     reject = BusinessMessageReject(
         ref_seq_num=2, ref_msg_type="U1", business_reject_reason=reason, text="no" * 1000
     )
     refusal = RejectReceived(reject, 2, request)
-    assert harness.apply(refusal) == []  # No range is requested yet.
+    assert harness.apply(refusal) == []  # No range has been requested yet.
     harness.apply(request, refusal)
     [pending] = harness.copies.pending
     assert pending.state is state
@@ -324,7 +326,7 @@ def test_a_range_lost_with_the_connection_is_requested_again(harness: Harness) -
     assert harness.copies.pending == []
 
 
-def test_a_request_that_send_refused_is_withdrawn(harness: Harness) -> None:
+def test_a_request_refused_by_send_is_withdrawn(harness: Harness) -> None:
     harness.request(key(3))
     [request] = harness.copies.handle_timer(at())
     harness.copies.withdraw(request)
@@ -432,12 +434,12 @@ def test_requested_shards_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     harness = Harness()
     harness.request(*(key(1, shard) for shard in range(4)))
     assert len(harness.copies.pending) == harness.copies.left_out == 2
-    assert harness.what()[-1] == (
+    assert harness.uncertain_items()[-1] == (
         "2 ranges of reports",
         "not requested, because there are too many shards",
         Remedy.REST,
     )
-    for shard in range(10, 15):  # by the user's own requests
+    for shard in range(10, 15):  # through requests of the user
         harness.apply(EventResendRequest(begin_exec_id=f"1;1;{shard}"), complete(0))
         harness.apply(EventResendRequest(begin_exec_id=f"1;1;{shard}"), refused(REASON.BEGIN_TOO_SMALL))
     copies = harness.copies
@@ -458,8 +460,8 @@ def test_an_answer_beyond_the_bound_covers_nothing() -> None:
     harness = Harness(max_reports=3)
     harness.send_request(key(1))
     assert len(harness.apply(*map(copy, range(1, 6)), complete(3))) == 5
-    [(_, what, remedy)] = harness.what()
-    assert "more than 3 reports were received" in what
+    [(_, problem, remedy)] = harness.uncertain_items()
+    assert "more than 3 reports were received" in problem
     assert remedy is Remedy.REST
     harness.send_request(key(1), end=key(3))
     assert harness.apply(*map(copy, range(1, 4)), complete(3))[-1] == covered(0, key(1), 1, key(3))

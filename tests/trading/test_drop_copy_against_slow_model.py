@@ -1,6 +1,5 @@
-"""DropCopy between a session of orders and a venue that refuses, withholds, repeats and reorders, over random
-histories: an uncertain order is settled by all of the reports or not at all.
-"""
+"""DropCopy between an order session and a venue that refuses, withholds, repeats and reorders reports, over
+random histories: an uncertain order is resolved by all of its reports or not at all."""
 
 from __future__ import annotations
 
@@ -47,11 +46,10 @@ class SlowVenue:
         self.honest = False
 
     def answer(self, request: EventResendRequest, live: list[ExecutionReport]) -> list[object]:
-        """Return the reply; on the session of the orders, with live reports anywhere in it.
+        """Return the reply. On the session of the orders it contains live reports at any position.
 
-        An incomplete reply contains no live reports, because they could not be distinguished from the missing
-        one.
-        """
+        An incomplete reply contains no live reports, because these could not be distinguished from the
+        missing report."""
         random, begin = self.random, ExecKey.parse(request.begin_exec_id)
         assert begin is not None
         if not self.honest and random.random() < 0.3:
@@ -67,7 +65,7 @@ class SlowVenue:
             found += live
         else:
             del found[random.randrange(count)]
-            if found and random.random() < 0.5:  # one report twice, in place of another
+            if found and random.random() < 0.5:  # one report twice instead of another
                 found.append(random.choice(found))
         random.shuffle(found)
         return [*found, EventResendComplete(ref_seq_num=2, resend_event_count=count)]
@@ -80,7 +78,7 @@ class SlowVenue:
     st.integers(0, 10_000),
     st.sampled_from(("KalshiDC", "KalshiNR")),
 )
-def test_lost_reports_arrive_by_drop_copy_or_stay_uncertain(
+def test_lost_reports_are_recovered_by_drop_copy_or_stay_uncertain(
     seed: int, length: int, chance: int, session_type: str
 ) -> None:
     random = Random(chance)
@@ -88,7 +86,7 @@ def test_lost_reports_arrive_by_drop_copy_or_stay_uncertain(
     cut = random.randint(2, len(steps))
     orders, copies = Orders(), DropCopy(session_type)
     feed(orders, logged_on(), *steps[:cut], ENDED, logged_on())
-    # Requests sent have happened as in the history; those not sent before the loss have not.
+    # Requests that were sent took effect as in the history; those not sent before the loss did not.
     sent = {step.cl_ord_id for step in steps[:cut] if not is_answer(step)}
     future = {step.cl_ord_id for step in steps[cut:] if not is_answer(step) and step.MSG_TYPE == "D"} - sent
     there = [step for step in steps if isinstance(step, ExecutionReport) and step.order_id[1:] not in future]

@@ -1,4 +1,4 @@
-"""Dumps: a round trip of every kind of annotation, and the errors raised for damaged values and machines."""
+"""Dumps: round trips of every kind of annotation, and the errors for damaged values and machines."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_a_damaged_value_is_refused_with_its_place(name: str, value: object, wha
 
 
 @pytest.mark.parametrize("name", ["flag", "level", "number", "time", "key", "side", "code", "texts"])
-def test_none_is_not_dumped_where_the_annotation_does_not_allow_it(name: str) -> None:
+def test_none_is_not_dumped_unless_the_annotation_allows_it(name: str) -> None:
     state = State()
     setattr(state, name, (None,) if name == "texts" else None)
     with pytest.raises((AttributeError, TypeError)):
@@ -230,7 +230,11 @@ MACHINES: list[tuple[Any, tuple[object, ...], list[dict[str, Any]]]] = [
         [{"dollars": 0}],
     ),
     (Positions, (SETTLEMENT,), [{"refused": "x"}, {"positions": [{}]}]),
-    (Cash, (SETTLEMENT,), [{"refused": "x"}, {"balances": [{}]}, {"balances": []}]),  # a payout in no balance
+    (
+        Cash,
+        (SETTLEMENT,),
+        [{"refused": "x"}, {"balances": [{}]}, {"balances": []}],
+    ),  # a payout that is in no balance
     (
         OrderBooks,
         (MarketDataRequest.subscribe(SYMBOL),),

@@ -12,7 +12,7 @@ numbers = st.integers(0, 10**18 - 1)
 
 
 @given(st.integers(0, 10**9 - 1), numbers, numbers)
-def test_a_key_round_trips(shard: int, clock: int, event: int) -> None:
+def test_a_key_survives_a_round_trip(shard: int, clock: int, event: int) -> None:
     key = ExecKey(shard, clock, event)
     assert ExecKey.parse(str(key)) == key
 

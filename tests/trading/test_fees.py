@@ -1,4 +1,4 @@
-"""Fees as defined on the venue's page about fee rounding."""
+"""Fees follow the venue's page about fee rounding."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def held(*quantities: str) -> list[dict[str, Any]]:
     return found
 
 
-# Rates that give the trade fees of the page's examples.
+# These rates give the trade fees of the page's examples.
 EXAMPLES = {
     "subpenny prices": (
         "0.1635",
@@ -62,7 +62,7 @@ EXAMPLES = {
 
 @pytest.mark.parametrize("name", EXAMPLES)
 @pytest.mark.parametrize("updates", [False, True])
-def test_the_examples_of_the_fee_page(name: str, updates: bool) -> None:
+def test_the_examples_of_the_fee_page_are_computed(name: str, updates: bool) -> None:
     rate, last, parts, net = EXAMPLES[name]
     fills = [{"last": last, **after} for after in held(*[last[0]] * 3)]
     if updates:  # the balance, with or without the rebate
@@ -86,7 +86,7 @@ def test_direct_members_are_rounded_to_a_hundredth_of_a_cent() -> None:
     assert (charge.trade_fee, charge.rounding_fee) == (Decimal("0.0005"), Decimal("0.000097"))
 
 
-def test_makers_have_their_own_rate_and_margin_its_own_stake() -> None:
+def test_makers_have_another_rate_and_margin_another_base() -> None:
     fill = Fill(ExecKey(0, 1, 1), Decimal(200), Decimal(3), Decimal(0), aggressor=False)
     terms = FeeTerms(taker_rate=Decimal("0.0005"), maker_rate=Decimal("0.0002"), variance=False)
     assert terms.trade_fee(fill) == Decimal("0.12")
@@ -138,7 +138,7 @@ def test_on_margin_the_position_does_not_determine_the_revenue_of_a_fill() -> No
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_revenue_of_a_fill_is_the_change_in_value_of_the_position(seed: int) -> None:
-    """A long contract has a dollar less the price still to be paid or not; a short one likewise."""
+    """Long contracts are paid when they are bought, short contracts by a deposit of the rest of a dollar."""
     random = Random(seed)
     net = paid = Decimal(0)
     for _ in range(50):
@@ -151,6 +151,6 @@ def test_the_revenue_of_a_fill_is_the_change_in_value_of_the_position(seed: int)
         change = revenue(side, fill)
         assert change is not None
         paid += change
-        # Bought or sold at a price: shorts post a dollar each, and get it back when they are closed.
+        # A short contract posts a dollar when it is sold and gets it back when it is closed.
         paid += price * quantity if side is BUY else -price * quantity
         assert paid == -max(-net, Decimal(0))

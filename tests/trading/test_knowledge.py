@@ -1,4 +1,4 @@
-"""Knowledge about an order: the table of transitions in the docs against the implementation."""
+"""Knowledge about an order: the table of transitions in the docs agrees with the implementation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "orders.md"
 
 
 def table() -> list[list[str]]:
-    """Return the kinds after each event, by the kind before it."""
+    """Return the kind after each event, by the kind before the event."""
     [*_, text] = PAGE.read_text(encoding="utf-8").split("| `kind` | reports may be missing |")
     rows = text.split("\n\n", 1)[0].splitlines()[2:]
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
@@ -57,7 +57,7 @@ EVENTS: list[list[Callable[[Orders], object]]] = [
         lambda orders: orders.resolve(only(orders), is_open=False),
     ],
 ]
-"""The events of the table's columns, each in all its variants."""
+"""The events of the table's columns, with all their variants."""
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

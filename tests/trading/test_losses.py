@@ -1,4 +1,4 @@
-"""Losses of reports, which an order applies when it is looked at."""
+"""Losses of reports, which an order applies only when it is read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOST = MessagesLost(3, 4)
 
 
 def apply(orders: Orders, *events: object) -> None:
-    """Apply events without looking at any order."""
+    """Apply events without reading any order."""
     for event in events:
         orders.apply(event)
 
@@ -39,7 +39,7 @@ def knowledge(orders: Orders) -> list[Any]:
 
 
 def interrupted(random: Random, steps: list[Any]) -> list[Any]:
-    """Return a history in which some messages are lost, and connections too."""
+    """Return a history in which some messages and some connections are lost."""
     found: list[Any] = []
     for step in steps:
         if not is_answer(step) or random.random() < 0.8:
@@ -70,7 +70,7 @@ def interrupted(random: Random, steps: list[Any]) -> list[Any]:
     st.integers(0, 10_000),
     st.sampled_from(["KalshiNR", "KalshiRT"]),
 )
-def test_the_state_does_not_depend_on_when_orders_are_looked_at(
+def test_the_state_does_not_depend_on_when_orders_are_read(
     seed: int, length: int, shuffle: int, session_type: str
 ) -> None:
     compare_looks(seed, length, shuffle, session_type)
@@ -98,7 +98,7 @@ def compare_looks(seed: int, length: int, shuffle: int, session_type: str) -> No
 
 
 def uncertainties(orders: Orders) -> list[Any]:
-    """Return what is uncertain after a dump and without looking at the orders first."""
+    """Return the uncertain items of a machine loaded from a dump, without reading the orders first."""
     cancels = [
         (each.cl_ord_id, each.state, each.waiting, each.missed, each.newest) for each in orders.mass_cancels
     ]
@@ -106,7 +106,8 @@ def uncertainties(orders: Orders) -> list[Any]:
 
 
 def compare_cohorts(seed: int, length: int, shuffle: int) -> None:
-    """Compare orders that losses and drop copy affect all at once with orders that are visited one by one."""
+    """Compare orders that losses and drop copy affect collectively with orders that are visited one by
+    one."""
     random = Random(shuffle)
     events = interrupted(random, list(History.drawn(seed, length).steps))
     together, apart, rows = Orders(), Orders(), dict[str, Any]()
@@ -155,7 +156,7 @@ COHORT_MUTANTS = {
 
 
 @pytest.mark.parametrize("name", COHORT_MUTANTS)
-def test_visits_one_by_one_find_a_fault_of_the_cohorts(name: str) -> None:
+def test_visiting_orders_one_by_one_reveals_faults_of_cohorts(name: str) -> None:
     def compare() -> None:
         for seed in range(60):
             compare_cohorts(seed, 40, seed)
@@ -164,7 +165,7 @@ def test_visits_one_by_one_find_a_fault_of_the_cohorts(name: str) -> None:
         compare()
 
 
-def test_an_order_looked_at_after_two_losses_has_the_time_of_the_first_and_the_epoch_of_the_last() -> None:
+def test_an_order_read_after_two_losses_has_the_time_of_the_first_and_the_epoch_of_the_last() -> None:
     orders = Orders()
     apply(orders, logged_on(), place(), report("new", "1;1", at=at(1)), cancel("c"), place("b"), ENDED)
     first = orders.epoch
@@ -209,7 +210,7 @@ def test_an_update_after_a_loss_has_the_state_after_the_loss_as_previous() -> No
 
 @pytest.fixture
 def settled(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Return the numbers of the orders that have applied losses, once for each time."""
+    """Return the numbers of the orders that have applied losses, once per application."""
     found: list[int] = []
     lose = Order.lose
 
@@ -277,7 +278,7 @@ def test_losses_are_released_with_the_orders_that_have_not_applied_them() -> Non
 
 
 @pytest.mark.parametrize("looks", [[], ["dumped"], ["dumped", "lost"], ["lost"]])
-def test_a_dump_between_losses_and_looks_contains_the_losses(looks: list[str], settled: list[int]) -> None:
+def test_a_dump_before_orders_are_read_contains_the_losses(looks: list[str], settled: list[int]) -> None:
     orders, other, rows = many(3), Orders(), dict[str, Any]()
     for name in ("before", "dumped", "lost"):
         rows.update(json.loads(json.dumps(dict(orders.dump()))))
@@ -290,7 +291,7 @@ def test_a_dump_between_losses_and_looks_contains_the_losses(looks: list[str], s
     assert knowledge(other) == knowledge(orders)
     found = [dump(each) for each in (other, orders)]
     for each in found:
-        del each["orders"]["losses"]["marks"]  # those of orders that have been looked at remain
+        del each["orders"]["losses"]["marks"]  # losses of orders that have been read remain
     assert found[0] == found[1]
 
 

@@ -81,7 +81,7 @@ def send(orders: Orders, name: str = "m") -> OrderMassCancelRequest:
     return request
 
 
-# Each row is a list of steps on three open orders: 1 and 2 were placed here, 3 by another session.
+# Each row is a list of steps on three open orders: 1 and 2 belong to this session, 3 to another one.
 #
 #   send [id]            a mass cancel is about to be sent; its id is m
 #   answer [id]          its answer, each one with another MsgSeqNum; `again` is the same answer redelivered
@@ -95,36 +95,36 @@ def send(orders: Orders, name: str = "m") -> OrderMassCancelRequest:
 # Each step is followed by the states that its updates report; `unfinished` is followed by the states of the
 # mass cancels that are not over.
 HISTORIES = {
-    "it is over when its orders have ended": (
+    "a mass cancel is over when its orders have ended": (
         "send SENT | answer ACCEPTED | canceled 1 | canceled 2 DONE | certain"
     ),
     "the answer may follow the reports": (
         "send SENT | canceled 2 | canceled 1 | unfinished SENT | answer DONE | again | certain"
     ),
-    "orders sent after it are not affected": (
+    "orders sent after a mass cancel are not affected": (
         "send SENT | place 4 | answer ACCEPTED | canceled 1 | canceled 2 DONE"
     ),
-    "a withdrawn order does not delay its end": (
+    "a withdrawn order does not delay the end of a mass cancel": (
         "canceled 1 | place 4 | send SENT | unsent 4 | answer ACCEPTED | canceled 2 DONE"
     ),
-    "without orders it causes no uncertainty": "canceled 1 | canceled 2 | send SENT | lost DONE | unfinished",
-    "a late answer counts": "send SENT | lost UNKNOWN | answer ACCEPTED | unfinished ACCEPTED",
-    "two with one id are answered in the order of sending": (
+    "without orders there is no uncertainty": "canceled 1 | canceled 2 | send SENT | lost DONE | unfinished",
+    "a late answer is applied": "send SENT | lost UNKNOWN | answer ACCEPTED | unfinished ACCEPTED",
+    "mass cancels with the same id are answered in sequence": (
         "send SENT | lost UNKNOWN | send SENT | answer ACCEPTED | unfinished UNKNOWN ACCEPTED | "
         "answer ACCEPTED"
     ),
-    "one that send refused is withdrawn": "send SENT | withdraw | withdraw | unfinished",
-    # A range that was requested before the loss, or begins too late, proves nothing.
+    "a mass cancel refused by send is withdrawn": "send SENT | withdraw | withdraw | unfinished",
+    # A range that was requested before the loss or that begins too late is no evidence.
     "orders that drop copy shows as open were missed": (
         "send SENT | lost UNKNOWN | copied 1 | range 1 early | range 4 | range 1 MISSED | certain"
     ),
-    "orders that drop copy shows as open were missed by one that was accepted": (
+    "orders that drop copy shows as open were missed by an accepted one": (
         "send SENT | answer ACCEPTED | lost | copied 1 | range 1 early | range 4 | range 1 MISSED | certain"
     ),
     "an order that ends is no longer missed": (
         "send SENT | lost UNKNOWN | open 1 | copied 1 | unfinished UNKNOWN | done 2 DONE"
     ),
-    "the user may report all of its orders as open": "send SENT | lost UNKNOWN | open 1 | open 2 MISSED",
+    "the user may report all its orders as open": "send SENT | lost UNKNOWN | open 1 | open 2 MISSED",
 }
 
 
@@ -170,7 +170,7 @@ def test_a_history_leads_to_these_states(orders: Orders, steps: str) -> None:
         assert mass_cancel_states(updates) == expected
 
 
-def test_a_request_and_an_answer_must_match(orders: Orders) -> None:
+def test_an_answer_is_applied_only_to_a_matching_request(orders: Orders) -> None:
     request = send(orders)
     assert (request.cl_ord_id, request.mass_cancel_request_type) == ("m", "6")
     with pytest.raises(OrderRequestError, match="m has no answer yet"):
@@ -188,7 +188,7 @@ def test_a_refused_mass_cancel_leaves_the_orders_unchanged(orders: Orders, respo
     assert (update.mass_cancel.state, update.mass_cancel.reason) == (State.REFUSED, "7")
     assert [order.state for order in orders] == [OrderState.OPEN] * 3
     assert orders.cancel_all("n").cl_ord_id == "n"
-    # Without a reason.
+    # The refusal has no reason.
     send(orders, "n")
     [update] = feed(orders, answer("n", response))
     assert update.mass_cancel is not None
@@ -273,7 +273,7 @@ def test_a_dump_keeps_mass_cancels(orders: Orders) -> None:
     assert other.mass_cancels == []
 
 
-def test_its_state_does_not_depend_on_order_and_duplicates_of_messages() -> None:
+def test_the_state_does_not_depend_on_the_order_and_duplicates_of_messages() -> None:
     event = {"answer": answer(), "first": canceled(1), "second": canceled(2)}
     for count in range(4):
         for names in permutations(event, count):
@@ -284,7 +284,7 @@ def test_its_state_does_not_depend_on_order_and_duplicates_of_messages() -> None
             for name in (*names, *names[::-1]):
                 feed(orders, event[name])
             feed(orders, ENDED)
-            # Once its orders have ended nothing is left to learn, whether it was answered or not.
+            # Once its orders have ended a mass cancel is over, whether it was answered or not.
             ended = {"first", "second"} <= {*names}
             expected = [] if ended else [State.ACCEPTED if "answer" in names else State.UNKNOWN]
             assert [each.state for each in orders.mass_cancels] == expected

@@ -151,7 +151,7 @@ def test_no_other_request_is_accepted_while_one_is_unanswered(groups: OrderGroup
     assert state(group) is GroupState.TRIGGERED
 
 
-def test_a_request_that_send_refused_is_withdrawn(groups: OrderGroups) -> None:
+def test_a_request_refused_by_send_is_withdrawn(groups: OrderGroups) -> None:
     request = OrderGroupRequest.create(10)
     groups.apply(request)
     groups.withdraw(OrderGroupRequest.create(10))  # another request

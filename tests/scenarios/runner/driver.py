@@ -1,4 +1,4 @@
-"""The driver of a session: the work of an adapter, without the transport and real time."""
+"""The driver of a session does the work of an adapter, without a transport or real time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from tests.helpers import Clock
 
 Call = Callable[[Session, Instant], object]
 MAX_TIMERS = 10_000
-"""How often timers may fire without received bytes before a scenario counts as an endless loop."""
+"""The number of times that timers may fire without received bytes before a scenario counts as an endless
+loop."""
 
 
 class Driver:
@@ -59,7 +60,7 @@ class Driver:
         self.clock.advance(seconds - self.clock.monotonic)
 
     def settle(self) -> None:
-        """Write outgoing bytes and fire due timers until neither is left."""
+        """Write outgoing bytes and fire due timers until there are none."""
         for _ in range(MAX_TIMERS):
             self._flush()
             deadline = self.session.next_deadline()

@@ -23,7 +23,7 @@ NOT_SHOWN = (8, 9, 10, 49, 56)
 
 @attrs.frozen
 class Matcher:
-    """Compares wire values; a time in a pattern is evaluated at the time of the comparison."""
+    """Compares wire values. A time in a pattern is evaluated when it is compared."""
 
     dialect: Dialect
     clock: Clock

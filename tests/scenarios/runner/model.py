@@ -39,7 +39,7 @@ class MessageSpec:
     """A message sent by the peer or by the user."""
 
     fields: Fields
-    """MsgType (35) first; the rest in the order of the file."""
+    """MsgType (35) first, then the other fields in the order of the file."""
     body: str = ""
     """Further fields in wire form, with | for SOH."""
 
@@ -50,7 +50,7 @@ class PeerSends:
 
     parts: tuple[MessageSpec | bytes, ...]
     cut: int | None = None
-    """How many bytes are delivered at a time."""
+    """The number of bytes delivered at a time."""
 
 
 @attrs.frozen
@@ -118,7 +118,7 @@ class Scenario:
     settings: Mapping[str, Any]
     """Settings of SessionConfig."""
     store: Mapping[str, Any]
-    """Arguments of its MemoryStore."""
+    """Arguments of the session's MemoryStore."""
     logged_on: bool
     steps: tuple[Step, ...]
 

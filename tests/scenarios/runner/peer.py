@@ -26,13 +26,13 @@ class Peer:
     sender: str
     target: str
     logon: dict[int, str]
-    """Fields of its Logon unless a step overrides them."""
+    """Fields of the peer's Logon unless a step overrides them."""
     next_number: int = 1
 
     def write(self, output: MessageSpec) -> bytes:
-        """Write one message. Header fields set by the step are first, in its order.
+        """Write one message. Header fields set by the step come first, in the order of the step.
 
-        The MsgSeqNum is the next one, or the one given; the counter only moves back with a ResetSeqNumFlag.
+        Without a given MsgSeqNum the next one is used. The counter only goes back with a ResetSeqNumFlag.
         """
         fields = dict(output.fields)
         msg_type = fields.pop(MSG_TYPE)
@@ -69,7 +69,7 @@ class Peer:
             clock = self.start if value.from_start else self.clock
             return wire_time(clock.utc + timedelta(seconds=value.seconds))
         assert value is not None
-        assert not isinstance(value, Part), "the peer says whole texts"
+        assert not isinstance(value, Part), "the peer sends whole texts"
         return value
 
     def _frame(self, body: bytes, framing: dict[int, Value]) -> bytes:

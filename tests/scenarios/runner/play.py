@@ -1,4 +1,4 @@
-"""Player of one scenario on one transport, step by step, with a report of where it fails."""
+"""Player of one scenario on one transport, step by step, with a report of the step that fails."""
 
 from __future__ import annotations
 

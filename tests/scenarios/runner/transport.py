@@ -1,9 +1,9 @@
 """Two transports for a scenario: in memory, and a TCP connection on the loopback interface.
 
-Both use the scenario's clock, and neither sleeps. In memory nothing has to be waited for; over TCP each step
-ends with a barrier, a mark in the stream itself. The session's side removes the mark once all bytes before it
-are processed, and sends it back after all resulting output. All bytes that arrive before the mark are
-therefore the complete result.
+Both use the scenario's clock, and neither sleeps. In memory there is nothing to wait for; over TCP each
+step ends with a barrier, which is a mark in the stream itself. The session's side removes the mark once it
+has processed all bytes before it, and sends the mark back after all resulting output. So the bytes that
+arrive before the mark are the complete result.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.helpers import Clock
 from tests.scenarios.runner.driver import Call, Driver
 
 DEADLINE = 20.0
-"""Real seconds after which a connection that should have answered has failed."""
+"""Real seconds after which a connection without the expected answer counts as failed."""
 MARK = re.compile(rb"\x00barrier (\d{8})\x00")
 MARK_SIZE = 18
 
@@ -67,7 +67,7 @@ class Transport(Protocol):
 
 
 class InMemory:
-    """No transport: bytes are passed directly."""
+    """Passes bytes directly, without a transport."""
 
     def __init__(self, session: Session, clock: Clock) -> None:
         self._buffer = bytearray()
@@ -117,11 +117,11 @@ class InMemory:
         return Outcome(sent, self._driver.session.events() if self.watches else [], raised, self._closed)
 
     def close(self) -> None:
-        """Do nothing: no resource is open."""
+        """Do nothing; no resource is open."""
 
 
 class Loopback:
-    """A TCP connection; the session runs in a thread that only reads and obeys marks."""
+    """A TCP connection. The session runs in a thread that only reads and handles marks."""
 
     def __init__(self, session: Session, clock: Clock) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
@@ -150,7 +150,7 @@ class Loopback:
             self._socket.sendall(piece)
 
     def end(self) -> None:
-        """End the peer's side of the stream; our side answers with the end of its own."""
+        """End the peer's side of the stream; our side then ends its own."""
         self._socket.shutdown(socket.SHUT_WR)
         self._ended = True
         self._read_until(None)
@@ -161,7 +161,7 @@ class Loopback:
         self._mark(call, None)
 
     def wait_until(self, seconds: float) -> None:
-        """Advance the clock, once all bytes sent before have arrived."""
+        """Advance the clock, once all bytes sent earlier have arrived."""
         self._mark(None, seconds)
 
     def settle(self) -> Outcome:
@@ -178,9 +178,9 @@ class Loopback:
         self._join()
 
     def _mark(self, call: Call | None, seconds: float | None) -> None:
-        """Have an action performed at this point of the stream, and wait until it is done."""
+        """Let the session's side perform an action at this point of the stream, and wait for its end."""
         if self._ended:
-            self._raised = self._side.obey(call, seconds) or self._raised
+            self._raised = self._side.perform(call, seconds) or self._raised
             return
         self._calls.append((call, seconds))
         number = len(self._calls) - 1
@@ -250,7 +250,7 @@ class _Side:
             if before:
                 self._driver.receive(before)
             number = int(found[1])
-            raised = self.obey(*self._calls[number])
+            raised = self.perform(*self._calls[number])
             if self._open:
                 self._socket.sendall(found[0])
             self._results.put((number, raised))
@@ -260,7 +260,7 @@ class _Side:
             self._driver.receive(self._pending[:whole])
             self._pending = self._pending[whole:]
 
-    def obey(self, call: Call | None, seconds: float | None) -> Exception | None:
+    def perform(self, call: Call | None, seconds: float | None) -> Exception | None:
         """Perform the action of a mark; return the exception raised to the user."""
         try:
             if call is not None:

@@ -27,7 +27,7 @@ _SAMPLES: Mapping[tuple[str, bool], str] = MappingProxyType(
         ("fix50sp2", False): "35=F|11=any|41=first|54=1|60=20260821-14:00:00|38=1|55=X|",
     }
 )
-"""By dialect, and whether the client sends it: an application message that an initiator may resend too."""
+"""An application message for each dialect and sender, which an initiator may also resend."""
 ORDER = "NewOrderSingle"
 _ORDERS: Mapping[str, str] = MappingProxyType(
     {

@@ -28,7 +28,7 @@ def _keep_more(begin: Any, store: MemoryStore, **settings: Any) -> None:
     begin(store, **settings)
 
 
-def _look_at_more(begin: Any, resender: Resender, now: Any) -> None:
+def _read_more(begin: Any, resender: Resender, now: Any) -> None:
     begin(resender, now)
     resender._messages_left += 2
 
@@ -45,7 +45,5 @@ MUTANTS = {
     ),
     "one resting order more": caught_by(_settings(max_resting_orders=bounds.MAX_RESTING + 1), "unbounded"),
     "a store that keeps more bytes": caught_by(around(MemoryStore, "__init__", _keep_more), "unbounded"),
-    "a resend that reads more messages": caught_by(
-        around(Resender, "_begin_turn", _look_at_more), "unbounded"
-    ),
+    "a resend that reads more messages": caught_by(around(Resender, "_begin_turn", _read_more), "unbounded"),
 }

@@ -29,11 +29,11 @@ def _ignore_gaps(classify: Any, *arguments: Any, **named: Any) -> Verdict:
     return Verdict.EXPECTED if verdict is Verdict.TOO_HIGH else verdict
 
 
-def _unmarked(message: Any, poss_dup: bool, *rest: Any) -> MessageReceived:
+def _leave_unmarked(message: Any, poss_dup: bool, *rest: Any) -> MessageReceived:
     return MessageReceived(message, False, *rest)
 
 
-def _trust_every_sum(framer: Framer, start: int, end: int) -> int:
+def _accept_every_check_sum(framer: Framer, start: int, end: int) -> int:
     return int(framer._buffer[end + 3 : end + 6])
 
 
@@ -46,7 +46,7 @@ def _lose_silently(emit: Any, core: Core, event: Any) -> None:
         emit(core, event)
 
 
-def _boundless(config: Any, world: World, side: Side, **named: Any) -> Any:
+def _hold_without_bound(config: Any, world: World, side: Side, **named: Any) -> Any:
     return attrs.evolve(config(world, side, **named), max_held=10**6)
 
 
@@ -58,7 +58,7 @@ def _end_at_a_heartbeat(receiver: Receiver, message: Any, now: Any) -> None:
     receiver._core.break_off(CloseReason.PROTOCOL_ERROR, "a Heartbeat came", now)
 
 
-def _count_what_is_refused(refuse: Any, receiver: Receiver, message: Any, *rest: Any) -> None:
+def _count_refused_messages(refuse: Any, receiver: Receiver, message: Any, *rest: Any) -> None:
     refuse(receiver, message, *rest)
     receiver._count(message.header.msg_seq_num)
 
@@ -67,13 +67,13 @@ def _check_the_time(receiver: Receiver, header: Any, now: Any) -> Any:
     return sending_time_problem(header, receiver._core.config, now)
 
 
-def _know_one_name(met: Any, core: Core, name: str) -> None:
+def _accept_one_name(met: Any, core: Core, name: str) -> None:
     met(core, name)
     core.peer_names = frozenset((name,))
 
 
-def _ask_nothing(*_: object) -> None:
-    """Find a gap and send no ResendRequest."""
+def _request_nothing(*_: object) -> None:
+    """Detect a gap without sending a ResendRequest."""
 
 
 MUTANTS = {
@@ -81,19 +81,23 @@ MUTANTS = {
         around(receive, "classify", _deliver_duplicates), "order"
     ),
     "gaps that are not detected": caught_by(around(receive, "classify", _ignore_gaps), "silent loss"),
-    "duplicates that are not marked": caught_by(instead(receive, "MessageReceived", _unmarked), "unmarked"),
+    "duplicates that are not marked": caught_by(
+        instead(receive, "MessageReceived", _leave_unmarked), "unmarked"
+    ),
     "checksums that are not checked": caught_by(
-        instead(Framer, "_check_sum", _trust_every_sum), "altered", "invented"
+        instead(Framer, "_check_sum", _accept_every_check_sum), "altered", "invented"
     ),
     "a loss that is reported too widely": caught_by(around(Core, "emit", _lose_too_much), "false loss"),
     "a loss that is not reported": caught_by(around(Core, "emit", _lose_silently), "silent loss"),
-    "a gap after which all messages are held": caught_by(around(World, "config", _boundless), "unbounded"),
+    "a gap after which all messages are held": caught_by(
+        around(World, "config", _hold_without_bound), "unbounded"
+    ),
     "garbage that raises": caught_by(around(Framer, "_take_garbage", _raise_at_garbage), "ValueError"),
     "a session that ends without a reason": caught_by(
         every(50, Receiver, "_heartbeat", _end_at_a_heartbeat), "unexplained"
     ),
     "a session that counts refused messages": caught_by(
-        around(Receiver, "_refuse", _count_what_is_refused), "silent loss", "unsettled"
+        around(Receiver, "_refuse", _count_refused_messages), "silent loss", "unsettled"
     ),
     "a session that refuses late messages permanently": caught_by(
         instead(Receiver, "_is_for_the_user", lambda *_: False), "refused for good"
@@ -105,7 +109,7 @@ MUTANTS = {
         instead(SendingTimes, "may_have_waited", lambda *_: False), "unexplained"
     ),
     "a session that accepts one name of its peer": caught_by(
-        around(Core, "learn_peer", _know_one_name), "unexplained"
+        around(Core, "learn_peer", _accept_one_name), "unexplained"
     ),
-    "a gap that is not requested": caught_by(instead(Recovery, "_request", _ask_nothing), "unsettled"),
+    "a gap that is not requested": caught_by(instead(Recovery, "_request", _request_nothing), "unsettled"),
 }

@@ -21,18 +21,18 @@ def _keep_open(answered: Any, ledger: Ledger, requests: Any) -> None:
     requests, index = tuple(requests), ledger.open
     names = [index._names[each.key] for each in requests]
     answered(ledger, requests)
-    for request, its_names in zip(requests, names, strict=True):
-        index.add(request, its_names)
+    for request, request_names in zip(requests, names, strict=True):
+        index.add(request, request_names)
 
 
-def _be_sure(note: Any, book: RequestMatcher, message: Any) -> Any:
+def _settle_unknown(note: Any, book: RequestMatcher, message: Any) -> Any:
     unsure = note(book, message)
     if unsure:
         book._core.ledger.answered(unsure)
     return ()
 
 
-def _one_of_each_id(add: Any, requests: OpenRequests, request: Any, names: Any) -> None:
+def _track_one_request_per_id(add: Any, requests: OpenRequests, request: Any, names: Any) -> None:
     for other in list(requests.by_key.values()):
         if other.request_id == request.request_id:
             requests.remove(other)
@@ -44,19 +44,19 @@ def _ignore_unknown(apply: Any, orders: Orders, event: object) -> Any:
 
 
 MUTANTS = {
-    "orders that ignore the requests of a former process": caught_by(
+    "orders that ignore the requests of an earlier process": caught_by(
         around(Orders, "apply", _ignore_unknown), "dropped"
     ),
     "resting orders that are not reported": caught_by(
         instead(RestingOrders, "unverified", _nothing), "unverified"
     ),
     "an answer that leaves the outcome open but settles the request": caught_by(
-        around(RequestMatcher, "note", _be_sure), "unsettled"
+        around(RequestMatcher, "note", _settle_unknown), "unsettled"
     ),
     "a session that tracks one request per id": caught_by(
-        around(OpenRequests, "add", _one_of_each_id), "unsettled", "forgotten"
+        around(OpenRequests, "add", _track_one_request_per_id), "unsettled", "forgotten"
     ),
-    "a fill of one order that answers another of its id": caught_by(
+    "a fill of one order that answers another order with the same id": caught_by(
         instead(Remembered, "add", _nothing), "unsettled", "forgotten"
     ),
     "unknown outcomes that are not reported": caught_by(

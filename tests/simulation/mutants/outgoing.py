@@ -18,28 +18,28 @@ from tests.simulation.schedule import Side
 from tests.simulation.world import World
 
 
-def _leave_out(*_: object) -> None:
-    """Skip a message of a resend, though its number is used."""
+def _omit_message(*_: object) -> None:
+    """Skip a message of a resend although its number is used."""
 
 
-def _at_another_time(send_again: Any, resender: Resender, message: Any, stored: Any, now: Any) -> None:
+def _change_orig_sending_time(
+    send_again: Any, resender: Resender, message: Any, stored: Any, now: Any
+) -> None:
     earlier = attrs.evolve(stored, sent_at=stored.sent_at - timedelta(seconds=1))
     send_again(resender, message, earlier, now)
 
 
-def _take_no_number(outbound: Outbound, seq_num: int, frame: bytes, now: Any, **_: object) -> None:
+def _reuse_number(outbound: Outbound, seq_num: int, frame: bytes, now: Any, **_: object) -> None:
     outbound.write(frame, now)
 
 
-def _take_two_numbers(
-    commit: Any, outbound: Outbound, seq_num: int, frame: bytes, now: Any, **rest: Any
-) -> None:
+def _skip_number(commit: Any, outbound: Outbound, seq_num: int, frame: bytes, now: Any, **rest: Any) -> None:
     commit(outbound, seq_num, frame, now, **rest)
     if seq_num % 20 == 0:
         outbound._ledger.store.record_sent(seq_num + 1, None)
 
 
-def _keep_a_heartbeat(receiver: Receiver, now: Any) -> None:
+def _delay_heartbeat(receiver: Receiver, now: Any) -> None:
     outbound = receiver._core.outbound
     outbound.post(outbound.admin(HEARTBEAT), now, keep=True)
 
@@ -55,12 +55,12 @@ def _fill_the_wrong_way(fill: Any, resender: Resender, job: Any, new_seq_no: int
         job.position = new_seq_no
 
 
-def _wake_late(next_deadline: Any, timers: Timers, state: Any) -> float | None:
+def _report_deadline_late(next_deadline: Any, timers: Timers, state: Any) -> float | None:
     due: float | None = next_deadline(timers, state)
     return None if due is None else due + 0.3 * timers.heart_bt_int
 
 
-def _decline(config: Any, world: World, side: Side, **named: Any) -> Any:
+def _decline_reports(config: Any, world: World, side: Side, **named: Any) -> Any:
     settings = config(world, side, **named)
     if side is Side.CLIENT:
         return settings
@@ -68,22 +68,24 @@ def _decline(config: Any, world: World, side: Side, **named: Any) -> Any:
 
 
 MUTANTS = {
-    "a resend that leaves out a message": caught_by(
-        every(3, Resender, "_resend_message", _leave_out), "unsettled", "silent loss"
+    "a resend that omits a message": caught_by(
+        every(3, Resender, "_resend_message", _omit_message), "unsettled", "silent loss"
     ),
     "a resend with another OrigSendingTime": caught_by(
-        around(Resender, "_resend_message", _at_another_time), "changed"
+        around(Resender, "_resend_message", _change_orig_sending_time), "changed"
     ),
     "a resend of session messages": caught_by(
-        instead(Receiver, "send_heartbeat", _keep_a_heartbeat), "admin resent"
+        instead(Receiver, "send_heartbeat", _delay_heartbeat), "admin resent"
     ),
-    "a resend that declines reports": caught_by(around(World, "config", _decline), "filled away"),
-    "a gap fill that fills nothing": caught_by(around(Resender, "_fill", _fill_the_wrong_way), "gap fill"),
+    "a resend that declines reports": caught_by(around(World, "config", _decline_reports), "filled away"),
+    "a gap fill with a wrong NewSeqNo": caught_by(around(Resender, "_fill", _fill_the_wrong_way), "gap fill"),
     "a number that is used twice": caught_by(
-        every(50, Outbound, "commit", _take_no_number), "number reused", "altered"
+        every(50, Outbound, "commit", _reuse_number), "number reused", "altered"
     ),
-    "a number that is left out": caught_by(around(Outbound, "commit", _take_two_numbers), "number skipped"),
-    "a heartbeat that is late": caught_by(around(Timers, "next_deadline", _wake_late), "late heartbeat"),
+    "a number that is skipped": caught_by(around(Outbound, "commit", _skip_number), "number skipped"),
+    "a heartbeat that is late": caught_by(
+        around(Timers, "next_deadline", _report_deadline_late), "late heartbeat"
+    ),
     "a session that does not close": caught_by(
         instead(Session, "wants_close", property(lambda _: False)), "unsettled"
     ),

@@ -1,4 +1,4 @@
-"""How a mutant is made: one attribute is replaced for as long as a context lasts."""
+"""Creation of mutants: an attribute is replaced while a context is active."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Mutant:
 
     patch: Patch
     rules: frozenset[str]
-    """The invariants that may catch it."""
+    """The invariants that may detect the fault."""
 
 
 def caught_by(patch: Patch, *rules: str) -> Mutant:
@@ -49,7 +49,7 @@ def every(count: int, owner: Any, name: str, replacement: Callable[..., Any]) ->
 
 
 def around(owner: Any, name: str, change: Callable[..., Any]) -> Patch:
-    """Call `change(original, ...)` in place of the original."""
+    """Call `change(original, ...)` instead of the original."""
     original = getattr(owner, name)
 
     def call(*arguments: Any, **named: Any) -> Any:

@@ -12,15 +12,15 @@ from kalshi_fix_sansio.events import MessagesLost, OutcomesUnknown
 from tests.simulation.mutants.patching import around, caught_by
 
 
-def _pass_over_losses(shown: Any, event: Any) -> Any:
+def _skip_losses(shown: Any, event: Any) -> Any:
     return None if isinstance(event, MessagesLost) else shown(event)
 
 
-def _pass_over_doubts(shown: Any, event: Any) -> Any:
+def _skip_unknown_outcomes(shown: Any, event: Any) -> Any:
     return None if isinstance(event, OutcomesUnknown) else shown(event)
 
 
-def _name_less(shown: Any, event: Any) -> Any:
+def _report_fewer_losses(shown: Any, event: Any) -> Any:
     found = shown(event)
     if isinstance(found, MessagesLostError):
         return MessagesLostError(attrs.evolve(event, end=event.end - 1))
@@ -29,12 +29,12 @@ def _name_less(shown: Any, event: Any) -> Any:
 
 MUTANTS = {
     "messages() that skips lost messages": caught_by(
-        around(iteration, "message_or_error", _pass_over_losses), "kept from readers"
+        around(iteration, "message_or_error", _skip_losses), "kept from readers"
     ),
     "messages() that skips unknown outcomes": caught_by(
-        around(iteration, "message_or_error", _pass_over_doubts), "kept from readers"
+        around(iteration, "message_or_error", _skip_unknown_outcomes), "kept from readers"
     ),
     "messages() that reports fewer messages than are lost": caught_by(
-        around(iteration, "message_or_error", _name_less), "kept from readers"
+        around(iteration, "message_or_error", _report_fewer_losses), "kept from readers"
     ),
 }

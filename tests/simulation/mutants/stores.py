@@ -16,14 +16,14 @@ from tests.simulation.mutants.patching import around, caught_by, every, instead
 
 
 def _nothing(*_: object, **__: object) -> None:
-    """Do nothing, successfully."""
+    """Do nothing and report no error."""
 
 
 def _nothing_to_commit(*_: object, **__: object) -> int:
     return 0
 
 
-def _only_say_so(store: DiskStore) -> None:
+def _pretend_to_commit(store: DiskStore) -> None:
     store._writing = []
     store.durable = store._writing_ticket
 
@@ -38,12 +38,12 @@ def _wait_forever(release: Any, outbound: Outbound, ticket: int, durable: int) -
     return data
 
 
-def _lose_more(disk: Disk, random: object) -> None:
+def _lose_synced_changes(disk: Disk, random: object) -> None:
     del disk.log[len(disk.log) // 2 :]
     disk.marks = [mark for mark in disk.marks if mark <= len(disk.log)]
 
 
-def _renew_beside_the_commit(store: SharedStore) -> None:
+def _renew_during_hanging_commit(store: SharedStore) -> None:
     if not store._hangs or store._disk.failure == "hang":
         store._disk.renew()
         store.lease.renewed(store._clock())
@@ -59,17 +59,17 @@ def _confirm_at_once(hand_out: Any, session: Session) -> Any:
     return events
 
 
-def _expect_the_past(begin: Any, ledger: Ledger, store: Any) -> None:
+def _begin_too_low(begin: Any, ledger: Ledger, store: Any) -> None:
     begin(ledger, store)
     ledger.expected = max(1, ledger.expected - 3)
 
 
 MUTANTS = {
     "a store that drops a commit": caught_by(
-        every(7, DiskStore, "_write", _only_say_so), "left early", "number reused"
+        every(7, DiskStore, "_write", _pretend_to_commit), "left early", "number reused"
     ),
     "a disk that syncs less than it reports": caught_by(
-        instead(Disk, "lose_power", _lose_more), "left early", "number reused", "forgotten"
+        instead(Disk, "lose_power", _lose_synced_changes), "left early", "number reused", "forgotten"
     ),
     "a store that drops an order": caught_by(every(3, DiskStore, "record_request", _nothing), "forgotten"),
     "a session that commits too late": caught_by(
@@ -85,7 +85,7 @@ MUTANTS = {
         instead(SharedStore, "_check_fence", _nothing), "overwritten", "number reused", "left early"
     ),
     "a renewal that outlives a commit that hangs": caught_by(
-        instead(SharedStore, "_renew", _renew_beside_the_commit), "late takeover"
+        instead(SharedStore, "_renew", _renew_during_hanging_commit), "late takeover"
     ),
     "a primary that continues after its lease": caught_by(
         instead(SharedStore, "_lose", _nothing), "two primaries"
@@ -95,7 +95,7 @@ MUTANTS = {
     ),
     "a session that never confirms": caught_by(instead(Ledger, "advance", _nothing), "behind"),
     "a session that begins before the confirmed number": caught_by(
-        around(Ledger, "__init__", _expect_the_past), "repeated"
+        around(Ledger, "__init__", _begin_too_low), "repeated"
     ),
     "a restart that is not reported after a crash": caught_by(
         instead(ledger_module, "_has_sent_unanswered", lambda _: False), "unannounced"

@@ -63,7 +63,7 @@ def compare(trader: Trader) -> None:
     kept = machines.resting()
     ledger = {order_id: _row(order) for order_id, order in open_orders(trader).items()}
     if kept != ledger:
-        # Orders that were sent and have not reached the venue are known by their ClOrdID only.
+        # Orders that were sent but have not reached the venue are known only by their ClOrdID.
         unsent = {order.cl_ord_id for order in machines.orders.live() if order.state is OrderState.SENT}
         kept = {name: row for name, row in kept.items() if row[0] not in unsent}
         same("orders", kept, ledger)
@@ -118,7 +118,7 @@ def _compare_money(trader: Trader) -> None:
 
 
 def compare_groups(trader: Trader) -> None:
-    """Compare which order groups there are, whether they accept orders, and how much may still fill.
+    """Compare the order groups that exist, whether they accept orders, and how much may still fill.
 
     Raises:
         Difference: a group differs from the ledger.
@@ -133,13 +133,13 @@ def compare_groups(trader: Trader) -> None:
         for each in groups.values()
     }
     same("order groups", kept, ledger)
-    # The exchange drops fills from the window at its next command.
+    # The exchange removes fills from the window only at its next command.
     counted = trader.market.exchange._state.groups
     counted.advance(now)
     for group in there:
         known = groups[group.id]
-        # A reset may have preceded or followed a fill of the same time, and a lost reset any fill up to its
-        # time.
+        # A reset may precede or follow a fill at the same time, and a lost reset may precede or follow any
+        # earlier fill.
         at_once = any(each.time == known.reset_at for each in counted._fills if each.window is group.window)
         if at_once or shifted(known._may_be_reset_by, WINDOW) > now:
             continue
@@ -155,10 +155,10 @@ def order_groups(trader: Trader) -> Iterator[Any]:
 
 
 def compare_uncertain(trader: Trader) -> None:
-    """Compare while something is uncertain: an order that differs must be among the uncertain items.
+    """Compare while items are uncertain: an order that differs must be among them.
 
     Raises:
-        Difference: an order that differs is not.
+        Difference: an order that differs is not uncertain.
     """
     machines = trader.machines
     ledger = {order_id: _row(order) for order_id, order in open_orders(trader).items()}
@@ -172,7 +172,7 @@ def compare_uncertain(trader: Trader) -> None:
         if kept.get(order_id) == ledger.get(order_id) or order_id in uncertain:
             continue
         row = ledger.get(order_id) or kept[order_id]
-        # An order whose OrderID is unknown may be one that was sent without an answer.
+        # An order with an unknown OrderID may have been sent without an answer.
         if (order_id in kept and order_id in ledger) or row[0] not in names:
             raise Difference(
                 "an order without uncertainty", order_id, f"kept {kept.get(order_id)}", f"ledger {row}"

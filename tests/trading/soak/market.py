@@ -1,4 +1,5 @@
-"""The simulated venue of the soak: two permanent markets, and one that ends and is followed by another."""
+"""The simulated venue of the soak: two permanent markets, and a series of markets that end one after the
+other."""
 
 from __future__ import annotations
 
@@ -43,9 +44,9 @@ class Market:
     random: Random
     harness: VenueHarness = attrs.field(init=False)
     open: dict[str, int] = attrs.field(factory=lambda: dict(LASTING))
-    """The shard of each open market; the last one ends next."""
+    """The shard of each open market. The last market is the one that ends next."""
     settled: dict[str, Decimal] = attrs.field(factory=dict)
-    """The payout per contract of the markets that ended last."""
+    """The payout per contract of the markets that have ended most recently."""
     count: int = 0
 
     def __attrs_post_init__(self) -> None:

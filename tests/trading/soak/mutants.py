@@ -1,4 +1,4 @@
-"""Machines with one fault each: the soak must detect every one of them."""
+"""Machines with one fault each. The soak must detect every fault."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def _drop_early_settlement(apply: Any, machine: Positions, update: Any) -> Any:
     return [] if early else apply(machine, update)
 
 
-def _settle_at_nothing(settle: Any, machine: Positions, settlement: Settlement) -> Any:
+def _settle_at_zero(settle: Any, machine: Positions, settlement: Settlement) -> Any:
     return settle(machine, attrs.evolve(settlement, price=ZERO))
 
 
-def _exceed_nothing(extend: Any, group: OrderGroup, index: int) -> None:
+def _ignore_limit(extend: Any, group: OrderGroup, index: int) -> None:
     extend(group, index)
     group._exceeded_at = group._may_exceed_at = BEGINNING
 
@@ -74,12 +74,12 @@ MUTANTS = {
         "a request is settled without its answer",
         "requests without an answer",
     ),
-    "orders that ignore the requests of a former process": caught_by(
+    "orders that ignore the requests of an earlier process": caught_by(
         around(Orders, "apply", _drop(OutcomesUnknown)),
         "an unanswered request is dropped",
         "an order without uncertainty",
     ),
-    "order groups that ignore what a former process has sent": caught_by(
+    "order groups that ignore the requests of an earlier process": caught_by(
         around(OrderGroups, "apply", _drop(OutcomesUnknown)),
         "an unanswered request is dropped",
         "an answered order group request is in flight",
@@ -88,7 +88,7 @@ MUTANTS = {
         instead(Orders, "_lose_reports", _nothing), "an order without uncertainty", "orders"
     ),
     "order groups that no fill triggers": caught_by(
-        around(OrderGroup, "_extend", _exceed_nothing), "order groups"
+        around(OrderGroup, "_extend", _ignore_limit), "order groups"
     ),
     "order groups that no lower limit triggers": caught_by(
         instead(OrderGroup, "_check_update", _nothing), "order groups"
@@ -96,7 +96,7 @@ MUTANTS = {
     "order groups that count two fills of three": caught_by(
         every(3, OrderGroup, "count_fill", _nothing), "room of an order group", "order groups"
     ),
-    "order groups that take no answers": caught_by(
+    "order groups that ignore answers": caught_by(
         around(OrderGroups, "apply", _drop(OrderGroupResponse)),
         "an answered order group request is in flight",
     ),
@@ -107,25 +107,25 @@ MUTANTS = {
         instead(Cash, "_move_payouts", lambda *_: iter(())), "money of a shard"
     ),
     "positions that settle at another price": caught_by(
-        around(Positions, "_settle", _settle_at_nothing), "settlement of a position"
+        around(Positions, "_settle", _settle_at_zero), "settlement of a position"
     ),
     "payouts in the caller's decimal context": caught_by(
         instead(settlements, "total", sum), RAISED, "money", "money of a shard"
     ),
     "money in the caller's decimal context": caught_by(instead(cash, "add", operator.add), RAISED, "money"),
-    "orders that are all of the primary account": caught_by(
+    "orders that all belong to the primary account": caught_by(
         instead(orders, "read_account", lambda _: PRIMARY), "orders", "an order at its report"
     ),
-    "mass cancels that nothing answers": caught_by(
+    "mass cancels that ignore answers": caught_by(
         instead(MassCancels, "answer", lambda *_: True), "an answered mass cancel is open"
     ),
 }
 SEEDS = {
-    "orders that ignore the requests of a former process": 2,
+    "orders that ignore the requests of an earlier process": 2,
     "orders that do not become uncertain": 4,
     "a change back to an earlier ClOrdID that older reports answer": 7,
-    "order groups that ignore what a former process has sent": 3,
+    "order groups that ignore the requests of an earlier process": 3,
     "order groups that no lower limit triggers": 6,
     "order groups that count two fills of three": 5,
 }
-"""The run that detects a fault soonest, where it is not the first."""
+"""The seed whose run detects a fault soonest, if it is not the first seed."""

@@ -1,4 +1,4 @@
-"""The main loop of the soak: turns of two traders, and the events between them."""
+"""The main loop of the soak: the turns of two traders, and the events between turns."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Tally(Counts):
     """The result of a soak."""
 
     differences: Counter[str] = attrs.field(factory=Counter)
-    """Differences by kind. A difference ends a run, and another run begins with the next seed."""
+    """Differences by kind. A difference ends a run, and the next seed begins another run."""
     first: dict[str, str] = attrs.field(factory=dict)
-    """Where each kind was first found."""
+    """The place at which each kind was first found."""
     sizes: list[int] = attrs.field(factory=list)
     """Size of the traders' state in bytes, measured twenty times."""
 
@@ -43,10 +43,10 @@ class Run:
         self.turns = 0
 
     def play(self, events: int, report: Callable[[Tally], None]) -> None:
-        """Play until this many events were applied, over both traders and all runs."""
+        """Play until both traders together have applied this many events in all runs."""
         for trader in self.traders:
             trader.log_on()
-            for symbol in self.market.open:  # One report per shard defines where drop copy begins.
+            for symbol in self.market.open:  # One report per shard defines the beginning of drop copy.
                 trader.send(trader.order(symbol))
                 self.wait(0.2)
         while self.tally.events < events:
@@ -65,7 +65,7 @@ class Run:
             if random.random() < 0.2:
                 self.log_on(trader)
         elif random.random() < self.faults and self.is_settled(trader):
-            self.strike(trader)
+            self.lose_reports(trader)
         else:
             trader.act()
             if random.random() < 0.2:  # together with other messages before the answer
@@ -73,7 +73,7 @@ class Run:
                 trader.act()
         self.wait(0.2)
         for each in self.traders:
-            each.go_on()
+            each.continue_copy()
             each.check_turn()
 
     def log_on(self, trader: Trader) -> None:
@@ -81,7 +81,7 @@ class Run:
         if trader.client is not None:
             trader.begin_copy()
 
-    def strike(self, trader: Trader) -> None:
+    def lose_reports(self, trader: Trader) -> None:
         """Lose reports: withhold them, or lose the connection or the process."""
         match self.random.choices(("withhold", "lose", "die"), (4, 4, 2))[0]:
             case "withhold":
@@ -90,15 +90,14 @@ class Run:
                 trader.die()
             case _:
                 if self.random.random() < 0.7:
-                    trader.act()  # The answer is lost if the request reaches the venue.
+                    trader.act()  # If the request reaches the venue, its answer is lost.
                     if self.random.random() < 0.5:
                         trader.reach_venue()
                 trader.lose()
 
     def settle(self, trader: Trader) -> None:
-        """End a market, at times one in which a trader has traded without knowing it yet: the report is lost,
-        or waits behind the settlement.
-        """
+        """End a market, sometimes one in which a trader has traded without knowing it yet, because the report
+        is lost or arrives after the settlement."""
         market = self.market
         if self.random.random() < 0.5 and self.is_settled(trader):
             other = next(each for each in self.traders if each is not trader)
@@ -144,7 +143,7 @@ class Run:
                     self.log_on(each)
             self.wait(1)
             for each in self.traders:
-                each.go_on()
+                each.continue_copy()
                 each.check_turn()
                 if each.is_quiet():  # A group whose reset was lost stays uncertain until REST is queried.
                     each.machines.learn_groups(list(order_groups(each)))
@@ -168,10 +167,10 @@ def play(
     """Play until both traders together have applied `events` events, or `most_differences` were found.
 
     Args:
-        events: how many to apply.
-        seed: the first run's; another run begins where one has ended by a difference.
+        events: the number of events to apply.
+        seed: the seed of the first run; a difference ends a run and begins another one.
         faults: the share of turns in which reports are lost.
-        most_differences: how many differences end the soak.
+        most_differences: the number of differences that ends the soak.
         report: called after every turn.
     """
     tally = Tally()

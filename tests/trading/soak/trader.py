@@ -47,7 +47,7 @@ from tests.venue.testing.machines import Machines
 from tests.venue.venue_harness import CODEC, Client
 
 MAX_ORDERS = 500
-"""Orders that a trader keeps: a small fraction of all it sends."""
+"""The number of orders that a trader keeps, a small fraction of all orders that it sends."""
 MAX_GROUPS = 3
 REFUSALS = (EventResendRejectReason.TOO_MANY_REQUESTS, EventResendRejectReason.SERVER_ERROR)
 
@@ -58,9 +58,9 @@ class Counts:
 
     events: int = 0
     compared: int = 0
-    """Events after which everything was compared with the ledger."""
+    """The number of events after which all state was compared with the ledger."""
     reports_compared: int = 0
-    """Reports whose order and position were compared with the values repeated in the report."""
+    """The number of reports whose order and position were compared with the values in the report."""
     uncertain: int = 0
     """Number of turns after which all certain values were compared."""
     losses: int = 0
@@ -74,10 +74,10 @@ class Counts:
     """Number of uncertain items that drop copy did not resolve."""
     settlements: int = 0
     settled_first: int = 0
-    """Settlements received before the fills of the market."""
+    """The number of settlements received before fills of the market."""
     triggered: int = 0
     kept_ids: int = 0
-    """Amends that keep the ClOrdID of their order."""
+    """The number of amends that keep the ClOrdID of their order."""
 
 
 class Trader:
@@ -89,22 +89,21 @@ class Trader:
         self.machines = self.fresh()
         self.client: Client | None = None
         self.copier: Client | None = None
-        """The drop copy session, if it is a separate one."""
+        """The drop copy session, if there is a separate one."""
         self.post: Client | None = None
         """The session of settlements."""
         self.stores = {"KalshiNR": MemoryStore(), "KalshiPT": MemoryStore()}
         self.queue: deque[tuple[Client, Any]] = deque()
         """Events received but not applied yet."""
         self.blind = False
-        """Whether a report was withheld and the session has not noticed yet."""
+        """Whether a report was withheld that the session has not missed yet."""
         self.recovers = False
-        """Whether drop copy must settle the uncertainty left by a loss."""
+        """Whether drop copy must resolve the uncertainty after a loss."""
         self.stale = False
         """Whether the process continued from a journal older than its last event."""
         self.unnamed = False
-        """Whether the process crashed and its store has not listed yet the requests sent since the
-        journal.
-        """
+        """Whether the process crashed and its store has not yet listed the requests sent after the last
+        journal entry. """
         self.unanswered = 0
         """Requests that have not reached the venue."""
         self.asked: set[tuple[str, str]] = set()
@@ -139,7 +138,7 @@ class Trader:
     def send(self, request: Any) -> None:
         if self.client is None:
             return
-        if self.unanswered == 0:  # All other requests are answered.
+        if self.unanswered == 0:  # The venue answers all other requests.
             self.asked.clear()
         self.unanswered += 1
         if request.MSG_TYPE in ("F", "G"):
@@ -167,7 +166,7 @@ class Trader:
                         self.send(self.replace(chosen, chosen.cl_ord_id))
                 case "cancel" if chosen:
                     self.send(orders.cancel(chosen, self.id()))
-                case "late" if chosen:  # two requests about one order, the second of which arrives too late
+                case "late" if chosen:  # two requests about the same order; the second one arrives too late
                     self.send(orders.cancel(chosen, self.id()))
                     self.send(orders.replace(chosen, self.id(), leaves_qty=5))
                 case "all":
@@ -204,7 +203,7 @@ class Trader:
         group = random.choice(own) if own and random.random() < 0.6 else None
         # The group of an order that is not resting triggers without a cancel.
         rests = random.random() < (0.8 if group is None else 0.5)
-        if price is None:  # a small distance apart, so some rest
+        if price is None:  # a small distance apart, so some orders rest
             price = self.price(40, 52) if side is Side.BUY else self.price(48, 60)
         with localcontext(self.machines.context):
             return self.machines.orders.new(
@@ -286,7 +285,7 @@ class Trader:
             self.unanswered = 0
             self.harness.run()
             self.follow()
-        if self.client is None:  # its session has already ended
+        if self.client is None:  # the session of the trader has already ended
             self.stale = False
             return
         for _ in range(self.random.randint(1, 3)):
@@ -308,7 +307,8 @@ class Trader:
         self.lost()
 
     def delete_groups(self) -> None:
-        """Delete all order groups by REST: only the lost process knows which orders have joined them."""
+        """Delete all order groups by REST, because only the lost process knew which orders had joined
+        them."""
         for group in list(order_groups(self)):
             action = ChangeGroup(action=GroupAction.DELETE, group_id=group.id, account=group.account)
             self.harness.execute(action)
@@ -331,7 +331,7 @@ class Trader:
         self.unanswered = 0
 
     def begin_copy(self) -> None:
-        """Request the uncertain ranges from drop copy: on its own session, or on that of the orders."""
+        """Request the uncertain ranges from drop copy, on its own session or on that of the orders."""
         machines, orders = self.machines, self.machines.orders
         dump = machines.copies.dump()
         kind = self.random.choice(("KalshiDC", "KalshiNR"))
@@ -351,10 +351,11 @@ class Trader:
             venue = self.harness.venue.drop_copy("prediction")
             venue.refuse_next(self.random.choice(REFUSALS), self.name, count=self.random.randint(1, 3))
 
-    def go_on(self) -> None:
-        """Send the drop copy request that is due, or end the recovery once drop copy has answered all."""
+    def continue_copy(self) -> None:
+        """Send the drop copy request that is due, or end the recovery once drop copy has answered all
+        requests."""
         if self.is_quiet() and not self.unanswered and self.machines.orders.uncertain():
-            self.recovers = True  # a refusal has denied an order
+            self.recovers = True  # a refusal has shown that an order does not exist
             self.begin_copy()
         copies, now = self.machines.copies, self.harness.now
         session = self.copier or self.client
@@ -439,7 +440,9 @@ class Trader:
         self.counts.triggered += after > before
         if isinstance(event, OutcomesUnknown):
             self.check_adopted(event)
-        if not (self.blind or self.recovers or self.machines.copies.pending):  # else a report may be missing
+        if not (
+            self.blind or self.recovers or self.machines.copies.pending
+        ):  # otherwise a report may be missing
             if order is not None:
                 self.check_answer(message, order, pending)
             if isinstance(message, ExecutionReport):
@@ -449,7 +452,7 @@ class Trader:
             compare(self)
 
     def take_updates(self, updates: list[Any]) -> None:
-        # A copy may be about an order that was evicted to make room; that order was done.
+        # A copy may concern an order that was evicted to make room; only orders that are done are evicted.
         found = [
             each
             for each in self.machines.discrepancies
@@ -475,7 +478,7 @@ class Trader:
             compare_uncertain(self)
 
     def pending_of(self, message: Any) -> tuple[Order | None, list[PendingRequest]]:
-        """Return the order with a request that a message may answer, and the requests of that ClOrdID."""
+        """Return the order with a request that a message may answer, and the requests with that ClOrdID."""
         refused = isinstance(message, OrderCancelReject)
         if not refused and getattr(message, "exec_type", None) is not ExecType.REPLACED:
             return None, []
@@ -485,7 +488,7 @@ class Trader:
         return order, [each for each in order.pending if each.cl_ord_id == message.cl_ord_id]
 
     def check_answer(self, message: Any, order: Order, pending: list[PendingRequest]) -> None:
-        """Check that an answer settles one request: the first sent of those that it may answer."""
+        """Check that an answer settles the oldest of the requests that it may answer, and no other."""
         answered = next((each for each in pending if each.orig_cl_ord_id == message.orig_cl_ord_id), None)
         if answered is None and (message.cl_ord_id, message.orig_cl_ord_id) in self.asked:
             raise Difference("a request is settled without its answer", message, order, order.pending)
@@ -494,7 +497,7 @@ class Trader:
         same("requests without an answer", left, expected, message)
 
     def check_report(self, report: Any) -> None:
-        """Compare order and position with the values that the report repeats of them."""
+        """Compare order and position with their values in the report."""
         order = self.machines.orders.by_order_id(report.order_id)
         if order is None or order.state is OrderState.UNVERIFIED or order.unreported_qty:
             return
@@ -507,7 +510,7 @@ class Trader:
                 same("a position at its report", held.counted, report.long_qty - report.short_qty)
 
     def check_adopted(self, event: OutcomesUnknown) -> None:
-        """Check that every request listed by the session is known to be uncertain, or to be over."""
+        """Check that every request listed by the session is known to be uncertain or to have ended."""
         machines, orders = self.machines, self.machines.orders
         about = {word for item in machines.uncertain for word in item.about.split()}
         for request in event.requests:
@@ -518,7 +521,7 @@ class Trader:
                     order = orders.by_cl_ord_id(sent.orig_cl_ord_id)
                     known |= order is not None and order.is_done
                 case "q":
-                    # Without own orders a mass cancel leaves nothing uncertain.
+                    # Without own orders a mass cancel causes no uncertainty.
                     own = any(order.placed for order in orders.live())
                     known |= event.why is not Uncertainty.RESTARTED or not own
                 case "UOG":
