@@ -31,7 +31,7 @@ of the symbol.
 MIXED: Final = "mixed"
 SESSION: Final = "session"
 """The lane of a session that has only one lane."""
-MAX_FRAMES: Final = 256
+MAX_FRAMES: Final = 1024
 """Maximum number of the venue's messages in one message of the bus. Publishing a message of the bus takes as
 much processor time as adding 80 messages to it.
 """

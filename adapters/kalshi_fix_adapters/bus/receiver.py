@@ -18,7 +18,7 @@ from kalshi_fix_adapters.bus.event_json import decode_event
 from kalshi_fix_adapters.bus.marks import MAX_WHOLE, Mark, Position
 from kalshi_fix_adapters.bus.names import BatchId
 from kalshi_fix_sansio.events import MessageReceived, MessagesLost
-from kalshi_fix_sansio.framing import CHECK_SUM_FIELDS, CHECK_SUM_SIZE, SOH, Frame, byte_sum
+from kalshi_fix_sansio.framing import CHECK_SUM_SIZE
 from kalshi_fix_sansio.framing.frame import HEAD
 from kalshi_fix_sansio.messages import decode
 
@@ -186,8 +186,12 @@ class Receiver:
 
 
 def received(frame: bytes) -> MessageReceived:
-    """Return the event of a message of the venue that `Receiver.receive` has returned."""
-    message = decode(Frame(frame))  # its BodyLength and CheckSum were checked
+    """Return the event of a message of the venue that `Receiver.receive` has returned.
+
+    Raises:
+        DecodeError: the message was damaged after the session had received it.
+    """
+    message = decode(frame)
     header: Any = message.header
     return MessageReceived(message, header.poss_dup_flag is True, header.poss_resend is True, frame)
 
@@ -205,10 +209,10 @@ def number_of(frame: bytes) -> int:
 
 
 def split_frames(data: bytes) -> list[bytes]:
-    """Return the messages of the venue in a message of the bus.
+    """Return the messages of the venue in a message of the bus. `decode` checks their CheckSums.
 
     Raises:
-        ValueError: the data is not a sequence of complete messages with correct BodyLength and CheckSum.
+        ValueError: the data is not a sequence of messages with correct BodyLength.
     """
     frames: list[bytes] = []
     # Messages with the same start, which includes BodyLength, have the same size. Without this, receiving a
@@ -226,12 +230,7 @@ def split_frames(data: bytes) -> list[bytes]:
             if head.end() <= at + _START:
                 sizes[start] = size
         frame = data[at : at + size]
-        body = frame[:-CHECK_SUM_SIZE]
-        if (
-            len(frame) != size
-            or body[-1:] != SOH
-            or frame[-CHECK_SUM_SIZE:] != CHECK_SUM_FIELDS[byte_sum(body) & 0xFF]
-        ):
+        if len(frame) != size or not frame.startswith(b"10=", size - CHECK_SUM_SIZE):
             raise ValueError(f"not a complete message of the venue at byte {at} of {len(data)}")
         frames.append(frame)
         at += size

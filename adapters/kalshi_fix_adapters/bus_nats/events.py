@@ -29,6 +29,8 @@ from kalshi_fix_adapters.bus_nats.link import (
     fetch,
 )
 from kalshi_fix_adapters.bus_nats.snapshots import read_snapshot
+from kalshi_fix_sansio.errors import DecodeError
+from kalshi_fix_sansio.events import MessagesLost
 
 Start = Literal["first", "new"]
 """Where a consumer without a mark or snapshot starts: with the oldest stored message, or with the next new
@@ -138,7 +140,13 @@ class Events:
             self._open()
         event = found = self._events[0]
         if self._decode and found.__class__ is bytes:
-            event = received(found)
+            try:
+                event = received(found)
+            except DecodeError as error:
+                self.unreadable += 1
+                LOGGER.warning("a message of %s was skipped: %s", self.channel, error)
+                number = number_of(found)
+                event = MessagesLost(number, number)
         if self._machine is not None:
             self.updates = self._machine.apply(event)
         self._events.popleft()

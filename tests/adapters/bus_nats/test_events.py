@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import Any
 
+import attrs
 import pytest
 
 pytest.importorskip("nats", reason="the bus needs nats-py (extra nats)")
@@ -46,6 +47,19 @@ def test_consumers_receive_events_equal_to_the_published_ones(server: NatsServer
                 each.frame for each in given if isinstance(each, MessageReceived)
             ]
             assert publisher.published == publisher.acknowledged < len(given)
+
+    run(main())
+
+
+def test_a_damaged_message_is_reported_as_lost(server: NatsServer) -> None:
+    async def main() -> None:
+        async with connected(server) as bus:
+            damaged = attrs.evolve(report(2), frame=report(2).frame[:-4] + b"999\x01")
+            given = [logged_on(), report(1), damaged, report(3)]
+            await publish(bus, REPORTS, *given)
+            events = bus.events(REPORTS)
+            assert await take(events, 4) == [given[0], report(1), MessagesLost(2, 2), report(3)]
+            assert events.unreadable == 1
 
     run(main())
 
