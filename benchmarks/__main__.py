@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmarks import charts, pages, report
 from benchmarks.cases import (
     books,
+    bus,
     codec,
     following,
     logs,
@@ -43,6 +44,7 @@ OTHER_CASES: dict[str, Callable[[], list[Result]]] = {
     "i": store.storing,
     "n": venue.orders,
     "o": process.first_order,
+    "p": bus.over_nats,
     "sizes": sizes.by_size,
     "t": ticks.ticks,
 }

@@ -17,7 +17,7 @@ import pytest
 
 from benchmarks import alone, charts, pages, report, samples
 from benchmarks.canonical import DifferentError, canonical, fields, require_equal
-from benchmarks.cases import books, codec, logs, process, shapes, stream, ticks
+from benchmarks.cases import books, bus, codec, logs, process, shapes, stream, ticks
 from benchmarks.cases import venue as venue_case
 from benchmarks.engines import ours
 from benchmarks.engines.ours import NAME as OURS
@@ -27,6 +27,7 @@ from kalshi_fix_sansio import ExecType, NewOrderSingle, decode_strict
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.framing import is_frame
 from kalshi_fix_sansio.trading import OrderBooks
+from tests.nats import NatsServer
 
 FEW = 60
 SLOW = next(target for target in TARGETS if target.key == "b/kalshi-sdk")
@@ -141,6 +142,21 @@ def test_the_stream_of_a_million_messages_consists_of_distinct_messages() -> Non
     assert {*process.alone("million", FEW)} == {"start", "warm", "end", "most", "us"}
     assert list(process.alone("books", 2, 3, 5)) == ["3", "5"]
     assert {*process.alone("first", 3)} == {"first", "median"}
+
+
+def test_consumers_of_the_bus_receive_all_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bus, "PACED_ROUNDS", 1)
+    monkeypatch.setattr(bus, "CONSUMERS", 2)
+    with NatsServer():  # skips the test where it is not installed
+        results = by_key(bus.over_nats(1, 500, 0.2))
+    for name, _, rate in bus.PACED:
+        case = f"p: ten consumers, {name}"
+        published = results[case, "published"].us_min
+        assert published == rate * 0.2
+        assert results[case, "received without a gap, fewest of ten"].us_min == published
+    assert {engine for case, engine in results if case.startswith("p: incremental of")} == {
+        *bus.NAMES.values()
+    }
 
 
 # The measuring

@@ -1,0 +1,156 @@
+"""The processes of case p, around a NATS server. Each prints JSON.
+
+python -m benchmarks.clients.bus costs URL ENTRIES COUNT ROUNDS    decode(), a publisher and consumers in turn
+python -m benchmarks.clients.bus publish URL COUNT RATE            the updates of a session at this rate
+python -m benchmarks.clients.bus follow URL COUNT MODE             a consumer, `raw` or `books`
+
+A consumer prints `listening` before that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Any
+
+from benchmarks import samples
+from kalshi_fix_adapters.bus_nats import Bus, Channel, connect
+from kalshi_fix_adapters.errors import SessionClosedError
+from kalshi_fix_adapters.stores import StoreOwner
+from kalshi_fix_sansio import Logon, decode, encode
+from kalshi_fix_sansio.events import LoggedOn, MessageReceived
+from kalshi_fix_sansio.trading import BookState, OrderBooks
+
+LEVELS = 40
+CHANNEL = Channel("demo", "prediction", "KalshiMD", "benchmark")
+WAIT = 3.0
+"""Seconds without a message after which a consumer ends."""
+STREAM_BYTES = 1024**3
+
+
+class Source:
+    """A client whose events exist already: at once, or at a rate per second."""
+
+    explicit_confirm = True
+    numbers_outlive_process = False
+    logged_on = LoggedOn(Logon(encrypt_method=0, heart_bt_int=30), 30, True, MappingProxyType({}))
+    owner = StoreOwner(
+        environment=CHANNEL.environment,
+        product=CHANNEL.product,
+        sender_comp_id="key",
+        target_comp_id=CHANNEL.session,
+        account=CHANNEL.account,
+    )
+
+    def __init__(self, events: Iterator[MessageReceived], rate: int = 0) -> None:
+        self._events, self._rate = events, rate
+        self._begun, self._taken = time.monotonic(), 0
+
+    async def receive(self, timeout: float | None = None) -> MessageReceived:  # noqa: ARG002, ASYNC109 - as clients have it
+        """Return the next event when it is due."""
+        if self._rate:
+            early = self._begun + self._taken / self._rate - time.monotonic()
+            if early > 0:
+                await asyncio.sleep(early)
+            self._taken += 1
+        event = next(self._events, None)
+        if event is None:
+            raise SessionClosedError("all events were taken", None)
+        return event
+
+    def confirm(self, event: object) -> None:
+        """Do nothing: the events are not stored."""
+
+
+def frames(count: int, entries: int) -> list[bytes]:
+    """Return snapshots of all markets, and updates of them."""
+    opening = [samples.snapshot(LEVELS, number) for number in range(len(samples.MARKETS))]
+    updates = [samples.incremental(entries, number, levels=LEVELS) for number in range(samples.COUNT)]
+    messages = [*opening, *(updates[number % samples.COUNT] for number in range(count - len(opening)))]
+    return [
+        encode(message, samples.header(message.msg_type, 2 + number, samples.NOON))
+        for number, message in enumerate(messages)
+    ]
+
+
+def _received(data: Sequence[bytes]) -> Iterator[MessageReceived]:
+    return (MessageReceived(decode(frame), frame=frame) for frame in data)
+
+
+async def costs(bus: Bus, entries: int, count: int, rounds: int) -> dict[str, list[float]]:
+    """Return microseconds of processor time per message, of each round."""
+    data = frames(count, entries)
+    events = [*_received(data)]
+    consumers = [bus.events(CHANNEL), bus.events(CHANNEL, decode=False)]
+    found: dict[str, list[float]] = {"decode": [], "publisher": [], "consumer": [], "raw": []}
+    gc.collect()
+    gc.freeze()
+    for _ in range(rounds):
+        spent = [time.process_time()]
+        for frame in data:
+            decode(frame)
+        spent.append(time.process_time())
+        source: Any = Source(iter(events))
+        await bus.publish(source)
+        spent.append(time.process_time())
+        for consumer in consumers:
+            for _ in range(count):
+                await anext(consumer)
+            spent.append(time.process_time())
+        for name, (begin, end) in zip(found, pairwise(spent), strict=True):
+            found[name].append((end - begin) / count * 1e6)
+    return found
+
+
+async def publish(bus: Bus, count: int, rate: int) -> dict[str, float]:
+    """Publish updates at a rate; return the monotonic time of the end."""
+    events = [*_received(frames(count, 1))]
+    gc.freeze()
+    begun = time.process_time()
+    source: Any = Source(iter(events), rate)
+    publisher = await bus.publisher(source)
+    await publisher.run()
+    us = (time.process_time() - begun) / count * 1e6
+    return {"end": time.monotonic(), "us": us, "batch": count / publisher.published}
+
+
+async def follow(bus: Bus, count: int, mode: str) -> dict[str, float]:
+    """Receive the updates; return the number received without a gap, and the time of the last one."""
+    books = OrderBooks() if mode == "books" else None
+    events = bus.events(CHANNEL, start="new", machine=books, decode=books is not None)
+    await events.wait(0.1)
+    print("listening", flush=True)
+    while not await events.wait(WAIT):
+        pass
+    received, last, begun = 0, 0.0, time.process_time()
+    while received < count and await events.wait(WAIT):
+        # MessagesLost is not a message.
+        received += isinstance(events.take(), bytes | MessageReceived)
+        last = time.monotonic()
+    us = (time.process_time() - begun) / count * 1e6
+    if books is not None and {each.state for each in books.values()} != {BookState.LIVE}:
+        received = 0
+    return {"received": received, "last": last, "us": us}
+
+
+async def main(what: str, url: str, *options: str) -> None:
+    """Run the command."""
+    async with connect(url) as bus:
+        await bus.create(max_bytes=STREAM_BYTES)
+        if what == "costs":
+            found: object = await costs(bus, *map(int, options))
+        elif what == "publish":
+            found = await publish(bus, *map(int, options))
+        else:
+            found = await follow(bus, int(options[0]), options[1])
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
