@@ -33,7 +33,7 @@ def full() -> OrderBooks:
     return books
 
 
-def test_a_snapshot_makes_a_book(books: OrderBooks) -> None:
+def test_a_snapshot_creates_a_book(books: OrderBooks) -> None:
     change = apply(books, FULL)
     book = books[A]
     assert change.book is book
@@ -69,7 +69,7 @@ def test_depth_begins_at_the_best_price(full: OrderBooks) -> None:
     assert book.bids.size(d("0.41")) == 0
 
 
-def test_an_empty_snapshot_makes_an_empty_live_book(books: OrderBooks) -> None:
+def test_an_empty_snapshot_creates_an_empty_live_book(books: OrderBooks) -> None:
     assert apply(books, snapshot()).state_changed
     book = books[A]
     assert (book.is_live, book.best_bid, book.best_offer, list(book.offers)) == (True, None, None, [])
@@ -136,7 +136,7 @@ def test_several_changes_of_one_message_are_reported_in_order(full: OrderBooks) 
     assert shown(full[A]) == "1.25@0.30 1@0.38 4@0.39 | 3@0.41 8@0.45"
 
 
-def test_one_message_about_several_markets_makes_one_update_for_each(full: OrderBooks) -> None:
+def test_a_message_about_several_markets_causes_one_update_for_each(full: OrderBooks) -> None:
     full.apply(snapshot("bid 1 at 0.10", symbol=B))
     entries = ["change bid 6 at 0.40", f"change bid 2 at 0.10 in {B}", "change offer 4 at 0.41"]
     first, second = full.apply(MessageReceived(update(*entries)))
@@ -144,7 +144,7 @@ def test_one_message_about_several_markets_makes_one_update_for_each(full: Order
     assert (second.symbol, [change.size for change in second.levels]) == (B, [d("2")])
 
 
-def test_trades_are_reported_and_change_no_level(full: OrderBooks) -> None:
+def test_trades_are_reported_without_changing_levels(full: OrderBooks) -> None:
     before = shown(full[A])
     change = apply(full, update("trade 3 at 0.41 by buy", "trade 1 at 0.40 by sell", at=90.5))
     first, second = change.trades
@@ -266,7 +266,7 @@ def test_prices_may_cross_between_the_entries_of_one_message(full: OrderBooks) -
     assert shown(full[A]) == "1.25@0.30 10@0.39 5@0.40 2@0.41 | 8@0.45"
 
 
-def test_an_unknown_kind_of_entry_leaves_the_book_live(full: OrderBooks) -> None:
+def test_an_entry_of_unknown_type_leaves_the_book_live(full: OrderBooks) -> None:
     message = update("new B 1 at 0.41", "change bid 6 at 0.40")
     reported = apply(full, message)
     assert kinds(reported) == ["UNKNOWN_ENTRY_TYPE"]
@@ -289,7 +289,7 @@ def test_a_stale_book_ignores_updates_but_not_trades(full: OrderBooks) -> None:
     assert kinds(apply(full, update("change bid 6 at 0.40"))) == []
 
 
-def test_entries_after_an_inconsistent_one_in_the_message_are_ignored_too(full: OrderBooks) -> None:
+def test_entries_after_an_inconsistent_one_in_the_same_message_are_ignored(full: OrderBooks) -> None:
     full.apply(snapshot("bid 1 at 0.10", symbol=B))
     entries = ["change bid 6 at 0.40", "delete bid at 0.20", "new bid 1 at 0.15", "trade 1 at 0.40"]
     first, second = full.apply(update(*entries, f"change bid 2 at 0.10 in {B}"))
@@ -355,7 +355,7 @@ def test_two_levels_with_clocks_a_millisecond_apart_leave_the_book_live_and_its_
     assert full[A].updated == newest
 
 
-def test_a_snapshot_is_dated_by_another_clock(full: OrderBooks) -> None:
+def test_the_time_of_a_snapshot_comes_from_another_clock(full: OrderBooks) -> None:
     assert kinds(apply(full, update("change bid 6 at 0.40", at=-3600))) == []
     assert kinds(apply(full, FULL, update("change bid 7 at 0.40", at=-7200))) == []
     assert kinds(apply(full, update("trade 1 at 0.40", at=-9000))) == []
@@ -372,7 +372,7 @@ def test_a_snapshot_is_dated_by_another_clock(full: OrderBooks) -> None:
         (("bid 1 at 0.40", "bid 1 at -1"), "BAD_PRICE"),
     ],
 )
-def test_an_invalid_snapshot_leaves_no_live_book(
+def test_an_invalid_snapshot_does_not_make_a_book_live(
     full: OrderBooks, levels: tuple[str, ...], kind: str
 ) -> None:
     for books in (OrderBooks(), full):

@@ -28,7 +28,7 @@ def test_spread_and_middle_use_the_best_prices(book: OrderBook) -> None:
 
 
 @pytest.mark.parametrize("entries", [(), ("bid 5 at 0.40",), ("offer 5 at 0.40",)])
-def test_a_book_with_an_empty_side_has_neither(entries: tuple[str, ...]) -> None:
+def test_a_book_with_an_empty_side_has_neither_spread_nor_middle(entries: tuple[str, ...]) -> None:
     book = book_of(*entries)
     assert (book.spread, book.mid) == (None, None)
 
@@ -95,7 +95,7 @@ def test_subtracting_orders_does_not_change_the_book(book: OrderBook) -> None:
     assert (shown(books[A]), shown(rest)) == ("6@0.40 | 3@0.41", "4@0.40 | 3@0.41")
 
 
-def test_an_order_missing_in_the_book_is_not_subtracted_from_others(book: OrderBook) -> None:
+def test_an_order_missing_from_the_book_is_not_subtracted_from_others(book: OrderBook) -> None:
     rest = book.without([(Side.BUY, d("0.35"), d("7")), (Side.SELL, d("0.41"), d("50"))])
     assert shown(rest) == "1.25@0.30 10@0.39 5@0.40 | 8@0.46"
 

@@ -9,7 +9,7 @@ from tests.trading.feed import A, B, C, apply, request, snapshot, update
 
 
 def refused(change: BookUpdate) -> bool:
-    """Return whether an update reports that there is no room, and leaves its book stale and empty."""
+    """Return whether an update reports that there is no room and leaves its book stale and empty."""
     is_stale = change.book.state is BookState.STALE
     assert is_stale is (DiscrepancyKind.TOO_MANY in [each.kind for each in change.discrepancies])
     if is_stale:
@@ -51,7 +51,7 @@ def test_removed_levels_free_room() -> None:
         assert not refused(apply(books, update(f"delete bid 0 at 0.{number:03d}")))
 
 
-def test_the_levels_that_a_snapshot_replaces_take_no_room() -> None:
+def test_the_levels_that_a_snapshot_replaces_do_not_count() -> None:
     books = OrderBooks(max_levels=20)
     for entries in (9, 18, 18, 9, 18):
         assert not refused(apply(books, snapshot(*levels(entries))))
@@ -59,7 +59,7 @@ def test_the_levels_that_a_snapshot_replaces_take_no_room() -> None:
     assert refused(apply(books, snapshot(*levels(20))))
 
 
-def test_the_levels_are_rarely_counted_anew() -> None:
+def test_the_levels_are_rarely_recounted() -> None:
     books = OrderBooks(max_levels=1000)
     counted = 0
 

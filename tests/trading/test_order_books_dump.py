@@ -1,4 +1,4 @@
-"""Dumps of order books: loaded ones continue as the originals do, and damaged ones are refused."""
+"""Dumps of order books: loaded books continue like the originals, and damaged dumps are refused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.trading.feed import A, B, C, snapshot, update
 
 
 def again(books: OrderBooks) -> OrderBooks:
-    """Return the books of a dump that was written as JSON."""
+    """Return books loaded from a dump that was converted to JSON."""
     loaded = OrderBooks()
     loaded.load(json.loads(json.dumps(books.dump())))
     return loaded
@@ -47,7 +47,7 @@ def steps(random: Random) -> list[Any]:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_loaded_books_continue_as_the_originals(seed: int) -> None:
+def test_loaded_books_continue_like_the_originals(seed: int) -> None:
     books = OrderBooks()
     for step in steps(Random(seed)):
         loaded = again(books)
@@ -88,7 +88,7 @@ def test_a_refusal_of_a_loaded_request_is_attributed() -> None:
     assert loaded.stale() == [A]
 
 
-def test_a_request_of_a_dump_must_be_one_for_market_data() -> None:
+def test_a_request_in_a_dump_must_be_for_market_data() -> None:
     books = OrderBooks()
     books.apply(MarketDataRequest.subscribe(A))
     dumped = books.dump()

@@ -1,4 +1,5 @@
-"""Requests, answers and updates that cross in transit: a book is live here if it is live at the venue."""
+"""Requests, answers and updates that cross in transit: a book is live here if and only if the venue keeps it
+up to date."""
 
 from __future__ import annotations
 
@@ -50,7 +51,7 @@ class Line:
         self.asked.append(message)
 
     def serve(self, refusal: int) -> None:
-        """Let the venue accept the next request, or refuse it by one message or another."""
+        """Let the venue accept the next request, or refuse it with one of several messages."""
         if not self.asked:
             return
         message = self.asked.popleft()
@@ -86,7 +87,7 @@ class Line:
             self._apply(self.answers.popleft())
 
     def reconnect(self, symbols: tuple[str, ...]) -> None:
-        """Lose all messages in transit; a client may send requests before it has read its events."""
+        """Lose all messages in transit. A client may send requests before it has read its events."""
         self.asked.clear()
         self.answers.clear()
         self.subscribed.clear()
@@ -145,7 +146,7 @@ def test_a_book_is_live_exactly_when_the_venue_keeps_it_up_to_date(sequence: lis
 
 @settings(max_examples=100)
 @given(steps)
-def test_a_refusal_without_a_request_id_is_matched_too(sequence: list[Step]) -> None:
+def test_a_refusal_without_a_request_id_is_also_matched(sequence: list[Step]) -> None:
     check([("serve", 3) if step == ("serve", 2) else step for step in sequence])
 
 

@@ -153,7 +153,7 @@ def test_a_requested_book_waits_for_its_snapshot(books: OrderBooks) -> None:
     assert states(books) == ["LIVE", "WAITING"]
 
 
-def test_a_waiting_book_is_reported_at_a_gap_too(books: OrderBooks) -> None:
+def test_a_gap_also_reports_a_waiting_book(books: OrderBooks) -> None:
     books.apply(request("1", A))
     (change,) = books.apply(GapDetected(5, 9, recoverable=False))
     assert (change.state_changed, change.best_changed) == (True, False)
@@ -166,12 +166,12 @@ def test_a_logon_leaves_waiting_books_unchanged(books: OrderBooks) -> None:
     assert states(books) == ["WAITING"]
 
 
-def test_requesting_a_stale_book_again() -> None:
+def test_requesting_a_stale_book_again_makes_it_live() -> None:
     books = live(A)
     books.apply(update("delete bid at 0.01"))
     books.apply(request("0", *books.stale()))
     assert states(books) == ["WAITING"]
-    # Updates of the subscription that is still active.
+    # The update belongs to the subscription that is still active.
     assert books.apply(update("change bid 1 at 0.40")) == []
     apply(books, snapshot(*BOOK))
     assert states(books) == ["LIVE"]
@@ -244,7 +244,7 @@ def test_a_book_can_be_dropped_without_a_request() -> None:
     assert kinds(apply(books, update("change bid 1 at 0.40"))) == []
 
 
-def test_subscribing_again_after_unsubscribing() -> None:
+def test_a_book_can_be_subscribed_again_after_unsubscribing() -> None:
     books = live(A)
     books.apply(request("2", A))
     books.apply(request("1", A))
@@ -298,7 +298,7 @@ def test_a_refusal_does_not_affect_live_books_and_books_of_other_requests() -> N
     assert states(books) == ["LIVE", "STALE", "WAITING"]
     apply(books, snapshot(symbol=C))
     apply(books, snapshot(symbol=B))
-    # The subscription was refused, so C has only the snapshot. That of B was unsolicited.
+    # The subscription was refused, so C only has the snapshot. The snapshot of B was unsolicited.
     assert {symbol: book.state.name for symbol, book in books.items()} == {
         A: "LIVE",
         B: "LIVE",

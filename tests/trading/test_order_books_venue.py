@@ -1,4 +1,5 @@
-"""Order books from the simulated venue's market data, against the venue's own books, after random trading."""
+"""Order books built from the simulated venue's market data equal the venue's own books after random
+trading."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ MARKETS = {
 
 
 class TradedBooks:
-    """Two traders and a client that only watches."""
+    """Two traders and a client that only watches the market data."""
 
     def __init__(self, product: str, seed: int = 1, **changes: Any) -> None:
         names = ("ann", "bob", "ann-md")
@@ -144,7 +145,7 @@ def test_books_equal_those_of_the_venue(product: str, seed: int) -> None:
     assert all(trade.traded_at is not None for trade in traded.trades)
 
 
-def test_books_are_rebuilt_after_the_connection_was_lost() -> None:
+def test_books_are_rebuilt_after_a_lost_connection() -> None:
     traded = TradedBooks("prediction")
     traded.ask("1", *traded.symbols)
     for number in range(30):

@@ -1,4 +1,4 @@
-"""Order books fed from the wire: unreadable, truncated or corrupted messages, thousands of markets."""
+"""Order books fed from the wire: unreadable, truncated and corrupted messages, and thousands of markets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GOOD = f"279=1|55={A}|269=0|270=0.40|271=6|{STAMP}"
 
 
 def three() -> OrderBooks:
-    """Return books in which A and B are live and C waits."""
+    """Return books of which A and B are live and C waits for its snapshot."""
     books = OrderBooks()
     for symbol in (A, B):
         books.apply(snapshot("bid 5 at 0.40", "bid 10 at 0.39", "offer 3 at 0.41", symbol=symbol))
@@ -104,7 +104,7 @@ def test_an_unreadable_update_makes_every_affected_book_stale(body: str, after: 
         (f"55={A}|268=1|269=0|270=0.40|271=6|9999=new|269=1|", ONE_STALE),
     ],
 )
-def test_an_unreadable_snapshot_makes_no_book(body: str, after: list[str]) -> None:
+def test_an_unreadable_snapshot_does_not_create_a_book(body: str, after: list[str]) -> None:
     books = three()
     updates = books.apply(from_wire(f"35=W|{body}"))
     assert states(books) == after
@@ -326,7 +326,7 @@ def test_five_thousand_markets_in_one_session() -> None:
 
 
 def calls_of(action: Callable[[], object]) -> int:
-    """Return how many functions an action calls, including those written in C."""
+    """Return the number of functions that an action calls, including functions written in C."""
     count = 0
 
     def note(frame: FrameType, event: str, argument: object) -> None:

@@ -47,7 +47,8 @@ LONG = "n" * (MAX_ID_SIZE + 1)
 
 
 def state(group: OrderGroup) -> GroupState:
-    """Return its current state: a type checker does not know that it changes between two reads."""
+    """Return the current state. (A type checker does not know that the attribute changes between two
+    reads.)"""
     return group.state
 
 
@@ -319,7 +320,7 @@ def test_limits_of_updates_without_a_known_outcome_are_bounded(groups: OrderGrou
         lost = OpenRequest(str(number), OrderGroupRequest.MSG_TYPE, number, at(number), b"", number)
         groups.apply(OutcomesUnknown((lost,), Uncertainty.CONNECTION_ENDED))
     assert len(group._limits) == MAX_LIMITS
-    assert None in group.limits_at(at(2 * MAX_LIMITS))  # one of the dropped limits may be in effect
+    assert None in group.limits_at(at(2 * MAX_LIMITS))  # one of the dropped limits may be in force
 
 
 def test_without_any_time_evidence_cannot_be_ordered_after_an_answer() -> None:
@@ -365,7 +366,7 @@ def test_messages_unrelated_to_groups_have_no_effect(groups: OrderGroups) -> Non
 # and of expectations: a state, `room 7 @1` (- for None), `limit 4`, `since 3`, `gone`, `certain`. `new`
 # is expected of a step that has changed the state, `none` of one that has made no update.
 HISTORIES = {
-    "each action does what its name says": (
+    "each action has the effect that its name describes": (
         "update 40 @0 | limit 40 | ACTIVE | trigger @0 | TRIGGERED | room 0 @0 | "
         "reset @0 | ACTIVE | room 40 @0 | delete @0 | gone"
     ),
@@ -389,23 +390,23 @@ HISTORIES = {
         "order a | fill a 2;1 3 @1 | fill a 2;1 3 @1 | none | room 10 @60 | fill a 2;1 3 @1 | room 10 @60"
     ),
     "a replaced order stays in its group": "order a | taken a @0 | renamed b a 3 @1 | room 7 @1",
-    "orders of no group, or of one that is gone, do not count": (
+    "orders without a group or of a deleted one do not count": (
         "order a - | order b H | fill a 2;1 3 @1 | none | fill b 2;2 3 @1 | none | room 10 @1"
     ),
-    "a reset ends the fills before it, however late they are reported": (
+    "a reset discards earlier fills, however late they are reported": (
         "order a | fill a 2;1 3 @1 | reset @5 | fill a 2;2 4 @5 | fill a 2;3 1 @6 | room 9 @6"
     ),
     "a fill without a time has that of its report": "order a | untimed fill a 3 @2 | room 7 @2 | room 10 @17",
-    "cancels show that it has triggered": "order a | cancel a @3 | new | TRIGGERED | cancel a @3 | none",
+    "cancels prove that the group triggered": "order a | cancel a @3 | new | TRIGGERED | cancel a @3 | none",
     "the fill that exceeds the limit triggers, though no order is left to cancel": (
         "order a | fill a 2;1 4 @1 | fill a 2;2 6 @15 | ACTIVE | "  # the limit is reached, but not exceeded
         "fill a 2;3 0.01 @15.5 | new | TRIGGERED | room 0 @3600"
     ),
     "a late fill completes a window that has passed": (
         "order a | fill a 2;2 6 @10 | copy fill a 2;1 5 @0 | new | TRIGGERED | "
-        "fill a 2;3 1 @40 | ACTIVE | fill a 2;0 99 @1 | none"  # another program has reset it
+        "fill a 2;3 1 @40 | ACTIVE | fill a 2;0 99 @1 | none"  # another program has reset the group
     ),
-    "a refused order shows that it has triggered": (
+    "a refused order shows that the group has triggered": (
         "order a | refuse a @1 | new | TRIGGERED | room 0 @3600 | certain | "
         "reset @2 | ACTIVE | order b | refuse b INSUFFICIENT_BALANCE @3 | ACTIVE"
     ),
@@ -423,7 +424,7 @@ HISTORIES = {
     "an update below the possible volume": (
         "order a | fill a 2;1 3 @0 | fill a 2;2 2 @10 | update 4 @16 | limit 4 | UNKNOWN"
     ),
-    "an update to the least volume": (
+    "an update to the minimum volume": (
         "order a | fill a 2;1 3 @0 | fill a 2;2 2 @10 | update 2 @16 | limit 2 | UNKNOWN"
     ),
     "an update below any volume": (
@@ -432,9 +433,9 @@ HISTORIES = {
     "an update below the volume is reported": "order a | fill a 2;1 3 @0 | update 2 @1 | new | TRIGGERED",
     "a late fill is compared with the limit of its time": (
         "order a | heard @4 | update 20 @6 | fill a 2;1 11 @7 | ACTIVE | "
-        "copy fill a 2;0 1 @6 | ACTIVE"  # it may have been the first one to fill
+        "copy fill a 2;0 1 @6 | ACTIVE"  # this order may have been the first to fill
     ),
-    "a fill while an update was under way is compared with both limits": (
+    "a fill while an update was in progress is compared with both limits": (
         "order a | heard @8 | update 20 @10 | fill a 3;2 11 @9 | UNKNOWN | room - @10 | "
         "copy fill a 3;1 10 @7 | TRIGGERED"  # whichever limit was in force
     ),
@@ -442,18 +443,18 @@ HISTORIES = {
         "forget | learn - | order a | ACTIVE | room - @0 | fill a 2;1 1 @1 | UNKNOWN"
     ),
     "both orders of one trade count": "order a | order b | fill a 2;1 3 @1 | fill b 2;1 3 @1 | room 4 @1",
-    "cancels before a reset show nothing": (
+    "cancels before a reset are no evidence": (
         "order a | heard @4 | reset @5 | cancel a @3 | ACTIVE | cancel a @6 | TRIGGERED"
     ),
-    "a cancel while a reset was under way may have preceded or followed it": (
+    "a cancel while a reset was in progress may have preceded or followed it": (
         "order a | order b | taken b @2 | reset @5 | cancel a @3 | UNKNOWN | room - @5 | since 3 | "
         "fill b 2;2 1 @18 | order c | taken c @18 | ACTIVE"
     ),
-    "a fill while a reset was under way may have preceded or followed it": (
+    "a fill while a reset was in progress may have preceded or followed it": (
         "order a | order b | taken b @2 | reset @5 | fill a 2;1 11 @3 | UNKNOWN | room - @5 | since 3 | "
         "fill b 2;2 1 @18 | order c | taken c @18 | ACTIVE"
     ),
-    "evidence that was known before a reset shows nothing when it is received again": (
+    "evidence known before a reset is ignored when it is received again": (
         "order a | order b | fill a 2;1 11 @3 | cancel a @3 | reset @5 | cancel b @3 | none | "
         "cancel a @3 | none | fill a 2;1 11 @3 | none | ACTIVE | room 10 @5"
     ),
@@ -475,8 +476,8 @@ HISTORIES = {
     "a state from REST while a session is down does not last": (
         "order a | end | learn 10 | UNKNOWN | logon @0 | learn 10 | ACTIVE"
     ),
-    "a cancel after a lost request shows that it has triggered": (
-        "order a | lose reset | cancel a @0 | UNKNOWN | "  # the reset may have followed
+    "a cancel after a lost request shows that the group has triggered": (
+        "order a | lose reset | cancel a @0 | UNKNOWN | "  # the reset may have followed the cancel
         "cancel a @1 | TRIGGERED"
     ),
     "after a lost update either limit may be in force": (
@@ -489,7 +490,7 @@ HISTORIES = {
     "after a lost reset of a group that a request has triggered": (
         "trigger @0 | TRIGGERED | lose reset | UNKNOWN | learn 10 triggered | TRIGGERED"
     ),
-    "a limit that REST reports ends the one of a lost update": "lose update 20 | learn 10 | room 10 @0",
+    "a limit that REST reports replaces that of a lost update": "lose update 20 | learn 10 | room 10 @0",
     "fills before a lost reset do not prove that a lower limit triggers": (
         "order a | fill a 1;1 6 @1 | lose reset | learn 10 | ACTIVE | room 10 @2 | update 4 @3 | UNKNOWN"
     ),
@@ -600,7 +601,7 @@ def check(groups: OrderGroups, words: list[str], seconds: float, updates: list[G
 
 
 @pytest.mark.parametrize("steps", HISTORIES.values(), ids=HISTORIES)
-def test_a_history_leads_to_a_state(steps: str) -> None:
+def test_a_history_leads_to_the_expected_states(steps: str) -> None:
     groups = OrderGroups("KalshiRT" if "resumed" in steps else "KalshiNR")
     create(groups)
     updates: list[GroupUpdate] = []
@@ -626,7 +627,7 @@ def test_groups_are_bounded() -> None:
     assert list(groups) == [G]
 
 
-def test_remembered_orders_are_bounded_and_a_group_of_a_dropped_one_may_have_triggered() -> None:
+def test_remembered_orders_are_bounded_and_groups_of_dropped_orders_may_have_triggered() -> None:
     groups = OrderGroups(max_orders=2)
     create(groups)
     for name in "abc":
@@ -634,7 +635,7 @@ def test_remembered_orders_are_bounded_and_a_group_of_a_dropped_one_may_have_tri
         groups.apply(order(name))
     assert groups[G].state is GroupState.UNKNOWN
     groups.forget(G)
-    groups.apply(order("d"))  # An open order whose group is gone lacks no reports.
+    groups.apply(order("d"))  # For an open order whose group was deleted no reports are missing.
 
 
 def test_only_the_last_ended_orders_are_remembered() -> None:
@@ -649,7 +650,7 @@ def test_only_the_last_ended_orders_are_remembered() -> None:
     assert groups.room(G, at(1)) == 5
 
 
-def test_an_endless_order_id_is_not_kept(groups: OrderGroups) -> None:
+def test_an_oversized_order_id_is_not_kept(groups: OrderGroups) -> None:
     create(groups)
     groups.apply(order("a"))
     groups.apply(fill("a", "2;1", "3", 1, order_id=LONG))
@@ -658,7 +659,7 @@ def test_an_endless_order_id_is_not_kept(groups: OrderGroups) -> None:
     assert LONG not in json.dumps(groups.dump())
 
 
-def test_remembered_fills_are_bounded_and_a_group_of_dropped_ones_may_have_triggered() -> None:
+def test_remembered_fills_are_bounded_and_groups_of_dropped_fills_may_have_triggered() -> None:
     groups = OrderGroups(max_fills=3)
     group = create(groups)
     groups.apply(order("a"))
@@ -760,7 +761,7 @@ def test_extreme_times_are_decoded_and_dumped(groups: OrderGroups, time: datetim
     assert again.dump() == groups.dump()
     ask(groups, OrderGroupRequest.reset(G), seconds=2)
     groups.apply(fill("a", "2;1", "2", 3))
-    assert groups[G].state is GroupState.TRIGGERED  # An extreme time does not make it look old.
+    assert groups[G].state is GroupState.TRIGGERED  # An extreme time does not make the report look old.
 
 
 # --- dumps ----------------------------------------------------------------------------------------------
@@ -782,7 +783,7 @@ def test_a_loaded_dump_restores_the_state_and_continues(groups: OrderGroups) -> 
         assert (each.room(G, at(6)), each.room(H, at(6))) == (d("7.5"), d(10))
 
 
-def test_a_request_in_flight_is_unknown_once_loaded(groups: OrderGroups) -> None:
+def test_a_request_in_flight_has_an_unknown_outcome_after_loading(groups: OrderGroups) -> None:
     create(groups)
     groups.apply(OrderGroupRequest.delete(G))
     again = OrderGroups()

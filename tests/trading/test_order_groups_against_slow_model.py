@@ -1,4 +1,5 @@
-"""Order groups against a slow venue: reports and answers lost, delayed, redelivered and in any order."""
+"""Order groups against a slow model of the venue: reports and answers are lost, delayed, redelivered and
+reordered."""
 
 from __future__ import annotations
 
@@ -22,9 +23,9 @@ WAYS: dict[str, dict[str, Any]] = {
     "repeated": {"repeated": True},
     "unordered": {"unordered": True},
     "lossy": {"lossy": True},
-    "all of it": {"lossy": True, "unordered": True, "repeated": True},
-    "beside another program": {"foreign": True},
-    "beside another program, and all of it": {
+    "all faults": {"lossy": True, "unordered": True, "repeated": True},
+    "with another program": {"foreign": True},
+    "with another program and all faults": {
         "lossy": True,
         "unordered": True,
         "repeated": True,
@@ -41,7 +42,7 @@ def drawn(seed: int, **ways: Any) -> Program:
 
 @settings(max_examples=100)
 @given(st.integers(0, 100_000), st.integers(1, 60))
-def test_the_state_and_the_room_are_exact_where_every_message_arrives(seed: int, steps: int) -> None:
+def test_the_state_and_the_room_are_exact_if_every_message_arrives(seed: int, steps: int) -> None:
     program = drawn(seed)
     for _ in range(steps):
         program.step()

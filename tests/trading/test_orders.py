@@ -46,7 +46,7 @@ from tests.trading.order_flow import (
 )
 
 
-def test_an_order_is_sent_open_and_done(orders: Orders) -> None:
+def test_an_order_is_first_sent_then_open_then_done(orders: Orders) -> None:
     [update] = feed(orders, place())
     order = only(orders)
     assert (update.order, update.before, update.state_changed) == (order, None, True)
@@ -80,7 +80,7 @@ def test_an_order_is_found_by_its_ids_and_its_side(orders: Orders) -> None:
     assert not orders.working()
 
 
-def test_a_fill_counts_once_and_also_after_the_end(orders: Orders) -> None:
+def test_a_fill_counts_once_even_after_the_end_of_the_order(orders: Orders) -> None:
     trade = report("trade", "1;2", cum="4", last=("4", "0.40"))
     [update] = feed(orders, place(), report("canceled", "1;3", cum="4"))
     order = only(orders)
@@ -185,7 +185,8 @@ def test_each_report_answers_one_of_the_amends_under_one_clordid(orders: Orders,
     [update] = feed(orders, FIRST)
     assert [request.quantity for request in update.answered] == [20]
     assert (pending(order), order.leaves_qty) == ([30], d(20))
-    # Redelivered, it answers no other request, whether by the session, by drop copy or in another process.
+    # When the report is redelivered by the session, by drop copy or in another process, it answers no other
+    # request.
     other = Orders()
     other.load(json.loads(json.dumps(dump(orders))))
     for each in (orders, other):
@@ -194,13 +195,13 @@ def test_each_report_answers_one_of_the_amends_under_one_clordid(orders: Orders,
     feed(orders, SECOND, FIRST, SECOND)
     assert pending(order) == []
     assert order.leaves_qty == 30
-    # A report received before a request was sent does not answer it either.
+    # Nor does a report answer a request that was sent after it was received.
     feed(orders, change("a", "a", "40"), FIRST, SECOND)
     assert pending(order) == [40]
 
 
 @pytest.mark.parametrize("answers", list(permutations((FIRST, refusal("a", number=7), SECOND))))
-def test_answers_to_amends_under_one_clordid_lead_to_the_same_in_every_order(
+def test_answers_to_amends_under_one_clordid_lead_to_the_same_state_in_every_order(
     orders: Orders, answers: tuple[Message, ...]
 ) -> None:
     order = amended(orders, "20", "25", "30", "35")
@@ -214,7 +215,7 @@ def test_origclordid_selects_which_of_two_changes_a_report_answers(orders: Order
     feed(orders, place(), report("new", "1;1"), change("b", "a", "20"), change("b", "b", "30"))
     order = only(orders)
     feed(orders, report("trade", "1;2", cl_ord_id="b", qty="20", cum="4", last=("4", "0.40")))
-    assert pending(order) == [30]  # A fill only shows that the order was renamed.
+    assert pending(order) == [30]  # A fill only shows that the order has a new ClOrdID.
     feed(orders, report("replaced", "1;2", cl_ord_id="b", orig_cl_ord_id="a", qty="20", cum="4"))
     assert pending(order) == [30]
     feed(orders, change("c", "b", "40"), refusal("b", orig="b"))
@@ -222,7 +223,9 @@ def test_origclordid_selects_which_of_two_changes_a_report_answers(orders: Order
     feed(
         orders, change("b", "c", "50"), report("replaced", "1;5", cl_ord_id="c", orig_cl_ord_id="b", qty="40")
     )
-    assert pending(order) == [50]  # sent after the accepted one, though that one chains from its id
+    assert pending(order) == [
+        50
+    ]  # sent after the accepted amend, although the accepted one chains from its id
 
 
 def test_an_accepted_amend_implies_acceptance_of_the_one_that_named_the_order(orders: Orders) -> None:
@@ -234,11 +237,11 @@ def test_an_accepted_amend_implies_acceptance_of_the_one_that_named_the_order(or
 def test_a_change_back_to_an_earlier_clordid_waits_for_its_own_answer(orders: Orders) -> None:
     feed(orders, place(), change("b", "a", "20"), cancel("c", "b"), change("a", "b", "30"))
     order, fill = only(orders), report("trade", "1;2", cum="4", last=("4", "0.40"))
-    feed(orders, report("new", "1;1"), fill)  # under the earlier ClOrdID
+    feed(orders, report("new", "1;1"), fill)  # this report has the earlier ClOrdID
     assert pending(order) == [20, 0, 30]
     feed(orders, report("replaced", "1;3", cl_ord_id="b", orig_cl_ord_id="a", qty="20", cum="4"))
     assert pending(order) == [0, 30]
-    # Another process renames it, too.
+    # Another process changes the ClOrdID, too.
     feed(
         orders,
         DropCopyReport(fill),
@@ -336,10 +339,10 @@ def test_the_end_of_an_order_answers_its_pending_requests(orders: Orders) -> Non
     feed(orders, place(), report("new", "1;1"), cancel("c"), change("d"))
     [update] = feed(orders, report("filled", "1;2", cum="10", last=("10", "0.40")))
     assert len(update.answered) == 2
-    # The venue's answer to the cancel is still received, and changes nothing.
+    # The venue's answer to the cancel is still received, but has no effect.
     assert feed(orders, refusal("c", status=OrdStatus.FILLED)) == []
     assert feed(orders, refusal("d", order_id="NONE", status=OrdStatus.REJECTED)) == []
-    # Nor does a cancel that is too late.
+    # A cancel that is too late has no effect either.
     assert feed(orders, cancel("e")) == []
 
 
@@ -394,7 +397,7 @@ def test_a_rejection_may_contain_the_id_of_the_conflicting_order(orders: Orders)
     assert (first.state, second.ending) == (OrderState.OPEN, Ending.REJECTED)
 
 
-def test_a_rejection_may_be_of_a_change(orders: Orders) -> None:
+def test_a_rejection_may_refuse_a_change(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), change("b"))
     feed(orders, report("rejected", "1;2", "o1", "b"))
     assert (only(orders).state, only(orders).pending) == (OrderState.OPEN, [])
@@ -445,7 +448,7 @@ def test_an_unsent_request_is_withdrawn(orders: Orders) -> None:
     assert only(orders).pending == []
 
 
-def test_prices_in_cents_are_dollars_here() -> None:
+def test_prices_in_cents_are_converted_to_dollars() -> None:
     for orders in (Orders(logon=LogonFields()), Orders()):
         feed(orders, logged_on(use_dollars=False))
         assert not orders.dollars
@@ -459,7 +462,7 @@ def test_prices_in_cents_are_dollars_here() -> None:
     assert not Orders(logon={}).dollars
 
 
-def test_a_message_applied_twice_from_a_log_counts_once(orders: Orders) -> None:
+def test_a_message_applied_twice_from_a_log_has_one_effect(orders: Orders) -> None:
     for each in (place(), cancel("c"), change("d")):
         feed(orders, each)
         each.header = attrs.evolve(header(each), poss_dup_flag=True)
@@ -467,7 +470,7 @@ def test_a_message_applied_twice_from_a_log_counts_once(orders: Orders) -> None:
     assert len(only(orders).pending) == 2
 
 
-def test_a_report_without_a_header_counts(orders: Orders) -> None:
+def test_a_report_without_a_header_is_applied(orders: Orders) -> None:
     made = report("new", "1;1")
     made.header = None
     feed(orders, place(), made)
@@ -486,10 +489,10 @@ def test_other_objects_have_no_effect(orders: Orders) -> None:
 
 def test_subclasses_of_requests_and_events_are_accepted(orders: Orders) -> None:
     class Mine(NewOrderSingle):
-        """A user's own kind of order."""
+        """A user-defined subclass of an order."""
 
     class End(SessionEnded):
-        """A user's own kind of event."""
+        """A user-defined subclass of an event."""
 
     request = place()
     feed(orders, Mine(**values_of(request)), report("new", "1;1"))

@@ -1,6 +1,5 @@
-"""Orders against the slow model: reports lost, duplicated, delayed and in any order, with a disconnect at
-every message.
-"""
+"""Orders against the slow model: reports are lost, duplicated, delayed and reordered, with a disconnect at
+every message."""
 
 from __future__ import annotations
 
@@ -49,7 +48,7 @@ SEEDS = range(6)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_history_in_its_original_order(seed: int) -> None:
+def test_a_history_in_its_original_order_agrees_with_the_model(seed: int) -> None:
     history = History.drawn(seed, 150)
     orders = Orders()
     for count, step in enumerate(history.steps):
@@ -64,7 +63,7 @@ def test_a_history_in_its_original_order(seed: int) -> None:
 
 @settings(max_examples=80)
 @given(st.integers(0, 10_000), st.integers(1, 40), st.integers(0, 10_000))
-def test_every_order_of_arrival_leads_to_the_same(seed: int, length: int, shuffle: int) -> None:
+def test_every_order_of_arrival_leads_to_the_same_state(seed: int, length: int, shuffle: int) -> None:
     compare_orders_of_arrival(seed, length, shuffle)
 
 
@@ -100,7 +99,7 @@ def _answer_all(settle: Any, answers: Answers, order: Order, request: PendingReq
 
 MUTANTS = {
     "the account of the first report": instead(machine, "_note_account", _take_the_first),
-    "an answer to all amends of its id": around(Answers, "_settle_chain", _answer_all),
+    "an answer that settles all amends of its id": around(Answers, "_settle_chain", _answer_all),
     "values in the caller's decimal context": instead(order_state, "multiply_add", lambda a, b, c: a * b + c),
 }
 
@@ -122,8 +121,8 @@ def test_queries_by_symbol_and_side_equal_a_scan_of_all_orders(seed: int, length
 
 
 def compare_with_a_scan(seed: int, length: int, shuffle: int) -> None:
-    """Query after each message, with lost reports, dropped and withdrawn orders, disconnects, loaded dumps,
-    and orders that are resolved as done and then reported as open."""
+    """Query after each message. The history contains lost reports, dropped and withdrawn orders, disconnects,
+    loaded dumps, and orders that are resolved as done and then reported as open."""
     random = Random(shuffle)
     orders = Orders(max_orders=random.choice((3, 1000)))
     for step in History.drawn(seed, length).steps:
@@ -159,14 +158,16 @@ def _end_all_of_its_symbol(index: order_index.OrderIndex, order: Order) -> None:
 
 
 INDEX_MUTANTS = {
-    "orders that have ended are kept": instead(order_index.OrderIndex, "_end", lambda *_: None),
+    "ended orders stay in the index": instead(order_index.OrderIndex, "_end", lambda *_: None),
     "all orders of the symbol are removed": instead(order_index.OrderIndex, "_end", _end_all_of_its_symbol),
-    "revived orders are last": instead(order_index, "sorted", lambda found, key=None: list(found)),
+    "revived orders are added at the end": instead(
+        order_index, "sorted", lambda found, key=None: list(found)
+    ),
 }
 
 
 @pytest.mark.parametrize("name", INDEX_MUTANTS)
-def test_a_scan_finds_a_fault_of_the_index(name: str) -> None:
+def test_a_scan_reveals_faults_of_the_index(name: str) -> None:
     def compare() -> None:
         for seed in range(20):
             compare_with_a_scan(seed, 40, seed)
@@ -190,7 +191,8 @@ def test_a_query_for_one_symbol_does_not_visit_the_others() -> None:
 
 
 def answers(number: int, kind: str) -> list[ExecutionReport]:
-    """Return the possible answers to the nth order sent under the one ClOrdID."""
+    """Return the possible answers to the order with this number, all orders being sent with the same
+    ClOrdID."""
     key, order_id = f"1;{number + 1}", f"o{number}"
     new = report("new", key, order_id)
     unkeyed = {"order_id": order_id, "number": 20 + number}
@@ -216,7 +218,9 @@ KINDS = ["new", "pending", "rejected", "rejected without a key", "unsure", "done
 
 @settings(max_examples=60)
 @given(st.lists(st.sampled_from(KINDS), min_size=1, max_size=4), st.integers(0, 10_000))
-def test_orders_sent_under_one_clordid_lead_to_the_same(drawn: list[str], shuffle: int) -> None:
+def test_orders_sent_with_one_clordid_lead_to_the_same_state_in_every_order(
+    drawn: list[str], shuffle: int
+) -> None:
     random = Random(shuffle)
     updates = [answer for number, kind in enumerate(drawn) for answer in answers(number, kind)]
     found = []
@@ -231,7 +235,7 @@ def test_orders_sent_under_one_clordid_lead_to_the_same(drawn: list[str], shuffl
                 if order.placed is not None
             )
         )
-        # The number of unknown orders is right, and no sent order has a false outcome.
+        # The number of unknown orders is correct, and no sent order has a wrong outcome.
         states = [order.state for order in orders]
         assert states.count(OrderState.OPEN) == drawn.count("new") + drawn.count("pending")
         assert states.count(OrderState.UNKNOWN) == drawn.count("unsure")
@@ -267,7 +271,7 @@ def test_a_disconnect_at_any_message_leads_to_no_false_state(seed: int) -> None:
         for order in orders:
             assert order.is_done or order.number in uncertain
             assert order.state not in (OrderState.OPEN, OrderState.SENT)
-            if order.is_done:  # The venue has nothing further to report.
+            if order.is_done:  # The venue has no further report.
                 assert order.ending is not None
                 assert final[order.order_id]["ending"] == order.ending.name
                 assert order.filled_qty == final[order.order_id]["filled_qty"]
@@ -278,7 +282,7 @@ def test_a_disconnect_at_any_message_leads_to_no_false_state(seed: int) -> None:
             order_id = getattr(message, "order_id", "")
             about = orders.by_order_id(order_id) or next(filter(None, map(orders.by_cl_ord_id, names)), None)
             assert about is None or about.is_done or about.number in uncertain
-        # Lost reports are requested from drop copy, which has no rejects and no refusals.
+        # Lost reports are requested from drop copy, which contains neither rejects nor refusals.
         sent = {step.cl_ord_id for step in steps[:cut] if not is_answer(step)}
         mine = [step for step in steps if not is_answer(step) and step.MSG_TYPE == "D"]
         future = {step.cl_ord_id for step in mine} - sent

@@ -47,7 +47,7 @@ def test_the_order_that_was_done_first_is_evicted() -> None:
     ]
     assert [order.order_id for order in orders] == ["o1", "o3", "o4"]
     assert orders.by_order_id("o2") is orders.by_cl_ord_id("c2") is None
-    # An earlier fill may have been counted, a later one was not.
+    # An earlier fill may have been counted; a later one was not.
     trade: dict[str, Any] = {"cum": "4", "last": ("4", "0.40")}
     updates = feed(orders, DropCopyReport(report("trade", "1;2", "o2", "c2", **trade)))
     assert (names(updates), updates[0].order, updates[0].fills) == (["FORGOTTEN"], None, [])
@@ -151,7 +151,7 @@ def test_a_refusal_after_the_end_of_the_order_is_not_a_discrepancy(
 ) -> None:
     monkeypatch.setattr(answers_module, "MAX_ANSWERS", 3)
     feed(orders, place(), report("new", "1;1"), cancel("x"), change("y"))
-    # This one names a change that never existed; a refusal of it may name no order.
+    # This refusal names a change that never existed, so it may name no order.
     feed(orders, cancel("z", "y"), report("canceled", "1;2", cl_ord_id="x", orig_cl_ord_id="a"))
     assert names(feed(orders, refusal("z", "NONE", "y", number=5))) == []
     feed(orders, change("late", "a"))
@@ -161,7 +161,7 @@ def test_a_refusal_after_the_end_of_the_order_is_not_a_discrepancy(
         assert names(feed(each, refusal("late", "NONE", "y", number=6))) == []
         assert list(each._answers.overtaken) == ["y", "z", "late"]
     assert names(feed(orders, refusal("w", "NONE", "y", number=7))) == ["UNKNOWN_REQUEST"]
-    assert names(feed(orders, refusal("v", "o1", number=8))) == []  # of a done order
+    assert names(feed(orders, refusal("v", "o1", number=8))) == []  # this order is done
 
 
 def test_reusing_a_clordid_does_not_grow_the_state() -> None:
@@ -243,7 +243,7 @@ def test_negative_quantities_are_reported(orders: Orders, field: str) -> None:
     assert names(feed(orders, raw_report(**{field: Decimal(-1)}))) == ["UNREADABLE"]
 
 
-def test_two_trades_of_one_key_count_once(orders: Orders) -> None:
+def test_two_trades_with_one_key_count_once(orders: Orders) -> None:
     first = report("trade", "1;2", cum="4", last=("4", "0.40"))
     updates = feed(orders, first, report("trade", "1;2", cum="4", last=("3", "0.40")))
     assert names(updates) == ["CONFLICT"]

@@ -62,7 +62,7 @@ def full(session_type: str = "KalshiRT") -> Orders:
     return orders
 
 
-def test_the_whole_state_round_trips() -> None:
+def test_the_whole_state_survives_a_round_trip() -> None:
     orders, other = full(), Orders("KalshiRT")
     text = json.dumps(dump(orders))
     other.load(json.loads(text))
@@ -87,7 +87,7 @@ def test_loading_in_slices_gives_the_same_state(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(index_module, "_SLICE", 2)
     empty = views(sliced)
     *before, (views_before, updates) = [(views(sliced), each) for each in sliced.load_in_slices(rows)]
-    # Each order is read in one pass over the rows and indexed in another one, two at a time.
+    # One pass over the rows reads the orders and another pass indexes them, two at a time.
     assert len(before) >= len(whole)
     assert before == [(empty, [])] * len(before)
     assert views_before == views(sliced) == views(whole)
@@ -104,7 +104,7 @@ def test_without_resend_open_orders_are_uncertain_in_the_next_process() -> None:
     feed(orders, logged_on(), place(), report("new", "1;1"), place("b"))
     assert [update.lost_reports for update in other.load(dump(orders))] == [True]
     assert [order.state for order in other] == [OrderState.UNVERIFIED, OrderState.UNKNOWN]
-    # The end of the session had already been reported.
+    # The end of the session has already been reported.
     feed(orders, ENDED)
     assert [update.lost_reports for update in other.load(dump(orders))] == [True]
 
@@ -128,7 +128,7 @@ def test_another_version_is_refused(version: object) -> None:
     assert dump(orders) == before
 
 
-def test_an_invalid_dump_is_refused_and_nothing_changes() -> None:
+def test_an_invalid_dump_is_refused_without_effect() -> None:
     orders = full()
     before = dump(orders)
     for name in before["orders"].keys() - {"version"}:

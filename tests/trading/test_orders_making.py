@@ -58,7 +58,7 @@ def test_a_new_order_has_its_price_in_the_unit_of_the_session(orders: Orders) ->
 
 
 @pytest.mark.parametrize("dollars", [True, False])
-def test_floats_are_refused_as_in_messages(dollars: bool) -> None:
+def test_floats_are_refused(dollars: bool) -> None:
     orders = Orders(logon=LogonFields(use_dollars=dollars))
     order = opened(orders, price="0.40" if dollars else "40")
     wrong: Any = 0.5
@@ -76,7 +76,7 @@ def test_floats_are_refused_as_in_messages(dollars: bool) -> None:
             each()
 
 
-def test_making_a_request_does_not_send_it(orders: Orders) -> None:
+def test_building_a_request_does_not_record_it_as_sent(orders: Orders) -> None:
     orders.new("a", SYMBOL, BUY, 10, "0.40")
     assert len(orders) == 0
 
@@ -143,7 +143,7 @@ def test_a_request_chains_from_the_change_in_flight(orders: Orders) -> None:
     made = orders.replace(order, "c", price="0.42")
     assert (made.orig_cl_ord_id, made.order_qty) == ("b", Decimal(15))
     assert orders.cancel(order, "d").orig_cl_ord_id == "b"
-    # Not upon a request whose delivery is uncertain.
+    # It does not chain from a request whose delivery is uncertain.
     feed(orders, refusal("b", text="EXCHANGE_UNAVAILABLE"))
     assert orders.cancel(order, "d").orig_cl_ord_id == "a"
 

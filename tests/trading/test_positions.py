@@ -37,7 +37,7 @@ ZERO = Decimal(0)
 
 
 class Harness:
-    """Orders, with the positions and balances kept from their updates."""
+    """Orders, and the positions and balances that follow from their updates."""
 
     def __init__(self) -> None:
         self.orders, self.positions, self.cash = Orders(), Positions(), Cash()
@@ -51,7 +51,7 @@ class Harness:
 
 @pytest.fixture
 def harness() -> Harness:
-    """Return a desk that has received no message."""
+    """Return a harness that has received no message."""
     return Harness()
 
 
@@ -84,7 +84,7 @@ def test_fills_are_booked_to_the_account_given_in_any_report(stating: int) -> No
     assert found == {(ExecKey(0, 1, 2), Decimal(4))}
 
 
-def test_a_late_account_moves_the_counted_fills_only() -> None:
+def test_a_late_account_moves_only_the_counted_fills() -> None:
     harness = Harness()
     trade: dict[str, Any] = {"last": ("4", "0.40")}
     harness.take(place(), report("trade", "1;1", cum="4", long_qty="4", short_qty="0", **trade))
@@ -108,14 +108,14 @@ def test_a_late_account_moves_the_counted_fills_only() -> None:
         BalanceKey(PRIMARY, 1): 1,
         BalanceKey(Account(5), 0): 2,
     }
-    # A fill refused for lack of room was not counted, and is not subtracted either.
+    # A fill that was refused for lack of room was not counted and is therefore not subtracted.
     refusing = Harness()
     refusing.positions, refusing.cash = Positions(max_positions=0), Cash(max_balances=0)
     refusing.take(report("trade", "1;1", cum="4", **trade), report("new", "1;2", cum="4", alloc_account=5))
     assert (len(refusing.positions), refusing.positions.refused, refusing.cash.refused) == (0, 1, 1)
 
 
-def test_the_position_and_balance_that_fills_are_moved_from_are_returned() -> None:
+def test_moving_fills_returns_their_previous_position_and_balance() -> None:
     orders, positions, cash = Orders(), Positions(), Cash()
     trade: dict[str, Any] = {"last": ("4", "0.40")}
     for each in (
@@ -125,7 +125,7 @@ def test_the_position_and_balance_that_fills_are_moved_from_are_returned() -> No
         for update in feed(orders, each):
             positions.apply(update)
             cash.apply(update)
-    # With a fill of the other order left, and then without any.
+    # First with a fill of the other order left, then without any.
     for number, (cl_ord_id, order_id) in enumerate((("a", "o1"), ("b", "o2")), 3):
         [update] = feed(orders, report("new", f"1;{number}", order_id, cl_ord_id, alloc_account=5, cum="4"))
         left = 4 if number == 3 else 0
@@ -243,7 +243,7 @@ def test_profit_counts_realized_gains_once_and_deducts_fees(harness: Harness) ->
     assert position.profit(Decimal("0.45")) == Decimal("0.96")
 
 
-def test_initial_positions_count(harness: Harness) -> None:
+def test_initial_positions_are_included(harness: Harness) -> None:
     harness.positions.begin(SYMBOL, Decimal(-10), Decimal("0.60"))
     harness.take(fill(1, BUY, "10", "0.40", long_qty="0", short_qty="0"))
     position = harness.positions.of(SYMBOL)
@@ -377,7 +377,7 @@ def full() -> Harness:
 
 
 @pytest.mark.parametrize("name", ["positions", "cash"])
-def test_the_whole_state_round_trips(name: str) -> None:
+def test_the_whole_state_survives_a_round_trip(name: str) -> None:
     harness, other = full(), Harness()
     text = json.dumps(getattr(harness, name).dump())
     getattr(other, name).load(json.loads(text))

@@ -60,7 +60,7 @@ ROUND = TokenLimits(write_rate=300, write_capacity=600, read_rate=300, read_capa
 
 
 def exact(tier: str | TokenLimits = ROUND, **changes: Any) -> RateBudget:
-    """A budget without margins, with 10 tokens for a message, for round figures."""
+    """Return a budget without safety margins in which a message costs 10 tokens, for round figures."""
     return RateBudget(tier, **({"use": 1.0, "kept_back": 0.0, "default_cost": 10} | changes))
 
 
@@ -84,12 +84,12 @@ def amend(shard: int | None = None) -> OrderCancelReplaceRequest:
 
 @pytest.fixture
 def budget() -> RateBudget:
-    """A budget of 300 tokens a second, and 600 at once."""
+    """Return a budget of 300 tokens a second and 600 at once."""
     return exact()
 
 
-def at_once(budget: RateBudget, message: Message | type[Logon], clock: Clock) -> int:
-    """Send a message as often as possible without waiting; return how often."""
+def count_without_waiting(budget: RateBudget, message: Message | type[Logon], clock: Clock) -> int:
+    """Send a message as often as possible without waiting; return the number of messages sent."""
     count = 0
     while not budget.wait(message, clock.now):
         budget.sent(message, clock.now)
@@ -110,12 +110,12 @@ def test_each_tier_has_its_buckets(tier: str, product: Any, clock: Clock) -> Non
     budget = exact(tier, product=product, default_cost=1)
     write, read = limits.WRITE_TOKENS[tier], limits.READ_TOKENS[tier]
     read_burst = limits.MARGIN_READ_BURST if product == "margin" else limits.READ_BURST[tier]
-    assert at_once(budget, order(), clock) == write * limits.WRITE_BURST[tier]
-    assert at_once(budget, SNAPSHOT, clock) == read * read_burst
+    assert count_without_waiting(budget, order(), clock) == write * limits.WRITE_BURST[tier]
+    assert count_without_waiting(budget, SNAPSHOT, clock) == read * read_burst
     assert budget.wait(order(), clock.now) == pytest.approx(1 / write)
     clock.advance(1)
-    assert at_once(budget, order(), clock) == write
-    assert at_once(budget, SNAPSHOT, clock) == read
+    assert count_without_waiting(budget, order(), clock) == write
+    assert count_without_waiting(budget, SNAPSHOT, clock) == read
     clock.advance(3600)
     assert budget.left(clock.now) == write * limits.WRITE_BURST[tier]
     assert budget.left(clock.now, bucket="read") == read * read_burst
@@ -131,8 +131,8 @@ def test_a_change_of_five_percent_is_accepted(clock: Clock) -> None:
 
 def test_custom_limits_are_used_unchanged(clock: Clock) -> None:
     budget = exact(TokenLimits(write_rate=50, write_capacity=60, read_rate=20, read_capacity=40))
-    assert at_once(budget, order(), clock) == 6
-    assert at_once(budget, SNAPSHOT, clock) == 4
+    assert count_without_waiting(budget, order(), clock) == 6
+    assert count_without_waiting(budget, SNAPSHOT, clock) == 4
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_custom_limits_are_used_unchanged(clock: Clock) -> None:
     ],
     ids=lambda value: value.MSG_TYPE if isinstance(value, Message) else "",
 )
-def test_each_message_draws_on_its_bucket(
+def test_each_message_is_charged_to_its_bucket(
     message: Message, shard: int | str | None, cost: int, clock: Clock
 ) -> None:
     budget = RateBudget(ROUND, use=1.0)
@@ -182,10 +182,10 @@ def test_each_message_draws_on_its_bucket(
     )
 
 
-def test_an_order_that_accepts_a_quote_is_charged_to_the_shard_of_rfqs_and_to_one_that_it_names(
+def test_an_order_that_accepts_a_quote_is_charged_to_the_rfq_shard_and_to_the_shard_that_it_names(
     clock: Clock,
 ) -> None:
-    """The venue's pages disagree on which of the two it draws on."""
+    """The venue's pages disagree on which of the two is charged."""
     shard = limits.RFQ_SHARD + 1
     for product, expected in (("prediction", [600, 590, 590]), ("margin", [590, 590, 590])):
         budget = exact(product=product)
@@ -247,7 +247,7 @@ def test_a_message_may_be_sent_exactly_after_the_wait() -> None:
 
 
 def test_waits_agree_with_exact_arithmetic(clock: Clock) -> None:
-    """A slow model: rational numbers, and the whole history each time."""
+    """The slow model uses rational numbers and the whole history for each message."""
     limited = TokenLimits(100, 100, 100, 100)
     random, budget, history, now = Random(5), exact(limited), list[tuple[Fraction, int]](), Fraction(1000)
     for _ in range(150):
@@ -286,11 +286,11 @@ def test_orders_and_quotes_never_delay_a_cancel(tier: str) -> None:
     many: tuple[Callable[[], Message], ...] = (order, amend, lambda: OrderGroupRequest.create(5))
     for _ in range(5):
         for _ in range(random.randrange(1, 5)):
-            at_once(budget, random.choice(many)(), clock)
-            at_once(budget, QUOTE, clock)
+            count_without_waiting(budget, random.choice(many)(), clock)
+            count_without_waiting(budget, QUOTE, clock)
             clock.advance(random.random() / 10)
-        assert at_once(budget, cancel(), clock) >= kept // limits.CANCEL_COST
-        assert at_once(budget, QuoteCancel(quote_id="q"), clock) >= kept // limits.QUOTE_COST
+        assert count_without_waiting(budget, cancel(), clock) >= kept // limits.CANCEL_COST
+        assert count_without_waiting(budget, QuoteCancel(quote_id="q"), clock) >= kept // limits.QUOTE_COST
         clock.advance(limits.WRITE_BURST[tier])
 
 
@@ -301,7 +301,7 @@ def test_orders_and_quotes_never_delay_a_cancel(tier: str) -> None:
 )
 def test_cancels_may_use_the_reserved_tokens(message: Message, clock: Clock) -> None:
     budget = RateBudget("Advanced", kept_back=0.5)
-    at_once(budget, order(), clock)
+    count_without_waiting(budget, order(), clock)
     assert budget.wait(order(), clock.now) > 0
     assert budget.wait(message, clock.now) == 0
 
@@ -315,30 +315,30 @@ def test_independent_messages_have_different_lanes(budget: RateBudget) -> None:
 
 def test_no_tokens_are_reserved_for_reads(clock: Clock) -> None:
     budget = exact(kept_back=0.5)
-    assert at_once(budget, SNAPSHOT, clock) == 60
+    assert count_without_waiting(budget, SNAPSHOT, clock) == 60
 
 
-def test_mass_cancels_are_sent_an_interval_apart(budget: RateBudget, clock: Clock) -> None:
-    assert at_once(budget, MASS_CANCEL, clock) == 1
+def test_mass_cancels_are_separated_by_an_interval(budget: RateBudget, clock: Clock) -> None:
+    assert count_without_waiting(budget, MASS_CANCEL, clock) == 1
     assert budget.wait(MASS_CANCEL, clock.now) == pytest.approx(limits.MASS_CANCEL_INTERVAL)
     assert budget.wait(cancel(), clock.now) == 0
     clock.advance(limits.MASS_CANCEL_INTERVAL - 0.25)
     assert budget.wait(MASS_CANCEL, clock.now) == pytest.approx(0.25)
     clock.advance(60)
-    assert at_once(budget, MASS_CANCEL, clock) == 1
+    assert count_without_waiting(budget, MASS_CANCEL, clock) == 1
     assert RateBudget("Prime", costs={"q": 0}).left(clock.now) == RateBudget("Prime").left(clock.now)
 
 
 def test_a_free_mass_cancel_waits_only_for_its_interval(clock: Clock) -> None:
     budget = exact(costs={MASS_CANCEL.MSG_TYPE: 0})
     budget.spent(600, clock.now)
-    assert at_once(budget, MASS_CANCEL, clock) == 1
+    assert count_without_waiting(budget, MASS_CANCEL, clock) == 1
     assert budget.left(clock.now) == 0
 
 
 def test_logons_have_their_own_bucket(budget: RateBudget, clock: Clock) -> None:
     budget.spent(600, clock.now)
-    assert at_once(budget, Logon, clock) == LOGON_BURST
+    assert count_without_waiting(budget, Logon, clock) == LOGON_BURST
     assert budget.wait(Logon(encrypt_method="0", heart_bt_int=30), clock.now) == pytest.approx(1)
     assert budget.left(clock.now) == 0
 
@@ -347,7 +347,7 @@ def test_logons_have_their_own_bucket(budget: RateBudget, clock: Clock) -> None:
 
 
 def test_reserved_logons_that_are_sent_late_never_exceed_the_limit(clock: Clock) -> None:
-    """However long each connection takes: the venue's bucket is charged when the Logon arrives."""
+    """The venue's bucket is charged when a Logon arrives, however long its connection takes."""
     budget, draw = RateBudget("Basic", use=1.0), Random(7)
     venue, connecting = float(LOGON_BURST), list[int]()
     for owner in range(2000):
@@ -382,9 +382,9 @@ def test_waiting_logons_are_served_in_order(clock: Clock) -> None:
     assert budget.reserve_logon("c", 10, clock.now) == 0
 
 
-def test_a_waiter_that_does_not_ask_again_loses_its_place(clock: Clock) -> None:
+def test_a_waiter_that_does_not_ask_again_loses_its_place_in_the_queue(clock: Clock) -> None:
     budget = exact()
-    at_once(budget, Logon, clock)
+    count_without_waiting(budget, Logon, clock)
     assert budget.reserve_logon("gone", 10, clock.now) == pytest.approx(1)
     assert budget.reserve_logon("here", 10, clock.now) == pytest.approx(2)
     clock.advance(1.5)
@@ -400,7 +400,7 @@ def test_an_unsettled_reservation_holds_its_token_until_it_expires(clock: Clock)
     clock.advance(59)
     assert budget.reserve_logon("b", 60, clock.now) > 0
     clock.advance(1)
-    assert budget.reserve_logon("b", 60, clock.now) > 0  # They count as sent until now.
+    assert budget.reserve_logon("b", 60, clock.now) > 0  # Until now the reserved Logons count as sent.
     budget.settle_logon(0, clock.now, sent=False)
     assert budget.wait(Logon, clock.now) == pytest.approx(1)
     clock.advance(1)
@@ -451,7 +451,7 @@ def test_tokens_spent_by_rest_are_deducted(budget: RateBudget, clock: Clock) -> 
     assert budget.left(clock.now, bucket="read") == 590
 
 
-def test_overspending_is_waited_for_up_to_one_bucket(budget: RateBudget, clock: Clock) -> None:
+def test_overspending_causes_a_wait_of_at_most_one_bucket(budget: RateBudget, clock: Clock) -> None:
     budget.spent(800, clock.now)
     assert budget.wait(order(), clock.now) == pytest.approx(0.7)
     budget.spent(1e300, clock.now)
@@ -482,8 +482,8 @@ def test_the_user_can_set_costs(clock: Clock) -> None:
         limits.QUOTE_COST,
         20,
     ]
-    assert at_once(budget, confirm, clock) == 300
-    assert at_once(budget, order(), clock) == 30
+    assert count_without_waiting(budget, confirm, clock) == 300
+    assert count_without_waiting(budget, order(), clock) == 30
 
 
 @pytest.mark.parametrize(
@@ -507,7 +507,7 @@ def test_invalid_settings_are_refused(changes: dict[str, Any], why: str) -> None
         RateBudget(**({"tier": ROUND} | changes))
 
 
-def test_a_budget_shows_its_owner() -> None:
+def test_the_repr_of_a_budget_contains_its_owner() -> None:
     assert repr(RateBudget("Prime", product="margin")) == "<RateBudget Prime margin>"
 
 
@@ -520,7 +520,7 @@ def test_a_loaded_dump_is_completed_by_later_reports(clock: Clock) -> None:
         for _ in range(20):
             budget.sent(message, clock.now)
     dumped = json.loads(json.dumps(budget.dump(clock.now)))
-    clock.monotonic = 3.0  # another process, or machine
+    clock.monotonic = 3.0  # in another process or on another machine
     again = RateBudget(ROUND)
     again.load(dumped, clock.now)
     assert again.dump(clock.now) == dumped

@@ -122,7 +122,7 @@ class Harness:
 def harness() -> Iterator[Harness]:
     harness = Harness()
     yield harness
-    # A dump restores the complete state at any time.
+    # After each test a dump must restore the complete state.
     dumped = json.loads(json.dumps(harness.creator.dump()))
     other = Harness().creator
     other.load(dumped)
@@ -216,7 +216,7 @@ def test_a_quote_is_accepted_by_an_order_with_its_id(harness: Harness) -> None:
 def test_prices_of_orders_on_a_session_in_cents_are_no_worse_than_the_quote(harness: Harness) -> None:
     harness.feed(logged_on(dollars=False))
     harness.opened(forwarded_quote("q1", "0.4012", "0.5512"))
-    assert harness.by_order(BUY).price == d(45)  # of 44.88
+    assert harness.by_order(BUY).price == d(45)  # the quote is 44.88
     other = Harness()
     other.feed(logged_on(dollars=False))
     assert other.opened(forwarded_quote("q1", "0.4012", "0.5512")).by_order(SELL).price == d(40)
@@ -231,7 +231,7 @@ def test_customers_of_clearing_members_are_repeated_in_requests(harness: Harness
 # --- the best quote -------------------------------------------------------------------------------------
 
 
-def test_the_best_quote_has_the_best_price_then_the_highest_age(harness: Harness) -> None:
+def test_the_best_quote_has_the_best_price_and_among_equals_the_highest_age(harness: Harness) -> None:
     harness.opened(
         forwarded_quote("a", "0.40", "0.50", "ann", seconds=3),
         forwarded_quote("b", "0.42", "0.50", "bob", seconds=2),
@@ -301,7 +301,7 @@ def test_a_refused_acceptance_removes_the_quote(harness: Harness) -> None:
 # --- which quotes can be accepted -----------------------------------------------------------------------
 
 
-def test_one_acceptance_at_a_time(harness: Harness) -> None:
+def test_only_one_acceptance_at_a_time_is_allowed(harness: Harness) -> None:
     harness.opened()
     quote = harness.best()
     harness.accept()
@@ -329,7 +329,7 @@ def test_one_acceptance_at_a_time(harness: Harness) -> None:
         ({}, {"prefer_better": True}, "90"),
     ],
 )
-def test_contracts_that_may_trade(
+def test_the_contracts_that_may_trade_are_computed(
     harness: Harness, requested: dict[str, Any], accepted: dict[str, Any], quantity: str
 ) -> None:
     harness.opened(
@@ -401,8 +401,7 @@ def test_a_refused_request_is_over_and_its_id_is_free(harness: Harness) -> None:
 @pytest.mark.parametrize("early", [False, True])
 def test_a_rejected_order_ends_the_acceptance_or_the_request(early: bool) -> None:
     rejected = report("c1", ExecType.REJECTED, 0, "EXPIRED")
-    # Before the quote was taken, the acceptance itself was refused; the order of the messages does not
-    # matter.
+    # Before the quote was taken the acceptance itself was refused. The order of the messages does not matter.
     harness = Harness().opened()
     harness.by_order()
     harness.feed(rejected)
@@ -444,7 +443,7 @@ def test_an_unsent_message_is_withdrawn(harness: Harness) -> None:
     harness.creator.withdraw(request())
     assert harness.creator.rfq("r1") is None
     harness.opened()
-    harness.creator.withdraw(request())  # it was sent after all
+    harness.creator.withdraw(request())  # the message was sent after all
     for make in (harness.accept, harness.by_order):
         message: Message = make()
         harness.creator.withdraw(message)
@@ -459,7 +458,7 @@ def test_an_unsent_message_is_withdrawn(harness: Harness) -> None:
     assert harness.state() is RfqState.ACCEPTED
 
 
-def test_an_acceptance_may_be_applied_from_a_user_or_a_log(harness: Harness) -> None:
+def test_an_acceptance_built_by_a_user_or_read_from_a_log_may_be_applied(harness: Harness) -> None:
     harness.opened()
     plain = AcceptQuote(quote_id="q1", side=BUY)
     [update] = harness.feed(plain)
@@ -467,7 +466,7 @@ def test_an_acceptance_may_be_applied_from_a_user_or_a_log(harness: Harness) -> 
     assert harness.feed(plain) == []
     harness.feed(accept_status("q1"))
     assert harness.state() is RfqState.ACCEPTED
-    # A quote that was not received: it costs at most a dollar per contract.
+    # The quote was not received: it costs at most a dollar per contract.
     for side in (BUY, SELL):
         other = Harness()
         other.feed(request(), ack(), AcceptQuote(quote_id="?", rfq_id="R1", side=side))
@@ -622,7 +621,7 @@ def test_lost_messages_cause_uncertainty(harness: Harness, lost: object) -> None
     ]
     assert len(UncertainItems(harness.creator).by_remedy(at(5))[Remedy.DROP_COPY]) == 1
     assert harness.creator.exposure() != Exposure()
-    # A quote shows that its request is open, an answer that it was taken.
+    # A quote shows that its request is open, and an answer shows that the quote was taken.
     harness.feed(forwarded_quote("x", rfq_id="R2"), ack("r3", "R3"), accept_status("q1", 0, "c1"))
     assert harness.uncertain() == []
 

@@ -73,7 +73,7 @@ TERMS = QuoteTerms("0.40", "0.55")
 
 
 class Harness:
-    """A maker with its user's callbacks, and the time."""
+    """A maker with the callbacks of its user and a clock."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class Harness:
 def harness() -> Iterator[Harness]:
     harness = Harness()
     yield harness
-    # A dump restores the complete state at any time.
+    # After each test a dump must restore the complete state.
     dumped = json.loads(json.dumps(harness.maker.dump()))
     assert again(harness, dumped).maker.dump() == harness.maker.dump() | {"on": False}
 
@@ -265,7 +265,7 @@ def test_an_acceptance_on_an_unquoted_side_is_not_confirmed(harness: Harness, si
         ({"quantity": 0}, TERMS, {"side": Side.SELL}, "0"),
     ],
 )
-def test_contracts_that_may_trade(
+def test_the_contracts_that_may_trade_are_computed(
     entry: dict[str, Any], terms: QuoteTerms, accepted: dict[str, Any], quantity: str
 ) -> None:
     harness = Harness(terms)
@@ -273,7 +273,7 @@ def test_contracts_that_may_trade(
     assert harness.quote().quantity == d(quantity)
 
 
-def test_reports_in_any_order_lead_to_the_same() -> None:
+def test_reports_in_any_order_lead_to_the_same_state() -> None:
     reports = [
         status("q1", S.PENDING, bid_size=100, offer_size=100),
         status("q1", S.ACCEPTED, side=Side.BUY, bid_size=30),
@@ -375,7 +375,7 @@ def test_an_overdue_trade_is_uncertain_and_stays_exposure(harness: Harness) -> N
 def test_a_new_quote_replaces_the_resting_one(harness: Harness) -> None:
     harness.feed(heard(), status("q1", S.PENDING))
     rfq = harness.shown[0]
-    assert harness.maker.requote(rfq) is None  # the same terms
+    assert harness.maker.requote(rfq) is None  # with the same terms
     harness.terms = QuoteTerms("0.41", "0.55", post_only=True, rest_remainder=True)
     message = harness.maker.requote(rfq)
     assert isinstance(message, Quote)
@@ -503,7 +503,7 @@ def test_an_unsent_message_is_withdrawn(harness: Harness) -> None:
     again = harness.maker.requote(harness.shown[0])
     assert isinstance(again, Quote)
     harness.feed(status("q2", S.PENDING))
-    harness.maker.withdraw(again)  # it was sent after all
+    harness.maker.withdraw(again)  # the message was sent after all
     assert harness.state("q2") is QuoteState.OPEN
     cancel = harness.maker.cancel(harness.quote("q2"))
     harness.maker.withdraw(cancel)
@@ -524,11 +524,11 @@ def test_messages_built_by_the_maker_may_be_applied_to_it(harness: Harness) -> N
     assert harness.feed(QuoteConfirm(quote_id="?"), QuoteCancel(quote_id="?")) == []
 
 
-def test_quotes_may_be_applied_from_a_user_or_a_log() -> None:
+def test_quotes_built_by_a_user_or_read_from_a_log_may_be_applied() -> None:
     harness = Harness(None, confirms=False)
     harness.feed(heard(), Quote(**_of("mine", "R1"), rest_remainder=True), status("mine", S.PENDING))
     assert harness.quote("mine").terms == QuoteTerms("0.40", "0.55", rest_remainder=True)
-    # A request that was not received; a quote that the venue refuses; one that a creator receives.
+    # A request that was not received, a quote that the venue refuses, and a quote that a creator receives.
     harness.feed(Quote(**_of("other", "R2")), Quote(**_of("none", "R3") | {"bid_px": "0.99"}))
     harness.feed(MessageReceived(Quote(**_of("theirs", "R4"))))
     assert harness.state("other") is QuoteState.SENT
@@ -538,7 +538,7 @@ def test_quotes_may_be_applied_from_a_user_or_a_log() -> None:
     assert harness.state("mine") is QuoteState.CONFIRMING
 
 
-def test_a_session_in_cents() -> None:
+def test_prices_on_a_session_in_cents_are_converted() -> None:
     harness = Harness(QuoteTerms("0.40"))
     [quote] = harness.sent(logged_on(dollars=False), heard())
     assert (quote.bid_px, quote.offer_px) == (d(40), None)
@@ -580,7 +580,7 @@ def test_after_a_disconnect_quotes_are_uncertain_until_a_message_resolves_them(h
     assert {item.since for item in harness.maker.uncertain()} == {at(5)}
     assert harness.maker.exposure() == Exposure()  # Only confirmed quotes trade.
     harness.feed(logged_on())
-    # The same terms again, since the resting quote is unknown.
+    # The same terms are quoted again, because the resting quote is unknown.
     assert isinstance(harness.maker.requote(harness.shown[0]), Quote)
     harness.feed(status("q4", S.PENDING))
     assert harness.state() is QuoteState.REPLACED
@@ -716,7 +716,7 @@ def test_a_range_of_drop_copy_without_its_order_ends_the_exposure(
         assert harness.maker.copy_from(at(DUE)) == {0: ExecKey(0, 5, 1)}
         assert harness.maker.copy_from(at(DUE), {0: ExecKey(0, 5, 1)}) == {}
     assert harness.maker.next_deadline() is None
-    harness.feed(report("quote:0:q1"))  # Drop copy has omitted it, or its clock is wrong.
+    harness.feed(report("quote:0:q1"))  # Drop copy has omitted the order, or its clock is wrong.
     assert harness.state() is QuoteState.EXECUTED
 
 
@@ -872,7 +872,7 @@ def test_exceptions_of_the_users_callbacks_propagate() -> None:
 # --- bounds ---------------------------------------------------------------------------------------------
 
 
-def test_requests_are_evicted_for_new_ones_those_without_a_quote_first() -> None:
+def test_requests_without_a_quote_are_evicted_first() -> None:
     harness = Harness(max_rfqs=3)
     harness.feed(heard("R1"), heard("R2"), status("q2", S.REJECTED, "R2"), heard("R3"), heard("R4"))
     assert [rfq.rfq_id for rfq in harness.maker] == ["R1", "R3", "R4"]
@@ -921,7 +921,7 @@ def test_the_dump_of_the_previous_process_is_loaded() -> None:
     dumped = json.loads(json.dumps(harness.maker.dump()))
     other = Harness(confirms=False)
     updates = other.maker.load(dumped)
-    assert [update.quote.quote_id for update in updates if update.quote] == ["q2"]  # its answer is lost
+    assert [update.quote.quote_id for update in updates if update.quote] == ["q2"]  # the answer is lost
     assert other.uncertain() == [(UncertainRfqKind.QUOTE_UNKNOWN, "q2")]
     assert other.maker.rfq("R2").legs == harness.shown[0].legs  # type: ignore[union-attr]
     assert (other.state("q3"), other.maker.next_deadline()) == (QuoteState.ACCEPTED, at(30))

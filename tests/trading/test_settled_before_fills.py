@@ -1,4 +1,4 @@
-"""Positions and cash are the same whether a settlement is received before, between or after the fills."""
+"""Positions and cash are the same whether a settlement is received before, between or after fills."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LATER = date(2026, 11, 21)
 
 
 class Books:
-    """Orders and settlements, with the positions and the cash kept from their updates."""
+    """Orders and settlements, and the positions and the cash that follow from their updates."""
 
     def __init__(self, **bounds: int) -> None:
         self.orders, self.settlements = Orders("KalshiRT"), Settlements()
@@ -74,7 +74,7 @@ class Books:
 
 
 def fill(number: int, account: Account = PRIMARY, *, symbol: str = SYMBOL, shard: int = 0) -> Message:
-    """Return a fill: a purchase of 10 contracts, or a sale of fewer."""
+    """Return a fill, which buys 10 contracts or sells fewer."""
     side, quantity = (SELL, "4") if number % 3 == 0 else (BUY, "10")
     more: dict[str, Any] = {}
     if account.subaccount:
@@ -88,18 +88,19 @@ def fill(number: int, account: Account = PRIMARY, *, symbol: str = SYMBOL, shard
 
 
 HISTORY: tuple[Message, ...] = (
-    # Two accounts and a clearing member's customer in a market of shard 0, settled in three pages.
+    # Two accounts and a clearing member's customer trade in a market of shard 0, which is settled in three
+    # pages.
     *(fill(number) for number in (1, 2, 3)),
     *(fill(number, SECOND) for number in (4, 5)),
     fill(6, CUSTOMER),
     page("r1", party("me", "9.50", "0.01"), symbol=SYMBOL, last_fragment=False),
     page("r2", party("me_2", "19.00", "0.02"), party("ann", "0"), symbol=SYMBOL, last_fragment=True),
     page("r3", party("me", "0.25"), party("zoe", "3"), symbol=SYMBOL, last_fragment=False),
-    # A market of shard 2, settled again on the next day at another price.
+    # A market of shard 2 is settled again on the next day at another price.
     *(fill(number, symbol=OTHER, shard=2) for number in (7, 8)),
     page("s1", party("me", "20"), symbol=OTHER, settlement_price="100"),
     page("s2", party("me", "-1"), symbol=OTHER, settlement_price="95", clearing_business_date=LATER),
-    # A market with a settlement and no fill, and one with a fill and no settlement.
+    # One market has a settlement but no fill, another one a fill but no settlement.
     page("t1", party("me", "0", "0.5"), symbol="M3"),
     fill(10, symbol="M4", shard=2),
 )  # fmt: skip
@@ -152,7 +153,7 @@ def test_a_payout_is_not_moved_without_room_for_another_balance() -> None:
     books.take(page("r", party("me", "10"), symbol=SYMBOL), page("s", party("me", "1"), symbol=OTHER))
     books.take(fill(1, shard=3))
     assert [(key.shard, balance.payouts) for key, balance in books.cash.items()] == [(NO_SHARD, d(11))]
-    assert books.cash.refused == 1  # the fill
+    assert books.cash.refused == 1  # for the fill
 
 
 @pytest.mark.parametrize(("remembered", "shard"), [(2, NO_SHARD), (3, 0)])

@@ -92,7 +92,7 @@ def kinds(update: SettlementUpdate) -> list[Kind]:
 
 @pytest.fixture
 def settlements() -> Settlements:
-    """Return settlements without any report."""
+    """Return settlements that have received no report."""
     return Settlements()
 
 
@@ -149,7 +149,9 @@ def test_the_last_page_does_not_complete_a_settlement_with_missing_pages(settlem
     assert update.settlement.pages == 3
 
 
-def test_the_count_completes_a_settlement_without_a_last_page_mark(settlements: Settlements) -> None:
+def test_a_settlement_without_a_last_page_is_completed_by_its_number_of_pages(
+    settlements: Settlements,
+) -> None:
     settlements.apply(report("r1", tot_num_market_settlement_reports=2))
     assert len(settlements) == 0
     settlements.apply(report("r2", tot_num_market_settlement_reports=2))
@@ -162,7 +164,7 @@ def test_a_redelivered_report_counts_once_even_with_a_later_time(settlements: Se
     assert settlements[MARKET, DAY].payout == 5
 
 
-def test_a_changed_report_with_the_same_id_is_reported_and_the_first_counts(
+def test_a_changed_report_with_the_same_id_is_reported_and_only_the_first_counts(
     settlements: Settlements,
 ) -> None:
     settlements.apply(report("r1", party("ann", "5")))
@@ -264,7 +266,7 @@ def test_the_parties_of_all_settlements_are_bounded() -> None:
     settlements = Settlements(max_parties=4)
     settlements.apply(report("r1", party("ann"), party("bob"), symbol="A"))
     settlements.apply(report("r1", party("ann"), symbol="B"))
-    # Complete ones are evicted, the oldest first, but no more of them than necessary.
+    # Complete settlements are evicted, the oldest first, but no more than necessary.
     assert kinds(apply_one(settlements, report("r1", party("ann"), party("bob"), symbol="C"))) == []
     assert [symbol for symbol, _ in settlements] == ["B", "C"]
     trio = [party(str(number)) for number in range(3)]
@@ -275,7 +277,7 @@ def test_the_parties_of_all_settlements_are_bounded() -> None:
     assert [symbol for symbol, _ in settlements] == ["E"]
 
 
-def test_pages_without_parties_are_bounded_too() -> None:
+def test_pages_without_parties_are_also_bounded() -> None:
     settlements = Settlements(max_parties=3)
     found = [kinds(apply_one(settlements, report(f"r{n}", last_fragment=False))) for n in range(5)]
     assert found == [[], [], [], [Kind.TOO_MANY], [Kind.TOO_MANY]]
@@ -330,7 +332,7 @@ def batches(draw: st.DrawFn) -> list[Message]:
 
 
 def slowly(messages: Sequence[Message]) -> dict[str, tuple[Decimal, Decimal] | None]:
-    """Return payout and fee of each complete settlement, by symbol; None for an incomplete one."""
+    """Return the payout and fee of each complete settlement by symbol, and None for incomplete ones."""
     found: dict[str, dict[str, Any]] = {}
     for message in messages:
         assert isinstance(message, MarketSettlementReport)

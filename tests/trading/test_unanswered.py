@@ -1,4 +1,4 @@
-"""Requests without an outcome that the loaded state does not contain are adopted, and shown as uncertain."""
+"""Requests without an outcome that the loaded state does not contain are adopted and shown as uncertain."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ LATER = NOON + timedelta(seconds=30)
 
 
 class Machines:
-    """The state machines for all types of requests, as after a start without saved state."""
+    """The state machines for all types of requests, without any saved state."""
 
     def __init__(self) -> None:
         self.orders, self.groups, self.copies = Orders(), OrderGroups(), DropCopy("KalshiNR")
@@ -103,7 +103,7 @@ class Machines:
         self.creator.apply(event, LATER)
 
     def reloaded(self) -> Machines:
-        """Return the state machines as loaded by another process."""
+        """Return the state machines loaded from their dumps, as in another process."""
         found = Machines()
         for name in ("orders", "groups", "copies", "maker", "creator"):
             getattr(found, name).load(json.loads(json.dumps(dump(getattr(self, name)))))
@@ -230,7 +230,7 @@ def test_an_adopted_order_is_settled_by_reports_like_any_other() -> None:
     assert not adopted.uncertain()
 
 
-def test_reports_and_the_event_lead_to_the_same_in_every_order() -> None:
+def test_reports_and_the_event_lead_to_the_same_state_in_every_order() -> None:
     lost = unanswered(place(alloc_account=5), change("b", "a", "20"))
     reports = [report("new", "1;1"), report("replaced", "1;2", cl_ord_id="b", orig_cl_ord_id="a", qty="20")]
     found = []
@@ -258,7 +258,7 @@ def test_a_reused_clordid_is_a_separate_request() -> None:
         assert [order.state for order in orders] == [OrderState.DONE]
         feed(orders, unanswered(place(qty="7")))
         assert [order.state for order in orders] == [OrderState.DONE, OrderState.UNKNOWN]
-    # An order whose outcome drop copy or the user has reported is known, and so is one that rests.
+    # Known orders are those whose outcome drop copy or the user has reported, and those that rest.
     for found in ([DropCopyReport(report("canceled", "1;3", "o1"))], [report("new", "1;3", "o1")]):
         orders = restarted(place(), session_type="KalshiRT")
         feed(orders, ENDED, *found, unanswered(place()))
@@ -358,7 +358,7 @@ def test_a_fill_does_not_settle_an_adopted_cancel_with_the_id_of_its_order() -> 
     assert [each.msg_type for each in orders.unplaced] == ["F"]
 
 
-def test_an_order_known_by_reports_needs_no_frame() -> None:
+def test_an_order_known_by_reports_is_adopted_without_its_message() -> None:
     orders = Orders("KalshiRT")
     [request] = unanswered(place()).requests
     feed(
@@ -394,7 +394,7 @@ def test_a_group_request_in_flight_at_the_dump_counts_once() -> None:
             assert len(shown) == 1
             assert groups.apply(unanswered(request)) == []
             assert list(map(str, groups.uncertain())) == shown
-        # A request with the same terms is another one.
+        # An equal request is a separate request.
         groups.learn(GROUP, limit=5)
         groups.apply(unanswered(request, at=LATER))
         assert (groups.lost_creates, groups[GROUP].state) == (
@@ -429,7 +429,7 @@ def test_an_answer_settles_a_create_of_the_previous_process() -> None:
     assert groups.lost_creates == 1
 
 
-def test_a_group_request_in_flight_is_not_the_one_of_the_previous_process() -> None:
+def test_a_group_request_in_flight_is_not_that_of_the_previous_process() -> None:
     groups = OrderGroups()
     mine = OrderGroupRequest.create(7)
     groups.apply(mine)
@@ -618,7 +618,7 @@ def test_an_rfq_is_adopted_with_its_acceptance() -> None:
     assert creator.uncertain() == []
     creator.apply(unanswered(REQUESTED, at=LATER + timedelta(1)), NOON)
     assert state(creator, "r1") is RfqState.UNKNOWN
-    # An acceptance that the state contains is not adopted.
+    # An acceptance that the state already contains is not adopted.
     known = creator_with(REQUESTED, unanswered(REQUESTED))
     assert (len(known), state(known, "r1")) == (1, RfqState.UNKNOWN)
 
@@ -636,7 +636,7 @@ def attrs_accept(cl_ord_id: str) -> AcceptQuote:
     return AcceptQuote(quote_id="q2", rfq_id="R1", side=Side.BUY, cl_ord_id=cl_ord_id)
 
 
-def test_an_order_that_accepts_a_quote_is_adopted_by_both_machines_where_the_rfq_is_known() -> None:
+def test_an_order_that_accepts_a_quote_is_adopted_by_both_machines_if_the_rfq_is_known() -> None:
     order = place("c1", quote_id="q1", rfq_id="R1")
     known, unknown = creator_with(REQUESTED, MessageReceived(ack())), creator_with()
     for creator in (known, unknown):

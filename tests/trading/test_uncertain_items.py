@@ -1,4 +1,4 @@
-"""One list of everything that is uncertain, over all machines."""
+"""One list of the uncertain items of all machines."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_an_item_contains_its_subject_time_and_remedies() -> None:
     assert str(UncertainItem(what="where it is", about="order a")) == "order a: where it is; ask REST"
 
 
-def test_nothing_is_uncertain_at_first() -> None:
+def test_no_item_is_uncertain_at_first() -> None:
     maker = RfqMaker(lambda _: None, lambda _: False, lambda: "id")
     traded = (Orders(), Positions(), Cash(), DropCopy())
     uncertain_items = UncertainItems(*traded, OrderGroups(), Settlements(), maker, RfqCreator())
@@ -91,12 +91,12 @@ def test_items_of_all_machines_are_listed_oldest_first() -> None:
     assert len(uncertain_items) == 6
     found = {remedy: len(each) for remedy, each in uncertain_items.by_remedy(NOON).items()}
     assert found == {Remedy.DROP_COPY: 2, Remedy.REQUEST: 0, Remedy.REST: 4}
-    # Drop copy does not reach back beyond its window.
+    # Drop copy has no reports older than its window.
     found = {remedy: len(each) for remedy, each in uncertain_items.by_remedy(NOON + WINDOW).items()}
     assert found == {Remedy.DROP_COPY: 1, Remedy.REQUEST: 0, Remedy.REST: 5}
 
 
-def test_an_uncertainty_only_for_drop_copy_needs_rest_after_the_window() -> None:
+def test_an_item_that_only_drop_copy_resolves_needs_rest_after_the_window() -> None:
     class Machine:
         def uncertain(self) -> list[UncertainItem]:
             return [UncertainItem(what="it", about="x", since=NOON, remedies=(Remedy.DROP_COPY,))]
@@ -140,7 +140,7 @@ def test_items_about_groups_have_a_time_that_a_dump_keeps() -> None:
     for each in (groups, other):
         [item] = each.uncertain()
         assert (item.about, item.since) == (f"order group {group}", NOON)
-    # A group that was not requested is as old as the message that reported it.
+    # An unsolicited group is as old as the message that reported it.
     orphan = OrderGroupResponse(order_group_id=group[:-1] + "2")
     groups.apply(MessageReceived(over_the_wire(orphan, at=NOON + timedelta(hours=1))))
     assert [each.since for each in groups.uncertain()] == [NOON, NOON + timedelta(hours=1)]

@@ -163,7 +163,7 @@ def test_copies_may_be_in_cents_on_a_session_in_dollars(orders: Orders) -> None:
     assert f"{order.average_price} {order.price}" == "0.39 0.40"
 
 
-def test_a_range_counts_for_its_shard_if_its_begin_and_request_are_in_time(orders: Orders) -> None:
+def test_a_range_counts_for_its_shard_if_it_begins_and_was_requested_in_time(orders: Orders) -> None:
     early = covered(orders)
     feed(orders, place(), report("new", "1;2"), ENDED)
     order = only(orders)
@@ -186,17 +186,19 @@ def test_an_order_known_only_by_copies_is_open_once_its_range_is_covered(orders:
     assert (order.state, uncertain_items(orders)) == (OrderState.UNVERIFIED, ["ORDER_UNVERIFIED"])
     feed(orders, covered(orders))
     assert order.state is OrderState.OPEN
-    # Or once a live report mentions it.
+    # It is also open once a live report mentions it.
     feed(orders, DropCopyReport(report("new", "1;3", "o2", "b")), report("trade", "1;4", "o2", "b", cum="1"))
     assert [each.state for each in orders] == [OrderState.OPEN] * 2
 
 
-def test_an_unknown_order_missing_in_drop_copy_was_not_accepted(orders: Orders) -> None:
+def test_an_unknown_order_missing_from_drop_copy_was_not_accepted(orders: Orders) -> None:
     feed(orders, report("new", "1;1"), place("b"), place("c", symbol=OTHER), place("d", ex_destination=0))
     feed(orders, place("e", ex_destination=-1, symbol=OTHER), ENDED)
     b, c, d, e = list(orders)[1:]
     unverified = orders.epoch
-    feed(orders, covered(orders, K2))  # begins after the last known report at the time they were sent
+    feed(
+        orders, covered(orders, K2)
+    )  # this range begins after the last report that was known when they were sent
     assert [order.state for order in (b, c, d)] == [OrderState.UNKNOWN] * 3
     feed(orders, covered(orders, epoch=unverified - 1))
     assert b.state is OrderState.UNKNOWN
@@ -233,7 +235,7 @@ def test_the_same_order_sent_again_does_not_settle_the_first(orders: Orders) -> 
     first, second = orders
     assert (first.state, second.state) == (OrderState.UNKNOWN, OrderState.OPEN)
     assert uncertain_items(orders) == ["ORDER_UNKNOWN"]
-    # The venue had accepted the first one after all, and it was done before the second arrived.
+    # The venue accepted the first order after all, and it was done before the second arrived.
     feed(orders, report("ioc", "1;3", "o1", cum="10", last=("10", "0.40")))
     assert sorted((order.order_id or "", order.placed.number) for order in orders if order.placed) == [
         ("o1", 1),
@@ -376,7 +378,7 @@ def test_pending_reports_only_give_the_orderid(orders: Orders) -> None:
     assert seen(order, "state") == (OrderState.OPEN,)
 
 
-def test_a_doubt_keeps_the_time_of_its_beginning(orders: Orders) -> None:
+def test_an_uncertainty_keeps_the_time_of_its_beginning(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), ENDED)
     since = view(only(orders)), next(iter(orders.uncertain())).since
     feed(orders, logged_on(), Reject(ref_seq_num=1), ENDED)
@@ -396,7 +398,7 @@ def test_an_answer_without_a_header_is_recognized_again(orders: Orders) -> None:
 
 
 @pytest.mark.parametrize("text", ["", UNAVAILABLE])
-def test_an_order_that_was_pending_may_be_rejected_or_left_open(orders: Orders, text: str) -> None:
+def test_a_pending_order_may_be_rejected_or_stay_open(orders: Orders, text: str) -> None:
     pending = report("pending new", "-1;-1")
     feed(orders, place(), pending, report("rejected", "1;1", text=text or None), pending)
     order = only(orders)

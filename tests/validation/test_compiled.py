@@ -42,7 +42,7 @@ from tests.strategies import values
 
 
 class Digits(StrEnum):
-    """Equal to code values of any dialect, without being one of them."""
+    """Values equal to code values of any dialect that are not members of it."""
 
     ONE = "1"
     TWO = "2"
@@ -92,7 +92,7 @@ ODD: tuple[Any, ...] = (
 
 @st.composite
 def blocks(draw: st.DrawFn, layout: BlockLayout, depth: int = 0) -> Any:
-    """Return an instance with arbitrary values in its attributes, most of them valid."""
+    """Draw an instance with arbitrary values in its attributes, most of which are valid."""
     block = object.__new__(layout.cls)
     for member in layout.members:
         setattr(block, member.attribute, draw(_anything(member, depth)))
@@ -126,7 +126,10 @@ def places() -> Iterator[tuple[MessageLayout, str, str, Sender]]:
 def outcome(check: Any, message: Any) -> tuple[Problem, ...] | str:
     try:
         return tuple(check(message))
-    except (EncodeError, TypeError) as error:  # a condition or a limit could not evaluate a value
+    except (
+        EncodeError,
+        TypeError,
+    ) as error:  # this can happen if a condition or a limit cannot evaluate a value
         return f"{type(error).__name__}: {error}"
 
 
@@ -175,7 +178,8 @@ def test_the_presence_check_reports_the_same_missing_fields(drawn: tuple[Any, An
         assert [problem for problem in alone if problem.reason is Reason.REQUIRED_TAG_MISSING] == missing
 
 
-# A dialect has few rules. These tests try each kind of rule alone, on each kind of field, with any value.
+# A dialect has few rules. These tests try each kind of rule separately, on each kind of field and with any
+# value.
 
 CODES = {Kind.CHAR: tiny_dialect.OrdType, Kind.INT: tiny_dialect.Role}
 LIMITS: list[dict[str, Any]] = [
@@ -233,7 +237,7 @@ def group(**settings: Any) -> GroupMember:
 def agree(
     members: tuple[FieldMember | GroupMember, ...], pools: dict[str, tuple[Any, ...]], *one_of: OneOf
 ) -> int:
-    """Compare both checkers on all combinations of values; return how many combinations are valid."""
+    """Compare both checkers on all combinations of values; return the number of valid combinations."""
     layout = BlockLayout("Any", tiny_dialect.Order, members, encode=repr, one_of=one_of)
     place = Place("", "", Sender.CLIENT)
     check, expected, sound = compile_rules(layout, place), without_guards(layout, place), 0
@@ -248,14 +252,14 @@ def agree(
 
 
 @pytest.mark.parametrize("presence", Presence)
-def test_presence_and_limits_of_fields(presence: Presence) -> None:
+def test_compiled_checks_of_presence_and_limits_agree(presence: Presence) -> None:
     limited = fields("text", [NO_LIMIT, *LIMITS])
     assert sum(agree((FieldMember(field, presence),), {"text": ODD}) for field in limited)
 
 
 @pytest.mark.parametrize("terms", TERMS)
 @pytest.mark.parametrize("when", ["required_when", "forbidden_when", "only_when"])
-def test_conditions(when: str, terms: tuple[str, ...] | None) -> None:
+def test_conditions_are_checked(when: str, terms: tuple[str, ...] | None) -> None:
     for field in fields("side", [NO_LIMIT]):
         rule: dict[str, Any] = {when: (Condition((("Side", terms),)),)}
         requested, text = FieldMember(field), tiny_dialect.FIELDS[58]
@@ -269,7 +273,7 @@ def test_conditions(when: str, terms: tuple[str, ...] | None) -> None:
 
 @pytest.mark.parametrize("optional", [False, True])
 @pytest.mark.parametrize("at_least", [False, True])
-def test_choices(optional: bool, at_least: bool) -> None:
+def test_choices_are_checked(optional: bool, at_least: bool) -> None:
     members = (FieldMember(tiny_dialect.FIELDS[55]), FieldMember(tiny_dialect.FIELDS[58]), group())
     rule = OneOf(("Symbol", "NoPartyIDs", "Text"), optional=optional, at_least=at_least)
     assert agree(members, {"symbol": SOME, "text": SOME, "party_ids": SOME}, rule)
@@ -278,7 +282,7 @@ def test_choices(optional: bool, at_least: bool) -> None:
 @pytest.mark.parametrize("presence", Presence)
 @pytest.mark.parametrize("least", [0, 1, 2])
 @pytest.mark.parametrize("most", [None, 2])
-def test_groups(presence: Presence, least: int, most: int | None) -> None:
+def test_groups_are_checked(presence: Presence, least: int, most: int | None) -> None:
     class Another(tiny_dialect.Party):
         """A class that the dialect does not know."""
 
@@ -401,7 +405,7 @@ def test_the_cache_of_valid_decimals_is_bounded(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_absent_fields_are_those_the_encoder_omits() -> None:
-    """A field is absent when it is None, a group when it has no entries, of any type."""
+    """A field is absent if it is None, and a group if it has no entries, whatever its type."""
     members = (
         FieldMember(tiny_dialect.FIELDS[58], Presence.FORBIDDEN),
         group(presence=Presence.FORBIDDEN),

@@ -38,7 +38,8 @@ def scope(*values: str, **settings: Any) -> Scope:
 def judged(
     member: FieldMember | GroupMember, message: Any, logon: LogonFacts | None = (), **changes: Any
 ) -> str:
-    """Return the problems that the rules of one member report, next to a Side and a Text, in one place."""
+    """Return the problems that the rules of this member report in a message that also has a Side and a
+    Text."""
     beside = tuple(FieldMember(FIELDS[tag]) for tag in (54, 58) if tag != member.tag)
     layout = BlockLayout("Any", Order, (member, *beside), encode=repr)
     place = attrs.evolve(Place("swap", "OE", Sender.CLIENT, "D", logon), **changes)
@@ -98,7 +99,7 @@ def test_limits_depend_on_the_logon_and_are_skipped_if_it_is_unknown(
         assert judged(price(CENTS, DOLLARS), priced(value), logon) == text
 
 
-def test_the_last_applicable_limit_counts() -> None:
+def test_the_last_applicable_limit_is_used() -> None:
     general, swap, client = (
         Limit(minimum=1),
         Limit(Condition(scope=Scope(products=("swap",))), 2),
@@ -218,7 +219,7 @@ def test_logon_facts_contain_only_fields_that_rules_use() -> None:
     assert logon_facts(dialect, unwritable) == ()
 
 
-def test_unknown_codes_can_be_refused_where_only_presence_is_checked() -> None:
+def test_unknown_codes_can_be_refused_if_only_presence_is_checked() -> None:
     member = FieldMember(FIELDS[54], Presence.REQUIRED)
     assert judged(member, priced(1, side="Z")) == ""
     text = judged(member, priced(1, side="Z"), allow_unknown_codes=False)

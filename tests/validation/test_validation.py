@@ -1,4 +1,4 @@
-"""Validation of outgoing messages: every kind of rule, where it applies and where it does not."""
+"""Validation of outgoing messages: every kind of rule, both when it applies and when it does not."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_valid_message_has_no_problems() -> None:
     assert check(order(price=Decimal(1), ord_type="2", symbol="K", text="x")) == ()
 
 
-def test_required_fields() -> None:
+def test_missing_required_fields_are_reported() -> None:
     assert breaches(order(cl_ord_id=None, order_qty=None)) == [
         (Reason.REQUIRED_TAG_MISSING, 11),
         (Reason.REQUIRED_TAG_MISSING, 38),
@@ -79,7 +79,7 @@ def test_presence_differs_by_product_session_and_sender() -> None:
     assert breaches(order(party_ids=parties(1)), session="DC") == [(Reason.TAG_NOT_DEFINED_FOR_MESSAGE, 453)]
 
 
-def test_the_flow_of_a_message() -> None:
+def test_a_message_is_allowed_only_in_its_flow() -> None:
     (problem,) = check(order(), session="MD")
     assert problem.reason is Reason.INVALID_MSG_TYPE
     assert str(problem) == "Order (D) may not be sent by the client on MD (swap)"
@@ -88,7 +88,7 @@ def test_the_flow_of_a_message() -> None:
     assert breaches(Book(symbol="K"), session="MD") == []
 
 
-def test_conditions() -> None:
+def test_conditions_are_checked() -> None:
     (problem,) = check(order(ord_type="2"))
     assert (problem.reason, problem.tag) == (Reason.REQUIRED_TAG_MISSING, 44)
     assert str(problem) == "Price (44) is required when OrdType (40) is 2"
@@ -101,7 +101,7 @@ def test_conditions() -> None:
     )
 
 
-def test_choices() -> None:
+def test_choices_are_checked() -> None:
     assert breaches(order(party_ids=parties(1), alloc_account=1)) == [
         (Reason.TAG_NOT_DEFINED_FOR_MESSAGE, 79)
     ]
@@ -118,7 +118,7 @@ def test_choices() -> None:
     assert both.tag == 152
 
 
-def test_groups() -> None:
+def test_groups_are_checked() -> None:
     assert breaches(Request()) == [(Reason.REQUIRED_TAG_MISSING, 146)]
     assert breaches(Book(symbol="K")) == []
     (problem,) = check(order(party_ids=parties(4)))
@@ -133,7 +133,7 @@ def test_groups() -> None:
     assert problem.reason is Reason.INCORRECT_DATA_FORMAT
 
 
-def test_a_group_s_least_number_of_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_group_has_a_minimum_number_of_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     member = REQUEST.body.members[0]
     monkeypatch.setattr(validation, "_kept", {})
     object.__setattr__(member, "minimum", 2)
@@ -154,7 +154,7 @@ def test_a_group_s_least_number_of_entries(monkeypatch: pytest.MonkeyPatch) -> N
         ({"ord_type": "9"}, 40, "OrdType (40) is '9': expected one of 1 (MARKET), 2 (LIMIT)"),
     ],
 )
-def test_limits(values: dict[str, Any], tag: int, expected: str) -> None:
+def test_limits_are_checked(values: dict[str, Any], tag: int, expected: str) -> None:
     (problem,) = check(order(**values))
     assert (problem.reason, problem.tag) == (Reason.VALUE_INCORRECT, tag)
     assert str(problem) == expected

@@ -205,7 +205,9 @@ def charged(message: Message, product: str = "prediction") -> tuple[str, int | N
     ],
     ids=lambda value: value.MSG_TYPE if isinstance(value, Message) else "",
 )
-def test_each_message_draws_on_its_bucket(message: Message, expected: tuple[str, int | None, int]) -> None:
+def test_each_message_is_charged_to_its_bucket(
+    message: Message, expected: tuple[str, int | None, int]
+) -> None:
     assert charged(message) == expected
 
 

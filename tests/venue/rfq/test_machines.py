@@ -209,7 +209,7 @@ def _states(rows: dict[str, object]) -> list[object]:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_every_order_of_arrival_leads_to_the_same(seed: int) -> None:
+def test_every_order_of_arrival_leads_to_the_same_state(seed: int) -> None:
     """Messages are lost and duplicated, before and after the requests they answer."""
     random, story = Random(seed), play_story(seed)
     for side in story.sides:
