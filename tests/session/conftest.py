@@ -1,6 +1,5 @@
-"""Fixtures shared by the session tests: the role, an established session, and disposable keys for signed
-logons.
-"""
+"""Fixtures shared by the session tests: the role, an established session, and temporary keys for signed
+logons."""
 
 from __future__ import annotations
 
@@ -14,14 +13,14 @@ from tests.helpers import Wired, established
 
 @pytest.fixture(params=Role)
 def role(request: pytest.FixtureRequest) -> Role:
-    """The role of our side."""
+    """Return each role of our side in turn."""
     found: Role = request.param
     return found
 
 
 @pytest.fixture
 def wired(role: Role) -> Wired:
-    """Return an established KalshiRT session in that role, with a scripted peer."""
+    """Return an established KalshiRT session in this role, with a scripted peer."""
     return established(role)
 
 

@@ -1,4 +1,4 @@
-"""A client and a venue whose processes can crash, and whose connection can be lost, between any two steps."""
+"""A client and a venue whose processes can crash and whose connection can be lost between any two steps."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def report(cl_ord_id: str, number: int) -> ExecutionReport:
 
 @attrs.define
 class Side:
-    """A process: its session, and the events its user has received in this run and earlier ones."""
+    """One side: the session of its current process, and the events that its user has received in this and
+    earlier processes."""
 
     config: SessionConfig
     clock: Clock
@@ -52,45 +53,45 @@ class Side:
     resets: int = 0
     known_resets: int = 0
     """Number of resets of the store at the time the user last received a reset event."""
-    asked: list[str] = attrs.field(factory=list)
-    """Orders passed to the session by this run of the process."""
-    left: set[str] = attrs.field(factory=set)
-    """Orders that may have reached the wire."""
-    owed: list[tuple[str, int]] = attrs.field(factory=list)
-    """Orders that the venue's user has not answered yet; its own store remembers them across restarts."""
+    passed: list[str] = attrs.field(factory=list)
+    """Orders passed to the session by the current process."""
+    sent: set[str] = attrs.field(factory=set)
+    """Orders that may have been sent."""
+    unanswered: list[tuple[str, int]] = attrs.field(factory=list)
+    """Orders that the venue's user has not answered yet, which the user remembers across restarts."""
 
     def write(self) -> None:
         self.wire += self.session.data_to_send()
-        self.left.update(self.asked)
+        self.sent.update(self.passed)
 
     def fetch(self) -> None:
-        """Fetch the events, which the user has not processed yet."""
+        """Fetch new events, which the user will process later."""
         self.waiting += self.session.events()
 
     def take(self) -> None:
-        """Process the first half of the waiting events, then the rest."""
+        """Process the first half of the waiting events."""
         count = (len(self.waiting) + 1) // 2
         for event in self.waiting[:count]:
-            self.note(event)
+            self.record(event)
         del self.waiting[:count]
         self.unconfirmed += count
-        while self.owed and self.session.is_established:
-            self.session.send(report(*self.owed.pop(0)), self.clock.now)
+        while self.unanswered and self.session.is_established:
+            self.session.send(report(*self.unanswered.pop(0)), self.clock.now)
 
     def confirm(self) -> None:
         self.session.confirm(self.unconfirmed)
         self.unconfirmed = 0
 
-    def hear_of_reset(self) -> None:
+    def record_reset(self) -> None:
         self.resets += 1
         self.known_resets = self.store.resets
 
-    def note(self, event: Event) -> None:
+    def record(self, event: Event) -> None:
         if isinstance(event, LogonRequested) and self.session.state is State.LOGON_RECEIVED:
             self.session.accept_logon(self.clock.now)
         elif isinstance(event, LoggedOn):
             if event.reset:
-                self.hear_of_reset()
+                self.record_reset()
         elif isinstance(event, OutcomesUnknown):
             self.uncertain.update(event.request_ids)
         elif isinstance(event, MessageReceived):
@@ -100,12 +101,12 @@ class Side:
             assert number is not None
             self.seen.append((self.resets, number, message.cl_ord_id or "", event.poss_dup))
             if isinstance(message, NewOrderSingle):
-                self.owed.append((message.cl_ord_id or "", number))
+                self.unanswered.append((message.cl_ord_id or "", number))
 
 
 @attrs.define
 class World:
-    """Both sides, and the failures they can suffer."""
+    """Both sides, and the failures that they can suffer."""
 
     clock: Clock
     client: Side
@@ -136,7 +137,7 @@ class World:
         if self.client.session.is_established:
             self.orders += 1
             self.client.session.send(order(f"a{self.orders}"), self.clock.now)
-            self.client.asked.append(f"a{self.orders}")
+            self.client.passed.append(f"a{self.orders}")
 
     def arrive(self, source: Side, target: Side) -> None:
         data = bytes(source.wire)
@@ -151,7 +152,7 @@ class World:
 
     def lose_connection(self, side: Side) -> None:
         side.wire.clear()
-        side.left.update(side.asked)
+        side.sent.update(side.passed)
         if side.session.state is not State.DISCONNECTED:
             side.session.receive_eof(self.clock.now)
             side.session = Session(side.config, continues=side.session)
@@ -159,14 +160,14 @@ class World:
     def crash(self, *sides: Side, lucky: bool) -> None:
         """Crash these processes, and start them again from their stores; the others lose the connection.
 
-        With `lucky`, records that were not committed survive the crash too.
+        With `lucky`, uncommitted records also survive the crash.
         """
         for side in sides:
             side.store = side.store.after_crash(lucky=lucky)
             side.session = Session(side.config, side.store)
             if side.store.resets > side.known_resets:
-                side.hear_of_reset()
-            side.asked.clear()
+                side.record_reset()
+            side.passed.clear()
             side.waiting.clear()
             side.unconfirmed = 0
             side.wire.clear()
@@ -184,7 +185,7 @@ class World:
         for side in (self.client, self.venue):
             check_seen(side.seen)
         answered = {name for _, _, name, _ in self.client.seen}
-        assert self.client.left <= answered | self.client.uncertain
+        assert self.client.sent <= answered | self.client.uncertain
 
 
 def check_seen(seen: list[tuple[int, int, str, bool]]) -> None:

@@ -55,9 +55,8 @@ def answers(wired: Wired, count: int, size: int = 1000) -> tuple[list[int], int]
 
 
 def found(wired: Wired, numbers: list[int]) -> list[bool]:
-    """Return for each of these messages whether the session still has it on record, by receiving a Reject
-    that refers to it.
-    """
+    """Return for each of these messages whether the session still has it on record, which a Reject that
+    refers to it shows."""
     reported = [wired.receive(wired.peer.message("3", f"45={number}|")) for number in numbers]
     return [event.sent is not None for events in reported for event in of_type(events, RejectReceived)]
 
@@ -76,7 +75,7 @@ def test_large_test_requests_do_not_stay_in_the_record(wired: Wired) -> None:
     assert sum(map(len, wired.session._core.outbound._record.values())) <= 4 * 1024 * 1024
 
 
-def test_a_message_larger_than_the_whole_record_is_not_on_it() -> None:
+def test_a_message_larger_than_the_whole_record_is_not_recorded() -> None:
     wired = established(Role.INITIATOR, "KalshiNR", max_sent_record_bytes=500)
     assert found(wired, answers(wired, 1)[0]) == [False]
     assert found(wired, answers(wired, 1, size=10)[0]) == [True]
@@ -101,7 +100,7 @@ def test_the_record_stays_bounded_after_rejects() -> None:
 
 @pytest.mark.parametrize(("spare", "held"), [(0, [3, 4]), (-1, [3])])
 @pytest.mark.parametrize("strict", [False, True])
-def test_held_messages_are_bounded_in_bytes_and_the_rest_is_requested_again(
+def test_held_messages_are_bounded_in_bytes_and_dropped_ones_are_requested_again(
     role: Role, spare: int, held: list[int], strict: bool
 ) -> None:
     size = len(news(established(role), 3))
@@ -130,7 +129,7 @@ def test_a_message_too_large_to_be_held_is_delivered_in_order(role: Role) -> Non
     assert events[-1] == GapClosed(4)
 
 
-def test_room_behind_a_gap_is_freed(role: Role) -> None:
+def test_closing_a_gap_frees_the_room_of_held_messages(role: Role) -> None:
     wired = established(role, max_held_bytes=1000)
     for first in range(2, 60, 3):
         wired.receive(news(wired, first + 1), news(wired, first + 2))
@@ -173,7 +172,7 @@ def test_waiting_events_are_bounded_by_the_bytes_of_their_messages(role: Role) -
     assert len(wired.receive(waiting)) == 1
 
 
-def test_one_byte_below_the_bound_one_more_read_is_accepted(role: Role) -> None:
+def test_one_byte_below_the_bound_another_read_is_accepted(role: Role) -> None:
     size = len(news(established(role)))
     wired = established(role, max_event_bytes=2 * size + 1)
     for _ in range(3):
@@ -198,7 +197,7 @@ def test_messages_released_behind_a_gap_count_as_received(role: Role) -> None:
         wired.session.receive_data(news(wired, 13), wired.clock.now)
 
 
-def test_events_passed_to_the_next_session_count_there() -> None:
+def test_events_passed_to_the_next_session_count_towards_its_bound() -> None:
     size = len(news(established(Role.ACCEPTOR)))
     wired = established(Role.ACCEPTOR, max_event_bytes=5 * size)
     wired.session.receive_data(b"".join(news(wired) for _ in range(5)), wired.clock.now)
@@ -252,7 +251,7 @@ def turns(wired: Wired, store: CountingStore) -> tuple[list[Any], list[Event]]:
 def test_a_turn_reads_a_bounded_number_of_messages_even_if_none_is_resent(count: int) -> None:
     wired, store = busy(count, resend_policy=never)
     wired.session.receive_data(wired.peer.message("2", "7=1|16=0|"), wired.clock.now)
-    # The message beyond the limit has been read from the store, and is processed in the next turn.
+    # The message beyond the limit was read from the store, but is processed in the next turn.
     assert store.walked == min(count, MESSAGES_A_TURN + 1)
     assert (wired.session._resender.job is None) == (count <= MESSAGES_A_TURN)
     sent, reported = turns(wired, store)
@@ -326,7 +325,7 @@ def test_declined_messages_are_gap_filled_even_if_the_store_forgets_the_next_one
     assert reject.text == "BeginSeqNo 502 is before the retention window, which begins at 552"
 
 
-def test_a_session_that_resends_nothing_still_answers_others(role: Role) -> None:
+def test_a_session_that_declines_every_resend_still_answers_other_messages(role: Role) -> None:
     wired = established(role, store=MemoryStore(), resend_policy=never)
     wired.receive(wired.peer.message("2", "7=1|16=0|"), wired.peer.message("1", "112=there?|"))
     assert [m.NAME for m in wired.sent()] == ["SequenceReset", "Heartbeat"]
@@ -407,7 +406,7 @@ def test_exhausted_own_numbers_end_the_session_instead_of_raising() -> None:
 
 
 @pytest.mark.parametrize("what", ["1", "2", "5", "D", "A", "forward", "timer", "logout", "abort", "probe"])
-def test_no_input_that_needs_another_number_raises(role: Role, what: str) -> None:
+def test_input_that_needs_another_number_does_not_raise(role: Role, what: str) -> None:
     wired = established(role, store=MemoryStore(next_outgoing=LAST))
     if what == "timer":
         wired.wait(40)

@@ -60,7 +60,7 @@ def test_unfetched_events_are_passed_to_the_next_connection(role: Role) -> None:
     assert wired.session.store.next_incoming == 5
 
 
-def test_another_store_at_accepting_voids_waiting_confirmations() -> None:
+def test_accepting_with_another_store_voids_waiting_confirmations() -> None:
     wired = connected(Role.ACCEPTOR, explicit_confirm=True)
     wired.receive(wired.peer.logon(LOGON, 30))
     store = LoggedStore(next_incoming=30)

@@ -12,11 +12,11 @@ from tests.helpers import config
 from tests.session.crash_world import Step, World, world
 
 Script = Callable[[World], Iterator[Step]]
-Fate = Callable[[World, bool], None]
+Failure = Callable[[World, bool], None]
 
 
 def trading(w: World) -> Iterator[Step]:
-    """Log on, trade, log on again after a lost connection, trade."""
+    """Log on and trade, lose the connection, log on and trade again."""
     yield from w.connect()
     for _ in range(2):
         yield w.order
@@ -81,30 +81,32 @@ def both_die(w: World, lucky: bool) -> None:
     w.crash(w.client, w.venue, lucky=lucky)
 
 
-def back_again(w: World) -> Iterator[Step]:
+def reconnect_and_trade(w: World) -> Iterator[Step]:
     """Connect again and trade."""
     yield from w.connect()
     yield w.order
     yield from w.settle(4)
 
 
-def go_on(w: World) -> None:
+def recover(w: World) -> None:
     """Connect again, trade, and check the final state."""
-    for step in back_again(w):
+    for step in reconnect_and_trade(w):
         step()
     w.check()
 
 
-FATES: list[Fate] = [cut, client_dies, venue_dies, both_die]
+FAILURES: list[Failure] = [cut, client_dies, venue_dies, both_die]
 SCRIPTS: list[Script] = [trading, client_resets, venue_resets, both_reset]
 
 
-@pytest.mark.parametrize("lucky", [False, True], ids=["committed alone", "all written"])
-@pytest.mark.parametrize("fate", FATES)
+@pytest.mark.parametrize(
+    "lucky", [False, True], ids=["only committed records survive", "all records survive"]
+)
+@pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize("settings", [{}, {"reset_seq_num": True}, {"offer": True}], ids=str)
 def test_the_pair_always_recovers_from_a_crash(
-    settings: dict[str, bool], script: Script, fate: Fate, lucky: bool
+    settings: dict[str, bool], script: Script, failure: Failure, lucky: bool
 ) -> None:
     over, time = False, 0
     while not over:
@@ -114,16 +116,16 @@ def test_the_pair_always_recovers_from_a_crash(
                 over = False
                 break
             step()
-        fate(w, lucky)
-        go_on(w)
+        failure(w, lucky)
+        recover(w)
         time += 1
 
 
-@pytest.mark.parametrize("second", FATES)
-@pytest.mark.parametrize("first", FATES)
+@pytest.mark.parametrize("second", FAILURES)
+@pytest.mark.parametrize("first", FAILURES)
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_the_pair_recovers_from_a_second_crash_during_recovery(
-    script: Script, first: Fate, second: Fate
+    script: Script, first: Failure, second: Failure
 ) -> None:
     over, time = False, 0
     while not over:
@@ -135,10 +137,10 @@ def test_the_pair_recovers_from_a_second_crash_during_recovery(
             step()
         first(w, False)
         again = time * 7 % 50
-        for number, step in enumerate(back_again(w)):
+        for number, step in enumerate(reconnect_and_trade(w)):
             if number == again:
                 break
             step()
         second(w, time % 2 == 0)
-        go_on(w)
+        recover(w)
         time += 3

@@ -53,9 +53,7 @@ def test_a_resent_message_is_identical_byte_for_byte(client: Wired) -> None:
 
 
 def test_a_body_whose_price_would_be_read_as_data_is_not_forwarded(client: Wired) -> None:
-    """The length also covers the price. It takes effect once the header field between it and RawData is
-    removed.
-    """
+    """The length also covers the price, once the header field between the length and RawData is removed."""
     hostile = raw(
         "35=D|34=7|49=x|56=y|52=20260101-00:00:00|11=a|55=K|54=1|40=2|38=1|95=10|43=N|96=abc|44=0.5|59=1|"
     )
@@ -122,7 +120,7 @@ def test_a_session_without_resend_stores_no_messages() -> None:
     assert wired.session.store.find(2) is None
 
 
-def test_another_version_s_frame_is_sent_as_this_version_s(client: Wired) -> None:
+def test_the_frame_of_another_version_gets_the_version_of_the_session(client: Wired) -> None:
     other = encode_frame("FIX.4.4", ORDER.split(b"\x01", 2)[2][: -len(b"10=000\x01")])
     client.session.forward(other, client.clock.now)
     data = client.session.data_to_send()

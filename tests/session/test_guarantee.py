@@ -1,4 +1,4 @@
-"""Every proof named on the page about durability exists."""
+"""Every test named on the page about durability exists."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def proofs() -> list[str]:
     return [line.split(" | ")[-1] for line in table.splitlines()[2:]]
 
 
-def test_every_clause_names_an_existing_test_or_scenario() -> None:
+def test_every_guarantee_names_an_existing_test_or_scenario() -> None:
     assert len(proofs()) == 9
     for proof in proofs():
         named = re.findall(r"`([^`]+)`", proof)

@@ -59,7 +59,7 @@ def test_a_partial_message_does_not_hide_silence(wired: Wired) -> None:
     assert ended.reason is CloseReason.PEER_SILENT
 
 
-def test_two_partial_messages_do_not_hide_silence_either(wired: Wired) -> None:
+def test_two_partial_messages_do_not_hide_silence(wired: Wired) -> None:
     broken = wired.peer.message("0", "58=x|").replace(b"\x0135=", b"9\x0135=", 1)
     wired.receive(broken, wired.peer.message("0")[:40])
     assert [type(event) for event in wired.wait(36)] == [GarbledReceived, PeerSilent]
@@ -77,7 +77,7 @@ def test_timers_do_nothing_before_they_are_due_or_after_the_end(role: Role) -> N
 
 
 @pytest.mark.parametrize("name", ["KalshiRT", "KalshiNR"])
-def test_a_slowly_arriving_message_is_waited_for(role: Role, name: str) -> None:
+def test_a_session_waits_for_a_slowly_arriving_message(role: Role, name: str) -> None:
     wired = established(role, name, sending_time_tolerance=None)
     message = wired.peer.message("9", NEWS)
     assert wired.receive(message[:20]) == []

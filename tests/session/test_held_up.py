@@ -1,4 +1,4 @@
-"""A delayed caller: messages that waited unread are not treated as too old, and all others still are."""
+"""A delayed caller: messages that waited unread are not treated as too old, but all others still are."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_messages_read_in_pieces_after_a_delay_are_accepted(wired: Wired) -> Non
 
 
 @pytest.mark.parametrize("age", [33 + 30.001, 5000, -30.001])
-def test_messages_too_old_to_have_waited_are_still_refused(wired: Wired, age: float) -> None:
+def test_messages_older_than_the_delay_are_still_refused(wired: Wired, age: float) -> None:
     wired.held_up(33)
     assert not is_taken(wired, fill(wired, age))
     assert kinds(wired.sent())[-2:] == ["Reject", "Logout"]
@@ -78,7 +78,7 @@ def test_after_a_fresh_message_the_normal_check_applies_again(wired: Wired) -> N
 
 
 @pytest.mark.parametrize("heart_bt_int", [SHORT, 30, 60])
-def test_a_caller_that_is_on_time_extends_no_tolerance(role: Role, heart_bt_int: int) -> None:
+def test_a_punctual_caller_does_not_extend_the_tolerance(role: Role, heart_bt_int: int) -> None:
     wired = logged_on(role, "KalshiRT", heart_bt_int)
     for _ in range(5):
         due = wired.session.next_deadline()
@@ -90,7 +90,7 @@ def test_a_caller_that_is_on_time_extends_no_tolerance(role: Role, heart_bt_int:
     assert not is_taken(wired, fill(wired, 30.001))
 
 
-def test_a_wall_clock_set_back_extends_no_tolerance(wired: Wired, role: Role) -> None:
+def test_a_wall_clock_set_back_does_not_extend_the_tolerance(wired: Wired, role: Role) -> None:
     wired.held_up(1, -40)
     assert not is_taken(wired, fill(wired, -40))
     again = established(role)
@@ -106,7 +106,7 @@ def test_a_wall_clock_set_ahead_extends_the_tolerance_for_earlier_messages(wired
     assert not is_taken(wired, fill(wired, 39))
 
 
-def test_a_second_delay_before_all_was_read_extends_the_first(wired: Wired) -> None:
+def test_a_second_delay_before_all_messages_are_read_extends_the_first(wired: Wired) -> None:
     wired.held_up(40)
     assert is_taken(wired, fill(wired, 39))
     wired.held_up(40)
@@ -115,7 +115,7 @@ def test_a_second_delay_before_all_was_read_extends_the_first(wired: Wired) -> N
     assert is_taken(wired, fill(wired, 31))
 
 
-def test_without_the_check_the_caller_gets_no_deadline_for_it(role: Role) -> None:
+def test_without_the_check_the_caller_gets_no_deadline_for_reading(role: Role) -> None:
     wired = established(role, sending_time_tolerance=None)
     assert wired.session.next_deadline() == wired.clock.monotonic + 30
     wired.held_up(3600)
@@ -129,13 +129,13 @@ def test_the_caller_gets_a_deadline_within_the_tolerance(tolerance: float, withi
 
 
 def test_an_unread_answer_does_not_count_as_silence(wired: Wired) -> None:
-    assert wired.wait(36)  # A TestRequest is sent.
+    assert wired.wait(36)  # the session sends a TestRequest
     wired.held_up(40)
     assert wired.wait(0.1) == []
     assert is_taken(wired, fill(wired, 39))
 
 
-def test_an_unread_resend_has_not_stalled(role: Role) -> None:
+def test_an_unread_resend_is_not_treated_as_stalled(role: Role) -> None:
     wired = established(role, resend_attempts=1)
     assert wired.receive(wired.peer.message("0", number=5)) == [GapDetected(2, 4, recoverable=True)]
     wired.held_up(40)
@@ -169,7 +169,7 @@ def test_an_acceptor_refuses_an_old_logon() -> None:
 
 
 @pytest.mark.parametrize("age", [16, 45])
-def test_a_slow_logon_extends_no_tolerance_for_messages_after_it(age: float) -> None:
+def test_a_slow_logon_does_not_extend_the_tolerance_for_later_messages(age: float) -> None:
     wired = connected(Role.ACCEPTOR, logon_timeout=60.0)
     wired.held_up(20)
     wired.log_on()

@@ -1,6 +1,4 @@
-"""LastMsgSeqNumProcessed (369): the header contains the last number processed, where a setting
-requests it.
-"""
+"""LastMsgSeqNumProcessed (369): the header contains the last number processed, if a setting requests it."""
 
 from __future__ import annotations
 
@@ -63,7 +61,7 @@ def test_without_the_setting_the_field_is_absent(role: Role) -> None:
 
 
 @pytest.mark.parametrize(("reset", "expected"), [(False, 6), (True, 0)])
-def test_the_logon_of_an_initiator_contains_it_too(reset: bool, expected: int) -> None:
+def test_the_logon_of_an_initiator_contains_the_last_number_processed(reset: bool, expected: int) -> None:
     wired = connected(Role.INITIATOR, MemoryStore(next_incoming=7), reset_seq_num=reset)
     assert processed(wired) == [("Logon", expected)]
 
@@ -80,7 +78,7 @@ def test_the_answer_of_an_acceptor_counts_the_logon_unless_there_is_a_gap(
     assert processed(wired) == expected
 
 
-def test_a_reset_within_the_session_begins_anew() -> None:
+def test_a_reset_within_the_session_restarts_the_number() -> None:
     wired = established(Role.INITIATOR, send_last_processed=True)
     wired.receive(wired.peer.message("0"))
     wired.session.reset(wired.clock.now)

@@ -1,4 +1,4 @@
-"""Commits that complete later: bytes wait for them, and everything else continues."""
+"""Commits that complete later: outgoing bytes wait for them, and all other work continues."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOST = "another process has taken over the store"
 
 
 def late(role: Role = Role.INITIATOR, name: str = "KalshiRT", **changes: Any) -> tuple[Wired, LateStore]:
-    """Return a session after its logon, whose store completes no further commit by itself."""
+    """Return a logged-on session whose store completes later commits only when a test requests it."""
     store = LateStore()
     wired = connected(role, name, store, **changes)
     wired.log_on(LOGON.replace("=30", f"={wired.session.config.heart_bt_int}"))
@@ -32,7 +32,7 @@ def types(data: bytes) -> list[str]:
 
 
 def send(wired: Wired, *names: str) -> list[int]:
-    """Send orders, with a call of `data_to_send` after each as in an adapter; return their tickets."""
+    """Send orders, with a call of `data_to_send` after each order, as in an adapter; return their tickets."""
     tickets = []
     for name in names:
         wired.session.send(order(name), wired.clock.now)
@@ -56,14 +56,14 @@ def test_bytes_wait_for_their_commit_and_share_the_next_one() -> None:
     assert session.next_deadline() is not None
 
 
-def test_bytes_without_a_record_keep_their_place() -> None:
+def test_bytes_without_a_record_do_not_overtake_waiting_bytes() -> None:
     wired, store = late(Role.ACCEPTOR)
     session = wired.session
     session.send(order_report("o1"), wired.clock.now)
     store.complete(session.begin_commit())
     assert types(session.data_to_send()) == ["9"]
     session.send(order_report("o2"), wired.clock.now)
-    # The resent message needs no record, but must not overtake the one that waits.
+    # The resent message needs no record, but must not overtake the waiting message.
     wired.receive(wired.peer.message("2", "7=2|16=2|"))
     assert session.data_to_send() == b""
     store.complete()
@@ -88,7 +88,7 @@ def test_a_resend_pauses_while_its_bytes_wait(monkeypatch: pytest.MonkeyPatch) -
     assert resent == ["9"] * 6
 
 
-def test_timers_run_while_a_commit_is_under_way() -> None:
+def test_timers_run_during_a_commit() -> None:
     wired, store = late(commit_timeout=14, heart_bt_int=30)
     session = wired.session
     wired.clock.advance(20)
@@ -107,7 +107,7 @@ def test_timers_run_while_a_commit_is_under_way() -> None:
 
 
 @pytest.mark.parametrize(("timeout", "heart_bt_int", "limit"), [(10, 30, 10), (20, 30, 15)])
-def test_a_commit_that_takes_longer_than_its_limit_ends_the_session(
+def test_a_commit_that_exceeds_the_time_limit_ends_the_session(
     timeout: float, heart_bt_int: int, limit: float
 ) -> None:
     wired, store = late(commit_timeout=timeout, heart_bt_int=heart_bt_int)
@@ -151,21 +151,21 @@ def test_the_limit_applies_to_each_commit_separately() -> None:
     assert session.is_established
 
 
-def test_a_caller_that_was_held_up_is_not_taken_for_a_hanging_store() -> None:
+def test_a_delayed_caller_is_not_taken_for_a_hanging_store() -> None:
     wired, store = late(commit_timeout=5)
     send(wired, "a1")
     store.complete()
     wired.clock.advance(6)
     wired.session.handle_timer(wired.clock.now)
     assert types(wired.session.data_to_send()) == ["D"]
-    # If the whole process was stopped, its store has had no time to commit either.
+    # If the whole process was suspended, its store had no time to commit either.
     send(wired, "a2")
     wired.clock.advance(25)
     wired.session.handle_timer(wired.clock.now)
     assert wired.session.state is State.ESTABLISHED
 
 
-def test_bytes_that_could_not_be_taken_do_not_wait_for_later_commits() -> None:
+def test_bytes_that_the_transport_did_not_take_do_not_wait_for_later_commits() -> None:
     wired, store = late(commit_timeout=5)
     session = wired.session
     session.send(order("a1"), wired.clock.now)
@@ -213,7 +213,7 @@ def test_a_commit_that_fails_later_ends_the_session(role: Role) -> None:
         session.test_request(wired.clock.now)
 
 
-def test_a_commit_that_fails_is_found_by_the_timer_as_well() -> None:
+def test_the_timer_also_detects_a_failed_commit() -> None:
     wired, store = late(commit_timeout=5)
     send(wired, "a1")
     store.fail("the disk is full")
@@ -223,7 +223,7 @@ def test_a_commit_that_fails_is_found_by_the_timer_as_well() -> None:
 
 
 @pytest.mark.parametrize("waiting", [False, True])
-def test_a_lost_store_ends_the_session_without_another_byte(role: Role, waiting: bool) -> None:
+def test_a_lost_store_ends_the_session_without_sending_another_byte(role: Role, waiting: bool) -> None:
     wired, store = late(role)
     session = wired.session
     if waiting:
@@ -269,7 +269,7 @@ def test_bytes_that_wait_at_the_end_of_the_connection_are_dropped() -> None:
     assert types(again.data_to_send()) == ["A"]
 
 
-def test_a_peer_whose_answers_wait_for_the_store_is_not_blamed() -> None:
+def test_a_peer_whose_answers_wait_for_our_store_is_not_treated_as_silent() -> None:
     wired, _ = late(max_unsent=200, commit_timeout=20)
     for _ in range(20):
         wired.session.receive_data(wired.peer.message("1", "112=x|"), wired.clock.now)
@@ -279,7 +279,7 @@ def test_a_peer_whose_answers_wait_for_the_store_is_not_blamed() -> None:
     assert "bytes wait for a commit of the store" in ended.text
 
 
-def test_received_messages_are_delivered_while_a_commit_is_under_way() -> None:
+def test_received_messages_are_delivered_during_a_commit() -> None:
     wired, store = late()
     send(wired, "a1")
     assert len(wired.receive(wired.peer.message("9", NEWS))) == 1

@@ -39,7 +39,7 @@ from tests.helpers import (
 )
 
 DOLLARS_TAG = tag_of("UseDollars")
-DOLLARS, CENTS, UNSAID = LogonFields(use_dollars=True), LogonFields(use_dollars=False), LogonFields()
+DOLLARS, CENTS, UNSPECIFIED = LogonFields(use_dollars=True), LogonFields(use_dollars=False), LogonFields()
 
 
 def amended(**changes: Any) -> OrderCancelReplaceRequest:
@@ -74,8 +74,8 @@ def wired() -> Wired:
     return logged_on("KalshiNR", "prediction", DOLLARS)
 
 
-def said_of(wired: Wired, message: Message, **settings: Any) -> str:
-    """Return why a message is refused, after checking that the refusal had no effect."""
+def refusal_of(wired: Wired, message: Message, **settings: Any) -> str:
+    """Return the reason for which a message is refused, after checking that the refusal had no effect."""
     wired.session.data_to_send()
     before = wired.session.next_outgoing
     with pytest.raises(InvalidMessageError) as caught:
@@ -92,8 +92,13 @@ PRICES = [
         "0.0001 to 0.9999 dollars in steps of 0.0001",
     ),
     ("prediction", CENTS, ["1", "55", "99", "55.00"], "1 to 99 cents in steps of 1"),
-    ("prediction", UNSAID, ["1", "99"], "1 to 99 cents in steps of 1"),
-    ("margin", UNSAID, ["0.0001", "0.9999", "1", "60123.4567"], "0.0001 or more dollars in steps of 0.0001"),
+    ("prediction", UNSPECIFIED, ["1", "99"], "1 to 99 cents in steps of 1"),
+    (
+        "margin",
+        UNSPECIFIED,
+        ["0.0001", "0.9999", "1", "60123.4567"],
+        "0.0001 or more dollars in steps of 0.0001",
+    ),
 ]
 UNFIT = {
     ("prediction", True): ["-1", "0", "55", "1", "1.0000", "0.12345", "0.00005", "0.99995", "-0.55", "1e-4"],
@@ -114,7 +119,7 @@ def test_a_price_must_be_valid_in_some_market(
         assert sent.price == Decimal(price)
     for price in UNFIT[product, fields is DOLLARS] * 2:
         if "e" not in price:
-            text = said_of(wired, make(price=price))
+            text = refusal_of(wired, make(price=price))
             assert f"Price (44) is '{price}': expected {allowed}" in text
             if product == "prediction":
                 assert "UseDollars" in text
@@ -133,28 +138,28 @@ def test_a_quantity_must_be_valid_in_some_market(product: str, fit: list[str], u
         wired.session.send(order(order_qty=quantity), wired.clock.now)
         wired.session.data_to_send()
     for quantity in unfit:
-        assert f"OrderQty (38) is '{quantity}': expected " in said_of(wired, order(order_qty=quantity))
+        assert f"OrderQty (38) is '{quantity}': expected " in refusal_of(wired, order(order_qty=quantity))
 
 
 def test_an_amend_to_zero_is_allowed_because_it_cancels_an_unfilled_order(wired: Wired) -> None:
     wired.session.send(amended(order_qty=0), wired.clock.now)
-    assert "OrderQty (38) is '-1': expected 0 or more in steps of 0.01" in said_of(
+    assert "OrderQty (38) is '-1': expected 0 or more in steps of 0.01" in refusal_of(
         wired, amended(order_qty=-1)
     )
-    assert "OrderQty (38) is '0.005'" in said_of(wired, amended(order_qty="0.005"))
+    assert "OrderQty (38) is '0.005'" in refusal_of(wired, amended(order_qty="0.005"))
 
 
-def test_a_quote_may_have_zero_on_one_side() -> None:
+def test_a_quote_may_have_a_price_of_zero_on_one_side() -> None:
     wired = logged_on("KalshiRFQ", "prediction", DOLLARS)
     wired.session.send(quoted(bid_px="0.4500", offer_px=0), wired.clock.now)
-    assert "BidPx (132) is '45': expected 0 to 0.9999 dollars" in said_of(wired, quoted(bid_px=45))
-    assert "OfferPx (133) is '-0.1'" in said_of(wired, quoted(offer_px="-0.1"))
+    assert "BidPx (132) is '45': expected 0 to 0.9999 dollars" in refusal_of(wired, quoted(bid_px=45))
+    assert "OfferPx (133) is '-0.1'" in refusal_of(wired, quoted(offer_px="-0.1"))
     wired = logged_on("KalshiRFQ", "prediction", CENTS)
     wired.session.send(quoted(bid_px=45, offer_px=0), wired.clock.now)
-    assert "BidPx (132) is '0.45': expected 0 to 99 cents" in said_of(wired, quoted(bid_px="0.45"))
+    assert "BidPx (132) is '0.45': expected 0 to 99 cents" in refusal_of(wired, quoted(bid_px="0.45"))
 
 
-def test_limits_apply_to_group_entries_too() -> None:
+def test_limits_also_apply_to_group_entries() -> None:
     wired = logged_on("KalshiRT", "prediction", DOLLARS)
 
     def asked(quantity: str) -> QuoteRequest:
@@ -163,22 +168,22 @@ def test_limits_apply_to_group_entries_too() -> None:
         )
 
     wired.session.send(asked("5.25"), wired.clock.now)
-    assert "OrderQty (38) in entry 1 of NoRelatedSym (146) is '1.005'" in said_of(wired, asked("1.005"))
+    assert "OrderQty (38) in entry 1 of NoRelatedSym (146) is '1.005'" in refusal_of(wired, asked("1.005"))
 
 
 @pytest.mark.parametrize("name", HOSTILE_CONTEXTS)
 def test_a_price_step_is_checked_exactly_in_any_decimal_context(name: str) -> None:
-    wired = logged_on("KalshiNR", "margin", UNSAID)
+    wired = logged_on("KalshiNR", "margin", UNSPECIFIED)
     with localcontext(HOSTILE_CONTEXTS[name]):
         wired.session.send(order(price="1234567890123456789.0001"), wired.clock.now)
-        assert "Price (44)" in said_of(wired, order(price="1234567890123456789.00011"))
+        assert "Price (44)" in refusal_of(wired, order(price="1234567890123456789.00011"))
 
 
 @pytest.mark.parametrize("value", [0.55, "0.55", Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), [1]])
-def test_values_set_past_the_constructor_are_refused_too(wired: Wired, value: Any) -> None:
+def test_values_set_after_construction_are_also_checked(wired: Wired, value: Any) -> None:
     message = order()
     message.price = value
-    assert "Price (44): expected a Decimal" in said_of(wired, message) or "NaN and Infinity" in said_of(
+    assert "Price (44): expected a Decimal" in refusal_of(wired, message) or "NaN and Infinity" in refusal_of(
         wired, message
     )
 
@@ -187,30 +192,30 @@ def test_more_prices_than_are_cached_are_still_checked(wired: Wired) -> None:
     for ticks in range(1, 5000):
         wired.session.send(order(price=Decimal(ticks) / 10000), wired.clock.now)
     wired.session.data_to_send()
-    said_of(wired, order(price=0))
+    refusal_of(wired, order(price=0))
 
 
 # --- code values ----------------------------------------------------------------------------------------
 
 
 def test_an_unknown_code_is_sent_only_when_the_caller_permits_it(wired: Wired) -> None:
-    text = said_of(wired, order(side="9"))
+    text = refusal_of(wired, order(side="9"))
     assert "Side (54) is '9': expected one of 1 (BUY), 2 (SELL); allow_unknown_codes permits others" in text
     party = Party(party_id="p", party_role=77)
-    assert "PartyRole (452) in entry 1" in said_of(wired, order(party_ids=[party]))
+    assert "PartyRole (452) in entry 1" in refusal_of(wired, order(party_ids=[party]))
     wired.session.send(order(side="9"), wired.clock.now, allow_unknown_codes=True)
     (sent,) = wired.sent()
     assert sent.side == "9"
-    assert "Price (44)" in said_of(wired, order(side="9", price=2), allow_unknown_codes=True)
+    assert "Price (44)" in refusal_of(wired, order(side="9", price=2), allow_unknown_codes=True)
 
 
 def test_several_codes_in_one_field_are_checked_one_by_one(wired: Wired) -> None:
     wired.session.send(order(exec_inst="6 6"), wired.clock.now)
     wired.session.data_to_send()
-    assert "ExecInst (18) is '6 Z'" in said_of(wired, order(exec_inst="6 Z"))
+    assert "ExecInst (18) is '6 Z'" in refusal_of(wired, order(exec_inst="6 Z"))
 
 
-def test_forwarding_checks_codes_too(wired: Wired) -> None:
+def test_codes_are_also_checked_when_forwarding(wired: Wired) -> None:
     head = Header(sender_comp_id="x", target_comp_id="y", msg_seq_num=1, sending_time=START)
     for message in (order(side="9"), order(price=55)):
         with pytest.raises(InvalidMessageError):
@@ -223,24 +228,24 @@ def test_forwarding_checks_codes_too(wired: Wired) -> None:
 
 
 @pytest.mark.parametrize("make", [order, amended, cancelled])
-def test_sender_sub_id_is_some_printable_characters_on_orders(wired: Wired, make: Any) -> None:
+def test_sender_sub_id_on_orders_must_be_short_and_printable(wired: Wired, make: Any) -> None:
     longest = "~operator ".ljust(SUB_ID_LENGTH)
     wired.session.send(make(), wired.clock.now, header_fields={"sender_sub_id": longest})
     (sent,) = wired.sent()
     assert sent.header.sender_sub_id == longest
     for unfit in ("a" * (SUB_ID_LENGTH + 1), "tab\t", "caf\xe9", "a\x7f"):
-        text = said_of(wired, make(), header_fields={"sender_sub_id": unfit})
+        text = refusal_of(wired, make(), header_fields={"sender_sub_id": unfit})
         assert f"SenderSubID (50) is {unfit!r}: expected at most {SUB_ID_LENGTH} characters" in text
 
 
 def test_sender_sub_id_is_refused_on_other_messages() -> None:
     wired = logged_on("KalshiRFQ", "prediction", DOLLARS)
-    text = said_of(wired, quoted(bid_px="0.5"), header_fields={"sender_sub_id": "ops"})
+    text = refusal_of(wired, quoted(bid_px="0.5"), header_fields={"sender_sub_id": "ops"})
     assert "SenderSubID (50) must not be sent here" in text
 
 
 def test_all_errors_of_body_and_header_are_reported_together(wired: Wired) -> None:
-    text = said_of(wired, order(price=55), header_fields={"sender_sub_id": "a" * (SUB_ID_LENGTH + 1)})
+    text = refusal_of(wired, order(price=55), header_fields={"sender_sub_id": "a" * (SUB_ID_LENGTH + 1)})
     assert "Price (44)" in text
     assert "SenderSubID (50)" in text
 
@@ -261,8 +266,9 @@ def report(price: str) -> ExecutionReport:
     )  # fmt: skip
 
 
-def test_reports_of_the_venue_have_no_such_limits() -> None:
-    """A report may contain any price, for example of an order sent on another connection in another unit."""
+def test_prices_in_reports_of_the_venue_are_not_limited() -> None:
+    """A report may contain any price, for example that of an order sent on another connection in another
+    unit."""
     wired = established(Role.ACCEPTOR, "KalshiNR")
     for price in ("0", "55", "0.55"):
         wired.session.send(report(price), wired.clock.now)
@@ -309,5 +315,5 @@ def test_an_initiator_uses_only_the_flags_of_its_own_logon() -> None:
     wired = connected(Role.INITIATOR, "KalshiNR", logon_fields=CENTS)
     wired.receive(wired.peer.logon(f"98=0|108=30|1137=9|141=Y|{DOLLARS_TAG}=Y|"))
     wired.session.data_to_send()
-    assert "1 to 99 cents" in said_of(wired, order(price="0.5"))
+    assert "1 to 99 cents" in refusal_of(wired, order(price="0.5"))
     assert config().logon_fields == DOLLARS

@@ -13,7 +13,7 @@ from tests.helpers import LOGON, connected, of_type, wire
 RESET = "98=0|108=30|1137=9|141=Y|"
 
 
-def told(events: list[Event]) -> LoggedOn:
+def logged_on_events(events: list[Event]) -> LoggedOn:
     (event,) = of_type(events, LoggedOn)
     return event
 
@@ -21,7 +21,7 @@ def told(events: list[Event]) -> LoggedOn:
 def test_the_requested_fields_are_included_without_secrets() -> None:
     fields = LogonFields(use_dollars=True, cancel_orders_on_disconnect=False, password="hush")
     wired = connected(Role.INITIATOR, "KalshiNR", logon_fields=fields)
-    event = told(wired.receive(wired.peer.logon(RESET)))
+    event = logged_on_events(wired.receive(wired.peer.logon(RESET)))
     assert event.flags == {"use_dollars": True, "cancel_orders_on_disconnect": False}
     assert "hush" not in repr(event)
     with pytest.raises(TypeError):
@@ -32,23 +32,23 @@ def test_an_acceptor_reports_its_answer() -> None:
     wired = connected(Role.ACCEPTOR, "KalshiNR")
     assert of_type(wired.receive(wired.peer.logon(LOGON + "141=Y|")), LogonRequested)
     wired.session.accept_logon(wired.clock.now, fields=LogonFields(use_dollars=True))
-    assert told(wired.session.events()).flags == {"use_dollars": True}
+    assert logged_on_events(wired.session.events()).flags == {"use_dollars": True}
 
 
 def test_no_messages_are_missing_without_a_gap() -> None:
     wired = connected(Role.INITIATOR, store=MemoryStore(next_outgoing=5, next_incoming=7))
-    event = told(wired.receive(wired.peer.logon(number=7)))
+    event = logged_on_events(wired.receive(wired.peer.logon(number=7)))
     assert (event.missing, event.resend_expected, event.reset) == (None, False, False)
 
 
 @pytest.mark.parametrize("offered", [False, True])
-def test_messages_sent_by_the_peer_and_not_received_are_missing(offered: bool) -> None:
+def test_messages_sent_by_the_peer_but_not_received_are_missing(offered: bool) -> None:
     wired = wire(
         Role.INITIATOR, store=MemoryStore(next_outgoing=5, next_incoming=7), offer_next_expected=offered
     )
     wired.session.connect(wired.clock.now)
     events = wired.receive(wired.peer.logon(f"98=0|108=30|1137=9|{'789=6|' if offered else ''}", 10))
-    assert (told(events).missing, told(events).resend_expected) == ((7, 9), True)
+    assert (logged_on_events(events).missing, logged_on_events(events).resend_expected) == ((7, 9), True)
     assert [(gap.begin, gap.end) for gap in of_type(events, GapDetected)] == [(7, 9)]
     rest = wired.receive(
         *(wired.peer.message("0", "43=Y|122=20260821-14:03:07.123|", number) for number in (7, 8, 9))
@@ -56,9 +56,9 @@ def test_messages_sent_by_the_peer_and_not_received_are_missing(offered: bool) -
     assert of_type(rest, GapClosed)
 
 
-def test_an_acceptor_reports_missing_messages_too() -> None:
+def test_an_acceptor_also_reports_missing_messages() -> None:
     wired = connected(Role.ACCEPTOR, store=MemoryStore(next_outgoing=5, next_incoming=7))
-    assert told(wired.log_on(number=8)).missing == (7, 7)
+    assert logged_on_events(wired.log_on(number=8)).missing == (7, 7)
 
 
 def test_unconfirmed_events_at_a_reconnect_are_not_missing() -> None:
@@ -68,14 +68,14 @@ def test_unconfirmed_events_at_a_reconnect_are_not_missing() -> None:
     wired.session.receive_eof(wired.clock.now)
     wired.reconnect()
     events = wired.receive(wired.peer.logon())
-    assert told(events).missing is None
+    assert logged_on_events(events).missing is None
 
 
 def test_a_reset_within_the_session_leaves_no_missing_messages() -> None:
     wired = connected(Role.INITIATOR)
     wired.receive(wired.peer.logon())
     wired.session.reset(wired.clock.now)
-    event = told(wired.receive(wired.peer.logon(RESET, 1)))
+    event = logged_on_events(wired.receive(wired.peer.logon(RESET, 1)))
     assert (event.reset, event.missing) == (True, None)
 
 
@@ -93,7 +93,7 @@ def test_the_generation_counts_the_resets_of_the_store() -> None:
     store = MemoryStore()
     store.reset()
     wired = connected(Role.INITIATOR, store=store)
-    generations = [told(wired.receive(wired.peer.logon())).generation]
+    generations = [logged_on_events(wired.receive(wired.peer.logon())).generation]
     wired.session.reset(wired.clock.now)
-    generations.append(told(wired.receive(wired.peer.logon(RESET, 1))).generation)
+    generations.append(logged_on_events(wired.receive(wired.peer.logon(RESET, 1))).generation)
     assert generations == [1, 2]

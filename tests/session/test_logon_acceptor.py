@@ -63,7 +63,7 @@ def test_without_reset_the_numbers_of_the_peers_store_continue() -> None:
     assert wired.session.next_incoming == 31
 
 
-def test_a_logon_ahead_where_nothing_can_be_resent_is_answered_by_a_logout() -> None:
+def test_without_resend_a_logon_ahead_is_answered_by_a_logout() -> None:
     wired = connected(
         Role.ACCEPTOR, session_type=SessionType(name="KalshiRT", resend=False, reset_required=False)
     )
@@ -94,7 +94,7 @@ def test_messages_that_waited_for_the_answer_are_not_too_old() -> None:
         ("KalshiRT", {"body": "98=0|108=-30|96=eA==|1137=9|"}, "HeartBtInt must be 3 to 60 seconds"),
     ],
 )
-def test_a_logon_that_cannot_be_accepted_is_refused_without_asking(
+def test_a_logon_that_cannot_be_accepted_is_refused_without_asking_the_user(
     session_type: str, logon: dict[str, str], text: str
 ) -> None:
     wired = connected(Role.ACCEPTOR, session_type, min_heart_bt_int=3, max_heart_bt_int=60)
@@ -105,7 +105,7 @@ def test_a_logon_that_cannot_be_accepted_is_refused_without_asking(
     assert (logout.NAME, logout.text) == ("Logout", text)
 
 
-def test_a_strict_acceptor_checks_the_rules_of_the_session_type_too() -> None:
+def test_a_strict_acceptor_also_checks_the_rules_of_the_session_type() -> None:
     wired = connected(Role.ACCEPTOR, "KalshiMD", strict=True)
     ended = one(
         wired.receive(wired.peer.logon(f"{RESET}{tag_of('ReceiveSettlementReports')}=Y|")), SessionEnded

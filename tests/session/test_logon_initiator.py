@@ -91,7 +91,7 @@ def test_settings_that_the_session_type_does_not_allow_change_nothing() -> None:
     assert wired.session.next_outgoing == 1
 
 
-def test_an_unsigned_logon_is_refused_here_where_a_signature_is_required() -> None:
+def test_an_unsigned_logon_is_not_sent_if_a_signature_is_required() -> None:
     wired = wire(Role.INITIATOR, sign_logon=None)
     with pytest.raises(InvalidMessageError, match="RawData"):
         wired.session.connect(wired.clock.now)
@@ -110,7 +110,7 @@ def test_a_signer_that_fails_changes_nothing() -> None:
     assert (store.next_outgoing, store.next_incoming) == (9, 5)
 
 
-def test_no_application_message_before_the_logon_is_complete_not_even_from_the_signer() -> None:
+def test_no_application_message_is_sent_before_the_logon_is_complete_even_by_the_signer() -> None:
     tries: list[str] = []
 
     def sneak(_: LogonToSign) -> bytes:

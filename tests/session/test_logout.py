@@ -17,7 +17,7 @@ def test_a_text_is_adapted_to_the_encoding(wired: Wired, text: str) -> None:
     assert logout.text == ("caf???|" if text.startswith("caf") else "x" * 200)
 
 
-def test_the_connection_may_end_at_any_time(wired: Wired) -> None:
+def test_the_connection_may_be_lost_at_any_time(wired: Wired) -> None:
     wired.session.test_request(wired.clock.now)
     ended = one(wired.cut(), SessionEnded)
     assert (ended.reason, ended.clean) == (CloseReason.CONNECTION_LOST, False)

@@ -1,4 +1,4 @@
-"""Messages that the peer no longer has are identified by ResendRequests and reported exactly."""
+"""ResendRequests determine exactly which messages the peer no longer has; these are reported as lost."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_search_finds_every_border_in_a_logarithmic_number_of_requests(count
         assert requested <= count.bit_length()
 
 
-def test_only_a_message_older_than_any_served_narrows_the_search() -> None:
+def test_only_a_message_older_than_all_received_ones_narrows_the_search() -> None:
     search = Search(2, 10)
     assert search.served(6)
     assert not search.served(6)
@@ -49,9 +49,8 @@ def test_only_a_message_older_than_any_served_narrows_the_search() -> None:
 
 
 def away(total: int, oldest: int, *, admin: int = 0) -> Pair:
-    """Return a client that reconnects after missing `total` messages, of which the venue has kept those from
-    number `oldest` on; every `admin`th of them was a session message.
-    """
+    """Return a client that reconnects after missing `total` messages. The venue has kept those from number
+    `oldest` on; every `admin`th message was a session message."""
     venue_store = MemoryStore()
     both = pair(venue_store=venue_store)
     for number in range(1, total + 1):
@@ -70,7 +69,7 @@ def away(total: int, oldest: int, *, admin: int = 0) -> Pair:
 
 
 def requests(both: Pair) -> int:
-    """Return how many ResendRequests the client has sent: all its messages except the Logon."""
+    """Return the number of ResendRequests of the client, which are all its messages except the Logon."""
     return both.client.next_outgoing - 2
 
 
@@ -100,7 +99,7 @@ def test_a_long_absence_costs_few_requests() -> None:
     assert requests(both) <= 14
 
 
-def test_messages_forgotten_during_the_search_are_reported_too() -> None:
+def test_messages_forgotten_during_the_search_are_also_reported() -> None:
     both = away(40, 11)
     both.venue.connect(both.clock.now)
     both.client.connect(both.clock.now)
@@ -109,9 +108,8 @@ def test_messages_forgotten_during_the_search_are_reported_too() -> None:
     forgotten: list[int] = []
 
     def forget(data: bytes) -> list[bytes]:
-        """Have the venue forget more messages just before each of the client's first two requests for a
-        range.
-        """
+        """Let the venue forget more messages just before each of the client's first two requests for a
+        range."""
         for message in messages(data):
             if getattr(message, "begin_seq_no", None) and message.begin_seq_no != message.end_seq_no:
                 forgotten.append(message.begin_seq_no)

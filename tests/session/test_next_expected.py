@@ -88,9 +88,8 @@ def test_messages_lost_by_either_side_are_resent_without_a_request(
 
 @pytest.mark.parametrize("taken", [0, 1, 2, 3])
 def test_unconfirmed_events_are_not_reported_as_missing(taken: int) -> None:
-    """The store is behind the messages received until the user confirms them; they would otherwise be sent
-    twice.
-    """
+    """Until the user confirms received messages the store is behind them; otherwise they would be sent
+    twice."""
     both = pair(client=OFFER | {"explicit_confirm": True})
     both.connect()
     both.client.confirm()
@@ -120,7 +119,7 @@ def test_the_acceptor_refuses_messages_it_has_forgotten() -> None:
 
 
 @pytest.mark.parametrize("text", ["45=0|", "372=2|"])
-def test_a_reject_without_a_request_refuses_no_resend(text: str) -> None:
+def test_a_reject_without_a_request_does_not_count_as_a_refused_resend(text: str) -> None:
     wired = connected(Role.INITIATOR, "KalshiRT", MemoryStore(), **OFFER)
     wired.sent()
     wired.receive(wired.peer.logon("98=0|108=30|1137=9|789=2|", 4))
@@ -148,7 +147,7 @@ def test_next_expected_at_a_reset_needs_next_expected_in_general() -> None:
         config(Role.INITIATOR, "KalshiRT", offer_next_expected_at_reset=True)
 
 
-def test_with_a_reset_only_number_one_can_be_expected() -> None:
+def test_with_a_reset_only_number_1_can_be_expected() -> None:
     wired = connected(Role.ACCEPTOR, "KalshiRT", MemoryStore(next_outgoing=2000))
     wired.log_on(LOGON + "141=Y|789=2|")
     assert [m.text for m in wired.sent()] == ["NextExpectedMsgSeqNum 2 is too high, expected 1 at most"]

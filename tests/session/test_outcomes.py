@@ -65,7 +65,7 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("case", cases("outcomes", **TEXTS))
-def test_outcomes(case: Case) -> None:
+def test_open_requests_follow_the_table(case: Case) -> None:
     case.play()
 
 
@@ -160,7 +160,7 @@ def test_ten_thousand_requests_of_one_id_are_settled_in_linear_time() -> None:
     assert (len(requests.by_key), requests.size) == (2 * count - 1000, 2 * (2 * count - 1000))
 
 
-def test_a_forwarded_order_is_a_request_too(wired: Wired) -> None:
+def test_a_forwarded_order_is_also_a_request(wired: Wired) -> None:
     codec = wired.session.config.codec
     frame = codec.encode(order("f1"), wired.session._core.outbound.header("D", 9, wired.clock.now))
     assert wired.session.forward(frame, wired.clock.now) == 2

@@ -1,4 +1,5 @@
-"""A caller that pauses reading because its user is slow: the pause is not taken for the peer's silence."""
+"""A caller that pauses reading because its user is slow: the session does not take the pause for silence of
+the peer."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ def test_a_pause_does_not_count_as_silence_and_heartbeats_continue(wired: Wired)
     assert kinds(wired.sent()) == ["Heartbeat"] * 10
 
 
-def test_silence_is_measured_anew_after_the_pause(wired: Wired) -> None:
+def test_after_the_pause_silence_is_measured_from_its_end(wired: Wired) -> None:
     wired.session.pause_reading()
     wired.wait(300)
     wired.session.resume_reading(wired.clock.now)
@@ -26,7 +27,7 @@ def test_silence_is_measured_anew_after_the_pause(wired: Wired) -> None:
     assert [type(event) for event in wired.wait(1)] == [PeerSilent]
 
 
-def test_a_test_request_from_before_the_pause_is_forgotten(wired: Wired) -> None:
+def test_a_test_request_sent_before_the_pause_is_forgotten(wired: Wired) -> None:
     assert [type(event) for event in wired.wait(36)] == [PeerSilent]
     wired.session.pause_reading()
     wired.wait(300)
@@ -70,7 +71,7 @@ def test_messages_that_waited_unread_are_not_too_old_until_a_fresh_one_arrives(w
 
 
 @pytest.mark.parametrize(("sent_before", "answers"), [(29, []), (31, ["Reject", "Logout"])])
-def test_a_message_that_waited_is_judged_by_its_arrival_time(
+def test_the_age_of_a_waiting_message_is_measured_at_its_arrival(
     wired: Wired, sent_before: int, answers: list[str]
 ) -> None:
     sent_at = wired.clock.utc - timedelta(seconds=sent_before)
@@ -90,7 +91,7 @@ def test_the_waiting_time_does_not_matter_without_a_tolerance(role: Role) -> Non
     assert wired.sent() == []
 
 
-def test_a_future_sending_time_is_wrong_even_then(wired: Wired) -> None:
+def test_a_future_sending_time_is_wrong_even_after_a_pause(wired: Wired) -> None:
     wired.session.pause_reading()
     wired.session.resume_reading(wired.clock.now)
     wired.receive(wired.peer.message("0", t52="20260821-14:13:07"))

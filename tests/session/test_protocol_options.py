@@ -81,7 +81,7 @@ def test_by_default_every_test_request_has_its_own_id(wired: Wired) -> None:
 
 
 @pytest.mark.parametrize(("skip_by_check_sum", "expected"), [(False, 3), (True, 2)])
-def test_skipping_of_a_message_with_a_wrong_length_is_configurable(
+def test_the_handling_of_a_message_with_a_wrong_length_is_configurable(
     role: Role, skip_by_check_sum: bool, expected: int
 ) -> None:
     wired = established(role, protocol_options=ProtocolOptions(skip_by_check_sum=skip_by_check_sum))

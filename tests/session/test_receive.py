@@ -62,7 +62,9 @@ def test_the_default_size_limit_is_that_of_the_session_type() -> None:
     assert config(name="KalshiMD", max_message_size=1000).max_message_size == 1000
 
 
-def test_a_message_with_an_empty_type_is_reported_or_if_strict_rejected(wired: Wired, role: Role) -> None:
+def test_a_message_with_an_empty_type_is_reported_or_rejected_by_a_strict_session(
+    wired: Wired, role: Role
+) -> None:
     assert [type(event) for event in wired.receive(wired.peer.message(""))] == [MessageReceived]
     wired = established(role, strict=True)
     wired.receive(wired.peer.message(""))
@@ -87,7 +89,7 @@ def test_without_a_business_reject_in_the_dialect_a_reject_is_sent() -> None:
     assert (reject.NAME, reject.session_reject_reason) == ("Reject", 11)
 
 
-def test_the_record_of_sent_messages_is_bounded_and_backed_by_store_and_open_requests() -> None:
+def test_messages_beyond_the_bounded_record_are_found_in_the_store_and_open_requests() -> None:
     store = MemoryStore()
     wired = established(Role.INITIATOR, store=store, max_sent_record=2)
     numbers = [wired.session.send(order(f"o{index}"), wired.clock.now) for index in range(4)]
@@ -101,7 +103,7 @@ def test_the_record_of_sent_messages_is_bounded_and_backed_by_store_and_open_req
     ]
     assert found == [order(f"o{index}") for index in range(4)]
     again = bounded.receive(bounded.peer.message("3", f"45={numbers[0]}|"))
-    assert of_type(again, RejectReceived)[0].sent is None  # The request has been answered.
+    assert of_type(again, RejectReceived)[0].sent is None  # The request is answered.
 
 
 def test_a_peer_that_sends_requests_but_never_reads_is_disconnected(role: Role) -> None:

@@ -1,4 +1,5 @@
-"""Incoming gaps: requesting, holding, delivering, requesting again, giving up."""
+"""Incoming gaps: requesting a resend, holding later messages, delivering them, requesting again, and giving
+up."""
 
 from __future__ import annotations
 
@@ -27,21 +28,21 @@ def delivered(events: list[Event]) -> list[int]:
     return [event.message.header.msg_seq_num for event in of_type(events, MessageReceived)]
 
 
-def asked(wired: Wired) -> list[tuple[int, int]]:
+def resend_requests(wired: Wired) -> list[tuple[int, int]]:
     return [(m.begin_seq_no, m.end_seq_no) for m in wired.sent() if m.NAME == "ResendRequest"]
 
 
 def test_progress_resets_the_attempts_of_a_resend(role: Role) -> None:
-    """`resend_attempts` counts requests without any progress between them, however slow the resend is."""
+    """`resend_attempts` limits consecutive requests without progress, however slow the resend is."""
     wired = established(role, resend_timeout=20, resend_attempts=2)
     wired.receive(news(wired, 7))
-    assert asked(wired) == [(2, 6)]
+    assert resend_requests(wired) == [(2, 6)]
     for number in range(2, 6):
         wired.wait(20)
-        assert asked(wired) == [(number, 6)]
+        assert resend_requests(wired) == [(number, 6)]
         wired.receive(wired.peer.message("0", "", 6 + number), news(wired, number, again=True))
     wired.wait(20)
-    assert asked(wired) == [(6, 6)]
+    assert resend_requests(wired) == [(6, 6)]
     wired.wait(20)
     (logout,) = [message for message in wired.sent() if message.NAME == "Logout"]
     assert logout.text == "the resend of messages 6 to 6 did not arrive"

@@ -1,4 +1,4 @@
-"""Messages refused for their SendingTime or CompIDs are not lost: they are resent, or delivered."""
+"""Messages refused for their SendingTime or CompIDs are not lost: they are resent or delivered."""
 
 from __future__ import annotations
 

@@ -24,13 +24,13 @@ def busy(role: Role, name: str = "KalshiRT", *, sent: int = 3, **changes: Any) -
     """Return a session that has sent its Logon as number 1 and application messages as 2 to 4."""
     wired = established(role, name, **changes)
     for number in range(sent):
-        wired.session.send(saying(role, number), wired.clock.now)
+        wired.session.send(resend_request(role, number), wired.clock.now)
     wired.session.data_to_send()
     wired.clock.advance(5)
     return wired
 
 
-def saying(role: Role, number: int) -> Message:
+def resend_request(role: Role, number: int) -> Message:
     if role is Role.INITIATOR:
         return order(f"o{number}")
     return OrderCancelReject(
@@ -46,7 +46,7 @@ def script(wired: Wired) -> list[tuple[Any, ...]]:
     ]
 
 
-def test_sending_time_is_never_before_orig_sending_time_when_the_clock_was_set_back(role: Role) -> None:
+def test_sending_time_is_never_before_orig_sending_time_even_if_the_clock_was_set_back(role: Role) -> None:
     wired = busy(role, resend_policy=everything)
     wired.clock.utc = START - timedelta(hours=1)
     wired.receive(wired.peer.message("2", "7=1|16=0|"))
@@ -55,7 +55,7 @@ def test_sending_time_is_never_before_orig_sending_time_when_the_clock_was_set_b
     assert [(m.header.sending_time, m.header.orig_sending_time) for m in again] == [(START, START)] * 3
 
 
-def test_messages_declined_by_the_policy_are_gap_filled_in_one_piece(role: Role) -> None:
+def test_messages_declined_by_the_policy_are_covered_by_one_gap_fill(role: Role) -> None:
     seen: list[tuple[str, float]] = []
 
     def only_the_second(message: Any, age: float) -> bool:
@@ -82,7 +82,7 @@ def text_of(role: Role, number: int) -> Message:
     )
 
 
-def much(role: Role, count: int = 400) -> Wired:
+def with_many_messages(role: Role, count: int = 400) -> Wired:
     """Return a session that has sent far more messages than fit on a page."""
     wired = established(role, resend_policy=everything)
     for number in range(count):
@@ -92,7 +92,7 @@ def much(role: Role, count: int = 400) -> Wired:
 
 
 def test_a_long_resend_is_sent_in_pages_as_it_is_written(role: Role) -> None:
-    wired = much(role)
+    wired = with_many_messages(role)
     assert wired.receive(wired.peer.message("2", "7=1|16=0|")) == []
     numbers: list[int] = []
     pages = 0
@@ -115,7 +115,7 @@ def test_a_long_resend_is_sent_in_pages_as_it_is_written(role: Role) -> None:
 
 
 def test_a_page_waits_until_the_previous_one_is_written(role: Role) -> None:
-    wired = much(role)
+    wired = with_many_messages(role)
     wired.receive(wired.peer.message("2", "7=1|16=0|"))
     deadline = wired.session.next_deadline()
     assert deadline is not None
@@ -126,7 +126,7 @@ def test_a_page_waits_until_the_previous_one_is_written(role: Role) -> None:
 
 
 def test_a_second_request_during_a_resend_widens_it(role: Role) -> None:
-    wired = much(role)
+    wired = with_many_messages(role)
     wired.receive(wired.peer.message("2", "7=200|16=390|"))
     wired.session.data_to_send()
     wired.receive(wired.peer.message("2", "7=100|16=401|"))
@@ -139,13 +139,13 @@ def test_a_second_request_during_a_resend_widens_it(role: Role) -> None:
 
 
 def test_many_requests_do_not_queue_more_than_a_page(role: Role) -> None:
-    wired = much(role)
+    wired = with_many_messages(role)
     wired.receive(*(wired.peer.message("2", "7=1|16=0|") for _ in range(50)))
     assert len(wired.session.data_to_send()) < PAGE + 3000
 
 
 def test_a_resend_continues_after_our_logout_and_stops_at_the_end(role: Role) -> None:
-    wired = much(role)
+    wired = with_many_messages(role)
     wired.receive(wired.peer.message("2", "7=1|16=0|"))
     wired.session.logout(wired.clock.now)
     assert wired.session.state is State.LOGOUT_SENT
@@ -158,7 +158,7 @@ def test_a_resend_continues_after_our_logout_and_stops_at_the_end(role: Role) ->
 
 
 def test_a_reset_drops_the_resend_in_progress(role: Role) -> None:
-    wired = much(role)
+    wired = with_many_messages(role)
     wired.receive(wired.peer.message("2", "7=1|16=0|"))
     wired.session.data_to_send()
     wired.receive(wired.peer.logon(LOGON + "141=Y|", 1))
@@ -170,9 +170,8 @@ def test_a_reset_drops_the_resend_in_progress(role: Role) -> None:
 
 
 def long_resend(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Wired:
-    """Return an acceptor that keeps three messages and has written the first page of their resend: one
-    message.
-    """
+    """Return an acceptor that keeps three messages and has written the first page of their resend, which is
+    one message."""
     monkeypatch.setattr("kalshi_fix_sansio.session.resend.PAGE", 1)
     return busy(Role.ACCEPTOR, store=MemoryStore(max_messages=3), **changes)
 
@@ -183,7 +182,7 @@ def test_messages_forgotten_during_a_resend_are_refused_and_not_gap_filled(
     wired = long_resend(monkeypatch)
     assert wired.receive(wired.peer.message("2", "7=2|16=4|")) == []
     for number in (5, 6):
-        wired.session.send(saying(Role.ACCEPTOR, number), wired.clock.now)
+        wired.session.send(resend_request(Role.ACCEPTOR, number), wired.clock.now)
     assert [line[:2] for line in script(wired)] == [("OrderCancelReject", number) for number in (2, 5, 6)]
     event = one(wired.wait(0), MessageRejected)
     (reject,) = wired.sent()
@@ -198,7 +197,7 @@ def test_an_unsolicited_resend_leaves_forgotten_messages_to_resend_requests(
     wired = long_resend(monkeypatch)
     wired.session._receiver.resender.offer(2, 4, wired.clock.now)
     for number in (5, 6):
-        wired.session.send(saying(Role.ACCEPTOR, number), wired.clock.now)
+        wired.session.send(resend_request(Role.ACCEPTOR, number), wired.clock.now)
     assert [line[1] for line in script(wired)] == [2, 5, 6]
     assert wired.wait(0) == []
     assert wired.sent() == []
@@ -210,7 +209,7 @@ def test_a_request_for_kept_messages_is_served_after_a_refused_larger_one(
     wired = long_resend(monkeypatch)
     wired.receive(wired.peer.message("2", "7=2|16=4|"))
     for number in (5, 6):
-        wired.session.send(saying(Role.ACCEPTOR, number), wired.clock.now)
+        wired.session.send(resend_request(Role.ACCEPTOR, number), wired.clock.now)
     assert [line[1] for line in script(wired)] == [2, 5, 6]
     events = wired.receive(wired.peer.message("2", "7=5|16=6|"))
     while more := script(wired):
@@ -222,7 +221,7 @@ def test_a_request_for_kept_messages_is_served_after_a_refused_larger_one(
 def test_a_resend_larger_than_the_output_limit_pauses_in_time() -> None:
     wired = busy(Role.ACCEPTOR, sent=0, max_unsent=1000)
     for number in range(40):
-        wired.session.send(saying(Role.ACCEPTOR, number), wired.clock.now)
+        wired.session.send(resend_request(Role.ACCEPTOR, number), wired.clock.now)
         wired.session.data_to_send()
     wired.receive(wired.peer.message("2", "7=1|16=0|"))
     seen = 0
@@ -235,7 +234,7 @@ def test_a_resend_larger_than_the_output_limit_pauses_in_time() -> None:
 
 @pytest.mark.parametrize("size", [1_900, 2_000, 2_001, 50_000])
 def test_a_message_larger_than_the_output_limit_is_resent(role: Role, size: int) -> None:
-    """Regression: the session ended, as if the peer did not read, at every logon that resent the message."""
+    """Regression: at every logon that resent the message, the session ended as if the peer did not read."""
     wired = busy(role, sent=0, resend_policy=everything, max_unsent=1_000)
     wired.session.send(sized(role, size), wired.clock.now)
     unsent = wired.session.data_to_send()
@@ -258,7 +257,7 @@ def test_output_queued_with_the_largest_message_is_bounded(role: Role) -> None:
     assert 2_000 < ended.unsent - largest < 2_300
     wired = busy(role, sent=0, max_unsent=1_000)
     wired.session.send(sized(role, 5_000), wired.clock.now)
-    wired.session.data_to_send()  # A large message that is already written does not raise the bound.
+    wired.session.data_to_send()  # A large message that was already written does not raise the bound.
     events = []
     while not events:
         events = wired.receive(wired.peer.message("1", "112=x|"))

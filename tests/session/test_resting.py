@@ -56,7 +56,9 @@ def test_kept_reports_are_bounded_in_bytes() -> None:
     for number in range(5):
         wired.receive(report(wired, f"o{number}", "0", rest=large))
         assert resting._size == sum(map(len, resting._reports.values())) <= 1000
-    wired.receive(report(wired, "o0", "1", rest=f"58={'x' * 900}|"))  # too large: the previous report stays
+    wired.receive(
+        report(wired, "o0", "1", rest=f"58={'x' * 900}|")
+    )  # this report is too large, so the previous one is kept
     assert resting._size == sum(map(len, resting._reports.values())) <= 1000
     (reported,) = of_type(wired.cut(), OrdersUnverified)
     assert [each.order_id for each in reported.orders] == ["o0"]

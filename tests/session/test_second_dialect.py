@@ -13,14 +13,14 @@ from tests.helpers import Clock, Peer, one, wire_time
 ORDER = "11=id|21=3|40=1|54=1|55=INTC|60=20260821-12:00:00|"
 
 
-def test_a_route_that_cannot_be_sent_is_left_out_of_the_answer(role: Role) -> None:
+def test_routing_fields_that_cannot_be_sent_are_omitted_from_the_answer(role: Role) -> None:
     wired = established(role)
     wired.receive(wired.peer.message("D", ORDER.replace("40=1", "40=w"), t115="a\0b", t116="CS"))
     (reject,) = sent(wired)
     assert (reject.header.deliver_to_comp_id, reject.header.deliver_to_sub_id) == (None, "CS")
 
 
-def test_a_route_that_cannot_be_read_is_left_out_of_the_answer(role: Role) -> None:
+def test_routing_fields_that_cannot_be_read_are_omitted_from_the_answer(role: Role) -> None:
     wired = established(role)
     wired.receive(wired.peer.message("D", ORDER, t128="JCD", t129=""))
     (reject,) = sent(wired)
@@ -28,7 +28,7 @@ def test_a_route_that_cannot_be_read_is_left_out_of_the_answer(role: Role) -> No
     assert (reject.header.on_behalf_of_comp_id, reject.header.on_behalf_of_sub_id) == ("JCD", None)
 
 
-def test_the_route_of_an_answer() -> None:
+def test_the_routing_fields_of_an_answer_are_reversed() -> None:
     there = Header(
         sender_comp_id="a",
         target_comp_id="b",

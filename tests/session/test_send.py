@@ -57,7 +57,7 @@ def test_each_message_has_a_separate_header() -> None:
     ]
     assert [head.sending_time for head in heads] == [START + timedelta(seconds=each) for each in seconds]
     assert {(head.sender_comp_id, head.target_comp_id) for head in heads} == {(KEY_ID, "KalshiRT")}
-    # Header values that belong to one message only, as passed in `header_fields`.
+    # Header values of a single message, as passed in `header_fields`.
     for head in heads:
         alone = session._core.outbound.header(head.msg_type, head.msg_seq_num, Instant(0, head.sending_time))
         alone.poss_resend = head.poss_resend
@@ -85,7 +85,7 @@ def test_a_value_that_cannot_be_encoded_does_not_affect_later_messages() -> None
     ]
 
 
-def test_further_header_fields_can_be_given() -> None:
+def test_additional_header_fields_can_be_given() -> None:
     wired = established(Role.INITIATOR)
     fields = {"poss_resend": True, "sender_sub_id": "desk 3"}
     wired.session.send(order(), wired.clock.now, header_fields=fields)
@@ -172,8 +172,7 @@ def test_a_failing_store_prevents_sending() -> None:
 
 @pytest.fixture
 def compiled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
-    """MsgType and `allow_unknown_codes` of each check that a session requests, to be compiled if no other
-    session has."""
+    """Collect MsgType and `allow_unknown_codes` of each check that a session requests."""
     found = []
 
     def noting(layout: Any, place: Any) -> Any:
@@ -184,7 +183,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
     return found
 
 
-def test_a_message_compiles_its_own_check_and_not_that_for_unknown_codes(
+def test_sending_compiles_only_the_check_of_that_type_without_unknown_codes(
     compiled: list[tuple[str, bool]],
 ) -> None:
     wired = established(Role.INITIATOR, "KalshiNR")
@@ -201,7 +200,7 @@ def test_a_message_compiles_its_own_check_and_not_that_for_unknown_codes(
         (Role.ACCEPTOR, ["j", "8", "9", "r", "UOH", "U2", "U3", "UMS"]),
     ],
 )
-def test_prepare_compiles_one_type_a_call_and_leaves_nothing_to_the_first_message(
+def test_each_call_of_prepare_compiles_one_type_so_the_first_message_compiles_none(
     compiled: list[tuple[str, bool]], role: Role, msg_types: list[str]
 ) -> None:
     session = established(role, "KalshiNR").session

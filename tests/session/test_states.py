@@ -98,7 +98,7 @@ PEER_ACTIONS: dict[str, Action] = {
     "huge resend request": receive("2", "7=999999999|16=999999999999|"),
     "gap fill": lambda w: receive("4", f"123=Y|36={w.session.next_incoming + 2}|", header=DUP)(w),
     "gap fill ahead": lambda w: receive("4", f"123=Y|36={w.session.next_incoming + 9}|", 1)(w),
-    "gap fill to nowhere": receive("4", "123=Y|36=1|"),
+    "gap fill with a low number": receive("4", "123=Y|36=1|"),
     "reset": lambda w: receive("4", f"36={w.session.next_incoming + 5}|")(w),
     "reset backwards": receive("4", "36=0|"),
     "empty reset": receive("4"),
@@ -198,7 +198,7 @@ def test_every_input_in_every_state_has_an_outcome(state: State, role: Role, nam
 @pytest.mark.parametrize("role", Role)
 @settings(max_examples=150)
 @given(data=st.data())
-def test_any_run_of_inputs_ends_once_and_can_always_be_ended(
+def test_any_sequence_of_inputs_ends_the_session_at_most_once_and_it_can_always_be_ended(
     name: str, role: Role, data: st.DataObject
 ) -> None:
     strict = data.draw(st.booleans())
@@ -219,7 +219,7 @@ def test_any_run_of_inputs_ends_once_and_can_always_be_ended(
         assert deadline is not None
         wired.session.handle_timer(wired.clock.advance(max(deadline - wired.clock.monotonic, 0.001)))
         wired.session.data_to_send()
-    # A peer that sends no more is given up in a bounded number of steps.
+    # The session gives up a silent peer in a bounded number of steps.
     assert wired.session.state in {State.DISCONNECTED, State.CLOSED}
     events += wired.session.events()
     ended = of_type(events, SessionEnded)

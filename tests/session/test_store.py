@@ -93,7 +93,7 @@ def test_all_messages_can_be_dropped_on_request() -> None:
     assert list(store.sent_between(1, 99)) == []
 
 
-def test_a_reset_starts_again() -> None:
+def test_a_reset_restarts_the_numbers() -> None:
     store = filled(5, max_messages=2)
     store.advance_incoming(9)
     store.reset()
@@ -101,7 +101,7 @@ def test_a_reset_starts_again() -> None:
     assert list(store.sent_between(1, 99)) == []
 
 
-def test_the_incoming_number_only_goes_back_by_a_reset() -> None:
+def test_only_a_reset_lowers_the_incoming_number() -> None:
     store = MemoryStore(next_incoming=7)
     store.advance_incoming(5)
     assert store.next_incoming == 7
@@ -121,7 +121,7 @@ def test_a_reset_is_unanswered_until_its_answer_and_keeps_requests() -> None:
     assert store.open_requests() == (request("a1"),)
 
 
-def test_setting_the_numbers_drops_messages_sent_under_other_numbers() -> None:
+def test_setting_the_numbers_drops_messages_with_other_numbers() -> None:
     store = filled(5)
     store.record_request(request("a1"))
     store.advance_incoming(9)

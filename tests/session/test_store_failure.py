@@ -1,4 +1,5 @@
-"""A store that fails, at each of its calls in turn: the session ends with an error and sends no more."""
+"""A store that fails at each of its calls in turn: the session ends with an error and sends no more
+messages."""
 
 from __future__ import annotations
 
@@ -90,19 +91,19 @@ def application_message(role: Role, name: str) -> Message:
     return OrderCancelReject(order_id="o", cl_ord_id=name, ord_status="8", cxl_rej_response_to="1")
 
 
-Deed = Callable[[Wired], object]
+Operation = Callable[[Wired], object]
 
 
-def deeds(role: Role) -> list[Deed]:
+def operations(role: Role) -> list[Operation]:
     """Return every operation of a session that uses its store, in order."""
 
-    def receive(*write: Callable[[Wired], bytes]) -> Deed:
+    def receive(*write: Callable[[Wired], bytes]) -> Operation:
         return lambda w: w.session.receive_data(b"".join(each(w) for each in write), w.clock.now)
 
     def news(number: int | None = None) -> Callable[[Wired], bytes]:
         return lambda w: w.peer.message("9", NEWS, number)
 
-    def send(name: str) -> Deed:
+    def send(name: str) -> Operation:
         return lambda w: w.session.send(application_message(role, name), w.clock.now)
 
     def forward(w: Wired) -> object:
@@ -142,9 +143,9 @@ def play(role: Role, calls: int | None) -> tuple[Wired, FailingStore, list[Event
     store = FailingStore(calls)
     wired = wire(role, store=store)
     reported: list[Event] = []
-    for deed in deeds(role):
+    for operation in operations(role):
         try:
-            deed(wired)
+            operation(wired)
         except (LocalProtocolError, SendFailedError):
             assert wired.session.state is State.CLOSED
         for message in messages(wired.session.data_to_send()):
@@ -153,7 +154,7 @@ def play(role: Role, calls: int | None) -> tuple[Wired, FailingStore, list[Event
     return wired, store, reported
 
 
-def test_a_failure_of_any_store_call_ends_the_session_with_the_reason(role: Role) -> None:
+def test_a_failure_of_any_store_call_ends_the_session_with_its_reason(role: Role) -> None:
     _, store, reported = play(role, None)
     assert set(store.made) == {
         *(
@@ -211,7 +212,7 @@ def test_events_before_the_failure_are_kept(role: Role) -> None:
 
 
 @pytest.mark.parametrize("call", ["send", "forward", "test_request"])
-def test_a_caller_that_waits_for_a_number_gets_the_error_at_once(role: Role, call: str) -> None:
+def test_a_call_that_needs_a_number_raises_the_error_immediately(role: Role, call: str) -> None:
     wired = trading(role)
     frame = wired.session.config.codec.encode(
         application_message(role, "f"), wired.session._core.outbound.header("8", 1, wired.clock.now)
