@@ -7,43 +7,20 @@ from typing import Any
 
 import attrs
 import pytest
-from click.testing import CliRunner
 
 pytest.importorskip("psycopg", reason="stores in Postgres need psycopg (extra postgres)")
 
-from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.errors import KeyChangedError
 from kalshi_fix_adapters.store_postgres import PostgresDatabase
-from kalshi_fix_adapters.stores import StoreOwner
-from kalshi_fix_adapters.stores.owner import store_name
 from kalshi_fix_sansio.errors import StoreError
-from tests.adapters.store_sqlite.stores import OWNER, asked, send
+from tests.adapters.store_sqlite.stores import OWNER
+from tests.adapters.stores.keys import NAMED, NEW, NEW_KEY, fill, run
 from tests.helpers import KEY_ID
-
-NEW_KEY = "9d3c6b0c-1111-4d06-9d3e-0a4f3d1c9b77"
-NEW = attrs.evolve(OWNER, sender_comp_id=NEW_KEY)
-NAMED = attrs.evolve(OWNER, account="maker")
-ROTATED = attrs.evolve(NAMED, sender_comp_id=NEW_KEY)
 
 
 @pytest.fixture
 def place(dsn: str) -> PostgresDatabase:
     return PostgresDatabase(dsn, "none")
-
-
-def fill(place: PostgresDatabase, owner: StoreOwner = OWNER) -> str:
-    """Create a store with a row, an open request and numbers; return its name."""
-    with place.open(owner) as store:
-        send(store, 3)
-        store.record_request(asked(1, 3))
-        store.record_rows({"position": '"5"'})
-        store.advance_incoming(9)
-    return store_name(owner)
-
-
-def run(*arguments: str) -> tuple[int, str]:
-    result = CliRunner().invoke(commands, ["store", *arguments])
-    return result.exit_code, result.output
 
 
 def test_the_most_recently_used_store_is_proposed_without_the_password(dsn: str) -> None:

@@ -6,29 +6,17 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import attrs
 import pytest
-from click.testing import CliRunner
 
-from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.errors import KeyChangedError, StoreInUseError
 from kalshi_fix_adapters.store_sqlite import SqliteFolder
-from kalshi_fix_adapters.stores import StoreOwner
-from kalshi_fix_adapters.stores.owner import store_name
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
 from tests.adapters.store_sqlite.stores import OWNER, asked, contents, execute, kept, send
+from tests.adapters.stores.keys import NAMED, NEW, NEW_KEY, ROTATED, Place, fill, name_of, run
 from tests.helpers import KEY_ID
 from tests.postgres import execute_at
-
-NEW_KEY = "9d3c6b0c-1111-4d06-9d3e-0a4f3d1c9b77"
-NEW = attrs.evolve(OWNER, sender_comp_id=NEW_KEY)
-NAMED = attrs.evolve(OWNER, account="maker")
-ROTATED = attrs.evolve(NAMED, sender_comp_id=NEW_KEY)
-
-Place: TypeAlias = Any
-"""A `SqliteFolder` or a `PostgresDatabase`."""
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -55,27 +43,8 @@ def change(place: Place) -> Callable[[str], object]:
     return run
 
 
-def name_of(place: Place, owner: StoreOwner) -> str:
-    return store_name(owner) + (".sqlite3" if isinstance(place, SqliteFolder) else "")
-
-
-def fill(place: Place, owner: StoreOwner = OWNER) -> str:
-    """Create a store with a row, an open request and numbers; return its name."""
-    with place.open(owner) as store:
-        send(store, 3)
-        store.record_request(asked(1, 3))
-        store.record_rows({"position": '"5"'})
-        store.advance_incoming(9)
-    return name_of(place, owner)
-
-
 def names(error: KeyChangedError) -> list[str]:
     return [Path(store).name for store in error.stores]
-
-
-def run(*arguments: str) -> tuple[int, str]:
-    result = CliRunner().invoke(commands, ["store", *arguments])
-    return result.exit_code, result.output
 
 
 @pytest.mark.parametrize("use", ["read", "open"])

@@ -1,0 +1,41 @@
+"""A store that is filled under one API key, and the command that moves it to another one."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import attrs
+from click.testing import CliRunner
+
+from kalshi_fix_adapters.cli.commands import commands
+from kalshi_fix_adapters.store_sqlite import SqliteFolder
+from kalshi_fix_adapters.stores import StoreOwner
+from kalshi_fix_adapters.stores.owner import store_name
+from tests.adapters.store_sqlite.stores import OWNER, asked, send
+
+NEW_KEY = "9d3c6b0c-1111-4d06-9d3e-0a4f3d1c9b77"
+NEW = attrs.evolve(OWNER, sender_comp_id=NEW_KEY)
+NAMED = attrs.evolve(OWNER, account="maker")
+ROTATED = attrs.evolve(NAMED, sender_comp_id=NEW_KEY)
+
+Place: TypeAlias = Any
+"""A `SqliteFolder` or a `PostgresDatabase`."""
+
+
+def name_of(place: Place, owner: StoreOwner) -> str:
+    return store_name(owner) + (".sqlite3" if isinstance(place, SqliteFolder) else "")
+
+
+def fill(place: Place, owner: StoreOwner = OWNER) -> str:
+    """Create a store with a row, an open request and numbers; return its name."""
+    with place.open(owner) as store:
+        send(store, 3)
+        store.record_request(asked(1, 3))
+        store.record_rows({"position": '"5"'})
+        store.advance_incoming(9)
+    return name_of(place, owner)
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(commands, ["store", *arguments])
+    return result.exit_code, result.output
