@@ -281,7 +281,7 @@ class SessionConfig(Value):
         target_comp_id: TargetCompID (56) of sent messages. Required for an initiator. For an acceptor, None
             means the name in the peer's Logon; otherwise only this peer is accepted.
         accepted_sender_comp_ids: SenderCompID values that the peer may use. Default: `target_comp_id`, and
-            for an initiator also those of the session type. If empty, an acceptor accepts any peer.
+            for an initiator also the CompIDs of the session type. If empty, an acceptor accepts any peer.
         heart_bt_int: HeartBtInt (108) of an initiator's Logon; 0 disables heartbeats if
             `min_heart_bt_int` allows it.
         min_heart_bt_int: Smallest HeartBtInt that an acceptor accepts (and an initiator may set).

@@ -68,8 +68,8 @@ class Codec:
         """A message with invented values for each shape that `compile_deferred` has compiled."""
 
     def deferring(self) -> Self:
-        """Return a codec with the same decoders that does not compile others while it decodes, which would
-        delay a message by milliseconds. Call `compile_deferred` when there is time for it.
+        """Return a codec with the same decoders that compiles no further decoders while it decodes, because
+        compiling delays a message by milliseconds. Call `compile_deferred` when there is time for it.
         """
         codec = copy(self)
         codec.deferred, codec.shapes = {}, []

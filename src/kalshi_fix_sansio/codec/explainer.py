@@ -78,8 +78,9 @@ class Explainer:
         """
         self._findings: list[Finding] = []
         self._found = [0, 0]
-        """Number of problems that `decode` also reports, and of those that only strict decoding reports. The
-        index is `Finding.strict`."""
+        """Number of problems that `decode` also reports, and number of problems that only strict decoding
+        reports. The index is `Finding.strict`.
+        """
         self.tokens: list[Token] = tokenize(text, tables.data_tags, tables.tags)
         self._open: list[GroupItem] = []
         """Open groups, from the outermost to the innermost."""

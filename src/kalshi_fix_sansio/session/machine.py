@@ -56,7 +56,7 @@ class Session:
         `continues` is the session of the previous connection in the same process. The new session takes over
         its store, its numbers, and the events that are waiting or unconfirmed. After a restart only the store
         is available, whose numbers may be behind. Raises LocalProtocolError if the previous session is still
-        running, or if a store is passed as well.
+        running, or if `store` is passed too.
         """
         if continues is None:
             self._core = Core(config, Ledger(MemoryStore() if store is None else store))
@@ -137,8 +137,8 @@ class Session:
         return len(self._core.outbound.buffer)
 
     def is_released(self, ticket: int) -> bool:
-        """Return whether no bytes wait for the commit of this ticket any more: it is durable, or the bytes
-        were dropped at the end of the session.
+        """Return whether the bytes that waited for the commit of this ticket can be written, because it is
+        durable, or were dropped at the end of the session.
         """
         return self._core.outbound.oldest_ticket > ticket
 
@@ -484,9 +484,9 @@ class Session:
         ResetSeqNumFlag=Y (FIXT 1.1 session layer, "Logon").
 
         Until the peer has answered, which a LoggedOn event with `reset` reports, no message can be sent, and
-        the peer's earlier messages are still received. Neither side can request earlier messages any more. If
-        the session ends before the answer, the next logon resets the numbers too. Raises LocalProtocolError
-        unless the session is established and no gap is open.
+        the peer's earlier messages are still received. After the reset, neither side can request messages
+        from before it. If the session ends before the answer, the next logon resets the numbers too. Raises
+        LocalProtocolError unless the session is established and no gap is open.
         """
         with self._core:
             self._receiver.handshake.resets.begin(now)
@@ -513,7 +513,7 @@ class Session:
 
     def _watch_backlog(self) -> None:
         """End the session if the peer causes answers but does not read them. The largest message is not
-        counted, because it must fit whatever the limit.
+        counted, because it must be accepted regardless of the limit.
         """
         core, outbound = self._core, self._core.outbound
         waiting = len(outbound.buffer) - outbound.largest

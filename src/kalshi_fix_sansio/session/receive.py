@@ -3,7 +3,7 @@
 FIXT 1.1 session layer, "Message validation" and "Session level messages":
 - bytes that are not a message are skipped;
 - a message without MsgSeqNum, with a wrong CompID or a wrong SendingTime ends the session and is not counted;
-- Logout and SequenceReset-Reset are processed whatever their number;
+- Logout and SequenceReset-Reset are processed regardless of their number;
 - a ResendRequest or TestRequest is served even if an earlier message is missing;
 - all other messages are processed in sequence.
 """
@@ -285,8 +285,8 @@ class Receiver:
         core.times.has_read(header.sending_time)
         msg_type = header.msg_type
         # The first four cases precede the check of MsgSeqNum: a Logout ends the session in spite of a gap, a
-        # Logon that resets the numbers is number 1 whatever is expected, and a SequenceReset-Reset ignores
-        # its own number.
+        # Logon that resets the numbers has number 1 regardless of the expected number, and a
+        # SequenceReset-Reset ignores its own number.
         if msg_type == LOGOUT:
             self._take_logout(message, now)
         elif msg_type == LOGON and core.state is State.RESETTING:
@@ -498,9 +498,9 @@ class Receiver:
             )
             core.resting.note(message, frame.data)
             if unsure:
-                # Counted first, as in `drain`. After a restart these requests are found uncertain in the
-                # store, so the message, once confirmed, need not be received again even if OutcomesUnknown
-                # was not confirmed.
+                # Counted first, as in `drain`. After a restart, the store shows these requests as uncertain.
+                # So the message need not be received again when it was confirmed, even if OutcomesUnknown was
+                # not confirmed.
                 core.ledger.expected = header.msg_seq_num + 1
                 core.give_up_on(unsure, Uncertainty.PEER_UNSURE)
 

@@ -258,7 +258,7 @@ class Recovery:
             core.emit(SequenceSkipped(begin, end, self._skip_why is Skip.FILL))
 
     def _look_for_the_rest(self, expected: int, now: Instant) -> None:
-        """Check whether the gap is closed; if not, wait for or request the missing messages."""
+        """Check whether the gap is closed. If not, wait for the missing messages or request them."""
         if self._core.state is not State.RECOVERING:
             if self._highest < expected:  # otherwise the next logon requests the rest
                 self._core.give_up_on(self._core.ledger.release(), Uncertainty.ANSWERS_LOST)

@@ -81,7 +81,9 @@ class MessageStore(Protocol):
 
     @property
     def oldest_kept(self) -> int:
-        """The lowest number from which the store still has the messages; lower ones were dropped."""
+        """The lowest number from which on the store still has the messages; messages with lower numbers were
+        dropped.
+        """
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
         """Use `seq_num` (the value of `next_outgoing`), and keep the message unless it is None."""

@@ -438,8 +438,8 @@ class RateBudget:
         return dump_state(_State(now.utc, levels))
 
     def load(self, dumped: Mapping[str, Any], now: Instant) -> None:
-        """Replace the levels with those of a dump, refilled for the time that has passed since on the wall
-        clock.
+        """Replace the levels with the levels of a dump, refilled for the time that has passed since the dump
+        by the wall clock.
 
         Raises:
             ValueError: the dump is not a result of `dump` of this class and version; the state is unchanged.

@@ -375,7 +375,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         return self._lose(StaleReason.REQUEST_REFUSED, waiting)
 
     def _lose(self, reason: StaleReason, symbols: Iterable[str] | None = None) -> list[BookUpdate]:
-        """Make those of these books stale that are live or waiting; None for all books."""
+        """Make the live and waiting books among these stale; None for all books."""
         books = [self._books.get(symbol) for symbol in (self._books if symbols is None else symbols)]
         return [
             make_stale(BookUpdate(book), reason)

@@ -510,8 +510,8 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._lose_outcome(group, lost.sent_at)
 
     def _settle_lost(self, group_id: str, *, made: bool = False) -> None:
-        """Remove the lost requests about a group for which there is newer information, and one create request
-        if `made`, because the group may be the one it created.
+        """Remove the lost requests about a group for which there is newer information. With `made`, also
+        remove one create request, which may have created this group.
         """
         creates = [each for each in self._lost if each.action == OrderGroupAction.CREATE]
         gone = creates[:1] if made else []

@@ -119,7 +119,9 @@ class Position:
 
     @property
     def unexplained(self) -> Decimal:
-        """Position reported by the venue minus `counted`, in contracts; 0 if the venue has reported none."""
+        """Position reported by the venue minus `counted`, in contracts; 0 if the venue has not reported a
+        position.
+        """
         return ZERO if self.reported_net is None else subtract(self.reported_net[1], self.counted)
 
 
@@ -266,7 +268,9 @@ class Positions(Mapping[PositionKey, Position]):
         )
 
     def uncertain(self) -> list[UncertainItem]:
-        """Return the positions that are uncertain although no order is. `Orders` lists uncertain orders."""
+        """Return the positions that are uncertain although no order is uncertain. `Orders` lists uncertain
+        orders.
+        """
         found = [
             UncertainItem(
                 what=f"position is {each.counted:f} by its fills, {each.reported_net:f} by the venue",

@@ -70,6 +70,6 @@ class NewestReports:
         return order.knowledge.begin or self.newest_before(order) or order.first_key
 
     def loaded_of(self, order: Order) -> ExecKey | None:
-        """Return what was the newest unsolicited report of the order's shard when the state was loaded."""
+        """Return the newest unsolicited report of the order's shard at the time when the state was loaded."""
         shard = self.shard_of(order)
         return None if shard is None else self.loaded.get(shard)

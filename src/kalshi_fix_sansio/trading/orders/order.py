@@ -125,9 +125,9 @@ class Fill(NamedTuple):
 
 
 class ReportFacts(NamedTuple):
-    """Facts about an order in one report. Comparing two of them gives the newer: the one with the higher key.
-    Two sessions can receive different reports with the same key; then the one that reports an end, or else
-    the higher cumulative quantity, counts as newer.
+    """Facts about an order in one report. The greater of two such objects is the newer report, which has the
+    higher key. Two sessions can receive different reports with the same key. Then the report of an end is
+    newer, or else the report with the higher cumulative quantity.
     """
 
     key: ExecKey
@@ -150,7 +150,7 @@ class PendingRequest:
         price: Price in dollars; None in a cancel, or if the change keeps the price.
         quantity: The requested total quantity (OrderQty); None in a cancel.
         after: The newest report of the order's shard when the request was sent.
-        uncertain_since_epoch: `Orders.epoch` of the event after which no answer is expected; 0 while one is.
+        uncertain_since_epoch: `Orders.epoch` of the event after which no answer is expected; 0 before that.
         since: Time of that event, in UTC: SendingTime (52) of the last message received before it.
         named: Whether an `OutcomesUnknown` event has listed the request.
     """
@@ -206,7 +206,7 @@ class Placed:
     after: tuple[ExecKey, ...]
     """The newest report of each shard when it was sent."""
     uncertain_since_epoch: int = 0
-    """`Orders.epoch` of the event after which no answer is expected; 0 while one is."""
+    """`Orders.epoch` of the event after which no answer is expected; 0 before that."""
     since: datetime | None = None
     unsure: bool = False
     """Whether the venue answered, but the answer left the outcome open."""
@@ -225,8 +225,8 @@ class Cohort:
     Attributes:
         mark: The losses that its orders had not applied when they were last certain.
         shard: The shard of the newest report of each order; None for all other certain orders.
-        numbers: The numbers of the orders, in the sequence in which they joined. Not the orders themselves:
-            they refer to their cohort, and state machines create no reference cycles.
+        numbers: The numbers of the orders, in the sequence in which they joined. The orders themselves are
+            not listed, because they refer to their cohort, and state machines create no reference cycles.
     """
 
     mark: Mark
@@ -421,7 +421,7 @@ class Order:
 
     @property
     def ending(self) -> Ending | None:
-        """How it ended; None if no end is known."""
+        """How the order ended; None if no end is known."""
         if self.end is not None:
             return ENDS[self.end.status]
         if self._knowledge.kind is RESOLVED_DONE:  # not changed by any loss
@@ -435,13 +435,14 @@ class Order:
 
     @property
     def cancel_expected(self) -> bool:
-        """Whether the venue should have cancelled it because the connection ended (CancelOrdersOnDisconnect).
-        Only a report confirms the cancel."""
+        """Whether the venue should have cancelled the order because the connection ended
+        (CancelOrdersOnDisconnect). Only a report confirms the cancel.
+        """
         return self.knowledge.cancel_expected and self.state is OrderState.UNVERIFIED
 
     @property
     def is_done(self) -> bool:
-        """Whether it has ended."""
+        """Whether the order has ended."""
         return self.ending is not None
 
     @property
@@ -453,8 +454,8 @@ class Order:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """ClOrdIDs of the order: the one it was placed with or first reported under, the current one, and
-        those of its pending requests.
+        """ClOrdIDs of the order: the ClOrdID with which it was placed or first reported, the current ClOrdID,
+        and the ClOrdIDs of its pending requests.
         """
         last = self.last
         placed = self.first_cl_ord_id if self._placed is None else self._placed.cl_ord_id

@@ -24,7 +24,7 @@ from kalshi_fix_sansio.trading.orders.order import ENDS, Account, Fill, ReportFa
 PENDING: Final = frozenset((ExecType.PENDING_NEW, ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE))
 """ExecTypes of pending reports, which have no key and prove no change."""
 CHANGES: Final = frozenset((ExecType.CANCELED, ExecType.REPLACED, ExecType.EXPIRED))
-"""ExecTypes of reports whose ClOrdID is that of the completed request, even if the request kept the order's
+"""ExecTypes of reports that contain the ClOrdID of the completed request, even if the order keeps another
 ClOrdID.
 """
 GONE: Final = frozenset((OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED))
@@ -101,7 +101,7 @@ def read_fill(report: Any, key: ExecKey, price: Decimal, quantity: Decimal) -> F
 
 
 def read_account(message: Any) -> Account | None:
-    """Return the account that a report or request contains; None if it contains none."""
+    """Return the account in a report or request; None if there is none."""
     number = message.alloc_account
     for party in message.party_ids:
         if party.party_role == PartyRole.CUSTOMER_ACCOUNT and party.party_id is not None:

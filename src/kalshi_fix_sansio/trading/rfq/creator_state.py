@@ -117,7 +117,7 @@ class Acceptance(Deal):
         text: The reason why the acceptance or its order was refused.
         facts: Facts that messages have established about it.
         preceding: Bounds of the reports that precede its order.
-        uncertain_since: Time since which its answers may be lost, in UTC; None while they are not.
+        uncertain_since: Time since which its answers may be lost, in UTC; None if none can be lost.
     """
 
     rfq: CreatorRfq = attrs.field(repr=False, metadata=NOT_DUMPED)
@@ -164,7 +164,7 @@ class CreatorRfq:
         acceptances: The last acceptances, the newest last.
         text: The venue's reason for refusing the request or its cancel.
         facts: Facts that messages have established about it.
-        uncertain_since: Time since which its answers may be lost, in UTC; None while they are not.
+        uncertain_since: Time since which its answers may be lost, in UTC; None if none can be lost.
     """
 
     quote_req_id: str
@@ -206,7 +206,7 @@ class CreatorRfq:
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended."""
+        """Whether the request has ended."""
         return self.state in OVER
 
     @property
