@@ -269,7 +269,7 @@ class Core:
         unverified = None if has_left else self.resting.unverified(self.codec)
         if unverified is not None:
             self.emit(unverified)
-        self.ledger.note_end(self._ended_by)
+        self.ledger.record_end(self._ended_by)
         self.emit(SessionEnded(reason, text, clean, len(self.outbound.buffer), self._advice))
 
     def blame(self, seq_num: int, why: Hashable, advice: str) -> None:

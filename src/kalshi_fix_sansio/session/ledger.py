@@ -257,7 +257,7 @@ class Ledger:
         self.marks[:] = [VOID] * len(self.marks)
         self.handed = deque([VOID] * len(self.handed))
 
-    def note_end(self, ended_by: EndedBy | None) -> None:
+    def record_end(self, ended_by: EndedBy | None) -> None:
         """Record the end of a session; `ended_by` is None if no message caused it.
 
         A connection loss proves nothing about the message that ended an earlier session, so this record is
