@@ -128,10 +128,10 @@ class Outbound:
             sending_time=now.utc,
             **(fields or {}),
         )
-        self.note_processed(header)
+        self.set_last_processed(header)
         return header
 
-    def note_processed(self, header: Any) -> None:
+    def set_last_processed(self, header: Any) -> None:
         """Set LastMsgSeqNumProcessed (369) in a header, if this session sends it."""
         if self._send_last_processed:
             header.last_msg_seq_num_processed = self._ledger.expected - 1

@@ -246,5 +246,5 @@ class Resender:
         # Peers reject an OrigSendingTime (122) after SendingTime (52). If this side's clock was set back
         # since the message was first sent, SendingTime therefore keeps its original value.
         header.sending_time = max(now.utc, stored.sent_at)
-        self._core.outbound.note_processed(header)
+        self._core.outbound.set_last_processed(header)
         self._core.outbound.write(self._core.codec.with_header(Frame(stored.frame), header), now)
