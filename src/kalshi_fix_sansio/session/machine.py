@@ -180,7 +180,7 @@ class Session:
         the exceptions of `sign_logon`.
         """
         core = self._core
-        core.times.note_call(now)
+        core.times.record_call(now)
         if core.config.role is Role.INITIATOR:
             with core:
                 self._receiver.handshake.begin(now)
@@ -538,8 +538,8 @@ class Session:
         due.
         """
         core, state = self._core, self._core.state
-        # `note_call` sets `call_at` to a later time, so `Timers.call_due` is never due below.
-        if core.times.note_call(now):
+        # `record_call` sets `call_at` to a later time, so `Timers.call_due` is never due below.
+        if core.times.record_call(now):
             self._receiver.restart_waits(now)
         first = core.timers.next_deadline(state)
         try:

@@ -165,7 +165,7 @@ class Receiver:
         start, simple, strict, resting = self._start, self._simple, self._strict, core.resting
         # Done before the first message is checked, because the message may have arrived while the caller was
         # blocked.
-        if times.note_call(now):
+        if times.record_call(now):
             self.restart_waits(now)
         while (state := core.state) is not _LOGON_RECEIVED and state is not _CLOSED:
             found = next_frame()

@@ -188,7 +188,7 @@ class SendingTimes:
         self._grace = self._call_within / 2
         """Maximum delay of a call, in seconds, before the caller counts as blocked."""
 
-    def note_call(self, now: Instant) -> bool:
+    def record_call(self, now: Instant) -> bool:
         """Record a call; return whether the caller was blocked since the last call.
 
         The caller also counts as blocked if only the wall clock advances by more than the tolerance, because
