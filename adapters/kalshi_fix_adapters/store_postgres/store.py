@@ -167,8 +167,8 @@ class PostgresStore(DurableStore):
         super().record_request(request)
         self._kept.record_request(request)
 
-    def _note_sent(self, sent: SentRequest) -> None:
-        super()._note_sent(sent)
+    def _record_sent_request(self, sent: SentRequest) -> None:
+        super()._record_sent_request(sent)
         self._ids.pop(sent.request_id, None)
         self._ids[sent.request_id] = sent
         while len(self._ids) > self._max_ids:

@@ -161,13 +161,13 @@ class DurableStore(ABC):
         self._pending.record_request(request)
         # Otherwise the request was sent earlier, and only its record is updated.
         if request.seq_num + 1 == self._numbers.next_outgoing:
-            self._note_sent(
+            self._record_sent_request(
                 SentRequest(
                     request.request_id, request.msg_type, request.seq_num, self.generation, request.sent_at
                 )
             )
 
-    def _note_sent(self, sent: SentRequest) -> None:
+    def _record_sent_request(self, sent: SentRequest) -> None:
         """Record the id of a request that is being sent."""
         self._pending.note_sent(sent)
 
