@@ -169,7 +169,7 @@ class DurableStore(ABC):
 
     def _record_sent_request(self, sent: SentRequest) -> None:
         """Record the id of a request that is being sent."""
-        self._pending.note_sent(sent)
+        self._pending.record_sent_request(sent)
 
     def settle_requests(self, keys: Iterable[int]) -> None:
         """Delete requests whose outcome is known, or was reported to the user as unknown."""

@@ -49,7 +49,7 @@ class Pending:
         for request in later.requests.values():
             self.record_request(request)
         for sent in later.sent_requests.values():
-            self.note_sent(sent)
+            self.record_sent_request(sent)
         self.rows.update(later.rows)
         self.renumbered |= later.renumbered
         self.must_be_durable |= later.must_be_durable
@@ -78,7 +78,7 @@ class Pending:
         self.settled.discard(request.key)
         self.requests[request.key] = request
 
-    def note_sent(self, sent: SentRequest) -> None:
+    def record_sent_request(self, sent: SentRequest) -> None:
         """Record the id of a request, which is kept longer than the request."""
         self.sent_requests.pop(sent.request_id, None)
         self.sent_requests[sent.request_id] = sent
