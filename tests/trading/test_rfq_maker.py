@@ -765,7 +765,7 @@ def test_the_markets_and_shards_of_reports_are_bounded() -> None:
     keys, other = ReportKeys(), order_flow.report("new", "5;1")
     for number in range(MAX_SYMBOLS + 1):
         other.symbol, other.exec_id = f"M{number}", f"5;1;{number}"
-        keys.note_report(other, ())
+        keys.record_report(other, ())
     assert (len(keys._shards), len(keys._newest)) == (MAX_SYMBOLS, MAX_SHARDS)
 
 

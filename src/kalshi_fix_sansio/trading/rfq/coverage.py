@@ -39,7 +39,7 @@ class ReportKeys:
     _newest: dict[int, ExecKey] = attrs.field(factory=dict, metadata=keyed_by("shard"))
     _shards: dict[str, int] = attrs.field(factory=dict)
 
-    def note_report(self, report: Any, waiting: Iterable[Preceding]) -> None:
+    def record_report(self, report: Any, waiting: Iterable[Preceding]) -> None:
         """Record the key of a report, also for each accepted quote in `waiting` whose time is later than the
         TransactTime of the report.
         """

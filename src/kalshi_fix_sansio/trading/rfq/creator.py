@@ -583,7 +583,9 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
 
     def _handle_report(self, report: Any) -> None:
         stakes = self._at_stake.values()
-        self._keys.note_report(report, [each.preceding for stake in stakes for each in stake.rfq.acceptances])
+        self._keys.record_report(
+            report, [each.preceding for stake in stakes for each in stake.rfq.acceptances]
+        )
         acceptance = self._find(report.cl_ord_id, None)
         if acceptance is None or report.exec_type in PENDING:
             return

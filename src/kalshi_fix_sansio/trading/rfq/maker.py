@@ -553,7 +553,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             self._reindex(rfq, quote)
 
     def _handle_report(self, report: Any) -> None:
-        self._keys.note_report(report, [each.preceding for each in self._at_stake.values()])
+        self._keys.record_report(report, [each.preceding for each in self._at_stake.values()])
         if report.exec_type in PENDING:
             return
         quote = self._quotes.get(_quote_id(report))
