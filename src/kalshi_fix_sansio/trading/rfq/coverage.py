@@ -50,14 +50,14 @@ class ReportKeys:
         if key is None:
             return
         if readable(report.symbol):
-            self.note_shard(report.symbol, key.shard)
+            self.record_shard(report.symbol, key.shard)
         _keep(self._newest, key)
         if report.transact_time is not None:
             for each in waiting:
                 if each.time is not None and report.transact_time < each.time:
                     _keep(each.keys, key)
 
-    def note_shard(self, symbol: str, shard: int) -> None:
+    def record_shard(self, symbol: str, shard: int) -> None:
         """Record the shard of a market."""
         remember(self._shards, symbol, shard, MAX_SYMBOLS)
 

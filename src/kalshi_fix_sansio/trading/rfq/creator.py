@@ -471,7 +471,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         rfq.rfq_id = ack.rfq_id
         rfq.symbol = ack.symbol or rfq.symbol
         if rfq.symbol is not None and ack.ex_destination is not None:
-            self._keys.note_shard(rfq.symbol, ack.ex_destination)
+            self._keys.record_shard(rfq.symbol, ack.ex_destination)
         self._by_rfq_id[ack.rfq_id] = rfq
         # Quotes contain the RfqId, which the creator learns only here, and may arrive before the ack.
         for key in [key for key in self._early if key[0] == ack.rfq_id]:
