@@ -167,7 +167,7 @@ class Explainer:
     def _is_field(self, token: Token, before: Token | None) -> bool:
         """Return whether a token is a field; if not, record the problem. `before` is the previous field."""
         if token.form is TokenForm.INVALID:
-            self._note_invalid(token, before)
+            self._record_invalid(token, before)
         elif token.form is TokenForm.TRUNCATED:
             self._find(self._problem_of(Reason.OTHER, token, "is cut short: the message ends in it"))
         else:
@@ -183,7 +183,7 @@ class Explainer:
                 return groups[depth]
         return None
 
-    def _note_invalid(self, token: Token, before: Token | None) -> None:
+    def _record_invalid(self, token: Token, before: Token | None) -> None:
         """Record a malformed field. Its value is hidden if it may be the rest of secret data that contains
         SOH and has no length.
         """
@@ -274,7 +274,7 @@ class Explainer:
         """Store a field, length or counter in its block."""
         tag, raw, _ = token
         if tag in block.seen:
-            self._note_repeated(block, slot, token)
+            self._record_repeated(block, slot, token)
             return
         block.seen.add(tag)
         if isinstance(slot, GroupSlot):
@@ -289,7 +289,7 @@ class Explainer:
         else:
             self._read(block, slot, raw, self._position)
 
-    def _note_repeated(self, block: BlockItem, slot: Slot, token: Token) -> None:
+    def _record_repeated(self, block: BlockItem, slot: Slot, token: Token) -> None:
         problem = field_problem(Reason.TAG_REPEATED, slot.field, "appears more than once", token.value)
         self._find(problem)
         block.items.append(FieldItem(token, self._position, None, slot.field, True))
@@ -320,7 +320,7 @@ class Explainer:
         try:
             value = slot.read(raw)
         except ValueError as error:
-            self._note_unreadable(slot, raw, error, position)
+            self._record_unreadable(slot, raw, error, position)
             return
         block.values[slot.member.attribute] = value
         expected = None if slot.limit is None else slot.limit(value, raw)
@@ -333,11 +333,11 @@ class Explainer:
         try:
             count: int = slot.read(raw)
         except ValueError as error:
-            self._note_unreadable(slot, raw, error, self._position)
+            self._record_unreadable(slot, raw, error, self._position)
             return None
         return count
 
-    def _note_unreadable(self, slot: Slot, raw: str, error: ValueError, position: int) -> None:
+    def _record_unreadable(self, slot: Slot, raw: str, error: ValueError, position: int) -> None:
         if raw:
             problem = value_problem(Reason.INCORRECT_DATA_FORMAT, slot.field, raw, str(error))
         else:
