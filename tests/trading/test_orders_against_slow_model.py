@@ -98,7 +98,7 @@ def _answer_all(settle: Any, answers: Answers, order: Order, request: PendingReq
 
 
 MUTANTS = {
-    "the account of the first report": instead(machine, "_note_account", _take_the_first),
+    "the account of the first report": instead(machine, "_record_account", _take_the_first),
     "an answer that settles all amends of its id": around(Answers, "_settle_chain", _answer_all),
     "values in the caller's decimal context": instead(order_state, "multiply_add", lambda a, b, c: a * b + c),
 }

@@ -298,7 +298,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         # Only times of the venue count. A bare message is used only if the venue sends its type, because the
         # header of a request contains the client's time.
         if message is not event or isinstance(message, ExecutionReport | OrderGroupResponse):
-            self._note_time(message)
+            self._record_time(message)
         match message:
             case ExecutionReport():
                 self._handle_report(message, is_copy=isinstance(event, DropCopyReport))
@@ -530,7 +530,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
     # Sessions
 
     def _handle_logon(self, event: LoggedOn) -> None:
-        self._note_time(event.logon)
+        self._record_time(event.logon)
         # With resend, only a reset of the sequence numbers loses messages. Without resend, a second logon
         # means that the end of the previous session was not reported, so reports may have been lost.
         if event.reset if self._resend else self._on and not self._down:
@@ -563,7 +563,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
             group = self._groups.get(self._group_id(refused) or "")
             self._lose_reports([] if group is None else [group])
 
-    def _note_time(self, message: Any) -> None:
+    def _record_time(self, message: Any) -> None:
         time = sending_time(message)
         if time is not None and (self._time is None or self._time < time):
             self._time = time

@@ -441,13 +441,13 @@ class Orders:
     def _handle_drop_copy_report(self, copied: DropCopyReport) -> None:
         self._handle_report(copied.report, copied)
 
-    def _note_time(self, message: Message) -> None:
+    def _record_time(self, message: Message) -> None:
         self._time = sending_time(message) or self._time
 
     # --- sent requests --------------------------------------------------------------------------------
 
     def _place(self, message: NewOrderSingle) -> None:
-        self._note_time(message)
+        self._record_time(message)
         if not _is_repeated(message):
             self._add(message, self._reports.live)
 
@@ -472,7 +472,7 @@ class Orders:
         )
 
     def _request_change(self, message: _Change) -> None:
-        self._note_time(message)
+        self._record_time(message)
         if _is_repeated(message):
             return
         order = self._order_of(message)
@@ -510,7 +510,7 @@ class Orders:
         return sorted(found, key=lambda each: each[1].terms != terms)
 
     def _request_mass_cancel(self, message: OrderMassCancelRequest) -> None:
-        self._note_time(message)
+        self._record_time(message)
         if not _is_repeated(message):
             self._mass_cancels.send(message.cl_ord_id, set(self._kept.own), self._reports.newest())
 
@@ -573,7 +573,7 @@ class Orders:
         if facts.ends and (order.end is None or facts > order.end):
             order.end = facts
         if report.alloc_account is not None or report.party_ids:
-            _note_account(order, read_account(report), NO_KEY if key is None else key)
+            _record_account(order, read_account(report), NO_KEY if key is None else key)
         if key is not None:
             dollars = self._dollars if copied is None else copied.dollars
             price = report.price
@@ -581,7 +581,7 @@ class Orders:
                 price = from_cents(price)
             if order.first_key is None or key < order.first_key:
                 order.first_key, order.first_cl_ord_id = key, report.orig_cl_ord_id or report.cl_ord_id
-            self._note_key(order, facts, key, price, copied is None)
+            self._record_key(order, facts, key, price, copied is None)
             if kind == _TRADE:
                 self._apply_fill(order, update, report, key, dollars)
         if report.symbol != order.symbol or report.side != order.side:
@@ -593,7 +593,7 @@ class Orders:
             self._answers.settle(order, report, key, copied is not None)
         kept.rematch(order)
 
-    def _note_key(
+    def _record_key(
         self, order: Order, facts: ReportFacts, key: ExecKey, price: Decimal | None, live: bool
     ) -> None:
         last, shard = order.last, key.shard
@@ -716,7 +716,7 @@ class Orders:
                 request.leave_unanswered(self.epoch, self._time)
 
     def _handle_cancel_reject(self, message: OrderCancelReject) -> None:
-        self._note_time(message)
+        self._record_time(message)
         if self._answers.is_repeated(message):
             return
         found = self._answers.of_reject(message)
@@ -746,7 +746,7 @@ class Orders:
             order.knowledge = order.knowledge.record_absence(self.epoch, self._time, order.key)
 
     def _handle_mass_cancel_report(self, message: OrderMassCancelReport) -> None:
-        self._note_time(message)
+        self._record_time(message)
         if not (
             self._answers.is_repeated(message)
             or self._mass_cancels.answer(message)
@@ -756,7 +756,7 @@ class Orders:
             self._kept.record_discrepancy(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
 
     def _handle_reject_received(self, event: RejectReceived) -> None:
-        self._note_time(event.reject)
+        self._record_time(event.reject)
         sent: Any = event.sent
         if isinstance(sent, NewOrderSingle):
             for order, placed in self._kept.unlinked(sent.cl_ord_id)[:1]:
@@ -848,7 +848,7 @@ class Orders:
     # --- session events -------------------------------------------------------------------------------
 
     def _handle_logon(self, event: LoggedOn) -> None:
-        self._note_time(event.logon)
+        self._record_time(event.logon)
         # On a session type with resend, only a sequence reset loses earlier messages. Without resend, reports
         # may have been lost if this logon follows a session whose end was not applied.
         if event.reset if self._session_type.resend else self._on:
@@ -1034,7 +1034,7 @@ _HANDLERS: Final[Mapping[type, Callable[[Orders, Any], None]]] = {
     MessagesLost: lambda orders, _: orders._lose_reports(),
     SequenceSkipped: Orders._handle_skipped,
     MessageRejected: Orders._handle_message_rejected,
-    Message: Orders._note_time,
+    Message: Orders._record_time,
 }
 """The method that handles each type accepted by `Orders.apply`."""
 
@@ -1043,7 +1043,7 @@ def _inherited(cls: type) -> Callable[[Orders, Any], None] | None:
     return next((_HANDLERS[each] for each in cls.__mro__ if each in _HANDLERS), None)
 
 
-def _note_account(order: Order, account: Account | None, key: ExecKey) -> None:
+def _record_account(order: Order, account: Account | None, key: ExecKey) -> None:
     """Set the account of an order from a report, unless a newer report contains one."""
     if account is None:
         return
