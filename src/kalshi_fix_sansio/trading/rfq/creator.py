@@ -457,7 +457,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
     def _handle_ack(self, ack: Any) -> None:
         rfq = self._rfqs.get(ack.quote_req_id or "")
         if rfq is None:
-            self._note_unknown(RfqDiscrepancyKind.UNKNOWN_RFQ, ack, ack.quote_req_id, QuoteRequest)
+            self._record_unknown(RfqDiscrepancyKind.UNKNOWN_RFQ, ack, ack.quote_req_id, QuoteRequest)
             return
         update = self._update_of(rfq)
         if not readable(ack.rfq_id) or len(ack.symbol or "") > len(clipped(ack.symbol)):
@@ -481,7 +481,9 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         """Record that the venue refused a request, at first or later."""
         rfq = self.rfq(quote_req_id or "")
         if rfq is None:
-            self._note_unknown(RfqDiscrepancyKind.UNKNOWN_RFQ, message, quote_req_id, QuoteRequest, RFQCancel)
+            self._record_unknown(
+                RfqDiscrepancyKind.UNKNOWN_RFQ, message, quote_req_id, QuoteRequest, RFQCancel
+            )
             return
         self._update_of(rfq)
         rfq.facts.add(Fact.REFUSED)
@@ -493,7 +495,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         if rfq is None:
             known = self.unplaced.answer(status.rfq_id, RFQCancel)
             if not self.unplaced.answer(status.quote_req_id, RFQCancel) and not known:
-                self._note_unknown(RfqDiscrepancyKind.UNKNOWN_RFQ, status, status.quote_req_id)
+                self._record_unknown(RfqDiscrepancyKind.UNKNOWN_RFQ, status, status.quote_req_id)
             return
         update = self._update_of(rfq)
         code = status.rfq_cancel_status
@@ -543,7 +545,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
     def _handle_accept_status(self, status: Any, now: datetime) -> None:
         acceptance = self._find(status.cl_ord_id, status.quote_id)
         if acceptance is None:
-            self._note_unknown(RfqDiscrepancyKind.UNKNOWN_QUOTE, status, status.quote_id, AcceptQuote)
+            self._record_unknown(RfqDiscrepancyKind.UNKNOWN_QUOTE, status, status.quote_id, AcceptQuote)
             return
         rfq = acceptance.rfq
         update = self._update_of(rfq)

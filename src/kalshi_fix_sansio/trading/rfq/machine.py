@@ -249,7 +249,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
             update = self._updates[len(self._updates)] = self._UPDATE()
         update.discrepancies.append(RfqDiscrepancy(kind, detail))
 
-    def _note_unknown(
+    def _record_unknown(
         self, kind: RfqDiscrepancyKind, answer: Any, name: str | None, *requests: type[Message]
     ) -> None:
         """Record a discrepancy for an answer with an unknown id, unless it answers an unplaced request."""

@@ -599,7 +599,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
     def _find_or_note(self, status: Any, request: type[Message]) -> MakerQuote | None:
         quote = self._quotes.get(status.quote_id or "")
         if quote is None:
-            self._note_unknown(RfqDiscrepancyKind.UNKNOWN_QUOTE, status, status.quote_id, Quote, request)
+            self._record_unknown(RfqDiscrepancyKind.UNKNOWN_QUOTE, status, status.quote_id, Quote, request)
         return quote
 
     def _handle_cancel(self, update: MakerUpdate, quote: MakerQuote) -> None:
