@@ -554,7 +554,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             if Fact.ACCEPTED not in acceptance.facts:
                 acceptance.facts.add(Fact.ACCEPTED)
                 acceptance.end_uncertainty()
-                self._take_better(acceptance, status.accepted_quote_id)
+                self._record_better_quote(acceptance, status.accepted_quote_id)
                 acceptance.deadline = self._deadline(rfq, status, now)
                 update.answered = acceptance
                 self._reindex(rfq)
@@ -563,7 +563,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         else:
             self._note(update, RfqDiscrepancyKind.UNREADABLE, f"AcceptQuoteStatus {clipped(str(code))}")
 
-    def _take_better(self, acceptance: Acceptance, quote_id: str | None) -> None:
+    def _record_better_quote(self, acceptance: Acceptance, quote_id: str | None) -> None:
         acceptance.accepted_quote_id = clipped(quote_id) or acceptance.quote_id
         if acceptance.accepted_quote_id != acceptance.quote_id:
             price = acceptance.rfq.price_of(acceptance.accepted_quote_id, acceptance.side)
