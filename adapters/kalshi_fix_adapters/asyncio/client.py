@@ -117,9 +117,9 @@ class _Adapter(AsyncAdapter):
             await asyncio.sleep(0)
         else:
             self._turned = False
-            asyncio.get_running_loop().call_soon(self._note_turn)
+            asyncio.get_running_loop().call_soon(self._end_turn)
 
-    def _note_turn(self) -> None:
+    def _end_turn(self) -> None:
         self._turned = True
 
     async def start(self) -> None:
