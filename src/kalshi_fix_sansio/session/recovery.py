@@ -188,7 +188,7 @@ class Recovery:
             if self._search.served(seq_num):
                 self._narrow(self._search, now)
             return
-        # Updated even for a message that is dropped below for lack of space, so that `_look_for_the_rest`
+        # Updated even for a message that is dropped below for lack of space, so that `_request_rest`
         # requests it again.
         self._highest = max(self._highest, seq_num)
         size = 0 if held is None else len(held.data)
@@ -239,7 +239,7 @@ class Recovery:
                 self._emit_skipped(expected, stop - 1)
                 ledger.expected = stop
             else:
-                self._look_for_the_rest(expected, now)
+                self._request_rest(expected, now)
                 return
 
     def _emit_skipped(self, begin: int, end: int) -> None:
@@ -257,7 +257,7 @@ class Recovery:
         else:
             core.emit(SequenceSkipped(begin, end, self._skip_why is Skip.FILL))
 
-    def _look_for_the_rest(self, expected: int, now: Instant) -> None:
+    def _request_rest(self, expected: int, now: Instant) -> None:
         """Check whether the gap is closed. If not, wait for the missing messages or request them."""
         if self._core.state is not State.RECOVERING:
             if self._highest < expected:  # otherwise the next logon requests the rest
