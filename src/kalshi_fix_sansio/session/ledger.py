@@ -182,7 +182,7 @@ class Ledger:
 
     # Records
 
-    def take_number(
+    def use_number(
         self, seq_num: int, message: StoredMessage | None, request: OpenRequest | None, names: Names
     ) -> None:
         """Record the number of a message that is about to be sent. If it is a request, `names` are the ids by

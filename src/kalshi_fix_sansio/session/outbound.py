@@ -209,11 +209,11 @@ class Outbound:
         self.took_number = True
         # The store first: if it fails, the message has not reached the buffer.
         if names is None:
-            ledger.take_number(seq_num, stored, None, ())
+            ledger.use_number(seq_num, stored, None, ())
         else:
             request_id = names[0][1] or str(seq_num)  # no name: the number identifies the request
             request = OpenRequest(request_id, msg_type, seq_num, now.utc, frame, ledger.next_key)
-            ledger.take_number(seq_num, stored, request, names)
+            ledger.use_number(seq_num, stored, request, names)
         self._record[seq_num] = frame
         recorded.append(seq_num)
         self._record_bytes += len(frame)
