@@ -122,7 +122,9 @@ class Handshake:
 
     # The acceptor
 
-    def take_first(self, message: Message, problems: tuple[Problem, ...], frame: Frame, now: Instant) -> None:
+    def receive_first(
+        self, message: Message, problems: tuple[Problem, ...], frame: Frame, now: Instant
+    ) -> None:
         """Process the first message that an acceptor receives. Unless it is a Logon, the connection ends
         without an answer.
         """

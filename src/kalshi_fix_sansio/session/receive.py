@@ -259,7 +259,7 @@ class Receiver:
         """Process a message by the rules of the current state."""
         state = self._core.state
         if state is State.AWAITING_LOGON:
-            self.handshake.take_first(message, problems, frame, now)
+            self.handshake.receive_first(message, problems, frame, now)
         elif state is State.LOGON_SENT:
             self.handshake.take_answer(message, problems, now)
         elif state is not State.ENDING:
