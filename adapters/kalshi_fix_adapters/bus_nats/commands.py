@@ -51,7 +51,7 @@ async def serve(link: Link, client: Client, check: Check | None, clock_differenc
     client.sent_request("")
     channel = channel_of(client)
     commands = Commands(client, check, time.time, clock_difference=clock_difference)
-    subject = command_subject(channel, await link.take_fence(channel, ROLE), "*")
+    subject = command_subject(channel, await link.new_fence(channel, ROLE), "*")
     async with asyncio.TaskGroup() as tasks:
 
         async def answer(message: Msg) -> None:

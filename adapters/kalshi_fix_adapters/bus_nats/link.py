@@ -114,7 +114,7 @@ class Link:
                 ) from None
         return self._store
 
-    async def take_fence(self, channel: Channel, role: str) -> int:
+    async def new_fence(self, channel: Channel, role: str) -> int:
         """Return a new fence, which is higher than those of all earlier processes with this role in the
         channel.
         """

@@ -28,7 +28,7 @@ async def make_publisher(
         )
     if at_limit == "drop" and not is_market_data(channel):
         raise ConfigurationError("only market data can be dropped at the limit")
-    fence = await link.take_fence(channel, "publisher")
+    fence = await link.new_fence(channel, "publisher")
     batcher = Batcher(
         channel,
         fence,

@@ -201,7 +201,7 @@ def test_a_suspended_process_that_resumes_after_a_takeover_gets_no_commands(
             session = standby.session(channel_of(client))
             assert isinstance(await session.send(priced("e1")), Sent)
             # The other process takes over the role, as a standby does once it holds the lease of the store.
-            successor = await standby._link.take_fence(channel_of(client), "server")
+            successor = await standby._link.new_fence(channel_of(client), "server")
             subject = command_subject(channel_of(client), successor, "*")
             taken = await standby._link.client.subscribe(subject)
             session._fence = None
@@ -250,7 +250,7 @@ def test_the_documented_permissions_decide_who_may_send(venue: Venue, tmp_path: 
                 with pytest.raises(TimeoutError):
                     await forged
                 with pytest.raises(TimeoutError):
-                    await strategy._link.take_fence(channel_of(client), "server")
+                    await strategy._link.new_fence(channel_of(client), "server")
             serving.cancel()
             publishing.cancel()
 
