@@ -284,7 +284,7 @@ class Recording:
                     self.torn = reader.size - at
                     break
                 found = found or reader.size
-                self._note_damage(at, found)
+                self._record_damage(at, found)
                 at = found
             self.whole = reader.size - self.torn
 
@@ -297,10 +297,10 @@ class Recording:
             self.torn = len(begin)
             return reader.size
         if begin != MAGIC:
-            self._note_damage(0, len(MAGIC))
+            self._record_damage(0, len(MAGIC))
         return len(MAGIC)
 
-    def _note_damage(self, begin: int, end: int) -> None:
+    def _record_damage(self, begin: int, end: int) -> None:
         if not self.damaged_bytes:
             _log.warning(
                 "the recording %s is damaged from byte %s to byte %s; later complete records are read",
