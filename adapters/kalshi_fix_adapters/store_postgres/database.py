@@ -87,7 +87,7 @@ class Database:
         limit = max(1, int(lease * 1000))
         self._connection = connect(dsn, tcp_user_timeout=limit, keepalives_idle=1, keepalives_interval=1)
         try:
-            self._connection.add_notice_handler(self._note_warning)
+            self._connection.add_notice_handler(self._record_warning)
             row = self._connection.execute("SELECT pg_is_in_recovery(), current_setting('server_encoding')")
             is_replica, encoding = row.fetchone() or (None, None)
             if is_replica:
@@ -184,7 +184,7 @@ class Database:
         """Close the connection. The lease is not ended, and expires."""
         self._connection.close()
 
-    def _note_warning(self, diagnostic: psycopg.errors.Diagnostic) -> None:
+    def _record_warning(self, diagnostic: psycopg.errors.Diagnostic) -> None:
         if diagnostic.severity_nonlocalized == "WARNING":
             self._warnings.append(f"{diagnostic.sqlstate} {diagnostic.message_primary}")
 
