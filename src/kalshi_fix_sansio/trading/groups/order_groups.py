@@ -407,7 +407,9 @@ class OrderGroups(Mapping[str, OrderGroup]):
                 return
         limit, requested = response.order_group_contracts_limit, request.order_group_contracts_limit
         if requested is not None and limit is not None and requested != limit:
-            _note(update, GroupDiscrepancyKind.OTHER_LIMIT, group_id, f"{limit} and not {requested}")
+            _add_discrepancy(
+                update, GroupDiscrepancyKind.OTHER_LIMIT, group_id, f"{limit} and not {requested}"
+            )
         self._carry_out(group, request, response)
 
     def _handle_unsolicited(self, response: Any, group: OrderGroup | None) -> None:
@@ -420,7 +422,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
             if group is not None:
                 # The group may have been created by a request whose answer was lost.
                 self.lost_creates = max(0, self.lost_creates - 1)
-                _note(update, GroupDiscrepancyKind.ORPHAN, group_id, f"limit {group.limit}")
+                _add_discrepancy(update, GroupDiscrepancyKind.ORPHAN, group_id, f"limit {group.limit}")
             return
         self._update_of(group)
         by = first_sent(response) or self._time
@@ -436,7 +438,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         """Add a group that is not known yet."""
         if not readable(group_id) or len(self._groups) >= self._max_groups:
             detail = f"{len(self._groups)} groups, and an id of {len(group_id)} characters"
-            _note(update, GroupDiscrepancyKind.TOO_MANY, clipped(group_id), detail)
+            _add_discrepancy(update, GroupDiscrepancyKind.TOO_MANY, clipped(group_id), detail)
             return None
         group = OrderGroup(
             group_id, response.order_group_contracts_limit, response.alloc_account or 0, orphan=not made
@@ -704,7 +706,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._updates.clear()
 
 
-def _note(update: GroupUpdate, kind: GroupDiscrepancyKind, group_id: str, detail: str) -> None:
+def _add_discrepancy(update: GroupUpdate, kind: GroupDiscrepancyKind, group_id: str, detail: str) -> None:
     update.discrepancies.append(GroupDiscrepancy(kind, group_id, detail))
 
 

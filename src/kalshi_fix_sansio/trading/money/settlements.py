@@ -307,7 +307,7 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         update = SettlementUpdate(clipped(report.symbol))
         page = _page(report)
         if isinstance(page, str):
-            _note(update, SettlementDiscrepancyKind.UNREADABLE, page)
+            _add_discrepancy(update, SettlementDiscrepancyKind.UNREADABLE, page)
             return update
         key = (report.symbol, report.clearing_business_date)
         pages = self._kept.get(key)
@@ -317,10 +317,12 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
             if attrs.evolve(before, sent_at=page.sent_at) == page:
                 return None
             detail = f"report {report.market_settlement_report_id}"
-            _note(update, SettlementDiscrepancyKind.CHANGED, detail)
+            _add_discrepancy(update, SettlementDiscrepancyKind.CHANGED, detail)
             return update
         if not self._make_room(key, _weight(page)):
-            _note(update, SettlementDiscrepancyKind.TOO_MANY, f"{len(page.parties)} parties were left out")
+            _add_discrepancy(
+                update, SettlementDiscrepancyKind.TOO_MANY, f"{len(page.parties)} parties were left out"
+            )
             return update
         self._add(update, key, report.market_settlement_report_id, page)
         return update
@@ -333,17 +335,17 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
             # The page is kept because it contains payouts: the settlement that was reported as complete was
             # not.
             if pages.is_complete():
-                _note(update, SettlementDiscrepancyKind.TOO_MANY_PAGES, f"report {report_id}")
+                _add_discrepancy(update, SettlementDiscrepancyKind.TOO_MANY_PAGES, f"report {report_id}")
             other = next(iter(pages.by_id.values()))
             if (other.market_result, other.price) != (page.market_result, page.price):
                 detail = (
                     f"{other.market_result} at {other.price:f}, and {page.market_result} at {page.price:f}"
                 )
-                _note(update, SettlementDiscrepancyKind.CONFLICT, detail)
+                _add_discrepancy(update, SettlementDiscrepancyKind.CONFLICT, detail)
         own: set[str] = set()
         for party in page.parties:
             if party.party_id in pages.party_ids or party.party_id in own:
-                _note(update, SettlementDiscrepancyKind.PARTY_TWICE, party.party_id)
+                _add_discrepancy(update, SettlementDiscrepancyKind.PARTY_TWICE, party.party_id)
             own.add(party.party_id)
         pages.add(report_id, page)
         self._weight += _weight(page)
@@ -443,5 +445,5 @@ def _result(value: str) -> MarketResult | str:
     return MarketResult(value) if value in {each.value for each in MarketResult} else value
 
 
-def _note(update: SettlementUpdate, kind: SettlementDiscrepancyKind, detail: str) -> None:
+def _add_discrepancy(update: SettlementUpdate, kind: SettlementDiscrepancyKind, detail: str) -> None:
     update.discrepancies.append(SettlementDiscrepancy(kind, update.symbol, detail))

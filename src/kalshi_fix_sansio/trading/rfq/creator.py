@@ -461,7 +461,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             return
         update = self._update_of(rfq)
         if not readable(ack.rfq_id) or len(ack.symbol or "") > len(clipped(ack.symbol)):
-            self._note(
+            self._add_discrepancy(
                 update, RfqDiscrepancyKind.UNREADABLE, f"{ack.NAME} of {rfq.quote_req_id} without RfqId"
             )
             return
@@ -506,13 +506,17 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         elif code == RFQCancelStatusCode.REJECTED:
             rfq.text = clipped(status.text)
         else:
-            self._note(update, RfqDiscrepancyKind.UNREADABLE, f"RFQCancelStatus {clipped(str(code))}")
+            self._add_discrepancy(
+                update, RfqDiscrepancyKind.UNREADABLE, f"RFQCancelStatus {clipped(str(code))}"
+            )
         self._reindex(rfq)
 
     def _handle_quote(self, message: Any) -> None:
         quote = read_quote(message)
         if quote is None or not readable(message.quote_req_id):
-            self._note(None, RfqDiscrepancyKind.UNREADABLE, f"{message.NAME} {clipped(message.quote_id)!r}")
+            self._add_discrepancy(
+                None, RfqDiscrepancyKind.UNREADABLE, f"{message.NAME} {clipped(message.quote_id)!r}"
+            )
             return
         rfq = self._by_rfq_id.get(message.quote_req_id)
         if rfq is None:
@@ -538,7 +542,9 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             for each in others:
                 del rfq.quotes[each.quote_id]
         if len(rfq.quotes) >= self._max_quotes:
-            self._note(update, RfqDiscrepancyKind.TOO_MANY, f"quote {quote.quote_id} is one too many")
+            self._add_discrepancy(
+                update, RfqDiscrepancyKind.TOO_MANY, f"quote {quote.quote_id} is one too many"
+            )
             return
         rfq.quotes[quote.quote_id] = update.quote = quote
 
@@ -561,7 +567,9 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         elif code == AcceptQuoteStatusCode.REJECTED:
             self._refuse_acceptance(acceptance, status.text)
         else:
-            self._note(update, RfqDiscrepancyKind.UNREADABLE, f"AcceptQuoteStatus {clipped(str(code))}")
+            self._add_discrepancy(
+                update, RfqDiscrepancyKind.UNREADABLE, f"AcceptQuoteStatus {clipped(str(code))}"
+            )
 
     def _record_better_quote(self, acceptance: Acceptance, quote_id: str | None) -> None:
         acceptance.accepted_quote_id = clipped(quote_id) or acceptance.quote_id

@@ -244,7 +244,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
 
     # --- updates --------------------------------------------------------------------------------------
 
-    def _note(self, update: U | None, kind: RfqDiscrepancyKind, detail: str) -> None:
+    def _add_discrepancy(self, update: U | None, kind: RfqDiscrepancyKind, detail: str) -> None:
         if update is None:
             update = self._updates[len(self._updates)] = self._UPDATE()
         update.discrepancies.append(RfqDiscrepancy(kind, detail))
@@ -254,7 +254,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
     ) -> None:
         """Record a discrepancy for an answer with an unknown id, unless it answers an unplaced request."""
         if not (requests and self.unplaced.answer(name, *requests)):
-            self._note(None, kind, f"{answer.NAME} of {clipped(name)!r}")
+            self._add_discrepancy(None, kind, f"{answer.NAME} of {clipped(name)!r}")
 
     def _drain_updates(self) -> list[U]:
         updates, self._updates = self._updates, {}

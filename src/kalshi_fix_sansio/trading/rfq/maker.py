@@ -300,7 +300,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         wrong = _unreadable(request)
         if wrong is not None:
             detail = f"{request.NAME} {clipped(request.quote_req_id)!r}: {clipped(wrong)}"
-            self._note(None, RfqDiscrepancyKind.UNREADABLE, detail)
+            self._add_discrepancy(None, RfqDiscrepancyKind.UNREADABLE, detail)
             return
         entry = request.related_sym[0]
         rfq = self._rfq_of(request.quote_req_id, entry.symbol)
@@ -331,7 +331,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         if rfq is None:
             if not self._make_room():
                 detail = f"request {rfq_id}: quotes on all {len(self._rfqs)} others are accepted"
-                self._note(None, RfqDiscrepancyKind.TOO_MANY, detail)
+                self._add_discrepancy(None, RfqDiscrepancyKind.TOO_MANY, detail)
                 return None
             rfq = self._rfqs[rfq_id] = MakerRfq(rfq_id, symbol)
             rfq.high_volatility = symbol in self._volatile_symbols
@@ -432,7 +432,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             if self.unplaced.answer(report.quote_id, Quote):
                 return
             detail = f"{clipped(report.quote_id)!r} is {clipped(str(status))}"
-            self._note(None, RfqDiscrepancyKind.UNKNOWN_QUOTE, detail)
+            self._add_discrepancy(None, RfqDiscrepancyKind.UNKNOWN_QUOTE, detail)
             return
         update = self._update_of(quote.rfq, quote)
         if status == QuoteStatus.PENDING:
@@ -450,7 +450,9 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         elif status == QuoteStatus.ACCEPTED:
             self._accept(update, quote, report, now)
         else:
-            self._note(update, RfqDiscrepancyKind.UNREADABLE, f"QuoteStatus {clipped(str(status))}")
+            self._add_discrepancy(
+                update, RfqDiscrepancyKind.UNREADABLE, f"QuoteStatus {clipped(str(status))}"
+            )
         self._reindex(quote.rfq, quote)
 
     def _refused_without_id(self, report: Any) -> MakerQuote | None:
@@ -486,7 +488,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         if quote.price is None:
             quote.side = None
             detail = f"quote {quote.quote_id} is accepted on side {clipped(str(report.side))}"
-            self._note(update, RfqDiscrepancyKind.UNREADABLE, detail)
+            self._add_discrepancy(update, RfqDiscrepancyKind.UNREADABLE, detail)
             return
         size = report.bid_size if quote.side is Side.BUY else report.offer_size
         quote.taken = size or report.order_qty
@@ -509,11 +511,13 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
                 seconds = self._windows(volatile=quote.rfq.high_volatility).execution + self._grace
                 quote.deadline = window_end(status, seconds, now)
                 if Fact.CANCELED in quote.facts:
-                    self._note(update, RfqDiscrepancyKind.CONFLICT, f"{_BOTH}: {quote.quote_id}")
+                    self._add_discrepancy(update, RfqDiscrepancyKind.CONFLICT, f"{_BOTH}: {quote.quote_id}")
         elif code == QuoteConfirmStatusCode.REJECTED:
             quote.refuse_confirmation(status)
         else:
-            self._note(update, RfqDiscrepancyKind.UNREADABLE, f"QuoteConfirmStatus {clipped(str(code))}")
+            self._add_discrepancy(
+                update, RfqDiscrepancyKind.UNREADABLE, f"QuoteConfirmStatus {clipped(str(code))}"
+            )
         self._reindex(quote.rfq, quote)
 
     def _handle_cancel_status(self, status: Any) -> None:
@@ -532,7 +536,9 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             if status.text in GONE and not quote.was_confirmed:
                 quote.facts.add(Fact.CANCELED)
         else:
-            self._note(update, RfqDiscrepancyKind.UNREADABLE, f"QuoteCancelStatus {clipped(str(code))}")
+            self._add_discrepancy(
+                update, RfqDiscrepancyKind.UNREADABLE, f"QuoteCancelStatus {clipped(str(code))}"
+            )
         self._reindex(quote.rfq, quote)
 
     def _handle_rfq_end(self, message: Any) -> None:
@@ -605,7 +611,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
     def _handle_cancel(self, update: MakerUpdate, quote: MakerQuote) -> None:
         """Record that a quote is cancelled. A confirmed quote may still trade."""
         if Fact.CONFIRMED in quote.facts and Fact.CANCELED not in quote.facts:
-            self._note(update, RfqDiscrepancyKind.CONFLICT, f"{_BOTH}: {quote.quote_id}")
+            self._add_discrepancy(update, RfqDiscrepancyKind.CONFLICT, f"{_BOTH}: {quote.quote_id}")
         quote.facts.add(Fact.CANCELED)
 
     # --- session and deadlines ------------------------------------------------------------------------
