@@ -78,7 +78,7 @@ class RequestMatcher:
         self._lookups[message.__class__] = lookups
         return lookups
 
-    def note(self, message: Message) -> Sequence[OpenRequest] | None:
+    def match(self, message: Message) -> Sequence[OpenRequest] | None:
         """Settle the requests that the message answers, as soon as the next emitted event, which must be that
         of the message, is confirmed. Return the requests whose outcome the message leaves open.
         """

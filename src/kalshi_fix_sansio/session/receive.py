@@ -211,8 +211,8 @@ class Receiver:
             # update 1.6 times as slow, and tick to order, with pauses, 1.1 times as slow.
             # `tests/session/test_receive.py` passes messages through both.
             times.catching_up = False
-            # Requests are settled with the next event, so call `note` before adding the mark of the event.
-            unsure = self._answers.note(message) if ledger.open.by_key else None
+            # Requests are settled with the next event, so call `match` before adding the mark of the event.
+            unsure = self._answers.match(message) if ledger.open.by_key else None
             # Equal to `ledger.mark`, because the store is held at an earlier number only while a gap is open.
             mark(number)
             ledger.expected = number + 1
@@ -492,7 +492,7 @@ class Receiver:
             duplicate = poss_dup_problem(header)
             if duplicate is not None:
                 message.problems = (*message.problems, duplicate)
-            unsure = self._answers.note(message)  # before the event: see `drain`
+            unsure = self._answers.match(message)  # before the event: see `drain`
             core.emit(
                 MessageReceived(message, header.poss_dup_flag is True, header.poss_resend is True, frame.data)
             )

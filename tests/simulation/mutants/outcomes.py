@@ -51,7 +51,7 @@ MUTANTS = {
         instead(RestingOrders, "unverified", _nothing), "unverified"
     ),
     "an answer that leaves the outcome open but settles the request": caught_by(
-        around(RequestMatcher, "note", _settle_unknown), "unsettled"
+        around(RequestMatcher, "match", _settle_unknown), "unsettled"
     ),
     "a session that tracks one request per id": caught_by(
         around(OpenRequests, "add", _track_one_request_per_id), "unsettled", "forgotten"
