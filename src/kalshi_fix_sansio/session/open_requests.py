@@ -254,7 +254,7 @@ class RestingOrders:
     def __len__(self) -> int:
         return len(self._reports)
 
-    def note(self, message: Message, frame: bytes) -> None:
+    def update(self, message: Message, frame: bytes) -> None:
         """Update an order from a delivered message, if its class reports on orders."""
         rule = self.rules.get(message.__class__)
         order_id = None if rule is None else getattr(message, rule.attribute)

@@ -218,7 +218,7 @@ class Receiver:
             ledger.expected = number + 1
             emit(MessageReceived(message, False, header.poss_resend is True, data))
             if message.__class__ in resting.rules:
-                resting.note(message, data)
+                resting.update(message, data)
             if unsure:
                 core.give_up_on(unsure, Uncertainty.PEER_UNSURE)
 
@@ -496,7 +496,7 @@ class Receiver:
             core.emit(
                 MessageReceived(message, header.poss_dup_flag is True, header.poss_resend is True, frame.data)
             )
-            core.resting.note(message, frame.data)
+            core.resting.update(message, frame.data)
             if unsure:
                 # Counted first, as in `drain`. After a restart, the store shows these requests as uncertain.
                 # So the message need not be received again when it was confirmed, even if OutcomesUnknown was
