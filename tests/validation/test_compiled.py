@@ -398,7 +398,7 @@ def test_the_cache_of_valid_decimals_is_bounded(monkeypatch: pytest.MonkeyPatch)
     judge = rules.ValueJudge(field, limit_check(field))
     problems: list[Problem] = []
     for value in (1, 2, 3, 4, 5, 0):
-        judge.note(problems, Decimal(value), "")
+        judge.check_decimal(problems, Decimal(value), "")
         assert len(judge.sound) <= 3
     assert [problem.value for problem in problems] == ["0"]
     assert judge.sound == {4, 5}

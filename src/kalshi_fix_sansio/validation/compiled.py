@@ -199,7 +199,7 @@ class _Writer:
         # only takes longer.
         guards: list[str] = []
         if field.kind is Kind.DECIMAL and not formed and not coded:
-            check = f"{self._name(judge.note)}(p, v, {where})"
+            check = f"{self._name(judge.check_decimal)}(p, v, {where})"
             return [
                 "try:",
                 f"    if v.__class__ is not Decimal or v not in {self._name(judge.sound)}: {check}",

@@ -198,7 +198,7 @@ class ValueJudge:
             text = f"{field.label}{where} {found}: expected {expected}"
             problems.append(Problem(Reason.VALUE_INCORRECT, text, field.tag, shown))
 
-    def note(self, problems: list[Problem], value: Any, where: str) -> None:
+    def check_decimal(self, problems: list[Problem], value: Any, where: str) -> None:
         """Add the problems of a decimal, and cache it if it is valid."""
         before = len(problems)
         self(problems, value, where)
