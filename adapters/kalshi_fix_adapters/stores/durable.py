@@ -179,7 +179,7 @@ class DurableStore(ABC):
     def record_rows(self, rows: Mapping[str, str | None]) -> None:
         """Store these texts by key with the next commit, and delete the rows whose text is None."""
         self._check_usable()
-        self._pending.note(rows)
+        self._pending.record_rows(rows)
 
     def begin_commit(self) -> int:
         """Begin to write the recorded changes; return their ticket. They are written once `durable` has

@@ -92,7 +92,7 @@ class Pending:
             self.requests.pop(key, None)
             self.settled.add(key)
 
-    def note(self, rows: Mapping[str, str | None]) -> None:
+    def record_rows(self, rows: Mapping[str, str | None]) -> None:
         """Record rows of the user."""
         # Rows alone do not require a commit that survives a loss of power.
         self.is_empty = False
