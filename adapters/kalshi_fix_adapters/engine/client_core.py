@@ -1027,8 +1027,8 @@ class ClientCore:
             queue.put(event)
             # Compared by class because nearly every event is a message, and isinstance is slower.
             if event.__class__ is not MessageReceived:
-                connection.note(event, now)
-                self._faults.note(event)
+                connection.handle(event, now)
+                self._faults.handle(event)
                 observers.event(event, now)
                 self._act_on(event, connection, now)
             # For ordinary messages, only observers that follow messages are called.

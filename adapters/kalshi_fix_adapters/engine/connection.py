@@ -31,7 +31,7 @@ class Connection:
     """One session and its unwritten output.
 
     `now` is the time of the call; the caller reads the clocks once per input. After every input to the
-    session, the caller calls `collect`, fetches the session's `events`, passes them to `note` (except
+    session, the caller calls `collect`, fetches the session's `events`, passes them to `handle` (except
     MessageReceived, which has no effect), and calls `moved_to` if the state has changed. `test_request`, and
     `collect` after `session.send` or after a write, add no events unless they end the session
     (`session.wants_close`).
@@ -81,7 +81,7 @@ class Connection:
         """
         return self._answers.pop(test_req_id, None)
 
-    def note(self, event: Event, now: Instant) -> None:
+    def handle(self, event: Event, now: Instant) -> None:
         """Process an event of the session."""
         if isinstance(event, HeartbeatReceived):
             begun = self._tests.pop(event.test_req_id, None)

@@ -45,7 +45,7 @@ class Faults:
         self._gap: GapDetected | None = None
         """The open sequence gap."""
 
-    def note(self, event: Event) -> None:
+    def handle(self, event: Event) -> None:
         """Process an event of the session."""
         if isinstance(event, MessageTooLarge):
             self._too_large = event

@@ -182,7 +182,7 @@ def ended(reason: CloseReason, text: str = "text") -> SessionEnded:
 def fault(reason: CloseReason, *events: Any, text: str = "text") -> Fault | None:
     faults = Faults()
     for event in events:
-        faults.note(event)
+        faults.handle(event)
     return faults.behind(ended(reason, text))
 
 
