@@ -232,7 +232,7 @@ class StoreFile:
         pending.resize(self.row_sizes)
         # The mark is written after the commit. If the process died before the commit, a newer mark would make
         # the file look damaged.
-        self._mark.note(numbers, durable=wait_for_disk)
+        self._mark.record(numbers, durable=wait_for_disk)
 
     def _sizes(self, begin: int, count: int) -> sqlite3.Cursor:
         """Return number, time and size of the first `count` messages from `begin`."""

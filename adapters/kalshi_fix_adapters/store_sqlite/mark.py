@@ -64,7 +64,7 @@ class Mark:
         os.write(descriptor, _NONE)
         os.fsync(descriptor)
 
-    def note(self, numbers: Numbers, *, durable: bool) -> None:
+    def record(self, numbers: Numbers, *, durable: bool) -> None:
         """Record a commit, and whether it survives a loss of power."""
         reached = Reached(numbers.next_outgoing, numbers.next_incoming)
         if durable:
