@@ -106,7 +106,7 @@ class DurableStore(ABC):
         if seq_num >= LARGEST_NUMBER:
             self._give_up(f"there are no numbers beyond {LARGEST_NUMBER}: log on again with a reset")
         self._numbers.next_outgoing = seq_num + 1
-        self._pending.take(seq_num, message)
+        self._pending.record_message(seq_num, message)
 
     def advance_incoming(self, next_incoming: int) -> None:
         """Record that all messages before this number have been processed. Only `reset` and `renumber`

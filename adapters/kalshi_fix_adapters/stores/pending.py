@@ -66,7 +66,7 @@ class Pending:
         self.is_empty, self.must_be_durable = False, True
         self.renumbered = True
 
-    def take(self, seq_num: int, message: StoredMessage | None) -> None:
+    def record_message(self, seq_num: int, message: StoredMessage | None) -> None:
         """Record an outgoing number, and its message if it is kept."""
         self.is_empty, self.must_be_durable = False, True
         if message is not None:
