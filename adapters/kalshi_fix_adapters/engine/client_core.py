@@ -746,7 +746,7 @@ class ClientCore:
         if pacing is None or not self.is_logged_on:
             return self.send(turn.message, header_fields, allow_unknown_codes=allow_unknown_codes)
         now = self._clocks()
-        if not pacing.take(turn, now):
+        if not pacing.try_spend(turn, now):
             return None
         try:
             return self.send(turn.message, header_fields, allow_unknown_codes=allow_unknown_codes)

@@ -50,10 +50,10 @@ class Pacing:
         """Monotonic time at which to try again to reserve a Logon."""
 
     def turn(self, message: Message) -> Turn:
-        """Return a place in the queue for a message, for use with `take`."""
+        """Return a place in the queue for a message, for use with `try_spend`."""
         return Turn(message, self._budget.lane(message))
 
-    def take(self, turn: Turn, now: Instant) -> bool:
+    def try_spend(self, turn: Turn, now: Instant) -> bool:
         """Spend the tokens for a message and return True, if the message is first in its queue and they are
         available.
 
