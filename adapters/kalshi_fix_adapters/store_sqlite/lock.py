@@ -22,7 +22,7 @@ if sys.platform == "win32":
     # Other processes cannot read a locked byte, so the locked byte is behind the text.
     _LOCKED_BYTE = 1 << 30
 
-    def _take(descriptor: int) -> None:
+    def _acquire(descriptor: int) -> None:
         os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         os.lseek(descriptor, 0, os.SEEK_SET)
@@ -35,7 +35,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _take(descriptor: int) -> None:
+    def _acquire(descriptor: int) -> None:
         # `lockf` is not suitable, because its locks belong to the process: a second store in this process
         # could acquire the same lock, and closing any handle of the file would release it.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -77,7 +77,7 @@ class FileLock:
                 f"{path} cannot be opened ({error.strerror}): give this user write permission for its folder"
             ) from None
         try:
-            _take(self._file.fileno())
+            _acquire(self._file.fileno())
         except OSError as error:
             holder = self._file.read(32)
             self._file.close()

@@ -340,7 +340,7 @@ def test_a_file_system_without_locks_is_an_error(tmp_path: Path, monkeypatch: py
     def fail(_: int) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.lock._take", fail)
+    monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.lock._acquire", fail)
     with pytest.raises(StoreError, match=r"cannot be locked \(No locks available\)"):
         opened(tmp_path)
 

@@ -393,14 +393,14 @@ def test_numbers_changed_by_another_process_are_not_overwritten(tmp_path: Path) 
 def test_a_lock_file_removed_during_locking_is_locked_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take, path = lock._take, tmp_path / f"{FILE}.lock"
+    take, path = lock._acquire, tmp_path / f"{FILE}.lock"
 
     def removed_meanwhile(descriptor: int) -> None:
-        monkeypatch.setattr(lock, "_take", take)
+        monkeypatch.setattr(lock, "_acquire", take)
         path.unlink()
         take(descriptor)
 
-    monkeypatch.setattr(lock, "_take", removed_meanwhile)
+    monkeypatch.setattr(lock, "_acquire", removed_meanwhile)
     with opened(tmp_path) as store:
         send(store, 1)
         store.commit()
