@@ -27,7 +27,7 @@ if sys.platform == "win32":
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         os.lseek(descriptor, 0, os.SEEK_SET)
 
-    def _give_back(descriptor: int) -> None:
+    def _release(descriptor: int) -> None:
         os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
 
@@ -40,7 +40,7 @@ else:
         # could acquire the same lock, and closing any handle of the file would release it.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
-    def _give_back(descriptor: int) -> None:
+    def _release(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
     _HELD_BY_ANOTHER = (BlockingIOError,)
@@ -112,7 +112,7 @@ class FileLock:
         # The lock is released explicitly, because a child process that is being started may still have a copy
         # of the descriptor. The file is not removed. Otherwise one process could lock the old file, and
         # another process a new file.
-        _give_back(self._file.fileno())
+        _release(self._file.fileno())
         self.forget()
 
     def forget(self) -> None:
