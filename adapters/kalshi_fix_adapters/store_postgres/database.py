@@ -97,12 +97,12 @@ class Database:
                 raise StoreError(f"{place} has the encoding {encoding}: create a database with UTF8")
             migrate(self._connection, place)
             self.numbers: Numbers
-            self._store, self._fence, self.numbers = self._take(dsn)
+            self._store, self._fence, self.numbers = self._acquire(dsn)
         except BaseException:
             self._connection.close()
             raise
 
-    def _take(self, dsn: str) -> tuple[int, int, Numbers]:
+    def _acquire(self, dsn: str) -> tuple[int, int, Numbers]:
         """Acquire the lease, and fence the previous holder."""
         connection, owner, name = self._connection, self._owner, store_name(self._owner)
         with durable_transaction(connection, self._place, self._lease):
