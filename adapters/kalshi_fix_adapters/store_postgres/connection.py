@@ -105,7 +105,7 @@ def durable_transaction(connection: Connection, place: object, seconds: float) -
         ) from None
 
 
-def take(connection: Connection, place: object, name: str, lease: float) -> tuple[int, int, Row]:
+def acquire(connection: Connection, place: object, name: str, lease: float) -> tuple[int, int, Row]:
     """Acquire the lease of a store and fence its previous holder; return the store's primary key, the new
     fence, and the columns of `SESSION`.
 

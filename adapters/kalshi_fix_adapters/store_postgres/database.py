@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 import psycopg
 
 from kalshi_fix_adapters.errors import StoreUnavailableError
-from kalshi_fix_adapters.store_postgres.connection import connect, durable_transaction, take
+from kalshi_fix_adapters.store_postgres.connection import acquire, connect, durable_transaction
 from kalshi_fix_adapters.store_postgres.keys import change_key, find_store
 from kalshi_fix_adapters.store_postgres.schema import MESSAGES, REQUESTS, ROWS, SESSION, migrate
 from kalshi_fix_adapters.stores.keys import key_changed
@@ -109,7 +109,7 @@ class Database:
             connection.execute("SELECT kalshi_fix.check_server(%s)", (self._failover,))
             if not find_store(connection, self._place, dsn, owner):
                 connection.execute(_CREATE, (name, *owner_row(owner), *numbers_row(owner, Numbers())))
-            store, fence, row = take(connection, self._place, name, self._lease)
+            store, fence, row = acquire(connection, self._place, name, self._lease)
             found, numbers = session_of(row)
             changed = key_changed(owner, found)
             if changed is None:

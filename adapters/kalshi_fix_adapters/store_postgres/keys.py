@@ -12,11 +12,11 @@ from psycopg.conninfo import conninfo_to_dict
 
 from kalshi_fix_adapters.errors import KeyChangedError
 from kalshi_fix_adapters.store_postgres.connection import (
+    acquire,
     connect,
     durable_transaction,
     errors_of,
     place_of,
-    take,
 )
 from kalshi_fix_adapters.store_postgres.schema import REQUESTS, ROWS, Connection, check_version
 from kalshi_fix_adapters.stores.keys import explain_missing, moved
@@ -119,7 +119,7 @@ def migrate_store(dsn: str, name: str, *, key_id: str | None = None, account: st
             raise StoreError(f"{place} has no store {name}")
         with durable_transaction(connection, place, _LOCKED):
             connection.execute("SELECT kalshi_fix.check_server('none')")
-            store, _, row = take(connection, place, name, 0)
+            store, _, row = acquire(connection, place, name, 0)
             found, numbers = session_of(row)
             owner = moved(found, key_id=key_id, account=account)
             new = store_name(owner)
