@@ -173,7 +173,7 @@ class Resets:
         self._restart(frame, now, unanswered=True)
         self._core.timers.logon_at = now.monotonic + self._core.config.logon_timeout
 
-    def take_answer(self, logon: Any, now: Instant) -> None:
+    def complete(self, logon: Any, now: Instant) -> None:
         """Complete a reset that this side requested."""
         if not self._is_sound(logon, self._core.store.next_outgoing, now):
             return

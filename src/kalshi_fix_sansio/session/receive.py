@@ -290,7 +290,7 @@ class Receiver:
         if msg_type == LOGOUT:
             self._take_logout(message, now)
         elif msg_type == LOGON and core.state is State.RESETTING:
-            self.handshake.resets.take_answer(message, now)
+            self.handshake.resets.complete(message, now)
         elif msg_type == LOGON and message.reset_seq_num_flag is True and core.is_logged_on:
             self.handshake.resets.take(message, now)
         elif msg_type == SEQUENCE_RESET and message.gap_fill_flag is not True:
