@@ -252,7 +252,7 @@ class Handshake:
 
     # The initiator
 
-    def take_answer(self, message: Message, problems: tuple[Problem, ...], now: Instant) -> None:
+    def receive_answer(self, message: Message, problems: tuple[Problem, ...], now: Instant) -> None:
         """Process a message that an initiator receives before it is logged on: a Logon or a refusal."""
         core = self._core
         fields: Any = message

@@ -261,7 +261,7 @@ class Receiver:
         if state is State.AWAITING_LOGON:
             self.handshake.receive_first(message, problems, frame, now)
         elif state is State.LOGON_SENT:
-            self.handshake.take_answer(message, problems, now)
+            self.handshake.receive_answer(message, problems, now)
         elif state is not State.ENDING:
             self._take_in_session(message, problems, frame, now)
         elif message.header.msg_type == LOGOUT:
