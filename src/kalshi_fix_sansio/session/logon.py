@@ -281,7 +281,7 @@ class Handshake:
             return
         core.learn_peer(logon.header.sender_comp_id)
         if logon.reset_seq_num_flag is True and not self._resetting:
-            self.resets.take(logon, now)
+            self.resets.apply(logon, now)
             return
         if self._resetting:
             core.ledger.reset_answered()

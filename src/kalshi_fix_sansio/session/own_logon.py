@@ -184,7 +184,7 @@ class Resets:
         self._core.ledger.reset_answered()
         self._complete(logon, now, requested=True)
 
-    def take(self, logon: Any, now: Instant) -> None:
+    def apply(self, logon: Any, now: Instant) -> None:
         """Apply a Logon with ResetSeqNumFlag=Y that this side did not request: both directions restart at 1,
         and the answer is a Logon with the same flag.
         """

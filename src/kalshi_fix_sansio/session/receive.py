@@ -292,7 +292,7 @@ class Receiver:
         elif msg_type == LOGON and core.state is State.RESETTING:
             self.handshake.resets.complete(message, now)
         elif msg_type == LOGON and message.reset_seq_num_flag is True and core.is_logged_on:
-            self.handshake.resets.take(message, now)
+            self.handshake.resets.apply(message, now)
         elif msg_type == SEQUENCE_RESET and message.gap_fill_flag is not True:
             self._take_reset_mode(message, problems, now)
         else:
