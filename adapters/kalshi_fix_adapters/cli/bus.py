@@ -118,7 +118,7 @@ class _Printer:
             before = b"" if number.part > 1 else f"{message.time:%Y-%m-%d %H:%M:%S.%f} received ".encode()
             lines = message.data.replace(b"\x018=FIXT", b"\x01\n" + before + b"8=FIXT")
             after = b"\n" if number.part == number.parts else b""
-            self._output.take(self._decoder.batch(self._reader.feed(before + lines + after)))
+            self._output.add(self._decoder.batch(self._reader.feed(before + lines + after)))
 
     def _print_event(self, message: Stored) -> None:
         if self._options.filters.any:

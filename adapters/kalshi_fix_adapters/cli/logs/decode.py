@@ -117,14 +117,14 @@ class Output:
         if self._titled and self._options.form in (Form.BRIEF, Form.FULL):
             self._screen.lines([(("bold", f"==> {name} <=="),)])
 
-    def take(self, batch: Batch) -> None:
+    def add(self, batch: Batch) -> None:
         """Print the output for some messages."""
         self._found += batch.found
         self._problems += batch.problems
         for fact, is_selected, is_wrong in batch.facts:
-            self._summary.take(fact, selected=is_selected, wrong=is_wrong)
+            self._summary.add(fact, selected=is_selected, wrong=is_wrong)
         for each in batch.orders:
-            self._orders.take(each)
+            self._orders.add(each)
         if batch.text:
             self._screen.text(batch.text)
         is_brief = self._options.form is Form.BRIEF
@@ -165,10 +165,10 @@ def _decode(name: str, options: OutputOptions, output: Output, *, follow: bool, 
         found = output.versions.watch(progress.watch(pieces(name, waiting)))
         if processes == 1:
             for batch in _batches(found, options):
-                output.take(batch)
+                output.add(batch)
         else:
             for batch in in_processes(Decoder(options).batch, found, processes):
-                output.take(batch)
+                output.add(batch)
 
 
 def _batches(found: Iterator[bytes], options: OutputOptions) -> Iterator[Batch]:

@@ -95,7 +95,7 @@ class OrderList:
         self._by_id: dict[tuple[str, str, str], _Order] = {}
         self._uncounted = 0
 
-    def take(self, fact: OrderFact) -> None:
+    def add(self, fact: OrderFact) -> None:
         """Add a message."""
         values = fact.values
         client = next(

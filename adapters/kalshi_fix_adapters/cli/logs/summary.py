@@ -77,7 +77,7 @@ class Summary:
         self._waiting: OrderedDict[str, datetime] = OrderedDict()
         self._latencies = array("d")
 
-    def take(self, fact: Fact, *, selected: bool, wrong: bool) -> None:
+    def add(self, fact: Fact, *, selected: bool, wrong: bool) -> None:
         """Add a message. If it is not `selected`, only its sequence number is checked."""
         self._count(fact)
         if not selected:

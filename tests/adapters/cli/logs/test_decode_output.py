@@ -344,7 +344,7 @@ def test_the_memory_of_a_summary_is_bounded(monkeypatch: pytest.MonkeyPatch) -> 
     )
     taken = Summary()
     for fact, expected, wrong in Decoder(OutputOptions(Form.NONE)).batch(LogReader().feed(log)).facts:
-        taken.take(fact, selected=expected, wrong=wrong)
+        taken.add(fact, selected=expected, wrong=wrong)
     assert len(taken._waiting) == len(taken._gaps) == 3
     assert "7 gaps in MsgSeqNum" in "\n".join("".join(part for _, part in each) for each in taken.lines())
 

@@ -111,7 +111,7 @@ def test_the_ids_of_an_order_are_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     orders = order_list.OrderList()
     for number in range(5):
         fact = {"MsgType": "8", "ClOrdID": "a1", "OrderID": f"o{number}"}
-        orders.take(order_list.OrderFact(None, fact))
+        orders.add(order_list.OrderFact(None, fact))
     assert len(orders._by_id) == 3
 
 
