@@ -72,7 +72,7 @@ def replay(files: tuple[str, ...], product: str, everything: bool, as_of: AsOf) 
         sources = [Recording(file) if is_recording(file) else file for file in files]
         recordings = [each for each in sources if isinstance(each, Recording)]
         for event in read_events(sources, as_of=as_of):
-            state.take(event.session_type, event.what, event.time)
+            state.apply(event.session_type, event.what, event.time)
             if not state.count % PROGRESS_EVERY and line.is_due():
                 speed = state.count / (time.monotonic() - begin)
                 line.show(f"{state.count:,}, up to {event.time:%Y-%m-%d %H:%M:%S}; {speed:,.0f} a second")
@@ -117,19 +117,19 @@ class _State:
         self._ended: dict[str, SessionEnded] = {}
         """The end of the last session of each type, unless a message has followed."""
 
-    def take(self, session_type: str, what: object, time: Any) -> None:
+    def apply(self, session_type: str, what: object, time: Any) -> None:
         self.count += 1
         # The end of a session clears books and makes orders uncertain. It is applied only if messages follow,
         # so that the output shows the state before the end of the last session.
         ended = self._ended.pop(session_type, None)
         if ended is not None:
-            self._take(session_type, ended, time)
+            self._apply(session_type, ended, time)
         if isinstance(what, SessionEnded):
             self._ended[session_type] = what
         else:
-            self._take(session_type, what, time)
+            self._apply(session_type, what, time)
 
-    def _take(self, session_type: str, what: object, time: Any) -> None:
+    def _apply(self, session_type: str, what: object, time: Any) -> None:
         service = _SERVICES.get(session_type)
         if service == "market_data":
             self._count_discrepancies(self.books.apply(what))
