@@ -111,7 +111,7 @@ class OpenOrders:
 
     def apply(self, event: ClientEvent) -> list[str]:
         """Apply an event; return lines that describe the changes."""
-        lines = self._take(event)
+        lines = self._apply(event)
         if isinstance(event, LoggedOn):
             self._requested = True
             self._requested_from = {}
@@ -130,7 +130,7 @@ class OpenOrders:
             self._requested_from = uncertain
             self._copies.request(uncertain, self._orders.epoch, now)
         for request in self._copies.handle_timer(now):
-            lines += self._take(request)
+            lines += self._apply(request)
             try:
                 self._client.send(request)
             except NotConnectedError:  # the event about the lost connection has not been received yet
@@ -172,7 +172,7 @@ class OpenOrders:
         more += [f"ClOrdID {printable(order.cl_ord_id)}", f"OrderID {printable(order.order_id or '-')}"]
         return [head, *_packed(more, width)]
 
-    def _take(self, event: object) -> list[str]:
+    def _apply(self, event: object) -> list[str]:
         lines: list[str] = []
         for result in self._copies.apply(event, _now()):
             for update in self._orders.apply(result):
