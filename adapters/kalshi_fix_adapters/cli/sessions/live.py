@@ -87,7 +87,7 @@ def follow(source: Source, name: str, view: View, *, once: float | None = None) 
     if once is not None:
         deadline = time.monotonic() + once
         while not view.is_complete and time.monotonic() < deadline:
-            _take(source, view, connection, max(0.0, min(REDRAWN_EVERY, deadline - time.monotonic())))
+            _apply_next(source, view, connection, max(0.0, min(REDRAWN_EVERY, deadline - time.monotonic())))
         screen = Screen()
         width = screen.width if screen.is_terminal else LINE_WIDTH
         screen.lines(view.render(width, None))
@@ -96,12 +96,12 @@ def follow(source: Source, name: str, view: View, *, once: float | None = None) 
         _Display(source, view, connection).run()
         return view.is_complete
     while True:
-        lines = _take(source, view, connection, REDRAWN_EVERY)
+        lines = _apply_next(source, view, connection, REDRAWN_EVERY)
         if lines:
             click.echo("\n".join(lines))
 
 
-def _take(source: Source, view: View, connection: _Connection, timeout: float) -> list[str]:
+def _apply_next(source: Source, view: View, connection: _Connection, timeout: float) -> list[str]:
     """Wait for the next event; return lines that describe the changes."""
     lines: list[str] = []
     # After a timeout, `tick` may have work to do.
@@ -184,7 +184,7 @@ class _Display:
         with Keys() as keys, self._live() as live:
             drawn_at = 0.0
             while True:
-                _take(self._source, self._view, self._connection, REDRAWN_EVERY)
+                _apply_next(self._source, self._view, self._connection, REDRAWN_EVERY)
                 for key in keys.pressed():
                     if key == "q":
                         return
