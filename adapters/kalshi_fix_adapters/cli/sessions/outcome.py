@@ -84,16 +84,16 @@ class Outcome:
         ids = {self.request.cl_ord_id, getattr(self.request, "orig_cl_ord_id", None)} - {None}
         return report.cl_ord_id in ids or report.orig_cl_ord_id in ids
 
-    def take(self, event: object) -> None:
+    def apply(self, event: object) -> None:
         """Process an event of the client."""
         match event:
             case MessageReceived(message=ExecutionReport() as message):
                 if message.exec_type not in PENDING:
                     if len(self.reports) < MAX_REPORTS:
                         self.reports.append(message)
-                    self._take(message)
+                    self._apply_answer(message)
             case MessageReceived(message=OrderCancelReject() | OrderMassCancelReport() as message):
-                self._take(message)
+                self._apply_answer(message)
             case RejectReceived(sent=sent, reject=reject):
                 if getattr(sent, "cl_ord_id", None) == self.request.cl_ord_id:
                     self.reject = reject
@@ -109,7 +109,7 @@ class Outcome:
         if not (self.is_answered or self.unsure):
             self.why = why
 
-    def _take(self, message: Answer) -> None:
+    def _apply_answer(self, message: Answer) -> None:
         if message.cl_ord_id != self.request.cl_ord_id:
             return
         # Reports about the orders of a mass cancel may contain its ClOrdID, but do not answer it.
@@ -160,7 +160,7 @@ def carry_out(plan: ConnectionPlan, request: Request, *, settle: bool, at_once: 
         outcome.fail(str(error))
     # Process messages that the venue sent before it answered the Logout.
     for event in client.events():
-        outcome.take(event)
+        outcome.apply(event)
     return outcome
 
 
@@ -169,6 +169,6 @@ def _listen(client: Client, outcome: Outcome, seconds: float, is_enough: Callabl
     deadline = time.monotonic() + seconds
     while not is_enough():
         try:
-            outcome.take(client.receive(max(0.0, deadline - time.monotonic())))
+            outcome.apply(client.receive(max(0.0, deadline - time.monotonic())))
         except ClientTimeoutError:
             return
