@@ -86,5 +86,5 @@ class LoopNotifier(Notifier):
                 future.set_result(False)
 
     def close(self) -> None:
-        """Cancel the timer; no task waits any more, except notified ones."""
+        """Cancel the timer. Tasks that still wait here have been notified."""
         self._timer.cancel()

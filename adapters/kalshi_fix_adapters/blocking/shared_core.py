@@ -92,7 +92,9 @@ class SharedCore:
         self.notify()
 
     def forked_off(self) -> None:
-        """In a forked child, leave the connection to the parent, whatever the parent's threads were doing."""
+        """In a forked child, leave the connection to the parent, regardless of the state of the parent's
+        threads.
+        """
         # A new lock, because the old one may be held by a thread of the parent, which does not exist here.
         self.lock = ReentrantLock()
         self.core.changing = self.forked = True

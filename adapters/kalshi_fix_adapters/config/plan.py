@@ -47,7 +47,7 @@ class ConnectionPlan:
     timeout: float
     """Maximum time in seconds for each of connecting, the Logon and the Logout."""
     environment: str = "demo"
-    """The environment of the API key, whatever the endpoint."""
+    """The environment of the API key, regardless of the endpoint."""
     reconnect: ReconnectPolicy | None = attrs.field(factory=ReconnectPolicy)
     """When to reconnect; None to make only one connection."""
     store: MessageStore | StoreFactory | None = None
@@ -55,7 +55,9 @@ class ConnectionPlan:
     account: str | None = None
     """Name of the store; None for the key's id."""
     reset_seq_num: bool = False
-    """Whether the first logon resets the numbers of a session with resend, whatever the store contains."""
+    """Whether the first logon resets the numbers of a session with resend, regardless of the numbers in the
+    store.
+    """
     shapes: Path | None = None
     """The file of shapes; None for the file next to the store's file, if the store is a file."""
     freeze: bool = False
@@ -129,8 +131,8 @@ class Options(TypedDict, total=False):
             client of a session type needs a different name. Default: the key's id.
         sync: Durability of the files of `store`: `full` (default) or `normal`, see
             `store_sqlite.SqliteStore`.
-        reset_seq_num: Reset the numbers of KalshiRT or KalshiPT at the first logon, whatever the store
-            contains.
+        reset_seq_num: Reset the numbers of KalshiRT or KalshiPT at the first logon, regardless of the numbers
+            in the store.
         shapes: File with the shapes of the venue's messages, whose decoders are compiled during the first
             logon. Default: a file next to that in the folder `store`, or none.
         freeze: Collect garbage only in quiet moments, and exempt the objects that exist then from later

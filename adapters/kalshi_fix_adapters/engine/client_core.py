@@ -470,7 +470,7 @@ class ClientCore:
         self._deliver(connection, now)
 
     def flush(self, write: Callable[[bytearray], int]) -> None:
-        """Write `output` with a non-blocking function until it writes no more.
+        """Write `output` with a non-blocking function, until nothing more can be written.
 
         `write` is called with `output` and returns how many bytes it has written from its beginning, or 0 if
         none can be written now. The written bytes are removed from `output`. If `write` raises OSError, the

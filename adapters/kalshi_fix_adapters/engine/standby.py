@@ -106,5 +106,5 @@ class Takeover:
         self._manager.notify("STOPPING=1")
         self._manager.stop_watchdog()
         if lost or self.is_lost():
-            LOG.error("this process is not the primary any more: %s", error or "its store was lost")
+            LOG.error("this process is no longer the primary: %s", error or "its store was lost")
             raise SystemExit(LOST) from error

@@ -141,8 +141,8 @@ class ClientBase:
             return self._core.set_numbers(next_outgoing, next_incoming)
 
     def reset_numbers(self) -> tuple[LossEvent, ...]:
-        """Restart both directions at 1 with the next logon (ResetSeqNumFlag=Y), whatever the store contains,
-        even if another process logs on.
+        """Restart both directions at 1 with the next logon (ResetSeqNumFlag=Y), regardless of the numbers in
+        the store, even if another process logs on.
 
         As for `set_numbers`, possible only on KalshiRT and KalshiPT and while the client is not open.
         Unconfirmed messages of the venue are not delivered again, and it is unknown how many there are: use

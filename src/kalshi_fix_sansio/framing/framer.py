@@ -86,7 +86,7 @@ class Framer:
     Bytes that are not a message are skipped and reported in one piece, before the next message. A complete
     message with a wrong CheckSum is reported at once. A message that is too large is reported when its length
     is known, and then skipped. The results do not depend on how the stream was split into chunks, and the
-    work is linear in the length of the stream, whatever it contains.
+    work is linear in the length of the stream, for any content.
 
     All stored positions (`_at`, `_required`, `_looked_to`, those in `_sums`) are relative to the beginning of
     the buffer; `feed` adjusts them when it removes bytes there.

@@ -484,8 +484,8 @@ class Session:
         ResetSeqNumFlag=Y (FIXT 1.1 session layer, "Logon").
 
         Until the peer has answered, which a LoggedOn event with `reset` reports, no message can be sent, and
-        the peer's earlier messages are still received. After the reset, neither side can request messages
-        from before it. If the session ends before the answer, the next logon resets the numbers too. Raises
+        the peer's earlier messages are still received. After the reset, neither side can request earlier
+        messages. If the session ends before the answer, the next logon resets the numbers too. Raises
         LocalProtocolError unless the session is established and no gap is open.
         """
         with self._core:

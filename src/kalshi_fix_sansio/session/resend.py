@@ -30,7 +30,7 @@ PAGE = 256 * 1024
 MESSAGES_A_TURN = 500
 """Maximum number of stored messages read in one call of the session, for all its ResendRequests."""
 BYTES_A_TURN = 256 * 1024
-"""Bytes of stored messages after which one call of the session reads no more."""
+"""Number of bytes of stored messages after which one call of the session stops reading."""
 BEGIN_SEQ_NO, END_SEQ_NO = 7, 16
 
 

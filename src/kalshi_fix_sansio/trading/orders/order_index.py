@@ -193,9 +193,9 @@ class OrderIndex:
     def rematch(self, order: Order) -> None:
         """Assign requests that share a ClOrdID to the orders with that ClOrdID.
 
-        The first order at the venue gets the request that was sent first, in whatever sequence the reports
-        were received. A request whose answer left the outcome open is assigned last, because a reported order
-        more likely belongs to another request.
+        The first order at the venue gets the request that was sent first, regardless of the sequence in which
+        the reports were received. A request whose answer left the outcome open is assigned last, because a
+        reported order more likely belongs to another request.
         """
         placed = order.placed
         if placed is None or len(self.names[placed.cl_ord_id]) == 1:

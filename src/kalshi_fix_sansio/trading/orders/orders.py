@@ -520,7 +520,7 @@ class Orders:
     # --- reports --------------------------------------------------------------------------------------
 
     def _handle_report(self, message: ExecutionReport, copied: DropCopyReport | None = None) -> None:
-        report: Any = message  # an unreadable field is None, whatever its type annotation
+        report: Any = message  # an unreadable field is None, regardless of its type annotation
         header = report.header
         if header is not None:
             self._time = header.sending_time or self._time
