@@ -74,7 +74,8 @@ async def connect(servers: str | list[str], *, within: float = 10.0, **options: 
                 )
             connecting.result()
         finally:
-            # Repeated, because the client may lose a cancellation (see `cancellable`) and try for ever.
+            # Cancelled repeatedly, because the NATS client may lose a cancellation (see `cancellable`), and
+            # would then try without end.
             while not connecting.done():
                 connecting.cancel()
                 await asyncio.sleep(0)

@@ -34,11 +34,11 @@ _Found = TypeVar("_Found")
 
 
 async def cancellable(call: Awaitable[_Found]) -> _Found:
-    """Await a call of the client; raise CancelledError if the task was cancelled meanwhile.
+    """Await a call of the NATS client. Raise CancelledError if the task was cancelled in the meantime.
 
-    The client uses `asyncio.wait_for`, which on Python 3.11 returns its result, and swallows the
-    cancellation, when both happen in one turn of the loop. A loop of ours would then continue, and its
-    TaskGroup never end.
+    The NATS client uses `asyncio.wait_for`. On Python 3.11, if a result and a cancellation arrive in the same
+    iteration of the event loop, `wait_for` returns the result and loses the cancellation. A loop in the
+    calling task would then continue, and its TaskGroup would never end.
     """
     task: Any = asyncio.current_task()
     before = task.cancelling()
@@ -54,16 +54,16 @@ async def fetch(
     count: int,
     timeout: float,  # noqa: ASYNC109 - as the client has it
 ) -> list[Msg]:
-    """Return up to `count` messages that arrive within a time.
+    """Return up to `count` messages that arrive before a timeout.
 
     Raises:
-        TimeoutError: there are none.
+        TimeoutError: no message has arrived.
     """
     return await cancellable(pull.fetch(count, timeout=timeout))
 
 
 class NatsClient(Client):
-    """The client of NATS; a cancelled request raises CancelledError."""
+    """A NATS client whose cancelled requests always raise CancelledError."""
 
     async def request(self, *arguments: Any, **options: Any) -> Msg:
         """Send a request, and return its answer."""

@@ -1,8 +1,8 @@
 """Snapshots of a machine in the key-value store, from which consumers that start late continue.
 
 A snapshot can exceed the maximum size of a value, so it is split into several values. Two places are used in
-turn. The value `head` names the place with the last complete snapshot, so that a reader never uses a snapshot
-that is being written.
+turn. A further value, the head, names the place with the last complete snapshot, so that a reader never uses
+a snapshot that is being written.
 """
 
 from __future__ import annotations

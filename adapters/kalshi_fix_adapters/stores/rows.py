@@ -61,7 +61,7 @@ def message_of(row: Row) -> StoredMessage:
     """Return the message of a row.
 
     Raises:
-        DamagedRowError: the row is not as it was written.
+        DamagedRowError: the checksum of the row is wrong.
     """
     seq_num, sent_at, frame = _checked(row)
     return StoredMessage(seq_num, datetime_of(sent_at), frame)
@@ -86,7 +86,7 @@ def request_of(row: Row) -> OpenRequest:
     """Return the request of a row.
 
     Raises:
-        DamagedRowError: the row is not as it was written.
+        DamagedRowError: the checksum of the row is wrong.
     """
     key, request_id, msg_type, seq_num, sent_at, uncertain, frame = _checked(row)
     return OpenRequest(request_id, msg_type, seq_num, datetime_of(sent_at), frame, key, bool(uncertain))
@@ -102,7 +102,7 @@ def sent_request_of(row: Row) -> SentRequest:
     """Return the sent request of a row.
 
     Raises:
-        DamagedRowError: the row is not as it was written.
+        DamagedRowError: the checksum of the row is wrong.
     """
     request_id, msg_type, seq_num, generation, sent_at = _checked(row)
     return SentRequest(request_id, msg_type, seq_num, generation, datetime_of(sent_at))
@@ -117,7 +117,7 @@ def journal_text(row: Row | None) -> str:
     """Return the text of a row of table `journal`.
 
     Raises:
-        DamagedRowError: the row is missing or not as it was written.
+        DamagedRowError: the row is missing, or its checksum is wrong.
     """
     if row is None:
         raise DamagedRowError("a row of the journal is missing")
@@ -147,7 +147,7 @@ def session_of(row: Row | None) -> tuple[StoreOwner, Numbers]:
     """Return the owner of the store, and its numbers.
 
     Raises:
-        DamagedRowError: the row is missing or not as it was written.
+        DamagedRowError: the row is missing, or its checksum is wrong.
     """
     if row is None:
         raise DamagedRowError("its numbers are missing")
@@ -172,7 +172,7 @@ def numbers_of_earlier_key(row: Row | None) -> Numbers:
     row.
 
     Raises:
-        DamagedRowError: the row is not as it was written.
+        DamagedRowError: the checksum of the row is wrong.
     """
     if row is None:
         return Numbers()
@@ -187,7 +187,7 @@ def numbers_of_earlier_key(row: Row | None) -> Numbers:
 
 
 def _check_sum(values: Row) -> int:
-    # `repr` distinguishes 1, "1" and b"1". Its form is part of the layout: with another one every old row
+    # `repr` distinguishes 1, "1" and b"1". Its form is part of the layout: with another form, every old row
     # would look damaged.
     return zlib.crc32(repr(values).encode())
 
