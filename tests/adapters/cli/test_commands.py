@@ -15,14 +15,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kalshi_fix_adapters.cli.commands import commands
-from kalshi_fix_adapters.cli.sessions.system_clock import Synchronisation
+from kalshi_fix_adapters.cli.sessions.system_clock import Synchronization
 from kalshi_fix_venue.identities import Authority, ClientKey
 from kalshi_fix_venue.server import all_ports
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.cli.pipes import interrupted, lines_until, started
 from tests.adapters.net.peers import hang_up, keep_silent, listening
 
-SYNCHRONISATION = "kalshi_fix_adapters.cli.sessions.doctor.read_synchronisation"
+SYNCHRONIZATION = "kalshi_fix_adapters.cli.sessions.doctor.read_synchronization"
 STRANGER = ClientKey.generate(ed25519_key=True).private_key_pem.decode()
 """A private key that no API key uses."""
 
@@ -61,13 +61,13 @@ def refused(result: Result) -> str:
 def test_the_doctor_reports_each_successful_step(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(SYNCHRONISATION, lambda: Synchronisation(True, 0.125))
+    monkeypatch.setattr(SYNCHRONIZATION, lambda: Synchronization(True, 0.125))
     result = doctor(environ)
     assert (result.exit_code, result.stderr) == (0, "")
     names = ("key", "NTP", "address", "TCP", "TLS", "certificate", "logon", "clock", "logout")
     assert steps(result) == dict.fromkeys(names, "ok")
     assert f"{environ['KALSHI_KEY_ID']}, for KalshiNR prediction at 127.0.0.1:" in result.stdout
-    assert "synchronised, at most 0.125 s off" in result.stdout
+    assert "synchronized, at most 0.125 s off" in result.stdout
     assert "HeartBtInt 30 seconds" in result.stdout
     result = doctor(environ, "--product", "margin", "--session", "KalshiMD")
     assert "KalshiMD margin" in result.stdout
@@ -76,18 +76,18 @@ def test_the_doctor_reports_each_successful_step(
 @pytest.mark.parametrize(
     ("found", "verdict", "text"),
     [
-        (Synchronisation(False, 16.0), "warning", "the clock is not synchronised; run chrony or"),
-        (None, "unknown", "this system does not report whether its clock is synchronised"),
+        (Synchronization(False, 16.0), "warning", "the clock is not synchronized; run chrony or"),
+        (None, "unknown", "this system does not report whether its clock is synchronized"),
     ],
 )
-def test_an_unsynchronised_clock_is_a_warning_and_not_a_failure(
+def test_an_unsynchronized_clock_is_a_warning_and_not_a_failure(
     environ: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
-    found: Synchronisation | None,
+    found: Synchronization | None,
     verdict: str,
     text: str,
 ) -> None:
-    monkeypatch.setattr(SYNCHRONISATION, lambda: found)
+    monkeypatch.setattr(SYNCHRONIZATION, lambda: found)
     result = doctor(environ)
     assert (result.exit_code, steps(result)["NTP"], steps(result)["logout"]) == (0, verdict, "ok")
     assert text in result.stdout
@@ -239,7 +239,7 @@ def test_venue_cannot_listen_on_ports_in_use(tmp_path: Path) -> None:
 USUAL_PORTS = """
 import sys
 from kalshi_fix_adapters.cli.commands import commands
-from kalshi_fix_adapters.cli.sessions.system_clock import Synchronisation
+from kalshi_fix_adapters.cli.sessions.system_clock import Synchronization
 from kalshi_fix_venue.cli import venue
 venue.FIRST_PORT = int(sys.argv.pop(1))
 commands()

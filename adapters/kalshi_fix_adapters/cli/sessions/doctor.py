@@ -16,7 +16,7 @@ from kalshi_fix_adapters.blocking import Client
 from kalshi_fix_adapters.cli.kit.failures import plain_errors
 from kalshi_fix_adapters.cli.kit.steps import print_step, step
 from kalshi_fix_adapters.cli.sessions.order_entry import SESSION
-from kalshi_fix_adapters.cli.sessions.system_clock import read_synchronisation
+from kalshi_fix_adapters.cli.sessions.system_clock import read_synchronization
 from kalshi_fix_adapters.cli.sessions.target import Target, target_options
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.errors import CertificateRejectedError
@@ -53,7 +53,7 @@ def doctor(session: str, target: Target) -> None:
         with step("key"):
             plan = target.plan(session, reconnect=None, observer=clocks)
         print_step("key", "ok", f"{plan.config.sender_comp_id}, for {plan}")
-        _check_synchronisation()
+        _check_synchronization()
         _reach(plan)
         with step("logon"), Client(plan) as client:
             agreed = client.logged_on
@@ -64,14 +64,14 @@ def doctor(session: str, target: Target) -> None:
         print_step("logout", "ok" if clean else "warning", "" if clean or ended is None else ended.text)
 
 
-def _check_synchronisation() -> None:
-    found = read_synchronisation()
+def _check_synchronization() -> None:
+    found = read_synchronization()
     if found is None:
-        print_step("NTP", "unknown", "this system does not report whether its clock is synchronised")
-    elif found.synchronised:
-        print_step("NTP", "ok", f"synchronised, at most {found.max_error:.3f} s off")
+        print_step("NTP", "unknown", "this system does not report whether its clock is synchronized")
+    elif found.synchronized:
+        print_step("NTP", "ok", f"synchronized, at most {found.max_error:.3f} s off")
     else:
-        print_step("NTP", "warning", "the clock is not synchronised; run chrony or systemd-timesyncd")
+        print_step("NTP", "warning", "the clock is not synchronized; run chrony or systemd-timesyncd")
 
 
 @attrs.define

@@ -1,8 +1,8 @@
-"""Whether the clock of this machine is synchronised, according to the Linux kernel (adjtimex).
+"""Whether the clock of this machine is synchronized, according to the Linux kernel (adjtimex).
 
 chrony, ntpd, systemd-timesyncd and PTP daemons all report to the kernel, and any user may read its state. So
 it is not necessary to detect or query a particular service. The kernel reports that the clock is not
-synchronised after a boot, and when the last correction was more than about nine hours ago.
+synchronized after a boot, and when the last correction was more than about nine hours ago.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 
 _TIME_ERROR = 5
-"""The result of adjtimex if the clock is not synchronised."""
+"""The result of adjtimex if the clock is not synchronized."""
 _MICROSECONDS = 1_000_000
 
 
@@ -34,15 +34,15 @@ class Timex(ctypes.Structure):
 
 
 @attrs.frozen
-class Synchronisation:
+class Synchronization:
     """The state of this machine's clock."""
 
-    synchronised: bool
+    synchronized: bool
     max_error: float
     """Maximum error of the clock in seconds, as estimated by the kernel."""
 
 
-def read_synchronisation(adjtimex: Callable[[Any], int] | None = None) -> Synchronisation | None:
+def read_synchronization(adjtimex: Callable[[Any], int] | None = None) -> Synchronization | None:
     """Return the state of the clock; None on systems other than Linux, or if reading it is not permitted."""
     if adjtimex is None:
         if sys.platform != "linux":
@@ -52,4 +52,4 @@ def read_synchronisation(adjtimex: Callable[[Any], int] | None = None) -> Synchr
     result = adjtimex(ctypes.byref(timex))
     if result < 0:
         return None
-    return Synchronisation(result != _TIME_ERROR, timex.maxerror / _MICROSECONDS)
+    return Synchronization(result != _TIME_ERROR, timex.maxerror / _MICROSECONDS)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters.cli.sessions.system_clock import Synchronisation, Timex, read_synchronisation
+from kalshi_fix_adapters.cli.sessions.system_clock import Synchronization, Timex, read_synchronization
 
 ERROR = 5
 
@@ -18,26 +18,26 @@ ERROR = 5
 @pytest.mark.parametrize(
     ("result", "found"),
     [
-        (0, Synchronisation(True, 0.0125)),
-        (1, Synchronisation(True, 0.0125)),  # a leap second is announced
-        (4, Synchronisation(True, 0.0125)),
-        (ERROR, Synchronisation(False, 0.0125)),
+        (0, Synchronization(True, 0.0125)),
+        (1, Synchronization(True, 0.0125)),  # a leap second is announced
+        (4, Synchronization(True, 0.0125)),
+        (ERROR, Synchronization(False, 0.0125)),
         (-1, None),
     ],
 )
-def test_the_state_is_the_result_of_the_call(result: int, found: Synchronisation | None) -> None:
+def test_the_state_is_the_result_of_the_call(result: int, found: Synchronization | None) -> None:
     def adjtimex(argument: Any) -> int:
         timex = argument._obj
         assert timex.modes == 0, "the clock must not be changed"
         timex.maxerror = 12_500
         return result
 
-    assert read_synchronisation(adjtimex) == found
+    assert read_synchronization(adjtimex) == found
 
 
 def test_systems_other_than_linux_report_no_state(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert read_synchronisation() is None
+    assert read_synchronization() is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="adjtimex is a system call of Linux")
@@ -49,12 +49,12 @@ def test_this_machine_agrees_with_the_raw_structure() -> None:
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
     result, raw = printed.split(b"\n", 1)
-    found = read_synchronisation()
+    found = read_synchronization()
     if int(result) < 0:
         assert found is None
         return
     assert found is not None
-    assert found.synchronised is (int(result) != ERROR)
+    assert found.synchronized is (int(result) != ERROR)
     [max_error] = struct.unpack_from("@l", raw, Timex.maxerror.offset)
     # The error bound grows by 500 microseconds a second between the calls, and shrinks when the clock is
     # corrected.
