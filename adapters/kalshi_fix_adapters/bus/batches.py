@@ -80,11 +80,13 @@ class Round:
         last: The last event whose publication ends with this round; None if the event continues in the next
             round.
         count: The number of events whose publication ends with this round.
+        size: Number of bytes of its messages.
     """
 
     messages: tuple[Outgoing, ...]
     last: object | None
     count: int
+    size: int
 
 
 @attrs.define
@@ -172,23 +174,27 @@ class Batcher:
         """Use the generation of a LoggedOn that the client returned before this object was created."""
         self._begin_generation(logged_on)
 
-    def add(self, event: object) -> None:
-        """Add an event. Events that only concern the client's process are counted in a round but not
-        published.
+    def add(self, event: object) -> int:
+        """Add an event, and return its size in bytes. Events that only concern the client's process are
+        counted in a round but not published, and have the size 0.
         """
+        data = b""
         if isinstance(event, MessageReceived):
+            data = event.frame
             self._add_message(event)
         elif isinstance(event, PUBLISHED):
             if isinstance(event, LoggedOn):
                 self._begin_generation(event)
             self._events += 1
             subject = self._channel.subject(EVENT, type(event).__name__)
-            self._begin(EVENT, subject, None, self._number, encode_event(event), self._events)
+            data = encode_event(event)
+            self._begin(EVENT, subject, None, self._number, data, self._events)
         elif not self._rounds or self._rounds[-1].is_full:
             self._rounds.append(_Collected(is_full=False))
         collected = self._rounds[-1]
         collected.last = event
         collected.count += 1
+        return len(data)
 
     def drop(self, event: object) -> bool:
         """Drop a message of a market data session. For any other event, do nothing and return False.
@@ -210,7 +216,9 @@ class Batcher:
         if not self._rounds:
             return None
         found = self._rounds.popleft()
-        return Round(tuple(map(self._message, found.batches.values())), found.last, found.count)
+        batches = found.batches.values()
+        size = sum([batch.size for batch in batches])
+        return Round(tuple(map(self._message, batches)), found.last, found.count, size)
 
     def _add_message(self, event: MessageReceived) -> None:
         frame, number = event.frame, _number_of(event)

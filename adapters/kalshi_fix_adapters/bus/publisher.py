@@ -42,6 +42,7 @@ class Publisher:
         acknowledged: Number of messages that the broker has acknowledged.
         redelivered: Number of repetitions of messages that the broker did not acknowledge in time.
         waiting: Number of events that were taken from the client and are not yet acknowledged.
+        waiting_bytes: Number of bytes of these events.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Publisher:
         publish: Callable[[Outgoing], Awaitable[None]],
         *,
         limit: int = 5_000,
+        limit_bytes: int = 64 * 1024**2,
         at_limit: AtLimit = "wait",
         retry: float = 0.1,
     ) -> None:
@@ -63,17 +65,25 @@ class Publisher:
                 the broker did not confirm this.
             limit: maximum number of events that wait for their acknowledgement; it must be below the client's
                 `queue_limit`.
-            at_limit: what happens at this limit; `drop` is for market data only.
+            limit_bytes: number of bytes of waiting events at which no further event is taken.
+            at_limit: what happens at either limit; `drop` is for market data only.
             retry: seconds before a message is published again.
         """
         self._client, self._batcher, self._publish = client, batcher, publish
-        self._limit, self._drop, self._retry = limit, at_limit == "drop", retry
+        self._limit, self._limit_bytes = limit, limit_bytes
+        self._drop, self._retry = at_limit == "drop", retry
         self._work, self._room = asyncio.Event(), asyncio.Event()
         self._ended = False
         self.published: int = 0
         self.acknowledged: int = 0
         self.redelivered: int = 0
         self.waiting: int = 0
+        self.waiting_bytes: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the events that wait have reached a limit."""
+        return self.waiting >= self._limit or self.waiting_bytes >= self._limit_bytes
 
     @property
     def dropped(self) -> int:
@@ -99,12 +109,12 @@ class Publisher:
                 return
             if self._drop:
                 self._client.confirm(event)
-                if self.waiting >= self._limit and self._batcher.drop(event):
+                if self.is_full and self._batcher.drop(event):
                     continue
-            while self.waiting >= self._limit:
+            while self.is_full:
                 self._room.clear()
                 await self._room.wait()
-            self._batcher.add(event)
+            self.waiting_bytes += self._batcher.add(event)
             self.waiting += 1
             self._work.set()
 
@@ -125,6 +135,7 @@ class Publisher:
             if found.last is not None and not self._drop:
                 self._client.confirm(found.last)
             self.waiting -= found.count
+            self.waiting_bytes -= found.size
             self._room.set()
 
     async def _deliver(self, message: Outgoing) -> None:

@@ -11,14 +11,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 from kalshi_fix_adapters.asyncio import Client
-from kalshi_fix_adapters.bus import AtLimit, Channel, Check, Machine, Mark, Publisher
+from kalshi_fix_adapters.bus import Channel, Check, Machine, Mark, Publisher
 from kalshi_fix_adapters.bus_nats import commands, operators
 from kalshi_fix_adapters.bus_nats.events import Events, Start
 from kalshi_fix_adapters.bus_nats.link import LOGGER, NATS_ERRORS, Link, NatsClient, text_of
-from kalshi_fix_adapters.bus_nats.publishing import make_publisher
+from kalshi_fix_adapters.bus_nats.publishing import PublisherOptions, make_publisher
 from kalshi_fix_adapters.bus_nats.snapshots import write_snapshot
 from kalshi_fix_adapters.errors import ConnectionFailedError
 from kalshi_fix_sansio.errors import ConfigurationError
@@ -111,37 +111,27 @@ class Bus:
         """
         await self._link.create(max_age, max_bytes, replicas)
 
-    async def publisher(
-        self, client: Client, *, limit: int = 5_000, at_limit: AtLimit = "wait", buckets: int = 8
-    ) -> Publisher:
+    async def publisher(self, client: Client, **options: Unpack[PublisherOptions]) -> Publisher:
         """Return a publisher of a client's events. Its method `run` starts it, and its attributes are
         metrics.
 
         Args:
             client: the client, which must have `explicit_confirm`; no other task may take its events.
-            limit: maximum number of events that wait for the broker; it must be below the client's
-                `queue_limit`.
-            at_limit: what happens at this limit. `wait`: take no further events from the client, which stops
-                reading when its own queue is full; nothing is lost. `drop`, for market data only: drop
-                messages; consumers detect the gap.
-            buckets: number of groups of symbols whose market data is published together. All publishers of a
-                channel must use the same number.
+            options: the options.
 
         Raises:
             ConfigurationError: the client confirms events automatically, `at_limit` is not allowed for its
                 session type, or the server has no stream.
         """
-        return await make_publisher(self._link, client, limit, at_limit, buckets)
+        return await make_publisher(self._link, client, **options)
 
-    async def publish(
-        self, client: Client, *, limit: int = 5_000, at_limit: AtLimit = "wait", buckets: int = 8
-    ) -> None:
+    async def publish(self, client: Client, **options: Unpack[PublisherOptions]) -> None:
         """Publish the events of a client until it has ended. Each event is confirmed when the broker has
         stored it.
 
-        See `publisher` for the arguments and errors.
+        See `publisher` for the options and errors.
         """
-        await (await self.publisher(client, limit=limit, at_limit=at_limit, buckets=buckets)).run()
+        await (await self.publisher(client, **options)).run()
 
     def events(
         self,

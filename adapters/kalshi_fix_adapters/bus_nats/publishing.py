@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypedDict
 
 from nats.errors import ConnectionClosedError, MaxPayloadError
 from nats.js.errors import BadRequestError
@@ -17,8 +17,28 @@ ROOM: Final = 4096
 """Number of bytes of a message that are reserved for headers."""
 
 
+class PublisherOptions(TypedDict, total=False):
+    """Options of a publisher.
+
+    Attributes:
+        limit: Maximum number of events that wait for the broker, 5,000 by default; it must be below the
+            client's `queue_limit`.
+        limit_bytes: Number of bytes of waiting events at which no further event is taken, 64 MiB by default.
+        at_limit: What happens at either limit. `wait`: take no further events from the client, which stops
+            reading when its own queue is full; nothing is lost. `drop`, for market data only: drop messages;
+            consumers detect the gap.
+        buckets: Number of groups of symbols whose market data is published together, 8 by default. All
+            publishers of a channel must use the same number.
+    """
+
+    limit: int
+    limit_bytes: int
+    at_limit: AtLimit
+    buckets: int
+
+
 async def make_publisher(
-    link: Link, client: Client, limit: int, at_limit: AtLimit, buckets: int
+    link: Link, client: Client, *, at_limit: AtLimit = "wait", buckets: int = 8, **limits: int
 ) -> Publisher:
     """Return a publisher with a new fence."""
     channel = channel_of(client)
@@ -51,7 +71,7 @@ async def make_publisher(
             LOGGER.warning("not acknowledged: %s (%s)", message.id, error)
             raise NotAcknowledged from error
 
-    return Publisher(client, batcher, publish, limit=limit, at_limit=at_limit)
+    return Publisher(client, batcher, publish, at_limit=at_limit, **limits)
 
 
 def channel_of(client: Client) -> Channel:

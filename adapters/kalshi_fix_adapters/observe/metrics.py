@@ -85,6 +85,7 @@ _BUS: Final = (
     (CounterMetricFamily, "fenced", "Messages of a publisher after another one had taken over"),
     (CounterMetricFamily, "unreadable", "Messages that are not of this library"),
     (GaugeMetricFamily, "waiting", "Events that the server has not acknowledged: the queue"),
+    (GaugeMetricFamily, "waiting_bytes", "Bytes of these events"),
     (GaugeMetricFamily, "lag", "Messages that a consumer has still to receive"),
 )
 """The attributes of publishers and consumers that are exported as metrics."""

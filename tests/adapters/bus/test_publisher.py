@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from kalshi_fix_adapters.bus import Outgoing, Receiver
+from kalshi_fix_adapters.bus.event_json import encode_event
 from kalshi_fix_adapters.bus.publisher import NotAcknowledged, Publisher
 from kalshi_fix_adapters.errors import SessionClosedError
 from kalshi_fix_sansio.events import MessagesLost
@@ -97,28 +98,50 @@ def test_every_event_is_applied_once_however_the_broker_acknowledges(seed: int, 
     run(main())
 
 
-def test_without_acknowledgements_no_event_is_confirmed_and_the_number_taken_is_bounded() -> None:
+FIVE: Any = [logged_on(), *map(report, range(1, 5))]
+FIVE_BYTES = len(encode_event(FIVE[0])) + sum(len(each.frame) for each in FIVE[1:])
+
+
+@pytest.mark.parametrize("max_bytes", [10_000, 100], ids=["whole", "in parts"])
+@pytest.mark.parametrize(
+    ("limits", "waiting"),
+    [
+        ({"limit": 5}, 5),
+        ({"limit_bytes": FIVE_BYTES}, 5),
+        ({"limit_bytes": FIVE_BYTES + 1}, 6),
+        # An event above the limit is published when no other one waits.
+        ({"limit_bytes": 1}, 1),
+    ],
+    ids=["events", "bytes", "a byte more", "less than one event"],
+)
+def test_without_acknowledgements_no_event_is_confirmed_and_the_number_taken_is_bounded(
+    limits: dict[str, int], waiting: int, max_bytes: int
+) -> None:
     async def main() -> None:
-        client, broker = Client(logged_on(), *map(report, range(1, 100))), Broker()
+        client, broker = Client(*FIVE, *map(report, range(5, 100))), Broker()
         broker.up.clear()
-        publisher = Publisher(client, batcher(REPORTS), broker.publish, limit=5)
+        publisher = Publisher(client, batcher(REPORTS, max_bytes=max_bytes), broker.publish, **limits)
         task = asyncio.create_task(publisher.run())
         await until_idle()
         # The task that waits for room holds one more event.
-        assert (len(client.taken), client.confirmed, publisher.waiting) == (6, 0, 5)
+        assert (len(client.taken), client.confirmed, publisher.waiting) == (waiting + 1, 0, waiting)
+        assert publisher.is_full
         broker.up.set()
         await task
-        assert client.confirmed == 100
+        assert (client.confirmed, publisher.waiting, publisher.waiting_bytes) == (100, 0, 0)
 
     run(main())
 
 
-def test_market_data_is_dropped_with_a_gap_if_dropping_is_enabled() -> None:
+@pytest.mark.parametrize(
+    "limits", [{"limit": 5}, {"limit_bytes": 5 * len(delta(1, "KX").frame)}], ids=["events", "bytes"]
+)
+def test_market_data_is_dropped_with_a_gap_if_dropping_is_enabled(limits: dict[str, int]) -> None:
     async def main() -> None:
         client, broker = Client(*(delta(n, "KX") for n in range(1, 20))), Broker()
         client.ends = False
         broker.up.clear()
-        publisher = Publisher(client, batcher(), broker.publish, limit=5, at_limit="drop")
+        publisher = Publisher(client, batcher(), broker.publish, at_limit="drop", **limits)
         task = asyncio.create_task(publisher.run())
         await until_idle()
         assert (publisher.waiting, publisher.dropped, client.confirmed) == (5, 14, 19)
