@@ -13,7 +13,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error
 from nats.js import JetStreamContext
 from nats.js.api import StreamConfig
-from nats.js.errors import BadRequestError, BucketNotFoundError, NotFoundError
+from nats.js.errors import BadRequestError, BucketNotFoundError, NotFoundError, ServerError
 from nats.js.kv import KeyValue
 
 from kalshi_fix_adapters.bus import Channel
@@ -96,6 +96,10 @@ class Link:
         except BadRequestError as error:
             raise ConfigurationError(
                 f"the stream or bucket {NAME} exists with other settings: {error}"
+            ) from error
+        except ServerError as error:
+            raise ConfigurationError(
+                f"the server has no room for max_bytes={max_bytes} on {replicas} servers: {error}"
             ) from error
 
     async def store(self) -> KeyValue:

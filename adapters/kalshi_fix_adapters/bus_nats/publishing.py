@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from logging import DEBUG, WARNING
 from typing import Final, TypedDict
 
 from nats.errors import ConnectionClosedError, MaxPayloadError
@@ -15,6 +16,9 @@ from kalshi_fix_sansio.errors import ConfigurationError
 
 ROOM: Final = 4096
 """Number of bytes of a message that are reserved for headers."""
+_ACCOUNT_IS_FULL: Final = 10002
+"""The error code of JetStream when the account has used the storage that it may use; its status is that of a
+wrong request."""
 
 
 class PublisherOptions(TypedDict, total=False):
@@ -59,17 +63,25 @@ async def make_publisher(
     if client.logged_on is not None:
         batcher.continue_generation(client.logged_on)
 
+    is_late = False
+
     async def publish(message: Outgoing) -> None:
+        nonlocal is_late
         headers = {MESSAGE_ID: str(message.id)}
         if message.previous is not None:
             headers[PREVIOUS] = str(message.previous)
         try:
             await link.jetstream.publish(message.subject, message.data, stream=NAME, headers=headers)
-        except (BadRequestError, ConnectionClosedError, MaxPayloadError):
+        except (ConnectionClosedError, MaxPayloadError):
             raise
         except NATS_ERRORS as error:
-            LOGGER.warning("not acknowledged: %s (%s)", message.id, error)
+            if isinstance(error, BadRequestError) and error.err_code != _ACCOUNT_IS_FULL:
+                raise
+            # Repeated attempts while the server is down or its disk is full must not fill the log.
+            LOGGER.log(DEBUG if is_late else WARNING, "not acknowledged: %s (%s)", message.id, error)
+            is_late = True
             raise NotAcknowledged from error
+        is_late = False
 
     return Publisher(client, batcher, publish, at_limit=at_limit, **limits)
 

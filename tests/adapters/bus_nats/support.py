@@ -89,7 +89,7 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 
 @asynccontextmanager
-async def connected(server: NatsServer, **options: Any) -> AsyncIterator[Bus]:
+async def connected(server: NatsServer, *, max_bytes: int = 1024**3, **options: Any) -> AsyncIterator[Bus]:
     async with connect(server.url, reconnect_time_wait=0.02, **options) as bus:
-        await bus.create(max_bytes=1024**3)
+        await bus.create(max_bytes=max_bytes)
         yield bus

@@ -1,0 +1,127 @@
+"""JetStream without storage: events wait in the publisher, and orders continue."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("nats", reason="the bus needs nats-py (extra nats)")
+
+from nats.js.errors import BadRequestError
+
+from kalshi_fix_adapters.asyncio import order_entry
+from kalshi_fix_adapters.bus_nats import Bus, Events, Sent, connect, connection
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_venue.testing import Venue
+from tests.adapters.bus_nats.support import connected, run
+from tests.adapters.bus_nats.test_commands import NAME, priced
+from tests.nats import NatsServer
+
+
+@contextmanager
+def small_disk() -> Iterator[NatsServer]:
+    """Run a server whose disk has 4 MiB."""
+    with NatsServer() as server:
+        server.kill()
+        folder = server.folder / "jetstream"
+        folder.mkdir(exist_ok=True)
+        mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+        if os.getuid() or subprocess.run(mount, capture_output=True).returncode:
+            pytest.skip("this user or container may not mount a small disk")
+        try:
+            server.start()
+            yield server
+        finally:
+            server.kill()
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@asynccontextmanager
+async def full_disk(server: NatsServer, bus: Bus) -> AsyncIterator[None]:
+    filler = server.folder / "jetstream" / "filler"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(64 * 1024)):
+            pass
+    yield
+    filler.unlink()
+    # After a message that was written in part, server 2.9.10 serves its connection no more.
+    server.kill()
+    server.start()
+
+
+@asynccontextmanager
+async def full_account(server: NatsServer, bus: Bus) -> AsyncIterator[None]:
+    jetstream = bus._link.jetstream
+    await jetstream.add_stream(name="FILLER", subjects=["filler"])
+    with suppress(BadRequestError):
+        while True:
+            await jetstream.publish("filler", bytes(16 * 1024))
+    yield
+    await jetstream.delete_stream("FILLER")
+
+
+LIMITED = """
+accounts { A { jetstream { max_file: 2MB }, users: [{user: a, password: a}] } }
+no_auth_user: a
+"""
+
+
+@pytest.mark.parametrize("full", [full_disk, full_account])
+def test_full_storage_delays_events_but_no_orders(
+    full: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "TIMEOUT", 0.3)
+
+    async def main(server: NatsServer, venue: Venue) -> None:
+        options: Any = {**venue.options(), "store": tmp_path, "account": "desk", "explicit_confirm": True}
+        async with (
+            connected(server, max_bytes=1024**2) as bus,
+            connected(server, max_bytes=1024**2) as commands,
+            order_entry(**options) as client,
+            asyncio.TaskGroup() as tasks,
+        ):
+            publisher = await bus.publisher(client)
+            running = [tasks.create_task(publisher.run()), tasks.create_task(commands.serve(client))]
+            session, events = commands.session(NAME), commands.events(NAME)
+            while not isinstance(await session.send(priced("s1")), Sent):
+                pass
+            await until_reported(events, "s1")
+            async with full(server, bus):
+                number = 1
+                # The first reports may fit in the last page of a file.
+                while publisher.redelivered < 3:
+                    number += 1
+                    assert isinstance(await session.send(priced(f"s{number}")), Sent)
+                assert publisher.waiting
+            await until_reported(events, f"s{number}")
+            for task in running:
+                task.cancel()
+
+    with small_disk() if full is full_disk else NatsServer(LIMITED) as server, Venue() as venue:
+        run(main(server, venue))
+    warned = [each for each in caplog.records if "not acknowledged" in each.message]
+    # There were three attempts at least.
+    assert 1 <= len(warned) < 3
+
+
+async def until_reported(events: Events, name: str) -> None:
+    async for event in events:
+        if getattr(getattr(event, "message", None), "cl_ord_id", "") == name:
+            return
+
+
+def test_a_stream_for_which_the_server_has_no_room_is_refused_by_name() -> None:
+    async def main(server: NatsServer) -> None:
+        async with connect(server.url) as bus:
+            with pytest.raises(ConfigurationError, match="max_bytes"):
+                await bus.create(max_bytes=1024**3)
+
+    with NatsServer(LIMITED) as server:
+        run(main(server))
