@@ -1,0 +1,98 @@
+"""No key material, signature or password is anywhere on the bus."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from base64 import b64encode
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("nats", reason="the bus needs nats-py (extra nats)")
+
+from nats.aio.msg import Msg
+
+from kalshi_fix_adapters.asyncio import order_entry
+from kalshi_fix_adapters.bus_nats import Sent
+from kalshi_fix_sansio import Logon, Reject
+from kalshi_fix_sansio.events import RejectReceived
+from kalshi_fix_sansio.signing import Signer
+from kalshi_fix_venue.testing import Venue
+from tests.adapters.bus.stream import REPORTS, logged_on
+from tests.adapters.bus_nats.support import connected, run
+from tests.adapters.bus_nats.test_commands import NAME, priced
+from tests.adapters.bus_nats.test_events import publish
+from tests.nats import NatsServer
+
+SECRET_TAGS = [member.field.tag for member in Logon.LAYOUT.members if member.field.secret]
+
+
+def texts(message: Msg) -> list[bytes]:
+    """Return the parts of a message in which a secret could be."""
+    headers = repr(message.headers).encode()
+    found = [message.subject.encode(), message.reply.encode(), headers, message.data]
+    # A snapshot is compressed after the id of its parts.
+    with suppress(zlib.error):
+        found.append(zlib.decompress(message.data[8:]))
+    return found
+
+
+def test_no_secret_is_in_a_subject_payload_header_or_value(
+    server: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signatures: list[bytes] = []
+    sign = Signer.__call__
+
+    def record(self: Signer, payload: bytes) -> bytes:
+        signatures.append(sign(self, payload))
+        return signatures[-1]
+
+    monkeypatch.setattr(Signer, "__call__", record)
+    seen: list[Msg] = []
+
+    async def main(venue: Venue) -> None:
+        options: Any = {**venue.options(), "store": tmp_path, "account": "desk", "explicit_confirm": True}
+        async with connected(server) as bus, connected(server) as spy:
+            has_snapshot = asyncio.Event()
+
+            async def see(message: Msg) -> None:
+                seen.append(message)
+                if b'"place"' in message.data:
+                    has_snapshot.set()
+
+            await spy._link.client.subscribe(">", cb=see)
+            await spy._link.client.flush()
+            async with order_entry(**options) as client, asyncio.TaskGroup() as tasks:
+                running = [
+                    tasks.create_task(bus.publish(client)),
+                    tasks.create_task(bus.serve(client)),
+                    tasks.create_task(bus.keep_snapshots(NAME, every=0.01)),
+                ]
+                while not isinstance(await bus.session(NAME).send(priced("order-1")), Sent):
+                    pass
+                await has_snapshot.wait()
+                for task in running:
+                    task.cancel()
+            # The event of a Reject contains the message that it answers.
+            logon = Logon(encrypt_method=0, heart_bt_int=30, raw_data=b"signature", password="pass-word")
+            await publish(bus, REPORTS, logged_on(), RejectReceived(Reject(ref_seq_num=1), 1, logon))
+            await spy._link.client.flush()
+
+    with Venue() as venue:
+        run(main(venue))
+        key = venue.options()["private_key"]
+    assert signatures
+    pem = key.decode() if isinstance(key, bytes) else str(key)
+    lines = [line.encode() for line in pem.splitlines() if len(line) > 40 and "KEY" not in line]
+    assert lines
+    raw = [*signatures, b"signature", b"pass-word"]
+    secrets = [*lines, *raw, *map(b64encode, raw), *(each.hex().encode() for each in raw), b"PRIVATE KEY"]
+    tags = [f"{before}{tag}=".encode() for tag in SECRET_TAGS for before in ("\x01", "\\u0001", "\\x01")]
+    everything = b"\n".join(text for message in seen for text in texts(message))
+    # All kinds of messages were seen: orders, reports, events, fences and snapshots.
+    for shown in (b"order-1", b"LoggedOn", b"RejectReceived", b"$KV.KALSHI", b'"state"', b"kalshi-commands"):
+        assert shown in everything
+    assert [each for each in [*secrets, *tags] if each in everything] == []

@@ -1,0 +1,66 @@
+"""The bus over TLS, against a real server."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("nats", reason="the bus needs nats-py (extra nats)")
+
+from kalshi_fix_adapters.bus_nats import connect
+from kalshi_fix_adapters.errors import ConnectionFailedError
+from tests.adapters.bus.stream import REPORTS, logged_on, report
+from tests.adapters.bus_nats.support import connected, run
+from tests.adapters.bus_nats.test_events import publish, take
+from tests.adapters.net.certificates import Issuer
+from tests.nats import NatsServer
+
+OWN, OTHER = Issuer(), Issuer()
+
+
+@contextmanager
+def secured(folder: Path, issuer: Issuer, name: str = "127.0.0.1") -> Iterator[NatsServer]:
+    """Run a server with a certificate for a name, which accepts connections over TLS only."""
+    identity = issuer.issue(names=[name])
+    (folder / "cert.pem").write_bytes(identity.certificate_pem)
+    (folder / "key.pem").write_bytes(identity.private_key_pem)
+    with NatsServer(f'tls {{ cert_file: "{folder}/cert.pem", key_file: "{folder}/key.pem" }}') as server:
+        yield server
+
+
+def test_events_are_published_and_read_over_tls(tmp_path: Path) -> None:
+    async def main(server: NatsServer) -> None:
+        async with connected(server, tls=ssl.create_default_context(cadata=OWN.pem)) as bus:
+            given = [logged_on(), *map(report, range(1, 20))]
+            await publish(bus, REPORTS, *given)
+            assert await take(bus.events(REPORTS), len(given)) == given
+
+    with secured(tmp_path, OWN) as server:
+        run(main(server))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "reason"),
+    [
+        ("127.0.0.1", {"tls": ssl.create_default_context(cadata=OTHER.pem)}, "CERTIFICATE_VERIFY_FAILED"),
+        ("127.0.0.1", {}, "CERTIFICATE_VERIFY_FAILED"),
+        ("nats.example", {"tls": ssl.create_default_context(cadata=OWN.pem)}, "IP address mismatch"),
+    ],
+    ids=["another authority", "the authorities of the system", "another name"],
+)
+def test_a_server_that_does_not_prove_its_name_gets_no_connection(
+    tmp_path: Path, name: str, options: dict[str, Any], reason: str
+) -> None:
+    async def main(server: NatsServer) -> None:
+        with pytest.raises(ConnectionFailedError, match=reason) as raised:
+            async with connect(server.url, within=1.0, user="desk", password="secret-word", **options):
+                pass
+        assert "secret-word" not in str(raised.value)
+
+    with secured(tmp_path, OWN, name) as server:
+        run(main(server))
