@@ -115,7 +115,7 @@ FIVE_BYTES = len(encode_event(FIVE[0])) + sum(len(each.frame) for each in FIVE[1
     ids=["events", "bytes", "a byte more", "less than one event"],
 )
 def test_without_acknowledgements_no_event_is_confirmed_and_the_number_taken_is_bounded(
-    limits: dict[str, int], waiting: int, max_bytes: int
+    limits: dict[str, Any], waiting: int, max_bytes: int
 ) -> None:
     async def main() -> None:
         client, broker = Client(*FIVE, *map(report, range(5, 100))), Broker()
@@ -136,7 +136,7 @@ def test_without_acknowledgements_no_event_is_confirmed_and_the_number_taken_is_
 @pytest.mark.parametrize(
     "limits", [{"limit": 5}, {"limit_bytes": 5 * len(delta(1, "KX").frame)}], ids=["events", "bytes"]
 )
-def test_market_data_is_dropped_with_a_gap_if_dropping_is_enabled(limits: dict[str, int]) -> None:
+def test_market_data_is_dropped_with_a_gap_if_dropping_is_enabled(limits: dict[str, Any]) -> None:
     async def main() -> None:
         client, broker = Client(*(delta(n, "KX") for n in range(1, 20))), Broker()
         client.ends = False

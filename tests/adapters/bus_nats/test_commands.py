@@ -18,11 +18,12 @@ from kalshi_fix_adapters.bus.commands import decode_answer, encode_command
 from kalshi_fix_adapters.bus_nats import Bus, Refusal, Refused, Sent, Unknown, connect
 from kalshi_fix_adapters.bus_nats.link import DEADLINE, command_subject
 from kalshi_fix_adapters.bus_nats.publishing import channel_of
-from kalshi_fix_sansio import NewOrderSingle, OrderMassCancelRequest
+from kalshi_fix_sansio import NewOrderSingle, OrderMassCancelRequest, decode
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_venue.testing import Venue
 from tests.adapters.bus.test_commands import order
 from tests.adapters.bus_nats.support import connected, run
+from tests.adapters.conformance.relay import Relay
 from tests.nats import NatsServer
 
 
@@ -136,6 +137,46 @@ def test_an_order_given_while_disconnected_is_not_kept_for_later(
     run(main())
 
 
+@pytest.mark.parametrize("within", [0.01, 20.0], ids=["after its deadline", "before its deadline"])
+def test_a_reconnection_sends_no_order_of_the_time_without_connection(
+    server: NatsServer, venue: Venue, tmp_path: Path, within: float
+) -> None:
+    async def main() -> None:
+        with Relay(server.port) as relay:
+            async with (
+                connected(server) as bus,
+                serving(bus, venue, tmp_path) as client,
+                connect(f"nats://127.0.0.1:{relay.port}", reconnect_time_wait=0.02) as other,
+            ):
+                commands = await bus._link.client.subscribe("kalshi-commands.>")
+                session = other.session(channel_of(client))
+                assert isinstance(await session.send(priced("r1")), Sent)
+                await asyncio.to_thread(relay.go_away)
+                client_of_nats: Any = other._link.client
+                while client_of_nats.is_connected:  # noqa: ASYNC110 - a state of the client
+                    await asyncio.sleep(0)
+                before = time.time()
+                assert isinstance(await session.send(priced("r2"), within=within), Refused)
+                # With the shorter time, the connection returns after the deadline.
+                while within < 1 and time.time() < before + within:  # noqa: ASYNC110 - of the clock
+                    await asyncio.sleep(0)
+                relay.come_back()
+                while not client_of_nats.is_connected:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+                assert isinstance(await session.send(priced("r3")), Sent)
+                messages: list[Any] = [decode(each.data) async for each in taken(commands)]
+                assert [each.cl_ord_id for each in messages] == ["r1", "r3"]
+                assert client.sent_request("r2") is None
+
+    run(main())
+
+
+async def taken(subscription: Any) -> AsyncIterator[Any]:
+    """Yield the messages of a subscription that have arrived."""
+    while subscription.pending_msgs:
+        yield await subscription.next_msg()
+
+
 @pytest.mark.parametrize(
     "reply", ["kalshi.demo.prediction.KalshiNR.desk.8.KX", "$JS.API.STREAM.PURGE.KALSHI", ""]
 )
@@ -156,9 +197,7 @@ def test_answers_go_only_to_inboxes_and_without_the_headers_of_the_sender(
             answer = await nats.request(subject, encode_command(priced("x2")), timeout=5, headers=headers)
             assert answer.headers is None
             assert isinstance(decode_answer(answer.data), Sent)
-            seen = []
-            while everything.pending_msgs:
-                seen.append((await everything.next_msg()).subject)
+            seen = [message.subject async for message in taken(everything)]
             assert reply not in seen
             assert client.sent_request("x1") is None
 

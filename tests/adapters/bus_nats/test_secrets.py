@@ -18,6 +18,7 @@ from nats.aio.msg import Msg
 from kalshi_fix_adapters.asyncio import order_entry
 from kalshi_fix_adapters.bus_nats import Sent
 from kalshi_fix_sansio import Logon, Reject
+from kalshi_fix_sansio.dialect.layout import FieldMember
 from kalshi_fix_sansio.events import RejectReceived
 from kalshi_fix_sansio.signing import Signer
 from kalshi_fix_venue.testing import Venue
@@ -27,7 +28,11 @@ from tests.adapters.bus_nats.test_commands import NAME, priced
 from tests.adapters.bus_nats.test_events import publish
 from tests.nats import NatsServer
 
-SECRET_TAGS = [member.field.tag for member in Logon.LAYOUT.members if member.field.secret]
+SECRET_TAGS = [
+    member.field.tag
+    for member in Logon.LAYOUT.members
+    if isinstance(member, FieldMember) and member.field.secret
+]
 
 
 def texts(message: Msg) -> list[bytes]:
@@ -83,9 +88,9 @@ def test_no_secret_is_in_a_subject_payload_header_or_value(
 
     with Venue() as venue:
         run(main(venue))
-        key = venue.options()["private_key"]
+        key: Any = venue.options()["private_key"]
     assert signatures
-    pem = key.decode() if isinstance(key, bytes) else str(key)
+    pem = str(key, "ascii")
     lines = [line.encode() for line in pem.splitlines() if len(line) > 40 and "KEY" not in line]
     assert lines
     raw = [*signatures, b"signature", b"pass-word"]
