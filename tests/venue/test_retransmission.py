@@ -12,14 +12,11 @@ import pytest
 from kalshi_fix_sansio import (
     SESSION_TYPES,
     ExecutionReport,
-    Heartbeat,
     Reject,
     ResendRequest,
-    SequenceReset,
     Side,
 )
 from kalshi_fix_sansio.dialect.base import Message
-from kalshi_fix_sansio.events import CloseReason
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_venue.sessions.offline_queue import OfflineQueue
 from tests.helpers import bounds
@@ -160,61 +157,6 @@ def test_messages_that_are_not_requested_are_dropped_in_time(harness: VenueHarne
     assert not list(queues[0].store.sent_between(3, 5))
 
 
-def test_session_messages_are_gap_filled_and_reports_resent_with_poss_dup(harness: VenueHarness) -> None:
-    ann = harness.connect("ann", "KalshiRT", heart_bt_int=10)
-    ann.send(order("a1", BUY, 1, "0.40"))
-    harness.wait(25)
-    ann.send(order("a2", BUY, 1, "0.40"))
-    harness.run()
-    answers = resent(harness, ann, 1)
-    found = [(m.MSG_TYPE, m.header.msg_seq_num, getattr(m, "new_seq_no", None)) for m in answers if m.header]
-    beats = sum(isinstance(m, Heartbeat) for m in decode_all(bytes(ann.wire)))
-    assert beats == 2
-    assert found == [("4", 1, 2), ("8", 2, None), ("4", 3, 5), ("8", 5, None)]
-    for message in answers:
-        assert message.header is not None
-        assert message.header.poss_dup_flag
-        assert isinstance(message, ExecutionReport | SequenceReset)
-        assert message.header.orig_sending_time is not None
-
-
-@pytest.mark.parametrize(
-    ("begin", "end", "numbers"),
-    [(3, 4, [3, 4]), (3, 3, [3]), (2, 0, [2, 3, 4, 5]), (5, 99, [5])],
-)
-def test_a_range_includes_both_ends_and_zero_means_all(
-    harness: VenueHarness, begin: int, end: int, numbers: list[int]
-) -> None:
-    ann = harness.connect("ann", "KalshiRT")
-    for number in range(4):
-        ann.send(order(f"a{number}", BUY, 1, "0.40"))
-    answers = resent(harness, ann, begin, end)
-    assert [m.header.msg_seq_num for m in answers if m.header] == numbers
-
-
-@pytest.mark.parametrize(
-    ("begin", "end", "text"),
-    [
-        (9, 0, "BeginSeqNo 9 was not sent yet; the last number sent is 2"),
-        (2, 1, "EndSeqNo 1 is before BeginSeqNo 2"),
-    ],
-)
-def test_an_impossible_range_is_rejected(harness: VenueHarness, begin: int, end: int, text: str) -> None:
-    ann = harness.connect("ann", "KalshiRT")
-    ann.send(order("a1", BUY, 1, "0.40"))
-    (reject,) = resent(harness, ann, begin, end)
-    assert isinstance(reject, Reject)
-    assert (reject.text, reject.ref_msg_type) == (text, "2")
-
-
-@pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiDC", "KalshiRFQ", "KalshiMD"])
-def test_other_sessions_have_no_retransmission(harness: VenueHarness, session_type: str) -> None:
-    ann = harness.connect("ann", session_type)
-    (reject,) = resent(harness, ann, 1)
-    assert isinstance(reject, Reject)
-    assert (reject.ref_msg_type, reject.session_reject_reason) == ("2", 11)
-
-
 def test_a_reset_drops_queued_messages(harness: VenueHarness) -> None:
     fill_while_away(harness, MemoryStore())
     fresh = harness.connect("ann", "KalshiRT", reset=True)
@@ -238,25 +180,6 @@ def test_queued_messages_are_bounded_in_bytes() -> None:
     assert found[-1] == "100.00"
     assert 3 <= len(found) <= 10
     assert "is before the retention window" in refusals(again)[0]
-
-
-def test_a_number_that_is_too_low_ends_the_session_without_loss(harness: VenueHarness) -> None:
-    store = MemoryStore()
-    fill_while_away(harness, store)
-    ended = harness.connect("ann", "KalshiRT").ending()
-    assert ended.reason is CloseReason.LOGON_REFUSED
-    assert "MsgSeqNum too low" in ended.text
-    assert filled(harness.connect("ann", "KalshiRT", store=store)) == ["1.00", "2.00", "3.00"]
-
-
-def test_each_key_and_session_type_has_its_own_queue(harness: VenueHarness) -> None:
-    store = MemoryStore()
-    fill_while_away(harness, store)
-    assert filled(harness.connect("ann-2", "KalshiRT")) == []
-    post_trade = harness.connect("ann", "KalshiPT")
-    assert filled(post_trade) == []
-    post_trade.logout()
-    assert filled(harness.connect("ann", "KalshiRT", store=store)) == ["1.00", "2.00", "3.00"]
 
 
 def test_an_offline_queue_is_bounded_in_number_and_age(harness: VenueHarness) -> None:
