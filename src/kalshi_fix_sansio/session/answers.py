@@ -32,7 +32,7 @@ class _Rule:
     """A compiled `layout.Answers`."""
 
     requests: Collection[str]
-    made: str | None
+    created_id: str | None
     """The attribute of the message that contains the id of the object that the request created, such as the
     OrderID of an order.
     """
@@ -102,9 +102,9 @@ class RequestMatcher:
                 # One message answers at most one request of each type.
                 if answered and any(each.msg_type in rule.requests for each in answered):
                     continue
-                made = rule.made
+                created_id = rule.created_id
                 # A report about an answered order may still answer a cancel or a replace of the order.
-                answered_before = made is not None and (name, getattr(message, made)) in known
+                answered_before = created_id is not None and (name, getattr(message, created_id)) in known
                 msg_types = rule.others if answered_before else rule.requests
                 if isinstance(found, Several):
                     request = found.oldest(msg_types)
@@ -117,11 +117,11 @@ class RequestMatcher:
                     unsure.append(request)
                     # The order may be open nevertheless. Record its id, so its fills are not mistaken for the
                     # answer to another order with this ClOrdID.
-                    made = id_attribute
+                    created_id = id_attribute
                 if id_attribute is not None:
-                    # Without `made`, only the name is recorded: the OrderID in a refusal may be that of the
+                    # Without `created_id`, only the name is recorded: the OrderID in a refusal may be that of the
                     # conflicting order, whose own answer is still pending.
-                    known.add(name, getattr(message, made) if made else None)
+                    known.add(name, getattr(message, created_id) if created_id else None)
                 if found is request:
                     break  # no other request has this name
         # The caller settles the requests in `unsure` with OutcomesUnknown, which it emits after this message.
@@ -161,5 +161,5 @@ def _place(answers: Answers) -> tuple[str | None, str, str]:
 
 
 def _rule(answers: Answers, body: BlockLayout) -> _Rule:
-    maker, made = answers.makes or (None, None)
-    return _Rule(answers.requests, made, answers.requests - {maker}, terms(answers.open_when, body))
+    maker, created_id = answers.makes or (None, None)
+    return _Rule(answers.requests, created_id, answers.requests - {maker}, terms(answers.open_when, body))
