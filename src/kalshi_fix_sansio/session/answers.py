@@ -55,7 +55,7 @@ class _Lookup:
 class RequestMatcher:
     """Matches incoming messages with sent requests."""
 
-    __slots__ = ("_core", "_lookups", "_made")
+    __slots__ = ("_core", "_lookups", "_created_ids")
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -63,13 +63,13 @@ class RequestMatcher:
         """By class, compiled when the first message of the class is received; empty for messages that are not
         answers.
         """
-        self._made: dict[type[Message], str] = {}
+        self._created_ids: dict[type[Message], str] = {}
         """By class, the attribute that contains the id of the object that a request created."""
         for layout in core.config.dialect.messages.values():
             for answers in layout.answers:
                 if answers.makes is not None:
                     core.ledger.open.makers.add(answers.makes[0])
-                    self._made[layout.cls] = answers.makes[1]
+                    self._created_ids[layout.cls] = answers.makes[1]
 
     def _learn(self, message: Message) -> tuple[_Lookup, ...]:
         core = self._core
@@ -89,7 +89,7 @@ class RequestMatcher:
             return None
         ledger = self._core.ledger
         known = ledger.open.answered
-        id_attribute = self._made.get(message.__class__)
+        id_attribute = self._created_ids.get(message.__class__)
         answered: list[OpenRequest] = []
         unsure: list[OpenRequest] = []
         for lookup in lookups:
