@@ -402,7 +402,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
             return
         update = self._answer(request)
         if group is None:
-            group = update.group = self._adopt(update, response, group_id, made=creates)
+            group = update.group = self._adopt(update, response, group_id, created=creates)
             if group is None:
                 return
         limit, requested = response.order_group_contracts_limit, request.order_group_contracts_limit
@@ -415,10 +415,10 @@ class OrderGroups(Mapping[str, OrderGroup]):
     def _handle_unsolicited(self, response: Any, group: OrderGroup | None) -> None:
         """Apply a response to a request of another program, or to a request whose outcome was unknown."""
         group_id = response.order_group_id or ""
-        self._settle_lost(group_id, made=group is None)
+        self._settle_lost(group_id, created=group is None)
         if group is None:
             update = self._update_of(None)
-            group = update.group = self._adopt(update, response, group_id, made=False)
+            group = update.group = self._adopt(update, response, group_id, created=False)
             if group is not None:
                 # The group may have been created by a request whose answer was lost.
                 self.lost_creates = max(0, self.lost_creates - 1)
@@ -433,7 +433,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
             group.change_limit(BEGINNING, by or END, limit)
 
     def _adopt(
-        self, update: GroupUpdate, response: OrderGroupResponse, group_id: str, *, made: bool
+        self, update: GroupUpdate, response: OrderGroupResponse, group_id: str, *, created: bool
     ) -> OrderGroup | None:
         """Add a group that is not known yet."""
         if not readable(group_id) or len(self._groups) >= self._max_groups:
@@ -441,10 +441,10 @@ class OrderGroups(Mapping[str, OrderGroup]):
             _add_discrepancy(update, GroupDiscrepancyKind.TOO_MANY, clipped(group_id), detail)
             return None
         group = OrderGroup(
-            group_id, response.order_group_contracts_limit, response.alloc_account or 0, orphan=not made
+            group_id, response.order_group_contracts_limit, response.alloc_account or 0, orphan=not created
         )
         self._groups[group_id] = group
-        if not made:
+        if not created:
             # Earlier requests about the group, and their effects, are unknown.
             self._lose_outcome(group, first_sent(response))
         return group
@@ -511,12 +511,12 @@ class OrderGroups(Mapping[str, OrderGroup]):
             group.may_change_limit(requested_at or BEGINNING, request.order_group_contracts_limit)
         self._lose_outcome(group, lost.sent_at)
 
-    def _settle_lost(self, group_id: str, *, made: bool = False) -> None:
-        """Remove the lost requests about a group for which there is newer information. With `made`, also
+    def _settle_lost(self, group_id: str, *, created: bool = False) -> None:
+        """Remove the lost requests about a group for which there is newer information. With `created`, also
         remove one create request, which may have created this group.
         """
         creates = [each for each in self._lost if each.action == OrderGroupAction.CREATE]
-        gone = creates[:1] if made else []
+        gone = creates[:1] if created else []
         self._lost = [each for each in self._lost if each.group_id != group_id and each not in gone]
 
     def _handle_order(self, order: NewOrderSingle) -> None:
