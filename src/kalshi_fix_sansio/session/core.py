@@ -259,14 +259,14 @@ class Core:
     def end(self, what: Input, reason: CloseReason, text: str, *, clean: bool = False) -> None:
         """Close the session and emit SessionEnded with the reason."""
         # Must be evaluated before `move` changes the state.
-        has_left = clean and reason is CloseReason.LOGGED_OUT and self.state is State.LOGOUT_SENT
+        logged_out = clean and reason is CloseReason.LOGGED_OUT and self.state is State.LOGOUT_SENT
         self.move(what)
         # With resend, requests stay open, because their answers are resent at the next logon.
         if reason is CloseReason.STORE_FAILED:
             self.give_up_on_all(Uncertainty.STORE_FAILED)
         elif not self.config.session_type.resend:
             self.give_up_on_all(Uncertainty.CONNECTION_ENDED)
-        unverified = None if has_left else self.resting.unverified(self.codec)
+        unverified = None if logged_out else self.resting.unverified(self.codec)
         if unverified is not None:
             self.emit(unverified)
         self.ledger.record_end(self._ended_by)
