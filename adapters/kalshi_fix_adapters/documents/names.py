@@ -31,8 +31,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         return "leave it out: nothing is allowed here"
     by_letters = difflib.SequenceMatcher(b=name.lower())
 
-    def unlikeness(each: str) -> float:
-        by_letters.set_seq1(each.lower())
+    def unlikeness(candidate: str) -> float:
+        by_letters.set_seq1(candidate.lower())
         return -by_letters.quick_ratio()
 
     choice.sort(key=unlikeness)

@@ -260,10 +260,10 @@ class _Search:
         for each in ids:
             self.add(each)
 
-    def add(self, each: _Kind) -> None:
-        self.ids.append(each)
-        for behind in self._behind[each[0]]:
-            behind.add(each[1])
+    def add(self, identifier: _Kind) -> None:
+        self.ids.append(identifier)
+        for behind in self._behind[identifier[0]]:
+            behind.add(identifier[1])
 
     def places(self, data: bytes) -> Iterator[int]:
         """Yield positions at which one of the IDs may occur."""

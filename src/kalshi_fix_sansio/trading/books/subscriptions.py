@@ -169,19 +169,19 @@ class Subscriptions:
         while self._open and not (isinstance(self._open[0], _Request) and self._open[0].awaited):
             self._count(self._open.pop(0))
 
-    def _count(self, each: _Request | _Stop) -> None:
-        if isinstance(each, _Stop):
+    def _count(self, item: _Request | _Stop) -> None:
+        if isinstance(item, _Stop):
             self._stops -= 1
-            if each.symbols is None:
+            if item.symbols is None:
                 self._subscribed.clear()
             else:
-                self._subscribed -= each.symbols
+                self._subscribed -= item.symbols
 
 
-def _dump(each: _Request | _Stop) -> DumpedRequest:
-    if isinstance(each, _Stop):
-        return DumpedRequest(None, None if each.symbols is None else sorted(each.symbols), answered=False)
-    return DumpedRequest(encode(each.request, _HEADER).decode("latin-1"), list(each.awaited), each.answered)
+def _dump(item: _Request | _Stop) -> DumpedRequest:
+    if isinstance(item, _Stop):
+        return DumpedRequest(None, None if item.symbols is None else sorted(item.symbols), answered=False)
+    return DumpedRequest(encode(item.request, _HEADER).decode("latin-1"), list(item.awaited), item.answered)
 
 
 def _load(dumped: DumpedRequest) -> _Request | _Stop:
