@@ -55,7 +55,7 @@ class _Lookup:
 class RequestMatcher:
     """Matches incoming messages with sent requests."""
 
-    __slots__ = ("_core", "_lookups", "_created_ids")
+    __slots__ = ("_core", "_created_ids", "_lookups")
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -119,8 +119,8 @@ class RequestMatcher:
                     # answer to another order with this ClOrdID.
                     created_id = id_attribute
                 if id_attribute is not None:
-                    # Without `created_id`, only the name is recorded: the OrderID in a refusal may be that of the
-                    # conflicting order, whose own answer is still pending.
+                    # Without `created_id`, only the name is recorded. The OrderID in a refusal may be the id of
+                    # the conflicting order, whose own answer is still pending.
                     known.add(name, getattr(message, created_id) if created_id else None)
                 if found is request:
                     break  # no other request has this name
