@@ -119,8 +119,8 @@ class RequestMatcher:
                     # answer to another order with this ClOrdID.
                     created_id = id_attribute
                 if id_attribute is not None:
-                    # Without `created_id`, only the name is recorded. The OrderID in a refusal may be the id of
-                    # the conflicting order, whose own answer is still pending.
+                    # Without `created_id`, only the name is recorded. The OrderID in a refusal may be the id
+                    # of the conflicting order, whose own answer is still pending.
                     known.add(name, getattr(message, created_id) if created_id else None)
                 if found is request:
                     break  # no other request has this name
