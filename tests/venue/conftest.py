@@ -35,7 +35,7 @@ def bob(harness: VenueHarness) -> Client:
 
 @pytest.fixture(scope="session")
 def seen(pytestconfig: pytest.Config) -> Seen:
-    """Return the record of all venue wire traffic so far."""
+    """Return the record of all wire traffic of venues so far."""
     return pytestconfig.stash.setdefault(SEEN, Seen())
 
 
@@ -45,9 +45,7 @@ def _watched(seen: Seen) -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Move the tests of the record to the end, and run them only together with all the tests that it
-    covers.
-    """
+    """Move the tests of the record to the end, and skip them unless all tests that it covers are run."""
     last = [item for item in items if item.path == LAST]
     if not last:
         return
@@ -56,7 +54,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen = config.option.keyword or config.option.markexpr or any("::" in arg for arg in config.args)
     if chosen or not parts.issuperset(FOLDER.rglob("test_*.py")):
         for item in last:
-            item.add_marker(pytest.mark.skip(reason="needs all tests of the simulated venue beside it"))
+            item.add_marker(pytest.mark.skip(reason="needs all tests of the simulated venue in the same run"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

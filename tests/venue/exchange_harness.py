@@ -221,13 +221,13 @@ def account(name: str) -> AccountId:
 
 
 def first(outcomes: tuple[Outcome, ...], kind: type[T]) -> T:
-    """Return the first outcome, after checking its type."""
+    """Return the first outcome, which must be of this type."""
     assert isinstance(outcomes[0], kind), outcomes
     return outcomes[0]
 
 
 def only(outcomes: tuple[Outcome, ...], kind: type[T]) -> T:
-    """Return the only outcome, after checking its type."""
+    """Return the only outcome, which must be of this type."""
     assert len(outcomes) == 1, outcomes
     return first(outcomes, kind)
 

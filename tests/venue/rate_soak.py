@@ -1,7 +1,7 @@
 """Accounts that send as much as their rate budgets allow, on all shards and with REST requests in addition,
 against the simulated venue's own token buckets; in virtual time, with random delays of messages.
 
-`python -m tests.venue.rate_soak --seconds 600 --seed 7` is longer than the test.
+`python -m tests.venue.rate_soak --seconds 600 --seed 7` runs longer than the test.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from tests.venue.venue_harness import Client, VenueHarness, accounts, amend, can
 
 IOC = TimeInForce.IMMEDIATE_OR_CANCEL
 LATE = 0.05
-"""Maximum delay of a message in seconds: compensated by a `use` of 0.95 in a bucket of one second."""
+"""Maximum delay of a message in seconds. A `use` of 0.95 in a bucket of one second compensates it."""
 SHARDS = (None, -1, 0, 1, 2)
 GROUP = "00000000-0000-4000-8000-000000000000"
 TURN = 0.004
@@ -114,15 +114,14 @@ class Soak:
         )
         self._on_the_way: list[tuple[float, int, Account, str, Message]] = []
         self._arrivals: dict[str, float] = {}
-        """By key: messages of one connection stay in order."""
+        """The last due time by key, because messages of one connection stay in order."""
         self._taken: Counter[str] = Counter()
 
     def run(self, seconds: float) -> Outcome:
         """Send for this long.
 
-        In the first half everything allowed is sent at once; the second half has idle seconds in which
-        buckets fill, so the next messages are a burst.
-        """
+        In the first half every allowed message is sent immediately. The second half has idle seconds in which
+        buckets fill, so the next messages are a burst."""
         outcome, harness = Outcome(seconds), self.harness
         self._watch()
         begin = harness.monotonic
@@ -160,7 +159,7 @@ class Soak:
                 self._hear(account.clients.pop(key), outcome, leave=True)
                 continue
             make = random.choice(kinds)
-            # As many as allowed, so a full bucket is spent as one burst.
+            # Send as many as allowed, so a full bucket is spent in one burst.
             for _ in range(200):
                 message = make()
                 if budget.wait(message, harness.now):

@@ -28,7 +28,7 @@ NOT_PRODUCED: Mapping[str, str] = {
     "SessionRejectReason (373) 17 (VALUE_INCLUDES_DELIMITER)": "a delimiter ends the value",
     "SessionRejectReason (373) 18 (UNSUPPORTED_APPL_VERSION)": "no message names its ApplVerID",
 }
-"""The parts that no test covers, with the reason."""
+"""Parts of the dialect that no test covers, with the reason."""
 
 
 class Seen:
@@ -85,9 +85,8 @@ def watch(seen: Seen) -> Iterator[None]:
 
 
 def expected() -> dict[str, tuple[bytes | None, bytes]]:
-    """Return the parts of the dialect: each MsgType, code value and Text, as `tag=value` on the wire; a Text
-    together with its MsgType.
-    """
+    """Return the parts of the dialect: each MsgType, code value and Text as `tag=value` on the wire, a Text
+    together with its MsgType."""
     found: dict[str, tuple[bytes | None, bytes]] = {
         f"MsgType {layout.msg_type} ({layout.name})": (None, MSG_TYPE + layout.msg_type.encode())
         for layout in DIALECT.messages.values()

@@ -1,6 +1,5 @@
-"""Operators (SenderSubID 50) and cap reservation that our own session would not send; dialogues/clearing.yaml
-and dialogues/daily_caps.yaml have the others.
-"""
+"""Operators (SenderSubID 50) and cap reservations that our own session would not send;
+dialogues/clearing.yaml and dialogues/daily_caps.yaml test the others."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ ACCOUNTS: tuple[AccountConfig, ...] = accounts(ann={"customers": (CUSTOMER,)})
 
 @pytest.fixture
 def harness() -> VenueHarness:
-    """Return a venue where Ann is a clearing member, and the others are not."""
+    """Return a venue on which only Ann is a clearing member."""
     return VenueHarness(accounts=ACCOUNTS)
 
 

@@ -29,7 +29,7 @@ from kalshi_fix_venue.operations.operator import Halt, Pause, Status
 
 
 class FakePerformer:
-    """Replaces a venue: records the operations requested."""
+    """A stand-in for a venue that records the requested operations."""
 
     def __init__(self) -> None:
         self.done: list[Operation] = []
@@ -54,7 +54,7 @@ def channel(tmp_path: Path, performer: FakePerformer) -> Iterator[ControlServer]
 
 
 def raw(channel: ControlServer, data: bytes) -> dict[str, object]:
-    """Return the reply to these bytes; empty if there is none."""
+    """Return the reply to these bytes, or no bytes."""
     with socket.create_connection(channel.server_address, 10) as connection:  # type: ignore[arg-type]
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
@@ -63,7 +63,7 @@ def raw(channel: ControlServer, data: bytes) -> dict[str, object]:
     return json.loads(line) if line else {}
 
 
-def test_an_operation_arrives_unchanged(channel: ControlServer, performer: FakePerformer) -> None:
+def test_an_operation_is_received_unchanged(channel: ControlServer, performer: FakePerformer) -> None:
     assert send_operation(channel.path, Pause(what="exchange", product="margin")) == {"text": "done"}
     assert performer.done == [Pause(what="exchange", product="margin")]
 
@@ -176,7 +176,7 @@ def linked(folder: Path) -> None:
     folder.symlink_to("elsewhere")
 
 
-@pytest.mark.skipif(os.name != "posix", reason="files have other permissions here")
+@pytest.mark.skipif(os.name != "posix", reason="this system has no POSIX permissions")
 @pytest.mark.parametrize(
     ("change", "uid", "text"),
     [

@@ -29,7 +29,7 @@ AT_ONCE = ReconnectPolicy(initial=1e-6, cap=1e-6, maintenance=None)
 
 
 def options(sandbox: Sandbox) -> Options:
-    """Return the arguments of a client that reconnects at once."""
+    """Return the arguments of a client that reconnects immediately."""
     chosen: Any = {**sandbox.options(ME, "prediction", "KalshiNR"), "reconnect": AT_ONCE}
     return cast("Options", chosen)
 
@@ -42,7 +42,8 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def client(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> Iterator[Client]:
-    """Return a client that reconnects at once when its connection ends. No error may be logged meanwhile."""
+    """Return a client that reconnects immediately when its connection ends. No error may be logged
+    meanwhile."""
     with order_entry(**options(sandbox)) as client:
         yield client
     sandbox.server.perform(Release())
@@ -60,7 +61,7 @@ def order() -> NewOrderSingle:
     )
 
 
-def comes_back(client: Client) -> bool:
+def wait_for_reconnect(client: Client) -> bool:
     """Wait until the client has logged on twice."""
     logons = 0
     for event in client.events(LONG):
@@ -80,7 +81,7 @@ def test_a_client_reconnects_after_any_disconnect(
         assert answer["text"] == "1 connection cut"
     else:
         client.send(order())
-    assert comes_back(client)
+    assert wait_for_reconnect(client)
     assert len(sandbox.server.perform(Status())["sessions"]) == 1
 
 
@@ -110,4 +111,4 @@ def test_a_disconnect_within_one_process_has_the_same_effect(how: str) -> None:
         chosen: Any = {**venue.options("me", "KalshiNR"), "reconnect": AT_ONCE}
         with order_entry(**cast("Options", chosen)) as client:
             assert venue.do("cut", how=how)["text"] == "1 connection cut"
-            assert comes_back(client)
+            assert wait_for_reconnect(client)

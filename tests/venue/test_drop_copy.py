@@ -1,4 +1,4 @@
-"""Drop copy in pages, and its limit of requests; dialogues/drop_copy.yaml has its ranges and refusals."""
+"""Drop copy in pages, and its limit of requests; dialogues/drop_copy.yaml tests its ranges and refusals."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BUY = Side.BUY
 
 
 def harness_with(**changes: Any) -> VenueHarness:
-    """Return a venue where Ann may request past reports."""
+    """Return a venue on which Ann may request past reports."""
     return VenueHarness(accounts=accounts(ann={"drop_copy": True}), **changes)
 
 
@@ -77,7 +77,7 @@ def test_a_client_that_does_not_read_gets_no_further_page(monkeypatch: pytest.Mo
     dc.deaf = True
     dc.send(EventResendRequest(begin_exec_id="0;0"))
     harness.wait(5)
-    # One at a time: a further request before the answer is complete is refused.
+    # Another request before the answer is complete is refused.
     request = EventResendRequest(begin_exec_id="0;0")
     dc.send(request)
     assert dc.session.is_established

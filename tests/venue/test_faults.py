@@ -68,7 +68,7 @@ def book(harness: VenueHarness) -> dict[str, OrderSnapshot]:
 
 
 def garbage(client: Client) -> int:
-    """Return how many bytes were received that are not part of a message."""
+    """Return the number of received bytes that are not part of a message."""
     framer, size = Framer(), 0
     framer.feed(bytes(client.wire))
     while (found := framer.next()) is not None:
@@ -82,7 +82,7 @@ def garbage(client: Client) -> int:
 
 
 def test_random_faults_are_reproducible_for_a_seed() -> None:
-    def struck(seed: int) -> tuple[list[bool], bytes]:
+    def faults_that_fired(seed: int) -> tuple[list[bool], bytes]:
         harness = VenueHarness(seed)
         ann = harness.connect("ann")
         harness.do("reject", text="INTERNAL_ERROR", times=0, chance=0.5)
@@ -90,10 +90,10 @@ def test_random_faults_are_reproducible_for_a_seed() -> None:
             ann.send(order(f"o{number}", BUY, 1, "0.10"))
         return [report.exec_type == ExecType.REJECTED for report in reports(ann)], bytes(ann.wire)
 
-    first, wire = struck(1)
+    first, wire = faults_that_fired(1)
     assert 5 < sum(first) < 35
-    assert struck(1) == (first, wire)
-    assert struck(2)[0] != first
+    assert faults_that_fired(1) == (first, wire)
+    assert faults_that_fired(2)[0] != first
 
 
 def test_release_ends_faults_of_a_name_or_all(harness: VenueHarness) -> None:
@@ -114,7 +114,7 @@ def test_armed_faults_are_bounded(harness: VenueHarness) -> None:
     with pytest.raises(ConfigurationError, match="release some"):
         harness.do("busy")
     assert armed(harness) == MAX_ARMED
-    harness.do("cut")  # A fault that waits for nothing needs no room.
+    harness.do("cut")  # A fault that acts immediately needs no room.
 
 
 # --- connection losses ----------------------------------------------------------------------------------
@@ -210,9 +210,7 @@ def test_a_cut_that_waits_for_a_request_ignores_heartbeats_and_garbage(
 # --- delays and losses ----------------------------------------------------------------------------------
 
 
-def test_a_logout_waits_with_the_rest_before_the_connection_closes(
-    harness: VenueHarness, ann: Client
-) -> None:
+def test_a_delayed_logout_is_sent_before_the_connection_closes(harness: VenueHarness, ann: Client) -> None:
     harness.do("delay", by=1)
     ann.logout()
     assert not harness.venue.should_close(ann.conn)
@@ -230,13 +228,13 @@ def test_delayed_output_is_bounded() -> None:
     assert ann.ending().reason is CloseReason.CONNECTION_LOST
 
 
-def test_heartbeats_are_late_and_other_messages_are_not(harness: VenueHarness) -> None:
+def test_heartbeats_are_delayed_and_other_messages_are_not(harness: VenueHarness) -> None:
     ann = harness.connect("ann", heart_bt_int=10)
     harness.do("late-heartbeats", by=4)
     before = len(ann.wire)
     harness.wait(10.5)
     assert len(ann.wire) == before
-    ann.send(order("a", BUY, 1, "0.10"))  # The heartbeat has the lower number.
+    ann.send(order("a", BUY, 1, "0.10"))  # The heartbeat has the lower sequence number.
     assert [frame.count(b"\x0135=0\x01") for frame in (bytes(ann.wire[before:]),)] == [1]
     assert len(reports(ann)) == 1
     assert ann.session.is_established
@@ -282,7 +280,7 @@ def test_a_lost_report_is_requested_again_with_resend(
     assert (garbage(ann) > 0) is (name == "garble")
 
 
-def test_several_messages_of_one_type_are_lost(harness: VenueHarness) -> None:
+def test_several_messages_of_one_type_can_be_lost(harness: VenueHarness) -> None:
     ann = harness.connect("ann", "KalshiRT")
     harness.do("gap", message="8", times=3)
     ann.send(cancel("c", "nothing"))
@@ -459,7 +457,7 @@ def _worth(harness: VenueHarness) -> Decimal:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_an_input_log_with_faults_replays_to_the_same(seed: int, tmp_path: Path) -> None:
+def test_an_input_log_with_faults_replays_to_the_same_result(seed: int, tmp_path: Path) -> None:
     with InputLog(tmp_path / "input-log") as input_log:
         harness = VenueHarness(seed)
         harness.venue = input_log.venue(config(), Random(seed))

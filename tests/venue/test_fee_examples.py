@@ -22,14 +22,14 @@ class Example:
     """Three equal fills of one order, and the page's figures for each."""
 
     quantity: str
-    """for each fill"""
+    """The values of each fill."""
     price: str
     trade_fee: str
     rate: str
-    """The page has no rates; this one gives its trade fee."""
+    """The fee rate, which the page does not contain; this one gives its trade fees."""
     net_fees: tuple[str, str, str]
     balance_change: str
-    """For each fill, without its rebate, as the page lists it."""
+    """The rounding fee of each fill without its rebate, as the page lists it."""
     rebates: tuple[str, str, str]
     left: str
     """The final overpayment."""
@@ -50,7 +50,7 @@ EXAMPLES = {
         ("0.010097", "0.000097", "0.000097"),
         "-0.02",
         ("0", "0.01", "0.01"),
-        # The page's table has 0.018791, which is before the rebate of the third fill.
+        # The page's table has 0.018791, the value before the rebate of the third fill.
         "0.008791",
     ),
 }

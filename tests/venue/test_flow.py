@@ -1,4 +1,4 @@
-"""The order flow of simulated traders: determined by a seed, within bounds, and conserving money."""
+"""The order flow of simulated traders is determined by a seed, stays within bounds and conserves money."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_in_a_day_cash_is_conserved_and_open_orders_stay_few() -> None:
                 for level in side
             )
             quotes = config.makers * config.levels * 2 * len(rules)
-            # In addition to the quotes, the rests of aggressive orders: for ten minutes at most.
+            # In addition to the quotes, remainders of aggressive orders rest for at most ten minutes.
             assert resting <= quotes + 100
     assert now.utc - START == timedelta(days=1)
     for product in MARKETS:

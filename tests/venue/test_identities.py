@@ -1,4 +1,4 @@
-"""Disposable certificates and keys."""
+"""Temporary certificates and keys."""
 
 from __future__ import annotations
 

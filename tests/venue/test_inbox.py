@@ -1,4 +1,4 @@
-"""A venue that does not keep up: received bytes wait, and are judged by their time of arrival."""
+"""A venue that does not keep up: received bytes wait, and their age is measured at their arrival."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ def sent_to(client: Client) -> list[Any]:
     return found
 
 
-def test_a_message_is_judged_by_its_arrival_time(harness: VenueHarness, ann: Client) -> None:
+def test_the_age_of_a_message_is_measured_at_its_arrival(harness: VenueHarness, ann: Client) -> None:
     fill(harness)
     ann.session.send(order("a1", Side.BUY, 1, "0.40"), harness.now)
     leave_unread(harness, ann)
     harness.wait(BACKLOG)
-    assert set(kinds(sent_to(ann))) == {"0"}, "heartbeats go on, and its silence is not held against it"
+    assert set(kinds(sent_to(ann))) == {"0"}, "heartbeats continue, and the client does not count as silent"
     process(harness)
     (report,) = sent_to(ann)
     assert (report.exec_type, report.cl_ord_id) == (ExecType.NEW, "a1")
@@ -134,7 +134,7 @@ def test_the_backlog_is_in_the_status_and_in_the_log(
     assert backlog() == {"connections": 0, "bytes": 0, "seconds": 0.0}
     fill(harness, 3 * PIECE)
     harness.venue.inbox.process(harness.now)
-    assert caplog.records == [], "what waits for a moment is no backlog"
+    assert caplog.records == [], "bytes that wait briefly are not a backlog"
     fill(harness, PIECE)
     harness.wait(2 * BEHIND)
     assert backlog() == {"connections": 2, "bytes": 2 * PIECE, "seconds": 2 * BEHIND}
@@ -206,7 +206,7 @@ def test_reading_from_sockets_of_a_busy_venue_is_bounded() -> None:
     reads = [flood.reading]
     flooding.data_received(bytes(PIECE + 1))
     reads.append(flood.reading)
-    assert reads == [True, False], "one piece is processed at once"
+    assert reads == [True, False], "one piece is processed immediately"
     asking.data_received(raw_logon("ann", now=driver.now(), signer="bob"))
     assert quiet.written == b""
     assert len(loop.soon) == 1
@@ -223,7 +223,7 @@ def test_reading_from_sockets_of_a_busy_venue_is_bounded() -> None:
     assert not driver.venue.inbox
 
 
-def test_checks_are_prepared_one_a_turn_while_no_bytes_wait() -> None:
+def test_one_check_is_prepared_per_turn_while_no_bytes_wait() -> None:
     loop = Loop()
     driver = Driver(VenueModel(config(), Random(1)), cast("asyncio.AbstractEventLoop", loop))
     (_, asking), (_, flooding) = opened(driver), opened(driver)
@@ -233,7 +233,7 @@ def test_checks_are_prepared_one_a_turn_while_no_bytes_wait() -> None:
     loop.turn()
     loop.turn()
     assert len(rules) == 2
-    # Bytes that wait are processed first.
+    # Waiting bytes are processed first.
     flooding.data_received(bytes(3 * PIECE))
     while driver.venue.inbox:
         loop.turn()
@@ -245,7 +245,7 @@ def test_checks_are_prepared_one_a_turn_while_no_bytes_wait() -> None:
     assert not driver.venue.unprepared
 
 
-def test_a_session_that_ends_is_not_prepared(harness: VenueHarness, ann: Client) -> None:
+def test_no_checks_are_prepared_for_an_ended_session(harness: VenueHarness, ann: Client) -> None:
     harness.connect("bob")
     assert len(harness.venue.unprepared) == 2
     harness.venue.receive_eof(ann.conn, harness.now)

@@ -74,7 +74,7 @@ def logged(harness: VenueHarness, input_log: InputLog, **changes: Any) -> Logged
 
 @contextmanager
 def replayed(path: Path) -> Iterator[LoggedVenue]:
-    """Yield a venue, and check at the end that its log replays to the same result."""
+    """Yield a logged venue, and check at the end that its log replays to the same result."""
     with InputLog(path) as input_log:
         yield input_log.venue(config(), Random(1))
     found = replay(path)
@@ -127,7 +127,7 @@ def test_a_replay_gives_the_same_state_and_the_same_bytes(path: Path) -> None:
     assert found.venue.sessions() == harness.venue.sessions()
 
 
-def test_random_faults_and_their_effects_replay_too(path: Path) -> None:
+def test_random_faults_and_their_effects_are_replayed(path: Path) -> None:
     with InputLog(path, state_every=10) as input_log:
         harness = VenueHarness()
         venue = logged(harness, input_log, flow=FlowConfig(rate=2.0))
@@ -156,7 +156,7 @@ def test_random_faults_and_their_effects_replay_too(path: Path) -> None:
     assert {"raised": "ConfigurationError"} in lines_of(path)
 
 
-def test_it_replays_in_another_process_whose_hashes_differ(path: Path) -> None:
+def test_a_log_replays_in_another_process_with_other_hashes(path: Path) -> None:
     traded(path, flow=FlowConfig(rate=1.0))
     script = (
         "import sys; from pathlib import Path; from kalshi_fix_venue.input_log import replay; "
@@ -174,7 +174,7 @@ def test_it_replays_in_another_process_whose_hashes_differ(path: Path) -> None:
 
 
 def test_every_call_that_changes_a_venue_is_logged() -> None:
-    """A new public method of VenueModel is either read-only, and listed here, or an input."""
+    """A new public method of VenueModel is either an input or read-only and listed here."""
     looks = {
         "exchange",
         "drop_copy",
@@ -237,14 +237,14 @@ def test_a_refused_signature_is_refused_again_without_being_checked(path: Path) 
         venue.receive_data(conn, raw_logon("ann", signer="bob"), NOW)
         assert b"Invalid signature" in venue.data_to_send(conn)
     assert {"verdict": False} in lines_of(path)
-    # The opposite must fail.
+    # Without the recorded refusal the replay must fail.
     path.write_text(path.read_text().replace('{"verdict":false}', '{"verdict":true}'))
     difference = replay(path).difference
     assert difference is not None
     assert "sends" in difference
 
 
-def test_messages_that_waited_in_the_inbox_replay_too(path: Path) -> None:
+def test_messages_that_waited_in_the_inbox_are_replayed(path: Path) -> None:
     with replayed(path) as venue:
         busy, conn = (venue.connection_made("prediction", "KalshiNR", NOW) for _ in range(2))
         venue.receive_data(conn, raw_logon("ann", now=NOW), NOW)
@@ -275,7 +275,7 @@ def test_messages_that_waited_in_the_inbox_replay_too(path: Path) -> None:
     ],
     ids=["no length", "wrong length", "zeros", "odd value", "CheckSum", "twice", "garbage before", "garbage"],
 )
-def test_invalid_logons_replay_too(path: Path, data: bytes) -> None:
+def test_invalid_logons_are_replayed(path: Path, data: bytes) -> None:
     with replayed(path) as venue:
         conn = venue.connection_made("prediction", "KalshiNR", NOW)
         venue.receive_data(conn, data, NOW)
@@ -458,7 +458,7 @@ def test_a_full_disk_ends_the_input_log_and_not_the_venue(
     assert replay(path).is_same
 
 
-def test_a_server_logs_resets_too(path: Path) -> None:
+def test_a_server_also_logs_resets(path: Path) -> None:
     scenario = load_scenario(EXAMPLE)
     with InputLog(path) as input_log:
         with Sandbox(scenario=scenario, input_log=input_log) as sandbox:

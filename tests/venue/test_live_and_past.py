@@ -1,6 +1,5 @@
-"""A listener's live reports, the reports from drop copy afterwards, and those of a session with resend after
-a reconnect, over random histories: all are the same.
-"""
+"""Over random histories a listener's live reports, the reports from drop copy afterwards and those of a
+session with resend after a reconnect are the same."""
 
 from __future__ import annotations
 
@@ -40,7 +39,7 @@ def bare(report: Message) -> str:
 
 
 def reports(messages: list[Message]) -> list[ExecutionReport]:
-    """Return the reports, without those of refused orders, which are not among past reports."""
+    """Return the reports without those of refused orders, which drop copy does not contain."""
     return [m for m in messages if isinstance(m, ExecutionReport) and m.exec_type != "8"]
 
 
@@ -131,7 +130,7 @@ def test_live_past_and_queued_reports_are_the_same(seed: int) -> None:
     written = [bare(report) for report in live]
     ids = [report.exec_id for report in live]
     assert len(set(ids)) == len(ids)
-    # Drop copy: all of it, and any part.
+    # Compare all past reports, and any range of them.
     listener.logout()
     dc = day.harness.connect("ann-reader", "KalshiDC")
     assert [bare(report) for report in day.past(dc, "0;0")] == written
@@ -139,7 +138,7 @@ def test_live_past_and_queued_reports_are_the_same(seed: int) -> None:
         first, last = sorted(day.random.sample(range(len(ids)), 2))
         part = day.past(dc, ids[first], ids[last])
         assert [bare(report) for report in part] == written[first : last + 1]
-    # The queued reports.
+    # Compare the queued reports.
     again = day.harness.connect("ann-2", "KalshiRT", listener_session=True, store=store)
     day.harness.wait(0.5)
     assert [bare(report) for report in reports(again.take())] == written

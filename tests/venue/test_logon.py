@@ -22,7 +22,7 @@ EVERYWHERE = [(product, kind.name) for kind in SESSION_TYPES.values() for produc
 
 
 def answer(data: bytes, session_type: str = "KalshiNR", product: str = "prediction") -> str | None:
-    """Return the Text of the Logout that answers these bytes; None if a Logon does."""
+    """Return the Text of the Logout that answers these bytes, or None if the answer is a Logon."""
     harness = VenueHarness()
     conn, reply = harness.begin(data, session_type, product)
     if isinstance(reply, Logon):
@@ -54,7 +54,7 @@ def test_every_session_type_of_both_products_accepts_a_logon(
     assert (ended.reason, ended.clean) == (CloseReason.LOGGED_OUT, True)
 
 
-def test_there_are_ten_ports_to_log_on_to() -> None:
+def test_there_are_ten_ports() -> None:
     assert len(EVERYWHERE) == 10
 
 
@@ -111,7 +111,7 @@ def test_the_sending_time_must_be_within_the_tolerance(seconds: int, refused: bo
 
 
 @pytest.mark.parametrize("flag", [None, False])
-def test_sessions_without_resend_must_reset(flag: bool | None) -> None:
+def test_sessions_without_resend_must_reset_their_numbers(flag: bool | None) -> None:
     for session_type in ("KalshiNR", "KalshiDC", "KalshiRFQ", "KalshiMD"):
         assert "ResetSeqNumFlag" in refusal(
             raw_logon("ann", session_type, reset_seq_num_flag=flag), session_type
@@ -151,7 +151,7 @@ def test_constants_of_the_logon_are_checked(fields: dict[str, Any], word: str) -
         ),
     ],
 )
-def test_listeners_have_rules(fields: dict[str, Any], word: str) -> None:
+def test_the_logon_flags_of_listeners_are_checked(fields: dict[str, Any], word: str) -> None:
     assert word in refusal(raw_logon("ann", **fields))
 
 
@@ -180,7 +180,9 @@ def test_flags_are_allowed_on_the_session_types_of_the_spec(
         for product in session_type.products
     ],
 )
-def test_flags_without_a_session_type_are_accepted_on_every_one(product: str, session_type: str) -> None:
+def test_flags_without_a_session_type_are_accepted_on_every_session_type(
+    product: str, session_type: str
+) -> None:
     flags: dict[str, Any] = dict.fromkeys(
         (
             "cancel_orders_on_disconnect",

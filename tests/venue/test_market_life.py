@@ -1,4 +1,4 @@
-"""Orders in a closed market, on the exchange alone; dialogues/market_life.yaml has the other states."""
+"""Orders in a closed market, on the exchange only; dialogues/market_life.yaml tests the other states."""
 
 from __future__ import annotations
 

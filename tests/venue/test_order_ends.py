@@ -1,4 +1,4 @@
-"""Orders that end at once: reduce-only on margin, and impossible settlement bounds."""
+"""Orders that end immediately: reduce-only on margin, and impossible settlement bounds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ IOC, FOK = TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL
         (TimeInForce.DAY, 4, ["Rejected INVALID_ORDER"]),
     ],
 )
-def test_on_margin_reduce_only_is_ioc_or_fok(tif: TimeInForce, quantity: int, ends: list[str]) -> None:
+def test_on_margin_a_reduce_only_order_must_be_ioc_or_fok(
+    tif: TimeInForce, quantity: int, ends: list[str]
+) -> None:
     harness = GatewayHarness("margin")
     ann, bob = harness.login("ann"), harness.login("bob")
     harness.send(bob, harness.order("b0", SELL, 4, "19"))

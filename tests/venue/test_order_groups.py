@@ -1,4 +1,5 @@
-"""Bounds of order groups: how many an owner has, and how many fills the exchange keeps for one."""
+"""Bounds of order groups: the number of groups of an owner, and the number of fills that the exchange keeps
+for a group."""
 
 from __future__ import annotations
 
@@ -53,7 +54,7 @@ def test_the_groups_of_an_owner_are_bounded() -> None:
     harness.venue.exchange("prediction")._state.groups.most = 3
     first = create(ann)
     create(ann)
-    create(ann, alloc_account=2)  # They count for the owner, whatever the account.
+    create(ann, alloc_account=2)  # The groups count for the owner, whatever the account.
     ann.send(OrderGroupRequest.create(5))
     refused = decode_all(bytes(ann.wire))[-1]
     assert isinstance(refused, BusinessMessageReject)

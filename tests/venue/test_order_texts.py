@@ -1,9 +1,8 @@
 """Every Text (58) that the spec lists for execution reports (8) and cancel rejects (9), through real
 sessions.
 
-A new Text of the spec fails here until a dialogue of order_texts.yaml produces it, or it is in `ELSEWHERE`
-with the test that does, or in `NOT_PRODUCED` with the reason.
-"""
+A new Text of the spec fails here until a dialogue of order_texts.yaml produces it, or until it is listed in
+`ELSEWHERE` with the test that produces it or in `NOT_PRODUCED` with the reason."""
 
 from __future__ import annotations
 

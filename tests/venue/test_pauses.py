@@ -1,4 +1,4 @@
-"""Schedules of pauses; dialogues/pauses.yaml has their effects."""
+"""Schedules of pauses; dialogues/pauses.yaml tests their effects."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_pause_by_command_does_not_end_a_scheduled_one() -> None:
         pauses.pause(PauseWindow(begins=now, ends=now + timedelta(minutes=5), state=what))
         pauses.change(now)
         assert pauses.states[PREDICTION] is PauseState.EXCHANGE_PAUSED
-    pauses.resume(None, now)  # ends both
+    pauses.resume(None, now)  # this ends both pauses
     pauses.change(now)
     assert pauses.states[PREDICTION] is PauseState.OPEN
 

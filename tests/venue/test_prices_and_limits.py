@@ -1,4 +1,4 @@
-"""Prices and quantities that the rules of a market accept; dialogues/prices.yaml has the answers."""
+"""Prices and quantities that the rules of a market accept; dialogues/prices.yaml tests the answers."""
 
 from __future__ import annotations
 
@@ -60,6 +60,6 @@ def test_quantities_must_match_the_steps_of_the_market(
     assert not any(rules.accepts_quantity(d(quantity)) for quantity in refused)
 
 
-def test_the_band_of_a_market_is_the_venues_by_default() -> None:
+def test_the_default_price_band_of_a_market_is_that_of_the_venue() -> None:
     band = PriceBand(share=d(PRICE_BAND["percent"]) / 100, ticks=PRICE_BAND["ticks"])
     assert margin_market(PERP).band == band

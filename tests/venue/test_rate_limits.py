@@ -51,7 +51,7 @@ INTERVAL = limits.MASS_CANCEL_INTERVAL
 
 
 def limited(tier: str | None = TIER, **changes: Any) -> VenueHarness:
-    """Return a venue where Ann and the trader on margin have a tier, and Bob has none."""
+    """Return a venue on which Ann and the trader on margin have a tier, and Bob has none."""
     return VenueHarness(accounts=accounts(ann={"tier": tier}, perp={"tier": tier}), **changes)
 
 
@@ -67,7 +67,7 @@ def refusals(client: Client) -> list[BusinessMessageReject]:
 
 
 def taken(client: Client, message: Any, count: int) -> int:
-    """Return how many of `count` messages sent at once are within the limits."""
+    """Send `count` messages without a pause; return the number of messages within the limits."""
     for number in range(count):
         client.send(message(number))
     refused = refusals(client)
@@ -99,7 +99,7 @@ def test_a_full_bucket_is_the_burst_and_refills_with_time(harness: VenueHarness,
     assert taken(ann, lambda number: new(5000 + number), BURST + 10) == BURST
 
 
-def test_requests_over_the_limit_are_refused_by_j_and_never_reach_the_exchange() -> None:
+def test_requests_over_the_limit_are_refused_with_j_and_never_reach_the_exchange() -> None:
     harness = limited()
     ann = harness.connect("ann")
     for number in range(BURST + 1):
@@ -212,7 +212,7 @@ def test_each_message_is_charged_to_its_bucket(
 
 
 @pytest.mark.parametrize("by_market", [False, True])
-def test_an_order_that_accepts_a_quote_draws_on_one_shard_and_a_client_is_ready_for_either(
+def test_an_order_that_accepts_a_quote_is_charged_to_one_shard_and_clients_allow_for_both(
     by_market: bool,
 ) -> None:
     shard = limits.RFQ_SHARD + 1
@@ -254,7 +254,7 @@ def mass_cancels(number: int) -> Message:
 
 
 @pytest.mark.parametrize("tier", [TIER, None])
-def test_mass_cancels_must_be_an_interval_apart(tier: str | None) -> None:
+def test_mass_cancels_must_be_separated_by_an_interval(tier: str | None) -> None:
     harness = limited(tier)
     ann = harness.connect("ann")
     assert taken(ann, mass_cancels, 3) == 1
@@ -266,7 +266,7 @@ def test_mass_cancels_must_be_an_interval_apart(tier: str | None) -> None:
     assert taken(ann, mass_cancels, 2) == 1
 
 
-def test_orders_on_margin_with_a_shard_draw_on_the_single_budget() -> None:
+def test_orders_on_margin_with_a_shard_are_charged_to_the_single_budget() -> None:
     for message in (
         new(1, ex_destination=1),
         amend("g", "o", 1, ex_destination=1),
@@ -276,7 +276,7 @@ def test_orders_on_margin_with_a_shard_draw_on_the_single_budget() -> None:
         assert charged(message, "margin") == ("write", None, cost)
 
 
-def test_a_mass_cancel_that_the_budget_does_not_cover_may_be_sent_again_at_once() -> None:
+def test_a_mass_cancel_that_the_budget_does_not_cover_may_be_repeated_immediately() -> None:
     harness = limited()
     ann = harness.connect("ann")
     assert taken(ann, new, BURST) == BURST

@@ -1,6 +1,5 @@
-"""Retransmission on KalshiRT and KalshiPT: which messages are kept, how long, how many, and the answer beyond
-that.
-"""
+"""Retransmission on KalshiRT and KalshiPT: which messages are kept, how many and how long, and the answers to
+requests for others."""
 
 from __future__ import annotations
 
@@ -30,9 +29,8 @@ LONGEST = bounds("MessageRetentionPeriod").maximum or 0
 
 
 def fill_while_away(harness: VenueHarness, store: MemoryStore, count: int = 3, **fields: Any) -> None:
-    """Let an order of Ann's rest, lose her connection, and fill it in part `count` times. The reports she
-    missed are numbered from 3 on.
-    """
+    """Let an order of Ann rest, lose her connection, and partly fill the order `count` times. The missed
+    reports are numbered from 3 on."""
     ann = harness.connect("ann", "KalshiRT", store=store, **fields)
     ann.send(order("a1", BUY, 100, "0.40"))
     ann.drop()
@@ -43,7 +41,7 @@ def fill_while_away(harness: VenueHarness, store: MemoryStore, count: int = 3, *
 
 
 def pass_time(harness: VenueHarness, seconds: float) -> None:
-    """Let any amount of time pass at once; no client is connected."""
+    """Let any amount of time pass in one step, while no client is connected."""
     assert not harness.clients
     harness.monotonic += seconds
     harness.utc += timedelta(seconds=seconds)
@@ -54,7 +52,7 @@ def filled(client: Client) -> list[str]:
 
 
 def refusals(client: Client) -> list[str]:
-    """Return the Text of the first Reject, or nothing.
+    """Return the Text of the first Reject, if any.
 
     After a Reject the client's session searches for the oldest message that the venue still keeps.
     """
@@ -104,7 +102,7 @@ def test_a_part_that_is_too_old_refuses_the_whole_range(harness: VenueHarness) -
     pass_time(harness, 2 * HOUR)
     again = harness.connect("ann", "KalshiRT", store=store)
     assert refusals(again) == ["BeginSeqNo 3 is before the retention window, which begins at 4"]
-    # The refusal contains the oldest number available, and its client requests from there.
+    # The refusal contains the oldest available number, and the client requests messages from there.
     assert filled(again) == ["2.00"]
 
 
@@ -135,7 +133,7 @@ def test_another_logon_may_shorten_or_lengthen_the_period(harness: VenueHarness)
     assert resent(harness, lengthened, 3)[0].MSG_TYPE == "3"
 
 
-def test_a_running_session_drops_old_messages_too(harness: VenueHarness) -> None:
+def test_a_running_session_also_drops_old_messages(harness: VenueHarness) -> None:
     ann = harness.connect("ann", "KalshiRT", message_retention_period=SHORTEST)
     ann.send(order("a1", BUY, 1, "0.40"))
     harness.wait(SHORTEST * HOUR + 1)

@@ -56,7 +56,7 @@ def test_a_violation_is_rejected_with_its_reason(
     assert [reject.session_reject_reason for reject in found][:1] == [reason]
 
 
-def test_a_mass_cancel_is_only_for_kalshinr(harness: VenueHarness) -> None:
+def test_a_mass_cancel_is_accepted_only_on_kalshinr(harness: VenueHarness) -> None:
     second = harness.connect("ann-2", "KalshiRT")
     second.send(order("a1", Side.BUY, 1, "0.40"))
     (refused,) = answers(harness, "KalshiRT", "q", "11=m1|530=6|")

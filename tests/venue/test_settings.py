@@ -29,7 +29,7 @@ def customers(*party_ids: str) -> tuple[CustomerConfig, ...]:
 
 
 def account(**changes: Any) -> dict[str, Any]:
-    """Return settings with this account alone, and without keys."""
+    """Return settings with only this account, and without keys."""
     values: dict[str, Any] = {"owner": "ann", "product": "prediction", "balance": d(1)}
     return {"accounts": (AccountConfig(**(values | changes)),), "api_keys": ()}
 

@@ -1,4 +1,5 @@
-"""Groups of settlement reports on the wire; dialogues/settlements.yaml has their contents and recipients."""
+"""Groups of settlement reports on the wire; dialogues/settlements.yaml tests their contents and
+recipients."""
 
 from __future__ import annotations
 

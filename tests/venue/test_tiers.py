@@ -27,9 +27,8 @@ def read() -> Message:
 
 
 def taken(client: Client, message: Callable[[], Message], count: int) -> int:
-    """Return how many of `count` requests sent in one piece are within the limits; the others are refused by
-    380=8.
-    """
+    """Send `count` requests in one piece; return the number within the limits. The others must be refused
+    with 380=8."""
     harness = client.harness
     for _ in range(count):
         client.session.send(message(), harness.now)
@@ -43,7 +42,7 @@ def taken(client: Client, message: Callable[[], Message], count: int) -> int:
 
 
 @pytest.mark.parametrize("tier", TIERS)
-def test_a_tier_may_send_so_many_requests_at_once_and_so_many_a_second(
+def test_a_tier_allows_its_burst_of_requests_and_then_its_rate_per_second(
     tier: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The lowest tier has budgets, but no FIX.

@@ -1,4 +1,5 @@
-"""Orders, positions and money as kept by a trader, against the ledger of the venue, over real sessions."""
+"""The orders, positions and money of a trader's state machines, compared with the ledger of the venue over
+real sessions."""
 
 from __future__ import annotations
 
@@ -38,7 +39,7 @@ Wire = dict[str, Any]
 
 
 class Trader:
-    """One owner, with the state kept besides the session."""
+    """One owner, with a session and state machines."""
 
     precision = Decimal("0.0001")
 
@@ -121,7 +122,7 @@ class Trader:
         return sorted(found, key=by_id), exchange.position(account, MARKET).net, balance
 
     def kept(self) -> tuple[list[Wire], Decimal, Decimal]:
-        """Return the same state, as kept by the trader."""
+        """Return the state of the trader's machines in the same form."""
         names = ("order_id", "cl_ord_id", "filled_qty", "leaves_qty", "price", "value")
         found = [{name: getattr(each, name) for name in names} for each in self.orders.live()]
         return sorted(found, key=by_id), self.positions.of(MARKET).net, START + self.cash.of().change
@@ -153,7 +154,7 @@ def act(trader: Trader, random: Random) -> None:
                 )
             case "cancel" if live:
                 trader.send(orders.cancel(random.choice(live), trader.id()))
-            case "late" if live:  # two about one order, the second of which arrives too late
+            case "late" if live:  # two requests about the same order; the second one arrives too late
                 chosen = random.choice(live)
                 trader.send(orders.cancel(chosen, trader.id()))
                 trader.send(orders.replace(chosen, trader.id(), leaves_qty=5))
@@ -192,7 +193,7 @@ def test_the_state_kept_by_a_trader_equals_the_ledger_of_the_venue(
 
 @pytest.mark.parametrize("cancel_on_disconnect", [False, True])
 @pytest.mark.parametrize("seed", range(3))
-def test_lost_reports_are_in_doubt_until_drop_copy_delivers_them(
+def test_orders_with_lost_reports_are_uncertain_until_drop_copy_delivers_the_reports(
     seed: int, cancel_on_disconnect: bool
 ) -> None:
     harness, random = VenueHarness(seed, accounts=on_terms()), Random(seed)
@@ -209,7 +210,7 @@ def test_lost_reports_are_in_doubt_until_drop_copy_delivers_them(
             ann.follow()
             bob.follow()
         if ann.orders.live():
-            act(ann, random)  # The answer, if the request arrives, is lost.
+            act(ann, random)  # If the request reaches the venue, its answer is lost.
             if random.random() < 0.7:
                 harness.run()
         ann.lose()

@@ -1,4 +1,4 @@
-"""Bytes that are not fetched, while faults hold others back."""
+"""Bytes that are not fetched while faults hold back others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kalshi_fix_venue.operations import operation
 from tests.venue.venue_harness import Client, VenueHarness, order
 
 
-def test_messages_behind_unfetched_bytes_set_no_deadline(harness: VenueHarness, ann: Client) -> None:
+def test_messages_behind_unfetched_bytes_have_no_deadline(harness: VenueHarness, ann: Client) -> None:
     venue = harness.venue
     venue.perform(operation("delay", {"by": 5}), harness.now)
     for name in ("a1", "a2"):

@@ -58,7 +58,7 @@ def test_the_same_calls_and_seed_give_the_same_bytes() -> None:
     assert bytes_of(1) != bytes_of(2)
 
 
-def test_orders_cancelled_on_disconnect_and_on_logout() -> None:
+def test_orders_are_cancelled_on_disconnect_and_on_logout() -> None:
     for end in ("drop", "logout"):
         harness = VenueHarness()
         keeper = harness.connect("ann")
@@ -134,7 +134,7 @@ def test_orders_expire_when_their_time_comes(harness: VenueHarness) -> None:
     assert (report.exec_type, report.transact_time) == ("C", end)
 
 
-def test_the_next_deadline_is_the_first_of_all(harness: VenueHarness) -> None:
+def test_the_next_deadline_is_the_earliest_of_all(harness: VenueHarness) -> None:
     assert harness.venue.next_deadline() is None
     ann = harness.connect("ann")
     end = harness.utc + timedelta(seconds=7)
@@ -161,7 +161,7 @@ def test_orders_and_deadlines_call_only_the_affected_sessions(
         monkeypatch.setattr(Session, name, call)
 
     def look() -> int:
-        """Return how many sessions the venue has called since the last time."""
+        """Return the number of sessions that the venue has called since the last time."""
         harness.venue.connections_with_output()
         assert not harness.venue.connections_to_close() & {ann.conn, *(other.conn for other in others)}
         harness.venue.next_deadline()
@@ -175,12 +175,12 @@ def test_orders_and_deadlines_call_only_the_affected_sessions(
     data = ann.session.data_to_send()
     look()
     harness.venue.receive_data(ann.conn, data, harness.now)
-    assert look() <= 2  # Ann's, and the one with the first deadline
-    harness.venue.handle_timer(harness.now)  # nothing is due
+    assert look() <= 2  # Ann's session, and the session with the earliest deadline
+    harness.venue.handle_timer(harness.now)  # no deadline is due
     assert look() <= 2
-    harness.monotonic += 10  # all that never logged on
+    harness.monotonic += 10  # all sessions that never logged on
     harness.venue.handle_timer(harness.now)
-    assert len(idle) <= look() <= len(idle) + len(others) + 1  # deadlines have moved since the logon
+    assert len(idle) <= look() <= len(idle) + len(others) + 1  # the deadlines have moved since the logon
     assert harness.venue.connections_to_close() == set(idle)
 
 
@@ -235,7 +235,7 @@ def test_output_waits_until_it_is_fetched(harness: VenueHarness) -> None:
 
 
 def test_a_gap_fill_is_reported(harness: VenueHarness) -> None:
-    """Logons and heartbeats use numbers too, and are gap-filled rather than resent."""
+    """Logons and heartbeats also use sequence numbers, and are gap-filled rather than resent."""
     store = MemoryStore()
     ann = harness.connect("ann", "KalshiRT", store=store)
     ann.drop()

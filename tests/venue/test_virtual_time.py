@@ -1,4 +1,4 @@
-"""Virtual time, which passes without waiting."""
+"""Virtual time passes without waiting."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ def test_virtual_time_stops_at_each_deadline_and_at_the_end(harness: VenueHarnes
     stops: list[Instant] = []
     end = pass_time(harness.venue, 25, harness.now, after=stops.append)
     assert end == Instant(75.0, START + timedelta(seconds=25))
-    # The heartbeats, the TestRequest to a silent client, and the end.
+    # The deadlines are those of heartbeats, of the TestRequest to a silent client and of the end of its
+    # session.
     assert [stop.monotonic for stop in stops][:1] == [60.0]
     assert stops[-1] == end
     assert all(stop.utc - START == timedelta(seconds=stop.monotonic - 50) for stop in stops)
 
 
-def test_an_overdue_deadline_is_processed_at_once_and_zero_time_is_valid(harness: VenueHarness) -> None:
+def test_an_overdue_deadline_is_processed_immediately_and_zero_seconds_are_valid(
+    harness: VenueHarness,
+) -> None:
     harness.connect("ann", heart_bt_int=10)
     late = Instant(100.0, START + timedelta(seconds=50))
     stops: list[Instant] = []

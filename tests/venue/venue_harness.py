@@ -106,9 +106,8 @@ class Client:
         self.harness.run()
 
     def raw(self, message: Message) -> list[Message]:
-        """Send a message that the session would refuse, as its next message, and return the answers. The
-        session cannot send afterwards.
-        """
+        """Send a message that the session would refuse as the session's next message, and return the answers.
+        The session cannot send afterwards."""
         harness, session_type = self.harness, self.session.config.session_type.name
         data = encode(self.name, session_type, self.session.next_outgoing, harness.now, message)
         harness.venue.receive_data(self.conn, data, harness.now)
@@ -142,7 +141,7 @@ class Client:
         return message
 
     def answer_to(self, message: Message, kind: type[M]) -> M:
-        """Send a message, and return the only one received since the last call of `take`."""
+        """Send a message, and return the only message received since the last call of `take`."""
         self.send(message)
         return self.take_only(kind)
 
@@ -208,7 +207,8 @@ class VenueHarness:
     def begin(
         self, data: bytes, session_type: str = "KalshiNR", product: str = "prediction"
     ) -> tuple[int, Message]:
-        """Open a connection with these bytes; return it and the one message that answers them."""
+        """Open a connection with these bytes; return the connection and the only message that answers
+        them."""
         conn = self.venue.connection_made(product, session_type, self.now)
         self.venue.receive_data(conn, data, self.now)
         (reply,) = decode_all(self.venue.data_to_send(conn))
@@ -230,7 +230,7 @@ class VenueHarness:
         return self.perform(operation(name, values))
 
     def run(self) -> None:
-        """Move bytes until no side has any left."""
+        """Move bytes until no side has bytes to send."""
         moved = True
         while moved:
             moved = False
@@ -269,7 +269,7 @@ class VenueHarness:
                 return
 
     def _move_to(self, monotonic: float, begin: Instant | None = None) -> None:
-        # From the begin on, so the rounding of many steps does not add up.
+        # Computed from the beginning, so rounding errors of many steps do not add up.
         begin = begin or self.now
         self.utc = begin.utc + timedelta(seconds=monotonic - begin.monotonic)
         self.monotonic = monotonic
@@ -326,7 +326,7 @@ def reports(client: Client) -> list[ExecutionReport]:
 
 
 def encode(key: str, session_type: str, seq_num: int, now: Instant, message: Message) -> bytes:
-    """Return a message in wire form as a client would write it, unchecked."""
+    """Return a message in wire form as a client would write it, without checks."""
     header = Header(
         msg_type=message.MSG_TYPE,
         sender_comp_id=KEYS[key].key_id,
@@ -346,7 +346,8 @@ def raw_logon(
     signed_for: str | None = None,
     **fields: Any,
 ) -> bytes:
-    """Return a Logon in wire form as a client would write it, unchecked. A field that is None is omitted."""
+    """Return a Logon in wire form as a client would write it, without checks. A field that is None is
+    omitted."""
     now = now or Instant(50.0, START)
     sending_time = now.utc.strftime("%Y%m%d-%H:%M:%S.") + f"{now.utc.microsecond // 1000:03}"
     private = load_private_key(KEYS[signer or key].private_key_pem)

@@ -1,6 +1,5 @@
-"""The simulated venue and the environment variables that point the command to it, as for the other
-subcommands.
-"""
+"""The simulated venue and the environment variables that point the command to it, shared with the other
+subcommands."""
 
 from tests.adapters.cli.conftest import environ, place, sandbox
 

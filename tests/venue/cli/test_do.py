@@ -58,7 +58,7 @@ def test_options_may_precede_or_follow_the_operation(folder: Path, place: int) -
     result = CliRunner().invoke(commands, ["venue", "do", *words])
     assert result.exit_code == 0, result.output
     assert "trading paused" in json.loads(result.stdout)["text"]
-    # The option nearer to the operation takes precedence.
+    # The option closer to the operation takes precedence.
     assert do(folder.parent / "nowhere", "resume", "--folder", str(folder)).exit_code == 0
 
 

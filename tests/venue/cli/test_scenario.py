@@ -43,7 +43,7 @@ def test_with_a_file_only_requested_owners_are_added() -> None:
     assert {(each.count, each.rsa) for each in joined.keys} == {(1, False)}
 
 
-def test_flow_adds_traders_to_every_market_unless_the_file_has_some() -> None:
+def test_flow_adds_traders_to_every_market_unless_the_file_defines_traders() -> None:
     assert chosen_scenario().flow is None
     flow = chosen_scenario(flow=True).flow
     assert flow is not None

@@ -1,5 +1,5 @@
-"""Player of dialogues: messages sent to a venue in memory, and the messages each client receives, line by
-line.
+"""Player of dialogues: messages sent to a venue in memory, and the messages that each client receives, line
+by line.
 
 README.md of this folder defines the format. Received messages are compared on the wire, field by field.
 """
@@ -69,13 +69,13 @@ FIGURES: dict[str, Any] = {name.lower(): value for name, value in vars(limits).i
 FIGURES |= {field.name: field for field in FIELDS.values()}
 FIGURES["rest_after_close"] = ORDERS_REST_AFTER_CLOSE.total_seconds()
 FIGURES["past_reports"] = WINDOW.total_seconds()
-"""What `[[...]]` may contain: limits by name, and fields with their bounds."""
+"""The values that `[[...]]` may contain: limits by name, and fields with their bounds."""
 SETUPS = Path(__file__).parent / "setups"
 HOLE = re.compile(r"\{(\d|\*)(?:\|([^}]*))?\}")
 
 
 def load(path: Path) -> Iterator[Dialogue]:
-    """Yield the dialogues of a file, one for each row of those that have rows."""
+    """Yield the dialogues of a file; a dialogue with rows yields one for each row."""
     document = yaml.safe_load(path.read_text("utf-8"))
     head = yaml.safe_load((SETUPS / f"{document.pop('setup')}.yaml").read_text("utf-8"))
     for name, given in document.items():
@@ -125,9 +125,8 @@ def _expand(lines: str, blocks: Mapping[str, str]) -> Iterator[str]:
 
 
 def _filled(template: str, words: list[str]) -> str:
-    """Fill the placeholders of a template: `{0}` and so on by the words that set no field, `{*}` by the
-    others.
-    """
+    """Fill the placeholders of a template: `{0}` and so on with words that do not set a field, `{*}` with the
+    other words."""
     given = [word for word in words if "=" not in word]
 
     def fill(hole: re.Match[str]) -> str:
@@ -290,9 +289,8 @@ class Play:
     # --- all other lines --------------------------------------------------------------------------------
 
     def _on(self, name: str, session_type: str, *settings: str) -> None:
-        """Log a client on; `key=` selects a key other than that of its name, and `store=` names a store of
-        sequence numbers, which a later session can continue.
-        """
+        """Log a client on. `key=` selects a key other than that of its name, and `store=` names a store of
+        sequence numbers that a later session can continue."""
         found = {key: _setting(value) for key, _, value in (each.partition("=") for each in settings)}
         key = found.pop("key", name)
         if "store" in found:
@@ -357,7 +355,7 @@ class Play:
         assert found == list(expected), found
 
     def _resting(self, *expected: str) -> None:
-        """Check the ClOrdIDs of the open orders on prediction; `-` for none."""
+        """Check the ClOrdIDs of the open orders on prediction; `-` means none."""
         found = {each.cl_ord_id for each in self.harness.venue.exchange("prediction").open_orders()}
         assert found == set(expected) - {"-"}, found
 
@@ -368,7 +366,7 @@ class Play:
         self._is(cap.limit - cap.reserved - cap.used, dollars)
 
     def _fails(self, problem: str, *line: str) -> None:
-        """Do another line, which must fail with this text."""
+        """Run another line, which must fail with this text."""
         with pytest.raises((ConfigurationError, ValueError), match=re.escape(problem)):
             self._do(*line)
 
@@ -411,9 +409,8 @@ class Play:
         self._book(Side.SELL, *levels)
 
     def _book(self, side: Side, *levels: str) -> None:
-        """Check a book side: `40@0.45` for each level, the best one first; `of TICKER` selects another
-        market.
-        """
+        """Check a side of a book: `40@0.45` for each level, the best level first; `of TICKER` selects another
+        market."""
         ticker = MARKET
         if "of" in levels:
             levels, ticker = levels[:-2], levels[-1]
@@ -441,7 +438,8 @@ def _setting(value: str) -> Any:
 
 
 def _code(tag: int, value: str) -> str:
-    """Return the value of a code (or, in RefTagID, of a field) given by name; any other value unchanged."""
+    """Return the value of a code (or, in RefTagID, the tag of a field) given by name, and any other value
+    unchanged."""
     if tag == TAGS["RefTagID"] and value in TAGS:
         return str(TAGS[value])
     codes = FIELDS[tag].codes if tag in FIELDS else None

@@ -132,7 +132,7 @@ def _markets(changed: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[Market
 
 
 def _dollars(value: Any) -> Any:
-    """Return amounts, which are written as text, as decimals; other values unchanged."""
+    """Return amounts, which are written as text, as decimals, and other values unchanged."""
     if isinstance(value, dict):
         return {key: _dollars(each) for key, each in value.items()}
     return Decimal(value) if isinstance(value, str) and re.fullmatch(r"-?[\d.]+", value) else value

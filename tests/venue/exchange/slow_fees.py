@@ -1,6 +1,5 @@
-"""A slow model of fees: a history of fills computed in fractions, step by step, by the page on fee
-rounding.
-"""
+"""A slow model of fees: a history of fills computed in fractions, step by step, following the page on fee
+rounding."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class SlowBook:
         self.resting = [order for order in self.resting if order.name != name]
 
     def amend(self, name: str, quantity: Decimal, price: Decimal, stp: SelfTradePrevention) -> None:
-        """Change an order, which must be resting."""
+        """Amend a resting order."""
         (order,) = (o for o in self.resting if o.name == name)
         if quantity < order.filled_qty:
             return
@@ -103,7 +103,7 @@ class SlowBook:
         return volume < order.total
 
     def _trade(self, order: SlowOrder, stp: SelfTradePrevention) -> bool:
-        """Trade an order; return whether its rest stays open."""
+        """Trade an order; return whether its remaining quantity stays open."""
         for other in self._counterparts(order):
             if not order.left:
                 break

@@ -50,7 +50,7 @@ class SlowBalance:
         )
 
     def worst_loss(self, groups: tuple[MarketGroup, ...]) -> Fraction:
-        """Return the loss in the worst outcome, which is exactly the collateral required."""
+        """Return the loss in the worst outcome, which equals the required collateral."""
         return self.paid - sum(
             (min(self.payout(outcome) for outcome in possible(group, {})) for group in groups),
             Fraction(0),

@@ -1,4 +1,4 @@
-"""The exchange model against the slow one, on random sequences of requests."""
+"""The exchange model against the slow model, on random sequences of requests."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ requests = st.lists(st.one_of(places, places, places, places, cancels, amends), 
 
 
 def crowd(seed: int, length: int) -> list[Place | Cancel | Amend]:
-    """Return a long sequence with many trades; hypothesis prefers short ones with few."""
+    """Return a long sequence with many trades; Hypothesis prefers short sequences with few trades."""
     random = Random(seed)
 
     def number(step: Decimal, low: int, high: int) -> Decimal:
@@ -132,7 +132,7 @@ class Match:
         self.slow = SlowBook()
         self.stps: dict[str, SelfTradePrevention] = {}
         self.ids: dict[str, str] = {}
-        """The current ClOrdID of each order, by its first one, which the slow model always uses."""
+        """The current ClOrdID of each order by its first ClOrdID, which the slow model always uses."""
         self.fills: list[Fill] = []
         self.rebuilt: dict[Side, dict[Decimal, Decimal]] = {BUY: {}, SELL: {}}
 

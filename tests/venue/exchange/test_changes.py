@@ -55,7 +55,7 @@ def levels(outcomes: tuple[Outcome, ...]) -> list[str]:
     ]
 
 
-def test_a_cancel_cancels_the_rest_and_renames_the_order(harness: ExchangeHarness) -> None:
+def test_a_cancel_cancels_the_remaining_quantity_and_changes_the_cl_ord_id(harness: ExchangeHarness) -> None:
     harness.place("ann", "a1", BUY, 3, "0.40")
     harness.place("bob", "b1", SELL, 1, "0.40")
     outcomes = harness.cancel("ann", "a2", "a1")
@@ -140,7 +140,7 @@ def test_a_new_price_goes_to_the_back_of_its_level(harness: ExchangeHarness) -> 
     assert summary(harness.place("cat", "c1", SELL, 2, "0.40"))[-1] == "b1 makes 2 at 0.40"
 
 
-def test_an_amend_may_change_no_value(harness: ExchangeHarness) -> None:
+def test_an_amend_may_leave_all_values_unchanged(harness: ExchangeHarness) -> None:
     harness.place("ann", "a1", BUY, 5, "0.40")
     harness.place("bob", "b1", BUY, 5, "0.40")
     assert summary(harness.amend("ann", "a2", "a1", 5, "0.40")) == ["a2 replaces a1"]
@@ -148,7 +148,7 @@ def test_an_amend_may_change_no_value(harness: ExchangeHarness) -> None:
 
 
 @pytest.mark.parametrize("quantity", [6, 5, 4])
-def test_an_amend_needs_its_own_cl_ord_id(harness: ExchangeHarness, quantity: int) -> None:
+def test_an_amend_needs_a_new_cl_ord_id(harness: ExchangeHarness, quantity: int) -> None:
     harness.place("ann", "a1", BUY, 5, "0.40")
     assert summary(harness.amend("ann", "a1", "a1", quantity)) == ["a1 refused ORDER_ALREADY_EXISTS"]
     assert harness.bids() == "5@0.40"
@@ -320,7 +320,7 @@ def test_a_mass_cancel_cancels_the_orders_of_one_session(harness: ExchangeHarnes
     assert harness.mass_cancel("ann") == (MassCancelDone(origin="ann", count=0),)
 
 
-def test_a_disconnect_cancels_at_once(harness: ExchangeHarness) -> None:
+def test_a_disconnect_cancels_immediately(harness: ExchangeHarness) -> None:
     harness.place("ann", "a1", BUY, 1, "0.40")
     harness.pause(PauseState.EXCHANGE_PAUSED)
     outcomes = harness.mass_cancel("ann", CancelCause.DISCONNECTED)
@@ -376,7 +376,7 @@ def test_an_impossible_state_change_does_not_even_expire_orders(harness: Exchang
     assert summary(harness.market_state(MarketState.INACTIVE)) == ["a1 canceled EXPIRED"]
 
 
-def test_expiry_style_cancels_are_those_caused_by_time() -> None:
+def test_only_cancels_caused_by_time_are_expiries() -> None:
     assert [cause for cause in CancelCause if cause.is_expiry] == [
         CancelCause.EXPIRED,
         CancelCause.MARKET_CLOSED,

@@ -34,7 +34,7 @@ SUBPENNY = (prediction_market(MARKET, subpenny=True),)
 
 
 def test_a_rebate_waits_until_the_fee_is_as_large() -> None:
-    """With 0.0099 overpaid, a fill has almost no fee: a rebate of a cent would make it negative."""
+    """With 0.0099 overpaid a fill has almost no fee, and a rebate of a cent would make the fee negative."""
     order = FeeAccumulator(d("0.0099"))
     assert order.charge(d("-0.5098"), d(0), CENT, rebate_waits=True).net == d("0.0002")
     assert order.overpaid == d("0.0101")
@@ -42,7 +42,7 @@ def test_a_rebate_waits_until_the_fee_is_as_large() -> None:
     assert order.overpaid == d("0.0001")
 
 
-def test_waiting_rebates_are_an_assumption() -> None:
+def test_a_setting_makes_rebates_immediate() -> None:
     order = FeeAccumulator(d("0.0099"))
     assert order.charge(d("-0.5098"), d(0), CENT, rebate_waits=False).net == d("-0.0098")
     harness = ExchangeHarness(fees=None, terms=TERMS, assumptions=Assumptions(rebate_waits_for_a_fee=False))
@@ -51,9 +51,8 @@ def test_waiting_rebates_are_an_assumption() -> None:
 
 
 def least_net_fee(harness: ExchangeHarness) -> Decimal:
-    """Return the least net fee of an order that makes many small trades, of 1 and 99 hundredths, without
-    trade fee.
-    """
+    """Return the lowest net fee of an order that makes many small trades of 1 and 99 hundredths without a
+    trade fee."""
     harness.place("bob", "b1", BUY, 100, "0.51")
     found = []
     for number in range(40):
@@ -71,7 +70,7 @@ def test_an_order_carries_its_overpayment_from_taking_to_making() -> None:
     assert maker.charge == Charge(trade_fee=d(0), rounding_fee=d("0.005"))
     harness.amend("bob", "b2", "b1", "0.61")
     _, maker = trades(harness.place("ann", "a3", SELL, "0.03", "0.50"))
-    # 0.0147 are overpaid now, but a rebate would be more than the fee.
+    # Now 0.0147 are overpaid, but a rebate would exceed the fee.
     assert maker.charge == Charge(trade_fee=d(0), rounding_fee=d("0.005"))
     assert harness.balance("bob") == 10_000 - d("0.16") - d("0.02") - d("0.02")
 
@@ -87,7 +86,7 @@ def test_a_fill_rounds_the_balance_to_the_precision_of_its_owner() -> None:
     assert harness.exchange.fees_kept == d("0.0101")
 
 
-def test_perpetuals_are_rounded_the_same_way() -> None:
+def test_fees_of_perpetuals_are_rounded_in_the_same_way() -> None:
     harness = ExchangeHarness(product=MARGIN, fees=None, balances={"ann": "100", "bob": "100"}, terms=TERMS)
     harness.place("ann", "a1", SELL, 1, "19.5555")
     taker, maker = trades(harness.place("bob", "b1", BUY, 1, "19.5555"))
@@ -96,7 +95,7 @@ def test_perpetuals_are_rounded_the_same_way() -> None:
     assert (harness.balance("ann"), harness.balance("bob")) == ds("98.0404", "98.03")
 
 
-def test_the_collateral_of_a_perpetual_is_an_assumption() -> None:
+def test_a_setting_changes_the_collateral_of_a_perpetual() -> None:
     harness = ExchangeHarness(
         product=MARGIN, balances={"ann": "100"}, assumptions=Assumptions(initial_margin=d("0.25"))
     )
@@ -119,7 +118,7 @@ def test_an_order_that_opens_needs_its_fee_in_the_balance() -> None:
     assert summary(harness.amend("ann", "a2", "a1", 97)) == ["a2 refused INSUFFICIENT_BALANCE"]
     assert summary(harness.place("bob", "b1", SELL, 96, "0.50"))[0] == "b1 accepted"
     assert harness.available("ann") == 2
-    # Closing needs no money.
+    # Closing a position needs no money.
     harness.place("ann", "a3", BUY, 3, "0.50")
     assert summary(harness.place("ann", "a4", SELL, 96, "0.52")) == ["a4 accepted"]
 
@@ -192,9 +191,7 @@ def test_fees_agree_with_the_slow_model_in_a_crowd(seed: int) -> None:
 )
 def test_many_small_fills_cost_the_same_as_one_large_one(quantity: int, rebate_waits: bool) -> None:
     """Quantities are in hundredths. The costs differ by the possible overpayment of an order and by the trade
-    fees, which are rounded up for each fill. A rebate that waits for a large enough fee is paid if there is
-    one.
-    """
+    fees, which are rounded up for each fill. A waiting rebate is paid if a large enough fee follows."""
     assumptions = Assumptions(rebate_waits_for_a_fee=rebate_waits)
 
     def cost(lots: int) -> Decimal:

@@ -72,7 +72,7 @@ PREDICTIONS = (
 OWNERS = ("ann", "bob", "cat", "dee")
 FUNDS, CAP = Decimal(60), Decimal(20)
 A_THIRD = ROLLING / 3
-"""Of the window of order groups."""
+"""A third of the window of order groups."""
 
 
 def balances(product: str) -> dict[AccountId, Decimal]:
@@ -108,7 +108,7 @@ class History:
         self.nets: dict[tuple[AccountId, str], Decimal] = defaultdict(Decimal)
         self.fees = Decimal(0)
         self.open: dict[str, PlaceOrder] = {}
-        """By OrderID, as placed."""
+        """The placed orders by OrderID."""
         self.quoted: set[str] = set()
         """OrderIDs of orders created from quotes, which reserve nothing under a daily cap."""
         self.groups: list[tuple[AccountId, str]] = []
@@ -128,7 +128,7 @@ class History:
     def play(self, command: Command) -> None:
         try:
             outcomes = self.exchange.apply(command, self.now)
-        except ValueError:  # an empty command, which changes nothing
+        except ValueError:  # an empty command has no effect
             self.seen[f"{type(command).__name__} refused"] += 1
             outcomes = ()
         else:
@@ -256,7 +256,7 @@ class History:
         return TradeQuote(maker=maker, maker_rests=self.random.randrange(2) == 0, creator=creator)
 
     def _operate(self) -> Command:
-        """Return an operator's command: a block trade, a transfer, or bounds of the settlement."""
+        """Return an operator's command: a block trade, a transfer or settlement bounds."""
         random = self.random
         rules = random.choice(self.rules)
         shard = [balance for balance in self.funded if balance.shard == rules.shard]
@@ -380,8 +380,7 @@ class History:
 
     def check_orders(self) -> None:
         """Check that every ended order was reported, and that books, accounts and the daily cap agree on the
-        open ones.
-        """
+        open orders."""
         orders = self.exchange.open_orders()
         assert self.open.keys() == {order.order_id for order in orders}
         working: dict[tuple[AccountId, str, Side], Decimal] = defaultdict(Decimal)
@@ -415,7 +414,7 @@ class History:
             for holding in account.holdings.values():
                 position = holding.position
                 if isinstance(account.collateral, MarginCollateral):
-                    # The posted amount, and the gain or loss against a price common to all positions.
+                    # The posted amount plus the gain or loss against a price common to all positions.
                     total += position.entry_value * account.collateral.rate
                     total += position.entry_value * (1 if position.net < 0 else -1)
                 else:
@@ -424,7 +423,7 @@ class History:
         return total
 
     def end(self) -> None:
-        """End the pause, cancel all orders as the exchange does, settle all markets."""
+        """End the pause, cancel all orders as the exchange does, and settle all markets."""
         self.play(SetPause(PauseState.OPEN))
         for owner in OWNERS:
             self.play(CancelAll(origin=owner, cause=CancelCause.DISCONNECTED))
@@ -456,7 +455,7 @@ def test_value_is_conserved_on_prediction(seed: int) -> None:
         assert history.seen["OrderTraded"] > 50
         assert history.seen["MarketSettled"] == len(PREDICTIONS)
         seen.update(history.seen)
-    # Check that every kind of event occurred; the other checks would otherwise prove nothing.
+    # Every kind of event must occur; otherwise the other checks would prove nothing.
     for what in (
         "PrintBlockTrade",
         "ORDER_GROUP",

@@ -36,7 +36,7 @@ def test_a_trade_moves_money_and_a_better_price_costs_less() -> None:
     assert (harness.net("ann"), harness.net("bob")) == ds(10, -10)
 
 
-def test_closing_returns_money_and_needs_none() -> None:
+def test_closing_a_position_returns_money_and_needs_none() -> None:
     harness = ExchangeHarness(balances={"ann": "4", "bob": "100"})
     harness.place("bob", "b1", SELL, 10, "0.40")
     harness.place("ann", "a1", BUY, 10, "0.40")
@@ -61,8 +61,8 @@ def test_an_order_that_reverses_a_position_closes_first_and_opens_the_rest(harne
 
 
 def test_the_cheapest_way_to_close_is_not_assumed() -> None:
-    """Ten long, two sales of ten: the one at the better price trades first and closes, so money
-    is held back for the other."""
+    """With ten long and two sales of ten, the sale at the better price trades first and closes the position,
+    so money is reserved for the other one."""
     harness = ExchangeHarness(balances={"ann": "6", "bob": "100"})
     harness.place("bob", "b1", SELL, 10, "0.40")
     harness.place("ann", "a1", BUY, 10, "0.40")

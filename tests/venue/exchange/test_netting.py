@@ -1,4 +1,4 @@
-"""Market groups: the guaranteed joint payout of positions in several markets is returned at once."""
+"""Market groups: the guaranteed joint payout of positions in several markets is returned immediately."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def test_two_shorts_of_exclusive_markets_guarantee_one_payout() -> None:
     assert (second.ranged_return, second.collateral_returned, second.balance_change) == ds(4, 0, "0.8")
     third = trade(harness, "ann", SELL, 4, "0.20", RACE[2])
     assert (third.ranged_return, third.balance_change) == ds(4, "0.8")
-    # The remaining cost is that of the worst result: the first market is decided YES.
+    # The remaining cost is that of the worst result, in which the first market is decided YES.
     assert harness.balance("ann") == 100 - 7 + d("1.6")
-    # Cat, long in all three, may lose everything: there may be no winner.
+    # Cat is long in all three and may lose everything, because there may be no winner.
     assert harness.balance("cat") == 100 - 3 - d("1.6")
 
 
@@ -80,7 +80,7 @@ def test_a_long_below_and_a_short_above_guarantee_one_payout() -> None:
     trade(harness, "ann", BUY, 10, "0.60", RANGES[0])
     above = trade(harness, "ann", SELL, 7, "0.40", RANGES[2])
     assert (above.ranged_return, above.balance_change) == ds(7, "2.8")
-    # The opposite positions guarantee nothing.
+    # The opposite positions guarantee no payout.
     other = netting_harness(DIRECTIONAL)
     trade(other, "ann", SELL, 10, "0.60", RANGES[0])
     assert trade(other, "ann", BUY, 7, "0.40", RANGES[2]).ranged_return == 0
@@ -107,7 +107,7 @@ def test_a_closing_order_needs_the_money_that_is_taken_back() -> None:
         "a2 rejected INSUFFICIENT_BALANCE"
     ]
     assert summary(harness.place("ann", "a2", BUY, 10, "0.30", market=RACE[0])) == ["a2 accepted"]
-    # The other market cannot be closed as well: closing takes nothing back, but costs its price.
+    # The other market cannot be closed as well: closing takes back no return, but costs the price.
     assert harness.available("ann") == 0
     assert summary(harness.place("ann", "a3", BUY, 1, "0.30", market=RACE[1])) == ["a3 accepted"]
     harness.place("cat", "c", SELL, 10, "0.30", market=RACE[0])
@@ -116,7 +116,7 @@ def test_a_closing_order_needs_the_money_that_is_taken_back() -> None:
     assert harness.available("ann") == d("0.7")
 
 
-def test_markets_of_different_groups_and_of_none_do_not_net() -> None:
+def test_markets_of_different_groups_or_without_a_group_are_not_netted() -> None:
     harness = netting_harness(EXCLUSIVE, DIRECTIONAL)
     trade(harness, "ann", SELL, 10, "0.30", RACE[0])
     assert trade(harness, "ann", SELL, 10, "0.30", RANGES[0]).ranged_return == 0
@@ -169,12 +169,12 @@ def test_a_result_releases_newly_guaranteed_collateral_with_the_settlement() -> 
     (ann, cat) = paid.positions
     # 20 had been advanced, and the other two are now sure to pay 20.
     assert (ann.payout, cat.payout) == ds(0, 10)
-    # There is no other winner: the other two pay nothing to cat, and nothing more to ann.
+    # There is no other winner, so the other two pay nothing to cat and nothing more to ann.
     for market in RACE[1:]:
         assert [each.payout for each in settle(harness, market, MarketResult.NO).positions] == [0, 0]
 
 
-def test_a_scalar_result_conserves_money_too() -> None:
+def test_a_scalar_result_also_conserves_money() -> None:
     harness = netting_harness(EXCLUSIVE)
     for market in RACE[:2]:
         trade(harness, "ann", SELL, 10, "0.30", market)
@@ -216,7 +216,7 @@ def test_the_guaranteed_payout_is_the_minimum_over_all_outcomes(
 
 @attrs.define
 class Exchange:
-    """A desk and the slow model, with the same trades."""
+    """An exchange harness and the slow model, with the same trades."""
 
     harness: ExchangeHarness
     groups: tuple[MarketGroup, ...]
@@ -250,9 +250,8 @@ class Exchange:
 
 
 def play(seed: int, length: int, start: int, kinds: tuple[MarketGroup, MarketGroup]) -> Exchange:
-    """Play random orders of three owners in seven markets, with little money; compare everything
-    after each.
-    """
+    """Play random orders of three owners with little money in seven markets; compare all state after each
+    order."""
     random = Random(seed)
     harness = netting_harness(*kinds, balance=str(start))
     model = Exchange(harness, (*kinds, SINGLE), {owner: SlowBalance() for owner in OWNERS})

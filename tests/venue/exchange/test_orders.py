@@ -69,7 +69,7 @@ def test_events_are_numbered_within_their_command(harness: ExchangeHarness) -> N
     assert str(harness.exchange.draw_exec_id()) == "3;1"
 
 
-def test_the_untraded_rest_of_an_ioc_order_is_cancelled(harness: ExchangeHarness) -> None:
+def test_the_untraded_part_of_an_ioc_order_is_cancelled(harness: ExchangeHarness) -> None:
     harness.place("ann", "a1", SELL, 3, "0.60")
     assert summary(harness.place("bob", "b1", BUY, 5, "0.60", tif=TimeInForce.IMMEDIATE_OR_CANCEL)) == [
         "b1 accepted",
@@ -97,7 +97,7 @@ def test_an_fok_order_trades_fully_or_not_at_all(harness: ExchangeHarness) -> No
     ]
 
 
-def test_an_fok_order_does_not_count_on_its_owners_orders(harness: ExchangeHarness) -> None:
+def test_an_fok_order_does_not_count_the_orders_of_its_owner(harness: ExchangeHarness) -> None:
     harness.place("bob", "b0", SELL, 3, "0.60")
     harness.place("ann", "a1", SELL, 5, "0.61")
     blocked = harness.place("bob", "b1", BUY, 5, "0.61", tif=TimeInForce.FILL_OR_KILL)
@@ -130,7 +130,7 @@ def test_a_day_order_ends_with_the_day_in_new_york(harness: ExchangeHarness) -> 
     ],
     ids=["winter", "clocks go forward", "clocks go back", "last instant of the day"],
 )
-def test_the_end_of_the_day_follows_the_clocks(now: str, end: str) -> None:
+def test_the_end_of_the_day_follows_daylight_saving_time(now: str, end: str) -> None:
     at = datetime.fromisoformat(now).replace(tzinfo=UTC)
     assert end_of_day(EASTERN, at) == datetime.fromisoformat(end).replace(tzinfo=UTC)
 
@@ -228,13 +228,13 @@ def test_a_sale_costs_the_price_of_the_no_contracts(harness: ExchangeHarness) ->
     ("quantity", "price"),
     [("1", "0"), ("1", "1.00"), ("1", "0.505"), ("1", "-0.5"), ("0", "0.5"), ("-1", "0.5"), ("0.001", "0.5")],
 )
-def test_prices_and_quantities_off_the_grid_are_invalid(
+def test_prices_and_quantities_between_the_steps_are_invalid(
     harness: ExchangeHarness, quantity: str, price: str
 ) -> None:
     assert summary(harness.place("ann", "a1", BUY, quantity, price)) == ["a1 rejected INVALID_ORDER"]
 
 
-def test_the_grid_is_the_markets() -> None:
+def test_each_market_has_its_own_price_steps() -> None:
     harness = ExchangeHarness(markets=(prediction_market(MARKET, subpenny=True),))
     assert summary(harness.place("ann", "a1", BUY, "0.01", "0.0001")) == ["a1 accepted"]
     assert summary(harness.place("ann", "a2", BUY, "0.01", "0.00005")) == ["a2 rejected INVALID_ORDER"]

@@ -39,7 +39,8 @@ def paid(outcome: MarketSettled) -> dict[str, Decimal]:
 
 @pytest.fixture
 def harness() -> ExchangeHarness:
-    """Return a desk where Ann is 10 long at 40 cents, Bob 10 short, and Cat has traded and is flat."""
+    """Return an exchange on which Ann is 10 long at 40 cents, Bob is 10 short, and Cat has traded and is
+    flat."""
     harness = ExchangeHarness(balances=dict.fromkeys(("ann", "bob", "cat"), "100"))
     harness.place("bob", "b1", SELL, 10, "0.40")
     harness.place("ann", "a1", BUY, 10, "0.40")
@@ -228,7 +229,7 @@ LADDER = ("ABOVE-50", "ABOVE-60", "ABOVE-70")
 def test_a_result_may_not_contradict_those_of_its_group(
     kind: GroupKind, exhaustive: bool, before: list[MarketResult], last: MarketResult, expected: str | None
 ) -> None:
-    """The money returned by the group would otherwise have to be taken back."""
+    """Otherwise the money returned by the group would have to be taken back."""
     group = MarketGroup(name="g", markets=LADDER, kind=kind, exhaustive=exhaustive)
     harness = ExchangeHarness(
         markets=tuple(prediction_market(ticker) for ticker in LADDER), market_groups=(group,)

@@ -19,7 +19,7 @@ HERE, SAVED, THERE = AccountId("ann"), AccountId("ann", 1), AccountId("ann", 0, 
 
 @pytest.fixture
 def harness() -> ExchangeHarness:
-    """Return a desk where Ann has 10 dollars on shard 0, 6 of them reserved for an order."""
+    """Return an exchange on which Ann has 10 dollars on shard 0, of which 6 are reserved for an order."""
     harness = ExchangeHarness(
         balances={"ann": "10", "ann/1": "0", "bob": "10"}, markets=(prediction_market(MARKET),)
     )

@@ -1,4 +1,4 @@
-"""A product's gateway without sessions: requests in, and the messages for each login out."""
+"""A product's gateway without sessions: it takes requests and returns the messages for each login."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def test_flags_are_read_from_the_logon() -> None:
     )
 
 
-def test_margin_uses_dollars_whatever_the_logon_contains() -> None:
+def test_margin_uses_dollars_whatever_the_flags_of_the_logon() -> None:
     assert LogonFlags.from_logon(Logon(heart_bt_int=30, use_dollars=False), MARGIN).use_dollars
 
 

@@ -1,4 +1,4 @@
-"""Requests at the gateway: which are refused, by which part, and with which Text."""
+"""Requests at the gateway: which are refused, by which component, and with which Text."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tests.venue.venue_harness import mass_cancel
 BUY, SELL = Side.BUY, Side.SELL
 
 
-def test_refused_cancels_and_amends(harness: GatewayHarness) -> None:
+def test_cancels_and_amends_are_refused_with_a_reason(harness: GatewayHarness) -> None:
     ann, bob = harness.login("ann", skip_pending=False), harness.login("bob")
     harness.send(ann, harness.order("a1", BUY, 5, "0.40"))
     harness.send(ann, harness.order("a2", SELL, 5, "0.60"))
@@ -137,7 +137,7 @@ def test_an_expire_time_without_gtd_is_ignored(ann: Login, harness: GatewayHarne
     assert (new.exec_type, new.expire_time) == (ExecType.NEW, None)
 
 
-def test_self_trade_prevention_by_type(ann: Login, harness: GatewayHarness) -> None:
+def test_self_trade_prevention_follows_its_type(ann: Login, harness: GatewayHarness) -> None:
     harness.send(ann, harness.order("a1", SELL, 1, "0.40"))
     taker = reports(harness.send(ann, harness.order("a2", BUY, 1, "0.40", self_trade_prevention_type=0)), ann)
     assert [(r.cl_ord_id, r.text) for r in taker] == [("a2", "TAKER_CANCEL_FOR_SELF_TRADE_PREVENTION")]

@@ -1,4 +1,5 @@
-"""Delayed actions of gateways: performed when due, in order, once, unless cancelled."""
+"""Delayed actions of gateways are performed once, in order and when they are due, unless they are
+cancelled."""
 
 from __future__ import annotations
 
@@ -81,7 +82,7 @@ def test_cancelled_timers_do_not_accumulate() -> None:
     timers.at(START + SECOND, does_nothing)
     for number in range(20 * MAX_CANCELED):
         timers.cancel(timers.at(START + (number + 2) * SECOND, does_nothing))
-    # The earliest one stays open, so only the bound removes the others.
+    # The earliest action stays open, so only the bound removes the others.
     assert len(timers._heap) < 3 * MAX_CANCELED
     assert timers.next_deadline() == START + SECOND
 

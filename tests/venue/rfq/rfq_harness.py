@@ -1,4 +1,5 @@
-"""Creators and makers at a venue in memory: whole sessions, bytes between them, one virtual clock."""
+"""Creators and makers at a venue in memory, with complete sessions, the bytes between them and one virtual
+clock."""
 
 from __future__ import annotations
 
@@ -91,9 +92,7 @@ def accounts(**balances: int) -> tuple[AccountConfig, ...]:
 
 
 class RfqHarness(VenueHarness):
-    """A venue for RFQs, without fees unless `fees` is given; every owner has 1,000 dollars on either
-    shard.
-    """
+    """A venue for RFQs, without fees unless `fees` is given. Every owner has 1,000 dollars on each shard."""
 
     def __init__(self, **changes: Any) -> None:
         values: dict[str, Any] = {
@@ -145,7 +144,7 @@ def request(
 
 
 def ask(creator: Client, quote_req_id: str = "r1", quantity: Any = 100, **fields: Any) -> str:
-    """Send a request that is accepted, and return the venue's id of it."""
+    """Send a request, which must be accepted, and return its id at the venue."""
     creator.send(request(quote_req_id, quantity, **fields))
     acks = [message for message in creator.take() if isinstance(message, QuoteRequestAck)]
     assert len(acks) == 1

@@ -1,6 +1,5 @@
-"""Histories of a creator and two makers who trade with RfqCreator and RfqMaker at the simulated venue, and
-slow models that derive the expected state from all messages.
-"""
+"""Histories of a creator and two makers who use RfqCreator and RfqMaker at the simulated venue, and slow
+models that derive the expected state from all messages."""
 
 from __future__ import annotations
 
@@ -62,7 +61,7 @@ PENDING = (ExecType.PENDING_NEW, ExecType.PENDING_CANCEL, ExecType.PENDING_REPLA
 
 
 class Participant:
-    """One of the participants: a machine with its session, and every event applied to it."""
+    """A participant: a machine with its session, and every event applied to it."""
 
     machine: Any
 
@@ -77,9 +76,8 @@ class Participant:
         self.arrives = True
         """Whether the messages it sends then reach the venue."""
         self.forgot = False
-        """Whether its process crashed and its store has not listed yet the requests missing from the
-        journal.
-        """
+        """Whether its process crashed and its store has not yet listed the requests missing from the
+        journal. """
 
     def log_on(self) -> None:
         self.client = self.connect()
@@ -126,7 +124,7 @@ class Participant:
                 assert self.knows(request.request_id) or request.request_id in about, request
 
     def knows(self, request_id: str) -> bool:
-        """Return whether a quote, a request or an acceptance of this id is kept."""
+        """Return whether the machine has a quote, a request or an acceptance with this id."""
         raise AssertionError
 
     def follow(self) -> bool:
@@ -376,7 +374,7 @@ class Story:
             for side in self.sides:
                 side.machine.handle_timer(self.now)
             if until == 0:
-                # The actions that were due are done; others are due later.
+                # The actions that were due have been performed; others are due later.
                 self.harness.wait(min(left, 0.001))
 
     # --- the venue's state ------------------------------------------------------------------------------
@@ -519,8 +517,8 @@ def _age(quote: Quote) -> tuple[Any, ...]:
     return quote.transact_time, quote.header.sending_time, quote.header.msg_seq_num
 
 
-def believed(machine: RfqMaker | RfqCreator) -> dict[str, Any]:
-    """Return the same state, as kept by a machine."""
+def state_of_machine(machine: RfqMaker | RfqCreator) -> dict[str, Any]:
+    """Return the state of a machine in the same form."""
     if isinstance(machine, RfqCreator):
         return {rfq.quote_req_id: (rfq.state.name, sorted(rfq.quotes)) for rfq in machine}
     return {quote.quote_id: quote.state.name for rfq in machine for quote in rfq.quotes.values()}

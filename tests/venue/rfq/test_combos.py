@@ -1,4 +1,4 @@
-"""Combinations of markets: valid combinations, the markets created for them, and a whole RFQ on one."""
+"""Combinations of markets: valid combinations, the markets created for them, and a complete RFQ on one."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_an_rfq_on_a_combination_uses_the_short_times(harness: RfqHarness, ann: 
     assert [type(message) for message in watcher.take()] == [MarketDataIncrementalRefresh]
 
 
-def test_a_combination_trades_in_the_book_like_any_market(harness: RfqHarness, ann: Client) -> None:
+def test_a_combination_trades_in_the_book_like_any_other_market(harness: RfqHarness, ann: Client) -> None:
     ticker = ann.answer_to(request("r1", **combo(HIGH, A)), QuoteRequestAck).symbol
     assert ticker is not None
     bob = harness.connect("bob", "KalshiNR")
@@ -142,7 +142,9 @@ def test_an_rfq_may_use_the_ticker_of_a_combination(harness: RfqHarness, ann: Cl
 @pytest.mark.parametrize(
     "size", [{"quantity": "5.25"}, {"cash_order_qty": "50", "target_cost_excludes_fees": True}]
 )
-def test_a_combination_is_sized_either_way(harness: RfqHarness, ann: Client, size: dict[str, Any]) -> None:
+def test_an_rfq_on_a_combination_may_be_for_contracts_or_cash(
+    harness: RfqHarness, ann: Client, size: dict[str, Any]
+) -> None:
     ann.send(request("r1", **combo(HIGH, A), **size))
     assert kinds(ann.take()) == ["b"]
 
@@ -181,7 +183,7 @@ def test_invalid_legs_are_reported(
 
 
 @pytest.mark.parametrize("named", [(RAINS, SNOWS), (NOT_A, B), (HIGH, RAINS, SNOWS)])
-def test_outcomes_that_do_not_exclude_each_other_can_be_combined(ann: Client, named: tuple[Leg, ...]) -> None:
+def test_outcomes_that_may_both_occur_can_be_combined(ann: Client, named: tuple[Leg, ...]) -> None:
     ann.send(request("r1", **combo(*named)))
     assert kinds(ann.take()) == ["b"]
 
@@ -213,7 +215,7 @@ def test_the_number_of_combinations_is_bounded() -> None:
         "too many combo markets",
     )
     ann.send(request("r2", **combo(A, HIGH)))
-    assert ann.take_only(QuoteRequestReject).text == "RFQ already exists", "the known one is found"
+    assert ann.take_only(QuoteRequestReject).text == "RFQ already exists", "the known combination is found"
 
 
 def test_a_market_cannot_be_listed_twice(harness: RfqHarness) -> None:

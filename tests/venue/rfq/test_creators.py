@@ -1,4 +1,4 @@
-"""Flags of a QuoteRequest outside of the group that they belong to."""
+"""Flags of a QuoteRequest outside the group to which they belong."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def numbered(fields: str) -> bytes:
 @pytest.mark.parametrize(
     "flag", ["RestRemainder=Y", "ReplaceExisting=Y", "TargetCostExcludesFees=Y", "ReplaceExisting="]
 )
-def test_flags_outside_of_the_group_are_dropped(body: str, flag: str) -> None:
+def test_flags_outside_the_group_are_dropped(body: str, flag: str) -> None:
     header = "35=R|49=k|56=KalshiRT|34=2|52=20260820-15:00:00.000|"
     message, problems = CODECS["prediction"].check(numbered(header + body.replace("FLAG", flag)))
     assert problems == ()
     assert message == CODECS["prediction"].decode(numbered(header + body.replace("FLAG|", "")))
 
 
-def test_a_replace_existing_outside_of_the_group_replaces_nothing(harness: RfqHarness, ann: Client) -> None:
+def test_replace_existing_outside_the_group_has_no_effect(harness: RfqHarness, ann: Client) -> None:
     ask(ann, "r1")
     data = encode("ann", "KalshiRT", ann.session.next_outgoing, harness.now, request("r2"))
     harness.venue.receive_data(

@@ -1,6 +1,5 @@
-"""Whatever creators, makers and traders do, in any order: money and contracts are conserved, the reports give
-every owner's balance, and every accepted request ends.
-"""
+"""Whatever creators, makers and traders do, in any order, money and contracts are conserved, every owner's
+balance follows from the reports, and every accepted request ends."""
 
 from __future__ import annotations
 
@@ -84,7 +83,7 @@ class History:
         self.accepted: list[tuple[str, str]] = []
         """Maker and QuoteID."""
         self.open: set[tuple[str, str]] = set()
-        """Creator and QuoteReqID of the requests accepted by the venue and not over."""
+        """Creator and QuoteReqID of accepted requests that are not over."""
         self.seen: Counter[str] = Counter()
         self.cash = {owner: Decimal(0) for owner in OWNERS}
         self.fees = Decimal(0)
@@ -156,7 +155,7 @@ class History:
         self.quotes.append(quote_id)
 
     def accept(self) -> None:
-        """Accept a quote, mostly a valid one, and often confirm it at once."""
+        """Accept a quote, usually a valid one, and often confirm it immediately."""
         name, quote_id, sides, market = (
             self.random.choice(self.offers[-3:])
             if self.offers and self.random.random() < 0.8

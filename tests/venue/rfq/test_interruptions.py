@@ -111,7 +111,9 @@ def test_a_confirmed_quote_trades_even_if_both_sides_are_disconnected(
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_reconnected_creator_continues_where_it_was(harness: RfqHarness, bob: Client, step: str) -> None:
+def test_a_reconnected_creator_receives_missed_quotes_and_continues(
+    harness: RfqHarness, bob: Client, step: str
+) -> None:
     store = MemoryStore()
     ann = harness.creator("ann-2", store=store)
     rfq_id = go_to(step, ann, bob)
@@ -119,7 +121,7 @@ def test_a_reconnected_creator_continues_where_it_was(harness: RfqHarness, bob: 
     if step == "asked":
         bob.send(quote(rfq_id))
     ann = harness.creator("ann-2", store=store)
-    assert ("S" in kinds(ann.take())) is (step == "asked"), "the quote that was missed comes now"
+    assert ("S" in kinds(ann.take())) is (step == "asked"), "the missed quote is received now"
     if step in ("asked", "quoted"):
         ann.send(accept())
     if step != "confirmed":
@@ -139,7 +141,7 @@ def test_reports_are_not_queued_for_a_disconnected_maker(
     assert harness.maker().take() == []
 
 
-def test_the_rest_of_a_quote_stays_in_the_book_without_its_session(
+def test_the_remainder_of_a_quote_stays_in_the_book_without_its_session(
     harness: RfqHarness, ann: Client, bob: Client
 ) -> None:
     rfq_id = ask(ann)

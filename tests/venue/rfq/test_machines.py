@@ -1,6 +1,5 @@
-"""RfqMaker and RfqCreator against the venue's book and against slow models: with messages as received, lost,
-duplicated, delayed and in any order, and with a disconnect at every message.
-"""
+"""RfqMaker and RfqCreator against the venue's book and slow models, with messages lost, duplicated, delayed
+and reordered, and with a disconnect at every message."""
 
 from __future__ import annotations
 
@@ -32,12 +31,12 @@ from tests.venue.rfq.rfq_histories import (
     Maker,
     Step,
     Story,
-    believed,
     exposure_at_the_venue,
     messages,
     model_of_creator,
     model_of_maker,
     play_story,
+    state_of_machine,
 )
 
 ENDED = SessionEnded(CloseReason.CONNECTION_LOST, "", False)
@@ -105,7 +104,7 @@ def check(story: Story) -> None:
             kept: Exposure = side.machine.exposure()
         there = exposure_at_the_venue(story, side)
         assert kept.cost >= there.get("dollars", 0)
-        # A creator is not notified where its request is reopened because no maker has confirmed.
+        # A creator is not notified if its request is reopened because no maker has confirmed.
         if not side.machine.uncertain() and not (story.reopens and side is story.ann):
             assert kept.cost == there.get("dollars", 0)
             assert kept.bought + kept.sold == sum(there.values()) - there.get("dollars", 0)
@@ -128,7 +127,7 @@ def test_the_state_of_both_sides_equals_the_book_of_the_venue(seed: int) -> None
 @pytest.mark.parametrize("reopens", [False, True])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_exactly_the_requests_left_open_by_a_disconnect_are_uncertain(seed: int, reopens: bool) -> None:
-    """With disconnects of makers, and with a venue that sends nothing when no maker confirms."""
+    """Makers disconnect, and the venue sends no message when no maker confirms."""
     story = Story(seed, cuts=True, reopens=reopens)
     uncertain_items = 0
     for _ in range(STEPS):
@@ -170,15 +169,15 @@ def _drop_unknown(apply: Any, machine: Any, event: object, now: datetime) -> Any
 
 
 MUTANTS: dict[str, tuple[Patch, Callable[[], None]]] = {
-    "a maker that drop copy proves nothing to": (
+    "a maker that ignores drop copy": (
         instead(RfqMaker, "_handle_range", lambda *_: None),
         test_drop_copy_after_the_windows_ends_the_exposure_of_lost_confirmations,
     ),
-    "a maker that ignores what a former process has sent": (
+    "a maker that ignores the requests of an earlier process": (
         around(RfqMaker, "apply", _drop_unknown),
         partial(test_a_process_continued_from_its_journal_adopts_requests_listed_by_its_store, 0),
     ),
-    "a creator that ignores what a former process has sent": (
+    "a creator that ignores the requests of an earlier process": (
         around(RfqCreator, "apply", _drop_unknown),
         partial(test_a_process_continued_from_its_journal_adopts_requests_listed_by_its_store, 2),
     ),
@@ -197,7 +196,7 @@ def test_the_histories_cover_every_kind_of_event() -> None:
         value
         for seed in SEEDS
         for side in play_story(seed).sides
-        for value in _states(believed(side.machine))
+        for value in _states(state_of_machine(side.machine))
     )
     assert {"EXECUTED", "EXPIRED", "CANCELED", "REJECTED", "OPEN"} <= seen.keys(), seen
     combos = [rfq for seed in SEEDS for rfq in play_story(seed).ann.machine if rfq.collection]
@@ -210,7 +209,7 @@ def _states(rows: dict[str, object]) -> list[object]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_order_of_arrival_leads_to_the_same_state(seed: int) -> None:
-    """Messages are lost and duplicated, before and after the requests they answer."""
+    """Messages are lost, duplicated, and received before and after the requests that they answer."""
     random, story = Random(seed), play_story(seed)
     for side in story.sides:
         begin = side.steps[0][1]
@@ -221,9 +220,9 @@ def test_every_order_of_arrival_leads_to_the_same_state(seed: int) -> None:
             heard = [step for step in steps if isinstance(step[0], MessageReceived)]
             heard = [step for step in heard if random.random() < keeps]
             heard += [step for step in heard if random.random() < 0.3]
-            # A request contains the venue's id, so its answer must be received before.
-            acks = [step for step in heard if _tells_ids(step)]
-            heard = [step for step in heard if not _tells_ids(step)]
+            # A later request contains the venue's id, so the answer must be received first.
+            acks = [step for step in heard if _has_ids(step)]
+            heard = [step for step in heard if not _has_ids(step)]
             own.sort(key=lambda step: step[0].__class__.__name__ in ("AcceptQuote", "NewOrderSingle"))
             requests = [step for step in own if step[0].__class__.__name__ == "QuoteRequest"]
             later = [step for step in own if step not in requests]
@@ -233,10 +232,10 @@ def test_every_order_of_arrival_leads_to_the_same_state(seed: int) -> None:
                 machine = fresh(side)
                 for event, now in [*requests, *acks, *later, *heard]:
                     machine.apply(event, now)
-                assert believed(machine) == expected
+                assert state_of_machine(machine) == expected
 
 
-def _tells_ids(step: Step) -> bool:
+def _has_ids(step: Step) -> bool:
     event = step[0]
     return isinstance(event, MessageReceived) and event.message.MSG_TYPE == "b"
 
@@ -265,7 +264,10 @@ def test_a_disconnect_at_any_message_leads_to_no_false_state(seed: int) -> None:
                     assert machine.exposure() == exposure
                 again = fresh(side)
                 again.load(json.loads(json.dumps(machine.dump())))
-                assert (believed(again), _named(again)) == (believed(machine), _named(machine))
+                assert (state_of_machine(again), _named(again)) == (
+                    state_of_machine(machine),
+                    _named(machine),
+                )
 
 
 def _named(machine: RfqMaker | RfqCreator) -> set[tuple[object, ...]]:

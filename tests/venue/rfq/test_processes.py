@@ -1,4 +1,4 @@
-"""A whole RFQ over TLS between `kalshi-fix venue`, a creator and a maker, in three processes."""
+"""A complete RFQ over TLS between `kalshi-fix venue`, a creator and a maker, in three processes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def running(*command: object, **environ: str) -> Iterator[Program]:
         stderr=subprocess.STDOUT,
         text=True,
         env={"PATH": os.environ["PATH"], **environ},
-        # Ctrl-C must work also where this test runner was started with SIGINT ignored.
+        # Ctrl-C must work even if this test runner was started with SIGINT ignored.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert process.stdout is not None

@@ -27,11 +27,11 @@ STEP = Decimal("0.01")
 
 
 def with_fees() -> RfqHarness:
-    """Return a venue with fees, where the maker has more money."""
+    """Return a venue with fees on which the maker has more money."""
     return RfqHarness(fees={"prediction": PREDICTION_FEES}, accounts=accounts(bob=100_000))
 
 
-def test_makers_see_the_cash_and_no_contracts(ann: Client, bob: Client) -> None:
+def test_makers_receive_the_amount_of_cash_and_no_quantity(ann: Client, bob: Client) -> None:
     ask(ann, cash_order_qty="50")
     (entry,) = bob.take_only(QuoteRequest).related_sym
     assert (entry.order_qty, entry.cash_order_qty) == ds("0.00", "50.00")
@@ -45,13 +45,14 @@ def test_each_side_is_sized_by_the_creators_price_on_it(ann: Client, bob: Client
         ann.take_only(Quote),
     )
     for message in (status, received):
-        # The taker of the bid for YES pays 60 cents for each NO, the other one 45 cents for each YES.
+        # The taker of the bid for YES pays 60 cents per NO contract, the other taker 45 cents per YES
+        # contract.
         assert (message.bid_size, message.offer_size) == ds("83.33", "111.11")
         assert message.order_qty is None
 
 
 @pytest.mark.parametrize(("side", "size", "paid"), [(BUY, "111.11", "49.9995"), (SELL, "83.33", "49.998")])
-def test_the_size_of_the_quote_trades(
+def test_a_trade_has_the_size_of_the_quote(
     harness: RfqHarness, ann: Client, bob: Client, side: Side, size: str, paid: str
 ) -> None:
     bob.send(quote(ask(ann, cash_order_qty="50")))
@@ -79,7 +80,7 @@ def test_cash_includes_the_fees_and_is_used_fully(side: Side, price: str, cash: 
     assert more * each + PREDICTION_FEES.fee(each, more, aggressor=True) > d(cash) - d("0.0001")
 
 
-def test_fees_are_additional_where_the_cash_excludes_them() -> None:
+def test_fees_are_additional_if_the_cash_excludes_them() -> None:
     harness = with_fees()
     ann, bob = harness.creator(), harness.maker()
     bob.send(quote(ask(ann, cash_order_qty="50", target_cost_excludes_fees=True)))
@@ -99,7 +100,7 @@ def test_a_size_in_contracts_is_not_reduced_for_fees() -> None:
     assert harness.net("ann") == 100
 
 
-def test_insufficient_cash_makes_no_quote(ann: Client, bob: Client) -> None:
+def test_a_quote_for_insufficient_cash_is_refused(ann: Client, bob: Client) -> None:
     rfq_id = ask(ann, symbol=OTHER, cash_order_qty="0.01")
     hear(bob)
     status = bob.answer_to(quote(rfq_id, "q1", "0.40", "0.0001", symbol=OTHER), QuoteStatusReport)

@@ -295,7 +295,7 @@ accounts: {ann: {margin: {balance: 1}}}""",
                 "8: schedule[2].owner is `bob`; use one of `ann`",
             ],
         ),
-        # References are checked once all values are valid, so no mistake is a consequence of another.
+        # References are checked only once all values are valid, so no mistake is a consequence of another.
         (
             """
 markets: {prediction: {AA: {state: opn, result: yes}, BB: 1}}
@@ -312,9 +312,7 @@ groups: {G: {markets: [AA, CC]}}""",
         ),
     ],
 )
-def test_mistakes_of_values_and_then_those_of_references_are_all_reported(
-    text: str, output: list[str]
-) -> None:
+def test_all_mistakes_of_values_or_else_all_of_references_are_reported(text: str, output: list[str]) -> None:
     found = mistakes_of(text)
     assert len(found) == len(output), found
     assert all(line.startswith(f"f.yaml:{each}") for line, each in zip(found, output, strict=True)), found
@@ -372,7 +370,7 @@ def test_a_huge_file_is_refused(text: str, output: str) -> None:
     assert any(output in line for line in mistakes_of(text))
 
 
-def test_a_file_just_under_the_bounds_is_read() -> None:
+def test_a_file_just_within_the_bounds_is_read() -> None:
     many = ",".join(f"a{n}: {{margin: {{balance: 1}}}}" for n in range(500))
     scenario = parse_scenario(
         f"accounts: {{{many}}}\n#{'x' * (scenario_file.MAX_FILE_SIZE - 50_000)}".encode()

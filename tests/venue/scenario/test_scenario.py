@@ -189,7 +189,7 @@ def test_an_allocation_divides_the_free_cash() -> None:
         parse(f"{market}accounts: {{ann: {{prediction: {{balance: 300, allocation: {{0: 75}}}}}}}}")
 
 
-def test_assumptions_that_are_amounts() -> None:
+def test_assumptions_may_be_amounts() -> None:
     venue = begun(parse("assumptions: {initial-margin: 0.25}"))
     assert venue.exchange("margin").assumptions.initial_margin == d("0.25")
 
@@ -292,7 +292,7 @@ limits: {max-kept-messages: 5, max-kept-bytes: 5000, max-past-events: 7}
 
 
 def test_initial_positions_cost_nothing_and_pay_at_settlement() -> None:
-    """The two sides of a pair get one dollar between them, as if they had already paid it."""
+    """The two sides of a pair share one dollar, as if they had already paid it."""
     scenario = parse(
         """
 markets:
@@ -330,7 +330,7 @@ accounts:
     )
     venue = begun(scenario)
     account = venue.exchange("prediction").account(AccountId("ann"))
-    # At most one is decided YES, so 10 dollars are guaranteed, and were already returned.
+    # At most one market is decided YES, so 10 dollars are guaranteed and were already returned.
     assert (account.balance, account.advanced) == (d("5"), d("10"))
     venue.perform(operation("settle", {"market": "A", "result": "no"}), NOW)
     venue.perform(operation("settle", {"market": "B", "result": "no"}), NOW)
@@ -363,7 +363,7 @@ def test_a_sandbox_accepts_a_scenario() -> None:
         assert set(sandbox.keys) == {("ann", "prediction"), ("bob", "prediction"), ("bob", "margin")}
 
 
-def test_a_fault_of_the_schedule_is_armed_at_its_time_with_its_own_parameters() -> None:
+def test_a_scheduled_fault_is_armed_at_its_time_with_its_parameters() -> None:
     venue = begun(parse("schedule: [{when: 5s, do: cut, at: reply, times: 3}]"))
     now = pass_time(venue, 4, NOW)
     assert venue.faults() == []

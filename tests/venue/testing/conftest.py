@@ -29,6 +29,6 @@ def venue(shared: Venue) -> Iterator[Venue]:
     params=[each for each in LOOPS if not each.name.startswith("anyio")], ids=lambda loop: loop.name
 )
 def loop(request: pytest.FixtureRequest) -> Loop:
-    """Return a client loop of this project, or the example's, which has its own transport."""
+    """Return each client loop of this project, and that of the example, which has its own transport."""
     found: Loop = request.param
     return found

@@ -40,7 +40,7 @@ from tests.adapters.conformance.loops import LONG, LOOPS, Asyncio, Blocking, Loo
 from tests.venue.testing.machines import Machines
 
 A_DAY = 24 * 3600.0
-MOST_WAITS = 600
+MAX_WAITS = 600
 ONE, CENTICENT, BALANCE = Decimal(1), Decimal("0.0001"), Decimal(10_000)
 SESSION = "KalshiRT"
 LOOKS = 12
@@ -64,8 +64,8 @@ FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("garble", {"how": "body-length"}),
     ("garble", {"how": "cut-short"}),
     ("duplicate", {"times": 2}),
-    # Such a message is lost: FIX counts its number, and it is not resent. So is the outcome of a request that
-    # is executed while its answer reports an unknown outcome. Drop copy has both.
+    # Such a message is lost: FIX counts its number, and it is not resent. The outcome of a request that is
+    # executed although its answer reports an unknown outcome is lost, too. Drop copy has both.
     ("wrong-comp-ids", {"message": "8"}),
     ("wrong-comp-ids", {"message": "9", "sender": "KalshiRT", "target": "Nobody"}),
     ("unavailable", {"applied": True, "times": 2}),
@@ -82,25 +82,24 @@ FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
 class Ledger:
     """A client's balance and positions, computed independently from the reports it received.
 
-    Late reports are counted in the order of events: fills by their ExecIDs (17), and a settlement after all
-    of them, because trading has ended by then.
-    """
+    Late reports are counted in the order of events: fills by their ExecIDs (17), then the settlement, because
+    trading ends before it."""
 
     product: str
     fills: dict[ExecKey, ExecutionReport] = attrs.field(factory=dict)
     settled: dict[str, Decimal] = attrs.field(factory=dict)
-    """Dollars paid for a contract, by market."""
+    """Dollars paid per contract, by market."""
     live: set[ExecKey] = attrs.field(factory=set)
-    """Fills that were reported live or resent."""
+    """The number of fills that were reported live or resent."""
     counts: Counter[str] = attrs.field(factory=Counter)
 
     @property
     def missed(self) -> int:
-        """Fills that only drop copy reported."""
+        """The number of fills that only drop copy reported."""
         return len(self.fills) - len(self.live)
 
     def take(self, report: ExecutionReport, *, live: bool = True) -> None:
-        """Record a report. Each is received once, except by drop copy."""
+        """Record a report. Without drop copy each report is received once."""
         self.counts[str(report.exec_type)] += 1
         key = ExecKey.parse(report.exec_id)
         if key is None:
@@ -133,12 +132,12 @@ class Ledger:
             held[symbol] += signed
             closing = min(quantity, abs(before)) if before * signed < 0 else Decimal(0)
             if self.product == "prediction":
-                # Paid in full, and a pair of Yes and No is worth a dollar.
+                # Contracts are paid in full, and a pair of YES and NO is worth a dollar.
                 cost = price if signed > 0 else ONE - price
                 cash += closing * (ONE - cost) - (quantity - closing) * cost
                 continue
-            # A tenth of the value is posted as margin. Closing contracts returns their share of it, and their
-            # profit.
+            # A tenth of the value is posted as margin. Closing contracts returns their share of the margin
+            # and their profit.
             if closing:
                 share = (posted_value[symbol] * closing / abs(before)).quantize(CENTICENT)
                 posted_value[symbol] -= share
@@ -163,7 +162,7 @@ class Player:
     venue: Venue
     random: Random
     symbols: list[str]
-    """The open markets of its product."""
+    """The open markets of the client's product."""
     ledger: Ledger = attrs.field(init=False)
     machines: Machines = attrs.field(init=False)
     store: MemoryStore = attrs.field(factory=MemoryStore)
@@ -171,12 +170,12 @@ class Player:
     done: queue.Queue[BaseException | None] = attrs.field(factory=queue.Queue)
     sent: int = 0
     failed: int = 0
-    """Number of consecutive turns that ended with an error."""
+    """The number of consecutive turns that ended with an error."""
     journal: str = attrs.field(init=False)
     """The dump of the state machines after the last confirmed event."""
     restarts: int = 0
     unjournaled: set[str] = attrs.field(factory=set)
-    """ClOrdIDs of requests that are in no journal, because the process was stopped after sending them."""
+    """ClOrdIDs of requests that are in no journal because the process was stopped after sending them."""
     trouble: Counter[str] = attrs.field(factory=Counter)
     """Number of exceptions raised by its calls, by class."""
 
@@ -209,9 +208,9 @@ class Player:
         self.turns.put(what)
 
     def wait(self) -> float:
-        """Wait until the client's turn has ended; return its duration in seconds of the venue's time. Time
-        advances meanwhile, because the client may be waiting for a silent venue."""
-        for skipped in range(MOST_WAITS):
+        """Wait until the client's turn has ended; return its duration in seconds of the venue's time. The
+        time advances meanwhile, because the client may wait for a silent venue."""
+        for skipped in range(MAX_WAITS):
             with contextlib.suppress(queue.Empty):
                 error = self.done.get(timeout=0.1)
                 if error is not None:
@@ -233,7 +232,7 @@ class Player:
         options = {**self._options(SESSION), "store": self.store, "logon_fields": settlements}
         client = self.loop.client(SESSION, **options)
         while True:
-            # A client that has given up or was stopped is opened again, as by its user.
+            # A client that has given up or was stopped is opened again, as its user would do.
             self.failed = 0
             try:
                 async with client:
@@ -274,7 +273,7 @@ class Player:
         except KalshiFixError as error:
             self.trouble[type(error).__name__] += 1
             self.failed += 1
-            # The client may have ended, or wait for hours, for example because its key seems to be in use.
+            # The client may have ended or may wait for hours, for example because its key seems to be in use.
             if what == "drain" or self.failed == 3:
                 self.turns.put(what)
                 with contextlib.suppress(KalshiFixError):
@@ -301,7 +300,7 @@ class Player:
                 self.ledger.take_settlement(message)
 
     async def _look_up(self) -> None:
-        """Request from drop copy all reports since the last time."""
+        """Request from drop copy all reports since the last request."""
         last = self.venue.server.inspect(lambda model: model.exchange(self.product).latest_exec_id(0))
         assert last is not None
         async with self.loop.client("KalshiDC", **self._options("KalshiDC")) as client:
@@ -435,10 +434,10 @@ def play(*, rounds: int, seed: int, rate: float, check: Callable[[Venue, Player]
                 venue.do("settle", market=SETTLED, result="scalar", price=SETTLED_AT)
             what = "act" if random.random() < 0.95 else "restart"
             since_look += A_DAY / rounds + turn(what)
-            # By the clock of the venue, which also advances while a turn is waited for.
+            # This uses the clock of the venue, which also advances while the test waits for a turn.
             if since_look >= A_DAY / LOOKS:
                 since_look = turn("look")
-        # Trading ends; held-back messages are released, and every client receives all remaining reports.
+        # Trading ends, withheld messages are released, and every client receives all remaining reports.
         venue.do("pause", what="exchange")
         venue.do("release")
         turn("drain")

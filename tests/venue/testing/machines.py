@@ -46,9 +46,9 @@ class Machines:
     """The decimal context of the caller's thread."""
     discrepancies: list[Any] = attrs.field(factory=list)
     since: ExecKey = FIRST
-    """Every report up to this one has been received, or was requested by drop copy."""
+    """The last report up to which all reports were received or requested from drop copy."""
     rows: dict[str, Any] = attrs.field(factory=dict)
-    """The dump of the orders; the next one changes it."""
+    """The dump of the orders, which the next dump updates."""
     doubted: int = 0
     """Number of uncertain items for which drop copy was requested."""
     resolved: int = 0
@@ -115,7 +115,7 @@ class Machines:
             self.cash.apply(update)
 
     def dump(self) -> str:
-        """Return the state of all state machines as a user's journal."""
+        """Return the state of all machines, as a user would store it in a journal."""
         with localcontext(self.context):
             self.rows.update(self.orders.dump())
             return json.dumps({"orders": self.rows, **{name: getattr(self, name).dump() for name in _DUMPED}})
@@ -135,7 +135,7 @@ class Machines:
 
         Args:
             client: a client of KalshiDC.
-            seconds: how long to wait for an event.
+            seconds: the time to wait for an event.
             latest: the last event of the exchange.
         """
         self.doubted += len(list(self.orders.uncertain()))
@@ -147,8 +147,8 @@ class Machines:
             for received in self.copies.apply(event, read_clocks()):
                 self.apply(received)
             if any(each.state is CopyState.FAILED for each in self.copies.pending):
-                # An uncertain item is older than the reports that the venue keeps. It is looked up by REST at
-                # the end.
+                # The uncertain item is older than the reports that the venue keeps, and is looked up by REST
+                # at the end.
                 assert self.copies.forgotten.get(FIRST.shard, FIRST) < since, self.copies.pending
                 self.copies.resolve(FIRST.shard)
                 self._request(since)
@@ -164,7 +164,8 @@ class Machines:
         self.copies.request({FIRST.shard: min(begin, since)}, self.orders.epoch, read_clocks())
 
     def balance(self, at_first: Decimal, account: Account | None = None, shard: int | None = None) -> Decimal:
-        """Return the balance of an account on a shard, or of all, from its initial balance."""
+        """Return the balance of an account on a shard, or on all shards, starting from its initial
+        balance."""
         balances = [
             balance
             for key, balance in self.cash.items()
@@ -193,7 +194,7 @@ class Machines:
             }
 
     def learn_groups(self, there: Sequence[Any]) -> None:
-        """Look up the order groups, and whether they have triggered, as by REST.
+        """Look up the order groups and whether they have triggered, as by REST.
 
         Args:
             there: the groups that the venue has.

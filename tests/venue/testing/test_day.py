@@ -14,17 +14,17 @@ from tests.venue.testing.day import FAULTS, SETTLED, SETTLED_AT, compare, play
 
 
 @pytest.mark.parametrize("seed", [1, 3])
-def test_orders_cash_and_positions_of_each_client_are_the_exchanges(seed: int) -> None:
+def test_orders_cash_and_positions_of_each_client_equal_those_of_the_exchange(seed: int) -> None:
     outcome = play(rounds=120, seed=seed, rate=0.03, check=compare)
     assert outcome.events > 3000
     assert {name for name, _ in FAULTS} == set(outcome.faults)
     assert sum(outcome.faults.values()) > 2 * len(FAULTS)
     for player in outcome.players:
         ends = {SETTLED: SETTLED_AT} if player.product == "prediction" else {}
-        assert player.ledger.settled in ({}, ends)  # nothing for those without a position
+        assert player.ledger.settled in ({}, ends)  # accounts without a position have no entry
     assert any(player.ledger.settled for player in outcome.players)
     assert sum(len(player.ledger.fills) for player in outcome.players) > 300
-    # Not for each player: which client a fault affects, and when, depends on real time.
+    # This is not checked per player: which client a fault affects, and when, depends on real time.
     assert any(player.trouble for player in outcome.players)
     assert any(player.machines.doubted for player in outcome.players)
     assert any(player.machines.groups for player in outcome.players)
@@ -38,12 +38,12 @@ MUTANTS = {
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_fault_of_a_state_machine_is_noticed(name: str) -> None:
+def test_a_fault_of_a_state_machine_is_detected(name: str) -> None:
     with MUTANTS[name](), pytest.raises((AssertionError, DecimalException)):
         _play_days(5)
 
 
 def _play_days(count: int) -> None:
-    """Play several days: a day may pass without a triggered group, because the threads' order varies."""
+    """Play several days, because the order of threads varies and a day may pass without a triggered group."""
     for seed in range(1, count + 1):
         play(rounds=60, seed=seed, rate=0.03, check=compare)

@@ -1,4 +1,4 @@
-"""Sending from a thread other than that of the event loop, as described on the page on clients."""
+"""Sending from another thread than that of the event loop, as described on the page on clients."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def resting(venue: Venue) -> list[str]:
     return [order.cl_ord_id for order in venue.orders("me")]
 
 
-def test_blocking() -> None:
+def test_a_blocking_client_sends_from_another_thread() -> None:
     with Venue() as venue, blocking_clients.order_entry(**venue.options("me")) as client:
         thread = Thread(target=client.send, args=(ORDER,))
         thread.start()
@@ -34,7 +34,7 @@ def test_blocking() -> None:
         assert resting(venue) == ["a-1"]
 
 
-def test_asyncio() -> None:
+def test_an_asyncio_client_sends_from_another_thread() -> None:
     async def main(venue: Venue) -> None:
         loop = asyncio.get_running_loop()
         async with asyncio_clients.order_entry(**venue.options("me")) as client:
@@ -49,7 +49,7 @@ def test_asyncio() -> None:
         asyncio.run(main(venue))
 
 
-def test_trio() -> None:
+def test_a_trio_client_sends_from_another_thread() -> None:
     async def main(venue: Venue) -> None:
         async with trio_clients.order_entry(**venue.options("me")) as client:
 

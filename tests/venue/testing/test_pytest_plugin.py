@@ -1,4 +1,4 @@
-"""The fixture, in runs of pytest as in a user's project."""
+"""The fixture in runs of pytest like those of a user's project."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_is_clean(kalshi_venue):
     assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr
 
 
-def test_settings_by_marker_and_by_ini_file(tmp_path: Path) -> None:
+def test_settings_are_read_from_markers_and_the_ini_file(tmp_path: Path) -> None:
     test = f"""{TRADE}
 import pytest
 from kalshi_fix_adapters.net.tls import InProcess, Tls
@@ -145,7 +145,7 @@ def test_an_invalid_ini_setting_is_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_with_the_plugin_of_anyio(tmp_path: Path, backend: str) -> None:
+def test_the_fixture_works_with_the_plugin_of_anyio(tmp_path: Path, backend: str) -> None:
     test = f"""{TRADE}
 import pytest
 from kalshi_fix_adapters.{backend} import order_entry

@@ -101,7 +101,7 @@ def test_a_session_of_a_trader_continues_after_a_disconnect_and_a_reset(venue: V
     assert venue.logged_on("other") == ("KalshiRFQ",)
 
 
-def test_two_sessions_cannot_have_one_key(venue: Venue) -> None:
+def test_two_sessions_cannot_share_a_key(venue: Venue) -> None:
     maker = venue.trader("other")
     maker.rfqs()
     with pytest.raises(LogonRefusedError, match="already exists"):

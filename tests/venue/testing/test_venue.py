@@ -61,7 +61,7 @@ async def test_every_client_trades(loop: Loop, venue: Venue) -> None:
     mine = order(order_qty=10, price="0.40")
     async with loop.client("KalshiNR", **options(venue)) as client:
         await client.send(mine)
-        # Without waiting for a report: messages sent before have been processed.
+        # There is no need to wait for a report: earlier messages have been processed.
         (resting,) = venue.orders()
         assert (resting.cl_ord_id, resting.leaves, resting.side) == (mine.cl_ord_id, Decimal(10), Side.BUY)
         assert venue.logged_on() == ("KalshiNR",)
@@ -81,7 +81,7 @@ async def test_every_client_trades(loop: Loop, venue: Venue) -> None:
     assert venue.seq_nums() is None
 
 
-async def test_orders_and_market_data_at_once(loop: Loop, venue: Venue) -> None:
+async def test_a_client_of_orders_and_one_of_market_data_work_together(loop: Loop, venue: Venue) -> None:
     async with (
         loop.client("KalshiNR", **options(venue)) as orders,
         loop.client("KalshiMD", **options(venue, "KalshiMD")) as data,
@@ -96,7 +96,7 @@ async def test_orders_and_market_data_at_once(loop: Loop, venue: Venue) -> None:
         assert sorted(venue.logged_on()) == ["KalshiMD", "KalshiNR"]
 
 
-async def test_a_key_has_one_connection(loop: Loop, venue: Venue) -> None:
+async def test_a_key_has_only_one_connection(loop: Loop, venue: Venue) -> None:
     async with loop.client("KalshiNR", **options(venue)):
         shared = {**venue.options(session="KalshiMD", key="KalshiNR"), "reconnect": None}
         with pytest.raises(LogonRefusedError, match="already exists"):
@@ -116,7 +116,7 @@ async def test_a_reset_disconnects_without_raising(loop: Loop, venue: Venue) -> 
         assert len(venue.orders()) == 1
 
 
-async def test_the_numbers_of_a_session_with_resend_outlive_it(loop: Loop, venue: Venue) -> None:
+async def test_the_numbers_of_a_session_with_resend_are_kept_after_it_ends(loop: Loop, venue: Venue) -> None:
     assert venue.seq_nums(session="KalshiRT") is None
     mine = order()
     async with loop.client("KalshiRT", **options(venue, "KalshiRT")) as client:
@@ -169,7 +169,7 @@ def test_a_closed_venue_accepts_no_connections() -> None:
         chosen = options(venue)
     with pytest.raises(ConnectionFailedError):
         blocking.order_entry(**chosen).open()
-    # It may be entered again, and keeps the previous trades.
+    # The venue may be entered again, and keeps its previous trades.
     with venue, blocking.order_entry(**chosen) as client:
         client.send(order())
     with venue:
@@ -183,7 +183,7 @@ def test_a_port_without_a_session_type_refuses_connections() -> None:
         blocking.order_entry(**options(venue, port=8233 + 1)).open()
 
 
-def test_margin_and_rsa_keys() -> None:
+def test_clients_may_use_margin_and_rsa_keys() -> None:
     with Venue(rsa_keys=True, owners=("ann",), balance="12.50") as venue:
         with blocking.order_entry(**venue.options("ann", product="margin")) as client:
             client.send(order(symbol="BTC-PERP", price="1.0001"))
@@ -244,7 +244,7 @@ def test_a_reset_is_possible_from_an_event_loop_that_has_clients() -> None:
         asyncio.run(main(venue))
 
 
-def test_skipping_time() -> None:
+def test_time_can_be_skipped() -> None:
     with Venue(settings={"sending_time_tolerance": 7200.0}) as venue:
         expire = datetime.now(UTC) + timedelta(seconds=600)
         mine = order(time_in_force="6", expire_time=expire)
@@ -263,7 +263,7 @@ def test_skipping_time() -> None:
             reports = (each for each in client.messages(LONG) if isinstance(each, ExecutionReport))
             assert any(each.ord_status == OrdStatus.CANCELED for each in reports)
         venue.reset()
-        # The clocks are right again.
+        # The clocks show the real time again.
         with blocking.order_entry(**options(venue)) as client:
             client.test_request()
 
@@ -344,7 +344,7 @@ def test_liquidity_is_placed_on_every_market(books: Venue) -> None:
 # --- from a scenario ------------------------------------------------------------------------------------
 
 
-def test_a_scenario_file_with_additional_owners() -> None:
+def test_a_scenario_file_may_be_combined_with_additional_owners() -> None:
     example = Path(__file__).resolve().parents[3] / "examples" / "scenario.yaml"
     with Venue(scenario=example, owners=("me",)) as venue:
         assert venue.orders() == ()
@@ -390,7 +390,7 @@ def test_an_operator_can_trade_for_another_participant(venue: Venue) -> None:
     assert venue.positions("me") == {SYMBOL: Decimal(7)}
     [left] = venue.orders("me")
     assert (left.cl_ord_id, left.leaves) == (behind.cl_ord_id, Decimal(3))
-    # Quantity missing in the book is cancelled, and the price is never worse than the limit.
+    # Quantity that the book does not have is cancelled, and the price is never worse than the limit.
     assert venue.do("trade", market=SYMBOL, side="sell", quantity=9, price="0.39")["trades"] == []
     assert len(venue.do("trade", market=SYMBOL, side="sell", quantity=9)["trades"]) == 1
     assert venue.orders("me") == ()

@@ -20,7 +20,7 @@ from kalshi_fix_venue.web import WebServer
 
 @attrs.frozen
 class Reply:
-    """A whole response."""
+    """A complete response."""
 
     status: int
     headers: Message
@@ -28,13 +28,13 @@ class Reply:
 
     @property
     def json(self) -> Any:
-        """The value of its body."""
+        """The JSON value of the body."""
         return json.loads(self.body)
 
 
 @attrs.frozen
 class Page:
-    """A page that is served, and requests to it."""
+    """The served page, and requests to it."""
 
     sandbox: Sandbox
     server: WebServer
@@ -43,7 +43,7 @@ class Page:
     def connect(
         self, path: str, *, method: str = "GET", body: bytes | None = None, **headers: str | None
     ) -> http.client.HTTPConnection:
-        """Send a request as the page does, with other headers where given; None leaves one out."""
+        """Send a request as the page does, with these headers changed; None omits a header."""
         usual = {"Host": f"127.0.0.1:{self.server.port}", "Authorization": f"Bearer {self.token}"}
         sent = usual | {name.replace("_", "-"): value for name, value in headers.items()}
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
@@ -59,7 +59,7 @@ class Page:
     def request(
         self, path: str, *, method: str = "GET", body: bytes | None = None, **headers: str | None
     ) -> Reply:
-        """Send a request; return its whole response."""
+        """Send a request; return the complete response."""
         with closing(self.connect(path, method=method, body=body, **headers)) as connection:
             response = connection.getresponse()
             return Reply(response.status, response.headers, response.read())

@@ -1,8 +1,7 @@
-"""The page of the venue in Chromium, at the widths of a desk and of a telephone.
+"""The page of the venue in Chromium, at the widths of a desktop and of a telephone.
 
-Skipped where Chromium or Playwright are not installed (`make browser` installs them);
-`BROWSER_REQUIRED=1` makes a skip a failure.
-"""
+Skipped unless Chromium and Playwright are installed (`make browser` installs them); `BROWSER_REQUIRED=1`
+makes a skip a failure."""
 
 from __future__ import annotations
 
@@ -79,9 +78,9 @@ def tab(request: pytest.FixtureRequest, browser: Any, page: Page) -> Iterator[An
     context.close()
 
 
-def test_the_token_leaves_the_address(tab: Any, page: Page) -> None:
+def test_the_token_is_removed_from_the_address(tab: Any, page: Page) -> None:
     assert tab.url == f"http://127.0.0.1:{page.server.port}/"
-    tab.reload()  # it is kept for this tab
+    tab.reload()  # the token is kept for this tab
     tab.wait_for_selector("#state.live")
 
 
@@ -142,7 +141,7 @@ def test_an_order_its_fill_and_its_messages_are_shown(tab: Any, page: Page) -> N
         tab.keyboard.press("Escape")
 
 
-def test_another_participant_trades_by_a_button(tab: Any) -> None:
+def test_a_button_lets_another_participant_trade(tab: Any) -> None:
     tab.locator("#markets button", has_text="BTC-PERP").click()
     tab.locator("#book-title >> text=BTC-PERP").wait_for()
     tab.locator("#trade input").fill("2")
@@ -169,9 +168,7 @@ def test_without_the_token_the_page_names_the_remedy(browser: Any, page: Page) -
     context.close()
 
 
-def test_another_site_reaches_nothing_with_or_without_the_token(
-    browser: Any, page: Page, tmp_path: Path
-) -> None:
+def test_other_sites_are_refused_with_or_without_the_token(browser: Any, page: Page, tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text("another site")
     handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
     port, token = page.server.port, page.token
@@ -180,7 +177,7 @@ def test_another_site_reaches_nothing_with_or_without_the_token(
         thread.start()
         context = browser.new_context()
         opened = context.new_page()
-        # A foreign site, and one on this machine, which is the same site to a browser.
+        # A foreign site, and another site on this machine, which a browser takes for the same site.
         for host in ("evil.example", "127.0.0.1"):
             opened.goto(f"http://{host}:{site.server_address[1]}/")
             for path in ("do", "operations", "updates"):
@@ -188,7 +185,7 @@ def test_another_site_reaches_nothing_with_or_without_the_token(
                 assert opened.evaluate(FOREIGN_REQUEST, [url, token]) == [True] * 4
         answer = opened.goto(f"http://evil.example:{port}/#{token}")
         assert answer.status == 421
-        # The page of the other name has the origin of the venue's page, and is refused for its Host.
+        # The page under the other name has the same origin as the venue's page, and is refused for its Host.
         url = f"http://evil.example:{port}/do"
         assert (
             opened.evaluate("(url) => fetch(url, {method: 'POST'}).then((answer) => answer.status)", url)

@@ -1,4 +1,4 @@
-"""The page of the venue over HTTP: its protection, its content, and what a slow browser costs."""
+"""The page of the venue over HTTP: its protection, its content, and the cost of a slow browser."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def state_of(page: Page) -> PauseState:
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
-        # DNS rebinding: the name of another site that resolves to this machine.
+        # DNS rebinding: the name of another site resolves to this machine.
         ({"Host": "evil.example"}, 421),
         ({"Host": "evil.example:{port}"}, 421),
         ({"Host": "127.0.0.1.evil.example:{port}"}, 421),
         ({"Host": "127.0.0.1"}, 421),
         ({"Host": "127.0.0.1:1"}, 421),
-        # Requests that another site causes.
+        # These requests are caused by another site.
         ({"Origin": "http://evil.example"}, 403),
         ({"Origin": "null"}, 403),
         ({"Origin": "http://127.0.0.1:1"}, 403),
@@ -60,7 +60,7 @@ def state_of(page: Page) -> PauseState:
         ({"Sec_Fetch_Site": "same-site"}, 403),
     ],
 )
-def test_requests_of_other_sites_are_refused_with_the_token_too(
+def test_requests_of_other_sites_are_refused_even_with_the_token(
     page: Page, path: str, headers: dict[str, str], status: int
 ) -> None:
     method, body = ("POST", PAUSE) if path == "/do" else ("GET", None)
@@ -77,7 +77,7 @@ def test_everything_but_the_page_itself_needs_the_token(page: Page, path: str, g
     method, body = ("POST", PAUSE) if path == "/do" else ("GET", None)
     sent = None if given is None else given.format(token=page.token)
     assert page.request(path, method=method, body=body, Authorization=sent).status == 401
-    # A token in the address would be in histories and logs.
+    # A token in the address would appear in histories and logs.
     in_address = page.request(f"{path}?token={page.token}", method=method, body=body, Authorization=sent)
     assert in_address.status == 401
     assert state_of(page) is PauseState.OPEN
@@ -151,9 +151,9 @@ def test_orders_trades_positions_and_messages_are_shown(page: Page) -> None:
     explained = page.request(f"/messages/{logon['id']}").json
     text = "\n".join("".join(piece for _, piece in line) for line in explained)
     assert "Logon (35=A)" in text
-    assert "<hidden>" in text  # the signature
+    assert "<hidden>" in text  # the signature is hidden
     [session] = page.update()["sessions"]
-    assert session["status"] is None  # logged out, its messages are still shown
+    assert session["status"] is None  # the client has logged out, but its messages are still shown
     assert page.request("/messages/999999").status == 404
 
 
@@ -194,12 +194,12 @@ def test_a_browser_that_does_not_read_is_dropped(page: Page) -> None:
 
     server = WebServer(page.sandbox.server, page.server._channel, patience=0.01)
     asyncio.run(_Stream(server, None, None)(scope_of("/updates"), _never, send))
-    # Nothing was queued for it behind the update that it did not take.
+    # No update was queued behind the one that the browser did not take.
     assert sent == ["http.response.start", "http.response.body"]
     assert server.viewers == 0
 
 
-def test_pages_are_limited(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_open_pages_is_limited(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page.server, "viewers", MAX_VIEWERS)
     assert page.request("/updates").status == 503
 

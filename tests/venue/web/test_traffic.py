@@ -49,7 +49,7 @@ def test_messages_are_listed_newest_first_for_one_session_or_all() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
-def test_messages_may_arrive_in_pieces(size: int) -> None:
+def test_messages_may_be_received_in_pieces(size: int) -> None:
     kept, one = Traffic(), connection()
     data = echo(1) + echo(2)
     for at in range(0, len(data), size):
@@ -58,7 +58,7 @@ def test_messages_may_arrive_in_pieces(size: int) -> None:
     assert numbers(kept.last()) == ["2", "1"]
 
 
-def test_a_message_is_explained_as_the_command_does(tmp_path: Path) -> None:
+def test_a_message_is_explained_as_by_the_command(tmp_path: Path) -> None:
     order = "35=D|49=me|56=KalshiNR|34=2|52=20261124-12:00:00.000|11=a|55=M|54=7|38=5|44=0.1|"
     frame = encode_frame("FIXT.1.1", order.replace("|", "\x01").encode()).replace(b"10=", b"10=9")
     kept = Traffic()
@@ -77,11 +77,11 @@ def test_a_message_is_explained_as_the_command_does(tmp_path: Path) -> None:
     assert kept.explanation(0) is None
 
 
-def test_bytes_that_wait_are_bounded_and_their_gap_is_no_message() -> None:
+def test_waiting_bytes_are_bounded_and_their_gap_is_not_a_message() -> None:
     kept, one = Traffic(), connection()
     kept(one, echo(1)[:-20], False)
     kept.last()
-    # The end of message 1 is dropped with all but the last of these.
+    # The end of message 1 is dropped, together with all but the last of these messages.
     data = b"".join(echo(number) for number in range(2, 2000))
     for at in range(0, len(data), 1000):
         kept(one, data[at : at + 1000], False)
@@ -93,7 +93,7 @@ def test_bytes_that_wait_are_bounded_and_their_gap_is_no_message() -> None:
     assert numbers(kept.last())[0] == "1999"
 
 
-def test_the_gap_of_a_dropped_queue_is_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gap_of_a_dropped_queue_is_not_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(traffic, "MAX_QUEUES", 1)
     kept, one, other = Traffic(), connection(), connection()
     first, second = echo(1), echo(2)
