@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -32,6 +33,14 @@ ls
 ```python
 last = 2
 ```
+
+```py title="test_own.py"
+own = 3
+```
+
+```py title="examples/first_order.py"
+shown = 4
+```
 """
 
 
@@ -46,8 +55,11 @@ def tool() -> ModuleType:
 
 def test_python_extracted_from_a_page_keeps_its_line_numbers_and_separates_its_tabs() -> None:
     parts = tool().python_of(PAGE)
-    assert list(parts) == ["asyncio", "trio"]
-    for label, code in parts.items():
+    [*tabs, file] = parts
+    assert tabs == ["asyncio", "trio"]
+    assert parts[file].splitlines()[PAGE.splitlines().index("own = 3") :] == ["own = 3"]
+    for label in tabs:
+        code = parts[label]
         lines = code.splitlines()
         assert [line for line in lines if line] == ["first = 1", f"import {label}", "last = 2"]
         assert all(PAGE.splitlines()[number].strip() == line for number, line in enumerate(lines) if line)
@@ -57,6 +69,13 @@ def test_python_extracted_from_a_page_keeps_its_line_numbers_and_separates_its_t
 
 def test_every_page_with_python_is_type_checked() -> None:
     check = tool()
-    with_python = [page for page in check.PAGES if "```python" in page.read_text("utf-8")]
-    assert len(with_python) > 20
-    assert all(check.python_of(page.read_text("utf-8")) for page in with_python)
+    blocks = 0
+    for page in check.PAGES:
+        text = page.read_text("utf-8")
+        checked = {line.strip() for code in check.python_of(text).values() for line in code.splitlines()}
+        for title, code in re.findall(r"^ *```(?:py(?:thon)?)(.*)\n((?s:.*?))^ *```$", text, re.MULTILINE):
+            shown = re.fullmatch(r' title="(examples/\w+\.py)"', title)
+            assert shown is None or (check.EXAMPLES.parent / shown[1]).exists()
+            assert shown or {line.strip() for line in code.splitlines()} <= checked, f"{page.name}: {code}"
+            blocks += 1
+    assert blocks > 100
