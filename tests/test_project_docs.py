@@ -1,4 +1,4 @@
-"""The Python in the documentation runs as shown."""
+"""The Python and the commands in the documentation run as shown, here or in the tests that `SHELL` names."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import textwrap
+import tomllib
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -29,6 +30,30 @@ METRICS = DOCS / "how-to" / "metrics.md"
 BUS = {
     DOCS / "how-to" / name for name in ("fan-out.md", "session-process.md")
 }  # tests/adapters/bus_nats runs these pages
+ROOT = DOCS.parent
+SHELL = {
+    "README.md": "tests/test_tutorial.py",
+    "docs/command-line.md": "tests/test_project_docs.py",
+    "docs/how-to/another-venue.md": "tests/codegen/test_another_venue.py",
+    "docs/how-to/dictionaries.md": "tests/test_project_docs.py",
+    "docs/how-to/fan-out.md": "tests/adapters/cli/test_bus.py",
+    "docs/how-to/production.md": "tests/test_production_page.py",
+    "docs/how-to/recover.md": "tests/test_examples.py",
+    "docs/how-to/session-process.md": "tests/adapters/bus_nats/test_example.py",
+    "docs/how-to/standby.md": "tests/failover/test_takeover.py",
+    "docs/simulated-venue.md": "tests/venue/web/test_page.py",
+    "docs/store-postgres.md": "tests/adapters/store_postgres/test_keys.py",
+    "docs/store.md": "tests/adapters/cli/test_store.py",
+    "docs/tutorial/crash.md": "tests/test_tutorial.py",
+    "docs/tutorial/index.md": "tests/test_tutorial.py",
+    "docs/tutorial/quoting.md": "tests/test_tutorial.py",
+    "tests/simulation/README.md": "tests/simulation/test_simulation.py",
+}
+"""Pages with shell commands other than those that install, and the test that runs them."""
+INSTALLS = re.compile(
+    r"(git clone|cd|mkdir|python3 -m venv|(\.venv/bin/)?pip install|source \.venv/bin/activate"
+    r"|\.venv/bin/pre-commit install|make) "
+)
 
 
 @pytest.fixture(autouse=True)
@@ -246,6 +271,49 @@ def test_the_page_of_the_command_has_every_subcommand_and_its_examples_are_valid
         assert result.exit_code == 0, result.output
         for option in (word for word in words if word.startswith("--")):
             assert option in result.output
+
+
+def commands_of(page: Path) -> Iterator[tuple[str, str]]:
+    """Yield each block of shell commands with the paragraph before it."""
+    text = page.read_text("utf-8")
+    for block in re.finditer(r"^( *)```(?:sh|console|bash|shell)\b.*\n((?s:.*?))^\1```$", text, re.MULTILINE):
+        yield text[: block.start()].rstrip().rpartition("\n\n")[2], textwrap.dedent(block[2])
+
+
+def test_every_command_on_a_page_is_run_by_a_test_or_marked_as_untried() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    extras |= tomllib.loads((ROOT / "venue/pyproject.toml").read_text("utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    run = set()
+    for page in {*ROOT.glob("*.md"), *PAGES, *ROOT.glob("tests/**/README.md")}:
+        for before, block in commands_of(page):
+            assert set(re.findall(r"^make ([a-z-]+)", block, re.MULTILINE)) <= set(
+                re.findall(r"^([a-z-]+):", makefile, re.MULTILINE)
+            ), block
+            named = {extra for names in re.findall(r"\[([a-z,]+)\]", block) for extra in names.split(",")}
+            assert named <= set(extras) or "$" in block, block
+            if "untried" not in before.lower() and not all(map(INSTALLS.match, block.splitlines())):
+                run.add(page.relative_to(ROOT).as_posix())
+    assert run == set(SHELL)
+    assert all((ROOT / test).is_file() for test in SHELL.values())
+
+
+@pytest.mark.parametrize(
+    ("page", "lines", "written"),
+    [
+        ("how-to/dictionaries.md", 3, ["dictionaries/FIX50SP2.xml", "margin/FIXT11.xml", "orchestra.xml"]),
+        ("command-line.md", 1, []),  # the others are for shells that may not be installed
+    ],
+)
+def test_commands_of_a_page_run(page: str, lines: int, written: list[str], tmp_path: Path) -> None:
+    [(_, block)] = commands_of(DOCS / page)
+    command = ["bash", "-euc", "\n".join(block.splitlines()[:lines])]
+    environ = {"PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))}
+    ran = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert all((tmp_path / name).is_file() for name in written)
 
 
 def test_every_command_and_option_has_a_help_text() -> None:

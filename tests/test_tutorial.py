@@ -1,4 +1,4 @@
-"""The commands of the tutorial, run against its venue, print the output that it shows."""
+"""The commands of the tutorial and the README, run against their venue, print the output that they show."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.cli.pipes import COMMAND, Piped, interrupted, lines_until, started
 from tests.adapters.cli.venue_environ import environ_of
 
-PAGES = Path(__file__).resolve().parent.parent / "docs" / "tutorial"
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = ROOT / "docs" / "tutorial"
 
 
 @pytest.fixture
@@ -77,17 +78,23 @@ def test_the_commands_print_the_shown_output(page: str, environ: dict[str, str],
     assert result.stdout == "".join(blocks(page, "text"))
 
 
-def test_the_venue_of_the_tutorial_starts_and_accepts_logons(tmp_path: Path) -> None:
-    lines = "".join(blocks("index", "sh")[1:]).splitlines()
-    begin, *enter = [line for line in lines if not line.endswith("activate")]
+@pytest.mark.parametrize(
+    ("path", "prints"), [("README.md", "ExecType.NEW"), ("docs/tutorial/index.md", "logout")]
+)
+def test_a_venue_is_started_and_used_from_another_shell(path: str, prints: str, tmp_path: Path) -> None:
+    text = (ROOT / path).read_text("utf-8")
+    lines = "".join(re.findall(r"^```sh\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)).splitlines()
+    begin = next(number for number, line in enumerate(lines) if "kalshi-fix venue" in line)
+    enter = [line.replace(".venv/bin/", "") for line in lines[begin + 1 :] if not line.endswith("activate")]
     here = str(Path(sys.executable).parent)
     # The command finds the only venue in the folder for temporary files.
     environ = {"PATH": os.pathsep.join((here, os.environ["PATH"])), "TMPDIR": str(tmp_path)}
-    with started(*begin.split()[1:], environ=environ) as venue:
+    with started(*lines[begin].partition("#")[0].split()[1:], environ=environ) as venue:
         lines_until(venue, "KALSHI_PERPS_PRIVATE_KEY_PATH_2")
         command = ["bash", "-ce", "\n".join(enter)]
-        result = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environ)
         assert (result.returncode, result.stderr) == (0, ""), result.stdout
+        assert prints in result.stdout
         interrupted(venue)
 
 
