@@ -116,6 +116,15 @@ def on_files(files: Any, config: Any, **_: object) -> None:
             files.append(File.generated(config, f"api/{stem}/{each.name}.md", content=each.source))
 
 
+def on_nav(nav: Any, files: Any, **_: object) -> Any:
+    """Show the navigation of the reference on the pages of tags, which are too many to be listed in it."""
+    reference = files.get_file_from_path("reference/tags.md").page.parent
+    for file in files.documentation_pages():
+        if file.src_uri.startswith("reference/tags/"):
+            file.page.parent = reference
+    return nav
+
+
 @cache
 def modules() -> griffe.ModulesCollection:
     """Read the packages, without importing them: an import may need an extra."""
