@@ -22,7 +22,7 @@ WORK: Final = ROOT / ".cache" / "fuzz"
 """Inputs with new coverage, logs, and reproducers."""
 LONGEST_INPUT_SECONDS: Final = 30
 LONGEST_SECONDS: Final = 24 * 3600
-"""Least total duration allowed for searches that end when no new edge is found."""
+"""Time limit in seconds for a search that ends when no new edge is found."""
 MEMORY_MB: Final = 1024
 AT_ONCE: Final = 2
 """Number of targets that are searched at a time."""
@@ -57,8 +57,8 @@ class Run:
     newest: float = attrs.field(factory=time.monotonic)
     """Time of the last new edge, on the monotonic clock."""
     was_quiet: bool = False
-    """Whether it was stopped because no new edge was found; its exit code then depends on what the signal
-    interrupted."""
+    """Whether the run was stopped because no new edge was found. Its exit code then depends on the point at
+    which the signal interrupted it."""
     _line: str = ""
 
     @property

@@ -1,9 +1,8 @@
 """Cost of inputs: `python -m fuzz cost` measures each construction at n, 2n and 4n bytes.
 
-Linear time quadruples from n to 4n; quadratic time grows sixteenfold. The measure is the least processor time
-of several runs. A cost is reported only if it is long enough to measure, and excessive in every repetition.
-All cases take about 20 seconds.
-"""
+Linear time quadruples from n to 4n; quadratic time grows sixteenfold. The measure is the lowest processor
+time of several runs. A cost is reported only if it is long enough to measure, and excessive in every
+repetition. All cases take about 20 seconds."""
 
 from __future__ import annotations
 
@@ -45,7 +44,8 @@ NOTICEABLE: Final = 0.02
 """Processor time that 4n bytes may always take, in seconds."""
 _RUNS = 3
 LOOKS: Final = 3
-"""Number of consecutive measurements that must be excessive: another program may disturb one."""
+"""Number of consecutive measurements that must be excessive, because another program may disturb a single
+one."""
 _PORTION = 4096
 
 Text = TypeVar("Text", bytes, str)
@@ -65,7 +65,7 @@ class Case:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Return the least processor time of several runs."""
+    """Return the lowest processor time of several runs."""
     least = float("inf")
     gc.collect()
     for _ in range(_RUNS):

@@ -25,7 +25,7 @@ def main() -> None:
     """Run libFuzzer, which does not return."""
     target = TARGETS[sys.argv[1]]
     tops = {package.partition(".")[0] for package in target.instrumented}
-    # `atheris.instrument_imports` would trace every comparison too. That takes most of the time, and here the
+    # `atheris.instrument_imports` would also trace every comparison. That takes most of the time, and the
     # compared values are not the input but choices derived from it.
     with HookManager(tops, _AllBut(target.instrumented), enable_loader_override=True, trace_dataflow=False):
         check = target.load()

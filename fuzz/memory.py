@@ -38,7 +38,8 @@ _KEPT_SETTINGS: Final = frozenset(
 )
 MANY: Final = "reports of many unknown fields"
 SLOW: Final = 20
-"""Divisor of the number of `MANY` messages: each takes a quarter of a second, and 17 times its bytes."""
+"""Divisor of the number of `MANY` messages, each of which takes a quarter of a second and 17 times its
+size."""
 _KINDS: Final[dict[str, tuple[bytes, bytes, bytes]]] = {
     "Heartbeats with another SenderSubID each": (b"0", b"50=%06d", b""),
     "TestRequests": (b"1", b"", b"112=%06d"),
@@ -139,7 +140,7 @@ def grown(send: Callable[[int], None], messages: int) -> int:
 
 
 def too_much(name: str, size: int) -> str:
-    """Return a description of excessive growth; empty if it is within the budget."""
+    """Return a description of excessive growth, or an empty text if the growth is within the budget."""
     return f"{size >> 20} MB in {name}" if size > BUDGET_MB * 1024 * 1024 else ""
 
 
@@ -151,7 +152,7 @@ def _measured(arguments: tuple[Case, int]) -> int:
 def check(*, sample: bool = False) -> int:
     """Measure all cases, or a sample of them; print those over the budget, and return their number."""
     messages, cases = (FEW, SAMPLE) if sample else (MESSAGES, CASES)
-    # A fork need not import the modules again.
+    # A forked process does not import the modules again.
     context = multiprocessing.get_context("fork" if platform.system() == "Linux" else "spawn")
     with context.Pool(_AT_ONCE, maxtasksperchild=1) as pool:
         sizes = pool.map(_measured, [(case, messages) for case in cases], chunksize=1)

@@ -104,9 +104,9 @@ class _Writer:
                 self._wait(began + step.at - self._player.monotonic)
             self._act(step.action)
 
-    def _say(self, *step: int | bytes) -> None:
+    def _record_step(self, *step: int | bytes) -> None:
         """Record one step, and execute it."""
-        if self._count == session.MOST_STEPS or self._player.session.state is State.CLOSED:
+        if self._count == session.MAX_STEPS or self._player.session.state is State.CLOSED:
             return
         self._count += 1
         self._add(*step)
@@ -120,26 +120,26 @@ class _Writer:
         if seconds > 0:
             fits = [each for each in session._SECONDS if each <= seconds]
             rest = min(round((seconds - fits[-1]) * QUARTERS), 255)
-            self._say(9, session._SECONDS.index(fits[-1]), rest)
+            self._record_step(9, session._SECONDS.index(fits[-1]), rest)
 
     def _act(self, action: Any) -> None:
         self._clock.utc = self._player.utc
         if isinstance(action, PeerSends):
             for part in action.parts:
-                self._hear(self._peer.write(part) if isinstance(part, MessageSpec) else part)
+                self._receive(self._peer.write(part) if isinstance(part, MessageSpec) else part)
         elif isinstance(action, PeerCloses):
             self._call(_EOF)
         elif isinstance(action, UserCalls):
             self._do(action)
 
-    def _hear(self, data: bytes) -> None:
+    def _receive(self, data: bytes) -> None:
         """Receive bytes from the peer: as a message if it has the usual header, otherwise as raw bytes."""
         if data.startswith(b"8=FIXT.1.1\x01") and is_frame(data) and (spelt := self._spelt(data)):
-            self._say(7, *spelt)
+            self._record_step(7, *spelt)
             return
         for at in range(0, len(data), _LONGEST):
             piece = data[at : at + _LONGEST]
-            self._say(8, len(piece), piece)
+            self._record_step(8, len(piece), piece)
 
     def _spelt(self, frame: bytes) -> tuple[int | bytes, ...] | None:
         (_, msg_type), *fields = fields_of(frame)
@@ -166,23 +166,24 @@ class _Writer:
         if action.name in ("connect", "restart"):
             restart = action.name == "restart"
             if self._player.session.state is State.CLOSED:
-                # A reconnection is read between two steps, so a step must follow: one that takes events.
-                if self._count < session.MOST_STEPS:
+                # A reconnection is read between two steps, so another step must follow; this one takes
+                # events.
+                if self._count < session.MAX_STEPS:
                     again = bytes((0, restart, 0))
                     self.data += again
                     session._connect_again(self._player, Choices(again[1:]))
-                    self._say(11)
+                    self._record_step(11)
             elif self._player.session.state is State.DISCONNECTED and not restart:
                 self._call(_CONNECT)
             else:
-                self._say(15, restart, 0)
+                self._record_step(15, restart, 0)
         elif action.name == "send":
             self._send(action)
         else:
             self._call(_CALLS[action.name], text=1 if action.text else 0)
 
     def _call(self, number: int, text: int = 0) -> None:
-        self._say(14, text, number)
+        self._record_step(14, text, number)
 
     def _send(self, action: UserCalls) -> None:
         assert action.message is not None
@@ -196,5 +197,5 @@ class _Writer:
             step = (13, number.to_bytes(size, "big"), 0)
             tried = session.play(self.data + _joined(step))
             if tried.session.next_outgoing > player.session.next_outgoing:
-                self._say(*step)
+                self._record_step(*step)
                 return

@@ -69,7 +69,7 @@ def _encode() -> Seeds:
 
 
 def _session() -> Seeds:
-    peer_choices = len(session._SAID)
+    peer_choices = len(session._BODIES)
     turn = 0
     for role in range(2):
         for kind, name in enumerate(session._NAMES):

@@ -66,7 +66,7 @@ RARELY: Final = 128
 LARGE: Final = 700
 """Size in bytes above which messages are chosen rarely; otherwise they would take nearly all the time."""
 CHANGES: Final = (0, 1, 1, 1, 2, 2, 3, 5)
-MOST_PORTIONS: Final = 256
+MAX_CHUNKS: Final = 256
 HUGE: Final = 40
 """A large number of repetitions, chosen rarely."""
 
@@ -198,10 +198,10 @@ def damaged(choices: Choices, data: bytes) -> bytes:
 
 
 def cut(data: bytes, sizes: Sequence[int]) -> list[bytes]:
-    """Split data into chunks whose sizes cycle through `sizes`; after `MOST_PORTIONS`, the rest is one."""
+    """Split data into chunks whose sizes cycle through `sizes`; after `MAX_CHUNKS`, the remaining bytes are one chunk."""
     found: list[bytes] = []
     at = 0
-    while sizes and at < len(data) and len(found) < MOST_PORTIONS:
+    while sizes and at < len(data) and len(found) < MAX_CHUNKS:
         size = sizes[len(found) % len(sizes)]
         found.append(data[at : at + size])
         at += size

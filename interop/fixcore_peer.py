@@ -88,7 +88,7 @@ class FixcorePeer(Application):
         self._call(self._send(msg_type, body))
 
     def close(self) -> None:
-        """Log out if necessary, and end the loop and its thread. The second call does nothing."""
+        """Log out if necessary, and end the loop and its thread. A second call has no effect."""
         if self._loop.is_closed():
             return
         self._call(self._stop())
@@ -107,7 +107,7 @@ class FixcorePeer(Application):
     async def _stop(self) -> None:
         if self._session.is_logged_on:
             await self._session.send_logout()
-            # Its Logout is answered before the connection is closed, as a caller of this engine expects.
+            # The Logout is answered before the connection is closed, as callers of this engine expect.
             await asyncio.wait_for(self._gone.wait(), PATIENCE)
         await self._engine.stop()
 

@@ -20,7 +20,7 @@ from kalshi_fix_sansio.session.store import StoredMessage
 from kalshi_fix_sansio.signing import Signer, logon_payload, verify_logon
 
 KEEP_NUMBERS = {"ResetOnLogon": "N"}
-"""Setting of QuickFIX with which the numbers of both directions continue across connections."""
+"""Settings of QuickFIX with which the numbers of both directions continue across connections."""
 
 
 class Meeting:
@@ -117,7 +117,7 @@ class Meeting:
         return "8" if self.role is Role.INITIATOR else "D"
 
     def exchange(self, ours: OurSide, *names: str) -> None:
-        """Have both sides send messages with these names, and check that they are received."""
+        """Let both sides send messages with these names, and check that they are received."""
         for name in names:
             ours.send(self.our(name))
             assert self.peer.inbox.take(self.our_type)[11] == name
@@ -127,7 +127,7 @@ class Meeting:
             assert not event.poss_dup
 
     def store(self, names: Iterable[str]) -> MemoryStore:
-        """Return a store with these messages as sent, of which none was delivered."""
+        """Return a store in which these messages were sent but not delivered."""
         config, store, sent_at = scene.config(self.role), MemoryStore(), now().utc
         for name in names:
             message, seq_num = self.our(name), store.next_outgoing

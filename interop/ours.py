@@ -102,7 +102,7 @@ class OurSide:
         self._thread.start()
 
     def call(self, act: Callable[[Session, Instant], T]) -> T:
-        """Call `act` with the session, then have the thread write the output."""
+        """Call `act` with the session, then let the thread write the output."""
         with self._lock:
             result = act(self.session, now())
         self._wake.send(b"x")
@@ -136,7 +136,7 @@ class OurSide:
         raise AssertionError(f"expected nothing, got {event}")
 
     def close(self) -> None:
-        """End the thread in any state of the session. The second call does nothing."""
+        """End the thread in any state of the session. A second call has no effect."""
         if self._wake.fileno() < 0:
             return
         with self._lock:

@@ -35,7 +35,7 @@ class Inbox:
             found, fields = self._messages.get(timeout=PATIENCE)
         except queue.Empty:
             raise AssertionError(f"no {msg_type} reached the other engine") from None
-        assert found == msg_type, f"the other engine got {found}, not {msg_type}: {fields}"
+        assert found == msg_type, f"the other engine received {found}, not {msg_type}: {fields}"
         return fields
 
     def is_empty(self) -> bool:

@@ -93,7 +93,7 @@ class QuickfixPeer(quickfix.Application):
         self._settings = quickfix.SessionSettings(str(path))
         self._store = quickfix.MemoryStoreFactory()
         self._log = quickfix.FileLogFactory(self._settings)
-        # The threaded acceptor, because the other one frees its server socket while `stop` still uses it.
+        # Use the threaded acceptor, because the other one frees its server socket while `stop` still uses it.
         kind = quickfix.SocketInitiator if initiator else quickfix.ThreadedSocketAcceptor
         self._engine = kind(self, self._store, self._settings, self._log)
         for msg_type, body in waiting:
@@ -129,20 +129,19 @@ class QuickfixPeer(quickfix.Application):
         earlier connection may be closed instead of the last one."""
         deadline = time.monotonic() + PATIENCE
         while quickfix.Session.isSessionRegistered(self._session_id):
-            assert time.monotonic() < deadline, "QuickFIX never let go of its connection"
+            assert time.monotonic() < deadline, "QuickFIX never released its connection"
             os.sched_yield()
 
     def close(self) -> None:
         """Log out if necessary, end the engine's threads and free its session.
 
-        QuickFIX finds sessions in one table per process, by CompIDs: one that outlived its test would receive
-        the messages of the next one.
-        """
+        QuickFIX finds sessions by CompIDs in one table per process, so a session that outlived its test would
+        receive the messages of the next test."""
         if self._engine is not None:
             self._engine.stop()
             self._engine = None
 
-    # Called by the engine. An exception raised here would end the process, so it is printed.
+    # The engine calls these methods. An exception raised here would end the process, so it is printed.
 
     def onCreate(self, session_id: quickfix.SessionID) -> None:  # noqa: N802
         self._session_id = session_id

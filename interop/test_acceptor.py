@@ -59,7 +59,7 @@ def pair(engine: Engine, tmp_path: Path, dictionaries: dict[str, Path], signer: 
         yield peer, ours
 
 
-def test_an_order_its_report_and_the_peer_logs_out(pair: Pair) -> None:
+def test_an_order_is_reported_and_the_peer_logs_out(pair: Pair) -> None:
     peer, ours = pair
     peer.send("D", scene.order_fields("b-1"))
     received = ours.expect(MessageReceived)
@@ -78,14 +78,14 @@ def test_an_order_its_report_and_the_peer_logs_out(pair: Pair) -> None:
     assert ended.clean
 
 
-def test_we_log_out(pair: Pair) -> None:
+def test_our_logout_is_answered(pair: Pair) -> None:
     peer, ours = pair
     ours.call(lambda session, now: session.logout(now, text="closing for maintenance"))
     assert ours.expect(SessionEnded).clean
     peer.inbox.wait_logged_out()
 
 
-def test_an_order_that_we_missed_is_asked_for(pair: Pair) -> None:
+def test_an_order_that_we_missed_is_requested_again(pair: Pair) -> None:
     peer, ours = pair
     ours.incoming.lose_next("D")
     peer.send("D", scene.order_fields("b-1"))

@@ -74,7 +74,9 @@ def test_fixcore_accepts_every_message(sample: Sample, combined: dict[str, DataD
     assert message.encode() == frame
 
 
-def test_quickfix_refuses_what_the_dictionary_does_not_allow(loaded: dict[str, QuickfixPair]) -> None:
+def test_quickfix_refuses_messages_that_the_dictionary_does_not_allow(
+    loaded: dict[str, QuickfixPair],
+) -> None:
     def check(product: str, body: str) -> None:
         head = "35=D\x0149=A\x0156=B\x0134=7\x0152=20261121-12:00:00.123\x01"
         validate(encode_frame("FIXT.1.1", (head + body).encode()), loaded[product], admin=False)
@@ -85,7 +87,7 @@ def test_quickfix_refuses_what_the_dictionary_does_not_allow(loaded: dict[str, Q
     body = order.LAYOUT.encode(order)
     check("prediction", body)
     with pytest.raises(quickfix.InvalidTagNumber):
-        check("margin", body)  # which has no ExDestination
+        check("margin", body)  # this message has no ExDestination
     with pytest.raises(quickfix.InvalidTagNumber):
         check("prediction", body + "9999=1\x01")
     with pytest.raises(quickfix.TagNotDefinedForMessage):
@@ -94,7 +96,7 @@ def test_quickfix_refuses_what_the_dictionary_does_not_allow(loaded: dict[str, Q
         check("prediction", "11=a\x01")
 
 
-def test_a_code_that_nobody_listed_yet_passes(loaded: dict[str, QuickfixPair]) -> None:
+def test_a_code_that_the_dictionary_does_not_list_is_accepted(loaded: dict[str, QuickfixPair]) -> None:
     [report] = [
         sample
         for sample in SAMPLES

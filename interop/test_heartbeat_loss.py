@@ -33,7 +33,7 @@ def meeting(role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: S
         yield meeting
 
 
-def test_our_side_falls_silent(meeting: Meeting) -> None:
+def test_quickfix_ends_the_session_when_our_side_falls_silent(meeting: Meeting) -> None:
     # QuickFIX sends no heartbeats while it waits for an answer, so our side may send a TestRequest too.
     ours, logged_on = meeting.connect(
         MemoryStore(), lambda event: isinstance(event, PeerSilent), heart_bt_int=HEART_BT_INT
@@ -45,12 +45,12 @@ def test_our_side_falls_silent(meeting: Meeting) -> None:
     ended = ours.expect(SessionEnded)
     assert ended.reason is CloseReason.CONNECTION_LOST
     assert not ended.clean
-    # Our side was alive all the time: it answered the TestRequest before the end.
+    # Our side was alive the whole time: it answered the TestRequest before the end.
     assert ours.incoming.passed["1"] >= 1
     assert any(b"\x0135=0\x01" in frame and b"\x01112=TEST\x01" in frame for frame in ours.outgoing.lost)
 
 
-def test_the_peer_falls_silent(meeting: Meeting) -> None:
+def test_our_side_ends_the_session_when_the_peer_falls_silent(meeting: Meeting) -> None:
     ours, _logged_on = meeting.connect(MemoryStore(), heart_bt_int=HEART_BT_INT)
     ours.incoming.lose_every()
 
@@ -65,7 +65,7 @@ def test_the_peer_falls_silent(meeting: Meeting) -> None:
     assert ours.outgoing.passed["5"] == 1
 
 
-def test_one_lost_heartbeat_of_ours_is_asked_after(meeting: Meeting) -> None:
+def test_one_lost_heartbeat_of_ours_causes_a_test_request(meeting: Meeting) -> None:
     # On a busy machine our side, which receives no message while QuickFIX waits, may send a TestRequest too.
     ours, _logged_on = meeting.connect(
         MemoryStore(), lambda event: isinstance(event, PeerSilent), heart_bt_int=HEART_BT_INT
@@ -78,7 +78,7 @@ def test_one_lost_heartbeat_of_ours_is_asked_after(meeting: Meeting) -> None:
     ours.log_out()
 
 
-def test_one_lost_heartbeat_of_the_peer_is_asked_after(meeting: Meeting) -> None:
+def test_one_lost_heartbeat_of_the_peer_causes_a_test_request(meeting: Meeting) -> None:
     ours, _logged_on = meeting.connect(MemoryStore(), heart_bt_int=HEART_BT_INT)
     ours.incoming.lose_next("0")
     ours.expect(PeerSilent)

@@ -18,7 +18,9 @@ HEART_BT_INT = 10
 data; with 5 s that exceeds the fifth of HeartBtInt after which our side sends a TestRequest."""
 
 
-def test_a_minute_without_a_message(tmp_path: Path, dictionaries: dict[str, Path], signer: Signer) -> None:
+def test_a_session_stays_established_for_a_minute_without_messages(
+    tmp_path: Path, dictionaries: dict[str, Path], signer: Signer
+) -> None:
     settings = {"HeartBtInt": str(HEART_BT_INT)}
     with contextlib.ExitStack() as stack:
         sessions = []

@@ -59,7 +59,7 @@ def logged_on(
         yield ours
 
 
-def test_an_order_and_its_report(peer: QuickfixPeer | FixcorePeer, signer: Signer) -> None:
+def test_an_order_is_reported(peer: QuickfixPeer | FixcorePeer, signer: Signer) -> None:
     with logged_on(peer, signer, MemoryStore()) as ours:
         ours.send(scene.order("a-1"))
 
@@ -78,7 +78,9 @@ def test_an_order_and_its_report(peer: QuickfixPeer | FixcorePeer, signer: Signe
         peer.inbox.wait_logged_out()
 
 
-def test_the_numbers_go_on_in_the_next_connection(peer: QuickfixPeer | FixcorePeer, signer: Signer) -> None:
+def test_the_numbers_continue_on_the_next_connection(
+    peer: QuickfixPeer | FixcorePeer, signer: Signer
+) -> None:
     store = MemoryStore()
     with logged_on(peer, signer, store) as ours:
         assert ours.send(scene.order("a-1")) == 2
@@ -91,7 +93,7 @@ def test_the_numbers_go_on_in_the_next_connection(peer: QuickfixPeer | FixcorePe
         ours.log_out()
 
 
-def test_a_report_that_we_missed_is_asked_for(peer: QuickfixPeer | FixcorePeer, signer: Signer) -> None:
+def test_a_report_that_we_missed_is_requested_again(peer: QuickfixPeer | FixcorePeer, signer: Signer) -> None:
     with logged_on(peer, signer, MemoryStore()) as ours:
         ours.incoming.lose_next("8")
         ours.send(scene.order("a-1"))
@@ -129,7 +131,7 @@ def test_an_order_that_the_peer_missed_is_resent(peer: QuickfixPeer | FixcorePee
         ours.log_out()
 
 
-def test_an_order_too_old_to_resend_is_filled_over(peer: QuickfixPeer | FixcorePeer, signer: Signer) -> None:
+def test_an_order_too_old_to_resend_is_gap_filled(peer: QuickfixPeer | FixcorePeer, signer: Signer) -> None:
     with logged_on(peer, signer, MemoryStore(), resend_policy=ResendFresh()) as ours:
         ours.outgoing.lose_next("D")
         ours.send(scene.order("a-1"))

@@ -1,4 +1,4 @@
-"""The programs that users move from, in examples/moving, with the simulated venue."""
+"""The programs in examples/moving from which users move, with the simulated venue."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def venue(shared: Venue) -> Iterator[Venue]:
 
 @contextmanager
 def gateway_before(venue: Venue, folder: Path, dictionary: Path) -> Iterator[Piped]:
-    """Run the gateway on QuickFIX; a relay takes the place of stunnel."""
+    """Run the gateway on QuickFIX, with a relay instead of stunnel."""
     ids = write_keys(venue, folder)
     with contextlib.ExitStack() as stack:
         ports = {
@@ -89,7 +89,7 @@ def test_a_gateway_moves_from_quickfix_and_misses_no_report(
         order(before, "moved-1")
         assert [report[1:] for report in reports_of(before, [], 2)] == [["moved-1", "A"], ["moved-1", "0"]]
         assert "logged out KalshiRT" in finish(before)
-    # Reports while neither program runs.
+    # These reports are sent while neither program runs.
     venue.trader().fill("moved-1", 4)
     venue.do("settle", market=SYMBOL, result="yes")
     with gateway_after(venue, tmp_path) as after:
@@ -101,7 +101,7 @@ def test_a_gateway_moves_from_quickfix_and_misses_no_report(
     assert [report[1:] for report in reports if report[0] == SYMBOL] == [["yes"]]
 
 
-# kalshi-sdk, which supports only RSA keys.
+# --- kalshi-sdk, which supports only RSA keys
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ async def until(done: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
-def test_the_recorder_on_kalshi_sdk_writes_the_rows_of_the_one_after(
+def test_the_recorder_on_kalshi_sdk_writes_the_same_rows_as_the_new_one(
     rsa_venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(EXAMPLES)
@@ -200,7 +200,7 @@ def test_the_rfq_maker_on_kalshi_sdk_trades(rsa_venue: Venue, monkeypatch: pytes
     assert rsa_venue.positions() == {SYMBOL: Decimal(100)}
 
 
-def test_the_tests_of_the_programs_on_kalshi_sdk_pass() -> None:
+def test_the_programs_on_kalshi_sdk_pass_their_own_tests() -> None:
     command = [sys.executable, "-bb", "-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider"]
     command += ["-c", os.devnull, "--rootdir", str(EXAMPLES), str(EXAMPLES / "test_sdk_before.py")]
     ran = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, check=False)

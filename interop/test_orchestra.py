@@ -1,4 +1,4 @@
-"""The FIX Orchestra repository is valid by the official schema, checked with libxml2.
+"""The FIX Orchestra repository is valid according to the official schema, checked with libxml2.
 
 The schema's licence keeps it out of this project: ORCHESTRA_SCHEMA names the folder with repository.xsd.
 """

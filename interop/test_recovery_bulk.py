@@ -44,7 +44,7 @@ must cover: two parts of the resend (256 KiB each, one being written and one pro
 
 
 class Roll:
-    """Checks the received messages against the expected ones, and keeps none of them."""
+    """Compares received messages with the expected ones without keeping them."""
 
     def __init__(self) -> None:
         self.done = threading.Event()
@@ -62,12 +62,12 @@ class Roll:
             self.done.set()
 
     def wait(self) -> None:
-        assert self.done.wait(RESEND_PATIENCE), f"only {self._count} of {COUNT} messages came"
+        assert self.done.wait(RESEND_PATIENCE), f"only {self._count} of {COUNT} messages were received"
         assert self.wrong is None, self.wrong
 
 
 class RollInbox(Inbox):
-    """QuickFIX's user: keeps no message of the resend, and all messages after it."""
+    """The user of QuickFIX, which keeps no message of the resend but all later messages."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,14 +83,16 @@ class RollInbox(Inbox):
 
 @pytest.fixture
 def begin() -> Iterator[Callable[[], None]]:
-    """A function that starts the measurement, which the end of the test stops."""
+    """Return a function that starts the measurement; the end of the test stops it."""
     yield tracemalloc.start
     tracemalloc.stop()
 
 
 def check_growth(roll: Roll) -> None:
     _now, peak = tracemalloc.get_traced_memory()
-    assert peak < MARGIN < roll.size / 2, f"{peak} bytes at the peak, for {roll.size} bytes of messages"
+    assert peak < MARGIN < roll.size / 2, (
+        f"{peak} bytes allocated at the peak, for {roll.size} bytes of messages"
+    )
 
 
 def test_resend_to_the_peer(

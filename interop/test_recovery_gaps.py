@@ -61,7 +61,7 @@ class Responder:
             self.ours.send(self.meeting.our(name))
 
     def have_sent(self, *names: str, lost: bool = False) -> None:
-        """Have QuickFIX send."""
+        """Let QuickFIX send messages."""
         for name in names:
             if lost:
                 self.ours.incoming.lose_next(self.meeting.their_type)
@@ -89,19 +89,19 @@ class Responder:
 
 @pytest.fixture
 def ahead(role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer) -> Iterator[Meeting]:
-    """QuickFIX, having sent three messages that our side did not receive."""
+    """Yield a meeting in which QuickFIX has sent three messages that our side did not receive."""
     with Meeting(role, tmp_path, dictionaries, signer, waiting=LOST) as meeting:
         yield meeting
 
 
 @pytest.fixture
 def meeting(role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer) -> Iterator[Meeting]:
-    """QuickFIX, with its sequence numbers at 1."""
+    """Yield a meeting in which the sequence numbers of QuickFIX are 1."""
     with Meeting(role, tmp_path, dictionaries, signer) as meeting:
         yield meeting
 
 
-def test_we_missed_messages_before_the_logon(ahead: Meeting) -> None:
+def test_messages_that_we_missed_before_the_logon_are_recovered(ahead: Meeting) -> None:
     responder = Responder(ahead, MemoryStore())
     responder.expect_gap(1, 3)
     responder.expect_messages(*LOST, again=True)
@@ -109,14 +109,14 @@ def test_we_missed_messages_before_the_logon(ahead: Meeting) -> None:
     responder.end_in_agreement()
 
 
-def test_the_peer_missed_messages_before_the_logon(meeting: Meeting) -> None:
+def test_messages_that_the_peer_missed_before_the_logon_are_recovered(meeting: Meeting) -> None:
     responder = Responder(meeting, meeting.store(LOST))
     responder.expect_at_the_peer(*LOST, again=True)
     responder.expect_served(begin=1, resent=3)
     responder.end_in_agreement()
 
 
-def test_both_missed_messages_before_the_logon(ahead: Meeting) -> None:
+def test_messages_that_both_sides_missed_before_the_logon_are_recovered(ahead: Meeting) -> None:
     responder = Responder(ahead, ahead.store(LOST))
     responder.expect_gap(1, 3)
     responder.expect_messages(*LOST, again=True)
@@ -126,7 +126,7 @@ def test_both_missed_messages_before_the_logon(ahead: Meeting) -> None:
     responder.end_in_agreement()
 
 
-def test_we_miss_messages_in_the_middle(meeting: Meeting) -> None:
+def test_messages_that_we_miss_in_mid_session_are_recovered(meeting: Meeting) -> None:
     responder = Responder(meeting, MemoryStore())
     responder.have_sent("first")
     responder.expect_messages("first", again=False)
@@ -140,7 +140,7 @@ def test_we_miss_messages_in_the_middle(meeting: Meeting) -> None:
     responder.end_in_agreement()
 
 
-def test_the_peer_misses_messages_in_the_middle(meeting: Meeting) -> None:
+def test_messages_that_the_peer_misses_in_mid_session_are_recovered(meeting: Meeting) -> None:
     responder = Responder(meeting, MemoryStore())
     responder.send("first")
     responder.expect_at_the_peer("first", again=False)
@@ -154,7 +154,7 @@ def test_the_peer_misses_messages_in_the_middle(meeting: Meeting) -> None:
     responder.end_in_agreement()
 
 
-def test_both_miss_messages_in_the_middle(meeting: Meeting) -> None:
+def test_messages_that_both_sides_miss_in_mid_session_are_recovered(meeting: Meeting) -> None:
     responder = Responder(meeting, MemoryStore())
     responder.have_sent(*LOST, lost=True)
     responder.send(*LOST, lost=True)
@@ -170,7 +170,7 @@ def test_both_miss_messages_in_the_middle(meeting: Meeting) -> None:
     responder.end_in_agreement()
 
 
-def test_what_was_on_its_way_when_the_connection_broke(meeting: Meeting) -> None:
+def test_messages_in_transit_when_the_connection_breaks_are_recovered(meeting: Meeting) -> None:
     store = MemoryStore()
     first = Responder(meeting, store)
     first.ours.outgoing.lose_every()

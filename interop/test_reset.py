@@ -28,7 +28,7 @@ Start = Callable[..., Meeting]
 
 @pytest.fixture
 def start(tmp_path: Path, dictionaries: dict[str, Path], signer: Signer) -> Iterator[Start]:
-    """Starts QuickFIX opposite to a role of ours."""
+    """Return a function that starts QuickFIX opposite to our side in a role."""
     meetings = []
 
     def start(role: Role, **settings: str) -> Meeting:
@@ -46,7 +46,7 @@ def log_out(meeting: Meeting, ours: OurSide) -> None:
     assert meeting.peer.inbox.is_empty()
 
 
-def test_the_peers_logon_resets_in_the_middle(start: Start) -> None:
+def test_the_peers_logon_resets_the_numbers_in_mid_session(start: Start) -> None:
     meeting = start(Role.ACCEPTOR)
     ours, _logged_on = meeting.connect(MemoryStore())
     meeting.exchange(ours, "before-1", "before-2")
@@ -60,7 +60,7 @@ def test_the_peers_logon_resets_in_the_middle(start: Start) -> None:
     assert meeting.peer.next_incoming == ours.session.next_outgoing == 5
 
 
-def test_the_peers_logon_resets_in_a_gap(start: Start) -> None:
+def test_the_peers_logon_resets_the_numbers_during_a_gap(start: Start) -> None:
     meeting = start(Role.ACCEPTOR)
     ours, _logged_on = meeting.connect(MemoryStore())
     meeting.exchange(ours, "before")
@@ -71,14 +71,14 @@ def test_the_peers_logon_resets_in_a_gap(start: Start) -> None:
     ours.expect(GapDetected)
     meeting.peer.send(*RESETTING_LOGON)
 
-    # After the reset, the missing messages and the held ones have no number any more.
+    # After the reset neither the missing nor the held messages have a number.
     assert ours.expect(MessagesLost) == MessagesLost(3, 4)
     assert ours.expect(LoggedOn).reset
     meeting.exchange(ours, "after")
     log_out(meeting, ours)
 
 
-def test_our_logon_resets_in_the_middle(start: Start, role: Role) -> None:
+def test_our_logon_resets_the_numbers_in_mid_session(start: Start, role: Role) -> None:
     meeting = start(role)
     ours, _logged_on = meeting.connect(MemoryStore())
     meeting.exchange(ours, "before-1", "before-2")
@@ -100,7 +100,7 @@ def test_a_reset_that_never_ends_is_refused(start: Start) -> None:
 
     assert ours.expect(LoggedOn).reset
     ended = ours.expect(object)
-    # Seldom: our answer arrived before the thread of QuickFIX that sent the Logon had reset its numbers.
+    # Rarely our answer arrives before the thread of QuickFIX that sent the Logon has reset its numbers.
     if isinstance(ended, LogoutReceived):
         assert ended.text == "MsgSeqNum too low, expecting 2 but received 1"
         return
@@ -112,7 +112,7 @@ def test_a_reset_that_never_ends_is_refused(start: Start) -> None:
     assert ours.outgoing.passed["5"] == 1
 
 
-def test_the_peers_sequence_reset_in_the_middle(start: Start, role: Role) -> None:
+def test_the_peers_sequence_reset_is_followed_in_mid_session(start: Start, role: Role) -> None:
     meeting = start(role)
     ours, _logged_on = meeting.connect(MemoryStore())
     meeting.exchange(ours, "before")
@@ -125,7 +125,7 @@ def test_the_peers_sequence_reset_in_the_middle(start: Start, role: Role) -> Non
     log_out(meeting, ours)
 
 
-def test_the_next_logon_resets(start: Start, role: Role) -> None:
+def test_the_next_logon_resets_the_numbers(start: Start, role: Role) -> None:
     store = MemoryStore()
     meeting = start(role, ResetOnLogon="Y" if role is Role.ACCEPTOR else "N")
     ours, _logged_on = meeting.connect(store, reset_seq_num=False)

@@ -45,7 +45,8 @@ def venue(shared: Venue) -> Iterator[Venue]:
     shared.reset()
 
 
-# kalshi-sdk: the other client for Kalshi's FIX, over TLS, with an RSA key, the only kind that it supports.
+# --- kalshi-sdk, the other client for Kalshi's FIX, over TLS and with an RSA key, the only kind that it
+# supports
 
 
 class Sdk:
@@ -53,7 +54,7 @@ class Sdk:
 
     def __init__(self, venue: Venue, name: str, **settings: Any) -> None:
         options: Any = venue.options(session=name)
-        self.told: asyncio.Queue[Any] = asyncio.Queue()
+        self.received: asyncio.Queue[Any] = asyncio.Queue()
         self.session = FixSession(
             FixSigner.from_pem(options["key_id"], options["private_key"]),
             FixConfig.prediction(
@@ -65,12 +66,12 @@ class Sdk:
         )
 
     async def _take(self, raw: Any) -> None:
-        self.told.put_nowait(decode_app_message_strict(raw))
+        self.received.put_nowait(decode_app_message_strict(raw))
 
     async def next(self, kind: type) -> Any:
         """Wait for the next message, which must be of this kind."""
         async with asyncio.timeout(PATIENCE):
-            message = await self.told.get()
+            message = await self.received.get()
         assert isinstance(message, kind), message
         return message
 
@@ -129,7 +130,7 @@ def test_kalshi_sdk_trades(venue: Venue) -> None:
                 )
             )
             assert (await sdk.next(order_entry.OrderCancelReject)).cl_ord_id == "s-4"
-        assert sdk.told.empty()
+        assert sdk.received.empty()
 
     asyncio.run(main())
     assert venue.logged_on() == ()
@@ -150,7 +151,8 @@ def test_kalshi_sdk_keeps_a_book(venue: Venue) -> None:
             book = books.get(SYMBOL)
             assert book is not None
             assert [(level.price, level.size) for level in book.bids] == [(Decimal("0.40"), Decimal(7))]
-            # It decodes a new level too, but its book does not support MDUpdateAction New, and ignores it.
+            # The library also decodes a new level, but its book does not support MDUpdateAction New and
+            # ignores the level.
             other.sell(SYMBOL, 3, "0.44")
             [level] = (await sdk.next(market_data.MarketDataIncrementalRefresh)).entries
             assert (level.md_update_action, level.md_entry_px) == ("0", Decimal("0.44"))
@@ -158,7 +160,7 @@ def test_kalshi_sdk_keeps_a_book(venue: Venue) -> None:
     asyncio.run(main())
 
 
-def test_kalshi_sdk_is_told_of_a_settlement(venue: Venue) -> None:
+def test_kalshi_sdk_receives_a_settlement(venue: Venue) -> None:
     async def main() -> None:
         sdk = Sdk(venue, "KalshiPT")
         venue.trader("me").buy(SYMBOL, 3, "0.40")
@@ -186,7 +188,7 @@ def test_kalshi_sdk_with_a_wrong_key_is_refused(venue: Venue) -> None:
     assert venue.logged_on() == ()
 
 
-# QuickFIX, with the dictionaries written from the spec, and all checks enabled.
+# --- QuickFIX, with the dictionaries written from the spec and all checks enabled
 
 
 @contextlib.contextmanager
@@ -233,9 +235,7 @@ def test_quickfix_trades(venue: Venue, tmp_path: Path, dictionaries: dict[str, P
     assert venue.cash() == Decimal(10_000) - Decimal("1.60")
 
 
-def test_quickfix_is_told_of_a_settlement(
-    venue: Venue, tmp_path: Path, dictionaries: dict[str, Path]
-) -> None:
+def test_quickfix_receives_a_settlement(venue: Venue, tmp_path: Path, dictionaries: dict[str, Path]) -> None:
     venue.trader("me").buy(SYMBOL, 3, "0.40")
     venue.trader().sell(SYMBOL, 3, "0.40")
     with quickfix_at(venue, "KalshiPT", tmp_path, dictionaries, DOLLARS) as peer:

@@ -25,14 +25,14 @@ class Target:
     """Maximum size of an input, in bytes."""
 
     def load(self) -> Callable[[bytes], None]:
-        """Return its `check`, which raises if the invariant is violated."""
+        """Return the target's `check`, which raises if the invariant is violated."""
         module = importlib.import_module(f"fuzz.targets.{self.name}")
         check: Callable[[bytes], None] = module.check
         return check
 
     @property
     def seeds(self) -> dict[str, bytes]:
-        """Its seed corpus, by name."""
+        """Return the inputs of the seed corpus by name."""
         lines = (CORPUS / f"{self.name}.txt").read_text("ascii").splitlines()
         return {name: bytes.fromhex(digits) for name, digits in map(str.split, lines)}
 

@@ -12,7 +12,7 @@ from kalshi_fix_sansio.trading import TOLERATED, DiscrepancyKind
 from tests.trading.match import Gap, Match, Snapshot, Step, Update
 from tests.trading.slow_books import Entry, Stamp
 
-MOST_STEPS = 12
+MAX_STEPS = 12
 _SYMBOLS: Final = ("KXHIGHNY-26AUG21-B80", "BTC-PERP")
 _KINDS: Final = ("0", "1", "0", "1", "0", "1", "2", "B")
 _ACTIONS: Final = ("0", "1", "2", "0", "1", "2", "0", "5")
@@ -26,12 +26,13 @@ _SIZES: Final = tuple(map(Decimal, ("1", "2.50", "10.00", "0.01", "7", "0", "-1"
 
 
 def check(data: bytes) -> None:
-    """For any market data, order books contain and report the same as lists of levels with linear search."""
+    """For any market data, order books have the same content and reports as lists of levels with linear
+    search."""
     choices = Choices(data)
     kinds = tuple(DiscrepancyKind)
     tolerated = TOLERATED if not choices.one_in(4) else frozenset(kind for kind in kinds if choices.one_in(2))
     steps: list[Step] = []
-    while choices.left and len(steps) < MOST_STEPS:
+    while choices.left and len(steps) < MAX_STEPS:
         match choices.below(8):
             case 0:
                 steps.append(Gap())

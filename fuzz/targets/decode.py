@@ -18,8 +18,8 @@ from kalshi_fix_sansio.fuzzing import Choices
 from tests.codec.wire import carefully, dump
 
 _SEEN_TO_BE_KNOWN = 2
-"""Number of messages before a shape is compiled; small enough that decoders compiled for a random message are
-tried too."""
+"""Number of messages before a shape is compiled, which is small enough to also try decoders compiled for a
+random message."""
 
 
 @contextlib.contextmanager
@@ -102,12 +102,14 @@ def check_invariant(
         _compare(codec.decode(given), expected)
         found, problems = codec.check(given)
         _compare(found, expected)
-        assert problems == strict, f"strictly minded {problems}, carefully {strict}"
-        assert not (expected.problems and not strict), "strict reading overlooks what lenient reading sees"
+        assert problems == strict, f"the fast path reports {problems}, the careful path {strict}"
+        assert not (expected.problems and not strict), (
+            "strict decoding misses problems that lenient decoding reports"
+        )
 
 
 def _compare(found: Message, expected: Message) -> None:
-    assert dump(found) == dump(expected), f"decoded as {dump(found)}, carefully as {dump(expected)}"
+    assert dump(found) == dump(expected), f"decoded as {dump(found)}, by the careful path as {dump(expected)}"
 
 
 def _is_refused(codec: Codec, frame: bytes) -> None:

@@ -30,7 +30,7 @@ def check(data: bytes) -> None:
         message = _block(choices, spoken, choices.pick(layouts).body, DEEPEST)
         header = _block(choices, spoken, spoken.dialect.header, 1)
     except (TypeError, ValueError):
-        return  # rejected by the constructors
+        return  # the constructors reject it
     check_invariant(spoken, message, header)
 
 

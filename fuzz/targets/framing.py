@@ -55,7 +55,7 @@ def check_invariant(
     if warm.pending or warm.skipped:  # a message that is too large is garbage
         warm = Framer("FIXT.1.1", MAX_BODY_LENGTH, **settings)
     assert pieces(warm, wire.cut(stream, sizes)) == expected, (
-        "the result depends on the portions or on earlier messages"
+        "the result depends on the chunks or on earlier messages"
     )
     assert (warm.pending, warm.skipped) == (cold.pending, cold.skipped)
     while cold.pending or cold.skipped:

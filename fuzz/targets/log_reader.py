@@ -65,8 +65,8 @@ def check(data: bytes) -> None:
 def check_invariant(log: bytes, sizes: Sequence[int], max_message: int = MAX_MESSAGE) -> list[LoggedMessage]:
     """Check the invariant for one log, in chunks whose sizes cycle through `sizes`; return its messages."""
     expected = read([log], max_message)
-    assert read(wire.cut(log, sizes), max_message) == expected, "the pieces made a difference"
-    assert read([log], max_message, Careful) == expected, "what is taken at once made a difference"
+    assert read(wire.cut(log, sizes), max_message) == expected, "the messages depend on the chunks"
+    assert read([log], max_message, Careful) == expected, "the messages depend on the fast path"
     line = 1
     for logged in expected:
         assert logged.frame.startswith(b"8=FIXT.1.1\x01")
@@ -76,7 +76,7 @@ def check_invariant(log: bytes, sizes: Sequence[int], max_message: int = MAX_MES
         explain(logged, Judge())
     for form in (Form.BRIEF, Form.JSON):
         fast, careful = Decoder(OutputOptions(form)), CarefulDecoder(OutputOptions(form))
-        assert fast.batch(expected) == careful.batch(expected), "what is shown differs"
+        assert fast.batch(expected) == careful.batch(expected), "fast and careful output differ"
     return expected
 
 
@@ -87,6 +87,6 @@ def read(pieces: Sequence[bytes], max_message: int, kind: type[LogReader] = LogR
     for piece in pieces:
         found += reader.feed(piece)
         kept = len(reader._buffer) - reader._at
-        assert kept <= max_message + len(piece) + 64, f"{kept} bytes are kept"
+        assert kept <= max_message + len(piece) + 64, f"the reader keeps {kept} bytes"
     found += reader.close()
     return found

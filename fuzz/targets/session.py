@@ -36,8 +36,8 @@ _OURS, _THEIRS = OURS.encode(), THEIRS.encode()
 MAX_MESSAGE_SIZE = 2048
 MAX_UNSENT = 8192
 MAX_EVENTS = 64
-MOST_STEPS = 8
-_MOST_CALLS = 32
+MAX_STEPS = 8
+_MAX_CALLS = 32
 _ROOM = 16 * 1024
 """Number of bytes by which the unsent data may exceed the bound at which the session ends: the answers to one
 message."""
@@ -162,7 +162,7 @@ class Player:
         """Whether outgoing messages may have been lost with a connection."""
         self.resets = 0
         self.expected = 1
-        self.told: list[Event] = []
+        self.events: list[Event] = []
         """Events of this connection."""
         self.delivered: set[int] = set()
         """Numbers of messages delivered since the last reset."""
@@ -181,7 +181,7 @@ class Player:
         self.has_forwarded = False
         """Whether the output may include forwarded messages, whose bodies are not validated."""
         self.frames: list[bytes] = []
-        """The last messages that the session sent, for `forward`."""
+        """The last messages sent by the session, for `forward`."""
 
     @property
     def now(self) -> Instant:
@@ -227,14 +227,14 @@ class Player:
 
     def call(self, what: Callable[[], Any]) -> None:
         """Make a call that may be rejected; if so, it must not have changed the session."""
-        before = self._standing()
+        before = self._state()
         try:
             what()
         except (LocalProtocolError, DecodeError):
-            unchanged = before == self._standing()
-            assert unchanged or self.config.sign_logon is None, "refused, and yet something changed"
+            unchanged = before == self._state()
+            assert unchanged or self.config.sign_logon is None, "the call was refused but changed the session"
 
-    def _standing(self) -> tuple[State, int, int, int]:
+    def _state(self) -> tuple[State, int, int, int]:
         session = self.session
         return session.state, session.next_outgoing, session.next_incoming, self.store.resets
 
@@ -250,9 +250,9 @@ class Player:
         self.timer()
 
     def wait(self, seconds: float) -> None:
-        """Advance the clocks as a caller does that handles each deadline when it is due, with a maximum."""
+        """Advance the clocks, handling each deadline when it is due, up to a maximum number of deadlines."""
         end = self.monotonic + seconds
-        for _ in range(_MOST_CALLS):
+        for _ in range(_MAX_CALLS):
             due = self.session.next_deadline()
             if due is None or due > end:
                 break
@@ -260,7 +260,7 @@ class Player:
         self.advance(max(end - self.monotonic, 0.0))
 
     def timer(self) -> None:
-        """Handle all due deadlines; none may stay due."""
+        """Handle all due deadlines; afterwards no deadline may be due."""
         for _ in range(12):
             due = self.session.next_deadline()
             if due is None or due > self.monotonic:
@@ -276,20 +276,20 @@ class Player:
         self.written(self.session.data_to_send())
         session = self.session
         assert len(session.open_requests) <= self.config.max_open_requests
-        # The store also has requests whose answer is not confirmed; one OutcomesUnknown can answer all that
-        # were open.
+        # The store also has requests with unconfirmed answers; one OutcomesUnknown can answer all requests
+        # that were open.
         assert len(session.store.open_requests()) <= 3 * self.config.max_open_requests
         if self.store.resets != self.resets:
             self.resets = self.store.resets
             if session.next_incoming < self.expected:
                 self._begin(session.next_incoming)
-        assert session.next_incoming >= self.expected, "the number expected goes back without a reset"
+        assert session.next_incoming >= self.expected, "the expected number decreases without a reset"
         self.expected = session.next_incoming
         if session.wants_close:
-            assert [type(event) for event in self.told].count(SessionEnded) == 1, (
-                "an end that is not told once"
+            assert [type(event) for event in self.events].count(SessionEnded) == 1, (
+                "the end is not reported exactly once"
             )
-            assert isinstance(self.told[-1], SessionEnded), "something is told after the end"
+            assert isinstance(self.events[-1], SessionEnded), "an event follows the end"
             assert session.next_deadline() is None
         assert session.store.next_incoming <= session.next_incoming
 
@@ -309,36 +309,38 @@ class Player:
         number = self.first
         while number < self.expected:
             ends = [end for begin, end in self.skipped if begin <= number <= end]
-            assert ends or number in known, f"{number} is counted, and the user was not told of it"
+            assert ends or number in known, f"{number} is counted but was not reported to the user"
             number = max(ends, default=number) + 1
 
     def _look(self, event: Event) -> None:
-        assert not (self.told and isinstance(self.told[-1], SessionEnded)), f"{event} is told after the end"
-        self.told.append(event)
+        assert not (self.events and isinstance(self.events[-1], SessionEnded)), f"{event} follows the end"
+        self.events.append(event)
         if isinstance(event, LoggedOn) and event.reset:
-            # A reset that is reported only now may have left earlier messages to be requested.
+            # After a reset that is reported only now, earlier messages may still have to be requested.
             self._begin(min(event.logon.header.msg_seq_num, self.session.next_incoming))
         if isinstance(event, MessageReceived):
             number = event.message.header.msg_seq_num
             assert number not in self.delivered, f"{number} is delivered twice"
-            assert number >= max(self.delivered, default=0), f"{number} is delivered out of turn"
+            assert number >= max(self.delivered, default=0), f"{number} is delivered out of order"
             self.delivered.add(number)
         if isinstance(event, MessageRejected) and event.message is not None:
             number = event.message.header.msg_seq_num
             if event.will_be_resent:
-                assert self.session.next_incoming <= number, f"{number} is counted, and cannot come again"
+                assert self.session.next_incoming <= number, (
+                    f"{number} is counted and cannot be delivered again"
+                )
             else:
                 self.explained.add(number)
         if isinstance(event, SequenceSkipped | MessagesLost):
             self.skipped.append((event.begin, event.end))
 
     def written(self, data: bytes) -> None:
-        """Check that the session sends whole valid messages with consecutive numbers."""
+        """Check that the session sends complete, valid messages with consecutive numbers."""
         assert len(data) <= 2 * MAX_UNSENT + _ROOM, f"{len(data)} bytes were waiting"
         framer = Framer("FIXT.1.1", 1 << 20)
         framer.feed(data)
         while (found := framer.next()) is not None:
-            assert isinstance(found, Frame), f"sent what is no message: {found}"
+            assert isinstance(found, Frame), f"sent bytes that are not a message: {found}"
             self._number(*_outline(self.setting.name, found.data, forwarded=self.has_forwarded))
             self.frames = [*self.frames[-3:], found.data]
         assert framer.pending == 0
@@ -350,7 +352,7 @@ class Player:
             self.own_number = 1
         due = self.own_number
         right = number >= due if self.may_skip else number == due
-        assert right, f"number {number} leaves, {due} comes next"
+        assert right, f"number {number} is sent instead of {due}"
         self.own_number, self.may_skip = number + 1, False
 
     # The next connection
@@ -370,7 +372,7 @@ class Player:
         else:
             self.session = Session(self.config, continues=self.session)
         self.lost_count = self.store.reset_unanswered
-        self.told = []
+        self.events = []
         self.may_skip = True
         self.peer_number = max(self.session.next_incoming, 1)
 
@@ -440,7 +442,7 @@ def reach(player: Player, state: str) -> None:
 
 _NAMES: Final = ("KalshiRT", "KalshiNR", "FIXT", "KalshiDC", "KalshiMD", "KalshiPT", "KalshiRFQ")
 _TYPES: Final = (b"0", b"1", b"2", b"3", b"4", b"5", b"A", b"j", b"D", b"8", b"9", b"W", b"X", b"ZZ")
-_SAID: Final = (
+_BODIES: Final = (
     (b"0", b""),
     (b"0", b"112=hello\x01"),
     (b"1", b"112=hello\x01"),
@@ -515,7 +517,7 @@ def play(data: bytes) -> Player:
     )
     player = begun(setting, choices.pick(STATES))
     steps = 0
-    while choices.left and steps < MOST_STEPS:
+    while choices.left and steps < MAX_STEPS:
         steps += 1
         if player.session.state is State.CLOSED:
             if choices.one_in(2):
@@ -563,7 +565,7 @@ def _step(player: Player, choices: Choices) -> None:
 
 
 def _peer(player: Player, choices: Choices) -> None:
-    msg_type, body = choices.pick(_SAID)
+    msg_type, body = choices.pick(_BODIES)
     if choices.one_in(8):
         msg_type = choices.pick(_TYPES)
     number = None
@@ -588,7 +590,8 @@ def _spell(player: Player, choices: Choices) -> None:
 
 
 def _feed_template(player: Player, choices: Choices) -> None:
-    """Receive a message of the dialect, mostly with the peer's header; whole, in two chunks or damaged."""
+    """Receive a message of the dialect, usually with the peer's header: in one chunk, in two chunks or
+    damaged."""
     spoken = player.setting.wire
     fields = list(choices.pick(spoken.templates))
     for _ in range(choices.below(3)):

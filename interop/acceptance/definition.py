@@ -69,7 +69,7 @@ class Definition:
 
     @property
     def heart_bt_int(self) -> str:
-        """The first valid HeartBtInt (108) of its Logons."""
+        """The first valid HeartBtInt (108) of the definition's Logons."""
         found = (step.value(108) for step in self.steps)
         return next((value for value in found if value is not None and value.isdigit()), "30")
 

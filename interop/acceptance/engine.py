@@ -35,7 +35,7 @@ class AcceptorEngine:
         self._port = int(text.rsplit(maxsplit=1)[-1])
 
     def connect(self) -> socket.socket:
-        """Connect to it."""
+        """Connect to the program."""
         return socket.create_connection(("127.0.0.1", self._port), PATIENCE)
 
     def close(self) -> None:
@@ -47,7 +47,8 @@ class InitiatorEngine:
     """examples/fixt_initiator.py: the player listens; it connects and reconnects."""
 
     def __init__(self, heart_bt_int: str, *options: str) -> None:
-        # Bound but not listening, so no other program gets this port, and `connect` can listen on it.
+        # The socket is bound but not listening, so no other program gets this port and `connect` can listen
+        # on it.
         self._reserved = socket.socket()
         self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._reserved.bind(("127.0.0.1", 0))
@@ -56,7 +57,7 @@ class InitiatorEngine:
         self._process = _start("fixt_initiator.py", *arguments, *options)
 
     def connect(self) -> socket.socket:
-        """Accept its next connection only: a later one left waiting would time out."""
+        """Accept only the next connection, because a later one that had to wait would time out."""
         with socket.create_server(("127.0.0.1", self._port)) as listener:
             listener.settimeout(3 * PATIENCE)
             return listener.accept()[0]

@@ -17,16 +17,17 @@ from interop.acceptance.player import play
 FOLDER = os.environ.get("ACCEPTANCE_DEFINITIONS", "")
 DEFAULT_APPL_VER_ID = os.environ.get("DEFAULT_APPL_VER_ID", "")
 LIKE = os.environ.get("ACCEPTANCE_LIKE") or "quickfix"
-"""The engine that the definitions were written for."""
+"""The engine for which the definitions were written."""
 DEFINITIONS = read_all(Path(FOLDER), DEFAULT_APPL_VER_ID) if FOLDER else []
 ONE_AT_A_TIME = [each for each in DEFINITIONS if each.connections == 1]
-"""Definitions with a single connection. The peer opens a second one, so it concerns only an acceptor."""
+"""Definitions that allow a single connection. The peer opens a second one, so they concern only an
+acceptor."""
 WORKERS = 8
 """Number of definitions played in parallel. They spend most of their time waiting."""
 
 pytestmark = pytest.mark.skipif(
     not DEFINITIONS,
-    reason="no acceptance definitions: see what `make interop` said, or set ACCEPTANCE_DEFINITIONS",
+    reason="no acceptance definitions: see the output of `make interop`, or set ACCEPTANCE_DEFINITIONS",
 )
 
 
@@ -78,10 +79,10 @@ def results(request: pytest.FixtureRequest) -> Iterator[Results]:
 
 
 @pytest.mark.parametrize("name", [each.name for each in DEFINITIONS] or ["none"])
-def test_acceptor(results: Results, name: str) -> None:
+def test_the_acceptor_follows_the_definition(results: Results, name: str) -> None:
     results["acceptor", name].result()
 
 
 @pytest.mark.parametrize("name", [each.name for each in ONE_AT_A_TIME] or ["none"])
-def test_initiator(results: Results, name: str) -> None:
+def test_the_initiator_follows_the_definition(results: Results, name: str) -> None:
     results["initiator", name].result()

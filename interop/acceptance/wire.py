@@ -15,7 +15,7 @@ _TIME = re.compile(r"<TIME(?:([+-])([0-9]+))?>")
 _TIMESTAMP = re.compile(r"[0-9]{8}-[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?")
 _TIMES = frozenset({42, 52, 60, 122})
 """Tags whose value only needs the form of a time."""
-_UNSAID = frozenset({52, 60})
+_OMITTED_TIMES = frozenset({52, 60})
 """Times that some definitions omit although they are required: the first in every message, the second in
 every order."""
 _ENVELOPE = frozenset({9, 10})
@@ -88,7 +88,7 @@ def difference(expected: str, actual: str) -> str | None:
     requested, found = (
         [_judged(*each) for each in fields(text) if each[0] not in _ENVELOPE] for text in (expected, actual)
     )
-    unsaid = _UNSAID.difference(tag for tag, _ in requested)
+    unsaid = _OMITTED_TIMES.difference(tag for tag, _ in requested)
     found = [each for each in found if each[0] not in unsaid]
     missing, surplus = Counter(requested) - Counter(found), Counter(found) - Counter(requested)
     if missing or surplus:

@@ -112,7 +112,7 @@ def established(name: str = "KalshiRT", *, explicit_confirm: bool = False) -> Pl
 def delivered(player: Player) -> list[int]:
     player.take()
     player.account()
-    return [event.message.header.msg_seq_num for event in player.told if isinstance(event, MessageReceived)]
+    return [event.message.header.msg_seq_num for event in player.events if isinstance(event, MessageReceived)]
 
 
 def test_a_message_with_an_old_time_is_delivered_when_it_is_resent() -> None:
@@ -127,7 +127,7 @@ def test_a_message_with_an_old_time_is_delivered_when_it_is_resent() -> None:
     player.peer(b"8", b"37=o\x01", number=2, header=b"43=Y\x01122=20260821-14:00:00\x01")
     player.take()
     player.account()
-    (received,) = [event for event in player.told if isinstance(event, MessageReceived)]
+    (received,) = [event for event in player.events if isinstance(event, MessageReceived)]
     assert received.message.header.msg_seq_num == 2
     assert player.session.next_incoming == 4
 
@@ -153,7 +153,7 @@ def test_without_resend_a_message_with_an_old_time_is_delivered_before_the_end()
     player = established("KalshiNR")
     player.peer(b"8", b"37=o\x01", t52=b"20260821-14:00:00.000")
     assert delivered(player) == [2]
-    assert isinstance(player.told[-1], SessionEnded)
+    assert isinstance(player.events[-1], SessionEnded)
 
 
 @pytest.mark.parametrize("clock", ["both", "monotonic"])
@@ -181,14 +181,14 @@ def test_after_a_lost_reset_numbers_continue_from_that_of_the_logon() -> None:
     player.logon(b"141=Y\x01", number=1)
     player.take()
     player.account()
-    assert [event.reset for event in player.told if isinstance(event, LoggedOn)] == [True]
+    assert [event.reset for event in player.events if isinstance(event, LoggedOn)] == [True]
 
 
 def test_the_event_for_a_message_that_is_too_large_has_its_type() -> None:
     player = established("KalshiMD")
     player.peer(b"W", b"55=" + b"x" * session.MAX_MESSAGE_SIZE + b"\x01")
     player.take()
-    (reported,) = [event for event in player.told if isinstance(event, MessageTooLarge)]
+    (reported,) = [event for event in player.events if isinstance(event, MessageTooLarge)]
     assert (reported.limit, reported.msg_type) == (session.MAX_MESSAGE_SIZE, "W")
 
 
