@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_sansio import ExecType
-from tests.example_programs import Place, Script, example_place, run_script
+from tests.example_programs import EXAMPLES, SYMBOL, Place, Script, example_place, run_script
 from tests.nats import NatsServer
 
 ROOT = Path(__file__).parents[3]
@@ -31,8 +31,14 @@ EXPECTED = {
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
+def place(server: NatsServer, tmp_path: Path) -> Iterator[Place]:
     with example_place(tmp_path) as made:
+        key_id, key_path = made.second_key
+        made.environ |= {
+            "KALSHI_FIX_BUS": server.url,
+            "KALSHI_KEY_ID_2": key_id,
+            "KALSHI_PRIVATE_KEY_PATH_2": str(key_path),
+        }
         yield made
 
 
@@ -42,15 +48,9 @@ def replayed() -> str:
 
 
 def test_a_session_process_serves_a_recorder_and_two_strategies(
-    server: NatsServer, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, block = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
-    key_id, key_path = place.second_key
-    environ = place.environ | {
-        "KALSHI_FIX_BUS": server.url,
-        "KALSHI_KEY_ID_2": key_id,
-        "KALSHI_PRIVATE_KEY_PATH_2": str(key_path),
-    }
     monkeypatch.chdir(tmp_path)
     with ExitStack() as running:
 
@@ -58,9 +58,9 @@ def test_a_session_process_serves_a_recorder_and_two_strategies(
             program, name, *arguments = shlex.split(line)
             if program == "kalshi-fix":
                 return running.enter_context(
-                    run_script(environ, "-m", "kalshi_fix_adapters.cli", name, *arguments)
+                    run_script(place.environ, "-m", "kalshi_fix_adapters.cli", name, *arguments)
                 )
-            return running.enter_context(run_script(environ, ROOT / name, *arguments))
+            return running.enter_context(run_script(place.environ, ROOT / name, *arguments))
 
         for line in block.splitlines():
             script = start(line)
@@ -69,3 +69,31 @@ def test_a_session_process_serves_a_recorder_and_two_strategies(
         assert len(block.splitlines()) == len(EXPECTED) + 1
         # The recorder reads the same events as the strategies, perhaps later.
         assert any("north-" in replayed() for _ in range(1000))
+
+
+def test_the_others_continue_when_the_session_process_is_killed_and_restarted(
+    place: Place, tmp_path: Path
+) -> None:
+    session = ("bus/session.py", str(tmp_path / "state"), SYMBOL)
+    with ExitStack() as running:
+
+        def start(name: str, *arguments: object) -> Script:
+            return running.enter_context(run_script(place.environ, EXAMPLES / str(name), *arguments))
+
+        first = start(*session)
+        first.expect("publishing")
+        recorder = start("bus/recorder.py", tmp_path / "desk.log")
+        north = start("bus/strategy.py", "north", "buy", SYMBOL)
+        north.expect("Sent(")
+        north.expect(f"{ExecType.NEW.value} ", SYMBOL)
+        first.process.kill()
+        second = start(*session)
+        second.expect("publishing")
+        south = start("bus/strategy.py", "south", "sell", SYMBOL)
+        south.expect("Sent(")
+        south.expect(f"{ExecType.NEW.value} ", SYMBOL)
+        recorder.expect("KalshiNR", "LoggedOn")
+        recorder.expect("KalshiNR", "LoggedOn")
+        assert [each.interrupt() for each in (south, north, second, recorder)] == [0, 0, 0, 0]
+    recorded = (tmp_path / "desk.log").read_bytes()
+    assert all(part in recorded for part in (b"\x0111=north-", b"\x0111=south-", b"\x0135=W\x01"))
