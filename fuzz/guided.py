@@ -18,7 +18,7 @@ class _AllBut(set[str]):
         self._packages = packages
 
     def __contains__(self, name: object) -> bool:
-        return not any(f"{name}.".startswith(f"{each}.") for each in self._packages)
+        return not any(f"{name}.".startswith(f"{package}.") for package in self._packages)
 
 
 def main() -> None:

@@ -73,7 +73,7 @@ def explore(check: Callable[[bytes], None], target: Target, seconds: float, foun
 
 def main() -> None:
     """Parse the arguments and search."""
-    given_args = dict(each[1:].split("=", 1) for each in sys.argv[2:] if each.startswith("-"))
+    given_args = dict(item[1:].split("=", 1) for item in sys.argv[2:] if item.startswith("-"))
     target = TARGETS[sys.argv[1]]
     explore(target.load(), target, float(given_args["max_total_time"]), given_args["artifact_prefix"])
 

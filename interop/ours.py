@@ -143,8 +143,8 @@ class OurSide:
             self._ended = True
         self._wake.send(b"x")
         self._thread.join(PATIENCE)
-        for each in (self._sock, self._wake, self._woken):
-            each.close()
+        for item in (self._sock, self._wake, self._woken):
+            item.close()
 
     def _run(self) -> None:
         with selectors.DefaultSelector() as selector:

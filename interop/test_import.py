@@ -53,8 +53,8 @@ def dialect(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_every_message_of_the_standard_is_imported(dialect: Any) -> None:
-    listed = [each for path in DICTIONARIES for each in ET.parse(path).getroot().iter("message")]
-    assert set(dialect.messages) == {each.attrib["msgtype"] for each in listed}
+    listed = [item for path in DICTIONARIES for item in ET.parse(path).getroot().iter("message")]
+    assert set(dialect.messages) == {item.attrib["msgtype"] for item in listed}
     assert len(dialect.messages) > 150
     assert len(dialect.fields) > 5000
 

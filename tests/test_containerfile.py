@@ -64,7 +64,7 @@ def test_the_exposed_ports_are_those_of_the_venue() -> None:
 
 def test_the_service_container_of_the_docs_has_the_ports_and_folder_of_the_image() -> None:
     page = (ROOT / "docs" / "how-to" / "testing.md").read_text("utf-8")
-    [block] = [each for each in re.findall("```yaml\n(.*?)```", page, re.DOTALL) if "services:" in each]
+    [block] = [item for item in re.findall("```yaml\n(.*?)```", page, re.DOTALL) if "services:" in item]
     job = yaml.safe_load(block)["jobs"]["test"]
     service = job["services"]["venue"]
     [ports], [volume] = of("EXPOSE"), service["volumes"]

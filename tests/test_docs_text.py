@@ -110,7 +110,7 @@ def anchors(page: str) -> set[str]:
     """Return the anchors that the repository's site makes from the headings of a page."""
     without_code = re.sub(r"^```.*?^```", "", page, flags=re.DOTALL | re.MULTILINE)
     headings = re.findall(r"^#+ (.*)", without_code, re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", each).strip().lower().replace(" ", "-") for each in headings}
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ API_PAGE = """# Things
 
 def test_classes_of_the_api_get_separate_pages_and_functions_do_not() -> None:
     found = api_objects(API_PAGE)
-    assert [(each.section, each.name) for each in found] == [
+    assert [(item.section, item.name) for item in found] == [
         ("Orders", "Order"),
         ("Orders", "Fill"),
         ("Clients", "blocking.Client"),

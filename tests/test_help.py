@@ -28,12 +28,12 @@ def public_classes() -> list[type[Any]]:
         names = re.findall(r"^::: ([\w.]+)$", page.read_text("utf-8"), re.MULTILINE)
         found += [resolve_name(name) for name in names]
     return sorted(
-        {each for each in found if isclass(each)}, key=lambda cls: f"{cls.__module__}.{cls.__name__}"
+        {item for item in found if isclass(item)}, key=lambda cls: f"{cls.__module__}.{cls.__name__}"
     )
 
 
 def attributes_of(cls: type[Any]) -> set[str]:
-    found = {each.name for each in getattr(cls, "__attrs_attrs__", ())}
+    found = {item.name for item in getattr(cls, "__attrs_attrs__", ())}
     if isinstance(cls, EnumMeta):
         # Some enum members are documented by their value.
         found |= {name for name, each in cls.__members__.items() if not describes(name, each.value)}

@@ -27,14 +27,14 @@ def limits(dialect: Dialect) -> Iterator[tuple[str, str]]:
         numbers = {name for name, value in attrs.asdict(session, recurse=False).items() if type(value) is int}
         yield from ((f"{session.name} {name}", str(getattr(session, name))) for name in numbers - {"port"})
     for field in dialect.fields:
-        for each in (field, *field.limits):
+        for item in (field, *field.limits):
             # Prices and quantities have steps, and the payout of a contract bounds its price.
-            if not getattr(each, "step", None):
-                yield from ((f"{field.name} {name}", str(getattr(each, name))) for name in TOOL["BOUNDS"])
+            if not getattr(item, "step", None):
+                yield from ((f"{field.name} {name}", str(getattr(item, name))) for name in TOOL["BOUNDS"])
     for member in dialect.header:
-        for each in member.limits:
+        for item in member.limits:
             yield from (
-                (f"header {member.field.name} {name}", str(getattr(each, name))) for name in TOOL["BOUNDS"]
+                (f"header {member.field.name} {name}", str(getattr(item, name))) for name in TOOL["BOUNDS"]
             )
 
 

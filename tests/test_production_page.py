@@ -146,7 +146,7 @@ def test_a_store_is_backed_up_while_it_is_used_and_restored(tmp_path: Path) -> N
         with opened(reset=True) as client:
             assert client.rows["last"] == "a-0"
             unknown = next(e for e in client.events(timeout=10) if isinstance(e, OutcomesUnknown))
-            assert [each.request_id for each in unknown.requests] == ["a-1"]
+            assert [request.request_id for request in unknown.requests] == ["a-1"]
 
 
 def test_a_new_key_continues_the_store(tmp_path: Path) -> None:

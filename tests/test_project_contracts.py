@@ -32,7 +32,7 @@ def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", program, "--no-cache"],
         cwd=root,
-        env={"PYTHONPATH": ":".join(str(root / each) for each in ("src", "adapters", "venue", "."))},
+        env={"PYTHONPATH": ":".join(str(root / item) for item in ("src", "adapters", "venue", "."))},
         capture_output=True,
         text=True,
         check=False,
@@ -146,7 +146,7 @@ def test_no_trading_module_uses_private_attributes_of_another() -> None:
 
 def test_code_outside_trading_finds_session_types_by_their_service() -> None:
     """Another venue's session types have other names."""
-    generated, trading = (ROOT / "src" / "kalshi_fix_sansio" / each for each in ("_generated", "trading"))
+    generated, trading = (ROOT / "src" / "kalshi_fix_sansio" / item for item in ("_generated", "trading"))
     found = []
     for path in (*(ROOT / "src").rglob("*.py"), *(ROOT / "adapters").rglob("*.py")):
         if not (path.is_relative_to(generated) or path.is_relative_to(trading)):

@@ -136,7 +136,7 @@ def test_the_trace_page_shows_the_output_of_the_command(tmp_path: Path) -> None:
     blocks = dict(re.findall(r"^```text title=\"(.*?)\"\n(.*?)^```", page, re.DOTALL | re.MULTILINE))
     for name in ("orders.log", "copy.log"):
         (tmp_path / name).write_text(blocks[name], encoding="utf-8")
-    [(title, text)] = [each for each in blocks.items() if each[0].startswith("kalshi-fix ")]
+    [(title, text)] = [item for item in blocks.items() if item[0].startswith("kalshi-fix ")]
     command = [sys.executable, "-m", "kalshi_fix_adapters.cli", *title.split()[1:]]
     environ = {**os.environ, "COLUMNS": "80"}
     printed = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
@@ -207,7 +207,7 @@ def test_the_test_of_a_maker_passes_on_two_workers(tmp_path: Path) -> None:
 
 def errors(base: type[Exception]) -> set[type[Exception]]:
     """Return every imported subclass of an exception class."""
-    return {below for each in base.__subclasses__() for below in (each, *errors(each))}
+    return {below for subclass in base.__subclasses__() for below in (subclass, *errors(subclass))}
 
 
 def test_the_docs_give_the_cause_and_the_remedy_of_every_exception() -> None:
@@ -218,7 +218,7 @@ def test_the_docs_give_the_cause_and_the_remedy_of_every_exception() -> None:
         for row in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
         for name in re.findall(r"`(\w+)`", row)
     }
-    ours = {each.__name__ for each in errors(KalshiFixError) if each.__module__.endswith(".errors")}
+    ours = {error.__name__ for error in errors(KalshiFixError) if error.__module__.endswith(".errors")}
     assert ours - named == {"AdapterError", "ReconcileError"}
     assert named <= ours
 
@@ -242,7 +242,7 @@ def test_every_public_name_is_in_the_api_pages(module: str) -> None:
     pages = (DOCS / "exceptions.md").read_text("utf-8")
     pages += "\n".join(page.read_text("utf-8") for page in (DOCS / "api").glob("*.md"))
     assert "::: kalshi_fix_adapters.errors" in pages
-    shown = {"KalshiFixError", *(each.__name__ for each in errors(KalshiFixError))} | {
+    shown = {"KalshiFixError", *(error.__name__ for error in errors(KalshiFixError))} | {
         name.rpartition(".")[2] for name in re.findall(r"^::: (\S+)$", pages, re.MULTILINE)
     }
     assert "kalshi_fix_sansio.trading" in pages
@@ -320,8 +320,8 @@ def test_every_command_and_option_has_a_help_text() -> None:
     todo: list[tuple[str, click.Command]] = [("kalshi-fix", commands)]
     for name, command in todo:
         assert command.help, name
-        options = [each for each in command.params if isinstance(each, click.Option)]
-        assert [each.opts for each in options if not each.help] == [], name
+        options = [param for param in command.params if isinstance(param, click.Option)]
+        assert [option.opts for option in options if not option.help] == [], name
         if isinstance(command, click.Group):
             context = click.Context(command)
             for word in command.list_commands(context):
@@ -344,7 +344,7 @@ def test_every_command_option_on_a_page_exists() -> None:
                 if found is None:
                     break
                 command, context = found, click.Context(found, parent=context)
-            options = {each for known in command.get_params(context) for each in known.opts}
+            options = {opt for known in command.get_params(context) for opt in known.opts}
             used = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", rest))
             assert used <= options, f"{page.name}: kalshi-fix {words}"
             named += len(used)

@@ -91,11 +91,11 @@ def test_every_row_of_the_table_of_bounds_has_its_tests() -> None:
 def test_the_settings_in_the_table_of_bounds_exist() -> None:
     named = set(re.findall(r"`SessionConfig\.(\w+)`", BOUNDS))
     assert named
-    assert named <= {each.name for each in SessionConfig.__attrs_attrs__}
+    assert named <= {attr.name for attr in SessionConfig.__attrs_attrs__}
 
 
 def test_every_bound_of_a_session_is_in_the_table() -> None:
-    limits = {each.name for each in SessionConfig.__attrs_attrs__ if each.name.startswith("max_")}
+    limits = {attr.name for attr in SessionConfig.__attrs_attrs__ if attr.name.startswith("max_")}
     missing = {
         name
         for name in limits - {"max_heart_bt_int"}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 QUICK: dict[str, Any] = runpy.run_path(str(Path(__file__).resolve().parent.parent / "tools" / "quick.py"))
-CORE = [f"tests/{each}" for each in QUICK["CORE"]]
+CORE = [f"tests/{item}" for item in QUICK["CORE"]]
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,6 @@ def test_code_that_does_not_handle_the_dialect_fails_the_gate() -> None:
 
 def test_every_folder_of_the_quick_gate_exists() -> None:
     root = QUICK["ROOT"]
-    assert all((root / each).is_dir() for each in CORE)
-    assert all((root / "src/kalshi_fix_sansio" / each).is_dir() for each in QUICK["USED_BY"])
-    assert {each for folders in QUICK["USED_BY"].values() for each in folders} <= {*QUICK["CORE"]}
+    assert all((root / item).is_dir() for item in CORE)
+    assert all((root / "src/kalshi_fix_sansio" / item).is_dir() for item in QUICK["USED_BY"])
+    assert {folder for folders in QUICK["USED_BY"].values() for folder in folders} <= {*QUICK["CORE"]}

@@ -63,9 +63,9 @@ class Clone:
 @pytest.fixture
 def clone(tmp_path: Path) -> Iterator[Clone]:
     root = tmp_path / "clone"
-    for each in COPIED:
+    for item in COPIED:
         ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / each, root / each, ignore=ignored, dirs_exist_ok=True)
+        shutil.copytree(ROOT / item, root / item, ignore=ignored, dirs_exist_ok=True)
     shutil.copy(ROOT / "pyproject.toml", root)
     site = Site(PAGES)
     made = Clone(root, tmp_path / "revisions", site)

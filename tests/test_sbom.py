@@ -25,7 +25,7 @@ def test_the_bill_of_materials_lists_the_packages_that_pip_installs(tmp_path: Pa
     file.write_text(PROJECT, "utf-8")
     document = json.loads(sbom.sbom(file))
     assert document["metadata"]["component"]["purl"] == "pkg:pypi/one@1.2"
-    assert {each["purl"]: each["scope"] for each in document["components"]} == {
+    assert {item["purl"]: item["scope"] for item in document["components"]} == {
         "pkg:pypi/attrs": "required",
         "pkg:pypi/uvloop": "optional",
         "pkg:pypi/zope-interface": "required",

@@ -64,8 +64,8 @@ class Runner:
         self.root, self._temp, self._cache = folder / "clone", folder / "temp", folder / "cache"
         self._state = folder / "issues.json"
         self.open_by_hand()
-        for each in ("codegen", "tools", "spec/fixt11"):
-            shutil.copytree(ROOT / each, self.root / each, ignore=shutil.ignore_patterns("__pycache__"))
+        for item in ("codegen", "tools", "spec/fixt11"):
+            shutil.copytree(ROOT / item, self.root / item, ignore=shutil.ignore_patterns("__pycache__"))
         # The venue is the pier instead of Kalshi, and its documents are on this machine.
         shutil.copytree(SPEC, self.root / "spec" / "kalshi")
         manifest = self.root / "spec" / "kalshi" / "manifest.yaml"
@@ -134,7 +134,7 @@ class Runner:
     @property
     def shown(self) -> str:
         """The body of the only open issue, or an empty text."""
-        bodies = [each["body"] for each in self.issues.values() if each["open"]]
+        bodies = [issue["body"] for issue in self.issues.values() if issue["open"]]
         assert len(bodies) <= 1
         return "".join(bodies)
 
@@ -195,7 +195,7 @@ def test_one_issue_is_opened_kept_current_and_closed(runner: Runner) -> None:
 def test_a_second_open_issue_is_closed(runner: Runner) -> None:
     runner.open_by_hand(1, 2, 3)
     assert runner.report(1, "* A field is new.\n") == 0
-    assert [each["open"] for each in runner.issues.values()] == [True, False, False]
+    assert [issue["open"] for issue in runner.issues.values()] == [True, False, False]
     assert runner.issues["2"]["comment"] == "See #1."
 
 

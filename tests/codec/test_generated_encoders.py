@@ -259,10 +259,10 @@ def test_timestamps_are_encoded_correctly_after_any_other_timestamp() -> None:
     # Encode every timestamp after every other one, because the encoder caches the text of the last second.
     for before in heads:
         for head in heads:
-            for each in (before, head):
+            for item in (before, head):
                 assert (
-                    encode_header(each)
-                    == f"49=a\x0156=b\x0134=1\x0152={format_utctimestamp(each.sending_time)}\x01"
+                    encode_header(item)
+                    == f"49=a\x0156=b\x0134=1\x0152={format_utctimestamp(item.sending_time)}\x01"
                 )
 
 

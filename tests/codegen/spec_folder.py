@@ -197,17 +197,17 @@ def mistakes_of(folder: Path) -> tuple[Mistake, ...]:
 
 def message(dialect: Dialect, name: str) -> Message:
     """Return a message by its name."""
-    return next(each for each in dialect.messages if each.name == name)
+    return next(item for item in dialect.messages if item.name == name)
 
 
 def member(dialect: Dialect, name: str, owner: str = "NewOrder") -> Member:
     """Return a member of a message by the name of its field."""
-    return next(each for each in message(dialect, owner).members if each.field.name == name)
+    return next(item for item in message(dialect, owner).members if item.field.name == name)
 
 
 def field(dialect: Dialect, name: str) -> Field:
     """Return a field by its name."""
-    return next(each for each in dialect.fields if each.name == name)
+    return next(item for item in dialect.fields if item.name == name)
 
 
 def path_of(name: str) -> str:

@@ -52,20 +52,20 @@ def follow_page(folder: Path, dictionary: Path) -> None:
 def members(dictionary: Path) -> dict[str, list[tuple[str, str]]]:
     """Return the names and flags of all members by message, with components replaced by their members."""
     root = ET.parse(dictionary).getroot()
-    components = {each.attrib["name"]: each for each in root.iter("component") if len(each)}
+    components = {item.attrib["name"]: item for item in root.iter("component") if len(item)}
 
     def below(parent: ET.Element, required: bool = True) -> list[tuple[str, str]]:
         found = []
-        for each in parent:
-            name, flag = each.attrib["name"], each.attrib["required"] == "Y" and required
-            if each.tag == "component":
+        for item in parent:
+            name, flag = item.attrib["name"], item.attrib["required"] == "Y" and required
+            if item.tag == "component":
                 found += below(components[name], flag)
             else:
-                found += [(name, "Y" if flag else "N"), *below(each)]
+                found += [(name, "Y" if flag else "N"), *below(item)]
         return found
 
-    blocks = {each.attrib["name"]: each for each in root.iter("message")}
-    blocks |= {kind: each for kind in ("header", "trailer") for each in root.iter(kind)}
+    blocks = {item.attrib["name"]: item for item in root.iter("message")}
+    blocks |= {kind: item for kind in ("header", "trailer") for item in root.iter(kind)}
     return {name: below(block) for name, block in blocks.items()}
 
 

@@ -41,7 +41,7 @@ class Place:
         return downstream.compare(load_dialect(self.spec.spec), self.spec.spec, self.root)
 
     def unhandled(self, **about: Any) -> set[str]:
-        return {f"{each.kind} {each.element}" for each in self.report(**about).unhandled}
+        return {f"{item.kind} {item.element}" for item in self.report(**about).unhandled}
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_a_new_member_is_reported_with_its_line(place: Place) -> None:
         "members BerthRequest.Seen",
     }
     report = place.report(areas=KINDS, known=[SESSION])
-    line = next(str(each) for each in report.unhandled if each.element == "BerthKind.Buoy")
+    line = next(str(item) for item in report.unhandled if item.element == "BerthKind.Buoy")
     lines = (spec.spec / "codesets.yaml").read_text().splitlines()
     number = next(k for k, text in enumerate(lines, 1) if "Buoy" in text)
     assert line == f"desk: BerthKind.Buoy (codes), of {spec.spec.as_posix()}/codesets.yaml:{number}"
@@ -105,7 +105,7 @@ def test_known_members_are_omitted_and_entries_without_effect_are_reported(place
         {"area": "desk", "codes": "Flag.Pirate", "why": "None come."},
     ]
     report = place.report(areas=KINDS, known=known)
-    assert not {"BerthOffer", "BerthRequest.Length"} & {each.element for each in report.unhandled}
+    assert not {"BerthOffer", "BerthRequest.Length"} & {item.element for item in report.unhandled}
     assert [line.partition(": ")[2] for line in report.idle] == [
         "desk handles BerthRequest.ShipID, or it is no longer in the spec; remove it",
         "desk handles Flag.Pirate, or it is no longer in the spec; remove it",
@@ -114,7 +114,7 @@ def test_known_members_are_omitted_and_entries_without_effect_are_reported(place
 
 def test_a_known_message_covers_its_elements(place: Place) -> None:
     known = [SESSION, {"area": "desk", "messages": "BerthRequest", "why": "Not yet open."}]
-    assert not any("BerthRequest." in each for each in place.unhandled(areas=KINDS, known=known))
+    assert not any("BerthRequest." in item for item in place.unhandled(areas=KINDS, known=known))
 
 
 def test_prose_is_searched_for_whole_words(place: Place) -> None:

@@ -130,7 +130,7 @@ def chained(levels: int, *, both: bool) -> str:
     lines = ["components:"]
     for level in range(levels):
         for side in "AB":
-            inner = [f"{each}{level + 1}: include" for each in ("AB" if both else side)]
+            inner = [f"{item}{level + 1}: include" for item in ("AB" if both else side)]
             lines.append(f"  {side}{level}: {{members: {{{', '.join(inner)}}}}}")
     lines += [f"  {side}{levels}: {{members: {{Price: optional}}}}" for side in "AB"]
     return "\n".join(lines) + "\n"
@@ -204,7 +204,7 @@ def nested(levels: int, *, both: bool) -> str:
     for level in range(levels):
         for side in "AB":
             inner = "".join(
-                f"<component name='{each}{level + 1}' required='Y'/>" for each in ("AB" if both else side)
+                f"<component name='{item}{level + 1}' required='Y'/>" for item in ("AB" if both else side)
             )
             parts.append(f"<component name='{side}{level}'>{inner}</component>")
     return "".join(parts) + "".join(
@@ -450,5 +450,5 @@ def test_hosts_are_found_after_any_text_in_linear_time() -> None:
     place = Location("page.md", 1)
     text = "a _b" * 20_000 + ". Order Entry Host: fix.example.com"
     found = list(endpoints.hosts_with_roles(text, place, ""))
-    assert [(each.role, each.host) for each in found] == [("Order Entry", "fix.example.com")]
+    assert [(item.role, item.host) for item in found] == [("Order Entry", "fix.example.com")]
     assert not list(endpoints.hosts_with_roles("host: fix.example.com", place, ""))

@@ -28,22 +28,24 @@ def owners(dialect: model.Dialect) -> list[model.Message | model.Group]:
 
 
 def test_every_amount_has_a_unit(kalshi: model.Dialect) -> None:
-    assert [each.name for each in kalshi.fields if each.datatype.kind == "DECIMAL" and not each.unit] == []
+    assert [
+        field.name for field in kalshi.fields if field.datatype.kind == "DECIMAL" and not field.unit
+    ] == []
 
 
 def test_every_field_is_used(kalshi: model.Dialect) -> None:
-    used = {each.field.name for each in (*kalshi.header, *kalshi.trailer)}
+    used = {item.field.name for item in (*kalshi.header, *kalshi.trailer)}
     for owner in owners(kalshi):
-        used |= {each.field.name for each in owner.members}
-    used |= {each.length_field for each in kalshi.fields if each.length_field is not None}
-    assert {each.name for each in kalshi.fields} == used
+        used |= {member.field.name for member in owner.members}
+    used |= {field.length_field for field in kalshi.fields if field.length_field is not None}
+    assert {field.name for field in kalshi.fields} == used
 
 
 def test_docs_are_sentences(kalshi: model.Dialect) -> None:
-    docs = [each.doc for each in kalshi.fields]
-    docs += [each.doc for each in owners(kalshi)]
-    docs += [member.doc for each in owners(kalshi) for member in each.members]
-    docs += [code.doc for each in kalshi.codesets for code in each.codes]
+    docs = [field.doc for field in kalshi.fields]
+    docs += [owner.doc for owner in owners(kalshi)]
+    docs += [member.doc for owner in owners(kalshi) for member in owner.members]
+    docs += [code.doc for codeset in kalshi.codesets for code in codeset.codes]
     assert [doc for doc in docs if not re.match(r"[A-Z].*\.\Z", doc) or "  " in doc] == []
 
 
@@ -54,7 +56,7 @@ def test_other_dialects_can_extend_the_base(tmp_path: Path) -> None:
         f"name: plain\ntitle: Plain\nextends: {base.as_posix()}\nappl_ver_id: 9\nsources: {{}}\n"
     )
     plain = load_dialect(tmp_path)
-    assert [each.name for each in plain.messages] == [
+    assert [message.name for message in plain.messages] == [
         "Logon",
         "Heartbeat",
         "TestRequest",
@@ -63,8 +65,8 @@ def test_other_dialects_can_extend_the_base(tmp_path: Path) -> None:
         "SequenceReset",
         "Logout",
     ]
-    assert all(each.flows == () and each.admin for each in plain.messages)
-    (heartbeat,) = (each for each in plain.fields if each.name == "HeartBtInt")
+    assert all(message.flows == () and message.admin for message in plain.messages)
+    (heartbeat,) = (field for field in plain.fields if field.name == "HeartBtInt")
     assert heartbeat.minimum == 0
 
 
@@ -98,7 +100,7 @@ def test_every_constructor_creates_a_message_that_the_client_may_send(kalshi: mo
             cash_order_qty=100,
         ),
     }
-    assert set(made) == {f"{each.name}.{way.name}" for each in kalshi.messages for way in each.constructors}
+    assert set(made) == {f"{item.name}.{way.name}" for item in kalshi.messages for way in item.constructors}
     for name, message in made.items():
         layout = message.MESSAGE
         session = layout.flows[0].sessions[0]

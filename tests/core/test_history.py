@@ -38,7 +38,7 @@ CANCEL = "35=F|34=1|49=a|56=KalshiNR|52=20240101-00:00:00|11=a|41=b|54=1|55=x|"
 
 def problems(dialect: Dialect, body: str) -> list[str]:
     frame = encode_frame("FIXT.1.1", body.replace("|", "\x01").encode())
-    return [str(each) for each in Codec(dialect).check(frame)[1]]
+    return [str(item) for item in Codec(dialect).check(frame)[1]]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_removed_field_is_reported_from_the_day_of_its_removal(day: str, expec
     frame = encode_frame("FIXT.1.1", f"{CANCEL}38=5|".replace("|", "\x01").encode())
     for _ in range(8):  # a compiled decoder reads the later messages
         message, found = codec.check(frame)
-        assert [str(each) for each in found] == expected
+        assert [str(item) for item in found] == expected
         assert message.unknown == ((38, b"5"),)
         assert codec.decode(codec.encode(message, message.header)).unknown == message.unknown
     assert problems(dialect, f"{CANCEL}9998=5|") == ["tag 9998 is not defined by kalshi"]
@@ -115,8 +115,8 @@ def test_an_added_member_is_invalid_before_its_addition_but_still_read() -> None
     assert found == ()
     assert message == CODEC.decode(frame)
     texts = [
-        str(each)
-        for each in validate(
+        str(item)
+        for item in validate(
             message, dialect.messages["D"], product="prediction", session="KalshiNR", sender=Sender.CLIENT
         )
     ]
@@ -177,13 +177,13 @@ def test_the_history_of_kalshi_begins_with_its_first_version() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [each for each in OF_KALSHI.changes if each.block], ids=lambda each: each.text
+    "change", [item for item in OF_KALSHI.changes if item.block], ids=lambda value: value.text
 )
 def test_each_change_of_kalshi_has_an_effect(change: Change) -> None:
     """A block or a tag that does not exist would change nothing."""
     before = DIALECT.as_of(date.fromordinal(change.first_day.toordinal() - 1))
     after = DIALECT.as_of(change.settled)
-    blocks: list[Any] = [(each.header, each.trailer) for each in (before, after)]
+    blocks: list[Any] = [(item.header, item.trailer) for item in (before, after)]
     pairs = [*zip(*blocks, strict=True)]
     pairs += [(before.messages[name].body, after.messages[name].body) for name in DIALECT.messages]
     for one, other in pairs:
@@ -197,10 +197,10 @@ def test_each_change_of_kalshi_has_an_effect(change: Change) -> None:
         assert one.past_tags - other.past_tags == set(change.had)
     elif change.tag is None:
         flows = [
-            each.flows
+            message.flows
             for dialect in (before, after)
-            for each in dialect.messages.values()
-            if each.name == change.block
+            for message in dialect.messages.values()
+            if message.name == change.block
         ]
         assert flows[0] != flows[1]
     else:

@@ -103,7 +103,7 @@ def test_concurrent_processes_all_get_the_complete_package(tmp_path: Path) -> No
     program += "; bring_up_to_date(Path(spec), package, Path(out))"
     command = [sys.executable, "-W", "error", "-c", program, str(SPEC), PACKAGE, str(tmp_path / "dialect")]
     running = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]
-    assert [each.wait() for each in running] == [0, 0]
+    assert [item.wait() for item in running] == [0, 0]
     assert tree(tmp_path / "dialect") == tree(HERE / "dialect")
 
 

@@ -357,7 +357,7 @@ def test_the_cache_of_message_beginnings_is_bounded(monkeypatch: pytest.MonkeyPa
 def test_only_messages_of_the_expected_version_are_cached(framer: Framer) -> None:
     versions = ("FIX.4.4", "FIXT.1.1", "FIX" + "T" * 20)
     data = [encode_frame(version, b"35=0\x0158=abc\x01") for version in versions]
-    assert frames_of(data * 3, framer) == [Frame(each) for each in data * 3]
+    assert frames_of(data * 3, framer) == [Frame(item) for item in data * 3]
     assert len(framer._sizes) == 1
 
 

@@ -116,7 +116,7 @@ def _filled(value: Any, names: dict[str, Any]) -> Any:
     if isinstance(value, dict):
         return {key: _filled(each, names) for key, each in value.items()}
     if isinstance(value, list):
-        return [_filled(each, names) for each in value]
+        return [_filled(item, names) for item in value]
     if not isinstance(value, str):
         return value
     whole = re.fullmatch(r"\{(\w+)\}", value)
@@ -206,7 +206,7 @@ class _Player:
 
     def lose(self, value: list[str]) -> None:
         unknown = of_type(self._wired.cut(), OutcomesUnknown)
-        found = [f"{each.msg_type} {each.seq_num}" for event in unknown for each in event.requests]
+        found = [f"{request.msg_type} {request.seq_num}" for event in unknown for request in event.requests]
         self._compare(found, value)
 
     def reconnect(self, value: str | None) -> None:
@@ -231,15 +231,15 @@ class _Player:
     def open(self, value: list[Any]) -> None:
         requests = self._wired.session.open_requests
         if value and isinstance(value[0], int):
-            found: list[Any] = [each.seq_num for each in requests]
+            found: list[Any] = [request.seq_num for request in requests]
         elif value and isinstance(value[0], list):
-            found = [[each.msg_type] for each in requests]
+            found = [[request.msg_type] for request in requests]
         else:
-            found = [each.request_id for each in requests]
+            found = [request.request_id for request in requests]
         self._compare(found, value)
 
     def stored(self, value: list[str]) -> None:
-        found = [each.request_id for each in self._wired.session.store.open_requests()]
+        found = [request.request_id for request in self._wired.session.store.open_requests()]
         self._compare(found, value)
 
     def _compare(self, found: Any, expected: Any) -> None:
@@ -263,7 +263,7 @@ def _listed(value: Any) -> list[Any]:
 def _messages(value: Any) -> list[Message]:
     if isinstance(value, str):
         return [order(name) for name in value.split()]
-    return [_built(each) for each in _listed(value)]
+    return [_built(item) for item in _listed(value)]
 
 
 def _built(value: dict[str, Any]) -> Any:
@@ -294,7 +294,7 @@ def _shown(found: list[Any], like: list[Any]) -> list[Any]:
 def _attribute(found: Any, path: str) -> Any:
     part, _, rest = path.partition(".")
     if part == "*":
-        return [_attribute(each, rest) for each in found]
+        return [_attribute(item, rest) for item in found]
     found = found[int(part)] if part.lstrip("-").isdecimal() else getattr(found, part)
     return _attribute(found, rest) if rest else found
 

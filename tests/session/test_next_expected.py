@@ -128,7 +128,7 @@ def test_a_reject_without_a_request_does_not_count_as_a_refused_resend(text: str
     assert wired.sent() == []
     reported = wired.wait(wired.session.config.resend_timeout)
     assert of_type(reported, MessagesLost) == []
-    [requested] = [each for each in wired.sent() if each.header.msg_type == "2"]
+    [requested] = [item for item in wired.sent() if item.header.msg_type == "2"]
     assert (requested.begin_seq_no, requested.end_seq_no) == (1, 3)
 
 

@@ -86,7 +86,7 @@ def test_remembered_order_ids_are_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     for number in range(1, 20):
         known.add("x" * number, None)
         assert len(known) <= 6
-        assert all("x" * each in known for each in range(max(1, number - 2), number + 1))
+        assert all("x" * item in known for item in range(max(1, number - 2), number + 1))
     assert "x" not in known
     known.add("a", "o1")
     assert ("a", "o1") in known

@@ -174,18 +174,18 @@ OUT_OF_TURN: list[Sent] = [
 def test_the_fast_path_for_messages_in_sequence_follows_the_rules(name: str, last: Sent) -> None:
     wired, by_rules = (established(Role.INITIATOR, name) for _ in range(2))
     by_rules.session._receiver._simple = frozenset()
-    for each in (wired, by_rules):
+    for item in (wired, by_rules):
         for cl_ord_id in ("a1", "a2", "a3"):
-            each.session.send(order(cl_ord_id), each.clock.now)
-        each.session.data_to_send()
+            item.session.send(order(cl_ord_id), item.clock.now)
+        item.session.data_to_send()
     for msg_type, body, header in [*IN_TURN, last]:
         seen = []
-        for each in (wired, by_rules):
-            each.clock.advance(0.5)
-            events = each.receive(each.peer.message(msg_type, body, **header))
-            session = each.session
+        for item in (wired, by_rules):
+            item.clock.advance(0.5)
+            events = item.receive(item.peer.message(msg_type, body, **header))
+            session = item.session
             marks, times = [*session._core.ledger.handed], session._core.times.catching_up
             state = (session.state, session.next_incoming, session.open_requests, session.next_deadline())
-            seen.append((events, marks, times, state, each.sent()))
+            seen.append((events, marks, times, state, item.sent()))
         assert seen[0] == seen[1]
     assert wired.cut() == by_rules.cut()

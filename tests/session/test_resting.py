@@ -61,7 +61,7 @@ def test_kept_reports_are_bounded_in_bytes() -> None:
     )  # this report is too large, so the previous one is kept
     assert resting._size == sum(map(len, resting._reports.values())) <= 1000
     (reported,) = of_type(wired.cut(), OrdersUnverified)
-    assert [each.order_id for each in reported.orders] == ["o0"]
+    assert [order.order_id for order in reported.orders] == ["o0"]
     assert not reported.complete
 
 

@@ -55,7 +55,7 @@ def test_each_message_has_a_separate_header() -> None:
         ("D", 6, None),
         ("D", 7, None),
     ]
-    assert [head.sending_time for head in heads] == [START + timedelta(seconds=each) for each in seconds]
+    assert [head.sending_time for head in heads] == [START + timedelta(seconds=second) for second in seconds]
     assert {(head.sender_comp_id, head.target_comp_id) for head in heads} == {(KEY_ID, "KalshiRT")}
     # Header values of a single message, as passed in `header_fields`.
     for head in heads:
@@ -63,10 +63,10 @@ def test_each_message_has_a_separate_header() -> None:
         alone.poss_resend = head.poss_resend
         assert CODEC.encode(order(), alone) == CODEC.encode(order(), head)
     stored = list(session.store.sent_between(1, 99))
-    assert [(each.seq_num, each.sent_at) for each in stored] == [
+    assert [(item.seq_num, item.sent_at) for item in stored] == [
         (head.msg_seq_num, head.sending_time) for head in heads if head.msg_type == "D"
     ]
-    assert [CODEC.decode(each.frame).header for each in stored] == [
+    assert [CODEC.decode(item.frame).header for item in stored] == [
         head for head in heads if head.msg_type == "D"
     ]
 

@@ -98,7 +98,7 @@ def operations(role: Role) -> list[Operation]:
     """Return every operation of a session that uses its store, in order."""
 
     def receive(*write: Callable[[Wired], bytes]) -> Operation:
-        return lambda w: w.session.receive_data(b"".join(each(w) for each in write), w.clock.now)
+        return lambda w: w.session.receive_data(b"".join(item(w) for item in write), w.clock.now)
 
     def news(number: int | None = None) -> Callable[[Wired], bytes]:
         return lambda w: w.peer.message("9", NEWS, number)

@@ -218,11 +218,11 @@ def feed(orders: Orders, *event: object) -> list[OrderUpdate]:
     whose state changed has one unless reports about any order may be missing. The caller's decimal context is
     hostile."""
     reported: list[OrderUpdate] = []
-    for each in event:
-        venue = isinstance(each, (ExecutionReport, OrderCancelReject))
+    for item in event:
+        venue = isinstance(item, (ExecutionReport, OrderCancelReject))
         before = {order: order.state for order in orders}
         with localcontext(HOSTILE_CONTEXTS["every trap"]):
-            reported = orders.apply(MessageReceived(each) if isinstance(each, Message) and venue else each)
+            reported = orders.apply(MessageReceived(item) if isinstance(item, Message) and venue else item)
         updates = {update.order: update for update in reported if update.order is not None}
         assert len(updates) == sum(update.order is not None for update in reported)
         assert all(update.before is before.get(order) for order, update in updates.items())
@@ -250,7 +250,7 @@ def only(orders: Orders) -> Order:
 
 
 def kinds(updates: Iterable[OrderUpdate]) -> list[OrderDiscrepancyKind]:
-    return [each.kind for update in updates for each in update.discrepancies]
+    return [discrepancy.kind for update in updates for discrepancy in update.discrepancies]
 
 
 def seen(order: Order, names: str) -> Any:
@@ -262,7 +262,7 @@ def view(order: Order) -> dict[str, Any]:
     """Return the attributes of an order that a user can read."""
     shown = {name: getattr(order, name) for name in SEEN.split()}
     shown["fills"] = sorted(order.fills.values())
-    shown["pending"] = [(each.msg_type, each.cl_ord_id, each.is_unknown) for each in order.pending]
+    shown["pending"] = [(item.msg_type, item.cl_ord_id, item.is_unknown) for item in order.pending]
     return shown
 
 

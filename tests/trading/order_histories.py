@@ -200,13 +200,13 @@ def model(steps: Iterable[Message]) -> list[Row]:
     All ClOrdIDs differ, except those of changes that keep the order's own.
     """
     steps = list(steps)
-    requests: list[Any] = [each for each in steps if not is_answer(each)]
-    reports: list[Any] = [each for each in steps if isinstance(each, ExecutionReport)]
-    refused: list[Any] = [each for each in steps if isinstance(each, OrderCancelReject)]
+    requests: list[Any] = [step for step in steps if not is_answer(step)]
+    reports: list[Any] = [step for step in steps if isinstance(step, ExecutionReport)]
+    refused: list[Any] = [step for step in steps if isinstance(step, OrderCancelReject)]
     origin = {
-        each.cl_ord_id: each.orig_cl_ord_id
-        for each in requests
-        if each.MSG_TYPE != "D" and each.cl_ord_id != each.orig_cl_ord_id
+        item.cl_ord_id: item.orig_cl_ord_id
+        for item in requests
+        if item.MSG_TYPE != "D" and item.cl_ord_id != item.orig_cl_ord_id
     }
 
     def root(name: str) -> str:
@@ -215,23 +215,23 @@ def model(steps: Iterable[Message]) -> list[Row]:
         return name
 
     rows = []
-    mine = {each.cl_ord_id: each for each in requests if each.MSG_TYPE == "D"}
-    found = {each.order_id: root(each.cl_ord_id) for each in reports}
+    mine = {item.cl_ord_id: item for item in requests if item.MSG_TYPE == "D"}
+    found = {report.order_id: root(report.cl_ord_id) for report in reports}
     for name in {*mine, *found.values()}:
-        about = [each for each in reports if root(each.cl_ord_id) == name]
-        keyed = {key: each for each in about if (key := ExecKey.parse(each.exec_id))}
+        about = [report for report in reports if root(report.cl_ord_id) == name]
+        keyed = {key: item for item in about if (key := ExecKey.parse(item.exec_id))}
         text = [each for _, each in sorted(keyed.items())]
         trades = {key: each for key, each in keyed.items() if each.exec_type == "F"}
-        ends = [each for each in text if each.ord_status in ENDS]
-        gone = any(root(each.cl_ord_id) == name and each.ord_status in ENDS for each in refused)
+        ends = [item for item in text if item.ord_status in ENDS]
+        gone = any(root(item.cl_ord_id) == name and item.ord_status in ENDS for item in refused)
         shown: Any = ends[-1] if ends else None
         # Amends with the same ClOrdID are answered in the order of sending, each by a report or a refusal.
-        answered = [each for each in text if each.exec_type == ExecType.REPLACED and keeps_id(each)]
-        answered += {each.header.msg_seq_num: each for each in refused if keeps_id(each)}.values()
-        kept = [each.cl_ord_id for each in answered]
-        done = {each.cl_ord_id for each in [*text, *(each for each in refused if not keeps_id(each))]}
-        done |= {each.orig_cl_ord_id for each in text}
-        later = [each.cl_ord_id for each in text]
+        answered = [item for item in text if item.exec_type == ExecType.REPLACED and keeps_id(item)]
+        answered += {item.header.msg_seq_num: item for item in refused if keeps_id(item)}.values()
+        kept = [item.cl_ord_id for item in answered]
+        done = {item.cl_ord_id for item in [*text, *(item for item in refused if not keeps_id(item))]}
+        done |= {item.orig_cl_ord_id for item in text}
+        later = [item.cl_ord_id for item in text]
         while later:  # An accepted change implies that the requests it chains from were accepted.
             done.add(later[-1])
             later.append(origin[later.pop()]) if later[-1] in origin else later.pop()
@@ -247,9 +247,9 @@ def model(steps: Iterable[Message]) -> list[Row]:
             elif request.cl_ord_id not in done:
                 pending.append(request.cl_ord_id)
         stating = [mine[name], *text] if name in mine else text
-        accounts = [each.alloc_account for each in stating if each.alloc_account is not None]
-        filled_qty = sum((each.last_qty for each in trades.values()), Decimal(0))
-        cum_qty = max([each.cum_qty for each in text], default=Decimal(0))
+        accounts = [item.alloc_account for item in stating if item.alloc_account is not None]
+        filled_qty = sum((trade.last_qty for trade in trades.values()), Decimal(0))
+        cum_qty = max([item.cum_qty for item in text], default=Decimal(0))
         rejected = shown is not None and shown.ord_status == "8"
         if ends:
             state = "DONE"
@@ -270,8 +270,8 @@ def model(steps: Iterable[Message]) -> list[Row]:
                 "cum_qty": cum_qty,
                 "filled_qty": filled_qty,
                 "unreported_qty": cum_qty - filled_qty,
-                "value": sum((each.last_qty * each.last_px for each in trades.values()), Decimal(0)),
-                "fees": sum((each.misc_fees[0].misc_fee_amt for each in trades.values()), Decimal(0)),
+                "value": sum((trade.last_qty * trade.last_px for trade in trades.values()), Decimal(0)),
+                "fees": sum((trade.misc_fees[0].misc_fee_amt for trade in trades.values()), Decimal(0)),
                 "trades": sorted(trades),
                 "pending": sorted(pending),
             }

@@ -30,4 +30,4 @@ def spoilt(draw: st.DrawFn, sound: Sequence[Message], values: bytes, maximum: in
                 del fields[at]
             case _:
                 fields.append(fields[at])
-    return encode_frame("FIXT.1.1", b"".join(b"=".join(each) + b"\x01" for each in [kind, *fields]))
+    return encode_frame("FIXT.1.1", b"".join(b"=".join(item) + b"\x01" for item in [kind, *fields]))

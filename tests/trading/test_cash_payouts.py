@@ -48,7 +48,7 @@ def test_a_payout_is_counted_once_however_often_it_is_reported() -> None:
     again.load(cash.dump())
     assert cash.apply(settled({"me": "3.95"})) == again.apply(settled({"me": "3.95"})) == []
     # The same payout on another page, and on another day.
-    assert [each.account for each in cash.apply(settled({"me": "3.95", "you": "1"}))] == [
+    assert [item.account for item in cash.apply(settled({"me": "3.95", "you": "1"}))] == [
         Account(customer="you")
     ]
     assert cash.apply(settled({"me": "1"}, day=22)) == [cash.of(2)]

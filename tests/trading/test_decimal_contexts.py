@@ -125,9 +125,9 @@ def orders_and_money() -> Iterator[object]:
     groups.apply(GROUP_ANSWER)
 
     def read_results(*event: object) -> None:
-        for each in event:
-            groups.apply(each)
-            for made in (*orders.apply(each), settlements.apply(each)):
+        for item in event:
+            groups.apply(item)
+            for made in (*orders.apply(item), settlements.apply(item)):
                 positions.apply(made)
                 cash.apply(made)
 
@@ -144,25 +144,30 @@ def orders_and_money() -> Iterator[object]:
     read_results(replaced, orders.cancel_all("all"), MessageReceived(CANCELED))
     copies.request({0: ExecKey(0, 1, 1)}, orders.epoch, NOW)
     read_results(
-        *(DropCopyReport(each) for each in REPORTS), ENDED, DropCopyRange(0, ExecKey(0, 1, 9), orders.epoch)
+        *(DropCopyReport(report) for report in REPORTS),
+        ENDED,
+        DropCopyRange(0, ExecKey(0, 1, 9), orders.epoch),
     )
     for settled in PAGES:
         read_results(settled)
         yield list(settlements.values())
     terms = FeeTerms(taker_rate=Decimal("0.0712"))
-    for each in orders:
+    for item in orders:
         yield (
-            each,
-            each.average_price,
-            each.unreported_qty,
-            expected_charges(each, terms),
-            check_fees(each, terms),
+            item,
+            item.average_price,
+            item.unreported_qty,
+            expected_charges(item, terms),
+            check_fees(item, terms),
         )
     for position in (positions.of(SYMBOL), positions.of("held")):
         yield position.net, position.average_price, position.realized, position.unexplained
         yield position.unrealized(MARK), position.profit(MARK)
     yield positions.discrepancies(), [attrs.asdict(balance) for balance in cash.values()]
-    yield [(each.payout, each.fee, each.gross, each.parties[0].gross) for each in settlements.values()]
+    yield [
+        (settlement.payout, settlement.fee, settlement.gross, settlement.parties[0].gross)
+        for settlement in settlements.values()
+    ]
     yield groups.room(G, at(20)), groups[G].filled_qty
     machines = (orders, positions, cash, settlements, copies, groups)
     yield from map(str, UncertainItems(*machines))
@@ -196,9 +201,9 @@ def quoting() -> Iterator[object]:
             status("q2", QuoteStatus.PENDING),
             status("q2", QuoteStatus.ACCEPTED, side=Side.BUY),
         ):
-            sent += [each.send for each in maker.apply(event, NOON) if each.send is not None]
-        yield [CODEC.encode(each, header(each)) for each in sent], maker.exposure()
-        yield from ((each.price, each.quantity) for each in map(maker.quote_of, ("q1", "q2")) if each)
+            sent += [item.send for item in maker.apply(event, NOON) if item.send is not None]
+        yield [CODEC.encode(item, header(item)) for item in sent], maker.exposure()
+        yield from ((item.price, item.quantity) for item in map(maker.quote_of, ("q1", "q2")) if item)
         yield from dumps(maker)
 
 
@@ -243,7 +248,7 @@ def dumps(machine: Any) -> Iterator[object]:
 
 def play() -> list[str]:
     """Return all results of the machines, as text."""
-    given = [each for part in (orders_and_money, books, quoting, requesting, decisions) for each in part()]
+    given = [item for part in (orders_and_money, books, quoting, requesting, decisions) for item in part()]
     with localcontext(Context(capitals=1)):  # `str` writes exponents as the context specifies.
         return list(map(repr, given))
 

@@ -55,15 +55,15 @@ class Harness:
 
     def apply(self, *event: object) -> list[object]:
         updates: list[object] = []
-        for each in event:
-            if isinstance(each, (ExecutionReport, EventResendComplete, EventResendReject)):
-                updates += self.copies.apply(MessageReceived(each), at(self.second))
+        for item in event:
+            if isinstance(item, (ExecutionReport, EventResendComplete, EventResendReject)):
+                updates += self.copies.apply(MessageReceived(item), at(self.second))
             else:
-                updates += self.copies.apply(each, at(self.second))
+                updates += self.copies.apply(item, at(self.second))
         return updates
 
     def request(self, *keys: ExecKey, epoch: int = 1, end: ExecKey | None = None) -> None:
-        self.copies.request({each.shard: each for each in keys}, epoch, at(self.second), end=end)
+        self.copies.request({key.shard: key for key in keys}, epoch, at(self.second), end=end)
 
     def due(self) -> EventResendRequest | None:
         """Return the request that is due now, after sending it."""
@@ -82,7 +82,7 @@ class Harness:
         return deadline - at(self.second).monotonic
 
     def uncertain_items(self) -> list[tuple[str, str, Remedy]]:
-        return [(each.about, each.what, each.remedies[0]) for each in self.copies.uncertain()]
+        return [(item.about, item.what, item.remedies[0]) for item in self.copies.uncertain()]
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_a_range_continues_after_the_last_page_and_joins_the_pages(harness: Harn
 
 def test_an_end_applies_to_its_shard(harness: Harness) -> None:
     harness.request(key(3), key(3, 1), end=key(9, 1))
-    assert [(each.shard, each.end) for each in harness.copies.pending] == [(0, None), (1, key(9, 1))]
+    assert [(item.shard, item.end) for item in harness.copies.pending] == [(0, None), (1, key(9, 1))]
 
 
 def test_disjoint_ranges_are_kept_separate(harness: Harness) -> None:
@@ -167,7 +167,7 @@ def test_overlapping_ranges_are_requested_once(harness: Harness) -> None:
     assert harness.due() == EventResendRequest(begin_exec_id="1;4")
     harness.request(key(2), epoch=5)  # too late for the request in flight
     assert harness.apply(complete(0)) == [covered(0, key(4), 4)]
-    assert [each.begin for each in harness.copies.pending] == [key(2)]
+    assert [item.begin for item in harness.copies.pending] == [key(2)]
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, None, -1])
@@ -247,7 +247,7 @@ def test_a_range_that_is_too_old_needs_rest_and_does_not_block_others(harness: H
     assert remedy is Remedy.REST
     harness.send_request(key(8))
     assert harness.apply(complete(0)) == [covered(0, key(8), 1)]
-    assert [each.begin for each in harness.copies.pending] == [key(3)]
+    assert [item.begin for item in harness.copies.pending] == [key(3)]
     harness.copies.resolve(0)
     harness.copies.resolve(0)
     assert harness.copies.uncertain() == []
@@ -275,7 +275,7 @@ def test_an_account_that_is_not_enabled_sends_no_further_requests(harness: Harne
     assert harness.due() is not None
     harness.apply(refused(REASON.NOT_ENABLED))
     assert harness.copies.next_deadline() is None
-    assert {each.state for each in harness.copies.pending} == {CopyState.FAILED}
+    assert {item.state for item in harness.copies.pending} == {CopyState.FAILED}
     assert [remedy for _, _, remedy in harness.uncertain_items()] == [Remedy.REST] * 3
 
 
@@ -345,7 +345,7 @@ def test_a_request_of_the_user_is_tracked_and_resolves_no_uncertainty(harness: H
     harness.request(key(3))
     harness.apply(EventResendRequest(begin_exec_id="1;2"))
     assert harness.apply(complete(0)) == [covered(0, key(2), 0)]
-    assert [each.begin for each in harness.copies.pending] == [key(3)]
+    assert [item.begin for item in harness.copies.pending] == [key(3)]
 
 
 @pytest.mark.parametrize("exec_id", ["-1;-1", "abc"])
@@ -394,7 +394,7 @@ def test_on_an_order_session_other_reports_pass_through() -> None:
     assert harness.apply(copy(3)) == [live]
     harness.send_request(key(4), end=key(9))
     others = [copy(3), copy(10), copy(5, shard=1), raw_report(exec_id="?"), raw_report(exec_id="-1;-1")]
-    assert harness.apply(*others) == [MessageReceived(each) for each in others]
+    assert harness.apply(*others) == [MessageReceived(other) for other in others]
     assert harness.apply(copy(4), copy(9)) == [DropCopyReport(copy(4)), DropCopyReport(copy(9))]
     assert harness.apply(complete(2)) == [covered(0, key(4), 1, key(9))]
 
@@ -403,7 +403,7 @@ def test_live_reports_during_a_request_are_newer_than_the_copies() -> None:
     harness = Harness("KalshiNR")
     harness.send_request(key(3))
     updates = harness.apply(copy(3), copy(8), copy(4), copy(4), complete(2))
-    assert [type(each) for each in updates] == [DropCopyReport] * 4 + [DropCopyRange]
+    assert [type(update) for update in updates] == [DropCopyReport] * 4 + [DropCopyRange]
     assert harness.copies.covered(0) == [CopyRange(key(3), key(4))]
     # Fewer reports than counted are not complete, even with duplicates.
     harness.send_request(key(3))
@@ -413,14 +413,14 @@ def test_live_reports_during_a_request_are_newer_than_the_copies() -> None:
 def test_an_uncertain_order_is_settled_on_its_own_session() -> None:
     orders, harness = Orders(), Harness("KalshiNR")
     feed(orders, logged_on(), place(), report("new", "1;1"))
-    for each in harness.apply(ENDED, logged_on()):
-        orders.apply(each)
+    for element in harness.apply(ENDED, logged_on()):
+        orders.apply(element)
     [item] = orders.uncertain()
     harness.copies.request(orders.copy_from(), orders.epoch, at())
     harness.due()
     trade = report("trade", "1;5", cum="4", last=("4", "0.40"))
-    for each in harness.apply(report("new", "1;1"), trade, complete(2)):
-        orders.apply(each)
+    for element in harness.apply(report("new", "1;1"), trade, complete(2)):
+        orders.apply(element)
     assert not orders.uncertain()
     assert item.order is not None
     assert item.order.filled_qty == 4
@@ -453,7 +453,7 @@ def test_remembered_ranges_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for event in range(1, 20, 2):
         harness.send_request(key(event), end=key(event))
         harness.apply(complete(0))
-    assert harness.copies.covered(0) == [CopyRange(key(each), key(each)) for each in (15, 17, 19)]
+    assert harness.copies.covered(0) == [CopyRange(key(item), key(item)) for item in (15, 17, 19)]
 
 
 def test_an_answer_beyond_the_bound_covers_nothing() -> None:
@@ -485,8 +485,8 @@ def test_a_dump_is_loaded_by_the_next_process(harness: Harness) -> None:
     assert other.requested is None
     assert other.covered(0) == harness.copies.covered(0)
     assert other.forgotten == harness.copies.forgotten
-    assert sorted(str(each.begin) for each in other.pending) == ["1;1;4", "1;5", "1;5;2", "1;6;1"]
-    assert sorted(each.faults for each in other.pending) == [0, 0, 0, 1]
+    assert sorted(str(item.begin) for item in other.pending) == ["1;1;4", "1;5", "1;5;2", "1;6;1"]
+    assert sorted(item.faults for item in other.pending) == [0, 0, 0, 1]
     assert sorted(other.dump()["pending"], key=str) == sorted(
         json.loads(text.replace("REQUESTED", "WAITING"))["pending"], key=str
     )

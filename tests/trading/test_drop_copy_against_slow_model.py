@@ -56,10 +56,10 @@ class SlowVenue:
             reason = random.choice(REASONS[:2])
             return [EventResendReject(ref_seq_num=2, event_resend_reject_reason=reason)]
         found: list[ExecutionReport] = []
-        for each in self.reports:
-            key = key_of(each)
-            if key is not None and key.shard == begin.shard and key >= begin and each.ord_status != "8":
-                found.append(each)
+        for item in self.reports:
+            key = key_of(item)
+            if key is not None and key.shard == begin.shard and key >= begin and item.ord_status != "8":
+                found.append(item)
         count = len(found)
         if self.honest or random.random() < 0.5 or not found:
             found += live
@@ -115,8 +115,8 @@ def test_lost_reports_are_recovered_by_drop_copy_or_stay_uncertain(
         reply = venue.answer(request, live if session_type == "KalshiNR" else [])
         if random.random() < 0.1:  # the connection is lost during the reply
             reply = [*reply[: random.randrange(len(reply))], ENDED, logged_on()]
-        for each in reply:
-            event = MessageReceived(each) if isinstance(each, (ExecutionReport, *ANSWERS)) else each
+        for element in reply:
+            event = MessageReceived(element) if isinstance(element, (ExecutionReport, *ANSWERS)) else element
             for updates in copies.apply(event, now):
                 # The session of orders is a separate one here, so the loss of this connection does not affect
                 # it.
@@ -124,9 +124,9 @@ def test_lost_reports_are_recovered_by_drop_copy_or_stay_uncertain(
                     orders.apply(updates)
         # No uncertainty is resolved for a shard whose reports are incomplete.
         for item in before:
-            if item.begin is not None and item.begin.shard in {each.shard for each in copies.pending}:
+            if item.begin is not None and item.begin.shard in {element.shard for element in copies.pending}:
                 assert settled_by_reports(item) or is_listed(item, orders)
-    failed = {each.shard for each in copies.pending}
+    failed = {element.shard for element in copies.pending}
     assert {item.begin.shard for item in orders.uncertain() if item.begin is not None} <= failed
     if not failed:
         assert not orders.uncertain()
@@ -151,4 +151,4 @@ def settled_by_reports(item: UncertainOrder) -> bool:
 
 
 def is_listed(item: UncertainOrder, orders: Orders) -> bool:
-    return any(each.order is item.order for each in orders.uncertain())
+    return any(element.order is item.order for element in orders.uncertain())

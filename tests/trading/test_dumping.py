@@ -219,7 +219,7 @@ MACHINES: list[tuple[Any, tuple[object, ...], list[dict[str, Any]]]] = [
     (
         Settlements,
         (PAGE,),
-        [{"settlements": [each]} for each in (3, _PAGES | {"date": "x"}, _PAGES | {"by_id": {"r": {}}})],
+        [{"settlements": [item]} for item in (3, _PAGES | {"date": "x"}, _PAGES | {"by_id": {"r": {}}})],
     ),
     (OrderGroups, (OrderGroupResponse(order_group_id="g"),), [{"groups": [{}]}]),
     (DropCopy, (EventResendRequest(begin_exec_id="7;3"), Instant(1.0, NOON)), [{"logon": 7}]),

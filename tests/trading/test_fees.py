@@ -72,10 +72,10 @@ def test_the_examples_of_the_fee_page_are_computed(name: str, updates: bool) -> 
             del fill["long_qty"]
     charges = expected_charges(order(*fills), FeeTerms(taker_rate=Decimal(rate)))
     assert charges is not None
-    assert [(each.trade_fee, each.rounding_fee, each.rebate) for each in charges.values()] == [
-        tuple(map(Decimal, each)) for each in parts
+    assert [(charge.trade_fee, charge.rounding_fee, charge.rebate) for charge in charges.values()] == [
+        tuple(map(Decimal, part)) for part in parts
     ]
-    assert [each.net for each in charges.values()] == list(map(Decimal, net))
+    assert [charge.net for charge in charges.values()] == list(map(Decimal, net))
 
 
 def test_direct_members_are_rounded_to_a_hundredth_of_a_cent() -> None:

@@ -124,5 +124,5 @@ def test_a_cancel_is_no_longer_presumed_once_the_uncertainty_has_ended() -> None
     feed(orders, logged_on(cancel_orders_on_disconnect=True), report("new", "1;6"))
     gone(orders)
     assert (only(orders).state, only(orders).cancel_expected) == (OrderState.UNVERIFIED, False)
-    [uncertain] = [each for each in orders.uncertain() if each.order is only(orders)]
+    [uncertain] = [item for item in orders.uncertain() if item.order is only(orders)]
     assert uncertain.begin == K6

@@ -33,7 +33,7 @@ def apply(orders: Orders, *events: object) -> None:
 
 def knowledge(orders: Orders) -> list[Any]:
     return [
-        (order.knowledge, [(each.uncertain_since_epoch, each.since) for each in order.pending])
+        (order.knowledge, [(item.uncertain_since_epoch, item.since) for item in order.pending])
         for order in orders
     ]
 
@@ -91,8 +91,8 @@ def compare_looks(seed: int, length: int, shuffle: int, session_type: str) -> No
     assert views(always) == views(sometimes) == views(never)
     assert knowledge(always) == knowledge(sometimes) == knowledge(never)
     found = [
-        [(item.kind, item.about, item.since, item.begin) for item in each.uncertain()]
-        for each in (always, sometimes, never)
+        [(item.kind, item.about, item.since, item.begin) for item in element.uncertain()]
+        for element in (always, sometimes, never)
     ]
     assert found[0] == found[1] == found[2]
 
@@ -100,7 +100,8 @@ def compare_looks(seed: int, length: int, shuffle: int, session_type: str) -> No
 def uncertainties(orders: Orders) -> list[Any]:
     """Return the uncertain items of a machine loaded from a dump, without reading the orders first."""
     cancels = [
-        (each.cl_ord_id, each.state, each.waiting, each.missed, each.newest) for each in orders.mass_cancels
+        (cancel.cl_ord_id, cancel.state, cancel.waiting, cancel.missed, cancel.newest)
+        for cancel in orders.mass_cancels
     ]
     return [orders.copy_from(), orders.copy_from({0: ExecKey(0, 1, 12)}), cancels]
 
@@ -129,7 +130,7 @@ def compare_cohorts(seed: int, length: int, shuffle: int) -> None:
     for one, other in ((together, apart), (first, second)):
         assert views(one) == views(other)
         assert knowledge(one) == knowledge(other)
-    members = {number: each for each in together._kept.cohorts for number in each.numbers}
+    members = {number: cohort for cohort in together._kept.cohorts for number in cohort.numbers}
     assert members == {order.number: order.cohort for order in together if order.cohort is not None}
 
 
@@ -173,7 +174,7 @@ def test_an_order_read_after_two_losses_has_the_time_of_the_first_and_the_epoch_
     open_, sent, later, other = orders
     assert (open_.knowledge.epoch, open_.knowledge.since) == (orders.epoch, at(1))
     assert (open_.knowledge.begin, open_.knowledge.floor) == (ExecKey(0, 1, 1), ExecKey(0, 1, 1))
-    assert [(each.uncertain_since_epoch, each.since) for each in open_.pending] == [(first, at(1))]
+    assert [(item.uncertain_since_epoch, item.since) for item in open_.pending] == [(first, at(1))]
     assert (sent.placed.uncertain_since_epoch, sent.knowledge.epoch, sent.state) == (  # type: ignore[union-attr]
         first,
         orders.epoch,
@@ -237,7 +238,7 @@ def test_drop_copy_of_all_orders_visits_none(settled: list[int]) -> None:
     assert orders.copy_from() == {0: ExecKey(0, 1, 50)}
     sent, update = orders.apply(DropCopyRange(0, ExecKey(0, 1, 50), orders.epoch))
     assert sent.order is orders.by_cl_ord_id("s")
-    assert [each.number for each in update.verified] == list(range(1, 51))
+    assert [item.number for item in update.verified] == list(range(1, 51))
     assert set(settled) <= {8, 51}
     assert {order.state for order in orders if order.number != 51} == {OrderState.OPEN}
 
@@ -274,7 +275,7 @@ def test_losses_are_released_with_the_orders_that_have_not_applied_them() -> Non
     gc.collect()
     marks = {order.mark for order in orders} | {orders._losses.mark}
     assert len(orders._losses._marks) == len(marks) == 3
-    assert sum(isinstance(each, Mark) and each.epoch > 1 for each in gc.get_objects()) <= 3 + len(marks)
+    assert sum(isinstance(item, Mark) and item.epoch > 1 for item in gc.get_objects()) <= 3 + len(marks)
 
 
 @pytest.mark.parametrize("looks", [[], ["dumped"], ["dumped", "lost"], ["lost"]])
@@ -289,9 +290,9 @@ def test_a_dump_before_orders_are_read_contains_the_losses(looks: list[str], set
     rows.update(json.loads(json.dumps(dict(orders.dump()))))
     other.load(rows)
     assert knowledge(other) == knowledge(orders)
-    found = [dump(each) for each in (other, orders)]
-    for each in found:
-        del each["orders"]["losses"]["marks"]  # losses of orders that have been read remain
+    found = [dump(item) for item in (other, orders)]
+    for item in found:
+        del item["orders"]["losses"]["marks"]  # losses of orders that have been read remain
     assert found[0] == found[1]
 
 
@@ -322,7 +323,7 @@ def test_rows_are_not_a_dump_until_the_last_one_is_stored() -> None:
 
 def test_messages_may_be_applied_between_the_rows_of_a_dump() -> None:
     orders, rows, other = many(9), dict[str, Any](), Orders()
-    reports = [report("canceled", f"1;{90 + each}", f"o{each}", f"c{each}") for each in range(9)]
+    reports = [report("canceled", f"1;{90 + item}", f"o{item}", f"c{item}") for item in range(9)]
     for key, row in orders.dump():
         rows[key] = json.loads(json.dumps(row))
         if reports:

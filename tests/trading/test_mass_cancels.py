@@ -59,7 +59,7 @@ def answer(
 
 
 def mass_cancel_states(updates: list[OrderUpdate]) -> list[MassCancelState]:
-    return [each.mass_cancel.state for each in updates if each.mass_cancel is not None]
+    return [update.mass_cancel.state for update in updates if update.mass_cancel is not None]
 
 
 def canceled(number: int) -> Any:
@@ -163,7 +163,7 @@ def test_a_history_leads_to_these_states(orders: Orders, steps: str) -> None:
             case ["withdraw"]:
                 assert orders.withdraw(OrderMassCancelRequest(cl_ord_id="m")) == []
             case ["unfinished"]:
-                assert [each.state for each in orders.mass_cancels] == expected
+                assert [cancel.state for cancel in orders.mass_cancels] == expected
                 continue
             case ["certain"]:
                 assert (orders.mass_cancels, list(orders.uncertain())) == ([], [])
@@ -239,14 +239,16 @@ def test_an_order_without_any_report_is_left_to_the_user() -> None:
     feed(orders, logged_on(), place("c1"))
     send(orders)
     feed(orders, ENDED)
-    [item] = [each for each in orders.uncertain() if each.kind is UncertainOrderKind.MASS_CANCEL_UNKNOWN]
+    [item] = [
+        element for element in orders.uncertain() if element.kind is UncertainOrderKind.MASS_CANCEL_UNKNOWN
+    ]
     assert item.begin is None
     feed(
         orders,
         DropCopyReport(report("new", "1;1", "o1", "c1")),
         DropCopyRange(0, ExecKey(0, 1, 1), orders.epoch),
     )
-    assert [each.kind for each in orders.uncertain()] == [UncertainOrderKind.MASS_CANCEL_UNKNOWN]
+    assert [element.kind for element in orders.uncertain()] == [UncertainOrderKind.MASS_CANCEL_UNKNOWN]
     [order] = orders
     assert mass_cancel_states(orders.resolve(order, is_open=True)) == [State.MISSED]
 
@@ -261,7 +263,7 @@ def test_a_dump_keeps_mass_cancels(orders: Orders) -> None:
     text = json.dumps(dump(orders))
     other = Orders()
     assert mass_cancel_states(other.load(json.loads(text))) == [State.UNKNOWN]
-    assert [(each.cl_ord_id, each.missed) for each in other.mass_cancels] == [("m", {1}), ("n", set())]
+    assert [(cancel.cl_ord_id, cancel.missed) for cancel in other.mass_cancels] == [("m", {1}), ("n", set())]
     other.apply(ENDED)
     assert json.loads(text)["orders"]["mass_cancels"][0] == dump(other)["orders"]["mass_cancels"][0]
     feed(
@@ -287,8 +289,8 @@ def test_the_state_does_not_depend_on_the_order_and_duplicates_of_messages() -> 
             # Once its orders have ended a mass cancel is over, whether it was answered or not.
             ended = {"first", "second"} <= {*names}
             expected = [] if ended else [State.ACCEPTED if "answer" in names else State.UNKNOWN]
-            assert [each.state for each in orders.mass_cancels] == expected
-            uncertain = [each.kind for each in orders.uncertain()].count(
+            assert [cancel.state for cancel in orders.mass_cancels] == expected
+            uncertain = [item.kind for item in orders.uncertain()].count(
                 UncertainOrderKind.MASS_CANCEL_UNKNOWN
             )
             assert uncertain == expected.count(State.UNKNOWN)

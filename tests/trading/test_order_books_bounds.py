@@ -11,7 +11,9 @@ from tests.trading.feed import A, B, C, apply, request, snapshot, update
 def refused(change: BookUpdate) -> bool:
     """Return whether an update reports that there is no room and leaves its book stale and empty."""
     is_stale = change.book.state is BookState.STALE
-    assert is_stale is (DiscrepancyKind.TOO_MANY in [each.kind for each in change.discrepancies])
+    assert is_stale is (
+        DiscrepancyKind.TOO_MANY in [discrepancy.kind for discrepancy in change.discrepancies]
+    )
     if is_stale:
         assert change.book.stale_reason is StaleReason.DISCREPANCY
         assert len(change.book.bids) + len(change.book.offers) == 0
@@ -30,7 +32,9 @@ def test_the_levels_of_all_books_are_bounded_even_with_full_tolerance() -> None:
     change = apply(books, update("new bid 1 at 0.901", "new bid 1 at 0.902", "new bid 1 at 0.903"))
     assert refused(change)
     assert change.best_changed
-    assert [each.detail for each in change.discrepancies] == ["no room for another level: 10 in all books"]
+    assert [discrepancy.detail for discrepancy in change.discrepancies] == [
+        "no room for another level: 10 in all books"
+    ]
     assert len(books[B].bids) == 2
     assert not refused(apply(books, snapshot(*levels(6))))
 
@@ -39,7 +43,9 @@ def test_a_snapshot_that_does_not_fit_leaves_a_stale_book() -> None:
     books = OrderBooks(max_levels=10)
     change = apply(books, snapshot(*levels(11)))
     assert refused(change)
-    assert [each.detail for each in change.discrepancies] == ["no room for 11 levels: 10 in all books"]
+    assert [discrepancy.detail for discrepancy in change.discrepancies] == [
+        "no room for 11 levels: 10 in all books"
+    ]
     assert not refused(apply(books, snapshot(*levels(9))))
 
 

@@ -52,8 +52,8 @@ def test_loaded_books_continue_like_the_originals(seed: int) -> None:
     for step in steps(Random(seed)):
         loaded = again(books)
         assert loaded.dump() == books.dump()
-        expected = [(each.symbol, each.state_changed, each.trades) for each in books.apply(step)]
-        assert [(each.symbol, each.state_changed, each.trades) for each in loaded.apply(step)] == expected
+        expected = [(item.symbol, item.state_changed, item.trades) for item in books.apply(step)]
+        assert [(item.symbol, item.state_changed, item.trades) for item in loaded.apply(step)] == expected
         assert loaded.dump() == books.dump()
 
 

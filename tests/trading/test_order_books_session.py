@@ -76,11 +76,11 @@ def states(books: OrderBooks) -> list[str]:
 def test_an_interruption_makes_every_book_stale(event: object, reason: StaleReason) -> None:
     books = live()
     updates = books.apply(event)
-    assert [each.symbol for each in updates] == [A, B]
-    for each in updates:
-        assert (each.state_changed, each.best_changed, each.snapshot) == (True, True, False)
-        assert (each.levels, each.trades, each.discrepancies) == ([], [], [])
-        assert (each.book.stale_reason, shown(each.book)) == (reason, "|")
+    assert [update.symbol for update in updates] == [A, B]
+    for item in updates:
+        assert (item.state_changed, item.best_changed, item.snapshot) == (True, True, False)
+        assert (item.levels, item.trades, item.discrepancies) == ([], [], [])
+        assert (item.book.stale_reason, shown(item.book)) == (reason, "|")
     assert books.stale() == [A, B]
     assert books.apply(event) == []
     apply(books, snapshot(*BOOK))
@@ -285,7 +285,7 @@ def test_a_refusal_belongs_to_the_oldest_unanswered_request(books: OrderBooks) -
     books.apply(request("1", B, C))
     apply(books, snapshot(*BOOK))
     updates = books.apply(REFUSED)
-    assert [(each.symbol, each.state_changed) for each in updates] == [(B, True), (C, True)]
+    assert [(update.symbol, update.state_changed) for update in updates] == [(B, True), (C, True)]
     assert [book.stale_reason for book in books.values()] == [None, *[StaleReason.REQUEST_REFUSED] * 2]
     assert books.apply(REFUSED) == []
 
@@ -294,7 +294,7 @@ def test_a_refusal_does_not_affect_live_books_and_books_of_other_requests() -> N
     books = live(A)
     books.apply(request("1", A, B, C))
     books.apply(request("0", C))
-    assert [each.symbol for each in books.apply(REFUSED)] == [B]
+    assert [item.symbol for item in books.apply(REFUSED)] == [B]
     assert states(books) == ["LIVE", "STALE", "WAITING"]
     apply(books, snapshot(symbol=C))
     apply(books, snapshot(symbol=B))
@@ -347,7 +347,7 @@ def test_a_snapshot_refused_by_this_side_answers_its_request(books: OrderBooks) 
     books.apply(request("1", B))
     (change,) = books.apply(MessageRejected(snapshot(*BOOK), ()))
     assert (change.symbol, change.book.stale_reason) == (A, StaleReason.MESSAGE_REFUSED)
-    assert [each.symbol for each in books.apply(REFUSED)] == [B]
+    assert [item.symbol for item in books.apply(REFUSED)] == [B]
 
 
 def test_requests_end_with_their_session(books: OrderBooks) -> None:

@@ -83,9 +83,9 @@ def test_an_unreadable_update_makes_every_affected_book_stale(body: str, after: 
     updates = books.apply(from_wire(f"35=X|{body}"))
     assert states(books) == after
     stale = [book for book in books.values() if book.state is BookState.STALE]
-    assert [each.book for each in updates if each.state_changed] == stale
-    for each in updates:
-        assert kinds(each) == ["UNREADABLE"] * (each.book in stale)
+    assert [update.book for update in updates if update.state_changed] == stale
+    for item in updates:
+        assert kinds(item) == ["UNREADABLE"] * (item.book in stale)
     assert all(book.stale_reason is StaleReason.DISCREPANCY for book in stale)
 
 
@@ -108,8 +108,8 @@ def test_an_unreadable_snapshot_does_not_create_a_book(body: str, after: list[st
     books = three()
     updates = books.apply(from_wire(f"35=W|{body}"))
     assert states(books) == after
-    assert [each.symbol for each in updates] == [A, B, C][: 3 if after == ALL_STALE else 1]
-    assert {kind for each in updates for kind in kinds(each)} == (
+    assert [update.symbol for update in updates] == [A, B, C][: 3 if after == ALL_STALE else 1]
+    assert {kind for update in updates for kind in kinds(update)} == (
         {"UNREADABLE"} if "STALE" in after else set()
     )
 
@@ -129,7 +129,7 @@ def test_stale_or_dropped_books_do_not_report_problems() -> None:
     books.forget(B)
     assert books.apply(from_wire(f"35=X|268=1|279=1|55={A}|269=0|270=x|271=6|")) == []
     assert books.apply(from_wire(f"35=X|268=1|279=1|55={B}|269=0|270=x|271=6|")) == []
-    assert [each.symbol for each in books.apply(from_wire("35=W|268=0|"))] == [C]
+    assert [item.symbol for item in books.apply(from_wire("35=W|268=0|"))] == [C]
     assert {symbol: book.state.name for symbol, book in books.items()} == {
         A: "STALE",
         C: "STALE",
@@ -191,7 +191,7 @@ def test_a_message_truncated_anywhere_never_loses_a_level_silently() -> None:
         updates = books.apply(from_wire(f"35=X|{WHOLE_UPDATE[:end]}"))
         sound(books)
         if books[A].is_live:
-            assert [len(each.levels) for each in updates] == [2]
+            assert [len(update.levels) for update in updates] == [2]
 
 
 @settings(max_examples=400)

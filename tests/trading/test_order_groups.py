@@ -118,7 +118,7 @@ def ask(
 
 
 def kinds(groups: OrderGroups, event: object) -> list[Kind]:
-    return [each.kind for each in apply_one(groups, event).discrepancies]
+    return [discrepancy.kind for discrepancy in apply_one(groups, event).discrepancies]
 
 
 @pytest.fixture
@@ -537,7 +537,7 @@ def take(groups: OrderGroups, words: list[str], seconds: float) -> list[GroupUpd
     """Perform a step; return its updates."""
     match words:
         case ["order", name, *group]:
-            return groups.apply(order(name, *({"H": H, "-": None}[each] for each in group)))
+            return groups.apply(order(name, *({"H": H, "-": None}[item] for item in group)))
         case ["copy", *words]:
             return groups.apply(DropCopyReport(evidence(words, seconds)))
         case ["lose", action, *limit]:
@@ -555,7 +555,7 @@ def take(groups: OrderGroups, words: list[str], seconds: float) -> list[GroupUpd
             request = requested(action, limit)
             assert groups.apply(request) == []
             found = groups.apply(response(G, request.order_group_contracts_limit, seconds=seconds))
-            assert [(each.request, each.discrepancies) for each in found] == [(request, [])]
+            assert [(item.request, item.discrepancies) for item in found] == [(request, [])]
             return found
         case ["learn", limit, *triggered]:
             groups.learn(G, limit=None if limit == "-" else int(limit), triggered=bool(triggered))
@@ -582,7 +582,7 @@ def check(groups: OrderGroups, words: list[str], seconds: float, updates: list[G
         case ["since", time]:
             since = at(in_seconds(time))
             assert groups[G].since == since
-            assert [(each.since, each.remedies) for each in groups.uncertain()] == [
+            assert [(item.since, item.remedies) for item in groups.uncertain()] == [
                 (since, (Remedy.REST, Remedy.REQUEST))
             ]
         case ["gone"]:
@@ -592,7 +592,7 @@ def check(groups: OrderGroups, words: list[str], seconds: float, updates: list[G
         case ["none"]:
             assert updates == []
         case ["new"]:
-            assert [(each.group, each.state_changed) for each in updates] == [(groups[G], True)]
+            assert [(update.group, update.state_changed) for update in updates] == [(groups[G], True)]
         case [name] if name in GroupState.__members__:
             assert groups[G].state is GroupState[name]
         case _:
@@ -777,10 +777,10 @@ def test_a_loaded_dump_restores_the_state_and_continues(groups: OrderGroups) -> 
     again = OrderGroups()
     again.load(json.loads(json.dumps(groups.dump())))
     assert again.dump() == groups.dump()
-    for each in (groups, again):
-        each.apply(fill("a", "2;1", "2.50", 6))
-        each.apply(fill("b", "2;2", "1", 4))
-        assert (each.room(G, at(6)), each.room(H, at(6))) == (d("7.5"), d(10))
+    for item in (groups, again):
+        item.apply(fill("a", "2;1", "2.50", 6))
+        item.apply(fill("b", "2;2", "1", 4))
+        assert (item.room(G, at(6)), item.room(H, at(6))) == (d("7.5"), d(10))
 
 
 def test_a_request_in_flight_has_an_unknown_outcome_after_loading(groups: OrderGroups) -> None:
@@ -803,7 +803,7 @@ def test_after_a_crash_reports_about_open_orders_may_be_missing(groups: OrderGro
     groups.apply(order("a"))
     again = OrderGroups()
     again.load(json.loads(json.dumps(groups.dump())))
-    assert [each.state for each in again.values()] == [GroupState.UNKNOWN, GroupState.ACTIVE]
+    assert [value.state for value in again.values()] == [GroupState.UNKNOWN, GroupState.ACTIVE]
 
 
 # --- against a slow model -------------------------------------------------------------------------------
@@ -821,8 +821,8 @@ def test_room_agrees_with_a_slow_model_for_late_and_duplicate_reports(
     groups.apply(order("a"))
     groups.apply(report("a", "1;1"))
     reports = [fill("a", f"{number};1", str(quantity), time) for number, (time, quantity) in enumerate(fills)]
-    for each in data.draw(st.permutations(reports + reports)):
-        groups.apply(each)
+    for item in data.draw(st.permutations(reports + reports)):
+        groups.apply(item)
     now = data.draw(st.integers(max(time for time, _ in fills), 60))
     counted = sum(quantity for time, quantity in fills if at(time) + WINDOW > at(now))
     assert groups.room(G, at(now)) == 1000 - counted

@@ -103,6 +103,6 @@ def state_after(arrival: list[Any], limit: int) -> tuple[GroupState, datetime | 
     groups.apply(over_the_wire(OrderGroupResponse(order_group_id=GROUP, order_group_contracts_limit=limit)))
     for name in "ab":
         groups.apply(place(name, secondary_cl_ord_id=GROUP))
-    for each in arrival:
-        groups.apply(MessageReceived(each) if each.exec_id[0] in "135" else DropCopyReport(each))
+    for item in arrival:
+        groups.apply(MessageReceived(item) if item.exec_id[0] in "135" else DropCopyReport(item))
     return groups[GROUP].state, groups[GROUP].since

@@ -189,9 +189,9 @@ def test_each_report_answers_one_of_the_amends_under_one_clordid(orders: Orders,
     # request.
     other = Orders()
     other.load(json.loads(json.dumps(dump(orders))))
-    for each in (orders, other):
-        feed(each, FIRST, DropCopyReport(FIRST))
-        assert pending(only(each)) == [30]
+    for item in (orders, other):
+        feed(item, FIRST, DropCopyReport(FIRST))
+        assert pending(only(item)) == [30]
     feed(orders, SECOND, FIRST, SECOND)
     assert pending(order) == []
     assert order.leaves_qty == 30
@@ -463,10 +463,10 @@ def test_prices_in_cents_are_converted_to_dollars() -> None:
 
 
 def test_a_message_applied_twice_from_a_log_has_one_effect(orders: Orders) -> None:
-    for each in (place(), cancel("c"), change("d")):
-        feed(orders, each)
-        each.header = attrs.evolve(header(each), poss_dup_flag=True)
-        assert feed(orders, each) == []
+    for item in (place(), cancel("c"), change("d")):
+        feed(orders, item)
+        item.header = attrs.evolve(header(item), poss_dup_flag=True)
+        assert feed(orders, item) == []
     assert len(only(orders).pending) == 2
 
 

@@ -93,7 +93,7 @@ def _take_the_first(order: Order, account: Account | None, key: ExecKey) -> None
 
 def _answer_all(settle: Any, answers: Answers, order: Order, request: PendingRequest, is_copy: bool) -> None:
     settle(answers, order, request, is_copy)
-    for other in [each for each in order.pending if each.cl_ord_id == request.cl_ord_id]:
+    for other in [item for item in order.pending if item.cl_ord_id == request.cl_ord_id]:
         answers._kept.answer(order, other)
 
 
@@ -138,18 +138,18 @@ def compare_with_a_scan(seed: int, length: int, shuffle: int) -> None:
             case 3 | 4 if len(orders):
                 orders.resolve(random.choice(list(orders)), is_open=random.random() < 0.3)
         live = {order.number for order in orders if not order.is_done}
-        indexed = [each for sides in orders._kept.live.values() for each in sides.values()]
-        assert {number for each in indexed for number in each} == live
+        indexed = [item for sides in orders._kept.live.values() for item in sides.values()]
+        assert {number for item in indexed for number in item} == live
         assert orders._kept.own == {order.number for order in orders if order.placed} & live
         for symbol in (None, SYMBOL, OTHER, "absent"):
             for side in (None, BUY, SELL):
                 scan = [
                     order
-                    for order in sorted(orders, key=lambda each: each.number)
+                    for order in sorted(orders, key=lambda value: value.number)
                     if not order.is_done and symbol in (None, order.symbol) and side in (None, order.side)
                 ]
                 assert list(orders.live(symbol, side)) == scan
-                working = [each for each in scan if each.state in (OrderState.OPEN, OrderState.UNVERIFIED)]
+                working = [item for item in scan if item.state in (OrderState.OPEN, OrderState.UNVERIFIED)]
                 assert list(orders.working(symbol, side)) == working
 
 
@@ -251,7 +251,7 @@ def test_live_and_copied_reports_interleave(seed: int, length: int, shuffle: int
     orders = Orders()
     for count, step in enumerate(steps):
         feed(orders, step)
-        copies = [each for each in steps[: count + 1] if isinstance(each, ExecutionReport)]
+        copies = [item for item in steps[: count + 1] if isinstance(item, ExecutionReport)]
         while copies and random.random() < 0.5:
             copy = random.choice(copies)
             if copy.ord_status != "8" and copy.exec_id != "-1;-1":

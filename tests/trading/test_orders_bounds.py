@@ -157,9 +157,9 @@ def test_a_refusal_after_the_end_of_the_order_is_not_a_discrepancy(
     feed(orders, change("late", "a"))
     other = Orders()
     other.load(dump(orders))
-    for each in (orders, other):
-        assert names(feed(each, refusal("late", "NONE", "y", number=6))) == []
-        assert list(each._answers.overtaken) == ["y", "z", "late"]
+    for item in (orders, other):
+        assert names(feed(item, refusal("late", "NONE", "y", number=6))) == []
+        assert list(item._answers.overtaken) == ["y", "z", "late"]
     assert names(feed(orders, refusal("w", "NONE", "y", number=7))) == ["UNKNOWN_REQUEST"]
     assert names(feed(orders, refusal("v", "o1", number=8))) == []  # this order is done
 

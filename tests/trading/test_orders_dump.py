@@ -74,8 +74,8 @@ def test_the_whole_state_survives_a_round_trip() -> None:
     assert str(next(iter(other)).price) == "0.4000"
     assert other.newest == orders.newest
     assert other.dollars
-    for each in (orders, other):
-        feed(each, logged_on(), report("canceled", "1;9", cum="4.50"))
+    for item in (orders, other):
+        feed(item, logged_on(), report("canceled", "1;9", cum="4.50"))
     assert views(other) == views(orders)
 
 
@@ -86,13 +86,13 @@ def test_loading_in_slices_gives_the_same_state(monkeypatch: pytest.MonkeyPatch,
     expected = whole.load(rows)
     monkeypatch.setattr(index_module, "_SLICE", 2)
     empty = views(sliced)
-    *before, (views_before, updates) = [(views(sliced), each) for each in sliced.load_in_slices(rows)]
+    *before, (views_before, updates) = [(views(sliced), item) for item in sliced.load_in_slices(rows)]
     # One pass over the rows reads the orders and another pass indexes them, two at a time.
     assert len(before) >= len(whole)
     assert before == [(empty, [])] * len(before)
     assert views_before == views(sliced) == views(whole)
-    assert [(each.order, each.lost_reports) for each in updates] == [
-        (each.order, each.lost_reports) for each in expected
+    assert [(update.order, update.lost_reports) for update in updates] == [
+        (item.order, item.lost_reports) for item in expected
     ]
     for _ in zip(range(len(before)), abandoned.load_in_slices(rows), strict=False):
         pass

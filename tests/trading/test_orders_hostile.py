@@ -62,7 +62,7 @@ def test_no_message_of_a_venue_raises(messages: list[bytes], data: st.DataObject
         for update in orders.apply(event):
             positions.apply(update)
             cash.apply(update)
-            assert all(str(each) for each in update.discrepancies)
+            assert all(str(discrepancy) for discrepancy in update.discrepancies)
     assert KEY_ID not in repr(list(orders))
     for order in orders:
         check_fees(order, FeeTerms(taker_rate=Decimal("0.07")))

@@ -71,9 +71,9 @@ def test_floats_are_refused(dollars: bool) -> None:
         lambda: QuoteTerms(bid=wrong),
         lambda: QuoteTerms(offer=wrong),
     ]
-    for each in made:
+    for item in made:
         with pytest.raises(TypeError, match="a float is not exact: give a Decimal, an int or a string"):
-            each()
+            item()
 
 
 def test_building_a_request_does_not_record_it_as_sent(orders: Orders) -> None:

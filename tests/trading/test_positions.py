@@ -43,8 +43,8 @@ class Harness:
         self.orders, self.positions, self.cash = Orders(), Positions(), Cash()
 
     def take(self, *event: object) -> None:
-        for each in event:
-            for updates in feed(self.orders, each):
+        for item in event:
+            for updates in feed(self.orders, item):
                 self.positions.apply(updates)
                 self.cash.apply(updates)
 
@@ -118,22 +118,22 @@ def test_a_late_account_moves_only_the_counted_fills() -> None:
 def test_moving_fills_returns_their_previous_position_and_balance() -> None:
     orders, positions, cash = Orders(), Positions(), Cash()
     trade: dict[str, Any] = {"last": ("4", "0.40")}
-    for each in (
+    for item in (
         report("trade", "1;1", cum="4", **trade),
         report("trade", "1;2", "o2", "b", cum="4", **trade),
     ):
-        for update in feed(orders, each):
+        for update in feed(orders, item):
             positions.apply(update)
             cash.apply(update)
     # First with a fill of the other order left, then without any.
     for number, (cl_ord_id, order_id) in enumerate((("a", "o1"), ("b", "o2")), 3):
         [update] = feed(orders, report("new", f"1;{number}", order_id, cl_ord_id, alloc_account=5, cum="4"))
         left = 4 if number == 3 else 0
-        assert [(each.account, each.net) for each in positions.apply(update)] == [
+        assert [(item.account, item.net) for item in positions.apply(update)] == [
             (PRIMARY, d(left)),
             (Account(5), d(8 - left)),
         ]
-        assert [(each.account, each.fills) for each in cash.apply(update)] == [
+        assert [(item.account, item.fills) for item in cash.apply(update)] == [
             (PRIMARY, left // 4),
             (Account(5), (8 - left) // 4),
         ]
@@ -174,12 +174,12 @@ def trades(seed: int, count: int) -> list[Any]:
 def slow(found: Iterable[Any]) -> dict[str, Decimal]:
     """Return the same totals, computed fill by fill."""
     totals = dict.fromkeys(("net", "cash", "fees", "change"), Decimal(0))
-    for each in found:
-        signed = each.last_qty if each.side == BUY else -each.last_qty
+    for item in found:
+        signed = item.last_qty if item.side == BUY else -item.last_qty
         totals["net"] += signed
-        totals["cash"] -= signed * each.last_px
-        totals["fees"] += each.misc_fees[0].misc_fee_amt
-        totals["change"] += each.collateral_amount_changes[0].collateral_amount_change
+        totals["cash"] -= signed * item.last_px
+        totals["fees"] += item.misc_fees[0].misc_fee_amt
+        totals["change"] += item.collateral_amount_changes[0].collateral_amount_change
     return totals
 
 
@@ -190,7 +190,7 @@ def test_positions_and_balances_follow_from_the_fills_in_any_order(
 ) -> None:
     random = Random(shuffle)
     found = trades(seed, count)
-    updates = found + [each for each in found if random.random() < 0.3]
+    updates = found + [item for item in found if random.random() < 0.3]
     random.shuffle(updates)
     harness = Harness()
     harness.take(*updates)
@@ -261,7 +261,7 @@ def test_a_settlement_closes_positions(harness: Harness, price: str, gain: str, 
     if not late:
         harness.take(bought)
     changed = harness.positions.apply(SettlementUpdate(SYMBOL, settled) if late else settled)
-    assert [each.symbol for each in changed] == [SYMBOL]
+    assert [item.symbol for item in changed] == [SYMBOL]
     if late:
         harness.take(bought)
     position = harness.positions.of(SYMBOL)
@@ -328,9 +328,9 @@ def test_collateral_returned_by_market_groups_is_not_derived_from_price_and_posi
 
 
 def test_other_objects_have_no_effect(harness: Harness) -> None:
-    for each in (None, "text", SettlementUpdate(SYMBOL)):
-        assert not harness.positions.apply(each)
-        assert not harness.cash.apply(each)
+    for item in (None, "text", SettlementUpdate(SYMBOL)):
+        assert not harness.positions.apply(item)
+        assert not harness.cash.apply(item)
     harness.take(report("new", "1;1"), "text")
     assert len(harness.positions) == len(harness.cash) == 0
 
@@ -382,10 +382,10 @@ def test_the_whole_state_survives_a_round_trip(name: str) -> None:
     text = json.dumps(getattr(harness, name).dump())
     getattr(other, name).load(json.loads(text))
     assert json.dumps(getattr(other, name).dump()) == text
-    for each in harness.positions.values() if name == "positions" else ():
-        again = other.positions[PositionKey(each.account, each.symbol)]
+    for item in harness.positions.values() if name == "positions" else ():
+        again = other.positions[PositionKey(item.account, item.symbol)]
         assert (again.net, again.reported_net, again.incomplete_orders) == (
-            each.net,
-            each.reported_net,
-            each.incomplete_orders,
+            item.net,
+            item.reported_net,
+            item.incomplete_orders,
         )

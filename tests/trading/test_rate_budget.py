@@ -190,7 +190,7 @@ def test_an_order_that_accepts_a_quote_is_charged_to_the_rfq_shard_and_to_the_sh
     for product, expected in (("prediction", [600, 590, 590]), ("margin", [590, 590, 590])):
         budget = exact(product=product)
         budget.sent(order(ex_destination=shard, quote_id="q"), clock.now)
-        assert [budget.left(clock.now, shard=each) for each in (None, limits.RFQ_SHARD, shard)] == expected
+        assert [budget.left(clock.now, shard=item) for item in (None, limits.RFQ_SHARD, shard)] == expected
     budget = exact()
     budget.spent(595, clock.now, shard=shard)
     assert budget.wait(order(quote_id="q"), clock.now) == 0
@@ -200,7 +200,7 @@ def test_an_order_that_accepts_a_quote_is_charged_to_the_rfq_shard_and_to_the_sh
 def test_heartbeats_are_sent_without_tokens(budget: RateBudget, clock: Clock) -> None:
     budget.spent(600, clock.now, bucket="read")
     budget.spent(600, clock.now)
-    assert [budget.wait(each, clock.now) for each in (Heartbeat(), Logout())] == [0, 0]
+    assert [budget.wait(item, clock.now) for item in (Heartbeat(), Logout())] == [0, 0]
 
 
 def test_each_shard_has_the_whole_budget_up_to_a_number_of_shards(budget: RateBudget, clock: Clock) -> None:
@@ -215,7 +215,7 @@ def test_each_shard_has_the_whole_budget_up_to_a_number_of_shards(budget: RateBu
 
 def test_a_cancel_on_margin_has_a_separate_cost(clock: Clock) -> None:
     budget = exact(product="margin")
-    assert [budget.cost(each) for each in (cancel(), order())] == [limits.MARGIN_CANCEL_COST, 10]
+    assert [budget.cost(item) for item in (cancel(), order())] == [limits.MARGIN_CANCEL_COST, 10]
     budget.sent(cancel(), clock.now)
     assert budget.left(clock.now) == 600 - limits.MARGIN_CANCEL_COST
 
@@ -308,7 +308,7 @@ def test_cancels_may_use_the_reserved_tokens(message: Message, clock: Clock) -> 
 
 def test_independent_messages_have_different_lanes(budget: RateBudget) -> None:
     messages: tuple[Any, ...] = (order(), QUOTE, cancel(), cancel(1), MASS_CANCEL, SNAPSHOT, Logon)
-    assert len({budget.lane(each) for each in messages}) == 7
+    assert len({budget.lane(message) for message in messages}) == 7
     assert budget.lane(cancel()) == budget.lane(OrderGroupRequest.trigger("g"))
     assert budget.lane(order()) == budget.lane(amend(0))
 
@@ -476,7 +476,7 @@ def test_tokens_of_a_message_refused_by_the_session_are_returned(budget: RateBud
 def test_the_user_can_set_costs(clock: Clock) -> None:
     budget = exact(costs={QuoteConfirm.MSG_TYPE: 2, "F": 5}, default_cost=20)
     confirm = QuoteConfirm(quote_id="q")
-    assert [budget.cost(each) for each in (confirm, cancel(), QUOTE, order())] == [
+    assert [budget.cost(item) for item in (confirm, cancel(), QUOTE, order())] == [
         2,
         5,
         limits.QUOTE_COST,

@@ -86,10 +86,10 @@ class Harness:
         self.seconds = 0.0
 
     def feed(self, *event: object) -> list[CreatorUpdate]:
-        return [update for each in event for update in self.creator.apply(each, at(self.seconds))]
+        return [update for item in event for update in self.creator.apply(item, at(self.seconds))]
 
     def kinds(self, *event: object) -> list[Kind]:
-        return [each.kind for update in self.feed(*event) for each in update.discrepancies]
+        return [discrepancy.kind for update in self.feed(*event) for discrepancy in update.discrepancies]
 
     def rfq(self, name: str = "r1") -> CreatorRfq:
         rfq = self.creator.rfq(name)
@@ -105,7 +105,7 @@ class Harness:
         return best
 
     def uncertain(self) -> list[tuple[UncertainRfqKind, str | None]]:
-        return [(each.kind, each.quote_id) for each in self.creator.uncertain()]
+        return [(item.kind, item.quote_id) for item in self.creator.uncertain()]
 
     def opened(self, *quotes: Quote, **more: Any) -> Harness:
         self.feed(request(**more), ack(), *(quotes or (forwarded_quote("q1", maker="bob"),)))
@@ -450,8 +450,8 @@ def test_an_unsent_message_is_withdrawn(harness: Harness) -> None:
         harness.creator.withdraw(message)
         assert (harness.state(), harness.creator.exposure()) == (RfqState.OPEN, Exposure())
     cancel = harness.creator.cancel(harness.rfq())
-    for each in (cancel, RFQCancel(rfq_id="?"), MarketDataRequest.subscribe("A")):
-        harness.creator.withdraw(each)
+    for item in (cancel, RFQCancel(rfq_id="?"), MarketDataRequest.subscribe("A")):
+        harness.creator.withdraw(item)
     message = harness.accept()
     harness.feed(accept_status("q1", 0, "c1"))
     harness.creator.withdraw(message)

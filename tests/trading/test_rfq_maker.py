@@ -99,13 +99,13 @@ class Harness:
         return self.confirms
 
     def feed(self, *event: object) -> list[MakerUpdate]:
-        return [update for each in event for update in self.maker.apply(each, at(self.seconds))]
+        return [update for item in event for update in self.maker.apply(item, at(self.seconds))]
 
     def sent(self, *event: object) -> list[Any]:
         return [update.send for update in self.feed(*event) if update.send is not None]
 
     def kinds(self, *event: object) -> list[Kind]:
-        return [each.kind for update in self.feed(*event) for each in update.discrepancies]
+        return [discrepancy.kind for update in self.feed(*event) for discrepancy in update.discrepancies]
 
     def quote(self, name: str = "q1") -> MakerQuote:
         quote = self.maker.quote_of(name)
@@ -116,7 +116,7 @@ class Harness:
         return self.quote(name).state
 
     def uncertain(self) -> list[tuple[UncertainRfqKind, str | None]]:
-        return [(each.kind, each.quote_id) for each in self.maker.uncertain()]
+        return [(item.kind, item.quote_id) for item in self.maker.uncertain()]
 
     def accepted(self, side: Side = Side.BUY, **more: Any) -> Harness:
         self.feed(heard(), status("q1", S.PENDING, bid_size=100, offer_size=90))
@@ -167,7 +167,7 @@ def test_a_request_is_quoted_confirmed_and_executed(harness: Harness) -> None:
     assert harness.maker.exposure() == Exposure()
     [confirm] = harness.sent(status("q1", S.ACCEPTED, side=Side.SELL, offer_size=60))
     assert confirm == QuoteConfirm(quote_id="q1", rfq_id="R1")
-    assert [each.quote_id for each in harness.looked] == ["q1"]
+    assert [item.quote_id for item in harness.looked] == ["q1"]
     assert harness.state() is QuoteState.CONFIRMING
     quote = harness.quote()
     assert (quote.side, quote.price, quote.quantity) == (Side.SELL, d("0.45"), d(60))

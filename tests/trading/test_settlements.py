@@ -87,7 +87,7 @@ def apply_one(settlements: Settlements, event: object) -> SettlementUpdate:
 
 
 def kinds(update: SettlementUpdate) -> list[Kind]:
-    return [each.kind for each in update.discrepancies]
+    return [discrepancy.kind for discrepancy in update.discrepancies]
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_pages_are_joined_until_the_last(settlements: Settlements) -> None:
         settlements[MARKET, DAY]
     last = apply_one(settlements, report("r2", party("ann"), last_fragment=True, at=9))
     assert last.settlement is not None
-    assert [each.party_id for each in last.settlement.parties] == ["ann", "bob"]
+    assert [item.party_id for item in last.settlement.parties] == ["ann", "bob"]
     assert (last.settlement.pages, settlements.incomplete()) == (2, [])
 
 
@@ -240,7 +240,7 @@ def test_an_unreadable_report_is_reported_and_not_counted(settlements: Settlemen
 def test_a_report_without_a_header_has_no_time(settlements: Settlements) -> None:
     settlements.apply(report("r1", last_fragment=False, at=None))
     settlements.apply(report("r1", symbol="OTHER", last_fragment=False))
-    assert [each.since for each in settlements.incomplete()] == [NOON, None]
+    assert [item.since for item in settlements.incomplete()] == [NOON, None]
 
 
 # --- bounds ---------------------------------------------------------------------------------------------
@@ -339,11 +339,11 @@ def slowly(messages: Sequence[Message]) -> dict[str, tuple[Decimal, Decimal] | N
         found.setdefault(message.symbol, {})[message.market_settlement_report_id] = message
     apply_one: dict[str, tuple[Decimal, Decimal] | None] = {}
     for symbol, pages in found.items():
-        totals = [each.tot_num_market_settlement_reports for each in pages.values()]
-        whole = len(pages) == totals[0] if totals[0] else any(each.last_fragment for each in pages.values())
-        parties = [each for page in pages.values() for each in page.market_settlement_party_ids]
-        paid = sum((each.collateral_amount_changes[0].collateral_amount_change for each in parties), d(0))
-        fees = sum((each.misc_fees[0].misc_fee_amt for each in parties), d(0))
+        totals = [item.tot_num_market_settlement_reports for item in pages.values()]
+        whole = len(pages) == totals[0] if totals[0] else any(item.last_fragment for item in pages.values())
+        parties = [item for page in pages.values() for item in page.market_settlement_party_ids]
+        paid = sum((party.collateral_amount_changes[0].collateral_amount_change for party in parties), d(0))
+        fees = sum((party.misc_fees[0].misc_fee_amt for party in parties), d(0))
         apply_one[symbol] = (paid, fees) if whole else None
     return apply_one
 
@@ -360,7 +360,7 @@ def test_settlements_agree_with_a_slow_model_for_lost_duplicate_and_late_reports
     known: dict[str, tuple[Decimal, Decimal] | None] = {
         symbol: (settlement.payout, settlement.fee) for (symbol, _), settlement in settlements.items()
     }
-    known |= dict.fromkeys((each.symbol for each in settlements.incomplete()), None)
+    known |= dict.fromkeys((item.symbol for item in settlements.incomplete()), None)
     assert known == slowly(came)
     assert dict(shuffled) == dict(settlements)
     assert shuffled.incomplete() == settlements.incomplete()

@@ -96,8 +96,8 @@ class Machines:
         self.uncertain = UncertainItems(self.orders, self.groups, self.copies, self.maker, self.creator)
 
     def apply(self, event: object) -> None:
-        for each in self.copies.apply(event, Instant(1.0, LATER)):
-            self.orders.apply(each)
+        for item in self.copies.apply(event, Instant(1.0, LATER)):
+            self.orders.apply(item)
         self.groups.apply(event)
         self.maker.apply(event, LATER)
         self.creator.apply(event, LATER)
@@ -162,16 +162,16 @@ def test_a_request_unknown_to_all_machines_is_one_uncertain_item(
     again.apply(event)
     assert machines.shown() == again.shown() == [item]
     for machine in (again.orders, again.groups, again.copies, again.maker, again.creator):
-        for each in machine.uncertain():
-            if each.unplaced is not None:
-                machine.unplaced.resolve(each.unplaced)
+        for element in machine.uncertain():
+            if element.unplaced is not None:
+                machine.unplaced.resolve(element.unplaced)
                 assert again.shown() == []
 
 
 def test_a_request_of_one_machine_is_ignored_by_the_others() -> None:
     machines = Machines()
     machines.apply(unanswered(place("q1"), place("R1"), over_the_wire(place("x"))))
-    assert [each.split(":")[0] for each in machines.shown()] == ["order q1", "order R1", "order x"]
+    assert [item.split(":")[0] for item in machines.shown()] == ["order q1", "order R1", "order x"]
 
 
 # --- orders ---------------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ def restarted(*event: object, session_type: str = "KalshiNR") -> Orders:
 
 
 def uncertain_items(orders: Orders) -> list[tuple[str, datetime | None]]:
-    return [(f"{each.kind.name} {each.about}", each.since) for each in orders.uncertain()]
+    return [(f"{item.kind.name} {item.about}", item.since) for item in orders.uncertain()]
 
 
 def test_an_order_sent_after_the_dump_is_adopted_with_all_its_fields() -> None:
@@ -216,7 +216,7 @@ def test_an_adopted_order_is_settled_by_reports_like_any_other() -> None:
     feed(applied, *sent, lost)
     feed(adopted, lost)
     assert views(adopted) == views(applied)
-    assert [each.kind for each in adopted.uncertain()] == [each.kind for each in applied.uncertain()]
+    assert [item.kind for item in adopted.uncertain()] == [item.kind for item in applied.uncertain()]
     assert len(list(adopted.uncertain())) == 4
     answers = [
         report("new", "1;1"),
@@ -224,8 +224,8 @@ def test_an_adopted_order_is_settled_by_reports_like_any_other() -> None:
         report("canceled", "1;3", cl_ord_id="c", orig_cl_ord_id="b"),
     ]
     for count, answer in enumerate(answers):
-        for each in (applied, adopted):
-            feed(each, DropCopyReport(answer) if count % 2 else answer, lost)
+        for item in (applied, adopted):
+            feed(item, DropCopyReport(answer) if count % 2 else answer, lost)
         assert views(adopted) == views(applied)
     assert not adopted.uncertain()
 
@@ -282,12 +282,12 @@ def test_among_changes_under_one_clordid_the_one_with_the_terms_is_uncertain() -
     orders = Orders("KalshiRT")
     feed(orders, place(), report("new", "1;1"), change("a", "a", "20"), change("a", "a", "30"))
     feed(orders, unanswered(change("a", "a", "30")))
-    assert [(each.quantity, each.is_unknown) for each in only(orders).pending] == [
+    assert [(item.quantity, item.is_unknown) for item in only(orders).pending] == [
         (d(20), False),
         (d(30), True),
     ]
     feed(orders, unanswered(change("a", "a", "20"), change("a", "a", "40"), at=LATER))
-    assert [(each.quantity, each.since) for each in only(orders).pending] == [
+    assert [(item.quantity, item.since) for item in only(orders).pending] == [
         (d(20), NOON),
         (d(30), NOON),
         (d(40), LATER),
@@ -355,7 +355,7 @@ def test_an_answer_settles_an_unplaced_request(message: Message, answer: Message
 def test_a_fill_does_not_settle_an_adopted_cancel_with_the_id_of_its_order() -> None:
     orders = Orders("KalshiRT")
     feed(orders, unanswered(cancel("a", "a")), report("trade", "1;1", cum="1", last=("1", "0.4")))
-    assert [each.msg_type for each in orders.unplaced] == ["F"]
+    assert [item.msg_type for item in orders.unplaced] == ["F"]
 
 
 def test_an_order_known_by_reports_is_adopted_without_its_message() -> None:
@@ -373,9 +373,9 @@ def test_accounts_and_chained_changes_are_kept_in_a_dump() -> None:
     feed(orders, report("new", "1;2", "o2", "b", alloc_account=3))
     other = Orders("KalshiRT")
     other.load(json.loads(json.dumps(dump(orders))))
-    for each in (orders, other):
-        feed(each, report("replaced", "1;3", orig_cl_ord_id="a", qty="20"))
-        feed(each, report("replaced", "1;4", orig_cl_ord_id="a", qty="30"))
+    for item in (orders, other):
+        feed(item, report("replaced", "1;3", orig_cl_ord_id="a", qty="20"))
+        feed(item, report("replaced", "1;4", orig_cl_ord_id="a", qty="30"))
     assert views(other) == views(orders)
     assert [order.pending for order in other] == [[], []]
 
@@ -450,7 +450,7 @@ def test_requests_remembered_from_previous_processes_are_bounded() -> None:
 def test_a_group_without_room_is_still_shown() -> None:
     groups = OrderGroups(max_groups=0)
     assert groups.apply(unanswered(OrderGroupRequest.reset(GROUP))) == []
-    assert [each.about for each in groups.uncertain()] == ["order group request of MsgSeqNum 3"]
+    assert [item.about for item in groups.uncertain()] == ["order group request of MsgSeqNum 3"]
 
 
 def test_fills_of_an_unknown_order_use_the_room_of_its_group() -> None:
@@ -460,8 +460,8 @@ def test_fills_of_an_unknown_order_use_the_room_of_its_group() -> None:
     event = unanswered(order, place("b"))
     first = event.requests[0]
     damaged = OutcomesUnknown((attrs.evolve(first, frame=b"", key=9, seq_num=9),), event.why)
-    for each in (damaged, event, event):
-        assert groups.apply(each) == []
+    for item in (damaged, event, event):
+        assert groups.apply(item) == []
     fill = report("trade", "1;1", cum="2", last=("2", "0.4"), transact_time=NOON)
     groups.apply(fill)
     assert groups.room(GROUP, NOON) == 3
@@ -486,7 +486,7 @@ def test_past_reports_already_requested_are_not_requested_twice() -> None:
     alone.apply(unanswered(request, EventResendRequest(begin_exec_id="-1;-1")), Instant(1.0, NOON))
     [pending] = alone.pending
     assert (pending.begin, pending.end, pending.epoch) == (ExecKey(0, 7, 5), ExecKey(0, 7, 9), 0)
-    assert [each.about for each in alone.uncertain() if each.unplaced] == [
+    assert [item.about for item in alone.uncertain() if item.unplaced] == [
         "past reports requested under MsgSeqNum 4"
     ]
 
@@ -496,8 +496,8 @@ def test_past_reports_already_requested_are_not_requested_twice() -> None:
 
 def maker_with(*event: object, max_rfqs: int = 10) -> RfqMaker:
     maker = RfqMaker(lambda _: None, lambda _: False, lambda: "id", max_rfqs=max_rfqs)
-    for each in event:
-        maker.apply(each, NOON)
+    for item in event:
+        maker.apply(item, NOON)
     return maker
 
 
@@ -517,7 +517,7 @@ def test_a_quote_is_adopted_with_its_prices_and_may_be_accepted() -> None:
         QuoteState.UNKNOWN,
         d("0.40"),
     )
-    assert [(each.kind, each.since) for each in maker.uncertain()] == [
+    assert [(item.kind, item.since) for item in maker.uncertain()] == [
         (UncertainRfqKind.QUOTE_UNKNOWN, LATER)
     ]
     maker.apply(PENDING, NOON)
@@ -531,7 +531,7 @@ def test_a_confirmation_missing_in_the_state_stays_exposure_beyond_the_deadline(
     lost = unanswered(QuoteConfirm(quote_id="q1", rfq_id="R1"))
     maker.apply(lost, NOON)
     maker.handle_timer(NOON + timedelta(hours=1))
-    assert [each.kind for each in maker.uncertain()] == [UncertainRfqKind.CONFIRM_UNKNOWN]
+    assert [item.kind for item in maker.uncertain()] == [UncertainRfqKind.CONFIRM_UNKNOWN]
     assert maker.exposure().bought == 10
     maker.apply(lost, NOON)
     maker.apply(received(confirm_status("q1", 0)), NOON + timedelta(hours=1))
@@ -543,7 +543,7 @@ def test_a_confirmation_missing_in_the_state_stays_exposure_beyond_the_deadline(
 
 def test_a_cancel_missing_in_the_state_makes_its_quote_uncertain() -> None:
     maker = maker_with(heard(), QUOTE, PENDING, unanswered(QuoteCancel(quote_id="q1")))
-    assert [each.kind for each in maker.uncertain()] == [UncertainRfqKind.QUOTE_UNKNOWN]
+    assert [item.kind for item in maker.uncertain()] == [UncertainRfqKind.QUOTE_UNKNOWN]
 
 
 def test_quotes_that_cannot_be_adopted_are_shown() -> None:
@@ -554,7 +554,7 @@ def test_quotes_that_cannot_be_adopted_are_shown() -> None:
     refused = maker_with(heard())
     refused.apply(unanswered(Quote(quote_id="q1", quote_req_id="R1", symbol=SYMBOL, bid_px="2")), NOON)
     for maker in (full, crowded, refused):
-        assert [each.quote_id for each in maker.uncertain()] == ["q1"]
+        assert [item.quote_id for item in maker.uncertain()] == ["q1"]
 
 
 def attrs_quote(quote_id: str) -> Quote:
@@ -587,8 +587,8 @@ ACCEPT = AcceptQuote(quote_id="q1", rfq_id="R1", side=Side.BUY, order_qty=10, cl
 
 def creator_with(*event: object) -> RfqCreator:
     creator = RfqCreator()
-    for each in event:
-        creator.apply(each, NOON)
+    for item in event:
+        creator.apply(item, NOON)
     return creator
 
 
@@ -600,15 +600,15 @@ def state(creator: RfqCreator, name: str) -> RfqState:
 
 def test_an_rfq_is_adopted_with_its_acceptance() -> None:
     creator = creator_with(unanswered(REQUESTED, at=LATER))
-    assert [(each.kind, each.symbol, each.since) for each in creator.uncertain()] == [
+    assert [(item.kind, item.symbol, item.since) for item in creator.uncertain()] == [
         (UncertainRfqKind.RFQ_UNKNOWN, SYMBOL, LATER)
     ]
-    for each in (ack(), forwarded_quote("q1", offer="0.55")):
-        creator.apply(MessageReceived(each), NOON)
+    for item in (ack(), forwarded_quote("q1", offer="0.55")):
+        creator.apply(MessageReceived(item), NOON)
     assert state(creator, "r1") is RfqState.OPEN
     for _ in range(2):
         creator.apply(unanswered(ACCEPT, at=LATER), NOON)
-        assert [each.kind for each in creator.uncertain()] == [UncertainRfqKind.ACCEPT_UNKNOWN]
+        assert [item.kind for item in creator.uncertain()] == [UncertainRfqKind.ACCEPT_UNKNOWN]
         assert (creator.exposure().bought, creator.exposure().cost) == (d(10), d("4.50"))
     creator.apply(MessageReceived(report("trade", "1;1", cl_ord_id="c1", cum="10")), NOON)
     assert (state(creator, "r1"), creator.uncertain()) == (RfqState.EXECUTED, [])
@@ -641,7 +641,7 @@ def test_an_order_that_accepts_a_quote_is_adopted_by_both_machines_if_the_rfq_is
     known, unknown = creator_with(REQUESTED, MessageReceived(ack())), creator_with()
     for creator in (known, unknown):
         creator.apply(unanswered(order), NOON)
-    assert [each.kind for each in known.uncertain()] == [UncertainRfqKind.ACCEPT_UNKNOWN]
+    assert [item.kind for item in known.uncertain()] == [UncertainRfqKind.ACCEPT_UNKNOWN]
     assert unknown.uncertain() == []
     known.apply(MessageReceived(report("rejected", "1;1", cl_ord_id="c1")), NOON)
     assert known.uncertain() == []

@@ -126,7 +126,7 @@ def test_an_item_about_a_request_names_its_order() -> None:
     feed(orders, logged_on(), place(), report("new", "1;1"))
     [order] = orders
     feed(orders, orders.cancel(order, "b"), ENDED)
-    assert [each.about for each in orders.uncertain()] == ["order a", "request b about order a"]
+    assert [item.about for item in orders.uncertain()] == ["order a", "request b about order a"]
 
 
 def test_items_about_groups_have_a_time_that_a_dump_keeps() -> None:
@@ -137,13 +137,13 @@ def test_items_about_groups_have_a_time_that_a_dump_keeps() -> None:
     groups.apply(NewOrderSingle(cl_ord_id="x", symbol="M", side="1", order_qty=1, price="0.4"))
     other = OrderGroups()
     other.load(groups.dump())
-    for each in (groups, other):
-        [item] = each.uncertain()
+    for element in (groups, other):
+        [item] = element.uncertain()
         assert (item.about, item.since) == (f"order group {group}", NOON)
     # An unsolicited group is as old as the message that reported it.
     orphan = OrderGroupResponse(order_group_id=group[:-1] + "2")
     groups.apply(MessageReceived(over_the_wire(orphan, at=NOON + timedelta(hours=1))))
-    assert [each.since for each in groups.uncertain()] == [NOON, NOON + timedelta(hours=1)]
+    assert [element.since for element in groups.uncertain()] == [NOON, NOON + timedelta(hours=1)]
 
 
 def test_items_refused_for_lack_of_room_are_uncertain() -> None:
@@ -151,7 +151,7 @@ def test_items_refused_for_lack_of_room_are_uncertain() -> None:
     for update in feed(Orders(), report("trade", "1;2", cum="4", last=("4", "0.40"))):
         positions.apply(update)
         cash.apply(update)
-    assert [str(each) for each in UncertainItems(positions, cash)] == [
+    assert [str(uncertainitem) for uncertainitem in UncertainItems(positions, cash)] == [
         "1 fills: effect on positions is not tracked (limit of positions reached); ask REST",
         "1 fills or payouts: effect on balances is not tracked (max_balances reached); ask REST",
     ]

@@ -188,7 +188,7 @@ def test_an_order_known_only_by_copies_is_open_once_its_range_is_covered(orders:
     assert order.state is OrderState.OPEN
     # It is also open once a live report mentions it.
     feed(orders, DropCopyReport(report("new", "1;3", "o2", "b")), report("trade", "1;4", "o2", "b", cum="1"))
-    assert [each.state for each in orders] == [OrderState.OPEN] * 2
+    assert [item.state for item in orders] == [OrderState.OPEN] * 2
 
 
 def test_an_unknown_order_missing_from_drop_copy_was_not_accepted(orders: Orders) -> None:
@@ -446,5 +446,5 @@ def test_an_answer_received_after_drop_copy_has_settled_its_request_is_not_a_dis
     before = [order.state for order in orders]
     assert only(orders).pending == []
     updates = feed(orders, refusal("b", text=text, number=5))
-    assert [each for update in updates for each in update.discrepancies] == []
+    assert [discrepancy for update in updates for discrepancy in update.discrepancies] == []
     assert [order.state for order in orders] == before

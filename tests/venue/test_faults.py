@@ -64,7 +64,7 @@ def armed(harness: VenueHarness) -> int:
 
 def book(harness: VenueHarness) -> dict[str, OrderSnapshot]:
     """Return the exchange's open orders, by ClOrdID."""
-    return {each.cl_ord_id: each for each in harness.venue.exchange(PREDICTION).open_orders()}
+    return {order.cl_ord_id: order for order in harness.venue.exchange(PREDICTION).open_orders()}
 
 
 def garbage(client: Client) -> int:
@@ -101,7 +101,7 @@ def test_release_ends_faults_of_a_name_or_all(harness: VenueHarness) -> None:
         harness.do(name, **values)
     assert armed(harness) == 4
     harness.do("release", fault="busy")
-    assert [each["fault"] for each in harness.venue.faults()] == ["hold-key", "reject"]
+    assert [fault["fault"] for fault in harness.venue.faults()] == ["hold-key", "reject"]
     assert harness.do("release")["text"] == "2 faults released"
     assert harness.do("release")["text"] == "0 faults released"
     with pytest.raises(ConfigurationError, match="did you mean `reject`"):
@@ -300,7 +300,7 @@ def test_a_duplicate_has_its_original_number_and_is_delivered_once(harness: Venu
     assert len(reports(bob)) == 2
     messages = [frame for frame in bytes(ann.wire).split(b"8=FIXT.1.1\x01") if b"\x0135=8\x01" in frame]
     assert len(messages) == 2
-    first, second = ({field[:3]: field for field in each.split(b"\x01")} for each in messages)
+    first, second = ({field[:3]: field for field in message.split(b"\x01")} for message in messages)
     assert (b"43=" in first, second[b"43="]) == (False, b"43=Y")
     assert second[b"34="] == first[b"34="]
     assert second[b"122"] == b"122=" + first[b"52="][3:]

@@ -487,12 +487,12 @@ def test_every_setting_and_every_operation_can_be_logged() -> None:
     assert back == attrs.evolve(whole, api_keys=keys)
     values = {"market": "A", "text": "x", "key": "k", "msg-type": "D"}
     for name, cls in OPERATIONS.items():
-        required = [each for each in parameters(cls) if each.required]
+        required = [parameter for parameter in parameters(cls) if parameter.required]
         made = operation(
             name,
             {
-                each.name: each.kind.choices[0] if each.kind.choices else values.get(shown(each.name), "1")
-                for each in required
+                item.name: item.kind.choices[0] if item.kind.choices else values.get(shown(item.name), "1")
+                for item in required
             },
         )
         plain = json.loads(json.dumps(dump_arguments("perform", {"operation": made})))

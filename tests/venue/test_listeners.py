@@ -25,7 +25,7 @@ def test_margin_has_listeners_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("scopes", "may"),
-    [*(({READING_SCOPES[0], each}, True) for each in TRADING_SCOPES), ({READING_SCOPES[0]}, False)],
+    [*(({READING_SCOPES[0], scope}, True) for scope in TRADING_SCOPES), ({READING_SCOPES[0]}, False)],
 )
 def test_a_key_needs_a_scope_for_trading_to_send_orders(scopes: set[str], may: bool) -> None:
     key = attrs.evolve(api_key("ann"), scopes=frozenset(scopes))

@@ -108,7 +108,7 @@ def test_requests_over_the_limit_are_refused_with_j_and_never_reach_the_exchange
     assert refusal.business_reject_reason == BusinessRejectReason.RATE_LIMIT_EXCEEDED
     assert (refusal.ref_msg_type, refusal.business_reject_ref_id) == ("D", f"o{BURST}")
     assert refusal.ref_seq_num == BURST + 2
-    assert f"o{BURST}" not in {each.cl_ord_id for each in harness.venue.exchange(PREDICTION).open_orders()}
+    assert f"o{BURST}" not in {order.cl_ord_id for order in harness.venue.exchange(PREDICTION).open_orders()}
     assert ann.session.is_established
 
 

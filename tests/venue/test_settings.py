@@ -25,7 +25,7 @@ GROUP = MarketGroup(name="CUP", markets=("CUP-A", "CUP-B"))
 
 
 def customers(*party_ids: str) -> tuple[CustomerConfig, ...]:
-    return tuple(CustomerConfig(party_id=each, balance=d(1)) for each in party_ids)
+    return tuple(CustomerConfig(party_id=item, balance=d(1)) for item in party_ids)
 
 
 def account(**changes: Any) -> dict[str, Any]:

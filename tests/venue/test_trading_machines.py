@@ -66,7 +66,7 @@ class Trader:
 
     def take(self, event: object) -> None:
         for received in self.orders.apply(event):
-            assert not received.discrepancies, [str(each) for each in received.discrepancies]
+            assert not received.discrepancies, [str(discrepancy) for discrepancy in received.discrepancies]
             self.positions.apply(received)
             self.cash.apply(received)
 
@@ -108,15 +108,15 @@ class Trader:
         account = AccountId(self.name)
         found = [
             {
-                "order_id": each.order_id,
-                "cl_ord_id": each.cl_ord_id,
-                "filled_qty": each.filled_qty,
-                "leaves_qty": each.leaves,
-                "price": each.price,
-                "value": each.filled_value,
+                "order_id": order.order_id,
+                "cl_ord_id": order.cl_ord_id,
+                "filled_qty": order.filled_qty,
+                "leaves_qty": order.leaves,
+                "price": order.price,
+                "value": order.filled_value,
             }
-            for each in exchange.open_orders()
-            if each.account == account
+            for order in exchange.open_orders()
+            if order.account == account
         ]
         balance = exchange.account(account).balance
         return sorted(found, key=by_id), exchange.position(account, MARKET).net, balance
@@ -124,7 +124,7 @@ class Trader:
     def kept(self) -> tuple[list[Wire], Decimal, Decimal]:
         """Return the state of the trader's machines in the same form."""
         names = ("order_id", "cl_ord_id", "filled_qty", "leaves_qty", "price", "value")
-        found = [{name: getattr(each, name) for name in names} for each in self.orders.live()]
+        found = [{name: getattr(item, name) for name in names} for item in self.orders.live()]
         return sorted(found, key=by_id), self.positions.of(MARKET).net, START + self.cash.of().change
 
     def check(self) -> None:
@@ -132,8 +132,8 @@ class Trader:
         assert not self.orders.uncertain()
         assert not self.positions.discrepancies()
         fees = FeeTerms(taker_rate=Decimal("0.07"), precision=self.precision)
-        for each in self.orders:
-            assert check_fees(each, fees) == []
+        for item in self.orders:
+            assert check_fees(item, fees) == []
 
 
 def by_id(row: Wire) -> str:
@@ -188,7 +188,7 @@ def test_the_state_kept_by_a_trader_equals_the_ledger_of_the_venue(
             trader.follow()
         for trader in traders:
             trader.check()
-    assert sum(len(each.fills) for trader in traders for each in trader.orders) > 30
+    assert sum(len(order.fills) for trader in traders for order in trader.orders) > 30
 
 
 @pytest.mark.parametrize("cancel_on_disconnect", [False, True])
@@ -214,7 +214,7 @@ def test_orders_with_lost_reports_are_uncertain_until_drop_copy_delivers_the_rep
             if random.random() < 0.7:
                 harness.run()
         ann.lose()
-        assert not any(each.state in (OrderState.OPEN, OrderState.SENT) for each in ann.orders)
+        assert not any(order.state in (OrderState.OPEN, OrderState.SENT) for order in ann.orders)
         unverified += len(list(ann.orders.live()))
         for _ in range(10):
             act(bob, random)
@@ -244,7 +244,7 @@ def test_the_orders_of_the_previous_process_are_loaded_from_its_dump() -> None:
     again.orders.load(dumped[0])
     again.positions.load(dumped[1])
     again.cash.load(dumped[2])
-    assert [each.state for each in again.orders] == [OrderState.UNVERIFIED]
+    assert [item.state for item in again.orders] == [OrderState.UNVERIFIED]
     again.ask_drop_copy()
     again.check()
     assert again.positions.of(MARKET).net == 4

@@ -67,7 +67,7 @@ def test_a_polling_user_reads_in_its_own_thread(sandbox: Sandbox, monkeypatch: p
             orders.report(name)
             while not (found := list(client.messages(0))):
                 pass
-            assert [each.cl_ord_id for each in found] == [name]  # type: ignore[attr-defined]
+            assert [item.cl_ord_id for item in found] == [name]  # type: ignore[attr-defined]
         go.set()
 
 
@@ -171,7 +171,7 @@ def test_a_failure_in_the_thread_reaches_every_user(
         until_waiting(client, 2)
         monkeypatch.setattr(*fails, fail)
         orders.beat("1")
-        assert {type(each.exception(LONG)) for each in waiting} == {SessionClosedError}
+        assert {type(item.exception(LONG)) for item in waiting} == {SessionClosedError}
         with pytest.raises(NotConnectedError, match="ZeroDivisionError"):
             client.send(order())
 

@@ -103,13 +103,13 @@ def published(publisher: Batcher, events: Iterable[object] = ()) -> list[Outgoin
     """Add events, and return all messages."""
     for event in events:
         publisher.add(event)
-    return [message for each in rounds(publisher) for message in each]
+    return [message for item in rounds(publisher) for message in item]
 
 
 def apply(receiver: Receiver, messages: Iterable[Outgoing]) -> list[object]:
     """Return the events that a receiver delivers for messages."""
     return [
         event_of(event) if isinstance(event, bytes) else event
-        for each in messages
-        for event in receiver.receive(each.id, each.lane, each.previous, each.data)
+        for message in messages
+        for event in receiver.receive(message.id, message.lane, message.previous, message.data)
     ]

@@ -98,7 +98,7 @@ def test_consumers_get_every_event_once_and_in_order(
 def test_missing_messages_are_reported_before_the_next_message_of_their_lane(
     events: list[object], data: st.DataObject
 ) -> None:
-    messages = [each for each in published(batcher(buckets=3), events) if not each.id.event]
+    messages = [item for item in published(batcher(buckets=3), events) if not item.id.event]
     gone = data.draw(st.sets(st.sampled_from(range(len(messages))))) if messages else set()
     receiver = Receiver()
     followed: set[str] = set()
@@ -121,10 +121,10 @@ def test_market_data_is_batched_by_bucket() -> None:
         publisher.add(event)
     logon, batches = rounds(publisher)
     assert parse_subject(logon[0].subject)[1:] == ("event", "LoggedOn")
-    assert {each.lane for each in batches} == {str(bucket_of(symbol, 2)) for symbol in SYMBOLS}
-    assert sum(len(split_frames(each.data)) for each in batches) == 60
-    assert {parse_subject(each.subject) for each in batches} == {
-        (MARKET_DATA, "batch", each.lane) for each in batches
+    assert {batch.lane for batch in batches} == {str(bucket_of(symbol, 2)) for symbol in SYMBOLS}
+    assert sum(len(split_frames(batch.data)) for batch in batches) == 60
+    assert {parse_subject(batch.subject) for batch in batches} == {
+        (MARKET_DATA, "batch", batch.lane) for batch in batches
     }
 
 
@@ -132,9 +132,9 @@ def test_batches_are_bounded() -> None:
     events = [delta(number, "KX") for number in range(1, 3 * MAX_FRAMES)]
     size = len(events[0].frame)
     by_count = published(batcher(max_bytes=10**6), events)
-    assert [len(split_frames(each.data)) for each in by_count] == [MAX_FRAMES, MAX_FRAMES, MAX_FRAMES - 1]
+    assert [len(split_frames(item.data)) for item in by_count] == [MAX_FRAMES, MAX_FRAMES, MAX_FRAMES - 1]
     by_bytes = published(batcher(max_bytes=3 * size), events[:7])
-    assert [len(split_frames(each.data)) for each in by_bytes] == [3, 3, 1]
+    assert [len(split_frames(byte.data)) for byte in by_bytes] == [3, 3, 1]
 
 
 def test_a_message_about_several_buckets_is_a_round_of_its_own() -> None:
@@ -143,7 +143,7 @@ def test_a_message_about_several_buckets_is_a_round_of_its_own() -> None:
     publisher = batcher(buckets=2)
     for event in events:
         publisher.add(event)
-    assert [[each.lane for each in messages] for messages in rounds(publisher)] == [
+    assert [[message.lane for message in messages] for messages in rounds(publisher)] == [
         ["0"],
         [MIXED],
         ["1", "0"],
@@ -154,13 +154,17 @@ def test_other_sessions_keep_the_order_of_all_messages() -> None:
     symbols = ["A", "A", "B", "A", "A"]
     events = [report(number, symbol) for number, symbol in enumerate(symbols, 1)]
     messages = published(batcher(REPORTS), events)
-    assert [str(each.id) for each in messages] == [
+    assert [str(message.id) for message in messages] == [
         "desk:KalshiRT:1:0:1-2",
         "desk:KalshiRT:1:0:3-3",
         "desk:KalshiRT:1:0:4-5",
     ]
-    assert [parse_subject(each.subject)[1:] for each in messages] == [("8", "A"), ("8", "B"), ("8", "A")]
-    assert b"".join(each.data for each in messages) == b"".join(event.frame for event in events)
+    assert [parse_subject(message.subject)[1:] for message in messages] == [
+        ("8", "A"),
+        ("8", "B"),
+        ("8", "A"),
+    ]
+    assert b"".join(message.data for message in messages) == b"".join(event.frame for event in events)
     assert apply(Receiver(), messages) == events
 
 
@@ -175,16 +179,16 @@ def test_a_message_above_the_limit_is_published_in_parts() -> None:
     for event in (delta(1, "KX"), large, delta(3, "KX")):
         publisher.add(event)
     found = [publisher.next_round() for _ in range(8)]
-    messages = [each.messages[0] for each in found if each is not None]
-    parts = [each for each in messages if each.id.parts > 1]
-    assert all(len(each.data) <= 1000 for each in parts)
-    assert b"".join(each.data for each in parts) == large.frame
+    messages = [item.messages[0] for item in found if item is not None]
+    parts = [message for message in messages if message.id.parts > 1]
+    assert all(len(part.data) <= 1000 for part in parts)
+    assert b"".join(part.data for part in parts) == large.frame
     # An event is complete when its last part was acknowledged; only then may it be confirmed.
-    assert [each.last for each in found[1 : len(parts) + 1] if each is not None] == [
+    assert [item.last for item in found[1 : len(parts) + 1] if item is not None] == [
         *[None] * (len(parts) - 1),
         large,
     ]
-    twice = [each for each in messages for _ in range(2)]
+    twice = [message for message in messages for _ in range(2)]
     assert numbers(apply(Receiver(), twice)) == [1, 2, 3]
 
 
@@ -205,7 +209,7 @@ def test_events_of_the_process_are_confirmed_without_a_message() -> None:
     for event in events:
         publisher.add(event)
     found = [publisher.next_round() for _ in range(4)]
-    assert [each and (len(each.messages), each.last, each.count) for each in found] == [
+    assert [item and (len(item.messages), item.last, item.count) for item in found] == [
         (1, events[2], 3),
         (1, events[3], 1),
         (0, events[4], 1),
@@ -216,8 +220,8 @@ def test_events_of_the_process_are_confirmed_without_a_message() -> None:
 @pytest.mark.parametrize("channel", [MARKET_DATA, REPORTS])
 def test_the_lane_is_in_the_subject(channel: Channel) -> None:
     events = [logged_on(), delta(1, *SYMBOLS), delta(2, "KX"), report(3)]
-    for each in published(batcher(channel), events):
-        assert lane_of(each.subject) == each.lane
+    for item in published(batcher(channel), events):
+        assert lane_of(item.subject) == item.lane
 
 
 def test_dropped_market_data_is_a_gap_that_consumers_see() -> None:
@@ -327,7 +331,7 @@ def test_messages_lost_is_delivered_after_a_drop_unless_the_numbers_are_complete
     if dropped:
         receiver.suspect()
     found = apply(receiver, later)
-    assert [each for each in found if isinstance(each, MessagesLost)] == ([] if lost is None else [lost])
+    assert [item for item in found if isinstance(item, MessagesLost)] == ([] if lost is None else [lost])
     assert lost is None or found[0] == lost
 
 
@@ -341,7 +345,7 @@ def test_a_loss_in_one_lane_is_found_after_another_lane_was_complete() -> None:
     apply(receiver, messages)
     receiver.suspect()
     found = apply(receiver, later)
-    assert [type(each).__name__ for each in found] == [
+    assert [type(item).__name__ for item in found] == [
         "MessageReceived",
         "LoggedOn",
         "MessagesLost",

@@ -133,7 +133,7 @@ def test_a_command_repeated_while_it_is_being_sent_waits_for_the_first_result() 
             await asyncio.sleep(0)
             assert handler.waiting == 4
             client.may_send.set()
-        assert sorted(map(str, (each.result() for each in found))) == sorted(
+        assert sorted(map(str, (item.result() for item in found))) == sorted(
             map(str, [Sent(1), Sent(1, known=True), Sent(2), Sent(1, known=True)])
         )
         assert len(client.sent) == 2
@@ -151,7 +151,7 @@ def test_a_command_that_timed_out_can_be_repeated_and_sent() -> None:
             found = [tasks.create_task(answer(handler, order())) for _ in range(2)]
             await asyncio.sleep(0)
             client.may_send.set()
-        assert [each.result() for each in found] == [Refused("late"), Refused("late")]
+        assert [item.result() for item in found] == [Refused("late"), Refused("late")]
         client.error = None
         assert await answer(handler, order()) == Sent(1)
 
@@ -166,7 +166,7 @@ def test_a_command_whose_commit_takes_longer_than_its_deadline_is_answered_unkno
         client.may_send.clear()
         handler = commands(client)
         found = await asyncio.gather(*(answer(handler, order(), 0.001) for _ in range(3)))
-        assert {type(each) for each in found} == {Unknown}
+        assert {type(item) for item in found} == {Unknown}
         assert isinstance(await answer(handler, order(), -1), Unknown)
         assert handler.waiting == 0
         client.may_send.set()
@@ -183,7 +183,7 @@ def test_messages_that_wait_for_the_store_beyond_their_deadline_are_bounded() ->
         handler = commands(client)
         names = map(str, range(MAX_WAITING))
         found = await asyncio.gather(*(answer(handler, order(name), 0.001) for name in names))
-        assert {type(each) for each in found} == {Unknown}
+        assert {type(item) for item in found} == {Unknown}
         assert await answer(handler, order("more")) == Refused("1000 commands are waiting already")
         client.may_send.set()
         assert await answer(handler, order("0")) == Refused("1000 commands are waiting already")
@@ -273,7 +273,7 @@ def test_messages_without_an_id_are_sent_every_time_and_waiting_commands_are_bou
         await asyncio.sleep(0)
         assert await answer(handler, order("more")) == Refused("1000 commands are waiting already")
         client.may_send.set()
-        assert {type(each) for each in await asyncio.gather(*tasks)} == {Sent}
+        assert {type(item) for item in await asyncio.gather(*tasks)} == {Sent}
 
     asyncio.run(main())
 

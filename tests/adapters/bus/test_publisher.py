@@ -99,7 +99,7 @@ def test_every_event_is_applied_once_however_the_broker_acknowledges(seed: int, 
 
 
 FIVE: Any = [logged_on(), *map(report, range(1, 5))]
-FIVE_BYTES = len(encode_event(FIVE[0])) + sum(len(each.frame) for each in FIVE[1:])
+FIVE_BYTES = len(encode_event(FIVE[0])) + sum(len(item.frame) for item in FIVE[1:])
 
 
 @pytest.mark.parametrize("max_bytes", [10_000, 100], ids=["whole", "in parts"])

@@ -79,8 +79,8 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         done, _ = await asyncio.wait({task}, timeout=LONG)
         # Repeated, because a task that loses its cancellation would keep `asyncio.run` waiting for ever.
         while left := asyncio.all_tasks() - {asyncio.current_task()}:
-            for each in left:
-                each.cancel()
+            for item in left:
+                item.cancel()
             await asyncio.wait(left, timeout=0.1)
         assert done, "the test did not end by itself"
         task.result()

@@ -164,8 +164,8 @@ def test_a_reconnection_sends_no_order_of_the_time_without_connection(
                 while not client_of_nats.is_connected:  # noqa: ASYNC110
                     await asyncio.sleep(0)
                 assert isinstance(await session.send(priced("r3")), Sent)
-                messages: list[Any] = [decode(each.data) async for each in taken(commands)]
-                assert [each.cl_ord_id for each in messages] == ["r1", "r3"]
+                messages: list[Any] = [decode(item.data) async for item in taken(commands)]
+                assert [message.cl_ord_id for message in messages] == ["r1", "r3"]
                 assert client.sent_request("r2") is None
 
     run(main())

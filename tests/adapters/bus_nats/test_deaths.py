@@ -82,7 +82,7 @@ def test_no_order_is_sent_twice_and_every_order_is_answered_or_reported_as_uncer
                             await asyncio.sleep(0.01)
 
             senders = [asyncio.create_task(send()) for _ in range(SENDERS)]
-            while not all(each.done() for each in senders):
+            while not all(sender.done() for sender in senders):
                 await asyncio.wait(senders, timeout=0.01)
                 if processes[-1].poll() is not None:
                     processes.append(start(server, sandbox, tmp_path, lives.pop(0)))

@@ -20,7 +20,7 @@ from tests.nats import NatsServer
 
 
 def numbers(events: list[Any]) -> list[int]:
-    return [each.message.header.msg_seq_num for each in events if hasattr(each, "message")]
+    return [event.message.header.msg_seq_num for event in events if hasattr(event, "message")]
 
 
 def through(relay: Relay) -> Any:
@@ -47,7 +47,7 @@ def test_a_consumer_away_longer_than_the_retention_learns_of_the_loss_from_the_n
             await publish(bus, channel, logged_on(3, reset=False), *map(make, range(211, 221)))
             while len(numbers(found)) < 10 or numbers(found)[-1] != 220:
                 found.append(await anext(events))
-            assert len([each for each in found if isinstance(each, MessagesLost)]) == 1
+            assert len([item for item in found if isinstance(item, MessagesLost)]) == 1
             assert numbers(found)[-10:] == [*range(211, 221)]
 
     run(main())

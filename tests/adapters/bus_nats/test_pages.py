@@ -47,7 +47,7 @@ def test_market_data_reaches_another_process(server: NatsServer, tmp_path: Path)
         made["market_data"] = lambda **more: client(**options | more | {"store": tmp_path})
         async with made["connect"](server.url) as bus:
             await bus.create(max_bytes=1024**3)
-        tasks = [asyncio.create_task(each()) for each in (made["main"], made["follow"])]
+        tasks = [asyncio.create_task(item()) for item in (made["main"], made["follow"])]
         waiting, done = [*tasks, asyncio.create_task(has_book.wait())], set[asyncio.Task[Any]]()
         while not done:
             # A consumer that starts from a snapshot prints nothing until the next update.

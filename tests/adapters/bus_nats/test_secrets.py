@@ -94,10 +94,10 @@ def test_no_secret_is_in_a_subject_payload_header_or_value(
     lines = [line.encode() for line in pem.splitlines() if len(line) > 40 and "KEY" not in line]
     assert lines
     raw = [*signatures, b"signature", b"pass-word"]
-    secrets = [*lines, *raw, *map(b64encode, raw), *(each.hex().encode() for each in raw), b"PRIVATE KEY"]
+    secrets = [*lines, *raw, *map(b64encode, raw), *(item.hex().encode() for item in raw), b"PRIVATE KEY"]
     tags = [f"{before}{tag}=".encode() for tag in SECRET_TAGS for before in ("\x01", "\\u0001", "\\x01")]
     everything = b"\n".join(text for message in seen for text in texts(message))
     # All kinds of messages were seen: orders, reports, events, fences and snapshots.
     for shown in (b"order-1", b"LoggedOn", b"RejectReceived", b"$KV.KALSHI", b'"state"', b"kalshi-commands"):
         assert shown in everything
-    assert [each for each in [*secrets, *tags] if each in everything] == []
+    assert [secret for secret in [*secrets, *tags] if secret in everything] == []

@@ -106,7 +106,7 @@ def test_full_storage_delays_events_but_no_orders(
 
     with small_disk() if full is full_disk else NatsServer(LIMITED) as server, Venue() as venue:
         run(main(server, venue))
-    warned = [each for each in caplog.records if "not acknowledged" in each.message]
+    warned = [record for record in caplog.records if "not acknowledged" in record.message]
     # There were three attempts at least.
     assert 1 <= len(warned) < 3
 

@@ -149,7 +149,7 @@ class Terminal:
     def frames(self) -> list[list[str]]:
         """Return the pictures drawn; each begins at the upper left corner."""
         pictures = self.output.split("\x1b[H")[1:]
-        return [[line.rstrip() for line in plain(each).split("\n")] for each in pictures]
+        return [[line.rstrip() for line in plain(picture).split("\n")] for picture in pictures]
 
 
 def on_terminal(

@@ -69,7 +69,7 @@ def feed(pipe: Path) -> None:
         (("trace", "nobody"), " MB/s"),
         (("decode", "--summary"), " MB/s"),
     ],
-    ids=lambda each: " ".join(each) if isinstance(each, tuple) else "",
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_long_operations_show_their_progress_and_erase_it(
     arguments: tuple[str, ...], output: str, tmp_path: Path
@@ -106,7 +106,7 @@ def test_ctrl_c_while_a_log_is_followed(tmp_path: Path) -> None:
         (["watch", MARKET], None),
         (["orders"], None),
     ],
-    ids=lambda each: each[0] if isinstance(each, list) else "",
+    ids=lambda value: value[0] if isinstance(value, list) else "",
 )
 def test_ctrl_c_while_waiting_for_an_answer(
     environ: dict[str, str], arguments: list[str], until: str | None

@@ -41,5 +41,5 @@ def test_an_existing_file_is_kept_and_no_partial_file_is_left(tmp_path: Path, th
     result = CliRunner().invoke(keygen, [str(tmp_path / "key.pem")])
     assert (result.exit_code, result.stdout) == (1, "")
     assert f"{there}: File exists" in result.stderr
-    assert [each.name for each in tmp_path.iterdir()] == [there]
+    assert [item.name for item in tmp_path.iterdir()] == [there]
     assert (tmp_path / there).read_text() == "kept"

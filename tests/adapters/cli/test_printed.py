@@ -83,7 +83,7 @@ def words(line: str, name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("no_color", ["", "1"])
-@pytest.mark.parametrize("line", [each for each in PRINTED if not each.startswith(("venue do", "mass"))])
+@pytest.mark.parametrize("line", [item for item in PRINTED if not item.startswith(("venue do", "mass"))])
 def test_on_a_terminal_of_60_columns_every_line_fits(
     line: str, no_color: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,13 +93,13 @@ def test_on_a_terminal_of_60_columns_every_line_fits(
     assert status == 0, output
     if no_color:
         assert "\x1b" not in shown + output
-    for each in plain(shown + output).splitlines():
-        *_, last = each.split("\r")
+    for line in plain(shown + output).splitlines():
+        *_, last = line.split("\r")
         copied = last.startswith(FOR_PROGRAMS) or (" " not in last.strip() and len(last) > 60)
         assert len(last) <= 60 or copied, last
 
 
-@pytest.mark.parametrize("line", [each for each in PRINTED if not each.startswith("venue do")])
+@pytest.mark.parametrize("line", [item for item in PRINTED if not item.startswith("venue do")])
 def test_output_in_a_pipe_is_plain(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for forced in ("FORCE_COLOR", "CLICOLOR_FORCE"):
         monkeypatch.setenv(forced, "1")

@@ -107,7 +107,7 @@ NOT_IN_A_FILE = {"private_key", "passphrase", "observer", "budget"}
 
 
 def test_every_option_is_a_key_a_table_or_refused(tmp_path: Path) -> None:
-    assert {*PLAIN, *TABLES, *NOT_IN_A_FILE} == {each.name for each in attrs.fields(ClientConfig)}
+    assert {*PLAIN, *TABLES, *NOT_IN_A_FILE} == {field.name for field in attrs.fields(ClientConfig)}
     lines = [
         f"{name} = {str(value).lower() if value is True else repr(value)}" for name, value in PLAIN.items()
     ]

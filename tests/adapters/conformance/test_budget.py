@@ -63,8 +63,8 @@ async def test_a_cancel_overtakes_waiting_orders(loop: Loop, sandbox: Sandbox) -
 
     async with loop.client("KalshiNR", budget=budget(0.001), **options(sandbox)) as client:
         placed = order()
-        for each in (placed, *(order() for _ in range(9))):
-            await client.send(each)
+        for item in (placed, *(order() for _ in range(9))):
+            await client.send(item)
 
         async def late() -> None:
             try:

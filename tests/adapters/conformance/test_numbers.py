@@ -63,10 +63,10 @@ async def unanswered(loop: Loop, settings: Any, count: int = 1) -> list[str]:
     with suppress(Crash):
         async with loop.client(SESSION, **settings) as client:
             await event_of(client, LoggedOn)
-            for each in sent:
-                await client.send(each)
+            for item in sent:
+                await client.send(item)
             raise Crash
-    return [each.cl_ord_id for each in sent]
+    return [item.cl_ord_id for item in sent]
 
 
 # Reading

@@ -223,7 +223,7 @@ class Stage:
         end = self.clock.monotonic + seconds
         while True:
             due = [self.core.timeout(), self._venue_timeout(self.venue) if self.is_connected else None]
-            step = min([each for each in due if each is not None], default=seconds)
+            step = min([item for item in due if item is not None], default=seconds)
             if self.clock.monotonic + step > end:
                 break
             self.clock.advance(step)

@@ -555,8 +555,8 @@ def test_a_store_that_fails_while_a_message_is_sent_raises_and_ends_the_client(c
     events = stage.take()
     assert only(events, SessionEnded).reason is CloseReason.STORE_FAILED
     # The store may contain the message nevertheless; the next process would report it.
-    unknown = [each for each in events if isinstance(each, OutcomesUnknown)]
-    assert [each.request_ids for each in unknown] == (
+    unknown = [event for event in events if isinstance(event, OutcomesUnknown)]
+    assert [item.request_ids for item in unknown] == (
         [("a1",)] if fails == "begin_commit" and "send" in call else []
     )
     assert "the disk is full" in only(events, GaveUp).reason

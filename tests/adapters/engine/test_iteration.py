@@ -179,12 +179,12 @@ def test_messages_that_the_venue_has_forgotten_are_named() -> None:
     assert stage.venue_store.oldest_kept == 5
     stage.cut()
     stage.advance(1)
-    found = [each for each in iterate(stage) if not isinstance(each, Reject)]
+    found = [item for item in iterate(stage) if not isinstance(item, Reject)]
     interrupted, lost, *rest = found
     assert isinstance(interrupted, SessionInterruptedError)
     assert isinstance(lost, MessagesLostError)
     assert (lost.begin, lost.end) == (2, 4)
-    assert [each.cl_ord_id for each in rest] == ["f3", "f4"]
+    assert [item.cl_ord_id for item in rest] == ["f3", "f4"]
 
 
 def test_a_raised_event_is_confirmed_when_the_next_is_requested(stage: Stage) -> None:
@@ -198,7 +198,7 @@ def test_a_raised_event_is_confirmed_when_the_next_is_requested(stage: Stage) ->
         assert raised is not None
     assert isinstance(raised.error, OutcomesUnknownError)
     assert raised.error.request_ids == ("a1", "a2")
-    assert [each.request_id for each in store.open_requests()] == ["a1", "a2"]
+    assert [request.request_id for request in store.open_requests()] == ["a1", "a2"]
     stage.core.take()
     assert store.open_requests() == ()
 
@@ -211,7 +211,7 @@ def test_requests_stay_open_until_their_events_are_taken(stage: Stage, clean: bo
     store = stage.core._sequence._store
     stage.core.logout()
     stage.core.close(clean=clean)
-    assert [each.request_id for each in store.open_requests()] == ["a1"]
+    assert [request.request_id for request in store.open_requests()] == ["a1"]
 
 
 def test_a_refused_message_is_named() -> None:

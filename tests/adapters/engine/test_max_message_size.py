@@ -121,7 +121,7 @@ def test_a_book_that_is_too_large_ends_the_client_with_advice() -> None:
     events = stage.take()
     too_large = [event for event in events if isinstance(event, MessageTooLarge)]
     assert len(too_large) == 3
-    assert {(each.limit, each.msg_type) for each in too_large} == {(4096, "W")}
+    assert {(item.limit, item.msg_type) for item in too_large} == {(4096, "W")}
     assert sum(isinstance(event, Disconnected) for event in events) == 2
     reason = only(events, GaveUp).reason
     assert f"a message of {too_large[-1].size} bytes was skipped each time: set max_message_size" in reason

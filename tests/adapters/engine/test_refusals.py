@@ -47,9 +47,9 @@ def test_known_texts_have_advice(text: str, advice: str, cure: Cure) -> None:
     assert found_cure is cure
 
 
-@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda each: each.name)
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda value: value.name)
 def test_every_reason_of_the_spec_has_specific_advice(refusal: Refusal) -> None:
-    assert set(_ADVICE) == {each.name for each in REFUSALS}
+    assert set(_ADVICE) == {item.name for item in REFUSALS}
     assert list(_ADVICE.values()).count(_ADVICE[refusal.name]) == 1
     assert Cure(refusal.cure) in {Cure.ACTION, Cure.TIME, Cure.UNCLEAR}
 

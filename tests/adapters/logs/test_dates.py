@@ -118,7 +118,7 @@ def test_a_message_with_an_invalid_sending_time_is_checked_against_todays_dialec
     time: str, expected: list[str]
 ) -> None:
     """Without a date, a message is checked against today's dialect."""
-    found = [each for each in problems(SNAPSHOT, time) if not each.startswith("SendingTime")]
+    found = [problem for problem in problems(SNAPSHOT, time) if not problem.startswith("SendingTime")]
     assert found == expected
 
 
@@ -149,11 +149,11 @@ def test_messages_with_dates_in_any_order_are_checked_one_by_one() -> None:
     frames = [frame(body, at(day)) for day in days for body in (SNAPSHOT, CANCEL)]
     frames.insert(5, frames[5][:-4] + b"999\x01")  # damaged: CheckSum
     log = b"\n".join(frames) + b"\n"
-    alone = [problem for each in frames for problem in decoded(each + b"\n").output.split("  ! ")[1:]]
+    alone = [problem for item in frames for problem in decoded(item + b"\n").output.split("  ! ")[1:]]
     result = decoded(log)
     found = [line for line in result.output.splitlines() if line.startswith("  ! ")]
-    assert [each.partition(": ")[2] for each in found] == [
-        line.strip().partition(": ")[2] for each in alone for line in each.splitlines()[:1]
+    assert [item.partition(": ")[2] for item in found] == [
+        line.strip().partition(": ")[2] for item in alone for line in item.splitlines()[:1]
     ]
     assert len(found) > len(days)
     # The same in several processes, and with another date.
@@ -216,14 +216,14 @@ def test_replay_uses_the_dialect_of_the_date(tmp_path: Path, recorded: bool) -> 
     path = tmp_path / "market.log"
     if recorded:
         time = datetime(2026, 6, 15, tzinfo=UTC)
-        path.write_bytes(MAGIC + b"".join(pack(time, 1, Kind.RECEIVED, each) for each in sent))
+        path.write_bytes(MAGIC + b"".join(pack(time, 1, Kind.RECEIVED, item) for item in sent))
     else:
-        path.write_bytes(b"".join(b"2026-06-15 12:00:00.000 received " + each + b"\n" for each in sent))
+        path.write_bytes(b"".join(b"2026-06-15 12:00:00.000 received " + item + b"\n" for item in sent))
     for as_of in (None, "latest", date(2026, 6, 15)):
-        found = [each.what for each in read_events(path, as_of=as_of)]
-        received = [each for each in found if isinstance(each, MessageReceived)]
+        found = [event.what for event in read_events(path, as_of=as_of)]
+        received = [item for item in found if isinstance(item, MessageReceived)]
         assert len(received) == 2
-        assert not any(each.message.problems for each in received)
+        assert not any(item.message.problems for item in received)
     result = CliRunner().invoke(commands, ["replay", str(path), "--as-of", "2026-06-15"])
     assert result.exit_code == 0, result.output
     assert MARKET in result.output
@@ -232,7 +232,7 @@ def test_replay_uses_the_dialect_of_the_date(tmp_path: Path, recorded: bool) -> 
 # --- logs of the examples in each older dialect
 
 
-STATES = {edge for each in HISTORY.changes if each.block for edge in (each.first_day, each.settled)}
+STATES = {edge for change in HISTORY.changes if change.block for edge in (change.first_day, change.settled)}
 DAYS = sorted({day for edge in STATES for day in (edge - timedelta(days=1), edge)})
 
 
@@ -277,10 +277,10 @@ def example_on(wire: str, day: date) -> bytes | None:
 def test_a_log_of_the_examples_in_an_older_dialect_has_no_problem(
     day: date, wires: list[examples.Example]
 ) -> None:
-    frames = [example_on(each.wire, day) for each in wires]
-    there = [each for each in frames if each is not None]
+    frames = [example_on(wire.wire, day) for wire in wires]
+    there = [frame for frame in frames if frame is not None]
     assert len(there) > 30
     result = decoded(b"\n".join(there) + b"\n")
     assert result.exit_code == 0, [line for line in result.output.splitlines() if line.startswith("  ! ")]
     assert len(result.output.splitlines()) == len(there)
-    assert [names(each) for each in read_log(io.BytesIO(b"\n".join(there)))] == [""] * len(there)
+    assert [names(item) for item in read_log(io.BytesIO(b"\n".join(there)))] == [""] * len(there)

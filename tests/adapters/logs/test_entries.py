@@ -40,13 +40,13 @@ def test_a_wire_log_has_time_direction_and_connection(tmp_path: Path) -> None:
         second.wire("received", VALID.replace(b"|", b"\x01"), Instant(1.0, NOON.replace(second=1)))
         first.close(Instant(2.0, NOON))
     found = list(read_log(path))
-    assert [(each.time, each.direction, each.connection, each.line) for each in found] == [
+    assert [(item.time, item.direction, item.connection, item.line) for item in found] == [
         (NOON.replace(microsecond=7), "sent", 1, 3),
         (NOON.replace(second=1), "received", 2, 4),
     ]
-    assert all(isinstance(each.message, Heartbeat) for each in found)
-    assert {each.frame for each in found} == {VALID.replace(b"|", b"\x01")}
-    assert [each.frame for each in read_log(str(path))] == [each.frame for each in found]
+    assert all(isinstance(item.message, Heartbeat) for item in found)
+    assert {item.frame for item in found} == {VALID.replace(b"|", b"\x01")}
+    assert [item.frame for item in read_log(str(path))] == [item.frame for item in found]
 
 
 @pytest.mark.parametrize(

@@ -181,8 +181,8 @@ def test_orders_positions_and_cash_are_restored(tmp_path: Path, log: bool, piece
     if not log:
         for update in live.apply(SessionEnded(SessionEnded.__name__, "", False)):  # type: ignore[arg-type]
             live_positions.apply(update)
-    assert [(each.cl_ord_id, each.state, each.filled_qty) for each in orders] == [
-        (each.cl_ord_id, each.state, each.filled_qty) for each in live
+    assert [(item.cl_ord_id, item.state, item.filled_qty) for item in orders] == [
+        (item.cl_ord_id, item.state, item.filled_qty) for item in live
     ]
     assert [positions[key].net for key in positions] == [Decimal(10)]
     assert [live_positions[key].net for key in live_positions] == [Decimal(10)]
@@ -204,15 +204,15 @@ def test_books_are_restored(tmp_path: Path, log: bool) -> None:
 
 
 def events_of(path: Path) -> list[str]:
-    return [type(each.what).__name__ for each in read_events(path)]
+    return [type(event.what).__name__ for event in read_events(path)]
 
 
 @pytest.mark.parametrize("log", [False, True], ids=["recording", "log"])
 def test_losses_are_reported_on_a_session_without_resend(tmp_path: Path, log: bool) -> None:
     frames = passing("KalshiMD", [*[("sent", logon()), ("received", logon())], ("received", snapshot(), 4)])
     path = write(tmp_path / "day", frames, log=log)
-    lost = [each.what for each in read_events(path) if isinstance(each.what, MessagesLost)]
-    assert [(each.begin, each.end) for each in lost] == [(2, 3)]
+    lost = [event.what for event in read_events(path) if isinstance(event.what, MessagesLost)]
+    assert [(item.begin, item.end) for item in lost] == [(2, 3)]
 
 
 def test_on_a_session_with_resend_a_resent_message_counts_once(tmp_path: Path) -> None:
@@ -232,9 +232,9 @@ def test_on_a_session_with_resend_a_resent_message_counts_once(tmp_path: Path) -
     )
     path = write(tmp_path / "day", frames, log=False)
     ids = [
-        each.what.message.cl_ord_id  # type: ignore[attr-defined]
-        for each in read_events(path)
-        if isinstance(each.what, MessageReceived)
+        event.what.message.cl_ord_id  # type: ignore[attr-defined]
+        for event in read_events(path)
+        if isinstance(event.what, MessageReceived)
     ]
     assert ids == ["a", "d", "b", "e"]
     assert "MessagesLost" not in events_of(path)
@@ -259,8 +259,8 @@ def test_a_reject_names_its_request_and_a_session_ends_once(tmp_path: Path, log:
         *["LoggedOn", "NewOrderSingle", "RejectReceived", "SessionEnded", "LoggedOn", "NewOrderSingle"],
         *([] if log else ["SessionEnded"]),
     ]
-    rejects = [each.what for each in read_events(path) if isinstance(each.what, RejectReceived)]
-    assert [getattr(each.sent, "cl_ord_id", None) for each in rejects] == ["a"]
+    rejects = [event.what for event in read_events(path) if isinstance(event.what, RejectReceived)]
+    assert [getattr(reject.sent, "cl_ord_id", None) for reject in rejects] == ["a"]
     crashed = write(tmp_path / "crashed", TRADING[:4], TRADING[:3], log=log)
     assert events_of(crashed).count("SessionEnded") == 1 + (not log)
 
@@ -270,7 +270,7 @@ def test_drop_copy_is_applied_before_orders(tmp_path: Path) -> None:
     path = write(tmp_path / "day", frames, log=False)
     orders = Orders()
     replay(path, DropCopy(), orders)
-    assert [each.cl_ord_id for each in orders] == ["x"]
+    assert [order.cl_ord_id for order in orders] == ["x"]
 
 
 def test_several_files_are_replayed_as_one(tmp_path: Path) -> None:

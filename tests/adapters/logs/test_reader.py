@@ -20,7 +20,7 @@ LOGON = b"8=FIXT.1.1|9=10|35=A|98=0|10=001|"
 def read(log: bytes, *, max_message: int = 1024, piece: int = 1 << 30) -> list[LoggedMessage]:
     reader = LogReader(max_message)
     pieces = (log[at : at + piece] for at in range(0, len(log), piece))
-    return [*(message for each in pieces for message in reader.feed(each)), *reader.close()]
+    return [*(message for item in pieces for message in reader.feed(item)), *reader.close()]
 
 
 def frames(log: bytes) -> list[bytes]:
@@ -216,8 +216,8 @@ class SearchCounter:
         b"8=FIXT.1.1|10=0|" * 1_200,
         b"8=FIXT.1.1" * 2_000,
         # In each of these, BodyLength leads to a CheckSum.
-        b"".join(b"8=FIXT.1.1|9=%05d|" % (19 * (1000 - each)) for each in range(1, 1001)) + b"10=000|",
-        b"".join(b"8=FIXT.1.1|9=00005|35=0|10=000|" for each in range(600)),
+        b"".join(b"8=FIXT.1.1|9=%05d|" % (19 * (1000 - item)) for item in range(1, 1001)) + b"10=000|",
+        b"".join(b"8=FIXT.1.1|9=00005|35=0|10=000|" for item in range(600)),
         b"8" * 20_000,
     ],
 )
@@ -323,7 +323,7 @@ VALID = fields("35=0", "112=a")
 NEARLY_VALID = [
     VALID,
     VALID.replace(b"|", b"\x01"),
-    *(VALID.replace(b"|", each) for each in SEPARATORS),
+    *(VALID.replace(b"|", item) for item in SEPARATORS),
     VALID.replace(b"|", b"\n"),
     VALID.replace(b"|", b" \r\n\t"),
     VALID.replace(b"|", b"|\n"),

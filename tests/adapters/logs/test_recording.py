@@ -28,8 +28,8 @@ def at(seconds: float) -> Instant:
 
 def recorded(path: Path) -> list[tuple[float, int, Kind, bytes]]:
     return [
-        ((each.time - NOON).total_seconds(), each.connection, each.kind, each.data)
-        for each in Recording(path)
+        ((item.time - NOON).total_seconds(), item.connection, item.kind, item.data)
+        for item in Recording(path)
     ]
 
 
@@ -72,7 +72,7 @@ def test_a_truncated_file_is_shortened_to_its_complete_records(tmp_path: Path) -
         with Recorder(path) as recorder:
             assert recorder.truncated_bytes == size - whole
             recorder.on_wire("received", b"new", at(0))
-        assert [each.data for each in Recording(path)][-1] == b"new"
+        assert [item.data for item in Recording(path)][-1] == b"new"
 
 
 def record(data: bytes, *, seconds: float = 0) -> bytes:
@@ -131,7 +131,7 @@ def test_damage_affects_only_the_damaged_record_and_is_reported(
     path.write_bytes(MAGIC + data)
     recording = Recording(path)
     ranges = [range(START + begin, START + end) for begin, end in damaged]
-    assert [each.data for each in recording] == read
+    assert [item.data for item in recording] == read
     assert (recording.damaged, recording.damaged_bytes) == (ranges, sum(map(len, ranges)))
     assert (recording.whole, recording.torn) == (START + len(data), 0)
     assert len(caplog.records) == bool(damaged)
@@ -139,7 +139,7 @@ def test_damage_affects_only_the_damaged_record_and_is_reported(
         assert (recorder.truncated_bytes, recorder.damaged) == (0, ranges)
         recorder.on_wire("received", b"new", at(1))
     assert path.read_bytes()[: START + len(data)] == MAGIC + data
-    assert [each.data for each in recording] == [*read, b"new"]
+    assert [item.data for item in recording] == [*read, b"new"]
 
 
 @pytest.mark.parametrize("size", range(1, EACH))
@@ -157,7 +157,7 @@ def test_damaged_first_bytes_of_the_file_are_skipped(tmp_path: Path) -> None:
     path.write_bytes(flipped(MAGIC, 3) + ONE)
     assert is_recording(path)
     recording = Recording(path)
-    assert [each.data for each in recording] == [b"one"]
+    assert [item.data for item in recording] == [b"one"]
     assert recording.damaged == [range(START)]
     path.write_bytes(flipped(MAGIC, START - 1) + ONE)  # another version
     assert not is_recording(path)
@@ -171,8 +171,8 @@ def test_damage_across_pieces_of_the_file_is_skipped(tmp_path: Path) -> None:
     other = record(b"\x00" * 3_000_000)
     path.write_bytes(MAGIC + flipped(large, 0) + TWO + flipped(other, 100) + ONE)
     recording = Recording(path)
-    assert [each.data for each in recording] == [b"two", b"one"]
-    assert [len(each) for each in recording.damaged] == [len(large), len(other)]
+    assert [item.data for item in recording] == [b"two", b"one"]
+    assert [len(item) for item in recording.damaged] == [len(large), len(other)]
 
 
 def test_the_list_of_damaged_ranges_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +205,7 @@ def test_record_headers_with_false_sizes_are_read_in_linear_time(
         path.write_bytes(data + ONE)
         recording = Recording(path)
         summed = 0
-        assert [each.data for each in recording][-1:] in ([b"one"], [])
+        assert [item.data for item in recording][-1:] in ([b"one"], [])
         assert recording.damaged_bytes > size // 4
         assert summed < 40 * len(data)
 
@@ -232,7 +232,7 @@ def test_a_large_recording_is_read_in_pieces(tmp_path: Path) -> None:
     path = tmp_path / "day.rec"
     sizes = [0, 1, 1_000_000, 1_100_000, 5, MAX_DATA]
     path.write_bytes(MAGIC + b"".join(pack(NOON, 1, Kind.RECEIVED, b"x" * size) for size in sizes))
-    assert [len(each.data) for each in Recording(path)] == sizes
+    assert [len(item.data) for item in Recording(path)] == sizes
     path.write_bytes(MAGIC + pack(NOON, 1, Kind.RECEIVED, b"x" * (MAX_DATA + 1)))
     assert list(Recording(path)) == []
 
@@ -281,7 +281,7 @@ def test_a_full_disk_is_reported_and_does_not_affect_the_session(
         monkeypatch.setattr(LogFile, "append", append)
         recorder.on_wire("received", b"four", at(3))
     assert recorder.lost == 2
-    assert [each[2:] for each in recorded(path)] == [
+    assert [item[2:] for item in recorded(path)] == [
         (Kind.RECEIVED, b"one"),
         (Kind.LOST, b"2"),
         (Kind.RECEIVED, b"four"),

@@ -95,7 +95,7 @@ def objects(lines: io.StringIO) -> list[dict[str, Any]]:
         ),
         (OrdersUnverified((RESTING,), complete=True), {"orders": ["o1"], "complete": True}),
     ],
-    ids=lambda each: type(each).__name__,
+    ids=lambda value: type(value).__name__,
 )
 def test_an_event_has_its_fields_in_json(
     event: ClientEvent, fields: dict[str, Any], lines: io.StringIO
@@ -119,13 +119,13 @@ def test_a_session_writes_one_object_per_line_without_secrets(lines: io.StringIO
             )
             next(client.messages(timeout=10))
     found = objects(lines)
-    assert {each["logger"].rpartition(".")[2] for each in found} == {"connection", "session", "wire"}
-    assert {each["fix"]["session"] for each in found} == {"KalshiNR prediction"}
-    states = [(each["fix"]["old"], each["fix"]["new"]) for each in found if "old" in each["fix"]]
+    assert {item["logger"].rpartition(".")[2] for item in found} == {"connection", "session", "wire"}
+    assert {item["fix"]["session"] for item in found} == {"KalshiNR prediction"}
+    states = [(item["fix"]["old"], item["fix"]["new"]) for item in found if "old" in item["fix"]]
     assert len(states) >= 2
-    [logon] = [each["fix"] for each in found if "tls" in each["fix"]]
+    [logon] = [item["fix"] for item in found if "tls" in item["fix"]]
     assert {"tcp", "tls", "logon"} <= logon.keys()
-    logons = [each for each in found if "|35=A|" in each["message"]]
+    logons = [item for item in found if "|35=A|" in item["message"]]
     assert len(logons) == 2
     assert "|96=****" in logons[0]["message"]
     text = lines.getvalue()

@@ -111,7 +111,7 @@ def test_reading_a_store_that_is_being_written_gives_a_consistent_snapshot(tmp_p
         os.kill(victim, signal.SIGKILL)
         *_, last = iter(reported.readline, "dead\n")
     true = [glimpsed(course.after(number)) for number in range(int(last) + 2)]
-    assert all(each in true for each in seen)
+    assert all(item in true for item in seen)
 
 
 # --- the machine loses power

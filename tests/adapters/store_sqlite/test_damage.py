@@ -123,9 +123,9 @@ def test_an_interrupted_creation_is_repeated(tmp_path: Path, monkeypatch: pytest
     with monkeypatch.context() as patched:
         patched.setattr("os.fsync", fail)
         assert "(Input/output error)" in refused(tmp_path / FILE)
-    assert {each.name for each in tmp_path.iterdir()} == {f"{FILE}.new", f"{FILE}.lock"}
+    assert {item.name for item in tmp_path.iterdir()} == {f"{FILE}.new", f"{FILE}.lock"}
     opened(tmp_path).close()
-    assert {each.name for each in tmp_path.iterdir()} == {FILE, f"{FILE}.lock"}
+    assert {item.name for item in tmp_path.iterdir()} == {FILE, f"{FILE}.lock"}
 
 
 def is_noticed(path: Path, data: bytes, truth: tuple[Any, ...]) -> bool:

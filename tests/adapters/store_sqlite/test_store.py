@@ -67,7 +67,7 @@ def test_new_files_are_readable_only_by_their_user(tmp_path: Path) -> None:
     with opened(path) as store:
         send(store, 1)
         store.commit()
-        modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
+        modes = {item.name: stat.S_IMODE(item.stat().st_mode) for item in path.parent.iterdir()}
     assert set(modes.values()) == {0o600}
     assert len(modes) == 5
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700

@@ -42,7 +42,7 @@ def of_page(text: str) -> Iterator[Mutation]:
             fresh = [changed] if changed is not None else []
             indent = line[: len(line) - len(line.lstrip())]
             yield Mutation(
-                at + 1, what, "\n".join([*lines[:at], *(indent + each for each in fresh), *lines[at + 1 :]])
+                at + 1, what, "\n".join([*lines[:at], *(indent + item for item in fresh), *lines[at + 1 :]])
             )
         if not stripped.startswith("|"):
             header = []

@@ -96,7 +96,7 @@ def _dictionaries() -> dict[str, str]:
 
 def reported(found: Iterable[Finding]) -> set[Reported]:
     """Return the findings without their texts."""
-    return {(each.kind, each.element, each.address, each.in_source) for each in found}
+    return {(item.kind, item.element, item.address, item.in_source) for item in found}
 
 
 def where(finding: Finding) -> list[str]:

@@ -10,7 +10,7 @@ from tests.codegen.diff.pier_dialect import PAGES, SPEC
 from tests.codegen.diff.test_fetch import Site
 
 REVISIONS = yaml.safe_load((SPEC.parent / "revisions.yaml").read_text(encoding="utf-8"))
-DRAUGHT = next(each for each in REVISIONS if each["name"] == "a new tag in a message")
+DRAUGHT = next(revision for revision in REVISIONS if revision["name"] == "a new tag in a message")
 
 
 def documents() -> dict[str, str]:
@@ -23,14 +23,14 @@ def revised() -> dict[str, str]:
     """Return the documents with a new field and a changed sentence."""
     files = documents()
     names = {"FIX50SP2.xml": "fix/pier.xml"}
-    for each in (*DRAUGHT["pages"], *DRAUGHT["dictionary"]):
+    for item in (*DRAUGHT["pages"], *DRAUGHT["dictionary"]):
         before, after, name = (
-            each.get("before", ""),
-            each.get("after", ""),
-            names.get(each["file"], each["file"]),
+            item.get("before", ""),
+            item.get("after", ""),
+            names.get(item["file"], item["file"]),
         )
         assert files[name].count(before + after) == 1
-        files[name] = files[name].replace(before + after, after + each["add"] + before)
+        files[name] = files[name].replace(before + after, after + item["add"] + before)
     assert "Tides are told on" in files["pier/tides.md"]
     files["pier/tides.md"] = files["pier/tides.md"].replace("Tides are told on", "Tides are whispered on")
     return files

@@ -90,11 +90,11 @@ def test_codegen_accepts_the_proposals_and_no_work_remains(
     scratch: Scratch, edits: list[tuple[str, str, str]]
 ) -> None:
     scratch.revise(scratch.pages, edits)
-    found = [each for each in scratch.diff_pages() if "required_when" not in each.edits[0].text]
+    found = [page for page in scratch.diff_pages() if "required_when" not in page.edits[0].text]
     assert found
     follow(scratch, found)
     load_dialect(scratch.spec)
-    assert [each.what for each in scratch.diff_pages() if "required_when" not in each.edits[0].text] == []
+    assert [page.what for page in scratch.diff_pages() if "required_when" not in page.edits[0].text] == []
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_placeholder_is_refused(scratch: Scratch) -> None:
     follow(scratch, scratch.diff_pages(), words="…")
     found = mistakes_of(scratch.spec)
     assert len(found) == 4
-    assert all(str(each).endswith("is `…`; write a sentence or two") for each in found)
+    assert all(str(item).endswith("is `…`; write a sentence or two") for item in found)
 
 
 def test_a_field_on_two_pages_has_one_proposal(scratch: Scratch) -> None:
@@ -165,8 +165,8 @@ def test_a_condition_is_missed_only_on_the_pages_of_its_product(scratch: Scratch
     members = scratch.spec / "messages/bookings.yaml"
     deck = "      Deck:        {required_when: {products: freight, BookingKind: Take}}"
     scratch.edit(members, "      Deck:        optional", deck)
-    found = [each for each in scratch.diff_pages() if each.in_source == "optional"]
-    assert [(each.address, each.products) for each in found] == [("BookingRequest.Deck", ("freight",))]
+    found = [page for page in scratch.diff_pages() if page.in_source == "optional"]
+    assert [(item.address, item.products) for item in found] == [("BookingRequest.Deck", ("freight",))]
 
 
 def test_the_name_of_another_message_is_not_a_value(scratch: Scratch) -> None:

@@ -55,7 +55,7 @@ def keep(scratch: Scratch, *lines: str) -> None:
 def advised(scratch: Scratch, path: Path) -> list[str]:
     """Return the proposed disposition, with a reason in place of the dots."""
     found = [edit.text for finding in scratch.diff(path) for edit in finding.edits]
-    return [each.split("`")[1][3:-1].replace('"…"', '"Seen to."') for each in found]
+    return [item.split("`")[1][3:-1].replace('"…"', '"Seen to."') for item in found]
 
 
 def read(text: str) -> list[Fact]:
@@ -100,7 +100,7 @@ def test_only_entries_that_are_tagged_fix_or_mention_it_count(
     scratch: Scratch, tags: str, text: str, counts: bool
 ) -> None:
     found = scratch.diff(write(scratch, entry("May 3, 2024", "Longer pier", tags, text)))
-    assert [each.element for each in found] == (["entry"] if counts else [])
+    assert [item.element for item in found] == (["entry"] if counts else [])
 
 
 def test_each_entry_needs_a_disposition_such_as_the_proposed_line(scratch: Scratch) -> None:
@@ -108,7 +108,7 @@ def test_each_entry_needs_a_disposition_such_as_the_proposed_line(scratch: Scrat
     lines = advised(scratch, path)
     assert len(lines) == 3
     keep(scratch, lines[0], lines[1].replace("done", "not_ours"))
-    assert [each.what for each in scratch.diff(path)] == ["changelog of 2024-05-05 [FIX]: Change 5"]
+    assert [item.what for item in scratch.diff(path)] == ["changelog of 2024-05-05 [FIX]: Change 5"]
     keep(scratch, lines[0], lines[1].replace("done", "not_ours"), lines[2].replace("done", "later"))
     assert scratch.diff(path) == []
 
@@ -116,7 +116,7 @@ def test_each_entry_needs_a_disposition_such_as_the_proposed_line(scratch: Scrat
 def test_two_entries_of_one_day_are_distinguished(scratch: Scratch) -> None:
     first, second = entry("May 3, 2024", "Longer pier"), entry("May 3, 2024", "Deeper water")
     keep(scratch, *advised(scratch, write(scratch, first)))
-    assert [each.what for each in scratch.diff(write(scratch, first, second))] == [
+    assert [item.what for item in scratch.diff(write(scratch, first, second))] == [
         "changelog of 2024-05-03 [FIX]: Deeper water"
     ]
 
@@ -157,7 +157,7 @@ def test_an_entry_about_a_version_also_needs_a_disposition(scratch: Scratch) -> 
     keep(scratch, *advised(scratch, path))
     assert scratch.diff(path) == []
     path = write(scratch, entry("May 20, 2024", "Pier FIX v1.1.0: HoldHours", text="For two hours more."))
-    assert [each.in_source for each in scratch.diff(path)] == ["another text"]
+    assert [item.in_source for item in scratch.diff(path)] == ["another text"]
 
 
 def test_an_entry_whose_date_changed_has_moved(scratch: Scratch) -> None:
@@ -197,7 +197,7 @@ def test_an_entry_that_no_longer_mentions_the_dialect_has_changed(scratch: Scrat
     ],
 )
 def test_unreadable_parts_are_reported(scratch: Scratch, text: str, what: str) -> None:
-    assert [each.what for each in scratch.diff(write(scratch, text))] == [what]
+    assert [item.what for item in scratch.diff(write(scratch, text))] == [what]
 
 
 def test_an_entry_has_one_disposition(scratch: Scratch) -> None:
@@ -234,13 +234,13 @@ def test_a_long_changelog_is_read_in_linear_time() -> None:
     )
     assert len(entry_fact.tags) == 2000
     unended = '<Update label="May 3, 2024" rss={{' + '"a" ' * 3000 + "\n" * 3
-    assert [type(each).__name__ for each in read(unended)] == ["Unread"]
+    assert [type(item).__name__ for item in read(unended)] == ["Unread"]
 
 
 def test_an_entry_without_an_end_extends_to_the_next_entry() -> None:
     first = entry("May 3, 2024", "Longer pier").replace("</Update>\n", "")
     found = read(first + entry("May 4, 2024", "Deeper water") + first)
-    assert [each.title for each in found if isinstance(each, EntryFact)] == [
+    assert [item.title for item in found if isinstance(item, EntryFact)] == [
         "Longer pier",
         "Deeper water",
         "Longer pier",

@@ -216,5 +216,7 @@ def test_files_about_other_subjects_are_reported_and_skipped(tmp_path: Path, scr
     (folder / "rss.xml").unlink()
     (other / "rest.md").unlink()
     given = sources.gather([scratch.pages, other], original(), "tours")
-    assert {each.product for each in given.readings if "/pier/" in each.file} == {"freight"}
-    assert [each.page for each in given.readings if each.file.endswith("fees.md")] == ["pier-tours/fees"]
+    assert {reading.product for reading in given.readings if "/pier/" in reading.file} == {"freight"}
+    assert [reading.page for reading in given.readings if reading.file.endswith("fees.md")] == [
+        "pier-tours/fees"
+    ]

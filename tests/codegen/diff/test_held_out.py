@@ -183,15 +183,15 @@ HARMLESS: list[tuple[str, Change]] = [
 
 
 @pytest.mark.parametrize(
-    ("change", "found"), [each[1:] for each in CHANGES], ids=[each[0] for each in CHANGES]
+    ("change", "found"), [item[1:] for item in CHANGES], ids=[item[0] for item in CHANGES]
 )
 def test_a_change_is_reported(scratch: Scratch, change: Change, found: set[Reported]) -> None:
     change(scratch)
     # There are no other findings, except for text whose form has changed.
-    assert {each for each in reported(scratch.diff_pages()) if each[0] != "unreviewed"} == found
+    assert {item for item in reported(scratch.diff_pages()) if item[0] != "unreviewed"} == found
 
 
-@pytest.mark.parametrize("change", [each[1] for each in HARMLESS], ids=[each[0] for each in HARMLESS])
+@pytest.mark.parametrize("change", [item[1] for item in HARMLESS], ids=[item[0] for item in HARMLESS])
 def test_a_change_that_does_not_affect_the_spec_is_not_reported(scratch: Scratch, change: Change) -> None:
     before = {page: text_of(scratch, page) for page in (BOOKINGS, TIDES)}
     change(scratch)

@@ -38,7 +38,7 @@ class Trial:
         else:
             facts = quickfix.read(text.encode(), reading.file)
         changed = attrs.evolve(reading, text=text, facts=tuple(facts))
-        readings = tuple(changed if each is reading else each for each in self._given.readings)
+        readings = tuple(changed if item is reading else item for item in self._given.readings)
         evidence = findings.evidence_of(
             attrs.evolve(self._given, readings=readings), self._spec, self._product
         )

@@ -112,7 +112,7 @@ def test_values_that_are_not_codes_of_the_field_are_ignored(tag: int, text: str)
     """They are references to fields, messages and codes of other fields, and fields of types without
     codes."""
     found = facts(B1 + table("Tag | Name | Description", f"{tag} | X | {text}"))
-    assert [each for each in found if "code" in each] == []
+    assert [item for item in found if "code" in item] == []
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_subheadings_belong_to_the_message_above() -> None:
     row = table("Tag | Name", "9002 | Berth")
     headings = ("## Report (35=B2)\n\n### Berths", "### Request (35=B1)", "### Again", "## Other")
     text = "".join(f"{heading}\n\n{row}\n\n" for heading in headings)
-    found = [each.partition(": ")[2] for each in facts(text)]
+    found = [fact.partition(": ")[2] for fact in facts(text)]
     assert found == [
         "message B2 Report",
         "member B2 9002 Berth",
@@ -236,7 +236,7 @@ def test_markers_of_groups_are_read() -> None:
         "9100 | NoFlags | Integer | Repeating group of flags",
         "9101 | FlagName | String | Group member. Name",
     )
-    assert [each.partition("B1 ")[2] for each in facts(text)[1:]] == [
+    assert [fact.partition("B1 ")[2] for fact in facts(text)[1:]] == [
         "9010 NoLots Integer",
         "9011 LotName String inside 9010",
         "9012 LotWeight Decimal inside 9010",
@@ -312,7 +312,7 @@ def test_a_direction_may_name_the_sessions() -> None:
     ],
 )
 def test_endpoints_are_read(text: str, expected: list[str]) -> None:
-    found = [each for each in facts(text) if not each.endswith("host t.fix.pier.org")]
+    found = [fact for fact in facts(text) if not fact.endswith("host t.fix.pier.org")]
     assert found == expected
 
 
@@ -409,8 +409,8 @@ def test_mentions_in_running_text_are_read() -> None:
     ],
 )
 def test_unreadable_parts_are_reported_with_their_lines(text: str, line: int, what: str) -> None:
-    unread = [each for each in pages.read(text, "page.md", vocabulary()) if isinstance(each, Unread)]
-    assert [(each.location.line, each.what) for each in unread] in (
+    unread = [item for item in pages.read(text, "page.md", vocabulary()) if isinstance(item, Unread)]
+    assert [(item.location.line, item.what) for item in unread] in (
         [(line, what)],
         [(line, what), (line + 1, what)],
     )
@@ -419,7 +419,7 @@ def test_unreadable_parts_are_reported_with_their_lines(text: str, line: int, wh
 def test_titles_of_components_are_headings() -> None:
     row = table("Tag | Name", "9002 | Berth")
     text = f'<Accordion title="Booking Report (35=B2)">\n\n{row}\n\n</Accordion>\n\n{row}\n'
-    assert [each.partition(": ")[2] for each in facts(text)] == [
+    assert [fact.partition(": ")[2] for fact in facts(text)] == [
         "message B2 Booking Report",
         "member B2 9002 Berth",
         "field 9002 Berth",

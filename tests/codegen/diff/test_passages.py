@@ -150,6 +150,6 @@ def test_changed_comments_of_a_dictionary_are_reported(scratch: Scratch) -> None
     (finding,) = scratch.diff_dictionary()
     assert finding.what == f"dictionary FIX50SP2: new text in line {line_of(path, 'Seals may come')}"
     run("--spec", scratch.spec, "diff", *arguments)
-    for each in sorted(scratch.dictionary.iterdir()):
-        each.rename(each.with_name(f"pier-{each.name}"))
+    for item in sorted(scratch.dictionary.iterdir()):
+        item.rename(item.with_name(f"pier-{item.name}"))
     assert scratch.diff_dictionary() == []

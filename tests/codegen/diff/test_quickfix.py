@@ -60,7 +60,7 @@ def facts(text: str) -> list[str]:
 def changed(old: str, new: str) -> list[str]:
     """Return the facts that one edit adds."""
     assert DICTIONARY.count(old) == 1
-    return [each for each in facts(DICTIONARY.replace(old, new)) if each not in facts(DICTIONARY)]
+    return [fact for fact in facts(DICTIONARY.replace(old, new)) if fact not in facts(DICTIONARY)]
 
 
 def test_all_facts_of_a_dictionary_are_read() -> None:

@@ -21,10 +21,10 @@ REVISIONS: list[dict[str, Any]] = yaml.safe_load(
 def edits(revision: dict[str, Any], place: str) -> list[tuple[str, str, str]]:
     """Return the file, the passage and its replacement of each edit."""
     found = []
-    for each in revision[place]:
-        before, after, added = each.get("before", ""), each.get("after", ""), each.get("add", "")
-        old = each.get("old", before + after)
-        found.append((each["file"], old, each.get("new", after + added + before)))
+    for item in revision[place]:
+        before, after, added = item.get("before", ""), item.get("after", ""), item.get("add", "")
+        old = item.get("old", before + after)
+        found.append((item["file"], old, item.get("new", after + added + before)))
     return found
 
 
@@ -44,13 +44,13 @@ def test_a_revision_is_found_in_the_pages_and_resolved_in_the_yaml(
     first = min(found, key=lambda finding: finding.address)
     page, passage = revision["line"]
     assert where(first)[0] == f"{Path(page).name}:{line_of(scratch.pages / page, passage)}"
-    assert all(edit.location.file.startswith(SPEC.as_posix()) for each in found for edit in each.edits)
+    assert all(edit.location.file.startswith(SPEC.as_posix()) for item in found for edit in item.edits)
     scratch.revise(scratch.spec, edits(revision, "spec"))
     assert scratch.diff_pages() == []
 
 
 @pytest.mark.parametrize(
-    "revision", [each for each in REVISIONS if "dictionary" in each], ids=lambda revision: revision["name"]
+    "revision", [item for item in REVISIONS if "dictionary" in item], ids=lambda revision: revision["name"]
 )
 def test_a_revision_is_found_in_the_dictionary_and_resolved_in_the_yaml(
     scratch: Scratch, revision: dict[str, Any]

@@ -63,8 +63,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Scratch:
     (made.pages / "news.md").write_text(NEWS, encoding="utf-8")
     made.edit(made.pages / "pier/tides.md", "## Tide Report", f"{NOTE}## Tide Report")
     made.edit(made.pages / "pier/bookings.md", "## Booking Report", f"{NOTE}## Booking Report")
-    found = [each.edits[0].text for each in made.diff(made.pages) if each.element == "entry"]
-    lines = [each.split("`")[1].replace('"…"', '"It is in the spec."') for each in found]
+    found = [item.edits[0].text for item in made.diff(made.pages) if item.element == "entry"]
+    lines = [item.split("`")[1].replace('"…"', '"It is in the spec."') for item in found]
     (made.spec / "changelog.yaml").write_text("entries:\n" + "".join(f"  {line}\n" for line in lines))
     with Site(made.pages) as site:
         result = compare(made, site, made.folder / "first", "--reviewed")

@@ -213,7 +213,7 @@ def old(harbour: api.Api) -> api.Api:
 @pytest.mark.parametrize(("words", "path", "value"), EACH)
 def test_each_difference_names_the_affected_users(old: api.Api, words: str, path: str, value: Any) -> None:
     new = changed(old, (path, value))
-    assert [str(each) for each in api.compare(old, new)] == [words]
+    assert [str(item) for item in api.compare(old, new)] == [words]
     assert api.compare(new, new) == []
 
 
@@ -233,30 +233,30 @@ def test_a_renamed_field_is_one_difference_in_addition_to_its_other_changes(
     about = old["classes"]["BerthRequest"][name] | change
     new = changed(old, (f"{REQUEST} {name}", GONE), (f"{REQUEST} depth", about))
     renamed = f"BREAKING source: BerthRequest.{name} has become BerthRequest.depth"
-    assert [str(each) for each in api.compare(old, new)] == [renamed, *more]
+    assert [str(item) for item in api.compare(old, new)] == [renamed, *more]
 
 
 def test_a_change_of_the_logon_is_one_difference(kalshi: Dialect) -> None:
     old = api.describe(kalshi)
     paths = ("classes LogonFields cancel_orders_on_disconnect rules", "classes Logon use_dollars rules")
     changes = [
-        (path.replace("LogonFields", each), "No.") for path in paths for each in ("Logon", "LogonFields")
+        (path.replace("LogonFields", item), "No.") for path in paths for item in ("Logon", "LogonFields")
     ]
     found = api.compare(old, changed(old, *changes))
-    assert [each.what.partition(" ")[0] for each in found] == [
+    assert [item.what.partition(" ")[0] for item in found] == [
         "Logon.cancel_orders_on_disconnect",
         "Logon.use_dollars",
     ]
 
 
 def test_breaking_changes_are_first_and_sorted_by_audience(old: api.Api) -> None:
-    chosen = [each for each in EACH if each[2] is not GONE and "class" not in each[0]]
+    chosen = [item for item in EACH if item[2] is not GONE and "class" not in item[0]]
     found = [
-        str(each) for each in api.compare(old, changed(old, *((path, value) for _, path, value in chosen)))
+        str(item) for item in api.compare(old, changed(old, *((path, value) for _, path, value in chosen)))
     ]
     kinds = [line.partition(":")[0] for line in found]
     order = [f"{how} {kind}" for how in ("BREAKING", "compatible") for kind in api.EFFECTS]
-    assert list(dict.fromkeys(kinds)) == [each for each in order if each in kinds]
+    assert list(dict.fromkeys(kinds)) == [item for item in order if item in kinds]
     assert len(set(kinds)) == 7
 
 

@@ -50,4 +50,4 @@ def test_limits_are_constants_of_type_int_or_decimal(
 )
 def test_mistakes_are_reported(copy: SpecCopy, old: str, new: str, mistake: str) -> None:
     (copy.spec / "limits.yaml").write_text(LIMITS.replace(old, new), encoding="utf-8")
-    assert any(f"limits.yaml:{mistake}" in str(each) for each in mistakes_of(copy.spec))
+    assert any(f"limits.yaml:{mistake}" in str(item) for item in mistakes_of(copy.spec))

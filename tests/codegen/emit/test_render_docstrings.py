@@ -178,7 +178,9 @@ def test_presence_is_in_the_docstring(copy: SpecCopy, yaml: str, text: str) -> N
         "      FirstDay:  optional",
     )
     copy.edit("messages/berths.yaml", "    flows: {sessions: DESK, sender: client}\n", "")
-    (view,) = (each for each in modules(load_dialect(copy.spec), "x") if each.path == "messages/berths.py")
+    (view,) = (
+        module for module in modules(load_dialect(copy.spec), "x") if module.path == "messages/berths.py"
+    )
     request, _ = view.context["classes"][0]
     (doc,) = (attribute.doc for attribute in request.attributes if attribute.name == "berth_kind")
     assert doc == f"BerthKind (5005): Which kind of berth. Known values: `BerthKind`. {text}"

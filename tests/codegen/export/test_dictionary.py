@@ -47,7 +47,9 @@ def names(parent: ET.Element) -> list[str]:
 
 def changed(dialect: Dialect, change: Callable[[Member], Member]) -> Dialect:
     """Return a dialect in which each member of its messages is changed."""
-    messages = (attrs.evolve(each, members=tuple(map(change, each.members))) for each in dialect.messages)
+    messages = (
+        attrs.evolve(message, members=tuple(map(change, message.members))) for message in dialect.messages
+    )
     return attrs.evolve(dialect, messages=tuple(messages))
 
 
@@ -68,8 +70,8 @@ def test_every_member_is_declared_once(parsed: dict[tuple[str, str], ET.Element]
         assert max(Counter(field.get("number") for field in declared).values()) == 1
         assert all(field.get("type") for field in declared)
         known = {field.get("name") for field in declared}
-        used = {each.get("name") for tag in ("field", "group") for each in root.findall(f"messages//{tag}")}
-        used |= {each.get("name") for part in ("header", "trailer") for each in root.findall(f"{part}/field")}
+        used = {item.get("name") for tag in ("field", "group") for item in root.findall(f"messages//{tag}")}
+        used |= {item.get("name") for part in ("header", "trailer") for item in root.findall(f"{part}/field")}
         assert used == known
 
 
@@ -87,14 +89,15 @@ def test_each_message_is_in_one_file_of_each_of_its_products(
 ) -> None:
     for product in PRODUCTS:
         wanted = {
-            each.msg_type
-            for each in kalshi.messages
-            if not each.flows or any(not flow.products or product in flow.products for flow in each.flows)
+            message.msg_type
+            for message in kalshi.messages
+            if not message.flows
+            or any(not flow.products or product in flow.products for flow in message.flows)
         }
         found = [
-            each.attrib["msgtype"]
+            item.attrib["msgtype"]
             for name in ("FIXT11.xml", "FIX50SP2.xml")
-            for each in parsed[product, name].findall("messages/message")
+            for item in parsed[product, name].findall("messages/message")
         ]
         assert sorted(found) == sorted(wanted)
     assert parsed["margin", "FIX50SP2.xml"].find("messages/message[@msgtype='S']") is None

@@ -36,15 +36,15 @@ def key(element: ET.Element) -> tuple[str, str]:
 
 def message(root: ET.Element, name: str, scenario: str = "base") -> ET.Element:
     [found] = [
-        each
-        for each in part(root, "messages", "message")
-        if (each.get("name"), each.get("scenario", "base")) == (name, scenario)
+        item
+        for item in part(root, "messages", "message")
+        if (item.get("name"), item.get("scenario", "base")) == (name, scenario)
     ]
     return found
 
 
 def members(element: ET.Element, kind: str = "fieldRef") -> dict[str, ET.Element]:
-    return {each.attrib["name"]: each for each in element.iter(N + kind)}
+    return {item.attrib["name"]: item for item in element.iter(N + kind)}
 
 
 def rules(element: ET.Element) -> list[tuple[str, str | None]]:
@@ -61,34 +61,34 @@ def duplicates(keys: Iterable[object]) -> list[object]:
 
 def test_every_reference_resolves_and_every_id_is_unique(root: ET.Element) -> None:
     defined = {
-        "fieldRef": {key(each) for each in part(root, "fields", "field")},
-        "groupRef": {key(each) for each in part(root, "groups", "group")},
-        "componentRef": {key(each) for each in part(root, "components", "component")},
-        "numInGroup": {key(each) for each in part(root, "fields", "field")},
+        "fieldRef": {key(item) for item in part(root, "fields", "field")},
+        "groupRef": {key(item) for item in part(root, "groups", "group")},
+        "componentRef": {key(item) for item in part(root, "components", "component")},
+        "numInGroup": {key(item) for item in part(root, "fields", "field")},
     }
     for kind, known in defined.items():
-        used = {key(each) for each in root.iter(N + kind)}
+        used = {key(item) for item in root.iter(N + kind)}
         assert used <= known, kind
         assert used, kind
     for path in (("fields", "field"), ("groups", "group"), ("messages", "message"), ("codeSets", "codeSet")):
         found = part(root, *path)
         assert not duplicates(map(key, found)), path
-        assert not duplicates((each.attrib["name"], each.get("scenario")) for each in found), path
-    types = {each.attrib["name"] for each in part(root, "datatypes", "datatype")}
-    code_sets = {each.attrib["name"] for each in part(root, "codeSets", "codeSet")}
+        assert not duplicates((item.attrib["name"], item.get("scenario")) for item in found), path
+    types = {item.attrib["name"] for item in part(root, "datatypes", "datatype")}
+    code_sets = {item.attrib["name"] for item in part(root, "codeSets", "codeSet")}
     for field in part(root, "fields", "field"):
         assert (field.get("type") in types) != (field.get("codeSet") in code_sets), field.attrib
-    scenarios = {(each.attrib["name"], each.attrib["id"]) for each in part(root, "scenarios", "scenario")}
-    for each in root.iter():
-        if "scenario" in each.attrib:
-            assert (each.attrib["scenario"], each.attrib["scenarioId"]) in scenarios
+    scenarios = {(item.attrib["name"], item.attrib["id"]) for item in part(root, "scenarios", "scenario")}
+    for item in root.iter():
+        if "scenario" in item.attrib:
+            assert (item.attrib["scenario"], item.attrib["scenarioId"]) in scenarios
 
 
 def test_every_message_is_listed_for_each_of_its_products(kalshi: Dialect, root: ET.Element) -> None:
     found: dict[str, set[str]] = {}
-    for each in part(root, "messages", "message"):
-        found.setdefault(each.attrib["msgType"], set()).add(each.get("scenario", "base"))
-    assert set(found) == {each.msg_type for each in kalshi.messages}
+    for item in part(root, "messages", "message"):
+        found.setdefault(item.attrib["msgType"], set()).add(item.get("scenario", "base"))
+    assert set(found) == {message.msg_type for message in kalshi.messages}
     assert found["0"] == {"base"}
     assert found["D"] == {"prediction", "margin"}
     assert found["S"] == {"prediction"}  # quotes
@@ -96,10 +96,10 @@ def test_every_message_is_listed_for_each_of_its_products(kalshi: Dialect, root:
 
 
 def test_every_field_is_exported_with_its_values(kalshi: Dialect, root: ET.Element) -> None:
-    assert {int(each.attrib["id"]) for each in part(root, "fields", "field")} == {
-        each.tag for each in kalshi.fields
+    assert {int(item.attrib["id"]) for item in part(root, "fields", "field")} == {
+        field.tag for field in kalshi.fields
     }
-    sides = next(each for each in part(root, "codeSets", "codeSet") if each.attrib["name"] == "SideCodeSet")
+    sides = next(item for item in part(root, "codeSets", "codeSet") if item.attrib["name"] == "SideCodeSet")
     assert [(code.attrib["name"], code.attrib["value"]) for code in sides.findall(f"{N}code")] == [
         ("Buy", "1"),
         ("Sell", "2"),
@@ -179,7 +179,7 @@ def test_limits_of_a_field_are_documented_with_it(tmp_path: Path) -> None:
     limits = "[{minimum: 0.01, unit: dollars}, {when: {products: futures}, maximum: 5}]"
     fields = edited("fields", "unit: dollars, doc", f"unit: dollars, limits: {limits}, doc")
     root = ET.fromstring(orchestra.render(load_dialect(write(tmp_path, fields=fields))))
-    (price,) = (each for each in part(root, "fields", "field") if each.attrib["name"] == "Price")
+    (price,) = (item for item in part(root, "fields", "field") if item.attrib["name"] == "Price")
     assert text(price).endswith("At least 0.01 dollars. At most 5 on futures.")
 
 
@@ -197,9 +197,9 @@ def test_groups_have_their_counter_and_are_exported_once_if_the_products_agree(
 ) -> None:
     groups = part(root, "groups", "group")
     known = {group.name: group for group in kalshi.groups}
-    references = [ref for each in part(root, "messages", "message") for ref in each.iter(N + "groupRef")]
+    references = [ref for item in part(root, "messages", "message") for ref in item.iter(N + "groupRef")]
     for reference in references:
-        [group] = [each for each in groups if key(each) == key(reference)]
+        [group] = [item for item in groups if key(item) == key(reference)]
         counter = group.find(f"{N}numInGroup")
         assert counter is not None
         opens = known[group.attrib["name"]].delimiters[0].name
@@ -209,16 +209,16 @@ def test_groups_have_their_counter_and_are_exported_once_if_the_products_agree(
 
 
 def test_the_history_has_the_versions_of_the_venue(root: ET.Element) -> None:
-    dated = [each for each in root.iter() if "added" in each.attrib]
+    dated = [item for item in root.iter() if "added" in item.attrib]
     assert dated
-    assert all(each.attrib["added"][0].isdigit() for each in dated)
+    assert all(item.attrib["added"][0].isdigit() for item in dated)
 
 
 def test_a_dialect_without_products_or_sessions_has_one_scenario() -> None:
     plain = load_dialect(REPOSITORY / "tests" / "fix50sp2" / "spec")
     root = ET.fromstring(orchestra.render(plain))
     assert root.attrib["version"] == "FIX.5.0SP2"
-    assert [each.attrib["name"] for each in part(root, "scenarios", "scenario")] == ["base"]
-    assert {each.attrib["msgType"] for each in part(root, "messages", "message")} == {
-        each.msg_type for each in plain.messages
+    assert [item.attrib["name"] for item in part(root, "scenarios", "scenario")] == ["base"]
+    assert {item.attrib["msgType"] for item in part(root, "messages", "message")} == {
+        message.msg_type for message in plain.messages
     }

@@ -32,7 +32,7 @@ def written(kalshi: Dialect, shown: dict[str, list[Example]]) -> dict[str, str]:
 def rows(page: str) -> dict[str, list[str]]:
     """Return the table rows of a page by their first cell."""
     cells = [re.split(r"(?<!\\)\|", line.strip("| ")) for line in page.splitlines() if line.startswith("|")]
-    return {row[0].strip(): [each.strip() for each in row[1:]] for row in cells}
+    return {row[0].strip(): [item.strip() for item in row[1:]] for row in cells}
 
 
 def test_every_message_and_every_tag_has_a_page_and_every_link_resolves(

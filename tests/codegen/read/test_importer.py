@@ -150,7 +150,7 @@ def test_a_session_runs_on_an_imported_dialect(
     [event] = venue.events()
     assert isinstance(event, MessageReceived)
     received: Any = event.message
-    assert [each.routing_id for each in received.routing_ids] == ["a", "b"]
+    assert [item.routing_id for item in received.routing_ids] == ["a", "b"]
 
 
 def test_the_facts_of_the_dictionary_are_in_the_spec(old: Path, tmp_path: Path) -> None:
@@ -237,9 +237,9 @@ def test_importing_our_own_dictionaries_gives_the_original_facts(
         for path in paths:
             for message in ET.parse(path).getroot().findall("messages/message"):
                 found[message.attrib["name"]] = [
-                    (each.tag, each.attrib["name"], each.attrib["required"])
-                    for each in message.iter()
-                    if each is not message
+                    (item.tag, item.attrib["name"], item.attrib["required"])
+                    for item in message.iter()
+                    if item is not message
                 ]
         return found
 

@@ -72,8 +72,8 @@ def extended(tmp_path: Path) -> model.Dialect:
 
 def test_a_dialect_has_inherited_and_own_elements(extended: model.Dialect) -> None:
     assert (extended.name, extended.begin_string, extended.appl_ver_id) == ("child", "FIXT.1.1", "10")
-    assert [each.name for each in extended.products] == ["spot", "futures"]
-    assert [(each.name, each.family) for each in extended.messages] == [
+    assert [product.name for product in extended.products] == ["spot", "futures"]
+    assert [(message.name, message.family) for message in extended.messages] == [
         ("Heartbeat", "session"),
         ("NewOrder", "orders"),
         ("OrderReport", "orders"),
@@ -88,7 +88,7 @@ def test_extending_a_field_changes_the_given_keys_and_keeps_the_others(extended:
 
 
 def test_extending_a_codeset_adds_codes(extended: model.Dialect) -> None:
-    codeset = next(each for each in extended.codesets if each.name == "Side")
+    codeset = next(item for item in extended.codesets if item.name == "Side")
     assert [(code.constant, code.value) for code in codeset.codes] == [
         ("BUY", "1"),
         ("SELL", "2"),
@@ -119,7 +119,7 @@ def test_extending_a_message_replaces_members_in_place_and_adds_the_others(tmp_p
 
 
 def test_a_header_that_extends_another_adds_to_it(extended: model.Dialect) -> None:
-    assert [(each.field.name, each.source) for each in extended.header] == [
+    assert [(item.field.name, item.source) for item in extended.header] == [
         ("BeginString", "manual"),
         ("BodyLength", "manual"),
         ("MsgType", "manual"),
@@ -131,7 +131,7 @@ def test_a_header_can_replace_that_of_the_base(tmp_path: Path) -> None:
     members = "{BeginString: required, BodyLength: required, MsgType: optional}"
     header = f"source: notice\nreplace: true\nmembers: {members}\n"
     found = load_dialect(child(tmp_path, header=header)).header
-    assert [(each.field.name, each.presence, each.source) for each in found] == [
+    assert [(item.field.name, item.presence, item.source) for item in found] == [
         ("BeginString", "required", "notice"),
         ("BodyLength", "required", "notice"),
         ("MsgType", "optional", "notice"),
@@ -197,7 +197,7 @@ def test_a_folder_without_manifest_is_not_a_dialect(tmp_path: Path) -> None:
 )
 def test_a_family_needs_its_file(tmp_path: Path, families: str, what: str, advice: str) -> None:
     found = mistakes_of(write(tmp_path, manifest=edited("manifest", "[session, orders]", families)))
-    (mistake,) = [each for each in found if "manifest" in each.location.file]
+    (mistake,) = [item for item in found if "manifest" in item.location.file]
     assert (mistake.location.line, mistake.what, mistake.advice) == (5, what, advice)
 
 
@@ -247,4 +247,4 @@ def test_products_sessions_and_flows_can_be_left_out(tmp_path: Path) -> None:
     fields = "\n".join(line for line in lines if not any(word in line for word in unusable))
     dialect = load_dialect(write(tmp_path, **{**names, "manifest": manifest, "fields": fields}))
     assert (dialect.products, dialect.session_types, dialect.endpoints) == ((), (), ())
-    assert [each.flows for each in dialect.messages] == [()]
+    assert [message.flows for message in dialect.messages] == [()]

@@ -32,10 +32,10 @@ def test_a_mistake_is_named_with_file_line_and_advice(tmp_path: Path, kind: str)
 def test_every_element_needs_a_source(tmp_path: Path) -> None:
     texts = {name: FILES[path_of(name)].replace("source: manual\n", "") for name in ("fields", "codesets")}
     found = mistakes_of(write(tmp_path, **texts))
-    assert {Path(each.location.file).name for each in found} == {"fields.yaml", "codesets.yaml"}
-    assert "field `ClOrdID` has no source" in [each.what for each in found]
-    assert "code `Side.Buy` has no source" in [each.what for each in found]
-    assert {each.advice.partition(",")[0] for each in found} == {"add `source`"}
+    assert {Path(item.location.file).name for item in found} == {"fields.yaml", "codesets.yaml"}
+    assert "field `ClOrdID` has no source" in [item.what for item in found]
+    assert "code `Side.Buy` has no source" in [item.what for item in found]
+    assert {item.advice.partition(",")[0] for item in found} == {"add `source`"}
 
 
 def test_all_independent_mistakes_in_content_are_found_in_one_run(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_all_independent_mistakes_in_content_are_found_in_one_run(tmp_path: Path
             messages_orders=edited("messages_orders", "legacy: OldUrgent", "legacy: Older"),
         )
     )
-    assert [Path(each.location.file).name for each in found] == [
+    assert [Path(item.location.file).name for item in found] == [
         "components.yaml",
         "fields.yaml",
         "orders.yaml",

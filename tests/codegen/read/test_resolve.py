@@ -19,7 +19,7 @@ def dialect(tmp_path: Path) -> model.Dialect:
 
 
 def test_fields_are_sorted_by_tag_and_complete(dialect: model.Dialect, tmp_path: Path) -> None:
-    assert [each.tag for each in dialect.fields] == sorted(each.tag for each in dialect.fields)
+    assert [item.tag for item in dialect.fields] == sorted(item.tag for item in dialect.fields)
     found = field(dialect, "ClOrdID")
     assert found == model.Field(
         tag=11,
@@ -64,11 +64,11 @@ def test_a_counter_needs_no_doc(dialect: model.Dialect) -> None:
 
 def test_a_data_field_names_its_length(dialect: model.Dialect) -> None:
     assert field(dialect, "Note").length_field == "NoteLength"
-    assert "NoteLength" not in [each.field.name for each in message(dialect, "NewOrder").members]
+    assert "NoteLength" not in [member.field.name for member in message(dialect, "NewOrder").members]
 
 
 def test_administrative_messages_come_first(dialect: model.Dialect) -> None:
-    assert [(each.msg_type, each.admin) for each in dialect.messages] == [
+    assert [(message.msg_type, message.admin) for message in dialect.messages] == [
         ("0", True),
         ("D", False),
         ("8", False),
@@ -77,7 +77,13 @@ def test_administrative_messages_come_first(dialect: model.Dialect) -> None:
 
 def test_the_members_of_a_component_are_inserted_with_its_presence(dialect: model.Dialect) -> None:
     order = message(dialect, "NewOrder")
-    assert [each.field.name for each in order.members][:5] == ["ClOrdID", "Side", "Price", "StopPx", "Level"]
+    assert [member.field.name for member in order.members][:5] == [
+        "ClOrdID",
+        "Side",
+        "Price",
+        "StopPx",
+        "Level",
+    ]
     assert order.one_of == (model.OneOf(("Price", "StopPx"), "exactly_one", model.Scope()),)
 
 
@@ -235,19 +241,19 @@ def test_a_constant_is_a_separate_presence(dialect: model.Dialect) -> None:
 
 
 def test_legacy_tags_are_resolved(dialect: model.Dialect) -> None:
-    assert [each.tag for each in member(dialect, "Urgent").legacy_fields] == [5000]
+    assert [field.tag for field in member(dialect, "Urgent").legacy_fields] == [5000]
 
 
 def test_a_group_is_a_member_under_the_name_of_its_counter(dialect: model.Dialect) -> None:
     legs = member(dialect, "NoLegs")
     assert legs.group is not None
     assert (legs.attribute, legs.doc, legs.group.entry_class) == ("legs", "Legs.", "Leg")
-    assert [each.name for each in legs.group.delimiters] == ["LegSymbol"]
+    assert [delimiter.name for delimiter in legs.group.delimiters] == ["LegSymbol"]
     assert (legs.group.minimum, legs.group.maximum) == (1, None)
 
 
 def test_inner_groups_precede_the_groups_that_contain_them(dialect: model.Dialect) -> None:
-    assert [(each.name, each.minimum, each.maximum) for each in dialect.groups] == [
+    assert [(group.name, group.minimum, group.maximum) for group in dialect.groups] == [
         ("Notes", 0, 3),
         ("Legs", 1, None),
     ]
@@ -306,7 +312,7 @@ def test_removed_fields_of_a_message_are_resolved(tmp_path: Path) -> None:
     )
     ((change, had),) = message(load_dialect(write(tmp_path, messages_orders=text)), "NewOrder").past
     assert change == model.Change("updated", None, "2026-03-04", "Less.")
-    assert [each.name for each in had] == ["Note", "Urgent"]
+    assert [item.name for item in had] == ["Note", "Urgent"]
 
 
 @pytest.mark.parametrize(
@@ -348,7 +354,7 @@ def test_session_types_and_hosts_are_resolved(dialect: model.Dialect, tmp_path: 
     )
     assert (quotes.products, quotes.reset_required, quotes.service) == (("spot",), True, None)
     assert dialect.environments == ("live",)
-    assert [(each.product, each.host) for each in dialect.endpoints] == [
+    assert [(endpoint.product, endpoint.host) for endpoint in dialect.endpoints] == [
         ("spot", "spot.example"),
         ("futures", "futures.example"),
     ]

@@ -56,7 +56,7 @@ def test_the_condition_of_an_answer_may_contain_known_texts(
     orders = orders.replace("      Rank:    optional", "      Rank:    optional\n      Text:    optional")
     folder = write(tmp_path, texts=TEXTS, fields=fields, messages_orders=orders)
     if right:
-        [report] = [each for each in load_dialect(folder).messages if each.name == "OrderReport"]
+        [report] = [message for message in load_dialect(folder).messages if message.name == "OrderReport"]
         condition = report.answers[0].open_when
         assert condition is not None
         assert condition.terms[2] == ("Text", ("NO_WAY",))
@@ -78,7 +78,7 @@ def test_the_condition_of_an_answer_may_contain_known_texts(
 )
 def test_mistakes_are_reported(tmp_path: Path, old: str, new: str, mistake: str) -> None:
     found = mistakes_of(write(tmp_path, texts=TEXTS.replace(old, new)))
-    assert any(f"texts.yaml:{mistake}" in str(each) for each in found)
+    assert any(f"texts.yaml:{mistake}" in str(item) for item in found)
 
 
 REFUSALS = """\
@@ -115,4 +115,4 @@ def test_texts_of_refused_logons_have_their_meanings(tmp_path: Path) -> None:
 )
 def test_mistakes_in_refusals_are_reported(tmp_path: Path, old: str, new: str, mistake: str) -> None:
     found = mistakes_of(write(tmp_path, texts=REFUSALS.replace(old, new)))
-    assert any(f"texts.yaml:{mistake}" in str(each) for each in found)
+    assert any(f"texts.yaml:{mistake}" in str(item) for item in found)

@@ -19,7 +19,7 @@ def _nothing(*_: object) -> None:
 
 def _keep_open(answered: Any, ledger: Ledger, requests: Any) -> None:
     requests, index = tuple(requests), ledger.open
-    names = [index._names[each.key] for each in requests]
+    names = [index._names[item.key] for item in requests]
     answered(ledger, requests)
     for request, request_names in zip(requests, names, strict=True):
         index.add(request, request_names)

@@ -45,7 +45,7 @@ def same(kind: str, kept: object, ledger: object, *details: object) -> None:
 def open_orders(trader: Trader) -> dict[str, OrderSnapshot]:
     """Return the open orders of an owner, by OrderID."""
     exchange = trader.market.exchange
-    return {each.order_id: each for each in exchange.open_orders() if each.account.owner == trader.name}
+    return {order.order_id: order for order in exchange.open_orders() if order.account.owner == trader.name}
 
 
 def _row(order: OrderSnapshot) -> tuple[object, ...]:
@@ -129,8 +129,8 @@ def compare_groups(trader: Trader) -> None:
     there = list(order_groups(trader))
     ledger = {group.id: (group.account.subaccount, group.limit, group.triggered) for group in there}
     kept = {
-        each.group_id: (each.alloc_account, each.limit, each.state is GroupState.TRIGGERED)
-        for each in groups.values()
+        item.group_id: (item.alloc_account, item.limit, item.state is GroupState.TRIGGERED)
+        for item in groups.values()
     }
     same("order groups", kept, ledger)
     # The exchange removes fills from the window only at its next command.
@@ -140,7 +140,7 @@ def compare_groups(trader: Trader) -> None:
         known = groups[group.id]
         # A reset may precede or follow a fill at the same time, and a lost reset may precede or follow any
         # earlier fill.
-        at_once = any(each.time == known.reset_at for each in counted._fills if each.window is group.window)
+        at_once = any(fill.time == known.reset_at for fill in counted._fills if fill.window is group.window)
         if at_once or shifted(known._may_be_reset_by, WINDOW) > now:
             continue
         with localcontext(trader.machines.context):
@@ -151,7 +151,7 @@ def compare_groups(trader: Trader) -> None:
 
 def order_groups(trader: Trader) -> Iterator[Any]:
     """Iterate over the order groups of an owner."""
-    return (each for each in trader.market.exchange.order_groups() if each.account.owner == trader.name)
+    return (group for group in trader.market.exchange.order_groups() if group.account.owner == trader.name)
 
 
 def compare_uncertain(trader: Trader) -> None:

@@ -70,7 +70,7 @@ class Market:
         )
         self.harness = VenueHarness(
             self.random.randrange(2**32),
-            accounts=(*accounts, *(each for each in margin.accounts if each.product == "margin")),
+            accounts=(*accounts, *(account for account in margin.accounts if account.product == "margin")),
             markets={"prediction": rules, "margin": margin.markets["margin"]},
             api_keys=tuple(api_key(name) for name in (*names, "perp")),
         )

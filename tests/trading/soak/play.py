@@ -53,7 +53,7 @@ class Run:
             self.turn()
             report(self.tally)
             if self.tally.events * 20 >= events * (len(self.tally.sizes) + 1):
-                self.tally.sizes.append(sum(len(each.machines.dump()) for each in self.traders))
+                self.tally.sizes.append(sum(len(item.machines.dump()) for item in self.traders))
         self.end()
 
     def turn(self) -> None:
@@ -72,9 +72,9 @@ class Run:
                 random.choice(self.traders).act()
                 trader.act()
         self.wait(0.2)
-        for each in self.traders:
-            each.continue_copy()
-            each.check_turn()
+        for item in self.traders:
+            item.continue_copy()
+            item.check_turn()
 
     def log_on(self, trader: Trader) -> None:
         trader.log_on()
@@ -100,7 +100,7 @@ class Run:
         is lost or arrives after the settlement."""
         market = self.market
         if self.random.random() < 0.5 and self.is_settled(trader):
-            other = next(each for each in self.traders if each is not trader)
+            other = next(item for item in self.traders if item is not trader)
             market.list_next()
             trader.send(trader.order(market.ending, Side.BUY, Decimal("0.50")))
             if self.random.random() < 0.5:
@@ -120,13 +120,13 @@ class Run:
         """Let all sent messages arrive, and time pass."""
         self.run()
         self.harness.wait(seconds)
-        for each in self.traders:
-            each.follow()
+        for trader in self.traders:
+            trader.follow()
 
     def run(self) -> None:
         """Let all sent messages arrive without applying them."""
-        for each in self.traders:
-            each.unanswered = 0
+        for trader in self.traders:
+            trader.unanswered = 0
         self.harness.run()
 
     def is_settled(self, trader: Trader) -> bool:
@@ -138,22 +138,22 @@ class Run:
         for _ in range(1_000):
             if all(map(self.is_settled, self.traders)):
                 break
-            for each in self.traders:
-                if each.client is None:
-                    self.log_on(each)
+            for trader in self.traders:
+                if trader.client is None:
+                    self.log_on(trader)
             self.wait(1)
-            for each in self.traders:
-                each.continue_copy()
-                each.check_turn()
-                if each.is_quiet():  # A group whose reset was lost stays uncertain until REST is queried.
-                    each.machines.learn_groups(list(order_groups(each)))
-        for each in self.traders:
-            if not self.is_settled(each):
-                raise Difference("an uncertainty remains", *each.machines.uncertain)
-            if [order for order in each.machines.orders if order.state is OrderState.UNKNOWN]:
-                raise Difference("an order remains unknown", *each.machines.orders.live())
-            if each.machines.uncertain.by_remedy(self.harness.utc) != {remedy: [] for remedy in Remedy}:
-                raise Difference("an uncertainty remains", *each.machines.uncertain)
+            for trader in self.traders:
+                trader.continue_copy()
+                trader.check_turn()
+                if trader.is_quiet():  # A group whose reset was lost stays uncertain until REST is queried.
+                    trader.machines.learn_groups(list(order_groups(trader)))
+        for trader in self.traders:
+            if not self.is_settled(trader):
+                raise Difference("an uncertainty remains", *trader.machines.uncertain)
+            if [order for order in trader.machines.orders if order.state is OrderState.UNKNOWN]:
+                raise Difference("an order remains unknown", *trader.machines.orders.live())
+            if trader.machines.uncertain.by_remedy(self.harness.utc) != {remedy: [] for remedy in Remedy}:
+                raise Difference("an uncertainty remains", *trader.machines.uncertain)
 
 
 def play(

@@ -199,7 +199,7 @@ class Trader:
         quantity = Decimal(random.randint(1, 1500)) / 100
         if random.random() < 0.02:
             quantity = START * 3  # more than the account can pay
-        own = [each.id for each in order_groups(self) if each.account == AccountId(self.name, number, shard)]
+        own = [item.id for item in order_groups(self) if item.account == AccountId(self.name, number, shard)]
         group = random.choice(own) if own and random.random() < 0.6 else None
         # The group of an order that is not resting triggers without a cancel.
         rests = random.random() < (0.8 if group is None else 0.5)
@@ -221,7 +221,7 @@ class Trader:
     def change_group(self) -> None:
         """Create an order group, or change one."""
         random, groups = self.random, list(order_groups(self))
-        known = [each for each in groups if each.id in self.machines.groups]
+        known = [item for item in groups if item.id in self.machines.groups]
         if self.machines.groups.in_flight is not None:
             return
         if len(groups) < MAX_GROUPS:
@@ -263,7 +263,7 @@ class Trader:
         client, self.client = self.client, None
         assert client is not None
         client.events.clear()
-        self.queue = deque(each for each in self.queue if each[0] is not client)
+        self.queue = deque(item for item in self.queue if item[0] is not client)
         client.drop()
         self.unanswered = 0
         return client
@@ -379,7 +379,7 @@ class Trader:
     def look_up(self) -> None:
         """Query REST for items that drop copy does not cover."""
         there = open_orders(self)
-        names = {each.cl_ord_id for each in there.values()}
+        names = {value.cl_ord_id for value in there.values()}
         orders = self.machines.orders
         for item in orders.uncertain():
             self.counts.looked_up += 1
@@ -434,9 +434,9 @@ class Trader:
         message: Any = event.message if isinstance(event, MessageReceived) else None
         self.counts.settlements += isinstance(message, MarketSettlementReport)
         order, pending = self.pending_of(message)
-        before = sum(each.state.name == "TRIGGERED" for each in self.machines.groups.values())
+        before = sum(group.state.name == "TRIGGERED" for group in self.machines.groups.values())
         self.take_updates(self.machines.apply(event))
-        after = sum(each.state.name == "TRIGGERED" for each in self.machines.groups.values())
+        after = sum(group.state.name == "TRIGGERED" for group in self.machines.groups.values())
         self.counts.triggered += after > before
         if isinstance(event, OutcomesUnknown):
             self.check_adopted(event)
@@ -454,9 +454,9 @@ class Trader:
     def take_updates(self, updates: list[Any]) -> None:
         # A copy may concern an order that was evicted to make room; only orders that are done are evicted.
         found = [
-            each
-            for each in self.machines.discrepancies
-            if getattr(each, "kind", None) is not OrderDiscrepancyKind.FORGOTTEN
+            discrepancy
+            for discrepancy in self.machines.discrepancies
+            if getattr(discrepancy, "kind", None) is not OrderDiscrepancyKind.FORGOTTEN
         ]
         self.machines.discrepancies.clear()
         if found:
@@ -485,15 +485,15 @@ class Trader:
         order = self.machines.orders.by_cl_ord_id(message.orig_cl_ord_id)
         if order is None or order.is_done:
             return None, []
-        return order, [each for each in order.pending if each.cl_ord_id == message.cl_ord_id]
+        return order, [item for item in order.pending if item.cl_ord_id == message.cl_ord_id]
 
     def check_answer(self, message: Any, order: Order, pending: list[PendingRequest]) -> None:
         """Check that an answer settles the oldest of the requests that it may answer, and no other."""
-        answered = next((each for each in pending if each.orig_cl_ord_id == message.orig_cl_ord_id), None)
+        answered = next((item for item in pending if item.orig_cl_ord_id == message.orig_cl_ord_id), None)
         if answered is None and (message.cl_ord_id, message.orig_cl_ord_id) in self.asked:
             raise Difference("a request is settled without its answer", message, order, order.pending)
-        expected = [each for each in pending if each is not answered and not order.is_done]
-        left = [each for each in order.pending if each in pending]
+        expected = [item for item in pending if item is not answered and not order.is_done]
+        left = [item for item in order.pending if item in pending]
         same("requests without an answer", left, expected, message)
 
     def check_report(self, report: Any) -> None:

@@ -28,9 +28,9 @@ def test_schema_prints_the_json_schema() -> None:
 
 def test_without_a_file_the_options_set_the_numbers_of_owners_and_keys() -> None:
     alone = chosen_scenario()
-    assert (alone.owners, {(each.count, each.rsa) for each in alone.keys}) == (("you",), {(4, False)})
+    assert (alone.owners, {(key.count, key.rsa) for key in alone.keys}) == (("you",), {(4, False)})
     three = chosen_scenario(owners=3, keys=2, key_type="rsa")
-    assert (three.owners, {(each.count, each.rsa) for each in three.keys}) == (
+    assert (three.owners, {(key.count, key.rsa) for key in three.keys}) == (
         ("you", "you-2", "you-3"),
         {(2, True)},
     )
@@ -40,7 +40,7 @@ def test_with_a_file_only_requested_owners_are_added() -> None:
     assert chosen_scenario(EXAMPLE).owners == ("ann", "bob")
     joined = chosen_scenario(EXAMPLE, owners=1, keys=1, key_type="ed25519")
     assert joined.owners == ("ann", "bob", "you")
-    assert {(each.count, each.rsa) for each in joined.keys} == {(1, False)}
+    assert {(key.count, key.rsa) for key in joined.keys} == {(1, False)}
 
 
 def test_flow_adds_traders_to_every_market_unless_the_file_defines_traders() -> None:
@@ -57,7 +57,8 @@ def test_with_flow_the_default_markets_trade() -> None:
     result = CliRunner().invoke(commands, arguments)
     assert result.exit_code == 0, result.output
     assert (
-        CliRunner().invoke(commands, [each for each in arguments if each != "--flow"]).output != result.output
+        CliRunner().invoke(commands, [argument for argument in arguments if argument != "--flow"]).output
+        != result.output
     )
 
 

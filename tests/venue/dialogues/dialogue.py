@@ -107,7 +107,7 @@ def _fill(part: Any, reference: str, values: Mapping[str, str]) -> Any:
         filled = {key: _fill(value, reference, values) for key, value in part.items()}
         return {_fill(key, reference, values): value for key, value in filled.items()}
     if isinstance(part, list):
-        return [_fill(each, reference, values) for each in part]
+        return [_fill(item, reference, values) for item in part]
     if not isinstance(part, str):
         return part
     return re.sub(reference, lambda match: values.get(match[1], match[0]), part)
@@ -115,8 +115,8 @@ def _fill(part: Any, reference: str, values: Mapping[str, str]) -> Any:
 
 def _expand(lines: str, blocks: Mapping[str, str]) -> Iterator[str]:
     """Yield the lines without comments, with each block name replaced by the lines of the block."""
-    for each in lines.splitlines():
-        line = re.sub(r"(^|\s+)#.*", "", each).strip()
+    for line in lines.splitlines():
+        line = re.sub(r"(^|\s+)#.*", "", line).strip()
         words = line.split()
         if words and words[0] in blocks:
             yield from _expand(_filled(blocks[words[0]], words[1:]), blocks)
@@ -275,7 +275,7 @@ class Play:
         elif how == "=" and expected == "-":
             assert not values, f"not {part}: {shown}"
         elif how in ("=~", "!="):
-            right = (expected in each if how == "=~" else each != expected for each in values[:1])
+            right = (expected in item if how == "=~" else item != expected for item in values[:1])
             assert any(right), f"not {part}: {shown}"
         else:
             requested = expected.split(",")
@@ -291,7 +291,7 @@ class Play:
     def _on(self, name: str, session_type: str, *settings: str) -> None:
         """Log a client on. `key=` selects a key other than that of its name, and `store=` names a store of
         sequence numbers that a later session can continue."""
-        found = {key: _setting(value) for key, _, value in (each.partition("=") for each in settings)}
+        found = {key: _setting(value) for key, _, value in (setting.partition("=") for setting in settings)}
         key = found.pop("key", name)
         if "store" in found:
             found["store"] = self._stores.setdefault(found["store"], MemoryStore())
@@ -356,7 +356,7 @@ class Play:
 
     def _resting(self, *expected: str) -> None:
         """Check the ClOrdIDs of the open orders on prediction; `-` means none."""
-        found = {each.cl_ord_id for each in self.harness.venue.exchange("prediction").open_orders()}
+        found = {order.cl_ord_id for order in self.harness.venue.exchange("prediction").open_orders()}
         assert found == set(expected) - {"-"}, found
 
     def _room(self, dollars: str) -> None:
@@ -378,7 +378,7 @@ class Play:
 
     def _operator(self, name: str, *values: str) -> None:
         """Perform an operation by its name."""
-        self.harness.do(name, **dict(each.split("=", 1) for each in values))
+        self.harness.do(name, **dict(value.split("=", 1) for value in values))
 
     def _armed(self, count: str) -> None:
         """Check the number of armed faults."""
@@ -421,7 +421,7 @@ class Play:
 
     def _exchange(self, ticker: str) -> Any:
         exchanges = [self.harness.venue.exchange(product) for product in ("prediction", "margin")]
-        return next((each for each in exchanges if ticker in each.markets), exchanges[0])
+        return next((exchange for exchange in exchanges if ticker in exchange.markets), exchanges[0])
 
     def _is(self, found: Decimal, expected: str) -> None:
         assert found == Decimal(expected), found

@@ -16,7 +16,7 @@ FILES = [path for path in sorted(Path(__file__).parent.glob("*.yaml")) if path.s
 
 @pytest.mark.parametrize(
     "dialogue",
-    [pytest.param(each, id=f"{path.stem}-{each.name}") for path in FILES for each in load(path)],
+    [pytest.param(item, id=f"{path.stem}-{item.name}") for path in FILES for item in load(path)],
 )
 def test_a_dialogue_has_the_expected_messages(dialogue: Dialogue) -> None:
     Play(dialogue, venue(dialogue.venue), dict(dialogue.names)).run()

@@ -65,9 +65,9 @@ def _with_rfqs(changes: dict[str, Any]) -> VenueHarness:
     if "customers" in changes:
         customers = tuple(
             CustomerConfig(
-                party_id=each, balance=Decimal(100), daily_cap=Decimal(10) if "_capped" in each else None
+                party_id=item, balance=Decimal(100), daily_cap=Decimal(10) if "_capped" in item else None
             )
-            for each in changes.pop("customers")
+            for item in changes.pop("customers")
         )
         member, *others = rfq_harness.accounts()
         changes["accounts"] = (attrs.evolve(member, customers=customers), *others)

@@ -58,7 +58,7 @@ def least_net_fee(harness: ExchangeHarness) -> Decimal:
     for number in range(40):
         quantity = "0.01" if number % 2 else "0.99"
         found += trades(harness.place("ann", f"a{number}", SELL, quantity, "0.51"))
-    return min(each.charge.net for each in found if each.order.account.owner == "bob")
+    return min(item.charge.net for item in found if item.order.account.owner == "bob")
 
 
 def test_an_order_carries_its_overpayment_from_taking_to_making() -> None:
@@ -199,6 +199,6 @@ def test_many_small_fills_cost_the_same_as_one_large_one(quantity: int, rebate_w
         for number in range(lots):
             harness.place("ann", f"a{number}", SELL, str(quantity * CENT * (100 // lots)), "0.37")
         outcomes = harness.place("bob", "b1", BUY, quantity, "0.37")
-        return sum((each.charge.net for each in trades(outcomes) if each.aggressor), Decimal(0))
+        return sum((trade.charge.net for trade in trades(outcomes) if trade.aggressor), Decimal(0))
 
     assert abs(cost(100) - cost(1)) <= 2 * CENT + 100 * CENTICENT

@@ -301,7 +301,7 @@ class History:
         if self.product == MARGIN:
             return None
         markets = self.exchange.markets
-        away = [each for each in markets.values() if each.state in (MarketState.INACTIVE, MarketState.CLOSED)]
+        away = [item for item in markets.values() if item.state in (MarketState.INACTIVE, MarketState.CLOSED)]
         if away:
             return SetMarketState(self.random.choice(away).ticker, MarketState.ACTIVE)
         market = markets[self.random.choice(self.rules).ticker]
@@ -440,8 +440,8 @@ class History:
 @pytest.mark.parametrize("seed", range(0, 12, 3))
 def test_value_is_conserved_on_prediction(seed: int) -> None:
     seen = Counter[str]()
-    for each in range(seed, seed + 3):
-        history = History(PREDICTION, each)
+    for item in range(seed, seed + 3):
+        history = History(PREDICTION, item)
         for _ in range(1000):
             history.step()
         history.end()

@@ -171,7 +171,7 @@ def test_a_result_releases_newly_guaranteed_collateral_with_the_settlement() -> 
     assert (ann.payout, cat.payout) == ds(0, 10)
     # There is no other winner, so the other two pay nothing to cat and nothing more to ann.
     for market in RACE[1:]:
-        assert [each.payout for each in settle(harness, market, MarketResult.NO).positions] == [0, 0]
+        assert [position.payout for position in settle(harness, market, MarketResult.NO).positions] == [0, 0]
 
 
 def test_a_scalar_result_also_conserves_money() -> None:
@@ -225,17 +225,17 @@ class Exchange:
     returned: Decimal = Decimal(0)
 
     def take(self, outcomes: tuple[Outcome, ...]) -> None:
-        for each in outcomes:
-            if isinstance(each, OrderTraded):
-                order = each.order
+        for outcome in outcomes:
+            if isinstance(outcome, OrderTraded):
+                order = outcome.order
                 self.balances[order.account.owner].buy(
                     order.market,
                     yes=order.side is BUY,
-                    price=Fraction(each.price),
-                    quantity=Fraction(each.quantity),
+                    price=Fraction(outcome.price),
+                    quantity=Fraction(outcome.quantity),
                 )
                 self.trades += 1
-                self.returned += max(each.ranged_return, Decimal(0))
+                self.returned += max(outcome.ranged_return, Decimal(0))
 
     def check(self, start: int) -> None:
         held = Decimal(0)
@@ -312,7 +312,7 @@ def test_fees_are_deducted_in_addition_to_returned_collateral() -> None:
     assert (second.ranged_return, second.fee) == ds(4, "0.0448")
     assert second.balance_change == d("0.8") - d("0.0448")
     accounts = harness.exchange.accounts()
-    longs = [holding.position.long for each in accounts for holding in each.holdings.values()]
-    held = sum(longs, Decimal(0)) - sum((each.advanced for each in accounts), Decimal(0))
-    balances = sum((each.balance for each in accounts), Decimal(0))
+    longs = [holding.position.long for account in accounts for holding in account.holdings.values()]
+    held = sum(longs, Decimal(0)) - sum((account.advanced for account in accounts), Decimal(0))
+    balances = sum((account.balance for account in accounts), Decimal(0))
     assert balances + held + harness.exchange.fees_kept == 300

@@ -256,7 +256,9 @@ class Creator(Participant):
     def knows(self, request_id: str) -> bool:
         return any(
             request_id == rfq.quote_req_id
-            or any(request_id in (each.quote_id, each.cl_ord_id) for each in rfq.acceptances)
+            or any(
+                request_id in (acceptance.quote_id, acceptance.cl_ord_id) for acceptance in rfq.acceptances
+            )
             for rfq in self.machine
         )
 
@@ -321,7 +323,7 @@ class Story:
         keys = tuple(f"{name}-dc" for name in ("bob", "cat"))
         KEYS.update({name: named(name) for name in keys if name not in KEYS})
         self.harness = RfqHarness(
-            accounts=tuple(attrs.evolve(each, drop_copy=True) for each in accounts()),
+            accounts=tuple(attrs.evolve(account, drop_copy=True) for account in accounts()),
             api_keys=tuple(key(name) for name in (*NAMES, *keys)),
             combos=COLLECTIONS,
             rfqs=RfqSettings(lifetime=120),
@@ -366,9 +368,9 @@ class Story:
     def wait(self, seconds: float) -> None:
         end = self.harness.monotonic + seconds
         while self.harness.monotonic < end:
-            due = [each for each in (side.machine.next_deadline() for side in self.sides) if each is not None]
+            due = [item for item in (side.machine.next_deadline() for side in self.sides) if item is not None]
             left = end - self.harness.monotonic
-            until = min([left, *(max(0.0, (each - self.now).total_seconds()) for each in due)])
+            until = min([left, *(max(0.0, (item - self.now).total_seconds()) for item in due)])
             self.harness.wait(until)
             self.settle()
             for side in self.sides:
@@ -410,7 +412,7 @@ def messages(steps: Iterable[Step]) -> list[Message]:
 
 def unique(found: Iterable[Any]) -> int:
     """Return the number of distinct messages."""
-    return len({(each.header.msg_seq_num, each.header.sending_time) for each in found})
+    return len({(item.header.msg_seq_num, item.header.sending_time) for item in found})
 
 
 def model_of_maker(steps: list[Step]) -> dict[str, str]:
@@ -421,28 +423,28 @@ def model_of_maker(steps: list[Step]) -> dict[str, str]:
     text: dict[str, set[str]] = defaultdict(set)
     refusals: dict[str, list[Any]] = defaultdict(list)
     closed: set[str] = set()
-    for each in messages(steps):
-        match each:
+    for item in messages(steps):
+        match item:
             case QuoteStatusReport():
-                text[each.quote_id].add(QuoteStatus(each.quote_status).name)
+                text[item.quote_id].add(QuoteStatus(item.quote_status).name)
             case QuoteConfirmStatus(quote_confirm_status=0):
-                text[each.quote_id].add("CONFIRMED")
+                text[item.quote_id].add("CONFIRMED")
             case QuoteConfirmStatus():
-                refusals[each.quote_id].append(each)
+                refusals[item.quote_id].append(item)
             case QuoteCancelStatus(quote_cancel_status=0):
-                text[each.quote_id].add("CANCELED")
-            case ExecutionReport() if each.exec_type not in PENDING:
-                quote_id = each.cl_ord_id.split(":")[2]
-                text[quote_id].add("FAILED" if each.exec_type == ExecType.REJECTED else "EXECUTED")
+                text[item.quote_id].add("CANCELED")
+            case ExecutionReport() if item.exec_type not in PENDING:
+                quote_id = item.cl_ord_id.split(":")[2]
+                text[quote_id].add("FAILED" if item.exec_type == ExecType.REJECTED else "EXECUTED")
             case QuoteRequestReject():
-                closed.add(each.quote_req_id)
+                closed.add(item.quote_req_id)
     sent = [message for message, _ in steps if isinstance(message, Quote)]
     confirms = [message.quote_id for message, _ in steps if isinstance(message, QuoteConfirm)]
-    closed |= {each.quote_req_id for each in sent if text[each.quote_id] & {"EXECUTED", "FAILED"}}
+    closed |= {item.quote_req_id for item in sent if text[item.quote_id] & {"EXECUTED", "FAILED"}}
     found = {}
     for number, quote in enumerate(sent):
         words = text[quote.quote_id]
-        later = [each for each in sent[number + 1 :] if each.quote_req_id == quote.quote_req_id]
+        later = [item for item in sent[number + 1 :] if item.quote_req_id == quote.quote_req_id]
         strongest = ("EXECUTED", "FAILED", "CONFIRMED", "CANCELED", "REJECTED")
         state = next((word for word in strongest if word in words), None)
         if state is None and confirms.count(quote.quote_id) > unique(refusals[quote.quote_id]):
@@ -451,7 +453,7 @@ def model_of_maker(steps: list[Step]) -> dict[str, str]:
             state = "CANCELED"
         if state is None and "ACCEPTED" in words:
             state = "ACCEPTED"
-        if state is None and any("PENDING" in text[each.quote_id] for each in later):
+        if state is None and any("PENDING" in text[item.quote_id] for item in later):
             state = "REPLACED"
         found[quote.quote_id] = state or ("OPEN" if "PENDING" in words else "SENT")
     return found
@@ -499,16 +501,16 @@ def model_of_creator(steps: list[Step]) -> dict[str, tuple[str, list[str]]]:
         elif any("rejected" in words for words in counts):
             state = "FAILED"
         else:
-            ends = (each for each in ("EXPIRED", "CANCELED", "REFUSED") if each in text[name])
+            ends = (item for item in ("EXPIRED", "CANCELED", "REFUSED") if item in text[name])
             state = next(ends, "")
             if not state and counts:
                 state = "ACCEPTED" if "taken" in counts[-1] else "ACCEPTING"
             state = state or ("SENT" if rfq_id is None else "OPEN")
         newest: dict[str, Quote] = {}
-        for each in sorted(quotes[rfq_id or ""].values(), key=_age):
-            newest[each.party_ids[0].party_id] = each
+        for quote in sorted(quotes[rfq_id or ""].values(), key=_age):
+            newest[quote.party_ids[0].party_id] = quote
         is_over = state not in ("SENT", "OPEN", "ACCEPTING", "ACCEPTED")
-        found[name] = state, [] if is_over else sorted(each.quote_id for each in newest.values())
+        found[name] = state, [] if is_over else sorted(value.quote_id for value in newest.values())
     return found
 
 

@@ -277,7 +277,7 @@ class History:
                 for number in (0, 3)
             ]
             assert sum(net, Decimal(0)) == 0, (market, net)
-            held += sum((each for each in net if each > 0), Decimal(0))
+            held += sum((item for item in net if item > 0), Decimal(0))
         balances = {owner: self.harness.balance(owner) for owner in OWNERS}
         begun = {"ann": 300, "bob": 400, "cat": 5000, "dan": 200}
         assert sum(balances.values(), Decimal(0)) + held + self.fees == sum(begun.values())

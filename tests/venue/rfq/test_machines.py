@@ -94,7 +94,7 @@ def check(story: Story) -> None:
             assert there_it_is.state.name == "CLOSED"
         elif rfq.state is RfqState.OPEN:
             assert there_it_is.state.name == "OPEN"
-            assert set(rfq.quotes) >= {each.quote_id for each in there_it_is.open_quotes.values()}
+            assert set(rfq.quotes) >= {item.quote_id for item in there_it_is.open_quotes.values()}
         else:
             assert rfq.state in (RfqState.ACCEPTED, RfqState.UNKNOWN)
     for side in story.sides:
@@ -252,7 +252,9 @@ def test_a_disconnect_at_any_message_leads_to_no_false_state(seed: int) -> None:
             play(machine, before)
             machine.apply(cut_off, now)
             exposure, uncertain_items = machine.exposure(), _named(machine)
-            traded = {each.cl_ord_id for each in messages(after) if isinstance(each, ExecutionReport)}
+            traded = {
+                message.cl_ord_id for message in messages(after) if isinstance(message, ExecutionReport)
+            }
             if isinstance(machine, RfqMaker):
                 _check_maker(machine, traded, after, uncertain_items)
             else:
@@ -287,7 +289,7 @@ def _check_maker(
             QuoteState.CONFIRMED,
         )
         if any(name.endswith(f":{quote.quote_id}") for name in traded):
-            at_stake = quote.is_at_stake and quote.quote_id in {each[2] for each in uncertain_items}
+            at_stake = quote.is_at_stake and quote.quote_id in {item[2] for item in uncertain_items}
             assert at_stake or quote.state is QuoteState.EXECUTED or quote.quote_id in confirmed_later
     # Every withheld message is about a quote that is uncertain, accepted or ended.
     for message in messages(after):

@@ -88,7 +88,7 @@ def test_the_example_has_the_stated_settings() -> None:
         AccountId("bob"): 1000,
         AccountId("bob", 0, 1): 0,
     }
-    assert {each: prediction.account(each).balance for each in balances} == balances
+    assert {balance: prediction.account(balance).balance for balance in balances} == balances
     assert margin.account(AccountId("ann")).balance == 5000
     assert prediction.position(AccountId("ann"), "KXHIGHNY-26DEC31-B50").net == -20
     keys = scenario.make_keys()
@@ -131,7 +131,7 @@ def test_values_are_exact_and_text_stays_text() -> None:
         "accounts:\n  no:\n    margin: {balance: 0.1}\n  007: {prediction: {balance: '10.10'}}\n"
         "markets: {prediction: {2026: {}}}"
     )
-    assert [(each.owner, each.balance) for each in scenario.accounts] == [
+    assert [(account.owner, account.balance) for account in scenario.accounts] == [
         ("no", d("0.1")),
         ("007", d("10.10")),
     ]
@@ -140,7 +140,7 @@ def test_values_are_exact_and_text_stays_text() -> None:
 
 def test_a_byte_order_mark_and_anchors_are_accepted() -> None:
     data = b"\xef\xbb\xbfaccounts:\r\n  a: &purse {margin: {balance: 5}}\r\n  b: *purse\r\n"
-    assert [each.owner for each in parse_scenario(data).accounts] == ["a", "b"]
+    assert [account.owner for account in parse_scenario(data).accounts] == ["a", "b"]
 
 
 def test_settings_reach_the_venue() -> None:
@@ -236,7 +236,8 @@ keys:
     assert (account.drop_copy, account.terms.direct_member) == (True, False)
     assert account.terms.without_netting == {0, 2}
     assert [
-        (each.party_id[-2:], each.balance, dict(each.on_shards), each.daily_cap) for each in account.customers
+        (customer.party_id[-2:], customer.balance, dict(customer.on_shards), customer.daily_cap)
+        for customer in account.customers
     ] == [
         ("A1", d("50"), {1: d("5")}, d("20")),
         ("B2", d("60"), {}, None),
@@ -307,9 +308,9 @@ accounts:
     venue = begun(scenario)
     exchange, margin = venue.exchange("prediction"), venue.exchange("margin")
     ann, house = AccountId("ann"), AccountId("liquidity")
-    assert [exchange.position(each, "A").net for each in (ann, house)] == [10, -10]
-    assert [exchange.position(each, "B").net for each in (ann, house)] == [-3, 3]
-    assert [exchange.account(each).balance for each in (ann, AccountId("ann", shard=1))] == [5, 0]
+    assert [exchange.position(item, "A").net for item in (ann, house)] == [10, -10]
+    assert [exchange.position(item, "B").net for item in (ann, house)] == [-3, 3]
+    assert [exchange.account(item).balance for item in (ann, AccountId("ann", shard=1))] == [5, 0]
     assert (margin.position(ann, "P").net, margin.position(ann, "P").entry_value) == (d("4"), d("40"))
     before = sum(account.balance for account in exchange.accounts())
     for market, result in (("A", "yes"), ("B", "no")):
@@ -339,15 +340,15 @@ accounts:
 
 def test_owners_and_keys_of_the_command_line_are_added_to_those_of_the_file() -> None:
     scenario = parse("accounts: {ann: {prediction: {balance: 5}}}").joined_by(("ann", "you"))
-    assert [(each.owner, each.product, each.balance) for each in scenario.accounts] == [
+    assert [(account.owner, account.product, account.balance) for account in scenario.accounts] == [
         ("ann", "prediction", d("5")),
         ("ann", "margin", d("10000")),
         ("you", "prediction", d("10000")),
         ("you", "margin", d("10000")),
     ]
-    assert {each.count for each in scenario.keys} == {4}
+    assert {key.count for key in scenario.keys} == {4}
     changed = scenario.with_keys(count=1, rsa=True)
-    assert {(each.count, each.rsa) for each in changed.keys} == {(1, True)}
+    assert {(key.count, key.rsa) for key in changed.keys} == {(1, True)}
     assert scenario.with_keys() == scenario
 
 
@@ -375,7 +376,7 @@ def test_a_scheduled_fault_is_armed_at_its_time_with_its_parameters() -> None:
 
 def test_no_parameter_of_an_operation_conflicts_with_the_schedule() -> None:
     for name, cls in OPERATIONS.items():
-        assert not {"when", "do"} & {each.name for each in parameters(cls)}, name
+        assert not {"when", "do"} & {parameter.name for parameter in parameters(cls)}, name
 
 
 # --- the schema -----------------------------------------------------------------------------------------

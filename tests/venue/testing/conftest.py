@@ -26,7 +26,7 @@ def venue(shared: Venue) -> Iterator[Venue]:
 
 
 @pytest.fixture(
-    params=[each for each in LOOPS if not each.name.startswith("anyio")], ids=lambda loop: loop.name
+    params=[item for item in LOOPS if not item.name.startswith("anyio")], ids=lambda loop: loop.name
 )
 def loop(request: pytest.FixtureRequest) -> Loop:
     """Return each client loop of this project, and that of the example, which has its own transport."""

@@ -459,40 +459,41 @@ def compare(venue: Venue, player: Player) -> None:
     held = venue.positions(player.owner, product=player.product)
     groups = venue.server.inspect(
         lambda model: [
-            attrs.evolve(each)
-            for each in model.exchange(player.product).order_groups()
-            if each.account.owner == player.owner
+            attrs.evolve(group)
+            for group in model.exchange(player.product).order_groups()
+            if group.account.owner == player.owner
         ]
     )
     balance = venue.cash(player.owner, product=player.product)
     resting = venue.orders(player.owner, product=player.product)
     assert player.ledger.count() == (balance, held), player.name
-    triggered = {each.id: each.triggered for each in groups}
-    for each in machines.groups.values():
-        if each.state is not GroupState.UNKNOWN:
-            assert triggered[each.group_id] == (each.state is GroupState.TRIGGERED), (player.name, each)
+    triggered = {group.id: group.triggered for group in groups}
+    for group in machines.groups.values():
+        if group.state is not GroupState.UNKNOWN:
+            assert triggered[group.group_id] == (group.state is GroupState.TRIGGERED), (player.name, group)
     machines.learn_groups(groups)
     left = machines.resolve({order.cl_ord_id for order in resting})
-    assert left == [], f"{player.name}: {[str(each) for each in left]}"
+    assert left == [], f"{player.name}: {[str(item) for item in left]}"
     # A restarted process does not know requests that its journal does not contain.
     found = [
-        each
-        for each in machines.discrepancies
-        if not isinstance(each, GroupDiscrepancy) and each.detail.split()[-1] not in player.unjournaled
+        discrepancy
+        for discrepancy in machines.discrepancies
+        if not isinstance(discrepancy, GroupDiscrepancy)
+        and discrepancy.detail.split()[-1] not in player.unjournaled
     ]
     assert found == [], (player.name, found)
     assert machines.held() == {(Account(), symbol): net for symbol, net in held.items()}, player.name
     assert machines.balance(BALANCE) == balance, player.name
     assert machines.resting() == {
-        each.order_id: (
-            each.cl_ord_id,
+        item.order_id: (
+            item.cl_ord_id,
             Account(),
-            each.filled_qty,
-            each.leaves,
-            each.price,
-            each.filled_value,
+            item.filled_qty,
+            item.leaves,
+            item.price,
+            item.filled_value,
         )
-        for each in resting
+        for item in resting
     }, player.name
 
 

@@ -146,7 +146,7 @@ class Machines:
             events.append(event)
             for received in self.copies.apply(event, read_clocks()):
                 self.apply(received)
-            if any(each.state is CopyState.FAILED for each in self.copies.pending):
+            if any(item.state is CopyState.FAILED for item in self.copies.pending):
                 # The uncertain item is older than the reports that the venue keeps, and is looked up by REST
                 # at the end.
                 assert self.copies.forgotten.get(FIRST.shard, FIRST) < since, self.copies.pending

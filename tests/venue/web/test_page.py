@@ -105,11 +105,11 @@ def test_a_request_is_bounded(page: Page) -> None:
 
 def test_operations_are_those_of_the_command(page: Page) -> None:
     listed = page.request("/operations").json
-    assert [each["name"] for each in listed] == list(OPERATIONS)
-    assert {each["name"] for each in listed if each["is_fault"]} == set(FAULTS)
-    for each in listed:
-        names = [shown(one.name) for one in parameters(OPERATIONS[each["name"]])]
-        assert [one["name"] for one in each["parameters"]] == names
+    assert [item["name"] for item in listed] == list(OPERATIONS)
+    assert {item["name"] for item in listed if item["is_fault"]} == set(FAULTS)
+    for item in listed:
+        names = [shown(one.name) for one in parameters(OPERATIONS[item["name"]])]
+        assert [one["name"] for one in item["parameters"]] == names
 
 
 def test_operations_are_performed_or_refused(page: Page) -> None:
@@ -125,8 +125,8 @@ def test_orders_trades_positions_and_messages_are_shown(page: Page) -> None:
     key = page.sandbox.keys["you", "prediction"][0].key_id
     with order_entry(**page.sandbox.options("you", "prediction", "KalshiNR")) as client:
         client.send(order)
-        reports = (each for each in client.messages(timeout=5) if isinstance(each, ExecutionReport))
-        next(each for each in reports if each.exec_type is ExecType.NEW)
+        reports = (message for message in client.messages(timeout=5) if isinstance(message, ExecutionReport))
+        next(report for report in reports if report.exec_type is ExecType.NEW)
         update = page.update(f"market={MARKET}&session=prediction KalshiNR {key}".replace(" ", "+"))
         [row] = update["orders"]
         assert (row["owner"], row["id"], row["side"], row["price"], row["leaves"]) == (
@@ -139,15 +139,15 @@ def test_orders_trades_positions_and_messages_are_shown(page: Page) -> None:
         assert [(price, own) for price, _, own in update["book"]["buy"] if own] == [("0.12", "5")]
         [session] = update["sessions"]
         assert session["id"] == ["prediction", "KalshiNR", key]
-        assert [each["name"] for each in session["last"]] == ["NewOrderSingle", "ExecutionReport"]
-        assert {each["name"] for each in update["messages"]} == {"Logon", "NewOrderSingle", "ExecutionReport"}
+        assert [item["name"] for item in session["last"]] == ["NewOrderSingle", "ExecutionReport"]
+        assert {item["name"] for item in update["messages"]} == {"Logon", "NewOrderSingle", "ExecutionReport"}
         # "Trade against me"
         assert page.do("trade", **row["trade"])["ok"]
         update = page.update()
         assert update["orders"] == []
-        assert [each["own"] for each in update["trades"] if each["own"]] == [["you bought"]]
-        assert {each["market"]: Decimal(each["net"]) for each in update["positions"]} == {MARKET: 5}
-        logon = next(each for each in update["messages"] if each["name"] == "Logon" and not each["sent"])
+        assert [item["own"] for item in update["trades"] if item["own"]] == [["you bought"]]
+        assert {item["market"]: Decimal(item["net"]) for item in update["positions"]} == {MARKET: 5}
+        logon = next(item for item in update["messages"] if item["name"] == "Logon" and not item["sent"])
     explained = page.request(f"/messages/{logon['id']}").json
     text = "\n".join("".join(piece for _, piece in line) for line in explained)
     assert "Logon (35=A)" in text

@@ -32,7 +32,7 @@ def echo(number: int, key: str = "me", text: str = "") -> bytes:
 
 
 def numbers(found: list[dict[str, object]]) -> list[object]:
-    return [each["number"] for each in found]
+    return [item["number"] for item in found]
 
 
 def test_messages_are_listed_newest_first_for_one_session_or_all() -> None:
@@ -45,7 +45,7 @@ def test_messages_are_listed_newest_first_for_one_session_or_all() -> None:
     assert numbers(kept.last(("prediction", "KalshiNR", "one"))) == ["3", "2", "1"]
     assert kept.last(("prediction", "KalshiNR", "nobody")) == []
     last = kept.last_of_each()[("prediction", "KalshiNR", "one")]
-    assert [(each["number"], each["sent"]) for each in last] == [("2", False), ("3", True)]
+    assert [(item["number"], item["sent"]) for item in last] == [("2", False), ("3", True)]
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
@@ -70,7 +70,7 @@ def test_a_message_is_explained_as_by_the_command(tmp_path: Path) -> None:
     assert lines is not None
     assert (
         "".join("".join(text for _, text in line).rstrip() + "\n" for line in lines)
-        == "\n".join(each.rstrip() for each in printed.rstrip("\n").split("\n")) + "\n"
+        == "\n".join(item.rstrip() for item in printed.rstrip("\n").split("\n")) + "\n"
     )
     assert row["problems"] == printed.count("! ")
     assert printed.count("! ") > 1
@@ -88,7 +88,7 @@ def test_waiting_bytes_are_bounded_and_their_gap_is_not_a_message() -> None:
     assert sum(len(chunk[1]) for chunk in kept._queues[one].chunks) <= MAX_QUEUED
     found = kept.last()
     assert numbers(found) == [str(number) for number in range(1999, 1999 - MAX_MESSAGES, -1)]
-    assert not any(each["problems"] for each in found)
+    assert not any(item["problems"] for item in found)
     kept(one, data, False)  # in one piece
     assert numbers(kept.last())[0] == "1999"
 
@@ -106,7 +106,7 @@ def test_the_gap_of_a_dropped_queue_is_not_a_message(monkeypatch: pytest.MonkeyP
     kept(one, echo(4), False)
     found = kept.last(("prediction", "KalshiNR", "me"))
     assert numbers(found) == ["4", "3"]
-    assert not any(each["problems"] for each in found)
+    assert not any(item["problems"] for item in found)
 
 
 def test_messages_connections_and_sessions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

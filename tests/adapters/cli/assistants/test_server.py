@@ -226,7 +226,7 @@ def test_without_the_venue_no_module_that_connects_is_imported(planted: Path) ->
     assert set(names) == READING
     assert "kalshi_fix_adapters.cli.store" in modules
     forbidden = tuple(f"kalshi_fix_adapters.{name}" for name in DIALING)
-    assert [name for name in modules if f"{name}.".startswith(tuple(f"{each}." for each in forbidden))] == []
+    assert [name for name in modules if f"{name}.".startswith(tuple(f"{item}." for item in forbidden))] == []
     assert [name for name in modules if name.startswith("kalshi_fix_venue")] == []
 
 

@@ -174,7 +174,7 @@ def test_groups_are_indented() -> None:
 @pytest.mark.parametrize("full", [True, False], ids=["text", "json"])
 def test_no_secret_field_of_a_logon_is_shown(full: bool) -> None:
     members = DIALECT.messages["A"].body.members
-    secrets = [each.field for each in members if isinstance(each, FieldMember) and each.field.secret]
+    secrets = [member.field for member in members if isinstance(member, FieldMember) and member.field.secret]
     assert {field.name for field in secrets} >= {"RawData", "Password", "NewPassword", "EncryptedPassword"}
     body = "".join(
         f"{field.length_tag}=9|{field.tag}=topsecret|" if field.length_tag else f"{field.tag}=topsecret|"
@@ -239,7 +239,7 @@ def test_unknown_tags_are_named_and_keyed_by_number() -> None:
 
 def test_a_known_text_is_explained_in_the_messages_that_can_contain_it() -> None:
     (msg_type, text), output = next(iter(TEXTS.items()))
-    other = next(each for each in DIALECT.messages if (each, text) not in TEXTS)
+    other = next(item for item in DIALECT.messages if (item, text) not in TEXTS)
     for kind, shown in ((msg_type, f" {text} ({output.meaning})"), (other, f" {text}"), ("ZZ", f" {text}")):
         head = HEAD.replace(b"35=D", f"35={kind}".encode())
         lines = run("--full", log=message(b"58=" + text.encode() + b"|", head)).stdout.splitlines()

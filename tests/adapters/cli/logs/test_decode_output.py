@@ -106,7 +106,7 @@ def test_the_number_of_templates_is_bounded(monkeypatch: pytest.MonkeyPatch) -> 
     decoder = Decoder(OutputOptions(Form.BRIEF))
     decoder.batch(LogReader().feed(LOG.read_bytes()))
     kept = decoder._templates._kept.values()
-    assert 0 < sum(len(each.text) for each in kept) <= 2_000
+    assert 0 < sum(len(item.text) for item in kept) <= 2_000
 
 
 # --- selection of messages
@@ -346,7 +346,7 @@ def test_the_memory_of_a_summary_is_bounded(monkeypatch: pytest.MonkeyPatch) -> 
     for fact, expected, wrong in Decoder(OutputOptions(Form.NONE)).batch(LogReader().feed(log)).facts:
         taken.add(fact, selected=expected, wrong=wrong)
     assert len(taken._waiting) == len(taken._gaps) == 3
-    assert "7 gaps in MsgSeqNum" in "\n".join("".join(part for _, part in each) for each in taken.lines())
+    assert "7 gaps in MsgSeqNum" in "\n".join("".join(part for _, part in item) for item in taken.lines())
 
 
 # --- on a terminal
@@ -370,7 +370,7 @@ def test_a_line_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, colour: bool)
     shown = stream.getvalue()
     assert ("\x1b[" in shown) is colour
     plain = re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines()
-    assert [len(each) <= 60 for each in plain] == [True] * 4
+    assert [len(item) <= 60 for item in plain] == [True] * 4
     assert plain[0] == "16:00:00.000 1> #2 NewOrderSingle ClOrdID=a1 Side=BUY OrderQ>"[:59] + ">"
     assert "#3 Heartbeat" in plain[2]
 

@@ -139,22 +139,22 @@ def chained(count: int, *, prefix: str = "c") -> bytes:
 @pytest.mark.parametrize("expected", ["c0", "c59", "1;2;30"])
 def test_long_chains_of_replaces_are_followed(expected: str) -> None:
     found = traced(expected, chained(60), size=1_000)
-    assert lines_of(found) == [(0, 1 + 4 * number + each) for number in range(60) for each in (0, 1)]
+    assert lines_of(found) == [(0, 1 + 4 * number + item) for number in range(60) for item in (0, 1)]
     assert found.complete
 
 
 @pytest.mark.parametrize("prefix", ["x11=y", "11=", "^", "a<SOH", "\\x01", "=", "8=FIXT.1.1"])
 def test_many_ids_with_special_characters_are_found(prefix: str) -> None:
     found = traced("1;2;7", chained(30, prefix=prefix), size=1_000)
-    assert lines_of(found) == [(0, 1 + 4 * number + each) for number in range(30) for each in (0, 1)]
+    assert lines_of(found) == [(0, 1 + 4 * number + item) for number in range(30) for item in (0, 1)]
     assert found.client_ids == tuple(f"{prefix}{number}" for number in range(30))
 
 
 def test_each_of_many_ids_matches_whole_values_only() -> None:
     log = chained(30)
     others = b"".join(
-        line("16:00:01.000000", "D", f"11={each}|38=1|40=2|44=0.50|{DETAILS}", 900, sent=True)
-        for each in ("c", "c30", "c1x", "xc1", "c01", "c 1")
+        line("16:00:01.000000", "D", f"11={item}|38=1|40=2|44=0.50|{DETAILS}", 900, sent=True)
+        for item in ("c", "c30", "c1x", "xc1", "c01", "c 1")
     )
     assert len(traced("c0", others + log + others, size=1_000).steps) == 60
 
@@ -218,10 +218,10 @@ def test_the_result_agrees_with_decoding_every_message() -> None:
             log = log[:at] + rng.choice([b"", b"\n", b"\xff\x00", b"8=FIXT.1.1|", b"11=a1|"]) + log[at + 3 :]
         reader = LogReader()
         every = [*reader.feed(log), *reader.close()]
-        with_id = [each for each in every if re.search(rb"\x01(?:11|41|379|37|17)=a1\x01", each.frame)]
+        with_id = [item for item in every if re.search(rb"\x01(?:11|41|379|37|17)=a1\x01", item.frame)]
         found = [step.logged for step in traced("a1", log, size=rng.choice([50, 400, 9_000])).steps]
-        assert [each for each in found if each in with_id] == with_id
-        assert [each for each in every if each in found] == found
+        assert [item for item in found if item in with_id] == with_id
+        assert [item for item in every if item in found] == found
 
 
 # --- output
@@ -267,7 +267,7 @@ def test_a_truncated_log_is_reported_and_its_messages_shown(logs: list[str], tmp
     result = run("a3", str(packed), logs[1], str(tmp_path / "missing.log"))
     assert result.exit_code == 2
     assert "ClOrdID  a1, a2, a3\n" in result.stdout
-    assert [each.partition(" cannot be read: ")[0] for each in result.stderr.splitlines()] == [
+    assert [line.partition(" cannot be read: ")[0] for line in result.stderr.splitlines()] == [
         f"kalshi-fix: {packed}",
         f"kalshi-fix: {tmp_path / 'missing.log'}",
     ]
@@ -323,12 +323,12 @@ def test_the_page_begins_with_a_diagram_of_you_and_the_venue(logs: list[str], tm
     assert run("a3", "--html", str(page), *logs).exit_code == 0
     text = page.read_text("utf-8")
     drawn = ET.fromstring(text[text.index("<svg") : text.index("</svg>") + len("</svg>")])
-    assert [each.text for each in drawn.findall("text")] == ["time (UTC)", "you", "venue"]
+    assert [item.text for item in drawn.findall("text")] == ["time (UTC)", "you", "venue"]
     arrows = drawn.findall("a")
-    assert [each.get("href") for each in arrows] == [f"#m{number}" for number in range(1, 9)]
+    assert [arrow.get("href") for arrow in arrows] == [f"#m{number}" for number in range(1, 9)]
     tips = []
-    for each in arrows:
-        line, head, label = each.find("line"), each.find("path"), each.findall("text")[2].text
+    for arrow in arrows:
+        line, head, label = arrow.find("line"), arrow.find("path"), arrow.findall("text")[2].text
         assert line is not None
         assert head is not None
         assert label is not None
