@@ -196,7 +196,7 @@ class Events:
         return self._open()
 
     async def close(self) -> None:
-        """Delete this consumer on the server."""
+        """End this consumer. The server forgets it after a minute (`INACTIVE`)."""
         await self._stop()
 
     def _continue(self, mark: Mark) -> None:
