@@ -229,6 +229,23 @@ def test_a_consumer_continues_from_any_mark(server: NatsServer, channel: Channel
     run(main())
 
 
+def test_a_mark_is_not_between_the_parts_of_a_message() -> None:
+    async def main(server: NatsServer) -> None:
+        async with connected(server) as bus:
+            given = [logged_on(), delta(1, "KX"), snapshot(2, "KX", 300), delta(3, "KX")]
+            await publish(bus, MARKET_DATA, *given)
+            events = bus.events(MARKET_DATA)
+            await take(events, 2)
+            mark = events.mark.dump()
+            # The parts of the snapshot have been received, and its event was not taken.
+            assert await events.wait(1.0)
+            assert events.mark.dump() == mark
+            assert await take(bus.events(MARKET_DATA, mark=Mark.load(mark)), 2) == given[2:]
+
+    with NatsServer("max_payload: 8192") as server:
+        run(main(server))
+
+
 @pytest.mark.parametrize("resumed", [False, True])
 @pytest.mark.parametrize(
     ("missing", "rest", "lost"),
