@@ -170,3 +170,55 @@ def test_an_error_of_the_broker_is_raised_unchanged() -> None:
         assert client.confirmed == 0
 
     run(main())
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop that skips the time in which all tasks sleep."""
+
+    now = 0.0
+
+    def time(self) -> float:
+        return self.now
+
+    def _run_once(self) -> None:
+        if not self._ready and self._scheduled:  # type: ignore[attr-defined]
+            self.now = max(self.now, self._scheduled[0].when())  # type: ignore[attr-defined]
+        super()._run_once()  # type: ignore[misc]
+
+
+HOUR = 3600.0
+
+
+@pytest.mark.parametrize(
+    ("lost", "delay", "confirmed", "redelivered"),
+    [(0, HOUR / 10, 4, 0), (1, 2.0, 4, 4), (10**6, 2.0, 0, 1714)],
+    ids=["late", "at the second time", "never"],
+)
+def test_an_hour_with_a_broker_that_acknowledges(
+    lost: int, delay: float, confirmed: int, redelivered: int
+) -> None:
+    """It stores each message every time; its first acknowledgements of each are lost, the others late."""
+    client, stored = Client(*map(report, range(1, 5))), list[Outgoing]()
+    client.ends = False
+
+    async def publish(message: Outgoing) -> None:
+        stored.append(message)
+        await asyncio.sleep(delay)
+        if stored.count(message) <= lost:
+            raise NotAcknowledged
+
+    async def main() -> None:
+        publisher = Publisher(client, batcher(REPORTS, max_bytes=len(report(1).frame)), publish)
+        task = asyncio.create_task(publisher.run())
+        await asyncio.wait({task}, timeout=HOUR)
+        assert (client.confirmed, publisher.redelivered) == (confirmed, redelivered)
+        # One that is never acknowledged delays those after it.
+        assert apply(Receiver(), stored) == client.taken[: confirmed or 1]
+        task.cancel()
+        await asyncio.wait({task})
+
+    loop = VirtualLoop()
+    try:
+        loop.run_until_complete(main())
+    finally:
+        loop.close()
