@@ -392,7 +392,7 @@ class VenueLimit(Element):
     unit: str
     doc: str
     words: tuple[str, ...] = ()
-    """The words of a limit that is no number, such as scopes of a key."""
+    """The words of a limit that is not a number, such as scopes of a key."""
 
     @property
     def constant(self) -> str:

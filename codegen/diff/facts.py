@@ -157,7 +157,7 @@ class HostFact(Fact):
     """As written, such as `Order Entry`; empty for a host in running text."""
     host: str
     session: str = ""
-    """Session type that it serves, if it is in that one's row."""
+    """Session type of the table row that contains it, if any."""
 
     def __str__(self) -> str:
         role = f" for {self.role}" if self.role else ""
@@ -203,7 +203,7 @@ class EntryFact(Fact):
     about: bool
     """Whether it is tagged FIX, or mentions FIX or a name of the dialect."""
     text: str
-    """Its words, to show them."""
+    """The text of the entry, for display."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -328,7 +328,7 @@ class Vocabulary:
 
     @cached_property
     def _tags(self) -> dict[str, int]:
-        # Reversed: of two names that fold alike the first one in the spec wins.
+        # Reversed, so that of two names that fold alike, the first one in the spec wins.
         return {folded(name): tag for tag, name in reversed(self.fields.items())}
 
     @cached_property

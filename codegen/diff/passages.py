@@ -65,7 +65,7 @@ class Passage:
 def of_reading(reading: Reading, spec: SpecIndex) -> list[Passage]:
     """Return the passages of a file in order."""
     if reading.kind != DICTIONARY:
-        # The entries of a changelog have fingerprints of their own.
+        # The entries of a changelog have separate fingerprints, in `changelog.yaml`.
         text = reading.text
         if reading.kind == CHANGELOG:
             text = changelog.outside(text, spec.vocabulary.entry)
@@ -77,13 +77,13 @@ def of_reading(reading: Reading, spec: SpecIndex) -> list[Passage]:
 def _of_page(text: str) -> Iterator[tuple[int, int, str] | tuple[int, int, str, str]]:
     """Yield first line, last line and text, and the displayed text if it differs.
 
-    The text of prose begins with the heading above it: a sentence under another message is another one.
+    The text of prose begins with the heading above it, so the same sentence under another message differs.
     """
     above: list[tuple[int, str]] = []
     for block in markdown.blocks(text):
         match block:
             case markdown.Heading(line, level, words):
-                # Without level and number: a page that is split or reordered has the same passages.
+                # Level and number are omitted: a page that is split or reordered keeps the same passages.
                 heading = NUMBER.sub("", plain(words))
                 above = [*(each for each in above if each[0] < level), (level, heading)]
                 yield line, line, heading

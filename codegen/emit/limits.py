@@ -11,7 +11,7 @@ from codegen.model import VenueLimit
 
 
 def words_view(limit: VenueLimit) -> LimitView:
-    """Return a limit that is no number as a constant, a tuple."""
+    """Return a limit that consists of words as a constant, a tuple."""
     return LimitView(limit.constant, "", repr(limit.words), _doc(limit))
 
 

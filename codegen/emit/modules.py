@@ -88,7 +88,7 @@ class _Modules:
         writer = self._class_writer(imports)
         views = []
         for message in messages:
-            title = f"the body of a {message.name} ({message.msg_type})"
+            title = f"the body of {message.name} ({message.msg_type})"
             encoder = encoders.encoder_view(
                 message.name, "message", title, message.members, imports, self.package
             )
@@ -236,9 +236,7 @@ class _Modules:
         changes = history.changes(self.dialect, imports, self.package)
         since = history.date_expression(history.first_day(self.dialect), imports)
         context = {"since": since, "changes": changes}
-        doc = (
-            f"The changes that led to the {self.dialect.title} dialect, with what they replaced where known."
-        )
+        doc = f"The changes that led to the {self.dialect.title} dialect, with the earlier forms if known."
         return ModuleView("history.py", "history.py.j2", doc, imports, frozenset(), context)
 
     def _fields(self) -> ModuleView:
@@ -264,7 +262,7 @@ class _Modules:
         for name, members in blocks:
             parameter = name.lower()
             doc = f"The standard {parameter} of every message of the {self.dialect.title} dialect."
-            title = f"a {parameter}, without what the codec writes itself,"
+            title = f"a {parameter}, without the fields of the codec,"
             encoder = encoders.encoder_view(
                 name, parameter, title, members, of_classes, self.package, is_header=name == "Header"
             )

@@ -78,7 +78,7 @@ class _Reader:
         # Several values create one entry each, with one field; a single entry may have several fields.
         if group.maximum != 1 and len(group.members) != 1:
             what = f"{self._label} takes `{taken}`, whose entries have several fields"
-            advice = "take a group with one field, or one that has one entry at most"
+            advice = "use a group with one field, or one that has at most one entry"
             self._context.mistakes.add(where, what, advice)
         attributes = {member.attribute for member in self._message.members}
         for member in group.members:

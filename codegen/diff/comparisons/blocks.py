@@ -100,7 +100,8 @@ class Block:
         matches.
         """
         word, value = when
-        # Headings shorten names: `Action` is SecurityListRequestAction if no other member's name ends so.
+        # Headings shorten names: `Action` is SecurityListRequestAction if no other member's name ends with
+        # it.
         named = [each.field for each in self.members if each.field.name.endswith(word)]
         if len(named) != 1:
             return None

@@ -67,7 +67,7 @@ _MAX_LENGTH = re.compile(r"\bmax(?:imum)?(?: of)?:? (\d+) (?:ascii )?char", re.I
 
 @attrs.frozen
 class Context(ParsedHeading):
-    """The headings above a table in one; its messages are those of the heading that owns the table."""
+    """The combined headings above a table; `messages` are those of the heading that owns the table."""
 
     file: str = ""
     vocabulary: Vocabulary = attrs.field(factory=Vocabulary)

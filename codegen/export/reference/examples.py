@@ -113,7 +113,9 @@ def run(examples: Mapping[str, list[Example]]) -> dict[str, list[Example]]:
         for example in listed:
             answer = next(answers)
             if "fault" in answer:
-                mistakes.add(example.location, f"the example of {name} fails: {answer['fault']}", "mend it")
+                mistakes.add(
+                    example.location, f"the example of {name} fails: {answer['fault']}", "correct it"
+                )
             found.setdefault(name, []).append(attrs.evolve(example, wire=answer.get("wire", "")))
     mistakes.raise_any()
     return found

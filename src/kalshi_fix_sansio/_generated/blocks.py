@@ -147,7 +147,7 @@ class Header(Block):
 
 
 def encode_header(header: Header, checked: bool = True, text: str = "") -> str:
-    """Return `text` with a header, without what the codec writes itself, appended as `tag=value SOH`."""
+    """Return `text` with a header, without the fields of the codec, appended as `tag=value SOH`."""
     global _names, _second
     sender_comp_id, target_comp_id, names = _names
     if header.sender_comp_id is not sender_comp_id or header.target_comp_id is not target_comp_id:
@@ -234,7 +234,7 @@ class Trailer(Block):
 
 
 def encode_trailer(trailer: Trailer, checked: bool = True, text: str = "") -> str:
-    """Return `text` with a trailer, without what the codec writes itself, appended as `tag=value SOH`."""
+    """Return `text` with a trailer, without the fields of the codec, appended as `tag=value SOH`."""
     if trailer.signature is not None:
         data = format_data(trailer.signature)
         text += f"93={len(data)}\x0189={data}\x01"

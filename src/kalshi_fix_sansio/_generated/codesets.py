@@ -176,9 +176,9 @@ class CxlRejReason(IntEnum):
 
     Attributes:
         TOO_LATE_TO_CANCEL: The order is filled.
-        UNKNOWN_ORDER: No such order, or its side or symbol differ.
-        BROKER: An invalid new quantity, a filled order, or a change that its daily cap or the one before it
-            stops.
+        UNKNOWN_ORDER: No such order, or its side or symbol differs.
+        BROKER: An invalid new quantity, a filled order, or a change that exceeds the daily cap or follows one
+            still in progress.
         INVALID_PRICE_INCREMENT: The changed order would trade with another of the same owner.
         DUPLICATE_CL_ORD_ID: Another request had this ClOrdID. Since 2026-07.
         OTHER: Another reason, in Text.
@@ -619,7 +619,7 @@ class MiscFeeBasis(IntEnum):
     Values of MiscFeeBasis (891).
 
     Attributes:
-        ABSOLUTE: Money.
+        ABSOLUTE: An amount of money.
     """
 
     ABSOLUTE = 0
@@ -706,7 +706,7 @@ class OrdRejReason(IntEnum):
         EXCHANGE_CLOSED: The market or the exchange does not trade now.
         ORDER_EXCEEDS_LIMIT: A limit of balance, position or risk.
         TOO_LATE_TO_ENTER: The market accepts no more orders.
-        STALE_ORDER_MARGIN: Too old, as margin may number it.
+        STALE_ORDER_MARGIN: Too old; margin may use this number.
         DUPLICATE_ORDER: ClOrdID is in use.
         STALE_ORDER: Too old, or the quote that it accepts had expired.
         UNSUPPORTED_ORDER_CHARACTERISTIC: Values that do not fit the market or one another.
@@ -1233,9 +1233,9 @@ class SubscriptionRequestType(StrEnum):
     Values of SubscriptionRequestType (263).
 
     Attributes:
-        SNAPSHOT: Once.
-        SNAPSHOT_PLUS_UPDATES: Once, and every later change.
-        DISABLE_PREVIOUS: Stop.
+        SNAPSHOT: Sends the current state once.
+        SNAPSHOT_PLUS_UPDATES: Subscribes to changes; of a book, the current state is sent first.
+        DISABLE_PREVIOUS: Ends the subscription.
     """
 
     SNAPSHOT = "0"

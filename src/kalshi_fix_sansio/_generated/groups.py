@@ -684,7 +684,7 @@ class QuoteRequestSymbol(Block):
         transact_time: TransactTime (60): When the request was made, to the millisecond. Not allowed from the
             client. Required from the venue. Since 2026-10-01.
         party_ids: NoPartyIDs (453): The customer of a clearing member; for makers, the creator's public id,
-            or the id shared by all who hide theirs. At most 1 entry from the client. At most 2 entries.
+            or the id shared by all hidden creators. At most 1 entry from the client. At most 2 entries.
             Optional.
     """
 

@@ -57,8 +57,8 @@ READ_TOKENS: Final[Mapping[str, int]] = MappingProxyType(
         "Prestige": 12000,
     }
 )
-"""Refill rate of the read budget, by tier. In tokens a second. Changed in 2026-10: From Premier up a fifth
-more, since 24 September.
+"""Refill rate of the read budget, by tier. In tokens a second. Changed in 2026-10: 20 % more from Premier up,
+since 24 September.
 
 Source: rate limits, changelog.
 """
@@ -74,7 +74,7 @@ WRITE_TOKENS: Final[Mapping[str, int]] = MappingProxyType(
     }
 )
 """Refill rate of the budget for orders, order groups and RFQs, by tier. In tokens a second. Changed in
-2026-10: From Premier up a fifth more, since 24 September.
+2026-10: 20 % more from Premier up, since 24 September.
 
 Source: rate limits, changelog.
 """
@@ -89,8 +89,8 @@ QUOTE_COST: Final = 2
 READ_BURST: Final[Mapping[str, int]] = MappingProxyType(
     {"Basic": 3, "Advanced": 3, "Expert": 1, "Premier": 1, "Paragon": 1, "Prime": 1, "Prestige": 1}
 )
-"""Capacity of the read budget on prediction, by tier. In seconds of budget. Changed in 2026-10: 3 seconds in
-place of 2 on Basic and Advanced.
+"""Capacity of the read budget on prediction, by tier. In seconds of budget. Changed in 2026-10: 3 seconds
+instead of 2 on Basic and Advanced.
 
 Source: rate limits.
 """
@@ -100,7 +100,7 @@ WRITE_BURST: Final[Mapping[str, int]] = MappingProxyType(
     {"Basic": 1, "Advanced": 3, "Expert": 3, "Premier": 3, "Paragon": 3, "Prime": 3, "Prestige": 3}
 )
 """Capacity of the budget for orders, order groups and RFQs, by tier. In seconds of budget. Changed in
-2026-10: 3 seconds in place of 2 above Basic.
+2026-10: 3 seconds instead of 2 above Basic.
 
 Source: rate limits.
 """

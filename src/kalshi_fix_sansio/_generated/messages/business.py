@@ -93,7 +93,7 @@ class BusinessMessageReject(FixMessage):
 def encode_business_message_reject(
     message: BusinessMessageReject, checked: bool = True, text: str = ""
 ) -> str:
-    """Return `text` with the body of a BusinessMessageReject (j) appended as `tag=value SOH`."""
+    """Return `text` with the body of BusinessMessageReject (j) appended as `tag=value SOH`."""
     ref_seq_num: int | str = message.ref_seq_num
     if type(ref_seq_num) is not int or not 0 <= ref_seq_num < 10**9:
         ref_seq_num = format_seqnum(message.ref_seq_num)

@@ -73,7 +73,7 @@ class EventResendRequest(FixMessage):
 
 
 def encode_event_resend_request(message: EventResendRequest, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a EventResendRequest (U1) appended as `tag=value SOH`."""
+    """Return `text` with the body of EventResendRequest (U1) appended as `tag=value SOH`."""
     begin_exec_id = message.begin_exec_id
     if type(begin_exec_id) is not str or not begin_exec_id or "\x01" in begin_exec_id:
         begin_exec_id = format_string(begin_exec_id)
@@ -130,7 +130,7 @@ class EventResendComplete(FixMessage):
 
 
 def encode_event_resend_complete(message: EventResendComplete, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a EventResendComplete (U2) appended as `tag=value SOH`."""
+    """Return `text` with the body of EventResendComplete (U2) appended as `tag=value SOH`."""
     ref_seq_num: int | str = message.ref_seq_num
     if type(ref_seq_num) is not int or not 0 <= ref_seq_num < 10**9:
         ref_seq_num = format_seqnum(message.ref_seq_num)
@@ -186,7 +186,7 @@ class EventResendReject(FixMessage):
 
 
 def encode_event_resend_reject(message: EventResendReject, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a EventResendReject (U3) appended as `tag=value SOH`."""
+    """Return `text` with the body of EventResendReject (U3) appended as `tag=value SOH`."""
     ref_seq_num: int | str = message.ref_seq_num
     if type(ref_seq_num) is not int or not 0 <= ref_seq_num < 10**9:
         ref_seq_num = format_seqnum(message.ref_seq_num)

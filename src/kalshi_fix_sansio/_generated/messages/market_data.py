@@ -142,7 +142,7 @@ class MarketDataRequest(FixMessage):
 
 
 def encode_market_data_request(message: MarketDataRequest, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a MarketDataRequest (V) appended as `tag=value SOH`."""
+    """Return `text` with the body of MarketDataRequest (V) appended as `tag=value SOH`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     text = (
         f"{text}"
@@ -203,7 +203,7 @@ class MarketDataSnapshotFullRefresh(FixMessage):
 def encode_market_data_snapshot_full_refresh(
     message: MarketDataSnapshotFullRefresh, checked: bool = True, text: str = ""
 ) -> str:
-    """Return `text` with the body of a MarketDataSnapshotFullRefresh (W) appended as `tag=value SOH`."""
+    """Return `text` with the body of MarketDataSnapshotFullRefresh (W) appended as `tag=value SOH`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     symbol = message.symbol
     if type(symbol) is not str or not symbol or "\x01" in symbol:
@@ -260,7 +260,7 @@ class MarketDataIncrementalRefresh(FixMessage):
 def encode_market_data_incremental_refresh(
     message: MarketDataIncrementalRefresh, checked: bool = True, text: str = ""
 ) -> str:
-    """Return `text` with the body of a MarketDataIncrementalRefresh (X) appended as `tag=value SOH`."""
+    """Return `text` with the body of MarketDataIncrementalRefresh (X) appended as `tag=value SOH`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     text += f"{unknown}268={entry_count(message.md_entries)}\x01"
     unknown = ""
@@ -317,7 +317,7 @@ class MarketDataRequestReject(FixMessage):
 def encode_market_data_request_reject(
     message: MarketDataRequestReject, checked: bool = True, text: str = ""
 ) -> str:
-    """Return `text` with the body of a MarketDataRequestReject (Y) appended as `tag=value SOH`."""
+    """Return `text` with the body of MarketDataRequestReject (Y) appended as `tag=value SOH`."""
     if message.md_req_rej_reason is not None:
         text += _MD_REQ_REJ_REASON[message.md_req_rej_reason]
     if message.text is not None:
@@ -399,7 +399,7 @@ class SecurityStatusRequest(FixMessage):
 def encode_security_status_request(
     message: SecurityStatusRequest, checked: bool = True, text: str = ""
 ) -> str:
-    """Return `text` with the body of a SecurityStatusRequest (e) appended as `tag=value SOH`."""
+    """Return `text` with the body of SecurityStatusRequest (e) appended as `tag=value SOH`."""
     symbol = message.symbol
     if type(symbol) is not str or not symbol or "\x01" in symbol:
         symbol = format_string(symbol)
@@ -456,7 +456,7 @@ class SecurityStatus(FixMessage):
 
 
 def encode_security_status(message: SecurityStatus, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a SecurityStatus (f) appended as `tag=value SOH`."""
+    """Return `text` with the body of SecurityStatus (f) appended as `tag=value SOH`."""
     symbol = message.symbol
     if type(symbol) is not str or not symbol or "\x01" in symbol:
         symbol = format_string(symbol)

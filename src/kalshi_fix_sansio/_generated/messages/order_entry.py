@@ -231,7 +231,7 @@ class NewOrderSingle(FixMessage):
 
 
 def encode_new_order_single(message: NewOrderSingle, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a NewOrderSingle (D) appended as `tag=value SOH`."""
+    """Return `text` with the body of NewOrderSingle (D) appended as `tag=value SOH`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     cl_ord_id = message.cl_ord_id
     if type(cl_ord_id) is not str or not cl_ord_id or "\x01" in cl_ord_id:
@@ -301,8 +301,8 @@ def encode_new_order_single(message: NewOrderSingle, checked: bool = True, text:
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class OrderCancelReplaceRequest(FixMessage):
     """OrderCancelReplaceRequest (G): Changes price, quantity or expiry of an open order. A higher quantity
-    loses the priority in the queue; a change of the expiry only keeps it. With UseCapReservation in the
-    Logon, a change may only be sent after the New report of the order, and one at a time.
+    loses the order's priority in the queue; a change of the expiry alone keeps it. With UseCapReservation in
+    the Logon, a change may only be sent after the New report of the order, and one at a time.
 
     Sent from the client on KalshiNR and KalshiRT. At most one of NoPartyIDs and AllocAccount is present.
     Changed in 2026-10: TimeInForce and ExpireTime change the expiry. Source: order-entry, margin order-entry.
@@ -407,7 +407,7 @@ class OrderCancelReplaceRequest(FixMessage):
 def encode_order_cancel_replace_request(
     message: OrderCancelReplaceRequest, checked: bool = True, text: str = ""
 ) -> str:
-    """Return `text` with the body of a OrderCancelReplaceRequest (G) appended as `tag=value SOH`."""
+    """Return `text` with the body of OrderCancelReplaceRequest (G) appended as `tag=value SOH`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     cl_ord_id = message.cl_ord_id
     if type(cl_ord_id) is not str or not cl_ord_id or "\x01" in cl_ord_id:
@@ -532,7 +532,7 @@ class OrderCancelRequest(FixMessage):
 
 
 def encode_order_cancel_request(message: OrderCancelRequest, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a OrderCancelRequest (F) appended as `tag=value SOH`."""
+    """Return `text` with the body of OrderCancelRequest (F) appended as `tag=value SOH`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     cl_ord_id = message.cl_ord_id
     if type(cl_ord_id) is not str or not cl_ord_id or "\x01" in cl_ord_id:
@@ -613,7 +613,7 @@ class OrderMassCancelRequest(FixMessage):
 def encode_order_mass_cancel_request(
     message: OrderMassCancelRequest, checked: bool = True, text: str = ""
 ) -> str:
-    """Return `text` with the body of a OrderMassCancelRequest (q) appended as `tag=value SOH`."""
+    """Return `text` with the body of OrderMassCancelRequest (q) appended as `tag=value SOH`."""
     cl_ord_id = message.cl_ord_id
     if type(cl_ord_id) is not str or not cl_ord_id or "\x01" in cl_ord_id:
         cl_ord_id = format_string(cl_ord_id)
@@ -855,7 +855,7 @@ class ExecutionReport(FixMessage):
 
 
 def encode_execution_report(message: ExecutionReport, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a ExecutionReport (8) appended as `tag=value SOH`."""
+    """Return `text` with the body of ExecutionReport (8) appended as `tag=value SOH`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     order_id = message.order_id
     if type(order_id) is not str or not order_id or "\x01" in order_id:
@@ -1044,7 +1044,7 @@ class OrderCancelReject(FixMessage):
 
 
 def encode_order_cancel_reject(message: OrderCancelReject, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a OrderCancelReject (9) appended as `tag=value SOH`."""
+    """Return `text` with the body of OrderCancelReject (9) appended as `tag=value SOH`."""
     order_id = message.order_id
     if type(order_id) is not str or not order_id or "\x01" in order_id:
         order_id = format_string(order_id)
@@ -1131,7 +1131,7 @@ class OrderMassCancelReport(FixMessage):
 def encode_order_mass_cancel_report(
     message: OrderMassCancelReport, checked: bool = True, text: str = ""
 ) -> str:
-    """Return `text` with the body of a OrderMassCancelReport (r) appended as `tag=value SOH`."""
+    """Return `text` with the body of OrderMassCancelReport (r) appended as `tag=value SOH`."""
     cl_ord_id = message.cl_ord_id
     if type(cl_ord_id) is not str or not cl_ord_id or "\x01" in cl_ord_id:
         cl_ord_id = format_string(cl_ord_id)

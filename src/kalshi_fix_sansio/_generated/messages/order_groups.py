@@ -177,7 +177,7 @@ class OrderGroupRequest(FixMessage):
 
 
 def encode_order_group_request(message: OrderGroupRequest, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a OrderGroupRequest (UOG) appended as `tag=value SOH`."""
+    """Return `text` with the body of OrderGroupRequest (UOG) appended as `tag=value SOH`."""
     order_group_action = (
         _ORDER_GROUP_ACTION[message.order_group_action]
         if type(message.order_group_action) is OrderGroupAction
@@ -253,7 +253,7 @@ class OrderGroupResponse(FixMessage):
 
 
 def encode_order_group_response(message: OrderGroupResponse, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a OrderGroupResponse (UOH) appended as `tag=value SOH`."""
+    """Return `text` with the body of OrderGroupResponse (UOH) appended as `tag=value SOH`."""
     order_group_id = message.order_group_id
     if type(order_group_id) is not str or not order_group_id or "\x01" in order_group_id:
         order_group_id = format_string(order_group_id)

@@ -87,7 +87,7 @@ _SIDE = code_fields(54, Side, format_char)
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class QuoteRequest(FixMessage):
-    """QuoteRequest (R): Requests quotes; the venue sends the makers a message with another body.
+    """QuoteRequest (R): Requests quotes; the request that the venue sends to makers has other fields.
 
     Sent from the client on prediction, on KalshiRT; from the venue on prediction, on KalshiRFQ. Source:
     rfq-messages.
@@ -218,7 +218,7 @@ class QuoteRequest(FixMessage):
 
 
 def encode_quote_request(message: QuoteRequest, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a QuoteRequest (R) appended as `tag=value SOH`."""
+    """Return `text` with the body of QuoteRequest (R) appended as `tag=value SOH`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     quote_req_id = message.quote_req_id
     if type(quote_req_id) is not str or not quote_req_id or "\x01" in quote_req_id:
@@ -304,7 +304,7 @@ class QuoteRequestAck(FixMessage):
 
 
 def encode_quote_request_ack(message: QuoteRequestAck, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a QuoteRequestAck (b) appended as `tag=value SOH`."""
+    """Return `text` with the body of QuoteRequestAck (b) appended as `tag=value SOH`."""
     quote_req_id = message.quote_req_id
     if type(quote_req_id) is not str or not quote_req_id or "\x01" in quote_req_id:
         quote_req_id = format_string(quote_req_id)
@@ -439,7 +439,7 @@ class Quote(FixMessage):
 
 
 def encode_quote(message: Quote, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a Quote (S) appended as `tag=value SOH`."""
+    """Return `text` with the body of Quote (S) appended as `tag=value SOH`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     quote_id = message.quote_id
     if type(quote_id) is not str or not quote_id or "\x01" in quote_id:
@@ -584,7 +584,7 @@ class QuoteStatusReport(FixMessage):
 
 
 def encode_quote_status_report(message: QuoteStatusReport, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a QuoteStatusReport (AI) appended as `tag=value SOH`."""
+    """Return `text` with the body of QuoteStatusReport (AI) appended as `tag=value SOH`."""
     quote_id = message.quote_id
     if type(quote_id) is not str or not quote_id or "\x01" in quote_id:
         quote_id = format_string(quote_id)
@@ -666,7 +666,7 @@ class QuoteCancel(FixMessage):
 
 
 def encode_quote_cancel(message: QuoteCancel, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a QuoteCancel (Z) appended as `tag=value SOH`."""
+    """Return `text` with the body of QuoteCancel (Z) appended as `tag=value SOH`."""
     quote_id = message.quote_id
     if type(quote_id) is not str or not quote_id or "\x01" in quote_id:
         quote_id = format_string(quote_id)
@@ -727,7 +727,7 @@ class QuoteCancelStatus(FixMessage):
 
 
 def encode_quote_cancel_status(message: QuoteCancelStatus, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a QuoteCancelStatus (U9) appended as `tag=value SOH`."""
+    """Return `text` with the body of QuoteCancelStatus (U9) appended as `tag=value SOH`."""
     quote_id = message.quote_id
     if type(quote_id) is not str or not quote_id or "\x01" in quote_id:
         quote_id = format_string(quote_id)
@@ -791,7 +791,7 @@ class QuoteConfirm(FixMessage):
 
 
 def encode_quote_confirm(message: QuoteConfirm, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a QuoteConfirm (U7) appended as `tag=value SOH`."""
+    """Return `text` with the body of QuoteConfirm (U7) appended as `tag=value SOH`."""
     quote_id = message.quote_id
     if type(quote_id) is not str or not quote_id or "\x01" in quote_id:
         quote_id = format_string(quote_id)
@@ -854,7 +854,7 @@ class QuoteConfirmStatus(FixMessage):
 
 
 def encode_quote_confirm_status(message: QuoteConfirmStatus, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a QuoteConfirmStatus (U8) appended as `tag=value SOH`."""
+    """Return `text` with the body of QuoteConfirmStatus (U8) appended as `tag=value SOH`."""
     quote_id = message.quote_id
     if type(quote_id) is not str or not quote_id or "\x01" in quote_id:
         quote_id = format_string(quote_id)
@@ -942,7 +942,7 @@ class AcceptQuote(FixMessage):
 
 
 def encode_accept_quote(message: AcceptQuote, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a AcceptQuote (UA) appended as `tag=value SOH`."""
+    """Return `text` with the body of AcceptQuote (UA) appended as `tag=value SOH`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     quote_id = message.quote_id
     if type(quote_id) is not str or not quote_id or "\x01" in quote_id:
@@ -1032,7 +1032,7 @@ class AcceptQuoteStatus(FixMessage):
 
 
 def encode_accept_quote_status(message: AcceptQuoteStatus, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a AcceptQuoteStatus (UC) appended as `tag=value SOH`."""
+    """Return `text` with the body of AcceptQuoteStatus (UC) appended as `tag=value SOH`."""
     quote_id = message.quote_id
     if type(quote_id) is not str or not quote_id or "\x01" in quote_id:
         quote_id = format_string(quote_id)
@@ -1104,7 +1104,7 @@ class RFQCancel(FixMessage):
 
 
 def encode_rfq_cancel(message: RFQCancel, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a RFQCancel (UE) appended as `tag=value SOH`."""
+    """Return `text` with the body of RFQCancel (UE) appended as `tag=value SOH`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     if message.quote_req_id is not None:
         text += f"131={format_string(message.quote_req_id)}\x01"
@@ -1171,7 +1171,7 @@ class RFQCancelStatus(FixMessage):
 
 
 def encode_rfq_cancel_status(message: RFQCancelStatus, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a RFQCancelStatus (UB) appended as `tag=value SOH`."""
+    """Return `text` with the body of RFQCancelStatus (UB) appended as `tag=value SOH`."""
     quote_req_id = message.quote_req_id
     if type(quote_req_id) is not str or not quote_req_id or "\x01" in quote_req_id:
         quote_req_id = format_string(quote_req_id)
@@ -1256,7 +1256,7 @@ class QuoteRequestReject(FixMessage):
 
 
 def encode_quote_request_reject(message: QuoteRequestReject, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a QuoteRequestReject (AG) appended as `tag=value SOH`."""
+    """Return `text` with the body of QuoteRequestReject (AG) appended as `tag=value SOH`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     quote_req_id = message.quote_req_id
     if type(quote_req_id) is not str or not quote_req_id or "\x01" in quote_req_id:

@@ -51,7 +51,7 @@ class Logon(FixMessage):
         encrypt_method: EncryptMethod (98): How messages are encrypted: always None, because the transport is
             encrypted. Known values: `EncryptMethod`. Always NONE.
         heart_bt_int: HeartBtInt (108): How long either side may be silent before it sends a Heartbeat: more
-            than 3 on prediction, at least 3 on margin, 30 as a rule. In seconds. At least 3. Required.
+            than 3 on prediction, at least 3 on margin; usually 30. In seconds. At least 3. Required.
         raw_data: RawData (96): The client's signature of the Logon in base64: RSA-PSS over SHA-256, or
             Ed25519. Required from the client. Optional elsewhere. Never shown in a repr.
         default_appl_ver_id: DefaultApplVerID (1137): Version of FIX of the session's application messages.
@@ -240,7 +240,7 @@ class Logon(FixMessage):
 
 
 def encode_logon(message: Logon, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a Logon (A) appended as `tag=value SOH`."""
+    """Return `text` with the body of Logon (A) appended as `tag=value SOH`."""
     encrypt_method = (
         _ENCRYPT_METHOD[message.encrypt_method]
         if type(message.encrypt_method) is EncryptMethod
@@ -398,7 +398,7 @@ class Heartbeat(FixMessage):
 
 
 def encode_heartbeat(message: Heartbeat, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a Heartbeat (0) appended as `tag=value SOH`."""
+    """Return `text` with the body of Heartbeat (0) appended as `tag=value SOH`."""
     if message.test_req_id is not None:
         text += f"112={format_string(message.test_req_id)}\x01"
     if message.unknown:
@@ -444,7 +444,7 @@ class TestRequest(FixMessage):
 
 
 def encode_test_request(message: TestRequest, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a TestRequest (1) appended as `tag=value SOH`."""
+    """Return `text` with the body of TestRequest (1) appended as `tag=value SOH`."""
     test_req_id = message.test_req_id
     if type(test_req_id) is not str or not test_req_id or "\x01" in test_req_id:
         test_req_id = format_string(test_req_id)
@@ -500,7 +500,7 @@ class ResendRequest(FixMessage):
 
 
 def encode_resend_request(message: ResendRequest, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a ResendRequest (2) appended as `tag=value SOH`."""
+    """Return `text` with the body of ResendRequest (2) appended as `tag=value SOH`."""
     begin_seq_no: int | str = message.begin_seq_no
     if type(begin_seq_no) is not int or not 0 <= begin_seq_no < 10**9:
         begin_seq_no = format_seqnum(message.begin_seq_no)
@@ -573,7 +573,7 @@ class Reject(FixMessage):
 
 
 def encode_reject(message: Reject, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a Reject (3) appended as `tag=value SOH`."""
+    """Return `text` with the body of Reject (3) appended as `tag=value SOH`."""
     ref_seq_num: int | str = message.ref_seq_num
     if type(ref_seq_num) is not int or not 0 <= ref_seq_num < 10**9:
         ref_seq_num = format_seqnum(message.ref_seq_num)
@@ -641,7 +641,7 @@ class SequenceReset(FixMessage):
 
 
 def encode_sequence_reset(message: SequenceReset, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a SequenceReset (4) appended as `tag=value SOH`."""
+    """Return `text` with the body of SequenceReset (4) appended as `tag=value SOH`."""
     gap_fill_flag = ""
     if message.gap_fill_flag is not None:
         gap_fill_flag += (
@@ -699,7 +699,7 @@ class Logout(FixMessage):
 
 
 def encode_logout(message: Logout, checked: bool = True, text: str = "") -> str:
-    """Return `text` with the body of a Logout (5) appended as `tag=value SOH`."""
+    """Return `text` with the body of Logout (5) appended as `tag=value SOH`."""
     if message.text is not None:
         text += f"58={format_string(message.text)}\x01"
     if message.unknown:

@@ -125,7 +125,7 @@ class MarketSettlementReport(FixMessage):
 def encode_market_settlement_report(
     message: MarketSettlementReport, checked: bool = True, text: str = ""
 ) -> str:
-    """Return `text` with the body of a MarketSettlementReport (UMS) appended as `tag=value SOH`."""
+    """Return `text` with the body of MarketSettlementReport (UMS) appended as `tag=value SOH`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     market_settlement_report_id = message.market_settlement_report_id
     if (
