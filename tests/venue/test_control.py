@@ -118,7 +118,7 @@ def test_without_the_token_no_operation_is_performed(
         ({"do": 1}, "names an operation"),
         ({"do": "pause", "with": []}, "names an operation"),
         ({"do": "paus"}, "did you mean `pause`?"),
-        ({"do": "pause", "with": {"what": 5}}, "is none of"),
+        ({"do": "pause", "with": {"what": 5}}, "is not one of"),
     ],
 )
 def test_wrong_requests_get_an_answer(

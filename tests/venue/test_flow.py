@@ -27,7 +27,7 @@ from kalshi_fix_venue.exchange import (
     prediction_market,
 )
 from kalshi_fix_venue.exchange.outcomes import OrderCanceled, OrderTraded, Outcome, TradePrinted
-from kalshi_fix_venue.flow import MOST_AT_ONCE, FlowConfig
+from kalshi_fix_venue.flow import MAX_AT_ONCE, FlowConfig
 from kalshi_fix_venue.identities import Authority
 from kalshi_fix_venue.server import VenueServer
 from kalshi_fix_venue.venue import VenueModel
@@ -169,7 +169,7 @@ def test_in_a_day_cash_is_conserved_and_open_orders_stay_few() -> None:
 def test_actions_missed_during_a_long_sleep_are_bounded() -> None:
     venue = watched(rate=100.0)
     venue.handle_timer(Instant(NOW.monotonic + HOUR, START + timedelta(hours=1)))
-    assert len(venue.commands) <= MOST_AT_ONCE
+    assert len(venue.commands) <= MAX_AT_ONCE
     deadline = venue.next_deadline()
     assert deadline is not None
     assert deadline > NOW.monotonic + HOUR

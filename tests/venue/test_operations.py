@@ -42,7 +42,7 @@ def test_an_operation_round_trips_through_its_values() -> None:
     [
         ("pase", {}, "there is no operation 'pase'; did you mean `pause`?"),
         ("xyz", {}, "there is no operation 'xyz'; use one of "),
-        ("pause", {"what": "tading"}, "pause: what: 'tading' is none of trading, exchange; did you mean"),
+        ("pause", {"what": "tading"}, "pause: what: 'tading' is not one of trading, exchange; did you mean"),
         ("pause", {"wat": "trading"}, "pause has no parameter 'wat'; did you mean `what`?"),
         ("halt", {}, "halt needs market: its ticker"),
         ("halt", {"market": None}, "halt: market: None is not text"),
@@ -51,7 +51,7 @@ def test_an_operation_round_trips_through_its_values() -> None:
         (
             "cut",
             {"at": "frme"},
-            "cut: at: 'frme' is none of now, frame, request, reply; did you mean",
+            "cut: at: 'frme' is not one of now, frame, request, reply; did you mean",
         ),
         (
             "cut",
@@ -65,7 +65,7 @@ def test_an_operation_round_trips_through_its_values() -> None:
         ("delay", {"by": True}, "delay: by: True is not a number"),
         ("gap", {"times": 1.5}, "gap: times: 1.5 is not a whole number"),
         ("gap", {"chance": 0}, "gap: chance: 0 is not a probability"),
-        ("gap", {"session": "NR"}, "gap: session: 'NR' is none of"),
+        ("gap", {"session": "NR"}, "gap: session: 'NR' is not one of"),
         ("unavailable", {"applied": "perhaps"}, "unavailable: applied: 'perhaps' is neither yes nor no"),
         ("reject", {"text": ""}, "reject: text: '' is not text"),
     ],

@@ -49,9 +49,9 @@ def test_the_window_holds_one_entry_for_each_millisecond_with_fills(
 def test_the_groups_of_an_owner_are_bounded() -> None:
     harness = VenueHarness(accounts=accounts(ann={"subaccounts": {2: Decimal(100)}}))
     ann, bob = harness.connect("ann"), harness.connect("bob")
-    most = {product: harness.venue.exchange(product)._state.groups.most for product in ORDER_GROUPS}
+    most = {product: harness.venue.exchange(product)._state.groups.maximum for product in ORDER_GROUPS}
     assert most == dict(ORDER_GROUPS)
-    harness.venue.exchange("prediction")._state.groups.most = 3
+    harness.venue.exchange("prediction")._state.groups.maximum = 3
     first = create(ann)
     create(ann)
     create(ann, alloc_account=2)  # The groups count for the owner, whatever the account.

@@ -1,7 +1,7 @@
 """Switches for behaviour that the venue's documents leave open, where a client would notice the difference.
 
-One field for each; docs/simulated-venue.md gives the reason, under the same name, and lists further open
-points.
+Each field is one switch. docs/simulated-venue.md gives the reason for its default under the same name, and
+lists further open points.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class Assumptions:
     initial_margin: Decimal = setting(  # noqa: RUF009
         "Initial margin of a perpetual, as a fraction of price times quantity.",
         default=Decimal("0.1"),
-        least=Decimal("0.0001"),
-        most=1,
+        minimum=Decimal("0.0001"),
+        maximum=1,
     )
     listeners_receive_rejects: bool = setting(
         "Whether a listener session receives the reports of refused orders, as the session that "
@@ -63,7 +63,7 @@ class Assumptions:
     parties_per_settlement_report: int = setting(
         "Maximum number of parties in a settlement report (UMS); further parties follow on further pages.",
         default=100,
-        least=1,
+        minimum=1,
     )
     quotes_end_with_session: bool = setting(
         "Whether the open quotes of a maker's session are cancelled when it ends.",

@@ -26,7 +26,7 @@ from kalshi_fix_venue.exchange import MARGIN, PREDICTION, AccountId, MarketGroup
 from kalshi_fix_venue.exchange.accounts import AccountTerms
 from kalshi_fix_venue.exchange.fees import FeeSchedule
 from kalshi_fix_venue.flow.settings import FlowConfig, is_trader
-from kalshi_fix_venue.gateway.drop_copy import MOST_EVENTS
+from kalshi_fix_venue.gateway.drop_copy import MAX_EVENTS
 from kalshi_fix_venue.gateway.market_data import SymbolLimits
 from kalshi_fix_venue.gateway.rfq import ComboCollection, RfqSettings
 from kalshi_fix_venue.liquidity import LIQUIDITY
@@ -34,16 +34,16 @@ from kalshi_fix_venue.pauses import Schedule
 from kalshi_fix_venue.programme import Held, Programme, Resting
 
 SCOPES = frozenset({READING_SCOPES[0], TRADING_SCOPES[0]})
-"""Scopes of a key by default."""
+"""Default scopes of a key."""
 MAX_SUBACCOUNT = ALLOC_ACCOUNT.maximum or 0
 """The highest number of a subaccount."""
 TRADING_ZONE = "America/New_York"
 _CUSTOMER = re.compile("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}_[A-Za-z0-9]{1,16}")
-"""A customer account (the page on order entry)."""
+"""Format of a customer account (Kalshi's page on order entry)."""
 
 
 def trading_zone() -> tzinfo:
-    """Return the zone of New York, by which Day orders end.
+    """Return the time zone of New York, in which Day orders expire.
 
     Raises:
         ConfigurationError: this machine has no time zone database.
@@ -108,7 +108,7 @@ class AccountConfig:
     drop_copy: bool = False
     """Whether the venue has enabled requests for past execution reports (EventResendRequest U1)."""
     subaccounts: Mapping[int, Decimal] = attrs.field(factory=dict)
-    """Balance on shard 0 by number (AllocAccount 79, from 1 on)."""
+    """Balance on shard 0 by subaccount number (AllocAccount 79, from 1)."""
     on_shards: Mapping[int, Mapping[int, Decimal]] = attrs.field(factory=dict)
     """Balances on further shards: by shard (1 or higher), then by number of the subaccount (0 is the primary
     account)."""
@@ -131,9 +131,9 @@ class VenueConfig:
     accounts: tuple[AccountConfig, ...]
     api_keys: tuple[ApiKey, ...]
     fees: Mapping[str, FeeSchedule] = attrs.field(factory=dict)
-    """Per product, where they differ from the default."""
+    """Fee schedules by product; the others have the default fees."""
     market_groups: tuple[MarketGroup, ...] = ()
-    """Prediction markets that net with one another."""
+    """Prediction markets that share collateral because their results depend on one another."""
     combos: tuple[ComboCollection, ...] = ()
     """Combinations of prediction markets that RFQs may name."""
     rfqs: RfqSettings = attrs.field(factory=RfqSettings)
@@ -148,17 +148,17 @@ class VenueConfig:
     assumptions: Assumptions = attrs.field(factory=Assumptions)
     """Choices where Kalshi's documents leave the behaviour open."""
     programme: Programme = attrs.field(factory=Programme)
-    """Resting orders from `VenueModel.begin` on, and the operations at given times after it."""
+    """Orders that rest from `VenueModel.begin` on, and operations scheduled after it."""
     flow: FlowConfig | None = None
     """The simulated traders, who begin with `VenueModel.begin`; None for no traders."""
     max_kept_messages: int = 100_000
-    """Maximum messages that are kept for resend, or wait, for each key on KalshiRT and KalshiPT; beyond it
-    the oldest are dropped before MessageRetentionPeriod is over."""
+    """Maximum number of messages that wait or are kept for resend, per key, on KalshiRT and KalshiPT. Beyond
+    it the oldest are dropped, even before MessageRetentionPeriod is over."""
     max_kept_bytes: int = MAX_KEPT_BYTES
-    """Maximum bytes of these messages."""
-    max_past_events: int = MOST_EVENTS
-    """Maximum order events kept for drop copy, of all accounts of a product together; beyond it the oldest
-    are dropped before their time is over."""
+    """Maximum total size in bytes of the messages that `max_kept_messages` counts."""
+    max_past_events: int = MAX_EVENTS
+    """Maximum number of order events kept for drop copy, over all accounts of a product. Beyond it the oldest
+    are dropped, even before they are too old to be requested."""
     pauses: Schedule = ()
     """Scheduled pauses of the exchange, such as `(MAINTENANCE,)`; none by default, since otherwise tests
     would depend on the day."""

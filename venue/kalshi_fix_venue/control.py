@@ -189,8 +189,8 @@ def running_venue(folder: Path | None = None, environ: Mapping[str, str] = os.en
 
 
 def _mine(path: Path) -> bool:
-    """Return whether only this user can write next to a file: others may put folders into the temporary
-    one."""
+    """Return whether only this user can write to a file's folder. Other users can also create folders in the
+    system's temporary folder."""
     try:
         check_private(path.parent)
     except (ControlError, OSError):
@@ -199,7 +199,7 @@ def _mine(path: Path) -> bool:
 
 
 def check_private(folder: Path) -> None:
-    """Check that no other user can change the files in a folder: keys, and lines that a shell runs.
+    """Check that no other user can change the files in a folder, which are keys and a script for the shell.
 
     Raises:
         ControlError: another user can.

@@ -29,17 +29,18 @@ class Driver:
         ahead: float = 0.0,
         on_bytes: OnBytes | None = None,
     ) -> None:
-        """Drive a venue on a loop, its clocks `ahead` seconds ahead; `stop` ends it."""
+        """Drive a venue on an event loop until `stop`, with its clocks `ahead` seconds ahead of the
+        machine's."""
         self.venue: VenueModel = venue
         self.loop = loop
         self.on_bytes: OnBytes | None = on_bytes
-        self.moved: int = 0
+        self.input_count: int = 0
         """Number of inputs received from connections so far."""
         self._connections: dict[int, ClientProtocol] = {}
         self.ahead: float = ahead
         """Seconds by which the venue's clocks are ahead of the machine's."""
         self._timer: asyncio.TimerHandle | None = None
-        self._processes: bool = False
+        self._is_scheduled: bool = False
         """Whether a call of `_process` is scheduled."""
         self._emptied: asyncio.Event | None = None
         """None until `stop` is called; then set once all connections are closed."""
@@ -50,10 +51,10 @@ class Driver:
 
     def opened(self, connection: ClientProtocol) -> int:
         """Add a new connection; return its number."""
-        self.moved += 1
+        self.input_count += 1
         number = self.venue.connection_made(connection.product, connection.session_type, self.now())
         self._connections[number] = connection
-        # A connection that was being made when `stop` cut the others.
+        # The connection was still being set up when `stop` cut the others.
         if self._emptied is not None:
             connection.abort()
         self.flush()
@@ -61,40 +62,40 @@ class Driver:
 
     def received(self, number: int, data: bytes) -> None:
         """Pass bytes of a connection to the venue."""
-        self.moved += 1
+        self.input_count += 1
         if self.on_bytes is not None:
             self.on_bytes(self._connections[number], data, False)
         inbox = self.venue.inbox
         inbox.receive_data(number, data, self.now())
         if inbox.is_full(number):
             self._connections[number].stop_reading()
-        self._go_on()
+        self._schedule_processing()
         self.flush()
 
-    def _go_on(self) -> None:
+    def _schedule_processing(self) -> None:
         """Schedule the processing of waiting bytes, and preparing, for the next turn of the loop, after the
         sockets have been read."""
-        if (self.venue.inbox or self.venue.unprepared) and not self._processes:
-            self._processes = True
+        if (self.venue.inbox or self.venue.unprepared) and not self._is_scheduled:
+            self._is_scheduled = True
             self.loop.call_soon(self._process)
 
     def _process(self) -> None:
-        self._processes = False
+        self._is_scheduled = False
         inbox = self.venue.inbox
         number = inbox.process(self.now())
         if number is None:
             self.venue.prepare()
         else:
-            self.moved += 1
+            self.input_count += 1
         connection = None if number is None else self._connections.get(number)
         if connection is not None and not connection.is_reading and inbox.has_room(connection.number):
             connection.read()
-        self._go_on()
+        self._schedule_processing()
         self.flush()
 
     def closed(self, number: int) -> None:
         """Record that a connection is closed."""
-        self.moved += 1
+        self.input_count += 1
         del self._connections[number]
         self.venue.inbox.receive_eof(number, self.now())
         self.flush()
@@ -103,7 +104,7 @@ class Driver:
 
     def flush(self) -> None:
         """Write pending output, close ended connections, set the timer. Called after every call of the venue,
-        since any of them may concern any connection."""
+        because each may affect any connection."""
         # Written first: the venue lists a connection as ended only once all its output was fetched.
         self._write()
         for number in self.venue.connections_to_close():
@@ -206,7 +207,7 @@ class ClientProtocol(asyncio.Protocol):
         self._driver.closed(self.number)
 
     def pause_writing(self) -> None:
-        """Leave further output with the session, which bounds it."""
+        """Leave further output in the session's queue, whose size the session limits."""
         self.may_write = False
 
     def resume_writing(self) -> None:

@@ -1,4 +1,4 @@
-"""Bytes that were read from connections and that the venue has not processed yet.
+"""Bytes that were read from connections but not processed by the venue yet.
 
 Sockets are read whether or not the venue keeps up, so the arrival time of waiting bytes is known, and the
 SendingTime (52) of a message is compared with that. Connections are served in turn: a client that sends a lot
@@ -20,7 +20,7 @@ PIECE = 16 * 1024
 MAX_WAITING = 4 * 1024 * 1024
 """Waiting bytes at which a connection is no longer read; reading continues at half of them."""
 BEHIND = 1.0
-"""Seconds of waiting from which the venue counts as behind."""
+"""Waiting time in seconds from which the venue is considered behind."""
 
 _log = logging.getLogger("kalshi_fix_venue")
 
@@ -56,7 +56,7 @@ class _Queue:
     """Unprocessed input of one connection."""
 
     pieces: deque[tuple[float, bytes]] = attrs.field(factory=deque)
-    """Each with its arrival time, in seconds of `Instant.monotonic`."""
+    """The pieces with their arrival times, in seconds of `Instant.monotonic`."""
     size: int = 0
     is_over: bool = False
     """Whether the connection closed after these bytes."""

@@ -1,4 +1,4 @@
-"""Resting liquidity: a new user's first book is not empty."""
+"""Resting orders that fill the books which a new user sees first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kalshi_fix_sansio import Side
 from kalshi_fix_venue.exchange import AccountId, MarketRules, PlaceOrder, TimeInForce
 
 _SMALLEST = 10
-"""Minimum contracts at a price: a small first order is filled whole."""
+"""Minimum contracts at a price, enough to fill a small first order completely."""
 LIQUIDITY = "liquidity"
 """Owner of the account of these orders."""
 PARTICIPANT = "participant"

@@ -46,7 +46,7 @@ class Parameter:
 def parameter(
     kind: Kind, doc: str, *, default: Any = attrs.NOTHING, positional: bool = False, optional: bool = False
 ) -> Any:
-    """Make an attribute of an attrs class a parameter. An `optional` one may be None, its default."""
+    """Declare an attribute of an attrs class as a parameter. With `optional`, it is None by default."""
     if optional:
         default = None
     meta = Parameter("", kind, doc, default is attrs.NOTHING, default, positional)
@@ -179,6 +179,6 @@ def choice(*names: str) -> Kind:
         word = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
         if word in names:
             return word
-        raise ValueError(f"{word!r} is none of {', '.join(names)}; {did_you_mean(word, names)}")
+        raise ValueError(f"{word!r} is not one of {', '.join(names)}; {did_you_mean(word, names)}")
 
     return Kind("|".join(names), read, names)

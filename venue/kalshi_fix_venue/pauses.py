@@ -52,14 +52,14 @@ class WeeklyPause:
     """0 for Monday."""
     begins: time
     ends: time
-    """Not after midnight."""
+    """On the same day."""
     state: PauseState = PauseState.TRADING_PAUSED
     products: tuple[str, ...] = tuple(PRODUCTS)
     logs_out: bool = True
     takes_logons: bool = True
 
     def __attrs_post_init__(self) -> None:
-        """Check that it has a length."""
+        """Check that the end is later than the beginning."""
         if self.begins >= self.ends:
             raise ValueError(f"a pause cannot end at {self.ends}, before it begins at {self.begins}")
 
@@ -105,12 +105,12 @@ class Pauses:
         """By product, as of the last `change`."""
         self.takes_logons: dict[str, bool] = dict.fromkeys(PRODUCTS, True)
         self._next: datetime | None = None
-        self._looked = not (self._weekly or self._scheduled)
+        self._is_current = not (self._weekly or self._scheduled)
         """Whether `states` and `_next` are valid; if not, `change` is due immediately."""
 
     def is_due(self, now: datetime) -> bool:
         """Return whether a pause begins or ends."""
-        return not self._looked or (self._next is not None and self._next <= now)
+        return not self._is_current or (self._next is not None and self._next <= now)
 
     def next_change(self) -> datetime | None:
         """Return when the next pause begins or ends."""
@@ -124,7 +124,7 @@ class Pauses:
             if each.begins > window.begins or not set(each.products) <= set(window.products)
         ]
         self._windows = [*self._windows, window][-MAX_COMMANDED:]
-        self._looked = False
+        self._is_current = False
 
     def resume(self, product: str | None, now: datetime) -> None:
         """End the active pauses of a product, or of all; later scheduled pauses are not affected."""
@@ -142,13 +142,13 @@ class Pauses:
             window = self._window(weekly, now)
             if window.holds(now):
                 rest = tuple(name for name in window.products if name not in requested)
-                # Only this week's window, without these products: next week's begins as scheduled.
+                # Only this week's occurrence loses these products; next week's begins as scheduled.
                 self._skipped[weekly] = attrs.evolve(window, products=rest, logs_out=False)
-        self._looked = False
+        self._is_current = False
 
     def change(self, now: datetime) -> list[PauseWindow]:
         """Update `states` to the given time; return the pauses that have begun since the last call."""
-        self._looked = True
+        self._is_current = True
         weekly = [self._window(each, now) for each in self._weekly]
         windows = [*self._scheduled, *self._windows, *weekly]
         for singles in (self._scheduled, self._windows):

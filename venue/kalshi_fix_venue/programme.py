@@ -43,7 +43,7 @@ class Held:
 
 @attrs.frozen(kw_only=True)
 class Step:
-    """An operation at its time."""
+    """A scheduled operation."""
 
     after: float
     """Seconds since the venue began."""
@@ -52,7 +52,7 @@ class Step:
 
 @attrs.frozen(kw_only=True)
 class Programme:
-    """Everything that happens without a request."""
+    """The activity of a venue that no client requests."""
 
     held: tuple[Held, ...] = ()
     resting: tuple[Resting, ...] = ()

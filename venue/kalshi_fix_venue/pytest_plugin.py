@@ -7,7 +7,7 @@
 Every test gets a fresh venue; keys, certificates and threads are made once. It works with blocking code and
 every event loop, together with any plugin that runs asynchronous tests.
 
-pytest loads this module in every run, also where the fixture is not used. It therefore imports the project
+pytest loads this module in every run, even if the fixture is not used. It therefore imports the project
 only when the fixture is used.
 """
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from kalshi_fix_venue.testing import Venue
 
 IN_PROCESS, TLS = "in-process", "tls"
-MOST_KINDS = 8
-"""Number of venues kept for further tests, by their settings; others are not kept."""
+MAX_KINDS = 8
+"""Maximum number of venues, with different settings, that are kept for further tests."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -65,7 +65,7 @@ class _Venues:
             with Venue(**settings) as venue:
                 yield venue
             return
-        if venue is None and len(self._kept) == MOST_KINDS:
+        if venue is None and len(self._kept) == MAX_KINDS:
             with Venue(**settings) as venue:
                 yield venue
             return
@@ -77,7 +77,7 @@ class _Venues:
             venue.reset()
 
     def close(self) -> None:
-        """Stop them."""
+        """Stop all venues."""
         self._stack.close()
 
 

@@ -30,7 +30,7 @@ from kalshi_fix_venue.gateway.logins import Login
 TIERS = tuple(limits.WRITE_TOKENS)
 """The tiers of accounts, the lowest first."""
 QUOTE_CONFIRM_COST_WITH_RFQ_ID = 2
-"""Tokens of a QuoteConfirm (U7) with RfqId; the venue documents only that it is cheaper than without."""
+"""Tokens of a QuoteConfirm (U7) with RfqId; the venue documents only that it is cheaper than one without."""
 
 
 @attrs.frozen
@@ -58,8 +58,8 @@ class RateLimits:
         Args:
             tiers: the tiers, by owner and product.
             shards: the shards of each product.
-            market_shard: returns the shard of a market of prediction: orders that accept a quote draw on it.
-                Without it they draw on that of RFQs.
+            market_shard: returns the shard of a prediction market. Orders that accept a quote draw on its
+                budget, or without this function on the budget of the RFQ shard.
         """
         self._tiers = dict(tiers)
         self._shards = {product: frozenset(known) for product, known in shards.items()}
@@ -100,8 +100,8 @@ class RateLimits:
         rate, capacity = account.write_rate, account.write_capacity
         if use == "read":
             rate, capacity = account.read_rate, account.read_capacity
-        # A shard that does not exist has no budget, since a client could name any number of them. Shard 0
-        # draws on the budget without a shard.
+        # Unknown shards have no bucket, because a client could name any number of them. Like shard 0, they
+        # draw on the bucket without a shard.
         if shard is not None and (shard < 1 or shard not in self._shards[login.product]):
             shard = None
         key = _Key(login.owner, login.product, use, shard)

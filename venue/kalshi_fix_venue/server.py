@@ -32,7 +32,7 @@ from kalshi_fix_venue.venue import VenueModel
 Port = tuple[str, str]
 """Product and session type."""
 ANY_PORT = 0
-MOST_TURNS = 100
+MAX_TURNS = 100
 """Maximum number of event loop turns for which `execute` and `inspect` wait for bytes that clients have
 written."""
 TLS_TIMEOUT = 10.0
@@ -153,7 +153,7 @@ class VenueServer:
         """
         loop = asyncio.get_running_loop()
         self._driver = Driver(self._venue, loop, ahead=self._ahead, on_bytes=self._on_bytes)
-        # Before any client can connect: the initial resting orders are then in the books.
+        # Called before any client can connect, so clients find the initial resting orders in the books.
         self._venue.begin(self._driver.now())
         try:
             for key, number in self._requested_ports.items():
@@ -179,7 +179,7 @@ class VenueServer:
             listener.close()
         self._listeners.clear()
         self._bound.clear()
-        # First, to refuse new connections from this process.
+        # Cleared first, so new connections from this process are refused.
         driver, self._driver = self._driver, None
         # Connections in progress are completed; the driver then cuts them like all others.
         if self._joining:
@@ -232,8 +232,8 @@ class VenueServer:
             self._thread = None
 
     def _call(self, loop: asyncio.AbstractEventLoop, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Run a function in the thread's loop and wait for it. Its coroutine is created there: an interrupt
-        of this thread then leaves none behind."""
+        """Run a function in the thread's loop and wait for it. The coroutine is created in that thread, so an
+        interrupt of this one never leaves it unawaited."""
         result: Future[T] = Future()
 
         async def perform() -> None:
@@ -257,7 +257,7 @@ class VenueServer:
         loop.
 
         Raises:
-            ValueError: an invalid SetMarketState.
+            ValueError: the command cannot be executed (see `Exchange.apply`).
             RuntimeError: the server is not running.
         """
         return self.run(lambda venue, now: venue.execute(product, command, now))
@@ -349,12 +349,12 @@ async def _carry(loop: asyncio.AbstractEventLoop, connection: ClientProtocol, en
 
 async def _catch_up(driver: Driver) -> None:
     """Read the bytes that clients have already written, so the caller sees their effect."""
-    for _ in range(MOST_TURNS):
-        seen = driver.moved
+    for _ in range(MAX_TURNS):
+        seen = driver.input_count
         # Twice: the first turn may have polled the sockets before the clients wrote.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        if driver.moved == seen:
+        if driver.input_count == seen:
             return
 
 

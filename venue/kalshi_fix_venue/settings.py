@@ -17,22 +17,24 @@ class Setting:
     """Description and inclusive range of a setting."""
 
     doc: str
-    least: Decimal | int | None = None
-    most: Decimal | int | None = None
+    minimum: Decimal | int | None = None
+    maximum: Decimal | int | None = None
 
 
 def setting(
-    doc: str, *, default: Any, least: Decimal | int | None = None, most: Decimal | int | None = None
+    doc: str, *, default: Any, minimum: Decimal | int | None = None, maximum: Decimal | int | None = None
 ) -> Any:
-    """Make an attribute of an attrs class a setting that is checked against its range."""
-    return attrs.field(default=default, validator=_check_range, metadata={SETTING: Setting(doc, least, most)})
+    """Declare an attribute of an attrs class as a setting, which is checked against its range."""
+    return attrs.field(
+        default=default, validator=_check_range, metadata={SETTING: Setting(doc, minimum, maximum)}
+    )
 
 
 def _check_range(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
     stated: Setting = attribute.metadata[SETTING]
-    least, most = stated.least, stated.most
+    minimum, maximum = stated.minimum, stated.maximum
     # Written as a positive condition: NaN fails, too.
-    if (least is None or value >= least) and (most is None or value <= most):
+    if (minimum is None or value >= minimum) and (maximum is None or value <= maximum):
         return
-    expected = f"at least {least}" if most is None else f"{least} to {most}"
+    expected = f"at least {minimum}" if maximum is None else f"{minimum} to {maximum}"
     raise ConfigurationError(f"{attribute.name} of {type(instance).__name__} must be {expected}, not {value}")

@@ -83,8 +83,8 @@ class VenueModel:
     `connections_to_close`, and sleeps until `next_deadline`. The same calls with the same `random` seed give
     the same bytes.
 
-    No method walks all connections: the cost of a call does not grow with the number of unrelated
-    connections.
+    Apart from the operator's, no method visits all connections: the cost of a call does not grow with the
+    number of unrelated connections.
     """
 
     def __init__(self, config: VenueConfig, random: Random) -> None:
@@ -117,7 +117,7 @@ class VenueModel:
             for product in PRODUCTS
         }
         self._begun = False
-        # Only the programme, the flow and the faults act unprompted; every other output is an answer.
+        # The programme and the flow act without a request of a client or an operator.
         self._agenda = Agenda(config.programme)
         self.not_done: list[str] = []
         """Operations of the programme that failed when they were due, with the reason."""
@@ -135,9 +135,9 @@ class VenueModel:
         self._offline_queues: dict[Login, OfflineQueue] = {}
         self._to_trim: deque[OfflineQueue] = deque()
         """The same queues, in the order in which `handle_timer` removes expired messages from them, one queue
-        a call."""
+        per call."""
         self._pages_due: dict[int, None] = {}
-        """Connections that have fetched a page of past reports and are due the next one."""
+        """Connections that have fetched one page of past reports and wait for the next."""
         self._aborted: list[Connection] = []
         """Connections whose session was ended by an event on another connection."""
         self._last = NEVER
@@ -190,7 +190,7 @@ class VenueModel:
                 largest=resting.largest,
             ):
                 self._execute(resting.product, order, now)
-        # After the resting orders: an active pause would have refused them.
+        # Pauses begin after the resting orders are placed, because an active pause would refuse them.
         self._advance(now)
         for gateway in self._gateways.values():
             gateway.begin(now.utc)
@@ -244,7 +244,7 @@ class VenueModel:
             return
         if connection.faults is not None:
             data = connection.faults.inward(data, connection.who, now)
-        # Before the session reads: a ResendRequest must not get messages whose retention period is over.
+        # Done before the session reads: a ResendRequest must not get messages whose retention period is over.
         if connection.login in self._offline_queues:
             self._offline_queues[connection.login].forget(now)
         connection.session.receive_data(data, now)
@@ -328,7 +328,7 @@ class VenueModel:
 
     def _refresh(self) -> None:
         """Update the connections that have changed since the last call."""
-        # In order where a fault may cut one of them and not the others.
+        # Faults in bytes count their occasions over all connections, so those are then visited in order.
         self._connections.refresh(self._faults.cut, self._last, in_order=self._armed.inspects_bytes)
 
     # Time
@@ -362,8 +362,8 @@ class VenueModel:
             self._deliver(gateway.handle_timer(now.utc), now)
         self._process_aborted(now)
         self._turn_pages(now)
-        # The queues of silent sessions expire in turn, one a call, since a call must not walk all of them.
-        # The queue of a session that receives a request is trimmed when it reads (`receive_data`).
+        # The queues of silent sessions expire in turn, one per call, because a call must not visit all of
+        # them. The queue of a session that receives a request is trimmed when it reads (`receive_data`).
         if self._to_trim:
             self._to_trim[0].forget(now)
             self._to_trim.rotate()
@@ -382,9 +382,8 @@ class VenueModel:
         self._process_aborted(now)
 
     def _advance(self, now: Instant) -> None:
-        """Record the time; scheduled work is done before an input that arrived late for it.
-
-        Every public method with a time calls it first.
+        """Record the time, and perform the work that was due before this input. Every public method that
+        takes a time calls it first.
         """
         # A fault takes effect after the call that triggered it and before the next one, independent of the
         # order in which output is fetched, and of whether it is fetched.
@@ -410,7 +409,7 @@ class VenueModel:
         """Execute a command at a product's exchange, such as a pause, and notify the sessions concerned.
 
         Raises:
-            ValueError: an invalid SetMarketState.
+            ValueError: the command cannot be executed (see `Exchange.apply`).
         """
         self._advance(now)
         outcomes = self._execute(product, command, now)
@@ -438,7 +437,7 @@ class VenueModel:
         """Perform an operation by name; see `operations`.
 
         Raises:
-            ConfigurationError: it cannot be done; nothing has changed.
+            ConfigurationError: the operation is not possible; the venue is unchanged.
         """
         self._advance(now)
         return operation.perform(self, now)
@@ -582,8 +581,9 @@ class VenueModel:
         self._process_aborted(now)
 
     def _process_aborted(self, now: Instant) -> None:
-        """Process the sessions that `_send` has aborted. Not in `_send`: CancelOrdersOnDisconnect would
-        cancel orders in the middle of a delivery, and its reports would overtake those not yet delivered."""
+        """Process the sessions that `_send` has aborted. `_send` does not process them itself:
+        CancelOrdersOnDisconnect would cancel orders in the middle of a delivery, and its reports would
+        overtake those not yet delivered."""
         while self._aborted:
             self._process_events(self._aborted.pop(), now)
 
@@ -608,7 +608,8 @@ class VenueModel:
     def _admit(self, connection: Connection, request: LogonRequested, now: Instant) -> None:
         key_id = request.signed.sender_comp_id
         key = self._keys.get(key_id)
-        # Before the rules: a Logon that a fault refuses does not count against the limit of Logons.
+        # Faults come before the rules, so a Logon that a fault refuses does not count against the Logon
+        # limit.
         text = self._faults.logon_refusal(connection, key_id, None if key is None else key.owner, now)
         if text is None:
             exchange = self.exchange(connection.product)
@@ -658,8 +659,8 @@ class VenueModel:
         return new
 
     def _leave(self, product: str, login: Login, now: Instant) -> None:
-        # In this order: the messages that follow are for a login without connection, so they wait in the
-        # queue of a session with resend and are lost elsewhere. Messages withheld by a fault are first, since
+        # The order matters. The login is disconnected first, so the messages below wait in the queue of a
+        # session with resend, or are lost on other sessions. Messages withheld by a fault come first, because
         # they are older.
         del self._logged_on[login.key_id]
         self._gateways[product].leave(login)
@@ -687,7 +688,7 @@ class VenueModel:
         self._connections.touch(connection)
         try:
             connection.session.send(message, now)
-        # Both are LocalProtocolErrors, but bugs of the gateway, which must not be taken for a slow reader.
+        # These two LocalProtocolErrors are bugs of the gateway, and must not be mistaken for a slow reader.
         except (InvalidMessageError, EncodeError):
             raise
         except LocalProtocolError:

@@ -21,7 +21,7 @@ def pass_time(
     while True:
         deadline = venue.next_deadline()
         last = deadline is None or deadline > end
-        # One that lies in the past is due now: time does not go back.
+        # A deadline in the past is due now: time does not go back.
         monotonic = end if deadline is None or last else max(deadline, now.monotonic)
         now = Instant(monotonic, begin.utc + timedelta(seconds=monotonic - begin.monotonic))
         if not last:

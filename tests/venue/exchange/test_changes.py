@@ -29,7 +29,7 @@ from kalshi_fix_venue.exchange.outcomes import (
     Outcome,
     RequestRefused,
 )
-from kalshi_fix_venue.exchange.registry import MOST_OUT_OF_DATE, OrderRegistry
+from kalshi_fix_venue.exchange.registry import MAX_STALE, OrderRegistry
 from tests.venue.exchange_harness import (
     BUY,
     MARKET,
@@ -241,10 +241,10 @@ def test_outdated_expiries_are_bounded() -> None:
         self_trade_prevention=SelfTradePrevention.MAKER, cancel_on_pause=False, max_execution_cost=None,
     )  # fmt: skip
     registry.add(order)
-    for number in range(3 * MOST_OUT_OF_DATE):
+    for number in range(3 * MAX_STALE):
         order.expire_time = START + timedelta(seconds=number)
         registry.schedule(order)
-        assert len(registry._expiries) <= MOST_OUT_OF_DATE + 2
+        assert len(registry._expiries) <= MAX_STALE + 2
     assert registry.next_expiry() == order.expire_time
     order.expire_time = None
     assert registry.next_expiry() is None

@@ -65,6 +65,8 @@ def test_an_operator_funds_a_shard() -> None:
         markets={"prediction": markets}, accounts=accounts(ann={"on_shards": {2: {0: d(50)}}})
     )
     moved = Transfer(owner="ann", amount=d(100), to_shard=2)
-    assert harness.perform(moved)["text"] == ("ann: 100 dollars moved; 900 are left, and 150 are there")
+    assert harness.perform(moved)["text"] == (
+        "ann: 100 dollars moved; the source has 900 left, the target has 150"
+    )
     with pytest.raises(ConfigurationError, match=r"account 0 of ann on shard 2 has 150 free dollars"):
         harness.perform(Transfer(owner="ann", amount=d(151), from_shard=2))

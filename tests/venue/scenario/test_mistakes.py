@@ -56,7 +56,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ("schedule: [{when: 5s, do: paus}]", "1: schedule[1].do is `paus`; did you mean `pause`?"),
         (
             "schedule: [{do: pause, what: everything}]",
-            "1: schedule[1].what is `everything`; 'everything' is none of trading, exchange",
+            "1: schedule[1].what is `everything`; 'everything' is not one of trading, exchange",
         ),
         (
             "schedule: [{do: pause, wat: trading}]",
@@ -99,7 +99,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ),
         (
             f"{ANN}keys:\n- {{count: 1}}",
-            "4: keys[1] has no `owner`; add it: The owner of the account that they belong to.",
+            "4: keys[1] has no `owner`; add it: The owner of the account to which the keys belong.",
         ),
         (
             f"{ANN}keys:\n- {{owner: ann, scopes: [read, read]}}",

@@ -47,7 +47,7 @@ YOU, OTHER = "you", "them"
 PATIENCE = 10.0
 """Seconds that the demo waits for a message."""
 WIDTH = 100
-"""Columns of running text at most."""
+"""Maximum columns of running text."""
 _SEED = 1
 """Seed of the ids and the resting orders: every demo is the same except for keys and times."""
 _CHANGE, _DELETE, _NEW = MDUpdateAction.CHANGE, MDUpdateAction.DELETE, MDUpdateAction.NEW
@@ -59,7 +59,7 @@ _Entry = tuple[MDUpdateAction, MDEntryType, str, int]
 
 
 class DemoError(AdapterError):
-    """The demo did not go as it must; the text describes where."""
+    """A step of the demo failed; the text names the step."""
 
 
 @click.command()
@@ -70,7 +70,7 @@ def demo() -> None:
     Everything runs on this machine: a simulated Kalshi on loopback TLS ports, with keys and a certificate
     authority generated for this run. The exit status is 1 if a step fails.
     """
-    with plain_errors(), Sandbox((YOU, OTHER), random=Random(_SEED)) as sandbox:  # noqa: S311 - a fixed tale
+    with plain_errors(), Sandbox((YOU, OTHER), random=Random(_SEED)) as sandbox:  # noqa: S311
         story = _Story(sandbox)
         story.prediction()
         story.margin()
@@ -95,7 +95,8 @@ class _Story:
         )
 
     def prediction(self) -> None:
-        """Rest an order, amend it, have it filled in part, cancel the rest, and see it all in the book."""
+        """Place a resting order, amend it, have it partly filled, cancel the rest; check the book each
+        time."""
         symbol = MARKETS[PREDICTION][0].rules.ticker
         with self._logged_on(PREDICTION, symbol) as (you, books):
             self._chapter(
@@ -140,7 +141,7 @@ class _Story:
             books.expect_book((_DELETE, _BID, "0.45", 0))
 
     def margin(self) -> None:
-        """Rest an order and have it filled."""
+        """Place a resting order and have it filled."""
         symbol = MARKETS[MARGIN][0].rules.ticker
         with self._logged_on(MARGIN, symbol) as (you, books):
             self._chapter(
@@ -187,7 +188,7 @@ class _Story:
 
     @contextmanager
     def _logged_on(self, product: Product, symbol: str) -> Iterator[tuple[Participant, Participant]]:
-        """Log on for orders and for the book of a market, with a key each, and out at the end."""
+        """Log on for orders and, with another key, for the book of a market; log out at the end."""
         self._chapter(
             f"{product.capitalize()}: log on to KalshiNR for orders and to KalshiMD for books",
             "RawData is the signature of your private key. Each connection has its own API key.",
@@ -198,7 +199,7 @@ class _Story:
             self._chapter(f"Subscribe to the book of {symbol}", "A snapshot is followed by changes.")
             books.send(MarketDataRequest.subscribe(symbol))
             if not books.expect(MarketDataSnapshotFullRefresh, symbol=symbol).md_entries:
-                raise DemoError(f"the book of {symbol} is empty, where orders should have rested")
+                raise DemoError(f"the book of {symbol} is empty; resting orders were expected")
             yield you, books
             self._chapter("Log out", "The venue answers each Logout, then the connections close.")
 
@@ -206,7 +207,7 @@ class _Story:
         return Participant(self._sandbox, self._screen, who, product, session, key)
 
     def _place(self, who: Participant, order: NewOrderSingle) -> str:
-        """Send an order that must rest; return the venue's id of it."""
+        """Send an order that must rest; return its OrderID."""
         who.send(order)
         self._report(who, ExecType.PENDING_NEW)
         return self._report(who, ExecType.NEW, leaves_qty=order.order_qty).order_id
@@ -256,7 +257,7 @@ class Participant:
 
     @contextmanager
     def logged_on(self) -> Iterator[Participant]:
-        """Log on, and out at the end."""
+        """Log on; log out at the end."""
         with self._client:
             self._print("sent", 1)
             self._print("received", 1)
@@ -275,7 +276,7 @@ class Participant:
         """Wait for the next message, which must be of this kind and have these attributes.
 
         Raises:
-            DemoError: it is another message, or none is received.
+            DemoError: another message is received, or none.
         """
         expected = f"{self.name} expected {kind.__name__}" + "".join(
             f" {name}={getattr(value, 'name', value)}" for name, value in values.items()

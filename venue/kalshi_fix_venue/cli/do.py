@@ -1,4 +1,4 @@
-"""`kalshi-fix venue do`: have a running venue do something, from another shell."""
+"""`kalshi-fix venue do`: run an operation on a running venue, from another shell."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _is_rows(value: object) -> bool:
 def _command(name: str, cls: type[Operation]) -> click.Command:
     def call(folder: Path | None, as_object: bool, **values: Any) -> None:
         folder_before, as_object_before = click.get_current_context().obj
-        # Parameters that were not given are the operation's own defaults, not the command's.
+        # Parameters that were not given are left out, so the operation applies its own defaults.
         given = {key: value for key, value in values.items() if value is not None}
         with plain_errors():
             requested = operation(name, given)

@@ -14,10 +14,10 @@ import click
 from kalshi_fix_adapters.cli.kit.failures import plain_errors
 from kalshi_fix_adapters.cli.kit.terminal import Screen, plain
 from kalshi_fix_venue.flow import FlowConfig
-from kalshi_fix_venue.scenario import KEYS_EACH, MOST_KEYS_EACH, OWNER, Scenario
+from kalshi_fix_venue.scenario import KEYS_EACH, MAX_KEYS_EACH, OWNER, Scenario
 from kalshi_fix_venue.scenario.file import load_scenario
 
-MOST_OWNERS = 1000
+MAX_OWNERS = 1000
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -47,13 +47,13 @@ def scenario_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--owners",
-            type=click.IntRange(1, MOST_OWNERS),
+            type=click.IntRange(1, MAX_OWNERS),
             help=f"Number of owners with an account on each product, named {OWNER}, {OWNER}-2, ..., besides "
             "those of the scenario; 1 by default if the scenario has none.",
         ),
         click.option(
             "--keys",
-            type=click.IntRange(1, MOST_KEYS_EACH),
+            type=click.IntRange(1, MAX_KEYS_EACH),
             help="Number of API keys of each owner on each product, overriding the scenario; "
             f"{KEYS_EACH} by default.",
         ),

@@ -25,12 +25,12 @@ from kalshi_fix_venue.virtual_time import pass_time
 
 START = datetime(2026, 1, 5, 14, 30, tzinfo=UTC)
 """The default start time: a Monday, half past nine in New York."""
-MOST = 366 * 86400.0
+MAX_DURATION = 366 * 86400.0
 
 
 def _duration(text: str) -> float:
     seconds = seconds_of(text)
-    if seconds is None or not 0 < seconds <= MOST:
+    if seconds is None or not 0 < seconds <= MAX_DURATION:
         raise ValueError(f"{text!r} is not a time of up to a year; write {DURATION_WISH}")
     return seconds
 

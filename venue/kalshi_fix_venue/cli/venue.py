@@ -45,9 +45,9 @@ FIRST_PORT = 8228
 """The first of the default ports, which Containerfile exposes."""
 _LAST_PORT = FIRST_PORT + len(all_ports()) - 1
 WEB_PORT = _LAST_PORT + 1
-"""The usual port of the page."""
-MOST_LISTED = 20
-"""Markets and owners that are named when the venue begins; the others are counted."""
+"""The default port of the web page."""
+MAX_LISTED = 20
+"""Maximum number of markets, and of owners, listed when the venue starts; the others are only counted."""
 
 
 @click.group(invoke_without_command=True)
@@ -99,7 +99,7 @@ def venue(
     the variables when its output is a pipe; `source "$(kalshi-fix venue env)"` sets them in another shell.
     Orders and positions are lost when it ends. While it runs,
     `kalshi-fix venue do` pauses it, settles its markets, cuts its connections and more. Exit status: 130
-    after Ctrl-C, 0 after SIGTERM, 1 it cannot run.
+    after Ctrl-C, 0 after SIGTERM, 1 if it cannot run.
     """
     if context.invoked_subcommand is not None:
         return
@@ -122,7 +122,7 @@ def venue(
 
 @contextlib.contextmanager
 def _started(sandbox: Sandbox, *, on_free_ports: bool) -> Iterator[Sandbox]:
-    """Start a venue; with `on_free_ports` on free ports if its own are in use."""
+    """Start a venue. With `on_free_ports`, use any free ports if its own are in use."""
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(sandbox)
@@ -137,7 +137,8 @@ def _started(sandbox: Sandbox, *, on_free_ports: bool) -> Iterator[Sandbox]:
 @contextlib.contextmanager
 def _folder(given: Path | None) -> Iterator[Path]:
     if given is not None:
-        # If it is new, only this user can read it; one that another user made, or made meanwhile, is refused.
+        # A new folder is readable by this user only. A folder that another user created is refused, even if
+        # it appeared just now.
         given.mkdir(mode=0o700, parents=True, exist_ok=True)
         check_private(given)
         yield given
@@ -148,7 +149,8 @@ def _folder(given: Path | None) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _files(sandbox: Sandbox, folder: Path) -> Iterator[list[tuple[Path, list[str]]]]:
-    """Write the files that clients need into a temporary folder, those of further owners into subfolders.
+    """Write the files that clients need, and remove them at the end. The second and further owners get
+    subfolders.
 
     Yields the shell file of each owner, with its lines."""
     environments: list[tuple[Path, list[str]]] = []
@@ -184,7 +186,7 @@ def _remove_if_empty(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _control(sandbox: Sandbox, folder: Path) -> Iterator[ControlServer]:
-    """Perform operations of other processes for a while."""
+    """Serve the control channel, by which other processes run operations, while the context is entered."""
     try:
         channel = ControlServer(sandbox.server, folder).__enter__()
     except FileExistsError as error:
@@ -198,7 +200,7 @@ def _control(sandbox: Sandbox, folder: Path) -> Iterator[ControlServer]:
 
 @contextlib.contextmanager
 def _page(sandbox: Sandbox, channel: ControlServer, port: int | None) -> Iterator[str | None]:
-    """Serve the page for a while, if a port is given; yield its address."""
+    """Serve the web page while the context is entered, if a port is given; yield its address."""
     if port is None:
         yield None
         return
@@ -222,7 +224,7 @@ def _in_the_way(error: FileExistsError) -> CommandError:
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Have Ctrl-C wait for the end of a short block: no key is left behind by impatience."""
+    """Ignore Ctrl-C during a short block, which a second Ctrl-C would otherwise leave with keys undeleted."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
@@ -247,7 +249,8 @@ def _exports(
                 "FIX_CA_FILE": Sandbox.ca_path(place).absolute(),
             },
         )
-        # Kalshi allows one connection for each key; the names of the others are this command's own.
+        # Kalshi allows one connection per key, so clients may need more keys. Only this command numbers the
+        # variables like this.
         for number, (key_id, path) in enumerate(more, 2):
             further = {f"KEY_ID_{number}": key_id, f"PRIVATE_KEY_PATH_{number}": path.absolute()}
             exports += export_lines(product, further)
@@ -270,9 +273,9 @@ def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]], page
         for product, markets in sandbox.scenario.markets.items()
         for market in markets
     ]
-    screen.table("Markets", ["market", "product", "tick"], markets[:MOST_LISTED])
-    if len(markets) > MOST_LISTED:
-        screen.lines([plain(f"and {len(markets) - MOST_LISTED} more")])
+    screen.table("Markets", ["market", "product", "tick"], markets[:MAX_LISTED])
+    if len(markets) > MAX_LISTED:
+        screen.lines([plain(f"and {len(markets) - MAX_LISTED} more")])
     if page is not None:
         screen.text(["", "In a browser, open this address, whose last part is a secret:", "", page])
     (first, exports), *others = environments
@@ -290,14 +293,14 @@ def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]], page
         ]
     if others:
         files = [str(path.absolute()) for path, _ in others]
-        hint += ["", "The other owners:", "", *(f"source {path}" for path in files[:MOST_LISTED])]
-        hint += [f"# and {len(files) - MOST_LISTED} more"] if len(files) > MOST_LISTED else []
+        hint += ["", "The other owners:", "", *(f"source {path}" for path in files[:MAX_LISTED])]
+        hint += [f"# and {len(files) - MAX_LISTED} more"] if len(files) > MAX_LISTED else []
     screen.text(hint)
     screen.flush()
 
 
 def _ticks(rules: MarketRules) -> str:
-    """Return the tick of a market in dollars, with that of its edges if it is finer."""
+    """Return the tick of a market in dollars, with the finer ticks of its outer price ranges, if any."""
     edges = [f"{edge.step} from {edge.start} to {edge.end}" for edge in rules.edges]
     return "; ".join([str(rules.tick), *edges])
 
@@ -322,7 +325,7 @@ def env(folder: Path | None) -> None:
     if no venue runs, or several do.
     """
     with plain_errors():
-        # Not the folder that the environment names: that may be of a venue which ran before.
+        # The folder named by the environment is ignored: it may belong to an earlier venue.
         path = running_venue(folder, {}).parent / ENVIRONMENT_FILE
     screen = Screen()
     screen.text([str(path.absolute())])

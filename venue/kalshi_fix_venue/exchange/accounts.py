@@ -72,7 +72,8 @@ class Holding:
         return self.buys if side is Side.BUY else self.sells
 
     def reach(self, side: Side) -> Decimal:
-        """Return the position, in the side's direction, if all orders of the side filled."""
+        """Return the position that would result, in the side's direction, if all orders of the side
+        filled."""
         if side is Side.BUY:
             return self.position.net + self.buys.quantity
         return self.sells.quantity - self.position.net
@@ -146,7 +147,7 @@ class Account:
         return self._net(market, flow) if market in self.results else flow
 
     def preset_position(self, market: str, side: Side, price: Decimal, quantity: Decimal) -> None:
-        """Open a position before the exchange starts; the balance is already the one after that trade."""
+        """Open a position before the exchange starts; the balance already accounts for that trade."""
         holding = self.holding(market)
         self.collateral.fill(holding.position, side, price, quantity)
         self._hold(holding)

@@ -64,7 +64,7 @@ from kalshi_fix_venue.exchange.terms import (
 
 _MARGIN_DATE_FROM = time(16)
 """Time at which the clearing date of margin changes to the next day (Kalshi's page on margin order entry,
-715)."""
+ClearingBusinessDate 715)."""
 
 _CHECKS: Mapping[type[Command], Callable[[ExchangeState, Any], None]] = {
     SetMarketState: pausing.check_market_state,
@@ -160,11 +160,13 @@ class Exchange:
         self._latest = {shard: ExecId(0, 0, shard) for shard in self._clocks}
 
     def apply(self, command: Command, now: datetime) -> tuple[Outcome, ...]:
-        """Execute a command, after cancelling the orders that, or whose markets' close, expired by `now`.
+        """Execute a command, after cancelling the orders that have expired, or whose closed market is due to
+        be cleared, by `now`.
 
         Raises:
-            ValueError: a SetMarketState with an unknown market or an impossible transition, a ListMarket of
-                an existing market, or a MoveCash of unavailable cash; the state is then unchanged.
+            ValueError: the command cannot be executed, such as a SetMarketState with an impossible
+                transition, a ListMarket of an existing market, or a MoveCash of unavailable cash; the state
+                is then unchanged.
         """
         # Checked first, because a command that raises must not change the state.
         check = _CHECKS.get(type(command))
@@ -224,7 +226,7 @@ class Exchange:
         whole = quantity * found.collateral.opening(side, price) + schedule.fee(
             price, quantity, aggressor=True
         )
-        # The balance is rounded down after the trade; the owner pays the difference as rounding fee.
+        # The balance is rounded down after the trade; the owner pays the difference as a rounding fee.
         return -floor(-whole, found.precision)
 
     def find(self, owner: str, cl_ord_id: str) -> OrderSnapshot | None:

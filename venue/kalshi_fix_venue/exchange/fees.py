@@ -1,4 +1,4 @@
-"""Trade fees of the products (the page on fee rounding)."""
+"""Trade fees of the products (Kalshi's page on fee rounding)."""
 
 from __future__ import annotations
 

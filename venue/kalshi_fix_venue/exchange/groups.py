@@ -22,7 +22,7 @@ CONTRACTS_LIMITS: Final = range(
 )
 """Valid limits of a group (OrderGroupContractsLimit)."""
 _RESOLUTION: Final = timedelta(milliseconds=1)
-"""Fills of one group less than this apart are merged, which bounds the memory."""
+"""Fills of one group less than this apart are merged, which limits the memory used."""
 
 
 @attrs.define(eq=False)
@@ -47,7 +47,7 @@ class OrderGroup:
     id: str
     account: AccountId
     limit: int
-    """The most contracts that may fill within the window."""
+    """Maximum number of contracts that may fill within the window."""
     triggered: bool = False
     """Whether it refuses orders until it is reset."""
     window: _Window = attrs.field(factory=_Window)
@@ -69,8 +69,8 @@ class OrderGroup:
 class OrderGroups:
     """All groups of an exchange, and the fills within their windows."""
 
-    most: int = ORDER_GROUPS[PREDICTION]
-    """The most groups of one owner."""
+    maximum: int = ORDER_GROUPS[PREDICTION]
+    """Maximum number of groups of one owner."""
     _by_id: dict[str, OrderGroup] = attrs.field(factory=dict)
     _owned: Counter[str] = attrs.field(factory=Counter)
     _fills: deque[_Fill] = attrs.field(factory=deque)
@@ -89,7 +89,7 @@ class OrderGroups:
 
     def is_full(self, owner: str) -> bool:
         """Return whether an owner has the maximum number of groups."""
-        return self._owned[owner] >= self.most
+        return self._owned[owner] >= self.maximum
 
     def add(self, group: OrderGroup) -> None:
         """Add a new group."""

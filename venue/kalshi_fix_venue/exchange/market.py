@@ -38,7 +38,7 @@ class MarketRules:
     band: PriceBand | None = None
     """Band of accepted prices around the best price on the order's own side; None for no band."""
     position_limit: Decimal | None = None
-    """The most contracts an account may be long or short, with its open orders counted as filled."""
+    """Maximum number of contracts an account may be long or short, with its open orders counted as filled."""
     sell_position_floor: Decimal | None = None
     """The position, negative for a short one, below which an account may not sell, with its open sell orders
     counted as filled. 0 allows no short positions."""
@@ -83,7 +83,7 @@ def prediction_market(
 
     Prices are 1 to 99 cents in whole cents, or follow the venue's price level structure named `structure`, or
     with `subpenny` are 0.0001 to 0.9999 dollars in steps of 0.0001 (the page on subpenny pricing). Quantities
-    are in steps of 0.01 contracts, or whole unless `fractional` (the page on fixed-point contracts).
+    are multiples of 0.01 contracts with `fractional`, otherwise whole (the page on fixed-point contracts).
 
     Raises:
         KeyError: the venue has no such structure.
@@ -111,8 +111,8 @@ def margin_market(
     sell_position_floor: Decimal | None = None,
     band: PriceBand | None = PriceBand(),  # noqa: B008 it is frozen
 ) -> MarketRules:
-    """Return the rules of a perpetual: dollars with up to four decimals, whole contracts, and prices within a
-    band."""
+    """Return the rules of a perpetual: prices in dollars with up to four decimals, within a band, and whole
+    contracts."""
     return MarketRules(
         ticker=ticker,
         tick=tick,
@@ -153,6 +153,6 @@ class Market:
         return self.rules.ticker
 
     def is_within_band(self, side: Side, price: Decimal) -> bool:
-        """Return whether a price is not too far behind the best price of its own side."""
+        """Return whether a price is close enough to the best price of its own side."""
         band = self.rules.band
         return band is None or band.accepts(self.book, side, price, self.rules.tick)

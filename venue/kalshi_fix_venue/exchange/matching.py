@@ -64,17 +64,17 @@ def meets_own(book: Book, order: Order, price: Decimal) -> bool:
     return False
 
 
-def match(state: ExchangeState, batch: Batch, taker: Order, most: Decimal | None = None) -> bool:
-    """Trade the order against its book while prices cross, up to `most` contracts if given.
+def match(state: ExchangeState, batch: Batch, taker: Order, maximum: Decimal | None = None) -> bool:
+    """Trade the order against its book while prices cross, up to `maximum` contracts if given.
 
     Returns whether an order of the same owner stopped it (self-trade prevention
     type 1); with type 2 that order is cancelled and matching continues.
     """
-    # An all-or-nothing order must find the quantity that was checked before: groups that it causes to
-    # trigger do so only at the end of the command.
+    # An all-or-nothing order was checked against the present book, so its fills must not remove orders from
+    # it: order groups that they trigger are cancelled only at the end of the command.
     at_once = not (taker.time_in_force is TimeInForce.FILL_OR_KILL or taker.max_execution_cost is not None)
     makers = state.markets[taker.market].book.side(opposite(taker.side))
-    unwanted = ZERO if most is None else max(ZERO, taker.leaves - most)
+    unwanted = ZERO if maximum is None else max(ZERO, taker.leaves - maximum)
     while taker.leaves > unwanted:
         level = makers.best()
         if level is None or not taker.crosses(level.price):

@@ -50,12 +50,12 @@ class GroupResults:
         A scalar result of one market does not restrict the results of the others.
         """
         if self.group.kind is GroupKind.DIRECTIONAL:
-            return self._least_of_prefixes(nets)
-        return self._least_of_single(nets)
+            return self._minimum_of_prefixes(nets)
+        return self._minimum_of_single(nets)
 
-    def _least_of_single(self, nets: Mapping[str, Decimal]) -> Decimal:
-        """Return the least payout if at most one market resolves YES: the long position in that market and
-        the shorts in all others pay."""
+    def _minimum_of_single(self, nets: Mapping[str, Decimal]) -> Decimal:
+        """Return the minimum payout if at most one market resolves YES. The long position in that market
+        pays, and so do the short positions in all others."""
         results = self.settled.values()
         shorts = sum((-net for net in nets.values() if net < 0), ZERO)
         if _YES in results:
@@ -66,8 +66,9 @@ class GroupResults:
         # The account may have no position in the market decided YES, or no market may be decided YES.
         return shorts + min(ZERO, min(nets.values(), default=ZERO))
 
-    def _least_of_prefixes(self, nets: Mapping[str, Decimal]) -> Decimal:
-        """Return the minimum if the markets before some index are decided YES and the others NO."""
+    def _minimum_of_prefixes(self, nets: Mapping[str, Decimal]) -> Decimal:
+        """Return the minimum payout if the markets before some index resolve YES and the others NO, over all
+        possible indexes."""
         markets = self.group.markets
         first, last = 0, len(markets)
         for place, market in enumerate(markets):
@@ -77,15 +78,15 @@ class GroupResults:
             elif result == _NO:
                 last = min(last, place)
         signed = [nets.get(market, ZERO) for market in markets]
-        # Longs before the first possible index, and shorts from there on.
+        # The payout at the first possible index: longs before it pay, and shorts from it on.
         paid = sum((max(net, ZERO) for net in signed[:first]), ZERO)
         paid += sum((max(-net, ZERO) for net in signed[first:]), ZERO)
-        least = paid
+        minimum = paid
         for net in signed[first:last]:
-            # It is decided YES, too: a long pays, a short no longer does.
+            # With the next index this market resolves YES, too: a long pays, a short no longer does.
             paid += net
-            least = min(least, paid)
-        return least
+            minimum = min(minimum, paid)
+        return minimum
 
 
 @attrs.define

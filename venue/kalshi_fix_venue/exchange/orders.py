@@ -1,4 +1,4 @@
-"""Orders: the mutable one in the book and its immutable snapshot for reports."""
+"""Orders: the mutable `Order` of the exchange, and its immutable snapshot for reports."""
 
 from __future__ import annotations
 

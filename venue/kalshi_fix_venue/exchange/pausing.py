@@ -62,7 +62,7 @@ def check_market_state(state: ExchangeState, command: SetMarketState) -> None:
 
 
 def set_settlement_bounds(state: ExchangeState, batch: Batch, command: SetSettlementBounds) -> None:
-    """Cancel the orders of a market with prices outside its settlement bounds, now and in future."""
+    """Set a market's settlement bounds, and cancel its orders with prices outside them."""
     market = state.markets[command.market]
     market.bounds = (command.lowest, command.highest)
     for order in state.orders:
@@ -83,7 +83,7 @@ def check_settlement_bounds(state: ExchangeState, command: SetSettlementBounds) 
 
 
 def set_market_state(state: ExchangeState, batch: Batch, command: SetMarketState) -> None:
-    """Change a market's state, which was checked before.
+    """Change a market's state after `check_market_state`.
 
     A halt cancels the orders with CancelOrderOnPause, and the end of a halt all orders; a close cancels all
     orders some time later (Kalshi's page on the lifecycle of markets). A settlement pays out the positions.
@@ -97,7 +97,7 @@ def set_market_state(state: ExchangeState, batch: Batch, command: SetMarketState
     batch.outcomes.append(
         MarketStateChanged(time=batch.now, market=market.ticker, state=command.state, before=before)
     )
-    # The market reopens, or is determined, before its orders were cancelled: `_clear` cancels them now.
+    # If the market reopens or is determined before its scheduled clearing, `_clear` cancels its orders now.
     state.clearings.pop(market.ticker, None)
     if command.state is MarketState.CLOSED:
         state.clearings[market.ticker] = batch.now + ORDERS_REST_AFTER_CLOSE

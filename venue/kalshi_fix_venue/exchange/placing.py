@@ -1,4 +1,4 @@
-"""New orders: their checks, in order, and their immediate execution."""
+"""New orders: their checks and their immediate execution."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ _PAUSED = {
 def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
     """Accept a new order, or refuse it without any change."""
     cause = _refusal(state, command)
-    # After all other checks, because these have added the order to the account: if the cap is exceeded,
-    # it is removed again.
+    # Checked last, because `_cap_refusal` must remove the order from the account again, to which a successful
+    # `_refusal` has added it.
     if cause is None and command.reserves_cap:
         cause = _cap_refusal(state, command, batch.now)
     if cause is not None:
@@ -88,7 +88,7 @@ def try_out(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
     """Return the cause for which a new order would be refused now, or None, without any change."""
     cause = _refusal(state, command)
     if cause is None:
-        # `_refusal` has added it to the account, as for an accepted order.
+        # `_refusal` has added the order to the account, as if it were accepted.
         account = state.accounts[command.account]
         account.work(command.market, command.side, command.price, -command.quantity)
     return cause
@@ -171,7 +171,7 @@ def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
     # If several causes apply, the order of these checks decides which one is reported.
     account = state.accounts.get(command.account)
     market = state.market_on(command.account, command.market)
-    # A shard without the market may lack the account, too.
+    # Reported only if the market is on the shard: otherwise MARKET_NOT_FOUND applies, below.
     if account is None and market is not None:
         return RejectCause.CUSTOMER_ACCOUNT_NOT_FOUND
     paused = pause_refusal(state)
@@ -200,8 +200,8 @@ def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
         # The quantity that it cannot trade is never reserved.
         quantity = min(quantity, _reducible(state, command))
     reserved = account.reserved
-    # Added to compute its reserve, and removed again only if it is refused: an accepted order stays
-    # counted.
+    # Added to compute the reserve, and removed again only if it is refused: the account keeps counting an
+    # accepted order.
     account.work(market.ticker, command.side, command.price, quantity)
     fee = entry_fee(state, market, command.price, quantity)
     exceeded = affordability_refusal(account, market, command.side, reserved, fee)
@@ -217,7 +217,7 @@ def _cap_refusal(state: ExchangeState, command: PlaceOrder, now: datetime) -> Re
         weight = state.weight(command.account, command.side, command.price, command.quantity)
         if weight <= cap.room(state.clearing_date(now)):
             return None
-    # It was added as an accepted order.
+    # `_refusal` added the order to the account, as if it were accepted.
     account.work(command.market, command.side, command.price, -command.quantity)
     if cap is None:
         return RejectCause.EVENT_CONTRACT_DAILY_CAP_NOT_FOUND
@@ -251,7 +251,7 @@ def open_order(command: PlaceOrder, until: datetime | None) -> Order:
 
 def _killed(state: ExchangeState, order: Order, reducible: Decimal | None) -> CancelCause | None:
     """Return the cause for which the order ends before it trades, or None."""
-    # Problems of the order itself, before those that depend on the book.
+    # Causes in the order itself come before causes that depend on the book.
     market = state.markets[order.market]
     book = market.book
     if not market.within_bounds(order.price):

@@ -1,5 +1,5 @@
-"""Valid prices of a market: its ticks (the venue's changelog, price level structures) and, on margin, the
-band around the best price (the page on price banding). Dollars."""
+"""Valid prices of a market in dollars: its ticks (price level structures in Kalshi's changelog) and, on
+margin, the band around the best price (Kalshi's page on price banding)."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class PriceBand:
     """The maximum distance of an order from the best price of its side, in the worse direction."""
 
     share: Decimal = Decimal(PRICE_BAND["percent"]) / 100
-    """The distance as a fraction of the best price; the larger one of `share` and `ticks` applies."""
+    """The distance as a fraction of the best price; the larger of `share` and `ticks` applies."""
     ticks: int = PRICE_BAND["ticks"]
     """The distance in ticks."""
 

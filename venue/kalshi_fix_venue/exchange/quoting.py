@@ -15,11 +15,12 @@ def trade_quote(state: ExchangeState, batch: Batch, command: TradeQuote) -> None
 
     Each may be refused or cancelled like any order, independently of the other.
     """
-    # The maker's first: the creator's order takes it and is the aggressor.
+    # The maker's order is first, so the creator's order trades with it as the aggressor.
     place(state, batch, command.maker)
     place(state, batch, command.creator)
     if not command.maker_rests:
-        # It may have traded or been refused, and its ClOrdID may belong to another order of the owner.
+        # The maker's order may have traded or been refused, and its ClOrdID may belong to another order of
+        # the owner.
         order = state.orders.find(command.maker.account.owner, command.maker.cl_ord_id)
         if order is not None and order.order_id == command.maker.order_id:
             state.cancel(batch, order, CancelCause.IMMEDIATE_OR_CANCELLED)

@@ -11,16 +11,17 @@ import attrs
 
 from kalshi_fix_venue.exchange.orders import Order, OrderSnapshot
 
-MOST_OUT_OF_DATE = 1000
-"""Stale expiries, of ended or changed orders, that are kept in addition to twice those of open orders."""
+MAX_STALE = 1000
+"""Maximum number of stale expiries (of ended or changed orders), in addition to the number of open orders.
+See `schedule`."""
 Key = tuple[str, str]
 """Owner and ClOrdID."""
 
 
 @attrs.define(eq=False)
 class OrderRegistry:
-    """All open orders, and the last `retained` ended ones, for the specific refusal of late
-    cancels."""
+    """All open orders, and the last `retained` ended ones, which let the refusal of a late cancel name its
+    cause."""
 
     retained: int = 10_000
     _open: dict[Key, Order] = attrs.field(factory=dict)
@@ -47,8 +48,8 @@ class OrderRegistry:
         if order.expire_time is None:
             return
         heapq.heappush(self._expiries, (order.expire_time, order.order_id))
-        # Stale entries are removed before they outnumber the rest, because a client can create any number.
-        if len(self._expiries) > MOST_OUT_OF_DATE + 2 * len(self._by_id):
+        # Stale entries are removed from time to time, because a client can create any number of them.
+        if len(self._expiries) > MAX_STALE + 2 * len(self._by_id):
             self._expiries = [
                 (each.expire_time, each.order_id)
                 for each in self._by_id.values()

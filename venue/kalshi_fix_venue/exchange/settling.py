@@ -25,7 +25,7 @@ def check_result(state: ExchangeState, market: Market, command: SetMarketState) 
     """Check that a market can be decided with a command's result.
 
     Raises:
-        ValueError: it cannot, or its result is missing.
+        ValueError: the result contradicts the market, its state or its group, or is missing.
     """
     if command.state in _DECIDED and state.product == MARGIN:
         raise ValueError(f"market {market.ticker} is a perpetual, which is never {command.state.value}")
@@ -84,8 +84,8 @@ def settle(state: ExchangeState, batch: Batch, market: Market) -> None:
     result, price = market.result, market.settlement_price
     if result is None or price is None:  # excluded by `check_result`
         raise AssertionError(f"market {market.ticker} is settled without a result")
-    # Before any payout: the guaranteed payout of a group, and thus the part to revoke, depends on its
-    # results.
+    # Stored before any payout: the guaranteed payout of a group depends on its results, and so does the part
+    # of it that is revoked.
     group = state.results.get(market.ticker)
     if group is not None:
         group.settled[market.ticker] = price
@@ -110,7 +110,7 @@ def _pay_out(state: ExchangeState, account: Account, ticker: str, price: Decimal
     settled = account.settle(ticker, price)
     if settled is None:
         return None
-    # The reported payout is the change of the balance; SettlementPrice on the page is before that fee.
+    # The reported payout is the change of the balance, after the fee; SettlementPrice (730) is before it.
     position, payout, fee = settled
     state.fees_kept += fee
     return PositionSettled(

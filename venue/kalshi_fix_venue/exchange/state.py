@@ -1,4 +1,4 @@
-"""The exchange's state, and the common steps of all commands."""
+"""The exchange's state, and the steps that several commands share."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class ExchangeState:
         return self.accounts[order.account]
 
     def weight(self, account: AccountId, side: Side, price: Decimal, quantity: Decimal) -> Decimal:
-        """Return the amount that such an order counts toward a daily cap."""
+        """Return the dollars that an order counts toward a daily cap."""
         return quantity * self.accounts[account].collateral.opening(side, price)
 
     def reserve(self, order: Order, price: Decimal, quantity: Decimal) -> None:
@@ -133,13 +133,13 @@ class ExchangeState:
         operator: str | None = None,
     ) -> None:
         """Cancel an open order; a request passes its session, its ClOrdID and its operator."""
-        # While it still has its `leaves`, which book, account and cap subtract.
+        # Done while the order still has its `leaves`, because book, account and cap subtract them.
         self.lift(batch, order)
         self.account(order).work(order.market, order.side, order.price, -order.leaves)
         self.reserve(order, order.price, -order.leaves)
         order.leaves = ZERO
         order.state = ExchangeOrderState.CANCELED
-        # Before `finish`, which assigns the ClOrdID of the ending request to the order.
+        # Read before `finish`, which replaces the order's ClOrdID by that of the request.
         orig_cl_ord_id = order.cl_ord_id if cl_ord_id is not None else None
         self.orders.finish(order, cl_ord_id)
         batch.outcomes.append(
@@ -159,7 +159,8 @@ class ExchangeState:
         market = self.markets[maker.market]
         batch.touched[market.ticker] = market
         trade_id = self.new_id()
-        # Before the fill: `lift` subtracts `leaves`, which is 0 afterwards.
+        # The book is reduced before the fill: after it, `leaves` no longer includes the traded quantity, and
+        # `lift` would leave that in the book.
         market.book.reduce(maker, quantity, taker)
         swapped = _fees_are_swapped(market, taker, maker, batch.now)
         for order, aggressor in ((taker, True), (maker, False)):
@@ -194,10 +195,9 @@ class ExchangeState:
         # Both sides of a block trade pay the aggressor's fee: neither has rested in the book.
         pays_as_taker = aggressor is None or aggressor is not swapped
         account = self.account(order)
-        # The account removes the order at its limit price, at which it was added, and pays the price of the
-        # trade.
+        # The account releases the reserve at the order's limit price, and pays the price of the trade.
         flow = account.fill(market.ticker, order.side, order.price, price, quantity)
-        # The fee after the payment: rounding depends on the balance after the fill.
+        # The fee is computed after the payment, because its rounding depends on the changed balance.
         charge = order.fees.charge(
             flow.change,
             self.fee_schedule(market).fee(price, quantity, aggressor=pays_as_taker),
@@ -206,7 +206,7 @@ class ExchangeState:
         )
         account.balance -= charge.net
         self.fees_kept += charge.net
-        # Before the snapshot for the outcome.
+        # Done before the outcome takes its snapshot.
         order.fill(price, quantity)
         position = account.holding(market.ticker).position
         batch.outcomes.append(
@@ -228,7 +228,7 @@ class ExchangeState:
                 short_quantity=position.short,
             )
         )
-        # Reserved at the order's price, but used at the price of the trade.
+        # The cap was reserved at the order's price, but is used at the price of the trade.
         if order.reserves_cap:
             self.reserve(order, order.price, -quantity)
             weight = self.weight(order.account, order.side, price, quantity)
@@ -259,7 +259,7 @@ class ExchangeState:
 
 
 def _fees_are_swapped(market: Market, taker: Order, maker: Order, now: datetime) -> bool:
-    """Return whether a quoter's order takes an order that has only now entered the book of a combo."""
+    """Return whether a quoter's order takes an order that entered the book of a combo very recently."""
     return (
         market.rules.combo
         and taker.quoted

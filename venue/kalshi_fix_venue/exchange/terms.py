@@ -35,7 +35,7 @@ class TimeInForce(Enum):
     FILL_OR_KILL = "fill or kill"
     """Trades completely at once, or not at all."""
     GOOD_TILL_DATE = "good till date"
-    """Until its expire time; with a past one the order is immediate or cancel."""
+    """Until its expire time; if that has passed, the order is immediate or cancel."""
 
 
 class SelfTradePrevention(Enum):
@@ -112,7 +112,7 @@ class RejectCause(StrEnum):
     MARKET_INACTIVE = "MARKET_INACTIVE"
     MARKET_ALREADY_CLOSED = "MARKET_ALREADY_CLOSED"
     TOO_LATE_TO_ENTER = "TOO_LATE_TO_ENTER"
-    """Reported as MARKET_ALREADY_CLOSED, with a separate code."""
+    """Reported as MARKET_ALREADY_CLOSED, but with another OrdRejReason (103)."""
     TRADING_PAUSED = "TRADING_PAUSED"
     EXCHANGE_PAUSED = "EXCHANGE_PAUSED"
     ORDER_ALREADY_EXISTS = "ORDER_ALREADY_EXISTS"
@@ -206,11 +206,11 @@ class CancelCause(Enum):
     SELF_TRADE_TAKER = auto()
     SELF_TRADE_MAKER = auto()
     SELF_CROSS = auto()
-    """Fill or kill; the first order that it would match was one of the same trader."""
+    """A fill-or-kill order would have matched an order of the same trader first."""
     SELF_CROSS_PARTIALLY_FILLED = auto()
-    """Fill or kill; it met one of the same trader after it had partly traded."""
+    """A fill-or-kill order met an order of the same trader after it had partly traded."""
     REDUCE_ONLY = auto()
-    """Reduce-only, and no position is left to reduce."""
+    """A reduce-only order found no position left to reduce."""
     SETTLEMENT_BOUNDS = auto()
     """Its price is outside the settlement bounds of its market."""
     ORDER_GROUP = auto()
@@ -218,8 +218,8 @@ class CancelCause(Enum):
 
     @property
     def is_expiry(self) -> bool:
-        """Whether the venue classifies it as an expiry-style system cancel
-        (OrderExpiryCancel and CloseCancel, the page on authentication)."""
+        """Whether the venue classifies it as an expiry-style system cancel (OrderExpiryCancel and CloseCancel
+        on Kalshi's page on authentication)."""
         return self in (CancelCause.EXPIRED, CancelCause.MARKET_CLOSED)
 
 

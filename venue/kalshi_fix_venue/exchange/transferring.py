@@ -11,7 +11,7 @@ def check_transfer(state: ExchangeState, command: MoveCash) -> None:
     """Check that cash can be transferred.
 
     Raises:
-        ValueError: it cannot.
+        ValueError: an account is unknown, the owners differ, or the amount is invalid or not available.
     """
     for account in (command.source, command.target):
         if account not in state.accounts:

@@ -16,9 +16,9 @@ from kalshi_fix_venue.flow.prices import FairPrice
 from kalshi_fix_venue.flow.settings import FlowConfig
 from kalshi_fix_venue.flow.traders import Maker, Taker, Turn
 
-MOST_AT_ONCE = 1000
-"""Maximum actions that one call catches up on. Otherwise a machine that slept for an hour would trade that
-hour at once; actions beyond the maximum are skipped."""
+MAX_AT_ONCE = 1000
+"""Maximum number of overdue actions that one call performs; the rest are skipped. Otherwise a machine that
+slept for an hour would perform the trades of that hour at once."""
 _BURST_GAP = 0.001
 """Seconds between the orders of a burst."""
 _MAKER_SHARE = 0.8
@@ -27,7 +27,7 @@ _MAKER_SHARE = 0.8
 
 @attrs.define(eq=False)
 class _Burst:
-    """Consecutive takers on one side of one market."""
+    """Consecutive orders of takers on one side of one market."""
 
     product: str
     ticker: str
@@ -85,7 +85,7 @@ class Flow:
         takes the next one."""
         done = 0
         while self._next is not None and self._next <= now.monotonic:
-            if done == MOST_AT_ONCE:
+            if done == MAX_AT_ONCE:
                 self._next = now.monotonic + self._gap()
                 return
             done += 1

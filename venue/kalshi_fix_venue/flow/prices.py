@@ -13,7 +13,7 @@ _TWENTY_DOLLARS = Decimal(20)
 _PRICES_FROM_EDGE = 2
 """Minimum distance in steps of the fair price from the lowest and the highest price of its market."""
 _STEPS_IN_PRICE = 400
-"""A step is about this part of the price, or the tick if that is larger."""
+"""A step is about the price divided by this number, or the tick if that is larger."""
 _HOUR = 3600.0
 
 
@@ -46,8 +46,9 @@ class FairPrice:
         self.value = min(max(value, self._low), self._high)
 
     def away(self, side: Side, steps: float) -> Decimal | None:
-        """Return the price this many steps worse than fair for a quote on a side (better for a taker, with a
-        negative number), or None where the market does not accept it."""
+        """Return the price that is `steps` steps from the fair price, or None if the market does not accept
+        it. Positive steps lead away from the other side, as for a quote; negative ones toward it, as for a
+        taker."""
         away = -steps if side is Side.BUY else steps
         price = _snapped(Decimal(f"{self.value + away * float(self.step):.8f}"), self.rules.tick)
         return price if self.rules.accepts_price(price) else None

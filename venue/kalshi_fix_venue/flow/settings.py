@@ -28,34 +28,34 @@ class FlowConfig:
     rate: float = setting(
         "orders, amends and cancels per second on average, over all markets, without bursts",
         default=5.0,
-        least=0,
-        most=10_000,
+        minimum=0,
+        maximum=10_000,
     )
     makers: int = setting(
         "traders on each product that quote both sides of a moving fair price",
         default=3,
-        least=0,
-        most=1000,
+        minimum=0,
+        maximum=1000,
     )
     takers: int = setting(
-        "traders on each product that trade with those quotes", default=3, least=0, most=1000
+        "traders on each product that trade with those quotes", default=3, minimum=0, maximum=1000
     )
-    levels: int = setting("prices that a maker quotes on each side", default=3, least=1, most=100)
-    largest: int = setting("contracts of an order, at most", default=20, least=1, most=1_000_000)
+    levels: int = setting("prices that a maker quotes on each side", default=3, minimum=1, maximum=100)
+    largest: int = setting("contracts of an order, at most", default=20, minimum=1, maximum=1_000_000)
     volatility: float = setting(
         "how far the fair price moves in an hour (one standard deviation): in dollars on prediction, "
         "as a fraction of itself on margin",
         default=0.05,
-        least=0,
-        most=100,
+        minimum=0,
+        maximum=100,
     )
     bursts: float = setting(
         "fraction of actions that begin a burst of orders on one side of one market",
         default=0.01,
-        least=0,
-        most=1,
+        minimum=0,
+        maximum=1,
     )
-    burst_length: int = setting("orders of a burst, a millisecond apart", default=10, least=1, most=1000)
+    burst_length: int = setting("orders of a burst, a millisecond apart", default=10, minimum=1, maximum=1000)
     markets: tuple[str, ...] = setting("the tickers to trade; all by default", default=())
     middles: Mapping[str, Decimal] = attrs.field(factory=dict)
     """Initial fair price, in dollars by ticker. The default is the middle of the book, or with an empty book
@@ -63,8 +63,8 @@ class FlowConfig:
     balance: Decimal = setting(  # noqa: RUF009
         "initial dollars of each trader, on each shard",
         default=Decimal(10_000_000),
-        least=0,
-        most=10**15,
+        minimum=0,
+        maximum=10**15,
     )
 
     def __attrs_post_init__(self) -> None:

@@ -27,9 +27,10 @@ from kalshi_fix_venue.flow.prices import FairPrice
 _PULL_ALL = 0.002
 """The share of a maker's turns in which it cancels all its orders."""
 _CANCEL = 0.05
-"""The share of a maker's turns with an open quote in which it is cancelled."""
+"""The share of a maker's turns in which it cancels the open quote that it looks at."""
 _NEAR = 4
-"""A quote that is off by less than a step divided by this keeps its price and gets another quantity."""
+"""A quote whose price is off by less than a step divided by this number keeps its price; the amend changes
+its quantity only."""
 _FRACTION = 0.1
 """The share of orders with a fractional quantity, where the market accepts them."""
 _FULL_SKEW = 20

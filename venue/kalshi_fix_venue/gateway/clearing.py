@@ -1,6 +1,6 @@
 """Clearing members: the customer account (PartyID 448) and the operator (SenderSubID 50) of a message.
 
-Source: Kalshi's page on order entry, FCM customer-account identifiers and party information.
+Source: "FCM customer-account identifiers" and "party information" on Kalshi's page on order entry.
 """
 
 from __future__ import annotations

@@ -27,10 +27,10 @@ from kalshi_fix_venue.gateway.past_reports import History, PastEvents, Place, pl
 from kalshi_fix_venue.gateway.refusals import business_reject
 
 WINDOW = timedelta(hours=SESSION_TYPES["KalshiDC"].past_reports_hours or 0)
-MOST_EVENTS = 50_000
-"""The most events retained for all accounts of a product together."""
+MAX_EVENTS = 50_000
+"""Maximum number of events retained for all accounts of a product together."""
 PAGE = 200
-"""Reports passed to a session at a time; the next page follows once these are written."""
+"""Reports passed to a session at a time; the next page follows once the last one is written."""
 REQUESTS_PER_MINUTE = 60
 """EventResendRequests (U1) allowed to an account per minute; the venue documents no figure."""
 _MINUTE = timedelta(minutes=1)
@@ -52,11 +52,11 @@ class DropCopy:
     """Resends the reports of an account, for the orders of all its keys and sessions."""
 
     def __init__(
-        self, exchange: Exchange, enabled: Collection[str] = (), *, most_events: int = MOST_EVENTS
+        self, exchange: Exchange, enabled: Collection[str] = (), *, max_events: int = MAX_EVENTS
     ) -> None:
         """Retain the order events of the enabled owners."""
         self._exchange = exchange
-        self._history = History(WINDOW, most_events, set(enabled))
+        self._history = History(WINDOW, max_events, set(enabled))
         self._replays: dict[Login, _Replay] = {}
         self._requested_at: dict[str, deque[datetime]] = {}
         """Times of each owner's requests in the last minute."""
@@ -127,7 +127,8 @@ class DropCopy:
         last = place(latest) if message.end_exec_id is None else place(end)
         if last > place(latest):
             return [(login, _reject(message, EventResendRejectReason.END_TOO_LARGE))], ()
-        # Forgets the events that have become too old since the last event, which must not be sent either.
+        # Drops the events that became too old after the last event was recorded: they must not be sent
+        # either.
         self._history.forget(now)
         if self._history.is_forgotten(begin.shard, place(begin)):
             return [(login, _reject(message, EventResendRejectReason.BEGIN_TOO_SMALL))], ()
@@ -139,7 +140,7 @@ class DropCopy:
         """Return the reason for which any request of a login is refused now, or None."""
         if login.owner not in self._history.enabled:
             return EventResendRejectReason.NOT_ENABLED
-        # The operator's refusals (`refuse_next`) precede the limits that count requests.
+        # Refusals requested by the operator (`refuse_next`) are not counted as requests, so they come first.
         for owner in (login.owner, _EVERYBODY):
             if waiting := self._refuse.get(owner):
                 return waiting.pop(0)
@@ -158,9 +159,9 @@ def _pages(
     """Yield pages of reports, written according to the login's flags."""
     page: list[ExecutionReport] = []
     for past in found:
-        # Written from all events of the command, and then limited to the range: whether a New is merged into
-        # its Trade must not depend on the beginning of the range, or a copy would differ from the live
-        # report.
+        # The reports are built from all events of the command and only then limited to the range. Otherwise
+        # the beginning of the range would decide whether a New is merged into its Trade, and a copy could
+        # differ from the live report.
         outcomes = [each for each in past.outcomes if login.sees(each.order.account)]
         requested = {str(each.exec_id) for each in outcomes if begin <= place(each.exec_id) <= end}
         for report in reports.reports_of(outcomes, login.flags):

@@ -1,4 +1,4 @@
-"""Fake answers of faults: refusals of requests that the exchange never received, or has executed."""
+"""Fake answers that faults inject: refusals of requests that the exchange never received, or did execute."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class FakeAnswers:
     ) -> list[Delivery]:
         """Refuse a request with a Text, and with the code that the venue documents for it.
 
-        `broadcast`: whether listeners get the report of a refused order too. False imitates a gateway that
-        could not reach the exchange.
+        With `broadcast`, listeners also receive the report of a refused order; without it, the answer is that
+        of a gateway that could not reach the exchange.
         """
         if isinstance(message, NewOrderSingle):
             return self._order_refusal(message, text, login, now, broadcast=broadcast)
@@ -73,7 +73,7 @@ class FakeAnswers:
             report.ord_rej_reason = OrdRejReason.OTHER
             if known is not None and known.attribute == "ord_rej_reason":
                 report.ord_rej_reason = known.code
-                # The margin page documents another code for it.
+                # Kalshi's page on margin documents another code for STALE_ORDER.
                 if known.code == OrdRejReason.STALE_ORDER and self._exchange.product == MARGIN:
                     report.ord_rej_reason = OrdRejReason.STALE_ORDER_MARGIN
             elif known is not None and known.attribute == "exec_type":

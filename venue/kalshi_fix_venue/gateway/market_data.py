@@ -59,7 +59,8 @@ _UNREPORTED = (
 
 @attrs.frozen(kw_only=True)
 class SymbolLimits:
-    """Limits on symbols; a request beyond them is answered with a MarketDataRequestReject (Y), 281=2."""
+    """Limits on symbols. A request beyond them gets a MarketDataRequestReject (Y) with MDReqRejReason
+    281=2."""
 
     per_request: int | None = SESSION_TYPES[SESSION_TYPE].symbols_per_request
     """Distinct symbols per request; None for no limit."""

@@ -76,14 +76,15 @@ class OrderEntry:
         return {cls: partial(permitted, handler) for cls, handler in handlers.items()}
 
     def output_written(self, login: Login) -> None:
-        """Record that a login's messages were written, or never will be: none of its amends is in flight."""
+        """Record that a login's messages were written, or never will be, so none of its amends is in flight
+        any more."""
         self._in_flight.pop(login, None)
 
     def distribute(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
         """Return the reports of order outcomes for their recipients: the sessions that placed or
         changed the orders, and the listeners of their owners."""
-        # All outcomes of a command together for each login: the report of one may depend on the next
-        # (`reports_of`), according to the flags of the login.
+        # The outcomes of a command are collected per login before they are reported: the report of one may
+        # depend on the next and on the login's flags (`reports_of`).
         mine: dict[Login, list[OrderOutcome]] = {}
         for outcome in outcomes:
             if isinstance(outcome, OrderOutcome):

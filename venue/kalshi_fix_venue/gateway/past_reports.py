@@ -40,11 +40,11 @@ class PastEvents:
 class History:
     """The events of the accounts that are enabled, oldest first.
 
-    It is bounded: events older than `window` are dropped and, beyond `most` events, the oldest ones.
+    It is bounded: events older than `window` are dropped and, beyond `max_events`, the oldest ones.
     """
 
     window: timedelta
-    most: int
+    max_events: int
     enabled: set[str] = attrs.field(factory=set)
     """Owners whose events are retained. Events before an owner was enabled are not available."""
     _all: deque[PastEvents] = attrs.field(factory=deque)
@@ -71,7 +71,7 @@ class History:
 
     def forget(self, now: datetime) -> None:
         """Drop events beyond the age or size limit."""
-        while self._all and (self._count > self.most or self._all[0].time < now - self.window):
+        while self._all and (self._count > self.max_events or self._all[0].time < now - self.window):
             oldest = self._all.popleft()
             # The oldest event of all is also the oldest of its account.
             self._by_account[oldest.owner, oldest.shard].popleft()

@@ -10,7 +10,7 @@ from decimal import Decimal
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_venue.exchange import Advance, Command, Exchange
 from kalshi_fix_venue.exchange.outcomes import OrderTraded, Outcome, TradePrinted
-from kalshi_fix_venue.gateway.drop_copy import MOST_EVENTS, DropCopy
+from kalshi_fix_venue.gateway.drop_copy import MAX_EVENTS, DropCopy
 from kalshi_fix_venue.gateway.fake_answers import FakeAnswers
 from kalshi_fix_venue.gateway.logins import Delivery, Handlers, Login, Logins
 from kalshi_fix_venue.gateway.market_data import MarketData, SymbolLimits
@@ -23,7 +23,7 @@ from kalshi_fix_venue.gateway.settlement import Settlements
 from kalshi_fix_venue.gateway.timers import Timers
 
 RECENT_TRADES = 300
-"""Outcomes of trades that are retained for the operator: three for most trades."""
+"""Number of trade outcomes retained for the operator: three per trade, one of them public."""
 
 
 class ProductGateway:
@@ -39,7 +39,7 @@ class ProductGateway:
         combos: Sequence[ComboCollection] = (),
         *,
         drop_copy: Collection[str] = (),
-        max_past_events: int = MOST_EVENTS,
+        max_past_events: int = MAX_EVENTS,
         allocations: Mapping[str, Mapping[int, Decimal]] | None = None,
     ) -> None:
         """Serve an exchange; `new_id` draws the ids of orders. `drop_copy` names the owners who may request
@@ -53,8 +53,8 @@ class ProductGateway:
         self._orders = OrderEntry(exchange, self.logins, new_id)
         self._market_data = MarketData(exchange, limits)
         self.fake_answers: FakeAnswers = FakeAnswers(exchange, self._orders, new_id)
-        """Answers of faults."""
-        self.drop_copy: DropCopy = DropCopy(exchange, drop_copy, most_events=max_past_events)
+        """Creates the fake answers of injected faults."""
+        self.drop_copy: DropCopy = DropCopy(exchange, drop_copy, max_events=max_past_events)
         self.trades: deque[TradePrinted | OrderTraded] = deque(maxlen=RECENT_TRADES)
         """The last trades with their two sides, oldest first."""
         self._settlements = Settlements(self.logins, new_id, exchange.assumptions)

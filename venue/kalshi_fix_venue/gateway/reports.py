@@ -250,7 +250,7 @@ def _report(
     order: OrderSnapshot, flags: LogonFlags, *, operator: str | None = None, **fields: Any
 ) -> ExecutionReport:
     """Return a report about an order of the exchange, with the fields common to all of them; `operator` is
-    the one of the reported request, if it differs from the order's."""
+    that of the reported request, if it differs from the order's."""
     ordered = order.quantity if flags.preserve_original_quantity else order.filled_qty + order.leaves
     return ExecutionReport(
         **{

@@ -62,7 +62,7 @@ CANCEL_TEXTS: dict[CancelCause, str | None] = {
     CancelCause.SELF_TRADE_MAKER: ExecutionReportText.MAKER_CANCEL_FOR_SELF_TRADE_PREVENTION,
 }
 """Text (58) of the report of a cancelled order. The venue documents the texts of its causes;
-those of a pause and a cost limit are modelled on them, from the names of the causes."""
+those of a pause and of a cost limit are assumed, after the names of the causes."""
 
 ALREADY_EXISTS = "already exists"
 """Text of the Logout for a second connection with the same key."""

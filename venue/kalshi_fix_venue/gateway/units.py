@@ -29,7 +29,7 @@ def price_to_wire(value: Decimal, *, dollars: bool) -> Decimal:
 
 
 def price_in_other_unit(value: Decimal, *, dollars: bool) -> Decimal:
-    """Return a client's price, written in the other unit (dollars or cents), in this one."""
+    """Return a price in dollars (with `dollars`) or cents that the client wrote in the other unit."""
     return value / _CENTS_PER_DOLLAR if dollars else _whole_cents(value * _CENTS_PER_DOLLAR)
 
 

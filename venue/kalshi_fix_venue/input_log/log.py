@@ -1,4 +1,4 @@
-"""Writes an input log: each call of a venue before it is carried out, then its results.
+"""Write an input log: each call of a venue before it is executed, then its results.
 
 The lines are JSON objects, each written to the file at once, so a process that is killed leaves all lines but
 perhaps the last complete. The log contains neither private keys nor signatures, but the verdict on each
@@ -9,7 +9,7 @@ signature.
 | `input_log` | version, settings and state of the random numbers: a new venue begins |
 | `do` | the name of a method, and its arguments |
 | `verdict`, `raised` | a result of the last call |
-| `of`, `data` | bytes of the call on that line, written once their message is complete |
+| `of`, `data` | the line of a call, and its bytes, written once their message is complete |
 | `state` | digest of the venue's state |
 """
 
@@ -41,7 +41,7 @@ VERSION: Final = 2
 MAX_BYTES: Final = 4 * 1024**3
 """Size at which an input log ends."""
 STATE_EVERY: Final = 1000
-"""Calls after which the digest of the state is written."""
+"""Number of calls after each of which a digest of the state is written."""
 INPUTS: Final = (
     *("begin", "connection_made", "receive_data", "receive_eof", "handle_timer"),
     *("pause_reading", "resume_reading", "execute", "perform", "pause", "resume", "inject", "release"),
@@ -59,7 +59,7 @@ class InputLog:
         """Create the file.
 
         Raises:
-            ConfigurationError: there is something at this path, or it cannot be written.
+            ConfigurationError: a file exists at this path, or it cannot be written.
         """
         self.path = path
         self.ended: str | None = None
@@ -161,7 +161,7 @@ class LoggedVenue(VenueModel):
         self._input_log = input_log
         self._calls = 0
         self._inside = False
-        """Whether a call is being carried out: nested calls are not logged."""
+        """Whether a call is being executed: nested calls are not logged."""
         self._redactions: dict[int, Redaction] = {}
         keys = tuple(
             attrs.evolve(key, public_key=_LoggedVerifier(key.public_key, input_log))
@@ -196,7 +196,7 @@ class LoggedVenue(VenueModel):
             self._input_log.line(state=state_digest(self))
 
     def _collect_output(self) -> None:
-        """Fetch the output of the sessions after each call, as a replay does: the result then does not depend
+        """Fetch the output of the sessions after each call, as a replay does, so the result does not depend
         on when the caller fetches it."""
         self.connections_with_output()
 

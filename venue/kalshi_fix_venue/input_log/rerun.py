@@ -1,4 +1,4 @@
-"""Replays an input log: repeats its calls on a new venue, and compares bytes, states and errors."""
+"""Replay an input log: repeat its calls on a new venue, and compare bytes, states and errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CALLS: Final = frozenset((*INPUTS, "data_to_send"))
 
 
 class InputLogError(ConfigurationError):
-    """A file that is no input log, or one of another version."""
+    """A file that is not an input log, or one of another version."""
 
 
 @attrs.define(kw_only=True)
@@ -41,7 +41,7 @@ class Replayed:
     difference: str | None = None
     """The first difference between the replay and the log, with its line; None if they agree."""
     torn: str | None = None
-    """The missing end of the log; None if the log is complete."""
+    """A description of the log's incomplete end; None if the log is complete."""
 
     @property
     def is_same(self) -> bool:
@@ -49,7 +49,7 @@ class Replayed:
         return self.difference is None
 
 
-class _PartedError(Exception):
+class _DifferenceError(Exception):
     """The venue's behaviour differs from the log."""
 
 
@@ -63,7 +63,7 @@ class _Verdicts(Verifier):
 
     def __call__(self, payload: bytes, raw_data: bytes) -> bool:  # noqa: ARG002 the log has the verdict
         if not self.left:
-            raise _PartedError("asks for a signature that was not checked")
+            raise _DifferenceError("asks for a signature that was not checked")
         return self.left.popleft()
 
 
@@ -82,7 +82,7 @@ def replay(path: Path) -> Replayed:
     """Replay an input log.
 
     Raises:
-        InputLogError: the file cannot be read, or is no input log.
+        InputLogError: the file cannot be read, or is not an input log.
     """
     return _Replay(path).run()
 
@@ -100,7 +100,7 @@ class _Replay:
         try:
             for step in self._steps():
                 self._take(step)
-        except _PartedError as error:
+        except _DifferenceError as error:
             found.difference = f"{self._path}:{step.line if step else 0}: the venue {error}"
         if step is None and found.torn is None:
             raise self._no_log()
@@ -109,7 +109,7 @@ class _Replay:
     # The file
 
     def _lines(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield the complete lines; note if the last one is not."""
+        """Yield the complete lines; if the last one is incomplete, set `torn`."""
         try:
             with self._path.open("rb") as file:
                 number = 0
@@ -160,7 +160,7 @@ class _Replay:
         elif "state" in step.values:
             found = state_digest(self._found.venue)
             if found != step.values["state"]:
-                raise _PartedError(f"is in another state: digest {found}, not {step.values['state']}")
+                raise _DifferenceError(f"is in another state: digest {found}, not {step.values['state']}")
             self._found.states += 1
 
     def _opened(self, values: dict[str, Any]) -> VenueModel:
@@ -186,7 +186,7 @@ class _Replay:
             if step.line not in self._late and (step.is_last or self._found.torn is not None):
                 self._found.torn = f"{self._path}:{step.line}: the message that begins here is incomplete"
                 return
-            # Without them, nothing that the venue could have understood.
+            # Bytes that were never logged did not complete a message, so the venue did not act on them.
             args["data"] = self._late.get(step.line, "")
         try:
             arguments = load_arguments(name, args)
@@ -198,7 +198,7 @@ class _Replay:
         raised: Exception | None = None
         try:
             result = getattr(venue, name)(**arguments)
-        except _PartedError:
+        except _DifferenceError:
             # The log was cut off before the line with the verdict.
             if not step.is_last:
                 raise
@@ -210,17 +210,17 @@ class _Replay:
                 return
         venue.connections_with_output()  # as a logged venue does
         if raised is not None and type(raised).__name__ != step.raised:
-            raise _PartedError(f"raises {type(raised).__name__}: {raised}")
+            raise _DifferenceError(f"raises {type(raised).__name__}: {raised}")
         if raised is None and step.raised is not None:
-            raise _PartedError(f"raises no {step.raised}")
+            raise _DifferenceError(f"raises no {step.raised}")
         if raised is None and name == "data_to_send":
             self._compare_sent(result, *step.values["sent"])
 
     def _compare_sent(self, data: bytes, size: int, digest: str) -> None:
         if len(data) != size:
-            raise _PartedError(f"sends {len(data)} bytes, not {size}")
+            raise _DifferenceError(f"sends {len(data)} bytes, not {size}")
         if digest_of(data) != digest:
-            raise _PartedError(f"sends different {size} bytes: digest {digest_of(data)}, not {digest}")
+            raise _DifferenceError(f"sends different {size} bytes: digest {digest_of(data)}, not {digest}")
         self._found.sent += size
 
 

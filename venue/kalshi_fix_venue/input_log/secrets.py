@@ -1,7 +1,7 @@
 """Bytes of clients without their secrets.
 
-A signature or password is replaced by as many `*`, and CheckSum adjusted by the difference, so one that was
-right still is. A venue reads the result as it read the original, except that a signature cannot be checked.
+Each character of a signature or password is replaced by `*`, and CheckSum is adjusted, so a valid CheckSum
+stays valid. A venue reads the result as it read the original, except that a signature cannot be checked.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from kalshi_fix_adapters.observe.redact import DATA_TAGS, SECRET_NAME, SECRETS
 from kalshi_fix_sansio.codec.tokens import SOH, TokenForm, tokenize
 
 MAX_HELD: Final = 1024 * 1024
-"""Bytes of a client that are kept back until a message is complete. A longer one is written as it is then."""
+"""Maximum bytes of a client that are held back until a message is complete. A longer message is redacted and
+written in parts."""
 _CHECK_SUM: Final = 10
 _FIELD: Final = re.compile(r"[0-9]+=")
 _END: Final = re.compile(rb"\x0110=[0-9]{3}\x01\Z")
@@ -27,7 +28,7 @@ def redacted(data: bytes) -> bytes:
     text = data.decode("latin-1")
     shown: list[str] = []
     difference = 0
-    """Separates the bytes of this message from their shown form."""
+    """Sum of the message's bytes that were replaced, less the sum of their replacements."""
     hides = counted = False
     for tag, value, form in tokenize(text, DATA_TAGS):
         if form is not TokenForm.INVALID:
@@ -35,7 +36,7 @@ def redacted(data: bytes) -> bytes:
         elif (found := SECRET_NAME.match(value)) is not None:
             name, value, hides = found[0], value[found.end() :], True
         else:
-            # The next part of a secret that contains SOH and has no right length.
+            # The value continues a secret that contains SOH and whose length field is not valid.
             name, hides = "", hides and not counted and _FIELD.match(value) is None
         counted = form is TokenForm.COUNTED
         if hides:
@@ -49,7 +50,7 @@ def redacted(data: bytes) -> bytes:
 
 @attrs.define
 class Redaction:
-    """Bytes from one client, kept back until they can be written."""
+    """Bytes from one client, held back until they can be written."""
 
     _held: list[tuple[int, bytes]] = attrs.field(factory=list)
     _size: int = 0

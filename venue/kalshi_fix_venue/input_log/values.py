@@ -42,7 +42,7 @@ def load_config(plain: Any, key: Verifier) -> VenueConfig:
     """Return settings with `key` in the place of every public key.
 
     Raises:
-        UnknownValueError: `dump_config` of this release does not make this.
+        UnknownValueError: not a result of this release's `dump_config`.
     """
     with _reading():
         config = _CONVERTER.structure(plain, VenueConfig)
@@ -61,7 +61,7 @@ def load_arguments(name: str, plain: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a method of `VenueModel`.
 
     Raises:
-        UnknownValueError: `dump_arguments` of this release does not make this.
+        UnknownValueError: not a result of this release's `dump_arguments`.
     """
     hints = _hints(name)
     with _reading():
@@ -90,7 +90,7 @@ def _zone_name(zone: tzinfo) -> str:
     return zone.key
 
 
-# Sets in an order that is the same in every process.
+# Sets are sorted, because their iteration order differs between processes.
 _CONVERTER = make_converter(
     detailed_validation=False,
     forbid_extra_keys=True,

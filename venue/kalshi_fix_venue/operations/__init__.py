@@ -19,7 +19,7 @@ from kalshi_fix_venue.parameters import build, shown
 OPERATIONS: Mapping[str, type[Operation]] = {
     name: cls for module in (operator, drop_copy, faults) for name, cls in defined_in(vars(module)).items()
 }
-"""Everything that can be done, by name, in the order of help and schema."""
+"""All operations by name, in the order of help and schema."""
 
 
 def operation(name: str, values: Mapping[str, object] | None = None) -> Operation:

@@ -1,4 +1,4 @@
-"""Faults by name: problems between a client and the venue, real or reported.
+"""Faults by name: problems between a client and the venue, real or only reported.
 
 A fault never touches the state of the exchange: orders, cash and positions depend only on the bytes that
 arrived from the client. An armed fault waits for matching messages or connections: its parameters are the
@@ -35,7 +35,7 @@ class MessageFault(OccasionalFault):
     """A fault that is applied to messages."""
 
     message: str | None = parameter(
-        MESSAGE, "only at this MsgType, such as 8 or ExecutionReport", optional=True
+        MESSAGE, "only for this MsgType, such as 8 or ExecutionReport", optional=True
     )
 
     def is_about(self, msg_type: str) -> bool:
@@ -53,13 +53,13 @@ class MessageFault(OccasionalFault):
 @attrs.frozen(kw_only=True)
 class Cut(MessageFault):
     """Cut connections without a Logout: now, in the middle of a message, before the venue has read a request,
-    or when it has acted on one and not answered."""
+    or after it has executed one but not answered."""
 
     NAME: ClassVar[str] = "cut"
     at: str = parameter(
         choice("now", "frame", "request", "reply"),
         "now: every connection concerned; frame: in the middle of a message to the client; request: before "
-        "the venue reads a message of the client; reply: after it has acted on one, before the answer leaves",
+        "the venue reads a message of the client; reply: after it has executed one, before it answers",
         default="now",
     )
     how: str = parameter(
@@ -106,8 +106,8 @@ class Withhold(Fault):
 
 @attrs.frozen(kw_only=True)
 class Gap(MessageFault):
-    """Lose messages to the client, so their MsgSeqNums are missing. On a session with resend it can request
-    them."""
+    """Lose messages to the client, so their MsgSeqNums are missing. On a session with resend the client can
+    request them."""
 
     NAME: ClassVar[str] = "gap"
 
@@ -126,8 +126,8 @@ class Garble(MessageFault):
 
 @attrs.frozen(kw_only=True)
 class Duplicate(MessageFault):
-    """Send a message to the client a second time, with PossDupFlag (43) and OrigSendingTime (122). Only where
-    messages can be sent again, on KalshiRT and KalshiPT."""
+    """Send a message to the client a second time, with PossDupFlag (43) and OrigSendingTime (122). Only on
+    KalshiRT and KalshiPT, where messages can be resent."""
 
     NAME: ClassVar[str] = "duplicate"
 
@@ -146,7 +146,7 @@ class WrongCompIds(MessageFault):
 
 @attrs.frozen(kw_only=True)
 class Reject(MessageFault):
-    """Refuse requests with a Text. The exchange never hears of them."""
+    """Refuse requests with a Text. The exchange never receives them."""
 
     NAME: ClassVar[str] = "reject"
     text: str = parameter(

@@ -80,7 +80,7 @@ class Maintenance(Pause):
 
 @attrs.frozen(kw_only=True)
 class Resume(Operation):
-    """End a pause, by command or on schedule: orders are accepted again."""
+    """End a pause, whether commanded or scheduled: orders are accepted again."""
 
     NAME: ClassVar[str] = "resume"
     product: str | None = parameter(PRODUCT, "the exchange; both by default", optional=True)
@@ -100,13 +100,13 @@ def _states_answer(states: Mapping[str, PauseState]) -> Answer:
 
 @attrs.frozen(kw_only=True)
 class MarketOperation(Operation):
-    """Something about one market."""
+    """An operation on one market."""
 
     market: str = parameter(TEXT, "its ticker", positional=True)
     STATE: ClassVar[MarketState]
 
     def perform(self, venue: Operable, now: Instant) -> Answer:
-        """Move the market on to a state."""
+        """Change the market's state."""
         return self._move(venue, now, SetMarketState(self.market, self.STATE))
 
     def _move(self, venue: Operable, now: Instant, *commands: Command) -> Answer:
@@ -154,11 +154,11 @@ class Close(MarketOperation):
 
 @attrs.frozen(kw_only=True)
 class MarketEnd(MarketOperation):
-    """Something about a market with its result."""
+    """An operation on a market that may need its result."""
 
     result: str | None = parameter(RESULT, "the result of the market", optional=True, positional=True)
     price: Decimal | None = parameter(  # noqa: RUF009 an attrs field
-        AMOUNT, "dollars paid for a YES contract, for scalar", optional=True
+        AMOUNT, "dollars paid for a YES contract, if the result is scalar", optional=True
     )
 
     def _decided(self, state: MarketState) -> SetMarketState:
@@ -192,7 +192,7 @@ class Determine(MarketEnd):
 
 @attrs.frozen(kw_only=True)
 class Settle(MarketEnd):
-    """Settle a market: positions pay out. Takes the result where that is not known yet."""
+    """Settle a market: positions are paid out. Give the result if it is not known yet."""
 
     NAME: ClassVar[str] = "settle"
 
@@ -207,7 +207,7 @@ class Settle(MarketEnd):
 
 @attrs.frozen(kw_only=True)
 class SettlementBounds(MarketOperation):
-    """Cancel the orders of a market outside of its settlement bounds, now and from now on."""
+    """Set a market's settlement bounds: orders with prices outside them are cancelled, now and later."""
 
     NAME: ClassVar[str] = "settlement-bounds"
     market: str = parameter(TEXT, "its ticker", positional=True)  # again, to be first on the command line
@@ -230,7 +230,7 @@ class BlockTrade(MarketOperation):
     buyer: str = parameter(
         TEXT, "the buyer: an owner, owner/subaccount or a customer's PartyID", positional=True
     )
-    seller: str = parameter(TEXT, "who sells", positional=True)
+    seller: str = parameter(TEXT, "the seller, in the same forms", positional=True)
 
     def perform(self, venue: Operable, now: Instant) -> Answer:
         """Print the trade."""
@@ -256,7 +256,7 @@ class Trade(MarketOperation):
     quantity: Decimal = parameter(AMOUNT, "number of contracts", positional=True)  # noqa: RUF009
     price: Decimal | None = parameter(  # noqa: RUF009 an attrs field
         AMOUNT,
-        "the limit price in dollars; by default the price at which the book can fill them",
+        "the limit price in dollars; by default the price at which the book can fill the quantity",
         optional=True,
     )
 
@@ -304,7 +304,7 @@ def _account(exchange: Exchange, market: str, name: str) -> AccountId:
     owner, _, number = name.partition("/")
     if number and not (number.isascii() and number.isdigit()):
         raise ConfigurationError(
-            f"{name!r} names no account; write an owner, or owner/number of a subaccount"
+            f"{name!r} is not an account; write an owner, or owner/number for a subaccount"
         )
     return AccountId(owner, int(number or 0), shard)
 
@@ -335,7 +335,9 @@ class Transfer(Operation):
             raise ConfigurationError(str(error)) from None
         exchange = venue.exchange(self.product)
         left, there = (str(exchange.account(account).balance) for account in (source, target))
-        text = f"{self.owner}: {self.amount} dollars moved; {left} are left, and {there} are there"
+        text = (
+            f"{self.owner}: {self.amount} dollars moved; the source has {left} left, the target has {there}"
+        )
         return {"text": text, "left": left, "there": there}
 
 
@@ -361,12 +363,12 @@ class LogOut(SessionOperation):
 @attrs.frozen(kw_only=True)
 class Status(Operation):
     """Show the status of the venue: pauses, markets, cash, positions, open orders, sessions with their
-    numbers, and its backlog."""
+    sequence numbers, and the backlog."""
 
     NAME: ClassVar[str] = "status"
 
     def perform(self, venue: Operable, now: Instant) -> Answer:
-        """Look."""
+        """Return the status."""
         return status_of(venue, now)
 
 
@@ -377,7 +379,7 @@ class ShowInputLog(Operation):
     NAME: ClassVar[str] = "input-log"
 
     def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 as all operations
-        """Look."""
-        # No error where there is none: a replay of the input log, which is not logged, does this too.
+        """Return the path of the input log."""
+        # A missing log is not an error, because a replay, which writes none, performs this operation too.
         path = None if venue.input_log_path is None else str(venue.input_log_path.absolute())
         return {"text": path or "there is no input log; run the venue with --input-log FILE", "path": path}

@@ -14,7 +14,7 @@ from kalshi_fix_venue.liquidity import LIQUIDITY, PARTICIPANT
 from kalshi_fix_venue.operations.base import Operable
 
 ORDERS_SHOWN = 1000
-"""Open orders of a product that are listed; the rest is counted."""
+"""Maximum number of open orders listed per product; the others are only counted."""
 
 
 def status_of(venue: Operable, now: Instant) -> dict[str, Any]:

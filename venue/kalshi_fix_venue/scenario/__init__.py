@@ -1,10 +1,10 @@
-"""A venue as it is at the start: made in code, or read from a YAML file (`file.load_scenario`)."""
+"""The initial state of a venue, created in code or read from a YAML file (`file.load_scenario`)."""
 
 from kalshi_fix_venue.scenario.scenario import (
     BALANCE,
     KEYS_EACH,
     MARKETS,
-    MOST_KEYS_EACH,
+    MAX_KEYS_EACH,
     OWNER,
     RESTING_LEVELS,
     Keys,
@@ -16,7 +16,7 @@ __all__ = [
     "BALANCE",
     "KEYS_EACH",
     "MARKETS",
-    "MOST_KEYS_EACH",
+    "MAX_KEYS_EACH",
     "OWNER",
     "RESTING_LEVELS",
     "Keys",

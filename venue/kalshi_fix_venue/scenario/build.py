@@ -1,4 +1,4 @@
-"""Creates the scenario that a file describes, and checks references between parts of the file."""
+"""Create the scenario that a file describes, and check references between parts of the file."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from kalshi_fix_venue.scenario import schema
 from kalshi_fix_venue.scenario.scenario import MARKETS, OWNER, Keys, Market, Scenario
 from kalshi_fix_venue.scenario.schema import ScenarioFile
 
-MOST_KEYS: Final = 5000
-"""API keys of a scenario: making one takes time, an RSA key a good part of a second."""
+MAX_KEYS: Final = 5000
+"""Maximum number of API keys of a scenario: an RSA key takes a good part of a second to create."""
 _MIDDLES = {PREDICTION: Decimal("0.5"), MARGIN: Decimal(20)}
 _SPACINGS_IN_MIDDLE = 400
 _FEES = {PREDICTION: PREDICTION_FEES, MARGIN: MARGIN_FEES}
@@ -106,8 +106,8 @@ def wrong_references(found: ScenarioFile) -> Iterator[tuple[Place, str]]:
     for place, name, known in named:
         if name not in known:
             yield place, did_you_mean(name, known)
-    if sum(keys.count for keys in _keys(found)) > MOST_KEYS:
-        yield ("keys",), f"use at most {MOST_KEYS} keys in all"
+    if sum(keys.count for keys in _keys(found)) > MAX_KEYS:
+        yield ("keys",), f"use at most {MAX_KEYS} keys in all"
     for owner in found.accounts:
         if owner in {LIQUIDITY, PARTICIPANT} or is_trader(owner):
             yield (
@@ -117,7 +117,7 @@ def wrong_references(found: ScenarioFile) -> Iterator[tuple[Place, str]]:
 
 
 def _wrong_prices(found: ScenarioFile, tickers: dict[str, dict[str, Market]]) -> Iterator[tuple[Place, str]]:
-    """Yield prices and quantities that their markets do not take."""
+    """Yield prices and quantities that their markets do not accept."""
     for product, ticker, section in _listed(found):
         rules, where = tickers[product][ticker].rules, ("markets", product, ticker)
         low, high = rules.minimum_price, rules.maximum_price
@@ -175,7 +175,7 @@ def _market(product: str, ticker: str, section: AnyMarket) -> Market:
     if spacing is None:
         steps = (middle / _SPACINGS_IN_MIDDLE / rules.tick).to_integral_value()
         spacing = max(rules.tick, steps * rules.tick)
-    # Orders rest at prices that the market takes.
+    # Rounded to a tick: orders rest at prices that the market accepts.
     middle = (middle / rules.tick).to_integral_value() * rules.tick
     return Market(rules, middle, spacing, liquidity.levels if rules.opened else 0, liquidity.largest)
 

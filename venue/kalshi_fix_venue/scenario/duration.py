@@ -11,7 +11,7 @@ _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def seconds_of(text: str) -> float | None:
-    """Return the seconds of a span as it is written, or None if it is none."""
+    """Return the seconds of a duration such as `90s`, or None if the text is not one."""
     if not re.fullmatch(DURATION, text):
         return None
     number = text.rstrip("mshd")

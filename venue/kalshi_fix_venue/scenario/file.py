@@ -1,4 +1,4 @@
-"""Reads a scenario file. Every mistake is reported with file, line, problem and remedy."""
+"""Read a scenario file. Every mistake is reported with file, line, problem and remedy."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from kalshi_fix_venue.scenario.scenario import Scenario
 from kalshi_fix_venue.scenario.schema import ScenarioFile, json_schema
 
 MAX_MISTAKES: Final = 50
-"""Mistakes that one run reports."""
+"""Maximum number of mistakes reported by one run."""
 MAX_FILE_SIZE: Final = 512 * 1024
-"""Bytes of a file."""
+"""Maximum size of a file in bytes."""
 _EXPECTED: Final = {
     "model_type": "write a mapping",
     "model_attributes_type": "write a mapping",
@@ -33,7 +33,7 @@ _EXPECTED: Final = {
     "int_type": "write a whole number",
     "string_type": "write a text",
 }
-"""The remedy for an error of pydantic, where its text uses terms of Python."""
+"""The remedies for errors of pydantic whose texts use Python's terms."""
 BOUNDS: Final = Bounds(depth=32, values=20_000, aliased=2_000)
 
 
@@ -68,8 +68,8 @@ def parse_scenario(data: bytes, name: str = "scenario.yaml") -> Scenario:
     """
     root = read_nodes(data, name)
     mistakes = Mistakes(MAX_MISTAKES, ScenarioError)
-    # Three readings: the form of each value, then what refers to other parts of the file, and at last what
-    # the venue itself checks, which reports only one mistake.
+    # Checked in three steps: the form of each value, then references to other parts of the file, and last the
+    # venue's own checks, which report only one mistake.
     try:
         found = ScenarioFile.model_validate(_plain(root))
     except ValidationError as error:
@@ -164,7 +164,8 @@ def _report(mistakes: Mistakes, root: Node, error: ErrorDetails) -> None:
             what = f"{outer.path} has the key `{path[-2]}`"
             mistakes.add(outer.line_of(path[-2]), what, _advice(error, str(path[-2])))
         case _:
-            # A key that contradicts other keys of its section, or one that selects the allowed keys.
+            # The error may name a key: one that contradicts others of its section, or the discriminator that
+            # selects the allowed keys.
             key = context.get("key", context.get("discriminator", "").strip("'"))
             place = _Place.find(root, (*path, key))
             text = place.node.text if isinstance(place.node, Scalar) else ""

@@ -24,7 +24,7 @@ from kalshi_fix_venue.liquidity import LIQUIDITY, PARTICIPANT
 from kalshi_fix_venue.programme import Held, Programme, Resting, Step
 
 OWNER: Final = "you"
-"""The default owners."""
+"""Name of the default owner."""
 BALANCE: Final = Decimal(10_000)
 """Default balance of an account in dollars."""
 LIQUIDITY_BALANCE: Final = Decimal(10_000_000)
@@ -33,22 +33,22 @@ KEYS_EACH: Final = 4
 """Default number of API keys of an owner on each product.
 
 The venue allows one connection per key: orders, drop copy, market data and RFQs at once need four."""
-MOST_KEYS_EACH: Final = 1000
-"""API keys that an owner may have on a product."""
+MAX_KEYS_EACH: Final = 1000
+"""Maximum number of API keys of an owner on a product."""
 RESTING_LEVELS: Final = 2
 """Default number of price levels on each side of a market."""
 
 
 @attrs.frozen
 class Market:
-    """A market, and around which price orders rest at the start. Dollars and contracts.
+    """A market and its initial resting orders. Dollars and contracts.
 
     Attributes:
         rules: The market itself: ticker, tick, limits.
-        middle: The price in the middle of the orders that rest at the start.
-        spacing: How far the resting orders are apart.
-        levels: Prices with resting orders on each side; 0 for an empty book.
-        largest: Contracts at one price, at most.
+        middle: The price in the middle of the initial resting orders.
+        spacing: The distance between the prices of resting orders.
+        levels: The number of prices with resting orders on each side; 0 for an empty book.
+        largest: Maximum contracts at one price.
     """
 
     rules: MarketRules
@@ -68,7 +68,7 @@ MARKETS: Final[Mapping[str, tuple[Market, ...]]] = {
         Market(margin_market("ETH-PERP"), Decimal("7.25"), Decimal("0.01")),
     ),
 }
-"""Markets of a scenario that defines none."""
+"""Markets of a scenario that does not define any."""
 
 
 @attrs.frozen(kw_only=True)
@@ -79,17 +79,17 @@ class Keys:
     product: str
     count: int = KEYS_EACH
     rsa: bool = False
-    """RSA with 2048 bits rather than Ed25519."""
+    """Whether the keys are RSA with 2048 bits rather than Ed25519."""
     scopes: frozenset[str] = SCOPES
     customers: frozenset[str] | None = None
-    """As of `ApiKey`."""
+    """See `ApiKey.customers`."""
     restricted_to: int | None = None
-    """As of `ApiKey`."""
+    """See `ApiKey.restricted_to`."""
 
 
 @attrs.frozen(kw_only=True)
 class Scenario:
-    """A venue before it begins."""
+    """The initial state of a venue."""
 
     markets: Mapping[str, tuple[Market, ...]] = MARKETS
     """The markets, by product."""
@@ -98,7 +98,7 @@ class Scenario:
     settings: Mapping[str, Any] = attrs.field(factory=dict)
     """Further arguments of `VenueConfig`."""
     held: tuple[Held, ...] = ()
-    """Positions at the beginning."""
+    """Initial positions."""
     steps: tuple[Step, ...] = ()
     """Scheduled operations, such as a market halt at the start and a pause after an hour."""
     flow: FlowConfig | None = None
@@ -108,7 +108,7 @@ class Scenario:
     def joined_by(self, owners: Iterable[str]) -> Scenario:
         """Return the scenario with further owners, who have an account and keys on each product.
 
-        Those who are there already stay as they are."""
+        Existing accounts and keys are unchanged."""
         accounts, keys = list(self.accounts), list(self.keys)
         for owner in owners:
             for product in PRODUCTS:
@@ -121,7 +121,7 @@ class Scenario:
         return attrs.evolve(self, accounts=tuple(accounts), keys=tuple(keys))
 
     def with_keys(self, *, count: int | None = None, rsa: bool | None = None) -> Scenario:
-        """Return the scenario with another number of keys for everybody, or keys of another type."""
+        """Return the scenario with another number of keys for every owner, or keys of another type."""
         changes: dict[str, Any] = {}
         if count is not None:
             changes["count"] = count
@@ -131,7 +131,7 @@ class Scenario:
 
     @property
     def owners(self) -> tuple[str, ...]:
-        """Everybody with an account, in order."""
+        """The owners of accounts, in order."""
         return tuple(dict.fromkeys(account.owner for account in self.accounts))
 
     def make_keys(self) -> dict[tuple[str, str], tuple[ClientKey, ...]]:
@@ -153,7 +153,7 @@ class Scenario:
                 product: tuple(market.rules for market in markets)
                 for product, markets in self.markets.items()
             },
-            accounts=(*self.accounts, *self._house()),
+            accounts=(*self.accounts, *self._venue_accounts()),
             api_keys=tuple(self._api_keys(made)),
             programme=self._programme(),
             flow=self._flow(),
@@ -175,8 +175,9 @@ class Scenario:
                     restricted_to=each.restricted_to,
                 )
 
-    def _house(self) -> Iterator[AccountConfig]:
-        """Return the accounts of the venue's own: of resting orders, and of who trades with them."""
+    def _venue_accounts(self) -> Iterator[AccountConfig]:
+        """Return the venue's own accounts: of the resting orders, and of the participant that trades on the
+        operator's command."""
         for product, markets in self.markets.items():
             shards = {market.rules.shard for market in markets} - {0}
             for owner in (LIQUIDITY, PARTICIPANT):

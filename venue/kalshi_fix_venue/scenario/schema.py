@@ -1,8 +1,8 @@
 """The format of a scenario file: every key with its type, range and meaning, as pydantic models.
 
 The file is read by them (`file`), and the published JSON Schema is generated from them. The docstrings of
-attributes are its descriptions, which editors show. A default is stated here only for values that have no
-other class; elsewhere an absent key leaves the default of the class that the value ends up in.
+attributes are its descriptions, which editors show. A default is stated here only if no other class states
+it; otherwise an absent key keeps the default of the class that receives the value.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ from kalshi_fix_venue.pauses import WEEKDAYS
 from kalshi_fix_venue.programme import Step
 from kalshi_fix_venue.rate_limits import TIERS
 from kalshi_fix_venue.scenario.duration import DURATION, DURATION_WISH, seconds_of
-from kalshi_fix_venue.scenario.scenario import KEYS_EACH, MOST_KEYS_EACH, RESTING_LEVELS
+from kalshi_fix_venue.scenario.scenario import KEYS_EACH, MAX_KEYS_EACH, RESTING_LEVELS
 from kalshi_fix_venue.settings import SETTING, Setting
 
 MAX_ENTRIES: Final = 2000
-"""Entries of one mapping or list."""
+"""Maximum number of entries of one mapping or list."""
 _DECIMAL: Final = r"-?[0-9]{1,15}(?:\.[0-9]{1,8})?"
 
 
@@ -79,7 +79,7 @@ def mistake(key: str, advice: str) -> PydanticCustomError:
 
 @attrs.frozen
 class OneOf:
-    """The annotation of a word that is one of these."""
+    """An annotation: the value is one of these words."""
 
     words: tuple[str, ...]
 
@@ -97,7 +97,7 @@ def _exact(value: object) -> Decimal:
 
 @attrs.frozen(kw_only=True)
 class Number:
-    """The annotation of a decimal number that is exactly as it is written, and within bounds."""
+    """An annotation: a decimal number, exactly as written, within bounds."""
 
     ge: Decimal | int | None = None
     gt: Decimal | int | None = None
@@ -182,12 +182,12 @@ _READ_AS: Final[dict[object, Any]] = {bool: Flag, int: Whole, tuple[str, ...]: N
 
 @attrs.frozen
 class Made:
-    """The annotation of an object of an attrs class, from its settings (`setting`)."""
+    """An annotation: an object of an attrs class, read from its settings (`setting`)."""
 
     cls: type[Any]
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Read a model with the class's settings, and make the object of it."""
+        """Read a model with the class's settings, and make the object from it."""
         fields: dict[str, Any] = {}
         for each in attrs.fields(attrs.resolve_types(self.cls)):
             stated: Setting | None = each.metadata.get(SETTING)
@@ -206,8 +206,8 @@ class Made:
 
 def _type_of(kind: object, stated: Setting) -> Any:
     if kind in (Decimal, float):
-        return Annotated[Decimal, Number(ge=stated.least, le=stated.most), AfterValidator(kind)]
-    return Annotated[_READ_AS[kind], Field(ge=stated.least, le=stated.most)]
+        return Annotated[Decimal, Number(ge=stated.minimum, le=stated.maximum), AfterValidator(kind)]
+    return Annotated[_READ_AS[kind], Field(ge=stated.minimum, le=stated.maximum)]
 
 
 class _Step(Section):
@@ -221,7 +221,7 @@ class _Step(Section):
 
 @attrs.frozen
 class Scheduled:
-    """The annotation of a step: which keys there may be depends on the operation."""
+    """An annotation: a scheduled operation, which determines the other keys."""
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Read one model for each operation."""
@@ -261,14 +261,14 @@ class Fees(Section):
 
 
 class Liquidity(Section):
-    """Orders that rest at the start."""
+    """The initial resting orders."""
 
     levels: Annotated[Whole, Field(ge=0, le=100)] = RESTING_LEVELS
     """Prices on each side; 0 for an empty book."""
     spacing: Positive | None = None
-    """Dollars between two prices, a multiple of the tick; a tick or a 400th of `middle` by default."""
+    """Dollars between two prices, a multiple of the tick; by default a 400th of `middle`, or one tick."""
     largest: Annotated[Whole, Field(ge=1, le=1_000_000)] = 100
-    """Contracts at one price, at most."""
+    """Maximum contracts at one price."""
 
 
 class Market(Section):
@@ -279,9 +279,9 @@ class Market(Section):
     middle: Positive | None = None
     """The price around which orders rest and the flow begins; half a dollar, or 20 dollars on margin."""
     liquidity: Liquidity | None = None
-    """Orders that rest at the start."""
+    """The initial resting orders."""
     position_limit: Positive | None = None
-    """Contracts that an account may be long or short; no limit by default."""
+    """Maximum contracts that an account may be long or short; no limit by default."""
     state: MarketState = MarketState.ACTIVE
     """The state of the market at the start."""
     result: MarketResult | None = None
@@ -291,7 +291,7 @@ class Market(Section):
     sell_position_floor: Annotated[Decimal, Number(ge=-(10**12), le=0)] | None = None
     """The position, negative for short, below which an account may not sell; 0 allows no short positions."""
     fees: Fees = Fees()
-    """Values that differ from those of the product."""
+    """Fees that differ from those of the product."""
 
     @model_validator(mode="after")
     def _check_state(self) -> Market:
@@ -311,11 +311,11 @@ class PredictionMarket(Market):
     structure: Structure | None = None
     """Price level structure, in place of `tick`; linear_cent by default."""
     fractional: Flag = True
-    """Whether it takes quantities in steps of 0.01 contracts."""
+    """Whether it accepts quantities in steps of 0.01 contracts."""
     shard: Shard = 0
     """Index of the exchange that trades it (ExDestination 100)."""
     high_volatility: Flag = False
-    """Whether RFQs have the short times here."""
+    """Whether RFQs on this market have the short times."""
 
     @model_validator(mode="after")
     def _check_tick(self) -> PredictionMarket:
@@ -330,9 +330,9 @@ class Band(Section):
     """Maximum distance of an order from the best price of its side: the larger of the two."""
 
     share: Share = PriceBand().share
-    """A part of the best price."""
+    """The distance as a fraction of the best price."""
     ticks: Annotated[Whole, Field(ge=0, le=1_000_000)] = PriceBand().ticks
-    """Ticks."""
+    """The distance in ticks."""
 
 
 class MarginMarket(Market):
@@ -365,11 +365,11 @@ class Group(Section):
     """Prediction markets that net with one another."""
 
     markets: Names[Ticker]
-    """Their tickers; for directional ones from the one that is likeliest to be decided YES."""
+    """Their tickers; for directional markets, from the most to the least likely to be decided YES."""
     kind: GroupKind = GroupKind.MUTUALLY_EXCLUSIVE
     """The dependency between their results."""
     exhaustive: Flag = False
-    """Whether one of exclusive ones is sure to be decided YES."""
+    """Whether one of the mutually exclusive markets is certain to be decided YES."""
 
 
 class Event(Section):
@@ -389,9 +389,9 @@ class Combo(Section):
     shard: Shard = 0
     """Index of the exchange that trades the combos."""
     minimum_legs: Legs = 2
-    """Legs of a combo, at least."""
+    """Minimum number of legs of a combo."""
     maximum_legs: Legs = 25
-    """Legs of a combo, at most."""
+    """Maximum number of legs of a combo."""
 
     @model_validator(mode="after")
     def _check_legs(self) -> Combo:
@@ -440,7 +440,7 @@ class Account(Balances):
     positions: Entries[Ticker, Position] = {}
     """Initial positions of the primary account, by ticker; the account `liquidity` has the other side."""
     drop_copy: Flag = False
-    """Whether it may ask for past reports (EventResendRequest U1)."""
+    """Whether it may request past reports (EventResendRequest U1)."""
     direct_member: Flag = True
     """Whether balances are kept to 0.0001 dollars rather than to cents."""
     without_netting: Names[PrimaryOrSubaccount] = ()
@@ -455,7 +455,7 @@ class PredictionAccount(Account):
     shards: Entries[FurtherShard, Balances] = {}
     """Balances on further shards, by index."""
     allocation: Entries[AnyShard, Annotated[Decimal, Number(ge=0, le=100)]] = {}
-    """Percentages of the free cash by shard, 100 in all: every 10 seconds it is divided so."""
+    """Percentages by shard, 100 in all, by which the free cash is divided every 10 seconds."""
 
 
 class Accounts(Section):
@@ -473,7 +473,7 @@ class Accounts(Section):
         return self
 
     def by_product(self) -> dict[str, Account]:
-        """Return the accounts that there are."""
+        """Return the owner's accounts by product."""
         both: dict[str, Account | None] = {"prediction": self.prediction, "margin": self.margin}
         return {product: account for product, account in both.items() if account is not None}
 
@@ -482,19 +482,19 @@ class Key(Section):
     """API keys of one owner."""
 
     owner: Owner
-    """The owner of the account that they belong to."""
+    """The owner of the account to which the keys belong."""
     product: Product | None = None
-    """The product of the keys; by default each with an account."""
-    count: Annotated[Whole, Field(ge=1, le=MOST_KEYS_EACH)] = KEYS_EACH
+    """The product of the keys; by default every product on which the owner has an account."""
+    count: Annotated[Whole, Field(ge=1, le=MAX_KEYS_EACH)] = KEYS_EACH
     """Number of keys on each of these products."""
     type: Literal["ed25519", "rsa"] = "ed25519"
     """The type of the keys."""
     scopes: Names[Scope] = tuple(sorted(SCOPES))
     """Permissions: listeners and market data need `read`, orders one for trading."""
     customers: Names[str] | None = None
-    """Customer accounts that they may trade for; all by default."""
+    """Customer accounts that the keys may trade for; all by default."""
     restricted_to: PrimaryOrSubaccount | None = None
-    """The one subaccount that they may act for; all by default."""
+    """The one subaccount that the keys may act for; all by default."""
 
 
 # Settings
@@ -517,13 +517,13 @@ class Limits(Section):
     logon_timeout: Duration | None = None
     """Maximum time from the connection to the Logon; 10s by default."""
     max_kept_messages: Annotated[Whole, Field(ge=1, le=10**7)] | None = None
-    """Messages kept for resend for each key on KalshiRT and KalshiPT."""
+    """Maximum number of messages kept for resend, per key, on KalshiRT and KalshiPT."""
     max_kept_bytes: Annotated[Whole, Field(ge=1024, le=2**40)] | None = None
-    """Bytes of these messages."""
+    """Maximum total size in bytes of the messages kept for resend, per key."""
     max_past_events: Annotated[Whole, Field(ge=0, le=10**8)] | None = None
-    """Events of orders kept for drop copy."""
+    """Maximum number of order events kept for drop copy."""
     max_unsent: Annotated[Whole, Field(ge=1024, le=2**31)] | None = None
-    """Bytes that may wait for a client that does not read; 16 MiB by default."""
+    """Maximum bytes that wait for a client that does not read; 16 MiB by default."""
 
 
 class RfqWindows(Section):
@@ -532,27 +532,27 @@ class RfqWindows(Section):
     confirmation: Duration | None = None
     """Time for a maker to confirm an accepted quote."""
     execution: Duration | None = None
-    """The time from there to the orders in the book."""
+    """Time from the confirmation to the orders in the book."""
 
 
 class Rfqs(Section):
     """Times and limits of RFQs."""
 
     standard: RfqWindows | None = None
-    """Times of most markets."""
+    """Times of markets without high volatility."""
     high_volatility: RfqWindows | None = None
     """Times of high volatility markets, among them all combos."""
     lifetime: Duration | None = None
     """Time after which an RFQ without acceptance expires; 1h by default."""
     max_open: Annotated[Whole, Field(ge=1, le=100_000)] | None = None
-    """RFQs that one account may have open; 100 by default."""
+    """Maximum number of open RFQs of one account; 100 by default."""
 
 
 class Pause(Section):
-    """A pause of every week, by the clock of New York."""
+    """A weekly pause, in New York time."""
 
     weekday: Annotated[str, OneOf(WEEKDAYS)]
-    """The day."""
+    """The day of the pause."""
     begins: Clock
     """Time at which it begins."""
     ends: Clock
@@ -564,7 +564,7 @@ class Pause(Section):
     logs_out: Flag = True
     """Whether sessions are logged out at its beginning."""
     takes_logons: Flag = True
-    """Whether they can log on again while it lasts."""
+    """Whether clients can log on again while it lasts."""
 
     @model_validator(mode="after")
     def _check_times(self) -> Pause:
@@ -574,40 +574,40 @@ class Pause(Section):
 
 
 class ScenarioFile(Section):
-    """A simulated venue as it is at the start, for `kalshi-fix venue --scenario FILE`."""
+    """The initial state of a simulated venue, for `kalshi-fix venue --scenario FILE`."""
 
     seed: Annotated[Whole, Field(ge=0, le=2**53)] | None = None
     """Seed of all random numbers; a different one each time by default."""
     markets: Markets | None = None
-    """The markets by product; those of the default scenario where none are named."""
+    """The markets by product; without this key, those of the default scenario."""
     groups: Entries[Ticker, Group] = {}
     """Market groups that net, by name."""
     accounts: Entries[Owner, Accounts] = {}
     """Accounts by owner."""
     keys: Items[Key] = []
-    """API keys; two for each owner on each product where none are named."""
+    """API keys; four for each account that has none here."""
     fees: FeesByProduct = FeesByProduct()
-    """Fees by product, where they differ from the published ones."""
+    """Fees by product, if they differ from the published ones."""
     limits: Limits = Limits()
     """Limits of the gateway."""
     rfqs: Rfqs | None = None
     """Times and limits of RFQs."""
     combos: Entries[Ticker, Combo] = {}
-    """Collections that combos are made of, by ticker."""
+    """Collections of events that can be combined, by ticker."""
     maintenance: Flag = False
-    """Whether there is the weekly maintenance of the real venue."""
+    """Whether trading pauses for the weekly maintenance, as at Kalshi."""
     pauses: Items[Pause] = []
-    """Pauses of every week."""
+    """Weekly pauses."""
     schedule: Items[Annotated[Step, Scheduled()]] = []
-    """Operations and faults of `kalshi-fix venue do`, `when` being the time since the beginning."""
+    """Scheduled operations and faults of `kalshi-fix venue do`; `when` is the time since the start."""
     flow: Annotated[FlowConfig | None, Made(FlowConfig)] = None
     """Simulated traders; none without this key."""
     assumptions: Annotated[Assumptions | None, Made(Assumptions)] = None
-    """Behaviour for which the venue's documents are silent."""
+    """Behaviour that Kalshi's documents leave open."""
 
 
 class _Schema(GenerateJsonSchema):
-    """Leaves out the titles of fields, which repeat their names, and refuses the keys that pydantic does."""
+    """Omits the titles of fields, which repeat their names, and forbids the keys that pydantic forbids."""
 
     def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 as pydantic calls it
         return False

@@ -45,8 +45,8 @@ class Admission:
         """Return the Text of the Logout that refuses a Logon, or None; `logged_on` are the keys logged on."""
         if not self._pauses.takes_logons[product]:
             return MAINTENANCE
-        # Authentication precedes the rate limit: Logons are limited per account, and without its signature no
-        # client may use up the limit of another account.
+        # Authentication precedes the rate limit: Logons are limited per account, and a client without a valid
+        # signature must not use up an account's limit.
         text = refusal(request, self._keys, product)
         if text is not None:
             return text

@@ -93,8 +93,8 @@ class ArmedFaults:
         begins = now.monotonic + fault.after
         ends = None if fault.lasting is None else begins + fault.lasting
         skip, left = (fault.skip, fault.times or None) if isinstance(fault, OccasionalFault) else (0, None)
-        # The random number is drawn only here, so that a venue without such a fault draws the same ids as one
-        # without any faults.
+        # The seed is drawn only if a fault needs it, so faults without a chance do not change the venue's
+        # ids.
         if isinstance(fault, OccasionalFault) and fault.chance < 1 and self._random is None:
             self._random = Random(self._draw_seed())  # noqa: S311 - not used for secrets
         armed = Armed(next(self._numbers), fault, begins, ends, skip, left)
@@ -103,7 +103,7 @@ class ArmedFaults:
         for time in (begins, ends):
             if time is not None:
                 heapq.heappush(self._times, (time, armed.number))
-        self._note()
+        self._update_inspects_bytes()
         return armed
 
     def disarm(self, armed: Armed) -> None:
@@ -113,7 +113,7 @@ class ArmedFaults:
             del of_kind[armed.number]
             if not of_kind:
                 del self._by_kind[type(armed.fault)]
-            self._note()
+            self._update_inspects_bytes()
 
     def has(self, kind: type[Fault]) -> bool:
         """Return whether a fault of a kind is armed."""
@@ -173,5 +173,5 @@ class ArmedFaults:
             found[number] = self._armed[number]
         return list(found.values())
 
-    def _note(self) -> None:
+    def _update_inspects_bytes(self) -> None:
         self.inspects_bytes = any(kind in self._by_kind for kind in ON_THE_WIRE)

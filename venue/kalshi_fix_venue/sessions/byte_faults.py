@@ -71,7 +71,7 @@ class ByteFaults:
         if self._held_bytes > self._max_held:
             self.cut = Cut()
             self._held.clear()
-        return self._leave(who, now)
+        return self._release_due(who, now)
 
     def inward(self, data: bytes, who: Who, now: Instant) -> bytes:
         """Accept bytes of the client; return those that the venue receives."""
@@ -101,7 +101,7 @@ class ByteFaults:
 
     def _take(self, frame: bytes, msg_type: str, who: Who, now: Instant) -> None:
         # Each `trigger` counts an occasion and may draw a random number, so a seed reproduces a run only in
-        # this order. A message that is cut or lost is no occasion for the faults below.
+        # this order. A message that is cut or lost is not counted by the faults below.
         trigger = self._armed.trigger
         self.cut = trigger(Cut, who, now, msg_type, at="frame")
         if self.cut is not None:
@@ -109,7 +109,7 @@ class ByteFaults:
             return
         if trigger(Gap, who, now, msg_type) is not None:
             return
-        # Faults only change the first copy: the duplicate is a resent message, which is intact.
+        # The faults below change only the first copy; the second is like a resent message, which is intact.
         copies = [frame]
         if SESSION_TYPES[who.session].resend and trigger(Duplicate, who, now, msg_type) is not None:
             copies.append(_duplicate(frame))
@@ -139,7 +139,7 @@ class ByteFaults:
         self._held.append(_Held(due, frame, is_heartbeat))
         self._held_bytes += len(frame)
 
-    def _leave(self, who: Who, now: Instant) -> bytes:
+    def _release_due(self, who: Who, now: Instant) -> bytes:
         cut = self.cut is not None
         if self._armed.active(Silence, who, now) is not None and not cut:
             return b""

@@ -28,7 +28,7 @@ class Connection:
     output: bytes = b""
     """Bytes fetched from the session that the caller has not taken yet."""
     due: float | None = None
-    """The latest time at which the venue calls its session's `handle_timer`."""
+    """The time of its entry among the deadlines; never later than its actual next deadline."""
     faults: ByteFaults | None = None
     """The faults in its bytes; None if there have never been any."""
     is_cut: bool = False
@@ -72,7 +72,7 @@ class Connection:
 
 
 class Connections:
-    """All connections. Only `__iter__` iterates over all of them."""
+    """All connections. Only `__iter__` visits every one of them."""
 
     def __init__(self) -> None:
         """Create it without connections."""

@@ -42,13 +42,13 @@ class FaultInjection:
     _armed: ArmedFaults
     _connections: Connections
     _deliver: Callable[[Sequence[Delivery], Instant], None]
-    """Sends messages to logins, past `withholds`."""
+    """Sends messages to logins, except those that `withholds` holds back."""
     _process_events: Callable[[Connection, Instant], None]
     """Processes the events of a connection's session."""
     _process_aborted: Callable[[Instant], None]
     """Ends the sessions that were aborted during delivery."""
     _max_unsent: int
-    """The most bytes to one client that faults may delay."""
+    """Maximum bytes to one client that faults may delay."""
     _withheld: dict[Login, list[Message]] = attrs.field(factory=dict)
     """Withheld messages by login."""
 
@@ -97,7 +97,7 @@ class FaultInjection:
         """Return the Text with which a fault refuses a logon, or None."""
         if not self._armed:
             return None
-        # No login yet: the key is that of the Logon.
+        # The connection has no login yet, so the key is that of the Logon.
         who = attrs.evolve(connection.who, key=key_id, owner=owner)
         kinds: tuple[type[Any], ...] = (Busy, RefuseLogon, HoldKey)
         triggers = (self._armed.trigger(kind, who, now) for kind in kinds)
@@ -106,7 +106,7 @@ class FaultInjection:
     def answer(
         self, connection: Connection, login: Login, message: Message, gateway: ProductGateway, now: Instant
     ) -> None:
-        """Return the gateway's answer to a request, or that of a fault that applies to it."""
+        """Deliver the gateway's answer to a request, or that of a fault that applies to it."""
         if not self._armed:
             self._deliver(gateway.handle(message, login, now.utc), now)
             return
@@ -175,7 +175,7 @@ class FaultInjection:
 
     def _send_withheld(self, now: Instant) -> None:
         """Send the withheld messages that are no longer withheld by a fault."""
-        # Their deadlines may be earlier now, and their delayed messages may be released.
+        # The end of a fault may bring deadlines forward and release delayed messages.
         for connection in self._connections:
             if connection.faults is not None:
                 self._connections.touch(connection)

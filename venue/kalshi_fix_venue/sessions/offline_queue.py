@@ -30,7 +30,7 @@ class OfflineQueue:
         self.store.forget_before(now.utc - self.store.max_age)
 
     def post(self, message: Message, now: Instant) -> None:
-        """Assign a message its number while the client is disconnected, for a later resend.
+        """Store a message under the next number while the client is disconnected, for a later resend.
 
         The next session on this store continues after it, which the client detects as a gap and fills by a
         ResendRequest.

@@ -23,9 +23,8 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - only on explicit request, such as in a co
 
 
 class Sandbox:
-    """A venue for one purpose: `owners` have an account and `keys_each` API keys on every product.
-
-    The venue allows one connection per API key: each session at the same time needs one of its own.
+    """A throwaway venue: each of `owners` has an account and `keys_each` API keys on every product. The venue
+    allows one connection per API key, so each simultaneous session needs its own key.
     """
 
     def __init__(

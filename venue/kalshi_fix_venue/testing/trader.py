@@ -102,14 +102,13 @@ class Trader:
         time_in_force: TimeInForce = TimeInForce.GOOD_TILL_CANCEL,
         **more: Any,
     ) -> OrderSnapshot:
-        """Place an order to sell (buy No); as `buy`."""
+        """Place an order to sell (buy No); otherwise like `buy`."""
         return self._place(market, Side.SELL, quantity, price, time_in_force=time_in_force, **more)
 
     def fill(
         self, cl_ord_id: str, quantity: Number | None = None, *, owner: str = "me"
     ) -> tuple[OrderSnapshot, ...]:
-        """Trade against an owner's open order at its price: its whole leaves quantity, or `quantity`
-        contracts.
+        """Trade against an owner's open order at its price: all of its LeavesQty, or `quantity` contracts.
 
         Orders with priority over it in the book are filled first, as in any market. Returns the orders that
         this trader placed.

@@ -72,7 +72,7 @@ class TraderSession:
         return found
 
     def _serve(self, venue: VenueModel, now: Instant) -> None:
-        """Carry bytes between the two until both have no more output; log on first if necessary."""
+        """Carry bytes between session and venue until neither has output left; log on first if necessary."""
         if self._at is None or self._at[0] is not venue or venue.should_close(self._at[1]):
             if self._at is not None and self._at[0] is not venue:
                 self._store = MemoryStore()
@@ -89,14 +89,14 @@ class TraderSession:
             if answer:
                 self._session.receive_data(answer, now)
             for event in self._session.events():
-                self._note(event)
+                self._handle(event)
             if not request and not answer:
                 break
         if not self._session.is_established:
             venue.receive_eof(number, now)
             raise ValueError(f"the trader's session on {self.name} has ended: {self._text}")
 
-    def _note(self, event: Event) -> None:
+    def _handle(self, event: Event) -> None:
         if isinstance(event, MessageReceived):
             self._received.append(event.message)
         elif isinstance(event, SessionEnded):

@@ -40,7 +40,8 @@ class Venue:
 
     Clients connect within the process, without network and TLS, or with `tls` on loopback ports. It runs in a
     background thread, so it serves blocking code and every event loop; its methods wait only for that thread,
-    and see what clients have written before. Several venues are independent of each other.
+    and see everything that clients have written before the call. Several venues are independent of each
+    other.
 
     The books are empty at first.
     """
@@ -63,15 +64,16 @@ class Venue:
             owners: owners with an account on each product, and an API key on it for every session type.
             tls: listen on loopback ports, with a throwaway certificate authority.
             rsa_keys: RSA keys instead of Ed25519 ones, for clients that support only RSA.
-            markets: by product.
-            balance: dollars on each account.
-            seed: of the ids that the venue draws, which repeat after each `reset`.
+            markets: the markets, by product.
+            balance: initial dollars of each account.
+            seed: seed of the ids that the venue draws, which repeat after each `reset`.
             settings: further arguments of `VenueConfig`, such as `sending_time_tolerance`.
             scenario: initial state of the venue, or the YAML file that describes it; `owners` are added to
                 its own, each with a key for every session type, and `markets` are not used.
 
         Raises:
-            ConfigurationError: the parts do not fit together, or the file is wrong, with its line.
+            ConfigurationError: the parts do not fit together, or the file is invalid; the text contains
+                the line.
         """
         start = _scenario(scenario, markets)
         self._seed = seed if start.seed is None else start.seed
@@ -177,7 +179,7 @@ class Venue:
     # The counterparty
 
     def trader(self, owner: str = "other", *, product: Product = "prediction") -> Trader:
-        """Return an owner who trades as the counterparty of a test's trades.
+        """Return an owner as the counterparty of a test's trades.
 
         Raises:
             ConfigurationError: there is no such owner.
@@ -189,7 +191,7 @@ class Venue:
         return self._traders[owner, product]
 
     def rest_liquidity(self, *, levels: int = RESTING_LEVELS) -> None:
-        """Add anonymous resting orders on both sides of every market: `levels` prices, 1 to 100 contracts
+        """Add anonymous resting orders on both sides of every market: `levels` prices, 10 to 100 contracts
         each."""
 
         def act(model: VenueModel, now: Instant) -> None:
@@ -218,7 +220,7 @@ class Venue:
         return self.server.perform(operation(name, parameters))
 
     def skip(self, seconds: float) -> None:
-        """Skip seconds of the venue's time: a test need not wait for its timers and expiries.
+        """Skip seconds of the venue's time, so a test need not wait for timers and expiries.
 
         The clocks of clients are unaffected: a large difference exceeds the venue's tolerance
         (`sending_time_tolerance` among the settings), and a client silent for longer than its heartbeat
@@ -230,7 +232,7 @@ class Venue:
         """Execute a command at a product's exchange; the commands are in `kalshi_fix_venue.exchange`.
 
         Raises:
-            ValueError: an invalid SetMarketState.
+            ValueError: the command cannot be executed (see `Exchange.apply`).
         """
         return self.server.execute(product, command)
 

@@ -1,4 +1,4 @@
-"""What the page shows of the exchange, as JSON values; amounts and quantities are decimal text."""
+"""The content of the page as JSON values; amounts and quantities are decimal text."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from kalshi_fix_venue.venue import VenueModel
 
 MAX_MARKETS: Final = 100
 MAX_LEVELS: Final = 10
-"""Levels of each side of a ladder."""
+"""Maximum number of levels on each side of the book."""
 MAX_ROWS: Final = 30
-"""Rows of each other table."""
-_MOST_SUMMED: Final = 1000
-"""Levels that are added up to find the quantity in front of an order."""
+"""Maximum number of rows of each other table."""
+_MAX_SUMMED: Final = 1000
+"""Maximum number of levels that are added up to find the quantity in front of an order."""
 
 
 def operations() -> list[dict[str, Any]]:
@@ -114,7 +114,7 @@ def _book(exchange: Exchange, market: str, own: Iterable[OrderSnapshot]) -> dict
 
 
 def _order(exchange: Exchange, order: OrderSnapshot) -> dict[str, Any]:
-    levels = exchange.levels(order.market, order.side)[:_MOST_SUMMED]
+    levels = exchange.levels(order.market, order.side)[:_MAX_SUMMED]
     sums = zip((price for price, _ in levels), accumulate(size for _, size in levels), strict=True)
     return {
         "owner": _name(order.account.owner, order.account.subaccount),
@@ -124,7 +124,7 @@ def _order(exchange: Exchange, order: OrderSnapshot) -> dict[str, Any]:
         "price": str(order.price),
         "leaves": str(order.leaves),
         "filled": str(order.filled_qty),
-        # The trade that fills it: of the other side, through all orders up to its price.
+        # The trade that fills this order: on the other side, through all orders up to its price.
         "trade": {
             "market": order.market,
             "side": opposite(order.side).name.lower(),

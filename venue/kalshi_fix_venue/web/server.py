@@ -1,8 +1,8 @@
-"""Serves the page on the loopback interface, from a thread of its own.
+"""Serve the page on the loopback interface, from a separate thread.
 
 The page and its script are public; everything else needs the token of the control channel in the header
 Authorization. No cookie is set, so a browser adds nothing to a request that another site causes. Requests
-with a foreign Host (DNS rebinding) or Origin (another site) are refused before the token is looked at.
+with a foreign Host (DNS rebinding) or Origin (another site) are refused before the token is checked.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from kalshi_fix_venue.web.picture import operations, picture
 from kalshi_fix_venue.web.traffic import SessionId, Traffic
 
 MAX_VIEWERS: Final = 8
-"""Pages that are updated at the same time."""
+"""Maximum number of pages that are updated at the same time."""
 MAX_REQUESTS: Final = 32
-"""Connections and requests at the same time."""
+"""Maximum number of connections and requests at the same time."""
 SHORTEST_INTERVAL: Final = 0.25
 """Seconds between two updates of a page."""
 LARGEST_SHARE: Final = 0.05
-"""Share of the time in which pages are drawn, at most: a large venue is drawn less often."""
+"""Maximum share of the time spent on drawing pages: a large venue is drawn less often."""
 PATIENCE: Final = 10.0
 """Seconds after which a browser that does not read is dropped."""
 SHUTDOWN: Final = 2
@@ -108,7 +108,7 @@ class WebServer:
             lifespan="off",
             interface="asgi3",
             log_config=None,
-            # A page that is dropped or open at the end is an error to uvicorn.
+            # uvicorn would log an error for each page that is dropped, or open at the end.
             log_level="critical",
             access_log=False,
             proxy_headers=False,
@@ -164,11 +164,11 @@ class WebServer:
         return JSONResponse(found, 404 if found is None else 200)
 
     async def _updates(self, request: Request) -> Response:
-        asked = request.query_params
-        product, _, rest = asked.get("session", "").partition(" ")
+        query = request.query_params
+        product, _, rest = query.get("session", "").partition(" ")
         session_type, _, key = rest.partition(" ")
         chosen = (product, session_type, key) if product else None
-        return _Stream(self, asked.get("market"), chosen)
+        return _Stream(self, query.get("market"), chosen)
 
     async def _draw(self, function: Callable[[], T]) -> T:
         """Run a function in the thread that alone reads the traffic."""
@@ -194,7 +194,8 @@ class WebServer:
             begun = loop.time()
             text = json.dumps(await self._draw(lambda: self._update(market, session)))
             took = loop.time() - begun
-            # A comment shows that the venue still runs, and finds out that the browser is gone.
+            # If nothing has changed, a comment still shows that the venue runs, and reveals a browser that is
+            # gone.
             event = ": unchanged\n\n" if text == previous else f"data: {text}\n\n"
             previous = text
             async with asyncio.timeout(self._patience):

@@ -26,17 +26,17 @@ from kalshi_fix_venue.driver import ClientProtocol
 from kalshi_fix_venue.exchange import MARGIN
 
 MAX_QUEUED: Final = 32 * 1024
-"""Bytes of one connection that wait to be read; the oldest are dropped."""
+"""Maximum bytes of one connection that wait to be read; beyond it the oldest are dropped."""
 MAX_QUEUES: Final = 64
-"""Connections whose bytes wait; those of the oldest are dropped."""
+"""Maximum number of connections whose bytes wait; beyond it those of the oldest are dropped."""
 MAX_SESSIONS: Final = 64
-"""Sessions whose messages are kept; those of the one silent for longest are dropped."""
+"""Maximum number of sessions with kept messages; beyond it those of the longest silent are dropped."""
 MAX_MESSAGES: Final = 40
-"""Messages of a session that are kept, and messages that a page lists."""
+"""Maximum number of messages kept per session, and of messages that a page lists."""
 MAX_FRAME: Final = 16 * 1024
-"""Bytes of a message that are kept."""
+"""Maximum bytes kept of a message."""
 MAX_TEXT: Final = 300
-"""Characters of a message's fields in the list."""
+"""Maximum characters of a message's fields in the list."""
 _CLIENT: Final = re.compile(rb"\x0149=([^\x01]{1,100})\x01")
 _LOGON: Final = b"\x0135=A\x01"
 
@@ -47,14 +47,14 @@ SessionId = tuple[str, str, str]
 @attrs.define
 class _Queue:
     chunks: deque[tuple[int, bytes, bool]] = attrs.field(factory=deque)
-    """Bytes by their place in the order of all connections, and whether the venue sends them."""
+    """Each chunk with its position among those of all connections, and whether the venue sent it."""
     size: int = 0
     has_gap: bool = False
 
 
 @attrs.define
 class _Wire:
-    """What is known of a connection."""
+    """The log readers of a connection by direction, and its API key."""
 
     readers: dict[bool, LogReader] = attrs.field(factory=dict)
     key: str = ""
@@ -62,7 +62,7 @@ class _Wire:
 
 @attrs.define(eq=False)
 class Passed:
-    """A message that has passed."""
+    """A message that was sent or received."""
 
     id: int
     session: SessionId

@@ -68,7 +68,7 @@ class Rfq:
     cash_excludes_fees: bool
     obscured: bool
     rests: bool
-    """RestRemainder: the part of the request left by the acceptance rests in the book."""
+    """RestRemainder: the part of the request that the acceptance leaves open rests in the book."""
     created: datetime
     combo: Combo | None
     """The combination of the market, if it is one."""
@@ -228,8 +228,8 @@ class RfqBook:
         rfq = quote.rfq
         rfq.open_quotes.pop(quote.account, None)
         self._unlink(quote)
-        # At most `max_quotes` are active, so there is an ended one to remove. As many ended ones are
-        # retained, because the acceptance of one of them must be refused as expired.
+        # At most `max_quotes` are active, so there is an ended one to remove. Ended quotes are retained
+        # because accepting one must be refused as expired.
         if len(rfq.quotes) > 2 * self.max_quotes:
             oldest = next(each for each in rfq.quotes.values() if each.state is QuoteState.CANCELED)
             del rfq.quotes[oldest.quote_id]

@@ -72,7 +72,7 @@ class Combos:
 
     _exchange: Exchange
     _collections: Mapping[str, ComboCollection]
-    _most: int
+    _max_combos: int
     _made: dict[str, Combo] = attrs.field(factory=dict)
     """Created combinations by the ticker of their market."""
 
@@ -89,7 +89,7 @@ class Combos:
         # Bounded, because markets are never removed and clients can name any number of combinations.
         ticker = combo_ticker(combo)
         if ticker not in self._exchange.markets:
-            if len(self._made) >= self._most:
+            if len(self._made) >= self._max_combos:
                 return InvalidCombo(reason=QuoteRequestRejectReason.EXCEEDS_LIMIT, text=texts.TOO_MANY_COMBOS)
             self._exchange.apply(ListMarket(combo_rules(ticker, collection)), now)
             self._made[ticker] = combo

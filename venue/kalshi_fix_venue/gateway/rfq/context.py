@@ -82,12 +82,12 @@ class RfqContext:
         if rfq.contracts is not None or rfq.cash is None:
             return rfq.contracts or Decimal(0)
         each = self.exchange.account(rfq.account).collateral.opening(side, price)
-        most = (rfq.cash / each).quantize(_HUNDREDTH, ROUND_DOWN)
+        maximum = (rfq.cash / each).quantize(_HUNDREDTH, ROUND_DOWN)
         if rfq.cash_excludes_fees:
-            return most
+            return maximum
         # The fee is rounded up for each fill, so its inverse has no formula: search for the largest
         # affordable quantity, in hundredths.
-        low, high = 0, int(most / _HUNDREDTH)
+        low, high = 0, int(maximum / _HUNDREDTH)
         while low < high:
             middle = (low + high + 1) // 2
             if self.exchange.cost(rfq.account, rfq.market, side, price, middle * _HUNDREDTH) <= rfq.cash:

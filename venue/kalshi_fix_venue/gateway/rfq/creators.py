@@ -151,7 +151,7 @@ class Creators:
             text = texts.RFQ_ALREADY_EXISTS
         elif not replaces and len(mine) >= settings.max_open:
             reason, text = QuoteRequestRejectReason.EXCEEDS_LIMIT, texts.TOO_MANY_RFQS
-        elif self._least_cost(rfq) > self._context.exchange.account(rfq.account).available:
+        elif self._minimum_cost(rfq) > self._context.exchange.account(rfq.account).available:
             reason, text = QuoteRequestRejectReason.INSUFFICIENT_CREDIT, texts.INSUFFICIENT_BALANCE
         if not text:
             return None
@@ -164,7 +164,7 @@ class Creators:
             return True
         return not replaces and any(old.market == rfq.market for old in mine)
 
-    def _least_cost(self, rfq: Rfq) -> Decimal:
+    def _minimum_cost(self, rfq: Rfq) -> Decimal:
         """Return the minimum dollars that a request needs to trade: its cash, or its contracts at the
         lowest price of the market."""
         if rfq.contracts is None:

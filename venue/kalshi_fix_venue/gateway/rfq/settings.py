@@ -15,7 +15,7 @@ class Windows:
     """The times of one kind of market, in seconds."""
 
     confirmation: float
-    """Time for a maker to confirm an accepted quote; at its end it is too late."""
+    """Time for a maker to confirm an accepted quote before the acceptance becomes void."""
     execution: float
     """Time between the confirmation and the orders in the book."""
 
@@ -49,17 +49,18 @@ class RfqSettings:
     lifetime: float | None = 3600
     """Seconds after which an RFQ without acceptance expires; None for never. Not documented."""
     max_open: int = 100
-    """RFQs that one account may have open; one more is refused with 658=3."""
+    """Maximum number of open RFQs of one account; a further one is refused with 658=3."""
     max_replacing: int = REPLACED_RFQS
-    """RFQs that an account may have open if the newest has ReplaceExisting (21016): it closes the others."""
+    """Maximum number of open RFQs of one account if the newest has ReplaceExisting (21016), which closes the
+    oldest ones."""
     max_quotes: int = 1000
-    """Maximum of open quotes on one RFQ, and of ended quotes that it remembers; one more is refused, and the
-    oldest ended one forgotten."""
+    """Maximum number of open quotes on one RFQ, and of ended ones that are remembered. A further open quote
+    is refused; beyond the limit, the oldest ended quote is forgotten."""
     retained: int = 10_000
-    """Ended RFQs that are remembered with their quotes, to answer late requests. The oldest is forgotten: its
-    ids are unknown from then on."""
+    """Number of ended RFQs that are remembered with their quotes to answer late requests. Beyond it the
+    oldest is forgotten, and its ids become unknown."""
     max_combos: int = 10_000
-    """Combo markets that may be made while the venue runs; one more is refused with 658=3."""
+    """Maximum number of combo markets created while the venue runs; a further one is refused with 658=3."""
 
     def __attrs_post_init__(self) -> None:
         """Check the values.

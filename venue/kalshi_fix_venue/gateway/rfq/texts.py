@@ -13,15 +13,15 @@ from kalshi_fix_venue.exchange import RejectCause
 
 RFQ_ALREADY_EXISTS: Final = "RFQ already exists"
 RFQ_CLOSED: Final = "RFQ_CLOSED"
-"""It was cancelled, has expired, was executed or is about to be."""
+"""The RFQ was cancelled, has expired, was executed or is about to be executed."""
 RFQ_NOT_FOUND: Final = "RFQ_NOT_FOUND"
 INVALID_PARAMETERS: Final = "invalid_parameters"
 """The message is inconsistent with the market, with the RFQ, or in itself."""
 QUOTE_NOT_FOUND: Final = AcceptQuoteStatusText.NOT_FOUND.value
 QUOTE_EXPIRED: Final = AcceptQuoteStatusText.EXPIRED.value
-"""It was cancelled, replaced or executed, or not confirmed in time."""
+"""The quote was cancelled, replaced or executed, or not confirmed in time."""
 QUOTE_ALREADY_EXISTS: Final = "QUOTE_ALREADY_EXISTS"
-"""The maker has used this QuoteID before, or another maker has on this RFQ."""
+"""The maker has used this QuoteID before, or another maker has used it on this RFQ."""
 QUOTE_NOT_ACCEPTED: Final = "QUOTE_NOT_ACCEPTED"
 """No acceptance is waiting for confirmation."""
 QUOTE_ALREADY_CONFIRMED: Final = "QUOTE_ALREADY_CONFIRMED"
