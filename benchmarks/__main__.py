@@ -82,7 +82,7 @@ def main() -> int:
 
 
 def _measure(names: set[str], *, quick: bool) -> list[Result]:
-    """Measure the cases with these names, all of them if there is none."""
+    """Measure the cases with these names; without names, all of them."""
     names = names or {*CODEC_CASES, *(() if quick else OTHER_CASES)}
     contenders = [each for name, make in CODEC_CASES.items() if name in names for each in make()]
     results = measure(contenders, QUICK_ROUNDS if quick else ROUNDS)
@@ -114,7 +114,7 @@ def _compare(results: list[Result]) -> int:
     print(
         f"\nWorse by more than {report.SLACK:g} times: {'; '.join(worse)}.\n"
         "Run it again when nothing else runs. If it stays, find what made it slower,\n"
-        "or say in the change why it is worth it, and commit the results of make bench."
+        "or explain in the commit message why it is worth it, and commit the results of make bench."
     )
     return 1
 

@@ -58,12 +58,12 @@ def million(count: int) -> dict[str, float]:
     assert session.next_incoming == count + 2, "messages were lost"
     end = resident()
     us = spent / count * 1e6
-    return {"start": sizes[0], "warm": sizes[1], "end": end, "most": max(*sizes, end), "us": us}
+    return {"start": sizes[0], "warm": sizes[1], "end": end, "maximum": max(*sizes, end), "us": us}
 
 
 def books(levels: int, *counts: int) -> dict[int, float]:
-    """Apply snapshots; return the MiB at each of the counts. Each size is an object of its own, as it is when
-    messages are decoded."""
+    """Apply snapshots; return the MiB at each of the counts. Each size is a separate object, as when messages
+    are decoded."""
     books = OrderBooks(max_books=counts[-1], max_levels=levels * counts[-1])
     before, found = resident(), {}
     prices = [Decimal(number + 1).scaleb(-2) for number in range(levels)]

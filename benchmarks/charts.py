@@ -68,11 +68,11 @@ def write(results: Sequence[Result], folder: Path = FOLDER) -> None:
 def bar_chart(title: str, values: Iterable[tuple[str, float]]) -> str:
     """Draw one bar for each engine, the shortest on top, labelled with its ratio to ours."""
     ordered = sorted(values, key=lambda pair: pair[1])
-    most, ours = max(value for _, value in ordered), dict(ordered).get(OURS)
+    longest, ours = max(value for _, value in ordered), dict(ordered).get(OURS)
     room = _WIDTH - _LEFT - _RIGHT
     parts = []
     for row, (name, us) in enumerate(ordered):
-        top, length = _TOP + row * _ROW, max(1.0, us / most * room)
+        top, length = _TOP + row * _ROW, max(1.0, us / longest * room)
         kind = "e" if not name.startswith(OURS) else "s" if loopback.BARE in name else "o"
         times = ""
         if ours is not None and name != OURS:

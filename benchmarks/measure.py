@@ -20,7 +20,7 @@ K = TypeVar("K")
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[1]
-LEAST_BATCH_SECONDS = 0.01
+MIN_BATCH_SECONDS = 0.01
 """A batch of calls is made long enough for the clock, and short enough to fall between interruptions."""
 _PROCESS_SECONDS = 600
 
@@ -129,9 +129,9 @@ def _calls(entry: Contender) -> int:
     number = 1
     while number < entry.max_calls:
         took = min(_batch(entry, number) for _ in range(2)) * number * entry.per_call / 1e6
-        if took >= LEAST_BATCH_SECONDS:
+        if took >= MIN_BATCH_SECONDS:
             break
-        number = min(number * 4 if took < LEAST_BATCH_SECONDS / 4 else number * 2, entry.max_calls)
+        number = min(number * 4 if took < MIN_BATCH_SECONDS / 4 else number * 2, entry.max_calls)
     return number
 
 

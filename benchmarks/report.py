@@ -15,9 +15,8 @@ from benchmarks.targets import TARGETS, by_key
 HERE = Path(__file__).parent
 RESULTS = "results.json"
 SLACK = 1.35
-"""Factor by which a ratio may be worse than the committed one before `make bench-quick` fails: a machine that
-others
-use as well moves single ratios by a quarter."""
+"""Factor by which a ratio may be worse than the committed one before `make bench-quick` fails: on a machine
+with other users, single ratios vary by a quarter."""
 RATES = ("f: order with", "i:", "n: an order")
 """Prefixes of the cases for which the rate per second is shown too."""
 SAME, WORSE = "as committed", "WORSE"
@@ -29,7 +28,7 @@ def load(folder: Path = HERE) -> list[Result]:
 
 
 def save(results: Iterable[Result], folder: Path = HERE, *, keep: bool) -> None:
-    """Write results; with `keep` those of former runs stay whose case was not measured."""
+    """Write results; with `keep`, earlier results of cases that were not measured are kept."""
     former = by_key(load(folder)) if keep and (folder / RESULTS).exists() else {}
     fresh = by_key(results)
     cases = {case for case, _ in fresh}
@@ -46,7 +45,7 @@ def _rounded(value: object) -> object:
 
 
 def table(results: Sequence[Result]) -> list[str]:
-    """Return the lines of a Markdown table: best, median and how many times our own time, for each engine."""
+    """Return the lines of a Markdown table: best, median and the multiple of our time, for each engine."""
     keyed = by_key(results)
     lines = ["| case | engine | best | median | times ours |", "|---|---|---:|---:|---:|"]
     for found in sorted(results, key=lambda each: each.case):

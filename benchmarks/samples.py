@@ -82,7 +82,7 @@ def contracts(kind: str, number: int, digits: int = 4) -> Decimal:
 
 
 def order_values(number: int = 0) -> dict[str, Any]:
-    """Return the attributes of an order; `number` makes them differ, but for the kind of order."""
+    """Return the attributes of an order; all but the kind of order depend on `number`."""
     return {
         "cl_ord_id": identifier("order", number),
         "symbol": MARKETS[number % len(MARKETS)],
@@ -126,7 +126,7 @@ def header(
 
 
 def session_config(session_type: str = VENUE, **more: Any) -> SessionConfig:
-    """Return the settings of a client's session; `more` are further ones, or others."""
+    """Return the settings of a client's session; `more` adds to them or replaces them."""
     settings: dict[str, Any] = {
         "sender_comp_id": KEY_ID,
         "sign_logon": lambda _: b"c2lnbmF0dXJl",

@@ -14,11 +14,11 @@ Request = NewOrderSingle | OrderCancelReplaceRequest | OrderCancelRequest
 class Quoter:
     """Quotes `size` contracts on each side, `distance` dollars behind the best prices of other participants.
 
-    A side is not quoted while the position on it is `most` contracts or more.
+    A side is not quoted while the position on it is `limit` contracts or more.
     """
 
-    def __init__(self, symbol: str, *, size: int = 5, distance: str = "0.01", most: int = 100) -> None:
-        self.symbol, self.size, self.distance, self.most = symbol, size, Decimal(distance), most
+    def __init__(self, symbol: str, *, size: int = 5, distance: str = "0.01", limit: int = 100) -> None:
+        self.symbol, self.size, self.distance, self.limit = symbol, size, Decimal(distance), limit
         self.books, self.orders, self.positions = OrderBooks(), Orders(), Positions()
 
     def follow(self, event: object) -> None:
@@ -40,7 +40,7 @@ class Quoter:
 
     def _target_price(self, side: Side) -> Decimal | None:
         book, net = self.books.get(self.symbol), self.positions.of(self.symbol).net
-        if book is None or not book.is_live or (net if side is Side.BUY else -net) >= self.most:
+        if book is None or not book.is_live or (net if side is Side.BUY else -net) >= self.limit:
             return None
         mine = self.orders.working(self.symbol)
         others = book.without((each.side, each.price, each.leaves_qty) for each in mine if each.price)

@@ -90,7 +90,7 @@ def torture(venue: Venue, folder: Path, kills: int, cuts: int, random: Random) -
         before = written(folder)
         while written(folder) < before + 5:
             if trader.poll() is not None:
-                sys.exit("the trading process ended by itself")
+                sys.exit("the trading process ended before it was killed")
             time.sleep(0.01)
         for _ in range(with_cut[life]):
             time.sleep(random.uniform(0.1, 0.3))

@@ -181,7 +181,7 @@ def test_the_rfq_maker_on_kalshi_sdk_trades(rsa_venue: Venue, monkeypatch: pytes
 
     async def program() -> None:
         done = asyncio.Event()
-        maker = Noting(Decimal("0.40"), Decimal("0.55"), most=100)
+        maker = Noting(Decimal("0.40"), Decimal("0.55"), limit=100)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(before.run(sdk_client(rsa_venue, "KalshiRFQ"), maker, done.wait()))
             await until(lambda: rsa_venue.logged_on() == ("KalshiRFQ",))

@@ -99,7 +99,7 @@ def steps_of(page: Page, orders: Client) -> dict[int, Callable[[], Any]]:
 
 
 def take_events(feed: Client, books: Books) -> None:
-    """Apply the events of the next moment."""
+    """Apply the events that are available now."""
     with contextlib.suppress(ClientTimeoutError):
         while True:
             books.apply(feed.receive(0.02))

@@ -52,7 +52,7 @@ def faults(report: dict[str, Any]) -> list[str]:
     for symbol in report["symbols"]:
         if symbol["isExported"] and (not symbol["isTypeKnown"] or symbol["isTypeAmbiguous"]):
             reasons = [_reason(each) for each in symbol["diagnostics"]] or [
-                "a type that it is made of is not known"
+                "it contains a type that is not known"
             ]
             found += [f"{symbol['name']}: {reason}" for reason in reasons]
     return found

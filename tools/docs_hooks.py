@@ -74,7 +74,7 @@ terms: dict[str, Term] = {}
 
 
 CLASSES = ("session", "trading", "clients")
-"""Pages of the API reference whose classes get pages of their own."""
+"""Pages of the API reference whose classes get separate pages."""
 
 
 def on_config(config: Any, **_: object) -> None:

@@ -160,7 +160,7 @@ def broken_links(site: Path) -> Iterable[str]:
 
 
 class ApiObject(NamedTuple):
-    """An object of the API reference with a page of its own."""
+    """An object of the API reference with a separate page."""
 
     section: str
     name: str
@@ -178,8 +178,8 @@ class ApiObject(NamedTuple):
 
 
 def api_objects(markdown: str) -> list[ApiObject]:
-    """Return the objects of a page of the API reference that get pages of their own: all outside of the
-    sections called Functions. Of several with one name, each is called by its package too."""
+    """Return the objects of a page of the API reference that get separate pages: all outside of the sections
+    called Functions. If several have the same name, each name includes the package."""
     found = []
     for section in re.split(r"^## ", markdown, flags=re.MULTILINE)[1:]:
         heading = section.partition("\n")[0]
@@ -194,7 +194,7 @@ def api_objects(markdown: str) -> list[ApiObject]:
 
 
 def with_links(markdown: str, folder: str, summary: Callable[[str], str]) -> str:
-    """Replace each object that has a page of its own by a link; `summary` describes a dotted path."""
+    """Replace each object that has a separate page by a link; `summary` describes a dotted path."""
     for each in api_objects(markdown):
         link = f"- [{each.name}]({folder}/{each.name}.md): {summary(each.path)}\n"
         markdown = markdown.replace(f"::: {each.path}\n{each.options}", link, 1)

@@ -179,7 +179,7 @@ class Tool:
             result.append(f"{written} written, {len(others)} by hand")
 
     def words(self) -> None:
-        """Stop if a text of the spec is still a placeholder."""
+        """Stop if a text of the spec still contains the placeholder."""
         with self.revision.step("words") as result:
             report = self.revision.read("report.txt").splitlines()
             missing = [

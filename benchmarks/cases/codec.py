@@ -36,9 +36,9 @@ def reading(count: int = samples.COUNT) -> list[Contender]:
 
 
 def writing(count: int = samples.COUNT) -> list[Contender]:
-    """Contenders that write orders: those with types hold them ready, or make them from values as well.
-
-    An engine without types makes a message field by field; QuickFIX's can be held ready too.
+    """Return contenders that write orders. Engines with types, and QuickFIX, can encode a finished order; the
+    time to make an order from values is measured separately. An engine without types always makes a message
+    field by field.
     """
     values = [samples.order_values(number) for number in range(count)]
     texts = [samples.order_fields(each) for each in values]

@@ -16,7 +16,8 @@ from kalshi_fix_sansio.trading import Orders
 
 FOLLOWING, DECODING = "k: report decoded and its order tracked", "decoding alone"
 COUNT = 1000
-"""Orders that are sent, twice as many as are kept: in the end each takes the place of one that is done."""
+"""Number of orders sent, twice as many as are kept, so that in the end each new order replaces a finished
+one."""
 _QUANTITY = Decimal(10)
 
 
@@ -65,7 +66,8 @@ def _report(number: int, step: int, cl_ord_id: str, **fields: Any) -> tuple[Exec
 def orders(count: int = COUNT) -> list[Contender]:
     """Contenders that decode reports and follow orders, and that decode the same reports alone.
 
-    Messages are decoded as they come, not beforehand: to fetch one from memory takes as long as to follow it.
+    Messages are decoded when they are needed: fetching one that was decoded beforehand from memory takes as
+    long as tracking it.
     """
     messages = [each for number in range(count) for each in life(number)]
     wire = [data for _, data in messages if data]

@@ -65,7 +65,7 @@ def _numbers(program: str) -> list[float]:
 def starting(rounds: int = 9) -> list[Result]:
     """Run programs that import and end, from Python's own start on; the first round does not count.
 
-    Programs that import modules of others alone are the floor of ours that need them.
+    Programs that import only third-party modules are the lower bound for ours that need those modules.
     """
     programs = {NOTHING: ["-c", "pass"]}
     for name, module in STARTED.items():
@@ -81,7 +81,7 @@ def starting(rounds: int = 9) -> list[Result]:
 def _of_others(module: str) -> str:
     """Return a program that imports the third-party modules of one of our modules."""
     names = python("-c", _LISTED.format(module)).split()
-    # Some are no modules by themselves, such as typing.io.
+    # Some names are not importable modules, such as typing.io.
     wanted = [name for name in names if not name.startswith((*_OWN, "typing."))]
     return f"import {', '.join(wanted)}"
 
@@ -101,7 +101,7 @@ def million(count: int = 1_000_000) -> list[Result]:
         MILLION_START: found["start"],
         MILLION_WARM: found["warm"],
         MILLION_END: found["end"],
-        "maximum in between": found["most"],
+        "maximum in between": found["maximum"],
     }
     us = result(MILLION_TIME, "kalshi-fix-sansio", [found["us"]])
     return [*(result(MILLION, name, [size], "MiB") for name, size in memory.items()), us]

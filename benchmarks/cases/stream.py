@@ -73,7 +73,7 @@ def decode(batches: Iterable[list[Frame]]) -> Iterator[list[Message]]:
 
 
 def batches(items: Sequence[T], size: int = 10) -> list[list[T]]:
-    """Cut items into as many as a chunk has of them."""
+    """Split items into batches of about as many as a chunk contains."""
     return [list(items[start : start + size]) for start in range(0, len(items), size)]
 
 

@@ -31,7 +31,7 @@ ORDER = "n: an order through the simulated venue"
 SUBSCRIBER = "n: each further subscriber to the market"
 SESSIONS = (10, 100, 500, 1000)
 SUBSCRIBERS = 5
-"""To the market of the orders, of the sessions that are logged on."""
+"""Number of logged-on sessions that subscribe to the market of the orders."""
 MORE_SUBSCRIBERS = 100
 ORDERS = 100
 """Number of orders of a batch. They rest, and are cancelled before the next batch."""
@@ -128,7 +128,7 @@ class Floor:
         self._number += self._orders
 
     def run(self) -> None:
-        """Bring the orders one by one, each to its answers."""
+        """Pass the orders to the venue one by one, and wait for the answers to each."""
         venue, connection = self._venue, self._first.connection
         for data in self._batch:
             venue.receive_data(connection, data, NOW)

@@ -1,4 +1,4 @@
-"""The clients of the round trips (case f) and of the ticks (case t), each in a process of its own.
+"""The clients of the round trips (case f) and of the ticks (case t), each in a separate process.
 
     python -m benchmarks.clients ENGINE PORT KEY [--authority FILE]
     python -m benchmarks.clients ENGINE PORT KEY --ticks [--authority FILE] [--store FOLDER --sync SYNC]

@@ -19,7 +19,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived
 from kalshi_fix_sansio.session import Session
 
-_MOST = 65536
+_MAX_BYTES = 65536
 
 
 def _now() -> Instant:
@@ -29,7 +29,7 @@ def _now() -> Instant:
 async def _driven(
     write: Callable[[bytes], Awaitable[object]], read: Callable[[], Awaitable[bytes]]
 ) -> Measured:
-    """Log on and make the round trips with a session whose bytes are written and read so."""
+    """Log on and make the round trips with a session whose bytes these functions write and read."""
     session = Session(samples.session_config())
     reports: deque[str | None] = deque()
     logged_on = False
@@ -68,7 +68,7 @@ def on_socket(port: int, _: str, authority: str | None) -> Measured:
         if authority is not None:
             context = ssl.create_default_context(cafile=authority)
             link = stack.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
-        return finished(_driven(awaited(link.sendall), awaited(lambda: link.recv(_MOST))))
+        return finished(_driven(awaited(link.sendall), awaited(lambda: link.recv(_MAX_BYTES))))
 
 
 class _Protocol(asyncio.Protocol):
@@ -92,7 +92,7 @@ class _Protocol(asyncio.Protocol):
 
 
 def on_asyncio(port: int, _: str, authority: str | None) -> Measured:
-    """The session with a protocol of asyncio: the least that its loop costs."""
+    """The session with a protocol of asyncio: the minimum cost of its loop."""
     assert authority is None
 
     async def run() -> Measured:
@@ -104,14 +104,14 @@ def on_asyncio(port: int, _: str, authority: str | None) -> Measured:
 
 
 def on_trio(port: int, _: str, authority: str | None) -> Measured:
-    """The session on a stream of trio, in one task: the least that its loop costs."""
+    """The session on a stream of trio, in one task: the minimum cost of its loop."""
     import trio
 
     assert authority is None
 
     async def run() -> Measured:
         stream = await trio.open_tcp_stream("127.0.0.1", port)
-        return await _driven(stream.send_all, lambda: stream.receive_some(_MOST))
+        return await _driven(stream.send_all, lambda: stream.receive_some(_MAX_BYTES))
 
     return trio.run(run)
 

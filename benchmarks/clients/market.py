@@ -28,7 +28,7 @@ from kalshi_fix_sansio.messages import CODEC
 
 LEVELS = 40
 MARKET_DATA = "KalshiMD"
-_MOST = 65536
+_MAX_BYTES = 65536
 _TIMEOUT = 30.0
 
 
@@ -50,7 +50,7 @@ class _Connection:
 
     def receive(self) -> float:
         """Read once, process the messages, and return when the bytes had been read."""
-        data = self.link.recv(_MOST)
+        data = self.link.recv(_MAX_BYTES)
         received = time.perf_counter()
         if not data:
             raise ConnectionError(f"the client closed {self.name}")

@@ -80,7 +80,7 @@ class Peer(quickfix.Application):  # type: ignore[misc, unused-ignore]
             message.setField(tag, value)
         quickfix.Session.sendToTarget(message, self._session_id)
 
-    # Called by the engine. An exception that left one of these would end the process, so it is printed.
+    # Called by the engine. An exception raised here would end the process, so it is printed.
 
     def onCreate(self, session_id: quickfix.SessionID) -> None:  # noqa: N802
         self._session_id = session_id

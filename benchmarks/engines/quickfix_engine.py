@@ -22,8 +22,8 @@ def _dictionaries() -> tuple[Any, Any]:
 
 
 def read_report(data: bytes) -> tuple[Any, ...]:
-    """Parse a report without dictionary, BodyLength and CheckSum checked, and read 20 values; without a
-    dictionary entries of groups are fields like others."""
+    """Parse a report without a dictionary, checking BodyLength and CheckSum, and read 20 values; the entries
+    of groups are then plain fields."""
     get = quickfix.Message(data.decode("latin-1"), True).getField
     return tuple([get(tag) for tag in samples.TAGS])
 
@@ -57,7 +57,7 @@ def order_writer() -> Callable[[samples.Fields], bytes]:
 
 
 def ready(fields: samples.Fields) -> Any:
-    """Make an order of which only number and time are missing."""
+    """Make an order that lacks only its number and time."""
     message = quickfix.Message()
     for tag, value in ((8, "FIXT.1.1"), (35, "D"), (49, samples.KEY_ID), (56, samples.VENUE)):
         message.getHeader().setField(tag, value)

@@ -30,7 +30,7 @@ def on_create(name: str, client: Client, file_store: Path, key_id: str) -> None:
 
 
 def follow(name: str, client: Client) -> None:
-    """Handle the events of a session, in a thread of their own."""
+    """Handle the events of a session, in a separate thread."""
     for event in client.events():
         match event:
             case LoggedOn():

@@ -1,4 +1,4 @@
-"""What the programs ask by REST, with kalshi-sdk; this part stays as it is."""
+"""The REST requests of the programs, with kalshi-sdk; this part does not change."""
 
 from kalshi import KalshiClient
 

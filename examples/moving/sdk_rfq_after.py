@@ -12,10 +12,10 @@ from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.trading import QuoteTerms, RfqMaker
 
 
-def make_maker(yes: str, no: str, most: int) -> RfqMaker:
-    """Quote one pair of prices, and confirm quotes of at most `most` contracts."""
+def make_maker(yes: str, no: str, limit: int) -> RfqMaker:
+    """Quote one pair of prices, and confirm quotes of at most `limit` contracts."""
     terms = QuoteTerms(bid=yes, offer=no)
-    return RfqMaker(lambda _: terms, lambda quote: quote.quantity <= most, lambda: str(uuid4()))
+    return RfqMaker(lambda _: terms, lambda quote: quote.quantity <= limit, lambda: str(uuid4()))
 
 
 async def run(client: Client, maker: RfqMaker) -> None:
@@ -43,4 +43,4 @@ async def run(client: Client, maker: RfqMaker) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(run(rfq(), make_maker(sys.argv[1], sys.argv[2], most=100)))
+    asyncio.run(run(rfq(), make_maker(sys.argv[1], sys.argv[2], limit=100)))

@@ -13,10 +13,10 @@ from kalshi.fix.messages.rfq import Quote, QuoteConfirm, QuoteRequest, QuoteStat
 
 
 class Maker:
-    """Quotes one pair of prices, and confirms quotes of at most `most` contracts."""
+    """Quotes one pair of prices, and confirms quotes of at most `limit` contracts."""
 
-    def __init__(self, yes, no, most):
-        self.yes, self.no, self.most = yes, no, most
+    def __init__(self, yes, no, limit):
+        self.yes, self.no, self.limit = yes, no, limit
         self.sizes, self.fills = {}, []  # by RFQ; ClOrdIDs with a fill
         self.session = None
 
@@ -27,7 +27,7 @@ class Maker:
                 quote = Quote.submit(str(uuid4()), rfq, symbol, bid_px=self.yes, offer_px=self.no)
                 await self.session.send(quote)
             case QuoteStatusReport(quote_status=QuoteStatus.ACCEPTED, quote_id=quote, quote_req_id=rfq):
-                if self.sizes.get(rfq, 0) <= self.most:
+                if self.sizes.get(rfq, 0) <= self.limit:
                     await self.session.send(QuoteConfirm(quote_id=quote))
             case ExecutionReport(exec_type="F", cl_ord_id=order):
                 self.fills.append(order)
@@ -42,5 +42,5 @@ async def run(client, maker, until):
 
 if __name__ == "__main__":
     client = FixClient.from_env(environment=FixEnvironment.DEMO)
-    maker = Maker(Decimal(sys.argv[1]), Decimal(sys.argv[2]), most=100)
+    maker = Maker(Decimal(sys.argv[1]), Decimal(sys.argv[2]), limit=100)
     asyncio.run(run(client, maker, asyncio.sleep(86400)))

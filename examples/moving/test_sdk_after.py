@@ -47,7 +47,7 @@ def test_the_recorder_continues_after_a_lost_connection(kalshi_venue: Venue, tmp
             await task
 
     asyncio.run(program())
-    # The recording of one run takes the place of fixtures: other code can be tried on it later.
+    # The recording of one run serves as a fixture: other code can be tested with it later.
     books = OrderBooks()
     assert replay(recording, books, session_type="KalshiMD") > 2
     assert set(books) == {SYMBOL}
@@ -60,7 +60,7 @@ def test_the_recorder_continues_after_a_lost_connection(kalshi_venue: Venue, tmp
 def test_the_maker_confirms_up_to_its_limit(
     kalshi_venue: Venue, size: int, state: QuoteState, position: dict[str, int]
 ) -> None:
-    creator, maker = kalshi_venue.trader("other"), make_maker("0.40", "0.55", most=100)
+    creator, maker = kalshi_venue.trader("other"), make_maker("0.40", "0.55", limit=100)
 
     async def program() -> None:
         client = rfq(**kalshi_venue.options(session="KalshiRFQ"))

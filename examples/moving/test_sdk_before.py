@@ -73,7 +73,7 @@ class Session:
 
 @pytest.mark.parametrize(("size", "confirmed"), [(100, True), (101, False)])
 def test_the_maker_confirms_up_to_its_limit(size, confirmed):
-    maker = Maker(Decimal("0.40"), Decimal("0.55"), most=100)
+    maker = Maker(Decimal("0.40"), Decimal("0.55"), limit=100)
     maker.session = session = Session()
     request = QuoteRequest(quote_req_id="r", symbol="KX-1", order_qty=Decimal(size))
     asyncio.run(maker.on_message(wire(request)))
