@@ -384,14 +384,17 @@ def test_an_operator_can_trade_for_another_participant(venue: Venue) -> None:
         venue.do("trade", market=SYMBOL, side="sell", quantity=1)
     me = venue.trader("me")
     me.buy(SYMBOL, 5, "0.40")
-    behind = me.buy(SYMBOL, 5, "0.38")
-    answer = venue.do("trade", market=SYMBOL, side="sell", quantity=7)
-    assert answer["text"] == f"{SYMBOL}: 5 at 0.40, 2 at 0.38 traded"
+    behind = me.buy(SYMBOL, "5.00", "0.3800")
+    assert [each["leaves"] for each in venue.do("status")["products"]["prediction"]["orders"]] == ["5", "5"]
+    answer = venue.do("trade", market=SYMBOL, side="sell", quantity="7.0")
+    assert answer["text"] == f"{SYMBOL}: 7 traded at 0.38 to 0.40"
+    assert answer["trades"] == [{"quantity": "5", "price": "0.40"}, {"quantity": "2", "price": "0.38"}]
     assert venue.positions("me") == {SYMBOL: Decimal(7)}
     [left] = venue.orders("me")
     assert (left.cl_ord_id, left.leaves) == (behind.cl_ord_id, Decimal(3))
     # Quantity that the book does not have is cancelled, and the price is never worse than the limit.
-    assert venue.do("trade", market=SYMBOL, side="sell", quantity=9, price="0.39")["trades"] == []
+    answer = venue.do("trade", market=SYMBOL, side="sell", quantity=9, price="0.39")
+    assert (answer["text"], answer["trades"]) == (f"{SYMBOL}: 0 traded", [])
     assert len(venue.do("trade", market=SYMBOL, side="sell", quantity=9)["trades"]) == 1
     assert venue.orders("me") == ()
     with pytest.raises(ConfigurationError, match="the exchange rejects the order: "):

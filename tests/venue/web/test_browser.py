@@ -146,7 +146,7 @@ def test_a_button_lets_another_participant_trade(tab: Any) -> None:
     tab.locator("#book-title >> text=BTC-PERP").wait_for()
     tab.locator("#trade input").fill("2")
     tab.locator("#trade button.buy").click()
-    tab.locator("#answer >> text=BTC-PERP: 2 at").wait_for()
+    tab.locator("#answer >> text=BTC-PERP: 2 traded at").wait_for()
 
 
 def test_the_page_uses_the_colours_of_the_system(browser: Any, page: Page) -> None:

@@ -37,6 +37,7 @@ from kalshi_fix_venue.control import (
 )
 from kalshi_fix_venue.exchange import MarketRules
 from kalshi_fix_venue.input_log import InputLog
+from kalshi_fix_venue.operations import OPERATIONS
 from kalshi_fix_venue.server import all_ports
 from kalshi_fix_venue.testing import Sandbox
 
@@ -50,7 +51,18 @@ MAX_LISTED = 20
 """Maximum number of markets, and of owners, listed when the venue starts; the others are only counted."""
 
 
-@click.group(invoke_without_command=True)
+class _Venue(click.Group):
+    """Suggests `venue do NAME` for the name of an operation."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] in OPERATIONS:
+            ctx.fail(f"{args[0]!r} is an operation; run: kalshi-fix venue do {args[0]}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Venue, invoke_without_command=True)
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),

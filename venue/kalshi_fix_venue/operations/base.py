@@ -27,6 +27,14 @@ SESSION = choice(*SESSION_TYPES)
 _BY_NAME = {layout.name: msg_type for msg_type, layout in DIALECT.messages.items()}
 
 
+def number_text(value: Decimal, decimals: int = 0) -> str:
+    """Return a number without trailing zeros, but with at least this many decimals.
+
+    Quantities and prices have as many digits as their message, so two equal ones may differ as text."""
+    short = value.normalize()
+    return f"{short:.{max(decimals, -int(short.as_tuple().exponent))}f}"
+
+
 def _msg_type(value: object) -> str:
     word = str(value)
     if word in DIALECT.messages:

@@ -32,7 +32,14 @@ from kalshi_fix_venue.exchange import (
 from kalshi_fix_venue.exchange.outcomes import OrderRejected, OrderTraded
 from kalshi_fix_venue.exchange.terms import opposite
 from kalshi_fix_venue.liquidity import PARTICIPANT
-from kalshi_fix_venue.operations.base import PRODUCT, Answer, Operable, Operation, SessionOperation
+from kalshi_fix_venue.operations.base import (
+    PRODUCT,
+    Answer,
+    Operable,
+    Operation,
+    SessionOperation,
+    number_text,
+)
 from kalshi_fix_venue.operations.status import status_of
 from kalshi_fix_venue.parameters import AMOUNT, COUNT, SECONDS, TEXT, choice, parameter
 from kalshi_fix_venue.pauses import PauseWindow
@@ -277,14 +284,20 @@ class Trade(MarketOperation):
             price=limit,
             time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL,
         )
-        trades: list[dict[str, str]] = []
+        trades: list[tuple[Decimal, Decimal]] = []
         for each in venue.execute(product, order, now):
             if isinstance(each, OrderRejected):
                 raise ConfigurationError(f"the exchange rejects the order: {each.cause.name}")
             if isinstance(each, OrderTraded) and each.order.account == order.account:
-                trades.append({"quantity": str(each.quantity), "price": str(each.price)})
-        text = ", ".join(f"{each['quantity']} at {each['price']}" for each in trades) or "nothing"
-        return {"text": f"{self.market}: {text} traded", "market": self.market, "trades": trades}
+                trades.append((each.quantity, each.price))
+        text = f"{self.market}: {number_text(sum((quantity for quantity, _ in trades), Decimal(0)))} traded"
+        if trades:
+            prices = {price for _, price in trades}
+            text += " at " + " to ".join(number_text(each, 2) for each in sorted({min(prices), max(prices)}))
+        rows = [
+            {"quantity": number_text(quantity), "price": number_text(price, 2)} for quantity, price in trades
+        ]
+        return {"text": text, "market": self.market, "trades": rows}
 
     def _limit(self, levels: Sequence[tuple[Decimal, Decimal]]) -> Decimal:
         """Return the worst price that is needed for the quantity."""

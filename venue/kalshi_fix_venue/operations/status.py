@@ -11,7 +11,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_venue.exchange import Exchange
 from kalshi_fix_venue.flow import is_trader
 from kalshi_fix_venue.liquidity import LIQUIDITY, PARTICIPANT
-from kalshi_fix_venue.operations.base import Operable
+from kalshi_fix_venue.operations.base import Operable, number_text
 
 ORDERS_SHOWN = 1000
 """Maximum number of open orders listed per product; the others are only counted."""
@@ -55,7 +55,7 @@ def _product(venue: Operable, product: str) -> dict[str, Any]:
                 "balance": str(account.balance),
                 "available": str(account.available),
                 "positions": {
-                    ticker: str(holding.position.net)
+                    ticker: number_text(holding.position.net)
                     for ticker, holding in account.holdings.items()
                     if holding.position.net
                 },
@@ -72,10 +72,10 @@ def _product(venue: Operable, product: str) -> dict[str, Any]:
                 "order_id": order.order_id,
                 "market": order.market,
                 "side": order.side.name.lower(),
-                "price": str(order.price),
-                "quantity": str(order.filled_qty + order.leaves),
-                "leaves": str(order.leaves),
-                "filled": str(order.filled_qty),
+                "price": number_text(order.price, 2),
+                "quantity": number_text(order.filled_qty + order.leaves),
+                "leaves": number_text(order.leaves),
+                "filled": number_text(order.filled_qty),
             }
             for order in orders[:ORDERS_SHOWN]
         ],
@@ -84,4 +84,4 @@ def _product(venue: Operable, product: str) -> dict[str, Any]:
 
 def _best(exchange: Exchange, ticker: str, side: Side) -> str | None:
     levels = exchange.levels(ticker, side)
-    return str(levels[0][0]) if levels else None
+    return number_text(levels[0][0], 2) if levels else None
