@@ -185,7 +185,7 @@ def _session_entry(event: ClientEvent) -> _Entry | None:
     match event:
         case LoggedOn():
             reset = ", numbers restarted" if event.reset else ""
-            missing = "" if event.missing is None else f", {_span(*event.missing)} to be resent"
+            missing = "" if event.missing is None else f", {_messages(*event.missing)} to be resent"
             return SESSION, INFO, f"logged on, heartbeats every {event.heart_bt_int} s{reset}{missing}"
         case LogoutReceived():
             return SESSION, INFO, f"the venue logs out: {event.text or 'no reason given'}"
@@ -211,27 +211,27 @@ def _session_entry(event: ClientEvent) -> _Entry | None:
         case PeerSilent():
             return SESSION, WARNING, f"the venue is silent; sent TestRequest {event.test_req_id}"
         case ResendServed():
-            span = _span(event.begin, event.end)
-            return SESSION, INFO, f"the venue requested {span} again, {event.resent} resent"
+            requested = _messages(event.begin, event.end)
+            return SESSION, INFO, f"the venue requested {requested} again, {event.resent} resent"
         case GapClosed():
             return SESSION, INFO, f"the gap is filled, next is {event.next_expected}"
         case GapDetected():
-            then = "requested them" if event.recoverable else "they cannot be resent"
-            return SESSION, WARNING, f"messages {_span(event.begin, event.end)} are missing; {then}"
+            then = "requested a resend" if event.recoverable else "no resend is possible"
+            return SESSION, WARNING, f"missed {_messages(event.begin, event.end)}; {then}"
         case SequenceSkipped():
             level = INFO if event.gap_fill else WARNING
-            return SESSION, level, f"the venue skipped {_span(event.begin, event.end)}"
+            return SESSION, level, f"the venue skipped {_messages(event.begin, event.end)}"
         case MessagesLost():
-            return SESSION, WARNING, f"the venue no longer has its messages {_span(event.begin, event.end)}"
+            return SESSION, WARNING, f"the venue no longer has its {_messages(event.begin, event.end)}"
         case OrdersUnverified():
             ids = ", ".join(_ids(event))
             more = "" if event.complete and len(event.orders) <= MAX_IDS else "..."
-            return SESSION, WARNING, f"{len(event.orders)} orders open at the end: {ids}{more}"
+            return SESSION, WARNING, f"orders open at the end: {len(event.orders)} ({ids}{more})"
         case OutcomesUnknown():
             ids = ", ".join(_ids(event)) + ("..." if len(event.requests) > MAX_IDS else "")
-            return SESSION, WARNING, f"{len(event.requests)} outcomes unknown ({event.why.value}): {ids}"
+            return SESSION, WARNING, f"outcomes unknown: {len(event.requests)} ({ids}); {event.why.value}"
     return None
 
 
-def _span(begin: int, end: int) -> str:
-    return f"{begin} to {end or 'the last'}"
+def _messages(begin: int, end: int) -> str:
+    return f"message {begin}" if begin == end else f"messages {begin} to {end or 'the last'}"

@@ -415,40 +415,49 @@ REPORT.problems, BAD_REPORT.problems = (), (SOME,)
         ),
         (PeerSilent("T1"), "session", "WARNING", "the venue is silent; sent TestRequest T1"),
         (HeartbeatReceived("T1"), "session", "DEBUG", "HeartbeatReceived"),
-        (ResendServed(2, 0, 1), "session", "INFO", "the venue requested 2 to the last again, 1 resent"),
+        (
+            ResendServed(2, 0, 1),
+            "session",
+            "INFO",
+            "the venue requested messages 2 to the last again, 1 resent",
+        ),
         (GapClosed(9), "session", "INFO", "the gap is filled, next is 9"),
         (
             GapDetected(2, 3, recoverable=True),
-            *("session", "WARNING", "messages 2 to 3 are missing; requested them"),
+            *("session", "WARNING", "missed messages 2 to 3; requested a resend"),
         ),
         (
-            GapDetected(2, 3, recoverable=False),
-            *("session", "WARNING", "messages 2 to 3 are missing; they cannot be resent"),
+            GapDetected(2, 2, recoverable=False),
+            *("session", "WARNING", "missed message 2; no resend is possible"),
         ),
         (MessagesLost(2, 3), "session", "WARNING", "the venue no longer has its messages 2 to 3"),
         (
             OrdersUnverified((RESTING,), complete=True),
-            *("session", "WARNING", "1 orders open at the end: a1"),
+            *("session", "WARNING", "orders open at the end: 1 (a1)"),
         ),
         (
             OrdersUnverified((attrs.evolve(RESTING, cl_ord_id=None),) * 10, complete=False),
-            *("session", "WARNING", f"10 orders open at the end: {', '.join(['o1'] * 10)}..."),
+            *("session", "WARNING", f"orders open at the end: 10 ({', '.join(['o1'] * 10)}...)"),
         ),
         (
             attrs.evolve(LOGON, missing=(2, 5)),
-            *("session", "INFO", "logged on, heartbeats every 30 s, numbers restarted, 2 to 5 to be resent"),
+            *(
+                "session",
+                "INFO",
+                "logged on, heartbeats every 30 s, numbers restarted, messages 2 to 5 to be resent",
+            ),
         ),
         (
             OutcomesUnknown((OPEN,), Uncertainty.CONNECTION_ENDED),
-            *("session", "WARNING", f"1 outcomes unknown ({Uncertainty.CONNECTION_ENDED.value}): a"),
+            *("session", "WARNING", f"outcomes unknown: 1 (a); {Uncertainty.CONNECTION_ENDED.value}"),
         ),
         (
             OutcomesUnknown((OPEN,) * 11, Uncertainty.RESET),
             *("session", "WARNING"),
-            f"11 outcomes unknown ({Uncertainty.RESET.value}): {', '.join('a' * 10)}...",
+            f"outcomes unknown: 11 ({', '.join('a' * 10)}...); {Uncertainty.RESET.value}",
         ),
-        (SequenceSkipped(2, 3, gap_fill=True), "session", "INFO", "the venue skipped 2 to 3"),
-        (SequenceSkipped(2, 3, gap_fill=False), "session", "WARNING", "the venue skipped 2 to 3"),
+        (SequenceSkipped(2, 3, gap_fill=True), "session", "INFO", "the venue skipped messages 2 to 3"),
+        (SequenceSkipped(2, 3, gap_fill=False), "session", "WARNING", "the venue skipped messages 2 to 3"),
     ],
 )
 def test_the_log_line_of_each_event(
