@@ -14,7 +14,7 @@ from kalshi_fix_adapters.cli.kit.terminal import Line, counted, printable
 from kalshi_fix_adapters.cli.logs.render import names_of_codes
 from kalshi_fix_adapters.logs.entries import parse_origin
 from kalshi_fix_adapters.logs.reader import LoggedMessage
-from kalshi_fix_sansio import DIALECT, SESSION_TYPES
+from kalshi_fix_sansio import DIALECT, SESSION_TYPES, OrdStatus
 
 MAX_ORDERS: Final = 100_000
 """Maximum number of orders; the messages of further orders are only counted."""
@@ -44,6 +44,7 @@ def _codes(name: str) -> dict[str, str]:
 
 _SIDES: Final = _codes("Side")
 _STATUSES: Final = _codes("OrdStatus")
+_CANCELLED: Final = frozenset({OrdStatus.CANCELED.value, OrdStatus.EXPIRED.value})
 
 
 @attrs.frozen
@@ -143,7 +144,11 @@ class OrderList:
             order.filled = max(order.filled, _quantity(values.get("CumQty", "")) or order.filled)
         # The price and quantity of a change are used after a report has confirmed them.
         if is_report or not order.known:
+            quantity = order.known.get("OrderQty")
             order.known |= values
+            # OrderQty is CumQty plus LeavesQty: the report of a cancel contains only the filled part.
+            if quantity is not None and values.get("OrdStatus") in _CANCELLED:
+                order.known["OrderQty"] = quantity
 
     def lines(self) -> Iterator[Line]:
         """Yield a line with the number of orders, then a line for each order."""

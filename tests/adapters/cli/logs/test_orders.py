@@ -29,6 +29,7 @@ AMENDED = line(
     "16:00:02.100000", "8", report("a2", "1;1;2", "5", "41=a1|44=0.60|").replace("38=10.00", "38=20.00"), 3
 )
 NOT_AMENDED = line("16:00:02.100000", "9", "37=9b1f6c2e-order|11=a2|41=a1|39=0|434=2|102=0|58=TOO_LATE|", 3)
+CANCELLED = line("16:00:03.000000", "8", report("a1", "1;1;4", "4").replace("38=10.00", "38=0.00"), 4)
 FILL = report("a1", "1;1;3", "F", "31=0.50|32=4.00|").replace("39=F", "39=1").replace("14=0.00", "14=4.00")
 FILLED = line("16:00:03.000000", "8", FILL, 4)
 COPY = line("16:00:04.000000", "8", FILL, 2, venue="KalshiDC")
@@ -55,6 +56,7 @@ UNKNOWN = [
             (NEW, ACCEPTED, AMEND, NOT_AMENDED, FILLED),
             [f"a1 > a2 BUY 4/10 {SYMBOL} at 0.50 PARTIALLY_FILLED"],
         ),
+        ((NEW, ACCEPTED, CANCELLED), [f"a1 BUY 0/10 {SYMBOL} at 0.50 CANCELED"]),
         # The venue may use the same SenderCompID on all sessions.
         ((NEW, ACCEPTED.replace(b"49=KalshiNR", b"49=Kalshi")), [f"a1 BUY 0/10 {SYMBOL} at 0.50 NEW"]),
         # Drop copy reports the fill of an order that its session has not reported.
