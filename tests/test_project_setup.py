@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -118,10 +119,41 @@ def test_the_citation_names_the_sources_of_the_spec() -> None:
     assert titles == set(manifest["sources"].values())
 
 
+def _project() -> dict[str, Any]:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        project: dict[str, Any] = tomllib.load(file)["project"]
+    return project
+
+
+def test_the_page_on_releases_lists_every_extra() -> None:
+    page = (ROOT / "docs" / "releasing.md").read_text("utf-8")
+    listed = re.search(r"Users install extras: (.*?)\.", page)
+    assert listed is not None
+    assert set(re.findall("`([a-z]+)`", listed[1])) == set(_project()["optional-dependencies"])
+
+
+@pytest.mark.parametrize(
+    ("engine", "pins"),
+    [
+        ("kalshi-sdk", "bench-sdk.txt"),
+        ("QuickFIX", "quickfix.txt"),
+        ("fixcore", "bench.txt"),
+        ("simplefix", "bench.txt"),
+    ],
+)
+def test_the_comparison_has_the_versions_that_are_measured(engine: str, pins: str) -> None:
+    package = {"QuickFIX": "quickfix", "fixcore": "fixcore-engine"}.get(engine, engine)
+    pinned = re.search(
+        rf"^{package}==([0-9]+[.][0-9]+)", (ROOT / "requirements" / pins).read_text("utf-8"), re.MULTILINE
+    )
+    assert pinned is not None
+    shown = re.findall(rf"{engine} ([0-9]+[.][0-9]+)", (ROOT / "README.md").read_text("utf-8"))
+    assert set(shown) == {pinned[1]}
+
+
 def test_the_newest_python_is_tried_on_every_platform() -> None:
     workflow = (ROOT / ".github" / "workflows" / "platforms.yml").read_text("utf-8")
-    with (ROOT / "pyproject.toml").open("rb") as file:
-        classifiers = tomllib.load(file)["project"]["classifiers"]
+    classifiers = _project()["classifiers"]
     newest = max(
         (each.rpartition(" ")[2] for each in classifiers if re.search(r":: 3\.\d+$", each)),
         key=lambda version: int(version.partition(".")[2]),
