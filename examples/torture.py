@@ -98,6 +98,7 @@ def torture(venue: Venue, folder: Path, kills: int, cuts: int, random: Random) -
         time.sleep(random.uniform(0.1, 0.6))
         trader.kill()
         trader.wait()
+        print(f"kill {life + 1} of {kills}, {written(folder)} orders", file=sys.stderr)
         while venue.logged_on():  # until the venue has noticed
             time.sleep(0.01)
 

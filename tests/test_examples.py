@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ from kalshi_fix_venue.operations import operation
 from tests.example_programs import EXAMPLES, PATIENCE, SYMBOL, Place, example_place
 
 LOOPS = ("blocking", "asyncio", "trio")
+RECOVER = EXAMPLES.parent / "docs" / "how-to" / "recover.md"
+PARTS = ("of these reported", "listed as uncertain", "never sent", "lost")
+"""Rows of the torture run that add up to its orders."""
 LONGER = {"anyio_client.py": 180, "fixt_peer.py": 170, "torture.py": 150}
 
 
@@ -140,7 +144,11 @@ def test_a_short_torture_run_accounts_for_every_order() -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
     table = dict(line.strip("| ").split(" | ") for line in ran.stdout.splitlines()[2:])
     assert (table["kills"], table["cuts"], table["lost"]) == ("2", "1", "0")
+    assert "kill 2 of 2, " in ran.stderr
+    published = dict(re.findall(r"^\| ([a-z ]+) \| ([0-9.-]+) \|$", RECOVER.read_text("utf-8"), re.MULTILINE))
+    assert list(published) == list(table)
+    # The same accounts hold for the run on the page.
+    for run in (table, published):
+        assert sum(int(run[name]) for name in PARTS) == int(run["orders"])
+        assert Decimal(run["position by the reports"]) == Decimal(run["position at the venue"])
     assert int(table["of these reported"]) > 0
-    parts = ("of these reported", "listed as uncertain", "never sent", "lost")
-    assert sum(int(table[name]) for name in parts) == int(table["orders"])
-    assert Decimal(table["position by the reports"]) == Decimal(table["position at the venue"])
