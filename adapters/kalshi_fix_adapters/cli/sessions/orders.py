@@ -12,7 +12,7 @@ import click
 
 from kalshi_fix_adapters.blocking import Client
 from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
-from kalshi_fix_adapters.cli.kit.terminal import Line, folded, plain, printable
+from kalshi_fix_adapters.cli.kit.terminal import Line, counted, folded, plain, printable
 from kalshi_fix_adapters.cli.kit.values import Value
 from kalshi_fix_adapters.cli.sessions.live import clock, follow, session_name
 from kalshi_fix_adapters.cli.sessions.order_entry import SESSION
@@ -92,7 +92,7 @@ class OpenOrders:
         self._latest: deque[str] = deque(maxlen=LATEST)
         self._started = False
         """Whether the reports requested at the start have been received, or are unavailable. Before that,
-        every older order is uncertain, so unknown outcomes are not printed.
+        every older order is uncertain, so neither changes nor unknown outcomes are printed.
         """
         self._requested_from: Mapping[int, ExecKey] = {}
         """By shard, the start of the range that was requested because orders were uncertain."""
@@ -135,7 +135,9 @@ class OpenOrders:
                 self._client.send(request)
             except NotConnectedError:  # the event about the lost connection has not been received yet
                 self._copies.withdraw(request)
-        self._started |= self.is_complete and not uncertain
+        if self.is_complete and not self._started:
+            self._started = True
+            lines += self._open_now()
         unknown = list(self._unknown()) if self._started else []
         lines += [f"{clock()} {line}" for line in unknown if line not in self._printed]
         if self._printed and not unknown:
@@ -161,10 +163,8 @@ class OpenOrders:
         return lines
 
     def _picture(self, order: Order, width: int) -> list[Line]:
-        price = "-" if order.price is None else f"{order.price:f}"
-        what = f"{_side(order)} {order.leaves_qty:f} {printable(order.symbol)} at {price}"
         style = "green" if order.side == Side.BUY else "red"
-        head: Line = (("bold " + style, what),)
+        head: Line = (("bold " + style, _what(order)),)
         if order.state is not OrderState.OPEN:
             head = (*head, ("bold yellow", f" ({order.state.value})"))
         changed = self._changed.get(order.number)
@@ -172,13 +172,21 @@ class OpenOrders:
         more += [f"ClOrdID {printable(order.cl_ord_id)}", f"OrderID {printable(order.order_id or '-')}"]
         return [head, *_packed(more, width)]
 
+    def _open_now(self) -> Iterator[str]:
+        """Yield the number of open orders, and a line for each of them."""
+        live = list(self._orders.live())
+        yield f"{clock()} {counted(len(live), 'open order')}"
+        for order in live:
+            state = "" if order.state is OrderState.OPEN else f", {order.state.value}"
+            yield f"{clock()} {printable(order.cl_ord_id)} {_what(order)}{state}"
+
     def _apply(self, event: object) -> list[str]:
         lines: list[str] = []
         for result in self._copies.apply(event, _now()):
             for update in self._orders.apply(result):
                 if update.order is not None:
                     self._changed[update.order.number] = clock()
-                lines += _lines(update)
+                lines += _lines(update) if self._started else ()
         self._latest += lines
         if len(self._changed) > MAX_CHANGED:
             numbers = [order.number for order in self._orders.live()]
@@ -210,6 +218,11 @@ def _now() -> Instant:
 
 def _side(order: Order) -> str:
     return "buy" if order.side == Side.BUY else "sell" if order.side == Side.SELL else printable(order.side)
+
+
+def _what(order: Order) -> str:
+    price = "-" if order.price is None else f"{order.price:f}"
+    return f"{_side(order)} {order.leaves_qty:f} {printable(order.symbol)} at {price}"
 
 
 def _lines(update: OrderUpdate) -> Sequence[str]:

@@ -243,8 +243,18 @@ def test_in_a_pipe_each_change_is_a_line(
 def test_in_a_pipe_uncertain_orders_are_lines(
     environ: dict[str, str], second: dict[str, str], sandbox: Sandbox
 ) -> None:
+    run(environ, "order", "buy", MARKET, "10", "0.10", "--id", "q-0")
+    run(environ, "cancel", "q-0", "buy", MARKET, "--id", "q-0-end")
+    run(environ, "order", "buy", MARKET, "4", "0.10", "--id", "q-9")
     with started("orders", environ=second) as process:
-        lines = lines_until(process, "connected")
+        # The reports requested at the start are not changes.
+        first, *lines = lines_until(process, f"q-9 buy 4.00 {MARKET} at 0.1000")
+        assert [first.split()[1:], *(line.split()[1:] for line in lines[:-1])] == [
+            ["connected"],
+            ["1", "open", "order"],
+        ]
+        run(environ, "cancel", "q-9", "buy", MARKET, "--id", "q-9-end")
+        lines += lines_until(process, "q-9-end canceled, 0 left")
         run(environ, "order", "buy", MARKET, "10", "0.10", "--id", "q-1")
         lines += lines_until(process, "q-1 open, 10.00 left")
         # The request for past reports at the start is not an uncertainty.
