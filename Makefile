@@ -60,7 +60,7 @@ ARGS :=
 EVENTS := 1000000
 
 .PHONY: help quick day ledger demo test check limits lint types imports coverage package matrix generate format interop bench \
-	bench-quick bench-docs browser animations fuzz soak stunnel postgres nats docs pins clean revise
+	bench-quick bench-docs browser notebook animations fuzz soak stunnel postgres nats docs pins clean revise
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -116,9 +116,9 @@ matrix: $(DEV)
 	done
 
 # The mutants of the simulation judge the simulation, tests of failover wait for leases and servers, and codegen runs on
-# one Python: whatever this one is. The page of the venue is tried in a browser on that one only.
+# one Python: whatever this one is. The page of the venue and the notebook are tried on that one only.
 test-%: .venv-%/dev.stamp
-	BROWSER_REQUIRED= .venv-$*/bin/$(PYTEST) --ignore tests/simulation/test_mutants.py --ignore tests/failover --ignore tests/codegen
+	BROWSER_REQUIRED= NOTEBOOK_REQUIRED= .venv-$*/bin/$(PYTEST) --ignore tests/simulation/test_mutants.py --ignore tests/failover --ignore tests/codegen
 
 revise: $(DEV) ## take in what the venue has changed, step by step; ARGS=--reviewed once you have read the new text
 	$(BIN)/python tools/revise.py $(ARGS)
@@ -161,6 +161,9 @@ browser: $(DEV) requirements/browser.txt ## Chromium, from the distribution's pa
 		DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium; \
 	}
 	$(BIN)/python $(PIP_PINNED) requirements/browser.txt
+
+notebook: $(DEV) requirements/notebook.txt ## Jupyter, pandas and matplotlib, for the test of the page about notebooks
+	$(BIN)/python $(PIP_PINNED) requirements/notebook.txt
 
 animations: browser ## the animations of the landing page, from screenshots of the venue's page and of watch
 	$(BIN)/python tools/animate.py
