@@ -26,6 +26,7 @@ from benchmarks.cases.loopback import (
     ours,
     serving,
 )
+from benchmarks.clients.ours import POLLING
 from benchmarks.engines import missing
 from benchmarks.measure import ROOT, Result, in_turn, result
 
@@ -69,7 +70,9 @@ SETTINGS = (
 
 
 def ticks(rounds: int = 3) -> list[Result]:
-    """Measure each client in each setting, in turns; each run has a fresh process and a fresh market."""
+    """Measure each client in each setting, in turns; each run has a fresh process and a fresh market.
+
+    Only the standard setting, which has targets, is repeated."""
     absent = missing()
     own = [*ADAPTERS, *([] if find_spec("uvloop") is None else [UVLOOP])]
     sdk = [] if "kalshi.fix" in absent else [SDK]
@@ -77,7 +80,11 @@ def ticks(rounds: int = 3) -> list[Result]:
     results = []
     for setting in SETTINGS:
         clients = own if setting.sync else [*own, *sdk, *([] if setting.tls else quickfix)]
-        found = in_turn({name: partial(play, name, setting) for name in clients}, rounds)
+        if setting is STANDARD:
+            clients = [*clients, POLLING]
+        found = in_turn(
+            {name: partial(play, name, setting) for name in clients}, rounds if setting is STANDARD else 1
+        )
         for name, runs in found.items():
             shown = name if name in (QUICKFIX, SDK) else ours(name)
             by_run = [figures(run) for run in runs]

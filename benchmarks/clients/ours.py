@@ -112,6 +112,21 @@ def blocking_ticks(*options: Any) -> None:
                 next(reports)
 
 
+def polling_ticks(*options: Any) -> None:
+    """Answer each update by an order, with our blocking clients, of which one polls for the updates."""
+    from kalshi_fix_adapters import blocking as module
+
+    market, orders = _both(module, *options)
+    react = _reaction()
+    with market, orders:
+        reports = orders.messages()
+        while True:
+            for message in market.messages(timeout=0):
+                if (order := react(message)) is not None:
+                    orders.send(order)
+                    next(reports)
+
+
 async def _ticks(module: Any, *options: Any) -> None:
     market, orders = _both(module, *options)
     react = _reaction()
@@ -149,8 +164,10 @@ def trio_ticks(*options: Any) -> None:
     trio.run(_ticks, module, *options)
 
 
+POLLING = "blocking, polling"
 TICKS = {
     "blocking": blocking_ticks,
+    POLLING: polling_ticks,
     "asyncio": asyncio_ticks,
     "asyncio on uvloop": uvloop_ticks,
     "trio": trio_ticks,
