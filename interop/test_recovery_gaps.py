@@ -34,8 +34,8 @@ class Responder:
 
     def _take(self, event: Event) -> bool:
         # If both sides send ResendRequests, their order is unspecified, and so is whether QuickFIX sends two:
-        # it processes its held messages before a gap fill, which then begins below the number that it expects
-        # and is ignored, so the numbers to skip are missing again with the next message.
+        # it processes its queued messages before a gap fill. The gap fill is then below the expected number
+        # and ignored, so the next message reveals the same gap again.
         if isinstance(event, ResendServed):
             self._served.put(event)
             return True
@@ -61,7 +61,7 @@ class Responder:
             self.ours.send(self.meeting.our(name))
 
     def have_sent(self, *names: str, lost: bool = False) -> None:
-        """Let QuickFIX send messages."""
+        """Make QuickFIX send messages."""
         for name in names:
             if lost:
                 self.ours.incoming.lose_next(self.meeting.their_type)
@@ -158,8 +158,8 @@ def test_messages_that_both_sides_miss_in_mid_session_are_recovered(meeting: Mee
     responder = Responder(meeting, MemoryStore())
     responder.have_sent(*LOST, lost=True)
     responder.send(*LOST, lost=True)
-    # The TestRequest shows QuickFIX that messages are missing; its ResendRequest, which is sent first, and
-    # its Heartbeat show it to our side.
+    # The TestRequest shows QuickFIX that messages are missing; the numbers of its ResendRequest, which
+    # is sent first, and of its Heartbeat reveal the gap on our side.
     responder.ours.call(lambda session, now: session.test_request(now))
 
     responder.expect_gap(2, 4)

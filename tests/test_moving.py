@@ -1,4 +1,4 @@
-"""The programs in examples/moving to which users move; `interop` runs the programs from which they move."""
+"""The `*_after` programs in examples/moving; `interop` runs the `*_before` programs."""
 
 from __future__ import annotations
 

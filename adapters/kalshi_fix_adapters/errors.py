@@ -147,7 +147,7 @@ class SessionInterruptedError(SessionClosedError):
 
 
 class ReconcileError(AdapterError):
-    """Messages were lost, or an outcome is uncertain. Look up the missing information by drop copy or REST.
+    """Messages were lost, or an outcome is uncertain. Look up the missing information via drop copy or REST.
 
     `messages` raises this exception instead of yielding an event, which `events` would yield. The client
     keeps running. Iterating again confirms that you have handled the exception.
@@ -205,7 +205,7 @@ class OrdersUnverifiedError(ReconcileError):
 
 
 class MessagesLostError(ReconcileError):
-    """Messages of the venue are lost: the venue no longer has them (MessagesLost), it has skipped them
+    """Messages from the venue are lost: the venue no longer has them (MessagesLost), it has skipped them
     without a gap fill (SequenceSkipped), or they are missing on a session without resend (GapDetected).
     """
 
@@ -241,7 +241,7 @@ class NumbersResetError(ReconcileError):
 
 
 class MessageRejectedError(ReconcileError):
-    """A message of the venue violated the protocol. It was rejected, and not delivered."""
+    """A message from the venue violated the protocol. It was rejected, and not delivered."""
 
     def __init__(self, event: MessageRejected) -> None:
         self.event = event
@@ -275,7 +275,7 @@ class GarbledReceivedError(ReconcileError):
 
 
 class MessageTooLargeError(ReconcileError):
-    """A message of the venue is longer than `max_message_size` and was skipped. It is resent with the same
+    """A message from the venue is longer than `max_message_size` and was skipped. It is resent with the same
     size, so the client cannot continue for long with this limit."""
 
     def __init__(self, event: MessageTooLarge) -> None:

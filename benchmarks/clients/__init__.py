@@ -5,5 +5,5 @@
 
 Over TLS if there is an authority. Without `--ticks` it prints JSON: `seconds` of each round trip, from an
 order's values to the report in hand; `each`, the seconds of an order while 100 are in flight. With it, the
-client answers each update of the book by an order until it is stopped.
+client answers each update of the book with an order until it is stopped.
 """

@@ -1,4 +1,4 @@
-"""The market of case t: updates of a book on one session, each answered by an order on another.
+"""The market of case t: updates of a book on one session, each answered with an order on another.
 
     python -m benchmarks.clients.market PORT PAUSE COUNT [--authority FILE]
 

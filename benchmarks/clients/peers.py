@@ -66,7 +66,7 @@ def quickfix_initiator(port: int, _: str, authority: str | None) -> Measured:
 
 
 def sdk_ticks(port: int, key: str, authority: str | None, store: str | None, _: str) -> None:
-    """Answer each update by an order, with kalshi-sdk's sessions, models and books."""
+    """Answer each update with an order, using kalshi-sdk's sessions, models and books."""
     from kalshi.fix.auth import FixSigner
     from kalshi.fix.config import FixConfig, FixSessionType
     from kalshi.fix.messages.dispatch import decode_app_message
@@ -109,7 +109,7 @@ def sdk_ticks(port: int, key: str, authority: str | None, store: str | None, _: 
 
 
 def quickfix_ticks(port: int, _: str, authority: str | None, store: str | None, __: str) -> None:
-    """Answer each update by an order in the thread of QuickFIX's initiator, with a book of texts."""
+    """Answer each update with an order in the thread of QuickFIX's initiator, using a book of strings."""
     from benchmarks.clients.quickfix_peer import REPORT_TAGS, Peer
 
     assert authority is None

@@ -38,7 +38,7 @@ _DATED = ("lastmod", "last_modified", "updated", "date")
 _MAX_TEXT = 400
 """Maximum length in characters of a passage in the report."""
 _MIN_PAGES = 2
-"""Minimum number of pages with the same new passage for which it is reported once."""
+"""A passage that is new on at least this many pages is reported once for all of them."""
 # Any two sentences share some words; this is above that ratio.
 _MIN_SIMILARITY = 0.4
 """Minimum similarity, from 0 to 1, of a passage and the one it replaces."""
@@ -105,7 +105,8 @@ def _of_page(text: str) -> Iterator[tuple[int, int, str] | tuple[int, int, str, 
 
 
 def _under(above: Sequence[tuple[int, str]]) -> str:
-    """Return the headings that a passage belongs to, from the one of its message downwards."""
+    """Return the headings above a passage, joined innermost first up to its message's; without one, only the
+    innermost."""
     found: list[str] = []
     for _, heading in reversed(above):
         messages = NAMED_MSG_TYPE.findall(heading)
@@ -250,7 +251,7 @@ def _changes(
     """
     more, fewer = balance
     # autojunk would ignore fingerprints that are frequent on a long page. Sequences instead of sets: a
-    # passage that occurs twice is two, and the order shows which one is new.
+    # passage that occurs twice counts twice, and the order shows which one is new.
     matcher = difflib.SequenceMatcher(None, known, [passage.print for passage in passages], autojunk=False)
     for operation, i1, i2, j1, j2 in matcher.get_opcodes():
         if operation == "equal":

@@ -20,10 +20,10 @@ _TEXT = "Text"
 def with_requests(
     context: Context, messages: list[model.Message], header: Iterable[model.Member]
 ) -> list[model.Message]:
-    """Return the messages with their `request` and `answers` resolved.
+    """Return the messages with their `constructors`, `request`, `answers` and `tracks` resolved.
 
-    Unknown names, and answers to messages that are not requests, are recorded as mistakes. With previous
-    mistakes, the messages are returned unchanged, because these must be corrected first.
+    Unknown names, and answers to messages that are not requests, are recorded as mistakes. If mistakes
+    were already recorded, the messages are returned unchanged.
     """
     if context.mistakes.found:
         return messages
@@ -41,13 +41,14 @@ def _resolved(
 ) -> model.Message:
     node = context.source.sections["messages"][message.name].node
     label = f"`request` of message `{message.name}`"
-    # For an answer, a field of the body takes precedence over one of the header with the same name.
+    # For `request`, the header's MsgSeqNum takes precedence over a field of the body with the same name.
     known = {**_plain(message), **number}
     request = [
         known[name].attribute
         for name, where in words(node.get("request"))
         if _is_known(context, name, where, known, label)
     ]
+    # For an answer, the field of the body takes precedence.
     answers = (
         _answers(context, message, each, by_name, {**number, **_plain(message)})
         for each in maps(node.get("answers"))
@@ -87,7 +88,7 @@ def _answers(
     name = text(node, "field")
     label = f"`field` of message `{message.name}`"
     found = known.get(name) if not name or _is_known(context, name, node.at("field"), known, label) else None
-    # An answer may repeat the id in another field than the request: RefSeqNum for MsgSeqNum.
+    # An answer may repeat the id in a different field from the request's: RefSeqNum for MsgSeqNum.
     repeated = text(node, "names") or name
     # Invalid requests are skipped, so that each mistake is reported once.
     msg_types, names = [], ""

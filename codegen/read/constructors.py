@@ -35,7 +35,7 @@ class _Reader:
         """Member that is passed by position."""
 
     def fits(self) -> bool:
-        """Return whether its name can be that of a method."""
+        """Return whether the constructor's name is a valid method name; if not, record a mistake."""
         # A class method with the name of a field would hide the field.
         taken = {member.attribute for member in self._message.members} | RESERVED_ATTRIBUTES
         is_word = self._name.islower() and self._name.isidentifier() and not keyword.iskeyword(self._name)

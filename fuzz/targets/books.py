@@ -1,4 +1,4 @@
-"""Target books: order books with arbitrary market data, compared with books made of plain lists."""
+"""Fuzz target `books`: order books with arbitrary market data, compared with books made of plain lists."""
 
 from __future__ import annotations
 

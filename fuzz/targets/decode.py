@@ -1,4 +1,4 @@
-"""Target decode: compiled decoders and reader, compared with the explainer."""
+"""Fuzz target `decode`: compiled decoders and reader, compared with the explainer."""
 
 from __future__ import annotations
 

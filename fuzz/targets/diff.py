@@ -1,4 +1,4 @@
-"""Target diff: the readers of the venue's documents, with arbitrary pages and dictionaries."""
+"""Fuzz target `diff`: the readers of the venue's documents, with arbitrary pages and dictionaries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Target encode: encoded messages decode to the same fields."""
+"""Fuzz target `encode`: encoded messages decode to the same fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Target framing: streams in arbitrary chunks, after arbitrary messages."""
+"""Fuzz target `framing`: streams in arbitrary chunks, after arbitrary messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Target secrets: no output contains a secret."""
+"""Fuzz target `secrets`: no output contains a secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Target spec: the reader of spec folders, with arbitrary YAML."""
+"""Fuzz target `spec`: the reader of spec folders, with arbitrary YAML."""
 
 from __future__ import annotations
 

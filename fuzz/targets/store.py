@@ -1,4 +1,4 @@
-"""Target store: the durable store with damaged files."""
+"""Fuzz target `store`: the durable store with damaged files."""
 
 from __future__ import annotations
 

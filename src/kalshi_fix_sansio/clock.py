@@ -15,8 +15,8 @@ END: Final = datetime.max.replace(tzinfo=UTC)
 
 
 def shifted(time: datetime, by: timedelta) -> datetime:
-    """Return `time + by` in UTC, or `BEGINNING` or `END` if a datetime cannot hold it, such as for a peer's
-    time in the year 1 or 9999."""
+    """Return `time + by`, limited to `BEGINNING` and `END`, for example for a peer's time in the year 1 or
+    9999."""
     try:
         return time + by
     except OverflowError:

@@ -16,7 +16,7 @@ from kalshi_fix_sansio.events import (
 from tests.kill.journal import Entry
 
 DELIVERED = frozenset({"report", "refusal", "reject"})
-"""Kinds of entries about a message of the venue."""
+"""Kinds of entries about a message from the venue."""
 
 
 def entry_of(event: ClientEvent) -> Entry:

@@ -158,9 +158,9 @@ def _check_events(entries: Sequence[Entry]) -> None:
 
 
 def _check_deliveries(entries: Sequence[Entry], from_venue: Wire) -> int:
-    """Check that every message of the venue was delivered in order, and that redelivered messages were marked
-    and not confirmed before a message was sent: their commit includes all earlier confirmations, and the
-    others are written in the background. Return the number of redeliveries."""
+    """Check that every message from the venue was delivered in order, and that redelivered messages were
+    marked and not confirmed before a message was sent: their commit includes all earlier confirmations, and
+    the others are written in the background. Return the number of redeliveries."""
     contents: dict[int, Entry] = {}
     duplicates = last = incoming = confirmed = durable = 0
     held = behind = False

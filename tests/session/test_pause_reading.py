@@ -1,5 +1,5 @@
-"""A caller that pauses reading because its user is slow: the session does not take the pause for silence of
-the peer."""
+"""A caller that pauses reading because its user is slow: the session does not mistake the pause for
+silence from the peer."""
 
 from __future__ import annotations
 

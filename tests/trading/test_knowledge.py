@@ -21,7 +21,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "orders.md"
 
 
 def table() -> list[list[str]]:
-    """Return the kind after each event, by the kind before the event."""
+    """Return the rows of the table: the kind before, then the kind after each event."""
     [*_, text] = PAGE.read_text(encoding="utf-8").split("| `kind` | reports may be missing |")
     rows = text.split("\n\n", 1)[0].splitlines()[2:]
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]

@@ -151,8 +151,8 @@ def test_a_refusal_after_the_end_of_the_order_is_not_a_discrepancy(
 ) -> None:
     monkeypatch.setattr(answers_module, "MAX_ANSWERS", 3)
     feed(orders, place(), report("new", "1;1"), cancel("x"), change("y"))
-    # This refusal names a change that never existed, so it may name no order.
     feed(orders, cancel("z", "y"), report("canceled", "1;2", cl_ord_id="x", orig_cl_ord_id="a"))
+    # z refers to y, a change that never took effect, so its refusal may carry OrderID NONE.
     assert names(feed(orders, refusal("z", "NONE", "y", number=5))) == []
     feed(orders, change("late", "a"))
     other = Orders()

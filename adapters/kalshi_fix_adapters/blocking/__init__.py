@@ -12,11 +12,11 @@ Your thread writes the messages that you send. A call that waits (`receive`, `ev
 thread.
 
 Observers and wire logs are called in the thread that reads or writes. An interrupt (Ctrl-C, or any other
-exception of a signal handler) has no effect on the client while a call waits. If the interrupt occurs in the
-microseconds in which the call takes an event or sends a message, the connection is dropped, and every later
-call raises an error that reports this. A signal handler must not call the client, because the thread may be
-in the middle of another call: raise an exception instead, and let the context log out. A client cannot be
-used in a forked child; create another client there.
+exception raised by a signal handler) has no effect on the client while a call waits. If the interrupt occurs
+in the microseconds in which the call takes an event or sends a message, the connection is dropped, and every
+later call raises an error that reports this. A signal handler must not call the client, because the thread
+may be in the middle of another call: raise an exception instead, and let the context log out. A client cannot
+be used in a forked child; create another client there.
 
 Events are kept in a queue with a limit. When it is full, the client stops reading, so TCP flow control slows
 down the venue, and no messages are lost; heartbeats continue.

@@ -42,7 +42,7 @@ T = TypeVar("T")
 class Client(ClientBase):
     """A client of one session type, as a context manager that logs on when entered and out when left.
 
-    It logs out even if your code raises an exception, which is passed on afterwards. While open, it
+    It logs out even if your code raises an exception, which propagates afterwards. While open, it
     reconnects automatically (option `reconnect`). It may be entered again after it has ended.
     """
 
@@ -249,8 +249,8 @@ class Client(ClientBase):
             SessionInterruptedError: the connection was lost; the client reconnects.
             OutcomesUnknownError: the outcome of the listed requests is unknown.
             OrdersUnverifiedError: orders were open when the connection of a session without resend ended.
-            MessagesLostError: messages of the venue are lost.
-            MessageRejectedError: a message of the venue was rejected.
+            MessagesLostError: messages from the venue are lost.
+            MessageRejectedError: a message from the venue was rejected.
             GarbledReceivedError: garbled bytes were received.
             SessionClosedError: the client has ended for a reason other than your logout.
         """

@@ -6,10 +6,10 @@ sleeps until the I/O thread calls `notify`. The user's thread writes the message
 the store's thread does when they are durable (`committed`), so the operating system has the bytes when `send`
 returns.
 
-Ctrl-C, or any exception of a signal handler, may interrupt the user's thread anywhere. In the middle of a
-change, such an interrupt leaves the core or the stream inconsistent. Therefore `core.changing` is set during
-a change, and a thread that later finds it set ends the client rather than continue with uncertain numbers. No
-thread sleeps in the middle of a change.
+Ctrl-C, or any exception raised by a signal handler, may interrupt the user's thread anywhere. In the middle
+of a change, such an interrupt leaves the core or the stream inconsistent. Therefore `core.changing` is set
+during a change, and a thread that later finds it set ends the client rather than continue with uncertain
+numbers. No thread sleeps in the middle of a change.
 
 The class of an exception is irrelevant, because a signal handler may raise any exception. If `core.changing`
 is still set afterwards, the exception has interrupted a change. Otherwise the client is unchanged, and `wait`
@@ -45,8 +45,8 @@ _FORKED = "this process was forked from the one that has the connection; make an
 
 
 class SharedCore:
-    """The core and the connection of one client. All methods except `wait`, `wake` and `committed` need
-    `lock`.
+    """The core and the connection of one client. Callers must hold `lock`, except for `wait`, `wake`,
+    `committed` and `forked_off`.
     """
 
     def __init__(self, plan: ConnectionPlan) -> None:
@@ -73,7 +73,9 @@ class SharedCore:
         it.
         """
         self._due: float | None = None
-        """Monotonic time at which this sleep ends; None if only `wake` or the socket ends it."""
+        """Monotonic time at which the current sleep of the I/O thread ends; None if only `wake` or the socket
+        ends it.
+        """
         self._waiters: set[threading.Lock] = set()
         """One lock for each waiting call, which sleeps by acquiring the lock a second time."""
         # Closed, because `wake` may be called before `open`, and has no effect on a closed sleeper.
@@ -99,7 +101,7 @@ class SharedCore:
         self.lock = ReentrantLock()
         self.core.changing = self.forked = True
         if self._transport is not None:
-            # Closed without close_notify of TLS, which would end the parent's connection.
+            # Closed without a TLS close_notify, which would end the parent's connection.
             self._transport.abort()
             self._transport = self._write = None
         self._waiters.clear()
@@ -137,7 +139,7 @@ class SharedCore:
                     self.wake()
                 self.notify()
 
-    # Changes that must be complete, or end the client
+    # Changes that must complete or end the client
 
     def change(self, act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function that changes the core, and then write the core's output. An interrupt in between
@@ -165,8 +167,8 @@ class SharedCore:
         return result
 
     def _wake_if_needed(self) -> None:
-        """Wake the I/O thread if it must wait until the socket is writable, or if there is a deadline before
-        the end of its sleep, such as that of a Logout.
+        """Wake the I/O thread if it must wait until the socket is writable, if there is a deadline before
+        the end of its sleep, such as that of a Logout, or if the connection is finished.
         """
         core = self.core
         due = core.due()
@@ -206,7 +208,7 @@ class SharedCore:
         reading = core.wants_read
         interest = READ if reading else 0
         # Watch for writing only if a write will follow, because a socket is nearly always writable, so the
-        # thread would spin. This excludes the case that TLS must read before it can write
+        # thread would spin. This excludes the case in which TLS must read before it can write
         # (`write_wants_read`).
         if (reading and transport.read_wants_write) or (core.output and not transport.write_wants_read):
             interest |= WRITE
@@ -251,7 +253,7 @@ class SharedCore:
             core.flush(transport.write)
         core.changing = False
 
-    # Users that wait
+    # Waiting calls
 
     def wait(
         self,
@@ -260,11 +262,11 @@ class SharedCore:
         error: type[SessionClosedError] = SessionClosedError,
     ) -> T | None:
         """Call `look` whenever its result may have changed, until it returns one. Return the result, or None
-        after `timeout` seconds. Exceptions of `look` are passed on.
+        after `timeout` seconds. Exceptions raised by `look` propagate.
 
         `look` is called with the lock held and may change the core; an interrupt in the middle of a change
-        ends the client. After any other exception, an event that `look` has taken is put back. If the caller
-        raises an event as an error, `look` must therefore return it.
+        ends the client. After any other exception, an event that `look` has taken is put back. So `look`
+        must not raise an event as an error: it must return it for the caller to raise.
 
         Raises:
             SessionClosedError: (or the subclass `error`) an interrupt has ended the client.

@@ -69,5 +69,5 @@ class Transport:
         self.abort()
 
     def abort(self) -> None:
-        """Close the socket at once, without close_notify of TLS."""
+        """Close the socket at once, without a TLS close_notify."""
         self._socket.close()

@@ -2,7 +2,7 @@
 
 The package does no I/O, and may import `events`, `errors` and the core. Modules:
 - `names`: subjects and ids of messages
-- `event_json`: the encoding of events that are not messages of the venue
+- `event_json`: the encoding of events that are not messages from the venue
 - `batches`: the messages to be published
 - `publisher`: publishes the events of a client, and confirms them
 - `receiver`: turns received messages into events, without duplicates

@@ -60,7 +60,7 @@ class Outgoing:
         lane: Lane of the message.
         previous: MsgSeqNum of the previous message of the lane; 0 if this is the first message of its
             generation, None if unknown.
-        data: The bytes of one or more messages of the venue as received, an encoded event, or a part of
+        data: The bytes of one or more messages from the venue as received, an encoded event, or a part of
             either.
     """
 

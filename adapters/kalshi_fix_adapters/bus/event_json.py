@@ -1,4 +1,4 @@
-"""The JSON of events that are not messages of the venue, such as losses and the end of a session.
+"""The JSON of events that are not messages from the venue, such as losses and the end of a session.
 
 Messages are always published as the received bytes; a message inside an event is encoded as a string. The
 decoder creates only objects of the classes listed in this module.
@@ -104,7 +104,7 @@ def _frame(message: Message) -> Any:
     try:
         return {"message": encode(message).decode("latin-1")}
     except KalshiFixError:
-        # A malformed message of the venue may lack a field that its encoding needs.
+        # A malformed message from the venue may lack a field that its encoding needs.
         return None
 
 

@@ -114,7 +114,7 @@ class BatchId:
         account: The account of the channel.
         session: The session type of the channel.
         fence: The number of the publisher; every later publisher of the channel has a higher number.
-        generation: Together with MsgSeqNum it identifies a message of the venue within the channel.
+        generation: Together with MsgSeqNum it identifies a message from the venue within the channel.
         first: The lowest MsgSeqNum of the contained messages; for an event, MsgSeqNum of the message before
             it.
         last: The highest MsgSeqNum of the contained messages; for an event, the same as `first`.

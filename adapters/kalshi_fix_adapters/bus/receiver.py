@@ -33,7 +33,7 @@ class Verdict(Enum):
     """What the receiver has done with a message of the bus.
 
     Attributes:
-        APPLIED: The message contained a new event or message of the venue, or a part of one.
+        APPLIED: The message contained a new event or message from the venue, or a part of one.
         DUPLICATE: The whole content was received before.
         FENCED: A later publisher has taken over. Its messages contain the content of this message if it is
             still missing.
@@ -92,7 +92,7 @@ class Receiver:
 
     def receive(self, batch: BatchId, lane: str, previous: int | None, data: bytes) -> list[object]:
         """Return the new events of a message, after a MessagesLost if earlier messages or events are missing.
-        Messages of the venue are returned as their bytes, of which `received` makes events.
+        Messages from the venue are returned as their bytes, of which `received` makes events.
 
         MessagesLost has the range of the missing numbers. If it is unknown which messages are missing, the
         range contains all earlier messages of the generation.
@@ -186,7 +186,7 @@ class Receiver:
 
 
 def received(frame: bytes) -> MessageReceived:
-    """Return the event of a message of the venue that `Receiver.receive` has returned.
+    """Return the event of a message from the venue that `Receiver.receive` has returned.
 
     Raises:
         DecodeError: the message was damaged after the session had received it.
@@ -197,7 +197,7 @@ def received(frame: bytes) -> MessageReceived:
 
 
 def number_of(frame: bytes) -> int:
-    """Return the MsgSeqNum of a message of the venue.
+    """Return the MsgSeqNum of a message from the venue.
 
     Raises:
         ValueError: it has none.
@@ -209,7 +209,7 @@ def number_of(frame: bytes) -> int:
 
 
 def split_frames(data: bytes) -> list[bytes]:
-    """Return the messages of the venue in a message of the bus. `decode` checks their CheckSums.
+    """Return the messages from the venue in a message of the bus. `decode` checks their CheckSums.
 
     Raises:
         ValueError: the data is not a sequence of messages with correct BodyLength.

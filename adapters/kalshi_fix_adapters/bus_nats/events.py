@@ -94,7 +94,7 @@ class Events:
         self._batch: tuple[Mark, BatchId, str] | None = None
         """The position before the message with these events, its id and its lane."""
         self._taken: Any = None
-        """The last event of that message that was returned; a message of the venue as its bytes."""
+        """The last event of that message that was returned; a message from the venue as its bytes."""
         self.received: int = 0
         self.redelivered: int = 0
         self.fenced: int = 0

@@ -47,4 +47,4 @@ class Budget(Protocol):
         """Record tokens spent outside the client, such as by REST."""
 
     def apply(self, event: object, now: Instant) -> object:
-        """Apply a reject of the venue."""
+        """Apply a reject from the venue."""

@@ -29,7 +29,7 @@ class Fault:
     """Key that identifies the same fault on another connection."""
     advice: str = attrs.field(eq=False)
     at_one_place: bool = attrs.field(default=True, eq=False)
-    """Whether the key identifies a message of the venue (by number or type).
+    """Whether the key identifies a message from the venue (by number or type).
 
     If so, the fault counts as the same however long the connection lasted. Otherwise a connection that lasted
     at least `ReconnectPolicy.stable_after` restarts the count.

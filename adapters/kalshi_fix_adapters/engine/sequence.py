@@ -238,8 +238,8 @@ class SequenceState:
     def reset(self) -> tuple[LossEvent, ...]:
         """Restart both directions at 1 with the next logon.
 
-        Allowed only while the client is not open. Returns the resulting uncertainties. Messages of the venue
-        that were never received are not included.
+        Allowed only while the client is not open. Returns the resulting uncertainties. Messages from the
+        venue that were never received are not included.
 
         Raises:
             LocalProtocolError: the session type restarts its numbers at every logon.

@@ -111,7 +111,7 @@ class ClientBase:
         self, *, next_outgoing: int | None = None, next_incoming: int | None = None
     ) -> tuple[LossEvent, ...]:
         """Set the sequence numbers for the next logon, without a reset: for example, to numbers that you got
-        from the venue's support, or to skip a message of the venue that ends every session.
+        from the venue's support, or to skip a message from the venue that ends every session.
 
         Possible only on KalshiRT and KalshiPT, and while the client is not open. With a store in a file, the
         numbers are on the disk when this returns. The venue refuses a Logon whose number is too low, and
@@ -145,7 +145,7 @@ class ClientBase:
         the store, even if another process logs on.
 
         As for `set_numbers`, possible only on KalshiRT and KalshiPT and while the client is not open.
-        Unconfirmed messages of the venue are not delivered again, and it is unknown how many there are: use
+        Unconfirmed messages from the venue are not delivered again, and it is unknown how many there are: use
         drop copy. Messages kept for resend are dropped.
 
         Returns:

@@ -250,8 +250,8 @@ class AsyncClient(ClientBase):
             SessionInterruptedError: the connection was lost; the client reconnects.
             OutcomesUnknownError: the outcome of the listed requests is unknown.
             OrdersUnverifiedError: orders were open when the connection of a session without resend ended.
-            MessagesLostError: messages of the venue are lost.
-            MessageRejectedError: a message of the venue was rejected.
+            MessagesLostError: messages from the venue are lost.
+            MessageRejectedError: a message from the venue was rejected.
             GarbledReceivedError: garbled bytes were received.
             SessionClosedError: the client has ended for a reason other than your logout.
         """

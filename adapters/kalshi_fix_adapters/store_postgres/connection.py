@@ -31,7 +31,7 @@ _HOLDER: Final = """
 
 
 def place_of(dsn: str) -> str:
-    """Return a text with the host and the database of a DSN, without its password.
+    """Return a description with the host and the database of a DSN, without its password.
 
     Raises:
         StoreError: the DSN is invalid. The error does not contain the DSN, which may contain a password.

@@ -19,7 +19,7 @@ from kalshi_fix_sansio.errors import StoreError
 if sys.platform == "win32":
     import msvcrt
 
-    # Other processes cannot read a locked byte, so the locked byte is behind the text.
+    # Other processes cannot read a locked byte, so the locked byte is far past the text.
     _LOCKED_BYTE = 1 << 30
 
     def _acquire(descriptor: int) -> None:
@@ -116,7 +116,7 @@ class FileLock:
         self.forget()
 
     def forget(self) -> None:
-        """Close the handle in this process, without releasing the lock for its parent."""
+        """Close this process's handle. In a forked child this does not release the parent's lock."""
         _held.discard(self)
         self._file.close()
 

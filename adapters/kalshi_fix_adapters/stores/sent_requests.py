@@ -17,7 +17,7 @@ class SentRequest:
     """A request that was sent, or may have been.
 
     Attributes:
-        request_id: The ClOrdID or other id that answers to the request contain.
+        request_id: The ClOrdID, or other id, by which answers refer to the request.
         msg_type: MsgType of the request.
         seq_num: MsgSeqNum of the request.
         generation: The number of resets before the request. Together with `seq_num` it is unique.
@@ -37,5 +37,5 @@ class SentRequestStore(Protocol):
 
     def sent_request(self, request_id: str) -> SentRequest | None:
         """Return the last request sent with this id, whether it was answered or not; None if the store has
-        none. The store deletes old ids, see its limits.
+        none. The store deletes old ids; see its limits.
         """

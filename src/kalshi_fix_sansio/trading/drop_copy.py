@@ -537,7 +537,7 @@ class DropCopy:
         ranges are requested again.
 
         Raises:
-            ValueError: the dump is not a result of `dump` of this class and version; the state is unchanged.
+            ValueError: the dump was not produced by `dump` of this class and version; the state is unchanged.
         """
         with loading(dumped, _State, "DropCopy") as state:
             # Load into a new object first, so an unreadable dump leaves this one unchanged.

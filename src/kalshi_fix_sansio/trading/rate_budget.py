@@ -442,7 +442,7 @@ class RateBudget:
         by the wall clock.
 
         Raises:
-            ValueError: the dump is not a result of `dump` of this class and version; the state is unchanged.
+            ValueError: the dump was not produced by `dump` of this class and version; the state is unchanged.
         """
         buckets = {}
         with loading(dumped, _State, "RateBudget") as state:

@@ -17,7 +17,7 @@ from kalshi_fix_adapters.net.tls import Tls
 
 
 async def main(url: str, ca: str, options: dict[str, Any], answers: int) -> None:
-    """Serve commands, and kill the process before answer number `answers`; 0 never does."""
+    """Serve commands, and kill the process before answer number `answers`; 0 means never."""
     publish, given = Client.publish, 0
 
     async def publish_or_die(self: Client, subject: str, *rest: Any, **options: Any) -> None:

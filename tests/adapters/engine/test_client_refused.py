@@ -1,4 +1,4 @@
-"""A client whose session refuses messages of the venue loses none of them, and does not reconnect
+"""A client whose session refuses messages from the venue loses none of them, and does not reconnect
 endlessly."""
 
 from __future__ import annotations

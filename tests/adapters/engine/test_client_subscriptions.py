@@ -177,7 +177,7 @@ def test_subscriptions_are_not_repeated_while_the_venue_does_not_read(
 
 @pytest.mark.parametrize(
     ("what", "left", "later"),
-    # After the Logon, a commit is due for the reset that it answers.
+    # Once logged on, the client makes one commit for the reset that the Logon confirmed.
     [("numbers", 1, False), ("commits", 2, False), ("numbers", 0, True), ("commits", 0, True)],
 )
 def test_a_store_failure_while_subscriptions_are_repeated_ends_the_client_with_a_store_error(
@@ -310,7 +310,7 @@ def test_a_reject_without_a_number_refuses_the_repeated_request() -> None:
     assert come_back(stage) == [books("A", "B")]
     stage.say(REFUSED)
     assert come_back(stage) == []
-    stage.say(REFUSED)  # for a number that was not sent
+    stage.say(REFUSED)  # no request is left that it could reject
 
 
 def test_a_reopened_client_has_no_subscriptions() -> None:

@@ -159,7 +159,7 @@ def test_an_error_text_names_ten_of_many_identifiers() -> None:
 
 
 def iterate(stage: Stage) -> list[Any]:
-    """Return the messages that `messages` yields and the errors that it raises, until no event waits."""
+    """Return the messages that `messages` yields and the errors that it raises, until no events are left."""
     reader, found = ClientBase(stage.core), list[Any]()
     while len(stage.core._queue):
         message = reader._next_message()

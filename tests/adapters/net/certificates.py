@@ -1,4 +1,4 @@
-"""Server certificates with exactly one fault, also by the stricter checks of newer Pythons."""
+"""Server certificates with exactly one fault, even under the stricter checks of newer Python versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A new API key does not silently start without its rows, and a store in a database can be moved to it."""
+"""A new API key does not silently start with an empty store, and a store in a database can be moved to it."""
 
 from __future__ import annotations
 

@@ -64,8 +64,8 @@ def log_of(path: Path) -> Path:
 
 
 def sectors_mixed(old: bytes, new: bytes, random: Random, begin: int = 0) -> bytes:
-    """Return `new` written over `old`, where from a position on some sectors did not reach the disk, in no
-    particular order; without old bytes there are zeros or the end of the file in their place."""
+    """Return `new` written over `old`, in which some of the sectors from `begin` on did not reach the disk.
+    They contain the old bytes, or zeros where there were none. The write may also end early, at any byte."""
     mixed = bytearray(new)
     for first in range(begin, len(new), SECTOR):
         if random.random() < 0.5:
@@ -149,7 +149,7 @@ class Disk:
         before the checkpoint that it may have ended with."""
         if self.restarted and random.random() < 0.1:
             return self.before
-        # SQLite waits for the header of a restarted log before it writes frames.
+        # SQLite syncs the header of a restarted log before it writes frames.
         begin = _LOG_HEADER if self.restarted else self.synced_before
         return attrs.evolve(self.before, log=sectors_mixed(self.before.log, self.files().log, random, begin))
 
@@ -187,7 +187,7 @@ class Disk:
             self.synced = _LOG_HEADER
         self._salts = salts
         self._end = _LOG_HEADER + frames * frame
-        # A checkpoint waits for the log before it copies.
+        # A checkpoint syncs the log before it copies.
         self.synced = self._end if self._full else max(self.synced, _LOG_HEADER + copied * frame)
 
 

@@ -1,4 +1,4 @@
-"""A new API key does not silently start without its rows, and a store can be migrated to a new key."""
+"""A new API key does not silently start with an empty store, and a store can be migrated to a new key."""
 
 from __future__ import annotations
 

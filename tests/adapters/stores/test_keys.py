@@ -1,5 +1,5 @@
-"""A new API key does not silently start without its rows, and a store can be moved to it: in a folder and in
-a database."""
+"""A new API key does not silently start with an empty store, and a store can be moved to it: in a folder and
+in a database."""
 
 from __future__ import annotations
 

@@ -27,8 +27,8 @@ _WORD_CODE = re.compile(r"(?<=`)([a-z_]{2,})(?=`(?:,| or|\s*\|))|(?<=\")(yes|no)
 
 
 def of_page(text: str) -> Iterator[Mutation]:
-    """Yield the page with each row and list item deleted, and each tag, name, type, value, port or host
-    changed."""
+    """Yield one copy of the page for each row or list item deleted, and for each tag, name, type, value, port
+    or host changed."""
     lines = text.split("\n")
     header: list[str] = []
     fenced = False
@@ -148,8 +148,8 @@ def _replace(text: str, found: re.Match[str], value: str) -> str:
 
 
 def of_dictionary(text: str) -> Iterator[Mutation]:
-    """Yield the dictionary with each element deleted, including those of field lists, and with each attribute
-    changed."""
+    """Yield one copy of the dictionary for each deleted self-closing element and for each changed
+    attribute."""
     lines = text.split("\n")
     for at, line in enumerate(lines):
         tag = re.match(r"\s*<(\w+) ([^>]*?)(/?)>\s*\Z", line)

@@ -54,7 +54,7 @@ def _row(order: OrderSnapshot) -> tuple[object, ...]:
 
 
 def compare(trader: Trader) -> None:
-    """Compare everything while nothing is uncertain and no message of the venue is unread.
+    """Compare everything while nothing is uncertain and no message from the venue is unread.
 
     Raises:
         Difference: a value differs from the ledger.

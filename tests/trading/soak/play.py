@@ -68,7 +68,7 @@ class Run:
             self.lose_reports(trader)
         else:
             trader.act()
-            if random.random() < 0.2:  # together with other messages before the answer
+            if random.random() < 0.2:  # several requests before the first answer
                 random.choice(self.traders).act()
                 trader.act()
         self.wait(0.2)

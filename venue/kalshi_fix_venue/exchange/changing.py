@@ -112,8 +112,8 @@ def _requeue(state: ExchangeState, batch: Batch, order: Order, command: AmendOrd
     price = order.price if command.price is None else command.price
     leaves = command.quantity - order.filled_qty
     account, market = state.account(order), state.markets[order.market]
-    # The account counts the order with its new terms, which yields the new reserve, and with the old terms
-    # again if the amend is refused.
+    # Replace the old terms by the new ones in the account to compute the new reserve; undo this if the
+    # amend is refused.
     reserved = account.reserved
     account.work(order.market, order.side, order.price, -order.leaves)
     account.work(order.market, order.side, price, leaves)
@@ -214,7 +214,7 @@ def _amend_refusal(
 
 
 def _exceeds_cap(state: ExchangeState, order: Order, price: Decimal, leaves: Decimal, now: datetime) -> bool:
-    """Return whether an order with these leaves at this price exceeds its daily cap."""
+    """Return whether an order with this open quantity at this price exceeds its daily cap."""
     before = state.weight(order.account, order.side, order.price, order.leaves)
     more = state.weight(order.account, order.side, price, leaves) - before
     room = state.caps[order.account.customer].room(state.clearing_date(now))
@@ -222,7 +222,7 @@ def _exceeds_cap(state: ExchangeState, order: Order, price: Decimal, leaves: Dec
 
 
 def _unknown(state: ExchangeState, command: OrderRequest) -> RefusalCause:
-    """Return the cause to report for a request whose ids do not match an open order."""
+    """Return the cause to report for a request that matches no open order in all its fields."""
     if command.reserves_cap:
         order = state.orders.find(command.account.owner, command.orig_cl_ord_id)
         if order is not None and order.account == command.account and command.order_id == order.order_id:

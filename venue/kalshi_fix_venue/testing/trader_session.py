@@ -23,7 +23,7 @@ M = TypeVar("M", bound=Message)
 class TraderSession:
     """A session that logs on when a message is sent or taken, and is served within those calls.
 
-    Immediate answers of the venue are available when `send` returns; later messages are returned by `take`.
+    Immediate answers from the venue are available when `send` returns; later messages are returned by `take`.
     """
 
     def __init__(self, server: VenueServer, name: str, options: VenueOptions) -> None:

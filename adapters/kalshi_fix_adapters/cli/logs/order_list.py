@@ -64,7 +64,9 @@ class _Order:
     named: int = 0
     """Number of ClOrdIDs and OrderIDs of the order."""
     known: dict[str, str] = attrs.field(factory=dict)
-    """The value in the last message that contained the field, by field name."""
+    """Latest value of each field, from reports and, before any report, from the first message, by field
+    name.
+    """
     filled: Decimal = Decimal(0)
     is_answered: bool = False
     """Whether the last message is a report."""

@@ -44,8 +44,8 @@ MAX_SYMBOL_SIZE: Final = 256
 """Maximum length of the symbol of a book that is created without a request."""
 _RELIED_ON: Final = frozenset((BookState.WAITING, BookState.LIVE))
 _ENTRY_TAGS: Final = frozenset((269, 270, 271, 279))
-"""Tags of the fields whose errors leave the market of their entry certain. They do not include Symbol, or
-NoMDEntries, because a missing entry may belong to any market.
+"""Tags of fields in which an error leaves no doubt about the entry's market. Symbol is not one of them, nor
+is NoMDEntries, because a missing entry may belong to any market.
 """
 
 
@@ -64,7 +64,7 @@ class OrderBooks(Mapping[str, OrderBook]):
 
     Pass every event to `apply` in sequence. A book is live from its snapshot until messages are missing, the
     session ends or a discrepancy is found. Then it is stale and empty until the next snapshot, which the user
-    must request. No message of the venue raises an exception.
+    must request. No message from the venue raises an exception.
 
     Optionally, pass each MarketDataRequest to `apply` when it is sent. Then a book exists while it waits for
     its snapshot, a refusal is reported, a single snapshot is not mistaken for a live book, and unsubscribed
@@ -143,7 +143,7 @@ class OrderBooks(Mapping[str, OrderBook]):
                 return self._handle_snapshot(message)
             case MarketDataRequest():
                 self._handle_request(message)
-            # Resubscribed of the adapters, matched by its attribute: the core cannot import the adapters.
+            # The adapters' `Resubscribed` event, matched structurally: the core cannot import the adapters.
             case object(request=MarketDataRequest() as request):
                 self._handle_request(request)
             case MarketDataRequestReject():
@@ -177,7 +177,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         """Replace the state with a dump.
 
         Raises:
-            ValueError: the dump is not a result of `dump` of this class and version, or is larger than the
+            ValueError: the dump was not produced by `dump` of this class and version, or is larger than the
                 limits allow; the state is unchanged.
         """
         with loading(dumped, _State, "OrderBooks") as state:
@@ -193,7 +193,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         self._entries.room.added = levels
         self._requests, self._forgotten = requests, state.forgotten
 
-    # --- messages of the venue ----------------------------------------------------------------------
+    # --- messages from the venue ----------------------------------------------------------------------
 
     def _handle_update(self, message: MarketDataIncrementalRefresh) -> list[BookUpdate]:
         entries = message.md_entries
@@ -220,7 +220,8 @@ class OrderBooks(Mapping[str, OrderBook]):
     def _handle_entries(
         self, entries: Iterable[MDIncEntry], touched: dict[str, BookUpdate | None]
     ) -> list[BookUpdate]:
-        """Apply entries of any markets to the updates of their message."""
+        """Apply the entries of one message, which may concern several markets; return the updates with
+        content."""
         for entry in entries:
             symbol = entry.symbol
             # `touched` contains None for a forgotten book.
@@ -357,7 +358,7 @@ class OrderBooks(Mapping[str, OrderBook]):
                 book.awaits_old_updates = True
 
     def _handle_own_reject(self, message: Message | None, problems: Iterable[Problem]) -> list[BookUpdate]:
-        """Handle a message of the venue that this side rejected and did not deliver."""
+        """Handle a message from the venue that this side rejected and did not deliver."""
         symbols = _concerned(message, problems)
         # The rejected message still answered its request, so a later refusal concerns another request.
         if isinstance(message, MarketDataSnapshotFullRefresh):

@@ -72,7 +72,7 @@ def loading(dumped: Mapping[str, Any], layout: Callable[..., T], machine: str) -
     the block, so a damaged dump changes nothing.
 
     Raises:
-        ValueError: the dump is not a result of `dump` of this machine and version.
+        ValueError: the dump was not produced by `dump` of this machine and version.
     """
     version = dumped.get("version")
     if version != VERSION or type(version) is not int:

@@ -150,7 +150,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
     """The order groups of one account by OrderGroupID, over all its order entry sessions.
 
     Pass to `apply` every event, every report of drop copy, and, before it is sent, every OrderGroupRequest
-    and every NewOrderSingle that joins a group. No message of the venue raises an exception. The state of a
+    and every NewOrderSingle that joins a group. No message from the venue raises an exception. The state of a
     group depends on which messages were received, not on their sequence.
     """
 
@@ -687,7 +687,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         """Replace the state with a dump. The sessions at the time of the dump count as ended.
 
         Raises:
-            ValueError: the dump is not a result of `dump` of this class and version; the state is unchanged.
+            ValueError: the dump was not produced by `dump` of this class and version; the state is unchanged.
         """
         with loading(dumped, _State, "OrderGroups") as state:
             for group in state.groups:

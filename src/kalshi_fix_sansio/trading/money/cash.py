@@ -331,7 +331,7 @@ class Cash(Mapping[BalanceKey, Balance]):
         """Replace the state with a dump.
 
         Raises:
-            ValueError: the dump is not a result of `dump` of this class and version; the state is unchanged.
+            ValueError: the dump was not produced by `dump` of this class and version; the state is unchanged.
         """
         with loading(dumped, _State, "Cash") as state:
             balances = {BalanceKey(each.account, each.shard): each for each in state.balances}

@@ -376,7 +376,7 @@ class Positions(Mapping[PositionKey, Position]):
         """Replace the state with a dump.
 
         Raises:
-            ValueError: the dump is not a result of `dump` of this class and version; the state is unchanged.
+            ValueError: the dump was not produced by `dump` of this class and version; the state is unchanged.
         """
         with loading(dumped, _State, "Positions") as state:
             positions = {PositionKey(each.account, each.symbol): each for each in state.positions}

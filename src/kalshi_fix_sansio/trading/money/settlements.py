@@ -241,8 +241,8 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
     """The settlements received on the sessions of one account, by Symbol and ClearingBusinessDate.
 
     Pass every event to `apply`, in any sequence; redelivered reports have no effect. A complete settlement is
-    reported once and kept; `incomplete` returns the others, with the time of their first page. No message of
-    the venue raises an exception.
+    reported once and kept; `incomplete` returns the others, with the time of their first page. No message
+    from the venue raises an exception.
     """
 
     __slots__ = ("_kept", "_max_parties", "_max_settlements", "_weight")
@@ -381,7 +381,7 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         """Replace the state with a dump.
 
         Raises:
-            ValueError: the dump is not a result of `dump` of this class and version; the state is unchanged.
+            ValueError: the dump was not produced by `dump` of this class and version; the state is unchanged.
         """
         with loading(dumped, _State, "Settlements") as state:
             kept = {(each.symbol, each.date): _restored(each) for each in state.settlements}

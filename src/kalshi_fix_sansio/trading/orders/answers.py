@@ -19,8 +19,8 @@ from kalshi_fix_sansio.trading.orders.order_index import OrderIndex
 from kalshi_fix_sansio.trading.orders.order_reports import CHANGES, identity
 
 MAX_ANSWERS: Final = 10_000
-"""Limit for each of two memories: answers already received, to recognize redelivered ones, and requests that
-were settled before their answer.
+"""Maximum number of entries of each kind: answers already received, to recognize redelivered ones, and
+requests that were settled before their answer.
 """
 _ANSWERED: Final[Mapping[str | None, str]] = {
     CxlRejResponseTo.ORDER_CANCEL_REQUEST: OrderCancelRequest.MSG_TYPE,
@@ -30,7 +30,7 @@ _ANSWERED: Final[Mapping[str | None, str]] = {
 
 
 class Answers:
-    """Finds the pending change or cancel that a message of the venue settles, and settles it.
+    """Finds the pending change or cancel that a message from the venue settles, and settles it.
 
     Several requests may have one ClOrdID, and messages may be received repeatedly and in any order.
     """
@@ -50,7 +50,7 @@ class Answers:
         """
 
     def is_repeated(self, message: Message) -> bool:
-        """Return whether an answer without ExecID has been received before."""
+        """Record an answer without ExecID; return whether it was already recorded."""
         known = identity(message)
         if known in self.known:
             return True
@@ -78,7 +78,9 @@ class Answers:
         remember(self.overtaken, cl_ord_id, None, MAX_ANSWERS)
 
     def settle(self, order: Order, report: Any, key: ExecKey | None, is_copy: bool) -> None:
-        """Settle the requests that a report answers, or whose acceptance it implies."""
+        """Settle the requests that a report answers, or whose acceptance it implies; all requests of an order
+        that is done.
+        """
         if order.is_done:
             for request in list(order.pending):
                 self.overtake(order, request)

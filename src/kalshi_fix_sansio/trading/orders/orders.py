@@ -135,8 +135,8 @@ class Orders:
 
     Pass to `apply` each request just before it is sent, every event of the session, and the results of drop
     copy. The state of an order depends on which messages were received, not on their sequence. Fills are
-    counted once, and an uncertainty remains until a message or the user resolves it. No message of the venue
-    raises an exception.
+    counted once, and an uncertainty remains until a message or the user resolves it. No message from the
+    venue raises an exception.
     """
 
     __slots__ = (
@@ -408,7 +408,7 @@ class Orders:
         """Apply what the user has learned elsewhere, for example from REST: whether an order is open.
 
         This resolves the uncertainty about the order's state, changes and cancels. Missing fills stay listed
-        until their reports arrive. Later reports of the venue still count.
+        until their reports arrive. Later reports from the venue still count.
         """
         self._kept.begin(order)
         order.knowledge = RESOLVED[is_open]
@@ -870,7 +870,7 @@ class Orders:
             self._lose_reports()
 
     def _handle_message_rejected(self, event: MessageRejected) -> None:
-        """Handle a message of the venue that this side rejected and did not deliver."""
+        """Handle a message from the venue that this side rejected and did not deliver."""
         refused = event.message
         if event.will_be_resent:
             return

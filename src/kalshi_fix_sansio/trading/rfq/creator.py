@@ -105,7 +105,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
 
     Pass every event of the session to `apply`, and each QuoteRequest just before it is sent. Messages
     returned by `accept`, `accept_by_order` and `cancel` count as sent; call `withdraw` if they were not. The
-    state depends on which messages were received, not on their sequence. No message of the venue raises an
+    state depends on which messages were received, not on their sequence. No message from the venue raises an
     exception.
     """
 
@@ -452,7 +452,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             if not any(name in (each.quote_id, each.cl_ord_id) for each in rfq.acceptances):
                 self._accepted.pop(name or "", None)
 
-    # --- messages of the venue ------------------------------------------------------------------------
+    # --- messages from the venue ------------------------------------------------------------------------
 
     def _handle_ack(self, ack: Any) -> None:
         rfq = self._rfqs.get(ack.quote_req_id or "")
@@ -751,7 +751,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         On KalshiRT, the venue resends the messages since the dump at the next logon.
 
         Raises:
-            ValueError: the dump is not a result of `dump` of this class and version; the state is unchanged.
+            ValueError: the dump was not produced by `dump` of this class and version; the state is unchanged.
         """
         with loading(dumped, _State, "RfqCreator") as state:
             rfqs = {rfq.quote_req_id: rfq for rfq in state.rfqs}

@@ -208,8 +208,8 @@ class RfqMachine(ABC, Generic[R, D, U]):
 
     @abstractmethod
     def _handle_undelivered(self, refused: Any) -> None:
-        """Handle a message of the venue that this side rejected and did not deliver; None for a message that
-        could not be decoded and may concern any deal.
+        """Handle a message from the venue that this side rejected and did not deliver; None for a message
+        that could not be decoded and may concern any deal.
         """
 
     @abstractmethod

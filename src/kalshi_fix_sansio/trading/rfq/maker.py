@@ -63,7 +63,7 @@ MAX_QUOTES: Final = 16
 _AWAITS_ANSWER: Final = frozenset(
     (QuoteState.SENT, QuoteState.OPEN, QuoteState.CONFIRMING, QuoteState.CONFIRMED)
 )
-"""States in which further messages of the venue are expected, so a connection loss may lose them."""
+"""States in which further messages from the venue are expected, so a connection loss may lose them."""
 _ANSWERS: Final = frozenset(
     (QuoteStatusReport.MSG_TYPE, QuoteConfirmStatus.MSG_TYPE, QuoteCancelStatus.MSG_TYPE)
 )
@@ -97,7 +97,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
 
     Pass every event of the session to `apply`. It calls `quote` to get the terms of a quote for each request,
     and `confirm` to decide whether to confirm an accepted quote. The updates contain the messages to send. No
-    message of the venue raises an exception; exceptions of `quote` and `confirm` propagate.
+    message from the venue raises an exception; exceptions of `quote` and `confirm` propagate.
     """
 
     _UPDATE = MakerUpdate
@@ -423,7 +423,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             self._confirmation(quote, sent_earlier=sent_earlier)
         self._reindex(quote.rfq, quote)
 
-    # --- messages of the venue ------------------------------------------------------------------------
+    # --- messages from the venue ------------------------------------------------------------------------
 
     def _handle_status(self, report: Any, now: datetime) -> None:
         quote = self._quotes.get(report.quote_id or "") or self._refused_without_id(report)
@@ -709,7 +709,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         become uncertain, which the returned updates report.
 
         Raises:
-            ValueError: the dump is not a result of `dump` of this class and version; the state is unchanged.
+            ValueError: the dump was not produced by `dump` of this class and version; the state is unchanged.
         """
         with loading(dumped, _State, "RfqMaker") as state:
             rfqs = {rfq.rfq_id: rfq for rfq in state.rfqs}

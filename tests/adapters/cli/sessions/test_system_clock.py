@@ -56,7 +56,7 @@ def test_this_machine_agrees_with_the_raw_structure() -> None:
     assert found is not None
     assert found.synchronized is (int(result) != ERROR)
     [max_error] = struct.unpack_from("@l", raw, Timex.maxerror.offset)
+    assert Timex.maxerror.offset == 3 * ctypes.sizeof(ctypes.c_long)
     # The error bound grows by 500 microseconds a second between the calls, and shrinks when the clock is
     # corrected.
-    assert Timex.maxerror.offset == 3 * ctypes.sizeof(ctypes.c_long)
     assert (max_error > 0) is (found.max_error > 0)
