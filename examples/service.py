@@ -32,7 +32,7 @@ class Checks(BaseHTTPRequestHandler):
     last_step = 0.0
 
     def do_GET(self) -> None:
-        """Answer 200 for healthy and 503 for not."""
+        """Answer 200 if healthy, otherwise 503."""
         healthy = {
             "/live": monotonic() - self.last_step < STUCK,
             "/ready": self.client.is_logged_on,
@@ -63,7 +63,7 @@ def run(client: Client) -> None:
 handler = logging.StreamHandler()
 handler.setFormatter(JsonFormatter())
 logging.basicConfig(level=logging.INFO, handlers=[handler])
-# systemd and container engines end a program by SIGTERM: leaving the context logs out.
+# systemd and container engines stop a program with SIGTERM; sys.exit leaves the `with` block, which logs out.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 config = load_configs(sys.argv[1])["orders"]
 with order_entry(config=config, retransmission=True, observer=PrometheusMetrics("orders")) as client:

@@ -8,7 +8,7 @@ import sys
 from kalshi_fix_adapters.blocking import order_entry
 from kalshi_fix_sansio import MessageReceived
 
-# systemd ends a service by SIGTERM: leaving the context logs out.
+# systemd stops a service with SIGTERM; sys.exit leaves the `with` block, which logs out.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 client = order_entry(retransmission=True, store=os.environ["STORE"], account="desk")
 with client.standby(on_wait=lambda why: print("standby:", why, flush=True)):
