@@ -13,7 +13,7 @@ _PRESENCE = {"required": "Required", "optional": "Optional", "forbidden": "Not a
 
 
 def sentence(text: str) -> str:
-    """Return the text with a full stop, unless it ends with punctuation."""
+    """Return the text with single spaces and a full stop, unless it ends with one, or with ! or ?."""
     text = " ".join(text.split())
     return text if not text or text[-1] in ".!?" else f"{text}."
 
@@ -49,7 +49,7 @@ def presence_text(member: Member, siblings: Mapping[str, Field], products: tuple
     conditions = condition_sentences(member, siblings)
     if member.constant is not None:
         sentences.append(f"Always {value_text(member.field, member.constant)}.")
-    # `elsewhere` only if the rules leave any place.
+    # Say `elsewhere` only if the rules do not cover everything.
     elif not _cover_everything([rule.scope for rule in rules], products):
         if rules:
             sentences.append(f"{_PRESENCE[member.presence]} elsewhere.")
@@ -83,7 +83,9 @@ def _forbidden_text(member: Member, condition: Condition, siblings: Mapping[str,
 
 
 def _cover_everything(scopes: list[Scope], products: tuple[str, ...]) -> bool:
-    """Return whether unrestricted scopes name every product, or both senders."""
+    """Return whether the scopes that restrict only the product name every product, or those that restrict
+    only the sender name both.
+    """
     # A scope that also names a sender covers only part of the product.
     named = {
         product for scope in scopes if scope == Scope(products=scope.products) for product in scope.products
@@ -155,7 +157,7 @@ def pedigree_text(pedigree: Pedigree) -> str:
 
 
 def pedigree_sentences(pedigree: Pedigree) -> list[str]:
-    """Return those sentences as a list."""
+    """Return the sentences of `pedigree_text` as a list."""
     words = {
         "added": "Since",
         "updated": "Changed in",

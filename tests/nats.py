@@ -1,7 +1,7 @@
 """Real NATS servers from the distribution's package.
 
 Tests that use them are skipped unless both this package (`make nats` installs it) and nats-py are installed;
-`NATS_REQUIRED=1` makes a skip a failure."""
+`NATS_REQUIRED=1` turns a skip into a failure."""
 
 from __future__ import annotations
 

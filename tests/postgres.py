@@ -1,7 +1,7 @@
 """Real Postgres servers and PgBouncer from the distribution's packages, each in a temporary folder.
 
 Tests that use them are skipped unless both these packages (`make postgres` installs them) and psycopg are
-installed; `POSTGRES_REQUIRED=1` makes a skip a failure."""
+installed; `POSTGRES_REQUIRED=1` turns a skip into a failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The import contracts and lint rules that keep the core pure report violations.
+"""Violations are reported by the import contracts and lint rules that keep the core pure.
 
 Each case copies the packages, plants one violation and runs the real checker with the project's settings.
 """
@@ -115,7 +115,7 @@ NAMED_TUPLES = frozenset(("_asdict", "_fields", "_make", "_replace"))
 
 
 def foreign_privates(source: str) -> list[str]:
-    """Return the private attributes that a module uses of other objects and does not define."""
+    """Return the private attributes of other objects that a module uses but does not define itself."""
     nodes = list(ast.walk(ast.parse(source)))
     defined = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
     defined |= {

@@ -1,8 +1,8 @@
 """Reject a commit message whose subject is not in the imperative.
 
 A git hook (`pre-commit install --hook-type commit-msg`), called with the path of the message. English does
-not mark the imperative, so the hook searches for other forms: a label with a colon, or a first word in -s or
--ed.
+not mark the imperative, so the hook searches for other forms: a label with a colon, an article or pronoun, or
+a first word that ends in -s, -ed or -ing. It also checks the capital letter, the full stop and the length.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ OTHER_FORMS = re.compile(
 
 
 def fault(subject: str) -> str | None:
-    """Return the reason for which a subject is rejected, or None."""
+    """Return why a subject is rejected, or None."""
     first = subject.split(" ", 1)[0]
     if not first[:1].isupper():
         return "begin with a capital letter"

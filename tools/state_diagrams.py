@@ -53,7 +53,9 @@ def moves(state: State, never: frozenset[Input]) -> Iterator[tuple[Input, State]
 
 
 def diagram(never: frozenset[Input]) -> str:
-    """Return a Mermaid diagram of one role, without inputs that keep the state or that close every state."""
+    """Return a Mermaid diagram of one role, without inputs that keep the state or that close the session in
+    every state.
+    """
     states, fatal = reachable(never), always_fatal()
     lines = ["```mermaid", "stateDiagram-v2"]
     lines += [f'    state "{state.value}" as {name(state)}' for state in states]
@@ -73,7 +75,7 @@ def name(state: State) -> str:
 
 
 def table(source: Source) -> str:
-    """Return the transition table of one source: a row for each state, a column for each input."""
+    """Return the transition table of one source: a row for each input, a column for each state."""
     lines = [f"| | {' | '.join(state.value for state in State)} |", f"|---|{'---|' * len(State)}"]
     for what in Input:
         if what.source is source:
@@ -111,7 +113,7 @@ def renewed(page: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write or check the page given as the last argument, or the one in docs/."""
+    """Write or check the given page, or the one in docs/."""
     check = "--check" in arguments
     page = Path(next((argument for argument in arguments if argument != "--check"), PAGE))
     now = page.read_text("utf-8")

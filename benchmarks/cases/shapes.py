@@ -23,7 +23,7 @@ _FIRST = 5
 
 
 def title(kind: str) -> str:
-    """Name a case of one message at both speeds."""
+    """Return the title of the case that decodes one kind of message in each state of the cache."""
     return f"s: {kind}"
 
 
@@ -40,7 +40,7 @@ def _wire(kind: str, count: int) -> list[bytes]:
 
 
 def many_shapes(count: int = samples.COUNT) -> list[Contender]:
-    """Contenders that decode more and more shapes in turn, and that meet shapes for the first time."""
+    """Return contenders that decode more and more shapes in turn, or shapes that are new to the codec."""
     found = []
     for shapes in COUNTS:
         reports = [_report(number, number % shapes) for number in range(max(count, shapes))]
@@ -100,14 +100,14 @@ def _known(case: str, name: str, wire: list[bytes]) -> Contender:
 
 
 def _new(case: str, wire: Iterable[bytes]) -> Contender:
-    """Make a contender that meets each shape for the first time, or has forgotten it: there are more shapes
+    """Make a contender that decodes each shape for the first time, or has forgotten it: there are more shapes
     than a codec counts."""
     new = [_changed(data, tag) for tag, data in enumerate(wire, 9000)]
     return Contender(case, CAREFUL, over(Codec(CODEC.dialect).decode, new), len(new))
 
 
 def _first(case: str, wire: list[bytes]) -> Contender:
-    """Make a contender that has met the type of message, and not this shape of it."""
+    """Make a contender that has decoded this type of message, but not this shape."""
     other = _changed(wire[0], 9000)
     fresh: list[Codec] = []
 

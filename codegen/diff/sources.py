@@ -30,7 +30,7 @@ class Skipped(Exception):  # noqa: N818 - part of the report
     file: str
     why: str
     folder: str = ""
-    """Its folder, if that is named like those of the products but no product has it."""
+    """Its folder, if the name looks like that of a product's folder but belongs to no product of the spec."""
 
     def __str__(self) -> str:
         return f"{self.file}: {self.why}"
@@ -61,11 +61,12 @@ class GivenSources:
     """The venue's folders of pages, such as fix-margin, that were given completely."""
     skipped: tuple[Skipped, ...] = ()
     unknown: tuple[tuple[str, str], ...] = ()
-    """Files in folders named like those of the products that no product has, each with the folder."""
+    """(folder, file) for each file in a folder whose name looks like that of a product's folder but belongs
+    to no product of the spec."""
 
     def covers(self, spec: SpecIndex) -> frozenset[str]:
-        """Return the manifest sources that were given: pages, pages missing from a complete folder, guides,
-        the dictionary, the changelog.
+        """Return the sources of the manifest that were given: pages, pages missing from a complete folder,
+        guides, the dictionary, the changelog.
         """
         given = {(reading.kind, reading.page) for reading in self.readings}
         kinds = {kind for kind, _ in given} & {DICTIONARY, CHANGELOG}
@@ -81,8 +82,8 @@ class GivenSources:
 def gather(paths: Iterable[Path], spec: SpecIndex, product: str | None) -> GivenSources:
     """Read all given files, and all pages and dictionaries below given folders.
 
-    The product of a page is determined by its address or folder; `product` is used for pages without those,
-    and for dictionaries. Files about other subjects are skipped.
+    The product of a page is determined by its address or folder; `product` is used for pages that have
+    neither, and for dictionaries. Files about other subjects are skipped.
 
     Raises:
         SourceError: a file cannot be read or is of unknown type, or no file is about the dialect.
@@ -101,7 +102,7 @@ def gather(paths: Iterable[Path], spec: SpecIndex, product: str | None) -> Given
                 folder = other.folder or folder
             else:
                 readings.append(reading)
-                # A dictionary has no product by its folder.
+                # The product of a dictionary does not follow from its folder.
                 folder = "" if reading.kind == DICTIONARY else folder
                 if path.is_dir() and reading.kind == PAGE:
                     whole.add(_folder(reading.page))
@@ -144,7 +145,7 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
     addresses = _addresses(text)
     names = [*addresses, *_tails(path)]
     own = next((each for each in names if spec.product_of_page(each)), None)
-    # The name of the file counts for the changelog, whose address is in no folder.
+    # The changelog's address has no folder, so the file name alone may identify it.
     others = names if addresses or own else [*names, path.stem]
     named = next((each for each in others if spec.kinds.get(each) in (CHANGELOG, GUIDE)), None)
     # Recognized by its content as well: an address changes more often than the form of the entries.

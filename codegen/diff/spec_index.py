@@ -145,7 +145,7 @@ class SpecIndex:
         return {origin.id: origin.kind for origin in self.origins.values()}
 
     def unknown_folder(self, page: str) -> str:
-        """Return the folder of a page outside the manifest if it is named like those of the products.
+        """Return the folder of a page outside the manifest if its name looks like that of a product's folder.
 
         Examples are fix-options/orders, v2/fix/orders, and fix-options without a folder. Empty for others.
         """

@@ -156,6 +156,6 @@ def carefully(codec: Codec, data: bytes) -> tuple[Message, tuple[Problem, ...]]:
     columns = split(text)
     found = read(codec._tables, columns, strict=False)
     assert found is None or (not message.problems and dump(found) == dump(message))
-    # With `strict` it decodes the same way, with more checks.
+    # With `strict`, the reader must decline every message with a problem.
     assert not problems or read(codec._tables, columns, strict=True) is None
     return message, problems

@@ -49,7 +49,7 @@ def header(**changes: Any) -> Header:
 
 
 def reasons(message: str) -> list[tuple[int | None, Reason]]:
-    """Return the problems that strict decoding finds, by tag."""
+    """Return the tag and reason of each problem that strict decoding finds."""
     with pytest.raises(DecodeError) as caught:
         CODEC.decode_strict(raw(message))
     return [(problem.tag, problem.reason) for problem in caught.value.problems]

@@ -40,7 +40,7 @@ class Kind(Enum):
     VANISH = "vanish"
     """The connection drops all bytes, and neither side is notified."""
     GARBAGE = "garbage"
-    """Bytes that are not a message, drawn from `number`, are inserted anywhere into the bytes of `side`."""
+    """Bytes that are not a message (seed `number`) are inserted somewhere into the bytes of `side`."""
     FLIP = "flip"
     """One byte of the next bytes of `side`, chosen by `number`, is changed."""
     REPEAT = "repeat"
@@ -48,16 +48,18 @@ class Kind(Enum):
     STALE = "stale"
     """Messages that `side` resends keep their first SendingTime for `seconds`, instead of a new one."""
     NAME = "name"
-    """`side` uses another of its accepted names for `seconds`; alternately if `number` is 1."""
+    """`side` uses another of its accepted names for `seconds`; if `number` is 1, in every other
+    message only."""
     FULL = "full"
     """The connection buffers only `number` unread bytes of `side`, for `seconds`."""
     CRASH = "crash"
-    """The process of `side` dies at the next crash point `number` and starts again after `seconds`."""
+    """The process of `side` dies the next time it reaches crash point `number % len(Point)`, and starts again
+    after `seconds`. If `number // len(Point)` is not 0, it seeds how many uncommitted changes survive."""
     POWER = "power"
-    """The machine of `side` loses power and unsynced writes, as many as `number` draws; it starts again after
-    `seconds`."""
+    """The machine of `side` loses power and a random part of its unsynced writes (seed `number`); it starts
+    again after `seconds`."""
     FREEZE = "freeze"
-    """The process of `side` gets no processor for `seconds`; then it fires its timers before it reads if
+    """The process of `side` gets no CPU time for `seconds`; then it fires its timers before it reads if
     `number` is 1."""
     SUSPEND = "suspend"
     """The machine of `side` sleeps for `seconds`: its wall clock continues, its monotonic clock does not;
@@ -73,7 +75,7 @@ class Kind(Enum):
     MAINTENANCE = "maintenance"
     """The venue drops every connection (`number` 0: with a Logout) and accepts none for `seconds`."""
     REFUSE = "refuse"
-    """The venue refuses every Logon for `seconds`, with its text number `number`."""
+    """The venue refuses every Logon for `seconds`, with the text `REFUSALS[number % len(REFUSALS)]`."""
     FORGET = "forget"
     """All but the last `number` messages of `side` become older than the retention window."""
     RESET = "reset"
@@ -129,17 +131,17 @@ class Fault:
 
 @attrs.frozen(kw_only=True)
 class Schedule:
-    """A whole run. The seed draws the rest: delays on the wire, the times of orders, answers."""
+    """A whole run. The rest is drawn from the seed: delays on the wire, the times of orders, answers."""
 
     seed: int
     session: str = "KalshiRT"
     heart_bt_int: int = 10
     calm: float = 120.0
-    """Seconds after which no fault begins or lasts, and no order is sent."""
+    """Seconds after which no fault begins or is still active, and no order is sent."""
     orders: int = 20
-    """The number of messages that the client sends, without bursts."""
+    """The number of messages that the client sends, not counting bursts."""
     reports: int = 20
-    """The number of unsolicited messages that the venue sends, without bursts."""
+    """The number of unsolicited messages that the venue sends, not counting bursts."""
     explicit: bool = True
     """Whether users confirm event by event (SessionConfig.explicit_confirm)."""
     pace: float = 0.0
@@ -155,12 +157,12 @@ class Schedule:
     keep: int = 1000
     """Messages that a store keeps for resends."""
     page: int = 2048
-    """Bytes at which a resend pauses."""
+    """Number of bytes after which a resend pauses."""
     sqlite: bool = False
     """Whether both sides use the SQLite store instead of the simulated disk."""
     eager: bool = False
-    """Whether a store immediately writes changes that need no commit before bytes are sent, as the SQLite
-    store does."""
+    """Whether a store writes at once even the changes that do not have to be committed before bytes are sent,
+    as the SQLite store does."""
     commits: float = 0.0
     """The maximum duration of a commit in seconds; 0 if commits are durable immediately. Not with
     `sqlite`."""

@@ -83,8 +83,8 @@ class SimulatedVenue(Process):
                 self._admit(connection)
             case MessageReceived():
                 entry = up.took(event.message, poss_dup=event.poss_dup)
-                # A request for all messages after a gap is also answered by a gap fill for messages that were
-                # already received.
+                # After a gap, an open-ended ResendRequest also covers messages that were already received,
+                # and the answer may gap-fill those.
                 if entry.filled and not event.poss_dup and not world.schedule.like_quickfix:
                     raise Violation("resurrected", f"{entry} was received after its gap was filled")
                 world.exchange.take(event.message)

@@ -1,8 +1,8 @@
 """The consumer's side: fences, removal of duplicates, gaps, and parts of large messages.
 
 JetStream drops a message with a repeated id for two minutes only, and a publisher that continues after a
-crash forms other batches. So a receiver recognizes duplicates by their numbers, which only rise within a lane
-and a generation. This works after any time, in bounded memory.
+crash may batch messages differently. So a receiver recognizes duplicates by their numbers, which only rise
+within a lane and a generation. This works however late a duplicate is received, and in bounded memory.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_LANES: Final = 4096
 """Maximum number of lanes that a receiver remembers."""
 _NUMBER: Final = re.compile(rb"\x0134=(\d{1,18})\x01")
 _START: Final = 24
-"""Bytes at the start of a message that include its BodyLength and the tag of its MsgType."""
+"""Number of bytes at the start of a message that is enough to include BodyLength and the tag of MsgType."""
 
 
 class Verdict(Enum):
@@ -63,7 +63,7 @@ class Receiver:
     """
 
     def __init__(self, mark: Mark = START) -> None:
-        """Continue at a mark."""
+        """Resume from a mark."""
         self._fence = mark.fence
         self._event = mark.event
         """The number of the last event from the publisher with `_fence`."""
@@ -77,7 +77,7 @@ class Receiver:
         """What was done with the last message."""
 
     def mark(self, sequence: int = 0) -> Mark:
-        """Return the position after the last message, of which the broker's number is given."""
+        """Return the position after the last message; `sequence` is the broker's number of that message."""
         return Mark(sequence, self._fence, self._event, self._generation, dict(self._lanes), self.unproven)
 
     def suspect(self) -> None:
@@ -91,8 +91,8 @@ class Receiver:
             self.unproven = frozenset({*self._lanes, EVENT})
 
     def receive(self, batch: BatchId, lane: str, previous: int | None, data: bytes) -> list[object]:
-        """Return the new events of a message, after a MessagesLost if earlier messages or events are missing.
-        Messages from the venue are returned as their bytes, of which `received` makes events.
+        """Return the new events of a message, preceded by a MessagesLost if earlier messages or events are
+        missing. Messages from the venue are returned as bytes, which `received` turns into events.
 
         MessagesLost has the range of the missing numbers. If it is unknown which messages are missing, the
         range contains all earlier messages of the generation.
@@ -113,8 +113,8 @@ class Receiver:
         whole = data if batch.parts == 1 else self._collect(batch, data)
         lost = None if whole is None else self._lost(batch, lane, previous)
         events = [] if whole is None else self._read(batch, lane, whole)
-        # The state changes only below, where nothing raises an exception, so an unreadable message changes
-        # nothing.
+        # Apart from the collected parts, the state changes only below, after everything that can raise an
+        # exception, so an unreadable message changes nothing else.
         if batch.fence > self._fence:
             self._fence, self._event = batch.fence, 0
         self.verdict = Verdict.APPLIED
@@ -168,8 +168,9 @@ class Receiver:
         return [*frames]
 
     def _collect(self, batch: BatchId, data: bytes) -> bytes | None:
-        """Return the whole message after its last part; None before the last part, or if an earlier part is
-        missing. In the latter case the next message of the lane reveals that this message is missing.
+        """Return the whole message after its last part; None before the last part, if an earlier part is
+        missing, or if the parts exceed MAX_WHOLE before the last one. In the last two cases, the next message
+        of the lane reveals that this message is missing.
         """
         whole = attrs.evolve(batch, part=1)
         if batch.part == 1:
@@ -209,7 +210,7 @@ def number_of(frame: bytes) -> int:
 
 
 def split_frames(data: bytes) -> list[bytes]:
-    """Return the messages from the venue in a message of the bus. `decode` checks their CheckSums.
+    """Split the content of a bus message into the venue's messages. `decode` checks their CheckSums.
 
     Raises:
         ValueError: the data is not a sequence of messages with correct BodyLength.

@@ -11,10 +11,10 @@ For the prediction product the variables begin with `KALSHI_`, for margin with `
 | `..._FIX_ENDPOINTS` | addresses other than Kalshi's: `KalshiNR=localhost:8228,KalshiMD=localhost:8233` |
 | `..._FIX_CA_FILE` | PEM file with the CA to trust at those addresses |
 
-A key is used only with its own product and environment: each product has separate variables, the environment
-is Kalshi's demo unless the call selects production, and the variables for endpoints and CA are refused for
-production. If `..._FIX_ENDPOINTS` is set, it must contain every session type in use, so that no client
-connects to Kalshi by mistake.
+A key is used only with its own product, and never with production unless the call selects it: each product
+has separate variables, the environment is Kalshi's demo by default, and the variables for endpoints and CA
+are refused for production. If `..._FIX_ENDPOINTS` is set, it must contain every session type in use, so that
+no client connects to Kalshi by mistake.
 """
 
 from __future__ import annotations
@@ -212,8 +212,7 @@ def find_endpoint(
 
 @hides_locals
 def find_security(product: str, environment: str, *, environ: Mapping[str, str] | None = None) -> Security:
-    """Return the TLS settings: the CA file from the environment variables, or else the authorities of the
-    system.
+    """Return the TLS settings: the CA file from the environment variables, or else the system's trusted CAs.
 
     Raises:
         ConfigurationError: production was requested, and the environment variables set another CA.

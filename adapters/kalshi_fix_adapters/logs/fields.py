@@ -65,16 +65,16 @@ class Fragments:
         """Return the fields of the message, with SOH after each.
 
         A line end without a separator may replace a separator, a terminal may have wrapped a value, or the
-        value itself may contain a line break. BodyLength (9) and CheckSum (10) show which case it is. If both
-        are wrong in every case, a line that begins with a tag is taken for a new field.
+        value itself may contain a line break. BodyLength (9) and CheckSum (10) show which case it is. If
+        BodyLength is wrong in every case, a line that begins with a tag is treated as a new field.
         """
         end = len(self._found)
         while not FIELD.match(self._found[end - 1]):
             end -= 1  # text after the last separator of a log line, such as a bracket
         found = self._found[:end]
         breaks = [(place, indent) for place, indent in self._breaks.items() if place < end]
-        # Among results with equal scores the first is kept, which takes a line that begins with a tag for a
-        # field.
+        # Among results with equal scores the first is kept: the one that treats a line beginning with a tag
+        # as a new field.
         best, most = b"", -1
         for reading in _READINGS if breaks else _READINGS[:1]:
             frame = self._read(found, breaks, reading)
@@ -137,7 +137,7 @@ _READINGS: tuple[_Reading, ...] = (_by_tag, _unbroken, _with_line_break)
 
 
 def _unescaped(frame: bytes) -> bytes:
-    """Undo the escapes of a wire log, if BodyLength and CheckSum are correct then."""
+    """Undo the escapes of a wire log if that makes BodyLength, or both BodyLength and CheckSum, correct."""
     if b"\\x" not in frame:
         return frame
     plain = _ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), frame)

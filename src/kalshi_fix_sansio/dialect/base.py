@@ -34,7 +34,7 @@ class Block:
     message is validated or encoded.
 
     Attributes:
-        unknown: Fields that the dialect does not define in this block, in the sequence received. They are
+        unknown: Fields that the dialect does not define in this block, in the order received. They are
             included when the block is encoded.
     """
 
@@ -80,7 +80,7 @@ class Message(Block):
     """Base of every message class.
 
     Attributes:
-        header: The header received or sent; None before a constructed message is sent.
+        header: The header of a decoded message; None for a constructed one, even after it has been sent.
         trailer: The trailer received; None for a constructed message.
         problems: Problems found when the message was decoded; empty if it was valid. A required field that
             was missing or malformed is None and has a problem.

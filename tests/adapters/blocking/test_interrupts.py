@@ -195,7 +195,7 @@ def test_an_event_lost_to_an_interrupt_is_redelivered(
                         seen.append(look(client))
                 except SessionClosedError:  # the core was interrupted while it changed its state
                     break
-                if "SessionEnded" in seen:  # the interrupt was taken for an exception of the signer
+                if "SessionEnded" in seen:  # the interrupt was treated as an exception of the signer
                     break
                 assert seen == ["GarbledReceived", "1"], interrupter.where
                 works += 1

@@ -254,7 +254,7 @@ def test_reports_are_never_dropped() -> None:
 
 @pytest.mark.parametrize("again", [[4, 5, 6], [1, 2, 3, 4, 5, 6], [6], [5]])
 def test_messages_redelivered_to_the_next_process_are_applied_once(again: list[int]) -> None:
-    """The next process forms other batches, has a higher fence, and continues the generation."""
+    """The next process batches messages differently, has a higher fence, and continues the generation."""
     receiver = Receiver()
     first = published(batcher(REPORTS, fence=1), [logged_on(3), *map(report, range(1, 6))])
     assert numbers(apply(receiver, first)) == [1, 2, 3, 4, 5]

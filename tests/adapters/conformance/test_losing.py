@@ -493,8 +493,8 @@ async def test_an_internal_error_is_raised_and_not_hidden(
         if method == "wrote":  # which of the two methods is called depends on the adapter
             monkeypatch.setattr(ClientCore, "flush", fail)
         if method in {"receive", "wrote"}:
-            # A blocking call raises it unchanged in its own thread, because a signal handler may have raised
-            # it.
+            # A blocking client raises the exception unchanged in the calling thread, because it cannot
+            # distinguish it from one raised by a signal handler.
             with contextlib.suppress(Mistake):
                 await client.send(order())
         elif method != "tick":

@@ -177,7 +177,7 @@ async def test_set_numbers_are_durable_and_setting_them_twice_is_harmless(
     assert client.set_numbers(next_incoming=9) == (MessagesLost(7, 8),)
     assert client.set_numbers(next_incoming=1) == ()
     assert as_pair(client.numbers) == (5, 1, 1)
-    # The store is consistent: it is not taken for an outdated copy.
+    # The store is consistent: it is not treated as an outdated copy.
     assert client.set_numbers(next_outgoing=LAST_NUMBER, next_incoming=LAST_NUMBER) == (
         MessagesLost(1, LAST_NUMBER - 1),
     )

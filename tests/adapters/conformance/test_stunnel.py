@@ -1,6 +1,7 @@
 """Clients without TLS behind the real stunnel on this machine.
 
-Runs where stunnel is installed or `make stunnel` has fetched it; `STUNNEL_REQUIRED=1` makes a skip a failure.
+Runs where stunnel is installed or `make stunnel` has fetched it; `STUNNEL_REQUIRED=1` turns a skip into a
+failure.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ def test_an_order_and_its_report_take_the_documented_number_of_function_calls() 
     core.tick()
     go("next")  # uses this decoder for the first time
     out, back = go("last")
-    # docs/architecture.md lists the calls. Explain there any call that you add.
+    # docs/architecture.md describes these calls; if you add one, explain it there.
     assert (out, back) <= (28, 40), (out, back)
 
 

@@ -199,7 +199,7 @@ def test_record_headers_with_false_sizes_are_read_in_linear_time(
     monkeypatch.setattr("kalshi_fix_adapters.logs.recording._SEARCH_BASE", 0)
     size = 200_000
     false = HEAD.pack(size // 2, 0, 0, 1, 0)
-    # Only false headers, then one between two complete records.
+    # First only false headers, then false headers alternating with complete records.
     for piece in (false, false + record(b"")):
         data = MAGIC + piece * (size // len(piece))
         path.write_bytes(data + ONE)

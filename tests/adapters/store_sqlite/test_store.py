@@ -1,6 +1,6 @@
 """The public behaviour of the durable store: names, owners, retention, one process at a time, errors.
 
-`test_model` checks that the store returns the recorded data, also after a restart.
+`test_model` checks that the store returns the recorded data, even after a restart.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Typical revisions of a venue are found in both kinds of sources, and resolved by editing only YAML."""
+"""Typical revisions of a venue's documents are found in both kinds of sources, and resolved by editing only
+YAML."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ REVISIONS: list[dict[str, Any]] = yaml.safe_load(
 
 
 def edits(revision: dict[str, Any], place: str) -> list[tuple[str, str, str]]:
-    """Return the file, the passage and its replacement of each edit."""
+    """Return the file, the old passage and the new one for each edit."""
     found = []
     for item in revision[place]:
         before, after, added = item.get("before", ""), item.get("after", ""), item.get("add", "")

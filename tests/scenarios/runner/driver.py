@@ -40,7 +40,7 @@ class Driver:
         self.settle()
 
     def call(self, call: Call) -> None:
-        """Run a call of the user; its exception propagates."""
+        """Make a call as the user would; exceptions propagate."""
         try:
             call(self.session, self.clock.now)
         finally:

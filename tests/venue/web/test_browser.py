@@ -1,7 +1,7 @@
-"""The page of the venue in Chromium, at the widths of a desktop and of a telephone.
+"""The page of the venue in Chromium, at desktop and phone widths.
 
 Skipped unless Chromium and Playwright are installed (`make browser` installs them); `BROWSER_REQUIRED=1`
-makes a skip a failure."""
+turns a skip into a failure."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_other_sites_are_refused_with_or_without_the_token(browser: Any, page: P
         thread.start()
         context = browser.new_context()
         opened = context.new_page()
-        # A foreign site, and another site on this machine, which a browser takes for the same site.
+        # A foreign site, and another site on this machine, which a browser treats as the same site.
         for host in ("evil.example", "127.0.0.1"):
             opened.goto(f"http://{host}:{site.server_address[1]}/")
             for path in ("do", "operations", "updates"):

@@ -131,7 +131,7 @@ class RejectCause(StrEnum):
 
 
 class GroupAction(Enum):
-    """A request of an owner for an order group (OrderGroupAction)."""
+    """A request by an owner concerning an order group (OrderGroupAction)."""
 
     CREATE = "create"
     RESET = "reset"

@@ -115,7 +115,7 @@ class OrderEntry:
     def _place(self, message: NewOrderSingle, login: Login, now: datetime) -> Result:
         if message.quote_id is not None or message.rfq_id is not None:
             return self.accept_quote(message, login, now)
-        # Drawn for refused orders too, because each report has an OrderID (37).
+        # Generated for refused orders too, because each report has an OrderID (37).
         order_id = self._new_id()
         shard = shard_of(message, self._exchange)
         command = place_order(message, login, order_id, shard, self._exchange)

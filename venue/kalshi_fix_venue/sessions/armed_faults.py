@@ -63,7 +63,7 @@ class ArmedFaults:
     """The armed faults. The random numbers for their `chance` are drawn from one seed, in order."""
 
     def __init__(self, draw_seed: Callable[[], int]) -> None:
-        """Create it without faults; `draw_seed` is called when the first fault with a chance is armed."""
+        """Start without faults; `draw_seed` is called when the first fault with a chance is armed."""
         self._draw_seed = draw_seed
         self._random: Random | None = None
         self._armed: dict[int, Armed] = {}

@@ -47,7 +47,7 @@ class ByteFaults:
     delay."""
 
     def __init__(self, armed_faults: ArmedFaults, max_held: int) -> None:
-        """Create it without delayed messages; if they exceed `max_held` bytes, the connection is cut."""
+        """Start without delayed messages; if they exceed `max_held` bytes, the connection is cut."""
         self._armed = armed_faults
         self._max_held = max_held
         self._held: deque[_Held] = deque()

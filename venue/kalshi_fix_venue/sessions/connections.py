@@ -18,7 +18,7 @@ from kalshi_fix_venue.sessions.byte_faults import ByteFaults
 
 @attrs.define(eq=False)
 class Connection:
-    """One connection: its session and the venue's state of it."""
+    """One connection: its session, and the state that the venue keeps for it."""
 
     id: int
     product: str
@@ -56,8 +56,8 @@ class Connection:
         return bool(self.output)
 
     def is_over(self) -> bool:
-        """Whether the connection was cut, or the session has ended and no bytes are delayed; valid after
-        fetching."""
+        """Whether the connection was cut, or the session has ended and no bytes are delayed. Call
+        `has_output` first."""
         held = self.faults is not None and self.faults.holds
         return self.is_cut or (self.session.wants_close and not held)
 
@@ -72,10 +72,10 @@ class Connection:
 
 
 class Connections:
-    """All connections. Only `__iter__` visits every one of them."""
+    """All connections. Methods other than `__iter__` visit only those that have changed or are due."""
 
     def __init__(self) -> None:
-        """Create it without connections."""
+        """Start without connections."""
         self._numbers = count(1)
         self._connections: dict[int, Connection] = {}
         self._changed: set[Connection] = set()
@@ -146,13 +146,13 @@ class Connections:
         if connection.faults is not None and connection.faults.cut is not None and not connection.is_cut:
             cut(connection, connection.faults.cut, now)
         deadline = connection.next_deadline(now)
-        # A later deadline is added once the earlier one is due: most deadlines change with each message, and
-        # an entry for each change would dominate the heap.
+        # A later deadline is pushed only once the earlier entry reaches the front of the heap: most deadlines
+        # change with each message, and an entry for each change would dominate the heap.
         if deadline is not None and (connection.due is None or deadline < connection.due):
             self._set_due(connection, deadline)
 
     def first_due(self, now: Instant) -> float | None:
-        """Return the first deadline of all sessions, and drop stale entries before it."""
+        """Return the first deadline of all connections, and drop stale entries before it."""
         while self._deadlines:
             deadline, number = self._deadlines[0]
             connection = self._connections.get(number)

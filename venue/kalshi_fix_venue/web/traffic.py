@@ -80,7 +80,7 @@ class Traffic:
     """
 
     def __init__(self) -> None:
-        """Create it without messages."""
+        """Start without messages."""
         self._lock = Lock()
         self._numbers, self._ids = count(1), count(1)
         self._queues: OrderedDict[ClientProtocol, _Queue] = OrderedDict()

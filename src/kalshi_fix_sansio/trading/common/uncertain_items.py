@@ -62,7 +62,7 @@ T = TypeVar("T")
 @attrs.frozen(eq=False)
 class Found(Iterable[T], Generic[T]):
     """A lazy iterable, true if it contains at least one item. Items are computed during iteration, because
-    computing all of them takes long with many orders.
+    computing all of them takes a long time if there are many orders.
     """
 
     _find: Callable[[], Iterator[T]]

@@ -61,7 +61,9 @@ def too_long(report: Any) -> str | None:
 
 
 def missing_field(report: Any) -> str | None:
-    """Return the name of a required field that is missing or invalid; None if all are present and valid."""
+    """Return what a report lacks: the name of a required field that is missing or malformed, or a phrase if a
+    quantity is negative; None if it lacks nothing.
+    """
     for name in _NEEDED:
         if not getattr(report, name):
             return name
@@ -110,7 +112,7 @@ def read_account(message: Any) -> Account | None:
 
 
 def identity(message: Any) -> str:
-    """Return a hash that identifies an answer without ExecID, which may be redelivered."""
+    """Return a hash by which a redelivered answer without ExecID is recognized."""
     header = message.header
     number = sent = None
     if header is not None:

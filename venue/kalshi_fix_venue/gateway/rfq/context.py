@@ -21,11 +21,12 @@ from kalshi_fix_venue.gateway.timers import Timers
 CREATORS, MAKERS = "KalshiRT", "KalshiRFQ"
 """The session types of the two sides."""
 POST_ONLY_CROSSES = 3
-"""Post-only quotes of an owner that may cross the book within `_POST_ONLY_WINDOW`; further ones
-exceed the rate limit; the venue documents no figures."""
+"""How many post-only quotes of one owner may cross the book within `_POST_ONLY_WINDOW`; more exceed the rate
+limit. The venue documents neither figure."""
 _POST_ONLY_WINDOW = timedelta(seconds=60)
 OBSCURED_ID = sha256(b"").hexdigest()
-"""The id of all hidden requesters (the page on RFQ messages: the SHA-256 of the empty string)."""
+"""The id shown for every hidden requester: the SHA-256 of the empty string, according to the page on RFQ
+messages."""
 _HUNDREDTH = Decimal("0.01")
 
 
@@ -42,7 +43,7 @@ class RfqContext:
     _public_ids: dict[str, str] = attrs.field(factory=dict)
     """The pseudonym of each participating owner."""
     _crosses: dict[str, deque[datetime]] = attrs.field(factory=dict)
-    """Times of the last crossing post-only quotes by owner, as many as are allowed."""
+    """By owner, the times of the last `POST_ONLY_CROSSES` post-only quotes that crossed the book."""
 
     @property
     def assumptions(self) -> Assumptions:
@@ -76,8 +77,8 @@ class RfqContext:
     def size(self, rfq: Rfq, side: Side, price: Decimal) -> Decimal:
         """Return the number of contracts of a request if its creator trades on a side at a YES price.
 
-        An amount of cash buys as many hundredths of contracts as it can pay for: by the price alone, or
-        including the taker's fee.
+        An amount of cash buys as many hundredths of contracts as it can pay for, including the taker's fee
+        unless `cash_excludes_fees` is set.
         """
         if rfq.contracts is not None or rfq.cash is None:
             return rfq.contracts or Decimal(0)
@@ -85,7 +86,7 @@ class RfqContext:
         maximum = (rfq.cash / each).quantize(_HUNDREDTH, ROUND_DOWN)
         if rfq.cash_excludes_fees:
             return maximum
-        # The fee is rounded up for each fill, so its inverse has no formula: search for the largest
+        # The fee is rounded up for each fill, so there is no closed-form inverse: search for the largest
         # affordable quantity, in hundredths.
         low, high = 0, int(maximum / _HUNDREDTH)
         while low < high:
@@ -98,5 +99,5 @@ class RfqContext:
 
 
 def to_the_millisecond(now: datetime) -> datetime:
-    """Return a time in the precision of TransactTime (60) of RFQs and quotes."""
+    """Truncate a time to the precision of TransactTime (60) of RFQs and quotes."""
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
